@@ -1,0 +1,21 @@
+/** Time as the rest of the service sees it: one injectable clock, and the one form in which timestamps leave the service. */
+
+/** Where "now" and repeated work come from, so that tests can hold time still. */
+export interface Clock {
+  /** Milliseconds since the Unix epoch. */
+  now(): number
+  /** Calls `work` every `ms` milliseconds until the returned function is called; never keeps the process alive. */
+  every(ms: number, work: () => void): () => void
+}
+
+/** The machine's clock. */
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  every(ms, work) {
+    const timer = setInterval(work, ms).unref()
+    return () => clearInterval(timer)
+  }
+}
+
+/** `2026-01-31T12:00:00.123+00:00` (RFC 3339, always UTC and milliseconds) of milliseconds since the Unix epoch. */
+export const timestamp = (ms: number): string => `${new Date(ms).toISOString().slice(0, -1)}+00:00`
