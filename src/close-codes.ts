@@ -16,7 +16,11 @@ export const CLOSE = {
   restart: { code: 1012, reason: 'service restart', advice: 'Come back after a random wait.' },
   tryLater: { code: 1013, reason: 'try again later', advice: 'Come back after a random wait.' },
   tooSlow: { code: 4108, reason: 'too slow to read', advice: 'Come back and resume.' },
-  tooManyConnections: { code: 4109, reason: 'too many connections', advice: 'Close another connection, then come back.' },
+  tooManyConnections: {
+    code: 4109,
+    reason: 'too many connections',
+    advice: 'Close another connection, then come back.'
+  },
   flooding: { code: 4129, reason: 'flooding', advice: 'Come back after retry_after_ms and send less.' },
   protocolError: { code: 4400, reason: 'protocol error', advice: 'Correct the client.' },
   tokenExpired: { code: 4401, reason: 'token expired or revoked', advice: 'Log in again, then come back.' },

@@ -14,7 +14,11 @@ export interface ErrorEntry {
 export const ERRORS = {
   bad_request: { status: 400, title: 'Bad request', advice: 'Correct the request as the detail says.' },
   invalid_json: { status: 400, title: 'Invalid JSON', advice: 'Send a body that is valid JSON.' },
-  invalid_credentials: { status: 401, title: 'Invalid credentials', advice: 'Ask for the username and password again.' },
+  invalid_credentials: {
+    status: 401,
+    title: 'Invalid credentials',
+    advice: 'Ask for the username and password again.'
+  },
   missing_token: { status: 401, title: 'Token missing', advice: 'Log in and send the access token.' },
   invalid_token: { status: 401, title: 'Token invalid', advice: 'Log in again for a new access token.' },
   token_expired: { status: 401, title: 'Token expired', advice: 'Log in again for a new access token.' },

@@ -1,0 +1,28 @@
+/** Holds the Fernet keyring that seals messages at rest; decorates `chatCrypto`. */
+import type { FastifyInstance } from 'fastify'
+import fp from 'fastify-plugin'
+import { type Clock, systemClock } from '../src/clock.ts'
+import { createKeyring, type Keyring } from '../src/crypto/keyring.ts'
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    chatCrypto: Keyring
+  }
+}
+
+/** Options of the crypto plugin: Fernet keys, the one that seals and those that still open. */
+export interface ChatCryptoOptions {
+  readonly encryptionKey: string
+  readonly encryptionKeyPrevious?: readonly string[]
+  readonly clock?: Clock
+}
+
+/** Rejects when a key is not a Fernet key. */
+export default fp(
+  async function chatCrypto(fastify: FastifyInstance, options: ChatCryptoOptions) {
+    const { encryptionKey, encryptionKeyPrevious = [], clock = systemClock } = options
+    const keyring = createKeyring({ current: encryptionKey, previous: [...encryptionKeyPrevious], now: clock.now })
+    fastify.decorate('chatCrypto', keyring)
+  },
+  { name: 'chat-crypto', fastify: '5.x' }
+)

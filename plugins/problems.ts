@@ -1,0 +1,90 @@
+/** Bad input and failures over HTTP: one validator, one error handler, one shape (RFC 9457) for all of our routes. */
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest, FastifySchemaCompiler } from 'fastify'
+import fp from 'fastify-plugin'
+import { isConnectionError } from '../src/db/client.ts'
+import { ChatError, ERRORS, type ErrorCode } from '../src/errors.ts'
+import { safePath } from '../src/logging.ts'
+import { components } from '../src/schemas/index.ts'
+import type { Problem } from '../src/schemas/problems.ts'
+import { compile, compileCoercing, violations } from '../src/validation.ts'
+
+/** Names the parts of a request as their paths in a problem do. */
+const PARTS: Record<string, string> = { body: '/body', querystring: '/query', params: '/params', headers: '/headers' }
+
+/** Registered in the service's own scope: a host's validator and error handler stay its own. */
+export default fp(
+  async function chatProblems(fastify: FastifyInstance) {
+    for (const schema of components) fastify.addSchema(schema)
+    const compiler: FastifySchemaCompiler<object> = ({ schema, httpPart }) =>
+      httpPart === 'body' ? compile(schema) : compileCoercing(schema)
+    fastify.setValidatorCompiler(compiler)
+    fastify.setErrorHandler(sendProblem)
+  },
+  { name: 'chat-problems', fastify: '5.x' }
+)
+
+/** An error handler: answers any error as a problem. What is not the client's doing is logged, and says nothing. */
+export const sendProblem = (error: FastifyError, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
+  const known = toChatError(error)
+  if (known.statusCode >= 500) request.log.error({ err: error }, 'the request failed')
+  return reply
+    .headers(headersOf(known))
+    .code(known.statusCode)
+    .type('application/problem+json')
+    .send(problemOf(known, request.id))
+}
+
+/** A not-found handler: answers with a problem that doesn't repeat the query. */
+export const sendNotFound = (request: FastifyRequest, reply: FastifyReply): FastifyReply => {
+  const { method } = request
+  const detail = `There is no ${method} ${safePath(request.url).slice(0, 200)}. See /docs for what there is.`
+  return sendProblem(new ChatError('not_found', detail) as unknown as FastifyError, request, reply)
+}
+
+/** The problem (RFC 9457) for an error of the catalogue. */
+export const problemOf = ({ code, detail, errors }: ChatError, instance: string): Problem => ({
+  type: `urn:fastify-chat:problem:${code}`,
+  title: ERRORS[code].title,
+  status: ERRORS[code].status,
+  detail,
+  instance,
+  code,
+  ...(errors ? { errors: errors.map(({ path, message }) => ({ path, message })) } : {})
+})
+
+const headersOf = ({ statusCode, retryAfterMs, code }: ChatError): Record<string, string> => ({
+  ...(statusCode === 401 ? { 'www-authenticate': code === 'missing_token' ? 'Bearer' : `Bearer error="${code}"` } : {}),
+  ...(retryAfterMs === undefined ? {} : { 'retry-after': String(Math.max(1, Math.ceil(retryAfterMs / 1000))) })
+})
+
+const BY_STATUS: Partial<Record<number, readonly [ErrorCode, string]>> = {
+  404: ['not_found', 'There is nothing here.'],
+  413: ['payload_too_large', 'The request is too large. Send less.'],
+  415: ['unsupported_media_type', 'Send the body as application/json.']
+}
+
+const JSON_ERRORS = new Set(['FST_ERR_CTP_INVALID_JSON_BODY', 'FST_ERR_CTP_EMPTY_JSON_BODY'])
+
+const toChatError = (error: FastifyError | ChatError): ChatError => {
+  if (error instanceof ChatError) return error
+  if (error.validation) return validationError(error)
+  if (JSON_ERRORS.has(error.code) || error instanceof SyntaxError) {
+    return new ChatError('invalid_json', 'The body is not valid JSON.')
+  }
+  const [code, detail] = BY_STATUS[error.statusCode ?? 500] ?? []
+  if (code && detail) return new ChatError(code, detail)
+  if (error.statusCode && error.statusCode < 500) return new ChatError('bad_request', 'The request is malformed.')
+  if (isConnectionError(error)) {
+    return new ChatError('unavailable', 'The service cannot answer right now. Try again in a moment.', {
+      retryAfterMs: 2000
+    })
+  }
+  return new ChatError('internal_error', 'Something went wrong on our side. Report the instance if it persists.')
+}
+
+const validationError = ({ validation = [], validationContext }: FastifyError): ChatError => {
+  // Our validator is Ajv, whose errors Fastify passes on under its own, narrower type.
+  const errors = violations(validation as Parameters<typeof violations>[0], PARTS[validationContext ?? ''] ?? '')
+  const told = errors.map(({ path, message }) => `${path.split('/').at(-1)} ${message}`).join('; ')
+  return new ChatError('validation_failed', `The request is not valid: ${told}.`, { errors })
+}

@@ -1,0 +1,75 @@
+/** Registering and logging in: the two routes that need no token, and are limited by address. */
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { timestamp } from '../src/clock.ts'
+import { answer, PUBLIC, problems } from '../src/openapi-base.ts'
+import { AccessToken, Login, Registration, refTo, User } from '../src/schemas/index.ts'
+
+/** Requests a minute and address; 0 for no limit. */
+export interface AuthRoutesOptions {
+  readonly registerRateLimit: number
+  readonly loginRateLimit: number
+}
+
+const BODY_LIMIT = 16 * 1024
+
+const BODY_PROBLEMS = [
+  'invalid_json',
+  'payload_too_large',
+  'unsupported_media_type',
+  'validation_failed',
+  'rate_limited',
+  'busy',
+  'unavailable'
+] as const
+
+const perMinute = (max: number, groupId: string) =>
+  max === 0 ? {} : { rateLimit: { max, timeWindow: 60_000, groupId } }
+
+const authRoutes: FastifyPluginAsyncTypebox<AuthRoutesOptions> = async (fastify, options) => {
+  fastify.route({
+    method: 'POST',
+    url: '/api/auth/register',
+    bodyLimit: BODY_LIMIT,
+    config: perMinute(options.registerRateLimit, ':register'),
+    schema: {
+      operationId: 'register',
+      summary: 'Register a new user',
+      description: 'Usernames are unique without regard to case.',
+      tags: ['auth'],
+      security: PUBLIC,
+      body: refTo(Registration),
+      response: {
+        201: answer('Registered.', refTo(User)),
+        ...problems('username_taken', ...BODY_PROBLEMS)
+      }
+    },
+    async handler(request, reply) {
+      const { username, password } = request.body
+      const user = await fastify.chatAuth.register(username, password)
+      request.log.info({ user_id: user.id }, 'a user registered')
+      return reply.code(201).send({ id: user.id, username: user.username, created_at: timestamp(user.createdAt) })
+    }
+  })
+
+  fastify.route({
+    method: 'POST',
+    url: '/api/auth/login',
+    bodyLimit: BODY_LIMIT,
+    config: perMinute(options.loginRateLimit, ':login'),
+    schema: {
+      operationId: 'login',
+      summary: 'Log in for an access token',
+      description: 'The username may be in any case.',
+      tags: ['auth'],
+      security: PUBLIC,
+      body: refTo(Login),
+      response: {
+        200: answer('Logged in.', refTo(AccessToken)),
+        ...problems('invalid_credentials', ...BODY_PROBLEMS)
+      }
+    },
+    handler: async ({ body }) => fastify.chatAuth.login(body.username, body.password)
+  })
+}
+
+export default authRoutes

@@ -1,0 +1,41 @@
+/** Whether the service is well: for people, for load balancers (`ready`) and for supervisors (`live`). */
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { answer, PUBLIC, problems } from '../src/openapi-base.ts'
+import { Health, refTo } from '../src/schemas/index.ts'
+
+const schemaOf = (operationId: string, summary: string, mayFail: boolean) => ({
+  operationId,
+  summary,
+  tags: ['service'],
+  security: PUBLIC,
+  response: {
+    200: answer('Well.', refTo(Health)),
+    ...problems(),
+    ...(mayFail ? { 503: answer('Not well; `checks` says what.', refTo(Health)) } : {})
+  }
+})
+
+const healthRoutes: FastifyPluginAsyncTypebox = async fastify => {
+  const { chatOps } = fastify
+
+  fastify.get('/health', { schema: schemaOf('getHealth', 'Whether the service is well', true) }, async (_, reply) =>
+    reply.send(coded(await chatOps.health(), reply))
+  )
+
+  fastify.get('/health/live', { schema: schemaOf('getLiveness', 'Whether the process runs', false) }, async () =>
+    chatOps.live()
+  )
+
+  fastify.get(
+    '/health/ready',
+    { schema: schemaOf('getReadiness', 'Whether to send requests here', true) },
+    async (_, reply) => reply.send(coded(await chatOps.ready(), reply))
+  )
+}
+
+export default healthRoutes
+
+const coded = (health: Health, reply: { code(status: 200 | 503): unknown }): Health => {
+  reply.code(health.status === 'healthy' ? 200 : 503)
+  return health
+}

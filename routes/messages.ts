@@ -1,0 +1,36 @@
+/** The history of the chat over HTTP. */
+import { type FastifyPluginAsyncTypebox, Type } from '@fastify/type-provider-typebox'
+import { answer, listOf, problems, SECURED } from '../src/openapi-base.ts'
+import { GENERAL, Message } from '../src/schemas/messages.ts'
+
+/** More messages than this are not read at once; a larger `limit` is taken as this. */
+const MAX_LIMIT = 1000
+
+const messageRoutes: FastifyPluginAsyncTypebox = async fastify => {
+  fastify.route({
+    method: 'GET',
+    url: '/api/chat/messages',
+    onRequest: fastify.chatAuth.requireUser,
+    schema: {
+      operationId: 'listMessages',
+      summary: 'The newest messages of the room "general", oldest first',
+      tags: ['chat'],
+      security: SECURED,
+      querystring: Type.Object({
+        limit: Type.Integer({
+          minimum: 1,
+          default: 50,
+          description: 'How many at most; above 1,000 is taken as 1,000.',
+          examples: [50]
+        })
+      }),
+      response: {
+        200: answer('The messages.', listOf(Message)),
+        ...problems('missing_token', 'invalid_token', 'token_expired', 'validation_failed', 'unavailable')
+      }
+    },
+    handler: async ({ query }) => fastify.chat.history(GENERAL, Math.min(query.limit, MAX_LIMIT))
+  })
+}
+
+export default messageRoutes

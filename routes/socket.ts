@@ -1,0 +1,67 @@
+/** The WebSocket route: who may connect is settled before the upgrade; the chat takes the open socket over. */
+import type { FastifyInstance, FastifyPluginAsync, FastifyRequest } from 'fastify'
+import { callerOf } from '../plugins/auth.ts'
+import { extractToken } from '../src/auth/extract-token.ts'
+import { ChatError } from '../src/errors.ts'
+
+/** Which pages may connect, beside the request's own host. */
+export interface SocketRouteOptions {
+  readonly corsOrigins: readonly string[]
+  readonly publicUrl?: string | undefined
+}
+
+const socketRoute: FastifyPluginAsync<SocketRouteOptions> = async (fastify, options) => {
+  const allowed = new Set([...options.corsOrigins, ...(options.publicUrl ? [new URL(options.publicUrl).origin] : [])])
+
+  fastify.route<{ Querystring: { token?: unknown } }>({
+    method: 'GET',
+    url: '/ws/chat',
+    exposeHeadRoute: false,
+    schema: { hide: true },
+    // After @fastify/websocket's own hooks: a socket that is refused here is closed by them.
+    async preValidation(request) {
+      checkOrigin(request, allowed)
+      await authenticate(fastify, request)
+      if (!request.ws) throw new ChatError('upgrade_required', 'Connect here with a WebSocket client.')
+      await fastify.chat.prepare()
+    },
+    handler: () => {
+      throw new ChatError('upgrade_required', 'Connect here with a WebSocket client.')
+    },
+    wsHandler(socket, request) {
+      fastify.chat.connect({
+        socket,
+        session: callerOf(request),
+        speaksV1: socket.protocol === 'chat.v1',
+        address: request.ip,
+        log: request.log
+      })
+    }
+  })
+}
+
+export default socketRoute
+
+/** Throws `origin_not_allowed` unless the page is ours, listed, or no page at all (no `Origin`: not a browser). */
+const checkOrigin = ({ headers, host, log }: FastifyRequest, allowed: ReadonlySet<string>): void => {
+  const { origin } = headers
+  if (origin === undefined || allowed.has('*') || allowed.has(origin) || hostOf(origin) === host) return
+  log.warn({ origin: origin.slice(0, 200) }, 'a WebSocket from a foreign origin was refused')
+  throw new ChatError('origin_not_allowed', 'This page may not connect. Add its origin to CORS_ORIGINS.')
+}
+
+const hostOf = (origin: string): string | undefined => (URL.canParse(origin) ? new URL(origin).host : undefined)
+
+const authenticate = async (
+  fastify: FastifyInstance,
+  request: FastifyRequest<{ Querystring: { token?: unknown } }>
+): Promise<void> => {
+  const { token: queryToken } = request.query
+  const token = extractToken({
+    authorization: request.headers.authorization,
+    subprotocols: request.headers['sec-websocket-protocol'],
+    queryToken: typeof queryToken === 'string' ? queryToken : undefined
+  })
+  if (!token) throw new ChatError('missing_token', 'Send the access token, for example as /ws/chat?token=<token>.')
+  request.chatUser = await fastify.chatAuth.authenticate(token)
+}

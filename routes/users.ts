@@ -1,0 +1,30 @@
+/** Who the caller is. Browsers also ask here why a WebSocket was refused, since they can't see that answer. */
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { callerOf } from '../plugins/auth.ts'
+import { timestamp } from '../src/clock.ts'
+import { answer, problems, SECURED } from '../src/openapi-base.ts'
+import { refTo, User } from '../src/schemas/index.ts'
+
+const userRoutes: FastifyPluginAsyncTypebox = async fastify => {
+  fastify.route({
+    method: 'GET',
+    url: '/api/users/me',
+    onRequest: fastify.chatAuth.requireUser,
+    schema: {
+      operationId: 'getMe',
+      summary: 'The user behind the access token',
+      tags: ['users'],
+      security: SECURED,
+      response: {
+        200: answer('You.', refTo(User)),
+        ...problems('missing_token', 'invalid_token', 'token_expired', 'unavailable')
+      }
+    },
+    handler: async request => {
+      const { userId: id, username, createdAt } = callerOf(request)
+      return { id, username, created_at: timestamp(createdAt) }
+    }
+  })
+}
+
+export default userRoutes

@@ -1,0 +1,63 @@
+/** The service as ONE Fastify plugin: the order in which it is put together, readable top to bottom. */
+import type { FastifyInstance } from 'fastify'
+import authPlugin from '../plugins/auth.ts'
+import chatPlugin from '../plugins/chat.ts'
+import configPlugin, { type HostSettings } from '../plugins/config.ts'
+import cryptoPlugin from '../plugins/crypto.ts'
+import dbPlugin from '../plugins/db.ts'
+import opsPlugin from '../plugins/ops.ts'
+import platformPlugin from '../plugins/platform.ts'
+import problemsPlugin from '../plugins/problems.ts'
+import authRoutes from '../routes/auth.ts'
+import docsRoutes from '../routes/docs.ts'
+import entranceRoute from '../routes/entrance.ts'
+import healthRoutes from '../routes/health.ts'
+import messageRoutes from '../routes/messages.ts'
+import socketRoute from '../routes/socket.ts'
+import userRoutes from '../routes/users.ts'
+import type { ChatOptions } from './chat/chat.ts'
+import { type Clock, systemClock } from './clock.ts'
+import type { SqlClient } from './db/client.ts'
+import { serializers } from './logging.ts'
+
+/**
+ * Options of the service: PROTOCOL's settings in camelCase beside these. With any setting given, the environment is not
+ * read; with none, it and `.env` are.
+ */
+export interface ChatServiceOptions extends HostSettings {
+  /** Fastify's own: where the routes are mounted. */
+  readonly prefix?: string
+  /** Whether `/`, the health routes and the documents are mounted too. A host has its own. */
+  readonly pages?: boolean
+  /** A ready database client instead of `databaseUrl`; it is left open. */
+  readonly client?: SqlClient
+  readonly clock?: Clock
+  /** For tests: other bounds for the writer. */
+  readonly writer?: ChatOptions['writer']
+}
+
+/** Not wrapped with fastify-plugin, so that nothing of it leaks into the instance it is registered on. */
+export const chatService = async (fastify: FastifyInstance, options: ChatServiceOptions): Promise<void> => {
+  const { prefix, pages = false, client, clock = systemClock, writer, ...settings } = options
+  // Before any route: a query string may hold a token, and must not reach a log line.
+  fastify.setChildLoggerFactory((logger, bindings, given) => logger.child(bindings, { ...given, serializers }))
+
+  await fastify.register(configPlugin, Object.keys(settings).length > 0 ? { settings } : {})
+  const config = fastify.chatConfig
+  await fastify.register(dbPlugin, { ...config, ...(client ? { client } : {}) })
+  await fastify.register(cryptoPlugin, { ...config, clock })
+  await fastify.register(authPlugin, { ...config, clock })
+  await fastify.register(chatPlugin, { ...config, clock, ...(writer ? { writer } : {}) })
+  await fastify.register(opsPlugin)
+  await fastify.register(problemsPlugin)
+  await fastify.register(platformPlugin, config)
+
+  await fastify.register(authRoutes, config)
+  await fastify.register(userRoutes)
+  await fastify.register(messageRoutes)
+  await fastify.register(socketRoute, config)
+  if (!pages) return
+  await fastify.register(healthRoutes)
+  await fastify.register(entranceRoute)
+  await fastify.register(docsRoutes)
+}

@@ -1,0 +1,23 @@
+/** A token bucket: how much of something is allowed over time, in bursts of a bounded size. */
+
+/** Takes from the budget; answers 0 when there was enough, else the milliseconds until there is. */
+export interface Budget {
+  take(now: number): number
+}
+
+/** `perSecond` in bursts of `burst`; a `perSecond` of 0 means no limit. */
+export const createBudget = (perSecond: number, burst: number): Budget => {
+  if (perSecond === 0) return { take: () => 0 }
+  let left = burst
+  let refilledAt = Number.NEGATIVE_INFINITY
+  return {
+    take(now) {
+      const elapsed = Math.max(0, now - refilledAt)
+      left = Math.min(burst, left + (elapsed * perSecond) / 1000)
+      refilledAt = now
+      if (left < 1) return Math.ceil(((1 - left) * 1000) / perSecond)
+      left -= 1
+      return 0
+    }
+  }
+}

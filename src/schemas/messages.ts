@@ -1,0 +1,61 @@
+/** A message as HTTP shows it, and the parts that HTTP and the WebSocket share. */
+import { type Static, Type } from '@sinclair/typebox'
+import { Timestamp } from './timestamp.ts'
+
+/** The most UTF-8 bytes that a message's `meta` may have as JSON. */
+export const MAX_META_BYTES = 2048
+
+/** The room that everyone follows unless they say otherwise. */
+export const GENERAL = 'general'
+
+/** A room's name is its key and never changes. */
+export const RoomName = Type.String({
+  pattern: '^[a-z0-9][a-z0-9._:-]{0,63}$',
+  description: 'must be 1-64 characters of a-z, 0-9, ".", "_", ":" and "-", the first a letter or digit',
+  examples: [GENERAL]
+})
+
+/** 1-64 printable ASCII characters that make a send idempotent for that user in that room. */
+export const Nonce = Type.String({
+  pattern: '^[ -~]{1,64}$',
+  description: 'must be 1-64 printable ASCII characters',
+  examples: ['7f9c24e8']
+})
+
+/** The client's own data beside the text: an object of at most 2 KiB as JSON, sealed like the content. */
+export const Meta = Type.Record(Type.String(), Type.Unknown(), {
+  description: 'The client’s own data, at most 2 KiB as JSON; encrypted at rest like the content.'
+})
+export type Meta = Static<typeof Meta>
+
+/** What every form of a message has, whatever it is carried by. */
+export const messageFields = {
+  id: Type.Integer({ minimum: 1 }),
+  room: RoomName,
+  seq: Type.Integer({ minimum: 1, description: 'The place in the room’s log: 1, 2, 3, … without a gap.' }),
+  user_id: Type.Integer({ minimum: 1 }),
+  username: Type.String(),
+  content: Type.String(),
+  meta: Type.Optional(Meta),
+  nonce: Type.Optional(Nonce)
+}
+
+/** An item of `GET /api/chat/messages`. */
+export const Message = Type.Object(
+  { ...messageFields, created_at: Timestamp },
+  {
+    $id: 'ChatMessage',
+    examples: [
+      {
+        id: 42,
+        room: GENERAL,
+        seq: 42,
+        user_id: 1,
+        username: 'john',
+        content: 'Hello, world!',
+        created_at: '2026-01-31T12:00:00.123+00:00'
+      }
+    ]
+  }
+)
+export type Message = Static<typeof Message>

@@ -1,0 +1,61 @@
+/** What people send to register and log in, and what they get back. */
+import { type Static, Type } from '@sinclair/typebox'
+import { Timestamp } from './timestamp.ts'
+
+/** The name a person registers: 3-50 characters of `[A-Za-z0-9_-]`, unique without regard to case. */
+export const Username = Type.String({
+  minLength: 3,
+  maxLength: 50,
+  pattern: '^[A-Za-z0-9_-]*$',
+  description: 'must have only letters of A-Z and a-z, digits, "_" and "-"'
+})
+
+// One schema a rule, so that a refused password names every rule it breaks; the description is the violation's message.
+const passwordRules = [
+  Type.String({ pattern: '\\p{Lu}', description: 'must have an upper-case letter' }),
+  Type.String({ pattern: '\\p{Ll}', description: 'must have a lower-case letter' }),
+  Type.String({ pattern: '\\p{Nd}', description: 'must have a digit' })
+]
+
+/** A new password: 8-128 characters with an upper-case letter, a lower-case letter and a digit. */
+export const Password = Type.String({
+  minLength: 8,
+  maxLength: 128,
+  allOf: passwordRules,
+  description: '8-128 characters with an upper-case letter, a lower-case letter and a digit'
+})
+
+/** The body of `POST /api/auth/register`. */
+export const Registration = Type.Object(
+  { username: Username, password: Password },
+  { $id: 'ChatRegistration', examples: [{ username: 'john', password: 'SecurePass123' }] }
+)
+export type Registration = Static<typeof Registration>
+
+/** The body of `POST /api/auth/login`; looser than a registration, so that rules may change without locking anyone out. */
+export const Login = Type.Object(
+  { username: Type.String({ minLength: 1, maxLength: 50 }), password: Type.String({ minLength: 1, maxLength: 128 }) },
+  { $id: 'ChatLogin', examples: [{ username: 'john', password: 'SecurePass123' }] }
+)
+export type Login = Static<typeof Login>
+
+/** A user as the API shows it. */
+export const User = Type.Object(
+  { id: Type.Integer({ minimum: 1 }), username: Type.String(), created_at: Timestamp },
+  { $id: 'ChatUser', examples: [{ id: 1, username: 'john', created_at: '2026-01-31T12:00:00.123+00:00' }] }
+)
+export type User = Static<typeof User>
+
+/** What a login answers: the access token (a JWT, RFC 7519) and how long it is good for. */
+export const AccessToken = Type.Object(
+  {
+    access_token: Type.String({ description: 'A JWT (RFC 7519), to be sent as `Authorization: Bearer …`.' }),
+    token_type: Type.Literal('bearer'),
+    expires_in: Type.Integer({ minimum: 1, description: 'Seconds until the token expires.' })
+  },
+  {
+    $id: 'ChatAccessToken',
+    examples: [{ access_token: 'eyJhbGciOiJIUzI1NiIsImtpZCI6…', token_type: 'bearer', expires_in: 1800 }]
+  }
+)
+export type AccessToken = Static<typeof AccessToken>

@@ -1,0 +1,112 @@
+/** The service as a process: a Fastify of its own around it, listening, and going down in good order on a signal. */
+import { randomUUID } from 'node:crypto'
+import type { IncomingMessage } from 'node:http'
+import { createRequire } from 'node:module'
+import Fastify, { type FastifyInstance } from 'fastify'
+import { sendNotFound, sendProblem } from '../plugins/problems.ts'
+import { type ChatServiceOptions, chatService } from './app.ts'
+import { serializers } from './logging.ts'
+import type { Settings } from './schemas/settings.ts'
+
+/** What a server is made of. */
+export interface ServerOptions extends Pick<ChatServiceOptions, 'client' | 'clock' | 'writer'> {
+  readonly settings: Settings
+  /** Log lines for people instead of JSON. */
+  readonly pretty?: boolean
+  /** Where log lines go instead of the standard output. */
+  readonly logTo?: { write(line: string): void }
+}
+
+/** Makes the server; `listen` and `close` are Fastify's. */
+export const createServer = async (options: ServerOptions): Promise<FastifyInstance> => {
+  const { settings, pretty = false, logTo, ...injected } = options
+  const fastify = Fastify({
+    logger: {
+      level: settings.logLevel,
+      serializers,
+      ...(logTo ? { stream: logTo } : {}),
+      ...(pretty && !logTo ? prettyTransport() : {})
+    },
+    genReqId: requestId,
+    trustProxy: Array.isArray(settings.trustProxy) ? [...settings.trustProxy] : settings.trustProxy,
+    frameworkErrors: sendProblem,
+    routerOptions: { maxParamLength: 128 }
+  })
+  fastify.addHook('onRequest', async (request, reply) => {
+    reply.header('x-request-id', request.id)
+  })
+  fastify.setNotFoundHandler(sendNotFound)
+  fastify.setErrorHandler(sendProblem)
+  await fastify.register(chatService, { ...settings, ...injected, pages: true })
+  return fastify
+}
+
+/** Starts the process's server: it listens, and a SIGTERM or SIGINT takes it down. Rejects when it can't start. */
+export const startServer = async (
+  options: ServerOptions & { readonly warnings?: readonly string[] }
+): Promise<{ url: string; close(): Promise<void> }> => {
+  const { settings, warnings = [] } = options
+  const fastify = await createServer(options)
+  for (const warning of warnings) fastify.log.warn(warning)
+  const stopped = stopOnSignals(fastify)
+  try {
+    const url = await fastify.listen({ host: settings.host, port: settings.port })
+    return { url, close: stopped.now }
+  } catch (error) {
+    await stopped.now()
+    throw error
+  }
+}
+
+/** A stop that hasn't ended by then is ended. */
+const STOP_MS = 9500
+/** npm and watchers pass a signal on that the whole group has had already: within this time, two are one. */
+const SAME_SIGNAL_MS = 1000
+
+const stopOnSignals = (fastify: FastifyInstance): { now(): Promise<void> } => {
+  let startedAt: number | undefined
+  const stop = async (status: number): Promise<void> => {
+    setTimeout(() => process.exit(status), STOP_MS).unref()
+    await fastify.close()
+    process.exit(status)
+  }
+  const onSignal = (signal: NodeJS.Signals): void => {
+    if (startedAt === undefined) {
+      startedAt = Date.now()
+      fastify.log.info({ signal }, 'stopping')
+      void stop(0)
+    } else if (Date.now() - startedAt > SAME_SIGNAL_MS) process.exit(1)
+  }
+  const onFault = (err: unknown): void => {
+    fastify.log.fatal({ err }, 'stopping after a fault')
+    startedAt ??= Date.now()
+    void stop(1)
+  }
+  process.on('SIGTERM', onSignal).on('SIGINT', onSignal)
+  process.on('uncaughtException', onFault).on('unhandledRejection', onFault)
+  return {
+    async now() {
+      process.off('SIGTERM', onSignal).off('SIGINT', onSignal)
+      process.off('uncaughtException', onFault).off('unhandledRejection', onFault)
+      await fastify.close()
+    }
+  }
+}
+
+const REQUEST_ID = /^[\w-]{8,64}$/
+
+/** The caller's request id if it looks like one, else a new one. */
+const requestId = ({ headers }: Pick<IncomingMessage, 'headers'>): string => {
+  const given = headers['x-request-id']
+  return typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID()
+}
+
+/** pino-pretty where it is installed: it is for people at a terminal, so production goes without. */
+const prettyTransport = () => {
+  try {
+    createRequire(import.meta.url).resolve('pino-pretty')
+    return { transport: { target: 'pino-pretty', options: { ignore: 'pid,hostname', translateTime: 'HH:MM:ss' } } }
+  } catch {
+    return {}
+  }
+}

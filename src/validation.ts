@@ -1,0 +1,45 @@
+/**
+ * One validator for HTTP and the WebSocket: Ajv, which counts characters as code points (TypeBox's own compiler counts
+ * UTF-16 units), and which tells every violated rule at once, in words.
+ */
+import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv'
+import type { Violation } from './errors.ts'
+import { components } from './schemas/index.ts'
+
+// `verbose` gives each violation the schema it broke, whose description says the rule in words.
+const options = { allErrors: true, verbose: true, useDefaults: true, strict: false, validateFormats: false }
+
+const strictAjv = new Ajv({ ...options, schemas: components })
+const coercingAjv = new Ajv({ ...options, coerceTypes: true, schemas: components })
+
+/** Compiles a schema for data that has its types already: bodies and frames. */
+export const compile = (schema: object): ValidateFunction => strictAjv.compile(schema)
+
+/** Compiles a schema for data that comes as strings: query strings, path parameters, headers. */
+export const compileCoercing = (schema: object): ValidateFunction => coercingAjv.compile(schema)
+
+/** How long a string is in characters: Unicode code points, as Ajv counts them. */
+export const characters = (text: string): number => {
+  let count = 0
+  for (const _ of text) count++
+  return count
+}
+
+const inWords = ({ keyword, params, parentSchema, message }: ErrorObject): string => {
+  if (keyword === 'required') return 'is missing'
+  if (keyword === 'pattern') return parentSchema?.description ?? message ?? 'is not valid'
+  if (keyword === 'const') return `must be ${JSON.stringify(params.allowedValue)}`
+  return message ?? 'is not valid'
+}
+
+const pointer = (name: string): string => `/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`
+
+/** Ajv's errors as violations; paths are JSON Pointers (RFC 6901) below `base`. */
+export const violations = (errors: readonly ErrorObject[], base = ''): Violation[] =>
+  errors
+    .filter(error => error.keyword !== 'allOf')
+    .map(error => ({
+      path:
+        base + error.instancePath + (error.keyword === 'required' ? pointer(String(error.params.missingProperty)) : ''),
+      message: inWords(error)
+    }))

@@ -1,0 +1,97 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { decodeFrame, maxFrameBytes, messageText, metaText } from '../../src/chat/protocol.ts'
+
+describe('decoding a frame', () => {
+  test.for([
+    ['{"type":"message","content":"Hello, world!"}'],
+    ['{"type":"message","content":"x","room":"general","nonce":"n 1~","meta":{"a":[1]},"ref":"r","unknown":1}'],
+    ['{"type":"ping"}'],
+    ['{"type":"auth","token":"t"}']
+  ])('accepts %s', ([text]) => {
+    expect(decodeFrame(text as string)).toEqual({ kind: 'frame', frame: JSON.parse(text as string) })
+  })
+
+  test.for([
+    ['not json', 'JSON object'],
+    ['[]', 'JSON object'],
+    ['null', 'JSON object'],
+    ['{}', '"type"'],
+    ['{"type":1}', '"type"'],
+    ['{"type":"message"}', '/content is missing'],
+    ['{"type":"message","content":1}', '/content must be string'],
+    ['{"type":"message","content":"x","room":"No"}', '/room must be 1-64 characters'],
+    ['{"type":"message","content":"x","nonce":"a\\u0000b"}', '/nonce must be 1-64 printable'],
+    ['{"type":"message","content":"x","meta":[]}', '/meta must be object']
+  ])('refuses %s and says what to do', ([text, told]) => {
+    const decoded = decodeFrame(text as string)
+    expect(decoded).toMatchObject({ kind: 'refused', error: { code: 'invalid_frame' } })
+    expect(decoded.kind === 'refused' && decoded.error.detail).toContain(told)
+  })
+
+  test('passes over types it does not know, the host’s among them', () => {
+    expect(decodeFrame('{"type":"app.poke"}')).toEqual({ kind: 'ignored' })
+    expect(decodeFrame('{"type":"__proto__"}')).toEqual({ kind: 'ignored' })
+  })
+
+  test('echoes the marks of a refused frame', () => {
+    expect(decodeFrame('{"type":"message","ref":"r1","nonce":"n1"}')).toMatchObject({
+      kind: 'refused',
+      marks: { ref: 'r1', nonce: 'n1' }
+    })
+  })
+
+  test('never throws, whatever comes', () => {
+    fc.assert(
+      fc.property(
+        fc.oneof(
+          fc.string(),
+          fc.json(),
+          fc.json().map(json => `{"type":"message","content":${json}}`)
+        ),
+        text => {
+          expect(['frame', 'ignored', 'refused']).toContain(decodeFrame(text).kind)
+        }
+      )
+    )
+  })
+
+  test('survives 100,000-deep JSON', () => {
+    const deep = `{"type":"message","content":"x","meta":{"a":${'['.repeat(100_000)}${']'.repeat(100_000)}}}`
+    const decoded = decodeFrame(deep)
+    if (decoded.kind !== 'frame' || decoded.frame.type !== 'message') return expect(decoded.kind).toBe('refused')
+    const { meta } = decoded.frame
+    expect(() => metaText(meta)).toThrowError(/2048 bytes/)
+  })
+})
+
+describe('a message’s text', () => {
+  test('is counted in characters, not in UTF-16 units', () => {
+    expect(messageText('😀'.repeat(10), 10)).toBe('😀'.repeat(10))
+    expect(() => messageText('😀'.repeat(11), 10)).toThrowError('11 characters; the most is 10')
+  })
+
+  test.for([[''], ['   '], ['\n\t']])('must not be empty: %j', ([text]) => {
+    expect(() => messageText(text as string, 10)).toThrowError('empty')
+  })
+
+  test('has its lone surrogates replaced, as UTF-8 would', () => {
+    expect(messageText('a\ud800b', 10)).toBe('a\ufffdb')
+  })
+
+  test('fits a frame even if every character is escaped', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 65_536 }), length => {
+        const escaped = `{"type":"message","content":"${'\\ud83d\\ude00'.repeat(Math.min(length, 100))}"}`
+        expect(escaped.length).toBeLessThanOrEqual(maxFrameBytes(Math.min(length, 100)))
+      })
+    )
+  })
+})
+
+test('meta of up to 2 KiB is kept as it is, and more is refused', () => {
+  const meta = { a: 'x'.repeat(2048 - 8) }
+  expect(JSON.parse(metaText(meta) as string)).toEqual(meta)
+  expect(() => metaText({ a: 'x'.repeat(2048) })).toThrowError('2048 bytes')
+  expect(metaText(undefined)).toBeNull()
+})

@@ -1,0 +1,32 @@
+/** A clock that stands still until a test moves it. */
+import type { Clock } from '../../src/clock.ts'
+
+/** A clock for tests; `advance` runs the repeated work that falls due on the way. */
+export interface FakeClock extends Clock {
+  advance(ms: number): void
+}
+
+/** Makes a clock that starts at a fixed point in time. */
+export const fakeClock = (startsAt = Date.parse('2026-01-31T12:00:00.123Z')): FakeClock => {
+  let now = startsAt
+  const jobs = new Set<{ every: number; due: number; work: () => void }>()
+  return {
+    now: () => now,
+    every(ms, work) {
+      const job = { every: ms, due: now + ms, work }
+      jobs.add(job)
+      return () => jobs.delete(job)
+    },
+    advance(ms) {
+      const end = now + ms
+      for (;;) {
+        const next = [...jobs].filter(job => job.due <= end).sort((a, b) => a.due - b.due)[0]
+        if (!next) break
+        now = next.due
+        next.due += next.every
+        next.work()
+      }
+      now = end
+    }
+  }
+}

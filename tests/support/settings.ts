@@ -1,0 +1,25 @@
+/** Settings for tests: fixed keys, cheap passwords, no limits on registering. */
+import { resolveSettings } from '../../src/config/resolve.ts'
+import type { Settings } from '../../src/schemas/settings.ts'
+
+export const SECRET_KEY = 'test-secret-0123456789-abcdefghijklmnop'
+export const ENCRYPTION_KEY = 'cw_0x689RpI-jtRR7oE8h_eQsKImvJapLeSbXpwF4e4='
+
+/** Validated settings; what is given replaces what tests have by default. */
+export const testSettings = (changed: Partial<Settings> = {}): Settings => ({
+  ...resolveSettings({
+    values: {
+      databaseUrl: 'pglite:unused',
+      migrateOnStart: false,
+      secretKey: SECRET_KEY,
+      encryptionKey: ENCRYPTION_KEY,
+      bcryptRounds: 4,
+      registerRateLimit: 0,
+      loginRateLimit: 0,
+      logLevel: 'debug'
+    },
+    mode: 'dev',
+    names: 'options'
+  }).settings,
+  ...changed
+})
