@@ -1,0 +1,94 @@
+/** Passwords as bcrypt hashes, a few at a time: bcrypt runs in libuv's pool, which file and DNS work needs too. */
+import { createHash } from 'node:crypto'
+import { availableParallelism } from 'node:os'
+import * as nodeBcrypt from '@node-rs/bcrypt'
+import pLimit from 'p-limit'
+import { ChatError } from '../errors.ts'
+
+/** bcrypt looks at no more bytes of a password than these. */
+const BCRYPT_BYTES = 72
+/** Begins the stored hash of a longer password: bcrypt of its SHA-256 in base64, so that every byte counts. */
+const PREHASHED = 'sha256+'
+
+/** Hashes and verifies passwords. */
+export interface Passwords {
+  /** The hash to store. Throws `busy` when too many wait. */
+  hash(password: string): Promise<string>
+  /**
+   * Whether a password is the one that was hashed. Without a hash, or with one that can't be read, it takes the same
+   * time and answers false. Throws `busy` when too many wait.
+   */
+  verify(password: string, hash: string | null | undefined): Promise<boolean>
+  /** Whether a password that was just verified should be hashed anew: at a higher cost, or beyond byte 72. */
+  needsRehash(hash: string, password: string): boolean
+}
+
+/** The parts of `@node-rs/bcrypt` in use; tests count the calls. */
+export type Bcrypt = Pick<typeof nodeBcrypt, 'hash' | 'verify' | 'parseOptions'>
+
+/** Bounds of the work. */
+export interface PasswordOptions {
+  /** bcrypt's cost: 2^rounds iterations. */
+  readonly rounds?: number
+  /** How many are hashed at once. */
+  readonly concurrency?: number
+  /** How many may wait: at some five a second and core, more would wait too long. */
+  readonly maxQueue?: number
+  readonly bcrypt?: Bcrypt
+}
+
+/** Makes the service's password hasher. */
+export const createPasswords = ({
+  rounds = 12,
+  concurrency = availableParallelism(),
+  maxQueue = 32,
+  bcrypt = nodeBcrypt
+}: PasswordOptions = {}): Passwords => {
+  const limit = pLimit(concurrency)
+
+  const queued = <T>(work: () => Promise<T>): Promise<T> => {
+    if (limit.pendingCount >= maxQueue) {
+      throw new ChatError('busy', 'Too many people log in right now. Try again in a moment.', { retryAfterMs: 2000 })
+    }
+    return limit(work)
+  }
+
+  // What an unknown user's password is compared with, so that it costs what a known user's does.
+  let decoy: Promise<string> | undefined
+
+  return {
+    async hash(password) {
+      const isLong = Buffer.byteLength(password) > BCRYPT_BYTES
+      const hash = await queued(() => bcrypt.hash(isLong ? digest(password) : password, { cost: rounds }))
+      return isLong ? PREHASHED + hash : hash
+    },
+    async verify(password, hash) {
+      if (hash && isReadable(bcrypt, hash)) {
+        const isPrehashed = hash.startsWith(PREHASHED)
+        return queued(() => bcrypt.verify(isPrehashed ? digest(password) : password, bcryptPart(hash)))
+      }
+      decoy ??= bcrypt.hash('decoy', { cost: rounds })
+      const same = await decoy
+      await queued(() => bcrypt.verify(password, same))
+      return false
+    },
+    needsRehash(hash, password) {
+      // An imported hash of a long password knows its first 72 bytes only.
+      if (Buffer.byteLength(password) > BCRYPT_BYTES && !hash.startsWith(PREHASHED)) return true
+      return bcrypt.parseOptions(bcryptPart(hash)).cost < rounds
+    }
+  }
+}
+
+const digest = (password: string): string => createHash('sha256').update(password).digest('base64')
+
+const bcryptPart = (hash: string): string => (hash.startsWith(PREHASHED) ? hash.slice(PREHASHED.length) : hash)
+
+const isReadable = (bcrypt: Bcrypt, hash: string): boolean => {
+  try {
+    bcrypt.parseOptions(bcryptPart(hash))
+    return true
+  } catch {
+    return false
+  }
+}

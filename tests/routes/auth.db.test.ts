@@ -1,0 +1,149 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { PASSWORD, startChat } from '../support/start-chat.ts'
+
+const TIMESTAMP = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00$/
+
+describe('registering', () => {
+  test('answers 201 with id, username and created_at', async () => {
+    const { call } = await startChat()
+    const answer = await call('POST', '/api/auth/register', { body: { username: 'john', password: PASSWORD } })
+    expect(answer.status).toBe(201)
+    expect(answer.body).toEqual({ id: expect.any(Number), username: 'john', created_at: expect.stringMatching(TIMESTAMP) })
+  })
+
+  test('refuses a name that is taken in another case with 409', async () => {
+    const { call } = await startChat()
+    await call('POST', '/api/auth/register', { body: { username: 'John', password: PASSWORD } })
+    const { status, body, headers } = await call('POST', '/api/auth/register', {
+      body: { username: 'jOHN', password: PASSWORD }
+    })
+    expect(status).toBe(409)
+    expect(headers.get('content-type')).toContain('application/problem+json')
+    expect(body).toMatchObject({ code: 'username_taken', status: 409, instance: headers.get('x-request-id') })
+  })
+
+  test('gives a name that many ask for at once to one of them', async () => {
+    const { call } = await startChat()
+    const answers = await Promise.all(
+      Array.from({ length: 5 }, () => call('POST', '/api/auth/register', { body: { username: 'only', password: PASSWORD } }))
+    )
+    expect(answers.map(({ status }) => status).sort()).toEqual([201, 409, 409, 409, 409])
+  })
+
+  test('tells every violated rule at once', async () => {
+    const { call } = await startChat()
+    const { status, body } = await call('POST', '/api/auth/register', { body: { username: 'a!', password: '-' } })
+    expect(status).toBe(422)
+    expect(body.code).toBe('validation_failed')
+    expect(body.errors).toEqual([
+      { path: '/body/username', message: expect.stringContaining('3 characters') },
+      { path: '/body/username', message: expect.stringContaining('letters') },
+      { path: '/body/password', message: expect.stringContaining('8 characters') },
+      { path: '/body/password', message: 'must have an upper-case letter' },
+      { path: '/body/password', message: 'must have a lower-case letter' },
+      { path: '/body/password', message: 'must have a digit' }
+    ])
+    expect(body.detail).toContain('must have a digit')
+  })
+
+  test.for([
+    ['nothing', '{}', 422, 'validation_failed'],
+    ['an array', '[]', 422, 'validation_failed'],
+    ['a number for a name', '{"username":123,"password":"SecurePass123"}', 422, 'validation_failed'],
+    ['broken JSON', '{"username":', 400, 'invalid_json'],
+    ['an empty body', '', 400, 'invalid_json'],
+    ['too much', `{"username":"${'x'.repeat(20_000)}"}`, 413, 'payload_too_large']
+  ] as const)('refuses %s', async ([, body, status, code]) => {
+    const { call } = await startChat()
+    const headers = { 'content-type': 'application/json' }
+    expect(await call('POST', '/api/auth/register', { body, headers })).toMatchObject({ status, body: { code, status } })
+  })
+
+  test('refuses a form with 415', async () => {
+    const { call } = await startChat()
+    const headers = { 'content-type': 'application/x-www-form-urlencoded' }
+    const answer = await call('POST', '/api/auth/register', { body: 'username=john', headers })
+    expect(answer).toMatchObject({ status: 415, body: { code: 'unsupported_media_type' } })
+  })
+
+  test('accepts every name and password that keeps the rules, and logs in with them', async () => {
+    const { call } = await startChat()
+    const name = fc.stringMatching(/^[A-Za-z0-9_-]{3,50}$/)
+    const password = fc.string({ minLength: 5, maxLength: 100, unit: 'grapheme' }).map(text => `Aa1${text}`)
+    let unique = 0
+    await fc.assert(
+      fc.asyncProperty(name, password.filter(text => [...text].length <= 128), async (username, password) => {
+        const body = { username: `${unique++}-${username}`.slice(0, 50), password }
+        expect(await call('POST', '/api/auth/register', { body })).toMatchObject({ status: 201 })
+        expect(await call('POST', '/api/auth/login', { body })).toMatchObject({ status: 200 })
+      }),
+      { numRuns: 25 }
+    )
+  })
+})
+
+describe('logging in', () => {
+  test('answers a bearer token for 30 minutes, whatever the case of the name', async () => {
+    const { call } = await startChat()
+    await call('POST', '/api/auth/register', { body: { username: 'John', password: PASSWORD } })
+    const { status, body } = await call('POST', '/api/auth/login', { body: { username: 'JOHN', password: PASSWORD } })
+    expect(status).toBe(200)
+    expect(body).toEqual({ access_token: expect.any(String), token_type: 'bearer', expires_in: 1800 })
+    const me = await call('GET', '/api/users/me', { token: body.access_token })
+    expect(me.body).toMatchObject({ username: 'John' })
+  })
+
+  test('says the same to a wrong password and to an unknown user', async () => {
+    const { call, register } = await startChat()
+    await register('john')
+    const wrong = await call('POST', '/api/auth/login', { body: { username: 'john', password: 'Wrong12345' } })
+    const unknown = await call('POST', '/api/auth/login', { body: { username: 'jane', password: 'Wrong12345' } })
+    expect(wrong.status).toBe(401)
+    expect(wrong.headers.get('www-authenticate')).toMatch(/^Bearer/)
+    const { instance: _, ...told } = wrong.body
+    expect(unknown).toMatchObject({ status: 401, body: told })
+  })
+
+  test('takes a hash of the FastAPI backend, and hashes it anew when its cost is lower', async () => {
+    const { call, database } = await startChat({ settings: { bcryptRounds: 5 } })
+    // passlib's bcrypt of "SecurePass123" at a cost of 4.
+    const { hash } = await import('@node-rs/bcrypt')
+    const hashedPassword = await hash(PASSWORD, { cost: 4 })
+    const user = await database.users.create({ username: 'imported', hashedPassword })
+    const login = () => call('POST', '/api/auth/login', { body: { username: 'imported', password: PASSWORD } })
+    expect((await login()).status).toBe(200)
+    const rehashed = (await database.users.findById(user.id))?.hashedPassword
+    expect(rehashed).toMatch(/^\$2b\$05\$/)
+    expect((await login()).status).toBe(200)
+  })
+})
+
+describe('the limits', () => {
+  test('allow 5 registrations a minute and address, then answer 429 with Retry-After', async () => {
+    const { call, log } = await startChat({ settings: { registerRateLimit: 5 } })
+    const statuses: number[] = []
+    for (let at = 0; at < 6; at++) {
+      const body = { username: `user-${at}`, password: PASSWORD }
+      const { status, headers, body: told } = await call('POST', '/api/auth/register', { body })
+      statuses.push(status)
+      if (status === 429) {
+        expect(Number(headers.get('retry-after'))).toBeGreaterThan(0)
+        expect(told).toMatchObject({ code: 'rate_limited', title: 'Too many requests' })
+      }
+    }
+    expect(statuses).toEqual([201, 201, 201, 201, 201, 429])
+    expect(log()).toMatch(/"level":40.*refused by its rate limit/)
+  })
+
+  test('count over all processes, and each route for itself', async () => {
+    const one = await startChat({ settings: { loginRateLimit: 2, registerRateLimit: 1 } })
+    const other = await startChat({ settings: { loginRateLimit: 2, registerRateLimit: 1 }, database: one.database })
+    const body = { username: 'john', password: PASSWORD }
+    expect((await one.call('POST', '/api/auth/register', { body })).status).toBe(201)
+    expect((await other.call('POST', '/api/auth/register', { body })).status).toBe(429)
+    expect((await one.call('POST', '/api/auth/login', { body })).status).toBe(200)
+    expect((await other.call('POST', '/api/auth/login', { body })).status).toBe(200)
+    expect((await one.call('POST', '/api/auth/login', { body })).status).toBe(429)
+  })
+})

@@ -1,0 +1,86 @@
+/** Every route against every bad token. The routes come from the server itself, so that a new one can't be forgotten. */
+import { createSigner } from 'fast-jwt'
+import type { RouteOptions } from 'fastify'
+import { expect, test } from 'vitest'
+import { createServer } from '../../src/server.ts'
+import { testDatabase } from '../support/database.ts'
+import { SECRET_KEY, testSettings } from '../support/settings.ts'
+
+/** The routes that are open on purpose. Whatever else exists must ask for a token. */
+const OPEN = [
+  'POST /api/auth/register',
+  'POST /api/auth/login',
+  'GET /',
+  'GET /health',
+  'GET /health/live',
+  'GET /health/ready',
+  'GET /openapi.json',
+  'GET /redoc',
+  'GET /redoc/start.js',
+  'GET /redoc/redoc.standalone.js'
+]
+const isOpen = (route: string): boolean => OPEN.includes(route) || /^GET \/docs(\/|$)/.test(route)
+
+const start = async () => {
+  const database = await testDatabase()
+  const settings = testSettings({ databaseSchema: database.schema, audience: database.schema })
+  const routes: string[] = []
+  const server = await createServer({
+    settings: { ...settings, logLevel: 'silent' },
+    client: database.client,
+    onRoute: ({ method, url }: RouteOptions) => {
+      for (const one of [method].flat()) if (one !== 'HEAD' && one !== 'OPTIONS') routes.push(`${one} ${url}`)
+    }
+  })
+  await server.ready()
+  return { database, server, routes }
+}
+
+test('every route that is not open on purpose answers 401 to every bad token, and lets a good one in', async () => {
+  const { database, server, routes } = await start()
+  const user = await database.users.create({ username: 'john', hashedPassword: null })
+  const now = Math.floor(Date.now() / 1000)
+  const good = { sub: 'john', uid: user.id, jti: 'j', iat: now, exp: now + 60, aud: database.schema }
+  const signWith = (key: string, claims: object, options: object = {}) => createSigner({ key, ...options })(claims)
+  const withoutSignature = (claims: object) =>
+    `${Buffer.from('{"alg":"none","typ":"JWT"}').toString('base64url')}.${Buffer.from(JSON.stringify(claims)).toString('base64url')}.`
+  const { exp: _, ...endless } = good
+
+  const bad: Record<string, string | undefined> = {
+    'no token': undefined,
+    'an empty token': '',
+    nonsense: 'not-a-token',
+    expired: signWith(SECRET_KEY, { ...good, iat: now - 120, exp: now - 60 }),
+    'not valid yet': signWith(SECRET_KEY, { ...good, nbf: now + 60 }),
+    'without an end': signWith(SECRET_KEY, endless),
+    forged: `${signWith(SECRET_KEY, good).split('.').slice(0, 2).join('.')}.${'A'.repeat(43)}`,
+    'alg none': withoutSignature(good),
+    'another algorithm': signWith(SECRET_KEY, good, { algorithm: 'HS512' }),
+    'another key': signWith('another-secret-0123456789-0123456789', good),
+    'an unknown kid': signWith(SECRET_KEY, good, { kid: 'unknown' }),
+    'another audience': signWith(SECRET_KEY, { ...good, aud: 'another' }),
+    'a deleted user': signWith(SECRET_KEY, { ...good, uid: 1_000_000 }),
+    'a name for an id': signWith(SECRET_KEY, { ...good, uid: 'john' }),
+    'a string for claims': signWith(SECRET_KEY, 'john' as unknown as object)
+  }
+
+  const guarded = routes.filter(route => !isOpen(route))
+  expect(guarded).toContain('GET /api/users/me')
+  expect(guarded).toContain('GET /ws/chat')
+
+  const answers: string[] = []
+  for (const route of guarded) {
+    const [method = '', url = ''] = route.split(' ')
+    for (const [kind, token] of Object.entries(bad)) {
+      const headers = token === undefined ? {} : { authorization: `Bearer ${token}` }
+      const { statusCode, headers: answered } = await server.inject({ method: method as 'GET', url, headers })
+      answers.push(`${route}, ${kind}: ${statusCode} ${answered['www-authenticate'] ? 'challenged' : ''}`)
+    }
+    const headers = { authorization: `Bearer ${signWith(SECRET_KEY, good)}` }
+    const { statusCode } = await server.inject({ method: method as 'GET', url, headers })
+    answers.push(`${route}, good: ${statusCode === 401 ? 'refused' : 'let in'}`)
+  }
+  const wrong = answers.filter(answer => !/: 401 challenged$|: let in$/.test(answer))
+  expect(wrong).toEqual([])
+  await server.close()
+})

@@ -1,0 +1,108 @@
+import { describe, expect, test } from 'vitest'
+import { createKeyring } from '../../src/crypto/keyring.ts'
+import { generateKey } from '../../src/crypto/fernet.ts'
+import { ENCRYPTION_KEY } from '../support/settings.ts'
+import { startChat } from '../support/start-chat.ts'
+
+const talk = async (count: number) => {
+  const chat = await startChat({ settings: { messageRateLimit: 0 } })
+  const john = await chat.register('john')
+  const client = await chat.join(john)
+  for (let at = 1; at <= count; at++) client.send({ type: 'message', content: `message ${at}` })
+  for (let at = 1; at <= count; at++) await client.nextOf('message')
+  return { ...chat, john, client }
+}
+
+describe('the history', () => {
+  test('is a bare array, oldest first, of the newest messages', async () => {
+    const { call, john } = await talk(5)
+    const { status, body } = await call('GET', '/api/chat/messages?limit=3', { token: john.token })
+    expect(status).toBe(200)
+    expect(body.map(({ content, seq }: { content: string; seq: number }) => [content, seq])).toEqual([
+      ['message 3', 3],
+      ['message 4', 4],
+      ['message 5', 5]
+    ])
+    expect(body[0]).toEqual({
+      id: expect.any(Number),
+      room: 'general',
+      seq: 3,
+      user_id: john.id,
+      username: 'john',
+      content: 'message 3',
+      created_at: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00$/)
+    })
+  })
+
+  test('has 50 messages unless told otherwise', async () => {
+    const { call, john } = await talk(60)
+    const { body } = await call('GET', '/api/chat/messages', { token: john.token })
+    expect(body).toHaveLength(50)
+    expect(body.at(-1)).toMatchObject({ content: 'message 60' })
+  })
+
+  test.for([
+    ['0', 422],
+    ['-1', 422],
+    ['abc', 422],
+    ['1.5', 422],
+    ['', 422],
+    ['1', 200],
+    ['1000', 200],
+    ['1001', 200],
+    ['99999999999', 200]
+  ] as const)('with limit=%s answers %i', async ([limit, status]) => {
+    const { call, register } = await startChat()
+    const { token } = await register('john')
+    const answer = await call('GET', `/api/chat/messages?limit=${limit}`, { token })
+    expect(answer.status).toBe(status)
+    if (status === 422) expect(answer.body.errors).toMatchObject([{ path: '/query/limit' }])
+  })
+
+  test('shows a nonce and meta, and says what the live frame said', async () => {
+    const { call, john, client } = await talk(0)
+    const content = 'emoji 😀 \u0000 and a lone \ud800'
+    client.send({ type: 'message', content, nonce: 'n1', meta: { a: [1, { b: '\ud800' }] } })
+    const { type: _, timestamp, ...live } = await client.nextOf('message')
+    const { body } = await call('GET', '/api/chat/messages', { token: john.token })
+    expect(body).toEqual([{ ...live, created_at: timestamp }])
+  })
+
+  test('leaves out what no key opens, and says so in the log', async () => {
+    const { call, john, client, database, log } = await talk(1)
+    const sealed = createKeyring({ current: generateKey(), previous: [], now: Date.now }).seal('under a lost key')
+    const room = await database.rooms.findByName('general')
+    await database.messages.append([
+      { roomId: room?.id ?? 0, userId: john.id, writeId: 'x', kind: 'message', content: sealed.token, meta: null, keyId: sealed.keyId }
+    ])
+    client.send({ type: 'message', content: 'after' })
+    await client.nextOf('message')
+    const { status, body } = await call('GET', '/api/chat/messages', { token: john.token })
+    expect(status).toBe(200)
+    expect(body.map(({ content }: { content: string }) => content)).toEqual(['message 1', 'after'])
+    expect(log()).toContain('no key opens')
+  })
+
+  test('is sealed at rest: no row holds what was said', async () => {
+    const { client, database } = await talk(0)
+    client.send({ type: 'message', content: 'a very secret text', meta: { also: 'a secret thing' } })
+    await client.nextOf('message')
+    const rows = await database.client.query<{ content: string; meta: string }>(
+      `select * from "${database.schema}".messages`,
+      []
+    )
+    expect(JSON.stringify(rows)).not.toMatch(/secret/)
+    const keyring = createKeyring({ current: ENCRYPTION_KEY, previous: [], now: Date.now })
+    expect(keyring.open(rows[0]?.content ?? '')).toBe('a very secret text')
+  })
+
+  test('survives a rotation of the encryption key', async () => {
+    const { john, database } = await talk(1)
+    const rotated = await startChat({
+      database,
+      settings: { encryptionKey: generateKey(), encryptionKeyPrevious: [ENCRYPTION_KEY] }
+    })
+    const { body } = await rotated.call('GET', '/api/chat/messages', { token: john.token })
+    expect(body).toMatchObject([{ content: 'message 1' }])
+  })
+})
