@@ -16,7 +16,7 @@ export interface ChatDbOptions {
   /** `postgres://…` or `pglite:DIR`. */
   readonly databaseUrl: string
   readonly databaseSchema: string
-  readonly databaseSsl: 'disable' | 'require' | 'verify-full'
+  readonly databaseSsl?: 'disable' | 'require' | 'verify-full' | undefined
   readonly databaseCa?: string | undefined
   readonly databasePoolMax: number
   /** How long to wait for an unreachable database, in seconds. */

@@ -17,6 +17,7 @@ import socketRoute from '../routes/socket.ts'
 import userRoutes from '../routes/users.ts'
 import type { ChatOptions } from './chat/chat.ts'
 import { type Clock, systemClock } from './clock.ts'
+import type { Resolved } from './config/resolve.ts'
 import type { SqlClient } from './db/client.ts'
 import { serializers } from './logging.ts'
 
@@ -29,6 +30,8 @@ export interface ChatServiceOptions extends HostSettings {
   readonly prefix?: string
   /** Whether `/`, the health routes and the documents are mounted too. A host has its own. */
   readonly pages?: boolean
+  /** Settings that are resolved already, in place of any above: the process needs some before it makes its server. */
+  readonly resolved?: Resolved
   /** A ready database client instead of `databaseUrl`; it is left open. */
   readonly client?: SqlClient
   readonly clock?: Clock
@@ -38,11 +41,12 @@ export interface ChatServiceOptions extends HostSettings {
 
 /** Not wrapped with fastify-plugin, so that nothing of it leaks into the instance it is registered on. */
 export const chatService = async (fastify: FastifyInstance, options: ChatServiceOptions): Promise<void> => {
-  const { prefix, pages = false, client, clock = systemClock, writer, ...settings } = options
+  const { prefix, pages = false, resolved, client, clock = systemClock, writer, ...settings } = options
   // Before any route: a query string may hold a token, and must not reach a log line.
   fastify.setChildLoggerFactory((logger, bindings, given) => logger.child(bindings, { ...given, serializers }))
 
-  await fastify.register(configPlugin, Object.keys(settings).length > 0 ? { settings } : {})
+  const given = Object.keys(settings).length > 0 ? { settings } : {}
+  await fastify.register(configPlugin, { ...given, ...(resolved ? { resolved } : {}), needsDatabase: !client })
   const config = fastify.chatConfig
   await fastify.register(dbPlugin, { ...config, ...(client ? { client } : {}) })
   await fastify.register(cryptoPlugin, { ...config, clock })

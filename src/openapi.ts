@@ -8,7 +8,7 @@ import { createServer } from './server.ts'
 /** The OpenAPI 3.1 document that the service serves at `/openapi.json`. */
 export const buildOpenApi = async (): Promise<object> => {
   const values = {
-    databaseUrl: 'postgres://offline',
+    databaseUrl: 'postgres://offline/offline',
     migrateOnStart: false,
     logLevel: 'silent',
     secretKey: generateKey(),

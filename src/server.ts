@@ -11,6 +11,8 @@ import type { Settings } from './schemas/settings.ts'
 /** What a server is made of. */
 export interface ServerOptions extends Pick<ChatServiceOptions, 'client' | 'clock' | 'writer'> {
   readonly settings: Settings
+  /** What resolving the settings had to say; logged. */
+  readonly warnings?: readonly string[]
   /** Log lines for people instead of JSON. */
   readonly pretty?: boolean
   /** Where log lines go instead of the standard output. */
@@ -19,7 +21,7 @@ export interface ServerOptions extends Pick<ChatServiceOptions, 'client' | 'cloc
 
 /** Makes the server; `listen` and `close` are Fastify's. */
 export const createServer = async (options: ServerOptions): Promise<FastifyInstance> => {
-  const { settings, pretty = false, logTo, ...injected } = options
+  const { settings, warnings = [], pretty = false, logTo, ...injected } = options
   const fastify = Fastify({
     logger: {
       level: settings.logLevel,
@@ -28,7 +30,7 @@ export const createServer = async (options: ServerOptions): Promise<FastifyInsta
       ...(pretty && !logTo ? prettyTransport() : {})
     },
     genReqId: requestId,
-    trustProxy: Array.isArray(settings.trustProxy) ? [...settings.trustProxy] : settings.trustProxy,
+    trustProxy: typeof settings.trustProxy === 'boolean' ? settings.trustProxy : [...settings.trustProxy],
     frameworkErrors: sendProblem,
     routerOptions: { maxParamLength: 128 }
   })
@@ -37,17 +39,16 @@ export const createServer = async (options: ServerOptions): Promise<FastifyInsta
   })
   fastify.setNotFoundHandler(sendNotFound)
   fastify.setErrorHandler(sendProblem)
-  await fastify.register(chatService, { ...settings, ...injected, pages: true })
+  await fastify.register(chatService, { resolved: { settings, warnings }, ...injected, pages: true })
   return fastify
 }
 
 /** Starts the process's server: it listens, and a SIGTERM or SIGINT takes it down. Rejects when it can't start. */
 export const startServer = async (
-  options: ServerOptions & { readonly warnings?: readonly string[] }
+  options: ServerOptions
 ): Promise<{ url: string; close(): Promise<void> }> => {
-  const { settings, warnings = [] } = options
+  const { settings } = options
   const fastify = await createServer(options)
-  for (const warning of warnings) fastify.log.warn(warning)
   const stopped = stopOnSignals(fastify)
   try {
     const url = await fastify.listen({ host: settings.host, port: settings.port })

@@ -27,7 +27,8 @@ export const characters = (text: string): number => {
 
 const inWords = ({ keyword, params, parentSchema, message }: ErrorObject): string => {
   if (keyword === 'required') return 'is missing'
-  if (keyword === 'pattern') return parentSchema?.description ?? message ?? 'is not valid'
+  if (keyword === 'pattern') return parentSchema?.rule ?? parentSchema?.description ?? message ?? 'is not valid'
+  if (keyword === 'enum') return `must be one of ${params.allowedValues.join(', ')}`
   if (keyword === 'const') return `must be ${JSON.stringify(params.allowedValue)}`
   return message ?? 'is not valid'
 }

@@ -15,7 +15,7 @@ const entry = (writeId: string, content = writeId): NewEntry => ({
 
 /** A log in memory that fails as it is told: one thunk a call, `undefined` for a call that succeeds. */
 const memoryLog = (failures: (((batch: NewEntry[]) => void) | undefined)[] = []) => {
-  const stored = new Map<string, AppendedEntry & { content: string }>()
+  const stored = new Map<string, AppendedEntry & { content: string | null }>()
   const batches: string[][] = []
   const append = async (batch: NewEntry[]): Promise<AppendedEntry[]> => {
     batches.push(batch.map(({ writeId }) => writeId))

@@ -1,0 +1,1 @@
+DROP FUNCTION "public"."chat_append"(integer[], integer[], text[], text[], text[], text[], text[]);

@@ -1,0 +1,47 @@
+/** The settings, validated and frozen; decorates `chatConfig`. The only place that reads the environment. */
+import type { FastifyInstance } from 'fastify'
+import fp from 'fastify-plugin'
+import { collectEnvironment } from '../src/config/environment.ts'
+import { type Resolved, resolveSettings } from '../src/config/resolve.ts'
+import type { Settings, SettingsInput } from '../src/schemas/settings.ts'
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    chatConfig: Settings
+  }
+}
+
+/** PROTOCOL's settings as options. Those without a default (`secretKey`, `encryptionKey`, the database) are needed. */
+export type HostSettings = { readonly [Name in keyof SettingsInput]?: SettingsInput[Name] | undefined }
+
+/** Options of the config plugin. */
+export interface ChatConfigOptions {
+  /** When given, the environment is not read. */
+  readonly settings?: HostSettings
+  /** Settings that are resolved already, in place of `settings`. */
+  readonly resolved?: Resolved
+  /** Whether a database must be named among the settings. */
+  readonly needsDatabase?: boolean
+}
+
+/** The settings of the environment and of `.env` in a folder. Throws a ConfigError that names every bad one. */
+export const readEnvironment = (options: { mode: 'dev' | 'production'; cwd?: string; needsDatabase?: boolean }): Resolved => {
+  const { cwd = process.cwd(), ...more } = options
+  const values = collectEnvironment({ environment: process.env, cwd })
+  return resolveSettings({ ...more, values, names: 'environment' })
+}
+
+/** Rejects with a ConfigError that names every bad setting. */
+export default fp(
+  async function chatConfig(fastify: FastifyInstance, options: ChatConfigOptions) {
+    const { settings, warnings } = options.resolved ?? resolve(options)
+    for (const warning of warnings) fastify.log.warn(warning)
+    fastify.decorate('chatConfig', settings)
+  },
+  { name: 'chat-config', fastify: '5.x' }
+)
+
+const resolve = ({ settings, needsDatabase = true }: ChatConfigOptions): Resolved =>
+  settings
+    ? resolveSettings({ values: settings, mode: 'production', names: 'options', needsDatabase })
+    : readEnvironment({ mode: 'production', needsDatabase })

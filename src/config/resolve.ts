@@ -1,0 +1,196 @@
+/** From what was set to what is used: everything is checked, all that is wrong is told at once, and no value is repeated. */
+import { isIP } from 'node:net'
+import {
+  environmentName,
+  type SettingName,
+  type Settings,
+  SettingsInput,
+  settingNames
+} from '../schemas/settings.ts'
+import { compile, violations } from '../validation.ts'
+
+/** What to resolve. */
+export interface ResolveOptions {
+  /** What was set, by camelCase name: typed values from a host, strings from the environment. */
+  readonly values: Readonly<Record<string, unknown>>
+  /** `dev` guesses a database and lets any page in where `*` asks for it; `production` does neither. */
+  readonly mode: 'dev' | 'production'
+  /** How the operator knows the settings: as variables of the environment, or as options. */
+  readonly names: 'environment' | 'options'
+  /** Whether a database must be named: not when a host hands its own over. */
+  readonly needsDatabase?: boolean
+}
+
+/** The settings, and what the operator should know about them. */
+export interface Resolved {
+  readonly settings: Settings
+  readonly warnings: readonly string[]
+}
+
+/** A bad setting: its name, and what is wrong with it in words that follow the name. */
+export interface BadSetting {
+  readonly name: string
+  readonly message: string
+}
+
+/** The configuration can't be used. The message names every bad setting and how to make a good one; never a value. */
+export class ConfigError extends Error {
+  readonly bad: readonly BadSetting[]
+
+  constructor(bad: readonly BadSetting[], names: ResolveOptions['names'] = 'environment') {
+    const shown = bad.map(({ name, message }) => `  ${names === 'environment' ? environmentName(name) : name} ${message}`)
+    const where =
+      names === 'environment'
+        ? 'Set them in the environment or in .env; .env.example lists every setting.'
+        : 'They are options of the chat service; its README lists every setting.'
+    super(['The configuration is not valid:', ...shown, where].join('\n'))
+    this.name = 'ConfigError'
+    this.bad = bad
+  }
+}
+
+const isValid = compile(SettingsInput)
+
+/** Resolves settings. Throws a ConfigError that names every bad one. */
+export const resolveSettings = (options: ResolveOptions): Resolved => {
+  const { values, mode, names, needsDatabase = true } = options
+  const input = names === 'environment' ? fromStrings(values) : structuredClone({ ...values })
+  for (const [name, value] of Object.entries(input)) if (value === undefined) delete input[name]
+
+  const bad = isValid(input) ? [] : violations(isValid.errors ?? []).map(toBad)
+  const checked = input as Partial<SettingsInput>
+  const good = (name: SettingName): boolean => !bad.some(one => one.name === name)
+  for (const { name, message } of meaning(checked, mode)) if (good(name as SettingName)) bad.push({ name, message })
+  const database = databaseOf(checked, mode, needsDatabase)
+  bad.push(...database.bad)
+  if (bad.length > 0) throw new ConfigError(merged(bad), names)
+
+  const { databaseHost, databasePort, databaseName, databaseUser, databasePassword, ...rest } = input as SettingsInput
+  const ssl = rest.databaseSsl ?? sslOf(database.url)
+  const settings: Settings = Object.freeze({
+    ...rest,
+    ...(ssl ? { databaseSsl: ssl } : {}),
+    databaseUrl: database.url,
+    audience: rest.audience ?? rest.databaseSchema
+  })
+  return { settings, warnings: warningsOf(settings, database.warnings, mode) }
+}
+
+const toBad = ({ path, message }: { path: string; message: string }): BadSetting => {
+  const [name = '', index] = path.slice(1).split('/')
+  if (!(name in SettingsInput.properties)) return { name, message: 'is not a setting' }
+  const { advice } = SettingsInput.properties[name as SettingName] as { advice?: string }
+  const which = index === undefined ? '' : `(item ${Number(index) + 1}) `
+  return { name, message: which + message + (advice ? `. ${advice}` : '') }
+}
+
+/** One line a setting and fault: a list's several alternatives say the same twice. */
+const merged = (bad: readonly BadSetting[]): BadSetting[] => [
+  ...new Map(bad.map(one => [`${one.name} ${one.message}`, one])).values()
+]
+
+const fromStrings = (values: Readonly<Record<string, unknown>>): Record<string, unknown> => {
+  const known = settingNames.filter(name => typeof values[name] === 'string' && values[name].trim() !== '')
+  return Object.fromEntries(known.map(name => [name, fromString(name, String(values[name]).trim())]))
+}
+
+const fromString = (name: SettingName, value: string): unknown => {
+  if (name === 'trustProxy') return { true: true, false: false, off: false }[value.toLowerCase()] ?? split(value)
+  const { type } = SettingsInput.properties[name] as { type?: string }
+  if (type === 'array') return split(value)
+  if (type === 'boolean') return { true: true, '1': true, false: false, '0': false }[value.toLowerCase()] ?? value
+  return type === 'integer' && /^-?\d+$/.test(value) ? Number(value) : value
+}
+
+const split = (value: string): string[] => value.split(',').map(item => item.trim()).filter(Boolean)
+
+const PLACEHOLDER = /change[-_ ]?(me|this|it)|your[-_ ]?(secret|key|256)|replace[-_ ]?(me|this)|placeholder|example/i
+
+const isWeak = (secret: string): boolean => PLACEHOLDER.test(secret) || new Set(secret).size < 10
+
+/** What a schema can't say. */
+const meaning = (input: Partial<SettingsInput>, mode: ResolveOptions['mode']): BadSetting[] => {
+  const bad: BadSetting[] = []
+  const refuse = (name: SettingName, message: string) => bad.push({ name, message })
+  const make = 'Make one with `npx fastify-chat keys generate`.'
+  for (const name of ['secretKey', 'encryptionKey'] as const) {
+    const value = input[name]
+    if (typeof value === 'string' && isWeak(value)) refuse(name, `is a placeholder or too easy to guess. ${make}`)
+  }
+  if (mode === 'production' && listOf(input.corsOrigins).includes('*')) {
+    refuse('corsOrigins', 'must not be * in production: name the origins of your pages')
+  }
+  if (!listOf(input.trustProxy).every(isProxy)) {
+    refuse('trustProxy', 'must be addresses or CIDRs such as 10.0.0.0/8 (a comma list), true or false')
+  }
+  for (const name of ['publicUrl', 'databaseUrl', 'databaseListenUrl'] as const) {
+    const value = input[name]
+    if (typeof value === 'string' && !value.startsWith('pglite:') && !URL.canParse(value)) {
+      refuse(name, 'can not be read as a URL. Encode special characters (@ as %40, / as %2F, # as %23)')
+    }
+  }
+  return bad
+}
+
+const listOf = (value: unknown): readonly string[] => (Array.isArray(value) ? value.map(String) : [])
+
+const isProxy = (proxy: string): boolean => {
+  if (['loopback', 'linklocal', 'uniquelocal'].includes(proxy)) return true
+  const [address = '', prefix, more] = proxy.split('/')
+  const version = isIP(address)
+  if (version === 0 || more !== undefined) return false
+  return prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= (version === 4 ? 32 : 128))
+}
+
+interface Database {
+  readonly url: string
+  readonly bad: readonly BadSetting[]
+  readonly warnings: readonly string[]
+}
+
+const PARTS = ['databaseHost', 'databaseName', 'databaseUser', 'databasePassword'] as const
+
+const databaseOf = (input: Partial<SettingsInput>, mode: ResolveOptions['mode'], isNeeded: boolean): Database => {
+  const given = PARTS.filter(name => input[name] !== undefined)
+  const { databaseUrl } = input
+  if (databaseUrl !== undefined) {
+    const warnings = given.length > 0 ? ['DATABASE_URL is used; the separate DATABASE_… parts are ignored.'] : []
+    return { url: databaseUrl, bad: [], warnings }
+  }
+  if (given.length === 0) {
+    if (!isNeeded) return { url: '', bad: [], warnings: [] }
+    if (mode === 'dev') return { url: 'pglite:.data/chat', bad: [], warnings: [] }
+    const message = 'is missing. Give it, or DATABASE_HOST, DATABASE_NAME, DATABASE_USER and DATABASE_PASSWORD'
+    return { url: '', bad: [{ name: 'databaseUrl', message }], warnings: [] }
+  }
+  const missing = PARTS.filter(name => input[name] === undefined)
+  if (missing.length > 0) {
+    return { url: '', bad: missing.map(name => ({ name, message: 'is missing' })), warnings: [] }
+  }
+  return { url: urlOf(input), bad: [], warnings: [] }
+}
+
+const urlOf = ({ databaseHost, databasePort = 5432, databaseName, databaseUser, databasePassword }: Partial<SettingsInput>) => {
+  const part = (value: unknown) => encodeURIComponent(String(value))
+  const host = isIP(String(databaseHost)) === 6 ? `[${databaseHost}]` : databaseHost
+  return `postgres://${part(databaseUser)}:${part(databasePassword)}@${host}:${databasePort}/${part(databaseName)}`
+}
+
+/** A URL's own `sslmode`, as far as it asks for encryption. */
+const sslOf = (url: string): Settings['databaseSsl'] => {
+  if (!URL.canParse(url)) return undefined
+  const mode = new URL(url).searchParams.get('sslmode')
+  if (mode === 'verify-full' || mode === 'verify-ca') return 'verify-full'
+  return mode === 'require' ? 'require' : undefined
+}
+
+const warningsOf = (settings: Settings, warnings: readonly string[], mode: ResolveOptions['mode']): string[] => [
+  ...warnings,
+  ...(settings.trustProxy === true
+    ? ['TRUST_PROXY is true: a client may choose the address that limits count. Name your proxies instead.']
+    : []),
+  ...(mode === 'production' && settings.databaseUrl.startsWith('pglite:')
+    ? ['The embedded database is for development: it survives a killed process, but not a power cut.']
+    : []),
+  ...(mode === 'production' && settings.bcryptRounds < 10 ? ['BCRYPT_ROUNDS is below 10: passwords are weakly kept.'] : [])
+]

@@ -1,0 +1,122 @@
+/** One database client over two engines: PostgreSQL by postgres.js, and the embedded PGlite; the rest sees no driver. */
+import { setTimeout as delay } from 'node:timers/promises'
+import type { PgDatabase, PgQueryResultHKT } from 'drizzle-orm/pg-core'
+import { openEmbedded } from './embedded.ts'
+import { openPostgres } from './postgres.ts'
+
+/** Runs SQL inside a transaction. `exec` takes several statements and no parameters. */
+export interface SqlTransaction {
+  query<Row extends object>(text: string, params?: readonly unknown[]): Promise<Row[]>
+  exec(text: string): Promise<void>
+}
+
+/** A pool of connections, or the one session of the embedded database. */
+export interface SqlClient {
+  readonly engine: 'postgres' | 'pglite'
+  /** What a message to the operator may name: `host:port` or the folder. Never a password. */
+  readonly where: string
+  // biome-ignore lint/suspicious/noExplicitAny: the tables are made per schema, so Drizzle's own schema type is unused.
+  readonly drizzle: PgDatabase<PgQueryResultHKT, any>
+  /** One prepared statement; parameters are `$1`, `$2`, … */
+  query<Row extends object>(text: string, params?: readonly unknown[]): Promise<Row[]>
+  /** All or nothing, at the isolation level read committed. */
+  transaction<T>(work: (transaction: SqlTransaction) => Promise<T>): Promise<T>
+  close(): Promise<void>
+}
+
+/** How to reach the database. */
+export interface ClientOptions {
+  /** `postgres://user:password@host:port/name`, or `pglite:DIR` for the embedded database. */
+  readonly url: string
+  /** `require` encrypts without asking who it is; `verify-full` checks the certificate and its name too. */
+  readonly ssl?: 'disable' | 'require' | 'verify-full' | undefined
+  /** The certificate authority, PEM, for `verify-full`. */
+  readonly ca?: string | undefined
+  /** The most connections. */
+  readonly poolMax?: number
+}
+
+const EMBEDDED = 'pglite:'
+
+/** Opens a client. PostgreSQL connects with the first query; the embedded database opens here, and rejects when it can't. */
+export const openClient = async (options: ClientOptions): Promise<SqlClient> =>
+  options.url.startsWith(EMBEDDED) ? openEmbedded(options.url.slice(EMBEDDED.length)) : openPostgres(options)
+
+/** A client that no query reaches: for documents, which need the routes and no database. */
+export const offlineClient = (): SqlClient => openPostgres({ url: 'postgres://offline@localhost:1/offline' })
+
+const CONNECTION_CODES = new Set([
+  'CONNECTION_CLOSED',
+  'CONNECTION_ENDED',
+  'CONNECTION_DESTROYED',
+  'CONNECT_TIMEOUT',
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'ETIMEDOUT',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  // SQLSTATE: terminated, crashed, starting up; too many connections.
+  '57P01',
+  '57P02',
+  '57P03',
+  '53300'
+])
+
+const codesOf = (error: unknown): string[] => {
+  if (!(error instanceof Error)) return []
+  const own = 'code' in error && typeof error.code === 'string' ? [error.code] : []
+  return [...own, ...codesOf(error.cause)]
+}
+
+/** Whether the connection failed and not the statement: what it did, if anything, isn't known, and it may be tried again. */
+export const isConnectionError = (error: unknown): boolean =>
+  codesOf(error).some(code => CONNECTION_CODES.has(code) || /^08...$/.test(code))
+
+/** How to wait for a database. */
+export interface WaitOptions {
+  readonly seconds: number
+  readonly onRetry?: () => void
+}
+
+const LONGEST_PAUSE_MS = 2000
+
+/**
+ * Resolves when the database answers. Tries again with growing pauses while it can't be reached; rejects when the time is
+ * over, or at once when it answers with a refusal, with a sentence that says where and why.
+ */
+export const waitForDatabase = async (client: SqlClient, { seconds, onRetry }: WaitOptions): Promise<void> => {
+  const deadline = Date.now() + seconds * 1000
+  for (let pause = 100; ; pause = Math.min(2 * pause, LONGEST_PAUSE_MS)) {
+    const failure = await tryOnce(client, deadline)
+    if (!failure) return
+    const [code = 'no code'] = codesOf(failure)
+    if (!isConnectionError(failure)) {
+      const words = failure instanceof Error ? failure.message : 'no reason given'
+      throw new Error(`The database at ${client.where} refused the service (${code}): ${words}.`, { cause: failure })
+    }
+    if (Date.now() + pause > deadline) {
+      const advice = 'Check that it runs, and DATABASE_HOST and DATABASE_PORT (or DATABASE_URL).'
+      throw new Error(`No database answered at ${client.where} within ${seconds} seconds (${code}). ${advice}`)
+    }
+    if (pause === 100) onRetry?.()
+    await delay(pause)
+  }
+}
+
+/** Asks the database for anything; answers what went wrong. A silent peer counts as unreachable at the deadline. */
+const tryOnce = async (client: SqlClient, deadline: number): Promise<unknown> => {
+  const silence = new AbortController()
+  const timeout = delay(Math.max(1000, deadline - Date.now()), 'silent', { signal: silence.signal })
+  timeout.catch(() => {})
+  try {
+    const first = await Promise.race([client.query('select 1'), timeout])
+    return first === 'silent' ? Object.assign(new Error('silent'), { code: 'ETIMEDOUT' }) : undefined
+  } catch (error) {
+    return error
+  } finally {
+    silence.abort()
+  }
+}

@@ -1,0 +1,51 @@
+/** The database as the service sees it: one repository an aggregate, all in one schema. */
+import type { SqlClient } from './client.ts'
+import { createMessagesRepository, type MessagesRepository } from './messages.ts'
+import { createRateLimitsRepository, type RateLimitsRepository } from './rate-limits.ts'
+import { createRoomsRepository, type RoomsRepository } from './rooms.ts'
+import { createTables } from './tables.ts'
+import { createUsersRepository, type UsersRepository } from './users.ts'
+
+export type { AppendedEntry, MessagesRepository, NewEntry, StoredEntry } from './messages.ts'
+export type { RoomRow, RoomsRepository } from './rooms.ts'
+export type { UserRow, UsersRepository } from './users.ts'
+
+/** The repositories over one client. */
+export interface ChatDatabase {
+  readonly schema: string
+  readonly client: SqlClient
+  readonly users: UsersRepository
+  readonly rooms: RoomsRepository
+  readonly messages: MessagesRepository
+  readonly rateLimits: RateLimitsRepository
+  /** Resolves when the database answers; rejects when it fails or is silent for that many milliseconds. */
+  ping(timeoutMs: number): Promise<void>
+}
+
+/** Makes the repositories; sends no query. */
+export const createDatabase = (client: SqlClient, schema: string): ChatDatabase => {
+  const tables = createTables(schema)
+  return {
+    schema,
+    client,
+    users: createUsersRepository(client, tables),
+    rooms: createRoomsRepository(client, tables),
+    messages: createMessagesRepository(client, tables, schema),
+    rateLimits: createRateLimitsRepository(client, schema),
+    ping: timeoutMs => withTimeout(client.query('select 1'), timeoutMs)
+  }
+}
+
+const withTimeout = async (answer: Promise<unknown>, ms: number): Promise<void> => {
+  let timer: NodeJS.Timeout | undefined
+  const timeout = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`the database was silent for ${ms} ms`)), ms)
+  })
+  try {
+    await Promise.race([answer, timeout])
+  } finally {
+    clearTimeout(timer)
+    // The loser of the race must not become an unhandled rejection.
+    answer.catch(() => {})
+  }
+}

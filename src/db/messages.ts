@@ -1,0 +1,115 @@
+/** The log: appended by the database's own function, read by place. Content and meta are Fernet tokens here, never text. */
+import { desc, eq, sql } from 'drizzle-orm'
+import type { SqlClient } from './client.ts'
+import type { Tables } from './tables.ts'
+
+/** An entry to append. `writeId` makes it single within its room and user. */
+export interface NewEntry {
+  readonly roomId: number
+  readonly userId: number
+  readonly writeId: string
+  readonly kind: string
+  readonly content: string | null
+  readonly meta: string | null
+  readonly keyId: string | null
+}
+
+/** Where an entry stands. `stored` is what its write id had stored before, and null when it was new. */
+export interface AppendedEntry {
+  readonly id: number
+  readonly seq: number
+  /** Milliseconds since the epoch; never goes back within a room. */
+  readonly createdAt: number
+  readonly replayed: boolean
+  readonly stored: { readonly content: string | null; readonly meta: string | null } | null
+}
+
+/** An entry as it is stored, with its user's name as it is now. */
+export interface StoredEntry {
+  readonly id: number
+  readonly roomId: number
+  readonly seq: number
+  readonly kind: string
+  readonly userId: number
+  readonly username: string
+  readonly content: string | null
+  readonly meta: string | null
+  readonly keyId: string | null
+  readonly writeId: string
+  readonly createdAt: number
+}
+
+/** The log of one schema. */
+export interface MessagesRepository {
+  /**
+   * Appends a batch, all or nothing, in one round trip; answers in the batch's order after the commit. No write id may be
+   * in a batch twice. See drizzle/0001_append_function.sql.
+   */
+  append(batch: readonly NewEntry[]): Promise<AppendedEntry[]>
+  /** The newest entries of a room, oldest first. */
+  newest(roomId: number, limit: number): Promise<StoredEntry[]>
+}
+
+interface AppendRow {
+  readonly id: number
+  readonly seq: number
+  readonly ms: number
+  readonly replayed: boolean
+  readonly content: string | null
+  readonly meta: string | null
+}
+
+/** Makes the repository. */
+export const createMessagesRepository = (
+  client: SqlClient,
+  { messages, users }: Tables,
+  schema: string
+): MessagesRepository => {
+  const append = `select id, seq, ms, replayed, content, meta
+    from "${schema.replaceAll('"', '""')}".chat_append($1, $2, $3, $4, $5, $6, $7) order by ord`
+
+  const newest = client.drizzle
+    .select({
+      id: messages.id,
+      roomId: messages.roomId,
+      seq: messages.seq,
+      kind: messages.kind,
+      userId: messages.userId,
+      username: users.username,
+      content: messages.content,
+      meta: messages.meta,
+      keyId: messages.keyId,
+      writeId: messages.writeId,
+      // A number, because making a Date of each row's text costs more than the rest of the row.
+      createdAt: sql<number>`(extract(epoch from ${messages.createdAt}) * 1000)::double precision`
+    })
+    .from(messages)
+    .innerJoin(users, eq(users.id, messages.userId))
+    .where(eq(messages.roomId, sql.placeholder('roomId')))
+    .orderBy(desc(messages.seq))
+    .limit(sql.placeholder('limit'))
+    .prepare('chat_newest')
+
+  return {
+    async append(batch) {
+      const column = <Name extends keyof NewEntry>(name: Name) => batch.map(entry => entry[name])
+      const rows = await client.query<AppendRow>(append, [
+        column('roomId'),
+        column('userId'),
+        column('writeId'),
+        column('kind'),
+        column('content'),
+        column('meta'),
+        column('keyId')
+      ])
+      return rows.map(({ id, seq, ms, replayed, content, meta }) => ({
+        id,
+        seq,
+        createdAt: ms,
+        replayed,
+        stored: replayed ? { content, meta } : null
+      }))
+    },
+    newest: async (roomId, limit) => (await newest.execute({ roomId, limit })).reverse()
+  }
+}

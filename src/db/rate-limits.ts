@@ -1,0 +1,39 @@
+/** Hits in windows of time, counted over all processes. The table forgets in a crash, and may. */
+import type { SqlClient } from './client.ts'
+
+/** The counters of one schema. */
+export interface RateLimitsRepository {
+  /**
+   * Counts one more hit of `key` in its window, which the first hit began and which is `windowMs` long. Answers the hits
+   * so far and the milliseconds that are left.
+   */
+  hit(key: string, windowMs: number): Promise<{ current: number; ttlMs: number }>
+}
+
+/** Windows that are over are swept out about this often, by the process that notices. */
+const SWEEP_MS = 60_000
+
+/** Makes the repository. */
+export const createRateLimitsRepository = ({ query }: SqlClient, schema: string): RateLimitsRepository => {
+  const table = `"${schema.replaceAll('"', '""')}"."rate_limits"`
+  // The database's clock, since the processes' own may differ.
+  const hit = `insert into ${table} as counted (key, hits, expires_at)
+    values ($1, 1, now() + $2::double precision * interval '1 millisecond')
+    on conflict (key) do update set
+      hits = case when counted.expires_at <= now() then 1 else counted.hits + 1 end,
+      expires_at = case when counted.expires_at <= now() then excluded.expires_at else counted.expires_at end
+    returning hits, greatest(0, ceil(extract(epoch from expires_at - now()) * 1000))::double precision as ttl_ms`
+  let sweptAt = Date.now()
+
+  return {
+    async hit(key, windowMs) {
+      const [row] = await query<{ hits: number; ttl_ms: number }>(hit, [key, windowMs])
+      if (!row) throw new Error('counting a hit returned no row')
+      if (Date.now() - sweptAt > SWEEP_MS) {
+        sweptAt = Date.now()
+        await query(`delete from ${table} where expires_at <= now()`)
+      }
+      return { current: row.hits, ttlMs: row.ttl_ms }
+    }
+  }
+}

@@ -1,0 +1,76 @@
+/**
+ * The tables, as a factory: everything lies in one schema whose name is a setting. Sizes and times: `seq` and ids are
+ * integers below 2^53, times are UTC with milliseconds. The log's own rules (who numbers, who locks) are in the append
+ * function's migration.
+ */
+import { sql } from 'drizzle-orm'
+import { bigint, integer, pgSchema, pgTable, primaryKey, text, timestamp, unique, uniqueIndex } from 'drizzle-orm/pg-core'
+
+const now = sql`clock_timestamp()`
+const moment = (name: string) => timestamp(name, { withTimezone: true, precision: 3, mode: 'date' })
+
+/** The tables of one schema. */
+export const createTables = (schema: string) => {
+  const table: typeof pgTable = schema === 'public' ? pgTable : (pgSchema(schema).table as unknown as typeof pgTable)
+
+  const users = table(
+    'users',
+    {
+      id: integer('id').primaryKey().generatedByDefaultAsIdentity({ name: 'users_id_seq' }),
+      username: text('username').notNull(),
+      hashedPassword: text('hashed_password'),
+      externalId: text('external_id').unique('users_external_id_key'),
+      displayName: text('display_name'),
+      createdAt: moment('created_at').notNull().default(now)
+    },
+    columns => [uniqueIndex('users_username_key').on(sql`lower(${columns.username} collate "C")`)]
+  )
+
+  const rooms = table('rooms', {
+    id: integer('id').primaryKey().generatedByDefaultAsIdentity({ name: 'rooms_id_seq' }),
+    name: text('name').notNull().unique('rooms_name_key'),
+    title: text('title'),
+    epoch: text('epoch').notNull().default(sql`replace(gen_random_uuid()::text, '-', '')`),
+    lastSeq: bigint('last_seq', { mode: 'number' }).notNull().default(0),
+    oldestSeq: bigint('oldest_seq', { mode: 'number' }).notNull().default(1),
+    lastAt: moment('last_at').notNull().default(sql`'-infinity'`),
+    createdAt: moment('created_at').notNull().default(now)
+  })
+
+  // No foreign keys: they cost the append a third (docs/performance.md), and nothing deletes users or rooms.
+  const messages = table(
+    'messages',
+    {
+      roomId: integer('room_id').notNull(),
+      seq: bigint('seq', { mode: 'number' }).notNull(),
+      id: bigint('id', { mode: 'number' }).notNull().generatedByDefaultAsIdentity({ name: 'messages_id_seq' }),
+      kind: text('kind').notNull(),
+      targetSeq: bigint('target_seq', { mode: 'number' }),
+      userId: integer('user_id').notNull(),
+      content: text('content'),
+      meta: text('meta'),
+      keyId: text('key_id'),
+      writeId: text('write_id').notNull(),
+      createdAt: moment('created_at').notNull()
+    },
+    columns => [
+      primaryKey({ name: 'messages_pkey', columns: [columns.roomId, columns.seq] }),
+      unique('messages_write_id_key').on(columns.roomId, columns.userId, columns.writeId)
+    ]
+  )
+
+  // Made UNLOGGED by a migration of its own: a crash may forget who knocked how often.
+  const rateLimits = table('rate_limits', {
+    key: text('key').primaryKey(),
+    hits: integer('hits').notNull(),
+    expiresAt: moment('expires_at').notNull()
+  })
+
+  return { users, rooms, messages, rateLimits }
+}
+
+/** The tables as a type, the same for every schema. */
+export type Tables = ReturnType<typeof createTables>
+
+/** For drizzle-kit, which generates migrations for `public`; src/db/migrate.ts moves them to the schema in use. */
+export const { users, rooms, messages, rateLimits } = createTables('public')

@@ -1,0 +1,84 @@
+/** Who there is. Names are unique without regard to case, and found in any. */
+import { eq, sql } from 'drizzle-orm'
+import { ChatError } from '../errors.ts'
+import type { SqlClient } from './client.ts'
+import type { Tables } from './tables.ts'
+
+/** A user; `hashedPassword` is null for one who can't log in here. `createdAt` in milliseconds since the epoch. */
+export interface UserRow {
+  readonly id: number
+  readonly username: string
+  readonly hashedPassword: string | null
+  readonly displayName: string | null
+  readonly externalId: string | null
+  readonly createdAt: number
+}
+
+/** A user to be. */
+export interface NewUser {
+  readonly username: string
+  readonly hashedPassword: string | null
+  readonly displayName?: string
+  readonly externalId?: string
+}
+
+/** The users of one schema. */
+export interface UsersRepository {
+  /** Throws `username_taken`. */
+  create(user: NewUser): Promise<UserRow>
+  findByUsername(username: string): Promise<UserRow | undefined>
+  findById(id: number): Promise<UserRow | undefined>
+  updatePasswordHash(id: number, hashedPassword: string): Promise<void>
+}
+
+const UNIQUE_VIOLATION = '23505'
+
+/** Makes the repository. */
+export const createUsersRepository = ({ drizzle }: SqlClient, { users }: Tables): UsersRepository => {
+  const byName = drizzle
+    .select()
+    .from(users)
+    .where(sql`lower(${users.username} collate "C") = lower(${sql.placeholder('username')} collate "C")`)
+    .limit(1)
+    .prepare('chat_user_by_name')
+  const byId = drizzle
+    .select()
+    .from(users)
+    .where(eq(users.id, sql.placeholder('id')))
+    .limit(1)
+    .prepare('chat_user_by_id')
+
+  return {
+    async create(user) {
+      try {
+        const [row] = await drizzle.insert(users).values(user).returning()
+        if (!row) throw new Error('an insert returned no row')
+        return toUser(row)
+      } catch (error) {
+        if (isTaken(error)) {
+          throw new ChatError('username_taken', `The username "${user.username}" is taken. Choose another one.`)
+        }
+        throw error
+      }
+    },
+    findByUsername: async username => toUserIfAny(await byName.execute({ username })),
+    findById: async id => toUserIfAny(await byId.execute({ id })),
+    async updatePasswordHash(id, hashedPassword) {
+      await drizzle.update(users).set({ hashedPassword }).where(eq(users.id, id))
+    }
+  }
+}
+
+type Row = Tables['users']['$inferSelect']
+
+const toUser = ({ createdAt, ...row }: Row): UserRow => ({ ...row, createdAt: createdAt.getTime() })
+
+const toUserIfAny = ([row]: Row[]): UserRow | undefined => row && toUser(row)
+
+/** Drizzle wraps the driver's error, whose constraint has one name in each driver. */
+const isTaken = (error: unknown): boolean => {
+  const cause = error instanceof Error ? error.cause : undefined
+  if (!(cause instanceof Error) || !('code' in cause) || cause.code !== UNIQUE_VIOLATION) return false
+  const names = cause as { constraint_name?: string; constraint?: string }
+  return (names.constraint_name ?? names.constraint) === 'users_username_key'
+}

@@ -1,0 +1,21 @@
+/** Once a run: an empty embedded database to copy, since making one takes seconds and copying it a moment. */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { TestProject } from 'vitest/node'
+import { openEmbedded } from '../../src/db/embedded.ts'
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    pgliteTemplate: string
+    testDatabaseUrl: string
+  }
+}
+
+export default async (project: TestProject) => {
+  const folder = await mkdtemp(join(tmpdir(), 'chat-template-'))
+  const client = await openEmbedded(folder)
+  await client.close()
+  project.provide('pgliteTemplate', folder)
+  return () => rm(folder, { recursive: true, force: true })
+}

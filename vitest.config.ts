@@ -1,0 +1,63 @@
+/**
+ * Three projects. `unit` needs nothing. `pglite` and `postgres` run the same *.db.test.ts files, each on its engine; files
+ * named *.pg.test.ts are about what only a PostgreSQL server does. PostgreSQL is TEST_DATABASE_URL, or the one on this
+ * machine; where there is none its project is left out, loudly, and under CI=true that is a failure.
+ */
+import postgres from 'postgres'
+import { defineConfig } from 'vitest/config'
+
+const url = process.env.TEST_DATABASE_URL ?? 'postgres://postgres@127.0.0.1:5432/postgres'
+
+const isReachable = async (): Promise<boolean> => {
+  const sql = postgres(url, { max: 1, connect_timeout: 3, onnotice: () => {} })
+  try {
+    await sql`select 1`
+    return true
+  } catch {
+    return false
+  } finally {
+    await sql.end({ timeout: 1 })
+  }
+}
+
+const hasPostgres = await isReachable()
+if (!hasPostgres) {
+  const told = 'No PostgreSQL answers at TEST_DATABASE_URL (or 127.0.0.1:5432)'
+  if (process.env.CI === 'true') throw new Error(`${told}, and under CI=true every test must run.`)
+  process.stderr.write(`\n*** SKIPPED: everything that needs a PostgreSQL server. ${told}. ***\n\n`)
+}
+
+const DB_TESTS = 'tests/**/*.db.test.ts'
+const PG_TESTS = 'tests/**/*.pg.test.ts'
+const shared = { testTimeout: 20_000, hookTimeout: 60_000 }
+
+const pglite = {
+  test: {
+    ...shared,
+    name: 'pglite',
+    include: [DB_TESTS],
+    env: { TEST_ENGINE: 'pglite' },
+    globalSetup: 'tests/support/pglite-template.ts'
+  }
+}
+
+const onPostgres = {
+  test: {
+    ...shared,
+    name: 'postgres',
+    include: [DB_TESTS, PG_TESTS],
+    env: { TEST_ENGINE: 'postgres', TEST_SERVER: url },
+    globalSetup: 'tests/support/postgres-database.ts'
+  }
+}
+
+export default defineConfig({
+  test: {
+    maxWorkers: 2,
+    projects: [
+      { test: { ...shared, name: 'unit', include: ['tests/**/*.test.ts'], exclude: [DB_TESTS, PG_TESTS] } },
+      pglite,
+      ...(hasPostgres ? [onPostgres] : [])
+    ]
+  }
+})
