@@ -2,7 +2,7 @@
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { collectEnvironment } from '../src/config/environment.ts'
-import { type Resolved, resolveSettings } from '../src/config/resolve.ts'
+import { type Resolved, type ResolveOptions, resolveSettings } from '../src/config/resolve.ts'
 import type { Settings, SettingsInput } from '../src/schemas/settings.ts'
 
 declare module 'fastify' {
@@ -24,12 +24,18 @@ export interface ChatConfigOptions {
   readonly needsDatabase?: boolean
 }
 
-/** The settings of the environment and of `.env` in a folder. Throws a ConfigError that names every bad one. */
-export const readEnvironment = (options: { mode: 'dev' | 'production'; cwd?: string; needsDatabase?: boolean }): Resolved => {
-  const { cwd = process.cwd(), ...more } = options
-  const values = collectEnvironment({ environment: process.env, cwd })
-  return resolveSettings({ ...more, values, names: 'environment' })
+/** What to read, and how strictly; `cwd` is the folder of `.env`. */
+export interface ReadOptions extends Pick<ResolveOptions, 'mode' | 'needsDatabase' | 'needsKeys'> {
+  readonly cwd?: string
 }
+
+/** What the environment and the `.env` of a folder set, by camelCase name, as strings. */
+export const environmentValues = (cwd = process.cwd()): Record<string, string> =>
+  collectEnvironment({ environment: process.env, cwd })
+
+/** The settings of the environment and of `.env`. Throws a ConfigError that names every bad one. */
+export const readEnvironment = ({ cwd, ...options }: ReadOptions): Resolved =>
+  resolveSettings({ ...options, values: environmentValues(cwd), names: 'environment' })
 
 /** Rejects with a ConfigError that names every bad setting. */
 export default fp(

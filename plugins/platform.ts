@@ -84,7 +84,11 @@ const registerRateLimit = async (fastify: FastifyInstance): Promise<void> => {
   await fastify.register(rateLimit, {
     global: false,
     store: rateLimitStore(fastify.chatDb.rateLimits),
-    onExceeded: (request, key) => request.log.warn({ address: key }, 'a request was refused by its rate limit'),
+    onExceeded: request =>
+      request.log.warn(
+        { address: request.ip, route: request.routeOptions.url },
+        'a request was refused by its rate limit'
+      ),
     errorResponseBuilder: (_request, { ttl }) => {
       const seconds = Math.ceil(ttl / 1000)
       const detail = `Too many requests from your address. Try again in ${seconds} seconds.`

@@ -16,8 +16,7 @@ export const buildOpenApi = async (): Promise<object> => {
   }
   const { settings } = resolveSettings({ values, mode: 'production', names: 'options' })
   const server = await createServer({ settings, client: offlineClient() })
-  await server.ready()
-  const document = server.swagger()
+  const { payload } = await server.inject('/openapi.json')
   await server.close()
-  return document
+  return JSON.parse(payload)
 }

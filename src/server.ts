@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import { createRequire } from 'node:module'
-import Fastify, { type FastifyInstance } from 'fastify'
+import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { sendNotFound, sendProblem } from '../plugins/problems.ts'
 import { type ChatServiceOptions, chatService } from './app.ts'
 import { serializers } from './logging.ts'
@@ -31,11 +31,15 @@ export const createServer = async (options: ServerOptions): Promise<FastifyInsta
     },
     genReqId: requestId,
     trustProxy: typeof settings.trustProxy === 'boolean' ? settings.trustProxy : [...settings.trustProxy],
-    frameworkErrors: sendProblem,
+    frameworkErrors(error, request, reply) {
+      releaseRefusedUpgrade(request, reply)
+      sendProblem(error, request, reply)
+    },
     routerOptions: { maxParamLength: 128 }
   })
   fastify.addHook('onRequest', async (request, reply) => {
     reply.header('x-request-id', request.id)
+    releaseRefusedUpgrade(request, reply)
   })
   fastify.setNotFoundHandler(sendNotFound)
   fastify.setErrorHandler(sendProblem)
@@ -44,9 +48,7 @@ export const createServer = async (options: ServerOptions): Promise<FastifyInsta
 }
 
 /** Starts the process's server: it listens, and a SIGTERM or SIGINT takes it down. Rejects when it can't start. */
-export const startServer = async (
-  options: ServerOptions
-): Promise<{ url: string; close(): Promise<void> }> => {
+export const startServer = async (options: ServerOptions): Promise<{ url: string; close(): Promise<void> }> => {
   const { settings } = options
   const fastify = await createServer(options)
   const stopped = stopOnSignals(fastify)
@@ -92,6 +94,14 @@ const stopOnSignals = (fastify: FastifyInstance): { now(): Promise<void> } => {
       await fastify.close()
     }
   }
+}
+
+/**
+ * @fastify/websocket takes over every upgrade, but lets go only of those refused within its scope: one refused elsewhere
+ * (a 404, say) would keep its socket, and the process, for ever. An accepted upgrade never finishes its response.
+ */
+const releaseRefusedUpgrade = ({ raw }: FastifyRequest, reply: FastifyReply): void => {
+  if (raw.headers.upgrade !== undefined) reply.raw.once('finish', () => raw.socket.destroy())
 }
 
 const REQUEST_ID = /^[\w-]{8,64}$/

@@ -1,12 +1,6 @@
 /** From what was set to what is used: everything is checked, all that is wrong is told at once, and no value is repeated. */
 import { isIP } from 'node:net'
-import {
-  environmentName,
-  type SettingName,
-  type Settings,
-  SettingsInput,
-  settingNames
-} from '../schemas/settings.ts'
+import { environmentName, type SettingName, type Settings, SettingsInput, settingNames } from '../schemas/settings.ts'
 import { compile, violations } from '../validation.ts'
 
 /** What to resolve. */
@@ -19,6 +13,8 @@ export interface ResolveOptions {
   readonly names: 'environment' | 'options'
   /** Whether a database must be named: not when a host hands its own over. */
   readonly needsDatabase?: boolean
+  /** Whether the keys must be given: migrating, for one, goes without them. */
+  readonly needsKeys?: boolean
 }
 
 /** The settings, and what the operator should know about them. */
@@ -38,7 +34,9 @@ export class ConfigError extends Error {
   readonly bad: readonly BadSetting[]
 
   constructor(bad: readonly BadSetting[], names: ResolveOptions['names'] = 'environment') {
-    const shown = bad.map(({ name, message }) => `  ${names === 'environment' ? environmentName(name) : name} ${message}`)
+    const shown = bad.map(
+      ({ name, message }) => `  ${names === 'environment' ? environmentName(name) : name} ${message}`
+    )
     const where =
       names === 'environment'
         ? 'Set them in the environment or in .env; .env.example lists every setting.'
@@ -53,11 +51,14 @@ const isValid = compile(SettingsInput)
 
 /** Resolves settings. Throws a ConfigError that names every bad one. */
 export const resolveSettings = (options: ResolveOptions): Resolved => {
-  const { values, mode, names, needsDatabase = true } = options
+  const { values, mode, names, needsDatabase = true, needsKeys = true } = options
   const input = names === 'environment' ? fromStrings(values) : structuredClone({ ...values })
   for (const [name, value] of Object.entries(input)) if (value === undefined) delete input[name]
 
-  const bad = isValid(input) ? [] : violations(isValid.errors ?? []).map(toBad)
+  const isExcused = (name: SettingName): boolean =>
+    !needsKeys && (name === 'secretKey' || name === 'encryptionKey') && input[name] === undefined
+  const broken = isValid(input) ? [] : violations(isValid.errors ?? []).map(toBad)
+  const bad = broken.filter(({ name }) => !isExcused(name as SettingName))
   const checked = input as Partial<SettingsInput>
   const good = (name: SettingName): boolean => !bad.some(one => one.name === name)
   for (const { name, message } of meaning(checked, mode)) if (good(name as SettingName)) bad.push({ name, message })
@@ -102,7 +103,11 @@ const fromString = (name: SettingName, value: string): unknown => {
   return type === 'integer' && /^-?\d+$/.test(value) ? Number(value) : value
 }
 
-const split = (value: string): string[] => value.split(',').map(item => item.trim()).filter(Boolean)
+const split = (value: string): string[] =>
+  value
+    .split(',')
+    .map(item => item.trim())
+    .filter(Boolean)
 
 const PLACEHOLDER = /change[-_ ]?(me|this|it)|your[-_ ]?(secret|key|256)|replace[-_ ]?(me|this)|placeholder|example/i
 
@@ -112,7 +117,7 @@ const isWeak = (secret: string): boolean => PLACEHOLDER.test(secret) || new Set(
 const meaning = (input: Partial<SettingsInput>, mode: ResolveOptions['mode']): BadSetting[] => {
   const bad: BadSetting[] = []
   const refuse = (name: SettingName, message: string) => bad.push({ name, message })
-  const make = 'Make one with `npx fastify-chat keys generate`.'
+  const make = 'Make one with `fastify-chat keys generate`.'
   for (const name of ['secretKey', 'encryptionKey'] as const) {
     const value = input[name]
     if (typeof value === 'string' && isWeak(value)) refuse(name, `is a placeholder or too easy to guess. ${make}`)
@@ -170,7 +175,13 @@ const databaseOf = (input: Partial<SettingsInput>, mode: ResolveOptions['mode'],
   return { url: urlOf(input), bad: [], warnings: [] }
 }
 
-const urlOf = ({ databaseHost, databasePort = 5432, databaseName, databaseUser, databasePassword }: Partial<SettingsInput>) => {
+const urlOf = ({
+  databaseHost,
+  databasePort = 5432,
+  databaseName,
+  databaseUser,
+  databasePassword
+}: Partial<SettingsInput>) => {
   const part = (value: unknown) => encodeURIComponent(String(value))
   const host = isIP(String(databaseHost)) === 6 ? `[${databaseHost}]` : databaseHost
   return `postgres://${part(databaseUser)}:${part(databasePassword)}@${host}:${databasePort}/${part(databaseName)}`
@@ -192,5 +203,7 @@ const warningsOf = (settings: Settings, warnings: readonly string[], mode: Resol
   ...(mode === 'production' && settings.databaseUrl.startsWith('pglite:')
     ? ['The embedded database is for development: it survives a killed process, but not a power cut.']
     : []),
-  ...(mode === 'production' && settings.bcryptRounds < 10 ? ['BCRYPT_ROUNDS is below 10: passwords are weakly kept.'] : [])
+  ...(mode === 'production' && settings.bcryptRounds < 10
+    ? ['BCRYPT_ROUNDS is below 10: passwords are weakly kept.']
+    : [])
 ]

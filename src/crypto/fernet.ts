@@ -63,7 +63,11 @@ export interface OpenOptions {
 }
 
 /** The text of a token; `undefined` for one that is malformed, sealed under another key, altered or out of its time. */
-export const open = (key: FernetKey, token: string, { ttlSeconds, now = Date.now() }: OpenOptions = {}): string | undefined => {
+export const open = (
+  key: FernetKey,
+  token: string,
+  { ttlSeconds, now = Date.now() }: OpenOptions = {}
+): string | undefined => {
   const bytes = fromBase64(token)
   if (!bytes || bytes.length < HEADER_BYTES + BLOCK_BYTES + MAC_BYTES || bytes[0] !== VERSION) return undefined
   const end = bytes.length - MAC_BYTES

@@ -7,7 +7,13 @@ import type { SqlClient, SqlTransaction } from './client.ts'
 import { type FolderLock, lockFolder } from './folder-lock.ts'
 
 // A fifth of the memory that its defaults take, and as fast for one process (docs/performance.md).
-const SMALL = ['shared_buffers=2MB', 'wal_buffers=64kB', 'work_mem=1MB', 'maintenance_work_mem=1MB', 'max_connections=4']
+const SMALL = [
+  'shared_buffers=2MB',
+  'wal_buffers=64kB',
+  'work_mem=1MB',
+  'maintenance_work_mem=1MB',
+  'max_connections=4'
+]
 
 /** The folder in which PGlite keeps its data, within the one that a `pglite:` URL names. */
 export const dataFolder = (folder: string): string => join(folder, 'data')

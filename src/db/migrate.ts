@@ -67,7 +67,8 @@ export const migrateDown = (client: SqlClient, schema: string): Promise<string |
     const newest = [...(await appliedIn(transaction, schema)).keys()].at(-1)
     if (newest === undefined) return undefined
     const migration = readMigrations().find(({ tag }) => tag === newest)
-    if (!migration) throw new Error(`The migration ${newest} is not of this release: undo it with the one that applied it.`)
+    if (!migration)
+      throw new Error(`The migration ${newest} is not of this release: undo it with the one that applied it.`)
     await run(transaction, migration.down, schema)
     await transaction.query(`delete from ${bookkeeping(schema)} where tag = $1`, [newest])
     return newest
@@ -87,17 +88,16 @@ export const migrationStatus = (client: SqlClient, schema: string): Promise<Migr
       return { tag, state: row.hash === hash ? 'applied' : 'changed', appliedAt: row.applied_at }
     })
     const foreign = [...applied.values()].filter(({ tag }) => !known.has(tag))
-    return [...ours, ...foreign.map(({ tag, applied_at }) => ({ tag, state: 'unknown' as const, appliedAt: applied_at }))]
+    return [
+      ...ours,
+      ...foreign.map(({ tag, applied_at }) => ({ tag, state: 'unknown' as const, appliedAt: applied_at }))
+    ]
   })
 
 const quoted = (schema: string): string => `"${schema.replaceAll('"', '""')}"`
 const bookkeeping = (schema: string): string => `${quoted(schema)}."chat_migrations"`
 
-const locked = <T>(
-  client: SqlClient,
-  schema: string,
-  work: (transaction: SqlTransaction) => Promise<T>
-): Promise<T> =>
+const locked = <T>(client: SqlClient, schema: string, work: (transaction: SqlTransaction) => Promise<T>): Promise<T> =>
   client.transaction(async transaction => {
     await transaction.query('select pg_advisory_xact_lock(hashtextextended($1, 0))', [`fastify-chat:migrate:${schema}`])
     // Asked first: `create schema if not exists` wants a right on the database even when the schema is there.

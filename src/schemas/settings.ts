@@ -14,7 +14,7 @@ const list = (items: TSchema) => Type.Unsafe<readonly string[]>(Type.Array(items
 const oneOf = <const T extends string>(values: readonly T[], options: object = {}) =>
   Type.Unsafe<T>({ type: 'string', enum: values, ...options })
 
-const KEYS_ADVICE = 'Make one with `npx fastify-chat keys generate`.'
+const KEYS_ADVICE = 'Make one with `fastify-chat keys generate`.'
 const Secret = Type.String({ minLength: 32, maxLength: 4096, advice: KEYS_ADVICE })
 const FernetKey = Type.String({
   pattern: '^[\\w-]{42}[AEIMQUYcgkosw048]=$',

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { createKeyring } from '../../src/crypto/keyring.ts'
 import { generateKey } from '../../src/crypto/fernet.ts'
+import { createKeyring } from '../../src/crypto/keyring.ts'
 import { ENCRYPTION_KEY } from '../support/settings.ts'
 import { startChat } from '../support/start-chat.ts'
 
@@ -73,7 +73,15 @@ describe('the history', () => {
     const sealed = createKeyring({ current: generateKey(), previous: [], now: Date.now }).seal('under a lost key')
     const room = await database.rooms.findByName('general')
     await database.messages.append([
-      { roomId: room?.id ?? 0, userId: john.id, writeId: 'x', kind: 'message', content: sealed.token, meta: null, keyId: sealed.keyId }
+      {
+        roomId: room?.id ?? 0,
+        userId: john.id,
+        writeId: 'x',
+        kind: 'message',
+        content: sealed.token,
+        meta: null,
+        keyId: sealed.keyId
+      }
     ])
     client.send({ type: 'message', content: 'after' })
     await client.nextOf('message')

@@ -5,7 +5,11 @@ test('GET / says what this is and where to go', async () => {
   const { call } = await startChat()
   expect(await call('GET', '/')).toMatchObject({
     status: 200,
-    body: { message: expect.any(String), version: expect.stringMatching(/^\d+\.\d+\.\d+/), endpoints: { docs: '/docs' } }
+    body: {
+      message: expect.any(String),
+      version: expect.stringMatching(/^\d+\.\d+\.\d+/),
+      endpoints: { docs: '/docs' }
+    }
   })
 })
 
@@ -18,15 +22,15 @@ test('the health routes are well', async () => {
 
 test('a database that does not answer makes health 503, and nothing about the inside is told', async () => {
   const { call, database } = await startChat()
-  const { ping } = database
-  Object.assign(database, { ping: () => Promise.reject(new Error('connect ECONNREFUSED 10.1.2.3:5432')) })
+  const { query } = database.client
+  Object.assign(database.client, { query: () => Promise.reject(new Error('connect ECONNREFUSED 10.1.2.3:5432')) })
   for (const path of ['/health', '/health/ready']) {
     const answer = await call('GET', path)
     expect(answer).toMatchObject({ status: 503, body: { status: 'unhealthy', checks: { database: 'unavailable' } } })
     expect(JSON.stringify(answer.body)).not.toContain('10.1.2.3')
   }
   expect(await call('GET', '/health/live')).toMatchObject({ status: 200 })
-  Object.assign(database, { ping })
+  Object.assign(database.client, { query })
 })
 
 test('an unknown path is a 404 problem that does not repeat the query', async () => {

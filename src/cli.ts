@@ -1,0 +1,55 @@
+#!/usr/bin/env node
+/** The command-line program `fastify-chat`. Exit codes: 0 done, 1 it could not be done, 2 wrong usage. */
+import { Command, CommanderError } from 'commander'
+import { dev } from './cli/dev.ts'
+import { generateKeys } from './cli/keys.ts'
+import { migrateCommand } from './cli/migrate.ts'
+import { writeOpenApi } from './cli/openapi.ts'
+import { complain } from './cli/print.ts'
+import { serve } from './cli/serve.ts'
+import { version } from './package.ts'
+
+const program = new Command('fastify-chat')
+  .description('A self-hosted real-time chat service. Settings come from the environment and from .env.')
+  .version(version)
+  .showHelpAfterError('(see fastify-chat --help)')
+  .exitOverride()
+
+program.command('serve').description('run the service, in production').action(serve)
+
+program
+  .command('dev')
+  .description('run the service for development: writes .env and opens an embedded database when there is none')
+  .action(dev)
+
+const migrate = program.command('migrate').description('bring the database to this release, or back')
+migrate.command('up').description('apply every pending migration').action(migrateCommand('up'))
+migrate
+  .command('down')
+  .description('undo the newest migration, with the data that only it holds')
+  .action(migrateCommand('down'))
+migrate.command('status').description('show the history').action(migrateCommand('status'))
+
+program
+  .command('keys')
+  .description('work with keys')
+  .command('generate')
+  .description('print a new SECRET_KEY and ENCRYPTION_KEY, in the form of .env')
+  .action(generateKeys)
+
+program
+  .command('openapi')
+  .description('print the OpenAPI document')
+  .option('-o, --output <file>', 'write it to a file instead')
+  .action(writeOpenApi)
+
+try {
+  await program.parseAsync()
+} catch (error) {
+  // Commander has said what was wrong.
+  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2
+  else {
+    complain(error)
+    process.exit(1)
+  }
+}

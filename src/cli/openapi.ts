@@ -1,0 +1,11 @@
+/** `fastify-chat openapi`: the document, made from the routes without a database. */
+import { writeFileSync } from 'node:fs'
+import { buildOpenApi } from '../openapi.ts'
+import { print } from './print.ts'
+
+/** Prints the document, or writes it to a file. */
+export const writeOpenApi = async ({ output }: { output?: string }): Promise<void> => {
+  const text = JSON.stringify(await buildOpenApi(), null, 2)
+  if (output === undefined) print(text)
+  else writeFileSync(output, `${text}\n`)
+}

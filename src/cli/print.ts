@@ -1,0 +1,19 @@
+/** What the commands say: results on the standard output, errors in words on the standard error. */
+
+/** Writes lines of a result. */
+export const print = (...lines: string[]): void => {
+  process.stdout.write(`${lines.join('\n')}\n`)
+}
+
+/** Says what went wrong and what to do, without a stack trace. */
+export const complain = (error: unknown): void => {
+  process.stderr.write(`fastify-chat: ${inWords(error)}\n`)
+}
+
+const inWords = (error: unknown): string => {
+  if (!(error instanceof Error)) return String(error)
+  const { code, port } = error as { code?: unknown; port?: unknown }
+  if (code === 'EADDRINUSE') return `Port ${port} is in use. Stop the other program, or set PORT to another one.`
+  if (code === 'EACCES' && port !== undefined) return `Port ${port} needs more rights. Set PORT to 1024 or above.`
+  return error.message
+}
