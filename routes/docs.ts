@@ -1,20 +1,22 @@
 /** The API's documents: the OpenAPI document, Swagger UI and Redoc, every asset from the service itself. */
+import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import swaggerUi from '@fastify/swagger-ui'
 import type { FastifyInstance, FastifyPluginAsync, FastifyReply } from 'fastify'
 import { packageFile } from '../src/package.ts'
 
-const REDOC_POLICY = [
+// Both pages make styles as they run; Redoc's search runs in a worker that it makes itself.
+const POLICY = [
   "default-src 'none'",
   "script-src 'self'",
   "connect-src 'self'",
-  // Redoc's search runs in a worker it makes itself, and its styles are made in the page.
   'worker-src blob:',
   "style-src 'self' 'unsafe-inline'",
   "img-src 'self' data:",
   "font-src 'self'",
   "base-uri 'none'",
+  "form-action 'none'",
   "frame-ancestors 'none'"
 ].join('; ')
 
@@ -25,6 +27,7 @@ const REDOC_PAGE = `<!doctype html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>fastify-chat: API reference</title>
 <link rel="icon" href="data:,">
+<style>body { margin: 0 }</style>
 </head>
 <body>
 <div id="redoc"></div>
@@ -41,8 +44,10 @@ const docsRoutes: FastifyPluginAsync = async fastify => {
 
   await fastify.register(swaggerUi, {
     routePrefix: '/docs',
-    staticCSP: true,
-    uiConfig: { persistAuthorization: true, tryItOutEnabled: true, displayRequestDuration: true }
+    staticCSP: POLICY,
+    theme: { title: 'fastify-chat: API' },
+    // The base layout: without the bar in which one would type another document's address.
+    uiConfig: { layout: 'BaseLayout', persistAuthorization: true, tryItOutEnabled: true, displayRequestDuration: true }
   })
 
   await fastify.register(redocRoutes)
@@ -51,7 +56,7 @@ const docsRoutes: FastifyPluginAsync = async fastify => {
 export default docsRoutes
 
 const redocRoutes = async (fastify: FastifyInstance): Promise<void> => {
-  let bundle: Promise<Buffer> | undefined
+  let bundle: Promise<string> | undefined
 
   fastify.get('/redoc', { schema: { hide: true } }, async (_, reply) => page(reply, 'text/html', REDOC_PAGE))
   fastify.get('/redoc/start.js', { schema: { hide: true } }, async (_, reply) =>
@@ -63,14 +68,15 @@ const redocRoutes = async (fastify: FastifyInstance): Promise<void> => {
   })
 }
 
-const page = (reply: FastifyReply, type: string, body: string | Buffer): FastifyReply =>
-  reply.header('content-security-policy', REDOC_POLICY).type(`${type}; charset=utf-8`).send(body)
+const page = (reply: FastifyReply, type: string, body: string): FastifyReply =>
+  reply.header('content-security-policy', POLICY).type(`${type}; charset=utf-8`).send(body)
 
-/** Redoc's bundle: copied into the build, since the package itself stays a development dependency. */
-const readRedoc = async (): Promise<Buffer> => {
-  try {
-    return await readFile(packageFile('dist', 'assets', 'redoc.standalone.js'))
-  } catch {
-    return readFile(createRequire(import.meta.url).resolve('redoc/bundles/redoc.standalone.js'))
-  }
+/** Redoc's bundle, from the build or from the package, without the picture that it would fetch from its makers. */
+const readRedoc = async (): Promise<string> =>
+  (await readFile(redocPath(), 'utf8')).replaceAll('https://cdn.redoc.ly/redoc/logo-mini.svg', 'data:,')
+
+/** The package itself is a development dependency, so the build brings a copy. */
+const redocPath = (): string => {
+  const built = packageFile('dist', 'assets', 'redoc.standalone.js')
+  return existsSync(built) ? built : createRequire(import.meta.url).resolve('redoc/bundles/redoc.standalone.js')
 }

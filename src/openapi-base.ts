@@ -49,10 +49,10 @@ export const answer = <T>(description: string, schema: T) => ({
   content: { 'application/json': { schema } }
 })
 
-/** The error answers of a route, by status, from the codes it may answer with. `internal_error` is every route's. */
+/** The error answers of a route, by status, from the codes it may answer with, beside those of every route. */
 export const problems = (...codes: ErrorCode[]) => {
   const byStatus = new Map<number, ErrorCode[]>()
-  for (const code of [...codes, 'internal_error'] as const) {
+  for (const code of ['bad_request', ...codes, 'internal_error'] as const) {
     const { status } = ERRORS[code]
     byStatus.set(status, [...(byStatus.get(status) ?? []), code])
   }

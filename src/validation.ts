@@ -33,14 +33,16 @@ const inWords = ({ keyword, params, parentSchema, message }: ErrorObject): strin
   return message ?? 'is not valid'
 }
 
-const pointer = (name: string): string => `/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`
+const pointer = (name: unknown): string => `/${String(name).replaceAll('~', '~0').replaceAll('/', '~1')}`
+
+/** The property that an error is about, where Ajv's path stops at the object. */
+const property = ({ keyword, params }: ErrorObject): string => {
+  if (keyword === 'required') return pointer(params.missingProperty)
+  return keyword === 'additionalProperties' ? pointer(params.additionalProperty) : ''
+}
 
 /** Ajv's errors as violations; paths are JSON Pointers (RFC 6901) below `base`. */
 export const violations = (errors: readonly ErrorObject[], base = ''): Violation[] =>
   errors
     .filter(error => error.keyword !== 'allOf')
-    .map(error => ({
-      path:
-        base + error.instancePath + (error.keyword === 'required' ? pointer(String(error.params.missingProperty)) : ''),
-      message: inWords(error)
-    }))
+    .map(error => ({ path: base + error.instancePath + property(error), message: inWords(error) }))

@@ -7,7 +7,10 @@ import { ChatError } from '../errors.ts'
 
 /** bcrypt looks at no more bytes of a password than these. */
 const BCRYPT_BYTES = 72
-/** Begins the stored hash of a longer password: bcrypt of its SHA-256 in base64, so that every byte counts. */
+/**
+ * Begins the stored hash of a password that fills them: bcrypt of its SHA-256 in base64, so that every byte counts. One of
+ * exactly 72 bytes is among them: plainly hashed, it would verify every longer one that begins with it.
+ */
 const PREHASHED = 'sha256+'
 
 /** Hashes and verifies passwords. */
@@ -58,9 +61,8 @@ export const createPasswords = ({
 
   return {
     async hash(password) {
-      const isLong = Buffer.byteLength(password) > BCRYPT_BYTES
-      const hash = await queued(() => bcrypt.hash(isLong ? digest(password) : password, { cost: rounds }))
-      return isLong ? PREHASHED + hash : hash
+      if (!isLong(password)) return queued(() => bcrypt.hash(password, { cost: rounds }))
+      return PREHASHED + (await queued(() => bcrypt.hash(digest(password), { cost: rounds })))
     },
     async verify(password, hash) {
       if (hash && isReadable(bcrypt, hash)) {
@@ -74,11 +76,13 @@ export const createPasswords = ({
     },
     needsRehash(hash, password) {
       // An imported hash of a long password knows its first 72 bytes only.
-      if (Buffer.byteLength(password) > BCRYPT_BYTES && !hash.startsWith(PREHASHED)) return true
+      if (isLong(password) && !hash.startsWith(PREHASHED)) return true
       return bcrypt.parseOptions(bcryptPart(hash)).cost < rounds
     }
   }
 }
+
+const isLong = (password: string): boolean => Buffer.byteLength(password) >= BCRYPT_BYTES
 
 const digest = (password: string): string => createHash('sha256').update(password).digest('base64')
 

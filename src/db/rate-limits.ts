@@ -22,7 +22,8 @@ export const createRateLimitsRepository = ({ query }: SqlClient, schema: string)
     on conflict (key) do update set
       hits = case when counted.expires_at <= now() then 1 else counted.hits + 1 end,
       expires_at = case when counted.expires_at <= now() then excluded.expires_at else counted.expires_at end
-    returning hits, greatest(0, ceil(extract(epoch from expires_at - now()) * 1000))::double precision as ttl_ms`
+    returning hits,
+      least($2, greatest(0, extract(epoch from expires_at - now()) * 1000))::double precision as ttl_ms`
   let sweptAt = Date.now()
 
   return {
@@ -33,7 +34,7 @@ export const createRateLimitsRepository = ({ query }: SqlClient, schema: string)
         sweptAt = Date.now()
         await query(`delete from ${table} where expires_at <= now()`)
       }
-      return { current: row.hits, ttlMs: row.ttl_ms }
+      return { current: row.hits, ttlMs: Math.ceil(row.ttl_ms) }
     }
   }
 }

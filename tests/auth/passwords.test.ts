@@ -1,0 +1,103 @@
+import * as nodeBcrypt from '@node-rs/bcrypt'
+import { describe, expect, test } from 'vitest'
+import { type Bcrypt, createPasswords } from '../../src/auth/passwords.ts'
+import { ChatError } from '../../src/errors.ts'
+
+const passwords = createPasswords({ rounds: 4 })
+
+/** bcrypt that counts its calls and how many run at once, and can be held. */
+const countingBcrypt = () => {
+  const calls = { hash: 0, verify: 0, running: 0, most: 0 }
+  const counted = async <T>(kind: 'hash' | 'verify', work: () => Promise<T>): Promise<T> => {
+    calls[kind]++
+    calls.most = Math.max(calls.most, ++calls.running)
+    try {
+      return await work()
+    } finally {
+      calls.running--
+    }
+  }
+  const bcrypt: Bcrypt = {
+    ...nodeBcrypt,
+    hash: (...given) => counted('hash', () => nodeBcrypt.hash(...given)),
+    verify: (...given) => counted('verify', () => nodeBcrypt.verify(...given))
+  }
+  return { bcrypt, calls }
+}
+
+describe('a password', () => {
+  test('verifies against its hash, and no other does', async () => {
+    const hash = await passwords.hash('SecurePass123')
+    expect(hash).toMatch(/^\$2[aby]\$04\$/)
+    expect(await passwords.verify('SecurePass123', hash)).toBe(true)
+    expect(await passwords.verify('SecurePass124', hash)).toBe(false)
+  })
+
+  test.for([
+    ['72 bytes', 'A1a'.repeat(24)],
+    ['73 bytes', `${'A1a'.repeat(24)}x`],
+    ['128 characters of four bytes', '😀'.repeat(128)]
+  ] as const)('of %s counts to its last byte', async ([, password]) => {
+    const hash = await passwords.hash(password)
+    expect(await passwords.verify(password, hash)).toBe(true)
+    expect(await passwords.verify(`${password}x`, hash)).toBe(false)
+    expect(await passwords.verify(password.slice(0, -2), hash)).toBe(false)
+  })
+
+  test('that is the digest of a long one is not that one', async () => {
+    const long = 'A1a'.repeat(40)
+    const { createHash } = await import('node:crypto')
+    const digest = createHash('sha256').update(long).digest('base64')
+    expect(await passwords.verify(digest, await passwords.hash(long))).toBe(false)
+  })
+
+  test('hashed by the FastAPI backend ($2b$12$) verifies and stays', async () => {
+    // passlib's CryptContext(schemes=["bcrypt"]).hash("SecurePass123")
+    const theirs = await nodeBcrypt.hash('SecurePass123', { cost: 12 })
+    expect(theirs).toMatch(/^\$2b\$12\$/)
+    const ours = createPasswords()
+    expect(await ours.verify('SecurePass123', theirs)).toBe(true)
+    expect(ours.needsRehash(theirs, 'SecurePass123')).toBe(false)
+  })
+
+  test('is hashed anew when its cost is lower, or when its hash stops at byte 72', async () => {
+    const stronger = createPasswords({ rounds: 5 })
+    const hash = await passwords.hash('SecurePass123')
+    expect(stronger.needsRehash(hash, 'SecurePass123')).toBe(true)
+    expect(passwords.needsRehash(hash, 'SecurePass123')).toBe(false)
+    const long = 'A1a'.repeat(40)
+    const imported = await nodeBcrypt.hash(long, { cost: 4 })
+    expect(await passwords.verify(long, imported)).toBe(true)
+    expect(passwords.needsRehash(imported, long)).toBe(true)
+    expect(passwords.needsRehash(await passwords.hash(long), long)).toBe(false)
+  })
+})
+
+describe('without a user', () => {
+  test.for([undefined, null, '', 'garbage', '$2b$12$short'])('the hash %j costs one verification', async hash => {
+    const { bcrypt, calls } = countingBcrypt()
+    const counted = createPasswords({ rounds: 4, bcrypt })
+    expect(await counted.verify('SecurePass123', hash)).toBe(false)
+    const { verify } = calls
+    await counted.verify('SecurePass123', hash)
+    expect(calls.verify - verify).toBe(1)
+  })
+
+  test('and with a password that is the decoy’s, nobody gets in', async () => {
+    expect(await passwords.verify('decoy', undefined)).toBe(false)
+  })
+})
+
+describe('the semaphore', () => {
+  test('lets so many run at once, and says busy when too many wait', async () => {
+    const { bcrypt, calls } = countingBcrypt()
+    const few = createPasswords({ rounds: 4, concurrency: 2, maxQueue: 3, bcrypt })
+    const asked = Array.from({ length: 8 }, () => few.hash('SecurePass123').catch(error => error))
+    const answers = await Promise.all(asked)
+    expect(calls.most).toBe(2)
+    const refused = answers.filter(answer => answer instanceof ChatError)
+    expect(refused.length).toBeGreaterThan(0)
+    expect(refused[0]).toMatchObject({ code: 'busy', retryAfterMs: expect.any(Number) })
+    expect(await few.hash('SecurePass123')).toMatch(/^\$2/)
+  })
+})

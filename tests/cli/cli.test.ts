@@ -1,0 +1,187 @@
+/** The command-line program as a process: what it says where, and how it exits. */
+import { spawn } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { version } from '../../src/package.ts'
+import { ENCRYPTION_KEY, SECRET_KEY } from '../support/settings.ts'
+
+const root = join(import.meta.dirname, '../..')
+
+const newFolder = (): string => {
+  const folder = mkdtempSync(join(tmpdir(), 'chat-cli-'))
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+  return folder
+}
+
+interface Run {
+  readonly out: string
+  readonly err: string
+  readonly code: number | null
+}
+
+const { DATABASE_URL: _url, SECRET_KEY: _secret, ENCRYPTION_KEY: _key, ...clean } = process.env
+
+/** Starts the program; `ended` resolves with what it said. Killed when the test ends. */
+const start = (
+  args: string[],
+  { cwd = newFolder(), env = {} }: { cwd?: string; env?: Record<string, string> } = {}
+) => {
+  const loader = join(root, 'node_modules/tsx/dist/loader.mjs')
+  const child = spawn(process.execPath, ['--import', loader, join(root, 'src/cli.ts'), ...args], {
+    cwd,
+    env: { ...clean, ...env }
+  })
+  onTestFinished(() => {
+    child.kill('SIGKILL')
+  })
+  let out = ''
+  let err = ''
+  let check = () => {}
+  child.stdout.on('data', data => {
+    out += data
+    check()
+  })
+  child.stderr.on('data', data => {
+    err += data
+  })
+  const ended = new Promise<Run>(resolve => child.on('close', code => resolve({ out, err, code })))
+  const saysOf = (text: string) =>
+    new Promise<void>((resolve, reject) => {
+      check = () => out.includes(text) && resolve()
+      ended.then(({ err: told }) => reject(new Error(`it ended first: ${told}`)))
+      check()
+    })
+  return { child, ended, says: saysOf }
+}
+
+const run = (args: string[], options?: Parameters<typeof start>[1]): Promise<Run> => start(args, options).ended
+
+const freePort = async (): Promise<number> => {
+  const server = createServer().listen(0, '127.0.0.1')
+  await new Promise(resolve => server.once('listening', resolve))
+  const address = server.address()
+  await new Promise(resolve => server.close(resolve))
+  return typeof address === 'object' && address ? address.port : 0
+}
+
+describe('fastify-chat', () => {
+  test('says how it is used', async () => {
+    const { out, code } = await run(['--help'])
+    expect(code).toBe(0)
+    for (const command of ['serve', 'dev', 'migrate', 'keys', 'openapi']) expect(out).toContain(command)
+    expect(await run(['--version'])).toMatchObject({ out: `${version}\n`, code: 0 })
+  })
+
+  test.for([['nonsense'], ['migrate', 'sideways'], ['serve', '--nonsense']])('exits with 2 on %j', async args => {
+    const { out, err, code } = await run(args)
+    expect({ out, code }).toEqual({ out: '', code: 2 })
+    expect(err).toMatch(/error: .*(unknown|too many)/)
+  })
+
+  test('generates keys that it takes itself', async () => {
+    const { out, code } = await run(['keys', 'generate'])
+    expect(code).toBe(0)
+    expect(out).toMatch(/^SECRET_KEY=[\w-]{64}\nENCRYPTION_KEY=[\w-]{43}=\n$/)
+    expect((await run(['keys', 'generate'])).out).not.toBe(out)
+  })
+
+  test('prints the OpenAPI document that is committed', async () => {
+    const { out, err, code } = await run(['openapi'])
+    expect({ err, code }).toEqual({ err: '', code: 0 })
+    const committed = readFileSync(join(root, 'docs/openapi.json'), 'utf8')
+    expect(out, 'docs/openapi.json is out of date: run `npm run openapi`').toBe(committed)
+  })
+})
+
+describe('serve', () => {
+  test('names every bad setting in one message, without a stack trace', async () => {
+    const { out, err, code } = await run(['serve'], { env: { PORT: 'eighty', SECRET_KEY: 'opensesame' } })
+    expect({ out, code }).toEqual({ out: '', code: 1 })
+    for (const name of ['PORT', 'SECRET_KEY', 'ENCRYPTION_KEY', 'DATABASE_URL']) expect(err).toContain(`\n  ${name} `)
+    expect(err).not.toMatch(/opensesame|eighty|\n {4}at /)
+  })
+
+  test('says which database did not answer, without the password', async () => {
+    const port = await freePort()
+    const { err, code } = await run(['serve'], {
+      env: {
+        DATABASE_URL: `postgres://john:opensesame@127.0.0.1:${port}/chat`,
+        DATABASE_WAIT_SECONDS: '1',
+        SECRET_KEY,
+        ENCRYPTION_KEY
+      }
+    })
+    expect(code).toBe(1)
+    expect(err).toContain(`127.0.0.1:${port}`)
+    expect(err).not.toMatch(/opensesame|\n {4}at /)
+  })
+
+  test('says that its port is taken', async () => {
+    const server = createServer().listen(0, '127.0.0.1')
+    onTestFinished(() => {
+      server.close()
+    })
+    await new Promise(resolve => server.once('listening', resolve))
+    const address = server.address()
+    const port = String(typeof address === 'object' && address?.port)
+    const { err, code } = await run(['dev'], { env: { PORT: port } })
+    expect(code).toBe(1)
+    expect(err).toBe(`fastify-chat: Port ${port} is in use. Stop the other program, or set PORT to another one.\n`)
+  }, 60_000)
+})
+
+describe('dev', () => {
+  test('writes .env once, chats, and has everything again after a stop and after a kill', async () => {
+    const cwd = newFolder()
+    const port = String(await freePort())
+    const url = `http://127.0.0.1:${port}`
+    const startDev = async () => {
+      const dev = start(['dev'], { cwd, env: { PORT: port } })
+      await dev.says('is ready at')
+      return dev
+    }
+    const post = async (path: string) => {
+      const body = JSON.stringify({ username: 'john', password: 'SecurePass123' })
+      const response = await fetch(url + path, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body
+      })
+      return { status: response.status, body: (await response.json()) as Record<string, string> }
+    }
+
+    const first = await startDev()
+    const written = readFileSync(join(cwd, '.env'), 'utf8')
+    expect(statSync(join(cwd, '.env')).mode & 0o777).toBe(0o600)
+    expect(written).toMatch(/^DATABASE_URL=pglite:\.data\/chat$/m)
+    expect((await post('/api/auth/register')).status).toBe(201)
+    first.child.kill('SIGTERM')
+    first.child.kill('SIGTERM')
+    expect(await first.ended).toMatchObject({ code: 0, err: '', out: expect.stringContaining('/docs') })
+
+    const second = await startDev()
+    expect(readFileSync(join(cwd, '.env'), 'utf8')).toBe(written)
+    expect((await post('/api/auth/login')).status).toBe(200)
+    const refused = await run(['serve'], { cwd, env: { PORT: String(await freePort()) } })
+    expect(refused).toMatchObject({ code: 1, err: expect.stringContaining('open in another process') })
+    second.child.kill('SIGKILL')
+    await second.ended
+
+    const third = await startDev()
+    expect((await post('/api/auth/login')).status).toBe(200)
+    third.child.kill('SIGINT')
+    expect((await third.ended).code).toBe(0)
+  }, 120_000)
+
+  test('leaves an .env that is there as it is, and says what it lacks', async () => {
+    const cwd = newFolder()
+    writeFileSync(join(cwd, '.env'), 'LOG_LEVEL=warn\n')
+    const { err, code } = await run(['dev'], { cwd })
+    expect(code).toBe(1)
+    expect(err).toContain('SECRET_KEY is missing')
+    expect(readFileSync(join(cwd, '.env'), 'utf8')).toBe('LOG_LEVEL=warn\n')
+  })
+})

@@ -1,0 +1,215 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { collectEnvironment } from '../../src/config/environment.ts'
+import { ConfigError, resolveSettings } from '../../src/config/resolve.ts'
+import { environmentName, settingNames } from '../../src/schemas/settings.ts'
+import { ENCRYPTION_KEY, SECRET_KEY } from '../support/settings.ts'
+
+const needed = { secretKey: SECRET_KEY, encryptionKey: ENCRYPTION_KEY, databaseUrl: 'postgres://u:p@h/d' }
+
+const fromEnvironment = (values: Record<string, string>, mode: 'dev' | 'production' = 'production') =>
+  resolveSettings({ values: { ...needed, ...values }, mode, names: 'environment' })
+
+const refusal = (values: Record<string, string>, mode: 'dev' | 'production' = 'production'): ConfigError => {
+  try {
+    fromEnvironment(values, mode)
+  } catch (error) {
+    if (error instanceof ConfigError) return error
+    throw error
+  }
+  throw new Error('nothing was refused')
+}
+
+describe('settings from the environment', () => {
+  test('have PROTOCOL’s defaults', () => {
+    expect(fromEnvironment({}).settings).toMatchObject({
+      databaseSchema: 'public',
+      databaseWaitSeconds: 10,
+      migrateOnStart: true,
+      port: 8000,
+      corsOrigins: [],
+      trustProxy: false,
+      accessTokenExpireMinutes: 30,
+      bcryptRounds: 12,
+      audience: 'public',
+      registerRateLimit: 5,
+      loginRateLimit: 10,
+      messageRateLimit: 10,
+      connectionsPerUser: 20,
+      connectionsPerIp: 0,
+      maxMessageLength: 4000
+    })
+  })
+
+  test('become typed values', () => {
+    const { settings } = fromEnvironment({
+      port: '9000',
+      migrateOnStart: 'false',
+      corsOrigins: 'https://a.example, http://b.example:3000',
+      trustProxy: '10.0.0.0/8, ::1',
+      secretKeyPrevious: `${SECRET_KEY}-1,${SECRET_KEY}-2`,
+      databaseSchema: 'chat',
+      maxMessageLength: ''
+    })
+    expect(settings).toMatchObject({
+      port: 9000,
+      migrateOnStart: false,
+      corsOrigins: ['https://a.example', 'http://b.example:3000'],
+      trustProxy: ['10.0.0.0/8', '::1'],
+      secretKeyPrevious: [`${SECRET_KEY}-1`, `${SECRET_KEY}-2`],
+      audience: 'chat',
+      maxMessageLength: 4000
+    })
+    expect(Object.isFrozen(settings)).toBe(true)
+  })
+
+  test('name the database in parts', () => {
+    const parts = { databaseHost: 'db', databaseName: 'ch/at', databaseUser: 'us@er', databasePassword: 'p:/?#@' }
+    const { settings } = resolveSettings({
+      values: { secretKey: SECRET_KEY, encryptionKey: ENCRYPTION_KEY, ...parts },
+      mode: 'production',
+      names: 'environment'
+    })
+    const url = new URL(settings.databaseUrl)
+    expect([url.host, url.pathname].map(decodeURIComponent)).toEqual(['db:5432', '/ch/at'])
+    expect([url.username, url.password].map(decodeURIComponent)).toEqual(['us@er', 'p:/?#@'])
+  })
+
+  test('let the URL win over the parts, and warn', () => {
+    const { settings, warnings } = fromEnvironment({ databaseHost: 'other' })
+    expect(settings.databaseUrl).toBe('postgres://u:p@h/d')
+    expect(warnings).toEqual([expect.stringContaining('DATABASE_URL')])
+  })
+
+  test('take encryption from the URL when it is not set', () => {
+    const ssl = (databaseUrl: string, more = {}) => fromEnvironment({ databaseUrl, ...more }).settings.databaseSsl
+    expect(ssl('postgres://h/d?sslmode=require')).toBe('require')
+    expect(ssl('postgres://h/d?sslmode=verify-ca')).toBe('verify-full')
+    expect(ssl('postgres://h/d?sslmode=require', { databaseSsl: 'disable' })).toBe('disable')
+    expect(ssl('postgres://h/d')).toBeUndefined()
+  })
+
+  test('guess a database in dev, and nowhere else', () => {
+    const values = { secretKey: SECRET_KEY, encryptionKey: ENCRYPTION_KEY }
+    expect(resolveSettings({ values, mode: 'dev', names: 'environment' }).settings.databaseUrl).toBe(
+      'pglite:.data/chat'
+    )
+    expect(() => resolveSettings({ values, mode: 'production', names: 'environment' })).toThrow(
+      /DATABASE_URL is missing/
+    )
+  })
+
+  test('warn of a proxy that anyone may be', () => {
+    expect(fromEnvironment({ trustProxy: 'true' }).warnings).toEqual([expect.stringContaining('TRUST_PROXY')])
+  })
+
+  test('that are all bad are all named at once, with no value repeated', () => {
+    const values = {
+      secretKey: 'tooshort-s3cret',
+      encryptionKey: 'not-a-fernet-key',
+      encryptionKeyPrevious: `${ENCRYPTION_KEY},bad-previous`,
+      databaseUrl: 'mysql://root:opensesame@h/d',
+      databaseSchema: 'Bad Schema',
+      port: '99999',
+      messageRateLimit: '-1',
+      logLevel: 'loud',
+      corsOrigins: 'https://a.example/path',
+      trustProxy: '3',
+      migrateOnStart: 'perhaps'
+    }
+    const { message, bad } = refusal(values)
+    expect([...new Set(bad.map(({ name }) => name))].sort()).toEqual(Object.keys(values).sort())
+    for (const name of Object.keys(values)) expect(message).toContain(environmentName(name))
+    for (const value of [
+      'tooshort',
+      'not-a-fernet',
+      'bad-previous',
+      'opensesame',
+      'Bad Schema',
+      'a.example',
+      'perhaps'
+    ]) {
+      expect(message).not.toContain(value)
+    }
+    expect(message).toContain('keys generate')
+    expect(message).toContain('(item 2)')
+  })
+
+  test.for([
+    ['secretKey', 'change-me-change-me-change-me-change-me'],
+    ['secretKey', 'your-secret-key-here-0123456789-abcdefg'],
+    ['secretKey', 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa'],
+    ['encryptionKey', 'AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=']
+  ] as const)('refuse the %s %s as a placeholder', ([name, value]) => {
+    expect(refusal({ [name]: value }).bad).toEqual([{ name, message: expect.stringContaining('placeholder') }])
+  })
+
+  test('let any page in with * in dev only', () => {
+    expect(refusal({ corsOrigins: '*' }).message).toMatch(/CORS_ORIGINS must not be \*/)
+    expect(fromEnvironment({ corsOrigins: '*' }, 'dev').settings.corsOrigins).toEqual(['*'])
+  })
+})
+
+describe('settings from a host', () => {
+  const host = (values: Record<string, unknown>) =>
+    resolveSettings({ values: { ...needed, ...values }, mode: 'production', names: 'options' })
+
+  test('are typed, and called by their names there', () => {
+    expect(host({ corsOrigins: ['https://a.example'], port: 9000 }).settings).toMatchObject({ port: 9000 })
+    expect(() => host({ port: '9000' })).toThrow(/^ {2}port must be integer$/m)
+    expect(() => host({ databaseUrl: undefined })).toThrow(/^ {2}databaseUrl is missing/m)
+  })
+
+  test('that do not exist are refused: a typing error must not become a default', () => {
+    expect(() => host({ databaseURL: 'x' })).toThrow(/^ {2}databaseURL is not a setting$/m)
+  })
+
+  test('need no database when a client is handed over', () => {
+    const values = { secretKey: SECRET_KEY, encryptionKey: ENCRYPTION_KEY }
+    expect(
+      resolveSettings({ values, mode: 'production', names: 'options', needsDatabase: false }).settings
+    ).toBeTruthy()
+  })
+
+  test('are not changed in the host’s hands', () => {
+    const corsOrigins = Object.freeze(['https://a.example'])
+    const values = Object.freeze({ ...needed, corsOrigins })
+    expect(resolveSettings({ values, mode: 'production', names: 'options' }).settings.corsOrigins).toEqual(corsOrigins)
+  })
+})
+
+describe('the environment', () => {
+  const folder = (files: Record<string, string>): string => {
+    const cwd = mkdtempSync(join(tmpdir(), 'chat-env-'))
+    onTestFinished(() => rmSync(cwd, { recursive: true }))
+    for (const [name, text] of Object.entries(files)) writeFileSync(join(cwd, name), text)
+    return cwd
+  }
+
+  test('comes before .env', () => {
+    const cwd = folder({ '.env': 'PORT=1\nHOST="from file"\nUNRELATED=x' })
+    expect(collectEnvironment({ environment: { PORT: '2' }, cwd })).toEqual({ port: '2', host: 'from file' })
+  })
+
+  test('gives any setting as a file', () => {
+    const cwd = folder({ secret: `${SECRET_KEY}\n`, '.env': 'SECRET_KEY=other' })
+    expect(collectEnvironment({ environment: { SECRET_KEY_FILE: 'secret' }, cwd })).toEqual({ secretKey: SECRET_KEY })
+  })
+
+  test('refuses a file that is not there, and a setting that is given twice', () => {
+    const cwd = folder({})
+    const environment = { SECRET_KEY_FILE: '/nowhere/secret', PORT: '1', PORT_FILE: 'x' }
+    const read = () => collectEnvironment({ environment, cwd })
+    expect(read).toThrow(/SECRET_KEY can not be read from the file that SECRET_KEY_FILE names/)
+    expect(read).toThrow(/PORT is given twice: also as PORT_FILE/)
+    expect(read).not.toThrow('/nowhere')
+  })
+})
+
+test('every setting’s name survives the way to the environment and back', () => {
+  const names = settingNames.map(environmentName)
+  expect(new Set(names).size).toBe(settingNames.length)
+  expect(names).toContain('DATABASE_POOL_MAX')
+})

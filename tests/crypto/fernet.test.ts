@@ -1,0 +1,187 @@
+/** Fernet against its specification's vectors (github.com/fernet/spec), and against two implementations that are not ours. */
+import { execFileSync } from 'node:child_process'
+import { createRequire } from 'node:module'
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { generateKey, open, parseKey, seal } from '../../src/crypto/fernet.ts'
+
+const SECRET = 'cw_0x689RpI-jtRR7oE8h_eQsKImvJapLeSbXpwF4e4='
+const key = parseKey(SECRET)
+// generate.json and verify.json: "hello", sealed on 1985-10-26T01:20:00-07:00 with the IV 0, 1, 2, … 15.
+const SEALED_AT = Date.parse('1985-10-26T01:20:00-07:00')
+const TOKEN = 'gAAAAAAdwJ6wAAECAwQFBgcICQoLDA0ODy021cpGVWKZ_eEwCGM4BLLF_5CV9dOPmrhuVUPgJobwOz7JcbmrR64jVmpU4IwqDA=='
+
+describe('the specification', () => {
+  test('generate: the same text, time, IV and key make the same token', () => {
+    const iv = Uint8Array.from({ length: 16 }, (_, at) => at)
+    expect(seal(key, 'hello', { now: SEALED_AT, iv })).toBe(TOKEN)
+  })
+
+  test('verify: the token opens within its time', () => {
+    const now = Date.parse('1985-10-26T01:20:01-07:00')
+    expect(open(key, TOKEN, { ttlSeconds: 60, now })).toBe('hello')
+    expect(open(key, TOKEN)).toBe('hello')
+  })
+
+  // invalid.json, case by case.
+  test.for([
+    [
+      'incorrect mac',
+      'gAAAAAAdwJ6xAAECAwQFBgcICQoLDA0OD3HkMATM5lFqGaerZ-fWPAl1-szkFVzXTuGb4hR8AKtwcaX1YdykQUFBQUFBQUFBQQ=='
+    ],
+    ['too short', 'gAAAAAAdwJ6xAAECAwQFBgcICQoLDA0OD3HkMATM5lFqGaerZ-fWPA=='],
+    [
+      'invalid base64',
+      '%%%%%%%%%%%%%AECAwQFBgcICQoLDA0OD3HkMATM5lFqGaerZ-fWPAl1-szkFVzXTuGb4hR8AKtwcaX1YdykRtfsH-p1YsUD2Q=='
+    ],
+    [
+      'payload size not multiple of block size',
+      'gAAAAAAdwJ6xAAECAwQFBgcICQoLDA0OD3HkMATM5lFqGaerZ-fWPOm73QeoCk9uGib28Xe5vz6oxq5nmxbx_v7mrfyudzUm'
+    ],
+    [
+      'payload padding error',
+      'gAAAAAAdwJ6xAAECAwQFBgcICQoLDA0ODz4LEpdELGQAad7aNEHbf-JkLPIpuiYRLQ3RtXatOYREu2FWke6CnJNYIbkuKNqOhw=='
+    ],
+    [
+      'far-future TS (unacceptable clock skew)',
+      'gAAAAAAdwStRAAECAwQFBgcICQoLDA0OD3HkMATM5lFqGaerZ-fWPAnja1xKYyhd-Y6mSkTOyTGJmw2Xc2a6kBd-iX9b_qXQcw=='
+    ],
+    [
+      'expired TTL',
+      'gAAAAAAdwJ6xAAECAwQFBgcICQoLDA0OD3HkMATM5lFqGaerZ-fWPAl1-szkFVzXTuGb4hR8AKtwcaX1YdykRtfsH-p1YsUD2Q=='
+    ],
+    [
+      'incorrect IV (causes padding error)',
+      'gAAAAAAdwJ6xBQECAwQFBgcICQoLDA0OD3HkMATM5lFqGaerZ-fWPAkLhFLHpGtDBRLRTZeUfWgHSv49TF2AUEZ1TIvcZjK1zQ=='
+    ]
+  ] as const)('invalid: %s', ([what, token]) => {
+    const now = Date.parse(what === 'expired TTL' ? '1985-10-26T01:21:31-07:00' : '1985-10-26T01:20:01-07:00')
+    expect(open(key, token, { ttlSeconds: 60, now })).toBeUndefined()
+    // What is refused for its time alone opens without a time to live.
+    const isTimeAlone = what === 'expired TTL' || what.startsWith('far-future')
+    expect(open(key, token)).toBe(isTimeAlone ? '' : undefined)
+  })
+})
+
+describe('a token', () => {
+  const text = fc.string({ unit: 'binary', maxLength: 5000 })
+
+  test('opens to any text that was sealed', () => {
+    fc.assert(
+      fc.property(text, any => {
+        expect(open(key, seal(key, any, { now: 0 }))).toBe(any)
+      })
+    )
+  })
+
+  test('is different each time, and says nothing but its length', () => {
+    expect(seal(key, 'same', { now: 0 })).not.toBe(seal(key, 'same', { now: 0 }))
+  })
+
+  test('does not open with a bit changed anywhere, cut, or with anything added', () => {
+    const token = seal(key, 'the text', { now: 0 })
+    const bytes = Buffer.from(token, 'base64url')
+    fc.assert(
+      fc.property(fc.nat(bytes.length - 1), fc.nat(7), (at, bit) => {
+        const changed = Buffer.from(bytes)
+        changed[at] = (changed[at] ?? 0) ^ (1 << bit)
+        expect(open(key, changed.toString('base64url'))).toBeUndefined()
+        expect(open(key, `${changed.toString('base64').replaceAll('+', '-').replaceAll('/', '_')}`)).toBeUndefined()
+      })
+    )
+    for (const bad of [
+      token.slice(0, -1),
+      token.slice(4),
+      `${token}=`,
+      `${token}AAAA`,
+      ` ${token}`,
+      `${token}\n`,
+      ''
+    ]) {
+      expect(open(key, bad)).toBeUndefined()
+    }
+  })
+
+  test('does not open in another spelling of its base64', () => {
+    const standard = Array.from({ length: 50 }, () => seal(key, 'text', { now: 0 })).find(one => /[-_]/.test(one)) ?? ''
+    expect(open(key, standard)).toBe('text')
+    expect(open(key, standard.replaceAll('-', '+').replaceAll('_', '/'))).toBeUndefined()
+    // The last digit before the padding has unused bits: only one spelling is canonical.
+    const padded = seal(key, 'x'.repeat(1), { now: 0 })
+    expect(padded.endsWith('==')).toBe(true)
+    const last = padded.at(-3) ?? ''
+    const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
+    const other = alphabet[alphabet.indexOf(last) ^ 1]
+    expect(open(key, `${padded.slice(0, -3)}${other}==`)).toBeUndefined()
+  })
+
+  test('never opens from arbitrary input, and never throws', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary' }), any => {
+        expect(open(key, any)).toBeUndefined()
+      })
+    )
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 300 }), any => {
+        expect(open(key, Buffer.from(any).toString('base64url'))).toBeUndefined()
+      })
+    )
+  })
+
+  test('does not open with another key', () => {
+    expect(open(parseKey(generateKey()), seal(key, 'text', { now: 0 }))).toBeUndefined()
+  })
+
+  test.for(['', 'short', 'x'.repeat(44), `${SECRET}=`, SECRET.slice(0, -1), SECRET.replace('_', '/'), `${SECRET}\n`])(
+    'has no key %j, and the refusal does not repeat it',
+    bad => {
+      expect(() => parseKey(bad)).toThrow(/Fernet key/)
+      if (bad) expect(() => parseKey(bad)).not.toThrow(bad)
+    }
+  )
+})
+
+const SAMPLES = ['', 'Hello, world!', 'Grüße 😀 日本語', 'x'.repeat(4000), '\u0000\n\t']
+
+describe('other implementations', () => {
+  test('the fernet package opens our tokens, and we open its', () => {
+    const fernet = createRequire(import.meta.url)('fernet')
+    const secret = new fernet.Secret(SECRET)
+    for (const text of SAMPLES) {
+      const theirs = new fernet.Token({ secret, token: seal(key, text, { now: Date.now() }), ttl: 0 }).decode()
+      expect(theirs).toBe(text)
+      expect(open(key, new fernet.Token({ secret, ttl: 0 }).encode(text))).toBe(text)
+    }
+  })
+
+  const python = ['python3', '/usr/bin/python3'].find(name => {
+    try {
+      execFileSync(name, ['-c', 'import cryptography.fernet'], { stdio: 'ignore' })
+      return true
+    } catch {
+      return false
+    }
+  })
+  if (!python) {
+    if (process.env.CI === 'true')
+      throw new Error('Python’s cryptography is missing, and under CI=true it must be there.')
+    process.stderr.write('\n*** SKIPPED: interop with Python’s cryptography, which is not installed. ***\n\n')
+  }
+
+  test.skipIf(!python)('Python’s cryptography opens our tokens, and we open its', () => {
+    const program = `
+import json, sys
+from cryptography.fernet import Fernet
+given = json.load(sys.stdin)
+key = Fernet(given["key"])
+json.dump({
+    "opened": [key.decrypt(token.encode()).decode() for token in given["tokens"]],
+    "sealed": [key.encrypt(text.encode()).decode() for text in given["texts"]],
+}, sys.stdout)`
+    const tokens = SAMPLES.map(text => seal(key, text, { now: Date.now() }))
+    const input = JSON.stringify({ key: SECRET, texts: SAMPLES, tokens })
+    const answer = JSON.parse(execFileSync(python ?? '', ['-c', program], { input, encoding: 'utf8' }))
+    expect(answer.opened).toEqual(SAMPLES)
+    expect(answer.sealed.map((token: string) => open(key, token))).toEqual(SAMPLES)
+  })
+})

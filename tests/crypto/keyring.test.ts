@@ -1,0 +1,48 @@
+import { describe, expect, test } from 'vitest'
+import { generateKey } from '../../src/crypto/fernet.ts'
+import { createKeyring } from '../../src/crypto/keyring.ts'
+
+const now = () => 0
+const [old, current] = [generateKey(), generateKey()]
+
+describe('the keyring', () => {
+  test('seals with the newest key and opens with all', () => {
+    const before = createKeyring({ current: old, now })
+    const after = createKeyring({ current, previous: [old], now })
+    const sealed = before.seal('text')
+    expect(after.open(sealed.token, sealed.keyId)).toBe('text')
+    expect(after.seal('text').keyId).toBe(after.currentKeyId)
+    expect(after.seal('text').keyId).not.toBe(sealed.keyId)
+    expect(before.open(after.seal('text').token)).toBeUndefined()
+  })
+
+  test('names a key by the key, wherever it stands in the list', () => {
+    const alone = createKeyring({ current: old, now })
+    const moved = createKeyring({ current, previous: [generateKey(), old], now })
+    expect(moved.open(alone.seal('text').token, alone.currentKeyId)).toBe('text')
+    expect(createKeyring({ current: old, previous: [current], now }).currentKeyId).toBe(alone.currentKeyId)
+    expect(alone.currentKeyId).toMatch(/^[0-9a-f]{16}$/)
+  })
+
+  test('opens a token whose key id is missing, unknown or wrong with whichever key fits', () => {
+    const ring = createKeyring({ current, previous: [old], now })
+    const { token } = createKeyring({ current: old, now }).seal('text')
+    expect(ring.open(token)).toBe('text')
+    expect(ring.open(token, 'unknown')).toBe('text')
+    expect(ring.open(token, ring.currentKeyId)).toBe('text')
+    expect(ring.unopened).toBe(0)
+  })
+
+  test('counts what no key opens', () => {
+    const ring = createKeyring({ current, now })
+    const { token, keyId } = createKeyring({ current: old, now }).seal('text')
+    expect(ring.open(token, keyId)).toBeUndefined()
+    expect(ring.open('nonsense')).toBeUndefined()
+    expect(ring.unopened).toBe(2)
+  })
+
+  test('refuses a bad key without repeating it', () => {
+    expect(() => createKeyring({ current: 'not-a-key', now })).toThrow(/Fernet key/)
+    expect(() => createKeyring({ current, previous: ['not-a-key'], now })).not.toThrow(/not-a-key/)
+  })
+})

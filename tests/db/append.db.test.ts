@@ -1,0 +1,168 @@
+/** The append function's promises: no gap, no double, no step back in time, whoever races whom. */
+import { describe, expect, test } from 'vitest'
+import { type ChatDatabase, createDatabase, type NewEntry } from '../../src/db/database.ts'
+import { testDatabase } from '../support/database.ts'
+
+const start = async () => {
+  const database = await testDatabase()
+  const user = await database.users.create({ username: 'john', hashedPassword: null })
+  const room = await database.rooms.findByName('general')
+  if (!room) throw new Error('the first room is missing')
+  const entry = (writeId: string, changed: Partial<NewEntry> = {}): NewEntry => ({
+    roomId: room.id,
+    userId: user.id,
+    writeId,
+    kind: 'message',
+    content: `token of ${writeId}`,
+    meta: null,
+    keyId: 'k',
+    ...changed
+  })
+  return { database, room, user, entry }
+}
+
+const addRoom = async ({ client, schema }: ChatDatabase, name: string): Promise<number> => {
+  const [row] = await client.query<{ id: number }>(`insert into "${schema}".rooms (name) values ($1) returning id`, [
+    name
+  ])
+  return row?.id ?? 0
+}
+
+describe('an append', () => {
+  test('numbers a batch in its order, from where the room stood', async () => {
+    const { database, entry, room } = await start()
+    const first = await database.messages.append([entry('a'), entry('b')])
+    const second = await database.messages.append([entry('c')])
+    expect([...first, ...second].map(({ seq, id }) => [seq, id])).toEqual([
+      [1, 1],
+      [2, 2],
+      [3, 3]
+    ])
+    expect(await database.rooms.findByName('general')).toMatchObject({ lastSeq: 3, oldestSeq: 1 })
+    const stored = await database.messages.newest(room.id, 2)
+    expect(stored.map(({ seq, content, username, writeId }) => [seq, content, username, writeId])).toEqual([
+      [2, 'token of b', 'john', 'b'],
+      [3, 'token of c', 'john', 'c']
+    ])
+  })
+
+  test('answers a known write id with its first place, and what is stored under it', async () => {
+    const { database, entry } = await start()
+    const [first] = await database.messages.append([entry('a', { meta: 'meta token' })])
+    const again = await database.messages.append([entry('new'), entry('a', { content: 'other' })])
+    expect(first).toMatchObject({ seq: 1, replayed: false, stored: null })
+    expect(again).toEqual([
+      expect.objectContaining({ seq: 2, replayed: false }),
+      { ...first, replayed: true, stored: { content: 'token of a', meta: 'meta token' } }
+    ])
+    expect(await database.rooms.findByName('general')).toMatchObject({ lastSeq: 2 })
+  })
+
+  test('holds a write id single for its room and user, not beyond', async () => {
+    const { database, entry } = await start()
+    const jane = await database.users.create({ username: 'jane', hashedPassword: null })
+    const other = await addRoom(database, 'other')
+    const appended = await database.messages.append([
+      entry('same'),
+      entry('same', { userId: jane.id }),
+      entry('same', { roomId: other })
+    ])
+    expect(appended.map(({ seq, replayed }) => [seq, replayed])).toEqual([
+      [1, false],
+      [2, false],
+      [1, false]
+    ])
+  })
+
+  test('is all or nothing: a room that does not exist, or a NUL, stores nothing', async () => {
+    const { database, entry } = await start()
+    await expect(database.messages.append([entry('a'), entry('b', { roomId: 999 })])).rejects.toThrow()
+    await expect(database.messages.append([entry('a'), entry('b', { content: '\u0000' })])).rejects.toThrow()
+    const [only] = await database.messages.append([entry('c')])
+    expect(only).toMatchObject({ seq: 1 })
+  })
+
+  test('never goes back in time, though the clock does', async () => {
+    const { database, entry, room } = await start()
+    const future = Date.now() + 3_600_000
+    await database.client.query(
+      `update "${database.schema}".rooms set last_at = to_timestamp($1::float8 / 1000) where id = $2`,
+      [future, room.id]
+    )
+    const [first] = await database.messages.append([entry('a')])
+    const [second] = await database.messages.append([entry('b')])
+    expect(first?.createdAt).toBe(future)
+    expect(second?.createdAt).toBe(future)
+  })
+
+  test('answers the same time as the history does', async () => {
+    const { database, entry, room } = await start()
+    const [appended] = await database.messages.append([entry('a')])
+    const [stored] = await database.messages.newest(room.id, 1)
+    expect(stored?.createdAt).toBe(appended?.createdAt)
+    expect(Number.isInteger(appended?.createdAt)).toBe(true)
+  })
+
+  test('refuses a snapshot that is older than its locks', async () => {
+    const { database } = await start()
+    const attempt = database.client.transaction(async transaction => {
+      await transaction.exec('set transaction isolation level repeatable read')
+      await transaction.query(
+        `select * from "${database.schema}".chat_append('{1}', '{1}', '{a}', '{message}', '{x}', '{null}', '{k}')`
+      )
+    })
+    await expect(attempt).rejects.toThrow(/read committed/)
+  })
+
+  test('racing the same 300 write ids leaves no gap and no double', async () => {
+    const { database, entry } = await start()
+    const other = await addRoom(database, 'other')
+    const ids = Array.from({ length: 300 }, (_, at) => `w${at}`)
+    const shuffled = (by: number) => ids.map((_, at) => ids[(at * by + 7 * by) % ids.length] ?? '')
+    const race = async (order: string[]) => {
+      for (let at = 0; at < order.length; at += 20) {
+        const batch = order.slice(at, at + 20).flatMap(id => [entry(id), entry(id, { roomId: other })])
+        await database.messages.append(batch)
+      }
+    }
+    await Promise.all([race(shuffled(1)), race(shuffled(7)), race(shuffled(11)), race([...ids].reverse())])
+    const [row] = await database.client.query<Record<string, number>>(
+      `select count(*)::int as entries, count(distinct write_id)::int as ids, min(seq)::int as lowest,
+         max(seq)::int as highest, count(distinct seq)::int as seqs
+       from "${database.schema}".messages where room_id = $1`,
+      [other]
+    )
+    expect(row).toEqual({ entries: 300, ids: 300, lowest: 1, highest: 300, seqs: 300 })
+    const [times] = await database.client.query<{ steps_back: number }>(
+      `select count(*)::int as steps_back from (
+         select created_at < lag(created_at) over (partition by room_id order by seq) as back
+         from "${database.schema}".messages) as steps where back`
+    )
+    expect(times?.steps_back).toBe(0)
+  })
+
+  test('looks write ids up by the index, never by reading the log', async () => {
+    const { database, entry } = await start()
+    for (let batch = 0; batch < 25; batch++) {
+      await database.messages.append(Array.from({ length: 200 }, (_, at) => entry(`fill-${batch}-${at}`)))
+    }
+    await database.client.query(`analyze "${database.schema}".messages`)
+    // In one transaction, since its counters are its own connection's, and exact.
+    await database.client.transaction(async ({ query }) => {
+      const { messages } = createDatabase({ ...database.client, query }, database.schema)
+      const scanned = async () => {
+        const [row] = await query<{ rows: number }>(
+          `select seq_tup_read::int as rows from pg_stat_xact_user_tables where schemaname = $1 and relname = 'messages'`,
+          [database.schema]
+        )
+        return row?.rows
+      }
+      const batch = Array.from({ length: 200 }, (_, at) => entry(`again-${at}`))
+      await messages.append(batch)
+      await messages.append(batch)
+      expect(await scanned()).toBe(0)
+      await query(`select count(content) from "${database.schema}".messages`)
+      expect(await scanned(), 'the counter that this test reads').toBe(5200)
+    })
+  })
+})

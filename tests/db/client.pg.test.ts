@@ -1,0 +1,64 @@
+/** What only a PostgreSQL server does: connections that fail, and being waited for. */
+import { createServer } from 'node:net'
+import { describe, expect, test } from 'vitest'
+import { isConnectionError, openClient, waitForDatabase } from '../../src/db/client.ts'
+import { testDatabaseUrl } from '../support/database.ts'
+
+const freePort = async (): Promise<number> => {
+  const server = createServer().listen(0, '127.0.0.1')
+  await new Promise(resolve => server.once('listening', resolve))
+  const address = server.address()
+  await new Promise(resolve => server.close(resolve))
+  return typeof address === 'object' && address ? address.port : 0
+}
+
+describe('waiting for a database', () => {
+  test('resolves when it answers', async () => {
+    const client = await openClient({ url: await testDatabaseUrl() })
+    await waitForDatabase(client, { seconds: 5 })
+    expect(await client.query('select 1 as one')).toEqual([{ one: 1 }])
+    await client.close()
+  })
+
+  test('names host and port of one that stays away, and never the password', async () => {
+    const port = await freePort()
+    const client = await openClient({ url: `postgres://john:opensesame@127.0.0.1:${port}/chat` })
+    let retries = 0
+    const error = await waitForDatabase(client, { seconds: 0.5, onRetry: () => retries++ }).catch(thrown => thrown)
+    await client.close()
+    expect(error.message).toContain(`127.0.0.1:${port}`)
+    expect(error.message).toContain('ECONNREFUSED')
+    expect(`${error.stack} ${error.cause}`).not.toContain('opensesame')
+    expect(retries).toBe(1)
+  })
+
+  test('gives up on one that takes the connection and says nothing', async () => {
+    const silent = createServer().listen(0, '127.0.0.1')
+    await new Promise(resolve => silent.once('listening', resolve))
+    const address = silent.address()
+    const port = typeof address === 'object' && address ? address.port : 0
+    const client = await openClient({ url: `postgres://john@127.0.0.1:${port}/chat` })
+    await expect(waitForDatabase(client, { seconds: 0 })).rejects.toThrow(/No database answered/)
+    await client.close()
+    silent.close()
+  })
+
+  test('says at once what a database that answers has against us', async () => {
+    const url = new URL(await testDatabaseUrl())
+    url.pathname = '/no_such_database'
+    const client = await openClient({ url: url.href })
+    await expect(waitForDatabase(client, { seconds: 60 })).rejects.toThrow(/3D000.*does not exist/)
+    await client.close()
+  })
+})
+
+test('a connection that is cut is told from a statement that is wrong', async () => {
+  const client = await openClient({ url: await testDatabaseUrl() })
+  const cut = await client.query('select pg_terminate_backend(pg_backend_pid())').catch(error => error)
+  const wrong = await client.query('select nonsense').catch(error => error)
+  await client.close()
+  expect(isConnectionError(cut)).toBe(true)
+  expect(isConnectionError(wrong)).toBe(false)
+  expect(isConnectionError(new Error('wrapped', { cause: cut }))).toBe(true)
+  expect(isConnectionError('text')).toBe(false)
+})

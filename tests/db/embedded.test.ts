@@ -1,0 +1,127 @@
+/** The embedded database's folder: one process at a time, and nothing lost when that process is killed. */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { openEmbedded } from '../../src/db/embedded.ts'
+import { lockFolder } from '../../src/db/folder-lock.ts'
+
+const newFolder = (): string => {
+  const folder = mkdtempSync(join(tmpdir(), 'chat-lock-'))
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+  return folder
+}
+
+/** Runs a module in a process of its own, which says a line when it is ready; killed when the test ends. */
+const run = async (source: string) => {
+  const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', source], {
+    cwd: join(import.meta.dirname, '../..'),
+    stdio: ['ignore', 'pipe', 'inherit']
+  })
+  onTestFinished(() => {
+    child.kill('SIGKILL')
+  })
+  const [said] = await once(child.stdout, 'data')
+  return { child, said: String(said).trim() }
+}
+
+const kill = async (child: { kill(signal: 'SIGKILL'): boolean } & NodeJS.EventEmitter) => {
+  const gone = once(child, 'exit')
+  child.kill('SIGKILL')
+  await gone
+}
+
+describe('the lock on a folder', () => {
+  test('is one holder’s, and free again after it', async () => {
+    const folder = newFolder()
+    const lock = await lockFolder(folder)
+    await expect(lockFolder(folder, 0)).rejects.toThrow(/open in another process/)
+    await lock.release()
+    await (await lockFolder(folder, 0)).release()
+    expect(readdirSync(join(folder, 'lock'))).toEqual([])
+  })
+
+  test('is waited for', async () => {
+    const folder = newFolder()
+    const lock = await lockFolder(folder)
+    const waiting = lockFolder(folder)
+    await lock.release()
+    await (await waiting).release()
+  })
+
+  test('has one holder at a time though many ask at once', async () => {
+    const folder = newFolder()
+    let held = 0
+    let most = 0
+    const takeTurn = async () => {
+      const lock = await lockFolder(folder, 60_000)
+      most = Math.max(most, ++held)
+      await new Promise(setImmediate)
+      held--
+      await lock.release()
+    }
+    await Promise.all(Array.from({ length: 6 }, takeTurn))
+    expect(most).toBe(1)
+  })
+
+  test('is not kept by a process that was killed, nor by files that only look like it', async () => {
+    const folder = newFolder()
+    const { child } = await run(`
+      import { lockFolder } from './src/db/folder-lock.ts'
+      await lockFolder(${JSON.stringify(folder)})
+      console.log('held')
+      setInterval(() => {}, 1000)`)
+    await expect(lockFolder(folder, 0)).rejects.toThrow(/open in another process/)
+    await kill(child)
+    const [dead = ''] = readdirSync(join(folder, 'lock'))
+    utimesSync(join(folder, 'lock', dead), 1, 1)
+    writeFileSync(join(folder, 'lock', 'notes.txt'), 'x')
+    const lock = await lockFolder(folder, 0)
+    expect(existsSync(join(folder, 'lock', dead))).toBe(false)
+    await lock.release()
+  })
+
+  test('does not take a young socket that refuses away: it may be about to listen', async () => {
+    const folder = newFolder()
+    await (await lockFolder(folder)).release()
+    const server = createServer().listen(join(folder, 'lock', 'young.s'))
+    await once(server, 'listening')
+    // Its file outlives it when the process is killed; a rename shows the same.
+    const young = join(folder, 'lock', 'left.s')
+    const { renameSync } = await import('node:fs')
+    renameSync(join(folder, 'lock', 'young.s'), young)
+    await new Promise(resolve => server.close(resolve))
+    await (await lockFolder(folder, 0)).release()
+    expect(existsSync(young)).toBe(true)
+  })
+
+  test('works for a folder whose path is too long for a socket’s address', async () => {
+    const folder = join(newFolder(), 'x'.repeat(90))
+    const lock = await lockFolder(folder)
+    await expect(lockFolder(folder, 0)).rejects.toThrow(/open in another process/)
+    await lock.release()
+  })
+})
+
+test('the embedded database keeps what was committed when its process is killed, and refuses a second one', async () => {
+  const folder = newFolder()
+  const { child, said } = await run(`
+    import { openEmbedded } from './src/db/embedded.ts'
+    const client = await openEmbedded(${JSON.stringify(folder)})
+    await client.transaction(tx => tx.exec('create table kept (n int); insert into kept values (1), (2)'))
+    console.log('written')
+    setInterval(() => {}, 1000)`)
+  expect(said).toBe('written')
+  const second = run(`
+    import { openEmbedded } from './src/db/embedded.ts'
+    await openEmbedded(${JSON.stringify(folder)}).catch(error => console.log(error.message))`)
+  expect((await second).said).toMatch(/open in another process, and two would destroy it/)
+  await kill(child)
+  const client = await openEmbedded(folder)
+  expect(await client.query('select n from kept order by n')).toEqual([{ n: 1 }, { n: 2 }])
+  await client.close()
+  await expect(client.query('select 1')).rejects.toThrow()
+}, 60_000)
