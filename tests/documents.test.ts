@@ -1,0 +1,67 @@
+/** What is written for people, held against the code. */
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { expect, test } from 'vitest'
+import { resolveSettings } from '../src/config/resolve.ts'
+import { environmentName, SettingsInput, settingNames } from '../src/schemas/settings.ts'
+import { ENCRYPTION_KEY, SECRET_KEY } from './support/settings.ts'
+
+const root = join(import.meta.dirname, '..')
+const read = (path: string): string => readFileSync(join(root, path), 'utf8')
+
+const names = settingNames.map(environmentName)
+const defaults = new Map(
+  settingNames.map(name => {
+    const { default: value } = SettingsInput.properties[name] as { default?: unknown }
+    return [environmentName(name), value === undefined || Array.isArray(value) ? '' : String(value)]
+  })
+)
+// Resolved, since the database's separate parts are put together there.
+defaults.set('DATABASE_PORT', '5432')
+
+test('.env.example lists every setting, the database’s parts first, with its default', () => {
+  const lines = [...read('.env.example').matchAll(/^(# )?([A-Z][A-Z_]+)=(.*)$/gm)]
+  expect(lines.map(([, , name]) => name).sort()).toEqual([...names].sort())
+  expect(lines.slice(0, 5).map(([, , name]) => name)).toEqual(names.slice(0, 5))
+  const shown = lines.filter(([, isDefault]) => isDefault).map(([, , name = '', value]) => [name, value])
+  expect(shown).toEqual(shown.map(([name = '']) => [name, defaults.get(name)]))
+})
+
+test('.env.example, filled in, is a good configuration, and empty it names what is missing', () => {
+  const lines = [...read('.env.example').matchAll(/^([A-Z][A-Z_]+)=(.*)$/gm)]
+  const byName = new Map(lines.map(([, name = '', value = '']) => [name, value]))
+  const values = Object.fromEntries(settingNames.map(name => [name, byName.get(environmentName(name)) ?? '']))
+  const filled = { ...values, databasePassword: 'p', secretKey: SECRET_KEY, encryptionKey: ENCRYPTION_KEY }
+  expect(resolveSettings({ values: filled, mode: 'production', names: 'environment' }).warnings).toEqual([])
+  expect(() => resolveSettings({ values, mode: 'production', names: 'environment' })).toThrow(/DATABASE_PASSWORD/)
+})
+
+test('the README lists every setting with its default', () => {
+  const rows = [...read('README.md').matchAll(/^\| `([A-Z_]+)`\s*\| (?:`([^`]*)`)?\s*\|/gm)]
+  expect(rows.map(([, name]) => name).sort()).toEqual([...names].sort())
+  for (const [, name = '', value = ''] of rows) expect([name, value]).toEqual([name, defaults.get(name)])
+})
+
+test('every link in the documents leads to a file', () => {
+  const documents = ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'drizzle/README.md']
+  const pages = readdirSync(join(root, 'docs')).filter(name => name.endsWith('.md'))
+  const broken = [...documents, ...pages.map(name => `docs/${name}`)].flatMap(document =>
+    [...read(document).matchAll(/\]\((?!https?:)([^)#]+)[^)]*\)/g)]
+      .map(([, target = '']) => join(dirname(document), target))
+      .filter(target => !existsSync(join(root, target)))
+  )
+  expect(broken).toEqual([])
+})
+
+test('files that comments and documents name are there', () => {
+  const mentioned = ['src', 'plugins', 'routes', 'drizzle', 'docs', 'tests'].flatMap(folder =>
+    readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+      .filter(name => /\.(ts|sql|md)$/.test(name))
+      .flatMap(name => [
+        ...read(join(folder, name)).matchAll(/\b(?:src|docs|drizzle|plugins|routes)\/[\w./-]+\.(?:ts|md|sql|json)/g)
+      ])
+      .map(([path]) => path)
+  )
+  expect(mentioned.length).toBeGreaterThan(20)
+  expect([...new Set(mentioned)].filter(path => !existsSync(join(root, path)))).toEqual([])
+})
