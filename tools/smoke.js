@@ -33,7 +33,7 @@ const start = async withinSeconds => {
     if (Date.now() - began > 4 * withinSeconds * 1000) throw new Error(`no answer; it said:\n${said}`)
     await new Promise(done => setTimeout(done, 50))
   }
-  console.log(`first answer after ${(Date.now() - began) / 1000} s (wanted: ${withinSeconds} s)`)
+  process.stdout.write(`first answer after ${(Date.now() - began) / 1000} s (wanted: ${withinSeconds} s)\n`)
 }
 
 const kill = () =>
