@@ -1,9 +1,13 @@
 /** Builds the chat on the database, the keyring and auth, and takes it down in order; decorates `chat`. */
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
+import type { Bus } from '../src/bus/bus.ts'
+import { createMemoryBus } from '../src/bus/memory.ts'
+import { createPostgresBus } from '../src/bus/postgres.ts'
 import { type Chat, type ChatOptions, createChat } from '../src/chat/chat.ts'
 import { type Clock, systemClock } from '../src/clock.ts'
 import { isConnectionError } from '../src/db/client.ts'
+import { GENERAL } from '../src/schemas/messages.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -17,6 +21,8 @@ export interface ChatPluginOptions {
   readonly connectionsPerUser: number
   readonly connectionsPerIp: number
   readonly maxMessageLength: number
+  /** A ready bus instead of the database's own; the chat leaves it when it stops. */
+  readonly bus?: Bus
   readonly clock?: Clock
   readonly writer?: ChatOptions['writer']
 }
@@ -25,7 +31,9 @@ export interface ChatPluginOptions {
 export default fp(
   async function chatCore(fastify: FastifyInstance, options: ChatPluginOptions) {
     const { messageRateLimit, connectionsPerUser, connectionsPerIp, maxMessageLength } = options
+    const bus = options.bus ?? busOf(fastify)
     const chat = createChat({
+      bus,
       rooms: fastify.chatDb.rooms,
       messages: fastify.chatDb.messages,
       keyring: fastify.chatCrypto,
@@ -40,7 +48,24 @@ export default fp(
       ...(options.writer ? { writer: options.writer } : {})
     })
     fastify.decorate('chat', chat)
+    fastify.addHook('onReady', () => chat.start())
     fastify.addHook('preClose', () => chat.drain())
   },
   { name: 'chat-core', fastify: '5.x', dependencies: ['chat-db', 'chat-crypto', 'chat-auth'] }
 )
+
+// For routes, which write lists of entries: they see nothing of src/chat but through this plugin.
+export type { LogPart } from '../src/chat/chat.ts'
+export { restItem } from '../src/chat/entries.ts'
+
+/** PostgreSQL carries the news between processes; the embedded database has only one. */
+const busOf = ({ chatDb, log }: FastifyInstance): Bus => {
+  const { notifications } = chatDb.client
+  if (!notifications) return createMemoryBus()
+  return createPostgresBus({
+    database: notifications,
+    // The first room's epoch tells a database from its own copy.
+    instance: async () => [chatDb.schema, (await chatDb.rooms.findByName(GENERAL))?.epoch ?? ''],
+    onFailure: err => log.warn({ err }, 'other processes could not be notified; they look by themselves')
+  })
+}

@@ -19,6 +19,7 @@ export interface ChatDbOptions {
   readonly databaseSsl?: 'disable' | 'require' | 'verify-full' | undefined
   readonly databaseCa?: string | undefined
   readonly databasePoolMax: number
+  readonly databaseListenUrl?: string | undefined
   /** How long to wait for an unreachable database, in seconds. */
   readonly databaseWaitSeconds: number
   readonly migrateOnStart: boolean
@@ -44,7 +45,8 @@ const open = async (fastify: FastifyInstance, options: ChatDbOptions): Promise<S
     url: options.databaseUrl,
     ssl: options.databaseSsl,
     ca: options.databaseCa,
-    poolMax: options.databasePoolMax
+    poolMax: options.databasePoolMax,
+    listenUrl: options.databaseListenUrl
   })
   try {
     await waitForDatabase(client, {

@@ -4,12 +4,22 @@ import helmet from '@fastify/helmet'
 import rateLimit from '@fastify/rate-limit'
 import swagger from '@fastify/swagger'
 import websocket from '@fastify/websocket'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { answerSubprotocol } from '../src/auth/extract-token.ts'
 import { ChatError } from '../src/errors.ts'
 import { openApiBase, schemaName } from '../src/openapi-base.ts'
 import { rateLimitStore } from '../src/ops/rate-limit-store.ts'
+import { onlyWebSockets } from '../src/ops/upgrades.ts'
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Whether a WebSocket may be opened here. */
+    chatSocket?: boolean
+    /** Whether the route answers while the service stops. */
+    chatWhileStopping?: boolean
+  }
+}
 
 /** Options of the platform plugin. */
 export interface ChatPlatformOptions {
@@ -25,6 +35,7 @@ export default fp(
     // First: the others' hooks must run after its own, which marks upgrades.
     if (fastify.hasPlugin('@fastify/websocket')) warnOfForeignWebsocket(fastify)
     else await registerWebsocket(fastify)
+    fastify.addHook('onRequest', async request => checkUpgradeAndStop(fastify, request))
     if (!fastify.hasPlugin('@fastify/cors')) await fastify.register(cors, corsOptions(options.corsOrigins))
     if (!fastify.hasPlugin('@fastify/helmet')) await fastify.register(helmet, HELMET)
     if (!fastify.hasPlugin('@fastify/rate-limit')) await registerRateLimit(fastify)
@@ -43,19 +54,37 @@ const registerWebsocket = async (fastify: FastifyInstance): Promise<void> => {
     closeTimeout: CLOSE_TIMEOUT_MS,
     handleProtocols: answerSubprotocol
   }
+  let stopTakingUpgrades = () => {}
   await fastify.register(websocket, {
     options,
     // The chat has said goodbye to its sockets by now, so nothing is left to wait for.
     preClose(this: FastifyInstance, done) {
+      stopTakingUpgrades()
       this.websocketServer.close()
       done()
     },
     // `ws` has sent its own close code (1009, 1002, 1007) before it reports the error.
     errorHandler(error, socket, request) {
-      request.log.info({ err: error }, 'a WebSocket was closed for breaking the protocol')
+      request.log.warn(
+        { err: error },
+        'a WebSocket was closed for breaking the protocol, or for a frame that is too big'
+      )
       if (socket.readyState !== socket.CLOSING) socket.terminate()
     }
   })
+  stopTakingUpgrades = onlyWebSockets(fastify.server)
+}
+
+/**
+ * `@fastify/websocket` accepts an upgrade on any GET route, and only then finds that there is no handler: without a token
+ * or origin having been looked at. And nothing but health is served while the service stops.
+ */
+const checkUpgradeAndStop = (fastify: FastifyInstance, { ws, routeOptions }: FastifyRequest): void => {
+  const { chatSocket, chatWhileStopping } = routeOptions.config
+  if (ws && !chatSocket) throw new ChatError('not_found', 'There is no WebSocket here. Connect to /ws/chat.')
+  if (fastify.chat.isDraining && !chatWhileStopping) {
+    throw new ChatError('unavailable', 'The service restarts. Try again in a moment.', { retryAfterMs: 1000 })
+  }
 }
 
 const warnOfForeignWebsocket = (fastify: FastifyInstance): void => {
@@ -84,11 +113,6 @@ const registerRateLimit = async (fastify: FastifyInstance): Promise<void> => {
   await fastify.register(rateLimit, {
     global: false,
     store: rateLimitStore(fastify.chatDb.rateLimits),
-    onExceeded: request =>
-      request.log.warn(
-        { address: request.ip, route: request.routeOptions.url },
-        'a request was refused by its rate limit'
-      ),
     errorResponseBuilder: (_request, { ttl }) => {
       const seconds = Math.ceil(ttl / 1000)
       const detail = `Too many requests from your address. Try again in ${seconds} seconds.`

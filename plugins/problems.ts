@@ -23,10 +23,15 @@ export default fp(
   { name: 'chat-problems', fastify: '5.x' }
 )
 
+/** Refusals by a limit, which an operator wants to see and which are nobody's failure. */
+const LIMITS: ReadonlySet<ErrorCode> = new Set(['rate_limited', 'busy', 'payload_too_large', 'message_too_long'])
+
 /** An error handler: answers any error as a problem. What is not the client's doing is logged, and says nothing. */
 export const sendProblem = (error: FastifyError, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
   const known = toChatError(error)
-  if (known.statusCode >= 500) request.log.error({ err: error }, 'the request failed')
+  if (LIMITS.has(known.code))
+    request.log.warn({ code: known.code, address: request.ip }, 'a request was refused by a limit')
+  else if (known.statusCode >= 500) request.log.error({ err: error }, 'the request failed')
   return reply
     .headers(headersOf(known))
     .code(known.statusCode)
@@ -52,8 +57,14 @@ export const problemOf = ({ code, detail, errors }: ChatError, instance: string)
   ...(errors ? { errors: errors.map(({ path, message }) => ({ path, message })) } : {})
 })
 
+// RFC 6750, 3.1: a bad token is `invalid_token`, whatever is bad about it; no token has no error.
+const CHALLENGES: Partial<Record<ErrorCode, string>> = {
+  invalid_token: 'Bearer error="invalid_token"',
+  token_expired: 'Bearer error="invalid_token", error_description="expired"'
+}
+
 const headersOf = ({ statusCode, retryAfterMs, code }: ChatError): Record<string, string> => ({
-  ...(statusCode === 401 ? { 'www-authenticate': code === 'missing_token' ? 'Bearer' : `Bearer error="${code}"` } : {}),
+  ...(statusCode === 401 ? { 'www-authenticate': CHALLENGES[code] ?? 'Bearer' } : {}),
   ...(retryAfterMs === undefined ? {} : { 'retry-after': String(Math.max(1, Math.ceil(retryAfterMs / 1000))) })
 })
 

@@ -18,17 +18,23 @@ const schemaOf = (operationId: string, summary: string, mayFail: boolean) => ({
 const healthRoutes: FastifyPluginAsyncTypebox = async fastify => {
   const { chatOps } = fastify
 
-  fastify.get('/health', { schema: schemaOf('getHealth', 'Whether the service is well', true) }, async (_, reply) =>
-    reply.send(coded(await chatOps.health(), reply))
+  const config = { chatWhileStopping: true }
+
+  fastify.get(
+    '/health',
+    { config, schema: schemaOf('getHealth', 'Whether the service is well', true) },
+    async (_, reply) => reply.send(coded(await chatOps.health(), reply))
   )
 
-  fastify.get('/health/live', { schema: schemaOf('getLiveness', 'Whether the process runs', false) }, async () =>
-    chatOps.live()
+  fastify.get(
+    '/health/live',
+    { config, schema: schemaOf('getLiveness', 'Whether the process runs', false) },
+    async () => chatOps.live()
   )
 
   fastify.get(
     '/health/ready',
-    { schema: schemaOf('getReadiness', 'Whether to send requests here', true) },
+    { config, schema: schemaOf('getReadiness', 'Whether to send requests here', true) },
     async (_, reply) => reply.send(coded(await chatOps.ready(), reply))
   )
 }

@@ -1,5 +1,7 @@
 /** The history of the chat over HTTP. */
 import { type FastifyPluginAsyncTypebox, Type } from '@fastify/type-provider-typebox'
+import { callerOf } from '../plugins/auth.ts'
+import { restItem } from '../plugins/chat.ts'
 import { answer, listOf, problems, SECURED } from '../src/openapi-base.ts'
 import { GENERAL, Message } from '../src/schemas/messages.ts'
 
@@ -29,7 +31,14 @@ const messageRoutes: FastifyPluginAsyncTypebox = async fastify => {
         ...problems('missing_token', 'invalid_token', 'token_expired', 'validation_failed', 'unavailable')
       }
     },
-    handler: async ({ query }) => fastify.chat.history(GENERAL, Math.min(query.limit, MAX_LIMIT))
+    async handler(request, reply) {
+      const limit = Math.min(request.query.limit, MAX_LIMIT)
+      const { entries } = await fastify.chat.read(callerOf(request), GENERAL, { limit })
+      const shown = entries.filter(({ isShown }) => isShown)
+      // Written from the entries as they are kept, without another round through objects.
+      reply.type('application/json; charset=utf-8')
+      return `[${shown.map(restItem).join(',')}]` as unknown as Message[]
+    }
   })
 }
 

@@ -3,6 +3,8 @@ import type { FastifyInstance, FastifyPluginAsync, FastifyRequest } from 'fastif
 import { callerOf } from '../plugins/auth.ts'
 import { extractToken } from '../src/auth/extract-token.ts'
 import { ChatError } from '../src/errors.ts'
+import { networkOf } from '../src/ops/network.ts'
+import { GENERAL } from '../src/schemas/messages.ts'
 
 /** Which pages may connect, beside the request's own host. */
 export interface SocketRouteOptions {
@@ -10,20 +12,33 @@ export interface SocketRouteOptions {
   readonly publicUrl?: string | undefined
 }
 
+interface SocketQuery {
+  readonly token?: unknown
+  readonly rooms?: unknown
+}
+
+/** The rooms to follow from the start: `general`, unless `?rooms=` lists others, or none. */
+const roomsOf = ({ rooms }: SocketQuery): string[] => {
+  if (rooms === undefined) return [GENERAL]
+  const names = [rooms].flat().flatMap(list => String(list).split(','))
+  return [...new Set(names.map(name => name.trim()).filter(Boolean))]
+}
+
 const socketRoute: FastifyPluginAsync<SocketRouteOptions> = async (fastify, options) => {
   const allowed = new Set([...options.corsOrigins, ...(options.publicUrl ? [new URL(options.publicUrl).origin] : [])])
 
-  fastify.route<{ Querystring: { token?: unknown } }>({
+  fastify.route<{ Querystring: SocketQuery }>({
     method: 'GET',
     url: '/ws/chat',
     exposeHeadRoute: false,
     schema: { hide: true },
+    config: { chatSocket: true },
     // After @fastify/websocket's own hooks: a socket that is refused here is closed by them.
     async preValidation(request) {
       checkOrigin(request, allowed)
       await authenticate(fastify, request)
       if (!request.ws) throw new ChatError('upgrade_required', 'Connect here with a WebSocket client.')
-      await fastify.chat.prepare()
+      await fastify.chat.prepare(roomsOf(request.query))
     },
     handler: () => {
       throw new ChatError('upgrade_required', 'Connect here with a WebSocket client.')
@@ -33,7 +48,8 @@ const socketRoute: FastifyPluginAsync<SocketRouteOptions> = async (fastify, opti
         socket,
         session: callerOf(request),
         speaksV1: socket.protocol === 'chat.v1',
-        address: request.ip,
+        address: networkOf(request.ip),
+        rooms: roomsOf(request.query as SocketQuery),
         log: request.log
       })
     }
@@ -54,7 +70,7 @@ const hostOf = (origin: string): string | undefined => (URL.canParse(origin) ? n
 
 const authenticate = async (
   fastify: FastifyInstance,
-  request: FastifyRequest<{ Querystring: { token?: unknown } }>
+  request: FastifyRequest<{ Querystring: SocketQuery }>
 ): Promise<void> => {
   const { token: queryToken } = request.query
   const token = extractToken({

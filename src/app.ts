@@ -13,8 +13,10 @@ import docsRoutes from '../routes/docs.ts'
 import entranceRoute from '../routes/entrance.ts'
 import healthRoutes from '../routes/health.ts'
 import messageRoutes from '../routes/messages.ts'
+import roomRoutes from '../routes/rooms.ts'
 import socketRoute from '../routes/socket.ts'
 import userRoutes from '../routes/users.ts'
+import type { Bus } from './bus/bus.ts'
 import type { ChatOptions } from './chat/chat.ts'
 import { type Clock, systemClock } from './clock.ts'
 import type { Resolved } from './config/resolve.ts'
@@ -35,13 +37,15 @@ export interface ChatServiceOptions extends HostSettings {
   /** A ready database client instead of `databaseUrl`; it is left open. */
   readonly client?: SqlClient
   readonly clock?: Clock
+  /** A ready bus between processes instead of the database's own. */
+  readonly bus?: Bus
   /** For tests: other bounds for the writer. */
   readonly writer?: ChatOptions['writer']
 }
 
 /** Not wrapped with fastify-plugin, so that nothing of it leaks into the instance it is registered on. */
 export const chatService = async (fastify: FastifyInstance, options: ChatServiceOptions): Promise<void> => {
-  const { prefix, pages = false, resolved, client, clock = systemClock, writer, ...settings } = options
+  const { prefix, pages = false, resolved, client, clock = systemClock, bus, writer, ...settings } = options
   // Before any route: a query string may hold a token, and must not reach a log line.
   fastify.setChildLoggerFactory((logger, bindings, given) => logger.child(bindings, { ...given, serializers }))
 
@@ -51,7 +55,7 @@ export const chatService = async (fastify: FastifyInstance, options: ChatService
   await fastify.register(dbPlugin, { ...config, ...(client ? { client } : {}) })
   await fastify.register(cryptoPlugin, { ...config, clock })
   await fastify.register(authPlugin, { ...config, clock })
-  await fastify.register(chatPlugin, { ...config, clock, ...(writer ? { writer } : {}) })
+  await fastify.register(chatPlugin, { ...config, clock, ...(bus ? { bus } : {}), ...(writer ? { writer } : {}) })
   await fastify.register(opsPlugin)
   await fastify.register(problemsPlugin)
   await fastify.register(platformPlugin, config)
@@ -59,6 +63,7 @@ export const chatService = async (fastify: FastifyInstance, options: ChatService
   await fastify.register(authRoutes, config)
   await fastify.register(userRoutes)
   await fastify.register(messageRoutes)
+  await fastify.register(roomRoutes)
   await fastify.register(socketRoute, config)
   if (!pages) return
   await fastify.register(healthRoutes)

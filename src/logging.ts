@@ -3,10 +3,17 @@
  * only its own words: Drizzle's errors quote the query's parameters, PostgreSQL's details quote the row.
  */
 
-const JWT = /eyJ[\w-]*\.[\w-]*\.?[\w-]*/g
+// Looked for at the beginning of a word only, so that a long run of `eyJeyJ…` is read once and not once for each.
+const JWT = /(?<![\w-])eyJ[\w-]*\.[\w-]*\.?[\w-]*/g
+/** As much of a path as a log line shows. */
+const MAX_PATH = 500
 
 /** A path that can be logged: without the query string, and with anything like a token cut out. */
-export const safePath = (url: string): string => url.replace(/[?;#].*$/s, '').replace(JWT, '[token]')
+export const safePath = (url: string): string =>
+  url
+    .slice(0, MAX_PATH)
+    .replace(/[?;#].*$/s, '')
+    .replace(JWT, '[token]')
 
 interface LoggedRequest {
   readonly method: string

@@ -22,7 +22,8 @@ export const openApiBase = (publicUrl?: string) => ({
   tags: [
     { name: 'auth', description: 'Register and log in' },
     { name: 'users', description: 'Who you are' },
-    { name: 'chat', description: 'Messages' },
+    { name: 'chat', description: 'The messages of everyone’s room' },
+    { name: 'rooms', description: 'Rooms and their logs' },
     { name: 'service', description: 'The service itself' }
   ],
   components: {

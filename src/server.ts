@@ -2,14 +2,16 @@
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import { createRequire } from 'node:module'
+import type { Socket } from 'node:net'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
-import { sendNotFound, sendProblem } from '../plugins/problems.ts'
+import { problemOf, sendNotFound, sendProblem } from '../plugins/problems.ts'
 import { type ChatServiceOptions, chatService } from './app.ts'
+import { ChatError } from './errors.ts'
 import { serializers } from './logging.ts'
 import type { Settings } from './schemas/settings.ts'
 
 /** What a server is made of. */
-export interface ServerOptions extends Pick<ChatServiceOptions, 'client' | 'clock' | 'writer'> {
+export interface ServerOptions extends Pick<ChatServiceOptions, 'client' | 'clock' | 'bus' | 'writer'> {
   readonly settings: Settings
   /** What resolving the settings had to say; logged. */
   readonly warnings?: readonly string[]
@@ -35,8 +37,14 @@ export const createServer = async (options: ServerOptions): Promise<FastifyInsta
       releaseRefusedUpgrade(request, reply)
       sendProblem(error, request, reply)
     },
-    routerOptions: { maxParamLength: 128 }
+    routerOptions: { maxParamLength: 128 },
+    // A request that isn't whole by then is given up.
+    requestTimeout: 30_000,
+    clientErrorHandler: refuseMalformed,
+    // The service answers for itself while it stops: with problems, and with its health.
+    return503OnClosing: false
   })
+  const letGo = keepSockets(fastify)
   fastify.addHook('onRequest', async (request, reply) => {
     reply.header('x-request-id', request.id)
     releaseRefusedUpgrade(request, reply)
@@ -44,6 +52,10 @@ export const createServer = async (options: ServerOptions): Promise<FastifyInsta
   fastify.setNotFoundHandler(sendNotFound)
   fastify.setErrorHandler(sendProblem)
   await fastify.register(chatService, { resolved: { settings, warnings }, ...injected, pages: true })
+  // Registered last, so that it runs when the chat has said its goodbyes.
+  await fastify.register(async last => {
+    last.addHook('preClose', async () => letGo())
+  })
   return fastify
 }
 
@@ -102,6 +114,44 @@ const stopOnSignals = (fastify: FastifyInstance): { now(): Promise<void> } => {
  */
 const releaseRefusedUpgrade = ({ raw }: FastifyRequest, reply: FastifyReply): void => {
   if (raw.headers.upgrade !== undefined) reply.raw.once('finish', () => raw.socket.destroy())
+}
+
+/** How long requests have to end after the chat has, before their sockets are dropped, in milliseconds. */
+const LAST_REQUESTS_MS = 700
+
+/**
+ * Knows every socket of the server, upgraded ones too. What is still there some time after the returned function was
+ * called is dropped: a browser's spare connection or half a request must not hold up the database's closing.
+ */
+const keepSockets = ({ server }: FastifyInstance): (() => void) => {
+  const sockets = new Set<Socket>()
+  server.on('connection', socket => {
+    sockets.add(socket)
+    socket.once('close', () => sockets.delete(socket))
+  })
+  return () => {
+    setTimeout(() => {
+      for (const socket of sockets) socket.destroy()
+    }, LAST_REQUESTS_MS).unref()
+  }
+}
+
+/** What isn't HTTP, or too much of it, never becomes a request: the answer is written by hand. */
+const refuseMalformed = (error: NodeJS.ErrnoException, socket: Socket): void => {
+  if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable) return
+  const isTooLarge = error.code === 'HPE_HEADER_OVERFLOW'
+  const refusal = isTooLarge
+    ? new ChatError('payload_too_large', 'The request’s head is too large. Send less.')
+    : new ChatError('bad_request', 'The request is malformed.')
+  const status = isTooLarge ? '431 Request Header Fields Too Large' : '400 Bad Request'
+  const body = JSON.stringify({ ...problemOf(refusal, randomUUID()), status: Number(status.slice(0, 3)) })
+  const head = [
+    `HTTP/1.1 ${status}`,
+    'content-type: application/problem+json',
+    `content-length: ${Buffer.byteLength(body)}`,
+    'connection: close'
+  ]
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`)
 }
 
 const REQUEST_ID = /^[\w-]{8,64}$/

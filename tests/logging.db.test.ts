@@ -29,7 +29,10 @@ test('no token, password, hash or message text is in the log of a whole run', as
   await call('POST', '/api/auth/register', { body: { username: 'x', password: 'WrongPass123' } })
   await call('POST', '/api/auth/register', { body: { username: 'late', password: PASSWORD } })
   await connect(`${socketUrl}?token=${john.token}x`).catch(() => {})
-  await connect(`${socketUrl}/nowhere?token=${john.token}`).catch(() => {})
+  for (const path of ['/ws/chat/nowhere', '/', '/health', '/openapi.json', '/docs/', '/%zz']) {
+    const upgrade = connect(`${url.replace('http', 'ws')}${path}?token=${john.token}`)
+    await expect(upgrade, path).rejects.toThrow(/40[04]/)
+  }
 
   // Failures of the database quote their parameters and rows.
   const original = database.client.query

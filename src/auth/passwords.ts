@@ -57,7 +57,8 @@ export const createPasswords = ({
   }
 
   // What an unknown user's password is compared with, so that it costs what a known user's does.
-  let decoy: Promise<string> | undefined
+  const decoy = queued(() => bcrypt.hash('decoy', { cost: rounds }))
+  decoy.catch(() => {})
 
   return {
     async hash(password) {
@@ -69,7 +70,6 @@ export const createPasswords = ({
         const isPrehashed = hash.startsWith(PREHASHED)
         return queued(() => bcrypt.verify(isPrehashed ? digest(password) : password, bcryptPart(hash)))
       }
-      decoy ??= bcrypt.hash('decoy', { cost: rounds })
       const same = await decoy
       await queued(() => bcrypt.verify(password, same))
       return false

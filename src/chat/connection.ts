@@ -1,19 +1,38 @@
-/** One socket's state machine: open until it ends for one reason, then silent. Knows frames, nothing of rooms or SQL. */
+/**
+ * One socket's state machine: open until it ends for one reason, then silent. It knows frames, its session and how much
+ * waits to be read by its client; of rooms it only holds the subscriptions.
+ */
 import type { Clock } from '../clock.ts'
 import { timestamp } from '../clock.ts'
 import { CLOSE, type CloseCode } from '../close-codes.ts'
-import { ChatError } from '../errors.ts'
+import { ChatError, type ErrorCode } from '../errors.ts'
 import type { Log } from '../logging.ts'
-import type { AuthFrame, SendFrame, ServerFrame } from '../schemas/frames.ts'
+import type { AuthFrame, ClientFrame, ServerFrame } from '../schemas/frames.ts'
 import { createBudget } from './budget.ts'
-import { decodeFrame, encodeFrame, type FrameMarks, marksOf } from './protocol.ts'
+import { type Chunk, chunkOf, type Encoded, encode, type WritableSocket, write } from './fanout.ts'
+import { decodeFrame, type FrameMarks, marksOf } from './protocol.ts'
+import type { Subscription } from './subscription.ts'
 
 /** Protocol pings go out this often, in milliseconds; a peer that was silent for two of them is gone. */
 export const PING_INTERVAL_MS = 25_000
 /** A client that doesn't speak `chat.v1` lives on after its token expired, but no longer than this. */
 const LEGACY_LIFETIME_MS = 24 * 60 * 60 * 1000
-/** The most bytes that may wait for a slow reader. */
+/** The most bytes that may wait for a slow reader. Past half of it, what only matters now is dropped. */
 const MAX_QUEUED_BYTES = 1024 * 1024
+/** Catching up reads on while no more than this waits. */
+const ROOM_BYTES = MAX_QUEUED_BYTES / 4
+/** A client that reads nothing of what waits for so long is closed, in milliseconds. */
+const STUCK_MS = 30_000
+
+/** Refusals by a limit, which an operator wants to see. */
+const LIMITS: ReadonlySet<ErrorCode> = new Set([
+  'rate_limited',
+  'busy',
+  'flooding',
+  'message_too_long',
+  'too_many_rooms',
+  'too_many_connections'
+])
 
 /** Who is behind a connection; the access token's claims. Times in milliseconds since the epoch. */
 export interface Session {
@@ -23,22 +42,25 @@ export interface Session {
 }
 
 /** The part of a `ws` socket that a connection uses. */
-export interface Socket {
-  readonly bufferedAmount: number
-  send(data: Uint8Array, options: { binary: boolean }, done: (error?: Error | null) => void): void
+export interface Socket extends WritableSocket {
   ping(): void
+  pause(): void
+  resume(): void
   close(code: number, reason: string): void
   terminate(): void
   on(event: 'message', listener: (data: Buffer, isBinary: boolean) => void): unknown
   on(event: 'pong' | 'ping' | 'close', listener: () => void): unknown
 }
 
+/** A frame that the chat answers, not the connection. */
+export type ChatFrame = Exclude<ClientFrame, { type: 'auth' | 'ping' }>
+
 /** What a connection asks of the service around it. */
 export interface ConnectionHost {
   readonly clock: Clock
   readonly maxFrameBytes: number
-  /** Sends a message; throws a ChatError when it is refused at once. */
-  message(connection: Connection, frame: SendFrame): void
+  /** Acts on a frame; throws a ChatError when it is refused at once. */
+  act(connection: Connection, frame: ChatFrame): void
   /** Verifies a token; rejects with a ChatError. */
   authenticate(token: string): Promise<Session>
   /** The connection takes no more part; its socket may still be closing. Called once. */
@@ -55,6 +77,8 @@ export interface ConnectionOptions {
   readonly speaksV1: boolean
   /** The client's address, for the limits per address. */
   readonly address: string
+  /** The rooms to follow from the start, by name. */
+  readonly rooms: readonly string[]
   readonly log: Log
 }
 
@@ -62,6 +86,8 @@ export interface ConnectionOptions {
 export class Connection {
   readonly address: string
   readonly log: Log
+  /** By the room's name. */
+  readonly subscriptions = new Map<string, Subscription>()
   session: Session
   readonly #socket: Socket
   readonly #host: ConnectionHost
@@ -71,6 +97,8 @@ export class Connection {
   readonly #patience = createBudget(50, 200)
   #heardAt: number
   #pingedAt: number
+  #progress: { readonly at: number; readonly written: number }
+  #isPaused = false
   #isEnded = false
 
   constructor({ socket, session, speaksV1, address, log }: ConnectionOptions, host: ConnectionHost) {
@@ -80,29 +108,60 @@ export class Connection {
     this.address = address
     this.log = log
     this.#host = host
-    this.#openedAt = this.#heardAt = this.#pingedAt = host.clock.now()
+    const now = host.clock.now()
+    this.#openedAt = this.#heardAt = this.#pingedAt = now
+    this.#progress = { at: now, written: 0 }
     socket.on('message', (data, isBinary) => this.#receive(data, isBinary))
     socket.on('pong', () => this.#heard())
     socket.on('ping', () => this.#heard())
+    socket._socket?.on('drain', () => this.#drained())
     socket.on('close', () => {
       this.#end()
       host.closed(this)
     })
   }
 
-  /** Sends a frame; one that is needed by many connections comes encoded. */
-  send(frame: ServerFrame | Buffer): void {
+  get isEnded(): boolean {
+    return this.#isEnded
+  }
+
+  /** Whether little enough waits that catching up may read on. */
+  get hasRoom(): boolean {
+    return !this.#isEnded && this.#socket.bufferedAmount <= ROOM_BYTES
+  }
+
+  /** Writes a part of a log, unless the queue is full; answers whether it did. */
+  write(chunk: Chunk): boolean {
+    if (this.#isEnded) return false
+    const waiting = this.#socket.bufferedAmount
+    if (waiting > 0 && waiting + chunk.bytes.length > MAX_QUEUED_BYTES) return false
+    write(this.#socket, chunk)
+    return true
+  }
+
+  /** Sends what only matters now, unless half of the queue waits. */
+  hint(frame: Encoded): void {
+    if (!this.#isEnded && this.#socket.bufferedAmount <= MAX_QUEUED_BYTES / 2) write(this.#socket, chunkOf([frame]))
+  }
+
+  /** Sends the answer to a frame. A client that sends without reading is not read from until it has caught up. */
+  reply(frame: Encoded): void {
     if (this.#isEnded) return
-    if (this.#socket.bufferedAmount > MAX_QUEUED_BYTES) {
-      this.log.warn({ user_id: this.session.userId }, 'a client reads too slowly and was closed')
-      return this.close(CLOSE.tooSlow)
-    }
-    // A failed write ends in the socket's close event; nothing else is to be done about it.
-    this.#socket.send(Buffer.isBuffer(frame) ? frame : encodeFrame(frame), { binary: false }, () => {})
+    write(this.#socket, chunkOf([frame]))
+    if (this.#isPaused || this.#socket.bufferedAmount <= MAX_QUEUED_BYTES) return
+    this.#isPaused = true
+    this.#socket.pause()
+  }
+
+  send(frame: ServerFrame): void {
+    if (!this.#isEnded) this.reply(encode(JSON.stringify(frame)))
   }
 
   /** Tells the client what was wrong with a frame; the connection stays. */
   refuse(error: ChatError, marks: FrameMarks = {}): void {
+    if (LIMITS.has(error.code)) {
+      this.log.warn({ user_id: this.session.userId, code: error.code }, 'a frame was refused by a limit')
+    }
     const retry = error.retryAfterMs === undefined ? {} : { retry_after_ms: error.retryAfterMs }
     this.send({ type: 'error', code: error.code, detail: error.detail, ...marks, ...retry })
   }
@@ -111,6 +170,8 @@ export class Connection {
   close({ code, reason }: CloseCode): void {
     if (this.#isEnded) return
     this.#end()
+    // A paused socket would not see the client's answer.
+    if (this.#isPaused) this.#socket.resume()
     this.#socket.close(code, reason)
   }
 
@@ -120,16 +181,40 @@ export class Connection {
     this.#socket.terminate()
   }
 
-  /** What time brings: the end of an expired session or a silent peer, or a ping. Called about once a second. */
+  /** To be called about once a second: pings, and ends what is silent, stuck or expired. */
   tick(now: number): void {
     if (this.#isEnded) return
     const end = this.#speaksV1 ? this.session.expiresAt : this.#openedAt + LEGACY_LIFETIME_MS
     if (now >= end) return this.close(CLOSE.tokenExpired)
+    if (this.#isStuck(now)) {
+      this.log.warn({ user_id: this.session.userId }, 'a client reads too slowly and was closed')
+      return this.close(CLOSE.tooSlow)
+    }
+    // What isn't read from can't be heard.
+    if (this.#isPaused) this.#heardAt = now
     if (now - this.#heardAt > 2 * PING_INTERVAL_MS) return this.terminate()
     if (now - this.#pingedAt >= PING_INTERVAL_MS) {
       this.#pingedAt = now
       this.#socket.ping()
     }
+    this.#drained()
+  }
+
+  /** Whether bytes wait and none has left for long. */
+  #isStuck(now: number): boolean {
+    const { _socket, bufferedAmount } = this.#socket
+    const written = (_socket?.bytesWritten ?? 0) - (_socket?.writableLength ?? 0)
+    if (bufferedAmount === 0 || written !== this.#progress.written) this.#progress = { at: now, written }
+    return now - this.#progress.at > STUCK_MS
+  }
+
+  #drained(): void {
+    if (!this.hasRoom) return
+    if (this.#isPaused) {
+      this.#isPaused = false
+      this.#socket.resume()
+    }
+    for (const subscription of this.subscriptions.values()) subscription.resume()
   }
 
   #receive(data: Buffer, isBinary: boolean): void {
@@ -144,15 +229,17 @@ export class Connection {
       return this.#spendPatience()
     }
     const { frame } = decoded
-    if (frame.type === 'message') return this.#message(frame)
+    if (frame.type === 'auth') void this.#authenticate(frame)
+    else if (frame.type === 'ping') this.send({ type: 'pong', ...(frame.ref === undefined ? {} : { ref: frame.ref }) })
+    else return this.#act(frame)
     this.#spendPatience()
-    if (frame.type === 'auth') this.#authenticate(frame)
-    else this.send({ type: 'pong', ...marksOf(frame) })
   }
 
-  #message(frame: SendFrame): void {
+  #act(frame: ChatFrame): void {
     try {
-      this.#host.message(this, frame)
+      this.#host.act(this, frame)
+      // A message has its own limit.
+      if (frame.type !== 'message') this.#spendPatience()
     } catch (error) {
       if (!(error instanceof ChatError)) throw error
       this.refuse(error, marksOf(frame))
@@ -180,7 +267,6 @@ export class Connection {
   #spendPatience(): void {
     const retryAfterMs = this.#patience.take(this.#host.clock.now())
     if (retryAfterMs === 0 || this.#isEnded) return
-    this.log.warn({ user_id: this.session.userId }, 'a client flooded and was closed')
     this.refuse(new ChatError('flooding', 'Too many frames. Come back later and send less.', { retryAfterMs: 5000 }))
     this.close(CLOSE.flooding)
   }
@@ -192,6 +278,7 @@ export class Connection {
   #end(): void {
     if (this.#isEnded) return
     this.#isEnded = true
+    for (const subscription of this.subscriptions.values()) subscription.end()
     this.#host.ended(this)
   }
 }

@@ -2,8 +2,10 @@
 import { randomBytes } from 'node:crypto'
 import { timestamp } from '../clock.ts'
 import type { Keyring } from '../crypto/keyring.ts'
-import type { NewEntry, StoredEntry } from '../db/database.ts'
-import type { Message } from '../schemas/messages.ts'
+import type { AppendedEntry, NewEntry, StoredEntry } from '../db/database.ts'
+import type { MessageFrame } from '../schemas/frames.ts'
+import { type Encoded, encode } from './fanout.ts'
+import type { Placed } from './log-pages.ts'
 
 /** A message before it has a place in the log; `content` and `meta` as plain text. */
 export interface Draft {
@@ -38,22 +40,59 @@ export const sealEntry = ({ room, userId, content, meta, nonce }: Draft, keyring
   }
 }
 
-/** What is stored, opened; `undefined` when it was erased or no key opens it. */
-export const openEntry = (entry: StoredEntry, room: string, keyring: Keyring): Message | undefined => {
-  const content = entry.content === null ? undefined : keyring.open(entry.content, entry.keyId ?? undefined)
-  if (content === undefined) return undefined
-  const meta = entry.meta === null ? undefined : keyring.open(entry.meta, entry.keyId ?? undefined)
+/** An entry as it goes out: encoded once, for whoever reads it however often. */
+export interface Entry extends Encoded, Placed {
+  readonly id: number
+  /** Milliseconds since the epoch. */
+  readonly createdAt: number
+  /** False when no key opens it or it was erased: then it has its place, but nothing to show. */
+  readonly isShown: boolean
+}
+
+type Unplaced = Omit<MessageFrame, 'type' | 'timestamp'>
+
+// What restItem cuts off: the first field, and the last with its value of a fixed length.
+const HEAD = '{"type":"message",'
+const TAIL = '"timestamp":"2026-01-31T12:00:00.123+00:00"}'
+
+/** Makes an entry of its fields. */
+export const makeEntry = (fields: Unplaced, createdAt: number): Entry => {
+  // `type` first and `timestamp` last: see restItem.
+  const encoded = encode(JSON.stringify({ type: 'message', ...fields, timestamp: timestamp(createdAt) }))
+  // Twice: the buffer, and about as much for what holds it.
   return {
-    id: entry.id,
-    room,
-    seq: entry.seq,
-    user_id: entry.userId,
-    username: entry.username,
-    content,
-    ...(meta === undefined ? {} : { meta: JSON.parse(meta) }),
-    ...nonceOf(entry.writeId),
-    created_at: timestamp(entry.createdAt)
+    ...encoded,
+    id: fields.id,
+    seq: fields.seq,
+    createdAt,
+    isShown: fields.content !== null,
+    bytes: encoded.frame.length + 200
   }
+}
+
+/** The entry as an item of an HTTP list: without `type`, and with `created_at` for `timestamp`. No JSON is parsed. */
+export const restItem = ({ payload, createdAt }: Entry): string =>
+  `{${payload.toString('utf8', HEAD.length, payload.length - TAIL.length)}"created_at":"${timestamp(createdAt)}"}`
+
+/** The entry of a draft that was just committed. */
+export const entryOf = (draft: Draft, { id, seq, createdAt }: AppendedEntry): Entry => {
+  const { room, userId: user_id, username, content, meta, nonce } = draft
+  const more = { ...(meta === null ? {} : { meta: JSON.parse(meta) }), ...(nonce === undefined ? {} : { nonce }) }
+  return makeEntry({ id, room: room.name, seq, user_id, username, content, ...more }, createdAt)
+}
+
+/** What is stored, opened. */
+export const openEntry = (stored: StoredEntry, room: string, keyring: Keyring): Entry => {
+  const { id, seq, userId: user_id, username, createdAt } = stored
+  const place = { id, room, seq, user_id, username }
+  const content = stored.content === null ? null : (keyring.open(stored.content, stored.keyId ?? undefined) ?? null)
+  if (content === null) {
+    const unavailable = stored.content === null ? 'erased' : 'key'
+    return makeEntry({ ...place, content, unavailable }, createdAt)
+  }
+  const meta = stored.meta === null ? undefined : keyring.open(stored.meta, stored.keyId ?? undefined)
+  const more = { ...(meta === undefined ? {} : { meta: JSON.parse(meta) }), ...nonceOf(stored.writeId) }
+  return makeEntry({ ...place, content, ...more }, createdAt)
 }
 
 /** Whether what is stored under a write id is the draft's own text; what no key opens counts as the same. */

@@ -1,4 +1,4 @@
-/** Who is connected to this process: by user for limits and notices, and all of them for delivery. */
+/** Who is connected to this process, and how much each person may do. */
 import type { Clock } from '../clock.ts'
 import { CLOSE } from '../close-codes.ts'
 import { ChatError } from '../errors.ts'
@@ -18,61 +18,53 @@ export interface HubOptions {
 export const BURST_SECONDS = 3
 
 /** How long the sockets have to say goodbye before they are dropped, in milliseconds. */
-const GOODBYE_MS = 1500
+const GOODBYE_MS = 1200
 /** How many sockets are closed before others get a turn, so that not all come back at once. */
 const GOODBYES_PER_TURN = 100
-
-interface Member {
-  readonly connections: Set<Connection>
-  readonly messages: Budget
-}
+/** The longest wait that a planned stop asks of a client, in milliseconds. */
+const LONGEST_WAIT_MS = 10_000
 
 /** The connections of this process. */
 export interface Hub {
   readonly size: number
+  all(): Iterable<Connection>
   /** Throws `too_many_connections` when the user or the address has as many as it may have. */
   admit(userId: number, address: string): void
-  /** Adds a connection; answers whether it is its user's first. */
-  add(connection: Connection): boolean
-  /** Takes a connection out of delivery; answers whether it was its user's last. */
+  add(connection: Connection): void
+  /** Takes a connection out of the counts; answers whether it was in them. */
   remove(connection: Connection): boolean
   /** Forgets a connection whose socket is closed. */
   forget(connection: Connection): void
-  /** Sends an encoded frame to every connection but those of one user. */
-  broadcast(frame: Buffer, exceptUserId?: number): void
   /** Takes one message from a user's rate; answers 0, or the milliseconds to wait. */
   takeMessage(userId: number): number
-  /** Closes every socket with 1012, waits for the clients to agree, then drops the rest. */
+  /** Tells everyone to come back later, closes every socket with 1012, waits for the clients to agree, drops the rest. */
   drain(): Promise<void>
 }
 
 /** Makes the process's hub; it ticks its connections until it is drained. */
 export const createHub = ({ clock, connectionsPerUser, connectionsPerIp, messageRate }: HubOptions): Hub => {
-  const members = new Map<number, Member>()
+  const users = new Map<number, number>()
   const addresses = new Map<string, number>()
+  const counted = new Set<Connection>()
   const sockets = new Set<Connection>()
+  // Beside the connections, and longer than they live: who comes back at once has no new budget.
+  const budgets = new Map<number, { readonly budget: Budget; usedAt: number }>()
   let allGone: (() => void) | undefined
 
   const stopTicking = clock.every(1000, () => {
     const now = clock.now()
     for (const connection of sockets) connection.tick(now)
+    // A budget that has had time to fill is as good as a new one.
+    for (const [userId, { usedAt }] of budgets) if (now - usedAt > BURST_SECONDS * 1000) budgets.delete(userId)
   })
-
-  const memberOf = (userId: number): Member => {
-    const known = members.get(userId)
-    if (known) return known
-    const messages = createBudget(messageRate, messageRate * BURST_SECONDS)
-    const member = { connections: new Set<Connection>(), messages }
-    members.set(userId, member)
-    return member
-  }
 
   return {
     get size() {
       return sockets.size
     },
+    all: () => counted,
     admit(userId, address) {
-      const ofUser = members.get(userId)?.connections.size ?? 0
+      const ofUser = users.get(userId) ?? 0
       if (connectionsPerUser > 0 && ofUser >= connectionsPerUser) throw tooMany(`You have ${ofUser} connections`)
       const ofAddress = addresses.get(address) ?? 0
       if (connectionsPerIp > 0 && ofAddress >= connectionsPerIp) {
@@ -80,40 +72,41 @@ export const createHub = ({ clock, connectionsPerUser, connectionsPerIp, message
       }
     },
     add(connection) {
-      const { connections } = memberOf(connection.session.userId)
-      connections.add(connection)
+      counted.add(connection)
       sockets.add(connection)
-      addresses.set(connection.address, (addresses.get(connection.address) ?? 0) + 1)
-      return connections.size === 1
+      count(users, connection.session.userId, 1)
+      count(addresses, connection.address, 1)
     },
     remove(connection) {
-      const { userId } = connection.session
-      const member = members.get(userId)
-      if (!member?.connections.delete(connection)) return false
-      if (member.connections.size === 0) members.delete(userId)
-      const left = (addresses.get(connection.address) ?? 1) - 1
-      if (left === 0) addresses.delete(connection.address)
-      else addresses.set(connection.address, left)
-      return member.connections.size === 0
+      if (!counted.delete(connection)) return false
+      count(users, connection.session.userId, -1)
+      count(addresses, connection.address, -1)
+      return true
     },
     forget(connection) {
       sockets.delete(connection)
       if (sockets.size === 0) allGone?.()
     },
-    broadcast(frame, exceptUserId) {
-      for (const [userId, { connections }] of members) {
-        if (userId === exceptUserId) continue
-        for (const connection of connections) connection.send(frame)
+    takeMessage(userId) {
+      const now = clock.now()
+      const known = budgets.get(userId) ?? {
+        budget: createBudget(messageRate, messageRate * BURST_SECONDS),
+        usedAt: now
       }
+      known.usedAt = now
+      budgets.set(userId, known)
+      return known.budget.take(now)
     },
-    takeMessage: userId => memberOf(userId).messages.take(clock.now()),
     async drain() {
       stopTicking()
       const gone = new Promise<void>(resolve => {
         allGone = resolve
       })
+      // So many milliseconds that they come back a few at a time.
+      const spread = Math.min(LONGEST_WAIT_MS, 500 + 5 * sockets.size)
       let turn = 0
       for (const connection of [...sockets]) {
+        connection.send({ type: 'reconnect', after_ms: Math.round(200 + Math.random() * spread) })
         connection.close(CLOSE.restart)
         if (++turn % GOODBYES_PER_TURN === 0) await new Promise(setImmediate)
       }
@@ -122,6 +115,12 @@ export const createHub = ({ clock, connectionsPerUser, connectionsPerIp, message
       for (const connection of [...sockets]) connection.terminate()
     }
   }
+}
+
+const count = <Key>(counts: Map<Key, number>, key: Key, by: number): void => {
+  const left = (counts.get(key) ?? 0) + by
+  if (left === 0) counts.delete(key)
+  else counts.set(key, left)
 }
 
 const tooMany = (what: string): ChatError =>

@@ -35,7 +35,7 @@ const refused = (detail: string, frame: Record<string, unknown> = {}): Decoded =
 export const marksOf = (frame: Record<string, unknown>): FrameMarks => {
   const mark = (name: 'ref' | 'nonce' | 'room') => {
     const value = frame[name]
-    return typeof value === 'string' && value.length <= 64 ? { [name]: value } : {}
+    return typeof value === 'string' && value.length <= 128 && characters(value) <= 64 ? { [name]: value } : {}
   }
   return { ...mark('ref'), ...mark('nonce'), ...mark('room') }
 }

@@ -1,35 +1,97 @@
-/** The rooms that this process has met: their keys, and how far each was delivered here. */
-import type { RoomsRepository } from '../db/database.ts'
-
-/** A room of this process. `head` is the `seq` of the newest entry that was delivered. */
-export interface Room {
-  readonly id: number
-  readonly name: string
-  readonly epoch: string
-  head: number
-}
+/** The rooms that this process has met, kept while they are of use, and brought up to date with the database. */
+import type { RoomRow, RoomsRepository } from '../db/database.ts'
+import type { Log } from '../logging.ts'
+import type { Entry } from './entries.ts'
+import type { LogPages } from './log-pages.ts'
+import { Room } from './room.ts'
 
 /** The rooms by name. */
 export interface Rooms {
   /** The room if it was loaded; never waits, so that a connection's messages keep their order. */
   get(name: string): Room | undefined
+  byId(id: number): Room | undefined
   /** Loads a room once; `undefined` when there is none of that name. */
   load(name: string): Promise<Room | undefined>
+  /** Takes up a room that was just read or made. */
+  adopt(row: RoomRow): Room
+  /** A room's log has grown somewhere. */
+  grown(roomId: number, seq: number): void
+  /** Asks the database how far all of them reach, and reads what is missing. */
+  look(): Promise<void>
+  /** Lets go of rooms that nobody follows and nobody asked for since the last time. */
+  sweep(): void
 }
 
+export interface RoomsOptions {
+  readonly repository: RoomsRepository
+  readonly pages: LogPages<Entry>
+  readonly log: Log
+}
+
+/** News of rooms that are not loaded, for the moment in which they are: kept for so many. */
+const MAX_HEARD = 10_000
+
 /** Makes the process's rooms. */
-export const createRooms = (repository: RoomsRepository): Rooms => {
-  const rooms = new Map<string, Room>()
-  return {
-    get: name => rooms.get(name),
-    async load(name) {
-      const known = rooms.get(name)
-      if (known) return known
+export const createRooms = ({ repository, pages, log }: RoomsOptions): Rooms => {
+  const byName = new Map<string, Room>()
+  const byId = new Map<number, Room>()
+  const loading = new Map<string, Promise<Room | undefined>>()
+  let heard = new Map<number, number>()
+  let asked = new Set<Room>()
+
+  const adopt = (row: RoomRow): Room => {
+    const known = byId.get(row.id)
+    if (known) return known
+    const room = new Room({ ...row, pages, log })
+    byName.set(row.name, room)
+    byId.set(row.id, room)
+    asked.add(room)
+    // It may have grown between the reading of the row and now.
+    room.grown(heard.get(row.id) ?? 0)
+    return room
+  }
+
+  const read = async (name: string): Promise<Room | undefined> => {
+    try {
       const row = await repository.findByName(name)
-      if (!row) return undefined
-      const room = rooms.get(name) ?? { id: row.id, name: row.name, epoch: row.epoch, head: row.lastSeq }
-      rooms.set(name, room)
-      return room
+      return row && adopt(row)
+    } finally {
+      loading.delete(name)
+    }
+  }
+
+  return {
+    get: name => byName.get(name),
+    byId: id => byId.get(id),
+    async load(name) {
+      const known = byName.get(name)
+      if (known) {
+        asked.add(known)
+        return known
+      }
+      const running = loading.get(name) ?? read(name)
+      if (!byName.has(name)) loading.set(name, running)
+      return running
+    },
+    adopt,
+    grown(roomId, seq) {
+      const room = byId.get(roomId)
+      if (room) return room.grown(seq)
+      if (heard.size >= MAX_HEARD) heard = new Map()
+      heard.set(roomId, Math.max(seq, heard.get(roomId) ?? 0))
+    },
+    async look() {
+      if (byId.size === 0) return
+      const reaches = await repository.reach([...byId.keys()])
+      for (const reach of reaches) void byId.get(reach.id)?.reaches(reach)
+    },
+    sweep() {
+      for (const room of byId.values()) {
+        if (room.followers.size > 0 || asked.has(room)) continue
+        byId.delete(room.id)
+        byName.delete(room.name)
+      }
+      asked = new Set()
     }
   }
 }

@@ -19,6 +19,11 @@ export interface WriterOptions {
   readonly onFailure?: (error: unknown, entries: number) => void
   readonly maxBatch?: number
   readonly maxQueue?: number
+  /** The most that a batch, and the queue, may weigh, in bytes of sealed text. */
+  readonly maxBatchBytes?: number
+  readonly maxQueueBytes?: number
+  /** How long one try may take, in milliseconds; a silent database counts as a lost connection. */
+  readonly attemptMs?: number
   /** Waits between the tries of a batch whose connection failed, in milliseconds; their number bounds the tries. */
   readonly retryDelays?: readonly number[]
   readonly delay?: (ms: number) => Promise<void>
@@ -34,6 +39,7 @@ export interface Writer {
 
 interface Pending {
   readonly entry: NewEntry
+  readonly bytes: number
   readonly settle: ((outcome: Outcome) => void)[]
 }
 
@@ -48,25 +54,44 @@ export const createWriter = ({
   onFailure = () => {},
   maxBatch = 200,
   maxQueue = 10_000,
+  maxBatchBytes = 2 * 1024 * 1024,
+  maxQueueBytes = 32 * 1024 * 1024,
+  attemptMs = 12_000,
   retryDelays = RETRY_DELAYS,
   delay = wait
 }: WriterOptions): Writer => {
   const queue = new Map<string, Pending>()
   let waiting = 0
+  let waitingBytes = 0
   let running: Promise<void> | undefined
 
   /** Appends a batch, and again when only the connection failed: the write ids keep a batch that got through single. */
   const appendSurely = async (batch: Pending[]): Promise<AppendedEntry[]> => {
     for (let attempt = 0; ; attempt++) {
       try {
-        return await append(batch.map(({ entry }) => entry))
+        return await withTimeout(append(batch.map(({ entry }) => entry)), attemptMs)
       } catch (error) {
         onFailure(error, batch.length)
         const pause = retryDelays[attempt]
-        if (!isConnectionError(error) || pause === undefined) throw error
+        if (!isLost(error) || pause === undefined) throw error
         await delay(pause)
       }
     }
+  }
+
+  const isLost = (error: unknown): boolean => error instanceof Silence || isConnectionError(error)
+
+  /** Tells everyone who waits for an entry. One that fails at hearing it must not keep the log from the others. */
+  const settleAll = (batch: Pending[], outcomeOf: (at: number) => Outcome): void => {
+    batch.forEach(({ settle }, at) => {
+      for (const settled of settle) {
+        try {
+          settled(outcomeOf(at))
+        } catch (error) {
+          onFailure(error, 1)
+        }
+      }
+    })
   }
 
   /** Commits a batch. A failure that isn't the connection's is halved down to the entry that causes it. */
@@ -75,7 +100,7 @@ export const createWriter = ({
     try {
       appended = await appendSurely(batch)
     } catch (error) {
-      if (batch.length === 1 || isConnectionError(error)) return settleAll(batch, () => ({ error: failure(error) }))
+      if (batch.length === 1 || isLost(error)) return settleAll(batch, () => ({ error: failure(error) }))
       await commit(batch.slice(0, batch.length / 2))
       return commit(batch.slice(batch.length / 2))
     }
@@ -85,19 +110,31 @@ export const createWriter = ({
     })
   }
 
+  const takeBatch = (): Pending[] => {
+    const batch: Pending[] = []
+    let bytes = 0
+    for (const [key, pending] of queue) {
+      if (batch.length > 0 && (batch.length >= maxBatch || bytes + pending.bytes > maxBatchBytes)) break
+      bytes += pending.bytes
+      batch.push(pending)
+      queue.delete(key)
+    }
+    return batch
+  }
+
   const run = async (): Promise<void> => {
     while (queue.size > 0) {
-      const batch = [...queue.values()].slice(0, maxBatch)
-      for (const pending of batch) queue.delete(keyOf(pending.entry))
+      const batch = takeBatch()
       await commit(batch)
       waiting -= batch.reduce((count, { settle }) => count + settle.length, 0)
+      waitingBytes -= batch.reduce((sum, { bytes }) => sum + bytes, 0)
     }
     running = undefined
   }
 
   return {
     append(entry, settled) {
-      if (waiting >= maxQueue) {
+      if (waiting >= maxQueue || waitingBytes >= maxQueueBytes) {
         throw new ChatError('busy', 'The service is busy. Send the message again, with the same nonce.', {
           retryAfterMs: 1000
         })
@@ -107,7 +144,11 @@ export const createWriter = ({
       const same = queue.get(key)
       // A repeat within the batch rides with the first; a batch must not hold a write id twice.
       if (same) same.settle.push(outcome => settled(asReplay(outcome, same.entry)))
-      else queue.set(key, { entry, settle: [settled] })
+      else {
+        const bytes = (entry.content?.length ?? 0) + (entry.meta?.length ?? 0)
+        waitingBytes += bytes
+        queue.set(key, { entry, bytes, settle: [settled] })
+      }
       // Deferred to the end of this turn of the loop, so that what arrives together is written together.
       running ??= Promise.resolve().then(run)
     },
@@ -117,11 +158,27 @@ export const createWriter = ({
   }
 }
 
-const settleAll = (batch: Pending[], outcomeOf: (at: number) => Outcome): void =>
-  batch.forEach((pending, at) => {
-    const outcome = outcomeOf(at)
-    for (const settled of pending.settle) settled(outcome)
+/** A try took too long. What it did, if anything, isn't known; its write ids make a second one safe. */
+class Silence extends Error {
+  constructor(ms: number) {
+    super(`the database was silent for ${ms} ms`)
+    this.name = 'Silence'
+  }
+}
+
+const withTimeout = async <T>(work: Promise<T>, ms: number): Promise<T> => {
+  let timer: NodeJS.Timeout | undefined
+  const silence = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Silence(ms)), ms)
+    timer.unref()
   })
+  try {
+    return await Promise.race([work, silence])
+  } finally {
+    clearTimeout(timer)
+    work.catch(() => {})
+  }
+}
 
 const asReplay = (outcome: Outcome, { content, meta }: NewEntry): Outcome =>
   'error' in outcome ? outcome : { appended: { ...outcome.appended, replayed: true, stored: { content, meta } } }

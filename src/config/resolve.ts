@@ -172,7 +172,10 @@ const databaseOf = (input: Partial<SettingsInput>, mode: ResolveOptions['mode'],
   if (missing.length > 0) {
     return { url: '', bad: missing.map(name => ({ name, message: 'is missing' })), warnings: [] }
   }
-  return { url: urlOf(input), bad: [], warnings: [] }
+  const url = urlOf(input)
+  if (URL.canParse(url)) return { url, bad: [], warnings: [] }
+  const message = 'is not a host name or an address'
+  return { url: '', bad: [{ name: 'databaseHost', message }], warnings: [] }
 }
 
 const urlOf = ({

@@ -10,9 +10,19 @@ export interface SqlTransaction {
   exec(text: string): Promise<void>
 }
 
+/** LISTEN and NOTIFY, between processes. */
+export interface Notifications {
+  /** Sends payloads to a channel in one round trip. Each is under 8,000 bytes. */
+  notify(channel: string, payloads: readonly string[]): Promise<void>
+  /** Listens on a connection of its own, made again when it breaks; `onListening` is called each time it listens. */
+  listen(channel: string, onPayload: (payload: string) => void, onListening: () => void): Promise<() => Promise<void>>
+}
+
 /** A pool of connections, or the one session of the embedded database. */
 export interface SqlClient {
   readonly engine: 'postgres' | 'pglite'
+  /** Null for the embedded database, which has one process. */
+  readonly notifications: Notifications | null
   /** What a message to the operator may name: `host:port` or the folder. Never a password. */
   readonly where: string
   // biome-ignore lint/suspicious/noExplicitAny: the tables are made per schema, so Drizzle's own schema type is unused.
@@ -34,6 +44,8 @@ export interface ClientOptions {
   readonly ca?: string | undefined
   /** The most connections. */
   readonly poolMax?: number
+  /** A URL for listening, where a transaction pooler is in front of `url`. */
+  readonly listenUrl?: string | undefined
 }
 
 const EMBEDDED = 'pglite:'
@@ -43,7 +55,10 @@ export const openClient = async (options: ClientOptions): Promise<SqlClient> =>
   options.url.startsWith(EMBEDDED) ? openEmbedded(options.url.slice(EMBEDDED.length)) : openPostgres(options)
 
 /** A client that no query reaches: for documents, which need the routes and no database. */
-export const offlineClient = (): SqlClient => openPostgres({ url: 'postgres://offline@localhost:1/offline' })
+export const offlineClient = (): SqlClient => ({
+  ...openPostgres({ url: 'postgres://offline@localhost:1/offline' }),
+  notifications: null
+})
 
 const CONNECTION_CODES = new Set([
   'CONNECTION_CLOSED',
@@ -58,11 +73,13 @@ const CONNECTION_CODES = new Set([
   'EAI_AGAIN',
   'EHOSTUNREACH',
   'ENETUNREACH',
-  // SQLSTATE: terminated, crashed, starting up; too many connections.
+  // SQLSTATE: terminated, crashed, starting up; too many connections; timed out waiting for a lock, or altogether.
   '57P01',
   '57P02',
   '57P03',
-  '53300'
+  '53300',
+  '55P03',
+  '57014'
 ])
 
 const codesOf = (error: unknown): string[] => {

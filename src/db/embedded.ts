@@ -48,6 +48,7 @@ const loadPGlite = async () => {
 
 const clientOf = (pglite: PGlite, path: string, lock: FolderLock): SqlClient => ({
   engine: 'pglite',
+  notifications: null,
   where: path,
   drizzle: drizzle(pglite),
   query: async <Row extends object>(text: string, params: readonly unknown[] = []) =>

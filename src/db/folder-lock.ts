@@ -87,7 +87,10 @@ const isLive = (path: string): Promise<boolean> =>
       resolve(live)
     }
     socket.once('connect', () => settle(true))
-    socket.once('error', () => settle(false))
+    // Whatever else is in the way (a full backlog, no rights, no descriptors), somebody may be there.
+    socket.once('error', (error: NodeJS.ErrnoException) =>
+      settle(error.code !== 'ECONNREFUSED' && error.code !== 'ENOENT')
+    )
   })
 
 const isOld = (path: string): boolean => existsSync(path) && Date.now() - statSync(path).mtimeMs > DEAD_AFTER_MS

@@ -1,5 +1,5 @@
 /** The log: appended by the database's own function, read by place. Content and meta are Fernet tokens here, never text. */
-import { desc, eq, sql } from 'drizzle-orm'
+import { and, between, desc, eq, sql } from 'drizzle-orm'
 import type { SqlClient } from './client.ts'
 import type { Tables } from './tables.ts'
 
@@ -48,6 +48,8 @@ export interface MessagesRepository {
   append(batch: readonly NewEntry[]): Promise<AppendedEntry[]>
   /** The newest entries of a room, oldest first. */
   newest(roomId: number, limit: number): Promise<StoredEntry[]>
+  /** The entries of a room with `from <= seq <= to`, ascending. */
+  range(roomId: number, from: number, to: number): Promise<StoredEntry[]>
 }
 
 interface AppendRow {
@@ -68,21 +70,36 @@ export const createMessagesRepository = (
   const append = `select id, seq, ms, replayed, content, meta
     from "${schema.replaceAll('"', '""')}".chat_append($1, $2, $3, $4, $5, $6, $7) order by ord`
 
+  const stored = {
+    id: messages.id,
+    roomId: messages.roomId,
+    seq: messages.seq,
+    kind: messages.kind,
+    userId: messages.userId,
+    username: users.username,
+    content: messages.content,
+    meta: messages.meta,
+    keyId: messages.keyId,
+    writeId: messages.writeId,
+    // A number, because making a Date of each row's text costs more than the rest of the row.
+    createdAt: sql<number>`(extract(epoch from ${messages.createdAt}) * 1000)::double precision`
+  }
+
+  const range = client.drizzle
+    .select(stored)
+    .from(messages)
+    .innerJoin(users, eq(users.id, messages.userId))
+    .where(
+      and(
+        eq(messages.roomId, sql.placeholder('roomId')),
+        between(messages.seq, sql.placeholder('from'), sql.placeholder('to'))
+      )
+    )
+    .orderBy(messages.seq)
+    .prepare('chat_range')
+
   const newest = client.drizzle
-    .select({
-      id: messages.id,
-      roomId: messages.roomId,
-      seq: messages.seq,
-      kind: messages.kind,
-      userId: messages.userId,
-      username: users.username,
-      content: messages.content,
-      meta: messages.meta,
-      keyId: messages.keyId,
-      writeId: messages.writeId,
-      // A number, because making a Date of each row's text costs more than the rest of the row.
-      createdAt: sql<number>`(extract(epoch from ${messages.createdAt}) * 1000)::double precision`
-    })
+    .select(stored)
     .from(messages)
     .innerJoin(users, eq(users.id, messages.userId))
     .where(eq(messages.roomId, sql.placeholder('roomId')))
@@ -110,6 +127,7 @@ export const createMessagesRepository = (
         stored: replayed ? { content, meta } : null
       }))
     },
+    range: (roomId, from, to) => range.execute({ roomId, from, to }),
     newest: async (roomId, limit) => (await newest.execute({ roomId, limit })).reverse()
   }
 }

@@ -99,6 +99,7 @@ const bookkeeping = (schema: string): string => `${quoted(schema)}."chat_migrati
 
 const locked = <T>(client: SqlClient, schema: string, work: (transaction: SqlTransaction) => Promise<T>): Promise<T> =>
   client.transaction(async transaction => {
+    await transaction.exec('set local statement_timeout = 0; set local lock_timeout = 0')
     await transaction.query('select pg_advisory_xact_lock(hashtextextended($1, 0))', [`fastify-chat:migrate:${schema}`])
     // Asked first: `create schema if not exists` wants a right on the database even when the schema is there.
     const found = await transaction.query('select 1 from pg_namespace where nspname = $1', [schema])

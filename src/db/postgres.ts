@@ -11,16 +11,23 @@ const tls = (ssl: ClientOptions['ssl'], ca: string | undefined): { ssl?: false |
 }
 
 /** Makes a client; nothing connects before the first query. */
-export const openPostgres = ({ url, ssl, ca, poolMax = 10 }: ClientOptions): SqlClient => {
-  const sql = postgres(url, {
+export const openPostgres = ({ url, ssl, ca, poolMax = 10, listenUrl }: ClientOptions): SqlClient => {
+  const options = {
     ...tls(ssl, ca),
-    max: poolMax,
     connect_timeout: 5,
-    idle_timeout: 60,
-    connection: { application_name: 'fastify-chat' },
+    keep_alive: 15,
+    // No statement of ours takes so long: a stalled process must not keep a room's lock, nor a stalled database a request.
+    connection: {
+      application_name: 'fastify-chat',
+      statement_timeout: 10_000,
+      lock_timeout: 8_000,
+      idle_in_transaction_session_timeout: 10_000
+    },
     // It prints notices otherwise.
     onnotice: () => {}
-  })
+  }
+  const sql = postgres(url, { ...options, max: poolMax, idle_timeout: 60 })
+  const listening = listenUrl === undefined ? sql : postgres(listenUrl, { ...options, max: 1 })
   const { host, port } = sql.options
   const inTransaction = (transaction: postgres.TransactionSql): SqlTransaction => ({
     query: async <Row extends object>(text: string, params: readonly unknown[] = []) => [
@@ -39,6 +46,17 @@ export const openPostgres = ({ url, ssl, ca, poolMax = 10 }: ClientOptions): Sql
     ],
     transaction: async <T>(work: (transaction: SqlTransaction) => Promise<T>) =>
       (await sql.begin('isolation level read committed', transaction => work(inTransaction(transaction)))) as T,
-    close: () => sql.end({ timeout: 2 })
+    notifications: {
+      async notify(channel, payloads) {
+        await sql`select pg_notify(${channel}, payload) from unnest(${payloads as string[]}::text[]) as payload`
+      },
+      async listen(channel, onPayload, onListening) {
+        const { unlisten } = await listening.listen(channel, onPayload, onListening)
+        return unlisten
+      }
+    },
+    async close() {
+      await Promise.all([sql.end({ timeout: 2 }), listening.end({ timeout: 2 })])
+    }
   }
 }

@@ -23,10 +23,23 @@ export const Nonce = Type.String({
 })
 
 /** The client's own data beside the text: an object of at most 2 KiB as JSON, sealed like the content. */
-export const Meta = Type.Record(Type.String(), Type.Unknown(), {
+export const Meta = Type.Unsafe<Record<string, unknown>>({
+  type: 'object',
+  // Not Type.Record, whose pattern serializers take for a filter: a key with a line break would vanish.
+  additionalProperties: true,
   description: 'The client’s own data, at most 2 KiB as JSON; encrypted at rest like the content.'
 })
 export type Meta = Static<typeof Meta>
+
+const EXAMPLE = {
+  id: 42,
+  room: GENERAL,
+  seq: 42,
+  user_id: 1,
+  username: 'john',
+  content: 'Hello, world!',
+  created_at: '2026-01-31T12:00:00.123+00:00'
+}
 
 /** What every form of a message has, whatever it is carried by. */
 export const messageFields = {
@@ -40,22 +53,49 @@ export const messageFields = {
   nonce: Type.Optional(Nonce)
 }
 
+/** The content of an entry that may be one that can’t be shown: no key opens it, or it was erased. */
+export const shown = {
+  content: Type.Union([Type.String(), Type.Null()]),
+  unavailable: Type.Optional(Type.Union([Type.Literal('key'), Type.Literal('erased')]))
+}
+
 /** An item of `GET /api/chat/messages`. */
 export const Message = Type.Object(
   { ...messageFields, created_at: Timestamp },
   {
     $id: 'ChatMessage',
-    examples: [
-      {
-        id: 42,
-        room: GENERAL,
-        seq: 42,
-        user_id: 1,
-        username: 'john',
-        content: 'Hello, world!',
-        created_at: '2026-01-31T12:00:00.123+00:00'
-      }
-    ]
+    examples: [EXAMPLE]
   }
 )
 export type Message = Static<typeof Message>
+
+/** An entry of a room’s log as the lists of rooms show it: also those that can’t be shown have their place. */
+export const Entry = Type.Object(
+  { ...messageFields, ...shown, created_at: Timestamp },
+  { $id: 'ChatEntry', examples: [EXAMPLE] }
+)
+export type Entry = Static<typeof Entry>
+
+/** A part of a room’s log, oldest first. */
+export const EntryList = Type.Object(
+  {
+    room: RoomName,
+    epoch: Type.String(),
+    oldest: Type.Integer({ minimum: 1, description: 'The oldest entry that is still kept.' }),
+    seq: Type.Integer({ minimum: 0, description: 'The newest entry.' }),
+    messages: Type.Array(Type.Unsafe<Entry>(Type.Ref('ChatEntry'))),
+    has_more: Type.Boolean({ description: 'Whether there is more in the direction that was asked for.' })
+  },
+  {
+    $id: 'ChatEntryList',
+    examples: [{ room: GENERAL, epoch: '5f0c', oldest: 1, seq: 42, messages: [EXAMPLE], has_more: true }]
+  }
+)
+export type EntryList = Static<typeof EntryList>
+
+/** The body of a send over HTTP. */
+export const NewMessage = Type.Object(
+  { content: Type.String({ minLength: 1 }), meta: Type.Optional(Meta) },
+  { $id: 'ChatNewMessage', examples: [{ content: 'Hello, world!' }] }
+)
+export type NewMessage = Static<typeof NewMessage>

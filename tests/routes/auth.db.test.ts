@@ -108,6 +108,14 @@ describe('logging in', () => {
     expect(me.body).toMatchObject({ username: 'John' })
   })
 
+  test('answers 401 to a name that nobody can have, a NUL included', async () => {
+    const { call } = await startChat()
+    for (const username of ['\u0000', 'a\u0000b', 'Ä', ' ']) {
+      const { status } = await call('POST', '/api/auth/login', { body: { username, password: PASSWORD } })
+      expect({ username, status }).toEqual({ username, status: 401 })
+    }
+  })
+
   test('says the same to a wrong password and to an unknown user', async () => {
     const { call, register } = await startChat()
     await register('john')
@@ -147,7 +155,7 @@ describe('the limits', () => {
       }
     }
     expect(statuses).toEqual([201, 201, 201, 201, 201, 429])
-    expect(log()).toMatch(/"level":40.*refused by its rate limit/)
+    expect(log()).toMatch(/"level":40.*"rate_limited".*refused by a limit/)
   })
 
   test('count over all processes, and each route for itself', async () => {

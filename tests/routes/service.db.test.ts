@@ -1,3 +1,6 @@
+import { once } from 'node:events'
+import { request } from 'node:http'
+import { createConnection } from 'node:net'
 import { expect, test } from 'vitest'
 import { startChat } from '../support/start-chat.ts'
 
@@ -39,6 +42,50 @@ test('an unknown path is a 404 problem that does not repeat the query', async ()
   expect(answer).toMatchObject({ status: 404, body: { code: 'not_found' } })
   expect(answer.headers.get('content-type')).toContain('application/problem+json')
   expect(JSON.stringify(answer.body)).not.toContain('secret-token')
+})
+
+test('what is not HTTP, or too much of it, is answered with a problem', async () => {
+  const { url } = await startChat()
+  const raw = async (text: string): Promise<string> => {
+    const socket = createConnection(Number(new URL(url).port), '127.0.0.1')
+    let answer = ''
+    socket.on('data', data => {
+      answer += data
+    })
+    socket.end(text)
+    await once(socket, 'close')
+    return answer
+  }
+  expect(await raw('NONSENSE\r\n\r\n')).toMatch(/^HTTP\/1.1 400 .*application\/problem\+json.*"code":"bad_request"/s)
+  const large = await raw(`GET / HTTP/1.1\r\nhost: x\r\nx: ${'x'.repeat(20_000)}\r\n\r\n`)
+  expect(large).toMatch(/^HTTP\/1.1 431 .*"code":"payload_too_large"/s)
+})
+
+test('an offer of HTTP/2 is ignored, and the request answered, its body included', async () => {
+  const { url } = await startChat()
+  const { hostname, port } = new URL(url)
+  const ask = (method: string, path: string, body = ''): Promise<{ status: number | undefined; text: string }> =>
+    new Promise((resolve, reject) => {
+      const headers = {
+        connection: 'Upgrade, HTTP2-Settings',
+        upgrade: 'h2c',
+        'http2-settings': 'AAMAAABkAAQAoAAAAAIAAAAA',
+        'content-type': 'application/json',
+        'content-length': Buffer.byteLength(body)
+      }
+      const sent = request({ hostname, port, method, path, headers }, response => {
+        let text = ''
+        response.on('data', data => {
+          text += data
+        })
+        response.on('end', () => resolve({ status: response.statusCode, text }))
+      })
+      sent.on('error', reject)
+      sent.end(body)
+    })
+  expect(await ask('GET', '/health')).toMatchObject({ status: 200, text: expect.stringContaining('healthy') })
+  const body = JSON.stringify({ username: 'john', password: 'SecurePass123' })
+  expect(await ask('POST', '/api/auth/register', body)).toMatchObject({ status: 201 })
 })
 
 test('a request id that looks like one is kept, another is made', async () => {

@@ -244,7 +244,27 @@ describe('the limits', () => {
     for (let at = 0; at < 31; at++) client.send({ type: 'message', content: 'x', ref: String(at) })
     const error = await client.nextOf('error')
     expect(error).toMatchObject({ code: 'rate_limited', ref: '30', retry_after_ms: 100 })
-    expect(log()).toMatch(/"level":40.*MESSAGE_RATE_LIMIT/)
+    expect(log()).toMatch(/"level":40.*"rate_limited".*refused by a limit/)
+  })
+
+  test('are a person’s, and not won anew by connecting again', async () => {
+    const { register, join } = await startChat({ clock: fakeClock() })
+    const john = await register('john')
+    let acknowledged = 0
+    for (let connection = 0; connection < 3; connection++) {
+      const client = await join(john)
+      for (let at = 0; at < 20; at++) client.send({ type: 'message', content: `${at}`, ref: `${at}` })
+      const frames = await client.untilPong()
+      acknowledged += frames.filter(({ type }) => type === 'ack').length
+      // Acks of the last batch may come after the pong.
+      while (frames.filter(({ type }) => type === 'ack' || type === 'error').length < 20) {
+        const frame = await client.next()
+        frames.push(frame)
+        if (frame.type === 'ack') acknowledged++
+      }
+      await client.close()
+    }
+    expect(acknowledged).toBe(30)
   })
 
   test('close a client that goes on flooding with 4129', async () => {
@@ -322,7 +342,7 @@ describe('time', () => {
     client.send({ type: 'auth', token: body.access_token, ref: 'c' })
     expect(await client.next()).toMatchObject({ type: 'authenticated', ref: 'c', expires_at: expect.any(String) })
     clock.advance(40_000)
-    expect(await client.untilPong()).toEqual([])
+    expect(await client.untilPong()).toEqual([{ type: 'heads', rooms: { general: 0 } }])
   })
 
   test('pings every 25 s and drops a peer that stays silent', async () => {
@@ -361,6 +381,42 @@ describe('a stop', () => {
       await server.close()
     }
   )
+
+  test.for([
+    ['a connection that says nothing', ''],
+    [
+      'half a request',
+      'POST /api/auth/login HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 99\r\n\r\n{'
+    ],
+    [
+      'an upgrade that is refused',
+      'GET /ws/chat HTTP/1.1\r\nhost: x\r\nupgrade: websocket\r\nconnection: upgrade\r\n\r\n'
+    ]
+  ] as const)('is not held up by %s', async ([, text]) => {
+    const { server, url } = await startChat()
+    const socket = createConnection(Number(new URL(url).port), '127.0.0.1')
+    socket.on('error', () => {})
+    socket.resume()
+    await new Promise(resolve => socket.once('connect', resolve))
+    const gone = new Promise(resolve => socket.once('close', resolve))
+    socket.write(text)
+    await fetch(`${url}/health/live`)
+    await Promise.all([server.close(), gone])
+  })
+
+  test('answers health, and 503 problems to everything else, while it goes on', async () => {
+    const { register, join, server, call } = await startChat()
+    const stuck = await join(await register('jane'))
+    stuck.socket.pause()
+    const stopped = server.close()
+    await new Promise(setImmediate)
+    const ready = await call('GET', '/health/ready')
+    expect(ready).toMatchObject({ status: 503, body: { status: 'unhealthy', checks: { serving: 'stopping' } } })
+    const refused = await call('GET', '/api/users/me')
+    expect(refused).toMatchObject({ status: 503, body: { code: 'unavailable', status: 503 } })
+    expect((await call('GET', '/health/live')).status).toBe(200)
+    await stopped
+  })
 
   test('commits and acknowledges what was sent before it', async () => {
     const { register, join, server, database } = await startChat()

@@ -28,7 +28,7 @@ export interface RunningChat {
   /** A JSON call; `token` goes into `Authorization`. */
   call(method: string, path: string, options?: CallOptions): Promise<Answer>
   register(username: string): Promise<Person>
-  /** Connects as a person with `?token=`, and takes the first frame away. */
+  /** Connects as a person with `?token=`, and takes the frames away that say what it is connected to. */
   join(person: Person, options?: ConnectOptions): Promise<SocketClient & { readonly first: Frame }>
 }
 
@@ -46,7 +46,7 @@ interface Answer {
 }
 
 /** What a test may change of the service. */
-export interface StartOptions extends Pick<ServerOptions, 'clock' | 'writer'> {
+export interface StartOptions extends Pick<ServerOptions, 'clock' | 'bus' | 'writer'> {
   readonly settings?: Partial<Settings>
   readonly database?: ChatDatabase
 }
@@ -98,7 +98,13 @@ export const startChat = async ({
     },
     async join({ token }, options) {
       const client = await connect(`${url.replace('http', 'ws')}/ws/chat?token=${token}`, options)
-      return Object.assign(client, { first: await client.next() })
+      const first = await client.next()
+      // Rooms followed from the start are confirmed next, with who is there.
+      if (first.event === 'connected') {
+        await client.nextOf('subscribed')
+        await client.nextOf('presence')
+      }
+      return Object.assign(client, { first })
     }
   }
 }

@@ -1,0 +1,188 @@
+/** Rooms over HTTP: which there are, their logs page by page, posting, and who is there. */
+import { type FastifyPluginAsyncTypebox, Type } from '@fastify/type-provider-typebox'
+import { callerOf } from '../plugins/auth.ts'
+import { type LogPart, restItem } from '../plugins/chat.ts'
+import { answer, problems, SECURED } from '../src/openapi-base.ts'
+import {
+  Entry,
+  EntryList,
+  NewMessage,
+  NewRoom,
+  Nonce,
+  Presence,
+  Room,
+  RoomList,
+  RoomName,
+  refTo
+} from '../src/schemas/index.ts'
+
+/** No more rooms or messages than these are answered at once; a larger `limit` is taken as this. */
+const MAX_LIMIT = 1000
+/** Rooms that a user may make in a minute. */
+const NEW_ROOMS_PER_MINUTE = 10
+
+const Limit = Type.Integer({
+  minimum: 1,
+  default: 50,
+  description: 'How many at most; above 1,000 is taken as 1,000.',
+  examples: [50]
+})
+const Seq = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, examples: [42] })
+const Named = Type.Object({ room: RoomName })
+const GUARD = ['missing_token', 'invalid_token', 'token_expired', 'unavailable', 'validation_failed'] as const
+const BODY = ['invalid_json', 'payload_too_large', 'unsupported_media_type'] as const
+
+const roomRoutes: FastifyPluginAsyncTypebox = async fastify => {
+  const { chat, chatAuth } = fastify
+  const guarded = { onRequest: chatAuth.requireUser }
+
+  fastify.route({
+    method: 'GET',
+    url: '/api/chat/rooms',
+    ...guarded,
+    schema: {
+      operationId: 'listRooms',
+      summary: 'The rooms that you may read, by name',
+      tags: ['rooms'],
+      security: SECURED,
+      querystring: Type.Object({
+        after: Type.Optional(
+          Type.String({ maxLength: 64, description: 'Only rooms whose names come after this one.' })
+        ),
+        limit: Limit
+      }),
+      response: { 200: answer('The rooms.', refTo(RoomList)), ...problems(...GUARD) }
+    },
+    async handler(request) {
+      const { after = '', limit } = request.query
+      const { rooms, hasMore } = await chat.listRooms(callerOf(request), after, Math.min(limit, MAX_LIMIT))
+      return { rooms, has_more: hasMore }
+    }
+  })
+
+  fastify.route({
+    method: 'POST',
+    url: '/api/chat/rooms',
+    ...guarded,
+    config: {
+      rateLimit: {
+        max: NEW_ROOMS_PER_MINUTE,
+        timeWindow: 60_000,
+        groupId: ':rooms',
+        keyGenerator: request => `user ${callerOf(request).userId}`
+      }
+    },
+    schema: {
+      operationId: 'createRoom',
+      summary: 'Make a room',
+      tags: ['rooms'],
+      security: SECURED,
+      body: refTo(NewRoom),
+      response: {
+        201: answer('Made.', refTo(Room)),
+        ...problems('room_taken', 'not_allowed', 'rate_limited', ...GUARD, ...BODY)
+      }
+    },
+    handler: async (request, reply) => reply.code(201).send(await chat.createRoom(callerOf(request), request.body))
+  })
+
+  fastify.route({
+    method: 'GET',
+    url: '/api/chat/rooms/:room',
+    ...guarded,
+    schema: {
+      operationId: 'getRoom',
+      summary: 'A room, and where its log stands',
+      tags: ['rooms'],
+      security: SECURED,
+      params: Named,
+      response: { 200: answer('The room.', refTo(Room)), ...problems('room_not_found', ...GUARD) }
+    },
+    handler: async request => chat.showRoom(callerOf(request), request.params.room)
+  })
+
+  fastify.route({
+    method: 'GET',
+    url: '/api/chat/rooms/:room/messages',
+    ...guarded,
+    schema: {
+      operationId: 'listRoomMessages',
+      summary: 'A part of a room’s log, oldest first: the newest, or those before or after a seq',
+      description: 'Ask on with `before` the first `seq` of the answer, or `after` the last, while `has_more` is true.',
+      tags: ['rooms'],
+      security: SECURED,
+      params: Named,
+      querystring: Type.Object({ before: Type.Optional(Seq), after: Type.Optional(Seq), limit: Limit }),
+      response: { 200: answer('The part.', refTo(EntryList)), ...problems('room_not_found', ...GUARD) }
+    },
+    async handler(request, reply) {
+      const { before, after, limit } = request.query
+      const range = { before, after, limit: Math.min(limit, MAX_LIMIT) }
+      const part = await chat.read(callerOf(request), request.params.room, range)
+      reply.type('application/json; charset=utf-8')
+      return listText(part) as unknown as EntryList
+    }
+  })
+
+  fastify.route({
+    method: 'POST',
+    url: '/api/chat/rooms/:room/messages',
+    ...guarded,
+    // A character may be escaped to 12 bytes, as on the WebSocket.
+    bodyLimit: chat.maxFrameBytes,
+    schema: {
+      operationId: 'postMessage',
+      summary: 'Post a message',
+      description:
+        'Answered after the commit. With an `Idempotency-Key`, posting again answers what the first one did.',
+      tags: ['rooms'],
+      security: SECURED,
+      params: Named,
+      headers: Type.Object({ 'idempotency-key': Type.Optional(Nonce) }),
+      body: refTo(NewMessage),
+      response: {
+        201: answer('Stored.', refTo(Entry)),
+        200: answer('Stored before, with this key.', refTo(Entry)),
+        ...problems(
+          'room_not_found',
+          'nonce_reused',
+          'message_too_long',
+          'invalid_frame',
+          'rate_limited',
+          'busy',
+          ...GUARD,
+          ...BODY
+        )
+      }
+    },
+    async handler(request, reply) {
+      const nonce = request.headers['idempotency-key']
+      const { entry, isReplay } = await chat.post(callerOf(request), request.params.room, { ...request.body, nonce })
+      reply.code(isReplay ? 200 : 201).type('application/json; charset=utf-8')
+      return restItem(entry) as unknown as Entry
+    }
+  })
+
+  fastify.route({
+    method: 'GET',
+    url: '/api/chat/rooms/:room/presence',
+    ...guarded,
+    schema: {
+      operationId: 'getPresence',
+      summary: 'Who is in a room; above 100 people only how many',
+      tags: ['rooms'],
+      security: SECURED,
+      params: Named,
+      response: { 200: answer('Who is there.', refTo(Presence)), ...problems('room_not_found', ...GUARD) }
+    },
+    handler: async request => chat.presence(callerOf(request), request.params.room)
+  })
+}
+
+export default roomRoutes
+
+/** The list as JSON, from the entries as they are kept. */
+const listText = ({ room: { room, epoch, oldest, seq }, entries, hasMore }: LogPart): string => {
+  const head = JSON.stringify({ room, epoch, oldest, seq, has_more: hasMore })
+  return `${head.slice(0, -1)},"messages":[${entries.map(restItem).join(',')}]}`
+}

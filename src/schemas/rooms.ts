@@ -1,0 +1,50 @@
+/** Rooms as the API shows them, and who is in them. */
+import { type Static, Type } from '@sinclair/typebox'
+import { GENERAL, RoomName } from './messages.ts'
+
+/** A room: its key, its title for people, and where its log stands. */
+export const Room = Type.Object(
+  {
+    room: RoomName,
+    title: Type.Union([Type.String(), Type.Null()]),
+    epoch: Type.String({ description: 'Names this incarnation of the log.' }),
+    oldest: Type.Integer({ minimum: 1, description: 'The oldest entry that is still kept.' }),
+    seq: Type.Integer({ minimum: 0, description: 'The newest entry; 0 in an empty room.' })
+  },
+  { $id: 'ChatRoom', examples: [{ room: GENERAL, title: 'General', epoch: '5f0c', oldest: 1, seq: 42 }] }
+)
+export type Room = Static<typeof Room>
+
+/** Rooms in the order of their names. */
+export const RoomList = Type.Object(
+  {
+    rooms: Type.Array(Type.Unsafe<Room>(Type.Ref('ChatRoom'))),
+    has_more: Type.Boolean({ description: 'Whether there are more: ask with `after` the last room’s name.' })
+  },
+  {
+    $id: 'ChatRoomList',
+    examples: [{ rooms: [{ room: GENERAL, title: 'General', epoch: '5f0c', oldest: 1, seq: 42 }], has_more: false }]
+  }
+)
+export type RoomList = Static<typeof RoomList>
+
+/** The body of `POST /api/chat/rooms`. */
+export const NewRoom = Type.Object(
+  { room: RoomName, title: Type.Optional(Type.String({ minLength: 1, maxLength: 200 })) },
+  { $id: 'ChatNewRoom', examples: [{ room: 'support', title: 'Support' }] }
+)
+export type NewRoom = Static<typeof NewRoom>
+
+/** Who is in a room; above 100 people only how many. */
+export const presence = {
+  room: RoomName,
+  count: Type.Integer({ minimum: 0 }),
+  users: Type.Optional(Type.Array(Type.Object({ user_id: Type.Integer(), username: Type.String() })))
+}
+
+/** The answer of `GET /api/chat/rooms/{room}/presence`. */
+export const Presence = Type.Object(presence, {
+  $id: 'ChatPresence',
+  examples: [{ room: GENERAL, count: 1, users: [{ user_id: 1, username: 'john' }] }]
+})
+export type Presence = Static<typeof Presence>
