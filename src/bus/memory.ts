@@ -18,7 +18,7 @@ export const createMemoryBus = ({ ends }: MemoryNetwork = createMemoryNetwork())
 
   const send = (): void => {
     isScheduled = false
-    for (const payload of outbox.take()) for (const listener of ends.values()) tell(payload, listener, processId)
+    for (const payload of outbox.take()) for (const [id, listener] of ends) tell(payload, listener, id)
   }
   const schedule = (): void => {
     // Nobody to tell: nothing is made.

@@ -1,0 +1,152 @@
+/** What every driver of the bus promises; the same tests on each. */
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { type Bus, type BusEvent, MAX_EVENT_BYTES } from '../../src/bus/bus.ts'
+import { createMemoryBus, createMemoryNetwork } from '../../src/bus/memory.ts'
+import { createPostgresBus } from '../../src/bus/postgres.ts'
+import { openClient } from '../../src/db/client.ts'
+import { testDatabaseUrl } from '../support/database.ts'
+
+/** Makes buses that hear each other; `other` makes one of another instance. */
+type Driver = () => Promise<{ make(): Promise<Bus>; other(): Promise<Bus> }>
+
+const memory: Driver = async () => {
+  const [network, another] = [createMemoryNetwork(), createMemoryNetwork()]
+  return { make: async () => createMemoryBus(network), other: async () => createMemoryBus(another) }
+}
+
+const onPostgres: Driver = async () => {
+  const url = await testDatabaseUrl()
+  const name = Math.random().toString(36)
+  const make = async (instance: string) => {
+    const client = await openClient({ url, poolMax: 2 })
+    onTestFinished(() => client.close())
+    if (!client.notifications) throw new Error('no notifications')
+    return createPostgresBus({ database: client.notifications, instance: async () => [instance] })
+  }
+  return { make: () => make(name), other: () => make(`${name} other`) }
+}
+
+/** A bus that notes what it hears, and lets a test wait for it. */
+const listening = async (bus: Bus) => {
+  const heard: { grown: [number, number][]; events: BusEvent[]; from: string[]; resets: number } = {
+    grown: [],
+    events: [],
+    from: [],
+    resets: 0
+  }
+  let check = () => {}
+  await bus.listen({
+    grown(roomId, seq) {
+      heard.grown.push([roomId, seq])
+      check()
+    },
+    event(event, from) {
+      heard.events.push(event)
+      heard.from.push(from)
+      check()
+    },
+    reset() {
+      heard.resets++
+    }
+  })
+  onTestFinished(() => bus.close())
+  const until = (isEnough: () => boolean) =>
+    new Promise<void>(resolve => {
+      check = () => isEnough() && resolve()
+      check()
+    })
+  return { bus, heard, until }
+}
+
+describe.each([
+  ['memory', memory],
+  ['PostgreSQL', onPostgres]
+])('the bus over %s', (_, driver) => {
+  test('tells others what rooms have grown to, of each only the newest, and never itself', async () => {
+    const { make } = await driver()
+    const [one, two] = [await listening(await make()), await listening(await make())]
+    for (let seq = 1; seq <= 100; seq++) one.bus.announce(7, seq)
+    one.bus.announce(8, 3)
+    one.bus.announce(8, 2)
+    await two.until(() => two.heard.grown.length >= 2)
+    expect(two.heard.grown).toEqual([
+      [7, 100],
+      [8, 3]
+    ])
+    two.bus.publish({ kind: 'marker' })
+    await one.until(() => one.heard.events.length === 1)
+    expect(one.heard.grown).toEqual([])
+  })
+
+  test('tells events in order, and whose they are', async () => {
+    const { make } = await driver()
+    const [one, two] = [await listening(await make()), await listening(await make())]
+    const events = Array.from({ length: 300 }, (_, at) => ({ kind: 'test', at, text: 'é'.repeat(at % 90) }))
+    for (const event of events) expect(one.bus.publish(event)).toBe(true)
+    await two.until(() => two.heard.events.length === events.length)
+    expect(two.heard.events).toEqual(events)
+    expect(new Set(two.heard.from)).toEqual(new Set([one.bus.processId]))
+  })
+
+  test('refuses an event that is too big, and carries the biggest', async () => {
+    const { make } = await driver()
+    const [one, two] = [await listening(await make()), await listening(await make())]
+    const empty = Buffer.byteLength(JSON.stringify({ kind: 'test', text: '' }))
+    const biggest = { kind: 'test', text: 'x'.repeat(MAX_EVENT_BYTES - empty) }
+    expect(one.bus.publish({ ...biggest, text: `${biggest.text}x` })).toBe(false)
+    expect(one.bus.publish(biggest)).toBe(true)
+    await two.until(() => two.heard.events.length === 1)
+    expect(two.heard.events).toEqual([biggest])
+  })
+
+  test('carries news of very many rooms', async () => {
+    const { make } = await driver()
+    const [one, two] = [await listening(await make()), await listening(await make())]
+    for (let roomId = 1; roomId <= 2000; roomId++) one.bus.announce(roomId, Number.MAX_SAFE_INTEGER)
+    await two.until(() => two.heard.grown.length === 2000)
+    expect(new Set(two.heard.grown.map(([roomId]) => roomId)).size).toBe(2000)
+  })
+
+  test('keeps instances apart', async () => {
+    const { make, other } = await driver()
+    const [one, two, foreign] = [
+      await listening(await make()),
+      await listening(await make()),
+      await listening(await other())
+    ]
+    foreign.bus.announce(1, 1)
+    foreign.bus.publish({ kind: 'test' })
+    await foreign.bus.close()
+    one.bus.publish({ kind: 'marker' })
+    await two.until(() => two.heard.events.length > 0)
+    expect(two.heard.events).toEqual([{ kind: 'marker' }])
+    expect(two.heard.grown).toEqual([])
+  })
+
+  test('says reset once it listens, and sends what waits when it closes', async () => {
+    const { make } = await driver()
+    const [one, two] = [await listening(await make()), await listening(await make())]
+    expect(one.heard.resets).toBe(1)
+    one.bus.announce(1, 5)
+    one.bus.publish({ kind: 'last' })
+    await one.bus.close()
+    await two.until(() => two.heard.events.length === 1)
+    expect(two.heard.grown).toEqual([[1, 5]])
+  })
+})
+
+test('the bus over PostgreSQL says reset when its listener was cut and listens again', async () => {
+  const url = await testDatabaseUrl()
+  const client = await openClient({ url, poolMax: 2 })
+  onTestFinished(() => client.close())
+  if (!client.notifications) throw new Error('no notifications')
+  const make = () => createPostgresBus({ database: client.notifications as never, instance: async () => ['cut'] })
+  const [one, two] = [await listening(make()), await listening(make())]
+  await client.query(
+    `select pg_terminate_backend(pid) from pg_stat_activity where query ilike 'listen %' and datname = current_database()`
+  )
+  await expect.poll(() => two.heard.resets, { timeout: 10_000 }).toBe(2)
+  await expect.poll(() => one.heard.resets, { timeout: 10_000 }).toBe(2)
+  one.bus.announce(1, 2)
+  await two.until(() => two.heard.grown.length > 0)
+})

@@ -1,0 +1,273 @@
+/** Following rooms: live, from where one left off, or told to load history. */
+import { describe, expect, test } from 'vitest'
+import type { Frame, SocketClient } from '../support/socket-client.ts'
+import { startChat } from '../support/start-chat.ts'
+
+const start = async () => {
+  const chat = await startChat({ settings: { messageRateLimit: 0 } })
+  const john = await chat.register('john')
+  const client = await chat.join(john)
+  const say = async (count: number, room = 'general') => {
+    const ref = Math.random().toString(36)
+    for (let at = 1; at < count; at++) client.send({ type: 'message', room, content: `m${at}` })
+    client.send({ type: 'message', room, content: `m${count}`, ref })
+    for (;;) if ((await client.nextOf('ack')).ref === ref) return
+  }
+  const resume = (frame: object) =>
+    chat.join(john, {}, '?rooms=').then(async other => {
+      other.send({ type: 'subscribe', room: 'general', ref: 's', ...frame })
+      return other
+    })
+  return { ...chat, john, client, say, resume }
+}
+
+const messages = async (client: SocketClient, count: number): Promise<Frame[]> => {
+  const seen: Frame[] = []
+  while (seen.length < count) seen.push(await client.nextOf('message'))
+  return seen
+}
+
+const seqs = (frames: Frame[]) => frames.map(({ seq }) => seq)
+const upTo = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, at) => from + at)
+
+describe('subscribing', () => {
+  test('with `after` delivers what was missed, in order, then what comes, with no seam', async () => {
+    const { say, resume } = await start()
+    await say(300)
+    const other = await resume({ after: 120 })
+    const racing = say(200)
+    expect(await other.nextOf('subscribed')).toEqual({
+      type: 'subscribed',
+      room: 'general',
+      epoch: expect.any(String),
+      seq: expect.any(Number),
+      oldest: 1,
+      ref: 's'
+    })
+    expect(seqs(await messages(other, 380))).toEqual(upTo(121, 500))
+    await racing
+    expect((await other.untilPong()).filter(({ type }) => type === 'message')).toEqual([])
+  })
+
+  test('without `after` delivers only what comes', async () => {
+    const { say, resume } = await start()
+    await say(3)
+    const other = await resume({})
+    expect(await other.nextOf('subscribed')).toMatchObject({ seq: 3 })
+    await say(1)
+    expect(seqs(await messages(other, 1))).toEqual([4])
+  })
+
+  test('again starts over at `after`', async () => {
+    const { say, resume } = await start()
+    await say(5)
+    const other = await resume({ after: 4 })
+    expect(seqs(await messages(other, 1))).toEqual([5])
+    other.send({ type: 'subscribe', room: 'general', after: 2 })
+    expect(seqs(await messages(other, 3))).toEqual([3, 4, 5])
+    await say(1)
+    expect(seqs(await messages(other, 1))).toEqual([6])
+  })
+
+  test('delivers the same bytes as the live frame', async () => {
+    const { client, resume } = await start()
+    client.send({ type: 'message', content: 'äöü 😀', meta: { a: 1 }, nonce: 'n' })
+    const live = await client.nextOf('message')
+    const other = await resume({ after: 0 })
+    expect(await other.nextOf('message')).toEqual(live)
+  })
+
+  test.for([
+    ['too_far', { after: 0 }, 1001],
+    ['ahead', { after: 99 }, 3],
+    ['epoch', { after: 1, epoch: 'another' }, 3]
+  ] as const)('says resync %s for what it can’t deliver whole, and follows live', async ([reason, since, count]) => {
+    const { say, resume } = await start()
+    await say(count)
+    const other = await resume(since)
+    expect(await other.nextOf('resync')).toMatchObject({ room: 'general', reason, seq: count, oldest: 1, ref: 's' })
+    await say(1)
+    expect(seqs(await messages(other, 1))).toEqual([count + 1])
+  })
+
+  test('says resync expired below the oldest entry that is kept', async () => {
+    const { say, resume, database } = await start()
+    await say(5)
+    const { schema, client } = database
+    await client.query(`delete from "${schema}".messages where seq < 4`)
+    await client.query(`update "${schema}".rooms set oldest_seq = 4`)
+    // Another process loads the room as it is now.
+    const other = await startChat({ database })
+    const login = await other.call('POST', '/api/auth/login', { body: { username: 'john', password: 'SecurePass123' } })
+    const reader = await other.join({ id: 0, username: 'john', token: login.body.access_token }, {}, '?rooms=')
+    reader.send({ type: 'subscribe', room: 'general', after: 2 })
+    expect(await reader.nextOf('resync')).toMatchObject({ reason: 'expired', oldest: 4, seq: 5 })
+    reader.send({ type: 'subscribe', room: 'general', after: 3 })
+    expect(seqs(await messages(reader, 2))).toEqual([4, 5])
+    void resume
+  })
+
+  test('from exactly 1,000 behind delivers all of them', async () => {
+    const { say, resume } = await start()
+    await say(1000)
+    const other = await resume({ after: 0 })
+    expect(seqs(await messages(other, 1000))).toEqual(upTo(1, 1000))
+  })
+
+  test('to a room that is not there is an error, and the connection stays', async () => {
+    const { client } = await start()
+    client.send({ type: 'subscribe', room: 'nowhere', ref: 'r' })
+    expect(await client.nextOf('error')).toMatchObject({ code: 'room_not_found', room: 'nowhere', ref: 'r' })
+    client.send({ type: 'message', room: 'nowhere', content: 'x', nonce: 'n' })
+    expect(await client.nextOf('error')).toMatchObject({ code: 'room_not_found', nonce: 'n' })
+  })
+
+  test('is bounded to 128 rooms a connection', async () => {
+    const { resume, database } = await start()
+    const { schema, client } = database
+    await client.query(`insert into "${schema}".rooms (name) select 'r' || n from generate_series(1, 128) as n`)
+    const other = await resume({})
+    for (let at = 1; at <= 128; at++) other.send({ type: 'subscribe', room: `r${at}`, ref: String(at) })
+    // Rooms are loaded side by side, so any of them may be the one too many.
+    const { code, room } = await other.nextOf('error')
+    expect(code).toBe('too_many_rooms')
+    other.send({ type: 'unsubscribe', room: 'general', ref: 'u' })
+    expect(await other.nextOf('unsubscribed')).toEqual({ type: 'unsubscribed', room: 'general', ref: 'u' })
+    other.send({ type: 'subscribe', room, ref: 'again' })
+    let followed: Frame
+    do followed = await other.nextOf('subscribed')
+    while (followed.ref !== 'again')
+    expect(followed).toMatchObject({ room })
+  })
+})
+
+describe('not following', () => {
+  test('is possible from the start, and after unsubscribe', async () => {
+    const { say, client, resume } = await start()
+    const other = await resume({})
+    await other.nextOf('subscribed')
+    other.send({ type: 'unsubscribe', room: 'general' })
+    await other.nextOf('unsubscribed')
+    await say(1)
+    expect((await other.untilPong()).filter(({ type }) => type === 'message')).toEqual([])
+    // What one posts is acknowledged all the same.
+    other.send({ type: 'message', content: 'x', nonce: 'n' })
+    expect(await other.nextOf('ack')).toMatchObject({ seq: 2 })
+    expect(await client.nextOf('message')).toMatchObject({ seq: 1 })
+  })
+
+  test('rooms from the start that are not there are told, the others followed', async () => {
+    const { join, john, say } = await start()
+    const other = await join(john, {}, '?rooms=nowhere,general')
+    expect(await other.nextOf('error')).toMatchObject({ code: 'room_not_found', room: 'nowhere' })
+    expect(await other.nextOf('subscribed')).toMatchObject({ room: 'general' })
+    await say(1)
+    expect(await other.nextOf('message')).toMatchObject({ seq: 1 })
+  })
+})
+
+describe('rooms', () => {
+  test('are made, listed and shown, each with a log of its own', async () => {
+    const { call, john, client, say } = await start()
+    const made = await call('POST', '/api/chat/rooms', { token: john.token, body: { room: 'support', title: 'Help' } })
+    expect(made).toMatchObject({ status: 201, body: { room: 'support', title: 'Help', oldest: 1, seq: 0 } })
+    const again = await call('POST', '/api/chat/rooms', { token: john.token, body: { room: 'support' } })
+    expect(again).toMatchObject({ status: 409, body: { code: 'room_taken' } })
+    client.send({ type: 'subscribe', room: 'support' })
+    await client.nextOf('subscribed')
+    await say(2, 'support')
+    await say(1)
+    const list = await call('GET', '/api/chat/rooms?limit=1', { token: john.token })
+    expect(list.body).toEqual({ rooms: [expect.objectContaining({ room: 'general', seq: 1 })], has_more: true })
+    const rest = await call('GET', '/api/chat/rooms?after=general', { token: john.token })
+    expect(rest.body).toEqual({ rooms: [expect.objectContaining({ room: 'support', seq: 2 })], has_more: false })
+    expect((await call('GET', '/api/chat/rooms/support', { token: john.token })).body).toMatchObject({ seq: 2 })
+    for (const path of ['', '/messages', '/presence']) {
+      const absent = await call('GET', `/api/chat/rooms/nowhere${path}`, { token: john.token })
+      expect(absent).toMatchObject({ status: 404, body: { code: 'room_not_found' } })
+    }
+  })
+
+  test('refuse names that are not keys', async () => {
+    const { call, john } = await start()
+    for (const room of ['', 'A', '-a', 'a b', 'ä', 'a'.repeat(65)]) {
+      const { status } = await call('POST', '/api/chat/rooms', { token: john.token, body: { room } })
+      expect({ room, status }).toEqual({ room, status: 422 })
+    }
+  })
+
+  test('are made ten a minute and person at most', async () => {
+    const { call, john } = await start()
+    const statuses: number[] = []
+    for (let at = 0; at < 11; at++) {
+      statuses.push((await call('POST', '/api/chat/rooms', { token: john.token, body: { room: `r${at}` } })).status)
+    }
+    expect(statuses).toEqual([...Array.from({ length: 10 }, () => 201), 429])
+  })
+
+  test('are read page by page, in both directions, from the window and from the database alike', async () => {
+    const { call, john, say, database } = await start()
+    await say(130)
+    const restarted = await startChat({ database })
+    for (const get of [call, restarted.call]) {
+      const page = async (query: string) =>
+        (await get('GET', `/api/chat/rooms/general/messages?${query}`, { token: john.token })).body
+      const newest = await page('limit=50')
+      expect(newest).toMatchObject({ room: 'general', oldest: 1, seq: 130, has_more: true })
+      expect(seqs(newest.messages)).toEqual(upTo(81, 130))
+      expect(seqs((await page('before=81&limit=80')).messages)).toEqual(upTo(1, 80))
+      expect((await page('before=81&limit=80')).has_more).toBe(false)
+      expect((await page('before=81&limit=79')).has_more).toBe(true)
+      expect(seqs((await page('after=100&limit=10')).messages)).toEqual(upTo(101, 110))
+      expect(await page('after=130')).toMatchObject({ messages: [], has_more: false })
+      expect(await page('before=1')).toMatchObject({ messages: [], has_more: false })
+      expect(seqs((await page('limit=5000')).messages)).toEqual(upTo(1, 130))
+    }
+  })
+
+  test('take posts over HTTP, once for each Idempotency-Key', async () => {
+    const { call, john, client } = await start()
+    const post = (content: string, key?: string) =>
+      call('POST', '/api/chat/rooms/general/messages', {
+        token: john.token,
+        body: { content, meta: { a: 1 } },
+        ...(key ? { headers: { 'idempotency-key': key } } : {})
+      })
+    const first = await post('hello', 'k1')
+    expect(first).toMatchObject({ status: 201, body: { seq: 1, content: 'hello', nonce: 'k1', meta: { a: 1 } } })
+    expect(await post('hello', 'k1')).toMatchObject({ status: 200, body: first.body })
+    expect(await post('other', 'k1')).toMatchObject({ status: 409, body: { code: 'nonce_reused' } })
+    expect(await post('no key')).toMatchObject({ status: 201, body: { seq: 2 } })
+    expect(await post('x'.repeat(4001))).toMatchObject({ status: 422, body: { code: 'message_too_long' } })
+    expect(await post('   ')).toMatchObject({ status: 422, body: { code: 'invalid_frame' } })
+    expect(await post('x', 'ä')).toMatchObject({ status: 422 })
+    expect(seqs(await messages(client, 2))).toEqual([1, 2])
+  })
+})
+
+describe('what is not stored', () => {
+  test('typing reaches the others in the room, and not oneself', async () => {
+    const { client, join, register } = await start()
+    const jane = await register('jane')
+    const other = await join(jane)
+    client.send({ type: 'typing' })
+    expect(await other.nextOf('typing')).toMatchObject({ room: 'general', username: 'john', expires_in_ms: 5000 })
+    expect((await client.untilPong()).filter(({ type }) => type === 'typing')).toEqual([])
+  })
+
+  test('presence says who is there, on a connection and over HTTP', async () => {
+    const { call, john, client, join, register } = await start()
+    const jane = await register('jane')
+    await join(jane)
+    const both = {
+      room: 'general',
+      count: 2,
+      users: [
+        { user_id: john.id, username: 'john' },
+        { user_id: jane.id, username: 'jane' }
+      ]
+    }
+    expect(await client.nextOf('presence')).toEqual({ type: 'presence', ...both })
+    expect((await call('GET', '/api/chat/rooms/general/presence', { token: john.token })).body).toEqual(both)
+  })
+})
