@@ -1,10 +1,16 @@
-/** The API's documents: the OpenAPI document, Swagger UI and Redoc, every asset from the service itself. */
+/** The API's documents: OpenAPI for HTTP, AsyncAPI for the WebSocket, Swagger UI and Redoc, every asset from the service itself. */
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import swaggerUi from '@fastify/swagger-ui'
 import type { FastifyInstance, FastifyPluginAsync, FastifyReply } from 'fastify'
+import { buildAsyncApi } from '../src/asyncapi.ts'
 import { packageFile } from '../src/package.ts'
+
+/** How clients reach the service, for the documents. */
+export interface DocsRoutesOptions {
+  readonly publicUrl?: string | undefined
+}
 
 // Both pages make styles as they run; Redoc's search runs in a worker that it makes itself.
 const POLICY = [
@@ -39,8 +45,10 @@ const REDOC_PAGE = `<!doctype html>
 
 const REDOC_START = `Redoc.init('openapi.json', { hideLoading: true }, document.getElementById('redoc'))\n`
 
-const docsRoutes: FastifyPluginAsync = async fastify => {
+const docsRoutes: FastifyPluginAsync<DocsRoutesOptions> = async (fastify, { publicUrl }) => {
+  const asyncApi = buildAsyncApi(publicUrl)
   fastify.get('/openapi.json', { schema: { hide: true } }, async () => fastify.swagger())
+  fastify.get('/asyncapi.json', { schema: { hide: true } }, async () => asyncApi)
 
   await fastify.register(swaggerUi, {
     routePrefix: '/docs',

@@ -23,11 +23,13 @@ const entranceRoute: FastifyPluginAsyncTypebox = async fastify => {
         login: 'POST /api/auth/login',
         me: 'GET /api/users/me',
         messages: 'GET /api/chat/messages',
+        rooms: 'GET /api/chat/rooms',
         websocket: 'WS /ws/chat',
         health: 'GET /health',
         docs: '/docs',
         redoc: '/redoc',
-        openapi: '/openapi.json'
+        openapi: '/openapi.json',
+        asyncapi: '/asyncapi.json'
       }
     })
   })

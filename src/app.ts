@@ -68,5 +68,5 @@ export const chatService = async (fastify: FastifyInstance, options: ChatService
   if (!pages) return
   await fastify.register(healthRoutes)
   await fastify.register(entranceRoute)
-  await fastify.register(docsRoutes)
+  await fastify.register(docsRoutes, config)
 }

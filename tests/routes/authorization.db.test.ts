@@ -16,6 +16,7 @@ const OPEN = [
   'GET /health/live',
   'GET /health/ready',
   'GET /openapi.json',
+  'GET /asyncapi.json',
   'GET /redoc',
   'GET /redoc/start.js',
   'GET /redoc/redoc.standalone.js'

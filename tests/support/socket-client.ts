@@ -37,30 +37,47 @@ export const connect = async (url: string, { protocols, ...options }: ConnectOpt
   return client
 }
 
-const bufferFrames = (socket: WebSocket): SocketClient => {
+/** Frames that come whenever they come: `next` doesn't see them, `nextOf` does. */
+const HINTS = new Set(['presence', 'heads'])
+
+/** Frames in the order in which they came, for whoever asks for the next one. */
+const createQueue = () => {
   const frames: Frame[] = []
   const waiting: { resolve(frame: Frame): void; reject(error: Error): void }[] = []
+  return {
+    push(frame: Frame) {
+      const first = waiting.shift()
+      if (first) first.resolve(frame)
+      else frames.push(frame)
+    },
+    next(): Promise<Frame> {
+      const frame = frames.shift()
+      if (frame) return Promise.resolve(frame)
+      return new Promise((resolve, reject) => waiting.push({ resolve, reject }))
+    },
+    end(error: Error) {
+      for (const { reject } of waiting) reject(error)
+    }
+  }
+}
+
+const bufferFrames = (socket: WebSocket): SocketClient => {
+  const [main, hints] = [createQueue(), createQueue()]
   socket.on('message', data => {
     const frame = JSON.parse(data.toString())
-    const first = waiting.shift()
-    if (first) first.resolve(frame)
-    else frames.push(frame)
+    if (HINTS.has(frame.type)) hints.push(frame)
+    else main.push(frame)
   })
   const closed = new Promise<{ code: number; reason: string }>(resolve =>
     socket.on('close', (code, reason) => {
-      for (const { reject } of waiting) reject(new Error(`closed with ${code} ${reason}`))
+      for (const queue of [main, hints]) queue.end(new Error(`closed with ${code} ${reason}`))
       resolve({ code, reason: reason.toString() })
     })
   )
-  const next = (): Promise<Frame> => {
-    const frame = frames.shift()
-    if (frame) return Promise.resolve(frame)
-    return new Promise((resolve, reject) => waiting.push({ resolve, reject }))
-  }
   const until = async (isLast: (frame: Frame) => boolean): Promise<Frame[]> => {
     const seen: Frame[] = []
     for (;;) {
-      const frame = await next()
+      const frame = await main.next()
       seen.push(frame)
       if (isLast(frame)) return seen
     }
@@ -69,8 +86,16 @@ const bufferFrames = (socket: WebSocket): SocketClient => {
   return {
     socket,
     send,
-    next,
-    nextOf: async type => (await until(frame => frame.type === type)).at(-1) as Frame,
+    next: main.next,
+    async nextOf(type) {
+      if (HINTS.has(type)) {
+        for (;;) {
+          const frame = await hints.next()
+          if (frame.type === type) return frame
+        }
+      }
+      return (await until(frame => frame.type === type)).at(-1) as Frame
+    },
     async untilPong() {
       const ref = Math.random().toString(36)
       send({ type: 'ping', ref })
