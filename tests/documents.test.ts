@@ -58,7 +58,9 @@ test('files that comments and documents name are there', () => {
     readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
       .filter(name => /\.(ts|sql|md)$/.test(name))
       .flatMap(name => [
-        ...read(join(folder, name)).matchAll(/(?<![\w/])(?:src|docs|drizzle|plugins|routes|tests)\/[\w./-]+\.(?:ts|md|sql|json)/g)
+        ...read(join(folder, name)).matchAll(
+          /(?<![\w/])(?:src|docs|drizzle|plugins|routes|tests)\/[\w./-]+\.(?:ts|md|sql|json)/g
+        )
       ])
       .map(([path]) => path)
   )
