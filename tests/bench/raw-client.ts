@@ -1,0 +1,107 @@
+/**
+ * A WebSocket client that is cheap: it counts frames by their headers and parses no JSON, so that one process can be a
+ * thousand readers without being the limit of what is measured.
+ */
+import { once } from 'node:events'
+import { connect, type Socket } from 'node:net'
+
+export interface RawClient {
+  readonly frames: number
+  /** Called with the number of text frames that a chunk completed. */
+  onFrames: (count: number) => void
+  /** Sends text frames in one write. */
+  send(...texts: string[]): void
+  close(): void
+}
+
+const KEY = 'dGhlIHNhbXBsZSBub25jZQ=='
+const TEXT = 1
+const PING = 9
+
+/** Connects and upgrades; rejects when the answer is not 101. */
+export const connectRaw = async (port: number, path: string): Promise<RawClient> => {
+  const socket = connect({ port, host: '127.0.0.1', noDelay: true })
+  await once(socket, 'connect')
+  const lines = [
+    'host: 127.0.0.1',
+    'connection: Upgrade',
+    'upgrade: websocket',
+    'sec-websocket-version: 13',
+    `sec-websocket-key: ${KEY}`
+  ]
+  socket.write(`GET ${path} HTTP/1.1\r\n${lines.join('\r\n')}\r\n\r\n`)
+  const rest = await upgraded(socket)
+  return counting(socket, rest)
+}
+
+const upgraded = async (socket: Socket): Promise<Buffer> => {
+  let head = Buffer.alloc(0)
+  for (;;) {
+    const [chunk] = (await once(socket, 'data')) as [Buffer]
+    head = Buffer.concat([head, chunk])
+    const end = head.indexOf('\r\n\r\n')
+    if (end < 0) continue
+    socket.pause()
+    if (!head.toString('latin1', 0, 12).endsWith('101')) throw new Error(head.toString('latin1', 0, end))
+    return head.subarray(end + 4)
+  }
+}
+
+const counting = (socket: Socket, rest: Buffer): RawClient => {
+  let frames = 0
+  let stash: Buffer = Buffer.alloc(0)
+  let skip = 0
+  const client: RawClient = {
+    get frames() {
+      return frames
+    },
+    onFrames: () => {},
+    send: (...texts) => void socket.write(Buffer.concat(texts.map(text => masked(TEXT, Buffer.from(text))))),
+    close: () => void socket.destroy()
+  }
+
+  const read = (given: Buffer): void => {
+    const chunk = stash.length > 0 ? Buffer.concat([stash, given]) : given
+    stash = Buffer.alloc(0)
+    let at = Math.min(skip, chunk.length)
+    skip -= at
+    let seen = 0
+    while (at < chunk.length) {
+      const short = (chunk[at + 1] ?? 0) & 127
+      const header = short === 126 ? 4 : short === 127 ? 10 : 2
+      if (chunk.length - at < header) {
+        stash = chunk.subarray(at)
+        break
+      }
+      const length =
+        short === 126 ? chunk.readUInt16BE(at + 2) : short === 127 ? Number(chunk.readBigUInt64BE(at + 2)) : short
+      const opcode = (chunk[at] ?? 0) & 15
+      if (opcode === TEXT) seen++
+      else if (opcode === PING) socket.write(masked(10, Buffer.alloc(0)))
+      const end = at + header + length
+      skip = Math.max(0, end - chunk.length)
+      at = end
+    }
+    frames += seen
+    if (seen > 0) client.onFrames(seen)
+  }
+
+  socket.on('error', () => {})
+  socket.on('data', read)
+  if (rest.length > 0) setImmediate(() => read(rest))
+  socket.resume()
+  return client
+}
+
+/** A client's frame, masked with zeros: the bytes stay what they are. */
+const masked = (opcode: number, payload: Buffer): Buffer => {
+  const { length } = payload
+  const header = length < 126 ? Buffer.alloc(6) : Buffer.alloc(8)
+  header[0] = 0x80 | opcode
+  if (length < 126) header[1] = 0x80 | length
+  else {
+    header[1] = 0x80 | 126
+    header.writeUInt16BE(length, 2)
+  }
+  return Buffer.concat([header, payload])
+}
