@@ -58,9 +58,10 @@ const firstLine = async (child: ChildProcess): Promise<string> => {
 export const startService = async (
   databaseUrl: string,
   schema: string,
-  port: number
+  port: number,
+  nodeArgs: readonly string[] = []
 ): Promise<Subject & { token: string }> => {
-  const child = start(['dist/src/cli.js', 'serve'], {
+  const child = start([...nodeArgs, 'dist/src/cli.js', 'serve'], {
     DATABASE_URL: databaseUrl,
     DATABASE_SCHEMA: schema,
     SECRET_KEY: generateKey(),
@@ -76,8 +77,10 @@ export const startService = async (
   })
   child.stdout?.resume()
   const url = `http://127.0.0.1:${port}`
-  while (!(await fetch(`${url}/health/live`).catch(() => undefined))?.ok)
+  while (!(await fetch(`${url}/health/live`).catch(() => undefined))?.ok) {
+    if (child.exitCode !== null) throw new Error('the service ended before it answered')
     await new Promise(done => setTimeout(done, 50))
+  }
   const call = async (path: string) => {
     const body = JSON.stringify({ username: `bench-${port}`, password: 'SecurePass123' })
     const response = await fetch(url + path, { method: 'POST', headers: { 'content-type': 'application/json' }, body })

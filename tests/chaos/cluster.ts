@@ -1,0 +1,63 @@
+/** A PostgreSQL cluster of its own, from Debian's binaries, that can be restarted as roughly as a power cut would. */
+import { execFileSync } from 'node:child_process'
+import { chownSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir, userInfo } from 'node:os'
+import { join } from 'node:path'
+
+export interface Cluster {
+  readonly port: number
+  /** Stops every backend at once, without a checkpoint, and starts again: what was committed must be there. */
+  restart(): void
+  stop(): void
+}
+
+const LIBRARY = '/usr/lib/postgresql'
+
+/** The newest PostgreSQL on this machine; `undefined` where there is none. */
+export const findBinaries = (): string | undefined => {
+  try {
+    const [newest] = readdirSync(LIBRARY).sort((a, b) => Number(b) - Number(a))
+    return newest && join(LIBRARY, newest, 'bin')
+  } catch {
+    return undefined
+  }
+}
+
+export const freePort = async (): Promise<number> => {
+  const server = createServer().listen(0, '127.0.0.1')
+  await new Promise(done => server.once('listening', done))
+  const address = server.address()
+  await new Promise(done => server.close(done))
+  return typeof address === 'object' && address ? address.port : 0
+}
+
+/** PostgreSQL refuses to run as root: then it runs as the user that Debian makes for it. */
+const owner = (): { uid: number; gid: number } | undefined => {
+  if (userInfo().uid !== 0) return undefined
+  const id = (flag: string) => Number(execFileSync('id', [flag, 'postgres'], { encoding: 'utf8' }))
+  return { uid: id('-u'), gid: id('-g') }
+}
+
+export const startCluster = async (binaries: string): Promise<Cluster> => {
+  const folder = mkdtempSync(join(tmpdir(), 'chat-chaos-'))
+  const as = owner()
+  if (as) chownSync(folder, as.uid, as.gid)
+  const port = await freePort()
+  const run = (program: string, ...args: string[]) =>
+    execFileSync(join(binaries, program), args, { ...as, cwd: folder, stdio: 'ignore' })
+  const data = join(folder, 'data')
+  run('initdb', '-D', data, '-U', 'postgres', '--auth=trust', '--no-sync')
+  const settings = `-p ${port} -k ${folder} -c listen_addresses=127.0.0.1 -c max_connections=60`
+  const log = join(folder, 'log')
+  const control = (...args: string[]) => run('pg_ctl', '-D', data, '-l', log, '-w', '-o', settings, ...args)
+  control('start')
+  return {
+    port,
+    restart: () => control('restart', '-m', 'immediate'),
+    stop() {
+      control('stop', '-m', 'immediate')
+      rmSync(folder, { recursive: true, force: true })
+    }
+  }
+}

@@ -1,0 +1,60 @@
+/** A TCP proxy that misbehaves on command: it cuts connections, or holds bytes back in both directions. */
+import { connect, createServer, type Socket } from 'node:net'
+
+export interface FaultProxy {
+  readonly port: number
+  /** Breaks every connection. */
+  cut(): void
+  /** From now on nothing gets through, and nothing breaks: as when a cable is pulled. */
+  stall(): void
+  /** What was held back gets through. */
+  heal(): void
+  close(): void
+}
+
+export const startProxy = async (target: number): Promise<FaultProxy> => {
+  const pairs = new Set<[Socket, Socket]>()
+  let isStalled = false
+  const server = createServer(near => {
+    const far = connect(target, '127.0.0.1')
+    const pair: [Socket, Socket] = [near, far]
+    pairs.add(pair)
+    near.pipe(far).pipe(near)
+    if (isStalled) hold(pair)
+    for (const socket of pair) {
+      socket.on('error', () => {})
+      socket.on('close', () => {
+        for (const one of pair) one.destroy()
+        pairs.delete(pair)
+      })
+    }
+  })
+  const hold = ([near, far]: [Socket, Socket]): void => {
+    near.unpipe()
+    far.unpipe()
+    near.pause()
+    far.pause()
+  }
+  server.listen(0, '127.0.0.1')
+  await new Promise(done => server.once('listening', done))
+  const address = server.address()
+  return {
+    port: typeof address === 'object' && address ? address.port : 0,
+    cut() {
+      for (const [near] of pairs) near.destroy()
+    },
+    stall() {
+      isStalled = true
+      for (const pair of pairs) hold(pair)
+    },
+    heal() {
+      if (!isStalled) return
+      isStalled = false
+      for (const [near, far] of pairs) near.pipe(far).pipe(near)
+    },
+    close() {
+      server.close()
+      for (const [near] of pairs) near.destroy()
+    }
+  }
+}

@@ -1,0 +1,194 @@
+/**
+ * A seeded run of faults over two processes and a PostgreSQL cluster of its own: `npm run test:chaos -- --seed N --minutes M`.
+ * The same seed plays the same faults in the same order (what the machine makes of them is its own). Exits with 1 when a
+ * promise was broken, and says which.
+ */
+import { parseArgs } from 'node:util'
+import { generateKey } from '../../src/crypto/fernet.ts'
+import { check, type LogEntry } from './check.ts'
+import { type ChaosClient, createClient } from './client.ts'
+import { findBinaries, freePort, startCluster } from './cluster.ts'
+import { createService, type Service } from './service.ts'
+
+const { values } = parseArgs({
+  options: {
+    seed: { type: 'string' },
+    minutes: { type: 'string', default: '2' },
+    clients: { type: 'string', default: '12' }
+  }
+})
+const seed = Number(values.seed ?? Math.floor(Math.random() * 1e9))
+const minutes = Number(values.minutes)
+const say = (text: string) => process.stdout.write(`${text}\n`)
+const wait = (ms: number) => new Promise<void>(done => setTimeout(done, ms))
+
+/** Mulberry32: small, and the same everywhere. */
+const randomOf = (start: number) => {
+  let state = start
+  return (): number => {
+    state = (state + 0x6d2b79f5) | 0
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296
+  }
+}
+
+const binaries = findBinaries()
+if (!binaries) {
+  say('*** SKIPPED: chaos needs PostgreSQL’s server binaries (Debian: apt-get install postgresql). ***')
+  process.exit(process.env.CI === 'true' ? 1 : 0)
+}
+
+say(`chaos: seed ${seed}, ${minutes} minutes`)
+const random = randomOf(seed)
+const cluster = await startCluster(binaries)
+const keys = { secretKey: generateKey(), encryptionKey: generateKey() }
+const services = [
+  await createService(await freePort(), cluster.port, keys),
+  await createService(await freePort(), cluster.port, keys)
+]
+for (const service of services) service.start()
+const urls = services.map(({ url }) => url)
+const isReady = async (url: string) =>
+  (await fetch(`${url}/health`, { signal: AbortSignal.timeout(3000) }).catch(() => undefined))?.ok ?? false
+const allReady = async () => (await Promise.all(urls.map(isReady))).every(Boolean)
+while (!(await allReady())) await wait(200)
+
+const clients: ChaosClient[] = Array.from({ length: Number(values.clients) }, (_, at) =>
+  createClient({ name: `client-${at}`, urls, password: 'SecurePass123', random: randomOf(seed + at + 1) })
+)
+
+/** What can go wrong; each mends itself or is mended at the end. */
+const faults: Record<string, (service: Service) => Promise<void>> = {
+  async kill(service) {
+    await service.kill()
+    await wait(300 + random() * 1500)
+    service.start()
+  },
+  async 'die between commit and ack'(service) {
+    service.signal('SIGUSR2')
+    await wait(1500)
+    await service.kill()
+    service.start()
+  },
+  async 'die between ack and delivery'(service) {
+    service.signal('SIGUSR2')
+    await wait(20)
+    service.signal('SIGUSR2')
+    await wait(1500)
+    await service.kill()
+    service.start()
+  },
+  async 'restart the database'() {
+    cluster.restart()
+  },
+  async 'cut the database’s connections'(service) {
+    service.proxy.cut()
+  },
+  async 'stall the database’s connections'(service) {
+    service.proxy.stall()
+    await wait(1000 + random() * 5000)
+    service.proxy.heal()
+  },
+  async 'stall, then cut'(service) {
+    service.proxy.stall()
+    await wait(500 + random() * 2000)
+    service.proxy.cut()
+    service.proxy.heal()
+  },
+  async 'pause the process'(service) {
+    service.signal('SIGSTOP')
+    await wait(500 + random() * 4000)
+    service.signal('SIGCONT')
+  },
+  async 'read slowly'() {
+    const client = clients[Math.floor(random() * clients.length)]
+    client?.pause(500 + random() * 3000)
+  }
+}
+
+const counts = new Map<string, number>()
+const endsAt = Date.now() + minutes * 60_000
+const sending = setInterval(() => {
+  for (const client of clients) if (random() < 0.4) client.send()
+}, 50)
+while (Date.now() < endsAt) {
+  await wait(500 + random() * 2500)
+  const names = Object.keys(faults)
+  const name = names[Math.floor(random() * names.length)] ?? ''
+  const service = services[Math.floor(random() * services.length)]
+  counts.set(name, (counts.get(name) ?? 0) + 1)
+  if (service) await faults[name]?.(service)
+}
+clearInterval(sending)
+
+// Everything is mended; now all must come to the same end.
+for (const service of services) {
+  service.proxy.heal()
+  service.signal('SIGCONT')
+  if (!service.isUp) service.start()
+}
+const settlesBy = Date.now() + 90_000
+const head = async (): Promise<number> => {
+  const log = await readLog().catch(() => undefined)
+  return log?.length ?? -1
+}
+
+async function readLog(): Promise<LogEntry[]> {
+  const call = async (path: string, init: RequestInit = {}) =>
+    (await fetch(urls[0] + path, { ...init, signal: AbortSignal.timeout(10_000) })).json() as Promise<never>
+  const body = JSON.stringify({ username: 'client-0', password: 'SecurePass123' })
+  const { access_token }: { access_token: string } = await call('/api/auth/login', {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body
+  })
+  const entries: LogEntry[] = []
+  for (;;) {
+    const path = `/api/chat/rooms/general/messages?after=${entries.length}&limit=1000`
+    const page: { messages: LogEntry[]; has_more: boolean } = await call(path, {
+      headers: { authorization: `Bearer ${access_token}` }
+    })
+    entries.push(...page.messages)
+    if (!page.has_more) return entries
+  }
+}
+
+let isSettled = false
+while (!isSettled && Date.now() < settlesBy) {
+  await wait(1000)
+  const length = await head()
+  isSettled = length > 0 && clients.every(client => client.isSettled && client.lastSeq === length)
+}
+
+const log = await readLog()
+const records = clients.map(({ record }) => record)
+const broken = check(log, records)
+if (!isSettled) {
+  const late = clients.filter(client => !client.isSettled || client.lastSeq !== log.length)
+  broken.push(
+    ...late.map(
+      ({ record, lastSeq }) => `${record.name}: stands at ${lastSeq} of ${log.length}, or is not acknowledged`
+    )
+  )
+}
+for (const client of clients) client.close()
+for (const service of services) {
+  await service.kill()
+  service.proxy.close()
+}
+cluster.stop()
+
+for (const [name, count] of [...counts].sort()) say(`  ${String(count).padStart(4)} x ${name}`)
+const sum = (of: (record: (typeof records)[number]) => number) =>
+  records.reduce((total, record) => total + of(record), 0)
+say(
+  `  ${log.length} entries; ${sum(r => r.acknowledged.size)} acknowledged, ${sum(r => r.delivered.length)} delivered, ${sum(r => r.reconnects)} reconnections`
+)
+if (broken.length > 0) {
+  say(`BROKEN, seed ${seed}:`)
+  for (const line of broken.slice(0, 40)) say(`  ${line}`)
+  for (const service of services) say(service.said())
+}
+say(broken.length === 0 ? 'every promise held' : `${broken.length} faults`)
+process.exit(broken.length === 0 ? 0 : 1)
