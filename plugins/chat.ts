@@ -54,9 +54,9 @@ export default fp(
   { name: 'chat-core', fastify: '5.x', dependencies: ['chat-db', 'chat-crypto', 'chat-auth'] }
 )
 
-// For routes, which write lists of entries: they see nothing of src/chat but through this plugin.
-export type { LogPart } from '../src/chat/chat.ts'
 export { restItem } from '../src/chat/entries.ts'
+// For routes, which write lists of entries: they see nothing of src/chat but through this plugin.
+export type { LogPart } from '../src/chat/reading.ts'
 
 /** PostgreSQL carries the news between processes; the embedded database has only one. */
 const busOf = ({ chatDb, log }: FastifyInstance): Bus => {

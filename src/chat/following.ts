@@ -1,0 +1,124 @@
+/** Who follows which rooms: beginning, ending, and what the people in a room see of each other. */
+import type { Bus, BusEvent } from '../bus/bus.ts'
+import type { Clock } from '../clock.ts'
+import { ChatError } from '../errors.ts'
+import { GENERAL } from '../schemas/messages.ts'
+import type { Presence } from '../schemas/rooms.ts'
+import type { ChatFrame, Connection } from './connection.ts'
+import { encode } from './fanout.ts'
+import { systemFrame, typingNotice } from './notices.ts'
+import { createPresence } from './presence.ts'
+import type { Reach, Room } from './room.ts'
+import type { Rooms } from './rooms.ts'
+import { type Since, Subscription } from './subscription.ts'
+
+/** How many rooms a connection may follow. */
+export const MAX_FOLLOWED = 128
+
+type FrameOf<Type extends ChatFrame['type']> = ChatFrame & { type: Type }
+
+export interface FollowingOptions {
+  readonly rooms: Rooms
+  readonly bus: Bus
+  readonly clock: Clock
+  /** How far a room's log reaches, as the database has it. */
+  readonly reach: (roomId: number) => Promise<Reach | undefined>
+  /** While it stops, people leave without a word. */
+  readonly isDraining: () => boolean
+}
+
+/** Following, as the chat uses it. Each throws a ChatError when a frame is refused. */
+export interface Following {
+  follow(connection: Connection, room: Room, since: Since, ref?: string): void
+  /** Follows a room that is loaded, and about which the client may know more than this process. */
+  subscribe(connection: Connection, room: Room, frame: FrameOf<'subscribe'>): Promise<void>
+  unsubscribe(connection: Connection, frame: FrameOf<'unsubscribe'>): void
+  typing(connection: Connection, room: Room, frame: FrameOf<'typing'>): void
+  /** The connection has ended, and with it all that it followed. */
+  left(connection: Connection): void
+  presence(room: Room): Presence
+  /** What another process told. */
+  hear(event: BusEvent, from: string): void
+  /** Tells every connection how far its rooms reach. */
+  tellHeads(connections: Iterable<Connection>): void
+  /** Says again who is here, after a reset of the bus. */
+  refresh(): void
+  close(): void
+}
+
+/** Makes it. */
+export const createFollowing = ({ rooms, bus, clock, reach, isDraining }: FollowingOptions): Following => {
+  const hint = (roomId: number, frameFor: (room: Room) => object, exceptUserId?: number): void => {
+    const room = rooms.byId(roomId)
+    if (!room || isDraining()) return
+    const encoded = encode(JSON.stringify(frameFor(room)))
+    for (const follower of room.followers) follower.hint(encoded, exceptUserId)
+  }
+
+  const presence = createPresence({
+    bus,
+    clock,
+    onNotice: (roomId, event, person) => hint(roomId, room => systemFrame(event, person, room.name), person.userId),
+    onChange: roomId => hint(roomId, room => ({ type: 'presence', ...presence.of(roomId, room.name) }))
+  })
+
+  const follow: Following['follow'] = (connection, room, since, ref) => {
+    const { subscriptions, session } = connection
+    const before = subscriptions.get(room.name)
+    if (!before && subscriptions.size >= MAX_FOLLOWED) {
+      const detail = `A connection may follow ${MAX_FOLLOWED} rooms. Unsubscribe from one first.`
+      throw new ChatError('too_many_rooms', detail)
+    }
+    before?.end()
+    subscriptions.set(room.name, new Subscription(connection, room, since, ref))
+    if (before) return
+    presence.join(room.id, session)
+    connection.hint(encode(JSON.stringify({ type: 'presence', ...presence.of(room.id, room.name) })))
+  }
+
+  const leave = (connection: Connection, name: string): void => {
+    const room = rooms.get(name)
+    if (room) presence.leave(room.id, connection.session)
+  }
+
+  return {
+    follow,
+    async subscribe(connection, room, { after, epoch, ref }) {
+      // Another process may know more: only the database says that there is no such entry.
+      if (after !== undefined && after > room.head) {
+        const known = await reach(room.id)
+        if (known) await room.reaches(known)
+      }
+      if (!connection.isEnded) follow(connection, room, { after, epoch }, ref)
+    },
+    unsubscribe(connection, { room, ref }) {
+      connection.subscriptions.get(room)?.end()
+      if (connection.subscriptions.delete(room)) leave(connection, room)
+      connection.send({ type: 'unsubscribed', room, ...(ref === undefined ? {} : { ref }) })
+    },
+    typing(connection, room, { room: name = GENERAL }) {
+      const { session } = connection
+      if (connection.subscriptions.get(name)?.mayType(clock.now()) === false) return
+      hint(room.id, ({ name }) => typingNotice(name, session), session.userId)
+      bus.publish({ kind: 'typing', room: room.id, user_id: session.userId, username: session.username })
+    },
+    left(connection) {
+      for (const name of connection.subscriptions.keys()) leave(connection, name)
+    },
+    presence: ({ id, name }) => presence.of(id, name),
+    hear(event, from) {
+      if (presence.hear(event, from) || event.kind !== 'typing') return
+      const userId = Number(event.user_id)
+      hint(Number(event.room), ({ name }) => typingNotice(name, { userId, username: String(event.username) }), userId)
+    },
+    tellHeads(connections) {
+      for (const connection of connections) {
+        const heads = [...connection.subscriptions.keys()].map(name => [name, rooms.get(name)?.head ?? 0])
+        if (heads.length === 0) continue
+        connection.hint(encode(JSON.stringify({ type: 'heads', rooms: Object.fromEntries(heads) })))
+      }
+    },
+    refresh: () => presence.refresh(),
+    close: () => presence.close()
+  }
+}
