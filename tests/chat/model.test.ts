@@ -1,0 +1,218 @@
+/**
+ * Two chats on one log, and clients that subscribe, send, resume, read slowly and die in any order, while the bus loses
+ * what it likes: whatever happens, what a client was delivered is the log from where it began, each entry once, in order.
+ */
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import type { Bus } from '../../src/bus/bus.ts'
+import { createMemoryBus, createMemoryNetwork } from '../../src/bus/memory.ts'
+import { type Chat, createChat } from '../../src/chat/chat.ts'
+import { createKeyring } from '../../src/crypto/keyring.ts'
+import { fakeClock } from '../support/clock.ts'
+import { FakeSocket, type Sent } from '../support/fake-socket.ts'
+import { createMemoryLog } from '../support/memory-log.ts'
+import { ENCRYPTION_KEY } from '../support/settings.ts'
+
+const ROOMS = ['general', 'other'] as const
+/** Four of these fill a connection's queue. */
+const LONG = 'x'.repeat(300_000)
+const silent = { debug() {}, info() {}, warn() {}, error() {} }
+const pause = async (turns: number): Promise<void> => {
+  for (let turn = 0; turn < turns; turn++) await new Promise(setImmediate)
+}
+
+/** One client's view of one room: what it may be told next. */
+interface View {
+  seq: number | undefined
+}
+
+class Client {
+  readonly views = new Map<string, View>()
+  readonly acknowledged = new Map<string, { room: string; seq: number }>()
+  readonly userId: number
+  socket: FakeSocket | undefined
+  #read = 0
+
+  constructor(userId: number) {
+    this.userId = userId
+  }
+
+  connect(chat: Chat): void {
+    this.socket?.kill()
+    this.hear()
+    const socket = new FakeSocket()
+    this.socket = socket
+    this.#read = 0
+    const session = { userId: this.userId, username: `user-${this.userId}`, expiresAt: 4e12 }
+    chat.connect({ socket, session, speaksV1: false, address: 'a', rooms: [], log: silent })
+    for (const [room, { seq }] of this.views) if (seq !== undefined) this.subscribe(room, seq)
+  }
+
+  subscribe(room: string, after?: number): void {
+    this.socket?.receive({ type: 'subscribe', room, ...(after === undefined ? {} : { after }) })
+  }
+
+  /** Takes up what was delivered since the last time, and holds it against what was before. */
+  hear(): void {
+    const frames = this.socket?.frames ?? []
+    for (; this.#read < frames.length; this.#read++) this.#take(frames[this.#read] ?? {})
+  }
+
+  #take(frame: Sent): void {
+    if (frame.type === 'subscribed' && this.views.get(frame.room)?.seq === undefined) {
+      this.views.set(frame.room, { seq: frame.seq })
+    }
+    if (frame.type === 'resync') throw new Error(`resync ${frame.reason}`)
+    if (frame.type === 'ack') {
+      const before = this.acknowledged.get(frame.nonce)
+      if (before) expect(frame).toMatchObject(before)
+      this.acknowledged.set(frame.nonce, { room: frame.room, seq: frame.seq })
+    }
+    if (frame.type !== 'message') return
+    const view = this.views.get(frame.room)
+    expect(view?.seq, `a message of ${frame.room} before it was subscribed`).toBeDefined()
+    expect(frame.seq).toBe((view?.seq ?? 0) + 1)
+    if (view) view.seq = frame.seq
+  }
+}
+
+const start = async (loses: (what: 'told') => boolean) => {
+  const clock = fakeClock()
+  const log = createMemoryLog(ROOMS)
+  const network = createMemoryNetwork()
+  const lossy = (bus: Bus): Bus => ({
+    ...bus,
+    announce(roomId, seq) {
+      if (!loses('told')) bus.announce(roomId, seq)
+    }
+  })
+  const chats = [0, 1].map(() =>
+    createChat({
+      rooms: log.rooms,
+      messages: log.messages,
+      keyring: createKeyring({ current: ENCRYPTION_KEY, now: clock.now }),
+      bus: lossy(createMemoryBus(network)),
+      clock,
+      log: silent,
+      authenticate: () => Promise.reject(new Error('not here')),
+      isConnectionError: () => false,
+      messageRate: 0,
+      connectionsPerUser: 0,
+      connectionsPerIp: 0,
+      maxMessageLength: 400_000
+    })
+  )
+  await Promise.all(chats.map(chat => chat.start()))
+  return { clock, log, chats: chats as [Chat, Chat] }
+}
+
+const who = fc.nat(3)
+const room = fc.constantFrom(...ROOMS)
+const step = fc.oneof(
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('connect' as const), who, to: fc.nat(1) }) },
+  { weight: 3, arbitrary: fc.record({ kind: fc.constant('subscribe' as const), who, room }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('start over' as const), who, room, back: fc.nat(20) }) },
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      kind: fc.constant('send' as const),
+      who,
+      room,
+      count: fc.integer({ min: 1, max: 8 }),
+      isLong: fc.boolean()
+    })
+  },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('overrun' as const), who, by: who, room }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('send again' as const), who }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('slow' as const), who }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('fast' as const), who }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('kill' as const), who }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('look' as const) }) },
+  { weight: 3, arbitrary: fc.record({ kind: fc.constant('pause' as const), turns: fc.nat(6) }) }
+)
+
+test('what a client is delivered is the log, each entry once and in order, whatever happens', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(step, { minLength: 10, maxLength: 60 }),
+      fc.infiniteStream(fc.boolean()),
+      async (steps, losses) => {
+        const { clock, log, chats } = await start(() => losses.next().value ?? false)
+        const clients = [1, 2, 3, 4].map(userId => new Client(userId))
+        const sent: { client: Client; frame: object }[] = []
+        let nonce = 0
+
+        const say = (client: Client, name: string, count: number, isLong: boolean): void => {
+          for (let at = 0; at < count; at++) {
+            const content = isLong ? LONG : `m${nonce}`
+            const frame = { type: 'message', room: name, content, nonce: `n${nonce++}` }
+            sent.push({ client, frame })
+            client.socket?.receive(frame)
+          }
+        }
+
+        const act = async (one: (typeof steps)[number]): Promise<void> => {
+          if (one.kind === 'look') return clock.advance(5000)
+          if (one.kind === 'pause') return pause(one.turns)
+          const client = clients[one.who] as Client
+          client.hear()
+          if (one.kind === 'connect') client.connect(chats[one.to] as Chat)
+          if (one.kind === 'subscribe') client.subscribe(one.room, client.views.get(one.room)?.seq)
+          if (one.kind === 'start over') {
+            const view = client.views.get(one.room)
+            // What it had before may come again: it begins at an earlier place.
+            if (!view || view.seq === undefined || client.socket?.readyState !== 1) return
+            await pause(8)
+            client.hear()
+            view.seq = Math.max(0, (view.seq ?? 0) - one.back)
+            client.connect(chats[0])
+          }
+          if (one.kind === 'send') say(client, one.room, one.count, one.isLong)
+          if (one.kind === 'overrun') {
+            // Slow while more is sent than its queue holds, and read again before it ends.
+            client.socket?.slow()
+            for (let batch = 0; batch < 4; batch++) {
+              say(clients[one.by] as Client, one.room, 2, true)
+              await pause(6)
+            }
+            client.socket?.fast()
+            say(clients[one.by] as Client, one.room, 1, false)
+            await pause(8)
+          }
+          if (one.kind === 'send again')
+            for (const { client: of, frame } of sent) if (of === client) client.socket?.receive(frame)
+          if (one.kind === 'slow') client.socket?.slow()
+          if (one.kind === 'fast') client.socket?.fast()
+          if (one.kind === 'kill') client.socket?.kill()
+        }
+        for (const [at, client] of clients.entries()) {
+          client.connect(chats[at % 2] as Chat)
+          client.subscribe('general')
+        }
+        await pause(8)
+        for (const one of steps) await act(one)
+
+        // Everything is well again: everybody is connected, reads, and the processes have looked.
+        for (const [at, client] of clients.entries()) client.connect(chats[at % 2] as Chat)
+        for (const { client, frame } of sent) client.socket?.receive(frame)
+        for (let round = 0; round < 3; round++) {
+          await pause(60)
+          await Promise.all(chats.map(chat => chat.idle()))
+          clock.advance(5000)
+        }
+        await pause(60)
+
+        for (const client of clients) {
+          client.hear()
+          for (const [name, { seq }] of client.views) expect(seq).toBe(log.head(ROOMS.indexOf(name as 'general') + 1))
+        }
+        for (const { client, frame } of sent) {
+          expect(client.acknowledged.has((frame as { nonce: string }).nonce)).toBe(true)
+        }
+        const stored = ROOMS.reduce((sum, _, at) => sum + log.head(at + 1), 0)
+        expect(stored).toBe(sent.length)
+      }
+    ),
+    { numRuns: 25 }
+  )
+}, 120_000)

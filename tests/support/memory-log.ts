@@ -1,0 +1,63 @@
+/** The log in memory, with the database's promises, for tests of what stands on it; several chats may share one. */
+import type { AppendedEntry, MessagesRepository, RoomRow, RoomsRepository, StoredEntry } from '../../src/db/database.ts'
+
+export interface MemoryLog {
+  readonly rooms: RoomsRepository
+  readonly messages: MessagesRepository
+  /** How far a room reaches. */
+  head(roomId: number): number
+}
+
+const tick = (): Promise<void> => new Promise(setImmediate)
+
+/** A log with these rooms, all empty. */
+export const createMemoryLog = (names: readonly string[]): MemoryLog => {
+  const entries = new Map<number, StoredEntry[]>()
+  const rows = names.map((name, at) => ({ id: at + 1, name, title: null, epoch: 'e', oldestSeq: 1 }))
+  const entriesOf = (roomId: number): StoredEntry[] => {
+    const known = entries.get(roomId) ?? []
+    entries.set(roomId, known)
+    return known
+  }
+  const rowOf = (row: (typeof rows)[number]): RoomRow => ({ ...row, lastSeq: entriesOf(row.id).length })
+
+  const append: MessagesRepository['append'] = async batch => {
+    await tick()
+    const appended = batch.map((entry): AppendedEntry => {
+      const log = entriesOf(entry.roomId)
+      const known = log.find(({ userId, writeId }) => userId === entry.userId && writeId === entry.writeId)
+      if (known) return { ...known, replayed: true, stored: { content: known.content, meta: known.meta } }
+      const seq = log.length + 1
+      const stored = { ...entry, id: seq, seq, username: `user-${entry.userId}`, createdAt: seq }
+      log.push(stored)
+      return { id: seq, seq, createdAt: seq, replayed: false, stored: null }
+    })
+    await tick()
+    return appended
+  }
+
+  return {
+    head: roomId => entriesOf(roomId).length,
+    rooms: {
+      findByName: async name => {
+        const row = rows.find(one => one.name === name)
+        await tick()
+        return row && rowOf(row)
+      },
+      list: async () => rows.map(rowOf),
+      create: () => Promise.reject(new Error('not in this log')),
+      reach: async ids => {
+        await tick()
+        return rows.filter(({ id }) => ids.includes(id)).map(rowOf)
+      }
+    },
+    messages: {
+      append,
+      newest: async (roomId, limit) => entriesOf(roomId).slice(-limit),
+      async range(roomId, from, to) {
+        await tick()
+        return entriesOf(roomId).slice(from - 1, to)
+      }
+    }
+  }
+}
