@@ -28,6 +28,7 @@ CREATE FUNCTION "public"."chat_append"(
 #variable_conflict use_column
 DECLARE
 	locked integer;
+	moment timestamptz;
 BEGIN
 	-- Under a transaction-wide snapshot, step 2 would not see what another batch committed during step 1.
 	IF current_setting('transaction_isolation') <> 'read committed' THEN
@@ -40,6 +41,8 @@ BEGIN
 	IF locked <> (SELECT count(DISTINCT room) FROM unnest(room_ids) AS room) THEN
 		RAISE EXCEPTION 'chat_append was given a room that does not exist';
 	END IF;
+
+	moment := date_trunc('milliseconds', clock_timestamp());
 
 	RETURN QUERY
 	WITH given AS (
@@ -57,39 +60,44 @@ BEGIN
 				AND stored.write_id = entry.write_id
 			LIMIT 1
 		) AS known ON true
-	), fresh AS (
-		SELECT
-			given.*,
-			room.last_seq + row_number() OVER (PARTITION BY given.room_id ORDER BY given.ord) AS new_seq,
-			-- The machine's clock may go back; a room's times don't.
-			greatest(date_trunc('milliseconds', clock_timestamp()), room.last_at) AS new_at
-		FROM given
-		JOIN "public"."rooms" AS room ON room.id = given.room_id
-		WHERE given.known_seq IS NULL
-		ORDER BY given.ord
-	), numbered AS (
-		SELECT fresh.*, nextval('"public"."messages_id_seq"') AS new_id FROM fresh
-	), timed AS (
-		SELECT numbered.*, max(numbered.new_at) OVER (PARTITION BY numbered.room_id) AS written_at FROM numbered
+	), placed AS (
+		-- Ids are drawn over the sorted rows, so that they ascend with the batch.
+		SELECT fresh.*, nextval('"public"."messages_id_seq"') AS new_id
+		FROM (
+			SELECT
+				given.ord,
+				given.room_id,
+				room.last_seq + row_number() OVER (PARTITION BY given.room_id ORDER BY given.ord) AS new_seq,
+				-- The machine's clock may go back; a room's times don't.
+				greatest(moment, room.last_at) AS new_at
+			FROM given
+			JOIN "public"."rooms" AS room ON room.id = given.room_id
+			WHERE given.known_seq IS NULL
+			ORDER BY given.ord
+		) AS fresh
 	), inserted AS (
 		INSERT INTO "public"."messages" (room_id, seq, id, kind, user_id, content, meta, key_id, write_id, created_at)
-		SELECT room_id, new_seq, new_id, kind, user_id, content, meta, key_id, write_id, written_at FROM timed ORDER BY ord
+		SELECT
+			given.room_id, placed.new_seq, placed.new_id, given.kind, given.user_id,
+			given.content, given.meta, given.key_id, given.write_id, placed.new_at
+		FROM placed
+		JOIN given ON given.ord = placed.ord
 	), advanced AS (
 		UPDATE "public"."rooms" AS room
-		SET last_seq = head.seq, last_at = head.written_at
-		FROM (SELECT room_id, max(new_seq) AS seq, max(written_at) AS written_at FROM timed GROUP BY room_id) AS head
+		SET last_seq = head.seq, last_at = head.new_at
+		FROM (SELECT room_id, max(new_seq) AS seq, max(new_at) AS new_at FROM placed GROUP BY room_id) AS head
 		WHERE room.id = head.room_id
 	)
 	SELECT
 		given.ord::integer,
-		coalesce(timed.new_id, given.known_id)::double precision,
-		coalesce(timed.new_seq, given.known_seq)::double precision,
-		(extract(epoch FROM coalesce(timed.written_at, given.known_at)) * 1000)::double precision,
-		timed.ord IS NULL,
+		coalesce(placed.new_id, given.known_id)::double precision,
+		coalesce(placed.new_seq, given.known_seq)::double precision,
+		(extract(epoch FROM coalesce(placed.new_at, given.known_at)) * 1000)::double precision,
+		placed.ord IS NULL,
 		given.known_content,
 		given.known_meta
 	FROM given
-	LEFT JOIN timed ON timed.ord = given.ord
+	LEFT JOIN placed ON placed.ord = given.ord
 	ORDER BY given.ord;
 END
 $function$;
