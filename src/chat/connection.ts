@@ -98,6 +98,7 @@ export class Connection {
   #heardAt: number
   #pingedAt: number
   #progress: { readonly at: number; readonly written: number }
+  #answers: Encoded[] = []
   #isPaused = false
   #isEnded = false
 
@@ -133,6 +134,7 @@ export class Connection {
   /** Writes a part of a log, unless the queue is full; answers whether it did. */
   write(chunk: Chunk): boolean {
     if (this.#isEnded) return false
+    this.#flush()
     const waiting = this.#socket.bufferedAmount
     if (waiting > 0 && waiting + chunk.bytes.length > MAX_QUEUED_BYTES) return false
     write(this.#socket, chunk)
@@ -141,13 +143,24 @@ export class Connection {
 
   /** Sends what only matters now, unless half of the queue waits. */
   hint(frame: Encoded): void {
-    if (!this.#isEnded && this.#socket.bufferedAmount <= MAX_QUEUED_BYTES / 2) write(this.#socket, chunkOf([frame]))
+    if (this.#isEnded) return
+    this.#flush()
+    if (this.#socket.bufferedAmount <= MAX_QUEUED_BYTES / 2) write(this.#socket, chunkOf([frame]))
   }
 
-  /** Sends the answer to a frame. A client that sends without reading is not read from until it has caught up. */
+  /** Sends the answer to a frame: all of a turn of the loop in one write, before anything else that is written. */
   reply(frame: Encoded): void {
     if (this.#isEnded) return
-    write(this.#socket, chunkOf([frame]))
+    this.#answers.push(frame)
+    if (this.#answers.length === 1) queueMicrotask(() => this.#flush())
+  }
+
+  /** Writes what waits. A client that sends without reading is not read from until it has caught up. */
+  #flush(): void {
+    if (this.#answers.length === 0) return
+    const chunk = chunkOf(this.#answers)
+    this.#answers = []
+    write(this.#socket, chunk)
     if (this.#isPaused || this.#socket.bufferedAmount <= MAX_QUEUED_BYTES) return
     this.#isPaused = true
     this.#socket.pause()
@@ -169,6 +182,7 @@ export class Connection {
   /** Ends the connection with a close code. Nothing is sent or read after it. */
   close({ code, reason }: CloseCode): void {
     if (this.#isEnded) return
+    this.#flush()
     this.#end()
     // A paused socket would not see the client's answer.
     if (this.#isPaused) this.#socket.resume()
@@ -278,6 +292,7 @@ export class Connection {
   #end(): void {
     if (this.#isEnded) return
     this.#isEnded = true
+    this.#answers = []
     for (const subscription of this.subscriptions.values()) subscription.end()
     this.#host.ended(this)
   }
