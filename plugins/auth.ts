@@ -6,6 +6,7 @@ import fp from 'fastify-plugin'
 import { extractToken } from '../src/auth/extract-token.ts'
 import { createPasswords } from '../src/auth/passwords.ts'
 import { type AccessClaims, createSecretRing, readClaims } from '../src/auth/tokens.ts'
+import { createUserLookup } from '../src/auth/user-lookup.ts'
 import type { Session } from '../src/chat/connection.ts'
 import { type Clock, systemClock } from '../src/clock.ts'
 import type { UserRow } from '../src/db/database.ts'
@@ -56,11 +57,12 @@ export default fp(
     const { users } = fastify.chatDb
     const { clock = systemClock } = options
     const passwords = createPasswords({ rounds: options.bcryptRounds })
+    const userById = createUserLookup(users.findByIds)
     const tokens = await createTokens(fastify, options, clock)
 
     const authenticate = async (token: string): Promise<ChatUser> => {
       const claims = tokens.verify(token)
-      const user = await users.findById(claims.uid)
+      const user = await userById(claims.uid)
       if (!user) throw badToken()
       return { userId: user.id, username: user.username, createdAt: user.createdAt, expiresAt: claims.exp * 1000 }
     }

@@ -27,7 +27,8 @@ export interface UsersRepository {
   /** Throws `username_taken`. */
   create(user: NewUser): Promise<UserRow>
   findByUsername(username: string): Promise<UserRow | undefined>
-  findById(id: number): Promise<UserRow | undefined>
+  /** Those that exist, by id, in one query. */
+  findByIds(ids: readonly number[]): Promise<Map<number, UserRow>>
   updatePasswordHash(id: number, hashedPassword: string): Promise<void>
 }
 
@@ -41,12 +42,11 @@ export const createUsersRepository = ({ drizzle }: SqlClient, { users }: Tables)
     .where(sql`lower(${users.username} collate "C") = lower(${sql.placeholder('username')} collate "C")`)
     .limit(1)
     .prepare('chat_user_by_name')
-  const byId = drizzle
+  const byIds = drizzle
     .select()
     .from(users)
-    .where(eq(users.id, sql.placeholder('id')))
-    .limit(1)
-    .prepare('chat_user_by_id')
+    .where(sql`${users.id} = any(${sql.placeholder('ids')})`)
+    .prepare('chat_users_by_ids')
 
   return {
     async create(user) {
@@ -62,7 +62,7 @@ export const createUsersRepository = ({ drizzle }: SqlClient, { users }: Tables)
       }
     },
     findByUsername: async username => toUserIfAny(await byName.execute({ username })),
-    findById: async id => toUserIfAny(await byId.execute({ id })),
+    findByIds: async ids => new Map((await byIds.execute({ ids })).map(row => [row.id, toUser(row)])),
     async updatePasswordHash(id, hashedPassword) {
       await drizzle.update(users).set({ hashedPassword }).where(eq(users.id, id))
     }

@@ -8,8 +8,7 @@ describe('users', () => {
     const john = await users.create({ username: 'JohnI', hashedPassword: 'h' })
     expect(await users.findByUsername('johni')).toEqual(john)
     expect(await users.findByUsername('JOHNI')).toEqual(john)
-    expect(await users.findById(john.id)).toEqual(john)
-    expect(await users.findById(john.id + 1)).toBeUndefined()
+    expect(await users.findByIds([john.id, john.id + 1])).toEqual(new Map([[john.id, john]]))
     expect(Math.abs(john.createdAt - Date.now())).toBeLessThan(60_000)
   })
 
@@ -33,7 +32,7 @@ describe('users', () => {
     const { users } = await testDatabase()
     const { id } = await users.create({ username: 'john', hashedPassword: 'old' })
     await users.updatePasswordHash(id, 'new')
-    expect(await users.findById(id)).toMatchObject({ hashedPassword: 'new' })
+    expect((await users.findByIds([id])).get(id)).toMatchObject({ hashedPassword: 'new' })
   })
 })
 

@@ -135,7 +135,7 @@ describe('logging in', () => {
     const user = await database.users.create({ username: 'imported', hashedPassword })
     const login = () => call('POST', '/api/auth/login', { body: { username: 'imported', password: PASSWORD } })
     expect((await login()).status).toBe(200)
-    const rehashed = (await database.users.findById(user.id))?.hashedPassword
+    const rehashed = (await database.users.findByIds([user.id])).get(user.id)?.hashedPassword
     expect(rehashed).toMatch(/^\$2b\$05\$/)
     expect((await login()).status).toBe(200)
   })

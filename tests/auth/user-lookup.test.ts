@@ -1,0 +1,45 @@
+import { expect, test } from 'vitest'
+import { createUserLookup } from '../../src/auth/user-lookup.ts'
+
+const user = (id: number) => ({ id, username: `user${id}` })
+
+const setup = () => {
+  const queries: (readonly number[])[] = []
+  let failure: Error | undefined
+  const lookup = createUserLookup(async ids => {
+    queries.push(ids)
+    if (failure) throw failure
+    return new Map(ids.filter(id => id < 100).map(id => [id, user(id)]))
+  })
+  return {
+    queries,
+    lookup,
+    fail: (error: Error | undefined) => {
+      failure = error
+    }
+  }
+}
+
+test('those who ask in one turn of the loop share a query, and each gets its own answer', async () => {
+  const { queries, lookup } = setup()
+  expect(await Promise.all([7, 3, 500, 7].map(lookup))).toEqual([user(7), user(3), undefined, user(7)])
+  expect(queries).toEqual([[7, 3, 500]])
+})
+
+test('nothing is remembered: a user who was deleted is gone', async () => {
+  const { queries, lookup } = setup()
+  await lookup(1)
+  await lookup(1)
+  expect(queries).toEqual([[1], [1]])
+})
+
+test('a query that fails fails those who asked, and nobody after them', async () => {
+  const { lookup, fail } = setup()
+  fail(new Error('away'))
+  expect(await Promise.allSettled([lookup(1), lookup(2)])).toMatchObject([
+    { status: 'rejected' },
+    { status: 'rejected' }
+  ])
+  fail(undefined)
+  expect(await lookup(1)).toEqual(user(1))
+})
