@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto'
 import jwtPlugin, { type JWT } from '@fastify/jwt'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
+import { LRUCache } from 'lru-cache'
 import { extractToken } from '../src/auth/extract-token.ts'
 import { createPasswords } from '../src/auth/passwords.ts'
 import { type AccessClaims, createSecretRing, readClaims } from '../src/auth/tokens.ts'
@@ -51,6 +52,8 @@ export interface ChatAuthOptions {
 
 // Its own name: a host may have @fastify/jwt too, and we never touch its decorators.
 const NAMESPACE = 'chat'
+/** How many verified tokens are remembered; some 400 bytes each. */
+const MAX_VERIFIED = 10_000
 
 export default fp(
   async function chatAuth(fastify: FastifyInstance, options: ChatAuthOptions) {
@@ -111,6 +114,8 @@ const createTokens = async (fastify: FastifyInstance, options: ChatAuthOptions, 
   const ring = createSecretRing({ current: secretKey, previous: [...secretKeyPrevious] })
   const jwt = await loadJwt(fastify, secretKey)
   const lifetime = accessTokenExpireMinutes * 60
+  // A signature stays good: only the time is asked again.
+  const verified = new LRUCache<string, AccessClaims>({ max: MAX_VERIFIED })
 
   const verifyWith = (token: string, secret: string): AccessClaims =>
     readClaims(
@@ -131,9 +136,13 @@ const createTokens = async (fastify: FastifyInstance, options: ChatAuthOptions, 
       return { access_token, token_type: 'bearer', expires_in: lifetime }
     },
     verify(token) {
+      const known = verified.get(token)
+      if (known && clock.now() < known.exp * 1000) return known
       try {
         const secrets = candidates(ring, kidOf(jwt, token))
-        return firstGood(secrets, secret => verifyWith(token, secret))
+        const claims = firstGood(secrets, secret => verifyWith(token, secret))
+        verified.set(token, claims)
+        return claims
       } catch (error) {
         // Whatever the library found wrong, and however it calls it, the answer is a 401.
         throw isExpiry(error) ? new ChatError('token_expired', 'The token has expired. Log in again.') : badToken()
@@ -169,7 +178,7 @@ const candidates = (ring: ReturnType<typeof createSecretRing>, kid: string | und
 }
 
 const firstGood = <T>(secrets: readonly string[], verify: (secret: string) => T): T => {
-  let failure: unknown = badToken()
+  let failure: unknown
   for (const secret of secrets) {
     try {
       return verify(secret)
@@ -178,7 +187,7 @@ const firstGood = <T>(secrets: readonly string[], verify: (secret: string) => T)
       if (!isExpiry(failure)) failure = error
     }
   }
-  throw failure
+  throw failure ?? badToken()
 }
 
 const isExpiry = (error: unknown): boolean =>

@@ -54,7 +54,7 @@ export default fp(
   { name: 'chat-core', fastify: '5.x', dependencies: ['chat-db', 'chat-crypto', 'chat-auth'] }
 )
 
-export { restItem } from '../src/chat/entries.ts'
+export { restItems } from '../src/chat/entries.ts'
 // For routes, which write lists of entries: they see nothing of src/chat but through this plugin.
 export type { LogPart } from '../src/chat/reading.ts'
 

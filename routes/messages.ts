@@ -1,7 +1,7 @@
 /** The history of the chat over HTTP. */
 import { type FastifyPluginAsyncTypebox, Type } from '@fastify/type-provider-typebox'
 import { callerOf } from '../plugins/auth.ts'
-import { restItem } from '../plugins/chat.ts'
+import { restItems } from '../plugins/chat.ts'
 import { answer, listOf, problems, SECURED } from '../src/openapi-base.ts'
 import { GENERAL, Message } from '../src/schemas/messages.ts'
 
@@ -37,7 +37,7 @@ const messageRoutes: FastifyPluginAsyncTypebox = async fastify => {
       const shown = entries.filter(({ isShown }) => isShown)
       // Written from the entries as they are kept, without another round through objects.
       reply.type('application/json; charset=utf-8')
-      return `[${shown.map(restItem).join(',')}]` as unknown as Message[]
+      return restItems('[', shown, ']') as unknown as Message[]
     }
   })
 }

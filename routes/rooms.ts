@@ -1,7 +1,7 @@
 /** Rooms over HTTP: which there are, their logs page by page, posting, and who is there. */
 import { type FastifyPluginAsyncTypebox, Type } from '@fastify/type-provider-typebox'
 import { callerOf } from '../plugins/auth.ts'
-import { type LogPart, restItem } from '../plugins/chat.ts'
+import { type LogPart, restItems } from '../plugins/chat.ts'
 import { answer, problems, SECURED } from '../src/openapi-base.ts'
 import {
   Entry,
@@ -120,7 +120,7 @@ const roomRoutes: FastifyPluginAsyncTypebox = async fastify => {
       const range = { before, after, limit: Math.min(limit, MAX_LIMIT) }
       const part = await chat.read(callerOf(request), request.params.room, range)
       reply.type('application/json; charset=utf-8')
-      return listText(part) as unknown as EntryList
+      return listBytes(part) as unknown as EntryList
     }
   })
 
@@ -159,7 +159,7 @@ const roomRoutes: FastifyPluginAsyncTypebox = async fastify => {
       const nonce = request.headers['idempotency-key']
       const { entry, isReplay } = await chat.post(callerOf(request), request.params.room, { ...request.body, nonce })
       reply.code(isReplay ? 200 : 201).type('application/json; charset=utf-8')
-      return restItem(entry) as unknown as Entry
+      return restItems('', [entry], '') as unknown as Entry
     }
   })
 
@@ -182,7 +182,7 @@ const roomRoutes: FastifyPluginAsyncTypebox = async fastify => {
 export default roomRoutes
 
 /** The list as JSON, from the entries as they are kept. */
-const listText = ({ room: { room, epoch, oldest, seq }, entries, hasMore }: LogPart): string => {
+const listBytes = ({ room: { room, epoch, oldest, seq }, entries, hasMore }: LogPart): Buffer => {
   const head = JSON.stringify({ room, epoch, oldest, seq, has_more: hasMore })
-  return `${head.slice(0, -1)},"messages":[${entries.map(restItem).join(',')}]}`
+  return restItems(`${head.slice(0, -1)},"messages":[`, entries, ']}')
 }

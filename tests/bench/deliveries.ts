@@ -1,77 +1,133 @@
-/**
- * Deliveries to a crowd: `npm run build && (cd tests/bench && npm install) && npx tsx tests/bench/deliveries.ts [sockets]`.
- * The whole service (auth, encryption, PostgreSQL) beside bare `ws` and Socket.IO, alternating in one run; what is
- * compared is deliveries per CPU second of the server's process, so that the load's own cost doesn't count.
- */
-import { randomBytes } from 'node:crypto'
-import postgres from 'postgres'
-import { median, report } from './measure.ts'
+/** To a crowd: how many deliveries a CPU second of the server makes, and how late they come at a steady rate. */
 import type { RawClient } from './raw-client.ts'
-import { cpuSeconds, type Subject, startPeer, startService } from './subjects.ts'
+import { inTurns, pause, percentile, type Row, spread } from './rows.ts'
+import { connectMany, framesOf, loadCpu, openPlace, type Subject, startPeer, startService } from './subjects.ts'
 
-const SOCKETS = Number(process.argv[2] ?? 1000)
+const SOCKETS = 1000
 const SECONDS = 4
 const ROUNDS = 3
 const TEXT = 'x'.repeat(100)
 
-const databaseUrl = process.env.TEST_DATABASE_URL ?? 'postgres://postgres@127.0.0.1:5432/postgres'
-const schema = `bench_${randomBytes(4).toString('hex')}`
+interface Crowd {
+  readonly subject: Subject
+  readonly clients: readonly RawClient[]
+}
 
-/** Keeps so many messages on their way for some seconds; answers deliveries per CPU second, and messages a second. */
-const measure = async (subject: Subject, clients: readonly RawClient[], inFlight: number) => {
+/** Keeps so many messages on their way for some seconds; the sender hears its own, and each that comes back sends the next. */
+const throughput = async ({ subject, clients }: Crowd, inFlight: number) => {
   const [sender] = clients
   if (!sender) throw new Error('no clients')
   const frame = subject.message(TEXT)
   let isOver = false
-  // The sender hears its own messages too: each that comes back sends the next.
   sender.onFrames = count => {
     if (!isOver) sender.send(...Array.from({ length: count }, () => frame))
   }
-  const framesOf = () => clients.reduce((sum, client) => sum + client.frames, 0)
   sender.send(...Array.from({ length: inFlight }, () => frame))
-  await new Promise(done => setTimeout(done, 500))
-  const before = { cpu: cpuSeconds(subject.pid), frames: framesOf(), at: performance.now() }
-  await new Promise(done => setTimeout(done, SECONDS * 1000))
-  const after = { cpu: cpuSeconds(subject.pid), frames: framesOf(), at: performance.now() }
-  isOver = true
-  await new Promise(done => setTimeout(done, 500))
-  const deliveries = after.frames - before.frames
-  return {
-    perCpuSecond: deliveries / (after.cpu - before.cpu),
-    messages: deliveries / clients.length / ((after.at - before.at) / 1000)
+  await pause(500)
+  const before = { cpu: subject.cpu(), load: loadCpu(), frames: framesOf(clients), at: performance.now() }
+  await pause(SECONDS * 1000)
+  const took = (performance.now() - before.at) / 1000
+  const deliveries = framesOf(clients) - before.frames
+  const result = {
+    perCpuSecond: deliveries / (subject.cpu() - before.cpu),
+    perSecond: deliveries / took,
+    load: (loadCpu() - before.load) / took
   }
+  isOver = true
+  await pause(500)
+  return result
 }
 
-const subjects = [
-  await startPeer('ws-chunk', 'ws, one concatenated write'),
-  await startPeer('ws-loop', 'ws, a loop of send'),
-  await startPeer('socket.io', 'Socket.IO'),
-  await startService(databaseUrl, schema, 8300)
-]
-const crowds = new Map<Subject, RawClient[]>()
-for (const subject of subjects) {
-  const clients: RawClient[] = []
-  while (clients.length < SOCKETS)
-    clients.push(...(await Promise.all(Array.from({ length: 50 }, () => subject.connect()))))
-  crowds.set(subject, clients)
-}
-await new Promise(done => setTimeout(done, 2000))
-
-for (const inFlight of [16, 1]) {
-  const results = new Map<string, { perCpuSecond: number; messages: number }[]>()
-  for (let round = 0; round < ROUNDS; round++) {
-    for (const [subject, clients] of crowds) {
-      results.set(subject.name, [...(results.get(subject.name) ?? []), await measure(subject, clients, inFlight)])
+/** Milliseconds from send to arrival at each of the crowd, when so many messages a second are sent. */
+const latencies = async ({ subject, clients }: Crowd, perSecond: number): Promise<number[]> => {
+  const [sender] = clients
+  if (!sender) throw new Error('no clients')
+  const frame = subject.message(TEXT)
+  const sentAt: number[] = []
+  const all: number[] = []
+  for (const client of clients) {
+    // In order and without a gap: the n-th to arrive is the n-th that was sent.
+    let arrived = 0
+    client.onFrames = count => {
+      const now = performance.now()
+      for (let at = 0; at < count; at++) all.push(now - (sentAt[arrived++] ?? now))
     }
   }
-  const pick = (what: 'perCpuSecond' | 'messages') =>
-    new Map([...results].map(([name, all]) => [name, median(all.map(one => one[what]))]))
-  report(`deliveries per server CPU second, ${SOCKETS} sockets, ${inFlight} in flight`, pick('perCpuSecond'))
-  report('  messages a second meanwhile', pick('messages'))
+  for (let at = 0; at < SECONDS * perSecond; at++) {
+    sentAt.push(performance.now())
+    sender.send(frame)
+    await pause(1000 / perSecond)
+  }
+  await pause(500)
+  for (const client of clients) client.onFrames = () => {}
+  if (all.length !== clients.length * sentAt.length) throw new Error(`${subject.name} delivered ${all.length} messages`)
+  return all
 }
 
-for (const subject of subjects) await subject.stop()
-const sql = postgres(databaseUrl, { max: 1, onnotice: () => {} })
-await sql.unsafe(`drop schema ${schema} cascade`)
-await sql.end()
-process.exit(0)
+export const deliveries = async (): Promise<Row[]> => {
+  const place = openPlace()
+  const subjects: Subject[] = [
+    await startPeer('ws-chunk'),
+    await startPeer('ws-loop'),
+    await startPeer('socket.io'),
+    await startService(place, { people: SOCKETS })
+  ]
+  const names = ['ws, one concatenated write', 'ws, a loop of send', 'Socket.IO', 'fastify-chat']
+  const crowds: Crowd[] = []
+  for (const subject of subjects) {
+    const clients = await connectMany(SOCKETS, () => subject.connect())
+    for (const client of clients) client.leastBytes = TEXT.length
+    crowds.push({ subject, clients })
+  }
+  // Those who joined are told of for five seconds.
+  await pause(7000)
+
+  const turns = <Result>(work: (crowd: Crowd) => Promise<Result>) =>
+    inTurns(ROUNDS, Object.fromEntries(crowds.map((crowd, at) => [names[at] ?? '', () => work(crowd)])))
+  const pick = (results: Map<string, Awaited<ReturnType<typeof throughput>>[]>, what: 'perCpuSecond' | 'perSecond') =>
+    new Map([...results].map(([name, all]) => [name, all.map(one => one[what])]))
+
+  const many = await turns(crowd => throughput(crowd, 16))
+  const one = await turns(crowd => throughput(crowd, 1))
+  const late = await turns(crowd => latencies(crowd, 20))
+  for (const { subject } of crowds) await subject.kill()
+  await place.drop()
+
+  const loads = [...many, ...one].flatMap(([, all]) => all.map(({ load }) => load))
+  const best = Math.max(...[...pick(many, 'perSecond').values()].flat())
+  const p99 = new Map([...late].map(([name, all]) => [name, all.map(times => percentile(times, 0.99))]))
+  return [
+    {
+      title: `deliveries per CPU second of the server, ${SOCKETS} sockets, one message in flight`,
+      short: 'deliveries, 1 in flight',
+      unit: 'deliveries',
+      runs: pick(one, 'perCpuSecond'),
+      aims: [
+        { beside: 'ws, a loop of send', as: 'ratio', atLeast: 1.2 },
+        { beside: 'Socket.IO', as: 'ratio', atLeast: 1.2 }
+      ]
+    },
+    {
+      title: `deliveries per CPU second of the server, ${SOCKETS} sockets, 16 messages in flight`,
+      short: 'deliveries, 16 in flight',
+      unit: 'deliveries',
+      runs: pick(many, 'perCpuSecond'),
+      aims: [
+        { beside: 'ws, one concatenated write', as: 'ratio', atLeast: 0.8 },
+        { beside: 'Socket.IO', as: 'ratio', atLeast: 10 }
+      ],
+      note: `The load used ${spread(loads).median.toFixed(2)} of its core (at most ${spread(loads).max.toFixed(2)}) and counted up to ${Math.round(best).toLocaleString('en')} deliveries a second.`
+    },
+    {
+      title: `p99 of send to arrival at ${(20 * SOCKETS).toLocaleString('en')} deliveries a second`,
+      short: 'p99 at 20,000/s',
+      unit: 'ms',
+      runs: p99,
+      aims: [
+        { beside: 'ws, a loop of send', as: 'ratio', atMost: 1 },
+        { beside: 'Socket.IO', as: 'ratio', atMost: 1 }
+      ],
+      note: `All clients are one process, which takes part of this time to read: the peers’ figure is its share too.`
+    }
+  ]
+}

@@ -1,42 +1,24 @@
 /**
- * Messages stored: `npm run build && npx tsx tests/bench/durable.ts`. The whole service (auth, encryption, numbering, group
- * commit, an answer each) beside bare inserts of as many rows, by `unnest` in batches and one at a time, in one run.
+ * Messages stored: the whole service (auth, encryption, numbering, group commit, an answer each) beside bare inserts of
+ * as many rows of the same size into the same columns and indexes.
  */
-import { randomBytes } from 'node:crypto'
-import postgres from 'postgres'
-import { median, report, seconds } from './measure.ts'
-import { connectRaw } from './raw-client.ts'
-import { cpuSeconds, residentBytes, startService } from './subjects.ts'
+import { inTurns, pause, type Row, seconds, spread } from './rows.ts'
+import { connectMany, framesOf, loadCpu, openPlace, type Service, startService } from './subjects.ts'
 
 const SENDERS = 20
 const IN_FLIGHT = 200
-const SECONDS = 4
 const BATCH = 200
+const ROUNDS = 3
 const TEXT = 'x'.repeat(100)
+// What 100 characters are, sealed.
+const SEALED = `gAAAAA${'x'.repeat(234)}`
 
-const databaseUrl = process.env.TEST_DATABASE_URL ?? 'postgres://postgres@127.0.0.1:5432/postgres'
-const schema = `bench_${randomBytes(4).toString('hex')}`
-const service = await startService(databaseUrl, schema, 8301)
-const sql = postgres(databaseUrl, { max: 1, onnotice: () => {} })
-await sql.unsafe(`create table ${schema}.bare (like ${schema}.messages including all)`)
-
-const token = `gAAAAA${'x'.repeat(234)}`
-let written = 0
-const insert = (size: number) => {
-  const rows = Array.from({ length: size }, () => written++)
-  return sql.unsafe(
-    `insert into ${schema}.bare (room_id, seq, id, kind, user_id, content, key_id, write_id, created_at)
-     select 1, s, s, 'message', 1, c, 'k', w, now() from unnest($1::bigint[], $2::text[], $3::text[]) as r (s, c, w)`,
-    [rows, rows.map(() => token), rows.map(at => `w${at}`)] as never[],
-    { prepare: true }
-  )
-}
-
-/** Senders that follow nothing hear only the answers to what they send: each answer sends the next. */
-const saturate = async (senders: number, inFlight: number): Promise<{ perSecond: number; cpu: number }> => {
-  const clients = await Promise.all(
-    Array.from({ length: senders }, () => connectRaw(service.port, `/ws/chat?rooms=&token=${service.token}`))
-  )
+/** Answers a second, from senders that follow nothing: each answer sends the next message. */
+const acknowledged = async (service: Service, senders: number, inFlight: number, forSeconds: number) => {
+  let at = 0
+  const clients = await connectMany(senders, () => service.open(service.tokens[at++] ?? '', 'rooms='))
+  // The greeting doesn't count.
+  await pause(300)
   const frame = JSON.stringify({ type: 'message', content: TEXT, ref: 'r' })
   let isOver = false
   for (const client of clients) {
@@ -45,59 +27,79 @@ const saturate = async (senders: number, inFlight: number): Promise<{ perSecond:
     }
     client.send(...Array.from({ length: inFlight }, () => frame))
   }
-  await new Promise(done => setTimeout(done, 1000))
-  const total = () => clients.reduce((sum, client) => sum + client.frames, 0)
-  const before = { frames: total(), cpu: cpuSeconds(service.pid), at: performance.now() }
-  await new Promise(done => setTimeout(done, SECONDS * 1000))
-  const perSecond = (total() - before.frames) / ((performance.now() - before.at) / 1000)
+  await pause(700)
+  const before = { frames: framesOf(clients), cpu: service.cpu(), load: loadCpu(), at: performance.now() }
+  await pause(forSeconds * 1000)
+  const took = (performance.now() - before.at) / 1000
+  const result = {
+    perSecond: (framesOf(clients) - before.frames) / took,
+    cpu: (service.cpu() - before.cpu) / took,
+    load: (loadCpu() - before.load) / took
+  }
   isOver = true
-  await new Promise(done => setTimeout(done, 1000))
+  await pause(700)
   for (const client of clients) client.close()
-  return { perSecond, cpu: (cpuSeconds(service.pid) - before.cpu) / SECONDS }
+  return result
 }
 
-const results = { bare: [] as number[], service: [] as number[], one: [] as number[], ack: [] as number[] }
-for (let round = 0; round < 3; round++) {
-  const times = 100
-  results.bare.push(
-    (times * BATCH) /
-      (await seconds(async () => {
-        for (let at = 0; at < times; at++) await insert(BATCH)
-      }))
-  )
-  results.service.push((await saturate(SENDERS, IN_FLIGHT)).perSecond)
-  results.one.push(
-    500 /
-      (await seconds(async () => {
-        for (let at = 0; at < 500; at++) await insert(1)
-      }))
-  )
-  results.ack.push((await saturate(1, 1)).perSecond)
+export const durable = async (): Promise<Row[]> => {
+  const place = openPlace()
+  const { sql, schema } = place
+  const service = await startService(place, { people: SENDERS })
+  await sql.unsafe(`create table ${schema}.bare (like ${schema}.messages including all)`)
+
+  let written = 0
+  const insert = (size: number) => {
+    const rows = Array.from({ length: size }, () => written++)
+    return sql.unsafe(
+      `insert into ${schema}.bare (room_id, seq, id, kind, user_id, content, key_id, write_id, created_at)
+       select 1, s, s, 'message', 1, c, 'k', w, now() from unnest($1::bigint[], $2::text[], $3::text[]) as r (s, c, w)`,
+      [rows, rows.map(() => SEALED), rows.map(at => `w${at}`)] as never[],
+      { prepare: true }
+    )
+  }
+  const insertFor = (forSeconds: number, size: number) => async () => {
+    const end = performance.now() + forSeconds * 1000
+    let rows = 0
+    const took = await seconds(async () => {
+      for (; performance.now() < end; rows += size) await insert(size)
+    })
+    return { perSecond: rows / took, cpu: 0, load: 0 }
+  }
+
+  const bare = `bare unnest insert, batches of ${BATCH}`
+  const saturated = await inTurns(ROUNDS, {
+    [bare]: insertFor(4, BATCH),
+    'fastify-chat, acknowledged': () => acknowledged(service, SENDERS, IN_FLIGHT, 4)
+  })
+  const alone = await inTurns(ROUNDS, {
+    'bare insert': insertFor(2, 1),
+    'fastify-chat, message to ack': () => acknowledged(service, 1, 1, 2)
+  })
+  await service.kill()
+  await place.drop()
+
+  const pick = (results: typeof saturated, of: (perSecond: number) => number) =>
+    new Map([...results].map(([name, all]) => [name, all.map(({ perSecond }) => of(perSecond))]))
+  const ours = [...saturated.values()].at(-1) ?? []
+  return [
+    {
+      title: `durable, encrypted messages, ${SENDERS} senders, saturated`,
+      short: 'durable messages',
+      unit: 'messages/s',
+      runs: pick(saturated, perSecond => perSecond),
+      aims: [
+        { beside: bare, as: 'ratio', atLeast: 0.5 },
+        { beside: 'fastify-chat, acknowledged', as: 'value', atLeast: 20_000 }
+      ],
+      note: `The service used ${spread(ours.map(({ cpu }) => cpu)).median.toFixed(2)} of its core, the load ${spread(ours.map(({ load }) => load)).median.toFixed(2)} of the other; PostgreSQL had what was left of both.`
+    },
+    {
+      title: 'one sender, one message in flight: time to its ack',
+      short: 'time to ack',
+      unit: 'ms',
+      runs: pick(alone, perSecond => 1000 / perSecond),
+      aims: [{ beside: 'bare insert', as: 'ratio', atMost: 2 }]
+    }
+  ]
 }
-report(
-  `rows a second: ${SENDERS} senders, saturated`,
-  new Map([
-    [`bare insert by unnest of ${BATCH}`, median(results.bare)],
-    ['fastify-chat, acknowledged', median(results.service)]
-  ])
-)
-report(
-  'one after another, a second',
-  new Map([
-    ['bare insert of one row', median(results.one)],
-    ['fastify-chat, one in flight', median(results.ack)]
-  ])
-)
-
-const idleBefore = residentBytes(service.pid)
-const idle = await Promise.all(Array.from({ length: 2000 }, () => service.connect()))
-await new Promise(done => setTimeout(done, 3000))
-report(
-  'memory',
-  new Map([['bytes per idle connection (of 2,000)', (residentBytes(service.pid) - idleBefore) / idle.length]])
-)
-
-await service.stop()
-await sql.unsafe(`drop schema ${schema} cascade`)
-await sql.end()
-process.exit(0)

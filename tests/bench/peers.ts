@@ -1,15 +1,24 @@
-/** The peers, each a process of its own: `peers.ts ws-loop|ws-chunk|socket.io`. Prints its port when it listens. */
+/** The peers, each a process of its own: `peers.ts KIND`. Prints its port, or 0, when it is ready. */
 import { createServer } from 'node:http'
 import { createRequire } from 'node:module'
 import type { AddressInfo } from 'node:net'
+import { createInterface } from 'node:readline'
+import websocket from '@fastify/websocket'
+import Fastify from 'fastify'
+import postgres from 'postgres'
 import { type WebSocket, WebSocketServer } from 'ws'
 import { chunkOf, type Encoded, encode, type WritableSocket, write } from '../../src/chat/fanout.ts'
+import type { PeerKind } from './subjects.ts'
 
-const server = createServer()
-const [, , kind] = process.argv
+const ready = (port: number): void => void process.stdout.write(`${port}\n`)
+
+const listen = (server: ReturnType<typeof createServer>): void => {
+  server.listen(0, '127.0.0.1', () => ready((server.address() as AddressInfo).port))
+}
 
 /** What comes in goes out to everybody: with one `send` each, as one does, or with one write for all of a turn. */
 const bareWs = (isChunked: boolean): void => {
+  const server = createServer()
   const wss = new WebSocketServer({ server, perMessageDeflate: false })
   let waiting: Encoded[] = []
   const flush = () => {
@@ -27,15 +36,68 @@ const bareWs = (isChunked: boolean): void => {
       if (waiting.length === 1) setImmediate(flush)
     })
   })
+  listen(server)
 }
 
 const socketIo = (): void => {
+  const server = createServer()
   // Of this folder's own package, whose types the project's check does not need.
   const { Server } = createRequire(import.meta.url)('socket.io')
   const io = new Server(server, { transports: ['websocket'], perMessageDeflate: false, pingInterval: 600_000 })
   io.on('connection', (socket: NodeJS.EventEmitter) => socket.on('message', data => io.emit('message', data)))
+  listen(server)
 }
 
-if (kind === 'socket.io') socketIo()
-else bareWs(kind === 'ws-chunk')
-server.listen(0, '127.0.0.1', () => process.stdout.write(`${(server.address() as AddressInfo).port}\n`))
+/** The least that a chat on Fastify's own plugin holds of a connection: the socket, and a listener for its messages. */
+const fastifyWebsocket = async (): Promise<void> => {
+  const app = Fastify()
+  await app.register(websocket)
+  app.get('/', { websocket: true }, socket => {
+    socket.on('message', () => {})
+  })
+  await app.listen({ port: 0, host: '127.0.0.1' })
+  ready((app.server.address() as AddressInfo).port)
+}
+
+/** Answers the bytes of the file BODY, as JSON. */
+const fastifyRoute = async (): Promise<void> => {
+  const { readFileSync } = await import('node:fs')
+  const body = readFileSync(process.env.BODY ?? '', 'utf8')
+  const app = Fastify()
+  app.get('/', (_request, reply) => reply.type('application/json; charset=utf-8').send(body))
+  await app.listen({ port: 0, host: '127.0.0.1' })
+  ready((app.server.address() as AddressInfo).port)
+}
+
+/** Reads pages of 50 at random places of the log, ten at once, for as many milliseconds as it is told; answers pages a second. */
+const postgresJs = (): void => {
+  const { DATABASE_URL = '', SCHEMA = '', ROWS = '0' } = process.env
+  const sql = postgres(DATABASE_URL, { max: 10, onnotice: () => {} })
+  const text = `select m.*, u.username from ${SCHEMA}.messages m join ${SCHEMA}.users u on u.id = m.user_id
+    where room_id = 1 and seq between $1 and $2 order by seq`
+  createInterface({ input: process.stdin }).on('line', async line => {
+    const began = performance.now()
+    let pages = 0
+    const reader = async () => {
+      while (performance.now() - began < Number(line)) {
+        const to = 50 + Math.floor(Math.random() * (Number(ROWS) - 50))
+        await sql.unsafe(text, [to - 49, to], { prepare: true })
+        pages++
+      }
+    }
+    await Promise.all(Array.from({ length: 10 }, reader))
+    process.stdout.write(`${(1000 * pages) / (performance.now() - began)}\n`)
+  })
+  ready(0)
+}
+
+const peers: Record<PeerKind, () => unknown> = {
+  'ws-loop': () => bareWs(false),
+  'ws-chunk': () => bareWs(true),
+  'fastify-websocket': fastifyWebsocket,
+  'socket.io': socketIo,
+  'fastify-route': fastifyRoute,
+  'postgres.js': postgresJs
+}
+
+await peers[process.argv[2] as PeerKind]()

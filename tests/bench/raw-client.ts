@@ -6,7 +6,10 @@ import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 
 export interface RawClient {
+  /** The text frames so far, of those that count. */
   readonly frames: number
+  /** Shorter payloads don't count: what a service says beside the messages. */
+  leastBytes: number
   /** Called with the number of text frames that a chunk completed. */
   onFrames: (count: number) => void
   /** Sends text frames in one write. */
@@ -55,6 +58,7 @@ const counting = (socket: Socket, rest: Buffer): RawClient => {
     get frames() {
       return frames
     },
+    leastBytes: 0,
     onFrames: () => {},
     send: (...texts) => void socket.write(Buffer.concat(texts.map(text => masked(TEXT, Buffer.from(text))))),
     close: () => void socket.destroy()
@@ -76,7 +80,7 @@ const counting = (socket: Socket, rest: Buffer): RawClient => {
       const length =
         short === 126 ? chunk.readUInt16BE(at + 2) : short === 127 ? Number(chunk.readBigUInt64BE(at + 2)) : short
       const opcode = (chunk[at] ?? 0) & 15
-      if (opcode === TEXT) seen++
+      if (opcode === TEXT && length >= client.leastBytes) seen++
       else if (opcode === PING) socket.write(masked(10, Buffer.alloc(0)))
       const end = at + header + length
       skip = Math.max(0, end - chunk.length)

@@ -1,71 +1,145 @@
 /** What is measured: our service and its peers, each started as a process and spoken to in its own words. */
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import postgres, { type Sql } from 'postgres'
 import { generateKey } from '../../src/crypto/fernet.ts'
+import { freePort } from '../support/free-port.ts'
 import { connectRaw, type RawClient } from './raw-client.ts'
+import { pause } from './rows.ts'
 
+const root = join(import.meta.dirname, '../..')
+const TICKS_PER_SECOND = 100
+const PASSWORD = 'SecurePass123'
+export const DATABASE_URL = process.env.TEST_DATABASE_URL ?? 'postgres://postgres@127.0.0.1:5432/postgres'
+
+/** A process that is measured. */
 export interface Subject {
   readonly name: string
   readonly pid: number
   readonly port: number
+  /** Seconds of CPU that it has used, in user and system together. */
+  cpu(): number
+  /** Its resident memory, in bytes, after it has collected its garbage. */
+  memory(): Promise<number>
+  /** The most memory that was resident since the last call, in bytes. */
+  peakMemory(): number
   /** One more client, ready to hear what is sent from now on. */
   connect(): Promise<RawClient>
   /** The frame that sends a text to everybody. */
   message(text: string): string
-  stop(): Promise<void>
+  /** Ends it, without a word to anybody. */
+  kill(): Promise<void>
 }
 
-const root = join(import.meta.dirname, '../..')
-const TICKS_PER_SECOND = 100
+/** Our service. */
+export interface Service extends Subject {
+  readonly tokens: readonly string[]
+  readonly url: string
+  /** A connection with a query of its own, such as `rooms=`. */
+  open(token: string, query?: string): Promise<RawClient>
+}
 
-/** The CPU seconds that a process has used, in user and system together. */
-export const cpuSeconds = (pid: number): number => {
+/** A database schema of its own, dropped at the end. */
+export interface Place {
+  readonly schema: string
+  readonly sql: Sql
+  readonly secrets: Readonly<Record<string, string>>
+  drop(): Promise<void>
+}
+
+export const openPlace = (): Place => {
+  const schema = `bench_${randomBytes(4).toString('hex')}`
+  const sql = postgres(DATABASE_URL, { max: 4, onnotice: () => {} })
+  return {
+    schema,
+    sql,
+    secrets: { SECRET_KEY: generateKey(), ENCRYPTION_KEY: generateKey() },
+    async drop() {
+      await sql.unsafe(`drop schema if exists ${schema} cascade`)
+      await sql.end()
+    }
+  }
+}
+
+/** Binds a process to a core, where that can be done: subjects share the first, the load has the second. */
+export const pinTo = (core: number, pid: number): void => {
+  try {
+    execFileSync('taskset', ['-a', '-c', '-p', String(core), String(pid)], { stdio: 'ignore' })
+  } catch {
+    process.stderr.write('*** There is no taskset: the load and what it loads share cores, and ratios suffer. ***\n')
+  }
+}
+
+const status = (pid: number, field: string): number =>
+  Number(new RegExp(`${field}:\\s+(\\d+)`).exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1]) * 1024
+
+const cpuSeconds = (pid: number): number => {
   const fields = readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ')[1]?.split(' ') ?? []
   return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND
 }
 
-/** The resident memory of a process, in bytes. */
-export const residentBytes = (pid: number): number =>
-  Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1]) * 1024
+/** This process's own CPU seconds: the load's. */
+export const loadCpu = (): number => cpuSeconds(process.pid)
 
-const stopOf = (child: ChildProcess) => async (): Promise<void> => {
-  if (child.exitCode !== null) return
-  const gone = once(child, 'exit')
-  child.kill('SIGKILL')
-  await gone
-}
-
-/** On the first core, so that the load on the second does not take its time. */
-const start = (args: string[], env: Record<string, string> = {}): ChildProcess =>
-  spawn('taskset', ['-c', '0', process.execPath, ...args], {
+const start = (args: readonly string[], env: Readonly<Record<string, string>>): ChildProcess => {
+  const child = spawn(process.execPath, ['--expose-gc', '--import', './tests/bench/collect.js', ...args], {
     cwd: root,
     env: { ...process.env, ...env },
-    stdio: ['ignore', 'pipe', 'inherit']
+    stdio: ['pipe', 'pipe', 'inherit']
   })
-
-const firstLine = async (child: ChildProcess): Promise<string> => {
-  let text = ''
-  for await (const data of child.stdout ?? []) {
-    text += data
-    if (text.includes('\n')) return text.split('\n')[0] ?? ''
-  }
-  throw new Error('it ended before it listened')
+  pinTo(0, child.pid ?? 0)
+  // Whatever ends the run ends what it started.
+  process.once('exit', () => child.kill('SIGKILL'))
+  return child
 }
 
-/** The whole service from the build: auth, encryption, PostgreSQL. */
+const measuredOf = (child: ChildProcess): Pick<Subject, 'pid' | 'cpu' | 'memory' | 'peakMemory' | 'kill'> => {
+  const pid = child.pid ?? 0
+  return {
+    pid,
+    cpu: () => cpuSeconds(pid),
+    async memory() {
+      for (let times = 0; times < 3; times++) {
+        child.kill('SIGUSR2')
+        await pause(700)
+      }
+      return status(pid, 'VmRSS')
+    },
+    peakMemory() {
+      const peak = status(pid, 'VmHWM')
+      writeFileSync(`/proc/${pid}/clear_refs`, '5')
+      return peak
+    },
+    async kill() {
+      if (child.exitCode !== null || child.signalCode !== null) return
+      const gone = once(child, 'exit')
+      child.kill('SIGKILL')
+      await gone
+    }
+  }
+}
+
+export interface ServiceOptions {
+  /** How many people are registered, and get a token each. */
+  readonly people?: number
+  readonly env?: Readonly<Record<string, string>>
+  readonly nodeArgs?: readonly string[]
+}
+
+/** Starts the whole service from the build: auth, encryption, PostgreSQL. */
 export const startService = async (
-  databaseUrl: string,
-  schema: string,
-  port: number,
-  nodeArgs: readonly string[] = []
-): Promise<Subject & { token: string }> => {
+  { schema, secrets }: Place,
+  { people = 1, env = {}, nodeArgs = [] }: ServiceOptions = {}
+): Promise<Service> => {
+  const port = await freePort()
   const child = start([...nodeArgs, 'dist/src/cli.js', 'serve'], {
-    DATABASE_URL: databaseUrl,
+    ...secrets,
+    DATABASE_URL,
     DATABASE_SCHEMA: schema,
-    SECRET_KEY: generateKey(),
-    ENCRYPTION_KEY: generateKey(),
     HOST: '127.0.0.1',
     PORT: String(port),
     LOG_LEVEL: 'warn',
@@ -73,50 +147,97 @@ export const startService = async (
     REGISTER_RATE_LIMIT: '0',
     LOGIN_RATE_LIMIT: '0',
     MESSAGE_RATE_LIMIT: '0',
-    CONNECTIONS_PER_USER: '0'
+    CONNECTIONS_PER_USER: '0',
+    ...env
   })
   child.stdout?.resume()
   const url = `http://127.0.0.1:${port}`
   while (!(await fetch(`${url}/health/live`).catch(() => undefined))?.ok) {
     if (child.exitCode !== null) throw new Error('the service ended before it answered')
-    await new Promise(done => setTimeout(done, 50))
+    await pause(50)
   }
-  const call = async (path: string) => {
-    const body = JSON.stringify({ username: `bench-${port}`, password: 'SecurePass123' })
-    const response = await fetch(url + path, { method: 'POST', headers: { 'content-type': 'application/json' }, body })
-    return (await response.json()) as { access_token: string }
+  const tokens: string[] = []
+  while (tokens.length < people) {
+    const names = Array.from(
+      { length: Math.min(20, people - tokens.length) },
+      (_, at) => `person-${tokens.length + at}`
+    )
+    tokens.push(...(await Promise.all(names.map(name => logIn(url, name)))))
   }
-  await call('/api/auth/register')
-  const { access_token: token } = await call('/api/auth/login')
+  let connected = 0
+  const open = (token: string, query = '') => connectRaw(port, `/ws/chat?${query}${query && '&'}token=${token}`)
   return {
+    ...measuredOf(child),
     name: 'fastify-chat',
-    pid: child.pid ?? 0,
     port,
-    token,
-    connect: () => connectRaw(port, `/ws/chat?token=${token}`),
-    message: text => JSON.stringify({ type: 'message', content: text }),
-    stop: stopOf(child)
+    url,
+    tokens,
+    open,
+    connect: () => open(tokens[connected++ % tokens.length] ?? ''),
+    message: text => JSON.stringify({ type: 'message', content: text })
   }
 }
 
-/** A peer of peers.ts. */
-export const startPeer = async (kind: 'ws-loop' | 'ws-chunk' | 'socket.io', name: string): Promise<Subject> => {
-  const child = start(['--import', 'tsx', 'tests/bench/peers.ts', kind])
-  const port = Number(await firstLine(child))
-  const connectPeer = async () => {
-    if (kind !== 'socket.io') return connectRaw(port, '/')
-    const client = await connectRaw(port, '/socket.io/?EIO=4&transport=websocket')
-    client.send('40')
-    while (client.frames < 2) await new Promise(setImmediate)
-    return client
+/** A token for a name, which is registered first where it isn't. */
+const logIn = async (url: string, username: string): Promise<string> => {
+  const call = async (path: string): Promise<{ access_token?: string }> => {
+    const body = JSON.stringify({ username, password: PASSWORD })
+    const response = await fetch(url + path, { method: 'POST', headers: { 'content-type': 'application/json' }, body })
+    return (await response.json()) as { access_token?: string }
   }
+  await call('/api/auth/register')
+  const { access_token: token } = await call('/api/auth/login')
+  if (token === undefined) throw new Error(`${username} could not log in`)
+  return token
+}
+
+/** The peers of peers.ts. */
+export type PeerKind = 'ws-loop' | 'ws-chunk' | 'fastify-websocket' | 'socket.io' | 'fastify-route' | 'postgres.js'
+
+export interface Peer extends Subject {
+  /** Hands the process a line and waits for the line it answers. */
+  ask(line: string): Promise<string>
+}
+
+/** Starts a peer. */
+export const startPeer = async (kind: PeerKind, env: Readonly<Record<string, string>> = {}): Promise<Peer> => {
+  const child = start(['--import', 'tsx', 'tests/bench/peers.ts', kind], env)
+  const lines = createInterface({ input: child.stdout as NodeJS.ReadableStream })[Symbol.asyncIterator]()
+  const answer = async (): Promise<string> => {
+    const { value, done } = await lines.next()
+    if (done) throw new Error(`${kind} ended`)
+    return value
+  }
+  const port = Number(await answer())
+  const isSocketIo = kind === 'socket.io'
   return {
-    name,
-    pid: child.pid ?? 0,
+    ...measuredOf(child),
+    name: kind,
     port,
-    connect: connectPeer,
+    async connect() {
+      if (!isSocketIo) return connectRaw(port, '/')
+      const client = await connectRaw(port, '/socket.io/?EIO=4&transport=websocket')
+      client.send('40')
+      while (client.frames < 2) await new Promise(setImmediate)
+      return client
+    },
     message: text =>
-      kind === 'socket.io' ? `42${JSON.stringify(['message', { content: text }])}` : JSON.stringify({ content: text }),
-    stop: stopOf(child)
+      isSocketIo ? `42${JSON.stringify(['message', { content: text }])}` : JSON.stringify({ content: text }),
+    async ask(line) {
+      child.stdin?.write(`${line}\n`)
+      return answer()
+    }
   }
 }
+
+/** Many clients, some at a time. */
+export const connectMany = async (count: number, connect: () => Promise<RawClient>): Promise<RawClient[]> => {
+  const clients: RawClient[] = []
+  while (clients.length < count) {
+    clients.push(...(await Promise.all(Array.from({ length: Math.min(50, count - clients.length) }, connect))))
+  }
+  return clients
+}
+
+export const framesOf = (clients: readonly RawClient[]): number =>
+  clients.reduce((sum, client) => sum + client.frames, 0)

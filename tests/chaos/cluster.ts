@@ -1,9 +1,9 @@
 /** A PostgreSQL cluster of its own, from Debian's binaries, that can be restarted as roughly as a power cut would. */
 import { execFileSync } from 'node:child_process'
 import { chownSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
+import { freePort } from '../support/free-port.ts'
 
 export interface Cluster {
   readonly port: number
@@ -22,14 +22,6 @@ export const findBinaries = (): string | undefined => {
   } catch {
     return undefined
   }
-}
-
-export const freePort = async (): Promise<number> => {
-  const server = createServer().listen(0, '127.0.0.1')
-  await new Promise(done => server.once('listening', done))
-  const address = server.address()
-  await new Promise(done => server.close(done))
-  return typeof address === 'object' && address ? address.port : 0
 }
 
 /** PostgreSQL refuses to run as root: then it runs as the user that Debian makes for it. */

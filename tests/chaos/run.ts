@@ -5,9 +5,10 @@
  */
 import { parseArgs } from 'node:util'
 import { generateKey } from '../../src/crypto/fernet.ts'
+import { freePort } from '../support/free-port.ts'
 import { check, type LogEntry } from './check.ts'
 import { type ChaosClient, createClient } from './client.ts'
-import { findBinaries, freePort, startCluster } from './cluster.ts'
+import { findBinaries, startCluster } from './cluster.ts'
 import { createService, type Service } from './service.ts'
 
 const { values } = parseArgs({

@@ -1,0 +1,65 @@
+/** A process is killed; all of its clients come back to the other one, far behind. */
+import { pause, type Row } from './rows.ts'
+import { connectMany, framesOf, openPlace, startService } from './subjects.ts'
+
+const CLIENTS = 1000
+const BEHIND = 500
+const TEXT = 'x'.repeat(4000)
+
+export const comeback = async (): Promise<Row[]> => {
+  const place = openPlace()
+  const { sql } = place
+  const dying = await startService(place, { people: CLIENTS })
+  const staying = await startService(place)
+  await connectMany(CLIENTS, () => dying.connect())
+  await pause(1000)
+  await dying.kill()
+
+  const sender = await staying.open(staying.tokens[0] ?? '', 'rooms=')
+  await pause(300)
+  sender.leastBytes = 0
+  const { frames } = sender
+  for (let at = 0; at < BEHIND; at++) sender.send(JSON.stringify({ type: 'message', content: TEXT, ref: 'r' }))
+  while (sender.frames < frames + BEHIND) await pause(10)
+
+  // Every query of ours outside a transaction is one; backends report theirs within a second.
+  const queries = async (): Promise<number> => {
+    await pause(1500)
+    const [row] = await sql`select xact_commit::int as count from pg_stat_database where datname = current_database()`
+    return Number(row?.count)
+  }
+  const idleMemory = staying.peakMemory()
+  const before = { cpu: staying.cpu(), queries: await queries() }
+  let at = 0
+  const began = performance.now()
+  const clients = await connectMany(CLIENTS, async () => {
+    const client = await staying.open(dying.tokens[at++] ?? '', 'rooms=')
+    client.leastBytes = TEXT.length
+    client.send(JSON.stringify({ type: 'subscribe', room: 'general', after: 0 }))
+    return client
+  })
+  while (framesOf(clients) < CLIENTS * BEHIND) {
+    if (performance.now() - began > 120_000) throw new Error(`only ${framesOf(clients)} of what was missed came`)
+    await pause(20)
+  }
+  const took = (performance.now() - began) / 1000
+  const cpu = staying.cpu() - before.cpu
+  const peak = staying.peakMemory()
+  const asked = (await queries()) - before.queries
+  await staying.kill()
+  await place.drop()
+  const facts = [
+    `${cpu.toFixed(1)} s of CPU`,
+    `at most ${Math.round(peak / 2 ** 20)} MB (before: ${Math.round(idleMemory / 2 ** 20)} MB)`,
+    `${asked} queries`
+  ]
+  return [
+    {
+      title: `${CLIENTS.toLocaleString('en')} clients lose their process and resume on the other, ${BEHIND} messages of ${TEXT.length.toLocaleString('en')} characters behind`,
+      short: 'come back',
+      unit: 'seconds until the last has all',
+      runs: new Map([['fastify-chat', [took]]]),
+      note: `${facts.join(', ')}; ${((CLIENTS * BEHIND * TEXT.length) / took / 2 ** 20).toFixed(0)} MB/s of text.`
+    }
+  ]
+}

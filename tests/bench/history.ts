@@ -1,0 +1,84 @@
+/** Pages of 50 messages over HTTP to ten connections: the newest, which the window has, and others, which the database has. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { inTurns, type Row } from './rows.ts'
+import { connectMany, DATABASE_URL, openPlace, startPeer, startService } from './subjects.ts'
+
+const ROWS = 20_000
+const PAGE = 50
+const SECONDS = 4
+const ROUNDS = 3
+
+// Of this folder's own package, whose types the project's check does not need.
+const autocannon = createRequire(import.meta.url)('autocannon')
+
+/** Requests a second. */
+const load = async (url: string, token = '', more: object = {}): Promise<number> => {
+  const headers = { authorization: `Bearer ${token}` }
+  const result = await autocannon({ url, connections: 10, duration: SECONDS, headers, ...more })
+  if (result.non2xx > 0 || result.errors > 0) throw new Error(`${url} answered ${result.non2xx} errors`)
+  return result.requests.total / result.duration
+}
+
+export const history = async (): Promise<Row[]> => {
+  const place = openPlace()
+  const service = await startService(place)
+  const token = service.tokens[0] ?? ''
+  const [writer] = await connectMany(1, () => service.open(token, 'rooms='))
+  if (!writer) throw new Error('unreachable')
+  const frame = JSON.stringify({ type: 'message', content: 'x'.repeat(100), ref: 'r' })
+  for (let at = 0; at < ROWS / 100; at++) {
+    const { frames } = writer
+    writer.send(...Array.from({ length: 100 }, () => frame))
+    while (writer.frames < frames + 100) await new Promise(setImmediate)
+  }
+  writer.close()
+
+  const newest = `${service.url}/api/chat/messages?limit=${PAGE}`
+  const page = await fetch(newest, { headers: { authorization: `Bearer ${token}` } })
+  const folder = mkdtempSync(join(tmpdir(), 'chat-bench-'))
+  const body = join(folder, 'page.json')
+  writeFileSync(body, await page.text())
+  const route = await startPeer('fastify-route', { BODY: body })
+  const bare = await startPeer('postgres.js', { DATABASE_URL, SCHEMA: place.schema, ROWS: String(ROWS) })
+  const routeUrl = `http://127.0.0.1:${route.port}/`
+  const setupRequest = (request: object) => {
+    const before = PAGE + 1 + Math.floor(Math.random() * (ROWS - PAGE))
+    return { ...request, path: `/api/chat/rooms/general/messages?before=${before}&limit=${PAGE}` }
+  }
+
+  const newestRuns = await inTurns(ROUNDS, {
+    'a Fastify route, the same bytes': () => load(routeUrl),
+    'fastify-chat, newest page': () => load(newest, token)
+  })
+  const olderRuns = await inTurns(ROUNDS, {
+    'a Fastify route, the same bytes': () => load(routeUrl),
+    'postgres.js alone': async () => Number(await bare.ask(String(SECONDS * 1000))),
+    'fastify-chat, pages at random': () => load(service.url, token, { requests: [{ method: 'GET', setupRequest }] })
+  })
+  for (const subject of [service, route, bare]) await subject.kill()
+  await place.drop()
+  rmSync(folder, { recursive: true })
+  return [
+    {
+      title: `newest history page of ${PAGE}, 10 connections`,
+      short: 'newest history page',
+      unit: 'requests/s',
+      runs: newestRuns,
+      aims: [{ beside: 'a Fastify route, the same bytes', as: 'ratio', atLeast: 0.5 }]
+    },
+    {
+      title: `history pages of ${PAGE} anywhere in ${ROWS.toLocaleString('en')} messages, 10 connections`,
+      short: 'older history pages',
+      unit: 'requests/s',
+      runs: olderRuns,
+      aims: [
+        { beside: 'a Fastify route, the same bytes', as: 'ratio', atLeast: 0.12 },
+        { beside: 'postgres.js alone', as: 'ratio', atLeast: 0.12 }
+      ],
+      note: 'postgres.js reads the same rows and opens nothing.'
+    }
+  ]
+}

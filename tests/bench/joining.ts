@@ -1,0 +1,30 @@
+/** What one more person costs in a room that is full already. */
+import { pause, type Row } from './rows.ts'
+import { connectMany, openPlace, startService } from './subjects.ts'
+
+const STEP = 250
+const PEOPLE = 1250
+
+export const joining = async (): Promise<Row[]> => {
+  const place = openPlace()
+  const service = await startService(place, { people: PEOPLE })
+  const runs = new Map<string, number[]>()
+  for (let present = 0; present < PEOPLE; present += STEP) {
+    const before = service.cpu()
+    await connectMany(STEP, () => service.connect())
+    await pause(1500)
+    runs.set(`with ${present} present`, [(1000 * (service.cpu() - before)) / STEP])
+  }
+  await service.kill()
+  await place.drop()
+  return [
+    {
+      title: 'joining: CPU of the server for one more person',
+      short: 'joining',
+      unit: 'ms',
+      runs,
+      aims: [{ beside: `with ${STEP} present`, as: 'ratio', atMost: 1.5 }],
+      note: 'Linear in all: each costs the same, however many are there.'
+    }
+  ]
+}

@@ -1,0 +1,74 @@
+/**
+ * All benchmarks, one after another: `npm run bench`, or `npm run bench -- durable memory` for some. Needs PostgreSQL
+ * (TEST_DATABASE_URL, or the one on this machine). With --write, docs/performance.md gets the table and docs/bench.* the rest.
+ */
+import { readFileSync, writeFileSync } from 'node:fs'
+import { cpus } from 'node:os'
+import { join } from 'node:path'
+import { append } from './append.ts'
+import { comeback } from './comeback.ts'
+import { deliveries } from './deliveries.ts'
+import { durable } from './durable.ts'
+import { fernet } from './fernet.ts'
+import { history } from './history.ts'
+import { joining } from './joining.ts'
+import { memory } from './memory.ts'
+import { processes } from './processes.ts'
+import { asMarkdown, asPlot, asText } from './report.ts'
+import type { Row } from './rows.ts'
+import { openPlace, pinTo } from './subjects.ts'
+
+const benchmarks = { deliveries, durable, history, processes, comeback, joining, memory, append, fernet }
+type Name = keyof typeof benchmarks
+
+const args = process.argv.slice(2)
+const isWriting = args.includes('--write')
+const wanted = args.filter(arg => arg !== '--write')
+const unknown = wanted.filter(name => !(name in benchmarks))
+if (unknown.length > 0) {
+  process.stderr.write(
+    `There is no benchmark ${unknown.join(', ')}. There are ${Object.keys(benchmarks).join(', ')}.\n`
+  )
+  process.exit(2)
+}
+const names = (wanted.length > 0 ? wanted : Object.keys(benchmarks)) as Name[]
+
+const conditions = async () => {
+  const place = openPlace()
+  const [row] = await place.sql`show server_version`
+  await place.drop()
+  const [{ model = 'unknown' } = {}] = cpus()
+  return {
+    date: new Date().toISOString().slice(0, 10),
+    cpu: `${cpus().length} x ${model}`,
+    node: process.version,
+    postgresql: String(row?.server_version)
+  }
+}
+
+process.setMaxListeners(0)
+// The load's core is the second; what it loads is on the first.
+pinTo(1, process.pid)
+const about = await conditions()
+const began = performance.now()
+const rows: Row[] = []
+for (const name of names) {
+  const made = await benchmarks[name]()
+  for (const row of made) process.stdout.write(`${asText(row)}\n`)
+  rows.push(...made)
+}
+const minutes = ((performance.now() - began) / 60_000).toFixed(1)
+process.stdout.write(`${minutes} minutes, ${JSON.stringify(about)}\n`)
+
+if (isWriting) {
+  const docs = join(import.meta.dirname, '../../docs')
+  const plain = rows.map(row => ({ ...row, runs: Object.fromEntries(row.runs) }))
+  writeFileSync(join(docs, 'bench.json'), `${JSON.stringify({ ...about, rows: plain }, null, 2)}\n`)
+  writeFileSync(join(docs, 'bench.svg'), asPlot(rows))
+  const page = join(docs, 'performance.md')
+  const [before = '', rest = ''] = readFileSync(page, 'utf8').split('<!-- bench -->')
+  const [, after = ''] = rest.split('<!-- /bench -->')
+  const told = `Measured on ${about.date} in ${minutes} minutes: ${about.cpu}, Node.js ${about.node}, PostgreSQL ${about.postgresql} on the same machine.`
+  writeFileSync(page, `${before}<!-- bench -->\n\n${told}\n\n${asMarkdown(rows)}\n\n<!-- /bench -->${after}`)
+}
+process.exit(0)
