@@ -17,5 +17,11 @@ export const systemClock: Clock = {
   }
 }
 
+let latest = { ms: Number.NaN, text: '' }
+
 /** `2026-01-31T12:00:00.123+00:00` (RFC 3339, always UTC and milliseconds) of milliseconds since the Unix epoch. */
-export const timestamp = (ms: number): string => `${new Date(ms).toISOString().slice(0, -1)}+00:00`
+export const timestamp = (ms: number): string => {
+  // The messages of a batch, and their answers, share one.
+  if (ms !== latest.ms) latest = { ms, text: `${new Date(ms).toISOString().slice(0, -1)}+00:00` }
+  return latest.text
+}

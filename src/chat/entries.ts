@@ -55,14 +55,15 @@ type Unplaced = Omit<MessageFrame, 'type' | 'timestamp'>
 export const makeEntry = (fields: Unplaced, createdAt: number): Entry => {
   // `type` first and `timestamp` last: see restItems.
   const encoded = encode(JSON.stringify({ type: 'message', ...fields, timestamp: timestamp(createdAt) }))
-  // Twice: the buffer, and about as much for what holds it.
+  // A kept frame keeps its part of Buffer's pool, and about as much again that was garbage beside it.
   return {
-    ...encoded,
+    frame: encoded.frame,
+    head: encoded.head,
     id: fields.id,
     seq: fields.seq,
     createdAt,
     isShown: fields.content !== null,
-    bytes: encoded.frame.length + 200
+    bytes: 2 * encoded.frame.length + 200
   }
 }
 
@@ -75,20 +76,20 @@ const COMMA = 0x2c
 const BRACE = 0x7b
 
 /**
- * Entries as JSON for HTTP, in UTF-8: `before` (ASCII), the items with commas between them, `after` (ASCII). Made of the bytes that are kept,
- * without another round through text and objects.
+ * Entries as JSON for HTTP, in UTF-8: `before`, the items with commas between them, `after`; both ASCII. Made of the bytes
+ * that are kept, without another round through text and objects.
  */
 export const restItems = (before: string, entries: readonly Entry[], after: string): Buffer => {
   const grows = 2 - FRAME_HEAD + CREATED_AT.length - (FRAME_TAIL - STAMP)
-  const size = entries.reduce((sum, { payload }) => sum + payload.length + grows, before.length + after.length)
+  const size = entries.reduce((sum, { frame }) => sum + frame.length + grows, before.length + after.length)
   const bytes = Buffer.allocUnsafe(size)
   let at = bytes.write(before, 'latin1')
-  for (const [index, { payload }] of entries.entries()) {
+  for (const [index, { frame, head }] of entries.entries()) {
     if (index > 0) bytes[at++] = COMMA
     bytes[at++] = BRACE
-    at += payload.copy(bytes, at, FRAME_HEAD, payload.length - FRAME_TAIL)
+    at += frame.copy(bytes, at, head + FRAME_HEAD, frame.length - FRAME_TAIL)
     at += CREATED_AT.copy(bytes, at)
-    at += payload.copy(bytes, at, payload.length - STAMP)
+    at += frame.copy(bytes, at, frame.length - STAMP)
   }
   at += bytes.write(after, at, 'latin1')
   return bytes.subarray(0, at)

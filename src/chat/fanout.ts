@@ -8,10 +8,10 @@
  */
 import type { Socket as NetSocket } from 'node:net'
 
-/** One text message: its JSON, and the same as a whole WebSocket frame. */
+/** One text message as a whole WebSocket frame: a head of so many bytes, then the JSON. */
 export interface Encoded {
-  readonly payload: Buffer
   readonly frame: Buffer
+  readonly head: number
 }
 
 /** Frames for one write: each of them, and all in one piece. */
@@ -27,19 +27,19 @@ const LENGTH_64 = 127
 /** Frames a JSON text, in one piece and not masked, as a server does. */
 export const encode = (json: string): Encoded => {
   const length = Buffer.byteLength(json)
-  const header = length < LENGTH_16 ? 2 : length < 65_536 ? 4 : 10
-  const frame = Buffer.allocUnsafe(header + length)
+  const head = length < LENGTH_16 ? 2 : length < 65_536 ? 4 : 10
+  const frame = Buffer.allocUnsafe(head + length)
   frame[0] = TEXT
-  if (header === 2) frame[1] = length
-  else if (header === 4) {
+  if (head === 2) frame[1] = length
+  else if (head === 4) {
     frame[1] = LENGTH_16
     frame.writeUInt16BE(length, 2)
   } else {
     frame[1] = LENGTH_64
     frame.writeBigUInt64BE(BigInt(length), 2)
   }
-  frame.write(json, header, 'utf8')
-  return { frame, payload: frame.subarray(header) }
+  frame.write(json, head, 'utf8')
+  return { frame, head }
 }
 
 /** Puts frames together for one write. */
@@ -70,5 +70,5 @@ export const write = (socket: WritableSocket, { frames, bytes }: Chunk): void =>
     socket._socket?.write(bytes)
     return
   }
-  for (const { payload } of frames) socket.send(payload, { binary: false }, () => {})
+  for (const { frame, head } of frames) socket.send(frame.subarray(head), { binary: false }, () => {})
 }
