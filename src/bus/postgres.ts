@@ -17,7 +17,7 @@ export interface PostgresBusOptions {
   readonly instance: () => Promise<readonly string[]>
   /** Told of each failure to send; nothing else is done about it, since others look by themselves. */
   readonly onFailure?: (error: unknown) => void
-  /** For how long announcements are gathered, in milliseconds. */
+  /** The least time between two notifications, in milliseconds: what comes meanwhile goes together. */
   readonly gatherMs?: number
 }
 
@@ -37,6 +37,7 @@ export const createPostgresBus = ({
   // Known once it listens; until then everything waits.
   let channel: string | undefined
   let timer: NodeJS.Timeout | undefined
+  let earliest = 0
   let sending: Promise<void> | undefined
   let stop: (() => Promise<void>) | undefined
 
@@ -51,10 +52,14 @@ export const createPostgresBus = ({
   }
   const schedule = (): void => {
     if (timer || sending || outbox.isEmpty || channel === undefined) return
-    timer = setTimeout(() => {
-      timer = undefined
-      sending = send()
-    }, gatherMs)
+    timer = setTimeout(
+      () => {
+        timer = undefined
+        earliest = performance.now() + gatherMs
+        sending = send()
+      },
+      Math.max(0, earliest - performance.now())
+    )
     timer.unref()
   }
 

@@ -48,7 +48,9 @@ export const openPostgres = ({ url, ssl, ca, poolMax = 10, listenUrl }: ClientOp
       (await sql.begin('isolation level read committed', transaction => work(inTransaction(transaction)))) as T,
     notifications: {
       async notify(channel, payloads) {
-        await sql`select pg_notify(${channel}, payload) from unnest(${payloads as string[]}::text[]) as payload`
+        // A notification that a crash takes back is no loss, and must not make the disk sync in front of an append.
+        await sql`select set_config('synchronous_commit', 'off', true), pg_notify(${channel}, payload)
+          from unnest(${payloads as string[]}::text[]) as payload`
       },
       async listen(channel, onPayload, onListening) {
         const { unlisten } = await listening.listen(channel, onPayload, onListening)
