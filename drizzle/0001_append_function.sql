@@ -24,12 +24,7 @@ CREATE FUNCTION "public"."chat_append"(
 	replayed boolean,
 	content text,
 	meta text
-) LANGUAGE plpgsql
--- Planned once a session and not for each call, which would take longer than the work. Such a plan must be good for a log
--- that grows: one made while the table is a page long would read all of it for ever, so it may not.
-SET plan_cache_mode = force_generic_plan
-SET enable_seqscan = off
-AS $function$
+) LANGUAGE plpgsql AS $function$
 #variable_conflict use_column
 DECLARE
 	locked integer;

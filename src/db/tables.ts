@@ -33,7 +33,12 @@ export const createTables = (schema: string) => {
       displayName: text('display_name'),
       createdAt: moment('created_at').notNull().default(now)
     },
-    columns => [uniqueIndex('users_username_key').on(sql`lower(${columns.username} collate "C")`)]
+    // A host's users (`external_id`) are told apart by its ids: two of them may have one name.
+    columns => [
+      uniqueIndex('users_username_key')
+        .on(sql`lower(${columns.username} collate "C")`)
+        .where(sql`${columns.externalId} is null`)
+    ]
   )
 
   const rooms = table('rooms', {
