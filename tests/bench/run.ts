@@ -2,6 +2,7 @@
  * All benchmarks, one after another: `npm run bench`, or `npm run bench -- durable memory` for some. Needs PostgreSQL
  * (TEST_DATABASE_URL, or the one on this machine). With --write, docs/performance.md gets the table and docs/bench.* the rest.
  */
+import { execFileSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { join } from 'node:path'
@@ -70,5 +71,6 @@ if (isWriting) {
   const [, after = ''] = rest.split('<!-- /bench -->')
   const told = `Measured on ${about.date} in ${minutes} minutes: ${about.cpu}, Node.js ${about.node}, PostgreSQL ${about.postgresql} on the same machine.`
   writeFileSync(page, `${before}<!-- bench -->\n\n${told}\n\n${asMarkdown(rows)}\n\n<!-- /bench -->${after}`)
+  execFileSync('npx', ['biome', 'format', '--write', page], { stdio: 'ignore' })
 }
 process.exit(0)
