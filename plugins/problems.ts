@@ -47,13 +47,13 @@ export const sendNotFound = (request: FastifyRequest, reply: FastifyReply): Fast
 }
 
 /** The problem (RFC 9457) for an error of the catalogue. */
-export const problemOf = ({ code, detail, errors }: ChatError, instance: string): Problem => ({
+export const problemOf = ({ code, word, detail, errors }: ChatError, instance: string): Problem => ({
   type: `urn:fastify-chat:problem:${code}`,
   title: ERRORS[code].title,
   status: ERRORS[code].status,
   detail,
   instance,
-  code,
+  code: word,
   ...(errors ? { errors: errors.map(({ path, message }) => ({ path, message })) } : {})
 })
 

@@ -24,6 +24,7 @@ export const ERRORS = {
   token_expired: { status: 401, title: 'Token expired', advice: 'Log in again for a new access token.' },
   origin_not_allowed: { status: 403, title: 'Origin not allowed', advice: 'Add the page’s origin to CORS_ORIGINS.' },
   not_allowed: { status: 403, title: 'Not allowed', advice: 'Ask someone who may.' },
+  rejected: { status: 403, title: 'Message rejected', advice: 'Change the message as the detail says.' },
   wrong_user: { status: 403, title: 'Token of another user', advice: 'Open a new connection for another user.' },
   not_found: { status: 404, title: 'Not found', advice: 'Check the path against the API document.' },
   room_not_found: { status: 404, title: 'Room not found', advice: 'Check the name, or that you may read the room.' },
@@ -80,6 +81,11 @@ export class ChatError extends Error {
     this.retryAfterMs = options.retryAfterMs
   }
 
+  /** The word that the client is told: the code, unless a host has one of its own. */
+  get word(): string {
+    return this.code
+  }
+
   /** The HTTP status of the code. Fastify reads this name. */
   get statusCode(): number {
     return ERRORS[this.code].status
@@ -88,5 +94,27 @@ export class ChatError extends Error {
   /** What the client is told; the same sentence as `message`. */
   get detail(): string {
     return this.message
+  }
+}
+
+const WORD = /^[a-z][a-z0-9_.]{0,63}$/
+
+/**
+ * What a host's `beforeMessage` throws to refuse a message: 403 over HTTP, an `error` frame on the WebSocket. `code` is the
+ * host's own word, 1-64 of a-z, 0-9, "_" and "." that begin with a letter; `detail` is a sentence for the sender. Throws a
+ * TypeError for any other code.
+ */
+export class ChatRejection extends ChatError {
+  readonly #word: string
+
+  constructor(code: string, detail: string) {
+    if (!WORD.test(code)) throw new TypeError('The code of a ChatRejection must be a word such as "no_links".')
+    super('rejected', detail)
+    this.name = 'ChatRejection'
+    this.#word = code
+  }
+
+  override get word(): string {
+    return this.#word
   }
 }

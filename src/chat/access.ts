@@ -1,4 +1,9 @@
-/** The one rule about who may do what in a room. Everything asks here; who may not read is told that there is no such room. */
+/**
+ * The one place that asks who may do what in a room, and what becomes of a message before it is sealed. The answers are the
+ * host application's, where there is one: its functions get two seconds, and what fails or is late is a no.
+ */
+import { ChatError, ChatRejection } from '../errors.ts'
+import type { Log } from '../logging.ts'
 
 /** What can be done in a room. */
 export type Action = 'read' | 'post' | 'create'
@@ -7,9 +12,114 @@ export type Action = 'read' | 'post' | 'create'
 export interface Actor {
   readonly userId: number
   readonly username: string
+  /** The host application's id of the person; null for one who registered here. */
+  readonly externalId?: string | null | undefined
 }
 
-/** Decides. Everyone who is logged in may do everything, until rooms have members. */
-export type Authorize = (actor: Actor, room: string, action: Action) => boolean
+/** A person as a host application is told of them: `id` is the host's own, or the chat's for one who registered here. */
+export interface Person {
+  readonly id: string
+  readonly name: string
+}
 
-export const everyoneMay: Authorize = () => true
+/** What a host is asked before anything is done in a room. */
+export interface AccessRequest {
+  readonly user: Person
+  /** The room's name. */
+  readonly room: string
+  readonly action: Action
+}
+
+/** Decides who may do what. Who may not read is told that there is no such room. */
+export type Authorize = (request: AccessRequest) => boolean | Promise<boolean>
+
+/** A message before it is sealed. Only `content` and `meta` may be changed. */
+export interface MessageDraft {
+  readonly room: string
+  readonly user: Person
+  readonly content: string
+  readonly meta?: Record<string, unknown> | undefined
+  readonly nonce?: string | undefined
+}
+
+/**
+ * Edits a message (answers another draft), lets it pass (answers the same) or refuses it (throws a ChatRejection). A send
+ * that is repeated is asked about again: the answer must be the same, or the repeat is refused with `nonce_reused`.
+ */
+export type BeforeMessage = (draft: MessageDraft) => MessageDraft | Promise<MessageDraft>
+
+export interface AccessOptions {
+  readonly authorize?: Authorize | undefined
+  readonly beforeMessage?: BeforeMessage | undefined
+  readonly log: Log
+}
+
+/** What the chat asks. */
+export interface Access {
+  /** Answers at once where nobody has to be asked, so that messages keep their order without waiting. */
+  may(actor: Actor, room: string, action: Action): boolean | Promise<boolean>
+  /** Absent where nobody edits. Rejects with the ChatRejection, or `unavailable` when the host fails to answer. */
+  readonly edit?: (draft: MessageDraft) => Promise<MessageDraft>
+}
+
+/** How long a host's function has, in milliseconds. */
+const ANSWER_MS = 2000
+
+/** Makes it. Without a host everyone who is logged in may do everything. */
+export const createAccess = ({ authorize, beforeMessage, log }: AccessOptions): Access => ({
+  may(actor, room, action) {
+    if (!authorize) return true
+    const refuse = (err: unknown): boolean => {
+      log.error({ err, room, action }, 'authorize failed: taken as a no')
+      return false
+    }
+    try {
+      const answer = authorize({ user: personOf(actor), room, action })
+      return answer instanceof Promise ? inTime(answer).then(isYes, refuse) : isYes(answer)
+    } catch (error) {
+      return refuse(error)
+    }
+  },
+  ...(beforeMessage ? { edit: draft => edit(beforeMessage, draft, log) } : {})
+})
+
+/** A person as a host knows them. */
+export const personOf = ({ userId, username, externalId }: Actor): Person => ({
+  id: externalId ?? String(userId),
+  name: username
+})
+
+const isYes = (answer: unknown): boolean => answer === true
+
+const edit = async (beforeMessage: BeforeMessage, draft: MessageDraft, log: Log): Promise<MessageDraft> => {
+  try {
+    const edited = await inTime(Promise.resolve(beforeMessage(draft)))
+    if (typeof edited?.content !== 'string') throw new TypeError('beforeMessage must answer a draft, or throw')
+    return edited
+  } catch (error) {
+    if (error instanceof ChatRejection) throw error
+    log.error({ err: error, room: draft.room }, 'beforeMessage failed: the message was refused')
+    throw new ChatError('unavailable', 'The message could not be checked. Send it again in a moment.', {
+      retryAfterMs: 1000,
+      cause: error
+    })
+  }
+}
+
+const inTime = async <T>(answer: Promise<T>): Promise<T> => {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer within ${ANSWER_MS} ms`)), ANSWER_MS)
+  })
+  try {
+    return await Promise.race([answer, late])
+  } finally {
+    clearTimeout(timer)
+    // The loser of the race must not become an unhandled rejection.
+    answer.catch(() => {})
+  }
+}
+
+/** Goes on with a value, at once if it is there. */
+export const whenKnown = <T, R>(value: T | Promise<T>, next: (value: T) => R | Promise<R>): R | Promise<R> =>
+  value instanceof Promise ? value.then(next) : next(value)

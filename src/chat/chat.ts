@@ -6,28 +6,28 @@ import type { Bus } from '../bus/bus.ts'
 import { type Clock, timestamp } from '../clock.ts'
 import { CLOSE } from '../close-codes.ts'
 import type { Keyring } from '../crypto/keyring.ts'
-import type { MessagesRepository, RoomsRepository } from '../db/database.ts'
+import type { AppendedEntry, MessagesRepository, RoomsRepository } from '../db/database.ts'
 import { ChatError } from '../errors.ts'
 import type { Log } from '../logging.ts'
 import type { Limits, SendFrame } from '../schemas/frames.ts'
 import { GENERAL, MAX_META_BYTES } from '../schemas/messages.ts'
 import type { NewRoom, Presence, Room as RoomShown } from '../schemas/rooms.ts'
-import { type Actor, type Authorize, everyoneMay } from './access.ts'
+import { type Action, type Actor, type Authorize, type BeforeMessage, createAccess, whenKnown } from './access.ts'
 import {
-  type ChatFrame,
   Connection,
   type ConnectionHost,
   type ConnectionOptions,
   PING_INTERVAL_MS,
   type Session
 } from './connection.ts'
-import type { Entry } from './entries.ts'
+import type { Draft, Entry } from './entries.ts'
 import { createFollowing, MAX_FOLLOWED } from './following.ts'
 import { BURST_SECONDS, createHub } from './hub.ts'
 import { shownRoom, shownRow, systemFrame } from './notices.ts'
-import { createPosting, type Post } from './posting.ts'
+import { createPosting, type Post, type Posted, type PostedBy } from './posting.ts'
 import { marksOf, maxFrameBytes } from './protocol.ts'
 import { createReading, type LogPart, type Range } from './reading.ts'
+import { createRevoking, type Revoking } from './revoking.ts'
 import type { Room } from './room.ts'
 import { createRooms, type Rooms } from './rooms.ts'
 import { createWriter, type WriterOptions } from './writer.ts'
@@ -55,13 +55,17 @@ export interface ChatOptions {
   readonly connectionsPerUser: number
   readonly connectionsPerIp: number
   readonly maxMessageLength: number
-  readonly authorize?: Authorize
+  /** Without these, everyone who is logged in may do everything, and messages are stored as they come. */
+  readonly authorize?: Authorize | undefined
+  readonly beforeMessage?: BeforeMessage | undefined
+  /** Told of each message that this process committed, at most once; must not throw. */
+  readonly onMessage?: ((draft: Draft, appended: AppendedEntry) => void) | undefined
   /** For tests: other bounds for the writer. */
   readonly writer?: Partial<WriterOptions>
 }
 
 /** The chat of one process. */
-export interface Chat {
+export interface Chat extends Pick<Revoking, 'recheck' | 'disconnect'> {
   /** How many sockets are open here. */
   readonly connections: number
   /** Whether the service is on its way down and takes no more work. */
@@ -81,7 +85,7 @@ export interface Chat {
   showRoom(actor: Actor, room: string): Promise<RoomShown>
   read(actor: Actor, room: string, range: Range): Promise<LogPart>
   /** Resolves after the commit. Throws what a frame would be refused with: `nonce_reused`, `rate_limited`, `busy`, … */
-  post(actor: Actor, room: string, post: Post): Promise<{ entry: Entry; isReplay: boolean }>
+  post(actor: Actor, room: string, post: Post, by?: PostedBy): Promise<{ entry: Entry; isReplay: boolean }>
   presence(actor: Actor, room: string): Promise<Presence>
   /** Resolves when every message that was taken is committed or refused. */
   idle(): Promise<void>
@@ -91,12 +95,13 @@ export interface Chat {
 
 /** Makes the chat of one process. */
 export const createChat = (options: ChatOptions): Chat => {
-  const { keyring, bus, clock, log, messages, maxMessageLength, messageRate, authorize = everyoneMay } = options
+  const { keyring, bus, clock, log, messages, maxMessageLength, messageRate, onMessage } = options
   let draining = false
   const isDraining = () => draining
 
   const reading = createReading({ messages, keyring, log, nameOf: roomId => rooms.byId(roomId)?.name })
   const rooms: Rooms = createRooms({ repository: options.rooms, pages: reading.pages, log })
+  const access = createAccess(options)
   const hub = createHub(options)
   const reach = async (roomId: number) => (await options.rooms.reach([roomId]))[0]
   const following = createFollowing({ rooms, bus, clock, reach, isDraining })
@@ -106,40 +111,37 @@ export const createChat = (options: ChatOptions): Chat => {
     onFailure: (err, entries) => log.error({ err, entries }, 'an append failed'),
     ...options.writer
   })
-  const post = createPosting({ writer, keyring, hub, bus, messageRate, maxMessageLength, isDraining })
+  const revoking = createRevoking({ hub, bus, access, following })
+  const post = createPosting({
+    writer,
+    keyring,
+    hub,
+    bus,
+    access,
+    messageRate,
+    maxMessageLength,
+    isDraining,
+    onMessage
+  })
   const frameBytes = maxFrameBytes(maxMessageLength)
   const limits = limitsOf(options, frameBytes)
 
-  /** The loaded room, if the actor may do that there; denied looks like absent. */
-  const roomFor = (actor: Actor, name: string, action: 'read' | 'post'): Room => {
-    const room = rooms.get(name)
-    if (!room || !authorize(actor, name, action)) throw noSuchRoom()
-    return room
-  }
+  /** The room, if the actor may do that there; denied looks like absent. At once where nothing has to be asked. */
+  const roomFor = (actor: Actor, name: string, action: Action): Room | Promise<Room> =>
+    whenKnown(rooms.get(name) ?? rooms.load(name), room =>
+      whenKnown(room !== undefined && access.may(actor, name, action), may => {
+        if (!room || !may) throw noSuchRoom()
+        return room
+      })
+    )
 
-  const loadFor = async (actor: Actor, name: string, action: 'read' | 'post'): Promise<Room> => {
-    await rooms.load(name)
-    return roomFor(actor, name, action)
-  }
-
-  const send = (connection: Connection, frame: SendFrame): void => {
-    const room = roomFor(connection.session, frame.room ?? GENERAL, 'post')
+  const send = (connection: Connection, room: Room, frame: SendFrame): void | Promise<void> => {
     const { room: _, ...marks } = marksOf(frame)
-    post(connection.session, room, frame, outcome => {
+    return post(connection.session, room, frame, outcome => {
       if ('error' in outcome) return connection.refuse(outcome.error, { room: room.name, ...marks })
       if (frame.nonce === undefined && frame.ref === undefined) return
       const { id, seq, createdAt } = outcome.entry
       connection.send({ type: 'ack', ...marks, id, room: room.name, seq, timestamp: timestamp(createdAt) })
-    })
-  }
-
-  /** Acts on a frame that has to wait for something; whatever comes of it, the client is told. */
-  const later = (connection: Connection, frame: ChatFrame, work: Promise<void>): void => {
-    work.catch(error => {
-      if (!(error instanceof ChatError)) log.error({ err: error }, 'a frame could not be acted on')
-      const shown =
-        error instanceof ChatError ? error : new ChatError('unavailable', 'Send the frame again in a moment.')
-      connection.refuse(shown, marksOf(frame))
     })
   }
 
@@ -152,25 +154,13 @@ export const createChat = (options: ChatOptions): Chat => {
       const name = frame.room ?? GENERAL
       switch (frame.type) {
         case 'message':
-          // At once where the room is known, so that a connection's messages keep their order.
-          if (rooms.get(name)) return send(connection, frame)
-          return later(
-            connection,
-            frame,
-            loadFor(session, name, 'post').then(() => send(connection, frame))
-          )
-        case 'subscribe': {
-          const loaded = loadFor(session, name, 'read')
-          return later(
-            connection,
-            frame,
-            loaded.then(room => following.subscribe(connection, room, frame))
-          )
-        }
+          return whenKnown(roomFor(session, name, 'post'), room => send(connection, room, frame))
+        case 'subscribe':
+          return whenKnown(roomFor(session, name, 'read'), room => following.subscribe(connection, room, frame))
         case 'unsubscribe':
           return following.unsubscribe(connection, frame)
         case 'typing':
-          return following.typing(connection, roomFor(session, name, 'post'), frame)
+          return whenKnown(roomFor(session, name, 'post'), room => following.typing(connection, room, frame))
       }
     },
     ended(connection) {
@@ -190,7 +180,10 @@ export const createChat = (options: ChatOptions): Chat => {
       limits
     })
     for (const name of new Set(names)) {
-      refusing(connection, { room: name }, () => following.follow(connection, roomFor(session, name, 'read'), {}))
+      connection.perform({
+        work: () => whenKnown(roomFor(session, name, 'read'), room => following.follow(connection, room, {})),
+        marks: { room: name }
+      })
     }
   }
 
@@ -215,10 +208,13 @@ export const createChat = (options: ChatOptions): Chat => {
     start: () =>
       bus.listen({
         grown: (roomId, seq) => rooms.grown(roomId, seq),
-        event: (event, from) => following.hear(event, from),
+        event(event, from) {
+          if (!revoking.hear(event)) following.hear(event, from)
+        },
         reset() {
           look()
           following.refresh()
+          revoking.recheckAll()
         }
       }),
     async prepare(names) {
@@ -227,31 +223,41 @@ export const createChat = (options: ChatOptions): Chat => {
     connect(opened) {
       const connection = new Connection(opened, host)
       if (draining) return connection.close(CLOSE.restart)
-      const isAdmitted = refusing(connection, {}, () => hub.admit(connection.session.userId, connection.address))
-      if (!isAdmitted) return connection.close(CLOSE.tooManyConnections)
+      const refusal = hub.refusal(connection.session.userId, connection.address)
+      if (refusal) {
+        connection.refuse(refusal)
+        return connection.close(CLOSE.tooManyConnections)
+      }
       hub.add(connection)
       greet(connection, opened.rooms)
     },
     async listRooms(actor, after, limit) {
       const rows = await options.rooms.list(after, limit + 1)
-      const readable = rows.slice(0, limit).filter(({ name }) => authorize(actor, name, 'read'))
-      return { rooms: readable.map(shownRow), hasMore: rows.length > limit }
+      const page = rows.slice(0, limit)
+      const readable = await Promise.all(page.map(({ name }) => access.may(actor, name, 'read')))
+      return { rooms: page.filter((_, at) => readable[at]).map(shownRow), hasMore: rows.length > limit }
     },
     async createRoom(actor, { room: name, title = null }) {
-      if (!authorize(actor, name, 'create')) throw new ChatError('not_allowed', 'You may not create this room.')
+      if (!(await access.may(actor, name, 'create'))) {
+        throw new ChatError('not_allowed', 'You may not create this room.')
+      }
       const row = await options.rooms.create({ name, title })
       rooms.adopt(row)
       return shownRow(row)
     },
-    showRoom: async (actor, name) => shownRoom(await loadFor(actor, name, 'read')),
-    read: async (actor, name, range) => reading.part(await loadFor(actor, name, 'read'), range),
-    async post(actor, name, message) {
-      const room = await loadFor(actor, name, 'post')
+    showRoom: async (actor, name) => shownRoom(await roomFor(actor, name, 'read')),
+    read: async (actor, name, range) => reading.part(await roomFor(actor, name, 'read'), range),
+    async post(actor, name, message, by) {
+      const room = by === 'host' ? await rooms.load(name) : await roomFor(actor, name, 'post')
+      if (!room) throw noSuchRoom()
       return new Promise((resolve, reject) => {
-        post(actor, room, message, outcome => ('error' in outcome ? reject(outcome.error) : resolve(outcome)))
+        const posted = (outcome: Posted) => ('error' in outcome ? reject(outcome.error) : resolve(outcome))
+        Promise.resolve(post(actor, room, message, posted, by)).catch(reject)
       })
     },
-    presence: async (actor, name) => following.presence(await loadFor(actor, name, 'read')),
+    recheck: revoking.recheck,
+    disconnect: revoking.disconnect,
+    presence: async (actor, name) => following.presence(await roomFor(actor, name, 'read')),
     idle: () => writer.idle(),
     async drain() {
       draining = true
@@ -262,18 +268,6 @@ export const createChat = (options: ChatOptions): Chat => {
       following.close()
       await bus.close()
     }
-  }
-}
-
-/** Does something that may be refused; tells the client, and answers whether it was done. */
-const refusing = (connection: Connection, marks: { room?: string }, work: () => void): boolean => {
-  try {
-    work()
-    return true
-  } catch (error) {
-    if (!(error instanceof ChatError)) throw error
-    connection.refuse(error, marks)
-    return false
   }
 }
 

@@ -8,6 +8,7 @@ import { CLOSE, type CloseCode } from '../close-codes.ts'
 import { ChatError, type ErrorCode } from '../errors.ts'
 import type { Log } from '../logging.ts'
 import type { AuthFrame, ClientFrame, ServerFrame } from '../schemas/frames.ts'
+import type { Actor } from './access.ts'
 import { createBudget } from './budget.ts'
 import { type Chunk, chunkOf, type Encoded, encode, type WritableSocket, write } from './fanout.ts'
 import { decodeFrame, type FrameMarks, marksOf } from './protocol.ts'
@@ -23,6 +24,8 @@ const MAX_QUEUED_BYTES = 1024 * 1024
 const ROOM_BYTES = MAX_QUEUED_BYTES / 4
 /** A client that reads nothing of what waits for so long is closed, in milliseconds. */
 const STUCK_MS = 30_000
+/** So many frames may wait for one before them; then the client is not read from. */
+const MAX_BEHIND = 32
 
 /** Refusals by a limit, which an operator wants to see. */
 const LIMITS: ReadonlySet<ErrorCode> = new Set([
@@ -34,10 +37,8 @@ const LIMITS: ReadonlySet<ErrorCode> = new Set([
   'too_many_connections'
 ])
 
-/** Who is behind a connection; the access token's claims. Times in milliseconds since the epoch. */
-export interface Session {
-  readonly userId: number
-  readonly username: string
+/** Who is behind a connection, and until when. Times in milliseconds since the epoch. */
+export interface Session extends Actor {
   readonly expiresAt: number
 }
 
@@ -55,12 +56,18 @@ export interface Socket extends WritableSocket {
 /** A frame that the chat answers, not the connection. */
 export type ChatFrame = Exclude<ClientFrame, { type: 'auth' | 'ping' }>
 
+/** Something to do for a client; what it is refused with carries the marks. */
+interface Task {
+  readonly work: () => void | Promise<void>
+  readonly marks: FrameMarks
+}
+
 /** What a connection asks of the service around it. */
 export interface ConnectionHost {
   readonly clock: Clock
   readonly maxFrameBytes: number
-  /** Acts on a frame; throws a ChatError when it is refused at once. */
-  act(connection: Connection, frame: ChatFrame): void
+  /** Acts on a frame, or refuses it with a ChatError; answers a promise where something has to be waited for first. */
+  act(connection: Connection, frame: ChatFrame): void | Promise<void>
   /** Verifies a token; rejects with a ChatError. */
   authenticate(token: string): Promise<Session>
   /** The connection takes no more part; its socket may still be closing. Called once. */
@@ -99,6 +106,8 @@ export class Connection {
   #pingedAt: number
   #progress: { readonly at: number; readonly written: number }
   #answers: Encoded[] = []
+  readonly #behind: Task[] = []
+  #isBusy = false
   #isPaused = false
   #isEnded = false
 
@@ -161,7 +170,11 @@ export class Connection {
     const chunk = chunkOf(this.#answers)
     this.#answers = []
     write(this.#socket, chunk)
-    if (this.#isPaused || this.#socket.bufferedAmount <= MAX_QUEUED_BYTES) return
+    if (this.#socket.bufferedAmount > MAX_QUEUED_BYTES) this.#pause()
+  }
+
+  #pause(): void {
+    if (this.#isPaused) return
     this.#isPaused = true
     this.#socket.pause()
   }
@@ -176,7 +189,7 @@ export class Connection {
       this.log.warn({ user_id: this.session.userId, code: error.code }, 'a frame was refused by a limit')
     }
     const retry = error.retryAfterMs === undefined ? {} : { retry_after_ms: error.retryAfterMs }
-    this.send({ type: 'error', code: error.code, detail: error.detail, ...marks, ...retry })
+    this.send({ type: 'error', code: error.word, detail: error.detail, ...marks, ...retry })
   }
 
   /** Ends the connection with a close code. Nothing is sent or read after it. */
@@ -224,7 +237,7 @@ export class Connection {
 
   #drained(): void {
     if (!this.hasRoom) return
-    if (this.#isPaused) {
+    if (this.#isPaused && this.#behind.length < MAX_BEHIND) {
       this.#isPaused = false
       this.#socket.resume()
     }
@@ -250,15 +263,54 @@ export class Connection {
   }
 
   #act(frame: ChatFrame): void {
-    try {
-      this.#host.act(this, frame)
-      // A message has its own limit.
-      if (frame.type !== 'message') this.#spendPatience()
-    } catch (error) {
-      if (!(error instanceof ChatError)) throw error
-      this.refuse(error, marksOf(frame))
-      this.#spendPatience()
+    this.perform({
+      work: () => {
+        // A message has its own limit.
+        if (frame.type !== 'message') this.#spendPatience()
+        if (!this.#isEnded || frame.type === 'message') return this.#host.act(this, frame)
+      },
+      marks: marksOf(frame)
+    })
+  }
+
+  /**
+   * Does something for the client, at once unless something before it is still waiting: what a connection asks for is done
+   * in the order in which it asked. When it fails, whatever the reason, the client is told.
+   */
+  perform(task: Task): void {
+    if (this.#isBusy) {
+      this.#behind.push(task)
+      if (this.#behind.length >= MAX_BEHIND) this.#pause()
+      return
     }
+    const waiting = this.#attempt(task)
+    if (waiting) void this.#performBehind(waiting)
+  }
+
+  async #performBehind(first: Promise<void>): Promise<void> {
+    this.#isBusy = true
+    await first
+    // What was sent before the client left counts as sent.
+    for (let task = this.#behind.shift(); task; task = this.#behind.shift()) await this.#attempt(task)
+    this.#isBusy = false
+    this.#drained()
+  }
+
+  #attempt({ work, marks }: Task): Promise<void> | undefined {
+    try {
+      return work()?.catch(error => this.#refused(error, marks))
+    } catch (error) {
+      this.#refused(error, marks)
+    }
+  }
+
+  #refused(error: unknown, marks: FrameMarks): void {
+    if (!(error instanceof ChatError)) this.log.error({ err: error }, 'a frame could not be acted on')
+    this.refuse(
+      error instanceof ChatError ? error : new ChatError('unavailable', 'Send the frame again in a moment.'),
+      marks
+    )
+    this.#spendPatience()
   }
 
   async #authenticate({ token, ref }: AuthFrame): Promise<void> {

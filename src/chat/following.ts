@@ -33,6 +33,8 @@ export interface Following {
   /** Follows a room that is loaded, and about which the client may know more than this process. */
   subscribe(connection: Connection, room: Room, frame: FrameOf<'subscribe'>): Promise<void>
   unsubscribe(connection: Connection, frame: FrameOf<'unsubscribe'>): void
+  /** Ends the following of a room that may not be read any more. */
+  expel(connection: Connection, room: string): void
   typing(connection: Connection, room: Room, frame: FrameOf<'typing'>): void
   /** The connection has ended, and with it all that it followed. */
   left(connection: Connection): void
@@ -64,6 +66,7 @@ export const createFollowing = ({ rooms, bus, clock, reach, isDraining }: Follow
 
   const follow: Following['follow'] = (connection, room, since, ref) => {
     const { subscriptions, session } = connection
+    if (connection.isEnded) return
     const before = subscriptions.get(room.name)
     if (!before && subscriptions.size >= MAX_FOLLOWED) {
       const detail = `A connection may follow ${MAX_FOLLOWED} rooms. Unsubscribe from one first.`
@@ -81,6 +84,14 @@ export const createFollowing = ({ rooms, bus, clock, reach, isDraining }: Follow
     if (room) presence.leave(room.id, connection.session)
   }
 
+  /** Answers whether the room was followed. */
+  const unfollow = (connection: Connection, name: string): boolean => {
+    connection.subscriptions.get(name)?.end()
+    const wasFollowed = connection.subscriptions.delete(name)
+    if (wasFollowed) leave(connection, name)
+    return wasFollowed
+  }
+
   return {
     follow,
     async subscribe(connection, room, { after, epoch, ref }) {
@@ -89,12 +100,14 @@ export const createFollowing = ({ rooms, bus, clock, reach, isDraining }: Follow
         const known = await reach(room.id)
         if (known) await room.reaches(known)
       }
-      if (!connection.isEnded) follow(connection, room, { after, epoch }, ref)
+      follow(connection, room, { after, epoch }, ref)
     },
     unsubscribe(connection, { room, ref }) {
-      connection.subscriptions.get(room)?.end()
-      if (connection.subscriptions.delete(room)) leave(connection, room)
+      unfollow(connection, room)
       connection.send({ type: 'unsubscribed', room, ...(ref === undefined ? {} : { ref }) })
+    },
+    expel(connection, room) {
+      if (unfollow(connection, room)) connection.send({ type: 'unsubscribed', room, reason: 'not_allowed' })
     },
     typing(connection, room, { room: name = GENERAL }) {
       const { session } = connection

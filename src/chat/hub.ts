@@ -28,8 +28,8 @@ const LONGEST_WAIT_MS = 10_000
 export interface Hub {
   readonly size: number
   all(): Iterable<Connection>
-  /** Throws `too_many_connections` when the user or the address has as many as it may have. */
-  admit(userId: number, address: string): void
+  /** `too_many_connections` when the user or the address has as many as it may have. */
+  refusal(userId: number, address: string): ChatError | undefined
   add(connection: Connection): void
   /** Takes a connection out of the counts; answers whether it was in them. */
   remove(connection: Connection): boolean
@@ -63,12 +63,12 @@ export const createHub = ({ clock, connectionsPerUser, connectionsPerIp, message
       return sockets.size
     },
     all: () => counted,
-    admit(userId, address) {
+    refusal(userId, address) {
       const ofUser = users.get(userId) ?? 0
-      if (connectionsPerUser > 0 && ofUser >= connectionsPerUser) throw tooMany(`You have ${ofUser} connections`)
+      if (connectionsPerUser > 0 && ofUser >= connectionsPerUser) return tooMany(`You have ${ofUser} connections`)
       const ofAddress = addresses.get(address) ?? 0
       if (connectionsPerIp > 0 && ofAddress >= connectionsPerIp) {
-        throw tooMany(`Your address has ${ofAddress} connections`)
+        return tooMany(`Your address has ${ofAddress} connections`)
       }
     },
     add(connection) {

@@ -1,8 +1,9 @@
 /** A message's way into the log: checked, sealed, committed; then its sender is answered, and then everybody else. */
 import type { Bus } from '../bus/bus.ts'
 import type { Keyring } from '../crypto/keyring.ts'
+import type { AppendedEntry } from '../db/database.ts'
 import { ChatError } from '../errors.ts'
-import type { Actor } from './access.ts'
+import { type Access, type Actor, personOf } from './access.ts'
 import { type Draft, type Entry, entryOf, isSameEntry, sealEntry } from './entries.ts'
 import type { Hub } from './hub.ts'
 import { messageText, metaText } from './protocol.ts'
@@ -19,33 +20,49 @@ export interface Post {
 /** What became of a post: its entry, and whether it was there before; or why there is none. */
 export type Posted = { readonly error: ChatError } | { readonly entry: Entry; readonly isReplay: boolean }
 
+/** Who posts: a person, within the limits and asked about; or the host application itself, which answers for what it does. */
+export type PostedBy = 'person' | 'host'
+
 export interface PostingOptions {
   readonly writer: Writer
   readonly keyring: Keyring
   readonly hub: Hub
   readonly bus: Bus
+  readonly access: Access
   /** Messages a second and user, for the refusal's words. */
   readonly messageRate: number
   readonly maxMessageLength: number
   readonly isDraining: () => boolean
+  /** Told of each message that this process committed, at most once. */
+  readonly onMessage?: ((draft: Draft, appended: AppendedEntry) => void) | undefined
 }
 
 /**
- * Makes the one function that posts. It throws a ChatError when a post is refused at once; otherwise `posted` is called
- * once, after the commit or with why there was none, and before anyone else hears of the message.
+ * Makes the one function that posts. It throws a ChatError when a post is refused at once, or answers a promise that
+ * rejects with it where something has to be asked first; otherwise `posted` is called once, after the commit or with why
+ * there was none, and before anyone else hears of the message.
  */
-export const createPosting = ({ writer, keyring, hub, bus, ...options }: PostingOptions) => {
-  const { messageRate, maxMessageLength, isDraining } = options
+export const createPosting = ({ writer, keyring, hub, bus, access, ...options }: PostingOptions) => {
+  const { messageRate, maxMessageLength, isDraining, onMessage } = options
 
-  return ({ userId, username }: Actor, room: Room, post: Post, posted: (outcome: Posted) => void): void => {
-    const content = messageText(post.content, maxMessageLength)
-    const draft: Draft = { room, userId, username, content, meta: metaText(post.meta), nonce: post.nonce }
+  const checked = (post: Post) => ({
+    content: messageText(post.content, maxMessageLength),
+    meta: metaText(post.meta)
+  })
+
+  const refuseWhileDraining = (): void => {
     if (isDraining()) throw new ChatError('unavailable', 'The service restarts. Send the message again in a moment.')
+  }
+
+  const takeFromRate = (userId: number): void => {
     const retryAfterMs = hub.takeMessage(userId)
-    if (retryAfterMs > 0) {
-      const detail = `You send more than ${messageRate} messages a second. Wait before you send the next one.`
-      throw new ChatError('rate_limited', detail, { retryAfterMs })
-    }
+    if (retryAfterMs === 0) return
+    const detail = `You send more than ${messageRate} messages a second. Wait before you send the next one.`
+    throw new ChatError('rate_limited', detail, { retryAfterMs })
+  }
+
+  const append = (draft: Draft, room: Room, posted: (outcome: Posted) => void): void => {
+    refuseWhileDraining()
     writer.append(sealEntry(draft, keyring), outcome => {
       if ('error' in outcome) return posted(outcome)
       const { appended } = outcome
@@ -54,7 +71,31 @@ export const createPosting = ({ writer, keyring, hub, bus, ...options }: Posting
       posted({ entry, isReplay: appended.replayed })
       // News even when it is a replay: the first commit's answer may have been lost.
       if (room.committed(entry)) bus.announce(room.id, entry.seq)
+      if (!appended.replayed) onMessage?.(draft, appended)
     })
+  }
+
+  return (
+    actor: Actor,
+    room: Room,
+    post: Post,
+    posted: (outcome: Posted) => void,
+    by: PostedBy = 'person'
+  ): void | Promise<void> => {
+    const { userId, username } = actor
+    const about = { room, userId, username, nonce: post.nonce }
+    const own = checked(post)
+    refuseWhileDraining()
+    if (by === 'person') {
+      takeFromRate(userId)
+      if (access.edit) {
+        const { meta, nonce } = post
+        return access
+          .edit({ room: room.name, user: personOf(actor), content: own.content, meta, nonce })
+          .then(edited => append({ ...about, ...checked(edited) }, room, posted))
+      }
+    }
+    append({ ...about, ...own }, room, posted)
   }
 }
 
