@@ -1,53 +1,60 @@
-/** Builds the chat on the database, the keyring and auth, and takes it down in order; decorates `chat`. */
+/** Builds the chat on the database, the keyring and auth, and takes it down in order; decorates `chatCore`. */
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import type { Bus } from '../src/bus/bus.ts'
 import { createMemoryBus } from '../src/bus/memory.ts'
 import { createPostgresBus } from '../src/bus/postgres.ts'
-import { type Chat, type ChatOptions, createChat } from '../src/chat/chat.ts'
+import { type ChatCore, type ChatOptions, createChatCore } from '../src/chat/chat.ts'
 import { type Clock, systemClock } from '../src/clock.ts'
 import { isConnectionError } from '../src/db/client.ts'
 import { GENERAL } from '../src/schemas/messages.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
-    chat: Chat
+    chatCore: ChatCore
   }
 }
 
 /** Options of the chat plugin: PROTOCOL's limits, 0 for none. */
-export interface ChatPluginOptions {
-  readonly messageRateLimit: number
-  readonly connectionsPerUser: number
-  readonly connectionsPerIp: number
-  readonly maxMessageLength: number
+export interface ChatPluginOptions extends Pick<ChatOptions, 'authorize' | 'beforeMessage' | 'onMessage' | 'writer'> {
+  /** Messages a second and user, by default 10. */
+  readonly messageRateLimit?: number
+  /** By default 20. */
+  readonly connectionsPerUser?: number
+  /** By default 0. */
+  readonly connectionsPerIp?: number
+  /** Characters, by default 4000. */
+  readonly maxMessageLength?: number
   /** A ready bus instead of the database's own; the chat leaves it when it stops. */
-  readonly bus?: Bus
+  readonly bus?: Bus | undefined
   readonly clock?: Clock
-  readonly writer?: ChatOptions['writer']
 }
 
 /** Registered before `@fastify/websocket`, so that our goodbye (1012) comes before its own (no code). */
 export default fp(
   async function chatCore(fastify: FastifyInstance, options: ChatPluginOptions) {
-    const { messageRateLimit, connectionsPerUser, connectionsPerIp, maxMessageLength } = options
+    const { messageRateLimit = 10, connectionsPerUser = 20, connectionsPerIp = 0, maxMessageLength = 4000 } = options
+    const { authorize, beforeMessage, onMessage, writer } = options
     const bus = options.bus ?? busOf(fastify)
-    const chat = createChat({
+    const chat = createChatCore({
       bus,
       rooms: fastify.chatDb.rooms,
       messages: fastify.chatDb.messages,
       keyring: fastify.chatCrypto,
       clock: options.clock ?? systemClock,
       log: fastify.log,
-      authenticate: token => fastify.chatAuth.authenticate(token),
+      authenticate: token => fastify.chatAuth.renew(token),
       isConnectionError,
       messageRate: messageRateLimit,
       connectionsPerUser,
       connectionsPerIp,
       maxMessageLength,
-      ...(options.writer ? { writer: options.writer } : {})
+      authorize,
+      beforeMessage,
+      onMessage,
+      writer
     })
-    fastify.decorate('chat', chat)
+    fastify.decorate('chatCore', chat)
     fastify.addHook('onReady', () => chat.start())
     fastify.addHook('preClose', () => chat.drain())
   },

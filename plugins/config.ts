@@ -20,12 +20,12 @@ export interface ChatConfigOptions {
   readonly settings?: HostSettings
   /** Settings that are resolved already, in place of `settings`. */
   readonly resolved?: Resolved
-  /** Whether a database must be named among the settings. */
-  readonly needsDatabase?: boolean
+  /** What may be missing; see ResolveOptions. */
+  readonly without?: ResolveOptions['without']
 }
 
 /** What to read, and how strictly; `cwd` is the folder of `.env`. */
-export interface ReadOptions extends Pick<ResolveOptions, 'mode' | 'needsDatabase' | 'needsKeys'> {
+export interface ReadOptions extends Pick<ResolveOptions, 'mode' | 'without'> {
   readonly cwd?: string
 }
 
@@ -47,7 +47,7 @@ export default fp(
   { name: 'chat-config', fastify: '5.x' }
 )
 
-const resolve = ({ settings, needsDatabase = true }: ChatConfigOptions): Resolved =>
+const resolve = ({ settings, without = [] }: ChatConfigOptions): Resolved =>
   settings
-    ? resolveSettings({ values: settings, mode: 'production', names: 'options', needsDatabase })
-    : readEnvironment({ mode: 'production', needsDatabase })
+    ? resolveSettings({ values: settings, mode: 'production', names: 'options', without })
+    : readEnvironment({ mode: 'production', without })

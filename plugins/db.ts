@@ -1,7 +1,7 @@
 /** Opens the database, or takes the one it is handed, waits for it and migrates; decorates `chatDb`. */
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
-import { openClient, type SqlClient, waitForDatabase } from '../src/db/client.ts'
+import { adoptClient, type DatabaseHandle, openClient, type SqlClient, waitForDatabase } from '../src/db/client.ts'
 import { type ChatDatabase, createDatabase } from '../src/db/database.ts'
 import { migrateUp } from '../src/db/migrate.ts'
 
@@ -13,44 +13,50 @@ declare module 'fastify' {
 
 /** Options of the db plugin. */
 export interface ChatDbOptions {
-  /** `postgres://…` or `pglite:DIR`. */
-  readonly databaseUrl: string
-  readonly databaseSchema: string
+  /** `postgres://…` or `pglite:DIR`; needed without `client`. */
+  readonly databaseUrl?: string
+  /** Where everything lies, by default `public`. */
+  readonly databaseSchema?: string
   readonly databaseSsl?: 'disable' | 'require' | 'verify-full' | undefined
   readonly databaseCa?: string | undefined
-  readonly databasePoolMax: number
+  /** The most connections, by default 10. */
+  readonly databasePoolMax?: number
   readonly databaseListenUrl?: string | undefined
-  /** How long to wait for an unreachable database, in seconds. */
-  readonly databaseWaitSeconds: number
-  readonly migrateOnStart: boolean
+  /** How long to wait for an unreachable database, in seconds, by default 10. */
+  readonly databaseWaitSeconds?: number
+  /** Whether to apply pending migrations, by default true. */
+  readonly migrateOnStart?: boolean
   /** A ready client instead of `databaseUrl`: it is neither waited for nor closed here. */
-  readonly client?: SqlClient
+  readonly client?: DatabaseHandle | undefined
 }
 
 /** Rejects, with a sentence that names host and port, when the database stays away or a migration fails. */
 export default fp(
   async function chatDb(fastify: FastifyInstance, options: ChatDbOptions) {
-    const client = options.client ?? (await open(fastify, options))
-    if (options.migrateOnStart) await migrateUp(client, options.databaseSchema)
-    const database = createDatabase(client, options.databaseSchema)
-    fastify.decorate('chatDb', database)
+    const { databaseSchema = 'public', migrateOnStart = true } = options
+    const client = options.client ? await adoptClient(options.client) : await open(fastify, options)
+    if (migrateOnStart) await migrateUp(client, databaseSchema)
+    fastify.decorate('chatDb', createDatabase(client, databaseSchema))
     // What we opened we close; what we were handed stays open.
     if (!options.client) fastify.addHook('onClose', () => client.close())
   },
-  { name: 'chat-db', fastify: '5.x', dependencies: ['chat-config'] }
+  { name: 'chat-db', fastify: '5.x' }
 )
 
+export type { DatabaseHandle }
+
 const open = async (fastify: FastifyInstance, options: ChatDbOptions): Promise<SqlClient> => {
+  if (!options.databaseUrl) throw new TypeError('The plugin chat-db needs `databaseUrl`, or a ready `client`.')
   const client = await openClient({
     url: options.databaseUrl,
     ssl: options.databaseSsl,
     ca: options.databaseCa,
-    poolMax: options.databasePoolMax,
+    poolMax: options.databasePoolMax ?? 10,
     listenUrl: options.databaseListenUrl
   })
   try {
     await waitForDatabase(client, {
-      seconds: options.databaseWaitSeconds,
+      seconds: options.databaseWaitSeconds ?? 10,
       onRetry: () => fastify.log.warn('the database does not answer yet; trying again')
     })
     return client

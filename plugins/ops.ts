@@ -37,7 +37,8 @@ export default fp(
     fastify.decorate('chatOps', {
       health: async () => verdict({ database: await database() }),
       live: () => ({ status: 'healthy', version }),
-      ready: async () => verdict({ database: await database(), serving: fastify.chat.isDraining ? 'stopping' : 'ok' })
+      ready: async () =>
+        verdict({ database: await database(), serving: fastify.chatCore.isDraining ? 'stopping' : 'ok' })
     })
   },
   { name: 'chat-ops', fastify: '5.x', dependencies: ['chat-db', 'chat-core'] }

@@ -4,15 +4,19 @@ import helmet from '@fastify/helmet'
 import rateLimit from '@fastify/rate-limit'
 import swagger from '@fastify/swagger'
 import websocket from '@fastify/websocket'
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyRequest, RouteOptions } from 'fastify'
 import fp from 'fastify-plugin'
 import { answerSubprotocol } from '../src/auth/extract-token.ts'
 import { ChatError } from '../src/errors.ts'
 import { openApiBase, schemaName } from '../src/openapi-base.ts'
 import { rateLimitStore } from '../src/ops/rate-limit-store.ts'
-import { onlyWebSockets } from '../src/ops/upgrades.ts'
+import { keepUpgradesTo } from '../src/ops/upgrades.ts'
 
 declare module 'fastify' {
+  interface FastifyInstance {
+    /** The OpenAPI document of our routes; only where documents are mounted. */
+    chatDocument(): object
+  }
   interface FastifyContextConfig {
     /** Whether a WebSocket may be opened here. */
     chatSocket?: boolean
@@ -23,8 +27,17 @@ declare module 'fastify' {
 
 /** Options of the platform plugin. */
 export interface ChatPlatformOptions {
-  readonly corsOrigins: readonly string[]
+  /** Where the routes are mounted. */
+  readonly prefix?: string
+  /** Pages of other origins that may call; without any, and in a host, there is no CORS. */
+  readonly corsOrigins?: readonly string[]
   readonly publicUrl?: string | undefined
+  /** Whether this is a service of its own, not a part of a host. */
+  readonly isWhole?: boolean
+  /** Whether our own OpenAPI document is made. */
+  readonly hasDocument?: boolean
+  /** The `security` of our routes where the users are a host's, or the document is. */
+  readonly documentSecurity?: readonly { readonly [scheme: string]: string[] }[] | undefined
 }
 
 /** Until a socket that was told to close is dropped, in milliseconds. */
@@ -32,74 +45,109 @@ const CLOSE_TIMEOUT_MS = 5000
 
 export default fp(
   async function chatPlatform(fastify: FastifyInstance, options: ChatPlatformOptions) {
+    const { prefix = '', corsOrigins = [], isWhole = false, hasDocument = false, documentSecurity } = options
     // First: the others' hooks must run after its own, which marks upgrades.
     if (fastify.hasPlugin('@fastify/websocket')) warnOfForeignWebsocket(fastify)
-    else await registerWebsocket(fastify)
+    else await registerWebsocket(fastify, `${prefix}/ws/chat`)
     fastify.addHook('onRequest', async request => checkUpgradeAndStop(fastify, request))
-    if (!fastify.hasPlugin('@fastify/cors')) await fastify.register(cors, corsOptions(options.corsOrigins))
+    const needsCors = isWhole || corsOrigins.length > 0
+    if (needsCors && !fastify.hasPlugin('@fastify/cors')) await fastify.register(cors, corsOptions(corsOrigins))
     if (!fastify.hasPlugin('@fastify/helmet')) await fastify.register(helmet, HELMET)
     if (!fastify.hasPlugin('@fastify/rate-limit')) await registerRateLimit(fastify)
-    if (!fastify.hasPlugin('@fastify/swagger')) {
+    const isHostDocument = fastify.hasPlugin('@fastify/swagger')
+    if (isHostDocument || !fastify.chatAuth.accounts) {
+      fastify.addHook('onRoute', route => fitDocument(route, isHostDocument ? prefix : '', documentSecurity))
+    }
+    if (hasDocument) {
       const openapi = openApiBase(options.publicUrl)
-      await fastify.register(swagger, { openapi, refResolver: { buildLocalReference: schemaName } })
+      const refResolver = { buildLocalReference: schemaName }
+      await fastify.register(swagger, { openapi, refResolver, decorator: 'chatDocument' })
     }
   },
-  { name: 'chat-platform', fastify: '5.x', dependencies: ['chat-config', 'chat-db', 'chat-core'] }
+  { name: 'chat-platform', fastify: '5.x', dependencies: ['chat-db', 'chat-auth', 'chat-core'] }
 )
 
-const registerWebsocket = async (fastify: FastifyInstance): Promise<void> => {
+const registerWebsocket = async (fastify: FastifyInstance, path: string): Promise<void> => {
   const options = {
-    maxPayload: fastify.chat.maxFrameBytes,
+    maxPayload: fastify.chatCore.maxFrameBytes,
     perMessageDeflate: false,
     closeTimeout: CLOSE_TIMEOUT_MS,
     handleProtocols: answerSubprotocol
   }
   let stopTakingUpgrades = () => {}
-  await fastify.register(websocket, {
-    options,
-    // The chat has said goodbye to its sockets by now, so nothing is left to wait for.
-    preClose(this: FastifyInstance, done) {
-      stopTakingUpgrades()
-      this.websocketServer.close()
-      done()
-    },
-    // `ws` has sent its own close code (1009, 1002, 1007) before it reports the error.
-    errorHandler(error, socket, request) {
-      request.log.warn(
-        { err: error },
-        'a WebSocket was closed for breaking the protocol, or for a frame that is too big'
-      )
-      if (socket.readyState !== socket.CLOSING) socket.terminate()
-    }
-  })
-  stopTakingUpgrades = onlyWebSockets(fastify.server)
+  const register = async (): Promise<void> => {
+    await fastify.register(websocket, {
+      options,
+      // The chat has said goodbye to its sockets by now, so nothing is left to wait for.
+      preClose(this: FastifyInstance, done) {
+        stopTakingUpgrades()
+        this.websocketServer.close()
+        done()
+      },
+      // `ws` has sent its own close code (1009, 1002, 1007) before it reports the error.
+      errorHandler(error, socket, request) {
+        request.log.warn(
+          { err: error },
+          'a WebSocket was closed for breaking the protocol, or for a frame that is too big'
+        )
+        if (socket.readyState !== socket.CLOSING) socket.terminate()
+      }
+    })
+  }
+  stopTakingUpgrades = await keepUpgradesTo(fastify.server, path, register)
+  fastify.addHook('onReady', async () => refuseSecondWebsocket(fastify))
 }
 
-/**
- * `@fastify/websocket` accepts an upgrade on any GET route, and only then finds that there is no handler: without a token
- * or origin having been looked at. And nothing but health is served while the service stops.
- */
+/** Registered after us, the host's would take the chat's upgrades too, and each would be answered twice. */
+const refuseSecondWebsocket = (fastify: FastifyInstance): void => {
+  const host: FastifyInstance = Object.getPrototypeOf(fastify)
+  if (!host.websocketServer) return
+  throw new Error('@fastify/websocket must be registered before the chat, so that both use the one.')
+}
+
+/** A host's `@fastify/websocket` accepts upgrades on every GET route. And nothing but health is served during a stop. */
 const checkUpgradeAndStop = (fastify: FastifyInstance, { ws, routeOptions }: FastifyRequest): void => {
   const { chatSocket, chatWhileStopping } = routeOptions.config
   if (ws && !chatSocket) throw new ChatError('not_found', 'There is no WebSocket here. Connect to /ws/chat.')
-  if (fastify.chat.isDraining && !chatWhileStopping) {
+  if (fastify.chatCore.isDraining && !chatWhileStopping) {
     throw new ChatError('unavailable', 'The service restarts. Try again in a moment.', { retryAfterMs: 1000 })
   }
 }
 
 const warnOfForeignWebsocket = (fastify: FastifyInstance): void => {
   const { maxPayload } = fastify.websocketServer.options
-  if (maxPayload === undefined || maxPayload > 10 * fastify.chat.maxFrameBytes) {
+  if (maxPayload === undefined || maxPayload > 10 * fastify.chatCore.maxFrameBytes) {
     fastify.log.warn({ maxPayload }, '@fastify/websocket is the host’s and takes large frames: set its maxPayload')
   }
 }
+
+/** In a host's document our own way to authenticate isn't defined, and two chats must not share their operations' ids. */
+const fitDocument = (
+  { method, schema }: RouteOptions,
+  prefix: string,
+  security: ChatPlatformOptions['documentSecurity']
+): void => {
+  // A HEAD route shares its GET's schema.
+  if (!schema || method === 'HEAD') return
+  const { security: ours, operationId } = schema
+  if (ours && ours.length > 0) {
+    if (security) schema.security = security
+    else delete schema.security
+  }
+  if (!operationId || prefix === '') return
+  const words = prefix.split(/[^A-Za-z0-9]+/).filter(Boolean)
+  schema.operationId = camelCase([...words, operationId])
+}
+
+const camelCase = ([first = '', ...rest]: string[]): string =>
+  first + rest.map(word => word.charAt(0).toUpperCase() + word.slice(1)).join('')
 
 const corsOptions = (origins: readonly string[]) => ({
   // `*` is only let through in development; with credentials a browser wants the origin itself.
   origin: origins.includes('*') ? true : [...origins],
   credentials: true,
   methods: ['GET', 'POST'],
-  allowedHeaders: ['authorization', 'content-type', 'x-request-id'],
+  allowedHeaders: ['authorization', 'content-type', 'idempotency-key', 'x-request-id'],
   exposedHeaders: ['retry-after', 'x-request-id', 'x-ratelimit-limit', 'x-ratelimit-remaining', 'x-ratelimit-reset'],
   maxAge: 600
 })

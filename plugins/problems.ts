@@ -1,5 +1,14 @@
 /** Bad input and failures over HTTP: one validator, one error handler, one shape (RFC 9457) for all of our routes. */
-import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest, FastifySchemaCompiler } from 'fastify'
+
+import { SerializerSelector } from '@fastify/fast-json-stringify-compiler'
+import type {
+  FastifyError,
+  FastifyInstance,
+  FastifyReply,
+  FastifyRequest,
+  FastifySchemaCompiler,
+  FastifySerializerCompiler
+} from 'fastify'
 import fp from 'fastify-plugin'
 import { isConnectionError } from '../src/db/client.ts'
 import { ChatError, ERRORS, type ErrorCode } from '../src/errors.ts'
@@ -18,10 +27,21 @@ export default fp(
     const compiler: FastifySchemaCompiler<object> = ({ schema, httpPart }) =>
       httpPart === 'body' ? compile(schema) : compileCoercing(schema)
     fastify.setValidatorCompiler(compiler)
+    // A host may serialize and parse in a way of its own.
+    fastify.setSerializerCompiler(serializerOf(fastify))
+    fastify.removeAllContentTypeParsers()
+    fastify.addContentTypeParser(
+      'application/json',
+      { parseAs: 'string' },
+      fastify.getDefaultJsonParser('error', 'error')
+    )
     fastify.setErrorHandler(sendProblem)
   },
   { name: 'chat-problems', fastify: '5.x' }
 )
+
+const serializerOf = (fastify: FastifyInstance): FastifySerializerCompiler<unknown> =>
+  SerializerSelector()(fastify.getSchemas()) as FastifySerializerCompiler<unknown>
 
 /** Refusals by a limit, which an operator wants to see and which are nobody's failure. */
 const LIMITS: ReadonlySet<ErrorCode> = new Set(['rate_limited', 'busy', 'payload_too_large', 'message_too_long'])
@@ -71,7 +91,9 @@ const headersOf = ({ statusCode, retryAfterMs, code }: ChatError): Record<string
 const BY_STATUS: Partial<Record<number, readonly [ErrorCode, string]>> = {
   404: ['not_found', 'There is nothing here.'],
   413: ['payload_too_large', 'The request is too large. Send less.'],
-  415: ['unsupported_media_type', 'Send the body as application/json.']
+  415: ['unsupported_media_type', 'Send the body as application/json.'],
+  // A host's own limiter.
+  429: ['rate_limited', 'Too many requests. Try again later.']
 }
 
 const JSON_ERRORS = new Set(['FST_ERR_CTP_INVALID_JSON_BODY', 'FST_ERR_CTP_EMPTY_JSON_BODY'])

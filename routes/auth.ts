@@ -25,7 +25,11 @@ const BODY_PROBLEMS = [
 const perMinute = (max: number, groupId: string) =>
   max === 0 ? {} : { rateLimit: { max, timeWindow: 60_000, groupId } }
 
+/** Not mounted where a host's users come. */
 const authRoutes: FastifyPluginAsyncTypebox<AuthRoutesOptions> = async (fastify, options) => {
+  const { accounts } = fastify.chatAuth
+  if (!accounts) return
+
   fastify.route({
     method: 'POST',
     url: '/api/auth/register',
@@ -45,7 +49,7 @@ const authRoutes: FastifyPluginAsyncTypebox<AuthRoutesOptions> = async (fastify,
     },
     async handler(request, reply) {
       const { username, password } = request.body
-      const user = await fastify.chatAuth.register(username, password)
+      const user = await accounts.register(username, password)
       request.log.info({ user_id: user.id }, 'a user registered')
       return reply.code(201).send({ id: user.id, username: user.username, created_at: timestamp(user.createdAt) })
     }
@@ -68,7 +72,7 @@ const authRoutes: FastifyPluginAsyncTypebox<AuthRoutesOptions> = async (fastify,
         ...problems('invalid_credentials', ...BODY_PROBLEMS)
       }
     },
-    handler: async ({ body }) => fastify.chatAuth.login(body.username, body.password)
+    handler: async ({ body }) => accounts.login(body.username, body.password)
   })
 }
 

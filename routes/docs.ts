@@ -47,7 +47,7 @@ const REDOC_START = `Redoc.init('openapi.json', { hideLoading: true }, document.
 
 const docsRoutes: FastifyPluginAsync<DocsRoutesOptions> = async (fastify, { publicUrl }) => {
   const asyncApi = buildAsyncApi(publicUrl)
-  fastify.get('/openapi.json', { schema: { hide: true } }, async () => fastify.swagger())
+  fastify.get('/openapi.json', { schema: { hide: true } }, async () => fastify.chatDocument())
   fastify.get('/asyncapi.json', { schema: { hide: true } }, async () => asyncApi)
 
   await fastify.register(swaggerUi, {

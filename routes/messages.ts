@@ -28,12 +28,19 @@ const messageRoutes: FastifyPluginAsyncTypebox = async fastify => {
       }),
       response: {
         200: answer('The messages.', listOf(Message)),
-        ...problems('missing_token', 'invalid_token', 'token_expired', 'validation_failed', 'unavailable')
+        ...problems(
+          'missing_token',
+          'invalid_token',
+          'token_expired',
+          'not_logged_in',
+          'validation_failed',
+          'unavailable'
+        )
       }
     },
     async handler(request, reply) {
       const limit = Math.min(request.query.limit, MAX_LIMIT)
-      const { entries } = await fastify.chat.read(callerOf(request), GENERAL, { limit })
+      const { entries } = await fastify.chatCore.read(callerOf(request), GENERAL, { limit })
       const shown = entries.filter(({ isShown }) => isShown)
       // Written from the entries as they are kept, without another round through objects.
       reply.type('application/json; charset=utf-8')

@@ -29,11 +29,18 @@ const Limit = Type.Integer({
 })
 const Seq = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, examples: [42] })
 const Named = Type.Object({ room: RoomName })
-const GUARD = ['missing_token', 'invalid_token', 'token_expired', 'unavailable', 'validation_failed'] as const
+const GUARD = [
+  'missing_token',
+  'invalid_token',
+  'token_expired',
+  'not_logged_in',
+  'unavailable',
+  'validation_failed'
+] as const
 const BODY = ['invalid_json', 'payload_too_large', 'unsupported_media_type'] as const
 
 const roomRoutes: FastifyPluginAsyncTypebox = async fastify => {
-  const { chat, chatAuth } = fastify
+  const { chatCore: chat, chatAuth } = fastify
   const guarded = { onRequest: chatAuth.requireUser }
 
   fastify.route({
@@ -145,6 +152,7 @@ const roomRoutes: FastifyPluginAsyncTypebox = async fastify => {
         200: answer('Stored before, with this key.', refTo(Entry)),
         ...problems(
           'room_not_found',
+          'rejected',
           'nonce_reused',
           'message_too_long',
           'invalid_frame',

@@ -1,7 +1,6 @@
 /** The WebSocket route: who may connect is settled before the upgrade; the chat takes the open socket over. */
-import type { FastifyInstance, FastifyPluginAsync, FastifyRequest } from 'fastify'
+import type { FastifyPluginAsync, FastifyRequest } from 'fastify'
 import { callerOf } from '../plugins/auth.ts'
-import { extractToken } from '../src/auth/extract-token.ts'
 import { ChatError } from '../src/errors.ts'
 import { networkOf } from '../src/ops/network.ts'
 import { GENERAL } from '../src/schemas/messages.ts'
@@ -13,7 +12,6 @@ export interface SocketRouteOptions {
 }
 
 interface SocketQuery {
-  readonly token?: unknown
   readonly rooms?: unknown
 }
 
@@ -36,15 +34,15 @@ const socketRoute: FastifyPluginAsync<SocketRouteOptions> = async (fastify, opti
     // After @fastify/websocket's own hooks: a socket that is refused here is closed by them.
     async preValidation(request) {
       checkOrigin(request, allowed)
-      await authenticate(fastify, request)
+      await fastify.chatAuth.requireSocketUser(request)
       if (!request.ws) throw new ChatError('upgrade_required', 'Connect here with a WebSocket client.')
-      await fastify.chat.prepare(roomsOf(request.query))
+      await fastify.chatCore.prepare(roomsOf(request.query))
     },
     handler: () => {
       throw new ChatError('upgrade_required', 'Connect here with a WebSocket client.')
     },
     wsHandler(socket, request) {
-      fastify.chat.connect({
+      fastify.chatCore.connect({
         socket,
         session: callerOf(request),
         speaksV1: socket.protocol === 'chat.v1',
@@ -67,17 +65,3 @@ const checkOrigin = ({ headers, host, log }: FastifyRequest, allowed: ReadonlySe
 }
 
 const hostOf = (origin: string): string | undefined => (URL.canParse(origin) ? new URL(origin).host : undefined)
-
-const authenticate = async (
-  fastify: FastifyInstance,
-  request: FastifyRequest<{ Querystring: SocketQuery }>
-): Promise<void> => {
-  const { token: queryToken } = request.query
-  const token = extractToken({
-    authorization: request.headers.authorization,
-    subprotocols: request.headers['sec-websocket-protocol'],
-    queryToken: typeof queryToken === 'string' ? queryToken : undefined
-  })
-  if (!token) throw new ChatError('missing_token', 'Send the access token, for example as /ws/chat?token=<token>.')
-  request.chatUser = await fastify.chatAuth.authenticate(token)
-}

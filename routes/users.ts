@@ -17,7 +17,7 @@ const userRoutes: FastifyPluginAsyncTypebox = async fastify => {
       security: SECURED,
       response: {
         200: answer('You.', refTo(User)),
-        ...problems('missing_token', 'invalid_token', 'token_expired', 'unavailable')
+        ...problems('missing_token', 'invalid_token', 'token_expired', 'not_logged_in', 'unavailable')
       }
     },
     handler: async request => {

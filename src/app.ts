@@ -1,10 +1,10 @@
 /** The service as ONE Fastify plugin: the order in which it is put together, readable top to bottom. */
 import type { FastifyInstance } from 'fastify'
-import authPlugin from '../plugins/auth.ts'
+import authPlugin, { type Authenticate } from '../plugins/auth.ts'
 import chatPlugin from '../plugins/chat.ts'
 import configPlugin, { type HostSettings } from '../plugins/config.ts'
 import cryptoPlugin from '../plugins/crypto.ts'
-import dbPlugin from '../plugins/db.ts'
+import dbPlugin, { type DatabaseHandle } from '../plugins/db.ts'
 import opsPlugin from '../plugins/ops.ts'
 import platformPlugin from '../plugins/platform.ts'
 import problemsPlugin from '../plugins/problems.ts'
@@ -17,11 +17,14 @@ import roomRoutes from '../routes/rooms.ts'
 import socketRoute from '../routes/socket.ts'
 import userRoutes from '../routes/users.ts'
 import type { Bus } from './bus/bus.ts'
+import type { Authorize, BeforeMessage } from './chat/access.ts'
 import type { ChatOptions } from './chat/chat.ts'
 import { type Clock, systemClock } from './clock.ts'
-import type { Resolved } from './config/resolve.ts'
-import type { SqlClient } from './db/client.ts'
+import type { Need, Resolved } from './config/resolve.ts'
 import { serializers } from './logging.ts'
+
+/** What a service of its own has beside the API, and a host application as a rule has itself. */
+export type Page = 'entrance' | 'health' | 'documents'
 
 /**
  * Options of the service: PROTOCOL's settings in camelCase beside these. With any setting given, the environment is not
@@ -30,43 +33,56 @@ import { serializers } from './logging.ts'
 export interface ChatServiceOptions extends HostSettings {
   /** Fastify's own: where the routes are mounted. */
   readonly prefix?: string
-  /** Whether `/`, the health routes and the documents are mounted too. A host has its own. */
-  readonly pages?: boolean
+  /** What is mounted beside the API: `/`, the health routes, the documents; `true` for all. Nothing, as a rule. */
+  readonly pages?: boolean | readonly Page[]
+  /** A ready database client (postgres.js, PGlite) instead of `databaseUrl`; it is left open. */
+  readonly client?: DatabaseHandle | undefined
+  /** Says who is calling: then the users are the host's, and there is no registering or logging in here. */
+  readonly authenticate?: Authenticate | undefined
+  /** Decides who may read, post or create a room; without it, everyone who is logged in may. */
+  readonly authorize?: Authorize | undefined
+  /** Edits or refuses a message before it is sealed. */
+  readonly beforeMessage?: BeforeMessage | undefined
+  /** The `security` of our routes in the host's own OpenAPI document, e.g. `[{ cookieAuth: [] }]`. */
+  readonly documentSecurity?: readonly { readonly [scheme: string]: string[] }[] | undefined
+  /** Told of each message that this process committed, at most once; must not throw. */
+  readonly onMessage?: ChatOptions['onMessage']
   /** Settings that are resolved already, in place of any above: the process needs some before it makes its server. */
-  readonly resolved?: Resolved
-  /** A ready database client instead of `databaseUrl`; it is left open. */
-  readonly client?: SqlClient
-  readonly clock?: Clock
+  readonly resolved?: Resolved | undefined
+  readonly clock?: Clock | undefined
   /** A ready bus between processes instead of the database's own. */
-  readonly bus?: Bus
+  readonly bus?: Bus | undefined
   /** For tests: other bounds for the writer. */
   readonly writer?: ChatOptions['writer']
 }
 
 /** Not wrapped with fastify-plugin, so that nothing of it leaks into the instance it is registered on. */
 export const chatService = async (fastify: FastifyInstance, options: ChatServiceOptions): Promise<void> => {
-  const { prefix, pages = false, resolved, client, clock = systemClock, bus, writer, ...settings } = options
+  const { prefix: _, pages = false, resolved, client, clock = systemClock, bus, writer, ...more } = options
+  const { authenticate, authorize, beforeMessage, onMessage, documentSecurity, ...settings } = more
   // Before any route: a query string may hold a token, and must not reach a log line.
   fastify.setChildLoggerFactory((logger, bindings, given) => logger.child(bindings, { ...given, serializers }))
 
   const given = Object.keys(settings).length > 0 ? { settings } : {}
-  await fastify.register(configPlugin, { ...given, ...(resolved ? { resolved } : {}), needsDatabase: !client })
+  const without: Need[] = [...(client ? ['database' as const] : []), ...(authenticate ? ['secretKey' as const] : [])]
+  await fastify.register(configPlugin, { ...given, ...(resolved ? { resolved } : {}), without })
   const config = fastify.chatConfig
-  await fastify.register(dbPlugin, { ...config, ...(client ? { client } : {}) })
+  await fastify.register(dbPlugin, { ...config, client })
   await fastify.register(cryptoPlugin, { ...config, clock })
-  await fastify.register(authPlugin, { ...config, clock })
-  await fastify.register(chatPlugin, { ...config, clock, ...(bus ? { bus } : {}), ...(writer ? { writer } : {}) })
+  await fastify.register(authPlugin, { ...config, authenticate, clock })
+  await fastify.register(chatPlugin, { ...config, authorize, beforeMessage, onMessage, clock, bus, writer })
   await fastify.register(opsPlugin)
   await fastify.register(problemsPlugin)
-  await fastify.register(platformPlugin, config)
+  const mounts = (page: Page): boolean => (typeof pages === 'boolean' ? pages : pages.includes(page))
+  const platform = { isWhole: pages === true, hasDocument: mounts('documents') }
+  await fastify.register(platformPlugin, { ...config, ...platform, documentSecurity, prefix: fastify.prefix })
 
   await fastify.register(authRoutes, config)
   await fastify.register(userRoutes)
   await fastify.register(messageRoutes)
   await fastify.register(roomRoutes)
   await fastify.register(socketRoute, config)
-  if (!pages) return
-  await fastify.register(healthRoutes)
-  await fastify.register(entranceRoute)
-  await fastify.register(docsRoutes, config)
+  if (mounts('health')) await fastify.register(healthRoutes)
+  if (mounts('entrance')) await fastify.register(entranceRoute)
+  if (mounts('documents')) await fastify.register(docsRoutes, config)
 }

@@ -22,6 +22,7 @@ export const ERRORS = {
   missing_token: { status: 401, title: 'Token missing', advice: 'Log in and send the access token.' },
   invalid_token: { status: 401, title: 'Token invalid', advice: 'Log in again for a new access token.' },
   token_expired: { status: 401, title: 'Token expired', advice: 'Log in again for a new access token.' },
+  not_logged_in: { status: 401, title: 'Not logged in', advice: 'Log in with the application around the chat.' },
   origin_not_allowed: { status: 403, title: 'Origin not allowed', advice: 'Add the page’s origin to CORS_ORIGINS.' },
   not_allowed: { status: 403, title: 'Not allowed', advice: 'Ask someone who may.' },
   rejected: { status: 403, title: 'Message rejected', advice: 'Change the message as the detail says.' },

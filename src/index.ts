@@ -1,6 +1,17 @@
-/** What the package exports: the service as a plugin, and what a host's types and error handling need. */
-export type { ChatServiceOptions } from './app.ts'
+/** What the package exports: the service as a plugin, the chat for a host application, and their types and errors. */
+export type { Authenticate } from '../plugins/auth.ts'
+export type { ChatServiceOptions, Page } from './app.ts'
 export { chatService, chatService as default } from './app.ts'
+export type { HostIdentity, HostPerson } from './auth/host-users.ts'
+export type { AccessRequest, Action, Authorize, BeforeMessage, MessageDraft, Person } from './chat/access.ts'
+export type { CommittedMessage } from './chat/posting.ts'
 export { CLOSE, type CloseCode } from './close-codes.ts'
-export { ChatError, ERRORS, type ErrorCode } from './errors.ts'
+export { ChatError, ChatRejection, ERRORS, type ErrorCode, type Violation } from './errors.ts'
+export {
+  type CreateChatOptions,
+  createChat,
+  type EmbeddedChat,
+  type MessageListener,
+  type PostOptions
+} from './host.ts'
 export { version } from './package.ts'

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import { createRequire } from 'node:module'
 import type { Socket } from 'node:net'
-import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import Fastify, { type FastifyInstance } from 'fastify'
 import { problemOf, sendNotFound, sendProblem } from '../plugins/problems.ts'
 import { type ChatServiceOptions, chatService } from './app.ts'
 import { ChatError } from './errors.ts'
@@ -34,10 +34,11 @@ export const createServer = async (options: ServerOptions): Promise<FastifyInsta
     genReqId: requestId,
     trustProxy: typeof settings.trustProxy === 'boolean' ? settings.trustProxy : [...settings.trustProxy],
     frameworkErrors(error, request, reply) {
-      releaseRefusedUpgrade(request, reply)
       sendProblem(error, request, reply)
     },
     routerOptions: { maxParamLength: 128 },
+    // What may take long at the start has bounds of its own: DATABASE_WAIT_SECONDS, a migration's own time.
+    pluginTimeout: 0,
     // A request that isn't whole by then is given up.
     requestTimeout: 30_000,
     clientErrorHandler: refuseMalformed,
@@ -47,7 +48,6 @@ export const createServer = async (options: ServerOptions): Promise<FastifyInsta
   const letGo = keepSockets(fastify)
   fastify.addHook('onRequest', async (request, reply) => {
     reply.header('x-request-id', request.id)
-    releaseRefusedUpgrade(request, reply)
   })
   fastify.setNotFoundHandler(sendNotFound)
   fastify.setErrorHandler(sendProblem)
@@ -106,14 +106,6 @@ const stopOnSignals = (fastify: FastifyInstance): { now(): Promise<void> } => {
       await fastify.close()
     }
   }
-}
-
-/**
- * @fastify/websocket takes over every upgrade, but lets go only of those refused within its scope: one refused elsewhere
- * (a 404, say) would keep its socket, and the process, for ever. An accepted upgrade never finishes its response.
- */
-const releaseRefusedUpgrade = ({ raw }: FastifyRequest, reply: FastifyReply): void => {
-  if (raw.headers.upgrade !== undefined) reply.raw.once('finish', () => raw.socket.destroy())
 }
 
 /** How long requests have to end after the chat has, before their sockets are dropped, in milliseconds. */

@@ -28,7 +28,7 @@ const importsOf = (file: string): Import[] =>
 const imports = files.flatMap(importsOf)
 const roomOf = (file: string): string => /^(src\/[\w-]+\/|plugins\/|routes\/|src\/)/.exec(file)?.[0] ?? file
 const isOurs = ({ of }: Import): boolean => /^(src|plugins|routes)\//.test(of)
-const leaves = ['errors', 'close-codes', 'clock', 'package', 'key-id', 'logging', 'validation'].map(
+const leaves = ['errors', 'close-codes', 'clock', 'package', 'key-id', 'logging', 'validation', 'within'].map(
   name => `src/${name}.ts`
 )
 const isLeaf = (file: string): boolean => leaves.includes(file) || file.startsWith('src/schemas/')

@@ -4,6 +4,7 @@
  */
 import { ChatError, ChatRejection } from '../errors.ts'
 import type { Log } from '../logging.ts'
+import { within } from '../within.ts'
 
 /** What can be done in a room. */
 export type Action = 'read' | 'post' | 'create'
@@ -75,7 +76,7 @@ export const createAccess = ({ authorize, beforeMessage, log }: AccessOptions): 
     }
     try {
       const answer = authorize({ user: personOf(actor), room, action })
-      return answer instanceof Promise ? inTime(answer).then(isYes, refuse) : isYes(answer)
+      return answer instanceof Promise ? within(ANSWER_MS, 'authorize', answer).then(isYes, refuse) : isYes(answer)
     } catch (error) {
       return refuse(error)
     }
@@ -93,7 +94,7 @@ const isYes = (answer: unknown): boolean => answer === true
 
 const edit = async (beforeMessage: BeforeMessage, draft: MessageDraft, log: Log): Promise<MessageDraft> => {
   try {
-    const edited = await inTime(Promise.resolve(beforeMessage(draft)))
+    const edited = await within(ANSWER_MS, 'beforeMessage', Promise.resolve(beforeMessage(draft)))
     if (typeof edited?.content !== 'string') throw new TypeError('beforeMessage must answer a draft, or throw')
     return edited
   } catch (error) {
@@ -103,20 +104,6 @@ const edit = async (beforeMessage: BeforeMessage, draft: MessageDraft, log: Log)
       retryAfterMs: 1000,
       cause: error
     })
-  }
-}
-
-const inTime = async <T>(answer: Promise<T>): Promise<T> => {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer within ${ANSWER_MS} ms`)), ANSWER_MS)
-  })
-  try {
-    return await Promise.race([answer, late])
-  } finally {
-    clearTimeout(timer)
-    // The loser of the race must not become an unhandled rejection.
-    answer.catch(() => {})
   }
 }
 

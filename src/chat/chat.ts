@@ -6,13 +6,21 @@ import type { Bus } from '../bus/bus.ts'
 import { type Clock, timestamp } from '../clock.ts'
 import { CLOSE } from '../close-codes.ts'
 import type { Keyring } from '../crypto/keyring.ts'
-import type { AppendedEntry, MessagesRepository, RoomsRepository } from '../db/database.ts'
+import type { MessagesRepository, RoomsRepository } from '../db/database.ts'
 import { ChatError } from '../errors.ts'
 import type { Log } from '../logging.ts'
 import type { Limits, SendFrame } from '../schemas/frames.ts'
 import { GENERAL, MAX_META_BYTES } from '../schemas/messages.ts'
 import type { NewRoom, Presence, Room as RoomShown } from '../schemas/rooms.ts'
-import { type Action, type Actor, type Authorize, type BeforeMessage, createAccess, whenKnown } from './access.ts'
+import {
+  type Action,
+  type Actor,
+  type Authorize,
+  type BeforeMessage,
+  createAccess,
+  personOf,
+  whenKnown
+} from './access.ts'
 import {
   Connection,
   type ConnectionHost,
@@ -20,11 +28,19 @@ import {
   PING_INTERVAL_MS,
   type Session
 } from './connection.ts'
-import type { Draft, Entry } from './entries.ts'
+import type { Entry } from './entries.ts'
 import { createFollowing, MAX_FOLLOWED } from './following.ts'
 import { BURST_SECONDS, createHub } from './hub.ts'
 import { shownRoom, shownRow, systemFrame } from './notices.ts'
-import { createPosting, type Post, type Posted, type PostedBy } from './posting.ts'
+import {
+  type CommittedMessage,
+  committedMessage,
+  createPosting,
+  type Post,
+  type Posted,
+  type PostedBy,
+  type PostingOptions
+} from './posting.ts'
 import { marksOf, maxFrameBytes } from './protocol.ts'
 import { createReading, type LogPart, type Range } from './reading.ts'
 import { createRevoking, type Revoking } from './revoking.ts'
@@ -58,14 +74,13 @@ export interface ChatOptions {
   /** Without these, everyone who is logged in may do everything, and messages are stored as they come. */
   readonly authorize?: Authorize | undefined
   readonly beforeMessage?: BeforeMessage | undefined
-  /** Told of each message that this process committed, at most once; must not throw. */
-  readonly onMessage?: ((draft: Draft, appended: AppendedEntry) => void) | undefined
+  readonly onMessage?: PostingOptions['onMessage']
   /** For tests: other bounds for the writer. */
-  readonly writer?: Partial<WriterOptions>
+  readonly writer?: Partial<WriterOptions> | undefined
 }
 
 /** The chat of one process. */
-export interface Chat extends Pick<Revoking, 'recheck' | 'disconnect'> {
+export interface ChatCore extends Pick<Revoking, 'recheck' | 'disconnect'> {
   /** How many sockets are open here. */
   readonly connections: number
   /** Whether the service is on its way down and takes no more work. */
@@ -81,11 +96,15 @@ export interface Chat extends Pick<Revoking, 'recheck' | 'disconnect'> {
   listRooms(actor: Actor, after: string, limit: number): Promise<{ rooms: RoomShown[]; hasMore: boolean }>
   /** Throws `room_taken`, or `not_allowed`. */
   createRoom(actor: Actor, room: NewRoom): Promise<RoomShown>
+  /** The room, made now unless it is there; for the host itself, so nobody is asked. */
+  ensureRoom(room: NewRoom): Promise<RoomShown>
   /** Throws `room_not_found`, like all that follow. */
   showRoom(actor: Actor, room: string): Promise<RoomShown>
   read(actor: Actor, room: string, range: Range): Promise<LogPart>
   /** Resolves after the commit. Throws what a frame would be refused with: `nonce_reused`, `rate_limited`, `busy`, … */
-  post(actor: Actor, room: string, post: Post, by?: PostedBy): Promise<{ entry: Entry; isReplay: boolean }>
+  post(actor: Actor, room: string, post: Post): Promise<{ entry: Entry; isReplay: boolean }>
+  /** Posts for the host itself, so that nobody is asked and no rate counts. Resolves and throws like `post`. */
+  postAsHost(actor: Actor, post: Post & { readonly room?: string | undefined }): Promise<CommittedMessage>
   presence(actor: Actor, room: string): Promise<Presence>
   /** Resolves when every message that was taken is committed or refused. */
   idle(): Promise<void>
@@ -94,7 +113,7 @@ export interface Chat extends Pick<Revoking, 'recheck' | 'disconnect'> {
 }
 
 /** Makes the chat of one process. */
-export const createChat = (options: ChatOptions): Chat => {
+export const createChatCore = (options: ChatOptions): ChatCore => {
   const { keyring, bus, clock, log, messages, maxMessageLength, messageRate, onMessage } = options
   let draining = false
   const isDraining = () => draining
@@ -134,6 +153,15 @@ export const createChat = (options: ChatOptions): Chat => {
         return room
       })
     )
+
+  const postAndWait = (actor: Actor, room: Room, message: Post, by: PostedBy) =>
+    new Promise<{ entry: Entry; isReplay: boolean }>((resolve, reject) => {
+      const posted = (outcome: Posted) => ('error' in outcome ? reject(outcome.error) : resolve(outcome))
+      // Refused at once or later, it is a rejection.
+      Promise.resolve()
+        .then(() => post(actor, room, message, posted, by))
+        .catch(reject)
+    })
 
   const send = (connection: Connection, room: Room, frame: SendFrame): void | Promise<void> => {
     const { room: _, ...marks } = marksOf(frame)
@@ -241,19 +269,28 @@ export const createChat = (options: ChatOptions): Chat => {
       if (!(await access.may(actor, name, 'create'))) {
         throw new ChatError('not_allowed', 'You may not create this room.')
       }
-      const row = await options.rooms.create({ name, title })
-      rooms.adopt(row)
-      return shownRow(row)
+      return shownRoom(rooms.adopt(await options.rooms.create({ name, title })))
+    },
+    async ensureRoom({ room: name, title = null }) {
+      const known = await rooms.load(name)
+      if (known) return shownRoom(known)
+      try {
+        return shownRoom(rooms.adopt(await options.rooms.create({ name, title })))
+      } catch (error) {
+        // Somebody else made it meanwhile.
+        const made = error instanceof ChatError && error.code === 'room_taken' ? await rooms.load(name) : undefined
+        if (made) return shownRoom(made)
+        throw error
+      }
     },
     showRoom: async (actor, name) => shownRoom(await roomFor(actor, name, 'read')),
     read: async (actor, name, range) => reading.part(await roomFor(actor, name, 'read'), range),
-    async post(actor, name, message, by) {
-      const room = by === 'host' ? await rooms.load(name) : await roomFor(actor, name, 'post')
+    post: async (actor, name, message) => postAndWait(actor, await roomFor(actor, name, 'post'), message, 'person'),
+    async postAsHost(actor, { room: name = GENERAL, ...message }) {
+      const room = await rooms.load(name)
       if (!room) throw noSuchRoom()
-      return new Promise((resolve, reject) => {
-        const posted = (outcome: Posted) => ('error' in outcome ? reject(outcome.error) : resolve(outcome))
-        Promise.resolve(post(actor, room, message, posted, by)).catch(reject)
-      })
+      const { entry } = await postAndWait(actor, room, message, 'host')
+      return committedMessage({ ...message, room }, personOf(actor), entry)
     },
     recheck: revoking.recheck,
     disconnect: revoking.disconnect,

@@ -1,9 +1,8 @@
 /** A message's way into the log: checked, sealed, committed; then its sender is answered, and then everybody else. */
 import type { Bus } from '../bus/bus.ts'
 import type { Keyring } from '../crypto/keyring.ts'
-import type { AppendedEntry } from '../db/database.ts'
 import { ChatError } from '../errors.ts'
-import { type Access, type Actor, personOf } from './access.ts'
+import { type Access, type Actor, type Person, personOf } from './access.ts'
 import { type Draft, type Entry, entryOf, isSameEntry, sealEntry } from './entries.ts'
 import type { Hub } from './hub.ts'
 import { messageText, metaText } from './protocol.ts'
@@ -23,6 +22,18 @@ export type Posted = { readonly error: ChatError } | { readonly entry: Entry; re
 /** Who posts: a person, within the limits and asked about; or the host application itself, which answers for what it does. */
 export type PostedBy = 'person' | 'host'
 
+/** A message that is in the log, as a host application is told of it. */
+export interface CommittedMessage {
+  readonly id: number
+  readonly room: string
+  readonly seq: number
+  readonly user: Person
+  readonly content: string
+  readonly meta?: Record<string, unknown>
+  readonly nonce?: string
+  readonly createdAt: Date
+}
+
 export interface PostingOptions {
   readonly writer: Writer
   readonly keyring: Keyring
@@ -33,8 +44,8 @@ export interface PostingOptions {
   readonly messageRate: number
   readonly maxMessageLength: number
   readonly isDraining: () => boolean
-  /** Told of each message that this process committed, at most once. */
-  readonly onMessage?: ((draft: Draft, appended: AppendedEntry) => void) | undefined
+  /** Told of each message that this process committed, at most once; must not throw. */
+  readonly onMessage?: ((message: CommittedMessage) => void) | undefined
 }
 
 /**
@@ -61,7 +72,7 @@ export const createPosting = ({ writer, keyring, hub, bus, access, ...options }:
     throw new ChatError('rate_limited', detail, { retryAfterMs })
   }
 
-  const append = (draft: Draft, room: Room, posted: (outcome: Posted) => void): void => {
+  const append = (draft: Draft, room: Room, actor: Actor, posted: (outcome: Posted) => void): void => {
     refuseWhileDraining()
     writer.append(sealEntry(draft, keyring), outcome => {
       if ('error' in outcome) return posted(outcome)
@@ -71,7 +82,8 @@ export const createPosting = ({ writer, keyring, hub, bus, access, ...options }:
       posted({ entry, isReplay: appended.replayed })
       // News even when it is a replay: the first commit's answer may have been lost.
       if (room.committed(entry)) bus.announce(room.id, entry.seq)
-      if (!appended.replayed) onMessage?.(draft, appended)
+      if (onMessage && !appended.replayed)
+        onMessage(committedMessage({ ...draft, meta: metaOf(draft) }, personOf(actor), entry))
     })
   }
 
@@ -92,12 +104,30 @@ export const createPosting = ({ writer, keyring, hub, bus, access, ...options }:
         const { meta, nonce } = post
         return access
           .edit({ room: room.name, user: personOf(actor), content: own.content, meta, nonce })
-          .then(edited => append({ ...about, ...checked(edited) }, room, posted))
+          .then(edited => append({ ...about, ...checked(edited) }, room, actor, posted))
       }
     }
-    append({ ...about, ...own }, room, posted)
+    append({ ...about, ...own }, room, actor, posted)
   }
 }
+
+const metaOf = ({ meta }: Draft): Post['meta'] => (meta === null ? undefined : JSON.parse(meta))
+
+/** What a host is told of a message that is in the log now. */
+export const committedMessage = (
+  { room, content, meta, nonce }: Post & { readonly room: { readonly name: string } },
+  user: Person,
+  { id, seq, createdAt }: Pick<Entry, 'id' | 'seq' | 'createdAt'>
+): CommittedMessage => ({
+  id,
+  room: room.name,
+  seq,
+  user,
+  content,
+  ...(meta === undefined ? {} : { meta }),
+  ...(nonce === undefined ? {} : { nonce }),
+  createdAt: new Date(createdAt)
+})
 
 const nonceReused = (): ChatError =>
   new ChatError('nonce_reused', 'This nonce was used for another message in this room. Use a new nonce.')

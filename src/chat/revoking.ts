@@ -4,7 +4,7 @@
  */
 import type { Bus, BusEvent } from '../bus/bus.ts'
 import { CLOSE } from '../close-codes.ts'
-import { type Access, whenKnown } from './access.ts'
+import { type Access, personOf, whenKnown } from './access.ts'
 import type { Connection } from './connection.ts'
 import type { Following } from './following.ts'
 import type { Hub } from './hub.ts'
@@ -17,20 +17,20 @@ export interface RevokingOptions {
 }
 
 export interface Revoking {
-  /** Asks again whether a person may read a room; who may not, stops following it. On every process. */
-  recheck(userId: number, room: string): void
+  /** Asks again whether a person, by the id that the host knows, may read a room; who may not, stops following it. On every process. */
+  recheck(personId: string, room: string): void
   /** Asks again about every person here and every room that they follow. */
   recheckAll(): void
   /** Closes all of a person's connections with 4401. On every process. */
-  disconnect(userId: number): void
+  disconnect(personId: string): void
   /** What another process told; answers whether it was meant for this. */
   hear(event: BusEvent): boolean
 }
 
 /** Makes it. */
 export const createRevoking = ({ hub, bus, access, following }: RevokingOptions): Revoking => {
-  const connectionsOf = (userId: number): Connection[] =>
-    [...hub.all()].filter(({ session }) => session.userId === userId)
+  const connectionsOf = (personId: string): Connection[] =>
+    [...hub.all()].filter(({ session }) => personOf(session).id === personId)
 
   // In its turn, so that a subscription that is just being asked about is not missed.
   const recheckOne = (connection: Connection, room: string): void =>
@@ -52,23 +52,23 @@ export const createRevoking = ({ hub, bus, access, following }: RevokingOptions)
     }
   }
 
-  const disconnectHere = (userId: number): void => {
-    for (const connection of connectionsOf(userId)) connection.close(CLOSE.tokenExpired)
+  const disconnectHere = (personId: string): void => {
+    for (const connection of connectionsOf(personId)) connection.close(CLOSE.tokenExpired)
   }
 
   return {
-    recheck(userId, room) {
-      recheckHere(connectionsOf(userId), room)
-      bus.publish({ kind: 'recheck', user_id: userId, room })
+    recheck(personId, room) {
+      recheckHere(connectionsOf(personId), room)
+      bus.publish({ kind: 'recheck', person: personId, room })
     },
     recheckAll: () => recheckHere(hub.all()),
-    disconnect(userId) {
-      disconnectHere(userId)
-      bus.publish({ kind: 'disconnect', user_id: userId })
+    disconnect(personId) {
+      disconnectHere(personId)
+      bus.publish({ kind: 'disconnect', person: personId })
     },
-    hear({ kind, user_id, room }) {
-      if (kind === 'recheck') recheckHere(connectionsOf(Number(user_id)), String(room))
-      else if (kind === 'disconnect') disconnectHere(Number(user_id))
+    hear({ kind, person, room }) {
+      if (kind === 'recheck') recheckHere(connectionsOf(String(person)), String(room))
+      else if (kind === 'disconnect') disconnectHere(String(person))
       else return false
       return true
     }

@@ -5,6 +5,7 @@
 
 import type { AppendedEntry, NewEntry } from '../db/database.ts'
 import { ChatError } from '../errors.ts'
+import { TooLate, within } from '../within.ts'
 
 /** What became of an entry: where it stands in the log, or why it isn't there. */
 export type Outcome = { readonly appended: AppendedEntry } | { readonly error: ChatError }
@@ -69,7 +70,7 @@ export const createWriter = ({
   const appendSurely = async (batch: Pending[]): Promise<AppendedEntry[]> => {
     for (let attempt = 0; ; attempt++) {
       try {
-        return await withTimeout(append(batch.map(({ entry }) => entry)), attemptMs)
+        return await within(attemptMs, 'the database', append(batch.map(({ entry }) => entry)))
       } catch (error) {
         onFailure(error, batch.length)
         const pause = retryDelays[attempt]
@@ -79,7 +80,8 @@ export const createWriter = ({
     }
   }
 
-  const isLost = (error: unknown): boolean => error instanceof Silence || isConnectionError(error)
+  // A try took too long: what it did, if anything, isn't known; its write ids make a second one safe.
+  const isLost = (error: unknown): boolean => error instanceof TooLate || isConnectionError(error)
 
   /** Tells everyone who waits for an entry. One that fails at hearing it must not keep the log from the others. */
   const settleAll = (batch: Pending[], outcomeOf: (at: number) => Outcome): void => {
@@ -155,28 +157,6 @@ export const createWriter = ({
     async idle() {
       while (running) await running
     }
-  }
-}
-
-/** A try took too long. What it did, if anything, isn't known; its write ids make a second one safe. */
-class Silence extends Error {
-  constructor(ms: number) {
-    super(`the database was silent for ${ms} ms`)
-    this.name = 'Silence'
-  }
-}
-
-const withTimeout = async <T>(work: Promise<T>, ms: number): Promise<T> => {
-  let timer: NodeJS.Timeout | undefined
-  const silence = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Silence(ms)), ms)
-    timer.unref()
-  })
-  try {
-    return await Promise.race([work, silence])
-  } finally {
-    clearTimeout(timer)
-    work.catch(() => {})
   }
 }
 

@@ -25,7 +25,7 @@ const shown = ({ tag, state, appliedAt = '' }: MigrationStatus): string =>
 
 /** The action of one of the commands. It needs the database's settings only, no keys. */
 export const migrateCommand = (name: keyof typeof works) => async (): Promise<void> => {
-  const { settings } = readEnvironment({ mode: 'production', needsKeys: false })
+  const { settings } = readEnvironment({ mode: 'production', without: ['secretKey', 'encryptionKey'] })
   const { databaseUrl: url, databaseSsl: ssl, databaseCa: ca } = settings
   const client = await openClient({ url, ssl, ca, poolMax: 1 })
   try {

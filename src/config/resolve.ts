@@ -11,11 +11,12 @@ export interface ResolveOptions {
   readonly mode: 'dev' | 'production'
   /** How the operator knows the settings: as variables of the environment, or as options. */
   readonly names: 'environment' | 'options'
-  /** Whether a database must be named: not when a host hands its own over. */
-  readonly needsDatabase?: boolean
-  /** Whether the keys must be given: migrating, for one, goes without them. */
-  readonly needsKeys?: boolean
+  /** What may be missing: the database where a host hands its own over, keys where nothing is signed or sealed. */
+  readonly without?: readonly Need[]
 }
+
+/** What is needed as a rule. */
+export type Need = 'database' | 'secretKey' | 'encryptionKey'
 
 /** The settings, and what the operator should know about them. */
 export interface Resolved {
@@ -51,18 +52,17 @@ const isValid = compile(SettingsInput)
 
 /** Resolves settings. Throws a ConfigError that names every bad one. */
 export const resolveSettings = (options: ResolveOptions): Resolved => {
-  const { values, mode, names, needsDatabase = true, needsKeys = true } = options
+  const { values, mode, names, without = [] } = options
   const input = names === 'environment' ? fromStrings(values) : structuredClone({ ...values })
   for (const [name, value] of Object.entries(input)) if (value === undefined) delete input[name]
 
-  const isExcused = (name: SettingName): boolean =>
-    !needsKeys && (name === 'secretKey' || name === 'encryptionKey') && input[name] === undefined
+  const isExcused = (name: SettingName): boolean => without.some(need => need === name) && input[name] === undefined
   const broken = isValid(input) ? [] : violations(isValid.errors ?? []).map(toBad)
   const bad = broken.filter(({ name }) => !isExcused(name as SettingName))
   const checked = input as Partial<SettingsInput>
   const good = (name: SettingName): boolean => !bad.some(one => one.name === name)
   for (const { name, message } of meaning(checked, mode)) if (good(name as SettingName)) bad.push({ name, message })
-  const database = databaseOf(checked, mode, needsDatabase)
+  const database = databaseOf(checked, mode, !without.includes('database'))
   bad.push(...database.bad)
   if (bad.length > 0) throw new ConfigError(merged(bad), names)
 

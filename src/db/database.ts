@@ -1,4 +1,5 @@
 /** The database as the service sees it: one repository an aggregate, all in one schema. */
+import { within } from '../within.ts'
 import type { SqlClient } from './client.ts'
 import { createMessagesRepository, type MessagesRepository } from './messages.ts'
 import { createRateLimitsRepository, type RateLimitsRepository } from './rate-limits.ts'
@@ -32,20 +33,8 @@ export const createDatabase = (client: SqlClient, schema: string): ChatDatabase 
     rooms: createRoomsRepository(client, tables),
     messages: createMessagesRepository(client, tables, schema),
     rateLimits: createRateLimitsRepository(client, schema),
-    ping: timeoutMs => withTimeout(client.query('select 1'), timeoutMs)
-  }
-}
-
-const withTimeout = async (answer: Promise<unknown>, ms: number): Promise<void> => {
-  let timer: NodeJS.Timeout | undefined
-  const timeout = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`the database was silent for ${ms} ms`)), ms)
-  })
-  try {
-    await Promise.race([answer, timeout])
-  } finally {
-    clearTimeout(timer)
-    // The loser of the race must not become an unhandled rejection.
-    answer.catch(() => {})
+    async ping(timeoutMs) {
+      await within(timeoutMs, 'the database', client.query('select 1'))
+    }
   }
 }

@@ -2,9 +2,8 @@
 import { mkdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import type { PGlite } from '@electric-sql/pglite'
-import { drizzle } from 'drizzle-orm/pglite'
 import type { SqlClient, SqlTransaction } from './client.ts'
-import { type FolderLock, lockFolder } from './folder-lock.ts'
+import { lockFolder } from './folder-lock.ts'
 
 // A fifth of the memory that its defaults take, and as fast for one process (docs/performance.md).
 const SMALL = [
@@ -24,7 +23,14 @@ export const openEmbedded = async (folder: string): Promise<SqlClient> => {
   mkdirSync(path, { recursive: true, mode: 0o700 })
   const lock = await lockFolder(path)
   try {
-    return clientOf(await start(dataFolder(path)), path, lock)
+    const pglite = await start(dataFolder(path))
+    return {
+      ...(await adoptEmbedded(pglite, path)),
+      async close() {
+        if (!pglite.closed) await pglite.close()
+        await lock.release()
+      }
+    }
   } catch (error) {
     await lock.release()
     throw error
@@ -46,11 +52,13 @@ const loadPGlite = async () => {
   }
 }
 
-const clientOf = (pglite: PGlite, path: string, lock: FolderLock): SqlClient => ({
+/** A host application's own PGlite, used as it is and never closed; `where` is for messages to the operator. */
+export const adoptEmbedded = async (pglite: PGlite, where = 'the embedded database'): Promise<SqlClient> => ({
   engine: 'pglite',
   notifications: null,
-  where: path,
-  drizzle: drizzle(pglite),
+  where,
+  // Imported only now, since it needs PGlite, which is not everywhere.
+  drizzle: (await import('drizzle-orm/pglite')).drizzle(pglite),
   query: async <Row extends object>(text: string, params: readonly unknown[] = []) =>
     (await pglite.query<Row>(text, [...params])).rows,
   transaction: <T>(work: (transaction: SqlTransaction) => Promise<T>) =>
@@ -63,8 +71,5 @@ const clientOf = (pglite: PGlite, path: string, lock: FolderLock): SqlClient => 
         }
       })
     ),
-  async close() {
-    if (!pglite.closed) await pglite.close()
-    await lock.release()
-  }
+  async close() {}
 })

@@ -28,7 +28,7 @@ export interface MigrationStatus {
 interface Applied {
   readonly tag: string
   readonly hash: string
-  readonly applied_at: string
+  readonly at: string
 }
 
 // The same bytes whatever a checkout makes of line ends.
@@ -85,13 +85,10 @@ export const migrationStatus = (client: SqlClient, schema: string): Promise<Migr
     const ours = migrations.map(({ tag, hash }): MigrationStatus => {
       const row = applied.get(tag)
       if (!row) return { tag, state: 'pending' }
-      return { tag, state: row.hash === hash ? 'applied' : 'changed', appliedAt: row.applied_at }
+      return { tag, state: row.hash === hash ? 'applied' : 'changed', appliedAt: row.at }
     })
     const foreign = [...applied.values()].filter(({ tag }) => !known.has(tag))
-    return [
-      ...ours,
-      ...foreign.map(({ tag, applied_at }) => ({ tag, state: 'unknown' as const, appliedAt: applied_at }))
-    ]
+    return [...ours, ...foreign.map(({ tag, at }) => ({ tag, state: 'unknown' as const, appliedAt: at }))]
   })
 
 const quoted = (schema: string): string => `"${schema.replaceAll('"', '""')}"`
@@ -125,7 +122,7 @@ const hasBookkeeping = async (transaction: SqlTransaction, schema: string): Prom
 /** By tag, in the order in which they were applied. */
 const appliedIn = async (transaction: SqlTransaction, schema: string): Promise<Map<string, Applied>> => {
   const rows = await transaction.query<Applied>(
-    `select tag, hash, to_char(applied_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') as applied_at
+    `select tag, hash, to_char(applied_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') as at
      from ${bookkeeping(schema)} order by tag`
   )
   return new Map(rows.map(row => [row.tag, row]))

@@ -1,4 +1,4 @@
-/** PostgreSQL by postgres.js: a pool that connects when it is first needed. */
+/** PostgreSQL by postgres.js: a pool that connects when it is first needed, or the one that a host application has. */
 import { drizzle } from 'drizzle-orm/postgres-js'
 import postgres from 'postgres'
 import type { ClientOptions, SqlClient, SqlTransaction } from './client.ts'
@@ -28,21 +28,40 @@ export const openPostgres = ({ url, ssl, ca, poolMax = 10, listenUrl }: ClientOp
   }
   const sql = postgres(url, { ...options, max: poolMax, idle_timeout: 60 })
   const listening = listenUrl === undefined ? sql : postgres(listenUrl, { ...options, max: 1 })
-  const { host, port } = sql.options
-  const inTransaction = (transaction: postgres.TransactionSql): SqlTransaction => ({
-    query: async <Row extends object>(text: string, params: readonly unknown[] = []) => [
-      ...(await transaction.unsafe<Row[]>(text, [...params] as postgres.ParameterOrJSON<never>[]))
-    ],
-    exec: async text => {
-      await transaction.unsafe(text).simple()
+  return {
+    ...clientOver(sql, listening),
+    drizzle: drizzle(sql),
+    async close() {
+      await Promise.all([sql.end({ timeout: 2 }), listening.end({ timeout: 2 })])
     }
-  })
+  }
+}
+
+/** A host application's own client, used as it is and never closed. */
+export const adoptPostgres = (sql: postgres.Sql): SqlClient => ({
+  ...clientOver(sql, sql),
+  drizzle: drizzle(withOwnOptions(sql)),
+  async close() {}
+})
+
+/** Drizzle changes how a client reads times, in its options; a host's must not learn that. */
+const withOwnOptions = (sql: postgres.Sql): postgres.Sql => {
+  const { parsers, serializers } = sql.options
+  const options = { ...sql.options, parsers: { ...parsers }, serializers: { ...serializers } }
+  return new Proxy(sql, { get: (target, name) => (name === 'options' ? options : Reflect.get(target, name)) })
+}
+
+type Parameters = postgres.ParameterOrJSON<never>[]
+
+const clientOver = (sql: postgres.Sql, listening: postgres.Sql): Omit<SqlClient, 'drizzle' | 'close'> => {
+  const { host, port } = sql.options
+  // Off where a host has a transaction pooler that can't.
+  const prepare = sql.options.prepare !== false
   return {
     engine: 'postgres',
     where: `${host[0] ?? 'localhost'}:${port[0] ?? 5432}`,
-    drizzle: drizzle(sql),
     query: async <Row extends object>(text: string, params: readonly unknown[] = []) => [
-      ...(await sql.unsafe<Row[]>(text, [...params] as postgres.ParameterOrJSON<never>[], { prepare: true }))
+      ...(await sql.unsafe<Row[]>(text, [...params] as Parameters, { prepare }))
     ],
     transaction: async <T>(work: (transaction: SqlTransaction) => Promise<T>) =>
       (await sql.begin('isolation level read committed', transaction => work(inTransaction(transaction)))) as T,
@@ -56,9 +75,15 @@ export const openPostgres = ({ url, ssl, ca, poolMax = 10, listenUrl }: ClientOp
         const { unlisten } = await listening.listen(channel, onPayload, onListening)
         return unlisten
       }
-    },
-    async close() {
-      await Promise.all([sql.end({ timeout: 2 }), listening.end({ timeout: 2 })])
     }
   }
 }
+
+const inTransaction = (transaction: postgres.TransactionSql): SqlTransaction => ({
+  query: async <Row extends object>(text: string, params: readonly unknown[] = []) => [
+    ...(await transaction.unsafe<Row[]>(text, [...params] as Parameters))
+  ],
+  exec: async text => {
+    await transaction.unsafe(text).simple()
+  }
+})

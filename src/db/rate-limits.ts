@@ -23,18 +23,18 @@ export const createRateLimitsRepository = ({ query }: SqlClient, schema: string)
       hits = case when counted.expires_at <= now() then 1 else counted.hits + 1 end,
       expires_at = case when counted.expires_at <= now() then excluded.expires_at else counted.expires_at end
     returning hits,
-      least($2, greatest(0, extract(epoch from expires_at - now()) * 1000))::double precision as ttl_ms`
+      least($2, greatest(0, extract(epoch from expires_at - now()) * 1000))::double precision as ttl`
   let sweptAt = Date.now()
 
   return {
     async hit(key, windowMs) {
-      const [row] = await query<{ hits: number; ttl_ms: number }>(hit, [key, windowMs])
+      const [row] = await query<{ hits: number; ttl: number }>(hit, [key, windowMs])
       if (!row) throw new Error('counting a hit returned no row')
       if (Date.now() - sweptAt > SWEEP_MS) {
         sweptAt = Date.now()
         await query(`delete from ${table} where expires_at <= now()`)
       }
-      return { current: row.hits, ttlMs: Math.ceil(row.ttl_ms) }
+      return { current: row.hits, ttlMs: Math.ceil(row.ttl) }
     }
   }
 }

@@ -7,7 +7,7 @@ import { sql } from 'drizzle-orm'
 import {
   bigint,
   integer,
-  pgSchema,
+  PgSchema,
   pgTable,
   primaryKey,
   text,
@@ -19,9 +19,10 @@ import {
 const now = sql`clock_timestamp()`
 const moment = (name: string) => timestamp(name, { withTimezone: true, precision: 3, mode: 'date' })
 
-/** The tables of one schema. */
-export const createTables = (schema: string) => {
-  const table: typeof pgTable = schema === 'public' ? pgTable : (pgSchema(schema).table as unknown as typeof pgTable)
+/** The tables of one schema; without one their names are not qualified. */
+export const createTables = (schema?: string) => {
+  // Not `pgSchema`, which refuses "public": a host's connections may look elsewhere first.
+  const table = schema === undefined ? pgTable : (new PgSchema(schema).table as unknown as typeof pgTable)
 
   const users = table(
     'users',
@@ -88,4 +89,4 @@ export const createTables = (schema: string) => {
 export type Tables = ReturnType<typeof createTables>
 
 /** For drizzle-kit, which generates migrations for `public`; src/db/migrate.ts moves them to the schema in use. */
-export const { users, rooms, messages, rateLimits } = createTables('public')
+export const { users, rooms, messages, rateLimits } = createTables()

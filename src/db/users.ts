@@ -30,6 +30,10 @@ export interface UsersRepository {
   /** Those that exist, by id, in one query. */
   findByIds(ids: readonly number[]): Promise<Map<number, UserRow>>
   updatePasswordHash(id: number, hashedPassword: string): Promise<void>
+  /** The user of a host application. */
+  findByExternalId(externalId: string): Promise<UserRow | undefined>
+  /** Stores a user of a host application, or the new name of one who is there. */
+  admit(user: { externalId: string; username: string }): Promise<UserRow>
 }
 
 const UNIQUE_VIOLATION = '23505'
@@ -47,6 +51,12 @@ export const createUsersRepository = ({ drizzle }: SqlClient, { users }: Tables)
     .from(users)
     .where(sql`${users.id} = any(${sql.placeholder('ids')})`)
     .prepare('chat_users_by_ids')
+  const byExternalId = drizzle
+    .select()
+    .from(users)
+    .where(eq(users.externalId, sql.placeholder('externalId')))
+    .limit(1)
+    .prepare('chat_user_by_external_id')
 
   return {
     async create(user) {
@@ -65,6 +75,16 @@ export const createUsersRepository = ({ drizzle }: SqlClient, { users }: Tables)
     findByIds: async ids => new Map((await byIds.execute({ ids })).map(row => [row.id, toUser(row)])),
     async updatePasswordHash(id, hashedPassword) {
       await drizzle.update(users).set({ hashedPassword }).where(eq(users.id, id))
+    },
+    findByExternalId: async externalId => toUserIfAny(await byExternalId.execute({ externalId })),
+    async admit({ externalId, username }) {
+      const [row] = await drizzle
+        .insert(users)
+        .values({ externalId, username })
+        .onConflictDoUpdate({ target: users.externalId, set: { username } })
+        .returning()
+      if (!row) throw new Error('an upsert returned no row')
+      return toUser(row)
     }
   }
 }

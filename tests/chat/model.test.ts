@@ -6,7 +6,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { Bus } from '../../src/bus/bus.ts'
 import { createMemoryBus, createMemoryNetwork } from '../../src/bus/memory.ts'
-import { type Chat, createChat } from '../../src/chat/chat.ts'
+import { type ChatCore, createChatCore } from '../../src/chat/chat.ts'
 import { createKeyring } from '../../src/crypto/keyring.ts'
 import { fakeClock } from '../support/clock.ts'
 import { FakeSocket, type Sent } from '../support/fake-socket.ts'
@@ -37,7 +37,7 @@ class Client {
     this.userId = userId
   }
 
-  connect(chat: Chat): void {
+  connect(chat: ChatCore): void {
     this.socket?.kill()
     this.hear()
     const socket = new FakeSocket()
@@ -87,7 +87,7 @@ const start = async (loses: (what: 'told') => boolean) => {
     }
   })
   const chats = [0, 1].map(() =>
-    createChat({
+    createChatCore({
       rooms: log.rooms,
       messages: log.messages,
       keyring: createKeyring({ current: ENCRYPTION_KEY, now: clock.now }),
@@ -103,7 +103,7 @@ const start = async (loses: (what: 'told') => boolean) => {
     })
   )
   await Promise.all(chats.map(chat => chat.start()))
-  return { clock, log, chats: chats as [Chat, Chat] }
+  return { clock, log, chats: chats as [ChatCore, ChatCore] }
 }
 
 const who = fc.nat(3)
@@ -156,7 +156,7 @@ test('what a client is delivered is the log, each entry once and in order, whate
           if (one.kind === 'pause') return pause(one.turns)
           const client = clients[one.who] as Client
           client.hear()
-          if (one.kind === 'connect') client.connect(chats[one.to] as Chat)
+          if (one.kind === 'connect') client.connect(chats[one.to] as ChatCore)
           if (one.kind === 'subscribe') client.subscribe(one.room, client.views.get(one.room)?.seq)
           if (one.kind === 'start over') {
             const view = client.views.get(one.room)
@@ -186,14 +186,14 @@ test('what a client is delivered is the log, each entry once and in order, whate
           if (one.kind === 'kill') client.socket?.kill()
         }
         for (const [at, client] of clients.entries()) {
-          client.connect(chats[at % 2] as Chat)
+          client.connect(chats[at % 2] as ChatCore)
           client.subscribe('general')
         }
         await pause(8)
         for (const one of steps) await act(one)
 
         // Everything is well again: everybody is connected, reads, and the processes have looked.
-        for (const [at, client] of clients.entries()) client.connect(chats[at % 2] as Chat)
+        for (const [at, client] of clients.entries()) client.connect(chats[at % 2] as ChatCore)
         for (const { client, frame } of sent) client.socket?.receive(frame)
         for (let round = 0; round < 3; round++) {
           await pause(60)

@@ -169,7 +169,7 @@ describe('settings from a host', () => {
   test('need no database when a client is handed over', () => {
     const values = { secretKey: SECRET_KEY, encryptionKey: ENCRYPTION_KEY }
     expect(
-      resolveSettings({ values, mode: 'production', names: 'options', needsDatabase: false }).settings
+      resolveSettings({ values, mode: 'production', names: 'options', without: ['database'] }).settings
     ).toBeTruthy()
   })
 

@@ -1,0 +1,12 @@
+/** What a host application's code gives to the chat. */
+import { type Static, Type } from '@sinclair/typebox'
+import { Meta, Nonce, RoomName } from './messages.ts'
+
+/** A message that the host's own code posts. `room` is `general` when absent. */
+export const hostPost = Type.Object({
+  room: Type.Optional(RoomName),
+  content: Type.String({ minLength: 1, examples: ['Welcome!'] }),
+  meta: Type.Optional(Meta),
+  nonce: Type.Optional(Nonce)
+})
+export type HostPost = Static<typeof hostPost>

@@ -1,0 +1,253 @@
+/** The chat beside what a host may have of its own: one test a clash. Nothing of the chat leaks, nothing of the host breaks. */
+import { createServer, request as httpRequest, type RequestListener } from 'node:http'
+import cors from '@fastify/cors'
+import helmet from '@fastify/helmet'
+import jwt from '@fastify/jwt'
+import rateLimit from '@fastify/rate-limit'
+import swagger from '@fastify/swagger'
+import websocket from '@fastify/websocket'
+import Fastify from 'fastify'
+import { expect, onTestFinished, test } from 'vitest'
+import { WebSocket } from 'ws'
+import { createChat } from '../../src/host.ts'
+import { chatService } from '../../src/index.ts'
+import { testClient, testDatabase, testSchema } from '../support/database.ts'
+import { ENCRYPTION_KEY, SECRET_KEY } from '../support/settings.ts'
+import { connect } from '../support/socket-client.ts'
+import { byHeader, hostSettings, startHost } from '../support/start-host.ts'
+
+const messages = '/support/api/chat/messages'
+
+test('a host’s decorators, hooks, error handler and 404 stay its own', async () => {
+  const { app, call } = await startHost({
+    before(host) {
+      host.decorate('chat', 'the host’s')
+      host.decorate('db', 'the host’s')
+      host.setErrorHandler((_error, _request, reply) => reply.code(418).send({ by: 'the host' }))
+      host.setNotFoundHandler((_request, reply) => reply.code(404).send({ by: 'the host' }))
+      host.get('/fails', async () => {
+        throw new Error('x')
+      })
+    },
+    after(host) {
+      host.get('/late', async () => ({ by: 'the host' }))
+    }
+  })
+  expect(Object.keys(app)).not.toContain('chatDb')
+  expect(
+    ['chatDb', 'chatCore', 'chatAuth', 'chatConfig', 'websocketServer'].filter(name => app.hasDecorator(name))
+  ).toEqual([])
+  expect(await call('GET', '/fails')).toMatchObject({ status: 418, body: { by: 'the host' } })
+  for (const path of ['/nowhere', '/support/nowhere']) {
+    expect(await call('GET', path)).toMatchObject({ status: 404, body: { by: 'the host' } })
+  }
+  expect(await call('GET', '/late')).toMatchObject({ body: { by: 'the host' } })
+  expect((await call('GET', '/late')).headers.get('content-security-policy')).toBeNull()
+  expect((await call('GET', messages)).headers.get('content-security-policy')).not.toBeNull()
+})
+
+test('beside @fastify/jwt: its tokens are not ours, ours are not its, and its decorators work', async () => {
+  const database = await testDatabase()
+  const app = Fastify()
+  onTestFinished(() => app.close())
+  await app.register(jwt, { secret: SECRET_KEY })
+  app.get('/host', { onRequest: request => request.jwtVerify() }, async ({ user }) => user)
+  const settings = { secretKey: SECRET_KEY, encryptionKey: ENCRYPTION_KEY, bcryptRounds: 4 }
+  await app.register(chatService, { ...settings, client: database.client, databaseSchema: database.schema })
+  const body = { username: 'john', password: 'SecurePass123' }
+  await app.inject({ method: 'POST', url: '/api/auth/register', body })
+  const { access_token } = (await app.inject({ method: 'POST', url: '/api/auth/login', body })).json()
+  const get = async (url: string, token: string) =>
+    (await app.inject({ url, headers: { authorization: `Bearer ${token}` } })).statusCode
+  expect(await get('/api/users/me', access_token)).toBe(200)
+  expect(await get('/api/users/me', app.jwt.sign({ sub: 'john' }))).toBe(401)
+  expect(await get('/host', app.jwt.sign({ sub: 'john' }))).toBe(200)
+})
+
+test('beside @fastify/cors: the host’s decides for all routes', async () => {
+  const { call } = await startHost({ before: host => host.register(cors, { origin: 'https://host.example' }) })
+  const headers = { origin: 'https://host.example' }
+  const answer = await call('GET', messages, { as: 'ann', headers })
+  expect(answer.headers.get('access-control-allow-origin')).toBe('https://host.example')
+})
+
+test('a host may register @fastify/cors after the chat, at the root too', async () => {
+  const { call } = await startHost({ prefix: '', after: host => host.register(cors, { origin: true }) })
+  expect((await call('GET', '/api/chat/messages', { as: 'ann' })).status).toBe(200)
+})
+
+test('beside @fastify/rate-limit: the host’s limiter obeys our limits, and its refusal is our problem', async () => {
+  const database = await testDatabase()
+  const app = Fastify()
+  onTestFinished(() => app.close())
+  await app.register(rateLimit, { global: true, max: 1000 })
+  const settings = { secretKey: SECRET_KEY, encryptionKey: ENCRYPTION_KEY, loginRateLimit: 2 }
+  await app.register(chatService, { ...settings, client: database.client, databaseSchema: database.schema })
+  const body = { username: 'nobody', password: 'SecurePass123' }
+  const login = () => app.inject({ method: 'POST', url: '/api/auth/login', body })
+  const answers = [await login(), await login(), await login()]
+  expect(answers.map(({ statusCode }) => statusCode)).toEqual([401, 401, 429])
+  expect(answers[2]?.json()).toMatchObject({ status: 429, code: 'rate_limited' })
+  expect(answers[2]?.headers['retry-after']).toBeDefined()
+})
+
+test('beside @fastify/helmet: one set of headers, the host’s', async () => {
+  const policy = { directives: { defaultSrc: ["'self'"] }, useDefaults: false }
+  const { call } = await startHost({ before: host => host.register(helmet, { contentSecurityPolicy: policy }) })
+  expect((await call('GET', messages, { as: 'ann' })).headers.get('content-security-policy')).toBe("default-src 'self'")
+})
+
+test('beside @fastify/swagger: our routes appear in the host’s document, under its own way to authenticate', async () => {
+  const { app } = await startHost({
+    documentSecurity: [{ cookieAuth: [] }],
+    before: async host => {
+      const components = { securitySchemes: { cookieAuth: { type: 'apiKey', in: 'cookie', name: 'sid' } } } as const
+      await host.register(swagger, { openapi: { openapi: '3.1.0', info: { title: 'Host', version: '1' }, components } })
+      host.get('/host', { schema: { operationId: 'getHost' } }, async () => ({}))
+    }
+  })
+  // biome-ignore lint/suspicious/noExplicitAny: the document's type has both versions of OpenAPI in it.
+  const document = app.swagger() as any
+  expect(document.info).toMatchObject({ title: 'Host' })
+  expect(Object.keys(document.paths)).toEqual(
+    expect.arrayContaining(['/host', messages, '/support/api/chat/rooms/{room}'])
+  )
+  expect(document.paths['/host']?.get?.operationId).toBe('getHost')
+  expect(document.paths[messages]?.get).toMatchObject({
+    operationId: 'supportListMessages',
+    security: [{ cookieAuth: [] }]
+  })
+})
+
+test('beside @fastify/websocket: the host’s serves both, and oversized frames are still refused', async () => {
+  const { join, url, log } = await startHost({
+    before: async host => {
+      await host.register(websocket)
+      host.get('/echo', { websocket: true }, (socket: WebSocket) => {
+        socket.on('message', data => socket.send(String(data)))
+      })
+    }
+  })
+  const ann = await join('ann')
+  ann.send({ type: 'message', content: 'hello' })
+  await ann.nextOf('message')
+  const echo = await connect(`${url.replace('http', 'ws')}/echo`)
+  echo.send({ type: 'echo' })
+  expect(await echo.next()).toEqual({ type: 'echo' })
+  expect(log()).toMatch(/set its maxPayload/)
+  ann.send({ type: 'message', content: 'x'.repeat(80_000) })
+  expect(await ann.closed).toMatchObject({ code: 1009 })
+})
+
+test('a @fastify/websocket that the host registers after the chat stops the start with what to do', async () => {
+  const late = startHost({ after: host => host.register(websocket) })
+  await expect(late).rejects.toThrow('@fastify/websocket must be registered before the chat')
+})
+
+test('upgrades that another library waits for on the same server are left to it', async () => {
+  const { app, url, join } = await startHost({
+    before(host) {
+      host.server.on('upgrade', (request, socket) => {
+        if (request.url === '/other') socket.end('HTTP/1.1 101 Other\r\nupgrade: other\r\nconnection: upgrade\r\n\r\n')
+      })
+      host.get('/', async () => 'home')
+    }
+  })
+  const { port } = new URL(url)
+  const upgraded = new Promise<number | undefined>(resolve => {
+    const headers = { connection: 'Upgrade', upgrade: 'other' }
+    httpRequest({ port, path: '/other', headers })
+      .on('upgrade', ({ statusCode }) => resolve(statusCode))
+      .end()
+  })
+  expect(await upgraded).toBe(101)
+  await join('ann')
+  expect(app.server.listenerCount('upgrade')).toBe(2)
+})
+
+test('twice in one host, under two prefixes and schemas: each its own users, tokens and sockets', async () => {
+  const client = await testClient()
+  const app = Fastify()
+  onTestFinished(() => app.close())
+  const settings = { secretKey: SECRET_KEY, encryptionKey: ENCRYPTION_KEY, bcryptRounds: 4, client }
+  for (const prefix of ['/one', '/two']) {
+    await app.register(chatService, { ...settings, prefix, databaseSchema: await testSchema() })
+  }
+  const url = await app.listen({ host: '127.0.0.1', port: 0 })
+  const tokens: string[] = []
+  for (const prefix of ['/one', '/two']) {
+    const body = { username: 'john', password: 'SecurePass123' }
+    expect((await app.inject({ method: 'POST', url: `${prefix}/api/auth/register`, body })).statusCode).toBe(201)
+    tokens.push((await app.inject({ method: 'POST', url: `${prefix}/api/auth/login`, body })).json().access_token)
+  }
+  const [one = '', two = ''] = tokens
+  const get = async (path: string, token: string) =>
+    (await app.inject({ url: path, headers: { authorization: `Bearer ${token}` } })).statusCode
+  expect(await Promise.all([get('/one/api/users/me', one), get('/two/api/users/me', two)])).toEqual([200, 200])
+  expect(await Promise.all([get('/one/api/users/me', two), get('/two/api/users/me', one)])).toEqual([401, 401])
+  const socket = (prefix: string, token: string) =>
+    connect(`${url.replace('http', 'ws')}${prefix}/ws/chat?token=${token}`)
+  const [first, second] = [await socket('/one', one), await socket('/two', two)]
+  await expect(socket('/one', two)).rejects.toThrow('401')
+  first.send({ type: 'message', content: 'only here' })
+  await first.nextOf('message')
+  expect((await second.untilPong()).filter(({ type }) => type === 'message')).toEqual([])
+})
+
+test('a host that validates, serializes and parses in a way of its own changes nothing here', async () => {
+  const { call } = await startHost({
+    before(host) {
+      host.setValidatorCompiler(() => () => ({ error: new Error('the host’s validator') }))
+      host.setSerializerCompiler(() => () => 'the host’s serializer')
+      host.removeAllContentTypeParsers()
+      host.addContentTypeParser('*', (_request, _payload, done) => done(null, 'the host’s parser'))
+    }
+  })
+  const rooms = '/support/api/chat/rooms'
+  expect(await call('POST', rooms, { as: 'ann', body: { room: 'r1' } })).toMatchObject({
+    status: 201,
+    body: { room: 'r1' }
+  })
+  expect(await call('POST', rooms, { as: 'ann', body: { room: 'R 1' } })).toMatchObject({ status: 422 })
+  const text = { body: 'x', headers: { 'content-type': 'text/plain' } }
+  expect(await call('POST', rooms, { as: 'ann', ...text })).toMatchObject({ status: 415 })
+})
+
+test('a host without a prefix, a logger or anything else will do', async () => {
+  const { call, join } = await startHost({ prefix: '', server: { logger: false } })
+  expect((await call('GET', '/api/chat/messages', { as: 'ann' })).status).toBe(200)
+  await join('ann')
+})
+
+test('pages are mounted when asked for, each or all', async () => {
+  const some = await startHost({ pages: ['health'] })
+  expect((await some.call('GET', '/support/health')).body).toMatchObject({ status: 'healthy' })
+  expect((await some.call('GET', '/support/')).status).toBe(404)
+  const all = await startHost({ pages: true })
+  expect((await all.call('GET', '/support/')).status).toBe(200)
+  const document = await all.call('GET', '/support/openapi.json')
+  expect(Object.keys(document.body.paths)).toContain(messages)
+  expect((await all.call('GET', '/support/redoc')).status).toBe(200)
+})
+
+test('a refused upgrade, ours or the host’s, leaves no socket behind', async () => {
+  const { app, url, join } = await startHost()
+  await expect(join('')).rejects.toThrow('401')
+  const elsewhere = new WebSocket(`${url.replace('http', 'ws')}/nowhere`)
+  await new Promise(resolve => elsewhere.once('error', resolve))
+  await new Promise<void>(resolve => {
+    const check = () =>
+      app.server.getConnections((_error, count) => (count === 0 ? resolve() : void setImmediate(check)))
+    check()
+  })
+})
+
+test('a server that is not Fastify’s own factory works too', async () => {
+  const serverFactory = (handler: RequestListener) => createServer(handler)
+  const { join } = await startHost({ server: { serverFactory } as never })
+  await join('ann')
+})
+
+test('createChat needs no secret for tokens when the host knows its users', () => {
+  expect(() => createChat({ ...hostSettings, authenticate: byHeader })).not.toThrow()
+})

@@ -1,0 +1,73 @@
+/** A host's own database client: used as it is, with every name qualified, taught nothing and left open. */
+import { PGlite } from '@electric-sql/pglite'
+import postgres from 'postgres'
+import { expect, inject, onTestFinished, test } from 'vitest'
+import { testSchema } from '../support/database.ts'
+import { startHost } from '../support/start-host.ts'
+
+const clientOf = (options: postgres.Options<Record<string, postgres.PostgresType>>) => {
+  const sql = postgres(inject('testDatabaseUrl'), { onnotice: () => {}, ...options })
+  onTestFinished(() => sql.end())
+  return sql
+}
+
+/** A message there and back, through a new process too, so that it comes from the database. */
+const chatOver = async (client: postgres.Sql | PGlite, databaseSchema: string) => {
+  const first = await startHost({ client, databaseSchema })
+  const ann = await first.join('ann:Ann')
+  ann.send({ type: 'message', content: 'hello', meta: { a: 1 } })
+  await ann.nextOf('message')
+  await first.app.close()
+  const second = await startHost({ client, databaseSchema })
+  const answer = await second.call('GET', '/support/api/chat/messages', { as: 'bob:Bob' })
+  expect(answer.body).toMatchObject([{ username: 'Ann', content: 'hello', meta: { a: 1 } }])
+  expect(answer.body[0].created_at).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00$/)
+  await second.app.close()
+}
+
+test('a client of postgres.js that reads and names things its own way, and looks elsewhere first', async () => {
+  const elsewhere = await testSchema()
+  const sql = clientOf({
+    transform: postgres.camel,
+    connection: { search_path: elsewhere },
+    types: { bigint: postgres.BigInt }
+  })
+  await sql.unsafe(`create schema ${elsewhere}`)
+  await sql.unsafe(`create table ${elsewhere}.users (id text); create table ${elsewhere}.rooms (id text)`).simple()
+  await chatOver(sql, await testSchema())
+  const [row] = await sql`select now() as the_time, 1::bigint as big`
+  expect(row?.theTime).toBeInstanceOf(Date)
+  expect(row?.big).toBe(1n)
+  expect(await sql`select * from users`).toEqual([])
+})
+
+test('a client that may not prepare statements', async () => {
+  await chatOver(clientOf({ prepare: false }), await testSchema())
+})
+
+test('a client of one connection', async () => {
+  await chatOver(clientOf({ max: 1 }), await testSchema())
+})
+
+test('the schema "public" is named too, whatever the search path', async () => {
+  const name = `chat_${Math.random().toString(36).slice(2, 10)}`
+  const admin = clientOf({})
+  await admin.unsafe(`create database ${name}`)
+  const sql = postgres(inject('testDatabaseUrl'), {
+    database: name,
+    onnotice: () => {},
+    connection: { search_path: 'nowhere' }
+  })
+  onTestFinished(async () => {
+    await sql.end()
+    await admin.unsafe(`drop database ${name} with (force)`)
+  })
+  await chatOver(sql, 'public')
+})
+
+test('a PGlite', async () => {
+  const pglite = await PGlite.create()
+  onTestFinished(() => pglite.close())
+  await chatOver(pglite, 'chat')
+  expect((await pglite.query('select 1 as one')).rows).toEqual([{ one: 1 }])
+}, 60_000)

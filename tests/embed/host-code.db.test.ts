@@ -1,0 +1,188 @@
+/** What a host's own code decides and does: who may what, what becomes of a message, posting, events, rights taken back. */
+import { expect, test } from 'vitest'
+import { createMemoryBus, createMemoryNetwork } from '../../src/bus/memory.ts'
+import { ChatRejection } from '../../src/errors.ts'
+import { createChat } from '../../src/host.ts'
+import { hostSettings, startHost } from '../support/start-host.ts'
+
+const rooms = '/support/api/chat/rooms'
+
+test('authorize is asked everywhere, with the host’s id; denied looks like absent', async () => {
+  const asked = new Set<string>()
+  const { call, join, chat } = await startHost({
+    authorize({ user, room, action }) {
+      asked.add(`${user.id} ${user.name} ${action} ${room}`)
+      return action === 'create' ? user.id === 'boss' : room === 'general' || user.id === 'boss'
+    }
+  })
+  await chat.createRoom({ room: 'secret', title: 'Secret' })
+  const denied = { status: 404, body: { code: 'room_not_found' } }
+  for (const path of ['', '/messages', '/presence']) {
+    expect(await call('GET', `${rooms}/secret${path}`, { as: 'ann' }), path).toMatchObject(denied)
+    expect(await call('GET', `${rooms}/absent${path}`, { as: 'ann' }), path).toMatchObject(denied)
+    expect(await call('GET', `${rooms}/secret${path}`, { as: 'boss' }), path).toMatchObject({ status: 200 })
+  }
+  const post = { body: { content: 'psst' } }
+  expect(await call('POST', `${rooms}/secret/messages`, { as: 'ann', ...post })).toMatchObject(denied)
+  expect(await call('POST', rooms, { as: 'ann', body: { room: 'mine' } })).toMatchObject({ status: 403 })
+  expect((await call('GET', rooms, { as: 'ann' })).body.rooms).toMatchObject([{ room: 'general' }])
+  expect((await call('GET', rooms, { as: 'boss' })).body.rooms).toHaveLength(2)
+
+  const ann = await join('ann:Ann')
+  for (const type of ['subscribe', 'message', 'typing']) {
+    ann.send({ type, room: 'secret', content: 'psst', ref: type })
+    expect(await ann.nextOf('error')).toMatchObject({ code: 'room_not_found', room: 'secret', ref: type })
+  }
+  expect([...asked]).toContain('ann Ann read secret')
+  expect([...asked]).toContain('ann Ann post secret')
+})
+
+test('an authorize that throws or is late is a no', async () => {
+  const { call, log } = await startHost({
+    authorize: ({ room }) => (room === 'general' ? Promise.reject(new Error('down')) : new Promise(() => {}))
+  })
+  const answers = await Promise.all([
+    call('GET', `${rooms}/general`, { as: 'ann' }),
+    call('POST', rooms, { as: 'ann', body: { room: 'other' } })
+  ])
+  expect(answers.map(({ status }) => status)).toEqual([404, 403])
+  expect(log()).toMatch(/authorize failed: taken as a no/)
+})
+
+test('what a connection asks for is done in its order, also when the host takes its time', async () => {
+  let turn = 0
+  const { join } = await startHost({
+    authorize: async () => {
+      await new Promise(resolve => setTimeout(resolve, turn++ % 2 === 0 ? 20 : 1))
+      return true
+    }
+  })
+  const ann = await join('ann')
+  for (let at = 0; at < 10; at++) ann.send({ type: 'message', content: `${at}` })
+  const heard: string[] = []
+  while (heard.length < 10) heard.push((await ann.nextOf('message')).content)
+  expect(heard).toEqual(Array.from({ length: 10 }, (_, at) => `${at}`))
+})
+
+test('beforeMessage edits what is stored, and refuses with the host’s own word', async () => {
+  const { call, join } = await startHost({
+    beforeMessage(draft) {
+      if (/https?:/.test(draft.content)) throw new ChatRejection('no_links', 'Links are not allowed here.')
+      return { ...draft, content: draft.content.replaceAll('damn', '****'), meta: { by: draft.user.id } }
+    }
+  })
+  const ann = await join('ann')
+  ann.send({ type: 'message', content: 'damn it', nonce: 'n1' })
+  expect(await ann.nextOf('message')).toMatchObject({ content: '**** it', meta: { by: 'ann' } })
+  ann.send({ type: 'message', content: 'see https://example.com', nonce: 'n2' })
+  expect(await ann.nextOf('error')).toMatchObject({
+    code: 'no_links',
+    nonce: 'n2',
+    detail: 'Links are not allowed here.'
+  })
+  const refused = await call('POST', `${rooms}/general/messages`, { as: 'ann', body: { content: 'http://x' } })
+  expect(refused).toMatchObject({ status: 403, body: { code: 'no_links' } })
+  const history = await call('GET', '/support/api/chat/messages', { as: 'ann' })
+  expect(history.body).toMatchObject([{ content: '**** it', meta: { by: 'ann' } }])
+})
+
+test('a beforeMessage that fails lets nothing through, and no log line shows the text', async () => {
+  const { join, log, call } = await startHost({
+    beforeMessage(draft) {
+      throw new Error(`could not look at ${draft.room}`)
+    }
+  })
+  const ann = await join('ann')
+  ann.send({ type: 'message', content: 'a-secret-text', ref: 'r' })
+  expect(await ann.nextOf('error')).toMatchObject({ code: 'unavailable', ref: 'r' })
+  expect((await call('GET', '/support/api/chat/messages', { as: 'ann' })).body).toEqual([])
+  expect(log()).toMatch(/beforeMessage failed/)
+  expect(log()).not.toMatch(/a-secret-text/)
+})
+
+test('the host posts as whom it likes, past its own rules, and once for a nonce', async () => {
+  const { chat, join } = await startHost({ authorize: ({ action }) => action === 'read', messageRateLimit: 1 })
+  const ann = await join('ann')
+  const bot = { id: 'bot', name: 'Helper' }
+  const posted = await chat.post({ as: bot, content: 'Welcome!', meta: { kind: 'greeting' }, nonce: 'n' })
+  expect(posted).toMatchObject({ room: 'general', seq: 1, user: bot, content: 'Welcome!', meta: { kind: 'greeting' } })
+  expect(posted.createdAt).toBeInstanceOf(Date)
+  expect(await ann.nextOf('message')).toMatchObject({ username: 'Helper', content: 'Welcome!', seq: 1 })
+  expect(await chat.post({ as: bot, content: 'Welcome!', meta: { kind: 'greeting' }, nonce: 'n' })).toEqual(posted)
+  await expect(chat.post({ as: bot, content: 'Other', nonce: 'n' })).rejects.toMatchObject({ code: 'nonce_reused' })
+  await expect(chat.post({ as: bot, room: 'absent', content: 'x' })).rejects.toMatchObject({ code: 'room_not_found' })
+  await expect(chat.post({ as: bot, room: 'No Room', content: '' })).rejects.toMatchObject({
+    code: 'validation_failed',
+    message: /room must be 1-64 characters.*content must NOT have fewer than 1/
+  })
+  await expect(chat.post({ as: { id: '', name: 'x' }, content: 'x' })).rejects.toThrow(TypeError)
+  await Promise.all(Array.from({ length: 20 }, (_, at) => chat.post({ as: bot, content: `${at}` })))
+})
+
+test('the host makes rooms, the same one however often', async () => {
+  const { chat } = await startHost()
+  const made = await Promise.all([1, 2, 3].map(() => chat.createRoom({ room: 'order-1', title: 'Order 1' })))
+  expect(new Set(made.map(({ epoch }) => epoch)).size).toBe(1)
+  await expect(chat.createRoom({ room: 'Order 1' })).rejects.toMatchObject({ code: 'validation_failed' })
+})
+
+test('message events come once each, after the commit, with the host’s id; a listener that fails harms nobody', async () => {
+  const { chat, join, log } = await startHost()
+  const heard: { content: string; user: unknown; seq: number }[] = []
+  chat.on('message', () => {
+    throw new Error('sync')
+  })
+  chat.on('message', () => Promise.reject(new Error('async')))
+  chat.on('message', ({ content, user, seq }) => heard.push({ content, user, seq }))
+  const ann = await join('ann:Ann')
+  ann.send({ type: 'message', content: 'one', nonce: 'n' })
+  ann.send({ type: 'message', content: 'one', nonce: 'n' })
+  ann.send({ type: 'message', content: 'two', meta: { a: 1 } })
+  while ((await ann.nextOf('message')).content !== 'two');
+  const user = { id: 'ann', name: 'Ann' }
+  expect(heard).toEqual([
+    { content: 'one', user, seq: 1 },
+    { content: 'two', user, seq: 2 }
+  ])
+  expect(log().match(/a listener of the chat failed/g)).toHaveLength(4)
+})
+
+test('recheck and disconnect take effect on every process', async () => {
+  const network = createMemoryNetwork()
+  let isMember = true
+  const authorize = () => isMember
+  const first = await startHost({ bus: createMemoryBus(network), authorize })
+  const second = await startHost({ bus: createMemoryBus(network), authorize, database: first.database })
+  const here = await first.join('ann')
+  const there = await second.join('ann')
+  const bob = await second.join('bob')
+
+  isMember = false
+  first.chat.recheck('ann', 'general')
+  for (const ann of [here, there]) {
+    expect(await ann.nextOf('unsubscribed')).toMatchObject({ room: 'general', reason: 'not_allowed' })
+  }
+  await first.chat.post({ as: { id: 'bot', name: 'Bot' }, content: 'not for Ann' })
+  expect(await bob.nextOf('message')).toMatchObject({ content: 'not for Ann' })
+  expect((await there.untilPong()).filter(({ type }) => type === 'message')).toEqual([])
+
+  first.chat.disconnect('ann')
+  expect(await here.closed).toMatchObject({ code: 4401 })
+  expect(await there.closed).toMatchObject({ code: 4401 })
+  bob.send({ type: 'ping' })
+  await bob.nextOf('pong')
+})
+
+test('a chat that does not run yet says so, and one that is registered can’t be again', async () => {
+  const idle = createChat(hostSettings)
+  await expect(idle.post({ as: { id: 1, name: 'x' }, content: 'x' })).rejects.toThrow(/does not run yet/)
+  const { app, chat } = await startHost({ before: host => host.addHook('onReady', async () => {}) })
+  await expect(chat.plugin(app, {})).rejects.toThrow(/registered already/)
+})
+
+test('the host’s end is the chat’s: goodbye to every socket', async () => {
+  const { app, join } = await startHost()
+  const ann = await join('ann')
+  const [closed] = await Promise.all([ann.closed, app.close()])
+  expect(closed).toMatchObject({ code: 1012 })
+})

@@ -1,0 +1,95 @@
+/** A host application's own users: no second login, and each is known to the chat from first sight. */
+import { expect, test } from 'vitest'
+import { fakeClock } from '../support/clock.ts'
+import { startHost } from '../support/start-host.ts'
+
+test('the host’s users chat without another login, under the prefix', async () => {
+  const { call, join } = await startHost()
+  const [ann, bob] = [await join('ann:Ann'), await join('bob:Bob')]
+  ann.send({ type: 'message', content: 'Hello, Bob!', ref: '1' })
+  expect(await bob.nextOf('message')).toMatchObject({ username: 'Ann', content: 'Hello, Bob!', room: 'general' })
+  const history = await call('GET', '/support/api/chat/messages', { as: 'bob:Bob' })
+  expect(history.body).toMatchObject([{ username: 'Ann', content: 'Hello, Bob!' }])
+})
+
+test('there is no registering, no logging in, and nothing beside the API', async () => {
+  const { call } = await startHost()
+  for (const path of ['/api/auth/register', '/api/auth/login']) {
+    expect(await call('POST', `/support${path}`, { body: {} })).toMatchObject({ status: 404 })
+  }
+  for (const path of ['/', '/health', '/docs', '/redoc', '/openapi.json', '/asyncapi.json', '/app']) {
+    for (const prefix of ['', '/support']) {
+      const { status } = await call('GET', prefix + path, { as: 'ann' })
+      expect(status, prefix + path).toBe(404)
+    }
+  }
+})
+
+test('whom the host doesn’t know is refused, over HTTP and before the upgrade', async () => {
+  const { call, join, url } = await startHost()
+  const answer = await call('GET', '/support/api/users/me')
+  expect(answer).toMatchObject({ status: 401, body: { code: 'not_logged_in' } })
+  expect(answer.headers.get('www-authenticate')).toBe('Bearer')
+  await expect(join('')).rejects.toThrow('401')
+  expect((await fetch(`${url}/support/ws/chat`)).status).toBe(401)
+})
+
+test('a token of our own kind is nothing in a host with its own users', async () => {
+  const { call, join } = await startHost()
+  const token = 'eyJhbGciOiJIUzI1NiJ9.e30.x'
+  const answer = await call('GET', '/support/api/users/me', { headers: { authorization: `Bearer ${token}` } })
+  expect(answer.status).toBe(401)
+  const ann = await join('ann')
+  ann.send({ type: 'auth', token, ref: 'r' })
+  expect(await ann.nextOf('error')).toMatchObject({ code: 'not_allowed', ref: 'r' })
+})
+
+test('a user is made once, whoever asks at once, and their name is kept up to date', async () => {
+  const { call, database } = await startHost()
+  const me = (as: string) => call('GET', '/support/api/users/me', { as })
+  const answers = await Promise.all(Array.from({ length: 8 }, () => me('ann:Ann')))
+  expect(new Set(answers.map(({ body }) => body.id)).size).toBe(1)
+  const renamed = await me('ann:Ann Other')
+  expect(renamed.body).toMatchObject({ id: answers[0]?.body.id, username: 'Ann Other' })
+  expect(await database.users.findByExternalId('ann')).toMatchObject({ username: 'Ann Other' })
+})
+
+test('names may repeat and break the rules of registration: the host’s id tells users apart', async () => {
+  const { call } = await startHost()
+  const [first, second] = await Promise.all(
+    ['u1:Zoë Ωmega 😀', 'u2:Zoë Ωmega 😀'].map(as =>
+      call('GET', '/support/api/users/me', { headers: { 'x-user': Buffer.from(as).toString('latin1') } })
+    )
+  )
+  expect(first?.status).toBe(200)
+  expect(first?.body.username).toBe(second?.body.username)
+  expect(first?.body.id).not.toBe(second?.body.id)
+})
+
+test('a host that fails, is late or says nonsense lets nobody in', async () => {
+  let answer: () => unknown = () => null
+  const { call, log } = await startHost({ authenticate: async () => (await answer()) as never })
+  const status = async () => (await call('GET', '/support/api/users/me')).status
+  answer = () => ({ id: '', name: 'Nobody' })
+  expect(await status()).toBe(503)
+  answer = () => ({ id: 'ann', name: '\u0000' })
+  expect(await status()).toBe(503)
+  answer = () => Promise.reject(new Error('the session store is down'))
+  expect(await status()).toBe(503)
+  answer = () => Promise.reject(Object.assign(new Error('no session'), { statusCode: 401 }))
+  expect(await status()).toBe(401)
+  answer = () => new Promise(() => {})
+  expect(await status()).toBe(503)
+  expect(log()).toMatch(/authenticate failed: the caller was refused/)
+})
+
+test('a connection that speaks chat.v1 ends when the host’s word for it does', async () => {
+  const clock = fakeClock()
+  const { join } = await startHost({
+    clock,
+    authenticate: () => ({ id: 'ann', name: 'Ann', expiresAt: new Date(clock.now() + 30_000) })
+  })
+  const ann = await join('ann', { protocols: ['chat.v1'] })
+  clock.advance(31_000)
+  expect(await ann.closed).toMatchObject({ code: 4401 })
+})

@@ -1,0 +1,100 @@
+/** A host application with the chat inside: the host's own users, on a real port and a fresh schema. */
+import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
+import { onTestFinished } from 'vitest'
+import type { HostIdentity } from '../../src/auth/host-users.ts'
+import type { ChatDatabase } from '../../src/db/database.ts'
+import { type CreateChatOptions, createChat, type EmbeddedChat } from '../../src/host.ts'
+import { testDatabase } from './database.ts'
+import { ENCRYPTION_KEY } from './settings.ts'
+import { type ConnectOptions, connect, type SocketClient } from './socket-client.ts'
+
+/** A running host. */
+export interface RunningHost {
+  readonly app: FastifyInstance
+  readonly chat: EmbeddedChat
+  readonly database: ChatDatabase
+  readonly url: string
+  readonly log: () => string
+  /** A JSON call as one of the host's users, such as `ann` or `ann:Ann Other` (id and name). */
+  call(method: string, path: string, options?: { as?: string; body?: unknown; headers?: object }): Promise<Answer>
+  /** Connects as one of the host's users; see `call`. */
+  join(as: string, options?: ConnectOptions, query?: string): Promise<SocketClient>
+}
+
+interface Answer {
+  readonly status: number
+  readonly headers: Headers
+  // biome-ignore lint/suspicious/noExplicitAny: a test reads whatever was answered.
+  readonly body: any
+}
+
+/** What a test may change. */
+export interface HostOptions extends Partial<CreateChatOptions> {
+  readonly prefix?: string
+  readonly database?: ChatDatabase
+  readonly server?: FastifyServerOptions
+  /** What the host has before, and after, the chat. */
+  readonly before?: (app: FastifyInstance) => unknown
+  readonly after?: (app: FastifyInstance) => unknown
+}
+
+/** The host's own login: whoever the header names. */
+export const byHeader = ({ headers }: { headers: Record<string, unknown> }): HostIdentity | null => {
+  if (typeof headers['x-user'] !== 'string' || headers['x-user'] === '') return null
+  const [id = '', name = id] = headers['x-user'].split(':')
+  return { id, name }
+}
+
+/** What a chat in a test needs, beside its database. */
+export const hostSettings = { encryptionKey: ENCRYPTION_KEY, messageRateLimit: 0 }
+
+/** Starts a host; it is closed when the test ends. */
+export const startHost = async (options: HostOptions = {}): Promise<RunningHost> => {
+  const { prefix = '/support', database: given, server, before, after, ...changed } = options
+  const database = given ?? (await testDatabase())
+  const lines: string[] = []
+  const app = Fastify({ logger: { level: 'warn', stream: { write: line => lines.push(line) } }, ...server })
+  onTestFinished(async () => {
+    await app.close()
+  })
+  const chat = createChat({
+    ...hostSettings,
+    databaseSchema: database.schema,
+    client: database.client,
+    authenticate: byHeader,
+    ...changed
+  })
+  await before?.(app)
+  await app.register(chat.plugin, { prefix })
+  await after?.(app)
+  const url = await app.listen({ host: '127.0.0.1', port: 0 })
+
+  return {
+    app,
+    chat,
+    database,
+    url,
+    log: () => lines.join(''),
+    async call(method, path, { as, body, headers } = {}) {
+      const response = await fetch(url + path, {
+        method,
+        headers: {
+          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+          ...(as === undefined ? {} : { 'x-user': as }),
+          ...headers
+        },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) })
+      })
+      const text = await response.text()
+      const isJson = response.headers.get('content-type')?.includes('json')
+      return { status: response.status, headers: response.headers, body: isJson ? JSON.parse(text) : text }
+    },
+    async join(as, connectOptions = {}, query = '') {
+      const { headers, ...more } = connectOptions
+      const address = `${url.replace('http', 'ws')}${prefix}/ws/chat${query}`
+      const client = await connect(address, { ...more, headers: { 'x-user': as, ...headers } })
+      await client.nextOf(query === '' ? 'subscribed' : 'system')
+      return client
+    }
+  }
+}
