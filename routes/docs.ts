@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
-import swaggerUi from '@fastify/swagger-ui'
+import { basename } from 'node:path'
 import type { FastifyInstance, FastifyPluginAsync, FastifyReply } from 'fastify'
 import { buildAsyncApi } from '../src/asyncapi.ts'
 import { packageFile } from '../src/package.ts'
@@ -20,71 +20,100 @@ const POLICY = [
   'worker-src blob:',
   "style-src 'self' 'unsafe-inline'",
   "img-src 'self' data:",
-  "font-src 'self'",
+  "font-src 'self' data:",
   "base-uri 'none'",
   "form-action 'none'",
   "frame-ancestors 'none'"
 ].join('; ')
 
-const REDOC_PAGE = `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>fastify-chat: API reference</title>
-<link rel="icon" href="data:,">
-<style>body { margin: 0 }</style>
-</head>
-<body>
-<div id="redoc"></div>
-<script src="redoc/redoc.standalone.js"></script>
-<script src="redoc/start.js"></script>
-</body>
-</html>
-`
+/** A page that a library makes: its address, which its own files lie below, and how the library is started. */
+interface DocumentPage {
+  readonly name: string
+  readonly title: string
+  readonly script: string
+  readonly style?: string
+  readonly start: string
+}
 
-const REDOC_START = `Redoc.init('openapi.json', { hideLoading: true }, document.getElementById('redoc'))\n`
+const PAGES: readonly DocumentPage[] = [
+  {
+    name: 'docs',
+    title: 'fastify-chat: API',
+    script: '@fastify/swagger-ui/static/swagger-ui-bundle.js',
+    style: '@fastify/swagger-ui/static/swagger-ui.css',
+    // The base layout: without the bar in which one would type another document's address.
+    start: `SwaggerUIBundle({
+  url: 'openapi.json', dom_id: '#page', layout: 'BaseLayout', presets: [SwaggerUIBundle.presets.apis],
+  deepLinking: true, persistAuthorization: true, tryItOutEnabled: true, displayRequestDuration: true
+})\n`
+  },
+  {
+    name: 'redoc',
+    title: 'fastify-chat: API reference',
+    script: 'redoc/bundles/redoc.standalone.js',
+    start: `Redoc.init('openapi.json', { hideLoading: true }, document.getElementById('page'))\n`
+  }
+]
 
 const docsRoutes: FastifyPluginAsync<DocsRoutesOptions> = async (fastify, { publicUrl }) => {
   const asyncApi = buildAsyncApi(publicUrl)
   fastify.get('/openapi.json', { schema: { hide: true } }, async () => fastify.chatDocument())
   fastify.get('/asyncapi.json', { schema: { hide: true } }, async () => asyncApi)
-
-  await fastify.register(swaggerUi, {
-    routePrefix: '/docs',
-    staticCSP: POLICY,
-    theme: { title: 'fastify-chat: API' },
-    // The base layout: without the bar in which one would type another document's address.
-    uiConfig: { layout: 'BaseLayout', persistAuthorization: true, tryItOutEnabled: true, displayRequestDuration: true }
-  })
-
-  await fastify.register(redocRoutes)
+  for (const page of PAGES) mount(fastify, page)
 }
 
 export default docsRoutes
 
-const redocRoutes = async (fastify: FastifyInstance): Promise<void> => {
-  let bundle: Promise<string> | undefined
-
-  fastify.get('/redoc', { schema: { hide: true } }, async (_, reply) => page(reply, 'text/html', REDOC_PAGE))
-  fastify.get('/redoc/start.js', { schema: { hide: true } }, async (_, reply) =>
-    page(reply, 'text/javascript', REDOC_START)
-  )
-  fastify.get('/redoc/redoc.standalone.js', { schema: { hide: true } }, async (_, reply) => {
-    bundle ??= readRedoc()
-    return page(reply.header('cache-control', 'public, max-age=86400'), 'text/javascript', await bundle)
-  })
+const mount = (fastify: FastifyInstance, page: DocumentPage): void => {
+  const { name, script, style, start } = page
+  const serve = (path: string, type: string, body: () => string | Promise<string>, age = 0): void => {
+    fastify.get(path, { schema: { hide: true } }, async (_, reply: FastifyReply) => {
+      reply.header('content-security-policy', POLICY).type(`${type}; charset=utf-8`)
+      return reply.header('cache-control', `public, max-age=${age}`).send(await body())
+    })
+  }
+  serve(`/${name}`, 'text/html', () => htmlOf(page))
+  fastify.get(`/${name}/`, { schema: { hide: true } }, async (_, reply) => reply.redirect(`../${name}`))
+  serve(`/${name}/start.js`, 'text/javascript', () => start)
+  serve(`/${name}/${basename(script)}`, 'text/javascript', () => read(script), DAY)
+  if (style) serve(`/${name}/${basename(style)}`, 'text/css', () => read(style), DAY)
 }
 
-const page = (reply: FastifyReply, type: string, body: string): FastifyReply =>
-  reply.header('content-security-policy', POLICY).type(`${type}; charset=utf-8`).send(body)
+const DAY = 24 * 60 * 60
 
-/** Redoc's bundle, from the build or from the package, without the picture that it would fetch from its makers. */
-const readRedoc = async (): Promise<string> =>
-  (await readFile(redocPath(), 'utf8')).replaceAll('https://cdn.redoc.ly/redoc/logo-mini.svg', 'data:,')
+const htmlOf = ({ name, title, script, style }: DocumentPage): string => `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>${title}</title>
+<link rel="icon" href="data:,">
+${style ? `<link rel="stylesheet" href="${name}/${basename(style)}">` : ''}
+<style>body { margin: 0 }</style>
+</head>
+<body>
+<div id="page"></div>
+<script src="${name}/${basename(script)}"></script>
+<script src="${name}/start.js"></script>
+</body>
+</html>
+`
 
-/** The package itself is a development dependency, so the build brings a copy. */
-const redocPath = (): string => {
-  const built = packageFile('dist', 'assets', 'redoc.standalone.js')
-  return existsSync(built) ? built : createRequire(import.meta.url).resolve('redoc/bundles/redoc.standalone.js')
+const files = new Map<string, Promise<string>>()
+
+/** A library's file, read once, without the picture that Redoc would fetch from its makers. */
+const read = (file: string): Promise<string> => {
+  const reading =
+    files.get(file) ??
+    readFile(assetPath(file), 'utf8').then(text =>
+      text.replaceAll('https://cdn.redoc.ly/redoc/logo-mini.svg', 'data:,')
+    )
+  files.set(file, reading)
+  return reading
+}
+
+/** The packages themselves are development dependencies, so the build brings copies. */
+const assetPath = (file: string): string => {
+  const built = packageFile('dist', 'assets', basename(file))
+  return existsSync(built) ? built : createRequire(import.meta.url).resolve(file)
 }

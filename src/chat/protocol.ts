@@ -1,6 +1,6 @@
-/** Frames on the wire: what a client sent, checked in words; what the service sends, encoded once. */
+/** Frames on the wire: what a client sent, checked in words. */
 import { ChatError } from '../errors.ts'
-import { type ClientFrame, clientFrames, type ServerFrame } from '../schemas/frames.ts'
+import { type ClientFrame, clientFrames } from '../schemas/frames.ts'
 import { MAX_META_BYTES } from '../schemas/messages.ts'
 import { characters, compile, violations } from '../validation.ts'
 
@@ -60,9 +60,6 @@ export const decodeFrame = (text: string): Decoded => {
   const broken = violations(validate.errors ?? []).map(({ path, message }) => `${path} ${message}`)
   return refused(`The ${type} frame is not valid: ${broken.join('; ')}.`, frame)
 }
-
-/** Encodes a frame as the UTF-8 bytes of one WebSocket text message. */
-export const encodeFrame = (frame: ServerFrame): Buffer => Buffer.from(JSON.stringify(frame))
 
 /**
  * The `meta` of a message as the JSON text that is sealed. Throws `invalid_frame` when it is over 2 KiB, or nested

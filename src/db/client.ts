@@ -1,8 +1,8 @@
 /** One database client over two engines: PostgreSQL by postgres.js, and the embedded PGlite; the rest sees no driver. */
 import { setTimeout as delay } from 'node:timers/promises'
 import type { PGlite } from '@electric-sql/pglite'
-import type { PgDatabase, PgQueryResultHKT } from 'drizzle-orm/pg-core'
 import type postgres from 'postgres'
+import type { PgDatabase, PgQueryResultHKT } from './drizzle.ts'
 import { adoptEmbedded, openEmbedded } from './embedded.ts'
 import { adoptPostgres, openPostgres } from './postgres.ts'
 
@@ -27,6 +27,10 @@ export interface SqlClient {
   readonly notifications: Notifications | null
   /** What a message to the operator may name: `host:port` or the folder. Never a password. */
   readonly where: string
+  /**
+   * For the repositories. Drizzle's types are no part of the package.
+   * @internal
+   */
   // biome-ignore lint/suspicious/noExplicitAny: the tables are made per schema, so Drizzle's own schema type is unused.
   readonly drizzle: PgDatabase<PgQueryResultHKT, any>
   /** One prepared statement; parameters are `$1`, `$2`, … */

@@ -9,7 +9,7 @@ import { createUsersRepository, type UsersRepository } from './users.ts'
 
 export type { AppendedEntry, MessagesRepository, NewEntry, StoredEntry } from './messages.ts'
 export type { RoomRow, RoomsRepository } from './rooms.ts'
-export type { UserRow, UsersRepository } from './users.ts'
+export type { UsersRepository } from './users.ts'
 
 /** The repositories over one client. */
 export interface ChatDatabase {

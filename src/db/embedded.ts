@@ -52,13 +52,16 @@ const loadPGlite = async () => {
   }
 }
 
-/** A host application's own PGlite, used as it is and never closed; `where` is for messages to the operator. */
+/**
+ * A host application's own PGlite, used as it is and never closed; `where` is for messages to the operator.
+ * @internal
+ */
 export const adoptEmbedded = async (pglite: PGlite, where = 'the embedded database'): Promise<SqlClient> => ({
   engine: 'pglite',
   notifications: null,
   where,
   // Imported only now, since it needs PGlite, which is not everywhere.
-  drizzle: (await import('drizzle-orm/pglite')).drizzle(pglite),
+  drizzle: (await import('./drizzle-pglite.ts')).drizzlePglite(pglite),
   query: async <Row extends object>(text: string, params: readonly unknown[] = []) =>
     (await pglite.query<Row>(text, [...params])).rows,
   transaction: <T>(work: (transaction: SqlTransaction) => Promise<T>) =>

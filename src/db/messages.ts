@@ -1,6 +1,7 @@
 /** The log: appended by the database's own function, read by place. Content and meta are Fernet tokens here, never text. */
-import { and, between, desc, eq, sql } from 'drizzle-orm'
+
 import type { SqlClient } from './client.ts'
+import { and, between, desc, eq, sql } from './drizzle.ts'
 import type { Tables } from './tables.ts'
 
 /** An entry to append. `writeId` makes it single within its room and user. */
@@ -61,7 +62,10 @@ interface AppendRow {
   readonly meta: string | null
 }
 
-/** Makes the repository. */
+/**
+ * Makes the repository.
+ * @internal
+ */
 export const createMessagesRepository = (
   client: SqlClient,
   { messages, users }: Tables,

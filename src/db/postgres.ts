@@ -1,7 +1,8 @@
 /** PostgreSQL by postgres.js: a pool that connects when it is first needed, or the one that a host application has. */
-import { drizzle } from 'drizzle-orm/postgres-js'
+
 import postgres from 'postgres'
 import type { ClientOptions, SqlClient, SqlTransaction } from './client.ts'
+import { drizzlePostgres } from './drizzle.ts'
 
 const tls = (ssl: ClientOptions['ssl'], ca: string | undefined): { ssl?: false | object } => {
   // Left out, postgres.js takes the URL's own `sslmode`, and none when it has none.
@@ -30,7 +31,7 @@ export const openPostgres = ({ url, ssl, ca, poolMax = 10, listenUrl }: ClientOp
   const listening = listenUrl === undefined ? sql : postgres(listenUrl, { ...options, max: 1 })
   return {
     ...clientOver(sql, listening),
-    drizzle: drizzle(sql),
+    drizzle: drizzlePostgres(sql),
     async close() {
       await Promise.all([sql.end({ timeout: 2 }), listening.end({ timeout: 2 })])
     }
@@ -40,7 +41,7 @@ export const openPostgres = ({ url, ssl, ca, poolMax = 10, listenUrl }: ClientOp
 /** A host application's own client, used as it is and never closed. */
 export const adoptPostgres = (sql: postgres.Sql): SqlClient => ({
   ...clientOver(sql, sql),
-  drizzle: drizzle(withOwnOptions(sql)),
+  drizzle: drizzlePostgres(withOwnOptions(sql)),
   async close() {}
 })
 

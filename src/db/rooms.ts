@@ -1,7 +1,8 @@
 /** The rooms: each a log, with the numbers of its newest and its oldest entry. */
-import { eq, inArray, sql } from 'drizzle-orm'
+
 import { ChatError } from '../errors.ts'
 import type { SqlClient } from './client.ts'
+import { eq, inArray, sql } from './drizzle.ts'
 import type { Tables } from './tables.ts'
 
 /** A room. `epoch` names this incarnation of its log; `lastSeq` is 0 and `oldestSeq` 1 while it is empty. */
@@ -36,7 +37,10 @@ export interface RoomsRepository {
 
 const UNIQUE_VIOLATION = '23505'
 
-/** Makes the repository. */
+/**
+ * Makes the repository.
+ * @internal
+ */
 export const createRoomsRepository = ({ drizzle }: SqlClient, { rooms }: Tables): RoomsRepository => {
   const { id, name, title, epoch, lastSeq, oldestSeq } = rooms
   const columns = { id, name, title, epoch, lastSeq, oldestSeq }

@@ -3,23 +3,15 @@
  * integers below 2^53, times are UTC with milliseconds. The log's own rules (who numbers, who locks) are in the append
  * function's migration.
  */
-import { sql } from 'drizzle-orm'
-import {
-  bigint,
-  integer,
-  PgSchema,
-  pgTable,
-  primaryKey,
-  text,
-  timestamp,
-  unique,
-  uniqueIndex
-} from 'drizzle-orm/pg-core'
+import { bigint, integer, PgSchema, pgTable, primaryKey, sql, text, timestamp, unique, uniqueIndex } from './drizzle.ts'
 
 const now = sql`clock_timestamp()`
 const moment = (name: string) => timestamp(name, { withTimezone: true, precision: 3, mode: 'date' })
 
-/** The tables of one schema; without one their names are not qualified. */
+/**
+ * The tables of one schema; without one their names are not qualified.
+ * @internal
+ */
 export const createTables = (schema?: string) => {
   // Not `pgSchema`, which refuses "public": a host's connections may look elsewhere first.
   const table = schema === undefined ? pgTable : (new PgSchema(schema).table as unknown as typeof pgTable)
@@ -85,8 +77,14 @@ export const createTables = (schema?: string) => {
   return { users, rooms, messages, rateLimits }
 }
 
-/** The tables as a type, the same for every schema. */
+/**
+ * The tables as a type, the same for every schema.
+ * @internal
+ */
 export type Tables = ReturnType<typeof createTables>
 
-/** For drizzle-kit, which generates migrations for `public`; src/db/migrate.ts moves them to the schema in use. */
+/**
+ * For drizzle-kit, which generates migrations for `public`; src/db/migrate.ts moves them to the schema in use.
+ * @internal
+ */
 export const { users, rooms, messages, rateLimits } = createTables()

@@ -1,7 +1,8 @@
 /** Who there is. Names are unique without regard to case, and found in any. */
-import { eq, sql } from 'drizzle-orm'
+
 import { ChatError } from '../errors.ts'
 import type { SqlClient } from './client.ts'
+import { eq, sql } from './drizzle.ts'
 import type { Tables } from './tables.ts'
 
 /** A user; `hashedPassword` is null for one who can't log in here. `createdAt` in milliseconds since the epoch. */
@@ -38,7 +39,10 @@ export interface UsersRepository {
 
 const UNIQUE_VIOLATION = '23505'
 
-/** Makes the repository. */
+/**
+ * Makes the repository.
+ * @internal
+ */
 export const createUsersRepository = ({ drizzle }: SqlClient, { users }: Tables): UsersRepository => {
   const byName = drizzle
     .select()
