@@ -7,7 +7,10 @@ import { Room } from './room.ts'
 
 /** The rooms by name. */
 export interface Rooms {
-  /** The room if it was loaded; never waits, so that a connection's messages keep their order. */
+  /**
+   * The room if it was loaded; never waits, so that a connection's messages keep their order. It stays for a while, so that
+   * who asked has time to follow it.
+   */
   get(name: string): Room | undefined
   byId(id: number): Room | undefined
   /** Loads a room once; `undefined` when there is none of that name. */
@@ -60,15 +63,18 @@ export const createRooms = ({ repository, pages, log }: RoomsOptions): Rooms => 
     }
   }
 
+  const get = (name: string): Room | undefined => {
+    const room = byName.get(name)
+    if (room) asked.add(room)
+    return room
+  }
+
   return {
-    get: name => byName.get(name),
+    get,
     byId: id => byId.get(id),
     async load(name) {
-      const known = byName.get(name)
-      if (known) {
-        asked.add(known)
-        return known
-      }
+      const known = get(name)
+      if (known) return known
       const running = loading.get(name) ?? read(name)
       if (!byName.has(name)) loading.set(name, running)
       return running
