@@ -54,7 +54,11 @@ const roomRoutes: FastifyPluginAsyncTypebox = async fastify => {
       security: SECURED,
       querystring: Type.Object({
         after: Type.Optional(
-          Type.String({ maxLength: 64, description: 'Only rooms whose names come after this one.' })
+          Type.String({
+            maxLength: 64,
+            pattern: '^[^\\u0000]*$',
+            description: 'must be the name after which the list begins, without U+0000'
+          })
         ),
         limit: Limit
       }),

@@ -29,7 +29,7 @@ import {
   type Session
 } from './connection.ts'
 import type { Entry } from './entries.ts'
-import { createFollowing, MAX_FOLLOWED } from './following.ts'
+import { createFollowing, MAX_FOLLOWED, tooManyRooms } from './following.ts'
 import { BURST_SECONDS, createHub } from './hub.ts'
 import { shownRoom, shownRow, systemFrame } from './notices.ts'
 import {
@@ -207,12 +207,17 @@ export const createChatCore = (options: ChatOptions): ChatCore => {
       ping_interval_ms: PING_INTERVAL_MS,
       limits
     })
-    for (const name of new Set(names)) {
+    for (const name of new Set(names.slice(0, MAX_FOLLOWED))) {
       connection.perform({
         work: () => whenKnown(roomFor(session, name, 'read'), room => following.follow(connection, room, {})),
         marks: { room: name }
       })
     }
+    if (names.length <= MAX_FOLLOWED) return
+    const work = () => {
+      throw tooManyRooms()
+    }
+    connection.perform({ work, marks: {} })
   }
 
   const look = (): void => {

@@ -68,10 +68,7 @@ export const createFollowing = ({ rooms, bus, clock, reach, isDraining }: Follow
     const { subscriptions, session } = connection
     if (connection.isEnded) return
     const before = subscriptions.get(room.name)
-    if (!before && subscriptions.size >= MAX_FOLLOWED) {
-      const detail = `A connection may follow ${MAX_FOLLOWED} rooms. Unsubscribe from one first.`
-      throw new ChatError('too_many_rooms', detail)
-    }
+    if (!before && subscriptions.size >= MAX_FOLLOWED) throw tooManyRooms()
     before?.end()
     subscriptions.set(room.name, new Subscription(connection, room, since, ref))
     if (before) return
@@ -135,3 +132,7 @@ export const createFollowing = ({ rooms, bus, clock, reach, isDraining }: Follow
     close: () => presence.close()
   }
 }
+
+/** The refusal of one room more. */
+export const tooManyRooms = (): ChatError =>
+  new ChatError('too_many_rooms', `A connection may follow ${MAX_FOLLOWED} rooms. Unsubscribe from one first.`)

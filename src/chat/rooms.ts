@@ -1,6 +1,7 @@
 /** The rooms that this process has met, kept while they are of use, and brought up to date with the database. */
 import type { RoomRow, RoomsRepository } from '../db/database.ts'
 import type { Log } from '../logging.ts'
+import { isRoomName } from '../schemas/messages.ts'
 import type { Entry } from './entries.ts'
 import type { LogPages } from './log-pages.ts'
 import { Room } from './room.ts'
@@ -75,6 +76,7 @@ export const createRooms = ({ repository, pages, log }: RoomsOptions): Rooms => 
     async load(name) {
       const known = get(name)
       if (known) return known
+      if (!isRoomName(name)) return undefined
       const running = loading.get(name) ?? read(name)
       if (!byName.has(name)) loading.set(name, running)
       return running

@@ -8,12 +8,19 @@ export const MAX_META_BYTES = 2048
 /** The room that everyone follows unless they say otherwise. */
 export const GENERAL = 'general'
 
+const ROOM_NAME = '^[a-z0-9][a-z0-9._:-]{0,63}$'
+
 /** A room's name is its key and never changes. */
 export const RoomName = Type.String({
-  pattern: '^[a-z0-9][a-z0-9._:-]{0,63}$',
+  pattern: ROOM_NAME,
   description: 'must be 1-64 characters of a-z, 0-9, ".", "_", ":" and "-", the first a letter or digit',
   examples: [GENERAL]
 })
+
+const roomName = new RegExp(ROOM_NAME)
+
+/** Whether there can be a room of that name. */
+export const isRoomName = (name: string): boolean => roomName.test(name)
 
 /** 1-64 printable ASCII characters that make a send idempotent for that user in that room. */
 export const Nonce = Type.String({

@@ -30,7 +30,18 @@ export type RoomList = Static<typeof RoomList>
 
 /** The body of `POST /api/chat/rooms`. */
 export const NewRoom = Type.Object(
-  { room: RoomName, title: Type.Optional(Type.String({ minLength: 1, maxLength: 200 })) },
+  {
+    room: RoomName,
+    title: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 200,
+        // PostgreSQL can't keep it.
+        pattern: '^[^\\u0000]*$',
+        description: 'must be 1-200 characters, none of them U+0000'
+      })
+    )
+  },
   { $id: 'ChatNewRoom', examples: [{ room: 'support', title: 'Support' }] }
 )
 export type NewRoom = Static<typeof NewRoom>

@@ -164,6 +164,27 @@ describe('not following', () => {
     await say(1)
     expect(await other.nextOf('message')).toMatchObject({ seq: 1 })
   })
+
+  test('names from the start that no room can have are absent rooms, and only as many are looked for as can be followed', async () => {
+    const { join, john, database } = await start()
+    const other = await join(john, {}, '?rooms=%00,NO%20ROOM,general')
+    expect(await other.nextOf('error')).toMatchObject({ code: 'room_not_found' })
+    expect(await other.nextOf('error')).toMatchObject({ code: 'room_not_found', room: 'NO ROOM' })
+    expect(await other.nextOf('subscribed')).toMatchObject({ room: 'general' })
+
+    let looked = 0
+    const { findByName } = database.rooms
+    const counted = (name: string) => {
+      looked++
+      return findByName(name)
+    }
+    Object.assign(database.rooms, { findByName: counted })
+    const names = Array.from({ length: 1000 }, (_, at) => `r${at}`)
+    const many = await join(john, {}, `?rooms=general,${names}`)
+    while ((await many.nextOf('error')).code !== 'too_many_rooms');
+    expect((await many.untilPong()).filter(({ type }) => type === 'error')).toEqual([])
+    expect(looked).toBeLessThan(300)
+  })
 })
 
 describe('rooms', () => {
@@ -194,6 +215,14 @@ describe('rooms', () => {
       const { status } = await call('POST', '/api/chat/rooms', { token: john.token, body: { room } })
       expect({ room, status }).toEqual({ room, status: 422 })
     }
+  })
+
+  test('refuse a character that PostgreSQL can not keep, wherever it comes', async () => {
+    const { call, john } = await start()
+    const nul = '\u0000'
+    const body = { room: 'nul', title: `a${nul}` }
+    expect(await call('POST', '/api/chat/rooms', { token: john.token, body })).toMatchObject({ status: 422 })
+    expect(await call('GET', '/api/chat/rooms?after=%00', { token: john.token })).toMatchObject({ status: 422 })
   })
 
   test('are made ten a minute and person at most', async () => {
