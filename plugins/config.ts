@@ -31,11 +31,11 @@ export interface ReadOptions extends Pick<ResolveOptions, 'mode' | 'without'> {
 
 /** What the environment and the `.env` of a folder set, by camelCase name, as strings. */
 export const environmentValues = (cwd = process.cwd()): Record<string, string> =>
-  collectEnvironment({ environment: process.env, cwd })
+  collectEnvironment({ environment: process.env, cwd }).values
 
 /** The settings of the environment and of `.env`. Throws a ConfigError that names every bad one. */
-export const readEnvironment = ({ cwd, ...options }: ReadOptions): Resolved =>
-  resolveSettings({ ...options, values: environmentValues(cwd), names: 'environment' })
+export const readEnvironment = ({ cwd = process.cwd(), ...options }: ReadOptions): Resolved =>
+  resolveSettings({ ...options, ...collectEnvironment({ environment: process.env, cwd }), names: 'environment' })
 
 /** Rejects with a ConfigError that names every bad setting. */
 export default fp(

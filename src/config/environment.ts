@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { parseEnv } from 'node:util'
 import { environmentName, type SettingName, settingNames } from '../schemas/settings.ts'
-import { type BadSetting, ConfigError } from './resolve.ts'
+import type { BadSetting } from './resolve.ts'
 
 /** Where to read. */
 export interface EnvironmentOptions {
@@ -12,14 +12,19 @@ export interface EnvironmentOptions {
   readonly cwd: string
 }
 
-/** The values by camelCase name. Throws a ConfigError when a `NAME_FILE` can't be read. */
-export const collectEnvironment = ({ environment, cwd }: EnvironmentOptions): Record<string, string> => {
+/** What was read: values by camelCase name, and what could not be read. */
+export interface Collected {
+  readonly values: Record<string, string>
+  readonly bad: readonly BadSetting[]
+}
+
+/** Reads both. Never throws for a bad setting: it is told with all that is wrong. */
+export const collectEnvironment = ({ environment, cwd }: EnvironmentOptions): Collected => {
   const path = resolve(cwd, '.env')
   const dotenv = existsSync(path) ? parseEnv(readFileSync(path, 'utf8')) : {}
   const bad: BadSetting[] = []
   const values = { ...layer(dotenv, cwd, bad), ...layer(environment, cwd, bad) }
-  if (bad.length > 0) throw new ConfigError(bad)
-  return values
+  return { values, bad }
 }
 
 const layer = (

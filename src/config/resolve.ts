@@ -13,6 +13,8 @@ export interface ResolveOptions {
   readonly names: 'environment' | 'options'
   /** What may be missing: the database where a host hands its own over, keys where nothing is signed or sealed. */
   readonly without?: readonly Need[]
+  /** What is known to be wrong already. */
+  readonly bad?: readonly BadSetting[]
 }
 
 /** What is needed as a rule. */
@@ -52,18 +54,19 @@ const isValid = compile(SettingsInput)
 
 /** Resolves settings. Throws a ConfigError that names every bad one. */
 export const resolveSettings = (options: ResolveOptions): Resolved => {
-  const { values, mode, names, without = [] } = options
+  const { values, mode, names, without = [], bad: unread = [] } = options
   const input = names === 'environment' ? fromStrings(values) : structuredClone({ ...values })
   for (const [name, value] of Object.entries(input)) if (value === undefined) delete input[name]
 
   const isExcused = (name: SettingName): boolean => without.some(need => need === name) && input[name] === undefined
   const broken = isValid(input) ? [] : violations(isValid.errors ?? []).map(toBad)
-  const bad = broken.filter(({ name }) => !isExcused(name as SettingName))
+  const isUnread = ({ name }: BadSetting): boolean => unread.some(one => one.name === name)
+  const bad = [...unread, ...broken.filter(one => !isExcused(one.name as SettingName) && !isUnread(one))]
   const checked = input as Partial<SettingsInput>
   const good = (name: SettingName): boolean => !bad.some(one => one.name === name)
   for (const { name, message } of meaning(checked, mode)) if (good(name as SettingName)) bad.push({ name, message })
   const database = databaseOf(checked, mode, !without.includes('database'))
-  bad.push(...database.bad)
+  bad.push(...database.bad.filter(one => !isUnread(one)))
   if (bad.length > 0) throw new ConfigError(merged(bad), names)
 
   const { databaseHost, databasePort, databaseName, databaseUser, databasePassword, ...rest } = input as SettingsInput

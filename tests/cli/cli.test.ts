@@ -98,9 +98,11 @@ describe('fastify-chat', () => {
 
 describe('serve', () => {
   test('names every bad setting in one message, without a stack trace', async () => {
-    const { out, err, code } = await run(['serve'], { env: { PORT: 'eighty', SECRET_KEY: 'opensesame' } })
+    const env = { PORT: 'eighty', SECRET_KEY: 'opensesame', DATABASE_CA_FILE: 'nowhere' }
+    const { out, err, code } = await run(['serve'], { env })
     expect({ out, code }).toEqual({ out: '', code: 1 })
-    for (const name of ['PORT', 'SECRET_KEY', 'ENCRYPTION_KEY', 'DATABASE_URL']) expect(err).toContain(`\n  ${name} `)
+    for (const name of ['PORT', 'SECRET_KEY', 'ENCRYPTION_KEY', 'DATABASE_URL', 'DATABASE_CA'])
+      expect(err).toContain(`\n  ${name} `)
     expect(err).not.toMatch(/opensesame|eighty|\n {4}at /)
   })
 

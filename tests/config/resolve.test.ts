@@ -190,21 +190,26 @@ describe('the environment', () => {
 
   test('comes before .env', () => {
     const cwd = folder({ '.env': 'PORT=1\nHOST="from file"\nUNRELATED=x' })
-    expect(collectEnvironment({ environment: { PORT: '2' }, cwd })).toEqual({ port: '2', host: 'from file' })
+    expect(collectEnvironment({ environment: { PORT: '2' }, cwd }).values).toEqual({ port: '2', host: 'from file' })
   })
 
   test('gives any setting as a file', () => {
     const cwd = folder({ secret: `${SECRET_KEY}\n`, '.env': 'SECRET_KEY=other' })
-    expect(collectEnvironment({ environment: { SECRET_KEY_FILE: 'secret' }, cwd })).toEqual({ secretKey: SECRET_KEY })
+    const { values } = collectEnvironment({ environment: { SECRET_KEY_FILE: 'secret' }, cwd })
+    expect(values).toEqual({ secretKey: SECRET_KEY })
   })
 
-  test('refuses a file that is not there, and a setting that is given twice', () => {
-    const cwd = folder({})
-    const environment = { SECRET_KEY_FILE: '/nowhere/secret', PORT: '1', PORT_FILE: 'x' }
-    const read = () => collectEnvironment({ environment, cwd })
+  test('refuses a file that is not there, and a setting that is given twice, beside everything else that is wrong', () => {
+    const environment = { SECRET_KEY_FILE: '/nowhere/secret', PORT: '1', PORT_FILE: 'x', LOG_LEVEL: 'loud' }
+    const { values, bad } = collectEnvironment({ environment, cwd: folder({}) })
+    const read = () => resolveSettings({ values, bad, mode: 'production', names: 'environment' })
     expect(read).toThrow(/SECRET_KEY can not be read from the file that SECRET_KEY_FILE names/)
     expect(read).toThrow(/PORT is given twice: also as PORT_FILE/)
+    expect(read).toThrow(/LOG_LEVEL must be one of/)
+    expect(read).toThrow(/ENCRYPTION_KEY is missing/)
+    expect(read).toThrow(/DATABASE_URL is missing/)
     expect(read).not.toThrow('/nowhere')
+    expect(read).not.toThrow(/SECRET_KEY is missing/)
   })
 })
 
