@@ -3,7 +3,7 @@ import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { adoptClient, type DatabaseHandle, openClient, type SqlClient, waitForDatabase } from '../src/db/client.ts'
 import { type ChatDatabase, createDatabase } from '../src/db/database.ts'
-import { migrateUp } from '../src/db/migrate.ts'
+import { migrateUp, requireMigrated } from '../src/db/migrate.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -35,10 +35,11 @@ export default fp(
   async function chatDb(fastify: FastifyInstance, options: ChatDbOptions) {
     const { databaseSchema = 'public', migrateOnStart = true } = options
     const client = options.client ? await adoptClient(options.client) : await open(fastify, options)
-    if (migrateOnStart) await migrateUp(client, databaseSchema)
-    fastify.decorate('chatDb', createDatabase(client, databaseSchema))
     // What we opened we close; what we were handed stays open.
     if (!options.client) fastify.addHook('onClose', () => client.close())
+    if (migrateOnStart) await migrateUp(client, databaseSchema)
+    else if (!options.client) await requireMigrated(client, databaseSchema)
+    fastify.decorate('chatDb', createDatabase(client, databaseSchema))
   },
   { name: 'chat-db', fastify: '5.x' }
 )

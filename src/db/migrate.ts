@@ -91,6 +91,16 @@ export const migrationStatus = (client: SqlClient, schema: string): Promise<Migr
     return [...ours, ...foreign.map(({ tag, at }) => ({ tag, state: 'unknown' as const, appliedAt: at }))]
   })
 
+/** For a service that must not migrate: rejects with what to do when a migration of this release is not applied. */
+export const requireMigrated = async (client: SqlClient, schema: string): Promise<void> => {
+  const pending = (await migrationStatus(client, schema)).filter(({ state }) => state === 'pending')
+  if (pending.length === 0) return
+  const tags = pending.map(({ tag }) => tag).join(', ')
+  throw new Error(
+    `The schema "${schema}" is behind (${tags}): run \`fastify-chat migrate up\`, or set MIGRATE_ON_START.`
+  )
+}
+
 const quoted = (schema: string): string => `"${schema.replaceAll('"', '""')}"`
 const bookkeeping = (schema: string): string => `${quoted(schema)}."chat_migrations"`
 

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { createDatabase } from '../../src/db/database.ts'
-import { migrateDown, migrateUp, migrationStatus, readMigrations } from '../../src/db/migrate.ts'
+import { migrateDown, migrateUp, migrationStatus, readMigrations, requireMigrated } from '../../src/db/migrate.ts'
 import { testClient, testSchema } from '../support/database.ts'
 
 const start = async () => ({ client: await testClient(), schema: await testSchema() })
@@ -91,6 +91,15 @@ describe('migrating', () => {
     expect(await migrateUp(client, schema)).toEqual([])
     expect((await migrationStatus(client, schema)).at(-1)).toMatchObject({ tag: '9999_later', state: 'unknown' })
     await expect(migrateDown(client, schema)).rejects.toThrow(/9999_later/)
+  })
+
+  test('is asked for in words when a service that must not migrate finds a schema that is behind', async () => {
+    const { client, schema } = await start()
+    await expect(requireMigrated(client, schema)).rejects.toThrow(/0000_tables.*run `fastify-chat migrate up`/s)
+    await migrateUp(client, schema)
+    await requireMigrated(client, schema)
+    await migrateDown(client, schema)
+    await expect(requireMigrated(client, schema)).rejects.toThrow(tagsOf().at(-1))
   })
 
   test('several at once on an empty schema all succeed, and one of them migrates', async () => {

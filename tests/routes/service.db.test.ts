@@ -104,8 +104,22 @@ test('only the origins that are listed get CORS headers, with credentials', asyn
   expect(good.headers.get('access-control-allow-origin')).toBe('https://app.example')
   expect(good.headers.get('access-control-allow-credentials')).toBe('true')
   expect(good.headers.get('access-control-allow-methods')).toContain('POST')
+  // What a page sends: a token, JSON, and the key that makes a post idempotent.
+  for (const header of ['authorization', 'content-type', 'idempotency-key']) {
+    expect(good.headers.get('access-control-allow-headers')).toContain(header)
+  }
   const bad = await preflight('https://evil.example')
   expect(bad.headers.get('access-control-allow-origin')).toBeNull()
+})
+
+test('OPTIONS without an origin is answered, and not with an error that is no problem', async () => {
+  const { call } = await startChat()
+  expect(await call('OPTIONS', '/api/auth/login')).toMatchObject({ status: 204, body: '' })
+})
+
+test('the framework’s own time limit does not cut the wait for a database short', async () => {
+  const { server } = await startChat()
+  expect(server.initialConfig.pluginTimeout).toBe(0)
 })
 
 test('no origin is allowed when none is listed', async () => {
