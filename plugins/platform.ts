@@ -148,6 +148,8 @@ const corsOptions = (origins: readonly string[]) => ({
   credentials: true,
   methods: ['GET', 'POST'],
   allowedHeaders: ['authorization', 'content-type', 'idempotency-key', 'x-request-id'],
+  // Else an OPTIONS that is no preflight gets an error in plain text.
+  strictPreflight: false,
   exposedHeaders: ['retry-after', 'x-request-id', 'x-ratelimit-limit', 'x-ratelimit-remaining', 'x-ratelimit-reset'],
   maxAge: 600
 })

@@ -70,11 +70,13 @@ describe('registering', () => {
     })
   })
 
-  test('refuses a form with 415', async () => {
+  test('refuses a form and plain text with 415', async () => {
     const { call } = await startChat()
-    const headers = { 'content-type': 'application/x-www-form-urlencoded' }
-    const answer = await call('POST', '/api/auth/register', { body: 'username=john', headers })
-    expect(answer).toMatchObject({ status: 415, body: { code: 'unsupported_media_type' } })
+    for (const type of ['application/x-www-form-urlencoded', 'text/plain']) {
+      const headers = { 'content-type': type }
+      const answer = await call('POST', '/api/auth/register', { body: 'username=john', headers })
+      expect(answer).toMatchObject({ status: 415, body: { code: 'unsupported_media_type' } })
+    }
   })
 
   test('accepts every name and password that keeps the rules, and logs in with them', async () => {
