@@ -76,7 +76,8 @@ export const createAccess = ({ authorize, beforeMessage, log }: AccessOptions): 
     }
     try {
       const answer = authorize({ user: personOf(actor), room, action })
-      return answer instanceof Promise ? within(ANSWER_MS, 'authorize', answer).then(isYes, refuse) : isYes(answer)
+      // A thenable of another realm or library is a promise too.
+      return typeof answer === 'boolean' ? answer : within(ANSWER_MS, 'authorize', Promise.resolve(answer)).then(isYes, refuse)
     } catch (error) {
       return refuse(error)
     }

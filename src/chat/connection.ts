@@ -26,6 +26,8 @@ const ROOM_BYTES = MAX_QUEUED_BYTES / 4
 const STUCK_MS = 30_000
 /** So many frames may wait for one before them; then the client is not read from. */
 const MAX_BEHIND = 32
+/** What had been read by then may wait too, up to so many; the rest is refused. */
+const MAX_WAITING = 256
 
 /** Refusals by a limit, which an operator wants to see. */
 const LIMITS: ReadonlySet<ErrorCode> = new Set([
@@ -263,6 +265,10 @@ export class Connection {
   }
 
   #act(frame: ChatFrame): void {
+    if (this.#behind.length >= MAX_WAITING) {
+      const detail = 'Too much waits to be answered. Send the frame again in a moment.'
+      return this.#refused(new ChatError('busy', detail, { retryAfterMs: 1000 }), marksOf(frame))
+    }
     this.perform({
       work: () => {
         // A message has its own limit.

@@ -4,7 +4,7 @@
  */
 import type { Bus, BusEvent } from '../bus/bus.ts'
 import { CLOSE } from '../close-codes.ts'
-import { type Access, personOf, whenKnown } from './access.ts'
+import { type Access, personOf } from './access.ts'
 import type { Connection } from './connection.ts'
 import type { Following } from './following.ts'
 import type { Hub } from './hub.ts'
@@ -32,24 +32,21 @@ export const createRevoking = ({ hub, bus, access, following }: RevokingOptions)
   const connectionsOf = (personId: string): Connection[] =>
     [...hub.all()].filter(({ session }) => personOf(session).id === personId)
 
-  // In its turn, so that a subscription that is just being asked about is not missed.
-  const recheckOne = (connection: Connection, room: string): void =>
+  // In its turn, and of what is followed by then, so that a subscription that is just being asked about is not missed.
+  const recheckOne = (connection: Connection, room?: string): void =>
     connection.perform({
-      work() {
-        if (!connection.subscriptions.has(room)) return
-        return whenKnown(access.may(connection.session, room, 'read'), may => {
-          if (!may) following.expel(connection, room)
-        })
+      async work() {
+        const { subscriptions, session } = connection
+        for (const name of room === undefined ? [...subscriptions.keys()] : [room]) {
+          if (!subscriptions.has(name)) continue
+          if (!(await access.may(session, name, 'read'))) following.expel(connection, name)
+        }
       },
-      marks: { room }
+      marks: {}
     })
 
   const recheckHere = (connections: Iterable<Connection>, room?: string): void => {
-    for (const connection of connections) {
-      for (const name of room === undefined ? [...connection.subscriptions.keys()] : [room]) {
-        recheckOne(connection, name)
-      }
-    }
+    for (const connection of connections) recheckOne(connection, room)
   }
 
   const disconnectHere = (personId: string): void => {
