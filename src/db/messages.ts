@@ -80,7 +80,8 @@ export const createMessagesRepository = (
     seq: messages.seq,
     kind: messages.kind,
     userId: messages.userId,
-    username: users.username,
+    // An entry stays in its place, whoever is gone: a log with a hole could not be read on.
+    username: sql<string>`coalesce(${users.username}, 'deleted user')`,
     content: messages.content,
     meta: messages.meta,
     keyId: messages.keyId,
@@ -92,7 +93,7 @@ export const createMessagesRepository = (
   const range = client.drizzle
     .select(stored)
     .from(messages)
-    .innerJoin(users, eq(users.id, messages.userId))
+    .leftJoin(users, eq(users.id, messages.userId))
     .where(
       and(
         eq(messages.roomId, sql.placeholder('roomId')),
@@ -105,7 +106,7 @@ export const createMessagesRepository = (
   const newest = client.drizzle
     .select(stored)
     .from(messages)
-    .innerJoin(users, eq(users.id, messages.userId))
+    .leftJoin(users, eq(users.id, messages.userId))
     .where(eq(messages.roomId, sql.placeholder('roomId')))
     .orderBy(desc(messages.seq))
     .limit(sql.placeholder('limit'))

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { generateKey } from '../../src/crypto/fernet.ts'
 import { createKeyring } from '../../src/crypto/keyring.ts'
 import { ENCRYPTION_KEY } from '../support/settings.ts'
+import type { Frame } from '../support/socket-client.ts'
 import { startChat } from '../support/start-chat.ts'
 
 const talk = async (count: number) => {
@@ -100,6 +101,25 @@ describe('the history', () => {
     expect(status).toBe(200)
     expect(body.map(({ content }: { content: string }) => content)).toEqual(['message 1', 'after'])
     expect(log()).toMatch(/"level":40.*stored messages could not be opened/)
+  })
+
+  test('keeps the messages of someone who is gone, in their places', async () => {
+    const { register, join, database } = await startChat()
+    const [john, jane] = [await register('john'), await register('jane')]
+    for (const person of [john, jane, john]) {
+      const client = await join(person)
+      client.send({ type: 'message', content: `by ${person.username}`, ref: 'r' })
+      await client.nextOf('ack')
+    }
+    await database.client.query(`delete from "${database.schema}".users where id = $1`, [jane.id])
+    const restarted = await startChat({ database })
+    const history = await restarted.call('GET', '/api/chat/messages', { token: john.token })
+    expect(history.body.map(({ content }: Frame) => content)).toEqual(['by john', 'by jane', 'by john'])
+    expect(history.body[1]).toMatchObject({ user_id: jane.id, username: 'deleted user' })
+    const reader = await restarted.join(john, {}, '?rooms=')
+    reader.send({ type: 'subscribe', room: 'general', after: 0 })
+    expect((await reader.nextOf('subscribed')).seq).toBe(3)
+    for (const seq of [1, 2, 3]) expect(await reader.nextOf('message')).toMatchObject({ seq })
   })
 
   test('is sealed at rest: no row holds what was said', async () => {
