@@ -108,7 +108,7 @@ export class Subscription implements Follower {
     let count = 0
     while (count < entries.length && bytes < STRIDE_BYTES) bytes += entries[count++]?.frame.length ?? 0
     const stride = entries.slice(0, count)
-    if (this.#connection.write(chunkOf(stride))) this.#cursor += count
+    if (this.#connection.write(chunkOf(stride))) this.#cursor = stride.at(-1)?.seq ?? this.#cursor
   }
 
   #resync(reason: Reason): void {

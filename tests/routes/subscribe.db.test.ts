@@ -156,6 +156,19 @@ describe('not following', () => {
     expect(await client.nextOf('message')).toMatchObject({ seq: 1 })
   })
 
+  test('gets each entry once also where a row was deleted by hand', async () => {
+    const { say, john, database } = await start()
+    await say(9)
+    await database.client.query(`delete from "${database.schema}".messages where seq = 4`)
+    const restarted = await startChat({ database })
+    const other = await restarted.join(john, {}, '?rooms=')
+    other.send({ type: 'subscribe', room: 'general', after: 2 })
+    await other.nextOf('subscribed')
+    expect(seqs(await messages(other, 6))).toEqual([3, 5, 6, 7, 8, 9])
+    other.send({ type: 'message', content: 'next' })
+    expect(await other.nextOf('message')).toMatchObject({ seq: 10 })
+  })
+
   test('rooms from the start that are not there are told, the others followed', async () => {
     const { join, john, say } = await start()
     const other = await join(john, {}, '?rooms=nowhere,general')
