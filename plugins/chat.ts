@@ -44,6 +44,7 @@ export default fp(
       clock: options.clock ?? systemClock,
       log: fastify.log,
       authenticate: token => fastify.chatAuth.renew(token),
+      existing: async ids => new Set((await fastify.chatDb.users.findByIds(ids)).keys()),
       isConnectionError,
       messageRate: messageRateLimit,
       connectionsPerUser,

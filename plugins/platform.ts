@@ -165,7 +165,7 @@ const registerRateLimit = async (fastify: FastifyInstance): Promise<void> => {
     store: rateLimitStore(fastify.chatDb.rateLimits),
     errorResponseBuilder: (_request, { ttl }) => {
       const seconds = Math.ceil(ttl / 1000)
-      const detail = `Too many requests from your address. Try again in ${seconds} seconds.`
+      const detail = `Too many requests. Try again in ${seconds} seconds.`
       return new ChatError('rate_limited', detail, { retryAfterMs: ttl })
     }
   })

@@ -66,8 +66,7 @@ const roomRoutes: FastifyPluginAsyncTypebox = async fastify => {
     },
     async handler(request) {
       const { after = '', limit } = request.query
-      const { rooms, hasMore } = await chat.listRooms(callerOf(request), after, Math.min(limit, MAX_LIMIT))
-      return { rooms, has_more: hasMore }
+      return chat.listRooms(callerOf(request), after, Math.min(limit, MAX_LIMIT))
     }
   })
 

@@ -17,7 +17,10 @@ export interface Actor {
   readonly externalId?: string | null | undefined
 }
 
-/** A person as a host application is told of them: `id` is the host's own, or the chat's for one who registered here. */
+/**
+ * A person as a host application is told of them: `id` is the host's own, or the chat's for one who registered here. Where
+ * people register here, a host's own (its bots) should have ids that are no numbers.
+ */
 export interface Person {
   readonly id: string
   readonly name: string
@@ -59,6 +62,10 @@ export interface AccessOptions {
 export interface Access {
   /** Answers at once where nobody has to be asked, so that messages keep their order without waiting. */
   may(actor: Actor, room: string, action: Action): boolean | Promise<boolean>
+  /** The same, but `undefined` when the host's function failed or was late; `may` takes that for a no. */
+  ask(actor: Actor, room: string, action: Action): boolean | Promise<boolean | undefined>
+  /** Whether there is a host to ask. */
+  readonly asksSomebody: boolean
   /** Absent where nobody edits. Rejects with the ChatRejection, or `unavailable` when the host fails to answer. */
   readonly edit?: (draft: MessageDraft) => Promise<MessageDraft>
 }
@@ -67,23 +74,31 @@ export interface Access {
 const ANSWER_MS = 2000
 
 /** Makes it. Without a host everyone who is logged in may do everything. */
-export const createAccess = ({ authorize, beforeMessage, log }: AccessOptions): Access => ({
-  may(actor, room, action) {
+export const createAccess = ({ authorize, beforeMessage, log }: AccessOptions): Access => {
+  const ask: Access['ask'] = (actor, room, action) => {
     if (!authorize) return true
-    const refuse = (err: unknown): boolean => {
+    const failed = (err: unknown): undefined => {
       log.error({ err, room, action }, 'authorize failed: taken as a no')
-      return false
     }
     try {
       const answer = authorize({ user: personOf(actor), room, action })
       // A thenable of another realm or library is a promise too.
-      return typeof answer === 'boolean' ? answer : within(ANSWER_MS, 'authorize', Promise.resolve(answer)).then(isYes, refuse)
+      if (typeof answer === 'boolean') return answer
+      return within(ANSWER_MS, 'authorize', Promise.resolve(answer)).then(isYes, failed)
     } catch (error) {
-      return refuse(error)
+      return Promise.resolve(failed(error))
     }
-  },
-  ...(beforeMessage ? { edit: draft => edit(beforeMessage, draft, log) } : {})
-})
+  }
+  return {
+    ask,
+    asksSomebody: authorize !== undefined,
+    may: (actor, room, action) => {
+      const answer = ask(actor, room, action)
+      return typeof answer === 'boolean' ? answer : answer.then(isYes)
+    },
+    ...(beforeMessage ? { edit: draft => edit(beforeMessage, draft, log) } : {})
+  }
+}
 
 /** A person as a host knows them. */
 export const personOf = ({ userId, username, externalId }: Actor): Person => ({
@@ -96,7 +111,7 @@ const isYes = (answer: unknown): boolean => answer === true
 const edit = async (beforeMessage: BeforeMessage, draft: MessageDraft, log: Log): Promise<MessageDraft> => {
   try {
     const edited = await within(ANSWER_MS, 'beforeMessage', Promise.resolve(beforeMessage(draft)))
-    if (typeof edited?.content !== 'string') throw new TypeError('beforeMessage must answer a draft, or throw')
+    if (!isDraft(edited)) throw new TypeError('beforeMessage must answer a draft, or throw')
     return edited
   } catch (error) {
     if (error instanceof ChatRejection) throw error
@@ -107,6 +122,11 @@ const edit = async (beforeMessage: BeforeMessage, draft: MessageDraft, log: Log)
     })
   }
 }
+
+const isDraft = (edited: Partial<MessageDraft> | undefined): boolean =>
+  typeof edited?.content === 'string' &&
+  (edited.meta === undefined ||
+    (typeof edited.meta === 'object' && edited.meta !== null && !Array.isArray(edited.meta)))
 
 /** Goes on with a value, at once if it is there. */
 export const whenKnown = <T, R>(value: T | Promise<T>, next: (value: T) => R | Promise<R>): R | Promise<R> =>

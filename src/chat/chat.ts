@@ -11,7 +11,7 @@ import { ChatError } from '../errors.ts'
 import type { Log } from '../logging.ts'
 import type { Limits, SendFrame } from '../schemas/frames.ts'
 import { GENERAL, MAX_META_BYTES } from '../schemas/messages.ts'
-import type { NewRoom, Presence, Room as RoomShown } from '../schemas/rooms.ts'
+import type { NewRoom, Presence, RoomList, Room as RoomShown } from '../schemas/rooms.ts'
 import {
   type Action,
   type Actor,
@@ -45,6 +45,7 @@ import { marksOf, maxFrameBytes } from './protocol.ts'
 import { createReading, type LogPart, type Range } from './reading.ts'
 import { createRevoking, type Revoking } from './revoking.ts'
 import type { Room } from './room.ts'
+import { createRoomList } from './room-list.ts'
 import { createRooms, type Rooms } from './rooms.ts'
 import { createWriter, type WriterOptions } from './writer.ts'
 
@@ -66,6 +67,8 @@ export interface ChatOptions {
   readonly clock: Clock
   readonly log: Log
   readonly authenticate: (token: string) => Promise<Session>
+  /** Which of these users there still are; who is gone is disconnected before long. */
+  readonly existing: (userIds: readonly number[]) => Promise<ReadonlySet<number>>
   readonly isConnectionError: (error: unknown) => boolean
   readonly messageRate: number
   readonly connectionsPerUser: number
@@ -93,7 +96,7 @@ export interface ChatCore extends Pick<Revoking, 'recheck' | 'disconnect'> {
   /** Takes over an open socket, synchronously, so that no early frame is lost. */
   connect(options: ConnectionOptions): void
   /** Rooms that the actor may read, by name. */
-  listRooms(actor: Actor, after: string, limit: number): Promise<{ rooms: RoomShown[]; hasMore: boolean }>
+  listRooms(actor: Actor, after: string, limit: number): Promise<RoomList>
   /** Throws `room_taken`, or `not_allowed`. */
   createRoom(actor: Actor, room: NewRoom): Promise<RoomShown>
   /** The room, made now unless it is there; for the host itself, so nobody is asked. */
@@ -130,18 +133,20 @@ export const createChatCore = (options: ChatOptions): ChatCore => {
     onFailure: (err, entries) => log.error({ err, entries }, 'an append failed'),
     ...options.writer
   })
-  const revoking = createRevoking({ hub, bus, access, following })
-  const post = createPosting({
+  const revoking = createRevoking({ hub, bus, clock, log, access, following, existing: options.existing })
+  const posting = createPosting({
     writer,
     keyring,
     hub,
     bus,
     access,
+    log,
     messageRate,
     maxMessageLength,
     isDraining,
     onMessage
   })
+  const listRooms = createRoomList({ rooms: options.rooms, access })
   const frameBytes = maxFrameBytes(maxMessageLength)
   const limits = limitsOf(options, frameBytes)
 
@@ -159,18 +164,19 @@ export const createChatCore = (options: ChatOptions): ChatCore => {
       const posted = (outcome: Posted) => ('error' in outcome ? reject(outcome.error) : resolve(outcome))
       // Refused at once or later, it is a rejection.
       Promise.resolve()
-        .then(() => post(actor, room, message, posted, by))
+        .then(() => posting.post(actor, room, message, posted, by))
         .catch(reject)
     })
 
   const send = (connection: Connection, room: Room, frame: SendFrame): void | Promise<void> => {
     const { room: _, ...marks } = marksOf(frame)
-    return post(connection.session, room, frame, outcome => {
+    const posted = (outcome: Posted): void => {
       if ('error' in outcome) return connection.refuse(outcome.error, { room: room.name, ...marks })
       if (frame.nonce === undefined && frame.ref === undefined) return
       const { id, seq, createdAt } = outcome.entry
       connection.send({ type: 'ack', ...marks, id, room: room.name, seq, timestamp: timestamp(createdAt) })
-    })
+    }
+    return posting.post(connection.session, room, frame, posted, 'person')
   }
 
   const host: ConnectionHost = {
@@ -182,6 +188,7 @@ export const createChatCore = (options: ChatOptions): ChatCore => {
       const name = frame.room ?? GENERAL
       switch (frame.type) {
         case 'message':
+          posting.admit(session.userId)
           return whenKnown(roomFor(session, name, 'post'), room => send(connection, room, frame))
         case 'subscribe':
           return whenKnown(roomFor(session, name, 'read'), room => following.subscribe(connection, room, frame))
@@ -265,10 +272,8 @@ export const createChatCore = (options: ChatOptions): ChatCore => {
       greet(connection, opened.rooms)
     },
     async listRooms(actor, after, limit) {
-      const rows = await options.rooms.list(after, limit + 1)
-      const page = rows.slice(0, limit)
-      const readable = await Promise.all(page.map(({ name }) => access.may(actor, name, 'read')))
-      return { rooms: page.filter((_, at) => readable[at]).map(shownRow), hasMore: rows.length > limit }
+      const { rooms: rows, next } = await listRooms(actor, after, limit)
+      return { rooms: rows.map(shownRow), has_more: next !== undefined, ...(next === undefined ? {} : { next }) }
     },
     async createRoom(actor, { room: name, title = null }) {
       if (!(await access.may(actor, name, 'create'))) {
@@ -290,7 +295,10 @@ export const createChatCore = (options: ChatOptions): ChatCore => {
     },
     showRoom: async (actor, name) => shownRoom(await roomFor(actor, name, 'read')),
     read: async (actor, name, range) => reading.part(await roomFor(actor, name, 'read'), range),
-    post: async (actor, name, message) => postAndWait(actor, await roomFor(actor, name, 'post'), message, 'person'),
+    async post(actor, name, message) {
+      posting.admit(actor.userId)
+      return postAndWait(actor, await roomFor(actor, name, 'post'), message, 'person')
+    },
     async postAsHost(actor, { room: name = GENERAL, ...message }) {
       const room = await rooms.load(name)
       if (!room) throw noSuchRoom()
@@ -308,6 +316,7 @@ export const createChatCore = (options: ChatOptions): ChatCore => {
       for (const stop of stops) stop()
       await hub.drain()
       following.close()
+      revoking.close()
       await bus.close()
     }
   }

@@ -112,6 +112,7 @@ export class Connection {
   #isBusy = false
   #isPaused = false
   #isEnded = false
+  #isRevoked = false
 
   constructor({ socket, session, speaksV1, address, log }: ConnectionOptions, host: ConnectionHost) {
     this.#socket = socket
@@ -196,6 +197,7 @@ export class Connection {
 
   /** Ends the connection with a close code. Nothing is sent or read after it. */
   close({ code, reason }: CloseCode): void {
+    if (code === CLOSE.tokenExpired.code) this.#isRevoked = true
     if (this.#isEnded) return
     this.#flush()
     this.#end()
@@ -273,7 +275,8 @@ export class Connection {
       work: () => {
         // A message has its own limit.
         if (frame.type !== 'message') this.#spendPatience()
-        if (!this.#isEnded || frame.type === 'message') return this.#host.act(this, frame)
+        // A message that was sent before its sender left counts as sent; not so that of someone who was sent away.
+        if (!this.#isEnded || (frame.type === 'message' && !this.#isRevoked)) return this.#host.act(this, frame)
       },
       marks: marksOf(frame)
     })
@@ -296,7 +299,6 @@ export class Connection {
   async #performBehind(first: Promise<void>): Promise<void> {
     this.#isBusy = true
     await first
-    // What was sent before the client left counts as sent.
     for (let task = this.#behind.shift(); task; task = this.#behind.shift()) await this.#attempt(task)
     this.#isBusy = false
     this.#drained()

@@ -2,6 +2,7 @@
 import type { Bus } from '../bus/bus.ts'
 import type { Keyring } from '../crypto/keyring.ts'
 import { ChatError } from '../errors.ts'
+import type { Log } from '../logging.ts'
 import { type Access, type Actor, type Person, personOf } from './access.ts'
 import { type Draft, type Entry, entryOf, isSameEntry, sealEntry } from './entries.ts'
 import type { Hub } from './hub.ts'
@@ -40,6 +41,7 @@ export interface PostingOptions {
   readonly hub: Hub
   readonly bus: Bus
   readonly access: Access
+  readonly log: Log
   /** Messages a second and user, for the refusal's words. */
   readonly messageRate: number
   readonly maxMessageLength: number
@@ -48,12 +50,20 @@ export interface PostingOptions {
   readonly onMessage?: ((message: CommittedMessage) => void) | undefined
 }
 
-/**
- * Makes the one function that posts. It throws a ChatError when a post is refused at once, or answers a promise that
- * rejects with it where something has to be asked first; otherwise `posted` is called once, after the commit or with why
- * there was none, and before anyone else hears of the message.
- */
-export const createPosting = ({ writer, keyring, hub, bus, access, ...options }: PostingOptions) => {
+/** Posting, as the chat uses it. */
+export interface Posting {
+  /** Takes a message from a person's rate, before anything is asked or looked up for it. Throws `rate_limited`. */
+  admit(userId: number): void
+  /**
+   * Throws a ChatError when a post is refused at once, or answers a promise that rejects with it where something has to be
+   * asked first; otherwise `posted` is called once, after the commit or with why there was none, and before anyone else
+   * hears of the message.
+   */
+  post(actor: Actor, room: Room, post: Post, posted: (outcome: Posted) => void, by: PostedBy): void | Promise<void>
+}
+
+/** Makes it. */
+export const createPosting = ({ writer, keyring, hub, bus, access, log, ...options }: PostingOptions): Posting => {
   const { messageRate, maxMessageLength, isDraining, onMessage } = options
 
   const checked = (post: Post) => ({
@@ -61,11 +71,21 @@ export const createPosting = ({ writer, keyring, hub, bus, access, ...options }:
     meta: metaText(post.meta)
   })
 
+  /** What the host made too long is the host's doing, and the sender can't help it. */
+  const checkedEdit = (edited: Post): ReturnType<typeof checked> => {
+    try {
+      return checked(edited)
+    } catch (cause) {
+      log.error({ err: cause }, 'beforeMessage answered a message that can not be stored')
+      throw new ChatError('unavailable', 'The message can not be stored right now.', { cause })
+    }
+  }
+
   const refuseWhileDraining = (): void => {
     if (isDraining()) throw new ChatError('unavailable', 'The service restarts. Send the message again in a moment.')
   }
 
-  const takeFromRate = (userId: number): void => {
+  const admit = (userId: number): void => {
     const retryAfterMs = hub.takeMessage(userId)
     if (retryAfterMs === 0) return
     const detail = `You send more than ${messageRate} messages a second. Wait before you send the next one.`
@@ -87,28 +107,17 @@ export const createPosting = ({ writer, keyring, hub, bus, access, ...options }:
     })
   }
 
-  return (
-    actor: Actor,
-    room: Room,
-    post: Post,
-    posted: (outcome: Posted) => void,
-    by: PostedBy = 'person'
-  ): void | Promise<void> => {
+  const post: Posting['post'] = (actor, room, { meta, nonce, ...given }, posted, by) => {
     const { userId, username } = actor
-    const about = { room, userId, username, nonce: post.nonce }
-    const own = checked(post)
+    const about = { room, userId, username, nonce }
+    const own = checked({ ...given, meta })
     refuseWhileDraining()
-    if (by === 'person') {
-      takeFromRate(userId)
-      if (access.edit) {
-        const { meta, nonce } = post
-        return access
-          .edit({ room: room.name, user: personOf(actor), content: own.content, meta, nonce })
-          .then(edited => append({ ...about, ...checked(edited) }, room, actor, posted))
-      }
-    }
-    append({ ...about, ...own }, room, actor, posted)
+    if (by === 'host' || !access.edit) return append({ ...about, ...own }, room, actor, posted)
+    const draft = { room: room.name, user: personOf(actor), content: own.content, meta, nonce }
+    return access.edit(draft).then(edited => append({ ...about, ...checkedEdit(edited) }, room, actor, posted))
   }
+
+  return { admit, post }
 }
 
 const metaOf = ({ meta }: Draft): Post['meta'] => (meta === null ? undefined : JSON.parse(meta))

@@ -8,7 +8,7 @@ import { createLogPages, type LogPages, type ReadLog } from './log-pages.ts'
 import { shownRoom } from './notices.ts'
 import type { Room } from './room.ts'
 
-/** A part of a room's log to read: the newest, or those before or after a `seq`. */
+/** A part of a room's log to read: the newest, or those before or after a `seq`, or the first of those between two. */
 export interface Range {
   readonly before?: number | undefined
   readonly after?: number | undefined
@@ -52,18 +52,18 @@ export const createReading = ({ messages, keyring, log, nameOf }: ReadingOptions
     async part(room, range) {
       const { from, to } = boundsOf(room, range)
       const entries = to < from ? [] : (pages.peek(room.id, from, to) ?? (await read(room.id, from, to)))
-      const hasMore = range.after === undefined ? from > room.oldest : to < room.head
+      const hasMore = range.after === undefined ? from > room.oldest : to < lastOf(room, range)
       return { room: shownRoom(room), entries, hasMore }
     }
   }
 }
 
 /** The places of a range; empty when `to` is below `from`. */
-const boundsOf = ({ head, oldest }: Room, { before, after, limit }: Range): { from: number; to: number } => {
-  if (after !== undefined) {
-    const from = Math.max(after + 1, oldest)
-    return { from, to: Math.min(from + limit - 1, head) }
-  }
-  const to = Math.min(before === undefined ? head : before - 1, head)
-  return { from: Math.max(to - limit + 1, oldest), to }
+const boundsOf = (room: Room, range: Range): { from: number; to: number } => {
+  const last = lastOf(room, range)
+  if (range.after === undefined) return { from: Math.max(last - range.limit + 1, room.oldest), to: last }
+  const from = Math.max(range.after + 1, room.oldest)
+  return { from, to: Math.min(from + range.limit - 1, last) }
 }
+
+const lastOf = ({ head }: Room, { before }: Range): number => (before === undefined ? head : Math.min(before - 1, head))

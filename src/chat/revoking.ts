@@ -1,73 +1,160 @@
 /**
- * Taking rights back from people who are connected, here and on the other processes. The bus may lose the word, so a process
- * that was cut off from it asks about everybody again.
+ * Taking rights back from people who are connected, here and on the other processes. The bus may lose the word: what was said
+ * once is said again for a while, and a process that was cut off from it asks about everybody again.
  */
+import { randomUUID } from 'node:crypto'
+import pLimit from 'p-limit'
 import type { Bus, BusEvent } from '../bus/bus.ts'
+import type { Clock } from '../clock.ts'
 import { CLOSE } from '../close-codes.ts'
+import type { Log } from '../logging.ts'
 import { type Access, personOf } from './access.ts'
-import type { Connection } from './connection.ts'
+import type { Connection, Session } from './connection.ts'
 import type { Following } from './following.ts'
 import type { Hub } from './hub.ts'
 
 export interface RevokingOptions {
   readonly hub: Hub
   readonly bus: Bus
+  readonly clock: Clock
+  readonly log: Log
   readonly access: Access
   readonly following: Following
+  /** Which of these users there still are. */
+  readonly existing: (userIds: readonly number[]) => Promise<ReadonlySet<number>>
 }
 
 export interface Revoking {
   /** Asks again whether a person, by the id that the host knows, may read a room; who may not, stops following it. On every process. */
   recheck(personId: string, room: string): void
-  /** Asks again about every person here and every room that they follow. */
+  /** Asks again about every person here and every room that they follow; who can't be asked about is asked about later. */
   recheckAll(): void
   /** Closes all of a person's connections with 4401. On every process. */
   disconnect(personId: string): void
   /** What another process told; answers whether it was meant for this. */
   hear(event: BusEvent): boolean
+  close(): void
+}
+
+/** How often, and how many times, other processes are told what they may have missed. */
+const REPEAT_MS = 3000
+const REPEATS = 10
+/** How often it is asked who of the connected people is no user any more. */
+const USERS_MS = 60_000
+/** How many of the host's answers are waited for at once, when everybody is asked about. */
+const AT_ONCE = 16
+
+interface Word {
+  readonly event: BusEvent
+  left: number
 }
 
 /** Makes it. */
-export const createRevoking = ({ hub, bus, access, following }: RevokingOptions): Revoking => {
+export const createRevoking = (options: RevokingOptions): Revoking => {
+  const { hub, bus, clock, log, access, following, existing } = options
+  const repeated = new Set<Word>()
+  // The words that were heard lately, so that one which is repeated is acted on once.
+  let heard = new Set<string>()
+  let heardBefore = new Set<string>()
+  let isIncomplete = false
+
   const connectionsOf = (personId: string): Connection[] =>
     [...hub.all()].filter(({ session }) => personOf(session).id === personId)
 
-  // In its turn, and of what is followed by then, so that a subscription that is just being asked about is not missed.
-  const recheckOne = (connection: Connection, room?: string): void =>
-    connection.perform({
-      async work() {
-        const { subscriptions, session } = connection
-        for (const name of room === undefined ? [...subscriptions.keys()] : [room]) {
-          if (!subscriptions.has(name)) continue
-          if (!(await access.may(session, name, 'read'))) following.expel(connection, name)
-        }
-      },
-      marks: {}
+  /** In its turn, and of what is followed by then, so that a subscription that is just being asked about is not missed. */
+  const recheckHere = (connections: Iterable<Connection>, may: typeof access.may, only?: string): void => {
+    const work = async (connection: Connection): Promise<void> => {
+      const { subscriptions, session } = connection
+      for (const name of only === undefined ? [...subscriptions.keys()] : [only]) {
+        if (subscriptions.has(name) && !(await may(session, name, 'read'))) following.expel(connection, name)
+      }
+    }
+    for (const connection of connections) connection.perform({ work: () => work(connection), marks: {} })
+  }
+
+  /** Asks once for each person and room, a few at a time; answers from then on what was answered. */
+  const askedAbout = async (sessions: Iterable<readonly [Session, string]>): Promise<typeof access.may> => {
+    const limit = pLimit(AT_ONCE)
+    const answers = new Map<string, Promise<boolean>>()
+    const keyOf = (session: Session, room: string): string => `${room} ${personOf(session).id}`
+    const ask = async (session: Session, room: string): Promise<boolean> => {
+      const answer = await access.ask(session, room, 'read')
+      // Cut off from its own database, say: that is no reason to send everybody away.
+      if (answer === undefined) isIncomplete = true
+      return answer ?? true
+    }
+    const once = (session: Session, room: string): Promise<boolean> => {
+      const key = keyOf(session, room)
+      const answer = answers.get(key) ?? limit(() => ask(session, room))
+      answers.set(key, answer)
+      return answer
+    }
+    await Promise.all([...sessions].map(([session, room]) => once(session, room)))
+    return (actor, room) => once(actor as Session, room)
+  }
+
+  const recheckAll = async (): Promise<void> => {
+    isIncomplete = false
+    const followed = [...hub.all()].flatMap(({ session, subscriptions }) =>
+      [...subscriptions.keys()].map(room => [session, room] as const)
+    )
+    recheckHere(hub.all(), await askedAbout(followed))
+  }
+
+  const endThoseGone = async (): Promise<void> => {
+    const ids = [...new Set([...hub.all()].map(({ session }) => session.userId))]
+    if (ids.length === 0) return
+    const there = await existing(ids)
+    for (const connection of [...hub.all()]) {
+      if (!there.has(connection.session.userId)) connection.close(CLOSE.tokenExpired)
+    }
+  }
+
+  const act = ({ kind, person, room }: BusEvent): void => {
+    const connections = connectionsOf(String(person))
+    if (kind === 'recheck') recheckHere(connections, access.may, String(room))
+    else for (const connection of connections) connection.close(CLOSE.tokenExpired)
+  }
+
+  const say = (event: { kind: 'recheck' | 'disconnect'; person: string; room?: string }): void => {
+    const word = { ...event, word: randomUUID() }
+    act(word)
+    bus.publish(word)
+    repeated.add({ event: word, left: REPEATS })
+  }
+
+  const warn = (err: unknown): void => log.warn({ err }, 'it could not be asked who is still a user')
+  const stops = [
+    clock.every(REPEAT_MS, () => {
+      for (const word of repeated) {
+        bus.publish(word.event)
+        if (--word.left === 0) repeated.delete(word)
+      }
+      if (isIncomplete) void recheckAll()
+    }),
+    clock.every(USERS_MS, () => {
+      endThoseGone().catch(warn)
+      heardBefore = heard
+      heard = new Set()
     })
-
-  const recheckHere = (connections: Iterable<Connection>, room?: string): void => {
-    for (const connection of connections) recheckOne(connection, room)
-  }
-
-  const disconnectHere = (personId: string): void => {
-    for (const connection of connectionsOf(personId)) connection.close(CLOSE.tokenExpired)
-  }
+  ]
 
   return {
-    recheck(personId, room) {
-      recheckHere(connectionsOf(personId), room)
-      bus.publish({ kind: 'recheck', person: personId, room })
+    recheck: (person, room) => say({ kind: 'recheck', person, room }),
+    recheckAll() {
+      if (access.asksSomebody) void recheckAll()
     },
-    recheckAll: () => recheckHere(hub.all()),
-    disconnect(personId) {
-      disconnectHere(personId)
-      bus.publish({ kind: 'disconnect', person: personId })
-    },
-    hear({ kind, person, room }) {
-      if (kind === 'recheck') recheckHere(connectionsOf(String(person)), String(room))
-      else if (kind === 'disconnect') disconnectHere(String(person))
-      else return false
+    disconnect: person => say({ kind: 'disconnect', person }),
+    hear(event) {
+      if (event.kind !== 'recheck' && event.kind !== 'disconnect') return false
+      const word = String(event.word)
+      if (heard.has(word) || heardBefore.has(word)) return true
+      heard.add(word)
+      act(event)
       return true
+    },
+    close() {
+      for (const stop of stops) stop()
     }
   }
 }

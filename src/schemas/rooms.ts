@@ -19,7 +19,8 @@ export type Room = Static<typeof Room>
 export const RoomList = Type.Object(
   {
     rooms: Type.Array(Type.Unsafe<Room>(Type.Ref('ChatRoom'))),
-    has_more: Type.Boolean({ description: 'Whether there are more: ask with `after` the last room’s name.' })
+    has_more: Type.Boolean({ description: 'Whether there may be more: ask with `after` what `next` says.' }),
+    next: Type.Optional(Type.String({ description: 'The name to go on after; absent at the end.' }))
   },
   {
     $id: 'ChatRoomList',

@@ -1,9 +1,9 @@
 /** What a connection asks for while a host application's functions have to answer first. */
 import { expect, onTestFinished, test } from 'vitest'
-import type { BusListener } from '../../src/bus/bus.ts'
-import { createMemoryBus } from '../../src/bus/memory.ts'
+import type { Bus, BusListener } from '../../src/bus/bus.ts'
+import { createMemoryBus, createMemoryNetwork } from '../../src/bus/memory.ts'
 import type { Authorize } from '../../src/chat/access.ts'
-import { createChat } from '../../src/chat/chat.ts'
+import { createChatCore } from '../../src/chat/chat.ts'
 import { createKeyring } from '../../src/crypto/keyring.ts'
 import { fakeClock } from '../support/clock.ts'
 import { FakeSocket } from '../support/fake-socket.ts'
@@ -29,12 +29,18 @@ const gate = () => {
   return { opened, open }
 }
 
-const start = async (authorize: Authorize) => {
+interface StartOptions {
+  readonly bus?: Bus
+  readonly messageRate?: number
+  readonly existing?: (ids: readonly number[]) => Promise<ReadonlySet<number>>
+}
+
+const start = async (authorize: Authorize, options: StartOptions = {}) => {
   const clock = fakeClock()
   const log = createMemoryLog(['general', 'other'])
-  const bus = createMemoryBus()
+  const { bus = createMemoryBus(), messageRate = 0, existing = async ids => new Set(ids) } = options
   let listener: BusListener | undefined
-  const chat = createChat({
+  const chat = createChatCore({
     rooms: log.rooms,
     messages: log.messages,
     keyring: createKeyring({ current: ENCRYPTION_KEY, now: clock.now }),
@@ -48,8 +54,9 @@ const start = async (authorize: Authorize) => {
     clock,
     log: silent,
     authenticate: () => Promise.reject(new Error('not here')),
+    existing,
     isConnectionError: () => false,
-    messageRate: 0,
+    messageRate,
     connectionsPerUser: 0,
     connectionsPerIp: 0,
     maxMessageLength: 4000,
@@ -62,7 +69,7 @@ const start = async (authorize: Authorize) => {
   const session = { userId: 1, username: 'john', expiresAt: 4e12 }
   chat.connect({ socket, session, speaksV1: false, address: 'a', rooms: [], log: silent })
   const of = (type: string) => socket.frames.filter(frame => frame.type === type)
-  return { chat, log, socket, of, resetBus: () => listener?.reset() }
+  return { chat, clock, log, socket, of, resetBus: () => listener?.reset() }
 }
 
 test('is done in the order in which it was asked, however long an answer takes', async () => {
@@ -133,4 +140,81 @@ test('is asked about again after a reset of the bus, a room that is just being f
   reached.open()
   await until(() => of('unsubscribed').length === 1)
   expect(of('unsubscribed')[0]).toMatchObject({ room: 'general', reason: 'not_allowed' })
+})
+
+test('a host that fails when everybody is asked about again sends nobody away, and is asked once more', async () => {
+  let answer = async () => true
+  let asked = 0
+  const { clock, of, socket, resetBus } = await start(() => {
+    asked++
+    return answer()
+  })
+  socket.receive({ type: 'subscribe', room: 'general' })
+  await until(() => of('subscribed').length === 1)
+  answer = () => Promise.reject(new Error('down'))
+  asked = 0
+  resetBus()
+  await until(() => asked === 1)
+  answer = async () => false
+  clock.advance(3000)
+  await until(() => of('unsubscribed').length === 1)
+  expect(asked).toBe(2)
+})
+
+test('a person who is disconnected is, also where the bus lost the word, and once', async () => {
+  const network = createMemoryNetwork()
+  const near = createMemoryBus(network)
+  let isLossy = true
+  const lossy: Bus = { ...near, publish: event => (isLossy ? true : near.publish(event)) }
+  const here = await start(() => true, { bus: lossy })
+  const there = await start(() => true, { bus: createMemoryBus(network) })
+  here.chat.disconnect('1')
+  expect(here.socket.closedWith).toBe(4401)
+  expect(there.socket.closedWith).toBeUndefined()
+  isLossy = false
+  here.clock.advance(3000)
+  await until(() => there.socket.closedWith === 4401)
+})
+
+test('what someone sent who is sent away meanwhile is not stored', async () => {
+  const answer = gate()
+  const { chat, socket, log } = await start(() => answer.opened.then(() => true))
+  for (const content of ['first', 'second']) socket.receive({ type: 'message', content })
+  chat.disconnect('1')
+  answer.open()
+  await chat.idle()
+  for (let turn = 0; turn < 10; turn++) await new Promise(setImmediate)
+  await chat.idle()
+  expect((await log.rooms.reach([1]))[0]?.lastSeq).toBeLessThan(2)
+})
+
+test('the rate comes first: nobody is asked about a message that is over it', async () => {
+  let asked = 0
+  const { socket, of } = await start(
+    () => {
+      asked++
+      return true
+    },
+    { messageRate: 1 }
+  )
+  for (let at = 0; at < 10; at++) socket.receive({ type: 'message', content: 'x', ref: `${at}` })
+  await until(() => of('ack').length + of('error').length === 10)
+  expect(asked).toBe(3)
+})
+
+test('a user who is no more is disconnected within a minute or so', async () => {
+  let users = new Set([1])
+  const { clock, socket } = await start(() => true, { existing: async () => users })
+  const pass = async (ms: number) => {
+    for (let passed = 0; passed < ms; passed += 20_000) {
+      clock.advance(20_000)
+      socket.emit('pong')
+    }
+    await new Promise(setImmediate)
+  }
+  await pass(80_000)
+  expect(socket.closedWith).toBeUndefined()
+  users = new Set()
+  await pass(60_000)
+  await until(() => socket.closedWith === 4401)
 })

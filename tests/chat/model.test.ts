@@ -95,6 +95,7 @@ const start = async (loses: (what: 'told') => boolean) => {
       clock,
       log: silent,
       authenticate: () => Promise.reject(new Error('not here')),
+      existing: async ids => new Set(ids),
       isConnectionError: () => false,
       messageRate: 0,
       connectionsPerUser: 0,

@@ -186,3 +186,27 @@ test('the host’s end is the chat’s: goodbye to every socket', async () => {
   const [closed] = await Promise.all([ann.closed, app.close()])
   expect(closed).toMatchObject({ code: 1012 })
 })
+
+test('the list of rooms goes on past those that may not be read', async () => {
+  const { call, chat } = await startHost({ authorize: ({ room }) => room.endsWith('9') })
+  for (let at = 10; at < 30; at++) await chat.createRoom({ room: `room-${at}` })
+  const seen: string[] = []
+  for (let next: string | undefined = ''; next !== undefined; ) {
+    const { body } = await call('GET', `${rooms}?limit=1&after=${next}`, { as: 'ann' })
+    seen.push(...body.rooms.map(({ room }: { room: string }) => room))
+    expect(body.has_more).toBe(body.next !== undefined)
+    next = body.next
+  }
+  expect(seen).toEqual(['room-19', 'room-29'])
+})
+
+test('an edit that can not be stored is the host’s failure, not the sender’s', async () => {
+  const { join, log } = await startHost({
+    maxMessageLength: 10,
+    beforeMessage: draft => ({ ...draft, content: 'x'.repeat(11) })
+  })
+  const ann = await join('ann')
+  ann.send({ type: 'message', content: 'short', ref: 'r' })
+  expect(await ann.nextOf('error')).toMatchObject({ code: 'unavailable', ref: 'r' })
+  expect(log()).toMatch(/answered a message that can not be stored/)
+})
