@@ -1,0 +1,265 @@
+/** The SDK's interface in types: what an app may rely on. Messages have the fields of PROTOCOL's REST items. */
+import type { ErrorCode } from '../errors.ts'
+import type { Limits } from '../schemas/frames.ts'
+import type { Entry } from '../schemas/messages.ts'
+import type { Presence } from '../schemas/rooms.ts'
+import type { ChatApi } from './api.ts'
+import type { FetchLike, SocketConstructor, Timers } from './platform.ts'
+
+/** A message of a room's log. `content` is null when it can't be shown; `unavailable` says why. */
+export type Message = Entry
+
+/** A code of the service's catalogue; `network_error` and `timeout` are the SDK's own; a host may have words of its own. */
+export type ChatErrorCode = ErrorCode | 'network_error' | 'timeout' | (string & {})
+
+/** Why something was refused: a stable word, and a sentence for people. */
+export interface Refusal {
+  readonly code: ChatErrorCode
+  readonly detail: string
+}
+
+/**
+ * Where the connection stands. Times are milliseconds since the epoch.
+ * - `connecting`: a token is asked for, or a socket opens.
+ * - `online`: the service has greeted us; frames flow.
+ * - `waiting`: not connected; tried again by itself at `until` (or at once by `connect()`). `reason` says what happened.
+ * - `offline`: not connected, and not tried again before `connect()` is called. `reason` says why.
+ */
+export type ConnectionState =
+  | { readonly status: 'connecting' }
+  | { readonly status: 'online'; readonly since: number }
+  | { readonly status: 'waiting'; readonly until: number; readonly reason: WaitingReason; readonly detail: string }
+  | { readonly status: 'offline'; readonly reason: OfflineReason; readonly detail: string }
+
+/**
+ * `lost`: the connection broke or fell silent. `restart`: the service restarts or is too busy (1012, 1013). `limited`: too many
+ * connections, too slow, or flooding (41xx). `unreachable`: nobody answers. `refused`: the service answers but lets no socket in.
+ * `token`: the token callback failed.
+ */
+export type WaitingReason = 'lost' | 'restart' | 'limited' | 'unreachable' | 'refused' | 'token'
+
+/**
+ * `idle`: never connected. `closed`: by `close()`. `done`: the service ended it (1000, 1001). `unauthorized`: the token was refused
+ * and the callback had no other: log in again. `not_allowed`: 4403. `protocol_error`: 4400 or another 44xx.
+ */
+export type OfflineReason = 'idle' | 'closed' | 'done' | 'unauthorized' | 'not_allowed' | 'protocol_error'
+
+/** Who the connection belongs to, and what it may do; from the service's first frame. */
+export interface Identity {
+  readonly user_id: number
+  readonly username: string
+  /** 0 means no limit. */
+  readonly limits: Limits | undefined
+}
+
+/** What `token` is told. */
+export interface TokenRequest {
+  /** The token that the SDK had, if any. */
+  readonly previous: string | undefined
+  /** Whether the service refused it; else it is missing or about to expire. */
+  readonly isRefused: boolean
+}
+
+/** A place for text by key: `localStorage` and `sessionStorage` fit, asynchronous ones too. One client at a time may use a `key`. */
+export interface Storage {
+  get(key: string): string | null | undefined | Promise<string | null | undefined>
+  set(key: string, value: string): unknown
+  remove(key: string): unknown
+}
+
+/** The Web's own storages have these names instead. */
+export interface WebStorage {
+  getItem(key: string): string | null
+  setItem(key: string, value: string): void
+  removeItem(key: string): void
+}
+
+/** How a client is made. Only `url` and `token` are needed; durations are in milliseconds. */
+export interface ChatClientOptions {
+  /** Where the service is, with its prefix if it has one: `https://chat.example.com`, `https://example.com/support`. */
+  readonly url: string
+  /**
+   * Gives an access token: a string, or a function that is called when there is none, before one expires, and when one was
+   * refused. Answering the refused token again means that there is no other: the client goes `offline` (`unauthorized`).
+   * If it throws a ChatApiError of status 401 the same happens; after any other error it is asked again later.
+   */
+  readonly token: string | ((request: TokenRequest) => string | Promise<string>)
+  /** Keeps unsent messages and how far each room was read over restarts. Without it both live in memory. */
+  readonly storage?: Storage | WebStorage
+  /** Before the keys in `storage`; default `fastify-chat:`. */
+  readonly storageKey?: string
+  /**
+   * After a long absence (over 1,000 entries) up to so many missed entries a room are read over HTTP and delivered; when
+   * there are more, the room's messages are replaced by the newest page and `resync` says so. Default 10,000; 0 for always
+   * the newest page.
+   */
+  readonly backfill?: number
+  /** So many messages a room are kept in memory, more after `older()`. Default 1,000. */
+  readonly keep?: number
+  /** The constructor of sockets; default the global `WebSocket`, on Node before 22 the package `ws`, imported when needed. */
+  readonly WebSocket?: SocketConstructor
+  readonly fetch?: FetchLike
+  /** For tests: time, timers and chance. */
+  readonly timers?: Timers
+  readonly timing?: Partial<Timing>
+}
+
+/** Durations, in milliseconds. */
+export interface Timing {
+  /** A wait before connecting again is random between 0 and `backoffBase` * 2^attempt, at most `backoffMax`: 500, 30,000. */
+  readonly backoffBase: number
+  readonly backoffMax: number
+  /** A connection that lived so long resets the backoff: 10,000. */
+  readonly stable: number
+  /** An attempt to connect, or an HTTP call, takes at most so long: 10,000. */
+  readonly connect: number
+  /** After so long a silence a `ping` is sent, and after `pongTimeout` more the connection is taken for dead: 15,000 and 10,000. */
+  readonly pingInterval: number
+  readonly pongTimeout: number
+  /** A frame without its answer is sent again after so long: 10,000. */
+  readonly answer: number
+  /** A room that `heads` shows ahead, and that hasn't moved for so long, is subscribed to again: 3,000. */
+  readonly gap: number
+}
+
+/** Everything that a client says, by event. */
+export interface ClientEvents {
+  /** The connection's state changed. */
+  state: ConnectionState
+  /** The service greeted this connection. */
+  identity: Identity
+  /** Something failed in the background and is dealt with: the token callback, the storage, a frame of no room. */
+  error: Error
+  /** A frame that the SDK doesn't know: a host application's own (`type` has a dot), or of a later service. */
+  frame: { readonly type: string; readonly [field: string]: unknown }
+}
+
+/**
+ * One user's connection and rooms. It connects by itself when it is made. It keeps trying until it is `offline`, and every
+ * room resumes where it was.
+ */
+export interface ChatClient {
+  readonly state: ConnectionState
+  /** Undefined before the first greeting. */
+  readonly identity: Identity | undefined
+  /** HTTP calls with this client's token. */
+  readonly api: ChatApi
+  /** Follows a room, at most 128 of them; the same object for the same name until `leave()`. */
+  room(name: string): Room
+  /** Every room that is followed. */
+  readonly rooms: readonly Room[]
+  /** Tries at once, if it is `waiting` or `offline`: a button, or the browser's `online` event. */
+  connect(): void
+  /** Goes `offline`; loops over `messages()` end. Unsent messages stay, and go out after `connect()`. */
+  close(): void
+  /** Calls `listener` at each event until the returned function is called. */
+  on<Name extends keyof ClientEvents>(event: Name, listener: (value: ClientEvents[Name]) => void): () => void
+}
+
+/** One's own message on its way. */
+export interface Outgoing {
+  /** Names it: made by the SDK, kept over retries and reconnections, so that it is stored once. */
+  readonly nonce: string
+  readonly room: string
+  readonly content: string
+  readonly meta?: Record<string, unknown>
+  /** When it was typed, milliseconds since the epoch. */
+  readonly createdAt: number
+  /**
+   * `pending`: not acknowledged; the SDK sends it, again if need be. `sent`: committed as `seq`, shortly before it is in
+   * `messages`. `failed`: refused for `error`; not stored, and not sent again without `retry`.
+   */
+  readonly status: 'pending' | 'sent' | 'failed'
+  readonly seq?: number
+  readonly error?: Refusal
+}
+
+/** Someone who is typing. */
+export interface Typist {
+  readonly user_id: number
+  readonly username: string
+}
+
+/** A room as a UI shows it: a frozen snapshot, another object after each change. */
+export interface RoomState {
+  /**
+   * `joining`: not heard of yet. `live`: complete up to now. `catching_up`: not connected, or still reading what was missed.
+   * `refused`: may not be followed (`error`); asked again after the next reconnection. `left`: by `leave()`.
+   */
+  readonly status: 'joining' | 'live' | 'catching_up' | 'refused' | 'left'
+  readonly error?: Refusal
+  /** Ascending by `seq`, none twice, none missing from the first to the last. Empty at first: call `older()`. */
+  readonly messages: readonly Message[]
+  /** One's own that aren't in `messages` yet, in the order typed: to be shown after them. */
+  readonly outgoing: readonly Outgoing[]
+  /** Whether `older()` would bring more. */
+  readonly hasOlder: boolean
+  readonly isLoadingOlder: boolean
+  /** Who is there; above 100 people only how many. Undefined until the service has said. */
+  readonly presence: Omit<Presence, 'room'> | undefined
+  /** Who is typing now, without oneself. */
+  readonly typing: readonly Typist[]
+}
+
+/** A part of a room couldn't be resumed. */
+export interface Resync {
+  /** As the service says it: `too_far` behind, `expired`, or another log (`epoch`, `ahead`). */
+  readonly reason: 'too_far' | 'expired' | 'epoch' | 'ahead'
+  /**
+   * Whether `messages` was emptied and its newest page loaded again. If not, what was missed is being delivered in order
+   * as always, read over HTTP.
+   */
+  readonly isReplaced: boolean
+  /** Entries above this `seq`… */
+  readonly after: number
+  /** …and up to this one were missed; if `isReplaced`, neither events nor `messages()` bring them. */
+  readonly upTo: number
+}
+
+/** Everything that a room says, by event. */
+export interface RoomEvents {
+  /** `state` is another; told once a turn of the event loop however much changed. */
+  change: RoomState
+  /** A message came: live or missed before, each once, ascending by `seq`; not those of `older()`. */
+  message: Message
+  /** The status of one of our own messages changed. */
+  outgoing: Outgoing
+  /** A part was replaced, or is read over HTTP. */
+  resync: Resync
+  /** Someone came or left (in rooms of up to 100 people). */
+  person: { readonly event: 'joined' | 'left' } & Typist
+}
+
+/** A room that is followed. */
+export interface Room {
+  readonly name: string
+  readonly state: RoomState
+  /**
+   * Sends a message, now or when the connection is back, after those sent to this room before it; stored once. Answers it as
+   * it stands; follow it in `state.outgoing`, by the `outgoing` event, or with `settled`. Never throws for what the service
+   * will say of it.
+   */
+  send(content: string, options?: { readonly meta?: Record<string, unknown> }): Outgoing
+  /** Resolves when an outgoing message is `sent` or `failed`; undefined if it was discarded or isn't known. */
+  settled(nonce: string): Promise<Outgoing | undefined>
+  /** Sends a `failed` message again, after those that wait. Does nothing for any other. */
+  retry(nonce: string): void
+  /** Forgets a message. One that may have reached the service already may still be stored. */
+  discard(nonce: string): void
+  /**
+   * Loads the page before `messages`, `limit` (default 50) of them, and answers whether there is more. Waits for the room to be
+   * joined; one call at a time (a second one shares the first). Throws a ChatApiError.
+   */
+  older(limit?: number): Promise<boolean>
+  /** Tells others that the user is typing: call it at each key; it is passed on every three seconds at most. */
+  typing(): void
+  /**
+   * Messages from this call on, as the `message` event has them. Each loop has its own; it ends with `leave()`, `close()`, or a
+   * `break`. What the loop hasn't taken yet is kept in memory.
+   */
+  messages(): AsyncIterableIterator<Message>
+  /** Stops following; messages on their way are still sent. `client.room(name)` follows anew. */
+  leave(): void
+  /** Calls `listener` at each event until the returned function is called. */
+  on<Name extends keyof RoomEvents>(event: Name, listener: (value: RoomEvents[Name]) => void): () => void
+}
