@@ -88,7 +88,7 @@ const createCall = ({ url, token, fetch, timeout = 10_000, timers = systemTimers
     path: string,
     { body, query, headers, isPublic }: Call = {}
   ): Promise<Answer> => {
-    const bearer = isPublic ? undefined : typeof token === 'function' ? await token() : token
+    const bearer = isPublic ? undefined : await tokenOf(token)
     const abort = new AbortController()
     const stop = timers.after(timeout, () => abort.abort())
     try {
@@ -114,6 +114,15 @@ const createCall = ({ url, token, fetch, timeout = 10_000, timers = systemTimers
     } finally {
       stop()
     }
+  }
+}
+
+const tokenOf = async (token: ChatApiOptions['token']): Promise<string | undefined> => {
+  try {
+    return typeof token === 'function' ? await token() : token
+  } catch (cause) {
+    if (cause instanceof ChatApiError) throw cause
+    throw new ChatApiError({ status: 0, code: 'no_token', detail: 'No access token could be got.', cause })
   }
 }
 

@@ -1,7 +1,182 @@
-/** The client, composed. */
-import type { ChatClient, ChatClientOptions } from './types.ts'
+/** The client, composed: one link, one outbox, one store, and the rooms; every frame finds its room here. */
+import { createChatApi } from './api.ts'
+import { FRAME_TOO_BIG } from './closing.ts'
+import { createEmitter } from './emitter.ts'
+import type { Mark } from './following.ts'
+import { createLink } from './link.ts'
+import { createOutbox } from './outbox.ts'
+import { findWebSocket, systemTimers } from './platform.ts'
+import { createRoom, type OwnedRoom } from './room.ts'
+import type { Frame } from './socket.ts'
+import { createStore } from './store.ts'
+import { createTokens } from './tokens.ts'
+import type { ChatClient, ChatClientOptions, ClientEvents, Identity, Timing } from './types.ts'
+
+const TIMING: Timing = {
+  backoffBase: 500,
+  backoffMax: 30_000,
+  stable: 10_000,
+  connect: 10_000,
+  pingInterval: 15_000,
+  pongTimeout: 10_000,
+  answer: 10_000,
+  gap: 3000
+}
 
 /** Makes a client; it connects by itself. */
-export const createChatClient = (_options: ChatClientOptions): ChatClient => {
-  throw new Error('Not there yet: this commit fixes the interface.')
+export const createChatClient = (options: ChatClientOptions): ChatClient => {
+  const { timers = systemTimers, backfill = 10_000, keep = 1000 } = options
+  const timing = { ...TIMING, ...options.timing }
+  const base = options.url.replace(/\/+$/, '')
+  const events = createEmitter<ClientEvents>()
+  const onError = (error: Error): void => events.emit('error', error)
+  const rooms = new Map<string, OwnedRoom>()
+  let marks: { [room: string]: Mark } = {}
+  let identity: Identity | undefined
+  let ownerId: number | undefined
+  let refs = 0
+  let isWanted = true
+
+  const tokens = createTokens(options.token, timers.now)
+  const api = createChatApi({
+    url: base,
+    token: tokens.usable,
+    timeout: timing.connect,
+    timers,
+    ...(options.fetch ? { fetch: options.fetch } : {})
+  })
+  const outbox = createOutbox({
+    timers,
+    timing,
+    send: frame => link.send(frame),
+    isAhead: (room, seq) => rooms.get(room)?.isAhead(seq) ?? false,
+    onChange(room, message) {
+      store.outboxChanged()
+      rooms.get(room)?.outgoing(message)
+    }
+  })
+  const store = createStore({
+    storage: options.storage,
+    key: options.storageKey ?? 'fastify-chat:',
+    timers,
+    onError,
+    take: () => ({ userId: ownerId, outgoing: outbox.all(), marks })
+  })
+
+  /** Someone else's unsent messages must not go out under this name. */
+  const own = (userId: number): void => {
+    if (ownerId !== undefined && ownerId !== userId) {
+      outbox.clear()
+      marks = {}
+      for (const room of rooms.values()) room.restore(undefined)
+    }
+    if (ownerId !== userId) store.outboxChanged()
+    ownerId = userId
+  }
+
+  const greeted = (frame: Frame): void => {
+    const { user_id, username, limits } = frame as unknown as Identity
+    own(user_id)
+    identity = Object.freeze({ user_id, username, limits })
+    events.emit('identity', identity)
+    // The rooms first: then our own messages come as messages too.
+    for (const room of rooms.values()) room.online()
+    outbox.online(limits)
+  }
+
+  const hear = (frame: Frame): void => {
+    const { type, room } = frame
+    if (type === 'ack') return outbox.ack(frame)
+    if (type === 'heads') return heads(frame.rooms as Record<string, number>)
+    if (type === 'error' && outbox.refused(frame)) return
+    if (rooms.get(String(room))?.hear(frame)) return
+    if (type === 'error') return onError(new Error(`${frame.code}: ${frame.detail}`))
+    if (!KNOWN.includes(type)) events.emit('frame', frame)
+  }
+
+  const heads = (known: Record<string, number>): void => {
+    for (const [name, seq] of Object.entries(known)) rooms.get(name)?.head(seq)
+  }
+
+  const link = createLink({
+    // The token is in the subprotocols: a URL ends in logs.
+    url: `${base.replace(/^http/, 'ws')}/ws/chat?rooms=`,
+    tokens,
+    api,
+    findSocket: () => options.WebSocket ?? findWebSocket(),
+    timers,
+    timing,
+    onGreeting: greeted,
+    onFrame: hear,
+    onState: state => events.emit('state', state),
+    onError,
+    onLost(code) {
+      outbox.offline(code === FRAME_TOO_BIG)
+      for (const room of rooms.values()) room.offline()
+    }
+  })
+
+  const open = (name: string): OwnedRoom => {
+    const room = createRoom({
+      name,
+      api,
+      outbox,
+      timers,
+      timing,
+      backfill,
+      keep,
+      send: frame => link.send(frame),
+      nextRef: () => `s${++refs}`,
+      isOwn: ({ user_id, nonce }) => nonce !== undefined && user_id === identity?.user_id,
+      onMark(mark) {
+        marks[name] = mark
+        store.marksChanged()
+      },
+      onUnknown: frame => events.emit('frame', frame),
+      onLeave: () => rooms.delete(name)
+    })
+    rooms.set(name, room)
+    room.restore(marks[name])
+    if (link.state.status === 'online') room.online()
+    return room
+  }
+
+  const begin = async (): Promise<void> => {
+    const kept = await store.load()
+    ownerId = kept.userId
+    marks = { ...kept.marks }
+    outbox.restore(Array.isArray(kept.outgoing) ? kept.outgoing : [])
+    for (const room of rooms.values()) room.restore(marks[room.name])
+    if (isWanted) link.connect()
+  }
+
+  const ready = begin()
+
+  return {
+    get state() {
+      return link.state
+    },
+    get identity() {
+      return identity
+    },
+    api,
+    get rooms() {
+      return [...rooms.values()]
+    },
+    room: name => rooms.get(name) ?? open(name),
+    connect() {
+      isWanted = true
+      void ready.then(() => isWanted && link.connect())
+    },
+    close() {
+      isWanted = false
+      link.close()
+      store.flush()
+      for (const room of rooms.values()) room.end()
+    },
+    on: events.on
+  }
 }
+
+/** Frames that say nothing to an app by themselves. */
+const KNOWN = ['system', 'message', 'presence', 'typing', 'subscribed', 'resync', 'unsubscribed', 'pong', 'reconnect']

@@ -20,7 +20,7 @@ export interface ChatApiErrorOptions {
 /**
  * An HTTP call that failed. `detail` is a sentence that can be shown to a person; `errors` has every violated rule of a 422;
  * `retryAfterMs` is what `Retry-After` said; `instance` is the request's id. When nobody answered, `status` is 0 and `code`
- * is `network_error` or `timeout`.
+ * is `network_error` or `timeout`; it is `no_token` when the app's own callback failed (`cause`).
  */
 export class ChatApiError extends Error {
   readonly status: number

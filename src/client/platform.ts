@@ -48,21 +48,20 @@ export const systemTimers: Timers = {
   random: () => Math.random()
 }
 
-/**
- * The constructor of sockets where none was given: the global one, else that of `ws`. Rejects with a sentence that says what
- * to install.
- */
-export const findWebSocket = async (): Promise<SocketConstructor> => {
-  const { WebSocket } = globalThis as { WebSocket?: unknown }
-  if (WebSocket) return WebSocket as SocketConstructor
+/** What to do where there is no constructor of sockets. */
+export const NO_WEBSOCKET =
+  'This platform has no WebSocket. Run `npm install ws`, or give createChatClient a `WebSocket`.'
+
+/** The constructor of sockets where none was given: the global one, else that of the package `ws`, if it is installed. */
+export const findWebSocket = async (): Promise<SocketConstructor | undefined> => {
+  const { WebSocket } = globalThis as { WebSocket?: SocketConstructor }
+  if (WebSocket) return WebSocket
   try {
     // A name that bundlers can't see: in a browser this line is never reached.
     const name = 'ws'
-    const ws: { WebSocket: unknown } = await import(/* @vite-ignore */ /* webpackIgnore: true */ name)
-    return ws.WebSocket as SocketConstructor
-  } catch (cause) {
-    throw new Error('This platform has no WebSocket. Run `npm install ws`, or pass `WebSocket` to createChatClient.', {
-      cause
-    })
+    const ws: { WebSocket: SocketConstructor } = await import(/* @vite-ignore */ /* webpackIgnore: true */ name)
+    return ws.WebSocket
+  } catch {
+    return undefined
   }
 }

@@ -9,8 +9,8 @@ import type { FetchLike, SocketConstructor, Timers } from './platform.ts'
 /** A message of a room's log. `content` is null when it can't be shown; `unavailable` says why. */
 export type Message = Entry
 
-/** A code of the service's catalogue; `network_error` and `timeout` are the SDK's own; a host may have words of its own. */
-export type ChatErrorCode = ErrorCode | 'network_error' | 'timeout' | (string & {})
+/** A code of the service's catalogue; the next three are the SDK's own; a host may have words of its own. */
+export type ChatErrorCode = ErrorCode | 'network_error' | 'timeout' | 'no_token' | (string & {})
 
 /** Why something was refused: a stable word, and a sentence for people. */
 export interface Refusal {
@@ -41,8 +41,16 @@ export type WaitingReason = 'lost' | 'restart' | 'limited' | 'unreachable' | 're
 /**
  * `idle`: never connected. `closed`: by `close()`. `done`: the service ended it (1000, 1001). `unauthorized`: the token was refused
  * and the callback had no other: log in again. `not_allowed`: 4403. `protocol_error`: 4400 or another 44xx.
+ * `unsupported`: the platform has no WebSocket; `detail` says what to install.
  */
-export type OfflineReason = 'idle' | 'closed' | 'done' | 'unauthorized' | 'not_allowed' | 'protocol_error'
+export type OfflineReason =
+  | 'idle'
+  | 'closed'
+  | 'done'
+  | 'unauthorized'
+  | 'not_allowed'
+  | 'protocol_error'
+  | 'unsupported'
 
 /** Who the connection belongs to, and what it may do; from the service's first frame. */
 export interface Identity {

@@ -1,0 +1,29 @@
+/** Events by name, typed. */
+
+export interface Emitter<Events> {
+  on<Name extends keyof Events>(event: Name, listener: (value: Events[Name]) => void): () => void
+  emit<Name extends keyof Events>(event: Name, value: Events[Name]): void
+}
+
+/** Makes one. A listener that throws disturbs nobody: its error is thrown again where the platform reports uncaught ones. */
+export const createEmitter = <Events>(): Emitter<Events> => {
+  const listeners = new Map<keyof Events, Set<(value: never) => void>>()
+  return {
+    on(event, listener) {
+      const all = listeners.get(event) ?? new Set()
+      listeners.set(event, all.add(listener))
+      return () => all.delete(listener)
+    },
+    emit(event, value) {
+      for (const listener of [...(listeners.get(event) ?? [])]) {
+        try {
+          listener(value as never)
+        } catch (error) {
+          queueMicrotask(() => {
+            throw error
+          })
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,41 @@
+/** Values between one who has them when they come and one who asks for them in a loop. */
+
+export interface Queue<Value> extends AsyncIterableIterator<Value> {
+  push(value: Value): void
+  /** What was pushed is still taken; then the loop ends. */
+  end(): void
+}
+
+/** Makes one; `onEnd` is called once, when it ended from either side. */
+export const createQueue = <Value>(onEnd: (queue: Queue<Value>) => void): Queue<Value> => {
+  let values: Value[] = []
+  let waiting: ((result: IteratorResult<Value>) => void)[] = []
+  let isEnded = false
+  const done: IteratorResult<Value> = { value: undefined, done: true }
+  const queue: Queue<Value> = {
+    push(value) {
+      if (isEnded) return
+      const first = waiting.shift()
+      if (first) first({ value, done: false })
+      else values.push(value)
+    },
+    end() {
+      if (isEnded) return
+      isEnded = true
+      for (const resolve of waiting) resolve(done)
+      waiting = []
+      onEnd(queue)
+    },
+    next() {
+      if (values.length > 0) return Promise.resolve({ value: values.shift() as Value, done: false })
+      return isEnded ? Promise.resolve(done) : new Promise(resolve => waiting.push(resolve))
+    },
+    return() {
+      values = []
+      queue.end()
+      return Promise.resolve(done)
+    },
+    [Symbol.asyncIterator]: () => queue
+  }
+  return queue
+}
