@@ -7,13 +7,16 @@ export interface FaultProxy {
   cut(): void
   /** From now on nothing gets through, and nothing breaks: as when a cable is pulled. */
   stall(): void
-  /** What was held back gets through. */
+  /** The connections that there are never get anything through again, and don't break; new ones are well. */
+  halfOpen(): void
+  /** What was held back gets through; what was half open breaks. */
   heal(): void
   close(): void
 }
 
 export const startProxy = async (target: number): Promise<FaultProxy> => {
   const pairs = new Set<[Socket, Socket]>()
+  const halfOpen = new Set<[Socket, Socket]>()
   let isStalled = false
   const server = createServer(near => {
     const far = connect(target, '127.0.0.1')
@@ -26,6 +29,7 @@ export const startProxy = async (target: number): Promise<FaultProxy> => {
       socket.on('close', () => {
         for (const one of pair) one.destroy()
         pairs.delete(pair)
+        halfOpen.delete(pair)
       })
     }
   })
@@ -47,10 +51,17 @@ export const startProxy = async (target: number): Promise<FaultProxy> => {
       isStalled = true
       for (const pair of pairs) hold(pair)
     },
+    halfOpen() {
+      for (const pair of pairs) {
+        hold(pair)
+        halfOpen.add(pair)
+      }
+    },
     heal() {
+      for (const [near] of halfOpen) near.destroy()
       if (!isStalled) return
       isStalled = false
-      for (const [near, far] of pairs) near.pipe(far).pipe(near)
+      for (const pair of pairs) if (!halfOpen.has(pair)) pair[0].pipe(pair[1]).pipe(pair[0])
     },
     close() {
       server.close()

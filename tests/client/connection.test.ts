@@ -1,0 +1,261 @@
+/** The SDK's connection: tokens, close codes, waits, silence. */
+import { expect, test, vi } from 'vitest'
+import { ChatApiError, type ConnectionState } from '../../src/client/index.ts'
+import { fakeService, type Sent, settled } from '../support/fake-service.ts'
+
+test('it speaks chat.v1 with the token among the subprotocols and not in the URL', async () => {
+  const service = fakeService()
+  const socket = await service.socket(1)
+  expect(socket.protocols).toEqual(['chat.v1', 'bearer', 'token-1'])
+  expect(socket.url).toBe('ws://chat.test/ws/chat?rooms=')
+  expect(service.client.state.status).toBe('connecting')
+  socket.greet()
+  expect(service.client.state.status).toBe('online')
+  expect(service.client.identity).toMatchObject({ user_id: 1, username: 'ada', limits: { message_burst: 30 } })
+})
+
+test('a broken connection waits a random while and comes back, longer each time', async () => {
+  const { client, timers, socket } = fakeService()
+  const waits: number[] = []
+  for (let count = 1; count <= 9; count++) {
+    const current = await socket(count)
+    current.greet()
+    current.end(1006)
+    const { state } = client
+    if (state.status !== 'waiting') throw new Error(state.status)
+    expect(state.reason).toBe('lost')
+    waits.push(state.until - timers.now())
+    await timers.advance(state.until - timers.now())
+  }
+  expect(waits).toEqual([250, 500, 1000, 2000, 4000, 8000, 15_000, 15_000, 15_000])
+})
+
+test('a connection that lasted begins the waits anew', async () => {
+  const { client, timers, socket } = fakeService()
+  for (let count = 1; count <= 3; count++) {
+    const current = await socket(count)
+    current.greet()
+    await timers.advance(10_000)
+    current.end(1005)
+    expect(client.state).toMatchObject({ status: 'waiting', until: timers.now() + 250 })
+    await timers.advance(250)
+  }
+})
+
+test.for([
+  [1000, { status: 'offline', reason: 'done' }],
+  [1001, { status: 'offline', reason: 'done' }],
+  [1005, { status: 'waiting', reason: 'lost' }],
+  [1006, { status: 'waiting', reason: 'lost' }],
+  [1009, { status: 'waiting', reason: 'lost' }],
+  [1011, { status: 'waiting', reason: 'lost' }],
+  [1012, { status: 'waiting', reason: 'restart' }],
+  [1013, { status: 'waiting', reason: 'restart' }],
+  [4108, { status: 'waiting', reason: 'limited' }],
+  [4109, { status: 'waiting', reason: 'limited' }],
+  [4129, { status: 'waiting', reason: 'limited' }],
+  [4400, { status: 'offline', reason: 'protocol_error' }],
+  [4401, { status: 'connecting' }],
+  [4403, { status: 'offline', reason: 'not_allowed' }],
+  [4499, { status: 'offline', reason: 'protocol_error' }]
+] as const)('close code %i is obeyed', async ([code, expected]) => {
+  const { client, socket } = fakeService()
+  const current = await socket(1)
+  current.greet()
+  current.end(code, 'in words')
+  expect(client.state).toMatchObject(expected)
+})
+
+test('after flooding it stays away as long as the service said', async () => {
+  const { client, timers, socket } = fakeService()
+  const current = await socket(1)
+  current.greet()
+  current.receive({ type: 'error', code: 'flooding', detail: 'Too many frames.', retry_after_ms: 5000 })
+  current.end(4129)
+  expect(client.state).toMatchObject({ status: 'waiting', reason: 'limited', until: timers.now() + 5250 })
+})
+
+test('a reconnect frame says when to come back after a planned stop', async () => {
+  const { client, timers, socket } = fakeService()
+  const current = await socket(1)
+  current.greet()
+  current.receive({ type: 'reconnect', after_ms: 777 })
+  expect(client.state.status).toBe('online')
+  current.end(1012, 'service restart')
+  expect(client.state).toMatchObject({ status: 'waiting', reason: 'restart', until: timers.now() + 777 })
+})
+
+test('a connection that falls silent is asked, and then taken for dead', async () => {
+  const { client, timers, socket } = fakeService()
+  const current = await socket(1)
+  current.greet()
+  await timers.advance(14_000)
+  current.receive({ type: 'presence', room: 'general', count: 1 })
+  await timers.advance(14_000)
+  expect(current.take('ping')).toHaveLength(0)
+  await timers.advance(1000)
+  expect(current.take('ping')).toHaveLength(1)
+  current.receive({ type: 'pong' })
+  await timers.advance(25_000 - 1)
+  expect(current.take('ping')).toHaveLength(1)
+  expect(client.state.status).toBe('online')
+  await timers.advance(1)
+  expect(current.isClosed).toBe(true)
+  expect(client.state).toMatchObject({ status: 'waiting', reason: 'lost' })
+})
+
+test('a socket that opens and says nothing is given up', async () => {
+  const { client, timers, socket } = fakeService()
+  const current = await socket(1)
+  current.onopen?.()
+  await timers.advance(10_000)
+  expect(current.isClosed).toBe(true)
+  expect(client.state.status).toBe('waiting')
+})
+
+test('a refused upgrade is clarified over HTTP: with a new token at once, without one offline', async () => {
+  const token = vi.fn(({ previous }: { previous: string | undefined }) => (previous ? 'token-2' : 'token-1'))
+  const service = fakeService({ token })
+  service.http(() => ({ status: 401, body: { code: 'token_expired', detail: 'Log in again.' } }))
+  ;(await service.socket(1)).end(1006)
+  const second = await service.socket(2)
+  expect(service.calls).toMatchObject([{ path: '/api/users/me', headers: { authorization: 'Bearer token-1' } }])
+  expect(second.protocols).toEqual(['chat.v1', 'bearer', 'token-2'])
+  expect(token.mock.calls.map(([request]) => request)).toEqual([
+    { previous: undefined, isRefused: false },
+    { previous: 'token-1', isRefused: true }
+  ])
+  second.end(1006)
+  await settled()
+  expect(service.client.state).toMatchObject({ status: 'waiting', reason: 'token' })
+  await service.timers.advance(1000)
+  expect(service.client.state).toMatchObject({ status: 'offline', reason: 'unauthorized' })
+  expect(service.sockets).toHaveLength(2)
+})
+
+test('a refused upgrade waits as Retry-After says, or until somebody answers', async () => {
+  const service = fakeService()
+  service.http(() => ({
+    status: 503,
+    body: { code: 'unavailable', detail: 'Stopping.' },
+    headers: { 'retry-after': '7' }
+  }))
+  ;(await service.socket(1)).end(1006)
+  await settled()
+  expect(service.client.state).toMatchObject({
+    status: 'waiting',
+    reason: 'refused',
+    until: service.timers.now() + 7250
+  })
+  service.http(() => Promise.reject(new TypeError('fetch failed')))
+  await service.timers.advance(7250)
+  ;(await service.socket(2)).end(1006)
+  await settled()
+  expect(service.client.state).toMatchObject({ status: 'waiting', reason: 'unreachable' })
+  service.client.connect()
+  ;(await service.socket(3)).greet()
+  expect(service.client.state.status).toBe('online')
+})
+
+test('a token is replaced before it expires by the service’s clock', async () => {
+  let count = 0
+  const { timers, socket } = fakeService({ token: () => `token-${++count}`, timing: { pingInterval: 1e9 } })
+  const current = await socket(1)
+  // Its clock is a day behind; the token lives for two minutes.
+  current.greet({ server_time: '2026-01-30T12:00:00.000+00:00', expires_at: '2026-01-30T12:02:00.000+00:00' })
+  await timers.advance(60_000 - 1)
+  expect(current.take('auth')).toEqual([])
+  await timers.advance(1)
+  expect(current.take('auth')).toEqual([{ type: 'auth', token: 'token-2', ref: 'auth' }])
+  current.receive({ type: 'authenticated', expires_at: '2026-01-30T12:32:00.000+00:00', ref: 'auth' })
+  await timers.advance(30 * 60_000)
+  expect(current.take('auth')).toEqual([{ type: 'auth', token: 'token-3', ref: 'auth' }])
+})
+
+test('a callback that fails is asked again; the connection stays as long as its token', async () => {
+  const errors: Error[] = []
+  let count = 0
+  const token = () => {
+    if (++count > 1) throw new Error('The identity provider is away.')
+    return 'token-1'
+  }
+  const { client, timers, socket } = fakeService({ token, timing: { pingInterval: 1e9 } })
+  client.on('error', error => errors.push(error))
+  const current = await socket(1)
+  current.greet({ expires_at: '2026-01-31T12:02:00.000+00:00' })
+  await timers.advance(119_000)
+  expect(count).toBeGreaterThan(5)
+  expect(errors.map(error => error.message)).toContain('The identity provider is away.')
+  expect(client.state.status).toBe('online')
+  current.end(4401, 'token expired or revoked')
+  await settled()
+  expect(client.state).toMatchObject({ status: 'waiting', reason: 'token' })
+})
+
+test('an app that says 401 itself is offline until it connects again', async () => {
+  let isLoggedIn = false
+  const token = () => {
+    if (isLoggedIn) return 'token-2'
+    throw new ChatApiError({ status: 401, code: 'invalid_credentials', detail: 'Wrong password.' })
+  }
+  const { client, socket } = fakeService({ token })
+  await settled()
+  expect(client.state).toEqual({ status: 'offline', reason: 'unauthorized', detail: 'Wrong password.' })
+  isLoggedIn = true
+  client.connect()
+  ;(await socket(1)).greet()
+  expect(client.state.status).toBe('online')
+})
+
+test('another user’s token ends the connection', async () => {
+  let count = 0
+  const { client, timers, socket } = fakeService({ token: () => `token-${++count}`, timing: { pingInterval: 1e9 } })
+  const current = await socket(1)
+  current.greet()
+  await timers.advance(29 * 60_000)
+  current.receive({ type: 'error', code: 'wrong_user', detail: 'Another user’s.', ref: 'auth' })
+  expect(client.state).toMatchObject({ status: 'offline', reason: 'unauthorized' })
+})
+
+test('close() while it connects leaves nothing behind', async () => {
+  const states: ConnectionState['status'][] = []
+  let give: (token: string) => void = () => {}
+  const service = fakeService({
+    token: () =>
+      new Promise<string>(resolve => {
+        give = resolve
+      })
+  })
+  service.client.on('state', ({ status }) => states.push(status))
+  await settled()
+  service.client.close()
+  give('token-1')
+  await settled()
+  expect(service.sockets).toHaveLength(0)
+  service.client.connect()
+  await settled()
+  const socket = await service.socket(1)
+  service.client.close()
+  expect(socket.isClosed).toBe(true)
+  socket.greet()
+  expect(states).toEqual(['connecting', 'offline', 'connecting', 'offline'])
+  expect(service.timers.waiting).toBe(0)
+})
+
+test('a client that is closed as it is made never connects', async () => {
+  const service = fakeService()
+  service.client.close()
+  await settled()
+  expect(service.sockets).toHaveLength(0)
+  expect(service.client.state).toMatchObject({ status: 'offline', reason: 'closed' })
+})
+
+test('frames of a host application reach the app', async () => {
+  const { client, socket } = fakeService()
+  const frames: Sent[] = []
+  client.on('frame', frame => frames.push(frame))
+  const current = await socket(1)
+  current.greet()
+  current.receive({ type: 'shop.order', id: 7 }, { type: 'pong' })
+  expect(frames).toEqual([{ type: 'shop.order', id: 7 }])
+})

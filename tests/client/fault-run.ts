@@ -1,0 +1,230 @@
+/**
+ * One seeded run: three people talk through proxies that cut, stall, half-open and lose, one of them loads its page again in the
+ * middle; then all is quiet, and what each was shown is held against the log.
+ */
+import { randomBytes } from 'node:crypto'
+import { type ChatClient, createChatApi, createChatClient, type Room, type Storage } from '../../src/client/index.ts'
+import { type FaultProxy, startProxy } from '../chaos/proxy.ts'
+import { PASSWORD } from '../support/start-chat.ts'
+import { fastTimers } from './compressed-time.ts'
+import { type Loss, lossySocket } from './lossy-socket.ts'
+
+const PEOPLE = ['ada', 'bob', 'eve']
+const MESSAGES = 12
+const FAULTS = 5
+const DEADLINE_MS = 20_000
+
+/** What is counted over all runs. */
+export interface Counts {
+  messages: number
+  deliveries: number
+  connections: number
+  faults: Record<string, number>
+}
+
+export const noCounts = (): Counts => ({ messages: 0, deliveries: 0, connections: 0, faults: {} })
+
+/** A random sequence that a seed repeats (mulberry32). */
+export const seeded = (seed: number): (() => number) => {
+  let state = seed
+  return () => {
+    state = (state + 0x6d2b79f5) | 0
+    let t = Math.imul(state ^ (state >>> 15), 1 | state)
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
+    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296
+  }
+}
+
+const pause = (ms: number): Promise<void> => new Promise(resolve => setTimeout(resolve, ms))
+
+/** One person's app: a client over a proxy of its own, and all that it was shown. */
+interface App {
+  readonly name: string
+  readonly proxy: FaultProxy
+  readonly loss: Loss
+  readonly typed: string[]
+  /** By the `message` event, and by a loop over `messages()`. */
+  readonly told: number[]
+  readonly looped: number[]
+  readonly wrong: string[]
+  client: ChatClient
+  room: Room
+}
+
+const memoryStorage = (): Storage => {
+  const kept = new Map<string, string>()
+  return {
+    get: async key => kept.get(key),
+    set: (key, value) => void kept.set(key, value),
+    remove: key => void kept.delete(key)
+  }
+}
+
+const startApp = async (name: string, target: number, roomName: string, random: () => number, counts: Counts) => {
+  const proxy = await startProxy(target)
+  const url = `http://127.0.0.1:${proxy.port}`
+  const loss: Loss = { percent: 0 }
+  const timers = fastTimers(random)
+  const login = createChatApi({ url, timers })
+  const storage = memoryStorage()
+  const app: Omit<App, 'client' | 'room'> = { name, proxy, loss, typed: [], told: [], looped: [], wrong: [] }
+
+  const open = (): Pick<App, 'client' | 'room'> => {
+    const client = createChatClient({
+      url,
+      token: async () => (await login.login(name, PASSWORD)).access_token,
+      storage,
+      timers,
+      WebSocket: lossySocket(loss, random)
+    })
+    client.on('state', state => {
+      if (state.status === 'online') counts.connections++
+      if (state.status === 'offline' && state.reason !== 'closed')
+        app.wrong.push(`offline: ${state.reason} ${state.detail}`)
+    })
+    const room = client.room(roomName)
+    room.on('message', ({ seq }) => app.told.push(seq))
+    room.on('resync', resync => app.wrong.push(`resync ${JSON.stringify(resync)}`))
+    room.on('outgoing', one => {
+      if (one.status === 'failed') app.wrong.push(`failed: ${one.content} ${one.error?.code}`)
+    })
+    void (async () => {
+      for await (const { seq } of room.messages()) app.looped.push(seq)
+    })()
+    return { client, room }
+  }
+
+  return { app: Object.assign(app, open()) as App, reopen: open }
+}
+
+const until = async (what: string, isSo: () => boolean): Promise<void> => {
+  const deadline = performance.now() + DEADLINE_MS
+  while (!isSo()) {
+    if (performance.now() > deadline) throw new Error(`never: ${what}`)
+    await pause(10)
+  }
+}
+
+const someFault = async (app: App, random: () => number, counts: Counts): Promise<void> => {
+  const faults: Record<string, () => Promise<void> | void> = {
+    cut: () => app.proxy.cut(),
+    delay: () => held(20 + random() * 150),
+    stall: () => held(500 + random() * 700),
+    halfOpen: () => app.proxy.halfOpen(),
+    lose: async () => {
+      app.loss.percent = 20 + random() * 30
+      await pause(100 + random() * 400)
+      app.loss.percent = 0
+    }
+  }
+  const held = async (ms: number): Promise<void> => {
+    app.proxy.stall()
+    await pause(ms)
+    app.proxy.heal()
+  }
+  const names = Object.keys(faults)
+  const name = names[Math.floor(random() * names.length)] ?? 'cut'
+  counts.faults[name] = (counts.faults[name] ?? 0) + 1
+  await faults[name]?.()
+}
+
+export interface FaultRunOptions {
+  /** Where the service is. */
+  readonly url: string
+  readonly seed: number
+  readonly createRoom: (name: string) => Promise<unknown>
+  readonly counts: Counts
+}
+
+/** Runs once; answers every promise that was broken, in words. */
+export const faultRun = async ({ url, seed, createRoom, counts }: FaultRunOptions): Promise<string[]> => {
+  const random = seeded(seed)
+  const roomName = `run-${seed}-${randomBytes(3).toString('hex')}`
+  await createRoom(roomName)
+  const target = Number(new URL(url).port)
+  const started = await Promise.all(PEOPLE.map(name => startApp(name, target, roomName, random, counts)))
+  const apps = started.map(({ app }) => app)
+  try {
+    await until('everyone is in the room', () => apps.every(({ room }) => room.state.status === 'live'))
+    await Promise.all(started.map(({ app, reopen }, at) => talk(app, at === 0 ? reopen : undefined, random, counts)))
+    for (const { proxy, loss } of apps) {
+      loss.percent = 0
+      proxy.heal()
+    }
+    const total = apps.length * MESSAGES
+    await until('every message is acknowledged', () => apps.every(({ room }) => room.state.outgoing.length === 0))
+    await until('everyone has seen everything', () => apps.every(({ looped }) => (looped.at(-1) ?? 0) >= total))
+    return await check(apps, url, roomName, counts)
+  } catch (error) {
+    return [
+      String(error),
+      ...apps.map(describe),
+      ...apps.flatMap(({ name, wrong }) => wrong.map(what => `${name}: ${what}`))
+    ]
+  } finally {
+    for (const { client, proxy } of apps) {
+      client.close()
+      proxy.close()
+    }
+  }
+}
+
+/** Types messages and has faults at the same time; with `reopen`, the app is closed and opened again in the middle. */
+const talk = async (
+  app: App,
+  reopen: (() => Pick<App, 'client' | 'room'>) | undefined,
+  random: () => number,
+  counts: Counts
+): Promise<void> => {
+  const typing = async (): Promise<void> => {
+    for (let count = 1; count <= MESSAGES; count++) {
+      await pause(random() * 120)
+      if (reopen && count === MESSAGES / 2) {
+        app.client.close()
+        Object.assign(app, reopen())
+      }
+      const content = `${app.name} says ${count}`
+      app.typed.push(content)
+      app.room.send(content)
+    }
+  }
+  const failing = async (): Promise<void> => {
+    for (let count = 0; count < FAULTS; count++) {
+      await pause(random() * 150)
+      await someFault(app, random, counts)
+    }
+  }
+  await Promise.all([typing(), failing()])
+}
+
+const describe = ({ name, client, room, looped }: App): string =>
+  `${name}: ${JSON.stringify(client.state)}, room ${room.state.status}, ${room.state.outgoing.length} outgoing, last ${looped.at(-1)}`
+
+const check = async (apps: readonly App[], url: string, roomName: string, counts: Counts): Promise<string[]> => {
+  const { access_token: token } = await createChatApi({ url }).login(PEOPLE[0] ?? '', PASSWORD)
+  const { messages: log } = await createChatApi({ url, token }).history(roomName, { limit: 1000 })
+  const all = log.map(({ seq }) => seq)
+  const wrong = apps.flatMap(({ name, wrong }) => wrong.map(what => `${name}: ${what}`))
+  const compare = (what: string, found: readonly unknown[], expected: readonly unknown[]): void => {
+    if (JSON.stringify(found) !== JSON.stringify(expected)) wrong.push(`${what}: ${found} instead of ${expected}`)
+  }
+  counts.messages += log.length
+  for (const { name, typed, told, looped, room } of apps) {
+    counts.deliveries += looped.length
+    // Lost, stored twice, or in another order than typed: each would be seen here.
+    compare(
+      `${name}'s messages in the log`,
+      log.filter(({ username }) => username === name).map(one => one.content),
+      typed
+    )
+    compare(`${name} was told`, told, all)
+    compare(`${name} looped over`, looped, all)
+    const { messages } = room.state
+    compare(
+      `${name} is shown`,
+      messages.map(({ seq }) => seq),
+      all.slice(all.length - messages.length)
+    )
+  }
+  return wrong
+}

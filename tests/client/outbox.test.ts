@@ -1,0 +1,184 @@
+/** The SDK's outbox: once, in order, and every message's fate. */
+import { expect, test } from 'vitest'
+import type { Outgoing } from '../../src/client/index.ts'
+import { fakeService, LIMITS, messageFrame, type Sent, subscribedFrame } from '../support/fake-service.ts'
+
+const ackFrame = ({ nonce, room }: Sent, seq: number) => ({
+  type: 'ack',
+  nonce,
+  id: seq,
+  room,
+  seq,
+  timestamp: '2026-01-31T12:00:00.000+00:00'
+})
+
+const refusal = ({ nonce, room }: Sent, code: string, more: object = {}) => ({
+  type: 'error',
+  code,
+  detail: 'No.',
+  room,
+  nonce,
+  ...more
+})
+
+/** A client in `general`, which has `seq` entries. */
+const joined = async (seq = 0, options = {}) => {
+  const service = fakeService(options)
+  const room = service.client.room('general')
+  const socket = await service.socket(1)
+  socket.greet()
+  socket.receive(subscribedFrame(seq, socket.take('subscribe')[0] ?? {}))
+  const statuses: string[] = []
+  room.on('outgoing', ({ content, status }) => statuses.push(`${content} ${status}`))
+  return { ...service, room, first: socket, statuses }
+}
+
+test('a message goes from pending to sent to the log', async () => {
+  const { room, first, statuses } = await joined()
+  const { nonce } = room.send('hello', { meta: { mood: 'good' } })
+  expect(room.state.outgoing).toMatchObject([{ nonce, content: 'hello', status: 'pending' }])
+  const [frame = {}] = first.take('message')
+  expect(frame).toEqual({ type: 'message', room: 'general', content: 'hello', nonce, meta: { mood: 'good' } })
+  first.receive(ackFrame(frame, 1))
+  expect(room.state.outgoing).toMatchObject([{ nonce, status: 'sent', seq: 1 }])
+  expect(await room.settled(nonce)).toMatchObject({ status: 'sent' })
+  first.receive(messageFrame(1, { user_id: 1, username: 'ada', content: 'hello', nonce }))
+  expect(room.state.outgoing).toEqual([])
+  expect(room.state.messages).toMatchObject([{ seq: 1, content: 'hello', nonce }])
+  expect(statuses).toEqual(['hello pending', 'hello sent'])
+})
+
+test('what is typed offline is sent once, in order, when the connection returns', async () => {
+  const service = fakeService()
+  const room = service.client.room('general')
+  room.send('one')
+  room.send('two')
+  expect(room.state).toMatchObject({ status: 'joining', outgoing: [{ content: 'one' }, { content: 'two' }] })
+  const socket = await service.socket(1)
+  socket.greet()
+  const [one = {}, more] = socket.take('message')
+  expect([one.content, more]).toEqual(['one', undefined])
+  socket.receive(ackFrame(one, 1))
+  expect(socket.take('message')).toMatchObject([{ content: 'two' }])
+})
+
+test('an acknowledgement that was lost is got again with the same nonce', async () => {
+  const { room, first, socket, timers } = await joined()
+  const { nonce } = room.send('hello')
+  first.end(1006)
+  await timers.advance(250)
+  const second = await socket(2)
+  second.greet()
+  const [again = {}] = second.take('message')
+  expect(again).toMatchObject({ nonce, content: 'hello' })
+  // The catching up brings it before the answer does.
+  second.receive(
+    subscribedFrame(1, second.take('subscribe')[0] ?? {}),
+    messageFrame(1, { user_id: 1, content: 'hello', nonce }),
+    ackFrame(again, 1)
+  )
+  expect(room.state.outgoing).toEqual([])
+  expect(room.state.messages).toHaveLength(1)
+  expect(await room.settled(nonce)).toBeUndefined()
+})
+
+test('without an answer it is sent again on the same connection', async () => {
+  const { room, first, timers } = await joined(0, { timing: { pingInterval: 1e9 } })
+  const { nonce } = room.send('hello')
+  await timers.advance(30_000)
+  expect(first.take('message').map(frame => frame.nonce)).toEqual([nonce, nonce, nonce, nonce])
+})
+
+test.for(['rate_limited', 'busy', 'unavailable'])('after %s everything waits, and nothing overtakes', async code => {
+  const { room, client, first, timers } = await joined()
+  room.send('one')
+  room.send('two')
+  const [one = {}] = first.take('message')
+  first.receive(refusal(one, code, { retry_after_ms: 300 }))
+  client.room('other').send('elsewhere')
+  expect(first.take('message')).toEqual([])
+  await timers.advance(299)
+  expect(first.take('message')).toEqual([])
+  await timers.advance(1)
+  expect(first.take('message')).toMatchObject([{ content: 'one', nonce: one.nonce }, { content: 'elsewhere' }])
+  expect(room.state.outgoing.map(({ status }) => status)).toEqual(['pending', 'pending'])
+})
+
+test('any other refusal fails the message, and the next one goes', async () => {
+  const { room, first } = await joined()
+  const one = room.send('one')
+  room.send('two')
+  first.receive(refusal(first.take('message')[0] ?? {}, 'message_too_long'))
+  expect(room.state.outgoing).toMatchObject([
+    { content: 'one', status: 'failed', error: { code: 'message_too_long', detail: 'No.' } },
+    { content: 'two', status: 'pending' }
+  ])
+  expect(first.take('message')).toMatchObject([{ content: 'two' }])
+  room.retry(one.nonce)
+  expect(room.state.outgoing.map(({ content }) => content)).toEqual(['two', 'one'])
+})
+
+test('a retry keeps the nonce, unless the nonce was the trouble', async () => {
+  const { room, first } = await joined()
+  const { nonce } = room.send('hello')
+  for (const [code, isSame] of [
+    ['no_links', true],
+    ['nonce_reused', false]
+  ] as const) {
+    first.receive(refusal(first.take('message')[0] ?? {}, code))
+    room.retry(room.state.outgoing[0]?.nonce ?? '')
+    expect(room.state.outgoing[0]?.nonce === nonce).toBe(isSame)
+  }
+})
+
+test('a discarded message is forgotten', async () => {
+  const { room, first } = await joined()
+  const one = room.send('one')
+  room.send('two')
+  first.take('message')
+  const fate = room.settled(one.nonce)
+  room.discard(one.nonce)
+  expect(await fate).toBeUndefined()
+  expect(first.take('message')).toMatchObject([{ content: 'two' }])
+})
+
+test('a message that is bigger than a frame may be fails without costing the connection', async () => {
+  const { room, first } = await joined()
+  room.send('é'.repeat(LIMITS.max_frame_bytes / 2))
+  expect(first.take('message')).toEqual([])
+  expect(room.state.outgoing).toMatchObject([{ status: 'failed', error: { code: 'payload_too_large' } }])
+})
+
+test('after 1009 the largest message on its way failed, and the others are sent again', async () => {
+  const { room, client, first, socket, timers } = await joined()
+  room.send('small')
+  client.room('other').send('a good deal larger')
+  first.end(1009)
+  expect(client.room('other').state.outgoing).toMatchObject([{ status: 'failed' }])
+  await timers.advance(250)
+  const second = await socket(2)
+  second.greet()
+  expect(second.take('message')).toMatchObject([{ content: 'small' }])
+})
+
+test('someone else’s unsent messages do not go out under a new name', async () => {
+  const { room, client, first, socket, timers } = await joined()
+  room.send('from ada')
+  first.end(1006)
+  await timers.advance(250)
+  const second = await socket(2)
+  second.greet({ user_id: 2, username: 'bob' })
+  expect(second.take('message')).toEqual([])
+  expect(client.room('general').state.outgoing).toEqual([])
+})
+
+test('a message to a room that was left is still sent, and then gone', async () => {
+  const { room, client, first } = await joined()
+  const { nonce } = room.send('goodbye')
+  const fate = room.settled(nonce)
+  room.leave()
+  first.receive(ackFrame(first.take('message')[0] ?? {}, 1))
+  const sent: Outgoing | undefined = await fate
+  expect(sent?.status).toBe('sent')
+  expect(client.room('general').state.outgoing).toEqual([])
+})

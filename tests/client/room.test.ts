@@ -1,0 +1,316 @@
+/** The SDK's rooms: complete, in order, nothing twice; and what happens when that can't be had. */
+import { expect, test } from 'vitest'
+import type { ChatClientOptions, Message, Resync } from '../../src/client/index.ts'
+import { fakeService, historyPage, messageFrame, type Sent, settled, subscribedFrame } from '../support/fake-service.ts'
+
+const start = async (seq = 0, options: Partial<ChatClientOptions> = {}) => {
+  const service = fakeService(options)
+  const room = service.client.room('general')
+  const seen: number[] = []
+  const resyncs: Resync[] = []
+  room.on('message', message => seen.push(message.seq))
+  room.on('resync', resync => resyncs.push(resync))
+  const first = await service.socket(1)
+  first.greet()
+  const [subscribe = {}] = first.take('subscribe')
+  first.receive(subscribedFrame(seq, subscribe))
+  const again = async (count = 2) => {
+    await service.timers.advance(1000)
+    const socket = await service.socket(count)
+    socket.greet()
+    return { socket, subscribe: socket.take('subscribe')[0] ?? {} }
+  }
+  return { ...service, room, first, seen, resyncs, again, subscribe }
+}
+
+const seqs = (messages: readonly Message[]): number[] => messages.map(({ seq }) => seq)
+const range = (from: number, to: number): number[] => Array.from({ length: to - from + 1 }, (_, at) => from + at)
+
+test('a room is joined where it stands, and resumes after the last entry that it has', async () => {
+  const { room, first, seen, again, subscribe } = await start(4)
+  expect(subscribe).toEqual({ type: 'subscribe', room: 'general', ref: expect.any(String) })
+  first.receive(messageFrame(5), messageFrame(6))
+  first.end(1006)
+  expect(room.state.status).toBe('catching_up')
+  const { socket, subscribe: resumed } = await again()
+  expect(resumed).toMatchObject({ after: 6, epoch: 'e1' })
+  socket.receive(subscribedFrame(8, resumed))
+  expect(room.state.status).toBe('catching_up')
+  socket.receive(messageFrame(7), messageFrame(8), messageFrame(8), messageFrame(9))
+  expect(room.state.status).toBe('live')
+  expect(seen).toEqual([5, 6, 7, 8, 9])
+  expect(seqs(room.state.messages)).toEqual(seen)
+})
+
+test('a gap is asked for once, and nothing is shown before it is filled', async () => {
+  const { first, seen } = await start(0)
+  first.receive(messageFrame(1), messageFrame(3), messageFrame(4))
+  const [asked = {}, more] = first.take('subscribe')
+  expect([asked.after, more]).toEqual([1, undefined])
+  expect(seen).toEqual([1])
+  first.receive(subscribedFrame(4, asked), messageFrame(2), messageFrame(3), messageFrame(4))
+  expect(seen).toEqual([1, 2, 3, 4])
+})
+
+test('a gap at the end is found by heads', async () => {
+  const { first, seen, timers } = await start(0)
+  first.receive(messageFrame(1), { type: 'heads', rooms: { general: 2, unknown: 7 } })
+  await timers.advance(2999)
+  expect(first.take('subscribe')).toEqual([])
+  await timers.advance(1)
+  const [asked = {}] = first.take('subscribe')
+  expect(asked).toMatchObject({ after: 1 })
+  first.receive(subscribedFrame(2, asked), messageFrame(2))
+  expect(seen).toEqual([1, 2])
+})
+
+test('heads that are only ahead of what is on its way change nothing', async () => {
+  const { first, timers } = await start(0, { timing: { pingInterval: 1e9 } })
+  first.receive({ type: 'heads', rooms: { general: 2 } })
+  await timers.advance(2000)
+  first.receive(messageFrame(1), messageFrame(2))
+  await timers.advance(60_000)
+  expect(first.take('subscribe')).toEqual([])
+})
+
+test('catching up that stops is asked for again', async () => {
+  const { first, again, seen, timers } = await start(0)
+  first.end(1006)
+  const { socket, subscribe } = await again()
+  socket.receive(subscribedFrame(3, subscribe), messageFrame(1))
+  await timers.advance(6000)
+  expect(socket.take('subscribe')).toMatchObject([{ after: 1 }])
+  expect(seen).toEqual([1])
+})
+
+test('an answer to an earlier subscribe is passed over', async () => {
+  const { first, timers, resyncs } = await start(0, { timing: { pingInterval: 1e9 } })
+  first.receive(messageFrame(2))
+  const [early = {}] = first.take('subscribe')
+  await timers.advance(10_000)
+  const [late = {}] = first.take('subscribe')
+  const resync = { epoch: 'e1', seq: 5000, oldest: 1, room: 'general', reason: 'expired', type: 'resync' }
+  first.receive({ ...resync, ref: early.ref })
+  expect(resyncs).toEqual([])
+  first.receive({ ...resync, ref: late.ref })
+  expect(resyncs).toHaveLength(1)
+})
+
+test('an entry of a kind that nobody knows yet has its place', async () => {
+  const { client, first, seen, room } = await start(0)
+  const frames: Sent[] = []
+  client.on('frame', frame => frames.push(frame))
+  first.receive(messageFrame(1), { type: 'reaction', room: 'general', seq: 2, emoji: '+1' }, messageFrame(3))
+  expect(seen).toEqual([1, 3])
+  expect(seqs(room.state.messages)).toEqual([1, 3])
+  expect(frames).toEqual([{ type: 'reaction', room: 'general', seq: 2, emoji: '+1' }])
+  expect(first.take('subscribe')).toEqual([])
+})
+
+test('too far behind: what was missed is read over HTTP, and the connection takes over', async () => {
+  const { first, again, http, seen, resyncs, room } = await start(0, { keep: 5000 })
+  first.receive(messageFrame(1))
+  first.end(1006)
+  http(path => {
+    const after = Number(/after=(\d+)/.exec(path)?.[1])
+    const to = Math.min(after + 1000, 2500)
+    return { body: historyPage(after + 1, to, { has_more: to < 2500 }) }
+  })
+  const { socket, subscribe } = await again()
+  socket.receive({ ...subscribedFrame(2400, subscribe), type: 'resync', reason: 'too_far' }, messageFrame(2401))
+  expect(room.state.status).toBe('catching_up')
+  await settled()
+  expect(resyncs).toEqual([{ reason: 'too_far', isReplaced: false, after: 1, upTo: 2400 }])
+  expect(seen).toEqual(range(1, 2500))
+  const [resumed = {}] = socket.take('subscribe')
+  expect(resumed).toMatchObject({ after: 2500 })
+  socket.receive(subscribedFrame(2501, resumed), messageFrame(2501))
+  expect(seqs(room.state.messages)).toEqual(range(1, 2501))
+  expect(room.state.status).toBe('live')
+})
+
+test('reading what was missed goes on after a failure, and after another break', async () => {
+  const { first, again, http, seen, timers } = await start(0)
+  first.end(1006)
+  let calls = 0
+  http(path => {
+    const after = Number(/after=(\d+)/.exec(path)?.[1])
+    if (++calls === 2) return { status: 503, body: { code: 'unavailable', detail: 'Later.' } }
+    return { body: historyPage(after + 1, after + 1000, { has_more: true }) }
+  })
+  const { socket, subscribe } = await again()
+  socket.receive({ ...subscribedFrame(3000, subscribe), type: 'resync', reason: 'too_far' })
+  await settled()
+  expect(seen).toEqual(range(1, 1000))
+  await timers.advance(3000)
+  expect(socket.take('subscribe')).toMatchObject([{ after: 1000 }])
+  socket.end(1006)
+  expect((await again(3)).subscribe).toMatchObject({ after: 1000 })
+})
+
+test.for(['epoch', 'ahead', 'expired', 'too_far'] as const)(
+  'resync %s: the newest page takes the place of what was there',
+  async reason => {
+    const { first, again, http, seen, resyncs, room } = await start(3, { backfill: 0 })
+    http(() => ({ body: historyPage(1, 3) }))
+    await room.older()
+    first.receive(messageFrame(4))
+    expect(seqs(room.state.messages)).toEqual([1, 2, 3, 4])
+    first.end(1006)
+    const isOther = reason === 'epoch'
+    const reach = { epoch: isOther ? 'e2' : 'e1', seq: isOther ? 2 : 90, oldest: 1 }
+    http(() => ({ body: historyPage(Math.max(1, reach.seq - 49), reach.seq, { epoch: reach.epoch }) }))
+    const { socket, subscribe } = await again()
+    socket.receive({ ...subscribedFrame(reach.seq, subscribe, reach), type: 'resync', reason })
+    socket.receive(messageFrame(reach.seq + 1))
+    await settled()
+    expect(resyncs).toEqual([{ reason, isReplaced: true, after: 4, upTo: reach.seq }])
+    expect(seqs(room.state.messages)).toEqual(range(Math.max(1, reach.seq - 49), reach.seq + 1))
+    expect(seen).toEqual([4, reach.seq + 1])
+    socket.end(1006)
+    expect((await again(3)).subscribe).toMatchObject({ after: reach.seq + 1, epoch: reach.epoch })
+  }
+)
+
+test('history is loaded page by page, without a gap or a repeat, while messages come', async () => {
+  const { first, http, room, calls } = await start(120)
+  const pages: ((value: { body: unknown }) => void)[] = []
+  http(
+    () =>
+      new Promise(resolve => {
+        pages.push(resolve)
+      })
+  )
+  const loading = room.older()
+  expect(room.older()).toBe(loading)
+  await settled()
+  first.receive(messageFrame(121))
+  expect(room.state).toMatchObject({ hasOlder: true, isLoadingOlder: true })
+  pages[0]?.({ body: historyPage(71, 120) })
+  expect(await loading).toBe(true)
+  expect(seqs(room.state.messages)).toEqual(range(71, 121))
+  http(() => ({ body: historyPage(1, 70) }))
+  expect(await room.older(70)).toBe(false)
+  expect(calls.map(({ path }) => path)).toEqual([
+    '/api/chat/rooms/general/messages?limit=50&before=121',
+    '/api/chat/rooms/general/messages?limit=70&before=71'
+  ])
+  expect(seqs(room.state.messages)).toEqual(range(1, 121))
+  expect(await room.older()).toBe(false)
+  expect(calls).toHaveLength(2)
+})
+
+test('a room keeps the newest messages, and as many more as were loaded', async () => {
+  const { first, http, room } = await start(10, { keep: 3 })
+  for (const seq of range(11, 15)) first.receive(messageFrame(seq))
+  expect(seqs(room.state.messages)).toEqual([13, 14, 15])
+  http(() => ({ body: historyPage(8, 12) }))
+  expect(await room.older(5)).toBe(true)
+  expect(seqs(room.state.messages)).toEqual(range(8, 15))
+  first.receive(messageFrame(16))
+  expect(seqs(room.state.messages)).toEqual(range(9, 16))
+})
+
+test('a loop has every message once, and ends', async () => {
+  const { first, room, client } = await start(0)
+  const [left, closed] = [room.messages(), room.messages()]
+  first.receive(messageFrame(1), messageFrame(1), messageFrame(2))
+  const taken: number[] = []
+  for await (const message of left) {
+    taken.push(message.seq)
+    if (taken.length === 2) break
+  }
+  expect(taken).toEqual([1, 2])
+  client.close()
+  for await (const message of closed) taken.push(message.seq)
+  expect(taken).toEqual([1, 2, 1, 2])
+})
+
+test('a room that may not be read says so, and is asked for again on the next connection', async () => {
+  const service = fakeService()
+  const room = service.client.room('secret')
+  const socket = await service.socket(1)
+  socket.greet()
+  const [{ ref } = {}] = socket.take('subscribe')
+  socket.receive({ type: 'error', code: 'room_not_found', detail: 'There is no such room.', room: 'secret', ref })
+  expect(room.state).toMatchObject({ status: 'refused', error: { code: 'room_not_found' } })
+  socket.end(1006)
+  await service.timers.advance(1000)
+  const second = await service.socket(2)
+  second.greet()
+  const [again = {}] = second.take('subscribe')
+  second.receive({ ...subscribedFrame(0, again), room: 'secret' })
+  expect(room.state).toMatchObject({ status: 'live' })
+  expect(room.state.error).toBeUndefined()
+  second.receive({ type: 'unsubscribed', room: 'secret', reason: 'not_allowed' })
+  expect(room.state).toMatchObject({ status: 'refused', error: { code: 'not_allowed' } })
+})
+
+test('leaving and coming back at once is not mistaken for being sent away', async () => {
+  const { client, first, room } = await start(0)
+  room.leave()
+  const next = client.room('general')
+  expect(next).not.toBe(room)
+  const [{ ref } = {}] = first.take('unsubscribe')
+  const [subscribe = {}] = first.take('subscribe')
+  first.receive({ type: 'unsubscribed', room: 'general', ref }, subscribedFrame(0, subscribe))
+  expect(next.state.status).toBe('live')
+  expect(room.state.status).toBe('left')
+})
+
+test('who is there and who types is shown as long as it is true', async () => {
+  const { first, room, timers } = await start(0)
+  const people: string[] = []
+  room.on('person', ({ event, username }) => people.push(`${username} ${event}`))
+  const typing = { type: 'typing', room: 'general', user_id: 2, username: 'bob', expires_in_ms: 5000 }
+  first.receive(
+    { type: 'presence', room: 'general', count: 2, users: [{ user_id: 2, username: 'bob' }] },
+    { type: 'system', event: 'joined', message: 'bob joined the chat', room: 'general', user_id: 2, username: 'bob' },
+    typing
+  )
+  expect(room.state).toMatchObject({ presence: { count: 2 }, typing: [{ user_id: 2, username: 'bob' }] })
+  expect(people).toEqual(['bob joined'])
+  await timers.advance(5000)
+  expect(room.state.typing).toEqual([])
+  first.receive(typing, messageFrame(1))
+  expect(room.state.typing).toEqual([])
+  room.typing()
+  room.typing()
+  expect(first.take('typing')).toHaveLength(1)
+  first.end(1006)
+  expect(room.state.presence).toBeUndefined()
+})
+
+test('a state is a snapshot: the same until something changes, told once a turn', async () => {
+  const { first, room } = await start(0)
+  await settled()
+  let told = 0
+  room.on('change', () => told++)
+  const before = room.state
+  expect(room.state).toBe(before)
+  first.receive(messageFrame(1), messageFrame(2))
+  expect(room.state).not.toBe(before)
+  expect(before.messages).toEqual([])
+  await settled()
+  expect(told).toBe(1)
+})
+
+test('a hundred rooms are followed again after a break, each from where it was', async () => {
+  const service = fakeService()
+  const rooms = range(1, 128).map(number => service.client.room(`r${number}`))
+  const socket = await service.socket(1)
+  socket.greet()
+  for (const subscribe of socket.take('subscribe')) {
+    socket.receive(
+      { ...subscribedFrame(0, subscribe), room: subscribe.room },
+      messageFrame(1, { room: subscribe.room })
+    )
+  }
+  socket.end(1012)
+  await service.timers.advance(1000)
+  const second = await service.socket(2)
+  second.greet()
+  const subscribed = second.take('subscribe')
+  expect(subscribed.map(({ room }) => room)).toEqual(rooms.map(({ name }) => name))
+  expect(subscribed.every(({ after }) => after === 1)).toBe(true)
+})

@@ -1,0 +1,18 @@
+/** `npm run test:client -- --runs 200 --seed 1`: many seeded fault runs of the SDK; a failure names its seed. */
+import { spawnSync } from 'node:child_process'
+import { parseArgs } from 'node:util'
+
+const { values } = parseArgs({
+  options: {
+    runs: { type: 'string', default: '20' },
+    seed: { type: 'string', default: '1' },
+    engine: { type: 'string', default: 'postgres' }
+  }
+})
+
+const { status } = spawnSync(
+  'npx',
+  ['vitest', 'run', 'tests/client/faults.db.test.ts', '--project', values.engine, '--reporter=verbose'],
+  { stdio: 'inherit', env: { ...process.env, FAULT_RUNS: values.runs, FAULT_SEED: values.seed } }
+)
+process.exitCode = status ?? 1

@@ -1,0 +1,203 @@
+/** A service without a network for tests of the SDK: sockets that a test opens and closes, HTTP that it answers, a clock that it moves. */
+import { onTestFinished } from 'vitest'
+import { type ChatClientOptions, createChatClient, type ResponseLike, type Timers } from '../../src/client/index.ts'
+
+// biome-ignore lint/suspicious/noExplicitAny: tests look at any field.
+export type Sent = Record<string, any>
+
+export const LIMITS = {
+  max_message_length: 4000,
+  max_meta_bytes: 2048,
+  max_frame_bytes: 56_192,
+  messages_per_second: 10,
+  message_burst: 30
+}
+
+/** Everything that was put off by resolved promises has happened. */
+export const settled = (): Promise<void> => new Promise(resolve => setImmediate(resolve))
+
+/** Timers that stand still until a test moves them; chance is always one half. */
+export const fakeTimers = (startsAt = Date.parse('2026-01-31T12:00:00.000Z')) => {
+  let now = startsAt
+  const jobs = new Set<{ due: number; work: () => void }>()
+  const timers: Timers & { advance(ms: number): Promise<void>; readonly waiting: number } = {
+    now: () => now,
+    after(ms, work) {
+      const job = { due: now + ms, work }
+      jobs.add(job)
+      return () => jobs.delete(job)
+    },
+    random: () => 0.5,
+    get waiting() {
+      return jobs.size
+    },
+    async advance(ms) {
+      const end = now + ms
+      for (;;) {
+        const next = [...jobs].filter(job => job.due <= end).sort((a, b) => a.due - b.due)[0]
+        if (!next) break
+        now = Math.max(now, next.due)
+        jobs.delete(next)
+        next.work()
+        await settled()
+      }
+      now = end
+    }
+  }
+  return timers
+}
+
+/** A socket as the client sees it; the test is the service behind it. */
+export class FakeClientSocket {
+  onopen: (() => void) | null = null
+  onmessage: ((event: { data: unknown }) => void) | null = null
+  onclose: ((event: { code: number; reason: string }) => void) | null = null
+  onerror: (() => void) | null = null
+  readonly frames: Sent[] = []
+  isClosed = false
+  readonly url: string
+  readonly protocols: string[]
+
+  constructor(url: string, protocols: string[]) {
+    this.url = url
+    this.protocols = protocols
+  }
+
+  send(text: string): void {
+    this.frames.push(JSON.parse(text))
+  }
+  close(): void {
+    this.isClosed = true
+  }
+
+  /** The frames of a type, since the last call for it. */
+  take(type: string): Sent[] {
+    const taken = this.frames.filter(frame => frame.type === type)
+    this.frames.splice(0, this.frames.length, ...this.frames.filter(frame => frame.type !== type))
+    return taken
+  }
+  receive(...frames: object[]): void {
+    for (const frame of frames) this.onmessage?.({ data: JSON.stringify(frame) })
+  }
+  /** Opens it and says who is connected. */
+  greet(more: object = {}): void {
+    this.onopen?.()
+    this.receive({
+      type: 'system',
+      event: 'connected',
+      message: 'Connected as ada',
+      user_id: 1,
+      username: 'ada',
+      server_time: '2026-01-31T12:00:00.000+00:00',
+      expires_at: '2026-01-31T12:30:00.000+00:00',
+      ping_interval_ms: 25_000,
+      limits: LIMITS,
+      ...more
+    })
+  }
+  end(code: number, reason = ''): void {
+    this.isClosed = true
+    this.onclose?.({ code, reason })
+  }
+}
+
+interface HttpAnswer {
+  readonly status?: number
+  readonly body?: unknown
+  readonly headers?: Record<string, string>
+}
+
+/** What a test has to do with the service. */
+export const fakeService = (options: Partial<ChatClientOptions> = {}) => {
+  const timers = fakeTimers()
+  const sockets: FakeClientSocket[] = []
+  const calls: { readonly method: string; readonly path: string; readonly headers: Record<string, string> }[] = []
+  let answer: (path: string) => HttpAnswer | Promise<HttpAnswer> = () => ({
+    body: { id: 1, username: 'ada', created_at: '2026-01-31T12:00:00.000+00:00' }
+  })
+
+  class Socket extends FakeClientSocket {
+    constructor(url: string, protocols: string[]) {
+      super(url, protocols)
+      sockets.push(this)
+    }
+  }
+
+  const fetch: NonNullable<ChatClientOptions['fetch']> = async (url, { method, headers }): Promise<ResponseLike> => {
+    const path = url.replace('http://chat.test', '')
+    calls.push({ method, path, headers })
+    const { status = 200, body = {}, headers: answered = {} } = await answer(path)
+    return {
+      ok: status < 300,
+      status,
+      headers: { get: name => answered[name] ?? null },
+      text: async () => JSON.stringify(body)
+    }
+  }
+
+  const client = createChatClient({
+    url: 'http://chat.test',
+    token: 'token-1',
+    timers,
+    fetch,
+    WebSocket: Socket,
+    ...options
+  })
+  onTestFinished(() => client.close())
+
+  return {
+    client,
+    timers,
+    sockets,
+    calls,
+    /** Answers HTTP from here on. */
+    http(next: typeof answer) {
+      answer = next
+    },
+    /** The newest socket, once the client has opened `count` of them. */
+    async socket(count = sockets.length || 1): Promise<FakeClientSocket> {
+      await settled()
+      const socket = sockets[count - 1]
+      if (!socket || sockets.length !== count) throw new Error(`There are ${sockets.length} sockets, not ${count}.`)
+      return socket
+    }
+  }
+}
+
+/** A message frame. */
+export const messageFrame = (seq: number, more: object = {}) => ({
+  type: 'message',
+  id: seq,
+  room: 'general',
+  seq,
+  user_id: 2,
+  username: 'bob',
+  content: `message ${seq}`,
+  timestamp: '2026-01-31T12:00:00.000+00:00',
+  ...more
+})
+
+/** An answer to `subscribe`. */
+export const subscribedFrame = (seq: number, { ref }: Sent, more: object = {}) => ({
+  type: 'subscribed',
+  room: 'general',
+  epoch: 'e1',
+  seq,
+  oldest: 1,
+  ref,
+  ...more
+})
+
+/** A page of history, as HTTP has it. */
+export const historyPage = (from: number, to: number, more: object = {}) => ({
+  room: 'general',
+  epoch: 'e1',
+  oldest: 1,
+  seq: to,
+  has_more: from > 1,
+  messages: Array.from({ length: Math.max(0, to - from + 1) }, (_, at) => {
+    const { type, timestamp, ...fields } = messageFrame(from + at)
+    return { ...fields, created_at: timestamp }
+  }),
+  ...more
+})
