@@ -181,6 +181,7 @@ export const createFollowing = (options: FollowingOptions): Following => {
       mark = earlier
       // Where there is a mark, `older()` can begin at once.
       if (earlier) options.onJoin(earlier.seq, 1)
+      options.onStatus(earlier ? 'catching_up' : 'joining')
     },
     online() {
       options.onStatus(mark ? 'catching_up' : 'joining')

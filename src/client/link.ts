@@ -36,11 +36,12 @@ export interface Link {
   close(reason?: OfflineReason, detail?: string): void
 }
 
-/** Makes it; it is `offline` (`idle`) until `connect`. */
+/** Makes it; it begins with the first `connect`, and says `connecting` until then. */
 export const createLink = (options: LinkOptions): Link => {
   const { tokens, timers, timing, onState } = options
   const backoff = createBackoff(timers, timing)
-  let state: ConnectionState = { status: 'offline', reason: 'idle', detail: 'Not connected yet.' }
+  let state: ConnectionState = { status: 'connecting' }
+  let isBegun = false
   let socket: OpenSocket | undefined
   let cancel = () => {}
   // Whatever was begun by an earlier attempt must not touch a later one.
@@ -189,7 +190,9 @@ export const createLink = (options: LinkOptions): Link => {
       return true
     },
     connect() {
-      if (state.status === 'waiting' || state.status === 'offline') void attempt()
+      if (isBegun && (state.status === 'connecting' || state.status === 'online')) return
+      isBegun = true
+      void attempt()
     },
     close(reason = 'closed', detail = 'Closed by the app.') {
       endedWith = 1000

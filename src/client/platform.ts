@@ -58,7 +58,7 @@ export const findWebSocket = async (): Promise<SocketConstructor | undefined> =>
   if (WebSocket) return WebSocket
   try {
     // A name that bundlers can't see: in a browser this line is never reached.
-    const name = 'ws'
+    const name = ['w', 's'].join('')
     const ws: { WebSocket: SocketConstructor } = await import(/* @vite-ignore */ /* webpackIgnore: true */ name)
     return ws.WebSocket
   } catch {

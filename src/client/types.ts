@@ -39,18 +39,11 @@ export type ConnectionState =
 export type WaitingReason = 'lost' | 'restart' | 'limited' | 'unreachable' | 'refused' | 'token'
 
 /**
- * `idle`: never connected. `closed`: by `close()`. `done`: the service ended it (1000, 1001). `unauthorized`: the token was refused
+ * `closed`: by `close()`. `done`: the service ended it (1000, 1001). `unauthorized`: the token was refused
  * and the callback had no other: log in again. `not_allowed`: 4403. `protocol_error`: 4400 or another 44xx.
  * `unsupported`: the platform has no WebSocket; `detail` says what to install.
  */
-export type OfflineReason =
-  | 'idle'
-  | 'closed'
-  | 'done'
-  | 'unauthorized'
-  | 'not_allowed'
-  | 'protocol_error'
-  | 'unsupported'
+export type OfflineReason = 'closed' | 'done' | 'unauthorized' | 'not_allowed' | 'protocol_error' | 'unsupported'
 
 /** Who the connection belongs to, and what it may do; from the service's first frame. */
 export interface Identity {

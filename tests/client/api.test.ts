@@ -1,0 +1,111 @@
+/** The SDK's HTTP calls: what is sent, and how failures are told. */
+import { expect, test } from 'vitest'
+import { ChatApiError, createChatApi, type FetchLike } from '../../src/client/index.ts'
+import { fakeTimers, settled } from '../support/fake-service.ts'
+
+interface Call {
+  readonly url: string
+  readonly method: string
+  readonly headers: Record<string, string>
+  readonly body: string | undefined
+}
+
+const api = (answer: { status?: number; text?: string; headers?: Record<string, string> } = {}) => {
+  const calls: Call[] = []
+  const { status = 200, text = '{}', headers = {} } = answer
+  const fetch: FetchLike = async (url, init) => {
+    calls.push({ url, method: init.method, headers: init.headers, body: init.body })
+    return { ok: status < 300, status, headers: { get: name => headers[name] ?? null }, text: async () => text }
+  }
+  return { calls, api: createChatApi({ url: 'http://chat.test/support/', token: () => 'a-token', fetch }) }
+}
+
+const failure = async (call: Promise<unknown>): Promise<ChatApiError> => {
+  const error = await call.then(
+    () => undefined,
+    error => error
+  )
+  if (!(error instanceof ChatApiError)) throw new Error(`not a ChatApiError: ${error}`)
+  return error
+}
+
+test('each call asks for its resource, under the prefix of the service', async () => {
+  const { api: chat, calls } = api()
+  await chat.register('ada', 'SecurePass123')
+  await chat.login('ada', 'SecurePass123')
+  await chat.me()
+  await chat.rooms({ after: 'general', limit: 10 })
+  await chat.createRoom('support', 'Support')
+  await chat.showRoom('a:b')
+  await chat.history('general', { before: 42 })
+  await chat.post('general', 'hello', { nonce: 'n1', meta: { a: 1 } })
+  await chat.presence('general')
+  expect(calls.map(({ method, url }) => `${method} ${url.replace('http://chat.test/support', '')}`)).toEqual([
+    'POST /api/auth/register',
+    'POST /api/auth/login',
+    'GET /api/users/me',
+    'GET /api/chat/rooms?after=general&limit=10',
+    'POST /api/chat/rooms',
+    'GET /api/chat/rooms/a%3Ab',
+    'GET /api/chat/rooms/general/messages?before=42',
+    'POST /api/chat/rooms/general/messages',
+    'GET /api/chat/rooms/general/presence'
+  ])
+  expect(calls[0]?.headers.authorization).toBeUndefined()
+  expect(calls[2]?.headers.authorization).toBe('Bearer a-token')
+  expect(calls[7]).toMatchObject({
+    headers: { 'idempotency-key': 'n1' },
+    body: '{"content":"hello","meta":{"a":1}}'
+  })
+})
+
+test('a problem becomes a typed error, with every violated rule and the wait', async () => {
+  const problem = {
+    code: 'validation_failed',
+    detail: 'The request is not valid.',
+    instance: 'r-1',
+    errors: [{ path: '/body/password', message: 'must have a digit' }]
+  }
+  const { api: chat } = api({ status: 422, text: JSON.stringify(problem), headers: { 'retry-after': '12' } })
+  expect(await failure(chat.register('ada', 'x'))).toMatchObject({
+    name: 'ChatApiError',
+    message: problem.detail,
+    status: 422,
+    retryAfterMs: 12_000,
+    ...problem
+  })
+})
+
+test('a proxy’s own page is an error with its status', async () => {
+  const { api: chat } = api({ status: 502, text: '<html>Bad Gateway</html>' })
+  expect(await failure(chat.me())).toMatchObject({
+    status: 502,
+    code: 'unavailable',
+    errors: [],
+    retryAfterMs: undefined
+  })
+})
+
+test('an answer that is no JSON, and none at all, are errors of the network', async () => {
+  expect(await failure(api({ text: 'hello' }).api.me())).toMatchObject({ status: 0, code: 'network_error' })
+  const fetch: FetchLike = () => Promise.reject(new TypeError('fetch failed'))
+  const error = await failure(createChatApi({ url: 'http://chat.test', fetch }).me())
+  expect(error).toMatchObject({ status: 0, code: 'network_error', cause: new TypeError('fetch failed') })
+})
+
+test('a call that takes too long is given up', async () => {
+  const timers = fakeTimers()
+  const fetch: FetchLike = (_, { signal }) =>
+    new Promise((_, reject) => signal.addEventListener('abort', () => reject(new Error('aborted'))))
+  const failed = failure(createChatApi({ url: 'http://chat.test', fetch, timers }).me())
+  await settled()
+  await timers.advance(10_000)
+  expect(await failed).toMatchObject({ status: 0, code: 'timeout' })
+  expect(timers.waiting).toBe(0)
+})
+
+test('an app’s callback that fails is no answer of the service', async () => {
+  const token = () => Promise.reject(new Error('no session'))
+  const error = await failure(createChatApi({ url: 'http://chat.test', token }).me())
+  expect(error).toMatchObject({ status: 0, code: 'no_token', cause: new Error('no session') })
+})

@@ -1,0 +1,51 @@
+/** What a page downloads of the SDK, and what it knows of the service's catalogues. */
+import { gzipSync } from 'node:zlib'
+import { build } from 'esbuild'
+import { expect, test } from 'vitest'
+import { adviceOf, FRAME_TOO_BIG } from '../../src/client/closing.ts'
+import { PASSING } from '../../src/client/errors.ts'
+import { CLOSE } from '../../src/close-codes.ts'
+import { ERRORS } from '../../src/errors.ts'
+
+const bundle = async () => {
+  const { outputFiles, metafile } = await build({
+    entryPoints: ['src/client/index.ts'],
+    absWorkingDir: `${import.meta.dirname}/../..`,
+    bundle: true,
+    minify: true,
+    format: 'esm',
+    platform: 'browser',
+    target: 'es2022',
+    write: false,
+    metafile: true
+  })
+  return { bytes: outputFiles[0]?.contents ?? new Uint8Array(), inputs: Object.keys(metafile.inputs) }
+}
+
+test('it is under 10 kB gzipped, and nothing but the SDK’s own files', async () => {
+  const { bytes, inputs } = await bundle()
+  expect(inputs.filter(file => !file.startsWith('src/client/'))).toEqual([])
+  expect(inputs.length).toBeGreaterThan(10)
+  expect(gzipSync(bytes).length).toBeLessThan(10_000)
+})
+
+test('it does with every close code what the catalogue advises', () => {
+  const does = Object.fromEntries(Object.entries(CLOSE).map(([name, { code }]) => [name, adviceOf(code).does]))
+  expect(does).toEqual({
+    frameTooBig: 'again',
+    restart: 'again',
+    tryLater: 'again',
+    tooSlow: 'again',
+    tooManyConnections: 'again',
+    flooding: 'again',
+    protocolError: 'stop',
+    tokenExpired: 'renew',
+    notAllowed: 'stop'
+  })
+  expect(FRAME_TOO_BIG).toBe(CLOSE.frameTooBig.code)
+})
+
+test('it sends again exactly what the catalogue says will pass', () => {
+  const passing = Object.entries(ERRORS).filter(([, { advice }]) => /Send it again|Wait as long/.test(advice))
+  expect(passing.map(([code]) => code).sort()).toEqual([...PASSING].sort())
+})

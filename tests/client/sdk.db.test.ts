@@ -1,0 +1,205 @@
+/** The SDK against the real service, with nothing in between. */
+import { expect, onTestFinished, test } from 'vitest'
+import { WebSocket } from 'ws'
+import {
+  ChatApiError,
+  type ChatClient,
+  type ChatClientOptions,
+  createChatApi,
+  createChatClient,
+  type Message,
+  type Room
+} from '../../src/client/index.ts'
+import { fakeClock } from '../support/clock.ts'
+import { PASSWORD, type RunningChat, startChat } from '../support/start-chat.ts'
+
+const clientOf = (url: string, username: string, options: Partial<ChatClientOptions> = {}): ChatClient => {
+  const token = async () => (await createChatApi({ url }).login(username, PASSWORD)).access_token
+  const client = createChatClient({
+    url,
+    token,
+    WebSocket: WebSocket as unknown as NonNullable<ChatClientOptions['WebSocket']>,
+    ...options
+  })
+  onTestFinished(() => client.close())
+  return client
+}
+
+/** Resolves when the room's state is so. */
+const until = (room: Room, isSo: (room: Room) => boolean): Promise<void> =>
+  new Promise(resolve => {
+    if (isSo(room)) return resolve()
+    const stop = room.on('change', () => {
+      if (!isSo(room)) return
+      stop()
+      resolve()
+    })
+  })
+
+const stateOf = (client: ChatClient, status: string): Promise<void> =>
+  new Promise(resolve => {
+    if (client.state.status === status) return resolve()
+    const stop = client.on('state', state => {
+      if (state.status !== status) return
+      stop()
+      resolve()
+    })
+  })
+
+const people = async (chat: RunningChat, ...names: string[]): Promise<void> => {
+  for (const name of names) await chat.register(name)
+}
+
+test('register, log in, rooms, history, posting and presence over HTTP', async () => {
+  const { url } = await startChat()
+  const open = createChatApi({ url })
+  const user = await open.register('ada', PASSWORD)
+  const { access_token: token } = await open.login('ADA', PASSWORD)
+  const api = createChatApi({ url, token })
+  expect(await api.me()).toEqual(user)
+  expect(await api.createRoom('support', 'Support')).toMatchObject({ room: 'support', title: 'Support', seq: 0 })
+  expect((await api.rooms()).rooms.map(({ room }) => room)).toEqual(['general', 'support'])
+  const first = await api.post('support', 'hello', { nonce: 'n1', meta: { a: 1 } })
+  expect(await api.post('support', 'hello', { nonce: 'n1', meta: { a: 1 } })).toEqual(first)
+  expect(await api.history('support')).toMatchObject({ messages: [first], has_more: false })
+  expect(await api.showRoom('support')).toMatchObject({ seq: 1 })
+  expect(await api.presence('support')).toMatchObject({ room: 'support', count: 0 })
+  const refused = await open.register('x', 'short').catch(error => error)
+  expect(refused).toBeInstanceOf(ChatApiError)
+  expect(refused).toMatchObject({ status: 422, code: 'validation_failed' })
+  expect(refused.errors.length).toBeGreaterThan(2)
+})
+
+test('two people talk: each message once, in order, with who is there and who types', async () => {
+  const chat = await startChat()
+  await people(chat, 'ada', 'bob')
+  const [ada, bob] = [clientOf(chat.url, 'ada').room('general'), clientOf(chat.url, 'bob').room('general')]
+  await Promise.all([
+    until(ada, ({ state }) => state.status === 'live'),
+    until(bob, ({ state }) => state.status === 'live')
+  ])
+  const heard: Message[] = []
+  const listening = (async () => {
+    for await (const message of bob.messages()) if (heard.push(message) === 3) return
+  })()
+  ada.typing()
+  await until(bob, ({ state }) => state.typing.length > 0)
+  for (const content of ['one', 'two', 'three']) ada.send(content, { meta: { content } })
+  await listening
+  expect(heard.map(({ content, meta }) => [content, meta?.content])).toEqual([
+    ['one', 'one'],
+    ['two', 'two'],
+    ['three', 'three']
+  ])
+  await until(ada, ({ state }) => state.outgoing.length === 0 && state.presence?.count === 2)
+  expect(ada.state.messages).toEqual(bob.state.messages)
+  const { messages } = await createChatApi({ url: chat.url, token: (await chat.register('eve')).token }).history(
+    'general'
+  )
+  expect(ada.state.messages).toEqual(messages)
+})
+
+test('messages typed while the service is away are in the log once it is back', async () => {
+  const chat = await startChat()
+  await people(chat, 'ada')
+  const client = clientOf(chat.url, 'ada', { timing: { backoffBase: 20 } })
+  const room = client.room('general')
+  await until(room, ({ state }) => state.status === 'live')
+  room.send('before')
+  await until(room, ({ state }) => state.messages.length === 1)
+  const port = Number(new URL(chat.url).port)
+  await chat.server.close()
+  await stateOf(client, 'waiting')
+  room.send('one')
+  room.send('two')
+  expect(room.state.outgoing.map(({ status }) => status)).toEqual(['pending', 'pending'])
+  const { createServer } = await import('../../src/server.ts')
+  const again = await createServer({ settings: chat.settings, client: chat.database.client, logTo: { write() {} } })
+  onTestFinished(() => again.close())
+  await again.listen({ host: '127.0.0.1', port })
+  client.connect()
+  await until(room, ({ state }) => state.messages.length === 3)
+  expect(room.state.messages.map(({ content }) => content)).toEqual(['before', 'one', 'two'])
+  expect(room.state.outgoing).toEqual([])
+})
+
+test('after more than a thousand missed messages everything is still delivered, in order', { timeout: 60_000 }, async () => {
+  const chat = await startChat({ settings: { messageRateLimit: 0 } })
+  await people(chat, 'ada', 'bob')
+  const client = clientOf(chat.url, 'ada')
+  const room = client.room('general')
+  const seen: number[] = []
+  const resyncs: unknown[] = []
+  room.on('message', ({ seq }) => seen.push(seq))
+  room.on('resync', resync => resyncs.push(resync))
+  await until(room, ({ state }) => state.status === 'live')
+  client.close()
+  const { access_token: token } = await createChatApi({ url: chat.url }).login('bob', PASSWORD)
+  const api = createChatApi({ url: chat.url, token })
+  const total = 1300
+  for (let sent = 0; sent < total; sent += 100) {
+    await Promise.all(Array.from({ length: 100 }, (_, at) => api.post('general', `message ${sent + at}`)))
+  }
+  client.connect()
+  await until(room, () => seen.length >= total)
+  expect(seen).toEqual(Array.from({ length: total }, (_, at) => at + 1))
+  expect(resyncs).toEqual([{ reason: 'too_far', isReplaced: false, after: 0, upTo: total }])
+  await until(room, ({ state }) => state.status === 'live')
+  await api.post('general', 'live again')
+  await until(room, () => seen.length > total)
+  expect(room.state.messages).toHaveLength(1000)
+  expect(await room.older(100)).toBe(true)
+  expect(room.state.messages[0]?.seq).toBe(202)
+})
+
+test('a token that expires is replaced on the live connection', async () => {
+  const clock = fakeClock(Date.now())
+  const chat = await startChat({ clock, settings: { accessTokenExpireMinutes: 1 } })
+  await people(chat, 'ada')
+  const due: { ms: number; work: () => void }[] = []
+  const client = clientOf(chat.url, 'ada', {
+    timers: {
+      now: () => clock.now(),
+      after(ms, work) {
+        const job = { ms, work }
+        due.push(job)
+        return () => due.splice(due.indexOf(job) >>> 0, 1)
+      },
+      random: Math.random
+    }
+  })
+  const room = client.room('general')
+  await until(room, ({ state }) => state.status === 'live')
+  clock.advance(31_000)
+  const renewal = due.find(({ ms }) => ms > 29_000 && ms <= 30_000)
+  renewal?.work()
+  room.send('hello')
+  await until(room, ({ state }) => state.messages.length === 1)
+  clock.advance(45_000)
+  room.send('still here')
+  await until(room, ({ state }) => state.messages.length === 2)
+  expect(client.state.status).toBe('online')
+})
+
+test('a wrong password is offline with the reason, and a foreign room refused with its own', async () => {
+  const chat = await startChat()
+  await people(chat, 'ada')
+  const stranger = clientOf(chat.url, 'nobody')
+  await stateOf(stranger, 'offline')
+  expect(stranger.state).toMatchObject({ reason: 'unauthorized' })
+  const room = clientOf(chat.url, 'ada').room('no-such-room')
+  await until(room, ({ state }) => state.status === 'refused')
+  expect(room.state.error?.code).toBe('room_not_found')
+  const { nonce } = room.send('hello?')
+  expect(await room.settled(nonce)).toMatchObject({ status: 'failed', error: { code: 'room_not_found' } })
+})
+
+test('without a global WebSocket, Node takes the package ws by itself', async () => {
+  const chat = await startChat()
+  await people(chat, 'ada')
+  const token = async () => (await createChatApi({ url: chat.url }).login('ada', PASSWORD)).access_token
+  const client = createChatClient({ url: chat.url, token })
+  onTestFinished(() => client.close())
+  await stateOf(client, 'online')
+  expect(client.identity?.username).toBe('ada')
+})

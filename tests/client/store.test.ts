@@ -1,0 +1,119 @@
+/** What the SDK keeps over restarts: unsent messages and marks, for one user, in any storage. */
+import { expect, test } from 'vitest'
+import type { Storage } from '../../src/client/index.ts'
+import { fakeService, messageFrame, settled, subscribedFrame } from '../support/fake-service.ts'
+
+/** A storage that a test can look into; asynchronous ones finish when `release` is called. */
+const memory = () => {
+  const kept = new Map<string, string>()
+  const web = {
+    getItem: (key: string) => kept.get(key) ?? null,
+    setItem: (key: string, value: string) => void kept.set(key, value),
+    removeItem: (key: string) => void kept.delete(key)
+  }
+  const asynchronous: Storage = {
+    get: async key => kept.get(key),
+    set: async (key, value) => void kept.set(key, value),
+    remove: async key => void kept.delete(key)
+  }
+  return { kept, web, asynchronous }
+}
+
+test.for(['web', 'asynchronous'] as const)('unsent messages and marks outlive the app (%s)', async kind => {
+  const { kept, [kind]: storage } = memory()
+  const before = fakeService({ storage })
+  const room = before.client.room('general')
+  const socket = await before.socket(1)
+  socket.greet()
+  socket.receive(subscribedFrame(4, socket.take('subscribe')[0] ?? {}), messageFrame(5))
+  const { nonce } = room.send('not acknowledged')
+  room.send('not sent')
+  await settled()
+  before.client.close()
+  await settled()
+  expect([...kept.keys()].sort()).toEqual(['fastify-chat:marks', 'fastify-chat:outbox'])
+
+  const after = fakeService({ storage })
+  const again = after.client.room('general')
+  again.send('typed at once')
+  const next = await after.socket(1)
+  expect(again.state).toMatchObject({ status: 'catching_up', hasOlder: true })
+  expect(again.state.outgoing.map(({ content }) => content)).toEqual(['not acknowledged', 'not sent', 'typed at once'])
+  next.greet()
+  expect(next.take('subscribe')).toMatchObject([{ after: 5, epoch: 'e1' }])
+  expect(next.take('message')).toMatchObject([{ nonce, content: 'not acknowledged' }])
+})
+
+test('what is acknowledged is not kept', async () => {
+  const { kept, web } = memory()
+  const { client, socket } = fakeService({ storage: web, storageKey: 'mine:' })
+  client.room('general').send('hello')
+  const current = await socket(1)
+  current.greet()
+  await settled()
+  expect(JSON.parse(kept.get('mine:outbox') ?? '')).toMatchObject({ userId: 1, outgoing: [{ content: 'hello' }] })
+  const [{ nonce } = {}] = current.take('message')
+  current.receive({ type: 'ack', nonce, room: 'general', seq: 1, id: 1, timestamp: '' })
+  await settled()
+  expect(kept.has('mine:outbox')).toBe(false)
+})
+
+test('marks are written once a second at most, and when the client is closed', async () => {
+  const { kept, web } = memory()
+  let writes = 0
+  const storage = {
+    ...web,
+    setItem(key: string, value: string) {
+      writes++
+      web.setItem(key, value)
+    }
+  }
+  const { client, socket, timers } = fakeService({ storage })
+  client.room('general')
+  const current = await socket(1)
+  current.greet()
+  current.receive(subscribedFrame(0, current.take('subscribe')[0] ?? {}), messageFrame(1), messageFrame(2))
+  expect(writes).toBe(0)
+  await timers.advance(1000)
+  expect(writes).toBe(1)
+  current.receive(messageFrame(3))
+  client.close()
+  expect(JSON.parse(kept.get('fastify-chat:marks') ?? '')).toEqual({
+    userId: 1,
+    marks: { general: { seq: 3, epoch: 'e1' } }
+  })
+})
+
+test('another user finds nothing of the first one’s', async () => {
+  const { web } = memory()
+  const before = fakeService({ storage: web })
+  before.client.room('general').send('from ada')
+  ;(await before.socket(1)).greet()
+  before.client.close()
+  await settled()
+  const after = fakeService({ storage: web })
+  const room = after.client.room('general')
+  const socket = await after.socket(1)
+  socket.greet({ user_id: 2, username: 'bob' })
+  expect(socket.take('message')).toEqual([])
+  expect(room.state.outgoing).toEqual([])
+})
+
+test('a storage that fails or holds nonsense costs only what it would have kept', async () => {
+  const errors: string[] = []
+  const storage: Storage = {
+    get: key => (key.endsWith('outbox') ? '{"outgoing":7}' : 'not json'),
+    set: () => {
+      throw new Error('The quota has been exceeded.')
+    },
+    remove: () => {}
+  }
+  const { client, socket } = fakeService({ storage })
+  client.on('error', ({ message }) => errors.push(message))
+  client.room('general').send('hello')
+  const current = await socket(1)
+  current.greet()
+  await settled()
+  expect(current.take('message')).toMatchObject([{ content: 'hello' }])
+  expect(errors).toContain('The quota has been exceeded.')
+})
