@@ -1,5 +1,5 @@
 /** What can go wrong, in types; and the little that the SDK itself must know of the service's catalogues. */
-import type { ChatErrorCode } from './types.ts'
+import type { ChatErrorCode } from './room-types.ts'
 
 /** One violated rule: `path` is a JSON Pointer into the request. */
 export interface Violation {

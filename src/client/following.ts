@@ -3,15 +3,13 @@
  * missing. Entries leave it in order, each once. What can't be resumed is read over HTTP, or skipped and said so.
  */
 import type { ChatApi } from './api.ts'
-import { ChatApiError, PASSING } from './errors.ts'
+import { PASSING } from './errors.ts'
+import { createGapWatch } from './gap-watch.ts'
 import type { Timers } from './platform.ts'
+import { createRefill } from './refill.ts'
+import type { Refusal, Resync, RoomState } from './room-types.ts'
 import type { Frame } from './socket.ts'
-import type { Refusal, Resync, RoomState, Timing } from './types.ts'
-
-/** Entries read over HTTP at once. */
-const PAGE = 1000
-/** A gap that doesn't close is asked about less and less often, but at least this often, in milliseconds. */
-const MAX_PATIENCE_MS = 60_000
+import type { Timing } from './types.ts'
 
 /** How far a room was read, and in which incarnation of its log. */
 export interface Mark {
@@ -52,16 +50,11 @@ export const createFollowing = (options: FollowingOptions): Following => {
   const { room, timers, timing, send } = options
   let mark: Mark | undefined
   let ref: string | undefined
-  let isFilling = false
-  let run = 0
-  let target = 0
-  let patience = timing.gap
   let cancelAnswer = () => {}
-  let cancelGap = () => {}
 
   const cancel = (): void => {
     cancelAnswer()
-    cancelGap()
+    gap.stop()
     ref = undefined
   }
 
@@ -74,32 +67,19 @@ export const createFollowing = (options: FollowingOptions): Following => {
     cancelAnswer = timers.after(timing.answer, subscribe)
   }
 
-  /** The room reaches at least `seq`. If nothing comes for a while although something must, it is asked for. */
-  const expect = (seq: number): void => {
-    target = seq
-    cancelGap()
-    if (!mark || mark.seq >= target) return
-    const { seq: had } = mark
-    cancelGap = timers.after(patience, () => {
-      if (mark && mark.seq > had) return expect(target)
-      patience = Math.min(patience * 2, MAX_PATIENCE_MS)
-      subscribe()
-    })
-  }
-
-  const say = (): void => options.onStatus(mark && mark.seq >= target ? 'live' : 'catching_up')
+  const say = (): void => options.onStatus(mark && mark.seq >= gap.target ? 'live' : 'catching_up')
 
   const advance = (seq: number, entry: { readonly [field: string]: unknown }): void => {
     if (!mark) return
     mark = { seq, epoch: mark.epoch }
-    patience = timing.gap
+    gap.moved()
     options.onEntry(entry)
     options.onMark(mark)
-    if (seq === target) say()
+    if (seq === gap.target) say()
   }
 
   const durable = (seq: number, frame: Frame): void => {
-    if (!mark || isFilling || seq <= mark.seq) return
+    if (!mark || refill.isRunning || seq <= mark.seq) return
     if (seq === mark.seq + 1) return advance(seq, frame)
     // A gap. If an answer is on its way, what is missing comes with it.
     if (ref === undefined) subscribe()
@@ -112,15 +92,14 @@ export const createFollowing = (options: FollowingOptions): Following => {
       options.onMark(mark)
     }
     if (epoch !== mark.epoch) return replace('epoch', { seq, epoch, oldest })
-    target = seq
+    gap.expect(seq)
     say()
-    expect(seq)
   }
 
   const replace = (reason: Resync['reason'], { seq, epoch, oldest }: Reach): void => {
     const after = mark?.seq ?? 0
     mark = { seq, epoch }
-    target = seq
+    gap.expect(seq)
     options.onResync({ reason, isReplaced: true, after, upTo: seq }, oldest)
     options.onMark(mark)
     say()
@@ -131,37 +110,9 @@ export const createFollowing = (options: FollowingOptions): Following => {
     const { seq: after, epoch } = mark
     const missed = reach.seq - after
     if (reason !== 'too_far' || epoch !== reach.epoch || missed > options.backfill) return replace(reason, reach)
-    target = reach.seq
     options.onStatus('catching_up')
     options.onResync({ reason, isReplaced: false, after, upTo: reach.seq }, reach.oldest)
-    void fill()
-  }
-
-  /** Reads what was missed; then the subscription takes over. Whatever is wrong with it, the service says to the next subscribe. */
-  const fill = async (): Promise<void> => {
-    const mine = run
-    isFilling = true
-    let wait = 0
-    try {
-      while (mine === run && (await fillPage(() => mine === run)));
-    } catch (error) {
-      wait = (error instanceof ChatApiError && error.retryAfterMs) || timing.gap
-    }
-    if (mine !== run) return
-    isFilling = false
-    if (wait > 0) cancelAnswer = timers.after(wait, subscribe)
-    else subscribe()
-  }
-
-  /** Answers whether there is more. */
-  const fillPage = async (isCurrent: () => boolean): Promise<boolean> => {
-    const page = await options.history(room, { after: mark?.seq ?? 0, limit: PAGE })
-    if (!isCurrent() || page.epoch !== mark?.epoch) return false
-    for (const entry of page.messages) {
-      if (!isCurrent() || entry.seq !== mark.seq + 1) return false
-      advance(entry.seq, entry)
-    }
-    return page.has_more && page.messages.length > 0
+    refill.start()
   }
 
   const refused = ({ code, detail, retry_after_ms }: Frame): void => {
@@ -171,13 +122,23 @@ export const createFollowing = (options: FollowingOptions): Following => {
     } else options.onStatus('refused', { code: String(code), detail: String(detail) })
   }
 
+  const gap = createGapWatch({ timers, gap: timing.gap, seq: () => mark?.seq ?? 0, onStuck: subscribe })
+  const refill = createRefill({
+    room,
+    history: options.history,
+    timers,
+    retry: timing.gap,
+    mark: () => mark,
+    onEntry: advance,
+    onDone: subscribe
+  })
+
   return {
     get mark() {
       return mark
     },
     restore(earlier) {
-      run++
-      isFilling = false
+      refill.stop()
       mark = earlier
       // Where there is a mark, `older()` can begin at once.
       if (earlier) options.onJoin(earlier.seq, 1)
@@ -188,8 +149,7 @@ export const createFollowing = (options: FollowingOptions): Following => {
       subscribe()
     },
     offline() {
-      run++
-      isFilling = false
+      refill.stop()
       cancel()
       options.onStatus(mark ? 'catching_up' : 'joining')
     },
@@ -223,8 +183,8 @@ export const createFollowing = (options: FollowingOptions): Following => {
       return true
     },
     head(seq) {
-      if (!mark || isFilling || ref !== undefined || seq === mark.seq) return
-      if (seq > mark.seq) expect(seq)
+      if (!mark || refill.isRunning || ref !== undefined || seq === mark.seq) return
+      if (seq > mark.seq) gap.expect(seq)
       // The log is shorter than we know: the service must say what it is now.
       else subscribe()
     }

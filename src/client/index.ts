@@ -4,4 +4,5 @@ export { type ChatApi, type ChatApiOptions, createChatApi, type HistoryRange } f
 export { createChatClient } from './client.ts'
 export { ChatApiError, type Violation } from './errors.ts'
 export type { FetchLike, ResponseLike, SocketConstructor, SocketLike, Timers } from './platform.ts'
+export type * from './room-types.ts'
 export type * from './types.ts'

@@ -4,9 +4,11 @@
  * service has answered, a message is stored once.
  */
 import { PASSING } from './errors.ts'
+import { bytesOf, failedOf, frameOf, newNonce, TOO_BIG } from './outgoing.ts'
 import type { Timers } from './platform.ts'
+import type { Message, Outgoing, Refusal } from './room-types.ts'
 import type { Frame } from './socket.ts'
-import type { Identity, Message, Outgoing, Refusal, Timing } from './types.ts'
+import type { Identity, Timing } from './types.ts'
 
 /** The wait before a refused message is sent again, where the service names none. */
 const RETRY_MS = 1000
@@ -70,8 +72,7 @@ export const createOutbox = ({ timers, timing, send, onChange, isAhead }: Outbox
     onChange(room, undefined)
   }
 
-  const fail = ({ nonce, room, content, meta, createdAt }: Outgoing, error: Refusal): void =>
-    change({ nonce, room, content, ...(meta ? { meta } : {}), createdAt, status: 'failed', error })
+  const fail = (message: Outgoing, error: Refusal): void => change(failedOf(message, error))
 
   const land = (room: string, nonce: string): void => {
     const flight = flying.get(room)
@@ -90,8 +91,8 @@ export const createOutbox = ({ timers, timing, send, onChange, isAhead }: Outbox
     if (!isOnline || resume || flying.has(room)) return
     const message = firstPending(room)
     if (!message) return
-    const { nonce, content, meta } = message
-    const frame = { type: 'message', room, content, nonce, ...(meta ? { meta } : {}) }
+    const { nonce } = message
+    const frame = frameOf(message)
     if (bytesOf(frame) > maxBytes) {
       fail(message, TOO_BIG)
       return pump(room)
@@ -205,15 +206,3 @@ export const createOutbox = ({ timers, timing, send, onChange, isAhead }: Outbox
     }
   }
 }
-
-const TOO_BIG: Refusal = { code: 'payload_too_large', detail: 'The message is too big to be sent.' }
-
-const bytesOf = (frame: object): number => {
-  const text = JSON.stringify(frame)
-  // No character takes more than three bytes of UTF-8 for each of its UTF-16 units.
-  return text.length * 3 < 8192 ? 0 : new TextEncoder().encode(text).length
-}
-
-/** 128 random bits. Not `randomUUID`, which pages without TLS don't have. */
-const newNonce = (): string =>
-  [...crypto.getRandomValues(new Uint8Array(16))].map(byte => byte.toString(16).padStart(2, '0')).join('')

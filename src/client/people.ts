@@ -1,7 +1,7 @@
 /** Who is in a room and who is typing there, as the service told last. */
 import type { Timers } from './platform.ts'
+import type { RoomState, Typist } from './room-types.ts'
 import type { Frame } from './socket.ts'
-import type { RoomState, Typist } from './types.ts'
 
 export interface People {
   readonly presence: RoomState['presence']

@@ -1,13 +1,13 @@
 /** Values between one who has them when they come and one who asks for them in a loop. */
 
-export interface Queue<Value> extends AsyncIterableIterator<Value> {
+interface Queue<Value> extends AsyncIterableIterator<Value> {
   push(value: Value): void
   /** What was pushed is still taken; then the loop ends. */
   end(): void
 }
 
 /** Makes one; `onEnd` is called once, when it ended from either side. */
-export const createQueue = <Value>(onEnd: (queue: Queue<Value>) => void): Queue<Value> => {
+const createQueue = <Value>(onEnd: (queue: Queue<Value>) => void): Queue<Value> => {
   let values: Value[] = []
   let waiting: ((result: IteratorResult<Value>) => void)[] = []
   let isEnded = false
@@ -38,4 +38,29 @@ export const createQueue = <Value>(onEnd: (queue: Queue<Value>) => void): Queue<
     [Symbol.asyncIterator]: () => queue
   }
   return queue
+}
+
+/** Any number of loops over the same values. */
+export interface Queues<Value> {
+  open(): AsyncIterableIterator<Value>
+  push(value: Value): void
+  /** Ends those that are open. */
+  end(): void
+}
+
+export const createQueues = <Value>(): Queues<Value> => {
+  const queues = new Set<Queue<Value>>()
+  return {
+    open() {
+      const queue = createQueue<Value>(one => queues.delete(one))
+      queues.add(queue)
+      return queue
+    },
+    push(value) {
+      for (const queue of queues) queue.push(value)
+    },
+    end() {
+      for (const queue of [...queues]) queue.end()
+    }
+  }
 }

@@ -2,15 +2,17 @@
 import type { ChatApi } from './api.ts'
 import { createEmitter } from './emitter.ts'
 import { createFollowing, type Following, type Mark } from './following.ts'
+import { messageOf } from './message.ts'
 import type { Outbox } from './outbox.ts'
+import { createPaging } from './paging.ts'
 import { createPeople } from './people.ts'
 import type { Timers } from './platform.ts'
-import { createQueue, type Queue } from './queue.ts'
+import { createQueues } from './queue.ts'
+import type { Message, Outgoing, Refusal, Resync, Room, RoomEvents, RoomState } from './room-types.ts'
 import type { Frame } from './socket.ts'
 import { createTimeline } from './timeline.ts'
-import type { Message, Outgoing, Refusal, Resync, Room, RoomEvents, RoomState, Timing } from './types.ts'
+import type { Timing } from './types.ts'
 
-const PAGE = 50
 /** Typing is said at most this often, in milliseconds; the service shows it for five seconds. */
 const TYPING_MS = 3000
 
@@ -46,13 +48,11 @@ export interface OwnedRoom extends Room, Pick<Following, 'restore' | 'online' | 
 export const createRoom = (options: RoomOptions): OwnedRoom => {
   const { name, api, outbox, timers, send } = options
   const events = createEmitter<RoomEvents>()
-  const loops = new Set<Queue<Message>>()
+  const loops = createQueues<Message>()
   let status: RoomState['status'] = 'joining'
   let error: Refusal | undefined
   let snapshot: RoomState | undefined
   let isTold = true
-  let loading: Promise<boolean> | undefined
-  let pageSize = 0
   let typedAt = Number.NEGATIVE_INFINITY
   let joined = () => {}
   const whenJoined = new Promise<void>(resolve => {
@@ -69,7 +69,7 @@ export const createRoom = (options: RoomOptions): OwnedRoom => {
     })
   }
 
-  const timeline = createTimeline(options.keep, () => loading !== undefined)
+  const timeline = createTimeline(options.keep, () => paging.isLoading)
   const people = createPeople(timers, changed)
 
   const state = (): RoomState => {
@@ -79,7 +79,7 @@ export const createRoom = (options: RoomOptions): OwnedRoom => {
       messages: timeline.messages,
       outgoing: Object.freeze(outbox.of(name)),
       hasOlder: timeline.hasOlder,
-      isLoadingOlder: loading !== undefined,
+      isLoadingOlder: paging.isLoading,
       presence: people.presence,
       typing: people.typing
     })
@@ -103,7 +103,7 @@ export const createRoom = (options: RoomOptions): OwnedRoom => {
     people.spoke(message.user_id)
     changed()
     events.emit('message', message)
-    for (const loop of loops) loop.push(message)
+    loops.push(message)
   }
 
   const resynced = (resync: Resync, oldest: number): void => {
@@ -112,20 +112,9 @@ export const createRoom = (options: RoomOptions): OwnedRoom => {
       // Of another log the numbers say nothing.
       outbox.skip(name, resync.reason === 'epoch' || resync.reason === 'ahead' ? undefined : resync.upTo)
       changed()
-      reload()
+      paging.reload()
     }
     events.emit('resync', resync)
-  }
-
-  /** Loads the newest page again, where the app had loaded one; over and over until it is there. */
-  const reload = (): void => {
-    if (pageSize === 0 || timeline.messages.length > 0) return
-    const { generation } = timeline
-    older(pageSize).catch(() => {
-      timers.after(options.timing.gap, () => {
-        if (status !== 'left' && generation === timeline.generation) reload()
-      })
-    })
   }
 
   const following = createFollowing({
@@ -143,37 +132,20 @@ export const createRoom = (options: RoomOptions): OwnedRoom => {
     onResync: resynced
   })
 
-  const loadOlder = async (limit: number): Promise<boolean> => {
-    await whenJoined
-    for (;;) {
-      const { first: before, generation } = timeline
-      if (before !== undefined && !timeline.hasOlder) return false
-      const page = await api.history(name, { limit, ...(before === undefined ? {} : { before }) })
-      // Meanwhile another log took its place.
-      if (generation !== timeline.generation) continue
-      const { mark } = following
-      if (mark && page.epoch !== mark.epoch) return timeline.hasOlder
-      const messages = page.messages.map(entry => Object.freeze(entry))
-      timeline.prepend(messages, page.has_more)
+  const paging = createPaging({
+    room: name,
+    history: api.history,
+    timeline,
+    timers,
+    retry: options.timing.gap,
+    epoch: () => following.mark?.epoch,
+    whenJoined,
+    toMessage: messageOf,
+    onPage(messages) {
       for (const message of messages) if (options.isOwn(message)) outbox.seen(message)
-      return timeline.hasOlder
-    }
-  }
-
-  const older = (limit = PAGE): Promise<boolean> => {
-    if (loading) return loading
-    pageSize = limit
-    loading = loadOlder(limit).finally(() => {
-      loading = undefined
-      changed()
-    })
-    changed()
-    return loading
-  }
-
-  const end = (): void => {
-    for (const loop of [...loops]) loop.end()
-  }
+    },
+    onChange: changed
+  })
 
   return {
     name,
@@ -184,15 +156,14 @@ export const createRoom = (options: RoomOptions): OwnedRoom => {
     settled: outbox.settled,
     retry: outbox.retry,
     discard: outbox.discard,
-    older,
+    older: paging.older,
     typing() {
       const now = timers.now()
       if (now - typedAt >= TYPING_MS && send({ type: 'typing', room: name })) typedAt = now
     },
     messages() {
-      const loop = createQueue<Message>(one => loops.delete(one))
-      loops.add(loop)
-      if (status === 'left') loop.end()
+      const loop = loops.open()
+      if (status === 'left') loops.end()
       return loop
     },
     leave() {
@@ -200,8 +171,9 @@ export const createRoom = (options: RoomOptions): OwnedRoom => {
       following.offline()
       enter('left')
       joined()
-      end()
+      loops.end()
       people.forget()
+      paging.stop()
       outbox.skip(name)
       send({ type: 'unsubscribe', room: name, ref: options.nextRef() })
       options.onLeave()
@@ -226,13 +198,6 @@ export const createRoom = (options: RoomOptions): OwnedRoom => {
       if (message) events.emit('outgoing', message)
     },
     isAhead: seq => status !== 'left' && seq > (following.mark?.seq ?? 0),
-    end
+    end: loops.end
   }
-}
-
-/** A durable frame, or an item of a list, as a message; undefined if it is an entry of another kind. */
-const messageOf = (entry: { readonly [field: string]: unknown }): Message | undefined => {
-  const { type = 'message', timestamp, ...fields } = entry
-  if (type !== 'message') return undefined
-  return Object.freeze({ ...fields, created_at: fields.created_at ?? timestamp }) as unknown as Message
 }

@@ -1,7 +1,8 @@
 /** What outlives the process, where the app gave a storage: unsent messages, and how far each room was read. */
 import type { Mark } from './following.ts'
 import type { Timers } from './platform.ts'
-import type { Outgoing, Storage, WebStorage } from './types.ts'
+import type { Outgoing } from './room-types.ts'
+import type { Storage, WebStorage } from './types.ts'
 
 /** Marks change with every message; they are written at most this often, in milliseconds. */
 const MARKS_MS = 1000

@@ -1,5 +1,5 @@
 /** The messages of a room that are in memory: one piece of its log without a gap, growing at both ends. */
-import type { Message } from './types.ts'
+import type { Message } from './room-types.ts'
 
 export interface Timeline {
   /** Ascending by `seq`; another array after each change. */
@@ -12,8 +12,8 @@ export interface Timeline {
   /** Begins anew, empty: what is up to `seq` is history. */
   begin(seq: number, oldest: number): void
   append(message: Message): void
-  /** Puts a page of history before all that is there. */
-  prepend(page: readonly Message[], hasMore: boolean): void
+  /** Puts a page of history before all that is there; its first entry, a message or not, is `from` (undefined: it has none). */
+  prepend(page: readonly Message[], from: number | undefined, hasMore: boolean): void
 }
 
 /** Keeps `keep` messages, and as many more as were loaded from history; then the oldest go, unless `isHeld` says so. */
@@ -55,12 +55,12 @@ export const createTimeline = (keep: number, isHeld: () => boolean): Timeline =>
       first = all[0]?.seq
       hasOlder = true
     },
-    prepend(page, hasMore) {
+    prepend(page, from, hasMore) {
       all = [...page, ...all]
       shown = undefined
       most += page.length
-      first = page[0]?.seq ?? first
-      hasOlder = hasMore && page.length > 0
+      first = from ?? first
+      hasOlder = hasMore && from !== undefined
     }
   }
 }

@@ -314,3 +314,36 @@ test('a hundred rooms are followed again after a break, each from where it was',
   expect(subscribed.map(({ room }) => room)).toEqual(rooms.map(({ name }) => name))
   expect(subscribed.every(({ after }) => after === 1)).toBe(true)
 })
+
+test('the newest page is asked for until it comes, even while messages come', async () => {
+  const { first, http, room, again, timers } = await start(3, { backfill: 0 })
+  http(() => ({ body: historyPage(1, 3) }))
+  await room.older()
+  first.end(1006)
+  http(() => ({ status: 503, body: { code: 'unavailable', detail: 'Later.' } }))
+  const { socket, subscribe } = await again()
+  socket.receive(
+    { ...subscribedFrame(9, subscribe, { oldest: 8 }), type: 'resync', reason: 'expired' },
+    messageFrame(10)
+  )
+  await settled()
+  expect(seqs(room.state.messages)).toEqual([10])
+  http(() => ({ body: historyPage(8, 9) }))
+  await timers.advance(3000)
+  expect(seqs(room.state.messages)).toEqual([8, 9, 10])
+})
+
+test('while it waits to read on what was missed, live messages do not hurry it', async () => {
+  const { first, again, http, calls, timers } = await start(0)
+  first.end(1006)
+  http(() => ({ status: 503, body: { code: 'busy', detail: 'Later.' }, headers: { 'retry-after': '5' } }))
+  const { socket, subscribe } = await again()
+  socket.receive({ ...subscribedFrame(3000, subscribe), type: 'resync', reason: 'too_far' })
+  await settled()
+  socket.receive(messageFrame(3001), messageFrame(3002))
+  await timers.advance(4999)
+  expect(socket.take('subscribe')).toEqual([])
+  await timers.advance(1)
+  expect(socket.take('subscribe')).toHaveLength(1)
+  expect(calls).toHaveLength(1)
+})

@@ -123,7 +123,9 @@ test('messages typed while the service is away are in the log once it is back', 
   expect(room.state.outgoing).toEqual([])
 })
 
-test('after more than a thousand missed messages everything is still delivered, in order', { timeout: 60_000 }, async () => {
+test('after more than a thousand missed messages everything is still delivered, in order', {
+  timeout: 60_000
+}, async () => {
   const chat = await startChat({ settings: { messageRateLimit: 0 } })
   await people(chat, 'ada', 'bob')
   const client = clientOf(chat.url, 'ada')
