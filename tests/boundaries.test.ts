@@ -65,6 +65,21 @@ test('src/chat imports leaves, and of the other rooms only types; no SQL, no HTT
   expect(shown(broken)).toEqual([])
 })
 
+test('src/client imports itself, and of the leaves only types: it runs in browsers', () => {
+  const broken = imports.filter(
+    one =>
+      one.from.startsWith('src/client/') &&
+      !one.of.startsWith('src/client/') &&
+      !(isOurs(one) && one.isType && isLeaf(one.of))
+  )
+  expect(shown(broken)).toEqual([])
+})
+
+test('only the clients import src/client', () => {
+  const clients = /^src\/(client|tui|web)\//
+  expect(shown(imports.filter(one => !clients.test(one.from) && one.of.startsWith('src/client/')))).toEqual([])
+})
+
 test('routes know schemas and decorators: no Drizzle, no crypto, no database', () => {
   const broken = imports.filter(
     one => one.from.startsWith('routes/') && /drizzle|postgres|bcrypt|node:crypto|src\/(db|crypto|chat)\//.test(one.of)

@@ -18,7 +18,7 @@ const clientOf = (url: string, username: string, options: Partial<ChatClientOpti
   const client = createChatClient({
     url,
     token,
-    WebSocket: WebSocket as unknown as NonNullable<ChatClientOptions['WebSocket']>,
+    WebSocket,
     ...options
   })
   onTestFinished(() => client.close())
