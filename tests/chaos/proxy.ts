@@ -9,7 +9,7 @@ export interface FaultProxy {
   stall(): void
   /** The connections that there are never get anything through again, and don't break; new ones are well. */
   halfOpen(): void
-  /** What was held back gets through; what was half open breaks. */
+  /** What was held back gets through; what is half open stays so. */
   heal(): void
   close(): void
 }
@@ -58,7 +58,6 @@ export const startProxy = async (target: number): Promise<FaultProxy> => {
       }
     },
     heal() {
-      for (const [near] of halfOpen) near.destroy()
       if (!isStalled) return
       isStalled = false
       for (const pair of pairs) if (!halfOpen.has(pair)) pair[0].pipe(pair[1]).pipe(pair[0])

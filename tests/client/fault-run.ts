@@ -9,7 +9,9 @@ import { PASSWORD } from '../support/start-chat.ts'
 import { fastTimers } from './compressed-time.ts'
 import { type Loss, lossySocket } from './lossy-socket.ts'
 
-const PEOPLE = ['ada', 'bob', 'eve']
+/** Who talks in a run; runs at the same time have people of their own. */
+export const peopleOf = (lane: number): string[] => ['ada', 'bob', 'eve'].map(name => `${name}-${lane}`)
+
 const MESSAGES = 12
 const FAULTS = 5
 const DEADLINE_MS = 20_000
@@ -132,17 +134,18 @@ export interface FaultRunOptions {
   /** Where the service is. */
   readonly url: string
   readonly seed: number
+  readonly people: readonly string[]
   readonly createRoom: (name: string) => Promise<unknown>
   readonly counts: Counts
 }
 
 /** Runs once; answers every promise that was broken, in words. */
-export const faultRun = async ({ url, seed, createRoom, counts }: FaultRunOptions): Promise<string[]> => {
+export const faultRun = async ({ url, seed, people, createRoom, counts }: FaultRunOptions): Promise<string[]> => {
   const random = seeded(seed)
   const roomName = `run-${seed}-${randomBytes(3).toString('hex')}`
   await createRoom(roomName)
   const target = Number(new URL(url).port)
-  const started = await Promise.all(PEOPLE.map(name => startApp(name, target, roomName, random, counts)))
+  const started = await Promise.all(people.map(name => startApp(name, target, roomName, random, counts)))
   const apps = started.map(({ app }) => app)
   try {
     await until('everyone is in the room', () => apps.every(({ room }) => room.state.status === 'live'))
@@ -151,8 +154,11 @@ export const faultRun = async ({ url, seed, createRoom, counts }: FaultRunOption
       loss.percent = 0
       proxy.heal()
     }
-    const total = apps.length * MESSAGES
-    await until('every message is acknowledged', () => apps.every(({ room }) => room.state.outgoing.length === 0))
+    const isAcknowledged = () => apps.every(({ room }) => room.state.outgoing.every(({ status }) => status === 'sent'))
+    await until('every message is acknowledged', isAcknowledged)
+    await lastWord(apps)
+    const total = apps.length * MESSAGES + 1
+    await until('nothing is on its way', () => apps.every(({ room }) => room.state.outgoing.length === 0))
     await until('everyone has seen everything', () => apps.every(({ looped }) => (looped.at(-1) ?? 0) >= total))
     return await check(apps, url, roomName, counts)
   } catch (error) {
@@ -197,11 +203,24 @@ const talk = async (
   await Promise.all([typing(), failing()])
 }
 
+/** The last message is lost on its way to some, whose connections stay: only `heads` tell them. */
+const lastWord = async (apps: readonly App[]): Promise<void> => {
+  const [speaker, ...others] = apps
+  if (!speaker) return
+  for (const { loss } of others) loss.percent = 100
+  const content = `${speaker.name} has the last word`
+  speaker.typed.push(content)
+  const { nonce } = speaker.room.send(content)
+  await speaker.room.settled(nonce)
+  await pause(50)
+  for (const { loss } of others) loss.percent = 0
+}
+
 const describe = ({ name, client, room, looped }: App): string =>
   `${name}: ${JSON.stringify(client.state)}, room ${room.state.status}, ${room.state.outgoing.length} outgoing, last ${looped.at(-1)}`
 
 const check = async (apps: readonly App[], url: string, roomName: string, counts: Counts): Promise<string[]> => {
-  const { access_token: token } = await createChatApi({ url }).login(PEOPLE[0] ?? '', PASSWORD)
+  const { access_token: token } = await createChatApi({ url }).login(apps[0]?.name ?? '', PASSWORD)
   const { messages: log } = await createChatApi({ url, token }).history(roomName, { limit: 1000 })
   const all = log.map(({ seq }) => seq)
   const wrong = apps.flatMap(({ name, wrong }) => wrong.map(what => `${name}: ${what}`))
