@@ -1,0 +1,37 @@
+/** The ten lines of docs/client.md, run as they stand there but for the address and the package's name. */
+import { spawn } from 'node:child_process'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { expect, onTestFinished, test } from 'vitest'
+import { startChat } from '../support/start-chat.ts'
+
+const root = resolve(import.meta.dirname, '../..')
+
+test('the first lines of the documentation run as pasted', { timeout: 60_000 }, async () => {
+  const { url } = await startChat()
+  const page = await readFile(join(root, 'docs/client.md'), 'utf8')
+  const [, lines = ''] = /```js\n(.*?)```/s.exec(page) ?? []
+  expect(lines.trim().split('\n').length).toBeLessThanOrEqual(11)
+  const sdk = pathToFileURL(join(root, 'src/client/index.ts')).href
+  const folder = await mkdtemp(join(tmpdir(), 'chat-docs-'))
+  onTestFinished(() => rm(folder, { recursive: true, force: true }))
+  const file = join(folder, 'hello.mjs')
+  await writeFile(file, lines.replace('fastify-chat/client', sdk).replace('http://localhost:8000', url))
+
+  const child = spawn(process.execPath, ['--import', 'tsx', file], { cwd: root })
+  onTestFinished(() => void child.kill('SIGKILL'))
+  let output = ''
+  await new Promise<void>((done, failed) => {
+    child.stdout.on('data', data => {
+      output += data
+      if (output.includes('ada: Hello from the SDK')) done()
+    })
+    child.stderr.on('data', data => {
+      output += data
+    })
+    child.on('exit', code => failed(new Error(`ended with ${code}: ${output}`)))
+  })
+  expect(output.split('\n')).toContain('online')
+})
