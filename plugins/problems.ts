@@ -1,4 +1,4 @@
-/** Bad input and failures over HTTP: one validator, one error handler, one shape (RFC 9457) for all of our routes. */
+/** Bad input and failures over HTTP: one validator, one error handler, one shape (RFC 9457), one id, for all of our routes. */
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest, FastifySchemaCompiler } from 'fastify'
 import fp from 'fastify-plugin'
 import { isConnectionError } from '../src/db/client.ts'
@@ -19,9 +19,17 @@ export default fp(
       httpPart === 'body' ? compile(schema) : compileCoercing(schema)
     fastify.setValidatorCompiler(compiler)
     fastify.setErrorHandler(sendProblem)
+    // Fastify's own takes plain text for a body, which would then be refused for its shape and not for its type.
+    fastify.removeContentTypeParser('text/plain')
+    fastify.addHook('onRequest', async (request, reply) => nameRequest(request, reply))
   },
   { name: 'chat-problems', fastify: '5.x' }
 )
+
+/** Tells the caller the request's id, as it stands in the log; a host that does so already has the say. */
+const nameRequest = ({ id }: FastifyRequest, reply: FastifyReply): void => {
+  if (!reply.hasHeader('x-request-id')) reply.header('x-request-id', id)
+}
 
 /** Refusals by a limit, which an operator wants to see and which are nobody's failure. */
 const LIMITS: ReadonlySet<ErrorCode> = new Set(['rate_limited', 'busy', 'payload_too_large', 'message_too_long'])
@@ -32,6 +40,7 @@ export const sendProblem = (error: FastifyError, request: FastifyRequest, reply:
   if (LIMITS.has(known.code))
     request.log.warn({ code: known.code, address: request.ip }, 'a request was refused by a limit')
   else if (known.statusCode >= 500) request.log.error({ err: error }, 'the request failed')
+  nameRequest(request, reply)
   return reply
     .headers(headersOf(known))
     .code(known.statusCode)

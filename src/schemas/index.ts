@@ -8,6 +8,7 @@ import { AccessToken, Login, Registration, User } from './users.ts'
 
 export * from './frames.ts'
 export * from './messages.ts'
+export * from './paging.ts'
 export * from './problems.ts'
 export * from './rooms.ts'
 export * from './service.ts'

@@ -44,6 +44,15 @@ test('an unknown path is a 404 problem that does not repeat the query', async ()
   expect(JSON.stringify(answer.body)).not.toContain('secret-token')
 })
 
+test('a body that is not JSON by its own word is a 415, plain text too', async () => {
+  const { call } = await startChat()
+  const body = '{"username":"john","password":"SecurePass123"}'
+  for (const type of ['text/plain', 'text/plain; charset=utf-8', 'application/x-www-form-urlencoded', '']) {
+    const answer = await call('POST', '/api/auth/login', { body, headers: { 'content-type': type } })
+    expect({ type, ...answer }).toMatchObject({ type, status: 415, body: { code: 'unsupported_media_type' } })
+  }
+})
+
 test('what is not HTTP, or too much of it, is answered with a problem', async () => {
   const { url } = await startChat()
   const raw = async (text: string): Promise<string> => {

@@ -196,6 +196,19 @@ describe('rooms', () => {
     }
   })
 
+  test('refuse titles and places in the list that no database could hold', async () => {
+    const { call, john } = await start()
+    const body = { room: 'support', title: 'a\u0000b' }
+    expect(await call('POST', '/api/chat/rooms', { token: john.token, body })).toMatchObject({
+      status: 422,
+      body: { errors: [{ path: '/body/title', message: 'must have no control characters' }] }
+    })
+    expect(await call('GET', '/api/chat/rooms?after=a%00', { token: john.token })).toMatchObject({
+      status: 422,
+      body: { errors: [{ path: '/query/after', message: 'must have no control characters' }] }
+    })
+  })
+
   test('are made ten a minute and person at most', async () => {
     const { call, john } = await start()
     const statuses: number[] = []
