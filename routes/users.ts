@@ -16,7 +16,7 @@ const userRoutes: FastifyPluginAsyncTypebox = async fastify => {
       tags: ['users'],
       security: SECURED,
       response: {
-        200: answer('You.', refTo(User)),
+        200: answer('The user.', refTo(User)),
         ...problems('missing_token', 'invalid_token', 'token_expired', 'unavailable')
       }
     },
