@@ -53,6 +53,16 @@ test('a body that is not JSON by its own word is a 415, plain text too', async (
   }
 })
 
+test('a preflight allows every header that clients send, and an OPTIONS that is none is no error', async () => {
+  const { call } = await startChat({ settings: { corsOrigins: ['https://chat.example.com'] } })
+  const asked = { origin: 'https://chat.example.com', 'access-control-request-method': 'POST' }
+  const { status, headers } = await call('OPTIONS', '/api/chat/rooms/general/messages', { headers: asked })
+  expect(status).toBe(204)
+  const allowed = headers.get('access-control-allow-headers')?.split(', ')
+  expect(allowed).toEqual(expect.arrayContaining(['authorization', 'content-type', 'idempotency-key']))
+  expect(await call('OPTIONS', '/api/auth/login')).toMatchObject({ status: 204, body: '' })
+})
+
 test('what is not HTTP, or too much of it, is answered with a problem', async () => {
   const { url } = await startChat()
   const raw = async (text: string): Promise<string> => {
