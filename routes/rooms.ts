@@ -21,6 +21,7 @@ import {
 
 /** Rooms that a user may make in a minute. */
 const NEW_ROOMS_PER_MINUTE = 10
+const NEW_ROOM_BYTES = 16 * 1024
 
 const seq = (description: string) =>
   Type.Optional(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description, examples: [42] }))
@@ -61,6 +62,7 @@ const roomRoutes: FastifyPluginAsyncTypebox = async fastify => {
     method: 'POST',
     url: '/api/chat/rooms',
     ...guarded,
+    bodyLimit: NEW_ROOM_BYTES,
     config: {
       rateLimit: {
         max: NEW_ROOMS_PER_MINUTE,
@@ -150,6 +152,7 @@ const roomRoutes: FastifyPluginAsyncTypebox = async fastify => {
           'nonce_reused',
           'message_too_long',
           'invalid_frame',
+          'rejected',
           'rate_limited',
           'busy',
           ...GUARD,

@@ -144,11 +144,13 @@ const refuseMalformed = (error: NodeJS.ErrnoException, socket: Socket): void => 
     ? new ChatError('payload_too_large', 'The request’s head is too large. Send less.')
     : new ChatError('bad_request', 'The request is malformed.')
   const status = isTooLarge ? '431 Request Header Fields Too Large' : '400 Bad Request'
-  const body = JSON.stringify({ ...problemOf(refusal, randomUUID()), status: Number(status.slice(0, 3)) })
+  const id = randomUUID()
+  const body = JSON.stringify({ ...problemOf(refusal, id), status: Number(status.slice(0, 3)) })
   const head = [
     `HTTP/1.1 ${status}`,
     'content-type: application/problem+json',
     `content-length: ${Buffer.byteLength(body)}`,
+    `x-request-id: ${id}`,
     'connection: close'
   ]
   socket.end(`${head.join('\r\n')}\r\n\r\n${body}`)

@@ -268,6 +268,13 @@ describe('what is not stored', () => {
     expect((await client.untilPong()).filter(({ type }) => type === 'typing')).toEqual([])
   })
 
+  test('presence in an empty room has no people, but names them', async () => {
+    const { call, john } = await start()
+    await call('POST', '/api/chat/rooms', { token: john.token, body: { room: 'support' } })
+    const { body } = await call('GET', '/api/chat/rooms/support/presence', { token: john.token })
+    expect(body).toEqual({ room: 'support', count: 0, users: [] })
+  })
+
   test('presence says who is there, on a connection and over HTTP', async () => {
     const { call, john, client, join, register } = await start()
     const jane = await register('jane')
