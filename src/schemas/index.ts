@@ -3,7 +3,7 @@ import { type Static, type TSchema, Type } from '@sinclair/typebox'
 import { Entry, EntryList, Message, NewMessage } from './messages.ts'
 import { Problem } from './problems.ts'
 import { NewRoom, Presence, Room, RoomList } from './rooms.ts'
-import { Entrance, Health } from './service.ts'
+import { Entrance, Health, Liveness } from './service.ts'
 import { AccessToken, Login, Registration, User } from './users.ts'
 
 export * from './frames.ts'
@@ -32,7 +32,8 @@ export const components = [
   Presence,
   Problem,
   Entrance,
-  Health
+  Health,
+  Liveness
 ]
 
 /** A reference to a component that keeps its static type. */
