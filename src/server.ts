@@ -37,6 +37,8 @@ export const createServer = async (options: ServerOptions): Promise<FastifyInsta
       releaseRefusedUpgrade(request, reply)
       sendProblem(error, request, reply)
     },
+    // A database may be waited for, made and migrated; Fastify's own ten seconds are less than the wait alone.
+    pluginTimeout: (settings.databaseWaitSeconds + 60) * 1000,
     routerOptions: { maxParamLength: 128 },
     // A request that isn't whole by then is given up.
     requestTimeout: 30_000,

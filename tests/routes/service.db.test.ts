@@ -16,6 +16,11 @@ test('GET / says what this is and where to go', async () => {
   })
 })
 
+test('a start may take longer than the wait for the database', async () => {
+  const { server } = await startChat({ settings: { databaseWaitSeconds: 100 } })
+  expect(server.initialConfig.pluginTimeout).toBeGreaterThan(100_000)
+})
+
 test('the health routes are well', async () => {
   const { call } = await startChat()
   expect(await call('GET', '/health')).toMatchObject({ status: 200, body: { status: 'healthy' } })
