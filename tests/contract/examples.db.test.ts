@@ -29,6 +29,9 @@ const exampleOf = (operation: Operation, token: string, { isBare = false } = {})
   }
 }
 
+/** Dozens of requests in one test; on the embedded database, and a busy machine, that takes a while. */
+const PATIENCE = { timeout: 60_000 }
+
 const start = async (settings = {}) => {
   const { url, database, register } = await startChat({ settings })
   const { send, close } = createSender(url)
@@ -40,33 +43,37 @@ const start = async (settings = {}) => {
 const typesOf = (value: object): Record<string, string> =>
   Object.fromEntries(Object.entries(value).map(([name, field]) => [name, typeof field]))
 
-test('every operation takes its own examples, all of them or only the needed, and answers what it shows', async () => {
-  const { send } = await start({ messageRateLimit: 0 })
-  let token = ''
-  for (const operation of operations) {
-    const request = exampleOf(operation, token)
-    const reply = await send(request)
-    expect([operation.operationId, reply.status, undocumented(operation, reply)]).toEqual([
-      operation.operationId,
-      Number(Object.keys(operation.responses).find(status => status === '201') ?? 200),
-      ''
-    ])
-    if (operation.operationId === 'login') token = JSON.parse(reply.text).access_token
-    const { schema = {} } = operation.responses[reply.status]?.content['application/json'] ?? {}
-    const [shown] = resolve(schema).examples ?? []
-    if (shown) expect(typesOf(JSON.parse(reply.text))).toMatchObject(typesOf(shown))
-    if (operation.method === 'POST') continue
-    const bare = await send(exampleOf(operation, token, { isBare: true }))
-    expect([operation.operationId, bare.status, undocumented(operation, bare)]).toEqual([
-      operation.operationId,
-      200,
-      ''
-    ])
+test(
+  'every operation takes its own examples, all of them or only the needed, and answers what it shows',
+  PATIENCE,
+  async () => {
+    const { send } = await start({ messageRateLimit: 0 })
+    let token = ''
+    for (const operation of operations) {
+      const request = exampleOf(operation, token)
+      const reply = await send(request)
+      expect([operation.operationId, reply.status, undocumented(operation, reply)]).toEqual([
+        operation.operationId,
+        Number(Object.keys(operation.responses).find(status => status === '201') ?? 200),
+        ''
+      ])
+      if (operation.operationId === 'login') token = JSON.parse(reply.text).access_token
+      const { schema = {} } = operation.responses[reply.status]?.content['application/json'] ?? {}
+      const [shown] = resolve(schema).examples ?? []
+      if (shown) expect(typesOf(JSON.parse(reply.text))).toMatchObject(typesOf(shown))
+      if (operation.method === 'POST') continue
+      const bare = await send(exampleOf(operation, token, { isBare: true }))
+      expect([operation.operationId, bare.status, undocumented(operation, bare)]).toEqual([
+        operation.operationId,
+        200,
+        ''
+      ])
+    }
+    const post = operations.find(({ operationId }) => operationId === 'postMessage') as Operation
+    const again = await send(exampleOf(post, token))
+    expect([again.status, undocumented(post, again)]).toEqual([200, ''])
   }
-  const post = operations.find(({ operationId }) => operationId === 'postMessage') as Operation
-  const again = await send(exampleOf(post, token))
-  expect([again.status, undocumented(post, again)]).toEqual([200, ''])
-})
+)
 
 test('every example beside a schema is one that the schema allows', () => {
   let seen = 0
@@ -145,7 +152,7 @@ const expectProblem = (operation: Operation, example: unknown, reply: Reply): vo
 }
 
 describe('every error that an operation shows', () => {
-  test('is what a spoiled request is answered', async () => {
+  test('is what a spoiled request is answered', PATIENCE, async () => {
     const { send, register, database } = await start({ messageRateLimit: 0 })
     const { id: uid, token } = await register('john')
     const iat = Math.floor(Date.now() / 1000) - 120
@@ -172,7 +179,7 @@ describe('every error that an operation shows', () => {
     expect(left).toEqual([])
   })
 
-  test('is, past a limit, a 429', async () => {
+  test('is, past a limit, a 429', PATIENCE, async () => {
     const { send, register } = await start({ registerRateLimit: 1, loginRateLimit: 1, messageRateLimit: 1 })
     const { token } = await register('john')
     for (const operation of operations) {
@@ -184,7 +191,7 @@ describe('every error that an operation shows', () => {
     }
   })
 
-  test('is, for what is not HTTP, a 400', async () => {
+  test('is, for what is not HTTP, a 400', PATIENCE, async () => {
     const { url } = await start()
     for (const operation of operations) {
       const socket = createConnection(Number(new URL(url).port), '127.0.0.1')
