@@ -2,7 +2,7 @@
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { version } from '../src/package.ts'
-import type { Health } from '../src/schemas/service.ts'
+import type { Health, Liveness } from '../src/schemas/service.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -10,7 +10,7 @@ declare module 'fastify' {
       /** The database's answer within two seconds, and whether the service still takes work. */
       health(): Promise<Health>
       /** Whether the process runs: nothing else is asked. */
-      live(): Health
+      live(): Liveness
       /** Like `health`, and unhealthy from the moment a stop began. */
       ready(): Promise<Health>
     }

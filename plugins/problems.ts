@@ -1,4 +1,4 @@
-/** Bad input and failures over HTTP: one validator, one error handler, one shape (RFC 9457) for all of our routes. */
+/** Bad input and failures over HTTP: one validator, one error handler, one shape (RFC 9457), one id, for all of our routes. */
 
 import { SerializerSelector } from '@fastify/fast-json-stringify-compiler'
 import type {
@@ -27,7 +27,7 @@ export default fp(
     const compiler: FastifySchemaCompiler<object> = ({ schema, httpPart }) =>
       httpPart === 'body' ? compile(schema) : compileCoercing(schema)
     fastify.setValidatorCompiler(compiler)
-    // A host may serialize and parse in a way of its own.
+    // A host may serialize and parse in a way of its own; and Fastify itself takes plain text for a body.
     fastify.setSerializerCompiler(serializerOf(fastify))
     fastify.removeAllContentTypeParsers()
     fastify.addContentTypeParser(
@@ -36,12 +36,17 @@ export default fp(
       fastify.getDefaultJsonParser('error', 'error')
     )
     fastify.setErrorHandler(sendProblem)
+    fastify.addHook('onRequest', async (request, reply) => nameRequest(request, reply))
   },
   { name: 'chat-problems', fastify: '5.x' }
 )
 
 const serializerOf = (fastify: FastifyInstance): FastifySerializerCompiler<unknown> =>
   SerializerSelector()(fastify.getSchemas()) as FastifySerializerCompiler<unknown>
+/** Tells the caller the request's id, as it stands in the log; a host that does so already has the say. */
+const nameRequest = ({ id }: FastifyRequest, reply: FastifyReply): void => {
+  if (!reply.hasHeader('x-request-id')) reply.header('x-request-id', id)
+}
 
 /** Refusals by a limit, which an operator wants to see and which are nobody's failure. */
 const LIMITS: ReadonlySet<ErrorCode> = new Set(['rate_limited', 'busy', 'payload_too_large', 'message_too_long'])
@@ -52,6 +57,7 @@ export const sendProblem = (error: FastifyError, request: FastifyRequest, reply:
   if (LIMITS.has(known.code))
     request.log.warn({ code: known.code, address: request.ip }, 'a request was refused by a limit')
   else if (known.statusCode >= 500) request.log.error({ err: error }, 'the request failed')
+  nameRequest(request, reply)
   return reply
     .headers(headersOf(known))
     .code(known.statusCode)

@@ -43,7 +43,7 @@ const authRoutes: FastifyPluginAsyncTypebox<AuthRoutesOptions> = async (fastify,
       security: PUBLIC,
       body: refTo(Registration),
       response: {
-        201: answer('Registered.', refTo(User)),
+        201: answer('The user that was registered.', refTo(User), { isLimited: true }),
         ...problems('username_taken', ...BODY_PROBLEMS)
       }
     },
@@ -68,7 +68,7 @@ const authRoutes: FastifyPluginAsyncTypebox<AuthRoutesOptions> = async (fastify,
       security: PUBLIC,
       body: refTo(Login),
       response: {
-        200: answer('Logged in.', refTo(AccessToken)),
+        200: answer('The access token.', refTo(AccessToken), { isLimited: true }),
         ...problems('invalid_credentials', ...BODY_PROBLEMS)
       }
     },

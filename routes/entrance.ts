@@ -13,7 +13,7 @@ const entranceRoute: FastifyPluginAsyncTypebox = async fastify => {
       summary: 'What this is and where to go from here',
       tags: ['service'],
       security: PUBLIC,
-      response: { 200: answer('The entrance.', refTo(Entrance)), ...problems() }
+      response: { 200: answer('The entrance.', refTo(Entrance)), ...problems('unavailable') }
     },
     handler: async () => ({
       message: 'fastify-chat: a real-time chat backend',

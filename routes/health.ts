@@ -1,9 +1,9 @@
 /** Whether the service is well: for people, for load balancers (`ready`) and for supervisors (`live`). */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { answer, PUBLIC, problems } from '../src/openapi-base.ts'
-import { Health, refTo } from '../src/schemas/index.ts'
+import { Health, Liveness, refTo } from '../src/schemas/index.ts'
 
-const schemaOf = (operationId: string, summary: string, mayFail: boolean) => ({
+const schemaOf = (operationId: string, summary: string) => ({
   operationId,
   summary,
   tags: ['service'],
@@ -11,30 +11,32 @@ const schemaOf = (operationId: string, summary: string, mayFail: boolean) => ({
   response: {
     200: answer('Well.', refTo(Health)),
     ...problems(),
-    ...(mayFail ? { 503: answer('Not well; `checks` says what.', refTo(Health)) } : {})
+    503: answer('Not well; `checks` says what.', refTo(Health))
   }
 })
+
+const LIVENESS = {
+  operationId: 'getLiveness',
+  summary: 'Whether the process runs',
+  tags: ['service'],
+  security: PUBLIC,
+  response: { 200: answer('It runs.', refTo(Liveness)), ...problems() }
+}
 
 const healthRoutes: FastifyPluginAsyncTypebox = async fastify => {
   const { chatOps } = fastify
 
   const config = { chatWhileStopping: true }
 
-  fastify.get(
-    '/health',
-    { config, schema: schemaOf('getHealth', 'Whether the service is well', true) },
-    async (_, reply) => reply.send(coded(await chatOps.health(), reply))
+  fastify.get('/health', { config, schema: schemaOf('getHealth', 'Whether the service is well') }, async (_, reply) =>
+    reply.send(coded(await chatOps.health(), reply))
   )
 
-  fastify.get(
-    '/health/live',
-    { config, schema: schemaOf('getLiveness', 'Whether the process runs', false) },
-    async () => chatOps.live()
-  )
+  fastify.get('/health/live', { config, schema: LIVENESS }, async () => chatOps.live())
 
   fastify.get(
     '/health/ready',
-    { config, schema: schemaOf('getReadiness', 'Whether to send requests here', true) },
+    { config, schema: schemaOf('getReadiness', 'Whether to send requests here') },
     async (_, reply) => reply.send(coded(await chatOps.ready(), reply))
   )
 }

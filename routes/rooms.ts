@@ -4,8 +4,11 @@ import { callerOf } from '../plugins/auth.ts'
 import { type LogPart, restItems } from '../plugins/chat.ts'
 import { answer, problems, SECURED } from '../src/openapi-base.ts'
 import {
+  AfterRoom,
+  countOf,
   Entry,
   EntryList,
+  Limit,
   NewMessage,
   NewRoom,
   Nonce,
@@ -16,27 +19,16 @@ import {
   refTo
 } from '../src/schemas/index.ts'
 
-/** No more rooms or messages than these are answered at once; a larger `limit` is taken as this. */
-const MAX_LIMIT = 1000
 /** Rooms that a user may make in a minute. */
 const NEW_ROOMS_PER_MINUTE = 10
+const NEW_ROOM_BYTES = 16 * 1024
 
-const Limit = Type.Integer({
-  minimum: 1,
-  default: 50,
-  description: 'How many at most; above 1,000 is taken as 1,000.',
-  examples: [50]
-})
-const Seq = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, examples: [42] })
+const seq = (description: string) =>
+  Type.Optional(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description, examples: [42] }))
+const Before = seq('Only entries before this `seq`, the nearest ones, or with `after` the first ones between the two.')
+const After = seq('Only entries after this `seq`, the nearest ones.')
 const Named = Type.Object({ room: RoomName })
-const GUARD = [
-  'missing_token',
-  'invalid_token',
-  'token_expired',
-  'not_logged_in',
-  'unavailable',
-  'validation_failed'
-] as const
+const GUARD = ['missing_token', 'invalid_token', 'token_expired', 'unavailable', 'validation_failed'] as const
 const BODY = ['invalid_json', 'payload_too_large', 'unsupported_media_type'] as const
 
 const roomRoutes: FastifyPluginAsyncTypebox = async fastify => {
@@ -50,23 +42,18 @@ const roomRoutes: FastifyPluginAsyncTypebox = async fastify => {
     schema: {
       operationId: 'listRooms',
       summary: 'The rooms that you may read, by name',
+      description: 'Ask on with `after` the last room’s name, while `has_more` is true.',
       tags: ['rooms'],
       security: SECURED,
       querystring: Type.Object({
-        after: Type.Optional(
-          Type.String({
-            maxLength: 64,
-            pattern: '^[^\\u0000]*$',
-            description: 'must be the name after which the list begins, without U+0000'
-          })
-        ),
+        after: AfterRoom,
         limit: Limit
       }),
-      response: { 200: answer('The rooms.', refTo(RoomList)), ...problems(...GUARD) }
+      response: { 200: answer('The rooms, in the order of their names.', refTo(RoomList)), ...problems(...GUARD) }
     },
     async handler(request) {
       const { after = '', limit } = request.query
-      return chat.listRooms(callerOf(request), after, Math.min(limit, MAX_LIMIT))
+      return chat.listRooms(callerOf(request), after, countOf(limit))
     }
   })
 
@@ -74,6 +61,7 @@ const roomRoutes: FastifyPluginAsyncTypebox = async fastify => {
     method: 'POST',
     url: '/api/chat/rooms',
     ...guarded,
+    bodyLimit: NEW_ROOM_BYTES,
     config: {
       rateLimit: {
         max: NEW_ROOMS_PER_MINUTE,
@@ -85,11 +73,12 @@ const roomRoutes: FastifyPluginAsyncTypebox = async fastify => {
     schema: {
       operationId: 'createRoom',
       summary: 'Make a room',
+      description: 'Ten a minute and person.',
       tags: ['rooms'],
       security: SECURED,
       body: refTo(NewRoom),
       response: {
-        201: answer('Made.', refTo(Room)),
+        201: answer('The room that was made.', refTo(Room), { isLimited: true }),
         ...problems('room_taken', 'not_allowed', 'rate_limited', ...GUARD, ...BODY)
       }
     },
@@ -118,16 +107,20 @@ const roomRoutes: FastifyPluginAsyncTypebox = async fastify => {
     schema: {
       operationId: 'listRoomMessages',
       summary: 'A part of a room’s log, oldest first: the newest, or those before or after a seq',
-      description: 'Ask on with `before` the first `seq` of the answer, or `after` the last, while `has_more` is true.',
+      description:
+        'Ask on with `before` the first `seq` of the answer, or `after` the last, while `has_more` is true. An entry that can’t be shown has the content `null`, and says why.',
       tags: ['rooms'],
       security: SECURED,
       params: Named,
-      querystring: Type.Object({ before: Type.Optional(Seq), after: Type.Optional(Seq), limit: Limit }),
-      response: { 200: answer('The part.', refTo(EntryList)), ...problems('room_not_found', ...GUARD) }
+      querystring: Type.Object({ before: Before, after: After, limit: Limit }),
+      response: {
+        200: answer('The part of the log, oldest first.', refTo(EntryList)),
+        ...problems('room_not_found', ...GUARD)
+      }
     },
     async handler(request, reply) {
       const { before, after, limit } = request.query
-      const range = { before, after, limit: Math.min(limit, MAX_LIMIT) }
+      const range = { before, after, limit: countOf(limit) }
       const part = await chat.read(callerOf(request), request.params.room, range)
       reply.type('application/json; charset=utf-8')
       return listBytes(part) as unknown as EntryList
@@ -144,21 +137,22 @@ const roomRoutes: FastifyPluginAsyncTypebox = async fastify => {
       operationId: 'postMessage',
       summary: 'Post a message',
       description:
-        'Answered after the commit. With an `Idempotency-Key`, posting again answers what the first one did.',
+        'Answered after the commit. With an `Idempotency-Key`, posting the same again answers 200 and the message that is there; posting another is a 409. A key is one for the user and the room, and good as long as the message is kept.',
       tags: ['rooms'],
       security: SECURED,
       params: Named,
       headers: Type.Object({ 'idempotency-key': Type.Optional(Nonce) }),
       body: refTo(NewMessage),
       response: {
-        201: answer('Stored.', refTo(Entry)),
-        200: answer('Stored before, with this key.', refTo(Entry)),
+        201: answer('The message, stored now.', refTo(Entry)),
+        200: answer('The message, stored before with this key.', refTo(Entry)),
         ...problems(
           'room_not_found',
           'rejected',
           'nonce_reused',
           'message_too_long',
           'invalid_frame',
+          'rejected',
           'rate_limited',
           'busy',
           ...GUARD,

@@ -16,8 +16,8 @@ const userRoutes: FastifyPluginAsyncTypebox = async fastify => {
       tags: ['users'],
       security: SECURED,
       response: {
-        200: answer('You.', refTo(User)),
-        ...problems('missing_token', 'invalid_token', 'token_expired', 'not_logged_in', 'unavailable')
+        200: answer('The user.', refTo(User)),
+        ...problems('missing_token', 'invalid_token', 'token_expired', 'unavailable')
       }
     },
     handler: async request => {

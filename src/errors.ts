@@ -35,7 +35,11 @@ export const ERRORS = {
   payload_too_large: { status: 413, title: 'Payload too large', advice: 'Send less in one request.' },
   unsupported_media_type: { status: 415, title: 'Unsupported media type', advice: 'Send application/json.' },
   validation_failed: { status: 422, title: 'Validation failed', advice: 'Correct every field named in errors.' },
-  invalid_frame: { status: 422, title: 'Invalid frame', advice: 'Correct the frame; the connection is still open.' },
+  invalid_frame: {
+    status: 422,
+    title: 'Invalid frame',
+    advice: 'Correct what the detail names; a connection is still open.'
+  },
   message_too_long: { status: 422, title: 'Message too long', advice: 'Shorten the message.' },
   upgrade_required: { status: 426, title: 'Upgrade required', advice: 'Connect with a WebSocket client.' },
   rate_limited: { status: 429, title: 'Too many requests', advice: 'Wait as long as Retry-After says.' },
@@ -43,8 +47,12 @@ export const ERRORS = {
   too_many_rooms: { status: 429, title: 'Too many rooms', advice: 'Stop following a room first.' },
   too_many_connections: { status: 429, title: 'Too many connections', advice: 'Close another connection first.' },
   internal_error: { status: 500, title: 'Internal error', advice: 'Try again; report the request id if it persists.' },
-  busy: { status: 503, title: 'Busy', advice: 'Send it again, with the same nonce, after a short wait.' },
-  unavailable: { status: 503, title: 'Unavailable', advice: 'Send it again, with the same nonce, after a short wait.' }
+  busy: { status: 503, title: 'Busy', advice: 'Try again after a short wait; a message with the same nonce.' },
+  unavailable: {
+    status: 503,
+    title: 'Unavailable',
+    advice: 'Try again after a short wait; a message with the same nonce.'
+  }
 } as const satisfies Record<string, ErrorEntry>
 
 /** A stable error code of the catalogue. */

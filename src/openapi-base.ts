@@ -5,9 +5,11 @@ import { version } from './package.ts'
 import { refTo } from './schemas/index.ts'
 import { Problem } from './schemas/problems.ts'
 
-const DESCRIPTION = `Register, log in, read history; talk over the WebSocket at \`/ws/chat\`.
+const DESCRIPTION = `Register, log in, read history and post; talk over the WebSocket at \`/ws/chat\`, which \`/asyncapi.json\` describes.
 
-Every error is an RFC 9457 problem with a stable \`code\`. Log in, copy the \`access_token\`, press "Authorize" and paste it.`
+Every error is an RFC 9457 problem with a stable \`code\`; 422 lists every violated rule at once. Fields are added over time, never changed or removed: ignore those that you don't know. \`id\`, \`user_id\` and \`seq\` are integers, times are UTC as \`2026-01-31T12:00:00.123+00:00\`.
+
+Log in, copy the \`access_token\`, press "Authorize" and paste it.`
 
 /** The frame of the OpenAPI 3.1 document. */
 export const openApiBase = (publicUrl?: string) => ({
@@ -28,7 +30,12 @@ export const openApiBase = (publicUrl?: string) => ({
   ],
   components: {
     securitySchemes: {
-      bearerAuth: { type: 'http' as const, scheme: 'bearer', bearerFormat: 'JWT', description: 'The access token.' }
+      bearerAuth: {
+        type: 'http' as const,
+        scheme: 'bearer',
+        bearerFormat: 'JWT',
+        description: 'The `access_token` of a login.'
+      }
     }
   }
 })
@@ -41,12 +48,29 @@ export const schemaName = (schema: { $id?: unknown }, _uri: unknown, _fragment: 
 export const SECURED = [{ bearerAuth: [] }]
 export const PUBLIC: { [name: string]: string[] }[] = []
 
+/** Headers of answers: text, or a whole number. */
+const text = (description: string) => ({ type: 'string', description })
+const count = (description: string) => ({ type: 'integer', minimum: 0, description })
+
+const REQUEST_ID = { 'x-request-id': text('The id of the request, as in the log and in a problem’s `instance`.') }
+const RATE = {
+  'x-ratelimit-limit': count('How many requests are taken in a minute; absent where there is no limit.'),
+  'x-ratelimit-remaining': count('How many more are taken now.'),
+  'x-ratelimit-reset': count('Seconds until all are taken again.')
+}
+const RETRY_AFTER = { 'retry-after': count('Seconds to wait before trying again.') }
+const CHALLENGE = { 'www-authenticate': text('The scheme that is wanted, `Bearer`, and what was wrong (RFC 6750).') }
+
+/** What the answers with a status carry beside their body. */
+const HEADERS: Record<number, object> = { 401: CHALLENGE, 429: RETRY_AFTER, 503: RETRY_AFTER }
+
 const advice = (codes: readonly ErrorCode[]): string =>
   codes.map(code => `\`${code}\`: ${ERRORS[code].title}. ${ERRORS[code].advice}`).join('\n\n')
 
-/** A 200 or 201 of a route: JSON of one schema, with its example. */
-export const answer = <T>(description: string, schema: T) => ({
+/** A 200 or 201 of a route: JSON of one schema, with its example. `isLimited` where requests are counted. */
+export const answer = <T>(description: string, schema: T, { isLimited = false } = {}) => ({
   description,
+  headers: { ...REQUEST_ID, ...(isLimited ? RATE : {}) },
   content: { 'application/json': { schema } }
 })
 
@@ -57,12 +81,27 @@ export const problems = (...codes: ErrorCode[]) => {
     const { status } = ERRORS[code]
     byStatus.set(status, [...(byStatus.get(status) ?? []), code])
   }
-  return Object.fromEntries([...byStatus].map(([status, group]) => [status, problemAnswer(group)]))
+  return Object.fromEntries([...byStatus].map(([status, group]) => [status, problemAnswer(status, group)]))
 }
 
-const problemAnswer = (codes: ErrorCode[]) => ({
+const problemAnswer = (status: number, codes: ErrorCode[]) => ({
   description: advice(codes),
-  content: { 'application/problem+json': { schema: refTo(Problem) } }
+  headers: { ...REQUEST_ID, ...HEADERS[status] },
+  content: {
+    'application/problem+json': {
+      schema: refTo(Problem),
+      examples: Object.fromEntries(codes.map(code => [code, { summary: ERRORS[code].title, value: exampleOf(code) }]))
+    }
+  }
+})
+
+const exampleOf = (code: ErrorCode): Problem => ({
+  type: `urn:fastify-chat:problem:${code}`,
+  title: ERRORS[code].title,
+  status: ERRORS[code].status,
+  detail: ERRORS[code].advice,
+  instance: '3f1a6c1e-7d57-4f6e-9a2f-0d6a7c1b2e3f',
+  code
 })
 
 /** An array of a component. */

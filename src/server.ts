@@ -36,6 +36,8 @@ export const createServer = async (options: ServerOptions): Promise<FastifyInsta
     frameworkErrors(error, request, reply) {
       sendProblem(error, request, reply)
     },
+    // A database may be waited for, made and migrated; Fastify's own ten seconds are less than the wait alone.
+    pluginTimeout: (settings.databaseWaitSeconds + 60) * 1000,
     routerOptions: { maxParamLength: 128 },
     // What may take long at the start has bounds of its own: DATABASE_WAIT_SECONDS, a migration's own time.
     pluginTimeout: 0,
@@ -136,11 +138,13 @@ const refuseMalformed = (error: NodeJS.ErrnoException, socket: Socket): void => 
     ? new ChatError('payload_too_large', 'The request’s head is too large. Send less.')
     : new ChatError('bad_request', 'The request is malformed.')
   const status = isTooLarge ? '431 Request Header Fields Too Large' : '400 Bad Request'
-  const body = JSON.stringify({ ...problemOf(refusal, randomUUID()), status: Number(status.slice(0, 3)) })
+  const id = randomUUID()
+  const body = JSON.stringify({ ...problemOf(refusal, id), status: Number(status.slice(0, 3)) })
   const head = [
     `HTTP/1.1 ${status}`,
     'content-type: application/problem+json',
     `content-length: ${Buffer.byteLength(body)}`,
+    `x-request-id: ${id}`,
     'connection: close'
   ]
   socket.end(`${head.join('\r\n')}\r\n\r\n${body}`)

@@ -6,7 +6,7 @@ import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv'
 import type { Violation } from './errors.ts'
 import { components } from './schemas/index.ts'
 
-// `verbose` gives each violation the schema it broke, whose description says the rule in words.
+// `verbose` gives each violation the schema it broke, whose `x-rule` or description says the rule in words.
 const options = { allErrors: true, verbose: true, useDefaults: true, strict: false, validateFormats: false }
 
 const strictAjv = new Ajv({ ...options, schemas: components })
@@ -27,7 +27,7 @@ export const characters = (text: string): number => {
 
 const inWords = ({ keyword, params, parentSchema, message }: ErrorObject): string => {
   if (keyword === 'required') return 'is missing'
-  if (keyword === 'pattern') return parentSchema?.rule ?? parentSchema?.description ?? message ?? 'is not valid'
+  if (keyword === 'pattern') return parentSchema?.['x-rule'] ?? parentSchema?.description ?? message ?? 'is not valid'
   if (keyword === 'enum') return `must be one of ${params.allowedValues.join(', ')}`
   if (keyword === 'const') return `must be ${JSON.stringify(params.allowedValue)}`
   return message ?? 'is not valid'

@@ -42,21 +42,35 @@ test('the README lists every setting with its default', () => {
   for (const [, name = '', value = ''] of rows) expect([name, value]).toEqual([name, defaults.get(name)])
 })
 
+const pages = readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' })
+  .filter(name => name.endsWith('.md'))
+  .map(name => `docs/${name}`)
+
+/** The files that a page links to. */
+const linksOf = (page: string): string[] =>
+  [...read(page).matchAll(/\]\((?!https?:)([^)#]+)[^)]*\)/g)].map(([, target = '']) => join(dirname(page), target))
+
 test('every link in the documents leads to a file', () => {
-  const documents = ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'drizzle/README.md']
-  const pages = readdirSync(join(root, 'docs')).filter(name => name.endsWith('.md'))
-  const broken = [...documents, ...pages.map(name => `docs/${name}`)].flatMap(document =>
-    [...read(document).matchAll(/\]\((?!https?:)([^)#]+)[^)]*\)/g)]
-      .map(([, target = '']) => join(dirname(document), target))
-      .filter(target => !existsSync(join(root, target)))
+  const documents = ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'drizzle/README.md', ...pages]
+  expect(documents.flatMap(linksOf).filter(target => !existsSync(join(root, target)))).toEqual([])
+})
+
+test('every page is two clicks from the README', () => {
+  const near = linksOf('README.md')
+  const reached = new Set([...near, ...near.filter(target => target.endsWith('.md')).flatMap(linksOf)])
+  // The reference is one page for its reader: its index leads to the rest.
+  const wanted = pages.filter(page => !page.startsWith('docs/api/') || page === 'docs/api/README.md')
+  expect(wanted.filter(page => !reached.has(page) && !page.startsWith('docs/adr/0'))).toEqual([])
+  expect(linksOf('docs/adr/README.md')).toEqual(
+    expect.arrayContaining(pages.filter(page => page.startsWith('docs/adr/0')))
   )
-  expect(broken).toEqual([])
 })
 
 test('files that comments and documents name are there', () => {
   const mentioned = ['src', 'plugins', 'routes', 'drizzle', 'docs', 'tests'].flatMap(folder =>
     readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
-      .filter(name => /\.(ts|sql|md)$/.test(name) && !name.includes('node_modules'))
+      // Not the generated reference, which names its own pages.
+      .filter(name => /\.(ts|sql|md)$/.test(name) && !/node_modules|^api\//.test(name))
       .flatMap(name => [
         ...read(join(folder, name)).matchAll(
           /(?<![\w/])(?:src|docs|drizzle|plugins|routes|tests)\/[\w./-]+\.(?:ts|md|sql|json)/g

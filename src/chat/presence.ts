@@ -189,8 +189,9 @@ export const createPresence = ({ bus, clock, onNotice, onChange }: PresenceOptio
     },
     of(roomId, room) {
       const place = places.get(roomId)
-      const count = place ? countOf(place) : 0
-      if (!place || count > MAX_NAMED || place.crowds.size > 0) return { room, count }
+      if (!place) return { room, count: 0, users: [] }
+      const count = countOf(place)
+      if (count > MAX_NAMED || place.crowds.size > 0) return { room, count }
       const users = [...place.people.values()].map(({ person }) => ({
         user_id: person.userId,
         username: person.username

@@ -3,11 +3,12 @@ import { type Static, type TSchema, Type } from '@sinclair/typebox'
 import { Entry, EntryList, Message, NewMessage } from './messages.ts'
 import { Problem } from './problems.ts'
 import { NewRoom, Presence, Room, RoomList } from './rooms.ts'
-import { Entrance, Health } from './service.ts'
+import { Entrance, Health, Liveness } from './service.ts'
 import { AccessToken, Login, Registration, User } from './users.ts'
 
 export * from './frames.ts'
 export * from './messages.ts'
+export * from './paging.ts'
 export * from './problems.ts'
 export * from './rooms.ts'
 export * from './service.ts'
@@ -31,7 +32,8 @@ export const components = [
   Presence,
   Problem,
   Entrance,
-  Health
+  Health,
+  Liveness
 ]
 
 /** A reference to a component that keeps its static type. */

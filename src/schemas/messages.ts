@@ -13,7 +13,8 @@ const ROOM_NAME = '^[a-z0-9][a-z0-9._:-]{0,63}$'
 /** A room's name is its key and never changes. */
 export const RoomName = Type.String({
   pattern: ROOM_NAME,
-  description: 'must be 1-64 characters of a-z, 0-9, ".", "_", ":" and "-", the first a letter or digit',
+  'x-rule': 'must be 1-64 characters of a-z, 0-9, ".", "_", ":" and "-", the first a letter or digit',
+  description: 'The name of the room: its key, which never changes.',
   examples: [GENERAL]
 })
 
@@ -25,7 +26,8 @@ export const isRoomName = (name: string): boolean => roomName.test(name)
 /** 1-64 printable ASCII characters that make a send idempotent for that user in that room. */
 export const Nonce = Type.String({
   pattern: '^[ -~]{1,64}$',
-  description: 'must be 1-64 printable ASCII characters',
+  'x-rule': 'must be 1-64 printable ASCII characters',
+  description: 'Makes a send idempotent, for its user in its room.',
   examples: ['7f9c24e8']
 })
 

@@ -13,9 +13,13 @@ export const Problem = Type.Object(
     errors: Type.Optional(
       Type.Array(
         Type.Object({
-          path: Type.String({ description: 'A JSON Pointer (RFC 6901) into the request.' }),
-          message: Type.String()
-        })
+          path: Type.String({
+            description: 'A JSON Pointer (RFC 6901) into the request.',
+            examples: ['/body/username']
+          }),
+          message: Type.String({ description: 'The rule that is violated, in words.', examples: ['is missing'] })
+        }),
+        { description: 'Every violated rule, of a 422.' }
       )
     )
   },

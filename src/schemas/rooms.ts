@@ -2,11 +2,14 @@
 import { type Static, Type } from '@sinclair/typebox'
 import { GENERAL, RoomName } from './messages.ts'
 
+/** Text for one line of a page. A database's text has no NUL in any case. */
+const ONE_LINE = { pattern: '^\\P{Cc}*$', 'x-rule': 'must have no control characters' }
+
 /** A room: its key, its title for people, and where its log stands. */
 export const Room = Type.Object(
   {
     room: RoomName,
-    title: Type.Union([Type.String(), Type.Null()]),
+    title: Type.Union([Type.String(), Type.Null()], { description: 'For people; null for a room that has none.' }),
     epoch: Type.String({ description: 'Names this incarnation of the log.' }),
     oldest: Type.Integer({ minimum: 1, description: 'The oldest entry that is still kept.' }),
     seq: Type.Integer({ minimum: 0, description: 'The newest entry; 0 in an empty room.' })
@@ -29,20 +32,19 @@ export const RoomList = Type.Object(
 )
 export type RoomList = Static<typeof RoomList>
 
+/** `after` of `GET /api/chat/rooms`. Any text has its place among the names. */
+export const AfterRoom = Type.Optional(
+  Type.String({
+    maxLength: 64,
+    ...ONE_LINE,
+    description: 'Only rooms whose names come after this one.',
+    examples: [GENERAL]
+  })
+)
+
 /** The body of `POST /api/chat/rooms`. */
 export const NewRoom = Type.Object(
-  {
-    room: RoomName,
-    title: Type.Optional(
-      Type.String({
-        minLength: 1,
-        maxLength: 200,
-        // PostgreSQL can't keep it.
-        pattern: '^[^\\u0000]*$',
-        description: 'must be 1-200 characters, none of them U+0000'
-      })
-    )
-  },
+  { room: RoomName, title: Type.Optional(Type.String({ minLength: 1, maxLength: 200, ...ONE_LINE })) },
   { $id: 'ChatNewRoom', examples: [{ room: 'support', title: 'Support' }] }
 )
 export type NewRoom = Static<typeof NewRoom>

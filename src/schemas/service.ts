@@ -8,12 +8,19 @@ export const Entrance = Type.Object(
 )
 export type Entrance = Static<typeof Entrance>
 
-/** The answer of the health routes. */
+/** The answer of `GET /health/live`: of the process alone. */
+export const Liveness = Type.Object(
+  { status: Type.Literal('healthy'), version: Type.String() },
+  { $id: 'ChatLiveness', examples: [{ status: 'healthy', version: '0.1.0' }] }
+)
+export type Liveness = Static<typeof Liveness>
+
+/** The answer of `GET /health` and `GET /health/ready`. */
 export const Health = Type.Object(
   {
     status: Type.Union([Type.Literal('healthy'), Type.Literal('unhealthy')]),
     version: Type.String(),
-    checks: Type.Optional(Type.Record(Type.String(), Type.String()))
+    checks: Type.Record(Type.String(), Type.String(), { description: 'What was looked at; `ok` is well.' })
   },
   { $id: 'ChatHealth', examples: [{ status: 'healthy', version: '0.1.0', checks: { database: 'ok' } }] }
 )

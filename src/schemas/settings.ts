@@ -1,5 +1,5 @@
 /**
- * Every setting: in the environment in capitals, as an option of a host in camelCase. `rule` says a pattern in words and
+ * Every setting: in the environment in capitals, as an option of a host in camelCase. `x-rule` says a pattern in words and
  * `advice` how to make a good value; both go into the message that refuses a bad one.
  */
 import { type Static, type TSchema, Type } from '@sinclair/typebox'
@@ -18,12 +18,12 @@ const KEYS_ADVICE = 'Make one with `fastify-chat keys generate`.'
 const Secret = Type.String({ minLength: 32, maxLength: 4096, advice: KEYS_ADVICE })
 const FernetKey = Type.String({
   pattern: '^[\\w-]{42}[AEIMQUYcgkosw048]=$',
-  rule: 'must be a Fernet key: 32 bytes in URL-safe base64, 44 characters',
+  'x-rule': 'must be a Fernet key: 32 bytes in URL-safe base64, 44 characters',
   advice: KEYS_ADVICE
 })
 const Origin = Type.String({
   pattern: '^(\\*|https?://[^/?#@\\s]+)$',
-  rule: 'must be an origin such as https://chat.example.com, without a path'
+  'x-rule': 'must be an origin such as https://chat.example.com, without a path'
 })
 
 /** What may be set, before it is resolved; see PROTOCOL "Settings". */
@@ -37,18 +37,18 @@ export const SettingsInput = Type.Object(
     databaseUrl: optional(
       text({
         pattern: '^(postgres(ql)?://\\S+|pglite:.+)$',
-        rule: 'must be postgres://USER:PASSWORD@HOST:PORT/NAME, or pglite:DIR for the embedded database'
+        'x-rule': 'must be postgres://USER:PASSWORD@HOST:PORT/NAME, or pglite:DIR for the embedded database'
       })
     ),
     databaseSchema: Type.String({
       default: 'public',
       pattern: '^(?!pg_)[a-z_][a-z0-9_]{0,62}$',
-      rule: 'must be 1-63 of a-z, 0-9 and "_", not begin with a digit or "pg_"'
+      'x-rule': 'must be 1-63 of a-z, 0-9 and "_", not begin with a digit or "pg_"'
     }),
     databaseSsl: optional(oneOf(['disable', 'require', 'verify-full'])),
-    databaseCa: optional(text({ pattern: '-----BEGIN CERTIFICATE-----', rule: 'must be a certificate in PEM' })),
+    databaseCa: optional(text({ pattern: '-----BEGIN CERTIFICATE-----', 'x-rule': 'must be a certificate in PEM' })),
     databasePoolMax: atLeast(1, 10, { maximum: 1000 }),
-    databaseListenUrl: optional(text({ pattern: '^postgres(ql)?://\\S+$', rule: 'must be a postgres:// URL' })),
+    databaseListenUrl: optional(text({ pattern: '^postgres(ql)?://\\S+$', 'x-rule': 'must be a postgres:// URL' })),
     databaseWaitSeconds: atLeast(0, 10, { maximum: 3600 }),
     migrateOnStart: flag(true),
 
@@ -63,7 +63,7 @@ export const SettingsInput = Type.Object(
     host: text({ default: '0.0.0.0' }),
     port: atLeast(0, 8000, { maximum: 65_535 }),
     corsOrigins: list(Origin),
-    publicUrl: optional(text({ pattern: '^https?://[^\\s?#]+$', rule: 'must be an http:// or https:// URL' })),
+    publicUrl: optional(text({ pattern: '^https?://[^\\s?#]+$', 'x-rule': 'must be an http:// or https:// URL' })),
     trustProxy: Type.Unsafe<boolean | readonly string[]>({
       anyOf: [{ type: 'boolean' }, { type: 'array', items: { type: 'string' } }],
       default: false

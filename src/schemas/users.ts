@@ -7,7 +7,8 @@ export const Username = Type.String({
   minLength: 3,
   maxLength: 50,
   pattern: '^[A-Za-z0-9_-]*$',
-  description: 'must have only letters of A-Z and a-z, digits, "_" and "-"'
+  'x-rule': 'must have only letters of A-Z and a-z, digits, "_" and "-"',
+  description: '3-50 characters of A-Z, a-z, 0-9, "_" and "-"; unique without regard to case.'
 })
 
 // One schema a rule, so that a refused password names every rule it breaks; the description is the violation's message.

@@ -16,6 +16,11 @@ test('GET / says what this is and where to go', async () => {
   })
 })
 
+test('a start may take longer than the wait for the database', async () => {
+  const { server } = await startChat({ settings: { databaseWaitSeconds: 100 } })
+  expect(server.initialConfig.pluginTimeout).toBeGreaterThan(100_000)
+})
+
 test('the health routes are well', async () => {
   const { call } = await startChat()
   expect(await call('GET', '/health')).toMatchObject({ status: 200, body: { status: 'healthy' } })
@@ -42,6 +47,25 @@ test('an unknown path is a 404 problem that does not repeat the query', async ()
   expect(answer).toMatchObject({ status: 404, body: { code: 'not_found' } })
   expect(answer.headers.get('content-type')).toContain('application/problem+json')
   expect(JSON.stringify(answer.body)).not.toContain('secret-token')
+})
+
+test('a body that is not JSON by its own word is a 415, plain text too', async () => {
+  const { call } = await startChat()
+  const body = '{"username":"john","password":"SecurePass123"}'
+  for (const type of ['text/plain', 'text/plain; charset=utf-8', 'application/x-www-form-urlencoded', '']) {
+    const answer = await call('POST', '/api/auth/login', { body, headers: { 'content-type': type } })
+    expect({ type, ...answer }).toMatchObject({ type, status: 415, body: { code: 'unsupported_media_type' } })
+  }
+})
+
+test('a preflight allows every header that clients send, and an OPTIONS that is none is no error', async () => {
+  const { call } = await startChat({ settings: { corsOrigins: ['https://chat.example.com'] } })
+  const asked = { origin: 'https://chat.example.com', 'access-control-request-method': 'POST' }
+  const { status, headers } = await call('OPTIONS', '/api/chat/rooms/general/messages', { headers: asked })
+  expect(status).toBe(204)
+  const allowed = headers.get('access-control-allow-headers')?.split(', ')
+  expect(allowed).toEqual(expect.arrayContaining(['authorization', 'content-type', 'idempotency-key']))
+  expect(await call('OPTIONS', '/api/auth/login')).toMatchObject({ status: 204, body: '' })
 })
 
 test('what is not HTTP, or too much of it, is answered with a problem', async () => {

@@ -234,12 +234,17 @@ describe('rooms', () => {
     }
   })
 
-  test('refuse a character that PostgreSQL can not keep, wherever it comes', async () => {
+  test('refuse titles and places in the list that no database could hold', async () => {
     const { call, john } = await start()
-    const nul = '\u0000'
-    const body = { room: 'nul', title: `a${nul}` }
-    expect(await call('POST', '/api/chat/rooms', { token: john.token, body })).toMatchObject({ status: 422 })
-    expect(await call('GET', '/api/chat/rooms?after=%00', { token: john.token })).toMatchObject({ status: 422 })
+    const body = { room: 'support', title: 'a\u0000b' }
+    expect(await call('POST', '/api/chat/rooms', { token: john.token, body })).toMatchObject({
+      status: 422,
+      body: { errors: [{ path: '/body/title', message: 'must have no control characters' }] }
+    })
+    expect(await call('GET', '/api/chat/rooms?after=a%00', { token: john.token })).toMatchObject({
+      status: 422,
+      body: { errors: [{ path: '/query/after', message: 'must have no control characters' }] }
+    })
   })
 
   test('are made ten a minute and person at most', async () => {
@@ -303,6 +308,13 @@ describe('what is not stored', () => {
     client.send({ type: 'typing' })
     expect(await other.nextOf('typing')).toMatchObject({ room: 'general', username: 'john', expires_in_ms: 5000 })
     expect((await client.untilPong()).filter(({ type }) => type === 'typing')).toEqual([])
+  })
+
+  test('presence in an empty room has no people, but names them', async () => {
+    const { call, john } = await start()
+    await call('POST', '/api/chat/rooms', { token: john.token, body: { room: 'support' } })
+    const { body } = await call('GET', '/api/chat/rooms/support/presence', { token: john.token })
+    expect(body).toEqual({ room: 'support', count: 0, users: [] })
   })
 
   test('presence says who is there, on a connection and over HTTP', async () => {

@@ -1,0 +1,215 @@
+/** Every example in the OpenAPI document, sent to a running service: answered as documented, the errors too. */
+import { once } from 'node:events'
+import { createConnection } from 'node:net'
+import { createSigner } from 'fast-jwt'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import type { ErrorCode } from '../../src/errors.ts'
+import { SECRET_KEY } from '../support/settings.ts'
+import { startChat } from '../support/start-chat.ts'
+import { document, faultsOf, type Operation, operations, resolve, type Schema, undocumented } from './document.ts'
+import { createSender, type Reply, type Sent } from './http.ts'
+
+/** The request that the operation's examples make; without its optional parameters if so wanted. */
+const exampleOf = (operation: Operation, token: string, { isBare = false } = {}): Sent => {
+  const given = operation.parameters.filter(({ required }) => required || !isBare)
+  const of = (place: string) =>
+    given.filter(one => one.in === place).map(({ name, example }): [string, string] => [name, String(example)])
+  const path = of('path').reduce((text, [name, value]) => text.replace(`{${name}}`, value), operation.path)
+  const query = new URLSearchParams(of('query')).toString()
+  const [body] = resolve(operation.requestBody?.content['application/json']?.schema ?? {}).examples ?? []
+  return {
+    method: operation.method,
+    path: query ? `${path}?${query}` : path,
+    headers: {
+      ...(operation.security.length > 0 ? { authorization: `Bearer ${token}` } : {}),
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...Object.fromEntries(of('header'))
+    },
+    body: body === undefined ? undefined : JSON.stringify(body)
+  }
+}
+
+/** Dozens of requests in one test; on the embedded database, and a busy machine, that takes a while. */
+const PATIENCE = { timeout: 60_000 }
+
+const start = async (settings = {}) => {
+  const { url, database, register } = await startChat({ settings })
+  const { send, close } = createSender(url)
+  onTestFinished(close)
+  return { url, database, send, register }
+}
+
+/** The types of the values of an object, by name. */
+const typesOf = (value: object): Record<string, string> =>
+  Object.fromEntries(Object.entries(value).map(([name, field]) => [name, typeof field]))
+
+test(
+  'every operation takes its own examples, all of them or only the needed, and answers what it shows',
+  PATIENCE,
+  async () => {
+    const { send } = await start({ messageRateLimit: 0 })
+    let token = ''
+    for (const operation of operations) {
+      const request = exampleOf(operation, token)
+      const reply = await send(request)
+      expect([operation.operationId, reply.status, undocumented(operation, reply)]).toEqual([
+        operation.operationId,
+        Number(Object.keys(operation.responses).find(status => status === '201') ?? 200),
+        ''
+      ])
+      if (operation.operationId === 'login') token = JSON.parse(reply.text).access_token
+      const { schema = {} } = operation.responses[reply.status]?.content['application/json'] ?? {}
+      const [shown] = resolve(schema).examples ?? []
+      if (shown) expect(typesOf(JSON.parse(reply.text))).toMatchObject(typesOf(shown))
+      if (operation.method === 'POST') continue
+      const bare = await send(exampleOf(operation, token, { isBare: true }))
+      expect([operation.operationId, bare.status, undocumented(operation, bare)]).toEqual([
+        operation.operationId,
+        200,
+        ''
+      ])
+    }
+    const post = operations.find(({ operationId }) => operationId === 'postMessage') as Operation
+    const again = await send(exampleOf(post, token))
+    expect([again.status, undocumented(post, again)]).toEqual([200, ''])
+  }
+)
+
+test('every example beside a schema is one that the schema allows', () => {
+  let seen = 0
+  const walk = (node: unknown): void => {
+    if (typeof node !== 'object' || node === null) return
+    const { examples, example, schema, ...rest } = node as { examples?: unknown; example?: unknown; schema?: Schema }
+    const beside = schema ?? (rest as Schema)
+    const listed = Array.isArray(examples) ? examples : Object.values(examples ?? {}).map(({ value }) => value)
+    for (const one of [...listed, ...(example === undefined ? [] : [example])]) {
+      expect([one, faultsOf(beside, one)]).toEqual([one, ''])
+      seen++
+    }
+    for (const child of Object.values(node)) walk(child)
+  }
+  walk(document.paths)
+  walk(document.components.schemas)
+  expect(seen).toBeGreaterThan(100)
+})
+
+/** Errors that no request alone brings about, and what holds them. */
+const NOT_FROM_HERE: Partial<Record<ErrorCode, string>> = {
+  internal_error: 'a fault of ours: tests/routes/service.db.test.ts',
+  unavailable: 'a database that is away, or a stop: tests/routes/service.db.test.ts',
+  busy: 'more passwords or messages than can wait: tests/auth/passwords.test.ts, tests/chat/writer.test.ts',
+  not_allowed: 'a host’s `authorize`',
+  rejected: 'a host’s `beforeMessage`'
+}
+
+const replaced = (request: Sent, changed: Partial<Sent>): Sent => ({ ...request, ...changed })
+const withBody = (request: Sent, body: object): Sent => ({ ...request, body: JSON.stringify(body) })
+const authorized = (request: Sent, token: string): Sent => ({
+  ...request,
+  headers: { ...request.headers, authorization: `Bearer ${token}` }
+})
+
+/** How an operation's example has to be changed for an error; `expired` is a token that was good. */
+const SPOILED: Partial<Record<ErrorCode, (request: Sent, expired: string) => Sent>> = {
+  invalid_json: request => replaced(request, { body: `${request.body}}` }),
+  payload_too_large: request => replaced(request, { body: JSON.stringify({ content: 'x'.repeat(100_000) }) }),
+  unsupported_media_type: request =>
+    replaced(request, { headers: { ...request.headers, 'content-type': 'application/xml' } }),
+  validation_failed: request =>
+    request.body === undefined
+      ? replaced(request, { path: request.path.replace(/limit=\d+/, 'limit=0').replace('/general', '/GENERAL') })
+      : withBody(request, {}),
+  missing_token: ({ headers: { authorization: _, ...headers }, ...request }) => ({ ...request, headers }),
+  invalid_token: request => authorized(request, 'not-a-token'),
+  token_expired: authorized,
+  invalid_credentials: request => withBody(request, { username: 'john', password: 'Wrong-password-1' }),
+  username_taken: request => withBody(request, { username: 'JOHN', password: 'SecurePass123' }),
+  room_taken: request => withBody(request, { room: 'general' }),
+  room_not_found: request => replaced(request, { path: request.path.replace('/general', '/nowhere') }),
+  nonce_reused: request => withBody(request, { content: 'something else' }),
+  message_too_long: request => withBody(request, { content: 'x'.repeat(4001) }),
+  invalid_frame: request => withBody(request, { content: ' ' })
+}
+
+const codesOf = ({ responses }: Operation) =>
+  Object.entries(responses).flatMap(([status, { content }]) =>
+    Object.entries(content['application/problem+json']?.examples ?? {}).map(([code, { value }]) => ({
+      status: Number(status),
+      code: code as ErrorCode,
+      example: value
+    }))
+  )
+
+const expectProblem = (operation: Operation, example: unknown, reply: Reply): void => {
+  const { detail: _, instance: __, ...stable } = example as Record<string, unknown>
+  const body = JSON.parse(reply.text)
+  expect([operation.operationId, undocumented(operation, reply), body]).toEqual([
+    operation.operationId,
+    '',
+    expect.objectContaining(stable)
+  ])
+  expect(body.instance).toBe(reply.headers['x-request-id'])
+}
+
+describe('every error that an operation shows', () => {
+  test('is what a spoiled request is answered', PATIENCE, async () => {
+    const { send, register, database } = await start({ messageRateLimit: 0 })
+    const { id: uid, token } = await register('john')
+    const iat = Math.floor(Date.now() / 1000) - 120
+    const expired = createSigner({ key: SECRET_KEY })({
+      sub: 'john',
+      uid,
+      jti: 'j',
+      iat,
+      exp: iat + 60,
+      aud: database.schema
+    })
+    const post = operations.find(({ operationId }) => operationId === 'postMessage') as Operation
+    await send(exampleOf(post, token))
+
+    const left: string[] = []
+    for (const operation of operations) {
+      for (const { code, example } of codesOf(operation)) {
+        if (code in NOT_FROM_HERE || code === 'bad_request' || code === 'rate_limited') continue
+        const spoil = SPOILED[code]
+        if (!spoil) left.push(`${operation.operationId}: ${code}`)
+        else expectProblem(operation, example, await send(spoil(exampleOf(operation, token), expired)))
+      }
+    }
+    expect(left).toEqual([])
+  })
+
+  test('is, past a limit, a 429', PATIENCE, async () => {
+    const { send, register } = await start({ registerRateLimit: 1, loginRateLimit: 1, messageRateLimit: 1 })
+    const { token } = await register('john')
+    for (const operation of operations) {
+      const limited = codesOf(operation).find(({ code }) => code === 'rate_limited')
+      if (!limited) continue
+      let reply = await send(exampleOf(operation, token))
+      for (let sent = 1; sent < 20 && reply.status !== 429; sent++) reply = await send(exampleOf(operation, token))
+      expectProblem(operation, limited.example, reply)
+    }
+  })
+
+  test('is, for what is not HTTP, a 400', PATIENCE, async () => {
+    const { url } = await start()
+    for (const operation of operations) {
+      const socket = createConnection(Number(new URL(url).port), '127.0.0.1')
+      let answer = ''
+      socket.on('data', data => {
+        answer += data
+      })
+      socket.end(`${operation.method} ${operation.path} HTTP/1.1\r\nhost: x\r\nno header\r\n\r\n`)
+      await once(socket, 'close')
+      const [head = '', text = ''] = answer.split('\r\n\r\n')
+      const headers = Object.fromEntries(
+        head
+          .split('\r\n')
+          .slice(1)
+          .map(line => line.split(': '))
+      )
+      const example = codesOf(operation).find(({ code }) => code === 'bad_request')?.example
+      expectProblem(operation, example, { status: Number(head.split(' ')[1]), headers, text })
+    }
+  })
+})

@@ -1,0 +1,126 @@
+/**
+ * Requests of every kind, made from the OpenAPI document, to a running service: none is answered 5xx, and each answer is one
+ * that the document promises. A failure prints its seed; FUZZ_SEED repeats it, FUZZ_RUNS does more.
+ */
+import fc from 'fast-check'
+import { expect, onTestFinished, test } from 'vitest'
+import type { Settings } from '../../src/schemas/settings.ts'
+import { startChat } from '../support/start-chat.ts'
+import { faultsOf, type Operation, operationOf, operations, undocumented } from './document.ts'
+import { createSender, type Reply, type Sent } from './http.ts'
+import { oddSegment, requestsTo } from './requests.ts'
+
+const { FUZZ_SEED, FUZZ_RUNS = '80' } = process.env
+const PATIENCE = { timeout: 60_000 }
+const bounds = {
+  numRuns: Number(FUZZ_RUNS),
+  ...(FUZZ_SEED === undefined ? {} : { seed: Number(FUZZ_SEED) })
+}
+
+const start = async (settings: Partial<Settings> = {}) => {
+  const { url, register, database } = await startChat({
+    settings: { messageRateLimit: 0, logLevel: 'silent', ...settings }
+  })
+  const { token } = await register('john')
+  const { send, close } = createSender(url)
+  onTestFinished(close)
+  const forget = () => database.client.query(`delete from "${database.schema}".rate_limits`, [])
+  return { token, send, forget }
+}
+
+const complaint = (fault: string, { method, path, headers, body }: Sent, { status, text }: Reply): string =>
+  [
+    fault,
+    `${method} ${path}`,
+    JSON.stringify(headers),
+    String(body).slice(0, 300),
+    `${status} ${text.slice(0, 600)}`
+  ].join('\n')
+
+const judge = (operation: Operation, sent: Sent, reply: Reply): void => {
+  const fault = reply.status >= 500 ? 'a 5xx' : undocumented(operation, reply)
+  if (fault) throw new Error(complaint(fault, sent, reply))
+}
+
+test.for(operations.map(({ operationId }) => operationId))(
+  '%s answers whatever comes as documented',
+  PATIENCE,
+  async id => {
+    const operation = operationOf(id)
+    const { token, send, forget } = await start()
+    const statuses = new Set<number>()
+    await fc.assert(
+      fc.asyncProperty(requestsTo(operation, token), async request => {
+        // Its limit has no setting, and would let ten requests through to what is behind it.
+        if (id === 'createRoom') await forget()
+        const reply = await send(request)
+        judge(operation, request, reply)
+        statuses.add(reply.status)
+      }),
+      bounds
+    )
+    // Requests that all fail in the same way would prove nothing.
+    expect([...statuses].filter(status => status < 300)).not.toEqual([])
+  }
+)
+
+test('past a limit the answer is the documented 429, whatever the request is', PATIENCE, async () => {
+  const operation = operationOf('login')
+  const { token, send } = await start({ loginRateLimit: 5 })
+  let taken = 1
+  await fc.assert(
+    fc.asyncProperty(requestsTo(operation, token), async request => {
+      const reply = await send(request)
+      judge(operation, request, reply)
+      taken++
+      // A path that isn't one, or a request that isn't JSON, is refused before anything is counted.
+      if (taken > 5 && request.path === operation.path) expect(reply.status).toBe(429)
+      if (reply.status === 429) expect(Number(reply.headers['retry-after'])).toBeGreaterThan(0)
+    }),
+    { ...bounds, numRuns: 25 }
+  )
+})
+
+const problem = { $ref: '#/components/schemas/ChatProblem' }
+const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE', 'PROPFIND']
+const PATHS = [
+  ...operations.map(({ path }) => path),
+  '/ws/chat',
+  '/docs',
+  '/docs/',
+  '/docs/static/',
+  '/redoc',
+  '/openapi.json',
+  '/nowhere'
+]
+
+test('what is not in the document is refused with a problem', PATIENCE, async () => {
+  const { token, send } = await start()
+  const known = new Set(operations.map(({ method, path }) => `${method} ${path}`))
+  await fc.assert(
+    fc.asyncProperty(
+      fc.constantFrom(...METHODS),
+      fc.constantFrom(...PATHS),
+      fc.oneof(
+        fc.constant(''),
+        oddSegment.map(text => `/${text}`),
+        oddSegment.map(text => `?token=${text}&rooms=${text}`)
+      ),
+      fc.boolean(),
+      async (method, path, more, isKnown) => {
+        if (known.has(`${method} ${path}`)) return
+        const request = { method, path: path + more, headers: isKnown ? { authorization: `Bearer ${token}` } : {} }
+        const reply = await send(request)
+        const isProblem = reply.headers['content-type']?.startsWith('application/problem+json')
+        const fault =
+          reply.status < 400 || method === 'HEAD'
+            ? ''
+            : isProblem
+              ? faultsOf(problem, JSON.parse(reply.text))
+              : 'no problem'
+        if (fault || reply.status >= 500) throw new Error(complaint(fault, request, reply))
+      }
+    ),
+    bounds
+  )
+})

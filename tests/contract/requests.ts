@@ -1,0 +1,247 @@
+/** Arbitrary requests to an operation of the document: mostly what it asks for, with anything broken in any part. */
+import fc, { type Arbitrary } from 'fast-check'
+import { type Operation, type Parameter, resolve, type Schema } from './document.ts'
+import type { Sent } from './http.ts'
+
+const HUGE = 'x'.repeat(70_000)
+
+/** Text that has broken something somewhere. */
+const oddText: Arbitrary<string> = fc.oneof(
+  fc.string({ unit: 'binary', maxLength: 70 }),
+  fc.string({ maxLength: 12 }),
+  fc.constantFrom(
+    '',
+    ' ',
+    '\u0000',
+    'a\u0000b',
+    '\ud800',
+    'a\udfffb',
+    '😀'.repeat(80),
+    'e\u0301',
+    '\u202etxt',
+    'İI',
+    '\ufeff'
+  ),
+  fc.constantFrom('.', '..', '../../etc/passwd', '%', '%00', '%s%n', "' or 1=1--", '"', '\\', '\r\nx: y', '{{7*7}}'),
+  fc.constantFrom('null', 'true', '-1', '0', '1e999', 'NaN', '9007199254740993', '-9223372036854775809', '0x10', '١'),
+  fc.constantFrom('__proto__', 'constructor', 'toString', 'general', 'General', 'general ', HUGE)
+)
+
+/** JSON of any kind. */
+const anything: Arbitrary<unknown> = fc.oneof(
+  oddText,
+  fc.constantFrom<unknown>(null, true, 0, -1, 1.5, 1e308, Number.MAX_SAFE_INTEGER, [], {}, [[]], [null]),
+  fc.jsonValue({ maxDepth: 3 }),
+  fc.dictionary(oddText, fc.jsonValue({ maxDepth: 1 }), { maxKeys: 4 })
+)
+
+const mostly = <T>(good: Arbitrary<T>, bad: Arbitrary<T>): Arbitrary<T> =>
+  fc.oneof({ weight: 5, arbitrary: good }, { weight: 1, arbitrary: bad })
+
+/** What a schema asks for, as far as its type and pattern say; a property's example is not always there. */
+const asked = (schema: Schema): Arbitrary<unknown> => {
+  const { type, pattern, minimum = 0, maximum = 1_000_000, examples } = schema
+  if (examples) return fc.constantFrom(...examples)
+  if (type === 'integer') return fc.integer({ min: minimum, max: Math.min(maximum, 1_000_000) })
+  if (type === 'object')
+    return fc.dictionary(fc.string({ maxLength: 5 }), fc.jsonValue({ maxDepth: 2 }), { maxKeys: 3 })
+  if (pattern) return fc.stringMatching(new RegExp(pattern))
+  return fc.string({ minLength: 1, maxLength: 40, unit: 'grapheme' })
+}
+
+const objectOf = (schema: Schema): Arbitrary<Record<string, unknown>> => {
+  const [example = {}] = (schema.examples ?? []) as Record<string, unknown>[]
+  const properties = Object.entries(schema.properties ?? {}).map(([name, property]) => {
+    const good = name in example ? fc.oneof(fc.constant(example[name]), asked(property)) : asked(property)
+    return [name, mostly(good, anything)] as const
+  })
+  const required = schema.required ?? []
+  return fc
+    .tuple(
+      fc.record(Object.fromEntries(properties), { requiredKeys: [] }),
+      fc.record(Object.fromEntries(properties)),
+      mostly<object>(fc.constant({}), fc.dictionary(oddText, anything, { maxKeys: 3 })),
+      fc.integer({ max: 5, min: 0 })
+    )
+    .map(([some, all, extra, dice]) => {
+      const kept = dice === 0 ? some : { ...some, ...Object.fromEntries(required.map(name => [name, all[name]])) }
+      return { ...extra, ...kept }
+    })
+}
+
+/** A body as text, with its content type. */
+const bodyOf = ({ requestBody }: Operation): Arbitrary<{ body?: string | Buffer; type?: string }> => {
+  if (!requestBody) {
+    return mostly<{ body?: string; type?: string }>(
+      fc.constant({}),
+      fc.constantFrom(
+        { body: '{}', type: 'application/json' },
+        { type: 'application/json' },
+        { body: 'x', type: 'text/plain' }
+      )
+    )
+  }
+  const schema = resolve(requestBody.content['application/json']?.schema ?? {})
+  const good = objectOf(schema).map(value => JSON.stringify(value))
+  const bad: Arbitrary<string | Buffer> = fc.oneof(
+    anything.map(value => JSON.stringify(value)),
+    oddText,
+    good.map(text => text.slice(0, -1)),
+    good.map(text => `\ufeff${text}`),
+    good.map(text => Buffer.from(text, 'utf16le')),
+    fc.uint8Array({ maxLength: 40 }).map(bytes => Buffer.from(bytes)),
+    fc.constantFrom(
+      '{"a":1,"a":2}',
+      '{"__proto__":{}}',
+      '['.repeat(5000),
+      `{"content":"${HUGE}"}`,
+      `${'{"a":'.repeat(5000)}1${'}'.repeat(5000)}`
+    )
+  )
+  const types = fc.constantFrom(
+    'text/plain',
+    'application/x-www-form-urlencoded',
+    'multipart/form-data',
+    'application/xml',
+    'application/json; charset=utf-16',
+    'application/json, text/plain',
+    'json',
+    '',
+    'APPLICATION/JSON',
+    'application/problem+json',
+    ';',
+    'a/b;c="'
+  )
+  return fc.record({ body: mostly(good, bad), type: mostly(fc.constant('application/json'), types) })
+}
+
+const printable = (text: string): string => text.replace(/[^\t\x20-\x7e\x80-\xff]/g, '').slice(0, 2000)
+
+/** A parameter's value as it goes over the wire: what is asked for, written by `write`, or something odd. */
+const wordOf = (parameter: Parameter, odd: Arbitrary<string>, write: (text: string) => string): Arbitrary<string> => {
+  const { schema, example } = parameter
+  const good = example === undefined ? asked(schema) : fc.oneof(asked(schema), fc.constant(example))
+  return mostly(
+    good.map(value => write(String(value))),
+    odd
+  )
+}
+
+const escaped = (text: string): string => encodeURIComponent(text.toWellFormed().slice(0, 500))
+
+/** Already percent-encoded, as a path or query has it. */
+export const oddSegment: Arbitrary<string> = fc.oneof(
+  oddText.map(escaped),
+  fc.constantFrom(
+    '%',
+    '%zz',
+    '%00',
+    '%c0%af',
+    '%ff',
+    '%ed%a0%80',
+    '%2e%2e',
+    '..',
+    '%2F',
+    '%252F',
+    ';a=b',
+    '%u0041',
+    '+',
+    ':room',
+    '*',
+    '[]'
+  )
+)
+
+const pathOf = ({ path, parameters }: Operation): Arbitrary<string> => {
+  const names = parameters.filter(one => one.in === 'path')
+  return fc
+    .tuple(...names.map(one => wordOf(one, oddSegment, escaped)))
+    .map(words => names.reduce((text, { name }, at) => text.replace(`{${name}}`, () => words[at] ?? ''), path))
+}
+
+const queryOf = ({ parameters }: Operation): Arbitrary<string> => {
+  const pairs = parameters
+    .filter(one => one.in === 'query')
+    .map(one =>
+      fc.option(
+        wordOf(one, oddSegment, escaped).map(word => `${one.name}=${word}`),
+        { nil: '' }
+      )
+    )
+  const extra = fc.constantFrom(
+    'x=1',
+    'limit=1&limit=2',
+    'limit[]=1',
+    'limit',
+    '=',
+    '&&',
+    'after=%00',
+    '__proto__=1',
+    '?'
+  )
+  return fc
+    .tuple(...pairs, mostly(fc.constant(''), extra))
+    .map(words => words.filter(Boolean).join('&'))
+    .map(query => (query ? `?${query}` : ''))
+}
+
+const headersOf = ({ parameters }: Operation): Arbitrary<Record<string, string>> => {
+  const own = parameters
+    .filter(one => one.in === 'header')
+    .map(one => [one.name, wordOf(one, oddText.map(printable), printable)] as const)
+  const odd = fc.constantFrom<Record<string, string>>(
+    { accept: 'text/html' },
+    { 'accept-encoding': 'br;q=9' },
+    { 'x-request-id': 'a b' },
+    { origin: 'https://evil.example' },
+    { origin: 'null' },
+    { expect: '100-continue' },
+    { cookie: '=;=;' },
+    { range: 'bytes=0-0' },
+    { 'if-none-match': '*' },
+    { 'content-encoding': 'gzip' },
+    { 'x-forwarded-for': '\xff, 1.2.3.4' },
+    { host: 'evil.example:1' }
+  )
+  return fc
+    .tuple(fc.record(Object.fromEntries(own), { requiredKeys: [] }), mostly(fc.constant({}), odd))
+    .map(([some, other]) => ({ ...some, ...other }) as Record<string, string>)
+}
+
+/** Not a token, each in its way. */
+const badAuthorization = fc.oneof(
+  fc.constantFrom(
+    '',
+    'Bearer',
+    'Bearer ',
+    'Bearer x',
+    'Basic am9objpw',
+    'bearer a.b.c',
+    'Bearer eyJhbGciOiJub25lIn0.e30.',
+    `Bearer ${'a'.repeat(9000)}`
+  ),
+  oddText.map(text => `Bearer ${printable(text)}`),
+  fc
+    .tuple(fc.jsonValue(), fc.jsonValue())
+    .map(parts => `Bearer ${parts.map(part => Buffer.from(JSON.stringify(part)).toString('base64url')).join('.')}.x`)
+)
+
+/** Requests to an operation; `token` is a good one. */
+export const requestsTo = (operation: Operation, token: string): Arbitrary<Sent> =>
+  fc
+    .record({
+      path: pathOf(operation),
+      query: queryOf(operation),
+      headers: headersOf(operation),
+      authorization: fc.oneof(
+        { weight: 8, arbitrary: fc.constant(`Bearer ${token}`) },
+        { weight: 1, arbitrary: badAuthorization }
+      ),
+      content: bodyOf(operation)
+    })
+    .map(({ path, query, headers, authorization, content: { body, type } }) => ({
+      method: operation.method,
+      path: path + query,
+      headers: { authorization, ...(type === undefined ? {} : { 'content-type': type }), ...headers },
+      body
+    }))

@@ -1,0 +1,184 @@
+/**
+ * `npm run test:docs`: every command that the documents show (their ```sh blocks) is run in a clean copy of what is committed, in
+ * the order of a reader, or stands in NOT_HERE with the reason. A command that is in neither place is a failure.
+ */
+import { execFileSync, spawn } from 'node:child_process'
+import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { freePort } from '../support/free-port.ts'
+
+const root = join(import.meta.dirname, '../..')
+const START_MS = 90_000
+const STEP_MS = 90_000
+/** Ends a frame that is typed into wscat; then Ctrl-C. */
+const HELLO = '{"type":"message","content":"Hello, world!"}'
+
+/** What can't be run here. */
+const NOT_HERE: Record<string, string> = {
+  'npm ci && npm test': '.ci/run runs both',
+  'docker compose up -d postgres': 'needs a Docker engine',
+  'docker compose logs -f postgres': 'needs a Docker engine',
+  'docker compose down': 'needs a Docker engine',
+  'docker compose down -v': 'needs a Docker engine',
+  'cp .env.example .env': 'the reader fills it in; tests/documents.test.ts does, and resolves it'
+}
+
+/** The commands of a page, one a string: continued lines joined, comments taken away. */
+const commandsOf = (page: string): string[] =>
+  [...readFileSync(join(root, page), 'utf8').matchAll(/^```sh\n(.*?)^```$/gms)].flatMap(([, block = '']) =>
+    block
+      .replaceAll(/\\\n\s*/g, '')
+      // `TOKEN=$(…)` is used by the next block.
+      .split('\n')
+      .map(line => line.replace(/\s+# .*$/, '').trim())
+      .filter(Boolean)
+  )
+
+const pages = [
+  'README.md',
+  'CONTRIBUTING.md',
+  'drizzle/README.md',
+  ...readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' })
+    .filter(name => name.endsWith('.md') && !name.startsWith('api/'))
+    .map(name => `docs/${name}`)
+]
+
+const say = (line: string): void => void process.stdout.write(`${line}\n`)
+
+const copy = mkdtempSync(join(tmpdir(), 'chat-docs-'))
+const port = await freePort()
+const { PATH = '', HOME = '' } = process.env
+const env = { PATH, HOME, PORT: String(port), TERM: 'dumb', NO_COLOR: '1' }
+let token = ''
+
+/** The command as this machine has to be told it: another port, and what the reader's shell remembers. */
+const told = (command: string): string =>
+  `${token && `TOKEN=${token}; `}${command.replaceAll('localhost:8000', `127.0.0.1:${port}`)}`
+
+/** Runs a command to its end; rejects, with what it said, unless it exits with 0. */
+const run = (command: string): string =>
+  execFileSync('bash', ['-c', told(command)], {
+    cwd: copy,
+    env,
+    encoding: 'utf8',
+    timeout: STEP_MS,
+    stdio: ['ignore', 'pipe', 'pipe']
+  })
+
+/** Starts a command that stays; resolves when the service answers. The returned function ends it. */
+const stay = async (command: string): Promise<() => Promise<void>> => {
+  const child = spawn('bash', ['-c', told(command)], { cwd: copy, env, detached: true })
+  let said = ''
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', data => {
+      said += data
+    })
+  }
+  const ended = new Promise<void>(resolve => child.once('close', () => resolve()))
+  const stop = async () => {
+    if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, 'SIGTERM')
+    await ended
+  }
+  const deadline = Date.now() + START_MS
+  for (;;) {
+    if ((await fetch(`http://127.0.0.1:${port}/health`).catch(() => undefined))?.ok) return stop
+    if (child.exitCode !== null || Date.now() > deadline) {
+      await stop()
+      throw new Error(`${command} did not start:\n${said}`)
+    }
+    await new Promise(resolve => setTimeout(resolve, 100))
+  }
+}
+
+/** Runs wscat in a terminal of its own (`script`), types a frame and waits until it comes back. */
+const talk = (command: string): Promise<void> =>
+  new Promise((resolve, reject) => {
+    const line = told(command.replace('npx wscat', 'npx --yes wscat'))
+    const child = spawn('script', ['-qefc', line, '/dev/null'], { cwd: copy, env: { ...env, SHELL: '/bin/bash' } })
+    let said = ''
+    const timer = setTimeout(() => child.kill('SIGKILL'), STEP_MS)
+    child.stdout.on('data', data => {
+      const before = said
+      said += data
+      if (!before.includes('"subscribed"') && said.includes('"subscribed"')) child.stdin.write(`${HELLO}\r`)
+      // Ctrl-C, as the reader would.
+      if (/"username":"john","content":"Hello, world!"/.test(said)) child.stdin.write('\u0003')
+    })
+    child.once('close', () => {
+      clearTimeout(timer)
+      if (/"username":"john","content":"Hello, world!"/.test(said)) resolve()
+      else reject(new Error(`wscat heard no message:\n${said}`))
+    })
+  })
+
+type Step = (command: string) => unknown
+let stop = async (): Promise<void> => {}
+const during: Step = async command => {
+  await stop()
+  stop = await stay(command)
+}
+
+/** How each command is run; what isn't here, or in NOT_HERE, is a failure. */
+const STEPS: [RegExp, Step][] = [
+  [/^npm ci && npm run dev$/, () => during('npm run dev')],
+  [/^npx wscat /, talk],
+  [
+    /^TOKEN=\$\(/,
+    command => {
+      token = run(`${command}; echo $TOKEN`).trim()
+    }
+  ],
+  [
+    /^curl .*messages/,
+    command => {
+      if (!run(command).includes('Hello, world!')) throw new Error('the history has no message')
+    }
+  ],
+  [/^curl /, run],
+  [/^npm run -s chat -- keys generate$/, command => appendFileSync(join(copy, 'keys'), run(command))],
+  [/^npm run build && npm start$/, during],
+  [
+    /^npm run (db:generate|chat -- migrate) /,
+    async command => {
+      await stop()
+      stop = async () => {}
+      run(command)
+    }
+  ]
+]
+
+const seen = new Set<string>()
+let failed = 0
+try {
+  execFileSync('git', ['clone', '--quiet', root, copy])
+  symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'))
+  for (const page of pages) {
+    for (const command of commandsOf(page)) {
+      seen.add(command)
+      const reason = NOT_HERE[command]
+      if (reason) {
+        say(`not here  ${command} (${reason})`)
+        continue
+      }
+      const [, step] = STEPS.find(([pattern]) => pattern.test(command)) ?? []
+      const began = Date.now()
+      try {
+        if (!step) throw new Error('Nobody runs it: add it to STEPS, or to NOT_HERE with the reason.')
+        await step(command)
+        say(`ok        ${command} (${((Date.now() - began) / 1000).toFixed(1)} s)`)
+      } catch (error) {
+        failed++
+        say(`FAILED    ${page}: ${command}\n${error instanceof Error ? error.message : error}`)
+      }
+    }
+  }
+  for (const command of Object.keys(NOT_HERE).filter(one => !seen.has(one))) {
+    failed++
+    say(`FAILED    ${command} is in NOT_HERE and in no document`)
+  }
+} finally {
+  await stop()
+  rmSync(copy, { recursive: true, force: true })
+}
+process.exitCode = failed > 0 || seen.size === 0 ? 1 : 0
