@@ -36,8 +36,6 @@ export const createServer = async (options: ServerOptions): Promise<FastifyInsta
     frameworkErrors(error, request, reply) {
       sendProblem(error, request, reply)
     },
-    // A database may be waited for, made and migrated; Fastify's own ten seconds are less than the wait alone.
-    pluginTimeout: (settings.databaseWaitSeconds + 60) * 1000,
     routerOptions: { maxParamLength: 128 },
     // What may take long at the start has bounds of its own: DATABASE_WAIT_SECONDS, a migration's own time.
     pluginTimeout: 0,

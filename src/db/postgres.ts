@@ -3,6 +3,7 @@
 import postgres from 'postgres'
 import type { ClientOptions, SqlClient, SqlTransaction } from './client.ts'
 import { drizzlePostgres } from './drizzle.ts'
+import { type ListenOptions, listenOn } from './listening.ts'
 
 const tls = (ssl: ClientOptions['ssl'], ca: string | undefined): { ssl?: false | object } => {
   // Left out, postgres.js takes the URL's own `sslmode`, and none when it has none.
@@ -28,19 +29,19 @@ export const openPostgres = ({ url, ssl, ca, poolMax = 10, listenUrl }: ClientOp
     onnotice: () => {}
   }
   const sql = postgres(url, { ...options, max: poolMax, idle_timeout: 60 })
-  const listening = listenUrl === undefined ? sql : postgres(listenUrl, { ...options, max: 1 })
   return {
-    ...clientOver(sql, listening),
+    ...clientOver(sql, listening => postgres(listenUrl ?? url, { ...options, ...listening })),
     drizzle: drizzlePostgres(sql),
     async close() {
-      await Promise.all([sql.end({ timeout: 2 }), listening.end({ timeout: 2 })])
+      await sql.end({ timeout: 2 })
     }
   }
 }
 
 /** A host application's own client, used as it is and never closed. */
 export const adoptPostgres = (sql: postgres.Sql): SqlClient => ({
-  ...clientOver(sql, sql),
+  // A connection of its own, as postgres.js makes one for its own listening.
+  ...clientOver(sql, listening => postgres({ ...(sql.options as object), ...listening })),
   drizzle: drizzlePostgres(withOwnOptions(sql)),
   async close() {}
 })
@@ -54,7 +55,7 @@ const withOwnOptions = (sql: postgres.Sql): postgres.Sql => {
 
 type Parameters = postgres.ParameterOrJSON<never>[]
 
-const clientOver = (sql: postgres.Sql, listening: postgres.Sql): Omit<SqlClient, 'drizzle' | 'close'> => {
+const clientOver = (sql: postgres.Sql, connect: ListenOptions['connect']): Omit<SqlClient, 'drizzle' | 'close'> => {
   const { host, port } = sql.options
   // Off where a host has a transaction pooler that can't.
   const prepare = sql.options.prepare !== false
@@ -72,10 +73,7 @@ const clientOver = (sql: postgres.Sql, listening: postgres.Sql): Omit<SqlClient,
         await sql`select set_config('synchronous_commit', 'off', true), pg_notify(${channel}, payload)
           from unnest(${payloads as string[]}::text[]) as payload`
       },
-      async listen(channel, onPayload, onListening) {
-        const { unlisten } = await listening.listen(channel, onPayload, onListening)
-        return unlisten
-      }
+      listen: (channel, onPayload, onListening) => listenOn({ connect, channel, onPayload, onListening })
     }
   }
 }

@@ -1,7 +1,8 @@
 /** What only a PostgreSQL server does: connections that fail, and being waited for. */
-import { createServer } from 'node:net'
-import { describe, expect, test } from 'vitest'
+import { createServer, Socket } from 'node:net'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { isConnectionError, openClient, waitForDatabase } from '../../src/db/client.ts'
+import { openPostgres } from '../../src/db/postgres.ts'
 import { testDatabaseUrl } from '../support/database.ts'
 
 const freePort = async (): Promise<number> => {
@@ -61,4 +62,62 @@ test('a connection that is cut is told from a statement that is wrong', async ()
   expect(isConnectionError(wrong)).toBe(false)
   expect(isConnectionError(new Error('wrapped', { cause: cut }))).toBe(true)
   expect(isConnectionError('text')).toBe(false)
+})
+
+describe('listening', () => {
+  test('comes back after its connection was cut, and says so', async () => {
+    const client = await openClient({ url: await testDatabaseUrl() })
+    const heard: string[] = []
+    let listened = 0
+    let onListening = () => {}
+    const stop = await client.notifications?.listen(
+      'c1',
+      payload => heard.push(payload),
+      () => {
+        listened++
+        onListening()
+      }
+    )
+    const again = new Promise<void>(resolve => {
+      onListening = resolve
+    })
+    await client.query(`select pg_terminate_backend(pid) from pg_stat_activity where query = 'listen "c1"'`)
+    await again
+    await client.notifications?.notify('c1', ['hello'])
+    await expect.poll(() => heard).toEqual(['hello'])
+    expect(listened).toBe(2)
+    await stop?.()
+    await client.close()
+  })
+
+  test('does not hammer a server that refuses it', async () => {
+    const admin = await openClient({ url: await testDatabaseUrl() })
+    const name = `chat_gone_${Math.random().toString(36).slice(2)}`
+    await admin.query(`create database ${name}`)
+    const url = new URL(await testDatabaseUrl())
+    url.pathname = `/${name}`
+    const client = openPostgres({ url: url.href })
+    const attempts: number[] = []
+    const stop = await client.notifications?.listen(
+      'c2',
+      () => {},
+      () => {}
+    )
+    const connect = Socket.prototype.connect
+    onTestFinished(() => {
+      Socket.prototype.connect = connect
+    })
+    Socket.prototype.connect = function (this: Socket, ...to: Parameters<typeof connect>) {
+      attempts.push(performance.now())
+      return connect.apply(this, to)
+    } as typeof connect
+    await admin.query(`drop database ${name} with (force)`)
+    await expect.poll(() => attempts.length, { timeout: 15_000 }).toBeGreaterThan(7)
+    // Each pause is about twice the one before.
+    const gap = (at: number) => (attempts[at] ?? 0) - (attempts[at - 1] ?? 0)
+    expect(gap(7)).toBeGreaterThan(4 * gap(2))
+    await stop?.()
+    await client.close()
+    await admin.close()
+  })
 })
