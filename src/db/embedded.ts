@@ -2,7 +2,6 @@
 import { mkdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import type { PGlite } from '@electric-sql/pglite'
-import { drizzle } from 'drizzle-orm/pglite'
 import type { SqlClient, SqlTransaction } from './client.ts'
 import { type FolderLock, lockFolder } from './folder-lock.ts'
 
@@ -24,7 +23,10 @@ export const openEmbedded = async (folder: string): Promise<SqlClient> => {
   mkdirSync(path, { recursive: true, mode: 0o700 })
   const lock = await lockFolder(path)
   try {
-    return clientOf(await start(dataFolder(path)), path, lock)
+    // Lazily too: Drizzle's driver imports PGlite, which production goes without.
+    const pglite = await start(dataFolder(path))
+    const { drizzle } = await import('drizzle-orm/pglite')
+    return clientOf(pglite, drizzle(pglite), path, lock)
   } catch (error) {
     await lock.release()
     throw error
@@ -46,11 +48,11 @@ const loadPGlite = async () => {
   }
 }
 
-const clientOf = (pglite: PGlite, path: string, lock: FolderLock): SqlClient => ({
+const clientOf = (pglite: PGlite, drizzle: SqlClient['drizzle'], path: string, lock: FolderLock): SqlClient => ({
   engine: 'pglite',
   notifications: null,
   where: path,
-  drizzle: drizzle(pglite),
+  drizzle,
   query: async <Row extends object>(text: string, params: readonly unknown[] = []) =>
     (await pglite.query<Row>(text, [...params])).rows,
   transaction: <T>(work: (transaction: SqlTransaction) => Promise<T>) =>
