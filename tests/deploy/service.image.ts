@@ -46,7 +46,7 @@ const serve = async () => {
   })
   while (!(await fetch(`${url}/health/ready`).catch(() => undefined))?.ok) {
     if (isOver) throw new Error(`it ended: ${await over}`)
-    if (Date.now() - began > 20_000) throw new Error('it was not ready within 20 s')
+    if (Date.now() - began > 60_000) throw new Error('it was not ready within 60 s')
     await delay(20)
   }
   const isHealthy = async () => (await run(env, [...config.Healthcheck.Test.slice(1)]).ended).code === 0

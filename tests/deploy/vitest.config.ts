@@ -2,5 +2,5 @@
 import { defineConfig } from 'vitest/config'
 
 export default defineConfig({
-  test: { include: ['tests/deploy/*.image.ts'], testTimeout: 30_000, hookTimeout: 60_000 }
+  test: { include: ['tests/deploy/*.image.ts'], testTimeout: 120_000, hookTimeout: 60_000 }
 })
