@@ -62,7 +62,8 @@ export const createServer = async (options: ServerOptions): Promise<FastifyInsta
 /** Starts the process's server: it listens, and a SIGTERM or SIGINT takes it down. Rejects when it can't start. */
 export const startServer = async (options: ServerOptions): Promise<{ url: string; close(): Promise<void> }> => {
   const { settings } = options
-  const fastify = await createServer(options)
+  const waited = leaveOnSignals()
+  const fastify = await createServer(options).finally(waited.over)
   const stopped = stopOnSignals(fastify)
   try {
     const url = await fastify.listen({ host: settings.host, port: settings.port })
@@ -70,6 +71,20 @@ export const startServer = async (options: ServerOptions): Promise<{ url: string
   } catch (error) {
     await stopped.now()
     throw error
+  }
+}
+
+/**
+ * Until there is a server to stop, a signal ends the process. It would by itself, but not where the process is the first of
+ * a container: there the kernel drops every signal that has no handler, for as long as the database is waited for.
+ */
+const leaveOnSignals = (): { over(): void } => {
+  const leave = (): never => process.exit(0)
+  process.on('SIGTERM', leave).on('SIGINT', leave)
+  return {
+    over() {
+      process.off('SIGTERM', leave).off('SIGINT', leave)
+    }
   }
 }
 

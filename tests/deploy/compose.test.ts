@@ -1,0 +1,96 @@
+/** docker-compose.yml, read by Compose itself (no engine is needed for that), with the .env that its users have. */
+import { spawnSync } from 'node:child_process'
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+import { parse } from 'yaml'
+import { collectEnvironment } from '../../src/config/environment.ts'
+import { resolveSettings } from '../../src/config/resolve.ts'
+import { ENCRYPTION_KEY, SECRET_KEY } from '../support/settings.ts'
+
+const root = join(import.meta.dirname, '../..')
+
+const works = ([program = '', ...args]: string[]): boolean => spawnSync(program, [...args, 'version']).status === 0
+const compose = [['docker', 'compose'], ['docker-compose']].find(works)
+if (!compose) {
+  const told = 'Neither `docker compose` nor `docker-compose` is installed'
+  if (process.env.CI === 'true') throw new Error(`${told}, and under CI=true every test must run.`)
+  process.stderr.write(`\n*** SKIPPED: the tests of docker-compose.yml. ${told}. ***\n\n`)
+}
+
+const EXAMPLE = readFileSync(join(root, '.env.example'), 'utf8')
+const KEYS = `SECRET_KEY=${SECRET_KEY}\nENCRYPTION_KEY=${ENCRYPTION_KEY}\n`
+const FILLED = `${EXAMPLE}DATABASE_PASSWORD=p\n${KEYS}`
+
+/** What Compose makes of the file with this `.env`. */
+const configure = (dotenv: string) => {
+  const folder = mkdtempSync(join(tmpdir(), 'chat-compose-'))
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+  copyFileSync(join(root, 'docker-compose.yml'), join(folder, 'docker-compose.yml'))
+  writeFileSync(join(folder, '.env'), dotenv)
+  const [program = '', ...args] = compose ?? []
+  const { status, stdout, stderr } = spawnSync(program, [...args, 'config'], {
+    cwd: folder,
+    encoding: 'utf8',
+    env: { PATH: process.env.PATH, HOME: folder }
+  })
+  return { status, stdout, stderr }
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: a test reads whatever Compose printed.
+type Service = Record<string, any>
+
+const servicesOf = (dotenv: string): { postgres: Service; chat: Service } => {
+  const { status, stdout, stderr } = configure(dotenv)
+  expect(status, stderr).toBe(0)
+  return parse(stdout).services
+}
+
+/** Compose 1 prints the short form of a port, Compose 2 the long one. */
+const addressesOf = (ports: (string | { host_ip: string; published: string; target: number })[]): string[] =>
+  ports.map(port =>
+    typeof port === 'string' ? port.replace('/tcp', '') : `${port.host_ip}:${port.published}:${port.target}`
+  )
+
+const reads = test.skipIf(!compose)
+
+reads('with .env.example alone it says what to fill in, and how', () => {
+  expect(configure(EXAMPLE).stderr).toContain('set DATABASE_PASSWORD in .env')
+  const { status, stderr } = configure(`${EXAMPLE}DATABASE_PASSWORD=p\n`)
+  expect(status).not.toBe(0)
+  expect(stderr).toContain('keys generate')
+})
+
+reads('filled in, it starts the database and then a service that has no rights', () => {
+  const { postgres, chat } = servicesOf(FILLED)
+  expect(postgres).toMatchObject({ image: 'postgres:17', environment: { POSTGRES_PASSWORD: 'p', POSTGRES_DB: 'chat' } })
+  expect(postgres.healthcheck.test.join(' ')).toContain('pg_isready -h 127.0.0.1')
+  expect(chat).toMatchObject({
+    depends_on: { postgres: { condition: 'service_healthy' } },
+    read_only: true,
+    cap_drop: ['ALL'],
+    security_opt: ['no-new-privileges:true'],
+    stop_grace_period: '15s'
+  })
+  expect(chat.volumes).toBeUndefined()
+})
+
+reads('whatever .env says for this machine, the service finds its database and can be reached', () => {
+  const dev =
+    'DATABASE_URL=pglite:.data/chat\nDATABASE_PORT=5433\nDATABASE_SSL=verify-full\nHOST=127.0.0.1\nPORT=9000\n'
+  const { postgres, chat } = servicesOf(`${FILLED}${dev}LOG_LEVEL=warn\n`)
+  const { values } = collectEnvironment({ environment: chat.environment, cwd: tmpdir() })
+  const { settings, warnings } = resolveSettings({ values, mode: 'production', names: 'environment' })
+  expect(warnings).toEqual([])
+  expect(settings).toMatchObject({
+    databaseUrl: 'postgres://chat:p@postgres:5432/chat',
+    databaseSsl: 'disable',
+    host: '0.0.0.0',
+    port: 8000,
+    logLevel: 'warn',
+    secretKey: SECRET_KEY,
+    encryptionKey: ENCRYPTION_KEY
+  })
+  expect([postgres.ports, chat.ports].map(addressesOf)).toEqual([['127.0.0.1:5433:5432'], ['127.0.0.1:9000:8000']])
+})

@@ -1,0 +1,172 @@
+/** The shipped proxy configurations, running: each as `deploy/` has it, but for what it says is yours to change. */
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { request } from 'node:https'
+import { connect as connectTcp } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { onTestFinished } from 'vitest'
+import { freePort } from '../support/free-port.ts'
+
+export const DOMAIN = 'chat.example.com'
+const DEPLOY = join(import.meta.dirname, '../../deploy')
+const START_MS = 10_000
+
+/** A proxy in front of a service, with TLS for DOMAIN on 127.0.0.1. */
+export interface Front {
+  readonly port: number
+  /** The port that only redirects. */
+  readonly plainPort?: number
+  /** PEM: who signed its certificate. */
+  readonly ca: () => string
+  /** All that it has logged, of requests and of errors. */
+  readonly log: () => string
+}
+
+/** One proxy: whether the machine has it, and how it starts in front of a service's port. */
+export interface Proxy {
+  readonly name: string
+  readonly program: string | undefined
+  start(upstream: number): Promise<Front>
+}
+
+const find = (name: string): string | undefined =>
+  ['/usr/sbin', '/usr/bin', '/usr/local/bin'].map(folder => join(folder, name)).find(path => existsSync(path))
+
+const newFolder = (): string => {
+  const folder = mkdtempSync(join(tmpdir(), 'chat-front-'))
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+  return folder
+}
+
+interface Started {
+  readonly env?: Record<string, string>
+  /** Whether it is up, by what it has said. */
+  readonly isUp: (said: string) => boolean | Promise<boolean>
+}
+
+/** Starts a program, waits until it is up and answers with what it says; it is stopped when the test ends. */
+const startProgram = async (path: string, args: string[], { env = {}, isUp }: Started) => {
+  const child = spawn(path, args, { env: { ...process.env, ...env }, stdio: ['ignore', 'ignore', 'pipe'] })
+  let said = ''
+  child.stderr.on('data', data => {
+    said += data
+  })
+  const ended = once(child, 'close')
+  onTestFinished(async () => {
+    child.kill('SIGTERM')
+    await ended
+  })
+  const giveUpAt = Date.now() + START_MS
+  while (!(await isUp(said))) {
+    if (child.exitCode !== null || Date.now() > giveUpAt) throw new Error(`${path} is not up. It said: ${said}`)
+    await delay(20)
+  }
+  return () => said
+}
+
+const listens = (port: number): Promise<boolean> =>
+  new Promise(resolve => {
+    const socket = connectTcp(port, '127.0.0.1')
+    socket.once('connect', () => resolve(true)).once('error', () => resolve(false))
+    socket.once('connect', () => socket.destroy())
+  })
+
+/** Replaces what occurs exactly as often as said: a change of the shipped file must not make a test hollow. */
+const replaced = (text: string, from: string, to: string, times: number): string => {
+  const parts = text.split(from)
+  if (parts.length - 1 !== times) throw new Error(`"${from}" is there ${parts.length - 1} times, not ${times}`)
+  return parts.join(to)
+}
+
+export const nginx: Proxy = {
+  name: 'nginx',
+  program: find('nginx'),
+  async start(upstream) {
+    const folder = newFolder()
+    const [port, plainPort] = [await freePort(), await freePort()]
+    const [certificate, key] = [join(folder, 'cert.pem'), join(folder, 'key.pem')]
+    const subject = ['-subj', `/CN=${DOMAIN}`, '-addext', `subjectAltName=DNS:${DOMAIN}`]
+    const files = ['-keyout', key, '-out', certificate]
+    const made = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '1']
+    execFileSync('openssl', [...made, ...files, ...subject], { stdio: 'ignore' })
+
+    let site = readFileSync(join(DEPLOY, 'nginx.conf'), 'utf8')
+    site = replaced(site, 'server 127.0.0.1:8000 ', `server 127.0.0.1:${upstream} `, 1)
+    site = replaced(site, 'listen 80;', `listen 127.0.0.1:${plainPort};`, 1)
+    site = replaced(site, 'listen 443 ssl;', `listen 127.0.0.1:${port} ssl;`, 1)
+    site = replaced(site, `/etc/ssl/${DOMAIN}.pem`, certificate, 1)
+    site = replaced(site, `/etc/ssl/${DOMAIN}.key`, key, 1)
+    site = replaced(site, '/var/log/nginx/', `${folder}/`, 2)
+    writeFileSync(join(folder, 'site.conf'), site)
+    const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(name => `${name}_temp_path ${folder}/t;`)
+    const user = process.getuid?.() === 0 ? 'user root;' : ''
+    const main = `daemon off; pid ${folder}/pid; ${user} worker_processes 1; error_log stderr; events {}
+      http { ${temporary.join(' ')} include ${folder}/site.conf; }`
+    writeFileSync(join(folder, 'main.conf'), main)
+    const said = await startProgram(this.program ?? 'nginx', ['-p', folder, '-e', 'stderr', '-c', 'main.conf'], {
+      isUp: () => listens(port)
+    })
+    const logs = ['fastify-chat.log', 'error.log'].map(name => join(folder, name))
+    const log = () => [said(), ...logs.map(path => readFileSync(path, 'utf8'))].join('')
+    return { port, plainPort, ca: () => readFileSync(certificate, 'utf8'), log }
+  }
+}
+
+export const caddy: Proxy = {
+  name: 'Caddy',
+  program: find('caddy'),
+  async start(upstream) {
+    const folder = newFolder()
+    const port = await freePort()
+    // As on a machine without the Internet: certificates of its own making.
+    const offline = `
+      admin off
+      local_certs
+      skip_install_trust
+      auto_https disable_redirects
+      default_bind 127.0.0.1
+      storage file_system ${folder}/storage`
+    const shipped = readFileSync(join(DEPLOY, 'Caddyfile'), 'utf8')
+    writeFileSync(join(folder, 'Caddyfile'), replaced(shipped, '\n{\n', `\n{${offline}\n`, 1))
+    const log = await startProgram(this.program ?? 'caddy', ['run', '--config', join(folder, 'Caddyfile')], {
+      env: { CHAT_SITE: `${DOMAIN}:${port}`, CHAT_UPSTREAMS: `127.0.0.1:${upstream}`, HOME: folder },
+      // It listens before it has its certificate.
+      isUp: said => said.includes('certificate obtained')
+    })
+    const authority = join(folder, 'storage/pki/authorities/local/root.crt')
+    return { port, ca: () => readFileSync(authority, 'utf8'), log }
+  }
+}
+
+/** One HTTPS request to a front, from one of this machine's loopback addresses. */
+export const ask = async (
+  { port, ca }: Front,
+  path: string,
+  { from = '127.0.0.1', headers = {}, body }: { from?: string; headers?: Record<string, string>; body?: string } = {}
+) => {
+  const asked = request({
+    host: '127.0.0.1',
+    port,
+    path,
+    method: body === undefined ? 'GET' : 'POST',
+    localAddress: from,
+    servername: DOMAIN,
+    ca: ca(),
+    agent: false,
+    headers: {
+      host: `${DOMAIN}:${port}`,
+      ...(body === undefined
+        ? {}
+        : { 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(body)) }),
+      ...headers
+    }
+  })
+  asked.end(body)
+  const [response] = await once(asked, 'response')
+  let text = ''
+  for await (const part of response) text += part
+  return { status: response.statusCode as number, headers: response.headers, text }
+}

@@ -1,0 +1,129 @@
+/** The service behind the proxies of `deploy/`, as they are shipped: WebSocket, TLS, and whose address limits count. */
+import { readFileSync } from 'node:fs'
+import type { LookupFunction } from 'node:net'
+import { describe, expect, test } from 'vitest'
+import { PING_INTERVAL_MS } from '../../src/chat/connection.ts'
+import { connect } from '../support/socket-client.ts'
+import { PASSWORD, startChat } from '../support/start-chat.ts'
+import { ask, caddy, DOMAIN, type Front, nginx } from './front.ts'
+
+const TRUSTING = { trustProxy: ['127.0.0.1'], loginRateLimit: 2 }
+
+const login = (front: Front, from: string, headers: Record<string, string> = {}) =>
+  ask(front, '/api/auth/login', { from, headers, body: JSON.stringify({ username: 'nobody', password: PASSWORD }) })
+
+/** Every name is 127.0.0.1, as an entry of /etc/hosts would have it. */
+const toThisMachine: LookupFunction = (_name, { all }, done) =>
+  all ? done(null, [{ address: '127.0.0.1', family: 4 }]) : done(null, '127.0.0.1', 4)
+
+const enter = (front: Front, token: string, headers: Record<string, string> = {}) => {
+  const options = { ca: front.ca(), headers, lookup: toThisMachine }
+  return connect(`wss://${DOMAIN}:${front.port}/ws/chat?token=${token}`, options)
+}
+
+const portOf = (url: string): number => Number(new URL(url).port)
+
+describe.for([nginx, caddy])('behind $name', proxy => {
+  if (!proxy.program) {
+    const told = `${proxy.name} is not installed`
+    if (process.env.CI === 'true') throw new Error(`${told}, and under CI=true every test must run.`)
+    process.stderr.write(`\n*** SKIPPED: the service behind ${proxy.name}. ${told}. ***\n\n`)
+  }
+  const behind = test.skipIf(!proxy.program)
+
+  behind('people chat over TLS, and learn of a restart', async () => {
+    const chat = await startChat({ settings: TRUSTING })
+    const front = await proxy.start(portOf(chat.url))
+    const [john, jane] = [await chat.register('john'), await chat.register('jane')]
+    const [his, hers] = [await enter(front, john.token), await enter(front, jane.token)]
+    his.send({ type: 'message', content: 'Hello, world!' })
+    expect(await hers.nextOf('message')).toMatchObject({ username: 'john', content: 'Hello, world!' })
+    await chat.server.close()
+    expect((await hers.closed).code).toBe(1012)
+  })
+
+  behind('limits count the client’s own address, whatever it says of itself', async () => {
+    const chat = await startChat({ settings: TRUSTING })
+    const front = await proxy.start(portOf(chat.url))
+    const statuses = []
+    for (let times = 0; times < 3; times += 1) statuses.push((await login(front, '127.0.0.2')).status)
+    expect(statuses).toEqual([401, 401, 429])
+    const lies = { 'x-real-ip': '203.0.113.7', forwarded: 'for=203.0.113.7', 'x-forwarded-for': '203.0.113.7' }
+    for (const [name, value] of Object.entries(lies)) {
+      expect((await login(front, '127.0.0.2', { [name]: value })).status, name).toBe(429)
+    }
+    expect((await login(front, '127.0.0.3')).status).toBe(401)
+  })
+
+  behind('nobody uses up the limit of another’s address', async () => {
+    const chat = await startChat({ settings: TRUSTING })
+    const front = await proxy.start(portOf(chat.url))
+    const forged = { 'x-forwarded-for': '127.0.0.5' }
+    for (let times = 0; times < 3; times += 1) await login(front, '127.0.0.4', forged)
+    expect((await login(front, '127.0.0.5')).status).toBe(401)
+    // Said by the proxy, the same header is believed: the proxy is what keeps it true.
+    const direct = { method: 'POST', headers: { 'content-type': 'application/json', ...forged } }
+    const body = JSON.stringify({ username: 'nobody', password: PASSWORD })
+    const statuses = []
+    for (let times = 0; times < 2; times += 1) {
+      statuses.push((await fetch(`${chat.url}/api/auth/login`, { ...direct, body })).status)
+    }
+    expect(statuses).toEqual([401, 429])
+  })
+
+  behind('a page of its own host may connect, another may not', async () => {
+    const chat = await startChat({ settings: TRUSTING })
+    const front = await proxy.start(portOf(chat.url))
+    const { token } = await chat.register('john')
+    const page = await enter(front, token, { origin: `https://${DOMAIN}:${front.port}` })
+    expect((await page.next()).event).toBe('connected')
+    const foreign = { origin: 'https://evil.example', 'x-forwarded-host': 'evil.example' }
+    await expect(enter(front, token, foreign)).rejects.toThrow('403')
+  })
+
+  behind('what is too large is refused by the service, in its own words', async () => {
+    const chat = await startChat({ settings: TRUSTING })
+    const front = await proxy.start(portOf(chat.url))
+    const { token } = await chat.register('john')
+    const { status, headers, text } = await ask(front, '/api/chat/rooms/general/messages', {
+      headers: { authorization: `Bearer ${token}` },
+      body: JSON.stringify({ content: 'x'.repeat(1_200_000) })
+    })
+    expect({ status, type: headers['content-type'], code: JSON.parse(text).code }).toEqual({
+      status: 413,
+      type: expect.stringContaining('application/problem+json'),
+      code: 'payload_too_large'
+    })
+  })
+
+  behind('its log has the requests, those that fail too, but no token', async () => {
+    const chat = await startChat({ settings: TRUSTING })
+    const front = await proxy.start(portOf(chat.url))
+    const { token } = await chat.register('john')
+    await (await enter(front, token)).close()
+    await expect.poll(() => front.log()).toMatch(/"GET \/ws\/chat" 101|"uri":"\/ws\/chat\?token=REDACTED"/)
+    await chat.server.close()
+    await expect(enter(front, token)).rejects.toThrow('502')
+    await expect.poll(() => front.log(), { timeout: 10_000 }).toMatch(/\/ws\/chat.*\b502\b/)
+    expect(front.log()).not.toContain(token.slice(-20))
+  })
+})
+
+test.skipIf(!nginx.program)('behind nginx, plain HTTP is sent to HTTPS', async () => {
+  const chat = await startChat()
+  const { plainPort } = await nginx.start(portOf(chat.url))
+  const answer = await fetch(`http://127.0.0.1:${plainPort}/docs?a=b`, { redirect: 'manual' })
+  expect({ status: answer.status, to: answer.headers.get('location') }).toEqual({
+    status: 308,
+    to: `https://${DOMAIN}/docs?a=b`
+  })
+})
+
+test('nginx outlasts the service’s own patience with a silent client', () => {
+  const conf = readFileSync(new URL('../../deploy/nginx.conf', import.meta.url), 'utf8')
+  const [, socket = ''] = conf.split('location = /ws/chat')
+  for (const [, name, seconds] of socket.matchAll(/proxy_(read|send)_timeout (\d+)s;/g)) {
+    expect(Number(seconds) * 1000, name).toBeGreaterThan(2 * PING_INTERVAL_MS)
+  }
+  expect([...socket.matchAll(/proxy_(read|send)_timeout/g)]).toHaveLength(2)
+})
