@@ -59,10 +59,12 @@ export const runContainer = (
     env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', ...Object.fromEntries(entries), ...env },
     stdio: ['ignore', 'pipe', 'pipe']
   })
+  const inside = () => firstProcess(child)
   onTestFinished(() => {
+    // `--kill-child` is forgotten when the user changes: process 1 would live on.
+    if (child.exitCode === null && child.signalCode === null && inside() > 0) process.kill(inside(), 'SIGKILL')
     child.kill('SIGKILL')
   })
-  const inside = () => firstProcess(child)
   return {
     ended: outcomeOf(child),
     signal: signal => process.kill(inside(), signal),
