@@ -9,7 +9,7 @@ import { build } from 'esbuild'
 const { resolve } = createRequire(import.meta.url)
 
 rmSync('dist', { recursive: true, force: true })
-execFileSync('npx', ['tsc', '-p', 'tsconfig.build.json'], { stdio: 'inherit' })
+execFileSync('node_modules/.bin/tsc', ['-p', 'tsconfig.build.json'], { stdio: 'inherit' })
 
 await build({
   entryPoints: ['src/db/drizzle.ts', 'src/db/drizzle-pglite.ts'],

@@ -1,0 +1,19 @@
+/**
+ * A bot on the SDK: says "pong" to whoever says "!ping", once, however often the service restarts or the network breaks.
+ * Needs a running service; CHAT_URL and ROOM where they are others.
+ */
+import { createChatApi, createChatClient } from 'fastify-chat/client'
+
+const { CHAT_URL: url = 'http://localhost:8000', ROOM = 'general' } = process.env
+const [username, password] = ['ping-bot', 'SecurePass123']
+
+const api = createChatApi({ url })
+// 409: it was here before.
+await api.register(username, password).catch(() => {})
+const chat = createChatClient({ url, token: async () => (await api.login(username, password)).access_token })
+chat.on('state', ({ status }) => process.stdout.write(`${status}\n`))
+
+const room = chat.room(ROOM)
+for await (const { username: from, content } of room.messages()) {
+  if (content?.trim() === '!ping') room.send(`pong, ${from}`)
+}

@@ -1,0 +1,75 @@
+"""A client in Python, written for the FastAPI Chat Backend, which works here unchanged.
+
+Registers (or is there already), logs in, shows the history, then sends each line of the standard input and shows what others
+write. Needs the standard library and `websockets` (pip install websockets, or Debian's python3-websockets):
+
+    python3 examples/client.py john SecurePass123 [http://localhost:8000]
+"""
+
+import asyncio
+import json
+import sys
+import urllib.error
+import urllib.request
+
+import websockets
+
+username, password = sys.argv[1:3]
+url = sys.argv[3] if len(sys.argv) > 3 else "http://localhost:8000"
+
+
+def call(path, body=None, token=None):
+    headers = {"Content-Type": "application/json"}
+    if token:
+        headers["Authorization"] = f"Bearer {token}"
+    data = None if body is None else json.dumps(body).encode()
+    with urllib.request.urlopen(urllib.request.Request(url + path, data, headers)) as answer:
+        return json.load(answer)
+
+
+def log_in():
+    credentials = {"username": username, "password": password}
+    try:
+        call("/api/auth/register", credentials)
+    except urllib.error.HTTPError as error:
+        # 409: the name is taken, it is to be hoped by us.
+        if error.code != 409:
+            raise SystemExit(json.load(error)["detail"])
+    try:
+        return call("/api/auth/login", credentials)["access_token"]
+    except urllib.error.HTTPError as error:
+        raise SystemExit(json.load(error)["detail"])
+
+
+def show(name, content):
+    print(f"{name}: {content}", flush=True)
+
+
+async def hear(socket):
+    async for text in socket:
+        frame = json.loads(text)
+        if frame["type"] == "message":
+            show(frame["username"], frame["content"])
+        elif frame["type"] == "system":
+            print(f"* {frame['message']}", flush=True)
+
+
+async def say(socket):
+    loop = asyncio.get_running_loop()
+    while line := await loop.run_in_executor(None, sys.stdin.readline):
+        await socket.send(json.dumps({"type": "message", "content": line.rstrip("\n")}))
+    # What was just sent comes back before the end.
+    await asyncio.sleep(0.5)
+
+
+async def main():
+    token = log_in()
+    for message in call("/api/chat/messages?limit=50", token=token):
+        show(message["username"], message["content"])
+    async with websockets.connect(f"{url.replace('http', 'ws', 1)}/ws/chat?token={token}") as socket:
+        hearing = asyncio.create_task(hear(socket))
+        await say(socket)
+        hearing.cancel()
+
+
+asyncio.run(main())

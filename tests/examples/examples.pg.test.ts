@@ -1,0 +1,106 @@
+/** The examples, each run as a reader would run it. */
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { resolve } from 'node:path'
+import { expect, inject, onTestFinished, test } from 'vitest'
+import { freePort } from '../support/free-port.ts'
+import { ENCRYPTION_KEY } from '../support/settings.ts'
+import { connect } from '../support/socket-client.ts'
+import { PASSWORD, startChat } from '../support/start-chat.ts'
+
+const root = resolve(import.meta.dirname, '../..')
+
+/** Starts a program; `said` resolves when it has printed a text. */
+const start = (command: string, args: string[], env: NodeJS.ProcessEnv = {}) => {
+  const child: ChildProcess = spawn(command, args, { cwd: root, env: { ...process.env, ...env } })
+  let out = ''
+  let check = () => {}
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.on('data', data => {
+      out += data
+      check()
+    })
+  }
+  onTestFinished(() => {
+    child.kill('SIGKILL')
+  })
+  const said = (text: string) =>
+    new Promise<void>((done, fail) => {
+      check = () => {
+        if (out.includes(text)) done()
+      }
+      child.once('exit', () => (out.includes(text) ? done() : fail(new Error(`it ended, and said: ${out}`))))
+      check()
+    })
+  return { child, said, out: () => out }
+}
+
+const example = (name: string, env: NodeJS.ProcessEnv) => start('npx', ['tsx', `examples/${name}`], env)
+
+test('host.ts: its own login, its own rules, the chat inside', async () => {
+  const port = await freePort()
+  const host = example('host.ts', { PORT: `${port}`, DATABASE_URL: inject('testDatabaseUrl'), ENCRYPTION_KEY })
+  await host.said(`http://localhost:${port}`)
+  const login = async (who: string) => {
+    const headers = { 'content-type': 'application/json' }
+    const body = JSON.stringify({ name: who })
+    const answer = await fetch(`http://localhost:${port}/login`, { method: 'POST', headers, body })
+    return answer.headers.get('set-cookie')?.split(';')[0] ?? ''
+  }
+  const join = async (cookie: string) => {
+    const headers = { cookie }
+    const client = await connect(`ws://localhost:${port}/support/ws/chat?rooms=support`, { headers })
+    await client.nextOf('subscribed')
+    return client
+  }
+  const [ann, bob] = [await join(await login('Ann')), await join(await login('Bob'))]
+  ann.send({ type: 'message', room: 'support', content: 'Can you help me?' })
+  expect(await bob.nextOf('message')).toMatchObject({ username: 'Ann', room: 'support', content: 'Can you help me?' })
+  ann.send({ type: 'message', room: 'support', content: 'https://example.com' })
+  expect(await ann.nextOf('error')).toMatchObject({ code: 'no_links' })
+  const history = await fetch(`http://localhost:${port}/support/api/chat/messages`, {
+    headers: { cookie: await login('Carol') }
+  })
+  expect(await history.json()).toMatchObject([{ username: 'System', content: 'The app has started.' }])
+  await expect(join('sid=nobody')).rejects.toThrow('401')
+}, 60_000)
+
+test('bot.ts: answers each ping once', async () => {
+  const { url, register, join } = await startChat()
+  const bot = example('bot.ts', { CHAT_URL: url })
+  await bot.said('online')
+  const john = await join(await register('john'))
+  john.send({ type: 'message', content: '!ping' })
+  for (const content of ['!ping', 'pong, john']) expect(await john.nextOf('message')).toMatchObject({ content })
+}, 60_000)
+
+const python = ['python3', '/usr/bin/python3'].find(program => {
+  try {
+    execFileSync(program, ['-c', 'import websockets'], { stdio: 'ignore' })
+    return true
+  } catch {
+    return false
+  }
+})
+if (!python && process.env.CI !== 'true') {
+  process.stderr.write('\n*** SKIPPED: examples/client.py. There is no python3 with websockets. ***\n\n')
+}
+
+test.skipIf(!python && process.env.CI !== 'true')(
+  'client.py: registers, chats and reads what was said',
+  async () => {
+    const { url, register, join } = await startChat()
+    const john = await join(await register('john'))
+    const jane = start(python ?? 'python3', ['examples/client.py', 'jane', PASSWORD, url])
+    await jane.said('Connected as jane')
+    jane.child.stdin?.write('Hello, John!\n')
+    expect(await john.nextOf('message')).toMatchObject({ username: 'jane', content: 'Hello, John!' })
+    john.send({ type: 'message', content: 'Hello, Jane!' })
+    await jane.said('john: Hello, Jane!')
+    jane.child.stdin?.end()
+    expect((await once(jane.child, 'exit'))[0]).toBe(0)
+    const later = start(python ?? 'python3', ['examples/client.py', 'jane', PASSWORD, url])
+    await later.said('john: Hello, Jane!')
+  },
+  60_000
+)
