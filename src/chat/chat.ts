@@ -3,13 +3,12 @@
  * does stands in its own file: posting, following, reading, the hub. Sees no SQL and no HTTP.
  */
 import type { Bus } from '../bus/bus.ts'
-import { type Clock, timestamp } from '../clock.ts'
-import { CLOSE } from '../close-codes.ts'
+import type { Clock } from '../clock.ts'
 import type { Keyring } from '../crypto/keyring.ts'
 import type { MessagesRepository, RoomsRepository } from '../db/database.ts'
 import { ChatError } from '../errors.ts'
 import type { Log } from '../logging.ts'
-import type { Limits, SendFrame } from '../schemas/frames.ts'
+import type { Limits } from '../schemas/frames.ts'
 import { GENERAL, MAX_META_BYTES } from '../schemas/messages.ts'
 import type { NewRoom, Presence, RoomList, Room as RoomShown } from '../schemas/rooms.ts'
 import {
@@ -21,17 +20,11 @@ import {
   personOf,
   whenKnown
 } from './access.ts'
-import {
-  Connection,
-  type ConnectionHost,
-  type ConnectionOptions,
-  PING_INTERVAL_MS,
-  type Session
-} from './connection.ts'
+import type { ConnectionOptions, Session } from './connection.ts'
 import type { Entry } from './entries.ts'
-import { createFollowing, MAX_FOLLOWED, tooManyRooms } from './following.ts'
+import { createFollowing, MAX_FOLLOWED } from './following.ts'
 import { BURST_SECONDS, createHub } from './hub.ts'
-import { shownRoom, shownRow, systemFrame } from './notices.ts'
+import { shownRoom, shownRow } from './notices.ts'
 import {
   type CommittedMessage,
   committedMessage,
@@ -41,12 +34,13 @@ import {
   type PostedBy,
   type PostingOptions
 } from './posting.ts'
-import { marksOf, maxFrameBytes } from './protocol.ts'
+import { maxFrameBytes } from './protocol.ts'
 import { createReading, type LogPart, type Range } from './reading.ts'
 import { createRevoking, type Revoking } from './revoking.ts'
 import type { Room } from './room.ts'
 import { createRoomList } from './room-list.ts'
 import { createRooms, type Rooms } from './rooms.ts'
+import { createServing } from './serving.ts'
 import { createWriter, type WriterOptions } from './writer.ts'
 
 /** How long a stop waits for the commits under way, in milliseconds. */
@@ -148,7 +142,6 @@ export const createChatCore = (options: ChatOptions): ChatCore => {
   })
   const listRooms = createRoomList({ rooms: options.rooms, access })
   const frameBytes = maxFrameBytes(maxMessageLength)
-  const limits = limitsOf(options, frameBytes)
 
   /** The room, if the actor may do that there; denied looks like absent. At once where nothing has to be asked. */
   const roomFor = (actor: Actor, name: string, action: Action): Room | Promise<Room> =>
@@ -168,64 +161,16 @@ export const createChatCore = (options: ChatOptions): ChatCore => {
         .catch(reject)
     })
 
-  const send = (connection: Connection, room: Room, frame: SendFrame): void | Promise<void> => {
-    const { room: _, ...marks } = marksOf(frame)
-    const posted = (outcome: Posted): void => {
-      if ('error' in outcome) return connection.refuse(outcome.error, { room: room.name, ...marks })
-      if (frame.nonce === undefined && frame.ref === undefined) return
-      const { id, seq, createdAt } = outcome.entry
-      connection.send({ type: 'ack', ...marks, id, room: room.name, seq, timestamp: timestamp(createdAt) })
-    }
-    return posting.post(connection.session, room, frame, posted, 'person')
-  }
-
-  const host: ConnectionHost = {
+  const connect = createServing({
+    hub,
+    following,
+    posting,
     clock,
-    maxFrameBytes: frameBytes,
-    authenticate: options.authenticate,
-    act(connection, frame) {
-      const { session } = connection
-      const name = frame.room ?? GENERAL
-      switch (frame.type) {
-        case 'message':
-          posting.admit(session.userId)
-          return whenKnown(roomFor(session, name, 'post'), room => send(connection, room, frame))
-        case 'subscribe':
-          return whenKnown(roomFor(session, name, 'read'), room => following.subscribe(connection, room, frame))
-        case 'unsubscribe':
-          return following.unsubscribe(connection, frame)
-        case 'typing':
-          return whenKnown(roomFor(session, name, 'post'), room => following.typing(connection, room, frame))
-      }
-    },
-    ended(connection) {
-      if (hub.remove(connection)) following.left(connection)
-    },
-    closed: connection => hub.forget(connection)
-  }
-
-  /** The first frames of a connection: who it is, and the rooms that it follows from the start. */
-  const greet = (connection: Connection, names: readonly string[]): void => {
-    const { session } = connection
-    connection.send({
-      ...systemFrame('connected', session, GENERAL),
-      server_time: timestamp(clock.now()),
-      expires_at: timestamp(session.expiresAt),
-      ping_interval_ms: PING_INTERVAL_MS,
-      limits
-    })
-    for (const name of new Set(names.slice(0, MAX_FOLLOWED))) {
-      connection.perform({
-        work: () => whenKnown(roomFor(session, name, 'read'), room => following.follow(connection, room, {})),
-        marks: { room: name }
-      })
-    }
-    if (names.length <= MAX_FOLLOWED) return
-    const work = () => {
-      throw tooManyRooms()
-    }
-    connection.perform({ work, marks: {} })
-  }
+    roomFor,
+    isDraining,
+    limits: limitsOf(options, frameBytes),
+    authenticate: options.authenticate
+  })
 
   const look = (): void => {
     rooms.look().catch(err => log.warn({ err }, 'the database could not be asked how far the rooms reach'))
@@ -260,17 +205,7 @@ export const createChatCore = (options: ChatOptions): ChatCore => {
     async prepare(names) {
       await Promise.all(names.slice(0, MAX_FOLLOWED).map(name => rooms.load(name)))
     },
-    connect(opened) {
-      const connection = new Connection(opened, host)
-      if (draining) return connection.close(CLOSE.restart)
-      const refusal = hub.refusal(connection.session.userId, connection.address)
-      if (refusal) {
-        connection.refuse(refusal)
-        return connection.close(CLOSE.tooManyConnections)
-      }
-      hub.add(connection)
-      greet(connection, opened.rooms)
-    },
+    connect,
     async listRooms(actor, after, limit) {
       const { rooms: rows, next } = await listRooms(actor, after, limit)
       return { rooms: rows.map(shownRow), has_more: next !== undefined, ...(next === undefined ? {} : { next }) }

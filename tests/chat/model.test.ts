@@ -214,6 +214,6 @@ test('what a client is delivered is the log, each entry once and in order, whate
         expect(stored).toBe(sent.length)
       }
     ),
-    { numRuns: 25 }
+    { numRuns: 12 }
   )
 }, 120_000)

@@ -1,0 +1,107 @@
+/** What a connection gets: its first frames, and for each frame of its own what the chat makes of it. */
+import { type Clock, timestamp } from '../clock.ts'
+import { CLOSE } from '../close-codes.ts'
+import type { Limits, SendFrame } from '../schemas/frames.ts'
+import { GENERAL } from '../schemas/messages.ts'
+import { type Action, type Actor, whenKnown } from './access.ts'
+import {
+  Connection,
+  type ConnectionHost,
+  type ConnectionOptions,
+  PING_INTERVAL_MS,
+  type Session
+} from './connection.ts'
+import { type Following, MAX_FOLLOWED, tooManyRooms } from './following.ts'
+import type { Hub } from './hub.ts'
+import { systemFrame } from './notices.ts'
+import type { Posted, Posting } from './posting.ts'
+import { marksOf } from './protocol.ts'
+import type { Room } from './room.ts'
+
+export interface ServingOptions {
+  readonly hub: Hub
+  readonly following: Following
+  readonly posting: Posting
+  readonly clock: Clock
+  readonly limits: Limits
+  /** Throws `room_not_found` unless the actor may do that there. At once where nothing has to be asked. */
+  readonly roomFor: (actor: Actor, name: string, action: Action) => Room | Promise<Room>
+  readonly authenticate: (token: string) => Promise<Session>
+  readonly isDraining: () => boolean
+}
+
+/** Makes the function that takes over an open socket, synchronously, so that no early frame is lost. */
+export const createServing = (options: ServingOptions): ((opened: ConnectionOptions) => void) => {
+  const { hub, following, posting, clock, limits, roomFor, isDraining } = options
+
+  const send = (connection: Connection, room: Room, frame: SendFrame): void | Promise<void> => {
+    const { room: _, ...marks } = marksOf(frame)
+    const posted = (outcome: Posted): void => {
+      if ('error' in outcome) return connection.refuse(outcome.error, { room: room.name, ...marks })
+      if (frame.nonce === undefined && frame.ref === undefined) return
+      const { id, seq, createdAt } = outcome.entry
+      connection.send({ type: 'ack', ...marks, id, room: room.name, seq, timestamp: timestamp(createdAt) })
+    }
+    return posting.post(connection.session, room, frame, posted, 'person')
+  }
+
+  const host: ConnectionHost = {
+    clock,
+    maxFrameBytes: limits.max_frame_bytes,
+    authenticate: options.authenticate,
+    act(connection, frame) {
+      const { session } = connection
+      const name = frame.room ?? GENERAL
+      switch (frame.type) {
+        case 'message':
+          posting.admit(session.userId)
+          return whenKnown(roomFor(session, name, 'post'), room => send(connection, room, frame))
+        case 'subscribe':
+          return whenKnown(roomFor(session, name, 'read'), room => following.subscribe(connection, room, frame))
+        case 'unsubscribe':
+          return following.unsubscribe(connection, frame)
+        case 'typing':
+          return whenKnown(roomFor(session, name, 'post'), room => following.typing(connection, room, frame))
+      }
+    },
+    ended(connection) {
+      if (hub.remove(connection)) following.left(connection)
+    },
+    closed: connection => hub.forget(connection)
+  }
+
+  /** The first frames of a connection: who it is, and the rooms that it follows from the start. */
+  const greet = (connection: Connection, names: readonly string[]): void => {
+    const { session } = connection
+    connection.send({
+      ...systemFrame('connected', session, GENERAL),
+      server_time: timestamp(clock.now()),
+      expires_at: timestamp(session.expiresAt),
+      ping_interval_ms: PING_INTERVAL_MS,
+      limits
+    })
+    for (const name of new Set(names.slice(0, MAX_FOLLOWED))) {
+      connection.perform({
+        work: () => whenKnown(roomFor(session, name, 'read'), room => following.follow(connection, room, {})),
+        marks: { room: name }
+      })
+    }
+    if (names.length <= MAX_FOLLOWED) return
+    const work = () => {
+      throw tooManyRooms()
+    }
+    connection.perform({ work, marks: {} })
+  }
+
+  return opened => {
+    const connection = new Connection(opened, host)
+    if (isDraining()) return connection.close(CLOSE.restart)
+    const refusal = hub.refusal(connection.session.userId, connection.address)
+    if (refusal) {
+      connection.refuse(refusal)
+      return connection.close(CLOSE.tooManyConnections)
+    }
+    hub.add(connection)
+    greet(connection, opened.rooms)
+  }
+}
