@@ -151,7 +151,12 @@ const createOwnAccounts = async (fastify: FastifyInstance, options: ChatAuthOpti
     audience: options.audience ?? fastify.chatDb.schema,
     lifetime: accessTokenExpireMinutes * 60
   })
-  return createAccounts({ users: fastify.chatDb.users, passwords: createPasswords({ rounds: bcryptRounds }), tokens })
+  return createAccounts({
+    users: fastify.chatDb.users,
+    passwords: createPasswords({ rounds: bcryptRounds }),
+    tokens,
+    clock
+  })
 }
 
 /** `@fastify/jwt`, in a child of its own. */

@@ -1,5 +1,6 @@
 /** The accounts of people who register here: names, passwords and the tokens that stand for them. */
 
+import type { Clock } from '../clock.ts'
 import { ChatError } from '../errors.ts'
 import type { AccessToken } from '../schemas/users.ts'
 import { type AccessTokens, badToken } from './access-tokens.ts'
@@ -26,6 +27,7 @@ export interface AccountsOptions {
   readonly users: AccountsRepository
   readonly passwords: Passwords
   readonly tokens: AccessTokens
+  readonly clock: Clock
 }
 
 /** The accounts. */
@@ -34,13 +36,16 @@ export interface Accounts {
   register(username: string, password: string): Promise<Account>
   /** Exchanges a username, in any case, and password for a token. Throws `invalid_credentials` or `busy`. */
   login(username: string, password: string): Promise<AccessToken>
-  /** The user behind a token, and when it expires, in ms. Throws `invalid_token` (also when the user is gone) or `token_expired`. */
+  /**
+   * The user behind a token, and when it expires, in ms. Throws `invalid_token` (also when the user has been gone for a
+   * second) or `token_expired`.
+   */
   identify(token: string): Promise<{ readonly user: Account; readonly expiresAt: number }>
 }
 
 /** Makes them. */
-export const createAccounts = ({ users, passwords, tokens }: AccountsOptions): Accounts => {
-  const userById = createUserLookup(users.findByIds)
+export const createAccounts = ({ users, passwords, tokens, clock }: AccountsOptions): Accounts => {
+  const userById = createUserLookup(users.findByIds, clock.now)
 
   return {
     register: async (username, password) => users.create({ username, hashedPassword: await passwords.hash(password) }),

@@ -1,17 +1,20 @@
 import { expect, test } from 'vitest'
 import { createUserLookup } from '../../src/auth/user-lookup.ts'
+import { fakeClock } from '../support/clock.ts'
 
 const user = (id: number) => ({ id, username: `user${id}` })
 
 const setup = () => {
   const queries: (readonly number[])[] = []
   let failure: Error | undefined
+  const clock = fakeClock()
   const lookup = createUserLookup(async ids => {
     queries.push(ids)
     if (failure) throw failure
     return new Map(ids.filter(id => id < 100).map(id => [id, user(id)]))
-  })
+  }, clock.now)
   return {
+    clock,
     queries,
     lookup,
     fail: (error: Error | undefined) => {
@@ -26,11 +29,22 @@ test('those who ask in one turn of the loop share a query, and each gets its own
   expect(queries).toEqual([[7, 3, 500]])
 })
 
-test('nothing is remembered: a user who was deleted is gone', async () => {
-  const { queries, lookup } = setup()
+test('a user who was found is there for a second, and then asked about again', async () => {
+  const { clock, queries, lookup } = setup()
   await lookup(1)
+  clock.advance(999)
+  expect(await lookup(1)).toEqual(user(1))
+  expect(queries).toEqual([[1]])
+  clock.advance(1)
   await lookup(1)
   expect(queries).toEqual([[1], [1]])
+})
+
+test('who is not found is asked about each time', async () => {
+  const { queries, lookup } = setup()
+  await lookup(500)
+  await lookup(500)
+  expect(queries).toEqual([[500], [500]])
 })
 
 test('a query that fails fails those who asked, and nobody after them', async () => {
