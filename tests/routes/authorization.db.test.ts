@@ -18,6 +18,7 @@ const OPEN = [
   'GET /openapi.json',
   'GET /asyncapi.json',
   'GET /redoc',
+  'GET /redoc/',
   'GET /redoc/start.js',
   'GET /redoc/redoc.standalone.js'
 ]
