@@ -55,7 +55,7 @@ export default defineConfig({
   test: {
     maxWorkers: 2,
     projects: [
-      { test: { ...shared, name: 'unit', include: ['tests/**/*.test.ts'], exclude: [DB_TESTS, PG_TESTS] } },
+      { test: { ...shared, name: 'unit', include: ['tests/**/*.test.{ts,tsx}'], exclude: [DB_TESTS, PG_TESTS] } },
       pglite,
       ...(hasPostgres ? [onPostgres] : [])
     ]
