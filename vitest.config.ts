@@ -59,7 +59,7 @@ export default defineConfig({
         test: {
           ...shared,
           name: 'unit',
-          include: ['tests/**/*.test.ts'],
+          include: ['tests/**/*.test.{ts,tsx}'],
           exclude: [DB_TESTS, PG_TESTS, '**/node_modules/**']
         }
       },

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** The command-line program `fastify-chat`. Exit codes: 0 done, 1 it could not be done, 2 wrong usage. */
-import { Command, CommanderError } from 'commander'
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import type { ClientOptions } from './cli/client.ts'
 import { dev } from './cli/dev.ts'
 import { generateKeys } from './cli/keys.ts'
 import { migrateCommand } from './cli/migrate.ts'
@@ -42,6 +43,24 @@ program
   .description('print the OpenAPI document')
   .option('-o, --output <file>', 'write it to a file instead')
   .action(writeOpenApi)
+
+const seconds = (value: string): number => {
+  if (Number(value) > 0) return Number(value)
+  throw new InvalidArgumentError('It must be a number of seconds.')
+}
+
+program
+  .command('client')
+  .description('chat in this terminal; a password may be given as FASTIFY_CHAT_PASSWORD')
+  .option('--url <url>', 'where the service is', 'http://localhost:8000')
+  .option('--username <name>', 'who you are')
+  .option('--room <name>', 'the room to begin in', 'general')
+  .option('--remember', 'keep the access token in a file that only you can read')
+  .option('--send', 'send the standard input as one message, and leave')
+  .addOption(new Option('--lines', 'send each line of the standard input as a message').implies({ send: true }))
+  .option('--json', 'print every frame as a line of JSON')
+  .option('--timeout <seconds>', 'how long --send waits for the acknowledgement', seconds, 30)
+  .action(async (options: ClientOptions) => (await import('./cli/client.ts')).client(options))
 
 try {
   await program.parseAsync()

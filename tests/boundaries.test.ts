@@ -6,7 +6,7 @@ import { expect, test } from 'vitest'
 const root = resolve(import.meta.dirname, '..')
 const files = ['src', 'plugins', 'routes'].flatMap(folder =>
   readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
-    .filter(name => name.endsWith('.ts'))
+    .filter(name => /\.tsx?$/.test(name))
     .map(name => join(folder, name))
 )
 
@@ -75,6 +75,25 @@ test('src/client imports itself, and of the leaves only types: it runs in browse
   expect(shown(broken)).toEqual([])
 })
 
+test('src/tui imports itself and src/client, and of the leaves only types', () => {
+  const broken = imports.filter(
+    one =>
+      one.from.startsWith('src/tui/') &&
+      isOurs(one) &&
+      !/^src\/(tui|client)\//.test(one.of) &&
+      !(one.isType && isLeaf(one.of))
+  )
+  expect(shown(broken)).toEqual([])
+})
+
+test('only src/tui/screen knows Ink and React, and nothing imports it but at the moment of need: it is bundled', () => {
+  const inScreen = ({ from }: Import) => from.startsWith('src/tui/screen/')
+  const broken = imports.filter(one =>
+    /^(ink|react|string-width)$/.test(one.of) ? !inScreen(one) : one.of.startsWith('src/tui/screen/') && !inScreen(one)
+  )
+  expect(shown(broken)).toEqual([])
+})
+
 test('only the clients import src/client', () => {
   const clients = /^src\/(client|tui|web)\//
   expect(shown(imports.filter(one => !clients.test(one.from) && one.of.startsWith('src/client/')))).toEqual([])
@@ -87,9 +106,10 @@ test('routes know schemas and decorators: no Drizzle, no crypto, no database', (
   expect(shown(broken)).toEqual([])
 })
 
-test('only plugins/config reads the environment', () => {
+// The terminal client is no service: it has no settings of one, only a password and where this user keeps files.
+test('only plugins/config reads the environment, and for the terminal client src/cli/client', () => {
   const readers = files.filter(file =>
     /process\.env/.test(readFileSync(join(root, file), 'utf8').replace(/^\s*\*.*$/gm, ''))
   )
-  expect(readers.filter(file => file !== 'plugins/config.ts')).toEqual([])
+  expect(readers.sort()).toEqual(['plugins/config.ts', 'src/cli/client.ts'])
 })

@@ -24,6 +24,31 @@ await build({
   logLevel: 'warning'
 })
 
+// The terminal client's screen, with Ink and React in it. What `tsc` made of it is replaced: it would import both.
+rmSync('dist/src/tui/screen', { recursive: true })
+await build({
+  entryPoints: ['src/tui/screen/index.tsx'],
+  outfile: 'dist/src/tui/screen/index.js',
+  bundle: true,
+  minify: true,
+  format: 'esm',
+  platform: 'node',
+  target: 'node20',
+  define: { 'process.env.NODE_ENV': '"production"' },
+  // CommonJS inside (React) asks for Node's own modules with `require`.
+  banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
+  plugins: [
+    {
+      // Only with DEV=true, for the React DevTools; it would bring `ws` and a package that nobody has.
+      name: 'no-devtools',
+      setup: ({ onLoad }) =>
+        onLoad({ filter: /ink[\\/]build[\\/]devtools\.js$/ }, () => ({ contents: '', loader: 'js' }))
+    }
+  ],
+  legalComments: 'linked',
+  logLevel: 'warning'
+})
+
 mkdirSync('dist/assets', { recursive: true })
 for (const asset of [
   'redoc/bundles/redoc.standalone.js',

@@ -1,0 +1,74 @@
+/**
+ * `fastify-chat client`: chat from the terminal, or from a pipe. Whatever belongs to this process is gathered here
+ * (environment, streams, signals) and handed on; the client itself is in src/tui.
+ */
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { followFrames, tappedSocket } from '../tui/frames.ts'
+import { createRemembered } from '../tui/remembered.ts'
+import { sendInput } from '../tui/send.ts'
+import { createSession, type Session } from '../tui/session.ts'
+
+/** The options as Commander reads them. */
+export interface ClientOptions {
+  readonly url: string
+  readonly username?: string
+  readonly room: string
+  readonly remember?: true
+  readonly send?: true
+  readonly lines?: true
+  readonly json?: true
+  /** Seconds. */
+  readonly timeout: number
+}
+
+/** Runs the client in the way that the options ask for. */
+export const client = async (options: ClientOptions): Promise<void> => {
+  const { FASTIFY_CHAT_PASSWORD: password, XDG_CONFIG_HOME: config, NO_COLOR: noColour } = process.env
+  const url = checkedUrl(options.url)
+  const session = createSession({
+    url,
+    username: options.username,
+    password: password || undefined,
+    remembered: createRemembered(config || join(homedir(), '.config')),
+    isRemembering: options.remember ?? false
+  })
+  if (options.send || options.json) return inPipe(session, options)
+  if (!process.stdin.isTTY || !process.stdout.isTTY) {
+    throw new Error('This is not a terminal. In a pipe use --send, or --json; see fastify-chat client --help.')
+  }
+  const { openScreen } = await import('../tui/screen/index.tsx')
+  await openScreen({ session, room: options.room, hasColour: !noColour })
+}
+
+const checkedUrl = (given: string): string => {
+  const url = URL.canParse(given) ? new URL(given) : undefined
+  if (url?.protocol === 'http:' || url?.protocol === 'https:') return given.replace(/\/+$/, '')
+  throw new Error(`--url must be an address such as https://chat.example.com, not ${JSON.stringify(given)}.`)
+}
+
+const inPipe = async (session: Session, options: ClientOptions): Promise<void> => {
+  if (!session.isReady) {
+    throw new Error(
+      'Nobody is logged in. Give --username and the variable FASTIFY_CHAT_PASSWORD, or log in once with --remember.'
+    )
+  }
+  // Whoever read our output has gone: `… --json | head -1`.
+  const stopped = new AbortController()
+  process.stdout.on('error', () => stopped.abort())
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stopped.abort())
+
+  const { url, token } = session
+  const connection = {
+    url,
+    token,
+    room: options.room,
+    ...(options.json ? { WebSocket: await tappedSocket(frame => process.stdout.write(`${frame}\n`)) } : {})
+  }
+  if (!options.send) {
+    return followFrames({ ...connection, signal: stopped.signal, onTrouble: told => process.stderr.write(`${told}\n`) })
+  }
+  const input = await text(process.stdin)
+  await sendInput(input, { ...connection, isByLine: options.lines ?? false, timeout: options.timeout * 1000 })
+}

@@ -1,0 +1,39 @@
+/** The draft as lines of the screen, and where the cursor stands in them. */
+import { safeText } from '../safe-text.ts'
+import { cellsOf, graphemesOf } from './cells.ts'
+import type { Draft } from './editor.ts'
+
+export interface ComposerLines {
+  readonly lines: readonly string[]
+  readonly row: number
+  readonly column: number
+}
+
+/** Broken at the cell, not at the word, so that what is written stays where it is; at most `height` lines, those around the cursor. */
+export const composerLines = ({ before, after }: Draft, width: number, height: number): ComposerLines => {
+  const lines = ['']
+  let used = 0
+  const add = (text: string): void => {
+    for (const grapheme of graphemesOf(safeText(text))) {
+      const cells = grapheme === '\n' ? 0 : cellsOf(grapheme)
+      if (grapheme === '\n' || used + cells > width) {
+        lines.push('')
+        used = 0
+      }
+      if (grapheme === '\n') continue
+      lines[lines.length - 1] += grapheme
+      used += cells
+    }
+  }
+  add(before)
+  // The cursor needs a cell of its own.
+  if (used >= width) {
+    lines.push('')
+    used = 0
+  }
+  const row = lines.length - 1
+  const column = used
+  add(after)
+  const top = Math.max(0, Math.min(row - height + 1, lines.length - height))
+  return { lines: lines.slice(top, top + height), row: row - top, column }
+}

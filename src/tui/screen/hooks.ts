@@ -1,0 +1,66 @@
+/** What the components share: keys, the window's size, a draft. */
+import { useStdin, useStdout } from 'ink'
+import { useEffect, useReducer, useRef, useState } from 'react'
+import { type Draft, edit } from './editor.ts'
+import { createKeyDecoder, type Key } from './keys.ts'
+
+/**
+ * Calls `onKey` for each key while the component is there. Not Ink's own `useInput`, which doesn't know pastes. Several keys may come
+ * before React draws again: what one of them changes for the next has to be in a `useLive`.
+ */
+export const useKeys = (onKey: (key: Key) => void): void => {
+  const { stdin } = useStdin()
+  const latest = useRef(onKey)
+  latest.current = onKey
+  useEffect(() => {
+    const decode = createKeyDecoder()
+    const onData = (data: string | Buffer): void => {
+      for (const key of decode(String(data))) latest.current(key)
+    }
+    stdin.on('data', onData)
+    return () => {
+      stdin.off('data', onData)
+    }
+  }, [stdin])
+}
+
+/** In cells; follows the window. */
+export const useSize = (): { readonly columns: number; readonly rows: number } => {
+  const { stdout } = useStdout()
+  const [size, setSize] = useState({ columns: stdout.columns || 80, rows: stdout.rows || 24 })
+  useEffect(() => {
+    const onResize = (): void => setSize({ columns: stdout.columns, rows: stdout.rows })
+    stdout.on('resize', onResize)
+    return () => {
+      stdout.off('resize', onResize)
+    }
+  }, [stdout])
+  return size
+}
+
+/** A state whose newest value can be read at once. */
+export interface Live<Value> {
+  readonly current: Value
+  set(value: Value): void
+}
+
+export const useLive = <Value>(first: Value): Live<Value> => {
+  const [, redraw] = useReducer((count: number) => count + 1, 0)
+  const live = useRef<Live<Value> & { current: Value }>(undefined)
+  live.current ??= {
+    current: first,
+    set(value) {
+      this.current = value
+      redraw()
+    }
+  }
+  return live.current
+}
+
+/** The draft after a key; answers whether the key changed it. */
+export const press = (draft: Live<Draft>, key: Key): boolean => {
+  const next = edit(draft.current, key)
+  const isChanged = next !== draft.current
+  if (isChanged) draft.set(next)
+  return isChanged
+}

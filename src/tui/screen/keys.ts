@@ -1,0 +1,122 @@
+/**
+ * What a terminal sends, as keys. Pastes come whole (bracketed paste), so that a line end in one is not the Enter key.
+ * Sequences may be split over reads, and several keys may come in one.
+ */
+
+export type KeyName =
+  | 'enter'
+  | 'newline'
+  | 'tab'
+  | 'backspace'
+  | 'delete'
+  | 'left'
+  | 'right'
+  | 'up'
+  | 'down'
+  | 'home'
+  | 'end'
+  | 'pageUp'
+  | 'pageDown'
+  | 'wordLeft'
+  | 'wordRight'
+  | 'eraseLine'
+  | 'eraseWord'
+  | 'eraseRest'
+  | 'switch'
+  | 'quit'
+  | 'endOfInput'
+
+export type Key = { readonly type: 'text'; readonly text: string } | { readonly type: 'key'; readonly name: KeyName }
+
+const CONTROLS: Record<string, KeyName> = {
+  '\r': 'enter',
+  '\n': 'newline',
+  '\t': 'tab',
+  '\x7f': 'backspace',
+  '\b': 'backspace',
+  '\x01': 'home',
+  '\x03': 'quit',
+  '\x04': 'endOfInput',
+  '\x05': 'end',
+  '\x0b': 'eraseRest',
+  '\x12': 'switch',
+  '\x15': 'eraseLine',
+  '\x17': 'eraseWord'
+}
+
+const SEQUENCES: Record<string, KeyName> = {
+  '[A': 'up',
+  '[B': 'down',
+  '[C': 'right',
+  '[D': 'left',
+  '[F': 'end',
+  '[H': 'home',
+  OA: 'up',
+  OB: 'down',
+  OC: 'right',
+  OD: 'left',
+  OF: 'end',
+  OH: 'home',
+  '[1~': 'home',
+  '[3~': 'delete',
+  '[4~': 'end',
+  '[5~': 'pageUp',
+  '[6~': 'pageDown',
+  '[7~': 'home',
+  '[8~': 'end',
+  '[1;3C': 'wordRight',
+  '[1;3D': 'wordLeft',
+  '[1;5C': 'wordRight',
+  '[1;5D': 'wordLeft',
+  '\r': 'newline',
+  b: 'wordLeft',
+  f: 'wordRight'
+}
+
+const PASTE_BEGINS = '\x1b[200~'
+const PASTE_ENDS = '\x1b[201~'
+/** A whole escape sequence, the beginning of one, a control character, or text. */
+const TOKEN =
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: that is what terminals send.
+  /(\x1b(?:\[[0-9;<?]*[@-~]|O[@-~]|[^[O\x1b]))|(\x1b(?:\[[0-9;<?]*|O)?$)|([\x00-\x1f\x7f])|([^\x00-\x1f\x7f]+)/y
+
+/** Makes a decoder: give it what was read, take the keys. */
+export const createKeyDecoder = (): ((read: string) => Key[]) => {
+  let rest = ''
+  let isPaste = false
+
+  const pasted = (): Key[] => {
+    const end = rest.indexOf(PASTE_ENDS)
+    if (end < 0) return []
+    const text = rest.slice(0, end).replace(/\r\n?/g, '\n')
+    rest = rest.slice(end + PASTE_ENDS.length)
+    isPaste = false
+    return text === '' ? [] : [{ type: 'text', text }]
+  }
+
+  const next = (): Key[] | undefined => {
+    TOKEN.lastIndex = 0
+    const [token, sequence, begun, control, text] = TOKEN.exec(rest) ?? []
+    if (token === undefined || begun !== undefined) return undefined
+    rest = rest.slice(token.length)
+    if (text !== undefined) return [{ type: 'text', text }]
+    if (token === PASTE_BEGINS) isPaste = true
+    const name = sequence === undefined ? CONTROLS[control ?? ''] : SEQUENCES[sequence.slice(1)]
+    return name ? [{ type: 'key', name }] : []
+  }
+
+  return read => {
+    rest += read
+    const keys: Key[] = []
+    while (rest !== '') {
+      const wasPaste = isPaste
+      const some = isPaste ? pasted() : next()
+      if (some === undefined) break
+      keys.push(...some)
+      if (wasPaste && isPaste) break
+    }
+    // An escape key by itself does nothing here, and nothing else begins with two of them.
+    if (rest.startsWith('\x1b\x1b') && !isPaste) rest = rest.slice(1)
+    return keys
+  }
+}

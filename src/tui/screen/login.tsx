@@ -1,0 +1,126 @@
+/** @jsxImportSource react */
+/** Logging in and registering: the password hidden, the rules as they are met, the service's own words when it refuses. */
+import { Box, useApp, useCursor } from 'ink'
+import { safeLine } from '../safe-text.ts'
+import { cellsOf, cut, graphemesOf, wrap } from './cells.ts'
+import { type Draft, EMPTY, textOf } from './editor.ts'
+import { press, useKeys, useLive, useSize } from './hooks.ts'
+import type { Key } from './keys.ts'
+import type { Span } from './rows.ts'
+import { PASSWORD_RULES, type Rule, USERNAME_RULES } from './rules.ts'
+import { Line } from './styled.tsx'
+
+export interface LoginProps {
+  readonly url: string
+  readonly username: string
+  /** Why the user has to log in. */
+  readonly reason: string
+  readonly onLogIn: (username: string, password: string) => Promise<void>
+  readonly onRegister: (username: string, password: string) => Promise<void>
+  readonly onDone: () => void
+}
+
+const LABEL = 12
+
+export const Login = (props: LoginProps) => {
+  const { columns } = useSize()
+  const { setCursorPosition } = useCursor()
+  const form = useForm(props)
+  const { isRegistering, isInPassword, username, password, told } = form
+  const hidden = (text: string): string => '•'.repeat(graphemesOf(text).length)
+  const field = isInPassword ? password.current.before : username.current.before
+  const shown = isInPassword ? hidden(field) : safeLine(field)
+  const lines: Span[][] = [
+    [{ text: cut(`fastify-chat  ${safeLine(props.url)}`, columns - 1), isBold: true }],
+    [{ text: '' }],
+    [{ text: isRegistering ? 'Register' : 'Log in', isBold: true }],
+    [{ text: `Ctrl-R: ${isRegistering ? 'log in' : 'register'} instead`, isDim: true }],
+    [{ text: '' }],
+    fieldLine('Username', safeLine(textOf(username.current)), columns),
+    ...(isRegistering ? ruleLines(USERNAME_RULES, textOf(username.current)) : []),
+    fieldLine('Password', hidden(textOf(password.current)), columns),
+    ...(isRegistering ? ruleLines(PASSWORD_RULES, textOf(password.current)) : []),
+    [{ text: '' }],
+    ...told.flatMap(text => wrap(safeLine(text), columns - 1).map((line): Span[] => [{ text: line, colour: 'red' }])),
+    [{ text: form.isBusy ? 'one moment…' : 'Enter: go on   Tab: other field   Ctrl-C: leave', isDim: true }]
+  ]
+  const y = isInPassword ? 6 + (isRegistering ? USERNAME_RULES.length : 0) : 5
+  setCursorPosition({ x: Math.min(LABEL + cellsOf(shown), columns - 1), y })
+  return (
+    <Box flexDirection="column">
+      {lines.map((spans, index) => (
+        // biome-ignore lint/suspicious/noArrayIndexKey: lines have no other name.
+        <Line key={index} spans={spans} />
+      ))}
+    </Box>
+  )
+}
+
+const fieldLine = (label: string, value: string, columns: number): Span[] => [
+  { text: label.padEnd(LABEL), isDim: true },
+  { text: cut(value, columns - LABEL - 1) }
+]
+
+const ruleLines = (rules: readonly Rule[], value: string): Span[][] =>
+  rules.map(({ text, isMet }) =>
+    isMet(value) ? [{ text: `  ✓ ${text}`, colour: 'green' }] : [{ text: `  · ${text}`, isDim: true }]
+  )
+
+/** The form's state and keys. */
+const useForm = ({ username: given, reason, onLogIn, onRegister, onDone }: LoginProps) => {
+  const { exit } = useApp()
+  const username = useLive<Draft>({ before: given, after: '' })
+  const password = useLive(EMPTY)
+  const isRegistering = useLive(false)
+  const isInPassword = useLive(given !== '')
+  const isBusy = useLive(false)
+  const told = useLive<string[]>([])
+
+  const submit = async (): Promise<void> => {
+    const name = textOf(username.current)
+    const secret = textOf(password.current)
+    if (name === '' || secret === '') return isInPassword.set(name !== '')
+    isBusy.set(true)
+    told.set([])
+    try {
+      await (isRegistering.current ? onRegister : onLogIn)(name, secret)
+      onDone()
+    } catch (error) {
+      told.set(inWords(error))
+    }
+    // Whoever is logged in may be refused all the same, and is here again.
+    isBusy.set(false)
+  }
+  const actions: Partial<Record<Extract<Key, { type: 'key' }>['name'], () => void>> = {
+    endOfInput: exit,
+    switch: () => isRegistering.set(!isRegistering.current),
+    tab: () => isInPassword.set(!isInPassword.current),
+    up: () => isInPassword.set(false),
+    down: () => isInPassword.set(true),
+    enter: () => (isInPassword.current ? void submit() : isInPassword.set(true)),
+    newline: () => {}
+  }
+  useKeys(key => {
+    if (key.type === 'key' && key.name === 'quit') return exit()
+    if (isBusy.current) return
+    const action = key.type === 'key' ? actions[key.name] : undefined
+    if (action) action()
+    else press(isInPassword.current ? password : username, onOneLine(key))
+  })
+  return {
+    username,
+    password,
+    isRegistering: isRegistering.current,
+    isInPassword: isInPassword.current,
+    isBusy: isBusy.current,
+    told: told.current.length === 0 && reason !== '' ? [reason] : told.current
+  }
+}
+
+const onOneLine = (key: Key): Key => (key.type === 'text' ? { type: 'text', text: key.text.replaceAll('\n', '') } : key)
+
+/** The service's sentence, and every rule that it says is broken. */
+const inWords = (error: unknown): string[] => {
+  const { message, errors = [] } = error as { message: string; errors?: readonly { path: string; message: string }[] }
+  return [message, ...errors.map(({ path, message: rule }) => `${path.replace(/^\//, '')} ${rule}`)]
+}

@@ -1,0 +1,125 @@
+/** A room as rows of the screen: messages, notices, days and unsent messages, wrapped to a width. */
+import type { Message, Outgoing } from '../../client/index.ts'
+import { safeLine, safeText } from '../safe-text.ts'
+import { cellsOf, cut, wrap } from './cells.ts'
+import { colourOf } from './colours.ts'
+import type { Notice, View } from './conversation.ts'
+
+/** A piece of a row in one style. */
+export interface Span {
+  readonly text: string
+  readonly colour?: ReturnType<typeof colourOf>
+  readonly isDim?: boolean
+  readonly isBold?: boolean
+}
+
+export interface Row {
+  /** The same for the same line of the same thing, however much is above it. */
+  readonly key: string
+  readonly spans: readonly Span[]
+}
+
+/** Narrower windows don't indent a message's next lines to its first word. */
+const WIDE = 60
+
+/** Every row of the room, from the oldest that is loaded. */
+export const rowsOf = ({ room, notices, username }: View, width: number): Row[] => {
+  const rows: Row[] = []
+  let day = ''
+  let at = 0
+  const noticesUpTo = (seq: number): void => {
+    for (let next = notices[at]; next && (next.after ?? 0) <= seq; next = notices[++at])
+      rows.push(...noticeRows(next, width))
+  }
+  const firstSeq = room.messages[0]?.seq ?? 0
+  noticesUpTo(firstSeq - 1)
+  for (const message of room.messages) {
+    const today = dayOf(message.created_at)
+    if (today !== day) rows.push(dayRow(today, width))
+    day = today
+    rows.push(...cached(message, width))
+    noticesUpTo(message.seq)
+  }
+  noticesUpTo(Number.POSITIVE_INFINITY)
+  for (const message of room.outgoing) rows.push(...outgoingRows(message, username, width))
+  return rows
+}
+
+/** Messages are frozen objects that stay the same: each is wrapped once a width. */
+const known = new WeakMap<Message, { readonly width: number; readonly rows: Row[] }>()
+const cached = (message: Message, width: number): Row[] => {
+  const hit = known.get(message)
+  if (hit?.width === width) return hit.rows
+  const rows = messageRows(message, width)
+  known.set(message, { width, rows })
+  return rows
+}
+
+const two = (number: number): string => String(number).padStart(2, '0')
+const timeOf = (at: string | number): string => {
+  const date = new Date(at)
+  return `${two(date.getHours())}:${two(date.getMinutes())}`
+}
+const dayOf = (at: string): string => {
+  const date = new Date(at)
+  return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`
+}
+
+const dayRow = (day: string, width: number): Row => {
+  const side = '─'.repeat(Math.max(1, Math.min(10, Math.floor((width - 12) / 2))))
+  return { key: `d${day}`, spans: [{ text: cut(`${side} ${day} ${side}`, width), isDim: true }] }
+}
+
+const noticeRows = ({ key, text }: Notice, width: number): Row[] =>
+  wrap(safeText(text), width - 2).map((line, index) => ({
+    key: `${key}:${index}`,
+    spans: [{ text: `${index === 0 ? '* ' : '  '}${line}`, isDim: true }]
+  }))
+
+const messageRows = ({ seq, created_at, username, content, unavailable }: Message, width: number): Row[] => {
+  const head = { key: `m${seq}`, time: timeOf(created_at), username, width }
+  return content === null
+    ? textRows({ ...head, isDim: true }, unavailable === 'erased' ? '(erased)' : '(cannot be read any more)')
+    : textRows(head, content)
+}
+
+const outgoingRows = (outgoing: Outgoing, username: string, width: number): Row[] => {
+  const { nonce, content, createdAt, status, error } = outgoing
+  const key = `o${nonce}`
+  const mark = { pending: '  …  ', sent: timeOf(createdAt), failed: '  ✗  ' }[status]
+  const rows = textRows({ key, time: mark, username, width, isDim: status === 'pending' }, content)
+  if (status !== 'failed') return rows
+  const why = `not sent: ${safeLine(error?.detail ?? 'refused.')} /retry or /discard`
+  const because = wrap(why, width - 2).map(
+    (line, index): Row => ({ key: `${key}!${index}`, spans: [{ text: `  ${line}`, colour: 'red' }] })
+  )
+  return [...rows, ...because]
+}
+
+interface Head {
+  readonly key: string
+  readonly time: string
+  readonly username: string
+  readonly width: number
+  readonly isDim?: boolean
+}
+
+const textRows = ({ key, time, username, width, isDim = false }: Head, content: string): Row[] => {
+  const name = cut(safeLine(username), width - time.length - 2)
+  const taken = cellsOf(`${time} ${name} `)
+  const indent = width >= WIDE && taken <= width / 3 ? taken : 2
+  // A name that fills the row leaves the text to the next ones.
+  const first = width - taken
+  const text = first < 8 ? `\n${safeText(content)}` : safeText(content)
+  return wrap(text, width - indent, Math.max(first, 1)).map((line, index) => ({
+    key: `${key}:${index}`,
+    spans:
+      index === 0
+        ? [
+            { text: `${time} `, isDim: true },
+            { text: name, colour: colourOf(username), isBold: true },
+            { text: ` ${line}`, isDim }
+          ]
+        : [{ text: ' '.repeat(indent) + line, isDim }]
+  }))
+}

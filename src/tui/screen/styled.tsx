@@ -1,0 +1,26 @@
+/** @jsxImportSource react */
+/** Rows of styled text. Each is one line that has been measured before, so Ink has nothing to wrap. */
+import { Text } from 'ink'
+import { createContext, useContext } from 'react'
+import type { Row, Span } from './rows.ts'
+
+/** Whether there is colour (NO_COLOR is not set). Bold and dim text are there in any case. */
+export const Colour = createContext(true)
+
+const Piece = ({ span: { text, colour, isDim = false, isBold = false } }: { span: Span }) => {
+  const hasColour = useContext(Colour)
+  return (
+    <Text dimColor={isDim} bold={isBold} {...(hasColour && colour ? { color: colour } : {})}>
+      {text}
+    </Text>
+  )
+}
+
+export const Line = ({ spans }: { spans: Row['spans'] }) => (
+  <Text wrap="truncate-end">
+    {spans.every(({ text }) => text === '')
+      ? ' '
+      : // biome-ignore lint/suspicious/noArrayIndexKey: pieces of one row never change places.
+        spans.map((span, index) => <Piece key={index} span={span} />)}
+  </Text>
+)

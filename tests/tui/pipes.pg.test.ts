@@ -1,0 +1,161 @@
+/** The client in a pipe, as a process against the real service: what it sends, prints and answers a script. */
+import { spawn } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { expect, onTestFinished, test } from 'vitest'
+import { freePort } from '../support/free-port.ts'
+import { PASSWORD, type RunningChat, startChat } from '../support/start-chat.ts'
+
+const root = join(import.meta.dirname, '../..')
+const loader = join(root, 'node_modules/tsx/dist/loader.mjs')
+
+const newFolder = (): string => {
+  const folder = mkdtempSync(join(tmpdir(), 'chat-pipe-'))
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+  return folder
+}
+
+interface Options {
+  readonly password?: string
+  /** Where tokens are remembered. */
+  readonly folder?: string
+}
+
+/** Starts `fastify-chat client`; killed when the test ends. */
+const startClient = (url: string, args: string[], { password = PASSWORD, folder = newFolder() }: Options = {}) => {
+  const env = { ...process.env, FASTIFY_CHAT_PASSWORD: password, XDG_CONFIG_HOME: folder }
+  const command = ['--import', loader, join(root, 'src/cli.ts'), 'client', '--url', url, ...args]
+  const child = spawn(process.execPath, command, { cwd: folder, env })
+  onTestFinished(() => void child.kill('SIGKILL'))
+  const lines: string[] = []
+  const output = createInterface(child.stdout)
+  output.on('line', line => lines.push(line))
+  let err = ''
+  child.stderr.on('data', data => {
+    err += data
+  })
+  const ended = new Promise<{ lines: string[]; err: string; code: number | null }>(resolve =>
+    child.on('close', code => resolve({ lines, err, code }))
+  )
+  /** The first frame so far, or to come, that has these fields. */
+  const frame = (wanted: object): Promise<Record<string, unknown>> =>
+    new Promise((resolve, reject) => {
+      const look = (line: string): void => {
+        const read = JSON.parse(line)
+        if (Object.entries(wanted).every(([field, value]) => read[field] === value)) resolve(read)
+      }
+      for (const line of lines) look(line)
+      output.on('line', look)
+      ended.then(({ err: told }) => reject(new Error(`it ended first: ${told}`)))
+    })
+  return { child, ended, frame }
+}
+
+const pipe = (input: string, ...given: Parameters<typeof startClient>) => {
+  const { child, ended } = startClient(...given)
+  child.stdin.end(input)
+  return ended
+}
+
+const contents = async (chat: RunningChat, token: string): Promise<string[]> => {
+  const { body } = await chat.call('GET', '/api/chat/messages', { token })
+  return body.map(({ content }: { content: string }) => content)
+}
+
+test('--send sends the whole input as one message, and is silent', async () => {
+  const chat = await startChat()
+  const { token } = await chat.register('ada')
+  const sent = await pipe('two\n  lines\n', chat.url, ['--username', 'ada', '--send'])
+  expect(sent).toEqual({ lines: [], err: '', code: 0 })
+  expect(await contents(chat, token)).toEqual(['two\n  lines'])
+})
+
+test('--lines sends each line, in order, also more of them than may be sent at once', async () => {
+  const chat = await startChat({ settings: { messageRateLimit: 20 } })
+  const { token } = await chat.register('ada')
+  const lines = Array.from({ length: 70 }, (_, at) => `line ${at}`)
+  const sent = await pipe(`${lines.join('\n\n')}\n`, chat.url, ['--username', 'ada', '--lines'])
+  expect(sent).toEqual({ lines: [], err: '', code: 0 })
+  const { body } = await chat.call('GET', '/api/chat/messages?limit=100', { token })
+  expect(body.map(({ content }: { content: string }) => content)).toEqual(lines)
+})
+
+test('nobody is told that a pipe came and left', async () => {
+  const chat = await startChat()
+  await chat.register('ada')
+  const bob = await chat.join(await chat.register('bob'))
+  expect(await pipe('hi', chat.url, ['--username', 'ada', '--send'])).toMatchObject({ code: 0 })
+  expect(await bob.next()).toMatchObject({ type: 'message', username: 'ada', content: 'hi' })
+})
+
+test.each([
+  ['a room that is not there', ['--room', 'nowhere'], {}, 'no such room'],
+  ['a wrong password', [], { password: 'WrongPass123' }, 'Wrong username or password'],
+  ['no password', [], { password: '' }, 'FASTIFY_CHAT_PASSWORD']
+])('%s ends it with 1 and the reason', async (_, args, options, reason) => {
+  const chat = await startChat()
+  await chat.register('ada')
+  const { lines, err, code } = await pipe('hi', chat.url, ['--username', 'ada', '--send', ...args], options)
+  expect({ lines, code }).toEqual({ lines: [], code: 1 })
+  expect(err).toContain(reason)
+  expect(err).not.toMatch(/WrongPass123|\n {4}at /)
+})
+
+test('a message that the service refuses ends it with 1 and the words of the service', async () => {
+  const chat = await startChat({ settings: { maxMessageLength: 5 } })
+  await chat.register('ada')
+  const { err, code } = await pipe('too long', chat.url, ['--username', 'ada', '--send'])
+  expect(code).toBe(1)
+  expect(err).toContain('The message has 8 characters; the most is 5.')
+})
+
+test('without an answer it ends with 1 after --timeout', async () => {
+  const url = `http://127.0.0.1:${await freePort()}`
+  const { err, code } = await pipe('hi', url, ['--username', 'ada', '--send', '--timeout', '0.5'])
+  expect(code).toBe(1)
+  expect(err).toContain('Not acknowledged within 0.5 s')
+})
+
+test('without a terminal, --send and --json it says which to use', async () => {
+  const { err, code } = await pipe('hi', 'http://127.0.0.1:1', ['--username', 'ada'])
+  expect(code).toBe(1)
+  expect(err).toMatch(/not a terminal.*--send.*--json/)
+})
+
+test('--remember keeps the token, not the password, and the next call needs neither', async () => {
+  const chat = await startChat()
+  const { token } = await chat.register('ada')
+  const folder = newFolder()
+  const file = join(folder, 'fastify-chat', 'tokens.json')
+  await pipe('one', chat.url, ['--username', 'ada', '--send'], { folder })
+  expect(() => statSync(file)).toThrow('ENOENT')
+  await pipe('two', chat.url, ['--username', 'ada', '--send', '--remember'], { folder })
+  expect(statSync(file).mode & 0o777).toBe(0o600)
+  expect(readFileSync(file, 'utf8')).not.toContain(PASSWORD)
+  expect(await pipe('three', chat.url, ['--send'], { folder, password: '' })).toMatchObject({ code: 0 })
+  expect(await contents(chat, token)).toEqual(['one', 'two', 'three'])
+})
+
+test('--json prints every frame as a line, until it is told to end', async () => {
+  const chat = await startChat()
+  await chat.register('ada')
+  const client = startClient(chat.url, ['--username', 'ada', '--json'])
+  expect(await client.frame({ type: 'system', event: 'connected' })).toMatchObject({ username: 'ada' })
+  await client.frame({ type: 'subscribed' })
+  await pipe('hi', chat.url, ['--username', 'ada', '--send'])
+  expect(await client.frame({ type: 'message' })).toMatchObject({ content: 'hi', room: 'general', seq: 1 })
+  client.child.kill('SIGTERM')
+  expect(await client.ended).toMatchObject({ err: '', code: 0 })
+})
+
+test('--json ends when nobody reads it any more', async () => {
+  const chat = await startChat()
+  const { token } = await chat.register('ada')
+  const client = startClient(chat.url, ['--username', 'ada', '--json'])
+  await client.frame({ type: 'subscribed' })
+  client.child.stdout.destroy()
+  await chat.call('POST', '/api/chat/rooms/general/messages', { token, body: { content: 'hi' } })
+  expect(await client.ended).toMatchObject({ err: '', code: 0 })
+})

@@ -1,0 +1,151 @@
+/** A room as rows: wrapped to the window, in order, and scrolled without jumps. */
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import type { Message, Outgoing, RoomState } from '../../src/client/index.ts'
+import { cellsOf, cut, wrap } from '../../src/tui/screen/cells.ts'
+import { colourOf } from '../../src/tui/screen/colours.ts'
+import { composerLines } from '../../src/tui/screen/composer-lines.ts'
+import type { View } from '../../src/tui/screen/conversation.ts'
+import { type Row, rowsOf } from '../../src/tui/screen/rows.ts'
+import { scrolled, visibleRows } from '../../src/tui/screen/scroll.ts'
+
+const message = (seq: number, more: Partial<Message> = {}): Message =>
+  ({
+    id: seq,
+    room: 'general',
+    seq,
+    user_id: 2,
+    username: 'bob',
+    content: `message ${seq}`,
+    created_at: new Date(2026, 0, 31, 12, seq).toISOString(),
+    ...more
+  }) as Message
+
+const view = (room: Partial<RoomState>, more: Partial<View> = {}): View => ({
+  name: 'general',
+  username: 'ada',
+  notices: [],
+  connection: { status: 'online', since: 0 },
+  room: {
+    status: 'live',
+    messages: [],
+    outgoing: [],
+    hasOlder: false,
+    isLoadingOlder: false,
+    presence: undefined,
+    typing: [],
+    ...room
+  },
+  ...more
+})
+
+const shown = (rows: readonly Row[]): string[] => rows.map(({ spans }) => spans.map(({ text }) => text).join(''))
+
+test('a message has its time and name, and its next lines stand under its text', () => {
+  const long = message(1, { content: 'one two three four five six seven eight nine ten eleven twelve' })
+  expect(shown(rowsOf(view({ messages: [long] }), 60)).slice(1)).toEqual([
+    '12:01 bob one two three four five six seven eight nine ten ',
+    '          eleven twelve'
+  ])
+  expect(shown(rowsOf(view({ messages: [long] }), 30)).slice(1)).toEqual([
+    '12:01 bob one two three four ',
+    '  five six seven eight nine ',
+    '  ten eleven twelve'
+  ])
+})
+
+test('wide characters, emoji and endless words stay within the window', () => {
+  const pieces = fc.constantFrom(
+    '你',
+    '好',
+    '👨‍👩‍👧',
+    '👋🏽',
+    'e\u0301',
+    'a',
+    ' ',
+    '\n',
+    '\t',
+    'مر',
+    '\x1b[2J',
+    'wordword'
+  )
+  fc.assert(
+    fc.property(fc.array(pieces, { maxLength: 80 }), fc.integer({ min: 12, max: 100 }), (parts, width) => {
+      const messages = [message(1, { content: parts.join(''), username: '長い名前' })]
+      for (const row of shown(rowsOf(view({ messages }), width))) expect(cellsOf(row)).toBeLessThanOrEqual(width)
+    })
+  )
+})
+
+test('wrapping loses nothing but spaces at the ends of lines', () => {
+  expect(wrap('ab  cd', 3)).toEqual(['ab', 'cd'])
+  expect(wrap('你好世界', 5)).toEqual(['你好', '世界'])
+  expect(wrap('abcdefgh', 3, 2)).toEqual(['ab', 'cde', 'fgh'])
+  expect(wrap('  indented', 20)).toEqual(['  indented'])
+  expect(cut('你好世界', 5)).toBe('你好…')
+})
+
+test('what others send, their names too, is drawn as text', () => {
+  const messages = [message(1, { content: 'x\x1b]0;t\x07', username: 'b\x1b[Aob' })]
+  const text = shown(rowsOf(view({ messages }), 80)).join('\n')
+  expect(text).toContain('b␛[Aob x␛]0;t␇')
+  expect(text).not.toContain('\x1b')
+})
+
+test('days are told apart, and a message that cannot be read says so', () => {
+  const messages = [message(1), message(2, { content: null, unavailable: 'key', created_at: '2026-02-03T12:00:00Z' })]
+  const rows = shown(rowsOf(view({ messages }), 40))
+  expect(rows[0]).toContain('2026-01-31')
+  expect(rows[2]).toContain('2026-02-03')
+  expect(rows[3]).toContain('(cannot be read any more)')
+})
+
+test('notices stand after the message that they followed; unsent messages stand last, marked', () => {
+  const unsent: Outgoing = { nonce: 'n', room: 'general', content: 'hello', createdAt: 0, status: 'pending' }
+  const error = { code: 'too_long', detail: 'Too long.' }
+  const room = {
+    messages: [message(1), message(2)],
+    outgoing: [unsent, { ...unsent, nonce: 'm', status: 'failed' as const, error }]
+  }
+  const notices = [
+    { key: 'n0', text: 'before', after: 0 },
+    { key: 'n1', text: 'bob joined', after: 1 },
+    { key: 'n2', text: 'bob left', after: 2 }
+  ]
+  expect(shown(rowsOf(view(room, { notices }), 80))).toEqual([
+    '* before',
+    expect.stringContaining('2026-01-31'),
+    '12:01 bob message 1',
+    '* bob joined',
+    '12:02 bob message 2',
+    '* bob left',
+    '  …   ada hello',
+    '  ✗   ada hello',
+    '  not sent: Too long. /retry or /discard'
+  ])
+})
+
+test('the view stays where it is while messages come below and pages load above', () => {
+  const from = (first: number, last: number) =>
+    rowsOf(view({ messages: Array.from({ length: last - first + 1 }, (_, at) => message(first + at)) }), 80)
+  const rows = from(10, 40)
+  const { place } = scrolled(rows, 5, undefined, -7)
+  const seen = shown(visibleRows(rows, 5, place))
+  expect(seen.at(-1)).toContain('message 33')
+  expect(shown(visibleRows(from(1, 60), 5, place))).toEqual(seen)
+  expect(scrolled(rows, 5, place, 100).place).toBeUndefined()
+  expect(scrolled(rows, 5, place, -5).isAtTop).toBe(false)
+  expect(scrolled(rows, 5, place, -100).isAtTop).toBe(true)
+  expect(shown(visibleRows(rows, 5, scrolled(rows, 5, place, -100).place))[0]).toContain('2026-01-31')
+})
+
+test('the cursor stands where the next character will', () => {
+  expect(composerLines({ before: '你好', after: 'x' }, 10, 3)).toEqual({ lines: ['你好x'], row: 0, column: 4 })
+  expect(composerLines({ before: '你好', after: '' }, 4, 3)).toEqual({ lines: ['你好', ''], row: 1, column: 0 })
+  expect(composerLines({ before: 'a\nb\nc\nd', after: '\ne' }, 10, 2)).toEqual({ lines: ['c', 'd'], row: 1, column: 1 })
+})
+
+test('a name has one colour, whatever its case', () => {
+  expect(colourOf('Ada')).toBe(colourOf('ada'))
+  expect(new Set(['ada', 'bob', 'eve', 'john', 'mallory', 'trent'].map(colourOf)).size).toBeGreaterThan(3)
+})

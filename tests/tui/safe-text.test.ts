@@ -1,0 +1,36 @@
+/** What others write cannot control the terminal. */
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { safeLine, safeText } from '../../src/tui/safe-text.ts'
+
+test.each([
+  ['a colour', 'a\x1b[31mb', 'a␛[31mb'],
+  ['a title, ended by BEL', '\x1b]0;owned\x07', '␛]0;owned␇'],
+  ['a clipboard, ended by ST', '\x1b]52;c;aGk=\x1b\\', '␛]52;c;aGk=␛\\'],
+  ['the 8-bit CSI', '\x9b2J', '\ufffd2J'],
+  ['a backspace and a carriage return', 'ab\b\rc', 'ab␈\nc'],
+  ['NUL and DEL', '\x00\x7f', '␀␡'],
+  ['an override of direction', 'user\u202etxt.exe\u202c \u2066x\u2069', 'usertxt.exe x'],
+  ['a tab', 'a\tb', 'a    b'],
+  ['half a surrogate pair', 'a\ud800b', 'a\ufffdb']
+])('%s is shown, not obeyed', (_, sent, shown) => {
+  expect(safeText(sent)).toBe(shown)
+})
+
+test('lines stay lines, whoever ended them; a name has one', () => {
+  expect(safeText('a\r\nb\rc\nd\u2028e')).toBe('a\nb\nc\nd\ne')
+  expect(safeLine('ada\n\x1b[A')).toBe('ada ␛[A')
+})
+
+test('letters of every script and emoji stay as they are', () => {
+  for (const text of ['你好', 'مرحبا', 'שלום', 'naïve', '👨‍👩‍👧 👋🏽 🇩🇪', 'e\u0301']) expect(safeText(text)).toBe(text)
+})
+
+test('nothing that a terminal could obey is left, whatever was sent', () => {
+  fc.assert(
+    fc.property(fc.string({ unit: 'binary' }), text => {
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must be gone.
+      expect(safeText(text)).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/)
+    })
+  )
+})

@@ -1,0 +1,239 @@
+/** @jsxImportSource react */
+/** The screen as it is drawn: logging in, chatting, a connection that breaks; on a service without a network. */
+import { cleanup, render } from 'ink-testing-library'
+import { afterEach, expect, test, vi } from 'vitest'
+import { ChatApiError } from '../../src/client/index.ts'
+import { App } from '../../src/tui/screen/app.tsx'
+import type { Session } from '../../src/tui/session.ts'
+import { fakeService, historyPage, messageFrame, type Sent, settled, subscribedFrame } from '../support/fake-service.ts'
+
+afterEach(cleanup)
+
+const ENTER = '\r'
+const TAB = '\t'
+const PAGE_UP = '\x1b[5~'
+
+interface Setup {
+  readonly session?: Partial<Session>
+  readonly hasColour?: boolean
+  readonly token?: () => string
+}
+
+const start = ({ session = {}, hasColour = false, token = () => 'token-1' }: Setup = {}) => {
+  const service = fakeService({ token: () => token(), backfill: 0 })
+  const calls: string[][] = []
+  const person: Session = {
+    url: 'http://chat.test',
+    username: 'ada',
+    isReady: true,
+    token: async () => 'token-1',
+    logIn: async (...given) => void calls.push(['logIn', ...given]),
+    register: async (...given) => void calls.push(['register', ...given]),
+    connect: () => service.client,
+    ...session
+  }
+  const screen = render(<App session={person} room="general" hasColour={hasColour} connect={person.connect} />)
+  const type = async (...reads: string[]): Promise<void> => {
+    await settled()
+    for (const read of reads) screen.stdin.write(read)
+    await settled()
+  }
+  /** Waits until the screen has the text. */
+  const sees = (text: string | RegExp) => vi.waitFor(() => expect(screen.lastFrame()).toMatch(text), { timeout: 5000 })
+  return { service, screen, calls, type, sees }
+}
+
+/** Connected, with `count` messages in the room, the newest page of which is loaded. */
+const startChat = async (count: number, setup?: Setup) => {
+  const all = start(setup)
+  all.service.http(path => {
+    const before = Number(/before=(\d+)/.exec(path)?.[1] ?? count + 1)
+    return { body: historyPage(Math.max(1, before - 50), before - 1, { seq: count }) }
+  })
+  const socket = await all.service.socket()
+  socket.greet()
+  socket.receive(subscribedFrame(count, socket.take('subscribe')[0] as Sent))
+  await all.sees(count === 0 ? 'general' : `message ${count}`)
+  return { ...all, socket }
+}
+
+test('the password is hidden; a refusal is shown in the words of the service', async () => {
+  const session = {
+    isReady: false,
+    username: undefined,
+    logIn: async () => {
+      throw new ChatApiError({ status: 401, code: 'invalid_credentials', detail: 'Wrong username or password.' })
+    }
+  }
+  const { screen, type, sees } = start({ session })
+  await type('ada', ENTER, 'Secret12')
+  await sees('••••••••')
+  await type(ENTER)
+  await sees('Wrong username or password.')
+  expect(screen.frames.join('')).not.toContain('Secret12')
+})
+
+test('registering shows the rules as they are met, and goes on to the chat', async () => {
+  const { screen, type, calls, sees } = start({ session: { isReady: false, username: undefined } })
+  await type('\x12', 'ad')
+  await sees('· 3 to 50 characters')
+  await type('a', TAB, 'secret12')
+  await sees('✓ 3 to 50 characters')
+  await sees('· an upper-case letter')
+  expect(screen.lastFrame()).toContain('✓ a digit')
+  await type('X')
+  await sees('✓ an upper-case letter')
+  await type(ENTER)
+  await sees('#general')
+  expect(calls).toEqual([['register', 'ada', 'secret12X']])
+})
+
+test('every broken rule that the service names is shown', async () => {
+  const errors = [
+    { path: '/username', message: 'is reserved' },
+    { path: '/password', message: 'is known to everyone' }
+  ]
+  const register = async () => {
+    throw new ChatApiError({ status: 422, code: 'validation_failed', detail: 'That will not do.', errors })
+  }
+  const { type, sees } = start({ session: { isReady: false, username: undefined, register } })
+  await type('\x12', 'ada', TAB, 'Secret12', ENTER)
+  await sees('That will not do.')
+  await sees('username is reserved')
+  await sees('password is known to everyone')
+})
+
+test('history is there at the start; what is sent is marked until it is in the log', async () => {
+  const { socket, screen, type, sees } = await startChat(2)
+  expect(screen.lastFrame()).toContain('bob message 1')
+  await type('hello', ENTER)
+  await sees(/ {2}… {3}ada hello/)
+  const { nonce } = socket.take('message')[0] as Sent
+  socket.receive({ type: 'ack', nonce, id: 3, room: 'general', seq: 3, timestamp: '2026-01-31T12:00:00.000+00:00' })
+  socket.receive(messageFrame(3, { user_id: 1, username: 'ada', content: 'hello', nonce }))
+  await sees(/\d\d:\d\d ada hello/)
+})
+
+test('a refused message says why, and is sent again or dropped when told so', async () => {
+  const { socket, screen, type, sees } = await startChat(0)
+  await type('hello', ENTER)
+  const refuse = () => {
+    const { nonce } = socket.take('message')[0] as Sent
+    socket.receive({ type: 'error', code: 'not_allowed', detail: 'Not here.', room: 'general', nonce })
+  }
+  refuse()
+  await sees('✗   ada hello')
+  await sees('not sent: Not here.')
+  await type('/retry', ENTER)
+  await sees('…   ada hello')
+  refuse()
+  await sees('✗   ada hello')
+  await type('/discard', ENTER)
+  await vi.waitFor(() => expect(screen.lastFrame()).not.toContain('hello'))
+})
+
+test('a pasted text of several lines is one message', async () => {
+  const { socket, type, sees } = await startChat(0)
+  await type('\x1b[200~one\r  two\x1b[201~')
+  await sees(/> one\n {4}two/)
+  expect(socket.take('message')).toEqual([])
+  await type(ENTER)
+  await settled()
+  expect(socket.take('message')).toMatchObject([{ content: 'one\n  two' }])
+})
+
+test('while the connection is lost the text stays, and what is sent waits', async () => {
+  const { service, socket, screen, type, sees } = await startChat(1)
+  await type('half a sen')
+  socket.end(1006)
+  await sees('reconnecting…')
+  await type('tence', ENTER, 'more')
+  await sees('…   ada half a sentence')
+  expect(screen.lastFrame()).toContain('> more')
+  await service.timers.advance(500)
+  const again = await service.socket(2)
+  again.greet()
+  again.receive(subscribedFrame(1, again.take('subscribe')[0] as Sent))
+  await vi.waitFor(() => expect(screen.lastFrame()).not.toContain('reconnecting…'))
+  expect(again.take('message')).toMatchObject([{ content: 'half a sentence' }])
+  expect(screen.lastFrame()).toContain('> more')
+})
+
+test('a session that is over asks for the password, and goes on with the text that was being written', async () => {
+  let isOver = false
+  let count = 0
+  const token = () => {
+    if (isOver) throw new ChatApiError({ status: 401, code: 'invalid_token', detail: 'Log in again.' })
+    return `token-${++count}`
+  }
+  const { socket, calls, type, sees } = await startChat(1, { token })
+  await type('draft')
+  await sees('> draft')
+  isOver = true
+  socket.end(4401, 'The token has expired.')
+  await sees('Log in again.')
+  isOver = false
+  await type('Secret12', ENTER)
+  await sees('> draft')
+  expect(calls).toEqual([['logIn', 'ada', 'Secret12']])
+})
+
+test('scrolling up loads the page before, and what comes meanwhile does not move the view', async () => {
+  const { service, socket, screen, type, sees } = await startChat(120)
+  expect(service.calls.filter(({ path }) => path.includes('before='))).toHaveLength(1)
+  await type(PAGE_UP, PAGE_UP, PAGE_UP)
+  await sees('message 71')
+  await vi.waitFor(() => expect(service.calls.filter(({ path }) => path.includes('before='))).toHaveLength(2))
+  const before = screen.lastFrame()?.match(/message \d+/g)
+  socket.receive(messageFrame(121))
+  await settled()
+  expect(screen.lastFrame()?.match(/message \d+/g)).toEqual(before)
+  await type(PAGE_UP)
+  await sees(/message 6\d/)
+  await type('\x1b[F')
+  await sees('message 121')
+})
+
+test('people who come, go and type are told', async () => {
+  const { socket, sees } = await startChat(0)
+  const bob = { room: 'general', user_id: 2, username: 'bob' }
+  socket.receive({ type: 'system', event: 'joined', message: 'bob joined the chat', ...bob })
+  await sees('* bob joined')
+  socket.receive({ type: 'typing', expires_in_ms: 5000, ...bob })
+  await sees('bob is typing…')
+  socket.receive({ type: 'system', event: 'left', message: 'bob left the chat', ...bob })
+  await sees('* bob left')
+  socket.receive(messageFrame(1))
+  await sees(/bob joined\n\* bob left\n.*\n.*message 1/)
+})
+
+test('commands are no messages; two slashes, and paths, are', async () => {
+  const { socket, type, sees } = await startChat(0)
+  await type('/help', ENTER)
+  await sees('/room NAME')
+  await type('/nonsense', ENTER)
+  await sees('There is no command /nonsense.')
+  expect(socket.take('message')).toEqual([])
+  await type('//help', ENTER)
+  await settled()
+  expect(socket.take('message')).toMatchObject([{ content: '/help' }])
+  await type('/room other', ENTER)
+  await sees('#other')
+  expect(socket.take('subscribe')).toMatchObject([{ room: 'other' }])
+})
+
+test.each(['/quit', '/exit', '/q'])('%s leaves', async command => {
+  const { socket, screen, type } = await startChat(1)
+  await type(command, ENTER)
+  await type('x')
+  expect(socket.take('message')).toEqual([])
+  expect(screen.stdin.listenerCount('data')).toBe(0)
+})
+
+test('what others send is drawn without its escape sequences', async () => {
+  const { socket, screen, sees } = await startChat(0)
+  socket.receive(messageFrame(1, { content: 'a\x1b[2Jb\x1b]0;title\x07', username: 'b\x1b[31mob' }))
+  await sees('a␛[2Jb␛]0;title␇')
+  expect(screen.lastFrame()).toContain('b␛[31mob')
+  for (const sequence of ['\x1b[2J', '\x1b]0', '\x1b[31m']) expect(screen.lastFrame()).not.toContain(sequence)
+})
