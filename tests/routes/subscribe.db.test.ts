@@ -212,7 +212,11 @@ describe('rooms', () => {
     await say(2, 'support')
     await say(1)
     const list = await call('GET', '/api/chat/rooms?limit=1', { token: john.token })
-    expect(list.body).toEqual({ rooms: [expect.objectContaining({ room: 'general', seq: 1 })], has_more: true, next: 'general' })
+    expect(list.body).toEqual({
+      rooms: [expect.objectContaining({ room: 'general', seq: 1 })],
+      has_more: true,
+      next: 'general'
+    })
     const rest = await call('GET', '/api/chat/rooms?after=general', { token: john.token })
     expect(rest.body).toEqual({ rooms: [expect.objectContaining({ room: 'support', seq: 2 })], has_more: false })
     expect((await call('GET', '/api/chat/rooms/support', { token: john.token })).body).toMatchObject({ seq: 2 })
@@ -260,10 +264,10 @@ describe('rooms', () => {
       expect(seqs((await page('before=81&limit=80')).messages)).toEqual(upTo(1, 80))
       expect((await page('before=81&limit=80')).has_more).toBe(false)
       expect(seqs((await page('after=3&before=6')).messages)).toEqual(upTo(4, 5))
-    expect((await page('after=3&before=6&limit=1')).has_more).toBe(true)
-    expect((await page('after=3&before=6&limit=2')).has_more).toBe(false)
-    expect((await page('after=6&before=3')).messages).toEqual([])
-    expect((await page('before=81&limit=79')).has_more).toBe(true)
+      expect((await page('after=3&before=6&limit=1')).has_more).toBe(true)
+      expect((await page('after=3&before=6&limit=2')).has_more).toBe(false)
+      expect((await page('after=6&before=3')).messages).toEqual([])
+      expect((await page('before=81&limit=79')).has_more).toBe(true)
       expect(seqs((await page('after=100&limit=10')).messages)).toEqual(upTo(101, 110))
       expect(await page('after=130')).toMatchObject({ messages: [], has_more: false })
       expect(await page('before=1')).toMatchObject({ messages: [], has_more: false })

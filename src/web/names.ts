@@ -1,0 +1,29 @@
+/** Names: a room's made of its title, a person's initials and the number of their colour. */
+
+/** A room's name made of a title: `Käse & Brot` is `kase-brot`; empty when nothing of it can be used. */
+export const roomNameOf = (title: string): string =>
+  title
+    .normalize('NFKD')
+    .replace(/\p{M}/gu, '')
+    .toLowerCase()
+    .replace(/[^a-z0-9._:]+/g, '-')
+    .replace(/^[^a-z0-9]+/, '')
+    .slice(0, 64)
+    .replace(/-+$/, '')
+
+/** One or two letters: of two words if there are two, else the first two. */
+export const initialsOf = (username: string): string => {
+  const [first = '', second] = username.split(/[^\p{L}\p{N}]+/u).filter(Boolean)
+  const letters = second === undefined ? [...first].slice(0, 2) : [...first].slice(0, 1).concat([...second].slice(0, 1))
+  return letters.join('').toUpperCase()
+}
+
+/** Colours that the style sheet has. */
+const HUES = 10
+
+/** The same for the same name, everywhere. */
+export const hueOf = (username: string): number => {
+  let sum = 7
+  for (const letter of username.toLowerCase()) sum = (sum * 31 + (letter.codePointAt(0) ?? 0)) % 9973
+  return sum % HUES
+}
