@@ -16,6 +16,7 @@ export interface Line {
 /** What one person said in a row, no more than some minutes apart. */
 export interface Group {
   readonly key: string
+  readonly userId: number
   readonly username: string
   readonly isOwn: boolean
   readonly at: number
@@ -40,12 +41,14 @@ const APART_MS = 5 * 60_000
 export const arrange = (messages: readonly Message[], outgoing: readonly Outgoing[], me: Me): Day[] => {
   const days: Day[] = []
   for (const message of messages) {
-    const isOwn = message.user_id === me.id
-    add(days, lineOf(message, isOwn), message.username, isOwn)
+    const { user_id: userId, username } = message
+    const isOwn = userId === me.id
+    add(days, lineOf(message, isOwn), { userId, username, isOwn })
   }
   for (const one of outgoing) {
     const { nonce, content, createdAt: at } = one
-    add(days, { key: `own-${nonce}`, content, at, outgoing: one }, me.username, true)
+    const author = { userId: me.id ?? 0, username: me.username, isOwn: true }
+    add(days, { key: `own-${nonce}`, content, at, outgoing: one }, author)
   }
   return days
 }
@@ -57,7 +60,9 @@ const lineOf = ({ seq, nonce, content, unavailable, created_at }: Message, isOwn
   at: Date.parse(created_at)
 })
 
-const add = (days: Day[], line: Line, username: string, isOwn: boolean): void => {
+type Author = Pick<Group, 'userId' | 'username' | 'isOwn'>
+
+const add = (days: Day[], line: Line, author: Author): void => {
   const key = new Date(line.at).toDateString()
   let day = days.at(-1)
   // A clock that is behind the service's must not bring an old day back for one's own.
@@ -67,7 +72,7 @@ const add = (days: Day[], line: Line, username: string, isOwn: boolean): void =>
   }
   const group = day.groups.at(-1)
   const before = group?.lines.at(-1)
-  if (group && before && group.username === username && group.isOwn === isOwn && line.at - before.at < APART_MS) {
-    group.lines.push(line)
-  } else day.groups.push({ key: line.key, username, isOwn, at: line.at, lines: [line] })
+  const goesOn = before && line.at - before.at < APART_MS && group?.isOwn === author.isOwn
+  if (group && goesOn && (author.isOwn || group.userId === author.userId)) group.lines.push(line)
+  else day.groups.push({ ...author, key: line.key, at: line.at, lines: [line] })
 }

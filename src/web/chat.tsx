@@ -66,7 +66,7 @@ export const Chat = ({ session, onExpire, onLogOut }: ChatProps) => {
   return (
     <div class={isOpen ? 'shell open' : 'shell'}>
       <Sidebar
-        username={client.identity?.username ?? session.username}
+        identity={client.identity ?? { user_id: undefined, username: session.username }}
         rooms={rooms}
         list={list}
         current={name}

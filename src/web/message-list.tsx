@@ -54,7 +54,10 @@ export const MessageList = ({ room, state, title, identity, onSend }: MessageLis
 
   const fresh =
     leftAt === undefined ? 0 : messages.filter(({ seq, user_id }) => seq > leftAt && user_id !== me.id).length
-  const toEnd = (): void => box.current?.scrollTo({ top: box.current.scrollHeight, behavior: 'smooth' })
+  // At once: a page of history that comes while it scrolls smoothly would stop it.
+  const toEnd = (): void => {
+    if (box.current) box.current.scrollTop = box.current.scrollHeight
+  }
   const isEmpty = messages.length === 0 && outgoing.length === 0
   return (
     <div class="list-place">

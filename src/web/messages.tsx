@@ -7,10 +7,10 @@ import { piecesOf } from './links.ts'
 import { clockTime, fullTime } from './times.ts'
 
 export const MessageGroup = ({ group, room }: { readonly group: Group; readonly room: Room }) => {
-  const { username, isOwn, at, lines } = group
+  const { userId, username, isOwn, at, lines } = group
   return (
     <article class={isOwn ? 'group own' : 'group'}>
-      {!isOwn && <Avatar name={username} />}
+      {!isOwn && <Avatar id={userId} name={username} />}
       <div class="said">
         <header>
           <span class={isOwn ? 'hidden' : 'who'} dir="auto">

@@ -11,7 +11,7 @@ export const PeopleList = ({ presence, me }: { readonly presence: Presence; read
     <ul>
       {(presence.users ?? []).map(({ user_id, username }) => (
         <li key={user_id}>
-          <Avatar name={username} />
+          <Avatar id={user_id} name={username} />
           <span dir="auto">{username}</span>
           {user_id === me && <small>you</small>}
         </li>

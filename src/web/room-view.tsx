@@ -59,17 +59,19 @@ export const RoomView = ({ room, title, client, onMenu }: RoomViewProps) => {
           <a href="#general">Go to #general</a>
         </div>
       ) : (
-        <MessageList room={room} state={state} title={title} identity={client.identity} onSend={onSend} />
+        <>
+          <MessageList room={room} state={state} title={title} identity={client.identity} onSend={onSend} />
+          <div class="foot">
+            <Typing typing={state.typing} />
+            <Composer
+              room={room}
+              title={title}
+              limit={client.identity?.limits?.max_message_length ?? 0}
+              onSend={() => onSend.current()}
+            />
+          </div>
+        </>
       )}
-      <div class="foot">
-        <Typing typing={state.typing} />
-        <Composer
-          room={room}
-          title={title}
-          limit={client.identity?.limits?.max_message_length ?? 0}
-          onSend={() => onSend.current()}
-        />
-      </div>
       {presence && <PeopleList presence={presence} me={client.identity?.user_id} />}
       <Announcer room={room} me={client.identity?.user_id} />
     </div>

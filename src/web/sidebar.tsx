@@ -6,7 +6,7 @@ import { NewRoom } from './new-room.tsx'
 import type { RoomEntry, Rooms } from './rooms.ts'
 
 interface SidebarProps {
-  readonly username: string
+  readonly identity: { readonly user_id: number | undefined; readonly username: string }
   readonly rooms: Rooms
   readonly list: readonly RoomEntry[]
   readonly current: string
@@ -16,7 +16,7 @@ interface SidebarProps {
   readonly onLogOut: () => void
 }
 
-export const Sidebar = ({ username, rooms, list, current, isOpen, onClose, onLogOut }: SidebarProps) => {
+export const Sidebar = ({ identity, rooms, list, current, isOpen, onClose, onLogOut }: SidebarProps) => {
   const [isMaking, setMaking] = useState(false)
   const close = useRef<HTMLButtonElement>(null)
   useEffect(() => {
@@ -51,9 +51,9 @@ export const Sidebar = ({ username, rooms, list, current, isOpen, onClose, onLog
           ))}
         </ul>
         <footer>
-          <Avatar name={username} />
+          <Avatar id={identity.user_id} name={identity.username} />
           <span class="me" dir="auto">
-            {username}
+            {identity.username}
           </span>
           <button type="button" class="icon-button" onClick={onLogOut} aria-label="Log out" title="Log out">
             <Leave />
