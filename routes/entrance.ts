@@ -19,7 +19,7 @@ const entranceRoute: FastifyPluginAsyncTypebox<EntranceOptions> = async (fastify
       summary: 'What this is and where to go from here',
       tags: ['service'],
       security: PUBLIC,
-      response: { 200: answer('The entrance.', refTo(Entrance)), ...problems() }
+      response: { 200: answer('The entrance.', refTo(Entrance)), 302: SENT, ...problems() }
     },
     handler: async (request, reply) => {
       if (!hasApp) return entrance
@@ -33,6 +33,8 @@ const entranceRoute: FastifyPluginAsyncTypebox<EntranceOptions> = async (fastify
 }
 
 export default entranceRoute
+
+const SENT = { type: 'null', description: 'A browser (`Accept` prefers HTML) is sent to the page, where there is one.' }
 
 const endpoints = {
   register: 'POST /api/auth/register',

@@ -6,7 +6,7 @@ import { expect, test } from 'vitest'
 const root = resolve(import.meta.dirname, '..')
 const files = ['src', 'plugins', 'routes'].flatMap(folder =>
   readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
-    .filter(name => name.endsWith('.ts'))
+    .filter(name => /\.tsx?$/.test(name))
     .map(name => join(folder, name))
 )
 
@@ -78,6 +78,18 @@ test('src/client imports itself, and of the leaves only types: it runs in browse
 test('only the clients import src/client', () => {
   const clients = /^src\/(client|tui|web)\//
   expect(shown(imports.filter(one => !clients.test(one.from) && one.of.startsWith('src/client/')))).toEqual([])
+})
+
+test('src/web imports itself, the SDK as apps see it, and Preact: it runs in browsers', () => {
+  const broken = imports.filter(
+    one =>
+      one.from.startsWith('src/web/') &&
+      !one.of.startsWith('src/web/') &&
+      one.of !== 'src/client/index.ts' &&
+      !/^preact(\/hooks)?$/.test(one.of)
+  )
+  expect(shown(broken)).toEqual([])
+  expect(imports.filter(one => !one.from.startsWith('src/web/') && one.of.startsWith('src/web/'))).toEqual([])
 })
 
 test('routes know schemas and decorators: no Drizzle, no crypto, no database', () => {

@@ -1,5 +1,5 @@
 /** The dialog that makes a room: one types a title, and its address is made of it and shown. */
-import { useEffect, useRef, useState } from 'preact/hooks'
+import { useLayoutEffect, useRef, useState } from 'preact/hooks'
 import { ChatApiError } from '../client/index.ts'
 import { Field } from './field.tsx'
 import { roomNameOf } from './names.ts'
@@ -15,7 +15,8 @@ export const NewRoom = ({ rooms, onClose }: NewRoomProps) => {
   const [refusal, setRefusal] = useState<string>()
   const dialog = useRef<HTMLDialogElement>(null)
   const name = roomNameOf(title)
-  useEffect(() => dialog.current?.showModal(), [])
+  // At once, so that what is typed next goes there.
+  useLayoutEffect(() => dialog.current?.showModal(), [])
 
   const submit = async (event: Event): Promise<void> => {
     event.preventDefault()

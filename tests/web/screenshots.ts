@@ -120,6 +120,9 @@ try {
         await page.waitForTimeout(300)
         await shot('drawer')
         await page.keyboard.press('Escape')
+        await page.getByRole('button', { name: '4 people here' }).click()
+        await shot('people')
+        await page.keyboard.press('Escape')
       }
       await page.evaluate(`location.hash = 'design'`)
       await page.getByText('Nothing was said here yet').waitFor()
@@ -127,6 +130,15 @@ try {
       await page.context().close()
     }
   }
+  const { page } = await openTab(browser, { viewport: { width: 768, height: 600 } })
+  await logIn({ page, complaints: [] }, url, 'ada', PASSWORD)
+  await page.getByText('Count me in').waitFor()
+  await server.close()
+  await page.getByText('What you write is kept').waitFor()
+  await page.getByRole('textbox', { name: /^Message to/ }).fill('Is it only me, or is the service away?')
+  await page.keyboard.press('Enter')
+  await page.waitForTimeout(900)
+  await page.screenshot({ path: join(folder, 'away-768-light.png') })
 } finally {
   await browser.close()
   await server.close()

@@ -67,6 +67,7 @@ describe.skipIf(!hasChromium())('the page', { timeout: 40_000 }, () => {
     await page.locator('textarea:focus').waitFor()
     await tabTo(page, 'New room')
     await page.keyboard.press('Enter')
+    await page.locator('dialog input:focus').waitFor()
     await page.keyboard.type('Tea & Cake')
     await page.getByText('#tea-cake').waitFor()
     await page.keyboard.press('Enter')
