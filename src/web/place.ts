@@ -14,34 +14,32 @@ export const isAtEnd = ({ scrollHeight, scrollTop, clientHeight }: HTMLElement):
 /** `follow()` makes the next change end at the end, wherever one is: for what one sends. */
 export const usePlace = (list: RefObject<HTMLElement>, content: unknown): { follow: () => void } => {
   const isFollowing = useRef(false)
-  const wasAtEnd = useRef(true)
+  const view = useRef({ atEnd: true, size: '' })
   const place = list.current && lineAtTop(list.current)
-  if (list.current) wasAtEnd.current = isAtEnd(list.current)
+  if (list.current) look(view.current, list.current)
 
   useLayoutEffect(() => {
     const box = list.current
     if (!box) return
-    if (isFollowing.current || wasAtEnd.current || !place) box.scrollTop = box.scrollHeight
+    if (isFollowing.current || view.current.atEnd || !place) toEnd(view.current, box)
     else putBack(box, place)
     isFollowing.current = false
   }, [content])
 
-  // The keyboard of a phone, a banner, a composer that grows: the view's height changes, not the list.
+  // The keyboard of a phone, a banner, a composer that grows: the view changes its size, not the list.
   useLayoutEffect(() => {
     const box = list.current
     if (!box) return
-    let atEnd = true
-    const remember = () => {
-      atEnd = isAtEnd(box)
-    }
     const observer = new ResizeObserver(() => {
-      if (atEnd) box.scrollTop = box.scrollHeight
+      view.current.size = sizeOf(box)
+      if (view.current.atEnd) toEnd(view.current, box)
     })
+    const onScroll = () => look(view.current, box)
     observer.observe(box)
-    box.addEventListener('scroll', remember, { passive: true })
+    box.addEventListener('scroll', onScroll, { passive: true })
     return () => {
       observer.disconnect()
-      box.removeEventListener('scroll', remember)
+      box.removeEventListener('scroll', onScroll)
     }
   }, [])
 
@@ -50,6 +48,24 @@ export const usePlace = (list: RefObject<HTMLElement>, content: unknown): { foll
       isFollowing.current = true
     }
   }
+}
+
+/** Where one was, and the size of the view when that was known. */
+interface View {
+  atEnd: boolean
+  size: string
+}
+
+/** A view that has just changed its size says nothing of where one was: the observer has still to put it right. */
+const look = (view: View, box: HTMLElement): void => {
+  if (view.size === sizeOf(box)) view.atEnd = isAtEnd(box)
+}
+
+const sizeOf = ({ clientWidth, clientHeight }: HTMLElement): string => `${clientWidth} ${clientHeight}`
+
+const toEnd = (view: View, box: HTMLElement): void => {
+  box.scrollTop = box.scrollHeight
+  view.atEnd = true
 }
 
 interface Place {

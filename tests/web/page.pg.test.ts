@@ -97,6 +97,7 @@ describe.skipIf(!hasChromium())('the page', { timeout: 40_000 }, () => {
     await say(ada.page, 'two')
     await say(ada.page, 'three')
     expect(await ada.page.locator('.line.pending').count()).toBe(2)
+    expect(await ada.page.locator('.line.pending').last().evaluate(isInView)).toBe(true)
     await restart()
     for (const { page } of [ada, bob]) {
       await hurry(page)
@@ -157,6 +158,9 @@ describe.skipIf(!hasChromium())('the page', { timeout: 40_000 }, () => {
     await fillRoom(chat, 220)
     const { page, complaints } = await enter(chat, 'ada')
     await page.getByText('message 220', { exact: true }).waitFor()
+    // A view that becomes smaller stays at the end.
+    await page.setViewportSize({ width: 500, height: 500 })
+    await expect.poll(() => page.getByText('message 220', { exact: true }).evaluate(isInView)).toBe(true)
     const list = page.getByRole('log')
     for (let loads = 0; loads < 3; loads++) {
       const before = await list.evaluate(lookAtTop)
@@ -184,6 +188,12 @@ describe.skipIf(!hasChromium())('the page', { timeout: 40_000 }, () => {
     expect(took).toBeLessThan(1000)
   })
 })
+
+/** In the browser: whether one sees the whole of it. */
+const isInView = (line: {
+  getBoundingClientRect(): DOMRectLike
+  closest(selector: string): { getBoundingClientRect(): DOMRectLike }
+}): boolean => line.getBoundingClientRect().bottom <= line.closest('.list').getBoundingClientRect().bottom
 
 /** In the browser: scrolls near the top, and answers which line is there, where, and how many there are. */
 const lookAtTop = (box: {
