@@ -1,10 +1,16 @@
-/** The entrance: what this is and where to go from here. */
+/** The entrance: what this is and where to go from here; a browser is sent to the page, where there is one. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { answer, PUBLIC, problems } from '../src/openapi-base.ts'
 import { version } from '../src/package.ts'
 import { Entrance, refTo } from '../src/schemas/index.ts'
 
-const entranceRoute: FastifyPluginAsyncTypebox = async fastify => {
+/** What there is beside the API. */
+export interface EntranceOptions {
+  /** Whether the page is mounted. */
+  readonly hasApp?: boolean
+}
+
+const entranceRoute: FastifyPluginAsyncTypebox<EntranceOptions> = async (fastify, { hasApp = false }) => {
   fastify.route({
     method: 'GET',
     url: '/',
@@ -13,26 +19,49 @@ const entranceRoute: FastifyPluginAsyncTypebox = async fastify => {
       summary: 'What this is and where to go from here',
       tags: ['service'],
       security: PUBLIC,
-      response: { 200: answer('The entrance.', refTo(Entrance)), ...problems('unavailable') }
+      response: { 200: answer('The entrance.', refTo(Entrance)), 302: SENT, ...problems('unavailable') }
     },
-    handler: async () => ({
-      message: 'fastify-chat: a real-time chat backend',
-      version,
-      endpoints: {
-        register: 'POST /api/auth/register',
-        login: 'POST /api/auth/login',
-        me: 'GET /api/users/me',
-        messages: 'GET /api/chat/messages',
-        rooms: 'GET /api/chat/rooms',
-        websocket: 'WS /ws/chat',
-        health: 'GET /health',
-        docs: '/docs',
-        redoc: '/redoc',
-        openapi: '/openapi.json',
-        asyncapi: '/asyncapi.json'
-      }
-    })
+    handler: async (request, reply) => {
+      if (!hasApp) return entrance
+      const { vary } = reply.getHeaders()
+      reply.header('vary', vary ? `${vary}, Accept` : 'Accept')
+      if (!prefersHtml(request.headers.accept)) return { ...entrance, endpoints: { ...endpoints, app: '/app' } }
+      // Relative, since a proxy may have cut the path short.
+      return reply.redirect(/\/(\?|$)/.test(request.url) ? 'app' : `${fastify.prefix.split('/').at(-1)}/app`)
+    }
   })
 }
 
 export default entranceRoute
+
+const SENT = { type: 'null', description: 'A browser (`Accept` prefers HTML) is sent to the page, where there is one.' }
+
+const endpoints = {
+  register: 'POST /api/auth/register',
+  login: 'POST /api/auth/login',
+  me: 'GET /api/users/me',
+  messages: 'GET /api/chat/messages',
+  rooms: 'GET /api/chat/rooms',
+  websocket: 'WS /ws/chat',
+  health: 'GET /health',
+  docs: '/docs',
+  redoc: '/redoc',
+  openapi: '/openapi.json',
+  asyncapi: '/asyncapi.json'
+}
+
+const entrance = { message: 'fastify-chat: a real-time chat backend', version, endpoints }
+
+/** Whether HTML is accepted above JSON, as browsers do; any type, as most clients say, is for both alike. */
+const prefersHtml = (accept = ''): boolean => {
+  const weights = new Map(accept.split(',').map(range => weightOf(range)))
+  const weigh = (...ranges: string[]): number =>
+    ranges.map(range => weights.get(range)).find(weight => weight !== undefined) ?? 0
+  return weigh('text/html', 'text/*', '*/*') > weigh('application/json', 'application/*', '*/*')
+}
+
+const weightOf = (range: string): [type: string, weight: number] => {
+  const [type = '', ...parameters] = range.split(';').map(part => part.trim().toLowerCase())
+  const weight = parameters.find(parameter => parameter.startsWith('q='))
+  return [type, weight === undefined ? 1 : Number(weight.slice(2)) || 0]
+}

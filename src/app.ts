@@ -8,6 +8,7 @@ import dbPlugin, { type DatabaseHandle } from '../plugins/db.ts'
 import opsPlugin from '../plugins/ops.ts'
 import platformPlugin from '../plugins/platform.ts'
 import problemsPlugin from '../plugins/problems.ts'
+import appRoutes from '../routes/app.ts'
 import authRoutes from '../routes/auth.ts'
 import docsRoutes from '../routes/docs.ts'
 import entranceRoute from '../routes/entrance.ts'
@@ -24,7 +25,7 @@ import type { Need, Resolved } from './config/resolve.ts'
 import { serializers } from './logging.ts'
 
 /** What a service of its own has beside the API, and a host application as a rule has itself. */
-export type Page = 'entrance' | 'health' | 'documents'
+export type Page = 'entrance' | 'health' | 'documents' | 'app'
 
 /**
  * Options of the service: PROTOCOL's settings in camelCase beside these. With any setting given, the environment is not
@@ -33,7 +34,10 @@ export type Page = 'entrance' | 'health' | 'documents'
 export interface ChatServiceOptions extends HostSettings {
   /** Fastify's own: where the routes are mounted. */
   readonly prefix?: string
-  /** What is mounted beside the API: `/`, the health routes, the documents; `true` for all. Nothing, as a rule. */
+  /**
+   * What is mounted beside the API: `/`, the health routes, the documents, the page at `/app`; `true` for all. Nothing, as a
+   * rule. The page is for our own accounts: with `authenticate`, or with `webClient: false`, it is left out.
+   */
   readonly pages?: boolean | readonly Page[]
   /** A ready database client (postgres.js, PGlite) instead of `databaseUrl`; it is left open. */
   readonly client?: DatabaseHandle | undefined
@@ -83,6 +87,8 @@ export const chatService = async (fastify: FastifyInstance, options: ChatService
   await fastify.register(roomRoutes)
   await fastify.register(socketRoute, config)
   if (mounts('health')) await fastify.register(healthRoutes)
-  if (mounts('entrance')) await fastify.register(entranceRoute)
+  const hasApp = mounts('app') && config.webClient && !authenticate
+  if (mounts('entrance')) await fastify.register(entranceRoute, { hasApp })
   if (mounts('documents')) await fastify.register(docsRoutes, config)
+  if (hasApp) await fastify.register(appRoutes)
 }

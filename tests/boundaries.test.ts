@@ -99,6 +99,18 @@ test('only the clients import src/client', () => {
   expect(shown(imports.filter(one => !clients.test(one.from) && one.of.startsWith('src/client/')))).toEqual([])
 })
 
+test('src/web imports itself, the SDK as apps see it, and Preact: it runs in browsers', () => {
+  const broken = imports.filter(
+    one =>
+      one.from.startsWith('src/web/') &&
+      !one.of.startsWith('src/web/') &&
+      one.of !== 'src/client/index.ts' &&
+      !/^preact(\/hooks)?$/.test(one.of)
+  )
+  expect(shown(broken)).toEqual([])
+  expect(imports.filter(one => !one.from.startsWith('src/web/') && one.of.startsWith('src/web/'))).toEqual([])
+})
+
 test('routes know schemas and decorators: no Drizzle, no crypto, no database', () => {
   const broken = imports.filter(
     one => one.from.startsWith('routes/') && /drizzle|postgres|bcrypt|node:crypto|src\/(db|crypto|chat)\//.test(one.of)

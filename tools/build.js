@@ -1,10 +1,11 @@
 // Builds dist/ anew: compiles, and brings along what users need but must not install. Drizzle is bundled down to the parts in
-// use (a fiftieth of the package), and what browsers get of Swagger UI and Redoc is copied.
+// use (a fiftieth of the package), what browsers get of Swagger UI and Redoc is copied, and the page is built.
 import { execFileSync } from 'node:child_process'
-import { copyFileSync, mkdirSync, rmSync } from 'node:fs'
+import { copyFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { basename } from 'node:path'
 import { build } from 'esbuild'
+import { buildPage } from './page.js'
 
 const { resolve } = createRequire(import.meta.url)
 
@@ -57,3 +58,6 @@ for (const asset of [
 ]) {
   copyFileSync(resolve(asset), `dist/assets/${basename(asset)}`)
 }
+
+mkdirSync('dist/web/app', { recursive: true })
+for (const [name, bytes] of await buildPage()) writeFileSync(`dist/web/${name}`, bytes)

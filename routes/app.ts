@@ -1,0 +1,102 @@
+/** The page: a chat client for browsers, at `/app`; its files from `dist/web`, or built from source when they are asked for. */
+import { readdir, readFile } from 'node:fs/promises'
+import { extname, join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { promisify } from 'node:util'
+import { gzip } from 'node:zlib'
+import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
+import { ChatError } from '../src/errors.ts'
+import { packageFile } from '../src/package.ts'
+
+// Nothing inline, nothing from elsewhere, and no text is ever parsed as HTML. `'self'` is also the WebSocket.
+const POLICY = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "img-src 'self'",
+  "connect-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+  "require-trusted-types-for 'script'",
+  "trusted-types 'none'"
+].join('; ')
+
+const TYPES: { readonly [extension: string]: string } = {
+  '.html': 'text/html; charset=utf-8',
+  '.js': 'text/javascript; charset=utf-8',
+  '.css': 'text/css; charset=utf-8',
+  '.svg': 'image/svg+xml'
+}
+
+/** A file of the page, ready to be sent. */
+interface PageFile {
+  readonly type: string
+  readonly bytes: Buffer
+  readonly gzipped: Buffer
+}
+
+/** The files by name: `index.html`, and `app/…`, whose names change with what is in them. */
+type PageFiles = ReadonlyMap<string, PageFile>
+
+const appRoutes: FastifyPluginAsync = async fastify => {
+  const files = import.meta.filename.endsWith('.ts') ? builtFromSource() : await builtBefore()
+
+  fastify.get('/app', { schema: { hide: true } }, async (request, reply) => {
+    reply.header('content-security-policy', POLICY).header('cache-control', 'no-cache')
+    return send(request, reply, (await files()).get('index.html'))
+  })
+  fastify.get('/app/', { schema: { hide: true } }, async (_, reply) => reply.redirect('../app'))
+  fastify.get<{ Params: { file: string } }>('/app/:file', { schema: { hide: true } }, async (request, reply) => {
+    const file = (await files()).get(`app/${request.params.file}`)
+    if (file) reply.header('cache-control', 'public, max-age=31536000, immutable')
+    return send(request, reply, file)
+  })
+}
+
+export default appRoutes
+
+const send = (request: FastifyRequest, reply: FastifyReply, file: PageFile | undefined): FastifyReply => {
+  if (!file) throw new ChatError('not_found', 'The page has no such file. Load it again.')
+  const takesGzip = /\bgzip\b/.test(String(request.headers['accept-encoding'] ?? ''))
+  if (takesGzip) reply.header('content-encoding', 'gzip')
+  reply.header('vary', [reply.getHeader('vary'), 'Accept-Encoding'].filter(Boolean).join(', '))
+  return reply.type(file.type).send(takesGzip ? file.gzipped : file.bytes)
+}
+
+/** What `npm run build` made, read once. */
+const builtBefore = async (): Promise<() => Promise<PageFiles>> => {
+  const folder = packageFile('dist', 'web')
+  const names = ['index.html', ...(await readdir(join(folder, 'app'))).map(name => `app/${name}`)]
+  const files = tableOf(
+    await Promise.all(names.map(async (name): Promise<NamedBytes> => [name, await readFile(join(folder, name))]))
+  )
+  return () => files
+}
+
+/** Built on the first request, which takes a second, and again after a change. Its builder is no part of the package. */
+const builtFromSource = (): (() => Promise<PageFiles>) => {
+  let stamp: string | undefined
+  let files: Promise<PageFiles> | undefined
+  return async () => {
+    const builder = await import(pathToFileURL(packageFile('tools', 'page.js')).href)
+    const now: string = builder.stampOfPage()
+    if (!files || stamp !== now) {
+      stamp = now
+      files = builder.buildPage().then(tableOf)
+    }
+    return files as Promise<PageFiles>
+  }
+}
+
+type NamedBytes = readonly [name: string, bytes: Buffer]
+
+const tableOf = async (named: readonly NamedBytes[]): Promise<PageFiles> =>
+  new Map(
+    await Promise.all(
+      named.map(async ([name, bytes]): Promise<[string, PageFile]> => {
+        const type = TYPES[extname(name)] ?? 'application/octet-stream'
+        return [name, { type, bytes, gzipped: await promisify(gzip)(bytes) }]
+      })
+    )
+  )

@@ -1,0 +1,52 @@
+/** How the connection stands, when it doesn't: what happened, when it is tried again, and a button to do so now. */
+import { useEffect, useState } from 'preact/hooks'
+import type { ConnectionState, WaitingReason } from '../client/index.ts'
+
+interface BannerProps {
+  readonly state: ConnectionState
+  readonly onConnect: () => void
+}
+
+const WORDS: { readonly [reason in WaitingReason]: string } = {
+  lost: 'The connection was lost.',
+  restart: 'The service restarts.',
+  limited: 'The service asks for a pause.',
+  unreachable: 'The service cannot be reached.',
+  refused: 'The service lets nobody in just now.',
+  token: 'The session could not be checked.'
+}
+
+/** Announced when it appears; the seconds that count down are not. */
+export const Banner = ({ state, onConnect }: BannerProps) => (
+  <div role="status" class="banner-place">
+    {state.status === 'connecting' && <p class="banner late">Connecting…</p>}
+    {state.status === 'waiting' && (
+      <p class="banner">
+        <span>
+          {WORDS[state.reason]} What you write is kept and sent later. <Countdown until={state.until} />
+        </span>
+        <button type="button" onClick={onConnect}>
+          Try now
+        </button>
+      </p>
+    )}
+    {state.status === 'offline' && state.reason !== 'closed' && (
+      <p class="banner">
+        <span>{state.detail}</span>
+        <button type="button" onClick={onConnect}>
+          Connect
+        </button>
+      </p>
+    )}
+  </div>
+)
+
+const Countdown = ({ until }: { readonly until: number }) => {
+  const [now, setNow] = useState(Date.now)
+  useEffect(() => {
+    const timer = setInterval(() => setNow(Date.now()), 500)
+    return () => clearInterval(timer)
+  }, [])
+  const seconds = Math.max(0, Math.ceil((until - now) / 1000))
+  return <span aria-hidden="true">{seconds > 0 ? `Next try in ${seconds} s.` : 'Trying…'}</span>
+}

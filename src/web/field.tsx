@@ -1,0 +1,57 @@
+/** A labelled text field, with the rules of its value ticked off as one types; a secret one can be shown. */
+import { useState } from 'preact/hooks'
+import { Check, Dot } from './icons.tsx'
+import type { Rule } from './rules.ts'
+
+interface FieldProps {
+  readonly name: string
+  readonly label: string
+  readonly value: string
+  readonly rules?: readonly Rule[]
+  readonly autoComplete?: 'username' | 'current-password' | 'new-password' | 'off'
+  readonly isSecret?: boolean
+  readonly onInput: (value: string) => void
+}
+
+export const Field = ({ name, label, value, rules = [], autoComplete = 'off', isSecret, onInput }: FieldProps) => {
+  const [isShown, setShown] = useState(false)
+  return (
+    <div class="field">
+      <label for={name}>{label}</label>
+      <div class="input">
+        <input
+          id={name}
+          name={name}
+          type={isSecret && !isShown ? 'password' : 'text'}
+          value={value}
+          autocomplete={autoComplete}
+          autocapitalize="none"
+          spellcheck={false}
+          aria-describedby={rules.length > 0 ? `${name}-rules` : undefined}
+          onInput={event => onInput(event.currentTarget.value)}
+        />
+        {isSecret && (
+          <button type="button" class="plain" aria-pressed={isShown} onClick={() => setShown(!isShown)}>
+            {isShown ? 'Hide' : 'Show'}
+            <span class="hidden"> the {label.toLowerCase()}</span>
+          </button>
+        )}
+      </div>
+      {rules.length > 0 && (
+        <ul class="rules" id={`${name}-rules`}>
+          {rules.map(rule => (
+            <Hint key={rule.text} text={rule.text} isMet={rule.isMet(value)} />
+          ))}
+        </ul>
+      )}
+    </div>
+  )
+}
+
+const Hint = ({ text, isMet }: { readonly text: string; readonly isMet: boolean }) => (
+  <li class={isMet ? 'met' : ''}>
+    {isMet ? <Check /> : <Dot />}
+    {text}
+    <span class="hidden">{isMet ? ' (met)' : ' (not met yet)'}</span>
+  </li>
+)

@@ -1,0 +1,109 @@
+/** The form to log in or to register; rules are ticked off as one types, and a refusal is shown in the service's words. */
+import { useEffect, useRef, useState } from 'preact/hooks'
+import { ChatApiError, createChatApi } from '../client/index.ts'
+import { Field } from './field.tsx'
+import { Logo } from './icons.tsx'
+import { PASSWORD_RULES, USERNAME_RULES } from './rules.ts'
+import { type Session, serviceUrl } from './session.ts'
+
+interface LoginProps {
+  readonly username?: string | undefined
+  /** Why one is asked, if there is a reason to tell. */
+  readonly notice?: string | undefined
+  readonly onDone: (session: Session) => void
+}
+
+const api = createChatApi({ url: serviceUrl })
+
+export const Login = ({ username: given = '', notice, onDone }: LoginProps) => {
+  const [isNew, setNew] = useState(false)
+  const [username, setUsername] = useState(given)
+  const [password, setPassword] = useState('')
+  const [isBusy, setBusy] = useState(false)
+  const [refusal, setRefusal] = useState<ChatApiError>()
+  const form = useRef<HTMLFormElement>(null)
+
+  useEffect(() => {
+    form.current?.querySelector<HTMLInputElement>(given ? '[name=password]' : '[name=username]')?.focus()
+    document.title = 'Log in · Chat'
+  }, [])
+
+  const submit = async (event: Event): Promise<void> => {
+    event.preventDefault()
+    if (isBusy) return
+    setBusy(true)
+    setRefusal(undefined)
+    try {
+      if (isNew) await api.register(username, password)
+      const { access_token: token } = await api.login(username, password)
+      onDone({ username, token })
+    } catch (error) {
+      if (!(error instanceof ChatApiError)) throw error
+      setBusy(false)
+      setRefusal(error)
+      form.current?.querySelector<HTMLInputElement>(atFault(error, isNew))?.focus()
+    }
+  }
+
+  const choose = (next: boolean) => () => {
+    setNew(next)
+    setRefusal(undefined)
+  }
+
+  const name = isNew ? 'Create account' : 'Log in'
+  return (
+    <main class="login">
+      <form ref={form} class="card" onSubmit={submit} noValidate aria-labelledby="login-title">
+        <Logo />
+        <h1 id="login-title">{isNew ? 'Make an account' : 'Welcome back'}</h1>
+        <p class="lead">{isNew ? 'A name and a password are all it takes.' : 'Log in to join the conversation.'}</p>
+        <fieldset class="tabs">
+          <legend class="hidden">What to do</legend>
+          <button type="button" aria-pressed={!isNew} onClick={choose(false)}>
+            Log in
+          </button>
+          <button type="button" aria-pressed={isNew} onClick={choose(true)}>
+            Register
+          </button>
+        </fieldset>
+        {notice && !refusal && (
+          <p class="note" role="status">
+            {notice}
+          </p>
+        )}
+        <Field
+          name="username"
+          label="Username"
+          value={username}
+          rules={isNew ? USERNAME_RULES : []}
+          autoComplete="username"
+          onInput={setUsername}
+        />
+        <Field
+          name="password"
+          label="Password"
+          value={password}
+          rules={isNew ? PASSWORD_RULES : []}
+          autoComplete={isNew ? 'new-password' : 'current-password'}
+          isSecret
+          onInput={setPassword}
+        />
+        <div role="alert">{refusal && <p class="refusal">{wordsOf(refusal)}</p>}</div>
+        <button class="primary" type="submit" disabled={isBusy || username === '' || password === ''}>
+          {isBusy ? 'One moment…' : name}
+        </button>
+      </form>
+    </main>
+  )
+}
+
+/** The field to look at again. */
+const atFault = ({ code, errors }: ChatApiError, isNew: boolean): string =>
+  code === 'username_taken' || (isNew && errors[0]?.path.endsWith('username')) ? '[name=username]' : '[name=password]'
+
+/** The service's detail; of a form that breaks rules, what it says of each field. */
+const wordsOf = ({ detail, errors }: ChatApiError): string =>
+  errors.length === 0 ? detail : errors.map(({ path, message }) => `${fieldOf(path)} ${message}.`).join(' ')
+
+/** `/username` is Username. */
+const fieldOf = (path: string): string => path.replace(/^.*\//, '').replace(/^./, first => first.toUpperCase())

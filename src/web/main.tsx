@@ -1,0 +1,6 @@
+/** The page's first line: puts the app into the document. */
+import { render } from 'preact'
+import { App } from './app.tsx'
+
+const root = document.getElementById('root')
+if (root) render(<App />, root)

@@ -1,0 +1,60 @@
+/** The dialog that makes a room: one types a title, and its address is made of it and shown. */
+import { useLayoutEffect, useRef, useState } from 'preact/hooks'
+import { ChatApiError } from '../client/index.ts'
+import { Field } from './field.tsx'
+import { roomNameOf } from './names.ts'
+import type { Rooms } from './rooms.ts'
+
+interface NewRoomProps {
+  readonly rooms: Rooms
+  readonly onClose: () => void
+}
+
+export const NewRoom = ({ rooms, onClose }: NewRoomProps) => {
+  const [title, setTitle] = useState('')
+  const [refusal, setRefusal] = useState<string>()
+  const dialog = useRef<HTMLDialogElement>(null)
+  const name = roomNameOf(title)
+  // At once, so that what is typed next goes there.
+  useLayoutEffect(() => dialog.current?.showModal(), [])
+
+  const submit = async (event: Event): Promise<void> => {
+    event.preventDefault()
+    if (name === '') return
+    try {
+      await rooms.create(name, title.trim())
+      location.hash = name
+      onClose()
+    } catch (error) {
+      if (!(error instanceof ChatApiError)) throw error
+      setRefusal(error.detail)
+    }
+  }
+
+  return (
+    <dialog ref={dialog} class="card" onClose={onClose} aria-labelledby="new-room-title">
+      <form onSubmit={submit}>
+        <h2 id="new-room-title">New room</h2>
+        <Field name="title" label="What is it about?" value={title} onInput={setTitle} />
+        <p class="address">
+          {name ? (
+            <>
+              Its address will be <strong>#{name}</strong>
+            </>
+          ) : (
+            'Everyone here will see it.'
+          )}
+        </p>
+        <div role="alert">{refusal && <p class="refusal">{refusal}</p>}</div>
+        <div class="buttons">
+          <button type="button" class="plain" onClick={() => dialog.current?.close()}>
+            Cancel
+          </button>
+          <button type="submit" class="primary" disabled={name === ''}>
+            Make it
+          </button>
+        </div>
+      </form>
+    </dialog>
+  )
+}

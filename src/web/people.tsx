@@ -1,0 +1,44 @@
+/** Who is here, and who is typing. */
+import type { RoomState } from '../client/index.ts'
+import { Avatar } from './avatar.tsx'
+
+type Presence = NonNullable<RoomState['presence']>
+
+/** The list at the side; above a hundred the service only counts. */
+export const PeopleList = ({ presence, me }: { readonly presence: Presence; readonly me: number | undefined }) => (
+  <aside class="people" id="people" aria-label="People here">
+    <h3>{presence.count === 1 ? '1 person here' : `${presence.count} people here`}</h3>
+    <ul>
+      {(presence.users ?? []).map(({ user_id, username }) => (
+        <li key={user_id}>
+          <Avatar id={user_id} name={username} />
+          <span dir="auto">{username}</span>
+          {user_id === me && <small>you</small>}
+        </li>
+      ))}
+    </ul>
+  </aside>
+)
+
+/** A line that is always there, so that nothing moves when somebody begins. */
+export const Typing = ({ typing }: { readonly typing: RoomState['typing'] }) => (
+  <p class="typing">
+    {typing.length > 0 && (
+      <>
+        <span class="dots" aria-hidden="true">
+          <i />
+          <i />
+          <i />
+        </span>
+        {wordsFor(typing.map(({ username }) => username))}
+      </>
+    )}
+  </p>
+)
+
+const wordsFor = (names: readonly string[]): string => {
+  const [first, second] = names
+  if (names.length === 1) return `${first} is typing…`
+  if (names.length === 2) return `${first} and ${second} are typing…`
+  return `${names.length} people are typing…`
+}

@@ -1,0 +1,79 @@
+/** One room: its head, its messages, who is there and typing, and where one writes. */
+import { useEffect, useRef, useState } from 'preact/hooks'
+import type { ChatClient, Room } from '../client/index.ts'
+import { Announcer } from './announcer.tsx'
+import { Composer } from './composer.tsx'
+import { listen, useStore } from './hooks.ts'
+import { Menu, People } from './icons.tsx'
+import { MessageList } from './message-list.tsx'
+import { PeopleList, Typing } from './people.tsx'
+
+interface RoomViewProps {
+  readonly room: Room
+  readonly title: string
+  readonly client: ChatClient
+  /** Opens the drawer with the rooms. */
+  readonly onMenu: () => void
+}
+
+/** Mounted anew for each room. */
+export const RoomView = ({ room, title, client, onMenu }: RoomViewProps) => {
+  const state = useStore(
+    changed => room.on('change', changed),
+    () => room.state
+  )
+  const [arePeopleShown, showPeople] = useState(false)
+  const onSend = useRef(() => {})
+  const { presence } = state
+  useEffect(
+    () => listen(document, 'keydown', event => (event as KeyboardEvent).key === 'Escape' && showPeople(false)),
+    []
+  )
+
+  return (
+    <div class={arePeopleShown ? 'room with-people' : 'room'}>
+      <header class="head">
+        <button type="button" class="icon-button drawer-only" onClick={onMenu} aria-label="Rooms">
+          <Menu />
+        </button>
+        <h2 dir="auto">
+          <span aria-hidden="true">#</span> {title}
+        </h2>
+        {presence && (
+          <button
+            type="button"
+            class="pill"
+            aria-expanded={arePeopleShown}
+            aria-controls="people"
+            onClick={() => showPeople(!arePeopleShown)}
+          >
+            <People />
+            {presence.count}
+            <span class="hidden"> people here</span>
+          </button>
+        )}
+      </header>
+      {state.status === 'refused' ? (
+        <div class="refused" role="alert">
+          <p>{state.error?.detail}</p>
+          <a href="#general">Go to #general</a>
+        </div>
+      ) : (
+        <>
+          <MessageList room={room} state={state} title={title} identity={client.identity} onSend={onSend} />
+          <div class="foot">
+            <Typing typing={state.typing} />
+            <Composer
+              room={room}
+              title={title}
+              limit={client.identity?.limits?.max_message_length ?? 0}
+              onSend={() => onSend.current()}
+            />
+          </div>
+        </>
+      )}
+      {presence && <PeopleList presence={presence} me={client.identity?.user_id} />}
+      <Announcer room={room} me={client.identity?.user_id} />
+    </div>
+  )
+}

@@ -1,0 +1,21 @@
+/** What a username and a password must be, as hints while one types. The service decides; `tests/web/words.test.ts` compares. */
+
+/** A rule in words, and whether a text meets it. */
+export interface Rule {
+  readonly text: string
+  readonly isMet: (value: string) => boolean
+}
+
+const lengthOf = (value: string): number => [...value].length
+
+export const USERNAME_RULES: readonly Rule[] = [
+  { text: '3 to 50 characters', isMet: value => lengthOf(value) >= 3 && lengthOf(value) <= 50 },
+  { text: 'only A–Z, a–z, 0–9, _ and -', isMet: value => /^[A-Za-z0-9_-]+$/.test(value) }
+]
+
+export const PASSWORD_RULES: readonly Rule[] = [
+  { text: '8 to 128 characters', isMet: value => lengthOf(value) >= 8 && lengthOf(value) <= 128 },
+  { text: 'an upper-case letter', isMet: value => /\p{Lu}/u.test(value) },
+  { text: 'a lower-case letter', isMet: value => /\p{Ll}/u.test(value) },
+  { text: 'a digit', isMet: value => /\p{Nd}/u.test(value) }
+]

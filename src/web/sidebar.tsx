@@ -1,0 +1,98 @@
+/** The side: every room with what is unread, a way to make one, and who one is. On a narrow screen it is a drawer. */
+import { useEffect, useRef, useState } from 'preact/hooks'
+import { Avatar } from './avatar.tsx'
+import { Cross, Leave, Logo, Plus } from './icons.tsx'
+import { NewRoom } from './new-room.tsx'
+import type { RoomEntry, Rooms } from './rooms.ts'
+
+interface SidebarProps {
+  readonly identity: { readonly user_id: number | undefined; readonly username: string }
+  readonly rooms: Rooms
+  readonly list: readonly RoomEntry[]
+  readonly current: string
+  /** Whether the drawer is open. */
+  readonly isOpen: boolean
+  readonly onClose: () => void
+  readonly onLogOut: () => void
+}
+
+export const Sidebar = ({ identity, rooms, list, current, isOpen, onClose, onLogOut }: SidebarProps) => {
+  const [isMaking, setMaking] = useState(false)
+  const close = useRef<HTMLButtonElement>(null)
+  useEffect(() => {
+    if (isOpen) close.current?.focus()
+  }, [isOpen])
+
+  return (
+    <>
+      <nav class="sidebar" id="rooms" aria-label="Rooms">
+        <header>
+          <Logo />
+          <h1>Chat</h1>
+          <button
+            ref={close}
+            type="button"
+            class="icon-button drawer-only"
+            onClick={onClose}
+            aria-label="Close the list"
+          >
+            <Cross />
+          </button>
+        </header>
+        <div class="section">
+          <h2>Rooms</h2>
+          <button type="button" class="icon-button" onClick={() => setMaking(true)} aria-label="New room">
+            <Plus />
+          </button>
+        </div>
+        <ul class="rooms">
+          {list.map(entry => (
+            <Item key={entry.name} entry={entry} isCurrent={entry.name === current} onChoose={onClose} />
+          ))}
+        </ul>
+        <footer>
+          <Avatar id={identity.user_id} name={identity.username} />
+          <span class="me" dir="auto">
+            {identity.username}
+          </span>
+          <button type="button" class="icon-button" onClick={onLogOut} aria-label="Log out" title="Log out">
+            <Leave />
+          </button>
+        </footer>
+      </nav>
+      {/* For the pointer only: the keyboard has Escape and the cross. */}
+      <div class="backdrop" onClick={onClose} aria-hidden="true" />
+      {isMaking && <NewRoom rooms={rooms} onClose={() => setMaking(false)} />}
+    </>
+  )
+}
+
+interface ItemProps {
+  readonly entry: RoomEntry
+  readonly isCurrent: boolean
+  readonly onChoose: () => void
+}
+
+const Item = ({ entry: { name, title, unread }, isCurrent, onChoose }: ItemProps) => (
+  <li>
+    <a
+      href={`#${encodeURIComponent(name)}`}
+      class={unread > 0 ? 'unread' : ''}
+      aria-current={isCurrent ? 'page' : undefined}
+      onClick={onChoose}
+    >
+      <span class="hash" aria-hidden="true">
+        #
+      </span>
+      <span class="title" dir="auto">
+        {title}
+      </span>
+      {unread > 0 && (
+        <span class="badge">
+          {unread > 99 ? '99+' : unread}
+          <span class="hidden"> unread</span>
+        </span>
+      )}
+    </a>
+  </li>
+)

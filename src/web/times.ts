@@ -1,0 +1,21 @@
+/** Times in the words of the browser's language. */
+
+const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' })
+const full = new Intl.DateTimeFormat(undefined, { dateStyle: 'full', timeStyle: 'medium' })
+const near = new Intl.DateTimeFormat(undefined, { weekday: 'long', day: 'numeric', month: 'long' })
+const far = new Intl.DateTimeFormat(undefined, { day: 'numeric', month: 'long', year: 'numeric' })
+
+export const clockTime = (at: number): string => clock.format(at)
+export const fullTime = (at: number): string => full.format(at)
+
+/** `Today`, `Yesterday`, a weekday with its date, or the date with its year. */
+export const dayName = (at: number, now = Date.now()): string => {
+  const isDay = (days: number): boolean => {
+    const day = new Date(now)
+    day.setDate(day.getDate() - days)
+    return day.toDateString() === new Date(at).toDateString()
+  }
+  if (isDay(0)) return 'Today'
+  if (isDay(1)) return 'Yesterday'
+  return new Date(at).getFullYear() === new Date(now).getFullYear() ? near.format(at) : far.format(at)
+}

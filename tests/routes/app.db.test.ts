@@ -1,0 +1,66 @@
+/** The page as it is served, and who is sent to it. */
+import { expect, test } from 'vitest'
+import { SECRET_KEY } from '../support/settings.ts'
+import { startChat } from '../support/start-chat.ts'
+import { startHost } from '../support/start-host.ts'
+
+const BROWSER = 'text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8'
+
+const entranceFor = (url: string, accept?: string): Promise<Response> =>
+  fetch(url, { redirect: 'manual', headers: accept === undefined ? {} : { accept } })
+
+test('a browser at the entrance is sent to the page, any other client gets JSON, and caches are told', async () => {
+  const { url } = await startChat()
+  const browser = await entranceFor(`${url}/`, BROWSER)
+  expect([browser.status, browser.headers.get('location')]).toEqual([302, 'app'])
+  expect(browser.headers.get('vary')).toContain('Accept')
+  for (const accept of [undefined, '*/*', 'application/json', 'application/json, text/html', 'text/html;q=0.5, */*']) {
+    const client = await entranceFor(`${url}/`, accept)
+    expect(await client.json()).toMatchObject({ endpoints: { app: '/app' } })
+    expect(client.headers.get('vary')).toContain('Accept')
+  }
+})
+
+test('the page has a strict policy and is asked for anew, its files are kept for ever', async () => {
+  const { call } = await startChat()
+  const { status, body, headers } = await call('GET', '/app')
+  expect(status).toBe(200)
+  expect(headers.get('content-type')).toBe('text/html; charset=utf-8')
+  expect(headers.get('content-security-policy')).toContain("default-src 'none'")
+  expect(headers.get('content-security-policy')).not.toContain('unsafe')
+  expect(headers.get('cache-control')).toBe('no-cache')
+  const files = [...String(body).matchAll(/(?:src|href)="([^"]+)"/g)].map(([, file = '']) => file)
+  expect(files).toHaveLength(3)
+  for (const file of files) {
+    const answer = await call('GET', new URL(file, 'http://localhost/app').pathname)
+    expect(answer.status).toBe(200)
+    expect(answer.headers.get('content-type')).toMatch(/^(text\/javascript|text\/css|image\/svg\+xml)/)
+    expect(answer.headers.get('cache-control')).toContain('immutable')
+    expect(answer.headers.get('vary')).toContain('Accept-Encoding')
+  }
+  expect(await call('GET', '/app/nothing.js')).toMatchObject({ status: 404, body: { code: 'not_found' } })
+  expect(await call('GET', '/app/..%2f..%2fpackage.json')).toMatchObject({ status: 404 })
+})
+
+test('with WEB_CLIENT=false there is no page, and browsers get JSON too', async () => {
+  const { call } = await startChat({ settings: { webClient: false } })
+  expect(await call('GET', '/app')).toMatchObject({ status: 404 })
+  const { body } = await call('GET', '/', { headers: { accept: BROWSER } })
+  expect(body.endpoints).not.toHaveProperty('app')
+})
+
+test('in a host it is mounted when asked for, below the prefix, and only for the chat’s own accounts', async () => {
+  const own = await startHost({ pages: ['app', 'entrance'], authenticate: undefined, secretKey: SECRET_KEY })
+  expect(await own.call('GET', '/support/app')).toMatchObject({ status: 200 })
+  for (const [path, location] of [
+    ['/support', 'support/app'],
+    ['/support/', 'app']
+  ]) {
+    const sent = await entranceFor(own.url + path, BROWSER)
+    expect([path, sent.headers.get('location')]).toEqual([path, location])
+  }
+  const unasked = await startHost({ authenticate: undefined, secretKey: SECRET_KEY })
+  expect(await unasked.call('GET', '/support/app')).toMatchObject({ status: 404 })
+  const foreign = await startHost({ pages: ['app', 'entrance'] })
+  expect(await foreign.call('GET', '/support/app', { as: 'ann' })).toMatchObject({ status: 404 })
+})

@@ -1,0 +1,217 @@
+/** The page in a real browser, against the real service: people chat, the service goes and comes, nothing but text is shown. */
+import type { Browser, Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import type { Settings } from '../../src/schemas/settings.ts'
+import { createServer } from '../../src/server.ts'
+import { enterAs, hasChromium, launchChromium, openTab, type Tab } from '../support/browser.ts'
+import { type RunningChat, startChat } from '../support/start-chat.ts'
+
+let browser: Browser
+
+const enter = async (chat: RunningChat, username: string, options = {}): Promise<Tab> => {
+  const { token } = await chat.register(username)
+  const tab = await openTab(browser, options)
+  onTestFinished(() => tab.page.context().close())
+  await enterAs(tab, chat.url, username, token)
+  return tab
+}
+
+const composer = (page: Page) => page.getByRole('textbox', { name: /^Message to/ })
+const bubbles = (page: Page) => page.locator('.bubble')
+const say = async (page: Page, text: string): Promise<void> => {
+  await composer(page).fill(text)
+  await page.keyboard.press('Enter')
+}
+
+/** Stops the service; answers how it is started again on the same port. */
+const stop = async ({ server, url, settings, database }: RunningChat) => {
+  await server.close()
+  return async (changed: Partial<Settings> = {}): Promise<void> => {
+    const again = await createServer({
+      settings: { ...settings, ...changed },
+      client: database.client,
+      logTo: { write() {} }
+    })
+    onTestFinished(() => again.close())
+    await again.listen({ host: '127.0.0.1', port: Number(new URL(url).port) })
+  }
+}
+
+/** Has the page connect now, as when one comes back to it. */
+const hurry = (page: Page): Promise<void> => page.evaluate(`dispatchEvent(new Event('online'))`)
+
+const fillRoom = async (chat: RunningChat, count: number): Promise<void> => {
+  const bob = await chat.join(await chat.register('bob'))
+  for (let number = 1; number <= count; number++) bob.send({ type: 'message', content: `message ${number}` })
+  while ((await bob.nextOf('message')).seq < count);
+  bob.close()
+}
+
+describe.skipIf(!hasChromium())('the page', { timeout: 40_000 }, () => {
+  beforeAll(async () => {
+    browser = await launchChromium()
+  })
+  afterAll(() => browser.close())
+
+  test('two people talk: each sees the other type, and what they say, once', async () => {
+    const chat = await startChat()
+    const [ada, bob] = [await enter(chat, 'ada'), await enter(chat, 'bob')]
+    await composer(ada.page).pressSequentially('Hel')
+    await bob.page.getByText('ada is typing').waitFor()
+    await say(ada.page, 'Hello, Bob')
+    await bob.page.locator('.bubble', { hasText: 'Hello, Bob' }).waitFor()
+    await say(bob.page, 'Hello, Ada')
+    await ada.page.locator('.bubble', { hasText: 'Hello, Ada' }).waitFor()
+    for (const { page } of [ada, bob])
+      expect(await bubbles(page).allTextContents()).toEqual(['Hello, Bob', 'Hello, Ada'])
+    await ada.page.getByRole('heading', { name: '2 people here' }).waitFor()
+    expect([...ada.complaints, ...bob.complaints]).toEqual([])
+  })
+
+  test('markup stays text, and only http and https become links', async () => {
+    const chat = await startChat()
+    const [ada, bob] = [await enter(chat, 'ada'), await enter(chat, 'bob')]
+    const attack = '<img src=x onerror="window.hit = 1"><script>window.hit = 1</script>'
+    await say(ada.page, attack)
+    await say(ada.page, 'javascript:alert(1) and https://a.example/b?c=1#d.')
+    const link = bob.page.locator('.bubble a')
+    await link.waitFor()
+    expect(await bubbles(bob.page).first().textContent()).toBe(attack)
+    expect(await link.count()).toBe(1)
+    expect(await link.getAttribute('href')).toBe('https://a.example/b?c=1#d')
+    expect(await link.getAttribute('rel')).toBe('noopener noreferrer nofollow')
+    for (const { page, complaints } of [ada, bob]) {
+      expect(await page.evaluate('window.hit')).toBeUndefined()
+      expect(await page.locator('#root img').count()).toBe(0)
+      expect(complaints).toEqual([])
+    }
+  })
+
+  test('the service restarts in the middle: what is written meanwhile is sent later, and nothing is lost or doubled', async () => {
+    const chat = await startChat()
+    const [ada, bob] = [await enter(chat, 'ada'), await enter(chat, 'bob')]
+    await say(ada.page, 'one')
+    await bob.page.locator('.bubble', { hasText: 'one' }).waitFor()
+    const restart = await stop(chat)
+    await ada.page.getByText('What you write is kept').waitFor()
+    await say(ada.page, 'two')
+    await say(ada.page, 'three')
+    expect(await ada.page.locator('.line.pending').count()).toBe(2)
+    expect(await ada.page.locator('.line.pending').last().evaluate(isInView)).toBe(true)
+    await restart()
+    for (const { page } of [ada, bob]) {
+      await hurry(page)
+      await page.locator('.line.stored', { hasText: 'three' }).waitFor()
+      expect(await bubbles(page).allTextContents()).toEqual(['one', 'two', 'three'])
+      await page.getByText('What you write is kept').waitFor({ state: 'detached' })
+    }
+    await say(bob.page, 'four')
+    await ada.page.locator('.bubble', { hasText: 'four' }).waitFor()
+    const { body } = await chat.call('GET', '/api/chat/messages', { token: (await chat.register('eve')).token })
+    expect(body.map(({ content }: { content: string }) => content)).toEqual(['one', 'two', 'three', 'four'])
+  })
+
+  test('a message that is refused says why; it can be sent again, or discarded', async () => {
+    const chat = await startChat()
+    const { page } = await enter(chat, 'ada')
+    // The page doesn't let one write what is too long; but what is too long may change.
+    const restart = await stop(chat)
+    await page.getByText('What you write is kept').waitFor()
+    await say(page, 'longer than it may be')
+    await restart({ maxMessageLength: 10 })
+    await hurry(page)
+    const failure = page.locator('.failure')
+    await failure.getByText(/^Not sent\. ./).waitFor()
+    await failure.getByRole('button', { name: 'Try again' }).click()
+    await failure.getByText(/^Not sent\. ./).waitFor()
+    await failure.getByRole('button', { name: 'Discard' }).click()
+    await failure.waitFor({ state: 'detached' })
+    expect(await bubbles(page).count()).toBe(0)
+  })
+
+  test('a room that is not there says so, and shows the way back', async () => {
+    const chat = await startChat()
+    const { page } = await enter(chat, 'ada')
+    await page.evaluate(`location.hash = 'gone'`)
+    await page.getByRole('link', { name: 'Go to #general' }).click()
+    await composer(page).waitFor()
+  })
+
+  test('what others write elsewhere is marked as unread until one looks', async () => {
+    const chat = await startChat()
+    const { page } = await enter(chat, 'ada')
+    const bob = await chat.register('bob')
+    await chat.call('POST', '/api/chat/rooms', { token: bob.token, body: { room: 'tea', title: 'Tea' } })
+    await page.reload()
+    await page.getByRole('link', { name: 'Tea' }).click()
+    await page.getByRole('link', { name: 'General' }).click()
+    await composer(page).waitFor()
+    const body = { content: 'Earl Grey?' }
+    await chat.call('POST', '/api/chat/rooms/tea/messages', { token: bob.token, body })
+    await page.getByRole('link', { name: 'Tea 1 unread' }).click()
+    await page.getByText('Earl Grey?').first().waitFor()
+    await page.getByRole('link', { name: 'Tea', exact: true }).waitFor()
+  })
+
+  test('scrolling up loads older messages and keeps its place; the way back shows what is new', async () => {
+    const chat = await startChat({ settings: { messageRateLimit: 0 } })
+    await fillRoom(chat, 220)
+    const { page, complaints } = await enter(chat, 'ada')
+    await page.getByText('message 220', { exact: true }).waitFor()
+    // A view that becomes smaller stays at the end.
+    await page.setViewportSize({ width: 500, height: 500 })
+    await expect.poll(() => page.getByText('message 220', { exact: true }).evaluate(isInView)).toBe(true)
+    const list = page.getByRole('log')
+    for (let loads = 0; loads < 3; loads++) {
+      const before = await list.evaluate(lookAtTop)
+      await bubbles(page).nth(before.count).waitFor({ state: 'attached' })
+      const top = await page.getByText(before.text, { exact: true }).evaluate(topOf)
+      expect(Math.abs(top - before.top)).toBeLessThanOrEqual(1)
+    }
+    const cy = await chat.join(await chat.register('cyd'))
+    cy.send({ type: 'message', content: 'the newest' })
+    await page.getByRole('button', { name: '1 new' }).click()
+    await page.getByRole('button', { name: '1 new' }).waitFor({ state: 'detached' })
+    await list.getByText('the newest').waitFor()
+    expect(complaints).toEqual([])
+  })
+
+  test('the first message is there within a second of loading the page', async () => {
+    const chat = await startChat({ settings: { messageRateLimit: 0 } })
+    await fillRoom(chat, 60)
+    const { page } = await enter(chat, 'ada')
+    await page.reload()
+    const took = await page.evaluate(`new Promise(done => {
+      const look = () => document.querySelector('.bubble') ? done(performance.now()) : requestAnimationFrame(look)
+      look()
+    })`)
+    expect(took).toBeLessThan(1000)
+  })
+})
+
+/** In the browser: how far down a line is. */
+const topOf = (line: { getBoundingClientRect(): DOMRectLike }): number => line.getBoundingClientRect().top
+
+/** In the browser: whether one sees the whole of it. */
+const isInView = (line: {
+  getBoundingClientRect(): DOMRectLike
+  closest(selector: string): { getBoundingClientRect(): DOMRectLike }
+}): boolean => line.getBoundingClientRect().bottom <= line.closest('.list').getBoundingClientRect().bottom
+
+/** In the browser: scrolls near the top, and answers which line is there, where, and how many there are. */
+const lookAtTop = (box: {
+  scrollTop: number
+  getBoundingClientRect(): { top: number }
+  querySelectorAll(selector: string): Iterable<{ textContent: string; getBoundingClientRect(): DOMRectLike }>
+}): { readonly text: string; readonly top: number; readonly count: number } => {
+  box.scrollTop = 10
+  const edge = box.getBoundingClientRect().top
+  const lines = [...box.querySelectorAll('.bubble')]
+  const line = lines.find(one => one.getBoundingClientRect().bottom > edge)
+  return { text: line?.textContent ?? '', top: line?.getBoundingClientRect().top ?? 0, count: lines.length }
+}
+
+interface DOMRectLike {
+  readonly top: number
+  readonly bottom: number
+}

@@ -1,0 +1,147 @@
+/** `npm run screenshots -- DIR`: the page at three widths in both themes, with people talking in it; a service of its own. */
+import { randomBytes } from 'node:crypto'
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { openClient } from '../../src/db/client.ts'
+import { migrateUp } from '../../src/db/migrate.ts'
+import { createServer } from '../../src/server.ts'
+import { launchChromium, logIn, openTab } from '../support/browser.ts'
+import { testSettings } from '../support/settings.ts'
+
+const PASSWORD = 'SecurePass123'
+const folder = process.argv[2] ?? 'screenshots'
+mkdirSync(folder, { recursive: true })
+
+const schema = `shots_${randomBytes(6).toString('hex')}`
+const client = await openClient({ url: process.env.TEST_DATABASE_URL ?? 'postgres://postgres@127.0.0.1:5432/postgres' })
+await migrateUp(client, schema)
+
+const start = async () => {
+  const settings = testSettings({ databaseSchema: schema, audience: schema, messageRateLimit: 0 })
+  const server = await createServer({ settings, client, logTo: { write() {} } })
+  return { server, url: await server.listen({ host: '127.0.0.1', port: 0 }) }
+}
+
+const call = async (url: string, path: string, body: object, token?: string) => {
+  const headers = { 'content-type': 'application/json', ...(token ? { authorization: `Bearer ${token}` } : {}) }
+  const response = await fetch(url + path, { method: 'POST', headers, body: JSON.stringify(body) })
+  return (await response.json()) as { access_token?: string }
+}
+
+const TALK: readonly [who: string, what: string][] = [
+  ['ada', 'Morning, everyone. The new release is on staging.'],
+  ['grace', 'Nice! I will run the migration both ways before lunch.'],
+  ['linus', 'The log says 12 ms for ten thousand rows. I did not expect that.'],
+  ['grace', 'Up and down, twice. All clean.'],
+  ['ada', 'Then let us ship it tomorrow.'],
+  ['linus', 'Did anybody look at the reconnect banner on a phone?'],
+  ['ada', 'Yes, last night, on the train.'],
+  [
+    'ada',
+    'Went through a tunnel in the middle of a sentence. It waited, then sent everything once: nothing twice, nothing lost.'
+  ],
+  ['grace', 'The write-up is here, with numbers: https://chat.example.com/notes/reconnect_(2026)?from=app#numbers'],
+  ['linus', `And the longest word we have seen so far: ${'Rindfleischetikettierungsüberwachung'.repeat(3)}`],
+  ['mary-ann', 'I like that <b>tags</b> stay what they are: text.'],
+  ['mary-ann', 'Coffee at three? ☕️'],
+  ['yael', 'שלום לכולם! אני מצטרפת ב-15:00'],
+  ['ada', 'Count me in 🎉']
+]
+
+const seed = async () => {
+  const { server, url } = await start()
+  const tokens = new Map<string, string>()
+  for (const username of new Set(TALK.map(([who]) => who))) {
+    await call(url, '/api/auth/register', { username, password: PASSWORD })
+    const login = await call(url, '/api/auth/login', { username, password: PASSWORD })
+    tokens.set(username, login.access_token ?? '')
+  }
+  for (const [room, title] of [
+    ['design', 'Design'],
+    ['releases', 'Releases'],
+    ['random', 'Random']
+  ]) {
+    await call(url, '/api/chat/rooms', { room, title }, tokens.get('ada'))
+  }
+  for (const [who, content] of TALK) {
+    await call(url, '/api/chat/rooms/general/messages', { content }, tokens.get(who))
+  }
+  await server.close()
+  // Two days, some minutes apart.
+  await client.query(
+    `update ${schema}.messages set created_at = created_at - (15 - seq) * interval '3 minutes'
+       - case when seq <= 5 then interval '1 day' else interval '0' end`
+  )
+  return tokens
+}
+
+const tokens = await seed()
+const { server, url } = await start()
+const browser = await launchChromium()
+
+const company = async () => {
+  const others = []
+  for (const username of ['grace', 'linus', 'mary-ann']) {
+    const tab = await openTab(browser)
+    await logIn(tab, url, username, PASSWORD)
+    others.push(tab.page)
+  }
+  return others
+}
+
+try {
+  const [grace] = await company()
+  for (const colorScheme of ['light', 'dark'] as const) {
+    for (const [width, height] of [
+      [360, 740],
+      [768, 900],
+      [1280, 800]
+    ] as const) {
+      const shot = (name: string) => page.screenshot({ path: join(folder, `${name}-${width}-${colorScheme}.png`) })
+      const tab = await openTab(browser, { viewport: { width, height }, colorScheme })
+      const { page } = tab
+      await page.goto(`${url}/app`)
+      await page.getByRole('button', { name: 'Register' }).click()
+      await page.getByLabel('Username').fill('ada')
+      await page.getByLabel('Password', { exact: true }).fill('Secure')
+      await shot('login')
+      await logIn(tab, url, 'ada', PASSWORD)
+      await page.getByText('Count me in').waitFor()
+      await call(url, '/api/chat/rooms/random/messages', { content: 'hello' }, tokens.get('linus'))
+      await page.evaluate(`document.dispatchEvent(new Event('visibilitychange'))`)
+      await page.locator('.badge').first().waitFor({ state: 'attached' })
+      await grace?.getByRole('textbox', { name: /^Message to/ }).pressSequentially('So am I')
+      await page.getByText('grace is typing').waitFor()
+      await page.getByRole('textbox', { name: /^Message to/ }).fill('Then see you there')
+      await shot('chat')
+      await grace?.getByRole('textbox', { name: /^Message to/ }).fill('')
+      if (width < 760) {
+        await page.getByRole('button', { name: 'Rooms' }).click()
+        await page.waitForTimeout(300)
+        await shot('drawer')
+        await page.keyboard.press('Escape')
+        await page.getByRole('button', { name: '4 people here' }).click()
+        await shot('people')
+        await page.keyboard.press('Escape')
+      }
+      await page.evaluate(`location.hash = 'design'`)
+      await page.getByText('Nothing was said here yet').waitFor()
+      await shot('empty')
+      await page.context().close()
+    }
+  }
+  const { page } = await openTab(browser, { viewport: { width: 768, height: 600 } })
+  await logIn({ page, complaints: [] }, url, 'ada', PASSWORD)
+  await page.getByText('Count me in').waitFor()
+  await server.close()
+  await page.getByText('What you write is kept').waitFor()
+  await page.getByRole('textbox', { name: /^Message to/ }).fill('Is it only me, or is the service away?')
+  await page.keyboard.press('Enter')
+  await page.waitForTimeout(900)
+  await page.screenshot({ path: join(folder, 'away-768-light.png') })
+} finally {
+  await browser.close()
+  await server.close()
+  await client.query(`drop schema ${schema} cascade`)
+  await client.close()
+}

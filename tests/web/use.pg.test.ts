@@ -1,0 +1,143 @@
+/** The page for everybody: by keyboard alone, with a screen reader (axe-core's rules), in both themes, on a phone. */
+import axe from 'axe-core'
+import type { Browser, Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { enterAs, hasChromium, launchChromium, openTab } from '../support/browser.ts'
+import { PASSWORD, startChat } from '../support/start-chat.ts'
+
+let browser: Browser
+
+/** What axe-core finds serious or worse, in words. */
+const problemsOf = async (page: Page): Promise<string[]> => {
+  await page.evaluate(axe.source)
+  const { violations } = (await page.evaluate('axe.run()')) as axe.AxeResults
+  return violations
+    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+    .flatMap(({ id, nodes }) => nodes.map(node => `${id}: ${node.html.slice(0, 120)} ${node.failureSummary}`))
+}
+
+/** Presses Tab until what has the focus is named so. */
+const tabTo = async (page: Page, name: string): Promise<void> => {
+  for (let presses = 0; presses < 20; presses++) {
+    const focused = page.locator(':focus')
+    const label = (await focused.count()) === 1 ? await focused.evaluate(labelOf) : ''
+    if (label.includes(name)) return
+    await page.keyboard.press('Tab')
+  }
+  throw new Error(`Tab never came to ${name}.`)
+}
+
+/** In the browser: the name of a control. */
+const labelOf = (element: {
+  labels?: ArrayLike<{ textContent: string }>
+  textContent: string
+  getAttribute(name: string): string | null
+}): string => element.getAttribute('aria-label') ?? element.labels?.[0]?.textContent ?? element.textContent
+
+describe.skipIf(!hasChromium())('the page', { timeout: 40_000 }, () => {
+  beforeAll(async () => {
+    browser = await launchChromium()
+  })
+  afterAll(() => browser.close())
+
+  test('everything can be done by keyboard: register, make a room, talk in it, look elsewhere, log out', async () => {
+    const chat = await startChat()
+    const { page, complaints } = await openTab(browser)
+    onTestFinished(() => page.context().close())
+    await page.goto(`${chat.url}/`)
+    expect(page.url()).toBe(`${chat.url}/app`)
+    await tabTo(page, 'Register')
+    await page.keyboard.press('Enter')
+    await tabTo(page, 'Username')
+    await page.keyboard.type('ada')
+    await tabTo(page, 'Password')
+    await page.keyboard.type('secure')
+    expect(await page.locator('.rules .met').allTextContents()).toEqual([
+      '3 to 50 characters (met)',
+      'only A–Z, a–z, 0–9, _ and - (met)',
+      'a lower-case letter (met)'
+    ])
+    await page.keyboard.press('Enter')
+    await page.getByRole('alert').getByText('Password must have a digit.').waitFor()
+    expect(complaints.splice(0)).toEqual([expect.stringContaining('422')])
+    await page.keyboard.press('Control+a')
+    await page.keyboard.type(PASSWORD)
+    await page.keyboard.press('Enter')
+    await page.getByRole('textbox', { name: 'Message to General' }).waitFor()
+    await page.locator('textarea:focus').waitFor()
+    await tabTo(page, 'New room')
+    await page.keyboard.press('Enter')
+    await page.locator('dialog input:focus').waitFor()
+    await page.keyboard.type('Tea & Cake')
+    await page.getByText('#tea-cake').waitFor()
+    await page.keyboard.press('Enter')
+    await page.getByRole('textbox', { name: 'Message to Tea & Cake' }).waitFor()
+    await page.locator('textarea:focus').waitFor()
+    await page.keyboard.type('First')
+    await page.keyboard.press('Shift+Enter')
+    await page.keyboard.type('and second line')
+    await page.keyboard.press('Enter')
+    await page.locator('.line.stored').getByText('First\nand second line').waitFor()
+    await tabTo(page, 'General')
+    await page.keyboard.press('Enter')
+    await page.getByRole('textbox', { name: 'Message to General' }).waitFor()
+    await tabTo(page, 'Log out')
+    await page.keyboard.press('Enter')
+    await page.getByRole('heading', { name: 'Welcome back' }).waitFor()
+    expect(await page.evaluate('sessionStorage.length')).toBe(0)
+    expect(complaints).toEqual([])
+  })
+
+  test('a wrong password is told in the service’s words, and a session that ends leads back to the form', async () => {
+    const chat = await startChat()
+    const { token } = await chat.register('ada')
+    const tab = await openTab(browser)
+    const { page } = tab
+    onTestFinished(() => page.context().close())
+    await page.goto(`${chat.url}/app`)
+    await page.keyboard.type('ada')
+    await page.keyboard.press('Tab')
+    await page.keyboard.type('WrongPass123')
+    await page.keyboard.press('Enter')
+    const { body } = await chat.call('POST', '/api/auth/login', { body: { username: 'ada', password: 'WrongPass123' } })
+    await page.getByRole('alert').getByText(body.detail).waitFor()
+    await page.evaluate(
+      `sessionStorage.setItem('fastify-chat:session', ${JSON.stringify(JSON.stringify({ username: 'ada', token: `${token}x` }))})`
+    )
+    await page.reload()
+    await page.getByText('Your session has ended').waitFor()
+    expect(await page.getByLabel('Username').inputValue()).toBe('ada')
+  })
+
+  test.each(['light', 'dark'] as const)('axe-core finds nothing serious, %s', async colorScheme => {
+    const chat = await startChat()
+    const { token } = await chat.register('ada')
+    const bob = await chat.join(await chat.register('bob'))
+    for (const content of ['Hello, see https://a.example', 'שלום', 'x'.repeat(300)])
+      bob.send({ type: 'message', content })
+    const tab = await openTab(browser, { viewport: { width: 360, height: 740 }, colorScheme, reducedMotion: 'reduce' })
+    const { page, complaints } = tab
+    onTestFinished(() => page.context().close())
+    await page.goto(`${chat.url}/app`)
+    await page.getByRole('button', { name: 'Register' }).click()
+    await page.getByLabel('Username').fill('ad')
+    expect(await problemsOf(page)).toEqual([])
+    await enterAs(tab, chat.url, 'ada', token)
+    await page.getByText('xxx').first().waitFor()
+    await page.getByRole('textbox', { name: /^Message to/ }).fill('Mine')
+    await page.getByRole('button', { name: 'Send' }).click()
+    await page.locator('.own .line.stored').waitFor()
+    expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(360)
+    expect(await problemsOf(page)).toEqual([])
+    await page.getByRole('button', { name: 'Rooms' }).click()
+    await page.getByRole('button', { name: 'New room' }).waitFor()
+    expect(await problemsOf(page)).toEqual([])
+    await page.getByRole('button', { name: 'New room' }).click()
+    await page.getByLabel('What is it about?').fill('Tea')
+    expect(await problemsOf(page)).toEqual([])
+    await page.setViewportSize({ width: 1280, height: 800 })
+    await page.keyboard.press('Escape')
+    expect(await problemsOf(page)).toEqual([])
+    expect(complaints).toEqual([])
+  })
+})

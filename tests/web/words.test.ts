@@ -1,0 +1,119 @@
+/** What the page makes of words: rules, links, names, days and groups. */
+import { Ajv } from 'ajv'
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import type { Message, Outgoing } from '../../src/client/index.ts'
+import { RoomName } from '../../src/schemas/messages.ts'
+import { Password, Username } from '../../src/schemas/users.ts'
+import { arrange } from '../../src/web/arranging.ts'
+import { piecesOf } from '../../src/web/links.ts'
+import { hueOf, initialsOf, roomNameOf } from '../../src/web/names.ts'
+import { PASSWORD_RULES, type Rule, USERNAME_RULES } from '../../src/web/rules.ts'
+import { dayName } from '../../src/web/times.ts'
+
+const characters = fc.constantFrom('a', 'Z', 'é', 'É', '7', '٣', '_', '-', ' ', '😀', '\u0000')
+const texts = fc
+  .array(characters, { maxLength: 12 })
+  .chain(some => fc.constantFrom(1, 5, 12).map(times => some.join('').repeat(times)))
+
+test.each([
+  ['a username', USERNAME_RULES, Username],
+  ['a password', PASSWORD_RULES, Password]
+])('the hints for %s are all met exactly when the service’s schema is', (_, rules: readonly Rule[], schema) => {
+  const isValid = new Ajv({ allErrors: true }).compile(schema)
+  fc.assert(
+    fc.property(texts, text => {
+      expect([text, rules.every(({ isMet }) => isMet(text))]).toEqual([text, isValid(text)])
+    })
+  )
+})
+
+test('links are found, without what follows them, and nothing but http and https is one', () => {
+  const links = (text: string) => piecesOf(text).flatMap(({ text, href }) => (href === undefined ? [] : [text]))
+  expect(links('see https://a.example/b_(c), (http://d.example/e). HTTPS://F.example!')).toEqual([
+    'https://a.example/b_(c)',
+    'http://d.example/e',
+    'HTTPS://F.example'
+  ])
+  expect(links('javascript:alert(1) data:text/html,x ftp://a.example http:// https://[ www.a.example')).toEqual([])
+  expect(links('<a href="https://a.example">')).toEqual(['https://a.example'])
+})
+
+test('the pieces are the text, whatever it is', () => {
+  fc.assert(
+    fc.property(fc.array(fc.constantFrom('https://', 'a.b', '/', '(', ')', '.', ' ', '\u202e', '"', 'x')), parts => {
+      const text = parts.join('')
+      const pieces = piecesOf(text)
+      expect(pieces.map(piece => piece.text).join('')).toBe(text)
+      for (const { href } of pieces) if (href !== undefined) expect(href).toMatch(/^https?:\/\//)
+    })
+  )
+})
+
+test('a room’s name is made of any title, and is one that the service takes, or empty', () => {
+  expect(roomNameOf('  Käse & Brot! ')).toBe('kase-brot')
+  expect(roomNameOf('日本')).toBe('')
+  const isName = new RegExp(RoomName.pattern ?? '')
+  fc.assert(
+    fc.property(fc.string({ unit: 'binary' }), title => roomNameOf(title) === '' || isName.test(roomNameOf(title)))
+  )
+})
+
+test('initials are of two words or two letters, and ten neighbours have ten colours', () => {
+  expect(['mary-ann', 'ada', 'x_1', 'Élodie Dupont', '---'].map(initialsOf)).toEqual(['MA', 'AD', 'X1', 'ÉD', ''])
+  expect(new Set(Array.from({ length: 10 }, (_, at) => hueOf(at + 1))).size).toBe(10)
+})
+
+const message = (seq: number, at: string, user_id = 1, more: Partial<Message> = {}): Message => ({
+  id: seq,
+  room: 'general',
+  seq,
+  user_id,
+  username: `user-${user_id}`,
+  content: `message ${seq}`,
+  created_at: at,
+  ...more
+})
+
+test('messages are grouped by person while few minutes lie between them, and parted by day', () => {
+  const messages = [
+    message(1, '2026-01-30T12:00:00.000Z'),
+    message(2, '2026-01-31T12:00:00.000Z'),
+    message(3, '2026-01-31T12:04:00.000Z'),
+    message(4, '2026-01-31T12:20:00.000Z'),
+    message(5, '2026-01-31T12:21:00.000Z', 2)
+  ]
+  const days = arrange(messages, [], { id: 2, username: 'user-2' })
+  const seen = days.map(({ groups }) => groups.map(({ isOwn, lines }) => [isOwn, lines.length]))
+  expect(seen).toEqual([
+    [[false, 1]],
+    [
+      [false, 2],
+      [false, 1],
+      [true, 1]
+    ]
+  ])
+})
+
+test('an own message keeps its key when it comes back, and a clock that is behind opens no old day', () => {
+  const me = { id: 1, username: 'user-1' }
+  const before = message(1, '2026-01-31T12:00:00.000Z', 2)
+  const outgoing: Outgoing = {
+    nonce: 'n1',
+    room: 'general',
+    content: 'hi',
+    createdAt: Date.parse('2026-01-29T12:00:00.000Z'),
+    status: 'pending'
+  }
+  const waiting = arrange([before], [outgoing], me)
+  const stored = arrange([before, message(2, '2026-01-31T12:01:00.000Z', 1, { nonce: 'n1' })], [], me)
+  expect(waiting).toHaveLength(1)
+  expect(waiting[0]?.groups[1]?.lines[0]?.key).toBe(stored[0]?.groups[1]?.lines[0]?.key)
+})
+
+test('days are named by how near they are', () => {
+  const now = new Date(2026, 0, 31, 12).getTime()
+  expect(dayName(now, now)).toBe('Today')
+  expect(dayName(new Date(2026, 0, 30, 23).getTime(), now)).toBe('Yesterday')
+  expect(dayName(new Date(2025, 5, 1).getTime(), now)).toContain('2025')
+})
