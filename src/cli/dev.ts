@@ -33,13 +33,14 @@ export const writeFirstEnvironment = (cwd: string): boolean => {
   return true
 }
 
-const banner = ({ port, databaseUrl }: Settings): string[] => {
+const banner = ({ port, databaseUrl, webClient }: Settings): string[] => {
   const at = `localhost:${port}`
   const database = databaseUrl.startsWith('pglite:') ? `embedded, in ${databaseUrl.slice(7)}` : 'PostgreSQL'
   return [
     '',
     `  fastify-chat is ready at http://${at}`,
     '',
+    ...(webClient ? [`  The page        http://${at}/app`] : []),
     `  API documents   http://${at}/docs and /redoc, as OpenAPI at /openapi.json`,
     `  WebSocket       ws://${at}/ws/chat?token=<access_token>`,
     `  Database        ${database}`,

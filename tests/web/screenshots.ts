@@ -110,7 +110,8 @@ try {
       await call(url, '/api/chat/rooms/random/messages', { content: 'hello' }, tokens.get('linus'))
       await page.evaluate(`document.dispatchEvent(new Event('visibilitychange'))`)
       await page.locator('.badge').first().waitFor({ state: 'attached' })
-      await grace?.getByRole('textbox', { name: /^Message to/ }).pressSequentially('So am I')
+      // Slowly: typing is said every three seconds at most.
+      await grace?.getByRole('textbox', { name: /^Message to/ }).pressSequentially('So am I', { delay: 500 })
       await page.getByText('grace is typing').waitFor()
       await page.getByRole('textbox', { name: /^Message to/ }).fill('Then see you there')
       await shot('chat')
