@@ -1,5 +1,5 @@
 /** How the connection stands, when it doesn't: what happened, when it is tried again, and a button to do so now. */
-import { useEffect, useState } from 'preact/hooks'
+import { useEffect, useRef, useState } from 'preact/hooks'
 import type { ConnectionState, WaitingReason } from '../client/index.ts'
 
 interface BannerProps {
@@ -16,30 +16,36 @@ const WORDS: { readonly [reason in WaitingReason]: string } = {
   token: 'The session could not be checked.'
 }
 
-/** Announced when it appears; the seconds that count down are not. */
-export const Banner = ({ state, onConnect }: BannerProps) => (
-  <div role="status" class="banner-place">
-    {state.status === 'connecting' && <p class="banner late">Connecting…</p>}
-    {state.status === 'waiting' && (
-      <p class="banner">
-        <span>
-          {WORDS[state.reason]} What you write is kept and sent later. <Countdown until={state.until} />
-        </span>
-        <button type="button" onClick={onConnect}>
-          Try now
-        </button>
-      </p>
-    )}
-    {state.status === 'offline' && state.reason !== 'closed' && (
-      <p class="banner">
-        <span>{state.detail}</span>
-        <button type="button" onClick={onConnect}>
-          Connect
-        </button>
-      </p>
-    )}
-  </div>
-)
+/** Announced when it appears; the seconds that count down are not. It stays while the connection is tried, and doesn't flicker. */
+export const Banner = ({ state: now, onConnect }: BannerProps) => {
+  const last = useRef(now)
+  const isRetry = now.status === 'connecting' && last.current.status === 'waiting'
+  if (!isRetry) last.current = now
+  const state = last.current
+  return (
+    <div role="status" class="banner-place">
+      {state.status === 'connecting' && <p class="banner late">Connecting…</p>}
+      {state.status === 'waiting' && (
+        <p class="banner">
+          <span>
+            {WORDS[state.reason]} What you write is kept and sent later. <Countdown until={state.until} />
+          </span>
+          <button type="button" onClick={onConnect}>
+            Try now
+          </button>
+        </p>
+      )}
+      {state.status === 'offline' && state.reason !== 'closed' && (
+        <p class="banner">
+          <span>{state.detail}</span>
+          <button type="button" onClick={onConnect}>
+            Connect
+          </button>
+        </p>
+      )}
+    </div>
+  )
+}
 
 const Countdown = ({ until }: { readonly until: number }) => {
   const [now, setNow] = useState(Date.now)

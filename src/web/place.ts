@@ -14,7 +14,7 @@ export const isAtEnd = ({ scrollHeight, scrollTop, clientHeight }: HTMLElement):
 /** `follow()` makes the next change end at the end, wherever one is: for what one sends. */
 export const usePlace = (list: RefObject<HTMLElement>, content: unknown): { follow: () => void } => {
   const isFollowing = useRef(false)
-  const view = useRef({ atEnd: true, size: '' })
+  const view = useRef<View>({ atEnd: true, isMoving: false, size: '' })
   const place = list.current && lineAtTop(list.current)
   if (list.current) look(view.current, list.current)
 
@@ -30,10 +30,7 @@ export const usePlace = (list: RefObject<HTMLElement>, content: unknown): { foll
   useLayoutEffect(() => {
     const box = list.current
     if (!box) return
-    const observer = new ResizeObserver(() => {
-      view.current.size = sizeOf(box)
-      if (view.current.atEnd) toEnd(view.current, box)
-    })
+    const observer = new ResizeObserver(() => settle(view.current, box))
     const onScroll = () => look(view.current, box)
     observer.observe(box)
     box.addEventListener('scroll', onScroll, { passive: true })
@@ -53,12 +50,26 @@ export const usePlace = (list: RefObject<HTMLElement>, content: unknown): { foll
 /** Where one was, and the size of the view when that was known. */
 interface View {
   atEnd: boolean
+  /** The size has changed, and the place is still to be put right. */
+  isMoving: boolean
   size: string
 }
 
-/** A view that has just changed its size says nothing of where one was: the observer has still to put it right. */
+/** A view that becomes larger is scrolled by the browser, perhaps only for a moment: that says nothing of where one was. */
 const look = (view: View, box: HTMLElement): void => {
-  if (view.size === sizeOf(box)) view.atEnd = isAtEnd(box)
+  if (view.isMoving) return
+  if (view.size === sizeOf(box)) {
+    view.atEnd = isAtEnd(box)
+    return
+  }
+  view.isMoving = true
+  requestAnimationFrame(() => settle(view, box))
+}
+
+const settle = (view: View, box: HTMLElement): void => {
+  view.isMoving = false
+  view.size = sizeOf(box)
+  if (view.atEnd) toEnd(view, box)
 }
 
 const sizeOf = ({ clientWidth, clientHeight }: HTMLElement): string => `${clientWidth} ${clientHeight}`
