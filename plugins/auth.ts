@@ -70,13 +70,14 @@ export default fp(
   async function chatAuth(fastify: FastifyInstance, options: ChatAuthOptions) {
     const { authenticate, clock = systemClock } = options
     const { users } = fastify.chatDb
-    const hostUsers = createHostUsers({ users, log: fastify.log })
+    const hostUsers = createHostUsers({ users, log: fastify.log, now: clock.now })
 
     fastify.decorateRequest('chatUser', null)
     if (authenticate) {
       const requireUser = async (request: FastifyRequest): Promise<void> => {
-        const { user, expiresAt = clock.now() + DAY_MS } = await hostUsers.identify(() => authenticate(request))
-        request.chatUser = chatUser(user, expiresAt)
+        const askedAt = clock.now()
+        const { user, expiresAt = askedAt + DAY_MS } = await hostUsers.identify(() => authenticate(request))
+        request.chatUser = chatUser(user, expiresAt, askedAt)
       }
       const renew = async () => {
         throw new ChatError('not_allowed', 'Tokens are the application’s own here. Connect again instead.')
@@ -93,8 +94,9 @@ export default fp(
 
     const accounts = await createOwnAccounts(fastify, options, clock)
     const renew = async (token: string): Promise<ChatUser> => {
+      const askedAt = clock.now()
       const { user, expiresAt } = await accounts.identify(token)
-      return chatUser({ ...user, externalId: null }, expiresAt)
+      return chatUser({ ...user, externalId: null }, expiresAt, askedAt)
     }
     const requireToken = async (request: FastifyRequest, token: string | undefined, example?: string) => {
       if (!token) throw missingToken(example)
@@ -117,12 +119,13 @@ export const callerOf = ({ chatUser }: FastifyRequest): ChatUser => {
   return chatUser
 }
 
-const chatUser = ({ id, username, externalId, createdAt }: HostUser, expiresAt: number): ChatUser => ({
+const chatUser = ({ id, username, externalId, createdAt }: HostUser, expiresAt: number, askedAt: number): ChatUser => ({
   userId: id,
   username,
   externalId,
   createdAt,
-  expiresAt
+  expiresAt,
+  askedAt
 })
 
 const missingToken = (example = 'Authorization: Bearer <token>'): ChatError =>

@@ -34,7 +34,9 @@ export interface ChatDbOptions {
 export default fp(
   async function chatDb(fastify: FastifyInstance, options: ChatDbOptions) {
     const { databaseSchema = 'public', migrateOnStart = true } = options
-    const client = options.client ? await adoptClient(options.client) : await open(fastify, options)
+    const client = options.client
+      ? await adoptClient(options.client, options.databaseListenUrl)
+      : await open(fastify, options)
     // What we opened we close; what we were handed stays open.
     if (!options.client) fastify.addHook('onClose', () => client.close())
     if (migrateOnStart) await migrateUp(client, databaseSchema)

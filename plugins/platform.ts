@@ -48,7 +48,7 @@ export default fp(
     const { prefix = '', corsOrigins = [], isWhole = false, hasDocument = false, documentSecurity } = options
     // First: the others' hooks must run after its own, which marks upgrades.
     if (fastify.hasPlugin('@fastify/websocket')) warnOfForeignWebsocket(fastify)
-    else await registerWebsocket(fastify, `${prefix}/ws/chat`)
+    else await registerWebsocket(fastify, `${prefix.replace(/\/$/, '')}/ws/chat`)
     fastify.addHook('onRequest', async request => checkUpgradeAndStop(fastify, request))
     const needsCors = isWhole || corsOrigins.length > 0
     if (needsCors && !fastify.hasPlugin('@fastify/cors')) await fastify.register(cors, corsOptions(corsOrigins))

@@ -42,7 +42,7 @@ const roomRoutes: FastifyPluginAsyncTypebox = async fastify => {
     schema: {
       operationId: 'listRooms',
       summary: 'The rooms that you may read, by name',
-      description: 'Ask on with `after` the last room’s name, while `has_more` is true.',
+      description: 'Ask on with `after` what `next` said, while `has_more` is true.',
       tags: ['rooms'],
       security: SECURED,
       querystring: Type.Object({

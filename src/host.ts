@@ -55,6 +55,7 @@ export interface EmbeddedChat {
 export const createChat = (options: CreateChatOptions): EmbeddedChat => {
   const listeners = new Set<MessageListener>()
   let instance: FastifyInstance | undefined
+  let isRegistered = false
 
   const running = (): FastifyInstance => {
     if (instance) return instance
@@ -62,15 +63,16 @@ export const createChat = (options: CreateChatOptions): EmbeddedChat => {
   }
 
   const plugin = async (fastify: FastifyInstance, { prefix }: { prefix?: string }): Promise<void> => {
-    if (instance)
+    if (isRegistered)
       throw new Error('This chat is registered already. Make another one with createChat for another prefix.')
-    instance = fastify
+    isRegistered = true
     const onFault = (err: unknown): void => fastify.log.error({ err }, 'a listener of the chat failed')
     const onMessage = (message: CommittedMessage): void => {
       // Each in a turn of its own, so that none throws into the log's way.
       for (const listener of listeners) Promise.resolve(message).then(listener).catch(onFault)
     }
     await chatService(fastify, { ...options, ...(prefix === undefined ? {} : { prefix }), onMessage })
+    instance = fastify
   }
 
   return {

@@ -35,6 +35,7 @@ export interface HostUsersRepository {
 export interface HostUsersOptions {
   readonly users: HostUsersRepository
   readonly log: Log
+  readonly now: () => number
 }
 
 /** A host's users. */
@@ -52,18 +53,21 @@ export interface HostUsers {
 const ANSWER_MS = 2000
 const MAX_ID = 200
 const MAX_NAME = 200
+/** How long a user is remembered without another look, in milliseconds: another process may have renamed them. */
+const GOOD_FOR_MS = 60_000
 /** How many of the host's users are remembered; some 300 bytes each. */
 const MAX_KNOWN = 10_000
 
 /** Makes them. */
-export const createHostUsers = ({ users, log }: HostUsersOptions): HostUsers => {
-  const known = new LruMap<HostUser>(MAX_KNOWN)
+export const createHostUsers = ({ users, log, now }: HostUsersOptions): HostUsers => {
+  const known = new LruMap<{ readonly user: HostUser; readonly until: number }>(MAX_KNOWN)
 
   const admit: HostUsers['admit'] = async person => {
     const { externalId, username } = checked(person)
-    const seen = known.get(externalId) ?? (await users.findByExternalId(externalId))
+    const cached = known.get(externalId)
+    const seen = cached && now() < cached.until ? cached.user : await users.findByExternalId(externalId)
     const user = seen?.username === username ? seen : await users.admit({ externalId, username })
-    known.set(externalId, user)
+    if (seen !== user || seen !== cached?.user) known.set(externalId, { user, until: now() + GOOD_FOR_MS })
     return user
   }
 
@@ -73,7 +77,7 @@ export const createHostUsers = ({ users, log }: HostUsersOptions): HostUsers => 
       let identity: HostIdentity | null | undefined
       try {
         identity = (await within(ANSWER_MS, 'authenticate', Promise.resolve(ask()))) as typeof identity
-        if (identity) checked(identity)
+        if (identity) checkedIdentity(identity)
       } catch (error) {
         if (isRefusal(error)) throw notLoggedIn()
         log.error({ err: error }, 'authenticate failed: the caller was refused')
@@ -82,8 +86,9 @@ export const createHostUsers = ({ users, log }: HostUsersOptions): HostUsers => 
           cause: error
         })
       }
-      if (!identity) throw notLoggedIn()
-      return { user: await admit(identity), expiresAt: identity.expiresAt?.getTime() }
+      const expiresAt = identity?.expiresAt?.getTime()
+      if (!identity || (expiresAt !== undefined && expiresAt <= now())) throw notLoggedIn()
+      return { user: await admit(identity), expiresAt }
     }
   }
 }
@@ -97,6 +102,14 @@ const isRefusal = (error: unknown): boolean =>
 // PostgreSQL has no NUL in a text; a lone surrogate would come back as another character.
 const isText = (value: unknown, max: number): value is string =>
   typeof value === 'string' && value.trim() !== '' && value.length <= max && !value.includes('\u0000')
+
+const checkedIdentity = (identity: HostIdentity): void => {
+  checked(identity)
+  const { expiresAt } = identity
+  if (expiresAt !== undefined && !(expiresAt instanceof Date && Number.isFinite(expiresAt.getTime()))) {
+    throw new TypeError('The expiresAt of a person must be a Date, or left out.')
+  }
+}
 
 const checked = ({ id, name }: HostPerson): { externalId: string; username: string } => {
   const externalId = typeof id === 'number' && Number.isSafeInteger(id) ? String(id) : id

@@ -1,5 +1,6 @@
 /** The bus over PostgreSQL's LISTEN and NOTIFY: no other service to run. */
 import { createHash, randomUUID } from 'node:crypto'
+import { within } from '../within.ts'
 import type { Bus, BusListener } from './bus.ts'
 import { createOutbox, tell } from './envelope.ts'
 
@@ -20,6 +21,9 @@ export interface PostgresBusOptions {
   /** The least time between two notifications, in milliseconds: what comes meanwhile goes together. */
   readonly gatherMs?: number
 }
+
+/** How long the last words may take, in milliseconds. */
+const GOODBYE_MS = 1000
 
 /** A channel's name: an identifier of PostgreSQL has at most 63 bytes. */
 const channelOf = (instance: readonly string[]): string =>
@@ -63,6 +67,11 @@ export const createPostgresBus = ({
     timer.unref()
   }
 
+  const sayRest = async (): Promise<void> => {
+    await sending
+    if (channel !== undefined && !outbox.isEmpty) await database.notify(channel, outbox.take())
+  }
+
   return {
     processId,
     announce(roomId, seq) {
@@ -86,8 +95,8 @@ export const createPostgresBus = ({
     async close() {
       clearTimeout(timer)
       timer = undefined
-      await sending
-      if (channel !== undefined && !outbox.isEmpty) await database.notify(channel, outbox.take()).catch(onFailure)
+      // A database that is cut off must not hold up a stop: what isn't told, others see by themselves.
+      await within(GOODBYE_MS, 'the database', sayRest()).catch(onFailure)
       clearTimeout(timer)
       await stop?.()
     }

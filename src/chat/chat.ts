@@ -140,7 +140,7 @@ export const createChatCore = (options: ChatOptions): ChatCore => {
     isDraining,
     onMessage
   })
-  const listRooms = createRoomList({ rooms: options.rooms, access })
+  const listRooms = createRoomList({ rooms: options.rooms, access, keyring })
   const frameBytes = maxFrameBytes(maxMessageLength)
 
   /** The room, if the actor may do that there; denied looks like absent. At once where nothing has to be asked. */
@@ -168,6 +168,7 @@ export const createChatCore = (options: ChatOptions): ChatCore => {
     clock,
     roomFor,
     isDraining,
+    isRevoked: revoking.isRevoked,
     limits: limitsOf(options, frameBytes),
     authenticate: options.authenticate
   })

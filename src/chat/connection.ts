@@ -42,6 +42,8 @@ const LIMITS: ReadonlySet<ErrorCode> = new Set([
 /** Who is behind a connection, and until when. Times in milliseconds since the epoch. */
 export interface Session extends Actor {
   readonly expiresAt: number
+  /** When it began to be asked who this is: whoever was disconnected after that may not connect with the answer. */
+  readonly askedAt?: number | undefined
 }
 
 /** The part of a `ws` socket that a connection uses. */

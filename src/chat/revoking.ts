@@ -33,12 +33,16 @@ export interface Revoking {
   disconnect(personId: string): void
   /** What another process told; answers whether it was meant for this. */
   hear(event: BusEvent): boolean
+  /** Whether a person was disconnected after it began to be asked who they are: their connection was then under way. */
+  isRevoked(session: Session): boolean
   close(): void
 }
 
 /** How often, and how many times, other processes are told what they may have missed. */
 const REPEAT_MS = 3000
 const REPEATS = 10
+/** How far the clocks of two processes may be apart. */
+const CLOCKS_DIFFER_MS = 2000
 /** How often it is asked who of the connected people is no user any more. */
 const USERS_MS = 60_000
 /** How many of the host's answers are waited for at once, when everybody is asked about. */
@@ -56,7 +60,10 @@ export const createRevoking = (options: RevokingOptions): Revoking => {
   // The words that were heard lately, so that one which is repeated is acted on once.
   let heard = new Set<string>()
   let heardBefore = new Set<string>()
+  // When each person was disconnected last; kept as long as words are repeated.
+  const disconnected = new Map<string, number>()
   let isIncomplete = false
+  let isRechecking = false
 
   const connectionsOf = (personId: string): Connection[] =>
     [...hub.all()].filter(({ session }) => personOf(session).id === personId)
@@ -93,32 +100,46 @@ export const createRevoking = (options: RevokingOptions): Revoking => {
     return (actor, room) => once(actor as Session, room)
   }
 
+  /** One pass at a time; what fails in it, or is asked for meanwhile, is for the next. */
   const recheckAll = async (): Promise<void> => {
+    if (isRechecking) {
+      isIncomplete = true
+      return
+    }
+    isRechecking = true
     isIncomplete = false
     const followed = [...hub.all()].flatMap(({ session, subscriptions }) =>
       [...subscriptions.keys()].map(room => [session, room] as const)
     )
     recheckHere(hub.all(), await askedAbout(followed))
+    isRechecking = false
   }
 
   const endThoseGone = async (): Promise<void> => {
-    const ids = [...new Set([...hub.all()].map(({ session }) => session.userId))]
-    if (ids.length === 0) return
-    const there = await existing(ids)
+    const asked = new Set([...hub.all()].map(({ session }) => session.userId))
+    if (asked.size === 0) return
+    const there = await existing([...asked])
     for (const connection of [...hub.all()]) {
-      if (!there.has(connection.session.userId)) connection.close(CLOSE.tokenExpired)
+      const { userId } = connection.session
+      // Who came while it was asked was not asked about.
+      if (asked.has(userId) && !there.has(userId)) connection.close(CLOSE.tokenExpired)
     }
   }
 
-  const act = ({ kind, person, room }: BusEvent): void => {
-    const connections = connectionsOf(String(person))
-    if (kind === 'recheck') recheckHere(connections, access.may, String(room))
-    else for (const connection of connections) connection.close(CLOSE.tokenExpired)
+  const isRevoked = (session: Session): boolean =>
+    (session.askedAt ?? 0) <= (disconnected.get(personOf(session).id) ?? Number.NEGATIVE_INFINITY)
+
+  const act = ({ kind, person, room }: BusEvent, until: number): void => {
+    const id = String(person)
+    if (kind === 'recheck') return recheckHere(connectionsOf(id), access.may, String(room))
+    disconnected.set(id, Math.max(until, disconnected.get(id) ?? 0))
+    for (const connection of connectionsOf(id)) if (isRevoked(connection.session)) connection.close(CLOSE.tokenExpired)
   }
 
   const say = (event: { kind: 'recheck' | 'disconnect'; person: string; room?: string }): void => {
-    const word = { ...event, word: randomUUID() }
-    act(word)
+    const at = clock.now()
+    const word = { ...event, at, word: randomUUID() }
+    act(word, at)
     bus.publish(word)
     repeated.add({ event: word, left: REPEATS })
   }
@@ -131,6 +152,8 @@ export const createRevoking = (options: RevokingOptions): Revoking => {
         if (--word.left === 0) repeated.delete(word)
       }
       if (isIncomplete) void recheckAll()
+      const old = clock.now() - 2 * REPEATS * REPEAT_MS
+      for (const [person, at] of disconnected) if (at < old) disconnected.delete(person)
     }),
     clock.every(USERS_MS, () => {
       endThoseGone().catch(warn)
@@ -145,12 +168,14 @@ export const createRevoking = (options: RevokingOptions): Revoking => {
       if (access.asksSomebody) void recheckAll()
     },
     disconnect: person => say({ kind: 'disconnect', person }),
+    isRevoked,
     hear(event) {
       if (event.kind !== 'recheck' && event.kind !== 'disconnect') return false
       const word = String(event.word)
       if (heard.has(word) || heardBefore.has(word)) return true
       heard.add(word)
-      act(event)
+      // Who came back after it, by either process's clock, stays.
+      act(event, Number(event.at) + CLOCKS_DIFFER_MS)
       return true
     },
     close() {

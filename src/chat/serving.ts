@@ -28,6 +28,8 @@ export interface ServingOptions {
   readonly roomFor: (actor: Actor, name: string, action: Action) => Room | Promise<Room>
   readonly authenticate: (token: string) => Promise<Session>
   readonly isDraining: () => boolean
+  /** Whether the person was disconnected while their connection was being opened. */
+  readonly isRevoked: (session: Session) => boolean
 }
 
 /** Makes the function that takes over an open socket, synchronously, so that no early frame is lost. */
@@ -96,6 +98,7 @@ export const createServing = (options: ServingOptions): ((opened: ConnectionOpti
   return opened => {
     const connection = new Connection(opened, host)
     if (isDraining()) return connection.close(CLOSE.restart)
+    if (options.isRevoked(opened.session)) return connection.close(CLOSE.tokenExpired)
     const refusal = hub.refusal(connection.session.userId, connection.address)
     if (refusal) {
       connection.refuse(refusal)

@@ -69,8 +69,8 @@ export interface EmbeddedHandle {
 }
 
 /** A client over what a host handed over, which is left open. Throws a TypeError for anything else. */
-export const adoptClient = async (handle: DatabaseHandle): Promise<SqlClient> => {
-  if (typeof handle === 'function' && 'unsafe' in handle) return adoptPostgres(handle)
+export const adoptClient = async (handle: DatabaseHandle, listenUrl?: string): Promise<SqlClient> => {
+  if (typeof handle === 'function' && 'unsafe' in handle) return adoptPostgres(handle, listenUrl)
   if ('waitReady' in handle) return adoptEmbedded(handle as unknown as PGlite)
   if ('engine' in handle) return handle
   throw new TypeError(

@@ -38,10 +38,12 @@ export const openPostgres = ({ url, ssl, ca, poolMax = 10, listenUrl }: ClientOp
   }
 }
 
-/** A host application's own client, used as it is and never closed. */
-export const adoptPostgres = (sql: postgres.Sql): SqlClient => ({
+/** A host application's own client, used as it is and never closed; `listenUrl` where a transaction pooler is in front of it. */
+export const adoptPostgres = (sql: postgres.Sql, listenUrl?: string): SqlClient => ({
   // A connection of its own, as postgres.js makes one for its own listening.
-  ...clientOver(sql, listening => postgres({ ...(sql.options as object), ...listening })),
+  ...clientOver(sql, listening =>
+    listenUrl === undefined ? postgres({ ...(sql.options as object), ...listening }) : postgres(listenUrl, listening)
+  ),
   drizzle: drizzlePostgres(withOwnOptions(sql)),
   async close() {}
 })

@@ -45,7 +45,8 @@ const openGate = (server: Server): Map<string, Listener> => {
     // Nothing else can come from a client that wanted a WebSocket.
     const put = headOf(request, isWebSocket ? ['connection: close'] : [])
     socket.unshift(Buffer.concat([Buffer.from(put, 'latin1'), head]))
-    server.emit('connection', socket)
+    // A TLS server has unwrapped it already.
+    server.emit('encrypted' in socket ? 'secureConnection' : 'connection', socket)
   })
   return paths
 }

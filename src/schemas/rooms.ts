@@ -23,7 +23,7 @@ export const RoomList = Type.Object(
   {
     rooms: Type.Array(Type.Unsafe<Room>(Type.Ref('ChatRoom'))),
     has_more: Type.Boolean({ description: 'Whether there may be more: ask with `after` what `next` says.' }),
-    next: Type.Optional(Type.String({ description: 'The name to go on after; absent at the end.' }))
+    next: Type.Optional(Type.String({ description: 'What to go on after, a name or a sealed one; absent at the end.' }))
   },
   {
     $id: 'ChatRoomList',
@@ -35,9 +35,9 @@ export type RoomList = Static<typeof RoomList>
 /** `after` of `GET /api/chat/rooms`. Any text has its place among the names. */
 export const AfterRoom = Type.Optional(
   Type.String({
-    maxLength: 64,
+    maxLength: 256,
     ...ONE_LINE,
-    description: 'Only rooms whose names come after this one.',
+    description: 'Only rooms whose names come after this one, or after what `next` said.',
     examples: [GENERAL]
   })
 )

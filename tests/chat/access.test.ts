@@ -218,3 +218,55 @@ test('a user who is no more is disconnected within a minute or so', async () => 
   await pass(60_000)
   await until(() => socket.closedWith === 4401)
 })
+
+test('who comes while it is asked who is still a user stays', async () => {
+  const answer = gate()
+  const { chat, clock, socket } = await start(() => true, {
+    existing: async ids => {
+      await answer.opened
+      return new Set(ids)
+    }
+  })
+  for (let passed = 0; passed < 60_000; passed += 20_000) {
+    clock.advance(20_000)
+    socket.emit('pong')
+  }
+  const late = new FakeSocket()
+  const session = { userId: 2, username: 'jane', expiresAt: 4e12, askedAt: clock.now() }
+  chat.connect({ socket: late, session, speaksV1: false, address: 'a', rooms: [], log: silent })
+  answer.open()
+  for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate)
+  expect([socket.closedWith, late.closedWith]).toEqual([undefined, undefined])
+})
+
+test('a connection that was being opened when its person was disconnected is closed; a later one is not', async () => {
+  const { chat, clock } = await start(() => true)
+  const connect = (askedAt: number) => {
+    const socket = new FakeSocket()
+    const session = { userId: 1, username: 'john', expiresAt: 4e12, askedAt }
+    chat.connect({ socket, session, speaksV1: false, address: 'a', rooms: [], log: silent })
+    return socket
+  }
+  const askedAt = clock.now()
+  chat.disconnect('1')
+  expect(connect(askedAt).closedWith).toBe(4401)
+  expect(connect(askedAt + 1).closedWith).toBeUndefined()
+})
+
+test('everybody is asked about in one pass at a time, however long the host takes', async () => {
+  let asked = 0
+  const { clock, of, socket, resetBus } = await start(() => {
+    asked++
+    return asked === 1 ? true : new Promise(() => {})
+  })
+  socket.receive({ type: 'subscribe', room: 'general' })
+  await until(() => of('subscribed').length === 1)
+  resetBus()
+  await until(() => asked === 2)
+  for (let tick = 0; tick < 5; tick++) {
+    resetBus()
+    clock.advance(3000)
+    await new Promise(setImmediate)
+  }
+  expect(asked).toBe(2)
+})

@@ -251,3 +251,10 @@ test('a server that is not Fastify’s own factory works too', async () => {
 test('createChat needs no secret for tokens when the host knows its users', () => {
   expect(() => createChat({ ...hostSettings, authenticate: byHeader })).not.toThrow()
 })
+
+test('a prefix may end with a slash', async () => {
+  const { call, url } = await startHost({ prefix: '/support/' })
+  expect((await call('GET', messages, { as: 'ann' })).status).toBe(200)
+  const client = await connect(`${url.replace('http', 'ws')}/support/ws/chat`, { headers: { 'x-user': 'ann' } })
+  await client.nextOf('subscribed')
+})

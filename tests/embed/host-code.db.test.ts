@@ -210,3 +210,14 @@ test('an edit that can not be stored is the host’s failure, not the sender’s
   expect(await ann.nextOf('error')).toMatchObject({ code: 'unavailable', ref: 'r' })
   expect(log()).toMatch(/answered a message that can not be stored/)
 })
+
+test('the list of rooms tells no name of a room that may not be read', async () => {
+  const { call, database } = await startHost({ authorize: () => false })
+  const table = `"${database.schema}".rooms`
+  await database.client.query(`insert into ${table} (name) select 'secret-' || at from generate_series(1, 1100) at`)
+  const first = await call('GET', rooms, { as: 'ann' })
+  expect(first.body).toMatchObject({ rooms: [], has_more: true })
+  expect(JSON.stringify(first.body)).not.toContain('secret')
+  const rest = await call('GET', `${rooms}?after=${encodeURIComponent(first.body.next)}`, { as: 'ann' })
+  expect(rest.body).toEqual({ rooms: [], has_more: false })
+})

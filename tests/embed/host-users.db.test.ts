@@ -74,6 +74,12 @@ test('a host that fails, is late or says nonsense lets nobody in', async () => {
   expect(await status()).toBe(503)
   answer = () => ({ id: 'ann', name: '\u0000' })
   expect(await status()).toBe(503)
+  for (const expiresAt of ['2099-01-01T00:00:00Z', new Date(Number.NaN)]) {
+    answer = () => ({ id: 'ann', name: 'Ann', expiresAt })
+    expect(await status()).toBe(503)
+  }
+  answer = () => ({ id: 'ann', name: 'Ann', expiresAt: new Date(Date.now() - 1) })
+  expect(await status()).toBe(401)
   answer = () => Promise.reject(new Error('the session store is down'))
   expect(await status()).toBe(503)
   answer = () => Promise.reject(Object.assign(new Error('no session'), { statusCode: 401 }))
