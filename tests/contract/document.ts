@@ -36,7 +36,7 @@ export type Content = Readonly<
 export interface Response {
   readonly description: string
   readonly headers?: Readonly<Record<string, { schema: Schema }>>
-  readonly content: Content
+  readonly content?: Content
 }
 
 /** One operation: a method of a path. */
@@ -101,6 +101,9 @@ export const undocumented = ({ responses }: Operation, { status, headers, text }
   const response = responses[status]
   if (!response) return `${status} is not documented`
   const type = headers['content-type']?.split(';')[0] ?? 'none'
+  // A redirect has nothing to read.
+  if (!response.content)
+    return text === '' ? headerFaults(response, headers) : `${status} has a body that is not documented`
   const content = response.content[type]
   if (!content) return `${status} is not documented as ${type}`
   return headerFaults(response, headers) || faultsOf(content.schema, JSON.parse(text))

@@ -19,6 +19,9 @@ const OPEN = [
   'GET /asyncapi.json',
   'GET /redoc',
   'GET /redoc/',
+  'GET /app',
+  'GET /app/',
+  'GET /app/:file',
   'GET /redoc/start.js',
   'GET /redoc/redoc.standalone.js'
 ]
