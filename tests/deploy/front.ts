@@ -7,6 +7,7 @@ import { connect as connectTcp } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { connect as connectTls } from 'node:tls'
 import { onTestFinished } from 'vitest'
 import { freePort } from '../support/free-port.ts'
 
@@ -74,6 +75,13 @@ const listens = (port: number): Promise<boolean> =>
     socket.once('connect', () => socket.destroy())
   })
 
+const shakesHands = (port: number): Promise<boolean> =>
+  new Promise(resolve => {
+    const socket = connectTls({ port, host: '127.0.0.1', servername: DOMAIN, rejectUnauthorized: false })
+    socket.once('secureConnect', () => resolve(true)).once('error', () => resolve(false))
+    socket.once('secureConnect', () => socket.destroy())
+  })
+
 /** Replaces what occurs exactly as often as said: a change of the shipped file must not make a test hollow. */
 const replaced = (text: string, from: string, to: string, times: number): string => {
   const parts = text.split(from)
@@ -133,8 +141,8 @@ export const caddy: Proxy = {
     writeFileSync(join(folder, 'Caddyfile'), replaced(shipped, '\n{\n', `\n{${offline}\n`, 1))
     const log = await startProgram(this.program ?? 'caddy', ['run', '--config', join(folder, 'Caddyfile')], {
       env: { CHAT_SITE: `${DOMAIN}:${port}`, CHAT_UPSTREAMS: `127.0.0.1:${upstream}`, HOME: folder },
-      // It listens before it has its certificate.
-      isUp: said => said.includes('certificate obtained')
+      // It listens before it has its certificate, and says that it has one before it uses it.
+      isUp: () => shakesHands(port)
     })
     const authority = join(folder, 'storage/pki/authorities/local/root.crt')
     return { port, ca: () => readFileSync(authority, 'utf8'), log }
