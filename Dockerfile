@@ -8,7 +8,7 @@ WORKDIR /app
 COPY package.json package-lock.json ./
 RUN --mount=type=cache,target=/root/.npm npm ci --ignore-scripts --no-audit --no-fund
 COPY tsconfig.json tsconfig.build.json ./
-COPY tools/build.js tools/
+COPY tools/build.js tools/page.js tools/
 COPY src src
 COPY plugins plugins
 COPY routes routes
