@@ -1,7 +1,7 @@
 /** A labelled text field, with the rules of its value ticked off as one types; a secret one can be shown. */
 import { useState } from 'preact/hooks'
+import type { Rule } from '../client/index.ts'
 import { Check, Dot } from './icons.tsx'
-import type { Rule } from './rules.ts'
 
 interface FieldProps {
   readonly name: string

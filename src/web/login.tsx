@@ -1,9 +1,8 @@
 /** The form to log in or to register; rules are ticked off as one types, and a refusal is shown in the service's words. */
 import { useEffect, useRef, useState } from 'preact/hooks'
-import { ChatApiError, createChatApi } from '../client/index.ts'
+import { ChatApiError, createChatApi, PASSWORD_RULES, USERNAME_RULES } from '../client/index.ts'
 import { Field } from './field.tsx'
 import { Logo } from './icons.tsx'
-import { PASSWORD_RULES, USERNAME_RULES } from './rules.ts'
 import { type Session, serviceUrl } from './session.ts'
 
 interface LoginProps {

@@ -2,13 +2,13 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { Message, Outgoing } from '../../src/client/index.ts'
+import { PASSWORD_RULES, type Rule, USERNAME_RULES } from '../../src/client/rules.ts'
 import { RoomName } from '../../src/schemas/messages.ts'
 import { Password, Username } from '../../src/schemas/users.ts'
 import { compile } from '../../src/validation.ts'
 import { arrange } from '../../src/web/arranging.ts'
 import { piecesOf } from '../../src/web/links.ts'
 import { hueOf, initialsOf, roomNameOf } from '../../src/web/names.ts'
-import { PASSWORD_RULES, type Rule, USERNAME_RULES } from '../../src/web/rules.ts'
 import { dayName } from '../../src/web/times.ts'
 
 const characters = fc.constantFrom('a', 'Z', 'é', 'É', '7', '٣', '_', '-', ' ', '😀', '\u0000')

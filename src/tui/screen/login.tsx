@@ -1,13 +1,13 @@
 /** @jsxImportSource react */
 /** Logging in and registering: the password hidden, the rules as they are met, the service's own words when it refuses. */
 import { Box, useApp, useCursor } from 'ink'
+import { PASSWORD_RULES, type Rule, USERNAME_RULES } from '../../client/index.ts'
 import { safeLine } from '../safe-text.ts'
 import { cellsOf, cut, graphemesOf, wrap } from './cells.ts'
 import { type Draft, EMPTY, textOf } from './editor.ts'
 import { press, useKeys, useLive, useSize } from './hooks.ts'
 import type { Key } from './keys.ts'
 import type { Span } from './rows.ts'
-import { PASSWORD_RULES, type Rule, USERNAME_RULES } from './rules.ts'
 import { Line } from './styled.tsx'
 
 export interface LoginProps {

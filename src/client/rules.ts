@@ -1,4 +1,4 @@
-/** What a username and a password must be, as hints while one types. The service decides; `tests/web/words.test.ts` compares. */
+/** What a username and a password must be, as hints while one types. The service decides; tests/web/words.test.ts compares. */
 
 /** A rule in words, and whether a text meets it. */
 export interface Rule {
