@@ -1,9 +1,11 @@
 /** Time as the rest of the service sees it: one injectable clock, and the one form in which timestamps leave the service. */
 
-/** Where "now" and repeated work come from, so that tests can hold time still. */
+/** Where times, durations and repeated work come from, so that tests can hold time still. */
 export interface Clock {
-  /** Milliseconds since the Unix epoch. */
+  /** Returns the wall clock: milliseconds since the Unix epoch. It may jump; use it for points in time only. */
   now(): number
+  /** Returns milliseconds since an arbitrary point, never going back. Every duration and deadline is measured with it. */
+  monotonic(): number
   /** Calls `work` every `ms` milliseconds until the returned function is called; never keeps the process alive. */
   every(ms: number, work: () => void): () => void
 }
@@ -11,6 +13,7 @@ export interface Clock {
 /** The machine's clock. */
 export const systemClock: Clock = {
   now: () => Date.now(),
+  monotonic: () => performance.now(),
   every(ms, work) {
     const timer = setInterval(work, ms).unref()
     return () => clearInterval(timer)

@@ -10,7 +10,11 @@ const startedAt = Date.now()
 const now = (): number => startedAt + Math.round((performance.now() - began) * SPEED)
 const began = performance.now()
 
-export const fastClock: Clock = { now, every: (ms, work) => systemClock.every(ms / SPEED, work) }
+export const fastClock: Clock = {
+  now,
+  monotonic: () => (performance.now() - began) * SPEED,
+  every: (ms, work) => systemClock.every(ms / SPEED, work)
+}
 
 /** Timers of a client; `random` makes its waits the seed's. */
 export const fastTimers = (random: () => number): Timers => ({

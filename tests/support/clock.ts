@@ -4,14 +4,19 @@ import type { Clock } from '../../src/clock.ts'
 /** A clock for tests; `advance` runs the repeated work that falls due on the way. */
 export interface FakeClock extends Clock {
   advance(ms: number): void
+  /** Steps the wall clock, as an operator or NTP does; the monotonic clock does not notice. */
+  step(ms: number): void
 }
 
 /** Makes a clock that starts at a fixed point in time. */
 export const fakeClock = (startsAt = Date.parse('2026-01-31T12:00:00.123Z')): FakeClock => {
-  let now = startsAt
+  // Elapsed time is monotonic; the wall clock is an offset from it.
+  let now = 0
+  let offset = startsAt
   const jobs = new Set<{ every: number; due: number; work: () => void }>()
   return {
-    now: () => now,
+    now: () => offset + now,
+    monotonic: () => now,
     every(ms, work) {
       const job = { every: ms, due: now + ms, work }
       jobs.add(job)
@@ -27,6 +32,9 @@ export const fakeClock = (startsAt = Date.parse('2026-01-31T12:00:00.123Z')): Fa
         next.work()
       }
       now = end
+    },
+    step(ms) {
+      offset += ms
     }
   }
 }
