@@ -12,6 +12,7 @@ import type {
 import fp from 'fastify-plugin'
 import { isConnectionError } from '../src/db/client.ts'
 import { ChatError, ERRORS, type ErrorCode } from '../src/errors.ts'
+import { clientAddress } from '../src/http/client-address.ts'
 import { safePath } from '../src/logging.ts'
 import { components } from '../src/schemas/index.ts'
 import type { Problem } from '../src/schemas/problems.ts'
@@ -55,7 +56,7 @@ const LIMITS: ReadonlySet<ErrorCode> = new Set(['rate_limited', 'busy', 'payload
 export const sendProblem = (error: FastifyError, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
   const known = toChatError(error)
   if (LIMITS.has(known.code))
-    request.log.warn({ code: known.code, address: request.ip }, 'a request was refused by a limit')
+    request.log.warn({ code: known.code, address: clientAddress(request) }, 'a request was refused by a limit')
   else if (known.statusCode >= 500) request.log.error({ err: error }, 'the request failed')
   nameRequest(request, reply)
   return reply

@@ -1,6 +1,7 @@
 /** Registering and logging in: the two routes that need no token, and are limited by address. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { timestamp } from '../src/clock.ts'
+import { clientNetwork } from '../src/http/client-address.ts'
 import { answer, PUBLIC, problems } from '../src/openapi-base.ts'
 import { AccessToken, Login, Registration, refTo, User } from '../src/schemas/index.ts'
 
@@ -22,8 +23,11 @@ const BODY_PROBLEMS = [
   'unavailable'
 ] as const
 
+/** Counted once the body is valid: a mistake in a form must not use up the few registrations of a minute. */
 const perMinute = (max: number, groupId: string) =>
-  max === 0 ? {} : { rateLimit: { max, timeWindow: 60_000, groupId } }
+  max === 0
+    ? {}
+    : { rateLimit: { max, timeWindow: 60_000, groupId, hook: 'preHandler' as const, keyGenerator: clientNetwork } }
 
 /** Not mounted where a host's users come. */
 const authRoutes: FastifyPluginAsyncTypebox<AuthRoutesOptions> = async (fastify, options) => {

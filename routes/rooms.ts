@@ -67,6 +67,8 @@ const roomRoutes: FastifyPluginAsyncTypebox = async fastify => {
         max: NEW_ROOMS_PER_MINUTE,
         timeWindow: 60_000,
         groupId: ':rooms',
+        // Once the body is valid, as for a registration.
+        hook: 'preHandler',
         keyGenerator: request => `user ${callerOf(request).userId}`
       }
     },

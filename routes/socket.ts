@@ -2,7 +2,7 @@
 import type { FastifyPluginAsync, FastifyRequest } from 'fastify'
 import { callerOf } from '../plugins/auth.ts'
 import { ChatError } from '../src/errors.ts'
-import { networkOf } from '../src/ops/network.ts'
+import { clientNetwork } from '../src/http/client-address.ts'
 import { GENERAL } from '../src/schemas/messages.ts'
 
 /** Which pages may connect, beside the request's own host. */
@@ -46,7 +46,7 @@ const socketRoute: FastifyPluginAsync<SocketRouteOptions> = async (fastify, opti
         socket,
         session: callerOf(request),
         speaksV1: socket.protocol === 'chat.v1',
-        address: networkOf(request.ip),
+        address: clientNetwork(request),
         rooms: roomsOf(request.query as SocketQuery),
         log: request.log
       })

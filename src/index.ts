@@ -14,4 +14,5 @@ export {
   type MessageListener,
   type PostOptions
 } from './host.ts'
+export { trustProxies } from './http/client-address.ts'
 export { version } from './package.ts'

@@ -2,6 +2,7 @@
  * What may stand in a log line. No query string (it may hold `?token=`), nothing that looks like a JWT, and of an error
  * only its own words: Drizzle's errors quote the query's parameters, PostgreSQL's details quote the row.
  */
+import { clientAddress } from './http/client-address.ts'
 
 // Looked for at the beginning of a word only, so that a long run of `eyJeyJ…` is read once and not once for each.
 const JWT = /(?<![\w-])eyJ[\w-]*\.[\w-]*\.?[\w-]*/g
@@ -18,7 +19,7 @@ export const safePath = (url: string): string =>
 interface LoggedRequest {
   readonly method: string
   readonly url: string
-  readonly ip: string
+  readonly ip: string | undefined
 }
 
 interface LoggedError {
@@ -47,7 +48,11 @@ export const safeError = (thrown: unknown): LoggedError => {
 
 /** The pino serializers that every logger of the service uses. */
 export const serializers = {
-  req: (request: LoggedRequest) => ({ method: request.method, path: safePath(request.url), address: request.ip }),
+  req: (request: LoggedRequest) => ({
+    method: request.method,
+    path: safePath(request.url),
+    address: clientAddress(request)
+  }),
   err: safeError,
   error: safeError
 }

@@ -7,6 +7,7 @@ import Fastify, { type FastifyInstance } from 'fastify'
 import { problemOf, sendNotFound, sendProblem } from '../plugins/problems.ts'
 import { type ChatServiceOptions, chatService } from './app.ts'
 import { ChatError } from './errors.ts'
+import { trustProxies } from './http/client-address.ts'
 import { serializers } from './logging.ts'
 import type { Settings } from './schemas/settings.ts'
 
@@ -32,7 +33,7 @@ export const createServer = async (options: ServerOptions): Promise<FastifyInsta
       ...(pretty && !logTo ? prettyTransport() : {})
     },
     genReqId: requestId,
-    trustProxy: typeof settings.trustProxy === 'boolean' ? settings.trustProxy : [...settings.trustProxy],
+    trustProxy: typeof settings.trustProxy === 'boolean' ? settings.trustProxy : trustProxies(settings.trustProxy),
     frameworkErrors(error, request, reply) {
       sendProblem(error, request, reply)
     },

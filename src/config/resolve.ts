@@ -1,5 +1,6 @@
 /** From what was set to what is used: everything is checked, all that is wrong is told at once, and no value is repeated. */
 import { isIP } from 'node:net'
+import proxyAddr from '@fastify/proxy-addr'
 import { environmentName, type SettingName, type Settings, SettingsInput, settingNames } from '../schemas/settings.ts'
 import { compile, violations } from '../validation.ts'
 
@@ -142,12 +143,16 @@ const meaning = (input: Partial<SettingsInput>, mode: ResolveOptions['mode']): B
 
 const listOf = (value: unknown): readonly string[] => (Array.isArray(value) ? value.map(String) : [])
 
+/** Whether Fastify's own parser takes it; it also takes shorthands such as `10.1`, which are rather mistakes. */
 const isProxy = (proxy: string): boolean => {
   if (['loopback', 'linklocal', 'uniquelocal'].includes(proxy)) return true
-  const [address = '', prefix, more] = proxy.split('/')
-  const version = isIP(address)
-  if (version === 0 || more !== undefined) return false
-  return prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= (version === 4 ? 32 : 128))
+  if (isIP(proxy.split('/', 1)[0] ?? '') === 0) return false
+  try {
+    proxyAddr.compile([proxy])
+    return true
+  } catch {
+    return false
+  }
 }
 
 interface Database {

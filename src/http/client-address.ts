@@ -1,0 +1,65 @@
+/** The address of a client, in one form: limits count it and logs show it. */
+import { isIPv4, isIPv6 } from 'node:net'
+import proxyAddr from '@fastify/proxy-addr'
+
+/** What stands for a client without an address: one on a Unix socket, an injected request, or an entry that is no address. */
+export const UNKNOWN_ADDRESS = 'unknown'
+
+/** The parts of a request that are read. */
+export interface AddressedRequest {
+  /** Fastify's own: undefined on a Unix socket, whatever a proxy wrote where `trustProxy` is set. */
+  readonly ip: string | undefined
+}
+
+/** The hexadecimal form in which `URL` writes an IPv4 address that is mapped into IPv6. */
+const MAPPED = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/
+const GROUPS = 8
+
+/**
+ * Returns a plain address: without a port (Azure writes `203.0.113.2:40001` into X-Forwarded-For), brackets, quotes (RFC 7239)
+ * or a zone; IPv6 in its short form (RFC 5952), IPv4 also when it is mapped into IPv6. Returns `unknown` for anything else.
+ */
+export const normalizeAddress = (address: string | undefined): string => {
+  const bare = (address ?? '').trim().replace(/^"(.*)"$/, '$1')
+  const [, bracketed] = /^\[([^\]]+)\](?::\d+)?$/.exec(bare) ?? []
+  const host = bracketed ?? (/^[\d.]+:\d+$/.test(bare) ? bare.slice(0, bare.indexOf(':')) : bare)
+  if (isIPv4(host)) return host
+  const [plain = ''] = host.split('%')
+  if (!isIPv6(plain)) return UNKNOWN_ADDRESS
+  const short = new URL(`http://[${plain}]`).hostname.slice(1, -1)
+  const [, high, low] = MAPPED.exec(short) ?? []
+  return high && low ? dotted(Number.parseInt(high, 16), Number.parseInt(low, 16)) : short
+}
+
+const dotted = (high: number, low: number): string => [high >> 8, high & 255, low >> 8, low & 255].join('.')
+
+/** Returns the address of a request's client. */
+export const clientAddress = (request: AddressedRequest): string => {
+  try {
+    return normalizeAddress(request.ip)
+  } catch {
+    // With `trustProxy`, Fastify reads the address of a socket that an injected upgrade doesn't have.
+    return UNKNOWN_ADDRESS
+  }
+}
+
+/** Returns what a limit counts as one client: an IPv4 address, or the /64 that a household has, as `2001:db8:0:1::/64`. */
+export const networkOf = (address: string | undefined): string => {
+  const plain = normalizeAddress(address)
+  if (!isIPv6(plain)) return plain
+  const [left = [], right = []] = plain.split('::').map(side => side.split(':').filter(Boolean))
+  const zeros = Array.from({ length: GROUPS - left.length - right.length }, () => '0')
+  return `${[...left, ...zeros, ...right].slice(0, 4).join(':')}::/64`
+}
+
+/** Returns what a limit counts a request's client as. */
+export const clientNetwork = (request: AddressedRequest): string => networkOf(clientAddress(request))
+
+/**
+ * Returns Fastify's `trustProxy` for addresses, CIDRs, `loopback`, `linklocal` and `uniquelocal`: proxies are recognized
+ * also where an entry of X-Forwarded-For has a port. Throws a TypeError for anything else.
+ */
+export const trustProxies = (proxies: readonly string[]): ((address: string) => boolean) => {
+  const isTrusted = proxyAddr.compile([...proxies])
+  return address => isTrusted(normalizeAddress(address), 0)
+}
