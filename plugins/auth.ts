@@ -70,13 +70,13 @@ export default fp(
   async function chatAuth(fastify: FastifyInstance, options: ChatAuthOptions) {
     const { authenticate, clock = systemClock } = options
     const { users } = fastify.chatDb
-    const hostUsers = createHostUsers({ users, log: fastify.log, now: clock.now })
+    const hostUsers = createHostUsers({ users, log: fastify.log, clock })
 
     fastify.decorateRequest('chatUser', null)
     if (authenticate) {
       const requireUser = async (request: FastifyRequest): Promise<void> => {
-        const askedAt = clock.now()
-        const { user, expiresAt = askedAt + DAY_MS } = await hostUsers.identify(() => authenticate(request))
+        const askedAt = clock.monotonic()
+        const { user, expiresAt = clock.now() + DAY_MS } = await hostUsers.identify(() => authenticate(request))
         request.chatUser = chatUser(user, expiresAt, askedAt)
       }
       const renew = async () => {
@@ -94,7 +94,7 @@ export default fp(
 
     const accounts = await createOwnAccounts(fastify, options, clock)
     const renew = async (token: string): Promise<ChatUser> => {
-      const askedAt = clock.now()
+      const askedAt = clock.monotonic()
       const { user, expiresAt } = await accounts.identify(token)
       return chatUser({ ...user, externalId: null }, expiresAt, askedAt)
     }

@@ -6,6 +6,7 @@ import type { Socket } from 'node:net'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { problemOf, sendNotFound, sendProblem } from '../plugins/problems.ts'
 import { type ChatServiceOptions, chatService } from './app.ts'
+import { systemClock } from './clock.ts'
 import { ChatError } from './errors.ts'
 import { trustProxies } from './http/client-address.ts'
 import { serializers } from './logging.ts'
@@ -103,14 +104,14 @@ const stopOnSignals = (fastify: FastifyInstance): { now(): Promise<void> } => {
   }
   const onSignal = (signal: NodeJS.Signals): void => {
     if (startedAt === undefined) {
-      startedAt = Date.now()
+      startedAt = systemClock.monotonic()
       fastify.log.info({ signal }, 'stopping')
       void stop(0)
-    } else if (Date.now() - startedAt > SAME_SIGNAL_MS) process.exit(1)
+    } else if (systemClock.monotonic() - startedAt > SAME_SIGNAL_MS) process.exit(1)
   }
   const onFault = (err: unknown): void => {
     fastify.log.fatal({ err }, 'stopping after a fault')
-    startedAt ??= Date.now()
+    startedAt ??= systemClock.monotonic()
     void stop(1)
   }
   process.on('SIGTERM', onSignal).on('SIGINT', onSignal)

@@ -73,7 +73,7 @@ test('files that comments and documents name are there', () => {
       .filter(name => /\.(ts|sql|md)$/.test(name) && !/node_modules|^api\//.test(name))
       .flatMap(name => [
         ...read(join(folder, name)).matchAll(
-          /(?<![\w/])(?:src|docs|drizzle|plugins|routes|tests)\/[\w./-]+\.(?:ts|md|sql|json)/g
+          /(?<![\w/])(?:src|docs|drizzle|plugins|routes|tests)\/[\w./-]+\.(?:tsx?|md|sql|json)/g
         )
       ])
       .map(([path]) => path)

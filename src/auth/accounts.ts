@@ -45,7 +45,7 @@ export interface Accounts {
 
 /** Makes them. */
 export const createAccounts = ({ users, passwords, tokens, clock }: AccountsOptions): Accounts => {
-  const userById = createUserLookup(users.findByIds, clock.now)
+  const userById = createUserLookup(users.findByIds, clock.monotonic)
 
   return {
     register: async (username, password) => users.create({ username, hashedPassword: await passwords.hash(password) }),

@@ -1,5 +1,6 @@
 /** The users of a host application: it says who is calling, and each gets a chat user at first sight. */
 import { LruMap } from 'toad-cache'
+import type { Clock } from '../clock.ts'
 import { ChatError } from '../errors.ts'
 import type { Log } from '../logging.ts'
 import { within } from '../within.ts'
@@ -35,7 +36,7 @@ export interface HostUsersRepository {
 export interface HostUsersOptions {
   readonly users: HostUsersRepository
   readonly log: Log
-  readonly now: () => number
+  readonly clock: Clock
 }
 
 /** A host's users. */
@@ -59,15 +60,15 @@ const GOOD_FOR_MS = 60_000
 const MAX_KNOWN = 10_000
 
 /** Makes them. */
-export const createHostUsers = ({ users, log, now }: HostUsersOptions): HostUsers => {
+export const createHostUsers = ({ users, log, clock }: HostUsersOptions): HostUsers => {
   const known = new LruMap<{ readonly user: HostUser; readonly until: number }>(MAX_KNOWN)
 
   const admit: HostUsers['admit'] = async person => {
     const { externalId, username } = checked(person)
     const cached = known.get(externalId)
-    const seen = cached && now() < cached.until ? cached.user : await users.findByExternalId(externalId)
+    const seen = cached && clock.monotonic() < cached.until ? cached.user : await users.findByExternalId(externalId)
     const user = seen?.username === username ? seen : await users.admit({ externalId, username })
-    if (seen !== user || seen !== cached?.user) known.set(externalId, { user, until: now() + GOOD_FOR_MS })
+    if (seen !== user || seen !== cached?.user) known.set(externalId, { user, until: clock.monotonic() + GOOD_FOR_MS })
     return user
   }
 
@@ -87,7 +88,7 @@ export const createHostUsers = ({ users, log, now }: HostUsersOptions): HostUser
         })
       }
       const expiresAt = identity?.expiresAt?.getTime()
-      if (!identity || (expiresAt !== undefined && expiresAt <= now())) throw notLoggedIn()
+      if (!identity || (expiresAt !== undefined && expiresAt <= clock.now())) throw notLoggedIn()
       return { user: await admit(identity), expiresAt }
     }
   }

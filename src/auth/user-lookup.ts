@@ -16,7 +16,7 @@ const MAX_REMEMBERED = 10_000
  */
 export const createUserLookup = <User>(
   findByIds: (ids: readonly number[]) => Promise<ReadonlyMap<number, User>>,
-  now: () => number
+  monotonic: () => number
 ): ((id: number) => Promise<User | undefined>) => {
   const found = new LruMap<{ readonly user: User; readonly until: number }>(MAX_REMEMBERED)
   let earlier: Promise<unknown> = Promise.resolve()
@@ -25,7 +25,7 @@ export const createUserLookup = <User>(
       const query = findByIds([...new Set(ids)])
       earlier = Promise.race([query.catch(() => {}), pause(LONGEST_WAIT_MS)])
       const users = await query
-      const until = now() + GOOD_FOR_MS
+      const until = monotonic() + GOOD_FOR_MS
       for (const [id, user] of users) found.set(id, { user, until })
       return ids.map(id => users.get(id))
     },
@@ -34,6 +34,6 @@ export const createUserLookup = <User>(
   )
   return async id => {
     const known = found.get(id)
-    return known && now() < known.until ? known.user : loader.load(id)
+    return known && monotonic() < known.until ? known.user : loader.load(id)
   }
 }

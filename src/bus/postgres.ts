@@ -1,5 +1,6 @@
 /** The bus over PostgreSQL's LISTEN and NOTIFY: no other service to run. */
 import { createHash, randomUUID } from 'node:crypto'
+import { systemClock } from '../clock.ts'
 import { within } from '../within.ts'
 import type { Bus, BusListener } from './bus.ts'
 import { createOutbox, tell } from './envelope.ts'
@@ -59,10 +60,10 @@ export const createPostgresBus = ({
     timer = setTimeout(
       () => {
         timer = undefined
-        earliest = performance.now() + gatherMs
+        earliest = systemClock.monotonic() + gatherMs
         sending = send()
       },
-      Math.max(0, earliest - performance.now())
+      Math.max(0, earliest - systemClock.monotonic())
     )
     timer.unref()
   }

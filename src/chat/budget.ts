@@ -1,6 +1,6 @@
 /** A token bucket: how much of something is allowed over time, in bursts of a bounded size. */
 
-/** Takes from the budget; answers 0 when there was enough, else the milliseconds until there is. */
+/** Takes from the budget; returns 0 when there was enough, else the milliseconds until there is. `now` is monotonic time. */
 export interface Budget {
   take(now: number): number
 }

@@ -39,10 +39,14 @@ const LIMITS: ReadonlySet<ErrorCode> = new Set([
   'too_many_connections'
 ])
 
-/** Who is behind a connection, and until when. Times in milliseconds since the epoch. */
+/** Who is behind a connection, and until when. */
 export interface Session extends Actor {
+  /** Wall-clock time: milliseconds since the epoch. */
   readonly expiresAt: number
-  /** When it began to be asked who this is: whoever was disconnected after that may not connect with the answer. */
+  /**
+   * When it began to be asked who this is, in monotonic time: whoever was disconnected after that may not connect with the
+   * answer.
+   */
   readonly askedAt?: number | undefined
 }
 
@@ -104,6 +108,8 @@ export class Connection {
   readonly #host: ConnectionHost
   readonly #speaksV1: boolean
   readonly #openedAt: number
+  /** When the session's token expires, in monotonic time. */
+  #goodUntil: number
   // Every frame but an accepted message costs; who goes on after that is flooding.
   readonly #patience = createBudget(50, 200)
   #heardAt: number
@@ -118,12 +124,13 @@ export class Connection {
 
   constructor({ socket, session, speaksV1, address, log }: ConnectionOptions, host: ConnectionHost) {
     this.#socket = socket
+    this.#host = host
     this.session = session
+    this.#goodUntil = this.#endOf(session)
     this.#speaksV1 = speaksV1
     this.address = address
     this.log = log
-    this.#host = host
-    const now = host.clock.now()
+    const now = host.clock.monotonic()
     this.#openedAt = this.#heardAt = this.#pingedAt = now
     this.#progress = { at: now, written: 0 }
     socket.on('message', (data, isBinary) => this.#receive(data, isBinary))
@@ -215,10 +222,10 @@ export class Connection {
   }
 
   /** To be called about once a second: pings, and ends what is silent, stuck or expired. */
-  tick(now: number): void {
+  tick(): void {
     if (this.#isEnded) return
-    const end = this.#speaksV1 ? this.session.expiresAt : this.#openedAt + LEGACY_LIFETIME_MS
-    if (now >= end) return this.close(CLOSE.tokenExpired)
+    const now = this.#host.clock.monotonic()
+    if (this.#isExpired(now)) return this.close(CLOSE.tokenExpired)
     if (this.#isStuck(now)) {
       this.log.warn({ user_id: this.session.userId }, 'a client reads too slowly and was closed')
       return this.close(CLOSE.tooSlow)
@@ -231,6 +238,20 @@ export class Connection {
       this.#socket.ping()
     }
     this.#drained()
+  }
+
+  #endOf({ expiresAt }: Session): number {
+    const { clock } = this.#host
+    return clock.monotonic() + expiresAt - clock.now()
+  }
+
+  /**
+   * A token ends at a point in time, so a wall clock that is set forward ends it early, as it does over HTTP. One that is set
+   * back must not make it last longer.
+   */
+  #isExpired(now: number): boolean {
+    if (!this.#speaksV1) return now >= this.#openedAt + LEGACY_LIFETIME_MS
+    return now >= this.#goodUntil || this.#host.clock.now() >= this.session.expiresAt
   }
 
   /** Whether bytes wait and none has left for long. */
@@ -330,6 +351,7 @@ export class Connection {
         throw new ChatError('wrong_user', 'The token is another user’s. Open a new connection for another user.')
       }
       this.session = session
+      this.#goodUntil = this.#endOf(session)
       const expires_at = timestamp(session.expiresAt)
       this.send({ type: 'authenticated', expires_at, ...(ref === undefined ? {} : { ref }) })
     } catch (error) {
@@ -341,14 +363,14 @@ export class Connection {
   }
 
   #spendPatience(): void {
-    const retryAfterMs = this.#patience.take(this.#host.clock.now())
+    const retryAfterMs = this.#patience.take(this.#host.clock.monotonic())
     if (retryAfterMs === 0 || this.#isEnded) return
     this.refuse(new ChatError('flooding', 'Too many frames. Come back later and send less.', { retryAfterMs: 5000 }))
     this.close(CLOSE.flooding)
   }
 
   #heard(): void {
-    this.#heardAt = this.#host.clock.now()
+    this.#heardAt = this.#host.clock.monotonic()
   }
 
   #end(): void {

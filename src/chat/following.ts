@@ -108,7 +108,7 @@ export const createFollowing = ({ rooms, bus, clock, reach, isDraining }: Follow
     },
     typing(connection, room, { room: name = GENERAL }) {
       const { session } = connection
-      if (connection.subscriptions.get(name)?.mayType(clock.now()) === false) return
+      if (connection.subscriptions.get(name)?.mayType(clock.monotonic()) === false) return
       hint(room.id, ({ name }) => typingNotice(name, session), session.userId)
       bus.publish({ kind: 'typing', room: room.id, user_id: session.userId, username: session.username })
     },

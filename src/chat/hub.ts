@@ -52,8 +52,8 @@ export const createHub = ({ clock, connectionsPerUser, connectionsPerIp, message
   let allGone: (() => void) | undefined
 
   const stopTicking = clock.every(1000, () => {
-    const now = clock.now()
-    for (const connection of sockets) connection.tick(now)
+    const now = clock.monotonic()
+    for (const connection of sockets) connection.tick()
     // A budget that has had time to fill is as good as a new one.
     for (const [userId, { usedAt }] of budgets) if (now - usedAt > BURST_SECONDS * 1000) budgets.delete(userId)
   })
@@ -88,7 +88,7 @@ export const createHub = ({ clock, connectionsPerUser, connectionsPerIp, message
       if (sockets.size === 0) allGone?.()
     },
     takeMessage(userId) {
-      const now = clock.now()
+      const now = clock.monotonic()
       const known = budgets.get(userId) ?? {
         budget: createBudget(messageRate, messageRate * BURST_SECONDS),
         usedAt: now

@@ -70,7 +70,7 @@ export const createPresence = ({ bus, clock, onNotice, onChange }: PresenceOptio
   const places = new Map<number, Place>()
   const heardAt = new Map<string, number>()
   const us = bus.processId
-  let refreshedAt = clock.now()
+  let refreshedAt = clock.monotonic()
 
   const placeOf = (roomId: number): Place => {
     const known = places.get(roomId)
@@ -104,7 +104,7 @@ export const createPresence = ({ bus, clock, onNotice, onChange }: PresenceOptio
 
   const remove = (place: Place, userId: number, holder: string): void => {
     const seen = place.people.get(userId)
-    if (seen?.holders.delete(holder) && seen.holders.size === 0) seen.leavesAt = clock.now() + GRACE_MS
+    if (seen?.holders.delete(holder) && seen.holders.size === 0) seen.leavesAt = clock.monotonic() + GRACE_MS
   }
 
   const snapshot = (roomId: number, { here, people }: Place): BusEvent => {
@@ -135,7 +135,7 @@ export const createPresence = ({ bus, clock, onNotice, onChange }: PresenceOptio
   }
 
   const refresh = (): void => {
-    refreshedAt = clock.now()
+    refreshedAt = clock.monotonic()
     bus.publish({ kind: 'alive' })
     for (const [roomId, place] of places) if (place.here.size > 0) bus.publish(snapshot(roomId, place))
   }
@@ -160,7 +160,7 @@ export const createPresence = ({ bus, clock, onNotice, onChange }: PresenceOptio
   }
 
   const stopTicking = clock.every(250, () => {
-    const now = clock.now()
+    const now = clock.monotonic()
     for (const [process, at] of heardAt) if (now - at > SILENT_MS) forget(process)
     for (const [roomId, place] of places) {
       sweep(roomId, place, now)
@@ -201,7 +201,7 @@ export const createPresence = ({ bus, clock, onNotice, onChange }: PresenceOptio
     hear(event, from) {
       if (event.kind !== 'present' && event.kind !== 'alive' && event.kind !== 'gone') return false
       if (event.kind === 'gone') forget(from)
-      else heardAt.set(from, clock.now())
+      else heardAt.set(from, clock.monotonic())
       if (event.kind === 'present') {
         const { room, users = [], count = 0 } = event as { room?: number; users?: [number, string][]; count?: number }
         hearPresent(Number(room), from, users, count)

@@ -41,8 +41,6 @@ export interface Revoking {
 /** How often, and how many times, other processes are told what they may have missed. */
 const REPEAT_MS = 3000
 const REPEATS = 10
-/** How far the clocks of two processes may be apart. */
-const CLOCKS_DIFFER_MS = 2000
 /** How often it is asked who of the connected people is no user any more. */
 const USERS_MS = 60_000
 /** How many of the host's answers are waited for at once, when everybody is asked about. */
@@ -50,6 +48,8 @@ const AT_ONCE = 16
 
 interface Word {
   readonly event: BusEvent
+  /** Monotonic time. */
+  readonly saidAt: number
   left: number
 }
 
@@ -60,7 +60,7 @@ export const createRevoking = (options: RevokingOptions): Revoking => {
   // The words that were heard lately, so that one which is repeated is acted on once.
   let heard = new Set<string>()
   let heardBefore = new Set<string>()
-  // When each person was disconnected last; kept as long as words are repeated.
+  // When each person was disconnected last, in monotonic time; kept as long as words are repeated.
   const disconnected = new Map<string, number>()
   let isIncomplete = false
   let isRechecking = false
@@ -137,22 +137,27 @@ export const createRevoking = (options: RevokingOptions): Revoking => {
   }
 
   const say = (event: { kind: 'recheck' | 'disconnect'; person: string; room?: string }): void => {
-    const at = clock.now()
-    const word = { ...event, at, word: randomUUID() }
-    act(word, at)
-    bus.publish(word)
-    repeated.add({ event: word, left: REPEATS })
+    const saidAt = clock.monotonic()
+    const word = { event: { ...event, word: randomUUID() }, saidAt, left: REPEATS }
+    act(word.event, saidAt)
+    tell(word)
+    repeated.add(word)
+  }
+
+  /** The age of a word means the same to every process, whatever its clocks show. */
+  const tell = ({ event, saidAt }: Word): void => {
+    bus.publish({ ...event, age_ms: Math.round(clock.monotonic() - saidAt) })
   }
 
   const warn = (err: unknown): void => log.warn({ err }, 'it could not be asked who is still a user')
   const stops = [
     clock.every(REPEAT_MS, () => {
       for (const word of repeated) {
-        bus.publish(word.event)
+        tell(word)
         if (--word.left === 0) repeated.delete(word)
       }
       if (isIncomplete) void recheckAll()
-      const old = clock.now() - 2 * REPEATS * REPEAT_MS
+      const old = clock.monotonic() - 2 * REPEATS * REPEAT_MS
       for (const [person, at] of disconnected) if (at < old) disconnected.delete(person)
     }),
     clock.every(USERS_MS, () => {
@@ -174,8 +179,8 @@ export const createRevoking = (options: RevokingOptions): Revoking => {
       const word = String(event.word)
       if (heard.has(word) || heardBefore.has(word)) return true
       heard.add(word)
-      // Who came back after it, by either process's clock, stays.
-      act(event, Number(event.at) + CLOCKS_DIFFER_MS)
+      // Who came back after it stays.
+      act(event, clock.monotonic() - Number(event.age_ms ?? 0))
       return true
     },
     close() {

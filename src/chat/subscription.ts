@@ -48,7 +48,7 @@ export class Subscription implements Follower {
     this.resume()
   }
 
-  /** Whether it is long enough ago that this connection's user was said to be typing here. */
+  /** Whether it is long enough ago that this connection's user was said to be typing here. `now` is monotonic time. */
   mayType(now: number): boolean {
     if (now - this.#typedAt < TYPING_MS) return false
     this.#typedAt = now

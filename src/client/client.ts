@@ -37,7 +37,7 @@ export const createChatClient = (options: ChatClientOptions): ChatClient => {
   let refs = 0
   let isWanted = true
 
-  const tokens = createTokens(options.token, timers.now)
+  const tokens = createTokens(options.token, timers.monotonic)
   const api = createChatApi({
     url: base,
     token: tokens.usable,

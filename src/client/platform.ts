@@ -30,8 +30,10 @@ export type SocketConstructor = new (url: string, protocols: string[]) => Socket
 
 /** Time, timers and chance. */
 export interface Timers {
-  /** Milliseconds since the epoch. */
+  /** Wall-clock time: milliseconds since the epoch. It may jump; used for points in time that are shown or stored. */
   now(): number
+  /** Milliseconds since an arbitrary point, never going back. Every duration and deadline is measured with it. */
+  monotonic(): number
   /** Calls `work` once after `ms`, unless the returned function is called before. */
   after(ms: number, work: () => void): () => void
   /** At least 0, below 1. */
@@ -40,6 +42,7 @@ export interface Timers {
 
 export const systemTimers: Timers = {
   now: () => Date.now(),
+  monotonic: () => performance.now(),
   after(ms, work) {
     // setTimeout takes anything above 2^31 - 1 for 1.
     const timer = setTimeout(work, Math.min(ms, 2_147_483_647))

@@ -6,6 +6,8 @@ import type { Tokens } from './tokens.ts'
 
 /** A token is replaced so long before its end, or at half of its life if that is later. Milliseconds. */
 const AHEAD_MS = 60_000
+/** A renewed token is kept for so long: a service whose wall clock was set back seems to give one that is over already. */
+const AT_LEAST_MS = 10_000
 const REF = 'auth'
 
 export interface RenewalOptions {
@@ -28,15 +30,15 @@ export interface Renewal {
 export const createRenewal = ({ tokens, timers, send, onError, onWrongUser }: RenewalOptions): Renewal => {
   let cancel = () => {}
   let run = 0
-  /** Our clock minus the service's. */
+  /** Our monotonic clock minus the service's wall clock. */
   let skew = 0
 
-  const plan = (expiresAt: unknown): void => {
+  const plan = (expiresAt: unknown, atLeast: number): void => {
     const endsAt = Date.parse(String(expiresAt)) + skew
     if (Number.isNaN(endsAt)) return
     tokens.goodUntil(endsAt)
-    const left = endsAt - timers.now()
-    later(Math.max(left / 2, left - AHEAD_MS), endsAt)
+    const left = endsAt - timers.monotonic()
+    later(Math.max(left / 2, left - AHEAD_MS, atLeast), endsAt)
   }
 
   const later = (ms: number, endsAt: number): void => {
@@ -55,7 +57,7 @@ export const createRenewal = ({ tokens, timers, send, onError, onWrongUser }: Re
       onError(error instanceof Error ? error : new Error(String(error)))
     }
     // No other token yet: asked for again, until the service ends the connection.
-    const left = endsAt - timers.now()
+    const left = endsAt - timers.monotonic()
     if (left > 0) later(Math.max(left / 4, 1000), endsAt)
   }
 
@@ -68,11 +70,11 @@ export const createRenewal = ({ tokens, timers, send, onError, onWrongUser }: Re
     start({ server_time, expires_at }) {
       run++
       const serverTime = Date.parse(String(server_time))
-      skew = Number.isNaN(serverTime) ? 0 : timers.now() - serverTime
-      plan(expires_at)
+      skew = timers.monotonic() - (Number.isNaN(serverTime) ? timers.now() : serverTime)
+      plan(expires_at, 0)
     },
     hear(frame) {
-      if (frame.type === 'authenticated') plan(frame.expires_at)
+      if (frame.type === 'authenticated') plan(frame.expires_at, AT_LEAST_MS)
       if (frame.type !== 'error' || frame.ref !== REF) return frame.type === 'authenticated'
       if (PASSING.includes(String(frame.code))) resend()
       else tokens.refuse()

@@ -158,7 +158,7 @@ export const createRoom = (options: RoomOptions): OwnedRoom => {
     discard: outbox.discard,
     older: paging.older,
     typing() {
-      const now = timers.now()
+      const now = timers.monotonic()
       if (now - typedAt >= TYPING_MS && send({ type: 'typing', room: name })) typedAt = now
     },
     messages() {

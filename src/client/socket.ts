@@ -37,7 +37,7 @@ export const openSocket = ({ Socket, timers, timing, onFrame, onEnd, ...options 
   let isOpened = false
   let isHeard = false
   let isEnded = false
-  let heardAt = timers.now()
+  let heardAt = timers.monotonic()
   let cancel = timers.after(timing.connect, () => end(1006, 'The connection could not be made in time.', true))
 
   const end = (code: number, reason: string, isDead = false): void => {
@@ -63,10 +63,10 @@ export const openSocket = ({ Socket, timers, timing, onFrame, onEnd, ...options 
 
   /** After a silence it asks whether anyone is there; after another it believes that nobody is. */
   const watch = (): void => {
-    cancel = timers.after(Math.max(0, heardAt + timing.pingInterval - timers.now()), () => {
-      if (timers.now() - heardAt < timing.pingInterval) return watch()
+    cancel = timers.after(Math.max(0, heardAt + timing.pingInterval - timers.monotonic()), () => {
+      if (timers.monotonic() - heardAt < timing.pingInterval) return watch()
       send({ type: 'ping' })
-      const askedAt = timers.now()
+      const askedAt = timers.monotonic()
       cancel = timers.after(timing.pongTimeout, () => {
         if (heardAt < askedAt) return end(1006, 'The connection fell silent.', true)
         watch()
@@ -76,10 +76,10 @@ export const openSocket = ({ Socket, timers, timing, onFrame, onEnd, ...options 
 
   socket.onopen = () => {
     isOpened = true
-    heardAt = timers.now()
+    heardAt = timers.monotonic()
   }
   socket.onmessage = ({ data }: { data: unknown }) => {
-    heardAt = timers.now()
+    heardAt = timers.monotonic()
     if (!isHeard) {
       // Until here the time to connect ran: a socket that opens and says nothing is no connection.
       isHeard = true

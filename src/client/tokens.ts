@@ -10,12 +10,12 @@ export interface Tokens {
   renewed(): Promise<string | undefined>
   /** The service didn't accept the token. */
   refuse(): void
-  /** It is good until then, milliseconds since the epoch by our clock. */
+  /** It is good until then, in monotonic time. */
   goodUntil(ms: number): void
 }
 
 /** Makes it; callers that ask at the same time share one call of the app's callback. */
-export const createTokens = (given: ChatClientOptions['token'], now: () => number): Tokens => {
+export const createTokens = (given: ChatClientOptions['token'], monotonic: () => number): Tokens => {
   const ask = typeof given === 'string' ? () => given : given
   let current: string | undefined
   let isRefused = false
@@ -44,7 +44,7 @@ export const createTokens = (given: ChatClientOptions['token'], now: () => numbe
       return current
     },
     async usable() {
-      if (current !== undefined && !isRefused && now() < endsAt) return current
+      if (current !== undefined && !isRefused && monotonic() < endsAt) return current
       const token = await renewed()
       // Told again to take a token that is only over by our clock: the service knows better.
       if (token === undefined && !isRefused && current !== undefined) return current

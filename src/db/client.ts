@@ -2,6 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { PGlite } from '@electric-sql/pglite'
 import type postgres from 'postgres'
+import { systemClock } from '../clock.ts'
 import type { PgDatabase, PgQueryResultHKT } from './drizzle.ts'
 import { adoptEmbedded, openEmbedded } from './embedded.ts'
 import { adoptPostgres, openPostgres } from './postgres.ts'
@@ -129,7 +130,7 @@ const LONGEST_PAUSE_MS = 2000
  * over, or at once when it answers with a refusal, with a sentence that says where and why.
  */
 export const waitForDatabase = async (client: SqlClient, { seconds, onRetry }: WaitOptions): Promise<void> => {
-  const deadline = Date.now() + seconds * 1000
+  const deadline = systemClock.monotonic() + seconds * 1000
   for (let pause = 100; ; pause = Math.min(2 * pause, LONGEST_PAUSE_MS)) {
     const failure = await tryOnce(client, deadline)
     if (!failure) return
@@ -138,7 +139,7 @@ export const waitForDatabase = async (client: SqlClient, { seconds, onRetry }: W
       const words = failure instanceof Error ? failure.message : 'no reason given'
       throw new Error(`The database at ${client.where} refused the service (${code}): ${words}.`, { cause: failure })
     }
-    if (Date.now() + pause > deadline) {
+    if (systemClock.monotonic() + pause > deadline) {
       const advice = 'Check that it runs, and DATABASE_HOST and DATABASE_PORT (or DATABASE_URL).'
       throw new Error(`No database answered at ${client.where} within ${seconds} seconds (${code}). ${advice}`)
     }
@@ -150,7 +151,7 @@ export const waitForDatabase = async (client: SqlClient, { seconds, onRetry }: W
 /** Asks the database for anything; answers what went wrong. A silent peer counts as unreachable at the deadline. */
 const tryOnce = async (client: SqlClient, deadline: number): Promise<unknown> => {
   const silence = new AbortController()
-  const timeout = delay(Math.max(1000, deadline - Date.now()), 'silent', { signal: silence.signal })
+  const timeout = delay(Math.max(1000, deadline - systemClock.monotonic()), 'silent', { signal: silence.signal })
   timeout.catch(() => {})
   try {
     const first = await Promise.race([client.query('select 1'), timeout])

@@ -7,11 +7,12 @@
  * random while. Nobody takes a socket's name over, which is what makes removing a dead one safe.
  */
 import { createHash, randomBytes } from 'node:crypto'
-import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { connect, createServer, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { systemClock } from '../clock.ts'
 
 /** Held until it is released, or the process ends, however it ends. */
 export interface FolderLock {
@@ -28,12 +29,12 @@ const LONGEST_PATH = 100
 /** Takes the lock, or rejects with a sentence that says what to do when another process keeps it. */
 export const lockFolder = async (folder: string, patienceMs = PATIENCE_MS): Promise<FolderLock> => {
   const sockets = socketFolder(folder)
-  const deadline = Date.now() + patienceMs
+  const deadline = systemClock.monotonic() + patienceMs
   for (;;) {
     const mine = await publish(sockets)
     if (!(await hasOther(sockets, mine.name))) return mine
     await mine.release()
-    if (Date.now() > deadline) throw new Error(inUse(folder))
+    if (systemClock.monotonic() > deadline) throw new Error(inUse(folder))
     await delay(50 + Math.random() * 250)
   }
 }
@@ -93,4 +94,8 @@ const isLive = (path: string): Promise<boolean> =>
     )
   })
 
-const isOld = (path: string): boolean => existsSync(path) && Date.now() - statSync(path).mtimeMs > DEAD_AFTER_MS
+/** Whether a socket is too old to be about to listen. Files have wall-clock times; one from the future was made before a step. */
+const isOld = (path: string): boolean => {
+  const stats = statSync(path, { throwIfNoEntry: false })
+  return stats !== undefined && Math.abs(systemClock.now() - stats.mtimeMs) > DEAD_AFTER_MS
+}

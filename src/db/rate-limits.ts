@@ -1,4 +1,5 @@
 /** Hits in windows of time, counted over all processes. The table forgets in a crash, and may. */
+import { systemClock } from '../clock.ts'
 import type { SqlClient } from './client.ts'
 
 /** The counters of one schema. */
@@ -16,22 +17,25 @@ const SWEEP_MS = 60_000
 /** Makes the repository. */
 export const createRateLimitsRepository = ({ query }: SqlClient, schema: string): RateLimitsRepository => {
   const table = `"${schema.replaceAll('"', '""')}"."rate_limits"`
-  // The database's clock, since the processes' own may differ.
+  // The database's clock, since the processes' own may differ. A window that ends much later than a new one would was
+  // begun before that clock was set back, and is over too.
+  const ms = "$2::double precision * interval '1 millisecond'"
+  const isRunning = `counted.expires_at > now() and counted.expires_at < now() + 2 * ${ms}`
   const hit = `insert into ${table} as counted (key, hits, expires_at)
-    values ($1, 1, now() + $2::double precision * interval '1 millisecond')
+    values ($1, 1, now() + ${ms})
     on conflict (key) do update set
-      hits = case when counted.expires_at <= now() then 1 else counted.hits + 1 end,
-      expires_at = case when counted.expires_at <= now() then excluded.expires_at else counted.expires_at end
+      hits = case when ${isRunning} then counted.hits + 1 else 1 end,
+      expires_at = case when ${isRunning} then counted.expires_at else excluded.expires_at end
     returning hits,
       least($2, greatest(0, extract(epoch from expires_at - now()) * 1000))::double precision as ttl`
-  let sweptAt = Date.now()
+  let sweptAt = systemClock.monotonic()
 
   return {
     async hit(key, windowMs) {
       const [row] = await query<{ hits: number; ttl: number }>(hit, [key, windowMs])
       if (!row) throw new Error('counting a hit returned no row')
-      if (Date.now() - sweptAt > SWEEP_MS) {
-        sweptAt = Date.now()
+      if (systemClock.monotonic() - sweptAt > SWEEP_MS) {
+        sweptAt = systemClock.monotonic()
         await query(`delete from ${table} where expires_at <= now()`)
       }
       return { current: row.hits, ttlMs: Math.ceil(row.ttl) }

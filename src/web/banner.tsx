@@ -48,11 +48,15 @@ export const Banner = ({ state: now, onConnect }: BannerProps) => {
 }
 
 const Countdown = ({ until }: { readonly until: number }) => {
-  const [now, setNow] = useState(Date.now)
+  const [left, setLeft] = useState(until - Date.now())
   useEffect(() => {
-    const timer = setInterval(() => setNow(Date.now()), 500)
+    // The wall clock may be set while the seconds count down.
+    const endsAt = performance.now() + until - Date.now()
+    const show = () => setLeft(endsAt - performance.now())
+    show()
+    const timer = setInterval(show, 500)
     return () => clearInterval(timer)
-  }, [])
-  const seconds = Math.max(0, Math.ceil((until - now) / 1000))
+  }, [until])
+  const seconds = Math.max(0, Math.ceil(left / 1000))
   return <span aria-hidden="true">{seconds > 0 ? `Next try in ${seconds} s.` : 'Trying…'}</span>
 }

@@ -12,7 +12,7 @@ const setup = () => {
     queries.push(ids)
     if (failure) throw failure
     return new Map(ids.filter(id => id < 100).map(id => [id, user(id)]))
-  }, clock.now)
+  }, clock.monotonic)
   return {
     clock,
     queries,

@@ -247,7 +247,7 @@ test('a connection that was being opened when its person was disconnected is clo
     chat.connect({ socket, session, speaksV1: false, address: 'a', rooms: [], log: silent })
     return socket
   }
-  const askedAt = clock.now()
+  const askedAt = clock.monotonic()
   chat.disconnect('1')
   expect(connect(askedAt).closedWith).toBe(4401)
   expect(connect(askedAt + 1).closedWith).toBeUndefined()

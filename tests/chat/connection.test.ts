@@ -24,7 +24,7 @@ const start = ({ speaksV1 }: { speaksV1: boolean }) => {
     for (let passed = 0; passed < ms; passed += 20_000) {
       clock.advance(20_000)
       socket.emit('pong')
-      connection.tick(clock.now())
+      connection.tick()
     }
   }
   return { socket, pass }

@@ -19,6 +19,7 @@ export const fastClock: Clock = {
 /** Timers of a client; `random` makes its waits the seed's. */
 export const fastTimers = (random: () => number): Timers => ({
   now,
+  monotonic: fastClock.monotonic,
   after: (ms, work) => systemTimers.after(ms / SPEED, work),
   random
 })

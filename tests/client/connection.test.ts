@@ -104,6 +104,36 @@ test('a connection that falls silent is asked, and then taken for dead', async (
   expect(client.state).toMatchObject({ status: 'waiting', reason: 'lost' })
 })
 
+test.for([60_000, -3_600_000])('a wall clock that is set by %i ms ends no connection and stops no ping', async step => {
+  const { client, timers, socket } = fakeService()
+  const current = await socket(1)
+  current.greet()
+  timers.step(step)
+  await timers.advance(15_000)
+  expect(current.take('ping')).toHaveLength(1)
+  timers.step(step)
+  current.receive({ type: 'pong' })
+  await timers.advance(10_000)
+  expect(client.state.status).toBe('online')
+})
+
+test('a service whose wall clock was set back is not asked for one token after the other', async () => {
+  const token = vi.fn(({ previous }: { previous: string | undefined }) => `${previous}+`)
+  const { client, timers, socket } = fakeService({ token, timing: { pingInterval: 1e9 } })
+  const current = await socket(1)
+  current.greet({ server_time: '2026-01-31T12:00:00.000+00:00', expires_at: '2026-01-31T12:30:00.000+00:00' })
+  await timers.advance(29 * 60_000)
+  const asked = token.mock.calls.length
+  for (let second = 0; second < 30; second++) {
+    for (const { ref } of current.take('auth').slice(-1)) {
+      current.receive({ type: 'authenticated', ref, expires_at: '2026-01-31T11:59:00.000+00:00' })
+    }
+    await timers.advance(1000)
+  }
+  expect(client.state.status).toBe('online')
+  expect(token.mock.calls.length - asked).toBe(3)
+})
+
 test('a socket that opens and says nothing is given up', async () => {
   const { client, timers, socket } = fakeService()
   const current = await socket(1)

@@ -160,6 +160,7 @@ test('a token that expires is replaced on the live connection', async () => {
   const client = clientOf(chat.url, 'ada', {
     timers: {
       now: () => clock.now(),
+      monotonic: () => clock.monotonic(),
       after(ms, work) {
         const job = { ms, work }
         due.push(job)

@@ -48,6 +48,14 @@ describe('rate limits', () => {
     expect(await rateLimits.hit('a', 1000)).toEqual({ current: 1, ttlMs: 1000 })
   })
 
+  test('start over when the clock of the database was set back', async () => {
+    const { rateLimits, client, schema } = await testDatabase()
+    await rateLimits.hit('a', 60_000)
+    await client.query(`update "${schema}".rate_limits set expires_at = expires_at + interval '1 hour'`)
+    expect(await rateLimits.hit('a', 60_000)).toEqual({ current: 1, ttlMs: 60_000 })
+    expect(await rateLimits.hit('a', 60_000)).toMatchObject({ current: 2 })
+  })
+
   test('lose no hit when many come at once', async () => {
     const { rateLimits } = await testDatabase()
     const hits = await Promise.all(Array.from({ length: 40 }, () => rateLimits.hit('a', 60_000)))

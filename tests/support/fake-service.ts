@@ -18,10 +18,13 @@ export const settled = (): Promise<void> => new Promise(resolve => setImmediate(
 
 /** Timers that stand still until a test moves them; chance is always one half. */
 export const fakeTimers = (startsAt = Date.parse('2026-01-31T12:00:00.000Z')) => {
-  let now = startsAt
+  // Elapsed time is monotonic; the wall clock is an offset from it.
+  let now = 0
+  let offset = startsAt
   const jobs = new Set<{ due: number; work: () => void }>()
-  const timers: Timers & { advance(ms: number): Promise<void>; readonly waiting: number } = {
-    now: () => now,
+  const timers: Timers & { advance(ms: number): Promise<void>; step(ms: number): void; readonly waiting: number } = {
+    now: () => offset + now,
+    monotonic: () => now,
     after(ms, work) {
       const job = { due: now + ms, work }
       jobs.add(job)
@@ -42,6 +45,9 @@ export const fakeTimers = (startsAt = Date.parse('2026-01-31T12:00:00.000Z')) =>
         await settled()
       }
       now = end
+    },
+    step(ms) {
+      offset += ms
     }
   }
   return timers

@@ -1,0 +1,154 @@
+/** The wall clock is set forward or back while the service runs: nothing but points in time may notice. */
+import { describe, expect, test } from 'vitest'
+import { createMemoryBus, createMemoryNetwork } from '../../src/bus/memory.ts'
+import type { Access } from '../../src/chat/access.ts'
+import { Connection, type ConnectionHost, PING_INTERVAL_MS, type Session } from '../../src/chat/connection.ts'
+import type { Following } from '../../src/chat/following.ts'
+import { createHub } from '../../src/chat/hub.ts'
+import { createPresence, GRACE_MS } from '../../src/chat/presence.ts'
+import { createRevoking } from '../../src/chat/revoking.ts'
+import { fakeClock } from '../support/clock.ts'
+import { FakeSocket } from '../support/fake-socket.ts'
+
+const MINUTE = 60_000
+const HOUR = 60 * MINUTE
+const silent = { debug() {}, info() {}, warn() {}, error() {} }
+const STEPS = [
+  ['a minute forward', MINUTE],
+  ['an hour back', -HOUR]
+] as const
+
+const open = ({ speaksV1 = true, clock = fakeClock(), session = {} as Partial<Session> } = {}) => {
+  const host: ConnectionHost = {
+    clock,
+    maxFrameBytes: 1000,
+    act() {},
+    authenticate: () => Promise.reject(new Error('not here')),
+    ended() {},
+    closed() {}
+  }
+  let pings = 0
+  const socket = Object.assign(new FakeSocket(), { ping: () => void pings++ })
+  const who = { userId: 1, username: 'john', expiresAt: clock.now() + 10 * HOUR, ...session }
+  const connection = new Connection({ socket, session: who, speaksV1, address: 'a', rooms: [], log: silent }, host)
+  const pass = (ms: number, isAnswered = true): void => {
+    for (let passed = 0; passed < ms; passed += 1000) {
+      clock.advance(1000)
+      if (isAnswered) socket.emit('pong')
+      connection.tick()
+    }
+  }
+  return { clock, connection, socket, pass, pings: () => pings }
+}
+
+describe.for(STEPS)('a wall clock that is set %s', ([, step]) => {
+  test('ends no healthy connection', () => {
+    const { clock, socket, connection } = open()
+    clock.step(step)
+    connection.tick()
+    expect(socket.readyState).toBe(1)
+  })
+
+  test('stops no pings', () => {
+    const { clock, pass, pings } = open()
+    clock.step(step)
+    pass(2 * PING_INTERVAL_MS)
+    expect(pings()).toBe(2)
+  })
+
+  test('does not keep a silent connection', () => {
+    const { clock, pass, socket } = open()
+    clock.step(step)
+    pass(2 * PING_INTERVAL_MS + 1000, false)
+    expect(socket.readyState).toBe(3)
+  })
+
+  test('does not keep a client that reads nothing', async () => {
+    const { clock, connection, pass, socket } = open()
+    socket.slow()
+    connection.send({ type: 'pong' })
+    await Promise.resolve()
+    pass(1000)
+    clock.step(step)
+    pass(31_000)
+    expect(socket.closedWith).toBe(4108)
+  })
+
+  test('refills the rate of messages as before', () => {
+    const clock = fakeClock()
+    const hub = createHub({ clock, connectionsPerUser: 0, connectionsPerIp: 0, messageRate: 10 })
+    while (hub.takeMessage(1) === 0);
+    clock.step(step)
+    expect(hub.takeMessage(1)).toBeGreaterThan(0)
+    clock.advance(1000)
+    const taken = Array.from({ length: 11 }, () => hub.takeMessage(1))
+    expect(taken.filter(wait => wait === 0)).toHaveLength(10)
+  })
+
+  test('shows a person as gone after the same grace', () => {
+    const clock = fakeClock()
+    const notices: string[] = []
+    const presence = createPresence({
+      bus: createMemoryBus(createMemoryNetwork()),
+      clock,
+      onNotice: (_, event) => notices.push(event),
+      onChange() {}
+    })
+    presence.join(1, { userId: 1, username: 'john' })
+    presence.leave(1, { userId: 1, username: 'john' })
+    clock.step(step)
+    clock.advance(GRACE_MS - 250)
+    expect(notices).toEqual(['joined'])
+    clock.advance(500)
+    expect(notices).toEqual(['joined', 'left'])
+  })
+
+  test('lets a person back in who was disconnected before it', async () => {
+    const clock = fakeClock()
+    const network = createMemoryNetwork()
+    const [here, there] = await Promise.all([revoking(clock, network), revoking(clock, network)])
+    clock.advance(1000)
+    const before = clock.monotonic()
+    here.disconnect('1')
+    await new Promise(setImmediate)
+    clock.step(step)
+    clock.advance(100)
+    for (const { isRevoked } of [here, there]) {
+      expect(isRevoked({ userId: 1, username: 'john', expiresAt: 0, askedAt: before })).toBe(true)
+      expect(isRevoked({ userId: 1, username: 'john', expiresAt: 0, askedAt: clock.monotonic() })).toBe(false)
+    }
+  })
+})
+
+describe('the expiry of a token', () => {
+  test('comes no later when the wall clock is set back', () => {
+    const { clock, pass, socket } = open({ session: { expiresAt: fakeClock().now() + 30 * MINUTE } })
+    clock.step(-HOUR)
+    pass(29 * MINUTE)
+    expect(socket.closedWith).toBeUndefined()
+    pass(MINUTE)
+    expect(socket.closedWith).toBe(4401)
+  })
+
+  test('comes when the wall clock is set past it', () => {
+    const { clock, pass, socket } = open({ session: { expiresAt: fakeClock().now() + 30 * MINUTE } })
+    clock.step(HOUR)
+    pass(1000)
+    expect(socket.closedWith).toBe(4401)
+  })
+})
+
+const revoking = async (clock: ReturnType<typeof fakeClock>, network: ReturnType<typeof createMemoryNetwork>) => {
+  const bus = createMemoryBus(network)
+  const one = createRevoking({
+    hub: createHub({ clock, connectionsPerUser: 0, connectionsPerIp: 0, messageRate: 0 }),
+    bus,
+    clock,
+    log: silent,
+    access: { may: () => true, ask: () => true, asksSomebody: false } satisfies Access,
+    following: { expel() {} } as unknown as Following,
+    existing: async ids => new Set(ids)
+  })
+  await bus.listen({ grown() {}, event: event => void one.hear(event), reset() {} })
+  return one
+}
