@@ -31,7 +31,7 @@ export const createChatClient = (options: ChatClientOptions): ChatClient => {
   const events = createEmitter<ClientEvents>()
   const onError = (error: Error): void => events.emit('error', error)
   const rooms = new Map<string, OwnedRoom>()
-  let marks: { [room: string]: Mark } = {}
+  let marks = marksOf()
   let identity: Identity | undefined
   let ownerId: number | undefined
   let refs = 0
@@ -67,7 +67,7 @@ export const createChatClient = (options: ChatClientOptions): ChatClient => {
   const own = (userId: number): void => {
     if (ownerId !== undefined && ownerId !== userId) {
       outbox.clear()
-      marks = {}
+      marks = marksOf()
       for (const room of rooms.values()) room.restore(undefined)
     }
     if (ownerId !== userId) store.outboxChanged()
@@ -144,13 +144,20 @@ export const createChatClient = (options: ChatClientOptions): ChatClient => {
   const begin = async (): Promise<void> => {
     const kept = await store.load()
     ownerId = kept.userId
-    marks = { ...kept.marks }
+    marks = marksOf(kept.marks)
     outbox.restore(Array.isArray(kept.outgoing) ? kept.outgoing : [])
     for (const room of rooms.values()) room.restore(marks[room.name])
     if (isWanted) link.connect()
   }
 
   const ready = begin()
+
+  const close = (): void => {
+    isWanted = false
+    link.close()
+    store.flush()
+    for (const room of rooms.values()) room.end()
+  }
 
   return {
     get state() {
@@ -168,15 +175,21 @@ export const createChatClient = (options: ChatClientOptions): ChatClient => {
       isWanted = true
       void ready.then(() => isWanted && link.connect())
     },
-    close() {
-      isWanted = false
-      link.close()
-      store.flush()
-      for (const room of rooms.values()) room.end()
+    close,
+    async forget() {
+      close()
+      await ready
+      outbox.clear()
+      marks = marksOf()
+      await store.forget()
     },
     on: events.on
   }
 }
+
+/** Without a prototype: a room may be called `constructor`. */
+const marksOf = (kept: { readonly [room: string]: Mark } = {}): { [room: string]: Mark } =>
+  Object.assign(Object.create(null), kept)
 
 /** Frames that say nothing to an app by themselves. */
 const KNOWN = ['system', 'message', 'presence', 'typing', 'subscribed', 'resync', 'unsubscribed', 'pong', 'reconnect']

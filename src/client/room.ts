@@ -179,7 +179,12 @@ export const createRoom = (options: RoomOptions): OwnedRoom => {
       options.onLeave()
     },
     on: events.on,
-    restore: following.restore,
+    restore(mark) {
+      // Another user now: what the one before could read goes too.
+      if (!mark && timeline.messages.length > 0) timeline.begin(0, 1)
+      following.restore(mark)
+      changed()
+    },
     online: following.online,
     offline() {
       following.offline()

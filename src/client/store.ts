@@ -30,13 +30,24 @@ export interface Store {
   marksChanged(): void
   /** Writes what waits. */
   flush(): void
+  /** Removes everything, and writes nothing from now on; resolves when a slow storage has done so. */
+  forget(): Promise<void>
+}
+
+const NOTHING_KEPT: Store = {
+  load: async () => ({}),
+  outboxChanged() {},
+  marksChanged() {},
+  flush() {},
+  forget: async () => {}
 }
 
 export const createStore = ({ storage: given, key, timers, onError, take }: StoreOptions): Store => {
-  if (!given) return { load: async () => ({}), outboxChanged() {}, marksChanged() {}, flush() {} }
+  if (!given) return NOTHING_KEPT
   const storage = asStorage(given)
   const [outboxKey, marksKey] = [`${key}outbox`, `${key}marks`]
   let isQueued = false
+  let isForgotten = false
   let cancelMarks: (() => void) | undefined
   // One write after the other: an asynchronous storage might finish them in another order.
   let writing: Promise<unknown> | undefined
@@ -63,6 +74,7 @@ export const createStore = ({ storage: given, key, timers, onError, take }: Stor
 
   const writeOutbox = (): void => {
     isQueued = false
+    if (isForgotten) return
     const { userId, outgoing } = take()
     const unsent = outgoing.filter(({ status }) => status !== 'sent')
     write(outboxKey, unsent.length > 0 ? { userId, outgoing: unsent } : undefined)
@@ -90,15 +102,23 @@ export const createStore = ({ storage: given, key, timers, onError, take }: Stor
       return { ...marks, ...outbox } as Partial<Kept>
     },
     outboxChanged() {
-      if (isQueued) return
+      if (isQueued || isForgotten) return
       isQueued = true
       queueMicrotask(writeOutbox)
     },
     marksChanged() {
-      cancelMarks ??= timers.after(MARKS_MS, writeMarks)
+      if (!isForgotten) cancelMarks ??= timers.after(MARKS_MS, writeMarks)
     },
     flush() {
       if (cancelMarks) writeMarks()
+    },
+    async forget() {
+      isForgotten = true
+      cancelMarks?.()
+      cancelMarks = undefined
+      write(outboxKey, undefined)
+      write(marksKey, undefined)
+      await writing
     }
   }
 }

@@ -139,6 +139,11 @@ export interface ChatClient {
   connect(): void
   /** Goes `offline`; loops over `messages()` end. Unsent messages stay, and go out after `connect()`. */
   close(): void
+  /**
+   * Closes the client for good, discards its unsent messages and removes everything that it stored: for a log-out. After it
+   * nothing is stored any more. The promise waits for an asynchronous `storage`.
+   */
+  forget(): Promise<void>
   /** Calls `listener` at each event until the returned function is called. */
   on<Name extends keyof ClientEvents>(event: Name, listener: (value: ClientEvents[Name]) => void): () => void
 }

@@ -2,7 +2,8 @@
 import { useEffect, useMemo, useState } from 'preact/hooks'
 import { createChatClient } from '../client/index.ts'
 import { Banner } from './banner.tsx'
-import { listen, useHash, useStore } from './hooks.ts'
+import { listen, useEscape, useHash, useStore } from './hooks.ts'
+import type { Keep } from './keep.ts'
 import { RoomView } from './room-view.tsx'
 import { createRooms } from './rooms.ts'
 import { type Session, serviceUrl } from './session.ts'
@@ -10,6 +11,7 @@ import { Sidebar } from './sidebar.tsx'
 
 interface ChatProps {
   readonly session: Session
+  readonly keep: Keep
   readonly onExpire: () => void
   readonly onLogOut: () => void
 }
@@ -17,11 +19,10 @@ interface ChatProps {
 const HOME = 'general'
 
 /** One connection; it ends with the component. */
-const useChat = ({ username, token }: Session) => {
+const useChat = ({ token }: Session, keep: Keep) => {
   const chat = useMemo(() => {
-    const storageKey = `fastify-chat:${username.toLowerCase()}:`
-    const client = createChatClient({ url: serviceUrl, token, storage: sessionStorage, storageKey, backfill: 0 })
-    return { client, rooms: createRooms(client, `${storageKey}seen`) }
+    const client = createChatClient({ url: serviceUrl, token, storage: keep.tab, storageKey: '', backfill: 0 })
+    return { client, rooms: createRooms(client, keep.browser) }
   }, [token])
   useEffect(() => {
     const { client, rooms } = chat
@@ -41,8 +42,8 @@ const useChat = ({ username, token }: Session) => {
   return chat
 }
 
-export const Chat = ({ session, onExpire, onLogOut }: ChatProps) => {
-  const { client, rooms } = useChat(session)
+export const Chat = ({ session, keep, onExpire, onLogOut }: ChatProps) => {
+  const { client, rooms } = useChat(session, keep)
   const state = useStore(
     changed => client.on('state', changed),
     () => client.state
@@ -61,7 +62,7 @@ export const Chat = ({ session, onExpire, onLogOut }: ChatProps) => {
     document.title = `${unread > 0 ? `(${unread}) ` : ''}${title} · Chat`
   }, [unread, title])
   useEffect(() => setOpen(false), [name])
-  useEffect(() => listen(document, 'keydown', event => (event as KeyboardEvent).key === 'Escape' && setOpen(false)), [])
+  useEscape(() => setOpen(false))
 
   return (
     <div class={isOpen ? 'shell open' : 'shell'}>
@@ -76,7 +77,7 @@ export const Chat = ({ session, onExpire, onLogOut }: ChatProps) => {
       />
       <main class="main" inert={isOpen}>
         <Banner state={state} onConnect={client.connect} />
-        <RoomView key={name} room={room} title={title} client={client} onMenu={() => setOpen(true)} />
+        <RoomView key={name} room={room} title={title} client={client} drafts={keep.tab} onMenu={() => setOpen(true)} />
       </main>
     </div>
   )

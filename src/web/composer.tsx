@@ -1,41 +1,48 @@
-/** Where one writes: Enter sends, Shift+Enter breaks the line; a text that wasn't sent waits here while one looks elsewhere. */
+/**
+ * Where one writes: Enter sends and Shift+Enter starts a new line; on a phone Enter starts a new line. An unfinished text is
+ * kept per room, over reloads.
+ */
 import { useLayoutEffect, useRef, useState } from 'preact/hooks'
-import type { Room } from '../client/index.ts'
+import type { Room, WebStorage } from '../client/index.ts'
+import { isTouch } from './hooks.ts'
 import { Send } from './icons.tsx'
+import { isSendKey } from './keys.ts'
 
 interface ComposerProps {
   readonly room: Room
   readonly title: string
+  readonly drafts: WebStorage
   /** The most characters (code points) of a message; 0 for no limit. */
   readonly limit: number
   readonly onSend: () => void
 }
 
-const drafts = new Map<string, string>()
 /** From so many left on, they are counted. */
 const COUNT_FROM = 200
 
-export const Composer = ({ room, title, limit, onSend }: ComposerProps) => {
-  const [text, setText] = useState(drafts.get(room.name) ?? '')
+export const Composer = ({ room, title, drafts, limit, onSend }: ComposerProps) => {
+  const key = `draft:${room.name}`
+  const [text, setText] = useState(() => drafts.getItem(key) ?? '')
   const field = useRef<HTMLTextAreaElement>(null)
   const left = limit > 0 ? limit - [...text].length : Number.POSITIVE_INFINITY
   const canSend = text.trim() !== '' && left >= 0
 
   const write = (next: string): void => {
     setText(next)
-    if (next === '') drafts.delete(room.name)
-    else drafts.set(room.name, next)
+    if (next === '') drafts.removeItem(key)
+    else drafts.setItem(key, next)
   }
   const send = (event: Event): void => {
     event.preventDefault()
     if (!canSend) return
     onSend()
-    room.send(text.trim())
+    // Indentation counts; a space or a line at the end is left over from typing.
+    room.send(text.trimEnd())
     write('')
     field.current?.focus()
   }
   const onKeyDown = (event: KeyboardEvent): void => {
-    if (event.key === 'Enter' && !event.shiftKey && !event.isComposing) send(event)
+    if (isSendKey(event, isTouch())) send(event)
   }
 
   // On a phone the keyboard would cover what one wants to read first.
@@ -59,7 +66,7 @@ export const Composer = ({ room, title, limit, onSend }: ComposerProps) => {
         placeholder={`Message #${title}`}
         aria-label={`Message to ${title}`}
         aria-describedby={left < COUNT_FROM ? 'left' : undefined}
-        enterkeyhint="send"
+        enterkeyhint={isTouch() ? 'enter' : 'send'}
         onInput={event => {
           write(event.currentTarget.value)
           room.typing()

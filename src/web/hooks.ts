@@ -1,5 +1,6 @@
 /** Hooks that the components share. */
 import { useEffect, useState } from 'preact/hooks'
+import { isEscape } from './keys.ts'
 
 /** What `read` says now, and again each time that `subscribe` calls back; both must stay the same while mounted. */
 export const useStore = <T>(subscribe: (changed: () => void) => () => void, read: () => T): T => {
@@ -32,3 +33,11 @@ export const listen = (target: EventTarget, event: string, listener: (event: Eve
   target.addEventListener(event, listener)
   return () => target.removeEventListener(event, listener)
 }
+
+/** Calls `listener` at each Escape while mounted. */
+export const useEscape = (listener: () => void): void => {
+  useEffect(() => listen(document, 'keydown', event => isEscape(event as KeyboardEvent) && listener()), [])
+}
+
+/** Whether there is only a touch screen. Asked at each key press: a keyboard with a trackpad may be attached. */
+export const isTouch = (): boolean => matchMedia('(hover: none) and (pointer: coarse)').matches

@@ -76,7 +76,8 @@ export const Login = ({ username: given = '', notice, onDone }: LoginProps) => {
           value={username}
           rules={isNew ? USERNAME_RULES : []}
           autoComplete="username"
-          onInput={setUsername}
+          // Keyboards of phones add a space, and no name has one.
+          onInput={value => setUsername(value.trim())}
         />
         <Field
           name="password"

@@ -1,9 +1,9 @@
 /** One room: its head, its messages, who is there and typing, and where one writes. */
-import { useEffect, useRef, useState } from 'preact/hooks'
-import type { ChatClient, Room } from '../client/index.ts'
+import { useRef, useState } from 'preact/hooks'
+import type { ChatClient, Room, WebStorage } from '../client/index.ts'
 import { Announcer } from './announcer.tsx'
 import { Composer } from './composer.tsx'
-import { listen, useStore } from './hooks.ts'
+import { useEscape, useStore } from './hooks.ts'
 import { Menu, People } from './icons.tsx'
 import { MessageList } from './message-list.tsx'
 import { PeopleList, Typing } from './people.tsx'
@@ -12,12 +12,14 @@ interface RoomViewProps {
   readonly room: Room
   readonly title: string
   readonly client: ChatClient
+  /** Where unfinished texts are kept. */
+  readonly drafts: WebStorage
   /** Opens the drawer with the rooms. */
   readonly onMenu: () => void
 }
 
 /** Mounted anew for each room. */
-export const RoomView = ({ room, title, client, onMenu }: RoomViewProps) => {
+export const RoomView = ({ room, title, client, drafts, onMenu }: RoomViewProps) => {
   const state = useStore(
     changed => room.on('change', changed),
     () => room.state
@@ -25,10 +27,7 @@ export const RoomView = ({ room, title, client, onMenu }: RoomViewProps) => {
   const [arePeopleShown, showPeople] = useState(false)
   const onSend = useRef(() => {})
   const { presence } = state
-  useEffect(
-    () => listen(document, 'keydown', event => (event as KeyboardEvent).key === 'Escape' && showPeople(false)),
-    []
-  )
+  useEscape(() => showPeople(false))
 
   return (
     <div class={arePeopleShown ? 'room with-people' : 'room'}>
@@ -66,6 +65,7 @@ export const RoomView = ({ room, title, client, onMenu }: RoomViewProps) => {
             <Composer
               room={room}
               title={title}
+              drafts={drafts}
               limit={client.identity?.limits?.max_message_length ?? 0}
               onSend={() => onSend.current()}
             />

@@ -1,5 +1,5 @@
 /** The list of rooms with what is unread in each: read over HTTP now and then, and live for the rooms that were opened. */
-import type { ChatClient, Room } from '../client/index.ts'
+import type { ChatClient, Room, WebStorage } from '../client/index.ts'
 import { listen } from './hooks.ts'
 
 /** A room in the list. */
@@ -25,11 +25,13 @@ const REFRESH_MS = 20_000
 /** So many opened rooms stay followed; then the one opened longest ago is left. */
 const FOLLOWED = 20
 const PAGE = 100
+const SEEN = 'seen'
 
-export const createRooms = (client: ChatClient, seenKey: string): Rooms => {
+/** `storage` keeps how far each room was read. */
+export const createRooms = (client: ChatClient, storage: WebStorage): Rooms => {
   const heads = new Map<string, { title: string; seq: number }>()
   const followed = new Map<string, Room>()
-  const seen = readSeen(seenKey)
+  const seen = readSeen(storage)
   const listeners = new Set<() => void>()
   let list: readonly RoomEntry[] = []
   let current = ''
@@ -38,7 +40,7 @@ export const createRooms = (client: ChatClient, seenKey: string): Rooms => {
     const head = heads.get(current)
     if (head && document.visibilityState === 'visible') seen.set(current, head.seq)
     for (const [name, { seq }] of heads) if (!seen.has(name)) seen.set(name, seq)
-    localStorage.setItem(seenKey, JSON.stringify([...seen]))
+    storage.setItem(SEEN, JSON.stringify([...seen]))
     list = [...heads]
       .map(([name, { title, seq }]) => ({ name, title, unread: Math.max(0, seq - (seen.get(name) ?? seq)) }))
       .sort((a, b) => (a.name < b.name ? -1 : 1))
@@ -118,9 +120,9 @@ export const createRooms = (client: ChatClient, seenKey: string): Rooms => {
 }
 
 /** How far each room was read in this browser; room names and numbers only. */
-const readSeen = (key: string): Map<string, number> => {
+const readSeen = (storage: WebStorage): Map<string, number> => {
   try {
-    return new Map(JSON.parse(localStorage.getItem(key) ?? '[]'))
+    return new Map(JSON.parse(storage.getItem(SEEN) ?? '[]'))
   } catch {
     return new Map()
   }

@@ -99,6 +99,55 @@ test('another user finds nothing of the first one’s', async () => {
   expect(room.state.outgoing).toEqual([])
 })
 
+test('a new token of another user takes the former one’s messages out of memory, also where the room refuses them', async () => {
+  let token = 'ada'
+  const { client, socket } = fakeService({ token: () => token })
+  const room = client.room('general')
+  const first = await socket(1)
+  first.greet()
+  first.receive(subscribedFrame(0, first.take('subscribe')[0] ?? {}), messageFrame(1))
+  expect(room.state.messages).toHaveLength(1)
+  token = 'bob'
+  client.close()
+  client.connect()
+  const second = await socket(2)
+  second.greet({ user_id: 2, username: 'bob' })
+  const { ref } = second.take('subscribe')[0] ?? {}
+  second.receive({ type: 'error', code: 'room_not_found', detail: 'No such room.', room: 'general', ref })
+  expect(room.state).toMatchObject({ status: 'refused', messages: [] })
+})
+
+test.for(['web', 'asynchronous'] as const)(
+  'forget() leaves nothing behind, whatever was about to be written (%s)',
+  async kind => {
+    const { kept, [kind]: storage } = memory()
+    const { client, socket } = fakeService({ storage })
+    const room = client.room('general')
+    const current = await socket(1)
+    current.greet()
+    current.receive(subscribedFrame(0, current.take('subscribe')[0] ?? {}), messageFrame(1))
+    room.send('not acknowledged')
+    await settled()
+    expect(kept.size).toBeGreaterThan(0)
+    room.send('typed in the last moment')
+    await client.forget()
+    await settled()
+    client.close()
+    await settled()
+    expect([...kept]).toEqual([])
+    expect(room.state.outgoing).toEqual([])
+  }
+)
+
+test('a room named like a property of every object has no mark at first', async () => {
+  const { client, socket } = fakeService({ storage: memory().web })
+  client.room('constructor')
+  const current = await socket(1)
+  current.greet()
+  expect(current.take('subscribe')[0]).not.toHaveProperty('epoch')
+  expect(client.room('constructor').state.status).toBe('joining')
+})
+
 test('a storage that fails or holds nonsense costs only what it would have kept', async () => {
   const errors: string[] = []
   const storage: Storage = {

@@ -2,7 +2,7 @@
 /** The screen as it is drawn: logging in, chatting, a connection that breaks; on a service without a network. */
 import { cleanup, render } from 'ink-testing-library'
 import { afterEach, expect, test, vi } from 'vitest'
-import { ChatApiError } from '../../src/client/index.ts'
+import { ChatApiError, type ChatClient } from '../../src/client/index.ts'
 import { App } from '../../src/tui/screen/app.tsx'
 import type { Session } from '../../src/tui/session.ts'
 import { fakeService, historyPage, messageFrame, type Sent, settled, subscribedFrame } from '../support/fake-service.ts'
@@ -176,6 +176,44 @@ test('a session that is over asks for the password, and goes on with the text th
   await type('Secret12', ENTER)
   await sees('> draft')
   expect(calls).toEqual([['logIn', 'ada', 'Secret12']])
+})
+
+test('another user who logs in finds neither the text nor the messages of the one before', async () => {
+  let username = 'ada'
+  const services = [fakeService({ token: () => 'token-1', backfill: 0 }), fakeService({ token: () => 'token-2' })]
+  let count = 0
+  const session = {
+    get username() {
+      return username
+    },
+    logIn: async (name: string) => {
+      username = name
+    },
+    connect: () => services[count++]?.client as ChatClient
+  }
+  const person = Object.assign(Object.create(session), { url: 'http://chat.test', isReady: true }) as Session
+  const screen = render(<App session={person} room="general" hasColour={false} connect={person.connect} />)
+  const sees = (text: string) => vi.waitFor(() => expect(screen.lastFrame()).toContain(text), { timeout: 5000 })
+  const socket = await (services[0] as ReturnType<typeof fakeService>).socket()
+  socket.greet()
+  socket.receive(subscribedFrame(0, socket.take('subscribe')[0] as Sent), messageFrame(1))
+  await sees('message 1')
+  screen.stdin.write('unfinished')
+  await sees('> unfinished')
+  socket.end(4401, 'The token has expired.')
+  await sees('Username')
+  // The name is filled in, with the password next: back to it, and another one.
+  for (const read of ['\x1b[A', '\x15', ' bob ', ENTER, 'Secret12', ENTER]) screen.stdin.write(read)
+  await vi.waitFor(() => expect(count).toBe(2))
+  await sees('bob@')
+  expect(username).toBe('bob')
+  expect(screen.lastFrame()).not.toMatch(/unfinished|message 1/)
+})
+
+test('a command named like a property of every object is unknown, and drops nothing', async () => {
+  const { type, sees } = await startChat(0)
+  await type('/constructor', ENTER)
+  await sees('There is no command /constructor')
 })
 
 test('scrolling up loads the page before, and what comes meanwhile does not move the view', async () => {

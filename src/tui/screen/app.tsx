@@ -14,11 +14,13 @@ export interface AppProps {
   readonly session: Session
   readonly room: string
   readonly hasColour: boolean
-  /** Makes the client of the session; called once. */
+  /** Makes the client of the session; called once per user. */
   readonly connect: () => ChatClient
 }
 
 interface Connected {
+  /** Whose client it is. */
+  readonly username: string
   readonly client: ChatClient
   readonly conversation: Conversation
 }
@@ -26,12 +28,24 @@ interface Connected {
 export const App = ({ session, room, hasColour, connect }: AppProps) => {
   const begin = (): Connected => {
     const client = connect()
-    return { client, conversation: createConversation(client, room, () => session.username ?? '') }
+    return {
+      username: session.username ?? '',
+      client,
+      conversation: createConversation(client, room, () => session.username ?? '')
+    }
   }
   const [connected, setConnected] = useState<Connected | undefined>(() => (session.isReady ? begin() : undefined))
   const state = useConnection(connected?.client)
   // Kept here, so that a login in between keeps the text.
   const draft = useLive(EMPTY)
+  /** The same user goes on where they were; another one finds nothing of theirs. */
+  const enter = (): void => {
+    const isSame = connected?.username.toLowerCase() === session.username?.toLowerCase()
+    if (connected && isSame) return connected.client.connect()
+    void connected?.client.forget()
+    draft.set(EMPTY)
+    setConnected(begin())
+  }
   const isRefused = state?.status === 'offline' && state.reason === 'unauthorized'
 
   return (
@@ -45,7 +59,7 @@ export const App = ({ session, room, hasColour, connect }: AppProps) => {
           reason={isRefused ? state.detail : ''}
           onLogIn={session.logIn}
           onRegister={session.register}
-          onDone={() => (connected ? connected.client.connect() : setConnected(begin()))}
+          onDone={enter}
         />
       )}
     </Colour.Provider>

@@ -34,6 +34,6 @@ export const readInput = (text: string): Input => {
   const [, name, argument = ''] = /^\/([a-z]+)(?: +(\S*))? *$/.exec(text) ?? []
   if (name === undefined) return { kind: 'text', text }
   if (name === 'room' && argument !== '') return { kind: 'room', room: argument.replace(/^#/, '') }
-  if (name in NAMES) return { kind: NAMES[name as keyof typeof NAMES] }
+  if (Object.hasOwn(NAMES, name)) return { kind: NAMES[name as keyof typeof NAMES] }
   return { kind: 'unknown', name }
 }

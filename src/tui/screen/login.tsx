@@ -37,7 +37,7 @@ export const Login = (props: LoginProps) => {
     [{ text: `Ctrl-R: ${isRegistering ? 'log in' : 'register'} instead`, isDim: true }],
     [{ text: '' }],
     fieldLine('Username', safeLine(textOf(username.current)), columns),
-    ...(isRegistering ? ruleLines(USERNAME_RULES, textOf(username.current)) : []),
+    ...(isRegistering ? ruleLines(USERNAME_RULES, textOf(username.current).trim()) : []),
     fieldLine('Password', hidden(textOf(password.current)), columns),
     ...(isRegistering ? ruleLines(PASSWORD_RULES, textOf(password.current)) : []),
     [{ text: '' }],
@@ -77,7 +77,7 @@ const useForm = ({ username: given, reason, onLogIn, onRegister, onDone }: Login
   const told = useLive<string[]>([])
 
   const submit = async (): Promise<void> => {
-    const name = textOf(username.current)
+    const name = textOf(username.current).trim()
     const secret = textOf(password.current)
     if (name === '' || secret === '') return isInPassword.set(name !== '')
     isBusy.set(true)

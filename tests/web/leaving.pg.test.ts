@@ -1,0 +1,154 @@
+/** What a browser keeps of a person: it outlives a reload, and ends with the session, in this tab and in others. */
+import type { Browser, Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { hasChromium, launchChromium, logIn, openTab, type Tab } from '../support/browser.ts'
+import { PASSWORD, startChat } from '../support/start-chat.ts'
+
+let browser: Browser
+
+const composer = (page: Page) => page.getByRole('textbox', { name: /^Message to/ })
+const stored = (page: Page): Promise<string[]> =>
+  page.evaluate(`[...Object.keys(sessionStorage), ...Object.keys(localStorage)].sort()`)
+
+/** A service with two people in two rooms, and a browser with an empty storage. */
+const start = async (options = {}) => {
+  const chat = await startChat()
+  const ada = await chat.register('ada')
+  await chat.register('bob')
+  await chat.call('POST', '/api/chat/rooms', { token: ada.token, body: { room: 'tea', title: 'Tea' } })
+  const tab = await openTab(browser, options)
+  onTestFinished(() => tab.page.context().close())
+  return { chat, ...tab, tab }
+}
+
+/** Leaves a draft in each room, a message that cannot be sent, and marks. */
+const leaveTraces = async (page: Page): Promise<void> => {
+  await composer(page).fill('an unfinished secret')
+  await page.evaluate(`location.hash = 'tea'`)
+  await page.getByRole('textbox', { name: 'Message to Tea' }).fill('another secret')
+}
+
+/** Makes the service refuse this tab's token, as when it has expired. */
+const spoilToken = async (page: Page): Promise<void> => {
+  await page.evaluate(
+    `sessionStorage.setItem('fastify-chat:session', JSON.stringify({ username: 'ada', token: 'spoiled' }))`
+  )
+  await page.reload()
+  await page.getByText('Your session has ended').waitFor()
+}
+
+const enterPassword = async ({ page }: Tab): Promise<void> => {
+  await page.getByLabel('Password', { exact: true }).fill(PASSWORD)
+  await page.keyboard.press('Enter')
+  await composer(page).waitFor()
+}
+
+const logOut = async (page: Page): Promise<void> => {
+  await page.getByRole('button', { name: 'Log out' }).click()
+  await page.getByRole('heading', { name: 'Welcome back' }).waitFor()
+}
+
+describe.skipIf(!hasChromium())('the page', { timeout: 40_000 }, () => {
+  beforeAll(async () => {
+    browser = await launchChromium()
+  })
+  afterAll(() => browser.close())
+
+  test('keeps a draft per room over a reload and over Back', async () => {
+    const { chat, page, tab } = await start()
+    await logIn(tab, chat.url, 'ada', PASSWORD)
+    await leaveTraces(page)
+    await page.reload()
+    await page.getByRole('textbox', { name: 'Message to Tea' }).waitFor()
+    expect(await composer(page).inputValue()).toBe('another secret')
+    await page.goto(`${chat.url}/docs`)
+    await page.goBack()
+    await page.goBack()
+    await page.getByRole('textbox', { name: 'Message to General' }).waitFor()
+    expect(await composer(page).inputValue()).toBe('an unfinished secret')
+  })
+
+  test('stores nothing of a person after they log out, and shows nothing to the next one', async () => {
+    const { chat, page, tab } = await start()
+    await logIn(tab, chat.url, 'ada', PASSWORD)
+    await page.evaluate(
+      `sessionStorage.setItem('host-application', '1'); localStorage.setItem('host-application', '1')`
+    )
+    await leaveTraces(page)
+    expect((await stored(page)).length).toBeGreaterThan(4)
+    await logOut(page)
+    expect(await stored(page)).toEqual(['host-application', 'host-application'])
+    expect(await page.getByLabel('Username').inputValue()).toBe('')
+    expect(new URL(page.url()).hash).toBe('')
+    await page.getByLabel('Username').fill('bob')
+    await enterPassword(tab)
+    for (const name of ['General', 'Tea']) {
+      await page.getByRole('link', { name }).click()
+      await page.getByRole('textbox', { name: `Message to ${name}` }).waitFor()
+      expect(await composer(page).inputValue()).toBe('')
+    }
+    expect((await stored(page)).filter(key => key.includes('ada'))).toEqual([])
+  })
+
+  test('stores nothing after a session has expired; the same person finds their drafts, in any case of their name', async () => {
+    const { chat, page, tab } = await start()
+    await logIn(tab, chat.url, 'ada', PASSWORD)
+    await leaveTraces(page)
+    await spoilToken(page)
+    expect(await stored(page)).toEqual([])
+    await page.getByLabel('Username').fill(' Ada ')
+    await enterPassword(tab)
+    await page.getByRole('textbox', { name: 'Message to Tea' }).waitFor()
+    expect(await composer(page).inputValue()).toBe('another secret')
+  })
+
+  test('shows nothing of an expired session to another person', async () => {
+    const { chat, page, tab } = await start()
+    await logIn(tab, chat.url, 'ada', PASSWORD)
+    await leaveTraces(page)
+    await spoilToken(page)
+    await page.getByLabel('Username').fill('bob')
+    await enterPassword(tab)
+    await page.getByRole('textbox', { name: 'Message to General' }).waitFor()
+    expect(await composer(page).inputValue()).toBe('')
+    expect((await stored(page)).filter(key => key.includes('ada'))).toEqual([])
+  })
+
+  test('logs out in every tab of the same person, and in no other', async () => {
+    const { chat, page, tab } = await start()
+    const open = async (username: string): Promise<Page> => {
+      const another = { page: await page.context().newPage(), complaints: [] }
+      await logIn(another, chat.url, username, PASSWORD)
+      return another.page
+    }
+    const bobs = await open('bob')
+    const adas = await open('ada')
+    await logIn(tab, chat.url, 'ada', PASSWORD)
+    await leaveTraces(adas)
+    await logOut(page)
+    await adas.getByRole('heading', { name: 'Welcome back' }).waitFor()
+    expect((await stored(adas)).filter(key => key.includes('ada'))).toEqual([])
+    expect(await composer(bobs).isVisible()).toBe(true)
+  })
+
+  test('that comes back from the back/forward cache after a log-out asks for a login', async () => {
+    const { chat, page, tab } = await start()
+    await logIn(tab, chat.url, 'ada', PASSWORD)
+    await page.evaluate(`sessionStorage.clear()
+dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))`)
+    await page.getByRole('heading', { name: 'Welcome back' }).waitFor()
+  })
+
+  test('works in a browser that blocks storage', async () => {
+    const { chat, page, tab, complaints } = await start()
+    await page.addInitScript(`for (const name of ['sessionStorage', 'localStorage'])
+  Object.defineProperty(window, name, { get() { throw new DOMException('blocked', 'SecurityError') } })`)
+    await logIn(tab, chat.url, 'ada', PASSWORD)
+    await leaveTraces(page)
+    await page.getByRole('link', { name: 'General' }).click()
+    await page.getByRole('textbox', { name: 'Message to General' }).waitFor()
+    expect(await composer(page).inputValue()).toBe('an unfinished secret')
+    await logOut(page)
+    expect(complaints).toEqual([])
+  })
+})

@@ -1,0 +1,63 @@
+/** Writing a message: input methods, phones, pasted text. */
+import type { Browser, Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { enterAs, hasChromium, launchChromium, openTab } from '../support/browser.ts'
+import { startChat } from '../support/start-chat.ts'
+
+let browser: Browser
+
+const start = async (options = {}) => {
+  const chat = await startChat()
+  const tab = await openTab(browser, options)
+  onTestFinished(() => tab.page.context().close())
+  await enterAs(tab, chat.url, 'ada', (await chat.register('ada')).token)
+  return { chat, page: tab.page, composer: tab.page.getByRole('textbox', { name: /^Message to/ }) }
+}
+
+/** Presses Enter as an input method does in Safari: after `compositionend`, recognizable by its code only. */
+const pressEnterOfInputMethod = (page: Page): Promise<void> =>
+  page.evaluate(`document.querySelector('textarea').dispatchEvent(
+  new KeyboardEvent('keydown', { key: 'Enter', keyCode: 229, isComposing: false, bubbles: true, cancelable: true }))`)
+
+describe.skipIf(!hasChromium())('the composer', { timeout: 40_000 }, () => {
+  beforeAll(async () => {
+    browser = await launchChromium()
+  })
+  afterAll(() => browser.close())
+
+  test('leaves the Enter of an input method to it', async () => {
+    const { page, composer } = await start()
+    await composer.fill('にほん')
+    await pressEnterOfInputMethod(page)
+    expect(await composer.inputValue()).toBe('にほん')
+    await page.keyboard.press('Enter')
+    await page.locator('.line.stored').getByText('にほん').waitFor()
+    expect(await page.locator('.bubble').count()).toBe(1)
+  })
+
+  test('starts a new line on a phone, where the button sends', async () => {
+    const { page, composer } = await start({ viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true })
+    expect(await composer.getAttribute('enterkeyhint')).toBe('enter')
+    await composer.fill('one')
+    await composer.press('Enter')
+    await composer.pressSequentially('two')
+    expect(await composer.inputValue()).toBe('one\ntwo')
+    await page.getByRole('button', { name: 'Send' }).tap()
+    await page.locator('.line.stored').getByText('one\ntwo').waitFor()
+    expect(await composer.inputValue()).toBe('')
+  })
+
+  test('keeps indentation, at the start too, and shows it', async () => {
+    const { chat, page, composer } = await start()
+    const text = '    if (a) {\n\t\tb()\n    }'
+    await composer.fill(`${text}\n \n`)
+    await page.keyboard.press('Enter')
+    const bubble = page.locator('.line.stored .bubble')
+    await bubble.waitFor()
+    expect(await bubble.textContent()).toBe(text)
+    expect(await bubble.evaluate(`getComputedStyle(document.querySelector('.bubble')).whiteSpace`)).toBe('pre-wrap')
+    const { token } = await chat.register('bob')
+    const { body } = await chat.call('GET', '/api/chat/messages', { token })
+    expect(body[0].content).toBe(text)
+  })
+})
