@@ -20,7 +20,8 @@ export interface AccountsRepository {
   create(user: { username: string; hashedPassword: string }): Promise<Account>
   findByUsername(username: string): Promise<Account | undefined>
   findByIds(ids: readonly number[]): Promise<ReadonlyMap<number, Account>>
-  updatePasswordHash(id: number, hashedPassword: string): Promise<void>
+  hasPasswordHash(id: number, checked: string): Promise<boolean>
+  replacePasswordHash(id: number, checked: string, hashedPassword: string): Promise<boolean>
 }
 
 export interface AccountsOptions {
@@ -29,6 +30,9 @@ export interface AccountsOptions {
   readonly tokens: AccessTokens
   readonly clock: Clock
 }
+
+/** How often a login starts over because the hash changed under it, as when two logins renew it at once. */
+const MAX_ATTEMPTS = 3
 
 /** The accounts. */
 export interface Accounts {
@@ -47,18 +51,27 @@ export interface Accounts {
 export const createAccounts = ({ users, passwords, tokens, clock }: AccountsOptions): Accounts => {
   const userById = createUserLookup(users.findByIds, clock.monotonic)
 
+  /**
+   * Verifies in the database that the hash that was checked is still the user's, and renews it in the same statement when it
+   * is outdated: the password may have been changed, or the user deleted, while bcrypt was at work.
+   */
+  const confirm = async (id: number, checked: string, password: string): Promise<boolean> =>
+    passwords.needsRehash(checked, password)
+      ? users.replacePasswordHash(id, checked, await passwords.hash(password))
+      : users.hasPasswordHash(id, checked)
+
   return {
     register: async (username, password) => users.create({ username, hashedPassword: await passwords.hash(password) }),
     async login(username, password) {
-      // PostgreSQL has no NUL in a text; nobody is called so.
-      const user = username.includes('\u0000') ? undefined : await users.findByUsername(username)
-      // Verified even when there is no such user, so that both cost the same time.
-      const isRight = await passwords.verify(password, user?.hashedPassword)
-      if (!user?.hashedPassword || !isRight) throw new ChatError('invalid_credentials', 'Wrong username or password.')
-      if (passwords.needsRehash(user.hashedPassword, password)) {
-        await users.updatePasswordHash(user.id, await passwords.hash(password))
+      for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+        // PostgreSQL stores no NUL in a text, so no user has such a name.
+        const user = username.includes('\u0000') ? undefined : await users.findByUsername(username)
+        // Verifies even when there is no such user, so that both take the same time.
+        const isRight = await passwords.verify(password, user?.hashedPassword)
+        if (!user?.hashedPassword || !isRight) break
+        if (await confirm(user.id, user.hashedPassword, password)) return tokens.issue(user)
       }
-      return tokens.issue(user)
+      throw new ChatError('invalid_credentials', 'Wrong username or password.')
     },
     async identify(token) {
       const claims = tokens.verify(token)

@@ -18,8 +18,8 @@ export interface Passwords {
   /** The hash to store. Throws `busy` when too many wait. */
   hash(password: string): Promise<string>
   /**
-   * Whether a password is the one that was hashed. Without a hash, or with one that can't be read, it takes the same
-   * time and answers false. Throws `busy` when too many wait.
+   * Returns whether a password is the one that was hashed. A refusal takes at least one hash at the service's cost, whatever
+   * is stored: no hash, one that can't be read, or one of a lower cost. Throws `busy` when too many wait.
    */
   verify(password: string, hash: string | null | undefined): Promise<boolean>
   /** Whether a password that was just verified should be hashed anew: at a higher cost, or beyond byte 72. */
@@ -66,9 +66,11 @@ export const createPasswords = ({
       return PREHASHED + (await queued(() => bcrypt.hash(digest(password), { cost: rounds })))
     },
     async verify(password, hash) {
-      if (hash && isReadable(bcrypt, hash)) {
-        const isPrehashed = hash.startsWith(PREHASHED)
-        return queued(() => bcrypt.verify(isPrehashed ? digest(password) : password, bcryptPart(hash)))
+      const cost = costOf(bcrypt, hash)
+      if (hash && cost !== undefined) {
+        const given = hash.startsWith(PREHASHED) ? digest(password) : password
+        if (await queued(() => bcrypt.verify(given, bcryptPart(hash)))) return true
+        if (cost >= rounds) return false
       }
       const same = await decoy
       await queued(() => bcrypt.verify(password, same))
@@ -77,7 +79,7 @@ export const createPasswords = ({
     needsRehash(hash, password) {
       // An imported hash of a long password knows its first 72 bytes only.
       if (isLong(password) && !hash.startsWith(PREHASHED)) return true
-      return bcrypt.parseOptions(bcryptPart(hash)).cost < rounds
+      return (costOf(bcrypt, hash) ?? 0) < rounds
     }
   }
 }
@@ -88,11 +90,11 @@ const digest = (password: string): string => createHash('sha256').update(passwor
 
 const bcryptPart = (hash: string): string => (hash.startsWith(PREHASHED) ? hash.slice(PREHASHED.length) : hash)
 
-const isReadable = (bcrypt: Bcrypt, hash: string): boolean => {
+/** The cost of a stored hash, or undefined when there is none that bcrypt can read. */
+const costOf = (bcrypt: Bcrypt, hash: string | null | undefined): number | undefined => {
   try {
-    bcrypt.parseOptions(bcryptPart(hash))
-    return true
+    return hash ? bcrypt.parseOptions(bcryptPart(hash)).cost : undefined
   } catch {
-    return false
+    return undefined
   }
 }

@@ -2,7 +2,7 @@
 
 import { ChatError } from '../errors.ts'
 import type { SqlClient } from './client.ts'
-import { eq, sql } from './drizzle.ts'
+import { and, eq, sql } from './drizzle.ts'
 import type { Tables } from './tables.ts'
 
 /** A user; `hashedPassword` is null for one who can't log in here. `createdAt` in milliseconds since the epoch. */
@@ -27,10 +27,14 @@ export interface NewUser {
 export interface UsersRepository {
   /** Throws `username_taken`. */
   create(user: NewUser): Promise<UserRow>
+  /** Finds a user who registered here, by name in any case; a host application's users may have the same names. */
   findByUsername(username: string): Promise<UserRow | undefined>
   /** Those that exist, by id, in one query. */
   findByIds(ids: readonly number[]): Promise<Map<number, UserRow>>
-  updatePasswordHash(id: number, hashedPassword: string): Promise<void>
+  /** Returns whether the user still exists with the password hash that was checked. */
+  hasPasswordHash(id: number, checked: string): Promise<boolean>
+  /** Replaces the password hash that was checked, in one statement; returns false when it changed or the user is gone. */
+  replacePasswordHash(id: number, checked: string, hashedPassword: string): Promise<boolean>
   /** The user of a host application. */
   findByExternalId(externalId: string): Promise<UserRow | undefined>
   /** Stores a user of a host application, or the new name of one who is there. */
@@ -47,7 +51,12 @@ export const createUsersRepository = ({ drizzle }: SqlClient, { users }: Tables)
   const byName = drizzle
     .select()
     .from(users)
-    .where(sql`lower(${users.username} collate "C") = lower(${sql.placeholder('username')} collate "C")`)
+    // The second condition is the partial index's own: without it the planner reads the whole table, the slower the more
+    // users there are, and finds host users too.
+    .where(
+      sql`lower(${users.username} collate "C") = lower(${sql.placeholder('username')} collate "C")
+        and ${users.externalId} is null`
+    )
     .limit(1)
     .prepare('chat_user_by_name')
   const byIds = drizzle
@@ -55,6 +64,11 @@ export const createUsersRepository = ({ drizzle }: SqlClient, { users }: Tables)
     .from(users)
     .where(sql`${users.id} = any(${sql.placeholder('ids')})`)
     .prepare('chat_users_by_ids')
+  const byHash = drizzle
+    .select({ id: users.id })
+    .from(users)
+    .where(and(eq(users.id, sql.placeholder('id')), eq(users.hashedPassword, sql.placeholder('checked'))))
+    .prepare('chat_user_by_hash')
   const byExternalId = drizzle
     .select()
     .from(users)
@@ -77,8 +91,11 @@ export const createUsersRepository = ({ drizzle }: SqlClient, { users }: Tables)
     },
     findByUsername: async username => toUserIfAny(await byName.execute({ username })),
     findByIds: async ids => new Map((await byIds.execute({ ids })).map(row => [row.id, toUser(row)])),
-    async updatePasswordHash(id, hashedPassword) {
-      await drizzle.update(users).set({ hashedPassword }).where(eq(users.id, id))
+    hasPasswordHash: async (id, checked) => (await byHash.execute({ id, checked })).length > 0,
+    async replacePasswordHash(id, checked, hashedPassword) {
+      const isChecked = and(eq(users.id, id), eq(users.hashedPassword, checked))
+      const replaced = await drizzle.update(users).set({ hashedPassword }).where(isChecked).returning({ id: users.id })
+      return replaced.length > 0
     },
     findByExternalId: async externalId => toUserIfAny(await byExternalId.execute({ externalId })),
     async admit({ externalId, username }) {

@@ -88,6 +88,39 @@ describe('without a user', () => {
   })
 })
 
+describe('a refusal', () => {
+  test.for([
+    ['of a lower cost', () => nodeBcrypt.hash('SecurePass123', { cost: 4 })],
+    ['of the service’s cost', () => nodeBcrypt.hash('SecurePass123', { cost: 6 })],
+    ['that was hashed with SHA-256 first', () => createPasswords({ rounds: 6 }).hash('A1a'.repeat(40))],
+    [
+      'that was hashed with SHA-256 first, of a lower cost',
+      () => createPasswords({ rounds: 4 }).hash('A1a'.repeat(40))
+    ],
+    ['that is garbage', async () => 'sha256+garbage'],
+    ['that is none', async () => null]
+  ] as [string, () => Promise<string | null>][])(
+    'takes a hash at the service’s cost beside a stored one %s',
+    async ([, stored]) => {
+      const hash = await stored()
+      const costs: number[] = []
+      const { bcrypt } = countingBcrypt()
+      const counted = createPasswords({
+        rounds: 6,
+        bcrypt: {
+          ...bcrypt,
+          verify: (given, against) => {
+            costs.push(bcrypt.parseOptions(String(against)).cost)
+            return bcrypt.verify(given, against)
+          }
+        }
+      })
+      expect(await counted.verify('WrongPass123', hash)).toBe(false)
+      expect(costs).toContain(6)
+    }
+  )
+})
+
 describe('the semaphore', () => {
   test('lets so many run at once, and says busy when too many wait', async () => {
     const { bcrypt, calls } = countingBcrypt()

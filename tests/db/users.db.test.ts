@@ -1,6 +1,29 @@
+import type { Logger } from 'drizzle-orm'
 import { describe, expect, test } from 'vitest'
+import type { SqlClient } from '../../src/db/client.ts'
+import { createTables } from '../../src/db/tables.ts'
+import { createUsersRepository } from '../../src/db/users.ts'
 import { ChatError } from '../../src/errors.ts'
 import { testDatabase } from '../support/database.ts'
+
+/** Returns the plan of the statement that a look-up runs, without its values. */
+const planOf = async (client: SqlClient, look: () => Promise<unknown>): Promise<string> => {
+  await look()
+  const { query, params } = queries.at(-1) ?? { query: '', params: [] }
+  const rows = await client.query<{ 'QUERY PLAN': string }>(`explain (costs off) ${query}`, params)
+  return rows
+    .map(row => row['QUERY PLAN'])
+    .join('\n')
+    .replaceAll(/'[^']*'|-?\b\d+\b/g, '?')
+}
+
+const queries: { query: string; params: unknown[] }[] = []
+
+/** Records every statement that Drizzle runs; to be called before the repository prepares its statements. */
+const recordQueries = ({ drizzle }: SqlClient): void => {
+  const { session } = drizzle as unknown as { session: { logger: Logger } }
+  session.logger = { logQuery: (query, params) => void queries.push({ query, params }) }
+}
 
 describe('users', () => {
   test('are found by name in any case, and by id', async () => {
@@ -28,11 +51,52 @@ describe('users', () => {
     await expect(again).rejects.not.toBeInstanceOf(ChatError)
   })
 
-  test('get a new password hash', async () => {
+  test('get a new password hash only in place of the one that was checked', async () => {
     const { users } = await testDatabase()
     const { id } = await users.create({ username: 'john', hashedPassword: 'old' })
-    await users.updatePasswordHash(id, 'new')
+    expect(await users.replacePasswordHash(id, 'old', 'new')).toBe(true)
+    expect(await users.replacePasswordHash(id, 'old', 'stale')).toBe(false)
     expect((await users.findByIds([id])).get(id)).toMatchObject({ hashedPassword: 'new' })
+    expect(await users.hasPasswordHash(id, 'new')).toBe(true)
+    expect(await users.hasPasswordHash(id, 'old')).toBe(false)
+    expect(await users.replacePasswordHash(id + 1, 'new', 'newer')).toBe(false)
+  })
+
+  test('who registered here are found by name, and never a host application’s of the same name', async () => {
+    const { users } = await testDatabase()
+    for (const externalId of ['a', 'b', 'c']) await users.admit({ externalId, username: 'John' })
+    expect(await users.findByUsername('john')).toBeUndefined()
+    const john = await users.create({ username: 'john', hashedPassword: 'h' })
+    await users.admit({ externalId: 'd', username: 'JOHN' })
+    expect(await users.findByUsername('John')).toEqual(john)
+  })
+
+  test('are looked up by an index, whether the name is known, unknown or a host user’s', async () => {
+    const { client, schema } = await testDatabase()
+    recordQueries(client)
+    const users = createUsersRepository(client, createTables(schema))
+    await client.query(`insert into "${schema}".users (username, external_id)
+      select 'user' || n, case when n % 2 = 0 then 'ext' || n end from generate_series(1, 100000) as n`)
+    await client.query(`analyze "${schema}".users`)
+    const ask = {
+      name: (name: string) => users.findByUsername(name),
+      host: (name: string) => users.findByExternalId(name),
+      ids: (id: string) => users.findByIds([Number(id)]),
+      hash: (id: string) => users.hasPasswordHash(Number(id), 'h')
+    }
+    const known = {
+      name: ['USER1', 'nobody', 'user2'],
+      host: ['ext2', 'nobody'],
+      ids: ['1', '999999'],
+      hash: ['1', '999999']
+    }
+    for (const look of ['name', 'host', 'ids', 'hash'] as const) {
+      const plans = []
+      for (const wanted of known[look]) plans.push(await planOf(client, () => ask[look](wanted)))
+      expect(plans[0]).toMatch(/Index (Only )?Scan|Bitmap Index Scan/)
+      expect(plans[0]).not.toContain('Seq Scan')
+      expect(new Set(plans).size).toBe(1)
+    }
   })
 })
 
