@@ -27,7 +27,8 @@ const migrate = program.command('migrate').description('bring the database to th
 migrate.command('up').description('apply every pending migration').action(migrateCommand('up'))
 migrate
   .command('down')
-  .description('undo the newest migration, with the data that only it holds')
+  .description('undo the newest migration, with the data that only it holds; asks first on a terminal')
+  .option('-y, --yes', 'do not ask')
   .action(migrateCommand('down'))
 migrate.command('status').description('show the history').action(migrateCommand('status'))
 

@@ -61,8 +61,14 @@ export const createServer = async (options: ServerOptions): Promise<FastifyInsta
   return fastify
 }
 
+/** A server that listens. `close` ends it as a signal would, and leaves the process alone. */
+export interface RunningServer {
+  readonly url: string
+  close(): Promise<void>
+}
+
 /** Starts the process's server: it listens, and a SIGTERM or SIGINT takes it down. Rejects when it can't start. */
-export const startServer = async (options: ServerOptions): Promise<{ url: string; close(): Promise<void> }> => {
+export const startServer = async (options: ServerOptions): Promise<RunningServer> => {
   const { settings } = options
   const waited = leaveOnSignals()
   const fastify = await createServer(options).finally(waited.over)

@@ -1,18 +1,44 @@
 /** `fastify-chat dev`: the service on this machine, with everything it needs made on the first run. */
-import { existsSync, writeFileSync } from 'node:fs'
+import { existsSync, watchFile, writeFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { environmentValues, readEnvironment } from '../../plugins/config.ts'
+import type { Resolved } from '../config/resolve.ts'
 import type { Settings } from '../schemas/settings.ts'
-import { startServer } from '../server.ts'
+import { type RunningServer, startServer } from '../server.ts'
 import { newKeys } from './keys.ts'
-import { print } from './print.ts'
+import { complain, print } from './print.ts'
 
-/** Runs the service until a signal ends it. */
+/** How often `.env` is looked at for a change, in milliseconds. */
+const LOOK_MS = 500
+
+/** Runs the service until a signal ends it, and restarts it when `.env` changes. Rejects when it can't start. */
 export const dev = async (): Promise<void> => {
   if (writeFirstEnvironment(process.cwd())) print('Wrote .env with new keys, for this machine only.')
-  const resolved = readEnvironment({ mode: 'dev' })
-  await startServer({ ...resolved, pretty: process.stdout.isTTY })
+  let running: RunningServer | undefined
+  const restart = async (): Promise<void> => {
+    // Resolved first: a bad setting leaves the running service as it is.
+    const resolved = readEnvironment({ mode: 'dev' })
+    print('.env has changed: restarting.')
+    const before = running
+    running = undefined
+    await before?.close()
+    running = await start(resolved)
+  }
+  // Watched before the start, so that a change made during it is not missed.
+  let turn = Promise.resolve()
+  watchFile(resolve(process.cwd(), '.env'), { interval: LOOK_MS, persistent: false }, () => {
+    turn = turn.then(restart).catch(complain)
+  })
+  turn = start(readEnvironment({ mode: 'dev' })).then(server => {
+    running = server
+  })
+  await turn
+}
+
+const start = async (resolved: Resolved): Promise<RunningServer> => {
+  const server = await startServer({ ...resolved, pretty: process.stdout.isTTY })
   print(...banner(resolved.settings))
+  return server
 }
 
 /** Writes `.env` with what is not set yet; answers whether it did. An existing file is never touched. */

@@ -1,4 +1,5 @@
 /** `fastify-chat migrate up|down|status`: the database's history, for an operator or a job before a deployment. */
+import { createInterface } from 'node:readline/promises'
 import { readEnvironment } from '../../plugins/config.ts'
 import { openClient, type SqlClient, waitForDatabase } from '../db/client.ts'
 import { type MigrationStatus, migrateDown, migrateUp, migrationStatus } from '../db/migrate.ts'
@@ -23,15 +24,35 @@ const works = {
 const shown = ({ tag, state, appliedAt = '' }: MigrationStatus): string =>
   `${state.padEnd(8)}  ${tag.padEnd(32)}  ${appliedAt}`.trimEnd()
 
-/** The action of one of the commands. It needs the database's settings only, no keys. */
-export const migrateCommand = (name: keyof typeof works) => async (): Promise<void> => {
-  const { settings } = readEnvironment({ mode: 'production', without: ['secretKey', 'encryptionKey'] })
-  const { databaseUrl: url, databaseSsl: ssl, databaseCa: ca } = settings
-  const client = await openClient({ url, ssl, ca, poolMax: 1 })
-  try {
-    await waitForDatabase(client, { seconds: settings.databaseWaitSeconds })
-    print(...(await works[name](client, settings.databaseSchema)))
-  } finally {
-    await client.close()
+/** Options of `migrate down`. */
+export interface MigrateOptions {
+  /** Do not ask before data is deleted. */
+  readonly yes?: true
+}
+
+/** Returns the action of one of the commands. It needs the database's settings only, no keys. */
+export const migrateCommand =
+  (name: keyof typeof works) =>
+  async ({ yes }: MigrateOptions): Promise<void> => {
+    const { settings } = readEnvironment({ mode: 'production', without: ['secretKey', 'encryptionKey'] })
+    const { databaseUrl: url, databaseSsl: ssl, databaseCa: ca } = settings
+    const client = await openClient({ url, ssl, ca, poolMax: 1 })
+    try {
+      await waitForDatabase(client, { seconds: settings.databaseWaitSeconds })
+      const isAsked = name === 'down' && !yes && process.stdin.isTTY
+      if (isAsked && !(await confirmDown(client, settings.databaseSchema))) return print('Nothing was undone.')
+      print(...(await works[name](client, settings.databaseSchema)))
+    } finally {
+      await client.close()
+    }
   }
+
+/** Asks the person at the terminal whether to undo the newest migration. A script has no one to ask. */
+const confirmDown = async (client: SqlClient, schema: string): Promise<boolean> => {
+  const newest = (await migrationStatus(client, schema)).findLast(({ state }) => state !== 'pending')
+  if (!newest) return true
+  const terminal = createInterface({ input: process.stdin, output: process.stderr })
+  const question = `Undo ${newest.tag} in the schema "${schema}" at ${client.where}, and delete the data that only it holds? [y/N] `
+  const answer = await terminal.question(question).finally(() => terminal.close())
+  return /^y(es)?$/i.test(answer.trim())
 }

@@ -21,7 +21,7 @@ export interface Collected {
 /** Reads both. Never throws for a bad setting: it is told with all that is wrong. */
 export const collectEnvironment = ({ environment, cwd }: EnvironmentOptions): Collected => {
   const path = resolve(cwd, '.env')
-  const dotenv = existsSync(path) ? parseEnv(readFileSync(path, 'utf8')) : {}
+  const dotenv = existsSync(path) ? parseEnv(readText(path)) : {}
   const bad: BadSetting[] = []
   const values = { ...layer(dotenv, cwd, bad), ...layer(environment, cwd, bad) }
   return { values, bad }
@@ -45,9 +45,15 @@ const layer = (
 
 const readValue = (name: SettingName, path: string, bad: BadSetting[]): string => {
   try {
-    return readFileSync(path, 'utf8').trimEnd()
+    return readText(path).trimEnd()
   } catch {
     bad.push({ name, message: `can not be read from the file that ${environmentName(name)}_FILE names` })
     return ''
   }
 }
+
+/** Reads a text file as editors on any system write it: a byte order mark and CRLF line ends are not part of the text. */
+const readText = (path: string): string =>
+  readFileSync(path, 'utf8')
+    .replace(/^\uFEFF/, '')
+    .replaceAll('\r\n', '\n')

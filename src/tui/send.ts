@@ -40,9 +40,13 @@ const acknowledged = async (
   }
 }
 
-/** Ends early when the client gives up, and in any case after the time. */
+const unreachable = (detail: string): Error =>
+  new Error(`${detail} Nothing was sent. Check --url, and that the service runs.`)
+
+/** Ends early when the client gives up or never reaches the service, and in any case after the time. */
 const inTime = (client: ChatClient, timeout: number, work: Promise<void>): Promise<void> => {
   let detail = ''
+  let wasOnline = false
   return new Promise<void>((resolve, reject) => {
     const timer = setTimeout(() => {
       const why = detail && ` ${detail}`
@@ -50,7 +54,10 @@ const inTime = (client: ChatClient, timeout: number, work: Promise<void>): Promi
     }, timeout)
     const stop = client.on('state', state => {
       if ('detail' in state) detail = state.detail
+      if (state.status === 'online') wasOnline = true
       if (state.status === 'offline') reject(new Error(state.detail))
+      // Nothing was sent yet, and a script should learn at once that the address is wrong or the service is down.
+      if (state.status === 'waiting' && state.reason === 'unreachable' && !wasOnline) reject(unreachable(state.detail))
     })
     work.then(resolve, reject).finally(() => {
       clearTimeout(timer)

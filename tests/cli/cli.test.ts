@@ -1,6 +1,7 @@
 /** The command-line program as a process: what it says where, and how it exits. */
 import { spawn } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { once } from 'node:events'
+import { appendFileSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -39,22 +40,24 @@ const start = (
   })
   let out = ''
   let err = ''
-  let check = () => {}
+  let check: () => unknown = () => {}
   child.stdout.on('data', data => {
     out += data
     check()
   })
   child.stderr.on('data', data => {
     err += data
+    check()
   })
   const ended = new Promise<Run>(resolve => child.on('close', code => resolve({ out, err, code })))
-  const saysOf = (text: string) =>
+  const until = (holds: () => boolean) =>
     new Promise<void>((resolve, reject) => {
-      check = () => out.includes(text) && resolve()
+      check = () => holds() && resolve()
       ended.then(({ err: told }) => reject(new Error(`it ended first: ${told}`)))
       check()
     })
-  return { child, ended, says: saysOf }
+  const says = (text: string | RegExp) => until(() => (typeof text === 'string' ? out.includes(text) : text.test(out)))
+  return { child, ended, says, complains: (text: string) => until(() => err.includes(text)) }
 }
 
 const run = (args: string[], options?: Parameters<typeof start>[1]): Promise<Run> => start(args, options).ended
@@ -186,4 +189,59 @@ describe('dev', () => {
     expect(err).toContain('SECRET_KEY is missing')
     expect(readFileSync(join(cwd, '.env'), 'utf8')).toBe('LOG_LEVEL=warn\n')
   })
+
+  test('restarts when .env changes, and keeps running when the new one is not valid', async () => {
+    const cwd = newFolder()
+    const port = String(await freePort())
+    const dev = start(['dev'], { cwd, env: { PORT: port } })
+    await dev.says('is ready at')
+    const limit = async (): Promise<string> => {
+      const response = await fetch(`http://127.0.0.1:${port}/health`)
+      const { status } = (await response.json()) as { status: string }
+      return status
+    }
+    appendFileSync(join(cwd, '.env'), 'MAX_MESSAGE_LENGTH=many\n')
+    await dev.complains('MAX_MESSAGE_LENGTH')
+    expect(await limit()).toBe('healthy')
+    const good = readFileSync(join(cwd, '.env'), 'utf8').replace('=many', '=5000')
+    writeFileSync(join(cwd, '.env'), good)
+    await dev.says('.env has changed: restarting.')
+    await dev.says(/is ready at.*is ready at/s)
+    expect(await limit()).toBe('healthy')
+  }, 60_000)
+})
+
+describe('migrate down', () => {
+  const onTerminal = async (cwd: string, typed: string, args = ''): Promise<string> => {
+    const loader = join(root, 'node_modules/tsx/dist/loader.mjs')
+    const command = `${process.execPath} --import ${loader} ${join(root, 'src/cli.ts')} migrate down ${args}`
+    // `script` gives the program a terminal.
+    const child = spawn('script', ['-qec', command, '/dev/null'], {
+      cwd,
+      env: { ...clean, DATABASE_URL: 'pglite:data' }
+    })
+    onTestFinished(() => void child.kill('SIGKILL'))
+    let shown = ''
+    child.stdout.on('data', data => {
+      const isAsked = shown.includes('[y/N]')
+      shown += data
+      if (!isAsked && shown.includes('[y/N]')) child.stdin.write(typed)
+    })
+    await once(child, 'close')
+    return shown
+  }
+
+  test('asks on a terminal before it deletes data; --yes answers for a script', async () => {
+    const cwd = newFolder()
+    const env = { DATABASE_URL: 'pglite:data' }
+    await run(['migrate', 'up'], { cwd, env })
+    const applied = async () => (await run(['migrate', 'status'], { cwd, env })).out.match(/applied/g)?.length ?? 0
+    const all = await applied()
+    expect(await onTerminal(cwd, 'n\n')).toContain('Nothing was undone.')
+    expect(await applied()).toBe(all)
+    expect(await onTerminal(cwd, 'y\n')).toContain('undone ')
+    expect(await applied()).toBe(all - 1)
+    expect(await onTerminal(cwd, '', '--yes')).not.toContain('[y/N]')
+    expect(await applied()).toBe(all - 2)
+  }, 120_000)
 })

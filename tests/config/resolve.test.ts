@@ -193,6 +193,15 @@ describe('the environment', () => {
     expect(collectEnvironment({ environment: { PORT: '2' }, cwd }).values).toEqual({ port: '2', host: 'from file' })
   })
 
+  test('reads an .env or a value file with a byte order mark and CRLF line ends', () => {
+    const cwd = folder({
+      secret: `\uFEFF${SECRET_KEY}\r\n`,
+      '.env': '\uFEFFPORT=1\r\nHOST=127.0.0.1\r\nSECRET_KEY_FILE=secret\r\n'
+    })
+    const { values, bad } = collectEnvironment({ environment: {}, cwd })
+    expect({ values, bad }).toEqual({ values: { port: '1', host: '127.0.0.1', secretKey: SECRET_KEY }, bad: [] })
+  })
+
   test('gives any setting as a file', () => {
     const cwd = folder({ secret: `${SECRET_KEY}\n`, '.env': 'SECRET_KEY=other' })
     const { values } = collectEnvironment({ environment: { SECRET_KEY_FILE: 'secret' }, cwd })

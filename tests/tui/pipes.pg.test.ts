@@ -1,6 +1,8 @@
 /** The client in a pipe, as a process against the real service: what it sends, prints and answers a script. */
 import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -103,6 +105,13 @@ test.each([
   expect(err).not.toMatch(/WrongPass123|\n {4}at /)
 })
 
+test('a service that cannot be reached ends it at once, with 1 and what to check', async () => {
+  const { err, code } = await pipe('hi', `http://127.0.0.1:${await freePort()}`, ['--username', 'ada', '--send'])
+  expect(code).toBe(1)
+  expect(err).toContain('Nothing was sent. Check --url, and that the service runs.')
+  expect(err).not.toContain('within 30 s')
+})
+
 test('a message that the service refuses ends it with 1 and the words of the service', async () => {
   const chat = await startChat({ settings: { maxMessageLength: 5 } })
   await chat.register('ada')
@@ -111,8 +120,11 @@ test('a message that the service refuses ends it with 1 and the words of the ser
   expect(err).toContain('The message has 8 characters; the most is 5.')
 })
 
-test('without an answer it ends with 1 after --timeout', async () => {
-  const url = `http://127.0.0.1:${await freePort()}`
+test('a service that accepts and never answers ends it with 1 after --timeout', async () => {
+  const silent = createServer().listen(0, '127.0.0.1')
+  onTestFinished(() => void silent.close())
+  await once(silent, 'listening')
+  const url = `http://127.0.0.1:${(silent.address() as AddressInfo).port}`
   const { err, code } = await pipe('hi', url, ['--username', 'ada', '--send', '--timeout', '0.5'])
   expect(code).toBe(1)
   expect(err).toContain('Not acknowledged within 0.5 s')
