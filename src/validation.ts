@@ -2,15 +2,23 @@
  * One validator for HTTP and the WebSocket: Ajv, which counts characters as code points (TypeBox's own compiler counts
  * UTF-16 units), and which tells every violated rule at once, in words.
  */
-import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv'
+import { Ajv, type ErrorObject, type FuncKeywordDefinition, type ValidateFunction } from 'ajv'
 import type { Violation } from './errors.ts'
+import { isVisible } from './lib/text.ts'
 import { components } from './schemas/index.ts'
 
 // `verbose` gives each violation the schema it broke, whose `x-rule` or description says the rule in words.
 const options = { allErrors: true, verbose: true, useDefaults: true, strict: false, validateFormats: false }
 
-const strictAjv = new Ajv({ ...options, schemas: components })
-const coercingAjv = new Ajv({ ...options, coerceTypes: true, schemas: components })
+const visible: FuncKeywordDefinition = {
+  keyword: 'x-visible',
+  type: 'string',
+  validate: (isWanted: boolean, text: string) => !isWanted || isVisible(text),
+  error: { message: 'must have a visible character' }
+}
+
+const strictAjv = new Ajv({ ...options, keywords: [visible], schemas: components })
+const coercingAjv = new Ajv({ ...options, coerceTypes: true, keywords: [visible], schemas: components })
 
 /** Compiles a schema for data that has its types already: bodies and frames. */
 export const compile = (schema: object): ValidateFunction => strictAjv.compile(schema)

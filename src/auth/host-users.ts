@@ -2,6 +2,7 @@
 import { LruMap } from 'toad-cache'
 import type { Clock } from '../clock.ts'
 import { ChatError } from '../errors.ts'
+import { isVisible } from '../lib/text.ts'
 import type { Log } from '../logging.ts'
 import { within } from '../within.ts'
 
@@ -102,7 +103,7 @@ const isRefusal = (error: unknown): boolean =>
 
 // PostgreSQL has no NUL in a text; a lone surrogate would come back as another character.
 const isText = (value: unknown, max: number): value is string =>
-  typeof value === 'string' && value.trim() !== '' && value.length <= max && !value.includes('\u0000')
+  typeof value === 'string' && isVisible(value) && value.length <= max && !value.includes('\u0000')
 
 const checkedIdentity = (identity: HostIdentity): void => {
   checked(identity)
@@ -115,10 +116,12 @@ const checkedIdentity = (identity: HostIdentity): void => {
 const checked = ({ id, name }: HostPerson): { externalId: string; username: string } => {
   const externalId = typeof id === 'number' && Number.isSafeInteger(id) ? String(id) : id
   if (!isText(externalId, MAX_ID) || !externalId.isWellFormed()) {
-    throw new TypeError(`The id of a person must be a string of 1-${MAX_ID} characters, or an integer.`)
+    throw new TypeError(
+      `The id of a person must be a string of 1-${MAX_ID} characters, one of them visible, or an integer.`
+    )
   }
   if (!isText(name, MAX_NAME)) {
-    throw new TypeError(`The name of a person must be a string of 1-${MAX_NAME} characters.`)
+    throw new TypeError(`The name of a person must be a string of 1-${MAX_NAME} characters, one of them visible.`)
   }
   return { externalId, username: name.toWellFormed() }
 }

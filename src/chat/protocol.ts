@@ -1,5 +1,6 @@
 /** Frames on the wire: what a client sent, checked in words. */
 import { ChatError } from '../errors.ts'
+import { isVisible } from '../lib/text.ts'
 import { type ClientFrame, clientFrames } from '../schemas/frames.ts'
 import { MAX_META_BYTES } from '../schemas/messages.ts'
 import { characters, compile, violations } from '../validation.ts'
@@ -87,6 +88,7 @@ export const messageText = (content: string, max: number): string => {
   if (length > max) {
     throw new ChatError('message_too_long', `The message has ${length} characters; the most is ${max}.`)
   }
-  if (text.trim() === '') throw new ChatError('invalid_frame', 'The message is empty. Send at least one character.')
+  if (!isVisible(text))
+    throw new ChatError('invalid_frame', 'The message is empty. Send at least one visible character.')
   return text
 }

@@ -1,9 +1,19 @@
 /** Rooms as the API shows them, and who is in them. */
 import { type Static, Type } from '@sinclair/typebox'
+import { NO_CONTROLS, NO_REORDERING } from '../lib/text.ts'
 import { GENERAL, RoomName } from './messages.ts'
 
-/** Text for one line of a page. A database's text has no NUL in any case. */
-const ONE_LINE = { pattern: '^\\P{Cc}*$', 'x-rule': 'must have no control characters' }
+/** A room's title: one visible line. `x-visible` is a keyword of our validator. */
+const Title = Type.String({
+  minLength: 1,
+  maxLength: 200,
+  pattern: NO_CONTROLS,
+  'x-rule': 'must have no control characters',
+  'x-visible': true,
+  allOf: [
+    Type.String({ pattern: NO_REORDERING, description: 'must have no line separators or bidirectional controls' })
+  ]
+})
 
 /** A room: its key, its title for people, and where its log stands. */
 export const Room = Type.Object(
@@ -36,7 +46,8 @@ export type RoomList = Static<typeof RoomList>
 export const AfterRoom = Type.Optional(
   Type.String({
     maxLength: 256,
-    ...ONE_LINE,
+    pattern: NO_CONTROLS,
+    'x-rule': 'must have no control characters',
     description: 'Only rooms whose names come after this one, or after what `next` said.',
     examples: [GENERAL]
   })
@@ -44,7 +55,7 @@ export const AfterRoom = Type.Optional(
 
 /** The body of `POST /api/chat/rooms`. */
 export const NewRoom = Type.Object(
-  { room: RoomName, title: Type.Optional(Type.String({ minLength: 1, maxLength: 200, ...ONE_LINE })) },
+  { room: RoomName, title: Type.Optional(Title) },
   { $id: 'ChatNewRoom', examples: [{ room: 'support', title: 'Support' }] }
 )
 export type NewRoom = Static<typeof NewRoom>

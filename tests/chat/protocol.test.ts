@@ -71,9 +71,12 @@ describe('a message’s text', () => {
     expect(() => messageText('😀'.repeat(11), 10)).toThrowError('11 characters; the most is 10')
   })
 
-  test.for([[''], ['   '], ['\n\t']])('must not be empty: %j', ([text]) => {
-    expect(() => messageText(text as string, 10)).toThrowError('empty')
-  })
+  test.for([[''], ['   '], ['\n\t'], ['\u200b\u2060'], ['\u2800'], ['\u202e'], ['\u0000']])(
+    'must not be empty: %j',
+    ([text]) => {
+      expect(() => messageText(text as string, 10)).toThrowError('empty')
+    }
+  )
 
   test('has its lone surrogates replaced, as UTF-8 would', () => {
     expect(messageText('a\ud800b', 10)).toBe('a\ufffdb')

@@ -116,6 +116,7 @@ test('the host posts as whom it likes, past its own rules, and once for a nonce'
     message: /room must be 1-64 characters.*content must NOT have fewer than 1/
   })
   await expect(chat.post({ as: { id: '', name: 'x' }, content: 'x' })).rejects.toThrow(TypeError)
+  await expect(chat.post({ as: { id: 'x', name: '\u200b\u3164' }, content: 'x' })).rejects.toThrow(TypeError)
   await Promise.all(Array.from({ length: 20 }, (_, at) => chat.post({ as: bot, content: `${at}` })))
 })
 

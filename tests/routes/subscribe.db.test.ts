@@ -247,6 +247,36 @@ describe('rooms', () => {
     })
   })
 
+  test.for([
+    ['\u200b', 'must have a visible character'],
+    ['\u2800\u3164\u00ad', 'must have a visible character'],
+    ['\u{e0041}\ufe0f', 'must have a visible character'],
+    ['a\u202eb', 'must have no line separators or bidirectional controls'],
+    ['a\u200fb', 'must have no line separators or bidirectional controls'],
+    ['a\u2028b', 'must have no line separators or bidirectional controls'],
+    ['a\u0085b', 'must have no control characters']
+  ] as const)('refuse the title %j', async ([title, message]) => {
+    const { call, john } = await start()
+    const made = await call('POST', '/api/chat/rooms', { token: john.token, body: { room: 'support', title } })
+    expect(made).toMatchObject({ status: 422, body: { errors: [{ path: '/body/title', message }] } })
+  })
+
+  test('accept titles of emoji sequences and of right-to-left text', async () => {
+    const { call, john } = await start()
+    for (const [at, title] of ['👩‍👩‍👧‍👦', '🏴󠁧󠁢󠁥󠁮󠁧󠁿 Fans', 'مرحبا'].entries()) {
+      const made = await call('POST', '/api/chat/rooms', { token: john.token, body: { room: `r${at}`, title } })
+      expect(made).toMatchObject({ status: 201, body: { title } })
+    }
+  })
+
+  test('refuse messages of which nothing can be seen', async () => {
+    const { call, john } = await start()
+    for (const content of ['\u200b', '\u2800 \u3164', '\u202e\u0000', '\u{e0041}']) {
+      const posted = await call('POST', '/api/chat/rooms/general/messages', { token: john.token, body: { content } })
+      expect(posted).toMatchObject({ status: 422, body: { code: 'invalid_frame' } })
+    }
+  })
+
   test('are made ten a minute and person at most', async () => {
     const { call, john } = await start()
     const statuses: number[] = []

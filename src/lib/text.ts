@@ -1,0 +1,63 @@
+/** What people can see of a text, decided by explicit ranges of code points, the same on every version of Node.js. */
+
+/**
+ * Code points that leave nothing on a screen, ascending: white space, controls, Unicode's Default_Ignorable_Code_Point (17.0),
+ * format controls that draw nothing by themselves, and blanks that Unicode counts as letters or symbols.
+ */
+const INVISIBLE: readonly (readonly [first: number, last: number])[] = [
+  [0x0000, 0x0020],
+  [0x007f, 0x00a0],
+  [0x00ad, 0x00ad], // soft hyphen
+  [0x034f, 0x034f],
+  [0x061c, 0x061c],
+  [0x115f, 0x1160], // Hangul fillers
+  [0x1680, 0x1680],
+  [0x17b4, 0x17b5],
+  [0x180b, 0x180f],
+  [0x2000, 0x200f], // spaces, zero-width characters, directional marks
+  [0x2028, 0x202f], // separators, bidirectional embeddings and overrides
+  [0x205f, 0x206f],
+  [0x2800, 0x2800], // blank Braille pattern
+  [0x3000, 0x3000],
+  [0x3164, 0x3164], // Hangul filler
+  [0xfe00, 0xfe0f], // variation selectors
+  [0xfeff, 0xfeff],
+  [0xffa0, 0xffa0], // half-width Hangul filler
+  [0xfff0, 0xfffb],
+  [0x13430, 0x1343f],
+  [0x13441, 0x13442], // blank hieroglyphs
+  [0x16fe4, 0x16fe4],
+  [0x1bca0, 0x1bca3],
+  [0x1d159, 0x1d159], // null notehead
+  [0x1d173, 0x1d17a],
+  [0xe0000, 0xe0fff] // tags, more variation selectors
+]
+
+const isInvisible = (codePoint: number): boolean => {
+  // ASCII first: it is most of what is asked about.
+  if (codePoint < 0x7f) return codePoint <= 0x20
+  let low = 0
+  let high = INVISIBLE.length - 1
+  while (low <= high) {
+    const middle = (low + high) >> 1
+    const [first, last] = INVISIBLE[middle] as readonly [number, number]
+    if (codePoint < first) high = middle - 1
+    else if (codePoint > last) low = middle + 1
+    else return true
+  }
+  return false
+}
+
+/** Returns whether a text has a character that can be seen. Takes linear time and stops at the first one. */
+export const isVisible = (text: string): boolean => {
+  for (const character of text) if (!isInvisible(character.codePointAt(0) as number)) return true
+  return false
+}
+
+// JSON Schema patterns that need no flags.
+
+/** Matches text without C0 and C1 control characters. */
+export const NO_CONTROLS = '^[^\\u0000-\\u001f\\u007f-\\u009f]*$'
+
+/** Matches text without line and paragraph separators, and without Unicode's Bidi_Control, which reorders what stands beside it. */
+export const NO_REORDERING = '^[^\\u061c\\u200e\\u200f\\u2028-\\u202e\\u2066-\\u2069]*$'

@@ -1,0 +1,62 @@
+import { describe, expect, test } from 'vitest'
+import { isVisible, NO_CONTROLS, NO_REORDERING } from '../../src/lib/text.ts'
+
+const everyCodePoint = function* (): Generator<string> {
+  for (let code = 0; code <= 0x10ffff; code++) {
+    if (code < 0xd800 || code > 0xdfff) yield String.fromCodePoint(code)
+  }
+}
+
+describe('a text', () => {
+  test('is invisible when all of it is white space, control or default ignorable, as Unicode has them', () => {
+    const unseen = /^[\p{White_Space}\p{Cc}\p{Default_Ignorable_Code_Point}]$/u
+    const wrong = [...everyCodePoint()].filter(character => unseen.test(character) && isVisible(character))
+    expect(wrong).toEqual([])
+  })
+
+  test('is invisible when it is a blank that Unicode counts as a letter, mark or symbol', () => {
+    for (const blank of ['\u2800', '\u3164', '\uffa0', '\u115f\u1160', '\u{16fe4}', '\u{1d159}', '\u{13441}']) {
+      expect(isVisible(blank)).toBe(false)
+    }
+  })
+
+  test('is visible with any letter, digit, mark, punctuation or symbol beside what can not be seen', () => {
+    const seen = /^[\p{L}\p{N}\p{P}\p{S}]$/u
+    const unseen = /^[\p{Default_Ignorable_Code_Point}\u2800\u{1d159}\u{13441}\u{13442}]$/u
+    const wrong = [...everyCodePoint()].filter(
+      character => seen.test(character) && !unseen.test(character) && !isVisible(`\u200b${character}\u202e`)
+    )
+    expect(wrong).toEqual([])
+  })
+
+  test.for([
+    ['an emoji of several', '👩‍👩‍👧‍👦'],
+    ['a flag made of tags', '🏴󠁧󠁢󠁥󠁮󠁧󠁿'],
+    ['a heart with a variation selector', '❤️'],
+    ['Arabic with a right-to-left mark', '\u200fمرحبا'],
+    ['Hangul', '한'],
+    ['a combining mark alone', '\u0301'],
+    ['a lone surrogate, which becomes U+FFFD', '\ud800']
+  ] as const)('is visible when it is %s', ([, text]) => {
+    expect(isVisible(text)).toBe(true)
+  })
+
+  test('of a million invisible characters takes linear time', () => {
+    const startedAt = performance.now()
+    expect(isVisible('\u200b\u{e0041}'.repeat(500_000))).toBe(false)
+    expect(performance.now() - startedAt).toBeLessThan(1000)
+  })
+})
+
+// Without and with the flag that Ajv sets.
+test.for(['', 'u'])(
+  'the patterns refuse controls, separators and bidirectional controls with the flags "%s"',
+  flags => {
+    const patterns = [NO_CONTROLS, NO_REORDERING].map(pattern => new RegExp(pattern, flags))
+    const refused = [...everyCodePoint()].filter(
+      character => !patterns.every(pattern => pattern.test(`a${character}b`))
+    )
+    const expected = [...everyCodePoint()].filter(character => /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/u.test(character))
+    expect(refused).toEqual(expected)
+  }
+)
