@@ -8,6 +8,7 @@ import type { FastifyInstance, FastifyRequest, RouteOptions } from 'fastify'
 import fp from 'fastify-plugin'
 import { answerSubprotocol } from '../src/auth/extract-token.ts'
 import { ChatError } from '../src/errors.ts'
+import { corsOptions, createOrigins } from '../src/http/origins.ts'
 import { openApiBase, schemaName } from '../src/openapi-base.ts'
 import { rateLimitStore } from '../src/ops/rate-limit-store.ts'
 import { keepUpgradesTo } from '../src/ops/upgrades.ts'
@@ -29,11 +30,9 @@ declare module 'fastify' {
 export interface ChatPlatformOptions {
   /** Where the routes are mounted. */
   readonly prefix?: string
-  /** Pages of other origins that may call; without any, and in a host, there is no CORS. */
+  /** Pages of other origins that may call, where no @fastify/cors decides already. */
   readonly corsOrigins?: readonly string[]
   readonly publicUrl?: string | undefined
-  /** Whether this is a service of its own, not a part of a host. */
-  readonly isWhole?: boolean
   /** Whether our own OpenAPI document is made. */
   readonly hasDocument?: boolean
   /** The `security` of our routes where the users are a host's, or the document is. */
@@ -45,13 +44,14 @@ const CLOSE_TIMEOUT_MS = 5000
 
 export default fp(
   async function chatPlatform(fastify: FastifyInstance, options: ChatPlatformOptions) {
-    const { prefix = '', corsOrigins = [], isWhole = false, hasDocument = false, documentSecurity } = options
+    const { prefix = '', corsOrigins = [], hasDocument = false, documentSecurity } = options
     // First: the others' hooks must run after its own, which marks upgrades.
     if (fastify.hasPlugin('@fastify/websocket')) warnOfForeignWebsocket(fastify)
     else await registerWebsocket(fastify, `${prefix.replace(/\/$/, '')}/ws/chat`)
     fastify.addHook('onRequest', async request => checkUpgradeAndStop(fastify, request))
-    const needsCors = isWhole || corsOrigins.length > 0
-    if (needsCors && !fastify.hasPlugin('@fastify/cors')) await fastify.register(cors, corsOptions(corsOrigins))
+    if (corsOrigins.length > 0 && !fastify.hasPlugin('@fastify/cors')) {
+      await fastify.register(cors, corsOptions(createOrigins(corsOrigins, options.publicUrl)))
+    }
     if (!fastify.hasPlugin('@fastify/helmet')) await fastify.register(helmet, HELMET)
     if (!fastify.hasPlugin('@fastify/rate-limit')) await registerRateLimit(fastify)
     const isHostDocument = fastify.hasPlugin('@fastify/swagger')
@@ -141,18 +141,6 @@ const fitDocument = (
 
 const camelCase = ([first = '', ...rest]: string[]): string =>
   first + rest.map(word => word.charAt(0).toUpperCase() + word.slice(1)).join('')
-
-const corsOptions = (origins: readonly string[]) => ({
-  // `*` is only let through in development; with credentials a browser wants the origin itself.
-  origin: origins.includes('*') ? true : [...origins],
-  credentials: true,
-  methods: ['GET', 'POST'],
-  allowedHeaders: ['authorization', 'content-type', 'idempotency-key', 'x-request-id'],
-  exposedHeaders: ['retry-after', 'x-request-id', 'x-ratelimit-limit', 'x-ratelimit-remaining', 'x-ratelimit-reset'],
-  maxAge: 600,
-  // Else an OPTIONS that is no preflight is a 400 in plain text, and not a problem.
-  strictPreflight: false
-})
 
 // An API serves no pages; the documents bring a policy of their own.
 const HELMET = {

@@ -1,8 +1,9 @@
 /** The WebSocket route: who may connect is settled before the upgrade; the chat takes the open socket over. */
-import type { FastifyPluginAsync, FastifyRequest } from 'fastify'
+import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import { callerOf } from '../plugins/auth.ts'
 import { ChatError } from '../src/errors.ts'
 import { clientNetwork } from '../src/http/client-address.ts'
+import { createOrigins, isAllowedByCors, isOwnOrigin, type Origins } from '../src/http/origins.ts'
 import { GENERAL } from '../src/schemas/messages.ts'
 
 /** Which pages may connect, beside the request's own host. */
@@ -23,7 +24,7 @@ const roomsOf = ({ rooms }: SocketQuery): string[] => {
 }
 
 const socketRoute: FastifyPluginAsync<SocketRouteOptions> = async (fastify, options) => {
-  const allowed = new Set([...options.corsOrigins, ...(options.publicUrl ? [new URL(options.publicUrl).origin] : [])])
+  const origins = createOrigins(options.corsOrigins, options.publicUrl)
 
   fastify.route<{ Querystring: SocketQuery }>({
     method: 'GET',
@@ -32,8 +33,8 @@ const socketRoute: FastifyPluginAsync<SocketRouteOptions> = async (fastify, opti
     schema: { hide: true },
     config: { chatSocket: true },
     // After @fastify/websocket's own hooks: a socket that is refused here is closed by them.
-    async preValidation(request) {
-      checkOrigin(request, allowed)
+    async preValidation(request, reply) {
+      checkOrigin(request, reply, origins)
       await fastify.chatAuth.requireSocketUser(request)
       if (!request.ws) throw new ChatError('upgrade_required', 'Connect here with a WebSocket client.')
       await fastify.chatCore.prepare(roomsOf(request.query))
@@ -56,12 +57,18 @@ const socketRoute: FastifyPluginAsync<SocketRouteOptions> = async (fastify, opti
 
 export default socketRoute
 
-/** Throws `origin_not_allowed` unless the page is ours, listed, or no page at all (no `Origin`: not a browser). */
-const checkOrigin = ({ headers, host, log }: FastifyRequest, allowed: ReadonlySet<string>): void => {
-  const { origin } = headers
-  if (origin === undefined || allowed.has('*') || allowed.has(origin) || hostOf(origin) === host) return
-  log.warn({ origin: origin.slice(0, 200) }, 'a WebSocket from a foreign origin was refused')
-  throw new ChatError('origin_not_allowed', 'This page may not connect. Add its origin to CORS_ORIGINS.')
+/**
+ * Throws `origin_not_allowed` unless the page is of the request's own host, listed, or allowed by CORS headers that hooks of the host
+ * application have set. A client that sends no `Origin` is not a browser, and passes.
+ */
+const checkOrigin = (request: FastifyRequest, reply: FastifyReply, origins: Origins): void => {
+  const { origin, cookie } = request.headers
+  if (origin === undefined || origins.isAllowed(origin) || isOwnOrigin(origin, request.host)) return
+  // Our own tokens are in no cookie, so a foreign page has none to use.
+  const hasCookies = cookie !== undefined && request.server.chatAuth.accounts === null
+  if (isAllowedByCors(reply.getHeaders(), origin, hasCookies)) return
+  request.log.warn({ origin: origin.slice(0, 200) }, 'a WebSocket from a foreign origin was refused')
+  const advice =
+    'Add its origin to CORS_ORIGINS (corsOrigins, or your own CORS with credentials, in a host application).'
+  throw new ChatError('origin_not_allowed', `This page may not connect. ${advice}`)
 }
-
-const hostOf = (origin: string): string | undefined => (URL.canParse(origin) ? new URL(origin).host : undefined)

@@ -78,7 +78,7 @@ export const chatService = async (fastify: FastifyInstance, options: ChatService
   await fastify.register(opsPlugin)
   await fastify.register(problemsPlugin)
   const mounts = (page: Page): boolean => (typeof pages === 'boolean' ? pages : pages.includes(page))
-  const platform = { isWhole: pages === true, hasDocument: mounts('documents') }
+  const platform = { hasDocument: mounts('documents') }
   await fastify.register(platformPlugin, { ...config, ...platform, documentSecurity, prefix: fastify.prefix })
 
   await fastify.register(authRoutes, config)

@@ -3,12 +3,14 @@ import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import { createRequire } from 'node:module'
 import type { Socket } from 'node:net'
+import cors from '@fastify/cors'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { problemOf, sendNotFound, sendProblem } from '../plugins/problems.ts'
 import { type ChatServiceOptions, chatService } from './app.ts'
 import { systemClock } from './clock.ts'
 import { ChatError } from './errors.ts'
 import { trustProxies } from './http/client-address.ts'
+import { corsHeaders, corsOptions, createOrigins } from './http/origins.ts'
 import { serializers } from './logging.ts'
 import type { Settings } from './schemas/settings.ts'
 
@@ -26,6 +28,7 @@ export interface ServerOptions extends Pick<ChatServiceOptions, 'client' | 'cloc
 /** Makes the server; `listen` and `close` are Fastify's. */
 export const createServer = async (options: ServerOptions): Promise<FastifyInstance> => {
   const { settings, warnings = [], pretty = false, logTo, ...injected } = options
+  const origins = createOrigins(settings.corsOrigins, settings.publicUrl)
   const fastify = Fastify({
     logger: {
       level: settings.logLevel,
@@ -36,6 +39,7 @@ export const createServer = async (options: ServerOptions): Promise<FastifyInsta
     genReqId: requestId,
     trustProxy: typeof settings.trustProxy === 'boolean' ? settings.trustProxy : trustProxies(settings.trustProxy),
     frameworkErrors(error, request, reply) {
+      reply.headers(corsHeaders(origins, request.headers.origin))
       sendProblem(error, request, reply)
     },
     routerOptions: { maxParamLength: 128 },
@@ -51,6 +55,8 @@ export const createServer = async (options: ServerOptions): Promise<FastifyInsta
   fastify.addHook('onRequest', async (request, reply) => {
     reply.header('x-request-id', request.id)
   })
+  // At the root, so that a page can read a 404 too.
+  await fastify.register(cors, corsOptions(origins))
   fastify.setNotFoundHandler(sendNotFound)
   fastify.setErrorHandler(sendProblem)
   await fastify.register(chatService, { resolved: { settings, warnings }, ...injected, pages: true })

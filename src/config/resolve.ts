@@ -1,6 +1,7 @@
 /** From what was set to what is used: everything is checked, all that is wrong is told at once, and no value is repeated. */
 import { isIP } from 'node:net'
 import proxyAddr from '@fastify/proxy-addr'
+import { parseOrigin } from '../http/origins.ts'
 import { environmentName, type SettingName, type Settings, SettingsInput, settingNames } from '../schemas/settings.ts'
 import { compile, violations } from '../validation.ts'
 
@@ -71,9 +72,11 @@ export const resolveSettings = (options: ResolveOptions): Resolved => {
   if (bad.length > 0) throw new ConfigError(merged(bad), names)
 
   const { databaseHost, databasePort, databaseName, databaseUser, databasePassword, ...rest } = input as SettingsInput
+  const corsOrigins = rest.corsOrigins.map(parseOrigin).flatMap(parsed => ('origin' in parsed ? [parsed.origin] : []))
   const ssl = rest.databaseSsl ?? sslOf(database.url)
   const settings: Settings = Object.freeze({
     ...rest,
+    corsOrigins,
     ...(ssl ? { databaseSsl: ssl } : {}),
     databaseUrl: database.url,
     audience: rest.audience ?? rest.databaseSchema
@@ -126,8 +129,12 @@ const meaning = (input: Partial<SettingsInput>, mode: ResolveOptions['mode']): B
     const value = input[name]
     if (typeof value === 'string' && isWeak(value)) refuse(name, `is a placeholder or too easy to guess. ${make}`)
   }
-  if (mode === 'production' && listOf(input.corsOrigins).includes('*')) {
-    refuse('corsOrigins', 'must not be * in production: name the origins of your pages')
+  for (const [at, origin] of listOf(input.corsOrigins).entries()) {
+    const parsed = parseOrigin(origin)
+    if ('reason' in parsed) refuse('corsOrigins', `(item ${at + 1}) ${parsed.reason}`)
+    else if (parsed.origin === '*' && mode === 'production') {
+      refuse('corsOrigins', 'must not be * in production: name the origins of your pages')
+    }
   }
   if (!listOf(input.trustProxy).every(isProxy)) {
     refuse('trustProxy', 'must be addresses or CIDRs such as 10.0.0.0/8 (a comma list), true or false')

@@ -21,10 +21,6 @@ const FernetKey = Type.String({
   'x-rule': 'must be a Fernet key: 32 bytes in URL-safe base64, 44 characters',
   advice: KEYS_ADVICE
 })
-const Origin = Type.String({
-  pattern: '^(\\*|https?://[^/?#@\\s]+)$',
-  'x-rule': 'must be an origin such as https://chat.example.com, without a path'
-})
 
 /** What may be set, before it is resolved; see PROTOCOL "Settings". */
 export const SettingsInput = Type.Object(
@@ -62,7 +58,7 @@ export const SettingsInput = Type.Object(
 
     host: text({ default: '0.0.0.0' }),
     port: atLeast(0, 8000, { maximum: 65_535 }),
-    corsOrigins: list(Origin),
+    corsOrigins: list(text()),
     publicUrl: optional(text({ pattern: '^https?://[^\\s?#]+$', 'x-rule': 'must be an http:// or https:// URL' })),
     trustProxy: Type.Unsafe<boolean | readonly string[]>({
       anyOf: [{ type: 'boolean' }, { type: 'array', items: { type: 'string' } }],

@@ -146,6 +146,20 @@ describe('settings from the environment', () => {
     expect(refusal({ [name]: value }).bad).toEqual([{ name, message: expect.stringContaining('placeholder') }])
   })
 
+  test('name origins in the form in which browsers send them, and the reason for each that none sends', () => {
+    const corsOrigins = 'https://App.example.com:443, https://*.example.org, capacitor://localhost'
+    expect(fromEnvironment({ corsOrigins }).settings.corsOrigins).toEqual([
+      'https://app.example.com',
+      'https://*.example.org',
+      'capacitor://localhost'
+    ])
+    const { message } = refusal({ corsOrigins: 'https://a.example, https://b.example/, c.example, null' })
+    expect(message).toMatch(/CORS_ORIGINS \(item 2\) must not end with a slash/)
+    expect(message).toMatch(/CORS_ORIGINS \(item 3\) must begin with a scheme/)
+    expect(message).toMatch(/CORS_ORIGINS \(item 4\) must not be null/)
+    expect(message).not.toContain('b.example')
+  })
+
   test('let any page in with * in dev only', () => {
     expect(refusal({ corsOrigins: '*' }).message).toMatch(/CORS_ORIGINS must not be \*/)
     expect(fromEnvironment({ corsOrigins: '*' }, 'dev').settings.corsOrigins).toEqual(['*'])

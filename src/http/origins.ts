@@ -1,0 +1,136 @@
+/** Which pages may call the API and open a WebSocket, by origin (RFC 6454): the one place that CORS and the upgrade ask. */
+
+/** An origin that is allowed, in the form in which browsers send it; `*.example.com` as a host stands for its subdomains. */
+export type ParsedOrigin = { readonly origin: string } | { readonly reason: string }
+
+/** The pages that are allowed. */
+export interface Origins {
+  /** Whether a page may call. Without an `Origin` header it is no page, and no. */
+  isAllowed(origin: string | undefined): boolean
+}
+
+const ORIGIN = /^([a-z][a-z0-9+.-]*):\/\/([^/?#\\@\s]*)$/
+/** No host name is longer than 253 characters (RFC 1035). */
+const MAX_LENGTH = 300
+const WILDCARD = '*.'
+
+/**
+ * Reads an origin as an operator writes it. Browsers send origins of http and https, and hybrid apps and extensions those of
+ * their own schemes (`capacitor://localhost`, `chrome-extension://…`). Returns the reason, as words that follow a setting's name,
+ * for anything that no browser sends, or that any website can.
+ */
+export const parseOrigin = (text: string): ParsedOrigin => {
+  const lower = text.toLowerCase()
+  if (lower === '*') return { origin: '*' }
+  // A sandboxed frame of any website has this origin, so it stands for every page.
+  if (lower === 'null') return { reason: 'must not be null: any website can send that origin' }
+  if (lower === 'file://') return { origin: lower }
+  const [, scheme = '', authority = ''] = ORIGIN.exec(lower) ?? []
+  if (authority === '') return { reason: reasonOf(lower) }
+  if (scheme === 'ws' || scheme === 'wss') {
+    return {
+      reason: `must be the origin of a page, with ${scheme === 'ws' ? 'http' : 'https'}:// in place of ${scheme}://`
+    }
+  }
+  const isWeb = scheme === 'http' || scheme === 'https'
+  const host = isWeb && authority.startsWith(WILDCARD) ? authority.slice(WILDCARD.length) : authority
+  if (host.includes('*'))
+    return { reason: 'may have a * only as the first label of a host, such as https://*.example.com' }
+  if (!isWeb) return { origin: lower }
+  if (!URL.canParse(`${scheme}://${host}`)) return { reason: 'must have a host name, and a port of at most 65535' }
+  const url = new URL(`${scheme}://${host}`)
+  if (host === authority) return { origin: url.origin }
+  if (/^[\d.]+$|^\[/.test(url.hostname))
+    return { reason: 'must not have a * in front of an address: addresses have no subdomains' }
+  if (!/\.|^localhost$/.test(url.hostname)) return { reason: 'must not allow a whole top-level domain' }
+  return { origin: `${scheme}://${WILDCARD}${url.host}` }
+}
+
+const reasonOf = (text: string): string => {
+  if (!/^[a-z][a-z0-9+.-]*:\/\//.test(text)) return 'must begin with a scheme, such as https://'
+  if (text.includes('@')) return 'must not have a user name or password'
+  if (/^[^:]+:\/\/[^/?#\\@\s]+\/$/.test(text)) return 'must not end with a slash'
+  if (/^[^:]+:\/\/[^/?#\\@\s]+[/?#\\]/.test(text)) return 'must not have a path, a query or a fragment'
+  return 'must be an origin such as https://chat.example.com'
+}
+
+/** Makes the list of `CORS_ORIGINS` and the origin of `PUBLIC_URL`. Throws a TypeError for an origin that `parseOrigin` refuses. */
+export const createOrigins = (allowed: readonly string[], publicUrl?: string): Origins => {
+  const parsed = [...allowed, ...(publicUrl ? [new URL(publicUrl).origin] : [])].map(required)
+  const exact = new Set(parsed)
+  const subdomains = parsed
+    .filter(origin => origin.includes(WILDCARD))
+    .map(origin => origin.split('*') as [string, string])
+
+  return {
+    isAllowed(given) {
+      if (given === undefined) return false
+      if (exact.has('*')) return true
+      if (given.length > MAX_LENGTH) return false
+      const page = parseOrigin(given)
+      if (!('origin' in page) || page.origin.includes('*')) return false
+      const { origin } = page
+      return exact.has(origin) || subdomains.some(([start, end]) => isBetween(origin, start, end))
+    }
+  }
+}
+
+/** `end` begins with the dot in front of the domain, so that the domain itself, and other domains that end alike, don't match. */
+const isBetween = (origin: string, start: string, end: string): boolean =>
+  origin.length > start.length + end.length && origin.startsWith(start) && origin.endsWith(end)
+
+const required = (text: string): string => {
+  const parsed = parseOrigin(text)
+  if ('origin' in parsed) return parsed.origin
+  throw new TypeError(`An allowed origin ${parsed.reason}.`)
+}
+
+/** Whether a page has the origin of the request itself, as a proxy or the client names its host, with a default port or without. */
+export const isOwnOrigin = (origin: string, host: string): boolean => {
+  const own = `${origin.split(':', 1)[0]}://${host}`
+  return (
+    /^https?:/.test(origin) && URL.canParse(origin) && URL.canParse(own) && new URL(origin).host === new URL(own).host
+  )
+}
+
+/**
+ * Whether the CORS headers of a response allow a page. A browser sends cookies with a WebSocket whatever CORS says, so a request
+ * with cookies needs the permission to use them, as a `fetch` with credentials does.
+ */
+export const isAllowedByCors = (
+  headers: Readonly<Record<string, unknown>>,
+  origin: string,
+  hasCookies: boolean
+): boolean => {
+  const allowed = headers['access-control-allow-origin']
+  if (allowed !== origin && allowed !== '*') return false
+  return !hasCookies || (allowed === origin && headers['access-control-allow-credentials'] === 'true')
+}
+
+/** Returns the options of @fastify/cors for these pages. */
+export const corsOptions = (origins: Origins) => ({
+  // Not `false` for others: then an OPTIONS request would be a 404.
+  origin: (origin: string | undefined, allow: (error: null, origin: string | string[]) => void): void =>
+    allow(null, origin !== undefined && origins.isAllowed(origin) ? origin : []),
+  credentials: true,
+  methods: ['GET', 'HEAD', 'POST'],
+  allowedHeaders: ['authorization', 'content-type', 'idempotency-key', 'x-request-id'],
+  exposedHeaders: EXPOSED,
+  maxAge: 600,
+  // Otherwise an OPTIONS request that is no preflight is a 400 in plain text, and not a problem.
+  strictPreflight: false
+})
+
+const EXPOSED = ['retry-after', 'x-request-id', 'x-ratelimit-limit', 'x-ratelimit-remaining', 'x-ratelimit-reset']
+
+/** Returns the headers that let a page read a response which no hook has seen, such as one to a malformed URL. */
+export const corsHeaders = (origins: Origins, origin: string | undefined): Record<string, string> => ({
+  vary: 'Origin',
+  ...(origin !== undefined && origins.isAllowed(origin)
+    ? {
+        'access-control-allow-origin': origin,
+        'access-control-allow-credentials': 'true',
+        'access-control-expose-headers': EXPOSED.join(', ')
+      }
+    : {})
+})

@@ -1,0 +1,68 @@
+/** A page that the host's CORS allows can open the WebSocket too, and no other page can. */
+import cors from '@fastify/cors'
+import type { FastifyInstance } from 'fastify'
+import { expect, test } from 'vitest'
+import { startHost } from '../support/start-host.ts'
+
+const PAGE = 'https://host.example'
+const page = { origin: PAGE }
+const evil = { origin: 'https://evil.example' }
+
+test.for([
+  ['a list', { origin: [PAGE, 'https://other.example'] }],
+  ['one origin', { origin: PAGE }],
+  ['a pattern', { origin: /^https:\/\/host\.example$/ }],
+  [
+    'a function',
+    {
+      origin: (origin: string | undefined, allow: (error: null, isAllowed: boolean) => void) =>
+        allow(null, origin === PAGE)
+    }
+  ],
+  ['a later hook', { origin: PAGE, hook: 'preValidation' }]
+] as const)('it follows the host’s @fastify/cors with %s', async ([, options]) => {
+  const { join } = await startHost({ before: host => host.register(cors, options as never) })
+  await join('ann', { headers: page })
+  await expect(join('ann', { headers: evil })).rejects.toThrow('403')
+})
+
+test('it follows CORS headers that the host sets itself', async () => {
+  const before = (host: FastifyInstance) => {
+    host.addHook('onRequest', async (_, reply) => void reply.header('Access-Control-Allow-Origin', PAGE))
+  }
+  const { join } = await startHost({ before })
+  await join('ann', { headers: page })
+  await expect(join('ann', { headers: evil })).rejects.toThrow('403')
+})
+
+test('a host that allows every page without credentials allows no page to use its cookies', async () => {
+  const { join, log } = await startHost({ before: host => host.register(cors, { origin: '*' }) })
+  await join('ann', { headers: evil })
+  await expect(join('ann', { headers: { ...evil, cookie: 'sid=1' } })).rejects.toThrow('403')
+  expect(log()).toContain('a WebSocket from a foreign origin was refused')
+})
+
+test('a host that allows a page credentials allows it to use its cookies', async () => {
+  const { join } = await startHost({
+    before: host => host.register(cors, { origin: [PAGE], credentials: true })
+  })
+  await join('ann', { headers: { ...page, cookie: 'sid=1' } })
+  await expect(join('ann', { headers: { ...evil, cookie: 'sid=1' } })).rejects.toThrow('403')
+})
+
+test('corsOrigins allow pages beside the host’s CORS', async () => {
+  const { join } = await startHost({
+    corsOrigins: ['https://*.other.example'],
+    before: host => host.register(cors, { origin: PAGE })
+  })
+  await join('ann', { headers: page })
+  await join('ann', { headers: { origin: 'https://a.other.example', cookie: 'sid=1' } })
+  await expect(join('ann', { headers: evil })).rejects.toThrow('403')
+})
+
+test('without CORS only the host’s own pages connect', async () => {
+  const { join, url } = await startHost()
+  await join('ann', { headers: { origin: url } })
+  await join('ann')
+  for (const headers of [page, evil, { origin: 'null' }]) await expect(join('ann', { headers })).rejects.toThrow('403')
+})

@@ -1,0 +1,94 @@
+/** CORS of the service itself: what pages of other origins may read, and that they may read refusals. */
+import { expect, test } from 'vitest'
+import { WebSocket } from 'ws'
+import { operations } from '../contract/document.ts'
+import { PASSWORD, startChat } from '../support/start-chat.ts'
+
+const ORIGIN = 'https://app.example.com'
+
+test('a page may read every refusal: 400, 401, 404, 413, 415, 422, 429 and 500', async () => {
+  const { call, database } = await startChat({
+    settings: { corsOrigins: [ORIGIN], loginRateLimit: 1, registerRateLimit: 5 }
+  })
+  const json = { 'content-type': 'application/json' }
+  const login = { username: 'nobody', password: PASSWORD }
+  const refusals: [number, string, string, { body?: unknown; headers?: Record<string, string> }?][] = [
+    [400, 'GET', '/%zz'],
+    [400, 'POST', '/api/auth/login', { body: '{', headers: json }],
+    [401, 'GET', '/api/users/me'],
+    [401, 'GET', '/ws/chat'],
+    [401, 'POST', '/api/auth/login', { body: login }],
+    [404, 'GET', '/nowhere'],
+    [404, 'DELETE', '/api/users/me'],
+    [404, 'GET', '/app/nothing.js'],
+    [413, 'POST', '/api/auth/login', { body: { username: 'x'.repeat(20_000) } }],
+    [415, 'POST', '/api/auth/login', { body: 'x', headers: { 'content-type': 'text/plain' } }],
+    [422, 'POST', '/api/auth/login', { body: {} }],
+    [429, 'POST', '/api/auth/login', { body: login }]
+  ]
+  const readable = async (status: number, method: string, path: string, { body, headers }: CallBody = {}) => {
+    const answer = await call(method, path, { body, headers: { ...headers, origin: ORIGIN } })
+    expect({ path, status: answer.status }).toEqual({ path, status: status })
+    expect({ path, origin: answer.headers.get('access-control-allow-origin') }).toEqual({ path, origin: ORIGIN })
+    expect(answer.headers.get('access-control-allow-credentials')).toBe('true')
+    expect(answer.headers.get('access-control-expose-headers')).toContain('retry-after')
+    expect(answer.headers.get('vary')).toContain('Origin')
+  }
+  for (const [status, method, path, options] of refusals) await readable(status, method, path, options)
+  const { drizzle } = database.client
+  const { insert } = drizzle
+  drizzle.insert = () => {
+    throw new Error('broken')
+  }
+  const register = readable(500, 'POST', '/api/auth/register', { body: { username: 'john', password: PASSWORD } })
+  await register.finally(() => Object.assign(drizzle, { insert }))
+})
+
+interface CallBody {
+  readonly body?: unknown
+  readonly headers?: Record<string, string>
+}
+
+test('a page of another origin may read nothing', async () => {
+  const { call } = await startChat({ settings: { corsOrigins: [ORIGIN] } })
+  for (const path of ['/%zz', '/nowhere', '/api/users/me', '/health/live']) {
+    const { headers } = await call('GET', path, { headers: { origin: 'https://evil.example' } })
+    expect({ path, origin: headers.get('access-control-allow-origin') }).toEqual({ path, origin: null })
+  }
+})
+
+test('a preflight allows every method that a route has', async () => {
+  const { call } = await startChat({ settings: { corsOrigins: [ORIGIN] } })
+  for (const { method, path } of operations) {
+    const headers = { origin: ORIGIN, 'access-control-request-method': method }
+    const answer = await call('OPTIONS', path.replaceAll(/\{\w+\}/g, 'general'), { headers })
+    expect(answer.status).toBe(204)
+    expect(answer.headers.get('access-control-allow-methods')?.split(', ')).toContain(method.toUpperCase())
+  }
+})
+
+test.for([
+  ['https://app.example.com', true],
+  ['https://a.b.example.org', true],
+  ['https://example.org', false],
+  ['capacitor://localhost', true],
+  ['https://public.example', true],
+  ['https://evil.example', false],
+  ['null', false]
+] as const)('CORS and the WebSocket agree about %s', async ([origin, isAllowed]) => {
+  const settings = {
+    corsOrigins: ['https://App.example.com:443', 'https://*.example.org', 'capacitor://localhost'],
+    publicUrl: 'https://public.example/chat'
+  }
+  const { call, register, url } = await startChat({ settings })
+  const { token } = await register('john')
+  const { headers } = await call('GET', '/health/live', { headers: { origin } })
+  expect(headers.get('access-control-allow-origin')).toBe(isAllowed ? origin : null)
+  const socket = new WebSocket(`${url.replace('http', 'ws')}/ws/chat?token=${token}`, { headers: { origin } })
+  const isOpen = await new Promise(resolve => {
+    socket.once('open', () => resolve(true)).once('unexpected-response', (_, { statusCode }) => resolve(statusCode))
+  })
+  socket.on('error', () => {})
+  socket.terminate()
+  expect(isOpen).toBe(isAllowed || 403)
+})
