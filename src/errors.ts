@@ -40,6 +40,11 @@ export const ERRORS = {
     title: 'Invalid frame',
     advice: 'Correct what the detail names; a connection is still open.'
   },
+  unknown_frame: {
+    status: 422,
+    title: 'Unknown frame type',
+    advice: 'Send one of the frame types in the AsyncAPI document; a connection is still open.'
+  },
   message_too_long: { status: 422, title: 'Message too long', advice: 'Shorten the message.' },
   upgrade_required: { status: 426, title: 'Upgrade required', advice: 'Connect with a WebSocket client.' },
   rate_limited: { status: 429, title: 'Too many requests', advice: 'Wait as long as Retry-After says.' },

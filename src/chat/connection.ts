@@ -162,11 +162,13 @@ export class Connection {
     return true
   }
 
-  /** Sends what only matters now, unless half of the queue waits. */
-  hint(frame: Encoded): void {
-    if (this.#isEnded) return
+  /** Sends what only matters now, unless half of the queue is used; returns whether it did. */
+  hint(frame: Encoded): boolean {
+    if (this.#isEnded) return false
     this.#flush()
-    if (this.#socket.bufferedAmount <= MAX_QUEUED_BYTES / 2) write(this.#socket, chunkOf([frame]))
+    if (this.#socket.bufferedAmount > MAX_QUEUED_BYTES / 2) return false
+    write(this.#socket, chunkOf([frame]))
+    return true
   }
 
   /** Sends the answer to a frame: all of a turn of the loop in one write, before anything else that is written. */

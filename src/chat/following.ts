@@ -5,7 +5,7 @@ import { ChatError } from '../errors.ts'
 import { GENERAL } from '../schemas/messages.ts'
 import type { Presence } from '../schemas/rooms.ts'
 import type { ChatFrame, Connection } from './connection.ts'
-import { encode } from './fanout.ts'
+import { type Encoded, encode } from './fanout.ts'
 import { systemFrame, typingNotice } from './notices.ts'
 import { createPresence } from './presence.ts'
 import type { Reach, Room } from './room.ts'
@@ -61,8 +61,16 @@ export const createFollowing = ({ rooms, bus, clock, reach, isDraining }: Follow
     bus,
     clock,
     onNotice: (roomId, event, person) => hint(roomId, room => systemFrame(event, person, room.name), person.userId),
-    onChange: roomId => hint(roomId, room => ({ type: 'presence', ...presence.of(roomId, room.name) }))
+    onChange(roomId) {
+      const room = rooms.byId(roomId)
+      if (!room || isDraining()) return
+      const frame = presenceFrame(room)
+      for (const follower of room.followers) follower.replace(frame)
+    }
   })
+
+  const presenceFrame = ({ id, name }: Room): Encoded =>
+    encode(JSON.stringify({ type: 'presence', ...presence.of(id, name) }))
 
   const follow: Following['follow'] = (connection, room, since, ref) => {
     const { subscriptions, session } = connection
@@ -70,10 +78,11 @@ export const createFollowing = ({ rooms, bus, clock, reach, isDraining }: Follow
     const before = subscriptions.get(room.name)
     if (!before && subscriptions.size >= MAX_FOLLOWED) throw tooManyRooms()
     before?.end()
-    subscriptions.set(room.name, new Subscription(connection, room, since, ref))
-    if (before) return
+    const subscription = new Subscription(connection, room, since, ref)
+    subscriptions.set(room.name, subscription)
+    if (before) return subscription.takeOver(before)
     presence.join(room.id, session)
-    connection.hint(encode(JSON.stringify({ type: 'presence', ...presence.of(room.id, room.name) })))
+    subscription.replace(presenceFrame(room))
   }
 
   const leave = (connection: Connection, name: string): void => {

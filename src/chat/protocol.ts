@@ -15,7 +15,7 @@ export interface FrameMarks {
   readonly room?: string
 }
 
-/** A decoded frame; `ignored` is one whose type this service doesn't know, which PROTOCOL says to pass over. */
+/** A decoded frame; `ignored` is one whose type has a dot, which belongs to the host application. */
 export type Decoded =
   | { readonly kind: 'frame'; readonly frame: ClientFrame }
   | { readonly kind: 'ignored' }
@@ -23,14 +23,16 @@ export type Decoded =
 
 const validators = new Map(Object.entries(clientFrames).map(([type, schema]) => [type, compile(schema)]))
 
+const TYPES = [...validators.keys()].map(type => `"${type}"`).join(', ')
+
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
-const refused = (detail: string, frame: Record<string, unknown> = {}): Decoded => ({
-  kind: 'refused',
-  error: new ChatError('invalid_frame', detail),
-  marks: marksOf(frame)
-})
+const refused = (
+  detail: string,
+  frame: Record<string, unknown> = {},
+  code: 'invalid_frame' | 'unknown_frame' = 'invalid_frame'
+): Decoded => ({ kind: 'refused', error: new ChatError(code, detail), marks: marksOf(frame) })
 
 /** The marks of anything that may be a frame; only those that have the right form are echoed. */
 export const marksOf = (frame: Record<string, unknown>): FrameMarks => {
@@ -56,7 +58,8 @@ export const decodeFrame = (text: string): Decoded => {
   if (typeof frame.type !== 'string') return refused('A frame must have a "type", such as "message".', frame)
   const { type } = frame
   const validate = validators.get(type)
-  if (!validate) return { kind: 'ignored' }
+  if (!validate && type.includes('.')) return { kind: 'ignored' }
+  if (!validate) return refused(`There is no frame of this type. The types are ${TYPES}.`, frame, 'unknown_frame')
   if (validate(frame)) return { kind: 'frame', frame: frame as ClientFrame }
   const broken = violations(validate.errors ?? []).map(({ path, message }) => `${path} ${message}`)
   return refused(`The ${type} frame is not valid: ${broken.join('; ')}.`, frame)

@@ -13,6 +13,8 @@ export interface Follower {
   deliver(chunk: Chunk, head: number): void
   /** A frame that is not in the log, for whoever has room for it. */
   hint(frame: Encoded, exceptUserId?: number): void
+  /** Sends a frame that replaces the one before it, unless both are the same or the client reads too slowly. */
+  replace(frame: Encoded): void
   /** The log is another one now: what was known of it is void. */
   renewed(): void
 }

@@ -33,6 +33,8 @@ export class Subscription implements Follower {
   #isReading = false
   #isEnded = false
   #typedAt = Number.NEGATIVE_INFINITY
+  /** The presence that the client was told last. */
+  #replaced: Encoded | undefined
 
   /** Begins to follow, says so, and catches up with what came after `after`. */
   constructor(connection: Connection, room: Room, { after, epoch }: Since, ref: string | undefined) {
@@ -69,6 +71,16 @@ export class Subscription implements Follower {
 
   hint(frame: Encoded, exceptUserId?: number): void {
     if (this.#connection.session.userId !== exceptUserId) this.#connection.hint(frame)
+  }
+
+  replace(frame: Encoded): void {
+    if (this.#replaced?.frame.equals(frame.frame)) return
+    if (this.#connection.hint(frame)) this.#replaced = frame
+  }
+
+  /** Knows what the client was told on an earlier subscription to the room. */
+  takeOver(before: Subscription): void {
+    this.#replaced = before.#replaced
   }
 
   renewed(): void {

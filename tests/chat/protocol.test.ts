@@ -29,9 +29,19 @@ describe('decoding a frame', () => {
     expect(decoded.kind === 'refused' && decoded.error.detail).toContain(told)
   })
 
-  test('passes over types it does not know, the host’s among them', () => {
+  test.for(['{"type":"nope","ref":"r1"}', '{"type":"","ref":"r1"}', '{"type":"__proto__","ref":"r1"}'])(
+    'refuses the unknown type of %s with a code of its own',
+    text => {
+      expect(decodeFrame(text)).toMatchObject({
+        kind: 'refused',
+        error: { code: 'unknown_frame', detail: expect.stringContaining('"message"') },
+        marks: { ref: 'r1' }
+      })
+    }
+  )
+
+  test('passes over types with a dot, which are the host’s', () => {
     expect(decodeFrame('{"type":"app.poke"}')).toEqual({ kind: 'ignored' })
-    expect(decodeFrame('{"type":"__proto__"}')).toEqual({ kind: 'ignored' })
   })
 
   test('echoes the marks of a refused frame', () => {

@@ -213,11 +213,13 @@ describe('a bad frame', () => {
     expect(await client.next()).toMatchObject({ type: 'error', code: 'invalid_frame' })
   })
 
-  test('of a type that is not known is passed over', async () => {
+  test('of a type that is not known gets an error, unless the type has a dot', async () => {
     const { register, join } = await startChat()
     const client = await join(await register('john'))
     client.send({ type: 'app.custom', content: 'x' })
     expect(await client.untilPong()).toEqual([])
+    client.send({ type: 'nope', ref: '1' })
+    expect(await client.next()).toMatchObject({ type: 'error', code: 'unknown_frame', ref: '1' })
   })
 
   test('that is too big closes with 1009, and nobody else notices', async () => {

@@ -1,6 +1,7 @@
 /** Following rooms: live, from where one left off, or told to load history. */
 import { describe, expect, test } from 'vitest'
-import type { Frame, SocketClient } from '../support/socket-client.ts'
+import { fakeClock } from '../support/clock.ts'
+import { connect, type Frame, type SocketClient } from '../support/socket-client.ts'
 import { startChat } from '../support/start-chat.ts'
 
 const start = async () => {
@@ -345,6 +346,24 @@ describe('what is not stored', () => {
     await call('POST', '/api/chat/rooms', { token: john.token, body: { room: 'support' } })
     const { body } = await call('GET', '/api/chat/rooms/support/presence', { token: john.token })
     expect(body).toEqual({ room: 'support', count: 0, users: [] })
+  })
+
+  test('presence is not told again while it stays the same', async () => {
+    const clock = fakeClock()
+    const { register, url } = await startChat({ clock })
+    const { token } = await register('john')
+    const client = await connect(`${url.replace('http', 'ws')}/ws/chat?token=${token}`)
+    await client.nextOf('presence')
+    const told: unknown[] = []
+    client.socket.on('message', data => {
+      const frame = JSON.parse(String(data))
+      if (frame.type === 'presence') told.push(frame)
+    })
+    client.send({ type: 'subscribe', room: 'general' })
+    await client.untilPong()
+    clock.advance(5000)
+    await client.untilPong()
+    expect(told).toEqual([])
   })
 
   test('presence says who is there, on a connection and over HTTP', async () => {
