@@ -23,6 +23,8 @@ declare module 'fastify' {
     chatSocket?: boolean
     /** Whether the route answers while the service stops. */
     chatWhileStopping?: boolean
+    /** Whether browsers and proxies may store what the route sends, because it is the same for everybody. */
+    chatMayBeStored?: boolean
   }
 }
 

@@ -60,6 +60,7 @@ export const sendProblem = (error: FastifyError, request: FastifyRequest, reply:
   else if (known.statusCode >= 500) request.log.error({ err: error }, 'the request failed')
   nameRequest(request, reply)
   return reply
+    .header('cache-control', 'no-store')
     .headers(headersOf(known))
     .code(known.statusCode)
     .type('application/problem+json')

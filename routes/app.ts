@@ -29,6 +29,9 @@ const TYPES: { readonly [extension: string]: string } = {
   '.svg': 'image/svg+xml'
 }
 
+/** The same for everybody. */
+const STATIC = { schema: { hide: true }, config: { chatMayBeStored: true } }
+
 /** A file of the page, ready to be sent. */
 interface PageFile {
   readonly type: string
@@ -42,12 +45,12 @@ type PageFiles = ReadonlyMap<string, PageFile>
 const appRoutes: FastifyPluginAsync = async fastify => {
   const files = import.meta.filename.endsWith('.ts') ? builtFromSource() : await builtBefore()
 
-  fastify.get('/app', { schema: { hide: true } }, async (request, reply) => {
+  fastify.get('/app', STATIC, async (request, reply) => {
     reply.header('content-security-policy', POLICY).header('cache-control', 'no-cache')
     return send(request, reply, (await files()).get('index.html'))
   })
-  fastify.get('/app/', { schema: { hide: true } }, async (_, reply) => reply.redirect('../app'))
-  fastify.get<{ Params: { file: string } }>('/app/:file', { schema: { hide: true } }, async (request, reply) => {
+  fastify.get('/app/', STATIC, async (_, reply) => reply.redirect('../app'))
+  fastify.get<{ Params: { file: string } }>('/app/:file', STATIC, async (request, reply) => {
     const file = (await files()).get(`app/${request.params.file}`)
     if (file) reply.header('cache-control', 'public, max-age=31536000, immutable')
     return send(request, reply, file)

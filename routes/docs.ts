@@ -26,6 +26,9 @@ const POLICY = [
   "frame-ancestors 'none'"
 ].join('; ')
 
+/** The same for everybody. */
+const STATIC = { schema: { hide: true }, config: { chatMayBeStored: true } }
+
 /** A page that a library makes: its address, which its own files lie below, and how the library is started. */
 interface DocumentPage {
   readonly name: string
@@ -42,9 +45,11 @@ const PAGES: readonly DocumentPage[] = [
     script: '@fastify/swagger-ui/static/swagger-ui-bundle.js',
     style: '@fastify/swagger-ui/static/swagger-ui.css',
     // The base layout: without the bar in which one would type another document's address.
-    start: `SwaggerUIBundle({
+    // A token is kept in memory only; `authorized` is where earlier releases kept it.
+    start: `localStorage.removeItem('authorized')
+SwaggerUIBundle({
   url: 'openapi.json', dom_id: '#page', layout: 'BaseLayout', presets: [SwaggerUIBundle.presets.apis],
-  deepLinking: true, persistAuthorization: true, tryItOutEnabled: true, displayRequestDuration: true
+  deepLinking: true, persistAuthorization: false, tryItOutEnabled: true, displayRequestDuration: true
 })\n`
   },
   {
@@ -57,8 +62,8 @@ const PAGES: readonly DocumentPage[] = [
 
 const docsRoutes: FastifyPluginAsync<DocsRoutesOptions> = async (fastify, { publicUrl }) => {
   const asyncApi = buildAsyncApi(publicUrl)
-  fastify.get('/openapi.json', { schema: { hide: true } }, async () => fastify.chatDocument())
-  fastify.get('/asyncapi.json', { schema: { hide: true } }, async () => asyncApi)
+  fastify.get('/openapi.json', STATIC, async () => fastify.chatDocument())
+  fastify.get('/asyncapi.json', STATIC, async () => asyncApi)
   for (const page of PAGES) mount(fastify, page)
 }
 
@@ -67,13 +72,13 @@ export default docsRoutes
 const mount = (fastify: FastifyInstance, page: DocumentPage): void => {
   const { name, script, style, start } = page
   const serve = (path: string, type: string, body: () => string | Promise<string>, age = 0): void => {
-    fastify.get(path, { schema: { hide: true } }, async (_, reply: FastifyReply) => {
+    fastify.get(path, STATIC, async (_, reply: FastifyReply) => {
       reply.header('content-security-policy', POLICY).type(`${type}; charset=utf-8`)
       return reply.header('cache-control', `public, max-age=${age}`).send(await body())
     })
   }
   serve(`/${name}`, 'text/html', () => htmlOf(page))
-  fastify.get(`/${name}/`, { schema: { hide: true } }, async (_, reply) => reply.redirect(`../${name}`))
+  fastify.get(`/${name}/`, STATIC, async (_, reply) => reply.redirect(`../${name}`))
   serve(`/${name}/start.js`, 'text/javascript', () => start)
   serve(`/${name}/${basename(script)}`, 'text/javascript', () => read(script), DAY)
   if (style) serve(`/${name}/${basename(style)}`, 'text/css', () => read(style), DAY)

@@ -67,6 +67,13 @@ export const chatService = async (fastify: FastifyInstance, options: ChatService
   // Before any route: a query string may hold a token, and must not reach a log line.
   fastify.setChildLoggerFactory((logger, bindings, given) => logger.child(bindings, { ...given, serializers }))
 
+  // After a host application's hooks, whose caching must not keep what was meant for one person (RFC 9111, 5.2.2.5).
+  fastify.addHook('onSend', (request, reply, payload, done) => {
+    if (reply.statusCode >= 400 || !request.routeOptions.config.chatMayBeStored)
+      reply.header('cache-control', 'no-store')
+    done(null, payload)
+  })
+
   const given = Object.keys(settings).length > 0 ? { settings } : {}
   const without: Need[] = [...(client ? ['database' as const] : []), ...(authenticate ? ['secretKey' as const] : [])]
   await fastify.register(configPlugin, { ...given, ...(resolved ? { resolved } : {}), without })

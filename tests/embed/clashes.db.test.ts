@@ -91,6 +91,21 @@ test('beside @fastify/rate-limit: the host’s limiter obeys our limits, and its
   expect(answers[2]?.headers['retry-after']).toBeDefined()
 })
 
+test('a host that lets everything be stored does not let be stored what the chat sends to one person', async () => {
+  const { call } = await startHost({
+    before: host => {
+      host.addHook('onRequest', async (_, reply) => void reply.header('cache-control', 'public, max-age=60'))
+      host.addHook('onSend', async (_, reply) => void reply.header('cache-control', 'public, max-age=60'))
+      host.get('/mine', async () => 'mine')
+    }
+  })
+  const cachingOf = async (path: string, as?: string) =>
+    (await call('GET', path, as === undefined ? {} : { as })).headers.get('cache-control')
+  expect(await cachingOf('/support/api/chat/messages', 'ann')).toBe('no-store')
+  expect(await cachingOf('/support/api/users/me')).toBe('no-store')
+  expect(await cachingOf('/mine')).toBe('public, max-age=60')
+})
+
 test('beside @fastify/helmet: one set of headers, the host’s', async () => {
   const policy = { directives: { defaultSrc: ["'self'"] }, useDefaults: false }
   const { call } = await startHost({ before: host => host.register(helmet, { contentSecurityPolicy: policy }) })

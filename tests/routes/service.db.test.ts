@@ -42,6 +42,40 @@ test('a database that does not answer makes health 503, and nothing about the in
   Object.assign(database.client, { query })
 })
 
+test('what was meant for one person is never stored: every API route, its errors, and unknown paths', async () => {
+  const { call, register } = await startChat()
+  const { token } = await register('john')
+  const login = { username: 'john', password: 'SecurePass123' }
+  const requests = [
+    ['POST', '/api/auth/login', { body: login }, 200],
+    ['POST', '/api/auth/login', { body: { ...login, password: 'Wrong' } }, 401],
+    ['POST', '/api/auth/login', { body: '{' }, 400],
+    ['POST', '/api/auth/register', { body: {} }, 422],
+    ['GET', '/api/users/me', { token }, 200],
+    ['GET', '/api/users/me', {}, 401],
+    ['GET', '/api/chat/messages', { token }, 200],
+    ['GET', '/api/chat/messages?limit=0', { token }, 422],
+    ['GET', '/api/chat/rooms', { token }, 200],
+    ['GET', '/api/chat/rooms/general/presence', { token }, 200],
+    ['GET', '/api/chat/rooms/nowhere', { token }, 404],
+    ['GET', '/ws/chat?token=x', {}, 401],
+    ['GET', '/app/nowhere.js', {}, 404],
+    ['GET', '/nowhere?token=x', {}, 404]
+  ] as const
+  for (const [method, path, options, status] of requests) {
+    const { status: was, headers } = await call(method, path, options)
+    expect([path, was, headers.get('cache-control')]).toEqual([path, status, 'no-store'])
+  }
+  expect((await call('GET', '/docs/swagger-ui.css')).headers.get('cache-control')).toContain('public')
+})
+
+test('Swagger UI keeps the token in memory only', async () => {
+  const { call } = await startChat()
+  const { body } = await call('GET', '/docs/start.js')
+  expect(body).toContain('persistAuthorization: false')
+  expect(body).toContain("localStorage.removeItem('authorized')")
+})
+
 test('an unknown path is a 404 problem that does not repeat the query', async () => {
   const { call } = await startChat()
   const answer = await call('GET', '/nowhere?token=secret-token')
