@@ -22,7 +22,7 @@ import type { Authorize, BeforeMessage } from './chat/access.ts'
 import type { ChatOptions } from './chat/chat.ts'
 import { type Clock, systemClock } from './clock.ts'
 import type { Need, Resolved } from './config/resolve.ts'
-import { serializers } from './logging.ts'
+import { redactingLogger, serializers } from './logging.ts'
 
 /** What a service of its own has beside the API, and a host application as a rule has itself. */
 export type Page = 'entrance' | 'health' | 'documents' | 'app'
@@ -65,7 +65,10 @@ export const chatService = async (fastify: FastifyInstance, options: ChatService
   const { prefix: _, pages = false, resolved, client, clock = systemClock, bus, writer, ...more } = options
   const { authenticate, authorize, beforeMessage, onMessage, documentSecurity, ...settings } = more
   // Before any route: a query string may hold a token, and must not reach a log line.
-  fastify.setChildLoggerFactory((logger, bindings, given) => logger.child(bindings, { ...given, serializers }))
+  fastify.log = redactingLogger(fastify.log)
+  fastify.setChildLoggerFactory((logger, bindings, given) =>
+    redactingLogger(logger.child(bindings, { ...given, serializers }))
+  )
 
   // After a host application's hooks, whose caching must not keep what was meant for one person (RFC 9111, 5.2.2.5).
   fastify.addHook('onSend', (request, reply, payload, done) => {

@@ -10,6 +10,15 @@ import { complain } from './cli/print.ts'
 import { serve } from './cli/serve.ts'
 import { version } from './package.ts'
 
+// Node would print the error with everything in it. A running server has handlers of its own, which stop it in order.
+for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
+  process.on(event, error => {
+    if (process.listenerCount(event) > 1) return
+    complain(error)
+    process.exit(1)
+  })
+}
+
 const program = new Command('fastify-chat')
   .description('A self-hosted real-time chat service. Settings come from the environment and from .env.')
   .version(version)

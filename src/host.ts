@@ -4,6 +4,7 @@ import { type ChatServiceOptions, chatService } from './app.ts'
 import type { HostPerson } from './auth/host-users.ts'
 import type { CommittedMessage } from './chat/posting.ts'
 import { ChatError } from './errors.ts'
+import { withholdMessage } from './lib/redact.ts'
 import { type HostPost, hostPost } from './schemas/host.ts'
 import type { NewRoom, Room } from './schemas/rooms.ts'
 import { NewRoom as newRoom } from './schemas/rooms.ts'
@@ -66,7 +67,8 @@ export const createChat = (options: CreateChatOptions): EmbeddedChat => {
     if (isRegistered)
       throw new Error('This chat is registered already. Make another one with createChat for another prefix.')
     isRegistered = true
-    const onFault = (err: unknown): void => fastify.log.error({ err }, 'a listener of the chat failed')
+    const onFault = (err: unknown): void =>
+      fastify.log.error({ err: withholdMessage(err) }, 'a listener of the chat failed')
     const onMessage = (message: CommittedMessage): void => {
       // Each in a turn of its own, so that none throws into the log's way.
       for (const listener of listeners) Promise.resolve(message).then(listener).catch(onFault)

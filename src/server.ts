@@ -11,7 +11,7 @@ import { systemClock } from './clock.ts'
 import { ChatError } from './errors.ts'
 import { trustProxies } from './http/client-address.ts'
 import { corsHeaders, corsOptions, createOrigins } from './http/origins.ts'
-import { serializers } from './logging.ts'
+import { logMethod, serializers } from './logging.ts'
 import type { Settings } from './schemas/settings.ts'
 
 /** What a server is made of. */
@@ -33,6 +33,7 @@ export const createServer = async (options: ServerOptions): Promise<FastifyInsta
     logger: {
       level: settings.logLevel,
       serializers,
+      hooks: { logMethod },
       ...(logTo ? { stream: logTo } : {}),
       ...(pretty && !logTo ? prettyTransport() : {})
     },

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 
 const MAX_PACKAGES = 60
-const MAX_BYTES = 15 * 1024 * 1024
+const MAX_BYTES = 25 * 1024 * 1024
 
 const root = resolve(import.meta.dirname, '..')
 const { peerDependencies, devDependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))

@@ -2,6 +2,7 @@
 import { LruMap } from 'toad-cache'
 import type { Clock } from '../clock.ts'
 import { ChatError } from '../errors.ts'
+import { withholdMessage } from '../lib/redact.ts'
 import { isVisible } from '../lib/text.ts'
 import type { Log } from '../logging.ts'
 import { within } from '../within.ts'
@@ -78,7 +79,7 @@ export const createHostUsers = ({ users, log, clock }: HostUsersOptions): HostUs
     async identify(ask) {
       let identity: HostIdentity | null | undefined
       try {
-        identity = (await within(ANSWER_MS, 'authenticate', Promise.resolve(ask()))) as typeof identity
+        identity = (await within(ANSWER_MS, 'authenticate', askHost(ask))) as typeof identity
         if (identity) checkedIdentity(identity)
       } catch (error) {
         if (isRefusal(error)) throw notLoggedIn()
@@ -97,6 +98,15 @@ export const createHostUsers = ({ users, log, clock }: HostUsersOptions): HostUs
 
 const notLoggedIn = (): ChatError =>
   new ChatError('not_logged_in', 'You are not logged in. Log in with the application that this chat is part of.')
+
+/** What it throws may quote a token, and is logged. */
+const askHost = async <T>(ask: () => T): Promise<Awaited<T>> => {
+  try {
+    return await ask()
+  } catch (error) {
+    throw isRefusal(error) ? error : withholdMessage(error)
+  }
+}
 
 const isRefusal = (error: unknown): boolean =>
   error instanceof Error && 'statusCode' in error && (error.statusCode === 401 || error.statusCode === 403)

@@ -3,6 +3,7 @@
  * host application's, where there is one: its functions get two seconds, and what fails or is late is a no.
  */
 import { ChatError, ChatRejection } from '../errors.ts'
+import { withholdMessage } from '../lib/redact.ts'
 import type { Log } from '../logging.ts'
 import { within } from '../within.ts'
 
@@ -110,7 +111,7 @@ const isYes = (answer: unknown): boolean => answer === true
 
 const edit = async (beforeMessage: BeforeMessage, draft: MessageDraft, log: Log): Promise<MessageDraft> => {
   try {
-    const edited = await within(ANSWER_MS, 'beforeMessage', Promise.resolve(beforeMessage(draft)))
+    const edited = await within(ANSWER_MS, 'beforeMessage', askHost(beforeMessage, draft))
     if (!isDraft(edited)) throw new TypeError('beforeMessage must answer a draft, or throw')
     return edited
   } catch (error) {
@@ -120,6 +121,15 @@ const edit = async (beforeMessage: BeforeMessage, draft: MessageDraft, log: Log)
       retryAfterMs: 1000,
       cause: error
     })
+  }
+}
+
+/** What it throws may quote the text, and is logged. */
+const askHost = async (beforeMessage: BeforeMessage, draft: MessageDraft): Promise<MessageDraft> => {
+  try {
+    return await beforeMessage(draft)
+  } catch (error) {
+    throw error instanceof ChatRejection ? error : withholdMessage(error)
   }
 }
 

@@ -1,5 +1,7 @@
 /** What the commands say: results on the standard output, errors in words on the standard error. */
 
+import { redactError } from '../lib/redact.ts'
+
 /** Writes lines of a result. */
 export const print = (...lines: string[]): void => {
   process.stdout.write(`${lines.join('\n')}\n`)
@@ -11,9 +13,9 @@ export const complain = (error: unknown): void => {
 }
 
 const inWords = (error: unknown): string => {
-  if (!(error instanceof Error)) return String(error)
+  if (!(error instanceof Error)) return 'something that is not an Error was thrown'
   const { code, port } = error as { code?: unknown; port?: unknown }
   if (code === 'EADDRINUSE') return `Port ${port} is in use. Stop the other program, or set PORT to another one.`
   if (code === 'EACCES' && port !== undefined) return `Port ${port} needs more rights. Set PORT to 1024 or above.`
-  return error.message
+  return redactError(error).message
 }

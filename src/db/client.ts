@@ -1,9 +1,9 @@
 /** One database client over two engines: PostgreSQL by postgres.js, and the embedded PGlite; the rest sees no driver. */
 import { setTimeout as delay } from 'node:timers/promises'
 import type { PGlite } from '@electric-sql/pglite'
+import type { PgDatabase, PgQueryResultHKT } from 'drizzle-orm/pg-core'
 import type postgres from 'postgres'
 import { systemClock } from '../clock.ts'
-import type { PgDatabase, PgQueryResultHKT } from './drizzle.ts'
 import { adoptEmbedded, openEmbedded } from './embedded.ts'
 import { adoptPostgres, openPostgres } from './postgres.ts'
 

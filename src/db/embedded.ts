@@ -61,7 +61,7 @@ export const adoptEmbedded = async (pglite: PGlite, where = 'the embedded databa
   notifications: null,
   where,
   // Imported only now, since it needs PGlite, which is not everywhere.
-  drizzle: (await import('./drizzle-pglite.ts')).drizzlePglite(pglite),
+  drizzle: (await import('drizzle-orm/pglite')).drizzle(pglite),
   query: async <Row extends object>(text: string, params: readonly unknown[] = []) =>
     (await pglite.query<Row>(text, [...params])).rows,
   transaction: <T>(work: (transaction: SqlTransaction) => Promise<T>) =>

@@ -1,7 +1,7 @@
 /** The log: appended by the database's own function, read by place. Content and meta are Fernet tokens here, never text. */
 
+import { and, between, desc, eq, sql } from 'drizzle-orm'
 import type { SqlClient } from './client.ts'
-import { and, between, desc, eq, sql } from './drizzle.ts'
 import type { Tables } from './tables.ts'
 
 /** An entry to append. `writeId` makes it single within its room and user. */

@@ -1,8 +1,8 @@
 /** PostgreSQL by postgres.js: a pool that connects when it is first needed, or the one that a host application has. */
 
+import { drizzle as drizzlePostgres } from 'drizzle-orm/postgres-js'
 import postgres from 'postgres'
 import type { ClientOptions, SqlClient, SqlTransaction } from './client.ts'
-import { drizzlePostgres } from './drizzle.ts'
 import { type ListenOptions, listenOn } from './listening.ts'
 
 const tls = (ssl: ClientOptions['ssl'], ca: string | undefined): { ssl?: false | object } => {

@@ -1,8 +1,8 @@
 /** The rooms: each a log, with the numbers of its newest and its oldest entry. */
 
+import { eq, inArray, sql } from 'drizzle-orm'
 import { ChatError } from '../errors.ts'
 import type { SqlClient } from './client.ts'
-import { eq, inArray, sql } from './drizzle.ts'
 import type { Tables } from './tables.ts'
 
 /** A room. `epoch` names this incarnation of its log; `lastSeq` is 0 and `oldestSeq` 1 while it is empty. */

@@ -3,7 +3,18 @@
  * integers below 2^53, times are UTC with milliseconds. The log's own rules (who numbers, who locks) are in the append
  * function's migration.
  */
-import { bigint, integer, PgSchema, pgTable, primaryKey, sql, text, timestamp, unique, uniqueIndex } from './drizzle.ts'
+import { sql } from 'drizzle-orm'
+import {
+  bigint,
+  integer,
+  PgSchema,
+  pgTable,
+  primaryKey,
+  text,
+  timestamp,
+  unique,
+  uniqueIndex
+} from 'drizzle-orm/pg-core'
 
 const now = sql`clock_timestamp()`
 const moment = (name: string) => timestamp(name, { withTimezone: true, precision: 3, mode: 'date' })

@@ -1,8 +1,8 @@
 /** Who there is. Names are unique without regard to case, and found in any. */
 
+import { and, eq, sql } from 'drizzle-orm'
 import { ChatError } from '../errors.ts'
 import type { SqlClient } from './client.ts'
-import { and, eq, sql } from './drizzle.ts'
 import type { Tables } from './tables.ts'
 
 /** A user; `hashedPassword` is null for one who can't log in here. `createdAt` in milliseconds since the epoch. */

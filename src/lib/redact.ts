@@ -1,0 +1,186 @@
+/**
+ * Makes errors and texts safe to log and to print. Database errors quote rows and parameters, parsers quote their input,
+ * and any library may rename its classes, so nothing here depends on a name: errors are recognized by their properties, and
+ * a message is kept only when its kind can't quote data.
+ */
+import { types } from 'node:util'
+
+const SECRETS: readonly (readonly [RegExp, string])[] = [
+  // A JWT. Matched at the start of a word only, so that a long run of `eyJeyJ…` is scanned once.
+  [/(?<![\w-])eyJ[\w-]*\.[\w-]*\.?[\w-]*/g, '[token]'],
+  [/([?&](?:access_)?token=)[^&\s"'<>]+/gi, '$1[token]'],
+  [/\$2[abxy]\$\d\d\$[./\w]*/g, '[hash]'],
+  // A Fernet token, then a Fernet key.
+  [/(?<![\w-])gAAAA[\w-]{16,}=*/g, '[ciphertext]'],
+  [/(?<![\w-])[\w-]{43}=(?![\w=-])/g, '[key]'],
+  [/(:\/\/[^\s/@:]*):[^\s/@]+@/g, '$1:[password]@']
+]
+
+/** Replaces everything in a text that looks like a token, a hash, a key or a password in a URL. */
+export const redactText = (text: string): string =>
+  SECRETS.reduce((redacted, [pattern, word]) => redacted.replace(pattern, word), text)
+
+type Properties = Readonly<Record<string, unknown>>
+
+const isObject = (value: unknown): value is Properties => typeof value === 'object' && value !== null
+const isError = (value: unknown): value is Error & Properties => types.isNativeError(value) || value instanceof Error
+
+/** SQLSTATE codes; Node's own codes are words. */
+const SQLSTATE = /^(?:\d[\dA-Z]|F0|HV|P0|XX)[\dA-Z]{3}$/
+/** SQLSTATE classes, and codes, whose messages name objects and conditions and never quote a value. */
+const NAMES_ONLY = /^(?:0[8A]|2[4-8]|3[BDF]|4[04]|42|5[3-8])|^XX00[12]$/
+/** `syntax error at or near …` quotes the statement. */
+const QUOTES_STATEMENT = '42601'
+/** A `RAISE` in somebody's trigger writes what it likes under any code. */
+const RAISE = 'exec_stmt_raise'
+
+const sqlStateOf = ({ code }: Properties): string | undefined =>
+  typeof code === 'string' && SQLSTATE.test(code) ? code : undefined
+
+/** Whether an object describes a failed statement: a driver's error, a query builder's wrapper, a server's notice. */
+const isFromDatabase = (value: unknown): value is Properties =>
+  isObject(value) &&
+  (sqlStateOf(value) !== undefined || ('query' in value && ('params' in value || 'parameters' in value)))
+
+/** The innermost database error among the causes. Its wrappers only repeat it, with the statement's parameters. */
+const databaseErrorIn = (error: unknown, depth = 0): Properties | undefined => {
+  if (!isObject(error) || depth > 8) return undefined
+  return databaseErrorIn(error.cause, depth + 1) ?? (isFromDatabase(error) ? error : undefined)
+}
+
+const WORD = /^[\w$. -]{1,64}$/
+const wordIn = (object: Properties, ...names: string[]): string | undefined =>
+  names.map(name => object[name]).find((value): value is string => typeof value === 'string' && WORD.test(value))
+
+const codeOf = (object: Properties): string | undefined => wordIn(object, 'code')
+
+const withheld = (why: string): string => `message withheld: ${why}`
+
+/** Whether a code is the operating system's or a network driver's, whose messages name addresses. */
+const isNetworkCode = (code: string | undefined): boolean =>
+  code !== undefined && /^(?:E[A-Z0-9]{2,}|CONNECT\w*)$/.test(code) && !SQLSTATE.test(code)
+
+const databaseMessage = (error: Properties): string => {
+  const message = typeof error.message === 'string' ? redactText(error.message) : ''
+  const code = sqlStateOf(error)
+  if (code && NAMES_ONLY.test(code) && code !== QUOTES_STATEMENT && error.routine !== RAISE) return message
+  if (isNetworkCode(codeOf(error)) && !('params' in error)) return message
+  return withheld('it may quote rows or parameters')
+}
+
+const VALUE_AT_END = /(\bReceived\b|^Cannot [^\n]*?(?: in| (?:on|of) string)) [\s\S]*$/
+
+const otherMessage = (error: Error & Properties): string => {
+  // JSON.parse quotes its input.
+  if (error instanceof SyntaxError) return withheld('it may quote input')
+  // Node's errors about arguments end in `Received 'value'`, some of V8's in `… of string 'value'`.
+  const own = error.message.replace(VALUE_AT_END, '$1 [value]')
+  const { cause } = error
+  return redactText(isError(cause) && cause.message ? own.replaceAll(cause.message, describeCause(cause).message) : own)
+}
+
+/** The frames of a stack, under another message. Without the original message at its start the stack is not trusted. */
+const stackOf = ({ stack, message }: Properties, head: string): string => {
+  if (typeof stack !== 'string' || typeof message !== 'string') return head
+  const at = stack.indexOf(message)
+  const frames = at < 0 ? '' : stack.slice(at + message.length).replace(/^[^\n]*/, '')
+  return head + redactText(frames)
+}
+
+/** What of an error may be logged. */
+export interface SafeError {
+  readonly type: string
+  readonly message: string
+  readonly stack: string
+  readonly code?: string
+  readonly [more: string]: unknown
+}
+
+const DATABASE_FIELDS = [
+  ['severity', 'severity'],
+  ['routine', 'routine'],
+  ['schema', 'schema_name', 'schema'],
+  ['table', 'table_name', 'table'],
+  ['column', 'column_name', 'column'],
+  ['constraint', 'constraint_name', 'constraint']
+] as const
+
+const describe = (error: Properties, message: string, more: Properties = {}): SafeError => {
+  const type = wordIn(error, 'name') ?? 'Error'
+  const code = codeOf(error)
+  return { type, ...(code ? { code } : {}), message, ...more, stack: stackOf(error, `${type}: ${message}`) }
+}
+
+const describeDatabaseError = (error: Properties): SafeError => {
+  const fields = DATABASE_FIELDS.map(([name, ...sources]) => [name, wordIn(error, ...sources)])
+  return describe(error, databaseMessage(error), Object.fromEntries(fields.filter(([, value]) => value !== undefined)))
+}
+
+/** A cause is often somebody else's error, thrown over a message or a token: only a network failure keeps its words. */
+const describeCause = (error: Error & Properties): SafeError =>
+  describe(error, isNetworkCode(codeOf(error)) ? redactText(error.message) : withheld('the error is a cause'))
+
+/** Returns the loggable part of anything thrown. */
+export const describeError = (thrown: unknown): SafeError => {
+  const known = isObject(thrown) ? described.get(thrown) : undefined
+  if (known) return known
+  const fromDatabase = databaseErrorIn(thrown)
+  if (fromDatabase) return describeDatabaseError(fromDatabase)
+  if (!isError(thrown)) return { type: typeof thrown, message: 'the thrown value is not an Error', stack: '' }
+  const more = {
+    ...(isError(thrown.cause) ? { cause: describeCause(thrown.cause) } : {}),
+    ...(Array.isArray(thrown.errors) ? { errors: thrown.errors.filter(isError).slice(0, 5).map(describeError) } : {})
+  }
+  return describe(thrown, otherMessage(thrown), more)
+}
+
+/** The errors made here, so that none is described twice. */
+const described = new WeakMap<object, SafeError>()
+
+const asError = (description: SafeError): Error => {
+  const { type, message, stack, ...more } = description
+  const error = Object.assign(new Error(message), more)
+  Object.defineProperties(error, { name: { value: type }, stack: { value: stack } })
+  described.set(error, description)
+  return error
+}
+
+/** Returns an Error that any logger may write: a copy with only what `describeError` keeps. */
+export const redactError = (thrown: unknown): Error =>
+  isError(thrown) && described.has(thrown) ? thrown : asError(describeError(thrown))
+
+/** The same without the message: for errors of a host's code that was handed message text, or a token. */
+export const withholdMessage = (thrown: unknown): Error => {
+  if (!isError(thrown) || databaseErrorIn(thrown)) return redactError(thrown)
+  return asError(describeCause(thrown))
+}
+
+const MAX_DEPTH = 4
+
+const redactValue = (value: unknown, depth: number): unknown => {
+  if (typeof value === 'string') return redactText(value)
+  if (isError(value)) return redactError(value)
+  if (depth === 0 || !isObject(value)) return value
+  if (Array.isArray(value)) return value.map(item => redactValue(item, depth - 1))
+  const prototype = Object.getPrototypeOf(value)
+  // Requests, responses and other instances have serializers of their own.
+  if (prototype !== Object.prototype && prototype !== null) return value
+  if (isFromDatabase(value)) return describeError(value)
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, redactValue(item, depth - 1)]))
+}
+
+const withCauses = (error: unknown, depth = 0): Error[] =>
+  isError(error) && depth < MAX_DEPTH ? [error, ...withCauses(error.cause, depth + 1)] : []
+
+/** Redacts the arguments of a log call. A text that repeats an error's message gets the redacted one. */
+export const redactArguments = (args: readonly unknown[]): unknown[] => {
+  const [fields] = args
+  const logged = [...args, ...(isObject(fields) ? Object.values(fields) : [])].filter(isError)
+  const said = logged.flatMap(error => [
+    [error.message, redactError(error).message] as const,
+    ...withCauses(error.cause).map(cause => [cause.message, withholdMessage(cause).message] as const)
+  ])
+  const withoutMessages = (text: string): string =>
+    said.reduce((rest, [message, safe]) => (message ? rest.replaceAll(message, safe) : rest), text)
+  return args.map(arg => redactValue(typeof arg === 'string' ? withoutMessages(arg) : arg, MAX_DEPTH))
+}

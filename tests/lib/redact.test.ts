@@ -1,0 +1,207 @@
+/** What of an error and a text may be logged, whatever library made it. */
+
+import { DrizzleQueryError } from 'drizzle-orm'
+import Fastify from 'fastify'
+import postgres from 'postgres'
+import { describe, expect, test } from 'vitest'
+import { describeError, redactArguments, redactError, redactText, withholdMessage } from '../../src/lib/redact.ts'
+import { logMethod, redactingLogger, serializers } from '../../src/logging.ts'
+
+const HASH = `$2b$12$${'a'.repeat(53)}`
+const SECRETS = /\$2b\$|bob|whispered|opensesame/
+
+/** A unique violation as PostgreSQL reports it, with the row in its detail. */
+const violation = () =>
+  Object.assign(new Error('duplicate key value violates unique constraint "users_username_key"'), {
+    name: 'PostgresError',
+    severity: 'ERROR',
+    code: '23505',
+    detail: `Key (username)=(bob) already exists. ${HASH}`,
+    where: `unnamed portal parameter $1 = 'bob'`,
+    table_name: 'users',
+    constraint_name: 'users_username_key',
+    routine: '_bt_check_unique'
+  })
+
+const wrapped = () => new DrizzleQueryError('insert into "users" values ($1, $2)', ['bob', HASH], violation())
+
+/** The same wrapper after a bundler: another name, the same properties. */
+class _a extends Error {
+  readonly query = 'insert into "users" values ($1, $2)'
+  readonly params = ['bob', HASH]
+  constructor(cause?: unknown) {
+    super(`Failed query: insert into "users"\nparams: bob,${HASH}\n    at whispered (bob.ts:1:1)`, { cause })
+  }
+}
+
+const everything = (value: unknown): string => JSON.stringify(value)
+
+describe('a database error', () => {
+  test.each([
+    ['of the driver', violation()],
+    ['wrapped by Drizzle', wrapped()],
+    ['wrapped by a class that a bundler renamed', new _a(violation())],
+    ['wrapped without its properties', new Error(`insert ${HASH} - bob`, { cause: violation() })],
+    ['wrapped several times', new Error('bob', { cause: new Error('bob', { cause: wrapped() }) })]
+  ])('%s keeps its code and names, and nothing of the row', (_, error) => {
+    const description = describeError(error)
+    expect(description).toMatchObject({
+      code: '23505',
+      severity: 'ERROR',
+      table: 'users',
+      constraint: 'users_username_key',
+      routine: '_bt_check_unique'
+    })
+    expect(everything(description)).not.toMatch(SECRETS)
+    expect(description.stack).toMatch(/redact\.test\.ts/)
+  })
+
+  test('without a cause loses its message', () => {
+    expect(everything(describeError(new _a()))).not.toMatch(SECRETS)
+  })
+
+  test('keeps the message of a kind that names objects only', () => {
+    const denied = Object.assign(new Error('permission denied for table users'), { code: '42501', severity: 'ERROR' })
+    expect(describeError(new _a(denied))).toMatchObject({ code: '42501', message: 'permission denied for table users' })
+  })
+
+  test.each([
+    ['22P02', 'invalid input syntax for type integer: "whispered"'],
+    ['42601', 'syntax error at or near "whispered"'],
+    ['22021', 'invalid byte sequence for encoding "UTF8": whispered'],
+    ['P0001', 'a trigger raised whispered']
+  ])('loses the message of %s', (code, message) => {
+    const error = Object.assign(new Error(message), { code, severity: 'ERROR' })
+    expect(everything(describeError(error))).not.toMatch(SECRETS)
+  })
+
+  test('loses the message that a trigger raised under another code', () => {
+    const raised = Object.assign(new Error('whispered'), {
+      code: '42501',
+      severity: 'ERROR',
+      routine: 'exec_stmt_raise'
+    })
+    expect(everything(describeError(raised))).not.toMatch(SECRETS)
+  })
+
+  test('keeps the words of a network failure, though the driver attached the query', async () => {
+    const sql = postgres('postgres://bob:opensesame@127.0.0.1:1/x', { connect_timeout: 1 })
+    const error = await sql`insert into users values (${'bob'}, ${HASH})`.catch(thrown => thrown)
+    await sql.end()
+    const description = describeError(error)
+    expect(description).toMatchObject({ code: 'ECONNREFUSED', message: 'connect ECONNREFUSED 127.0.0.1:1' })
+    expect(everything(description)).not.toMatch(SECRETS)
+  })
+})
+
+describe('any other error', () => {
+  const thrownBy = (work: () => unknown): unknown => {
+    try {
+      return work()
+    } catch (error) {
+      return error
+    }
+  }
+
+  test.each([
+    ['JSON.parse', () => JSON.parse('whispered')],
+    [
+      'an argument check of Node',
+      () => Buffer.from({ toString: () => 'x' } as unknown as string, 'whispered' as 'hex')
+    ],
+    ['an operator', () => 'x' in ('whispered' as unknown as object)],
+    ['an assignment', () => Object.assign('whispered', { 0: 'x' })]
+  ])('of %s does not quote its input', (_, work) => {
+    expect(everything(describeError(thrownBy(work)))).not.toMatch(SECRETS)
+  })
+
+  test('keeps its message, type, code and stack', () => {
+    const error = Object.assign(new TypeError('x is not a function'), { code: 'E_X', hidden: 'bob' })
+    expect(describeError(error)).toEqual({
+      type: 'TypeError',
+      code: 'E_X',
+      message: 'x is not a function',
+      stack: error.stack
+    })
+  })
+
+  test('loses the words of its cause, and keeps those of a network failure', () => {
+    const refused = Object.assign(new Error('connect ECONNREFUSED 127.0.0.1:1'), { code: 'ECONNREFUSED' })
+    expect(everything(describeError(new Error('failed', { cause: new Error('whispered') })))).not.toMatch(SECRETS)
+    expect(describeError(new Error('failed', { cause: refused })).cause).toMatchObject({ message: refused.message })
+  })
+
+  test('of several shows each', () => {
+    const { errors } = describeError(new AggregateError([violation(), new Error('other')], 'all failed'))
+    expect(errors).toMatchObject([{ code: '23505' }, { message: 'other' }])
+    expect(everything(errors)).not.toMatch(SECRETS)
+  })
+
+  test('of a host’s code that saw the text can be logged without its message', () => {
+    expect(everything(describeError(withholdMessage(new Error('bad: whispered'))))).not.toMatch(SECRETS)
+  })
+
+  test('that was redacted stays as it is', () => {
+    const once = redactError(violation())
+    expect(redactError(once)).toBe(once)
+    expect(describeError(once)).toMatchObject({ type: 'PostgresError', code: '23505', table: 'users' })
+  })
+})
+
+test('a text loses tokens, hashes, keys and passwords', () => {
+  const jwt = 'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln'
+  const key = 'cw_0x689RpI-jtRR7oE8h_eQsKImvJapLeSbXpwF4e4='
+  const fernet = `gAAAAABn${'x'.repeat(92)}==`
+  const text = `${jwt} ${key} ${fernet} ${HASH} sha256+${HASH} postgres://bob2:opensesame@h/db /ws?token=abc&a=1`
+  expect(redactText(text)).toBe(
+    '[token] [key] [ciphertext] [hash] sha256+[hash] postgres://bob2:[password]@h/db /ws?token=[token]&a=1'
+  )
+})
+
+test('redacting a long text takes linear time', () => {
+  const began = performance.now()
+  for (const part of ['eyJ', 'gAAAA', '://', 'a', '$2b$12$', 'a=']) redactText(part.repeat(200_000 / part.length))
+  expect(performance.now() - began).toBeLessThan(1000)
+})
+
+describe('every way to log an error', () => {
+  const plain = { ...violation(), message: violation().message }
+  const calls: [string, (log: ReturnType<typeof Fastify>['log']) => void][] = [
+    ['alone', log => log.error(wrapped())],
+    ['alone with a message', log => log.error(wrapped(), 'failed')],
+    ['as err', log => log.error({ err: wrapped() })],
+    ['as error', log => log.error({ error: wrapped() }, 'failed')],
+    ['under another key', log => log.error({ reason: wrapped(), deep: { list: [wrapped()] } }, 'failed')],
+    ['with its message as the text', log => log.error({ err: wrapped() }, wrapped().message)],
+    [
+      'with its cause’s message in the text',
+      log => log.error({ err: new Error('x: bob', { cause: new Error('bob') }) }, 'x: bob')
+    ],
+    ['interpolated', log => log.error('failed: %s %o', wrapped(), wrapped())],
+    ['as a plain object', log => log.warn({ notice: plain }, 'a notice')],
+    ['by a child', log => log.child({ a: 1 }).fatal({ err: wrapped() })]
+  ]
+  const logOf = (options: object) => {
+    const lines: string[] = []
+    return { lines, app: Fastify({ logger: { stream: { write: (line: string) => lines.push(line) }, ...options } }) }
+  }
+
+  test.each(calls)('%s, by the service’s own logger', (_, call) => {
+    const { app, lines } = logOf({ serializers, hooks: { logMethod } })
+    call(app.log)
+    expect(lines).toHaveLength(1)
+    expect(lines.join()).not.toMatch(SECRETS)
+  })
+
+  test.each(calls)('%s, through a host’s logger', (_, call) => {
+    const { app, lines } = logOf({})
+    call(redactingLogger(app.log))
+    expect(lines).toHaveLength(1)
+    expect(lines.join()).not.toMatch(SECRETS)
+  })
+
+  test('leaves fields that are no errors alone', () => {
+    const fields = { room: 'general', at: new Date(0), list: [1, { a: 'b' }] }
+    expect(redactArguments([fields, 'said %d', 5])).toEqual([fields, 'said %d', 5])
+  })
+})

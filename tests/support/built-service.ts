@@ -1,0 +1,76 @@
+/** The service as it is shipped: `dist`, run as a process, with everything that it wrote. */
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { onTestFinished } from 'vitest'
+import { lockFolder } from '../../src/db/folder-lock.ts'
+import { freePort } from './free-port.ts'
+import { ENCRYPTION_KEY, SECRET_KEY } from './settings.ts'
+
+const root = join(import.meta.dirname, '../..')
+const program = join(root, 'dist/src/cli.js')
+
+const changedAt = (path: string): number => statSync(join(root, path), { throwIfNoEntry: false })?.mtimeMs ?? 0
+
+const isStale = (): boolean => {
+  const built = changedAt('dist/src/cli.js')
+  const sources = ['src', 'plugins', 'routes'].flatMap(folder =>
+    readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).map(name => join(folder, name))
+  )
+  return [...sources, 'package.json', 'tools/build.js'].some(path => changedAt(path) > built)
+}
+
+/** Builds `dist` unless it is newer than the sources; of several callers one builds. */
+const build = async (): Promise<void> => {
+  const lock = await lockFolder(join(root, 'node_modules/.build-lock'), 120_000)
+  try {
+    if (isStale()) execFileSync('npm', ['run', 'build'], { cwd: root, stdio: 'pipe' })
+  } finally {
+    await lock.release()
+  }
+}
+
+export interface BuiltService {
+  readonly url: string
+  readonly child: ChildProcess
+  /** Everything on the standard output and the standard error so far. */
+  readonly output: () => string
+  /** The exit code, when the process has ended. */
+  readonly ended: Promise<number | null>
+}
+
+const run = (args: string[], env: Record<string, string>) => {
+  const cwd = mkdtempSync(join(tmpdir(), 'chat-built-'))
+  const keys = { SECRET_KEY, ENCRYPTION_KEY, BCRYPT_ROUNDS: '4', REGISTER_RATE_LIMIT: '0', LOGIN_RATE_LIMIT: '0' }
+  const child = spawn(process.execPath, [program, ...args], { cwd, env: { PATH: process.env.PATH, ...keys, ...env } })
+  let output = ''
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', data => (output += data))
+  const ended = once(child, 'close').then(([code]) => code as number | null)
+  onTestFinished(async () => {
+    child.kill('SIGKILL')
+    await ended
+    rmSync(cwd, { recursive: true, force: true })
+  })
+  return { child, ended, output: () => output }
+}
+
+/** Runs a command of the built program to its end. */
+export const runBuilt = async (args: string[], env: Record<string, string>) => {
+  await build()
+  const { ended, output } = run(args, env)
+  return { code: await ended, output: output() }
+}
+
+/** Starts the built service; resolves when it listens, rejects when it ends first. */
+export const startBuilt = async (env: Record<string, string>): Promise<BuiltService> => {
+  await build()
+  const port = await freePort()
+  const service = run(['serve'], { HOST: '127.0.0.1', PORT: String(port), ...env })
+  await new Promise<void>((resolve, reject) => {
+    service.child.stdout.on('data', () => service.output().includes('Server listening') && resolve())
+    service.ended.then(() => reject(new Error(`the service ended: ${service.output()}`)))
+  })
+  return { ...service, url: `http://127.0.0.1:${port}` }
+}
