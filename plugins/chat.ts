@@ -46,6 +46,7 @@ export default fp(
       authenticate: token => fastify.chatAuth.renew(token),
       existing: async ids => new Set((await fastify.chatDb.users.findByIds(ids)).keys()),
       isConnectionError,
+      concurrentReads: readsFor(fastify.chatDb.client.maxConnections),
       messageRate: messageRateLimit,
       connectionsPerUser,
       connectionsPerIp,
@@ -65,6 +66,9 @@ export default fp(
 export { restItems } from '../src/chat/entries.ts'
 // For routes, which write lists of entries: they see nothing of src/chat but through this plugin.
 export type { LogPart } from '../src/chat/reading.ts'
+
+/** Half of the pool may read the log, so that there is always a connection for an append; of a pool of one, that one. */
+const readsFor = (maxConnections = 1): number => Math.max(1, Math.min(16, Math.floor(maxConnections / 2)))
 
 /** PostgreSQL carries the news between processes; the embedded database has only one. */
 const busOf = ({ chatDb, log }: FastifyInstance): Bus => {

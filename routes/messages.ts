@@ -1,7 +1,6 @@
 /** The history of the chat over HTTP. */
 import { type FastifyPluginAsyncTypebox, Type } from '@fastify/type-provider-typebox'
 import { callerOf } from '../plugins/auth.ts'
-import { restItems } from '../plugins/chat.ts'
 import { answer, listOf, problems, SECURED } from '../src/openapi-base.ts'
 import { GENERAL, Message } from '../src/schemas/messages.ts'
 import { countOf, Limit } from '../src/schemas/paging.ts'
@@ -24,13 +23,10 @@ const messageRoutes: FastifyPluginAsyncTypebox = async fastify => {
       }
     },
     async handler(request, reply) {
-      const { entries } = await fastify.chatCore.read(callerOf(request), GENERAL, {
-        limit: countOf(request.query.limit)
-      })
-      const shown = entries.filter(({ isShown }) => isShown)
+      const part = await fastify.chatCore.read(callerOf(request), GENERAL, { limit: countOf(request.query.limit) })
       // Written from the entries as they are kept, without another round through objects.
       reply.type('application/json; charset=utf-8')
-      return restItems('[', shown, ']') as unknown as Message[]
+      return part.json('[', ']', ({ unavailable }) => !unavailable) as unknown as Message[]
     }
   })
 }

@@ -125,7 +125,7 @@ const roomRoutes: FastifyPluginAsyncTypebox = async fastify => {
       const range = { before, after, limit: countOf(limit) }
       const part = await chat.read(callerOf(request), request.params.room, range)
       reply.type('application/json; charset=utf-8')
-      return listBytes(part) as unknown as EntryList
+      return listJson(part) as unknown as EntryList
     }
   })
 
@@ -189,7 +189,7 @@ const roomRoutes: FastifyPluginAsyncTypebox = async fastify => {
 export default roomRoutes
 
 /** The list as JSON, from the entries as they are kept. */
-const listBytes = ({ room: { room, epoch, oldest, seq }, entries, hasMore }: LogPart): Buffer => {
+const listJson = ({ room: { room, epoch, oldest, seq }, hasMore, json }: LogPart): ReturnType<LogPart['json']> => {
   const head = JSON.stringify({ room, epoch, oldest, seq, has_more: hasMore })
-  return restItems(`${head.slice(0, -1)},"messages":[`, entries, ']}')
+  return json(`${head.slice(0, -1)},"messages":[`, ']}')
 }

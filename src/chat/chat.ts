@@ -65,6 +65,8 @@ export interface ChatOptions {
   readonly existing: (userIds: readonly number[]) => Promise<ReadonlySet<number>>
   readonly isConnectionError: (error: unknown) => boolean
   readonly messageRate: number
+  /** How many queries may read the log at a time; see ReadingOptions. */
+  readonly concurrentReads?: number | undefined
   readonly connectionsPerUser: number
   readonly connectionsPerIp: number
   readonly maxMessageLength: number
@@ -115,7 +117,14 @@ export const createChatCore = (options: ChatOptions): ChatCore => {
   let draining = false
   const isDraining = () => draining
 
-  const reading = createReading({ messages, keyring, log, nameOf: roomId => rooms.byId(roomId)?.name })
+  const reading = createReading({
+    messages,
+    keyring,
+    clock,
+    log,
+    concurrentReads: options.concurrentReads ?? 1,
+    nameOf: roomId => rooms.byId(roomId)?.name
+  })
   const rooms: Rooms = createRooms({ repository: options.rooms, pages: reading.pages, log })
   const access = createAccess(options)
   const hub = createHub(options)

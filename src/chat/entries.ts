@@ -24,7 +24,9 @@ const processId = `${PRIVATE}${randomBytes(9).toString('base64url')}-`
 let written = 0
 const privateWriteId = (): string => `${processId}${(written++).toString(36)}`
 
-const nonceOf = (writeId: string): { nonce?: string } => (writeId.startsWith(PRIVATE) ? {} : { nonce: writeId })
+/** What a nonce can be; anything else in its column is not shown. */
+const NONCE = /^[ -~]{1,64}$/
+const nonceOf = (writeId: string): { nonce?: string } => (NONCE.test(writeId) ? { nonce: writeId } : {})
 
 /** The entry to append for a draft: nothing of its text leaves this function unsealed. */
 export const sealEntry = ({ room, userId, content, meta, nonce }: Draft, keyring: Keyring): NewEntry => {
@@ -45,8 +47,8 @@ export interface Entry extends Encoded, Placed {
   readonly id: number
   /** Milliseconds since the epoch. */
   readonly createdAt: number
-  /** False when no key opens it or it was erased: then it has its place, but nothing to show. */
-  readonly isShown: boolean
+  /** Why it has its place in the log but nothing to show: see MessageFrame. */
+  readonly unavailable: MessageFrame['unavailable']
 }
 
 type Unplaced = Omit<MessageFrame, 'type' | 'timestamp'>
@@ -62,7 +64,7 @@ export const makeEntry = (fields: Unplaced, createdAt: number): Entry => {
     id: fields.id,
     seq: fields.seq,
     createdAt,
-    isShown: fields.content !== null,
+    unavailable: fields.unavailable,
     bytes: 2 * encoded.frame.length + 200
   }
 }
@@ -102,18 +104,42 @@ export const entryOf = (draft: Draft, { id, seq, createdAt }: AppendedEntry): En
   return makeEntry({ id, room: room.name, seq, user_id, username, content, ...more }, createdAt)
 }
 
-/** What is stored, opened. */
+/**
+ * Decrypts a stored entry. A row that is no message (a token in the wrong column, text that isn't JSON, a kind or a time that
+ * can't be) is unavailable like one that no key opens: it has its place, and the room can be read on.
+ */
 export const openEntry = (stored: StoredEntry, room: string, keyring: Keyring): Entry => {
-  const { id, seq, userId: user_id, username, createdAt } = stored
+  const { id, seq, userId: user_id, username } = stored
   const place = { id, room, seq, user_id, username }
-  const content = stored.content === null ? null : (keyring.open(stored.content, stored.keyId ?? undefined) ?? null)
-  if (content === null) {
-    const unavailable = stored.content === null ? 'erased' : 'key'
-    return makeEntry({ ...place, content, unavailable }, createdAt)
+  const isDated = stored.createdAt >= 0 && stored.createdAt <= LAST_TIME
+  const createdAt = isDated ? stored.createdAt : 0
+  if (stored.content === null) return makeEntry({ ...place, content: null, unavailable: 'erased' }, createdAt)
+  const opened = isDated && stored.kind === 'message' ? openTexts(stored, keyring) : undefined
+  if (!opened) return makeEntry({ ...place, content: null, unavailable: 'key' }, createdAt)
+  return makeEntry({ ...place, ...opened, ...nonceOf(stored.writeId) }, createdAt)
+}
+
+/** The last moment whose year has four digits, as timestamps have. */
+const LAST_TIME = Date.parse('9999-12-31T23:59:59.999Z')
+
+/** Decrypts what a message says; `undefined` unless all of it is what a message can say. */
+const openTexts = ({ content, meta, keyId }: StoredEntry, keyring: Keyring): Texts | undefined => {
+  const text = content === null ? undefined : keyring.open(content, keyId ?? undefined)
+  if (text === undefined) return undefined
+  if (meta === null) return { content: text }
+  const parsed = objectOf(keyring.open(meta, keyId ?? undefined))
+  return parsed && { content: text, meta: parsed }
+}
+
+type Texts = { content: string; meta?: Record<string, unknown> }
+
+const objectOf = (json = ''): Record<string, unknown> | undefined => {
+  try {
+    const value: unknown = JSON.parse(json)
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : undefined
+  } catch {
+    return undefined
   }
-  const meta = stored.meta === null ? undefined : keyring.open(stored.meta, stored.keyId ?? undefined)
-  const more = { ...(meta === undefined ? {} : { meta: JSON.parse(meta) }), ...nonceOf(stored.writeId) }
-  return makeEntry({ ...place, content, ...more }, createdAt)
 }
 
 /** Whether what is stored under a write id is the draft's own text; what no key opens counts as the same. */

@@ -1,7 +1,7 @@
 /**
- * The recent window: entries of the log as they go out, kept in pages of a fixed place (1-64, 65-128, …). A page is filled
- * from the database once, whoever asks and however many ask at once, or by what is delivered here; the least recently read
- * pages make room for others. So a thousand clients that come back read the same few pages, once.
+ * The page cache: entries of the log as they go out, in pages of a fixed place (1-64, 65-128, …). A page is filled from the
+ * database once, however many ask at once, or by what is delivered here; the least recently read pages make room for others.
+ * Rows may be missing: an operator deleted them, or retention did. A page holds only entries that follow each other directly.
  */
 
 /** An entry as it is delivered; `bytes` is what it weighs. */
@@ -10,11 +10,13 @@ export interface Placed {
   readonly bytes: number
 }
 
-/** Reads entries from the log: those with `from <= seq <= to`, ascending, all of them. */
+/** Reads entries from the log: those with `from <= seq <= to`, ascending, all that there are. */
 export type ReadLog<Entry> = (roomId: number, from: number, to: number) => Promise<Entry[]>
 
 export interface LogPagesOptions<Entry> {
   readonly read: ReadLog<Entry>
+  /** Returns the first `seq` that the log has with `from <= seq <= to`. Asked only when a whole page was deleted. */
+  readonly firstSeq: (roomId: number, from: number, to: number) => Promise<number | undefined>
   /** The most that all pages may weigh together. */
   readonly maxBytes?: number
   readonly pageSize?: number
@@ -27,14 +29,13 @@ export interface LogPages<Entry> {
   /** Adds an entry that was just committed here or read: only where it continues its page, else it is left to be read. */
   add(roomId: number, entry: Entry): void
   /**
-   * Entries from `from` on, at most to the end of its page and to `head`: at once when they are kept, else when they are
-   * read. Never empty for `from <= head`, unless the log no longer has them.
+   * Returns entries from `from` on, each following the one before directly, at most to the end of a page and to `head`: at
+   * once when they are kept, else when they are read. The first has a later `seq` than `from` when the log no longer has
+   * what was asked for, and none is returned when it has nothing up to `head`.
    */
   from(roomId: number, from: number, head: number): Entry[] | Promise<Entry[]>
-  /** The entries with `from <= seq <= to` if all of them are kept. */
-  peek(roomId: number, from: number, to: number): Entry[] | undefined
-  /** Forgets a room's pages. */
-  forget(roomId: number): void
+  /** Drops a room's pages, or only what is below `below`; what is being read now isn't kept either. */
+  forget(roomId: number, below?: number): void
 }
 
 interface Page<Entry> {
@@ -46,18 +47,20 @@ interface Page<Entry> {
 const MAX_BYTES = 64 * 1024 * 1024
 const PAGE_SIZE = 64
 
-/** Makes the window. */
+/** Creates the page cache. */
 export const createLogPages = <Entry extends Placed>({
   read,
+  firstSeq,
   maxBytes = MAX_BYTES,
   pageSize = PAGE_SIZE
 }: LogPagesOptions<Entry>): LogPages<Entry> => {
   // A Map keeps its order of insertion: what is read is moved to the end, what is dropped comes from the front.
   const pages = new Map<string, Page<Entry>>()
-  const reading = new Map<string, Promise<Entry[]>>()
+  let loading = new Map<string, Promise<Entry[]>>()
   let bytes = 0
 
   const numberOf = (seq: number): number => Math.floor((seq - 1) / pageSize)
+  const lastOf = (seq: number): number => (numberOf(seq) + 1) * pageSize
   const keyOf = (roomId: number, seq: number): string => `${roomId}/${numberOf(seq)}`
 
   const drop = (key: string): void => {
@@ -80,22 +83,34 @@ export const createLogPages = <Entry extends Placed>({
     trim()
   }
 
-  const load = (roomId: number, from: number, head: number): Promise<Entry[]> => {
-    const key = keyOf(roomId, from)
-    const first = numberOf(from) * pageSize + 1
-    const last = Math.min(first + pageSize - 1, head)
-    const running = reading.get(`${key}-${last}`)
+  /** Reads the page of an entry as far as `head`, once for all who ask meanwhile. */
+  const load = (roomId: number, seq: number, head: number): Promise<Entry[]> => {
+    const key = keyOf(roomId, seq)
+    const last = Math.min(lastOf(seq), head)
+    const running = loading.get(`${key}-${last}`)
     if (running) return running
-    const loading = read(roomId, first, last).finally(() => reading.delete(`${key}-${last}`))
-    reading.set(`${key}-${last}`, loading)
-    return loading.then(entries => {
-      // What was added meanwhile goes further than what was read.
-      const known = pages.get(key)?.entries ?? []
-      const end = entries.at(-1)?.seq ?? 0
-      const joined = [...entries, ...known.filter(({ seq }) => seq > end)]
-      if (isContiguous(joined)) keep(key, joined)
-      return entries
-    })
+    const current = loading
+    const reading = read(roomId, lastOf(seq) - pageSize + 1, last)
+      .then(entries => {
+        // Something was forgotten since: what was read may be what is no longer to be shown.
+        if (current !== loading) return entries
+        // What was added meanwhile goes further than what was read.
+        const end = entries.at(-1)?.seq ?? 0
+        const joined = [...entries, ...(pages.get(key)?.entries ?? []).filter(({ seq }) => seq > end)]
+        if (joined.length > 0 && isContiguous(joined)) keep(key, joined)
+        return entries
+      })
+      .finally(() => current.delete(`${key}-${last}`))
+    current.set(`${key}-${last}`, reading)
+    return reading
+  }
+
+  const loadFrom = async (roomId: number, from: number, head: number): Promise<Entry[]> => {
+    const entries = await load(roomId, from, head)
+    const found = runOf(entries.filter(({ seq }) => seq >= from && seq <= head))
+    if (found.length > 0 || head <= lastOf(from)) return found
+    const next = await firstSeq(roomId, lastOf(from) + 1, head)
+    return next === undefined ? [] : runOf(await load(roomId, next, head)).filter(({ seq }) => seq <= head)
   }
 
   return {
@@ -117,28 +132,24 @@ export const createLogPages = <Entry extends Placed>({
       const page = pages.get(key)
       const first = page?.entries[0]?.seq ?? Number.POSITIVE_INFINITY
       const last = page?.entries.at(-1)?.seq ?? 0
-      if (page && first <= from && from <= last) {
-        pages.delete(key)
-        pages.set(key, page)
-        return page.entries.slice(from - first, head - first + 1)
-      }
-      return load(roomId, from, head).then(entries => entries.filter(({ seq }) => seq >= from && seq <= head))
+      if (!page || from < first || from > last) return loadFrom(roomId, from, head)
+      pages.delete(key)
+      pages.set(key, page)
+      return page.entries.slice(from - first, Math.max(0, head - first + 1))
     },
-    peek(roomId, from, to) {
-      const found: Entry[] = []
-      for (let at = from; at <= to; at = (numberOf(at) + 1) * pageSize + 1) {
-        const entries = pages.get(keyOf(roomId, at))?.entries ?? []
-        const first = entries[0]?.seq ?? Number.POSITIVE_INFINITY
-        if (first > at) return undefined
-        found.push(...entries.slice(at - first, to - first + 1))
+    forget(roomId, below = Number.POSITIVE_INFINITY) {
+      loading = new Map()
+      for (const [key, { entries }] of pages) {
+        if (key.startsWith(`${roomId}/`) && (entries[0]?.seq ?? 0) < below) drop(key)
       }
-      return found.length === to - from + 1 ? found : undefined
-    },
-    forget(roomId) {
-      for (const key of pages.keys()) if (key.startsWith(`${roomId}/`)) drop(key)
     }
   }
 }
 
-const isContiguous = (entries: readonly Placed[]): boolean =>
-  entries.every(({ seq }, at) => at === 0 || seq === (entries[at - 1]?.seq ?? 0) + 1)
+const isContiguous = (entries: readonly Placed[]): boolean => runOf(entries).length === entries.length
+
+/** The entries up to the first place where one is missing. */
+const runOf = <Entry extends Placed>(entries: readonly Entry[]): Entry[] => {
+  const gap = entries.findIndex(({ seq }, at) => at > 0 && seq !== (entries[at - 1]?.seq ?? 0) + 1)
+  return entries.slice(0, gap === -1 ? undefined : gap)
+}

@@ -1,32 +1,24 @@
-/** The log as it is read back: page by page from the window where it is kept, else from the database. */
+/** The log as it is read back: page by page from the page cache where it is kept, else from the database. */
+import pLimit from 'p-limit'
+import type { Clock } from '../clock.ts'
 import type { Keyring } from '../crypto/keyring.ts'
 import type { MessagesRepository } from '../db/database.ts'
 import type { Log } from '../logging.ts'
-import type { Room as RoomShown } from '../schemas/rooms.ts'
 import { type Entry, openEntry } from './entries.ts'
+import { createHistory, type LogPart, type Range } from './log/history.ts'
+import { createSlices } from './log/slices.ts'
 import { createLogPages, type LogPages, type ReadLog } from './log-pages.ts'
-import { shownRoom } from './notices.ts'
 import type { Room } from './room.ts'
 
-/** A part of a room's log to read: the newest, or those before or after a `seq`, or the first of those between two. */
-export interface Range {
-  readonly before?: number | undefined
-  readonly after?: number | undefined
-  readonly limit: number
-}
-
-/** A part of a room's log, oldest first, and where the log stands. */
-export interface LogPart {
-  readonly room: RoomShown
-  readonly entries: readonly Entry[]
-  /** Whether there is more in the direction that was asked for. */
-  readonly hasMore: boolean
-}
+export type { LogPart, Range } from './log/history.ts'
 
 export interface ReadingOptions {
   readonly messages: MessagesRepository
   readonly keyring: Keyring
+  readonly clock: Clock
   readonly log: Log
+  /** How many queries may read the log at a time: the rest of the pool's connections are left for appends. */
+  readonly concurrentReads: number
   /** The name of a loaded room. */
   readonly nameOf: (roomId: number) => string | undefined
 }
@@ -36,34 +28,39 @@ export interface Reading {
   part(room: Room, range: Range): Promise<LogPart>
 }
 
-/** Makes it. */
-export const createReading = ({ messages, keyring, log, nameOf }: ReadingOptions): Reading => {
+/** Entries that can't be decrypted are logged at most this often, in milliseconds. */
+const REPORT_MS = 60_000
+
+/** Creates the page cache, and what reads through it. */
+export const createReading = (options: ReadingOptions): Reading => {
+  const { messages, keyring, clock, nameOf } = options
+  const slices = createSlices({ clock })
+  const limited = pLimit(options.concurrentReads)
+  const report = createReport(options)
+
   const read: ReadLog<Entry> = async (roomId, from, to) => {
+    const rows = await limited(() => messages.range(roomId, from, to))
     const room = nameOf(roomId) ?? ''
-    const entries = (await messages.range(roomId, from, to)).map(stored => openEntry(stored, room, keyring))
-    const unopened = entries.filter(({ isShown }) => !isShown).length
-    if (unopened > 0) log.warn({ room, unopened, total: keyring.unopened }, 'stored messages could not be opened')
+    const entries = await slices.map(rows, row => openEntry(row, room, keyring))
+    report(room, entries.filter(({ unavailable }) => unavailable === 'key').length)
     return entries
   }
-  const pages = createLogPages<Entry>({ read })
+  const extent: MessagesRepository['extent'] = (...range) => limited(() => messages.extent(...range))
+  const pages = createLogPages<Entry>({ read, firstSeq: async (...range) => (await extent(...range))?.first })
+  return { pages, part: createHistory({ pages, extent, slices }) }
+}
 
-  return {
-    pages,
-    async part(room, range) {
-      const { from, to } = boundsOf(room, range)
-      const entries = to < from ? [] : (pages.peek(room.id, from, to) ?? (await read(room.id, from, to)))
-      const hasMore = range.after === undefined ? from > room.oldest : to < lastOf(room, range)
-      return { room: shownRoom(room), entries, hasMore }
-    }
+/** Counts entries that can't be decrypted, and logs them once an interval however often they are read. */
+const createReport = ({ clock, log }: ReadingOptions) => {
+  let unopened = 0
+  let total = 0
+  let reportedAt = Number.NEGATIVE_INFINITY
+  return (room: string, count: number): void => {
+    unopened += count
+    total += count
+    if (unopened === 0 || clock.monotonic() - reportedAt < REPORT_MS) return
+    log.warn({ room, unopened, total }, 'stored messages could not be opened')
+    unopened = 0
+    reportedAt = clock.monotonic()
   }
 }
-
-/** The places of a range; empty when `to` is below `from`. */
-const boundsOf = (room: Room, range: Range): { from: number; to: number } => {
-  const last = lastOf(room, range)
-  if (range.after === undefined) return { from: Math.max(last - range.limit + 1, room.oldest), to: last }
-  const from = Math.max(range.after + 1, room.oldest)
-  return { from, to: Math.min(from + range.limit - 1, last) }
-}
-
-const lastOf = ({ head }: Room, { before }: Range): number => (before === undefined ? head : Math.min(before - 1, head))

@@ -15,8 +15,8 @@ export interface Follower {
   hint(frame: Encoded, exceptUserId?: number): void
   /** Sends a frame that replaces the one before it, unless both are the same or the client reads too slowly. */
   replace(frame: Encoded): void
-  /** The log is another one now: what was known of it is void. */
-  renewed(): void
+  /** What comes next doesn't follow what was delivered: the log is another one now, or what was between was deleted. */
+  broken(reason: 'epoch' | 'expired'): void
 }
 
 /** How far a log reaches, as the database has it. */
@@ -62,7 +62,7 @@ export class Room {
     this.name = name
     this.title = title
     this.epoch = epoch
-    this.oldest = oldestSeq
+    this.oldest = Math.max(1, oldestSeq)
     this.head = this.#known = lastSeq
     this.#pages = pages
     this.#log = log
@@ -86,8 +86,10 @@ export class Room {
 
   /** How far the database says that the log reaches; after it, `head` is at least that far or about to be. */
   async reaches({ epoch, lastSeq, oldestSeq }: Reach): Promise<void> {
-    this.oldest = oldestSeq
+    if (oldestSeq > this.oldest) this.#pages.forget(this.id, oldestSeq)
+    this.oldest = Math.max(1, oldestSeq)
     if (epoch !== this.epoch) return this.#renew(epoch, lastSeq)
+    if (this.oldest > this.#tail + 1) this.#skipTo(this.oldest)
     this.grown(lastSeq)
     await this.#reading
   }
@@ -130,9 +132,13 @@ export class Room {
       while (this.#known > this.#tail) {
         const from = this.#tail + 1
         const entries = await this.#pages.from(this.id, from, this.#known)
-        for (const entry of entries) if (entry.seq === this.#tail + 1) this.#append(entry)
+        // Meanwhile it may have been committed here, or the log become another.
+        if (this.#tail !== from - 1) continue
+        const [first] = entries
         // Told of something that is not there: a notification from before a restore, say.
-        if (this.#tail < from) this.#known = this.#tail
+        if (!first) this.#known = this.#tail
+        else if (first.seq > from) this.#skipTo(first.seq)
+        for (const entry of entries) if (entry.seq === this.#tail + 1) this.#append(entry)
       }
     } catch (err) {
       // The next notification, or the next look at the database, tries again.
@@ -142,12 +148,21 @@ export class Room {
     }
   }
 
+  /** Goes on at `seq`: what was before it was deleted before it was read here. */
+  #skipTo(seq: number): void {
+    this.#deliver()
+    this.head = seq - 1
+    this.#known = Math.max(this.#known, this.head)
+    for (const ahead of this.#ahead.keys()) if (ahead < seq) this.#ahead.delete(ahead)
+    for (const follower of this.followers) follower.broken('expired')
+  }
+
   #renew(epoch: string, lastSeq: number): void {
     this.epoch = epoch
     this.#pages.forget(this.id)
     this.#pending = []
     this.#ahead.clear()
     this.head = this.#known = lastSeq
-    for (const follower of this.followers) follower.renewed()
+    for (const follower of this.followers) follower.broken('epoch')
   }
 }

@@ -83,8 +83,8 @@ export class Subscription implements Follower {
     this.#replaced = before.#replaced
   }
 
-  renewed(): void {
-    this.#resync('epoch')
+  broken(reason: 'epoch' | 'expired'): void {
+    this.#resync(reason)
   }
 
   /** Reads on, if it is behind and the socket has room. Called whenever that may have changed. */
@@ -101,11 +101,13 @@ export class Subscription implements Follower {
           return
         }
         const from = this.#cursor + 1
+        if (from < this.#room.oldest) return this.#resync('expired')
         const found = this.#room.from(from)
         const entries = Array.isArray(found) ? found : await found
         // Meanwhile it may have ended, or the log become another.
         if (this.#isEnded || this.#cursor !== from - 1) continue
-        if (entries.length === 0) return this.#resync('expired')
+        // Deleted since, or missing: what follows would hide the gap.
+        if (entries[0]?.seq !== from) return this.#resync('expired')
         this.#write(entries)
       }
     } catch (err) {

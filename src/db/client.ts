@@ -28,6 +28,8 @@ export interface SqlClient {
   readonly notifications: Notifications | null
   /** What a message to the operator may name: `host:port` or the folder. Never a password. */
   readonly where: string
+  /** How many connections there may be at a time; 1 unless given. */
+  readonly maxConnections?: number
   /**
    * For the repositories. Drizzle's types are no part of the package.
    * @internal

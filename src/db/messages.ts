@@ -51,7 +51,18 @@ export interface MessagesRepository {
   newest(roomId: number, limit: number): Promise<StoredEntry[]>
   /** The entries of a room with `from <= seq <= to`, ascending. */
   range(roomId: number, from: number, to: number): Promise<StoredEntry[]>
+  /** The first and the last `seq` that a room has with `from <= seq <= to`; `undefined` when it has none. */
+  extent(roomId: number, from: number, to: number): Promise<Extent | undefined>
 }
+
+/** Where a part of a log begins and ends. */
+export interface Extent {
+  readonly first: number
+  readonly last: number
+}
+
+/** No token of ours is so long, in bytes. A longer text in its column is not read: one row must not fill the memory. */
+const MAX_TOKEN_BYTES = 1024 * 1024
 
 interface AppendRow {
   readonly id: number
@@ -74,6 +85,12 @@ export const createMessagesRepository = (
   const append = `select id, seq, ms, replayed, content, meta
     from "${schema.replaceAll('"', '""')}".chat_append($1, $2, $3, $4, $5, $6, $7) order by ord`
 
+  // Its length is known without reading it; an empty text is one that no key opens.
+  const token = (column: Tables['messages']['content'] | Tables['messages']['meta']) =>
+    sql<
+      string | null
+    >`case when octet_length(${column}) > ${sql.raw(String(MAX_TOKEN_BYTES))} then '' else ${column} end`
+
   const stored = {
     id: messages.id,
     roomId: messages.roomId,
@@ -82,8 +99,8 @@ export const createMessagesRepository = (
     userId: messages.userId,
     // An entry stays in its place, whoever is gone: a log with a hole could not be read on.
     username: sql<string>`coalesce(${users.username}, 'deleted user')`,
-    content: messages.content,
-    meta: messages.meta,
+    content: token(messages.content),
+    meta: token(messages.meta),
     keyId: messages.keyId,
     writeId: messages.writeId,
     // A number, because making a Date of each row's text costs more than the rest of the row.
@@ -102,6 +119,20 @@ export const createMessagesRepository = (
     )
     .orderBy(messages.seq)
     .prepare('chat_range')
+
+  const extent = client.drizzle
+    .select({
+      first: sql<number | null>`min(${messages.seq})::double precision`,
+      last: sql<number | null>`max(${messages.seq})::double precision`
+    })
+    .from(messages)
+    .where(
+      and(
+        eq(messages.roomId, sql.placeholder('roomId')),
+        between(messages.seq, sql.placeholder('from'), sql.placeholder('to'))
+      )
+    )
+    .prepare('chat_extent')
 
   const newest = client.drizzle
     .select(stored)
@@ -133,6 +164,10 @@ export const createMessagesRepository = (
       }))
     },
     range: (roomId, from, to) => range.execute({ roomId, from, to }),
+    async extent(roomId, from, to) {
+      const [row] = await extent.execute({ roomId, from, to })
+      return row && row.first !== null && row.last !== null ? { first: row.first, last: row.last } : undefined
+    },
     newest: async (roomId, limit) => (await newest.execute({ roomId, limit })).reverse()
   }
 }

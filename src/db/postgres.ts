@@ -63,6 +63,7 @@ const clientOver = (sql: postgres.Sql, connect: ListenOptions['connect']): Omit<
   const prepare = sql.options.prepare !== false
   return {
     engine: 'postgres',
+    maxConnections: sql.options.max,
     where: `${host[0] ?? 'localhost'}:${port[0] ?? 5432}`,
     query: async <Row extends object>(text: string, params: readonly unknown[] = []) => [
       ...(await sql.unsafe<Row[]>(text, [...params] as Parameters, { prepare }))

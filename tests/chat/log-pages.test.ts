@@ -6,17 +6,21 @@ const entry = (seq: number) => ({ seq, bytes: 10 })
 const upTo = (from: number, to: number) =>
   Array.from({ length: Math.max(0, to - from + 1) }, (_, at) => entry(from + at))
 
-/** A log of so many entries, whose readings are counted. */
+/** A log of so many entries, some of which may be deleted, and whose readings are counted. */
 const start = (length: number, options: { maxBytes?: number; pageSize?: number } = {}) => {
-  const log = { length, readings: [] as [number, number][] }
+  const log = { length, deleted: new Set<number>(), readings: [] as [number, number][] }
+  const left = (from: number, to: number) =>
+    upTo(from, Math.min(to, log.length)).filter(({ seq }) => !log.deleted.has(seq))
   const pages = createLogPages({
     pageSize: 10,
     ...options,
     read: async (_, from, to) => {
       log.readings.push([from, to])
+      const found = left(from, to)
       await Promise.resolve()
-      return upTo(from, Math.min(to, log.length))
-    }
+      return found
+    },
+    firstSeq: async (_, from, to) => left(from, to)[0]?.seq
   })
   return { log, pages }
 }
@@ -72,13 +76,46 @@ describe('pages of the log', () => {
     expect(log.readings.length).toBe(2)
     pages.forget(1)
     expect(pages.bytes).toBe(100)
-    expect(pages.peek(1, 1, 10)).toBeUndefined()
-    expect(pages.peek(2, 1, 10)).toEqual(upTo(1, 10))
+    expect(pages.from(2, 1, 10)).toEqual(upTo(1, 10))
+    await pages.from(1, 1, 10)
+    expect(log.readings.length).toBe(3)
+  })
+
+  test('forget what is below a place, and what was being read meanwhile', async () => {
+    const { log, pages } = start(30)
+    for (const from of [1, 11, 21]) await pages.from(1, from, 30)
+    pages.forget(1, 15)
+    expect(pages.bytes).toBe(100)
+    expect(pages.from(1, 21, 30)).toEqual(upTo(21, 30))
+    const before = pages.from(1, 1, 30)
+    pages.forget(1)
+    const after = pages.from(1, 1, 30)
+    expect([await before, await after]).toEqual([upTo(1, 10), upTo(1, 10)])
+    log.readings.length = 0
+    expect(pages.from(1, 1, 30)).toEqual(upTo(1, 10))
+    expect(log.readings).toEqual([])
+  })
+
+  test('end at a gap, and go on after it', async () => {
+    const { log, pages } = start(30)
+    for (const seq of [4, 5, 8]) log.deleted.add(seq)
+    expect(await pages.from(1, 2, 30)).toEqual(upTo(2, 3))
+    expect(await pages.from(1, 4, 30)).toEqual(upTo(6, 7))
+    expect(await pages.from(1, 8, 8)).toEqual([])
+  })
+
+  test('skip pages of which nothing is left, however many', async () => {
+    const { log, pages } = start(100_000)
+    for (let seq = 5; seq <= 99_990; seq++) log.deleted.add(seq)
+    expect(await pages.from(1, 5, 100_000)).toEqual(upTo(99_991, 100_000))
+    expect(await pages.from(1, 5, 99_990)).toEqual([])
+    expect(log.readings.length).toBeLessThan(5)
   })
 
   test('that could not be read are read again', async () => {
     let isDown = true
     const pages = createLogPages({
+      firstSeq: async () => undefined,
       read: async (_, from, to) => {
         if (isDown) throw new Error('down')
         return upTo(from, to)
@@ -89,11 +126,11 @@ describe('pages of the log', () => {
     expect(await pages.from(1, 1, 5)).toEqual(upTo(1, 5))
   })
 
-  test('are a view of the log, whatever is added, read and dropped in whatever order', async () => {
+  test('are a view of the log, whatever is added, read, deleted and dropped in whatever order', async () => {
     const step = fc.oneof(
       fc.record({ kind: fc.constant('grow' as const), by: fc.integer({ min: 1, max: 15 }), isTold: fc.boolean() }),
-      fc.record({ kind: fc.constant('read' as const), at: fc.nat(200) }),
-      fc.record({ kind: fc.constant('peek' as const), at: fc.nat(200), count: fc.integer({ min: 1, max: 30 }) })
+      fc.record({ kind: fc.constant('delete' as const), at: fc.nat(200), count: fc.integer({ min: 1, max: 25 }) }),
+      fc.record({ kind: fc.constant('read' as const), at: fc.nat(200), count: fc.integer({ min: 1, max: 30 }) })
     )
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 60 }), async steps => {
@@ -104,16 +141,19 @@ describe('pages of the log', () => {
               log.length++
               if (one.isTold) pages.add(1, entry(log.length))
             }
+            continue
+          }
+          const from = 1 + (one.at % log.length)
+          const to = Math.min(from + one.count, log.length)
+          if (one.kind === 'delete') {
+            for (let seq = from; seq <= to; seq++) log.deleted.add(seq)
+            pages.forget(1)
           } else {
-            const from = 1 + (one.at % log.length)
-            if (one.kind === 'read') {
-              const found = await pages.from(1, from, log.length)
-              expect(found.length).toBeGreaterThan(0)
-              expect(found).toEqual(upTo(from, from + found.length - 1))
-            } else {
-              const to = Math.min(from + one.count, log.length)
-              expect([undefined, upTo(from, to)]).toContainEqual(pages.peek(1, from, to))
-            }
+            const found = await pages.from(1, from, to)
+            const left = upTo(from, to).filter(({ seq }) => !log.deleted.has(seq))
+            expect(found.length > 0).toBe(left.length > 0)
+            expect(found).toEqual(left.slice(0, found.length))
+            expect(found).toEqual(upTo(found[0]?.seq ?? 1, found.at(-1)?.seq ?? 0))
           }
           expect(pages.bytes).toBeLessThanOrEqual(300)
         }

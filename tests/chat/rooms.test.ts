@@ -8,7 +8,7 @@ const silent = { debug() {}, info() {}, warn() {}, error() {} }
 
 const start = () => {
   const { rooms: repository } = createMemoryLog(['general'])
-  const pages = createLogPages<Entry>({ read: async () => [] })
+  const pages = createLogPages<Entry>({ read: async () => [], firstSeq: async () => undefined })
   return createRooms({ repository, pages, log: silent })
 }
 

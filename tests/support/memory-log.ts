@@ -53,6 +53,12 @@ export const createMemoryLog = (names: readonly string[]): MemoryLog => {
     },
     messages: {
       append,
+      async extent(roomId, from, to) {
+        const found = entriesOf(roomId).filter(({ seq }) => seq >= from && seq <= to)
+        await tick()
+        const [first, last] = [found.at(0), found.at(-1)]
+        return first && last && { first: first.seq, last: last.seq }
+      },
       newest: async (roomId, limit) => entriesOf(roomId).slice(-limit),
       async range(roomId, from, to) {
         await tick()

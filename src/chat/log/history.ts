@@ -1,0 +1,153 @@
+/**
+ * Parts of a room's log for HTTP. A long part is read while it is sent: what a response holds at once is bounded, however
+ * much was asked for and however slowly its client reads.
+ */
+import { Readable } from 'node:stream'
+import type { MessagesRepository } from '../../db/database.ts'
+import type { Room as RoomShown } from '../../schemas/rooms.ts'
+import { type Entry, restItems } from '../entries.ts'
+import type { LogPages } from '../log-pages.ts'
+import { shownRoom } from '../notices.ts'
+import type { Room } from '../room.ts'
+import type { Slices } from './slices.ts'
+
+/** A part of a room's log to read: the newest, or those before or after a `seq`, or the first of those between two. */
+export interface Range {
+  readonly before?: number | undefined
+  readonly after?: number | undefined
+  readonly limit: number
+}
+
+/** A part of a room's log, oldest first, and where the log stands. */
+export interface LogPart {
+  readonly room: RoomShown
+  /** Whether there is more in the direction that was asked for. */
+  readonly hasMore: boolean
+  /**
+   * Returns the entries as items of JSON in UTF-8, with commas between them and ASCII around them; `isShown` leaves some
+   * out. Bytes when all of it is little, else a stream, which fails when the rest can't be read.
+   */
+  json(before: string, after: string, isShown?: (entry: Entry) => boolean): Buffer | Readable
+}
+
+export interface HistoryOptions {
+  readonly pages: LogPages<Entry>
+  readonly extent: MessagesRepository['extent']
+  readonly slices: Slices
+}
+
+interface Bounds {
+  readonly from: number
+  readonly to: number
+}
+
+/** What is read for a response at once, in bytes of frames. */
+const BATCH_BYTES = 64 * 1024
+
+const all = (): boolean => true
+
+/** Creates the function that reads a part. */
+export const createHistory = ({ pages, extent, slices }: HistoryOptions) => {
+  /** Reads entries from `from` on, about as much as a response may hold, at most to `to`. */
+  const readBatch = async (room: Room, { from, to }: Bounds): Promise<Entry[]> => {
+    const batch: Entry[] = []
+    let bytes = 0
+    for (let at = from; at <= to && bytes < BATCH_BYTES; at = (batch.at(-1)?.seq ?? to) + 1) {
+      const page = pages.from(room.id, at, room.head)
+      const entries = Array.isArray(page) ? page : await page
+      if ((entries[0]?.seq ?? Number.POSITIVE_INFINITY) > to) break
+      for (const entry of entries) {
+        if (entry.seq > to || bytes >= BATCH_BYTES) break
+        batch.push(entry)
+        bytes += entry.frame.length
+      }
+    }
+    return batch
+  }
+
+  /** Reads batches after `last`. The range is fixed, and the log only grows at its end. */
+  async function* readOn(room: Room, last: number, to: number): AsyncGenerator<Entry[]> {
+    const { epoch } = room
+    for (let at = last + 1; at <= to; ) {
+      const batch = await readBatch(room, { from: at, to })
+      if (room.epoch !== epoch) throw new Error('the log was replaced while it was read')
+      if (batch.length === 0) return
+      at = (batch.at(-1)?.seq ?? to) + 1
+      yield batch
+    }
+  }
+
+  /** Moves a range, all of whose entries were deleted, to the nearest that are there: whoever pages must get on. */
+  const moved = async (room: Room, range: Range, { from, to }: Bounds): Promise<Bounds | undefined> => {
+    const isBackward = range.after === undefined
+    const found = await extent(room.id, isBackward ? room.oldest : from, isBackward ? to : lastOf(room, range))
+    if (!found) return undefined
+    return isBackward
+      ? boundsOf(room, { limit: range.limit, before: found.last + 1 })
+      : boundsOf(room, { ...range, after: found.first - 1 })
+  }
+
+  return async (room: Room, range: Range): Promise<LogPart> => {
+    let bounds = boundsOf(room, range)
+    let first = await readBatch(room, bounds)
+    if (first.length === 0 && bounds.from <= bounds.to) {
+      bounds = (await moved(room, range, bounds)) ?? { from: room.oldest, to: 0 }
+      first = await readBatch(room, bounds)
+    }
+    const { from, to } = bounds
+    const last = first.at(-1)?.seq ?? to
+    const more = range.after === undefined ? from > room.oldest : to < lastOf(room, range)
+    return {
+      room: shownRoom(room),
+      hasMore: more && first.length > 0,
+      json(before, after, isShown = all) {
+        const shown = first.filter(isShown)
+        if (last >= to) return restItems(before, shown, after)
+        const head = restItems(before, shown, '')
+        const rest = readOn(room, last, to)
+        return Readable.from(streamItems({ head, rest, after, isShown, isFirst: shown.length === 0, slices }), {
+          objectMode: false
+        })
+      }
+    }
+  }
+}
+
+interface StreamOptions {
+  readonly head: Buffer
+  readonly rest: AsyncGenerator<Entry[]>
+  readonly after: string
+  readonly isShown: (entry: Entry) => boolean
+  readonly isFirst: boolean
+  readonly slices: Slices
+}
+
+/** One write is so long: progress of a slow client is seen by it. */
+const WRITE_BYTES = 32 * 1024
+
+async function* streamItems({ head, rest, after, isShown, isFirst, slices }: StreamOptions): AsyncGenerator<Buffer> {
+  yield* writesOf(head)
+  let comma = isFirst ? '' : ','
+  for await (const batch of rest) {
+    const [items] = await slices.map([batch.filter(isShown)], shown => restItems(comma, shown, ''))
+    if (!items || items.length <= comma.length) continue
+    comma = ','
+    yield* writesOf(items)
+  }
+  yield Buffer.from(after, 'latin1')
+}
+
+/** Cuts bytes into writes, without copying them. */
+export function* writesOf(bytes: Buffer): Generator<Buffer> {
+  for (let at = 0; at < bytes.length; at += WRITE_BYTES) yield bytes.subarray(at, at + WRITE_BYTES)
+}
+
+/** The places of a range; empty when `to` is below `from`. */
+const boundsOf = (room: Room, range: Range): Bounds => {
+  const last = lastOf(room, range)
+  if (range.after === undefined) return { from: Math.max(last - range.limit + 1, room.oldest), to: last }
+  const from = Math.max(range.after + 1, room.oldest)
+  return { from, to: Math.min(from + range.limit - 1, last) }
+}
+
+const lastOf = ({ head }: Room, { before }: Range): number => (before === undefined ? head : Math.min(before - 1, head))

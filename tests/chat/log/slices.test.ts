@@ -1,0 +1,56 @@
+import { expect, test } from 'vitest'
+import { createSlices } from '../../../src/chat/log/slices.ts'
+
+/** A clock that goes on by a millisecond whenever it is looked at, and slices of two. */
+const start = () => {
+  let now = 0
+  const slices = createSlices({ clock: { monotonic: () => now++ }, maxMs: 2 })
+  let turn = 0
+  let isDone = false
+  const count = () =>
+    setImmediate(() => {
+      turn++
+      if (!isDone) count()
+    })
+  count()
+  const stop = () => {
+    isDone = true
+  }
+  return { slices, turn: () => turn, stop }
+}
+
+const items = (count: number) => Array.from({ length: count }, (_, at) => at)
+
+test('work is done in order and takes no more than its time of a turn', async () => {
+  const { slices, turn, stop } = start()
+  const inTurn = new Map<number, number>()
+  const results = await slices.map(items(20), item => {
+    inTurn.set(turn(), (inTurn.get(turn()) ?? 0) + 1)
+    return item * 2
+  })
+  stop()
+  expect(results).toEqual(items(20).map(item => item * 2))
+  expect(Math.max(...inTurn.values())).toBeLessThanOrEqual(2)
+})
+
+test('the time is shared by all jobs: a short one does not wait for a long one', async () => {
+  const { slices, stop } = start()
+  const ended: string[] = []
+  await Promise.all([
+    slices.map(items(1000), () => {}).then(() => ended.push('long')),
+    slices.map(items(1), () => {}).then(() => ended.push('short'))
+  ])
+  stop()
+  expect(ended).toEqual(['short', 'long'])
+})
+
+test('a job that throws rejects, and the next goes on', async () => {
+  const { slices, stop } = start()
+  const broken = slices.map([1, 2], () => {
+    throw new Error('broken')
+  })
+  await expect(broken).rejects.toThrow('broken')
+  expect(await slices.map([1], item => item)).toEqual([1])
+  expect(await slices.map([], item => item)).toEqual([])
+  stop()
+})

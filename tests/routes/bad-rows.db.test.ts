@@ -1,0 +1,112 @@
+/** Rows that are no messages, however they came into the table: a room is read on over them. */
+import { expect, test } from 'vitest'
+import { parseKey, seal } from '../../src/crypto/fernet.ts'
+import { fakeClock } from '../support/clock.ts'
+import { ENCRYPTION_KEY } from '../support/settings.ts'
+import { startChat } from '../support/start-chat.ts'
+
+const key = parseKey(ENCRYPTION_KEY)
+const token = (text: string): string => seal(key, text, { now: 0 })
+const long = token('x'.repeat(900_000))
+
+const BAD: readonly (readonly [what: string, columns: Record<string, string | null>])[] = [
+  ['text that is no token', { content: 'hello' }],
+  ['an empty text', { content: '' }],
+  ['a token that was altered', { content: `${token('x').slice(0, -6)}AAAA==` }],
+  ['a token in the column of meta', { meta: token('a message, not JSON') }],
+  ['meta that is text', { meta: '{"a":1}' }],
+  ['meta that is JSON but no object', { meta: token('[1]') }],
+  ['meta that is null in JSON', { meta: token('null') }],
+  ['meta that is half of JSON', { meta: token('{"a":') }],
+  ['a kind that nobody knows', { kind: 'nonsense' }],
+  ['a text longer than any token', { content: long }],
+  ['a time after any calendar', { created_at: 'infinity' }],
+  ['a time before any calendar', { created_at: '-infinity' }],
+  ['a year of five digits', { created_at: '20000-01-01' }],
+  ['a year before Christ', { created_at: '0044-03-15 BC' }]
+]
+
+const GOOD: readonly (readonly [what: string, columns: Record<string, string | null>])[] = [
+  ['the id of a key that is not ours', { key_id: 'nobody' }],
+  ['no id of a key', { key_id: null }],
+  ['a NUL in its text', { content: token('a\u0000b') }],
+  ['a token where its nonce was', { write_id: `${token('x')}` }]
+]
+
+const columns = { kind: 'message', content: token('a message'), meta: token('{"a":1}'), key_id: 'x', created_at: 'now' }
+
+test('a bad row is delivered as unavailable everywhere, and the rest of the room as it is', async () => {
+  const { database, ...first } = await startChat()
+  const { schema, client } = database
+  const john = await first.register('john')
+  const rows = [...BAD, ...GOOD]
+  for (const [at, [, changed]] of rows.entries()) {
+    const row = { ...columns, write_id: `w${at}`, ...changed }
+    await client.query(
+      `insert into "${schema}".messages (room_id, seq, user_id, kind, content, meta, key_id, write_id, created_at)
+        select id, $1, $2, $3, $4, $5, $6, $7, $8::text::timestamptz from "${schema}".rooms where name = 'general'`,
+      [at + 1, john.id, row.kind, row.content, row.meta, row.key_id, row.write_id, row.created_at]
+    )
+  }
+  await client.query(`update "${schema}".rooms set last_seq = $1`, [rows.length])
+
+  const clock = fakeClock(Date.now())
+  const { join, call, log } = await startChat({ database, clock })
+  const reader = await join(john, {}, '?rooms=')
+  reader.send({ type: 'subscribe', room: 'general', after: 0 })
+  reader.send({ type: 'message', content: 'still here' })
+  for (const [at, [what]] of rows.entries()) {
+    const frame = await reader.nextOf('message')
+    const shown =
+      at < BAD.length ? { content: null, unavailable: 'key' } : { content: expect.any(String), meta: { a: 1 } }
+    expect(frame, what).toMatchObject({ seq: at + 1, room: 'general', username: 'john', ...shown })
+    expect(frame.timestamp, what).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00$/)
+    expect(frame.meta === undefined, what).toBe(at < BAD.length)
+    expect(frame.nonce ?? 'w').toMatch(/^w/)
+  }
+  expect(await reader.nextOf('message')).toMatchObject({ content: 'still here', seq: rows.length + 1 })
+
+  for (const path of ['/api/chat/messages', '/api/chat/rooms/general/messages']) {
+    const { status, body } = await call('GET', `${path}?limit=1000`, { token: john.token })
+    const entries = body.messages ?? body
+    expect(status).toBe(200)
+    expect(entries.filter(({ content }: { content: unknown }) => content !== null)).toHaveLength(GOOD.length + 1)
+  }
+  const lines = log()
+    .split('\n')
+    .filter(line => line.includes('could not be opened'))
+  expect(lines).toHaveLength(1)
+  expect(JSON.parse(lines[0] ?? '')).toMatchObject({ level: 40, unopened: BAD.length, total: BAD.length })
+})
+
+test('what can not be decrypted is logged once a minute however often it is read, with a count', async () => {
+  const { database, ...first } = await startChat()
+  const { schema, client } = database
+  const john = await first.register('john')
+  const clock = fakeClock(Date.now())
+  const { call, log } = await startChat({ database, clock })
+  const lines = () => log().match(/could not be opened/g)?.length ?? 0
+  for (let at = 1; at <= 3; at++) {
+    await client.query(`insert into "${schema}".rooms (name, last_seq) values ($1, 1)`, [`room-${at}`])
+    await client.query(
+      `insert into "${schema}".messages (room_id, seq, user_id, kind, content, write_id, created_at)
+        select id, 1, $1, 'message', 'bad', 'w', now() from "${schema}".rooms where name = $2`,
+      [john.id, `room-${at}`]
+    )
+    if (at === 3) clock.advance(60_000)
+    await call('GET', `/api/chat/rooms/room-${at}/messages`, { token: john.token })
+    expect(lines()).toBe(at === 3 ? 2 : 1)
+  }
+  expect(log()).toMatch(/"unopened":2,"total":3/)
+})
+
+test('a repeat of a nonce whose stored text can not be read counts as the same', async () => {
+  const { database, register, join } = await startChat()
+  const { schema, client } = database
+  const writer = await join(await register('john'))
+  writer.send({ type: 'message', content: 'a', nonce: 'n' })
+  const { seq } = await writer.nextOf('ack')
+  await client.query(`update "${schema}".messages set content = 'no token', meta = 'nor this'`)
+  writer.send({ type: 'message', content: 'a', nonce: 'n' })
+  expect(await writer.nextOf('ack')).toMatchObject({ seq, nonce: 'n' })
+})

@@ -1,0 +1,131 @@
+/** Rows of the log that were deleted, by an operator or by retention: nobody reads on over the gap as if nothing were missing. */
+import { describe, expect, test } from 'vitest'
+import { fakeClock } from '../support/clock.ts'
+import type { Frame, SocketClient } from '../support/socket-client.ts'
+import { startChat } from '../support/start-chat.ts'
+
+const upTo = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, at) => from + at)
+const seqs = (frames: Frame[]) => frames.map(({ seq }) => seq)
+
+/** A process that wrote so many messages, and another, started after some of them were deleted. */
+const start = async (count: number, deleted: string, { oldest = 1 } = {}) => {
+  const first = await startChat({ settings: { messageRateLimit: 0 } })
+  const { database } = first
+  const { schema, client } = database
+  const john = await first.register('john')
+  const writer = await first.join(john)
+  const say = async (many: number) => {
+    for (let at = 0; at < many; at++) writer.send({ type: 'message', content: 'x', ref: String(at) })
+    for (let at = 0; at < many; at++) await writer.nextOf('ack')
+  }
+  const remove = (where: string) => client.query(`delete from "${schema}".messages where ${where}`)
+  const setOldest = (seq: number) => client.query(`update "${schema}".rooms set oldest_seq = $1`, [seq])
+  await say(count)
+  await remove(deleted)
+  await setOldest(oldest)
+  const clock = fakeClock(Date.now())
+  const second = await startChat({ database, clock })
+  const reader = await second.join(john, {}, '?rooms=')
+  const list = async (query: string) =>
+    (await second.call('GET', `/api/chat/rooms/general/messages?${query}`, { token: john.token })).body
+  return { first, second, john, say, remove, setOldest, clock, reader, list }
+}
+
+/** What a client is delivered until the room says `resync`, and that. */
+const untilResync = async (client: SocketClient) => {
+  const seen: Frame[] = []
+  for (;;) {
+    const frame = await client.next()
+    if (frame.type === 'resync') return { seen: seqs(seen), resync: frame }
+    if (frame.type === 'message') seen.push(frame)
+  }
+}
+
+describe('catching up', () => {
+  test.for([
+    ['the first of them', 'seq between 11 and 15', 10],
+    ['some in the middle', 'seq between 21 and 25', 20],
+    ['the rest of a page', 'seq between 50 and 64', 49],
+    ['more than a page', 'seq between 50 and 150', 49],
+    ['a single one', 'seq = 100', 99],
+    ['all of them', 'seq > 10', 10]
+  ] as const)('over rows of which %s were deleted says resync expired, and goes on live', async ([, deleted, last]) => {
+    const { reader, say, clock } = await start(200, deleted)
+    reader.send({ type: 'subscribe', room: 'general', after: 10 })
+    const { seen, resync } = await untilResync(reader)
+    expect(seen).toEqual(last < 11 ? [] : upTo(11, last))
+    expect(resync).toMatchObject({ reason: 'expired', seq: 200 })
+    await say(1)
+    // On the embedded database nothing is told: a process looks every five seconds.
+    clock.advance(5000)
+    expect(await reader.nextOf('message')).toMatchObject({ seq: 201 })
+  })
+
+  test('says resync expired when the oldest kept entry is moved past the cursor, though the page cache has it', async () => {
+    const { second, john, reader, clock, setOldest, remove, list } = await start(100, 'seq < 0')
+    expect((await list('limit=100')).messages).toHaveLength(100)
+    await setOldest(51)
+    await remove('seq < 51')
+    clock.advance(5000)
+    await expect.poll(async () => (await list('limit=1')).oldest).toBe(51)
+    reader.send({ type: 'subscribe', room: 'general', after: 20 })
+    expect(await reader.nextOf('resync')).toMatchObject({ reason: 'expired', oldest: 51, seq: 100 })
+    reader.send({ type: 'subscribe', room: 'general', after: 50 })
+    expect((await reader.nextOf('message')).seq).toBe(51)
+    const { body } = await second.call('GET', '/api/chat/messages?limit=1000', { token: john.token })
+    expect(seqs(body)).toEqual(upTo(51, 100))
+  })
+})
+
+describe('a process that meets a gap in what another wrote', () => {
+  test('tells who is live that it can’t be delivered, and goes on after it', async () => {
+    const { first, john, say, remove, setOldest } = await start(1, 'seq < 0')
+    const clock = fakeClock(Date.now())
+    // A bus of its own hears nothing: what others wrote is found by the look every five seconds.
+    const { createMemoryBus } = await import('../../src/bus/memory.ts')
+    const deaf = await startChat({ database: first.database, clock, bus: createMemoryBus() })
+    const reader = await deaf.join(john)
+    await say(9)
+    await remove('seq between 2 and 7')
+    clock.advance(5000)
+    const { seen, resync } = await untilResync(reader)
+    expect(seen).toEqual([])
+    expect(resync).toMatchObject({ reason: 'expired', seq: 7 })
+    expect([(await reader.nextOf('message')).seq, (await reader.nextOf('message')).seq]).toEqual([8, 9])
+    await say(5)
+    await setOldest(16)
+    await remove('seq > 9')
+    clock.advance(5000)
+    expect((await untilResync(reader)).resync).toMatchObject({ reason: 'expired', oldest: 16, seq: 15 })
+    await say(1)
+    clock.advance(5000)
+    expect((await reader.nextOf('message')).seq).toBe(16)
+  })
+})
+
+describe('lists over HTTP', () => {
+  const page = async (list: (query: string) => Promise<Frame>, next: (page: Frame) => string, query: string) => {
+    const pages: Frame[] = []
+    for (let ask: string | undefined = query; ask !== undefined; ) {
+      const answer = await list(ask)
+      pages.push(answer)
+      expect(pages.length).toBeLessThan(20)
+      if (answer.has_more) expect(answer.messages.length).toBeGreaterThan(0)
+      ask = answer.has_more ? next(answer) : undefined
+    }
+    return pages.flatMap(({ messages }) => seqs(messages))
+  }
+
+  test.for([
+    ['at the end', 'seq > 150', upTo(1, 150)],
+    ['at the start', 'seq < 150', upTo(150, 200)],
+    ['in the middle', 'seq between 30 and 170', [...upTo(1, 29), ...upTo(171, 200)]],
+    ['everywhere', 'true', []]
+  ] as const)('lead to everything that is left when rows are missing %s', async ([, deleted, left]) => {
+    const { list } = await start(200, deleted)
+    const forward = await page(list, ({ messages }) => `after=${messages.at(-1).seq}&limit=20`, 'after=0&limit=20')
+    expect(forward).toEqual(left)
+    const back = await page(list, ({ messages }) => `before=${messages[0].seq}&limit=20`, 'limit=20')
+    expect(back.sort((a, b) => a - b)).toEqual(left)
+  })
+})
