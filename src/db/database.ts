@@ -3,11 +3,13 @@ import { within } from '../within.ts'
 import type { SqlClient } from './client.ts'
 import { createMessagesRepository, type MessagesRepository } from './messages.ts'
 import { createRateLimitsRepository, type RateLimitsRepository } from './rate-limits.ts'
+import { type ChangesRepository, createChangesRepository } from './repositories/changes.ts'
 import { createRoomsRepository, type RoomsRepository } from './rooms.ts'
 import { createTables } from './tables.ts'
 import { createUsersRepository, type UsersRepository } from './users.ts'
 
 export type { AppendedEntry, MessagesRepository, NewEntry, StoredEntry } from './messages.ts'
+export type { Changes, ChangesRepository } from './repositories/changes.ts'
 export type { RoomRow, RoomsRepository } from './rooms.ts'
 export type { UsersRepository } from './users.ts'
 
@@ -19,6 +21,7 @@ export interface ChatDatabase {
   readonly rooms: RoomsRepository
   readonly messages: MessagesRepository
   readonly rateLimits: RateLimitsRepository
+  readonly changes: ChangesRepository
   /** Resolves when the database answers; rejects when it fails or is silent for that many milliseconds. */
   ping(timeoutMs: number): Promise<void>
 }
@@ -33,6 +36,7 @@ export const createDatabase = (client: SqlClient, schema: string): ChatDatabase 
     rooms: createRoomsRepository(client, tables),
     messages: createMessagesRepository(client, tables, schema),
     rateLimits: createRateLimitsRepository(client, schema),
+    changes: createChangesRepository(client, schema),
     async ping(timeoutMs) {
       await within(timeoutMs, 'the database', client.query('select 1'))
     }

@@ -1,0 +1,111 @@
+/** What was changed from outside the log's one way in: deleted and renamed users, erased entries, other titles. */
+import type { SqlClient } from '../client.ts'
+
+/** Changes that became visible since a snapshot. */
+export interface Changes {
+  readonly deletedUsers: readonly number[]
+  readonly renamedUsers: readonly { readonly id: number; readonly username: string }[]
+  /** Rooms with another title, and those that were deleted. */
+  readonly rooms: readonly { readonly id: number; readonly title: string | null; readonly isDeleted: boolean }[]
+  /** Entries that were changed or deleted, by room and `seq`, both inclusive. */
+  readonly entries: readonly { readonly roomId: number; readonly from: number; readonly to: number }[]
+}
+
+/** The answer to a read. */
+export interface ChangesRead {
+  /** The database's snapshot: the next read returns what this one could not see. */
+  readonly snapshot: string
+  /** `undefined` when they can't be told one by one: too many, a truncated table, a snapshot of another or older database. */
+  readonly changes: Changes | undefined
+}
+
+/** The changes of one schema. */
+export interface ChangesRepository {
+  /** Returns what became visible since a snapshot; without one, only the snapshot to begin with. */
+  read(since: string | undefined): Promise<ChangesRead>
+  /** Returns the names of those users who exist, by id. */
+  usernames(ids: readonly number[]): Promise<Map<number, string>>
+  /** Deletes the rows that are an hour old. */
+  sweep(): Promise<void>
+}
+
+/** More changes than these at once are not told one by one. */
+const MAX_CHANGES = 1000
+
+interface Row {
+  readonly snapshot: string
+  readonly is_lost: boolean
+  /** JSON, so that no driver's own types matter. */
+  readonly deleted: string
+  readonly changed: string
+}
+
+interface ChangedRow {
+  readonly room_id: number | null
+  readonly from_seq: number | null
+  readonly to_seq: number | null
+  readonly user_id: number | null
+  readonly username: string | null
+  readonly title: string | null
+  readonly has_room: boolean
+}
+
+/**
+ * Creates the repository.
+ * @internal
+ */
+export const createChangesRepository = ({ query }: SqlClient, schema: string): ChangesRepository => {
+  const inSchema = (table: string): string => `"${schema.replaceAll('"', '""')}".${table}`
+  // Rows of a database that this one was restored from have transactions that are still to come here. A snapshot that is an
+  // hour old may miss rows that were swept.
+  const isNew = `xid >= pg_snapshot_xmin($1::text::pg_snapshot)
+    and not pg_visible_in_snapshot(xid, $1::text::pg_snapshot)
+    and xid < pg_snapshot_xmax(pg_current_snapshot())`
+  const read = `select pg_current_snapshot()::text as snapshot,
+    $1::text is null or pg_snapshot_xmax($1::text::pg_snapshot) > pg_snapshot_xmax(pg_current_snapshot()) as is_lost,
+    (select coalesce(json_agg(uid), '[]')::text from (
+      select uid from ${inSchema('revocations')} where ${isNew} and reason = 'deleted' limit ${MAX_CHANGES + 1}
+    ) as revoked) as deleted,
+    (select coalesce(json_agg(row_to_json(changed)), '[]')::text from (
+      select log.room_id, log.from_seq, log.to_seq, log.user_id, users.username, rooms.title, rooms.id is not null as has_room
+      from (select * from ${inSchema('log_changes')} where ${isNew} limit ${MAX_CHANGES + 1}) as log
+      left join ${inSchema('users')} as users on users.id = log.user_id
+      left join ${inSchema('rooms')} as rooms on rooms.id = log.room_id
+    ) as changed) as changed`
+
+  return {
+    async read(since) {
+      const [row] = await query<Row>(read, [since ?? null])
+      if (!row) throw new Error('reading the changes returned no row')
+      const deleted = JSON.parse(row.deleted) as number[]
+      const changed = JSON.parse(row.changed) as ChangedRow[]
+      const isTooMuch = Math.max(deleted.length, changed.length) > MAX_CHANGES || changed.some(isEverything)
+      return { snapshot: row.snapshot, changes: row.is_lost || isTooMuch ? undefined : changesOf(deleted, changed) }
+    },
+    async usernames(ids) {
+      const text = `select id, username from ${inSchema('users')} where id = any($1)`
+      const rows = await query<{ id: number; username: string }>(text, [ids])
+      return new Map(rows.map(({ id, username }) => [id, username]))
+    },
+    async sweep() {
+      const isOld = `at < clock_timestamp() - interval '1 hour'`
+      await query(`with swept as (delete from ${inSchema('revocations')} where ${isOld})
+        delete from ${inSchema('log_changes')} where ${isOld}`)
+    }
+  }
+}
+
+const isEverything = ({ room_id, user_id }: ChangedRow): boolean => room_id === null && user_id === null
+
+const changesOf = (deletedUsers: number[], changed: ChangedRow[]): Changes => ({
+  deletedUsers,
+  renamedUsers: changed.flatMap(({ user_id: id, username }) =>
+    id === null || username === null ? [] : [{ id, username }]
+  ),
+  rooms: changed.flatMap(({ room_id: id, from_seq, title, has_room }) =>
+    id === null || from_seq !== null ? [] : [{ id, title, isDeleted: !has_room }]
+  ),
+  entries: changed.flatMap(({ room_id: roomId, from_seq: from, to_seq: to }) =>
+    roomId === null || from === null || to === null ? [] : [{ roomId, from, to }]
+  )
+})

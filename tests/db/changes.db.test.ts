@@ -1,0 +1,160 @@
+import { expect, test } from 'vitest'
+import type { ChatDatabase } from '../../src/db/database.ts'
+import { migrateDown, migrateUp } from '../../src/db/migrate.ts'
+import { testDatabase } from '../support/database.ts'
+
+/** A database with a room of ten entries by one user, and what has become visible since the last call. */
+const start = async (given?: ChatDatabase) => {
+  const database = given ?? (await testDatabase())
+  const { client, schema, users, rooms, messages, changes } = database
+  const john = await users.create({ username: 'john', hashedPassword: null })
+  const room = await rooms.create({ name: 'tea', title: 'Tea' })
+  const entry = { roomId: room.id, userId: john.id, kind: 'message', content: 't', meta: null, keyId: 'k' }
+  await messages.append(Array.from({ length: 10 }, (_, at) => ({ ...entry, writeId: `w${at}` })))
+  let { snapshot } = await changes.read(undefined)
+  const seen = async () => {
+    const read = await changes.read(snapshot)
+    snapshot = read.snapshot
+    return read.changes
+  }
+  const run = (text: string, params: unknown[] = []) =>
+    client.query(text.replaceAll(/\b(users|messages|rooms|revocations|log_changes)\b/g, `"${schema}".$1`), params)
+  return { database, john, room, entry, seen, run }
+}
+
+const NOTHING = { deletedUsers: [], renamedUsers: [], rooms: [], entries: [] }
+
+test('a first read returns no changes, only where to begin', async () => {
+  const { changes } = await testDatabase()
+  expect(await changes.read(undefined)).toEqual({ snapshot: expect.any(String), changes: undefined })
+})
+
+test('registering, appending, creating a room and renewing a hash change nothing', async () => {
+  const { database, entry, seen, john } = await start()
+  const ann = await database.users.create({ username: 'ann', hashedPassword: 'h' })
+  await database.users.admit({ externalId: 'x', username: 'Host user' })
+  await database.users.admit({ externalId: 'x', username: 'Host user' })
+  await database.users.replacePasswordHash(ann.id, 'h', 'h2')
+  await database.messages.append([{ ...entry, userId: john.id, writeId: 'another' }])
+  await database.rooms.create({ name: 'new', title: null })
+  expect(await seen()).toEqual(NOTHING)
+  expect(await database.client.query(`select from "${database.schema}".log_changes`)).toEqual([])
+})
+
+test('a deleted user is revoked, once', async () => {
+  const { seen, run, john } = await start()
+  await run('delete from users where id = $1', [john.id])
+  expect(await seen()).toEqual({ ...NOTHING, deletedUsers: [john.id] })
+  expect(await seen()).toEqual(NOTHING)
+  expect(await run('select uid, sid, reason from revocations')).toEqual([
+    { uid: john.id, sid: null, reason: 'deleted' }
+  ])
+})
+
+test('a renamed user is there under the new name, and one whose id was changed is gone', async () => {
+  const { seen, run, john } = await start()
+  await run(`update users set username = 'johnny'`)
+  expect(await seen()).toEqual({ ...NOTHING, renamedUsers: [{ id: john.id, username: 'johnny' }] })
+  await run('update users set id = 4711')
+  expect(await seen()).toEqual({
+    ...NOTHING,
+    deletedUsers: [john.id],
+    renamedUsers: [{ id: 4711, username: 'johnny' }]
+  })
+})
+
+test('a host’s new name for a user is a change', async () => {
+  const { database, seen } = await start()
+  const { id } = await database.users.admit({ externalId: 'x', username: 'Ann' })
+  await database.users.admit({ externalId: 'x', username: 'Ann Other' })
+  expect(await seen()).toEqual({ ...NOTHING, renamedUsers: [{ id, username: 'Ann Other' }] })
+})
+
+test('entries that are erased, changed or deleted are known by their room and place', async () => {
+  const { seen, run, room } = await start()
+  await run('update messages set content = null where seq between 3 and 5')
+  expect(await seen()).toEqual({ ...NOTHING, entries: [{ roomId: room.id, from: 3, to: 5 }] })
+  await run('delete from messages where seq in (2, 7)')
+  expect(await seen()).toEqual({ ...NOTHING, entries: [{ roomId: room.id, from: 2, to: 7 }] })
+  await run('delete from messages where seq = 99')
+  expect(await seen()).toEqual(NOTHING)
+})
+
+test('a room with another title, and a deleted one, are changes; the same title is none', async () => {
+  const { seen, run, room } = await start()
+  await run(`update rooms set title = 'Coffee' where id = $1`, [room.id])
+  expect(await seen()).toEqual({ ...NOTHING, rooms: [{ id: room.id, title: 'Coffee', isDeleted: false }] })
+  await run('update rooms set title = title, last_seq = last_seq')
+  expect(await seen()).toEqual(NOTHING)
+  await run('delete from rooms where id = $1', [room.id])
+  expect(await seen()).toEqual({ ...NOTHING, rooms: [{ id: room.id, title: null, isDeleted: true }] })
+})
+
+test.for(['users', 'messages', 'rooms'])('truncating %s is a change of everything', async table => {
+  const { seen, run } = await start()
+  await run(`truncate ${table}`)
+  expect(await seen()).toBeUndefined()
+  expect(await seen()).toEqual(NOTHING)
+})
+
+test('many changes at once are a change of everything, and cost one statement', async () => {
+  const { seen, run } = await start()
+  await run(`update users set username = 'jonathan'`)
+  await run(`insert into users (username) select 'user' || n from generate_series(1, 5000) as n`)
+  await seen()
+  await run(`update users set username = username || 'x'`)
+  expect(await seen()).toBeUndefined()
+  await run('delete from users')
+  expect(await seen()).toBeUndefined()
+  expect(await seen()).toEqual(NOTHING)
+})
+
+test('the rows of an undone transaction are never seen', async () => {
+  const { database, seen, run } = await start()
+  const undone = database.client.transaction(async transaction => {
+    await transaction.exec(`delete from "${database.schema}".users`)
+    throw new Error('undo')
+  })
+  await expect(undone).rejects.toThrow('undo')
+  expect(await seen()).toEqual(NOTHING)
+  expect(await run('select from revocations')).toEqual([])
+})
+
+test('a snapshot from a database that was further is not read on from', async () => {
+  const { changes } = await testDatabase()
+  const { snapshot } = await changes.read(undefined)
+  const [xmin = '0', xmax = '0'] = snapshot.split(':')
+  const ahead = `${BigInt(xmin) + 1_000_000n}:${BigInt(xmax) + 1_000_000n}:`
+  expect((await changes.read(ahead)).changes).toBeUndefined()
+})
+
+test('rows that came with a restored copy are not taken for new ones', async () => {
+  const { seen, run } = await start()
+  await run(
+    `insert into revocations (uid, reason, xid) values (1, 'deleted', (pg_current_xact_id()::text::bigint + 1000000)::text::xid8)`
+  )
+  expect(await seen()).toEqual(NOTHING)
+})
+
+test('rows are swept when they are an hour old', async () => {
+  const { database, run } = await start()
+  await run(
+    `insert into revocations (uid, reason, at) values (1, 'deleted', now() - interval '2 hours'), (2, 'deleted', now())`
+  )
+  await run(`insert into log_changes (user_id, at) values (1, now() - interval '2 hours'), (2, now())`)
+  await database.changes.sweep()
+  expect(await run('select uid from revocations')).toEqual([{ uid: 2 }])
+  expect(await run('select user_id from log_changes')).toEqual([{ user_id: 2 }])
+})
+
+test('the migration goes down and up again over data, and then changes are seen as before', async () => {
+  const { database, run } = await start()
+  const { client, schema, changes } = database
+  while ((await migrateDown(client, schema)) !== '0005_changes') {}
+  await run(`update users set username = 'unseen'`)
+  await run('delete from messages where seq = 1')
+  await migrateUp(client, schema)
+  const { snapshot } = await changes.read(undefined)
+  await run('delete from users')
+  expect((await changes.read(snapshot)).changes?.deletedUsers).toHaveLength(1)
+})

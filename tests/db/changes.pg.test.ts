@@ -1,0 +1,91 @@
+/** What only several sessions of a server show. */
+import { randomBytes } from 'node:crypto'
+import postgres from 'postgres'
+import { expect, inject, onTestFinished, test } from 'vitest'
+import { createPostgresBus } from '../../src/bus/postgres.ts'
+import { createDatabase } from '../../src/db/database.ts'
+import { migrateUp } from '../../src/db/migrate.ts'
+import { testDatabase } from '../support/database.ts'
+
+const connect = () => {
+  const sql = postgres(inject('testDatabaseUrl'), { max: 1, onnotice: () => {} })
+  onTestFinished(() => sql.end())
+  return sql
+}
+
+test('a change of a long transaction is seen when it commits, however many came after it', async () => {
+  const { schema, users, changes } = await testDatabase()
+  const [john, ann] = [
+    await users.create({ username: 'john', hashedPassword: null }),
+    await users.create({ username: 'ann', hashedPassword: null })
+  ]
+  let { snapshot } = await changes.read(undefined)
+  const seen = async () => {
+    const read = await changes.read(snapshot)
+    snapshot = read.snapshot
+    return read.changes?.deletedUsers
+  }
+  const [long, short] = [connect(), connect()]
+  const open = await long.reserve()
+  await open.unsafe('begin')
+  await open.unsafe(`delete from "${schema}".users where id = ${john.id}`)
+  // Written long ago, by the row's own time.
+  await open.unsafe(`update "${schema}".revocations set at = now() - interval '50 minutes'`)
+  expect(await seen()).toEqual([])
+  await short.unsafe(`delete from "${schema}".users where id = ${ann.id}`)
+  expect(await seen()).toEqual([ann.id])
+  await open.unsafe('commit')
+  open.release()
+  expect(await seen()).toEqual([john.id])
+  expect(await seen()).toEqual([])
+})
+
+test('a role that may only delete users and erase messages needs no other right, and wakes every process', async () => {
+  const { client, schema, users, rooms } = await testDatabase()
+  await users.create({ username: 'john', hashedPassword: null })
+  const role = `operator_${randomBytes(6).toString('hex')}`
+  await client.query(`create role ${role}`)
+  onTestFinished(async () => {
+    await client.query(`drop owned by ${role}`)
+    await client.query(`drop role ${role}`)
+  })
+  await client.query(`grant usage on schema "${schema}" to ${role}`)
+  await client.query(`grant select, update, delete on "${schema}".users, "${schema}".messages to ${role}`)
+  const heard = new Promise(resolve => {
+    const instance = async () => [schema, (await rooms.findByName('general'))?.epoch ?? '']
+    if (!client.notifications) throw new Error('PostgreSQL notifies')
+    const bus = createPostgresBus({ database: client.notifications, instance })
+    onTestFinished(() => bus.close())
+    const listening = bus.listen({ grown: () => {}, reset: () => {}, event: (event, from) => resolve([event, from]) })
+    listening.then(async () => {
+      const sql = await connect().reserve()
+      await sql.unsafe(`set role ${role}`)
+      await sql.unsafe(`update "${schema}".messages set content = null`)
+      await sql.unsafe(`delete from "${schema}".users`)
+      sql.release()
+    })
+  })
+  expect(await heard).toEqual([{ kind: 'changed' }, 'database'])
+})
+
+test('a channel is found whatever the schema is called', async () => {
+  const { client } = await testDatabase()
+  const schema = `t_${randomBytes(4).toString('hex')} "quoted" \\ ü`
+  onTestFinished(async () => {
+    await client.query(`drop schema "${schema.replaceAll('"', '""')}" cascade`)
+  })
+  await migrateUp(client, schema)
+  const { users, rooms } = createDatabase(client, schema)
+  const { id } = await users.admit({ externalId: 'x', username: 'Ann' })
+  const instance = async () => [schema, (await rooms.findByName('general'))?.epoch ?? '']
+  if (!client.notifications) throw new Error('PostgreSQL notifies')
+  const bus = createPostgresBus({ database: client.notifications, instance })
+  onTestFinished(() => bus.close())
+  const heard = new Promise(resolve => {
+    bus
+      .listen({ grown: () => {}, reset: () => {}, event: event => resolve(event.kind) })
+      .then(() => users.admit({ externalId: 'x', username: 'Ann Other' }))
+  })
+  expect(await heard).toBe('changed')
+  expect((await users.findByIds([id])).get(id)?.username).toBe('Ann Other')
+})
