@@ -1,0 +1,129 @@
+/** Well-behaved people who chat while others attack: how long each waits for an acknowledgement, and whether one is missing. */
+import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
+import { WebSocket } from 'ws'
+
+const PASSWORD = 'SecurePass123'
+
+/** Someone who is registered and logged in. */
+export interface Account {
+  readonly name: string
+  readonly token: string
+}
+
+/** What people saw during one attack. */
+export interface Seen {
+  /** Milliseconds from a send to its acknowledgement, ascending. */
+  readonly acks: readonly number[]
+  /** Sends that were not acknowledged in time, and requests that were not answered. */
+  readonly unanswered: number
+  /** Times that one of them lost the connection. */
+  readonly lost: number
+}
+
+export interface People {
+  /** Begins a new measurement, and returns what was seen in the one before. Waits for what is still on its way. */
+  take(): Promise<Seen>
+  stop(): void
+}
+
+const post = async (port: number, path: string, body: object): Promise<{ access_token?: string }> => {
+  const response = await fetch(`http://127.0.0.1:${port}${path}`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(body)
+  })
+  return (await response.json()) as { access_token?: string }
+}
+
+/** Registers someone new and logs them in. */
+export const createAccount = async (port: number, name: string): Promise<Account> => {
+  await post(port, '/api/auth/register', { username: name, password: PASSWORD })
+  const { access_token: token } = await post(port, '/api/auth/login', { username: name, password: PASSWORD })
+  if (!token) throw new Error(`${name} could not log in`)
+  return { name, token }
+}
+
+/** Each sends this often, in milliseconds, and looks this often whether the service answers. */
+const SEND_MS = 120
+const PROBE_MS = 250
+/** What is not answered within this time counts as unanswered, in milliseconds. */
+const PATIENCE_MS = 15_000
+/** When someone who lost the connection comes back, in milliseconds. */
+const RETURN_MS = 300
+
+/** Connects people who chat in a room until they are stopped. */
+export const startPeople = async (port: number, accounts: readonly Account[], room: string): Promise<People> => {
+  const pending = new Map<string, number>()
+  let acks: number[] = []
+  let unanswered = 0
+  let lost = 0
+  let isStopped = false
+
+  /** Connects, and again when the connection is lost, as a good client does. */
+  const join = async (account: Account, speak: (socket: WebSocket) => void): Promise<void> => {
+    const socket = new WebSocket(`ws://127.0.0.1:${port}/ws/chat?rooms=${room}&token=${account.token}`, ['chat.v1'])
+    socket.on('error', () => {})
+    socket.on('close', () => {
+      if (isStopped) return
+      lost++
+      setTimeout(() => void join(account, speak), RETURN_MS)
+    })
+    socket.on('message', data => hear(JSON.parse(data.toString())))
+    socket.on('open', () => speak(socket))
+    await Promise.race([once(socket, 'open'), once(socket, 'close')])
+  }
+
+  const hear = ({ type, nonce }: { type: string; nonce: string }): void => {
+    const sentAt = pending.get(nonce)
+    if (sentAt === undefined || (type !== 'ack' && type !== 'error')) return
+    pending.delete(nonce)
+    if (type === 'ack') acks.push(performance.now() - sentAt)
+  }
+
+  const talk = async (account: Account): Promise<NodeJS.Timeout> => {
+    let current: WebSocket | undefined
+    await join(account, socket => {
+      current = socket
+    })
+    return setInterval(() => {
+      if (current?.readyState !== WebSocket.OPEN) return
+      const nonce = randomUUID()
+      pending.set(nonce, performance.now())
+      current.send(JSON.stringify({ type: 'message', room, content: 'How is everybody?', nonce }))
+    }, SEND_MS)
+  }
+
+  const [first] = accounts
+  const probe = setInterval(async () => {
+    const response = await fetch(`http://127.0.0.1:${port}/api/users/me`, {
+      headers: { authorization: `Bearer ${first?.token}` },
+      signal: AbortSignal.timeout(PATIENCE_MS)
+    }).catch(() => undefined)
+    if (!response?.ok && !isStopped) unanswered++
+    await response?.arrayBuffer()
+  }, PROBE_MS)
+  const timers = [...(await Promise.all(accounts.map(talk))), probe]
+
+  const settle = async (until: number): Promise<void> => {
+    const mine = [...pending.keys()]
+    while (mine.some(nonce => pending.has(nonce)) && performance.now() < until) {
+      await new Promise(done => setTimeout(done, 20))
+    }
+    for (const nonce of mine) if (pending.delete(nonce)) unanswered++
+  }
+
+  return {
+    async take() {
+      await settle(performance.now() + PATIENCE_MS)
+      const seen = { acks: acks.sort((a, b) => a - b), unanswered, lost }
+      acks = []
+      unanswered = lost = 0
+      return seen
+    },
+    stop() {
+      isStopped = true
+      for (const timer of timers) clearInterval(timer)
+    }
+  }
+}

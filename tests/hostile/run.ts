@@ -1,0 +1,149 @@
+/**
+ * `npm run test:hostile`: a hostile client against the built service, one attack after another, while other people chat.
+ * Prints for each attack how long the others waited (p50 and p99 beside a quiet time), the sockets that are left and the log
+ * lines; fails on memory, sockets, log floods and unanswered requests. Latencies are printed and never asserted.
+ *
+ * Options: `--only TEXT` runs the attacks whose name contains it; `--seconds N` is the length of each (5).
+ */
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import type { Order } from './attacker.ts'
+import { type Attack, attacks } from './attacks.ts'
+import { type Account, createAccount, type People, type Seen, startPeople } from './people.ts'
+import { startVictim, type Victim } from './service.ts'
+
+const { values } = parseArgs({ options: { only: { type: 'string' }, seconds: { type: 'string', default: '5' } } })
+const attackMs = Number(values.seconds) * 1000
+
+/** How long after the last attack the memory is read, and how much more than before it may be. */
+const REST_MS = 60_000
+const MAX_GROWTH = 1.2
+/** How long sockets have to be gone after an attack, in milliseconds; the service's own timeouts are shorter. */
+const SOCKETS_MS = 20_000
+/** One message may be logged this often during an attack: a few intervals, each for a few kinds of clients. */
+const MAX_LINES = 20
+
+const SETTINGS = { REGISTER_RATE_LIMIT: '0', LOGIN_RATE_LIMIT: '0', LOG_LEVEL: 'warn' }
+
+interface Row {
+  readonly name: string
+  readonly seen: Seen
+  readonly socketsLeft: number
+  readonly lines: number
+}
+
+const faults: string[] = []
+const pause = (ms: number): Promise<void> => new Promise(done => setTimeout(done, ms))
+const percentile = (sorted: readonly number[], share: number): number =>
+  sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN
+
+/** A log of large messages, as the reads need it; read once, so that the page cache is as full before as after. */
+const fillHistory = async ({ port }: Victim, writers: readonly Account[]): Promise<void> => {
+  const content = '🌊'.repeat(4000)
+  await Promise.all(
+    writers.map(async ({ token }) => {
+      const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
+      for (let sent = 0; sent < 1000 / writers.length; sent++) {
+        await postSurely(`http://127.0.0.1:${port}/api/chat/rooms/general/messages`, headers, content)
+      }
+    })
+  )
+  const headers = { authorization: `Bearer ${writers[0]?.token}` }
+  await (await fetch(`http://127.0.0.1:${port}/api/chat/messages?limit=1000`, { headers })).arrayBuffer()
+}
+
+const postSurely = async (url: string, headers: Record<string, string>, content: string): Promise<void> => {
+  for (;;) {
+    const response = await fetch(url, { method: 'POST', headers, body: JSON.stringify({ content }) })
+    await response.arrayBuffer()
+    if (response.ok) return
+    await pause(100)
+  }
+}
+
+const socketsAfter = async (victim: Victim, before: number): Promise<number> => {
+  const until = performance.now() + SOCKETS_MS
+  while (victim.sockets() > before && performance.now() < until) await pause(100)
+  return Math.max(0, victim.sockets() - before)
+}
+
+const attackOnce = async (attack: Attack, victim: Victim, people: People, accounts: Account[]): Promise<Row> => {
+  const attacker = fork(join(import.meta.dirname, 'attacker.ts'), { execArgv: ['--import', 'tsx', '--no-warnings'] })
+  const before = victim.sockets()
+  victim.takeLog()
+  await people.take()
+  const done = once(attacker, 'message')
+  attacker.send({ attack: attack.name, ms: attackMs, target: { port: victim.port, accounts } } satisfies Order)
+  await Promise.race([done, once(attacker, 'exit')])
+  const seen = await people.take()
+  // What an attack leaves open is the service's to close; everything else ends with the attacker.
+  const held = attack.leavesOpen ? await socketsAfter(victim, before) : 0
+  attacker.kill('SIGKILL')
+  const socketsLeft = held + (await socketsAfter(victim, before))
+  const log = victim.takeLog()
+  for (const [message, count] of log) {
+    if (count > MAX_LINES) faults.push(`${attack.name}: ${count} times in the log: ${message}`)
+  }
+  return { name: attack.name, seen, socketsLeft, lines: [...log.values()].reduce((sum, count) => sum + count, 0) }
+}
+
+const judge = ({ name, seen, socketsLeft }: Row): void => {
+  if (socketsLeft > 0) faults.push(`${name}: ${socketsLeft} sockets were left open`)
+  if (seen.unanswered > 0) faults.push(`${name}: ${seen.unanswered} requests of other people were not answered`)
+  if (seen.lost > 0) faults.push(`${name}: other people lost their connection ${seen.lost} times`)
+}
+
+const show = ({ name, seen: { acks, unanswered }, socketsLeft, lines }: Row, quiet: Seen): string => {
+  const cell = (share: number): string => {
+    const ms = percentile(acks, share)
+    return `${ms.toFixed(1).padStart(8)} ms (${(ms / percentile(quiet.acks, share)).toFixed(1)} x)`
+  }
+  return `${name.padEnd(42)} ${cell(0.5)} ${cell(0.99).padEnd(22)} ${String(unanswered).padStart(6)} ${String(socketsLeft).padStart(7)} ${String(lines).padStart(5)}`
+}
+
+const victim = await startVictim(SETTINGS)
+try {
+  const names = (prefix: string, count: number) => Array.from({ length: count }, (_, at) => `${prefix}-${at}`)
+  const [good, bad] = await Promise.all(
+    [names('person', 8), names('hostile', 16)].map(all =>
+      Promise.all(all.map(name => createAccount(victim.port, name)))
+    )
+  )
+  if (!good || !bad) throw new Error('nobody could register')
+  await fillHistory(victim, bad)
+  const people = await startPeople(victim.port, good, 'general')
+  await pause(2000)
+  await people.take()
+  await pause(5000)
+  const quiet = await people.take()
+  const memoryBefore = await victim.memory()
+
+  process.stdout.write(
+    `${'attack'.padEnd(42)} ${'ack p50 of others'.padStart(18)} ${'p99'.padStart(12)}            unanswered sockets lines\n`
+  )
+  process.stdout.write(`${show({ name: 'quiet', seen: quiet, socketsLeft: 0, lines: 0 }, quiet)}\n`)
+  for (const attack of attacks.filter(({ name }) => name.includes(values.only ?? ''))) {
+    const row = await attackOnce(attack, victim, people, bad)
+    judge(row)
+    process.stdout.write(`${show(row, quiet)}\n`)
+    if (!victim.isUp) throw new Error(`the service ended during: ${attack.name}`)
+  }
+
+  await pause(REST_MS)
+  const memoryAfter = await victim.memory()
+  const growth = memoryAfter / memoryBefore
+  const mebibytes = (bytes: number): string => `${Math.round(bytes / 1024 / 1024)} MiB`
+  process.stdout.write(
+    `memory: ${mebibytes(memoryBefore)} before, ${mebibytes(memoryAfter)} a minute after (${growth.toFixed(2)} x)\n`
+  )
+  if (growth > MAX_GROWTH) faults.push(`memory grew to ${growth.toFixed(2)} times what it was`)
+  people.stop()
+} finally {
+  await victim.stop()
+}
+
+for (const fault of faults) process.stdout.write(`FAIL ${fault}\n`)
+process.stdout.write(faults.length === 0 ? 'The hostile client hurt nobody.\n' : `${faults.length} faults\n`)
+process.exit(faults.length === 0 ? 0 : 1)

@@ -1,0 +1,114 @@
+/**
+ * The built service under attack: a process of its own on a database of its own, whose memory, sockets and log lines the run
+ * reads. It starts as `fastify-chat serve` does, with shorter timeouts.
+ */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { readdirSync, readlinkSync } from 'node:fs'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import postgres from 'postgres'
+import { freePort } from '../support/free-port.ts'
+import { ENCRYPTION_KEY, SECRET_KEY } from '../support/settings.ts'
+
+/** The service as the run sees it. */
+export interface Victim {
+  readonly port: number
+  /** Returns the resident memory in bytes, after a full garbage collection. */
+  memory(): Promise<number>
+  /** Returns how many client sockets are open. */
+  sockets(): number
+  /** Returns the log lines at level `warn` and above since the last call, with a count for each message. */
+  takeLog(): ReadonlyMap<string, number>
+  readonly isUp: boolean
+  stop(): Promise<void>
+}
+
+const root = join(import.meta.dirname, '../..')
+const WARN = 40
+
+/** Starts the service from `dist`. Rejects when it is not built, or PostgreSQL does not answer. */
+export const startVictim = async (settings: Record<string, string>): Promise<Victim> => {
+  const server = process.env.TEST_DATABASE_URL ?? 'postgres://postgres@127.0.0.1:5432/postgres'
+  const name = `chat_hostile_${randomBytes(6).toString('hex')}`
+  const sql = postgres(server, { max: 1, onnotice: () => {} })
+  await sql.unsafe(`create database ${name}`)
+  const database = new URL(server)
+  database.pathname = `/${name}`
+  const port = await freePort()
+  const child = spawn(process.execPath, ['--expose-gc', join(import.meta.dirname, 'serve.js')], {
+    cwd: root,
+    stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
+    env: {
+      ...process.env,
+      DATABASE_URL: database.href,
+      SECRET_KEY,
+      ENCRYPTION_KEY,
+      HOST: '127.0.0.1',
+      PORT: String(port),
+      BCRYPT_ROUNDS: '4',
+      ...settings
+    }
+  })
+  let log = new Map<string, number>()
+  const lines = createInterface({ input: child.stdout as NodeJS.ReadableStream })
+  lines.on('line', line => {
+    const { level, msg, code } = JSON.parse(line)
+    if (level < WARN) return
+    const key = code ? `${msg} (${code})` : msg
+    log.set(key, (log.get(key) ?? 0) + 1)
+  })
+  await ready(child)
+
+  return {
+    port,
+    async memory() {
+      const answer = once(child, 'message')
+      child.send('memory')
+      const [bytes] = await answer
+      return Number(bytes)
+    },
+    sockets: () => clientSockets(child.pid ?? 0),
+    takeLog() {
+      const taken = log
+      log = new Map()
+      return taken
+    },
+    get isUp() {
+      return child.exitCode === null && child.signalCode === null
+    },
+    async stop() {
+      if (child.exitCode === null && child.signalCode === null) {
+        const gone = once(child, 'exit')
+        child.kill('SIGTERM')
+        await gone
+      }
+      await sql.unsafe(`drop database ${name} with (force)`)
+      await sql.end()
+    }
+  }
+}
+
+const ready = async (child: ChildProcess): Promise<void> => {
+  const [message] = await Promise.race([
+    once(child, 'message'),
+    once(child, 'exit').then(([code]) => Promise.reject(new Error(`the service ended with ${code}`)))
+  ])
+  if (message !== 'ready') throw new Error(String(message))
+}
+
+/** Sockets among the process's open files: clients', the database's and the listening one alike; the run compares counts. */
+const clientSockets = (pid: number): number => {
+  const folder = `/proc/${pid}/fd`
+  return readdirSync(folder).filter(fd => linkOf(join(folder, fd)).startsWith('socket:')).length
+}
+
+const linkOf = (path: string): string => {
+  try {
+    return readlinkSync(path)
+  } catch {
+    // Closed since it was listed.
+    return ''
+  }
+}

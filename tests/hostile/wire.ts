@@ -1,0 +1,60 @@
+/** Raw connections for attacks: what a well-behaved client library would refuse to send, or insist on reading. */
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { connect, type Socket } from 'node:net'
+
+/** Frame types of RFC 6455, 5.2. */
+export const OPCODE = { continuation: 0, text: 1, binary: 2, close: 8, ping: 9, pong: 10 } as const
+
+/** Opens a TCP connection; its errors are the attack's own business. */
+export const open = async (port: number): Promise<Socket> => {
+  const socket = connect({ port, host: '127.0.0.1', noDelay: true })
+  socket.on('error', () => {})
+  await Promise.race([once(socket, 'connect'), once(socket, 'close')])
+  return socket
+}
+
+/** Writes, and waits until the socket takes more, or has closed. */
+export const write = async (socket: Socket, data: string | Buffer): Promise<void> => {
+  if (socket.destroyed || socket.write(data)) return
+  await Promise.race([once(socket, 'drain'), once(socket, 'close')])
+}
+
+/** A request's head as text, with an access token if there is one. */
+export const head = (line: string, token?: string, more: readonly string[] = []): string =>
+  [`${line} HTTP/1.1`, 'host: 127.0.0.1', ...(token ? [`authorization: Bearer ${token}`] : []), ...more, '', ''].join(
+    '\r\n'
+  )
+
+/** Opens a WebSocket and returns its raw connection, which reads and drops what comes. */
+export const upgrade = async (port: number, token: string, path = '/ws/chat'): Promise<Socket> => {
+  const socket = await open(port)
+  const key = randomBytes(16).toString('base64')
+  const more = ['connection: Upgrade', 'upgrade: websocket', 'sec-websocket-version: 13', `sec-websocket-key: ${key}`]
+  socket.write(head(`GET ${path}`, token, more))
+  await Promise.race([once(socket, 'data'), once(socket, 'close')])
+  socket.resume()
+  return socket
+}
+
+/** A client's frame, masked with zeros, which leaves the payload as it is. */
+export const frame = (opcode: number, payload: string | Buffer = '', isFinal = true): Buffer => {
+  const bytes = Buffer.from(payload)
+  const { length } = bytes
+  const size = length < 126 ? 6 : length < 65_536 ? 8 : 14
+  const header = Buffer.alloc(size)
+  header[0] = (isFinal ? 0x80 : 0) | opcode
+  if (size === 6) header[1] = 0x80 | length
+  else if (size === 8) {
+    header[1] = 0x80 | 126
+    header.writeUInt16BE(length, 2)
+  } else {
+    header[1] = 0x80 | 127
+    header.writeBigUInt64BE(BigInt(length), 2)
+  }
+  return Buffer.concat([header, bytes])
+}
+
+/** The same buffer many times, for one write. */
+export const times = (count: number, data: string | Buffer): Buffer =>
+  Buffer.concat(Array.from({ length: count }, () => Buffer.from(data)))
