@@ -13,6 +13,7 @@ import { createPasswords } from '../src/auth/passwords.ts'
 import type { Session } from '../src/chat/connection.ts'
 import { type Clock, systemClock } from '../src/clock.ts'
 import { ChatError } from '../src/errors.ts'
+import { withoutRepeats } from '../src/lib/repeated-log.ts'
 
 /** Who is behind a request: the user, and until when. */
 export interface ChatUser extends Session {
@@ -70,7 +71,7 @@ export default fp(
   async function chatAuth(fastify: FastifyInstance, options: ChatAuthOptions) {
     const { authenticate, clock = systemClock } = options
     const { users } = fastify.chatDb
-    const hostUsers = createHostUsers({ users, log: fastify.log, clock })
+    const hostUsers = createHostUsers({ users, log: withoutRepeats(fastify.server, fastify.log), clock })
 
     fastify.decorateRequest('chatUser', null)
     if (authenticate) {

@@ -6,7 +6,8 @@ import { createMemoryBus } from '../src/bus/memory.ts'
 import { createPostgresBus } from '../src/bus/postgres.ts'
 import { type ChatCore, type ChatOptions, createChatCore } from '../src/chat/chat.ts'
 import { type Clock, systemClock } from '../src/clock.ts'
-import { isConnectionError } from '../src/db/client.ts'
+import { faultOf } from '../src/db/client/errors.ts'
+import { withoutRepeats } from '../src/lib/repeated-log.ts'
 import { GENERAL } from '../src/schemas/messages.ts'
 
 declare module 'fastify' {
@@ -42,10 +43,10 @@ export default fp(
       messages: fastify.chatDb.messages,
       keyring: fastify.chatCrypto,
       clock: options.clock ?? systemClock,
-      log: fastify.log,
+      log: withoutRepeats(fastify.server, fastify.log),
       authenticate: token => fastify.chatAuth.renew(token),
       existing: async ids => new Set((await fastify.chatDb.users.findByIds(ids)).keys()),
-      isConnectionError,
+      faultOf,
       concurrentReads: readsFor(fastify.chatDb.client.maxConnections),
       messageRate: messageRateLimit,
       connectionsPerUser,
@@ -71,13 +72,14 @@ export type { LogPart } from '../src/chat/reading.ts'
 const readsFor = (maxConnections = 1): number => Math.max(1, Math.min(16, Math.floor(maxConnections / 2)))
 
 /** PostgreSQL carries the news between processes; the embedded database has only one. */
-const busOf = ({ chatDb, log }: FastifyInstance): Bus => {
+const busOf = ({ chatDb, server, log }: FastifyInstance): Bus => {
+  const quiet = withoutRepeats(server, log)
   const { notifications } = chatDb.client
   if (!notifications) return createMemoryBus()
   return createPostgresBus({
     database: notifications,
     // The first room's epoch tells a database from its own copy.
     instance: async () => [chatDb.schema, (await chatDb.rooms.findByName(GENERAL))?.epoch ?? ''],
-    onFailure: err => log.warn({ err }, 'other processes could not be notified; they look by themselves')
+    onFailure: err => quiet.warn({ err }, 'other processes could not be notified; they look by themselves')
   })
 }

@@ -10,9 +10,10 @@ import type {
   FastifySerializerCompiler
 } from 'fastify'
 import fp from 'fastify-plugin'
-import { isConnectionError } from '../src/db/client.ts'
+import { isUnavailable } from '../src/db/client/errors.ts'
 import { ChatError, ERRORS, type ErrorCode } from '../src/errors.ts'
 import { clientAddress } from '../src/http/client-address.ts'
+import { withoutRepeats } from '../src/lib/repeated-log.ts'
 import { safePath } from '../src/logging.ts'
 import { components } from '../src/schemas/index.ts'
 import type { Problem } from '../src/schemas/problems.ts'
@@ -55,9 +56,10 @@ const LIMITS: ReadonlySet<ErrorCode> = new Set(['rate_limited', 'busy', 'payload
 /** An error handler: answers any error as a problem. What is not the client's doing is logged, and says nothing. */
 export const sendProblem = (error: FastifyError, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
   const known = toChatError(error)
+  const log = withoutRepeats(request.server.server, request.log)
   if (LIMITS.has(known.code))
-    request.log.warn({ code: known.code, address: clientAddress(request) }, 'a request was refused by a limit')
-  else if (known.statusCode >= 500) request.log.error({ err: error }, 'the request failed')
+    log.warn({ code: known.code, address: clientAddress(request) }, 'a request was refused by a limit')
+  else if (known.statusCode >= 500) log.error({ err: error }, 'the request failed')
   nameRequest(request, reply)
   return reply
     .header('cache-control', 'no-store')
@@ -115,7 +117,7 @@ const toChatError = (error: FastifyError | ChatError): ChatError => {
   const [code, detail] = BY_STATUS[error.statusCode ?? 500] ?? []
   if (code && detail) return new ChatError(code, detail)
   if (error.statusCode && error.statusCode < 500) return new ChatError('bad_request', 'The request is malformed.')
-  if (isConnectionError(error)) {
+  if (isUnavailable(error)) {
     return new ChatError('unavailable', 'The service cannot answer right now. Try again in a moment.', {
       retryAfterMs: 2000
     })

@@ -4,6 +4,7 @@ import { callerOf } from '../plugins/auth.ts'
 import { ChatError } from '../src/errors.ts'
 import { clientNetwork } from '../src/http/client-address.ts'
 import { createOrigins, isAllowedByCors, isOwnOrigin, type Origins } from '../src/http/origins.ts'
+import { withoutRepeats } from '../src/lib/repeated-log.ts'
 import { GENERAL } from '../src/schemas/messages.ts'
 
 /** Which pages may connect, beside the request's own host. */
@@ -49,7 +50,7 @@ const socketRoute: FastifyPluginAsync<SocketRouteOptions> = async (fastify, opti
         speaksV1: socket.protocol === 'chat.v1',
         address: clientNetwork(request),
         rooms: roomsOf(request.query as SocketQuery),
-        log: request.log
+        log: withoutRepeats(fastify.server, request.log)
       })
     }
   })
@@ -67,7 +68,8 @@ const checkOrigin = (request: FastifyRequest, reply: FastifyReply, origins: Orig
   // Our own tokens are in no cookie, so a foreign page has none to use.
   const hasCookies = cookie !== undefined && request.server.chatAuth.accounts === null
   if (isAllowedByCors(reply.getHeaders(), origin, hasCookies)) return
-  request.log.warn({ origin: origin.slice(0, 200) }, 'a WebSocket from a foreign origin was refused')
+  const log = withoutRepeats(request.server.server, request.log)
+  log.warn({ origin: origin.slice(0, 200) }, 'a WebSocket from a foreign origin was refused')
   const advice =
     'Add its origin to CORS_ORIGINS (corsOrigins, or your own CORS with credentials, in a host application).'
   throw new ChatError('origin_not_allowed', `This page may not connect. ${advice}`)

@@ -63,7 +63,8 @@ export interface ChatOptions {
   readonly authenticate: (token: string) => Promise<Session>
   /** Which of these users there still are; who is gone is disconnected before long. */
   readonly existing: (userIds: readonly number[]) => Promise<ReadonlySet<number>>
-  readonly isConnectionError: (error: unknown) => boolean
+  /** Classifies a failure of the database; see src/db/client/errors.ts. */
+  readonly faultOf: WriterOptions['faultOf']
   readonly messageRate: number
   /** How many queries may read the log at a time; see ReadingOptions. */
   readonly concurrentReads?: number | undefined
@@ -128,11 +129,11 @@ export const createChatCore = (options: ChatOptions): ChatCore => {
   const rooms: Rooms = createRooms({ repository: options.rooms, pages: reading.pages, log })
   const access = createAccess(options)
   const hub = createHub(options)
-  const reach = async (roomId: number) => (await options.rooms.reach([roomId]))[0]
-  const following = createFollowing({ rooms, bus, clock, reach, isDraining })
+  const following = createFollowing({ rooms, bus, clock, reach: roomId => options.rooms.reach(roomId), isDraining })
   const writer = createWriter({
     append: batch => messages.append(batch),
-    isConnectionError: options.isConnectionError,
+    faultOf: options.faultOf,
+    lockedRooms: roomIds => options.rooms.locked(roomIds),
     onFailure: (err, entries) => log.error({ err, entries }, 'an append failed'),
     ...options.writer
   })

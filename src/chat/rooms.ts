@@ -20,7 +20,7 @@ export interface Rooms {
   adopt(row: RoomRow): Room
   /** A room's log has grown somewhere. */
   grown(roomId: number, seq: number): void
-  /** Asks the database how far all of them reach, and reads what is missing. */
+  /** Asks the database which of them have changed, page by page, and reads what is missing. One at a time. */
   look(): Promise<void>
   /** Lets go of rooms that nobody follows and nobody asked for since the last time. */
   sweep(): void
@@ -30,22 +30,46 @@ export interface RoomsOptions {
   readonly repository: RoomsRepository
   readonly pages: LogPages<Entry>
   readonly log: Log
+  /** How many rooms are kept that nobody follows. */
+  readonly maxIdle?: number
 }
 
 /** News of rooms that are not loaded, for the moment in which they are: kept for so many. */
 const MAX_HEARD = 10_000
+const MAX_IDLE = 10_000
+/** How many rooms one query asks about. */
+const PAGE = 1000
 
 /** Makes the process's rooms. */
-export const createRooms = ({ repository, pages, log }: RoomsOptions): Rooms => {
+export const createRooms = ({ repository, pages, log, maxIdle = MAX_IDLE }: RoomsOptions): Rooms => {
   const byName = new Map<string, Room>()
   const byId = new Map<number, Room>()
   const loading = new Map<string, Promise<Room | undefined>>()
   let heard = new Map<number, number>()
   let asked = new Set<Room>()
+  let evictAt = maxIdle
+  let looking: Promise<void> | undefined
+  let isStale = false
+
+  const drop = (room: Room): void => {
+    byId.delete(room.id)
+    byName.delete(room.name)
+    asked.delete(room)
+  }
+
+  /** Makes space: first rooms that nobody asked for lately, then those loaded longest ago. Followed rooms stay. */
+  const evict = (): void => {
+    const idle = [...byId.values()].filter(({ followers }) => followers.size === 0)
+    const inOrder = [...idle.filter(room => !asked.has(room)), ...idle.filter(room => asked.has(room))]
+    for (const room of inOrder.slice(0, Math.ceil(maxIdle / 2))) drop(room)
+    // Not again before as many are loaded, however many are followed.
+    evictAt = Math.max(maxIdle, byId.size + Math.ceil(maxIdle / 2))
+  }
 
   const adopt = (row: RoomRow): Room => {
     const known = byId.get(row.id)
     if (known) return known
+    if (byId.size >= evictAt) evict()
     const room = new Room({ ...row, pages, log })
     byName.set(row.name, room)
     byId.set(row.id, room)
@@ -62,6 +86,17 @@ export const createRooms = ({ repository, pages, log }: RoomsOptions): Rooms => 
     } finally {
       loading.delete(name)
     }
+  }
+
+  const lookAtAll = async (): Promise<void> => {
+    do {
+      isStale = false
+      const all = [...byId.values()]
+      for (let at = 0; at < all.length; at += PAGE) {
+        const changes = await repository.changed(all.slice(at, at + PAGE).map(knownReach))
+        for (const change of changes) void byId.get(change.id)?.reaches(change)
+      }
+    } while (isStale)
   }
 
   const get = (name: string): Room | undefined => {
@@ -88,18 +123,21 @@ export const createRooms = ({ repository, pages, log }: RoomsOptions): Rooms => 
       if (heard.size >= MAX_HEARD) heard = new Map()
       heard.set(roomId, Math.max(seq, heard.get(roomId) ?? 0))
     },
-    async look() {
-      if (byId.size === 0) return
-      const reaches = await repository.reach([...byId.keys()])
-      for (const reach of reaches) void byId.get(reach.id)?.reaches(reach)
+    look() {
+      // What changed behind a look that runs is found by another one.
+      if (looking) isStale = true
+      looking ??= lookAtAll().finally(() => {
+        looking = undefined
+      })
+      return looking
     },
     sweep() {
       for (const room of byId.values()) {
-        if (room.followers.size > 0 || asked.has(room)) continue
-        byId.delete(room.id)
-        byName.delete(room.name)
+        if (room.followers.size === 0 && !asked.has(room)) drop(room)
       }
       asked = new Set()
     }
   }
 }
+
+const knownReach = ({ id, epoch, head, oldest }: Room) => ({ id, epoch, lastSeq: head, oldestSeq: oldest })

@@ -1,31 +1,30 @@
 /**
- * The group commit: one append in flight, and while it commits the next batch gathers. Entries settle in the order in
- * which they were given, only after their commit, each exactly once.
+ * The append queue (group commit): one append in flight for all rooms. A room that is found locked gets a lane of its own
+ * until it can be written to again, so that it delays its own messages only. Entries of a room settle in the order in which
+ * they were given, only after their commit, each exactly once.
  */
-
-import type { AppendedEntry, NewEntry } from '../db/database.ts'
+import pLimit from 'p-limit'
+import type { NewEntry } from '../db/database.ts'
 import { ChatError } from '../errors.ts'
-import { TooLate, within } from '../within.ts'
+import { within } from '../within.ts'
+import { type CommitOptions, createCommit } from './commit.ts'
+import { createLane, type Lane, type Outcome, type Pending } from './lane.ts'
 
-/** What became of an entry: where it stands in the log, or why it isn't there. */
-export type Outcome = { readonly appended: AppendedEntry } | { readonly error: ChatError }
+export type { Outcome }
 
 /** What the writer needs, and its bounds. */
-export interface WriterOptions {
-  /** Appends a batch atomically; answers in the batch's order. A repeat of a write id answers the first one's place. */
-  readonly append: (batch: NewEntry[]) => Promise<AppendedEntry[]>
-  /** Whether a failure was the connection's: then the batch may or may not be there, and it is tried again whole. */
-  readonly isConnectionError: (error: unknown) => boolean
-  /** Told of each failure; the caller logs it. */
-  readonly onFailure?: (error: unknown, entries: number) => void
+export interface WriterOptions extends Pick<CommitOptions, 'append' | 'faultOf'> {
+  /** Returns which of these rooms somebody holds a lock on. */
+  readonly lockedRooms?: (roomIds: number[]) => Promise<number[]>
+  /** Called with each failure; the caller logs it. */
+  readonly onFailure?: CommitOptions['onFailure']
   readonly maxBatch?: number
   readonly maxQueue?: number
-  /** The most that a batch, and the queue, may weigh, in bytes of sealed text. */
+  /** The maximum of a batch, and of the queue, in bytes of ciphertext. */
   readonly maxBatchBytes?: number
   readonly maxQueueBytes?: number
-  /** How long one try may take, in milliseconds; a silent database counts as a lost connection. */
+  /** How long one attempt may take, in milliseconds; a silent database counts as a lost connection. */
   readonly attemptMs?: number
-  /** Waits between the tries of a batch whose connection failed, in milliseconds; their number bounds the tries. */
   readonly retryDelays?: readonly number[]
   readonly delay?: (ms: number) => Promise<void>
 }
@@ -38,20 +37,18 @@ export interface Writer {
   idle(): Promise<void>
 }
 
-interface Pending {
-  readonly entry: NewEntry
-  readonly bytes: number
-  readonly settle: ((outcome: Outcome) => void)[]
-}
-
 const RETRY_DELAYS = [50, 200, 500, 1000, 2000, 3000]
+/** How many locked rooms are appended to at once: each attempt holds a connection until its lock times out. */
+const SLOW_AT_ONCE = 2
+/** How long the database may take to say which rooms are locked, in milliseconds. */
+const LOCKED_MS = 2000
 const wait = (ms: number): Promise<void> => new Promise(resolve => setTimeout(resolve, ms))
-const keyOf = ({ roomId, userId, writeId }: NewEntry): string => `${roomId} ${userId} ${writeId}`
 
-/** Makes the process's writer. */
+/** Creates the process's append queue. */
 export const createWriter = ({
   append,
-  isConnectionError,
+  faultOf,
+  lockedRooms = async () => [],
   onFailure = () => {},
   maxBatch = 200,
   maxQueue = 10_000,
@@ -61,110 +58,80 @@ export const createWriter = ({
   retryDelays = RETRY_DELAYS,
   delay = wait
 }: WriterOptions): Writer => {
-  const queue = new Map<string, Pending>()
+  const slowLanes = new Map<number, Lane>()
+  const atOnce = pLimit(SLOW_AT_ONCE)
   let waiting = 0
   let waitingBytes = 0
-  let running: Promise<void> | undefined
 
-  /** Appends a batch, and again when only the connection failed: the write ids keep a batch that got through single. */
-  const appendSurely = async (batch: Pending[]): Promise<AppendedEntry[]> => {
-    for (let attempt = 0; ; attempt++) {
-      try {
-        return await within(attemptMs, 'the database', append(batch.map(({ entry }) => entry)))
-      } catch (error) {
-        onFailure(error, batch.length)
-        const pause = retryDelays[attempt]
-        if (!isLost(error) || pause === undefined) throw error
-        await delay(pause)
+  const onSettled = (batch: Pending[]): void => {
+    waiting -= batch.reduce((count, { settle }) => count + settle.length, 0)
+    waitingBytes -= batch.reduce((sum, { bytes }) => sum + bytes, 0)
+  }
+  const attempt: WriterOptions['append'] = batch => within(attemptMs, 'the database', append(batch))
+  const attempts = { faultOf, onFailure, retryDelays, delay }
+  const bounds = { maxBatch, maxBatchBytes }
+
+  /** The lane of a locked room. It is kept until an append succeeds: a lock that outlasts the retries must not stop the others again. */
+  const slowLaneOf = (roomId: number): Lane => {
+    const known = slowLanes.get(roomId)
+    if (known) return known
+    let isWritable = false
+    const commit = createCommit({
+      ...attempts,
+      append: batch => atOnce(() => attempt(batch)),
+      onSettled(batch, isStored) {
+        isWritable = isStored
+        onSettled(batch)
       }
+    })
+    const onIdle = (): void => {
+      if (isWritable) slowLanes.delete(roomId)
     }
+    const lane = createLane({ ...bounds, commit, onIdle })
+    slowLanes.set(roomId, lane)
+    return lane
   }
 
-  // A try took too long: what it did, if anything, isn't known; its write ids make a second one safe.
-  const isLost = (error: unknown): boolean => error instanceof TooLate || isConnectionError(error)
-
-  /** Tells everyone who waits for an entry. One that fails at hearing it must not keep the log from the others. */
-  const settleAll = (batch: Pending[], outcomeOf: (at: number) => Outcome): void => {
-    batch.forEach(({ settle }, at) => {
-      for (const settled of settle) {
-        try {
-          settled(outcomeOf(at))
-        } catch (error) {
-          onFailure(error, 1)
-        }
-      }
+  const whichAreLocked = async (batch: Pending[]): Promise<number[]> => {
+    const rooms = [...new Set(batch.map(({ entry }) => entry.roomId))]
+    if (rooms.length === 1) return rooms
+    return within(LOCKED_MS, 'the database', lockedRooms(rooms)).catch(error => {
+      onFailure(error, batch.length)
+      return []
     })
   }
 
-  /** Commits a batch. A failure that isn't the connection's is halved down to the entry that causes it. */
-  const commit = async (batch: Pending[]): Promise<void> => {
-    let appended: AppendedEntry[]
-    try {
-      appended = await appendSurely(batch)
-    } catch (error) {
-      if (batch.length === 1 || isLost(error)) return settleAll(batch, () => ({ error: failure(error) }))
-      await commit(batch.slice(0, batch.length / 2))
-      return commit(batch.slice(batch.length / 2))
-    }
-    settleAll(batch, at => {
-      const entry = appended[at]
-      return entry ? { appended: entry } : { error: failure(new Error('the append left an entry out')) }
-    })
+  const setAside = async (batch: Pending[]): Promise<Pending[]> => {
+    const locked = new Set(await whichAreLocked(batch))
+    const isLocked = ({ entry }: Pending): boolean => locked.has(entry.roomId)
+    // What came later stays behind what came before.
+    const moved = [...batch.filter(isLocked), ...[...locked].flatMap(roomId => mainLane.remove(roomId))]
+    for (const pending of moved) if (!slowLaneOf(pending.entry.roomId).add(pending)) waitingBytes -= pending.bytes
+    return batch.filter(pending => !isLocked(pending))
   }
 
-  const takeBatch = (): Pending[] => {
-    const batch: Pending[] = []
-    let bytes = 0
-    for (const [key, pending] of queue) {
-      if (batch.length > 0 && (batch.length >= maxBatch || bytes + pending.bytes > maxBatchBytes)) break
-      bytes += pending.bytes
-      batch.push(pending)
-      queue.delete(key)
-    }
-    return batch
-  }
-
-  const run = async (): Promise<void> => {
-    while (queue.size > 0) {
-      const batch = takeBatch()
-      await commit(batch)
-      waiting -= batch.reduce((count, { settle }) => count + settle.length, 0)
-      waitingBytes -= batch.reduce((sum, { bytes }) => sum + bytes, 0)
-    }
-    running = undefined
-  }
+  const mainLane = createLane({
+    ...bounds,
+    commit: createCommit({ ...attempts, append: attempt, setAside, onSettled })
+  })
 
   return {
     append(entry, settled) {
-      if (waiting >= maxQueue || waitingBytes >= maxQueueBytes) {
-        throw new ChatError('busy', 'The service is busy. Send the message again, with the same nonce.', {
-          retryAfterMs: 1000
-        })
-      }
+      if (waiting >= maxQueue || waitingBytes >= maxQueueBytes) throw busy()
       waiting++
-      const key = keyOf(entry)
-      const same = queue.get(key)
-      // A repeat within the batch rides with the first; a batch must not hold a write id twice.
-      if (same) same.settle.push(outcome => settled(asReplay(outcome, same.entry)))
-      else {
-        const bytes = (entry.content?.length ?? 0) + (entry.meta?.length ?? 0)
-        waitingBytes += bytes
-        queue.set(key, { entry, bytes, settle: [settled] })
-      }
-      // Deferred to the end of this turn of the loop, so that what arrives together is written together.
-      running ??= Promise.resolve().then(run)
+      const bytes = (entry.content?.length ?? 0) + (entry.meta?.length ?? 0)
+      const lane = slowLanes.get(entry.roomId) ?? mainLane
+      if (lane.add({ entry, bytes, settle: [settled] })) waitingBytes += bytes
     },
     async idle() {
-      while (running) await running
+      for (;;) {
+        const running = [mainLane, ...slowLanes.values()].filter(({ isIdle }) => !isIdle)
+        if (running.length === 0) return
+        await Promise.all(running.map(lane => lane.idle()))
+      }
     }
   }
 }
 
-const asReplay = (outcome: Outcome, { content, meta }: NewEntry): Outcome =>
-  'error' in outcome ? outcome : { appended: { ...outcome.appended, replayed: true, stored: { content, meta } } }
-
-const failure = (cause: unknown): ChatError =>
-  new ChatError('unavailable', 'The message may not have been stored. Send it again, with the same nonce.', {
-    retryAfterMs: 1000,
-    cause
-  })
+const busy = (): ChatError =>
+  new ChatError('busy', 'The service is busy. Send the message again, with the same nonce.', { retryAfterMs: 1000 })

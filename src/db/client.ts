@@ -4,6 +4,7 @@ import type { PGlite } from '@electric-sql/pglite'
 import type { PgDatabase, PgQueryResultHKT } from 'drizzle-orm/pg-core'
 import type postgres from 'postgres'
 import { systemClock } from '../clock.ts'
+import { codesOf, mayRetry } from './client/errors.ts'
 import { adoptEmbedded, openEmbedded } from './embedded.ts'
 import { adoptPostgres, openPostgres } from './postgres.ts'
 
@@ -87,38 +88,6 @@ export const offlineClient = (): SqlClient => ({
   notifications: null
 })
 
-const CONNECTION_CODES = new Set([
-  'CONNECTION_CLOSED',
-  'CONNECTION_ENDED',
-  'CONNECTION_DESTROYED',
-  'CONNECT_TIMEOUT',
-  'ECONNREFUSED',
-  'ECONNRESET',
-  'EPIPE',
-  'ETIMEDOUT',
-  'ENOTFOUND',
-  'EAI_AGAIN',
-  'EHOSTUNREACH',
-  'ENETUNREACH',
-  // SQLSTATE: terminated, crashed, starting up; too many connections; timed out waiting for a lock, or altogether.
-  '57P01',
-  '57P02',
-  '57P03',
-  '53300',
-  '55P03',
-  '57014'
-])
-
-const codesOf = (error: unknown): string[] => {
-  if (!(error instanceof Error)) return []
-  const own = 'code' in error && typeof error.code === 'string' ? [error.code] : []
-  return [...own, ...codesOf(error.cause)]
-}
-
-/** Whether the connection failed and not the statement: what it did, if anything, isn't known, and it may be tried again. */
-export const isConnectionError = (error: unknown): boolean =>
-  codesOf(error).some(code => CONNECTION_CODES.has(code) || /^08...$/.test(code))
-
 /** How to wait for a database. */
 export interface WaitOptions {
   readonly seconds: number
@@ -137,7 +106,7 @@ export const waitForDatabase = async (client: SqlClient, { seconds, onRetry }: W
     const failure = await tryOnce(client, deadline)
     if (!failure) return
     const [code = 'no code'] = codesOf(failure)
-    if (!isConnectionError(failure)) {
+    if (!mayRetry(failure)) {
       const words = failure instanceof Error ? failure.message : 'no reason given'
       throw new Error(`The database at ${client.where} refused the service (${code}): ${words}.`, { cause: failure })
     }

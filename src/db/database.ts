@@ -33,7 +33,7 @@ export const createDatabase = (client: SqlClient, schema: string): ChatDatabase 
     schema,
     client,
     users: createUsersRepository(client, tables),
-    rooms: createRoomsRepository(client, tables),
+    rooms: createRoomsRepository(client, tables, schema),
     messages: createMessagesRepository(client, tables, schema),
     rateLimits: createRateLimitsRepository(client, schema),
     changes: createChangesRepository(client, schema),

@@ -13,6 +13,7 @@ export interface RateLimitsRepository {
 
 /** Windows that are over are swept out about this often, by the process that notices. */
 const SWEEP_MS = 60_000
+const MAX_SWEPT = 10_000
 
 /** Makes the repository. */
 export const createRateLimitsRepository = ({ query }: SqlClient, schema: string): RateLimitsRepository => {
@@ -28,6 +29,8 @@ export const createRateLimitsRepository = ({ query }: SqlClient, schema: string)
       expires_at = case when ${isRunning} then counted.expires_at else excluded.expires_at end
     returning hits,
       least($2, greatest(0, extract(epoch from expires_at - now()) * 1000))::double precision as ttl`
+  const sweep = `delete from ${table} where key in (
+    select key from ${table} where expires_at <= now() limit ${MAX_SWEPT} for update skip locked)`
   let sweptAt = systemClock.monotonic()
 
   return {
@@ -36,7 +39,8 @@ export const createRateLimitsRepository = ({ query }: SqlClient, schema: string)
       if (!row) throw new Error('counting a hit returned no row')
       if (systemClock.monotonic() - sweptAt > SWEEP_MS) {
         sweptAt = systemClock.monotonic()
-        await query(`delete from ${table} where expires_at <= now()`)
+        // Nobody waits for it: neither the caller, nor it for a counter that is locked.
+        query(sweep).catch(() => {})
       }
       return { current: row.hits, ttlMs: Math.ceil(row.ttl) }
     }

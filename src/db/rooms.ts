@@ -1,6 +1,6 @@
 /** The rooms: each a log, with the numbers of its newest and its oldest entry. */
 
-import { eq, inArray, sql } from 'drizzle-orm'
+import { eq, sql } from 'drizzle-orm'
 import { ChatError } from '../errors.ts'
 import type { SqlClient } from './client.ts'
 import type { Tables } from './tables.ts'
@@ -31,8 +31,12 @@ export interface RoomsRepository {
   list(after: string, limit: number): Promise<RoomRow[]>
   /** Throws `room_taken`. */
   create(room: NewRoom): Promise<RoomRow>
-  /** How far the logs of rooms reach now. */
-  reach(ids: readonly number[]): Promise<RoomReach[]>
+  /** How far the log of a room reaches now. */
+  reach(id: number): Promise<RoomReach | undefined>
+  /** Of these rooms, those whose log is not as it is known to be: grown, pruned, or another one. In one query, so give a bounded number. */
+  changed(known: readonly RoomReach[]): Promise<RoomReach[]>
+  /** Of these rooms, those on which somebody holds a lock that keeps an append waiting. */
+  locked(ids: readonly number[]): Promise<number[]>
 }
 
 const UNIQUE_VIOLATION = '23505'
@@ -41,7 +45,8 @@ const UNIQUE_VIOLATION = '23505'
  * Makes the repository.
  * @internal
  */
-export const createRoomsRepository = ({ drizzle }: SqlClient, { rooms }: Tables): RoomsRepository => {
+export const createRoomsRepository = (client: SqlClient, { rooms }: Tables, schema: string): RoomsRepository => {
+  const { drizzle } = client
   const { id, name, title, epoch, lastSeq, oldestSeq } = rooms
   const columns = { id, name, title, epoch, lastSeq, oldestSeq }
   const byName = drizzle
@@ -58,6 +63,20 @@ export const createRoomsRepository = ({ drizzle }: SqlClient, { rooms }: Tables)
     .orderBy(sql`${name} collate "C"`)
     .limit(sql.placeholder('limit'))
     .prepare('chat_rooms_in_order')
+  const byId = drizzle
+    .select({ id, epoch, lastSeq, oldestSeq })
+    .from(rooms)
+    .where(eq(id, sql.placeholder('id')))
+    .prepare('chat_room_reach')
+
+  const table = `"${schema.replaceAll('"', '""')}"."rooms"`
+  // As numbers: a driver reads a bigint as text.
+  const changed = `select room.id, room.epoch, room.last_seq::double precision as "lastSeq",
+      room.oldest_seq::double precision as "oldestSeq"
+    from unnest($1::integer[], $2::text[], $3::bigint[], $4::bigint[]) as known (id, epoch, last_seq, oldest_seq)
+    join ${table} as room on room.id = known.id
+    where (room.epoch, room.last_seq, room.oldest_seq) is distinct from (known.epoch, known.last_seq, known.oldest_seq)`
+  const unlocked = `select id from ${table} where id = any($1::integer[]) for no key update skip locked`
 
   return {
     findByName: async wanted => (await byName.execute({ name: wanted }))[0],
@@ -72,11 +91,18 @@ export const createRoomsRepository = ({ drizzle }: SqlClient, { rooms }: Tables)
         throw new ChatError('room_taken', `There is a room "${room.name}" already. Choose another name.`)
       }
     },
-    reach: ids =>
-      drizzle
-        .select({ id, epoch, lastSeq, oldestSeq })
-        .from(rooms)
-        .where(inArray(id, [...ids]))
+    reach: async wanted => (await byId.execute({ id: wanted }))[0],
+    changed: known =>
+      client.query<RoomReach>(changed, [
+        known.map(room => room.id),
+        known.map(room => room.epoch),
+        known.map(room => room.lastSeq),
+        known.map(room => room.oldestSeq)
+      ]),
+    async locked(ids) {
+      const free = new Set((await client.query<{ id: number }>(unlocked, [[...ids]])).map(row => row.id))
+      return ids.filter(one => !free.has(one))
+    }
   }
 }
 

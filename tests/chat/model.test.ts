@@ -96,7 +96,7 @@ const start = async (loses: (what: 'told') => boolean) => {
       log: silent,
       authenticate: () => Promise.reject(new Error('not here')),
       existing: async ids => new Set(ids),
-      isConnectionError: () => false,
+      faultOf: () => 'divide',
       messageRate: 0,
       connectionsPerUser: 0,
       connectionsPerIp: 0,

@@ -1,10 +1,11 @@
 import { describe, expect, test } from 'vitest'
 import { createWriter, type Outcome, type WriterOptions } from '../../src/chat/writer.ts'
+import type { DatabaseFault } from '../../src/db/client/errors.ts'
 import type { AppendedEntry, NewEntry } from '../../src/db/database.ts'
 import { ChatError } from '../../src/errors.ts'
 
-const entry = (writeId: string, content = writeId): NewEntry => ({
-  roomId: 1,
+const entry = (writeId: string, content = writeId, roomId = 1): NewEntry => ({
+  roomId,
   userId: 1,
   writeId,
   kind: 'message',
@@ -33,11 +34,19 @@ const memoryLog = (failures: (((batch: NewEntry[]) => void) | undefined)[] = [])
 
 class ConnectionLost extends Error {}
 
+class Fault extends Error {
+  readonly fault: DatabaseFault
+  constructor(fault: DatabaseFault) {
+    super(fault)
+    this.fault = fault
+  }
+}
+
 const start = (log: ReturnType<typeof memoryLog>, options: Partial<WriterOptions> = {}) => {
   const settled: [string, Outcome][] = []
   const writer = createWriter({
     append: log.append,
-    isConnectionError: error => error instanceof ConnectionLost,
+    faultOf: error => (error instanceof ConnectionLost ? 'retry' : error instanceof Fault ? error.fault : 'divide'),
     delay: async () => {},
     ...options
   })
@@ -160,5 +169,138 @@ describe('the writer', () => {
     append(entry('c'))
     await writer.idle()
     expect(seqs(settled).map(([id]) => id)).toEqual(['a', 'b', 'c'])
+  })
+
+  test.each(['refuse', 'report'] as const)('it refuses a whole batch at once when the fault is %s', async fault => {
+    const log = memoryLog([
+      () => {
+        throw new Fault(fault)
+      }
+    ])
+    const failures: unknown[] = []
+    const { writer, append, settled } = start(log, { onFailure: (_, entries) => failures.push(entries) })
+    for (let at = 0; at < 100; at++) append(entry(`${at}`))
+    await writer.idle()
+    expect(log.batches).toHaveLength(1)
+    expect(failures).toEqual([100])
+    expect(settled.every(([, outcome]) => 'error' in outcome && outcome.error.code === 'unavailable')).toBe(true)
+  })
+
+  test('it sends a batch again when the session could not write', async () => {
+    const readOnly = () => {
+      throw new Fault('replace-connection')
+    }
+    const { writer, append, settled } = start(memoryLog([readOnly, readOnly]))
+    append(entry('a'))
+    await writer.idle()
+    expect(seqs(settled)).toEqual([['a', 1]])
+  })
+})
+
+/** A log in which rooms can be locked: an append to one of them fails, as after its lock timeout. */
+const lockableLog = () => {
+  const log = memoryLog()
+  const locked = new Set<number>()
+  const append = async (batch: NewEntry[]) => {
+    const stored = batch.some(({ roomId }) => locked.has(roomId)) ? [] : await log.append(batch)
+    if (stored.length === 0) throw new Fault('locked')
+    return stored
+  }
+  // Retries wait until the test says so.
+  let release = () => {}
+  const waiting: (() => void)[] = []
+  const delay = () =>
+    new Promise<void>(resolve => {
+      waiting.push(resolve)
+      release()
+    })
+  return {
+    log,
+    locked,
+    /** Resolves when a retry waits. */
+    retry: () =>
+      new Promise<void>(resolve => {
+        release = resolve
+        if (waiting.length > 0) resolve()
+      }),
+    resume() {
+      for (const resolve of waiting.splice(0)) resolve()
+    },
+    options: { append, delay, lockedRooms: async (ids: number[]) => ids.filter(id => locked.has(id)) }
+  }
+}
+
+describe('a locked room', () => {
+  test('it delays its own messages only, in their order', async () => {
+    const { log, locked, retry, resume, options } = lockableLog()
+    const { writer, append, settled } = start(log, options)
+    locked.add(2)
+    append(entry('a', 'a', 1))
+    append(entry('b', 'b', 2))
+    append(entry('c', 'c', 3))
+    await retry()
+    expect(settled.map(([id]) => id)).toEqual(['a', 'c'])
+    // What comes later neither waits for the locked room nor overtakes in it.
+    append(entry('d', 'd', 2))
+    append(entry('e', 'e', 1))
+    await new Promise(setImmediate)
+    expect(settled.map(([id]) => id)).toEqual(['a', 'c', 'e'])
+    locked.clear()
+    resume()
+    await writer.idle()
+    expect(settled.map(([id]) => id)).toEqual(['a', 'c', 'e', 'b', 'd'])
+    expect(log.batches).toEqual([['a', 'c'], ['e'], ['b'], ['d']])
+  })
+
+  test('it stays apart when the lock outlasts the retries, and comes back with the first message that is stored', async () => {
+    const { log, locked, options } = lockableLog()
+    const batches: number[][] = []
+    const traced = (batch: NewEntry[]) => {
+      batches.push(batch.map(({ roomId }) => roomId))
+      return options.append(batch)
+    }
+    const { writer, append, settled } = start(log, { ...options, append: traced, retryDelays: [] })
+    locked.add(2)
+    append(entry('a', 'a', 2))
+    await writer.idle()
+    append(entry('b', 'b', 2))
+    append(entry('c', 'c', 1))
+    await writer.idle()
+    locked.clear()
+    append(entry('d', 'd', 2))
+    await writer.idle()
+    append(entry('e', 'e', 2))
+    append(entry('f', 'f', 1))
+    await writer.idle()
+    expect(Object.fromEntries(seqs(settled))).toMatchObject({
+      a: 'unavailable',
+      b: 'unavailable',
+      c: 1,
+      d: 2,
+      e: 3,
+      f: 4
+    })
+    // The first attempt was everybody's, and the one after the recovery is again.
+    expect(batches.at(-1)).toEqual([2, 1])
+    expect(batches.filter(rooms => rooms.length > 1)).toEqual([[2, 1]])
+  })
+
+  test('it does not hold up a stop, or count twice against the queue, when a message was repeated meanwhile', async () => {
+    const { log, locked, retry, resume, options } = lockableLog()
+    const { writer, append, settled } = start(log, { ...options, maxQueue: 4 })
+    locked.add(1)
+    append(entry('same', 'first'))
+    await Promise.resolve()
+    append(entry('same', 'second'))
+    await retry()
+    locked.clear()
+    resume()
+    await writer.idle()
+    const [first, second] = settled.map(([, outcome]) => 'appended' in outcome && outcome.appended)
+    expect(first).toMatchObject({ seq: 1, replayed: false })
+    expect(second).toMatchObject({ seq: 1, replayed: true, stored: { content: 'first' } })
+    for (const id of ['a', 'b', 'c', 'd']) append(entry(id))
+    expect(() => append(entry('e'))).toThrowError(ChatError)
+    await writer.idle()
   })
 })

@@ -1,7 +1,8 @@
 /** What only a PostgreSQL server does: connections that fail, and being waited for. */
 import { createServer, Socket } from 'node:net'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { isConnectionError, openClient, waitForDatabase } from '../../src/db/client.ts'
+import { faultOf } from '../../src/db/client/errors.ts'
+import { openClient, waitForDatabase } from '../../src/db/client.ts'
 import { openPostgres } from '../../src/db/postgres.ts'
 import { testDatabaseUrl } from '../support/database.ts'
 
@@ -58,10 +59,8 @@ test('a connection that is cut is told from a statement that is wrong', async ()
   const cut = await client.query('select pg_terminate_backend(pg_backend_pid())').catch(error => error)
   const wrong = await client.query('select nonsense').catch(error => error)
   await client.close()
-  expect(isConnectionError(cut)).toBe(true)
-  expect(isConnectionError(wrong)).toBe(false)
-  expect(isConnectionError(new Error('wrapped', { cause: cut }))).toBe(true)
-  expect(isConnectionError('text')).toBe(false)
+  expect(faultOf(cut)).toBe('retry')
+  expect(faultOf(wrong)).toBe('report')
 })
 
 describe('listening', () => {

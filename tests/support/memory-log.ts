@@ -46,10 +46,16 @@ export const createMemoryLog = (names: readonly string[]): MemoryLog => {
       },
       list: async () => rows.map(rowOf),
       create: () => Promise.reject(new Error('not in this log')),
-      reach: async ids => {
+      reach: async wanted => {
         await tick()
-        return rows.filter(({ id }) => ids.includes(id)).map(rowOf)
-      }
+        const row = rows.find(({ id }) => id === wanted)
+        return row && rowOf(row)
+      },
+      changed: async known => {
+        await tick()
+        return rows.map(rowOf).filter(row => known.some(({ id, lastSeq }) => id === row.id && lastSeq !== row.lastSeq))
+      },
+      locked: async () => []
     },
     messages: {
       append,

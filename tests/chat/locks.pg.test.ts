@@ -1,0 +1,92 @@
+/** Locks that somebody else holds: each delays what needs it, and nothing else. */
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { openClient, type SqlClient } from '../../src/db/client.ts'
+import { testDatabaseUrl } from '../support/database.ts'
+import { type RunningChat, startChat } from '../support/start-chat.ts'
+
+/** Holds the locks that a statement takes until the returned function is called. */
+const hold = async (text: string): Promise<() => Promise<void>> => {
+  const client = await openClient({ url: await testDatabaseUrl(), poolMax: 1 })
+  let release = () => {}
+  const released = new Promise<void>(resolve => {
+    release = resolve
+  })
+  let isHeld = () => {}
+  const held = new Promise<void>(resolve => {
+    isHeld = resolve
+  })
+  const holding = client.transaction(async transaction => {
+    await transaction.exec(`set local idle_in_transaction_session_timeout = 0; ${text}`)
+    isHeld()
+    await released
+  })
+  await Promise.race([held, holding])
+  const end = async (): Promise<void> => {
+    release()
+    await holding
+    await client.close()
+  }
+  onTestFinished(() => client.close())
+  return end
+}
+
+const start = async (): Promise<RunningChat & { client: SqlClient; table: (name: string) => string }> => {
+  const chat = await startChat({ settings: { messageRateLimit: 0 } })
+  return { ...chat, client: chat.database.client, table: name => `"${chat.database.schema}"."${name}"` }
+}
+
+const send = (room: string, nonce: string) => ({ type: 'message', room, content: nonce, nonce })
+
+describe('a lock that somebody else holds', () => {
+  test('on a room, it delays the messages of that room only', async () => {
+    const chat = await start()
+    const john = await chat.register('john')
+    for (const room of ['other', 'third']) {
+      await chat.call('POST', '/api/chat/rooms', { token: john.token, body: { room } })
+    }
+    const socket = await chat.join(john, {}, '?rooms=general,other,third')
+    const release = await hold(`select from ${chat.table('rooms')} where name = 'general' for update`)
+    for (const room of ['general', 'other', 'third']) socket.send(send(room, `${room}-1`))
+    const acks = [await socket.nextOf('ack'), await socket.nextOf('ack')]
+    expect(acks.map(({ nonce }) => nonce).sort()).toEqual(['other-1', 'third-1'])
+    // The locked room is known by now: nobody waits for it again.
+    for (let at = 2; at < 20; at++) {
+      socket.send(send('general', `general-${at}`))
+      socket.send(send('other', `other-${at}`))
+      const asked = performance.now()
+      expect(await socket.nextOf('ack')).toMatchObject({ nonce: `other-${at}` })
+      expect(performance.now() - asked).toBeLessThan(900)
+    }
+    await release()
+    for (let at = 1; at < 20; at++)
+      expect(await socket.nextOf('ack')).toMatchObject({ nonce: `general-${at}`, seq: at })
+    const { body } = await chat.call('GET', '/api/chat/rooms/general/messages', { token: john.token })
+    expect(body.messages.map(({ content }: { content: string }) => content)).toEqual(
+      Array.from({ length: 19 }, (_, at) => `general-${at + 1}`)
+    )
+  }, 60_000)
+
+  test('on a message, a user and their counters, it delays no message, no read and nobody else’s login', async () => {
+    const chat = await start()
+    const [john, jane] = [await chat.register('john'), await chat.register('jane')]
+    const socket = await chat.join(john)
+    socket.send(send('general', 'first'))
+    await socket.nextOf('ack')
+    await chat.client.query(
+      `insert into ${chat.table('rate_limits')} values ('somebody', 1, now() - interval '1 hour')`
+    )
+    const release = await hold(`select from ${chat.table('messages')} for update;
+      select from ${chat.table('users')} for update; select from ${chat.table('rate_limits')} for update;
+      select pg_advisory_xact_lock(hashtextextended('fastify-chat:migrate:${chat.database.schema}', 0))`)
+    const asked = performance.now()
+    socket.send(send('general', 'second'))
+    expect(await socket.nextOf('ack')).toMatchObject({ seq: 2 })
+    const { token } = jane
+    expect(await chat.call('GET', '/api/chat/messages', { token })).toMatchObject({ status: 200 })
+    expect(await chat.call('GET', '/api/chat/rooms', { token })).toMatchObject({ status: 200 })
+    const login = await chat.call('POST', '/api/auth/login', { body: { username: 'jane', password: 'SecurePass123' } })
+    expect(login.status).toBe(200)
+    expect(performance.now() - asked).toBeLessThan(5000)
+    await release()
+  }, 30_000)
+})
