@@ -55,7 +55,8 @@ const authRoutes: FastifyPluginAsyncTypebox<AuthRoutesOptions> = async (fastify,
       const { username, password } = request.body
       const user = await accounts.register(username, password)
       request.log.info({ user_id: user.id }, 'a user registered')
-      return reply.code(201).send({ id: user.id, username: user.username, created_at: timestamp(user.createdAt) })
+      reply.code(201)
+      return { id: user.id, username: user.username, created_at: timestamp(user.createdAt) }
     }
   })
 

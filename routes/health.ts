@@ -29,7 +29,7 @@ const healthRoutes: FastifyPluginAsyncTypebox = async fastify => {
   const config = { chatWhileStopping: true }
 
   fastify.get('/health', { config, schema: schemaOf('getHealth', 'Whether the service is well') }, async (_, reply) =>
-    reply.send(coded(await chatOps.health(), reply))
+    coded(await chatOps.health(), reply)
   )
 
   fastify.get('/health/live', { config, schema: LIVENESS }, async () => chatOps.live())
@@ -37,7 +37,7 @@ const healthRoutes: FastifyPluginAsyncTypebox = async fastify => {
   fastify.get(
     '/health/ready',
     { config, schema: schemaOf('getReadiness', 'Whether to send requests here') },
-    async (_, reply) => reply.send(coded(await chatOps.ready(), reply))
+    async (_, reply) => coded(await chatOps.ready(), reply)
   )
 }
 

@@ -84,7 +84,11 @@ const roomRoutes: FastifyPluginAsyncTypebox = async fastify => {
         ...problems('room_taken', 'not_allowed', 'rate_limited', ...GUARD, ...BODY)
       }
     },
-    handler: async (request, reply) => reply.code(201).send(await chat.createRoom(callerOf(request), request.body))
+    async handler(request, reply) {
+      const room = await chat.createRoom(callerOf(request), request.body)
+      reply.code(201)
+      return room
+    }
   })
 
   fastify.route({

@@ -23,6 +23,7 @@ import type { ChatOptions } from './chat/chat.ts'
 import { type Clock, systemClock } from './clock.ts'
 import type { Need, Resolved } from './config/resolve.ts'
 import { redactingLogger, serializers } from './logging.ts'
+import { serializeResponses } from './responses.ts'
 
 /** What a service of its own has beside the API, and a host application as a rule has itself. */
 export type Page = 'entrance' | 'health' | 'documents' | 'app'
@@ -70,6 +71,7 @@ export const chatService = async (fastify: FastifyInstance, options: ChatService
     redactingLogger(logger.child(bindings, { ...given, serializers }))
   )
 
+  fastify.addHook('onRoute', serializeResponses)
   // After a host application's hooks, whose caching must not keep what was meant for one person (RFC 9111, 5.2.2.5).
   fastify.addHook('onSend', (request, reply, payload, done) => {
     if (reply.statusCode >= 400 || !request.routeOptions.config.chatMayBeStored)

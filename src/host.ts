@@ -8,7 +8,7 @@ import { withholdMessage } from './lib/redact.ts'
 import { type HostPost, hostPost } from './schemas/host.ts'
 import type { NewRoom, Room } from './schemas/rooms.ts'
 import { NewRoom as newRoom } from './schemas/rooms.ts'
-import { compile, violations } from './validation.ts'
+import { compile, sentencesOf, violations } from './validation.ts'
 
 /** Options of a chat in a host: the service's, without what belongs to the registration. */
 export type CreateChatOptions = Omit<ChatServiceOptions, 'prefix' | 'onMessage'>
@@ -104,6 +104,7 @@ const isNewRoom = compile(newRoom)
 const check = (validate: ReturnType<typeof compile>, value: unknown): void => {
   if (validate(value)) return
   const errors = violations(validate.errors ?? [])
-  const told = errors.map(({ path, message }) => `${path.slice(1)} ${message}`).join('; ')
-  throw new ChatError('validation_failed', `The chat was given something that is not valid: ${told}.`, { errors })
+  throw new ChatError('validation_failed', `The chat was given something that is not valid. ${sentencesOf(errors)}`, {
+    errors
+  })
 }

@@ -5,12 +5,13 @@ import { createRequire } from 'node:module'
 import type { Socket } from 'node:net'
 import cors from '@fastify/cors'
 import Fastify, { type FastifyInstance } from 'fastify'
-import { problemOf, sendNotFound, sendProblem } from '../plugins/problems.ts'
+import { sendNotFound, sendProblem } from '../plugins/problems.ts'
 import { type ChatServiceOptions, chatService } from './app.ts'
 import { systemClock } from './clock.ts'
 import { ChatError } from './errors.ts'
 import { trustProxies } from './http/client-address.ts'
 import { corsHeaders, corsOptions, createOrigins } from './http/origins.ts'
+import { ofChatError, problemOf } from './http/problems.ts'
 import { logMethod, serializers } from './logging.ts'
 import type { Settings } from './schemas/settings.ts'
 
@@ -167,7 +168,7 @@ const refuseMalformed = (error: NodeJS.ErrnoException, socket: Socket): void => 
     : new ChatError('bad_request', 'The request is malformed.')
   const status = isTooLarge ? '431 Request Header Fields Too Large' : '400 Bad Request'
   const id = randomUUID()
-  const body = JSON.stringify({ ...problemOf(refusal, id), status: Number(status.slice(0, 3)) })
+  const body = JSON.stringify({ ...problemOf(ofChatError(refusal), id), status: Number(status.slice(0, 3)) })
   const head = [
     `HTTP/1.1 ${status}`,
     'content-type: application/problem+json',

@@ -3,7 +3,7 @@ import { ChatError } from '../errors.ts'
 import { isVisible } from '../lib/text.ts'
 import { type ClientFrame, clientFrames } from '../schemas/frames.ts'
 import { MAX_META_BYTES } from '../schemas/messages.ts'
-import { characters, compile, violations } from '../validation.ts'
+import { characters, compile, sentencesOf, violations } from '../validation.ts'
 
 /** A frame may be 12 bytes for each character of a message (a client may escape every one), and 8 KiB more. */
 export const maxFrameBytes = (maxMessageLength: number): number => 12 * maxMessageLength + 8192
@@ -61,8 +61,7 @@ export const decodeFrame = (text: string): Decoded => {
   if (!validate && type.includes('.')) return { kind: 'ignored' }
   if (!validate) return refused(`There is no frame of this type. The types are ${TYPES}.`, frame, 'unknown_frame')
   if (validate(frame)) return { kind: 'frame', frame: frame as ClientFrame }
-  const broken = violations(validate.errors ?? []).map(({ path, message }) => `${path} ${message}`)
-  return refused(`The ${type} frame is not valid: ${broken.join('; ')}.`, frame)
+  return refused(`The ${type} frame is not valid. ${sentencesOf(violations(validate.errors ?? []))}`, frame)
 }
 
 /**

@@ -3,7 +3,7 @@ import { isIP } from 'node:net'
 import proxyAddr from '@fastify/proxy-addr'
 import { parseOrigin } from '../http/origins.ts'
 import { environmentName, type SettingName, type Settings, SettingsInput, settingNames } from '../schemas/settings.ts'
-import { compile, violations } from '../validation.ts'
+import { type BrokenRule, brokenRules, compile } from '../validation.ts'
 
 /** What to resolve. */
 export interface ResolveOptions {
@@ -61,12 +61,12 @@ export const resolveSettings = (options: ResolveOptions): Resolved => {
   for (const [name, value] of Object.entries(input)) if (value === undefined) delete input[name]
 
   const isExcused = (name: SettingName): boolean => without.some(need => need === name) && input[name] === undefined
-  const broken = isValid(input) ? [] : violations(isValid.errors ?? []).map(toBad)
+  const broken = isValid(input) ? [] : brokenRules(isValid.errors ?? []).map(toBad)
   const isUnread = ({ name }: BadSetting): boolean => unread.some(one => one.name === name)
   const bad = [...unread, ...broken.filter(one => !isExcused(one.name as SettingName) && !isUnread(one))]
   const checked = input as Partial<SettingsInput>
   const good = (name: SettingName): boolean => !bad.some(one => one.name === name)
-  for (const { name, message } of meaning(checked, mode)) if (good(name as SettingName)) bad.push({ name, message })
+  bad.push(...meaning(checked, mode).filter(({ name }) => good(name as SettingName)))
   const database = databaseOf(checked, mode, !without.includes('database'))
   bad.push(...database.bad.filter(one => !isUnread(one)))
   if (bad.length > 0) throw new ConfigError(merged(bad), names)
@@ -84,12 +84,12 @@ export const resolveSettings = (options: ResolveOptions): Resolved => {
   return { settings, warnings: warningsOf(settings, database.warnings, mode) }
 }
 
-const toBad = ({ path, message }: { path: string; message: string }): BadSetting => {
+const toBad = ({ path, rule }: BrokenRule): BadSetting => {
   const [name = '', index] = path.slice(1).split('/')
   if (!(name in SettingsInput.properties)) return { name, message: 'is not a setting' }
   const { advice } = SettingsInput.properties[name as SettingName] as { advice?: string }
   const which = index === undefined ? '' : `(item ${Number(index) + 1}) `
-  return { name, message: which + message + (advice ? `. ${advice}` : '') }
+  return { name, message: which + rule + (advice ? `. ${advice}` : '') }
 }
 
 /** One line a setting and fault: a list's several alternatives say the same twice. */

@@ -17,7 +17,10 @@ export const Problem = Type.Object(
             description: 'A JSON Pointer (RFC 6901) into the request.',
             examples: ['/body/username']
           }),
-          message: Type.String({ description: 'The rule that is violated, in words.', examples: ['is missing'] })
+          message: Type.String({
+            description: 'The rule that is violated, as a sentence.',
+            examples: ['Username is missing.']
+          })
         }),
         { description: 'Every violated rule, of a 422.' }
       )

@@ -101,9 +101,6 @@ export const Login = ({ username: given = '', notice, onDone }: LoginProps) => {
 const atFault = ({ code, errors }: ChatApiError, isNew: boolean): string =>
   code === 'username_taken' || (isNew && errors[0]?.path.endsWith('username')) ? '[name=username]' : '[name=password]'
 
-/** The service's detail; of a form that breaks rules, what it says of each field. */
+/** The service's detail; of a form that breaks rules, a sentence for each. */
 const wordsOf = ({ detail, errors }: ChatApiError): string =>
-  errors.length === 0 ? detail : errors.map(({ path, message }) => `${fieldOf(path)} ${message}.`).join(' ')
-
-/** `/username` is Username. */
-const fieldOf = (path: string): string => path.replace(/^.*\//, '').replace(/^./, first => first.toUpperCase())
+  errors.length === 0 ? detail : errors.map(({ message }) => message).join(' ')

@@ -18,11 +18,11 @@ describe('decoding a frame', () => {
     ['null', 'JSON object'],
     ['{}', '"type"'],
     ['{"type":1}', '"type"'],
-    ['{"type":"message"}', '/content is missing'],
-    ['{"type":"message","content":1}', '/content must be string'],
-    ['{"type":"message","content":"x","room":"No"}', '/room must be 1-64 characters'],
-    ['{"type":"message","content":"x","nonce":"a\\u0000b"}', '/nonce must be 1-64 printable'],
-    ['{"type":"message","content":"x","meta":[]}', '/meta must be object']
+    ['{"type":"message"}', 'Content is missing.'],
+    ['{"type":"message","content":1}', 'Content must be a string.'],
+    ['{"type":"message","content":"x","room":"No"}', 'Room must be 1-64 characters'],
+    ['{"type":"message","content":"x","nonce":"a\\u0000b"}', 'Nonce must be 1-64 printable'],
+    ['{"type":"message","content":"x","meta":[]}', 'Meta must be an object.']
   ])('refuses %s and says what to do', ([text, told]) => {
     const decoded = decodeFrame(text as string)
     expect(decoded).toMatchObject({ kind: 'refused', error: { code: 'invalid_frame' } })

@@ -172,7 +172,7 @@ describe('settings from a host', () => {
 
   test('are typed, and called by their names there', () => {
     expect(host({ corsOrigins: ['https://a.example'], port: 9000 }).settings).toMatchObject({ port: 9000 })
-    expect(() => host({ port: '9000' })).toThrow(/^ {2}port must be integer$/m)
+    expect(() => host({ port: '9000' })).toThrow(/^ {2}port must be an integer$/m)
     expect(() => host({ databaseUrl: undefined })).toThrow(/^ {2}databaseUrl is missing/m)
   })
 

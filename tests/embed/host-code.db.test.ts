@@ -113,7 +113,7 @@ test('the host posts as whom it likes, past its own rules, and once for a nonce'
   await expect(chat.post({ as: bot, room: 'absent', content: 'x' })).rejects.toMatchObject({ code: 'room_not_found' })
   await expect(chat.post({ as: bot, room: 'No Room', content: '' })).rejects.toMatchObject({
     code: 'validation_failed',
-    message: /room must be 1-64 characters.*content must NOT have fewer than 1/
+    message: /Room must be 1-64 characters.*Content must not be empty\./
   })
   await expect(chat.post({ as: { id: '', name: 'x' }, content: 'x' })).rejects.toThrow(TypeError)
   await expect(chat.post({ as: { id: 'x', name: '\u200b\u3164' }, content: 'x' })).rejects.toThrow(TypeError)

@@ -44,12 +44,12 @@ describe('registering', () => {
     expect(body.code).toBe('validation_failed')
     const told = body.errors.map(({ path, message }: { path: string; message: string }) => `${path} ${message}`)
     expect(told.sort()).toEqual([
-      '/body/password must NOT have fewer than 8 characters',
-      '/body/password must have a digit',
-      '/body/password must have a lower-case letter',
-      '/body/password must have an upper-case letter',
-      '/body/username must NOT have fewer than 3 characters',
-      expect.stringContaining('/body/username must have only letters')
+      '/body/password Password must have a digit.',
+      '/body/password Password must have a lower-case letter.',
+      '/body/password Password must have an upper-case letter.',
+      '/body/password Password must have at least 8 characters.',
+      '/body/username Username must have at least 3 characters.',
+      expect.stringContaining('/body/username Username must have only letters')
     ])
     expect(body.detail).toContain('must have a digit')
   })

@@ -119,8 +119,8 @@ const useForm = ({ username: given, reason, onLogIn, onRegister, onDone }: Login
 
 const onOneLine = (key: Key): Key => (key.type === 'text' ? { type: 'text', text: key.text.replaceAll('\n', '') } : key)
 
-/** The service's sentence, and every rule that it says is broken. */
+/** Every rule that the service says is broken, or its sentence. */
 const inWords = (error: unknown): string[] => {
-  const { message, errors = [] } = error as { message: string; errors?: readonly { path: string; message: string }[] }
-  return [message, ...errors.map(({ path, message: rule }) => `${path.replace(/^\//, '')} ${rule}`)]
+  const { message, errors = [] } = error as { message: string; errors?: readonly { message: string }[] }
+  return errors.length > 0 ? errors.map(rule => rule.message) : [message]
 }

@@ -1,0 +1,151 @@
+/** What an error becomes for the client: a problem (RFC 9457), also where a host application's hook or plugin threw it. */
+import { STATUS_CODES } from 'node:http'
+import { ChatError, ERRORS, type ErrorCode, type Violation } from '../errors.ts'
+import type { Problem } from '../schemas/problems.ts'
+import { isAjvError, sentencesOf, violations } from '../validation.ts'
+
+/** An error as the client sees it. */
+export interface Refusal {
+  readonly status: number
+  readonly code: string
+  readonly urn: string
+  readonly title: string
+  readonly detail: string
+  readonly errors?: readonly Violation[] | undefined
+  readonly headers: Readonly<Record<string, string>>
+}
+
+/** What is known of an error beside itself. */
+export interface RefusalContext {
+  /** The status that the reply has already; an error's own counts where this is no error's. */
+  readonly replyStatus: number
+  readonly isUnavailable: (error: unknown) => boolean
+}
+
+/** What anybody may throw: Fastify, a plugin, a host; not always an Error. */
+interface Thrown {
+  readonly code?: unknown
+  readonly message?: unknown
+  readonly status?: unknown
+  readonly statusCode?: unknown
+  readonly headers?: unknown
+  readonly validation?: unknown
+  readonly validationContext?: unknown
+}
+
+/** Names the parts of a request as their paths in a problem do. */
+const PARTS: Readonly<Record<string, string>> = {
+  body: '/body',
+  querystring: '/query',
+  params: '/params',
+  headers: '/headers'
+}
+
+const INVALID_JSON = new Set(['FST_ERR_CTP_INVALID_JSON_BODY', 'FST_ERR_CTP_EMPTY_JSON_BODY'])
+
+/** The code of a status that somebody else's error has. A status that is not here has the code `http_` and its number. */
+const CODES: Partial<Record<number, ErrorCode>> = {
+  400: 'bad_request',
+  401: 'not_logged_in',
+  403: 'not_allowed',
+  404: 'not_found',
+  413: 'payload_too_large',
+  415: 'unsupported_media_type',
+  426: 'upgrade_required',
+  429: 'rate_limited',
+  500: 'internal_error',
+  503: 'unavailable'
+}
+
+/** In place of Fastify's own sentences, which quote the request, and of what a failure says about the inside. */
+const DETAILS: Partial<Record<number, string>> = {
+  400: 'The request is malformed.',
+  404: 'There is nothing here.',
+  413: 'The request is too large. Send less.',
+  415: 'Send the body as application/json.',
+  503: 'The service cannot answer right now. Try again in a moment.'
+}
+const FAILURE = 'Something went wrong on our side. Report the instance if it persists.'
+
+/** Returns what an error becomes. A host's error keeps its status, its headers and, below 500, its message. */
+export const refusalOf = (error: unknown, { replyStatus, isUnavailable }: RefusalContext): Refusal => {
+  if (error instanceof ChatError) return ofChatError(error)
+  const thrown: Thrown = typeof error === 'object' && error !== null ? error : {}
+  const violated = ofValidation(thrown)
+  if (violated) return violated
+  if (typeof thrown.code === 'string' && INVALID_JSON.has(thrown.code)) {
+    return ofChatError(new ChatError('invalid_json', 'The body is not valid JSON.'))
+  }
+  const status = statusOf(replyStatus) ?? statusOf(thrown.statusCode) ?? statusOf(thrown.status)
+  if (status === undefined && isUnavailable(error)) {
+    return ofChatError(new ChatError('unavailable', DETAILS[503] ?? '', { retryAfterMs: 2000 }))
+  }
+  return ofForeign(status ?? 500, thrown)
+}
+
+/** Returns the problem as it is sent. */
+export const problemOf = ({ status, code, urn, title, detail, errors }: Refusal, instance: string): Problem => ({
+  type: `urn:fastify-chat:problem:${urn}`,
+  title,
+  status,
+  detail,
+  instance,
+  code,
+  ...(errors ? { errors: errors.map(({ path, message }) => ({ path, message })) } : {})
+})
+
+// RFC 6750, 3.1: a bad token is `invalid_token`, whatever is bad about it; no token has no error.
+const CHALLENGES: Partial<Record<string, string>> = {
+  invalid_token: 'Bearer error="invalid_token"',
+  token_expired: 'Bearer error="invalid_token", error_description="expired"'
+}
+
+/** Returns the refusal of an error of the catalog. */
+export const ofChatError = ({ code, word, detail, errors, retryAfterMs, statusCode }: ChatError): Refusal => ({
+  status: statusCode,
+  code: word,
+  urn: code,
+  title: ERRORS[code].title,
+  detail,
+  errors,
+  headers: {
+    ...(statusCode === 401 ? { 'www-authenticate': CHALLENGES[code] ?? 'Bearer' } : {}),
+    ...(retryAfterMs === undefined ? {} : { 'retry-after': String(Math.max(1, Math.ceil(retryAfterMs / 1000))) })
+  }
+})
+
+const ofValidation = ({ validation, validationContext }: Thrown): Refusal | undefined => {
+  // A host's hook may throw what its own validator says, which is not Ajv's.
+  if (!Array.isArray(validation) || !validation.every(isAjvError)) return undefined
+  const errors = violations(validation, PARTS[String(validationContext)] ?? '')
+  return ofChatError(new ChatError('validation_failed', `The request is not valid. ${sentencesOf(errors)}`, { errors }))
+}
+
+const ofForeign = (status: number, { code, message, headers }: Thrown): Refusal => {
+  const known = CODES[status]
+  const isFramework = typeof code === 'string' && code.startsWith('FST_ERR_')
+  const own = status < 500 && !isFramework && typeof message === 'string' ? message.trim() : ''
+  const title = known ? ERRORS[known].title : (STATUS_CODES[status] ?? 'Error')
+  const word = known ?? `http_${status}`
+  return {
+    status,
+    code: word,
+    urn: word,
+    title,
+    detail: own || (DETAILS[status] ?? (status < 500 ? `${title}.` : FAILURE)),
+    headers: { ...headersOf(headers), ...(status === 401 ? { 'www-authenticate': 'Bearer' } : {}) }
+  }
+}
+
+const statusOf = (status: unknown): number | undefined =>
+  typeof status === 'number' && Number.isInteger(status) && status >= 400 && status <= 599 ? status : undefined
+
+/** The headers of an error as `http-errors` carries them, without what describes a body that is not sent. */
+const headersOf = (headers: unknown): Record<string, string> =>
+  typeof headers === 'object' && headers !== null
+    ? Object.fromEntries(
+        Object.entries(headers)
+          .map(([name, value]) => [name.toLowerCase(), String(value)] as const)
+          .filter(([name]) => !/^(content-|transfer-encoding$|connection$)/.test(name))
+      )
+    : {}

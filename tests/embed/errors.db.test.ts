@@ -1,0 +1,165 @@
+/** What the hooks and plugins of a host throw on the chat's routes, and what they do to its responses. */
+import sensible from '@fastify/sensible'
+import underPressure from '@fastify/under-pressure'
+import type { FastifyInstance } from 'fastify'
+import { expect, test } from 'vitest'
+import { startHost } from '../support/start-host.ts'
+
+const path = '/support/api/users/me'
+
+/** A host whose onRequest hook throws, or replies with, what `fail` says. */
+const startFailing = (fail: (host: FastifyInstance, reply: { code(status: number): unknown }) => unknown) =>
+  startHost({
+    async before(host) {
+      await host.register(sensible)
+      host.addHook('onRequest', async (_, reply) => {
+        await fail(host, reply)
+      })
+    }
+  })
+
+test.for([
+  [400, 'bad_request', 'Bad request'],
+  [401, 'not_logged_in', 'Not logged in'],
+  [402, 'http_402', 'Payment Required'],
+  [403, 'not_allowed', 'Not allowed'],
+  [404, 'not_found', 'Not found'],
+  [409, 'http_409', 'Conflict'],
+  [410, 'http_410', 'Gone'],
+  [413, 'payload_too_large', 'Payload too large'],
+  [415, 'unsupported_media_type', 'Unsupported media type'],
+  [418, 'http_418', "I'm a Teapot"],
+  [422, 'http_422', 'Unprocessable Entity'],
+  [429, 'rate_limited', 'Too many requests'],
+  [451, 'http_451', 'Unavailable For Legal Reasons']
+] as const)('an error of the host keeps its status %i and its message', async ([status, code, title]) => {
+  const { call } = await startFailing(host => {
+    throw host.httpErrors.createError(status, 'The host says no.')
+  })
+  const answer = await call('GET', path, { as: 'ann' })
+  expect(answer.headers.get('content-type')).toContain('application/problem+json')
+  expect(answer).toMatchObject({ status, body: { status, code, title, detail: 'The host says no.' } })
+  expect(answer.body.type).toBe(`urn:fastify-chat:problem:${code}`)
+  expect(answer.headers.get('www-authenticate')).toBe(status === 401 ? 'Bearer' : null)
+})
+
+test.for([
+  [500, 'internal_error'],
+  [501, 'http_501'],
+  [502, 'http_502'],
+  [503, 'unavailable'],
+  [504, 'http_504'],
+  [507, 'http_507']
+] as const)('a failure of the host keeps its status %i and tells nothing of the inside', async ([status, code]) => {
+  const { call, log } = await startFailing(host => {
+    throw host.httpErrors.createError(status, 'connect 10.1.2.3')
+  })
+  const answer = await call('GET', path, { as: 'ann' })
+  expect(answer).toMatchObject({ status, body: { status, code } })
+  expect(JSON.stringify(answer.body)).not.toContain('10.1.2.3')
+  expect(log()).toContain('the request failed')
+})
+
+const thrownByHosts: readonly (readonly [string, () => unknown, number, string | RegExp])[] = [
+  ['only a status', () => ({ status: 402, message: 'Pay first.' }), 402, 'Pay first.'],
+  ['no Error', () => ({ statusCode: 410, message: 'Gone.' }), 410, 'Gone.'],
+  ['no message', () => ({ statusCode: 409 }), 409, 'Conflict.'],
+  ['a message that is no text', () => ({ statusCode: 409, message: { a: 1 } }), 409, 'Conflict.'],
+  ['a status that is none', () => Object.assign(new Error('x'), { statusCode: 200 }), 500, /went wrong/],
+  ['a status out of range', () => Object.assign(new Error('x'), { statusCode: 999 }), 500, /went wrong/],
+  ['a status in words', () => Object.assign(new Error('x'), { statusCode: 'gone' }), 500, /went wrong/],
+  ['a SyntaxError', () => new SyntaxError('Unexpected token'), 500, /went wrong/],
+  ['validation of its own', () => ({ statusCode: 422, message: 'Bad.', validation: [{ path: ['a'] }] }), 422, 'Bad.'],
+  ['text', () => 'no', 500, /went wrong/]
+]
+
+test.for(thrownByHosts)('what the host throws with %s becomes a problem', async ([, thrown, status, detail]) => {
+  const { call } = await startFailing(() => {
+    throw thrown()
+  })
+  const answer = await call('GET', path, { as: 'ann' })
+  expect(answer).toMatchObject({ status, body: { status, detail: expect.stringMatching(detail) } })
+})
+
+test('headers that the host has set stay, and those of its error are sent', async () => {
+  const { call } = await startHost({
+    before: host =>
+      host.addHook('onRequest', async (_, reply) => {
+        reply.header('www-authenticate', 'Basic realm="host"')
+        const headers = { 'Retry-After': '7', 'content-type': 'text/html', 'content-length': '3' }
+        throw Object.assign(new Error('Log in.'), { statusCode: 401, headers })
+      })
+  })
+  const { status, headers, body } = await call('GET', path)
+  expect([status, body.detail]).toEqual([401, 'Log in.'])
+  expect(headers.get('www-authenticate')).toBe('Basic realm="host"')
+  expect(headers.get('retry-after')).toBe('7')
+  expect(headers.get('content-type')).toContain('application/problem+json')
+})
+
+test('a status that the host’s hook has set counts for an error without one', async () => {
+  const { call } = await startFailing((_, reply) => {
+    reply.code(402)
+    throw new Error('Pay first.')
+  })
+  expect(await call('GET', path)).toMatchObject({ status: 402, body: { code: 'http_402', detail: 'Pay first.' } })
+})
+
+const unhealthy = { healthCheck: async () => false, healthCheckInterval: 60_000 }
+
+test('beside @fastify/under-pressure: its 503 and Retry-After are kept', async () => {
+  const { call } = await startHost({
+    before: host => host.register(underPressure, { ...unhealthy, retryAfter: 50, message: 'busy inside' })
+  })
+  const { status, headers, body } = await call('GET', path, { as: 'ann' })
+  expect([status, body.code]).toEqual([503, 'unavailable'])
+  expect(headers.get('retry-after')).toBe('50')
+  expect(body.detail).not.toContain('inside')
+})
+
+test('what Fastify itself refuses keeps our sentences', async () => {
+  const { call } = await startHost()
+  const text = { body: 'x', headers: { 'content-type': 'text/plain' } }
+  expect(await call('POST', '/support/api/chat/rooms', { as: 'ann', ...text })).toMatchObject({
+    status: 415,
+    body: { code: 'unsupported_media_type', detail: 'Send the body as application/json.' }
+  })
+})
+
+test('an envelope that the host puts around its responses changes neither ours nor our errors', async () => {
+  const { call, chat } = await startHost({
+    pages: ['health', 'documents'],
+    before(host) {
+      host.addHook('preSerialization', async (_request, _reply, payload) => ({ ok: true, data: payload }))
+      host.setReplySerializer(payload => JSON.stringify({ by: 'the host', payload }))
+      host.get('/host', async () => ({ a: 1 }))
+    }
+  })
+  expect((await call('GET', '/host')).body).toEqual({ by: 'the host', payload: { ok: true, data: { a: 1 } } })
+  await chat.post({ as: { id: 'bot', name: 'Bot' }, content: 'hi' })
+  const rooms = '/support/api/chat/rooms'
+  expect(await call('GET', path, { as: 'ann' })).toMatchObject({ status: 200, body: { username: 'ann' } })
+  expect(await call('GET', '/support/api/chat/messages', { as: 'ann' })).toMatchObject({ body: [{ content: 'hi' }] })
+  expect(await call('GET', `${rooms}/general/messages`, { as: 'ann' })).toMatchObject({ body: { room: 'general' } })
+  expect(await call('POST', rooms, { as: 'ann', body: { room: 'r' } })).toMatchObject({ status: 201, body: { seq: 0 } })
+  expect(await call('POST', rooms, { as: 'ann', body: {} })).toMatchObject({ body: { code: 'validation_failed' } })
+  expect(await call('GET', path)).toMatchObject({ status: 401, body: { code: 'not_logged_in' } })
+  expect(await call('GET', '/support/health')).toMatchObject({ status: 200, body: { status: 'healthy' } })
+  expect(await call('GET', '/support/openapi.json')).toMatchObject({ status: 200, body: { openapi: '3.1.0' } })
+})
+
+test('an onSend hook that reads what is sent gets every response and error as JSON', async () => {
+  const seen: number[] = []
+  const { call } = await startHost({
+    before: host =>
+      host.addHook('onSend', async (_request, reply, payload) => {
+        JSON.parse(String(payload))
+        seen.push(reply.statusCode)
+        return payload
+      })
+  })
+  expect((await call('GET', path, { as: 'ann' })).status).toBe(200)
+  expect((await call('GET', path)).status).toBe(401)
+  expect((await call('GET', '/support/api/chat/messages', { as: 'ann' })).status).toBe(200)
+  expect(seen).toEqual([200, 401, 200])
+})
