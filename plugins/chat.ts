@@ -1,5 +1,5 @@
 /** Builds the chat on the database, the keyring and auth, and takes it down in order; decorates `chatCore`. */
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import type { Bus } from '../src/bus/bus.ts'
 import { createMemoryBus } from '../src/bus/memory.ts'
@@ -9,6 +9,7 @@ import { type Clock, systemClock } from '../src/clock.ts'
 import { faultOf } from '../src/db/client/errors.ts'
 import { withoutRepeats } from '../src/lib/repeated-log.ts'
 import { GENERAL } from '../src/schemas/messages.ts'
+import { callerOf } from './auth.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -20,6 +21,8 @@ declare module 'fastify' {
 export interface ChatPluginOptions extends Pick<ChatOptions, 'authorize' | 'beforeMessage' | 'onMessage' | 'writer'> {
   /** Messages a second and user, by default 10. */
   readonly messageRateLimit?: number
+  /** Reads per second per user over HTTP, 50 entries each, by default 20. */
+  readonly readRateLimit?: number
   /** By default 20. */
   readonly connectionsPerUser?: number
   /** By default 0. */
@@ -34,7 +37,8 @@ export interface ChatPluginOptions extends Pick<ChatOptions, 'authorize' | 'befo
 /** Registered before `@fastify/websocket`, so that our goodbye (1012) comes before its own (no code). */
 export default fp(
   async function chatCore(fastify: FastifyInstance, options: ChatPluginOptions) {
-    const { messageRateLimit = 10, connectionsPerUser = 20, connectionsPerIp = 0, maxMessageLength = 4000 } = options
+    const { messageRateLimit = 10, readRateLimit = 20, maxMessageLength = 4000 } = options
+    const { connectionsPerUser = 20, connectionsPerIp = 0 } = options
     const { authorize, beforeMessage, onMessage, writer } = options
     const bus = options.bus ?? busOf(fastify)
     const chat = createChatCore({
@@ -49,6 +53,7 @@ export default fp(
       faultOf,
       concurrentReads: readsFor(fastify.chatDb.client.maxConnections),
       messageRate: messageRateLimit,
+      readRate: readRateLimit,
       connectionsPerUser,
       connectionsPerIp,
       maxMessageLength,
@@ -63,6 +68,18 @@ export default fp(
   },
   { name: 'chat-core', fastify: '5.x', dependencies: ['chat-db', 'chat-crypto', 'chat-auth'] }
 )
+
+/**
+ * A preHandler hook for routes that read: waits until the caller may read so many entries. Throws `rate_limited` or `busy`.
+ * The response counts until its client has all of it.
+ */
+export const limitReads =
+  (entriesOf: (request: FastifyRequest) => number = () => 1) =>
+  async (request: FastifyRequest, { raw }: FastifyReply): Promise<void> => {
+    const ended = new Promise<void>(resolve => raw.once('finish', resolve).once('close', resolve))
+    const { readLimit } = request.server.chatCore
+    await readLimit.enter({ userId: callerOf(request).userId, entries: entriesOf(request), ended })
+  }
 
 export { restItems } from '../src/chat/entries.ts'
 // For routes, which write lists of entries: they see nothing of src/chat but through this plugin.

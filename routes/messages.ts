@@ -1,15 +1,27 @@
 /** The history of the chat over HTTP. */
 import { type FastifyPluginAsyncTypebox, Type } from '@fastify/type-provider-typebox'
 import { callerOf } from '../plugins/auth.ts'
+import { limitReads } from '../plugins/chat.ts'
 import { answer, listOf, problems, SECURED } from '../src/openapi-base.ts'
 import { GENERAL, Message } from '../src/schemas/messages.ts'
 import { countOf, Limit } from '../src/schemas/paging.ts'
+
+const GUARD = [
+  'missing_token',
+  'invalid_token',
+  'token_expired',
+  'validation_failed',
+  'rate_limited',
+  'busy',
+  'unavailable'
+] as const
 
 const messageRoutes: FastifyPluginAsyncTypebox = async fastify => {
   fastify.route({
     method: 'GET',
     url: '/api/chat/messages',
     onRequest: fastify.chatAuth.requireUser,
+    preHandler: limitReads(({ query }) => countOf((query as { limit?: number }).limit)),
     schema: {
       operationId: 'listMessages',
       summary: 'The newest messages of the room "general", oldest first',
@@ -19,7 +31,7 @@ const messageRoutes: FastifyPluginAsyncTypebox = async fastify => {
       querystring: Type.Object({ limit: Limit }),
       response: {
         200: answer('The messages, oldest first.', listOf(Message)),
-        ...problems('missing_token', 'invalid_token', 'token_expired', 'validation_failed', 'unavailable')
+        ...problems(...GUARD)
       }
     },
     async handler(request, reply) {

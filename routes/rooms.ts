@@ -1,7 +1,7 @@
 /** Rooms over HTTP: which there are, their logs page by page, posting, and who is there. */
 import { type FastifyPluginAsyncTypebox, Type } from '@fastify/type-provider-typebox'
 import { callerOf } from '../plugins/auth.ts'
-import { type LogPart, restItems } from '../plugins/chat.ts'
+import { type LogPart, limitReads, restItems } from '../plugins/chat.ts'
 import { answer, problems, SECURED } from '../src/openapi-base.ts'
 import {
   AfterRoom,
@@ -29,16 +29,19 @@ const Before = seq('Only entries before this `seq`, the nearest ones, or with `a
 const After = seq('Only entries after this `seq`, the nearest ones.')
 const Named = Type.Object({ room: RoomName })
 const GUARD = ['missing_token', 'invalid_token', 'token_expired', 'unavailable', 'validation_failed'] as const
+const READ = [...GUARD, 'rate_limited', 'busy'] as const
 const BODY = ['invalid_json', 'payload_too_large', 'unsupported_media_type'] as const
 
 const roomRoutes: FastifyPluginAsyncTypebox = async fastify => {
   const { chatCore: chat, chatAuth } = fastify
   const guarded = { onRequest: chatAuth.requireUser }
+  const single = { ...guarded, preHandler: limitReads() }
+  const list = { ...guarded, preHandler: limitReads(({ query }) => countOf((query as { limit?: number }).limit)) }
 
   fastify.route({
     method: 'GET',
     url: '/api/chat/rooms',
-    ...guarded,
+    ...list,
     schema: {
       operationId: 'listRooms',
       summary: 'The rooms that you may read, by name',
@@ -49,7 +52,7 @@ const roomRoutes: FastifyPluginAsyncTypebox = async fastify => {
         after: AfterRoom,
         limit: Limit
       }),
-      response: { 200: answer('The rooms, in the order of their names.', refTo(RoomList)), ...problems(...GUARD) }
+      response: { 200: answer('The rooms, in the order of their names.', refTo(RoomList)), ...problems(...READ) }
     },
     async handler(request) {
       const { after = '', limit } = request.query
@@ -94,14 +97,14 @@ const roomRoutes: FastifyPluginAsyncTypebox = async fastify => {
   fastify.route({
     method: 'GET',
     url: '/api/chat/rooms/:room',
-    ...guarded,
+    ...single,
     schema: {
       operationId: 'getRoom',
       summary: 'A room, and where its log stands',
       tags: ['rooms'],
       security: SECURED,
       params: Named,
-      response: { 200: answer('The room.', refTo(Room)), ...problems('room_not_found', ...GUARD) }
+      response: { 200: answer('The room.', refTo(Room)), ...problems('room_not_found', ...READ) }
     },
     handler: async request => chat.showRoom(callerOf(request), request.params.room)
   })
@@ -109,7 +112,7 @@ const roomRoutes: FastifyPluginAsyncTypebox = async fastify => {
   fastify.route({
     method: 'GET',
     url: '/api/chat/rooms/:room/messages',
-    ...guarded,
+    ...list,
     schema: {
       operationId: 'listRoomMessages',
       summary: 'A part of a room’s log, oldest first: the newest, or those before or after a seq',
@@ -121,7 +124,7 @@ const roomRoutes: FastifyPluginAsyncTypebox = async fastify => {
       querystring: Type.Object({ before: Before, after: After, limit: Limit }),
       response: {
         200: answer('The part of the log, oldest first.', refTo(EntryList)),
-        ...problems('room_not_found', ...GUARD)
+        ...problems('room_not_found', ...READ)
       }
     },
     async handler(request, reply) {
@@ -177,14 +180,14 @@ const roomRoutes: FastifyPluginAsyncTypebox = async fastify => {
   fastify.route({
     method: 'GET',
     url: '/api/chat/rooms/:room/presence',
-    ...guarded,
+    ...single,
     schema: {
       operationId: 'getPresence',
       summary: 'Who is in a room; above 100 people only how many',
       tags: ['rooms'],
       security: SECURED,
       params: Named,
-      response: { 200: answer('Who is there.', refTo(Presence)), ...problems('room_not_found', ...GUARD) }
+      response: { 200: answer('Who is there.', refTo(Presence)), ...problems('room_not_found', ...READ) }
     },
     handler: async request => chat.presence(callerOf(request), request.params.room)
   })

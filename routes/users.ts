@@ -1,6 +1,7 @@
 /** Who the caller is. Browsers also ask here why a WebSocket was refused, since they can't see that answer. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { callerOf } from '../plugins/auth.ts'
+import { limitReads } from '../plugins/chat.ts'
 import { timestamp } from '../src/clock.ts'
 import { answer, problems, SECURED } from '../src/openapi-base.ts'
 import { refTo, User } from '../src/schemas/index.ts'
@@ -10,6 +11,7 @@ const userRoutes: FastifyPluginAsyncTypebox = async fastify => {
     method: 'GET',
     url: '/api/users/me',
     onRequest: fastify.chatAuth.requireUser,
+    preHandler: limitReads(),
     schema: {
       operationId: 'getMe',
       summary: 'The user behind the access token',
@@ -17,7 +19,7 @@ const userRoutes: FastifyPluginAsyncTypebox = async fastify => {
       security: SECURED,
       response: {
         200: answer('The user.', refTo(User)),
-        ...problems('missing_token', 'invalid_token', 'token_expired', 'unavailable')
+        ...problems('missing_token', 'invalid_token', 'token_expired', 'rate_limited', 'busy', 'unavailable')
       }
     },
     handler: async request => {

@@ -1,8 +1,11 @@
 /** A token bucket: how much of something is allowed over time, in bursts of a bounded size. */
 
-/** Takes from the budget; returns 0 when there was enough, else the milliseconds until there is. `now` is monotonic time. */
+/**
+ * Takes from the budget; returns 0 when there was enough, else the milliseconds until there is. `now` is monotonic time;
+ * `amount` is 1 unless given.
+ */
 export interface Budget {
-  take(now: number): number
+  take(now: number, amount?: number): number
 }
 
 /** `perSecond` in bursts of `burst`; a `perSecond` of 0 means no limit. */
@@ -11,12 +14,12 @@ export const createBudget = (perSecond: number, burst: number): Budget => {
   let left = burst
   let refilledAt = Number.NEGATIVE_INFINITY
   return {
-    take(now) {
+    take(now, amount = 1) {
       const elapsed = Math.max(0, now - refilledAt)
       left = Math.min(burst, left + (elapsed * perSecond) / 1000)
       refilledAt = now
-      if (left < 1) return Math.ceil(((1 - left) * 1000) / perSecond)
-      left -= 1
+      if (left < amount) return Math.ceil(((amount - left) * 1000) / perSecond)
+      left -= amount
       return 0
     }
   }

@@ -35,6 +35,7 @@ import {
   type PostingOptions
 } from './posting.ts'
 import { maxFrameBytes } from './protocol.ts'
+import { createReadLimit, type ReadLimit } from './read-limit.ts'
 import { createReading, type LogPart, type Range } from './reading.ts'
 import { createRevoking, type Revoking } from './revoking.ts'
 import type { Room } from './room.ts'
@@ -66,6 +67,8 @@ export interface ChatOptions {
   /** Classifies a failure of the database; see src/db/client/errors.ts. */
   readonly faultOf: WriterOptions['faultOf']
   readonly messageRate: number
+  /** By default none. */
+  readonly readRate?: number | undefined
   /** How many queries may read the log at a time; see ReadingOptions. */
   readonly concurrentReads?: number | undefined
   readonly connectionsPerUser: number
@@ -81,6 +84,8 @@ export interface ChatOptions {
 
 /** The chat of one process. */
 export interface ChatCore extends Pick<Revoking, 'recheck' | 'disconnect'> {
+  /** Asked before each read over HTTP. */
+  readonly readLimit: Pick<ReadLimit, 'enter'>
   /** How many sockets are open here. */
   readonly connections: number
   /** Whether the service is on its way down and takes no more work. */
@@ -129,6 +134,7 @@ export const createChatCore = (options: ChatOptions): ChatCore => {
   const rooms: Rooms = createRooms({ repository: options.rooms, pages: reading.pages, log })
   const access = createAccess(options)
   const hub = createHub(options)
+  const readLimit = createReadLimit({ clock, readRate: options.readRate ?? 0 })
   const following = createFollowing({ rooms, bus, clock, reach: roomId => options.rooms.reach(roomId), isDraining })
   const writer = createWriter({
     append: batch => messages.append(batch),
@@ -201,6 +207,7 @@ export const createChatCore = (options: ChatOptions): ChatCore => {
       return draining
     },
     maxFrameBytes: frameBytes,
+    readLimit,
     start: () =>
       bus.listen({
         grown: (roomId, seq) => rooms.grown(roomId, seq),
@@ -262,6 +269,7 @@ export const createChatCore = (options: ChatOptions): ChatCore => {
       for (const stop of stops) stop()
       await hub.drain()
       following.close()
+      readLimit.close()
       revoking.close()
       await bus.close()
     }

@@ -70,6 +70,7 @@ export const SettingsInput = Type.Object(
     registerRateLimit: limit(5),
     loginRateLimit: limit(10),
     messageRateLimit: limit(10),
+    readRateLimit: limit(20),
     connectionsPerUser: limit(20),
     connectionsPerIp: limit(0),
     maxMessageLength: atLeast(1, 4000, { maximum: 65_536 })

@@ -147,6 +147,7 @@ export const startService = async (
     REGISTER_RATE_LIMIT: '0',
     LOGIN_RATE_LIMIT: '0',
     MESSAGE_RATE_LIMIT: '0',
+    READ_RATE_LIMIT: '0',
     CONNECTIONS_PER_USER: '0',
     ...env
   })

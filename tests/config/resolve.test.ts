@@ -37,6 +37,7 @@ describe('settings from the environment', () => {
       registerRateLimit: 5,
       loginRateLimit: 10,
       messageRateLimit: 10,
+      readRateLimit: 20,
       connectionsPerUser: 20,
       connectionsPerIp: 0,
       maxMessageLength: 4000

@@ -97,7 +97,7 @@ test('every example beside a schema is one that the schema allows', () => {
 const NOT_FROM_HERE: Partial<Record<ErrorCode, string>> = {
   internal_error: 'a fault of ours: tests/routes/service.db.test.ts',
   unavailable: 'a database that is away, or a stop: tests/routes/service.db.test.ts',
-  busy: 'more passwords or messages than can wait: tests/auth/passwords.test.ts, tests/chat/writer.test.ts',
+  busy: 'more passwords, messages or reads than can wait: passwords, writer and read-limit.test.ts',
   not_allowed: 'a host’s `authorize`',
   rejected: 'a host’s `beforeMessage`'
 }
@@ -180,7 +180,12 @@ describe('every error that an operation shows', () => {
   })
 
   test('is, past a limit, a 429', PATIENCE, async () => {
-    const { send, register } = await start({ registerRateLimit: 1, loginRateLimit: 1, messageRateLimit: 1 })
+    const { send, register } = await start({
+      registerRateLimit: 1,
+      loginRateLimit: 1,
+      messageRateLimit: 1,
+      readRateLimit: 1
+    })
     const { token } = await register('john')
     for (const operation of operations) {
       const limited = codesOf(operation).find(({ code }) => code === 'rate_limited')

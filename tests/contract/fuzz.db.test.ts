@@ -19,7 +19,7 @@ const bounds = {
 
 const start = async (settings: Partial<Settings> = {}) => {
   const { url, register, database } = await startChat({
-    settings: { messageRateLimit: 0, logLevel: 'silent', ...settings }
+    settings: { messageRateLimit: 0, readRateLimit: 0, logLevel: 'silent', ...settings }
   })
   const { token } = await register('john')
   const { send, close } = createSender(url)

@@ -65,10 +65,9 @@ export const createHistory = ({ pages, extent, slices }: HistoryOptions) => {
     return batch
   }
 
-  /** Reads batches after `last`. The range is fixed, and the log only grows at its end. */
-  async function* readOn(room: Room, last: number, to: number): AsyncGenerator<Entry[]> {
-    const { epoch } = room
-    for (let at = last + 1; at <= to; ) {
+  /** Reads on in batches. The range is fixed, and the log only grows at its end. */
+  async function* readOn(room: Room, epoch: string, { from, to }: Bounds): AsyncGenerator<Entry[]> {
+    for (let at = from; at <= to; ) {
       const batch = await readBatch(room, { from: at, to })
       if (room.epoch !== epoch) throw new Error('the log was replaced while it was read')
       if (batch.length === 0) return
@@ -88,6 +87,7 @@ export const createHistory = ({ pages, extent, slices }: HistoryOptions) => {
   }
 
   return async (room: Room, range: Range): Promise<LogPart> => {
+    const { epoch } = room
     let bounds = boundsOf(room, range)
     let first = await readBatch(room, bounds)
     if (first.length === 0 && bounds.from <= bounds.to) {
@@ -104,7 +104,7 @@ export const createHistory = ({ pages, extent, slices }: HistoryOptions) => {
         const shown = first.filter(isShown)
         if (last >= to) return restItems(before, shown, after)
         const head = restItems(before, shown, '')
-        const rest = readOn(room, last, to)
+        const rest = readOn(room, epoch, { from: last + 1, to })
         return Readable.from(streamItems({ head, rest, after, isShown, isFirst: shown.length === 0, slices }), {
           objectMode: false
         })
