@@ -35,6 +35,8 @@ export interface ChatPlatformOptions {
   /** Pages of other origins that may call, where no @fastify/cors decides already. */
   readonly corsOrigins?: readonly string[]
   readonly publicUrl?: string | undefined
+  /** `info.contact` of our own OpenAPI document: an e-mail address or a URL. */
+  readonly apiContact?: string | undefined
   /** Whether our own OpenAPI document is made. */
   readonly hasDocument?: boolean
   /** The `security` of our routes where the users are a host's, or the document is. */
@@ -61,7 +63,7 @@ export default fp(
       fastify.addHook('onRoute', route => fitDocument(route, isHostDocument ? prefix : '', documentSecurity))
     }
     if (hasDocument) {
-      const openapi = openApiBase(options.publicUrl)
+      const openapi = openApiBase(options)
       const refResolver = { buildLocalReference: schemaName }
       await fastify.register(swagger, { openapi, refResolver, decorator: 'chatDocument' })
     }

@@ -17,6 +17,7 @@ const entranceRoute: FastifyPluginAsyncTypebox<EntranceOptions> = async (fastify
     schema: {
       operationId: 'getEntrance',
       summary: 'What this is and where to go from here',
+      description: 'Lists the endpoints as JSON. A browser is redirected to the page, if it is served.',
       tags: ['service'],
       security: PUBLIC,
       response: { 200: answer('The entrance.', refTo(Entrance)), 302: SENT, ...problems('unavailable') }

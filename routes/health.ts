@@ -3,9 +3,10 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { answer, PUBLIC, problems } from '../src/openapi-base.ts'
 import { Health, Liveness, refTo } from '../src/schemas/index.ts'
 
-const schemaOf = (operationId: string, summary: string) => ({
+const schemaOf = (operationId: string, summary: string, description: string) => ({
   operationId,
   summary,
+  description,
   tags: ['service'],
   security: PUBLIC,
   response: {
@@ -18,6 +19,7 @@ const schemaOf = (operationId: string, summary: string) => ({
 const LIVENESS = {
   operationId: 'getLiveness',
   summary: 'Whether the process runs',
+  description: 'For supervisors: nothing else is checked, so an outage of the database restarts no process.',
   tags: ['service'],
   security: PUBLIC,
   response: { 200: answer('It runs.', refTo(Liveness)), ...problems() }
@@ -28,15 +30,31 @@ const healthRoutes: FastifyPluginAsyncTypebox = async fastify => {
 
   const config = { chatWhileStopping: true }
 
-  fastify.get('/health', { config, schema: schemaOf('getHealth', 'Whether the service is well') }, async (_, reply) =>
-    coded(await chatOps.health(), reply)
+  fastify.get(
+    '/health',
+    {
+      config,
+      schema: schemaOf(
+        'getHealth',
+        'Whether the service is well',
+        'For people and monitors. `checks` names each check and its result.'
+      )
+    },
+    async (_, reply) => coded(await chatOps.health(), reply)
   )
 
   fastify.get('/health/live', { config, schema: LIVENESS }, async () => chatOps.live())
 
   fastify.get(
     '/health/ready',
-    { config, schema: schemaOf('getReadiness', 'Whether to send requests here') },
+    {
+      config,
+      schema: schemaOf(
+        'getReadiness',
+        'Whether to send requests here',
+        'For load balancers. Also off from the moment a stop begins.'
+      )
+    },
     async (_, reply) => coded(await chatOps.ready(), reply)
   )
 }

@@ -101,6 +101,7 @@ const roomRoutes: FastifyPluginAsyncTypebox = async fastify => {
     schema: {
       operationId: 'getRoom',
       summary: 'A room, and where its log stands',
+      description: 'A room that you may not read looks like one that does not exist.',
       tags: ['rooms'],
       security: SECURED,
       params: Named,
@@ -184,6 +185,7 @@ const roomRoutes: FastifyPluginAsyncTypebox = async fastify => {
     schema: {
       operationId: 'getPresence',
       summary: 'Who is in a room; above 100 people only how many',
+      description: 'People are present while they are subscribed, on any process. `users` is absent above 100 people.',
       tags: ['rooms'],
       security: SECURED,
       params: Named,

@@ -15,6 +15,8 @@ const userRoutes: FastifyPluginAsyncTypebox = async fastify => {
     schema: {
       operationId: 'getMe',
       summary: 'The user behind the access token',
+      description:
+        'Also tells a browser why a WebSocket was refused, since a browser cannot see the status of a refused upgrade.',
       tags: ['users'],
       security: SECURED,
       response: {

@@ -11,13 +11,23 @@ Every error is an RFC 9457 problem with a stable \`code\`; 422 lists every viola
 
 Log in, copy the \`access_token\`, press "Authorize" and paste it.`
 
-/** The frame of the OpenAPI 3.1 document. */
-export const openApiBase = (publicUrl?: string) => ({
+/** What the document says of this deployment. */
+export interface OpenApiOptions {
+  readonly publicUrl?: string | undefined
+  /** An e-mail address or a URL. */
+  readonly apiContact?: string | undefined
+}
+
+const contactOf = (contact: string) => (URL.canParse(contact) ? { url: contact } : { email: contact })
+
+/** Returns the OpenAPI 3.1 document without its paths. */
+export const openApiBase = ({ publicUrl, apiContact }: OpenApiOptions = {}) => ({
   openapi: '3.1.0' as const,
   info: {
     title: 'fastify-chat',
     version,
     description: DESCRIPTION,
+    ...(apiContact ? { contact: contactOf(apiContact) } : {}),
     license: { name: 'MIT', identifier: 'MIT' }
   },
   servers: [{ url: publicUrl ?? '/', description: 'This service' }],

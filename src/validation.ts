@@ -17,8 +17,19 @@ const visible: FuncKeywordDefinition = {
   error: { message: 'must have a visible character' }
 }
 
-const strictAjv = new Ajv({ ...options, keywords: [visible], schemas: components })
-const coercingAjv = new Ajv({ ...options, coerceTypes: true, keywords: [visible], schemas: components })
+// A regular expression in Unicode mode, which JSON Schema's `pattern` does not promise.
+const has: FuncKeywordDefinition = {
+  keyword: 'x-has',
+  type: 'string',
+  compile: (pattern: string) => {
+    const expression = new RegExp(pattern, 'u')
+    return (text: string) => expression.test(text)
+  }
+}
+
+const keywords = [visible, has]
+const strictAjv = new Ajv({ ...options, keywords, schemas: components })
+const coercingAjv = new Ajv({ ...options, coerceTypes: true, keywords, schemas: components })
 
 /** Compiles a schema for data that has its types already: bodies and frames. */
 export const compile = (schema: object): ValidateFunction => strictAjv.compile(schema)
@@ -45,6 +56,9 @@ const TYPES: Readonly<Record<string, string>> = {
 
 const several = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`
 
+const inSchema = ({ parentSchema }: ErrorObject): string =>
+  parentSchema?.['x-rule'] ?? parentSchema?.description ?? 'is not valid'
+
 /** The rule that an error is about, in words that follow the name of what breaks it. */
 const RULES: Readonly<Record<string, (error: ErrorObject) => string>> = {
   required: () => 'is missing',
@@ -56,7 +70,8 @@ const RULES: Readonly<Record<string, (error: ErrorObject) => string>> = {
       .join(' or ')}`,
   enum: ({ params }) => `must be one of ${params.allowedValues.join(', ')}`,
   const: ({ params }) => `must be ${JSON.stringify(params.allowedValue)}`,
-  pattern: ({ parentSchema }) => parentSchema?.['x-rule'] ?? parentSchema?.description ?? 'is not valid',
+  pattern: inSchema,
+  'x-has': inSchema,
   minLength: ({ params }) =>
     params.limit === 1 ? 'must not be empty' : `must have at least ${several(params.limit, 'character')}`,
   maxLength: ({ params }) => `must have at most ${several(params.limit, 'character')}`,

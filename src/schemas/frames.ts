@@ -1,5 +1,6 @@
 /** Every WebSocket frame, client to service and back, as JSON; see PROTOCOL "The WebSocket". Unknown fields are ignored. */
 import { type Static, Type } from '@sinclair/typebox'
+import { Int64 } from './integers.ts'
 import { Meta, messageFields, Nonce, RoomName, shown } from './messages.ts'
 import { presence } from './rooms.ts'
 import { Timestamp } from './timestamp.ts'
@@ -11,8 +12,8 @@ const ref = Type.Optional(Ref)
 const reach = {
   room: RoomName,
   epoch: Type.String({ description: 'Names this incarnation of the log; to be sent back with `after`.' }),
-  seq: Type.Integer({ minimum: 0, description: 'The newest entry.' }),
-  oldest: Type.Integer({ minimum: 1, description: 'The oldest entry that is still kept.' })
+  seq: Int64({ minimum: 0, description: 'The newest entry.' }),
+  oldest: Int64({ minimum: 1, description: 'The oldest entry that is still kept.' })
 }
 
 /** Send a message; `room` is `general` when absent. */
@@ -45,7 +46,7 @@ export const SubscribeFrame = Type.Object(
   {
     type: Type.Literal('subscribe'),
     room: RoomName,
-    after: Type.Optional(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })),
+    after: Type.Optional(Int64({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })),
     epoch: Type.Optional(Type.String({ maxLength: 64, description: 'The epoch that `after` belongs to.' })),
     ref
   },
@@ -95,7 +96,7 @@ export const SystemFrame = Type.Object(
     event: Type.Union([Type.Literal('connected'), Type.Literal('joined'), Type.Literal('left')]),
     message: Type.String({ description: 'The event in words.' }),
     room: Type.Optional(RoomName),
-    user_id: Type.Optional(Type.Integer()),
+    user_id: Type.Optional(Int64()),
     username: Type.Optional(Type.String()),
     server_time: Type.Optional(Timestamp),
     expires_at: Type.Optional(Timestamp),
@@ -146,7 +147,7 @@ export type UnsubscribedFrame = Static<typeof UnsubscribedFrame>
 
 /** Now and then: how far each followed room reaches, so that a client can notice a gap by itself. */
 export const HeadsFrame = Type.Object(
-  { type: Type.Literal('heads'), rooms: Type.Record(Type.String(), Type.Integer()) },
+  { type: Type.Literal('heads'), rooms: Type.Record(Type.String(), Int64()) },
   { $id: 'ChatHeadsFrame' }
 )
 export type HeadsFrame = Static<typeof HeadsFrame>
@@ -156,7 +157,7 @@ export const TypingNotice = Type.Object(
   {
     type: Type.Literal('typing'),
     room: RoomName,
-    user_id: Type.Integer(),
+    user_id: Int64(),
     username: Type.String(),
     expires_in_ms: Type.Integer()
   },
@@ -181,9 +182,9 @@ export const AckFrame = Type.Object(
     type: Type.Literal('ack'),
     nonce: Type.Optional(Nonce),
     ref,
-    id: Type.Integer(),
+    id: Int64(),
     room: RoomName,
-    seq: Type.Integer(),
+    seq: Int64(),
     timestamp: Timestamp
   },
   { $id: 'ChatAckFrame' }

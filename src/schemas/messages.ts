@@ -1,5 +1,6 @@
 /** A message as HTTP shows it, and the parts that HTTP and the WebSocket share. */
 import { type Static, Type } from '@sinclair/typebox'
+import { Int64 } from './integers.ts'
 import { Timestamp } from './timestamp.ts'
 
 /** The most UTF-8 bytes that a message's `meta` may have as JSON. */
@@ -52,10 +53,10 @@ const EXAMPLE = {
 
 /** What every form of a message has, whatever it is carried by. */
 export const messageFields = {
-  id: Type.Integer({ minimum: 1 }),
+  id: Int64({ minimum: 1 }),
   room: RoomName,
-  seq: Type.Integer({ minimum: 1, description: 'The place in the room’s log: 1, 2, 3, … without a gap.' }),
-  user_id: Type.Integer({ minimum: 1 }),
+  seq: Int64({ minimum: 1, description: 'The place in the room’s log: 1, 2, 3, … without a gap.' }),
+  user_id: Int64({ minimum: 1 }),
   username: Type.String(),
   content: Type.String(),
   meta: Type.Optional(Meta),
@@ -90,8 +91,8 @@ export const EntryList = Type.Object(
   {
     room: RoomName,
     epoch: Type.String(),
-    oldest: Type.Integer({ minimum: 1, description: 'The oldest entry that is still kept.' }),
-    seq: Type.Integer({ minimum: 0, description: 'The newest entry.' }),
+    oldest: Int64({ minimum: 1, description: 'The oldest entry that is still kept.' }),
+    seq: Int64({ minimum: 0, description: 'The newest entry.' }),
     messages: Type.Array(Type.Unsafe<Entry>(Type.Ref('ChatEntry'))),
     has_more: Type.Boolean({ description: 'Whether there is more in the direction that was asked for.' })
   },

@@ -1,5 +1,6 @@
 /** The one shape of an HTTP error: RFC 9457 `application/problem+json`. */
 import { type Static, Type } from '@sinclair/typebox'
+import { ERRORS } from '../errors.ts'
 
 /** A problem (RFC 9457). `code` is a stable word; `errors` lists every violated rule of a 422 at once. */
 export const Problem = Type.Object(
@@ -9,7 +10,11 @@ export const Problem = Type.Object(
     status: Type.Integer({ minimum: 400, maximum: 599 }),
     detail: Type.String({ description: 'A sentence that a person can act on.' }),
     instance: Type.String({ description: 'The request id, as in the x-request-id header and the log.' }),
-    code: Type.String({ description: 'A stable word to program against.' }),
+    code: Type.Unsafe<string>({
+      type: 'string',
+      enum: Object.keys(ERRORS),
+      description: 'A stable word to program against. Codes are added over time.'
+    }),
     errors: Type.Optional(
       Type.Array(
         Type.Object({

@@ -1,6 +1,7 @@
 /** Rooms as the API shows them, and who is in them. */
 import { type Static, Type } from '@sinclair/typebox'
 import { NO_CONTROLS, NO_REORDERING } from '../lib/text.ts'
+import { Int64 } from './integers.ts'
 import { GENERAL, RoomName } from './messages.ts'
 
 /** A room's title: one visible line. `x-visible` is a keyword of our validator. */
@@ -21,8 +22,8 @@ export const Room = Type.Object(
     room: RoomName,
     title: Type.Union([Type.String(), Type.Null()], { description: 'For people; null for a room that has none.' }),
     epoch: Type.String({ description: 'Names this incarnation of the log.' }),
-    oldest: Type.Integer({ minimum: 1, description: 'The oldest entry that is still kept.' }),
-    seq: Type.Integer({ minimum: 0, description: 'The newest entry; 0 in an empty room.' })
+    oldest: Int64({ minimum: 1, description: 'The oldest entry that is still kept.' }),
+    seq: Int64({ minimum: 0, description: 'The newest entry; 0 in an empty room.' })
   },
   { $id: 'ChatRoom', examples: [{ room: GENERAL, title: 'General', epoch: '5f0c', oldest: 1, seq: 42 }] }
 )
@@ -64,7 +65,7 @@ export type NewRoom = Static<typeof NewRoom>
 export const presence = {
   room: RoomName,
   count: Type.Integer({ minimum: 0 }),
-  users: Type.Optional(Type.Array(Type.Object({ user_id: Type.Integer(), username: Type.String() })))
+  users: Type.Optional(Type.Array(Type.Object({ user_id: Int64(), username: Type.String() })))
 }
 
 /** The answer of `GET /api/chat/rooms/{room}/presence`. */

@@ -60,6 +60,12 @@ export const SettingsInput = Type.Object(
     port: atLeast(0, 8000, { maximum: 65_535 }),
     corsOrigins: list(text()),
     publicUrl: optional(text({ pattern: '^https?://[^\\s?#]+$', 'x-rule': 'must be an http:// or https:// URL' })),
+    apiContact: optional(
+      text({
+        pattern: '^(https?://\\S+|[^@\\s]+@[^@\\s]+)$',
+        'x-rule': 'must be an e-mail address or an http:// or https:// URL'
+      })
+    ),
     trustProxy: Type.Unsafe<boolean | readonly string[]>({
       anyOf: [{ type: 'boolean' }, { type: 'array', items: { type: 'string' } }],
       default: false

@@ -1,10 +1,11 @@
 /**
- * `npm run test:contract`: a client generated from the document of a running service, compiled strictly, and sent all the
- * way through it. The generator needs TypeScript 5, so it and the client are in a package of their own, beside this file.
+ * `npm run test:contract`: lints the document of a running service with Spectral, generates clients from it with three
+ * generators, compiles them strictly, and sends one of them all the way through the service. The generators need
+ * TypeScript 5, so they and the clients are in a package of their own, beside this file.
  */
 import { execFile, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -16,11 +17,12 @@ const START_MS = 60_000
 const root = join(import.meta.dirname, '../..')
 const client = join(import.meta.dirname, 'client')
 const generated = join(client, 'generated')
+const generators = join(import.meta.dirname, 'generators')
 const tool = (name: string): string => join(import.meta.dirname, 'node_modules/.bin', name)
 
-const run = async (command: string, args: string[]): Promise<void> => {
+const run = async (command: string, args: string[], cwd?: string): Promise<void> => {
   // The compiler complains on its standard output.
-  await promisify(execFile)(command, args).catch(({ stdout, stderr }) => {
+  await promisify(execFile)(command, args, { cwd }).catch(({ stdout, stderr }) => {
     throw new Error(`${command} ${args.join(' ')} failed:\n${stdout}${stderr}`)
   })
 }
@@ -54,6 +56,7 @@ const startService = async () => {
     HOST: '127.0.0.1',
     PORT: String(port),
     BCRYPT_ROUNDS: '4',
+    API_CONTACT: 'chat@example.com',
     LOG_LEVEL: 'warn'
   }
   const service = spawn(process.execPath, ['--import', 'tsx', join(root, 'src/cli.ts'), 'serve'], {
@@ -87,6 +90,22 @@ const took = async <T>(what: string, work: () => Promise<T>): Promise<T> => {
   return done
 }
 
+/** Other people's generators: what they make of the document compiles in strict TypeScript. */
+const generateOthers = async (url: string): Promise<void> => {
+  rmSync(join(generators, 'generated'), { recursive: true, force: true })
+  mkdirSync(join(generators, 'generated'), { recursive: true })
+  const response = await fetch(`${url}/openapi.json`)
+  writeFileSync(join(generators, 'generated/openapi.json'), await response.text())
+  await took('Spectral finds nothing', () =>
+    run(tool('spectral'), ['lint', 'generated/openapi.json', '--fail-severity=hint'], generators)
+  )
+  await took('orval makes zod schemas', () => run(tool('orval'), ['--config', 'orval.config.cjs'], generators))
+  await took('hey-api makes a client', () =>
+    run(tool('openapi-ts'), ['-i', './generated/openapi.json', '-o', 'generated/hey-api'], generators)
+  )
+  await took('both compile', () => run(tool('tsc'), ['--project', generators]))
+}
+
 const service = await startService()
 try {
   await took('the service is ready', () => untilReady(service.url, service.hasEnded))
@@ -98,6 +117,7 @@ try {
   await took('the client compiles', () => run(tool('tsc'), ['--project', client]))
   const { flow } = await import(join(generated, 'out/flow.js'))
   await took('everything is as documented', () => flow(service.url))
+  await generateOthers(service.url)
 } finally {
   await service.stop()
 }

@@ -1,0 +1,9 @@
+// Zod schemas for everything that goes in or comes out.
+const all = { response: true, body: true, param: true, query: true, header: true }
+
+module.exports = {
+  chat: {
+    input: './generated/openapi.json',
+    output: { target: './generated/zod.ts', client: 'zod', override: { zod: { generate: all } } }
+  }
+}

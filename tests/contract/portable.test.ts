@@ -1,0 +1,40 @@
+/** The documents as code generators read them: what any of them can take without knowing this service. */
+import { expect, test } from 'vitest'
+import { buildAsyncApi } from '../../src/asyncapi.ts'
+import { ERRORS } from '../../src/errors.ts'
+import { document, operations } from './document.ts'
+
+type Node = Record<string, unknown>
+
+/** Every object below a value, with the name of the property that holds it. */
+const nodesOf = (value: unknown, name = ''): (readonly [name: string, node: Node])[] => {
+  if (typeof value !== 'object' || value === null) return []
+  const own = Array.isArray(value) ? [] : [[name, value as Node] as const]
+  return [...own, ...Object.entries(value).flatMap(([key, child]) => nodesOf(child, key))]
+}
+
+const schemas = [...nodesOf(document), ...nodesOf(buildAsyncApi())]
+
+test('has patterns that mean the same in every dialect of regular expressions', () => {
+  const patterns = schemas.map(([, { pattern }]) => pattern).filter(pattern => typeof pattern === 'string')
+  expect(patterns.length).toBeGreaterThan(5)
+  // Unicode properties, code point escapes and look-around need flags or an engine of their own.
+  expect(patterns.filter(pattern => /\\p|\\u\{|\(\?/i.test(pattern))).toEqual([])
+  for (const pattern of patterns) expect(() => new RegExp(pattern)).not.toThrow()
+})
+
+test('has 64-bit ids and places in a log', () => {
+  const names = new Set(['id', 'user_id', 'seq', 'oldest'])
+  const integers = schemas.filter(([name, { type }]) => names.has(name) && type === 'integer')
+  expect(integers.length).toBeGreaterThan(5)
+  expect(integers.filter(([, { format }]) => format !== 'int64')).toEqual([])
+})
+
+test('lists every error code of the catalog', () => {
+  const { code } = document.components.schemas.ChatProblem.properties
+  expect(code.enum).toEqual(Object.keys(ERRORS))
+})
+
+test('describes every operation', () => {
+  expect(operations.filter(({ description }) => !description).map(({ operationId }) => operationId)).toEqual([])
+})
