@@ -7,9 +7,10 @@ import websocket from '@fastify/websocket'
 import type { FastifyInstance, FastifyRequest, RouteOptions } from 'fastify'
 import fp from 'fastify-plugin'
 import { answerSubprotocol } from '../src/auth/extract-token.ts'
-import { ChatError } from '../src/errors.ts'
+import { ChatError, type ErrorCode } from '../src/errors.ts'
 import { corsOptions, createOrigins } from '../src/http/origins.ts'
-import { openApiBase, schemaName } from '../src/openapi-base.ts'
+import { EMBEDDED_HEADERS } from '../src/http/security-headers.ts'
+import { mapProblems, openApiBase, schemaName } from '../src/openapi-base.ts'
 import { rateLimitStore } from '../src/ops/rate-limit-store.ts'
 import { keepUpgradesTo } from '../src/ops/upgrades.ts'
 
@@ -41,6 +42,8 @@ export interface ChatPlatformOptions {
   readonly hasDocument?: boolean
   /** The `security` of our routes where the users are a host's, or the document is. */
   readonly documentSecurity?: readonly { readonly [scheme: string]: string[] }[] | undefined
+  /** Error codes that can't occur here, since the host has no function that throws them. */
+  readonly impossibleErrors?: readonly ErrorCode[]
 }
 
 /** Until a socket that was told to close is dropped, in milliseconds. */
@@ -48,7 +51,7 @@ const CLOSE_TIMEOUT_MS = 5000
 
 export default fp(
   async function chatPlatform(fastify: FastifyInstance, options: ChatPlatformOptions) {
-    const { prefix = '', corsOrigins = [], hasDocument = false, documentSecurity } = options
+    const { prefix = '', corsOrigins = [], hasDocument = false } = options
     // First: the others' hooks must run after its own, which marks upgrades.
     if (fastify.hasPlugin('@fastify/websocket')) warnOfForeignWebsocket(fastify)
     else await registerWebsocket(fastify, `${prefix.replace(/\/$/, '')}/ws/chat`)
@@ -56,11 +59,12 @@ export default fp(
     if (corsOrigins.length > 0 && !fastify.hasPlugin('@fastify/cors')) {
       await fastify.register(cors, corsOptions(createOrigins(corsOrigins, options.publicUrl)))
     }
-    if (!fastify.hasPlugin('@fastify/helmet')) await fastify.register(helmet, HELMET)
+    if (!fastify.hasPlugin('@fastify/helmet')) await fastify.register(helmet, EMBEDDED_HEADERS)
     if (!fastify.hasPlugin('@fastify/rate-limit')) await registerRateLimit(fastify)
     const isHostDocument = fastify.hasPlugin('@fastify/swagger')
     if (isHostDocument || !fastify.chatAuth.accounts) {
-      fastify.addHook('onRoute', route => fitDocument(route, isHostDocument ? prefix : '', documentSecurity))
+      const codeHere = codeIn(options, fastify.chatAuth.accounts === null)
+      fastify.addHook('onRoute', route => fitDocument(route, isHostDocument ? prefix : '', options, codeHere))
     }
     if (hasDocument) {
       const openapi = openApiBase(options)
@@ -125,31 +129,43 @@ const warnOfForeignWebsocket = (fastify: FastifyInstance): void => {
   }
 }
 
+type CodeHere = (code: ErrorCode) => ErrorCode | undefined
+
+const TOKEN_ERRORS: ReadonlySet<ErrorCode> = new Set(['missing_token', 'invalid_token', 'token_expired'])
+
+/** What becomes of an error code of our own accounts, and of everything else that a host may do, in a host. */
+const codeIn =
+  ({ impossibleErrors = [] }: ChatPlatformOptions, areUsersHosts: boolean): CodeHere =>
+  code => {
+    if (impossibleErrors.includes(code)) return undefined
+    return areUsersHosts && TOKEN_ERRORS.has(code) ? 'not_logged_in' : code
+  }
+
 /** In a host's document our own way to authenticate isn't defined, and two chats must not share their operations' ids. */
 const fitDocument = (
-  { method, schema }: RouteOptions,
+  route: RouteOptions,
   prefix: string,
-  security: ChatPlatformOptions['documentSecurity']
+  { documentSecurity }: ChatPlatformOptions,
+  codeHere: CodeHere
 ): void => {
   // A HEAD route shares its GET's schema.
-  if (!schema || method === 'HEAD') return
-  const { security: ours, operationId } = schema
-  if (ours && ours.length > 0) {
-    if (security) schema.security = security
-    else delete schema.security
+  if (!route.schema || route.method === 'HEAD') return
+  const { security, response, ...schema } = route.schema
+  const words = [...prefix.split(/[^A-Za-z0-9]+/).filter(Boolean), schema.operationId ?? '']
+  const isSecured = security !== undefined && security.length > 0
+  const here = isSecured ? documentSecurity : security
+  route.schema = {
+    ...schema,
+    ...(here ? { security: here } : {}),
+    ...(schema.operationId ? { operationId: camelCase(words) } : {}),
+    ...(response ? { response: mapProblems(response, codeHere) } : {})
   }
-  if (!operationId || prefix === '') return
-  const words = prefix.split(/[^A-Za-z0-9]+/).filter(Boolean)
-  schema.operationId = camelCase([...words, operationId])
+  // A host's transform is for schemas of its own kind (zod); ours are JSON Schema already.
+  route.config = { ...route.config, swaggerTransform: false }
 }
 
 const camelCase = ([first = '', ...rest]: string[]): string =>
   first + rest.map(word => word.charAt(0).toUpperCase() + word.slice(1)).join('')
-
-// An API serves no pages; the documents bring a policy of their own.
-const HELMET = {
-  contentSecurityPolicy: { useDefaults: false, directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] } }
-}
 
 const registerRateLimit = async (fastify: FastifyInstance): Promise<void> => {
   await fastify.register(rateLimit, {

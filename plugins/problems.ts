@@ -18,13 +18,15 @@ import { safePath } from '../src/logging.ts'
 import { components } from '../src/schemas/index.ts'
 import { compile, compileCoercing } from '../src/validation.ts'
 
+/** The one validator: what comes as text (parameters, headers) is converted to its type, a body is not. */
+export const validatorCompiler: FastifySchemaCompiler<object> = ({ schema, httpPart }) =>
+  httpPart === 'body' ? compile(schema) : compileCoercing(schema)
+
 /** Registered in the service's own scope: a host's validator and error handler stay its own. */
 export default fp(
   async function chatProblems(fastify: FastifyInstance) {
     for (const schema of components) fastify.addSchema(schema)
-    const compiler: FastifySchemaCompiler<object> = ({ schema, httpPart }) =>
-      httpPart === 'body' ? compile(schema) : compileCoercing(schema)
-    fastify.setValidatorCompiler(compiler)
+    fastify.setValidatorCompiler(validatorCompiler)
     // A host may serialize and parse in a way of its own; and Fastify itself takes plain text for a body.
     fastify.setSerializerCompiler(serializerOf(fastify))
     fastify.removeAllContentTypeParsers()

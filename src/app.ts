@@ -7,7 +7,7 @@ import cryptoPlugin from '../plugins/crypto.ts'
 import dbPlugin, { type DatabaseHandle } from '../plugins/db.ts'
 import opsPlugin from '../plugins/ops.ts'
 import platformPlugin from '../plugins/platform.ts'
-import problemsPlugin from '../plugins/problems.ts'
+import problemsPlugin, { validatorCompiler } from '../plugins/problems.ts'
 import appRoutes from '../routes/app.ts'
 import authRoutes from '../routes/auth.ts'
 import docsRoutes from '../routes/docs.ts'
@@ -24,6 +24,7 @@ import { type Clock, systemClock } from './clock.ts'
 import type { Need, Resolved } from './config/resolve.ts'
 import { redactingLogger, serializers } from './logging.ts'
 import { serializeResponses } from './responses.ts'
+import { separateSchemas } from './schema-bucket.ts'
 
 /** What a service of its own has beside the API, and a host application as a rule has itself. */
 export type Page = 'entrance' | 'health' | 'documents' | 'app'
@@ -64,13 +65,15 @@ export interface ChatServiceOptions extends HostSettings {
 /** Not wrapped with fastify-plugin, so that nothing of it leaks into the instance it is registered on. */
 export const chatService = async (fastify: FastifyInstance, options: ChatServiceOptions): Promise<void> => {
   const { prefix: _, pages = false, resolved, client, clock = systemClock, bus, writer, ...more } = options
-  const { authenticate, authorize, beforeMessage, onMessage, documentSecurity, ...settings } = more
+  const { authenticate, authorize, beforeMessage, onMessage, documentSecurity, ...others } = more
+  const settings = withoutFastifys(others)
   // Before any route: a query string may hold a token, and must not reach a log line.
   fastify.log = redactingLogger(fastify.log)
   fastify.setChildLoggerFactory((logger, bindings, given) =>
     redactingLogger(logger.child(bindings, { ...given, serializers }))
   )
 
+  separateSchemas(fastify, validatorCompiler)
   fastify.addHook('onRoute', serializeResponses)
   // After a host application's hooks, whose caching must not keep what was meant for one person (RFC 9111, 5.2.2.5).
   fastify.addHook('onSend', (request, reply, payload, done) => {
@@ -90,17 +93,37 @@ export const chatService = async (fastify: FastifyInstance, options: ChatService
   await fastify.register(opsPlugin)
   await fastify.register(problemsPlugin)
   const mounts = (page: Page): boolean => (typeof pages === 'boolean' ? pages : pages.includes(page))
-  const platform = { hasDocument: mounts('documents') }
-  await fastify.register(platformPlugin, { ...config, ...platform, documentSecurity, prefix: fastify.prefix })
+  const { corsOrigins, publicUrl, registerRateLimit, loginRateLimit } = config
+  await fastify.register(platformPlugin, {
+    prefix: fastify.prefix,
+    corsOrigins,
+    publicUrl,
+    hasDocument: mounts('documents'),
+    documentSecurity,
+    impossibleErrors: [
+      ...(authorize ? [] : (['not_allowed'] as const)),
+      ...(beforeMessage ? [] : (['rejected'] as const))
+    ]
+  })
 
-  await fastify.register(authRoutes, config)
+  // Only what each needs: Fastify takes some names, such as logLevel, for options of its own.
+  await fastify.register(authRoutes, { registerRateLimit, loginRateLimit })
   await fastify.register(userRoutes)
   await fastify.register(messageRoutes)
   await fastify.register(roomRoutes)
-  await fastify.register(socketRoute, config)
+  await fastify.register(socketRoute, { corsOrigins, publicUrl })
   if (mounts('health')) await fastify.register(healthRoutes)
   const hasApp = mounts('app') && config.webClient && !authenticate
   if (mounts('entrance')) await fastify.register(entranceRoute, { hasApp })
-  if (mounts('documents')) await fastify.register(docsRoutes, config)
+  if (mounts('documents')) await fastify.register(docsRoutes, { publicUrl })
   if (hasApp) await fastify.register(appRoutes)
+}
+
+/** Fastify's own options of a registration: it has applied them to our routes already, as to any plugin's. */
+const withoutFastifys = ({
+  logLevel: _,
+  ...others
+}: HostSettings & { readonly logSerializers?: unknown }): HostSettings => {
+  const { logSerializers: __, ...settings } = others
+  return settings
 }

@@ -87,12 +87,28 @@ export const answer = <T>(description: string, schema: T, { isLimited = false } 
 /** The error answers of a route, by status, from the codes it may answer with, beside those of every route. */
 export const problems = (...codes: ErrorCode[]) => {
   const byStatus = new Map<number, ErrorCode[]>()
-  for (const code of ['bad_request', ...codes, 'internal_error'] as const) {
+  for (const code of new Set<ErrorCode>(['bad_request', ...codes, 'internal_error'])) {
     const { status } = ERRORS[code]
     byStatus.set(status, [...(byStatus.get(status) ?? []), code])
   }
   return Object.fromEntries([...byStatus].map(([status, group]) => [status, problemAnswer(status, group)]))
 }
+
+/** Returns the responses of a route with other error codes: each as `codeHere` maps it, or left out. */
+export const mapProblems = (response: unknown, codeHere: (code: ErrorCode) => ErrorCode | undefined): object => {
+  const all = Object.entries(response as Record<string, Documented>)
+  const codes = all.flatMap(([, one]) => codesOf(one)).map(codeHere)
+  const kept = codes.filter(code => code !== undefined)
+  return { ...problems(...new Set(kept)), ...Object.fromEntries(all.filter(([, one]) => codesOf(one).length === 0)) }
+}
+
+/** A response as `problems` makes it. */
+interface Documented {
+  readonly content?: { readonly 'application/problem+json'?: { readonly examples: object } }
+}
+
+const codesOf = ({ content }: Documented): ErrorCode[] =>
+  Object.keys(content?.['application/problem+json']?.examples ?? {}) as ErrorCode[]
 
 const problemAnswer = (status: number, codes: ErrorCode[]) => ({
   description: advice(codes),

@@ -4,6 +4,7 @@ import type { IncomingMessage } from 'node:http'
 import { createRequire } from 'node:module'
 import type { Socket } from 'node:net'
 import cors from '@fastify/cors'
+import helmet from '@fastify/helmet'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { sendNotFound, sendProblem } from '../plugins/problems.ts'
 import { type ChatServiceOptions, chatService } from './app.ts'
@@ -12,6 +13,7 @@ import { ChatError } from './errors.ts'
 import { trustProxies } from './http/client-address.ts'
 import { corsHeaders, corsOptions, createOrigins } from './http/origins.ts'
 import { ofChatError, problemOf } from './http/problems.ts'
+import { OWN_HEADERS } from './http/security-headers.ts'
 import { logMethod, serializers } from './logging.ts'
 import type { Settings } from './schemas/settings.ts'
 
@@ -57,7 +59,8 @@ export const createServer = async (options: ServerOptions): Promise<FastifyInsta
   fastify.addHook('onRequest', async (request, reply) => {
     reply.header('x-request-id', request.id)
   })
-  // At the root, so that a page can read a 404 too.
+  // At the root, for a 404 too.
+  await fastify.register(helmet, OWN_HEADERS)
   await fastify.register(cors, corsOptions(origins))
   fastify.setNotFoundHandler(sendNotFound)
   fastify.setErrorHandler(sendProblem)

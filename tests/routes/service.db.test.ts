@@ -192,7 +192,8 @@ test('helmet’s headers are there', async () => {
   const { headers } = await call('GET', '/health/live')
   expect(headers.get('x-content-type-options')).toBe('nosniff')
   expect(headers.get('content-security-policy')).toContain("default-src 'none'")
-  expect(headers.get('strict-transport-security')).toContain('max-age')
+  expect(headers.get('strict-transport-security')).toBe('max-age=31536000')
+  expect((await call('GET', '/nowhere')).headers.get('x-content-type-options')).toBe('nosniff')
 })
 
 test('the documents name nothing outside, and every asset is there', async () => {

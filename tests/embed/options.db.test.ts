@@ -1,0 +1,40 @@
+/** Options of the registration stay what they are, and nothing that concerns the host's whole domain is sent. */
+import Fastify from 'fastify'
+import { expect, onTestFinished, test } from 'vitest'
+import { chatService } from '../../src/index.ts'
+import { testDatabase } from '../support/database.ts'
+import { ENCRYPTION_KEY, SECRET_KEY } from '../support/settings.ts'
+import { startHost } from '../support/start-host.ts'
+
+const register = async (options: object, level = 'info') => {
+  const { client, schema } = await testDatabase()
+  const lines: string[] = []
+  const app = Fastify({ logger: { level, stream: { write: line => lines.push(line) } } })
+  onTestFinished(() => app.close())
+  const settings = { client, databaseSchema: schema, secretKey: SECRET_KEY, encryptionKey: ENCRYPTION_KEY }
+  await app.register(chatService, { ...settings, ...options } as never)
+  await app.ready()
+  return { app, log: () => lines.join('') }
+}
+
+test('the host’s log level holds for our routes, whatever our own settings say', async () => {
+  const { app, log } = await register({}, 'warn')
+  expect((await app.inject('/api/users/me')).statusCode).toBe(401)
+  expect(log()).not.toContain('request completed')
+})
+
+test('Fastify’s options of a registration are no settings: logLevel sets the level of our routes', async () => {
+  const logSerializers = { mine: (value: string) => value }
+  const { app, log } = await register({ prefix: '/chat', logLevel: 'silent', logSerializers })
+  expect((await app.inject('/chat/api/users/me')).statusCode).toBe(401)
+  expect(log()).not.toContain('request completed')
+})
+
+test('our routes send no header that concerns the host’s whole domain', async () => {
+  const { call } = await startHost({ pages: true })
+  for (const path of ['/support/api/users/me', '/support/health', '/support/docs', '/support/']) {
+    const { headers } = await call('GET', path, { as: 'ann' })
+    expect(headers.get('strict-transport-security')).toBeNull()
+    expect(headers.get('x-content-type-options')).toBe('nosniff')
+  }
+})
