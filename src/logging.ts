@@ -8,8 +8,18 @@ import { describeError, redactArguments, redactText } from './lib/redact.ts'
 /** As much of a path as a log line shows. */
 const MAX_PATH = 500
 
-/** A path that can be logged: without the query string, and with anything like a token cut out. */
-export const safePath = (url: string): string => redactText(url.slice(0, MAX_PATH).replace(/[?;#].*$/s, ''))
+/** A raw byte of a request line, as Node's parser hands it on; U+009B would begin an escape sequence in a terminal. */
+const RAW = /[^!-~]/g
+const escaped = (byte: string): string => `%${byte.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`
+
+/** A path that can be logged: without the query string, in printable ASCII, and with anything like a token cut out. */
+export const safePath = (url: string): string =>
+  redactText(
+    url
+      .slice(0, MAX_PATH)
+      .replace(/[?;#].*$/s, '')
+      .replace(RAW, escaped)
+  )
 
 interface LoggedRequest {
   readonly method: string

@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { followFrames, tappedSocket } from '../tui/frames.ts'
 import { createRemembered } from '../tui/remembered.ts'
+import { safeJson, safeLine } from '../tui/safe-text.ts'
 import { sendInput } from '../tui/send.ts'
 import { createSession, type Session } from '../tui/session.ts'
 
@@ -64,10 +65,14 @@ const inPipe = async (session: Session, options: ClientOptions): Promise<void> =
     url,
     token,
     room: options.room,
-    ...(options.json ? { WebSocket: await tappedSocket(frame => process.stdout.write(`${frame}\n`)) } : {})
+    ...(options.json ? { WebSocket: await tappedSocket(frame => process.stdout.write(`${safeJson(frame)}\n`)) } : {})
   }
   if (!options.send) {
-    return followFrames({ ...connection, signal: stopped.signal, onTrouble: told => process.stderr.write(`${told}\n`) })
+    return followFrames({
+      ...connection,
+      signal: stopped.signal,
+      onTrouble: told => process.stderr.write(`${safeLine(told)}\n`)
+    })
   }
   const input = await text(process.stdin)
   await sendInput(input, { ...connection, isByLine: options.lines ?? false, timeout: options.timeout * 1000 })

@@ -1,15 +1,16 @@
 /** What the commands say: results on the standard output, errors in words on the standard error. */
 
 import { redactError } from '../lib/redact.ts'
+import { safeText } from '../tui/safe-text.ts'
 
 /** Writes lines of a result. */
 export const print = (...lines: string[]): void => {
   process.stdout.write(`${lines.join('\n')}\n`)
 }
 
-/** Says what went wrong and what to do, without a stack trace. */
+/** Says what went wrong and what to do, without a stack trace. The words may be those of a service or a database. */
 export const complain = (error: unknown): void => {
-  process.stderr.write(`fastify-chat: ${inWords(error)}\n`)
+  process.stderr.write(`fastify-chat: ${safeText(inWords(error))}\n`)
 }
 
 const inWords = (error: unknown): string => {

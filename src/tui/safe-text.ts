@@ -5,8 +5,8 @@
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for.
 const CONTROLS = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/g
-/** Embeddings, overrides and isolates: they would reorder what stands beside them. Right-to-left text itself needs none. */
-const BIDI = /[\u202a-\u202e\u2066-\u2069]/g
+/** Marks, embeddings, overrides and isolates: they reorder what stands beside them. Right-to-left text itself needs none. */
+const BIDI = /\p{Bidi_Control}/gu
 const LINE_ENDS = /\r\n?|[\u0085\u2028\u2029]/g
 
 const picture = (control: string): string => {
@@ -16,9 +16,22 @@ const picture = (control: string): string => {
   return code === 0x7f ? '\u2421' : '\ufffd'
 }
 
-/** May have several lines; ESC becomes `␛`, and so on. */
+/** May have several lines; ESC becomes `␛`, and so on; what has no picture becomes `�`. */
 export const safeText = (text: string): string =>
-  text.toWellFormed().replace(LINE_ENDS, '\n').replace(BIDI, '').replace(CONTROLS, picture)
+  text.toWellFormed().replace(LINE_ENDS, '\n').replace(BIDI, '\ufffd').replace(CONTROLS, picture)
 
 /** The same on one line, for names and sentences. */
 export const safeLine = (text: string): string => safeText(text).replaceAll('\n', ' ')
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for.
+const UNSAFE_IN_JSON = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\ufeff]|\p{Bidi_Control}|\p{Surrogate}/gu
+const SPACES = '\t\n\r'
+
+/**
+ * JSON on one line that means the same, with `\u` escapes for everything that a terminal could obey. JSON itself allows control
+ * characters above U+007F in its strings; below it only tabs and line ends, between its values.
+ */
+export const safeJson = (json: string): string =>
+  json.replace(UNSAFE_IN_JSON, character =>
+    SPACES.includes(character) ? ' ' : `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
+  )

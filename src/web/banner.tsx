@@ -37,7 +37,7 @@ export const Banner = ({ state: now, onConnect }: BannerProps) => {
       )}
       {state.status === 'offline' && state.reason !== 'closed' && (
         <p class="banner">
-          <span>{state.detail}</span>
+          <bdi>{state.detail}</bdi>
           <button type="button" onClick={onConnect}>
             Connect
           </button>

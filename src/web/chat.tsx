@@ -17,6 +17,8 @@ interface ChatProps {
 }
 
 const HOME = 'general'
+/** Nothing in the tab's title keeps these from turning around what follows. */
+const DIRECTION = /\p{Bidi_Control}/gu
 
 /** One connection; it ends with the component. */
 const useChat = ({ token }: Session, keep: Keep) => {
@@ -59,7 +61,7 @@ export const Chat = ({ session, keep, onExpire, onLogOut }: ChatProps) => {
     if (state.status === 'offline' && state.reason === 'unauthorized') onExpire()
   }, [state])
   useEffect(() => {
-    document.title = `${unread > 0 ? `(${unread}) ` : ''}${title} · Chat`
+    document.title = `${unread > 0 ? `(${unread}) ` : ''}${title.replace(DIRECTION, '')} · Chat`
   }, [unread, title])
   useEffect(() => setOpen(false), [name])
   useEscape(() => setOpen(false))

@@ -1,42 +1,84 @@
-/** Finds the links in a text: only http and https, without the punctuation that follows them. */
+/**
+ * Finds the links in a text: only http and https, without the punctuation that follows them. Reads each character a bounded
+ * number of times, whatever the text is.
+ */
 
 /** A piece of a text; with `href` it is a link. */
 export interface Piece {
   readonly text: string
   readonly href?: string
+  /** The host that the link leads to, unless the text shows exactly that host. */
+  readonly host?: string
 }
 
-const CANDIDATE = /https?:\/\/[^\s<>"'`\u200e\u200f\u202a-\u202e\u2066-\u2069]+/gi
-const AFTER = /[.,:;!?…'"*_~]+$/
+const BEGIN = /https?:\/\//gi
+/** Spaces, controls, quotes and whatever changes the writing direction end a link. */
+const END = /[\s\p{Cc}<>"'`\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]|$/gu
+const AFTER = new Set('.,:;!?…\'"*_~。，、；：！？')
+const BRACKETS: Record<string, string> = { '(': ')', '[': ']', '{': '}' }
+/** Longer ones are not made links: parsing a host takes more than linear time, and no browser shows them whole. */
+const MAX_LENGTH = 2048
 
 export const piecesOf = (text: string): Piece[] => {
   const pieces: Piece[] = []
   let from = 0
-  for (const { 0: found, index } of text.matchAll(CANDIDATE)) {
-    const link = trimmed(found)
-    const href = hrefOf(link)
-    if (href === undefined) continue
-    if (index > from) pieces.push({ text: text.slice(from, index) })
-    pieces.push({ text: link, href })
-    from = index + link.length
+  for (const { start, end } of candidates(text)) {
+    const link = trimmed(text.slice(start, end))
+    const target = targetOf(link)
+    if (!target) continue
+    if (start > from) pieces.push({ text: text.slice(from, start) })
+    pieces.push({ text: link, ...target })
+    from = start + link.length
   }
   if (from < text.length) pieces.push({ text: text.slice(from) })
   return pieces
 }
 
-/** `(see https://a.example/b).` ends before the bracket, `https://a.example/b_(c)` after it. */
-const trimmed = (found: string): string => {
-  const link = found.replace(AFTER, '')
-  for (const [open, close] of ['()', '[]', '{}']) {
-    if (open && close && link.endsWith(close) && link.split(close).length > link.split(open).length) {
-      return trimmed(link.slice(0, -1))
-    }
+function* candidates(text: string): Generator<{ readonly start: number; readonly end: number }> {
+  // Copies, because a regular expression remembers where it stopped.
+  const [begin, end] = [new RegExp(BEGIN), new RegExp(END)]
+  for (let match = begin.exec(text); match; match = begin.exec(text)) {
+    end.lastIndex = begin.lastIndex
+    const stop = end.exec(text)?.index ?? text.length
+    begin.lastIndex = stop
+    if (stop - match.index <= MAX_LENGTH) yield { start: match.index, end: stop }
   }
-  return link
 }
 
-const hrefOf = (link: string): string | undefined => {
+/** `(see https://a.example/b).` ends before the bracket, `https://a.example/b_(c)` after it. */
+const trimmed = (found: string): string => {
+  const surplus = surplusOf(found)
+  let end = found.length
+  for (;;) {
+    const last = found.charAt(end - 1)
+    const left = surplus.get(last) ?? 0
+    if (left > 0) surplus.set(last, left - 1)
+    else if (!AFTER.has(last)) return found.slice(0, end)
+    end--
+  }
+}
+
+/** How many more of each bracket are closed than opened. */
+const surplusOf = (text: string): Map<string, number> => {
+  const surplus = new Map(Object.values(BRACKETS).map(close => [close, 0]))
+  for (const character of text) {
+    const close = BRACKETS[character]
+    const count = surplus.get(close ?? character)
+    if (count !== undefined) surplus.set(close ?? character, close ? count - 1 : count + 1)
+  }
+  return surplus
+}
+
+/**
+ * Where a link leads. A host that isn't written as what it is must not pass for another one: letters of other scripts
+ * (`аpple.com` with a Cyrillic а), a name before an `@`, a backslash, percent signs, numbers.
+ */
+const targetOf = (link: string): Omit<Piece, 'text'> | undefined => {
   if (!URL.canParse(link)) return undefined
-  const { protocol, href } = new URL(link)
-  return protocol === 'http:' || protocol === 'https:' ? href : undefined
+  const { protocol, href, host } = new URL(link)
+  if (protocol !== 'http:' && protocol !== 'https:') return undefined
+  const [written = ''] = link.slice(link.indexOf('//') + 2).split(/[/?#]/, 1)
+  const port = protocol === 'https:' ? ':443' : ':80'
+  const isPlain = [host, host + port].includes(written.toLowerCase())
+  return isPlain ? { href } : { href, host }
 }

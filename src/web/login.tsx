@@ -88,7 +88,13 @@ export const Login = ({ username: given = '', notice, onDone }: LoginProps) => {
           isSecret
           onInput={setPassword}
         />
-        <div role="alert">{refusal && <p class="refusal">{wordsOf(refusal)}</p>}</div>
+        <div role="alert">
+          {refusal && (
+            <p class="refusal" dir="auto">
+              {wordsOf(refusal)}
+            </p>
+          )}
+        </div>
         <button class="primary" type="submit" disabled={isBusy || username === '' || password === ''}>
           {isBusy ? 'One moment…' : name}
         </button>

@@ -1,9 +1,11 @@
 /** A group of one person's messages, and each line of it. Text is only ever text: links are made of pieces, never of HTML. */
+import { useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks'
 import type { Room } from '../client/index.ts'
 import type { Group, Line } from './arranging.ts'
 import { Avatar } from './avatar.tsx'
+import { beginningOf } from './folding.ts'
 import { Clock } from './icons.tsx'
-import { piecesOf } from './links.ts'
+import { type Piece, piecesOf } from './links.ts'
 import { clockTime, fullTime } from './times.ts'
 
 export const MessageGroup = ({ group, room }: { readonly group: Group; readonly room: Room }) => {
@@ -42,7 +44,9 @@ const MessageLine = ({ line, room }: { readonly line: Line; readonly room: Room 
       </p>
       {outgoing?.status === 'failed' && (
         <p class="failure">
-          <span>Not sent. {outgoing.error?.detail}</span>
+          <span>
+            Not sent. <bdi>{outgoing.error?.detail}</bdi>
+          </span>
           <button type="button" onClick={() => room.retry(outgoing.nonce)}>
             Try again
           </button>
@@ -58,16 +62,34 @@ const MessageLine = ({ line, room }: { readonly line: Line; readonly room: Room 
 const wordsFor = ({ unavailable }: Line): string =>
   unavailable === 'erased' ? 'This message was erased.' : 'This message can no longer be opened.'
 
-const Text = ({ content }: { readonly content: string }) => (
-  <>
-    {piecesOf(content).map(({ text, href }) =>
-      href === undefined ? (
-        text
-      ) : (
-        <a href={href} target="_blank" rel="noopener noreferrer nofollow">
-          {text}
-        </a>
-      )
-    )}
-  </>
+/** A long text is folded; the button stays in view when it is folded again. */
+const Text = ({ content }: { readonly content: string }) => {
+  const [isOpen, setOpen] = useState(false)
+  const button = useRef<HTMLButtonElement>(null)
+  const beginning = useMemo(() => beginningOf(content), [content])
+  const isFolded = beginning.length < content.length
+  const pieces = useMemo(() => piecesOf(isOpen ? content : beginning), [content, isOpen])
+  useLayoutEffect(() => {
+    if (!isOpen) button.current?.scrollIntoView({ block: 'nearest' })
+  }, [isOpen])
+  return (
+    <>
+      {pieces.map(piece => (piece.href === undefined ? piece.text : <Link {...piece} />))}
+      {isFolded && !isOpen && '…'}
+      {isFolded && (
+        <button ref={button} type="button" class="fold" aria-expanded={isOpen} onClick={() => setOpen(!isOpen)}>
+          {isOpen ? 'Show less' : 'Show more'}
+        </button>
+      )}
+    </>
+  )
+}
+
+/** From left to right always, as addresses are read; and with the real host where the text shows another one. */
+const Link = ({ text, href, host }: Piece) => (
+  <a href={href} dir="ltr" target="_blank" rel="noopener noreferrer nofollow">
+    {text}
+    {host !== undefined && ' '}
+    {host !== undefined && <span class="target">leads to {host}</span>}
+  </a>
 )

@@ -1,8 +1,12 @@
 /** Names: a room's made of its title, a person's initials and the number of their colour. */
 
+const LONGEST_TITLE = 200
+
 /** A room's name made of a title: `Käse & Brot` is `kase-brot`; empty when nothing of it can be used. */
 export const roomNameOf = (title: string): string =>
   title
+    // Normalizing many combining marks takes quadratic time.
+    .slice(0, LONGEST_TITLE)
     .normalize('NFKD')
     .replace(/\p{M}/gu, '')
     .toLowerCase()

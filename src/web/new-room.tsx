@@ -45,7 +45,13 @@ export const NewRoom = ({ rooms, onClose }: NewRoomProps) => {
             'Everyone here will see it.'
           )}
         </p>
-        <div role="alert">{refusal && <p class="refusal">{refusal}</p>}</div>
+        <div role="alert">
+          {refusal && (
+            <p class="refusal" dir="auto">
+              {refusal}
+            </p>
+          )}
+        </div>
         <div class="buttons">
           <button type="button" class="plain" onClick={() => dialog.current?.close()}>
             Cancel

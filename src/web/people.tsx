@@ -36,9 +36,16 @@ export const Typing = ({ typing }: { readonly typing: RoomState['typing'] }) => 
   </p>
 )
 
-const wordsFor = (names: readonly string[]): string => {
+const wordsFor = (names: readonly string[]) => {
   const [first, second] = names
-  if (names.length === 1) return `${first} is typing…`
-  if (names.length === 2) return `${first} and ${second} are typing…`
-  return `${names.length} people are typing…`
+  if (names.length > 2) return `${names.length} people are typing…`
+  return second === undefined ? (
+    <span>
+      <bdi>{first}</bdi> is typing…
+    </span>
+  ) : (
+    <span>
+      <bdi>{first}</bdi> and <bdi>{second}</bdi> are typing…
+    </span>
+  )
 }

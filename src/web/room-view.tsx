@@ -54,7 +54,7 @@ export const RoomView = ({ room, title, client, drafts, onMenu }: RoomViewProps)
       </header>
       {state.status === 'refused' ? (
         <div class="refused" role="alert">
-          <p>{state.error?.detail}</p>
+          <p dir="auto">{state.error?.detail}</p>
           <a href="#general">Go to #general</a>
         </div>
       ) : (

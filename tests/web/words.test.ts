@@ -7,6 +7,7 @@ import { RoomName } from '../../src/schemas/messages.ts'
 import { Password, Username } from '../../src/schemas/users.ts'
 import { compile } from '../../src/validation.ts'
 import { arrange } from '../../src/web/arranging.ts'
+import { beginningOf } from '../../src/web/folding.ts'
 import { piecesOf } from '../../src/web/links.ts'
 import { hueOf, initialsOf, roomNameOf } from '../../src/web/names.ts'
 import { dayName } from '../../src/web/times.ts'
@@ -37,6 +38,53 @@ test('links are found, without what follows them, and nothing but http and https
   ])
   expect(links('javascript:alert(1) data:text/html,x ftp://a.example http:// https://[ www.a.example')).toEqual([])
   expect(links('<a href="https://a.example">')).toEqual(['https://a.example'])
+})
+
+test.each([
+  ['a letter of another script', 'https://аррӏе.com/login', 'xn--80ak6aa92e.com'],
+  ['another script as a whole', 'https://пример.example', 'xn--e1afmkfd.example'],
+  ['a name before an @', 'https://bank.example@evil.example/', 'evil.example'],
+  ['a name and a port before an @', 'https://bank.example:443@evil.example', 'evil.example'],
+  ['a backslash', 'https://evil.example\\.bank.example/', 'evil.example'],
+  ['percent signs', 'http://%65vil.example', 'evil.example'],
+  ['a number', 'http://0x7f000001/', '127.0.0.1'],
+  ['characters without width', 'https://bank\u00ad.example\u200b', 'bank.example'],
+  ['a slash of another script', 'https://bank.example⁄evil.example', 'bank.xn--exampleevil-lx3f.example']
+])('a link with %s names the host that it leads to', (_, text, host) => {
+  expect(piecesOf(text)).toMatchObject([{ text, host }])
+})
+
+test.each(['https://a.example/é?ü#я', 'HTTPS://A.Example', 'https://a.example:443/', 'http://[::1]:8000/@b'])(
+  'a link that shows its host is left alone: %s',
+  text => {
+    expect(piecesOf(text)).toEqual([{ text, href: new URL(text).href }])
+  }
+)
+
+test('no link is longer than 2,048 characters, and none reaches over what turns the direction of writing', () => {
+  expect(piecesOf(`https://a.example/${'x'.repeat(2048)}`)).toHaveLength(1)
+  expect(piecesOf('https://a.example/\u061cb \u202ehttps://c.example')).toMatchObject([
+    { href: 'https://a.example/' },
+    { text: '\u061cb \u202e' },
+    { href: 'https://c.example/' }
+  ])
+})
+
+test('a long message is folded at a line or a word, a short one is not', () => {
+  const lines = (count: number) => Array.from({ length: count }, (_, at) => `line ${at}`).join('\n')
+  expect(beginningOf(lines(20))).toBe(lines(20))
+  expect(beginningOf(lines(21))).toBe(lines(15))
+  expect(beginningOf('word '.repeat(400))).toBe('word '.repeat(400))
+  expect(beginningOf('word '.repeat(401))).toBe('word '.repeat(300).slice(0, -1))
+  fc.assert(
+    fc.property(fc.constantFrom('x', '😀', 'a ', 'e\u0301', '\n', ' '), fc.nat(3000), (part, count) => {
+      const text = part.repeat(count)
+      const beginning = beginningOf(text)
+      expect(text.startsWith(beginning)).toBe(true)
+      expect(beginning.isWellFormed()).toBe(true)
+      expect(beginning.length > 1300 || beginning === text || beginning.split('\n').length >= 15).toBe(true)
+    })
+  )
 })
 
 test('the pieces are the text, whatever it is', () => {

@@ -3,11 +3,47 @@ import stringWidth from 'string-width'
 
 const segmenter = new Intl.Segmenter(undefined, { granularity: 'grapheme' })
 
+/**
+ * V8 copies the whole input for each segment, so that a segmenter takes quadratic time and memory. It gets this many UTF-16 units
+ * at once; a character of more of them (a letter under hundreds of combining marks) becomes several.
+ */
+const CHUNK = 64
+const ASCII = /^[ -~]*$/
+
 /** What a person takes for one character, one by one. */
-export const graphemesOf = (text: string): string[] => [...segmenter.segment(text)].map(({ segment }) => segment)
+export const graphemesOf = (text: string): string[] => {
+  if (ASCII.test(text)) return text.split('')
+  const graphemes: string[] = []
+  let open = ''
+  for (let at = 0; at < text.length; at += CHUNK) {
+    const segments = [...segmenter.segment(open + text.slice(at, at + CHUNK))].map(({ segment }) => segment)
+    // The last one may go on in the next chunk.
+    open = segments.pop() ?? ''
+    for (const segment of segments) graphemes.push(segment)
+    if (open.length < CHUNK) continue
+    graphemes.push(open)
+    open = ''
+  }
+  if (open !== '') graphemes.push(open)
+  return graphemes
+}
+
+/** The same characters come again and again, and measuring one is slow. */
+const widths = new Map<string, number>()
+const MAX_WIDTHS = 10_000
+
+const widthOf = (grapheme: string): number => {
+  const known = widths.get(grapheme)
+  if (known !== undefined) return known
+  const width = stringWidth(grapheme)
+  if (widths.size >= MAX_WIDTHS) widths.clear()
+  widths.set(grapheme, width)
+  return width
+}
 
 /** Cells that a line takes. */
-export const cellsOf = (text: string): number => stringWidth(text)
+export const cellsOf = (text: string): number =>
+  ASCII.test(text) ? text.length : graphemesOf(text).reduce((cells, grapheme) => cells + widthOf(grapheme), 0)
 
 /**
  * Cells that a text takes where each code point is drawn by itself, as some terminals do with skin tones and families: to wrap by,
@@ -15,7 +51,7 @@ export const cellsOf = (text: string): number => stringWidth(text)
  */
 const mostCellsOf = (text: string): number => {
   let cells = 0
-  for (const character of text) cells += cellsOf(character)
+  for (const character of text) cells += widthOf(character)
   return Math.max(cells, cellsOf(text))
 }
 
@@ -24,11 +60,7 @@ const PIECES = /\s+|[\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}]|[^\s\p{sc=Han}\p{
 
 /** Lines of at most `width` cells, the first one of at most `first`; broken between words, and within those that are too long. */
 export const wrap = (text: string, width: number, first = width): string[] => {
-  const lines: string[] = []
-  for (const paragraph of text.split('\n')) {
-    lines.push(...wrapParagraph(paragraph, width, lines.length === 0 ? first : width))
-  }
-  return lines
+  return text.split('\n').flatMap((line, index) => wrapParagraph(line, width, index === 0 ? first : width))
 }
 
 const wrapParagraph = (text: string, width: number, first: number): string[] => {
@@ -66,8 +98,10 @@ const wrapParagraph = (text: string, width: number, first: number): string[] => 
 export const cut = (text: string, width: number): string => {
   if (cellsOf(text) <= width) return text
   let kept = ''
+  let used = 0
   for (const grapheme of graphemesOf(text)) {
-    if (cellsOf(kept + grapheme) > width - 1) break
+    used += cellsOf(grapheme)
+    if (used > width - 1) break
     kept += grapheme
   }
   return width > 0 ? `${kept}…` : ''

@@ -100,7 +100,7 @@ const useScrolling = ({ conversation, draft, rows, free, name }: Scrolling) => {
 }
 
 const titleOf = ({ name, username, room }: View, host: string, columns: number): string => {
-  const left = ` #${name}  ${safeLine(username)}@${host}`
+  const left = safeLine(` #${name}  ${username}@${host}`)
   const right = room.presence ? `${room.presence.count} here ` : ''
   const kept = cut(left, Math.max(1, columns - right.length - 1))
   return kept + ' '.repeat(Math.max(1, columns - cellsOf(kept) - right.length)) + right

@@ -28,10 +28,14 @@ const NAMES = {
   discard: 'discard'
 } as const
 
+/** The name of a room has at most 64 characters. The expression below is too slow for long texts. */
+const LONGEST = 200
+
 /** Paths, and texts of several lines, are no commands. */
 export const readInput = (text: string): Input => {
   if (text.startsWith('//')) return { kind: 'text', text: text.slice(1) }
-  const [, name, argument = ''] = /^\/([a-z]+)(?: +(\S*))? *$/.exec(text) ?? []
+  const command = text.length > LONGEST ? '' : text
+  const [, name, argument = ''] = /^\/([a-z]+)(?: +(\S*))? *$/.exec(command) ?? []
   if (name === undefined) return { kind: 'text', text }
   if (name === 'room' && argument !== '') return { kind: 'room', room: argument.replace(/^#/, '') }
   if (Object.hasOwn(NAMES, name)) return { kind: NAMES[name as keyof typeof NAMES] }

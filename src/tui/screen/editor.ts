@@ -18,7 +18,13 @@ const lastOf = (text: string): string => graphemesOf(text.slice(-64)).at(-1) ?? 
 const firstOf = (text: string): string => graphemesOf(text.slice(0, 64))[0] ?? ''
 const lineBefore = (text: string): string => text.slice(text.lastIndexOf('\n') + 1)
 const lineAfter = (text: string): string => text.split('\n', 1)[0] ?? ''
-const wordBefore = (text: string): string => /\S*\s*$/.exec(text)?.[0] ?? ''
+/** From the end, because a regular expression would try every place before it. */
+const wordBefore = (text: string): string => {
+  const word = text.trimEnd()
+  let start = word.length
+  while (start > 0 && !/\s/.test(word.charAt(start - 1))) start--
+  return text.slice(start)
+}
 const wordAfter = (text: string): string => /^\s*\S*/.exec(text)?.[0] ?? ''
 
 const back = ({ before, after }: Draft, by: number): Draft =>

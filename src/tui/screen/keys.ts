@@ -84,9 +84,12 @@ const TOKEN =
 export const createKeyDecoder = (): ((read: string) => Key[]) => {
   let rest = ''
   let isPaste = false
+  // A long paste comes in many reads: what has been searched is not searched again.
+  let searched = 0
 
   const pasted = (): Key[] => {
-    const end = rest.indexOf(PASTE_ENDS)
+    const end = rest.indexOf(PASTE_ENDS, searched)
+    searched = end < 0 ? Math.max(0, rest.length - PASTE_ENDS.length) : 0
     if (end < 0) return []
     const text = rest.slice(0, end).replace(/\r\n?/g, '\n')
     rest = rest.slice(end + PASTE_ENDS.length)

@@ -27,9 +27,12 @@ export const rowsOf = ({ room, notices, username }: View, width: number): Row[] 
   const rows: Row[] = []
   let day = ''
   let at = 0
+  // Not `push(...more)`: a long message has more rows than a call may have arguments.
+  const add = (more: readonly Row[]): void => {
+    for (const row of more) rows.push(row)
+  }
   const noticesUpTo = (seq: number): void => {
-    for (let next = notices[at]; next && (next.after ?? 0) <= seq; next = notices[++at])
-      rows.push(...noticeRows(next, width))
+    for (let next = notices[at]; next && (next.after ?? 0) <= seq; next = notices[++at]) add(noticeRows(next, width))
   }
   const firstSeq = room.messages[0]?.seq ?? 0
   noticesUpTo(firstSeq - 1)
@@ -37,11 +40,11 @@ export const rowsOf = ({ room, notices, username }: View, width: number): Row[] 
     const today = dayOf(message.created_at)
     if (today !== day) rows.push(dayRow(today, width))
     day = today
-    rows.push(...cached(message, width))
+    add(cached(message, width))
     noticesUpTo(message.seq)
   }
   noticesUpTo(Number.POSITIVE_INFINITY)
-  for (const message of room.outgoing) rows.push(...outgoingRows(message, username, width))
+  for (const message of room.outgoing) add(outgoingRows(message, username, width))
   return rows
 }
 

@@ -1,0 +1,135 @@
+/** Every function over what people write takes linear time, whatever they write: the page, the terminal, the SDK, the log. */
+import { describe, expect, test } from 'vitest'
+import type { Message } from '../../src/client/index.ts'
+import { describeError, redactText } from '../../src/lib/redact.ts'
+import { safePath } from '../../src/logging.ts'
+import { safeJson, safeLine, safeText } from '../../src/tui/safe-text.ts'
+import { cellsOf, cut, graphemesOf, wrap } from '../../src/tui/screen/cells.ts'
+import { readInput } from '../../src/tui/screen/commands.ts'
+import { composerLines } from '../../src/tui/screen/composer-lines.ts'
+import type { View } from '../../src/tui/screen/conversation.ts'
+import { edit } from '../../src/tui/screen/editor.ts'
+import { createKeyDecoder, type KeyName } from '../../src/tui/screen/keys.ts'
+import { rowsOf } from '../../src/tui/screen/rows.ts'
+import { beginningOf } from '../../src/web/folding.ts'
+import { piecesOf } from '../../src/web/links.ts'
+import { initialsOf, roomNameOf } from '../../src/web/names.ts'
+import { expectLinear } from '../support/growth.ts'
+
+/** Texts that make careless expressions try every place again, or every place with every length. */
+const HOSTILE: Record<string, (length: number) => string> = {
+  'brackets after a link': length => `https://a.example/${')'.repeat(length)}`,
+  'opened and closed brackets in a link': length =>
+    `https://a.example/${'([{'.repeat(length / 6)}${'}])'.repeat(length / 6)}`,
+  'points and a letter after a link': length => `https://a.example/${'.'.repeat(length)}x`,
+  'points and letters after a link': length => `https://a.example/${'.x!'.repeat(length / 3)}`,
+  'beginnings of links': length => 'http://'.repeat(length / 7),
+  'halves of a beginning': length => 'httphttps:/'.repeat(length / 11),
+  'short links': length => 'http://a '.repeat(length / 9),
+  'links that cannot be parsed': length => 'http://[ '.repeat(length / 9),
+  'long hosts of other scripts': length => `http://${'ä1'.repeat(1000)} `.repeat(length / 2008),
+  'one long host': length => `http://${'ä'.repeat(length)}`,
+  'one word': length => 'a'.repeat(length),
+  'a word before a short one': length => `${'a'.repeat(length)} x`,
+  'spaces within words': length => `x${' '.repeat(length)}x`,
+  'line ends': length => '\n'.repeat(length),
+  'carriage returns': length => '\r'.repeat(length),
+  'dashes and a letter': length => `${'-'.repeat(length)}x`,
+  'a command with spaces': length => `/a${' '.repeat(length)}\n`,
+  'combining marks': length => `a${'\u0301'.repeat(length)}`,
+  'combining marks in the wrong order': length => `a${'\u0301\u0323'.repeat(length / 2)}`,
+  'characters without width': length => '\u200b'.repeat(length),
+  'joined emoji': length => '👩\u200d'.repeat(length / 3),
+  flags: length => '🇩'.repeat(length / 2),
+  'wide characters': length => '你'.repeat(length),
+  jamo: length => '\u1100'.repeat(length),
+  'beginnings of tokens': length => 'eyJ'.repeat(length / 3),
+  'tokens without a second point': length => 'eyJ.'.repeat(length / 4),
+  escapes: length => '\x1b['.repeat(length / 2),
+  directions: length => '\u202e\u2066'.repeat(length / 2),
+  'halves of surrogate pairs': length => '\ud800'.repeat(length),
+  'a digit again and again': length => '1'.repeat(length)
+}
+
+const draft = (text: string) => ({ before: text, after: text })
+const KEYS: KeyName[] = [
+  'left',
+  'right',
+  'wordLeft',
+  'wordRight',
+  'up',
+  'down',
+  'home',
+  'end',
+  'backspace',
+  'delete',
+  'eraseLine',
+  'eraseRest',
+  'eraseWord'
+]
+const view = (content: string): View => {
+  const message = {
+    id: 1,
+    seq: 1,
+    room: 'general',
+    user_id: 1,
+    username: content,
+    content,
+    created_at: '2026-01-31T12:00:00Z'
+  }
+  const room = {
+    status: 'live' as const,
+    messages: [message as Message],
+    outgoing: [],
+    hasOlder: false,
+    isLoadingOlder: false,
+    presence: undefined,
+    typing: []
+  }
+  return {
+    name: 'general',
+    username: 'ada',
+    room,
+    notices: [{ key: 'n1', text: content, after: 1 }],
+    connection: { status: 'online', since: 0 }
+  }
+}
+
+const FUNCTIONS: Record<string, (text: string) => unknown> = {
+  piecesOf,
+  beginningOf,
+  roomNameOf,
+  initialsOf,
+  safeText,
+  safeLine,
+  safeJson,
+  cellsOf,
+  graphemesOf,
+  wrap: text => wrap(text, 80),
+  cut: text => cut(text, 80),
+  readInput,
+  composerLines: text => composerLines(draft(text), 80, 6),
+  edit: text => KEYS.map(name => edit(draft(text), { type: 'key', name })),
+  'the decoder of keys': text => createKeyDecoder()(text),
+  'the decoder of keys, in a paste of many reads': text => {
+    const decode = createKeyDecoder()
+    decode('\x1b[200~')
+    for (let at = 0; at < text.length; at += 16) decode(text.slice(at, at + 16))
+    decode('\x1b[201~')
+  },
+  rowsOf: text => rowsOf(view(text), 80),
+  safePath,
+  redactText,
+  describeError: text => describeError(new Error(text))
+}
+
+describe.each(Object.keys(FUNCTIONS))('%s', name => {
+  const work = FUNCTIONS[name] as (text: string) => unknown
+  test.each(Object.keys(HOSTILE))('takes linear time over %s', kind => {
+    expectLinear(HOSTILE[kind] as (length: number) => string, work)
+  })
+})
+
+test('a message of more lines than a call may have arguments has a row for each', () => {
+  expect(rowsOf(view('\n'.repeat(300_000)), 80).length).toBeGreaterThan(300_000)
+})

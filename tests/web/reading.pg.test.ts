@@ -1,0 +1,86 @@
+/** Reading what others write: links to another host than they show, long messages, piles of combining marks, directions. */
+import axe from 'axe-core'
+import type { Browser, Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { enterAs, hasChromium, launchChromium, openTab } from '../support/browser.ts'
+import { startChat } from '../support/start-chat.ts'
+
+let browser: Browser
+
+/** Ada's page, in which bob has written. */
+const start = async (...contents: string[]): Promise<Page> => {
+  const chat = await startChat()
+  const bob = await chat.register('bob')
+  for (const content of contents) {
+    await chat.call('POST', '/api/chat/rooms/general/messages', { token: bob.token, body: { content } })
+  }
+  const tab = await openTab(browser, { viewport: { width: 360, height: 740 } })
+  onTestFinished(() => tab.page.context().close())
+  await enterAs(tab, chat.url, 'ada', (await chat.register('ada')).token)
+  await tab.page
+    .locator('.bubble')
+    .nth(contents.length - 1)
+    .waitFor()
+  return tab.page
+}
+
+describe.skipIf(!hasChromium())('a message', { timeout: 40_000 }, () => {
+  beforeAll(async () => {
+    browser = await launchChromium()
+  })
+  afterAll(() => browser.close())
+
+  test('whose link shows another host names the real one', async () => {
+    const page = await start(
+      'https://аррӏе.com/login and https://bank.example@evil.example/',
+      'https://plain.example/a'
+    )
+    expect(await page.locator('.target').allTextContents()).toEqual([
+      'leads to xn--80ak6aa92e.com',
+      'leads to evil.example'
+    ])
+    const [first] = await page.locator('.bubble a').all()
+    expect(await first?.getAttribute('href')).toBe('https://xn--80ak6aa92e.com/login')
+    expect(await first?.getAttribute('dir')).toBe('ltr')
+  })
+
+  test('of 1,500 lines is folded; the button opens it by keyboard, and folds it again in view', async () => {
+    const page = await start('before', Array.from({ length: 1400 }, (_, line) => line % 10).join('\n'), 'after')
+    const bubble = page.locator('.bubble').nth(1)
+    const height = async () => (await bubble.boundingBox())?.height ?? 0
+    expect(await height()).toBeLessThan(500)
+    const more = page.getByRole('button', { name: 'Show more' })
+    expect(await more.getAttribute('aria-expanded')).toBe('false')
+    await more.focus()
+    await page.keyboard.press('Enter')
+    expect(await height()).toBeGreaterThan(10_000)
+    const less = page.getByRole('button', { name: 'Show less' })
+    expect(await less.getAttribute('aria-expanded')).toBe('true')
+    await page.evaluate(axe.source)
+    const { violations } = (await page.evaluate('axe.run()')) as axe.AxeResults
+    expect(violations.filter(({ impact }) => impact === 'serious' || impact === 'critical')).toEqual([])
+    await less.focus()
+    await page.keyboard.press('Enter')
+    expect(await height()).toBeLessThan(500)
+    const box = await more.boundingBox()
+    expect(box && box.y >= 0 && box.y < 740).toBe(true)
+  })
+
+  test('with thousands of combining marks paints nothing outside of its bubble', async () => {
+    const page = await start('before', `Z${'\u0301\u0323\u0334'.repeat(1000)}`, 'after')
+    const bubble = page.locator('.bubble').nth(1)
+    expect(await bubble.evaluate(`getComputedStyle(document.querySelectorAll('.bubble')[1]).overflow`)).toBe('hidden')
+    expect((await bubble.boundingBox())?.height).toBeLessThan(200)
+    expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(360)
+  })
+
+  test('that turns the direction of writing around turns nothing but itself', async () => {
+    const plain = await start('plain', 'after')
+    const turned = await start('\u202e\u2067\u202eplain', 'after')
+    const places = (page: Page) =>
+      page.evaluate(`[...document.querySelectorAll('time, .who, .bubble')].slice(0, 2).concat(
+  document.querySelectorAll('.bubble')[1]).map(one => Math.round(one.getBoundingClientRect().left))`)
+    expect(await places(turned)).toEqual(await places(plain))
+    expect(await turned.evaluate(`getComputedStyle(document.querySelector('.bubble')).unicodeBidi`)).toBe('plaintext')
+  })
+})
