@@ -40,7 +40,7 @@ export default fp(
     const { messageRateLimit = 10, readRateLimit = 20, maxMessageLength = 4000 } = options
     const { connectionsPerUser = 20, connectionsPerIp = 0 } = options
     const { authorize, beforeMessage, onMessage, writer } = options
-    const bus = options.bus ?? busOf(fastify)
+    const bus = options.bus ?? busOf(fastify, options.clock)
     const chat = createChatCore({
       bus,
       rooms: fastify.chatDb.rooms,
@@ -89,7 +89,7 @@ export type { LogPart } from '../src/chat/reading.ts'
 const readsFor = (maxConnections = 1): number => Math.max(1, Math.min(16, Math.floor(maxConnections / 2)))
 
 /** PostgreSQL carries the news between processes; the embedded database has only one. */
-const busOf = ({ chatDb, server, log }: FastifyInstance): Bus => {
+const busOf = ({ chatDb, server, log }: FastifyInstance, clock: Clock = systemClock): Bus => {
   const quiet = withoutRepeats(server, log)
   const { notifications } = chatDb.client
   if (!notifications) return createMemoryBus()
@@ -97,6 +97,8 @@ const busOf = ({ chatDb, server, log }: FastifyInstance): Bus => {
     database: notifications,
     // The first room's epoch tells a database from its own copy.
     instance: async () => [chatDb.schema, (await chatDb.rooms.findByName(GENERAL))?.epoch ?? ''],
+    clock,
+    onDeaf: err => quiet.warn({ err }, 'notifications of other processes can not be heard; it is tried again'),
     onFailure: err => quiet.warn({ err }, 'other processes could not be notified; they look by themselves')
   })
 }

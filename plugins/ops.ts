@@ -1,45 +1,70 @@
-/** Answers whether the service is well, for people and for load balancers; decorates `chatOps`. */
+/** Reports whether the service is well, for people and for load balancers, and how loaded it is; decorates `chatOps`. */
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
+import { type Clock, systemClock } from '../src/clock.ts'
+import { withoutRepeats } from '../src/lib/repeated-log.ts'
+import { createHealth } from '../src/ops/health.ts'
+import { createLoadMeter, type Load } from '../src/ops/load.ts'
 import { version } from '../src/package.ts'
 import type { Health, Liveness } from '../src/schemas/service.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
     chatOps: {
-      /** The database's answer within two seconds, and whether the service still takes work. */
-      health(): Promise<Health>
+      /** What the latest check found; checked once a second, whoever asks. */
+      health(): Health
       /** Whether the process runs: nothing else is asked. */
       live(): Liveness
-      /** Like `health`, and unhealthy from the moment a stop began. */
-      ready(): Promise<Health>
+      /** Whether requests may be sent here: no after 3 failed checks in a row and from the moment a stop began, yes after 2 good ones. */
+      ready(): Health
+      /** How loaded this process is. */
+      load(): Load
     }
   }
+}
+
+/** Options of the ops plugin. */
+export interface ChatOpsOptions {
+  /** The delay of the event loop (p99 of 10 s) above which history and lists are refused, by default 500; 0 for none. */
+  readonly maxLoopDelayMs?: number
+  readonly clock?: Clock
 }
 
 const DATABASE_TIMEOUT_MS = 2000
 
 export default fp(
-  async function chatOps(fastify: FastifyInstance) {
-    const database = async (): Promise<'ok' | 'unavailable'> => {
-      try {
-        await fastify.chatDb.ping(DATABASE_TIMEOUT_MS)
-        return 'ok'
-      } catch (err) {
-        fastify.log.warn({ err }, 'the database did not answer a health check')
-        return 'unavailable'
-      }
-    }
-    const verdict = (checks: Record<string, string>): Health => {
-      const isWell = Object.values(checks).every(check => check === 'ok')
-      return { status: isWell ? 'healthy' : 'unhealthy', version, checks }
-    }
+  async function chatOps(fastify: FastifyInstance, { maxLoopDelayMs = 500, clock = systemClock }: ChatOpsOptions) {
+    const { chatDb, chatCore } = fastify
+    const log = withoutRepeats(fastify.server, fastify.log)
+    const monitor = createHealth({
+      clock,
+      askDatabase: () => chatDb.ping(DATABASE_TIMEOUT_MS),
+      deafForMs: () => chatCore.deafForMs(),
+      onFailure: (checks, err) => log.warn(err === undefined ? { checks } : { checks, err }, 'a health check failed')
+    })
+    const meter = createLoadMeter({ clock, maxLoopDelayMs, waitingQueries: () => chatDb.client.waiting?.() ?? 0 })
+    fastify.addHook('onReady', () => monitor.start())
+    fastify.addHook('onClose', async () => {
+      monitor.stop()
+      meter.stop()
+    })
+
+    const report = (isWell: boolean, checks: Record<string, string>): Health => ({
+      status: isWell ? 'healthy' : 'unhealthy',
+      version,
+      checks
+    })
     fastify.decorate('chatOps', {
-      health: async () => verdict({ database: await database() }),
+      health: () => report(isAllOk(monitor.latest), { ...monitor.latest }),
       live: () => ({ status: 'healthy', version }),
-      ready: async () =>
-        verdict({ database: await database(), serving: fastify.chatCore.isDraining ? 'stopping' : 'ok' })
+      ready() {
+        const serving = chatCore.isDraining ? 'stopping' : monitor.isReady ? 'ok' : 'not_ready'
+        return report(serving === 'ok', { ...monitor.latest, serving })
+      },
+      load: () => meter.level()
     })
   },
   { name: 'chat-ops', fastify: '5.x', dependencies: ['chat-db', 'chat-core'] }
 )
+
+const isAllOk = (checks: object): boolean => Object.values(checks).every(check => check === 'ok')

@@ -40,7 +40,7 @@ const healthRoutes: FastifyPluginAsyncTypebox = async fastify => {
         'For people and monitors. `checks` names each check and its result.'
       )
     },
-    async (_, reply) => coded(await chatOps.health(), reply)
+    async (_, reply) => coded(chatOps.health(), reply)
   )
 
   fastify.get('/health/live', { config, schema: LIVENESS }, async () => chatOps.live())
@@ -55,7 +55,7 @@ const healthRoutes: FastifyPluginAsyncTypebox = async fastify => {
         'For load balancers. Also off from the moment a stop begins.'
       )
     },
-    async (_, reply) => coded(await chatOps.ready(), reply)
+    async (_, reply) => coded(chatOps.ready(), reply)
   )
 }
 

@@ -90,7 +90,7 @@ export const chatService = async (fastify: FastifyInstance, options: ChatService
   await fastify.register(cryptoPlugin, { ...config, clock })
   await fastify.register(authPlugin, { ...config, authenticate, clock })
   await fastify.register(chatPlugin, { ...config, authorize, beforeMessage, onMessage, clock, bus, writer })
-  await fastify.register(opsPlugin)
+  await fastify.register(opsPlugin, { ...config, clock })
   await fastify.register(problemsPlugin)
   const mounts = (page: Page): boolean => (typeof pages === 'boolean' ? pages : pages.includes(page))
   const { corsOrigins, publicUrl, registerRateLimit, loginRateLimit } = config

@@ -91,6 +91,8 @@ export interface ChatCore extends Pick<Revoking, 'recheck' | 'disconnect'> {
   /** Whether the service is on its way down and takes no more work. */
   readonly isDraining: boolean
   readonly maxFrameBytes: number
+  /** For how many milliseconds nothing was heard of what this process told itself. */
+  deafForMs(): number
   /** Begins to listen to other processes. */
   start(): Promise<void>
   /** Loads the rooms that a connection follows from the start; awaited before the upgrade, so that `connect` needn't wait. */
@@ -208,6 +210,7 @@ export const createChatCore = (options: ChatOptions): ChatCore => {
     },
     maxFrameBytes: frameBytes,
     readLimit,
+    deafForMs: () => bus.deafForMs?.() ?? 0,
     start: () =>
       bus.listen({
         grown: (roomId, seq) => rooms.grown(roomId, seq),

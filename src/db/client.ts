@@ -19,7 +19,12 @@ export interface Notifications {
   /** Sends payloads to a channel in one round trip. Each is under 8,000 bytes. */
   notify(channel: string, payloads: readonly string[]): Promise<void>
   /** Listens on a connection of its own, made again when it breaks; `onListening` is called each time it listens. */
-  listen(channel: string, onPayload: (payload: string) => void, onListening: () => void): Promise<() => Promise<void>>
+  listen(
+    channel: string,
+    onPayload: (payload: string) => void,
+    onListening: () => void,
+    onFailure?: (error: unknown) => void
+  ): Promise<() => Promise<void>>
 }
 
 /** A pool of connections, or the one session of the embedded database. */
@@ -41,6 +46,10 @@ export interface SqlClient {
   query<Row extends object>(text: string, params?: readonly unknown[]): Promise<Row[]>
   /** All or nothing, at the isolation level read committed. */
   transaction<T>(work: (transaction: SqlTransaction) => Promise<T>): Promise<T>
+  /** How many queries wait for a connection; absent where there is no pool. */
+  waiting?(): number
+  /** Replaces every connection, when it has ended its query: they lead to a server that can't write. */
+  replaceConnections?(): void
   close(): Promise<void>
 }
 

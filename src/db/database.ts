@@ -22,8 +22,8 @@ export interface ChatDatabase {
   readonly messages: MessagesRepository
   readonly rateLimits: RateLimitsRepository
   readonly changes: ChangesRepository
-  /** Resolves when the database answers; rejects when it fails or is silent for that many milliseconds. */
-  ping(timeoutMs: number): Promise<void>
+  /** Returns whether the database can be written to. Rejects when it fails, or is silent for that many milliseconds. */
+  ping(timeoutMs: number): Promise<'ok' | 'read_only'>
 }
 
 /** Makes the repositories; sends no query. */
@@ -38,7 +38,12 @@ export const createDatabase = (client: SqlClient, schema: string): ChatDatabase 
     rateLimits: createRateLimitsRepository(client, schema),
     changes: createChangesRepository(client, schema),
     async ping(timeoutMs) {
-      await within(timeoutMs, 'the database', client.query('select 1'))
+      // A standby is read-only too.
+      const asked = client.query<{ read_only: string }>(`select current_setting('transaction_read_only') as read_only`)
+      const [row] = await within(timeoutMs, 'the database', asked)
+      if (row?.read_only === 'off') return 'ok'
+      client.replaceConnections?.()
+      return 'read_only'
     }
   }
 }

@@ -4,6 +4,7 @@
  * too many connections, the database is gone): hundreds of attempts a second against a server that has enough to do.
  */
 import type postgres from 'postgres'
+import { faultOf } from './client/errors.ts'
 
 /** What postgres.js takes, and does not declare: it is told of each notification (its own `listen` stands on it). */
 interface ListeningOptions extends postgres.Options<Record<string, postgres.PostgresType>> {
@@ -18,45 +19,60 @@ export interface ListenOptions {
   readonly onPayload: (payload: string) => void
   /** Called each time it listens: what was told before may have been missed. */
   readonly onListening: () => void
+  /** Called with each failure to listen. */
+  readonly onFailure?: ((error: unknown) => void) | undefined
   /** The first pause and the longest, in milliseconds; each is up to twice the one before. */
   readonly pauses?: { readonly first: number; readonly longest: number }
 }
 
 const PAUSES = { first: 20, longest: 5000 }
 
-/** Listens; resolves when it does for the first time, and rejects when that fails. The returned function ends it. */
-export const listenOn = async ({ connect, channel, pauses = PAUSES, ...tell }: ListenOptions) => {
+/**
+ * Listens, on a new connection after each failure: a connection to a server that became a standby works, and can't listen.
+ * Resolves when it listens for the first time, and rejects when that fails, unless only for a server that is read-only now:
+ * then it is tried again. The returned function ends it.
+ */
+export const listenOn = async ({ connect, channel, pauses = PAUSES, onFailure = () => {}, ...tell }: ListenOptions) => {
   let isEnded = false
-  let isListening = false
+  let current: postgres.Sql | undefined
   let pause = pauses.first
   let timer: NodeJS.Timeout | undefined
 
-  const sql = connect({
-    max: 1,
-    idle_timeout: 0,
-    max_lifetime: null,
-    fetch_types: false,
-    onnotify: (_, payload) => tell.onPayload(payload),
-    onclose: () => {
-      isListening = false
-      again()
-    }
-  })
-
   const listen = async (): Promise<void> => {
-    await sql.unsafe(`listen "${channel.replaceAll('"', '""')}"`)
-    isListening = true
+    const sql = connect({
+      max: 1,
+      idle_timeout: 0,
+      max_lifetime: null,
+      fetch_types: false,
+      onnotify: (_, payload) => tell.onPayload(payload),
+      onclose: () => lost(sql)
+    })
+    current = sql
+    try {
+      await sql.unsafe(`listen "${channel.replaceAll('"', '""')}"`)
+    } catch (error) {
+      onFailure(error)
+      lost(sql)
+      throw error
+    }
     pause = pauses.first
     tell.onListening()
   }
 
+  const lost = (sql: postgres.Sql): void => {
+    if (sql !== current) return
+    current = undefined
+    sql.end({ timeout: 0 }).catch(() => {})
+    again()
+  }
+
   const again = (): void => {
-    if (isEnded || timer || isListening) return
+    if (isEnded || timer) return
     // At random, so that the processes of a service don't come back together.
     timer = setTimeout(
       () => {
         timer = undefined
-        listen().catch(again)
+        listen().catch(() => {})
       },
       pause * (0.5 + Math.random() / 2)
     )
@@ -67,14 +83,16 @@ export const listenOn = async ({ connect, channel, pauses = PAUSES, ...tell }: L
   const end = async (): Promise<void> => {
     isEnded = true
     clearTimeout(timer)
-    await sql.end({ timeout: 2 })
+    await current?.end({ timeout: 2 })
   }
 
   try {
     await listen()
-    return end
   } catch (error) {
-    await end()
-    throw error
+    if (faultOf(error) !== 'replace-connection') {
+      await end()
+      throw error
+    }
   }
+  return end
 }

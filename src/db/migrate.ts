@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { packageFile } from '../package.ts'
+import { codesOf } from './client/errors.ts'
 import type { SqlClient, SqlTransaction } from './client.ts'
 
 /** One migration as files: SQL for `public`, both ways. */
@@ -44,8 +45,31 @@ export const readMigrations = (): Migration[] => {
   })
 }
 
-/** Applies what is pending; answers the tags. Rejects, with nothing done, when an applied file was changed since. */
-export const migrateUp = (client: SqlClient, schema: string): Promise<string[]> =>
+/**
+ * Applies what is pending; returns the tags. Rejects, with nothing done, when an applied file was changed since. Looks first:
+ * with nothing pending, nothing is locked or written, so that a role that owns nothing and a read-only server will do.
+ */
+export const migrateUp = async (client: SqlClient, schema: string): Promise<string[]> => {
+  const status = await migrationStatus(client, schema)
+  const pending = status.filter(({ state }) => state === 'pending').map(({ tag }) => tag)
+  if (pending.length === 0 && status.every(({ state }) => state !== 'changed')) return []
+  try {
+    return await applyPending(client, schema)
+  } catch (error) {
+    const [code = ''] = codesOf(error)
+    if (!NEEDS_OWNER.has(code)) throw error
+    const advice = 'Run `fastify-chat migrate up` as the owner of the schema, on a server that can be written to.'
+    const reason = error instanceof Error ? error.message : code
+    throw new Error(`Migrations are pending (${pending.join(', ')}) and can't be applied: ${reason}. ${advice}`, {
+      cause: error
+    })
+  }
+}
+
+/** SQLSTATEs: insufficient privilege, read-only server. */
+const NEEDS_OWNER = new Set(['42501', '25006'])
+
+const applyPending = (client: SqlClient, schema: string): Promise<string[]> =>
   locked(client, schema, async transaction => {
     await transaction.exec(`create table if not exists ${bookkeeping(schema)} (
       tag text primary key, hash text not null, applied_at timestamptz not null default clock_timestamp())`)

@@ -2,6 +2,7 @@
 
 import { drizzle as drizzlePostgres } from 'drizzle-orm/postgres-js'
 import postgres from 'postgres'
+import { createPool, type Pool } from './client/pool.ts'
 import type { ClientOptions, SqlClient, SqlTransaction } from './client.ts'
 import { type ListenOptions, listenOn } from './listening.ts'
 
@@ -28,9 +29,16 @@ export const openPostgres = ({ url, ssl, ca, poolMax = 10, listenUrl }: ClientOp
     // It prints notices otherwise.
     onnotice: () => {}
   }
-  const sql = postgres(url, { ...options, max: poolMax, idle_timeout: 60 })
+  const open = (): postgres.Sql => {
+    const sql = postgres(url, { ...options, max: poolMax, idle_timeout: 60 })
+    // Drizzle changes how a client reads times, in its options.
+    drizzlePostgres(sql)
+    return sql
+  }
+  const pool = createPool(open, { mayReplace: true })
+  const { sql } = pool
   return {
-    ...clientOver(sql, listening => postgres(listenUrl ?? url, { ...options, ...listening })),
+    ...clientOver(pool, listening => postgres(listenUrl ?? url, { ...options, ...listening })),
     drizzle: drizzlePostgres(sql),
     async close() {
       await sql.end({ timeout: 2 })
@@ -39,14 +47,19 @@ export const openPostgres = ({ url, ssl, ca, poolMax = 10, listenUrl }: ClientOp
 }
 
 /** A host application's own client, used as it is and never closed; `listenUrl` where a transaction pooler is in front of it. */
-export const adoptPostgres = (sql: postgres.Sql, listenUrl?: string): SqlClient => ({
-  // A connection of its own, as postgres.js makes one for its own listening.
-  ...clientOver(sql, listening =>
-    listenUrl === undefined ? postgres({ ...(sql.options as object), ...listening }) : postgres(listenUrl, listening)
-  ),
-  drizzle: drizzlePostgres(withOwnOptions(sql)),
-  async close() {}
-})
+export const adoptPostgres = (hosts: postgres.Sql, listenUrl?: string): SqlClient => {
+  const pool = createPool(() => hosts, { mayReplace: false })
+  return {
+    // A connection of its own, as postgres.js makes one for its own listening.
+    ...clientOver(pool, listening =>
+      listenUrl === undefined
+        ? postgres({ ...(hosts.options as object), ...listening })
+        : postgres(listenUrl, listening)
+    ),
+    drizzle: drizzlePostgres(withOwnOptions(pool.sql)),
+    async close() {}
+  }
+}
 
 /** Drizzle changes how a client reads times, in its options; a host's must not learn that. */
 const withOwnOptions = (sql: postgres.Sql): postgres.Sql => {
@@ -57,12 +70,15 @@ const withOwnOptions = (sql: postgres.Sql): postgres.Sql => {
 
 type Parameters = postgres.ParameterOrJSON<never>[]
 
-const clientOver = (sql: postgres.Sql, connect: ListenOptions['connect']): Omit<SqlClient, 'drizzle' | 'close'> => {
+const clientOver = (pool: Pool, connect: ListenOptions['connect']): Omit<SqlClient, 'drizzle' | 'close'> => {
+  const { sql } = pool
   const { host, port } = sql.options
   // Off where a host has a transaction pooler that can't.
   const prepare = sql.options.prepare !== false
   return {
     engine: 'postgres',
+    waiting: pool.waiting,
+    replaceConnections: pool.replace,
     maxConnections: sql.options.max,
     where: `${host[0] ?? 'localhost'}:${port[0] ?? 5432}`,
     query: async <Row extends object>(text: string, params: readonly unknown[] = []) => [
@@ -76,7 +92,8 @@ const clientOver = (sql: postgres.Sql, connect: ListenOptions['connect']): Omit<
         await sql`select set_config('synchronous_commit', 'off', true), pg_notify(${channel}, payload)
           from unnest(${payloads as string[]}::text[]) as payload`
       },
-      listen: (channel, onPayload, onListening) => listenOn({ connect, channel, onPayload, onListening })
+      listen: (channel, onPayload, onListening, onFailure) =>
+        listenOn({ connect, channel, onPayload, onListening, onFailure })
     }
   }
 }

@@ -79,7 +79,8 @@ export const SettingsInput = Type.Object(
     readRateLimit: limit(20),
     connectionsPerUser: limit(20),
     connectionsPerIp: limit(0),
-    maxMessageLength: atLeast(1, 4000, { maximum: 65_536 })
+    maxMessageLength: atLeast(1, 4000, { maximum: 65_536 }),
+    maxLoopDelayMs: limit(500)
   },
   { additionalProperties: false }
 )
