@@ -11,6 +11,7 @@ import { ChatError, type ErrorCode } from '../src/errors.ts'
 import { corsOptions, createOrigins } from '../src/http/origins.ts'
 import { EMBEDDED_HEADERS } from '../src/http/security-headers.ts'
 import { mapProblems, openApiBase, schemaName } from '../src/openapi-base.ts'
+import type { Load } from '../src/ops/load.ts'
 import { rateLimitStore } from '../src/ops/rate-limit-store.ts'
 import { keepUpgradesTo } from '../src/ops/upgrades.ts'
 
@@ -24,6 +25,8 @@ declare module 'fastify' {
     chatSocket?: boolean
     /** Whether the route answers while the service stops. */
     chatWhileStopping?: boolean
+    /** Whether the route can wait while the process is overloaded: history and lists. */
+    chatMayWait?: boolean
     /** Whether browsers and proxies may store what the route sends, because it is the same for everybody. */
     chatMayBeStored?: boolean
   }
@@ -72,7 +75,7 @@ export default fp(
       await fastify.register(swagger, { openapi, refResolver, decorator: 'chatDocument' })
     }
   },
-  { name: 'chat-platform', fastify: '5.x', dependencies: ['chat-db', 'chat-auth', 'chat-core'] }
+  { name: 'chat-platform', fastify: '5.x', dependencies: ['chat-db', 'chat-auth', 'chat-core', 'chat-ops'] }
 )
 
 const registerWebsocket = async (fastify: FastifyInstance, path: string): Promise<void> => {
@@ -115,11 +118,20 @@ const refuseSecondWebsocket = (fastify: FastifyInstance): void => {
 
 /** A host's `@fastify/websocket` accepts upgrades on every GET route. And nothing but health is served during a stop. */
 const checkUpgradeAndStop = (fastify: FastifyInstance, { ws, routeOptions }: FastifyRequest): void => {
-  const { chatSocket, chatWhileStopping } = routeOptions.config
+  const { chatSocket, chatWhileStopping, chatMayWait } = routeOptions.config
   if (ws && !chatSocket) throw new ChatError('not_found', 'There is no WebSocket here. Connect to /ws/chat.')
   if (fastify.chatCore.isDraining && !chatWhileStopping) {
     throw new ChatError('unavailable', 'The service restarts. Try again in a moment.', { retryAfterMs: 1000 })
   }
+  if (chatMayWait || chatSocket) refuseWhileLoaded(fastify.chatOps.load(), chatSocket === true)
+}
+
+/** Keeps an overloaded process for the people who are connected, and for their messages. */
+const refuseWhileLoaded = (load: Load, isSocket: boolean): void => {
+  if (load === 'normal' || (isSocket && load !== 'extreme')) return
+  // Spread, so that those who were refused together don't come back together.
+  const retryAfterMs = 2000 + Math.random() * 8000
+  throw new ChatError('busy', 'The service is busy. Try again in a moment.', { retryAfterMs })
 }
 
 const warnOfForeignWebsocket = (fastify: FastifyInstance): void => {

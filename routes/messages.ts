@@ -21,6 +21,7 @@ const messageRoutes: FastifyPluginAsyncTypebox = async fastify => {
     method: 'GET',
     url: '/api/chat/messages',
     onRequest: fastify.chatAuth.requireUser,
+    config: { chatMayWait: true },
     preHandler: limitReads(({ query }) => countOf((query as { limit?: number }).limit)),
     schema: {
       operationId: 'listMessages',

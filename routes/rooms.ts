@@ -36,7 +36,11 @@ const roomRoutes: FastifyPluginAsyncTypebox = async fastify => {
   const { chatCore: chat, chatAuth } = fastify
   const guarded = { onRequest: chatAuth.requireUser }
   const single = { ...guarded, preHandler: limitReads() }
-  const list = { ...guarded, preHandler: limitReads(({ query }) => countOf((query as { limit?: number }).limit)) }
+  const list = {
+    ...guarded,
+    config: { chatMayWait: true },
+    preHandler: limitReads(({ query }) => countOf((query as { limit?: number }).limit))
+  }
 
   fastify.route({
     method: 'GET',

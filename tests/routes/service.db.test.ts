@@ -1,7 +1,8 @@
 import { once } from 'node:events'
 import { request } from 'node:http'
 import { createConnection } from 'node:net'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
+import { fakeClock } from '../support/clock.ts'
 import { startChat } from '../support/start-chat.ts'
 
 test('GET / says what this is and where to go', async () => {
@@ -30,50 +31,63 @@ test('the health routes are well', async () => {
 })
 
 test('a database that does not answer makes health 503, and nothing about the inside is told', async () => {
-  const { call, database } = await startChat()
+  const clock = fakeClock()
+  const { call, database, log } = await startChat({ clock })
   const { query } = database.client
-  Object.assign(database.client, { query: () => Promise.reject(new Error('connect ECONNREFUSED 10.1.2.3:5432')) })
-  for (const path of ['/health', '/health/ready']) {
-    const answer = await call('GET', path)
-    expect(answer).toMatchObject({ status: 503, body: { status: 'unhealthy', checks: { database: 'unavailable' } } })
-    expect(JSON.stringify(answer.body)).not.toContain('10.1.2.3')
+  onTestFinished(() => void Object.assign(database.client, { query }))
+  Object.assign(database.client, {
+    query: () => {
+      return Promise.reject(new Error('connect ECONNREFUSED 10.1.2.3:5432'))
+    }
+  })
+  const second = async (): Promise<void> => {
+    clock.advance(1000)
+    await new Promise(setImmediate)
   }
+  await second()
+  const failing = { status: 503, body: { status: 'unhealthy', checks: { database: 'unavailable' } } }
+  for (let at = 0; at < 5; at++) expect(await call('GET', '/health')).toMatchObject(failing)
+  // One failed check, or two, are no reason to send everybody elsewhere.
+  expect(await call('GET', '/health/ready')).toMatchObject({ status: 200 })
+  await second()
+  await second()
+  const ready = await call('GET', '/health/ready')
+  expect(ready).toMatchObject(failing)
+  expect(JSON.stringify(ready.body)).not.toContain('10.1.2.3')
   expect(await call('GET', '/health/live')).toMatchObject({ status: 200 })
   Object.assign(database.client, { query })
+  await expect
+    .poll(async () => {
+      await second()
+      return (await call('GET', '/health/ready')).status
+    })
+    .toBe(200)
+  expect(log().match(/a health check failed/g)).toHaveLength(1)
 })
 
-test('what was meant for one person is never stored: every API route, its errors, and unknown paths', async () => {
-  const { call, register } = await startChat()
-  const { token } = await register('john')
-  const login = { username: 'john', password: 'SecurePass123' }
-  const requests = [
-    ['POST', '/api/auth/login', { body: login }, 200],
-    ['POST', '/api/auth/login', { body: { ...login, password: 'Wrong' } }, 401],
-    ['POST', '/api/auth/login', { body: '{' }, 400],
-    ['POST', '/api/auth/register', { body: {} }, 422],
-    ['GET', '/api/users/me', { token }, 200],
-    ['GET', '/api/users/me', {}, 401],
-    ['GET', '/api/chat/messages', { token }, 200],
-    ['GET', '/api/chat/messages?limit=0', { token }, 422],
-    ['GET', '/api/chat/rooms', { token }, 200],
-    ['GET', '/api/chat/rooms/general/presence', { token }, 200],
-    ['GET', '/api/chat/rooms/nowhere', { token }, 404],
-    ['GET', '/ws/chat?token=x', {}, 401],
-    ['GET', '/app/nowhere.js', {}, 404],
-    ['GET', '/nowhere?token=x', {}, 404]
-  ] as const
-  for (const [method, path, options, status] of requests) {
-    const { status: was, headers } = await call(method, path, options)
-    expect([path, was, headers.get('cache-control')]).toEqual([path, status, 'no-store'])
+test('an overloaded process refuses history and lists, then new sockets, and never a message', async () => {
+  const { call, register, join, database } = await startChat()
+  const john = await register('john')
+  const { token } = john
+  const socket = await join(john)
+  const { waiting } = database.client
+  onTestFinished(() => void Object.assign(database.client, { waiting }))
+  const lists = ['/api/chat/messages', '/api/chat/rooms', '/api/chat/rooms/general/messages']
+  Object.assign(database.client, { waiting: () => 101 })
+  for (const path of lists) {
+    const { status, body, headers } = await call('GET', path, { token })
+    expect({ status, code: body.code }).toEqual({ status: 503, code: 'busy' })
+    expect(Number(headers.get('retry-after'))).toBeGreaterThan(1)
   }
-  expect((await call('GET', '/docs/swagger-ui.css')).headers.get('cache-control')).toContain('public')
-})
-
-test('Swagger UI keeps the token in memory only', async () => {
-  const { call } = await startChat()
-  const { body } = await call('GET', '/docs/start.js')
-  expect(body).toContain('persistAuthorization: false')
-  expect(body).toContain("localStorage.removeItem('authorized')")
+  await join(john)
+  Object.assign(database.client, { waiting: () => 201 })
+  await expect(join(john)).rejects.toThrow('503')
+  expect(await call('GET', '/health/ready')).toMatchObject({ status: 200 })
+  expect(await call('GET', '/api/chat/rooms/general', { token })).toMatchObject({ status: 200 })
+  socket.send({ type: 'message', content: 'hello', nonce: 'n1' })
+  expect(await socket.nextOf('ack')).toMatchObject({ nonce: 'n1' })
+  Object.assign(database.client, { waiting: () => 0 })
+  for (const path of lists) expect(await call('GET', path, { token })).toMatchObject({ status: 200 })
 })
 
 test('an unknown path is a 404 problem that does not repeat the query', async () => {

@@ -1,0 +1,48 @@
+import { expect, test } from 'vitest'
+import { createLoadMeter } from '../../src/ops/load.ts'
+import { fakeClock } from '../support/clock.ts'
+
+const start = (maxLoopDelayMs: number) => {
+  const clock = fakeClock()
+  const state = { delayMs: 0, waiting: 0 }
+  const histogram = {
+    enable: () => true,
+    disable: () => true,
+    reset: () => {},
+    // The resolution of 20 ms is counted in.
+    percentile: () => (state.delayMs + 20) * 1e6
+  }
+  const meter = createLoadMeter({ clock, maxLoopDelayMs, waitingQueries: () => state.waiting, histogram })
+  return { clock, state, meter }
+}
+
+test('it calls a loop delay above the bound high, and above twice the bound extreme', () => {
+  const { clock, state, meter } = start(100)
+  const levels = [100, 101, 200, 201].map(delayMs => {
+    state.delayMs = delayMs
+    clock.advance(10_000)
+    return meter.level()
+  })
+  expect(levels).toEqual(['normal', 'high', 'high', 'extreme'])
+  expect(meter.loopDelayMs).toBe(201)
+})
+
+test('it judges the delay by windows of 10 s, and not at all with a bound of 0', () => {
+  const [bounded, unbounded] = [start(100), start(0)]
+  for (const { clock, state } of [bounded, unbounded]) {
+    state.delayMs = 10_000
+    clock.advance(9999)
+  }
+  expect(bounded.meter.level()).toBe('normal')
+  for (const { clock } of [bounded, unbounded]) clock.advance(1)
+  expect([bounded.meter.level(), unbounded.meter.level()]).toEqual(['extreme', 'normal'])
+})
+
+test('it calls 100 waiting queries normal, more high, and more than 200 extreme', () => {
+  const { state, meter } = start(0)
+  const levels = [100, 101, 200, 201].map(waiting => {
+    state.waiting = waiting
+    return meter.level()
+  })
+  expect(levels).toEqual(['normal', 'high', 'high', 'extreme'])
+})
