@@ -61,9 +61,15 @@ SwaggerUIBundle({
 ]
 
 const docsRoutes: FastifyPluginAsync<DocsRoutesOptions> = async (fastify, { publicUrl }) => {
-  const asyncApi = buildAsyncApi(publicUrl)
-  fastify.get('/openapi.json', STATIC, async () => fastify.chatDocument())
-  fastify.get('/asyncapi.json', STATIC, async () => asyncApi)
+  const documents = { openapi: () => fastify.chatDocument(), asyncapi: () => buildAsyncApi(publicUrl) }
+  for (const [name, build] of Object.entries(documents)) {
+    // One buffer for all who ask: the document knows all routes by then, and doesn't change.
+    let bytes: Buffer | undefined
+    fastify.get(`/${name}.json`, STATIC, async (_, reply) => {
+      bytes ??= Buffer.from(JSON.stringify(build()))
+      return reply.type('application/json; charset=utf-8').send(bytes)
+    })
+  }
   for (const page of PAGES) mount(fastify, page)
 }
 
@@ -71,7 +77,7 @@ export default docsRoutes
 
 const mount = (fastify: FastifyInstance, page: DocumentPage): void => {
   const { name, script, style, start } = page
-  const serve = (path: string, type: string, body: () => string | Promise<string>, age = 0): void => {
+  const serve = (path: string, type: string, body: () => string | Promise<Buffer>, age = 0): void => {
     fastify.get(path, STATIC, async (_, reply: FastifyReply) => {
       reply.header('content-security-policy', POLICY).type(`${type}; charset=utf-8`)
       return reply.header('cache-control', `public, max-age=${age}`).send(await body())
@@ -104,14 +110,14 @@ ${style ? `<link rel="stylesheet" href="${name}/${basename(style)}">` : ''}
 </html>
 `
 
-const files = new Map<string, Promise<string>>()
+const files = new Map<string, Promise<Buffer>>()
 
-/** A library's file, read once, without the picture that Redoc would fetch from its makers. */
-const read = (file: string): Promise<string> => {
+/** A library's file, read once for all who ask, without the picture that Redoc would fetch from its makers. */
+const read = (file: string): Promise<Buffer> => {
   const reading =
     files.get(file) ??
     readFile(assetPath(file), 'utf8').then(text =>
-      text.replaceAll('https://cdn.redoc.ly/redoc/logo-mini.svg', 'data:,')
+      Buffer.from(text.replaceAll('https://cdn.redoc.ly/redoc/logo-mini.svg', 'data:,'))
     )
   files.set(file, reading)
   return reading

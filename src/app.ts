@@ -8,6 +8,7 @@ import dbPlugin, { type DatabaseHandle } from '../plugins/db.ts'
 import opsPlugin from '../plugins/ops.ts'
 import platformPlugin from '../plugins/platform.ts'
 import problemsPlugin, { validatorCompiler } from '../plugins/problems.ts'
+import responsesPlugin from '../plugins/responses.ts'
 import appRoutes from '../routes/app.ts'
 import authRoutes from '../routes/auth.ts'
 import docsRoutes from '../routes/docs.ts'
@@ -74,6 +75,7 @@ export const chatService = async (fastify: FastifyInstance, options: ChatService
   )
 
   separateSchemas(fastify, validatorCompiler)
+  if (!fastify.hasPlugin('chat-responses')) await fastify.register(responsesPlugin, { clock })
   fastify.addHook('onRoute', serializeResponses)
   // After a host application's hooks, whose caching must not keep what was meant for one person (RFC 9111, 5.2.2.5).
   fastify.addHook('onSend', (request, reply, payload, done) => {

@@ -7,6 +7,7 @@ import cors from '@fastify/cors'
 import helmet from '@fastify/helmet'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { sendNotFound, sendProblem } from '../plugins/problems.ts'
+import responsesPlugin from '../plugins/responses.ts'
 import { type ChatServiceOptions, chatService } from './app.ts'
 import { systemClock } from './clock.ts'
 import { ChatError } from './errors.ts'
@@ -32,7 +33,7 @@ export interface ServerOptions extends Pick<ChatServiceOptions, 'client' | 'cloc
 export const createServer = async (options: ServerOptions): Promise<FastifyInstance> => {
   const { settings, warnings = [], pretty = false, logTo, ...injected } = options
   const origins = createOrigins(settings.corsOrigins, settings.publicUrl)
-  const fastify = Fastify({
+  const fastify: FastifyInstance = Fastify({
     logger: {
       level: settings.logLevel,
       serializers,
@@ -44,6 +45,7 @@ export const createServer = async (options: ServerOptions): Promise<FastifyInsta
     trustProxy: typeof settings.trustProxy === 'boolean' ? settings.trustProxy : trustProxies(settings.trustProxy),
     frameworkErrors(error, request, reply) {
       reply.headers(corsHeaders(origins, request.headers.origin))
+      fastify.chatResponses.watch(request, reply)
       sendProblem(error, request, reply)
     },
     routerOptions: { maxParamLength: 128 },
@@ -51,11 +53,15 @@ export const createServer = async (options: ServerOptions): Promise<FastifyInsta
     pluginTimeout: 0,
     // A request that isn't whole by then is given up.
     requestTimeout: 30_000,
-    clientErrorHandler: refuseMalformed,
+    clientErrorHandler(error, socket) {
+      refuseMalformed(error, socket)
+      fastify.chatResponses.watchSocket(socket)
+    },
     // The service answers for itself while it stops: with problems, and with its health.
     return503OnClosing: false
   })
   const letGo = keepSockets(fastify)
+  await fastify.register(responsesPlugin, { clock: injected.clock ?? systemClock })
   fastify.addHook('onRequest', async (request, reply) => {
     reply.header('x-request-id', request.id)
   })

@@ -39,6 +39,8 @@ const MAX_WAITING_OF_USER = 100
 /** Responses under way at a time, of all users; and how many may wait. */
 const MAX_OF_ALL = 512
 const MAX_WAITING = 2000
+/** A request waits no longer, in milliseconds: who doesn't read one response gets no other. */
+const WAIT_MS = 5000
 /** Users who read nothing for a while are forgotten: their budget is full again. */
 const SWEEP_MS = 10_000
 
@@ -48,13 +50,27 @@ interface Reader {
   usedAt: number
 }
 
+interface Waiting {
+  readonly since: number
+  refuse(): void
+}
+
 /** Creates the limit of one process. */
 export const createReadLimit = ({ clock, readRate }: ReadLimitOptions): ReadLimit => {
   const readers = new Map<number, Reader>()
   const slots = pLimit(MAX_OF_ALL)
   const burst = readRate * READ_BURST_SECONDS
 
-  const stop = clock.every(SWEEP_MS, () => {
+  const waiting = new Set<Waiting>()
+  const stopRefusing = clock.every(1000, () => {
+    // In the order in which they came.
+    for (const one of waiting) {
+      if (clock.monotonic() - one.since < WAIT_MS) return
+      waiting.delete(one)
+      one.refuse()
+    }
+  })
+  const stopSweeping = clock.every(SWEEP_MS, () => {
     const before = clock.monotonic() - READ_BURST_SECONDS * 1000
     for (const [userId, { slots, usedAt }] of readers) {
       if (slots.activeCount === 0 && slots.pendingCount === 0 && usedAt < before) readers.delete(userId)
@@ -79,16 +95,22 @@ export const createReadLimit = ({ clock, readRate }: ReadLimitOptions): ReadLimi
       if (retryAfterMs > 0) throw tooFast(readRate, retryAfterMs)
       if (reader.slots.pendingCount >= MAX_WAITING_OF_USER) throw tooFast(readRate, 1000)
       if (slots.pendingCount >= MAX_WAITING) throw busy()
-      await new Promise<void>(begin => {
+      await new Promise<void>((begin, reject) => {
+        const one = { since: reader.usedAt, refuse: () => reject(tooFast(readRate, 1000)) }
+        waiting.add(one)
         void reader.slots(() =>
           slots(() => {
+            if (!waiting.delete(one)) return
             begin()
             return ended
           })
         )
       })
     },
-    close: stop
+    close() {
+      stopRefusing()
+      stopSweeping()
+    }
   }
 }
 

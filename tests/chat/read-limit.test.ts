@@ -65,6 +65,18 @@ test('eight responses of a user are under way at a time, and further ones begin 
   expect(reads.map(({ began }) => began)).toEqual([...Array(9).fill(true), false])
 })
 
+test('a request waits for five seconds for a response that nobody reads', async () => {
+  const { clock, read } = start(0)
+  const reads = Array.from({ length: 9 }, () => read(1))
+  clock.advance(4000)
+  const late = read(1)
+  clock.advance(1000)
+  await expect(reads[8]?.entered).rejects.toMatchObject({ code: 'rate_limited' })
+  reads[0]?.end()
+  await late.entered
+  expect(reads[8]?.began).toBe(false)
+})
+
 test('of a user who reads nothing a hundred requests wait, and more are refused', async () => {
   const { read } = start(0)
   for (let at = 0; at < 108; at++) read(1)

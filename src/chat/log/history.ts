@@ -4,6 +4,7 @@
  */
 import { Readable } from 'node:stream'
 import type { MessagesRepository } from '../../db/database.ts'
+import { piecesOf } from '../../lib/pieces.ts'
 import type { Room as RoomShown } from '../../schemas/rooms.ts'
 import { type Entry, restItems } from '../entries.ts'
 import type { LogPages } from '../log-pages.ts'
@@ -122,24 +123,16 @@ interface StreamOptions {
   readonly slices: Slices
 }
 
-/** One write is so long: progress of a slow client is seen by it. */
-const WRITE_BYTES = 32 * 1024
-
 async function* streamItems({ head, rest, after, isShown, isFirst, slices }: StreamOptions): AsyncGenerator<Buffer> {
-  yield* writesOf(head)
+  yield* piecesOf(head)
   let comma = isFirst ? '' : ','
   for await (const batch of rest) {
     const [items] = await slices.map([batch.filter(isShown)], shown => restItems(comma, shown, ''))
     if (!items || items.length <= comma.length) continue
     comma = ','
-    yield* writesOf(items)
+    yield* piecesOf(items)
   }
   yield Buffer.from(after, 'latin1')
-}
-
-/** Cuts bytes into writes, without copying them. */
-export function* writesOf(bytes: Buffer): Generator<Buffer> {
-  for (let at = 0; at < bytes.length; at += WRITE_BYTES) yield bytes.subarray(at, at + WRITE_BYTES)
 }
 
 /** The places of a range; empty when `to` is below `from`. */

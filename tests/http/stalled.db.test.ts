@@ -1,0 +1,144 @@
+/** Responses that nobody reads: what is buffered for them is bounded, and their connections are closed. */
+import { once } from 'node:events'
+import { connect, type Socket } from 'node:net'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { parseKey, seal } from '../../src/crypto/fernet.ts'
+import { type FakeClock, fakeClock } from '../support/clock.ts'
+import { ENCRYPTION_KEY } from '../support/settings.ts'
+import { startChat } from '../support/start-chat.ts'
+
+/** What a connection may have buffered: a list's batch, what its stream holds, and the piece that is being written. */
+const MAX_BYTES = 256 * 1024
+const HISTORY = '/api/chat/messages?limit=1000'
+
+/** A room of a thousand messages of 16 KB: 16 MB, more than the sockets' own buffers hold. */
+const start = async () => {
+  const clock = fakeClock(Date.now())
+  const chat = await startChat({ clock, settings: { readRateLimit: 0 } })
+  const { schema, client } = chat.database
+  const john = await chat.register('john')
+  await client.query(
+    `insert into "${schema}".messages (room_id, seq, user_id, kind, content, write_id, created_at)
+      select rooms.id, at, $1, 'message', $2, at::text, now()
+      from "${schema}".rooms, generate_series(1, 1000) as at where name = 'general'`,
+    [john.id, seal(parseKey(ENCRYPTION_KEY), '🌊'.repeat(4000), { now: 0 })]
+  )
+  await client.query(`update "${schema}".rooms set last_seq = 1000`)
+
+  const accepted: Socket[] = []
+  chat.server.server.on('connection', socket => accepted.push(socket))
+  const port = Number(new URL(chat.url).port)
+  /** Opens a connection that sends a request, several times in one write, and reads nothing. */
+  const ask = async (path: string, { token = '', times = 1, version = '1.1' } = {}) => {
+    const socket = connect(port, '127.0.0.1').pause()
+    onTestFinished(() => void socket.destroy())
+    await once(socket, 'connect')
+    const head = `GET ${path} HTTP/${version}\r\nhost: x\r\nauthorization: Bearer ${token}\r\n\r\n`
+    socket.write(head.repeat(times))
+    return socket
+  }
+  /** The bytes that wait for a connection's client in this process. */
+  const buffered = (socket: Socket): number => {
+    const { _httpMessage: message } = socket as unknown as { _httpMessage?: { writableLength: number } | null }
+    return Math.max(socket.writableLength, message?.writableLength ?? 0)
+  }
+  return { ...chat, clock, john, ask, accepted, buffered }
+}
+
+/** Moves a clock in steps, with turns of the loop between them. */
+const pass = async (clock: FakeClock, seconds: number) => {
+  for (let at = 0; at < seconds; at++) {
+    clock.advance(1000)
+    await new Promise(setImmediate)
+  }
+}
+
+describe('a response that is not read', () => {
+  test('is buffered up to a bound, whoever asks and however often, and its connection closed', async () => {
+    const { ask, register, john, accepted, buffered, clock, log } = await start()
+    const [jane, jack] = [await register('jane'), await register('jack')]
+    accepted.length = 0
+    const asks = [john, john, john, jane, jane].map(({ token }) => ask(HISTORY, { token }))
+    await Promise.all([...asks, ask(HISTORY, { token: jack.token, times: 20 })])
+    await expect.poll(() => accepted.filter(socket => buffered(socket) > 0).length, { timeout: 15_000 }).toBe(6)
+    for (let look = 0; look < 20; look++) {
+      await new Promise(setImmediate)
+      for (const socket of accepted) expect(buffered(socket)).toBeLessThan(MAX_BYTES)
+    }
+    await pass(clock, 29)
+    expect(accepted.map(({ destroyed }) => destroyed)).toEqual(Array(6).fill(false))
+    await pass(clock, 5)
+    expect(accepted.map(({ destroyed }) => destroyed)).toEqual(Array(6).fill(true))
+    expect(log()).toMatch(/its client did not read the response/)
+  })
+
+  test('is closed also where it is a document, or in HTTP/1.0', async () => {
+    const { ask, john, accepted, buffered, clock } = await start()
+    accepted.length = 0
+    await ask('/redoc/redoc.standalone.js', { times: 20 })
+    await ask('/openapi.json', { times: 100 })
+    await ask(HISTORY, { token: john.token, version: '1.0' })
+    await expect.poll(() => accepted.filter(socket => buffered(socket) > 0).length, { timeout: 15_000 }).toBe(3)
+    for (const socket of accepted) expect(buffered(socket)).toBeLessThan(MAX_BYTES)
+    await pass(clock, 35)
+    expect(accepted.map(({ destroyed }) => destroyed)).toEqual([true, true, true])
+  })
+
+  test('is closed when it is read a few bytes at a time, too', async () => {
+    const { ask, john, accepted, buffered, clock } = await start()
+    accepted.length = 0
+    const client = await ask(HISTORY, { token: john.token })
+    await expect.poll(() => accepted.filter(socket => buffered(socket) > 0).length, { timeout: 15_000 }).toBe(1)
+    for (let second = 0; second < 35; second++) {
+      client.read(1)
+      await pass(clock, 1)
+    }
+    expect(accepted[0]?.destroyed).toBe(true)
+  })
+})
+
+test('a response that is read slowly is not closed, and arrives whole', async () => {
+  const { ask, john, accepted, clock } = await start()
+  accepted.length = 0
+  const client = await ask(HISTORY, { token: john.token, version: '1.0' })
+  let text = ''
+  client.setEncoding('utf8')
+  client.on('data', data => {
+    text += data
+    // Half a second for each piece.
+    clock.advance(500)
+  })
+  client.resume()
+  await once(client, 'end')
+  expect(JSON.parse(text.slice(text.indexOf('[')))).toHaveLength(1000)
+})
+
+test('a client that closed its side is served no more, and nothing is kept for it', async () => {
+  const { ask, john, accepted, clock } = await start()
+  accepted.length = 0
+  const client = await ask(HISTORY, { token: john.token })
+  client.end()
+  await pass(clock, 40)
+  await expect.poll(() => accepted[0]?.destroyed).toBe(true)
+})
+
+test('connections that wait for a response of their user that nobody reads are told within seconds', async () => {
+  const { ask, call, john, accepted, buffered, clock } = await start()
+  accepted.length = 0
+  for (let at = 0; at < 8; at++) await ask(HISTORY, { token: john.token })
+  await expect.poll(() => accepted.filter(socket => buffered(socket) > 0).length, { timeout: 15_000 }).toBe(8)
+  const ninth = call('GET', '/api/users/me', { token: john.token })
+  let status: number | undefined
+  void ninth.then(answer => {
+    status = answer.status
+  })
+  await expect
+    .poll(
+      async () => {
+        await pass(clock, 1)
+        return status
+      },
+      { timeout: 10_000 }
+    )
+    .toBe(429)
+})
