@@ -10,6 +10,21 @@ export interface Cluster {
   /** Stops every backend at once, without a checkpoint, and starts again: what was committed must be there. */
   restart(): void
   stop(): void
+  /** Starts another cluster that follows this one by streaming replication, and is read-only until it is promoted. */
+  standby(): Promise<Standby>
+}
+
+export interface Standby extends Cluster {
+  /** Makes it a primary of its own. */
+  promote(): void
+}
+
+/** What may differ from a cluster on the disk. */
+export interface ClusterOptions {
+  /** The folder for the data, which exists and is left there; a temporary one by default. */
+  readonly folder?: string
+  /** Further `-c name=value` settings. */
+  readonly settings?: readonly string[]
 }
 
 const LIBRARY = '/usr/lib/postgresql'
@@ -31,16 +46,26 @@ const owner = (): { uid: number; gid: number } | undefined => {
   return { uid: id('-u'), gid: id('-g') }
 }
 
-export const startCluster = async (binaries: string): Promise<Cluster> => {
-  const folder = mkdtempSync(join(tmpdir(), 'chat-chaos-'))
+export const startCluster = async (binaries: string, options: ClusterOptions = {}): Promise<Cluster> =>
+  start(binaries, options, (run, data) => run('initdb', '-D', data, '-U', 'postgres', '--auth=trust', '--no-sync'))
+
+type Run = (program: string, ...args: string[]) => void
+
+const start = async (
+  binaries: string,
+  options: ClusterOptions,
+  fill: (run: Run, data: string) => void
+): Promise<Standby> => {
+  const folder = options.folder ?? mkdtempSync(join(tmpdir(), 'chat-chaos-'))
   const as = owner()
   if (as) chownSync(folder, as.uid, as.gid)
   const port = await freePort()
-  const run = (program: string, ...args: string[]) =>
+  const run: Run = (program, ...args) =>
     execFileSync(join(binaries, program), args, { ...as, cwd: folder, stdio: 'ignore' })
   const data = join(folder, 'data')
-  run('initdb', '-D', data, '-U', 'postgres', '--auth=trust', '--no-sync')
-  const settings = `-p ${port} -k ${folder} -c listen_addresses=127.0.0.1 -c max_connections=60`
+  fill(run, data)
+  const more = (options.settings ?? []).map(setting => `-c ${setting}`).join(' ')
+  const settings = `-p ${port} -k ${folder} -c listen_addresses=127.0.0.1 -c max_connections=60 ${more}`
   const log = join(folder, 'log')
   const control = (...args: string[]) => run('pg_ctl', '-D', data, '-l', log, '-w', '-o', settings, ...args)
   control('start')
@@ -49,7 +74,25 @@ export const startCluster = async (binaries: string): Promise<Cluster> => {
     restart: () => control('restart', '-m', 'immediate'),
     stop() {
       control('stop', '-m', 'immediate')
-      rmSync(folder, { recursive: true, force: true })
-    }
+      if (options.folder === undefined) rmSync(folder, { recursive: true, force: true })
+    },
+    promote: () => run('pg_ctl', '-D', data, '-w', 'promote'),
+    standby: () =>
+      start(binaries, {}, (runThere, itsData) =>
+        runThere(
+          'pg_basebackup',
+          '-D',
+          itsData,
+          '-h',
+          '127.0.0.1',
+          '-p',
+          `${port}`,
+          '-U',
+          'postgres',
+          '-R',
+          '-c',
+          'fast'
+        )
+      )
   }
 }

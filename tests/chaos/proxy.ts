@@ -11,6 +11,8 @@ export interface FaultProxy {
   halfOpen(): void
   /** What was held back gets through; what is half open stays so. */
   heal(): void
+  /** Leads new connections elsewhere; those that there are stay where they are. */
+  lead(port: number): void
   close(): void
 }
 
@@ -18,8 +20,9 @@ export const startProxy = async (target: number): Promise<FaultProxy> => {
   const pairs = new Set<[Socket, Socket]>()
   const halfOpen = new Set<[Socket, Socket]>()
   let isStalled = false
+  let current = target
   const server = createServer(near => {
-    const far = connect(target, '127.0.0.1')
+    const far = connect(current, '127.0.0.1')
     const pair: [Socket, Socket] = [near, far]
     pairs.add(pair)
     near.pipe(far).pipe(near)
@@ -61,6 +64,9 @@ export const startProxy = async (target: number): Promise<FaultProxy> => {
       if (!isStalled) return
       isStalled = false
       for (const pair of pairs) if (!halfOpen.has(pair)) pair[0].pipe(pair[1]).pipe(pair[0])
+    },
+    lead(port) {
+      current = port
     },
     close() {
       server.close()
