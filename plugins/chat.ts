@@ -29,16 +29,20 @@ export interface ChatPluginOptions extends Pick<ChatOptions, 'authorize' | 'befo
   readonly connectionsPerIp?: number
   /** Characters, by default 4000. */
   readonly maxMessageLength?: number
+  /** Hours that a client without `chat.v1` may stay connected, by default 24; 0 until its token expires. */
+  readonly legacySocketHours?: number
   /** A ready bus instead of the database's own; the chat leaves it when it stops. */
   readonly bus?: Bus | undefined
   readonly clock?: Clock
 }
 
+const HOUR_MS = 60 * 60 * 1000
+
 /** Registered before `@fastify/websocket`, so that our goodbye (1012) comes before its own (no code). */
 export default fp(
   async function chatCore(fastify: FastifyInstance, options: ChatPluginOptions) {
     const { messageRateLimit = 10, readRateLimit = 20, maxMessageLength = 4000 } = options
-    const { connectionsPerUser = 20, connectionsPerIp = 0 } = options
+    const { connectionsPerUser = 20, connectionsPerIp = 0, legacySocketHours = 24 } = options
     const { authorize, beforeMessage, onMessage, writer } = options
     const bus = options.bus ?? busOf(fastify, options.clock)
     const chat = createChatCore({
@@ -57,6 +61,7 @@ export default fp(
       connectionsPerUser,
       connectionsPerIp,
       maxMessageLength,
+      legacyLifetimeMs: legacySocketHours * HOUR_MS,
       authorize,
       beforeMessage,
       onMessage,

@@ -49,6 +49,8 @@ export interface ChatPlatformOptions {
   readonly impossibleErrors?: readonly ErrorCode[]
 }
 
+/** Into how many fragments a frame may be cut; a proxy in the way may cut the largest into some two hundred. */
+const MAX_FRAGMENTS = 1024
 /** Until a socket that was told to close is dropped, in milliseconds. */
 const CLOSE_TIMEOUT_MS = 5000
 
@@ -83,6 +85,10 @@ const registerWebsocket = async (fastify: FastifyInstance, path: string): Promis
     maxPayload: fastify.chatCore.maxFrameBytes,
     perMessageDeflate: false,
     closeTimeout: CLOSE_TIMEOUT_MS,
+    // Fragments are counted by their bytes, and only when the last has come.
+    maxFragments: MAX_FRAGMENTS,
+    // A flood of pings is ended by the connection's quota, with a code that says so.
+    maxPendingAutoPongs: 0,
     handleProtocols: answerSubprotocol
   }
   let stopTakingUpgrades = () => {}

@@ -27,6 +27,9 @@ const roomsOf = ({ rooms }: SocketQuery): string[] => {
 const socketRoute: FastifyPluginAsync<SocketRouteOptions> = async (fastify, options) => {
   const origins = createOrigins(options.corsOrigins, options.publicUrl)
 
+  /** The rooms that a request asked for and that don't exist. */
+  const absent = new WeakMap<object, ReadonlySet<string>>()
+
   fastify.route<{ Querystring: SocketQuery }>({
     method: 'GET',
     url: '/ws/chat',
@@ -38,7 +41,8 @@ const socketRoute: FastifyPluginAsync<SocketRouteOptions> = async (fastify, opti
       checkOrigin(request, reply, origins)
       await fastify.chatAuth.requireSocketUser(request)
       if (!request.ws) throw new ChatError('upgrade_required', 'Connect here with a WebSocket client.')
-      await fastify.chatCore.prepare(roomsOf(request.query))
+      const caller = { session: callerOf(request), address: clientNetwork(request) }
+      absent.set(request, await fastify.chatCore.prepare(roomsOf(request.query), caller))
     },
     handler: () => {
       throw new ChatError('upgrade_required', 'Connect here with a WebSocket client.')
@@ -50,6 +54,7 @@ const socketRoute: FastifyPluginAsync<SocketRouteOptions> = async (fastify, opti
         speaksV1: socket.protocol === 'chat.v1',
         address: clientNetwork(request),
         rooms: roomsOf(request.query as SocketQuery),
+        absent: absent.get(request),
         log: withoutRepeats(fastify.server, request.log)
       })
     }

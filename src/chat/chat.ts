@@ -46,6 +46,7 @@ import { createWriter, type WriterOptions } from './writer.ts'
 
 /** How long a stop waits for the commits under way, in milliseconds. */
 const FLUSH_MS = 2500
+const DAY_MS = 24 * 60 * 60 * 1000
 /** How often the database is asked how far rooms reach, in case a notification was lost. */
 const LOOK_MS = 5000
 /** How often rooms that nobody needs are let go. */
@@ -74,6 +75,8 @@ export interface ChatOptions {
   readonly connectionsPerUser: number
   readonly connectionsPerIp: number
   readonly maxMessageLength: number
+  /** How long a client may live on that doesn't speak `chat.v1`, in milliseconds; 0 until its token expires. By default a day. */
+  readonly legacyLifetimeMs?: number | undefined
   /** Without these, everyone who is logged in may do everything, and messages are stored as they come. */
   readonly authorize?: Authorize | undefined
   readonly beforeMessage?: BeforeMessage | undefined
@@ -95,8 +98,14 @@ export interface ChatCore extends Pick<Revoking, 'recheck' | 'disconnect'> {
   deafForMs(): number
   /** Begins to listen to other processes. */
   start(): Promise<void>
-  /** Loads the rooms that a connection follows from the start; awaited before the upgrade, so that `connect` needn't wait. */
-  prepare(rooms: readonly string[]): Promise<void>
+  /**
+   * Loads the rooms that a connection follows from the start, and returns the names of those that don't exist; awaited before
+   * the upgrade, so that `connect` needn't wait. Loads none for a connection that a limit refuses.
+   */
+  prepare(
+    rooms: readonly string[],
+    caller?: Pick<ConnectionOptions, 'session' | 'address'>
+  ): Promise<ReadonlySet<string>>
   /** Takes over an open socket, synchronously, so that no early frame is lost. */
   connect(options: ConnectionOptions): void
   /** Rooms that the actor may read, by name. */
@@ -162,8 +171,8 @@ export const createChatCore = (options: ChatOptions): ChatCore => {
   const frameBytes = maxFrameBytes(maxMessageLength)
 
   /** The room, if the actor may do that there; denied looks like absent. At once where nothing has to be asked. */
-  const roomFor = (actor: Actor, name: string, action: Action): Room | Promise<Room> =>
-    whenKnown(rooms.get(name) ?? rooms.load(name), room =>
+  const roomFor = (actor: Actor, name: string, action: Action, isAbsent = false): Room | Promise<Room> =>
+    whenKnown(rooms.get(name) ?? (isAbsent ? undefined : rooms.load(name)), room =>
       whenKnown(room !== undefined && access.may(actor, name, action), may => {
         if (!room || !may) throw noSuchRoom()
         return room
@@ -188,6 +197,7 @@ export const createChatCore = (options: ChatOptions): ChatCore => {
     isDraining,
     isRevoked: revoking.isRevoked,
     limits: limitsOf(options, frameBytes),
+    legacyLifetimeMs: options.legacyLifetimeMs ?? DAY_MS,
     authenticate: options.authenticate
   })
 
@@ -223,8 +233,10 @@ export const createChatCore = (options: ChatOptions): ChatCore => {
           revoking.recheckAll()
         }
       }),
-    async prepare(names) {
-      await Promise.all(names.slice(0, MAX_FOLLOWED).map(name => rooms.load(name)))
+    async prepare(names, caller) {
+      if (caller && hub.refusal(caller.session.userId, caller.address)) return new Set()
+      const load = async (name: string) => ((await rooms.load(name)) ? [] : [name])
+      return new Set((await Promise.all(names.slice(0, MAX_FOLLOWED).map(load))).flat())
     },
     connect,
     async listRooms(actor, after, limit) {

@@ -9,15 +9,15 @@ import { ChatError, type ErrorCode } from '../errors.ts'
 import type { Log } from '../logging.ts'
 import type { AuthFrame, ClientFrame, ServerFrame } from '../schemas/frames.ts'
 import type { Actor } from './access.ts'
-import { createBudget } from './budget.ts'
+import { costOf, createFrameQuota, type FrameQuota } from './connections/frame-quota.ts'
+import { createInbox } from './connections/inbox.ts'
 import { type Chunk, chunkOf, type Encoded, encode, type WritableSocket, write } from './fanout.ts'
 import { decodeFrame, type FrameMarks, marksOf } from './protocol.ts'
 import type { Subscription } from './subscription.ts'
 
+const DAY_MS = 24 * 60 * 60 * 1000
 /** Protocol pings go out this often, in milliseconds; a peer that was silent for two of them is gone. */
 export const PING_INTERVAL_MS = 25_000
-/** A client that doesn't speak `chat.v1` lives on after its token expired, but no longer than this. */
-const LEGACY_LIFETIME_MS = 24 * 60 * 60 * 1000
 /** The most bytes that may wait for a slow reader. Past half of it, what only matters now is dropped. */
 const MAX_QUEUED_BYTES = 1024 * 1024
 /** Catching up reads on while no more than this waits. */
@@ -26,8 +26,6 @@ const ROOM_BYTES = MAX_QUEUED_BYTES / 4
 const STUCK_MS = 30_000
 /** So many frames may wait for one before them; then the client is not read from. */
 const MAX_BEHIND = 32
-/** What had been read by then may wait too, up to so many; the rest is refused. */
-const MAX_WAITING = 256
 
 /** Refusals by a limit, which an operator wants to see. */
 const LIMITS: ReadonlySet<ErrorCode> = new Set([
@@ -64,6 +62,12 @@ export interface Socket extends WritableSocket {
 /** A frame that the chat answers, not the connection. */
 export type ChatFrame = Exclude<ClientFrame, { type: 'auth' | 'ping' }>
 
+/** A frame as `ws` read it. */
+interface InboundFrame {
+  readonly data: Buffer
+  readonly isBinary: boolean
+}
+
 /** Something to do for a client; what it is refused with carries the marks. */
 interface Task {
   readonly work: () => void | Promise<void>
@@ -74,6 +78,10 @@ interface Task {
 export interface ConnectionHost {
   readonly clock: Clock
   readonly maxFrameBytes: number
+  /** How many bytes a second a connection may send; 0, the default, for no limit. */
+  readonly bytesPerSecond?: number
+  /** How long a client may live on that doesn't speak `chat.v1`, in milliseconds; 0 until its token expires. By default a day. */
+  readonly legacyLifetimeMs?: number
   /** Acts on a frame, or refuses it with a ChatError; answers a promise where something has to be waited for first. */
   act(connection: Connection, frame: ChatFrame): void | Promise<void>
   /** Verifies a token; rejects with a ChatError. */
@@ -94,6 +102,8 @@ export interface ConnectionOptions {
   readonly address: string
   /** The rooms to follow from the start, by name. */
   readonly rooms: readonly string[]
+  /** Those of them that were found not to exist. */
+  readonly absent?: ReadonlySet<string> | undefined
   readonly log: Log
 }
 
@@ -110,8 +120,13 @@ export class Connection {
   readonly #openedAt: number
   /** When the session's token expires, in monotonic time. */
   #goodUntil: number
-  // Every frame but an accepted message costs; who goes on after that is flooding.
-  readonly #patience = createBudget(50, 200)
+  readonly quota: FrameQuota
+  readonly #inbox = createInbox<InboundFrame>({
+    handle: frame => this.#handle(frame),
+    mayHandle: () => this.#mayHandle(),
+    onHeld: () => this.#pause(),
+    onEmpty: () => this.#drained()
+  })
   #heardAt: number
   #pingedAt: number
   #progress: { readonly at: number; readonly written: number }
@@ -121,6 +136,7 @@ export class Connection {
   #isPaused = false
   #isEnded = false
   #isRevoked = false
+  #isFlooding = false
 
   constructor({ socket, session, speaksV1, address, log }: ConnectionOptions, host: ConnectionHost) {
     this.#socket = socket
@@ -133,9 +149,11 @@ export class Connection {
     const now = host.clock.monotonic()
     this.#openedAt = this.#heardAt = this.#pingedAt = now
     this.#progress = { at: now, written: 0 }
+    const { clock, bytesPerSecond = 0 } = host
+    this.quota = createFrameQuota({ clock, bytesPerSecond, bytesRead: this.#bytesRead })
     socket.on('message', (data, isBinary) => this.#receive(data, isBinary))
-    socket.on('pong', () => this.#heard())
-    socket.on('ping', () => this.#heard())
+    socket.on('pong', () => this.#control())
+    socket.on('ping', () => this.#control())
     socket._socket?.on('drain', () => this.#drained())
     socket.on('close', () => {
       this.#end()
@@ -252,7 +270,8 @@ export class Connection {
    * back must not make it last longer.
    */
   #isExpired(now: number): boolean {
-    if (!this.#speaksV1) return now >= this.#openedAt + LEGACY_LIFETIME_MS
+    const { legacyLifetimeMs = DAY_MS } = this.#host
+    if (!this.#speaksV1 && legacyLifetimeMs > 0) return now >= this.#openedAt + legacyLifetimeMs
     return now >= this.#goodUntil || this.#host.clock.now() >= this.session.expiresAt
   }
 
@@ -266,7 +285,8 @@ export class Connection {
 
   #drained(): void {
     if (!this.hasRoom) return
-    if (this.#isPaused && this.#behind.length < MAX_BEHIND) {
+    this.#inbox.proceed()
+    if (this.#isPaused && this.#behind.length < MAX_BEHIND && !this.#inbox.isHolding) {
       this.#isPaused = false
       this.#socket.resume()
     }
@@ -274,33 +294,40 @@ export class Connection {
   }
 
   #receive(data: Buffer, isBinary: boolean): void {
-    if (this.#isEnded) return
+    if (!this.#charge(this.#isEnded ? 1 : 0) || this.#isEnded) return
     this.#heard()
     // Our own `ws` refuses such a frame before; a host's may allow more.
     if (data.length > this.#host.maxFrameBytes) return this.close(CLOSE.frameTooBig)
-    const decoded = isBinary ? decodeFrame('') : decodeFrame(data.toString())
-    if (decoded.kind === 'ignored') return this.#spendPatience()
-    if (decoded.kind === 'refused') {
-      this.refuse(decoded.error, decoded.marks)
-      return this.#spendPatience()
-    }
+    this.#inbox.add({ data, isBinary })
+  }
+
+  #handle({ data, isBinary }: InboundFrame): void {
+    const decoded = decodeFrame(isBinary ? '' : data.toString())
+    const isMessage = decoded.kind === 'frame' && decoded.frame.type === 'message'
+    // A message that was sent before its sender left counts as sent; not so that of someone who was sent away.
+    if (this.#isEnded && (!isMessage || this.#isRevoked)) return
+    if (!this.#charge(decoded.kind === 'frame' ? costOf(decoded.frame.type) : 1)) return
+    if (decoded.kind === 'refused') this.refuse(decoded.error, decoded.marks)
+    if (decoded.kind !== 'frame') return
     const { frame } = decoded
     if (frame.type === 'auth') void this.#authenticate(frame)
     else if (frame.type === 'ping') this.send({ type: 'pong', ...(frame.ref === undefined ? {} : { ref: frame.ref }) })
-    else return this.#act(frame)
-    this.#spendPatience()
+    else this.#act(frame)
+  }
+
+  /** A protocol ping, which `ws` answers, or a pong. */
+  #control(): void {
+    if (this.#charge(1)) this.#heard()
+  }
+
+  #mayHandle(): boolean {
+    if (this.#isEnded) return true
+    return this.#behind.length < MAX_BEHIND && this.#socket.bufferedAmount <= MAX_QUEUED_BYTES
   }
 
   #act(frame: ChatFrame): void {
-    if (this.#behind.length >= MAX_WAITING) {
-      const detail = 'Too much waits to be answered. Send the frame again in a moment.'
-      return this.#refused(new ChatError('busy', detail, { retryAfterMs: 1000 }), marksOf(frame))
-    }
     this.perform({
       work: () => {
-        // A message has its own limit.
-        if (frame.type !== 'message') this.#spendPatience()
-        // A message that was sent before its sender left counts as sent; not so that of someone who was sent away.
         if (!this.#isEnded || (frame.type === 'message' && !this.#isRevoked)) return this.#host.act(this, frame)
       },
       marks: marksOf(frame)
@@ -343,7 +370,7 @@ export class Connection {
       error instanceof ChatError ? error : new ChatError('unavailable', 'Send the frame again in a moment.'),
       marks
     )
-    this.#spendPatience()
+    this.#charge(1)
   }
 
   async #authenticate({ token, ref }: AuthFrame): Promise<void> {
@@ -364,11 +391,27 @@ export class Connection {
     }
   }
 
-  #spendPatience(): void {
-    const retryAfterMs = this.#patience.take(this.#host.clock.monotonic())
-    if (retryAfterMs === 0 || this.#isEnded) return
+  get #bytesRead(): number {
+    return this.#socket._socket?.bytesRead ?? 0
+  }
+
+  /** Charges the connection's quota. A connection that can't pay is closed, or dropped if it is about to close already. */
+  #charge(frames: number): boolean {
+    if (this.#isFlooding) return false
+    if (this.quota.charge(frames, this.#bytesRead)) return true
+    if (this.#isEnded) this.terminate()
+    else this.#flood()
+    return false
+  }
+
+  /** Closes the connection without reading what else comes: a client that floods goes on while it is closed. */
+  #flood(): void {
     this.refuse(new ChatError('flooding', 'Too many frames. Come back later and send less.', { retryAfterMs: 5000 }))
+    this.#isFlooding = true
     this.close(CLOSE.flooding)
+    this.#inbox.clear()
+    this.#socket.pause()
+    this.#socket._socket?.end?.()
   }
 
   #heard(): void {
@@ -381,5 +424,6 @@ export class Connection {
     this.#answers = []
     for (const subscription of this.subscriptions.values()) subscription.end()
     this.#host.ended(this)
+    this.#inbox.proceed()
   }
 }

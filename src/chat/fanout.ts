@@ -54,7 +54,10 @@ export interface WritableSocket {
   readonly readyState: number
   readonly bufferedAmount: number
   readonly extensions: string
-  readonly _socket?: Pick<NetSocket, 'write' | 'writableLength' | 'bytesWritten' | 'on'> | null
+  readonly _socket?:
+    | (Pick<NetSocket, 'write' | 'writableLength' | 'bytesWritten' | 'on'> &
+        Partial<Pick<NetSocket, 'bytesRead' | 'end'>>)
+    | null
   send(data: Uint8Array, options: { binary: boolean }, done: (error?: Error | null) => void): void
 }
 

@@ -5,8 +5,10 @@ import { ChatError } from '../errors.ts'
 import { GENERAL } from '../schemas/messages.ts'
 import type { Presence } from '../schemas/rooms.ts'
 import type { ChatFrame, Connection } from './connection.ts'
+import { createUserBudgets } from './connections/user-budgets.ts'
 import { type Encoded, encode } from './fanout.ts'
 import { systemFrame, typingNotice } from './notices.ts'
+import { createTyping } from './presence/typing.ts'
 import { createPresence } from './presence.ts'
 import type { Reach, Room } from './room.ts'
 import type { Rooms } from './rooms.ts'
@@ -14,6 +16,9 @@ import { type Since, Subscription } from './subscription.ts'
 
 /** How many rooms a connection may follow. */
 export const MAX_FOLLOWED = 128
+/** How many rooms a user may enter a second, and at once: everybody there is told. */
+const ARRIVALS_PER_SECOND = 5
+const ARRIVAL_BURST = 2 * MAX_FOLLOWED
 
 type FrameOf<Type extends ChatFrame['type']> = ChatFrame & { type: Type }
 
@@ -72,11 +77,22 @@ export const createFollowing = ({ rooms, bus, clock, reach, isDraining }: Follow
   const presenceFrame = ({ id, name }: Room): Encoded =>
     encode(JSON.stringify({ type: 'presence', ...presence.of(id, name) }))
 
+  const typing = createTyping(clock)
+  const arrivals = createUserBudgets({ clock, perSecond: ARRIVALS_PER_SECOND, burst: ARRIVAL_BURST })
+
+  /** Refuses a user who comes to and leaves rooms so often that it costs everybody there too much. */
+  const admit = (roomId: number, userId: number): void => {
+    const retryAfterMs = presence.has(roomId, userId) ? 0 : arrivals.take(userId)
+    if (retryAfterMs > 0)
+      throw new ChatError('rate_limited', 'You enter rooms too often. Wait a moment.', { retryAfterMs })
+  }
+
   const follow: Following['follow'] = (connection, room, since, ref) => {
     const { subscriptions, session } = connection
     if (connection.isEnded) return
     const before = subscriptions.get(room.name)
     if (!before && subscriptions.size >= MAX_FOLLOWED) throw tooManyRooms()
+    if (!before) admit(room.id, session.userId)
     before?.end()
     const subscription = new Subscription(connection, room, since, ref)
     subscriptions.set(room.name, subscription)
@@ -117,7 +133,10 @@ export const createFollowing = ({ rooms, bus, clock, reach, isDraining }: Follow
     },
     typing(connection, room, { room: name = GENERAL }) {
       const { session } = connection
-      if (connection.subscriptions.get(name)?.mayType(clock.monotonic()) === false) return
+      if (!connection.subscriptions.has(name)) {
+        throw new ChatError('not_allowed', 'Subscribe to the room before you say that you are typing there.')
+      }
+      if (!typing.may(session.userId, room.id)) return
       hint(room.id, ({ name }) => typingNotice(name, session), session.userId)
       bus.publish({ kind: 'typing', room: room.id, user_id: session.userId, username: session.username })
     },
@@ -127,8 +146,9 @@ export const createFollowing = ({ rooms, bus, clock, reach, isDraining }: Follow
     presence: ({ id, name }) => presence.of(id, name),
     hear(event, from) {
       if (presence.hear(event, from) || event.kind !== 'typing') return
-      const userId = Number(event.user_id)
-      hint(Number(event.room), ({ name }) => typingNotice(name, { userId, username: String(event.username) }), userId)
+      const [userId, roomId] = [Number(event.user_id), Number(event.room)]
+      if (typing.may(userId, roomId))
+        hint(roomId, ({ name }) => typingNotice(name, { userId, username: String(event.username) }), userId)
     },
     tellHeads(connections) {
       for (const connection of connections) {
@@ -138,7 +158,11 @@ export const createFollowing = ({ rooms, bus, clock, reach, isDraining }: Follow
       }
     },
     refresh: () => presence.refresh(),
-    close: () => presence.close()
+    close() {
+      typing.close()
+      arrivals.close()
+      presence.close()
+    }
   }
 }
 

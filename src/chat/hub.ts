@@ -2,8 +2,8 @@
 import type { Clock } from '../clock.ts'
 import { CLOSE } from '../close-codes.ts'
 import { ChatError } from '../errors.ts'
-import { type Budget, createBudget } from './budget.ts'
 import type { Connection } from './connection.ts'
+import { createUserBudgets } from './connections/user-budgets.ts'
 
 /** The limits of PROTOCOL "Settings"; 0 means none. */
 export interface HubOptions {
@@ -47,15 +47,11 @@ export const createHub = ({ clock, connectionsPerUser, connectionsPerIp, message
   const addresses = new Map<string, number>()
   const counted = new Set<Connection>()
   const sockets = new Set<Connection>()
-  // Beside the connections, and longer than they live: who comes back at once has no new budget.
-  const budgets = new Map<number, { readonly budget: Budget; usedAt: number }>()
+  const messages = createUserBudgets({ clock, perSecond: messageRate, burst: messageRate * BURST_SECONDS })
   let allGone: (() => void) | undefined
 
   const stopTicking = clock.every(1000, () => {
-    const now = clock.monotonic()
     for (const connection of sockets) connection.tick()
-    // A budget that has had time to fill is as good as a new one.
-    for (const [userId, { usedAt }] of budgets) if (now - usedAt > BURST_SECONDS * 1000) budgets.delete(userId)
   })
 
   return {
@@ -87,18 +83,10 @@ export const createHub = ({ clock, connectionsPerUser, connectionsPerIp, message
       sockets.delete(connection)
       if (sockets.size === 0) allGone?.()
     },
-    takeMessage(userId) {
-      const now = clock.monotonic()
-      const known = budgets.get(userId) ?? {
-        budget: createBudget(messageRate, messageRate * BURST_SECONDS),
-        usedAt: now
-      }
-      known.usedAt = now
-      budgets.set(userId, known)
-      return known.budget.take(now)
-    },
+    takeMessage: userId => messages.take(userId),
     async drain() {
       stopTicking()
+      messages.close()
       const gone = new Promise<void>(resolve => {
         allGone = resolve
       })

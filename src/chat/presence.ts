@@ -38,6 +38,8 @@ export interface PresenceView {
   join(roomId: number, person: Person): void
   /** One fewer. */
   leave(roomId: number, person: Person): void
+  /** Whether one of this process's connections of a user is in a room. */
+  has(roomId: number, userId: number): boolean
   of(roomId: number, room: string): Presence
   /** What another process told; answers whether the event was for presence. */
   hear(event: BusEvent, from: string): boolean
@@ -187,6 +189,7 @@ export const createPresence = ({ bus, clock, onNotice, onChange }: PresenceOptio
       place.isOurs = true
       remove(place, person.userId, us)
     },
+    has: (roomId, userId) => places.get(roomId)?.here.has(userId) ?? false,
     of(roomId, room) {
       const place = places.get(roomId)
       if (!place) return { room, count: 0, users: [] }

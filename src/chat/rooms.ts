@@ -1,5 +1,6 @@
 /** The rooms that this process has met, kept while they are of use, and brought up to date with the database. */
 import type { RoomRow, RoomsRepository } from '../db/database.ts'
+import { createBatch } from '../lib/batch.ts'
 import type { Log } from '../logging.ts'
 import { isRoomName } from '../schemas/messages.ts'
 import type { Entry } from './entries.ts'
@@ -79,9 +80,14 @@ export const createRooms = ({ repository, pages, log, maxIdle = MAX_IDLE }: Room
     return room
   }
 
+  const find = createBatch<string, RoomRow>(async names => {
+    const rows = await repository.findByNames(names)
+    return new Map(rows.map(row => [row.name, row]))
+  })
+
   const read = async (name: string): Promise<Room | undefined> => {
     try {
-      const row = await repository.findByName(name)
+      const row = await find(name)
       return row && adopt(row)
     } finally {
       loading.delete(name)

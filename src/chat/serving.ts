@@ -1,6 +1,7 @@
 /** What a connection gets: its first frames, and for each frame of its own what the chat makes of it. */
 import { type Clock, timestamp } from '../clock.ts'
 import { CLOSE } from '../close-codes.ts'
+import { ChatError } from '../errors.ts'
 import type { Limits, SendFrame } from '../schemas/frames.ts'
 import { GENERAL } from '../schemas/messages.ts'
 import { type Action, type Actor, whenKnown } from './access.ts'
@@ -11,6 +12,7 @@ import {
   PING_INTERVAL_MS,
   type Session
 } from './connection.ts'
+import { bytesPerSecond } from './connections/frame-quota.ts'
 import { type Following, MAX_FOLLOWED, tooManyRooms } from './following.ts'
 import type { Hub } from './hub.ts'
 import { systemFrame } from './notices.ts'
@@ -24,8 +26,13 @@ export interface ServingOptions {
   readonly posting: Posting
   readonly clock: Clock
   readonly limits: Limits
-  /** Throws `room_not_found` unless the actor may do that there. At once where nothing has to be asked. */
-  readonly roomFor: (actor: Actor, name: string, action: Action) => Room | Promise<Room>
+  /** How long a client may live on that doesn't speak `chat.v1`, in milliseconds; 0 until its token expires. */
+  readonly legacyLifetimeMs: number
+  /**
+   * Throws `room_not_found` unless the actor may do that there. At once where nothing has to be asked. A room that is known to
+   * be absent is not looked for again.
+   */
+  readonly roomFor: (actor: Actor, name: string, action: Action, isAbsent?: boolean) => Room | Promise<Room>
   readonly authenticate: (token: string) => Promise<Session>
   readonly isDraining: () => boolean
   /** Whether the person was disconnected while their connection was being opened. */
@@ -50,6 +57,8 @@ export const createServing = (options: ServingOptions): ((opened: ConnectionOpti
   const host: ConnectionHost = {
     clock,
     maxFrameBytes: limits.max_frame_bytes,
+    bytesPerSecond: bytesPerSecond(limits.messages_per_second, limits.max_frame_bytes),
+    legacyLifetimeMs: options.legacyLifetimeMs,
     authenticate: options.authenticate,
     act(connection, frame) {
       const { session } = connection
@@ -59,6 +68,7 @@ export const createServing = (options: ServingOptions): ((opened: ConnectionOpti
           posting.admit(session.userId)
           return whenKnown(roomFor(session, name, 'post'), room => send(connection, room, frame))
         case 'subscribe':
+          limit(connection.quota.takeSubscription(), 'You subscribe too often.')
           return whenKnown(roomFor(session, name, 'read'), room => following.subscribe(connection, room, frame))
         case 'unsubscribe':
           return following.unsubscribe(connection, frame)
@@ -73,7 +83,7 @@ export const createServing = (options: ServingOptions): ((opened: ConnectionOpti
   }
 
   /** The first frames of a connection: who it is, and the rooms that it follows from the start. */
-  const greet = (connection: Connection, names: readonly string[]): void => {
+  const greet = (connection: Connection, { rooms: names, absent }: ConnectionOptions): void => {
     const { session } = connection
     connection.send({
       ...systemFrame('connected', session, GENERAL),
@@ -84,7 +94,8 @@ export const createServing = (options: ServingOptions): ((opened: ConnectionOpti
     })
     for (const name of new Set(names.slice(0, MAX_FOLLOWED))) {
       connection.perform({
-        work: () => whenKnown(roomFor(session, name, 'read'), room => following.follow(connection, room, {})),
+        work: () =>
+          whenKnown(roomFor(session, name, 'read', absent?.has(name)), room => following.follow(connection, room, {})),
         marks: { room: name }
       })
     }
@@ -105,6 +116,10 @@ export const createServing = (options: ServingOptions): ((opened: ConnectionOpti
       return connection.close(CLOSE.tooManyConnections)
     }
     hub.add(connection)
-    greet(connection, opened.rooms)
+    greet(connection, opened)
   }
+}
+
+const limit = (retryAfterMs: number, what: string): void => {
+  if (retryAfterMs > 0) throw new ChatError('rate_limited', `${what} Wait a moment.`, { retryAfterMs })
 }

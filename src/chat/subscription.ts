@@ -13,9 +13,6 @@ const MAX_MISSED = 1000
 /** What is written in one go while catching up, in bytes. */
 const STRIDE_BYTES = 128 * 1024
 
-/** Typing is passed on at most this often, in milliseconds. */
-const TYPING_MS = 1000
-
 type Reason = 'too_far' | 'expired' | 'epoch' | 'ahead'
 
 /** Where a client says it stands. */
@@ -32,7 +29,6 @@ export class Subscription implements Follower {
   #isLive = true
   #isReading = false
   #isEnded = false
-  #typedAt = Number.NEGATIVE_INFINITY
   /** The presence that the client was told last. */
   #replaced: Encoded | undefined
 
@@ -48,13 +44,6 @@ export class Subscription implements Follower {
     this.#cursor = after
     this.#isLive = false
     this.resume()
-  }
-
-  /** Whether it is long enough ago that this connection's user was said to be typing here. `now` is monotonic time. */
-  mayType(now: number): boolean {
-    if (now - this.#typedAt < TYPING_MS) return false
-    this.#typedAt = now
-    return true
   }
 
   end(): void {

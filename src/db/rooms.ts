@@ -27,6 +27,8 @@ export type RoomReach = Pick<RoomRow, 'id' | 'epoch' | 'lastSeq' | 'oldestSeq'>
 /** The rooms of one schema. */
 export interface RoomsRepository {
   findByName(name: string): Promise<RoomRow | undefined>
+  /** The rooms of these names that there are, in one query. */
+  findByNames(names: readonly string[]): Promise<RoomRow[]>
   /** Rooms by name, those after `after`, at most `limit`. */
   list(after: string, limit: number): Promise<RoomRow[]>
   /** Throws `room_taken`. */
@@ -76,10 +78,13 @@ export const createRoomsRepository = (client: SqlClient, { rooms }: Tables, sche
     from unnest($1::integer[], $2::text[], $3::bigint[], $4::bigint[]) as known (id, epoch, last_seq, oldest_seq)
     join ${table} as room on room.id = known.id
     where (room.epoch, room.last_seq, room.oldest_seq) is distinct from (known.epoch, known.last_seq, known.oldest_seq)`
+  const byNames = `select id, name, title, epoch, last_seq::double precision as "lastSeq",
+      oldest_seq::double precision as "oldestSeq" from ${table} where name = any($1::text[])`
   const unlocked = `select id from ${table} where id = any($1::integer[]) for no key update skip locked`
 
   return {
     findByName: async wanted => (await byName.execute({ name: wanted }))[0],
+    findByNames: wanted => client.query<RoomRow>(byNames, [[...wanted]]),
     list: (after, limit) => inOrder.execute({ after, limit }),
     async create(room) {
       try {

@@ -80,7 +80,8 @@ export const SettingsInput = Type.Object(
     connectionsPerUser: limit(20),
     connectionsPerIp: limit(0),
     maxMessageLength: atLeast(1, 4000, { maximum: 65_536 }),
-    maxLoopDelayMs: limit(500)
+    maxLoopDelayMs: limit(500),
+    legacySocketHours: limit(24)
   },
   { additionalProperties: false }
 )

@@ -6,7 +6,7 @@ import { FakeSocket } from '../support/fake-socket.ts'
 const HOUR = 60 * 60 * 1000
 const silent = { debug() {}, info() {}, warn() {}, error() {} }
 
-const start = ({ speaksV1 }: { speaksV1: boolean }) => {
+const start = ({ speaksV1, ...more }: { speaksV1: boolean } & Partial<ConnectionHost>) => {
   const clock = fakeClock()
   const host: ConnectionHost = {
     clock,
@@ -14,7 +14,8 @@ const start = ({ speaksV1 }: { speaksV1: boolean }) => {
     act() {},
     authenticate: () => Promise.reject(new Error('not here')),
     ended() {},
-    closed() {}
+    closed() {},
+    ...more
   }
   const socket = new FakeSocket()
   const session = { userId: 1, username: 'john', expiresAt: clock.now() + HOUR }
@@ -41,6 +42,22 @@ test('a client that speaks chat.v1 is there until its token expires', () => {
 test('an older client outlives its token, but not a day', () => {
   const { socket, pass } = start({ speaksV1: false })
   pass(24 * HOUR - 60_000)
+  expect(socket.closedWith).toBeUndefined()
+  pass(60_000)
+  expect(socket.closedWith).toBe(4401)
+})
+
+test('an older client lives as long as the operator decides', () => {
+  const { socket, pass } = start({ speaksV1: false, legacyLifetimeMs: 2 * HOUR })
+  pass(2 * HOUR - 60_000)
+  expect(socket.closedWith).toBeUndefined()
+  pass(60_000)
+  expect(socket.closedWith).toBe(4401)
+})
+
+test('an older client is there until its token expires, if the operator decides so', () => {
+  const { socket, pass } = start({ speaksV1: false, legacyLifetimeMs: 0 })
+  pass(HOUR - 60_000)
   expect(socket.closedWith).toBeUndefined()
   pass(60_000)
   expect(socket.closedWith).toBe(4401)

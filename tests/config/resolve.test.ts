@@ -40,7 +40,8 @@ describe('settings from the environment', () => {
       readRateLimit: 20,
       connectionsPerUser: 20,
       connectionsPerIp: 0,
-      maxMessageLength: 4000
+      maxMessageLength: 4000,
+      legacySocketHours: 24
     })
   })
 
@@ -61,7 +62,8 @@ describe('settings from the environment', () => {
       trustProxy: ['10.0.0.0/8', '::1'],
       secretKeyPrevious: [`${SECRET_KEY}-1`, `${SECRET_KEY}-2`],
       audience: 'chat',
-      maxMessageLength: 4000
+      maxMessageLength: 4000,
+      legacySocketHours: 24
     })
     expect(Object.isFrozen(settings)).toBe(true)
   })

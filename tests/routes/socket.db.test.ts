@@ -329,6 +329,21 @@ describe('time', () => {
     expect(await client.nextOf('message')).toMatchObject({ content: 'still here' })
   })
 
+  test('ends an older client with its token when LEGACY_SOCKET_HOURS is 0', async () => {
+    const clock = fakeClock()
+    const { register, join } = await startChat({
+      clock,
+      settings: { accessTokenExpireMinutes: 1, legacySocketHours: 0 }
+    })
+    const client = await join(await register('john'))
+    for (let at = 0; at < 2; at++) {
+      clock.advance(20_000)
+      await client.untilPong()
+    }
+    clock.advance(20_000)
+    expect(await client.closed).toMatchObject({ code: 4401 })
+  })
+
   test('is won with a new token of the same person, and only of that person', async () => {
     const clock = fakeClock()
     const { register, join, call } = await startChat({ clock, settings: { accessTokenExpireMinutes: 1 } })

@@ -44,6 +44,10 @@ export const createMemoryLog = (names: readonly string[]): MemoryLog => {
         await tick()
         return row && rowOf(row)
       },
+      findByNames: async names => {
+        await tick()
+        return rows.filter(({ name }) => names.includes(name)).map(rowOf)
+      },
       list: async () => rows.map(rowOf),
       create: () => Promise.reject(new Error('not in this log')),
       reach: async wanted => {

@@ -1,0 +1,140 @@
+import { describe, expect, test } from 'vitest'
+import { Connection, type ConnectionHost } from '../../../src/chat/connection.ts'
+import { bytesPerSecond, costOf, createFrameQuota } from '../../../src/chat/connections/frame-quota.ts'
+import { CLOSE } from '../../../src/close-codes.ts'
+import { ChatError } from '../../../src/errors.ts'
+import { fakeClock } from '../../support/clock.ts'
+import { FakeSocket } from '../../support/fake-socket.ts'
+
+const turn = () => new Promise(setImmediate)
+
+describe('the quota', () => {
+  test('allows 50 frames a second, and 200 at once', () => {
+    const clock = fakeClock()
+    const quota = createFrameQuota({ clock, bytesPerSecond: 0, bytesRead: 0 })
+    const paid = (count: number) => Array.from({ length: count }, () => quota.charge(1, 0)).filter(Boolean).length
+    expect(paid(1000)).toBe(200)
+    clock.advance(1000)
+    expect(paid(1000)).toBe(50)
+    clock.step(-3_600_000)
+    clock.advance(1000)
+    expect(paid(1000)).toBe(50)
+  })
+
+  test('counts bytes from those of the upgrade on', () => {
+    const clock = fakeClock()
+    const quota = createFrameQuota({ clock, bytesPerSecond: 1000, bytesRead: 5000 })
+    expect(quota.charge(0, 8000)).toBe(true)
+    expect(quota.charge(0, 8001)).toBe(false)
+    clock.advance(1000)
+    expect(quota.charge(0, 9001)).toBe(true)
+    expect(quota.charge(0, 9002)).toBe(false)
+  })
+
+  test('leaves room for every message that the rate allows, at its full length', () => {
+    const clock = fakeClock()
+    const quota = createFrameQuota({ clock, bytesPerSecond: bytesPerSecond(10, 56_192), bytesRead: 0 })
+    let read = 0
+    for (let second = 0; second < 60; second++) {
+      for (let at = 0; at < (second === 0 ? 30 : 10); at++) {
+        read += 56_192
+        expect(quota.charge(costOf('message'), read)).toBe(true)
+      }
+      clock.advance(1000)
+    }
+  })
+
+  test('allows a subscription to every room at once, but not again and again', () => {
+    const clock = fakeClock()
+    const quota = createFrameQuota({ clock, bytesPerSecond: 0, bytesRead: 0 })
+    const waits = Array.from({ length: 300 }, () => quota.takeSubscription())
+    expect(waits.filter(wait => wait === 0)).toHaveLength(256)
+    expect(waits.at(-1)).toBe(250)
+  })
+
+  test('asks more for a frame that makes the service work', () => {
+    expect(costOf('auth')).toBeGreaterThan(costOf('ping'))
+  })
+})
+
+/** A connection, and what it was sent. */
+const open = ({ act = () => {}, bytes = 0 }: { act?: ConnectionHost['act']; bytes?: number } = {}) => {
+  const clock = fakeClock()
+  const log = { debug() {}, info() {}, warn() {}, error() {} }
+  const host: ConnectionHost = {
+    clock,
+    maxFrameBytes: 60_000,
+    bytesPerSecond: bytes,
+    act,
+    authenticate: () => Promise.reject(new ChatError('invalid_token', 'No.')),
+    ended() {},
+    closed() {}
+  }
+  // As a socket that closes only when its client agrees.
+  const socket = Object.assign(new FakeSocket(), {
+    close(code: number) {
+      socket.closedWith = code
+      socket.readyState = 2
+    }
+  })
+  const session = { userId: 1, username: 'john', expiresAt: clock.now() + 3_600_000 }
+  const connection = new Connection({ socket, session, speaksV1: true, address: 'a', rooms: [], log }, host)
+  const send = (text: string, isBinary = false) => socket.emit('message', Buffer.from(text), isBinary)
+  return { clock, socket, connection, send }
+}
+
+describe('a flood', () => {
+  test.for<[string, (one: ReturnType<typeof open>) => void]>([
+    ['pongs that nobody asked for', ({ socket }) => socket.emit('pong')],
+    ['pings', ({ socket }) => socket.emit('ping')],
+    ['empty frames', ({ send }) => send('')],
+    ['binary frames', ({ send }) => send('{"type":"ping"}', true)],
+    ['frames of the host application', ({ send }) => send('{"type":"app.poke"}')],
+    ['frames of unknown types', ({ send }) => send('{"type":"nope"}')],
+    ['ping frames', ({ send }) => send('{"type":"ping"}')],
+    ['auth frames', ({ send }) => send('{"type":"auth","token":"x"}')],
+    ['unsubscribe frames', ({ send }) => send('{"type":"unsubscribe","room":"nowhere"}')],
+    ['typing frames', ({ send }) => send('{"type":"typing","room":"general"}')]
+  ])('of %s closes the connection with 4129, and nothing more is read', async ([, flood]) => {
+    const one = open()
+    for (let at = 0; at < 60; at++) {
+      for (let sent = 0; sent < 10; sent++) flood(one)
+      await turn()
+    }
+    expect(one.socket.closedWith).toBe(4129)
+    expect(one.socket.isPaused).toBe(true)
+    expect(one.socket.frames.filter(({ code }) => code === 'flooding')).toHaveLength(1)
+    const answered = one.socket.frames.length
+    for (let at = 0; at < 1000; at++) flood(one)
+    await turn()
+    expect(one.socket.frames.length).toBe(answered)
+  })
+
+  test('of bytes closes the connection, whatever they are', () => {
+    const one = open({ bytes: 1000 })
+    const raw = one.socket._socket as unknown as { bytesRead: number }
+    for (let at = 1; at <= 4; at++) {
+      raw.bytesRead = at * 1000
+      one.send('{"type":"message","content":"x"}')
+    }
+    expect(one.socket.closedWith).toBe(4129)
+  })
+
+  test('while the connection closes for another reason ends it at once', () => {
+    const { connection, socket, send } = open()
+    connection.close(CLOSE.tooManyConnections)
+    for (let at = 0; at < 201; at++) send('x')
+    expect(socket.readyState).toBe(3)
+  })
+
+  test('is not what a client does that sends as fast as it may', async () => {
+    const { clock, socket, send } = open()
+    for (let second = 0; second < 60; second++) {
+      for (let at = 0; at < 45; at++) send('{"type":"ping"}')
+      for (let at = 0; at < 1000; at++) send('{"type":"message","content":"x"}')
+      while (socket.isPaused) await turn()
+      clock.advance(1000)
+    }
+    expect(socket.closedWith).toBeUndefined()
+  })
+})
