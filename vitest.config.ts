@@ -29,7 +29,8 @@ if (!hasPostgres) {
 
 const DB_TESTS = 'tests/**/*.db.test.ts'
 const PG_TESTS = 'tests/**/*.pg.test.ts'
-const shared = { testTimeout: 20_000, hookTimeout: 60_000 }
+/** Only to end a test that hangs: a busy machine takes many times as long as an idle one. */
+const shared = { testTimeout: 60_000, hookTimeout: 120_000, expect: { poll: { timeout: 30_000 } } }
 
 const pglite = {
   test: {

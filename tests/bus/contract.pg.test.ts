@@ -145,8 +145,8 @@ test('the bus over PostgreSQL says reset when its listener was cut and listens a
   await client.query(
     `select pg_terminate_backend(pid) from pg_stat_activity where query ilike 'listen %' and datname = current_database()`
   )
-  await expect.poll(() => two.heard.resets, { timeout: 10_000 }).toBe(2)
-  await expect.poll(() => one.heard.resets, { timeout: 10_000 }).toBe(2)
+  await expect.poll(() => two.heard.resets).toBe(2)
+  await expect.poll(() => one.heard.resets).toBe(2)
   one.bus.announce(1, 2)
   await two.until(() => two.heard.grown.length > 0)
 })

@@ -9,6 +9,9 @@ import { fakeService, historyPage, messageFrame, type Sent, settled, subscribedF
 
 afterEach(cleanup)
 
+/** Waits as long as a busy machine may take. */
+const eventually = <T,>(look: () => T): Promise<T> => vi.waitFor(look, { timeout: 30_000 })
+
 const ENTER = '\r'
 const TAB = '\t'
 const PAGE_UP = '\x1b[5~'
@@ -39,7 +42,7 @@ const start = ({ session = {}, hasColour = false, token = () => 'token-1' }: Set
     await settled()
   }
   /** Waits until the screen has the text. */
-  const sees = (text: string | RegExp) => vi.waitFor(() => expect(screen.lastFrame()).toMatch(text), { timeout: 5000 })
+  const sees = (text: string | RegExp) => eventually(() => expect(screen.lastFrame()).toMatch(text))
   return { service, screen, calls, type, sees }
 }
 
@@ -128,7 +131,7 @@ test('a refused message says why, and is sent again or dropped when told so', as
   refuse()
   await sees('✗   ada hello')
   await type('/discard', ENTER)
-  await vi.waitFor(() => expect(screen.lastFrame()).not.toContain('hello'))
+  await eventually(() => expect(screen.lastFrame()).not.toContain('hello'))
 })
 
 test('a pasted text of several lines is one message', async () => {
@@ -153,7 +156,7 @@ test('while the connection is lost the text stays, and what is sent waits', asyn
   const again = await service.socket(2)
   again.greet()
   again.receive(subscribedFrame(1, again.take('subscribe')[0] as Sent))
-  await vi.waitFor(() => expect(screen.lastFrame()).not.toContain('reconnecting…'))
+  await eventually(() => expect(screen.lastFrame()).not.toContain('reconnecting…'))
   expect(again.take('message')).toMatchObject([{ content: 'half a sentence' }])
   expect(screen.lastFrame()).toContain('> more')
 })
@@ -192,7 +195,7 @@ test('another user who logs in finds neither the text nor the messages of the on
   }
   const person = Object.assign(Object.create(session), { url: 'http://chat.test', isReady: true }) as Session
   const screen = render(<App session={person} room="general" hasColour={false} connect={person.connect} />)
-  const sees = (text: string) => vi.waitFor(() => expect(screen.lastFrame()).toContain(text), { timeout: 5000 })
+  const sees = (text: string) => eventually(() => expect(screen.lastFrame()).toContain(text))
   const socket = await (services[0] as ReturnType<typeof fakeService>).socket()
   socket.greet()
   socket.receive(subscribedFrame(0, socket.take('subscribe')[0] as Sent), messageFrame(1))
@@ -203,7 +206,7 @@ test('another user who logs in finds neither the text nor the messages of the on
   await sees('Username')
   // The name is filled in, with the password next: back to it, and another one.
   for (const read of ['\x1b[A', '\x15', ' bob ', ENTER, 'Secret12', ENTER]) screen.stdin.write(read)
-  await vi.waitFor(() => expect(count).toBe(2))
+  await eventually(() => expect(count).toBe(2))
   await sees('bob@')
   expect(username).toBe('bob')
   expect(screen.lastFrame()).not.toMatch(/unfinished|message 1/)
@@ -220,7 +223,7 @@ test('scrolling up loads the page before, and what comes meanwhile does not move
   expect(service.calls.filter(({ path }) => path.includes('before='))).toHaveLength(1)
   await type(PAGE_UP, PAGE_UP, PAGE_UP)
   await sees('message 71')
-  await vi.waitFor(() => expect(service.calls.filter(({ path }) => path.includes('before='))).toHaveLength(2))
+  await eventually(() => expect(service.calls.filter(({ path }) => path.includes('before='))).toHaveLength(2))
   const before = screen.lastFrame()?.match(/message \d+/g)
   socket.receive(messageFrame(121))
   await settled()
