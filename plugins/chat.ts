@@ -49,6 +49,8 @@ export default fp(
       bus,
       rooms: fastify.chatDb.rooms,
       messages: fastify.chatDb.messages,
+      changes: fastify.chatDb.changes,
+      changesPollMs: fastify.chatDb.client.notifications && !options.bus ? undefined : UNNOTIFIED_POLL_MS,
       keyring: fastify.chatCrypto,
       clock: options.clock ?? systemClock,
       log: withoutRepeats(fastify.server, fastify.log),
@@ -89,6 +91,9 @@ export const limitReads =
 export { restItems } from '../src/chat/entries.ts'
 // For routes, which write lists of entries: they see nothing of src/chat but through this plugin.
 export type { LogPart } from '../src/chat/reading.ts'
+
+/** How often changes are polled where the database can't notify of them, in milliseconds. */
+const UNNOTIFIED_POLL_MS = 500
 
 /** Half of the pool may read the log, so that there is always a connection for an append; of a pool of one, that one. */
 const readsFor = (maxConnections = 1): number => Math.max(1, Math.min(16, Math.floor(maxConnections / 2)))

@@ -1,11 +1,11 @@
 /** The users of a host application: it says who is calling, and each gets a chat user at first sight. */
-import { LruMap } from 'toad-cache'
 import type { Clock } from '../clock.ts'
 import { ChatError } from '../errors.ts'
 import { withholdMessage } from '../lib/redact.ts'
 import { isVisible } from '../lib/text.ts'
 import type { Log } from '../logging.ts'
 import { within } from '../within.ts'
+import { createUserLookup } from './user-lookup.ts'
 
 /** A person as a host application knows them. `id` is the host's own and never changes; `name` is shown. */
 export interface HostPerson {
@@ -30,7 +30,7 @@ export interface HostUser {
 
 /** The parts of the users' repository in use. */
 export interface HostUsersRepository {
-  findByExternalId(externalId: string): Promise<HostUser | undefined>
+  findByExternalIds(externalIds: readonly string[]): Promise<ReadonlyMap<string, HostUser>>
   /** Stores a user of the host, or their new name. */
   admit(user: { externalId: string; username: string }): Promise<HostUser>
 }
@@ -56,22 +56,15 @@ export interface HostUsers {
 const ANSWER_MS = 2000
 const MAX_ID = 200
 const MAX_NAME = 200
-/** How long a user is remembered without another look, in milliseconds: another process may have renamed them. */
-const GOOD_FOR_MS = 60_000
-/** How many of the host's users are remembered; some 300 bytes each. */
-const MAX_KNOWN = 10_000
 
 /** Makes them. */
 export const createHostUsers = ({ users, log, clock }: HostUsersOptions): HostUsers => {
-  const known = new LruMap<{ readonly user: HostUser; readonly until: number }>(MAX_KNOWN)
+  const userByExternalId = createUserLookup(users.findByExternalIds, clock.monotonic)
 
   const admit: HostUsers['admit'] = async person => {
     const { externalId, username } = checked(person)
-    const cached = known.get(externalId)
-    const seen = cached && clock.monotonic() < cached.until ? cached.user : await users.findByExternalId(externalId)
-    const user = seen?.username === username ? seen : await users.admit({ externalId, username })
-    if (seen !== user || seen !== cached?.user) known.set(externalId, { user, until: clock.monotonic() + GOOD_FOR_MS })
-    return user
+    const user = await userByExternalId(externalId)
+    return user?.username === username ? user : users.admit({ externalId, username })
   }
 
   return {

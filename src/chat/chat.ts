@@ -5,12 +5,13 @@
 import type { Bus } from '../bus/bus.ts'
 import type { Clock } from '../clock.ts'
 import type { Keyring } from '../crypto/keyring.ts'
-import type { MessagesRepository, RoomsRepository } from '../db/database.ts'
+import type { ChangesRepository, MessagesRepository, RoomsRepository } from '../db/database.ts'
 import { ChatError } from '../errors.ts'
 import type { Log } from '../logging.ts'
 import type { Limits } from '../schemas/frames.ts'
 import { GENERAL, MAX_META_BYTES } from '../schemas/messages.ts'
 import type { NewRoom, Presence, RoomList, Room as RoomShown } from '../schemas/rooms.ts'
+import { createCurrentUsers } from './access/current-users.ts'
 import {
   type Action,
   type Actor,
@@ -24,6 +25,8 @@ import type { ConnectionOptions, Session } from './connection.ts'
 import type { Entry } from './entries.ts'
 import { createFollowing, MAX_FOLLOWED } from './following.ts'
 import { BURST_SECONDS, createHub } from './hub.ts'
+import { createChangeFeed } from './log/change-feed.ts'
+import { createOutsideChanges } from './log/outside-changes.ts'
 import { shownRoom, shownRow } from './notices.ts'
 import {
   type CommittedMessage,
@@ -51,6 +54,8 @@ const DAY_MS = 24 * 60 * 60 * 1000
 const LOOK_MS = 5000
 /** How often rooms that nobody needs are let go. */
 const SWEEP_MS = 60_000
+/** The event by which the database wakes every process: see drizzle/0005_changes.sql. */
+const CHANGED = 'changed'
 /** How often clients are told how far their rooms reach. */
 const HEADS_MS = 30_000
 
@@ -58,6 +63,10 @@ const HEADS_MS = 30_000
 export interface ChatOptions {
   readonly rooms: RoomsRepository
   readonly messages: MessagesRepository
+  /** What is changed from outside; without it, nothing is taken to be. */
+  readonly changes?: ChangesRepository | undefined
+  /** How often changes are polled, in milliseconds; see ChangeFeedOptions. */
+  readonly changesPollMs?: number | undefined
   readonly keyring: Keyring
   readonly bus: Bus
   readonly clock: Clock
@@ -140,6 +149,7 @@ export const createChatCore = (options: ChatOptions): ChatCore => {
     clock,
     log,
     concurrentReads: options.concurrentReads ?? 1,
+    isCurrent: () => feed?.isCurrent() ?? true,
     nameOf: roomId => rooms.byId(roomId)?.name
   })
   const rooms: Rooms = createRooms({ repository: options.rooms, pages: reading.pages, log })
@@ -155,6 +165,13 @@ export const createChatCore = (options: ChatOptions): ChatCore => {
     ...options.writer
   })
   const revoking = createRevoking({ hub, bus, clock, log, access, following, existing: options.existing })
+  const users = createCurrentUsers({
+    hub,
+    following,
+    clock,
+    usernames: async ids => (await options.changes?.usernames(ids)) ?? new Map()
+  })
+
   const posting = createPosting({
     writer,
     keyring,
@@ -165,6 +182,7 @@ export const createChatCore = (options: ChatOptions): ChatCore => {
     messageRate,
     maxMessageLength,
     isDraining,
+    named: users.named,
     onMessage
   })
   const listRooms = createRoomList({ rooms: options.rooms, access, keyring })
@@ -188,22 +206,40 @@ export const createChatCore = (options: ChatOptions): ChatCore => {
         .catch(reject)
     })
 
-  const connect = createServing({
+  const serve = createServing({
     hub,
     following,
     posting,
     clock,
     roomFor,
     isDraining,
-    isRevoked: revoking.isRevoked,
+    isRevoked: session => revoking.isRevoked(session) || users.isDeleted(session.userId),
     limits: limitsOf(options, frameBytes),
     legacyLifetimeMs: options.legacyLifetimeMs ?? DAY_MS,
-    authenticate: options.authenticate
+    authenticate: async token => users.named(await options.authenticate(token))
   })
 
   const look = (): void => {
     rooms.look().catch(err => log.warn({ err }, 'the database could not be asked how far the rooms reach'))
   }
+
+  const feed =
+    options.changes &&
+    createChangeFeed({
+      repository: options.changes,
+      clock,
+      log,
+      pollMs: options.changesPollMs,
+      ...createOutsideChanges({
+        users,
+        rooms,
+        pages: reading.pages,
+        following,
+        hub,
+        log,
+        repository: options.changes
+      })
+    })
 
   const stops = [
     clock.every(LOOK_MS, look),
@@ -225,10 +261,12 @@ export const createChatCore = (options: ChatOptions): ChatCore => {
       bus.listen({
         grown: (roomId, seq) => rooms.grown(roomId, seq),
         event(event, from) {
+          if (event.kind === CHANGED) return feed?.wake()
           if (!revoking.hear(event)) following.hear(event, from)
         },
         reset() {
           look()
+          feed?.reset()
           following.refresh()
           revoking.recheckAll()
         }
@@ -238,7 +276,7 @@ export const createChatCore = (options: ChatOptions): ChatCore => {
       const load = async (name: string) => ((await rooms.load(name)) ? [] : [name])
       return new Set((await Promise.all(names.slice(0, MAX_FOLLOWED).map(load))).flat())
     },
-    connect,
+    connect: opened => serve({ ...opened, session: users.named(opened.session) }),
     async listRooms(actor, after, limit) {
       const { rooms: rows, next } = await listRooms(actor, after, limit)
       return { rooms: rows.map(shownRow), has_more: next !== undefined, ...(next === undefined ? {} : { next }) }
@@ -282,6 +320,8 @@ export const createChatCore = (options: ChatOptions): ChatCore => {
       // A database that is away must not keep the process: what it didn't acknowledge, its sender sends again.
       await Promise.race([writer.idle(), new Promise(resolve => setTimeout(resolve, FLUSH_MS).unref())])
       for (const stop of stops) stop()
+      feed?.close()
+      users.close()
       await hub.drain()
       following.close()
       readLimit.close()

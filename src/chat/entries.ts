@@ -63,6 +63,7 @@ export const makeEntry = (fields: Unplaced, createdAt: number): Entry => {
     head: encoded.head,
     id: fields.id,
     seq: fields.seq,
+    userId: fields.user_id,
     createdAt,
     unavailable: fields.unavailable,
     bytes: 2 * encoded.frame.length + 200
@@ -97,9 +98,12 @@ export const restItems = (before: string, entries: readonly Entry[], after: stri
   return bytes.subarray(0, at)
 }
 
-/** The entry of a draft that was just committed. */
-export const entryOf = (draft: Draft, { id, seq, createdAt }: AppendedEntry): Entry => {
+/** Returns the entry of a draft that was just committed, or had been before; erased since, it has nothing to show. */
+export const entryOf = (draft: Draft, { id, seq, createdAt, stored }: AppendedEntry): Entry => {
   const { room, userId: user_id, username, content, meta, nonce } = draft
+  if (stored?.content === null) {
+    return makeEntry({ id, room: room.name, seq, user_id, username, content: null, unavailable: 'erased' }, createdAt)
+  }
   const more = { ...(meta === null ? {} : { meta: JSON.parse(meta) }), ...(nonce === undefined ? {} : { nonce }) }
   return makeEntry({ id, room: room.name, seq, user_id, username, content, ...more }, createdAt)
 }

@@ -44,6 +44,10 @@ export interface Following {
   /** The connection has ended, and with it all that it followed. */
   left(connection: Connection): void
   presence(room: Room): Presence
+  /** A user has another name. */
+  renamed(userId: number, username: string): void
+  /** A user was deleted, and is nowhere present. */
+  deleted(userId: number): void
   /** What another process told. */
   hear(event: BusEvent, from: string): void
   /** Tells every connection how far its rooms reach. */
@@ -144,6 +148,8 @@ export const createFollowing = ({ rooms, bus, clock, reach, isDraining }: Follow
       for (const name of connection.subscriptions.keys()) leave(connection, name)
     },
     presence: ({ id, name }) => presence.of(id, name),
+    renamed: (userId, username) => presence.renamed(userId, username),
+    deleted: userId => presence.deleted(userId),
     hear(event, from) {
       if (presence.hear(event, from) || event.kind !== 'typing') return
       const [userId, roomId] = [Number(event.user_id), Number(event.room)]

@@ -7,6 +7,8 @@
 /** An entry as it is delivered; `bytes` is what it weighs. */
 export interface Placed {
   readonly seq: number
+  /** Whose name it carries. */
+  readonly userId?: number
   readonly bytes: number
 }
 
@@ -17,6 +19,8 @@ export interface LogPagesOptions<Entry> {
   readonly read: ReadLog<Entry>
   /** Returns the first `seq` that the log has with `from <= seq <= to`. Asked only when a whole page was deleted. */
   readonly firstSeq: (roomId: number, from: number, to: number) => Promise<number | undefined>
+  /** Returns whether every change was told that is older than a few seconds; otherwise nothing that is kept is used. */
+  readonly isCurrent?: (() => boolean) | undefined
   /** The most that all pages may weigh together. */
   readonly maxBytes?: number
   readonly pageSize?: number
@@ -34,6 +38,14 @@ export interface LogPages<Entry> {
    * what was asked for, and none is returned when it has nothing up to `head`.
    */
   from(roomId: number, from: number, head: number): Entry[] | Promise<Entry[]>
+  /** Changes whenever something that may have been read before is no longer to be shown. */
+  readonly version: number
+  /** Drops what is kept of a room between two entries, both inclusive, because they were changed or deleted. */
+  invalidate(roomId: number, from: number, to: number): void
+  /** Drops what carries the names of these users. */
+  invalidateUsers(userIds: ReadonlySet<number>): void
+  /** Drops everything. */
+  clear(): void
   /** Drops a room's pages, or only what is below `below`; what is being read now isn't kept either. */
   forget(roomId: number, below?: number): void
 }
@@ -51,6 +63,7 @@ const PAGE_SIZE = 64
 export const createLogPages = <Entry extends Placed>({
   read,
   firstSeq,
+  isCurrent = () => true,
   maxBytes = MAX_BYTES,
   pageSize = PAGE_SIZE
 }: LogPagesOptions<Entry>): LogPages<Entry> => {
@@ -58,6 +71,13 @@ export const createLogPages = <Entry extends Placed>({
   const pages = new Map<string, Page<Entry>>()
   let loading = new Map<string, Promise<Entry[]>>()
   let bytes = 0
+  let version = 0
+
+  /** Keeps nothing of what is being read now: it may be what is no longer to be shown. */
+  const outdate = (): void => {
+    loading = new Map()
+    version++
+  }
 
   const numberOf = (seq: number): number => Math.floor((seq - 1) / pageSize)
   const lastOf = (seq: number): number => (numberOf(seq) + 1) * pageSize
@@ -92,8 +112,8 @@ export const createLogPages = <Entry extends Placed>({
     const current = loading
     const reading = read(roomId, lastOf(seq) - pageSize + 1, last)
       .then(entries => {
-        // Something was forgotten since: what was read may be what is no longer to be shown.
-        if (current !== loading) return entries
+        // Something was dropped since: what was read may be what is no longer to be shown.
+        if (current !== loading) return load(roomId, seq, head)
         // What was added meanwhile goes further than what was read.
         const end = entries.at(-1)?.seq ?? 0
         const joined = [...entries, ...(pages.get(key)?.entries ?? []).filter(({ seq }) => seq > end)]
@@ -132,13 +152,34 @@ export const createLogPages = <Entry extends Placed>({
       const page = pages.get(key)
       const first = page?.entries[0]?.seq ?? Number.POSITIVE_INFINITY
       const last = page?.entries.at(-1)?.seq ?? 0
-      if (!page || from < first || from > last) return loadFrom(roomId, from, head)
+      if (!page || from < first || from > last || !isCurrent()) return loadFrom(roomId, from, head)
       pages.delete(key)
       pages.set(key, page)
       return page.entries.slice(from - first, Math.max(0, head - first + 1))
     },
+    get version() {
+      return version
+    },
+    invalidate(roomId, from, to) {
+      outdate()
+      for (const [key, { entries }] of pages) {
+        if (!key.startsWith(`${roomId}/`)) continue
+        if ((entries[0]?.seq ?? 0) <= to && (entries.at(-1)?.seq ?? 0) >= from) drop(key)
+      }
+    },
+    invalidateUsers(userIds) {
+      outdate()
+      for (const [key, { entries }] of pages) {
+        if (entries.some(({ userId }) => userId !== undefined && userIds.has(userId))) drop(key)
+      }
+    },
+    clear() {
+      outdate()
+      pages.clear()
+      bytes = 0
+    },
     forget(roomId, below = Number.POSITIVE_INFINITY) {
-      loading = new Map()
+      outdate()
       for (const [key, { entries }] of pages) {
         if (key.startsWith(`${roomId}/`) && (entries[0]?.seq ?? 0) < below) drop(key)
       }

@@ -10,6 +10,9 @@ import { messageText, metaText } from './protocol.ts'
 import type { Room } from './room.ts'
 import type { Writer } from './writer.ts'
 
+/** No room's version: the entry is read from the database. */
+const OUTDATED = -1
+
 /** A message as its sender gives it. */
 export interface Post {
   readonly content: string
@@ -46,6 +49,8 @@ export interface PostingOptions {
   readonly messageRate: number
   readonly maxMessageLength: number
   readonly isDraining: () => boolean
+  /** Returns an actor, who may have been looked up a while ago, under the name of now. */
+  readonly named: (actor: Actor) => Actor
   /** Told of each message that this process committed, at most once; must not throw. */
   readonly onMessage?: ((message: CommittedMessage) => void) | undefined
 }
@@ -64,7 +69,7 @@ export interface Posting {
 
 /** Makes it. */
 export const createPosting = ({ writer, keyring, hub, bus, access, log, ...options }: PostingOptions): Posting => {
-  const { messageRate, maxMessageLength, isDraining, onMessage } = options
+  const { messageRate, maxMessageLength, isDraining, named, onMessage } = options
 
   const checked = (post: Post) => ({
     content: messageText(post.content, maxMessageLength),
@@ -92,16 +97,19 @@ export const createPosting = ({ writer, keyring, hub, bus, access, log, ...optio
     throw new ChatError('rate_limited', detail, { retryAfterMs })
   }
 
-  const append = (draft: Draft, room: Room, actor: Actor, posted: (outcome: Posted) => void): void => {
+  const append = (given: Draft, room: Room, actor: Actor, posted: (outcome: Posted) => void): void => {
     refuseWhileDraining()
+    const { version } = room
+    const { username } = named(actor)
+    const draft = username === given.username ? given : { ...given, username }
     writer.append(sealEntry(draft, keyring), outcome => {
       if ('error' in outcome) return posted(outcome)
       const { appended } = outcome
       if (appended.stored && !isSameEntry(draft, appended.stored, keyring)) return posted({ error: nonceReused() })
       const entry = entryOf(draft, appended)
       posted({ entry, isReplay: appended.replayed })
-      // News even when it is a replay: the first commit's answer may have been lost.
-      if (room.committed(entry)) bus.announce(room.id, entry.seq)
+      // News even when it is a replay: the first commit's answer may have been lost. What was stored then may be erased now.
+      if (room.committed(entry, appended.replayed ? OUTDATED : version)) bus.announce(room.id, entry.seq)
       if (onMessage && !appended.replayed)
         onMessage(committedMessage({ ...draft, meta: metaOf(draft) }, personOf(actor), entry))
     })

@@ -16,6 +16,8 @@ const REFRESH_MS = 8000
 const SILENT_MS = 24_000
 /** A room's changes are told at most this often, to its followers and to other processes. */
 const CHANGE_MS = 1000
+/** How long a deleted user is not believed to be anywhere: until every process has learned of it. */
+const DELETED_MS = 60_000
 
 /** A person in a room. */
 export interface Person {
@@ -43,6 +45,10 @@ export interface PresenceView {
   of(roomId: number, room: string): Presence
   /** What another process told; answers whether the event was for presence. */
   hear(event: BusEvent, from: string): boolean
+  /** A user has another name. */
+  renamed(userId: number, username: string): void
+  /** A user was deleted: nowhere present any more, whatever other processes still say. */
+  deleted(userId: number): void
   /** Tells other processes again whom this one has: after a reset of the bus. */
   refresh(): void
   /** This process has nobody any more. */
@@ -50,7 +56,7 @@ export interface PresenceView {
 }
 
 interface Seen {
-  readonly person: Person
+  person: Person
   /** The processes that have this person. */
   readonly holders: Set<string>
   leavesAt: number
@@ -71,6 +77,7 @@ interface Place {
 export const createPresence = ({ bus, clock, onNotice, onChange }: PresenceOptions): PresenceView => {
   const places = new Map<number, Place>()
   const heardAt = new Map<string, number>()
+  const deletedAt = new Map<number, number>()
   const us = bus.processId
   let refreshedAt = clock.monotonic()
 
@@ -91,14 +98,21 @@ export const createPresence = ({ bus, clock, onNotice, onChange }: PresenceOptio
 
   const countOf = ({ people, crowds }: Place): number => [...crowds.values()].reduce((a, b) => a + b, people.size)
 
+  const rename = (place: Place, seen: Seen, person: Person): void => {
+    if (seen.person.username === person.username) return
+    seen.person = person
+    place.isChanged = true
+  }
+
   const add = (roomId: number, person: Person, holder: string): void => {
     const place = placeOf(roomId)
     const seen = place.people.get(person.userId)
     if (seen) {
       seen.holders.add(holder)
       seen.leavesAt = Number.POSITIVE_INFINITY
-      return
+      return rename(place, seen, person)
     }
+    if (deletedAt.has(person.userId)) return
     place.people.set(person.userId, { person, holders: new Set([holder]), leavesAt: Number.POSITIVE_INFINITY })
     place.isChanged = true
     if (countOf(place) <= MAX_NAMED) onNotice(roomId, 'joined', person)
@@ -164,6 +178,7 @@ export const createPresence = ({ bus, clock, onNotice, onChange }: PresenceOptio
   const stopTicking = clock.every(250, () => {
     const now = clock.monotonic()
     for (const [process, at] of heardAt) if (now - at > SILENT_MS) forget(process)
+    for (const [userId, at] of deletedAt) if (now - at > DELETED_MS) deletedAt.delete(userId)
     for (const [roomId, place] of places) {
       sweep(roomId, place, now)
       tellChanges(roomId, place, now)
@@ -210,6 +225,22 @@ export const createPresence = ({ bus, clock, onNotice, onChange }: PresenceOptio
         hearPresent(Number(room), from, users, count)
       }
       return true
+    },
+    renamed(userId, username) {
+      for (const place of places.values()) {
+        const seen = place.people.get(userId)
+        if (seen) rename(place, seen, { userId, username })
+        if (place.here.has(userId)) place.isOurs = true
+      }
+    },
+    deleted(userId) {
+      const now = clock.monotonic()
+      deletedAt.set(userId, now)
+      for (const [roomId, place] of places) {
+        const seen = place.people.get(userId)
+        if (seen) seen.leavesAt = now
+        sweep(roomId, place, now)
+      }
     },
     refresh,
     close() {

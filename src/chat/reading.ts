@@ -19,6 +19,8 @@ export interface ReadingOptions {
   readonly log: Log
   /** How many queries may read the log at a time: the rest of the pool's connections are left for appends. */
   readonly concurrentReads: number
+  /** Returns whether every change was told that is older than a few seconds; see LogPagesOptions. */
+  readonly isCurrent?: (() => boolean) | undefined
   /** The name of a loaded room. */
   readonly nameOf: (roomId: number) => string | undefined
 }
@@ -33,7 +35,7 @@ const REPORT_MS = 60_000
 
 /** Creates the page cache, and what reads through it. */
 export const createReading = (options: ReadingOptions): Reading => {
-  const { messages, keyring, clock, nameOf } = options
+  const { messages, keyring, clock, nameOf, isCurrent } = options
   const slices = createSlices({ clock })
   const limited = pLimit(options.concurrentReads)
   const report = createReport(options)
@@ -46,7 +48,11 @@ export const createReading = (options: ReadingOptions): Reading => {
     return entries
   }
   const extent: MessagesRepository['extent'] = (...range) => limited(() => messages.extent(...range))
-  const pages = createLogPages<Entry>({ read, firstSeq: async (...range) => (await extent(...range))?.first })
+  const pages = createLogPages<Entry>({
+    read,
+    isCurrent,
+    firstSeq: async (...range) => (await extent(...range))?.first
+  })
   return { pages, part: createHistory({ pages, extent, slices }) }
 }
 

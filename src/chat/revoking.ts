@@ -42,7 +42,7 @@ export interface Revoking {
 const REPEAT_MS = 3000
 const REPEATS = 10
 /** How often it is asked who of the connected people is no user any more. */
-const USERS_MS = 60_000
+const USERS_MS = 20_000
 /** How many of the host's answers are waited for at once, when everybody is asked about. */
 const AT_ONCE = 16
 

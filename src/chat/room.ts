@@ -41,7 +41,7 @@ const MAX_AHEAD = 1000
 export class Room {
   readonly id: number
   readonly name: string
-  readonly title: string | null
+  title: string | null
   readonly followers = new Set<Follower>()
   epoch: string
   oldest: number
@@ -68,14 +68,29 @@ export class Room {
     this.#log = log
   }
 
-  /** An entry was committed by this process; answers whether it is news. */
-  committed(entry: Entry): boolean {
+  /** Changes whenever entries that were made before may say what is no longer to be shown. */
+  get version(): number {
+    return this.#pages.version
+  }
+
+  /**
+   * An entry was committed by this process; answers whether it is news. One that was made before something was erased or
+   * renamed, at another `version`, is read from the database like another process's.
+   */
+  committed(entry: Entry, version = this.version): boolean {
     const tail = this.#tail
     if (entry.seq <= tail) return false
-    if (entry.seq === tail + 1) this.#append(entry)
-    else if (this.#ahead.size < MAX_AHEAD) this.#ahead.set(entry.seq, entry)
+    if (version === this.version) {
+      if (entry.seq === tail + 1) this.#append(entry)
+      else if (this.#ahead.size < MAX_AHEAD) this.#ahead.set(entry.seq, entry)
+    }
     this.grown(entry.seq)
     return true
+  }
+
+  /** Entries or names were changed: what waits for a gap to be read is read too. */
+  changed(): void {
+    this.#ahead.clear()
   }
 
   /** The log is known to reach at least so far. */

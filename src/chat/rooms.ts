@@ -15,12 +15,19 @@ export interface Rooms {
    */
   get(name: string): Room | undefined
   byId(id: number): Room | undefined
+  all(): Iterable<Room>
   /** Loads a room once; `undefined` when there is none of that name. */
   load(name: string): Promise<Room | undefined>
   /** Takes up a room that was just read or made. */
   adopt(row: RoomRow): Room
   /** A room's log has grown somewhere. */
   grown(roomId: number, seq: number): void
+  /** Takes up another title. A room that is being loaded is read again. */
+  retitle(id: number, title: string | null): void
+  /** Lets go of a room that was deleted. */
+  remove(id: number): void
+  /** Entries or names were changed that rooms may hold. */
+  changed(): void
   /** Asks the database which of them have changed, page by page, and reads what is missing. One at a time. */
   look(): Promise<void>
   /** Lets go of rooms that nobody follows and nobody asked for since the last time. */
@@ -48,6 +55,7 @@ export const createRooms = ({ repository, pages, log, maxIdle = MAX_IDLE }: Room
   const loading = new Map<string, Promise<Room | undefined>>()
   let heard = new Map<number, number>()
   let asked = new Set<Room>()
+  let titles = 0
   let evictAt = maxIdle
   let looking: Promise<void> | undefined
   let isStale = false
@@ -87,8 +95,12 @@ export const createRooms = ({ repository, pages, log, maxIdle = MAX_IDLE }: Room
 
   const read = async (name: string): Promise<Room | undefined> => {
     try {
-      const row = await find(name)
-      return row && adopt(row)
+      for (;;) {
+        const before = titles
+        const row = await find(name)
+        // Meanwhile some room got another title, or was deleted; rarely.
+        if (before === titles) return row && adopt(row)
+      }
     } finally {
       loading.delete(name)
     }
@@ -114,6 +126,7 @@ export const createRooms = ({ repository, pages, log, maxIdle = MAX_IDLE }: Room
   return {
     get,
     byId: id => byId.get(id),
+    all: () => byId.values(),
     async load(name) {
       const known = get(name)
       if (known) return known
@@ -128,6 +141,19 @@ export const createRooms = ({ repository, pages, log, maxIdle = MAX_IDLE }: Room
       if (room) return room.grown(seq)
       if (heard.size >= MAX_HEARD) heard = new Map()
       heard.set(roomId, Math.max(seq, heard.get(roomId) ?? 0))
+    },
+    retitle(id, title) {
+      titles++
+      const room = byId.get(id)
+      if (room) room.title = title
+    },
+    remove(id) {
+      titles++
+      const room = byId.get(id)
+      if (room) drop(room)
+    },
+    changed() {
+      for (const room of byId.values()) room.changed()
     },
     look() {
       // What changed behind a look that runs is found by another one.

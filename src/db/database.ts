@@ -9,7 +9,7 @@ import { createTables } from './tables.ts'
 import { createUsersRepository, type UsersRepository } from './users.ts'
 
 export type { AppendedEntry, MessagesRepository, NewEntry, StoredEntry } from './messages.ts'
-export type { Changes, ChangesRepository } from './repositories/changes.ts'
+export type { Changes, ChangesRead, ChangesRepository } from './repositories/changes.ts'
 export type { RoomRow, RoomsRepository } from './rooms.ts'
 export type { UsersRepository } from './users.ts'
 

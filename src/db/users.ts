@@ -35,8 +35,10 @@ export interface UsersRepository {
   hasPasswordHash(id: number, checked: string): Promise<boolean>
   /** Replaces the password hash that was checked, in one statement; returns false when it changed or the user is gone. */
   replacePasswordHash(id: number, checked: string, hashedPassword: string): Promise<boolean>
-  /** The user of a host application. */
+  /** Finds a user of a host application, by its id. */
   findByExternalId(externalId: string): Promise<UserRow | undefined>
+  /** Finds those users of a host application that exist, by its ids, in one query. */
+  findByExternalIds(externalIds: readonly string[]): Promise<Map<string, UserRow>>
   /** Stores a user of a host application, or the new name of one who is there. */
   admit(user: { externalId: string; username: string }): Promise<UserRow>
 }
@@ -69,12 +71,14 @@ export const createUsersRepository = ({ drizzle }: SqlClient, { users }: Tables)
     .from(users)
     .where(and(eq(users.id, sql.placeholder('id')), eq(users.hashedPassword, sql.placeholder('checked'))))
     .prepare('chat_user_by_hash')
-  const byExternalId = drizzle
+  const byExternalIds = drizzle
     .select()
     .from(users)
-    .where(eq(users.externalId, sql.placeholder('externalId')))
-    .limit(1)
-    .prepare('chat_user_by_external_id')
+    .where(sql`${users.externalId} = any(${sql.placeholder('externalIds')})`)
+    .prepare('chat_users_by_external_ids')
+
+  const findByExternalIds = async (externalIds: readonly string[]) =>
+    new Map((await byExternalIds.execute({ externalIds })).map(row => [row.externalId ?? '', toUser(row)]))
 
   return {
     async create(user) {
@@ -97,7 +101,8 @@ export const createUsersRepository = ({ drizzle }: SqlClient, { users }: Tables)
       const replaced = await drizzle.update(users).set({ hashedPassword }).where(isChecked).returning({ id: users.id })
       return replaced.length > 0
     },
-    findByExternalId: async externalId => toUserIfAny(await byExternalId.execute({ externalId })),
+    findByExternalIds,
+    findByExternalId: async externalId => (await findByExternalIds([externalId])).get(externalId),
     async admit({ externalId, username }) {
       const [row] = await drizzle
         .insert(users)

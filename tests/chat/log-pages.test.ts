@@ -161,3 +161,93 @@ describe('pages of the log', () => {
     )
   })
 })
+
+/** Entries that say which reading they come from, and whose they are. */
+const startReadings = (isCurrent = () => true) => {
+  let reading = 0
+  const answers: (() => void)[] = []
+  const pages = createLogPages({
+    pageSize: 10,
+    isCurrent,
+    read: async (_, from, to) => {
+      const by = ++reading
+      await new Promise<void>(resolve => answers.push(resolve))
+      return upTo(from, to).map(placed => ({ ...placed, userId: placed.seq, by }))
+    },
+    firstSeq: async () => undefined
+  })
+  const settled = () => new Promise(setImmediate)
+  const answer = async () => {
+    await settled()
+    answers.shift()?.()
+    await settled()
+  }
+  const readings = async (from: number) => {
+    const found = pages.from(1, from, 20)
+    return Array.isArray(found) ? found[0]?.by : undefined
+  }
+  return { pages, answer, readings }
+}
+
+describe('what was changed', () => {
+  test('is dropped with its page, and no other page is', async () => {
+    const { pages, answer, readings } = startReadings()
+    for (const from of [1, 11]) {
+      void pages.from(1, from, 20)
+      await answer()
+    }
+    pages.invalidate(1, 5, 5)
+    pages.invalidate(2, 1, 20)
+    expect(await readings(1)).toBeUndefined()
+    expect(await readings(11)).toBe(2)
+  })
+
+  test('is dropped when it spans pages, or carries the name of a user', async () => {
+    const { pages, answer, readings } = startReadings()
+    for (const from of [1, 11]) {
+      void pages.from(1, from, 20)
+      await answer()
+    }
+    pages.invalidateUsers(new Set([13]))
+    expect(await readings(1)).toBe(1)
+    expect(await readings(11)).toBeUndefined()
+    await answer()
+    pages.invalidate(1, 10, 11)
+    expect(await readings(1)).toBeUndefined()
+    expect(await readings(11)).toBeUndefined()
+  })
+
+  test('is neither kept nor delivered by a reading that began before', async () => {
+    const { pages, answer, readings } = startReadings()
+    const early = pages.from(1, 1, 20)
+    const joining = pages.from(1, 2, 20)
+    pages.invalidate(1, 3, 3)
+    const late = pages.from(1, 1, 20)
+    await answer()
+    await answer()
+    await answer()
+    for (const found of [await early, await joining, await late]) expect(found[0]).toMatchObject({ by: 2 })
+    expect(await readings(1)).toBe(2)
+  })
+
+  test('is read again, when it may have been missed, by everybody', async () => {
+    let isCurrent = true
+    const { pages, answer } = startReadings(() => isCurrent)
+    void pages.from(1, 1, 20)
+    await answer()
+    isCurrent = false
+    const found = pages.from(1, 1, 20)
+    await answer()
+    expect((await found)[0]).toMatchObject({ by: 2 })
+  })
+
+  test('is everything, when it can not be told', async () => {
+    const { pages, answer, readings } = startReadings()
+    void pages.from(1, 1, 20)
+    await answer()
+    const { version } = pages
+    pages.clear()
+    expect([pages.bytes, pages.version === version]).toEqual([0, false])
+    expect(await readings(1)).toBeUndefined()
+  })
+})

@@ -25,6 +25,8 @@ export interface ChangesRepository {
   read(since: string | undefined): Promise<ChangesRead>
   /** Returns the names of those users who exist, by id. */
   usernames(ids: readonly number[]): Promise<Map<number, string>>
+  /** Returns the titles of those rooms that exist, by id. */
+  titles(ids: readonly number[]): Promise<Map<number, string | null>>
   /** Deletes the rows that are an hour old. */
   sweep(): Promise<void>
 }
@@ -86,6 +88,11 @@ export const createChangesRepository = ({ query }: SqlClient, schema: string): C
       const text = `select id, username from ${inSchema('users')} where id = any($1)`
       const rows = await query<{ id: number; username: string }>(text, [ids])
       return new Map(rows.map(({ id, username }) => [id, username]))
+    },
+    async titles(ids) {
+      const text = `select id, title from ${inSchema('rooms')} where id = any($1)`
+      const rows = await query<{ id: number; title: string | null }>(text, [ids])
+      return new Map(rows.map(({ id, title }) => [id, title]))
     },
     async sweep() {
       const isOld = `at < clock_timestamp() - interval '1 hour'`

@@ -1,0 +1,83 @@
+/**
+ * Keeps who is connected in step with the users in the database: a deleted user is disconnected and present no more, a renamed
+ * one goes on under the new name.
+ */
+import type { Clock } from '../../clock.ts'
+import { CLOSE } from '../../close-codes.ts'
+import type { Changes } from '../../db/database.ts'
+import type { Actor } from '../access.ts'
+import type { Following } from '../following.ts'
+import type { Hub } from '../hub.ts'
+
+export interface CurrentUsersOptions {
+  readonly hub: Hub
+  readonly following: Following
+  readonly clock: Clock
+  /** Returns the names of those users who exist. */
+  readonly usernames: (ids: readonly number[]) => Promise<ReadonlyMap<number, string>>
+}
+
+type UserChanges = Pick<Changes, 'deletedUsers' | 'renamedUsers'>
+
+export interface CurrentUsers {
+  /** Acts on changes, at once. */
+  apply(changes: UserChanges): void
+  /** Looks up everybody who is connected: anything may have been missed. */
+  refresh(): Promise<void>
+  /** Returns an actor, who may have been looked up a moment ago, under the name of now. */
+  named<A extends Actor>(actor: A): A
+  /** Returns whether a user, who may have been looked up a moment ago, was deleted. */
+  isDeleted(userId: number): boolean
+  close(): void
+}
+
+/** How long a change is remembered, in milliseconds: longer than a request, or an upgrade, may be under way. */
+const REMEMBER_MS = 30_000
+
+export const createCurrentUsers = ({ hub, following, clock, usernames }: CurrentUsersOptions): CurrentUsers => {
+  let deleted = new Set<number>()
+  let deletedBefore = new Set<number>()
+  let renamed = new Map<number, string>()
+  let renamedBefore = new Map<number, string>()
+
+  const stop = clock.every(REMEMBER_MS, () => {
+    ;[deletedBefore, renamedBefore] = [deleted, renamed]
+    ;[deleted, renamed] = [new Set(), new Map()]
+  })
+
+  const named: CurrentUsers['named'] = actor => {
+    const username = renamed.get(actor.userId) ?? renamedBefore.get(actor.userId)
+    return username === undefined || username === actor.username ? actor : { ...actor, username }
+  }
+
+  const apply: CurrentUsers['apply'] = ({ deletedUsers, renamedUsers }) => {
+    if (deletedUsers.length === 0 && renamedUsers.length === 0) return
+    const gone = new Set(deletedUsers)
+    const names = new Map(renamedUsers.map(({ id, username }) => [id, username]))
+    for (const id of gone) deleted.add(id)
+    for (const [id, username] of names) renamed.set(id, username)
+    for (const connection of [...hub.all()]) {
+      const { userId } = connection.session
+      if (gone.has(userId)) connection.close(CLOSE.tokenExpired)
+      else if (names.has(userId)) connection.session = named(connection.session)
+    }
+    for (const id of gone) following.deleted(id)
+    for (const [id, username] of names) following.renamed(id, username)
+  }
+
+  return {
+    apply,
+    named,
+    isDeleted: userId => deleted.has(userId) || deletedBefore.has(userId),
+    async refresh() {
+      const connected = new Map([...hub.all()].map(({ session }) => [session.userId, session.username]))
+      if (connected.size === 0) return
+      const names = await usernames([...connected.keys()])
+      apply({
+        deletedUsers: [...connected.keys()].filter(id => !names.has(id)),
+        renamedUsers: [...names].flatMap(([id, username]) => (username === connected.get(id) ? [] : [{ id, username }]))
+      })
+    },
+    close: stop
+  }
+}

@@ -1,0 +1,121 @@
+/**
+ * Learns what was changed in the database from outside the log's one way in: deleted users, new names, erased entries. A
+ * notification wakes it, and it polls, so that a lost notification delays by seconds and loses nothing.
+ */
+import type { Clock } from '../../clock.ts'
+import type { Changes, ChangesRepository } from '../../db/database.ts'
+import type { Log } from '../../logging.ts'
+import { within } from '../../within.ts'
+
+export interface ChangeFeedOptions {
+  readonly repository: ChangesRepository
+  readonly clock: Clock
+  readonly log: Log
+  /** How often it polls, in milliseconds, by default 2000; less where no notification comes. */
+  readonly pollMs?: number | undefined
+  readonly onChanges: (changes: Changes) => void
+  /** Called instead when changes can't be told one by one: anything may have changed. */
+  readonly onLost: () => void
+}
+
+export interface ChangeFeed {
+  /** Returns whether every change was told that is older than a few seconds. */
+  isCurrent(): boolean
+  /** Reads what is new; called when a notification arrives. */
+  wake(): void
+  /** Starts over, at first and whenever the database may be another one. */
+  reset(): void
+  close(): void
+}
+
+const POLL_MS = 2000
+/** After so long without a complete read, changes may have been missed, in milliseconds. */
+const CURRENT_MS = 5000
+const READ_TIMEOUT_MS = 3000
+/** The shortest time between two reads, in milliseconds: many changes wake it as often. */
+const PAUSE_MS = 50
+const SWEEP_MS = 10 * 60_000
+/** After so long the database may have swept what was not read. */
+const LOST_AFTER_MS = 30 * 60_000
+/** Failures are logged at most this often, in milliseconds. */
+const REPORT_MS = 60_000
+
+/** Creates the feed; it reads nothing before the first `reset`. */
+export const createChangeFeed = (options: ChangeFeedOptions): ChangeFeed => {
+  const { repository, clock, pollMs = POLL_MS, onChanges, onLost } = options
+  const report = createReport(options)
+  let since: string | undefined
+  let readAt = Number.NEGATIVE_INFINITY
+  let isLost = true
+  let isStarted = false
+  let isReading = false
+  let isWanted = false
+  let isClosed = false
+
+  const read = async (): Promise<void> => {
+    const startedAt = clock.monotonic()
+    if (startedAt - readAt > LOST_AFTER_MS) isLost = true
+    const from = isLost ? undefined : since
+    isLost = false
+    try {
+      const { snapshot, changes } = await within(READ_TIMEOUT_MS, 'the database', repository.read(from))
+      since = snapshot
+      if (isClosed) return
+      if (changes) onChanges(changes)
+      else onLost()
+      readAt = startedAt
+    } catch (error) {
+      if (from === undefined) isLost = true
+      if (!isClosed) report(error)
+    }
+  }
+
+  const run = async (): Promise<void> => {
+    isReading = true
+    await read()
+    isReading = false
+    if (!isWanted || isClosed) return
+    isWanted = false
+    // A timer that does not keep the process alive.
+    setTimeout(wake, PAUSE_MS).unref()
+  }
+
+  const wake = (): void => {
+    if (!isStarted || isClosed) return
+    if (isReading) isWanted = true
+    else void run()
+  }
+
+  const stops = [
+    clock.every(pollMs, wake),
+    clock.every(SWEEP_MS, () => {
+      if (isStarted) repository.sweep().catch(report)
+    })
+  ]
+
+  return {
+    isCurrent: () => !isLost && clock.monotonic() - readAt < CURRENT_MS,
+    wake,
+    reset() {
+      isStarted = isLost = true
+      wake()
+    },
+    close() {
+      isClosed = true
+      for (const stop of stops) stop()
+    }
+  }
+}
+
+/** Creates the log of failures: one line an interval, with a count. */
+const createReport = ({ clock, log }: ChangeFeedOptions) => {
+  let failures = 0
+  let reportedAt = Number.NEGATIVE_INFINITY
+  return (err: unknown): void => {
+    failures++
+    if (clock.monotonic() - reportedAt < REPORT_MS) return
+    log.warn({ err, failures }, 'changes could not be read: history is read from the database until they can')
+    reportedAt = clock.monotonic()
+    failures = 0
+  }
+}

@@ -1,0 +1,70 @@
+/** Acts on what was changed in the database from outside: connections first, then what is kept of the log. */
+import type { Changes, ChangesRepository } from '../../db/database.ts'
+import type { Log } from '../../logging.ts'
+import type { CurrentUsers } from '../access/current-users.ts'
+import type { Entry } from '../entries.ts'
+import type { Following } from '../following.ts'
+import type { Hub } from '../hub.ts'
+import type { LogPages } from '../log-pages.ts'
+import type { Rooms } from '../rooms.ts'
+import type { ChangeFeedOptions } from './change-feed.ts'
+
+export interface OutsideChangesOptions {
+  readonly users: CurrentUsers
+  readonly rooms: Rooms
+  readonly pages: LogPages<Entry>
+  readonly following: Following
+  readonly hub: Hub
+  readonly log: Log
+  readonly repository: ChangesRepository
+}
+
+/** How many rooms one query looks up. */
+const PAGE = 1000
+
+/** Creates what a change feed calls. */
+export const createOutsideChanges = (
+  options: OutsideChangesOptions
+): Pick<ChangeFeedOptions, 'onChanges' | 'onLost'> => {
+  const { users, rooms, pages, following, hub, log, repository } = options
+
+  const removeRoom = (id: number): void => {
+    const room = rooms.byId(id)
+    for (const connection of room ? [...hub.all()] : []) following.expel(connection, room?.name ?? '')
+    pages.forget(id)
+    rooms.remove(id)
+  }
+
+  const drop = (): void => {
+    pages.clear()
+    rooms.changed()
+  }
+
+  const refreshRooms = async (): Promise<void> => {
+    const ids = [...rooms.all()].map(({ id }) => id)
+    for (let at = 0; at < ids.length; at += PAGE) {
+      const page = ids.slice(at, at + PAGE)
+      const titles = await repository.titles(page)
+      for (const id of page) titles.has(id) ? rooms.retitle(id, titles.get(id) ?? null) : removeRoom(id)
+    }
+  }
+
+  return {
+    onChanges(changes: Changes) {
+      // Names first: what is made from here on has the new ones, what was made before is dropped.
+      users.apply(changes)
+      for (const { id, title, isDeleted } of changes.rooms) isDeleted ? removeRoom(id) : rooms.retitle(id, title)
+      for (const { roomId, from, to } of changes.entries) pages.invalidate(roomId, from, to)
+      const named = new Set([...changes.deletedUsers, ...changes.renamedUsers.map(({ id }) => id)])
+      if (named.size > 0) pages.invalidateUsers(named)
+      if (named.size > 0 || changes.entries.length > 0) rooms.changed()
+    },
+    onLost() {
+      drop()
+      // Again when everybody has the new names: meanwhile old ones may have been written.
+      Promise.all([users.refresh(), refreshRooms()]).then(drop, err =>
+        log.warn({ err }, 'the connected users and their rooms could not be looked up')
+      )
+    }
+  }
+}
