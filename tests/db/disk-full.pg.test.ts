@@ -1,0 +1,122 @@
+/** A disk that is really full: a small file system in memory with the tables on it. Needs root to mount one. */
+import { execFileSync } from 'node:child_process'
+import { chmodSync, closeSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs'
+import { tmpdir, userInfo } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { openClient, type SqlClient } from '../../src/db/client.ts'
+import { createDatabase } from '../../src/db/database.ts'
+import { migrateUp } from '../../src/db/migrate.ts'
+import { type Cluster, startCluster } from '../chaos/cluster.ts'
+import { binaries } from '../support/own-cluster.ts'
+import { startChat } from '../support/start-chat.ts'
+
+const isMountable = (): boolean => {
+  if (userInfo().uid !== 0) return false
+  const folder = mkdtempSync(join(tmpdir(), 'chat-mount-'))
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', folder], { stdio: 'ignore' })
+    execFileSync('umount', [folder], { stdio: 'ignore' })
+    return true
+  } catch {
+    return false
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+const mountable = binaries !== '' && isMountable()
+if (!mountable)
+  process.stderr.write('\n*** SKIPPED: the test of a full disk, which mounts a tmpfs and needs root. ***\n\n')
+
+describe.skipIf(!mountable)('a full disk', () => {
+  let cluster: Cluster
+  let disk: string
+
+  beforeAll(async () => {
+    disk = mkdtempSync(join(tmpdir(), 'chat-disk-'))
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=24m,mode=777', 'tmpfs', disk])
+    chmodSync(disk, 0o777)
+    cluster = await startCluster(binaries)
+  }, 120_000)
+
+  afterAll(() => {
+    cluster?.stop()
+    execFileSync('umount', ['-l', disk])
+    rmSync(disk, { recursive: true, force: true })
+  })
+
+  /** Fills the file system to the last byte; returns what frees it. */
+  const fill = (): (() => void) => {
+    const path = join(disk, 'ballast')
+    const file = openSync(path, 'w')
+    try {
+      for (const size of [1024 * 1024, 4096, 512]) {
+        try {
+          for (;;) writeSync(file, Buffer.alloc(size))
+        } catch {}
+      }
+    } finally {
+      closeSync(file)
+    }
+    return () => rmSync(path)
+  }
+
+  test('it refuses messages at once, with one log line per interval, and takes them again when there is space', async () => {
+    const url = `postgres://postgres@127.0.0.1:${cluster.port}`
+    const admin = await openClient({ url: `${url}/postgres`, poolMax: 1 })
+    onTestFinished(() => admin.close())
+    const [as] = execFileSync('stat', ['-c', '%u:%g', `/proc/${await pidOf(admin)}`], { encoding: 'utf8' }).split('\n')
+    execFileSync('chown', [as ?? '', disk])
+    await admin.query(`create tablespace small location '${disk}'`)
+    // The log itself (pg_wal) has its space: a write-ahead log that is full restarts the server.
+    await admin.query('create database chat tablespace small')
+    const client = await openClient({ url: `${url}/chat` })
+    onTestFinished(() => client.close())
+    await migrateUp(client, 'public')
+    const chat = await startChat({ database: createDatabase(client, 'public'), settings: { messageRateLimit: 0 } })
+    const john = await chat.register('john')
+    const socket = await chat.join(john)
+    const content = 'x'.repeat(3000)
+    socket.send({ type: 'message', content, nonce: 'before' })
+    expect(await socket.nextOf('ack')).toMatchObject({ seq: 1 })
+
+    const free = fill()
+    const answers: Record<string, string>[] = []
+    let sent = 0
+    // What fits on the pages that there are is stored; then nothing is.
+    while (answers.filter(({ type }) => type === 'error').length < 240) {
+      for (let at = 0; at < 60; at++) socket.send({ type: 'message', content, nonce: `n${sent++}` })
+      const until = answers.length + 60
+      while (answers.length < until) {
+        const frame = await socket.next()
+        if (frame.type === 'ack' || frame.type === 'error') answers.push(frame)
+      }
+    }
+    const refused = answers.filter(({ type }) => type === 'error')
+    expect(new Set(refused.map(({ code }) => code))).toEqual(new Set(['unavailable']))
+    const lines = chat
+      .log()
+      .split('\n')
+      .filter(line => line.includes('"level":50'))
+    expect(lines.length).toBeLessThan(10)
+    expect(lines.some(line => line.includes('53100'))).toBe(true)
+    // What can be read still is, and who can't be served is told so.
+    expect((await chat.call('GET', '/api/chat/messages', { token: john.token })).status).toBe(200)
+    expect((await chat.call('GET', '/health/ready')).status).toBe(200)
+
+    free()
+    const resent = refused[0]?.nonce
+    socket.send({ type: 'message', content, nonce: resent })
+    expect(await socket.nextOf('ack')).toMatchObject({ nonce: resent })
+    const stored = await client.query<{ count: string }>('select count(*) from public.messages')
+    const acknowledged = answers.filter(({ type }) => type === 'ack').length + 2
+    expect(Number(stored[0]?.count)).toBe(acknowledged)
+  }, 120_000)
+})
+
+/** The process id of a server process, by its connection. */
+const pidOf = async (client: SqlClient): Promise<number> => {
+  const [row] = await client.query<{ pid: number }>('select pg_backend_pid() as pid')
+  return row?.pid ?? 0
+}
