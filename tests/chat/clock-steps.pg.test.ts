@@ -1,0 +1,100 @@
+/**
+ * The service as a process of its own whose wall clock is set while it runs, by libfaketime: the same faults as in
+ * clock-steps.test.ts, with the real timers, drivers and libraries. Skipped where libfaketime isn't installed.
+ */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+import { testDatabaseUrl, testSchema } from '../support/database.ts'
+import { freePort } from '../support/free-port.ts'
+import { ENCRYPTION_KEY, SECRET_KEY } from '../support/settings.ts'
+import { type ConnectOptions, connect } from '../support/socket-client.ts'
+
+const library = ['x86_64', 'aarch64']
+  .map(machine => `/usr/lib/${machine}-linux-gnu/faketime/libfaketimeMT.so.1`)
+  .find(path => existsSync(path))
+
+const root = join(import.meta.dirname, '../..')
+
+/** Starts the service; `step` sets its wall clock that many seconds away from the machine's. */
+const start = async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'chat-clock-'))
+  const file = join(folder, 'offset')
+  const step = (seconds: number) => writeFileSync(file, `${seconds < 0 ? '' : '+'}${seconds}\n`)
+  step(0)
+  const port = await freePort()
+  const child = spawn(process.execPath, ['--import', 'tsx', 'src/cli.ts', 'serve'], {
+    cwd: root,
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: {
+      PATH: process.env.PATH,
+      LD_PRELOAD: library,
+      FAKETIME_TIMESTAMP_FILE: file,
+      FAKETIME_NO_CACHE: '1',
+      FAKETIME_DONT_FAKE_MONOTONIC: '1',
+      DONT_FAKE_MONOTONIC: '1',
+      DATABASE_URL: await testDatabaseUrl(),
+      DATABASE_SCHEMA: await testSchema(),
+      SECRET_KEY,
+      ENCRYPTION_KEY,
+      HOST: '127.0.0.1',
+      PORT: `${port}`,
+      BCRYPT_ROUNDS: '4'
+    }
+  })
+  onTestFinished(async () => {
+    const gone = once(child, 'exit')
+    child.kill('SIGTERM')
+    await gone
+    rmSync(folder, { recursive: true })
+  })
+  await new Promise<void>(resolve => child.stdout.on('data', data => String(data).includes('listening') && resolve()))
+  const url = `http://127.0.0.1:${port}`
+  const post = async (path: string, body: object) => {
+    const headers = { 'content-type': 'application/json' }
+    const response = await fetch(url + path, { method: 'POST', headers, body: JSON.stringify(body) })
+    return (await response.json()) as { access_token?: string }
+  }
+  return {
+    step,
+    async logIn(username: string) {
+      const account = { username, password: 'SecurePass123' }
+      await post('/api/auth/register', account)
+      const { access_token: token } = await post('/api/auth/login', account)
+      const join = (options: ConnectOptions = {}) =>
+        connect(`${url.replace('http', 'ws')}/ws/chat?token=${token}`, { protocols: ['chat.v1'], ...options })
+      return { join }
+    }
+  }
+}
+
+test.skipIf(!library)(
+  'a running service goes on as before when its wall clock is set forward and back',
+  async () => {
+    const { step, logIn } = await start()
+    const [john, jane] = [await logIn('john'), await logIn('jane')]
+    const watcher = await john.join()
+    const pinged = new Promise(resolve => watcher.socket.once('ping', resolve))
+    const first = Date.parse((await watcher.nextOf('system')).server_time)
+
+    for (const seconds of [60, -3600]) {
+      step(seconds)
+      const passer = await jane.join()
+      const { server_time } = await passer.nextOf('system')
+      expect(Math.abs(Date.parse(server_time) - first - seconds * 1000)).toBeLessThan(50_000)
+      expect(await watcher.nextOf('system')).toMatchObject({ event: 'joined', username: 'jane' })
+      await passer.close()
+      // Some five seconds, in which silent and expired connections would be ended.
+      expect(await watcher.nextOf('system')).toMatchObject({ event: 'left', username: 'jane' })
+      for (let at = 0; at < 31; at++) watcher.send({ type: 'message', content: 'x', ref: `${at}` })
+      const { retry_after_ms } = await watcher.nextOf('error')
+      expect(retry_after_ms).toBeLessThanOrEqual(100)
+    }
+    await pinged
+    expect(await watcher.untilPong()).toEqual(expect.any(Array))
+  },
+  60_000
+)
