@@ -1,9 +1,13 @@
 /** Registering and logging in: the two routes that need no token, and are limited by address. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { FastifyRequest } from 'fastify'
+import { normalizePassword } from '../src/auth/passwords.ts'
 import { timestamp } from '../src/clock.ts'
 import { clientNetwork } from '../src/http/client-address.ts'
 import { answer, PUBLIC, problems } from '../src/openapi-base.ts'
 import { AccessToken, Login, Registration, refTo, User } from '../src/schemas/index.ts'
+import { MAX_PASSWORD } from '../src/schemas/users.ts'
+import { characters } from '../src/validation.ts'
 
 /** Requests a minute and address; 0 for no limit. */
 export interface AuthRoutesOptions {
@@ -29,6 +33,17 @@ const perMinute = (max: number, groupId: string) =>
     ? {}
     : { rateLimit: { max, timeWindow: 60_000, groupId, hook: 'preHandler' as const, keyGenerator: clientNetwork } }
 
+/** Normalizes the password of a body where `isWanted`, before its length is checked. */
+const normalizing =
+  (isWanted: (password: string) => boolean) =>
+  async ({ body }: FastifyRequest): Promise<void> => {
+    const { password } = Object(body)
+    if (typeof password === 'string' && isWanted(password)) Object(body).password = normalizePassword(password)
+  }
+const always = (): boolean => true
+/** Otherwise it may have to be verified as it was received. */
+const isOverlong = (password: string): boolean => characters(password) > MAX_PASSWORD
+
 /** Not mounted where a host's users come. */
 const authRoutes: FastifyPluginAsyncTypebox<AuthRoutesOptions> = async (fastify, options) => {
   const { accounts } = fastify.chatAuth
@@ -39,6 +54,7 @@ const authRoutes: FastifyPluginAsyncTypebox<AuthRoutesOptions> = async (fastify,
     url: '/api/auth/register',
     bodyLimit: BODY_LIMIT,
     config: perMinute(options.registerRateLimit, ':register'),
+    preValidation: normalizing(always),
     schema: {
       operationId: 'register',
       summary: 'Register a new user',
@@ -65,6 +81,7 @@ const authRoutes: FastifyPluginAsyncTypebox<AuthRoutesOptions> = async (fastify,
     url: '/api/auth/login',
     bodyLimit: BODY_LIMIT,
     config: perMinute(options.loginRateLimit, ':login'),
+    preValidation: normalizing(isOverlong),
     schema: {
       operationId: 'login',
       summary: 'Log in for an access token',

@@ -13,16 +13,23 @@ const BCRYPT_BYTES = 72
  */
 const PREHASHED = 'sha256+'
 
+/** Normalization of many combining marks takes quadratic time. A text of more UTF-16 units is too long in any form. */
+const MAX_UNITS = 1024
+
+/** Returns the form in which a password is measured and hashed: keyboards differ in how they write `é` (Unicode NFC). */
+export const normalizePassword = (password: string): string =>
+  password.length > MAX_UNITS ? password : password.normalize('NFC')
+
 /** Hashes and verifies passwords. */
 export interface Passwords {
-  /** The hash to store. Throws `busy` when too many wait. */
+  /** The hash to store, of the normalized password. Throws `busy` when too many wait. */
   hash(password: string): Promise<string>
   /**
-   * Returns whether a password is the one that was hashed. A refusal takes at least one hash at the service's cost, whatever
+   * Returns whether a password is the one that was hashed, normalized or as received: hashes used to be of the latter. A refusal takes at least one hash at the service's cost, whatever
    * is stored: no hash, one that can't be read, or one of a lower cost. Throws `busy` when too many wait.
    */
   verify(password: string, hash: string | null | undefined): Promise<boolean>
-  /** Whether a password that was just verified should be hashed anew: at a higher cost, or beyond byte 72. */
+  /** Whether a password that was just verified should be hashed anew: at a higher cost, beyond byte 72, or normalized. */
   needsRehash(hash: string, password: string): boolean
 }
 
@@ -60,23 +67,34 @@ export const createPasswords = ({
   const decoy = queued(() => bcrypt.hash('decoy', { cost: rounds }))
   decoy.catch(() => {})
 
+  const verifyForm = async (password: string, hash: string | null | undefined): Promise<boolean> => {
+    const cost = costOf(bcrypt, hash)
+    if (hash && cost !== undefined) {
+      const given = hash.startsWith(PREHASHED) ? digest(password) : password
+      if (await queued(() => bcrypt.verify(given, bcryptPart(hash)))) return true
+      if (cost >= rounds) return false
+    }
+    const same = await decoy
+    await queued(() => bcrypt.verify(password, same))
+    return false
+  }
+
   return {
-    async hash(password) {
+    async hash(received) {
+      const password = normalizePassword(received)
       if (!isLong(password)) return queued(() => bcrypt.hash(password, { cost: rounds }))
       return PREHASHED + (await queued(() => bcrypt.hash(digest(password), { cost: rounds })))
     },
     async verify(password, hash) {
-      const cost = costOf(bcrypt, hash)
-      if (hash && cost !== undefined) {
-        const given = hash.startsWith(PREHASHED) ? digest(password) : password
-        if (await queued(() => bcrypt.verify(given, bcryptPart(hash)))) return true
-        if (cost >= rounds) return false
+      // As many forms for a user that exists as for one that doesn't: both take the same time.
+      for (const form of new Set([normalizePassword(password), password])) {
+        if (await verifyForm(form, hash)) return true
       }
-      const same = await decoy
-      await queued(() => bcrypt.verify(password, same))
       return false
     },
     needsRehash(hash, password) {
+      // Which form was hashed is not known, and it hardly ever matters: most keyboards write the normalized one.
+      if (password !== normalizePassword(password)) return true
       // An imported hash of a long password knows its first 72 bytes only.
       if (isLong(password) && !hash.startsWith(PREHASHED)) return true
       return (costOf(bcrypt, hash) ?? 0) < rounds

@@ -7,6 +7,8 @@ export interface Rule {
 }
 
 const lengthOf = (value: string): number => [...value].length
+/** The service measures the normalized password. Much longer ones are too long in any form, and slow to normalize. */
+const passwordLengthOf = (value: string): number => lengthOf(value.length > 1024 ? value : value.normalize('NFC'))
 
 export const USERNAME_RULES: readonly Rule[] = [
   { text: '3 to 50 characters', isMet: value => lengthOf(value) >= 3 && lengthOf(value) <= 50 },
@@ -14,7 +16,7 @@ export const USERNAME_RULES: readonly Rule[] = [
 ]
 
 export const PASSWORD_RULES: readonly Rule[] = [
-  { text: '8 to 128 characters', isMet: value => lengthOf(value) >= 8 && lengthOf(value) <= 128 },
+  { text: '8 to 128 characters', isMet: value => passwordLengthOf(value) >= 8 && passwordLengthOf(value) <= 128 },
   { text: 'an upper-case letter', isMet: value => /\p{Lu}/u.test(value) },
   { text: 'a lower-case letter', isMet: value => /\p{Ll}/u.test(value) },
   { text: 'a digit', isMet: value => /\p{Nd}/u.test(value) }

@@ -20,10 +20,13 @@ const passwordRules = [
   Type.String({ 'x-has': '\\p{Nd}', description: 'must have a digit' })
 ]
 
+/** The characters of the longest password, normalized (Unicode NFC). */
+export const MAX_PASSWORD = 128
+
 /** A new password: 8-128 characters with an upper-case letter, a lower-case letter and a digit. */
 export const Password = Type.String({
   minLength: 8,
-  maxLength: 128,
+  maxLength: MAX_PASSWORD,
   allOf: passwordRules,
   description: '8-128 characters with an upper-case letter, a lower-case letter and a digit'
 })
@@ -37,7 +40,10 @@ export type Registration = Static<typeof Registration>
 
 /** The body of `POST /api/auth/login`; looser than a registration, so that rules may change without locking anyone out. */
 export const Login = Type.Object(
-  { username: Type.String({ minLength: 1, maxLength: 50 }), password: Type.String({ minLength: 1, maxLength: 128 }) },
+  {
+    username: Type.String({ minLength: 1, maxLength: 50 }),
+    password: Type.String({ minLength: 1, maxLength: MAX_PASSWORD })
+  },
   { $id: 'ChatLogin', examples: [{ username: 'john', password: 'SecurePass123' }] }
 )
 export type Login = Static<typeof Login>

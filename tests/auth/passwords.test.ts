@@ -51,6 +51,38 @@ describe('a password', () => {
     expect(await passwords.verify(digest, await passwords.hash(long))).toBe(false)
   })
 
+  test('is the same however a keyboard composes its letters', async () => {
+    const [composed, decomposed] = ['Sécure-Päss-1'.normalize('NFC'), 'Sécure-Päss-1'.normalize('NFD')]
+    expect(composed).not.toBe(decomposed)
+    for (const stored of [composed, decomposed]) {
+      const hash = await passwords.hash(stored)
+      for (const given of [composed, decomposed]) expect(await passwords.verify(given, hash)).toBe(true)
+      expect(await passwords.verify('Secure-Pass-1', hash)).toBe(false)
+    }
+  })
+
+  test('that was hashed as received verifies as received, and is to be hashed again', async () => {
+    const received = 'Sécure-Pass-1'.normalize('NFD')
+    const hash = await nodeBcrypt.hash(received, { cost: 4 })
+    expect(await passwords.verify(received, hash)).toBe(true)
+    expect(passwords.needsRehash(hash, received)).toBe(true)
+    const renewed = await passwords.hash(received)
+    expect(await passwords.verify(received.normalize('NFC'), renewed)).toBe(true)
+    expect(passwords.needsRehash(renewed, received.normalize('NFC'))).toBe(false)
+  })
+
+  test.for([
+    ['known', true],
+    ['unknown', false]
+  ] as const)('that is not normalized costs two verifications when the user is %s', async ([, isKnown]) => {
+    const { bcrypt, calls } = countingBcrypt()
+    const counted = createPasswords({ rounds: 4, bcrypt })
+    const hash = isKnown ? await counted.hash('SecurePass123') : undefined
+    calls.verify = 0
+    expect(await counted.verify('Wróng-Pass-123'.normalize('NFD'), hash)).toBe(false)
+    expect(calls.verify).toBe(2)
+  })
+
   test('hashed by the FastAPI backend ($2b$12$) verifies and stays', async () => {
     // passlib's CryptContext(schemes=["bcrypt"]).hash("SecurePass123")
     const theirs = await nodeBcrypt.hash('SecurePass123', { cost: 12 })

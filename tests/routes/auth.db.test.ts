@@ -54,6 +54,22 @@ describe('registering', () => {
     expect(body.detail).toContain('must have a digit')
   })
 
+  test('measures a password after normalization, and logs in with any form of it', async () => {
+    const { call } = await startChat()
+    const register = (username: string, password: string) =>
+      call('POST', '/api/auth/register', { body: { username, password } })
+    // 9 code points as sent, 7 characters.
+    expect((await register('short', 'Aé1é567'.normalize('NFD'))).status).toBe(422)
+    // 250 code points as sent, 128 characters.
+    const long = `Aa1567${'é'.repeat(122)}`
+    expect((await register('ada', long.normalize('NFD'))).status).toBe(201)
+    for (const password of [long.normalize('NFD'), long.normalize('NFC')]) {
+      expect((await call('POST', '/api/auth/login', { body: { username: 'ada', password } })).status).toBe(200)
+    }
+    expect((await register('bob', `${long}x`)).status).toBe(422)
+    expect((await register('bob', `A1${'\u0301\u0323'.repeat(3000)}`)).status).toBe(422)
+  })
+
   test.for([
     ['nothing', '{}', 422, 'validation_failed'],
     ['an array', '[]', 422, 'validation_failed'],
