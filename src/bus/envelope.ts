@@ -9,6 +9,10 @@ interface Envelope {
 }
 
 const PAIR_BYTES = 32
+/** How many payloads are sent in one go: about half a megabyte. */
+const MAX_PAYLOADS = 64
+/** How many events wait at most, while the database is silent; more are lost, as the bus may. */
+const MAX_EVENTS = 20_000
 
 /** Gathers announcements and events until they are taken as payloads. */
 export const createOutbox = (from: string) => {
@@ -24,21 +28,31 @@ export const createOutbox = (from: string) => {
     },
     publish(event: BusEvent): boolean {
       const bytes = Buffer.byteLength(JSON.stringify(event))
-      if (bytes > MAX_EVENT_BYTES) return false
+      if (bytes > MAX_EVENT_BYTES || events.length >= MAX_EVENTS) return false
       events.push({ event, bytes })
       return true
     },
-    /** Everything that waits, as few payloads as hold it; nothing waits afterwards. */
-    take(): string[] {
-      const payloads: string[] = []
-      const pairs = [...grown]
-      const perPayload = Math.floor(MAX_EVENT_BYTES / PAIR_BYTES)
-      for (let at = 0; at < pairs.length; at += perPayload) {
-        payloads.push(JSON.stringify({ from, grown: pairs.slice(at, at + perPayload) } satisfies Envelope))
-      }
-      for (const group of groupsOf(events)) payloads.push(JSON.stringify({ from, events: group } satisfies Envelope))
+    clear(): void {
       grown = new Map()
       events = []
+    },
+    /** What waits, as few payloads as hold it; a bounded number of them, the rest waits on. */
+    take(): string[] {
+      const pairs = [...grown]
+      const perPayload = Math.floor(MAX_EVENT_BYTES / PAIR_BYTES)
+      const payloads: string[] = []
+      let at = 0
+      for (; at < pairs.length && payloads.length < MAX_PAYLOADS; at += perPayload) {
+        payloads.push(JSON.stringify({ from, grown: pairs.slice(at, at + perPayload) } satisfies Envelope))
+      }
+      grown = new Map(pairs.slice(at))
+      let sent = 0
+      for (const group of groupsOf(events)) {
+        if (payloads.length >= MAX_PAYLOADS) break
+        payloads.push(JSON.stringify({ from, events: group } satisfies Envelope))
+        sent += group.length
+      }
+      events = events.slice(sent)
       return payloads
     }
   }

@@ -19,11 +19,12 @@ export const createMemoryBus = ({ ends }: MemoryNetwork = createMemoryNetwork())
   const send = (): void => {
     isScheduled = false
     for (const payload of outbox.take()) for (const [id, listener] of ends) tell(payload, listener, id)
+    if (!outbox.isEmpty) schedule()
   }
   const schedule = (): void => {
     // Nobody to tell: nothing is made.
     if (ends.size <= 1) {
-      outbox.take()
+      outbox.clear()
       return
     }
     if (isScheduled) return
@@ -47,7 +48,7 @@ export const createMemoryBus = ({ ends }: MemoryNetwork = createMemoryNetwork())
       listener.reset()
     },
     async close() {
-      send()
+      while (!outbox.isEmpty) send()
       ends.delete(processId)
     }
   }

@@ -90,7 +90,7 @@ export const createPostgresBus = ({
 
   const sayRest = async (): Promise<void> => {
     await sending
-    if (channel !== undefined && !outbox.isEmpty) await database.notify(channel, outbox.take())
+    while (channel !== undefined && !outbox.isEmpty) await database.notify(channel, outbox.take())
   }
 
   return {

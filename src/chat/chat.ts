@@ -244,7 +244,7 @@ export const createChatCore = (options: ChatOptions): ChatCore => {
   const stops = [
     clock.every(LOOK_MS, look),
     clock.every(SWEEP_MS, () => rooms.sweep()),
-    clock.every(HEADS_MS, () => following.tellHeads(hub.all()))
+    clock.every(HEADS_MS, () => void following.tellHeads(hub.all()))
   ]
 
   return {

@@ -20,6 +20,9 @@ export const MAX_FOLLOWED = 128
 const ARRIVALS_PER_SECOND = 5
 const ARRIVAL_BURST = 2 * MAX_FOLLOWED
 
+/** How many connections are told how far their rooms reach in one turn of the event loop. */
+const HEADS_PER_TURN = 100
+
 type FrameOf<Type extends ChatFrame['type']> = ChatFrame & { type: Type }
 
 export interface FollowingOptions {
@@ -51,7 +54,7 @@ export interface Following {
   /** What another process told. */
   hear(event: BusEvent, from: string): void
   /** Tells every connection how far its rooms reach. */
-  tellHeads(connections: Iterable<Connection>): void
+  tellHeads(connections: Iterable<Connection>): Promise<void>
   /** Says again who is here, after a reset of the bus. */
   refresh(): void
   close(): void
@@ -156,8 +159,11 @@ export const createFollowing = ({ rooms, bus, clock, reach, isDraining }: Follow
       if (typing.may(userId, roomId))
         hint(roomId, ({ name }) => typingNotice(name, { userId, username: String(event.username) }), userId)
     },
-    tellHeads(connections) {
-      for (const connection of connections) {
+    async tellHeads(connections) {
+      let count = 0
+      for (const connection of [...connections]) {
+        // Many connections must not hold up a message.
+        if (++count % HEADS_PER_TURN === 0) await new Promise(setImmediate)
         const heads = [...connection.subscriptions.keys()].map(name => [name, rooms.get(name)?.head ?? 0])
         if (heads.length === 0) continue
         connection.hint(encode(JSON.stringify({ type: 'heads', rooms: Object.fromEntries(heads) })))

@@ -14,6 +14,7 @@ export const GRACE_MS = 5000
 /** How often a process says again whom it has, and after how long a silent one has nobody. */
 const REFRESH_MS = 8000
 const SILENT_MS = 24_000
+const REFRESHED_AT_ONCE = 1000
 /** A room's changes are told at most this often, to its followers and to other processes. */
 const CHANGE_MS = 1000
 /** How long a deleted user is not believed to be anywhere: until every process has learned of it. */
@@ -71,6 +72,8 @@ interface Place {
   toldAt: number
   isChanged: boolean
   isOurs: boolean
+  /** Whether somebody's grace runs: only then everybody there is looked at. */
+  isLeaving: boolean
 }
 
 /** Makes the view; it ticks until it is closed. */
@@ -80,6 +83,7 @@ export const createPresence = ({ bus, clock, onNotice, onChange }: PresenceOptio
   const deletedAt = new Map<number, number>()
   const us = bus.processId
   let refreshedAt = clock.monotonic()
+  let unrefreshed: number[] = []
 
   const placeOf = (roomId: number): Place => {
     const known = places.get(roomId)
@@ -90,7 +94,8 @@ export const createPresence = ({ bus, clock, onNotice, onChange }: PresenceOptio
       crowds: new Map(),
       toldAt: Number.NEGATIVE_INFINITY,
       isChanged: false,
-      isOurs: false
+      isOurs: false,
+      isLeaving: false
     }
     places.set(roomId, place)
     return place
@@ -120,7 +125,9 @@ export const createPresence = ({ bus, clock, onNotice, onChange }: PresenceOptio
 
   const remove = (place: Place, userId: number, holder: string): void => {
     const seen = place.people.get(userId)
-    if (seen?.holders.delete(holder) && seen.holders.size === 0) seen.leavesAt = clock.monotonic() + GRACE_MS
+    if (!seen?.holders.delete(holder) || seen.holders.size > 0) return
+    seen.leavesAt = clock.monotonic() + GRACE_MS
+    place.isLeaving = true
   }
 
   const snapshot = (roomId: number, { here, people }: Place): BusEvent => {
@@ -153,12 +160,24 @@ export const createPresence = ({ bus, clock, onNotice, onChange }: PresenceOptio
   const refresh = (): void => {
     refreshedAt = clock.monotonic()
     bus.publish({ kind: 'alive' })
-    for (const [roomId, place] of places) if (place.here.size > 0) bus.publish(snapshot(roomId, place))
+    unrefreshed = [...places.keys()]
+    refreshSome()
+  }
+
+  /** Tells the others of a bounded number of rooms a turn. */
+  const refreshSome = (): void => {
+    for (const roomId of unrefreshed.splice(0, REFRESHED_AT_ONCE)) {
+      const place = places.get(roomId)
+      if (place && place.here.size > 0) bus.publish(snapshot(roomId, place))
+    }
   }
 
   /** Those whose grace is over have left. */
   const sweep = (roomId: number, place: Place, now: number): void => {
+    if (!place.isLeaving) return
+    place.isLeaving = false
     for (const [userId, { person, leavesAt }] of place.people) {
+      if (leavesAt < Number.POSITIVE_INFINITY && leavesAt > now) place.isLeaving = true
       if (leavesAt > now) continue
       const isNamed = countOf(place) <= MAX_NAMED
       place.people.delete(userId)
@@ -184,6 +203,7 @@ export const createPresence = ({ bus, clock, onNotice, onChange }: PresenceOptio
       tellChanges(roomId, place, now)
       if (place.people.size === 0 && place.crowds.size === 0) places.delete(roomId)
     }
+    refreshSome()
     if (now - refreshedAt >= REFRESH_MS) refresh()
   })
 
@@ -238,7 +258,9 @@ export const createPresence = ({ bus, clock, onNotice, onChange }: PresenceOptio
       deletedAt.set(userId, now)
       for (const [roomId, place] of places) {
         const seen = place.people.get(userId)
-        if (seen) seen.leavesAt = now
+        if (!seen) continue
+        seen.leavesAt = now
+        place.isLeaving = true
         sweep(roomId, place, now)
       }
     },

@@ -45,6 +45,8 @@ const REPEATS = 10
 const USERS_MS = 20_000
 /** How many of the host's answers are waited for at once, when everybody is asked about. */
 const AT_ONCE = 16
+/** Of how many connections the rooms are asked about at once. */
+const RECHECKED_AT_ONCE = 100
 
 interface Word {
   readonly event: BusEvent
@@ -79,8 +81,8 @@ export const createRevoking = (options: RevokingOptions): Revoking => {
     for (const connection of connections) connection.perform({ work: () => work(connection), marks: {} })
   }
 
-  /** Asks once for each person and room, a few at a time; answers from then on what was answered. */
-  const askedAbout = async (sessions: Iterable<readonly [Session, string]>): Promise<typeof access.may> => {
+  /** Returns a function that asks once for each person and room, a few at a time, and from then on returns what was answered. */
+  const askOnce = (): ((session: Session, room: string) => Promise<boolean>) => {
     const limit = pLimit(AT_ONCE)
     const answers = new Map<string, Promise<boolean>>()
     const keyOf = (session: Session, room: string): string => `${room} ${personOf(session).id}`
@@ -96,8 +98,7 @@ export const createRevoking = (options: RevokingOptions): Revoking => {
       answers.set(key, answer)
       return answer
     }
-    await Promise.all([...sessions].map(([session, room]) => once(session, room)))
-    return (actor, room) => once(actor as Session, room)
+    return once
   }
 
   /** One pass at a time; what fails in it, or is asked for meanwhile, is for the next. */
@@ -108,10 +109,15 @@ export const createRevoking = (options: RevokingOptions): Revoking => {
     }
     isRechecking = true
     isIncomplete = false
-    const followed = [...hub.all()].flatMap(({ session, subscriptions }) =>
-      [...subscriptions.keys()].map(room => [session, room] as const)
-    )
-    recheckHere(hub.all(), await askedAbout(followed))
+    const once = askOnce()
+    const all = [...hub.all()]
+    for (let at = 0; at < all.length; at += RECHECKED_AT_ONCE) {
+      const some = all.slice(at, at + RECHECKED_AT_ONCE)
+      await Promise.all(
+        some.flatMap(({ session, subscriptions }) => [...subscriptions.keys()].map(room => once(session, room)))
+      )
+      recheckHere(some, (actor, room) => once(actor as Session, room))
+    }
     isRechecking = false
   }
 

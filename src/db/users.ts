@@ -29,7 +29,7 @@ export interface UsersRepository {
   create(user: NewUser): Promise<UserRow>
   /** Finds a user who registered here, by name in any case; a host application's users may have the same names. */
   findByUsername(username: string): Promise<UserRow | undefined>
-  /** Those that exist, by id, in one query. */
+  /** Those that exist, by id; up to 1,000 in one query. */
   findByIds(ids: readonly number[]): Promise<Map<number, UserRow>>
   /** Returns whether the user still exists with the password hash that was checked. */
   hasPasswordHash(id: number, checked: string): Promise<boolean>
@@ -44,6 +44,8 @@ export interface UsersRepository {
 }
 
 const UNIQUE_VIOLATION = '23505'
+/** How many users one query asks for. */
+const PAGE = 1000
 
 /**
  * Makes the repository.
@@ -94,7 +96,13 @@ export const createUsersRepository = ({ drizzle }: SqlClient, { users }: Tables)
       }
     },
     findByUsername: async username => toUserIfAny(await byName.execute({ username })),
-    findByIds: async ids => new Map((await byIds.execute({ ids })).map(row => [row.id, toUser(row)])),
+    async findByIds(ids) {
+      const found = new Map<number, UserRow>()
+      for (let at = 0; at < ids.length; at += PAGE) {
+        for (const row of await byIds.execute({ ids: ids.slice(at, at + PAGE) })) found.set(row.id, toUser(row))
+      }
+      return found
+    },
     hasPasswordHash: async (id, checked) => (await byHash.execute({ id, checked })).length > 0,
     async replacePasswordHash(id, checked, hashedPassword) {
       const isChecked = and(eq(users.id, id), eq(users.hashedPassword, checked))

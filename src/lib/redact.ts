@@ -105,10 +105,15 @@ const DATABASE_FIELDS = [
   ['constraint', 'constraint_name', 'constraint']
 ] as const
 
-const describe = (error: Properties, message: string, more: Properties = {}): SafeError => {
+/** As much of a text as a log line needs: a statement with thousands of parameters makes megabytes of message. */
+const clip = (text: string): string => (text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)}… [clipped]` : text)
+const MAX_TEXT = 4000
+
+const describe = (error: Properties, said: string, more: Properties = {}): SafeError => {
+  const message = clip(said)
   const type = wordIn(error, 'name') ?? 'Error'
   const code = codeOf(error)
-  return { type, ...(code ? { code } : {}), message, ...more, stack: stackOf(error, `${type}: ${message}`) }
+  return { type, ...(code ? { code } : {}), message, ...more, stack: clip(stackOf(error, `${type}: ${message}`)) }
 }
 
 const describeDatabaseError = (error: Properties): SafeError => {

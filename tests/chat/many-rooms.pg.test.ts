@@ -1,0 +1,46 @@
+/** More rooms than a statement may have parameters. */
+import { expect, test } from 'vitest'
+import type { Entry } from '../../src/chat/entries.ts'
+import { createLogPages } from '../../src/chat/log-pages.ts'
+import { createRooms } from '../../src/chat/rooms.ts'
+import { testDatabase } from '../support/database.ts'
+
+const COUNT = 70_000
+const failures: unknown[] = []
+const log = { debug() {}, info() {}, warn: (fields: object) => failures.push(fields), error() {} }
+
+test('it learns of what grew among 70,000 rooms that are subscribed to, without one large statement', async () => {
+  const { rooms: repository, messages, client, schema } = await testDatabase()
+  await client.query(
+    `insert into "${schema}".rooms (name) select 'room-' || at from generate_series(1, ${COUNT}) as at`
+  )
+  const pages = createLogPages<Entry>({ read: async () => [], firstSeq: async () => undefined })
+  const rooms = createRooms({ repository, pages, log })
+  let after = ''
+  for (;;) {
+    const rows = await repository.list(after, 10_000)
+    for (const row of rows) {
+      rooms.adopt(row).followers.add({ deliver() {}, hint() {}, replace() {}, broken() {} })
+      after = row.name
+    }
+    if (rows.length === 0) break
+  }
+  const grown = rooms.get('room-69999')
+  await messages.append([
+    { roomId: grown?.id ?? 0, userId: 1, writeId: 'w', kind: 'message', content: 't', meta: null, keyId: 'k' }
+  ])
+  const asked = client.query
+  const sizes: number[] = []
+  Object.assign(client, {
+    query: (text: string, params: readonly unknown[] = []) => {
+      sizes.push(JSON.stringify(params).length)
+      return asked(text, params)
+    }
+  })
+  await client.query(`update "${schema}".rooms set epoch = 'other' where id = $1`, [grown?.id])
+  await rooms.look()
+  Object.assign(client, { query: asked })
+  expect(grown?.epoch).toBe('other')
+  expect(Math.max(...sizes)).toBeLessThan(100_000)
+  expect(failures).toEqual([])
+}, 60_000)
