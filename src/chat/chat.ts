@@ -9,7 +9,7 @@ import type { ChangesRepository, MessagesRepository, RoomsRepository } from '../
 import { ChatError } from '../errors.ts'
 import type { Log } from '../logging.ts'
 import type { Limits } from '../schemas/frames.ts'
-import { GENERAL, MAX_META_BYTES } from '../schemas/messages.ts'
+import { GENERAL, isRoomName, MAX_META_BYTES } from '../schemas/messages.ts'
 import type { NewRoom, Presence, RoomList, Room as RoomShown } from '../schemas/rooms.ts'
 import { createCurrentUsers } from './access/current-users.ts'
 import {
@@ -188,14 +188,38 @@ export const createChatCore = (options: ChatOptions): ChatCore => {
   const listRooms = createRoomList({ rooms: options.rooms, access, keyring })
   const frameBytes = maxFrameBytes(maxMessageLength)
 
-  /** The room, if the actor may do that there; denied looks like absent. At once where nothing has to be asked. */
-  const roomFor = (actor: Actor, name: string, action: Action, isAbsent = false): Room | Promise<Room> =>
-    whenKnown(rooms.get(name) ?? (isAbsent ? undefined : rooms.load(name)), room =>
-      whenKnown(room !== undefined && access.may(actor, name, action), may => {
-        if (!room || !may) throw noSuchRoom()
-        return room
+  /**
+   * Returns the room, if the actor may do that there; at once where nothing has to be asked. Denied looks like absent, in time
+   * too: the host application is asked about both, and both are looked for in the database, here or (`isAbsent`) before.
+   */
+  const roomFor = (actor: Actor, name: string, action: Action, isAbsent?: boolean): Room | Promise<Room> => {
+    const loaded = rooms.get(name)
+    return whenKnown(loaded ?? (isAbsent ? undefined : rooms.load(name)), room => {
+      if (!room && !(access.asksSomebody && isRoomName(name))) throw noSuchRoom()
+      return whenKnown(access.may(actor, name, action), may => {
+        if (room && may) return room
+        if (!loaded || isAbsent !== undefined) throw noSuchRoom()
+        return rooms.probe([name]).then(() => {
+          throw noSuchRoom()
+        })
       })
-    )
+    })
+  }
+
+  /** A room that is there but may not be read is one that may not be created, in time too. */
+  const createRoom = async (actor: Actor, { room: name, title }: NewRoom): Promise<RoomShown> => {
+    const [mayCreate, mayRead] = await Promise.all([access.may(actor, name, 'create'), access.may(actor, name, 'read')])
+    if (!mayCreate) {
+      await rooms.probe([name])
+      throw notCreated()
+    }
+    try {
+      return shownRoom(rooms.adopt(await options.rooms.create({ name, title: title ?? null })))
+    } catch (error) {
+      if (!mayRead && error instanceof ChatError && error.code === 'room_taken') throw notCreated()
+      throw error
+    }
+  }
 
   const postAndWait = (actor: Actor, room: Room, message: Post, by: PostedBy) =>
     new Promise<{ entry: Entry; isReplay: boolean }>((resolve, reject) => {
@@ -273,20 +297,19 @@ export const createChatCore = (options: ChatOptions): ChatCore => {
       }),
     async prepare(names, caller) {
       if (caller && hub.refusal(caller.session.userId, caller.address)) return new Set()
+      const wanted = names.slice(0, MAX_FOLLOWED)
       const load = async (name: string) => ((await rooms.load(name)) ? [] : [name])
-      return new Set((await Promise.all(names.slice(0, MAX_FOLLOWED).map(load))).flat())
+      // With a host to ask, one query whether or not some are loaded: the time must not say that a room exists.
+      const probed = access.asksSomebody ? wanted.filter(name => name !== GENERAL) : []
+      const [absent] = await Promise.all([Promise.all(wanted.map(load)), rooms.probe(probed)])
+      return new Set(absent.flat())
     },
     connect: opened => serve({ ...opened, session: users.named(opened.session) }),
     async listRooms(actor, after, limit) {
       const { rooms: rows, next } = await listRooms(actor, after, limit)
       return { rooms: rows.map(shownRow), has_more: next !== undefined, ...(next === undefined ? {} : { next }) }
     },
-    async createRoom(actor, { room: name, title = null }) {
-      if (!(await access.may(actor, name, 'create'))) {
-        throw new ChatError('not_allowed', 'You may not create this room.')
-      }
-      return shownRoom(rooms.adopt(await options.rooms.create({ name, title })))
-    },
+    createRoom,
     async ensureRoom({ room: name, title = null }) {
       const known = await rooms.load(name)
       if (known) return shownRoom(known)
@@ -338,6 +361,8 @@ const limitsOf = ({ maxMessageLength, messageRate }: ChatOptions, max_frame_byte
   messages_per_second: messageRate,
   message_burst: messageRate * BURST_SECONDS
 })
+
+const notCreated = (): ChatError => new ChatError('not_allowed', 'You may not create this room.')
 
 const noSuchRoom = (): ChatError =>
   new ChatError('room_not_found', 'There is no such room, or you may not read it. The room of everyone is "general".')

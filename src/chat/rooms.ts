@@ -18,6 +18,8 @@ export interface Rooms {
   all(): Iterable<Room>
   /** Loads a room once; `undefined` when there is none of that name. */
   load(name: string): Promise<Room | undefined>
+  /** Looks for rooms in the database, as for ones that are not loaded. */
+  probe(names: readonly string[]): Promise<void>
   /** Takes up a room that was just read or made. */
   adopt(row: RoomRow): Room
   /** A room's log has grown somewhere. */
@@ -134,6 +136,9 @@ export const createRooms = ({ repository, pages, log, maxIdle = MAX_IDLE }: Room
       const running = loading.get(name) ?? read(name)
       if (!byName.has(name)) loading.set(name, running)
       return running
+    },
+    async probe(names) {
+      await Promise.all(names.filter(isRoomName).map(find))
     },
     adopt,
     grown(roomId, seq) {
