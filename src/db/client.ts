@@ -27,6 +27,12 @@ export interface Notifications {
   ): Promise<() => Promise<void>>
 }
 
+/** How a query is sent. */
+export interface QueryOptions {
+  /** Sends it on a connection that is kept for what others wait for: an append. */
+  readonly isUrgent?: boolean
+}
+
 /** A pool of connections, or the one session of the embedded database. */
 export interface SqlClient {
   readonly engine: 'postgres' | 'pglite'
@@ -43,7 +49,7 @@ export interface SqlClient {
   // biome-ignore lint/suspicious/noExplicitAny: the tables are made per schema, so Drizzle's own schema type is unused.
   readonly drizzle: PgDatabase<PgQueryResultHKT, any>
   /** One prepared statement; parameters are `$1`, `$2`, … */
-  query<Row extends object>(text: string, params?: readonly unknown[]): Promise<Row[]>
+  query<Row extends object>(text: string, params?: readonly unknown[], options?: QueryOptions): Promise<Row[]>
   /** All or nothing, at the isolation level read committed. */
   transaction<T>(work: (transaction: SqlTransaction) => Promise<T>): Promise<T>
   /** How many queries wait for a connection; absent where there is no pool. */

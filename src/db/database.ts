@@ -39,7 +39,11 @@ export const createDatabase = (client: SqlClient, schema: string): ChatDatabase 
     changes: createChangesRepository(client, schema),
     async ping(timeoutMs) {
       // A standby is read-only too.
-      const asked = client.query<{ read_only: string }>(`select current_setting('transaction_read_only') as read_only`)
+      const asked = client.query<{ read_only: string }>(
+        `select current_setting('transaction_read_only') as read_only`,
+        [],
+        { isUrgent: true }
+      )
       const [row] = await within(timeoutMs, 'the database', asked)
       if (row?.read_only === 'off') return 'ok'
       client.replaceConnections?.()

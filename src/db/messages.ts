@@ -146,7 +146,7 @@ export const createMessagesRepository = (
   return {
     async append(batch) {
       const column = <Name extends keyof NewEntry>(name: Name) => batch.map(entry => entry[name])
-      const rows = await client.query<AppendRow>(append, [
+      const columns = [
         column('roomId'),
         column('userId'),
         column('writeId'),
@@ -154,7 +154,8 @@ export const createMessagesRepository = (
         column('content'),
         column('meta'),
         column('keyId')
-      ])
+      ]
+      const rows = await client.query<AppendRow>(append, columns, { isUrgent: true })
       return rows.map(({ id, seq, ms, replayed, content, meta }) => ({
         id,
         seq,

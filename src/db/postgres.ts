@@ -81,16 +81,19 @@ const clientOver = (pool: Pool, connect: ListenOptions['connect']): Omit<SqlClie
     replaceConnections: pool.replace,
     maxConnections: sql.options.max,
     where: `${host[0] ?? 'localhost'}:${port[0] ?? 5432}`,
-    query: async <Row extends object>(text: string, params: readonly unknown[] = []) => [
-      ...(await sql.unsafe<Row[]>(text, [...params] as Parameters, { prepare }))
-    ],
+    query: async <Row extends object>(text: string, params: readonly unknown[] = [], { isUrgent = false } = {}) => {
+      const parameters = [...params] as Parameters
+      if (isUrgent) return (await pool.urgent(text, parameters, { prepare })) as Row[]
+      return [...(await sql.unsafe<Row[]>(text, parameters, { prepare }))]
+    },
     transaction: async <T>(work: (transaction: SqlTransaction) => Promise<T>) =>
       (await sql.begin('isolation level read committed', transaction => work(inTransaction(transaction)))) as T,
     notifications: {
       async notify(channel, payloads) {
         // A notification that a crash takes back is no loss, and must not make the disk sync in front of an append.
-        await sql`select set_config('synchronous_commit', 'off', true), pg_notify(${channel}, payload)
-          from unnest(${payloads as string[]}::text[]) as payload`
+        const text = `select set_config('synchronous_commit', 'off', true), pg_notify($1, payload)
+          from unnest($2::text[]) as payload`
+        await pool.urgent(text, [channel, payloads] as Parameters, { prepare })
       },
       listen: (channel, onPayload, onListening, onFailure) =>
         listenOn({ connect, channel, onPayload, onListening, onFailure })

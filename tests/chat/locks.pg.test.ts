@@ -89,4 +89,25 @@ describe('a lock that somebody else holds', () => {
     expect(performance.now() - asked).toBeLessThan(5000)
     await release()
   }, 30_000)
+
+  test('on whole tables, it keeps the connections of nobody’s messages', async () => {
+    const chat = await start()
+    const john = await chat.register('john')
+    const socket = await chat.join(john)
+    const release = await hold(
+      `lock table ${chat.table('users')}, ${chat.table('rate_limits')} in access exclusive mode`
+    )
+    const body = { username: 'jane', password: 'SecurePass123' }
+    // More logins than there are connections, all of which wait.
+    const logins = Array.from({ length: 30 }, () => chat.call('POST', '/api/auth/register', { body }))
+    for (let at = 1; at <= 10; at++) {
+      socket.send(send('general', `m${at}`))
+      expect(await socket.nextOf('ack')).toMatchObject({ nonce: `m${at}`, seq: at })
+    }
+    expect((await chat.call('GET', '/health/ready')).status).toBe(200)
+    await release()
+    const answers = await Promise.all(logins)
+    expect(answers.filter(({ status }) => status === 201)).toHaveLength(1)
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([201, 409]))
+  }, 30_000)
 })

@@ -79,4 +79,38 @@ describe('a pool', () => {
     await sql.unsafe('select nonsense').catch(() => {})
     expect(waiting()).toBe(0)
   })
+
+  test('it sends no query behind one that runs, and keeps connections for what is urgent', async () => {
+    const { sql, urgent, waiting } = await start({ max: 10 })
+    const release = await lock()
+    const blocked = Array.from({ length: 30 }, () => sql.unsafe(`select pg_advisory_xact_lock(${LOCK})`).execute())
+    const inTransaction = sql.begin(transaction => transaction`select 1`)
+    await new Promise(setImmediate)
+    expect(waiting()).toBe(25)
+    const rows = await Promise.all(
+      [1, 2, 3, 4].map(at => urgent('select $1::integer as at', [at] as never, { prepare: true }))
+    )
+    expect(rows.map(([row]) => row?.at)).toEqual([1, 2, 3, 4])
+    await release()
+    await Promise.all([...blocked, inTransaction])
+    expect(waiting()).toBe(0)
+  })
+
+  test('it replaces its connections when an urgent query meets a server that is read-only', async () => {
+    const { urgent, opened } = await start()
+    await expect(urgent(READ_ONLY, [], { prepare: false })).rejects.toThrow()
+    expect(opened).toHaveLength(2)
+  })
 })
+
+const LOCK = 7_312_556
+
+/** Holds an advisory lock until the returned function is called. */
+const lock = async (): Promise<() => Promise<void>> => {
+  const holder = postgres(await testDatabaseUrl(), { max: 1, onnotice: () => {} })
+  onTestFinished(() => holder.end({ timeout: 1 }))
+  await holder.unsafe(`select pg_advisory_lock(${LOCK})`)
+  return async () => {
+    await holder.unsafe(`select pg_advisory_unlock(${LOCK})`)
+  }
+}

@@ -1,6 +1,7 @@
 /**
- * A pool of postgres.js whose connections can all be replaced at once, for everyone who holds it. After a failover a pool may
- * be connected to a server that is a standby now: connections that work are never closed, so that it would stay there.
+ * A pool of postgres.js whose connections can all be replaced at once, for everyone who holds it, and which keeps some of them
+ * for what is urgent. After a failover a pool may be connected to a server that is a standby now: connections that work are
+ * never closed, so that it would stay there. And a lock that many requests wait for must not take the connections of appends.
  *
  * What of postgres.js this relies on, held by tests/db/pool.pg.test.ts: a query calls its own `handler` when it is sent and
  * its own `resolve` or `reject` when it has ended.
@@ -14,6 +15,12 @@ export interface Pool {
   readonly sql: postgres.Sql
   /** How many queries wait for a connection. */
   waiting(): number
+  /** Sends a query that waits for no other: on the connections that are kept for it. */
+  urgent(
+    text: string,
+    parameters: postgres.ParameterOrJSON<never>[],
+    options: { prepare: boolean }
+  ): Promise<postgres.Row[]>
   /** Ends every connection when its query has ended, and opens others for what comes next; at most once a second. */
   replace(): void
 }
@@ -32,7 +39,8 @@ const END_SECONDS = 12
 export const createPool = (open: () => postgres.Sql, { mayReplace }: { mayReplace: boolean }): Pool => {
   let current = open()
   let replacedAt = Number.NEGATIVE_INFINITY
-  let active = 0
+  // Never more queries at once than connections: postgres.js would send the rest behind those that are running.
+  const slots = createSlots(current.options.max - reservedOf(current.options.max))
 
   const replace = (): void => {
     if (!mayReplace || systemClock.monotonic() - replacedAt < REPLACE_MS) return
@@ -42,48 +50,44 @@ export const createPool = (open: () => postgres.Sql, { mayReplace }: { mayReplac
     before.end({ timeout: END_SECONDS }).catch(() => {})
   }
 
-  const ended = (on: postgres.Sql, error?: unknown): void => {
-    active--
-    if (error !== undefined && on === current && faultOf(error) === 'replace-connection') replace()
+  const failed = (on: postgres.Sql, error: unknown): void => {
+    if (on === current && faultOf(error) === 'replace-connection') replace()
   }
 
-  const watch = (started: unknown): unknown => {
+  const watch = <Started>(started: Started): Started => {
     if (!(started instanceof Promise)) return started
     const on = current
     const query = started as unknown as SentQuery
     const { handler, resolve, reject } = query
-    let isSent = false
-    query.handler = Object.assign(
-      (sent: unknown) => {
-        isSent = true
-        active++
-        return handler(sent)
-      },
-      { debug: handler.debug }
-    )
+    let leave = (): void => {}
+    const enter = (sent: unknown): void =>
+      slots.enter(left => {
+        leave = left
+        handler(sent)
+      })
+    query.handler = Object.assign(enter, { debug: handler.debug })
     query.resolve = result => {
-      if (isSent) ended(on)
-      isSent = false
+      leave()
       resolve(result)
     }
     query.reject = error => {
-      if (isSent) ended(on, error)
-      isSent = false
+      leave()
+      failed(on, error)
       reject(error)
     }
     return started
   }
 
   const begin = async (...args: Parameters<postgres.Sql['begin']>): Promise<unknown> => {
+    const leave = await new Promise<() => void>(slots.enter)
     const on = current
-    active++
     try {
-      const result = await on.begin(...args)
-      ended(on)
-      return result
+      return await on.begin(...args)
     } catch (error) {
-      ended(on, error)
+      failed(on, error)
       throw error
+    } finally {
+      leave()
     }
   }
 
@@ -95,5 +99,51 @@ export const createPool = (open: () => postgres.Sql, { mayReplace }: { mayReplac
     }
   })
 
-  return { sql, replace, waiting: () => Math.max(0, active - current.options.max) }
+  return {
+    sql,
+    replace,
+    waiting: () => slots.waiting,
+    async urgent(text, parameters, options) {
+      const on = current
+      try {
+        return [...(await on.unsafe(text, parameters, options))]
+      } catch (error) {
+        failed(on, error)
+        throw error
+      }
+    }
+  }
+}
+
+/** Two appends to locked rooms, one to all others and one notification; of a small pool, its share. */
+const reservedOf = (max: number): number => Math.min(4, Math.floor(0.4 * max))
+
+/** Lets a bounded number in at once, in the order in which they came; each leaves once. */
+const createSlots = (max: number) => {
+  const queue = new Set<() => void>()
+  let taken = 0
+  const enter = (start: (leave: () => void) => void): void => {
+    let isIn = true
+    const leave = (): void => {
+      if (!isIn) return
+      isIn = false
+      taken--
+      const [next] = queue
+      if (!next) return
+      queue.delete(next)
+      next()
+    }
+    const go = (): void => {
+      taken++
+      start(leave)
+    }
+    if (taken < max) go()
+    else queue.add(go)
+  }
+  return {
+    enter,
+    get waiting() {
+      return queue.size
+    }
+  }
 }
