@@ -182,7 +182,7 @@ export const createChatCore = (options: ChatOptions): ChatCore => {
     messageRate,
     maxMessageLength,
     isDraining,
-    named: users.named,
+    author: users.author,
     onMessage
   })
   const listRooms = createRoomList({ rooms: options.rooms, access, keyring })

@@ -49,8 +49,8 @@ export interface PostingOptions {
   readonly messageRate: number
   readonly maxMessageLength: number
   readonly isDraining: () => boolean
-  /** Returns an actor, who may have been looked up a while ago, under the name of now. */
-  readonly named: (actor: Actor) => Actor
+  /** Returns an actor, who may have been looked up a while ago, under the name of now; throws for a deleted user. */
+  readonly author: (actor: Actor) => Actor
   /** Told of each message that this process committed, at most once; must not throw. */
   readonly onMessage?: ((message: CommittedMessage) => void) | undefined
 }
@@ -69,7 +69,7 @@ export interface Posting {
 
 /** Makes it. */
 export const createPosting = ({ writer, keyring, hub, bus, access, log, ...options }: PostingOptions): Posting => {
-  const { messageRate, maxMessageLength, isDraining, named, onMessage } = options
+  const { messageRate, maxMessageLength, isDraining, author, onMessage } = options
 
   const checked = (post: Post) => ({
     content: messageText(post.content, maxMessageLength),
@@ -100,7 +100,7 @@ export const createPosting = ({ writer, keyring, hub, bus, access, log, ...optio
   const append = (given: Draft, room: Room, actor: Actor, posted: (outcome: Posted) => void): void => {
     refuseWhileDraining()
     const { version } = room
-    const { username } = named(actor)
+    const { username } = author(actor)
     const draft = username === given.username ? given : { ...given, username }
     writer.append(sealEntry(draft, keyring), outcome => {
       if ('error' in outcome) return posted(outcome)

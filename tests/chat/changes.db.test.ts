@@ -119,6 +119,20 @@ describe.for(WAYS)('%s', way => {
   })
 })
 
+test('a send that is repeated after its message was erased does not bring the text back', async () => {
+  const { database, call, register } = await startChat()
+  const { token } = await register('john')
+  const send = () =>
+    call('POST', '/api/chat/rooms/general/messages', {
+      token,
+      body: { content: 'secret' },
+      headers: { 'idempotency-key': 'n' }
+    })
+  expect(await send()).toMatchObject({ status: 201, body: { content: 'secret' } })
+  await database.client.query(`update "${database.schema}".messages set content = null`)
+  expect(await send()).toMatchObject({ status: 200, body: { content: null, unavailable: 'erased' } })
+})
+
 test('a host’s deleted user is disconnected, and comes back as a new user of the chat', async () => {
   const { database, join, call } = await startHost()
   const ann = await join('ann')

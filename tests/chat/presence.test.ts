@@ -42,6 +42,40 @@ const start = async (count: number) => {
   return { clock, network, processes: processes as [(typeof processes)[0], (typeof processes)[0]], pass }
 }
 
+describe('a user who', () => {
+  test('was deleted is nowhere at once, whatever another process still says', async () => {
+    const { processes, pass } = await start(2)
+    const [one, two] = processes
+    one.presence.join(ROOM, person(1))
+    two.presence.join(ROOM, person(1))
+    two.presence.join(ROOM, person(2))
+    await pass(2000)
+    one.presence.deleted(1)
+    expect(one.shown()).toEqual({ count: 1, users: ['user-2'] })
+    expect(one.notices.at(-1)).toBe('user-1 left')
+    two.presence.join(ROOM, person(3))
+    await pass(20_000)
+    expect(one.shown()).toEqual({ count: 2, users: ['user-2', 'user-3'] })
+    one.presence.leave(ROOM, person(1))
+    two.presence.deleted(1)
+    await pass(2000)
+    expect(two.shown()).toEqual(one.shown())
+  })
+
+  test('was renamed is shown under the new name, which other processes are told', async () => {
+    const { processes, pass } = await start(2)
+    const [one, two] = processes
+    one.presence.join(ROOM, person(1))
+    await pass(2000)
+    const changes = one.changes()
+    one.presence.renamed(1, 'new-name')
+    await pass(2000)
+    expect(one.changes()).toBe(changes + 1)
+    for (const { shown } of processes) expect(shown()).toEqual({ count: 1, users: ['new-name'] })
+    expect(two.notices).toEqual(['user-1 joined'])
+  })
+})
+
 describe('presence', () => {
   test('joins with the first connection and leaves after the last, whichever process they are on', async () => {
     const { processes, pass } = await start(2)

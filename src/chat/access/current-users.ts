@@ -5,6 +5,7 @@
 import type { Clock } from '../../clock.ts'
 import { CLOSE } from '../../close-codes.ts'
 import type { Changes } from '../../db/database.ts'
+import { ChatError } from '../../errors.ts'
 import type { Actor } from '../access.ts'
 import type { Following } from '../following.ts'
 import type { Hub } from '../hub.ts'
@@ -26,6 +27,8 @@ export interface CurrentUsers {
   refresh(): Promise<void>
   /** Returns an actor, who may have been looked up a moment ago, under the name of now. */
   named<A extends Actor>(actor: A): A
+  /** Returns the same for who writes. Throws `unavailable` for a deleted user: the next look-up finds nobody, or a new one. */
+  author<A extends Actor>(actor: A): A
   /** Returns whether a user, who may have been looked up a moment ago, was deleted. */
   isDeleted(userId: number): boolean
   close(): void
@@ -50,6 +53,8 @@ export const createCurrentUsers = ({ hub, following, clock, usernames }: Current
     return username === undefined || username === actor.username ? actor : { ...actor, username }
   }
 
+  const isDeleted = (userId: number): boolean => deleted.has(userId) || deletedBefore.has(userId)
+
   const apply: CurrentUsers['apply'] = ({ deletedUsers, renamedUsers }) => {
     if (deletedUsers.length === 0 && renamedUsers.length === 0) return
     const gone = new Set(deletedUsers)
@@ -68,7 +73,12 @@ export const createCurrentUsers = ({ hub, following, clock, usernames }: Current
   return {
     apply,
     named,
-    isDeleted: userId => deleted.has(userId) || deletedBefore.has(userId),
+    author(actor) {
+      if (!isDeleted(actor.userId)) return named(actor)
+      const detail = 'Your account was changed a moment ago. Log in again, or try again in a moment.'
+      throw new ChatError('unavailable', detail, { retryAfterMs: 1000 })
+    },
+    isDeleted,
     async refresh() {
       const connected = new Map([...hub.all()].map(({ session }) => [session.userId, session.username]))
       if (connected.size === 0) return

@@ -1,0 +1,120 @@
+/** What is under way while the database is changed from outside. */
+import { expect, onTestFinished, test } from 'vitest'
+import type { BusListener } from '../../../src/bus/bus.ts'
+import { createMemoryBus } from '../../../src/bus/memory.ts'
+import { createChatCore } from '../../../src/chat/chat.ts'
+import { createKeyring } from '../../../src/crypto/keyring.ts'
+import type { Changes, ChangesRead } from '../../../src/db/database.ts'
+import { fakeClock } from '../../support/clock.ts'
+import { FakeSocket } from '../../support/fake-socket.ts'
+import { createMemoryLog } from '../../support/memory-log.ts'
+import { ENCRYPTION_KEY } from '../../support/settings.ts'
+
+const silent = { debug() {}, info() {}, warn() {}, error() {} }
+const NOTHING: Changes = { deletedUsers: [], renamedUsers: [], rooms: [], entries: [] }
+const john = { userId: 1, username: 'john', expiresAt: 4e12 }
+const ann = { userId: 2, username: 'ann', expiresAt: 4e12 }
+
+/** A chat whose appends wait once `hold` was called, and whose database is changed by `change`. */
+const start = async () => {
+  const clock = fakeClock()
+  const { rooms, messages } = createMemoryLog(['general'])
+  let pending: Promise<void> | undefined
+  let next: Changes = NOTHING
+  let listener: BusListener | undefined
+  let reads = 0
+  const bus = createMemoryBus()
+  const chat = createChatCore({
+    rooms,
+    messages: {
+      ...messages,
+      async append(batch) {
+        const appended = await messages.append(batch)
+        await pending
+        return appended
+      }
+    },
+    changes: {
+      async read(since): Promise<ChangesRead> {
+        reads++
+        const changes = since === undefined ? undefined : next
+        next = NOTHING
+        return { snapshot: 's', changes }
+      },
+      usernames: async ids => new Map(ids.map(id => [id, id === 1 ? 'john' : 'ann'])),
+      titles: async ids => new Map(ids.map(id => [id, null])),
+      sweep: async () => {}
+    },
+    keyring: createKeyring({ current: ENCRYPTION_KEY, now: clock.now }),
+    bus: {
+      ...bus,
+      listen(ours) {
+        listener = ours
+        return bus.listen(ours)
+      }
+    },
+    clock,
+    log: silent,
+    authenticate: () => Promise.reject(new Error('not here')),
+    existing: async ids => new Set(ids),
+    faultOf: () => 'divide',
+    messageRate: 0,
+    connectionsPerUser: 0,
+    connectionsPerIp: 0,
+    maxMessageLength: 4000
+  })
+  onTestFinished(() => chat.drain())
+  await chat.start()
+  await expect.poll(() => reads).toBe(1)
+  await chat.prepare(['general'])
+  const connect = (session: typeof john) => {
+    const socket = new FakeSocket()
+    chat.connect({ socket, session, speaksV1: false, address: 'a', rooms: ['general'], log: silent })
+    return { socket, of: (type: string) => socket.frames.filter(frame => frame.type === type) }
+  }
+  const change = async (changes: Partial<Changes>) => {
+    next = { ...NOTHING, ...changes }
+    const before = reads
+    listener?.event({ kind: 'changed' }, 'database')
+    await expect.poll(() => reads).toBe(before + 1)
+    await new Promise(setImmediate)
+  }
+  const hold = () => {
+    let release = () => {}
+    pending = new Promise(resolve => {
+      release = resolve
+    })
+    return () => release()
+  }
+  return { chat, connect, change, hold }
+}
+
+test('a message that is committed while its author is renamed carries the name that the database has', async () => {
+  const { connect, change, hold } = await start()
+  const [author, reader] = [connect(john), connect(ann)]
+  const release = hold()
+  author.socket.receive({ type: 'message', content: 'hello', ref: '1' })
+  await new Promise(setImmediate)
+  await change({ renamedUsers: [{ id: 1, username: 'user-1' }] })
+  release()
+  await expect.poll(() => reader.of('message')).toMatchObject([{ content: 'hello', username: 'user-1' }])
+  expect(author.of('ack')).toHaveLength(1)
+})
+
+test('a request that began before its author was renamed writes under the new name', async () => {
+  const { chat, connect, change } = await start()
+  const reader = connect(ann)
+  await change({ renamedUsers: [{ id: 1, username: 'johnny' }] })
+  await chat.post(john, 'general', { content: 'hello' })
+  await expect.poll(() => reader.of('message')).toMatchObject([{ username: 'johnny' }])
+  expect(connect(john).of('system')[0]).toMatchObject({ username: 'johnny' })
+})
+
+test('a request or connection that began before its user was deleted gets no further', async () => {
+  const { chat, connect, change } = await start()
+  const early = connect(john)
+  await change({ deletedUsers: [1] })
+  expect(early.socket.closedWith).toBe(4401)
+  expect(connect(john).socket.closedWith).toBe(4401)
+  await expect(chat.post(john, 'general', { content: 'hello' })).rejects.toMatchObject({ code: 'unavailable' })
+})
