@@ -89,7 +89,6 @@ const Text = ({ content }: { readonly content: string }) => {
 const Link = ({ text, href, host }: Piece) => (
   <a href={href} dir="ltr" target="_blank" rel="noopener noreferrer nofollow">
     {text}
-    {host !== undefined && ' '}
-    {host !== undefined && <span class="target">leads to {host}</span>}
+    {host !== undefined && <span class="target">{` leads to ${host}`}</span>}
   </a>
 )

@@ -36,8 +36,8 @@ describe.skipIf(!hasChromium())('a message', { timeout: 120_000 }, () => {
       'https://plain.example/a'
     )
     expect(await page.locator('.target').allTextContents()).toEqual([
-      'leads to xn--80ak6aa92e.com',
-      'leads to evil.example'
+      ' leads to xn--80ak6aa92e.com',
+      ' leads to evil.example'
     ])
     const [first] = await page.locator('.bubble a').all()
     expect(await first?.getAttribute('href')).toBe('https://xn--80ak6aa92e.com/login')

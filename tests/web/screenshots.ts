@@ -48,6 +48,17 @@ const TALK: readonly [who: string, what: string][] = [
   ['ada', 'Count me in 🎉']
 ]
 
+/** What is hard to show. */
+const ODD: readonly [who: string, what: string][] = [
+  ['linus', Array.from({ length: 1400 }, (_, at) => `${at % 10}`).join('\n')],
+  ['mary-ann', `Is this still a letter? Z${'\u0301\u0323\u0334\u0346'.repeat(60)}a${'\u0302\u0330'.repeat(200)}lgo`],
+  ['grace', 'Log in again at https://www.аррӏе.com/account or https://bank.example@evil.example/login, please.'],
+  ['grace', 'Und https://münchen.example/weißwurst?um=zwölf ist echt.'],
+  ['yael', '\u202etxt.exe looks like a text\nשלום, hello\nhello, שלום'],
+  ['ada', 'function a () {\n    return [\n\t\t1\n    ]\n}'],
+  ['ada', 'Mine too: https://bank.example@evil.example/login']
+]
+
 const seed = async () => {
   const { server, url } = await start()
   const tokens = new Map<string, string>()
@@ -59,12 +70,16 @@ const seed = async () => {
   for (const [room, title] of [
     ['design', 'Design'],
     ['releases', 'Releases'],
-    ['random', 'Random']
+    ['random', 'Random'],
+    ['odd', 'Oddities']
   ]) {
     await call(url, '/api/chat/rooms', { room, title }, tokens.get('ada'))
   }
   for (const [who, content] of TALK) {
     await call(url, '/api/chat/rooms/general/messages', { content }, tokens.get(who))
+  }
+  for (const [who, content] of ODD) {
+    await call(url, '/api/chat/rooms/odd/messages', { content }, tokens.get(who))
   }
   await server.close()
   // Two days, some minutes apart.
@@ -128,6 +143,12 @@ try {
       await page.evaluate(`location.hash = 'design'`)
       await page.getByText('Nothing was said here yet').waitFor()
       await shot('empty')
+      await page.evaluate(`location.hash = 'odd'`)
+      await page.getByText('Mine too').waitFor()
+      await page.getByRole('textbox', { name: /^Message to/ }).fill('An unfinished\n    text, with indentation')
+      await shot('odd-end')
+      await page.getByRole('log').evaluate('document.querySelector(".list").scrollTop = 0')
+      await shot('odd')
       await page.context().close()
     }
   }
