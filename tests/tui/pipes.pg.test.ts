@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { createServer as createHttpServer } from 'node:http'
 import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -170,4 +171,29 @@ test('--json ends when nobody reads it any more', async () => {
   client.child.stdout.destroy()
   await chat.call('POST', '/api/chat/rooms/general/messages', { token, body: { content: 'hi' } })
   expect(await client.ended).toMatchObject({ err: '', code: 0 })
+})
+
+test('no output has control characters of others: --json has escapes, errors have pictures', async () => {
+  const chat = await startChat()
+  const bob = await chat.join(await chat.register('bob'))
+  await chat.register('ada')
+  const { child, ended, frame } = startClient(chat.url, ['--username', 'ada', '--json'])
+  await frame({ type: 'subscribed' })
+  const content = 'a\x1b]0;owned\x07\x9b2J\x7f\u202eb'
+  bob.send({ type: 'message', content })
+  expect((await frame({ type: 'message' })).content).toBe(content)
+  child.kill('SIGTERM')
+  const { lines } = await ended
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must be gone.
+  for (const line of lines) expect(line).not.toMatch(/[\u0000-\u001f\u007f-\u009f]|\p{Bidi_Control}/u)
+
+  const refusal = createHttpServer((_, response) => {
+    response.writeHead(401, { 'content-type': 'application/problem+json' })
+    response.end(JSON.stringify({ code: 'invalid_credentials', detail: 'No.\x9b2J\u202e' }))
+  })
+  await new Promise<void>(resolve => refusal.listen(0, '127.0.0.1', resolve))
+  onTestFinished(() => void refusal.close())
+  const { port } = refusal.address() as AddressInfo
+  const refused = await pipe('hello', `http://127.0.0.1:${port}`, ['--username', 'ada', '--send'])
+  expect(refused).toMatchObject({ code: 1, err: expect.stringContaining('No.\ufffd2J\ufffd') })
 })

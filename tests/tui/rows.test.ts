@@ -25,6 +25,7 @@ const view = (room: Partial<RoomState>, more: Partial<View> = {}): View => ({
   name: 'general',
   username: 'ada',
   notices: [],
+  isUnfolded: false,
   connection: { status: 'online', since: 0 },
   room: {
     status: 'live',
@@ -52,6 +53,17 @@ test('a message has its time and name, and its next lines stand under its text',
     '  five six seven eight nine ',
     '  ten eleven twelve'
   ])
+})
+
+test('a message of many rows is folded until it is asked for', () => {
+  const long = message(1, { content: Array.from({ length: 1500 }, (_, at) => `line ${at}`).join('\n') })
+  const room = { messages: [long, message(2)] }
+  const rows = shown(rowsOf(view(room), 60))
+  // A day, thirty lines, what is missing, and the next message.
+  expect(rows).toHaveLength(33)
+  expect(rows.slice(-3)).toEqual(['          line 29', '  … 1470 more rows. /more shows them', '12:02 bob message 2'])
+  expect(rowsOf(view(room, { isUnfolded: true }), 60)).toHaveLength(1502)
+  expect(new Set(rowsOf(view(room), 60).map(({ key }) => key)).size).toBe(33)
 })
 
 test('wide characters, emoji and endless words stay within the window', () => {

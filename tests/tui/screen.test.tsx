@@ -218,6 +218,14 @@ test('a command named like a property of every object is unknown, and drops noth
   await sees('There is no command /constructor')
 })
 
+test('/more shows a long message whole', async () => {
+  const { socket, type, sees } = await startChat(0)
+  socket.receive(messageFrame(1, { content: Array.from({ length: 60 }, (_, at) => `line ${at}`).join('\n') }))
+  await sees('30 more rows. /more shows them')
+  await type('/more', ENTER)
+  await sees('line 59')
+})
+
 test('scrolling up loads the page before, and what comes meanwhile does not move the view', async () => {
   const { service, socket, screen, type, sees } = await startChat(120)
   expect(service.calls.filter(({ path }) => path.includes('before='))).toHaveLength(1)

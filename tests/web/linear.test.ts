@@ -91,7 +91,8 @@ const view = (content: string): View => {
     username: 'ada',
     room,
     notices: [{ key: 'n1', text: content, after: 1 }],
-    connection: { status: 'online', since: 0 }
+    connection: { status: 'online', since: 0 },
+    isUnfolded: true
   }
 }
 

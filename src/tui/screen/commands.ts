@@ -7,6 +7,7 @@ export const HELP: readonly string[] = [
   '/rooms             list the rooms',
   '/who               who is here',
   '/retry, /discard   messages that were refused',
+  '/more              show long messages whole, or fold them again',
   '//text             send a line that begins with a slash',
   'PageUp, PageDown, arrows: scroll; End: newest. Ctrl-J: a new line.'
 ]
@@ -15,7 +16,7 @@ export type Input =
   | { readonly kind: 'text'; readonly text: string }
   | { readonly kind: 'unknown'; readonly name: string }
   | { readonly kind: 'room'; readonly room: string }
-  | { readonly kind: 'help' | 'quit' | 'rooms' | 'who' | 'retry' | 'discard' }
+  | { readonly kind: 'help' | 'quit' | 'rooms' | 'who' | 'retry' | 'discard' | 'more' }
 
 const NAMES = {
   help: 'help',
@@ -25,7 +26,8 @@ const NAMES = {
   rooms: 'rooms',
   who: 'who',
   retry: 'retry',
-  discard: 'discard'
+  discard: 'discard',
+  more: 'more'
 } as const
 
 /** The name of a room has at most 64 characters. The expression below is too slow for long texts. */

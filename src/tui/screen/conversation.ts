@@ -21,6 +21,8 @@ export interface View {
   readonly room: RoomState
   readonly notices: readonly Notice[]
   readonly connection: ConnectionState
+  /** Whether long messages are shown whole. */
+  readonly isUnfolded: boolean
 }
 
 export interface Conversation {
@@ -39,6 +41,7 @@ export const createConversation = (client: ChatClient, name: string, userOf: () 
   const listeners = new Set<() => void>()
   const notices = new Map<string, Notice[]>()
   let count = 0
+  let isUnfolded = false
   let stop = (): void => {}
   let room: Room
   let view: View
@@ -55,7 +58,7 @@ export const createConversation = (client: ChatClient, name: string, userOf: () 
     )
     notices.set(room.name, placed)
     const username = client.identity?.username ?? userOf()
-    view = { name: room.name, username, room: room.state, notices: placed, connection: client.state }
+    view = { name: room.name, username, room: room.state, notices: placed, connection: client.state, isUnfolded }
     for (const listener of listeners) listener()
   }
 
@@ -68,6 +71,7 @@ export const createConversation = (client: ChatClient, name: string, userOf: () 
 
   const look = (at: string): void => {
     stop()
+    isUnfolded = false
     room = client.room(at)
     const ends = [
       room.on('change', changed),
@@ -93,6 +97,11 @@ export const createConversation = (client: ChatClient, name: string, userOf: () 
     tell(presence ? `${presence.count} here${names ? `: ${names}` : ''}` : 'Not known at the moment.')
   }
 
+  const fold = (next: boolean): void => {
+    isUnfolded = next
+    changed()
+  }
+
   const failed = () => room.state.outgoing.filter(message => message.status === 'failed')
 
   const obey = (input: Input): unknown => {
@@ -102,6 +111,7 @@ export const createConversation = (client: ChatClient, name: string, userOf: () 
     if (input.kind === 'help') return tell(...HELP)
     if (input.kind === 'rooms') return listRooms().catch(complain)
     if (input.kind === 'who') return who()
+    if (input.kind === 'more') return fold(!isUnfolded)
     for (const { nonce } of failed()) {
       if (input.kind === 'retry') room.retry(nonce)
       else room.discard(nonce)

@@ -22,8 +22,12 @@ export interface Row {
 /** Narrower windows don't indent a message's next lines to its first word. */
 const WIDE = 60
 
+/** A message of more rows is folded, so that one of them doesn't push everything else out of the window. */
+const LONG = 40
+const SHOWN = 30
+
 /** Every row of the room, from the oldest that is loaded. */
-export const rowsOf = ({ room, notices, username }: View, width: number): Row[] => {
+export const rowsOf = ({ room, notices, username, isUnfolded }: View, width: number): Row[] => {
   const rows: Row[] = []
   let day = ''
   let at = 0
@@ -40,7 +44,8 @@ export const rowsOf = ({ room, notices, username }: View, width: number): Row[] 
     const today = dayOf(message.created_at)
     if (today !== day) rows.push(dayRow(today, width))
     day = today
-    add(cached(message, width))
+    const whole = cached(message, width)
+    add(isUnfolded ? whole : folded(whole, width))
     noticesUpTo(message.seq)
   }
   noticesUpTo(Number.POSITIVE_INFINITY)
@@ -56,6 +61,12 @@ const cached = (message: Message, width: number): Row[] => {
   const rows = messageRows(message, width)
   known.set(message, { width, rows })
   return rows
+}
+
+const folded = (rows: Row[], width: number): Row[] => {
+  if (rows.length <= LONG) return rows
+  const told = `  … ${rows.length - SHOWN} more rows. /more shows them`
+  return [...rows.slice(0, SHOWN), { key: rows[SHOWN]?.key ?? '', spans: [{ text: cut(told, width), isDim: true }] }]
 }
 
 const two = (number: number): string => String(number).padStart(2, '0')
