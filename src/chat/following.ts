@@ -143,7 +143,7 @@ export const createFollowing = ({ rooms, bus, clock, reach, isDraining }: Follow
       if (!connection.subscriptions.has(name)) {
         throw new ChatError('not_allowed', 'Subscribe to the room before you say that you are typing there.')
       }
-      if (!typing.may(session.userId, room.id)) return
+      if (!typing.may(session.userId, room.id, room.followers.size)) return
       hint(room.id, ({ name }) => typingNotice(name, session), session.userId)
       bus.publish({ kind: 'typing', room: room.id, user_id: session.userId, username: session.username })
     },
@@ -156,7 +156,7 @@ export const createFollowing = ({ rooms, bus, clock, reach, isDraining }: Follow
     hear(event, from) {
       if (presence.hear(event, from) || event.kind !== 'typing') return
       const [userId, roomId] = [Number(event.user_id), Number(event.room)]
-      if (typing.may(userId, roomId))
+      if (typing.may(userId, roomId, rooms.byId(roomId)?.followers.size ?? 0))
         hint(roomId, ({ name }) => typingNotice(name, { userId, username: String(event.username) }), userId)
     },
     async tellHeads(connections) {

@@ -17,6 +17,8 @@ const SILENT_MS = 24_000
 const REFRESHED_AT_ONCE = 1000
 /** A room's changes are told at most this often, to its followers and to other processes. */
 const CHANGE_MS = 1000
+/** In a larger room than this they are told less often, in proportion: everybody there is told. */
+const PEOPLE_TOLD = 1000
 /** How long a deleted user is not believed to be anywhere: until every process has learned of it. */
 const DELETED_MS = 60_000
 
@@ -187,7 +189,8 @@ export const createPresence = ({ bus, clock, onNotice, onChange }: PresenceOptio
   }
 
   const tellChanges = (roomId: number, place: Place, now: number): void => {
-    if (now - place.toldAt < CHANGE_MS || !(place.isChanged || place.isOurs)) return
+    if (!(place.isChanged || place.isOurs)) return
+    if (now - place.toldAt < CHANGE_MS * Math.max(1, countOf(place) / PEOPLE_TOLD)) return
     place.toldAt = now
     if (place.isOurs) bus.publish(snapshot(roomId, place))
     if (place.isChanged) onChange(roomId)

@@ -164,4 +164,17 @@ describe('presence', () => {
     expect(two.shown().users?.length).toBe(49)
     expect(two.changes()).toBeLessThanOrEqual(10)
   })
+
+  test('of very many people is told less often: everybody there is told', async () => {
+    const { processes, pass } = await start(1)
+    const [one] = processes
+    for (let userId = 1; userId <= 10_000; userId++) one.presence.join(ROOM, person(userId))
+    await pass(1000)
+    const before = one.changes()
+    for (let second = 0; second < 30; second++) {
+      one.presence.join(ROOM, person(20_000 + second))
+      await pass(1000)
+    }
+    expect(one.changes() - before).toBeLessThanOrEqual(3)
+  })
 })
