@@ -38,7 +38,6 @@ export interface ChatPluginOptions extends Pick<ChatOptions, 'authorize' | 'befo
 
 const HOUR_MS = 60 * 60 * 1000
 
-/** Registered before `@fastify/websocket`, so that our goodbye (1012) comes before its own (no code). */
 export default fp(
   async function chatCore(fastify: FastifyInstance, options: ChatPluginOptions) {
     const { messageRateLimit = 10, readRateLimit = 20, maxMessageLength = 4000 } = options

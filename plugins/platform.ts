@@ -3,17 +3,14 @@ import cors from '@fastify/cors'
 import helmet from '@fastify/helmet'
 import rateLimit from '@fastify/rate-limit'
 import swagger from '@fastify/swagger'
-import websocket from '@fastify/websocket'
 import type { FastifyInstance, FastifyRequest, RouteOptions } from 'fastify'
 import fp from 'fastify-plugin'
-import { answerSubprotocol } from '../src/auth/extract-token.ts'
 import { ChatError, type ErrorCode } from '../src/errors.ts'
 import { corsOptions, createOrigins } from '../src/http/origins.ts'
 import { EMBEDDED_HEADERS } from '../src/http/security-headers.ts'
 import { mapProblems, openApiBase, schemaName } from '../src/openapi-base.ts'
 import type { Load } from '../src/ops/load.ts'
 import { rateLimitStore } from '../src/ops/rate-limit-store.ts'
-import { keepUpgradesTo } from '../src/ops/upgrades.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -21,8 +18,6 @@ declare module 'fastify' {
     chatDocument(): object
   }
   interface FastifyContextConfig {
-    /** Whether a WebSocket may be opened here. */
-    chatSocket?: boolean
     /** Whether the route answers while the service stops. */
     chatWhileStopping?: boolean
     /** Whether the route can wait while the process is overloaded: history and lists. */
@@ -49,17 +44,9 @@ export interface ChatPlatformOptions {
   readonly impossibleErrors?: readonly ErrorCode[]
 }
 
-/** Into how many fragments a frame may be cut; a proxy in the way may cut the largest into some two hundred. */
-const MAX_FRAGMENTS = 1024
-/** Until a socket that was told to close is dropped, in milliseconds. */
-const CLOSE_TIMEOUT_MS = 5000
-
 export default fp(
   async function chatPlatform(fastify: FastifyInstance, options: ChatPlatformOptions) {
     const { prefix = '', corsOrigins = [], hasDocument = false } = options
-    // First: the others' hooks must run after its own, which marks upgrades.
-    if (fastify.hasPlugin('@fastify/websocket')) warnOfForeignWebsocket(fastify)
-    else await registerWebsocket(fastify, `${prefix.replace(/\/$/, '')}/ws/chat`)
     fastify.addHook('onRequest', async request => checkUpgradeAndStop(fastify, request))
     if (corsOrigins.length > 0 && !fastify.hasPlugin('@fastify/cors')) {
       await fastify.register(cors, corsOptions(createOrigins(corsOrigins, options.publicUrl)))
@@ -77,55 +64,19 @@ export default fp(
       await fastify.register(swagger, { openapi, refResolver, decorator: 'chatDocument' })
     }
   },
-  { name: 'chat-platform', fastify: '5.x', dependencies: ['chat-db', 'chat-auth', 'chat-core', 'chat-ops'] }
+  {
+    name: 'chat-platform',
+    fastify: '5.x',
+    dependencies: ['chat-db', 'chat-auth', 'chat-core', 'chat-ops', 'chat-sockets']
+  }
 )
 
-const registerWebsocket = async (fastify: FastifyInstance, path: string): Promise<void> => {
-  const options = {
-    maxPayload: fastify.chatCore.maxFrameBytes,
-    perMessageDeflate: false,
-    closeTimeout: CLOSE_TIMEOUT_MS,
-    // Fragments are counted by their bytes, and only when the last has come.
-    maxFragments: MAX_FRAGMENTS,
-    // A flood of pings is ended by the connection's quota, with a code that says so.
-    maxPendingAutoPongs: 0,
-    handleProtocols: answerSubprotocol
-  }
-  let stopTakingUpgrades = () => {}
-  const register = async (): Promise<void> => {
-    await fastify.register(websocket, {
-      options,
-      // The chat has said goodbye to its sockets by now, so nothing is left to wait for.
-      preClose(this: FastifyInstance, done) {
-        stopTakingUpgrades()
-        this.websocketServer.close()
-        done()
-      },
-      // `ws` has sent its own close code (1009, 1002, 1007) before it reports the error.
-      errorHandler(error, socket, request) {
-        request.log.warn(
-          { err: error },
-          'a WebSocket was closed for breaking the protocol, or for a frame that is too big'
-        )
-        if (socket.readyState !== socket.CLOSING) socket.terminate()
-      }
-    })
-  }
-  stopTakingUpgrades = await keepUpgradesTo(fastify.server, path, register)
-  fastify.addHook('onReady', async () => refuseSecondWebsocket(fastify))
-}
-
-/** Registered after us, the host's would take the chat's upgrades too, and each would be answered twice. */
-const refuseSecondWebsocket = (fastify: FastifyInstance): void => {
-  const host: FastifyInstance = Object.getPrototypeOf(fastify)
-  if (!host.websocketServer) return
-  throw new Error('@fastify/websocket must be registered before the chat, so that both use the one.')
-}
-
 /** A host's `@fastify/websocket` accepts upgrades on every GET route. And nothing but health is served during a stop. */
-const checkUpgradeAndStop = (fastify: FastifyInstance, { ws, routeOptions }: FastifyRequest): void => {
-  const { chatSocket, chatWhileStopping, chatMayWait } = routeOptions.config
-  if (ws && !chatSocket) throw new ChatError('not_found', 'There is no WebSocket here. Connect to /ws/chat.')
+const checkUpgradeAndStop = (fastify: FastifyInstance, request: FastifyRequest): void => {
+  const { chatSocket, chatWhileStopping, chatMayWait } = request.routeOptions.config
+  if (Reflect.get(request, 'ws') && !fastify.chatSockets.isUpgrade(request)) {
+    throw new ChatError('not_found', 'There is no WebSocket here. Connect to /ws/chat.')
+  }
   if (fastify.chatCore.isDraining && !chatWhileStopping) {
     throw new ChatError('unavailable', 'The service restarts. Try again in a moment.', { retryAfterMs: 1000 })
   }
@@ -138,13 +89,6 @@ const refuseWhileLoaded = (load: Load, isSocket: boolean): void => {
   // Spread, so that those who were refused together don't come back together.
   const retryAfterMs = 2000 + Math.random() * 8000
   throw new ChatError('busy', 'The service is busy. Try again in a moment.', { retryAfterMs })
-}
-
-const warnOfForeignWebsocket = (fastify: FastifyInstance): void => {
-  const { maxPayload } = fastify.websocketServer.options
-  if (maxPayload === undefined || maxPayload > 10 * fastify.chatCore.maxFrameBytes) {
-    fastify.log.warn({ maxPayload }, '@fastify/websocket is the host’s and takes large frames: set its maxPayload')
-  }
 }
 
 type CodeHere = (code: ErrorCode) => ErrorCode | undefined

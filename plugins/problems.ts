@@ -70,10 +70,21 @@ export const sendProblem = (error: unknown, request: FastifyRequest, reply: Fast
   for (const [name, value] of Object.entries(refusal.headers)) if (!reply.hasHeader(name)) reply.header(name, value)
   return reply
     .header('cache-control', 'no-store')
+    .headers(code === 'upgrade_required' ? upgradeOffer(request, reply) : {})
     .code(status)
     .type('application/problem+json')
     .send(JSON.stringify(problemOf(refusal, request.id)))
 }
+
+/** Returns what a 426 must name (RFC 9110, 15.5.22; RFC 6455, 4.4). HTTP/2 has no such headers. */
+const upgradeOffer = ({ raw }: FastifyRequest, reply: FastifyReply): Record<string, string> =>
+  raw.httpVersionMajor > 1
+    ? {}
+    : {
+        upgrade: 'websocket',
+        connection: reply.raw.shouldKeepAlive ? 'upgrade' : 'upgrade, close',
+        'sec-websocket-version': '13'
+      }
 
 /** A not-found handler: answers with a problem that doesn't repeat the query. */
 export const sendNotFound = (request: FastifyRequest, reply: FastifyReply): FastifyReply => {

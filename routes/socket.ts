@@ -36,28 +36,28 @@ const socketRoute: FastifyPluginAsync<SocketRouteOptions> = async (fastify, opti
     exposeHeadRoute: false,
     schema: { hide: true },
     config: { chatSocket: true },
-    // After @fastify/websocket's own hooks: a socket that is refused here is closed by them.
     async preValidation(request, reply) {
       checkOrigin(request, reply, origins)
       await fastify.chatAuth.requireSocketUser(request)
-      if (!request.ws) throw new ChatError('upgrade_required', 'Connect here with a WebSocket client.')
+      if (!fastify.chatSockets.isUpgrade(request)) return
       const caller = { session: callerOf(request), address: clientNetwork(request) }
       absent.set(request, await fastify.chatCore.prepare(roomsOf(request.query), caller))
     },
-    handler: () => {
-      throw new ChatError('upgrade_required', 'Connect here with a WebSocket client.')
+    // Not the handler: a host's @fastify/websocket wraps those of all routes.
+    async preHandler(request, reply) {
+      fastify.chatSockets.open(request, reply, socket =>
+        fastify.chatCore.connect({
+          socket,
+          session: callerOf(request),
+          speaksV1: socket.protocol === 'chat.v1',
+          address: clientNetwork(request),
+          rooms: roomsOf(request.query),
+          absent: absent.get(request),
+          log: withoutRepeats(fastify.server, request.log)
+        })
+      )
     },
-    wsHandler(socket, request) {
-      fastify.chatCore.connect({
-        socket,
-        session: callerOf(request),
-        speaksV1: socket.protocol === 'chat.v1',
-        address: clientNetwork(request),
-        rooms: roomsOf(request.query as SocketQuery),
-        absent: absent.get(request),
-        log: withoutRepeats(fastify.server, request.log)
-      })
-    }
+    handler: () => {}
   })
 }
 

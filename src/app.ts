@@ -9,6 +9,7 @@ import opsPlugin from '../plugins/ops.ts'
 import platformPlugin from '../plugins/platform.ts'
 import problemsPlugin, { validatorCompiler } from '../plugins/problems.ts'
 import responsesPlugin from '../plugins/responses.ts'
+import socketsPlugin from '../plugins/sockets.ts'
 import appRoutes from '../routes/app.ts'
 import authRoutes from '../routes/auth.ts'
 import docsRoutes from '../routes/docs.ts'
@@ -94,6 +95,7 @@ export const chatService = async (fastify: FastifyInstance, options: ChatService
   await fastify.register(chatPlugin, { ...config, authorize, beforeMessage, onMessage, clock, bus, writer })
   await fastify.register(opsPlugin, { ...config, clock })
   await fastify.register(problemsPlugin)
+  await fastify.register(socketsPlugin)
   const mounts = (page: Page): boolean => (typeof pages === 'boolean' ? pages : pages.includes(page))
   const { corsOrigins, publicUrl, registerRateLimit, loginRateLimit } = config
   await fastify.register(platformPlugin, {

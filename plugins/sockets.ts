@@ -1,0 +1,95 @@
+/** Opens the WebSockets of the chat's own routes, and leaves every other upgrade of the server alone; decorates `chatSockets`. */
+import { randomUUID } from 'node:crypto'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import fp from 'fastify-plugin'
+import { answerSubprotocol } from '../src/auth/extract-token.ts'
+import type { ConnectionOptions } from '../src/chat/connection.ts'
+import { ChatError } from '../src/errors.ts'
+import { listeningServers } from '../src/http/fastify-internals.ts'
+import { createHandshake } from '../src/http/handshake.ts'
+import { ofChatError, problemOf } from '../src/http/problems.ts'
+import { createSocketPaths } from '../src/http/socket-paths.ts'
+import { createUpgrades, type UpgradesOptions } from '../src/http/upgrades.ts'
+
+/** An open WebSocket. */
+export type OpenSocket = ConnectionOptions['socket'] & { readonly protocol: string }
+
+/** Options of the sockets plugin. */
+export type ChatSocketsOptions = Pick<UpgradesOptions, 'answerMs'>
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    chatSockets: {
+      /**
+       * Opens the WebSocket that a request asks for, unless the client is gone, and sends the reply with it. Throws a ChatError
+       * for any other request.
+       */
+      open(request: FastifyRequest, reply: FastifyReply, opened: (socket: OpenSocket) => void): void
+      /** Returns whether a request asks for a WebSocket here. */
+      isUpgrade(request: FastifyRequest): boolean
+    }
+  }
+  interface FastifyContextConfig {
+    /** Whether a WebSocket may be opened here. */
+    chatSocket?: boolean
+  }
+}
+
+export default fp(
+  async function chatSockets(fastify: FastifyInstance, { answerMs }: ChatSocketsOptions) {
+    const paths = createSocketPaths(fastify)
+    fastify.addHook('onRoute', route => {
+      if (route.config?.chatSocket) paths.add(route)
+    })
+    const upgrades = createUpgrades({
+      server: fastify.server,
+      isOurs: paths.match,
+      route: fastify.routing,
+      refuse: (response, error) => refuse(fastify, response, error),
+      answerMs
+    })
+    fastify.addHook('onListen', async () => listeningServers(fastify).forEach(upgrades.include))
+    fastify.addHook('preClose', async () => upgrades.drain())
+    fastify.addHook('onClose', async () => upgrades.release())
+
+    const handshake = createHandshake({
+      maxPayload: fastify.chatCore.maxFrameBytes,
+      chooseProtocol: answerSubprotocol
+    })
+    fastify.decorate('chatSockets', {
+      isUpgrade: ({ raw }) => upgrades.find(raw) !== undefined,
+      open(request, reply, opened) {
+        const upgrade = upgrades.find(request.raw)
+        if (!upgrade) throw new ChatError('upgrade_required', 'Connect here with a WebSocket client.')
+        handshake.open(upgrade, socket => {
+          upgrades.accept(request.raw)
+          // `ws` has sent its own close code (1009, 1002, 1007) before it reports an error.
+          socket.on('error', err => {
+            request.log.warn(
+              { err },
+              'a WebSocket was closed for breaking the protocol, or for a frame that is too big'
+            )
+            if (socket.readyState !== socket.CLOSING) socket.terminate()
+          })
+          try {
+            opened(socket)
+          } catch (err) {
+            request.log.error({ err }, 'a WebSocket could not be served')
+            socket.close(1011, 'internal error')
+          }
+        })
+        reply.hijack()
+      }
+    })
+  },
+  { name: 'chat-sockets', fastify: '5.x', dependencies: ['chat-core'] }
+)
+
+/** Sends a problem where there may be no Fastify reply to send it with. */
+const refuse = (fastify: FastifyInstance, ...[response, error]: Parameters<UpgradesOptions['refuse']>): void => {
+  const id = randomUUID()
+  fastify.log.error({ err: error.cause ?? error, reqId: id }, 'an upgrade was not answered by any route')
+  const problem = problemOf(ofChatError(error), id)
+  response.writeHead(problem.status, { 'content-type': 'application/problem+json', 'x-request-id': id })
+  response.end(JSON.stringify(problem))
+}

@@ -1,0 +1,110 @@
+/**
+ * Where upgrades enter a server that several parties share: each goes to the chat whose path it is, before any listener of
+ * the server sees it, and every other one to the listeners. Node ignores the offers that nobody takes.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Server } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { decideUpgrades, placeholder } from './upgrade-parsing.ts'
+
+/** A chat, as the gate knows it. */
+export interface UpgradeOwner {
+  /** Returns whether the request's path leads to a WebSocket route of this chat. */
+  isOurs(request: IncomingMessage): boolean
+  /** Handles an upgrade. Never throws. */
+  take(request: IncomingMessage, socket: Duplex, head: Buffer): void
+}
+
+/** The gate of one server. */
+export interface UpgradeGate {
+  readonly owners: Set<UpgradeOwner>
+  /** Decides for another server, too, that passes its upgrades on to this one. */
+  include(other: Server): void
+}
+
+const gates = new WeakMap<Server, UpgradeGate>()
+
+/** Returns the gate of a server, however many chats are registered on it. */
+export const upgradeGate = (server: Server): UpgradeGate => {
+  const gate = gates.get(server) ?? openGate(server)
+  gates.set(server, gate)
+  return gate
+}
+
+const openGate = (server: Server): UpgradeGate => {
+  const owners = new Set<UpgradeOwner>()
+  // A request is looked up when it is parsed and again when it is an event.
+  const known = new WeakMap<IncomingMessage, UpgradeOwner | undefined>()
+  const declined = new WeakSet<IncomingMessage>()
+
+  const ownerOf = (request: IncomingMessage): UpgradeOwner | undefined => {
+    if (!known.has(request))
+      known.set(
+        request,
+        [...owners].find(owner => owner.isOurs(request))
+      )
+    return known.get(request)
+  }
+  const decide = (request: IncomingMessage): boolean | undefined => {
+    const isOffer = offersWebSocket(request)
+    if (ownerOf(request)) {
+      if (isOffer && !isBehindAnother(request)) return true
+    } else if (server.listenerCount('upgrade') > 0) return undefined
+    if (isOffer) declined.add(request)
+    return false
+  }
+  interceptEvents(server, { ownerOf, isDeclined: request => declined.has(request) })
+  const included = new WeakSet<Server>()
+  const include = (one: Server): void => {
+    if (included.has(one)) return
+    included.add(one)
+    decideUpgrades(one, decide)
+  }
+  include(server)
+  return { owners, include }
+}
+
+/**
+ * Returns whether a request opens a WebSocket (RFC 6455, 4.1). Offers of anything else, HTTP/2 (`h2c`) for example, and in
+ * HTTP/1.0 are to be ignored (RFC 9110, 7.8).
+ */
+const offersWebSocket = ({ method, headers, httpVersion }: IncomingMessage): boolean =>
+  method === 'GET' &&
+  httpVersion === '1.1' &&
+  headers.upgrade?.toLowerCase() === 'websocket' &&
+  headers['transfer-encoding'] === undefined &&
+  Number(headers['content-length'] ?? 0) === 0
+
+/** Returns whether an earlier request of the connection is not answered yet: its response must come first. */
+const isBehindAnother = ({ socket }: IncomingMessage): boolean => Boolean(Reflect.get(socket, '_httpMessage'))
+
+interface Interception {
+  ownerOf(request: IncomingMessage): UpgradeOwner | undefined
+  isDeclined(request: IncomingMessage): boolean
+}
+
+type UpgradeEvent = [request: IncomingMessage, socket: Duplex, head: Buffer]
+type RequestEvent = [request: IncomingMessage, response: ServerResponse]
+
+/** A listener couldn't keep an upgrade from the other listeners: engine.io ends every foreign one after a second. */
+const interceptEvents = (server: Server, { ownerOf, isDeclined }: Interception): void => {
+  const emit = server.emit
+  const pass = (event: string, args: unknown[]): boolean => Reflect.apply(emit, server, [event, ...args])
+
+  const onUpgrade = (...[request, socket, head]: UpgradeEvent): boolean => {
+    server.off('upgrade', placeholder)
+    const owner = ownerOf(request)
+    if (owner) owner.take(request, socket, head)
+    else if (!pass('upgrade', [request, socket, head])) socket.destroy()
+    return true
+  }
+  server.emit = (event: string, ...args: unknown[]): boolean => {
+    if (event === 'upgrade') return onUpgrade(...(args as UpgradeEvent))
+    if (event === 'request') {
+      const [request, response] = args as RequestEvent
+      // A client that wanted a WebSocket has no other use for the connection.
+      if (isDeclined(request)) response.shouldKeepAlive = false
+    }
+    return pass(event, args)
+  }
+}

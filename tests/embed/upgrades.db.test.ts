@@ -1,0 +1,166 @@
+/** The chat's WebSocket beside others who take upgrades of the same server: each has its own, and nobody another's. */
+import { once } from 'node:events'
+import type { AddressInfo } from 'node:net'
+import httpProxy from '@fastify/http-proxy'
+import underPressure from '@fastify/under-pressure'
+import websocket from '@fastify/websocket'
+import Fastify from 'fastify'
+import { Server as SocketIo } from 'socket.io'
+import { expect, onTestFinished, test } from 'vitest'
+import { WebSocket, WebSocketServer } from 'ws'
+import { connectRaw, H2C, requestText, WEBSOCKET } from '../support/raw-http.ts'
+import { connect } from '../support/socket-client.ts'
+import { byHeader, type RunningHost, startHost } from '../support/start-host.ts'
+
+const wsUrl = ({ url }: RunningHost, path: string): string => url.replace('http', 'ws') + path
+
+/** Sends a message over the chat's WebSocket, and reads it there. */
+const talk = async (host: RunningHost): Promise<void> => {
+  const ann = await host.join('ann')
+  ann.send({ type: 'message', content: 'hello' })
+  expect(await ann.nextOf('message')).toMatchObject({ content: 'hello' })
+}
+
+const refusedWith = async (url: string): Promise<number | undefined> => {
+  const socket = new WebSocket(url)
+  socket.on('error', () => {})
+  const [, { statusCode }] = await once(socket, 'unexpected-response')
+  socket.terminate()
+  return statusCode
+}
+
+/** A service of its own that answers every message with it. */
+const startEcho = async (): Promise<string> => {
+  const upstream = Fastify()
+  onTestFinished(() => upstream.close())
+  await upstream.register(websocket)
+  upstream.get('/*', { websocket: true }, socket => {
+    socket.on('message', data => socket.send(String(data)))
+  })
+  return upstream.listen({ host: '127.0.0.1', port: 0 })
+}
+
+const echo = async (url: string): Promise<void> => {
+  const client = await connect(url)
+  client.send({ type: 'echo' })
+  expect(await client.next()).toEqual({ type: 'echo' })
+}
+
+test.for(['before', 'after'] as const)(
+  '@fastify/http-proxy, registered %s the chat, on every other path',
+  async order => {
+    const upstream = await startEcho()
+    const host = await startHost({
+      [order]: (app: RunningHost['app']) => app.register(httpProxy, { upstream, websocket: true })
+    })
+    await talk(host)
+    await echo(wsUrl(host, '/live'))
+    await expect(host.join('')).rejects.toThrow('401')
+    await talk(host)
+  }
+)
+
+test('Socket.IO, while the chat asks the host who is calling for longer than Socket.IO lets others live', async () => {
+  let io: SocketIo | undefined
+  const host = await startHost({
+    before(app) {
+      io = new SocketIo(app.server, { destroyUpgradeTimeout: 20 })
+      app.addHook('preClose', async () => void io?.close())
+    },
+    async authenticate(request) {
+      await new Promise(resolve => setTimeout(resolve, 100))
+      return byHeader(request)
+    }
+  })
+  await talk(host)
+  await expect(host.join('')).rejects.toThrow('401')
+  const theirs = new WebSocket(wsUrl(host, '/socket.io/?EIO=4&transport=websocket'))
+  onTestFinished(() => theirs.terminate())
+  await once(theirs, 'open')
+})
+
+test('a WebSocket server of the host’s own, which refuses other paths', async () => {
+  const host = await startHost({
+    before(app) {
+      const own = new WebSocketServer({ server: app.server, path: '/own' })
+      own.on('connection', socket => socket.on('message', data => socket.send(String(data))))
+      app.addHook('preClose', async () => void own.close())
+    }
+  })
+  await talk(host)
+  await echo(wsUrl(host, '/own'))
+  expect(await refusedWith(wsUrl(host, '/nowhere'))).toBe(400)
+})
+
+test('@fastify/websocket in a plugin of the host’s, with another limit of size', async () => {
+  const host = await startHost({
+    before: app =>
+      app.register(async scope => {
+        await scope.register(websocket, { options: { maxPayload: 10 } })
+        scope.get('/own', { websocket: true }, socket => {
+          socket.on('message', data => socket.send(String(data)))
+        })
+      })
+  })
+  await talk(host)
+  const own = await connect(wsUrl(host, '/own'))
+  own.send('longer than that')
+  expect(await own.closed).toMatchObject({ code: 1009 })
+})
+
+test('@fastify/websocket, whose injectWS reaches the chat', async () => {
+  const { app } = await startHost({ before: host => host.register(websocket) })
+  const first = new Promise<string>((resolve, reject) => {
+    const headers = { 'x-user': 'ann' }
+    const injected = app.injectWS(
+      '/support/ws/chat',
+      { headers },
+      {
+        onInit: socket =>
+          socket.once('message', data => {
+            resolve(String(data))
+            socket.terminate()
+          })
+      }
+    )
+    injected.catch(reject)
+  })
+  expect(JSON.parse(await first)).toMatchObject({ type: 'system', event: 'connected' })
+  await expect(app.injectWS('/support/ws/chat')).rejects.toThrow('401')
+  await expect(app.injectWS('/support/api/chat/messages', { headers: { 'x-user': 'ann' } })).rejects.toThrow('404')
+})
+
+test('a login wall and under-pressure: what they refuse is answered, and the host stops', async () => {
+  let isOverloaded = false
+  const host = await startHost({
+    async before(app) {
+      app.addHook('onRequest', async (request, reply) => {
+        if (request.headers.cookie !== 'in=1') return reply.code(401).send({ by: 'the host' })
+      })
+      await app.register(underPressure, { healthCheck: async () => !isOverloaded, healthCheckInterval: 5 })
+    }
+  })
+  const { port } = host.app.server.address() as AddressInfo
+  const ask = async (headers: Record<string, string>) => {
+    const connection = await connectRaw({ host: '127.0.0.1', port })
+    connection.write(requestText('GET /support/ws/chat', { ...WEBSOCKET, 'x-user': 'ann', ...headers }))
+    const response = await connection.response()
+    if (response.status !== 101) await connection.closed
+    return response
+  }
+  expect(await ask({})).toMatchObject({ status: 401, body: '{"by":"the host"}' })
+  expect(await ask({ cookie: 'in=1' })).toMatchObject({ status: 101 })
+  isOverloaded = true
+  await expect.poll(async () => (await ask({ cookie: 'in=1' })).status).not.toBe(101)
+  await host.app.close()
+})
+
+test('nobody: an offer of HTTP/2 is ignored as often as a client repeats it', async () => {
+  const { app } = await startHost({ pages: ['health'] })
+  const { port } = app.server.address() as AddressInfo
+  const connection = await connectRaw({ host: '127.0.0.1', port })
+  for (let round = 0; round < 10; round++) {
+    connection.write(requestText('GET /support/health/live', H2C).repeat(50))
+    for (let at = 0; at < 50; at++) expect((await connection.response()).status).toBe(200)
+  }
+})

@@ -1,0 +1,136 @@
+/** Offers of an upgrade that nobody takes: ordinary requests, whatever a client repeats on one connection. */
+import { once } from 'node:events'
+import type { AddressInfo, Socket } from 'node:net'
+import { expect, test } from 'vitest'
+import { createCertificate } from '../support/certificate.ts'
+import { connectRaw, H2C, type RawConnection, requestText, WEBSOCKET } from '../support/raw-http.ts'
+import { type RunningSockets, startSockets } from '../support/start-sockets.ts'
+
+const EVENTS = ['close', 'data', 'drain', 'end', 'error', 'finish', 'pause', 'readable', 'resume', 'timeout']
+
+/** Connects, and shows what the connection costs at the other end. */
+const connectWatched = async ({ app, port }: RunningSockets, isTls: boolean) => {
+  const accepted = once(app.server, isTls ? 'secureConnection' : 'connection')
+  const tls = { tls: true, rejectUnauthorized: false } as const
+  const connection = await connectRaw({ host: '127.0.0.1', port, ...(isTls ? tls : {}) })
+  const [socket] = (await accepted) as [Socket]
+  const listeners = () => EVENTS.reduce((count, event) => count + socket.listenerCount(event), 0)
+  return { connection, listeners, methods: () => [socket.on, socket.addListener, socket.prependListener] }
+}
+
+const ask = async (connection: RawConnection, text: string, times: number): Promise<void> => {
+  connection.write(text.repeat(times))
+  for (let at = 0; at < times; at++) expect((await connection.response()).status).toBe(200)
+}
+
+const OFFERS = {
+  h2c: requestText('GET /plain', H2C),
+  'a protocol that nobody knows': requestText('GET /plain', { connection: 'upgrade', upgrade: 'x/1' }),
+  'several protocols': requestText('GET /plain', { connection: 'upgrade', upgrade: 'h2c, websocket' }),
+  'HTTP/2 in a request with a body': requestText(
+    'POST /plain',
+    {
+      ...H2C,
+      'content-type': 'application/json',
+      'content-length': '2'
+    },
+    '{}'
+  ),
+  'a WebSocket in a request with a body': requestText(
+    'POST /plain',
+    {
+      ...WEBSOCKET,
+      'content-type': 'application/json',
+      'content-length': '2'
+    },
+    '{}'
+  )
+}
+
+test.for(Object.entries(OFFERS).flatMap(([name, text]) => [[name, text, false] as const, [name, text, true] as const]))(
+  '%s costs as little the thousandth time as the first (TLS: %$2)',
+  async ([, text, isTls]) => {
+    const running = await startSockets(isTls ? { server: { https: createCertificate() } } : {})
+    const { connection, listeners, methods } = await connectWatched(running, isTls)
+    await ask(connection, text, 1)
+    const before = listeners()
+    const methodsBefore = methods()
+    // One after the other, and many in one write.
+    for (let round = 0; round < 20; round++) await ask(connection, text, 1)
+    for (let round = 0; round < 40; round++) await ask(connection, text, 25)
+    expect(listeners()).toBeLessThanOrEqual(before)
+    expect(methods()).toEqual(methodsBefore)
+  }
+)
+
+test('a body that comes in chunks, after an offer of HTTP/2, reaches the route', async () => {
+  const { port } = await startSockets()
+  const connection = await connectRaw({ host: '127.0.0.1', port })
+  const headers = { ...H2C, 'content-type': 'application/json', 'transfer-encoding': 'chunked' }
+  connection.write(requestText('POST /plain', headers, '6\r\n{"a":1\r\n'))
+  connection.write('1\r\n}\r\n0\r\n\r\n')
+  expect(await connection.response()).toMatchObject({ status: 200, body: '{"a":1}' })
+})
+
+test('a WebSocket where there is none is answered by the route of that path, and ends the connection', async () => {
+  const { port } = await startSockets()
+  for (const [path, status] of [
+    ['/plain', 200],
+    ['/nowhere', 404],
+    ['/ws/chat/nowhere', 404],
+    ['/%zz', 400]
+  ] as const) {
+    const connection = await connectRaw({ host: '127.0.0.1', port })
+    connection.write(requestText(`GET ${path}`, WEBSOCKET))
+    expect(await connection.response()).toMatchObject({ status })
+    await connection.closed
+  }
+})
+
+test('an offer at a WebSocket’s own path that opens none is a plain request to it', async () => {
+  const { port } = await startSockets()
+  for (const headers of [
+    H2C,
+    { ...WEBSOCKET, upgrade: 'h2c, websocket' },
+    { ...WEBSOCKET, 'content-length': '0', upgrade: 'x' }
+  ]) {
+    const connection = await connectRaw({ host: '127.0.0.1', port })
+    connection.write(requestText('GET /ws/chat', headers))
+    expect(await connection.response()).toMatchObject({ status: 426 })
+  }
+  const old = await connectRaw({ host: '127.0.0.1', port })
+  old.write(requestText('GET /ws/chat', WEBSOCKET).replace('HTTP/1.1', 'HTTP/1.0'))
+  expect(await old.response()).toMatchObject({ status: 426 })
+})
+
+test('a WebSocket behind a request that is not answered yet waits for its response, and is refused', async () => {
+  let finish = () => {}
+  const { port } = await startSockets({
+    before: app =>
+      app.get(
+        '/slow',
+        () =>
+          new Promise(resolve => {
+            finish = () => resolve('slow')
+          })
+      )
+  })
+  const connection = await connectRaw({ host: '127.0.0.1', port })
+  connection.write(requestText('GET /slow') + requestText('GET /ws/chat', WEBSOCKET))
+  const other = await connectRaw({ host: '127.0.0.1', port })
+  await ask(other, requestText('GET /plain'), 1)
+  finish()
+  expect(await connection.response()).toMatchObject({ status: 200, body: 'slow' })
+  expect(await connection.response()).toMatchObject({ status: 426 })
+  await connection.closed
+})
+
+test('a server for each address of localhost ignores what nobody takes', async () => {
+  const { app, port } = await startSockets({ listen: { host: 'localhost' } })
+  for (const { address: host } of app.addresses() as AddressInfo[]) {
+    const connection = await connectRaw({ host, port })
+    await ask(connection, requestText('GET /plain', H2C), 50)
+    connection.write(requestText('GET /ws/chat', WEBSOCKET))
+    expect((await connection.response()).status).toBe(101)
+  }
+})

@@ -1,0 +1,236 @@
+/** The chat's own upgrades: found by the matched route, always answered, and never in the way of a stop. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join as joinPath } from 'node:path'
+import websocket from '@fastify/websocket'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { createCertificate } from '../support/certificate.ts'
+import { connectRaw, requestText, WEBSOCKET } from '../support/raw-http.ts'
+import { type StartSocketsOptions, startSockets } from '../support/start-sockets.ts'
+
+/** Opens a WebSocket by hand at a path, and returns the response. */
+const ask = async (port: number, path = '/ws/chat', headers: Record<string, string> = WEBSOCKET) => {
+  const connection = await connectRaw({ host: '127.0.0.1', port })
+  connection.write(requestText(`GET ${path}`, headers))
+  return { connection, response: await connection.response() }
+}
+
+const deferred = <Value>() => {
+  let resolve: (value: Value) => void = () => {}
+  const promise = new Promise<Value>(done => {
+    resolve = done
+  })
+  return { promise, resolve }
+}
+
+const connections = (app: FastifyInstance): Promise<number> =>
+  new Promise(resolve => app.server.getConnections((_error, count) => resolve(count)))
+
+describe('the path of a WebSocket is matched as the router matches it', () => {
+  const strip = { rewriteUrl: ({ url = '' }: { url?: string }) => url.replace(/^\/app/, '') }
+  const tenants = { prefixes: ['/:tenant'] }
+  test.for<[string, string, StartSocketsOptions]>([
+    ['a path as it is', '/ws/chat', {}],
+    ['with a query', '/ws/chat?token=x', {}],
+    ['with percent signs', '/ws/ch%61t', {}],
+    ['as a whole URL', 'http://localhost/ws/chat', {}],
+    ['with rewriteUrl', '/app/ws/chat?x', { server: strip }],
+    ['without regard to case', '/Ws/CHAT', { server: { routerOptions: { caseSensitive: false } } }],
+    ['without regard to case, in the deprecated form', '/WS/chat', { server: { caseSensitive: false } }],
+    ['with a slash at its end', '/ws/chat/', { server: { routerOptions: { ignoreTrailingSlash: true } } }],
+    ['with slashes', '//ws///chat', { server: { routerOptions: { ignoreDuplicateSlashes: true } } }],
+    ['with a semicolon', '/ws/chat;a=b', { server: { routerOptions: { useSemicolonDelimiter: true } } }],
+    ['below a prefix with a parameter', '/acme/ws/chat', tenants],
+    ['over HTTP/1 of an HTTP/2 server', '/ws/chat', { server: { http2: true, https: { allowHTTP1: true } } }]
+  ])('%s', async ([, path, options]) => {
+    const { server } = options
+    const isTls = server !== undefined && 'https' in server
+    const https = isTls ? { ...(server.https as object), ...createCertificate() } : undefined
+    const { port } = await startSockets({ ...options, ...(https ? { server: { ...server, https } } : {}) })
+    const tls = { tls: true, rejectUnauthorized: false } as const
+    const connection = await connectRaw({ host: '127.0.0.1', port, ...(isTls ? tls : {}) })
+    connection.write(requestText(`GET ${path}`, WEBSOCKET))
+    expect((await connection.response()).status).toBe(101)
+  })
+
+  test('and other paths are not', async () => {
+    const { port } = await startSockets()
+    for (const path of ['/WS/chat', '/ws/chat/', '//ws/chat', '/ws/chat;a=b', '/ws%2Fchat']) {
+      expect((await ask(port, path)).response.status, path).toBe(404)
+    }
+  })
+
+  test('in each of two places of one host', async () => {
+    const { join } = await startSockets({ prefixes: ['/one', '/two'] })
+    await join('/one/ws/chat')
+    await join('/two/ws/chat')
+  })
+
+  test('only for the host name that a host application allows', async () => {
+    const { port } = await startSockets({
+      before: app =>
+        app.addHook('onRoute', route => {
+          if (route.url === '/ws/chat') route.constraints = { host: 'chat.example' }
+        })
+    })
+    expect((await ask(port, '/ws/chat', { ...WEBSOCKET, host: 'chat.example' })).response.status).toBe(101)
+    expect((await ask(port, '/ws/chat', { ...WEBSOCKET, host: 'other.example' })).response.status).toBe(404)
+  })
+})
+
+describe('an upgrade is answered, and its socket closed', () => {
+  const hook = (onRequest: (request: FastifyRequest, reply: FastifyReply) => unknown): StartSocketsOptions => ({
+    before: app => void app.addHook('onRequest', onRequest as never)
+  })
+  test.for<[string, number, StartSocketsOptions]>([
+    ['a hook of the host replies', 401, hook(async (_request, reply) => reply.code(401).send('log in'))],
+    ['a hook redirects', 302, hook((_request, reply) => void reply.redirect('/login'))],
+    ['a hook throws', 500, hook(async () => Promise.reject(new Error('broken')))],
+    [
+      'a hook throws before it has a promise',
+      500,
+      hook(() => {
+        throw new Error('broken')
+      })
+    ],
+    [
+      'a hook hijacks the reply and writes itself',
+      403,
+      hook(async (_request, reply) => {
+        reply.hijack()
+        reply.raw.writeHead(403, { 'content-length': 2 })
+        reply.raw.end('no')
+      })
+    ],
+    [
+      'a hook hijacks the reply and forgets it',
+      503,
+      { ...hook(async (_request, reply) => reply.hijack()), answerMs: 50 }
+    ],
+    ['a hook never ends', 503, { ...hook(() => {}), answerMs: 50 }],
+    ['the route refuses', 500, { authenticate: () => Promise.reject(new Error('nobody')) }]
+  ])('when %s', async ([, status, options]) => {
+    const { app, port } = await startSockets(options)
+    const { connection, response } = await ask(port)
+    expect(response).toMatchObject({ status })
+    expect(response.headers.get('connection')).toMatch(/close/)
+    await connection.closed
+    await expect.poll(() => connections(app)).toBe(0)
+    await app.close()
+  })
+
+  test('when a hook takes the socket and ends it by hand', async () => {
+    const { app, port } = await startSockets(
+      hook(async (request, reply) => {
+        reply.hijack()
+        request.raw.socket.end('HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n')
+      })
+    )
+    const { connection, response } = await ask(port)
+    expect(response.status).toBe(403)
+    connection.socket.end()
+    await connection.closed
+    await app.close()
+  })
+
+  test('also to a client that sends more, and reads late', async () => {
+    const { port } = await startSockets({ authenticate: () => Promise.reject(new Error('nobody')) })
+    const connection = await connectRaw({ host: '127.0.0.1', port })
+    connection.socket.pause()
+    connection.write(requestText('GET /ws/chat', WEBSOCKET))
+    connection.write(Buffer.alloc(100_000))
+    connection.socket.resume()
+    expect((await connection.response()).status).toBe(500)
+    await connection.closed
+  })
+})
+
+describe('a stop', () => {
+  test('does not wait for an upgrade that nobody answers', async () => {
+    const asked = deferred<void>()
+    const { app, port } = await startSockets({
+      before: host => void host.addHook('onRequest', () => asked.resolve(undefined))
+    })
+    const connection = await connectRaw({ host: '127.0.0.1', port })
+    connection.write(requestText('GET /ws/chat', WEBSOCKET))
+    await asked.promise
+    const closed = app.close()
+    expect((await connection.response()).status).toBe(503)
+    await closed
+  })
+})
+
+describe('a request that opens no WebSocket gets a problem', () => {
+  const { host: _, ...withoutHost } = { host: '', ...WEBSOCKET }
+  test.for<[string, number, string, Record<string, string>]>([
+    ['a key of the wrong length', 400, 'bad_request', { ...WEBSOCKET, 'sec-websocket-key': 'dG9vc2hvcnQ=' }],
+    ['a key that is none', 400, 'bad_request', { ...WEBSOCKET, 'sec-websocket-key': '!' }],
+    ['a list of subprotocols that is none', 400, 'bad_request', { ...WEBSOCKET, 'sec-websocket-protocol': 'a,,b' }],
+    ['another version', 426, 'upgrade_required', { ...WEBSOCKET, 'sec-websocket-version': '7' }],
+    ['a version that is none', 426, 'upgrade_required', { ...WEBSOCKET, 'sec-websocket-version': 'x' }],
+    ['no upgrade', 426, 'upgrade_required', {}]
+  ])('for %s', async ([, status, code, headers]) => {
+    const { port } = await startSockets()
+    const { response } = await ask(port, '/ws/chat', headers)
+    expect(response.status).toBe(status)
+    expect(response.headers.get('content-type')).toMatch('application/problem+json')
+    expect(JSON.parse(response.body)).toMatchObject({ status, code })
+    if (status !== 426) return
+    expect(response.headers.get('upgrade')).toBe('websocket')
+    expect(response.headers.get('connection')).toMatch(/^upgrade/)
+    expect(response.headers.get('sec-websocket-version')).toBe('13')
+  })
+
+  test('for a missing key, version or Host', async () => {
+    const { port } = await startSockets()
+    for (const [missing, status] of [
+      ['sec-websocket-key', 400],
+      ['sec-websocket-version', 426],
+      ['host', 400]
+    ] as const) {
+      const connection = await connectRaw({ host: '127.0.0.1', port })
+      const lines = requestText('GET /ws/chat', withoutHost).split('\r\n')
+      connection.write(lines.filter(line => !line.startsWith(`${missing}:`)).join('\r\n'))
+      const response = await connection.response()
+      expect(response.status, missing).toBe(status)
+      expect(JSON.parse(response.body)).toMatchObject({ status })
+    }
+  })
+})
+
+describe('a client without an address', () => {
+  const folder = mkdtempSync(joinPath(tmpdir(), 'chat-'))
+  const path = joinPath(folder, 'socket')
+
+  test.for([false, true, ['127.0.0.1']])('connects over a Unix socket (trustProxy: %s)', async trustProxy => {
+    onTestFinished(() => rmSync(path, { force: true }))
+    await startSockets({ listen: { path }, server: { trustProxy } })
+    const connection = await connectRaw({ path })
+    connection.write(requestText('GET /ws/chat', { ...WEBSOCKET, 'x-forwarded-for': '203.0.113.2' }))
+    expect((await connection.response()).status).toBe(101)
+    connection.socket.destroy()
+    expect(await connection.closed).toContain('hello')
+  })
+
+  test.for([false, true, ['127.0.0.1']])(
+    'is injected, before and after the host’s @fastify/websocket (trustProxy: %s)',
+    async trustProxy => {
+      for (const order of ['before', 'after'] as const) {
+        const { app } = await startSockets({
+          server: { trustProxy },
+          [order]: (host: FastifyInstance) => host.register(websocket)
+        })
+        const hello = deferred<string>()
+        const socket = await app.injectWS(
+          '/ws/chat',
+          {},
+          { onInit: ws => ws.once('message', data => hello.resolve(String(data))) }
+        )
+        expect(JSON.parse(await hello.promise)).toMatchObject({ type: 'hello' })
+        socket.terminate()
+        await expect(app.injectWS('/ws/chat', { headers: { 'sec-websocket-protocol': ',' } })).rejects.toThrow('400')
+      }
+    }
+  )
+})
