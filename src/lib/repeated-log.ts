@@ -38,7 +38,8 @@ export const createRepeats = (clock: Clock = systemClock, intervalMs = INTERVAL_
 
   const at = (log: Log, level: keyof Log) => {
     return (fields: object, message: string): void => {
-      const key = `${level} ${message} ${kindOf('err' in fields ? fields.err : undefined)}`
+      const { err, code = '' } = fields as { err?: unknown; code?: unknown }
+      const key = `${level} ${message} ${code} ${kindOf(err)}`
       const known = kinds.get(key)
       if (!known) log[level](fields, message)
       if (!known && kinds.size >= MAX_KINDS) return
