@@ -34,17 +34,30 @@ export interface ChatDbOptions {
 export default fp(
   async function chatDb(fastify: FastifyInstance, options: ChatDbOptions) {
     const { databaseSchema = 'public', migrateOnStart = true } = options
-    const client = options.client
+    const opened = options.client
       ? await adoptClient(options.client, options.databaseListenUrl)
       : await open(fastify, options)
     // What we opened we close; what we were handed stays open.
-    if (!options.client) fastify.addHook('onClose', () => client.close())
+    if (!options.client) fastify.addHook('onClose', () => opened.close())
+    const client = await withoutDeafNotifications(fastify, opened)
     if (migrateOnStart) await migrateUp(client, databaseSchema)
     else if (!options.client) await requireMigrated(client, databaseSchema)
     fastify.decorate('chatDb', createDatabase(client, databaseSchema))
   },
   { name: 'chat-db', fastify: '5.x' }
 )
+
+/** A listener that hears nothing would be taken for silence; without one the service polls, and knows that it does. */
+const withoutDeafNotifications = async (fastify: FastifyInstance, client: SqlClient): Promise<SqlClient> => {
+  // A listener that can't connect has a reason of its own, which the bus reports.
+  const isHeard = (await client.notifications?.isHeard().catch(() => true)) ?? true
+  if (isHeard) return client
+  fastify.log.warn(
+    `The pooler at ${client.where} does not deliver notifications (LISTEN), as in transaction mode. What other processes ` +
+      'write arrives seconds late. Set DATABASE_LISTEN_URL (databaseListenUrl) to a direct connection to PostgreSQL.'
+  )
+  return { ...client, notifications: null }
+}
 
 export type { DatabaseHandle }
 
@@ -55,7 +68,8 @@ const open = async (fastify: FastifyInstance, options: ChatDbOptions): Promise<S
     ssl: options.databaseSsl,
     ca: options.databaseCa,
     poolMax: options.databasePoolMax ?? 10,
-    listenUrl: options.databaseListenUrl
+    listenUrl: options.databaseListenUrl,
+    onWarning: sentence => fastify.log.warn(sentence)
   })
   try {
     await waitForDatabase(client, {

@@ -89,7 +89,7 @@ test('no hash, ciphertext, token or text is in the output of a built service who
   const { body } = await call('POST', '/api/auth/login', { username: 'john', password: PASSWORD })
   const token: string = body.access_token
   for (const name of ['raise', 'cast', 'check']) {
-    await call('POST', '/api/chat/rooms', { name: `quoted-${name}-room`, title: `whispered quoted-${name}_one` }, token)
+    await call('POST', '/api/chat/rooms', { room: `quoted-${name}-room`, title: `whispered quoted-${name}_one` }, token)
   }
   const socket = await connect(`${service.url.replace('http', 'ws')}/ws/chat?token=${token}`)
   for (const nonce of ['quoted-raise_one', 'quoted-cast_one', 'quoted-check_one']) {

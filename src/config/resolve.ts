@@ -2,6 +2,7 @@
 import { isIP } from 'node:net'
 import proxyAddr from '@fastify/proxy-addr'
 import { parseOrigin } from '../http/origins.ts'
+import { isDatabaseUrl, isSocket, parseDatabaseUrl } from '../lib/database-url.ts'
 import { environmentName, type SettingName, type Settings, SettingsInput, settingNames } from '../schemas/settings.ts'
 import { type BrokenRule, brokenRules, compile } from '../validation.ts'
 
@@ -141,12 +142,14 @@ const meaning = (input: Partial<SettingsInput>, mode: ResolveOptions['mode']): B
   }
   for (const name of ['publicUrl', 'databaseUrl', 'databaseListenUrl'] as const) {
     const value = input[name]
-    if (typeof value === 'string' && !value.startsWith('pglite:') && !URL.canParse(value)) {
+    if (typeof value === 'string' && !value.startsWith('pglite:') && !isReadable(value)) {
       refuse(name, 'can not be read as a URL. Encode special characters (@ as %40, / as %2F, # as %23)')
     }
   }
   return bad
 }
+
+const isReadable = (url: string): boolean => (/^postgres/.test(url) ? isDatabaseUrl(url) : URL.canParse(url))
 
 const listOf = (value: unknown): readonly string[] => (Array.isArray(value) ? value.map(String) : [])
 
@@ -183,32 +186,36 @@ const databaseOf = (input: Partial<SettingsInput>, mode: ResolveOptions['mode'],
     const message = 'is missing. Give it, or DATABASE_HOST, DATABASE_NAME, DATABASE_USER and DATABASE_PASSWORD'
     return { url: '', bad: [{ name: 'databaseUrl', message }], warnings: [] }
   }
-  const missing = PARTS.filter(name => input[name] === undefined)
+  // Over a Unix socket the server may know the user by the process.
+  const isOptional = (name: string): boolean => name === 'databasePassword' && isSocket(input.databaseHost ?? '')
+  const missing = PARTS.filter(name => input[name] === undefined && !isOptional(name))
   if (missing.length > 0) {
     return { url: '', bad: missing.map(name => ({ name, message: 'is missing' })), warnings: [] }
   }
   const url = urlOf(input)
-  if (URL.canParse(url)) return { url, bad: [], warnings: [] }
-  const message = 'is not a host name or an address'
+  if (isDatabaseUrl(url)) return { url, bad: [], warnings: [] }
+  const message = 'is not a host name, an address or the folder of a Unix socket'
   return { url: '', bad: [{ name: 'databaseHost', message }], warnings: [] }
 }
 
 const urlOf = ({
-  databaseHost,
+  databaseHost = '',
   databasePort = 5432,
   databaseName,
   databaseUser,
   databasePassword
 }: Partial<SettingsInput>) => {
   const part = (value: unknown) => encodeURIComponent(String(value))
-  const host = isIP(String(databaseHost)) === 6 ? `[${databaseHost}]` : databaseHost
-  return `postgres://${part(databaseUser)}:${part(databasePassword)}@${host}:${databasePort}/${part(databaseName)}`
+  const host = isSocket(databaseHost) ? part(databaseHost) : databaseHost
+  const password = databasePassword === undefined ? '' : `:${part(databasePassword)}`
+  const address = isIP(host) === 6 ? `[${host}]` : host
+  return `postgres://${part(databaseUser)}${password}@${address}:${databasePort}/${part(databaseName)}`
 }
 
 /** A URL's own `sslmode`, as far as it asks for encryption. */
 const sslOf = (url: string): Settings['databaseSsl'] => {
-  if (!URL.canParse(url)) return undefined
-  const mode = new URL(url).searchParams.get('sslmode')
+  if (!isDatabaseUrl(url)) return undefined
+  const { sslmode: mode } = parseDatabaseUrl(url)
   if (mode === 'verify-full' || mode === 'verify-ca') return 'verify-full'
   return mode === 'require' ? 'require' : undefined
 }

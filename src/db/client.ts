@@ -1,10 +1,7 @@
 /** One database client over two engines: PostgreSQL by postgres.js, and the embedded PGlite; the rest sees no driver. */
-import { setTimeout as delay } from 'node:timers/promises'
 import type { PGlite } from '@electric-sql/pglite'
 import type { PgDatabase, PgQueryResultHKT } from 'drizzle-orm/pg-core'
 import type postgres from 'postgres'
-import { systemClock } from '../clock.ts'
-import { codesOf, mayRetry } from './client/errors.ts'
 import { adoptEmbedded, openEmbedded } from './embedded.ts'
 import { adoptPostgres, openPostgres } from './postgres.ts'
 
@@ -25,6 +22,8 @@ export interface Notifications {
     onListening: () => void,
     onFailure?: (error: unknown) => void
   ): Promise<() => Promise<void>>
+  /** Resolves with whether what is sent is heard: behind a transaction pooler it is not, though nothing fails. */
+  isHeard(): Promise<boolean>
 }
 
 /** How a query is sent. */
@@ -71,6 +70,8 @@ export interface ClientOptions {
   readonly poolMax?: number
   /** A URL for listening, where a transaction pooler is in front of `url`. */
   readonly listenUrl?: string | undefined
+  /** Called with a sentence for the operator. */
+  readonly onWarning?: ((sentence: string) => void) | undefined
 }
 
 const EMBEDDED = 'pglite:'
@@ -103,48 +104,4 @@ export const offlineClient = (): SqlClient => ({
   notifications: null
 })
 
-/** How to wait for a database. */
-export interface WaitOptions {
-  readonly seconds: number
-  readonly onRetry?: () => void
-}
-
-const LONGEST_PAUSE_MS = 2000
-
-/**
- * Resolves when the database answers. Tries again with growing pauses while it can't be reached; rejects when the time is
- * over, or at once when it answers with a refusal, with a sentence that says where and why.
- */
-export const waitForDatabase = async (client: SqlClient, { seconds, onRetry }: WaitOptions): Promise<void> => {
-  const deadline = systemClock.monotonic() + seconds * 1000
-  for (let pause = 100; ; pause = Math.min(2 * pause, LONGEST_PAUSE_MS)) {
-    const failure = await tryOnce(client, deadline)
-    if (!failure) return
-    const [code = 'no code'] = codesOf(failure)
-    if (!mayRetry(failure)) {
-      const words = failure instanceof Error ? failure.message : 'no reason given'
-      throw new Error(`The database at ${client.where} refused the service (${code}): ${words}.`, { cause: failure })
-    }
-    if (systemClock.monotonic() + pause > deadline) {
-      const advice = 'Check that it runs, and DATABASE_HOST and DATABASE_PORT (or DATABASE_URL).'
-      throw new Error(`No database answered at ${client.where} within ${seconds} seconds (${code}). ${advice}`)
-    }
-    if (pause === 100) onRetry?.()
-    await delay(pause)
-  }
-}
-
-/** Asks the database for anything; answers what went wrong. A silent peer counts as unreachable at the deadline. */
-const tryOnce = async (client: SqlClient, deadline: number): Promise<unknown> => {
-  const silence = new AbortController()
-  const timeout = delay(Math.max(1000, deadline - systemClock.monotonic()), 'silent', { signal: silence.signal })
-  timeout.catch(() => {})
-  try {
-    const first = await Promise.race([client.query('select 1'), timeout])
-    return first === 'silent' ? Object.assign(new Error('silent'), { code: 'ETIMEDOUT' }) : undefined
-  } catch (error) {
-    return error
-  } finally {
-    silence.abort()
-  }
-}
+export { type WaitOptions, waitForDatabase } from './client/waiting.ts'

@@ -1,7 +1,9 @@
 /** The embedded database (PGlite: PostgreSQL in this process): for development and tests, one process a folder. */
 import { mkdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import type { PGlite } from '@electric-sql/pglite'
+import type { PGlite, Transaction } from '@electric-sql/pglite'
+import { asObjects, drizzleOver, type Execute, type Rows } from './client/rows.ts'
+import { inspectSession, statementsThatSet } from './client/session.ts'
 import type { SqlClient, SqlTransaction } from './client.ts'
 import { lockFolder } from './folder-lock.ts'
 
@@ -24,8 +26,9 @@ export const openEmbedded = async (folder: string): Promise<SqlClient> => {
   const lock = await lockFolder(path)
   try {
     const pglite = await start(dataFolder(path))
+    await pglite.exec((await statementsFor(pglite)).session)
     return {
-      ...(await adoptEmbedded(pglite, path)),
+      ...clientOver(pglite, path, ''),
       async close() {
         if (!pglite.closed) await pglite.close()
         await lock.release()
@@ -52,27 +55,61 @@ const loadPGlite = async () => {
   }
 }
 
+/** Whoever can run a statement: the database, or its transaction. */
+type Runner = Pick<PGlite, 'query'>
+
+/** A host application's own may read types in ways of its own. */
+const PARSERS = { 16: (text: string) => text === 't', 20: Number }
+
+const run = async (runner: Runner, text: string, params: readonly unknown[]): Promise<Rows> => {
+  const { fields, rows } = await runner.query<unknown[]>(text, [...params], { rowMode: 'array', parsers: PARSERS })
+  return { names: fields.map(({ name }) => name), rows }
+}
+
+const statementsFor = async (pglite: PGlite): Promise<{ session: string; local: string }> => {
+  const { settings, isAcceptable } = await inspectSession(async (...query) => ({
+    ...(await run(pglite, ...query)),
+    pid: null
+  }))
+  // Nothing interrupts the one session of this process.
+  const wanted = Object.fromEntries(Object.entries(settings).filter(([name]) => !name.endsWith('_timeout')))
+  return {
+    session: statementsThatSet(wanted, 'session'),
+    local: isAcceptable ? '' : statementsThatSet(wanted, 'local')
+  }
+}
+
 /**
- * A host application's own PGlite, used as it is and never closed; `where` is for messages to the operator.
+ * A host application's own PGlite, used as it is and never closed.
  * @internal
  */
-export const adoptEmbedded = async (pglite: PGlite, where = 'the embedded database'): Promise<SqlClient> => ({
-  engine: 'pglite',
-  notifications: null,
-  where,
-  // Imported only now, since it needs PGlite, which is not everywhere.
-  drizzle: (await import('drizzle-orm/pglite')).drizzle(pglite),
+export const adoptEmbedded = async (pglite: PGlite): Promise<SqlClient> =>
+  clientOver(pglite, 'the embedded database', (await statementsFor(pglite)).local)
+
+const clientOver = (pglite: PGlite, where: string, settings: string): SqlClient => {
+  const inTransaction = <T>(work: (transaction: Transaction) => Promise<T>): Promise<T> =>
+    pglite.transaction(async transaction => {
+      if (settings !== '') await transaction.exec(`set transaction isolation level read committed; ${settings}`)
+      return work(transaction)
+    })
+  const execute: Execute = (text, params) =>
+    settings === '' ? run(pglite, text, params) : inTransaction(transaction => run(transaction, text, params))
+  return {
+    engine: 'pglite',
+    notifications: null,
+    where,
+    drizzle: drizzleOver(execute),
+    query: async <Row extends object>(text: string, params: readonly unknown[] = []) =>
+      asObjects<Row>(await execute(text, params, { isPrepared: false })),
+    transaction: work => inTransaction(transaction => work(transactionOver(transaction))),
+    async close() {}
+  }
+}
+
+const transactionOver = (transaction: Transaction): SqlTransaction => ({
   query: async <Row extends object>(text: string, params: readonly unknown[] = []) =>
-    (await pglite.query<Row>(text, [...params])).rows,
-  transaction: <T>(work: (transaction: SqlTransaction) => Promise<T>) =>
-    pglite.transaction(transaction =>
-      work({
-        query: async <Row extends object>(text: string, params: readonly unknown[] = []) =>
-          (await transaction.query<Row>(text, [...params])).rows,
-        exec: async text => {
-          await transaction.exec(text)
-        }
-      })
-    ),
-  async close() {}
+    asObjects<Row>(await run(transaction, text, params)),
+  exec: async text => {
+    await transaction.exec(text)
+  }
 })

@@ -49,6 +49,8 @@ export const listenOn = async ({ connect, channel, pauses = PAUSES, onFailure = 
     })
     current = sql
     try {
+      // A listener is idle by nature.
+      await sql.unsafe('set idle_session_timeout = 0')
       await sql.unsafe(`listen "${channel.replaceAll('"', '""')}"`)
     } catch (error) {
       onFailure(error)

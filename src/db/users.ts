@@ -1,9 +1,9 @@
 /** Who there is. Names are unique without regard to case, and found in any. */
 
-import { and, eq, sql } from 'drizzle-orm'
+import { and, eq, getTableColumns, sql } from 'drizzle-orm'
 import { ChatError } from '../errors.ts'
 import type { SqlClient } from './client.ts'
-import type { Tables } from './tables.ts'
+import { milliseconds, type Tables } from './tables.ts'
 
 /** A user; `hashedPassword` is null for one who can't log in here. `createdAt` in milliseconds since the epoch. */
 export interface UserRow {
@@ -52,8 +52,9 @@ const PAGE = 1000
  * @internal
  */
 export const createUsersRepository = ({ drizzle }: SqlClient, { users }: Tables): UsersRepository => {
+  const stored = { ...getTableColumns(users), createdAt: milliseconds(users.createdAt) }
   const byName = drizzle
-    .select()
+    .select(stored)
     .from(users)
     // The second condition is the partial index's own: without it the planner reads the whole table, the slower the more
     // users there are, and finds host users too.
@@ -64,7 +65,7 @@ export const createUsersRepository = ({ drizzle }: SqlClient, { users }: Tables)
     .limit(1)
     .prepare('chat_user_by_name')
   const byIds = drizzle
-    .select()
+    .select(stored)
     .from(users)
     .where(sql`${users.id} = any(${sql.placeholder('ids')})`)
     .prepare('chat_users_by_ids')
@@ -74,20 +75,20 @@ export const createUsersRepository = ({ drizzle }: SqlClient, { users }: Tables)
     .where(and(eq(users.id, sql.placeholder('id')), eq(users.hashedPassword, sql.placeholder('checked'))))
     .prepare('chat_user_by_hash')
   const byExternalIds = drizzle
-    .select()
+    .select(stored)
     .from(users)
     .where(sql`${users.externalId} = any(${sql.placeholder('externalIds')})`)
     .prepare('chat_users_by_external_ids')
 
   const findByExternalIds = async (externalIds: readonly string[]) =>
-    new Map((await byExternalIds.execute({ externalIds })).map(row => [row.externalId ?? '', toUser(row)]))
+    new Map((await byExternalIds.execute({ externalIds })).map(row => [row.externalId ?? '', row]))
 
   return {
     async create(user) {
       try {
-        const [row] = await drizzle.insert(users).values(user).returning()
+        const [row] = await drizzle.insert(users).values(user).returning(stored)
         if (!row) throw new Error('an insert returned no row')
-        return toUser(row)
+        return row
       } catch (error) {
         if (isTaken(error)) {
           throw new ChatError('username_taken', `The username "${user.username}" is taken. Choose another one.`)
@@ -95,11 +96,11 @@ export const createUsersRepository = ({ drizzle }: SqlClient, { users }: Tables)
         throw error
       }
     },
-    findByUsername: async username => toUserIfAny(await byName.execute({ username })),
+    findByUsername: async username => (await byName.execute({ username }))[0],
     async findByIds(ids) {
       const found = new Map<number, UserRow>()
       for (let at = 0; at < ids.length; at += PAGE) {
-        for (const row of await byIds.execute({ ids: ids.slice(at, at + PAGE) })) found.set(row.id, toUser(row))
+        for (const row of await byIds.execute({ ids: ids.slice(at, at + PAGE) })) found.set(row.id, row)
       }
       return found
     },
@@ -116,18 +117,12 @@ export const createUsersRepository = ({ drizzle }: SqlClient, { users }: Tables)
         .insert(users)
         .values({ externalId, username })
         .onConflictDoUpdate({ target: users.externalId, set: { username } })
-        .returning()
+        .returning(stored)
       if (!row) throw new Error('an upsert returned no row')
-      return toUser(row)
+      return row
     }
   }
 }
-
-type Row = Tables['users']['$inferSelect']
-
-const toUser = ({ createdAt, ...row }: Row): UserRow => ({ ...row, createdAt: createdAt.getTime() })
-
-const toUserIfAny = ([row]: Row[]): UserRow | undefined => row && toUser(row)
 
 /** Drizzle wraps the driver's error, whose constraint has one name in each driver. */
 const isTaken = (error: unknown): boolean => {

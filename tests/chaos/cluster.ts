@@ -40,7 +40,7 @@ export const findBinaries = (): string | undefined => {
 }
 
 /** PostgreSQL refuses to run as root: then it runs as the user that Debian makes for it. */
-const owner = (): { uid: number; gid: number } | undefined => {
+export const owner = (): { uid: number; gid: number } | undefined => {
   if (userInfo().uid !== 0) return undefined
   const id = (flag: string) => Number(execFileSync('id', [flag, 'postgres'], { encoding: 'utf8' }))
   return { uid: id('-u'), gid: id('-g') }

@@ -1,95 +1,108 @@
-/** What the pool relies on in postgres.js, and what it promises. */
-
-import { sql as fragment } from 'drizzle-orm'
-import { drizzle } from 'drizzle-orm/postgres-js'
+/** A pool that is opened once, and replaced for everyone. */
 import postgres from 'postgres'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { createPool } from '../../src/db/client/pool.ts'
+import { openClient } from '../../src/db/client.ts'
+import { createDatabase } from '../../src/db/database.ts'
 import { testDatabaseUrl } from '../support/database.ts'
 
 const start = async ({ mayReplace = true, max = 2 } = {}) => {
   const url = await testDatabaseUrl()
   const opened: postgres.Sql[] = []
-  const open = () => {
+  const open = async () => {
     const sql = postgres(url, { max, onnotice: () => {} })
     opened.push(sql)
     onTestFinished(() => sql.end({ timeout: 1 }))
     return sql
   }
-  return { ...createPool(open, { mayReplace }), opened }
+  const end = (sql: postgres.Sql, timeout: number) => sql.end({ timeout })
+  const pool = createPool({ open, end, maxConnections: max, mayReplace })
+  const query = (text: string) => pool.run(async sql => (await sql.unsafe(text))[0])
+  return { ...pool, opened, query }
 }
 
 const READ_ONLY = `do $$ begin raise exception 'read-only' using errcode = '25006'; end $$`
 
 describe('a pool', () => {
-  test.each(['unsafe', 'template', 'begin', 'drizzle'])(
-    'it replaces its connections when %s meets a server that is read-only',
-    async how => {
-      const { sql, opened } = await start()
-      const pid = async () => (await sql.unsafe('select pg_backend_pid() as pid'))[0]?.pid
-      const before = await pid()
-      const ways: Record<string, () => PromiseLike<unknown>> = {
-        unsafe: () => sql.unsafe(READ_ONLY),
-        template: () => sql`do $$ begin raise exception 'read-only' using errcode = '25006'; end $$`,
-        begin: () => sql.begin(transaction => transaction.unsafe(READ_ONLY)),
-        drizzle: () => drizzle(sql).execute(fragment.raw(READ_ONLY))
-      }
-      await expect(ways[how]?.()).rejects.toThrow()
-      expect(opened).toHaveLength(2)
-      expect(await pid()).not.toBe(before)
-    }
-  )
+  test('it is opened once, by the first of many uses', async () => {
+    const { query, opened } = await start()
+    expect(opened).toHaveLength(0)
+    await Promise.all([query('select 1'), query('select 1'), query('select 1')])
+    expect(opened).toHaveLength(1)
+  })
 
-  test('it lets a query end on the connection that is replaced', async () => {
-    const { sql, replace, opened } = await start()
-    const slow = sql`select pg_sleep(0.3), 'done' as word`
-    const sent = slow.then(rows => rows[0]?.word)
-    await sql`select 1`
-    replace()
+  test('it is opened again after opening failed', async () => {
+    let attempts = 0
+    const open = async () => {
+      attempts++
+      if (attempts === 1) throw new Error('not yet')
+      return attempts
+    }
+    const pool = createPool({ open, end: async () => {}, maxConnections: 1, mayReplace: true })
+    await expect(pool.run(async opened => opened)).rejects.toThrow('not yet')
+    expect(await pool.run(async opened => opened)).toBe(2)
+    await pool.end()
+    await expect(pool.run(async opened => opened)).rejects.toMatchObject({ code: 'CONNECTION_ENDED' })
+  })
+
+  test('it replaces its connections when a statement meets a server that is read-only', async () => {
+    const { query, opened } = await start()
+    const before = await query('select pg_backend_pid() as pid')
+    await expect(query(READ_ONLY)).rejects.toThrow()
+    expect(await query('select pg_backend_pid() as pid')).not.toEqual(before)
     expect(opened).toHaveLength(2)
-    expect(await sent).toBe('done')
+  })
+
+  test('it lets work end on the connection that is replaced', async () => {
+    const { query, replace, opened } = await start()
+    await query('select 1')
+    const slow = query(`select pg_sleep(0.3), 'done' as word`)
+    replace()
+    await query('select 1')
+    expect(opened).toHaveLength(2)
+    expect(await slow).toMatchObject({ word: 'done' })
   })
 
   test('it replaces at most once a second, and never what is somebody else’s', async () => {
     const pool = await start()
-    for (let at = 0; at < 5; at++) pool.replace()
-    expect(pool.opened).toHaveLength(2)
+    for (let at = 0; at < 5; at++) {
+      pool.replace()
+      await pool.query('select 1')
+    }
+    expect(pool.opened).toHaveLength(1)
     const hosts = await start({ mayReplace: false })
-    hosts.replace()
-    await expect(hosts.sql.unsafe(READ_ONLY)).rejects.toThrow()
+    await expect(hosts.query(READ_ONLY)).rejects.toThrow()
+    await hosts.query('select 1')
     expect(hosts.opened).toHaveLength(1)
   })
 
   test('it keeps its connections when a statement is wrong', async () => {
-    const { sql, opened } = await start()
-    await expect(sql.unsafe('select nonsense')).rejects.toThrow()
+    const { query, opened } = await start()
+    await expect(query('select nonsense')).rejects.toThrow()
+    await query('select 1')
     expect(opened).toHaveLength(1)
   })
 
-  test('it knows how many queries wait for a connection', async () => {
-    const { sql, waiting } = await start({ max: 2 })
+  test('it knows how many uses wait for a connection', async () => {
+    const { query, waiting } = await start({ max: 2 })
+    await query('select 1')
     expect(waiting()).toBe(0)
-    const queries = Array.from({ length: 5 }, () => sql.unsafe('select pg_sleep(0.1)').execute())
-    // A query that nobody awaits is never sent.
-    void sql`select 1`
+    const queries = Array.from({ length: 5 }, () => query('select pg_sleep(0.1)'))
     await new Promise(setImmediate)
     expect(waiting()).toBe(3)
     await Promise.all(queries)
-    await sql.begin(transaction => transaction`select 1`)
-    await sql.unsafe('select nonsense').catch(() => {})
+    await query('select nonsense').catch(() => {})
     expect(waiting()).toBe(0)
   })
 
-  test('it sends no query behind one that runs, and keeps connections for what is urgent', async () => {
-    const { sql, urgent, waiting } = await start({ max: 10 })
+  test('it sends nothing behind a statement that runs, and keeps connections for what is urgent', async () => {
+    const { query, run, runUrgently, waiting } = await start({ max: 10 })
     const release = await lock()
-    const blocked = Array.from({ length: 30 }, () => sql.unsafe(`select pg_advisory_xact_lock(${LOCK})`).execute())
-    const inTransaction = sql.begin(transaction => transaction`select 1`)
+    const blocked = Array.from({ length: 30 }, () => query(`select pg_advisory_xact_lock(${LOCK})`))
+    const inTransaction = run(async sql => sql.begin(transaction => transaction`select 1`))
     await new Promise(setImmediate)
     expect(waiting()).toBe(25)
-    const rows = await Promise.all(
-      [1, 2, 3, 4].map(at => urgent('select $1::integer as at', [at] as never, { prepare: true }))
-    )
+    const rows = await Promise.all([1, 2, 3, 4].map(at => runUrgently(async sql => sql`select ${at}::integer as at`)))
     expect(rows.map(([row]) => row?.at)).toEqual([1, 2, 3, 4])
     await release()
     await Promise.all([...blocked, inTransaction])
@@ -97,8 +110,9 @@ describe('a pool', () => {
   })
 
   test('it replaces its connections when an urgent query meets a server that is read-only', async () => {
-    const { urgent, opened } = await start()
-    await expect(urgent(READ_ONLY, [], { prepare: false })).rejects.toThrow()
+    const { runUrgently, query, opened } = await start()
+    await expect(runUrgently(async sql => sql.unsafe(READ_ONLY))).rejects.toThrow()
+    await query('select 1')
     expect(opened).toHaveLength(2)
   })
 })
@@ -114,3 +128,33 @@ const lock = async (): Promise<() => Promise<void>> => {
     await holder.unsafe(`select pg_advisory_unlock(${LOCK})`)
   }
 }
+
+test.each(['query', 'transaction', 'drizzle'])(
+  'a client replaces its connections when %s meets a read-only server',
+  async how => {
+    const client = await openClient({ url: await testDatabaseUrl(), poolMax: 1 })
+    onTestFinished(() => client.close())
+    const pid = async () => (await client.query<{ pid: number }>('select pg_backend_pid() as pid'))[0]?.pid
+    const before = await pid()
+    const schema = `read_only_${Math.random().toString(36).slice(2)}`
+    const ways: Record<string, () => Promise<unknown>> = {
+      query: () => client.query(READ_ONLY),
+      transaction: () => client.transaction(({ exec }) => exec(READ_ONLY)),
+      drizzle: async () => {
+        await client.transaction(({ exec }) =>
+          exec(`create schema ${schema};
+          create function ${schema}.fail() returns integer language plpgsql as
+            $f$ begin raise exception 'read-only' using errcode = '25006'; end $f$;
+          create view ${schema}.rooms as select ${schema}.fail() as id, 'x'::text as name, ''::text as title,
+            ''::text as epoch, 0::bigint as last_seq, 1::bigint as oldest_seq`)
+        )
+        onTestFinished(async () => {
+          await client.query(`drop schema ${schema} cascade`)
+        })
+        return createDatabase(client, schema).rooms.findByName('x')
+      }
+    }
+    await expect(ways[how]?.()).rejects.toThrow()
+    expect(await pid()).not.toBe(before)
+  }
+)

@@ -6,7 +6,7 @@ import { testSchema } from '../support/database.ts'
 import { startHost } from '../support/start-host.ts'
 
 const clientOf = (options: postgres.Options<Record<string, postgres.PostgresType>>) => {
-  const sql = postgres(inject('testDatabaseUrl'), { onnotice: () => {}, ...options })
+  const sql = postgres(inject('testListenUrl'), { onnotice: () => {}, ...options })
   onTestFinished(() => sql.end())
   return sql
 }
@@ -53,7 +53,7 @@ test('the schema "public" is named too, whatever the search path', async () => {
   const name = `chat_${Math.random().toString(36).slice(2, 10)}`
   const admin = clientOf({})
   await admin.unsafe(`create database ${name}`)
-  const sql = postgres(inject('testDatabaseUrl'), {
+  const sql = postgres(inject('testListenUrl'), {
     database: name,
     onnotice: () => {},
     connection: { search_path: 'nowhere' }

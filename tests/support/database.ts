@@ -32,7 +32,9 @@ export const testDatabaseUrl = async (): Promise<string> =>
 
 /** The file's client. */
 export const testClient = (): Promise<SqlClient> => {
-  opened ??= testDatabaseUrl().then(url => openClient({ url }))
+  opened ??= testDatabaseUrl().then(url =>
+    openClient({ url, listenUrl: engine === 'postgres' ? inject('testListenUrl') : undefined })
+  )
   return opened
 }
 

@@ -9,6 +9,8 @@ declare module 'vitest' {
   interface ProvidedContext {
     pgliteTemplate: string
     testDatabaseUrl: string
+    /** The same database, never through a pooler. */
+    testListenUrl: string
   }
 }
 

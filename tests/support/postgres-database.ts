@@ -1,17 +1,25 @@
-/** Once a run: a database of its own on the PostgreSQL server, dropped at the end. */
+/**
+ * Once a run: a database of its own on the PostgreSQL server, dropped at the end. With TEST_POOLER=session or transaction the
+ * tests reach it through a PgBouncer in that mode, and listen on it directly.
+ */
 import { randomBytes } from 'node:crypto'
 import postgres from 'postgres'
 import type { TestProject } from 'vitest/node'
+import { startPgbouncer } from './pgbouncer.ts'
 
 export default async (project: TestProject) => {
   const server = process.env.TEST_DATABASE_URL ?? 'postgres://postgres@127.0.0.1:5432/postgres'
+  const mode = process.env.TEST_POOLER as 'session' | 'transaction' | undefined
   const name = `chat_test_${randomBytes(6).toString('hex')}`
   const sql = postgres(server, { max: 1, onnotice: () => {} })
   await sql.unsafe(`create database ${name}`)
   const url = new URL(server)
   url.pathname = `/${name}`
-  project.provide('testDatabaseUrl', url.href)
+  const pgbouncer = mode && (await startPgbouncer(url.href, { mode }))
+  project.provide('testDatabaseUrl', pgbouncer?.url ?? url.href)
+  project.provide('testListenUrl', url.href)
   return async () => {
+    await pgbouncer?.stop()
     await sql.unsafe(`drop database ${name} with (force)`)
     await sql.end()
   }

@@ -1,149 +1,100 @@
 /**
- * A pool of postgres.js whose connections can all be replaced at once, for everyone who holds it, and which keeps some of them
- * for what is urgent. After a failover a pool may be connected to a server that is a standby now: connections that work are
- * never closed, so that it would stay there. And a lock that many requests wait for must not take the connections of appends.
- *
- * What of postgres.js this relies on, held by tests/db/pool.pg.test.ts: a query calls its own `handler` when it is sent and
- * its own `resolve` or `reject` when it has ended.
+ * A pool of connections that is opened with the first use, can be replaced at once for everyone who uses it, and keeps some
+ * connections for what is urgent. After a failover a pool may be connected to a server that is a standby now: connections
+ * that work are never closed, so that it would stay there. And a lock that many requests wait for must not take the
+ * connections of appends.
  */
-import type postgres from 'postgres'
+import pLimit from 'p-limit'
 import { systemClock } from '../../clock.ts'
 import { faultOf } from './errors.ts'
 
-/** The pool, and what is known of its work. */
-export interface Pool {
-  readonly sql: postgres.Sql
-  /** How many queries wait for a connection. */
+export interface PoolOptions<T> {
+  readonly open: () => Promise<T>
+  /** Ends what `open` returned, when its work has ended, or after as many seconds. */
+  readonly end: (opened: T, seconds: number) => Promise<void>
+  readonly maxConnections: number
+  /** Without it the connections are somebody else's, and only counted. */
+  readonly mayReplace: boolean
+}
+
+export interface Pool<T> {
+  /** Every use of a connection. A failure that says that the server can't write replaces them. */
+  run<R>(work: (opened: T) => Promise<R>): Promise<R>
+  /** A use that waits for no other, on the connections that are kept for it. */
+  runUrgently<R>(work: (opened: T) => Promise<R>): Promise<R>
+  /** How many uses wait for a connection. */
   waiting(): number
-  /** Sends a query that waits for no other: on the connections that are kept for it. */
-  urgent(
-    text: string,
-    parameters: postgres.ParameterOrJSON<never>[],
-    options: { prepare: boolean }
-  ): Promise<postgres.Row[]>
-  /** Ends every connection when its query has ended, and opens others for what comes next; at most once a second. */
+  /** Ends every connection when its work has ended, and opens others for what comes next; at most once a second. */
   replace(): void
-}
-
-interface SentQuery {
-  handler: ((query: unknown) => unknown) & { debug?: unknown }
-  resolve: (result: unknown) => void
-  reject: (error: unknown) => void
-}
-
-const REPLACE_MS = 1000
-/** How long a query may go on when its pool was replaced, in seconds. */
-const END_SECONDS = 12
-
-/** Creates a pool over what `open` returns. Without `mayReplace` it is somebody else's, and only watched. */
-export const createPool = (open: () => postgres.Sql, { mayReplace }: { mayReplace: boolean }): Pool => {
-  let current = open()
-  let replacedAt = Number.NEGATIVE_INFINITY
-  // Never more queries at once than connections: postgres.js would send the rest behind those that are running.
-  const slots = createSlots(current.options.max - reservedOf(current.options.max))
-
-  const replace = (): void => {
-    if (!mayReplace || systemClock.monotonic() - replacedAt < REPLACE_MS) return
-    replacedAt = systemClock.monotonic()
-    const before = current
-    current = open()
-    before.end({ timeout: END_SECONDS }).catch(() => {})
-  }
-
-  const failed = (on: postgres.Sql, error: unknown): void => {
-    if (on === current && faultOf(error) === 'replace-connection') replace()
-  }
-
-  const watch = <Started>(started: Started): Started => {
-    if (!(started instanceof Promise)) return started
-    const on = current
-    const query = started as unknown as SentQuery
-    const { handler, resolve, reject } = query
-    let leave = (): void => {}
-    const enter = (sent: unknown): void =>
-      slots.enter(left => {
-        leave = left
-        handler(sent)
-      })
-    query.handler = Object.assign(enter, { debug: handler.debug })
-    query.resolve = result => {
-      leave()
-      resolve(result)
-    }
-    query.reject = error => {
-      leave()
-      failed(on, error)
-      reject(error)
-    }
-    return started
-  }
-
-  const begin = async (...args: Parameters<postgres.Sql['begin']>): Promise<unknown> => {
-    const leave = await new Promise<() => void>(slots.enter)
-    const on = current
-    try {
-      return await on.begin(...args)
-    } catch (error) {
-      failed(on, error)
-      throw error
-    } finally {
-      leave()
-    }
-  }
-
-  const sql = new Proxy(current, {
-    apply: (_, __, args) => watch(Reflect.apply(current, undefined, args)),
-    get(_, name) {
-      if (name === 'unsafe') return (...args: Parameters<postgres.Sql['unsafe']>) => watch(current.unsafe(...args))
-      return name === 'begin' ? begin : Reflect.get(current, name)
-    }
-  })
-
-  return {
-    sql,
-    replace,
-    waiting: () => slots.waiting,
-    async urgent(text, parameters, options) {
-      const on = current
-      try {
-        return [...(await on.unsafe(text, parameters, options))]
-      } catch (error) {
-        failed(on, error)
-        throw error
-      }
-    }
-  }
+  end(): Promise<void>
 }
 
 /** Two appends to locked rooms, one to all others and one notification; of a small pool, its share. */
 const reservedOf = (max: number): number => Math.min(4, Math.floor(0.4 * max))
 
-/** Lets a bounded number in at once, in the order in which they came; each leaves once. */
-const createSlots = (max: number) => {
-  const queue = new Set<() => void>()
-  let taken = 0
-  const enter = (start: (leave: () => void) => void): void => {
-    let isIn = true
-    const leave = (): void => {
-      if (!isIn) return
-      isIn = false
-      taken--
-      const [next] = queue
-      if (!next) return
-      queue.delete(next)
-      next()
-    }
-    const go = (): void => {
-      taken++
-      start(leave)
-    }
-    if (taken < max) go()
-    else queue.add(go)
+const REPLACE_MS = 1000
+/** How long work may go on when its pool was replaced, and when it was ended, in seconds. */
+const REPLACED_SECONDS = 12
+const ENDED_SECONDS = 2
+
+export const createPool = <T>({ open, end, maxConnections, mayReplace }: PoolOptions<T>): Pool<T> => {
+  let current: Promise<T> | undefined
+  /** What `current` resolved to, so that a use need not wait for a turn of the loop. */
+  let opened: T | undefined
+  let replacedAt = Number.NEGATIVE_INFINITY
+  // Never more uses at once than connections: postgres.js would send the rest behind those that are running.
+  const limit = pLimit(maxConnections - reservedOf(maxConnections))
+  let ending: Promise<void> | undefined
+
+  const openOnce = (): Promise<T> => {
+    if (ending) throw Object.assign(new Error('the pool was ended'), { code: 'CONNECTION_ENDED' })
+    if (current) return current
+    const opening = open()
+    current = opening
+    opening.then(
+      result => {
+        if (current === opening) opened = result
+      },
+      () => {
+        // The next use tries again.
+        if (current === opening) current = undefined
+      }
+    )
+    return opening
   }
+
+  const drop = (seconds: number): Promise<void> => {
+    const before = current
+    current = undefined
+    opened = undefined
+    return before?.then(result => end(result, seconds)).catch(() => {}) ?? Promise.resolve()
+  }
+
+  const replace = (): void => {
+    if (!mayReplace || systemClock.monotonic() - replacedAt < REPLACE_MS) return
+    replacedAt = systemClock.monotonic()
+    void drop(REPLACED_SECONDS)
+  }
+
+  const runUrgently: Pool<T>['runUrgently'] = async work => {
+    let used: T | undefined
+    try {
+      used = opened ?? (await openOnce())
+      return await work(used)
+    } catch (error) {
+      if (used !== undefined && used === opened && faultOf(error) === 'replace-connection') replace()
+      throw error
+    }
+  }
+
   return {
-    enter,
-    get waiting() {
-      return queue.size
+    run: work => limit(() => runUrgently(work)),
+    runUrgently,
+    replace,
+    waiting: () => limit.pendingCount,
+    end() {
+      ending ??= drop(ENDED_SECONDS)
+      return ending
     }
   }
 }

@@ -1,0 +1,71 @@
+/** What a database URL, and the TLS settings beside it, are to postgres.js: options, so that it reads no URL by itself. */
+import type postgres from 'postgres'
+import { type DatabaseUrl, isSocket, type SslMode } from '../../lib/database-url.ts'
+
+export interface TlsOptions {
+  /** Wins over the URL's `sslmode`. */
+  readonly ssl?: SslMode | undefined
+  /** The certificate authority, PEM. */
+  readonly ca?: string | undefined
+}
+
+const CONNECT_SECONDS = 5
+
+/** Options of postgres.js. */
+export type ConnectionOptions = Omit<postgres.Options<Record<string, postgres.PostgresType>>, 'host' | 'port'>
+
+const tls = (mode: SslMode, ca: string | undefined): false | 'prefer' | object => {
+  if (mode === 'disable') return false
+  if (mode === 'allow' || mode === 'prefer') return 'prefer'
+  const authority = ca === undefined ? {} : { ca }
+  if (mode === 'require') return { rejectUnauthorized: false, ...authority }
+  return {
+    rejectUnauthorized: true,
+    ...authority,
+    ...(mode === 'verify-ca' ? { checkServerIdentity: () => undefined } : {})
+  }
+}
+
+/** Returns the options to connect with. Nothing in them is a setting of the session but its name. */
+export const connectionOptions = (url: DatabaseUrl, { ssl, ca }: TlsOptions): ConnectionOptions => {
+  const { hosts, user, password, database, parameters } = url
+  const [first] = hosts
+  const isLocal = first !== undefined && isSocket(first.host)
+  const attributes = parameters.target_session_attrs
+  return {
+    // Its types forget that there may be several.
+    ...{ host: hosts.map(({ host }) => host), port: hosts.map(({ port }) => port) },
+    ...(isLocal ? { path: `${first.host}/.s.PGSQL.${first.port}` } : {}),
+    ...(user === undefined ? {} : { user }),
+    ...(password === undefined ? {} : { password }),
+    ...(database === undefined ? {} : { database }),
+    // As in libpq, TLS is for TCP.
+    ssl: isLocal ? false : tls(ssl ?? url.sslmode ?? 'disable', ca),
+    connect_timeout: Number(parameters.connect_timeout) || CONNECT_SECONDS,
+    keep_alive: 15,
+    // With one server there is none to prefer.
+    ...(hosts.length > 1 && attributes && attributes !== 'any'
+      ? { target_session_attrs: attributes as 'primary' }
+      : {}),
+    connection: {
+      application_name: parameters.application_name ?? 'fastify-chat',
+      // What is no `-c name=value` there is a provider's, for its own proxy.
+      ...(otherOptions(parameters.options) ? { options: otherOptions(parameters.options) } : {})
+    }
+  }
+}
+
+const OPTION = /(?:^|\s)(?:-c\s*|--)([\w.-]+)=((?:\\.|[^\s\\])*)/g
+const otherOptions = (options = ''): string => options.replace(OPTION, '').trim()
+
+const USED = ['application_name', 'connect_timeout', 'target_session_attrs', 'options', 'client_encoding']
+
+/** Returns the settings that a URL asks for, by lower-case name: its other parameters, and those in `options=-c name=value`. */
+export const urlSettings = ({ parameters }: DatabaseUrl): Record<string, string> => {
+  const fromOptions = [...(parameters.options ?? '').matchAll(OPTION)].map(([, name = '', value = '']) => [
+    name.replaceAll('-', '_'),
+    value.replace(/\\(.)/g, '$1')
+  ])
+  const others = Object.entries(parameters).filter(([name]) => !USED.includes(name))
+  return Object.fromEntries([...others, ...fromOptions].map(([name = '', value = '']) => [name.toLowerCase(), value]))
+}

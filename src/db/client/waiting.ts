@@ -1,0 +1,84 @@
+/** Waits for a database at the start, and says in a sentence why it can't be used: with the server's own words, if it has any. */
+import { setTimeout as delay } from 'node:timers/promises'
+import { systemClock } from '../../clock.ts'
+import { redactText } from '../../lib/redact.ts'
+import type { SqlClient } from '../client.ts'
+import { codesOf, mayRetry } from './errors.ts'
+
+/** How to wait for a database. */
+export interface WaitOptions {
+  readonly seconds: number
+  readonly onRetry?: () => void
+}
+
+const LONGEST_PAUSE_MS = 2000
+
+/**
+ * Resolves when the database answers. Tries again with growing pauses while it can't be reached; rejects when the time is
+ * over, or at once when it answers with a refusal, with a sentence that says where and why.
+ */
+export const waitForDatabase = async (client: SqlClient, { seconds, onRetry }: WaitOptions): Promise<void> => {
+  const deadline = systemClock.monotonic() + seconds * 1000
+  for (let pause = 100; ; pause = Math.min(2 * pause, LONGEST_PAUSE_MS)) {
+    const failure = await tryOnce(client, deadline)
+    if (!failure) return
+    // Without the error as its cause: the sentence is all that may be shown of it.
+    if (!mayRetry(failure)) throw new Error(`The database at ${client.where} refused the service ${reasonOf(failure)}`)
+    if (systemClock.monotonic() + pause > deadline) throw new Error(lateness(client.where, seconds, failure))
+    if (pause === 100) onRetry?.()
+    await delay(pause)
+  }
+}
+
+/** Asks the database for anything; answers what went wrong. A silent peer counts as unreachable at the deadline. */
+const tryOnce = async (client: SqlClient, deadline: number): Promise<unknown> => {
+  const silence = new AbortController()
+  const timeout = delay(Math.max(1000, deadline - systemClock.monotonic()), 'silent', { signal: silence.signal })
+  timeout.catch(() => {})
+  try {
+    const first = await Promise.race([client.query('select 1'), timeout])
+    return first === 'silent' ? Object.assign(new Error('silent'), { code: 'ETIMEDOUT' }) : undefined
+  } catch (error) {
+    return error
+  } finally {
+    silence.abort()
+  }
+}
+
+const UNKNOWN_AUTHORITY =
+  'the authority that signed its certificate is not known here. Set DATABASE_CA to that authority’s certificate'
+
+/** What Node's words leave open about a certificate. */
+const CERTIFICATE_REASONS: Readonly<Record<string, string>> = {
+  SELF_SIGNED_CERT_IN_CHAIN: UNKNOWN_AUTHORITY,
+  DEPTH_ZERO_SELF_SIGNED_CERT: UNKNOWN_AUTHORITY,
+  UNABLE_TO_GET_ISSUER_CERT: UNKNOWN_AUTHORITY,
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: UNKNOWN_AUTHORITY,
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: UNKNOWN_AUTHORITY,
+  CERT_HAS_EXPIRED: 'its certificate has expired. Renew it on the server',
+  CERT_NOT_YET_VALID: 'its certificate is not valid yet. Check the clocks',
+  ERR_TLS_CERT_ALTNAME_INVALID:
+    'its certificate is for another host name. Connect by a name that is in the certificate, or set DATABASE_SSL=require'
+}
+
+const codeOf = (failure: unknown): string => codesOf(failure)[0] ?? 'no code'
+
+/** `(3D000): database "chat" does not exist.` */
+const reasonOf = (failure: unknown): string => {
+  const code = codeOf(failure)
+  const words = failure instanceof Error ? redactText(failure.message) : 'no reason given'
+  return `(${code}): ${(CERTIFICATE_REASONS[code] ?? words).replace(/\.$/, '')}.${encryptionAdvice(words)}`
+}
+
+/** A server's way to say that it wants TLS. */
+const encryptionAdvice = (words: string): string =>
+  /no encryption|SSL off/.test(words) ? ' If the server requires encryption, set DATABASE_SSL=require.' : ''
+
+const lateness = (where: string, seconds: number, failure: unknown): string => {
+  // Only what a server sent has a severity; a pooler's has it in one of two fields.
+  if (failure instanceof Error && ('severity' in failure || 'severity_local' in failure)) {
+    return `The database at ${where} did not accept the service within ${seconds} seconds ${reasonOf(failure)}`
+  }
+  const advice = 'Check that it runs, and DATABASE_HOST and DATABASE_PORT (or DATABASE_URL).'
+  return `No database answered at ${where} within ${seconds} seconds (${codeOf(failure)}). ${advice}`
+}
