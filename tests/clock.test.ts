@@ -22,7 +22,7 @@ const ALLOWED: Record<string, { times: number; why: string }> = {
   'plugins/auth.ts': { times: 1, why: 'the `expiresAt` of a host that gives none' },
   'plugins/crypto.ts': { times: 1, why: 'the time in a Fernet token' },
   'src/crypto/fernet.ts': { times: 1, why: 'the age of a Fernet token' },
-  'src/chat/connection.ts': { times: 2, why: 'the expiry of a token' },
+  'src/chat/connections/lifetime.ts': { times: 2, why: 'the expiry of a token' },
   'src/chat/serving.ts': { times: 1, why: '`server_time`' },
   'src/db/folder-lock.ts': { times: 1, why: 'the modification time of a file' },
   'src/client/link.ts': { times: 2, why: '`since` and `until`, which apps show' },

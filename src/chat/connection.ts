@@ -11,19 +11,17 @@ import type { AuthFrame, ClientFrame, ServerFrame } from '../schemas/frames.ts'
 import type { Actor } from './access.ts'
 import { costOf, createFrameQuota, type FrameQuota } from './connections/frame-quota.ts'
 import { createInbox } from './connections/inbox.ts'
+import { createLifetime, type Lifetime } from './connections/lifetime.ts'
+import { createLiveness, type Liveness } from './connections/liveness.ts'
+import { createTaskQueue, type Task } from './connections/task-queue.ts'
 import { type Chunk, chunkOf, type Encoded, encode, type WritableSocket, write } from './fanout.ts'
 import { decodeFrame, type FrameMarks, marksOf } from './protocol.ts'
 import type { Subscription } from './subscription.ts'
 
-const DAY_MS = 24 * 60 * 60 * 1000
-/** Protocol pings go out this often, in milliseconds; a peer that was silent for two of them is gone. */
-export const PING_INTERVAL_MS = 25_000
 /** The most bytes that may wait for a slow reader. Past half of it, what only matters now is dropped. */
 const MAX_QUEUED_BYTES = 1024 * 1024
 /** Catching up reads on while no more than this waits. */
 const ROOM_BYTES = MAX_QUEUED_BYTES / 4
-/** A client that reads nothing of what waits for so long is closed, in milliseconds. */
-const STUCK_MS = 30_000
 /** So many frames may wait for one before them; then the client is not read from. */
 const MAX_BEHIND = 32
 
@@ -68,12 +66,6 @@ interface InboundFrame {
   readonly isBinary: boolean
 }
 
-/** Something to do for a client; what it is refused with carries the marks. */
-interface Task {
-  readonly work: () => void | Promise<void>
-  readonly marks: FrameMarks
-}
-
 /** What a connection asks of the service around it. */
 export interface ConnectionHost {
   readonly clock: Clock
@@ -116,23 +108,21 @@ export class Connection {
   session: Session
   readonly #socket: Socket
   readonly #host: ConnectionHost
-  readonly #speaksV1: boolean
-  readonly #openedAt: number
-  /** When the session's token expires, in monotonic time. */
-  #goodUntil: number
   readonly quota: FrameQuota
+  readonly #lifetime: Lifetime
+  readonly #liveness: Liveness
   readonly #inbox = createInbox<InboundFrame>({
     handle: frame => this.#handle(frame),
     mayHandle: () => this.#mayHandle(),
     onHeld: () => this.#pause(),
     onEmpty: () => this.#drained()
   })
-  #heardAt: number
-  #pingedAt: number
-  #progress: { readonly at: number; readonly written: number }
+  readonly #tasks = createTaskQueue<FrameMarks>({
+    onRefused: (error, marks) => this.#refused(error, marks),
+    onWaiting: () => this.#waiting(),
+    onIdle: () => this.#drained()
+  })
   #answers: Encoded[] = []
-  readonly #behind: Task[] = []
-  #isBusy = false
   #isPaused = false
   #isEnded = false
   #isRevoked = false
@@ -142,14 +132,11 @@ export class Connection {
     this.#socket = socket
     this.#host = host
     this.session = session
-    this.#goodUntil = this.#endOf(session)
-    this.#speaksV1 = speaksV1
     this.address = address
     this.log = log
-    const now = host.clock.monotonic()
-    this.#openedAt = this.#heardAt = this.#pingedAt = now
-    this.#progress = { at: now, written: 0 }
-    const { clock, bytesPerSecond = 0 } = host
+    const { clock, bytesPerSecond = 0, legacyLifetimeMs } = host
+    this.#lifetime = createLifetime({ clock, speaksV1, expiresAt: session.expiresAt, legacyLifetimeMs })
+    this.#liveness = createLiveness(clock, socket)
     this.quota = createFrameQuota({ clock, bytesPerSecond, bytesRead: this.#bytesRead })
     socket.on('message', (data, isBinary) => this.#receive(data, isBinary))
     socket.on('pong', () => this.#control())
@@ -244,49 +231,18 @@ export class Connection {
   /** To be called about once a second: pings, and ends what is silent, stuck or expired. */
   tick(): void {
     if (this.#isEnded) return
-    const now = this.#host.clock.monotonic()
-    if (this.#isExpired(now)) return this.close(CLOSE.tokenExpired)
-    if (this.#isStuck(now)) {
-      this.log.warn({ user_id: this.session.userId }, 'a client reads too slowly and was closed')
-      return this.close(CLOSE.tooSlow)
-    }
-    // What isn't read from can't be heard.
-    if (this.#isPaused) this.#heardAt = now
-    if (now - this.#heardAt > 2 * PING_INTERVAL_MS) return this.terminate()
-    if (now - this.#pingedAt >= PING_INTERVAL_MS) {
-      this.#pingedAt = now
-      this.#socket.ping()
-    }
-    this.#drained()
-  }
-
-  #endOf({ expiresAt }: Session): number {
-    const { clock } = this.#host
-    return clock.monotonic() + expiresAt - clock.now()
-  }
-
-  /**
-   * A token ends at a point in time, so a wall clock that is set forward ends it early, as it does over HTTP. One that is set
-   * back must not make it last longer.
-   */
-  #isExpired(now: number): boolean {
-    const { legacyLifetimeMs = DAY_MS } = this.#host
-    if (!this.#speaksV1 && legacyLifetimeMs > 0) return now >= this.#openedAt + legacyLifetimeMs
-    return now >= this.#goodUntil || this.#host.clock.now() >= this.session.expiresAt
-  }
-
-  /** Whether bytes wait and none has left for long. */
-  #isStuck(now: number): boolean {
-    const { _socket, bufferedAmount } = this.#socket
-    const written = (_socket?.bytesWritten ?? 0) - (_socket?.writableLength ?? 0)
-    if (bufferedAmount === 0 || written !== this.#progress.written) this.#progress = { at: now, written }
-    return now - this.#progress.at > STUCK_MS
+    if (this.#lifetime.isOver) return this.close(CLOSE.tokenExpired)
+    const health = this.#liveness.check(!this.#isPaused)
+    if (health === 'silent') return this.terminate()
+    if (health === 'alive') return this.#drained()
+    this.log.warn({ user_id: this.session.userId }, 'a client reads too slowly and was closed')
+    this.close(CLOSE.tooSlow)
   }
 
   #drained(): void {
     if (!this.hasRoom) return
     this.#inbox.proceed()
-    if (this.#isPaused && this.#behind.length < MAX_BEHIND && !this.#inbox.isHolding) {
+    if (this.#isPaused && this.#tasks.length < MAX_BEHIND && !this.#inbox.isHolding) {
       this.#isPaused = false
       this.#socket.resume()
     }
@@ -295,7 +251,7 @@ export class Connection {
 
   #receive(data: Buffer, isBinary: boolean): void {
     if (!this.#charge(this.#isEnded ? 1 : 0) || this.#isEnded) return
-    this.#heard()
+    this.#liveness.heard()
     // Our own `ws` refuses such a frame before; a host's may allow more.
     if (data.length > this.#host.maxFrameBytes) return this.close(CLOSE.frameTooBig)
     this.#inbox.add({ data, isBinary })
@@ -317,12 +273,12 @@ export class Connection {
 
   /** A protocol ping, which `ws` answers, or a pong. */
   #control(): void {
-    if (this.#charge(1)) this.#heard()
+    if (this.#charge(1)) this.#liveness.heard()
   }
 
   #mayHandle(): boolean {
     if (this.#isEnded) return true
-    return this.#behind.length < MAX_BEHIND && this.#socket.bufferedAmount <= MAX_QUEUED_BYTES
+    return this.#tasks.length < MAX_BEHIND && this.#socket.bufferedAmount <= MAX_QUEUED_BYTES
   }
 
   #act(frame: ChatFrame): void {
@@ -338,30 +294,12 @@ export class Connection {
    * Does something for the client, at once unless something before it is still waiting: what a connection asks for is done
    * in the order in which it asked. When it fails, whatever the reason, the client is told.
    */
-  perform(task: Task): void {
-    if (this.#isBusy) {
-      this.#behind.push(task)
-      if (this.#behind.length >= MAX_BEHIND) this.#pause()
-      return
-    }
-    const waiting = this.#attempt(task)
-    if (waiting) void this.#performBehind(waiting)
+  perform(task: Task<FrameMarks>): void {
+    this.#tasks.perform(task)
   }
 
-  async #performBehind(first: Promise<void>): Promise<void> {
-    this.#isBusy = true
-    await first
-    for (let task = this.#behind.shift(); task; task = this.#behind.shift()) await this.#attempt(task)
-    this.#isBusy = false
-    this.#drained()
-  }
-
-  #attempt({ work, marks }: Task): Promise<void> | undefined {
-    try {
-      return work()?.catch(error => this.#refused(error, marks))
-    } catch (error) {
-      this.#refused(error, marks)
-    }
+  #waiting(): void {
+    if (this.#tasks.length >= MAX_BEHIND) this.#pause()
   }
 
   #refused(error: unknown, marks: FrameMarks): void {
@@ -380,7 +318,7 @@ export class Connection {
         throw new ChatError('wrong_user', 'The token is another user’s. Open a new connection for another user.')
       }
       this.session = session
-      this.#goodUntil = this.#endOf(session)
+      this.#lifetime.renew(session.expiresAt)
       const expires_at = timestamp(session.expiresAt)
       this.send({ type: 'authenticated', expires_at, ...(ref === undefined ? {} : { ref }) })
     } catch (error) {
@@ -412,10 +350,6 @@ export class Connection {
     this.#inbox.clear()
     this.#socket.pause()
     this.#socket._socket?.end?.()
-  }
-
-  #heard(): void {
-    this.#heardAt = this.#host.clock.monotonic()
   }
 
   #end(): void {

@@ -5,14 +5,9 @@ import { ChatError } from '../errors.ts'
 import type { Limits, SendFrame } from '../schemas/frames.ts'
 import { GENERAL } from '../schemas/messages.ts'
 import { type Action, type Actor, whenKnown } from './access.ts'
-import {
-  Connection,
-  type ConnectionHost,
-  type ConnectionOptions,
-  PING_INTERVAL_MS,
-  type Session
-} from './connection.ts'
+import { Connection, type ConnectionHost, type ConnectionOptions, type Session } from './connection.ts'
 import { bytesPerSecond } from './connections/frame-quota.ts'
+import { PING_INTERVAL_MS } from './connections/liveness.ts'
 import { type Following, MAX_FOLLOWED, tooManyRooms } from './following.ts'
 import type { Hub } from './hub.ts'
 import { systemFrame } from './notices.ts'

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import type { LookupFunction } from 'node:net'
 import { describe, expect, test } from 'vitest'
-import { PING_INTERVAL_MS } from '../../src/chat/connection.ts'
+import { PING_INTERVAL_MS } from '../../src/chat/connections/liveness.ts'
 import { connect } from '../support/socket-client.ts'
 import { PASSWORD, startChat } from '../support/start-chat.ts'
 import { ask, caddy, DOMAIN, type Front, nginx } from './front.ts'
