@@ -5,6 +5,7 @@ import type { Bus } from '../src/bus/bus.ts'
 import { createMemoryBus } from '../src/bus/memory.ts'
 import { createPostgresBus } from '../src/bus/postgres.ts'
 import { type ChatCore, type ChatOptions, createChatCore } from '../src/chat/chat.ts'
+import { isUnread } from '../src/chat/read-limit.ts'
 import { type Clock, systemClock } from '../src/clock.ts'
 import { faultOf } from '../src/db/client/errors.ts'
 import { withoutRepeats } from '../src/lib/repeated-log.ts'
@@ -81,10 +82,15 @@ export default fp(
  */
 export const limitReads =
   (entriesOf: (request: FastifyRequest) => number = () => 1) =>
-  async (request: FastifyRequest, { raw }: FastifyReply): Promise<void> => {
-    const ended = new Promise<void>(resolve => raw.once('finish', resolve).once('close', resolve))
-    const { readLimit } = request.server.chatCore
-    await readLimit.enter({ userId: callerOf(request).userId, entries: entriesOf(request), ended })
+  async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
+    const { chatCore, chatResponses } = request.server
+    const { userId } = callerOf(request)
+    const ended = chatResponses.ended(reply)
+    await chatCore.readLimit.enter({ userId, entries: entriesOf(request), ended }).catch(error => {
+      // Who doesn't read the responses of other connections needs no further connection.
+      if (isUnread(error)) reply.header('connection', 'close')
+      throw error
+    })
   }
 
 export { restItems } from '../src/chat/entries.ts'

@@ -1,13 +1,15 @@
 /**
- * Bounds what is buffered of responses that nobody reads: long ones are written in pieces as their client reads, and a
- * connection without progress is closed; decorates `chatResponses`.
+ * Bounds what is buffered of responses that nobody reads: a connection has one at a time, a long one is written in pieces as its
+ * client reads, and a connection without progress is closed; decorates `chatResponses`.
  */
+import type { IncomingMessage } from 'node:http'
 import { Socket } from 'node:net'
 import { Readable } from 'node:stream'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { type Clock, systemClock } from '../src/clock.ts'
 import { createStallWatch } from '../src/http/stalled.ts'
+import { createTurns } from '../src/http/turns.ts'
 import { PIECE_BYTES, piecesOf } from '../src/lib/pieces.ts'
 import { withoutRepeats } from '../src/lib/repeated-log.ts'
 
@@ -16,6 +18,8 @@ declare module 'fastify' {
     chatResponses: {
       /** Watches a response that no route sends. */
       watch(request: FastifyRequest, reply: FastifyReply): void
+      /** Resolves when a response was sent, or its connection is closed. */
+      ended(reply: FastifyReply): Promise<void>
       /** Watches a socket until it is closed. */
       watchSocket(socket: Socket): void
     }
@@ -39,15 +43,19 @@ export default fp(
       ...(responseStallMs === undefined ? {} : { stallMs: responseStallMs }),
       onStalled: () => log.warn({}, 'a connection was closed: its client did not read the response')
     })
+    const turns = createTurns()
     const watch = ({ raw }: FastifyRequest, reply: FastifyReply): void => {
-      // A WebSocket has a limit of its own, and HTTP/2 its flow control.
-      if (isUpgrade(raw) || !(raw.socket instanceof Socket)) return
-      reply.raw.once('close', stalls.watch(raw.socket))
+      if (hasOwnSocket(raw)) reply.raw.once('close', stalls.watch(raw.socket))
     }
-    fastify.decorate('chatResponses', { watch, watchSocket: socket => void stalls.watch(socket) })
+    fastify.decorate('chatResponses', {
+      watch,
+      ended: ({ raw }) => turns.ended(raw),
+      watchSocket: socket => void stalls.watch(socket)
+    })
     fastify.addHook('onRequest', (request, reply, done) => {
+      if (!hasOwnSocket(request.raw)) return done()
       watch(request, reply)
-      done()
+      turns.take(request.raw.socket, reply.raw, done)
     })
     fastify.addHook('onSend', (_request, reply, payload, done) => done(null, inPieces(reply, payload)))
     fastify.addHook('onClose', async () => stalls.close())
@@ -55,8 +63,11 @@ export default fp(
   { name: 'chat-responses', fastify: '5.x' }
 )
 
-/** Node's own mark, which its types leave out. */
-const isUpgrade = (raw: object): boolean => 'upgrade' in raw && raw.upgrade === true
+/** Whether it is HTTP/1 on a real connection. A WebSocket has a limit of its own, and HTTP/2 its flow control. */
+const hasOwnSocket = (request: IncomingMessage): boolean => {
+  const isUpgrade = 'upgrade' in request && request.upgrade === true
+  return !isUpgrade && request.httpVersionMajor === 1 && request.socket instanceof Socket
+}
 
 /** More is written in pieces. */
 const MAX_WHOLE_BYTES = 2 * PIECE_BYTES

@@ -25,13 +25,16 @@ export interface ServerOptions extends Pick<ChatServiceOptions, 'client' | 'cloc
   readonly warnings?: readonly string[]
   /** Log lines for people instead of JSON. */
   readonly pretty?: boolean
+  /** For tests: how long a client may take for 16 KiB of a response, in milliseconds. */
+  readonly responseStallMs?: number
   /** Where log lines go instead of the standard output. */
   readonly logTo?: { write(line: string): void }
 }
 
 /** Makes the server; `listen` and `close` are Fastify's. */
 export const createServer = async (options: ServerOptions): Promise<FastifyInstance> => {
-  const { settings, warnings = [], pretty = false, logTo, ...injected } = options
+  const { settings, warnings = [], pretty = false, logTo, responseStallMs, ...injected } = options
+  const stalls = responseStallMs === undefined ? {} : { responseStallMs }
   const origins = createOrigins(settings.corsOrigins, settings.publicUrl)
   const fastify: FastifyInstance = Fastify({
     logger: {
@@ -61,7 +64,7 @@ export const createServer = async (options: ServerOptions): Promise<FastifyInsta
     return503OnClosing: false
   })
   const letGo = keepSockets(fastify)
-  await fastify.register(responsesPlugin, { clock: injected.clock ?? systemClock })
+  await fastify.register(responsesPlugin, { clock: injected.clock ?? systemClock, ...stalls })
   fastify.addHook('onRequest', async (request, reply) => {
     reply.header('x-request-id', request.id)
   })

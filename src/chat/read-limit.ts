@@ -93,10 +93,10 @@ export const createReadLimit = ({ clock, readRate }: ReadLimitOptions): ReadLimi
       const cost = Math.min(Math.max(1, Math.ceil(entries / ENTRIES_PER_READ)), burst)
       const retryAfterMs = reader.budget.take(reader.usedAt, cost)
       if (retryAfterMs > 0) throw tooFast(readRate, retryAfterMs)
-      if (reader.slots.pendingCount >= MAX_WAITING_OF_USER) throw tooFast(readRate, 1000)
+      if (reader.slots.pendingCount >= MAX_WAITING_OF_USER) throw unread()
       if (slots.pendingCount >= MAX_WAITING) throw busy()
       await new Promise<void>((begin, reject) => {
-        const one = { since: reader.usedAt, refuse: () => reject(tooFast(readRate, 1000)) }
+        const one = { since: reader.usedAt, refuse: () => reject(unread()) }
         waiting.add(one)
         void reader.slots(() =>
           slots(() => {
@@ -115,9 +115,20 @@ export const createReadLimit = ({ clock, readRate }: ReadLimitOptions): ReadLimi
 }
 
 const tooFast = (readRate: number, retryAfterMs: number): ChatError => {
-  const rate = readRate === 0 ? 'too much at once' : `more than ${readRate} times ${ENTRIES_PER_READ} entries a second`
-  return new ChatError('rate_limited', `You read ${rate}. Wait before you read on.`, { retryAfterMs })
+  const detail = `You read more than ${readRate} times ${ENTRIES_PER_READ} entries a second. Wait before you read on.`
+  return new ChatError('rate_limited', detail, { retryAfterMs })
 }
+
+const UNREAD = new Error('other responses are not read')
+
+const unread = (): ChatError =>
+  new ChatError('rate_limited', `You have ${MAX_OF_USER} responses that you have not read. Read them first.`, {
+    retryAfterMs: 1000,
+    cause: UNREAD
+  })
+
+/** Whether a read was refused because its user doesn't read the responses that are under way. */
+export const isUnread = (error: unknown): boolean => error instanceof ChatError && error.cause === UNREAD
 
 const busy = (): ChatError =>
   new ChatError('busy', 'Too much is being read. Try again in a moment.', { retryAfterMs: 2000 })
