@@ -1,29 +1,10 @@
-import type { Logger } from 'drizzle-orm'
 import { describe, expect, test } from 'vitest'
-import type { SqlClient } from '../../src/db/client.ts'
+import { createRoomsRepository } from '../../src/db/rooms.ts'
 import { createTables } from '../../src/db/tables.ts'
 import { createUsersRepository } from '../../src/db/users.ts'
 import { ChatError } from '../../src/errors.ts'
 import { testDatabase } from '../support/database.ts'
-
-/** Returns the plan of the statement that a look-up runs, without its values. */
-const planOf = async (client: SqlClient, look: () => Promise<unknown>): Promise<string> => {
-  await look()
-  const { query, params } = queries.at(-1) ?? { query: '', params: [] }
-  const rows = await client.query<{ 'QUERY PLAN': string }>(`explain (costs off) ${query}`, params)
-  return rows
-    .map(row => row['QUERY PLAN'])
-    .join('\n')
-    .replaceAll(/'[^']*'|-?\b\d+\b/g, '?')
-}
-
-const queries: { query: string; params: unknown[] }[] = []
-
-/** Records every statement that Drizzle runs; to be called before the repository prepares its statements. */
-const recordQueries = ({ drizzle }: SqlClient): void => {
-  const { session } = drizzle as unknown as { session: { logger: Logger } }
-  session.logger = { logQuery: (query, params) => void queries.push({ query, params }) }
-}
+import { planOf, recordQueries } from '../support/plans.ts'
 
 describe('users', () => {
   test('are found by name in any case, and by id', async () => {
@@ -97,6 +78,22 @@ describe('users', () => {
       expect(plans[0]).not.toContain('Seq Scan')
       expect(new Set(plans).size).toBe(1)
     }
+  })
+})
+
+describe('rooms', () => {
+  test('are found and listed by an index', async () => {
+    const { client, schema } = await testDatabase()
+    recordQueries(client)
+    const rooms = createRoomsRepository(client, createTables(schema), schema)
+    await client.query(`insert into "${schema}".rooms (name) select 'room-' || n from generate_series(1, 60000) as n`)
+    await client.query(`analyze "${schema}".rooms`)
+    for (const name of ['room-1', 'absent']) {
+      expect(await planOf(client, () => rooms.findByName(name))).toContain('rooms_name_key')
+    }
+    const plan = await planOf(client, () => rooms.list('room-3', 100))
+    expect(plan).toContain('rooms_name_order')
+    expect(plan).not.toMatch(/Sort|Seq Scan/)
   })
 })
 

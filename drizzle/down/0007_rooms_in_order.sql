@@ -1,0 +1,1 @@
+DROP INDEX "public"."rooms_name_order";
