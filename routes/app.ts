@@ -5,6 +5,7 @@ import { pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
+import Negotiator from 'negotiator'
 import { ChatError } from '../src/errors.ts'
 import { packageFile } from '../src/package.ts'
 
@@ -61,7 +62,7 @@ export default appRoutes
 
 const send = (request: FastifyRequest, reply: FastifyReply, file: PageFile | undefined): FastifyReply => {
   if (!file) throw new ChatError('not_found', 'The page has no such file. Load it again.')
-  const takesGzip = /\bgzip\b/.test(String(request.headers['accept-encoding'] ?? ''))
+  const takesGzip = new Negotiator(request).encoding(['gzip', 'identity']) === 'gzip'
   if (takesGzip) reply.header('content-encoding', 'gzip')
   reply.header('vary', [reply.getHeader('vary'), 'Accept-Encoding'].filter(Boolean).join(', '))
   return reply.type(file.type).send(takesGzip ? file.gzipped : file.bytes)

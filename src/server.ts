@@ -10,10 +10,9 @@ import { sendNotFound, sendProblem } from '../plugins/problems.ts'
 import responsesPlugin from '../plugins/responses.ts'
 import { type ChatServiceOptions, chatService } from './app.ts'
 import { systemClock } from './clock.ts'
-import { ChatError } from './errors.ts'
 import { trustProxies } from './http/client-address.ts'
+import { checkHead, refuseMalformed, takeEveryRequest } from './http/malformed.ts'
 import { corsHeaders, corsOptions, createOrigins } from './http/origins.ts'
-import { ofChatError, problemOf } from './http/problems.ts'
 import { OWN_HEADERS } from './http/security-headers.ts'
 import { logMethod, serializers } from './logging.ts'
 import type { Settings } from './schemas/settings.ts'
@@ -56,6 +55,8 @@ export const createServer = async (options: ServerOptions): Promise<FastifyInsta
     pluginTimeout: 0,
     // A request that isn't whole by then is given up.
     requestTimeout: 30_000,
+    // A request without a Host gets a problem from `checkHead`.
+    http: { requireHostHeader: false },
     clientErrorHandler(error, socket) {
       refuseMalformed(error, socket)
       fastify.chatResponses.watchSocket(socket)
@@ -64,6 +65,7 @@ export const createServer = async (options: ServerOptions): Promise<FastifyInsta
     return503OnClosing: false
   })
   const letGo = keepSockets(fastify)
+  takeEveryRequest(fastify.server)
   await fastify.register(responsesPlugin, { clock: injected.clock ?? systemClock, ...stalls })
   fastify.addHook('onRequest', async (request, reply) => {
     reply.header('x-request-id', request.id)
@@ -71,6 +73,7 @@ export const createServer = async (options: ServerOptions): Promise<FastifyInsta
   // At the root, for a 404 too.
   await fastify.register(helmet, OWN_HEADERS)
   await fastify.register(cors, corsOptions(origins))
+  fastify.addHook('onRequest', async ({ raw }) => checkHead(raw))
   fastify.setNotFoundHandler(sendNotFound)
   fastify.setErrorHandler(sendProblem)
   await fastify.register(chatService, { resolved: { settings, warnings }, ...injected, pages: true })
@@ -169,26 +172,6 @@ const keepSockets = ({ server }: FastifyInstance): (() => void) => {
       for (const socket of sockets) socket.destroy()
     }, LAST_REQUESTS_MS).unref()
   }
-}
-
-/** What isn't HTTP, or too much of it, never becomes a request: the answer is written by hand. */
-const refuseMalformed = (error: NodeJS.ErrnoException, socket: Socket): void => {
-  if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable) return
-  const isTooLarge = error.code === 'HPE_HEADER_OVERFLOW'
-  const refusal = isTooLarge
-    ? new ChatError('payload_too_large', 'The request’s head is too large. Send less.')
-    : new ChatError('bad_request', 'The request is malformed.')
-  const status = isTooLarge ? '431 Request Header Fields Too Large' : '400 Bad Request'
-  const id = randomUUID()
-  const body = JSON.stringify({ ...problemOf(ofChatError(refusal), id), status: Number(status.slice(0, 3)) })
-  const head = [
-    `HTTP/1.1 ${status}`,
-    'content-type: application/problem+json',
-    `content-length: ${Buffer.byteLength(body)}`,
-    `x-request-id: ${id}`,
-    'connection: close'
-  ]
-  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`)
 }
 
 const REQUEST_ID = /^[\w-]{8,64}$/

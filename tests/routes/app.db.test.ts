@@ -1,5 +1,6 @@
 /** The page as it is served, and who is sent to it. */
 import { expect, test } from 'vitest'
+import { connectRaw, requestText } from '../support/raw-http.ts'
 import { SECRET_KEY } from '../support/settings.ts'
 import { startChat } from '../support/start-chat.ts'
 import { startHost } from '../support/start-host.ts'
@@ -40,6 +41,26 @@ test('the page has a strict policy and is asked for anew, its files are kept for
   }
   expect(await call('GET', '/app/nothing.js')).toMatchObject({ status: 404, body: { code: 'not_found' } })
   expect(await call('GET', '/app/..%2f..%2fpackage.json')).toMatchObject({ status: 404 })
+})
+
+test('the page is compressed only for who accepts that (RFC 9110, 12.5.3)', async () => {
+  const { url } = await startChat()
+  for (const [accepted, encoding] of [
+    ['gzip', 'gzip'],
+    ['GZIP;q=0.5', 'gzip'],
+    ['deflate, gzip;q=1.0, *;q=0.5', 'gzip'],
+    ['*', 'gzip'],
+    ['gzip;q=0', undefined],
+    ['gzip; q=0.000, *', undefined],
+    ['*;q=0', undefined],
+    ['identity, gzip;q=0.1', undefined],
+    ['x-gzip-like', undefined]
+  ] as const) {
+    const connection = await connectRaw({ host: '127.0.0.1', port: Number(new URL(url).port) })
+    connection.write(requestText('GET /app', { 'accept-encoding': accepted }))
+    const { status, headers } = await connection.response()
+    expect([status, headers.get('content-encoding')], accepted).toEqual([200, encoding])
+  }
 })
 
 test('with WEB_CLIENT=false there is no page, and browsers get JSON too', async () => {

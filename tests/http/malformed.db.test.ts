@@ -1,0 +1,88 @@
+/** Requests that Node would refuse without a body, or not answer at all: problems from a server that is the chat's own. */
+import { expect, test } from 'vitest'
+import { connectRaw, requestText, WEBSOCKET } from '../support/raw-http.ts'
+import { startChat } from '../support/start-chat.ts'
+
+const HOSTLESS = (line: string, headers = {}, body = '') =>
+  requestText(line, headers, body).replace('host: localhost\r\n', '')
+const BODY = { 'content-type': 'application/json', 'content-length': '2' }
+
+const REFUSED: readonly (readonly [string, number, string, string])[] = [
+  ['no Host', 400, 'bad_request', HOSTLESS('GET /health/live')],
+  ['no Host, at a path that is not there', 400, 'bad_request', HOSTLESS('GET /nowhere')],
+  ['no Host, with a body', 400, 'bad_request', HOSTLESS('POST /api/auth/login', BODY, '{}')],
+  ['no Host, for a WebSocket', 400, 'bad_request', HOSTLESS('GET /ws/chat', WEBSOCKET)],
+  ['an expectation', 417, 'http_417', requestText('GET /health/live', { expect: 'nothing' })],
+  [
+    'an expectation, with a body',
+    417,
+    'http_417',
+    requestText('POST /api/auth/login', { ...BODY, expect: '200-ok' }, '{}')
+  ],
+  ['an expectation, for a WebSocket', 417, 'http_417', requestText('GET /ws/chat', { ...WEBSOCKET, expect: 'x' })],
+  ['CONNECT', 405, 'bad_request', requestText('CONNECT example.com:443')],
+  ['a method that is none', 400, 'bad_request', requestText('NONE /')],
+  ['no HTTP', 400, 'bad_request', '\u0000\u0001\r\n\r\n'],
+  [
+    'two lengths',
+    400,
+    'bad_request',
+    requestText('POST /api/auth/login', { ...BODY, 'transfer-encoding': 'chunked' }, '{}')
+  ],
+  ['a head that is too large', 431, 'payload_too_large', requestText('GET /', { long: 'x'.repeat(20_000) })],
+  [
+    'a malformed key of a WebSocket',
+    401,
+    'missing_token',
+    requestText('GET /ws/chat', { ...WEBSOCKET, 'sec-websocket-key': 'x' })
+  ]
+]
+
+test('what Node refuses by itself is answered with a problem', async () => {
+  const { url } = await startChat()
+  for (const [name, status, code, text] of REFUSED) {
+    const connection = await connectRaw({ host: '127.0.0.1', port: Number(new URL(url).port) })
+    connection.write(text)
+    const response = await connection.response()
+    expect(response.headers.get('content-type'), name).toMatch(/^application\/problem\+json/)
+    expect(JSON.parse(response.body), name).toMatchObject({
+      status,
+      code,
+      title: expect.any(String),
+      detail: expect.any(String)
+    })
+    expect(response.status, name).toBe(status)
+  }
+})
+
+test('HTTP/1.0 needs no Host, and 100-continue is answered', async () => {
+  const { url } = await startChat()
+  const port = Number(new URL(url).port)
+  const old = await connectRaw({ host: '127.0.0.1', port })
+  old.write('GET /health/live HTTP/1.0\r\n\r\n')
+  expect((await old.response()).status).toBe(200)
+  const connection = await connectRaw({ host: '127.0.0.1', port })
+  connection.write(requestText('POST /api/auth/login', { ...BODY, expect: '100-Continue' }))
+  expect((await connection.response()).status).toBe(100)
+  connection.write('{}')
+  expect((await connection.response()).status).toBe(422)
+})
+
+test('a WebSocket that opens none, with a good token, gets a problem', async () => {
+  const { url, register } = await startChat()
+  const { token } = await register('john')
+  for (const [headers, status] of [
+    [{ 'sec-websocket-key': 'x' }, 400],
+    [{ 'sec-websocket-protocol': 'chat.v1,,' }, 400],
+    [{ 'sec-websocket-version': '12' }, 426]
+  ] as const) {
+    const connection = await connectRaw({ host: '127.0.0.1', port: Number(new URL(url).port) })
+    connection.write(requestText(`GET /ws/chat?token=${token}`, { ...WEBSOCKET, ...headers }))
+    const response = await connection.response()
+    expect([response.status, response.headers.get('content-type')]).toEqual([
+      status,
+      expect.stringMatching(/^application\/problem\+json/)
+    ])
+    await connection.closed
+  }
+})
