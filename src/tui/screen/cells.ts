@@ -12,7 +12,7 @@ const ASCII = /^[ -~]*$/
 
 /** What a person takes for one character, one by one. */
 export const graphemesOf = (text: string): string[] => {
-  if (ASCII.test(text)) return text.split('')
+  if (text.length === 1 || ASCII.test(text)) return text.split('')
   const graphemes: string[] = []
   let open = ''
   for (let at = 0; at < text.length; at += CHUNK) {
@@ -28,32 +28,38 @@ export const graphemesOf = (text: string): string[] => {
   return graphemes
 }
 
-/** The same characters come again and again, and measuring one is slow. */
-const widths = new Map<string, number>()
-const MAX_WIDTHS = 10_000
-
-const widthOf = (grapheme: string): number => {
-  const known = widths.get(grapheme)
-  if (known !== undefined) return known
-  const width = stringWidth(grapheme)
-  if (widths.size >= MAX_WIDTHS) widths.clear()
-  widths.set(grapheme, width)
-  return width
+/** Remembers what a function returned: the same characters come again and again, and measuring one is slow. */
+const remembered = (measure: (grapheme: string) => number): ((grapheme: string) => number) => {
+  const known = new Map<string, number>()
+  return grapheme => {
+    const before = known.get(grapheme)
+    if (before !== undefined) return before
+    if (known.size >= MAX_REMEMBERED) known.clear()
+    const cells = measure(grapheme)
+    known.set(grapheme, cells)
+    return cells
+  }
 }
+const MAX_REMEMBERED = 10_000
 
-/** Cells that a line takes. */
-export const cellsOf = (text: string): number =>
-  ASCII.test(text) ? text.length : graphemesOf(text).reduce((cells, grapheme) => cells + widthOf(grapheme), 0)
+/** Cells that one character takes. */
+export const widthOf = remembered(stringWidth)
 
 /**
- * Cells that a text takes where each code point is drawn by itself, as some terminals do with skin tones and families: to wrap by,
- * so that a row is never too long.
+ * Cells that one character takes where each code point is drawn by itself, as some terminals do with skin tones and families: to
+ * wrap by, so that a row is never too long.
  */
-const mostCellsOf = (text: string): number => {
+const mostWidthOf = remembered(grapheme => {
   let cells = 0
-  for (const character of text) cells += widthOf(character)
-  return Math.max(cells, cellsOf(text))
-}
+  for (const character of grapheme) cells += widthOf(character)
+  return Math.max(cells, widthOf(grapheme))
+})
+
+const sumOf = (text: string, width: (grapheme: string) => number): number =>
+  ASCII.test(text) ? text.length : graphemesOf(text).reduce((cells, grapheme) => cells + width(grapheme), 0)
+
+/** Cells that a line takes. */
+export const cellsOf = (text: string): number => sumOf(text, widthOf)
 
 /** Spaces; one character of a script that writes without them; or a word. */
 const PIECES = /\s+|[\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}]|[^\s\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}]+/gu
@@ -77,7 +83,7 @@ const wrapParagraph = (text: string, width: number, first: number): string[] => 
     used += cells
   }
   for (const [piece] of text.matchAll(PIECES)) {
-    const cells = mostCellsOf(piece)
+    const cells = sumOf(piece, mostWidthOf)
     if (used + cells <= room) add(piece, cells)
     else if (/^\s/.test(piece)) turn()
     else if (cells <= width) {
@@ -85,7 +91,7 @@ const wrapParagraph = (text: string, width: number, first: number): string[] => 
       add(piece, cells)
     } else {
       for (const grapheme of graphemesOf(piece)) {
-        const taken = mostCellsOf(grapheme)
+        const taken = mostWidthOf(grapheme)
         if (used + taken > room) turn()
         add(grapheme, taken)
       }
@@ -100,7 +106,7 @@ export const cut = (text: string, width: number): string => {
   let kept = ''
   let used = 0
   for (const grapheme of graphemesOf(text)) {
-    used += cellsOf(grapheme)
+    used += widthOf(grapheme)
     if (used > width - 1) break
     kept += grapheme
   }

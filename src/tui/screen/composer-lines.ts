@@ -1,6 +1,6 @@
 /** The draft as lines of the screen, and where the cursor stands in them. */
 import { safeText } from '../safe-text.ts'
-import { cellsOf, graphemesOf } from './cells.ts'
+import { graphemesOf, widthOf } from './cells.ts'
 import type { Draft } from './editor.ts'
 
 export interface ComposerLines {
@@ -15,7 +15,7 @@ export const composerLines = ({ before, after }: Draft, width: number, height: n
   let used = 0
   const add = (text: string): void => {
     for (const grapheme of graphemesOf(safeText(text))) {
-      const cells = grapheme === '\n' ? 0 : cellsOf(grapheme)
+      const cells = grapheme === '\n' ? 0 : widthOf(grapheme)
       if (grapheme === '\n' || used + cells > width) {
         lines.push('')
         used = 0
