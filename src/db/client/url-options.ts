@@ -1,4 +1,5 @@
 /** What a database URL, and the TLS settings beside it, are to postgres.js: options, so that it reads no URL by itself. */
+import { checkServerIdentity, type PeerCertificate } from 'node:tls'
 import type postgres from 'postgres'
 import { type DatabaseUrl, isSocket, type SslMode } from '../../lib/database-url.ts'
 
@@ -14,33 +15,42 @@ const CONNECT_SECONDS = 5
 /** Options of postgres.js. */
 export type ConnectionOptions = Omit<postgres.Options<Record<string, postgres.PostgresType>>, 'host' | 'port'>
 
-const tls = (mode: SslMode, ca: string | undefined): false | 'prefer' | object => {
+/**
+ * Checks a certificate against the hosts of the URL. postgres.js names no server when its host is an address, and Node would
+ * take the certificate of `localhost` for it.
+ */
+const checkHosts =
+  (hosts: readonly string[]) =>
+  (_: string, certificate: PeerCertificate): Error | undefined => {
+    const errors = hosts.map(host => checkServerIdentity(host, certificate))
+    return errors.includes(undefined) ? undefined : errors[0]
+  }
+
+const tls = (mode: SslMode, ca: string | undefined, hosts: readonly string[]): false | 'prefer' | object => {
   if (mode === 'disable') return false
   if (mode === 'allow' || mode === 'prefer') return 'prefer'
   const authority = ca === undefined ? {} : { ca }
   if (mode === 'require') return { rejectUnauthorized: false, ...authority }
-  return {
-    rejectUnauthorized: true,
-    ...authority,
-    ...(mode === 'verify-ca' ? { checkServerIdentity: () => undefined } : {})
-  }
+  const identity = mode === 'verify-ca' ? () => undefined : checkHosts(hosts)
+  return { rejectUnauthorized: true, ...authority, checkServerIdentity: identity }
 }
 
 /** Returns the options to connect with. Nothing in them is a setting of the session but its name. */
 export const connectionOptions = (url: DatabaseUrl, { ssl, ca }: TlsOptions): ConnectionOptions => {
   const { hosts, user, password, database, parameters } = url
   const [first] = hosts
+  const names = hosts.map(({ host }) => host)
   const isLocal = first !== undefined && isSocket(first.host)
   const attributes = parameters.target_session_attrs
   return {
     // Its types forget that there may be several.
-    ...{ host: hosts.map(({ host }) => host), port: hosts.map(({ port }) => port) },
+    ...{ host: names, port: hosts.map(({ port }) => port) },
     ...(isLocal ? { path: `${first.host}/.s.PGSQL.${first.port}` } : {}),
     ...(user === undefined ? {} : { user }),
     ...(password === undefined ? {} : { password }),
     ...(database === undefined ? {} : { database }),
     // As in libpq, TLS is for TCP.
-    ssl: isLocal ? false : tls(ssl ?? url.sslmode ?? 'disable', ca),
+    ssl: isLocal ? false : tls(ssl ?? url.sslmode ?? 'disable', ca, names),
     connect_timeout: Number(parameters.connect_timeout) || CONNECT_SECONDS,
     keep_alive: 15,
     // With one server there is none to prefer.

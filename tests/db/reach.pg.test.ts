@@ -1,0 +1,212 @@
+/** Every way to name a server, what a URL may carry, and what is said when TLS doesn't work out. */
+import { execFileSync } from 'node:child_process'
+import { chmodSync, chownSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { networkInterfaces, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { resolveSettings } from '../../src/config/resolve.ts'
+import { type ClientOptions, openClient, waitForDatabase } from '../../src/db/client.ts'
+import { type Cluster, findBinaries, owner, startCluster } from '../chaos/cluster.ts'
+import { ENCRYPTION_KEY, SECRET_KEY } from '../support/settings.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'chat-reach-'))
+const certificates = join(folder, 'certificates')
+const binaries = findBinaries()
+const hasIpv6 = Object.values(networkInterfaces()).some(all => all?.some(({ address }) => address === '::1'))
+let cluster: Cluster
+
+const openssl = (...args: string[]): void => {
+  execFileSync('openssl', args, { cwd: certificates, stdio: 'ignore' })
+}
+
+/** Certificates for `localhost`: one that is good, and one that has expired. */
+const createCertificates = (): void => {
+  mkdirSync(certificates)
+  const ca = ['-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout', 'ca.key', '-out', 'ca.pem', '-subj', '/CN=test']
+  openssl('req', ...ca, '-days', '2')
+  openssl('req', ...ca.map(word => word.replace(/^ca\./, 'other.')), '-days', '2')
+  for (const [name, days] of [
+    ['good', '2'],
+    ['expired', '-1']
+  ] as const) {
+    const request = ['-newkey', 'rsa:2048', '-nodes', '-keyout', `${name}.key`, '-out', `${name}.csr`]
+    openssl('req', ...request, '-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost')
+    const signed = ['-CA', 'ca.pem', '-CAkey', 'ca.key', '-CAcreateserial', '-copy_extensions', 'copy', '-days', days]
+    openssl('x509', '-req', '-in', `${name}.csr`, '-out', `${name}.pem`, ...signed)
+    chmodSync(join(certificates, `${name}.key`), 0o600)
+    const as = owner()
+    if (as) chownSync(join(certificates, `${name}.key`), as.uid, as.gid)
+  }
+}
+
+beforeAll(async () => {
+  if (!binaries) throw new Error('the programs of PostgreSQL are not on this machine')
+  createCertificates()
+  chmodSync(folder, 0o755)
+  const addresses = hasIpv6 ? '127.0.0.1,::1' : '127.0.0.1'
+  cluster = await startCluster(binaries, { folder, settings: [`listen_addresses=${addresses}`] })
+}, 120_000)
+
+afterAll(() => {
+  cluster.stop()
+  rmSync(folder, { recursive: true, force: true })
+})
+
+const open = async (options: Omit<ClientOptions, 'poolMax'>) => {
+  const client = await openClient({ poolMax: 1, ...options })
+  onTestFinished(() => client.close())
+  return client
+}
+
+const refusal = async (options: ClientOptions): Promise<string> => {
+  const client = await open(options)
+  const error = await waitForDatabase(client, { seconds: 0 }).catch(thrown => thrown)
+  return error.message
+}
+
+/** A TCP URL of the cluster. */
+const url = (host = '127.0.0.1', more = '') => `postgres://postgres:secret@${host}:${cluster.port}/postgres${more}`
+
+/** Turns TLS on with a certificate, or off; resolves when the server has it. */
+const serve = async (certificate: 'good' | 'expired' | 'none') => {
+  const client = await open({ url: url() })
+  const path = (extension: string) => join(certificates, `${certificate}.${extension}`)
+  const settings =
+    certificate === 'none'
+      ? ['ssl = off']
+      : ['ssl = on', `ssl_cert_file = '${path('pem')}'`, `ssl_key_file = '${path('key')}'`]
+  for (const setting of settings) await client.query(`alter system set ${setting}`)
+  await client.query('select pg_reload_conf()')
+  const wanted = certificate === 'none' ? 'off' : 'on'
+  const isTaken = async () => {
+    const fresh = await open({ url: url() })
+    const [row] = await fresh.query<{ ssl: string; file: string }>(
+      `select current_setting('ssl') as ssl, current_setting('ssl_cert_file') as file`
+    )
+    return row?.ssl === wanted && (certificate === 'none' || row.file === path('pem'))
+  }
+  await expect.poll(isTaken, { timeout: 10_000 }).toBe(true)
+}
+
+const partsUrl = (databaseHost: string, more: object = {}): string =>
+  resolveSettings({
+    values: {
+      secretKey: SECRET_KEY,
+      encryptionKey: ENCRYPTION_KEY,
+      databaseHost,
+      databasePort: String(cluster.port),
+      databaseName: 'postgres',
+      databaseUser: 'postgres',
+      ...more
+    },
+    mode: 'production',
+    names: 'environment'
+  }).settings.databaseUrl
+
+describe('a server is reached', () => {
+  const sockets: [string, () => string][] = [
+    ['as the parameter host', () => `postgres://postgres@/postgres?host=${folder}&port=${cluster.port}`],
+    ['as an encoded host', () => `postgres://postgres@${encodeURIComponent(folder)}:${cluster.port}/postgres`],
+    ['by its file', () => `postgres://postgres@/postgres?host=${folder}/.s.PGSQL.${cluster.port}`],
+    [
+      'though TLS is required',
+      () => `postgres:///postgres?host=${folder}&port=${cluster.port}&user=postgres&sslmode=require`
+    ],
+    ['as DATABASE_HOST, without a password', () => partsUrl(folder)]
+  ]
+  test.each(sockets)('over a Unix socket, %s', async (_, databaseUrl) => {
+    const client = await open({ url: databaseUrl() })
+    expect(client.where).toBe(folder)
+    expect(await client.query('select inet_server_addr() is null as is_local')).toEqual([{ is_local: true }])
+  })
+
+  const six: [string, () => string][] = [
+    ['in brackets', () => url('[::1]')],
+    ['as DATABASE_HOST', () => partsUrl('::1', { databasePassword: 'x' })],
+    ['as DATABASE_HOST in brackets', () => partsUrl('[::1]', { databasePassword: 'x' })]
+  ]
+  test.runIf(hasIpv6).each(six)('over IPv6, %s', async (_, databaseUrl) => {
+    const client = await open({ url: databaseUrl() })
+    expect(client.where).toBe(`[::1]:${cluster.port}`)
+    expect(await client.query('select host(inet_server_addr()) as host')).toEqual([{ host: '::1' }])
+  })
+
+  test('at the second of two hosts', async () => {
+    const client = await open({ url: `postgres://postgres@127.0.0.1:1,127.0.0.1:${cluster.port}/postgres` })
+    expect(await client.query('select 1 as one')).toEqual([{ one: 1 }])
+  })
+
+  test('and listened to', async () => {
+    const client = await open({ url: `postgres://postgres@/postgres?host=${folder}&port=${cluster.port}` })
+    expect(await client.notifications?.isHeard()).toBe(true)
+  })
+})
+
+describe('the parameters of a URL', () => {
+  const parameters =
+    '?sslmode=prefer&channel_binding=prefer&pgbouncer=true&schema=public&connection_limit=5&pool_timeout=3&gssencmode=disable' +
+    '&application_name=mine&connect_timeout=4&target_session_attrs=any&options=-c%20geqo%3Doff%20-c%20statement_timeout%3D1' +
+    '&work_mem=5MB&ssl_min_protocol_version=TLSv1.2&keepalives_idle=30&client_encoding=latin1'
+
+  test('reach the server when they are its settings; the others are ignored, with one warning', async () => {
+    const warnings: string[] = []
+    const client = await open({ url: url('127.0.0.1', parameters), onWarning: sentence => warnings.push(sentence) })
+    const [row] =
+      await client.query(`select current_setting('application_name') as name, current_setting('geqo') as geqo,
+      current_setting('work_mem') as memory, current_setting('statement_timeout') as timeout,
+      current_setting('client_encoding') as encoding`)
+    expect(row).toEqual({ name: 'mine', geqo: 'off', memory: '5MB', timeout: '10s', encoding: 'UTF8' })
+    await client.query('select 1')
+    expect(warnings).toHaveLength(1)
+    for (const name of ['channel_binding', 'pgbouncer', 'schema', 'connection_limit', 'pool_timeout', 'gssencmode']) {
+      expect(warnings[0]).toContain(name)
+    }
+    expect(warnings[0]).not.toMatch(/sslmode|application_name|work_mem|geqo|secret/)
+  })
+
+  test('with a value that the server refuses are reported in its own words', async () => {
+    expect(await refusal({ url: url('127.0.0.1', '?work_mem=much') })).toMatch(/invalid value for parameter "work_mem"/)
+  })
+})
+
+describe('TLS', () => {
+  const ca = (name = 'ca') => readFileSync(join(certificates, `${name}.pem`), 'utf8')
+
+  test.each([
+    ['DATABASE_SSL=require', { ssl: 'require' }, ''],
+    ['DATABASE_SSL=verify-full', { ssl: 'verify-full' }, ''],
+    ['sslmode=require', {}, '?sslmode=require'],
+    ['sslmode=verify-ca', {}, '?sslmode=verify-ca'],
+    ['ssl=true', {}, '?ssl=true']
+  ] as const)('%s against a server without TLS says so', async (_, options, parameters) => {
+    await serve('none')
+    expect(await refusal({ url: url('localhost', parameters), ...options })).toMatch(
+      /refused the service.*does not offer TLS.*DATABASE_SSL=disable/
+    )
+  })
+
+  test('is used with a good certificate, and left out where it is only preferred', async () => {
+    await serve('good')
+    const encrypted = async (options: Partial<ClientOptions>, parameters = '') => {
+      const client = await open({ url: url('localhost', parameters), ...options })
+      const [row] = await client.query<{ ssl: boolean }>('select ssl from pg_stat_ssl where pid = pg_backend_pid()')
+      return row?.ssl
+    }
+    expect(await encrypted({ ssl: 'verify-full', ca: ca() })).toBe(true)
+    expect(await encrypted({ ssl: 'require' })).toBe(true)
+    expect(await encrypted({}, '?sslmode=prefer')).toBe(true)
+    expect(await encrypted({ ca: ca() }, '?sslmode=verify-ca')).toBe(true)
+    expect(await encrypted({})).toBe(false)
+    expect(await encrypted({ ssl: 'disable' }, '?sslmode=require')).toBe(false)
+  })
+
+  test('says what is wrong with a certificate', async () => {
+    await serve('good')
+    const full = { ssl: 'verify-full' } as const
+    expect(await refusal({ url: url('localhost'), ...full })).toMatch(/authority .* is not known here.*DATABASE_CA/)
+    expect(await refusal({ url: url('localhost'), ...full, ca: ca('other') })).toMatch(/authority .* DATABASE_CA/)
+    expect(await refusal({ url: url('127.0.0.1'), ...full, ca: ca() })).toMatch(/certificate is for another host name/)
+    await serve('expired')
+    expect(await refusal({ url: url('localhost'), ...full, ca: ca() })).toMatch(/certificate has expired/)
+  })
+})
