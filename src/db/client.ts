@@ -104,4 +104,4 @@ export const offlineClient = (): SqlClient => ({
   notifications: null
 })
 
-export { type WaitOptions, waitForDatabase } from './client/waiting.ts'
+export { waitForDatabase } from './client/waiting.ts'

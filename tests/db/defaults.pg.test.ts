@@ -4,7 +4,7 @@ import postgres from 'postgres'
 import { describe, expect, inject, onTestFinished, test } from 'vitest'
 import { openClient } from '../../src/db/client.ts'
 import { exercise, startService } from '../support/exercise.ts'
-import { startPgbouncer } from '../support/pgbouncer.ts'
+import { hasPgbouncer, startPgbouncer } from '../support/pgbouncer.ts'
 
 const DEFAULTS: Record<string, string> = {
   default_transaction_isolation: `'serializable'`,
@@ -64,7 +64,7 @@ describe('with an administrator’s defaults', () => {
     expectNoErrors(service.log())
   })
 
-  test('everything works through a pooler in transaction mode', async () => {
+  test.runIf(hasPgbouncer)('everything works through a pooler in transaction mode', async () => {
     const { databaseUrl, databaseSchema } = await createDefaults('database')
     const pgbouncer = await startPgbouncer(databaseUrl, { mode: 'transaction' })
     onTestFinished(pgbouncer.stop)

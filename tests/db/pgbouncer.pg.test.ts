@@ -4,7 +4,7 @@ import postgres from 'postgres'
 import { describe, expect, inject, onTestFinished, test } from 'vitest'
 import { openClient } from '../../src/db/client.ts'
 import { exercise, joinWith, logIn, startService } from '../support/exercise.ts'
-import { type PgbouncerOptions, startPgbouncer } from '../support/pgbouncer.ts'
+import { hasPgbouncer, type PgbouncerOptions, startPgbouncer } from '../support/pgbouncer.ts'
 
 const direct = () => inject('testListenUrl')
 
@@ -29,7 +29,7 @@ const SETUPS: [string, PgbouncerOptions][] = [
   ['in transaction mode with one connection', { mode: 'transaction', settings: ['default_pool_size = 1'] }]
 ]
 
-describe('behind PgBouncer', () => {
+describe.runIf(hasPgbouncer)('behind PgBouncer', () => {
   test.each(SETUPS)('%s, everything works', async (_, options) => {
     const service = await startService(await start(options))
     await exercise(service, 'john')
