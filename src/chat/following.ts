@@ -43,6 +43,8 @@ export interface Following {
   unsubscribe(connection: Connection, frame: FrameOf<'unsubscribe'>): void
   /** Ends the following of a room that may not be read any more. */
   expel(connection: Connection, room: string): void
+  /** Whether typing in a room that the connection follows is not passed on now. Asked before anything that costs more. */
+  isTypingTooOften(connection: Connection, room: string): boolean
   typing(connection: Connection, room: Room, frame: FrameOf<'typing'>): void
   /** The connection has ended, and with it all that it followed. */
   left(connection: Connection): void
@@ -138,12 +140,15 @@ export const createFollowing = ({ rooms, bus, clock, reach, isDraining }: Follow
     expel(connection, room) {
       if (unfollow(connection, room)) connection.send({ type: 'unsubscribed', room, reason: 'not_allowed' })
     },
+    isTypingTooOften({ subscriptions, session }, name) {
+      const room = subscriptions.has(name) ? rooms.get(name) : undefined
+      return room !== undefined && !typing.may(session.userId, room.id, room.followers.size)
+    },
     typing(connection, room, { room: name = GENERAL }) {
       const { session } = connection
       if (!connection.subscriptions.has(name)) {
         throw new ChatError('not_allowed', 'Subscribe to the room before you say that you are typing there.')
       }
-      if (!typing.may(session.userId, room.id, room.followers.size)) return
       hint(room.id, ({ name }) => typingNotice(name, session), session.userId)
       bus.publish({ kind: 'typing', room: room.id, user_id: session.userId, username: session.username })
     },

@@ -68,6 +68,7 @@ export const createServing = (options: ServingOptions): ((opened: ConnectionOpti
         case 'unsubscribe':
           return following.unsubscribe(connection, frame)
         case 'typing':
+          if (following.isTypingTooOften(connection, name)) return
           return whenKnown(roomFor(session, name, 'post'), room => following.typing(connection, room, frame))
       }
     },

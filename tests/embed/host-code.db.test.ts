@@ -37,6 +37,20 @@ test('authorize is asked everywhere, with the host’s id; denied looks like abs
   expect([...asked]).toContain('ann Ann post secret')
 })
 
+test('typing asks the application no more often than it is passed on', async () => {
+  let asked = 0
+  const { join } = await startHost({
+    authorize({ action }) {
+      if (action === 'post') asked++
+      return true
+    }
+  })
+  const ann = await join('ann:Ann')
+  for (let at = 0; at < 40; at++) ann.send({ type: 'typing' })
+  await ann.untilPong()
+  expect(asked).toBeLessThanOrEqual(3)
+})
+
 test('an authorize that throws or is late is a no', async () => {
   const { call, log } = await startHost({
     authorize: ({ room }) => (room === 'general' ? Promise.reject(new Error('down')) : new Promise(() => {}))
