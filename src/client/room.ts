@@ -158,6 +158,8 @@ export const createRoom = (options: RoomOptions): OwnedRoom => {
     discard: outbox.discard,
     older: paging.older,
     typing() {
+      // The service takes it from subscribers only.
+      if (status === 'joining' || status === 'refused') return
       const now = timers.monotonic()
       if (now - typedAt >= TYPING_MS && send({ type: 'typing', room: name })) typedAt = now
     },

@@ -281,6 +281,18 @@ test('who is there and who types is shown as long as it is true', async () => {
   expect(room.state.presence).toBeUndefined()
 })
 
+test('typing is not sent before the room is joined', async () => {
+  const service = fakeService()
+  const room = service.client.room('general')
+  const socket = await service.socket(1)
+  socket.greet()
+  room.typing()
+  expect(socket.take('typing')).toEqual([])
+  socket.receive(subscribedFrame(0, socket.take('subscribe')[0] ?? {}))
+  room.typing()
+  expect(socket.take('typing')).toHaveLength(1)
+})
+
 test('a state is a snapshot: the same until something changes, told once a turn', async () => {
   const { first, room } = await start(0)
   await settled()
