@@ -3,15 +3,15 @@ import { execFileSync } from 'node:child_process'
 import { chmodSync, chownSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { networkInterfaces, tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { resolveSettings } from '../../src/config/resolve.ts'
 import { type ClientOptions, openClient, waitForDatabase } from '../../src/db/client.ts'
-import { type Cluster, findBinaries, owner, startCluster } from '../chaos/cluster.ts'
+import { type Cluster, owner, startCluster } from '../chaos/cluster.ts'
+import { binaries, describeWithCluster } from '../support/own-cluster.ts'
 import { ENCRYPTION_KEY, SECRET_KEY } from '../support/settings.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'chat-reach-'))
 const certificates = join(folder, 'certificates')
-const binaries = findBinaries()
 const hasIpv6 = Object.values(networkInterfaces()).some(all => all?.some(({ address }) => address === '::1'))
 let cluster: Cluster
 
@@ -40,7 +40,7 @@ const createCertificates = (): void => {
 }
 
 beforeAll(async () => {
-  if (!binaries) throw new Error('the programs of PostgreSQL are not on this machine')
+  if (!binaries) return
   createCertificates()
   chmodSync(folder, 0o755)
   const addresses = hasIpv6 ? '127.0.0.1,::1' : '127.0.0.1'
@@ -48,7 +48,7 @@ beforeAll(async () => {
 }, 120_000)
 
 afterAll(() => {
-  cluster.stop()
+  cluster?.stop()
   rmSync(folder, { recursive: true, force: true })
 })
 
@@ -103,7 +103,7 @@ const partsUrl = (databaseHost: string, more: object = {}): string =>
     names: 'environment'
   }).settings.databaseUrl
 
-describe('a server is reached', () => {
+describeWithCluster('a server is reached', () => {
   const sockets: [string, () => string][] = [
     ['as the parameter host', () => `postgres://postgres@/postgres?host=${folder}&port=${cluster.port}`],
     ['as an encoded host', () => `postgres://postgres@${encodeURIComponent(folder)}:${cluster.port}/postgres`],
@@ -142,7 +142,7 @@ describe('a server is reached', () => {
   })
 })
 
-describe('the parameters of a URL', () => {
+describeWithCluster('the parameters of a URL', () => {
   const parameters =
     '?sslmode=prefer&channel_binding=prefer&pgbouncer=true&schema=public&connection_limit=5&pool_timeout=3&gssencmode=disable' +
     '&application_name=mine&connect_timeout=4&target_session_attrs=any&options=-c%20geqo%3Doff%20-c%20statement_timeout%3D1' +
@@ -169,7 +169,7 @@ describe('the parameters of a URL', () => {
   })
 })
 
-describe('TLS', () => {
+describeWithCluster('TLS', () => {
   const ca = (name = 'ca') => readFileSync(join(certificates, `${name}.pem`), 'utf8')
 
   test.each([
