@@ -71,7 +71,7 @@ export default fp(
   async function chatAuth(fastify: FastifyInstance, options: ChatAuthOptions) {
     const { authenticate, clock = systemClock } = options
     const { users } = fastify.chatDb
-    const hostUsers = createHostUsers({ users, log: withoutRepeats(fastify.server, fastify.log), clock })
+    const hostUsers = createHostUsers({ users, log: withoutRepeats(fastify.server, fastify.log, clock), clock })
 
     fastify.decorateRequest('chatUser', null)
     if (authenticate) {

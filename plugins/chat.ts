@@ -53,7 +53,7 @@ export default fp(
       changesPollMs: fastify.chatDb.client.notifications && !options.bus ? undefined : UNNOTIFIED_POLL_MS,
       keyring: fastify.chatCrypto,
       clock: options.clock ?? systemClock,
-      log: withoutRepeats(fastify.server, fastify.log),
+      log: withoutRepeats(fastify.server, fastify.log, options.clock),
       authenticate: token => fastify.chatAuth.renew(token),
       existing: async ids => new Set((await fastify.chatDb.users.findByIds(ids)).keys()),
       faultOf,

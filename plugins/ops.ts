@@ -35,7 +35,7 @@ const DATABASE_TIMEOUT_MS = 2000
 export default fp(
   async function chatOps(fastify: FastifyInstance, { maxLoopDelayMs = 500, clock = systemClock }: ChatOpsOptions) {
     const { chatDb, chatCore } = fastify
-    const log = withoutRepeats(fastify.server, fastify.log)
+    const log = withoutRepeats(fastify.server, fastify.log, clock)
     const monitor = createHealth({
       clock,
       askDatabase: () => chatDb.ping(DATABASE_TIMEOUT_MS),

@@ -57,9 +57,9 @@ export const createRepeats = (clock: Clock = systemClock, intervalMs = INTERVAL_
 
 const shared = new WeakMap<object, WithoutRepeats>()
 
-/** Returns `log` without repeats; all logs of one owner (the HTTP server) share what they wrote lately. */
-export const withoutRepeats = (owner: object, log: Log): Log => {
-  const repeats = shared.get(owner) ?? createRepeats()
+/** Returns `log` without repeats; all logs of one owner (the HTTP server) share what they wrote lately, and the first one's clock. */
+export const withoutRepeats = (owner: object, log: Log, clock?: Clock): Log => {
+  const repeats = shared.get(owner) ?? createRepeats(clock)
   shared.set(owner, repeats)
   return repeats(log)
 }
