@@ -37,7 +37,7 @@ export interface ChatResponsesOptions {
 export default fp(
   async function chatResponses(fastify: FastifyInstance, options: ChatResponsesOptions) {
     const { clock = systemClock, responseStallMs } = options
-    const log = withoutRepeats(fastify.server, fastify.log)
+    const log = withoutRepeats(fastify.server, fastify.log, clock)
     const stalls = createStallWatch({
       clock,
       ...(responseStallMs === undefined ? {} : { stallMs: responseStallMs }),
