@@ -119,7 +119,7 @@ test('a client that closed its side is served no more, and nothing is kept for i
   const client = await ask(HISTORY, { token: john.token })
   client.end()
   await pass(clock, 40)
-  await expect.poll(() => accepted[0]?.destroyed).toBe(true)
+  await expect.poll(() => accepted[0]?.destroyed, { timeout: 15_000 }).toBe(true)
 })
 
 test('connections that wait for a response of their user that nobody reads are told within seconds', async () => {
