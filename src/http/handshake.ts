@@ -23,6 +23,8 @@ export interface Handshake {
 
 /** Into how many fragments a frame may be cut; a proxy in the way may cut the largest into some two hundred. */
 const MAX_FRAGMENTS = 1024
+/** In how many pieces the network may deliver a frame: each of them costs far more memory than a byte. */
+const MAX_CHUNKS = 4096
 /** How long a client that is told to close may take, in milliseconds. */
 const CLOSE_TIMEOUT_MS = 5000
 
@@ -36,6 +38,7 @@ export const createHandshake = ({ maxPayload, chooseProtocol }: HandshakeOptions
     closeTimeout: CLOSE_TIMEOUT_MS,
     // Fragments are counted by their bytes, and only when the last has come.
     maxFragments: MAX_FRAGMENTS,
+    maxBufferedChunks: MAX_CHUNKS,
     // A flood of pings is ended by the connection's quota, with a code that says so.
     maxPendingAutoPongs: 0,
     handleProtocols: chooseProtocol

@@ -68,6 +68,19 @@ describe('a client that floods', () => {
     expect(await other.untilPong()).toEqual([])
   })
 
+  test('with a frame in too many pieces is closed', async () => {
+    const { flooder, other } = await start()
+    flooder.socket.on('error', () => {})
+    // 50,000 bytes to come, one at a time.
+    writeRaw(flooder, Buffer.from([0x81, 0x80 | 126, 0xc3, 0x50, 0, 0, 0, 0]))
+    for (let at = 0; at < 20_000 && flooder.socket.readyState === 1; at++) {
+      writeRaw(flooder, Buffer.from('x'))
+      await new Promise(setImmediate)
+    }
+    expect(await flooder.closed).toMatchObject({ code: 1008 })
+    expect(await other.untilPong()).toEqual([])
+  })
+
   test('while it is refused for another reason is dropped', async () => {
     const { join, john } = await start({ settings: { connectionsPerUser: 1 } })
     const refused = await join(john)
