@@ -1,6 +1,9 @@
 /** The chat's WebSocket beside others who take upgrades of the same server: each has its own, and nobody another's. */
 import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import httpProxy from '@fastify/http-proxy'
 import underPressure from '@fastify/under-pressure'
 import websocket from '@fastify/websocket'
@@ -8,7 +11,10 @@ import Fastify from 'fastify'
 import { Server as SocketIo } from 'socket.io'
 import { expect, onTestFinished, test } from 'vitest'
 import { WebSocket, WebSocketServer } from 'ws'
-import { connectRaw, H2C, requestText, WEBSOCKET } from '../support/raw-http.ts'
+import { chatService } from '../../src/index.ts'
+import { testClient, testSchema } from '../support/database.ts'
+import { connectRaw, H2C, type RawResponse, requestText, WEBSOCKET } from '../support/raw-http.ts'
+import { ENCRYPTION_KEY, SECRET_KEY } from '../support/settings.ts'
 import { connect } from '../support/socket-client.ts'
 import { byHeader, type RunningHost, startHost } from '../support/start-host.ts'
 
@@ -153,6 +159,30 @@ test('a login wall and under-pressure: what they refuse is answered, and the hos
   isOverloaded = true
   await expect.poll(async () => (await ask({ cookie: 'in=1' })).status).not.toBe(101)
   await host.app.close()
+})
+
+test('a host on a Unix socket: people register, log in and talk, without an address', async () => {
+  const [client, databaseSchema] = [await testClient(), await testSchema()]
+  const folder = mkdtempSync(join(tmpdir(), 'chat-'))
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+  const app = Fastify({ trustProxy: ['127.0.0.1'] })
+  onTestFinished(() => app.close())
+  const settings = { secretKey: SECRET_KEY, encryptionKey: ENCRYPTION_KEY, bcryptRounds: 4, connectionsPerIp: 5 }
+  await app.register(chatService, { ...settings, client, databaseSchema })
+  const path = join(folder, 'socket')
+  await app.listen({ path })
+  const post = async (url: string): Promise<RawResponse> => {
+    const connection = await connectRaw({ path })
+    const body = JSON.stringify({ username: 'john', password: 'SecurePass123' })
+    const headers = { 'content-type': 'application/json', 'content-length': String(body.length) }
+    connection.write(requestText(`POST ${url}`, headers, body))
+    return connection.response()
+  }
+  expect(await post('/api/auth/register')).toMatchObject({ status: 201 })
+  const { access_token } = JSON.parse((await post('/api/auth/login')).body)
+  const john = await connect(`ws+unix:${path}:/ws/chat?token=${access_token}`)
+  john.send({ type: 'message', content: 'hello' })
+  expect(await john.nextOf('message')).toMatchObject({ content: 'hello' })
 })
 
 test('nobody: an offer of HTTP/2 is ignored as often as a client repeats it', async () => {

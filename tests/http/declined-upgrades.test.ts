@@ -1,7 +1,8 @@
 /** Offers of an upgrade that nobody takes: ordinary requests, whatever a client repeats on one connection. */
+import dns, { type LookupAllOptions } from 'node:dns'
 import { once } from 'node:events'
-import type { AddressInfo, Socket } from 'node:net'
-import { expect, test } from 'vitest'
+import type { Socket } from 'node:net'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { createCertificate } from '../support/certificate.ts'
 import { connectRaw, H2C, type RawConnection, requestText, WEBSOCKET } from '../support/raw-http.ts'
 import { type RunningSockets, startSockets } from '../support/start-sockets.ts'
@@ -126,8 +127,16 @@ test('a WebSocket behind a request that is not answered yet waits for its respon
 })
 
 test('a server for each address of localhost ignores what nobody takes', async () => {
+  const lookup = dns.lookup
+  const addresses = ['127.0.0.1', '127.0.0.2'].map(address => ({ address, family: 4 }))
+  // Fastify asks for all addresses, and then makes servers of its own for the others.
+  const both = (host: string, options: LookupAllOptions, done: (error: null, found: object[]) => void): void =>
+    host === 'localhost' && options.all ? done(null, addresses) : lookup(host, options, done as never)
+  vi.spyOn(dns, 'lookup').mockImplementation(both as never)
+  onTestFinished(() => void vi.restoreAllMocks())
   const { app, port } = await startSockets({ listen: { host: 'localhost' } })
-  for (const { address: host } of app.addresses() as AddressInfo[]) {
+  expect(app.addresses()).toHaveLength(2)
+  for (const { address: host } of addresses) {
     const connection = await connectRaw({ host, port })
     await ask(connection, requestText('GET /plain', H2C), 50)
     connection.write(requestText('GET /ws/chat', WEBSOCKET))
