@@ -30,7 +30,7 @@ if (!hasPostgres) {
 const DB_TESTS = 'tests/**/*.db.test.ts'
 const PG_TESTS = 'tests/**/*.pg.test.ts'
 /** Only to end a test that hangs: a busy machine takes many times as long as an idle one. */
-const shared = { testTimeout: 60_000, hookTimeout: 120_000, expect: { poll: { timeout: 30_000 } } }
+const shared = { testTimeout: 120_000, hookTimeout: 240_000, expect: { poll: { timeout: 60_000 } } }
 
 const pglite = {
   test: {

@@ -136,4 +136,4 @@ test('no password and no row is in what a built command says about a database th
       expectNothingOf(output, [])
     }
   }
-}, 60_000)
+}, 300_000)

@@ -96,5 +96,5 @@ test.skipIf(!library)(
     await pinged
     expect(await watcher.untilPong()).toEqual(expect.any(Array))
   },
-  60_000
+  300_000
 )

@@ -246,4 +246,4 @@ test(`what a client is delivered is the log, each entry once and in order, whate
     ),
     { numRuns: 12, seed: SEED }
   )
-}, 120_000)
+}, 300_000)

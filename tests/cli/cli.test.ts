@@ -135,7 +135,7 @@ describe('serve', () => {
     const { err, code } = await run(['dev'], { env: { PORT: port } })
     expect(code).toBe(1)
     expect(err).toBe(`fastify-chat: Port ${port} is in use. Stop the other program, or set PORT to another one.\n`)
-  }, 60_000)
+  }, 300_000)
 })
 
 describe('dev', () => {
@@ -179,7 +179,7 @@ describe('dev', () => {
     expect((await post('/api/auth/login')).status).toBe(200)
     third.child.kill('SIGINT')
     expect((await third.ended).code).toBe(0)
-  }, 120_000)
+  }, 300_000)
 
   test('leaves an .env that is there as it is, and says what it lacks', async () => {
     const cwd = newFolder()
@@ -208,7 +208,7 @@ describe('dev', () => {
     await dev.says('.env has changed: restarting.')
     await dev.says(/is ready at.*is ready at/s)
     expect(await limit()).toBe('healthy')
-  }, 60_000)
+  }, 300_000)
 })
 
 describe('migrate down', () => {
@@ -243,5 +243,5 @@ describe('migrate down', () => {
     expect(await applied()).toBe(all - 1)
     expect(await onTerminal(cwd, '', '--yes')).not.toContain('[y/N]')
     expect(await applied()).toBe(all - 2)
-  }, 120_000)
+  }, 300_000)
 })

@@ -30,7 +30,7 @@ const exampleOf = (operation: Operation, token: string, { isBare = false } = {})
 }
 
 /** Dozens of requests in one test; on the embedded database, and a busy machine, that takes a while. */
-const PATIENCE = { timeout: 60_000 }
+const PATIENCE = { timeout: 300_000 }
 
 const start = async (settings = {}) => {
   const { url, database, register } = await startChat({ settings })

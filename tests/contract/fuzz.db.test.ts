@@ -11,7 +11,7 @@ import { createSender, type Reply, type Sent } from './http.ts'
 import { oddSegment, requestsTo } from './requests.ts'
 
 const { FUZZ_SEED, FUZZ_RUNS = '80' } = process.env
-const PATIENCE = { timeout: 60_000 }
+const PATIENCE = { timeout: 300_000 }
 const bounds = {
   numRuns: Number(FUZZ_RUNS),
   ...(FUZZ_SEED === undefined ? {} : { seed: Number(FUZZ_SEED) })

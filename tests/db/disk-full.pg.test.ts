@@ -38,7 +38,7 @@ describe.skipIf(!mountable)('a full disk', () => {
     execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=24m,mode=777', 'tmpfs', disk])
     chmodSync(disk, 0o777)
     cluster = await startCluster(binaries)
-  }, 120_000)
+  }, 300_000)
 
   afterAll(() => {
     cluster?.stop()
@@ -112,7 +112,7 @@ describe.skipIf(!mountable)('a full disk', () => {
     const stored = await client.query<{ count: string }>('select count(*) from public.messages')
     const acknowledged = answers.filter(({ type }) => type === 'ack').length + 2
     expect(Number(stored[0]?.count)).toBe(acknowledged)
-  }, 120_000)
+  }, 300_000)
 })
 
 /** The process id of a server process, by its connection. */

@@ -23,7 +23,7 @@ describeWithCluster('a failover', () => {
     await client.close()
     standby = await primary.standby()
     proxy = await startProxy(primary.port)
-  }, 120_000)
+  }, 300_000)
 
   afterAll(() => {
     proxy?.close()
@@ -87,7 +87,7 @@ describeWithCluster('a failover', () => {
     expect(again.token).toBeTypeOf('string')
     // One line each, not one a request.
     expect(chat.log().match(/an append failed/g)?.length ?? 0).toBeLessThan(5)
-  }, 60_000)
+  }, 300_000)
 
   test('it starts on a read-only server with nothing pending, and can write when that can', async () => {
     const { server, lines } = await startOn(url(standby.port))
@@ -98,7 +98,7 @@ describeWithCluster('a failover', () => {
     const payload = { username: 'promoted', password: 'SecurePass123' }
     const registered = await server.inject({ method: 'POST', url: '/api/auth/register', payload })
     expect(registered.statusCode).toBe(201)
-  }, 60_000)
+  }, 300_000)
 
   test('it says what to do when migrations are pending on a read-only server', async () => {
     const client = await openClient({ url: url(primary.port), poolMax: 1 })
@@ -109,7 +109,7 @@ describeWithCluster('a failover', () => {
     await expect(migrateUp(readOnly, 'other')).rejects.toThrow(/Migrations are pending .* `fastify-chat migrate up`/)
     expect(await migrateUp(readOnly, 'chat')).toEqual([])
     await client.query(`alter database postgres reset default_transaction_read_only`)
-  }, 60_000)
+  }, 300_000)
 })
 
 /** Starts a service that migrates on its start. */

@@ -87,7 +87,7 @@ test('it registers, logs in, chats, resumes, creates rooms and counts limits wit
   expect(refused).toContain(429)
   expect(await call('/health/ready')).toMatchObject({ status: 200 })
   expect(chat.log()).not.toMatch(/42501|permission denied/)
-}, 60_000)
+}, 300_000)
 
 test('it says what to do when migrations are pending that its role can not apply', async () => {
   const { url, schema } = await leastPrivileged()

@@ -45,7 +45,7 @@ beforeAll(async () => {
   chmodSync(folder, 0o755)
   const addresses = hasIpv6 ? '127.0.0.1,::1' : '127.0.0.1'
   cluster = await startCluster(binaries, { folder, settings: [`listen_addresses=${addresses}`] })
-}, 120_000)
+}, 300_000)
 
 afterAll(() => {
   cluster?.stop()

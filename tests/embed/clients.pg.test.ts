@@ -70,4 +70,4 @@ test('a PGlite', async () => {
   onTestFinished(() => pglite.close())
   await chatOver(pglite, 'chat')
   expect((await pglite.query('select 1 as one')).rows).toEqual([{ one: 1 }])
-}, 60_000)
+}, 300_000)

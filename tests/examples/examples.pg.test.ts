@@ -63,7 +63,7 @@ test('host.ts: its own login, its own rules, the chat inside', async () => {
   })
   expect(await history.json()).toMatchObject([{ username: 'System', content: 'The app has started.' }])
   await expect(join('sid=nobody')).rejects.toThrow('401')
-}, 60_000)
+}, 300_000)
 
 test('bot.ts: answers each ping once', async () => {
   const { url, register, join } = await startChat()
@@ -72,7 +72,7 @@ test('bot.ts: answers each ping once', async () => {
   const john = await join(await register('john'))
   john.send({ type: 'message', content: '!ping' })
   for (const content of ['!ping', 'pong, john']) expect(await john.nextOf('message')).toMatchObject({ content })
-}, 60_000)
+}, 300_000)
 
 const python = ['python3', '/usr/bin/python3'].find(program => {
   try {
@@ -102,5 +102,5 @@ test.skipIf(!python && process.env.CI !== 'true')(
     const later = start(python ?? 'python3', ['examples/client.py', 'jane', PASSWORD, url])
     await later.said('john: Hello, Jane!')
   },
-  60_000
+  300_000
 )

@@ -48,7 +48,7 @@ const logOut = async (page: Page): Promise<void> => {
   await page.getByRole('heading', { name: 'Welcome back' }).waitFor()
 }
 
-describe.skipIf(!hasChromium())('the page', { timeout: 120_000 }, () => {
+describe.skipIf(!hasChromium())('the page', { timeout: 300_000 }, () => {
   beforeAll(async () => {
     browser = await launchChromium()
   })

@@ -47,7 +47,7 @@ const fillRoom = async (chat: RunningChat, count: number): Promise<void> => {
   bob.close()
 }
 
-describe.skipIf(!hasChromium())('the page', { timeout: 120_000 }, () => {
+describe.skipIf(!hasChromium())('the page', { timeout: 300_000 }, () => {
   beforeAll(async () => {
     browser = await launchChromium()
   })

@@ -24,7 +24,7 @@ const start = async (...contents: string[]): Promise<Page> => {
   return tab.page
 }
 
-describe.skipIf(!hasChromium())('a message', { timeout: 120_000 }, () => {
+describe.skipIf(!hasChromium())('a message', { timeout: 300_000 }, () => {
   beforeAll(async () => {
     browser = await launchChromium()
   })

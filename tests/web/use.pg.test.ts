@@ -34,7 +34,7 @@ const labelOf = (element: {
   getAttribute(name: string): string | null
 }): string => element.getAttribute('aria-label') ?? element.labels?.[0]?.textContent ?? element.textContent
 
-describe.skipIf(!hasChromium())('the page', { timeout: 120_000 }, () => {
+describe.skipIf(!hasChromium())('the page', { timeout: 300_000 }, () => {
   beforeAll(async () => {
     browser = await launchChromium()
   })

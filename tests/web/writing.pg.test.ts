@@ -19,7 +19,7 @@ const pressEnterOfInputMethod = (page: Page): Promise<void> =>
   page.evaluate(`document.querySelector('textarea').dispatchEvent(
   new KeyboardEvent('keydown', { key: 'Enter', keyCode: 229, isComposing: false, bubbles: true, cancelable: true }))`)
 
-describe.skipIf(!hasChromium())('the composer', { timeout: 120_000 }, () => {
+describe.skipIf(!hasChromium())('the composer', { timeout: 300_000 }, () => {
   beforeAll(async () => {
     browser = await launchChromium()
   })
