@@ -2,6 +2,7 @@
 import { mkdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import type { PGlite, Transaction } from '@electric-sql/pglite'
+import { PARSERS } from './client/encode.ts'
 import { asObjects, drizzleOver, type Execute, type Rows } from './client/rows.ts'
 import { inspectSession, statementsThatSet } from './client/session.ts'
 import type { SqlClient, SqlTransaction } from './client.ts'
@@ -57,9 +58,6 @@ const loadPGlite = async () => {
 
 /** Whoever can run a statement: the database, or its transaction. */
 type Runner = Pick<PGlite, 'query'>
-
-/** A host application's own may read types in ways of its own. */
-const PARSERS = { 16: (text: string) => text === 't', 20: Number }
 
 const run = async (runner: Runner, text: string, params: readonly unknown[]): Promise<Rows> => {
   const { fields, rows } = await runner.query<unknown[]>(text, [...params], { rowMode: 'array', parsers: PARSERS })

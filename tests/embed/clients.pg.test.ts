@@ -45,6 +45,44 @@ test('a client that may not prepare statements', async () => {
   await chatOver(clientOf({ prepare: false }), await testSchema())
 })
 
+test('a client that knows no array types', async () => {
+  await chatOver(clientOf({ fetch_types: false }), await testSchema())
+})
+
+test('a client that reads and writes every type in a way of its own', async () => {
+  const own = (to: number, from: number[]) => ({
+    to,
+    from,
+    serialize: () => 'wrong',
+    parse: (text: string) => ({ text })
+  })
+  const types = {
+    int: { ...own(23, [21, 23, 26]), serialize: (value: unknown) => String(value) },
+    float: { ...own(701, [700, 701]), serialize: (value: unknown) => String(value) },
+    bool: own(16, [16]),
+    json: own(114, [114, 3802]),
+    date: own(1184, [1082, 1114, 1184])
+  }
+  await chatOver(clientOf({ types, transform: { ...postgres.pascal, undefined: null } }), await testSchema())
+})
+
+test.each([
+  ['isolation', { default_transaction_isolation: 'serializable' as const }],
+  ['timeouts', { statement_timeout: 100, lock_timeout: 10 }],
+  ['floats and arrays', { extra_float_digits: -15, array_nulls: 'off', datestyle: 'German' }]
+])('a client with defaults of its own: %s', async (_, connection) => {
+  const sql = clientOf({ connection })
+  await chatOver(sql, await testSchema())
+  const [name, value] = Object.entries(connection)[0] ?? []
+  const [row] = await sql`select setting from pg_settings where name = ${name ?? ''}`
+  expect(row?.setting, 'what the host has is as it was').toBe(String(value))
+})
+
+test('a client that transforms whole rows is refused in a sentence', async () => {
+  const sql = clientOf({ transform: { row: row => row } })
+  await expect(startHost({ client: sql, databaseSchema: 'chat' })).rejects.toThrow(/transform\.row/)
+})
+
 test('a client of one connection', async () => {
   await chatOver(clientOf({ max: 1 }), await testSchema())
 })
@@ -64,6 +102,17 @@ test('the schema "public" is named too, whatever the search path', async () => {
   })
   await chatOver(sql, 'public')
 })
+
+test('a PGlite with defaults and parsers of its own', async () => {
+  const pglite = await PGlite.create({ parsers: { 23: text => ({ text }), 701: text => ({ text }) } })
+  onTestFinished(() => pglite.close())
+  await pglite.exec(`set default_transaction_isolation to serializable; set datestyle to german; set array_nulls to off;
+    set extra_float_digits to -15`)
+  await chatOver(pglite, 'chat')
+  expect((await pglite.query('show default_transaction_isolation')).rows).toEqual([
+    { default_transaction_isolation: 'serializable' }
+  ])
+}, 60_000)
 
 test('a PGlite', async () => {
   const pglite = await PGlite.create()

@@ -12,16 +12,22 @@ export const encodeParameter = (value: unknown): unknown =>
     : value
 
 /** Numbers are below 2^53 everywhere in the schema, so `bigint` is read as one too. */
-const decoders = new Map<number, (text: string) => unknown>([
-  [16, text => text === 't'],
-  ...[20, 21, 23, 26, 700, 701].map(type => [type, Number] as [number, typeof Number])
-])
+const NUMBERS = [20, 21, 23, 26, 700, 701]
+/** Text, JSON and times. */
+const TEXTS = [19, 25, 114, 1042, 1043, 1082, 1114, 1184, 3802]
+
+/** How values are read from text, by their type's oid. */
+export const PARSERS: Readonly<Record<number, (text: string) => unknown>> = {
+  16: text => text === 't',
+  ...Object.fromEntries(NUMBERS.map(type => [type, Number])),
+  ...Object.fromEntries(TEXTS.map(type => [type, String]))
+}
 
 /** Reads a value by its type's oid; text for every type that is neither a number nor a boolean. */
 export const decodeValue = (type: number, bytes: Uint8Array | null): unknown => {
   if (bytes === null) return null
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString()
-  return decoders.get(type)?.(text) ?? text
+  return PARSERS[type]?.(text) ?? text
 }
 
 const asIs = (value: unknown): unknown => value
