@@ -185,7 +185,8 @@ export const createChatCore = (options: ChatOptions): ChatCore => {
     author: users.author,
     onMessage
   })
-  const listRooms = createRoomList({ rooms: options.rooms, access, keyring })
+  const list: RoomsRepository['list'] = (...page) => reading.limited(() => options.rooms.list(...page))
+  const listRooms = createRoomList({ rooms: { list }, access, keyring })
   const frameBytes = maxFrameBytes(maxMessageLength)
 
   /**

@@ -1,5 +1,5 @@
 /** The log as it is read back: page by page from the page cache where it is kept, else from the database. */
-import pLimit from 'p-limit'
+import pLimit, { type LimitFunction } from 'p-limit'
 import type { Clock } from '../clock.ts'
 import type { Keyring } from '../crypto/keyring.ts'
 import type { MessagesRepository } from '../db/database.ts'
@@ -26,6 +26,8 @@ export interface ReadingOptions {
 }
 
 export interface Reading {
+  /** Runs a query that only reads, when fewer than `concurrentReads` run. */
+  readonly limited: LimitFunction
   readonly pages: LogPages<Entry>
   part(room: Room, range: Range): Promise<LogPart>
 }
@@ -53,7 +55,7 @@ export const createReading = (options: ReadingOptions): Reading => {
     isCurrent,
     firstSeq: async (...range) => (await extent(...range))?.first
   })
-  return { pages, part: createHistory({ pages, extent, slices }) }
+  return { limited, pages, part: createHistory({ pages, extent, slices }) }
 }
 
 /** Counts entries that can't be decrypted, and logs them once an interval however often they are read. */

@@ -5,7 +5,7 @@ import type { RoomRow, RoomsRepository } from '../db/database.ts'
 import type { Access, Actor } from './access.ts'
 
 export interface RoomListOptions {
-  readonly rooms: RoomsRepository
+  readonly rooms: Pick<RoomsRepository, 'list'>
   readonly access: Access
   /** Seals the place to go on from where it is the name of a room that may not be read. */
   readonly keyring: Keyring
