@@ -55,8 +55,8 @@ export const createAccounts = ({ users, passwords, tokens, clock }: AccountsOpti
    * Verifies in the database that the hash that was checked is still the user's, and renews it in the same statement when it
    * is outdated: the password may have been changed, or the user deleted, while bcrypt was at work.
    */
-  const confirm = async (id: number, checked: string, password: string): Promise<boolean> =>
-    passwords.needsRehash(checked, password)
+  const confirm = async (id: number, checked: string, password: string, mayRenew: boolean): Promise<boolean> =>
+    mayRenew && passwords.needsRehash(checked, password)
       ? users.replacePasswordHash(id, checked, await passwords.hash(password))
       : users.hasPasswordHash(id, checked)
 
@@ -69,7 +69,8 @@ export const createAccounts = ({ users, passwords, tokens, clock }: AccountsOpti
         // Verifies even when there is no such user, so that both take the same time.
         const isRight = await passwords.verify(password, user?.hashedPassword)
         if (!user?.hashedPassword || !isRight) break
-        if (await confirm(user.id, user.hashedPassword, password)) return tokens.issue(user)
+        // Whoever starts over has seen another login renew the hash: renewing it again would make others start over.
+        if (await confirm(user.id, user.hashedPassword, password, attempt === 0)) return tokens.issue(user)
       }
       throw new ChatError('invalid_credentials', 'Wrong username or password.')
     },

@@ -39,7 +39,7 @@ const setup = async (
   }
   const accounts = createAccounts({ users: database.users, passwords: paused, tokens, clock: systemClock })
   const hash = async () => (await database.users.findByIds([john.id])).get(john.id)?.hashedPassword ?? ''
-  return { accounts, hash, john }
+  return { accounts, hash, john, database }
 }
 
 const sql = (database: Awaited<ReturnType<typeof testDatabase>>, statement: string, params: unknown[] = []) =>
@@ -78,4 +78,14 @@ test('two logins at once renew the hash and both succeed', async () => {
   const { accounts, hash } = await setup(strong, () => {})
   await Promise.all([accounts.login('john', OLD), accounts.login('john', OLD)])
   expect(strong.needsRehash(await hash(), OLD)).toBe(false)
+})
+
+test('many logins at once succeed with a password whose hash each of them would renew', async () => {
+  // The text as another keyboard writes it, which is hashed in its normalized form.
+  const password = 'Se\u0301curePass123'
+  const { accounts, database, john } = await setup(strong, () => {})
+  await sql(database, 'update users set hashed_password = $1', [await strong.hash(password)])
+  const logins = await Promise.all(Array.from({ length: 12 }, () => accounts.login('john', password)))
+  expect(logins).toHaveLength(12)
+  expect((await database.users.findByIds([john.id])).get(john.id)?.hashedPassword).toMatch(/^\$2/)
 })

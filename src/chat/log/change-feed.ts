@@ -42,7 +42,7 @@ const REPORT_MS = 60_000
 
 /** Creates the feed; it reads nothing before the first `reset`. */
 export const createChangeFeed = (options: ChangeFeedOptions): ChangeFeed => {
-  const { repository, clock, pollMs = POLL_MS, onChanges, onLost } = options
+  const { repository, clock, log, pollMs = POLL_MS, onChanges, onLost } = options
   const report = createReport(options)
   let since: string | undefined
   let readAt = Number.NEGATIVE_INFINITY
@@ -89,7 +89,7 @@ export const createChangeFeed = (options: ChangeFeedOptions): ChangeFeed => {
   const stops = [
     clock.every(pollMs, wake),
     clock.every(SWEEP_MS, () => {
-      if (isStarted) repository.sweep().catch(report)
+      if (isStarted) repository.sweep().catch(err => log.warn({ err }, 'old changes could not be deleted'))
     })
   ]
 
