@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
+import type { WebSocket } from 'ws'
 import { answerSubprotocol } from '../src/auth/extract-token.ts'
 import type { ConnectionOptions } from '../src/chat/connection.ts'
 import { ChatError } from '../src/errors.ts'
@@ -10,6 +11,8 @@ import { createHandshake } from '../src/http/handshake.ts'
 import { ofChatError, problemOf } from '../src/http/problems.ts'
 import { createSocketPaths } from '../src/http/socket-paths.ts'
 import { createUpgrades, type UpgradesOptions } from '../src/http/upgrades.ts'
+import { withoutRepeats } from '../src/lib/repeated-log.ts'
+import type { Log } from '../src/logging.ts'
 
 /** An open WebSocket. */
 export type OpenSocket = ConnectionOptions['socket'] & { readonly protocol: string }
@@ -63,20 +66,7 @@ export default fp(
         if (!upgrade) throw new ChatError('upgrade_required', 'Connect here with a WebSocket client.')
         handshake.open(upgrade, socket => {
           upgrades.accept(request.raw)
-          // `ws` has sent its own close code (1009, 1002, 1007) before it reports an error.
-          socket.on('error', err => {
-            request.log.warn(
-              { err },
-              'a WebSocket was closed for breaking the protocol, or for a frame that is too big'
-            )
-            if (socket.readyState !== socket.CLOSING) socket.terminate()
-          })
-          try {
-            opened(socket)
-          } catch (err) {
-            request.log.error({ err }, 'a WebSocket could not be served')
-            socket.close(1011, 'internal error')
-          }
+          serve(socket, opened, withoutRepeats(fastify.server, request.log))
         })
         reply.hijack()
       }
@@ -85,10 +75,25 @@ export default fp(
   { name: 'chat-sockets', fastify: '5.x', dependencies: ['chat-core'] }
 )
 
+const serve = (socket: WebSocket, opened: (socket: OpenSocket) => void, log: Log): void => {
+  socket.on('error', err => {
+    log.warn({ err }, 'a WebSocket was closed for breaking the protocol, or for a frame that is too big')
+    // `ws` has sent its own close code (1009, 1002, 1007) before it reports an error.
+    if (socket.readyState !== socket.CLOSING) socket.terminate()
+  })
+  try {
+    opened(socket)
+  } catch (err) {
+    log.error({ err }, 'a WebSocket could not be served')
+    socket.close(1011, 'internal error')
+  }
+}
+
 /** Sends a problem where there may be no Fastify reply to send it with. */
 const refuse = (fastify: FastifyInstance, ...[response, error]: Parameters<UpgradesOptions['refuse']>): void => {
   const id = randomUUID()
-  fastify.log.error({ err: error.cause ?? error, reqId: id }, 'an upgrade was not answered by any route')
+  const log = withoutRepeats(fastify.server, fastify.log)
+  log.error({ err: error.cause ?? error, reqId: id }, 'an upgrade was not answered by any route')
   const problem = problemOf(ofChatError(error), id)
   response.writeHead(problem.status, { 'content-type': 'application/problem+json', 'x-request-id': id })
   response.end(JSON.stringify(problem))
