@@ -14,6 +14,7 @@ import type { Session } from '../src/chat/connection.ts'
 import { type Clock, systemClock } from '../src/clock.ts'
 import { ChatError } from '../src/errors.ts'
 import { withoutRepeats } from '../src/lib/repeated-log.ts'
+import { createOptionsCheck } from '../src/plugin-options.ts'
 
 /** Who is behind a request: the user, and until when. */
 export interface ChatUser extends Session {
@@ -67,8 +68,14 @@ const NAMESPACE = 'chat'
 /** How long a host's word is good that doesn't say so itself, in milliseconds. */
 const DAY_MS = 24 * 60 * 60 * 1000
 
+const checkOptions = createOptionsCheck('chat-auth', {
+  settings: ['secretKey', 'secretKeyPrevious', 'audience', 'accessTokenExpireMinutes', 'bcryptRounds'],
+  functions: ['authenticate']
+})
+
 export default fp(
   async function chatAuth(fastify: FastifyInstance, options: ChatAuthOptions) {
+    checkOptions(options)
     const { authenticate, clock = systemClock } = options
     const { users } = fastify.chatDb
     const hostUsers = createHostUsers({ users, log: withoutRepeats(fastify.server, fastify.log, clock), clock })

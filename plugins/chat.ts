@@ -2,6 +2,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import type { Bus } from '../src/bus/bus.ts'
+import { deferBus } from '../src/bus/deferred.ts'
 import { createMemoryBus } from '../src/bus/memory.ts'
 import { createPostgresBus } from '../src/bus/postgres.ts'
 import { type ChatCore, type ChatOptions, createChatCore } from '../src/chat/chat.ts'
@@ -9,12 +10,15 @@ import { isUnread } from '../src/chat/read-limit.ts'
 import { type Clock, systemClock } from '../src/clock.ts'
 import { faultOf } from '../src/db/client/errors.ts'
 import { withoutRepeats } from '../src/lib/repeated-log.ts'
+import { createOptionsCheck } from '../src/plugin-options.ts'
 import { GENERAL } from '../src/schemas/messages.ts'
 import { callerOf } from './auth.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
     chatCore: ChatCore
+    /** Listens to other processes from now on, as it does once the server listens or a request came. */
+    chatListen(): void
   }
 }
 
@@ -39,12 +43,25 @@ export interface ChatPluginOptions extends Pick<ChatOptions, 'authorize' | 'befo
 
 const HOUR_MS = 60 * 60 * 1000
 
+const checkOptions = createOptionsCheck('chat-core', {
+  settings: [
+    'messageRateLimit',
+    'readRateLimit',
+    'connectionsPerUser',
+    'connectionsPerIp',
+    'maxMessageLength',
+    'legacySocketHours'
+  ],
+  functions: ['authorize', 'beforeMessage', 'onMessage']
+})
+
 export default fp(
   async function chatCore(fastify: FastifyInstance, options: ChatPluginOptions) {
+    checkOptions(options)
     const { messageRateLimit = 10, readRateLimit = 20, maxMessageLength = 4000 } = options
     const { connectionsPerUser = 20, connectionsPerIp = 0, legacySocketHours = 24 } = options
     const { authorize, beforeMessage, onMessage, writer } = options
-    const bus = options.bus ?? busOf(fastify, options.clock)
+    const { bus, begin } = options.bus ? { bus: options.bus, begin: ignore } : busOf(fastify, options.clock)
     const chat = createChatCore({
       bus,
       rooms: fastify.chatDb.rooms,
@@ -70,6 +87,9 @@ export default fp(
       writer
     })
     fastify.decorate('chatCore', chat)
+    fastify.decorate('chatListen', begin)
+    fastify.addHook('onListen', async () => begin())
+    fastify.addHook('onRequest', async () => begin())
     fastify.addHook('onReady', () => chat.start())
     fastify.addHook('preClose', () => chat.drain())
   },
@@ -104,11 +124,12 @@ const UNNOTIFIED_POLL_MS = 500
 const readsFor = (maxConnections = 1): number => Math.max(1, Math.min(16, Math.floor(maxConnections / 2)))
 
 /** PostgreSQL carries the news between processes; the embedded database has only one. */
-const busOf = ({ chatDb, server, log }: FastifyInstance, clock: Clock = systemClock): Bus => {
+const busOf = (fastify: FastifyInstance, clock: Clock = systemClock): { bus: Bus; begin(): void } => {
+  const { chatDb, server, log } = fastify
   const quiet = withoutRepeats(server, log)
   const { notifications } = chatDb.client
-  if (!notifications) return createMemoryBus()
-  return createPostgresBus({
+  if (!notifications) return { bus: createMemoryBus(), begin: ignore }
+  const bus = createPostgresBus({
     database: notifications,
     // The first room's epoch tells a database from its own copy.
     instance: async () => [chatDb.schema, (await chatDb.rooms.findByName(GENERAL))?.epoch ?? ''],
@@ -116,4 +137,13 @@ const busOf = ({ chatDb, server, log }: FastifyInstance, clock: Clock = systemCl
     onDeaf: err => quiet.warn({ err }, 'notifications of other processes can not be heard; it is tried again'),
     onFailure: err => quiet.warn({ err }, 'other processes could not be notified; they look by themselves')
   })
+  const deferred = deferBus(bus, err => quiet.warn({ err }, 'other processes can not be listened to; trying again'))
+  // A database that can't be listened to (a wrong DATABASE_LISTEN_URL) fails the start.
+  fastify.addHook('onReady', async () => {
+    const stop = await notifications.listen('fastify_chat', ignore, ignore)
+    await stop()
+  })
+  return { bus: deferred, begin: deferred.begin }
 }
+
+const ignore = (): void => {}

@@ -40,6 +40,9 @@ export const readEnvironment = ({ cwd = process.cwd(), ...options }: ReadOptions
 /** Rejects with a ConfigError that names every bad setting. */
 export default fp(
   async function chatConfig(fastify: FastifyInstance, options: ChatConfigOptions) {
+    if (options.settings !== undefined && (typeof options.settings !== 'object' || options.settings === null)) {
+      throw new TypeError('The option `settings` of the plugin chat-config must be an object of settings.')
+    }
     const { settings, warnings } = options.resolved ?? resolve(options)
     for (const warning of warnings) fastify.log.warn(warning)
     fastify.decorate('chatConfig', settings)

@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { type Clock, systemClock } from '../src/clock.ts'
 import { createKeyring, type Keyring } from '../src/crypto/keyring.ts'
+import { createOptionsCheck } from '../src/plugin-options.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -17,9 +18,15 @@ export interface ChatCryptoOptions {
   readonly clock?: Clock
 }
 
+const checkOptions = createOptionsCheck('chat-crypto', {
+  settings: ['encryptionKey', 'encryptionKeyPrevious'],
+  required: ['encryptionKey']
+})
+
 /** Rejects when a key is not a Fernet key. */
 export default fp(
   async function chatCrypto(fastify: FastifyInstance, options: ChatCryptoOptions) {
+    checkOptions(options)
     const { encryptionKey, encryptionKeyPrevious = [], clock = systemClock } = options
     const keyring = createKeyring({ current: encryptionKey, previous: [...encryptionKeyPrevious], now: clock.now })
     fastify.decorate('chatCrypto', keyring)

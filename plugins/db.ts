@@ -4,6 +4,7 @@ import fp from 'fastify-plugin'
 import { adoptClient, type DatabaseHandle, openClient, type SqlClient, waitForDatabase } from '../src/db/client.ts'
 import { type ChatDatabase, createDatabase } from '../src/db/database.ts'
 import { migrateUp, requireMigrated } from '../src/db/migrate.ts'
+import { createOptionsCheck } from '../src/plugin-options.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -30,18 +31,27 @@ export interface ChatDbOptions {
   readonly client?: DatabaseHandle | undefined
 }
 
+const checkOptions = createOptionsCheck('chat-db', {
+  settings: [
+    'databaseUrl',
+    'databaseSchema',
+    'databaseSsl',
+    'databaseCa',
+    'databasePoolMax',
+    'databaseListenUrl',
+    'databaseWaitSeconds',
+    'migrateOnStart'
+  ]
+})
+
 /** Rejects, with a sentence that names host and port, when the database stays away or a migration fails. */
 export default fp(
   async function chatDb(fastify: FastifyInstance, options: ChatDbOptions) {
-    const { databaseSchema = 'public', migrateOnStart = true } = options
-    const opened = options.client
-      ? await adoptClient(options.client, options.databaseListenUrl)
-      : await open(fastify, options)
+    checkOptions(options)
+    const { databaseSchema = 'public' } = options
+    const client = options.client ? await adopt(fastify, options.client, options) : await open(fastify, options)
     // What we opened we close; what we were handed stays open.
-    if (!options.client) fastify.addHook('onClose', () => opened.close())
-    const client = await withoutDeafNotifications(fastify, opened)
-    if (migrateOnStart) await migrateUp(client, databaseSchema)
-    else if (!options.client) await requireMigrated(client, databaseSchema)
+    if (!options.client) fastify.addHook('onClose', () => client.close())
     fastify.decorate('chatDb', createDatabase(client, databaseSchema))
   },
   { name: 'chat-db', fastify: '5.x' }
@@ -61,24 +71,46 @@ const withoutDeafNotifications = async (fastify: FastifyInstance, client: SqlCli
 
 export type { DatabaseHandle }
 
+const adopt = async (fastify: FastifyInstance, handle: DatabaseHandle, options: ChatDbOptions): Promise<SqlClient> => {
+  const { databaseSchema = 'public', migrateOnStart = true } = options
+  const client = await withoutDeafNotifications(fastify, await adoptClient(handle, options.databaseListenUrl))
+  if (migrateOnStart) await migrateUp(client, databaseSchema)
+  return client
+}
+
+/**
+ * Opens the database and prepares it. PostgreSQL is prepared over a connection that is closed again: the returned client connects with
+ * its first query, so that a start which fails later leaves no connection that keeps the process alive.
+ */
 const open = async (fastify: FastifyInstance, options: ChatDbOptions): Promise<SqlClient> => {
   if (!options.databaseUrl) throw new TypeError('The plugin chat-db needs `databaseUrl`, or a ready `client`.')
-  const client = await openClient({
+  const reach = {
     url: options.databaseUrl,
     ssl: options.databaseSsl,
     ca: options.databaseCa,
-    poolMax: options.databasePoolMax ?? 10,
-    listenUrl: options.databaseListenUrl,
-    onWarning: sentence => fastify.log.warn(sentence)
-  })
+    listenUrl: options.databaseListenUrl
+  }
+  const first = await openClient({ ...reach, poolMax: 1, onWarning: sentence => fastify.log.warn(sentence) })
+  let notifications: SqlClient['notifications']
   try {
-    await waitForDatabase(client, {
-      seconds: options.databaseWaitSeconds ?? 10,
-      onRetry: () => fastify.log.warn('the database does not answer yet; trying again')
-    })
-    return client
+    await prepare(fastify, first, options)
+    notifications = (await withoutDeafNotifications(fastify, first)).notifications
   } catch (error) {
-    await client.close()
+    await first.close()
     throw error
   }
+  if (first.engine === 'pglite') return first
+  await first.close()
+  const client = await openClient({ ...reach, poolMax: options.databasePoolMax ?? 10 })
+  return notifications ? client : { ...client, notifications: null }
+}
+
+const prepare = async (fastify: FastifyInstance, client: SqlClient, options: ChatDbOptions): Promise<void> => {
+  const { databaseSchema = 'public', migrateOnStart = true, databaseWaitSeconds = 10 } = options
+  await waitForDatabase(client, {
+    seconds: databaseWaitSeconds,
+    onRetry: () => fastify.log.warn('the database does not answer yet; trying again')
+  })
+  if (migrateOnStart) await migrateUp(client, databaseSchema)
+  else await requireMigrated(client, databaseSchema)
 }

@@ -43,7 +43,14 @@ export default fp(
       onFailure: (checks, err) => log.warn(err === undefined ? { checks } : { checks, err }, 'a health check failed')
     })
     const meter = createLoadMeter({ clock, maxLoopDelayMs, waitingQueries: () => chatDb.client.waiting?.() ?? 0 })
-    fastify.addHook('onReady', () => monitor.start())
+    // Not at the start: a connection that is kept for it would keep a process alive whose start fails elsewhere.
+    let started: Promise<void> | undefined
+    const startOnce = (): Promise<void> => {
+      started ??= monitor.start()
+      return started
+    }
+    fastify.addHook('onListen', startOnce)
+    fastify.addHook('onRequest', startOnce)
     fastify.addHook('onClose', async () => {
       monitor.stop()
       meter.stop()

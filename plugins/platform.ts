@@ -11,6 +11,7 @@ import { EMBEDDED_HEADERS } from '../src/http/security-headers.ts'
 import { mapProblems, openApiBase, schemaName } from '../src/openapi-base.ts'
 import type { Load } from '../src/ops/load.ts'
 import { rateLimitStore } from '../src/ops/rate-limit-store.ts'
+import { createOptionsCheck } from '../src/plugin-options.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -44,8 +45,11 @@ export interface ChatPlatformOptions {
   readonly impossibleErrors?: readonly ErrorCode[]
 }
 
+const checkOptions = createOptionsCheck('chat-platform', { settings: ['corsOrigins', 'publicUrl'] })
+
 export default fp(
   async function chatPlatform(fastify: FastifyInstance, options: ChatPlatformOptions) {
+    checkOptions(options)
     const { prefix = '', corsOrigins = [], hasDocument = false } = options
     fastify.addHook('onRequest', async request => checkUpgradeAndStop(fastify, request))
     if (corsOrigins.length > 0 && !fastify.hasPlugin('@fastify/cors')) {

@@ -66,6 +66,16 @@ export interface ChatServiceOptions extends HostSettings {
 
 /** Not wrapped with fastify-plugin, so that nothing of it leaks into the instance it is registered on. */
 export const chatService = async (fastify: FastifyInstance, options: ChatServiceOptions): Promise<void> => {
+  try {
+    await assemble(fastify, options)
+  } catch (error) {
+    // Fastify closes nothing after a failed start: the embedded database's folder would stay locked.
+    if (!options.client && fastify.hasDecorator('chatDb')) await fastify.chatDb.client.close()
+    throw error
+  }
+}
+
+const assemble = async (fastify: FastifyInstance, options: ChatServiceOptions): Promise<void> => {
   const { prefix: _, pages = false, resolved, client, clock = systemClock, bus, writer, ...more } = options
   const { authenticate, authorize, beforeMessage, onMessage, documentSecurity, ...others } = more
   const settings = withoutFastifys(others)

@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify'
 import { type ChatServiceOptions, chatService } from './app.ts'
 import type { HostPerson } from './auth/host-users.ts'
 import type { CommittedMessage } from './chat/posting.ts'
+import { isUnavailable } from './db/client/errors.ts'
 import { ChatError } from './errors.ts'
 import { withholdMessage } from './lib/redact.ts'
 import { type HostPost, hostPost } from './schemas/host.ts'
@@ -59,8 +60,16 @@ export const createChat = (options: CreateChatOptions): EmbeddedChat => {
   let isRegistered = false
 
   const running = (): FastifyInstance => {
-    if (instance) return instance
-    throw new Error('The chat does not run yet. Register chat.plugin, and await app.ready() first.')
+    if (!instance) {
+      throw new ChatError(
+        'unavailable',
+        'The chat does not run yet. Register chat.plugin, and await app.ready() first.'
+      )
+    }
+    if (instance.chatCore.isDraining)
+      throw new ChatError('unavailable', 'The chat has stopped: the application closes.')
+    instance.chatListen()
+    return instance
   }
 
   const plugin = async (fastify: FastifyInstance, { prefix }: { prefix?: string }): Promise<void> => {
@@ -79,17 +88,19 @@ export const createChat = (options: CreateChatOptions): EmbeddedChat => {
 
   return {
     plugin,
-    async post({ as, ...message }) {
-      const { chatAuth, chatCore } = running()
-      check(isHostPost, message)
-      const { id: userId, username, externalId } = await chatAuth.admit(as)
-      return chatCore.postAsHost({ userId, username, externalId }, message)
-    },
-    async createRoom(room) {
-      const { chatCore } = running()
-      check(isNewRoom, room)
-      return chatCore.ensureRoom(room)
-    },
+    post: ({ as, ...message }) =>
+      typed(async () => {
+        const { chatAuth, chatCore } = running()
+        check(isHostPost, message)
+        const { id: userId, username, externalId } = await chatAuth.admit(as)
+        return chatCore.postAsHost({ userId, username, externalId }, message)
+      }),
+    createRoom: room =>
+      typed(async () => {
+        const { chatCore } = running()
+        check(isNewRoom, room)
+        return chatCore.ensureRoom(room)
+      }),
     on: (_, listener) => void listeners.add(listener),
     off: (_, listener) => void listeners.delete(listener),
     recheck: (personId, room) => running().chatCore.recheck(String(personId), room),
@@ -99,6 +110,16 @@ export const createChat = (options: CreateChatOptions): EmbeddedChat => {
 
 const isHostPost = compile(hostPost)
 const isNewRoom = compile(newRoom)
+
+/** Rejects with `unavailable` where the database can't be reached, also since the application closes meanwhile. */
+const typed = async <T>(work: () => Promise<T>): Promise<T> => {
+  try {
+    return await work()
+  } catch (cause) {
+    if (cause instanceof ChatError || !isUnavailable(cause)) throw cause
+    throw new ChatError('unavailable', 'The database can not be reached. Try again in a moment.', { cause })
+  }
+}
 
 /** Throws `validation_failed`, with every violated rule. */
 const check = (validate: ReturnType<typeof compile>, value: unknown): void => {

@@ -91,8 +91,9 @@ export interface EmbeddedHandle {
 /** A client over what a host handed over, which is left open. Throws a TypeError for anything else. */
 export const adoptClient = async (handle: DatabaseHandle, listenUrl?: string): Promise<SqlClient> => {
   if (typeof handle === 'function' && 'unsafe' in handle) return adoptPostgres(handle, listenUrl)
-  if ('waitReady' in handle) return adoptEmbedded(handle as unknown as PGlite)
-  if ('engine' in handle) return handle
+  if (typeof handle === 'object' && handle !== null && 'waitReady' in handle)
+    return adoptEmbedded(handle as unknown as PGlite)
+  if (typeof handle === 'object' && handle !== null && 'engine' in handle) return handle
   throw new TypeError(
     '`client` must be a client of postgres.js or a PGlite. Leave it out and give `databaseUrl` instead.'
   )

@@ -20,18 +20,21 @@ const SMALL = [
 /** The folder in which PGlite keeps its data, within the one that a `pglite:` URL names. */
 export const dataFolder = (folder: string): string => join(folder, 'data')
 
+/** The folder's name that means no folder, as SQLite has it: the database is gone with the process. */
+const IN_MEMORY = ':memory:'
+
 /** Opens the database in a folder, made when it is missing. Rejects when another process has it, or PGlite isn't installed. */
 export const openEmbedded = async (folder: string): Promise<SqlClient> => {
+  if (folder === IN_MEMORY) return openStarted(await start(undefined), 'pglite::memory:')
   const path = resolve(folder)
   mkdirSync(path, { recursive: true, mode: 0o700 })
   const lock = await lockFolder(path)
   try {
-    const pglite = await start(dataFolder(path))
-    await pglite.exec((await statementsFor(pglite)).session)
+    const client = await openStarted(await start(dataFolder(path)), path)
     return {
-      ...clientOver(pglite, path, ''),
+      ...client,
       async close() {
-        if (!pglite.closed) await pglite.close()
+        await client.close()
         await lock.release()
       }
     }
@@ -41,10 +44,21 @@ export const openEmbedded = async (folder: string): Promise<SqlClient> => {
   }
 }
 
-const start = async (dataDir: string): Promise<PGlite> => {
+/** A client over a database of our own, with its settings. */
+const openStarted = async (pglite: PGlite, where: string): Promise<SqlClient> => {
+  await pglite.exec((await statementsFor(pglite)).session)
+  return {
+    ...clientOver(pglite, where, ''),
+    async close() {
+      if (!pglite.closed) await pglite.close()
+    }
+  }
+}
+
+const start = async (dataDir: string | undefined): Promise<PGlite> => {
   const { PGlite } = await loadPGlite()
   const startParams = [...PGlite.defaultStartParams, ...SMALL.flatMap(setting => ['-c', setting])]
-  return PGlite.create({ dataDir, startParams })
+  return PGlite.create({ ...(dataDir === undefined ? {} : { dataDir }), startParams })
 }
 
 const loadPGlite = async () => {

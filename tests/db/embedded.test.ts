@@ -125,3 +125,13 @@ test('the embedded database keeps what was committed when its process is killed,
   await client.close()
   await expect(client.query('select 1')).rejects.toThrow()
 }, 300_000)
+
+test('`:memory:` is a database without a folder, `memory` is a folder', { timeout: 60_000 }, async () => {
+  const client = await openEmbedded(':memory:')
+  onTestFinished(() => client.close())
+  expect(await client.query('select 1 as one')).toEqual([{ one: 1 }])
+  expect(client.where).toBe('pglite::memory:')
+  expect(existsSync(':memory:')).toBe(false)
+  await client.close()
+  await client.close()
+})

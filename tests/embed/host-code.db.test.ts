@@ -188,11 +188,32 @@ test('recheck and disconnect take effect on every process', async () => {
   await bob.nextOf('pong')
 })
 
-test('a chat that does not run yet says so, and one that is registered can’t be again', async () => {
+test('a chat that does not run, yet or any more, says so with an error of the catalog', async () => {
   const idle = createChat(hostSettings)
-  await expect(idle.post({ as: { id: 1, name: 'x' }, content: 'x' })).rejects.toThrow(/does not run yet/)
   const { app, chat } = await startHost({ before: host => host.addHook('onReady', async () => {}) })
   await expect(chat.plugin(app, {})).rejects.toThrow(/registered already/)
+  const expectUnavailable = async (one: typeof chat, message: RegExp) => {
+    const error = { name: 'ChatError', code: 'unavailable', message: expect.stringMatching(message) }
+    await expect(one.post({ as: { id: 1, name: 'x' }, content: 'x' })).rejects.toMatchObject(error)
+    await expect(one.createRoom({ room: 'r' })).rejects.toMatchObject(error)
+    expect(() => one.recheck('ann', 'general')).toThrow(expect.objectContaining(error))
+    expect(() => one.disconnect('ann')).toThrow(expect.objectContaining(error))
+  }
+  await expectUnavailable(idle, /does not run yet/)
+  await app.close()
+  await expectUnavailable(chat, /has stopped/)
+})
+
+test('a post while the database can not be reached rejects with an error of the catalog', async () => {
+  const { chat, database } = await startHost()
+  const { drizzle } = database.client
+  const { insert } = drizzle
+  drizzle.insert = () => {
+    throw Object.assign(new Error('write CONNECTION_ENDED'), { code: 'CONNECTION_ENDED' })
+  }
+  const post = chat.post({ as: { id: 'new', name: 'New' }, content: 'x' })
+  await expect(post).rejects.toMatchObject({ name: 'ChatError', code: 'unavailable' })
+  Object.assign(drizzle, { insert })
 })
 
 test('the host’s end is the chat’s: goodbye to every socket', async () => {

@@ -69,3 +69,45 @@ test.for([
 test('a client that is none is refused with what to do', async () => {
   await expect(async () => bare().register(db, { client: {} as never })).rejects.toThrow(/postgres.js or a PGlite/)
 })
+
+test.for<[string, unknown, object, RegExp]>([
+  ['crypto without options', crypto, {}, /plugin chat-crypto are not valid: `encryptionKey` is missing\. Make one/],
+  ['crypto with a number', crypto, { encryptionKey: 7 }, /`encryptionKey` must be a string/],
+  [
+    'crypto with a bad list',
+    crypto,
+    { encryptionKey: ENCRYPTION_KEY, encryptionKeyPrevious: ['x'] },
+    /\(item 1\) must be a Fernet/
+  ],
+  ['db with a number', db, { databaseUrl: 7 }, /plugin chat-db are not valid: `databaseUrl` must be a string/],
+  ['db with another database’s URL', db, { databaseUrl: 'mysql://h/d' }, /`databaseUrl` must be postgres:/],
+  ['db with a bad schema', db, { databaseUrl: 'pglite:x', databaseSchema: 'A b' }, /`databaseSchema` must be 1-63/],
+  ['db with text for a client', db, { client: 'postgres://h/d' }, /postgres.js or a PGlite/],
+  ['config with text', config, { settings: 'x' }, /`settings` of the plugin chat-config must be an object/]
+])('%s says what is wrong', async ([, plugin, options, message]) => {
+  await expect(async () => bare().register(plugin as never, options as never)).rejects.toThrow(message)
+})
+
+test.for<[string, unknown, object, RegExp]>([
+  ['auth without a key', auth, {}, /needs `secretKey`, or `authenticate`/],
+  ['auth with a short key', auth, { secretKey: 'x' }, /`secretKey` must have at least 32 characters/],
+  ['auth with text for a function', auth, { authenticate: 'x' }, /`authenticate` must be a function/],
+  ['chat with text for a number', chat, { messageRateLimit: '10' }, /`messageRateLimit` must be an integer/],
+  [
+    'chat with a bad limit and function',
+    chat,
+    { maxMessageLength: 0, authorize: {} },
+    /at least 1; `authorize` must be/
+  ],
+  ['platform with an object', platform, { corsOrigins: {} }, /`corsOrigins` must be an array/]
+])('%s says what is wrong', async ([, plugin, options, message]) => {
+  const app = bare()
+  await app.register(db, { client: await testClient(), databaseSchema: await testSchema() })
+  await app.register(crypto, { encryptionKey: ENCRYPTION_KEY })
+  if (plugin !== auth) await app.register(auth, { secretKey: SECRET_KEY })
+  if (plugin === platform) {
+    await app.register(chat)
+    await app.register(ops)
+  }
+  await expect(async () => app.register(plugin as never, options as never)).rejects.toThrow(message)
+})

@@ -1,0 +1,62 @@
+/** A start that fails leaves nothing open: a host that catches the error, and does nothing more, ends by itself. */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import type { AddressInfo } from 'node:net'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+import { testClient, testDatabaseUrl, testSchema } from '../support/database.ts'
+
+/** How long a host may take to start, fail and end, on a busy machine. */
+const LONGEST_MS = 60_000
+
+const startFailing = async (failure: string, url: string, schema: string, port = 0) => {
+  const script = join(import.meta.dirname, 'failing-host.ts')
+  const child = spawn(process.execPath, ['--import', 'tsx', script, failure, url, schema, String(port)])
+  onTestFinished(() => void child.kill('SIGKILL'))
+  let text = ''
+  let endedAt = 0
+  child.stdout.on('data', data => {
+    text += data
+    endedAt = Date.now()
+  })
+  child.stderr.on('data', data => {
+    text += data
+  })
+  const [code] = await once(child, 'exit')
+  return { code, text, lingeredMs: Date.now() - endedAt }
+}
+
+const busyPort = async (): Promise<number> => {
+  const server = createServer().listen(0, '127.0.0.1')
+  onTestFinished(() => void server.close())
+  await once(server, 'listening')
+  return (server.address() as AddressInfo).port
+}
+
+const failures = [
+  ['key', /failed: The options of the plugin chat-crypto are not valid: `encryptionKey` must be a Fernet key/],
+  ['migration', /failed: .*already exists/],
+  ['plugin', /failed: the host failed/],
+  ['hook', /failed: the host failed/],
+  ['laterHook', /failed: the host failed/],
+  ['port', /failed: .*EADDRINUSE/]
+] as const
+
+test.for(failures)(
+  'a process whose start fails (%s) ends by itself',
+  { timeout: LONGEST_MS },
+  async ([failure, message]) => {
+    const schema = await testSchema()
+    if (failure === 'migration') {
+      const client = await testClient()
+      await client.query(`create schema ${schema}`)
+      await client.query(`create table ${schema}.users (other text)`)
+    }
+    const ended = await startFailing(failure, await testDatabaseUrl(), schema, await busyPort())
+    expect(ended.text).toMatch(message)
+    expect(ended.code).toBe(0)
+    // An idle connection of the pool would keep it for a minute.
+    expect(ended.lingeredMs).toBeLessThan(15_000)
+  }
+)
