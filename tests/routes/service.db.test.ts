@@ -33,6 +33,8 @@ test('the health routes are well', async () => {
 test('a database that does not answer makes health 503, and nothing about the inside is told', async () => {
   const clock = fakeClock()
   const { call, database, log } = await startChat({ clock })
+  // The first check, which the first request waits for.
+  expect(await call('GET', '/health')).toMatchObject({ status: 200 })
   const { query } = database.client
   onTestFinished(() => void Object.assign(database.client, { query }))
   Object.assign(database.client, {
