@@ -28,7 +28,9 @@ const startTwo = async (way: Notified) => {
   }
   const schema = `"${one.database.schema}"`
   const run = (text: string) => one.database.client.query(text.replace(/\b(users|messages|rooms)\b/, `${schema}.$1`))
-  for (const chat of [one, two]) expect((await history(chat, ann)).map(({ content }) => content)).toContain('second')
+  for (const chat of [one, two]) {
+    await expect.poll(async () => (await history(chat, ann)).map(({ content }) => content), SOON).toContain('third')
+  }
   return { one, two, john, ann, sockets, run }
 }
 
