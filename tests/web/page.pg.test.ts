@@ -56,6 +56,8 @@ describe.skipIf(!hasChromium())('the page', { timeout: 300_000 }, () => {
   test('two people talk: each sees the other type, and what they say, once', async () => {
     const chat = await startChat()
     const [ada, bob] = [await enter(chat, 'ada'), await enter(chat, 'bob')]
+    // Typing is told once: both must be there.
+    for (const { page } of [ada, bob]) await page.getByRole('heading', { name: '2 people here' }).waitFor()
     await composer(ada.page).pressSequentially('Hel')
     await bob.page.getByText('ada is typing').waitFor()
     await say(ada.page, 'Hello, Bob')
@@ -64,7 +66,6 @@ describe.skipIf(!hasChromium())('the page', { timeout: 300_000 }, () => {
     await ada.page.locator('.bubble', { hasText: 'Hello, Ada' }).waitFor()
     for (const { page } of [ada, bob])
       expect(await bubbles(page).allTextContents()).toEqual(['Hello, Bob', 'Hello, Ada'])
-    await ada.page.getByRole('heading', { name: '2 people here' }).waitFor()
     expect([...ada.complaints, ...bob.complaints]).toEqual([])
   })
 
