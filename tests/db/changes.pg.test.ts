@@ -8,7 +8,7 @@ import { migrateUp } from '../../src/db/migrate.ts'
 import { testDatabase } from '../support/database.ts'
 
 const connect = () => {
-  const sql = postgres(inject('testDatabaseUrl'), { max: 1, onnotice: () => {} })
+  const sql = postgres(inject('testListenUrl'), { max: 1, onnotice: () => {} })
   onTestFinished(() => sql.end())
   return sql
 }

@@ -39,7 +39,7 @@ const example = (name: string, env: NodeJS.ProcessEnv) => start('npx', ['tsx', `
 
 test('host.ts: its own login, its own rules, the chat inside', async () => {
   const port = await freePort()
-  const host = example('host.ts', { PORT: `${port}`, DATABASE_URL: inject('testDatabaseUrl'), ENCRYPTION_KEY })
+  const host = example('host.ts', { PORT: `${port}`, DATABASE_URL: inject('testListenUrl'), ENCRYPTION_KEY })
   await host.said(`http://localhost:${port}`)
   const login = async (who: string) => {
     const headers = { 'content-type': 'application/json' }

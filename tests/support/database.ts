@@ -26,15 +26,16 @@ const copyTemplate = async (): Promise<string> => {
   return `pglite:${folder}`
 }
 
-/** The URL of a database that only this test file (PGlite) or this run (PostgreSQL) has. */
+/** The URL of a database that only this test file (PGlite) or this run (PostgreSQL) has; never through a pooler. */
 export const testDatabaseUrl = async (): Promise<string> =>
-  engine === 'postgres' ? inject('testDatabaseUrl') : copyTemplate()
+  engine === 'postgres' ? inject('testListenUrl') : copyTemplate()
 
 /** The file's client. */
 export const testClient = (): Promise<SqlClient> => {
-  opened ??= testDatabaseUrl().then(url =>
-    openClient({ url, listenUrl: engine === 'postgres' ? inject('testListenUrl') : undefined })
-  )
+  opened ??=
+    engine === 'postgres'
+      ? openClient({ url: inject('testDatabaseUrl'), listenUrl: inject('testListenUrl') })
+      : copyTemplate().then(url => openClient({ url }))
   return opened
 }
 
