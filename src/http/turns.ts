@@ -28,6 +28,10 @@ interface Line {
 /** With more requests that wait, the connection isn't read from. */
 const MAX_WAITING = 16
 
+/** Returns whether a response has emitted its last event. One of HTTP/2 has a stream that says so. */
+const isOver = (response: ServerResponse): boolean =>
+  response.closed || response.writableFinished || Reflect.get(response, 'stream')?.closed === true
+
 /** Creates the turns of all connections. */
 export const createTurns = (): Turns => {
   const lines = new WeakMap<Socket, Line>()
@@ -42,7 +46,9 @@ export const createTurns = (): Turns => {
     })
     const ending = { promise, end }
     endings.set(response, ending)
-    response.once('close', end).once('finish', end)
+    // A client that left while it was looked up has closed the response already: then no event comes any more.
+    if (isOver(response)) end()
+    else response.once('close', end).once('finish', end)
     return ending
   }
 
