@@ -15,17 +15,24 @@ import { clientAddress } from '../src/http/client-address.ts'
 import { problemOf, refusalOf } from '../src/http/problems.ts'
 import { withoutRepeats } from '../src/lib/repeated-log.ts'
 import { safePath } from '../src/logging.ts'
-import { components } from '../src/schemas/index.ts'
+import { components, EmbeddedProblem, Problem } from '../src/schemas/index.ts'
 import { compile, compileCoercing } from '../src/validation.ts'
 
 /** The one validator: what comes as text (parameters, headers) is converted to its type, a body is not. */
 export const validatorCompiler: FastifySchemaCompiler<object> = ({ schema, httpPart }) =>
   httpPart === 'body' ? compile(schema) : compileCoercing(schema)
 
+/** Options of the problems plugin. */
+export interface ChatProblemsOptions {
+  /** Whether every error code is one of the catalog, as in the service itself. By default a host application may add some. */
+  readonly hasOwnCodesOnly?: boolean
+}
+
 /** Registered in the service's own scope: a host's validator and error handler stay its own. */
 export default fp(
-  async function chatProblems(fastify: FastifyInstance) {
-    for (const schema of components) fastify.addSchema(schema)
+  async function chatProblems(fastify: FastifyInstance, { hasOwnCodesOnly = false }: ChatProblemsOptions) {
+    for (const schema of components)
+      fastify.addSchema(schema === Problem && !hasOwnCodesOnly ? EmbeddedProblem : schema)
     fastify.setValidatorCompiler(validatorCompiler)
     // A host may serialize and parse in a way of its own; and Fastify itself takes plain text for a body.
     fastify.setSerializerCompiler(serializerOf(fastify))

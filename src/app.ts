@@ -104,14 +104,16 @@ const assemble = async (fastify: FastifyInstance, options: ChatServiceOptions): 
   await fastify.register(authPlugin, { ...config, authenticate, clock })
   await fastify.register(chatPlugin, { ...config, authorize, beforeMessage, onMessage, clock, bus, writer })
   await fastify.register(opsPlugin, { ...config, clock })
-  await fastify.register(problemsPlugin)
+  // Only the process itself resolves its settings, and there is no host application in it.
+  await fastify.register(problemsPlugin, { hasOwnCodesOnly: resolved !== undefined })
   await fastify.register(socketsPlugin)
   const mounts = (page: Page): boolean => (typeof pages === 'boolean' ? pages : pages.includes(page))
-  const { corsOrigins, publicUrl, registerRateLimit, loginRateLimit } = config
+  const { corsOrigins, publicUrl, apiContact, registerRateLimit, loginRateLimit } = config
   await fastify.register(platformPlugin, {
     prefix: fastify.prefix,
     corsOrigins,
     publicUrl,
+    apiContact,
     hasDocument: mounts('documents'),
     documentSecurity,
     impossibleErrors: [

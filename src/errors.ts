@@ -111,7 +111,9 @@ export class ChatError extends Error {
   }
 }
 
-const WORD = /^[a-z][a-z0-9_.]{0,63}$/
+/** Matches every code, those of a host application included. */
+export const CODE_PATTERN = '^[a-z][a-z0-9_.]{0,63}$'
+const CODE = new RegExp(CODE_PATTERN)
 
 /**
  * What a host's `beforeMessage` throws to refuse a message: 403 over HTTP, an `error` frame on the WebSocket. `code` is the
@@ -122,7 +124,7 @@ export class ChatRejection extends ChatError {
   readonly #word: string
 
   constructor(code: string, detail: string) {
-    if (!WORD.test(code)) throw new TypeError('The code of a ChatRejection must be a word such as "no_links".')
+    if (!CODE.test(code)) throw new TypeError('The code of a ChatRejection must be a word such as "no_links".')
     super('rejected', detail)
     this.name = 'ChatRejection'
     this.#word = code

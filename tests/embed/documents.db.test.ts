@@ -1,5 +1,6 @@
 /** The chat in a host's OpenAPI document, and a host with schemas of another kind. */
 import swagger from '@fastify/swagger'
+import { Ajv } from 'ajv'
 import type { FastifyInstance } from 'fastify'
 import {
   jsonSchemaTransform,
@@ -9,7 +10,7 @@ import {
 } from 'fastify-type-provider-zod'
 import { expect, test } from 'vitest'
 import { z } from 'zod'
-import type { ErrorCode } from '../../src/errors.ts'
+import { ChatRejection, ERRORS, type ErrorCode } from '../../src/errors.ts'
 import { type HostOptions, startHost } from '../support/start-host.ts'
 
 const info = { title: 'Host', version: '1' }
@@ -83,6 +84,27 @@ test('with our own accounts in a host the document lists errors of tokens', asyn
   expect(codes.get('supportGetMe')).toEqual(expect.arrayContaining(['missing_token', 'invalid_token', 'token_expired']))
   expect(codes.get('supportLogin')).toContain('invalid_credentials')
   expect([...codes.values()].flat()).not.toContain('not_logged_in')
+})
+
+test('error codes of the host are valid by the document', async () => {
+  const { app, call } = await startHost({
+    before: host => host.register(swagger, { openapi: { openapi: '3.1.0', info } }),
+    beforeMessage() {
+      throw new ChatRejection('acme.no_links', 'No links here.')
+    }
+  })
+  // biome-ignore lint/suspicious/noExplicitAny: the document's type has both versions of OpenAPI in it.
+  const { schemas } = (app.swagger() as any).components
+  const problem = Object.values<{ title?: string; properties: Record<string, { description?: string }> }>(schemas).find(
+    ({ properties }) => properties.code && properties.instance
+  )
+  const { code } = problem?.properties ?? {}
+  const isValid = new Ajv({ strict: false }).compile(code ?? {})
+  const refused = await call('POST', '/support/api/chat/rooms/general/messages', { as: 'ann', body: { content: 'x' } })
+  for (const one of [refused.body.code, 'http_402', ...Object.keys(ERRORS)])
+    expect([one, isValid(one)]).toEqual([one, true])
+  expect(isValid('No')).toBe(false)
+  for (const one of Object.keys(ERRORS)) expect(code?.description).toContain(`\`${one}\``)
 })
 
 test('operation ids are the same for every chat that a process starts', async () => {

@@ -212,6 +212,11 @@ test('helmet’s headers are there', async () => {
   expect((await call('GET', '/nowhere')).headers.get('x-content-type-options')).toBe('nosniff')
 })
 
+test('the API document names the contact that is set', async () => {
+  const { call } = await startChat({ settings: { apiContact: 'chat@example.com' } })
+  expect((await call('GET', '/openapi.json')).body.info.contact).toEqual({ email: 'chat@example.com' })
+})
+
 test('the documents name nothing outside, and every asset is there', async () => {
   const { call } = await startChat()
   for (const page of ['/docs', '/redoc']) {
