@@ -20,7 +20,8 @@ export const graphemesOf = (text: string): string[] => {
     // The last one may go on in the next chunk.
     open = segments.pop() ?? ''
     for (const segment of segments) graphemes.push(segment)
-    if (open.length < CHUNK) continue
+    // Not within a surrogate pair.
+    if (open.length < CHUNK || /[\ud800-\udbff]$/.test(open)) continue
     graphemes.push(open)
     open = ''
   }
