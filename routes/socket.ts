@@ -5,6 +5,7 @@ import { ChatError } from '../src/errors.ts'
 import { clientNetwork } from '../src/http/client-address.ts'
 import { createOrigins, isAllowedByCors, isOwnOrigin, type Origins } from '../src/http/origins.ts'
 import { withoutRepeats } from '../src/lib/repeated-log.ts'
+import { safeHeader } from '../src/logging.ts'
 import { GENERAL } from '../src/schemas/messages.ts'
 
 /** Which pages may connect, beside the request's own host. */
@@ -74,7 +75,7 @@ const checkOrigin = (request: FastifyRequest, reply: FastifyReply, origins: Orig
   const hasCookies = cookie !== undefined && request.server.chatAuth.accounts === null
   if (isAllowedByCors(reply.getHeaders(), origin, hasCookies)) return
   const log = withoutRepeats(request.server.server, request.log)
-  log.warn({ origin: origin.slice(0, 200) }, 'a WebSocket from a foreign origin was refused')
+  log.warn({ origin: safeHeader(origin) }, 'a WebSocket from a foreign origin was refused')
   const advice =
     'Add its origin to CORS_ORIGINS (corsOrigins, or your own CORS with credentials, in a host application).'
   throw new ChatError('origin_not_allowed', `This page may not connect. ${advice}`)

@@ -8,9 +8,13 @@ import { describeError, redactArguments, redactText } from './lib/redact.ts'
 /** As much of a path as a log line shows. */
 const MAX_PATH = 500
 
-/** A raw byte of a request line, as Node's parser hands it on; U+009B would begin an escape sequence in a terminal. */
+/** A raw byte of a request's head, as Node's parser hands it on; U+009B would begin an escape sequence in a terminal. */
 const RAW = /[^!-~]/g
 const escaped = (byte: string): string => `%${byte.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`
+
+/** Returns the value of a header as it can be logged: in printable ASCII, clipped, and with anything like a token cut out. */
+export const safeHeader = (value: string): string => redactText(value.slice(0, MAX_HEADER).replace(RAW, escaped))
+const MAX_HEADER = 200
 
 /** A path that can be logged: without the query string, in printable ASCII, and with anything like a token cut out. */
 export const safePath = (url: string): string =>

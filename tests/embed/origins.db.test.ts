@@ -42,6 +42,12 @@ test('a host that allows every page without credentials allows no page to use it
   expect(log()).toContain('a WebSocket from a foreign origin was refused')
 })
 
+test('the log holds a refused origin without controls', async () => {
+  const { join, log } = await startHost()
+  await expect(join('ann', { headers: { origin: 'https://evil\u009b31m.example' } })).rejects.toThrow('403')
+  expect(log()).toContain('https://evil%9B31m.example')
+})
+
 test('a host that allows a page credentials allows it to use its cookies', async () => {
   const { join } = await startHost({
     before: host => host.register(cors, { origin: [PAGE], credentials: true })
