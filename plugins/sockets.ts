@@ -94,7 +94,13 @@ const refuse = (fastify: FastifyInstance, ...[response, error]: Parameters<Upgra
   const id = randomUUID()
   const log = withoutRepeats(fastify.server, fastify.log)
   log.error({ err: error.cause ?? error, reqId: id }, 'an upgrade was not answered by any route')
-  const problem = problemOf(ofChatError(error), id)
-  response.writeHead(problem.status, { 'content-type': 'application/problem+json', 'x-request-id': id })
+  const refusal = ofChatError(error)
+  const problem = problemOf(refusal, id)
+  response.writeHead(problem.status, {
+    ...refusal.headers,
+    'content-type': 'application/problem+json',
+    'cache-control': 'no-store',
+    'x-request-id': id
+  })
   response.end(JSON.stringify(problem))
 }

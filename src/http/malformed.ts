@@ -18,8 +18,13 @@ const NO_PROXY: Answer = [405, new ChatError('bad_request', 'This is no proxy. S
 /** Answers what the parser could not read, and closes the connection. */
 export const refuseMalformed = (error: NodeJS.ErrnoException, socket: Duplex): void => {
   if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable) return
-  write(socket, ANSWERS[error.code ?? ''] ?? MALFORMED)
+  // In the middle of an earlier response, as Node does by itself.
+  if (isResponding(socket)) socket.destroy()
+  else write(socket, ANSWERS[error.code ?? ''] ?? MALFORMED)
 }
+
+/** Returns whether a response on the socket has begun. */
+const isResponding = (socket: Duplex): boolean => Boolean(Reflect.get(socket, '_httpMessage')?.headersSent)
 
 /** Answers by hand: there is no response to answer with. */
 const write = (socket: Duplex, [status, error]: Answer): void => {

@@ -1,5 +1,5 @@
 /** What an error becomes for the client: a problem (RFC 9457), also where a host application's hook or plugin threw it. */
-import { STATUS_CODES } from 'node:http'
+import { STATUS_CODES, validateHeaderName, validateHeaderValue } from 'node:http'
 import { ChatError, ERRORS, type ErrorCode, type Violation } from '../errors.ts'
 import type { Problem } from '../schemas/problems.ts'
 import { isAjvError, sentencesOf, violations } from '../validation.ts'
@@ -29,6 +29,7 @@ interface Thrown {
   readonly status?: unknown
   readonly statusCode?: unknown
   readonly headers?: unknown
+  readonly expose?: unknown
   readonly validation?: unknown
   readonly validationContext?: unknown
 }
@@ -51,6 +52,7 @@ const CODES: Partial<Record<number, ErrorCode>> = {
   404: 'not_found',
   413: 'payload_too_large',
   415: 'unsupported_media_type',
+  417: 'bad_request',
   426: 'upgrade_required',
   429: 'rate_limited',
   500: 'internal_error',
@@ -121,10 +123,12 @@ const ofValidation = ({ validation, validationContext }: Thrown): Refusal | unde
   return ofChatError(new ChatError('validation_failed', `The request is not valid. ${sentencesOf(errors)}`, { errors }))
 }
 
-const ofForeign = (status: number, { code, message, headers }: Thrown): Refusal => {
+const ofForeign = (status: number, { code, message, headers, expose }: Thrown): Refusal => {
   const known = CODES[status]
   const isFramework = typeof code === 'string' && code.startsWith('FST_ERR_')
-  const own = status < 500 && !isFramework && typeof message === 'string' ? message.trim() : ''
+  // `expose` is how `http-errors` marks a message that clients may see.
+  const isShown = status < 500 && !isFramework && expose !== false
+  const own = isShown && typeof message === 'string' ? message.trim() : ''
   const title = known ? ERRORS[known].title : (STATUS_CODES[status] ?? 'Error')
   const word = known ?? `http_${status}`
   return {
@@ -133,12 +137,22 @@ const ofForeign = (status: number, { code, message, headers }: Thrown): Refusal 
     urn: word,
     title,
     detail: own || (DETAILS[status] ?? (status < 500 ? `${title}.` : FAILURE)),
-    headers: { ...headersOf(headers), ...(status === 401 ? { 'www-authenticate': 'Bearer' } : {}) }
+    headers: { ...(status === 401 ? { 'www-authenticate': 'Bearer' } : {}), ...headersOf(headers) }
   }
 }
 
 const statusOf = (status: unknown): number | undefined =>
   typeof status === 'number' && Number.isInteger(status) && status >= 400 && status <= 599 ? status : undefined
+
+const isSendable = (name: string, value: string): boolean => {
+  try {
+    validateHeaderName(name)
+    validateHeaderValue(name, value)
+    return true
+  } catch {
+    return false
+  }
+}
 
 /** The headers of an error as `http-errors` carries them, without what describes a body that is not sent. */
 const headersOf = (headers: unknown): Record<string, string> =>
@@ -146,6 +160,8 @@ const headersOf = (headers: unknown): Record<string, string> =>
     ? Object.fromEntries(
         Object.entries(headers)
           .map(([name, value]) => [name.toLowerCase(), String(value)] as const)
-          .filter(([name]) => !/^(content-|transfer-encoding$|connection$)/.test(name))
+          .filter(
+            ([name, value]) => !/^(content-|transfer-encoding$|connection$)/.test(name) && isSendable(name, value)
+          )
       )
     : {}

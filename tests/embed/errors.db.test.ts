@@ -70,6 +70,12 @@ const thrownByHosts: readonly (readonly [string, () => unknown, number, string |
   ['a status in words', () => Object.assign(new Error('x'), { statusCode: 'gone' }), 500, /went wrong/],
   ['a SyntaxError', () => new SyntaxError('Unexpected token'), 500, /went wrong/],
   ['validation of its own', () => ({ statusCode: 422, message: 'Bad.', validation: [{ path: ['a'] }] }), 422, 'Bad.'],
+  [
+    'a message that clients may not see',
+    () => ({ statusCode: 410, message: 'at 10.1.2.3', expose: false }),
+    410,
+    'Gone.'
+  ],
   ['text', () => 'no', 500, /went wrong/]
 ]
 
@@ -95,6 +101,16 @@ test('headers that the host has set stay, and those of its error are sent', asyn
   expect(headers.get('www-authenticate')).toBe('Basic realm="host"')
   expect(headers.get('retry-after')).toBe('7')
   expect(headers.get('content-type')).toContain('application/problem+json')
+})
+
+test('the challenge of the host’s error is sent, and a header that HTTP does not allow is left out', async () => {
+  const headers = { 'WWW-Authenticate': 'Basic realm="host"', 'x-bad': 'a\r\nb', 'x-wide': '→', 'x bad': 'y' }
+  const { call } = await startFailing(() => {
+    throw Object.assign(new Error('Log in.'), { statusCode: 401, headers })
+  })
+  const answer = await call('GET', path)
+  expect(answer).toMatchObject({ status: 401, body: { detail: 'Log in.' } })
+  expect(answer.headers.get('www-authenticate')).toBe('Basic realm="host"')
 })
 
 test('a status that the host’s hook has set counts for an error without one', async () => {

@@ -1,5 +1,8 @@
 /** Requests that Node would refuse without a body, or not answer at all: problems from a server that is the chat's own. */
-import { expect, test } from 'vitest'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { expect, onTestFinished, test } from 'vitest'
+import { refuseMalformed } from '../../src/http/malformed.ts'
 import { connectRaw, requestText, WEBSOCKET } from '../support/raw-http.ts'
 import { startChat } from '../support/start-chat.ts'
 
@@ -12,14 +15,14 @@ const REFUSED: readonly (readonly [string, number, string, string])[] = [
   ['no Host, at a path that is not there', 400, 'bad_request', HOSTLESS('GET /nowhere')],
   ['no Host, with a body', 400, 'bad_request', HOSTLESS('POST /api/auth/login', BODY, '{}')],
   ['no Host, for a WebSocket', 400, 'bad_request', HOSTLESS('GET /ws/chat', WEBSOCKET)],
-  ['an expectation', 417, 'http_417', requestText('GET /health/live', { expect: 'nothing' })],
+  ['an expectation', 417, 'bad_request', requestText('GET /health/live', { expect: 'nothing' })],
   [
     'an expectation, with a body',
     417,
-    'http_417',
+    'bad_request',
     requestText('POST /api/auth/login', { ...BODY, expect: '200-ok' }, '{}')
   ],
-  ['an expectation, for a WebSocket', 417, 'http_417', requestText('GET /ws/chat', { ...WEBSOCKET, expect: 'x' })],
+  ['an expectation, for a WebSocket', 417, 'bad_request', requestText('GET /ws/chat', { ...WEBSOCKET, expect: 'x' })],
   ['CONNECT', 405, 'bad_request', requestText('CONNECT example.com:443')],
   ['a method that is none', 400, 'bad_request', requestText('NONE /')],
   ['no HTTP', 400, 'bad_request', '\u0000\u0001\r\n\r\n'],
@@ -53,6 +56,20 @@ test('what Node refuses by itself is answered with a problem', async () => {
     })
     expect(response.status, name).toBe(status)
   }
+})
+
+test('nothing is written into a response that has begun', async () => {
+  const server = createServer(
+    (_request, response) => void response.writeHead(200, { 'content-length': 9 }).write('half')
+  )
+  server.on('clientError', refuseMalformed)
+  await new Promise<void>(resolve => void server.listen(0, '127.0.0.1', resolve))
+  onTestFinished(() => void server.close())
+  const connection = await connectRaw({ host: '127.0.0.1', port: (server.address() as AddressInfo).port })
+  connection.write(requestText('GET /'))
+  await new Promise(resolve => connection.socket.once('data', resolve))
+  connection.write('\u0000\r\n\r\n')
+  expect(await connection.closed).toMatch(/\r\n\r\nhalf$/)
 })
 
 test('HTTP/1.0 needs no Host, and 100-continue is answered', async () => {

@@ -156,7 +156,8 @@ describe('a stop', () => {
     connection.write(requestText('GET /ws/chat', WEBSOCKET))
     await asked.promise
     const closed = app.close()
-    expect((await connection.response()).status).toBe(503)
+    const { status, headers } = await connection.response()
+    expect([status, headers.get('retry-after'), headers.get('cache-control')]).toEqual([503, '1', 'no-store'])
     await closed
   })
 })
