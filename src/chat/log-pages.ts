@@ -1,7 +1,7 @@
 /**
  * The page cache: entries of the log as they go out, in pages of a fixed place (1-64, 65-128, …). A page is filled from the
  * database once, however many ask at once, or by what is delivered here; the least recently read pages make room for others.
- * Rows may be missing: an operator deleted them, or retention did. A page holds only entries that follow each other directly.
+ * Rows may be missing: an operator deleted them, or retention did.
  */
 
 /** An entry as it is delivered; `bytes` is what it weighs. */
@@ -38,6 +38,8 @@ export interface LogPages<Entry> {
    * what was asked for, and none is returned when it has nothing up to `head`.
    */
   from(roomId: number, from: number, head: number): Entry[] | Promise<Entry[]>
+  /** Returns the same, and what comes after missing entries too. */
+  past(roomId: number, from: number, head: number): Entry[] | Promise<Entry[]>
   /** Changes whenever something that may have been read before is no longer to be shown. */
   readonly version: number
   /** Drops what is kept of a room between two entries, both inclusive, because they were changed or deleted. */
@@ -51,8 +53,10 @@ export interface LogPages<Entry> {
 }
 
 interface Page<Entry> {
-  /** Contiguous, ascending. */
+  /** All that there are from `first` to `last`, which is one of them, ascending. */
   entries: Entry[]
+  readonly first: number
+  last: number
   bytes: number
 }
 
@@ -95,9 +99,10 @@ export const createLogPages = <Entry extends Placed>({
     }
   }
 
-  const keep = (key: string, entries: Entry[]): void => {
+  const keep = (key: string, entries: Entry[], first: number): void => {
     drop(key)
-    const page = { entries, bytes: entries.reduce((sum, entry) => sum + entry.bytes, 0) }
+    const last = entries.at(-1)?.seq ?? 0
+    const page = { entries, first, last, bytes: entries.reduce((sum, entry) => sum + entry.bytes, 0) }
     pages.set(key, page)
     bytes += page.bytes
     trim()
@@ -110,14 +115,17 @@ export const createLogPages = <Entry extends Placed>({
     const running = loading.get(`${key}-${last}`)
     if (running) return running
     const current = loading
-    const reading = read(roomId, lastOf(seq) - pageSize + 1, last)
+    const first = lastOf(seq) - pageSize + 1
+    const reading = read(roomId, first, last)
       .then(entries => {
         // Something was dropped since: what was read may be what is no longer to be shown.
         if (current !== loading) return load(roomId, seq, head)
-        // What was added meanwhile goes further than what was read.
+        // A page ends with an entry: what is missing after it may still be to come.
         const end = entries.at(-1)?.seq ?? 0
-        const joined = [...entries, ...(pages.get(key)?.entries ?? []).filter(({ seq }) => seq > end)]
-        if (joined.length > 0 && isContiguous(joined)) keep(key, joined)
+        const added = pages.get(key)
+        // What was added meanwhile goes further than what was read.
+        const rest = added && added.first <= end + 1 ? added.entries.filter(({ seq }) => seq > end) : []
+        if (end > 0) keep(key, [...entries, ...rest], first)
         return entries
       })
       .finally(() => current.delete(`${key}-${last}`))
@@ -126,11 +134,19 @@ export const createLogPages = <Entry extends Placed>({
   }
 
   const loadFrom = async (roomId: number, from: number, head: number): Promise<Entry[]> => {
-    const entries = await load(roomId, from, head)
-    const found = runOf(entries.filter(({ seq }) => seq >= from && seq <= head))
+    const found = between(await load(roomId, from, head), from, head)
     if (found.length > 0 || head <= lastOf(from)) return found
     const next = await firstSeq(roomId, lastOf(from) + 1, head)
-    return next === undefined ? [] : runOf(await load(roomId, next, head)).filter(({ seq }) => seq <= head)
+    return next === undefined ? [] : past(roomId, next, head)
+  }
+
+  const past: LogPages<Entry>['past'] = (roomId, from, head) => {
+    const key = keyOf(roomId, from)
+    const page = pages.get(key)
+    if (!page || from < page.first || from > page.last || !isCurrent()) return loadFrom(roomId, from, head)
+    pages.delete(key)
+    pages.set(key, page)
+    return between(page.entries, from, head)
   }
 
   return {
@@ -140,31 +156,26 @@ export const createLogPages = <Entry extends Placed>({
     add(roomId, entry) {
       const key = keyOf(roomId, entry.seq)
       const page = pages.get(key)
-      if (!page) return keep(key, [entry])
-      if (page.entries.at(-1)?.seq !== entry.seq - 1) return
+      if (!page) return keep(key, [entry], entry.seq)
+      if (page.last !== entry.seq - 1) return
       page.entries.push(entry)
+      page.last = entry.seq
       page.bytes += entry.bytes
       bytes += entry.bytes
       trim()
     },
     from(roomId, from, head) {
-      const key = keyOf(roomId, from)
-      const page = pages.get(key)
-      const first = page?.entries[0]?.seq ?? Number.POSITIVE_INFINITY
-      const last = page?.entries.at(-1)?.seq ?? 0
-      if (!page || from < first || from > last || !isCurrent()) return loadFrom(roomId, from, head)
-      pages.delete(key)
-      pages.set(key, page)
-      return page.entries.slice(from - first, Math.max(0, head - first + 1))
+      const found = past(roomId, from, head)
+      return Array.isArray(found) ? runOf(found) : found.then(runOf)
     },
+    past,
     get version() {
       return version
     },
     invalidate(roomId, from, to) {
       outdate()
-      for (const [key, { entries }] of pages) {
-        if (!key.startsWith(`${roomId}/`)) continue
-        if ((entries[0]?.seq ?? 0) <= to && (entries.at(-1)?.seq ?? 0) >= from) drop(key)
+      for (const [key, { first, last }] of pages) {
+        if (first <= to && last >= from && key.startsWith(`${roomId}/`)) drop(key)
       }
     },
     invalidateUsers(userIds) {
@@ -180,17 +191,16 @@ export const createLogPages = <Entry extends Placed>({
     },
     forget(roomId, below = Number.POSITIVE_INFINITY) {
       outdate()
-      for (const [key, { entries }] of pages) {
-        if (key.startsWith(`${roomId}/`) && (entries[0]?.seq ?? 0) < below) drop(key)
-      }
+      for (const [key, { first }] of pages) if (first < below && key.startsWith(`${roomId}/`)) drop(key)
     }
   }
 }
 
-const isContiguous = (entries: readonly Placed[]): boolean => runOf(entries).length === entries.length
+const between = <Entry extends Placed>(entries: readonly Entry[], from: number, to: number): Entry[] =>
+  entries.filter(({ seq }) => seq >= from && seq <= to)
 
 /** The entries up to the first place where one is missing. */
-const runOf = <Entry extends Placed>(entries: readonly Entry[]): Entry[] => {
+const runOf = <Entry extends Placed>(entries: Entry[]): Entry[] => {
   const gap = entries.findIndex(({ seq }, at) => at > 0 && seq !== (entries[at - 1]?.seq ?? 0) + 1)
-  return entries.slice(0, gap === -1 ? undefined : gap)
+  return gap === -1 ? entries : entries.slice(0, gap)
 }

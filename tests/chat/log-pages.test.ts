@@ -104,6 +104,35 @@ describe('pages of the log', () => {
     expect(await pages.from(1, 8, 8)).toEqual([])
   })
 
+  test('are kept with their gaps, which can be read past', async () => {
+    const { log, pages } = start(12)
+    for (const seq of [4, 5, 8]) log.deleted.add(seq)
+    expect(await pages.past(1, 2, 12)).toEqual([2, 3, 6, 7, 9, 10].map(entry))
+    expect(pages.past(1, 4, 7)).toEqual([entry(6), entry(7)])
+    expect(pages.from(1, 5, 12)).toEqual([entry(6), entry(7)])
+    expect(pages.past(1, 4, 5)).toEqual([])
+    expect(log.readings).toEqual([[1, 10]])
+  })
+
+  test('have no gap where entries are still to come', async () => {
+    const { log, pages } = start(4)
+    expect(await pages.from(1, 5, 8)).toEqual([])
+    log.length = 7
+    pages.add(1, entry(5))
+    expect(pages.from(1, 4, 5)).toEqual([entry(4), entry(5)])
+    expect(await pages.from(1, 6, 7)).toEqual([entry(6), entry(7)])
+  })
+
+  test('have no gap where an entry was not added yet', async () => {
+    const { log, pages } = start(6)
+    const reading = pages.past(1, 1, 4)
+    pages.add(1, entry(6))
+    await reading
+    expect(await pages.past(1, 1, 6)).toEqual(upTo(1, 4))
+    expect(await pages.past(1, 5, 6)).toEqual(upTo(5, 6))
+    expect(log.readings.length).toBe(2)
+  })
+
   test('skip pages of which nothing is left, however many', async () => {
     const { log, pages } = start(100_000)
     for (let seq = 5; seq <= 99_990; seq++) log.deleted.add(seq)
@@ -151,6 +180,9 @@ describe('pages of the log', () => {
           } else {
             const found = await pages.from(1, from, to)
             const left = upTo(from, to).filter(({ seq }) => !log.deleted.has(seq))
+            const past = await pages.past(1, from, to)
+            expect(past).toEqual(left.slice(0, past.length))
+            expect(past.length).toBeGreaterThanOrEqual(found.length)
             expect(found.length > 0).toBe(left.length > 0)
             expect(found).toEqual(left.slice(0, found.length))
             expect(found).toEqual(upTo(found[0]?.seq ?? 1, found.at(-1)?.seq ?? 0))

@@ -9,7 +9,10 @@ import { ENCRYPTION_KEY } from '../support/settings.ts'
 const silent = { debug() {}, info() {}, warn() {}, error() {} }
 
 /** A room with so many messages of so many characters, whose queries are counted. */
-const start = async (count: number, { length = 10, concurrentReads = 2 } = {}) => {
+const start = async (
+  count: number,
+  { length = 10, concurrentReads = 2, isDeleted = (_: number): boolean => false } = {}
+) => {
   const clock = fakeClock()
   const keyring = createKeyring({ current: ENCRYPTION_KEY, now: clock.now })
   const memory = createMemoryLog(['general'])
@@ -40,7 +43,7 @@ const start = async (count: number, { length = 10, concurrentReads = 2 } = {}) =
         queries.most = Math.max(queries.most, ++queries.running)
         const rows = await memory.messages.range(roomId, from, to)
         queries.running--
-        return rows
+        return rows.filter(({ seq }) => !isDeleted(seq))
       }
     }
   })
@@ -67,6 +70,15 @@ test('what was read once is in the page cache, for whoever reads it next', async
   expect(seqs((await list({ before: 500, limit: 100 })).items)).toEqual(upTo(400, 499))
   expect(seqs((await list({ after: 7, limit: 3 })).items)).toEqual([8, 9, 10])
   expect(queries.total).toBe(16)
+})
+
+test.for([10, 4000])('of a log with many deleted entries, of %i characters each, a page is read once', async length => {
+  const { list, queries } = await start(640, { length, isDeleted: seq => seq % 2 === 1 })
+  const left = upTo(1, 640).filter(seq => seq % 2 === 0)
+  expect(seqs((await list({ limit: 640 })).items)).toEqual(left)
+  expect(seqs((await list({ limit: 640 })).items)).toEqual(left)
+  expect(seqs((await list({ after: 9, limit: 4 })).items)).toEqual([10, 12])
+  expect(queries.total).toBe(10)
 })
 
 test('many who read the same at once cost one query a page', async () => {

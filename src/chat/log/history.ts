@@ -54,7 +54,7 @@ export const createHistory = ({ pages, extent, slices }: HistoryOptions) => {
     const batch: Entry[] = []
     let bytes = 0
     for (let at = from; at <= to && bytes < BATCH_BYTES; at = (batch.at(-1)?.seq ?? to) + 1) {
-      const page = pages.from(room.id, at, room.head)
+      const page = pages.past(room.id, at, room.head)
       const entries = Array.isArray(page) ? page : await page
       if ((entries[0]?.seq ?? Number.POSITIVE_INFINITY) > to) break
       for (const entry of entries) {
