@@ -60,6 +60,18 @@ interface Page<Entry> {
   bytes: number
 }
 
+/** A reading of the database that is under way. */
+interface Loading<Entry> {
+  readonly roomId: number
+  readonly first: number
+  readonly last: number
+  readonly entries: Promise<Entry[]>
+  /** Whether what it reads may be what is no longer to be shown. */
+  isOutdated: boolean
+  /** Users who got other names since it began. */
+  readonly renamed: Set<number>
+}
+
 const MAX_BYTES = 64 * 1024 * 1024
 const PAGE_SIZE = 64
 
@@ -73,14 +85,18 @@ export const createLogPages = <Entry extends Placed>({
 }: LogPagesOptions<Entry>): LogPages<Entry> => {
   // A Map keeps its order of insertion: what is read is moved to the end, what is dropped comes from the front.
   const pages = new Map<string, Page<Entry>>()
-  let loading = new Map<string, Promise<Entry[]>>()
+  const loading = new Map<string, Loading<Entry>>()
   let bytes = 0
   let version = 0
 
-  /** Keeps nothing of what is being read now: it may be what is no longer to be shown. */
-  const outdate = (): void => {
-    loading = new Map()
+  /** Keeps nothing of what is being read now, where that may be what is no longer to be shown. */
+  const outdate = (isConcerned: (one: Loading<Entry>) => boolean): void => {
     version++
+    for (const [key, one] of loading) {
+      if (!isConcerned(one)) continue
+      one.isOutdated = true
+      loading.delete(key)
+    }
   }
 
   const numberOf = (seq: number): number => Math.floor((seq - 1) / pageSize)
@@ -112,14 +128,17 @@ export const createLogPages = <Entry extends Placed>({
   const load = (roomId: number, seq: number, head: number): Promise<Entry[]> => {
     const key = keyOf(roomId, seq)
     const last = Math.min(lastOf(seq), head)
-    const running = loading.get(`${key}-${last}`)
-    if (running) return running
-    const current = loading
+    const loadingKey = `${key}-${last}`
+    const running = loading.get(loadingKey)
+    if (running) return running.entries
     const first = lastOf(seq) - pageSize + 1
-    const reading = read(roomId, first, last)
-      .then(entries => {
-        // Something was dropped since: what was read may be what is no longer to be shown.
-        if (current !== loading) return load(roomId, seq, head)
+    const isOver = (): void => {
+      if (loading.get(loadingKey) === one) loading.delete(loadingKey)
+    }
+    const entries = read(roomId, first, last).then(
+      entries => {
+        isOver()
+        if (one.isOutdated || entries.some(isOf(one.renamed))) return load(roomId, seq, head)
         // A page ends with an entry: what is missing after it may still be to come.
         const end = entries.at(-1)?.seq ?? 0
         const added = pages.get(key)
@@ -127,10 +146,15 @@ export const createLogPages = <Entry extends Placed>({
         const rest = added && added.first <= end + 1 ? added.entries.filter(({ seq }) => seq > end) : []
         if (end > 0) keep(key, [...entries, ...rest], first)
         return entries
-      })
-      .finally(() => current.delete(`${key}-${last}`))
-    current.set(`${key}-${last}`, reading)
-    return reading
+      },
+      error => {
+        isOver()
+        throw error
+      }
+    )
+    const one: Loading<Entry> = { roomId, first, last, entries, isOutdated: false, renamed: new Set() }
+    loading.set(loadingKey, one)
+    return entries
   }
 
   const loadFrom = async (roomId: number, from: number, head: number): Promise<Entry[]> => {
@@ -173,28 +197,32 @@ export const createLogPages = <Entry extends Placed>({
       return version
     },
     invalidate(roomId, from, to) {
-      outdate()
+      outdate(one => one.roomId === roomId && one.first <= to && one.last >= from)
       for (const [key, { first, last }] of pages) {
         if (first <= to && last >= from && key.startsWith(`${roomId}/`)) drop(key)
       }
     },
     invalidateUsers(userIds) {
-      outdate()
-      for (const [key, { entries }] of pages) {
-        if (entries.some(({ userId }) => userId !== undefined && userIds.has(userId))) drop(key)
-      }
+      outdate(() => false)
+      for (const { renamed } of loading.values()) for (const userId of userIds) renamed.add(userId)
+      for (const [key, { entries }] of pages) if (entries.some(isOf(userIds))) drop(key)
     },
     clear() {
-      outdate()
+      outdate(() => true)
       pages.clear()
       bytes = 0
     },
     forget(roomId, below = Number.POSITIVE_INFINITY) {
-      outdate()
+      outdate(one => one.roomId === roomId && one.first < below)
       for (const [key, { first }] of pages) if (first < below && key.startsWith(`${roomId}/`)) drop(key)
     }
   }
 }
+
+const isOf =
+  (userIds: ReadonlySet<number>) =>
+  ({ userId }: Placed): boolean =>
+    userId !== undefined && userIds.has(userId)
 
 const between = <Entry extends Placed>(entries: readonly Entry[], from: number, to: number): Entry[] =>
   entries.filter(({ seq }) => seq >= from && seq <= to)

@@ -262,6 +262,31 @@ describe('what was changed', () => {
     expect(await readings(1)).toBe(2)
   })
 
+  test('holds up no reading of what was not changed, however often it is', async () => {
+    const { pages, answer, readings } = startReadings()
+    const found = pages.from(1, 1, 20)
+    for (let seq = 11; seq <= 20; seq++) {
+      pages.invalidate(1, seq, seq)
+      pages.invalidate(2, 1, seq)
+      pages.invalidateUsers(new Set([seq]))
+      pages.forget(2)
+    }
+    await answer()
+    expect((await found)[0]).toMatchObject({ by: 1 })
+    expect(await readings(1)).toBe(1)
+  })
+
+  test('is read again where it carries the name of a user, also for who asked after the change', async () => {
+    const { pages, answer, readings } = startReadings()
+    const early = pages.from(1, 1, 20)
+    pages.invalidateUsers(new Set([3]))
+    const late = pages.from(1, 1, 20)
+    await answer()
+    await answer()
+    for (const found of [await early, await late]) expect(found[0]).toMatchObject({ by: 2 })
+    expect(await readings(1)).toBe(2)
+  })
+
   test('is read again, when it may have been missed, by everybody', async () => {
     let isCurrent = true
     const { pages, answer } = startReadings(() => isCurrent)
