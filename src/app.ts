@@ -79,6 +79,7 @@ const assemble = async (fastify: FastifyInstance, options: ChatServiceOptions): 
   const { prefix: _, pages = false, resolved, client, clock = systemClock, bus, writer, ...more } = options
   const { authenticate, authorize, beforeMessage, onMessage, documentSecurity, ...others } = more
   const settings = withoutFastifys(others)
+  checkPages(pages)
   // Before any route: a query string may hold a token, and must not reach a log line.
   fastify.log = redactingLogger(fastify.log)
   fastify.setChildLoggerFactory((logger, bindings, given) =>
@@ -133,6 +134,14 @@ const assemble = async (fastify: FastifyInstance, options: ChatServiceOptions): 
   if (mounts('entrance')) await fastify.register(entranceRoute, { hasApp })
   if (mounts('documents')) await fastify.register(docsRoutes, { publicUrl })
   if (hasApp) await fastify.register(appRoutes)
+}
+
+const PAGES: ReadonlySet<unknown> = new Set<Page>(['entrance', 'health', 'documents', 'app'])
+
+/** Throws a TypeError for anything but pages. */
+const checkPages = (pages: unknown): void => {
+  if (typeof pages === 'boolean' || (Array.isArray(pages) && pages.every(page => PAGES.has(page)))) return
+  throw new TypeError(`The option \`pages\` must be true, false or a list of: ${[...PAGES].join(', ')}.`)
 }
 
 /** Fastify's own options of a registration: it has applied them to our routes already, as to any plugin's. */

@@ -22,7 +22,7 @@ export const createOptionsCheck = (plugin: string, { settings = [], required = [
 
   return (options: object): void => {
     // Ajv fills defaults in, which are the plugin's own matter.
-    const given = structuredCloneOf(options, settings)
+    const given = copyOf(options, settings)
     const bad = validate(given) ? [] : brokenRules(validate.errors ?? []).map(inWords)
     for (const name of functions) {
       const value = (options as Record<string, unknown>)[name]
@@ -32,11 +32,11 @@ export const createOptionsCheck = (plugin: string, { settings = [], required = [
   }
 }
 
-const structuredCloneOf = (options: object, names: readonly string[]): object =>
-  structuredClone(
-    Object.fromEntries(
-      Object.entries(options).filter(([name, value]) => names.includes(name) && value !== undefined && value !== '')
-    )
+const copyOf = (options: object, names: readonly string[]): object =>
+  Object.fromEntries(
+    Object.entries(options)
+      .filter(([name, value]) => names.includes(name) && value !== undefined && value !== '')
+      .map(([name, value]) => [name, Array.isArray(value) ? [...value] : value])
   )
 
 const inWords = ({ path, rule }: BrokenRule): string => {

@@ -55,10 +55,14 @@ export class ConfigError extends Error {
 
 const isValid = compile(SettingsInput)
 
+// Not `structuredClone`, which throws for a function and quotes its source.
+const copyOf = (values: object): Record<string, unknown> =>
+  Object.fromEntries(Object.entries(values).map(([name, value]) => [name, Array.isArray(value) ? [...value] : value]))
+
 /** Resolves settings. Throws a ConfigError that names every bad one. */
 export const resolveSettings = (options: ResolveOptions): Resolved => {
   const { values, mode, names, without = [], bad: unread = [] } = options
-  const input = names === 'environment' ? fromStrings(values) : structuredClone({ ...values })
+  const input = names === 'environment' ? fromStrings(values) : copyOf(values)
   for (const [name, value] of Object.entries(input)) if (value === undefined) delete input[name]
 
   const isExcused = (name: SettingName): boolean => without.some(need => need === name) && input[name] === undefined

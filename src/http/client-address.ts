@@ -22,7 +22,7 @@ const GROUPS = 8
 export const normalizeAddress = (address: string | undefined): string => {
   const bare = (address ?? '').trim().replace(/^"(.*)"$/, '$1')
   const [, bracketed] = /^\[([^\]]+)\](?::\d+)?$/.exec(bare) ?? []
-  const host = bracketed ?? (/^[\d.]+:\d+$/.test(bare) ? bare.slice(0, bare.indexOf(':')) : bare)
+  const host = bracketed ?? (/^(?:::ffff:)?[\d.]+:\d+$/i.test(bare) ? bare.slice(0, bare.lastIndexOf(':')) : bare)
   if (isIPv4(host)) return host
   const [plain = ''] = host.split('%')
   if (!isIPv6(plain)) return UNKNOWN_ADDRESS

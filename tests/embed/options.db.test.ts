@@ -38,3 +38,13 @@ test('our routes send no header that concerns the host’s whole domain', async 
     expect(headers.get('x-content-type-options')).toBe('nosniff')
   }
 })
+
+test.for([
+  [{ pages: null }, /^The option `pages` must be true, false or a list of: entrance, health, documents, app\.$/],
+  [{ pages: 'documents' }, /^The option `pages` must be/],
+  [{ pages: ['docs'] }, /^The option `pages` must be/],
+  [{ corsOrigins: () => true }, /corsOrigins must be an array/],
+  [{ secretKey: Symbol('key') }, /secretKey must be a string/]
+] as const)('a bad option is a sentence: %s', async ([options, message]) => {
+  await expect(register(options)).rejects.toThrow(message)
+})
