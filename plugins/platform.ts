@@ -90,7 +90,7 @@ const checkUpgradeAndStop = (fastify: FastifyInstance, request: FastifyRequest):
 /** Keeps an overloaded process for the people who are connected, and for their messages. */
 const refuseWhileLoaded = (load: Load, isSocket: boolean): void => {
   if (load === 'normal' || (isSocket && load !== 'extreme')) return
-  // Spread, so that those who were refused together don't come back together.
+  // Spread, so that clients that were refused together don't retry together.
   const retryAfterMs = 2000 + Math.random() * 8000
   throw new ChatError('busy', 'The service is busy. Try again in a moment.', { retryAfterMs })
 }

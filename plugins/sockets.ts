@@ -93,7 +93,7 @@ const serve = (socket: WebSocket, opened: (socket: OpenSocket) => void, log: Log
 const refuse = (fastify: FastifyInstance, ...[response, error]: Parameters<UpgradesOptions['refuse']>): void => {
   const id = randomUUID()
   const log = withoutRepeats(fastify.server, fastify.log)
-  log.error({ err: error.cause ?? error, reqId: id }, 'an upgrade was not answered by any route')
+  log.error({ err: error.cause ?? error, reqId: id }, 'no route responded to an upgrade')
   const refusal = ofChatError(error)
   const problem = problemOf(refusal, id)
   response.writeHead(problem.status, {

@@ -59,7 +59,7 @@ const several = (count: number, noun: string): string => `${count} ${noun}${coun
 const inSchema = ({ parentSchema }: ErrorObject): string =>
   parentSchema?.['x-rule'] ?? parentSchema?.description ?? 'is not valid'
 
-/** The rule that an error is about, in words that follow the name of what breaks it. */
+/** The rule that an error is about, as the end of a sentence about what breaks it. */
 const RULES: Readonly<Record<string, (error: ErrorObject) => string>> = {
   required: () => 'is missing',
   additionalProperties: () => 'is not known here',
@@ -98,7 +98,7 @@ const property = ({ keyword, params }: ErrorObject): string => {
   return keyword === 'additionalProperties' ? pointer(params.additionalProperty) : ''
 }
 
-/** A rule that is broken: where, and which, in words that follow a name. */
+/** A rule that is broken: where, and which, as the end of a sentence. */
 export interface BrokenRule {
   /** A JSON Pointer (RFC 6901). */
   readonly path: string

@@ -30,7 +30,7 @@ export interface Bus {
   publish(event: BusEvent): boolean
   /** Begins to listen; resolves when what is told from now on will be heard. Called once. */
   listen(listener: BusListener): Promise<void>
-  /** Returns for how many milliseconds this process has not heard what it told itself; absent where nothing can be lost. */
+  /** Returns for how many milliseconds this process has not received its own heartbeat; absent where nothing can be lost. */
   deafForMs?(): number
   /** Sends what is waiting, and stops listening. */
   close(): Promise<void>

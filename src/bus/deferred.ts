@@ -16,7 +16,7 @@ const STOP_MS = 1000
 
 /**
  * Defers what `listen` opens, since a start that fails elsewhere, or a port in use, must not leave a connection that keeps the process
- * alive. Nothing is lost meanwhile: a bus tells its listener to catch up when it begins to listen.
+ * alive. Nothing is lost meanwhile: a bus notifies its listener to catch up when it begins to listen.
  */
 export const deferBus = (bus: Bus, onFailure: (error: unknown) => void): DeferredBus => {
   let listener: BusListener | undefined

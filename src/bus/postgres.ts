@@ -53,7 +53,7 @@ export const createPostgresBus = ({
 }: PostgresBusOptions): Bus => {
   const processId = randomUUID()
   const outbox = createOutbox(processId)
-  // What begins so is our own: a heartbeat, or something that we told the others.
+  // What begins so is our own: a heartbeat, or a notification that this process sent.
   const ours = JSON.stringify({ from: processId }).slice(0, -1)
   let heardAt = clock.monotonic()
   let builtAt = heardAt

@@ -103,7 +103,7 @@ export interface ChatCore extends Pick<Revoking, 'recheck' | 'disconnect'> {
   /** Whether the service is on its way down and takes no more work. */
   readonly isDraining: boolean
   readonly maxFrameBytes: number
-  /** For how many milliseconds nothing was heard of what this process told itself. */
+  /** Returns for how many milliseconds this process has not received its own heartbeat. */
   deafForMs(): number
   /** Begins to listen to other processes. */
   start(): Promise<void>

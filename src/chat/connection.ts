@@ -271,7 +271,7 @@ export class Connection {
     else this.#act(frame)
   }
 
-  /** A protocol ping, which `ws` answers, or a pong. */
+  /** A protocol ping, to which `ws` responds, or a pong. */
   #control(): void {
     if (this.#charge(1)) this.#liveness.heard()
   }
@@ -344,7 +344,7 @@ export class Connection {
 
   /** Closes the connection without reading what else comes: a client that floods goes on while it is closed. */
   #flood(): void {
-    this.refuse(new ChatError('flooding', 'Too many frames. Come back later and send less.', { retryAfterMs: 5000 }))
+    this.refuse(new ChatError('flooding', 'Too many frames. Reconnect later and send less.', { retryAfterMs: 5000 }))
     this.#isFlooding = true
     this.close(CLOSE.flooding)
     this.#inbox.clear()

@@ -16,11 +16,11 @@ import { type Since, Subscription } from './subscription.ts'
 
 /** How many rooms a connection may follow. */
 export const MAX_FOLLOWED = 128
-/** How many rooms a user may enter a second, and at once: everybody there is told. */
+/** How many rooms a user may enter a second, and at once: everybody there is notified. */
 const ARRIVALS_PER_SECOND = 5
 const ARRIVAL_BURST = 2 * MAX_FOLLOWED
 
-/** How many connections are told how far their rooms reach in one turn of the event loop. */
+/** How many connections are notified of the heads of their rooms in one turn of the event loop. */
 const HEADS_PER_TURN = 100
 
 type FrameOf<Type extends ChatFrame['type']> = ChatFrame & { type: Type }

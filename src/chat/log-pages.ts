@@ -19,7 +19,7 @@ export interface LogPagesOptions<Entry> {
   readonly read: ReadLog<Entry>
   /** Returns the first `seq` that the log has with `from <= seq <= to`. Asked only when a whole page was deleted. */
   readonly firstSeq: (roomId: number, from: number, to: number) => Promise<number | undefined>
-  /** Returns whether every change was told that is older than a few seconds; otherwise nothing that is kept is used. */
+  /** Returns whether every change that is older than a few seconds was reported; otherwise nothing that is kept is used. */
   readonly isCurrent?: (() => boolean) | undefined
   /** The most that all pages may weigh together. */
   readonly maxBytes?: number

@@ -108,7 +108,7 @@ export const createPosting = ({ writer, keyring, hub, bus, access, log, ...optio
       if (appended.stored && !isSameEntry(draft, appended.stored, keyring)) return posted({ error: nonceReused() })
       const entry = entryOf(draft, appended)
       posted({ entry, isReplay: appended.replayed })
-      // News even when it is a replay: the first commit's answer may have been lost. What was stored then may be erased now.
+      // News even when it is a replay: the first commit's result may have been lost. What was stored then may be erased now.
       if (room.committed(entry, appended.replayed ? OUTDATED : version)) bus.announce(room.id, entry.seq)
       if (onMessage && !appended.replayed)
         onMessage(committedMessage({ ...draft, meta: metaOf(draft) }, personOf(actor), entry))

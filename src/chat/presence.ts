@@ -17,7 +17,7 @@ const SILENT_MS = 24_000
 const REFRESHED_AT_ONCE = 1000
 /** A room's changes are told at most this often, to its followers and to other processes. */
 const CHANGE_MS = 1000
-/** In a larger room than this they are told less often, in proportion: everybody there is told. */
+/** In a larger room than this, notifications are less frequent, in proportion: everybody there is notified. */
 const PEOPLE_TOLD = 1000
 /** How long a deleted user is not believed to be anywhere: until every process has learned of it. */
 const DELETED_MS = 60_000
@@ -166,7 +166,7 @@ export const createPresence = ({ bus, clock, onNotice, onChange }: PresenceOptio
     refreshSome()
   }
 
-  /** Tells the others of a bounded number of rooms a turn. */
+  /** Notifies the others of a bounded number of rooms per turn. */
   const refreshSome = (): void => {
     for (const roomId of unrefreshed.splice(0, REFRESHED_AT_ONCE)) {
       const place = places.get(roomId)

@@ -19,7 +19,7 @@ export interface ReadingOptions {
   readonly log: Log
   /** How many queries may read the log at a time: the rest of the pool's connections are left for appends. */
   readonly concurrentReads: number
-  /** Returns whether every change was told that is older than a few seconds; see LogPagesOptions. */
+  /** Returns whether every change that is older than a few seconds was reported; see LogPagesOptions. */
   readonly isCurrent?: (() => boolean) | undefined
   /** The name of a loaded room. */
   readonly nameOf: (roomId: number) => string | undefined

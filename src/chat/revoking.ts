@@ -62,7 +62,7 @@ export const createRevoking = (options: RevokingOptions): Revoking => {
   // The words that were heard lately, so that one which is repeated is acted on once.
   let heard = new Set<string>()
   let heardBefore = new Set<string>()
-  // When each person was disconnected last, in monotonic time; kept as long as words are repeated.
+  // When each person was disconnected last, in monotonic time; kept as long as revocations are re-broadcast.
   const disconnected = new Map<string, number>()
   let isIncomplete = false
   let isRechecking = false
@@ -81,7 +81,7 @@ export const createRevoking = (options: RevokingOptions): Revoking => {
     for (const connection of connections) connection.perform({ work: () => work(connection), marks: {} })
   }
 
-  /** Returns a function that asks once for each person and room, a few at a time, and from then on returns what was answered. */
+  /** Returns a function that asks once for each person and room, a few at a time, and from then on returns the result. */
   const askOnce = (): ((session: Session, room: string) => Promise<boolean>) => {
     const limit = pLimit(AT_ONCE)
     const answers = new Map<string, Promise<boolean>>()
@@ -150,7 +150,7 @@ export const createRevoking = (options: RevokingOptions): Revoking => {
     repeated.add(word)
   }
 
-  /** The age of a word means the same to every process, whatever its clocks show. */
+  /** The age of a revocation means the same to every process, whatever its clocks show. */
   const tell = ({ event, saidAt }: Word): void => {
     bus.publish({ ...event, age_ms: Math.round(clock.monotonic() - saidAt) })
   }

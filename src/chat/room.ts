@@ -74,7 +74,7 @@ export class Room {
   }
 
   /**
-   * An entry was committed by this process; answers whether it is news. One that was made before something was erased or
+   * Takes an entry that this process committed; returns whether it is news. One that was made before something was erased or
    * renamed, at another `version`, is read from the database like another process's.
    */
   committed(entry: Entry, version = this.version): boolean {

@@ -29,7 +29,7 @@ export class Subscription implements Follower {
   #isLive = true
   #isReading = false
   #isEnded = false
-  /** The presence that the client was told last. */
+  /** The presence that was last sent to the client. */
   #replaced: Encoded | undefined
 
   /** Begins to follow, says so, and catches up with what came after `after`. */
@@ -67,7 +67,7 @@ export class Subscription implements Follower {
     if (this.#connection.hint(frame)) this.#replaced = frame
   }
 
-  /** Knows what the client was told on an earlier subscription to the room. */
+  /** Knows what was sent to the client on an earlier subscription to the room. */
   takeOver(before: Subscription): void {
     this.#replaced = before.#replaced
   }

@@ -8,7 +8,7 @@ export const print = (...lines: string[]): void => {
   process.stdout.write(`${lines.join('\n')}\n`)
 }
 
-/** Says what went wrong and what to do, without a stack trace. The words may be those of a service or a database. */
+/** Writes what went wrong and what to do, without a stack trace. The text may come from a service or a database. */
 export const complain = (error: unknown): void => {
   process.stderr.write(`fastify-chat: ${safeText(inWords(error))}\n`)
 }

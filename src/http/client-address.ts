@@ -2,7 +2,7 @@
 import { isIPv4, isIPv6 } from 'node:net'
 import proxyAddr from '@fastify/proxy-addr'
 
-/** What stands for a client without an address: one on a Unix socket, an injected request, or an entry that is no address. */
+/** Represents a client without an address: one on a Unix socket, an injected request, or an entry that is no address. */
 export const UNKNOWN_ADDRESS = 'unknown'
 
 /** The parts of a request that are read. */

@@ -16,7 +16,7 @@ export interface HandshakeOptions {
 export interface Handshake {
   /**
    * Calls `opened` with the WebSocket while the upgrade's socket can still be released; not if the client is gone. Throws a
-   * ChatError for a request that doesn't open a WebSocket; then the upgrade is still to be answered.
+   * ChatError for a request that doesn't open a WebSocket; then the upgrade still needs a response.
    */
   open(upgrade: Upgrade, opened: (socket: WebSocket) => void): void
 }
@@ -25,7 +25,7 @@ export interface Handshake {
 const MAX_FRAGMENTS = 1024
 /** In how many pieces the network may deliver a frame: each of them costs far more memory than a byte. */
 const MAX_CHUNKS = 4096
-/** How long a client that is told to close may take, in milliseconds. */
+/** How long a client may take to respond to a close frame, in milliseconds. */
 const CLOSE_TIMEOUT_MS = 5000
 
 /** Creates the handshake of a chat. */
@@ -43,7 +43,7 @@ export const createHandshake = ({ maxPayload, chooseProtocol }: HandshakeOptions
     maxPendingAutoPongs: 0,
     handleProtocols: chooseProtocol
   } as ConstructorParameters<typeof WebSocketServer>[0])
-  // Emitted at once; without a listener, `ws` would answer in plain text.
+  // Emitted at once; without a listener, `ws` would respond in plain text.
   const failures: Error[] = []
   server.on('wsClientError', error => failures.push(error))
   return {

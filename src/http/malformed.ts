@@ -15,7 +15,7 @@ const ANSWERS: Readonly<Record<string, Answer>> = {
 }
 const NO_PROXY: Answer = [405, new ChatError('bad_request', 'This is no proxy. Send the request to its own server.')]
 
-/** Answers what the parser could not read, and closes the connection. */
+/** Responds to what the parser could not read, and closes the connection. */
 export const refuseMalformed = (error: NodeJS.ErrnoException, socket: Duplex): void => {
   if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable) return
   // In the middle of an earlier response, as Node does by itself.
@@ -26,7 +26,7 @@ export const refuseMalformed = (error: NodeJS.ErrnoException, socket: Duplex): v
 /** Returns whether a response on the socket has begun. */
 const isResponding = (socket: Duplex): boolean => Boolean(Reflect.get(socket, '_httpMessage')?.headersSent)
 
-/** Answers by hand: there is no response to answer with. */
+/** Writes a response by hand: Node has made no ServerResponse. */
 const write = (socket: Duplex, [status, error]: Answer): void => {
   const id = randomUUID()
   const body = JSON.stringify({ ...problemOf(ofChatError(error), id), status })
@@ -41,7 +41,7 @@ const write = (socket: Duplex, [status, error]: Answer): void => {
   socket.end(`${head.join('\r\n')}\r\n\r\n${body}`)
 }
 
-/** Makes requests of what Node would answer without a body, for `checkHead` to refuse, and answers CONNECT. */
+/** Turns what Node would refuse without a body into requests, which `checkHead` refuses, and responds to CONNECT. */
 export const takeEveryRequest = (server: Server): void => {
   server.on('checkExpectation', (request, response) => server.emit('request', request, response))
   server.on('connect', (_request, socket) => {

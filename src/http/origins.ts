@@ -1,6 +1,6 @@
 /** Which pages may call the API and open a WebSocket, by origin (RFC 6454): the one place that CORS and the upgrade ask. */
 
-/** An origin that is allowed, in the form in which browsers send it; `*.example.com` as a host stands for its subdomains. */
+/** An origin that is allowed, in the form in which browsers send it; `*.example.com` as a host matches its subdomains. */
 export type ParsedOrigin = { readonly origin: string } | { readonly reason: string }
 
 /** The pages that are allowed. */
@@ -16,13 +16,13 @@ const WILDCARD = '*.'
 
 /**
  * Reads an origin as an operator writes it. Browsers send origins of http and https, and hybrid apps and extensions those of
- * their own schemes (`capacitor://localhost`, `chrome-extension://…`). Returns the reason, as words that follow a setting's name,
+ * their own schemes (`capacitor://localhost`, `chrome-extension://…`). Returns the reason, as the end of a sentence about a setting,
  * for anything that no browser sends, or that any website can.
  */
 export const parseOrigin = (text: string): ParsedOrigin => {
   const lower = text.toLowerCase()
   if (lower === '*') return { origin: '*' }
-  // A sandboxed frame of any website has this origin, so it stands for every page.
+  // A sandboxed frame of any website has this origin, so it would allow every page.
   if (lower === 'null') return { reason: 'must not be null: any website can send that origin' }
   if (lower === 'file://') return { origin: lower }
   const [, scheme = '', authority = ''] = ORIGIN.exec(lower) ?? []

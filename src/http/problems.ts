@@ -65,7 +65,7 @@ const DETAILS: Partial<Record<number, string>> = {
   404: 'There is nothing here.',
   413: 'The request is too large. Send less.',
   415: 'Send the body as application/json.',
-  503: 'The service cannot answer right now. Try again in a moment.'
+  503: 'The service cannot respond right now. Try again in a moment.'
 }
 const FAILURE = 'Something went wrong on our side. Report the instance if it persists.'
 

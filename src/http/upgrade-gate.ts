@@ -75,7 +75,7 @@ const offersWebSocket = ({ method, headers, httpVersion }: IncomingMessage): boo
   headers['transfer-encoding'] === undefined &&
   Number(headers['content-length'] ?? 0) === 0
 
-/** Returns whether an earlier request of the connection is not answered yet: its response must come first. */
+/** Returns whether an earlier request of the connection has no response yet: that response must come first. */
 const isBehindAnother = ({ socket }: IncomingMessage): boolean => Boolean(Reflect.get(socket, '_httpMessage'))
 
 interface Interception {

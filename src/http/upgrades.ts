@@ -9,7 +9,7 @@ import type { Duplex } from 'node:stream'
 import { ChatError } from '../errors.ts'
 import { upgradeGate } from './upgrade-gate.ts'
 
-/** An upgrade that is neither accepted nor answered yet. */
+/** An upgrade that is neither accepted nor refused yet. */
 export interface Upgrade {
   readonly request: IncomingMessage
   readonly socket: Duplex
@@ -25,7 +25,7 @@ export interface UpgradesOptions {
   isOurs(request: IncomingMessage): boolean
   /** Handles an upgrade as a request. */
   route(request: IncomingMessage, response: ServerResponse): void
-  /** Writes the response to an upgrade that nobody else answered. */
+  /** Writes the response to an upgrade that got no other. */
   refuse(response: ServerResponse, error: ChatError): void
   /** When that is, in milliseconds: by then every hook has ended, or it never will. By default 30 s. */
   readonly answerMs?: number | undefined
@@ -39,7 +39,7 @@ export interface Upgrades {
   accept(request: IncomingMessage): void
   /** Decides for another server, too, that passes its upgrades on to the first. */
   include(other: Server): void
-  /** Gives the upgrades that are not answered yet a last moment, so that the server can close. */
+  /** Shortens the time limit of the upgrades without a response, so that the server can close. */
   drain(): void
   /** Owns no upgrade any longer. */
   release(): void
@@ -85,10 +85,10 @@ export const createUpgrades = (options: UpgradesOptions): Upgrades => {
   }
 }
 
-/** The socket of an upgrade as long as it is the chat's to answer. */
+/** The socket of an upgrade as long as the chat owes the response. */
 interface HeldUpgrade {
   readonly upgrade: Upgrade
-  /** Refuses the upgrade if nobody has answered it by then. */
+  /** Refuses the upgrade if it has no response by then. */
   limit(ms: number): void
   refuse(error: ChatError): void
   /** Leaves the socket to somebody else. */
@@ -132,7 +132,9 @@ const holdUpgrade = (upgrade: Upgrade, refuse: UpgradesOptions['refuse'], ended:
     upgrade,
     limit(ms) {
       clearTimeout(timer)
-      const late = new ChatError('unavailable', 'Nobody answered in time. Try again.', { retryAfterMs: 1000 })
+      const late = new ChatError('unavailable', 'The service did not respond in time. Try again.', {
+        retryAfterMs: 1000
+      })
       timer = setTimeout(refuseNow, ms, late)
     },
     refuse: refuseNow,

@@ -25,7 +25,7 @@ type Properties = Readonly<Record<string, unknown>>
 const isObject = (value: unknown): value is Properties => typeof value === 'object' && value !== null
 const isError = (value: unknown): value is Error & Properties => types.isNativeError(value) || value instanceof Error
 
-/** SQLSTATE codes; Node's own codes are words. */
+/** SQLSTATE codes; Node's own codes are names. */
 const SQLSTATE = /^(?:\d[\dA-Z]|F0|HV|P0|XX)[\dA-Z]{3}$/
 /** SQLSTATE classes, and codes, whose messages name objects and conditions and never quote a value. */
 const NAMES_ONLY = /^(?:0[8A]|2[4-8]|3[BDF]|4[04]|42|5[3-8])|^XX00[12]$/
@@ -121,7 +121,7 @@ const describeDatabaseError = (error: Properties): SafeError => {
   return describe(error, databaseMessage(error), Object.fromEntries(fields.filter(([, value]) => value !== undefined)))
 }
 
-/** A cause is often somebody else's error, thrown over a message or a token: only a network failure keeps its words. */
+/** A cause is often somebody else's error, thrown over a message or a token: only a network failure keeps its message. */
 const describeCause = (error: Error & Properties): SafeError =>
   describe(error, isNetworkCode(codeOf(error)) ? redactText(error.message) : withheld('the error is a cause'))
 

@@ -12,13 +12,13 @@ interface Repeated {
 
 /** How often a line is repeated, with the number of times it occurred meanwhile. */
 const INTERVAL_MS = 10_000
-/** How many different lines are told apart; further ones are written as they come. */
+/** How many different lines are distinguished; further ones are written as they come. */
 const MAX_KINDS = 500
 /** How many causes of an error are looked through. */
 const MAX_CAUSES = 8
 
 /**
- * Creates what tells repeats apart, over all logs that are given to it. Each writes the first occurrence of a line at once, and
+ * Creates a detector of repeated lines, over all logs that are given to it. Each writes the first occurrence of a line at once, and
  * then one line per interval while it repeats, with the fields of the latest and `count`, the number of occurrences since the
  * line before. Lines are the same when level, message, error code and the place where the error was created are.
  */
@@ -64,7 +64,7 @@ export const withoutRepeats = (owner: object, log: Log, clock?: Clock): Log => {
   return repeats(log)
 }
 
-/** Returns what tells one failure from another: the innermost cause's name and code, and the first line of its stack. */
+/** Returns what distinguishes one failure from another: the innermost cause's name and code, and the first line of its stack. */
 const kindOf = (thrown: unknown, depth = 0): string => {
   if (!(thrown instanceof Error)) return ''
   if (thrown.cause instanceof Error && depth < MAX_CAUSES) return kindOf(thrown.cause, depth + 1)

@@ -4,14 +4,14 @@ import type { Clock } from '../clock.ts'
 /** What was checked: `ok` for each that is well. */
 export interface HealthChecks {
   readonly database: 'ok' | 'unavailable' | 'read_only'
-  /** `deaf`: what other processes tell doesn't arrive. */
+  /** `deaf`: notifications of other processes don't arrive. */
   readonly listening: 'ok' | 'deaf'
 }
 
 /** What health is made of. */
 export interface HealthOptions {
   readonly clock: Clock
-  /** Asks the database; rejects when it gives no answer in time. */
+  /** Queries the database; rejects when it doesn't respond in time. */
   readonly askDatabase: () => Promise<'ok' | 'read_only'>
   /** Returns for how many milliseconds no notification was heard. */
   readonly deafForMs: () => number

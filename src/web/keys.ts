@@ -12,7 +12,7 @@ interface KeyPress {
 
 /**
  * Whether the key belongs to an input method. Safari fires `compositionend` before the `keydown` of the Enter that ends the
- * composition, so that `isComposing` is false there: 229 is what is left to tell (UI Events, "keyCode").
+ * composition, so that `isComposing` is false there: 229 is what remains to recognize it (UI Events, "keyCode").
  */
 const isOfInputMethod = (event: KeyPress): boolean => event.isComposing || event.keyCode === 229
 

@@ -19,7 +19,7 @@ export interface Inbox<Frame> {
 
 export interface InboxOptions<Frame> {
   readonly handle: (frame: Frame) => void
-  /** Whether frames may be handled: not while too many earlier ones wait for an answer. */
+  /** Whether frames may be handled: not while too many earlier ones wait for a response. */
   readonly mayHandle: () => boolean
   /** Frames wait from now on: the socket is not to be read from until `onEmpty`. */
   readonly onHeld: () => void

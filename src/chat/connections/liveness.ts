@@ -1,4 +1,4 @@
-/** Whether a client is still there: it answers pings, and reads what is written to it. */
+/** Checks whether a client is still there: it responds to pings, and reads what is written to it. */
 import type { Clock } from '../../clock.ts'
 import type { Socket } from '../connection.ts'
 

@@ -3,7 +3,7 @@
 /** Something to do for a client; it throws or rejects with what it is refused with. */
 export interface Task<Marks> {
   readonly work: () => void | Promise<void>
-  /** What tells the client which of its frames was refused. */
+  /** What identifies the refused frame to the client. */
   readonly marks: Marks
 }
 

@@ -14,12 +14,12 @@ export interface ChangeFeedOptions {
   /** How often it polls, in milliseconds, by default 2000; less where no notification comes. */
   readonly pollMs?: number | undefined
   readonly onChanges: (changes: Changes) => void
-  /** Called instead when changes can't be told one by one: anything may have changed. */
+  /** Called instead when changes can't be reported one by one: anything may have changed. */
   readonly onLost: () => void
 }
 
 export interface ChangeFeed {
-  /** Returns whether every change was told that is older than a few seconds. */
+  /** Returns whether every change that is older than a few seconds was reported. */
   isCurrent(): boolean
   /** Reads what is new; called when a notification arrives. */
   wake(): void

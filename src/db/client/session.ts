@@ -45,11 +45,11 @@ const ACCEPTED: Readonly<Record<string, (value: string) => boolean>> = {
 
 /** What was learned about the way to a server. */
 export interface Session {
-  /** Whether something between us and the server answers for it: then sessions are not ours, and statements not prepared. */
+  /** Whether a pooler is between us and the server: then sessions are not ours, and statements not prepared. */
   readonly isPooled: boolean
   /** The settings to have, those that this server knows. */
   readonly settings: Settings
-  /** Whether a session has acceptable settings without being told. */
+  /** Whether a session has acceptable settings by itself. */
   readonly isAcceptable: boolean
   /** Wanted settings that the server does not know. */
   readonly unknown: readonly string[]

@@ -4,7 +4,7 @@ import { createConnection } from 'node:net'
 import type { DatabaseHost } from '../../lib/database-url.ts'
 import { codesOf } from './errors.ts'
 
-/** PostgreSQL's SSLRequest; the answer is one byte, `S` or `N`. */
+/** PostgreSQL's SSLRequest; the response is one byte, `S` or `N`. */
 const SSL_REQUEST = Buffer.from([0, 0, 0, 8, 4, 210, 22, 47])
 const WAIT_MS = 2000
 

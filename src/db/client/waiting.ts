@@ -1,4 +1,4 @@
-/** Waits for a database at the start, and says in a sentence why it can't be used: with the server's own words, if it has any. */
+/** Waits for a database at the start, and rejects with a sentence why it can't be used, which quotes the server's own message if there is one. */
 import { setTimeout as delay } from 'node:timers/promises'
 import { systemClock } from '../../clock.ts'
 import { redactText } from '../../lib/redact.ts'
@@ -14,8 +14,8 @@ export interface WaitOptions {
 const LONGEST_PAUSE_MS = 2000
 
 /**
- * Resolves when the database answers. Tries again with growing pauses while it can't be reached; rejects when the time is
- * over, or at once when it answers with a refusal, with a sentence that says where and why.
+ * Resolves when the database responds. Tries again with growing pauses while it can't be reached; rejects when the time is
+ * over, or at once when the server refuses the connection, with a sentence that says where and why.
  */
 export const waitForDatabase = async (client: SqlClient, { seconds, onRetry }: WaitOptions): Promise<void> => {
   const deadline = systemClock.monotonic() + seconds * 1000
@@ -30,7 +30,7 @@ export const waitForDatabase = async (client: SqlClient, { seconds, onRetry }: W
   }
 }
 
-/** Asks the database for anything; answers what went wrong. A silent peer counts as unreachable at the deadline. */
+/** Sends a query to the database; returns what went wrong. A silent peer counts as unreachable at the deadline. */
 const tryOnce = async (client: SqlClient, deadline: number): Promise<unknown> => {
   const silence = new AbortController()
   const timeout = delay(Math.max(1000, deadline - systemClock.monotonic()), 'silent', { signal: silence.signal })
@@ -48,7 +48,7 @@ const tryOnce = async (client: SqlClient, deadline: number): Promise<unknown> =>
 const UNKNOWN_AUTHORITY =
   'the authority that signed its certificate is not known here. Set DATABASE_CA to that authority’s certificate'
 
-/** What Node's words leave open about a certificate. */
+/** What Node's message leaves open about a certificate. */
 const CERTIFICATE_REASONS: Readonly<Record<string, string>> = {
   SELF_SIGNED_CERT_IN_CHAIN: UNKNOWN_AUTHORITY,
   DEPTH_ZERO_SELF_SIGNED_CERT: UNKNOWN_AUTHORITY,

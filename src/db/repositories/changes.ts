@@ -11,11 +11,11 @@ export interface Changes {
   readonly entries: readonly { readonly roomId: number; readonly from: number; readonly to: number }[]
 }
 
-/** The answer to a read. */
+/** The result of a read. */
 export interface ChangesRead {
   /** The database's snapshot: the next read returns what this one could not see. */
   readonly snapshot: string
-  /** `undefined` when they can't be told one by one: too many, a truncated table, a snapshot of another or older database. */
+  /** `undefined` when they can't be reported one by one: too many, a truncated table, a snapshot of another or older database. */
   readonly changes: Changes | undefined
 }
 
@@ -31,7 +31,7 @@ export interface ChangesRepository {
   sweep(): Promise<void>
 }
 
-/** More changes than these at once are not told one by one. */
+/** More changes than these at once are not reported one by one. */
 const MAX_CHANGES = 1000
 
 interface Row {

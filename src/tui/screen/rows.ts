@@ -65,8 +65,8 @@ const cached = (message: Message, width: number): Row[] => {
 
 const folded = (rows: Row[], width: number): Row[] => {
   if (rows.length <= LONG) return rows
-  const told = `  … ${rows.length - SHOWN} more rows. /more shows them`
-  return [...rows.slice(0, SHOWN), { key: rows[SHOWN]?.key ?? '', spans: [{ text: cut(told, width), isDim: true }] }]
+  const summary = `  … ${rows.length - SHOWN} more rows. /more shows them`
+  return [...rows.slice(0, SHOWN), { key: rows[SHOWN]?.key ?? '', spans: [{ text: cut(summary, width), isDim: true }] }]
 }
 
 const two = (number: number): string => String(number).padStart(2, '0')
