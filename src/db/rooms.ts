@@ -105,7 +105,9 @@ export const createRoomsRepository = (client: SqlClient, { rooms }: Tables, sche
         known.map(room => room.oldestSeq)
       ]),
     async locked(ids) {
-      const free = new Set((await client.query<{ id: number }>(unlocked, [[...ids]])).map(row => row.id))
+      // An append waits for it.
+      const rows = await client.query<{ id: number }>(unlocked, [[...ids]], { isUrgent: true })
+      const free = new Set(rows.map(row => row.id))
       return ids.filter(one => !free.has(one))
     }
   }

@@ -110,4 +110,26 @@ describe('a lock that somebody else holds', () => {
     expect(answers.filter(({ status }) => status === 201)).toHaveLength(1)
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([201, 409]))
   }, 30_000)
+
+  test('on whole tables and on a room, it delays the messages of that room only', async () => {
+    const chat = await start()
+    const john = await chat.register('john')
+    await chat.call('POST', '/api/chat/rooms', { token: john.token, body: { room: 'other' } })
+    const socket = await chat.join(john, {}, '?rooms=general,other')
+    const release = await hold(
+      `lock table ${chat.table('users')}, ${chat.table('rate_limits')} in access exclusive mode;
+      select from ${chat.table('rooms')} where name = 'general' for update`
+    )
+    const body = { username: 'jane', password: 'SecurePass123' }
+    const logins = Array.from({ length: 30 }, () => chat.call('POST', '/api/auth/register', { body }))
+    await expect.poll(() => chat.client.waiting?.()).toBeGreaterThan(0)
+    const asked = performance.now()
+    socket.send(send('general', 'locked'))
+    socket.send(send('other', 'free'))
+    expect(await socket.nextOf('ack')).toMatchObject({ nonce: 'free' })
+    expect(performance.now() - asked).toBeLessThan(20_000)
+    await release()
+    expect(await socket.nextOf('ack')).toMatchObject({ nonce: 'locked' })
+    await Promise.all(logins)
+  }, 60_000)
 })
