@@ -57,7 +57,7 @@ export default fp(
   { name: 'chat-db', fastify: '5.x' }
 )
 
-/** A listener that hears nothing would be taken for silence; without one the service polls, and knows that it does. */
+/** Removes a listener that receives nothing: without one the service polls, where it would otherwise wait for notifications. */
 const withoutDeafNotifications = async (fastify: FastifyInstance, client: SqlClient): Promise<SqlClient> => {
   // A listener that can't connect has a reason of its own, which the bus reports.
   const isHeard = (await client.notifications?.isHeard().catch(() => true)) ?? true

@@ -64,7 +64,7 @@ const LIMITS: ReadonlySet<string> = new Set<ErrorCode>([
 ])
 
 /**
- * An error handler: sends any error as a problem. What is not the client's doing is logged, and says nothing. The problem is sent as
+ * An error handler: sends any error as a problem. A failure is logged, and its problem shows no cause. The problem is sent as
  * text, since a host's `preSerialization` hook or serializer for its own responses must not change it.
  */
 export const sendProblem = (error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply => {

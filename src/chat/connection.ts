@@ -342,7 +342,7 @@ export class Connection {
     return false
   }
 
-  /** Closes the connection without reading what else comes: a client that floods goes on while it is closed. */
+  /** Closes the connection without reading what else comes: a client that floods keeps sending while it is closed. */
   #flood(): void {
     this.refuse(new ChatError('flooding', 'Too many frames. Reconnect later and send less.', { retryAfterMs: 5000 }))
     this.#isFlooding = true

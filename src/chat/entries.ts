@@ -126,7 +126,7 @@ export const openEntry = (stored: StoredEntry, room: string, keyring: Keyring): 
 /** The last moment whose year has four digits, as timestamps have. */
 const LAST_TIME = Date.parse('9999-12-31T23:59:59.999Z')
 
-/** Decrypts what a message says; `undefined` unless all of it is what a message can say. */
+/** Decrypts a message; returns `undefined` for a plaintext that isn't a message. */
 const openTexts = ({ content, meta, keyId }: StoredEntry, keyring: Keyring): Texts | undefined => {
   const text = content === null ? undefined : keyring.open(content, keyId ?? undefined)
   if (text === undefined) return undefined

@@ -163,7 +163,7 @@ export class Room {
     }
   }
 
-  /** Goes on at `seq`: what was before it was deleted before it was read here. */
+  /** Continues at `seq`: earlier entries were deleted before they were read here. */
   #skipTo(seq: number): void {
     this.#deliver()
     this.head = seq - 1

@@ -40,7 +40,7 @@ export interface Writer {
 const RETRY_DELAYS = [50, 200, 500, 1000, 2000, 3000]
 /** How many locked rooms are appended to at once: each attempt holds a connection until its lock times out. */
 const SLOW_AT_ONCE = 2
-/** How long the database may take to say which rooms are locked, in milliseconds. */
+/** How long the query for locked rooms may take, in milliseconds. */
 const LOCKED_MS = 2000
 const wait = (ms: number): Promise<void> => new Promise(resolve => setTimeout(resolve, ms))
 

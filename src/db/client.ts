@@ -22,7 +22,7 @@ export interface Notifications {
     onListening: () => void,
     onFailure?: (error: unknown) => void
   ): Promise<() => Promise<void>>
-  /** Resolves with whether what is sent is heard: behind a transaction pooler it is not, though nothing fails. */
+  /** Resolves with whether notifications are delivered: behind a transaction pooler they are not, though nothing fails. */
   isHeard(): Promise<boolean>
 }
 

@@ -59,7 +59,7 @@ const CODES: Partial<Record<number, ErrorCode>> = {
   503: 'unavailable'
 }
 
-/** In place of Fastify's own sentences, which quote the request, and of what a failure says about the inside. */
+/** In place of Fastify's own sentences, which quote the request, and of the messages of failures, which may show internals. */
 const DETAILS: Partial<Record<number, string>> = {
   400: 'The request is malformed.',
   404: 'There is nothing here.',

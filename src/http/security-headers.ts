@@ -9,5 +9,5 @@ const POLICY = {
  */
 export const OWN_HEADERS = { ...POLICY, strictTransportSecurity: { maxAge: 31_536_000, includeSubDomains: false } }
 
-/** For routes inside a host application: what holds for the whole domain (HSTS) is the host's to say. */
+/** For routes inside a host application: what concerns the whole domain (HSTS) is left to the host application. */
 export const EMBEDDED_HEADERS = { ...POLICY, strictTransportSecurity: false }

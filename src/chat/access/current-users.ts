@@ -1,6 +1,6 @@
 /**
  * Keeps who is connected in step with the users in the database: a deleted user is disconnected and present no more, a renamed
- * one goes on under the new name.
+ * one continues under the new name.
  */
 import type { Clock } from '../../clock.ts'
 import { CLOSE } from '../../close-codes.ts'

@@ -35,7 +35,7 @@ export const createLiveness = (clock: Clock, socket: Socket): Liveness => {
     check(isReadFrom) {
       const now = clock.monotonic()
       if (isStuck(now)) return 'stuck'
-      // What isn't read from can't be heard.
+      // While reads are paused, no pong arrives.
       if (!isReadFrom) heardAt = now
       if (now - heardAt > 2 * PING_INTERVAL_MS) return 'silent'
       if (now - pingedAt >= PING_INTERVAL_MS) {

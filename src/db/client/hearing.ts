@@ -4,7 +4,7 @@ import type { ListenOptions } from '../listening.ts'
 
 const WAIT_MS = 2000
 
-/** Returns whether a listener hears what `notify` sends. Rejects when it can't connect. */
+/** Returns whether a listener receives what `notify` sends. Rejects when it can't connect. */
 export const canHear = async (
   connect: ListenOptions['connect'],
   notify: (channel: string, payloads: readonly string[]) => Promise<void>

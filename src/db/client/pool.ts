@@ -33,7 +33,7 @@ export interface Pool<T> {
 const reservedOf = (max: number): number => Math.min(4, Math.floor(0.4 * max))
 
 const REPLACE_MS = 1000
-/** How long work may go on when its pool was replaced, and when it was ended, in seconds. */
+/** How long queries may continue after their pool was replaced, and after it was ended, in seconds. */
 const REPLACED_SECONDS = 12
 const ENDED_SECONDS = 2
 

@@ -17,7 +17,7 @@ export const graphemesOf = (text: string): string[] => {
   let open = ''
   for (let at = 0; at < text.length; at += CHUNK) {
     const segments = [...segmenter.segment(open + text.slice(at, at + CHUNK))].map(({ segment }) => segment)
-    // The last one may go on in the next chunk.
+    // The last one may continue in the next chunk.
     open = segments.pop() ?? ''
     for (const segment of segments) graphemes.push(segment)
     // Not within a surrogate pair.

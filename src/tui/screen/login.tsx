@@ -119,7 +119,7 @@ const useForm = ({ username: given, reason, onLogIn, onRegister, onDone }: Login
 
 const onOneLine = (key: Key): Key => (key.type === 'text' ? { type: 'text', text: key.text.replaceAll('\n', '') } : key)
 
-/** Every rule that the service says is broken, or its sentence. */
+/** Returns every broken rule of a response, or its detail. */
 const inWords = (error: unknown): string[] => {
   const { message, errors = [] } = error as { message: string; errors?: readonly { message: string }[] }
   return errors.length > 0 ? errors.map(rule => rule.message) : [message]
