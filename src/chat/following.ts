@@ -43,7 +43,7 @@ export interface Following {
   unsubscribe(connection: Connection, frame: FrameOf<'unsubscribe'>): void
   /** Ends the following of a room that may not be read any more. */
   expel(connection: Connection, room: string): void
-  /** Whether typing in a room that the connection follows is not passed on now. Asked before anything that costs more. */
+  /** Returns whether typing in a room is not passed on now. Asked before anything that costs more. Throws `not_allowed` without a subscription. */
   isTypingTooOften(connection: Connection, room: string): boolean
   typing(connection: Connection, room: Room, frame: FrameOf<'typing'>): void
   /** The connection has ended, and with it all that it followed. */
@@ -141,14 +141,14 @@ export const createFollowing = ({ rooms, bus, clock, reach, isDraining }: Follow
       if (unfollow(connection, room)) connection.send({ type: 'unsubscribed', room, reason: 'not_allowed' })
     },
     isTypingTooOften({ subscriptions, session }, name) {
-      const room = subscriptions.has(name) ? rooms.get(name) : undefined
+      if (!subscriptions.has(name)) throw notSubscribed()
+      const room = rooms.get(name)
       return room !== undefined && !typing.may(session.userId, room.id, room.followers.size)
     },
     typing(connection, room, { room: name = GENERAL }) {
       const { session } = connection
-      if (!connection.subscriptions.has(name)) {
-        throw new ChatError('not_allowed', 'Subscribe to the room before you say that you are typing there.')
-      }
+      // It may have ended while the host application was asked.
+      if (!connection.subscriptions.has(name)) throw notSubscribed()
       hint(room.id, ({ name }) => typingNotice(name, session), session.userId)
       bus.publish({ kind: 'typing', room: room.id, user_id: session.userId, username: session.username })
     },
@@ -182,6 +182,9 @@ export const createFollowing = ({ rooms, bus, clock, reach, isDraining }: Follow
     }
   }
 }
+
+const notSubscribed = (): ChatError =>
+  new ChatError('not_allowed', 'Subscribe to the room before you say that you are typing there.')
 
 /** The refusal of one room more. */
 export const tooManyRooms = (): ChatError =>

@@ -79,7 +79,6 @@ const WAYS: Record<string, (chat: ChatCore, room: string) => Promise<unknown>> =
   'POST a message': (chat, room) => chat.post(ann, room, { content: 'psst' }),
   'a subscribe frame': (chat, room) => over(chat, [], { type: 'subscribe', room }),
   'a message frame': (chat, room) => over(chat, [], { type: 'message', room, content: 'psst' }),
-  'a typing frame': (chat, room) => over(chat, [], { type: 'typing', room }),
   'rooms of the connection': (chat, room) => over(chat, [room])
 }
 
@@ -91,6 +90,16 @@ test.for(Object.keys(WAYS))('%s: denied and absent are one answer at one cost', 
   expect(unloaded).toEqual(absent)
   await chat.showRoom(boss, 'secret')
   expect(await cost(() => WAYS[way]?.(chat, 'secret') as Promise<unknown>)).toEqual(absent)
+})
+
+test('typing in a room without a subscription is refused before anybody is asked, and costs nothing', async () => {
+  const { chat, cost } = await start()
+  const typing = (room: string) => cost(() => over(chat, [], { type: 'typing', room }))
+  const absent = await typing('absent')
+  expect(absent).toMatchObject({ outcome: { code: 'not_allowed' }, queries: 0, asked: 0 })
+  expect(await typing('secret')).toEqual(absent)
+  await chat.showRoom(boss, 'secret')
+  expect(await typing('secret')).toEqual(absent)
 })
 
 test('a room that is there but may not be read is refused like one that may not be created', async () => {
