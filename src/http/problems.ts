@@ -12,7 +12,7 @@ export interface Refusal {
   readonly title: string
   readonly detail: string
   readonly errors?: readonly Violation[] | undefined
-  readonly headers: Readonly<Record<string, string>>
+  readonly headers: Readonly<Record<string, string | string[]>>
 }
 
 /** What is known of an error beside itself. */
@@ -144,10 +144,10 @@ const ofForeign = (status: number, { code, message, headers, expose }: Thrown): 
 const statusOf = (status: unknown): number | undefined =>
   typeof status === 'number' && Number.isInteger(status) && status >= 400 && status <= 599 ? status : undefined
 
-const isSendable = (name: string, value: string): boolean => {
+const isSendable = (name: string, value: string | string[]): boolean => {
   try {
     validateHeaderName(name)
-    validateHeaderValue(name, value)
+    for (const one of [value].flat()) validateHeaderValue(name, one)
     return true
   } catch {
     return false
@@ -155,11 +155,13 @@ const isSendable = (name: string, value: string): boolean => {
 }
 
 /** The headers of an error as `http-errors` carries them, without what describes a body that is not sent. */
-const headersOf = (headers: unknown): Record<string, string> =>
+const headersOf = (headers: unknown): Record<string, string | string[]> =>
   typeof headers === 'object' && headers !== null
     ? Object.fromEntries(
         Object.entries(headers)
-          .map(([name, value]) => [name.toLowerCase(), String(value)] as const)
+          .map(
+            ([name, value]) => [name.toLowerCase(), Array.isArray(value) ? value.map(String) : String(value)] as const
+          )
           .filter(
             ([name, value]) => !/^(content-|transfer-encoding$|connection$)/.test(name) && isSendable(name, value)
           )

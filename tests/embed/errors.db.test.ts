@@ -105,11 +105,13 @@ test('headers that the host has set stay, and those of its error are sent', asyn
 
 test('the challenge of the host’s error is sent, and a header that HTTP does not allow is left out', async () => {
   const headers = { 'WWW-Authenticate': 'Basic realm="host"', 'x-bad': 'a\r\nb', 'x-wide': '→', 'x bad': 'y' }
+  const cookies = ['a=1; Path=/', 'b=2; Expires=Thu, 01 Jan 1970 00:00:00 GMT']
   const { call } = await startFailing(() => {
-    throw Object.assign(new Error('Log in.'), { statusCode: 401, headers })
+    throw Object.assign(new Error('Log in.'), { statusCode: 401, headers: { ...headers, 'set-cookie': cookies } })
   })
   const answer = await call('GET', path)
   expect(answer).toMatchObject({ status: 401, body: { detail: 'Log in.' } })
+  expect(answer.headers.getSetCookie()).toEqual(cookies)
   expect(answer.headers.get('www-authenticate')).toBe('Basic realm="host"')
 })
 
