@@ -11,7 +11,20 @@ const FAULTS: Readonly<Record<DatabaseFault, readonly string[]>> = {
   locked: ['55P03'],
   'replace-connection': ['25006', '25P02', '26000', '42P05'],
   refuse: ['28P01', '53100', '53200', '53400', '55000', '57P04', '58030', 'CERT_HAS_EXPIRED'],
-  divide: ['22021', '22P05', '23505', '23514', '54000', 'P0001', 'XX001', 'ERR_INVALID_ARG_TYPE'],
+  divide: [
+    '22021',
+    '22P05',
+    '23505',
+    '23514',
+    '54000',
+    'P0001',
+    'P0002',
+    'P0004',
+    'XX001',
+    'MY001',
+    '99ABC',
+    'ERR_INVALID_ARG_TYPE'
+  ],
   report: ['42501', '42P01', '42601', '0A000', 'XX000']
 }
 

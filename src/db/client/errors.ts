@@ -52,7 +52,6 @@ const STATES: Readonly<Record<string, DatabaseFault>> = {
   '57014': 'retry', // query_canceled: statement_timeout
   '57P04': 'refuse', // database_dropped
   '55000': 'refuse', // object_not_in_prerequisite_state: recovery is in progress, or the pooler says so
-  P0001: 'divide', // raise_exception: chat_append was given a room that is gone, or a trigger of the host's refused a row
   XX001: 'divide', // data_corrupted
   XX002: 'divide' // index_corrupted
 }
@@ -67,16 +66,20 @@ const CLASSES: Readonly<Record<string, DatabaseFault>> = {
   '53': 'refuse', // insufficient resources: disk full, out of memory, configuration limit exceeded
   '54': 'divide', // program limit exceeded: too large a row, say
   '57': 'retry', // operator intervention: shutdown, crash, starting up
-  '58': 'refuse' // system error: input or output failed
+  '58': 'refuse', // system error: input or output failed
+  P0: 'divide' // PL/pgSQL: chat_append was given a room that is gone, or a trigger of the host's refused a row
 }
 
 const SQLSTATE = /^[0-9A-Z]{5}$/
+/** What is neither the SQL standard's nor PostgreSQL's own: a trigger of the host's refused a row with a code of its own. */
+const CUSTOM_STATE = /^(?!72|HV|XX)[5-9I-Z]/
 const TLS = /^(ERR_SSL|ERR_TLS|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_)/
 
 const faultOfCode = (code: string): DatabaseFault | undefined => {
   if (DRIVER_CODES.has(code)) return 'retry'
   if (TLS.test(code)) return 'refuse'
-  return SQLSTATE.test(code) ? (STATES[code] ?? CLASSES[code.slice(0, 2)] ?? 'report') : undefined
+  if (!SQLSTATE.test(code)) return undefined
+  return STATES[code] ?? CLASSES[code.slice(0, 2)] ?? (CUSTOM_STATE.test(code) ? 'divide' : 'report')
 }
 
 /** A missing file of our own is no missing socket, though both are ENOENT. */
