@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { Message, Outgoing, RoomState } from '../../src/client/index.ts'
-import { cellsOf, cut, graphemesOf, wrap } from '../../src/tui/screen/cells.ts'
+import { cellsOf, cut, wrap } from '../../src/tui/screen/cells.ts'
 import { colourOf } from '../../src/tui/screen/colours.ts'
 import { composerLines } from '../../src/tui/screen/composer-lines.ts'
 import type { View } from '../../src/tui/screen/conversation.ts'
@@ -87,14 +87,6 @@ test('wide characters, emoji and endless words stay within the window', () => {
       for (const row of shown(rowsOf(view({ messages }), width))) expect(cellsOf(row)).toBeLessThanOrEqual(width)
     })
   )
-})
-
-test('a character of very many code points is cut between code points', () => {
-  for (const text of [`a${'\u{e0101}'.repeat(200)}`, `ab${'\u{e0101}'.repeat(200)}`]) {
-    const graphemes = graphemesOf(text)
-    expect(graphemes.join('')).toBe(text)
-    expect(graphemes.filter(grapheme => !grapheme.isWellFormed())).toEqual([])
-  }
 })
 
 test('wrapping loses nothing but spaces at the ends of lines', () => {

@@ -20,8 +20,7 @@ export const graphemesOf = (text: string): string[] => {
     // The last one may continue in the next chunk.
     open = segments.pop() ?? ''
     for (const segment of segments) graphemes.push(segment)
-    // Not within a surrogate pair.
-    if (open.length < CHUNK || /[\ud800-\udbff]$/.test(open)) continue
+    if (open.length < CHUNK) continue
     graphemes.push(open)
     open = ''
   }
