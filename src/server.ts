@@ -17,6 +17,19 @@ import { OWN_HEADERS } from './http/security-headers.ts'
 import { logMethod, serializers } from './logging.ts'
 import type { Settings } from './schemas/settings.ts'
 
+/** How long a client may take, in milliseconds. */
+export interface Timeouts {
+  /** Until a request is whole. */
+  readonly requestMs?: number
+  /** Without another request on a connection. */
+  readonly keepAliveMs?: number
+  /** For 16 KiB of a response. */
+  readonly responseStallMs?: number
+}
+
+const REQUEST_MS = 30_000
+const KEEP_ALIVE_MS = 72_000
+
 /** What a server is made of. */
 export interface ServerOptions extends Pick<ChatServiceOptions, 'client' | 'clock' | 'bus' | 'writer'> {
   readonly settings: Settings
@@ -24,16 +37,16 @@ export interface ServerOptions extends Pick<ChatServiceOptions, 'client' | 'cloc
   readonly warnings?: readonly string[]
   /** Log lines for people instead of JSON. */
   readonly pretty?: boolean
-  /** For tests: how long a client may take for 16 KiB of a response, in milliseconds. */
-  readonly responseStallMs?: number
+  /** For tests: shorter timeouts. */
+  readonly timeouts?: Timeouts
   /** Where log lines go instead of the standard output. */
   readonly logTo?: { write(line: string): void }
 }
 
 /** Makes the server; `listen` and `close` are Fastify's. */
 export const createServer = async (options: ServerOptions): Promise<FastifyInstance> => {
-  const { settings, warnings = [], pretty = false, logTo, responseStallMs, ...injected } = options
-  const stalls = responseStallMs === undefined ? {} : { responseStallMs }
+  const { settings, warnings = [], pretty = false, logTo, timeouts = {}, ...injected } = options
+  const { requestMs = REQUEST_MS, keepAliveMs = KEEP_ALIVE_MS, ...stalls } = timeouts
   const origins = createOrigins(settings.corsOrigins, settings.publicUrl)
   const fastify: FastifyInstance = Fastify({
     logger: {
@@ -53,10 +66,10 @@ export const createServer = async (options: ServerOptions): Promise<FastifyInsta
     routerOptions: { maxParamLength: 128 },
     // What may take long at the start has bounds of its own: DATABASE_WAIT_SECONDS, a migration's own time.
     pluginTimeout: 0,
-    // A request that isn't whole by then is given up.
-    requestTimeout: 30_000,
-    // A request without a Host gets a problem from `checkHead`.
-    http: { requireHostHeader: false },
+    requestTimeout: requestMs,
+    keepAliveTimeout: keepAliveMs,
+    // A request without a Host gets a problem from `checkHead`. Node looks for late requests only so often.
+    http: { requireHostHeader: false, connectionsCheckingInterval: Math.min(5000, requestMs) },
     clientErrorHandler(error, socket) {
       refuseMalformed(error, socket)
       fastify.chatResponses.watchSocket(socket)
@@ -66,7 +79,7 @@ export const createServer = async (options: ServerOptions): Promise<FastifyInsta
   })
   const letGo = keepSockets(fastify)
   takeEveryRequest(fastify.server)
-  await fastify.register(responsesPlugin, { clock: injected.clock ?? systemClock, ...stalls })
+  await fastify.register(responsesPlugin, { clock: injected.clock ?? systemClock, isWhole: true, ...stalls })
   fastify.addHook('onRequest', async (request, reply) => {
     reply.header('x-request-id', request.id)
   })

@@ -81,7 +81,7 @@ export const resolve = (schema: Schema): Schema =>
   schema.$ref === undefined ? schema : document.components.schemas[schema.$ref.split('/').at(-1) ?? '']
 
 const TIMESTAMP = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00$/
-const ajv = new Ajv2020({ allErrors: true, strict: false, formats: { 'date-time': TIMESTAMP } })
+const ajv = new Ajv2020({ allErrors: true, strict: false, formats: { 'date-time': TIMESTAMP, int64: true } })
 ajv.addSchema({ $id: 'document', components: document.components })
 
 const validators = new Map<Schema, ValidateFunction>()

@@ -133,8 +133,9 @@ try {
 
   await pause(REST_MS)
   const memoryAfter = await victim.memory()
-  const growth = memoryAfter / memoryBefore
-  const mebibytes = (bytes: number): string => `${Math.round(bytes / 1024 / 1024)} MiB`
+  const growth = memoryAfter.rss / memoryBefore.rss
+  const mebibytes = ({ rss, heapUsed, external }: NodeJS.MemoryUsage): string =>
+    `${[rss, heapUsed, external].map(bytes => Math.round(bytes / 1024 / 1024)).join('/')} MiB`
   process.stdout.write(
     `memory: ${mebibytes(memoryBefore)} before, ${mebibytes(memoryAfter)} a minute after (${growth.toFixed(2)} x)\n`
   )

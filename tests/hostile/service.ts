@@ -15,8 +15,8 @@ import { ENCRYPTION_KEY, SECRET_KEY } from '../support/settings.ts'
 /** The service as the run sees it. */
 export interface Victim {
   readonly port: number
-  /** Returns the resident memory in bytes, after a full garbage collection. */
-  memory(): Promise<number>
+  /** Returns the memory in bytes, after a full garbage collection. */
+  memory(): Promise<NodeJS.MemoryUsage>
   /** Returns how many client sockets are open. */
   sockets(): number
   /** Returns the log lines at level `warn` and above since the last call, with a count for each message. */
@@ -66,8 +66,8 @@ export const startVictim = async (settings: Record<string, string>): Promise<Vic
     async memory() {
       const answer = once(child, 'message')
       child.send('memory')
-      const [bytes] = await answer
-      return Number(bytes)
+      const [usage] = await answer
+      return usage
     },
     sockets: () => clientSockets(child.pid ?? 0),
     takeLog() {

@@ -77,6 +77,27 @@ test('a turn of the loop begins one request of a connection', async () => {
   expect(new Set(begun).size).toBe(21)
 })
 
+test('a request is routed in its turn, not when its packet is parsed', async () => {
+  const { open, get, log } = await start()
+  const routed: number[] = []
+  const routings = (): number => log().split('incoming request').length
+  let isDone = false
+  const count = (before: number) =>
+    setImmediate(() => {
+      const now = routings()
+      routed.push(now - before)
+      if (!isDone) count(now)
+    })
+  const socket = await open()
+  const answer = textOf(socket)
+  count(routings())
+  socket.write(get('/health/live').repeat(20) + get('/health/live', 'connection: close\r\n'))
+  await answer
+  isDone = true
+  expect(routed.reduce((sum, ofTurn) => sum + ofTurn, 0)).toBe(21)
+  expect(Math.max(...routed)).toBe(1)
+})
+
 test('a connection that breaks while its requests wait keeps no place of its user', async () => {
   const { call, open, get, token } = await start()
   for (let at = 0; at < 12; at++) {
