@@ -25,6 +25,12 @@ interface Line {
   isPaused: boolean
 }
 
+/** What Node's HTTP server keeps on a socket, and does not document. */
+interface PausableSocket extends Socket {
+  _paused?: boolean
+  readonly parser?: { resume?(): void } | null
+}
+
 /** With more requests that wait, the connection isn't read from. */
 const MAX_WAITING = 16
 
@@ -66,12 +72,16 @@ export const createTurns = (): Turns => {
   }
 
   /** Node reads on by itself when a response has ended, so this is said again after each. */
-  const pauseOrResume = (socket: Socket, line: Line): void => {
+  const pauseOrResume = (socket: PausableSocket, line: Line): void => {
     if (line.waiting.length > MAX_WAITING) {
       line.isPaused = true
+      // Node's own mark: without it, a request that ends starts the reading again, a turn after the pause.
+      socket._paused = true
       socket.pause()
     } else if (line.isPaused) {
       line.isPaused = false
+      socket._paused = false
+      socket.parser?.resume?.()
       socket.resume()
     }
   }

@@ -14,10 +14,19 @@ export const open = async (port: number): Promise<Socket> => {
   return socket
 }
 
-/** Writes, and waits until the socket takes more, or has closed. */
-export const write = async (socket: Socket, data: string | Buffer): Promise<void> => {
-  if (socket.destroyed || socket.write(data)) return
-  await Promise.race([once(socket, 'drain'), once(socket, 'close')])
+/** Writes, and waits until the socket takes more, has closed, or the time is over. */
+export const write = (socket: Socket, data: string | Buffer, signal: AbortSignal): Promise<void> => {
+  if (socket.destroyed || socket.write(data)) return Promise.resolve()
+  return new Promise(resolve => {
+    const go = (): void => {
+      socket.off('drain', go).off('close', go)
+      signal.removeEventListener('abort', go)
+      resolve()
+    }
+    socket.on('drain', go).on('close', go)
+    signal.addEventListener('abort', go)
+    if (signal.aborted) go()
+  })
 }
 
 /** A request's head as text, with an access token if there is one. */

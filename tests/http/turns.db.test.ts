@@ -98,6 +98,34 @@ test('a request is routed in its turn, not when its packet is parsed', async () 
   expect(Math.max(...routed)).toBe(1)
 })
 
+test('a connection with many requests that wait is not read from, however small they are', async () => {
+  const { server, open } = await start()
+  let waiting = 0
+  let most = 0
+  let ended = 0
+  const enough = new Promise<void>(resolve =>
+    server.server.prependListener('request', (_, response) => {
+      most = Math.max(most, ++waiting)
+      response.once('close', () => {
+        waiting--
+        if (++ended === 20_000) resolve()
+      })
+    })
+  )
+  const socket = await open()
+  socket.resume()
+  const batch = 'GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n'.repeat(100)
+  const write = (): void => {
+    while (!socket.destroyed && socket.write(batch));
+    socket.once('drain', write)
+  }
+  write()
+  await enough
+  socket.destroy()
+  // What one reading of the socket holds, and a little more.
+  expect(most).toBeLessThan(2100)
+}, 120_000)
+
 test('a connection that breaks while its requests wait keeps no place of its user', async () => {
   const { call, open, get, token } = await start()
   for (let at = 0; at < 12; at++) {

@@ -15,7 +15,7 @@ const pipeline = (name: string, request: string, connections = 4): Attack => ({
         const socket = await open(target.port)
         socket.resume()
         const batch = times(100, request)
-        while (!target.signal.aborted && !socket.destroyed) await write(socket, batch)
+        while (!target.signal.aborted && !socket.destroyed) await write(socket, batch, target.signal)
         socket.destroy()
       })
     )
@@ -47,7 +47,7 @@ export const abuseHttp: readonly Attack[] = [
         repeat(target, async () => {
           const socket = await open(target.port)
           socket.resume()
-          await write(socket, randomBytes(2000))
+          await write(socket, randomBytes(2000), target.signal)
           socket.destroy()
         })
       )

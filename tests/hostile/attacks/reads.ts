@@ -12,7 +12,7 @@ const unread = (name: string, path: string, requests: number): Attack => ({
     parallel(100, async at => {
       const socket = await open(target.port)
       socket.pause()
-      await write(socket, times(requests, head(`GET ${path}`, someone(target, at).token)))
+      await write(socket, times(requests, head(`GET ${path}`, someone(target, at).token)), target.signal)
     })
 })
 
@@ -38,7 +38,7 @@ export const floodReads: readonly Attack[] = [
           const socket = await open(target.port)
           socket.resume()
           const batch = times(100, head(`GET ${HISTORY}`, someone(target, at).token))
-          while (!target.signal.aborted && !socket.destroyed) await write(socket, batch)
+          while (!target.signal.aborted && !socket.destroyed) await write(socket, batch, target.signal)
           socket.destroy()
         })
       )

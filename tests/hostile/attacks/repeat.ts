@@ -43,7 +43,7 @@ export const flood =
 
 const hammer = async ({ signal }: Target, socket: Socket, data: Buffer): Promise<void> => {
   while (!signal.aborted && !socket.destroyed) {
-    await write(socket, data)
+    await write(socket, data, signal)
     await pause(0)
   }
 }
