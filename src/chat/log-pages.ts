@@ -53,6 +53,7 @@ export interface LogPages<Entry> {
 }
 
 interface Page<Entry> {
+  readonly roomId: number
   /** All that there are from `first` to `last`, which is one of them, ascending. */
   entries: Entry[]
   readonly first: number
@@ -85,6 +86,8 @@ export const createLogPages = <Entry extends Placed>({
 }: LogPagesOptions<Entry>): LogPages<Entry> => {
   // A Map keeps its order of insertion: what is read is moved to the end, what is dropped comes from the front.
   const pages = new Map<string, Page<Entry>>()
+  /** The keys of each room's pages: an erasure in a thousand rooms must not look at all pages a thousand times. */
+  const keysOf = new Map<number, Set<string>>()
   const loading = new Map<string, Loading<Entry>>()
   let bytes = 0
   let version = 0
@@ -104,8 +107,21 @@ export const createLogPages = <Entry extends Placed>({
   const keyOf = (roomId: number, seq: number): string => `${roomId}/${numberOf(seq)}`
 
   const drop = (key: string): void => {
-    bytes -= pages.get(key)?.bytes ?? 0
+    const page = pages.get(key)
+    if (!page) return
+    bytes -= page.bytes
     pages.delete(key)
+    const keys = keysOf.get(page.roomId)
+    keys?.delete(key)
+    if (keys?.size === 0) keysOf.delete(page.roomId)
+  }
+
+  /** Drops those pages of a room. */
+  const dropOf = (roomId: number, isConcerned: (page: Page<Entry>) => boolean): void => {
+    for (const key of keysOf.get(roomId) ?? []) {
+      const page = pages.get(key)
+      if (page && isConcerned(page)) drop(key)
+    }
   }
 
   const trim = (): void => {
@@ -115,11 +131,13 @@ export const createLogPages = <Entry extends Placed>({
     }
   }
 
-  const keep = (key: string, entries: Entry[], first: number): void => {
+  const keep = (roomId: number, entries: Entry[], first: number): void => {
+    const key = keyOf(roomId, first)
     drop(key)
     const last = entries.at(-1)?.seq ?? 0
-    const page = { entries, first, last, bytes: entries.reduce((sum, entry) => sum + entry.bytes, 0) }
+    const page = { roomId, entries, first, last, bytes: entries.reduce((sum, entry) => sum + entry.bytes, 0) }
     pages.set(key, page)
+    keysOf.set(roomId, (keysOf.get(roomId) ?? new Set()).add(key))
     bytes += page.bytes
     trim()
   }
@@ -144,7 +162,7 @@ export const createLogPages = <Entry extends Placed>({
         const added = pages.get(key)
         // What was added meanwhile goes further than what was read.
         const rest = added && added.first <= end + 1 ? added.entries.filter(({ seq }) => seq > end) : []
-        if (end > 0) keep(key, [...entries, ...rest], first)
+        if (end > 0) keep(roomId, [...entries, ...rest], first)
         return entries
       },
       error => {
@@ -180,7 +198,7 @@ export const createLogPages = <Entry extends Placed>({
     add(roomId, entry) {
       const key = keyOf(roomId, entry.seq)
       const page = pages.get(key)
-      if (!page) return keep(key, [entry], entry.seq)
+      if (!page) return keep(roomId, [entry], entry.seq)
       if (page.last !== entry.seq - 1) return
       page.entries.push(entry)
       page.last = entry.seq
@@ -198,9 +216,7 @@ export const createLogPages = <Entry extends Placed>({
     },
     invalidate(roomId, from, to) {
       outdate(one => one.roomId === roomId && one.first <= to && one.last >= from)
-      for (const [key, { first, last }] of pages) {
-        if (first <= to && last >= from && key.startsWith(`${roomId}/`)) drop(key)
-      }
+      dropOf(roomId, ({ first, last }) => first <= to && last >= from)
     },
     invalidateUsers(userIds) {
       outdate(() => false)
@@ -210,11 +226,12 @@ export const createLogPages = <Entry extends Placed>({
     clear() {
       outdate(() => true)
       pages.clear()
+      keysOf.clear()
       bytes = 0
     },
     forget(roomId, below = Number.POSITIVE_INFINITY) {
       outdate(one => one.roomId === roomId && one.first < below)
-      for (const [key, { first }] of pages) if (first < below && key.startsWith(`${roomId}/`)) drop(key)
+      dropOf(roomId, ({ first }) => first < below)
     }
   }
 }

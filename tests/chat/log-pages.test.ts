@@ -262,6 +262,17 @@ describe('what was changed', () => {
     expect(await readings(1)).toBe(2)
   })
 
+  test('is dropped without a look at the pages of other rooms', () => {
+    const { pages } = start(1)
+    for (let room = 1; room <= 50_000; room++) pages.add(room, entry(1))
+    const before = performance.now()
+    for (let room = 1; room <= 10_000; room++) pages.invalidate(room, 1, 1)
+    for (let room = 10_001; room <= 20_000; room++) pages.forget(room)
+    // Half a minute, if all pages are looked at.
+    expect(performance.now() - before).toBeLessThan(2000)
+    expect(pages.bytes).toBe(300_000)
+  })
+
   test('holds up no reading of what was not changed, however often it is', async () => {
     const { pages, answer, readings } = startReadings()
     const found = pages.from(1, 1, 20)
