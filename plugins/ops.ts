@@ -6,6 +6,7 @@ import { withoutRepeats } from '../src/lib/repeated-log.ts'
 import { createHealth } from '../src/ops/health.ts'
 import { createLoadMeter, type Load } from '../src/ops/load.ts'
 import { version } from '../src/package.ts'
+import { createOptionsCheck } from '../src/plugin-options.ts'
 import type { Health, Liveness } from '../src/schemas/service.ts'
 
 declare module 'fastify' {
@@ -32,8 +33,12 @@ export interface ChatOpsOptions {
 
 const DATABASE_TIMEOUT_MS = 2000
 
+const checkOptions = createOptionsCheck('chat-ops', { settings: ['maxLoopDelayMs'] })
+
 export default fp(
-  async function chatOps(fastify: FastifyInstance, { maxLoopDelayMs = 500, clock = systemClock }: ChatOpsOptions) {
+  async function chatOps(fastify: FastifyInstance, options: ChatOpsOptions) {
+    checkOptions(options)
+    const { maxLoopDelayMs = 500, clock = systemClock } = options
     const { chatDb, chatCore } = fastify
     const log = withoutRepeats(fastify.server, fastify.log, clock)
     const monitor = createHealth({

@@ -24,9 +24,9 @@ export const dev = async (): Promise<void> => {
     await before?.close()
     running = await start(resolved)
   }
-  // Watched before the start, so that a change made during it is not missed.
+  // Watched before the start, so that a change made during it is not missed; and after a restart that failed, until the next change.
   let turn = Promise.resolve()
-  watchFile(resolve(process.cwd(), '.env'), { interval: LOOK_MS, persistent: false }, () => {
+  watchFile(resolve(process.cwd(), '.env'), { interval: LOOK_MS }, () => {
     turn = turn.then(restart).catch(complain)
   })
   turn = start(readEnvironment({ mode: 'dev' })).then(server => {

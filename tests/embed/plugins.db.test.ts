@@ -93,6 +93,7 @@ test.for<[string, unknown, object, RegExp]>([
   ['auth with a short key', auth, { secretKey: 'x' }, /`secretKey` must have at least 32 characters/],
   ['auth with text for a function', auth, { authenticate: 'x' }, /`authenticate` must be a function/],
   ['chat with text for a number', chat, { messageRateLimit: '10' }, /`messageRateLimit` must be an integer/],
+  ['ops with text for a number', ops, { maxLoopDelayMs: 'x' }, /plugin chat-ops are not valid: `maxLoopDelayMs` must be/],
   [
     'chat with a bad limit and function',
     chat,
@@ -104,5 +105,6 @@ test.for<[string, unknown, object, RegExp]>([
   await app.register(db, { client: await testClient(), databaseSchema: await testSchema() })
   await app.register(crypto, { encryptionKey: ENCRYPTION_KEY })
   if (plugin !== auth) await app.register(auth, { secretKey: SECRET_KEY })
+  if (plugin === ops) await app.register(chat, {})
   await expect(async () => app.register(plugin as never, options as never)).rejects.toThrow(message)
 })
