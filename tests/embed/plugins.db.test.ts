@@ -93,7 +93,12 @@ test.for<[string, unknown, object, RegExp]>([
   ['auth with a short key', auth, { secretKey: 'x' }, /`secretKey` must have at least 32 characters/],
   ['auth with text for a function', auth, { authenticate: 'x' }, /`authenticate` must be a function/],
   ['chat with text for a number', chat, { messageRateLimit: '10' }, /`messageRateLimit` must be an integer/],
-  ['ops with text for a number', ops, { maxLoopDelayMs: 'x' }, /plugin chat-ops are not valid: `maxLoopDelayMs` must be/],
+  [
+    'ops with text for a number',
+    ops,
+    { maxLoopDelayMs: 'x' },
+    /plugin chat-ops are not valid: `maxLoopDelayMs` must be/
+  ],
   [
     'chat with a bad limit and function',
     chat,
