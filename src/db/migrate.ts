@@ -4,6 +4,7 @@
  */
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
+import { setTimeout as delay } from 'node:timers/promises'
 import { packageFile } from '../package.ts'
 import { codesOf } from './client/errors.ts'
 import type { SqlClient, SqlTransaction } from './client.ts'
@@ -36,6 +37,16 @@ interface Applied {
 const read = (...path: string[]): string =>
   readFileSync(packageFile('drizzle', ...path), 'utf8').replaceAll('\r\n', '\n')
 
+/** How a migration waits for the tables that others use. */
+export interface LockWait {
+  /** How long a statement waits for a lock, in milliseconds: appends of running processes queue behind it. */
+  readonly lockMs: number
+  /** The pauses between the attempts, in milliseconds, in which those appends go on. */
+  readonly pausesMs: Iterable<number>
+}
+
+const LOCK_WAIT: LockWait = { lockMs: 3000, pausesMs: [1000, 2000, 4000] }
+
 /** The migrations of this release, in order. */
 export const readMigrations = (): Migration[] => {
   const { entries } = JSON.parse(read('meta', '_journal.json')) as { entries: { tag: string }[] }
@@ -49,12 +60,12 @@ export const readMigrations = (): Migration[] => {
  * Applies what is pending; returns the tags. Rejects, with nothing done, when an applied file was changed since. Looks first:
  * with nothing pending, nothing is locked or written, so that a role that owns nothing and a read-only server will do.
  */
-export const migrateUp = async (client: SqlClient, schema: string): Promise<string[]> => {
+export const migrateUp = async (client: SqlClient, schema: string, wait = LOCK_WAIT): Promise<string[]> => {
   const status = await migrationStatus(client, schema)
   const pending = status.filter(({ state }) => state === 'pending').map(({ tag }) => tag)
   if (pending.length === 0 && status.every(({ state }) => state !== 'changed')) return []
   try {
-    return await applyPending(client, schema)
+    return await applyPending(client, schema, wait)
   } catch (error) {
     const [code = ''] = codesOf(error)
     if (!NEEDS_OWNER.has(code)) throw error
@@ -69,8 +80,8 @@ export const migrateUp = async (client: SqlClient, schema: string): Promise<stri
 /** SQLSTATEs: insufficient privilege, read-only server. */
 const NEEDS_OWNER = new Set(['42501', '25006'])
 
-const applyPending = (client: SqlClient, schema: string): Promise<string[]> =>
-  locked(client, schema, async transaction => {
+const applyPending = (client: SqlClient, schema: string, wait: LockWait): Promise<string[]> =>
+  locked(client, schema, wait, async transaction => {
     await transaction.exec(`create table if not exists ${bookkeeping(schema)} (
       tag text primary key, hash text not null, applied_at timestamptz not null default clock_timestamp())`)
     const migrations = readMigrations()
@@ -85,8 +96,8 @@ const applyPending = (client: SqlClient, schema: string): Promise<string[]> =>
   })
 
 /** Undoes the newest applied migration; answers its tag, or `undefined` when there is none. */
-export const migrateDown = (client: SqlClient, schema: string): Promise<string | undefined> =>
-  locked(client, schema, async transaction => {
+export const migrateDown = (client: SqlClient, schema: string, wait = LOCK_WAIT): Promise<string | undefined> =>
+  locked(client, schema, wait, async transaction => {
     if (!(await hasBookkeeping(transaction, schema))) return undefined
     const newest = [...(await appliedIn(transaction, schema)).keys()].at(-1)
     if (newest === undefined) return undefined
@@ -128,22 +139,51 @@ export const requireMigrated = async (client: SqlClient, schema: string): Promis
 const quoted = (schema: string): string => `"${schema.replaceAll('"', '""')}"`
 const bookkeeping = (schema: string): string => `${quoted(schema)}."chat_migrations"`
 
-const locked = <T>(client: SqlClient, schema: string, work: (transaction: SqlTransaction) => Promise<T>): Promise<T> =>
+type Work<T> = (transaction: SqlTransaction) => Promise<T>
+
+/** Runs the work in one transaction under the advisory lock, and again after a pause when a table stayed locked. */
+const locked = async <T>(client: SqlClient, schema: string, wait: LockWait, work: Work<T>): Promise<T> => {
+  for (const pause of wait.pausesMs) {
+    try {
+      return await lockedOnce(client, schema, wait.lockMs, work)
+    } catch (error) {
+      if (!isLockTimeout(error)) throw error
+      await delay(pause)
+    }
+  }
+  return lockedOnce(client, schema, wait.lockMs, work)
+}
+
+const lockedOnce = <T>(client: SqlClient, schema: string, lockMs: number, work: Work<T>): Promise<T> =>
   client.transaction(async transaction => {
+    // Another process that migrates is waited for, however long it takes.
     await transaction.exec('set local statement_timeout = 0; set local lock_timeout = 0')
     await transaction.query('select pg_advisory_xact_lock(hashtextextended($1, 0))', [`fastify-chat:migrate:${schema}`])
+    await transaction.exec(`set local lock_timeout = ${lockMs}`)
     // Asked first: `create schema if not exists` wants a right on the database even when the schema is there.
     const found = await transaction.query('select 1 from pg_namespace where nspname = $1', [schema])
     if (found.length === 0) await transaction.exec(`create schema ${quoted(schema)}`)
     return work(transaction)
   })
 
+const isLockTimeout = (error: unknown): boolean => codesOf(error).includes('55P03')
+
 /** drizzle-kit writes names of `public` without their schema, and hand-written SQL with it; both must land in ours. */
 const run = async (transaction: SqlTransaction, text: string, schema: string): Promise<void> => {
   await transaction.exec(`set local search_path to ${quoted(schema)}`)
   for (const statement of text.split('--> statement-breakpoint')) {
-    await transaction.exec(statement.replaceAll('"public".', `${quoted(schema)}.`))
+    const text = statement.replaceAll('"public".', `${quoted(schema)}.`)
+    await transaction.exec(text).catch(error => {
+      throw isLockTimeout(error) ? lockTimeout(text, error) : error
+    })
   }
+}
+
+const lockTimeout = (statement: string, cause: unknown): Error => {
+  const [firstLine = ''] = statement.replace(/^\s*(--.*\s+)*/, '').split('\n')
+  const advice =
+    'Nothing was changed. End the long transactions that use the table (pg_stat_activity), and run it again.'
+  return new Error(`The migration did not get the lock for: ${firstLine} … ${advice}`, { cause })
 }
 
 const hasBookkeeping = async (transaction: SqlTransaction, schema: string): Promise<boolean> => {

@@ -1,0 +1,40 @@
+/** Migrations beside transactions that hold locks on the tables. */
+
+import postgres from 'postgres'
+import { expect, onTestFinished, test } from 'vitest'
+import { migrateDown, migrateUp, migrationStatus, readMigrations } from '../../src/db/migrate.ts'
+import { testClient, testDatabaseUrl, testSchema } from '../support/database.ts'
+
+/** A schema without the migrations from 0005 on, and a transaction that wrote to its messages. */
+const start = async () => {
+  const [client, schema] = [await testClient(), await testSchema()]
+  await migrateUp(client, schema)
+  const tags = readMigrations().map(({ tag }) => tag)
+  const pending = tags.slice(tags.indexOf('0005_changes'))
+  for (const _ of pending) await migrateDown(client, schema)
+  const sql = postgres(await testDatabaseUrl(), { max: 1, onnotice: () => {} })
+  onTestFinished(() => sql.end({ timeout: 1 }))
+  await sql.unsafe(`begin; lock table "${schema}".messages in row exclusive mode`)
+  return { client, schema, pending, commit: () => sql.unsafe('commit').execute() }
+}
+
+test('it gives up on a table that stays locked, says which, and changes nothing', async () => {
+  const { client, schema, pending, commit } = await start()
+  const attempt = migrateUp(client, schema, { lockMs: 50, pausesMs: [1] })
+  await expect(attempt).rejects.toThrow(/lock for: CREATE TRIGGER .* ON "t_\w+"."messages" … .*run it again/)
+  const states = (await migrationStatus(client, schema)).slice(-pending.length).map(({ state }) => state)
+  expect(new Set(states)).toEqual(new Set(['pending']))
+  await commit()
+})
+
+test('it applies the migrations after a pause when the transaction has ended by then', async () => {
+  const { client, schema, pending, commit } = await start()
+  // Asked for a pause before each attempt: the second one finds the transaction ended.
+  const pausesMs = (function* () {
+    yield 1
+    void commit()
+    yield 1
+  })()
+  const attempt = migrateUp(client, schema, { lockMs: 200, pausesMs })
+  expect(await attempt).toEqual(pending)
+})
