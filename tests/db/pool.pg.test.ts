@@ -89,7 +89,7 @@ describe('a pool', () => {
     expect(waiting()).toBe(0)
     const queries = Array.from({ length: 5 }, () => query('select pg_sleep(0.1)'))
     await new Promise(setImmediate)
-    expect(waiting()).toBe(3)
+    expect(waiting()).toBe(4)
     await Promise.all(queries)
     await query('select nonsense').catch(() => {})
     expect(waiting()).toBe(0)
@@ -108,6 +108,21 @@ describe('a pool', () => {
     await Promise.all([...blocked, inTransaction])
     expect(waiting()).toBe(0)
   })
+
+  test.each([1, 2, 3])(
+    'it appends and reads with a maximum of %i, and reserves one connection from 2 up',
+    async max => {
+      const { query, runUrgently } = await start({ max })
+      const release = await lock()
+      const blocked = Array.from({ length: 3 }, () => query(`select pg_advisory_xact_lock(${LOCK})`))
+      await new Promise(setImmediate)
+      const urgent = runUrgently(async sql => sql.unsafe('select 1 as done'))
+      if (max === 1) await release()
+      expect(await urgent).toMatchObject([{ done: 1 }])
+      if (max > 1) await release()
+      await Promise.all(blocked)
+    }
+  )
 
   test('it replaces its connections when an urgent query meets a server that is read-only', async () => {
     const { runUrgently, query, opened } = await start()

@@ -29,8 +29,8 @@ export interface Pool<T> {
   end(): Promise<void>
 }
 
-/** Two appends to locked rooms, one to all others and one notification; of a small pool, its share. */
-const reservedOf = (max: number): number => Math.min(4, Math.floor(0.4 * max))
+/** Two appends to locked rooms, one to all others and one notification; of a small pool its share, and of a single connection none. */
+const reservedOf = (max: number): number => (max < 2 ? 0 : Math.max(1, Math.min(4, Math.floor(0.4 * max))))
 
 const REPLACE_MS = 1000
 /** How long queries may continue after their pool was replaced, and after it was ended, in seconds. */
