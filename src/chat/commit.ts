@@ -11,10 +11,10 @@ export interface CommitOptions {
   readonly append: (batch: NewEntry[]) => Promise<AppendedEntry[]>
   /** Classifies a failure of `append`; see src/db/client/errors.ts. */
   readonly faultOf: (error: unknown) => DatabaseFault
-  /** Takes the entries whose rooms are locked out of a batch, and returns the rest. */
-  readonly setAside?: (batch: Pending[]) => Promise<Pending[]>
+  /** Takes over the entries of the rooms of `batch` that are locked, those in `later` too, and returns these rooms. */
+  readonly setAside?: (batch: Pending[], later: Pending[]) => Promise<ReadonlySet<number>>
   /** Called when the entries of a batch were settled. */
-  readonly onSettled: (batch: Pending[], isStored: boolean) => void
+  readonly onSettled: (batch: Pending[]) => void
   readonly onFailure: (error: unknown, entries: number) => void
   /** Waits between the attempts, in milliseconds; their number bounds the attempts. */
   readonly retryDelays: readonly number[]
@@ -28,7 +28,7 @@ export const createCommit = (options: CommitOptions): ((batch: Pending[]) => Pro
   const { append, faultOf, setAside, onSettled, onFailure, retryDelays, delay } = options
 
   /** Notifies everyone who waits for an entry. One whose callback throws must not keep the log from the others. */
-  const settle = (batch: Pending[], outcomeOf: (at: number) => Outcome, isStored: boolean): void => {
+  const settle = (batch: Pending[], outcomeOf: (at: number) => Outcome): void => {
     batch.forEach((pending, at) => {
       for (const settled of pending.settle) {
         try {
@@ -38,43 +38,55 @@ export const createCommit = (options: CommitOptions): ((batch: Pending[]) => Pro
         }
       }
     })
-    onSettled(batch, isStored)
+    onSettled(batch)
   }
 
-  // Write ids keep a batch that was stored, although the attempt failed, from being stored twice.
-  const commit = async (batch: Pending[], attempt = 0): Promise<void> => {
-    if (batch.length === 0) return
+  /**
+   * Commits the parts of a batch one after the other. Write ids keep a part that was stored, although the attempt failed, from
+   * being stored twice.
+   */
+  const commit = async ([batch, ...later]: Pending[][], attempt = 0): Promise<void> => {
+    if (!batch) return
+    if (batch.length === 0) return commit(later)
     let appended: AppendedEntry[]
     try {
       appended = await append(batch.map(({ entry }) => entry))
     } catch (error) {
       onFailure(error, batch.length)
-      return recover(batch, error, attempt)
+      return recover([batch, ...later], error, attempt)
     }
-    const outcomeOf = (at: number): Outcome => {
+    settle(batch, at => {
       const place = appended[at]
       return place ? { appended: place } : { error: failure(new Error('the append left an entry out')) }
-    }
-    settle(batch, outcomeOf, true)
+    })
+    return commit(later)
   }
 
-  const recover = async (batch: Pending[], error: unknown, attempt: number): Promise<void> => {
+  const recover = async ([batch = [], ...later]: Pending[][], error: unknown, attempt: number): Promise<void> => {
     const fault = faultOf(error)
     if (fault === 'divide' && batch.length > 1) {
-      await commit(batch.slice(0, batch.length / 2))
-      return commit(batch.slice(batch.length / 2))
+      const half = batch.length / 2
+      return commit([batch.slice(0, half), batch.slice(half), ...later])
     }
     if (fault === 'locked' && setAside) {
-      const rest = await setAside(batch)
-      if (rest.length < batch.length) return commit(rest, attempt)
+      const locked = await setAside(batch, later.flat())
+      const isLeft = ({ entry }: Pending): boolean => !locked.has(entry.roomId)
+      if (locked.size > 0)
+        return commit(
+          [batch, ...later].map(part => part.filter(isLeft)),
+          attempt
+        )
     }
     const pause = retryDelays[attempt]
-    if (!PASSING.has(fault) || pause === undefined) return settle(batch, () => ({ error: failure(error) }), false)
+    if (!PASSING.has(fault) || pause === undefined) {
+      settle(batch, () => ({ error: failure(error) }))
+      return commit(later)
+    }
     await delay(pause)
-    return commit(batch, attempt + 1)
+    return commit([batch, ...later], attempt + 1)
   }
 
-  return batch => commit(batch)
+  return batch => commit([batch])
 }
 
 const failure = (cause: unknown): ChatError =>

@@ -71,21 +71,24 @@ export const createWriter = ({
   const attempts = { faultOf, onFailure, retryDelays, delay }
   const bounds = { maxBatch, maxBatchBytes }
 
-  /** The lane of a locked room. It is kept until an append succeeds: a lock that outlasts the retries must not stop the others again. */
+  /** The lane of a locked room. It is kept while its last append met a lock: one that outlasts the retries must not stop the others again. */
   const slowLaneOf = (roomId: number): Lane => {
     const known = slowLanes.get(roomId)
     if (known) return known
-    let isWritable = false
-    const commit = createCommit({
-      ...attempts,
-      append: batch => atOnce(() => attempt(batch)),
-      onSettled(batch, isStored) {
-        isWritable = isStored
-        onSettled(batch)
+    let isLocked = true
+    const attemptInTurn: WriterOptions['append'] = async batch => {
+      try {
+        const appended = await atOnce(() => attempt(batch))
+        isLocked = false
+        return appended
+      } catch (error) {
+        isLocked = faultOf(error) === 'locked'
+        throw error
       }
-    })
+    }
+    const commit = createCommit({ ...attempts, append: attemptInTurn, onSettled })
     const onIdle = (): void => {
-      if (isWritable) slowLanes.delete(roomId)
+      if (!isLocked) slowLanes.delete(roomId)
     }
     const lane = createLane({ ...bounds, commit, onIdle })
     slowLanes.set(roomId, lane)
@@ -101,13 +104,15 @@ export const createWriter = ({
     })
   }
 
-  const setAside = async (batch: Pending[]): Promise<Pending[]> => {
+  const setAside: CommitOptions['setAside'] = async (batch, later) => {
     const locked = new Set(await whichAreLocked(batch))
-    const isLocked = ({ entry }: Pending): boolean => locked.has(entry.roomId)
     // What came later stays behind what came before.
-    const moved = [...batch.filter(isLocked), ...[...locked].flatMap(roomId => mainLane.remove(roomId))]
+    const moved = [
+      ...[...batch, ...later].filter(({ entry }) => locked.has(entry.roomId)),
+      ...[...locked].flatMap(roomId => mainLane.remove(roomId))
+    ]
     for (const pending of moved) if (!slowLaneOf(pending.entry.roomId).add(pending)) waitingBytes -= pending.bytes
-    return batch.filter(pending => !isLocked(pending))
+    return locked
   }
 
   const mainLane = createLane({

@@ -285,6 +285,50 @@ describe('a locked room', () => {
     expect(batches.filter(rooms => rooms.length > 1)).toEqual([[2, 1]])
   })
 
+  test('it keeps its order when a batch that is divided meets the lock in its first half', async () => {
+    const { log, locked, retry, resume, options } = lockableLog()
+    const isBad = ({ writeId }: NewEntry) => writeId === 'bad'
+    const append = async (batch: NewEntry[]) => {
+      if (batch.some(isBad)) throw new Fault('divide')
+      return options.append(batch)
+    }
+    const { writer, append: add, settled } = start(log, { ...options, append })
+    locked.add(2)
+    for (const one of [entry('a', 'a', 2), entry('b', 'b', 1), entry('c', 'c', 2), entry('bad')]) add(one)
+    // The batch is in flight by now, and this waits for the next.
+    await Promise.resolve().then(() => add(entry('d', 'd', 2)))
+    await retry()
+    locked.clear()
+    resume()
+    await writer.idle()
+    expect(log.batches.flat()).toEqual(['b', 'a', 'c', 'd'])
+    expect(settled.map(([id]) => id).sort()).toEqual(['a', 'b', 'bad', 'c', 'd'])
+  })
+
+  test('it shares the lane of the others again when its last failure was not a lock', async () => {
+    const { log, locked, retry, resume, options } = lockableLog()
+    const deleted = new Set<number>()
+    const batches: number[][] = []
+    const append = async (batch: NewEntry[]) => {
+      batches.push(batch.map(({ roomId }) => roomId))
+      if (batch.some(({ roomId }) => deleted.has(roomId))) throw new Fault('divide')
+      return options.append(batch)
+    }
+    const { writer, append: add, settled } = start(log, { ...options, append })
+    locked.add(2)
+    add(entry('a', 'a', 2))
+    await retry()
+    locked.clear()
+    deleted.add(2)
+    resume()
+    await writer.idle()
+    expect(seqs(settled)).toEqual([['a', 'unavailable']])
+    add(entry('b', 'b', 2))
+    add(entry('c', 'c', 1))
+    await writer.idle()
+    expect(batches).toContainEqual([2, 1])
+  })
+
   test('it does not hold up a stop, or count twice against the queue, when a message was repeated meanwhile', async () => {
     const { log, locked, retry, resume, options } = lockableLog()
     const { writer, append, settled } = start(log, { ...options, maxQueue: 4 })
