@@ -14,6 +14,8 @@ export class FakeSocket extends EventEmitter implements Socket {
   isPaused = false
   #isSlow = false
   #queued = 0
+  /** Frames that the client sent and the service has not read yet. */
+  #unread: object[] = []
   readonly _socket = this.#raw()
 
   get bufferedAmount(): number {
@@ -32,9 +34,10 @@ export class FakeSocket extends EventEmitter implements Socket {
     this._socket.emit('drain')
   }
 
-  /** A frame from the client. */
+  /** Sends a frame from the client. While the socket is paused the frame waits, as it does in TCP's buffers. */
   receive(frame: object): void {
-    if (this.readyState === 1 && !this.isPaused) this.emit('message', Buffer.from(JSON.stringify(frame)), false)
+    this.#unread.push(frame)
+    this.#read()
   }
 
   /** The connection is gone, as when the client's process is killed. */
@@ -53,6 +56,7 @@ export class FakeSocket extends EventEmitter implements Socket {
   }
   resume(): void {
     this.isPaused = false
+    setImmediate(() => this.#read())
   }
   close(code: number): void {
     this.closedWith = code
@@ -60,6 +64,12 @@ export class FakeSocket extends EventEmitter implements Socket {
   }
   terminate(): void {
     this.kill()
+  }
+
+  #read(): void {
+    while (this.readyState === 1 && !this.isPaused && this.#unread.length > 0) {
+      this.emit('message', Buffer.from(JSON.stringify(this.#unread.shift())), false)
+    }
   }
 
   #raw() {
