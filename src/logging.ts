@@ -53,14 +53,36 @@ type Logger = { readonly [Level in (typeof LEVELS)[number]]: (...args: never[]) 
   child(...args: never[]): unknown
 }
 
-/** Wraps a host application's logger, of whatever kind: what the chat logs through it is redacted first. */
-export const redactingLogger = <T extends Logger>(logger: T): T => {
-  const wrapper = Object.create(logger)
-  for (const level of LEVELS)
-    wrapper[level] = (...args: unknown[]) => logger[level](...(redactArguments(args) as never[]))
-  wrapper.child = (...args: never[]) => redactingLogger(logger.child(...args) as Logger)
-  return wrapper
+/** Marks a logger that redacts by itself, and with it its children. */
+const redacts = Symbol('redacts')
+const wrapped = Symbol('wrapped')
+
+interface Wrapper {
+  readonly [wrapped]: Logger & { isLevelEnabled?(level: string): boolean }
 }
+
+/** Marks the service's own logger, whose hook is `logMethod`: no request needs a wrapper around it. */
+export const redactsItself = (logger: object): void => void Object.assign(logger, { [redacts]: true })
+
+// Shared by all wrappers, since there is one for each request. A line that is not written is not redacted either.
+const METHODS = {
+  ...Object.fromEntries(
+    LEVELS.map(level => [
+      level,
+      function (this: Wrapper, ...args: unknown[]): void {
+        const logger = this[wrapped]
+        if (logger.isLevelEnabled?.(level) !== false) logger[level](...(redactArguments(args) as never[]))
+      }
+    ])
+  ),
+  child(this: Wrapper, ...args: never[]): unknown {
+    return redactingLogger(this[wrapped].child(...args) as Logger)
+  }
+}
+
+/** Wraps a host application's logger, of whatever kind: what the chat logs through it is redacted first. */
+export const redactingLogger = <T extends Logger>(logger: T): T =>
+  redacts in logger ? logger : Object.assign(Object.create(logger), METHODS, { [wrapped]: logger })
 
 /** The part of a pino logger that the rooms use. */
 export interface Log {

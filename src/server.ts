@@ -14,7 +14,7 @@ import { trustProxies } from './http/client-address.ts'
 import { checkHead, refuseMalformed, takeEveryRequest } from './http/malformed.ts'
 import { corsHeaders, corsOptions, createOrigins } from './http/origins.ts'
 import { OWN_HEADERS } from './http/security-headers.ts'
-import { logMethod, serializers } from './logging.ts'
+import { logMethod, redactsItself, serializers } from './logging.ts'
 import type { Settings } from './schemas/settings.ts'
 
 /** How long a client may take, in milliseconds. */
@@ -77,6 +77,7 @@ export const createServer = async (options: ServerOptions): Promise<FastifyInsta
     // The service answers for itself while it stops: with problems, and with its health.
     return503OnClosing: false
   })
+  redactsItself(fastify.log)
   const letGo = keepSockets(fastify)
   takeEveryRequest(fastify.server)
   await fastify.register(responsesPlugin, { clock: injected.clock ?? systemClock, isWhole: true, ...stalls })

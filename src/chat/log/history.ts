@@ -51,17 +51,19 @@ const all = (): boolean => true
 export const createHistory = ({ pages, extent, slices }: HistoryOptions) => {
   /** Reads entries from `from` on, about as much as a response may hold, at most to `to`. */
   const readBatch = async (room: Room, { from, to }: Bounds): Promise<Entry[]> => {
-    const batch: Entry[] = []
+    let batch: Entry[] = []
     let bytes = 0
     for (let at = from; at <= to && bytes < BATCH_BYTES; at = (batch.at(-1)?.seq ?? to) + 1) {
       const page = pages.past(room.id, at, room.head)
       const entries = Array.isArray(page) ? page : await page
-      if ((entries[0]?.seq ?? Number.POSITIVE_INFINITY) > to) break
-      for (const entry of entries) {
-        if (entry.seq > to || bytes >= BATCH_BYTES) break
-        batch.push(entry)
-        bytes += entry.frame.length
+      let count = 0
+      for (const { seq, frame } of entries) {
+        if (seq > to || bytes >= BATCH_BYTES) break
+        bytes += frame.length
+        count++
       }
+      if (count === 0) break
+      batch = batch.concat(entries.slice(0, count))
     }
     return batch
   }
