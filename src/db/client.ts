@@ -28,7 +28,7 @@ export interface Notifications {
 
 /** How a query is sent. */
 export interface QueryOptions {
-  /** Sends it on a connection that is kept for what others wait for: an append. */
+  /** Sends it on a connection that is kept for what others wait for, such as an append. */
   readonly isUrgent?: boolean
 }
 
@@ -50,7 +50,7 @@ export interface SqlClient {
   /** One prepared statement; parameters are `$1`, `$2`, … */
   query<Row extends object>(text: string, params?: readonly unknown[], options?: QueryOptions): Promise<Row[]>
   /** All or nothing, at the isolation level read committed. */
-  transaction<T>(work: (transaction: SqlTransaction) => Promise<T>): Promise<T>
+  transaction<T>(work: (transaction: SqlTransaction) => Promise<T>, options?: QueryOptions): Promise<T>
   /** How many queries wait for a connection; absent where there is no pool. */
   waiting?(): number
   /** Replaces every connection, when it has ended its query: they lead to a server that can't write. */

@@ -111,8 +111,10 @@ interface ClientParts extends Pick<ListenOptions, 'connect'> {
 }
 
 const clientOver = ({ pool, run, where, maxConnections, connect }: ClientParts): SqlClient => {
+  const poolFor = (isUrgent: boolean) => (isUrgent ? pool.runUrgently : pool.run)
+
   const execute: Execute = (text, params, { isPrepared, isUrgent = false }) =>
-    (isUrgent ? pool.runUrgently : pool.run)(opened => {
+    poolFor(isUrgent)(opened => {
       const { sql, prepare, settings } = opened
       if (settings === '') return run(sql, text, params, isPrepared && prepare)
       return inTransaction(opened, transaction => run(transaction, text, params, false))
@@ -134,8 +136,8 @@ const clientOver = ({ pool, run, where, maxConnections, connect }: ClientParts):
     drizzle: drizzleOver(execute),
     query: async <Row extends object>(text: string, params: readonly unknown[] = [], { isUrgent = false } = {}) =>
       asObjects<Row>(await execute(text, params, { isPrepared: true, isUrgent })),
-    transaction: work =>
-      pool.run(opened => inTransaction(opened, transaction => work(transactionOver(transaction, run)))),
+    transaction: (work, { isUrgent = false } = {}) =>
+      poolFor(isUrgent)(opened => inTransaction(opened, transaction => work(transactionOver(transaction, run)))),
     notifications: {
       notify,
       listen: (channel, onPayload, onListening, onFailure) =>

@@ -148,13 +148,12 @@ test('a host’s deleted user is disconnected, and comes back as a new user of t
 
 test('changes that can not be read are one log line, and history comes from the database', async () => {
   const database = await testDatabase()
-  const { query } = database.client
+  const { query, transaction } = database.client
   let isBroken = false
-  Object.assign(database.client, {
-    query: (text: string, ...params: []) =>
-      isBroken && text.includes('log_changes') ? Promise.reject(new Error('no right to read')) : query(text, ...params)
-  })
-  onTestFinished(() => void Object.assign(database.client, { query }))
+  const breakable: typeof transaction = (...work) =>
+    isBroken ? Promise.reject(new Error('no right to read')) : transaction(...work)
+  Object.assign(database.client, { transaction: breakable })
+  onTestFinished(() => void Object.assign(database.client, { transaction }))
   const chat = await startChat({ database })
   const john = await chat.register('john')
   await chat.call('POST', '/api/chat/rooms/general/messages', { token: john.token, body: { content: 'secret' } })

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import postgres from 'postgres'
 import { expect, inject, onTestFinished, test } from 'vitest'
 import { createPostgresBus } from '../../src/bus/postgres.ts'
+import { openClient } from '../../src/db/client.ts'
 import { createDatabase } from '../../src/db/database.ts'
 import { migrateUp } from '../../src/db/migrate.ts'
 import { testDatabase } from '../support/database.ts'
@@ -38,6 +39,25 @@ test('a change of a long transaction is seen when it commits, however many came 
   open.release()
   expect(await seen()).toEqual([john.id])
   expect(await seen()).toEqual([])
+})
+
+test('it is read while every other query waits, and waits itself for no locked table for long', async () => {
+  const { schema } = await testDatabase()
+  const client = await openClient({ url: inject('testDatabaseUrl'), poolMax: 3 })
+  onTestFinished(() => client.close())
+  const { changes } = createDatabase(client, schema)
+  const [waiting, locking] = [await connect().reserve(), await connect().reserve()]
+  await waiting.unsafe('select pg_advisory_lock(7312557)')
+  const blocked = Array.from({ length: 5 }, () => client.query('select pg_advisory_xact_lock(7312557)'))
+  const { snapshot } = await changes.read(undefined)
+  await locking.unsafe(`begin; lock table "${schema}".users in access exclusive mode`)
+  await expect(changes.read(snapshot)).rejects.toMatchObject({ code: '55P03' })
+  await locking.unsafe('rollback')
+  expect(await changes.read(snapshot)).toMatchObject({ changes: { deletedUsers: [] } })
+  expect(client.waiting?.()).toBe(3)
+  await waiting.unsafe('select pg_advisory_unlock(7312557)')
+  await Promise.all(blocked)
+  for (const session of [waiting, locking]) session.release()
 })
 
 test('a role that may only delete users and erase messages needs no other right, and wakes every process', async () => {

@@ -1,5 +1,5 @@
 /** What was changed from outside the log's one way in: deleted and renamed users, erased entries, other titles. */
-import type { SqlClient } from '../client.ts'
+import type { SqlClient, SqlTransaction } from '../client.ts'
 
 /** Changes that became visible since a snapshot. */
 export interface Changes {
@@ -31,6 +31,8 @@ export interface ChangesRepository {
   sweep(): Promise<void>
 }
 
+/** How long a read waits for a locked table, in milliseconds: it may use a connection that is kept for what is urgent. */
+const LOCK_MS = 1000
 /** More changes than these at once are not reported one by one. */
 const MAX_CHANGES = 1000
 
@@ -56,7 +58,7 @@ interface ChangedRow {
  * Creates the repository.
  * @internal
  */
-export const createChangesRepository = ({ query }: SqlClient, schema: string): ChangesRepository => {
+export const createChangesRepository = ({ query, transaction }: SqlClient, schema: string): ChangesRepository => {
   const inSchema = (table: string): string => `"${schema.replaceAll('"', '""')}".${table}`
   // Rows of a database that this one was restored from have transactions that are still to come here. A snapshot that is an
   // hour old may miss rows that were swept.
@@ -75,9 +77,26 @@ export const createChangesRepository = ({ query }: SqlClient, schema: string): C
       left join ${inSchema('rooms')} as rooms on rooms.id = log.room_id
     ) as changed) as changed`
 
+  /** One read at a time waits for no other query; those beside one that the database leaves without a response wait as all do. */
+  let isUrgentTaken = false
+  const readRow = async (since: string | undefined): Promise<Row | undefined> => {
+    const isUrgent = !isUrgentTaken
+    isUrgentTaken = true
+    try {
+      const work = async (own: SqlTransaction): Promise<Row[]> => {
+        // Before the read, which locks its tables before it computes anything.
+        await own.exec(`set local lock_timeout = ${LOCK_MS}`)
+        return own.query<Row>(read, [since ?? null])
+      }
+      return (await transaction(work, { isUrgent }))[0]
+    } finally {
+      if (isUrgent) isUrgentTaken = false
+    }
+  }
+
   return {
     async read(since) {
-      const [row] = await query<Row>(read, [since ?? null])
+      const row = await readRow(since)
       if (!row) throw new Error('reading the changes returned no row')
       const deleted = JSON.parse(row.deleted) as number[]
       const changed = JSON.parse(row.changed) as ChangedRow[]
