@@ -28,11 +28,16 @@ export const createOutsideChanges = (
 ): Pick<ChangeFeedOptions, 'onChanges' | 'onLost'> => {
   const { users, rooms, pages, following, hub, log, repository } = options
 
-  const removeRoom = (id: number): void => {
-    const room = rooms.byId(id)
-    for (const connection of room ? [...hub.all()] : []) following.expel(connection, room?.name ?? '')
-    pages.forget(id)
-    rooms.remove(id)
+  const removeRooms = (ids: readonly number[]): void => {
+    const names = new Set(ids.flatMap(id => rooms.byId(id)?.name ?? []))
+    for (const connection of names.size > 0 ? [...hub.all()] : []) {
+      const subscribed = [...connection.subscriptions.keys()].filter(name => names.has(name))
+      for (const name of subscribed) following.expel(connection, name)
+    }
+    for (const id of ids) {
+      pages.forget(id)
+      rooms.remove(id)
+    }
   }
 
   const drop = (): void => {
@@ -45,7 +50,8 @@ export const createOutsideChanges = (
     for (let at = 0; at < ids.length; at += PAGE) {
       const page = ids.slice(at, at + PAGE)
       const titles = await repository.titles(page)
-      for (const id of page) titles.has(id) ? rooms.retitle(id, titles.get(id) ?? null) : removeRoom(id)
+      for (const [id, title] of titles) rooms.retitle(id, title)
+      removeRooms(page.filter(id => !titles.has(id)))
     }
   }
 
@@ -53,7 +59,8 @@ export const createOutsideChanges = (
     onChanges(changes: Changes) {
       // Names first: what is made from here on has the new ones, what was made before is dropped.
       users.apply(changes)
-      for (const { id, title, isDeleted } of changes.rooms) isDeleted ? removeRoom(id) : rooms.retitle(id, title)
+      for (const { id, title, isDeleted } of changes.rooms) if (!isDeleted) rooms.retitle(id, title)
+      removeRooms(changes.rooms.filter(({ isDeleted }) => isDeleted).map(({ id }) => id))
       for (const { roomId, from, to } of changes.entries) pages.invalidate(roomId, from, to)
       const named = new Set([...changes.deletedUsers, ...changes.renamedUsers.map(({ id }) => id)])
       if (named.size > 0) pages.invalidateUsers(named)
