@@ -126,6 +126,8 @@ const ofValidation = ({ validation, validationContext }: Thrown): Refusal | unde
 const ofForeign = (status: number, { code, message, headers, expose }: Thrown): Refusal => {
   const known = CODES[status]
   const isFramework = typeof code === 'string' && code.startsWith('FST_ERR_')
+  // A parameter that is too long, say: the service itself sends no code outside the catalog.
+  if (isFramework && !known && status < 500) return ofChatError(new ChatError('bad_request', DETAILS[400] ?? ''))
   // `expose` is how `http-errors` marks a message that clients may see.
   const isShown = status < 500 && !isFramework && expose !== false
   const own = isShown && typeof message === 'string' ? message.trim() : ''

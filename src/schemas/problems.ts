@@ -52,6 +52,7 @@ export const Problem = problemOf(Type.Unsafe<string>({ type: 'string', enum: cod
 export const EmbeddedProblem = problemOf(
   Type.String({
     pattern: CODE_PATTERN,
+    'x-rule': 'must be a code such as `room_not_found`',
     description: `${CODE} One of ${codes.map(code => `\`${code}\``).join(', ')}, a code of the application itself, or \`http_\` and the status.`
   })
 )

@@ -44,6 +44,7 @@ export const createService = async (
         REGISTER_RATE_LIMIT: '0',
         LOGIN_RATE_LIMIT: '0',
         MESSAGE_RATE_LIMIT: '0',
+        READ_RATE_LIMIT: '0',
         CONNECTIONS_PER_USER: '0'
       }
     })

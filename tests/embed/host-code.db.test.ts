@@ -29,9 +29,14 @@ test('authorize is asked everywhere, with the host’s id; denied looks like abs
   expect((await call('GET', rooms, { as: 'boss' })).body.rooms).toHaveLength(2)
 
   const ann = await join('ann:Ann')
-  for (const type of ['subscribe', 'message', 'typing']) {
+  for (const type of ['subscribe', 'message']) {
     ann.send({ type, room: 'secret', content: 'psst', ref: type })
     expect(await ann.nextOf('error')).toMatchObject({ code: 'room_not_found', room: 'secret', ref: type })
+  }
+  // Refused for want of a subscription, whether the room exists or not.
+  for (const room of ['secret', 'absent']) {
+    ann.send({ type: 'typing', room, ref: room })
+    expect(await ann.nextOf('error')).toMatchObject({ code: 'not_allowed', room, ref: room })
   }
   expect([...asked]).toContain('ann Ann read secret')
   expect([...asked]).toContain('ann Ann post secret')
