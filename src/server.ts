@@ -69,7 +69,11 @@ export const createServer = async (options: ServerOptions): Promise<FastifyInsta
     requestTimeout: requestMs,
     keepAliveTimeout: keepAliveMs,
     // A request without a Host gets a problem from `checkHead`. Node looks for late requests only so often.
-    http: { requireHostHeader: false, connectionsCheckingInterval: Math.min(5000, requestMs) },
+    http: {
+      requireHostHeader: false,
+      headersTimeout: requestMs,
+      connectionsCheckingInterval: Math.min(5000, requestMs)
+    },
     clientErrorHandler(error, socket) {
       refuseMalformed(error, socket)
       fastify.chatResponses.watchSocket(socket)

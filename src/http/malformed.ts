@@ -5,6 +5,9 @@ import type { Duplex } from 'node:stream'
 import { ChatError } from '../errors.ts'
 import { ofChatError, problemOf } from './problems.ts'
 
+/** How long a client may take to read why it is refused, in milliseconds. */
+const LAST_ANSWER_MS = 1000
+
 type Answer = readonly [status: number, error: ChatError]
 
 const MALFORMED: Answer = [400, new ChatError('bad_request', 'The request is malformed.')]
@@ -39,6 +42,9 @@ const write = (socket: Duplex, [status, error]: Answer): void => {
     'connection: close'
   ]
   socket.end(`${head.join('\r\n')}\r\n\r\n${body}`)
+  // A client that never closes its side must not keep the socket; closing at once might lose the response.
+  const timer = setTimeout(() => socket.destroy(), LAST_ANSWER_MS)
+  socket.once('close', () => clearTimeout(timer))
 }
 
 /** Turns what Node would refuse without a body into requests, which `checkHead` refuses, and responds to CONNECT. */

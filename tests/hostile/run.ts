@@ -17,9 +17,13 @@ import { startVictim, type Victim } from './service.ts'
 const { values } = parseArgs({ options: { only: { type: 'string' }, seconds: { type: 'string', default: '5' } } })
 const attackMs = Number(values.seconds) * 1000
 
-/** How long after the last attack the memory is read, and how much more than before it may be. */
+/**
+ * How long after the last attack the memory is read, and how much more than before it may be. Judged is what is in use after a
+ * garbage collection, with a page cache that has filled up meanwhile; what the allocator keeps from the system is printed too.
+ */
 const REST_MS = 60_000
 const MAX_GROWTH = 1.2
+const PAGE_CACHE_BYTES = 64 * 1024 * 1024
 /** How long sockets have to be gone after an attack, in milliseconds; the service's own timeouts are shorter. */
 const SOCKETS_MS = 20_000
 /** One message may be logged this often during an attack: a few intervals, each for a few kinds of clients. */
@@ -133,13 +137,14 @@ try {
 
   await pause(REST_MS)
   const memoryAfter = await victim.memory()
-  const growth = memoryAfter.rss / memoryBefore.rss
+  const inUse = ({ heapUsed, external }: NodeJS.MemoryUsage): number => heapUsed + external
+  const growth = inUse(memoryAfter) / (inUse(memoryBefore) + PAGE_CACHE_BYTES)
   const mebibytes = ({ rss, heapUsed, external }: NodeJS.MemoryUsage): string =>
     `${[rss, heapUsed, external].map(bytes => Math.round(bytes / 1024 / 1024)).join('/')} MiB`
   process.stdout.write(
-    `memory: ${mebibytes(memoryBefore)} before, ${mebibytes(memoryAfter)} a minute after (${growth.toFixed(2)} x)\n`
+    `memory (resident/heap/external): ${mebibytes(memoryBefore)} before, ${mebibytes(memoryAfter)} a minute after: ${growth.toFixed(2)} x what it may be\n`
   )
-  if (growth > MAX_GROWTH) faults.push(`memory grew to ${growth.toFixed(2)} times what it was`)
+  if (growth > MAX_GROWTH) faults.push(`memory grew to ${growth.toFixed(2)} times what it may be`)
   people.stop()
 } finally {
   await victim.stop()

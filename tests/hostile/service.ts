@@ -5,7 +5,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { readdirSync, readlinkSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import postgres from 'postgres'
@@ -69,7 +69,7 @@ export const startVictim = async (settings: Record<string, string>): Promise<Vic
       const [usage] = await answer
       return usage
     },
-    sockets: () => clientSockets(child.pid ?? 0),
+    sockets: () => clientSockets(port),
     takeLog() {
       const taken = log
       log = new Map()
@@ -98,17 +98,14 @@ const ready = async (child: ChildProcess): Promise<void> => {
   if (message !== 'ready') throw new Error(String(message))
 }
 
-/** Sockets among the process's open files: clients', the database's and the listening one alike; the run compares counts. */
-const clientSockets = (pid: number): number => {
-  const folder = `/proc/${pid}/fd`
-  return readdirSync(folder).filter(fd => linkOf(join(folder, fd)).startsWith('socket:')).length
+/** Counts the sockets on the service's port that a process still has, from Linux's table of connections. */
+const clientSockets = (port: number): number => {
+  const local = `:${port.toString(16).toUpperCase().padStart(4, '0')}`
+  return ['/proc/net/tcp', '/proc/net/tcp6']
+    .flatMap(path => readFileSync(path, 'utf8').split('\n').slice(1))
+    .map(line => line.trim().split(/\s+/))
+    .filter(([, address, , state, , , , , , inode]) => address?.endsWith(local) && state !== LISTENS && inode !== '0')
+    .length
 }
 
-const linkOf = (path: string): string => {
-  try {
-    return readlinkSync(path)
-  } catch {
-    // Closed since it was listed.
-    return ''
-  }
-}
+const LISTENS = '0A'
