@@ -102,7 +102,7 @@ export const mapProblems = (response: unknown, codeHere: (code: ErrorCode) => Er
   return { ...problems(...new Set(kept)), ...Object.fromEntries(all.filter(([, one]) => codesOf(one).length === 0)) }
 }
 
-/** A response as `problems` makes it. */
+/** A response as `problems` creates it. */
 interface Documented {
   readonly content?: { readonly 'application/problem+json'?: { readonly examples: object } }
 }

@@ -59,7 +59,7 @@ const start = async () => {
   return { chat, cost, clock }
 }
 
-/** What a client is told on the WebSocket, for a frame or for rooms that it names when it connects. */
+/** What a client receives on the WebSocket, for a frame or for rooms that it names when it connects. */
 const over = async (chat: ChatCore, rooms: string[], frame?: object): Promise<unknown> => {
   const socket = new FakeSocket()
   const session = { ...ann, expiresAt: 4e12 }

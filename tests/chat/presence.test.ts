@@ -62,7 +62,7 @@ describe('a user who', () => {
     expect(two.shown()).toEqual(one.shown())
   })
 
-  test('was renamed is shown under the new name, which other processes are told', async () => {
+  test('was renamed is shown under the new name, on other processes too', async () => {
     const { processes, pass } = await start(2)
     const [one, two] = processes
     one.presence.join(ROOM, person(1))
@@ -165,7 +165,7 @@ describe('presence', () => {
     expect(two.changes()).toBeLessThanOrEqual(10)
   })
 
-  test('of very many people is told less often: everybody there is told', async () => {
+  test('of very many people is sent less often, since everybody there receives it', async () => {
     const { processes, pass } = await start(1)
     const [one] = processes
     for (let userId = 1; userId <= 10_000; userId++) one.presence.join(ROOM, person(userId))
