@@ -2,6 +2,7 @@
 
 import { SerializerSelector } from '@fastify/fast-json-stringify-compiler'
 import type {
+  FastifyBodyParser,
   FastifyInstance,
   FastifyReply,
   FastifyRequest,
@@ -13,6 +14,7 @@ import { isUnavailable } from '../src/db/client/errors.ts'
 import { ChatError, type ErrorCode } from '../src/errors.ts'
 import { clientAddress } from '../src/http/client-address.ts'
 import { problemOf, refusalOf } from '../src/http/problems.ts'
+import { brokenBound } from '../src/lib/json-bounds.ts'
 import { withoutRepeats } from '../src/lib/repeated-log.ts'
 import { safePath } from '../src/logging.ts'
 import { components, EmbeddedProblem, Problem } from '../src/schemas/index.ts'
@@ -37,16 +39,23 @@ export default fp(
     // A host may serialize and parse in a way of its own; and Fastify itself takes plain text for a body.
     fastify.setSerializerCompiler(serializerOf(fastify))
     fastify.removeAllContentTypeParsers()
-    fastify.addContentTypeParser(
-      'application/json',
-      { parseAs: 'string' },
-      fastify.getDefaultJsonParser('error', 'error')
-    )
+    fastify.addContentTypeParser('application/json', { parseAs: 'string' }, boundedJsonParser(fastify))
     fastify.setErrorHandler(sendProblem)
     fastify.addHook('onRequest', async (request, reply) => nameRequest(request, reply))
   },
   { name: 'chat-problems', fastify: '5.x' }
 )
+
+/** Returns Fastify's own parser of JSON, after a check of what the body costs to parse. */
+const boundedJsonParser = (fastify: FastifyInstance): FastifyBodyParser<string> => {
+  const parse = fastify.getDefaultJsonParser('error', 'error')
+  return (request, body, done) => {
+    const rule = brokenBound(body)
+    if (!rule) return parse(request, body, done)
+    const errors = [{ path: '/body', message: `The body ${rule}.` }]
+    done(new ChatError('validation_failed', `The request is not valid. The body ${rule}.`, { errors }))
+  }
+}
 
 const serializerOf = (fastify: FastifyInstance): FastifySerializerCompiler<unknown> =>
   SerializerSelector()(fastify.getSchemas()) as FastifySerializerCompiler<unknown>

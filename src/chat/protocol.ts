@@ -1,5 +1,6 @@
 /** Frames on the wire: what a client sent, checked in words. */
 import { ChatError } from '../errors.ts'
+import { brokenBound, outlineOf } from '../lib/json-bounds.ts'
 import { isVisible } from '../lib/text.ts'
 import { type ClientFrame, clientFrames } from '../schemas/frames.ts'
 import { MAX_META_BYTES } from '../schemas/messages.ts'
@@ -51,8 +52,19 @@ const parse = (text: string): unknown => {
   }
 }
 
+/** Refuses a frame that costs too much to parse. Its marks are read from its own members only. */
+const refusedByBound = (text: string, rule: string): Decoded => {
+  const outline = parse(outlineOf(text) ?? '')
+  return refused(
+    `The frame ${rule}. Send less in its meta, or send it as one string.`,
+    isObject(outline) ? outline : {}
+  )
+}
+
 /** Decodes one text frame of a client. Never throws: whatever comes is a frame, ignored or refused with a reason. */
 export const decodeFrame = (text: string): Decoded => {
+  const rule = brokenBound(text)
+  if (rule) return refusedByBound(text, rule)
   const frame = parse(text)
   if (!isObject(frame)) return refused('A frame must be a JSON object, such as {"type":"message","content":"Hello"}.')
   if (typeof frame.type !== 'string') return refused('A frame must have a "type", such as "message".', frame)
@@ -66,7 +78,7 @@ export const decodeFrame = (text: string): Decoded => {
 
 /**
  * The `meta` of a message as the JSON text that is sealed. Throws `invalid_frame` when it is over 2 KiB, or nested
- * deeper than JSON can be written.
+ * deeper than JSON can be written, as that of a host application may be.
  */
 export const metaText = (meta: Record<string, unknown> | undefined): string | null => {
   if (meta === undefined) return null

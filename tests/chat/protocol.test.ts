@@ -66,13 +66,54 @@ describe('decoding a frame', () => {
     )
   })
 
-  test('survives 100,000-deep JSON', () => {
-    const deep = `{"type":"message","content":"x","meta":{"a":${'['.repeat(100_000)}${']'.repeat(100_000)}}}`
-    const decoded = decodeFrame(deep)
-    if (decoded.kind !== 'frame' || decoded.frame.type !== 'message') return expect(decoded.kind).toBe('refused')
-    const { meta } = decoded.frame
-    expect(() => metaText(meta)).toThrowError(/2048 bytes/)
+  const nested = (levels: number) => `${'{"a":'.repeat(levels)}1${'}'.repeat(levels)}`
+  const withMeta = (meta: string, more = '') => `{"type":"message","content":"x","meta":${meta}${more}}`
+
+  test('accepts 32 levels of objects and arrays, and refuses more', () => {
+    expect(decodeFrame(withMeta(nested(31)))).toMatchObject({ kind: 'frame' })
+    for (const meta of [nested(32), nested(100_000), `{"a":${'['.repeat(100_000)}`]) {
+      expect(decodeFrame(withMeta(meta))).toMatchObject({
+        kind: 'refused',
+        error: { code: 'invalid_frame', detail: expect.stringContaining('at most 32 levels of objects and arrays') }
+      })
+    }
   })
+
+  test('accepts the densest meta of 2 KiB beside members that it does not know', () => {
+    const meta = `{"a":[${'[],'.repeat(679)}[]]}`
+    expect(meta.length).toBeLessThanOrEqual(2048)
+    const unknown = Array.from({ length: 500 }, (_, at) => `,"x${at}":1`).join('')
+    expect(decodeFrame(withMeta(meta, unknown))).toMatchObject({ kind: 'frame' })
+    expect(metaText(JSON.parse(meta))).toBe(meta)
+  })
+
+  test.for([
+    ['arrays', '[],'],
+    ['objects', '{"a":1},'],
+    ['numbers', '1e999,'],
+    ['strings', '"",']
+  ])('refuses a frame of very many %s', ([, item = '']) => {
+    expect(decodeFrame(withMeta(`{"a":[${item.repeat(2100)}1]}`))).toMatchObject({
+      kind: 'refused',
+      error: { code: 'invalid_frame', detail: expect.stringContaining('at most 2048 members, items') }
+    })
+  })
+
+  test('echoes the marks of a frame that is too deep or has too many values', () => {
+    const marks = { ref: 'r1', nonce: 'n1', room: 'general' }
+    for (const meta of [nested(1000), `{"a":[${'[],'.repeat(3000)}1]}`]) {
+      expect(decodeFrame(withMeta(meta, `,${JSON.stringify(marks).slice(1, -1)}`))).toMatchObject({
+        kind: 'refused',
+        marks
+      })
+    }
+  })
+})
+
+test('meta that can not be written as JSON is refused, as the host application may give it', () => {
+  let meta: Record<string, unknown> = {}
+  for (let level = 0; level < 100_000; level++) meta = { a: meta }
+  expect(() => metaText(meta)).toThrowError(/2048 bytes/)
 })
 
 describe('a message’s text', () => {

@@ -69,6 +69,27 @@ describe('the history', () => {
     expect(body).toEqual([{ ...live, created_at: timestamp }])
   })
 
+  test('accepts a body of 32 levels, and refuses one that costs more to parse', async () => {
+    const { call, register } = await startChat()
+    const { token } = await register('john')
+    const headers = { 'content-type': 'application/json' }
+    const post = (meta: string) =>
+      call('POST', '/api/chat/rooms/general/messages', { token, headers, body: `{"content":"x","meta":${meta}}` })
+    const nested = (levels: number) => `${'{"a":'.repeat(levels)}1${'}'.repeat(levels)}`
+    expect(await post(nested(31))).toMatchObject({ status: 201 })
+    for (const [meta, rule] of [
+      [nested(32), 'at most 32 levels of objects and arrays'],
+      [nested(8000), 'at most 32 levels of objects and arrays'],
+      [`{"a":[${'[],'.repeat(2000)}1]}`, 'at most 2048 members, items']
+    ] as const) {
+      const message = expect.stringContaining(`The body must have ${rule}`)
+      expect(await post(meta)).toMatchObject({
+        status: 422,
+        body: { code: 'validation_failed', detail: message, errors: [{ path: '/body', message }] }
+      })
+    }
+  })
+
   test('keeps every meta as it was sent, whatever its keys are', async () => {
     const { call, john, client } = await talk(0)
     const meta = { 'a\nb': 1, __proto__x: 2, '': { '\u2028': [null, true] }, constructor: 'c' }

@@ -1,0 +1,81 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { brokenBound, outlineOf } from '../../src/lib/json-bounds.ts'
+
+const SEED = 12
+
+/** The levels of objects and arrays that a parsed value has. */
+const depthOf = (value: unknown): number =>
+  typeof value === 'object' && value !== null ? 1 + Math.max(0, ...Object.values(value).map(depthOf)) : 0
+
+/** The objects and arrays of a parsed value, and the commas between what is in them. */
+const partsOf = (value: unknown): number => {
+  if (typeof value !== 'object' || value === null) return 0
+  const inner = Object.values(value)
+  return 1 + Math.max(0, inner.length - 1) + inner.reduce((sum: number, one) => sum + partsOf(one), 0)
+}
+
+// Strings of what has a meaning outside of strings.
+const text = fc.string({
+  maxLength: 200,
+  size: 'max',
+  unit: fc.constantFrom('"', '\\', '{', '}', '[', ']', ',', ':', 'a', '\u2028', '🌊')
+})
+const { value: json } = fc.letrec(tie => ({
+  value: fc.oneof(
+    { maxDepth: 8, depthSize: 'large' },
+    text,
+    fc.double(),
+    fc.constant(null),
+    tie('list'),
+    tie('object')
+  ),
+  list: fc.array(tie('value'), { maxLength: 4 }),
+  object: fc.dictionary(text, tie('value'), { maxKeys: 4 })
+}))
+
+describe('the bounds of a JSON text', () => {
+  test('agree with JSON.parse about depth and parts', () => {
+    fc.assert(
+      fc.property(json, fc.constantFrom('', ' ', '\t'), (value, space) => {
+        const written = JSON.stringify(value, null, space)
+        const parsed = JSON.parse(written)
+        const [maxDepth, maxParts] = [depthOf(parsed), partsOf(parsed)]
+        expect(brokenBound(written, { maxDepth, maxParts })).toBeUndefined()
+        if (maxDepth === 0) return
+        expect(brokenBound(written, { maxDepth: maxDepth - 1 })).toContain('levels')
+        expect(brokenBound(written, { maxParts: maxParts - 1 })).toContain('in all')
+      }),
+      { seed: SEED, numRuns: 1000, endOnFailure: true }
+    )
+  })
+
+  test('are found before what comes after is read', () => {
+    const endless = { length: Number.POSITIVE_INFINITY, charCodeAt: () => '['.charCodeAt(0) } as unknown as string
+    expect(brokenBound(endless)).toContain('32 levels')
+  })
+
+  test.for(['"', '"\\', `"${'x'.repeat(100)}\\"`, '{"a":"', ']]]]', '', '\\'])(
+    'end with a text that is not JSON: %j',
+    broken => {
+      expect(brokenBound(broken)).toBeUndefined()
+    }
+  )
+})
+
+describe('the outline of a JSON object', () => {
+  test('has the object’s own members, with null in place of what is nested', () => {
+    fc.assert(
+      fc.property(fc.dictionary(text, json, { maxKeys: 8 }), object => {
+        const parsed = JSON.parse(JSON.stringify(object))
+        const flat = Object.entries(parsed).map(([key, value]) => [key, depthOf(value) > 0 ? null : value])
+        expect(JSON.parse(outlineOf(JSON.stringify(object)) as string)).toEqual(Object.fromEntries(flat))
+      }),
+      { seed: SEED, numRuns: 500, endOnFailure: true }
+    )
+  })
+
+  test('is not read of an object with many members', () => {
+    expect(outlineOf(`{${'"a":1,'.repeat(100)}"b":1}`)).toBeUndefined()
+  })
+})
