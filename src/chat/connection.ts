@@ -113,6 +113,7 @@ export class Connection {
   readonly #liveness: Liveness
   readonly #inbox = createInbox<InboundFrame>({
     handle: frame => this.#handle(frame),
+    bytesOf: ({ data }) => data.length,
     mayHandle: () => this.#mayHandle(),
     onHeld: () => this.#pause(),
     onEmpty: () => this.#drained()

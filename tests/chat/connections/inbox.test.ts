@@ -1,12 +1,14 @@
 import { expect, test } from 'vitest'
-import { createInbox, FRAMES_PER_TURN } from '../../../src/chat/connections/inbox.ts'
+import { BYTES_PER_TURN, createInbox, FRAMES_PER_TURN } from '../../../src/chat/connections/inbox.ts'
+import { LARGE_FRAME_BYTES, SHARED_BYTES_PER_TURN } from '../../../src/chat/connections/turns.ts'
 
-const start = () => {
+const start = (bytesOf = (_frame: number) => 100) => {
   const handled: number[] = []
   const told: string[] = []
   let isOpen = true
   const inbox = createInbox<number>({
     handle: frame => handled.push(frame),
+    bytesOf,
     mayHandle: () => isOpen,
     onHeld: () => told.push('held'),
     onEmpty: () => told.push('empty')
@@ -45,6 +47,49 @@ test('many frames are handled in order over several turns, and the socket is not
   }
   expect(handled).toEqual(Array.from({ length: 3 * FRAMES_PER_TURN + 1 }, (_, at) => at))
   expect(told).toEqual(['held', 'empty'])
+})
+
+test('so many bytes are handled in a turn, or one frame of more', async () => {
+  const sizes = [BYTES_PER_TURN / 2, BYTES_PER_TURN / 2, 1, 3 * SHARED_BYTES_PER_TURN, 1]
+  const { inbox, handled, turn } = start(frame => sizes[frame] as number)
+  await turn()
+  for (const at of sizes.keys()) inbox.add(at)
+  const seen = [handled.length]
+  while (inbox.isHolding) {
+    await turn()
+    seen.push(handled.length)
+  }
+  expect(seen).toEqual([2, 3, 4, 5])
+})
+
+test('large frames of all connections together are handled so many bytes in a turn, each connection in its turn', async () => {
+  const size = SHARED_BYTES_PER_TURN / 4
+  const inboxes = Array.from({ length: 10 }, () => start(() => size))
+  const total = () => inboxes.reduce((sum, { handled }) => sum + handled.length, 0)
+  await new Promise(setImmediate)
+  for (const { inbox } of inboxes) for (let at = 0; at < 5; at++) inbox.add(at)
+  while (inboxes.some(({ inbox }) => inbox.isHolding)) {
+    const before = total()
+    await new Promise(setImmediate)
+    expect(total() - before).toBeLessThanOrEqual(4)
+    expect(total()).toBeGreaterThan(before)
+    if (total() < 20) continue
+    // Who came first was handled at once and is first in the queue: two turns' frames, and nobody is further ahead.
+    const counts = inboxes.map(({ handled }) => handled.length)
+    expect(Math.max(...counts) - Math.min(...counts)).toBeLessThanOrEqual(4)
+  }
+  for (const { handled } of inboxes) expect(handled).toEqual([0, 1, 2, 3, 4])
+})
+
+test('small frames don’t wait for the large ones of others', async () => {
+  const large = Array.from({ length: 10 }, () => start(() => BYTES_PER_TURN))
+  const small = start(() => LARGE_FRAME_BYTES)
+  await new Promise(setImmediate)
+  for (const { inbox } of large) inbox.add(0)
+  expect(large.filter(({ handled }) => handled.length > 0)).toHaveLength(2)
+  small.inbox.add(0)
+  expect(small.handled).toEqual([0])
+  for (const { inbox } of large) inbox.clear()
 })
 
 test('frames wait while none may be handled, until it is asked again', async () => {
