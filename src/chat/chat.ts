@@ -183,6 +183,7 @@ export const createChatCore = (options: ChatOptions): ChatCore => {
     maxMessageLength,
     isDraining,
     author: users.author,
+    named: users.named,
     onMessage
   })
   const list: RoomsRepository['list'] = (...page) => reading.limited(() => options.rooms.list(...page))
@@ -333,7 +334,7 @@ export const createChatCore = (options: ChatOptions): ChatCore => {
       const room = await rooms.load(name)
       if (!room) throw noSuchRoom()
       const { entry } = await postAndWait(actor, room, message, 'host')
-      return committedMessage({ ...message, room }, personOf(actor), entry)
+      return committedMessage({ ...message, room }, personOf(users.named(actor)), entry)
     },
     recheck: revoking.recheck,
     disconnect: revoking.disconnect,

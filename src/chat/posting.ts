@@ -51,6 +51,8 @@ export interface PostingOptions {
   readonly isDraining: () => boolean
   /** Returns an actor, who may have been looked up a while ago, under the name of now; throws for a deleted user. */
   readonly author: (actor: Actor) => Actor
+  /** Returns the same and never throws: a deleted user keeps the last known name. */
+  readonly named: (actor: Actor) => Actor
   /** Told of each message that this process committed, at most once; must not throw. */
   readonly onMessage?: ((message: CommittedMessage) => void) | undefined
 }
@@ -69,7 +71,7 @@ export interface Posting {
 
 /** Makes it. */
 export const createPosting = ({ writer, keyring, hub, bus, access, log, ...options }: PostingOptions): Posting => {
-  const { messageRate, maxMessageLength, isDraining, author, onMessage } = options
+  const { messageRate, maxMessageLength, isDraining, author, named, onMessage } = options
 
   const checked = (post: Post) => ({
     content: messageText(post.content, maxMessageLength),
@@ -111,7 +113,7 @@ export const createPosting = ({ writer, keyring, hub, bus, access, log, ...optio
       // News even when it is a replay: the first commit's result may have been lost. What was stored then may be erased now.
       if (room.committed(entry, appended.replayed ? OUTDATED : version)) bus.announce(room.id, entry.seq)
       if (onMessage && !appended.replayed)
-        onMessage(committedMessage({ ...draft, meta: metaOf(draft) }, personOf(actor), entry))
+        onMessage(committedMessage({ ...draft, meta: metaOf(draft) }, personOf(named(actor)), entry))
     })
   }
 
@@ -121,7 +123,7 @@ export const createPosting = ({ writer, keyring, hub, bus, access, log, ...optio
     const own = checked({ ...given, meta })
     refuseWhileDraining()
     if (by === 'host' || !access.edit) return append({ ...about, ...own }, room, actor, posted)
-    const draft = { room: room.name, user: personOf(actor), content: own.content, meta, nonce }
+    const draft = { room: room.name, user: personOf(named(actor)), content: own.content, meta, nonce }
     return access.edit(draft).then(edited => append({ ...about, ...checkedEdit(edited) }, room, actor, posted))
   }
 

@@ -3,6 +3,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import type { BusListener } from '../../../src/bus/bus.ts'
 import { createMemoryBus } from '../../../src/bus/memory.ts'
 import { createChatCore } from '../../../src/chat/chat.ts'
+import type { CommittedMessage } from '../../../src/chat/posting.ts'
 import { createKeyring } from '../../../src/crypto/keyring.ts'
 import type { Changes, ChangesRead } from '../../../src/db/database.ts'
 import { fakeClock } from '../../support/clock.ts'
@@ -23,6 +24,7 @@ const start = async () => {
   let next: Changes = NOTHING
   let listener: BusListener | undefined
   let reads = 0
+  const heard: CommittedMessage[] = []
   const bus = createMemoryBus()
   const chat = createChatCore({
     rooms,
@@ -61,7 +63,8 @@ const start = async () => {
     messageRate: 0,
     connectionsPerUser: 0,
     connectionsPerIp: 0,
-    maxMessageLength: 4000
+    maxMessageLength: 4000,
+    onMessage: message => heard.push(message)
   })
   onTestFinished(() => chat.drain())
   await chat.start()
@@ -86,7 +89,7 @@ const start = async () => {
     })
     return () => release()
   }
-  return { chat, connect, change, hold }
+  return { chat, connect, change, hold, heard }
 }
 
 test('a message that is committed while its author is renamed carries the name that the database has', async () => {
@@ -99,6 +102,35 @@ test('a message that is committed while its author is renamed carries the name t
   release()
   await expect.poll(() => reader.of('message')).toMatchObject([{ content: 'hello', username: 'user-1' }])
   expect(author.of('ack')).toHaveLength(1)
+})
+
+test('a host application is given the current name of an author who is renamed during the append', async () => {
+  const { chat, change, hold, heard } = await start()
+  const release = hold()
+  const posted = chat.post(john, 'general', { content: 'hello' })
+  const byHost = chat.postAsHost({ ...john, externalId: 'j' }, { content: 'from the host' })
+  await new Promise(setImmediate)
+  await change({ renamedUsers: [{ id: 1, username: 'johnny' }] })
+  release()
+  await posted
+  expect(await byHost).toMatchObject({ user: { id: 'j', name: 'johnny' } })
+  await expect
+    .poll(() => heard)
+    .toMatchObject([
+      { content: 'hello', user: { id: '1', name: 'johnny' } },
+      { content: 'from the host', user: { id: 'j', name: 'johnny' } }
+    ])
+})
+
+test('a host application is given the last name of an author who is deleted during the append', async () => {
+  const { chat, change, hold, heard } = await start()
+  const release = hold()
+  const posted = chat.post(john, 'general', { content: 'hello' })
+  await new Promise(setImmediate)
+  await change({ deletedUsers: [1] })
+  release()
+  await posted
+  await expect.poll(() => heard).toMatchObject([{ content: 'hello', user: { id: '1', name: 'john' } }])
 })
 
 test('a request that began before its author was renamed writes under the new name', async () => {
