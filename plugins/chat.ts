@@ -3,15 +3,15 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import type { Bus } from '../src/bus/bus.ts'
 import { deferBus } from '../src/bus/deferred.ts'
-import { createMemoryBus } from '../src/bus/memory.ts'
-import { createPostgresBus } from '../src/bus/postgres.ts'
+import { createMemoryBus } from '../src/bus/drivers/memory.ts'
+import { createPostgresBus } from '../src/bus/drivers/postgres.ts'
 import { type ChatCore, type ChatOptions, createChatCore } from '../src/chat/chat.ts'
-import { isUnread } from '../src/chat/read-limit.ts'
-import { type Clock, systemClock } from '../src/clock.ts'
+import { isUnread } from '../src/chat/log/read-limit.ts'
+import { createOptionsCheck } from '../src/config/plugin-options.ts'
 import { faultOf } from '../src/db/client/errors.ts'
+import { type Clock, systemClock } from '../src/lib/clock.ts'
 import { withoutRepeats } from '../src/lib/repeated-log.ts'
-import { createOptionsCheck } from '../src/plugin-options.ts'
-import { GENERAL } from '../src/schemas/messages.ts'
+import { GENERAL } from '../src/protocol/http/messages.ts'
 import { callerOf } from './auth.ts'
 
 declare module 'fastify' {
@@ -113,9 +113,9 @@ export const limitReads =
     })
   }
 
-export { restItems } from '../src/chat/entries.ts'
+export { restItems } from '../src/chat/log/codec.ts'
 // For routes, which write lists of entries: they see nothing of src/chat but through this plugin.
-export type { LogPart } from '../src/chat/reading.ts'
+export type { LogPart } from '../src/chat/log/reader.ts'
 
 /** How often changes are polled where the database can't notify of them, in milliseconds. */
 const UNNOTIFIED_POLL_MS = 500

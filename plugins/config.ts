@@ -3,7 +3,7 @@ import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { collectEnvironment } from '../src/config/environment.ts'
 import { type Resolved, type ResolveOptions, resolveSettings } from '../src/config/resolve.ts'
-import type { Settings, SettingsInput } from '../src/schemas/settings.ts'
+import type { Settings, SettingsInput } from '../src/config/settings.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {

@@ -1,9 +1,9 @@
 /** Holds the Fernet keyring that seals messages at rest; decorates `chatCrypto`. */
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
-import { type Clock, systemClock } from '../src/clock.ts'
+import { createOptionsCheck } from '../src/config/plugin-options.ts'
 import { createKeyring, type Keyring } from '../src/crypto/keyring.ts'
-import { createOptionsCheck } from '../src/plugin-options.ts'
+import { type Clock, systemClock } from '../src/lib/clock.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {

@@ -1,10 +1,11 @@
 /** Opens the database, or takes the one it is handed, waits for it and migrates; decorates `chatDb`. */
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
-import { adoptClient, type DatabaseHandle, openClient, type SqlClient, waitForDatabase } from '../src/db/client.ts'
+import { createOptionsCheck } from '../src/config/plugin-options.ts'
+import { adoptClient, type DatabaseHandle, openClient, waitForDatabase } from '../src/db/client/open.ts'
+import type { SqlClient } from '../src/db/client/types.ts'
 import { type ChatDatabase, createDatabase } from '../src/db/database.ts'
 import { migrateUp, requireMigrated } from '../src/db/migrate.ts'
-import { createOptionsCheck } from '../src/plugin-options.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {

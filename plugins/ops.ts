@@ -1,13 +1,13 @@
 /** Reports whether the service is well, for people and for load balancers, and how loaded it is; decorates `chatOps`. */
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
-import { type Clock, systemClock } from '../src/clock.ts'
+import { createOptionsCheck } from '../src/config/plugin-options.ts'
+import { type Clock, systemClock } from '../src/lib/clock.ts'
+import { version } from '../src/lib/package.ts'
 import { withoutRepeats } from '../src/lib/repeated-log.ts'
 import { createHealth } from '../src/ops/health.ts'
 import { createLoadMeter, type Load } from '../src/ops/load.ts'
-import { version } from '../src/package.ts'
-import { createOptionsCheck } from '../src/plugin-options.ts'
-import type { Health, Liveness } from '../src/schemas/service.ts'
+import type { Health, Liveness } from '../src/protocol/http/service.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {

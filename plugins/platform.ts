@@ -5,13 +5,13 @@ import rateLimit from '@fastify/rate-limit'
 import swagger from '@fastify/swagger'
 import type { FastifyInstance, FastifyRequest, RouteOptions } from 'fastify'
 import fp from 'fastify-plugin'
-import { ChatError, type ErrorCode } from '../src/errors.ts'
-import { corsOptions, createOrigins } from '../src/http/origins.ts'
+import { createOptionsCheck } from '../src/config/plugin-options.ts'
+import { rateLimitStore } from '../src/http/rate-limit-store.ts'
 import { EMBEDDED_HEADERS } from '../src/http/security-headers.ts'
-import { mapProblems, openApiBase, schemaName } from '../src/openapi-base.ts'
+import { corsOptions, createOrigins } from '../src/lib/origins.ts'
 import type { Load } from '../src/ops/load.ts'
-import { rateLimitStore } from '../src/ops/rate-limit-store.ts'
-import { createOptionsCheck } from '../src/plugin-options.ts'
+import { ChatError, type ErrorCode } from '../src/protocol/errors.ts'
+import { mapProblems, openApiBase, schemaName } from '../src/protocol/openapi.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {

@@ -11,14 +11,15 @@ import type {
 } from 'fastify'
 import fp from 'fastify-plugin'
 import { isUnavailable } from '../src/db/client/errors.ts'
-import { ChatError, type ErrorCode } from '../src/errors.ts'
-import { clientAddress } from '../src/http/client-address.ts'
 import { problemOf, refusalOf } from '../src/http/problems.ts'
+import { clientAddress } from '../src/lib/client-address.ts'
 import { brokenBound } from '../src/lib/json-bounds.ts'
+import { safePath } from '../src/lib/logging.ts'
 import { withoutRepeats } from '../src/lib/repeated-log.ts'
-import { safePath } from '../src/logging.ts'
-import { components, EmbeddedProblem, Problem } from '../src/schemas/index.ts'
-import { compile, compileCoercing } from '../src/validation.ts'
+import { components } from '../src/protocol/components.ts'
+import { ChatError, type ErrorCode } from '../src/protocol/errors.ts'
+import { EmbeddedProblem, Problem } from '../src/protocol/http/problems.ts'
+import { compile, compileCoercing } from '../src/protocol/validation.ts'
 
 /** The one validator: what comes as text (parameters, headers) is converted to its type, a body is not. */
 export const validatorCompiler: FastifySchemaCompiler<object> = ({ schema, httpPart }) =>

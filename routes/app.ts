@@ -6,8 +6,8 @@ import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import Negotiator from 'negotiator'
-import { ChatError } from '../src/errors.ts'
-import { packageFile } from '../src/package.ts'
+import { packageFile } from '../src/lib/package.ts'
+import { ChatError } from '../src/protocol/errors.ts'
 
 // Nothing inline, nothing from elsewhere, and no text is ever parsed as HTML. `'self'` is also the WebSocket.
 const POLICY = [

@@ -1,13 +1,12 @@
 /** Registering and logging in: the two routes that need no token, and are limited by address. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyRequest } from 'fastify'
-import { normalizePassword } from '../src/auth/passwords.ts'
-import { timestamp } from '../src/clock.ts'
-import { clientNetwork } from '../src/http/client-address.ts'
-import { answer, PUBLIC, problems } from '../src/openapi-base.ts'
-import { AccessToken, Login, Registration, refTo, User } from '../src/schemas/index.ts'
-import { MAX_PASSWORD } from '../src/schemas/users.ts'
-import { characters } from '../src/validation.ts'
+import { clientNetwork } from '../src/lib/client-address.ts'
+import { timestamp } from '../src/lib/clock.ts'
+import { refTo } from '../src/protocol/components.ts'
+import { AccessToken, Login, MAX_PASSWORD, normalizePassword, Registration, User } from '../src/protocol/http/users.ts'
+import { answer, PUBLIC, problems } from '../src/protocol/openapi.ts'
+import { characters } from '../src/protocol/validation.ts'
 
 /** Requests a minute and address; 0 for no limit. */
 export interface AuthRoutesOptions {

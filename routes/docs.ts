@@ -4,8 +4,8 @@ import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { basename } from 'node:path'
 import type { FastifyInstance, FastifyPluginAsync, FastifyReply } from 'fastify'
-import { buildAsyncApi } from '../src/asyncapi.ts'
-import { packageFile } from '../src/package.ts'
+import { packageFile } from '../src/lib/package.ts'
+import { buildAsyncApi } from '../src/protocol/asyncapi.ts'
 
 /** How clients reach the service, for the documents. */
 export interface DocsRoutesOptions {

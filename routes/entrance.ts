@@ -1,8 +1,9 @@
 /** The entrance: what this is and where to go from here; a browser is sent to the page, where there is one. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { answer, PUBLIC, problems } from '../src/openapi-base.ts'
-import { version } from '../src/package.ts'
-import { Entrance, refTo } from '../src/schemas/index.ts'
+import { version } from '../src/lib/package.ts'
+import { refTo } from '../src/protocol/components.ts'
+import { Entrance } from '../src/protocol/http/service.ts'
+import { answer, PUBLIC, problems } from '../src/protocol/openapi.ts'
 
 /** What there is beside the API. */
 export interface EntranceOptions {

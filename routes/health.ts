@@ -1,7 +1,8 @@
 /** Whether the service is well: for people, for load balancers (`ready`) and for supervisors (`live`). */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { answer, PUBLIC, problems } from '../src/openapi-base.ts'
-import { Health, Liveness, refTo } from '../src/schemas/index.ts'
+import { refTo } from '../src/protocol/components.ts'
+import { Health, Liveness } from '../src/protocol/http/service.ts'
+import { answer, PUBLIC, problems } from '../src/protocol/openapi.ts'
 
 const schemaOf = (operationId: string, summary: string, description: string) => ({
   operationId,

@@ -2,9 +2,9 @@
 import { type FastifyPluginAsyncTypebox, Type } from '@fastify/type-provider-typebox'
 import { callerOf } from '../plugins/auth.ts'
 import { limitReads } from '../plugins/chat.ts'
-import { answer, listOf, problems, SECURED } from '../src/openapi-base.ts'
-import { GENERAL, Message } from '../src/schemas/messages.ts'
-import { countOf, Limit } from '../src/schemas/paging.ts'
+import { GENERAL, Message } from '../src/protocol/http/messages.ts'
+import { countOf, Limit } from '../src/protocol/http/paging.ts'
+import { answer, listOf, problems, SECURED } from '../src/protocol/openapi.ts'
 
 const GUARD = [
   'missing_token',

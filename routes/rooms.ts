@@ -2,22 +2,11 @@
 import { type FastifyPluginAsyncTypebox, Type } from '@fastify/type-provider-typebox'
 import { callerOf } from '../plugins/auth.ts'
 import { type LogPart, limitReads, restItems } from '../plugins/chat.ts'
-import { answer, problems, SECURED } from '../src/openapi-base.ts'
-import {
-  AfterRoom,
-  countOf,
-  Entry,
-  EntryList,
-  Limit,
-  NewMessage,
-  NewRoom,
-  Nonce,
-  Presence,
-  Room,
-  RoomList,
-  RoomName,
-  refTo
-} from '../src/schemas/index.ts'
+import { refTo } from '../src/protocol/components.ts'
+import { Entry, EntryList, NewMessage, Nonce, RoomName } from '../src/protocol/http/messages.ts'
+import { countOf, Limit } from '../src/protocol/http/paging.ts'
+import { AfterRoom, NewRoom, Presence, Room, RoomList } from '../src/protocol/http/rooms.ts'
+import { answer, problems, SECURED } from '../src/protocol/openapi.ts'
 
 /** Rooms that a user may make in a minute. */
 const NEW_ROOMS_PER_MINUTE = 10

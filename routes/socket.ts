@@ -1,12 +1,12 @@
 /** The WebSocket route: who may connect is settled before the upgrade; the chat takes the open socket over. */
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import { callerOf } from '../plugins/auth.ts'
-import { ChatError } from '../src/errors.ts'
-import { clientNetwork } from '../src/http/client-address.ts'
-import { createOrigins, isAllowedByCors, isOwnOrigin, type Origins } from '../src/http/origins.ts'
+import { clientNetwork } from '../src/lib/client-address.ts'
+import { safeHeader } from '../src/lib/logging.ts'
+import { createOrigins, isAllowedByCors, isOwnOrigin, type Origins } from '../src/lib/origins.ts'
 import { withoutRepeats } from '../src/lib/repeated-log.ts'
-import { safeHeader } from '../src/logging.ts'
-import { GENERAL } from '../src/schemas/messages.ts'
+import { ChatError } from '../src/protocol/errors.ts'
+import { GENERAL } from '../src/protocol/http/messages.ts'
 
 /** Which pages may connect, beside the request's own host. */
 export interface SocketRouteOptions {

@@ -2,9 +2,10 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { callerOf } from '../plugins/auth.ts'
 import { limitReads } from '../plugins/chat.ts'
-import { timestamp } from '../src/clock.ts'
-import { answer, problems, SECURED } from '../src/openapi-base.ts'
-import { refTo, User } from '../src/schemas/index.ts'
+import { timestamp } from '../src/lib/clock.ts'
+import { refTo } from '../src/protocol/components.ts'
+import { User } from '../src/protocol/http/users.ts'
+import { answer, problems, SECURED } from '../src/protocol/openapi.ts'
 
 const userRoutes: FastifyPluginAsyncTypebox = async fastify => {
   fastify.route({

@@ -8,7 +8,7 @@ import { migrateCommand } from './cli/migrate.ts'
 import { writeOpenApi } from './cli/openapi.ts'
 import { complain } from './cli/print.ts'
 import { serve } from './cli/serve.ts'
-import { version } from './package.ts'
+import { version } from './lib/package.ts'
 
 // Node would print the error with everything in it. A running server has handlers of its own, which stop it in order.
 for (const event of ['uncaughtException', 'unhandledRejection'] as const) {

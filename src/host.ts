@@ -1,15 +1,15 @@
 /** What a host application holds of the chat that it registers: posting, events, taking rights back. */
 import type { FastifyInstance } from 'fastify'
+import type { HostPerson } from './accounts/host-users.ts'
 import { type ChatServiceOptions, chatService } from './app.ts'
-import type { HostPerson } from './auth/host-users.ts'
-import type { CommittedMessage } from './chat/posting.ts'
+import type { CommittedMessage } from './chat/log/publish.ts'
 import { isUnavailable } from './db/client/errors.ts'
-import { ChatError } from './errors.ts'
 import { withholdMessage } from './lib/redact.ts'
-import { type HostPost, hostPost } from './schemas/host.ts'
-import type { NewRoom, Room } from './schemas/rooms.ts'
-import { NewRoom as newRoom } from './schemas/rooms.ts'
-import { compile, sentencesOf, violations } from './validation.ts'
+import { ChatError } from './protocol/errors.ts'
+import { type HostPost, hostPost } from './protocol/http/host.ts'
+import type { NewRoom, Room } from './protocol/http/rooms.ts'
+import { NewRoom as newRoom } from './protocol/http/rooms.ts'
+import { compile, sentencesOf, violations } from './protocol/validation.ts'
 
 /** Options of a chat in a host: the service's, without what belongs to the registration. */
 export type CreateChatOptions = Omit<ChatServiceOptions, 'prefix' | 'onMessage'>

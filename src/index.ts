@@ -1,12 +1,10 @@
 /** What the package exports: the service as a plugin, the chat for a host application, and their types and errors. */
 export type { Authenticate } from '../plugins/auth.ts'
+export type { HostIdentity, HostPerson } from './accounts/host-users.ts'
 export type { ChatServiceOptions, Page } from './app.ts'
 export { chatService, chatService as default } from './app.ts'
-export type { HostIdentity, HostPerson } from './auth/host-users.ts'
-export type { AccessRequest, Action, Authorize, BeforeMessage, MessageDraft, Person } from './chat/access.ts'
-export type { CommittedMessage } from './chat/posting.ts'
-export { CLOSE, type CloseCode } from './close-codes.ts'
-export { ChatError, ChatRejection, ERRORS, type ErrorCode, type Violation } from './errors.ts'
+export type { AccessRequest, Action, Authorize, BeforeMessage, MessageDraft, Person } from './chat/access/authorize.ts'
+export type { CommittedMessage } from './chat/log/publish.ts'
 export {
   type CreateChatOptions,
   createChat,
@@ -14,5 +12,7 @@ export {
   type MessageListener,
   type PostOptions
 } from './host.ts'
-export { trustProxies } from './http/client-address.ts'
-export { version } from './package.ts'
+export { trustProxies } from './lib/client-address.ts'
+export { version } from './lib/package.ts'
+export { CLOSE, type CloseCode } from './protocol/close-codes.ts'
+export { ChatError, ChatRejection, ERRORS, type ErrorCode, type Violation } from './protocol/errors.ts'

@@ -9,13 +9,13 @@ import Fastify, { type FastifyInstance } from 'fastify'
 import { sendNotFound, sendProblem } from '../plugins/problems.ts'
 import responsesPlugin from '../plugins/responses.ts'
 import { type ChatServiceOptions, chatService } from './app.ts'
-import { systemClock } from './clock.ts'
-import { trustProxies } from './http/client-address.ts'
+import type { Settings } from './config/settings.ts'
 import { checkHead, refuseMalformed, takeEveryRequest } from './http/malformed.ts'
-import { corsHeaders, corsOptions, createOrigins } from './http/origins.ts'
 import { OWN_HEADERS } from './http/security-headers.ts'
-import { logMethod, redactsItself, serializers } from './logging.ts'
-import type { Settings } from './schemas/settings.ts'
+import { trustProxies } from './lib/client-address.ts'
+import { systemClock } from './lib/clock.ts'
+import { logMethod, redactsItself, serializers } from './lib/logging.ts'
+import { corsHeaders, corsOptions, createOrigins } from './lib/origins.ts'
 
 /** How long a client may take, in milliseconds. */
 export interface Timeouts {

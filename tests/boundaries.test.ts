@@ -1,4 +1,4 @@
-/** Who may import whom: the rules of docs/architecture.md, held. */
+/** The import rules of docs/architecture.md: which part may import which, dynamic imports included. Biome reports cycles. */
 import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 import { expect, test } from 'vitest'
@@ -16,112 +16,108 @@ interface Import {
   readonly isType: boolean
 }
 
-const IMPORT = /(?:^|\n)(?:import|export)\s+(type\s+)?[^;]*?from\s+'([^']+)'/g
+const STATIC = /(?:^|\n)(?:import|export)\s+(type\s+)?(?:[^;'"]*?\sfrom\s+)?'([^']+)'/g
+const DYNAMIC = /\bimport\(\s*(?:\/\*.*?\*\/\s*)*'([^']+)'/g
 
-const importsOf = (file: string): Import[] =>
-  [...readFileSync(join(root, file), 'utf8').matchAll(IMPORT)].map(([, isType, name = '']) => ({
+const importsOf = (file: string): Import[] => {
+  const source = readFileSync(join(root, file), 'utf8')
+  const found = (name: string, isType: boolean): Import => ({
     from: file,
     of: name.startsWith('.') ? relative(root, resolve(root, dirname(file), name)) : name,
-    isType: Boolean(isType)
-  }))
+    isType
+  })
+  return [
+    ...[...source.matchAll(STATIC)].map(([, type, name = '']) => found(name, Boolean(type))),
+    ...[...source.matchAll(DYNAMIC)].map(([, name = '']) => found(name, false))
+  ]
+}
 
 const imports = files.flatMap(importsOf)
-const roomOf = (file: string): string => /^(src\/[\w-]+\/|plugins\/|routes\/|src\/)/.exec(file)?.[0] ?? file
 const isOurs = ({ of }: Import): boolean => /^(src|plugins|routes)\//.test(of)
-const leaves = ['errors', 'close-codes', 'clock', 'package', 'key-id', 'logging', 'validation', 'within'].map(
-  name => `src/${name}.ts`
-)
-// Limits and log lines name a client by its address; settings and hooks read origins.
-leaves.push('src/http/client-address.ts', 'src/http/origins.ts')
-const isLeaf = (file: string): boolean => leaves.includes(file) || /^src\/(schemas|lib)\//.test(file)
+const partOf = (file: string): string => /^(?:src\/)?([\w-]+)(?:\/|\.)/.exec(file)?.[1] ?? file
 const shown = (broken: Import[]): string[] => broken.map(({ from, of }) => `${from} imports ${of}`)
 
-test('the scan finds the files and their imports', () => {
+/** What the values of each part may come from. Types may come from a sibling too: a sibling's values are arguments. */
+const SIBLINGS = ['config', 'crypto', 'db', 'bus', 'accounts', 'http', 'ops']
+const BELOW = ['lib', 'protocol']
+const MAY_IMPORT: Record<string, readonly string[]> = {
+  lib: [],
+  protocol: ['lib'],
+  ...Object.fromEntries(SIBLINGS.map(part => [part, BELOW])),
+  chat: BELOW,
+  plugins: [...BELOW, ...SIBLINGS, 'chat'],
+  routes: [...BELOW, 'plugins'],
+  client: [],
+  tui: ['client'],
+  web: ['client']
+}
+const MAY_IMPORT_TYPES: Record<string, readonly string[]> = {
+  ...Object.fromEntries(SIBLINGS.map(part => [part, SIBLINGS])),
+  chat: SIBLINGS,
+  routes: ['config'],
+  client: BELOW,
+  tui: BELOW
+}
+
+test('finds the files and their imports', () => {
   expect(files.length).toBeGreaterThan(40)
   expect(imports.length).toBeGreaterThan(100)
+  expect(imports.some(({ from, of }) => from === 'src/cli.ts' && of === 'src/cli/client.ts')).toBe(true)
 })
 
-test('leaves import only leaves', () => {
-  expect(shown(imports.filter(one => isLeaf(one.from) && isOurs(one) && !isLeaf(one.of)))).toEqual([])
+test.for(Object.keys(MAY_IMPORT))('%s imports only the parts below it', part => {
+  const mayImport = [part, ...(MAY_IMPORT[part] ?? [])]
+  const mayImportTypes = [...mayImport, ...(MAY_IMPORT_TYPES[part] ?? [])]
+  const broken = imports.filter(
+    one =>
+      partOf(one.from) === part && isOurs(one) && !(one.isType ? mayImportTypes : mayImport).includes(partOf(one.of))
+  )
+  expect(shown(broken)).toEqual([])
 })
 
-test('the rooms below import leaves and themselves only, and never Fastify', () => {
-  const below = ['src/crypto/', 'src/db/', 'src/bus/', 'src/auth/', 'src/ops/', 'src/http/', 'src/config/']
+test.for(['lib', 'protocol', 'crypto', 'db', 'bus', 'accounts', 'config', 'ops', 'chat'])(
+  '%s imports neither Fastify nor its plugins',
+  part => {
+    const broken = imports.filter(
+      one => partOf(one.from) === part && /^(fastify$|@fastify\/(?!cors|proxy-addr))/.test(one.of) && !one.isType
+    )
+    expect(shown(broken)).toEqual([])
+  }
+)
+
+test('SQL is in src/db only', () => {
+  const broken = imports.filter(one => /^(drizzle-orm|postgres$|@electric-sql)/.test(one.of) && !one.isType)
+  expect(shown(broken.filter(one => partOf(one.from) !== 'db'))).toEqual([])
+})
+
+test('only src/tui/screen imports Ink and React, and it is imported dynamically only, because it is bundled', () => {
+  const isInScreen = (file: string) => file.startsWith('src/tui/screen/')
   const broken = imports.filter(one => {
-    const room = roomOf(one.from)
-    if (!below.includes(room)) return false
-    if (isOurs(one)) return !isLeaf(one.of) && roomOf(one.of) !== room
-    return /^fastify$/.test(one.of)
+    if (/^(ink|react|string-width)$/.test(one.of)) return !isInScreen(one.from)
+    return isInScreen(one.of) && !isInScreen(one.from) && one.from !== 'src/cli/client.ts'
   })
   expect(shown(broken)).toEqual([])
-})
-
-test('src/chat imports leaves, and of the other rooms only types; no SQL, no HTTP', () => {
-  const broken = imports.filter(
-    one =>
-      one.from.startsWith('src/chat/') &&
-      (isOurs(one)
-        ? !isLeaf(one.of) && !one.of.startsWith('src/chat/') && !one.isType
-        : /^(fastify|drizzle|postgres|@fastify|node:http)/.test(one.of))
-  )
-  expect(shown(broken)).toEqual([])
-})
-
-test('src/client imports itself, and of the leaves only types: it runs in browsers', () => {
-  const broken = imports.filter(
-    one =>
-      one.from.startsWith('src/client/') &&
-      !one.of.startsWith('src/client/') &&
-      !(isOurs(one) && one.isType && isLeaf(one.of))
-  )
-  expect(shown(broken)).toEqual([])
-})
-
-test('src/tui imports itself and src/client, and of the leaves only types', () => {
-  const broken = imports.filter(
-    one =>
-      one.from.startsWith('src/tui/') &&
-      isOurs(one) &&
-      !/^src\/(tui|client)\//.test(one.of) &&
-      !(one.isType && isLeaf(one.of))
-  )
-  expect(shown(broken)).toEqual([])
-})
-
-test('only src/tui/screen knows Ink and React, and nothing imports it but at the moment of need: it is bundled', () => {
-  const inScreen = ({ from }: Import) => from.startsWith('src/tui/screen/')
-  const broken = imports.filter(one =>
-    /^(ink|react|string-width)$/.test(one.of) ? !inScreen(one) : one.of.startsWith('src/tui/screen/') && !inScreen(one)
-  )
-  expect(shown(broken)).toEqual([])
+  expect(readFileSync(join(root, 'src/cli/client.ts'), 'utf8')).not.toMatch(/from '.*tui\/screen/)
 })
 
 test('only the clients import src/client', () => {
-  const clients = /^src\/(client|tui|web)\//
-  expect(shown(imports.filter(one => !clients.test(one.from) && one.of.startsWith('src/client/')))).toEqual([])
+  const clients = ['client', 'tui', 'web']
+  expect(shown(imports.filter(one => !clients.includes(partOf(one.from)) && partOf(one.of) === 'client'))).toEqual([])
 })
 
-test('src/web imports itself, the SDK as apps see it, and Preact: it runs in browsers', () => {
+test('src/web imports the SDK as applications do, and Preact: it runs in browsers', () => {
   const broken = imports.filter(
     one =>
-      one.from.startsWith('src/web/') &&
-      !one.of.startsWith('src/web/') &&
+      partOf(one.from) === 'web' &&
+      partOf(one.of) !== 'web' &&
       one.of !== 'src/client/index.ts' &&
       !/^preact(\/hooks)?$/.test(one.of)
   )
   expect(shown(broken)).toEqual([])
-  expect(imports.filter(one => !one.from.startsWith('src/web/') && one.of.startsWith('src/web/'))).toEqual([])
+  expect(shown(imports.filter(one => partOf(one.of) === 'web' && partOf(one.from) !== 'web'))).toEqual([])
 })
 
-test('routes know schemas and decorators: no Drizzle, no crypto, no database', () => {
-  const broken = imports.filter(
-    one => one.from.startsWith('routes/') && /drizzle|postgres|bcrypt|node:crypto|src\/(db|crypto|chat)\//.test(one.of)
-  )
-  expect(shown(broken)).toEqual([])
-})
-
-// The terminal client is no service: it has no settings of one, only a password and where this user keeps files.
-test('only plugins/config reads the environment, and for the terminal client src/cli/client', () => {
+test('only plugins/config reads the environment, and src/cli/client for the terminal client, which has no service settings', () => {
   const readers = files.filter(file =>
     /process\.env/.test(readFileSync(join(root, file), 'utf8').replace(/^\s*\*.*$/gm, ''))
   )

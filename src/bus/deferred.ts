@@ -1,6 +1,6 @@
 /** A bus that listens to other processes from the first use on, and not from the start of the application. */
 import { setTimeout as delay } from 'node:timers/promises'
-import { within } from '../within.ts'
+import { within } from '../lib/timeout.ts'
 import type { Bus, BusListener } from './bus.ts'
 
 /** A bus whose connection is opened later. */

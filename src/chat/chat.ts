@@ -3,15 +3,14 @@
  * does stands in its own file: posting, following, reading, the hub. Sees no SQL and no HTTP.
  */
 import type { Bus } from '../bus/bus.ts'
-import type { Clock } from '../clock.ts'
 import type { Keyring } from '../crypto/keyring.ts'
 import type { ChangesRepository, MessagesRepository, RoomsRepository } from '../db/database.ts'
-import { ChatError } from '../errors.ts'
-import type { Log } from '../logging.ts'
-import type { Limits } from '../schemas/frames.ts'
-import { GENERAL, isRoomName, MAX_META_BYTES } from '../schemas/messages.ts'
-import type { NewRoom, Presence, RoomList, Room as RoomShown } from '../schemas/rooms.ts'
-import { createCurrentUsers } from './access/current-users.ts'
+import type { Clock } from '../lib/clock.ts'
+import type { Log } from '../lib/logging.ts'
+import { ChatError } from '../protocol/errors.ts'
+import type { Limits } from '../protocol/frames.ts'
+import { GENERAL, isRoomName, MAX_META_BYTES } from '../protocol/http/messages.ts'
+import type { NewRoom, Presence, RoomList, Room as RoomShown } from '../protocol/http/rooms.ts'
 import {
   type Action,
   type Actor,
@@ -20,14 +19,17 @@ import {
   createAccess,
   personOf,
   whenKnown
-} from './access.ts'
-import type { ConnectionOptions, Session } from './connection.ts'
-import type { Entry } from './entries.ts'
-import { createFollowing, MAX_FOLLOWED } from './following.ts'
-import { BURST_SECONDS, createHub } from './hub.ts'
+} from './access/authorize.ts'
+import { createCurrentUsers } from './access/current-users.ts'
+import { createRevoking, type Revoking } from './access/revocation.ts'
+import type { ConnectionOptions, Session } from './connections/connection.ts'
+import { maxFrameBytes } from './connections/decode.ts'
+import { createServing } from './connections/dispatch.ts'
+import { BURST_SECONDS, createHub } from './connections/registry.ts'
+import { createWriter, type WriterOptions } from './log/append-queue.ts'
 import { createChangeFeed } from './log/change-feed.ts'
+import type { Entry } from './log/codec.ts'
 import { createOutsideChanges } from './log/outside-changes.ts'
-import { shownRoom, shownRow } from './notices.ts'
 import {
   type CommittedMessage,
   committedMessage,
@@ -36,16 +38,14 @@ import {
   type Posted,
   type PostedBy,
   type PostingOptions
-} from './posting.ts'
-import { maxFrameBytes } from './protocol.ts'
-import { createReadLimit, type ReadLimit } from './read-limit.ts'
-import { createReading, type LogPart, type Range } from './reading.ts'
-import { createRevoking, type Revoking } from './revoking.ts'
-import type { Room } from './room.ts'
-import { createRoomList } from './room-list.ts'
-import { createRooms, type Rooms } from './rooms.ts'
-import { createServing } from './serving.ts'
-import { createWriter, type WriterOptions } from './writer.ts'
+} from './log/publish.ts'
+import { createReadLimit, type ReadLimit } from './log/read-limit.ts'
+import { createReading, type LogPart, type Range } from './log/reader.ts'
+import { createRoomList } from './rooms/listing.ts'
+import { shownRoom, shownRow } from './rooms/public-room.ts'
+import { createRooms, type Rooms } from './rooms/registry.ts'
+import type { Room } from './rooms/room.ts'
+import { createFollowing, MAX_FOLLOWED } from './subscriptions/manager.ts'
 
 /** How long a stop waits for the commits under way, in milliseconds. */
 const FLUSH_MS = 2500

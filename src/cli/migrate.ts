@@ -1,7 +1,8 @@
 /** `fastify-chat migrate up|down|status`: the database's history, for an operator or a job before a deployment. */
 import { createInterface } from 'node:readline/promises'
 import { readEnvironment } from '../../plugins/config.ts'
-import { openClient, type SqlClient, waitForDatabase } from '../db/client.ts'
+import { openClient, waitForDatabase } from '../db/client/open.ts'
+import type { SqlClient } from '../db/client/types.ts'
 import { type MigrationStatus, migrateDown, migrateUp, migrationStatus } from '../db/migrate.ts'
 import { print } from './print.ts'
 

@@ -1,6 +1,6 @@
 /** `fastify-chat openapi`: the document, made from the routes without a database. */
 import { writeFileSync } from 'node:fs'
-import { buildOpenApi } from '../openapi.ts'
+import { buildOpenApi } from './build-openapi.ts'
 import { print } from './print.ts'
 
 /** Prints the document, or writes it to a file. */

@@ -1,7 +1,7 @@
 /** The service's HTTP calls, typed. Every one rejects with a ChatApiError and with nothing else. */
-import type { Entry, EntryList } from '../schemas/messages.ts'
-import type { Presence, RoomList, Room as RoomShown } from '../schemas/rooms.ts'
-import type { AccessToken, User } from '../schemas/users.ts'
+import type { Entry, EntryList } from '../protocol/http/messages.ts'
+import type { Presence, RoomList, Room as RoomShown } from '../protocol/http/rooms.ts'
+import type { AccessToken, User } from '../protocol/http/users.ts'
 import { ChatApiError, type ChatApiErrorOptions } from './errors.ts'
 import type { FetchLike, ResponseLike, Timers } from './platform.ts'
 import { systemTimers } from './platform.ts'

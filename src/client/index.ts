@@ -1,5 +1,5 @@
 /** The SDK, `fastify-chat/client`: everything that an app imports. Runs in browsers and on Node 20.19 and later. */
-export type { AccessToken, User } from '../schemas/users.ts'
+export type { AccessToken, User } from '../protocol/http/users.ts'
 export { type ChatApi, type ChatApiOptions, createChatApi, type HistoryRange } from './api.ts'
 export { createChatClient } from './client.ts'
 export { ChatApiError, type Violation } from './errors.ts'

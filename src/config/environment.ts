@@ -2,8 +2,8 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { parseEnv } from 'node:util'
-import { environmentName, type SettingName, settingNames } from '../schemas/settings.ts'
 import type { BadSetting } from './resolve.ts'
+import { environmentName, type SettingName, settingNames } from './settings.ts'
 
 /** Where to read. */
 export interface EnvironmentOptions {

@@ -1,10 +1,10 @@
 /** From what was set to what is used: everything is checked, all that is wrong is told at once, and no value is repeated. */
 import { isIP } from 'node:net'
 import proxyAddr from '@fastify/proxy-addr'
-import { parseOrigin } from '../http/origins.ts'
 import { isDatabaseUrl, isSocket, parseDatabaseUrl } from '../lib/database-url.ts'
-import { environmentName, type SettingName, type Settings, SettingsInput, settingNames } from '../schemas/settings.ts'
-import { type BrokenRule, brokenRules, compile } from '../validation.ts'
+import { parseOrigin } from '../lib/origins.ts'
+import { type BrokenRule, brokenRules, compile } from '../protocol/validation.ts'
+import { environmentName, type SettingName, type Settings, SettingsInput, settingNames } from './settings.ts'
 
 /** What to resolve. */
 export interface ResolveOptions {

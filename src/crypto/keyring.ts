@@ -1,5 +1,5 @@
 /** The Fernet keys in use: the newest seals, all open. */
-import { keyId } from '../key-id.ts'
+import { keyId } from '../lib/key-id.ts'
 import { type FernetKey, open, parseKey, seal } from './fernet.ts'
 
 /** Seals and opens texts for storage. */

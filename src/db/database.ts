@@ -1,17 +1,17 @@
 /** The database as the service sees it: one repository an aggregate, all in one schema. */
-import { within } from '../within.ts'
-import type { SqlClient } from './client.ts'
-import { createMessagesRepository, type MessagesRepository } from './messages.ts'
-import { createRateLimitsRepository, type RateLimitsRepository } from './rate-limits.ts'
+import { within } from '../lib/timeout.ts'
+import type { SqlClient } from './client/types.ts'
 import { type ChangesRepository, createChangesRepository } from './repositories/changes.ts'
-import { createRoomsRepository, type RoomsRepository } from './rooms.ts'
+import { createMessagesRepository, type MessagesRepository } from './repositories/messages.ts'
+import { createRateLimitsRepository, type RateLimitsRepository } from './repositories/rate-limits.ts'
+import { createRoomsRepository, type RoomsRepository } from './repositories/rooms.ts'
+import { createUsersRepository, type UsersRepository } from './repositories/users.ts'
 import { createTables } from './tables.ts'
-import { createUsersRepository, type UsersRepository } from './users.ts'
 
-export type { AppendedEntry, MessagesRepository, NewEntry, StoredEntry } from './messages.ts'
 export type { Changes, ChangesRead, ChangesRepository } from './repositories/changes.ts'
-export type { RoomRow, RoomsRepository } from './rooms.ts'
-export type { UsersRepository } from './users.ts'
+export type { AppendedEntry, MessagesRepository, NewEntry, StoredEntry } from './repositories/messages.ts'
+export type { RoomRow, RoomsRepository } from './repositories/rooms.ts'
+export type { UsersRepository } from './repositories/users.ts'
 
 /** The repositories over one client. */
 export interface ChatDatabase {

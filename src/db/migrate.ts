@@ -5,9 +5,9 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
-import { packageFile } from '../package.ts'
+import { packageFile } from '../lib/package.ts'
 import { codesOf } from './client/errors.ts'
-import type { SqlClient, SqlTransaction } from './client.ts'
+import type { SqlClient, SqlTransaction } from './client/types.ts'
 
 /** One migration as files: SQL for `public`, both ways. */
 export interface Migration {

@@ -1,7 +1,7 @@
 /** The opening handshake of a WebSocket (RFC 6455, 4.2), refused with the errors of every other request. */
 import { IncomingMessage } from 'node:http'
 import { type WebSocket, WebSocketServer } from 'ws'
-import { ChatError } from '../errors.ts'
+import { ChatError } from '../protocol/errors.ts'
 import type { Upgrade } from './upgrades.ts'
 
 /** What the handshake needs to know. */

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { type IncomingMessage, type Server, STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { ChatError } from '../errors.ts'
+import { ChatError } from '../protocol/errors.ts'
 import { ofChatError, problemOf } from './problems.ts'
 
 /** How long a client may take to read why it is refused, in milliseconds. */

@@ -1,8 +1,8 @@
 /** What an error becomes for the client: a problem (RFC 9457), also where a host application's hook or plugin threw it. */
 import { STATUS_CODES, validateHeaderName, validateHeaderValue } from 'node:http'
-import { ChatError, ERRORS, type ErrorCode, type Violation } from '../errors.ts'
-import type { Problem } from '../schemas/problems.ts'
-import { isAjvError, sentencesOf, violations } from '../validation.ts'
+import { ChatError, ERRORS, type ErrorCode, type Violation } from '../protocol/errors.ts'
+import type { Problem } from '../protocol/http/problems.ts'
+import { isAjvError, sentencesOf, violations } from '../protocol/validation.ts'
 
 /** An error as the client sees it. */
 export interface Refusal {

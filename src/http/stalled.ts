@@ -3,7 +3,7 @@
  * the client reads; a client that reads a byte now and then must not keep it either.
  */
 import type { Socket } from 'node:net'
-import type { Clock } from '../clock.ts'
+import type { Clock } from '../lib/clock.ts'
 
 export interface StallWatchOptions {
   readonly clock: Clock

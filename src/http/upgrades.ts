@@ -6,7 +6,7 @@
 import { type IncomingMessage, ServerResponse } from 'node:http'
 import type { Server, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { ChatError } from '../errors.ts'
+import { ChatError } from '../protocol/errors.ts'
 import { upgradeGate } from './upgrade-gate.ts'
 
 /** An upgrade that is neither accepted nor refused yet. */

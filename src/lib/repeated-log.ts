@@ -1,6 +1,6 @@
 /** Failures that repeat are one log line per interval with a count, not one line each. */
-import { type Clock, systemClock } from '../clock.ts'
-import type { Log } from '../logging.ts'
+import { type Clock, systemClock } from './clock.ts'
+import type { Log } from './logging.ts'
 
 /** Returns a log that writes to the given one without repeats. */
 export type WithoutRepeats = (log: Log) => Log

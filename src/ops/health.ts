@@ -1,5 +1,5 @@
 /** Whether the service can do its work: checked once a second, whoever asks. */
-import type { Clock } from '../clock.ts'
+import type { Clock } from '../lib/clock.ts'
 
 /** What was checked: `ok` for each that is well. */
 export interface HealthChecks {

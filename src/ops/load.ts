@@ -1,6 +1,6 @@
 /** How loaded this process is: by the delay of its event loop, and by the queries that wait for a connection. */
 import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks'
-import type { Clock } from '../clock.ts'
+import type { Clock } from '../lib/clock.ts'
 
 /** `high`: what can wait is refused, history and lists. `extreme`: new sockets too. */
 export type Load = 'normal' | 'high' | 'extreme'

@@ -1,6 +1,6 @@
 /** The append function beside bare inserts of the same rows, which number nothing, look nothing up and lock nothing. */
 import { randomBytes } from 'node:crypto'
-import { openClient } from '../../src/db/client.ts'
+import { openClient } from '../../src/db/client/open.ts'
 import { createDatabase, type NewEntry } from '../../src/db/database.ts'
 import { migrateUp } from '../../src/db/migrate.ts'
 import { inTurns, type Row, seconds } from './rows.ts'

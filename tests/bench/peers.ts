@@ -7,7 +7,7 @@ import websocket from '@fastify/websocket'
 import Fastify from 'fastify'
 import postgres from 'postgres'
 import { type WebSocket, WebSocketServer } from 'ws'
-import { chunkOf, type Encoded, encode, type WritableSocket, write } from '../../src/chat/fanout.ts'
+import { chunkOf, type Encoded, encode, type WritableSocket, write } from '../../src/chat/connections/socket-writer.ts'
 import type { PeerKind } from './subjects.ts'
 
 const ready = (port: number): void => void process.stdout.write(`${port}\n`)

@@ -1,9 +1,9 @@
 /** What every driver of the bus promises; the same tests on each. */
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { type Bus, type BusEvent, MAX_EVENT_BYTES } from '../../src/bus/bus.ts'
-import { createMemoryBus, createMemoryNetwork } from '../../src/bus/memory.ts'
-import { createPostgresBus } from '../../src/bus/postgres.ts'
-import { openClient } from '../../src/db/client.ts'
+import { createMemoryBus, createMemoryNetwork } from '../../src/bus/drivers/memory.ts'
+import { createPostgresBus } from '../../src/bus/drivers/postgres.ts'
+import { openClient } from '../../src/db/client/open.ts'
 import { testDatabaseUrl } from '../support/database.ts'
 
 /** Makes buses that hear each other; `other` makes one of another instance. */

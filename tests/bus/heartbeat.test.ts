@@ -1,6 +1,6 @@
 /** The bus over PostgreSQL hears its own heartbeat, or knows that it is deaf. */
 import { expect, onTestFinished, test } from 'vitest'
-import { createPostgresBus, type NotifyingDatabase } from '../../src/bus/postgres.ts'
+import { createPostgresBus, type NotifyingDatabase } from '../../src/bus/drivers/postgres.ts'
 import { fakeClock } from '../support/clock.ts'
 
 const silent = { grown() {}, event() {}, reset() {} }

@@ -2,8 +2,8 @@
  * Loaded into a service under test before itself (`--import`), and nowhere else: SIGUSR2 arms a fault point, and the
  * process kills itself the next time that it is passed. So the service's own code knows nothing of faults.
  */
-import { Connection } from '../../src/chat/connection.ts'
-import { Room } from '../../src/chat/room.ts'
+import { Connection } from '../../src/chat/connections/connection.ts'
+import { Room } from '../../src/chat/rooms/room.ts'
 
 let armed = 0
 process.on('SIGUSR2', () => armed++)

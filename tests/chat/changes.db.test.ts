@@ -1,6 +1,6 @@
 /** What an operator changes in the database reaches every process: its caches, its connections and who is present. */
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { createMemoryBus, createMemoryNetwork } from '../../src/bus/memory.ts'
+import { createMemoryBus, createMemoryNetwork } from '../../src/bus/drivers/memory.ts'
 import { engine, testDatabase } from '../support/database.ts'
 import type { SocketClient } from '../support/socket-client.ts'
 import { type Person, type RunningChat, startChat } from '../support/start-chat.ts'

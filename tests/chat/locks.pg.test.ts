@@ -1,6 +1,7 @@
 /** Locks that somebody else holds: each delays what needs it, and nothing else. */
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { openClient, type SqlClient } from '../../src/db/client.ts'
+import { openClient } from '../../src/db/client/open.ts'
+import type { SqlClient } from '../../src/db/client/types.ts'
 import { testDatabaseUrl } from '../support/database.ts'
 import { type RunningChat, startChat } from '../support/start-chat.ts'
 

@@ -1,8 +1,8 @@
 /** More rooms than a statement may have parameters. */
 import { expect, test } from 'vitest'
-import type { Entry } from '../../src/chat/entries.ts'
-import { createLogPages } from '../../src/chat/log-pages.ts'
-import { createRooms } from '../../src/chat/rooms.ts'
+import type { Entry } from '../../src/chat/log/codec.ts'
+import { createLogPages } from '../../src/chat/log/page-cache.ts'
+import { createRooms } from '../../src/chat/rooms/registry.ts'
 import { testDatabase } from '../support/database.ts'
 
 const COUNT = 70_000

@@ -1,7 +1,7 @@
 /** Two services on one database, as two processes are: what one stores, the other's clients get, in order and whole. */
 import { describe, expect, test } from 'vitest'
 import type { Bus, BusListener } from '../../src/bus/bus.ts'
-import { createMemoryBus, createMemoryNetwork } from '../../src/bus/memory.ts'
+import { createMemoryBus, createMemoryNetwork } from '../../src/bus/drivers/memory.ts'
 import { fakeClock } from '../support/clock.ts'
 import { engine } from '../support/database.ts'
 import type { SocketClient } from '../support/socket-client.ts'

@@ -6,7 +6,7 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { version } from '../../src/package.ts'
+import { version } from '../../src/lib/package.ts'
 import { ENCRYPTION_KEY, SECRET_KEY } from '../support/settings.ts'
 
 const root = join(import.meta.dirname, '../..')

@@ -4,8 +4,8 @@ import { build } from 'esbuild'
 import { expect, test } from 'vitest'
 import { adviceOf, FRAME_TOO_BIG } from '../../src/client/closing.ts'
 import { PASSING } from '../../src/client/errors.ts'
-import { CLOSE } from '../../src/close-codes.ts'
-import { ERRORS } from '../../src/errors.ts'
+import { CLOSE } from '../../src/protocol/close-codes.ts'
+import { ERRORS } from '../../src/protocol/errors.ts'
 
 const bundle = async () => {
   const { outputFiles, metafile } = await build({

@@ -1,7 +1,7 @@
 /** Time that runs faster, for the service and its clients alike: half-minutes of waiting pass in a second or two. */
 
 import { systemTimers, type Timers } from '../../src/client/platform.ts'
-import { type Clock, systemClock } from '../../src/clock.ts'
+import { type Clock, systemClock } from '../../src/lib/clock.ts'
 
 /** One second here is so many there. */
 export const SPEED = 20

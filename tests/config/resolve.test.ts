@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { collectEnvironment } from '../../src/config/environment.ts'
 import { ConfigError, resolveSettings } from '../../src/config/resolve.ts'
-import { environmentName, settingNames } from '../../src/schemas/settings.ts'
+import { environmentName, settingNames } from '../../src/config/settings.ts'
 import { ENCRYPTION_KEY, SECRET_KEY } from '../support/settings.ts'
 
 const needed = { secretKey: SECRET_KEY, encryptionKey: ENCRYPTION_KEY, databaseUrl: 'postgres://u:p@h/d' }

@@ -4,7 +4,7 @@
  */
 import fc from 'fast-check'
 import { expect, onTestFinished, test } from 'vitest'
-import type { Settings } from '../../src/schemas/settings.ts'
+import type { Settings } from '../../src/config/settings.ts'
 import { startChat } from '../support/start-chat.ts'
 import { faultsOf, type Operation, operationOf, operations, undocumented } from './document.ts'
 import { createSender, type Reply, type Sent } from './http.ts'

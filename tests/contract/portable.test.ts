@@ -1,7 +1,7 @@
 /** The documents as code generators read them: what any of them can take without knowing this service. */
 import { expect, test } from 'vitest'
-import { buildAsyncApi } from '../../src/asyncapi.ts'
-import { ERRORS } from '../../src/errors.ts'
+import { buildAsyncApi } from '../../src/protocol/asyncapi.ts'
+import { ERRORS } from '../../src/protocol/errors.ts'
 import { document, operations } from './document.ts'
 
 type Node = Record<string, unknown>

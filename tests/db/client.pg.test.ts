@@ -2,8 +2,8 @@
 import { createServer, Socket } from 'node:net'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { faultOf } from '../../src/db/client/errors.ts'
-import { openClient, waitForDatabase } from '../../src/db/client.ts'
-import { openPostgres } from '../../src/db/postgres.ts'
+import { openClient, waitForDatabase } from '../../src/db/client/open.ts'
+import { openPostgres } from '../../src/db/client/postgres.ts'
 import { testDatabaseUrl } from '../support/database.ts'
 
 const freePort = async (): Promise<number> => {

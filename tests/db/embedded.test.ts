@@ -6,8 +6,8 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { openEmbedded } from '../../src/db/embedded.ts'
-import { lockFolder } from '../../src/db/folder-lock.ts'
+import { lockFolder } from '../../src/db/client/folder-lock.ts'
+import { openEmbedded } from '../../src/db/client/pglite.ts'
 
 const newFolder = (): string => {
   const folder = mkdtempSync(join(tmpdir(), 'chat-lock-'))

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { describe, expect, test } from 'vitest'
 import { codesOf, type DatabaseFault, faultOf, isUnavailable, mayRetry } from '../../src/db/client/errors.ts'
-import { TooLate } from '../../src/within.ts'
+import { TooLate } from '../../src/lib/timeout.ts'
 
 const coded = (code: string, cause?: unknown): Error => Object.assign(new Error('message', { cause }), { code })
 

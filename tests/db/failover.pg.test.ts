@@ -1,6 +1,6 @@
 /** A failover to a server that is read-only, and back: behind a switch that leads new connections elsewhere. */
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
-import { openClient } from '../../src/db/client.ts'
+import { openClient } from '../../src/db/client/open.ts'
 import { createDatabase } from '../../src/db/database.ts'
 import { migrateUp } from '../../src/db/migrate.ts'
 import { createServer } from '../../src/server.ts'

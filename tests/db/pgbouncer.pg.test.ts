@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import postgres from 'postgres'
 import { describe, expect, inject, onTestFinished, test } from 'vitest'
-import { openClient } from '../../src/db/client.ts'
+import { openClient } from '../../src/db/client/open.ts'
 import { exercise, joinWith, logIn, startService } from '../support/exercise.ts'
 import { hasPgbouncer, type PgbouncerOptions, startPgbouncer } from '../support/pgbouncer.ts'
 

@@ -1,8 +1,8 @@
 /** A pool that is opened once, and replaced for everyone. */
 import postgres from 'postgres'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { openClient } from '../../src/db/client/open.ts'
 import { createPool } from '../../src/db/client/pool.ts'
-import { openClient } from '../../src/db/client.ts'
 import { createDatabase } from '../../src/db/database.ts'
 import { testDatabaseUrl } from '../support/database.ts'
 

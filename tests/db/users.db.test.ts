@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
-import { createRoomsRepository } from '../../src/db/rooms.ts'
+import { createRoomsRepository } from '../../src/db/repositories/rooms.ts'
+import { createUsersRepository } from '../../src/db/repositories/users.ts'
 import { createTables } from '../../src/db/tables.ts'
-import { createUsersRepository } from '../../src/db/users.ts'
-import { ChatError } from '../../src/errors.ts'
+import { ChatError } from '../../src/protocol/errors.ts'
 import { testDatabase } from '../support/database.ts'
 import { planOf, recordQueries } from '../support/plans.ts'
 

@@ -10,7 +10,7 @@ import {
 } from 'fastify-type-provider-zod'
 import { expect, test } from 'vitest'
 import { z } from 'zod'
-import { ChatRejection, ERRORS, type ErrorCode } from '../../src/errors.ts'
+import { ChatRejection, ERRORS, type ErrorCode } from '../../src/protocol/errors.ts'
 import { type HostOptions, startHost } from '../support/start-host.ts'
 
 const info = { title: 'Host', version: '1' }

@@ -1,8 +1,8 @@
 /** What a host's own code decides and does: who may what, what becomes of a message, posting, events, rights taken back. */
 import { expect, test } from 'vitest'
-import { createMemoryBus, createMemoryNetwork } from '../../src/bus/memory.ts'
-import { ChatRejection } from '../../src/errors.ts'
+import { createMemoryBus, createMemoryNetwork } from '../../src/bus/drivers/memory.ts'
 import { createChat } from '../../src/host.ts'
+import { ChatRejection } from '../../src/protocol/errors.ts'
 import { hostSettings, startHost } from '../support/start-host.ts'
 
 const rooms = '/support/api/chat/rooms'

@@ -4,8 +4,8 @@ import { DrizzleQueryError } from 'drizzle-orm'
 import Fastify from 'fastify'
 import postgres from 'postgres'
 import { describe, expect, test } from 'vitest'
+import { logMethod, redactingLogger, serializers } from '../../src/lib/logging.ts'
 import { describeError, redactArguments, redactError, redactText, withholdMessage } from '../../src/lib/redact.ts'
-import { logMethod, redactingLogger, serializers } from '../../src/logging.ts'
 
 const HASH = `$2b$12$${'a'.repeat(53)}`
 const SECRETS = /\$2b\$|bob|whispered|opensesame/

@@ -82,7 +82,7 @@ describe('a process that meets a gap in what another wrote', () => {
     const { first, john, say, remove, setOldest } = await start(1, 'seq < 0')
     const clock = fakeClock(Date.now())
     // A bus of its own hears nothing: what others wrote is found by the look every five seconds.
-    const { createMemoryBus } = await import('../../src/bus/memory.ts')
+    const { createMemoryBus } = await import('../../src/bus/drivers/memory.ts')
     const deaf = await startChat({ database: first.database, clock, bus: createMemoryBus() })
     const reader = await deaf.join(john)
     await say(9)

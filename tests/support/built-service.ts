@@ -5,7 +5,7 @@ import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
-import { lockFolder } from '../../src/db/folder-lock.ts'
+import { lockFolder } from '../../src/db/client/folder-lock.ts'
 import { freePort } from './free-port.ts'
 import { ENCRYPTION_KEY, SECRET_KEY } from './settings.ts'
 

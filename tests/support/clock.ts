@@ -1,5 +1,5 @@
 /** A clock that stands still until a test moves it. */
-import type { Clock } from '../../src/clock.ts'
+import type { Clock } from '../../src/lib/clock.ts'
 
 /** A clock for tests; `advance` runs the repeated work that falls due on the way. */
 export interface FakeClock extends Clock {

@@ -1,7 +1,7 @@
 /** A service from settings alone, as a process would start it, and one of everything done with it. */
 import type { FastifyInstance } from 'fastify'
 import { expect, onTestFinished } from 'vitest'
-import type { Settings } from '../../src/schemas/settings.ts'
+import type { Settings } from '../../src/config/settings.ts'
 import { createServer, type ServerOptions } from '../../src/server.ts'
 import { testSettings } from './settings.ts'
 import { connect } from './socket-client.ts'

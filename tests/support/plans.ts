@@ -1,6 +1,6 @@
 /** Plans of the statements that a repository runs. */
 import type { Logger } from 'drizzle-orm'
-import type { SqlClient } from '../../src/db/client.ts'
+import type { SqlClient } from '../../src/db/client/types.ts'
 
 /** Returns the plan of the statement that a look-up runs, without its values. */
 export const planOf = async (client: SqlClient, look: () => Promise<unknown>): Promise<string> => {

@@ -1,6 +1,6 @@
 /** Settings for tests: fixed keys, cheap passwords, no limits on registering. */
 import { resolveSettings } from '../../src/config/resolve.ts'
-import type { Settings } from '../../src/schemas/settings.ts'
+import type { Settings } from '../../src/config/settings.ts'
 
 export const SECRET_KEY = 'test-secret-0123456789-abcdefghijklmnop'
 export const ENCRYPTION_KEY = 'cw_0x689RpI-jtRR7oE8h_eQsKImvJapLeSbXpwF4e4='

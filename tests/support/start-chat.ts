@@ -1,8 +1,8 @@
 /** The whole service on a real port and a fresh schema, with fixed keys and cheap passwords. */
 import type { FastifyInstance } from 'fastify'
 import { onTestFinished } from 'vitest'
+import type { Settings } from '../../src/config/settings.ts'
 import type { ChatDatabase } from '../../src/db/database.ts'
-import type { Settings } from '../../src/schemas/settings.ts'
 import { createServer, type ServerOptions } from '../../src/server.ts'
 import { testDatabase } from './database.ts'
 import { testSettings } from './settings.ts'

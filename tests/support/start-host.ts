@@ -1,7 +1,7 @@
 /** A host application with the chat inside: the host's own users, on a real port and a fresh schema. */
 import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
 import { onTestFinished } from 'vitest'
-import type { HostIdentity } from '../../src/auth/host-users.ts'
+import type { HostIdentity } from '../../src/accounts/host-users.ts'
 import type { ChatDatabase } from '../../src/db/database.ts'
 import { type CreateChatOptions, createChat, type EmbeddedChat } from '../../src/host.ts'
 import { testDatabase } from './database.ts'

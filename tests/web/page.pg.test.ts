@@ -1,7 +1,7 @@
 /** The page in a real browser, against the real service: people chat, the service goes and comes, nothing but text is shown. */
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
-import type { Settings } from '../../src/schemas/settings.ts'
+import type { Settings } from '../../src/config/settings.ts'
 import { createServer } from '../../src/server.ts'
 import { enterAs, hasChromium, launchChromium, openTab, type Tab } from '../support/browser.ts'
 import { type RunningChat, startChat } from '../support/start-chat.ts'

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { openClient } from '../../src/db/client.ts'
+import { openClient } from '../../src/db/client/open.ts'
 import { migrateUp } from '../../src/db/migrate.ts'
 import { createServer } from '../../src/server.ts'
 import { launchChromium, logIn, openTab } from '../support/browser.ts'

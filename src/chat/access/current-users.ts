@@ -2,13 +2,14 @@
  * Keeps who is connected in step with the users in the database: a deleted user is disconnected and present no more, a renamed
  * one continues under the new name.
  */
-import type { Clock } from '../../clock.ts'
-import { CLOSE } from '../../close-codes.ts'
+
 import type { Changes } from '../../db/database.ts'
-import { ChatError } from '../../errors.ts'
-import type { Actor } from '../access.ts'
-import type { Following } from '../following.ts'
-import type { Hub } from '../hub.ts'
+import type { Clock } from '../../lib/clock.ts'
+import { CLOSE } from '../../protocol/close-codes.ts'
+import { ChatError } from '../../protocol/errors.ts'
+import type { Hub } from '../connections/registry.ts'
+import type { Following } from '../subscriptions/manager.ts'
+import type { Actor } from './authorize.ts'
 
 export interface CurrentUsersOptions {
   readonly hub: Hub

@@ -2,8 +2,8 @@
  * What one connection may cost. Everything that comes in is paid for here: data frames of every kind, protocol pings and pongs,
  * and every byte, frame heads and fragments included. Who can't pay is flooding.
  */
-import type { Clock } from '../../clock.ts'
-import { createBudget } from '../budget.ts'
+import type { Clock } from '../../lib/clock.ts'
+import { createBudget } from './token-bucket.ts'
 
 /** Frames a second, and at once. Accepted messages don't count: they have a limit per user. */
 const FRAMES_PER_SECOND = 50

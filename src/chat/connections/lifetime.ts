@@ -2,7 +2,7 @@
  * How long a connection may last: until its token expires, or, for a client that doesn't speak `chat.v1`, for as long as the
  * operator decides, whatever its token says.
  */
-import type { Clock } from '../../clock.ts'
+import type { Clock } from '../../lib/clock.ts'
 
 const DAY_MS = 24 * 60 * 60 * 1000
 

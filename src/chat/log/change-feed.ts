@@ -2,10 +2,11 @@
  * Learns what was changed in the database from outside the log's one way in: deleted users, new names, erased entries. A
  * notification wakes it, and it polls, so that a lost notification delays by seconds and loses nothing.
  */
-import type { Clock } from '../../clock.ts'
+
 import type { Changes, ChangesRepository } from '../../db/database.ts'
-import type { Log } from '../../logging.ts'
-import { within } from '../../within.ts'
+import type { Clock } from '../../lib/clock.ts'
+import type { Log } from '../../lib/logging.ts'
+import { within } from '../../lib/timeout.ts'
 
 export interface ChangeFeedOptions {
   readonly repository: ChangesRepository

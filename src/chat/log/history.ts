@@ -5,11 +5,11 @@
 import { Readable } from 'node:stream'
 import type { MessagesRepository } from '../../db/database.ts'
 import { piecesOf } from '../../lib/pieces.ts'
-import type { Room as RoomShown } from '../../schemas/rooms.ts'
-import { type Entry, restItems } from '../entries.ts'
-import type { LogPages } from '../log-pages.ts'
-import { shownRoom } from '../notices.ts'
-import type { Room } from '../room.ts'
+import type { Room as RoomShown } from '../../protocol/http/rooms.ts'
+import { shownRoom } from '../rooms/public-room.ts'
+import type { Room } from '../rooms/room.ts'
+import { type Entry, restItems } from './codec.ts'
+import type { LogPages } from './page-cache.ts'
 import type { Slices } from './slices.ts'
 
 /** A part of a room's log to read: the newest, or those before or after a `seq`, or the first of those between two. */

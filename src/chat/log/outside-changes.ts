@@ -1,13 +1,13 @@
 /** Acts on what was changed in the database from outside: connections first, then what is kept of the log. */
 import type { Changes, ChangesRepository } from '../../db/database.ts'
-import type { Log } from '../../logging.ts'
+import type { Log } from '../../lib/logging.ts'
 import type { CurrentUsers } from '../access/current-users.ts'
-import type { Entry } from '../entries.ts'
-import type { Following } from '../following.ts'
-import type { Hub } from '../hub.ts'
-import type { LogPages } from '../log-pages.ts'
-import type { Rooms } from '../rooms.ts'
+import type { Hub } from '../connections/registry.ts'
+import type { Rooms } from '../rooms/registry.ts'
+import type { Following } from '../subscriptions/manager.ts'
 import type { ChangeFeedOptions } from './change-feed.ts'
+import type { Entry } from './codec.ts'
+import type { LogPages } from './page-cache.ts'
 
 export interface OutsideChangesOptions {
   readonly users: CurrentUsers

@@ -2,7 +2,7 @@
  * Long work in small slices: all of it together runs for at most a few milliseconds in a turn of the event loop, so that
  * decrypting a thousand messages for one client doesn't delay the message of another.
  */
-import type { Clock } from '../../clock.ts'
+import type { Clock } from '../../lib/clock.ts'
 
 export interface SlicesOptions {
   readonly clock: Pick<Clock, 'monotonic'>

@@ -1,8 +1,8 @@
 /** Who may be shown as typing: a hint for others that costs each of them a frame, so it is rare, however often it is said. */
 import { LruMap } from 'toad-cache'
-import type { Clock } from '../../clock.ts'
-import { type Budget, createBudget } from '../budget.ts'
-import { createUserBudgets } from '../connections/user-budgets.ts'
+import type { Clock } from '../../lib/clock.ts'
+import { type Budget, createBudget } from '../connections/token-bucket.ts'
+import { createUserBudgets } from '../connections/user-buckets.ts'
 
 /** One person is shown as typing in one room at most this often, in milliseconds. */
 const TYPING_MS = 1000

@@ -1,5 +1,5 @@
 /** The one classification of database errors: what each SQLSTATE and driver code asks the caller to do. */
-import { TooLate } from '../../within.ts'
+import { TooLate } from '../../lib/timeout.ts'
 
 /**
  * What to do about a database error.

@@ -1,6 +1,6 @@
 /** Finds out whether notifications arrive: a pooler in transaction mode takes LISTEN and never delivers anything. */
 import { randomBytes } from 'node:crypto'
-import type { ListenOptions } from '../listening.ts'
+import type { ListenOptions } from './listen.ts'
 
 const WAIT_MS = 2000
 

@@ -5,7 +5,7 @@
  * connections of appends.
  */
 import pLimit from 'p-limit'
-import { systemClock } from '../../clock.ts'
+import { systemClock } from '../../lib/clock.ts'
 import { faultOf } from './errors.ts'
 
 export interface PoolOptions<T> {

@@ -1,9 +1,9 @@
 /** Waits for a database at the start, and rejects with a sentence why it can't be used, which quotes the server's own message if there is one. */
 import { setTimeout as delay } from 'node:timers/promises'
-import { systemClock } from '../../clock.ts'
+import { systemClock } from '../../lib/clock.ts'
 import { redactText } from '../../lib/redact.ts'
-import type { SqlClient } from '../client.ts'
 import { codesOf, mayRetry } from './errors.ts'
+import type { SqlClient } from './types.ts'
 
 /** How to wait for a database. */
 export interface WaitOptions {

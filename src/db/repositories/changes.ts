@@ -1,5 +1,5 @@
 /** What was changed from outside the log's one way in: deleted and renamed users, erased entries, other titles. */
-import type { SqlClient, SqlTransaction } from '../client.ts'
+import type { SqlClient, SqlTransaction } from '../client/types.ts'
 
 /** Changes that became visible since a snapshot. */
 export interface Changes {

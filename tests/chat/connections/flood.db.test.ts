@@ -1,7 +1,7 @@
 /** Clients that send more than they may: whatever it is they send, it costs them their connection and others nothing. */
 import type { Socket } from 'node:net'
 import { describe, expect, test } from 'vitest'
-import { createMemoryBus, createMemoryNetwork } from '../../../src/bus/memory.ts'
+import { createMemoryBus, createMemoryNetwork } from '../../../src/bus/drivers/memory.ts'
 import { fakeClock } from '../../support/clock.ts'
 import { testDatabase } from '../../support/database.ts'
 import type { Frame, SocketClient } from '../../support/socket-client.ts'

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
-import { Connection, type ConnectionHost } from '../../../src/chat/connection.ts'
+import { Connection, type ConnectionHost } from '../../../src/chat/connections/connection.ts'
 import { bytesPerSecond, costOf, createFrameQuota } from '../../../src/chat/connections/frame-quota.ts'
-import { CLOSE } from '../../../src/close-codes.ts'
-import { ChatError } from '../../../src/errors.ts'
+import { CLOSE } from '../../../src/protocol/close-codes.ts'
+import { ChatError } from '../../../src/protocol/errors.ts'
 import { fakeClock } from '../../support/clock.ts'
 import { FakeSocket } from '../../support/fake-socket.ts'
 

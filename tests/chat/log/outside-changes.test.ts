@@ -1,9 +1,9 @@
 /** What is under way while the database is changed from outside. */
 import { expect, onTestFinished, test } from 'vitest'
 import type { BusListener } from '../../../src/bus/bus.ts'
-import { createMemoryBus } from '../../../src/bus/memory.ts'
+import { createMemoryBus } from '../../../src/bus/drivers/memory.ts'
 import { createChatCore } from '../../../src/chat/chat.ts'
-import type { CommittedMessage } from '../../../src/chat/posting.ts'
+import type { CommittedMessage } from '../../../src/chat/log/publish.ts'
 import { createKeyring } from '../../../src/crypto/keyring.ts'
 import type { Changes, ChangesRead } from '../../../src/db/database.ts'
 import { fakeClock } from '../../support/clock.ts'

@@ -1,0 +1,55 @@
+/** The bus within one process: alone with the embedded database, or between several services of a test. */
+import { randomUUID } from 'node:crypto'
+import type { Bus, BusListener } from '../bus.ts'
+import { createOutbox, tell } from '../envelope.ts'
+
+/** What buses share that hear each other. */
+export interface MemoryNetwork {
+  readonly ends: Map<string, BusListener>
+}
+
+export const createMemoryNetwork = (): MemoryNetwork => ({ ends: new Map() })
+
+/** One end; with no network given, alone. */
+export const createMemoryBus = ({ ends }: MemoryNetwork = createMemoryNetwork()): Bus => {
+  const processId = randomUUID()
+  const outbox = createOutbox(processId)
+  let isScheduled = false
+
+  const send = (): void => {
+    isScheduled = false
+    for (const payload of outbox.take()) for (const [id, listener] of ends) tell(payload, listener, id)
+    if (!outbox.isEmpty) schedule()
+  }
+  const schedule = (): void => {
+    // Nobody to tell: nothing is made.
+    if (ends.size <= 1) {
+      outbox.clear()
+      return
+    }
+    if (isScheduled) return
+    isScheduled = true
+    setImmediate(send)
+  }
+
+  return {
+    processId,
+    announce(roomId, seq) {
+      outbox.announce(roomId, seq)
+      schedule()
+    },
+    publish(event) {
+      const fits = outbox.publish(event)
+      if (fits) schedule()
+      return fits
+    },
+    async listen(listener) {
+      ends.set(processId, listener)
+      listener.reset()
+    },
+    async close() {
+      while (!outbox.isEmpty) send()
+      ends.delete(processId)
+    }
+  }
+}

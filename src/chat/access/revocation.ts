@@ -1,0 +1,196 @@
+/**
+ * Taking rights back from people who are connected, here and on the other processes. The bus may lose the word: what was said
+ * once is said again for a while, and a process that was cut off from it asks about everybody again.
+ */
+import { randomUUID } from 'node:crypto'
+import pLimit from 'p-limit'
+import type { Bus, BusEvent } from '../../bus/bus.ts'
+import type { Clock } from '../../lib/clock.ts'
+import type { Log } from '../../lib/logging.ts'
+import { CLOSE } from '../../protocol/close-codes.ts'
+import type { Connection, Session } from '../connections/connection.ts'
+import type { Hub } from '../connections/registry.ts'
+import type { Following } from '../subscriptions/manager.ts'
+import { type Access, personOf } from './authorize.ts'
+
+export interface RevokingOptions {
+  readonly hub: Hub
+  readonly bus: Bus
+  readonly clock: Clock
+  readonly log: Log
+  readonly access: Access
+  readonly following: Following
+  /** Which of these users there still are. */
+  readonly existing: (userIds: readonly number[]) => Promise<ReadonlySet<number>>
+}
+
+export interface Revoking {
+  /** Asks again whether a person, by the id that the host knows, may read a room; who may not, stops following it. On every process. */
+  recheck(personId: string, room: string): void
+  /** Asks again about every person here and every room that they follow; who can't be asked about is asked about later. */
+  recheckAll(): void
+  /** Closes all of a person's connections with 4401. On every process. */
+  disconnect(personId: string): void
+  /** What another process told; answers whether it was meant for this. */
+  hear(event: BusEvent): boolean
+  /** Whether a person was disconnected after it began to be asked who they are: their connection was then under way. */
+  isRevoked(session: Session): boolean
+  close(): void
+}
+
+/** How often, and how many times, other processes are told what they may have missed. */
+const REPEAT_MS = 3000
+const REPEATS = 10
+/** How often it is asked who of the connected people is no user any more. */
+const USERS_MS = 20_000
+/** How many of the host's answers are waited for at once, when everybody is asked about. */
+const AT_ONCE = 16
+/** Of how many connections the rooms are asked about at once. */
+const RECHECKED_AT_ONCE = 100
+
+interface Word {
+  readonly event: BusEvent
+  /** Monotonic time. */
+  readonly saidAt: number
+  left: number
+}
+
+/** Makes it. */
+export const createRevoking = (options: RevokingOptions): Revoking => {
+  const { hub, bus, clock, log, access, following, existing } = options
+  const repeated = new Set<Word>()
+  // The words that were heard lately, so that one which is repeated is acted on once.
+  let heard = new Set<string>()
+  let heardBefore = new Set<string>()
+  // When each person was disconnected last, in monotonic time; kept as long as revocations are re-broadcast.
+  const disconnected = new Map<string, number>()
+  let isIncomplete = false
+  let isRechecking = false
+
+  const connectionsOf = (personId: string): Connection[] =>
+    [...hub.all()].filter(({ session }) => personOf(session).id === personId)
+
+  /** In its turn, and of what is followed by then, so that a subscription that is just being asked about is not missed. */
+  const recheckHere = (connections: Iterable<Connection>, may: typeof access.may, only?: string): void => {
+    const work = async (connection: Connection): Promise<void> => {
+      const { subscriptions, session } = connection
+      for (const name of only === undefined ? [...subscriptions.keys()] : [only]) {
+        if (subscriptions.has(name) && !(await may(session, name, 'read'))) following.expel(connection, name)
+      }
+    }
+    for (const connection of connections) connection.perform({ work: () => work(connection), marks: {} })
+  }
+
+  /** Returns a function that asks once for each person and room, a few at a time, and from then on returns the result. */
+  const askOnce = (): ((session: Session, room: string) => Promise<boolean>) => {
+    const limit = pLimit(AT_ONCE)
+    const answers = new Map<string, Promise<boolean>>()
+    const keyOf = (session: Session, room: string): string => `${room} ${personOf(session).id}`
+    const ask = async (session: Session, room: string): Promise<boolean> => {
+      const answer = await access.ask(session, room, 'read')
+      // Cut off from its own database, say: that is no reason to send everybody away.
+      if (answer === undefined) isIncomplete = true
+      return answer ?? true
+    }
+    const once = (session: Session, room: string): Promise<boolean> => {
+      const key = keyOf(session, room)
+      const answer = answers.get(key) ?? limit(() => ask(session, room))
+      answers.set(key, answer)
+      return answer
+    }
+    return once
+  }
+
+  /** One pass at a time; what fails in it, or is asked for meanwhile, is for the next. */
+  const recheckAll = async (): Promise<void> => {
+    if (isRechecking) {
+      isIncomplete = true
+      return
+    }
+    isRechecking = true
+    isIncomplete = false
+    const once = askOnce()
+    const all = [...hub.all()]
+    for (let at = 0; at < all.length; at += RECHECKED_AT_ONCE) {
+      const some = all.slice(at, at + RECHECKED_AT_ONCE)
+      await Promise.all(
+        some.flatMap(({ session, subscriptions }) => [...subscriptions.keys()].map(room => once(session, room)))
+      )
+      recheckHere(some, (actor, room) => once(actor as Session, room))
+    }
+    isRechecking = false
+  }
+
+  const endThoseGone = async (): Promise<void> => {
+    const asked = new Set([...hub.all()].map(({ session }) => session.userId))
+    if (asked.size === 0) return
+    const there = await existing([...asked])
+    for (const connection of [...hub.all()]) {
+      const { userId } = connection.session
+      // Who came while it was asked was not asked about.
+      if (asked.has(userId) && !there.has(userId)) connection.close(CLOSE.tokenExpired)
+    }
+  }
+
+  const isRevoked = (session: Session): boolean =>
+    (session.askedAt ?? 0) <= (disconnected.get(personOf(session).id) ?? Number.NEGATIVE_INFINITY)
+
+  const act = ({ kind, person, room }: BusEvent, until: number): void => {
+    const id = String(person)
+    if (kind === 'recheck') return recheckHere(connectionsOf(id), access.may, String(room))
+    disconnected.set(id, Math.max(until, disconnected.get(id) ?? 0))
+    for (const connection of connectionsOf(id)) if (isRevoked(connection.session)) connection.close(CLOSE.tokenExpired)
+  }
+
+  const say = (event: { kind: 'recheck' | 'disconnect'; person: string; room?: string }): void => {
+    const saidAt = clock.monotonic()
+    const word = { event: { ...event, word: randomUUID() }, saidAt, left: REPEATS }
+    act(word.event, saidAt)
+    tell(word)
+    repeated.add(word)
+  }
+
+  /** The age of a revocation means the same to every process, whatever its clocks show. */
+  const tell = ({ event, saidAt }: Word): void => {
+    bus.publish({ ...event, age_ms: Math.round(clock.monotonic() - saidAt) })
+  }
+
+  const warn = (err: unknown): void => log.warn({ err }, 'it could not be asked who is still a user')
+  const stops = [
+    clock.every(REPEAT_MS, () => {
+      for (const word of repeated) {
+        tell(word)
+        if (--word.left === 0) repeated.delete(word)
+      }
+      if (isIncomplete) void recheckAll()
+      const old = clock.monotonic() - 2 * REPEATS * REPEAT_MS
+      for (const [person, at] of disconnected) if (at < old) disconnected.delete(person)
+    }),
+    clock.every(USERS_MS, () => {
+      endThoseGone().catch(warn)
+      heardBefore = heard
+      heard = new Set()
+    })
+  ]
+
+  return {
+    recheck: (person, room) => say({ kind: 'recheck', person, room }),
+    recheckAll() {
+      if (access.asksSomebody) void recheckAll()
+    },
+    disconnect: person => say({ kind: 'disconnect', person }),
+    isRevoked,
+    hear(event) {
+      if (event.kind !== 'recheck' && event.kind !== 'disconnect') return false
+      const word = String(event.word)
+      if (heard.has(word) || heardBefore.has(word)) return true
+      heard.add(word)
+      // Who came back after it stays.
+      act(event, clock.monotonic() - Number(event.age_ms ?? 0))
+      return true
+    },
+    close() {
+      for (const stop of stops) stop()
+    }
+  }
+}

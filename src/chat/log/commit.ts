@@ -1,0 +1,96 @@
+/** Appends a batch and settles its entries: tried again, divided or refused as the database's errors ask for. */
+
+import type { DatabaseFault } from '../../db/client/errors.ts'
+import type { AppendedEntry, NewEntry } from '../../db/database.ts'
+import { ChatError } from '../../protocol/errors.ts'
+import type { Outcome, Pending } from './lane.ts'
+
+/** What committing needs, and its bounds. */
+export interface CommitOptions {
+  /** Appends a batch atomically; returns the places in the batch's order. A repeat of a write id returns the first one's place. */
+  readonly append: (batch: NewEntry[]) => Promise<AppendedEntry[]>
+  /** Classifies a failure of `append`; see src/db/client/errors.ts. */
+  readonly faultOf: (error: unknown) => DatabaseFault
+  /** Takes over the entries of the rooms of `batch` that are locked, those in `later` too, and returns these rooms. */
+  readonly setAside?: (batch: Pending[], later: Pending[]) => Promise<ReadonlySet<number>>
+  /** Called when the entries of a batch were settled. */
+  readonly onSettled: (batch: Pending[]) => void
+  readonly onFailure: (error: unknown, entries: number) => void
+  /** Waits between the attempts, in milliseconds; their number bounds the attempts. */
+  readonly retryDelays: readonly number[]
+  readonly delay: (ms: number) => Promise<void>
+}
+
+const PASSING: ReadonlySet<DatabaseFault> = new Set(['retry', 'locked', 'replace-connection'])
+
+/** Returns the function that commits a batch. It never rejects. */
+export const createCommit = (options: CommitOptions): ((batch: Pending[]) => Promise<void>) => {
+  const { append, faultOf, setAside, onSettled, onFailure, retryDelays, delay } = options
+
+  /** Notifies everyone who waits for an entry. One whose callback throws must not keep the log from the others. */
+  const settle = (batch: Pending[], outcomeOf: (at: number) => Outcome): void => {
+    batch.forEach((pending, at) => {
+      for (const settled of pending.settle) {
+        try {
+          settled(outcomeOf(at))
+        } catch (error) {
+          onFailure(error, 1)
+        }
+      }
+    })
+    onSettled(batch)
+  }
+
+  /**
+   * Commits the parts of a batch one after the other. Write ids keep a part that was stored, although the attempt failed, from
+   * being stored twice.
+   */
+  const commit = async ([batch, ...later]: Pending[][], attempt = 0): Promise<void> => {
+    if (!batch) return
+    if (batch.length === 0) return commit(later)
+    let appended: AppendedEntry[]
+    try {
+      appended = await append(batch.map(({ entry }) => entry))
+    } catch (error) {
+      onFailure(error, batch.length)
+      return recover([batch, ...later], error, attempt)
+    }
+    settle(batch, at => {
+      const place = appended[at]
+      return place ? { appended: place } : { error: failure(new Error('the append left an entry out')) }
+    })
+    return commit(later)
+  }
+
+  const recover = async ([batch = [], ...later]: Pending[][], error: unknown, attempt: number): Promise<void> => {
+    const fault = faultOf(error)
+    if (fault === 'divide' && batch.length > 1) {
+      const half = batch.length / 2
+      return commit([batch.slice(0, half), batch.slice(half), ...later])
+    }
+    if (fault === 'locked' && setAside) {
+      const locked = await setAside(batch, later.flat())
+      const isLeft = ({ entry }: Pending): boolean => !locked.has(entry.roomId)
+      if (locked.size > 0)
+        return commit(
+          [batch, ...later].map(part => part.filter(isLeft)),
+          attempt
+        )
+    }
+    const pause = retryDelays[attempt]
+    if (!PASSING.has(fault) || pause === undefined) {
+      settle(batch, () => ({ error: failure(error) }))
+      return commit(later)
+    }
+    await delay(pause)
+    return commit([batch, ...later], attempt + 1)
+  }
+
+  return batch => commit([batch])
+}
+
+const failure = (cause: unknown): ChatError =>
+  new ChatError('unavailable', 'The message may not have been stored. Send it again, with the same nonce.', {
+    retryAfterMs: 1000,
+    cause
+  })

@@ -1,0 +1,93 @@
+/** A queue of entries with one append in flight; while it commits, the next batch gathers. */
+import type { AppendedEntry, NewEntry } from '../../db/database.ts'
+import type { ChatError } from '../../protocol/errors.ts'
+
+/** What became of an entry: where it stands in the log, or why it isn't there. */
+export type Outcome = { readonly appended: AppendedEntry } | { readonly error: ChatError }
+
+/** An entry and those who wait for it. */
+export interface Pending {
+  readonly entry: NewEntry
+  readonly bytes: number
+  readonly settle: ((outcome: Outcome) => void)[]
+}
+
+/** What a lane needs, and the bounds of its batches. */
+export interface LaneOptions {
+  /** Settles every entry of the batch, or passes it on to another lane. Never rejects. */
+  readonly commit: (batch: Pending[]) => Promise<void>
+  /** Called when nothing is queued or in flight. */
+  readonly onIdle?: () => void
+  readonly maxBatch: number
+  /** The maximum of a batch in bytes of ciphertext. */
+  readonly maxBatchBytes: number
+}
+
+/** One queue. */
+export interface Lane {
+  /** Whether nothing is queued or in flight. */
+  readonly isIdle: boolean
+  /** Queues an entry. Returns false when the same write id was queued: then it shares the outcome of that one. */
+  add(pending: Pending): boolean
+  /** Takes the queued entries of a room out, in order. */
+  remove(roomId: number): Pending[]
+  /** Resolves when everything that was queued has been committed. */
+  idle(): Promise<void>
+}
+
+/** Creates an empty lane. */
+export const createLane = ({ commit, onIdle = () => {}, maxBatch, maxBatchBytes }: LaneOptions): Lane => {
+  const queue = new Map<string, Pending>()
+  let running: Promise<void> | undefined
+
+  const takeBatch = (): Pending[] => {
+    const batch: Pending[] = []
+    let bytes = 0
+    for (const [key, pending] of queue) {
+      if (batch.length > 0 && (batch.length >= maxBatch || bytes + pending.bytes > maxBatchBytes)) break
+      bytes += pending.bytes
+      batch.push(pending)
+      queue.delete(key)
+    }
+    return batch
+  }
+
+  const run = async (): Promise<void> => {
+    while (queue.size > 0) await commit(takeBatch())
+    running = undefined
+    onIdle()
+  }
+
+  return {
+    get isIdle() {
+      return running === undefined
+    },
+    add(pending) {
+      const key = keyOf(pending.entry)
+      const same = queue.get(key)
+      // A batch must not hold a write id twice.
+      if (same) same.settle.push(...pending.settle.map(settled => asReplay(settled, same.entry)))
+      else queue.set(key, pending)
+      // Deferred to the end of this turn of the loop, so that what arrives together is written together.
+      running ??= Promise.resolve().then(run)
+      return !same
+    },
+    remove(roomId) {
+      const removed = [...queue].filter(([, { entry }]) => entry.roomId === roomId)
+      for (const [key] of removed) queue.delete(key)
+      return removed.map(([, pending]) => pending)
+    },
+    async idle() {
+      while (running) await running
+    }
+  }
+}
+
+const keyOf = ({ roomId, userId, writeId }: NewEntry): string => `${roomId} ${userId} ${writeId}`
+
+const asReplay =
+  (settled: Pending['settle'][number], { content, meta }: NewEntry) =>
+  (outcome: Outcome): void =>
+    settled(
+      'error' in outcome ? outcome : { appended: { ...outcome.appended, replayed: true, stored: { content, meta } } }
+    )

@@ -1,0 +1,152 @@
+/** A message's way into the log: checked, sealed, committed; then its sender is answered, and then everybody else. */
+import type { Bus } from '../../bus/bus.ts'
+import type { Keyring } from '../../crypto/keyring.ts'
+import type { Log } from '../../lib/logging.ts'
+import { ChatError } from '../../protocol/errors.ts'
+import { type Access, type Actor, type Person, personOf } from '../access/authorize.ts'
+import { messageText, metaText } from '../connections/decode.ts'
+import type { Hub } from '../connections/registry.ts'
+import type { Room } from '../rooms/room.ts'
+import type { Writer } from './append-queue.ts'
+import { type Draft, type Entry, entryOf, isSameEntry, sealEntry } from './codec.ts'
+
+/** No room's version: the entry is read from the database. */
+const OUTDATED = -1
+
+/** A message as its sender gives it. */
+export interface Post {
+  readonly content: string
+  readonly meta?: Record<string, unknown> | undefined
+  readonly nonce?: string | undefined
+}
+
+/** What became of a post: its entry, and whether it was there before; or why there is none. */
+export type Posted = { readonly error: ChatError } | { readonly entry: Entry; readonly isReplay: boolean }
+
+/** Who posts: a person, within the limits and asked about; or the host application itself, which answers for what it does. */
+export type PostedBy = 'person' | 'host'
+
+/** A message that is in the log, as a host application is told of it. */
+export interface CommittedMessage {
+  readonly id: number
+  readonly room: string
+  readonly seq: number
+  readonly user: Person
+  readonly content: string
+  readonly meta?: Record<string, unknown>
+  readonly nonce?: string
+  readonly createdAt: Date
+}
+
+export interface PostingOptions {
+  readonly writer: Writer
+  readonly keyring: Keyring
+  readonly hub: Hub
+  readonly bus: Bus
+  readonly access: Access
+  readonly log: Log
+  /** Messages a second and user, for the refusal's words. */
+  readonly messageRate: number
+  readonly maxMessageLength: number
+  readonly isDraining: () => boolean
+  /** Returns an actor, who may have been looked up a while ago, under the name of now; throws for a deleted user. */
+  readonly author: (actor: Actor) => Actor
+  /** Returns the same and never throws: a deleted user keeps the last known name. */
+  readonly named: (actor: Actor) => Actor
+  /** Told of each message that this process committed, at most once; must not throw. */
+  readonly onMessage?: ((message: CommittedMessage) => void) | undefined
+}
+
+/** Posting, as the chat uses it. */
+export interface Posting {
+  /** Takes a message from a person's rate, before anything is asked or looked up for it. Throws `rate_limited`. */
+  admit(userId: number): void
+  /**
+   * Throws a ChatError when a post is refused at once, or answers a promise that rejects with it where something has to be
+   * asked first; otherwise `posted` is called once, after the commit or with why there was none, and before anyone else
+   * hears of the message.
+   */
+  post(actor: Actor, room: Room, post: Post, posted: (outcome: Posted) => void, by: PostedBy): void | Promise<void>
+}
+
+/** Makes it. */
+export const createPosting = ({ writer, keyring, hub, bus, access, log, ...options }: PostingOptions): Posting => {
+  const { messageRate, maxMessageLength, isDraining, author, named, onMessage } = options
+
+  const checked = (post: Post) => ({
+    content: messageText(post.content, maxMessageLength),
+    meta: metaText(post.meta)
+  })
+
+  /** What the host made too long is the host's doing, and the sender can't help it. */
+  const checkedEdit = (edited: Post): ReturnType<typeof checked> => {
+    try {
+      return checked(edited)
+    } catch (cause) {
+      log.error({ err: cause }, 'beforeMessage answered a message that can not be stored')
+      throw new ChatError('unavailable', 'The message can not be stored right now.', { cause })
+    }
+  }
+
+  const refuseWhileDraining = (): void => {
+    if (isDraining()) throw new ChatError('unavailable', 'The service restarts. Send the message again in a moment.')
+  }
+
+  const admit = (userId: number): void => {
+    const retryAfterMs = hub.takeMessage(userId)
+    if (retryAfterMs === 0) return
+    const detail = `You send more than ${messageRate} messages a second. Wait before you send the next one.`
+    throw new ChatError('rate_limited', detail, { retryAfterMs })
+  }
+
+  const append = (given: Draft, room: Room, actor: Actor, posted: (outcome: Posted) => void): void => {
+    refuseWhileDraining()
+    const { version } = room
+    const { username } = author(actor)
+    const draft = username === given.username ? given : { ...given, username }
+    writer.append(sealEntry(draft, keyring), outcome => {
+      if ('error' in outcome) return posted(outcome)
+      const { appended } = outcome
+      if (appended.stored && !isSameEntry(draft, appended.stored, keyring)) return posted({ error: nonceReused() })
+      const entry = entryOf(draft, appended)
+      posted({ entry, isReplay: appended.replayed })
+      // News even when it is a replay: the first commit's result may have been lost. What was stored then may be erased now.
+      if (room.committed(entry, appended.replayed ? OUTDATED : version)) bus.announce(room.id, entry.seq)
+      if (onMessage && !appended.replayed)
+        onMessage(committedMessage({ ...draft, meta: metaOf(draft) }, personOf(named(actor)), entry))
+    })
+  }
+
+  const post: Posting['post'] = (actor, room, { meta, nonce, ...given }, posted, by) => {
+    const { userId, username } = actor
+    const about = { room, userId, username, nonce }
+    const own = checked({ ...given, meta })
+    refuseWhileDraining()
+    if (by === 'host' || !access.edit) return append({ ...about, ...own }, room, actor, posted)
+    const draft = { room: room.name, user: personOf(named(actor)), content: own.content, meta, nonce }
+    return access.edit(draft).then(edited => append({ ...about, ...checkedEdit(edited) }, room, actor, posted))
+  }
+
+  return { admit, post }
+}
+
+const metaOf = ({ meta }: Draft): Post['meta'] => (meta === null ? undefined : JSON.parse(meta))
+
+/** What a host is told of a message that is in the log now. */
+export const committedMessage = (
+  { room, content, meta, nonce }: Post & { readonly room: { readonly name: string } },
+  user: Person,
+  { id, seq, createdAt }: Pick<Entry, 'id' | 'seq' | 'createdAt'>
+): CommittedMessage => ({
+  id,
+  room: room.name,
+  seq,
+  user,
+  content,
+  ...(meta === undefined ? {} : { meta }),
+  ...(nonce === undefined ? {} : { nonce }),
+  createdAt: new Date(createdAt)
+})
+
+const nonceReused = (): ChatError =>
+  new ChatError('nonce_reused', 'This nonce was used for another message in this room. Use a new nonce.')

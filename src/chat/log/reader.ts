@@ -1,0 +1,74 @@
+/** The log as it is read back: page by page from the page cache where it is kept, else from the database. */
+import pLimit, { type LimitFunction } from 'p-limit'
+import type { Keyring } from '../../crypto/keyring.ts'
+import type { MessagesRepository } from '../../db/database.ts'
+import type { Clock } from '../../lib/clock.ts'
+import type { Log } from '../../lib/logging.ts'
+import type { Room } from '../rooms/room.ts'
+import { type Entry, openEntry } from './codec.ts'
+import { createHistory, type LogPart, type Range } from './history.ts'
+import { createLogPages, type LogPages, type ReadLog } from './page-cache.ts'
+import { createSlices } from './slices.ts'
+
+export type { LogPart, Range } from './history.ts'
+
+export interface ReadingOptions {
+  readonly messages: MessagesRepository
+  readonly keyring: Keyring
+  readonly clock: Clock
+  readonly log: Log
+  /** How many queries may read the log at a time: the rest of the pool's connections are left for appends. */
+  readonly concurrentReads: number
+  /** Returns whether every change that is older than a few seconds was reported; see LogPagesOptions. */
+  readonly isCurrent?: (() => boolean) | undefined
+  /** The name of a loaded room. */
+  readonly nameOf: (roomId: number) => string | undefined
+}
+
+export interface Reading {
+  /** Runs a query that only reads, when fewer than `concurrentReads` run. */
+  readonly limited: LimitFunction
+  readonly pages: LogPages<Entry>
+  part(room: Room, range: Range): Promise<LogPart>
+}
+
+/** Entries that can't be decrypted are logged at most this often, in milliseconds. */
+const REPORT_MS = 60_000
+
+/** Creates the page cache, and what reads through it. */
+export const createReading = (options: ReadingOptions): Reading => {
+  const { messages, keyring, clock, nameOf, isCurrent } = options
+  const slices = createSlices({ clock })
+  const limited = pLimit(options.concurrentReads)
+  const report = createReport(options)
+
+  const read: ReadLog<Entry> = async (roomId, from, to) => {
+    const rows = await limited(() => messages.range(roomId, from, to))
+    const room = nameOf(roomId) ?? ''
+    const entries = await slices.map(rows, row => openEntry(row, room, keyring))
+    report(room, entries.filter(({ unavailable }) => unavailable === 'key').length)
+    return entries
+  }
+  const extent: MessagesRepository['extent'] = (...range) => limited(() => messages.extent(...range))
+  const pages = createLogPages<Entry>({
+    read,
+    isCurrent,
+    firstSeq: async (...range) => (await extent(...range))?.first
+  })
+  return { limited, pages, part: createHistory({ pages, extent, slices }) }
+}
+
+/** Counts entries that can't be decrypted, and logs them once an interval however often they are read. */
+const createReport = ({ clock, log }: ReadingOptions) => {
+  let unopened = 0
+  let total = 0
+  let reportedAt = Number.NEGATIVE_INFINITY
+  return (room: string, count: number): void => {
+    unopened += count
+    total += count
+    if (unopened === 0 || clock.monotonic() - reportedAt < REPORT_MS) return
+    log.warn({ room, unopened, total }, 'stored messages could not be opened')
+    unopened = 0
+    reportedAt = clock.monotonic()
+  }
+}

@@ -1,0 +1,30 @@
+/** The frames about people: who is connected, who joined, who left, who types. */
+import type { SystemFrame, TypingNotice } from '../../protocol/frames.ts'
+import type { Actor } from '../access/authorize.ts'
+
+/** How long someone is shown as typing. */
+const TYPING_SHOWN_MS = 5000
+
+const WORDS = {
+  connected: (name: string) => `Connected as ${name}`,
+  joined: (name: string) => `${name} joined the chat`,
+  left: (name: string) => `${name} left the chat`
+}
+
+/** Returns the frame for somebody who connected, joined or left, with the sentence that the FastAPI backend sends. */
+export const systemFrame = (event: SystemFrame['event'], { userId, username }: Actor, room: string): SystemFrame => ({
+  type: 'system',
+  event,
+  message: WORDS[event](username),
+  room,
+  user_id: userId,
+  username
+})
+
+export const typingNotice = (room: string, { userId, username }: Actor): TypingNotice => ({
+  type: 'typing',
+  room,
+  user_id: userId,
+  username,
+  expires_in_ms: TYPING_SHOWN_MS
+})

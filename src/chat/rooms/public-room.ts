@@ -1,0 +1,22 @@
+/** A room as clients see it. */
+import type { RoomRow } from '../../db/database.ts'
+import type { Room as RoomShown } from '../../protocol/http/rooms.ts'
+import type { Room } from './room.ts'
+
+/** Returns a loaded room as clients see it. */
+export const shownRoom = ({ name, title, epoch, oldest, head }: Room): RoomShown => ({
+  room: name,
+  title,
+  epoch,
+  oldest,
+  seq: head
+})
+
+/** Returns a row of the database as clients see it. */
+export const shownRow = ({ name, title, epoch, oldestSeq, lastSeq }: RoomRow): RoomShown => ({
+  room: name,
+  title,
+  epoch,
+  oldest: oldestSeq,
+  seq: lastSeq
+})

@@ -1,0 +1,191 @@
+/** Who follows which rooms: beginning, ending, and what the people in a room see of each other. */
+import type { Bus, BusEvent } from '../../bus/bus.ts'
+import type { Clock } from '../../lib/clock.ts'
+import { ChatError } from '../../protocol/errors.ts'
+import { GENERAL } from '../../protocol/http/messages.ts'
+import type { Presence } from '../../protocol/http/rooms.ts'
+import type { ChatFrame, Connection } from '../connections/connection.ts'
+import { type Encoded, encode } from '../connections/socket-writer.ts'
+import { createUserBudgets } from '../connections/user-buckets.ts'
+import { systemFrame, typingNotice } from '../presence/frames.ts'
+import { createPresence } from '../presence/presence.ts'
+import { createTyping } from '../presence/typing.ts'
+import type { Rooms } from '../rooms/registry.ts'
+import type { Reach, Room } from '../rooms/room.ts'
+import { type Since, Subscription } from './subscription.ts'
+
+/** How many rooms a connection may follow. */
+export const MAX_FOLLOWED = 128
+/** How many rooms a user may enter a second, and at once: everybody there is notified. */
+const ARRIVALS_PER_SECOND = 5
+const ARRIVAL_BURST = 2 * MAX_FOLLOWED
+
+/** How many connections are notified of the heads of their rooms in one turn of the event loop. */
+const HEADS_PER_TURN = 100
+
+type FrameOf<Type extends ChatFrame['type']> = ChatFrame & { type: Type }
+
+export interface FollowingOptions {
+  readonly rooms: Rooms
+  readonly bus: Bus
+  readonly clock: Clock
+  /** How far a room's log reaches, as the database has it. */
+  readonly reach: (roomId: number) => Promise<Reach | undefined>
+  /** While it stops, people leave without a word. */
+  readonly isDraining: () => boolean
+}
+
+/** Following, as the chat uses it. Each throws a ChatError when a frame is refused. */
+export interface Following {
+  follow(connection: Connection, room: Room, since: Since, ref?: string): void
+  /** Follows a room that is loaded, and about which the client may know more than this process. */
+  subscribe(connection: Connection, room: Room, frame: FrameOf<'subscribe'>): Promise<void>
+  unsubscribe(connection: Connection, frame: FrameOf<'unsubscribe'>): void
+  /** Ends the following of a room that may not be read any more. */
+  expel(connection: Connection, room: string): void
+  /** Returns whether typing in a room is not passed on now. Asked before anything that costs more. Throws `not_allowed` without a subscription. */
+  isTypingTooOften(connection: Connection, room: string): boolean
+  typing(connection: Connection, room: Room, frame: FrameOf<'typing'>): void
+  /** The connection has ended, and with it all that it followed. */
+  left(connection: Connection): void
+  presence(room: Room): Presence
+  /** A user has another name. */
+  renamed(userId: number, username: string): void
+  /** A user was deleted, and is nowhere present. */
+  deleted(userId: number): void
+  /** What another process told. */
+  hear(event: BusEvent, from: string): void
+  /** Tells every connection how far its rooms reach. */
+  tellHeads(connections: Iterable<Connection>): Promise<void>
+  /** Says again who is here, after a reset of the bus. */
+  refresh(): void
+  close(): void
+}
+
+/** Makes it. */
+export const createFollowing = ({ rooms, bus, clock, reach, isDraining }: FollowingOptions): Following => {
+  const hint = (roomId: number, frameFor: (room: Room) => object, exceptUserId?: number): void => {
+    const room = rooms.byId(roomId)
+    if (!room || isDraining()) return
+    const encoded = encode(JSON.stringify(frameFor(room)))
+    for (const follower of room.followers) follower.hint(encoded, exceptUserId)
+  }
+
+  const presence = createPresence({
+    bus,
+    clock,
+    onNotice: (roomId, event, person) => hint(roomId, room => systemFrame(event, person, room.name), person.userId),
+    onChange(roomId) {
+      const room = rooms.byId(roomId)
+      if (!room || isDraining()) return
+      const frame = presenceFrame(room)
+      for (const follower of room.followers) follower.replace(frame)
+    }
+  })
+
+  const presenceFrame = ({ id, name }: Room): Encoded =>
+    encode(JSON.stringify({ type: 'presence', ...presence.of(id, name) }))
+
+  const typing = createTyping(clock)
+  const arrivals = createUserBudgets({ clock, perSecond: ARRIVALS_PER_SECOND, burst: ARRIVAL_BURST })
+
+  /** Refuses a user who comes to and leaves rooms so often that it costs everybody there too much. */
+  const admit = (roomId: number, userId: number): void => {
+    const retryAfterMs = presence.has(roomId, userId) ? 0 : arrivals.take(userId)
+    if (retryAfterMs > 0)
+      throw new ChatError('rate_limited', 'You enter rooms too often. Wait a moment.', { retryAfterMs })
+  }
+
+  const follow: Following['follow'] = (connection, room, since, ref) => {
+    const { subscriptions, session } = connection
+    if (connection.isEnded) return
+    const before = subscriptions.get(room.name)
+    if (!before && subscriptions.size >= MAX_FOLLOWED) throw tooManyRooms()
+    if (!before) admit(room.id, session.userId)
+    before?.end()
+    const subscription = new Subscription(connection, room, since, ref)
+    subscriptions.set(room.name, subscription)
+    if (before) return subscription.takeOver(before)
+    presence.join(room.id, session)
+    subscription.replace(presenceFrame(room))
+  }
+
+  const leave = (connection: Connection, name: string): void => {
+    const room = rooms.get(name)
+    if (room) presence.leave(room.id, connection.session)
+  }
+
+  /** Answers whether the room was followed. */
+  const unfollow = (connection: Connection, name: string): boolean => {
+    connection.subscriptions.get(name)?.end()
+    const wasFollowed = connection.subscriptions.delete(name)
+    if (wasFollowed) leave(connection, name)
+    return wasFollowed
+  }
+
+  return {
+    follow,
+    async subscribe(connection, room, { after, epoch, ref }) {
+      // Another process may know more: only the database says that there is no such entry.
+      if (after !== undefined && after > room.head) {
+        const known = await reach(room.id)
+        if (known) await room.reaches(known)
+      }
+      follow(connection, room, { after, epoch }, ref)
+    },
+    unsubscribe(connection, { room, ref }) {
+      unfollow(connection, room)
+      connection.send({ type: 'unsubscribed', room, ...(ref === undefined ? {} : { ref }) })
+    },
+    expel(connection, room) {
+      if (unfollow(connection, room)) connection.send({ type: 'unsubscribed', room, reason: 'not_allowed' })
+    },
+    isTypingTooOften({ subscriptions, session }, name) {
+      if (!subscriptions.has(name)) throw notSubscribed()
+      const room = rooms.get(name)
+      return room !== undefined && !typing.may(session.userId, room.id, room.followers.size)
+    },
+    typing(connection, room, { room: name = GENERAL }) {
+      const { session } = connection
+      // It may have ended while the host application was asked.
+      if (!connection.subscriptions.has(name)) throw notSubscribed()
+      hint(room.id, ({ name }) => typingNotice(name, session), session.userId)
+      bus.publish({ kind: 'typing', room: room.id, user_id: session.userId, username: session.username })
+    },
+    left(connection) {
+      for (const name of connection.subscriptions.keys()) leave(connection, name)
+    },
+    presence: ({ id, name }) => presence.of(id, name),
+    renamed: (userId, username) => presence.renamed(userId, username),
+    deleted: userId => presence.deleted(userId),
+    hear(event, from) {
+      if (presence.hear(event, from) || event.kind !== 'typing') return
+      const [userId, roomId] = [Number(event.user_id), Number(event.room)]
+      if (typing.may(userId, roomId, rooms.byId(roomId)?.followers.size ?? 0))
+        hint(roomId, ({ name }) => typingNotice(name, { userId, username: String(event.username) }), userId)
+    },
+    async tellHeads(connections) {
+      let count = 0
+      for (const connection of [...connections]) {
+        // Many connections must not hold up a message.
+        if (++count % HEADS_PER_TURN === 0) await new Promise(setImmediate)
+        const heads = [...connection.subscriptions.keys()].map(name => [name, rooms.get(name)?.head ?? 0])
+        if (heads.length === 0) continue
+        connection.hint(encode(JSON.stringify({ type: 'heads', rooms: Object.fromEntries(heads) })))
+      }
+    },
+    refresh: () => presence.refresh(),
+    close() {
+      typing.close()
+      arrivals.close()
+      presence.close()
+    }
+  }
+}
+
+const notSubscribed = (): ChatError =>
+  new ChatError('not_allowed', 'Subscribe to the room before you say that you are typing there.')
+
+/** The refusal of one room more. */
+export const tooManyRooms = (): ChatError =>
+  new ChatError('too_many_rooms', `A connection may follow ${MAX_FOLLOWED} rooms. Unsubscribe from one first.`)

@@ -1,0 +1,167 @@
+/** PostgreSQL by postgres.js: a pool that connects when it is first needed, or the one that a host application has. */
+
+import postgres from 'postgres'
+import { nameOfHost, parseDatabaseUrl } from '../../lib/database-url.ts'
+import { TYPES } from './encode.ts'
+import { canHear } from './hearing.ts'
+import { type ListenOptions, listenOn } from './listen.ts'
+import { createPool, type Pool } from './pool.ts'
+import { asObjects, drizzleOver, type Execute } from './rows.ts'
+import { inspectSession, statementsThatSet } from './session.ts'
+import { type Run, type Runner, runForeign, runOwn } from './statements.ts'
+import { explainTls } from './tls-offer.ts'
+import type { ClientOptions, SqlClient, SqlTransaction } from './types.ts'
+import { type ConnectionOptions, connectionOptions, urlSettings } from './url-options.ts'
+
+/** What a pool opened, and how to use it. */
+interface Opened {
+  readonly sql: postgres.Sql
+  readonly prepare: boolean
+  /** The statements that each transaction begins with; empty where the session has its settings. */
+  readonly settings: string
+}
+
+/** Makes a client; nothing connects before the first query. */
+export const openPostgres = (options: ClientOptions): SqlClient => {
+  const { url, ssl, ca, poolMax = 10, listenUrl, onWarning = () => {} } = options
+  const address = parseDatabaseUrl(url)
+  const base: ConnectionOptions = {
+    ...connectionOptions(address, { ssl, ca }),
+    types: TYPES,
+    fetch_types: false,
+    onnotice: () => {}
+  }
+
+  /** Asks over a connection without any startup parameter that a pooler could refuse. */
+  const inspect = async () => {
+    const sql = postgres({ ...base, max: 1 })
+    try {
+      return await inspectSession((...query) => runOwn(sql, ...query, false), urlSettings(address))
+    } catch (error) {
+      throw typeof base.ssl === 'object' ? await explainTls(error, address.hosts) : error
+    } finally {
+      await sql.end({ timeout: 1 })
+    }
+  }
+
+  const open = async (): Promise<Opened> => {
+    const { isPooled, settings, unknown } = await inspect()
+    if (unknown.length > 0) onWarning(`The database URL has parameters that are ignored: ${unknown.join(', ')}.`)
+    const connection = { ...base.connection, ...(isPooled ? {} : settings) } as NonNullable<
+      ConnectionOptions['connection']
+    >
+    return {
+      sql: postgres({ ...base, connection, max: poolMax, idle_timeout: 60, prepare: !isPooled }),
+      prepare: !isPooled,
+      settings: isPooled ? statementsThatSet(settings, 'local') : ''
+    }
+  }
+
+  const end = ({ sql }: Opened, timeout: number): Promise<void> => sql.end({ timeout })
+  const listening =
+    listenUrl === undefined ? base : { ...base, ...connectionOptions(parseDatabaseUrl(listenUrl), { ssl, ca }) }
+  return clientOver({
+    pool: createPool({ open, end, maxConnections: poolMax, mayReplace: true }),
+    run: runOwn,
+    where: address.hosts.map(nameOfHost).join(', '),
+    maxConnections: poolMax,
+    connect: more => postgres({ ...listening, ...more })
+  })
+}
+
+/**
+ * A host application's own client, used as it is and never closed; `listenUrl` where a transaction pooler is in front of it.
+ * Throws a TypeError for one that can't be used.
+ */
+export const adoptPostgres = (sql: postgres.Sql, listenUrl?: string): SqlClient => {
+  const { host, port, path, transform, max: maxConnections } = sql.options
+  if (transform.row.from) {
+    throw new TypeError('`client` must not have `transform.row`. Leave it out, or give `databaseUrl` instead.')
+  }
+  const run = runForeign(transform.column.from ?? (name => name))
+
+  const open = async (): Promise<Opened> => {
+    const { isPooled, isAcceptable, settings } = await inspectSession((...query) => run(sql, ...query, false))
+    return {
+      sql,
+      prepare: sql.options.prepare !== false && !isPooled,
+      settings: !isPooled && isAcceptable ? '' : statementsThatSet(settings, 'local')
+    }
+  }
+
+  const servers = host.map((name, at) => nameOfHost({ host: name, port: port[at] ?? port[0] ?? 5432 }))
+  return clientOver({
+    pool: createPool({ open, end: async () => {}, maxConnections, mayReplace: false }),
+    run,
+    where: path ? String(path) : servers.join(', '),
+    maxConnections,
+    // A connection of its own, as postgres.js makes one for its own listening.
+    connect: more => {
+      const own = listenUrl === undefined ? sql.options : connectionOptions(parseDatabaseUrl(listenUrl), {})
+      return postgres({ ...(own as ConnectionOptions), ...more })
+    }
+  })
+}
+
+interface ClientParts extends Pick<ListenOptions, 'connect'> {
+  readonly pool: Pool<Opened>
+  readonly run: Run
+  readonly where: string
+  readonly maxConnections: number
+}
+
+const clientOver = ({ pool, run, where, maxConnections, connect }: ClientParts): SqlClient => {
+  const poolFor = (isUrgent: boolean) => (isUrgent ? pool.runUrgently : pool.run)
+
+  const execute: Execute = (text, params, { isPrepared, isUrgent = false }) =>
+    poolFor(isUrgent)(opened => {
+      const { sql, prepare, settings } = opened
+      if (settings === '') return run(sql, text, params, isPrepared && prepare)
+      return inTransaction(opened, transaction => run(transaction, text, params, false))
+    })
+
+  const notify = async (channel: string, payloads: readonly string[]): Promise<void> => {
+    // A notification that a crash takes back is no loss, and must not make the disk sync in front of an append.
+    const text = `select set_config('synchronous_commit', 'off', true), pg_notify($1, payload)
+      from unnest($2::text[]) as payload`
+    await pool.runUrgently(({ sql, prepare }) => run(sql, text, [channel, payloads], prepare))
+  }
+
+  return {
+    engine: 'postgres',
+    where,
+    maxConnections,
+    waiting: pool.waiting,
+    replaceConnections: pool.replace,
+    drizzle: drizzleOver(execute),
+    query: async <Row extends object>(text: string, params: readonly unknown[] = [], { isUrgent = false } = {}) =>
+      asObjects<Row>(await execute(text, params, { isPrepared: true, isUrgent })),
+    transaction: (work, { isUrgent = false } = {}) =>
+      poolFor(isUrgent)(opened => inTransaction(opened, transaction => work(transactionOver(transaction, run)))),
+    notifications: {
+      notify,
+      listen: (channel, onPayload, onListening, onFailure) =>
+        listenOn({ connect, channel, onPayload, onListening, onFailure }),
+      isHeard: () => canHear(connect, notify)
+    },
+    close: pool.end
+  }
+}
+
+const inTransaction = async <T>({ sql, settings }: Opened, work: (transaction: Runner) => Promise<T>): Promise<T> => {
+  const result = await sql.begin('isolation level read committed', async transaction => {
+    // Not awaited: both are sent together.
+    const isSet = settings === '' ? undefined : transaction.unsafe(settings).simple().execute()
+    const [done] = await Promise.all([work(transaction), isSet])
+    return { done }
+  })
+  return (result as { done: T }).done
+}
+
+const transactionOver = (transaction: Runner, run: Run): SqlTransaction => ({
+  query: async <Row extends object>(text: string, params: readonly unknown[] = []) =>
+    asObjects<Row>(await run(transaction, text, params, false)),
+  exec: async text => {
+    await transaction.unsafe(text).simple()
+  }
+})

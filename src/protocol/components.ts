@@ -1,0 +1,30 @@
+/** The schemas that the OpenAPI document shows as components. */
+import { type Static, type TSchema, Type } from '@sinclair/typebox'
+import { Entry, EntryList, Message, NewMessage } from './http/messages.ts'
+import { Problem } from './http/problems.ts'
+import { NewRoom, Presence, Room, RoomList } from './http/rooms.ts'
+import { Entrance, Health, Liveness } from './http/service.ts'
+import { AccessToken, Login, Registration, User } from './http/users.ts'
+
+/** The schemas that HTTP routes refer to by `$id`. */
+export const components = [
+  Registration,
+  Login,
+  User,
+  AccessToken,
+  Message,
+  Entry,
+  EntryList,
+  NewMessage,
+  Room,
+  RoomList,
+  NewRoom,
+  Presence,
+  Problem,
+  Entrance,
+  Health,
+  Liveness
+]
+
+/** A reference to a component that keeps its static type. */
+export const refTo = <T extends TSchema>(schema: T) => Type.Unsafe<Static<T>>(Type.Ref(schema.$id ?? ''))

@@ -1,0 +1,134 @@
+/** What the OpenAPI document says beside the routes: title, servers, how to authenticate; and how routes say their errors. */
+import { Type } from '@sinclair/typebox'
+import { version } from '../lib/package.ts'
+import { refTo } from './components.ts'
+import { ERRORS, type ErrorCode } from './errors.ts'
+import { Problem } from './http/problems.ts'
+
+const DESCRIPTION = `Register, log in, read history and post; talk over the WebSocket at \`/ws/chat\`, which \`/asyncapi.json\` describes.
+
+Every error is an RFC 9457 problem with a stable \`code\`; 422 lists every violated rule at once. Fields are added over time, never changed or removed: ignore those that you don't know. \`id\`, \`user_id\` and \`seq\` are integers, times are UTC as \`2026-01-31T12:00:00.123+00:00\`.
+
+Log in, copy the \`access_token\`, press "Authorize" and paste it.`
+
+/** What the document says of this deployment. */
+export interface OpenApiOptions {
+  readonly publicUrl?: string | undefined
+  /** An e-mail address or a URL. */
+  readonly apiContact?: string | undefined
+}
+
+const contactOf = (contact: string) => (URL.canParse(contact) ? { url: contact } : { email: contact })
+
+/** Returns the OpenAPI 3.1 document without its paths. */
+export const openApiBase = ({ publicUrl, apiContact }: OpenApiOptions = {}) => ({
+  openapi: '3.1.0' as const,
+  info: {
+    title: 'fastify-chat',
+    version,
+    description: DESCRIPTION,
+    ...(apiContact ? { contact: contactOf(apiContact) } : {}),
+    license: { name: 'MIT', identifier: 'MIT' }
+  },
+  servers: [{ url: publicUrl ?? '/', description: 'This service' }],
+  tags: [
+    { name: 'auth', description: 'Register and log in' },
+    { name: 'users', description: 'Who you are' },
+    { name: 'chat', description: 'The messages of everyone’s room' },
+    { name: 'rooms', description: 'Rooms and their logs' },
+    { name: 'service', description: 'The service itself' }
+  ],
+  components: {
+    securitySchemes: {
+      bearerAuth: {
+        type: 'http' as const,
+        scheme: 'bearer',
+        bearerFormat: 'JWT',
+        description: 'The `access_token` of a login.'
+      }
+    }
+  }
+})
+
+/** Names a component by its schema's `$id`. */
+export const schemaName = (schema: { $id?: unknown }, _uri: unknown, _fragment: string, at: number): string =>
+  typeof schema.$id === 'string' ? schema.$id : `def-${at}`
+
+/** The `security` of a route that wants an access token, and of one that wants none. */
+export const SECURED = [{ bearerAuth: [] }]
+export const PUBLIC: { [name: string]: string[] }[] = []
+
+/** Headers of answers: text, or a whole number. */
+const text = (description: string) => ({ type: 'string', description })
+const count = (description: string) => ({ type: 'integer', minimum: 0, description })
+
+const REQUEST_ID = { 'x-request-id': text('The id of the request, as in the log and in a problem’s `instance`.') }
+const RATE = {
+  'x-ratelimit-limit': count('How many requests are taken in a minute; absent where there is no limit.'),
+  'x-ratelimit-remaining': count('How many more are taken now.'),
+  'x-ratelimit-reset': count('Seconds until all are taken again.')
+}
+const RETRY_AFTER = { 'retry-after': count('Seconds to wait before trying again.') }
+const CHALLENGE = { 'www-authenticate': text('The scheme that is wanted, `Bearer`, and what was wrong (RFC 6750).') }
+
+/** What the answers with a status carry beside their body. */
+const HEADERS: Record<number, object> = { 401: CHALLENGE, 429: RETRY_AFTER, 503: RETRY_AFTER }
+
+const advice = (codes: readonly ErrorCode[]): string =>
+  codes.map(code => `\`${code}\`: ${ERRORS[code].title}. ${ERRORS[code].advice}`).join('\n\n')
+
+/** A 200 or 201 of a route: JSON of one schema, with its example. `isLimited` where requests are counted. */
+export const answer = <T>(description: string, schema: T, { isLimited = false } = {}) => ({
+  description,
+  headers: { ...REQUEST_ID, ...(isLimited ? RATE : {}) },
+  content: { 'application/json': { schema } }
+})
+
+/** The error answers of a route, by status, from the codes it may answer with, beside those of every route. */
+export const problems = (...codes: ErrorCode[]) => {
+  const byStatus = new Map<number, ErrorCode[]>()
+  for (const code of new Set<ErrorCode>(['bad_request', ...codes, 'internal_error'])) {
+    const { status } = ERRORS[code]
+    byStatus.set(status, [...(byStatus.get(status) ?? []), code])
+  }
+  return Object.fromEntries([...byStatus].map(([status, group]) => [status, problemAnswer(status, group)]))
+}
+
+/** Returns the responses of a route with other error codes: each as `codeHere` maps it, or left out. */
+export const mapProblems = (response: unknown, codeHere: (code: ErrorCode) => ErrorCode | undefined): object => {
+  const all = Object.entries(response as Record<string, Documented>)
+  const codes = all.flatMap(([, one]) => codesOf(one)).map(codeHere)
+  const kept = codes.filter(code => code !== undefined)
+  return { ...problems(...new Set(kept)), ...Object.fromEntries(all.filter(([, one]) => codesOf(one).length === 0)) }
+}
+
+/** A response as `problems` creates it. */
+interface Documented {
+  readonly content?: { readonly 'application/problem+json'?: { readonly examples: object } }
+}
+
+const codesOf = ({ content }: Documented): ErrorCode[] =>
+  Object.keys(content?.['application/problem+json']?.examples ?? {}) as ErrorCode[]
+
+const problemAnswer = (status: number, codes: ErrorCode[]) => ({
+  description: advice(codes),
+  headers: { ...REQUEST_ID, ...HEADERS[status] },
+  content: {
+    'application/problem+json': {
+      schema: refTo(Problem),
+      examples: Object.fromEntries(codes.map(code => [code, { summary: ERRORS[code].title, value: exampleOf(code) }]))
+    }
+  }
+})
+
+const exampleOf = (code: ErrorCode): Problem => ({
+  type: `urn:fastify-chat:problem:${code}`,
+  title: ERRORS[code].title,
+  status: ERRORS[code].status,
+  detail: ERRORS[code].advice,
+  instance: '3f1a6c1e-7d57-4f6e-9a2f-0d6a7c1b2e3f',
+  code
+})
+
+/** An array of a component. */
+export const listOf = <T extends Parameters<typeof refTo>[0]>(schema: T) => Type.Array(refTo(schema))

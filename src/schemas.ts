@@ -1,0 +1,11 @@
+/** The public schemas: `fastify-chat/schemas`. */
+export * from './config/settings.ts'
+export { components, refTo } from './protocol/components.ts'
+export * from './protocol/frames.ts'
+export * from './protocol/http/messages.ts'
+export * from './protocol/http/paging.ts'
+export * from './protocol/http/problems.ts'
+export * from './protocol/http/rooms.ts'
+export * from './protocol/http/service.ts'
+export * from './protocol/http/users.ts'
+export * from './protocol/timestamp.ts'

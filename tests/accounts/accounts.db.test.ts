@@ -1,0 +1,91 @@
+import { expect, test } from 'vitest'
+import { createAccounts } from '../../src/accounts/accounts.ts'
+import { createPasswords, type Passwords } from '../../src/accounts/passwords.ts'
+import { type AccessTokens, badToken } from '../../src/accounts/tokens/access-tokens.ts'
+import { systemClock } from '../../src/lib/clock.ts'
+import { testDatabase } from '../support/database.ts'
+
+const OLD = 'SecurePass123'
+const NEW = 'OtherPass456'
+
+const tokens: AccessTokens = {
+  issue: ({ username }) => ({ access_token: username, token_type: 'bearer', expires_in: 1 }),
+  verify() {
+    throw badToken()
+  }
+}
+
+const weak = createPasswords({ rounds: 4 })
+const strong = createPasswords({ rounds: 5 })
+
+/** Accounts whose passwords are hashed with `passwords`; `between` runs once after the first check, before any write. */
+const setup = async (
+  passwords: Passwords,
+  between: (database: Awaited<ReturnType<typeof testDatabase>>) => unknown
+) => {
+  const database = await testDatabase()
+  const john = await database.users.create({ username: 'john', hashedPassword: await weak.hash(OLD) })
+  let isDone = false
+  const paused: Passwords = {
+    ...passwords,
+    async verify(password, hash) {
+      const isRight = await passwords.verify(password, hash)
+      if (!isDone) {
+        isDone = true
+        await between(database)
+      }
+      return isRight
+    }
+  }
+  const accounts = createAccounts({ users: database.users, passwords: paused, tokens, clock: systemClock })
+  const hash = async () => (await database.users.findByIds([john.id])).get(john.id)?.hashedPassword ?? ''
+  return { accounts, hash, john, database }
+}
+
+const sql = (database: Awaited<ReturnType<typeof testDatabase>>, statement: string, params: unknown[] = []) =>
+  database.client.query(statement.replace('users', `"${database.schema}".users`), params)
+
+test.for([
+  ['renews', strong],
+  ['keeps', weak]
+] as const)('a login that %s the hash is refused when the password is changed meanwhile', async ([, passwords]) => {
+  const changed = await strong.hash(NEW)
+  const { accounts, hash } = await setup(passwords, database =>
+    sql(database, 'update users set hashed_password = $1', [changed])
+  )
+  await expect(accounts.login('john', OLD)).rejects.toMatchObject({ code: 'invalid_credentials' })
+  expect(await hash()).toBe(changed)
+})
+
+test.for([
+  ['renews', strong],
+  ['keeps', weak]
+] as const)('a login that %s the hash is refused when the user is deleted meanwhile', async ([, passwords]) => {
+  const { accounts } = await setup(passwords, database => sql(database, 'delete from users'))
+  await expect(accounts.login('john', OLD)).rejects.toMatchObject({ code: 'invalid_credentials' })
+})
+
+test('a login that renews the hash goes on when another login has renewed it meanwhile', async () => {
+  const renewed = await strong.hash(OLD)
+  const { accounts, hash } = await setup(strong, database =>
+    sql(database, 'update users set hashed_password = $1', [renewed])
+  )
+  expect(await accounts.login('john', OLD)).toMatchObject({ access_token: 'john' })
+  expect(await hash()).toBe(renewed)
+})
+
+test('two logins at once renew the hash and both succeed', async () => {
+  const { accounts, hash } = await setup(strong, () => {})
+  await Promise.all([accounts.login('john', OLD), accounts.login('john', OLD)])
+  expect(strong.needsRehash(await hash(), OLD)).toBe(false)
+})
+
+test('many logins at once succeed with a password whose hash each of them would renew', async () => {
+  // The text as another keyboard writes it, which is hashed in its normalized form.
+  const password = 'Se\u0301curePass123'
+  const { accounts, database, john } = await setup(strong, () => {})
+  await sql(database, 'update users set hashed_password = $1', [await strong.hash(password)])
+  const logins = await Promise.all(Array.from({ length: 12 }, () => accounts.login('john', password)))
+  expect(logins).toHaveLength(12)
+  expect((await database.users.findByIds([john.id])).get(john.id)?.hashedPassword).toMatch(/^\$2/)
+})

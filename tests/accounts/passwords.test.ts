@@ -1,0 +1,168 @@
+import * as nodeBcrypt from '@node-rs/bcrypt'
+import { describe, expect, test } from 'vitest'
+import { type Bcrypt, createPasswords } from '../../src/accounts/passwords.ts'
+import { ChatError } from '../../src/protocol/errors.ts'
+
+const passwords = createPasswords({ rounds: 4 })
+
+/** bcrypt that counts its calls and how many run at once, and can be held. */
+const countingBcrypt = () => {
+  const calls = { hash: 0, verify: 0, running: 0, most: 0 }
+  const counted = async <T>(kind: 'hash' | 'verify', work: () => Promise<T>): Promise<T> => {
+    calls[kind]++
+    calls.most = Math.max(calls.most, ++calls.running)
+    try {
+      return await work()
+    } finally {
+      calls.running--
+    }
+  }
+  const bcrypt: Bcrypt = {
+    ...nodeBcrypt,
+    hash: (...given) => counted('hash', () => nodeBcrypt.hash(...given)),
+    verify: (...given) => counted('verify', () => nodeBcrypt.verify(...given))
+  }
+  return { bcrypt, calls }
+}
+
+describe('a password', () => {
+  test('verifies against its hash, and no other does', async () => {
+    const hash = await passwords.hash('SecurePass123')
+    expect(hash).toMatch(/^\$2[aby]\$04\$/)
+    expect(await passwords.verify('SecurePass123', hash)).toBe(true)
+    expect(await passwords.verify('SecurePass124', hash)).toBe(false)
+  })
+
+  test.for([
+    ['72 bytes', 'A1a'.repeat(24)],
+    ['73 bytes', `${'A1a'.repeat(24)}x`],
+    ['128 characters of four bytes', '😀'.repeat(128)]
+  ] as const)('of %s counts to its last byte', async ([, password]) => {
+    const hash = await passwords.hash(password)
+    expect(await passwords.verify(password, hash)).toBe(true)
+    expect(await passwords.verify(`${password}x`, hash)).toBe(false)
+    expect(await passwords.verify(password.slice(0, -2), hash)).toBe(false)
+  })
+
+  test('that is the digest of a long one is not that one', async () => {
+    const long = 'A1a'.repeat(40)
+    const { createHash } = await import('node:crypto')
+    const digest = createHash('sha256').update(long).digest('base64')
+    expect(await passwords.verify(digest, await passwords.hash(long))).toBe(false)
+  })
+
+  test('is the same however a keyboard composes its letters', async () => {
+    const [composed, decomposed] = ['Sécure-Päss-1'.normalize('NFC'), 'Sécure-Päss-1'.normalize('NFD')]
+    expect(composed).not.toBe(decomposed)
+    for (const stored of [composed, decomposed]) {
+      const hash = await passwords.hash(stored)
+      for (const given of [composed, decomposed]) expect(await passwords.verify(given, hash)).toBe(true)
+      expect(await passwords.verify('Secure-Pass-1', hash)).toBe(false)
+    }
+  })
+
+  test('that was hashed as received verifies as received, and is to be hashed again', async () => {
+    const received = 'Sécure-Pass-1'.normalize('NFD')
+    const hash = await nodeBcrypt.hash(received, { cost: 4 })
+    expect(await passwords.verify(received, hash)).toBe(true)
+    expect(passwords.needsRehash(hash, received)).toBe(true)
+    const renewed = await passwords.hash(received)
+    expect(await passwords.verify(received.normalize('NFC'), renewed)).toBe(true)
+    expect(passwords.needsRehash(renewed, received.normalize('NFC'))).toBe(false)
+  })
+
+  test.for([
+    ['known', true],
+    ['unknown', false]
+  ] as const)('that is not normalized costs two verifications when the user is %s', async ([, isKnown]) => {
+    const { bcrypt, calls } = countingBcrypt()
+    const counted = createPasswords({ rounds: 4, bcrypt })
+    const hash = isKnown ? await counted.hash('SecurePass123') : undefined
+    calls.verify = 0
+    expect(await counted.verify('Wróng-Pass-123'.normalize('NFD'), hash)).toBe(false)
+    expect(calls.verify).toBe(2)
+  })
+
+  test('hashed by the FastAPI backend ($2b$12$) verifies and stays', async () => {
+    // passlib's CryptContext(schemes=["bcrypt"]).hash("SecurePass123")
+    const theirs = await nodeBcrypt.hash('SecurePass123', { cost: 12 })
+    expect(theirs).toMatch(/^\$2b\$12\$/)
+    const ours = createPasswords()
+    expect(await ours.verify('SecurePass123', theirs)).toBe(true)
+    expect(ours.needsRehash(theirs, 'SecurePass123')).toBe(false)
+  })
+
+  test('is hashed anew when its cost is lower, or when its hash stops at byte 72', async () => {
+    const stronger = createPasswords({ rounds: 5 })
+    const hash = await passwords.hash('SecurePass123')
+    expect(stronger.needsRehash(hash, 'SecurePass123')).toBe(true)
+    expect(passwords.needsRehash(hash, 'SecurePass123')).toBe(false)
+    const long = 'A1a'.repeat(40)
+    const imported = await nodeBcrypt.hash(long, { cost: 4 })
+    expect(await passwords.verify(long, imported)).toBe(true)
+    expect(passwords.needsRehash(imported, long)).toBe(true)
+    expect(passwords.needsRehash(await passwords.hash(long), long)).toBe(false)
+  })
+})
+
+describe('without a user', () => {
+  test.for([undefined, null, '', 'garbage', '$2b$12$short'])('the hash %j costs one verification', async hash => {
+    const { bcrypt, calls } = countingBcrypt()
+    const counted = createPasswords({ rounds: 4, bcrypt })
+    expect(await counted.verify('SecurePass123', hash)).toBe(false)
+    const { verify } = calls
+    await counted.verify('SecurePass123', hash)
+    expect(calls.verify - verify).toBe(1)
+  })
+
+  test('and with a password that is the decoy’s, nobody gets in', async () => {
+    expect(await passwords.verify('decoy', undefined)).toBe(false)
+  })
+})
+
+describe('a refusal', () => {
+  test.for([
+    ['of a lower cost', () => nodeBcrypt.hash('SecurePass123', { cost: 4 })],
+    ['of the service’s cost', () => nodeBcrypt.hash('SecurePass123', { cost: 6 })],
+    ['that was hashed with SHA-256 first', () => createPasswords({ rounds: 6 }).hash('A1a'.repeat(40))],
+    [
+      'that was hashed with SHA-256 first, of a lower cost',
+      () => createPasswords({ rounds: 4 }).hash('A1a'.repeat(40))
+    ],
+    ['that is garbage', async () => 'sha256+garbage'],
+    ['that is none', async () => null]
+  ] as [string, () => Promise<string | null>][])(
+    'takes a hash at the service’s cost beside a stored one %s',
+    async ([, stored]) => {
+      const hash = await stored()
+      const costs: number[] = []
+      const { bcrypt } = countingBcrypt()
+      const counted = createPasswords({
+        rounds: 6,
+        bcrypt: {
+          ...bcrypt,
+          verify: (given, against) => {
+            costs.push(bcrypt.parseOptions(String(against)).cost)
+            return bcrypt.verify(given, against)
+          }
+        }
+      })
+      expect(await counted.verify('WrongPass123', hash)).toBe(false)
+      expect(costs).toContain(6)
+    }
+  )
+})
+
+describe('the semaphore', () => {
+  test('lets so many run at once, and says busy when too many wait', async () => {
+    const { bcrypt, calls } = countingBcrypt()
+    const few = createPasswords({ rounds: 4, concurrency: 2, maxQueue: 3, bcrypt })
+    const asked = Array.from({ length: 8 }, () => few.hash('SecurePass123').catch(error => error))
+    const answers = await Promise.all(asked)
+    expect(calls.most).toBe(2)
+    const refused = answers.filter(answer => answer instanceof ChatError)
+    expect(refused.length).toBeGreaterThan(0)
+    expect(refused[0]).toMatchObject({ code: 'busy', retryAfterMs: expect.any(Number) })
+    expect(await few.hash('SecurePass123')).toMatch(/^\$2/)
+  })
+})

@@ -1,0 +1,64 @@
+import { expect, test } from 'vitest'
+import { Connection, type ConnectionHost } from '../../../src/chat/connections/connection.ts'
+import { fakeClock } from '../../support/clock.ts'
+import { FakeSocket } from '../../support/fake-socket.ts'
+
+const HOUR = 60 * 60 * 1000
+const silent = { debug() {}, info() {}, warn() {}, error() {} }
+
+const start = ({ speaksV1, ...more }: { speaksV1: boolean } & Partial<ConnectionHost>) => {
+  const clock = fakeClock()
+  const host: ConnectionHost = {
+    clock,
+    maxFrameBytes: 1000,
+    act() {},
+    authenticate: () => Promise.reject(new Error('not here')),
+    ended() {},
+    closed() {},
+    ...more
+  }
+  const socket = new FakeSocket()
+  const session = { userId: 1, username: 'john', expiresAt: clock.now() + HOUR }
+  const connection = new Connection({ socket, session, speaksV1, address: 'a', rooms: [], log: silent }, host)
+  /** Lets time pass with a client that answers every ping. */
+  const pass = (ms: number): void => {
+    for (let passed = 0; passed < ms; passed += 20_000) {
+      clock.advance(20_000)
+      socket.emit('pong')
+      connection.tick()
+    }
+  }
+  return { socket, pass }
+}
+
+test('a client that speaks chat.v1 is there until its token expires', () => {
+  const { socket, pass } = start({ speaksV1: true })
+  pass(HOUR - 60_000)
+  expect(socket.closedWith).toBeUndefined()
+  pass(60_000)
+  expect(socket.closedWith).toBe(4401)
+})
+
+test('an older client outlives its token, but not a day', () => {
+  const { socket, pass } = start({ speaksV1: false })
+  pass(24 * HOUR - 60_000)
+  expect(socket.closedWith).toBeUndefined()
+  pass(60_000)
+  expect(socket.closedWith).toBe(4401)
+})
+
+test('an older client lives as long as the operator decides', () => {
+  const { socket, pass } = start({ speaksV1: false, legacyLifetimeMs: 2 * HOUR })
+  pass(2 * HOUR - 60_000)
+  expect(socket.closedWith).toBeUndefined()
+  pass(60_000)
+  expect(socket.closedWith).toBe(4401)
+})
+
+test('an older client is there until its token expires, if the operator decides so', () => {
+  const { socket, pass } = start({ speaksV1: false, legacyLifetimeMs: 0 })
+  pass(HOUR - 60_000)
+  expect(socket.closedWith).toBeUndefined()
+  pass(60_000)
+  expect(socket.closedWith).toBe(4401)
+})

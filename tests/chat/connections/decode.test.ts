@@ -1,0 +1,151 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { decodeFrame, maxFrameBytes, messageText, metaText } from '../../../src/chat/connections/decode.ts'
+
+describe('decoding a frame', () => {
+  test.for([
+    ['{"type":"message","content":"Hello, world!"}'],
+    ['{"type":"message","content":"x","room":"general","nonce":"n 1~","meta":{"a":[1]},"ref":"r","unknown":1}'],
+    ['{"type":"ping"}'],
+    ['{"type":"auth","token":"t"}']
+  ])('accepts %s', ([text]) => {
+    expect(decodeFrame(text as string)).toEqual({ kind: 'frame', frame: JSON.parse(text as string) })
+  })
+
+  test.for([
+    ['not json', 'JSON object'],
+    ['[]', 'JSON object'],
+    ['null', 'JSON object'],
+    ['{}', '"type"'],
+    ['{"type":1}', '"type"'],
+    ['{"type":"message"}', 'Content is missing.'],
+    ['{"type":"message","content":1}', 'Content must be a string.'],
+    ['{"type":"message","content":"x","room":"No"}', 'Room must be 1-64 characters'],
+    ['{"type":"message","content":"x","nonce":"a\\u0000b"}', 'Nonce must be 1-64 printable'],
+    ['{"type":"message","content":"x","meta":[]}', 'Meta must be an object.']
+  ])('refuses %s and says what to do', ([text, told]) => {
+    const decoded = decodeFrame(text as string)
+    expect(decoded).toMatchObject({ kind: 'refused', error: { code: 'invalid_frame' } })
+    expect(decoded.kind === 'refused' && decoded.error.detail).toContain(told)
+  })
+
+  test.for(['{"type":"nope","ref":"r1"}', '{"type":"","ref":"r1"}', '{"type":"__proto__","ref":"r1"}'])(
+    'refuses the unknown type of %s with a code of its own',
+    text => {
+      expect(decodeFrame(text)).toMatchObject({
+        kind: 'refused',
+        error: { code: 'unknown_frame', detail: expect.stringContaining('"message"') },
+        marks: { ref: 'r1' }
+      })
+    }
+  )
+
+  test('passes over types with a dot, which are the host’s', () => {
+    expect(decodeFrame('{"type":"app.poke"}')).toEqual({ kind: 'ignored' })
+  })
+
+  test('echoes the marks of a refused frame', () => {
+    expect(decodeFrame('{"type":"message","ref":"r1","nonce":"n1"}')).toMatchObject({
+      kind: 'refused',
+      marks: { ref: 'r1', nonce: 'n1' }
+    })
+  })
+
+  test('never throws, whatever comes', () => {
+    fc.assert(
+      fc.property(
+        fc.oneof(
+          fc.string(),
+          fc.json(),
+          fc.json().map(json => `{"type":"message","content":${json}}`)
+        ),
+        text => {
+          expect(['frame', 'ignored', 'refused']).toContain(decodeFrame(text).kind)
+        }
+      )
+    )
+  })
+
+  const nested = (levels: number) => `${'{"a":'.repeat(levels)}1${'}'.repeat(levels)}`
+  const withMeta = (meta: string, more = '') => `{"type":"message","content":"x","meta":${meta}${more}}`
+
+  test('accepts 32 levels of objects and arrays, and refuses more', () => {
+    expect(decodeFrame(withMeta(nested(31)))).toMatchObject({ kind: 'frame' })
+    for (const meta of [nested(32), nested(100_000), `{"a":${'['.repeat(100_000)}`]) {
+      expect(decodeFrame(withMeta(meta))).toMatchObject({
+        kind: 'refused',
+        error: { code: 'invalid_frame', detail: expect.stringContaining('at most 32 levels of objects and arrays') }
+      })
+    }
+  })
+
+  test('accepts the densest meta of 2 KiB beside members that it does not know', () => {
+    const meta = `{"a":[${'[],'.repeat(679)}[]]}`
+    expect(meta.length).toBeLessThanOrEqual(2048)
+    const unknown = Array.from({ length: 500 }, (_, at) => `,"x${at}":1`).join('')
+    expect(decodeFrame(withMeta(meta, unknown))).toMatchObject({ kind: 'frame' })
+    expect(metaText(JSON.parse(meta))).toBe(meta)
+  })
+
+  test.for([
+    ['arrays', '[],'],
+    ['objects', '{"a":1},'],
+    ['numbers', '1e999,'],
+    ['strings', '"",']
+  ])('refuses a frame of very many %s', ([, item = '']) => {
+    expect(decodeFrame(withMeta(`{"a":[${item.repeat(2100)}1]}`))).toMatchObject({
+      kind: 'refused',
+      error: { code: 'invalid_frame', detail: expect.stringContaining('at most 2048 members, items') }
+    })
+  })
+
+  test('echoes the marks of a frame that is too deep or has too many values', () => {
+    const marks = { ref: 'r1', nonce: 'n1', room: 'general' }
+    for (const meta of [nested(1000), `{"a":[${'[],'.repeat(3000)}1]}`]) {
+      expect(decodeFrame(withMeta(meta, `,${JSON.stringify(marks).slice(1, -1)}`))).toMatchObject({
+        kind: 'refused',
+        marks
+      })
+    }
+  })
+})
+
+test('meta that can not be written as JSON is refused, as the host application may give it', () => {
+  let meta: Record<string, unknown> = {}
+  for (let level = 0; level < 100_000; level++) meta = { a: meta }
+  expect(() => metaText(meta)).toThrowError(/2048 bytes/)
+})
+
+describe('a message’s text', () => {
+  test('is counted in characters, not in UTF-16 units', () => {
+    expect(messageText('😀'.repeat(10), 10)).toBe('😀'.repeat(10))
+    expect(() => messageText('😀'.repeat(11), 10)).toThrowError('11 characters; the most is 10')
+  })
+
+  test.for([[''], ['   '], ['\n\t'], ['\u200b\u2060'], ['\u2800'], ['\u202e'], ['\u0000']])(
+    'must not be empty: %j',
+    ([text]) => {
+      expect(() => messageText(text as string, 10)).toThrowError('empty')
+    }
+  )
+
+  test('has its lone surrogates replaced, as UTF-8 would', () => {
+    expect(messageText('a\ud800b', 10)).toBe('a\ufffdb')
+  })
+
+  test('fits a frame even if every character is escaped', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 65_536 }), length => {
+        const escaped = `{"type":"message","content":"${'\\ud83d\\ude00'.repeat(Math.min(length, 100))}"}`
+        expect(escaped.length).toBeLessThanOrEqual(maxFrameBytes(Math.min(length, 100)))
+      })
+    )
+  })
+})
+
+test('meta of up to 2 KiB is kept as it is, and more is refused', () => {
+  const meta = { a: 'x'.repeat(2048 - 8) }
+  expect(JSON.parse(metaText(meta) as string)).toEqual(meta)
+  expect(() => metaText({ a: 'x'.repeat(2048) })).toThrowError('2048 bytes')
+  expect(metaText(undefined)).toBeNull()
+})

@@ -1,0 +1,98 @@
+/** Encoding and writing frames, and what of `ws` that relies on: this fails when a new `ws` does it differently. */
+import { once } from 'node:events'
+import type { AddressInfo, Socket as NetSocket } from 'node:net'
+import fc from 'fast-check'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { type ServerOptions, WebSocket, WebSocketServer } from 'ws'
+import { chunkOf, encode, type WritableSocket, write } from '../../../src/chat/connections/socket-writer.ts'
+
+const pair = async (options: ServerOptions = {}) => {
+  const server = new WebSocketServer({ port: 0, ...options })
+  const client = new WebSocket(`ws://127.0.0.1:${(server.address() as AddressInfo).port}`)
+  onTestFinished(() => {
+    client.terminate()
+    server.close()
+  })
+  const heard: string[] = []
+  client.on('message', data => heard.push(data.toString()))
+  const [[accepted]] = (await Promise.all([once(server, 'connection'), once(client, 'open')])) as [[WebSocket], unknown]
+  const until = async (count: number) => {
+    while (heard.length < count) await once(client, 'message')
+    return heard
+  }
+  return { accepted, socket: accepted as unknown as WritableSocket, client, until }
+}
+
+describe('a frame that is encoded once', () => {
+  test('is read by ws as it was, whatever its length', async () => {
+    const { socket, until } = await pair()
+    const texts = ['', 'a', 'é'.repeat(62), 'x'.repeat(125), 'x'.repeat(126), '😀'.repeat(16_384), 'x'.repeat(70_000)]
+    for (const text of texts) write(socket, chunkOf([encode(text)]))
+    expect(await until(texts.length)).toEqual(texts)
+  })
+
+  test('has its JSON as payload', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary', maxLength: 300 }), text => {
+        const { frame, head } = encode(text)
+        const payload = frame.subarray(head)
+        expect(payload.toString()).toBe(Buffer.from(text).toString())
+        expect(frame[1]).toBe(Math.min(payload.length, 126))
+      })
+    )
+  })
+})
+
+describe('writing', () => {
+  test('many frames is one write to the socket, and keeps its place among what ws sends itself', async () => {
+    const { accepted, socket, until } = await pair()
+    const writes: number[] = []
+    const raw = socket._socket
+    if (!raw) throw new Error('ws has no _socket any more')
+    const original = raw.write.bind(raw)
+    Object.assign(raw, {
+      write: (data: Buffer, ...rest: never[]) => {
+        writes.push(data.length)
+        return original(data, ...rest)
+      }
+    })
+    accepted.send('first')
+    accepted.ping()
+    writes.length = 0
+    const chunk = chunkOf(['a', 'b', 'c'].map(encode))
+    write(socket, chunk)
+    expect(writes).toEqual([chunk.bytes.length])
+    accepted.send('last')
+    expect(await until(5)).toEqual(['first', 'a', 'b', 'c', 'last'])
+  })
+
+  test('goes through ws where it compresses, and keeps the order', async () => {
+    const { accepted, socket, until } = await pair({ perMessageDeflate: { threshold: 0 } })
+    expect(accepted.extensions).toContain('permessage-deflate')
+    accepted.send('x'.repeat(100_000))
+    write(socket, chunkOf(['a', 'b'].map(encode)))
+    accepted.send('last')
+    expect((await until(4)).map(text => text.slice(0, 4))).toEqual(['xxxx', 'a', 'b', 'last'])
+  })
+
+  test('to a closing socket does nothing and does not throw', async () => {
+    const { accepted, socket, client } = await pair()
+    const closed = once(client, 'close')
+    accepted.close(1000)
+    write(socket, chunkOf([encode('late')]))
+    const [code] = await closed
+    expect(code).toBe(1000)
+    write(socket, chunkOf([encode('later')]))
+  })
+
+  test('finds what it needs of ws: the socket, and as buffered what the socket holds', async () => {
+    const { accepted, socket } = await pair()
+    expect(socket._socket).toMatchObject({ writableLength: 0, bytesWritten: expect.any(Number) })
+    expect(socket).toMatchObject({ readyState: WebSocket.OPEN, extensions: '', bufferedAmount: 0 })
+    // Held back, so that there is something to see.
+    ;(socket._socket as NetSocket).cork()
+    accepted.send('x'.repeat(1000))
+    expect(accepted.bufferedAmount).toBe(socket._socket?.writableLength)
+    expect(accepted.bufferedAmount).toBeGreaterThan(1000)
+  })
+})

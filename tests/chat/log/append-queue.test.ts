@@ -1,0 +1,350 @@
+import { describe, expect, test } from 'vitest'
+import { createWriter, type Outcome, type WriterOptions } from '../../../src/chat/log/append-queue.ts'
+import type { DatabaseFault } from '../../../src/db/client/errors.ts'
+import type { AppendedEntry, NewEntry } from '../../../src/db/database.ts'
+import { ChatError } from '../../../src/protocol/errors.ts'
+
+const entry = (writeId: string, content = writeId, roomId = 1): NewEntry => ({
+  roomId,
+  userId: 1,
+  writeId,
+  kind: 'message',
+  content,
+  meta: null,
+  keyId: 'k'
+})
+
+/** A log in memory that fails as it is told: one thunk a call, `undefined` for a call that succeeds. */
+const memoryLog = (failures: (((batch: NewEntry[]) => void) | undefined)[] = []) => {
+  const stored = new Map<string, AppendedEntry & { content: string | null }>()
+  const batches: string[][] = []
+  const append = async (batch: NewEntry[]): Promise<AppendedEntry[]> => {
+    batches.push(batch.map(({ writeId }) => writeId))
+    failures.shift()?.(batch)
+    return batch.map(({ writeId, content, meta }) => {
+      const known = stored.get(writeId)
+      if (known) return { ...known, replayed: true, stored: { content: known.content, meta } }
+      const added = { id: stored.size + 1, seq: stored.size + 1, createdAt: 0, replayed: false, stored: null, content }
+      stored.set(writeId, added)
+      return added
+    })
+  }
+  return { append, batches, stored }
+}
+
+class ConnectionLost extends Error {}
+
+class Fault extends Error {
+  readonly fault: DatabaseFault
+  constructor(fault: DatabaseFault) {
+    super(fault)
+    this.fault = fault
+  }
+}
+
+const start = (log: ReturnType<typeof memoryLog>, options: Partial<WriterOptions> = {}) => {
+  const settled: [string, Outcome][] = []
+  const writer = createWriter({
+    append: log.append,
+    faultOf: error => (error instanceof ConnectionLost ? 'retry' : error instanceof Fault ? error.fault : 'divide'),
+    delay: async () => {},
+    ...options
+  })
+  const append = (one: NewEntry) => writer.append(one, outcome => settled.push([one.writeId, outcome]))
+  return { writer, append, settled }
+}
+
+const seqs = (settled: [string, Outcome][]) =>
+  settled.map(([writeId, outcome]) => [writeId, 'appended' in outcome ? outcome.appended.seq : outcome.error.code])
+
+describe('the writer', () => {
+  test('writes what arrives together in one batch, and settles it in order', async () => {
+    const log = memoryLog()
+    const { writer, append, settled } = start(log)
+    for (const id of ['a', 'b', 'c']) append(entry(id))
+    await writer.idle()
+    expect(log.batches).toEqual([['a', 'b', 'c']])
+    expect(seqs(settled)).toEqual([
+      ['a', 1],
+      ['b', 2],
+      ['c', 3]
+    ])
+  })
+
+  test('gathers the next batch while one is in flight, and never has two', async () => {
+    const log = memoryLog()
+    let release = () => {}
+    let inFlight = 0
+    let most = 0
+    const append = async (batch: NewEntry[]) => {
+      most = Math.max(most, ++inFlight)
+      await new Promise<void>(resolve => {
+        release = resolve
+      })
+      inFlight--
+      return log.append(batch)
+    }
+    const { writer, append: add } = start(log, { append })
+    add(entry('a'))
+    await Promise.resolve()
+    add(entry('b'))
+    add(entry('c'))
+    release()
+    await new Promise(setImmediate)
+    release()
+    await writer.idle()
+    expect(log.batches).toEqual([['a'], ['b', 'c']])
+    expect(most).toBe(1)
+  })
+
+  test('bounds a batch', async () => {
+    const log = memoryLog()
+    const { writer, append } = start(log, { maxBatch: 2 })
+    for (const id of ['a', 'b', 'c', 'd', 'e']) append(entry(id))
+    await writer.idle()
+    expect(log.batches.map(batch => batch.length)).toEqual([2, 2, 1])
+  })
+
+  test('writes a repeat within a batch once, and answers it as a replay', async () => {
+    const log = memoryLog()
+    const { writer, append, settled } = start(log)
+    append(entry('same', 'first'))
+    append(entry('same', 'second'))
+    await writer.idle()
+    expect(log.batches).toEqual([['same']])
+    const [first, second] = settled.map(([, outcome]) => 'appended' in outcome && outcome.appended)
+    expect(first).toMatchObject({ seq: 1, replayed: false })
+    expect(second).toMatchObject({ seq: 1, replayed: true, stored: { content: 'first' } })
+  })
+
+  test('repeats a whole batch when the connection was lost, also after its commit', async () => {
+    const log = memoryLog()
+    const lostAnswer = async (batch: NewEntry[]) => {
+      const appended = await log.append(batch)
+      if (log.batches.length === 1) throw new ConnectionLost()
+      return appended
+    }
+    const { writer, append, settled } = start(log, { append: lostAnswer })
+    append(entry('a'))
+    append(entry('b'))
+    await writer.idle()
+    expect(log.stored.size).toBe(2)
+    expect(seqs(settled)).toEqual([
+      ['a', 1],
+      ['b', 2]
+    ])
+  })
+
+  test('gives up on a connection that stays lost, and tells every sender', async () => {
+    const lost = () => {
+      throw new ConnectionLost()
+    }
+    const { writer, append, settled } = start(memoryLog([lost, lost, lost]), { retryDelays: [1, 1] })
+    append(entry('a'))
+    append(entry('b'))
+    await writer.idle()
+    expect(seqs(settled)).toEqual([
+      ['a', 'unavailable'],
+      ['b', 'unavailable']
+    ])
+  })
+
+  test('halves a batch that the database refuses down to the entry that is to blame', async () => {
+    const refuseBad = (batch: NewEntry[]) => {
+      if (batch.some(({ writeId }) => writeId === 'bad')) throw new Error('22021')
+    }
+    const log = memoryLog(Array.from({ length: 20 }, () => refuseBad))
+    const { writer, append, settled } = start(log)
+    for (const id of ['a', 'b', 'bad', 'c', 'd']) append(entry(id))
+    await writer.idle()
+    expect(Object.fromEntries(seqs(settled))).toEqual({ a: 1, b: 2, bad: 'unavailable', c: 3, d: 4 })
+  })
+
+  test('answers busy when its queue is full, and takes more when it has drained', async () => {
+    const { writer, append, settled } = start(memoryLog(), { maxQueue: 2 })
+    append(entry('a'))
+    append(entry('b'))
+    expect(() => append(entry('c'))).toThrowError(ChatError)
+    await writer.idle()
+    append(entry('c'))
+    await writer.idle()
+    expect(seqs(settled).map(([id]) => id)).toEqual(['a', 'b', 'c'])
+  })
+
+  test.each(['refuse', 'report'] as const)('it refuses a whole batch at once when the fault is %s', async fault => {
+    const log = memoryLog([
+      () => {
+        throw new Fault(fault)
+      }
+    ])
+    const failures: unknown[] = []
+    const { writer, append, settled } = start(log, { onFailure: (_, entries) => failures.push(entries) })
+    for (let at = 0; at < 100; at++) append(entry(`${at}`))
+    await writer.idle()
+    expect(log.batches).toHaveLength(1)
+    expect(failures).toEqual([100])
+    expect(settled.every(([, outcome]) => 'error' in outcome && outcome.error.code === 'unavailable')).toBe(true)
+  })
+
+  test('it sends a batch again when the session could not write', async () => {
+    const readOnly = () => {
+      throw new Fault('replace-connection')
+    }
+    const { writer, append, settled } = start(memoryLog([readOnly, readOnly]))
+    append(entry('a'))
+    await writer.idle()
+    expect(seqs(settled)).toEqual([['a', 1]])
+  })
+})
+
+/** A log in which rooms can be locked: an append to one of them fails, as after its lock timeout. */
+const lockableLog = () => {
+  const log = memoryLog()
+  const locked = new Set<number>()
+  const append = async (batch: NewEntry[]) => {
+    const stored = batch.some(({ roomId }) => locked.has(roomId)) ? [] : await log.append(batch)
+    if (stored.length === 0) throw new Fault('locked')
+    return stored
+  }
+  // Retries wait until the test says so.
+  let release = () => {}
+  const waiting: (() => void)[] = []
+  const delay = () =>
+    new Promise<void>(resolve => {
+      waiting.push(resolve)
+      release()
+    })
+  return {
+    log,
+    locked,
+    /** Resolves when a retry waits. */
+    retry: () =>
+      new Promise<void>(resolve => {
+        release = resolve
+        if (waiting.length > 0) resolve()
+      }),
+    resume() {
+      for (const resolve of waiting.splice(0)) resolve()
+    },
+    options: { append, delay, lockedRooms: async (ids: number[]) => ids.filter(id => locked.has(id)) }
+  }
+}
+
+describe('a locked room', () => {
+  test('it delays its own messages only, in their order', async () => {
+    const { log, locked, retry, resume, options } = lockableLog()
+    const { writer, append, settled } = start(log, options)
+    locked.add(2)
+    append(entry('a', 'a', 1))
+    append(entry('b', 'b', 2))
+    append(entry('c', 'c', 3))
+    await retry()
+    expect(settled.map(([id]) => id)).toEqual(['a', 'c'])
+    // What comes later neither waits for the locked room nor overtakes in it.
+    append(entry('d', 'd', 2))
+    append(entry('e', 'e', 1))
+    await new Promise(setImmediate)
+    expect(settled.map(([id]) => id)).toEqual(['a', 'c', 'e'])
+    locked.clear()
+    resume()
+    await writer.idle()
+    expect(settled.map(([id]) => id)).toEqual(['a', 'c', 'e', 'b', 'd'])
+    expect(log.batches).toEqual([['a', 'c'], ['e'], ['b'], ['d']])
+  })
+
+  test('it stays apart when the lock outlasts the retries, and comes back with the first message that is stored', async () => {
+    const { log, locked, options } = lockableLog()
+    const batches: number[][] = []
+    const traced = (batch: NewEntry[]) => {
+      batches.push(batch.map(({ roomId }) => roomId))
+      return options.append(batch)
+    }
+    const { writer, append, settled } = start(log, { ...options, append: traced, retryDelays: [] })
+    locked.add(2)
+    append(entry('a', 'a', 2))
+    await writer.idle()
+    append(entry('b', 'b', 2))
+    append(entry('c', 'c', 1))
+    await writer.idle()
+    locked.clear()
+    append(entry('d', 'd', 2))
+    await writer.idle()
+    append(entry('e', 'e', 2))
+    append(entry('f', 'f', 1))
+    await writer.idle()
+    expect(Object.fromEntries(seqs(settled))).toMatchObject({
+      a: 'unavailable',
+      b: 'unavailable',
+      c: 1,
+      d: 2,
+      e: 3,
+      f: 4
+    })
+    // The first attempt was everybody's, and the one after the recovery is again.
+    expect(batches.at(-1)).toEqual([2, 1])
+    expect(batches.filter(rooms => rooms.length > 1)).toEqual([[2, 1]])
+  })
+
+  test('it keeps its order when a batch that is divided meets the lock in its first half', async () => {
+    const { log, locked, retry, resume, options } = lockableLog()
+    const isBad = ({ writeId }: NewEntry) => writeId === 'bad'
+    const append = async (batch: NewEntry[]) => {
+      if (batch.some(isBad)) throw new Fault('divide')
+      return options.append(batch)
+    }
+    const { writer, append: add, settled } = start(log, { ...options, append })
+    locked.add(2)
+    for (const one of [entry('a', 'a', 2), entry('b', 'b', 1), entry('c', 'c', 2), entry('bad')]) add(one)
+    // The batch is in flight by now, and this waits for the next.
+    await Promise.resolve().then(() => add(entry('d', 'd', 2)))
+    await retry()
+    locked.clear()
+    resume()
+    await writer.idle()
+    expect(log.batches.flat()).toEqual(['b', 'a', 'c', 'd'])
+    expect(settled.map(([id]) => id).sort()).toEqual(['a', 'b', 'bad', 'c', 'd'])
+  })
+
+  test('it shares the lane of the others again when its last failure was not a lock', async () => {
+    const { log, locked, retry, resume, options } = lockableLog()
+    const deleted = new Set<number>()
+    const batches: number[][] = []
+    const append = async (batch: NewEntry[]) => {
+      batches.push(batch.map(({ roomId }) => roomId))
+      if (batch.some(({ roomId }) => deleted.has(roomId))) throw new Fault('divide')
+      return options.append(batch)
+    }
+    const { writer, append: add, settled } = start(log, { ...options, append })
+    locked.add(2)
+    add(entry('a', 'a', 2))
+    await retry()
+    locked.clear()
+    deleted.add(2)
+    resume()
+    await writer.idle()
+    expect(seqs(settled)).toEqual([['a', 'unavailable']])
+    add(entry('b', 'b', 2))
+    add(entry('c', 'c', 1))
+    await writer.idle()
+    expect(batches).toContainEqual([2, 1])
+  })
+
+  test('it does not hold up a stop, or count twice against the queue, when a message was repeated meanwhile', async () => {
+    const { log, locked, retry, resume, options } = lockableLog()
+    const { writer, append, settled } = start(log, { ...options, maxQueue: 4 })
+    locked.add(1)
+    append(entry('same', 'first'))
+    await Promise.resolve()
+    append(entry('same', 'second'))
+    await retry()
+    locked.clear()
+    resume()
+    await writer.idle()
+    const [first, second] = settled.map(([, outcome]) => 'appended' in outcome && outcome.appended)
+    expect(first).toMatchObject({ seq: 1, replayed: false })
+    expect(second).toMatchObject({ seq: 1, replayed: true, stored: { content: 'first' } })
+    for (const id of ['a', 'b', 'c', 'd']) append(entry(id))
+    expect(() => append(entry('e'))).toThrowError(ChatError)
+    await writer.idle()
+  })
+})

@@ -1,0 +1,103 @@
+import { expect, test } from 'vitest'
+import { createReadLimit } from '../../../src/chat/log/read-limit.ts'
+import { fakeClock } from '../../support/clock.ts'
+
+const start = (readRate: number) => {
+  const clock = fakeClock()
+  const limit = createReadLimit({ clock, readRate })
+  /** A read that lasts until `end` is called; `began` is whether it may begin. */
+  const read = (userId: number, entries = 1) => {
+    const state = { began: false, end: () => {}, entered: Promise.resolve() }
+    const ended = new Promise<void>(resolve => {
+      state.end = resolve
+    })
+    state.entered = limit.enter({ userId, entries, ended }).then(() => {
+      state.began = true
+    })
+    state.entered.catch(() => {})
+    return state
+  }
+  return { clock, limit, read }
+}
+
+const settled = () => new Promise(setImmediate)
+
+test('a user may read at a rate, in bursts, where 50 entries are one read', async () => {
+  const { clock, read } = start(2)
+  for (const entries of [1, 50, 51, 750]) {
+    const one = read(1, entries)
+    await one.entered
+    one.end()
+  }
+  // 1 + 1 + 2 + 15 of the 20 that ten seconds hold.
+  await expect(read(1, 200).entered).rejects.toMatchObject({ code: 'rate_limited', retryAfterMs: 1500 })
+  await read(2, 200).entered
+  clock.advance(1500)
+  await read(1, 200).entered
+})
+
+test('what costs more than the burst holds can be read when the budget is full', async () => {
+  const { clock, read } = start(1)
+  await read(1, 1000).entered
+  await expect(read(1, 1000).entered).rejects.toMatchObject({ retryAfterMs: 10_000 })
+  clock.advance(10_000)
+  await read(1, 1000).entered
+})
+
+test('with a rate of 0 there is no limit but on what is under way', async () => {
+  const { read } = start(0)
+  for (let at = 0; at < 1000; at++) {
+    const one = read(1, 1000)
+    await one.entered
+    one.end()
+  }
+})
+
+test('eight responses of a user are under way at a time, and further ones begin as these end', async () => {
+  const { read } = start(0)
+  const reads = Array.from({ length: 10 }, () => read(1))
+  const other = read(2)
+  await settled()
+  expect(reads.map(({ began }) => began)).toEqual([...Array(8).fill(true), false, false])
+  expect(other.began).toBe(true)
+  reads[3]?.end()
+  await settled()
+  expect(reads.map(({ began }) => began)).toEqual([...Array(9).fill(true), false])
+})
+
+test('a request waits for five seconds for a response that nobody reads', async () => {
+  const { clock, read } = start(0)
+  const reads = Array.from({ length: 9 }, () => read(1))
+  clock.advance(4000)
+  const late = read(1)
+  clock.advance(1000)
+  await expect(reads[8]?.entered).rejects.toMatchObject({ code: 'rate_limited' })
+  reads[0]?.end()
+  await late.entered
+  expect(reads[8]?.began).toBe(false)
+})
+
+test('of a user who reads nothing a hundred requests wait, and more are refused', async () => {
+  const { read } = start(0)
+  for (let at = 0; at < 108; at++) read(1)
+  await expect(read(1).entered).rejects.toMatchObject({ code: 'rate_limited' })
+  await read(2).entered
+})
+
+test('of all users 512 responses are under way at a time, and 2,000 requests wait', async () => {
+  const { read } = start(0)
+  const reads = Array.from({ length: 512 + 2000 }, (_, at) => read(Math.floor(at / 8)))
+  await settled()
+  expect(reads.filter(({ began }) => began)).toHaveLength(512)
+  await expect(read(9999).entered).rejects.toMatchObject({ code: 'busy' })
+})
+
+test('a user who reads nothing for a while is forgotten with a full budget, one whose response is under way is not', async () => {
+  const { clock, read } = start(1)
+  const under = read(1, 500)
+  await under.entered
+  clock.advance(60_000)
+  const reads = Array.from({ length: 8 }, () => read(1))
+  await settled()
+  expect(reads.filter(({ began }) => began)).toHaveLength(7)
+})

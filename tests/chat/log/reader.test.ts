@@ -1,0 +1,127 @@
+import { expect, test } from 'vitest'
+import { createReading } from '../../../src/chat/log/reader.ts'
+import { Room } from '../../../src/chat/rooms/room.ts'
+import { createKeyring } from '../../../src/crypto/keyring.ts'
+import { fakeClock } from '../../support/clock.ts'
+import { createMemoryLog } from '../../support/memory-log.ts'
+import { ENCRYPTION_KEY } from '../../support/settings.ts'
+
+const silent = { debug() {}, info() {}, warn() {}, error() {} }
+
+/** A room with so many messages of so many characters, whose queries are counted. */
+const start = async (
+  count: number,
+  { length = 10, concurrentReads = 2, isDeleted = (_: number): boolean => false } = {}
+) => {
+  const clock = fakeClock()
+  const keyring = createKeyring({ current: ENCRYPTION_KEY, now: clock.now })
+  const memory = createMemoryLog(['general'])
+  const { token, keyId } = keyring.seal('x'.repeat(length))
+  await memory.messages.append(
+    Array.from({ length: count }, (_, at) => ({
+      roomId: 1,
+      userId: 1,
+      writeId: `w${at}`,
+      kind: 'message',
+      content: token,
+      meta: null,
+      keyId
+    }))
+  )
+  const queries = { running: 0, most: 0, total: 0, ranges: [] as [number, number][] }
+  const reading = createReading({
+    keyring,
+    clock,
+    concurrentReads,
+    log: silent,
+    nameOf: () => 'general',
+    messages: {
+      ...memory.messages,
+      async range(roomId, from, to) {
+        queries.total++
+        queries.ranges.push([from, to])
+        queries.most = Math.max(queries.most, ++queries.running)
+        const rows = await memory.messages.range(roomId, from, to)
+        queries.running--
+        return rows.filter(({ seq }) => !isDeleted(seq))
+      }
+    }
+  })
+  const row = { id: 1, name: 'general', title: null, epoch: 'e', lastSeq: count, oldestSeq: 1 }
+  const room = new Room({ ...row, pages: reading.pages, log: silent })
+  /** The parsed list, and the longest piece in which it came. */
+  const list = async (range: { before?: number; after?: number; limit: number }) => {
+    const body = (await reading.part(room, range)).json('[', ']')
+    if (Buffer.isBuffer(body)) return { items: JSON.parse(body.toString()), longest: body.length }
+    const pieces: Buffer[] = []
+    for await (const piece of body) pieces.push(piece)
+    return { items: JSON.parse(Buffer.concat(pieces).toString()), longest: Math.max(...pieces.map(p => p.length)) }
+  }
+  return { reading, room, list, queries }
+}
+
+const seqs = (items: { seq: number }[]) => items.map(({ seq }) => seq)
+const upTo = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, at) => from + at)
+
+test('what was read once is in the page cache, for whoever reads it next', async () => {
+  const { list, queries } = await start(1000)
+  expect(seqs((await list({ limit: 1000 })).items)).toEqual(upTo(1, 1000))
+  expect(queries.total).toBe(16)
+  expect(seqs((await list({ before: 500, limit: 100 })).items)).toEqual(upTo(400, 499))
+  expect(seqs((await list({ after: 7, limit: 3 })).items)).toEqual([8, 9, 10])
+  expect(queries.total).toBe(16)
+})
+
+test.for([10, 4000])('of a log with many deleted entries, of %i characters each, a page is read once', async length => {
+  const { list, queries } = await start(640, { length, isDeleted: seq => seq % 2 === 1 })
+  const left = upTo(1, 640).filter(seq => seq % 2 === 0)
+  expect(seqs((await list({ limit: 640 })).items)).toEqual(left)
+  expect(seqs((await list({ limit: 640 })).items)).toEqual(left)
+  expect(seqs((await list({ after: 9, limit: 4 })).items)).toEqual([10, 12])
+  expect(queries.total).toBe(10)
+})
+
+test('many who read the same at once cost one query a page', async () => {
+  const { list, queries } = await start(200)
+  await Promise.all(Array.from({ length: 50 }, () => list({ limit: 200 })))
+  expect(queries.ranges.sort(([a], [b]) => a - b)).toEqual([
+    [1, 64],
+    [65, 128],
+    [129, 192],
+    [193, 200]
+  ])
+})
+
+test.for([1, 2, 5])('no more than %i queries read the log at a time', async concurrentReads => {
+  const { list, queries } = await start(2000, { concurrentReads })
+  await Promise.all(Array.from({ length: 20 }, (_, at) => list({ before: 100 * at + 101, limit: 100 })))
+  expect(queries.most).toBe(concurrentReads)
+})
+
+test('a long list comes in pieces of 32 KiB and reads on only as it is taken', async () => {
+  const { reading, room, list, queries } = await start(1000, { length: 4000 })
+  const { items, longest } = await list({ limit: 1000 })
+  expect(seqs(items)).toEqual(upTo(1, 1000))
+  expect(longest).toBeLessThanOrEqual(32 * 1024)
+
+  reading.pages.forget(1)
+  const before = queries.total
+  const body = (await reading.part(room, { limit: 1000 })).json('[', ']')
+  if (Buffer.isBuffer(body)) throw new Error('not a stream')
+  // What a response buffers that nobody reads: the stream's own mark, and one piece above it.
+  body.read(0)
+  for (let turn = 0; turn < 50; turn++) await new Promise(setImmediate)
+  expect(body.readableLength).toBeLessThanOrEqual(128 * 1024)
+  expect(queries.total - before).toBeLessThanOrEqual(1)
+  body.destroy()
+})
+
+test('a list that can not be read to its end fails, and is never shorter without a word', async () => {
+  const { reading, room } = await start(1000, { length: 4000 })
+  const body = (await reading.part(room, { limit: 1000 })).json('[', ']')
+  if (Buffer.isBuffer(body)) throw new Error('not a stream')
+  await room.reaches({ epoch: 'another', lastSeq: 1000, oldestSeq: 1 })
+  await expect(async () => {
+    for await (const _ of body);
+  }).rejects.toThrow('the log was replaced')
+})

@@ -1,0 +1,63 @@
+import { expect, test } from 'vitest'
+import type { Entry } from '../../../src/chat/log/codec.ts'
+import { createLogPages } from '../../../src/chat/log/page-cache.ts'
+import { createRooms } from '../../../src/chat/rooms/registry.ts'
+import type { RoomsRepository } from '../../../src/db/database.ts'
+import { createMemoryLog } from '../../support/memory-log.ts'
+
+const silent = { debug() {}, info() {}, warn() {}, error() {} }
+
+const start = (names = ['general'], maxIdle?: number) => {
+  const { rooms: repository, messages } = createMemoryLog(names)
+  const asked: number[] = []
+  const changed: RoomsRepository['changed'] = known => {
+    asked.push(known.length)
+    return repository.changed(known)
+  }
+  const pages = createLogPages<Entry>({ read: async () => [], firstSeq: async () => undefined })
+  const bounds = maxIdle === undefined ? {} : { maxIdle }
+  const rooms = createRooms({ repository: { ...repository, changed }, pages, log: silent, ...bounds })
+  return Object.assign(rooms, { asked, messages })
+}
+
+const namesOf = (count: number): string[] => Array.from({ length: count }, (_, at) => `room-${at}`)
+
+test('a room that nobody follows is let go after a while', async () => {
+  const rooms = start()
+  await rooms.load('general')
+  rooms.sweep()
+  expect(rooms.get('general')).toBeDefined()
+  rooms.sweep()
+  rooms.sweep()
+  expect(rooms.get('general')).toBeUndefined()
+})
+
+test('a room that was just asked for stays, so that who is about to follow it does not follow one that hears nothing', async () => {
+  const rooms = start()
+  await rooms.load('general')
+  rooms.sweep()
+  const room = rooms.get('general')
+  rooms.sweep()
+  expect(rooms.get('general')).toBe(room)
+})
+
+test('it asks about many rooms in pages, and about rooms again that changed behind it', async () => {
+  const names = namesOf(2500)
+  const rooms = start(names)
+  for (const name of names) await rooms.load(name)
+  await Promise.all([rooms.look(), rooms.look(), rooms.look()])
+  expect(rooms.asked).toEqual([1000, 1000, 500, 1000, 1000, 500])
+})
+
+test('it keeps a bounded number of rooms that nobody follows, and every room that somebody does', async () => {
+  const names = namesOf(500)
+  const rooms = start(names, 100)
+  const followed = await rooms.load('room-0')
+  followed?.followers.add({ deliver() {}, hint() {}, replace() {}, broken() {} })
+  for (const name of names) await rooms.load(name)
+  await rooms.look()
+  expect(rooms.asked.reduce((a, b) => a + b, 0)).toBeLessThanOrEqual(151)
+  expect(rooms.get('room-0')).toBe(followed)
+  expect(rooms.get('room-499')).toBeDefined()
+  expect(rooms.get('room-1')).toBeUndefined()
+})

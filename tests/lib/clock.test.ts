@@ -1,0 +1,50 @@
+/** Durations are measured with the monotonic clock: every reading of the wall clock in the sources stands here, with its reason. */
+import { readdirSync, readFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { expect, test } from 'vitest'
+
+const root = resolve(import.meta.dirname, '../..')
+const files = ['src', 'plugins', 'routes'].flatMap(folder =>
+  readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+    .filter(name => /\.tsx?$/.test(name))
+    .map(name => join(folder, name))
+)
+
+/** Reads the wall clock, or passes on the function that does. `performance.now` belongs behind `monotonic`. */
+const READING = /Date\.now|new Date\(\)|\bDate\(\)|performance\.now|\b(?:clock|timers|systemClock)\.now\b/g
+
+/** Points in time that are shown, stored or compared with one that came from elsewhere; how often in each file. */
+const ALLOWED: Record<string, { times: number; why: string }> = {
+  'src/lib/clock.ts': { times: 2, why: 'the clocks themselves' },
+  'src/client/platform.ts': { times: 2, why: 'the clocks of the SDK' },
+  'src/accounts/tokens/access-tokens.ts': { times: 3, why: '`iat` and `exp` of a token' },
+  'src/accounts/host-users.ts': { times: 1, why: 'the `expiresAt` that a host gives' },
+  'plugins/auth.ts': { times: 1, why: 'the `expiresAt` of a host that gives none' },
+  'plugins/crypto.ts': { times: 1, why: 'the time in a Fernet token' },
+  'src/crypto/fernet.ts': { times: 1, why: 'the age of a Fernet token' },
+  'src/chat/connections/lifetime.ts': { times: 2, why: 'the expiry of a token' },
+  'src/chat/connections/dispatch.ts': { times: 1, why: '`server_time`' },
+  'src/db/client/folder-lock.ts': { times: 1, why: 'the modification time of a file' },
+  'src/client/link.ts': { times: 2, why: '`since` and `until`, which apps show' },
+  'src/client/outbox.ts': { times: 1, why: '`createdAt`, which apps show' },
+  'src/client/renewal.ts': { times: 1, why: 'the expiry of a token, from a service that does not say its time' },
+  'src/web/banner.tsx': {
+    times: 4,
+    why: 'how long it is until a point in time; counted down with the monotonic clock'
+  },
+  'src/web/times.ts': { times: 1, why: 'the day of a message' }
+}
+
+/** The source without comments. */
+const codeOf = (file: string): string =>
+  readFileSync(join(root, file), 'utf8')
+    .replace(/\/\*[\s\S]*?\*\//g, '')
+    .replace(/^\s*\/\/.*$/gm, '')
+
+test('reads the wall clock for points in time only', () => {
+  const found = files
+    .map(file => [file, codeOf(file).match(READING)?.length ?? 0] as const)
+    .filter(([, times]) => times > 0)
+  const allowed = Object.entries(ALLOWED).map(([file, { times }]) => [file, times] as const)
+  expect(Object.fromEntries(found)).toEqual(Object.fromEntries(allowed))
+})

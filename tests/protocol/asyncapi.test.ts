@@ -1,0 +1,27 @@
+/** The AsyncAPI document: clean for the parser that others read it with, and about every frame. */
+import { Parser } from '@asyncapi/parser'
+import { expect, test } from 'vitest'
+import { buildAsyncApi } from '../../src/protocol/asyncapi.ts'
+import { clientFrames, serverFrames } from '../../src/protocol/frames.ts'
+
+test('is parsed clean, and has every frame in its direction', async () => {
+  const { document, diagnostics } = await new Parser().parse(JSON.stringify(buildAsyncApi()))
+  // That a newer AsyncAPI exists is no fault of the document.
+  const faults = diagnostics.filter(({ code }) => code !== 'asyncapi-latest-version')
+  expect(faults.map(({ code, message, path }) => `${code} ${path.join('.')}: ${message}`)).toEqual([])
+  const namesOf = (action: 'send' | 'receive') =>
+    document
+      ?.operations()
+      .all()
+      .filter(operation => operation.action() === action)
+      .flatMap(operation => operation.messages().all())
+      .map(message => message.name())
+  expect(namesOf('receive')).toEqual(Object.keys(clientFrames))
+  expect(namesOf('send')).toEqual(Object.keys(serverFrames))
+}, 30_000)
+
+test('names the address that clients use', () => {
+  expect(buildAsyncApi('https://chat.example.com/support')).toMatchObject({
+    servers: { service: { host: 'chat.example.com', protocol: 'wss', pathname: '/support' } }
+  })
+})

@@ -1,0 +1,59 @@
+/** docs/protocol.md, held to the catalogues and to the schemas: its tables are theirs, its frames are ones that pass. */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { CLOSE } from '../../src/protocol/close-codes.ts'
+import { ERRORS } from '../../src/protocol/errors.ts'
+import { clientFrames, serverFrames } from '../../src/protocol/frames.ts'
+import { compile, violations } from '../../src/protocol/validation.ts'
+
+const page = readFileSync(join(import.meta.dirname, '../../docs/protocol.md'), 'utf8')
+
+/** The rows of a table under a heading, each as its cells. */
+const tableUnder = (heading: string): string[][] => {
+  const [, section = ''] = page.split(`\n## ${heading}\n`)
+  const [text = ''] = section.split('\n## ')
+  const rows = text.split('\n').filter(line => line.startsWith('|'))
+  return rows.slice(2).map(row =>
+    row
+      .slice(1, -1)
+      .split('|')
+      .map(cell => cell.trim())
+  )
+}
+
+test('the table of error codes is the catalogue', () => {
+  const wanted = Object.entries(ERRORS).map(([code, { status, title, advice }]) => [
+    `\`${code}\``,
+    String(status),
+    title,
+    advice
+  ])
+  expect(tableUnder('Error codes')).toEqual(wanted)
+})
+
+test('the table of close codes is the catalogue', () => {
+  const wanted = Object.values(CLOSE).map(({ code, reason, advice }) => [String(code), reason, advice])
+  expect(tableUnder('Close codes')).toEqual(wanted)
+})
+
+test('every frame has an example, and each example is a frame', () => {
+  const lines = [...page.matchAll(/^([<>]) (\{.*\})$/gm)].map(([, direction, text = '']) => ({
+    direction,
+    frame: JSON.parse(text)
+  }))
+  const faults = lines.flatMap(({ direction, frame }) => {
+    const schema = (direction === '>' ? clientFrames : serverFrames)[frame.type as 'message']
+    if (!schema) return [`there is no frame ${direction} ${frame.type}`]
+    const validate = compile(schema)
+    return validate(frame)
+      ? []
+      : violations(validate.errors ?? []).map(({ path, message }) => `${frame.type}: ${path} ${message}`)
+  })
+  expect(faults).toEqual([])
+  const shown = (direction: string) => [
+    ...new Set(lines.filter(line => line.direction === direction).map(({ frame }) => frame.type))
+  ]
+  expect(shown('>').sort()).toEqual(Object.keys(clientFrames).sort())
+  expect(shown('<').sort()).toEqual(Object.keys(serverFrames).sort())
+})
