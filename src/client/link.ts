@@ -73,10 +73,12 @@ export const createLink = (options: LinkOptions): Link => {
     enter({ status: 'offline', reason, detail })
   }
 
-  const wait = (reason: WaitingReason, detail: string, ms: number): void => {
+  /** An `httpStatus` of 0 is that of a call without a response. */
+  const wait = (reason: WaitingReason, detail: string, ms: number, httpStatus = 0): void => {
     begin()
     cancel = timers.after(ms, () => void attempt())
-    enter({ status: 'waiting', until: timers.now() + ms, reason, detail })
+    const until = timers.now() + ms
+    enter({ status: 'waiting', until, reason, detail, ...(httpStatus === 0 ? {} : { httpStatus }) })
   }
 
   const attempt = async (): Promise<void> => {
@@ -100,7 +102,7 @@ export const createLink = (options: LinkOptions): Link => {
     const known = error instanceof ChatApiError ? error : undefined
     if (known?.status === 401) return stop('unauthorized', detail)
     options.onError(error instanceof Error ? error : new Error(detail))
-    wait(known?.status === 0 ? 'unreachable' : 'token', detail, backoff.next(known?.retryAfterMs))
+    wait(known?.status === 0 ? 'unreachable' : 'token', detail, backoff.next(known?.retryAfterMs), known?.status)
   }
 
   const open = (Socket: SocketConstructor, token: string, isCurrent: () => boolean): void => {
@@ -168,7 +170,8 @@ export const createLink = (options: LinkOptions): Link => {
       if (!isCurrent()) return
       if (!(error instanceof ChatApiError) || error.code === 'no_token') return failed(error)
       if (error.status === 401) return refused(error.detail)
-      wait(error.status === 0 ? 'unreachable' : 'refused', error.detail, backoff.next(error.retryAfterMs))
+      const { status, detail, retryAfterMs } = error
+      wait(status === 0 ? 'unreachable' : 'refused', detail, backoff.next(retryAfterMs), status)
     }
   }
 

@@ -8,13 +8,20 @@ import type { Room } from './room-types.ts'
  * Where the connection stands. Times are milliseconds since the epoch.
  * - `connecting`: a token is asked for, or a socket opens.
  * - `online`: the service has greeted us; frames flow.
- * - `waiting`: not connected; tried again by itself at `until` (or at once by `connect()`). `reason` says what happened.
+ * - `waiting`: not connected; tried again by itself at `until` (or at once by `connect()`). `reason` says what happened;
+ *   `httpStatus` is what the service, or whatever is in front of it, responded with, if it responded and refused.
  * - `offline`: not connected, and not tried again before `connect()` is called. `reason` says why.
  */
 export type ConnectionState =
   | { readonly status: 'connecting' }
   | { readonly status: 'online'; readonly since: number }
-  | { readonly status: 'waiting'; readonly until: number; readonly reason: WaitingReason; readonly detail: string }
+  | {
+      readonly status: 'waiting'
+      readonly until: number
+      readonly reason: WaitingReason
+      readonly detail: string
+      readonly httpStatus?: number
+    }
   | { readonly status: 'offline'; readonly reason: OfflineReason; readonly detail: string }
 
 /**

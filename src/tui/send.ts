@@ -40,6 +40,17 @@ const acknowledged = async (
   }
 }
 
+/** Statuses below 500 that pass by themselves: a timeout, a conflict, a replayed early request, a rate limit. */
+const PASSING = [408, 409, 425, 429]
+/** Statuses above that don't: the server lacks the method, or this version of HTTP. */
+const LASTING = [501, 505]
+
+/** Returns whether trying again meets the same status. A 401 never gets here: the client asks for another token. */
+const isLasting = (status: number): boolean => (status < 500 ? !PASSING.includes(status) : LASTING.includes(status))
+
+const refused = (detail: string): Error =>
+  new Error(`${detail} Nothing was sent. Check --url, its path included, and --username.`)
+
 const unreachable = (detail: string): Error =>
   new Error(`${detail} Nothing was sent. Check --url, and that the service runs.`)
 
@@ -56,8 +67,10 @@ const inTime = (client: ChatClient, timeout: number, work: Promise<void>): Promi
       if ('detail' in state) detail = state.detail
       if (state.status === 'online') wasOnline = true
       if (state.status === 'offline') reject(new Error(state.detail))
+      if (state.status !== 'waiting' || wasOnline) return
       // Nothing was sent yet, and a script should learn at once that the address is wrong or the service is down.
-      if (state.status === 'waiting' && state.reason === 'unreachable' && !wasOnline) reject(unreachable(state.detail))
+      if (state.reason === 'unreachable') reject(unreachable(state.detail))
+      if (state.httpStatus !== undefined && isLasting(state.httpStatus)) reject(refused(state.detail))
     })
     work.then(resolve, reject).finally(() => {
       clearTimeout(timer)

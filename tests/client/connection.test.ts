@@ -187,6 +187,28 @@ test('a refused upgrade waits as Retry-After says, or until somebody answers', a
   expect(service.client.state.status).toBe('online')
 })
 
+test('a wait names the status that the service responded with', async () => {
+  const service = fakeService()
+  const problem = { code: 'not_found', detail: 'There is nothing here.' }
+  service.http(() => ({ status: 404, body: problem }))
+  ;(await service.socket(1)).end(1006)
+  await settled()
+  expect(service.client.state).toMatchObject({ status: 'waiting', reason: 'refused', httpStatus: 404 })
+  service.http(() => Promise.reject(new TypeError('fetch failed')))
+  service.client.connect()
+  ;(await service.socket(2)).end(1006)
+  await settled()
+  expect(service.client.state).toMatchObject({ status: 'waiting', reason: 'unreachable' })
+  expect(service.client.state).not.toHaveProperty('httpStatus')
+})
+
+test('a wait for a token names the status that the callback met', async () => {
+  const token = () => Promise.reject(new ChatApiError({ status: 503, code: 'unavailable', detail: 'Later.' }))
+  const { client } = fakeService({ token })
+  await settled()
+  expect(client.state).toMatchObject({ status: 'waiting', reason: 'token', httpStatus: 503 })
+})
+
 test('a token is replaced before it expires by the service’s clock', async () => {
   let count = 0
   const { timers, socket } = fakeService({ token: () => `token-${++count}`, timing: { pingInterval: 1e9 } })
