@@ -5,9 +5,14 @@ import { expect, onTestFinished, test } from 'vitest'
 import { ChatApiError } from '../../src/client/index.ts'
 import { type SendOptions, sendInput } from '../../src/tui/send.ts'
 
-/** Sends to a server that responds to everything, upgrades included, with one status. */
-const sendTo = async (status: number, options: Partial<SendOptions> = {}): Promise<void> => {
-  const server = createServer((_, response) => response.writeHead(status, { connection: 'close' }).end())
+/** Sends to a server that responds with these statuses one after another, and with the last of them from then on. */
+const sendTo = async (statuses: number[], options: Partial<SendOptions> = {}): Promise<void> => {
+  const server = createServer(({ url }, response) => {
+    // What an upgrade was refused with, the SDK learns from the request after it.
+    const isAsked = url === '/api/users/me' && statuses.length > 1
+    const status = isAsked ? statuses.shift() : statuses[0]
+    response.writeHead(status as number, { connection: 'close' }).end()
+  })
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
   onTestFinished(() => void server.close())
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
@@ -15,7 +20,7 @@ const sendTo = async (status: number, options: Partial<SendOptions> = {}): Promi
 }
 
 test.for([400, 403, 404, 405, 410, 421, 426, 501])('fails at once with a status that stays: %i', async status => {
-  await expect(sendTo(status)).rejects.toThrow(
+  await expect(sendTo([status])).rejects.toThrow(
     `The service answered ${status}. Nothing was sent. Check --url, its path included, and --username.`
   )
 })
@@ -23,15 +28,9 @@ test.for([400, 403, 404, 405, 410, 421, 426, 501])('fails at once with a status 
 test('fails at once when there is nobody to log in to at the address', async () => {
   const token = () =>
     Promise.reject(new ChatApiError({ status: 404, code: 'not_found', detail: 'There is no POST /x.' }))
-  await expect(sendTo(404, { token })).rejects.toThrow('There is no POST /x. Nothing was sent. Check --url')
+  await expect(sendTo([404], { token })).rejects.toThrow('There is no POST /x. Nothing was sent. Check --url')
 })
 
-test('tries again until the time is over with a status that passes', async () => {
-  await Promise.all(
-    [408, 425, 429, 500, 502, 503, 504].map(status =>
-      expect(sendTo(status, { timeout: 200 })).rejects.toThrow(
-        `Not acknowledged within 0.2 s; it may have been stored all the same. The service answered ${status}.`
-      )
-    )
-  )
+test.for([408, 409, 425, 429, 500, 502, 503, 504])('tries again with a status that passes: %i', async status => {
+  await expect(sendTo([status, 404])).rejects.toThrow('The service answered 404. Nothing was sent.')
 })
