@@ -12,6 +12,7 @@ import { createSocketPaths } from '../src/http/socket-paths.ts'
 import { createUpgrades, type UpgradesOptions } from '../src/http/upgrades.ts'
 import type { Log } from '../src/lib/logging.ts'
 import { withoutRepeats } from '../src/lib/repeated-log.ts'
+import { CLOSE } from '../src/protocol/close-codes.ts'
 import { ChatError } from '../src/protocol/errors.ts'
 
 /** An open WebSocket. */
@@ -78,14 +79,14 @@ export default fp(
 const serve = (socket: WebSocket, opened: (socket: OpenSocket) => void, log: Log): void => {
   socket.on('error', err => {
     log.warn({ err }, 'a WebSocket was closed for breaking the protocol, or for a frame that is too big')
-    // `ws` has sent its own close code (1009, 1002, 1007) before it reports an error.
+    // `ws` has sent its own close code (1002, 1007, 1008, 1009) before it reports an error.
     if (socket.readyState !== socket.CLOSING) socket.terminate()
   })
   try {
     opened(socket)
   } catch (err) {
     log.error({ err }, 'a WebSocket could not be served')
-    socket.close(1011, 'internal error')
+    socket.close(CLOSE.internalError.code, CLOSE.internalError.reason)
   }
 }
 

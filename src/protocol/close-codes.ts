@@ -10,9 +10,16 @@ export interface CloseCode {
   readonly advice: string
 }
 
-/** Every close code that the service sends. */
+/**
+ * Every close code that the service sends. `ws` itself sends 1002, 1007, 1008 and 1009 for what it cannot read, without the
+ * reason.
+ */
 export const CLOSE = {
+  malformedFrame: { code: 1002, reason: 'malformed frame', advice: 'Correct the client.' },
+  invalidText: { code: 1007, reason: 'text that is not UTF-8', advice: 'Correct the client.' },
+  tooManyFragments: { code: 1008, reason: 'frame in too many pieces', advice: 'Send a frame in fewer pieces.' },
   frameTooBig: { code: 1009, reason: 'frame too big', advice: 'Send smaller frames.' },
+  internalError: { code: 1011, reason: 'internal error', advice: 'Come back after a random wait.' },
   restart: { code: 1012, reason: 'service restart', advice: 'Come back after a random wait.' },
   tryLater: { code: 1013, reason: 'try again later', advice: 'Come back after a random wait.' },
   tooSlow: { code: 4108, reason: 'too slow to read', advice: 'Come back and resume.' },

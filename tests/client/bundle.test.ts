@@ -32,7 +32,11 @@ test('it is under 10 kB gzipped, and nothing but the SDK’s own files', async (
 test('it does with every close code what the catalogue advises', () => {
   const does = Object.fromEntries(Object.entries(CLOSE).map(([name, { code }]) => [name, adviceOf(code).does]))
   expect(does).toEqual({
+    malformedFrame: 'again',
+    invalidText: 'again',
+    tooManyFragments: 'again',
     frameTooBig: 'again',
+    internalError: 'again',
     restart: 'again',
     tryLater: 'again',
     tooSlow: 'again',

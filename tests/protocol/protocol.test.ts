@@ -1,5 +1,5 @@
 /** docs/protocol.md, held to the catalogues and to the schemas: its tables are theirs, its frames are ones that pass. */
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { CLOSE } from '../../src/protocol/close-codes.ts'
@@ -7,7 +7,8 @@ import { ERRORS } from '../../src/protocol/errors.ts'
 import { clientFrames, serverFrames } from '../../src/protocol/frames.ts'
 import { compile, violations } from '../../src/protocol/validation.ts'
 
-const page = readFileSync(join(import.meta.dirname, '../../docs/protocol.md'), 'utf8')
+const root = join(import.meta.dirname, '../..')
+const page = readFileSync(join(root, 'docs/protocol.md'), 'utf8')
 
 /** The rows of a table under a heading, each as its cells. */
 const tableUnder = (heading: string): string[][] => {
@@ -35,6 +36,16 @@ test('the table of error codes is the catalogue', () => {
 test('the table of close codes is the catalogue', () => {
   const wanted = Object.values(CLOSE).map(({ code, reason, advice }) => [String(code), reason, advice])
   expect(tableUnder('Close codes')).toEqual(wanted)
+})
+
+test('no server code closes a socket with a code that is not in the catalogue', () => {
+  const read = (folder: string): string[] =>
+    readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+      .map(file => join(folder, file))
+      .filter(file => file.endsWith('.ts') && !/^src\/(client|tui|web)\//.test(file))
+  const files = ['src', 'plugins', 'routes'].flatMap(read)
+  expect(files.length).toBeGreaterThan(100)
+  expect(files.filter(file => /\.close\(\s*\d/.test(readFileSync(join(root, file), 'utf8')))).toEqual([])
 })
 
 test('every frame has an example, and each example is a frame', () => {

@@ -2,6 +2,7 @@
 import type { Socket } from 'node:net'
 import { describe, expect, test } from 'vitest'
 import { createMemoryBus, createMemoryNetwork } from '../../../src/bus/drivers/memory.ts'
+import { CLOSE } from '../../../src/protocol/close-codes.ts'
 import { fakeClock } from '../../support/clock.ts'
 import { testDatabase } from '../../support/database.ts'
 import type { Frame, SocketClient } from '../../support/socket-client.ts'
@@ -92,6 +93,22 @@ describe('a client that floods', () => {
     repeat(1000, () => refused.socket.pong())
     _socket.resume()
     await ended
+  })
+})
+
+describe('a client that breaks the protocol', () => {
+  test.for<[string, Buffer, number]>([
+    ['with reserved bits', frame(0xf1, 'x'), 1002],
+    ['with text that is not UTF-8', Buffer.from([0x81, 0x81, 0, 0, 0, 0, 0xff]), 1007],
+    ['in too many fragments', Buffer.concat([frame(0x01), ...Array.from({ length: 2000 }, () => frame(0x00))]), 1008],
+    ['that is too big', Buffer.from([0x81, 0xff, 0, 0, 0, 0, 0, 0xff, 0, 0, 0, 0, 0, 0]), 1009]
+  ])('by a frame %s is closed with a code of the catalog', async ([, bytes, code]) => {
+    const { flooder, other } = await start()
+    flooder.socket.on('error', () => {})
+    writeRaw(flooder, bytes)
+    expect(await flooder.closed).toMatchObject({ code })
+    expect(Object.values(CLOSE).map(known => known.code)).toContain(code)
+    expect(await other.untilPong()).toEqual([])
   })
 })
 
