@@ -6,25 +6,26 @@ import jwtPlugin from '@fastify/jwt'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { type Accounts, createAccounts } from '../src/accounts/accounts.ts'
-import { createHostUsers, type HostIdentity, type HostPerson, type HostUser } from '../src/accounts/host-users.ts'
+import { createHostUsers, type HostUser } from '../src/accounts/host-users.ts'
 import { createPasswords } from '../src/accounts/passwords.ts'
 import { createAccessTokens, type Jwt } from '../src/accounts/tokens/access-tokens.ts'
 import { extractToken } from '../src/accounts/tokens/extract-token.ts'
-import type { Session } from '../src/chat/connections/connection.ts'
+import type { AuthenticatedPrincipal } from '../src/chat/connections/connection.ts'
 import { createOptionsCheck } from '../src/config/plugin-options.ts'
+import type { UserRecord } from '../src/db/repositories/users.ts'
 import { type Clock, systemClock } from '../src/lib/clock.ts'
 import { withoutRepeats } from '../src/lib/repeated-log.ts'
 import { ChatError } from '../src/protocol/errors.ts'
 
 /** Who is behind a request: the user, and until when. */
-export interface ChatUser extends Session {
+export interface ChatUser extends AuthenticatedPrincipal {
   readonly createdAt: number
 }
 
 /** Says who is calling: one of the host application's users, or nobody. Asked before each request and upgrade. */
 export type Authenticate = (
   request: FastifyRequest
-) => HostIdentity | null | undefined | Promise<HostIdentity | null | undefined>
+) => HostUser | null | undefined | Promise<HostUser | null | undefined>
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -38,7 +39,7 @@ declare module 'fastify' {
       /** The user behind a new token for a connection. Throws `invalid_token`, `token_expired`, or `not_allowed` in a host. */
       renew(token: string): Promise<ChatUser>
       /** The chat user of a host's person, made at first sight. */
-      admit(person: HostPerson): Promise<HostUser>
+      admit(person: HostUser): Promise<UserRecord>
     }
   }
   interface FastifyRequest {
@@ -127,7 +128,11 @@ export const callerOf = ({ chatUser }: FastifyRequest): ChatUser => {
   return chatUser
 }
 
-const chatUser = ({ id, username, externalId, createdAt }: HostUser, expiresAt: number, askedAt: number): ChatUser => ({
+const chatUser = (
+  { id, username, externalId, createdAt }: UserRecord,
+  expiresAt: number,
+  askedAt: number
+): ChatUser => ({
   userId: id,
   username,
   externalId,

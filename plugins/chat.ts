@@ -23,7 +23,8 @@ declare module 'fastify' {
 }
 
 /** Options of the chat plugin: PROTOCOL's limits, 0 for none. */
-export interface ChatPluginOptions extends Pick<ChatOptions, 'authorize' | 'beforeMessage' | 'onMessage' | 'writer'> {
+export interface ChatPluginOptions
+  extends Pick<ChatOptions, 'authorize' | 'beforeMessage' | 'onMessage' | 'appendQueue'> {
   /** Messages a second and user, by default 10. */
   readonly messageRateLimit?: number
   /** Reads per second per user over HTTP, 50 entries each, by default 20. */
@@ -60,7 +61,7 @@ export default fp(
     checkOptions(options)
     const { messageRateLimit = 10, readRateLimit = 20, maxMessageLength = 4000 } = options
     const { connectionsPerUser = 20, connectionsPerIp = 0, legacySocketHours = 24 } = options
-    const { authorize, beforeMessage, onMessage, writer } = options
+    const { authorize, beforeMessage, onMessage, appendQueue } = options
     const { bus, begin } = options.bus ? { bus: options.bus, begin: ignore } : busOf(fastify, options.clock)
     const chat = createChatCore({
       bus,
@@ -84,7 +85,7 @@ export default fp(
       authorize,
       beforeMessage,
       onMessage,
-      writer
+      appendQueue: appendQueue
     })
     fastify.decorate('chatCore', chat)
     fastify.decorate('chatListen', begin)

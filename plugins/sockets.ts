@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import type { WebSocket } from 'ws'
-import { answerSubprotocol } from '../src/accounts/tokens/extract-token.ts'
+import { selectSubprotocol } from '../src/accounts/tokens/extract-token.ts'
 import type { ConnectionOptions } from '../src/chat/connections/connection.ts'
 import { listeningServers } from '../src/http/fastify-internals.ts'
 import { createHandshake } from '../src/http/handshake.ts'
@@ -58,7 +58,7 @@ export default fp(
 
     const handshake = createHandshake({
       maxPayload: fastify.chatCore.maxFrameBytes,
-      chooseProtocol: answerSubprotocol
+      chooseProtocol: selectSubprotocol
     })
     fastify.decorate('chatSockets', {
       isUpgrade: ({ raw }) => upgrades.find(raw) !== undefined,

@@ -61,7 +61,7 @@ export interface ChatServiceOptions extends HostSettings {
   /** A ready bus between processes instead of the database's own. */
   readonly bus?: Bus | undefined
   /** For tests: other bounds for the writer. */
-  readonly writer?: ChatOptions['writer']
+  readonly appendQueue?: ChatOptions['appendQueue']
 }
 
 /** Not wrapped with fastify-plugin, so that nothing of it leaks into the instance it is registered on. */
@@ -76,7 +76,7 @@ export const chatService = async (fastify: FastifyInstance, options: ChatService
 }
 
 const assemble = async (fastify: FastifyInstance, options: ChatServiceOptions): Promise<void> => {
-  const { prefix: _, pages = false, resolved, client, clock = systemClock, bus, writer, ...more } = options
+  const { prefix: _, pages = false, resolved, client, clock = systemClock, bus, appendQueue, ...more } = options
   const { authenticate, authorize, beforeMessage, onMessage, documentSecurity, ...others } = more
   const settings = withoutFastifys(others)
   checkPages(pages)
@@ -103,7 +103,15 @@ const assemble = async (fastify: FastifyInstance, options: ChatServiceOptions): 
   await fastify.register(dbPlugin, { ...config, client })
   await fastify.register(cryptoPlugin, { ...config, clock })
   await fastify.register(authPlugin, { ...config, authenticate, clock })
-  await fastify.register(chatPlugin, { ...config, authorize, beforeMessage, onMessage, clock, bus, writer })
+  await fastify.register(chatPlugin, {
+    ...config,
+    authorize,
+    beforeMessage,
+    onMessage,
+    clock,
+    bus,
+    appendQueue: appendQueue
+  })
   await fastify.register(opsPlugin, { ...config, clock })
   // Only the process itself resolves its settings, and there is no host application in it.
   await fastify.register(problemsPlugin, { hasOwnCodesOnly: resolved !== undefined })

@@ -1,6 +1,6 @@
 /** What a host application holds of the chat that it registers: posting, events, taking rights back. */
 import type { FastifyInstance } from 'fastify'
-import type { HostPerson } from './accounts/host-users.ts'
+import type { HostUser } from './accounts/host-users.ts'
 import { type ChatServiceOptions, chatService } from './app.ts'
 import type { CommittedMessage } from './chat/log/publish.ts'
 import { isUnavailable } from './db/client/errors.ts'
@@ -16,7 +16,7 @@ export type CreateChatOptions = Omit<ChatServiceOptions, 'prefix' | 'onMessage'>
 
 /** What the host's code posts, and as whom: a bot or the system gets a chat user like everybody, at first sight. */
 export interface PostOptions extends HostPost {
-  readonly as: HostPerson
+  readonly as: Omit<HostUser, 'expiresAt'>
 }
 
 /** Told of a message. What it throws is logged; nobody waits for it. */

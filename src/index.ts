@@ -1,9 +1,16 @@
 /** What the package exports: the service as a plugin, the chat for a host application, and their types and errors. */
 export type { Authenticate } from '../plugins/auth.ts'
-export type { HostIdentity, HostPerson } from './accounts/host-users.ts'
+export type { HostUser } from './accounts/host-users.ts'
 export type { ChatServiceOptions, Page } from './app.ts'
 export { chatService, chatService as default } from './app.ts'
-export type { AccessRequest, Action, Authorize, BeforeMessage, MessageDraft, Person } from './chat/access/authorize.ts'
+export type {
+  AccessRequest,
+  Action,
+  Authorize,
+  BeforeMessage,
+  MessageDraft,
+  PublicUser
+} from './chat/access/authorize.ts'
 export type { CommittedMessage } from './chat/log/publish.ts'
 export {
   type CreateChatOptions,

@@ -1,5 +1,6 @@
 /** The accounts of people who register here: names, passwords and the tokens that stand for them. */
 
+import type { UserRecord } from '../db/repositories/users.ts'
 import type { Clock } from '../lib/clock.ts'
 import { ChatError } from '../protocol/errors.ts'
 import type { AccessToken } from '../protocol/http/users.ts'
@@ -7,19 +8,11 @@ import type { Passwords } from './passwords.ts'
 import { type AccessTokens, badToken } from './tokens/access-tokens.ts'
 import { createUserLookup } from './user-lookup.ts'
 
-/** A user as it is stored. */
-export interface Account {
-  readonly id: number
-  readonly username: string
-  readonly hashedPassword: string | null
-  readonly createdAt: number
-}
-
 /** The parts of the users' repository in use. */
 export interface AccountsRepository {
-  create(user: { username: string; hashedPassword: string }): Promise<Account>
-  findByUsername(username: string): Promise<Account | undefined>
-  findByIds(ids: readonly number[]): Promise<ReadonlyMap<number, Account>>
+  create(user: { username: string; hashedPassword: string }): Promise<UserRecord>
+  findByUsername(username: string): Promise<UserRecord | undefined>
+  findByIds(ids: readonly number[]): Promise<ReadonlyMap<number, UserRecord>>
   hasPasswordHash(id: number, checked: string): Promise<boolean>
   replacePasswordHash(id: number, checked: string, hashedPassword: string): Promise<boolean>
 }
@@ -37,14 +30,14 @@ const MAX_ATTEMPTS = 3
 /** The accounts. */
 export interface Accounts {
   /** Stores a new user. Throws `username_taken`, or `busy` when too many passwords wait. */
-  register(username: string, password: string): Promise<Account>
+  register(username: string, password: string): Promise<UserRecord>
   /** Exchanges a username, in any case, and password for a token. Throws `invalid_credentials` or `busy`. */
   login(username: string, password: string): Promise<AccessToken>
   /**
    * The user behind a token, and when it expires, in ms. Throws `invalid_token` (also when the user has been gone for a
    * second) or `token_expired`.
    */
-  identify(token: string): Promise<{ readonly user: Account; readonly expiresAt: number }>
+  identify(token: string): Promise<{ readonly user: UserRecord; readonly expiresAt: number }>
 }
 
 /** Makes them. */

@@ -1,38 +1,28 @@
 /** The users of a host application: it says who is calling, and each gets a chat user at first sight. */
+import type { UserRecord } from '../db/repositories/users.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Log } from '../lib/logging.ts'
 import { withholdMessage } from '../lib/redact.ts'
 import { isVisible } from '../lib/text.ts'
-import { within } from '../lib/timeout.ts'
+import { withTimeout } from '../lib/timeout.ts'
 import { ChatError } from '../protocol/errors.ts'
 import { createUserLookup } from './user-lookup.ts'
 
-/** A person as a host application knows them. `id` is the host's own and never changes; `name` is shown. */
-export interface HostPerson {
-  /** 1-200 characters. A number is taken as its decimal digits. */
-  readonly id: string | number
-  /** 1-200 characters. */
-  readonly name: string
-}
-
-/** A person who is calling, and until when the host's word is good; without it, for a day. */
-export interface HostIdentity extends HostPerson {
-  readonly expiresAt?: Date | undefined
-}
-
-/** What the service keeps of a host's user. `createdAt` in milliseconds since the epoch. */
+/** A user as the host application passes them in. */
 export interface HostUser {
-  readonly id: number
-  readonly username: string
-  readonly externalId: string | null
-  readonly createdAt: number
+  /** The host's own id, which never changes: 1-200 characters. A number is taken as its decimal digits. */
+  readonly id: string | number
+  /** The name that others see: 1-200 characters. */
+  readonly name: string
+  /** Until when the user counts as authenticated; one day by default. */
+  readonly expiresAt?: Date | undefined
 }
 
 /** The parts of the users' repository in use. */
 export interface HostUsersRepository {
-  findByExternalIds(externalIds: readonly string[]): Promise<ReadonlyMap<string, HostUser>>
+  findByExternalIds(externalIds: readonly string[]): Promise<ReadonlyMap<string, UserRecord>>
   /** Stores a user of the host, or their new name. */
-  admit(user: { externalId: string; username: string }): Promise<HostUser>
+  admit(user: { externalId: string; username: string }): Promise<UserRecord>
 }
 
 export interface HostUsersOptions {
@@ -44,12 +34,12 @@ export interface HostUsersOptions {
 /** A host's users. */
 export interface HostUsers {
   /** The chat user of a person: made at first sight, renamed when the host's name changed. Throws a TypeError for a bad one. */
-  admit(person: HostPerson): Promise<HostUser>
+  admit(person: HostUser): Promise<UserRecord>
   /**
    * Who the host's function says is calling, with their chat user. Throws `not_logged_in` when it answers nobody or throws an
    * error with the status 401 or 403; `unavailable` when it fails otherwise, or is late: who can't be asked about is refused.
    */
-  identify(ask: () => unknown): Promise<{ readonly user: HostUser; readonly expiresAt: number | undefined }>
+  identify(ask: () => unknown): Promise<{ readonly user: UserRecord; readonly expiresAt: number | undefined }>
 }
 
 /** How long the host's function has, in milliseconds. */
@@ -70,9 +60,9 @@ export const createHostUsers = ({ users, log, clock }: HostUsersOptions): HostUs
   return {
     admit,
     async identify(ask) {
-      let identity: HostIdentity | null | undefined
+      let identity: HostUser | null | undefined
       try {
-        identity = (await within(ANSWER_MS, 'authenticate', askHost(ask))) as typeof identity
+        identity = (await withTimeout(ANSWER_MS, 'authenticate', askHost(ask))) as typeof identity
         if (identity) checkedIdentity(identity)
       } catch (error) {
         if (isRefusal(error)) throw notLoggedIn()
@@ -108,7 +98,7 @@ const isRefusal = (error: unknown): boolean =>
 const isText = (value: unknown, max: number): value is string =>
   typeof value === 'string' && isVisible(value) && value.length <= max && !value.includes('\u0000')
 
-const checkedIdentity = (identity: HostIdentity): void => {
+const checkedIdentity = (identity: HostUser): void => {
   checked(identity)
   const { expiresAt } = identity
   if (expiresAt !== undefined && !(expiresAt instanceof Date && Number.isFinite(expiresAt.getTime()))) {
@@ -116,7 +106,7 @@ const checkedIdentity = (identity: HostIdentity): void => {
   }
 }
 
-const checked = ({ id, name }: HostPerson): { externalId: string; username: string } => {
+const checked = ({ id, name }: HostUser): { externalId: string; username: string } => {
   const externalId = typeof id === 'number' && Number.isSafeInteger(id) ? String(id) : id
   if (!isText(externalId, MAX_ID) || !externalId.isWellFormed()) {
     throw new TypeError(

@@ -1,6 +1,6 @@
 /** A bus that listens to other processes from the first use on, and not from the start of the application. */
 import { setTimeout as delay } from 'node:timers/promises'
-import { within } from '../lib/timeout.ts'
+import { withTimeout } from '../lib/timeout.ts'
 import type { Bus, BusListener } from './bus.ts'
 
 /** A bus whose connection is opened later. */
@@ -55,7 +55,7 @@ export const deferBus = (bus: Bus, onFailure: (error: unknown) => void): Deferre
     },
     async close() {
       isClosed = true
-      if (opening) await within(STOP_MS, 'the bus', opening).catch(() => {})
+      if (opening) await withTimeout(STOP_MS, 'the bus', opening).catch(() => {})
       await bus.close()
     }
   }

@@ -13,39 +13,39 @@ import { GENERAL, isRoomName, MAX_META_BYTES } from '../protocol/http/messages.t
 import type { NewRoom, Presence, RoomList, Room as RoomShown } from '../protocol/http/rooms.ts'
 import {
   type Action,
-  type Actor,
   type Authorize,
   type BeforeMessage,
   createAccess,
-  personOf,
+  type Principal,
+  publicUserOf,
   whenKnown
 } from './access/authorize.ts'
 import { createCurrentUsers } from './access/current-users.ts'
-import { createRevoking, type Revoking } from './access/revocation.ts'
-import type { ConnectionOptions, Session } from './connections/connection.ts'
+import { createRevocation, type Revocation } from './access/revocation.ts'
+import type { AuthenticatedPrincipal, ConnectionOptions } from './connections/connection.ts'
 import { maxFrameBytes } from './connections/decode.ts'
-import { createServing } from './connections/dispatch.ts'
-import { BURST_SECONDS, createHub } from './connections/registry.ts'
-import { createWriter, type WriterOptions } from './log/append-queue.ts'
+import { createFrameDispatch } from './connections/dispatch.ts'
+import { BURST_SECONDS, createConnectionRegistry } from './connections/registry.ts'
+import { type AppendQueueOptions, createAppendQueue } from './log/append-queue.ts'
 import { createChangeFeed } from './log/change-feed.ts'
 import type { Entry } from './log/codec.ts'
 import { createOutsideChanges } from './log/outside-changes.ts'
 import {
   type CommittedMessage,
   committedMessage,
-  createPosting,
+  createPublisher,
   type Post,
-  type Posted,
-  type PostedBy,
-  type PostingOptions
+  type PublishedBy,
+  type PublisherOptions,
+  type PublishResult
 } from './log/publish.ts'
 import { createReadLimit, type ReadLimit } from './log/read-limit.ts'
-import { createReading, type LogPart, type Range } from './log/reader.ts'
-import { createRoomList } from './rooms/listing.ts'
-import { shownRoom, shownRow } from './rooms/public-room.ts'
-import { createRooms, type Rooms } from './rooms/registry.ts'
+import { createLogReader, type LogPart, type Range } from './log/reader.ts'
+import { createRoomListing } from './rooms/listing.ts'
+import { publicRoom, publicRoomOfRow } from './rooms/public-room.ts'
+import { createRoomRegistry, type RoomRegistry } from './rooms/registry.ts'
 import type { Room } from './rooms/room.ts'
-import { createFollowing, MAX_FOLLOWED } from './subscriptions/manager.ts'
+import { createSubscriptionManager, MAX_SUBSCRIPTIONS } from './subscriptions/manager.ts'
 
 /** How long a stop waits for the commits under way, in milliseconds. */
 const FLUSH_MS = 2500
@@ -71,11 +71,11 @@ export interface ChatOptions {
   readonly bus: Bus
   readonly clock: Clock
   readonly log: Log
-  readonly authenticate: (token: string) => Promise<Session>
+  readonly authenticate: (token: string) => Promise<AuthenticatedPrincipal>
   /** Which of these users there still are; who is gone is disconnected before long. */
   readonly existing: (userIds: readonly number[]) => Promise<ReadonlySet<number>>
   /** Classifies a failure of the database; see src/db/client/errors.ts. */
-  readonly faultOf: WriterOptions['faultOf']
+  readonly faultOf: AppendQueueOptions['faultOf']
   readonly messageRate: number
   /** By default none. */
   readonly readRate?: number | undefined
@@ -89,13 +89,13 @@ export interface ChatOptions {
   /** Without these, everyone who is logged in may do everything, and messages are stored as they come. */
   readonly authorize?: Authorize | undefined
   readonly beforeMessage?: BeforeMessage | undefined
-  readonly onMessage?: PostingOptions['onMessage']
+  readonly onMessage?: PublisherOptions['onMessage']
   /** For tests: other bounds for the writer. */
-  readonly writer?: Partial<WriterOptions> | undefined
+  readonly appendQueue?: Partial<AppendQueueOptions> | undefined
 }
 
 /** The chat of one process. */
-export interface ChatCore extends Pick<Revoking, 'recheck' | 'disconnect'> {
+export interface ChatCore extends Pick<Revocation, 'recheck' | 'disconnect'> {
   /** Asked before each read over HTTP. */
   readonly readLimit: Pick<ReadLimit, 'enter'>
   /** How many sockets are open here. */
@@ -118,19 +118,19 @@ export interface ChatCore extends Pick<Revoking, 'recheck' | 'disconnect'> {
   /** Takes over an open socket, synchronously, so that no early frame is lost. */
   connect(options: ConnectionOptions): void
   /** Rooms that the actor may read, by name. */
-  listRooms(actor: Actor, after: string, limit: number): Promise<RoomList>
+  listRooms(actor: Principal, after: string, limit: number): Promise<RoomList>
   /** Throws `room_taken`, or `not_allowed`. */
-  createRoom(actor: Actor, room: NewRoom): Promise<RoomShown>
+  createRoom(actor: Principal, room: NewRoom): Promise<RoomShown>
   /** The room, made now unless it is there; for the host itself, so nobody is asked. */
   ensureRoom(room: NewRoom): Promise<RoomShown>
   /** Throws `room_not_found`, like all that follow. */
-  showRoom(actor: Actor, room: string): Promise<RoomShown>
-  read(actor: Actor, room: string, range: Range): Promise<LogPart>
+  showRoom(actor: Principal, room: string): Promise<RoomShown>
+  read(actor: Principal, room: string, range: Range): Promise<LogPart>
   /** Resolves after the commit. Throws what a frame would be refused with: `nonce_reused`, `rate_limited`, `busy`, … */
-  post(actor: Actor, room: string, post: Post): Promise<{ entry: Entry; isReplay: boolean }>
+  post(actor: Principal, room: string, post: Post): Promise<{ entry: Entry; isReplay: boolean }>
   /** Posts for the host itself, so that nobody is asked and no rate counts. Resolves and throws like `post`. */
-  postAsHost(actor: Actor, post: Post & { readonly room?: string | undefined }): Promise<CommittedMessage>
-  presence(actor: Actor, room: string): Promise<Presence>
+  postAsHost(actor: Principal, post: Post & { readonly room?: string | undefined }): Promise<CommittedMessage>
+  presence(actor: Principal, room: string): Promise<Presence>
   /** Resolves when every message that was taken is committed or refused. */
   idle(): Promise<void>
   /** Commits what was taken, then closes every socket with 1012 and leaves the bus. */
@@ -143,7 +143,7 @@ export const createChatCore = (options: ChatOptions): ChatCore => {
   let draining = false
   const isDraining = () => draining
 
-  const reading = createReading({
+  const reader = createLogReader({
     messages,
     keyring,
     clock,
@@ -152,30 +152,44 @@ export const createChatCore = (options: ChatOptions): ChatCore => {
     isCurrent: () => feed?.isCurrent() ?? true,
     nameOf: roomId => rooms.byId(roomId)?.name
   })
-  const rooms: Rooms = createRooms({ repository: options.rooms, pages: reading.pages, log })
+  const rooms: RoomRegistry = createRoomRegistry({ repository: options.rooms, pages: reader.pages, log })
   const access = createAccess(options)
-  const hub = createHub(options)
+  const registry = createConnectionRegistry(options)
   const readLimit = createReadLimit({ clock, readRate: options.readRate ?? 0 })
-  const following = createFollowing({ rooms, bus, clock, reach: roomId => options.rooms.reach(roomId), isDraining })
-  const writer = createWriter({
+  const subscriptionManager = createSubscriptionManager({
+    rooms,
+    bus,
+    clock,
+    reach: roomId => options.rooms.reach(roomId),
+    isDraining
+  })
+  const appendQueue = createAppendQueue({
     append: batch => messages.append(batch),
     faultOf: options.faultOf,
     lockedRooms: roomIds => options.rooms.locked(roomIds),
     onFailure: (err, entries) => log.error({ err, entries }, 'an append failed'),
-    ...options.writer
+    ...options.appendQueue
   })
-  const revoking = createRevoking({ hub, bus, clock, log, access, following, existing: options.existing })
+  const revocation = createRevocation({
+    registry,
+    bus,
+    clock,
+    log,
+    access,
+    subscriptionManager,
+    existing: options.existing
+  })
   const users = createCurrentUsers({
-    hub,
-    following,
+    registry,
+    subscriptionManager,
     clock,
     usernames: async ids => (await options.changes?.usernames(ids)) ?? new Map()
   })
 
-  const posting = createPosting({
-    writer,
+  const publisher = createPublisher({
+    appendQueue,
     keyring,
-    hub,
+    registry,
     bus,
     access,
     log,
@@ -186,18 +200,18 @@ export const createChatCore = (options: ChatOptions): ChatCore => {
     named: users.named,
     onMessage
   })
-  const list: RoomsRepository['list'] = (...page) => reading.limited(() => options.rooms.list(...page))
-  const listRooms = createRoomList({ rooms: { list }, access, keyring })
+  const list: RoomsRepository['list'] = (...page) => reader.limited(() => options.rooms.list(...page))
+  const listRooms = createRoomListing({ rooms: { list }, access, keyring })
   const frameBytes = maxFrameBytes(maxMessageLength)
 
   /**
    * Returns the room, if the actor may do that there; at once where nothing has to be asked. Denied looks like absent, in time
    * too: the host application is asked about both, and both are looked for in the database, here or (`isAbsent`) before.
    */
-  const roomFor = (actor: Actor, name: string, action: Action, isAbsent?: boolean): Room | Promise<Room> => {
+  const roomFor = (actor: Principal, name: string, action: Action, isAbsent?: boolean): Room | Promise<Room> => {
     const loaded = rooms.get(name)
     return whenKnown(loaded ?? (isAbsent ? undefined : rooms.load(name)), room => {
-      if (!room && !(access.asksSomebody && isRoomName(name))) throw noSuchRoom()
+      if (!room && !(access.isDelegated && isRoomName(name))) throw noSuchRoom()
       return whenKnown(access.may(actor, name, action), may => {
         if (room && may) return room
         if (!loaded || isAbsent !== undefined) throw noSuchRoom()
@@ -209,37 +223,37 @@ export const createChatCore = (options: ChatOptions): ChatCore => {
   }
 
   /** A room that is there but may not be read is one that may not be created, in time too. */
-  const createRoom = async (actor: Actor, { room: name, title }: NewRoom): Promise<RoomShown> => {
+  const createRoom = async (actor: Principal, { room: name, title }: NewRoom): Promise<RoomShown> => {
     const [mayCreate, mayRead] = await Promise.all([access.may(actor, name, 'create'), access.may(actor, name, 'read')])
     if (!mayCreate) {
       await rooms.probe([name])
       throw notCreated()
     }
     try {
-      return shownRoom(rooms.adopt(await options.rooms.create({ name, title: title ?? null })))
+      return publicRoom(rooms.adopt(await options.rooms.create({ name, title: title ?? null })))
     } catch (error) {
       if (!mayRead && error instanceof ChatError && error.code === 'room_taken') throw notCreated()
       throw error
     }
   }
 
-  const postAndWait = (actor: Actor, room: Room, message: Post, by: PostedBy) =>
+  const postAndWait = (actor: Principal, room: Room, message: Post, by: PublishedBy) =>
     new Promise<{ entry: Entry; isReplay: boolean }>((resolve, reject) => {
-      const posted = (outcome: Posted) => ('error' in outcome ? reject(outcome.error) : resolve(outcome))
+      const posted = (outcome: PublishResult) => ('error' in outcome ? reject(outcome.error) : resolve(outcome))
       // Refused at once or later, it is a rejection.
       Promise.resolve()
-        .then(() => posting.post(actor, room, message, posted, by))
+        .then(() => publisher.post(actor, room, message, posted, by))
         .catch(reject)
     })
 
-  const serve = createServing({
-    hub,
-    following,
-    posting,
+  const serve = createFrameDispatch({
+    registry,
+    subscriptionManager,
+    publisher,
     clock,
     roomFor,
     isDraining,
-    isRevoked: session => revoking.isRevoked(session) || users.isDeleted(session.userId),
+    isRevoked: session => revocation.isRevoked(session) || users.isDeleted(session.userId),
     limits: limitsOf(options, frameBytes),
     legacyLifetimeMs: options.legacyLifetimeMs ?? DAY_MS,
     authenticate: async token => users.named(await options.authenticate(token))
@@ -259,9 +273,9 @@ export const createChatCore = (options: ChatOptions): ChatCore => {
       ...createOutsideChanges({
         users,
         rooms,
-        pages: reading.pages,
-        following,
-        hub,
+        pages: reader.pages,
+        subscriptionManager,
+        registry,
         log,
         repository: options.changes
       })
@@ -270,12 +284,12 @@ export const createChatCore = (options: ChatOptions): ChatCore => {
   const stops = [
     clock.every(LOOK_MS, look),
     clock.every(SWEEP_MS, () => rooms.sweep()),
-    clock.every(HEADS_MS, () => void following.tellHeads(hub.all()))
+    clock.every(HEADS_MS, () => void subscriptionManager.tellHeads(registry.all()))
   ]
 
   return {
     get connections() {
-      return hub.size
+      return registry.size
     },
     get isDraining() {
       return draining
@@ -288,69 +302,69 @@ export const createChatCore = (options: ChatOptions): ChatCore => {
         grown: (roomId, seq) => rooms.grown(roomId, seq),
         event(event, from) {
           if (event.kind === CHANGED) return feed?.wake()
-          if (!revoking.hear(event)) following.hear(event, from)
+          if (!revocation.hear(event)) subscriptionManager.hear(event, from)
         },
         reset() {
           look()
           feed?.reset()
-          following.refresh()
-          revoking.recheckAll()
+          subscriptionManager.refresh()
+          revocation.recheckAll()
         }
       }),
     async prepare(names, caller) {
-      if (caller && hub.refusal(caller.session.userId, caller.address)) return new Set()
-      const wanted = names.slice(0, MAX_FOLLOWED)
+      if (caller && registry.refusal(caller.session.userId, caller.address)) return new Set()
+      const wanted = names.slice(0, MAX_SUBSCRIPTIONS)
       const load = async (name: string) => ((await rooms.load(name)) ? [] : [name])
       // With a host to ask, one query whether or not some are loaded: the time must not say that a room exists.
-      const probed = access.asksSomebody ? wanted.filter(name => name !== GENERAL) : []
+      const probed = access.isDelegated ? wanted.filter(name => name !== GENERAL) : []
       const [absent] = await Promise.all([Promise.all(wanted.map(load)), rooms.probe(probed)])
       return new Set(absent.flat())
     },
     connect: opened => serve({ ...opened, session: users.named(opened.session) }),
     async listRooms(actor, after, limit) {
       const { rooms: rows, next } = await listRooms(actor, after, limit)
-      return { rooms: rows.map(shownRow), has_more: next !== undefined, ...(next === undefined ? {} : { next }) }
+      return { rooms: rows.map(publicRoomOfRow), has_more: next !== undefined, ...(next === undefined ? {} : { next }) }
     },
     createRoom,
     async ensureRoom({ room: name, title = null }) {
       const known = await rooms.load(name)
-      if (known) return shownRoom(known)
+      if (known) return publicRoom(known)
       try {
-        return shownRoom(rooms.adopt(await options.rooms.create({ name, title })))
+        return publicRoom(rooms.adopt(await options.rooms.create({ name, title })))
       } catch (error) {
         // Somebody else made it meanwhile.
         const made = error instanceof ChatError && error.code === 'room_taken' ? await rooms.load(name) : undefined
-        if (made) return shownRoom(made)
+        if (made) return publicRoom(made)
         throw error
       }
     },
-    showRoom: async (actor, name) => shownRoom(await roomFor(actor, name, 'read')),
-    read: async (actor, name, range) => reading.part(await roomFor(actor, name, 'read'), range),
+    showRoom: async (actor, name) => publicRoom(await roomFor(actor, name, 'read')),
+    read: async (actor, name, range) => reader.part(await roomFor(actor, name, 'read'), range),
     async post(actor, name, message) {
-      posting.admit(actor.userId)
+      publisher.admit(actor.userId)
       return postAndWait(actor, await roomFor(actor, name, 'post'), message, 'person')
     },
     async postAsHost(actor, { room: name = GENERAL, ...message }) {
       const room = await rooms.load(name)
       if (!room) throw noSuchRoom()
       const { entry } = await postAndWait(actor, room, message, 'host')
-      return committedMessage({ ...message, room }, personOf(users.named(actor)), entry)
+      return committedMessage({ ...message, room }, publicUserOf(users.named(actor)), entry)
     },
-    recheck: revoking.recheck,
-    disconnect: revoking.disconnect,
-    presence: async (actor, name) => following.presence(await roomFor(actor, name, 'read')),
-    idle: () => writer.idle(),
+    recheck: revocation.recheck,
+    disconnect: revocation.disconnect,
+    presence: async (actor, name) => subscriptionManager.presence(await roomFor(actor, name, 'read')),
+    idle: () => appendQueue.idle(),
     async drain() {
       draining = true
       // A database that is away must not keep the process: what it didn't acknowledge, its sender sends again.
-      await Promise.race([writer.idle(), new Promise(resolve => setTimeout(resolve, FLUSH_MS).unref())])
+      await Promise.race([appendQueue.idle(), new Promise(resolve => setTimeout(resolve, FLUSH_MS).unref())])
       for (const stop of stops) stop()
       feed?.close()
       users.close()
-      await hub.drain()
-      following.close()
+      await registry.drain()
+      subscriptionManager.close()
       readLimit.close()
-      revoking.close()
+      revocation.close()
       await bus.close()
     }
   }

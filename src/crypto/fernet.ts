@@ -43,14 +43,14 @@ const freshIv = (): Buffer => {
 }
 
 /** What the spec's generate vectors fix; at random otherwise. */
-export interface SealOptions {
+export interface EncryptOptions {
   /** Milliseconds since the epoch; the token carries whole seconds. */
   readonly now: number
   readonly iv?: Uint8Array
 }
 
 /** Seals a text as a token. */
-export const seal = (key: FernetKey, text: string, { now, iv }: SealOptions): string => {
+export const encrypt = (key: FernetKey, text: string, { now, iv }: EncryptOptions): string => {
   const plain = Buffer.from(text)
   const sealedBytes = plain.length + BLOCK_BYTES - (plain.length % BLOCK_BYTES)
   const token = Buffer.allocUnsafe(HEADER_BYTES + sealedBytes + MAC_BYTES)
@@ -67,7 +67,7 @@ export const seal = (key: FernetKey, text: string, { now, iv }: SealOptions): st
 }
 
 /** When a token is too old or too new. */
-export interface OpenOptions {
+export interface DecryptOptions {
   /** The most seconds since sealing; without it, time is not looked at. */
   readonly ttlSeconds?: number
   /** Milliseconds since the epoch. */
@@ -75,10 +75,10 @@ export interface OpenOptions {
 }
 
 /** The text of a token; `undefined` for one that is malformed, sealed under another key, altered or out of its time. */
-export const open = (
+export const decrypt = (
   key: FernetKey,
   token: string,
-  { ttlSeconds, now = Date.now() }: OpenOptions = {}
+  { ttlSeconds, now = Date.now() }: DecryptOptions = {}
 ): string | undefined => {
   const bytes = fromBase64(token)
   if (!bytes || bytes.length < HEADER_BYTES + BLOCK_BYTES + MAC_BYTES || bytes[0] !== VERSION) return undefined
@@ -87,7 +87,7 @@ export const open = (
   // Before anything is decrypted, and in constant time.
   if (!timingSafeEqual(macOf(key, bytes.subarray(0, end)), bytes.subarray(end))) return undefined
   if (ttlSeconds !== undefined && !isInTime(bytes, ttlSeconds, now / 1000)) return undefined
-  return decrypt(key, bytes.subarray(9, HEADER_BYTES), bytes.subarray(HEADER_BYTES, end))
+  return decipherBytes(key, bytes.subarray(9, HEADER_BYTES), bytes.subarray(HEADER_BYTES, end))
 }
 
 const isInTime = (bytes: Buffer, ttlSeconds: number, nowSeconds: number): boolean => {
@@ -95,7 +95,7 @@ const isInTime = (bytes: Buffer, ttlSeconds: number, nowSeconds: number): boolea
   return sealedAt + ttlSeconds >= nowSeconds && sealedAt <= nowSeconds + MAX_CLOCK_SKEW_SECONDS
 }
 
-const decrypt = (key: FernetKey, iv: Buffer, sealed: Buffer): string | undefined => {
+const decipherBytes = (key: FernetKey, iv: Buffer, sealed: Buffer): string | undefined => {
   try {
     const decipher = createDecipheriv('aes-128-cbc', key.encryption, iv)
     const plain = Buffer.concat([decipher.update(sealed), decipher.final()])

@@ -1,17 +1,17 @@
 /** The Fernet keys in use: the newest seals, all open. */
 import { keyId } from '../lib/key-id.ts'
-import { type FernetKey, open, parseKey, seal } from './fernet.ts'
+import { decrypt, encrypt, type FernetKey, parseKey } from './fernet.ts'
 
 /** Seals and opens texts for storage. */
 export interface Keyring {
   /** The id of the key that seals. */
   readonly currentKeyId: string
   /** How many tokens no key opened since the start. */
-  readonly unopened: number
+  readonly failures: number
   /** Seals a text; the id names the key, and is stored beside the token. */
-  seal(text: string): { token: string; keyId: string }
+  encrypt(text: string): { token: string; keyId: string }
   /** Opens a token with the key of that id, else with any; `undefined` when none does. */
-  open(token: string, id?: string): string | undefined
+  decrypt(token: string, id?: string): string | undefined
 }
 
 /** What a keyring is made of: keys as 44 characters of URL-safe base64, and the clock in milliseconds. */
@@ -30,7 +30,7 @@ export const createKeyring = ({ current, previous = [], now }: KeyringOptions): 
 
   const openWithAny = (token: string, tried: FernetKey | undefined): string | undefined => {
     for (const key of keys.values()) {
-      const text = key === tried ? undefined : open(key, token)
+      const text = key === tried ? undefined : decrypt(key, token)
       if (text !== undefined) return text
     }
     unopened++
@@ -39,13 +39,13 @@ export const createKeyring = ({ current, previous = [], now }: KeyringOptions): 
 
   return {
     currentKeyId,
-    get unopened() {
+    get failures() {
       return unopened
     },
-    seal: text => ({ token: seal(sealing, text, { now: now() }), keyId: currentKeyId }),
-    open(token, id = currentKeyId) {
+    encrypt: text => ({ token: encrypt(sealing, text, { now: now() }), keyId: currentKeyId }),
+    decrypt(token, id = currentKeyId) {
       const named = keys.get(id)
-      const text = named && open(named, token)
+      const text = named && decrypt(named, token)
       return text ?? openWithAny(token, named)
     }
   }

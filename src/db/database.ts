@@ -1,5 +1,5 @@
 /** The database as the service sees it: one repository an aggregate, all in one schema. */
-import { within } from '../lib/timeout.ts'
+import { withTimeout } from '../lib/timeout.ts'
 import type { SqlClient } from './client/types.ts'
 import { type ChangesRepository, createChangesRepository } from './repositories/changes.ts'
 import { createMessagesRepository, type MessagesRepository } from './repositories/messages.ts'
@@ -44,7 +44,7 @@ export const createDatabase = (client: SqlClient, schema: string): ChatDatabase 
         [],
         { isUrgent: true }
       )
-      const [row] = await within(timeoutMs, 'the database', asked)
+      const [row] = await withTimeout(timeoutMs, 'the database', asked)
       if (row?.read_only === 'off') return 'ok'
       client.replaceConnections?.()
       return 'read_only'

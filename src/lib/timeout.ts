@@ -9,7 +9,7 @@ export class TooLate extends Error {
 }
 
 /** The answer, or a TooLate after `ms` milliseconds; the timer never keeps the process alive. `who` is for the log. */
-export const within = async <T>(ms: number, who: string, answer: PromiseLike<T>): Promise<T> => {
+export const withTimeout = async <T>(ms: number, who: string, answer: PromiseLike<T>): Promise<T> => {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new TooLate(who, ms)), ms).unref()

@@ -2,12 +2,12 @@
 import { describe, expect, test } from 'vitest'
 import { createMemoryBus, createMemoryNetwork } from '../../src/bus/drivers/memory.ts'
 import type { Access } from '../../src/chat/access/authorize.ts'
-import { createRevoking } from '../../src/chat/access/revocation.ts'
-import { Connection, type ConnectionHost, type Session } from '../../src/chat/connections/connection.ts'
+import { createRevocation } from '../../src/chat/access/revocation.ts'
+import { type AuthenticatedPrincipal, Connection, type ConnectionHost } from '../../src/chat/connections/connection.ts'
 import { PING_INTERVAL_MS } from '../../src/chat/connections/liveness.ts'
-import { createHub } from '../../src/chat/connections/registry.ts'
+import { createConnectionRegistry } from '../../src/chat/connections/registry.ts'
 import { createPresence, GRACE_MS } from '../../src/chat/presence/presence.ts'
-import type { Following } from '../../src/chat/subscriptions/manager.ts'
+import type { SubscriptionManager } from '../../src/chat/subscriptions/manager.ts'
 import { fakeClock } from '../support/clock.ts'
 import { FakeSocket } from '../support/fake-socket.ts'
 
@@ -19,7 +19,7 @@ const STEPS = [
   ['an hour back', -HOUR]
 ] as const
 
-const open = ({ speaksV1 = true, clock = fakeClock(), session = {} as Partial<Session> } = {}) => {
+const open = ({ speaksV1 = true, clock = fakeClock(), session = {} as Partial<AuthenticatedPrincipal> } = {}) => {
   const host: ConnectionHost = {
     clock,
     maxFrameBytes: 1000,
@@ -77,12 +77,12 @@ describe.for(STEPS)('a wall clock that is set %s', ([, step]) => {
 
   test('refills the rate of messages as before', () => {
     const clock = fakeClock()
-    const hub = createHub({ clock, connectionsPerUser: 0, connectionsPerIp: 0, messageRate: 10 })
-    while (hub.takeMessage(1) === 0);
+    const registry = createConnectionRegistry({ clock, connectionsPerUser: 0, connectionsPerIp: 0, messageRate: 10 })
+    while (registry.takeMessage(1) === 0);
     clock.step(step)
-    expect(hub.takeMessage(1)).toBeGreaterThan(0)
+    expect(registry.takeMessage(1)).toBeGreaterThan(0)
     clock.advance(1000)
-    const taken = Array.from({ length: 11 }, () => hub.takeMessage(1))
+    const taken = Array.from({ length: 11 }, () => registry.takeMessage(1))
     expect(taken.filter(wait => wait === 0)).toHaveLength(10)
   })
 
@@ -141,13 +141,13 @@ describe('the expiry of a token', () => {
 
 const revoking = async (clock: ReturnType<typeof fakeClock>, network: ReturnType<typeof createMemoryNetwork>) => {
   const bus = createMemoryBus(network)
-  const one = createRevoking({
-    hub: createHub({ clock, connectionsPerUser: 0, connectionsPerIp: 0, messageRate: 0 }),
+  const one = createRevocation({
+    registry: createConnectionRegistry({ clock, connectionsPerUser: 0, connectionsPerIp: 0, messageRate: 0 }),
     bus,
     clock,
     log: silent,
-    access: { may: () => true, ask: () => true, asksSomebody: false } satisfies Access,
-    following: { expel() {} } as unknown as Following,
+    access: { may: () => true, ask: () => true, isDelegated: false } satisfies Access,
+    subscriptionManager: { expel() {} } as unknown as SubscriptionManager,
     existing: async ids => new Set(ids)
   })
   await bus.listen({ grown() {}, event: event => void one.hear(event), reset() {} })

@@ -1,8 +1,8 @@
 /** More rooms than a statement may have parameters. */
 import { expect, test } from 'vitest'
 import type { Entry } from '../../src/chat/log/codec.ts'
-import { createLogPages } from '../../src/chat/log/page-cache.ts'
-import { createRooms } from '../../src/chat/rooms/registry.ts'
+import { createPageCache } from '../../src/chat/log/page-cache.ts'
+import { createRoomRegistry } from '../../src/chat/rooms/registry.ts'
 import { testDatabase } from '../support/database.ts'
 
 const COUNT = 70_000
@@ -14,8 +14,8 @@ test('it learns of what grew among 70,000 rooms that are subscribed to, without 
   await client.query(
     `insert into "${schema}".rooms (name) select 'room-' || at from generate_series(1, ${COUNT}) as at`
   )
-  const pages = createLogPages<Entry>({ read: async () => [], firstSeq: async () => undefined })
-  const rooms = createRooms({ repository, pages, log })
+  const pages = createPageCache<Entry>({ read: async () => [], firstSeq: async () => undefined })
+  const rooms = createRoomRegistry({ repository, pages, log })
   let after = ''
   for (;;) {
     const rows = await repository.list(after, 10_000)

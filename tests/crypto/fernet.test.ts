@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { createRequire } from 'node:module'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { generateKey, open, parseKey, seal } from '../../src/crypto/fernet.ts'
+import { decrypt, encrypt, generateKey, parseKey } from '../../src/crypto/fernet.ts'
 
 const SECRET = 'cw_0x689RpI-jtRR7oE8h_eQsKImvJapLeSbXpwF4e4='
 const key = parseKey(SECRET)
@@ -14,13 +14,13 @@ const TOKEN = 'gAAAAAAdwJ6wAAECAwQFBgcICQoLDA0ODy021cpGVWKZ_eEwCGM4BLLF_5CV9dOPm
 describe('the specification', () => {
   test('generate: the same text, time, IV and key make the same token', () => {
     const iv = Uint8Array.from({ length: 16 }, (_, at) => at)
-    expect(seal(key, 'hello', { now: SEALED_AT, iv })).toBe(TOKEN)
+    expect(encrypt(key, 'hello', { now: SEALED_AT, iv })).toBe(TOKEN)
   })
 
   test('verify: the token opens within its time', () => {
     const now = Date.parse('1985-10-26T01:20:01-07:00')
-    expect(open(key, TOKEN, { ttlSeconds: 60, now })).toBe('hello')
-    expect(open(key, TOKEN)).toBe('hello')
+    expect(decrypt(key, TOKEN, { ttlSeconds: 60, now })).toBe('hello')
+    expect(decrypt(key, TOKEN)).toBe('hello')
   })
 
   // invalid.json, case by case.
@@ -56,10 +56,10 @@ describe('the specification', () => {
     ]
   ] as const)('invalid: %s', ([what, token]) => {
     const now = Date.parse(what === 'expired TTL' ? '1985-10-26T01:21:31-07:00' : '1985-10-26T01:20:01-07:00')
-    expect(open(key, token, { ttlSeconds: 60, now })).toBeUndefined()
+    expect(decrypt(key, token, { ttlSeconds: 60, now })).toBeUndefined()
     // What is refused for its time alone opens without a time to live.
     const isTimeAlone = what === 'expired TTL' || what.startsWith('far-future')
-    expect(open(key, token)).toBe(isTimeAlone ? '' : undefined)
+    expect(decrypt(key, token)).toBe(isTimeAlone ? '' : undefined)
   })
 })
 
@@ -69,25 +69,25 @@ describe('a token', () => {
   test('opens to any text that was sealed', () => {
     fc.assert(
       fc.property(text, any => {
-        expect(open(key, seal(key, any, { now: 0 }))).toBe(any)
+        expect(decrypt(key, encrypt(key, any, { now: 0 }))).toBe(any)
       })
     )
   })
 
   test('is different each time: no initialization vector comes twice', () => {
-    const tokens = Array.from({ length: 2000 }, () => seal(key, 'same', { now: 0 }))
+    const tokens = Array.from({ length: 2000 }, () => encrypt(key, 'same', { now: 0 }))
     expect(new Set(tokens.map(token => Buffer.from(token, 'base64url').toString('hex', 9, 25))).size).toBe(2000)
   })
 
   test('does not open with a bit changed anywhere, cut, or with anything added', () => {
-    const token = seal(key, 'the text', { now: 0 })
+    const token = encrypt(key, 'the text', { now: 0 })
     const bytes = Buffer.from(token, 'base64url')
     fc.assert(
       fc.property(fc.nat(bytes.length - 1), fc.nat(7), (at, bit) => {
         const changed = Buffer.from(bytes)
         changed[at] = (changed[at] ?? 0) ^ (1 << bit)
-        expect(open(key, changed.toString('base64url'))).toBeUndefined()
-        expect(open(key, `${changed.toString('base64').replaceAll('+', '-').replaceAll('/', '_')}`)).toBeUndefined()
+        expect(decrypt(key, changed.toString('base64url'))).toBeUndefined()
+        expect(decrypt(key, `${changed.toString('base64').replaceAll('+', '-').replaceAll('/', '_')}`)).toBeUndefined()
       })
     )
     for (const bad of [
@@ -99,38 +99,39 @@ describe('a token', () => {
       `${token}\n`,
       ''
     ]) {
-      expect(open(key, bad)).toBeUndefined()
+      expect(decrypt(key, bad)).toBeUndefined()
     }
   })
 
   test('does not open in another spelling of its base64', () => {
-    const standard = Array.from({ length: 50 }, () => seal(key, 'text', { now: 0 })).find(one => /[-_]/.test(one)) ?? ''
-    expect(open(key, standard)).toBe('text')
-    expect(open(key, standard.replaceAll('-', '+').replaceAll('_', '/'))).toBeUndefined()
+    const standard =
+      Array.from({ length: 50 }, () => encrypt(key, 'text', { now: 0 })).find(one => /[-_]/.test(one)) ?? ''
+    expect(decrypt(key, standard)).toBe('text')
+    expect(decrypt(key, standard.replaceAll('-', '+').replaceAll('_', '/'))).toBeUndefined()
     // The last digit before the padding has unused bits: only one spelling is canonical.
-    const padded = seal(key, 'x'.repeat(1), { now: 0 })
+    const padded = encrypt(key, 'x'.repeat(1), { now: 0 })
     expect(padded.endsWith('==')).toBe(true)
     const last = padded.at(-3) ?? ''
     const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
     const other = alphabet[alphabet.indexOf(last) ^ 1]
-    expect(open(key, `${padded.slice(0, -3)}${other}==`)).toBeUndefined()
+    expect(decrypt(key, `${padded.slice(0, -3)}${other}==`)).toBeUndefined()
   })
 
   test('never opens from arbitrary input, and never throws', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), any => {
-        expect(open(key, any)).toBeUndefined()
+        expect(decrypt(key, any)).toBeUndefined()
       })
     )
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 300 }), any => {
-        expect(open(key, Buffer.from(any).toString('base64url'))).toBeUndefined()
+        expect(decrypt(key, Buffer.from(any).toString('base64url'))).toBeUndefined()
       })
     )
   })
 
   test('does not open with another key', () => {
-    expect(open(parseKey(generateKey()), seal(key, 'text', { now: 0 }))).toBeUndefined()
+    expect(decrypt(parseKey(generateKey()), encrypt(key, 'text', { now: 0 }))).toBeUndefined()
   })
 
   test.for(['', 'short', 'x'.repeat(44), `${SECRET}=`, SECRET.slice(0, -1), SECRET.replace('_', '/'), `${SECRET}\n`])(
@@ -149,9 +150,9 @@ describe('other implementations', () => {
     const fernet = createRequire(import.meta.url)('fernet')
     const secret = new fernet.Secret(SECRET)
     for (const text of SAMPLES) {
-      const theirs = new fernet.Token({ secret, token: seal(key, text, { now: Date.now() }), ttl: 0 }).decode()
+      const theirs = new fernet.Token({ secret, token: encrypt(key, text, { now: Date.now() }), ttl: 0 }).decode()
       expect(theirs).toBe(text)
-      expect(open(key, new fernet.Token({ secret, ttl: 0 }).encode(text))).toBe(text)
+      expect(decrypt(key, new fernet.Token({ secret, ttl: 0 }).encode(text))).toBe(text)
     }
   })
 
@@ -179,10 +180,10 @@ json.dump({
     "opened": [key.decrypt(token.encode()).decode() for token in given["tokens"]],
     "sealed": [key.encrypt(text.encode()).decode() for text in given["texts"]],
 }, sys.stdout)`
-    const tokens = SAMPLES.map(text => seal(key, text, { now: Date.now() }))
+    const tokens = SAMPLES.map(text => encrypt(key, text, { now: Date.now() }))
     const input = JSON.stringify({ key: SECRET, texts: SAMPLES, tokens })
     const answer = JSON.parse(execFileSync(python ?? '', ['-c', program], { input, encoding: 'utf8' }))
     expect(answer.opened).toEqual(SAMPLES)
-    expect(answer.sealed.map((token: string) => open(key, token))).toEqual(SAMPLES)
+    expect(answer.sealed.map((token: string) => decrypt(key, token))).toEqual(SAMPLES)
   })
 })

@@ -9,36 +9,36 @@ describe('the keyring', () => {
   test('seals with the newest key and opens with all', () => {
     const before = createKeyring({ current: old, now })
     const after = createKeyring({ current, previous: [old], now })
-    const sealed = before.seal('text')
-    expect(after.open(sealed.token, sealed.keyId)).toBe('text')
-    expect(after.seal('text').keyId).toBe(after.currentKeyId)
-    expect(after.seal('text').keyId).not.toBe(sealed.keyId)
-    expect(before.open(after.seal('text').token)).toBeUndefined()
+    const sealed = before.encrypt('text')
+    expect(after.decrypt(sealed.token, sealed.keyId)).toBe('text')
+    expect(after.encrypt('text').keyId).toBe(after.currentKeyId)
+    expect(after.encrypt('text').keyId).not.toBe(sealed.keyId)
+    expect(before.decrypt(after.encrypt('text').token)).toBeUndefined()
   })
 
   test('names a key by the key, wherever it stands in the list', () => {
     const alone = createKeyring({ current: old, now })
     const moved = createKeyring({ current, previous: [generateKey(), old], now })
-    expect(moved.open(alone.seal('text').token, alone.currentKeyId)).toBe('text')
+    expect(moved.decrypt(alone.encrypt('text').token, alone.currentKeyId)).toBe('text')
     expect(createKeyring({ current: old, previous: [current], now }).currentKeyId).toBe(alone.currentKeyId)
     expect(alone.currentKeyId).toMatch(/^[0-9a-f]{16}$/)
   })
 
   test('opens a token whose key id is missing, unknown or wrong with whichever key fits', () => {
     const ring = createKeyring({ current, previous: [old], now })
-    const { token } = createKeyring({ current: old, now }).seal('text')
-    expect(ring.open(token)).toBe('text')
-    expect(ring.open(token, 'unknown')).toBe('text')
-    expect(ring.open(token, ring.currentKeyId)).toBe('text')
-    expect(ring.unopened).toBe(0)
+    const { token } = createKeyring({ current: old, now }).encrypt('text')
+    expect(ring.decrypt(token)).toBe('text')
+    expect(ring.decrypt(token, 'unknown')).toBe('text')
+    expect(ring.decrypt(token, ring.currentKeyId)).toBe('text')
+    expect(ring.failures).toBe(0)
   })
 
   test('counts what no key opens', () => {
     const ring = createKeyring({ current, now })
-    const { token, keyId } = createKeyring({ current: old, now }).seal('text')
-    expect(ring.open(token, keyId)).toBeUndefined()
-    expect(ring.open('nonsense')).toBeUndefined()
-    expect(ring.unopened).toBe(2)
+    const { token, keyId } = createKeyring({ current: old, now }).encrypt('text')
+    expect(ring.decrypt(token, keyId)).toBeUndefined()
+    expect(ring.decrypt('nonsense')).toBeUndefined()
+    expect(ring.failures).toBe(2)
   })
 
   test('refuses a bad key without repeating it', () => {

@@ -4,7 +4,7 @@ import { connect as connectHttp2 } from 'node:http2'
 import { connect, type Socket } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import { expect, onTestFinished, test } from 'vitest'
-import { parseKey, seal } from '../../src/crypto/fernet.ts'
+import { encrypt, parseKey } from '../../src/crypto/fernet.ts'
 import { fakeClock } from '../support/clock.ts'
 import { ENCRYPTION_KEY } from '../support/settings.ts'
 import { startHost } from '../support/start-host.ts'
@@ -19,7 +19,7 @@ const start = async () => {
     `insert into "${schema}".messages (room_id, seq, user_id, kind, content, write_id, created_at)
       select rooms.id, at, 1, 'message', $1, at::text, now()
       from "${schema}".rooms, generate_series(1, 1000) as at where name = 'general'`,
-    [seal(parseKey(ENCRYPTION_KEY), '🌊'.repeat(4000), { now: 0 })]
+    [encrypt(parseKey(ENCRYPTION_KEY), '🌊'.repeat(4000), { now: 0 })]
   )
   await client.query(`update "${schema}".rooms set last_seq = 1000`)
   const accepted: Socket[] = []

@@ -2,7 +2,7 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { parseKey, seal } from '../../src/crypto/fernet.ts'
+import { encrypt, parseKey } from '../../src/crypto/fernet.ts'
 import { type FakeClock, fakeClock } from '../support/clock.ts'
 import { ENCRYPTION_KEY } from '../support/settings.ts'
 import { startChat } from '../support/start-chat.ts'
@@ -21,7 +21,7 @@ const start = async () => {
     `insert into "${schema}".messages (room_id, seq, user_id, kind, content, write_id, created_at)
       select rooms.id, at, $1, 'message', $2, at::text, now()
       from "${schema}".rooms, generate_series(1, 1000) as at where name = 'general'`,
-    [john.id, seal(parseKey(ENCRYPTION_KEY), '🌊'.repeat(4000), { now: 0 })]
+    [john.id, encrypt(parseKey(ENCRYPTION_KEY), '🌊'.repeat(4000), { now: 0 })]
   )
   await client.query(`update "${schema}".rooms set last_seq = 1000`)
 

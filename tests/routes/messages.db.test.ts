@@ -103,7 +103,7 @@ describe('the history', () => {
 
   test('leaves out what no key opens, and says so in the log', async () => {
     const { call, john, client, database, log } = await talk(1)
-    const sealed = createKeyring({ current: generateKey(), previous: [], now: Date.now }).seal('under a lost key')
+    const sealed = createKeyring({ current: generateKey(), previous: [], now: Date.now }).encrypt('under a lost key')
     const room = await database.rooms.findByName('general')
     await database.messages.append([
       {
@@ -153,7 +153,7 @@ describe('the history', () => {
     )
     expect(JSON.stringify(rows)).not.toMatch(/secret/)
     const keyring = createKeyring({ current: ENCRYPTION_KEY, previous: [], now: Date.now })
-    expect(keyring.open(rows[0]?.content ?? '')).toBe('a very secret text')
+    expect(keyring.decrypt(rows[0]?.content ?? '')).toBe('a very secret text')
   })
 
   test('survives a rotation of the encryption key', async () => {

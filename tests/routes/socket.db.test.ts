@@ -296,7 +296,7 @@ describe('the limits', () => {
   })
 
   test('answer busy when the writer is full, and store the message when it is sent again', async () => {
-    const { register, join } = await startChat({ writer: { maxQueue: 1 }, settings: { messageRateLimit: 0 } })
+    const { register, join } = await startChat({ appendQueue: { maxQueue: 1 }, settings: { messageRateLimit: 0 } })
     const client = await join(await register('john'))
     for (let at = 0; at < 50; at++) client.send({ type: 'message', content: `m${at}`, nonce: `n${at}` })
     expect(await client.nextOf('error')).toMatchObject({ code: 'busy', retry_after_ms: expect.any(Number) })

@@ -46,7 +46,7 @@ interface Answer {
 }
 
 /** What a test may change of the service. */
-export interface StartOptions extends Pick<ServerOptions, 'clock' | 'bus' | 'writer'> {
+export interface StartOptions extends Pick<ServerOptions, 'clock' | 'bus' | 'appendQueue'> {
   readonly settings?: Partial<Settings>
   readonly database?: ChatDatabase
 }

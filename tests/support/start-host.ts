@@ -1,7 +1,7 @@
 /** A host application with the chat inside: the host's own users, on a real port and a fresh schema. */
 import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
 import { onTestFinished } from 'vitest'
-import type { HostIdentity } from '../../src/accounts/host-users.ts'
+import type { HostUser } from '../../src/accounts/host-users.ts'
 import type { ChatDatabase } from '../../src/db/database.ts'
 import { type CreateChatOptions, createChat, type EmbeddedChat } from '../../src/host.ts'
 import { testDatabase } from './database.ts'
@@ -39,7 +39,7 @@ export interface HostOptions extends Partial<CreateChatOptions> {
 }
 
 /** The host's own login: whoever the header names. */
-export const byHeader = ({ headers }: { headers: Record<string, unknown> }): HostIdentity | null => {
+export const byHeader = ({ headers }: { headers: Record<string, unknown> }): HostUser | null => {
   if (typeof headers['x-user'] !== 'string' || headers['x-user'] === '') return null
   const [id = '', name = id] = headers['x-user'].split(':')
   return { id, name }

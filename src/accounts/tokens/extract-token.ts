@@ -23,5 +23,5 @@ const fromSubprotocols = (header: string | undefined): string | undefined => {
 }
 
 /** The subprotocol to answer: `chat.v1` if offered, else `bearer`; never the token itself. */
-export const answerSubprotocol = (offered: ReadonlySet<string>): 'chat.v1' | 'bearer' | false =>
+export const selectSubprotocol = (offered: ReadonlySet<string>): 'chat.v1' | 'bearer' | false =>
   offered.has('chat.v1') ? 'chat.v1' : offered.has('bearer') ? 'bearer' : false

@@ -1,7 +1,7 @@
 /** The bus over PostgreSQL's LISTEN and NOTIFY: no other service to run. */
 import { createHash, randomUUID } from 'node:crypto'
 import { type Clock, systemClock } from '../../lib/clock.ts'
-import { within } from '../../lib/timeout.ts'
+import { withTimeout } from '../../lib/timeout.ts'
 import type { Bus, BusListener } from '../bus.ts'
 import { createOutbox, tell } from '../envelope.ts'
 
@@ -141,7 +141,7 @@ export const createPostgresBus = ({
       clearTimeout(timer)
       timer = undefined
       // A database that is cut off must not hold up a stop: what isn't told, others see by themselves.
-      await within(GOODBYE_MS, 'the database', sayRest()).catch(onFailure)
+      await withTimeout(GOODBYE_MS, 'the database', sayRest()).catch(onFailure)
       clearTimeout(timer)
       await stop?.()
     }

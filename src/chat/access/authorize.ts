@@ -5,14 +5,14 @@
 
 import type { Log } from '../../lib/logging.ts'
 import { withholdMessage } from '../../lib/redact.ts'
-import { within } from '../../lib/timeout.ts'
+import { withTimeout } from '../../lib/timeout.ts'
 import { ChatError, ChatRejection } from '../../protocol/errors.ts'
 
 /** What can be done in a room. */
 export type Action = 'read' | 'post' | 'create'
 
 /** The person who wants to. */
-export interface Actor {
+export interface Principal {
   readonly userId: number
   readonly username: string
   /** The host application's id of the person; null for one who registered here. */
@@ -23,14 +23,14 @@ export interface Actor {
  * A person as a host application is told of them: `id` is the host's own, or the chat's for one who registered here. Where
  * people register here, a host's own (its bots) should have ids that are no numbers.
  */
-export interface Person {
+export interface PublicUser {
   readonly id: string
   readonly name: string
 }
 
 /** What a host is asked before anything is done in a room. */
 export interface AccessRequest {
-  readonly user: Person
+  readonly user: PublicUser
   /** The room's name. */
   readonly room: string
   readonly action: Action
@@ -42,7 +42,7 @@ export type Authorize = (request: AccessRequest) => boolean | Promise<boolean>
 /** A message before it is sealed. Only `content` and `meta` may be changed. */
 export interface MessageDraft {
   readonly room: string
-  readonly user: Person
+  readonly user: PublicUser
   readonly content: string
   readonly meta?: Record<string, unknown> | undefined
   readonly nonce?: string | undefined
@@ -63,11 +63,11 @@ export interface AccessOptions {
 /** What the chat asks. */
 export interface Access {
   /** Answers at once where nobody has to be asked, so that messages keep their order without waiting. */
-  may(actor: Actor, room: string, action: Action): boolean | Promise<boolean>
+  may(actor: Principal, room: string, action: Action): boolean | Promise<boolean>
   /** The same, but `undefined` when the host's function failed or was late; `may` takes that for a no. */
-  ask(actor: Actor, room: string, action: Action): boolean | Promise<boolean | undefined>
+  ask(actor: Principal, room: string, action: Action): boolean | Promise<boolean | undefined>
   /** Whether there is a host to ask. */
-  readonly asksSomebody: boolean
+  readonly isDelegated: boolean
   /** Absent where nobody edits. Rejects with the ChatRejection, or `unavailable` when the host fails to answer. */
   readonly edit?: (draft: MessageDraft) => Promise<MessageDraft>
 }
@@ -83,17 +83,17 @@ export const createAccess = ({ authorize, beforeMessage, log }: AccessOptions): 
       log.error({ err, room, action }, 'authorize failed: taken as a no')
     }
     try {
-      const answer = authorize({ user: personOf(actor), room, action })
+      const answer = authorize({ user: publicUserOf(actor), room, action })
       // A thenable of another realm or library is a promise too.
       if (typeof answer === 'boolean') return answer
-      return within(ANSWER_MS, 'authorize', Promise.resolve(answer)).then(isYes, failed)
+      return withTimeout(ANSWER_MS, 'authorize', Promise.resolve(answer)).then(isYes, failed)
     } catch (error) {
       return Promise.resolve(failed(error))
     }
   }
   return {
     ask,
-    asksSomebody: authorize !== undefined,
+    isDelegated: authorize !== undefined,
     may: (actor, room, action) => {
       const answer = ask(actor, room, action)
       return typeof answer === 'boolean' ? answer : answer.then(isYes)
@@ -103,7 +103,7 @@ export const createAccess = ({ authorize, beforeMessage, log }: AccessOptions): 
 }
 
 /** A person as a host knows them. */
-export const personOf = ({ userId, username, externalId }: Actor): Person => ({
+export const publicUserOf = ({ userId, username, externalId }: Principal): PublicUser => ({
   id: externalId ?? String(userId),
   name: username
 })
@@ -112,7 +112,7 @@ const isYes = (answer: unknown): boolean => answer === true
 
 const edit = async (beforeMessage: BeforeMessage, draft: MessageDraft, log: Log): Promise<MessageDraft> => {
   try {
-    const edited = await within(ANSWER_MS, 'beforeMessage', askHost(beforeMessage, draft))
+    const edited = await withTimeout(ANSWER_MS, 'beforeMessage', askHost(beforeMessage, draft))
     if (!isDraft(edited)) throw new TypeError('beforeMessage must answer a draft, or throw')
     return edited
   } catch (error) {

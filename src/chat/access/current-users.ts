@@ -7,13 +7,13 @@ import type { Changes } from '../../db/database.ts'
 import type { Clock } from '../../lib/clock.ts'
 import { CLOSE } from '../../protocol/close-codes.ts'
 import { ChatError } from '../../protocol/errors.ts'
-import type { Hub } from '../connections/registry.ts'
-import type { Following } from '../subscriptions/manager.ts'
-import type { Actor } from './authorize.ts'
+import type { ConnectionRegistry } from '../connections/registry.ts'
+import type { SubscriptionManager } from '../subscriptions/manager.ts'
+import type { Principal } from './authorize.ts'
 
 export interface CurrentUsersOptions {
-  readonly hub: Hub
-  readonly following: Following
+  readonly registry: ConnectionRegistry
+  readonly subscriptionManager: SubscriptionManager
   readonly clock: Clock
   /** Returns the names of those users who exist. */
   readonly usernames: (ids: readonly number[]) => Promise<ReadonlyMap<number, string>>
@@ -27,9 +27,9 @@ export interface CurrentUsers {
   /** Looks up everybody who is connected: anything may have been missed. */
   refresh(): Promise<void>
   /** Returns an actor, who may have been looked up a moment ago, under the name of now. */
-  named<A extends Actor>(actor: A): A
+  named<A extends Principal>(actor: A): A
   /** Returns the same for who writes. Throws `unavailable` for a deleted user: the next look-up finds nobody, or a new one. */
-  author<A extends Actor>(actor: A): A
+  author<A extends Principal>(actor: A): A
   /** Returns whether a user, who may have been looked up a moment ago, was deleted. */
   isDeleted(userId: number): boolean
   close(): void
@@ -38,7 +38,12 @@ export interface CurrentUsers {
 /** How long a change is remembered, in milliseconds: longer than a request, or an upgrade, may be under way. */
 const REMEMBER_MS = 30_000
 
-export const createCurrentUsers = ({ hub, following, clock, usernames }: CurrentUsersOptions): CurrentUsers => {
+export const createCurrentUsers = ({
+  registry,
+  subscriptionManager,
+  clock,
+  usernames
+}: CurrentUsersOptions): CurrentUsers => {
   let deleted = new Set<number>()
   let deletedBefore = new Set<number>()
   let renamed = new Map<number, string>()
@@ -62,13 +67,13 @@ export const createCurrentUsers = ({ hub, following, clock, usernames }: Current
     const names = new Map(renamedUsers.map(({ id, username }) => [id, username]))
     for (const id of gone) deleted.add(id)
     for (const [id, username] of names) renamed.set(id, username)
-    for (const connection of [...hub.all()]) {
+    for (const connection of [...registry.all()]) {
       const { userId } = connection.session
       if (gone.has(userId)) connection.close(CLOSE.tokenExpired)
       else if (names.has(userId)) connection.session = named(connection.session)
     }
-    for (const id of gone) following.deleted(id)
-    for (const [id, username] of names) following.renamed(id, username)
+    for (const id of gone) subscriptionManager.deleted(id)
+    for (const [id, username] of names) subscriptionManager.renamed(id, username)
   }
 
   return {
@@ -81,7 +86,7 @@ export const createCurrentUsers = ({ hub, following, clock, usernames }: Current
     },
     isDeleted,
     async refresh() {
-      const connected = new Map([...hub.all()].map(({ session }) => [session.userId, session.username]))
+      const connected = new Map([...registry.all()].map(({ session }) => [session.userId, session.username]))
       if (connected.size === 0) return
       const names = await usernames([...connected.keys()])
       apply({

@@ -8,23 +8,23 @@ import type { Bus, BusEvent } from '../../bus/bus.ts'
 import type { Clock } from '../../lib/clock.ts'
 import type { Log } from '../../lib/logging.ts'
 import { CLOSE } from '../../protocol/close-codes.ts'
-import type { Connection, Session } from '../connections/connection.ts'
-import type { Hub } from '../connections/registry.ts'
-import type { Following } from '../subscriptions/manager.ts'
-import { type Access, personOf } from './authorize.ts'
+import type { AuthenticatedPrincipal, Connection } from '../connections/connection.ts'
+import type { ConnectionRegistry } from '../connections/registry.ts'
+import type { SubscriptionManager } from '../subscriptions/manager.ts'
+import { type Access, publicUserOf } from './authorize.ts'
 
-export interface RevokingOptions {
-  readonly hub: Hub
+export interface RevocationOptions {
+  readonly registry: ConnectionRegistry
   readonly bus: Bus
   readonly clock: Clock
   readonly log: Log
   readonly access: Access
-  readonly following: Following
+  readonly subscriptionManager: SubscriptionManager
   /** Which of these users there still are. */
   readonly existing: (userIds: readonly number[]) => Promise<ReadonlySet<number>>
 }
 
-export interface Revoking {
+export interface Revocation {
   /** Asks again whether a person, by the id that the host knows, may read a room; who may not, stops following it. On every process. */
   recheck(personId: string, room: string): void
   /** Asks again about every person here and every room that they follow; who can't be asked about is asked about later. */
@@ -34,7 +34,7 @@ export interface Revoking {
   /** What another process told; answers whether it was meant for this. */
   hear(event: BusEvent): boolean
   /** Whether a person was disconnected after it began to be asked who they are: their connection was then under way. */
-  isRevoked(session: Session): boolean
+  isRevoked(session: AuthenticatedPrincipal): boolean
   close(): void
 }
 
@@ -56,8 +56,8 @@ interface Word {
 }
 
 /** Makes it. */
-export const createRevoking = (options: RevokingOptions): Revoking => {
-  const { hub, bus, clock, log, access, following, existing } = options
+export const createRevocation = (options: RevocationOptions): Revocation => {
+  const { registry, bus, clock, log, access, subscriptionManager, existing } = options
   const repeated = new Set<Word>()
   // The words that were heard lately, so that one which is repeated is acted on once.
   let heard = new Set<string>()
@@ -68,31 +68,31 @@ export const createRevoking = (options: RevokingOptions): Revoking => {
   let isRechecking = false
 
   const connectionsOf = (personId: string): Connection[] =>
-    [...hub.all()].filter(({ session }) => personOf(session).id === personId)
+    [...registry.all()].filter(({ session }) => publicUserOf(session).id === personId)
 
   /** In its turn, and of what is followed by then, so that a subscription that is just being asked about is not missed. */
   const recheckHere = (connections: Iterable<Connection>, may: typeof access.may, only?: string): void => {
     const work = async (connection: Connection): Promise<void> => {
       const { subscriptions, session } = connection
       for (const name of only === undefined ? [...subscriptions.keys()] : [only]) {
-        if (subscriptions.has(name) && !(await may(session, name, 'read'))) following.expel(connection, name)
+        if (subscriptions.has(name) && !(await may(session, name, 'read'))) subscriptionManager.expel(connection, name)
       }
     }
     for (const connection of connections) connection.perform({ work: () => work(connection), marks: {} })
   }
 
   /** Returns a function that asks once for each person and room, a few at a time, and from then on returns the result. */
-  const askOnce = (): ((session: Session, room: string) => Promise<boolean>) => {
+  const askOnce = (): ((session: AuthenticatedPrincipal, room: string) => Promise<boolean>) => {
     const limit = pLimit(AT_ONCE)
     const answers = new Map<string, Promise<boolean>>()
-    const keyOf = (session: Session, room: string): string => `${room} ${personOf(session).id}`
-    const ask = async (session: Session, room: string): Promise<boolean> => {
+    const keyOf = (session: AuthenticatedPrincipal, room: string): string => `${room} ${publicUserOf(session).id}`
+    const ask = async (session: AuthenticatedPrincipal, room: string): Promise<boolean> => {
       const answer = await access.ask(session, room, 'read')
       // Cut off from its own database, say: that is no reason to send everybody away.
       if (answer === undefined) isIncomplete = true
       return answer ?? true
     }
-    const once = (session: Session, room: string): Promise<boolean> => {
+    const once = (session: AuthenticatedPrincipal, room: string): Promise<boolean> => {
       const key = keyOf(session, room)
       const answer = answers.get(key) ?? limit(() => ask(session, room))
       answers.set(key, answer)
@@ -110,30 +110,30 @@ export const createRevoking = (options: RevokingOptions): Revoking => {
     isRechecking = true
     isIncomplete = false
     const once = askOnce()
-    const all = [...hub.all()]
+    const all = [...registry.all()]
     for (let at = 0; at < all.length; at += RECHECKED_AT_ONCE) {
       const some = all.slice(at, at + RECHECKED_AT_ONCE)
       await Promise.all(
         some.flatMap(({ session, subscriptions }) => [...subscriptions.keys()].map(room => once(session, room)))
       )
-      recheckHere(some, (actor, room) => once(actor as Session, room))
+      recheckHere(some, (actor, room) => once(actor as AuthenticatedPrincipal, room))
     }
     isRechecking = false
   }
 
   const endThoseGone = async (): Promise<void> => {
-    const asked = new Set([...hub.all()].map(({ session }) => session.userId))
+    const asked = new Set([...registry.all()].map(({ session }) => session.userId))
     if (asked.size === 0) return
     const there = await existing([...asked])
-    for (const connection of [...hub.all()]) {
+    for (const connection of [...registry.all()]) {
       const { userId } = connection.session
       // Who came while it was asked was not asked about.
       if (asked.has(userId) && !there.has(userId)) connection.close(CLOSE.tokenExpired)
     }
   }
 
-  const isRevoked = (session: Session): boolean =>
-    (session.askedAt ?? 0) <= (disconnected.get(personOf(session).id) ?? Number.NEGATIVE_INFINITY)
+  const isRevoked = (session: AuthenticatedPrincipal): boolean =>
+    (session.askedAt ?? 0) <= (disconnected.get(publicUserOf(session).id) ?? Number.NEGATIVE_INFINITY)
 
   const act = ({ kind, person, room }: BusEvent, until: number): void => {
     const id = String(person)
@@ -176,7 +176,7 @@ export const createRevoking = (options: RevokingOptions): Revoking => {
   return {
     recheck: (person, room) => say({ kind: 'recheck', person, room }),
     recheckAll() {
-      if (access.asksSomebody) void recheckAll()
+      if (access.isDelegated) void recheckAll()
     },
     disconnect: person => say({ kind: 'disconnect', person }),
     isRevoked,

@@ -8,7 +8,7 @@ import type { Log } from '../../lib/logging.ts'
 import { CLOSE, type CloseCode } from '../../protocol/close-codes.ts'
 import { ChatError, type ErrorCode } from '../../protocol/errors.ts'
 import type { AuthFrame, ClientFrame, ServerFrame } from '../../protocol/frames.ts'
-import type { Actor } from '../access/authorize.ts'
+import type { Principal } from '../access/authorize.ts'
 import type { Subscription } from '../subscriptions/subscription.ts'
 import { decodeFrame, type FrameMarks, marksOf } from './decode.ts'
 import { costOf, createFrameQuota, type FrameQuota } from './frame-quota.ts'
@@ -36,7 +36,7 @@ const LIMITS: ReadonlySet<ErrorCode> = new Set([
 ])
 
 /** Who is behind a connection, and until when. */
-export interface Session extends Actor {
+export interface AuthenticatedPrincipal extends Principal {
   /** Wall-clock time: milliseconds since the epoch. */
   readonly expiresAt: number
   /**
@@ -77,7 +77,7 @@ export interface ConnectionHost {
   /** Acts on a frame, or refuses it with a ChatError; answers a promise where something has to be waited for first. */
   act(connection: Connection, frame: ChatFrame): void | Promise<void>
   /** Verifies a token; rejects with a ChatError. */
-  authenticate(token: string): Promise<Session>
+  authenticate(token: string): Promise<AuthenticatedPrincipal>
   /** The connection takes no more part; its socket may still be closing. Called once. */
   ended(connection: Connection): void
   /** The socket is closed. Called once. */
@@ -87,7 +87,7 @@ export interface ConnectionHost {
 /** What is known of a connection when its socket opens. */
 export interface ConnectionOptions {
   readonly socket: Socket
-  readonly session: Session
+  readonly session: AuthenticatedPrincipal
   /** Whether the client chose the subprotocol `chat.v1`, and with it expiry by the token. */
   readonly speaksV1: boolean
   /** The client's address, for the limits per address. */
@@ -105,7 +105,7 @@ export class Connection {
   readonly log: Log
   /** By the room's name. */
   readonly subscriptions = new Map<string, Subscription>()
-  session: Session
+  session: AuthenticatedPrincipal
   readonly #socket: Socket
   readonly #host: ConnectionHost
   readonly quota: FrameQuota

@@ -4,21 +4,21 @@ import { CLOSE } from '../../protocol/close-codes.ts'
 import { ChatError } from '../../protocol/errors.ts'
 import type { Limits, SendFrame } from '../../protocol/frames.ts'
 import { GENERAL } from '../../protocol/http/messages.ts'
-import { type Action, type Actor, whenKnown } from '../access/authorize.ts'
-import type { Posted, Posting } from '../log/publish.ts'
+import { type Action, type Principal, whenKnown } from '../access/authorize.ts'
+import type { Publisher, PublishResult } from '../log/publish.ts'
 import { systemFrame } from '../presence/frames.ts'
 import type { Room } from '../rooms/room.ts'
-import { type Following, MAX_FOLLOWED, tooManyRooms } from '../subscriptions/manager.ts'
-import { Connection, type ConnectionHost, type ConnectionOptions, type Session } from './connection.ts'
+import { MAX_SUBSCRIPTIONS, type SubscriptionManager, tooManyRooms } from '../subscriptions/manager.ts'
+import { type AuthenticatedPrincipal, Connection, type ConnectionHost, type ConnectionOptions } from './connection.ts'
 import { marksOf } from './decode.ts'
 import { bytesPerSecond } from './frame-quota.ts'
 import { PING_INTERVAL_MS } from './liveness.ts'
-import type { Hub } from './registry.ts'
+import type { ConnectionRegistry } from './registry.ts'
 
-export interface ServingOptions {
-  readonly hub: Hub
-  readonly following: Following
-  readonly posting: Posting
+export interface FrameDispatchOptions {
+  readonly registry: ConnectionRegistry
+  readonly subscriptionManager: SubscriptionManager
+  readonly publisher: Publisher
   readonly clock: Clock
   readonly limits: Limits
   /** How long a client may live on that doesn't speak `chat.v1`, in milliseconds; 0 until its token expires. */
@@ -27,26 +27,26 @@ export interface ServingOptions {
    * Throws `room_not_found` unless the actor may do that there. At once where nothing has to be asked. A room that is known to
    * be absent is not looked for again.
    */
-  readonly roomFor: (actor: Actor, name: string, action: Action, isAbsent?: boolean) => Room | Promise<Room>
-  readonly authenticate: (token: string) => Promise<Session>
+  readonly roomFor: (actor: Principal, name: string, action: Action, isAbsent?: boolean) => Room | Promise<Room>
+  readonly authenticate: (token: string) => Promise<AuthenticatedPrincipal>
   readonly isDraining: () => boolean
   /** Whether the person was disconnected while their connection was being opened. */
-  readonly isRevoked: (session: Session) => boolean
+  readonly isRevoked: (session: AuthenticatedPrincipal) => boolean
 }
 
 /** Makes the function that takes over an open socket, synchronously, so that no early frame is lost. */
-export const createServing = (options: ServingOptions): ((opened: ConnectionOptions) => void) => {
-  const { hub, following, posting, clock, limits, roomFor, isDraining } = options
+export const createFrameDispatch = (options: FrameDispatchOptions): ((opened: ConnectionOptions) => void) => {
+  const { registry, subscriptionManager, publisher, clock, limits, roomFor, isDraining } = options
 
   const send = (connection: Connection, room: Room, frame: SendFrame): void | Promise<void> => {
     const { room: _, ...marks } = marksOf(frame)
-    const posted = (outcome: Posted): void => {
+    const posted = (outcome: PublishResult): void => {
       if ('error' in outcome) return connection.refuse(outcome.error, { room: room.name, ...marks })
       if (frame.nonce === undefined && frame.ref === undefined) return
       const { id, seq, createdAt } = outcome.entry
       connection.send({ type: 'ack', ...marks, id, room: room.name, seq, timestamp: timestamp(createdAt) })
     }
-    return posting.post(connection.session, room, frame, posted, 'person')
+    return publisher.post(connection.session, room, frame, posted, 'person')
   }
 
   const host: ConnectionHost = {
@@ -60,22 +60,24 @@ export const createServing = (options: ServingOptions): ((opened: ConnectionOpti
       const name = frame.room ?? GENERAL
       switch (frame.type) {
         case 'message':
-          posting.admit(session.userId)
+          publisher.admit(session.userId)
           return whenKnown(roomFor(session, name, 'post'), room => send(connection, room, frame))
         case 'subscribe':
           limit(connection.quota.takeSubscription(), 'You subscribe too often.')
-          return whenKnown(roomFor(session, name, 'read'), room => following.subscribe(connection, room, frame))
+          return whenKnown(roomFor(session, name, 'read'), room =>
+            subscriptionManager.subscribe(connection, room, frame)
+          )
         case 'unsubscribe':
-          return following.unsubscribe(connection, frame)
+          return subscriptionManager.unsubscribe(connection, frame)
         case 'typing':
-          if (following.isTypingTooOften(connection, name)) return
-          return whenKnown(roomFor(session, name, 'post'), room => following.typing(connection, room, frame))
+          if (subscriptionManager.isTypingTooOften(connection, name)) return
+          return whenKnown(roomFor(session, name, 'post'), room => subscriptionManager.typing(connection, room, frame))
       }
     },
     ended(connection) {
-      if (hub.remove(connection)) following.left(connection)
+      if (registry.remove(connection)) subscriptionManager.left(connection)
     },
-    closed: connection => hub.forget(connection)
+    closed: connection => registry.forget(connection)
   }
 
   /** The first frames of a connection: who it is, and the rooms that it follows from the start. */
@@ -88,14 +90,16 @@ export const createServing = (options: ServingOptions): ((opened: ConnectionOpti
       ping_interval_ms: PING_INTERVAL_MS,
       limits
     })
-    for (const name of new Set(names.slice(0, MAX_FOLLOWED))) {
+    for (const name of new Set(names.slice(0, MAX_SUBSCRIPTIONS))) {
       connection.perform({
         work: () =>
-          whenKnown(roomFor(session, name, 'read', absent?.has(name)), room => following.follow(connection, room, {})),
+          whenKnown(roomFor(session, name, 'read', absent?.has(name)), room =>
+            subscriptionManager.follow(connection, room, {})
+          ),
         marks: { room: name }
       })
     }
-    if (names.length <= MAX_FOLLOWED) return
+    if (names.length <= MAX_SUBSCRIPTIONS) return
     const work = () => {
       throw tooManyRooms()
     }
@@ -106,12 +110,12 @@ export const createServing = (options: ServingOptions): ((opened: ConnectionOpti
     const connection = new Connection(opened, host)
     if (isDraining()) return connection.close(CLOSE.restart)
     if (options.isRevoked(opened.session)) return connection.close(CLOSE.tokenExpired)
-    const refusal = hub.refusal(connection.session.userId, connection.address)
+    const refusal = registry.refusal(connection.session.userId, connection.address)
     if (refusal) {
       connection.refuse(refusal)
       return connection.close(CLOSE.tooManyConnections)
     }
-    hub.add(connection)
+    registry.add(connection)
     greet(connection, opened)
   }
 }

@@ -3,7 +3,7 @@
  * and every byte, frame heads and fragments included. Who can't pay is flooding.
  */
 import type { Clock } from '../../lib/clock.ts'
-import { createBudget } from './token-bucket.ts'
+import { createTokenBucket } from './token-bucket.ts'
 
 /** Frames a second, and at once. Accepted messages don't count: they have a limit per user. */
 const FRAMES_PER_SECOND = 50
@@ -40,9 +40,9 @@ export interface FrameQuotaOptions {
 
 /** Creates a connection's quota. */
 export const createFrameQuota = ({ clock, bytesPerSecond, bytesRead: before }: FrameQuotaOptions): FrameQuota => {
-  const frames = createBudget(FRAMES_PER_SECOND, FRAME_BURST)
-  const bytes = createBudget(bytesPerSecond, bytesPerSecond * BYTE_BURST_SECONDS)
-  const subscriptions = createBudget(SUBSCRIPTIONS_PER_SECOND, SUBSCRIPTION_BURST)
+  const frames = createTokenBucket(FRAMES_PER_SECOND, FRAME_BURST)
+  const bytes = createTokenBucket(bytesPerSecond, bytesPerSecond * BYTE_BURST_SECONDS)
+  const subscriptions = createTokenBucket(SUBSCRIPTIONS_PER_SECOND, SUBSCRIPTION_BURST)
   let charged = before
 
   return {

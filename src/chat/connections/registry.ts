@@ -3,10 +3,10 @@ import type { Clock } from '../../lib/clock.ts'
 import { CLOSE } from '../../protocol/close-codes.ts'
 import { ChatError } from '../../protocol/errors.ts'
 import type { Connection } from './connection.ts'
-import { createUserBudgets } from './user-buckets.ts'
+import { createUserBuckets } from './user-buckets.ts'
 
 /** The limits of PROTOCOL "Settings"; 0 means none. */
-export interface HubOptions {
+export interface ConnectionRegistryOptions {
   readonly clock: Clock
   readonly connectionsPerUser: number
   readonly connectionsPerIp: number
@@ -25,7 +25,7 @@ const GOODBYES_PER_TURN = 100
 const LONGEST_WAIT_MS = 10_000
 
 /** The connections of this process. */
-export interface Hub {
+export interface ConnectionRegistry {
   readonly size: number
   all(): Iterable<Connection>
   /** `too_many_connections` when the user or the address has as many as it may have. */
@@ -42,12 +42,17 @@ export interface Hub {
 }
 
 /** Makes the process's hub; it ticks its connections until it is drained. */
-export const createHub = ({ clock, connectionsPerUser, connectionsPerIp, messageRate }: HubOptions): Hub => {
+export const createConnectionRegistry = ({
+  clock,
+  connectionsPerUser,
+  connectionsPerIp,
+  messageRate
+}: ConnectionRegistryOptions): ConnectionRegistry => {
   const users = new Map<number, number>()
   const addresses = new Map<string, number>()
   const counted = new Set<Connection>()
   const sockets = new Set<Connection>()
-  const messages = createUserBudgets({ clock, perSecond: messageRate, burst: messageRate * BURST_SECONDS })
+  const messages = createUserBuckets({ clock, perSecond: messageRate, burst: messageRate * BURST_SECONDS })
   let allGone: (() => void) | undefined
 
   const stopTicking = clock.every(1000, () => {

@@ -4,12 +4,12 @@
  * Takes from the budget; returns 0 when there was enough, else the milliseconds until there is. `now` is monotonic time;
  * `amount` is 1 unless given.
  */
-export interface Budget {
+export interface TokenBucket {
   take(now: number, amount?: number): number
 }
 
 /** `perSecond` in bursts of `burst`; a `perSecond` of 0 means no limit. */
-export const createBudget = (perSecond: number, burst: number): Budget => {
+export const createTokenBucket = (perSecond: number, burst: number): TokenBucket => {
   if (perSecond === 0) return { take: () => 0 }
   let left = burst
   let refilledAt = Number.NEGATIVE_INFINITY

@@ -1,14 +1,14 @@
 /** One token bucket per user, over all of the user's connections to this process. It outlives them: a new connection has no new budget. */
 import type { Clock } from '../../lib/clock.ts'
-import { type Budget, createBudget } from './token-bucket.ts'
+import { createTokenBucket, type TokenBucket } from './token-bucket.ts'
 
-export interface UserBudgets {
+export interface UserBuckets {
   /** Takes one from a user's budget; returns 0, or the milliseconds to wait. */
   take(userId: number): number
   close(): void
 }
 
-export interface UserBudgetsOptions {
+export interface UserBucketsOptions {
   readonly clock: Clock
   /** 0 for no limit. */
   readonly perSecond: number
@@ -16,8 +16,8 @@ export interface UserBudgetsOptions {
 }
 
 /** Creates the budgets; they are swept until they are closed. */
-export const createUserBudgets = ({ clock, perSecond, burst }: UserBudgetsOptions): UserBudgets => {
-  const budgets = new Map<number, { readonly budget: Budget; usedAt: number }>()
+export const createUserBuckets = ({ clock, perSecond, burst }: UserBucketsOptions): UserBuckets => {
+  const budgets = new Map<number, { readonly budget: TokenBucket; usedAt: number }>()
   // A budget that has had time to fill is as good as a new one.
   const fillMs = (burst / perSecond) * 1000
   const stop = clock.every(1000, () => {
@@ -29,7 +29,7 @@ export const createUserBudgets = ({ clock, perSecond, burst }: UserBudgetsOption
     take(userId) {
       if (perSecond === 0) return 0
       const now = clock.monotonic()
-      const known = budgets.get(userId) ?? { budget: createBudget(perSecond, burst), usedAt: now }
+      const known = budgets.get(userId) ?? { budget: createTokenBucket(perSecond, burst), usedAt: now }
       known.usedAt = now
       budgets.set(userId, known)
       return known.budget.take(now)

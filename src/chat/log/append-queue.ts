@@ -5,7 +5,7 @@
  */
 import pLimit from 'p-limit'
 import type { NewEntry } from '../../db/database.ts'
-import { within } from '../../lib/timeout.ts'
+import { withTimeout } from '../../lib/timeout.ts'
 import { ChatError } from '../../protocol/errors.ts'
 import { type CommitOptions, createCommit } from './commit.ts'
 import { createLane, type Lane, type Outcome, type Pending } from './lane.ts'
@@ -13,7 +13,7 @@ import { createLane, type Lane, type Outcome, type Pending } from './lane.ts'
 export type { Outcome }
 
 /** What the writer needs, and its bounds. */
-export interface WriterOptions extends Pick<CommitOptions, 'append' | 'faultOf'> {
+export interface AppendQueueOptions extends Pick<CommitOptions, 'append' | 'faultOf'> {
   /** Returns which of these rooms somebody holds a lock on. */
   readonly lockedRooms?: (roomIds: number[]) => Promise<number[]>
   /** Called with each failure; the caller logs it. */
@@ -30,7 +30,7 @@ export interface WriterOptions extends Pick<CommitOptions, 'append' | 'faultOf'>
 }
 
 /** The one way into the log for this process. */
-export interface Writer {
+export interface AppendQueue {
   /** Queues an entry. `settled` is called once. Throws `busy` when the queue is full: then nothing was queued. */
   append(entry: NewEntry, settled: (outcome: Outcome) => void): void
   /** Resolves when everything that was given has settled. */
@@ -45,7 +45,7 @@ const LOCKED_MS = 2000
 const wait = (ms: number): Promise<void> => new Promise(resolve => setTimeout(resolve, ms))
 
 /** Creates the process's append queue. */
-export const createWriter = ({
+export const createAppendQueue = ({
   append,
   faultOf,
   lockedRooms = async () => [],
@@ -57,7 +57,7 @@ export const createWriter = ({
   attemptMs = 12_000,
   retryDelays = RETRY_DELAYS,
   delay = wait
-}: WriterOptions): Writer => {
+}: AppendQueueOptions): AppendQueue => {
   const slowLanes = new Map<number, Lane>()
   const atOnce = pLimit(SLOW_AT_ONCE)
   let waiting = 0
@@ -67,7 +67,7 @@ export const createWriter = ({
     waiting -= batch.reduce((count, { settle }) => count + settle.length, 0)
     waitingBytes -= batch.reduce((sum, { bytes }) => sum + bytes, 0)
   }
-  const attempt: WriterOptions['append'] = batch => within(attemptMs, 'the database', append(batch))
+  const attempt: AppendQueueOptions['append'] = batch => withTimeout(attemptMs, 'the database', append(batch))
   const attempts = { faultOf, onFailure, retryDelays, delay }
   const bounds = { maxBatch, maxBatchBytes }
 
@@ -76,7 +76,7 @@ export const createWriter = ({
     const known = slowLanes.get(roomId)
     if (known) return known
     let isLocked = true
-    const attemptInTurn: WriterOptions['append'] = async batch => {
+    const attemptInTurn: AppendQueueOptions['append'] = async batch => {
       try {
         const appended = await atOnce(() => attempt(batch))
         isLocked = false
@@ -98,7 +98,7 @@ export const createWriter = ({
   const whichAreLocked = async (batch: Pending[]): Promise<number[]> => {
     const rooms = [...new Set(batch.map(({ entry }) => entry.roomId))]
     if (rooms.length === 1) return rooms
-    return within(LOCKED_MS, 'the database', lockedRooms(rooms)).catch(error => {
+    return withTimeout(LOCKED_MS, 'the database', lockedRooms(rooms)).catch(error => {
       onFailure(error, batch.length)
       return []
     })

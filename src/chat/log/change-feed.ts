@@ -6,7 +6,7 @@
 import type { Changes, ChangesRepository } from '../../db/database.ts'
 import type { Clock } from '../../lib/clock.ts'
 import type { Log } from '../../lib/logging.ts'
-import { within } from '../../lib/timeout.ts'
+import { withTimeout } from '../../lib/timeout.ts'
 
 export interface ChangeFeedOptions {
   readonly repository: ChangesRepository
@@ -59,7 +59,7 @@ export const createChangeFeed = (options: ChangeFeedOptions): ChangeFeed => {
     const from = isLost ? undefined : since
     isLost = false
     try {
-      const { snapshot, changes } = await within(READ_TIMEOUT_MS, 'the database', repository.read(from))
+      const { snapshot, changes } = await withTimeout(READ_TIMEOUT_MS, 'the database', repository.read(from))
       since = snapshot
       if (isClosed) return
       if (changes) onChanges(changes)

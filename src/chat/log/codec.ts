@@ -29,15 +29,15 @@ const NONCE = /^[ -~]{1,64}$/
 const nonceOf = (writeId: string): { nonce?: string } => (NONCE.test(writeId) ? { nonce: writeId } : {})
 
 /** The entry to append for a draft: nothing of its text leaves this function unsealed. */
-export const sealEntry = ({ room, userId, content, meta, nonce }: Draft, keyring: Keyring): NewEntry => {
-  const { token, keyId } = keyring.seal(content)
+export const encryptEntry = ({ room, userId, content, meta, nonce }: Draft, keyring: Keyring): NewEntry => {
+  const { token, keyId } = keyring.encrypt(content)
   return {
     roomId: room.id,
     userId,
     writeId: nonce ?? privateWriteId(),
     kind: 'message',
     content: token,
-    meta: meta === null ? null : keyring.seal(meta).token,
+    meta: meta === null ? null : keyring.encrypt(meta).token,
     keyId
   }
 }
@@ -112,7 +112,7 @@ export const entryOf = (draft: Draft, { id, seq, createdAt, stored }: AppendedEn
  * Decrypts a stored entry. A row that is no message (a token in the wrong column, text that isn't JSON, a kind or a time that
  * can't be) is unavailable like one that no key opens: it has its place, and the room can be read on.
  */
-export const openEntry = (stored: StoredEntry, room: string, keyring: Keyring): Entry => {
+export const decryptEntry = (stored: StoredEntry, room: string, keyring: Keyring): Entry => {
   const { id, seq, userId: user_id, username } = stored
   const place = { id, room, seq, user_id, username }
   const isDated = stored.createdAt >= 0 && stored.createdAt <= LAST_TIME
@@ -128,10 +128,10 @@ const LAST_TIME = Date.parse('9999-12-31T23:59:59.999Z')
 
 /** Decrypts a message; returns `undefined` for a plaintext that isn't a message. */
 const openTexts = ({ content, meta, keyId }: StoredEntry, keyring: Keyring): Texts | undefined => {
-  const text = content === null ? undefined : keyring.open(content, keyId ?? undefined)
+  const text = content === null ? undefined : keyring.decrypt(content, keyId ?? undefined)
   if (text === undefined) return undefined
   if (meta === null) return { content: text }
-  const parsed = objectOf(keyring.open(meta, keyId ?? undefined))
+  const parsed = objectOf(keyring.decrypt(meta, keyId ?? undefined))
   return parsed && { content: text, meta: parsed }
 }
 
@@ -152,8 +152,8 @@ export const isSameEntry = (
   stored: { readonly content: string | null; readonly meta: string | null },
   keyring: Keyring
 ): boolean => {
-  const content = stored.content === null ? undefined : keyring.open(stored.content)
+  const content = stored.content === null ? undefined : keyring.decrypt(stored.content)
   if (content === undefined) return true
-  const meta = stored.meta === null ? null : keyring.open(stored.meta)
+  const meta = stored.meta === null ? null : keyring.decrypt(stored.meta)
   return content === draft.content && (meta === undefined || meta === draft.meta)
 }

@@ -6,10 +6,10 @@ import { Readable } from 'node:stream'
 import type { MessagesRepository } from '../../db/database.ts'
 import { piecesOf } from '../../lib/pieces.ts'
 import type { Room as RoomShown } from '../../protocol/http/rooms.ts'
-import { shownRoom } from '../rooms/public-room.ts'
+import { publicRoom } from '../rooms/public-room.ts'
 import type { Room } from '../rooms/room.ts'
 import { type Entry, restItems } from './codec.ts'
-import type { LogPages } from './page-cache.ts'
+import type { PageCache } from './page-cache.ts'
 import type { Slices } from './slices.ts'
 
 /** A part of a room's log to read: the newest, or those before or after a `seq`, or the first of those between two. */
@@ -32,7 +32,7 @@ export interface LogPart {
 }
 
 export interface HistoryOptions {
-  readonly pages: LogPages<Entry>
+  readonly pages: PageCache<Entry>
   readonly extent: MessagesRepository['extent']
   readonly slices: Slices
 }
@@ -101,7 +101,7 @@ export const createHistory = ({ pages, extent, slices }: HistoryOptions) => {
     const last = first.at(-1)?.seq ?? to
     const more = range.after === undefined ? from > room.oldest : to < lastOf(room, range)
     return {
-      room: shownRoom(room),
+      room: publicRoom(room),
       hasMore: more && first.length > 0,
       json(before, after, isShown = all) {
         const shown = first.filter(isShown)

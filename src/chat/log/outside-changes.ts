@@ -2,19 +2,19 @@
 import type { Changes, ChangesRepository } from '../../db/database.ts'
 import type { Log } from '../../lib/logging.ts'
 import type { CurrentUsers } from '../access/current-users.ts'
-import type { Hub } from '../connections/registry.ts'
-import type { Rooms } from '../rooms/registry.ts'
-import type { Following } from '../subscriptions/manager.ts'
+import type { ConnectionRegistry } from '../connections/registry.ts'
+import type { RoomRegistry } from '../rooms/registry.ts'
+import type { SubscriptionManager } from '../subscriptions/manager.ts'
 import type { ChangeFeedOptions } from './change-feed.ts'
 import type { Entry } from './codec.ts'
-import type { LogPages } from './page-cache.ts'
+import type { PageCache } from './page-cache.ts'
 
 export interface OutsideChangesOptions {
   readonly users: CurrentUsers
-  readonly rooms: Rooms
-  readonly pages: LogPages<Entry>
-  readonly following: Following
-  readonly hub: Hub
+  readonly rooms: RoomRegistry
+  readonly pages: PageCache<Entry>
+  readonly subscriptionManager: SubscriptionManager
+  readonly registry: ConnectionRegistry
   readonly log: Log
   readonly repository: ChangesRepository
 }
@@ -26,13 +26,13 @@ const PAGE = 1000
 export const createOutsideChanges = (
   options: OutsideChangesOptions
 ): Pick<ChangeFeedOptions, 'onChanges' | 'onLost'> => {
-  const { users, rooms, pages, following, hub, log, repository } = options
+  const { users, rooms, pages, subscriptionManager, registry, log, repository } = options
 
   const removeRooms = (ids: readonly number[]): void => {
     const names = new Set(ids.flatMap(id => rooms.byId(id)?.name ?? []))
-    for (const connection of names.size > 0 ? [...hub.all()] : []) {
+    for (const connection of names.size > 0 ? [...registry.all()] : []) {
       const subscribed = [...connection.subscriptions.keys()].filter(name => names.has(name))
-      for (const name of subscribed) following.expel(connection, name)
+      for (const name of subscribed) subscriptionManager.expel(connection, name)
     }
     for (const id of ids) {
       pages.forget(id)

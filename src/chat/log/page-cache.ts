@@ -15,7 +15,7 @@ export interface Placed {
 /** Reads entries from the log: those with `from <= seq <= to`, ascending, all that there are. */
 export type ReadLog<Entry> = (roomId: number, from: number, to: number) => Promise<Entry[]>
 
-export interface LogPagesOptions<Entry> {
+export interface PageCacheOptions<Entry> {
   readonly read: ReadLog<Entry>
   /** Returns the first `seq` that the log has with `from <= seq <= to`. Asked only when a whole page was deleted. */
   readonly firstSeq: (roomId: number, from: number, to: number) => Promise<number | undefined>
@@ -27,7 +27,7 @@ export interface LogPagesOptions<Entry> {
 }
 
 /** The pages of all rooms. */
-export interface LogPages<Entry> {
+export interface PageCache<Entry> {
   /** The bytes that are kept. */
   readonly bytes: number
   /** Adds an entry that was just committed here or read: only where it continues its page, else it is left to be read. */
@@ -77,13 +77,13 @@ const MAX_BYTES = 64 * 1024 * 1024
 const PAGE_SIZE = 64
 
 /** Creates the page cache. */
-export const createLogPages = <Entry extends Placed>({
+export const createPageCache = <Entry extends Placed>({
   read,
   firstSeq,
   isCurrent = () => true,
   maxBytes = MAX_BYTES,
   pageSize = PAGE_SIZE
-}: LogPagesOptions<Entry>): LogPages<Entry> => {
+}: PageCacheOptions<Entry>): PageCache<Entry> => {
   // A Map keeps its order of insertion: what is read is moved to the end, what is dropped comes from the front.
   const pages = new Map<string, Page<Entry>>()
   /** The keys of each room's pages: an erasure in a thousand rooms must not look at all pages a thousand times. */
@@ -182,7 +182,7 @@ export const createLogPages = <Entry extends Placed>({
     return next === undefined ? [] : past(roomId, next, head)
   }
 
-  const past: LogPages<Entry>['past'] = (roomId, from, head) => {
+  const past: PageCache<Entry>['past'] = (roomId, from, head) => {
     const key = keyOf(roomId, from)
     const page = pages.get(key)
     if (!page || from < page.first || from > page.last || !isCurrent()) return loadFrom(roomId, from, head)

@@ -3,12 +3,12 @@ import type { Bus } from '../../bus/bus.ts'
 import type { Keyring } from '../../crypto/keyring.ts'
 import type { Log } from '../../lib/logging.ts'
 import { ChatError } from '../../protocol/errors.ts'
-import { type Access, type Actor, type Person, personOf } from '../access/authorize.ts'
+import { type Access, type Principal, type PublicUser, publicUserOf } from '../access/authorize.ts'
 import { messageText, metaText } from '../connections/decode.ts'
-import type { Hub } from '../connections/registry.ts'
+import type { ConnectionRegistry } from '../connections/registry.ts'
 import type { Room } from '../rooms/room.ts'
-import type { Writer } from './append-queue.ts'
-import { type Draft, type Entry, entryOf, isSameEntry, sealEntry } from './codec.ts'
+import type { AppendQueue } from './append-queue.ts'
+import { type Draft, type Entry, encryptEntry, entryOf, isSameEntry } from './codec.ts'
 
 /** No room's version: the entry is read from the database. */
 const OUTDATED = -1
@@ -21,27 +21,27 @@ export interface Post {
 }
 
 /** What became of a post: its entry, and whether it was there before; or why there is none. */
-export type Posted = { readonly error: ChatError } | { readonly entry: Entry; readonly isReplay: boolean }
+export type PublishResult = { readonly error: ChatError } | { readonly entry: Entry; readonly isReplay: boolean }
 
 /** Who posts: a person, within the limits and asked about; or the host application itself, which answers for what it does. */
-export type PostedBy = 'person' | 'host'
+export type PublishedBy = 'person' | 'host'
 
 /** A message that is in the log, as a host application is told of it. */
 export interface CommittedMessage {
   readonly id: number
   readonly room: string
   readonly seq: number
-  readonly user: Person
+  readonly user: PublicUser
   readonly content: string
   readonly meta?: Record<string, unknown>
   readonly nonce?: string
   readonly createdAt: Date
 }
 
-export interface PostingOptions {
-  readonly writer: Writer
+export interface PublisherOptions {
+  readonly appendQueue: AppendQueue
   readonly keyring: Keyring
-  readonly hub: Hub
+  readonly registry: ConnectionRegistry
   readonly bus: Bus
   readonly access: Access
   readonly log: Log
@@ -50,15 +50,15 @@ export interface PostingOptions {
   readonly maxMessageLength: number
   readonly isDraining: () => boolean
   /** Returns an actor, who may have been looked up a while ago, under the name of now; throws for a deleted user. */
-  readonly author: (actor: Actor) => Actor
+  readonly author: (actor: Principal) => Principal
   /** Returns the same and never throws: a deleted user keeps the last known name. */
-  readonly named: (actor: Actor) => Actor
+  readonly named: (actor: Principal) => Principal
   /** Told of each message that this process committed, at most once; must not throw. */
   readonly onMessage?: ((message: CommittedMessage) => void) | undefined
 }
 
 /** Posting, as the chat uses it. */
-export interface Posting {
+export interface Publisher {
   /** Takes a message from a person's rate, before anything is asked or looked up for it. Throws `rate_limited`. */
   admit(userId: number): void
   /**
@@ -66,11 +66,25 @@ export interface Posting {
    * asked first; otherwise `posted` is called once, after the commit or with why there was none, and before anyone else
    * hears of the message.
    */
-  post(actor: Actor, room: Room, post: Post, posted: (outcome: Posted) => void, by: PostedBy): void | Promise<void>
+  post(
+    actor: Principal,
+    room: Room,
+    post: Post,
+    posted: (outcome: PublishResult) => void,
+    by: PublishedBy
+  ): void | Promise<void>
 }
 
 /** Makes it. */
-export const createPosting = ({ writer, keyring, hub, bus, access, log, ...options }: PostingOptions): Posting => {
+export const createPublisher = ({
+  appendQueue,
+  keyring,
+  registry,
+  bus,
+  access,
+  log,
+  ...options
+}: PublisherOptions): Publisher => {
   const { messageRate, maxMessageLength, isDraining, author, named, onMessage } = options
 
   const checked = (post: Post) => ({
@@ -93,18 +107,18 @@ export const createPosting = ({ writer, keyring, hub, bus, access, log, ...optio
   }
 
   const admit = (userId: number): void => {
-    const retryAfterMs = hub.takeMessage(userId)
+    const retryAfterMs = registry.takeMessage(userId)
     if (retryAfterMs === 0) return
     const detail = `You send more than ${messageRate} messages a second. Wait before you send the next one.`
     throw new ChatError('rate_limited', detail, { retryAfterMs })
   }
 
-  const append = (given: Draft, room: Room, actor: Actor, posted: (outcome: Posted) => void): void => {
+  const append = (given: Draft, room: Room, actor: Principal, posted: (outcome: PublishResult) => void): void => {
     refuseWhileDraining()
     const { version } = room
     const { username } = author(actor)
     const draft = username === given.username ? given : { ...given, username }
-    writer.append(sealEntry(draft, keyring), outcome => {
+    appendQueue.append(encryptEntry(draft, keyring), outcome => {
       if ('error' in outcome) return posted(outcome)
       const { appended } = outcome
       if (appended.stored && !isSameEntry(draft, appended.stored, keyring)) return posted({ error: nonceReused() })
@@ -113,17 +127,17 @@ export const createPosting = ({ writer, keyring, hub, bus, access, log, ...optio
       // News even when it is a replay: the first commit's result may have been lost. What was stored then may be erased now.
       if (room.committed(entry, appended.replayed ? OUTDATED : version)) bus.announce(room.id, entry.seq)
       if (onMessage && !appended.replayed)
-        onMessage(committedMessage({ ...draft, meta: metaOf(draft) }, personOf(named(actor)), entry))
+        onMessage(committedMessage({ ...draft, meta: metaOf(draft) }, publicUserOf(named(actor)), entry))
     })
   }
 
-  const post: Posting['post'] = (actor, room, { meta, nonce, ...given }, posted, by) => {
+  const post: Publisher['post'] = (actor, room, { meta, nonce, ...given }, posted, by) => {
     const { userId, username } = actor
     const about = { room, userId, username, nonce }
     const own = checked({ ...given, meta })
     refuseWhileDraining()
     if (by === 'host' || !access.edit) return append({ ...about, ...own }, room, actor, posted)
-    const draft = { room: room.name, user: personOf(named(actor)), content: own.content, meta, nonce }
+    const draft = { room: room.name, user: publicUserOf(named(actor)), content: own.content, meta, nonce }
     return access.edit(draft).then(edited => append({ ...about, ...checkedEdit(edited) }, room, actor, posted))
   }
 
@@ -135,7 +149,7 @@ const metaOf = ({ meta }: Draft): Post['meta'] => (meta === null ? undefined : J
 /** What a host is told of a message that is in the log now. */
 export const committedMessage = (
   { room, content, meta, nonce }: Post & { readonly room: { readonly name: string } },
-  user: Person,
+  user: PublicUser,
   { id, seq, createdAt }: Pick<Entry, 'id' | 'seq' | 'createdAt'>
 ): CommittedMessage => ({
   id,

@@ -5,7 +5,7 @@
 import pLimit, { type LimitFunction } from 'p-limit'
 import type { Clock } from '../../lib/clock.ts'
 import { ChatError } from '../../protocol/errors.ts'
-import { type Budget, createBudget } from '../connections/token-bucket.ts'
+import { createTokenBucket, type TokenBucket } from '../connections/token-bucket.ts'
 
 export interface ReadLimitOptions {
   readonly clock: Clock
@@ -45,7 +45,7 @@ const WAIT_MS = 5000
 const SWEEP_MS = 10_000
 
 interface Reader {
-  readonly budget: Budget
+  readonly budget: TokenBucket
   readonly slots: LimitFunction
   usedAt: number
 }
@@ -80,7 +80,7 @@ export const createReadLimit = ({ clock, readRate }: ReadLimitOptions): ReadLimi
   const readerOf = (userId: number): Reader => {
     const known = readers.get(userId)
     if (known) return known
-    const reader = { budget: createBudget(readRate, burst), slots: pLimit(MAX_OF_USER), usedAt: 0 }
+    const reader = { budget: createTokenBucket(readRate, burst), slots: pLimit(MAX_OF_USER), usedAt: 0 }
     readers.set(userId, reader)
     return reader
   }

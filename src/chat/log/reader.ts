@@ -5,14 +5,14 @@ import type { MessagesRepository } from '../../db/database.ts'
 import type { Clock } from '../../lib/clock.ts'
 import type { Log } from '../../lib/logging.ts'
 import type { Room } from '../rooms/room.ts'
-import { type Entry, openEntry } from './codec.ts'
+import { decryptEntry, type Entry } from './codec.ts'
 import { createHistory, type LogPart, type Range } from './history.ts'
-import { createLogPages, type LogPages, type ReadLog } from './page-cache.ts'
+import { createPageCache, type PageCache, type ReadLog } from './page-cache.ts'
 import { createSlices } from './slices.ts'
 
 export type { LogPart, Range } from './history.ts'
 
-export interface ReadingOptions {
+export interface LogReaderOptions {
   readonly messages: MessagesRepository
   readonly keyring: Keyring
   readonly clock: Clock
@@ -25,10 +25,10 @@ export interface ReadingOptions {
   readonly nameOf: (roomId: number) => string | undefined
 }
 
-export interface Reading {
+export interface LogReader {
   /** Runs a query that only reads, when fewer than `concurrentReads` run. */
   readonly limited: LimitFunction
-  readonly pages: LogPages<Entry>
+  readonly pages: PageCache<Entry>
   part(room: Room, range: Range): Promise<LogPart>
 }
 
@@ -36,7 +36,7 @@ export interface Reading {
 const REPORT_MS = 60_000
 
 /** Creates the page cache, and what reads through it. */
-export const createReading = (options: ReadingOptions): Reading => {
+export const createLogReader = (options: LogReaderOptions): LogReader => {
   const { messages, keyring, clock, nameOf, isCurrent } = options
   const slices = createSlices({ clock })
   const limited = pLimit(options.concurrentReads)
@@ -45,12 +45,12 @@ export const createReading = (options: ReadingOptions): Reading => {
   const read: ReadLog<Entry> = async (roomId, from, to) => {
     const rows = await limited(() => messages.range(roomId, from, to))
     const room = nameOf(roomId) ?? ''
-    const entries = await slices.map(rows, row => openEntry(row, room, keyring))
+    const entries = await slices.map(rows, row => decryptEntry(row, room, keyring))
     report(room, entries.filter(({ unavailable }) => unavailable === 'key').length)
     return entries
   }
   const extent: MessagesRepository['extent'] = (...range) => limited(() => messages.extent(...range))
-  const pages = createLogPages<Entry>({
+  const pages = createPageCache<Entry>({
     read,
     isCurrent,
     firstSeq: async (...range) => (await extent(...range))?.first
@@ -59,7 +59,7 @@ export const createReading = (options: ReadingOptions): Reading => {
 }
 
 /** Counts entries that can't be decrypted, and logs them once an interval however often they are read. */
-const createReport = ({ clock, log }: ReadingOptions) => {
+const createReport = ({ clock, log }: LogReaderOptions) => {
   let unopened = 0
   let total = 0
   let reportedAt = Number.NEGATIVE_INFINITY

@@ -1,6 +1,6 @@
 /** The frames about people: who is connected, who joined, who left, who types. */
 import type { SystemFrame, TypingNotice } from '../../protocol/frames.ts'
-import type { Actor } from '../access/authorize.ts'
+import type { Principal } from '../access/authorize.ts'
 
 /** How long someone is shown as typing. */
 const TYPING_SHOWN_MS = 5000
@@ -12,7 +12,11 @@ const WORDS = {
 }
 
 /** Returns the frame for somebody who connected, joined or left, with the sentence that the FastAPI backend sends. */
-export const systemFrame = (event: SystemFrame['event'], { userId, username }: Actor, room: string): SystemFrame => ({
+export const systemFrame = (
+  event: SystemFrame['event'],
+  { userId, username }: Principal,
+  room: string
+): SystemFrame => ({
   type: 'system',
   event,
   message: WORDS[event](username),
@@ -21,7 +25,7 @@ export const systemFrame = (event: SystemFrame['event'], { userId, username }: A
   username
 })
 
-export const typingNotice = (room: string, { userId, username }: Actor): TypingNotice => ({
+export const typingNotice = (room: string, { userId, username }: Principal): TypingNotice => ({
   type: 'typing',
   room,
   user_id: userId,

@@ -23,7 +23,7 @@ const PEOPLE_TOLD = 1000
 const DELETED_MS = 60_000
 
 /** A person in a room. */
-export interface Person {
+export interface PresentUser {
   readonly userId: number
   readonly username: string
 }
@@ -32,7 +32,7 @@ export interface PresenceOptions {
   readonly bus: Bus
   readonly clock: Clock
   /** Someone came or left, in a room small enough to say so. */
-  readonly onNotice: (roomId: number, event: 'joined' | 'left', person: Person) => void
+  readonly onNotice: (roomId: number, event: 'joined' | 'left', person: PresentUser) => void
   /** Who is there has changed; at most once a second and room. */
   readonly onChange: (roomId: number) => void
 }
@@ -40,9 +40,9 @@ export interface PresenceOptions {
 /** Who is where. */
 export interface PresenceView {
   /** One more of this process's connections is in a room. */
-  join(roomId: number, person: Person): void
+  join(roomId: number, person: PresentUser): void
   /** One fewer. */
-  leave(roomId: number, person: Person): void
+  leave(roomId: number, person: PresentUser): void
   /** Whether one of this process's connections of a user is in a room. */
   has(roomId: number, userId: number): boolean
   of(roomId: number, room: string): Presence
@@ -59,7 +59,7 @@ export interface PresenceView {
 }
 
 interface Seen {
-  person: Person
+  person: PresentUser
   /** The processes that have this person. */
   readonly holders: Set<string>
   leavesAt: number
@@ -105,13 +105,13 @@ export const createPresence = ({ bus, clock, onNotice, onChange }: PresenceOptio
 
   const countOf = ({ people, crowds }: Place): number => [...crowds.values()].reduce((a, b) => a + b, people.size)
 
-  const rename = (place: Place, seen: Seen, person: Person): void => {
+  const rename = (place: Place, seen: Seen, person: PresentUser): void => {
     if (seen.person.username === person.username) return
     seen.person = person
     place.isChanged = true
   }
 
-  const add = (roomId: number, person: Person, holder: string): void => {
+  const add = (roomId: number, person: PresentUser, holder: string): void => {
     const place = placeOf(roomId)
     const seen = place.people.get(person.userId)
     if (seen) {

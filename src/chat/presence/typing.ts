@@ -1,8 +1,8 @@
 /** Who may be shown as typing: a hint for others that costs each of them a frame, so it is rare, however often it is said. */
 import { LruMap } from 'toad-cache'
 import type { Clock } from '../../lib/clock.ts'
-import { type Budget, createBudget } from '../connections/token-bucket.ts'
-import { createUserBudgets } from '../connections/user-buckets.ts'
+import { createTokenBucket, type TokenBucket } from '../connections/token-bucket.ts'
+import { createUserBuckets } from '../connections/user-buckets.ts'
 
 /** One person is shown as typing in one room at most this often, in milliseconds. */
 const TYPING_MS = 1000
@@ -27,11 +27,11 @@ export interface Typing {
 /** Creates the process's throttle. */
 export const createTyping = (clock: Clock): Typing => {
   const shownAt = new LruMap<number>(MAX_REMEMBERED)
-  const users = createUserBudgets({ clock, perSecond: PER_SECOND, burst: BURST })
-  const rooms = new LruMap<Budget>(MAX_REMEMBERED)
+  const users = createUserBuckets({ clock, perSecond: PER_SECOND, burst: BURST })
+  const rooms = new LruMap<TokenBucket>(MAX_REMEMBERED)
 
   const roomTakes = (roomId: number, followers: number): boolean => {
-    const room = rooms.get(roomId) ?? createBudget(NOTICES_PER_SECOND, NOTICE_BURST)
+    const room = rooms.get(roomId) ?? createTokenBucket(NOTICES_PER_SECOND, NOTICE_BURST)
     rooms.set(roomId, room)
     return room.take(clock.monotonic(), Math.min(followers, NOTICE_BURST)) === 0
   }

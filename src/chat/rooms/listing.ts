@@ -2,9 +2,9 @@
 import pLimit from 'p-limit'
 import type { Keyring } from '../../crypto/keyring.ts'
 import type { RoomRow, RoomsRepository } from '../../db/database.ts'
-import type { Access, Actor } from '../access/authorize.ts'
+import type { Access, Principal } from '../access/authorize.ts'
 
-export interface RoomListOptions {
+export interface RoomListingOptions {
   readonly rooms: Pick<RoomsRepository, 'list'>
   readonly access: Access
   /** Seals the place to go on from where it is the name of a room that may not be read. */
@@ -28,14 +28,14 @@ const AT_ONCE = 16
 const SEALED = /^gAAAA/
 
 /** Makes the function that lists: at most `limit` of the rooms after a name, or after what `next` said. */
-export const createRoomList =
-  ({ rooms, access, keyring }: RoomListOptions) =>
-  async (actor: Actor, after: string, limit: number): Promise<RoomListPart> => {
+export const createRoomListing =
+  ({ rooms, access, keyring }: RoomListingOptions) =>
+  async (actor: Principal, after: string, limit: number): Promise<RoomListPart> => {
     const atOnce = pLimit(AT_ONCE)
-    const size = access.asksSomebody ? PAGE : limit + 1
+    const size = access.isDelegated ? PAGE : limit + 1
     const found: RoomRow[] = []
-    let place = SEALED.test(after) ? (keyring.open(after) ?? after) : after
-    const next = (isShown: boolean): string => (isShown ? place : keyring.seal(place).token)
+    let place = SEALED.test(after) ? (keyring.decrypt(after) ?? after) : after
+    const next = (isShown: boolean): string => (isShown ? place : keyring.encrypt(place).token)
 
     for (let lookedAt = 0; lookedAt < MAX_LOOKED_AT; lookedAt += size) {
       const rows = await rooms.list(place, size)

@@ -4,7 +4,7 @@ import type { Room as RoomShown } from '../../protocol/http/rooms.ts'
 import type { Room } from './room.ts'
 
 /** Returns a loaded room as clients see it. */
-export const shownRoom = ({ name, title, epoch, oldest, head }: Room): RoomShown => ({
+export const publicRoom = ({ name, title, epoch, oldest, head }: Room): RoomShown => ({
   room: name,
   title,
   epoch,
@@ -13,7 +13,7 @@ export const shownRoom = ({ name, title, epoch, oldest, head }: Room): RoomShown
 })
 
 /** Returns a row of the database as clients see it. */
-export const shownRow = ({ name, title, epoch, oldestSeq, lastSeq }: RoomRow): RoomShown => ({
+export const publicRoomOfRow = ({ name, title, epoch, oldestSeq, lastSeq }: RoomRow): RoomShown => ({
   room: name,
   title,
   epoch,

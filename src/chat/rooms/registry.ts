@@ -4,11 +4,11 @@ import { createBatch } from '../../lib/batch.ts'
 import type { Log } from '../../lib/logging.ts'
 import { isRoomName } from '../../protocol/http/messages.ts'
 import type { Entry } from '../log/codec.ts'
-import type { LogPages } from '../log/page-cache.ts'
+import type { PageCache } from '../log/page-cache.ts'
 import { Room } from './room.ts'
 
 /** The rooms by name. */
-export interface Rooms {
+export interface RoomRegistry {
   /**
    * The room if it was loaded; never waits, so that a connection's messages keep their order. It stays for a while, so that
    * who asked has time to follow it.
@@ -36,9 +36,9 @@ export interface Rooms {
   sweep(): void
 }
 
-export interface RoomsOptions {
+export interface RoomRegistryOptions {
   readonly repository: RoomsRepository
-  readonly pages: LogPages<Entry>
+  readonly pages: PageCache<Entry>
   readonly log: Log
   /** How many rooms are kept that nobody follows. */
   readonly maxIdle?: number
@@ -51,7 +51,12 @@ const MAX_IDLE = 10_000
 const PAGE = 1000
 
 /** Makes the process's rooms. */
-export const createRooms = ({ repository, pages, log, maxIdle = MAX_IDLE }: RoomsOptions): Rooms => {
+export const createRoomRegistry = ({
+  repository,
+  pages,
+  log,
+  maxIdle = MAX_IDLE
+}: RoomRegistryOptions): RoomRegistry => {
   const byName = new Map<string, Room>()
   const byId = new Map<number, Room>()
   const loading = new Map<string, Promise<Room | undefined>>()

@@ -5,7 +5,7 @@
 import type { Log } from '../../lib/logging.ts'
 import { type Chunk, chunkOf, type Encoded } from '../connections/socket-writer.ts'
 import type { Entry } from '../log/codec.ts'
-import type { LogPages } from '../log/page-cache.ts'
+import type { PageCache } from '../log/page-cache.ts'
 
 /** Someone who follows a room; see subscription.ts. */
 export interface Follower {
@@ -31,7 +31,7 @@ export interface RoomOptions extends Reach {
   readonly id: number
   readonly name: string
   readonly title: string | null
-  readonly pages: LogPages<Entry>
+  readonly pages: PageCache<Entry>
   readonly log: Log
 }
 
@@ -47,7 +47,7 @@ export class Room {
   oldest: number
   /** The newest entry that was delivered to the followers. */
   head: number
-  readonly #pages: LogPages<Entry>
+  readonly #pages: PageCache<Entry>
   readonly #log: Log
   /** Continue `head` without a gap; delivered at the end of this turn of the loop. */
   #pending: Entry[] = []

@@ -6,27 +6,27 @@ import { GENERAL } from '../../protocol/http/messages.ts'
 import type { Presence } from '../../protocol/http/rooms.ts'
 import type { ChatFrame, Connection } from '../connections/connection.ts'
 import { type Encoded, encode } from '../connections/socket-writer.ts'
-import { createUserBudgets } from '../connections/user-buckets.ts'
+import { createUserBuckets } from '../connections/user-buckets.ts'
 import { systemFrame, typingNotice } from '../presence/frames.ts'
 import { createPresence } from '../presence/presence.ts'
 import { createTyping } from '../presence/typing.ts'
-import type { Rooms } from '../rooms/registry.ts'
+import type { RoomRegistry } from '../rooms/registry.ts'
 import type { Reach, Room } from '../rooms/room.ts'
 import { type Since, Subscription } from './subscription.ts'
 
 /** How many rooms a connection may follow. */
-export const MAX_FOLLOWED = 128
+export const MAX_SUBSCRIPTIONS = 128
 /** How many rooms a user may enter a second, and at once: everybody there is notified. */
 const ARRIVALS_PER_SECOND = 5
-const ARRIVAL_BURST = 2 * MAX_FOLLOWED
+const ARRIVAL_BURST = 2 * MAX_SUBSCRIPTIONS
 
 /** How many connections are notified of the heads of their rooms in one turn of the event loop. */
 const HEADS_PER_TURN = 100
 
 type FrameOf<Type extends ChatFrame['type']> = ChatFrame & { type: Type }
 
-export interface FollowingOptions {
-  readonly rooms: Rooms
+export interface SubscriptionManagerOptions {
+  readonly rooms: RoomRegistry
   readonly bus: Bus
   readonly clock: Clock
   /** How far a room's log reaches, as the database has it. */
@@ -36,7 +36,7 @@ export interface FollowingOptions {
 }
 
 /** Following, as the chat uses it. Each throws a ChatError when a frame is refused. */
-export interface Following {
+export interface SubscriptionManager {
   follow(connection: Connection, room: Room, since: Since, ref?: string): void
   /** Follows a room that is loaded, and about which the client may know more than this process. */
   subscribe(connection: Connection, room: Room, frame: FrameOf<'subscribe'>): Promise<void>
@@ -63,7 +63,13 @@ export interface Following {
 }
 
 /** Makes it. */
-export const createFollowing = ({ rooms, bus, clock, reach, isDraining }: FollowingOptions): Following => {
+export const createSubscriptionManager = ({
+  rooms,
+  bus,
+  clock,
+  reach,
+  isDraining
+}: SubscriptionManagerOptions): SubscriptionManager => {
   const hint = (roomId: number, frameFor: (room: Room) => object, exceptUserId?: number): void => {
     const room = rooms.byId(roomId)
     if (!room || isDraining()) return
@@ -87,7 +93,7 @@ export const createFollowing = ({ rooms, bus, clock, reach, isDraining }: Follow
     encode(JSON.stringify({ type: 'presence', ...presence.of(id, name) }))
 
   const typing = createTyping(clock)
-  const arrivals = createUserBudgets({ clock, perSecond: ARRIVALS_PER_SECOND, burst: ARRIVAL_BURST })
+  const arrivals = createUserBuckets({ clock, perSecond: ARRIVALS_PER_SECOND, burst: ARRIVAL_BURST })
 
   /** Refuses a user who comes to and leaves rooms so often that it costs everybody there too much. */
   const admit = (roomId: number, userId: number): void => {
@@ -96,11 +102,11 @@ export const createFollowing = ({ rooms, bus, clock, reach, isDraining }: Follow
       throw new ChatError('rate_limited', 'You enter rooms too often. Wait a moment.', { retryAfterMs })
   }
 
-  const follow: Following['follow'] = (connection, room, since, ref) => {
+  const follow: SubscriptionManager['follow'] = (connection, room, since, ref) => {
     const { subscriptions, session } = connection
     if (connection.isEnded) return
     const before = subscriptions.get(room.name)
-    if (!before && subscriptions.size >= MAX_FOLLOWED) throw tooManyRooms()
+    if (!before && subscriptions.size >= MAX_SUBSCRIPTIONS) throw tooManyRooms()
     if (!before) admit(room.id, session.userId)
     before?.end()
     const subscription = new Subscription(connection, room, since, ref)
@@ -188,4 +194,4 @@ const notSubscribed = (): ChatError =>
 
 /** The refusal of one room more. */
 export const tooManyRooms = (): ChatError =>
-  new ChatError('too_many_rooms', `A connection may follow ${MAX_FOLLOWED} rooms. Unsubscribe from one first.`)
+  new ChatError('too_many_rooms', `A connection may follow ${MAX_SUBSCRIPTIONS} rooms. Unsubscribe from one first.`)

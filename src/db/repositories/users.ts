@@ -6,7 +6,7 @@ import type { SqlClient } from '../client/types.ts'
 import { milliseconds, type Tables } from '../tables.ts'
 
 /** A user; `hashedPassword` is null for one who can't log in here. `createdAt` in milliseconds since the epoch. */
-export interface UserRow {
+export interface UserRecord {
   readonly id: number
   readonly username: string
   readonly hashedPassword: string | null
@@ -26,21 +26,21 @@ export interface NewUser {
 /** The users of one schema. */
 export interface UsersRepository {
   /** Throws `username_taken`. */
-  create(user: NewUser): Promise<UserRow>
+  create(user: NewUser): Promise<UserRecord>
   /** Finds a user who registered here, by name in any case; a host application's users may have the same names. */
-  findByUsername(username: string): Promise<UserRow | undefined>
+  findByUsername(username: string): Promise<UserRecord | undefined>
   /** Those that exist, by id; up to 1,000 in one query. */
-  findByIds(ids: readonly number[]): Promise<Map<number, UserRow>>
+  findByIds(ids: readonly number[]): Promise<Map<number, UserRecord>>
   /** Returns whether the user still exists with the password hash that was checked. */
   hasPasswordHash(id: number, checked: string): Promise<boolean>
   /** Replaces the password hash that was checked, in one statement; returns false when it changed or the user is gone. */
   replacePasswordHash(id: number, checked: string, hashedPassword: string): Promise<boolean>
   /** Finds a user of a host application, by its id. */
-  findByExternalId(externalId: string): Promise<UserRow | undefined>
+  findByExternalId(externalId: string): Promise<UserRecord | undefined>
   /** Finds those users of a host application that exist, by its ids, in one query. */
-  findByExternalIds(externalIds: readonly string[]): Promise<Map<string, UserRow>>
+  findByExternalIds(externalIds: readonly string[]): Promise<Map<string, UserRecord>>
   /** Stores a user of a host application, or the new name of one who is there. */
-  admit(user: { externalId: string; username: string }): Promise<UserRow>
+  admit(user: { externalId: string; username: string }): Promise<UserRecord>
 }
 
 const UNIQUE_VIOLATION = '23505'
@@ -98,7 +98,7 @@ export const createUsersRepository = ({ drizzle }: SqlClient, { users }: Tables)
     },
     findByUsername: async username => (await byName.execute({ username }))[0],
     async findByIds(ids) {
-      const found = new Map<number, UserRow>()
+      const found = new Map<number, UserRecord>()
       for (let at = 0; at < ids.length; at += PAGE) {
         for (const row of await byIds.execute({ ids: ids.slice(at, at + PAGE) })) found.set(row.id, row)
       }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { answerSubprotocol, extractToken } from '../../../src/accounts/tokens/extract-token.ts'
+import { extractToken, selectSubprotocol } from '../../../src/accounts/tokens/extract-token.ts'
 
 describe('a token', () => {
   test.for([
@@ -25,5 +25,5 @@ test.for([
   [['bearer', 'token'], 'bearer'],
   [['other'], false]
 ] as const)('the subprotocols %j are answered with %s', ([offered, answer]) => {
-  expect(answerSubprotocol(new Set(offered))).toBe(answer)
+  expect(selectSubprotocol(new Set(offered))).toBe(answer)
 })

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { createWriter, type Outcome, type WriterOptions } from '../../../src/chat/log/append-queue.ts'
+import { type AppendQueueOptions, createAppendQueue, type Outcome } from '../../../src/chat/log/append-queue.ts'
 import type { DatabaseFault } from '../../../src/db/client/errors.ts'
 import type { AppendedEntry, NewEntry } from '../../../src/db/database.ts'
 import { ChatError } from '../../../src/protocol/errors.ts'
@@ -42,27 +42,27 @@ class Fault extends Error {
   }
 }
 
-const start = (log: ReturnType<typeof memoryLog>, options: Partial<WriterOptions> = {}) => {
+const start = (log: ReturnType<typeof memoryLog>, options: Partial<AppendQueueOptions> = {}) => {
   const settled: [string, Outcome][] = []
-  const writer = createWriter({
+  const appendQueue = createAppendQueue({
     append: log.append,
     faultOf: error => (error instanceof ConnectionLost ? 'retry' : error instanceof Fault ? error.fault : 'divide'),
     delay: async () => {},
     ...options
   })
-  const append = (one: NewEntry) => writer.append(one, outcome => settled.push([one.writeId, outcome]))
-  return { writer, append, settled }
+  const append = (one: NewEntry) => appendQueue.append(one, outcome => settled.push([one.writeId, outcome]))
+  return { appendQueue, append, settled }
 }
 
 const seqs = (settled: [string, Outcome][]) =>
   settled.map(([writeId, outcome]) => [writeId, 'appended' in outcome ? outcome.appended.seq : outcome.error.code])
 
-describe('the writer', () => {
+describe('the appendQueue', () => {
   test('writes what arrives together in one batch, and settles it in order', async () => {
     const log = memoryLog()
-    const { writer, append, settled } = start(log)
+    const { appendQueue, append, settled } = start(log)
     for (const id of ['a', 'b', 'c']) append(entry(id))
-    await writer.idle()
+    await appendQueue.idle()
     expect(log.batches).toEqual([['a', 'b', 'c']])
     expect(seqs(settled)).toEqual([
       ['a', 1],
@@ -84,7 +84,7 @@ describe('the writer', () => {
       inFlight--
       return log.append(batch)
     }
-    const { writer, append: add } = start(log, { append })
+    const { appendQueue, append: add } = start(log, { append })
     add(entry('a'))
     await Promise.resolve()
     add(entry('b'))
@@ -92,25 +92,25 @@ describe('the writer', () => {
     release()
     await new Promise(setImmediate)
     release()
-    await writer.idle()
+    await appendQueue.idle()
     expect(log.batches).toEqual([['a'], ['b', 'c']])
     expect(most).toBe(1)
   })
 
   test('bounds a batch', async () => {
     const log = memoryLog()
-    const { writer, append } = start(log, { maxBatch: 2 })
+    const { appendQueue, append } = start(log, { maxBatch: 2 })
     for (const id of ['a', 'b', 'c', 'd', 'e']) append(entry(id))
-    await writer.idle()
+    await appendQueue.idle()
     expect(log.batches.map(batch => batch.length)).toEqual([2, 2, 1])
   })
 
   test('writes a repeat within a batch once, and answers it as a replay', async () => {
     const log = memoryLog()
-    const { writer, append, settled } = start(log)
+    const { appendQueue, append, settled } = start(log)
     append(entry('same', 'first'))
     append(entry('same', 'second'))
-    await writer.idle()
+    await appendQueue.idle()
     expect(log.batches).toEqual([['same']])
     const [first, second] = settled.map(([, outcome]) => 'appended' in outcome && outcome.appended)
     expect(first).toMatchObject({ seq: 1, replayed: false })
@@ -124,10 +124,10 @@ describe('the writer', () => {
       if (log.batches.length === 1) throw new ConnectionLost()
       return appended
     }
-    const { writer, append, settled } = start(log, { append: lostAnswer })
+    const { appendQueue, append, settled } = start(log, { append: lostAnswer })
     append(entry('a'))
     append(entry('b'))
-    await writer.idle()
+    await appendQueue.idle()
     expect(log.stored.size).toBe(2)
     expect(seqs(settled)).toEqual([
       ['a', 1],
@@ -139,10 +139,10 @@ describe('the writer', () => {
     const lost = () => {
       throw new ConnectionLost()
     }
-    const { writer, append, settled } = start(memoryLog([lost, lost, lost]), { retryDelays: [1, 1] })
+    const { appendQueue, append, settled } = start(memoryLog([lost, lost, lost]), { retryDelays: [1, 1] })
     append(entry('a'))
     append(entry('b'))
-    await writer.idle()
+    await appendQueue.idle()
     expect(seqs(settled)).toEqual([
       ['a', 'unavailable'],
       ['b', 'unavailable']
@@ -154,20 +154,20 @@ describe('the writer', () => {
       if (batch.some(({ writeId }) => writeId === 'bad')) throw new Error('22021')
     }
     const log = memoryLog(Array.from({ length: 20 }, () => refuseBad))
-    const { writer, append, settled } = start(log)
+    const { appendQueue, append, settled } = start(log)
     for (const id of ['a', 'b', 'bad', 'c', 'd']) append(entry(id))
-    await writer.idle()
+    await appendQueue.idle()
     expect(Object.fromEntries(seqs(settled))).toEqual({ a: 1, b: 2, bad: 'unavailable', c: 3, d: 4 })
   })
 
   test('answers busy when its queue is full, and takes more when it has drained', async () => {
-    const { writer, append, settled } = start(memoryLog(), { maxQueue: 2 })
+    const { appendQueue, append, settled } = start(memoryLog(), { maxQueue: 2 })
     append(entry('a'))
     append(entry('b'))
     expect(() => append(entry('c'))).toThrowError(ChatError)
-    await writer.idle()
+    await appendQueue.idle()
     append(entry('c'))
-    await writer.idle()
+    await appendQueue.idle()
     expect(seqs(settled).map(([id]) => id)).toEqual(['a', 'b', 'c'])
   })
 
@@ -178,9 +178,9 @@ describe('the writer', () => {
       }
     ])
     const failures: unknown[] = []
-    const { writer, append, settled } = start(log, { onFailure: (_, entries) => failures.push(entries) })
+    const { appendQueue, append, settled } = start(log, { onFailure: (_, entries) => failures.push(entries) })
     for (let at = 0; at < 100; at++) append(entry(`${at}`))
-    await writer.idle()
+    await appendQueue.idle()
     expect(log.batches).toHaveLength(1)
     expect(failures).toEqual([100])
     expect(settled.every(([, outcome]) => 'error' in outcome && outcome.error.code === 'unavailable')).toBe(true)
@@ -190,9 +190,9 @@ describe('the writer', () => {
     const readOnly = () => {
       throw new Fault('replace-connection')
     }
-    const { writer, append, settled } = start(memoryLog([readOnly, readOnly]))
+    const { appendQueue, append, settled } = start(memoryLog([readOnly, readOnly]))
     append(entry('a'))
-    await writer.idle()
+    await appendQueue.idle()
     expect(seqs(settled)).toEqual([['a', 1]])
   })
 })
@@ -233,7 +233,7 @@ const lockableLog = () => {
 describe('a locked room', () => {
   test('it delays its own messages only, in their order', async () => {
     const { log, locked, retry, resume, options } = lockableLog()
-    const { writer, append, settled } = start(log, options)
+    const { appendQueue, append, settled } = start(log, options)
     locked.add(2)
     append(entry('a', 'a', 1))
     append(entry('b', 'b', 2))
@@ -247,7 +247,7 @@ describe('a locked room', () => {
     expect(settled.map(([id]) => id)).toEqual(['a', 'c', 'e'])
     locked.clear()
     resume()
-    await writer.idle()
+    await appendQueue.idle()
     expect(settled.map(([id]) => id)).toEqual(['a', 'c', 'e', 'b', 'd'])
     expect(log.batches).toEqual([['a', 'c'], ['e'], ['b'], ['d']])
   })
@@ -259,19 +259,19 @@ describe('a locked room', () => {
       batches.push(batch.map(({ roomId }) => roomId))
       return options.append(batch)
     }
-    const { writer, append, settled } = start(log, { ...options, append: traced, retryDelays: [] })
+    const { appendQueue, append, settled } = start(log, { ...options, append: traced, retryDelays: [] })
     locked.add(2)
     append(entry('a', 'a', 2))
-    await writer.idle()
+    await appendQueue.idle()
     append(entry('b', 'b', 2))
     append(entry('c', 'c', 1))
-    await writer.idle()
+    await appendQueue.idle()
     locked.clear()
     append(entry('d', 'd', 2))
-    await writer.idle()
+    await appendQueue.idle()
     append(entry('e', 'e', 2))
     append(entry('f', 'f', 1))
-    await writer.idle()
+    await appendQueue.idle()
     expect(Object.fromEntries(seqs(settled))).toMatchObject({
       a: 'unavailable',
       b: 'unavailable',
@@ -292,7 +292,7 @@ describe('a locked room', () => {
       if (batch.some(isBad)) throw new Fault('divide')
       return options.append(batch)
     }
-    const { writer, append: add, settled } = start(log, { ...options, append })
+    const { appendQueue, append: add, settled } = start(log, { ...options, append })
     locked.add(2)
     for (const one of [entry('a', 'a', 2), entry('b', 'b', 1), entry('c', 'c', 2), entry('bad')]) add(one)
     // The batch is in flight by now, and this waits for the next.
@@ -300,7 +300,7 @@ describe('a locked room', () => {
     await retry()
     locked.clear()
     resume()
-    await writer.idle()
+    await appendQueue.idle()
     expect(log.batches.flat()).toEqual(['b', 'a', 'c', 'd'])
     expect(settled.map(([id]) => id).sort()).toEqual(['a', 'b', 'bad', 'c', 'd'])
   })
@@ -314,24 +314,24 @@ describe('a locked room', () => {
       if (batch.some(({ roomId }) => deleted.has(roomId))) throw new Fault('divide')
       return options.append(batch)
     }
-    const { writer, append: add, settled } = start(log, { ...options, append })
+    const { appendQueue, append: add, settled } = start(log, { ...options, append })
     locked.add(2)
     add(entry('a', 'a', 2))
     await retry()
     locked.clear()
     deleted.add(2)
     resume()
-    await writer.idle()
+    await appendQueue.idle()
     expect(seqs(settled)).toEqual([['a', 'unavailable']])
     add(entry('b', 'b', 2))
     add(entry('c', 'c', 1))
-    await writer.idle()
+    await appendQueue.idle()
     expect(batches).toContainEqual([2, 1])
   })
 
   test('it does not hold up a stop, or count twice against the queue, when a message was repeated meanwhile', async () => {
     const { log, locked, retry, resume, options } = lockableLog()
-    const { writer, append, settled } = start(log, { ...options, maxQueue: 4 })
+    const { appendQueue, append, settled } = start(log, { ...options, maxQueue: 4 })
     locked.add(1)
     append(entry('same', 'first'))
     await Promise.resolve()
@@ -339,12 +339,12 @@ describe('a locked room', () => {
     await retry()
     locked.clear()
     resume()
-    await writer.idle()
+    await appendQueue.idle()
     const [first, second] = settled.map(([, outcome]) => 'appended' in outcome && outcome.appended)
     expect(first).toMatchObject({ seq: 1, replayed: false })
     expect(second).toMatchObject({ seq: 1, replayed: true, stored: { content: 'first' } })
     for (const id of ['a', 'b', 'c', 'd']) append(entry(id))
     expect(() => append(entry('e'))).toThrowError(ChatError)
-    await writer.idle()
+    await appendQueue.idle()
   })
 })

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { createLogPages } from '../../../src/chat/log/page-cache.ts'
+import { createPageCache } from '../../../src/chat/log/page-cache.ts'
 
 const entry = (seq: number) => ({ seq, bytes: 10 })
 const upTo = (from: number, to: number) =>
@@ -11,7 +11,7 @@ const start = (length: number, options: { maxBytes?: number; pageSize?: number }
   const log = { length, deleted: new Set<number>(), readings: [] as [number, number][] }
   const left = (from: number, to: number) =>
     upTo(from, Math.min(to, log.length)).filter(({ seq }) => !log.deleted.has(seq))
-  const pages = createLogPages({
+  const pages = createPageCache({
     pageSize: 10,
     ...options,
     read: async (_, from, to) => {
@@ -143,7 +143,7 @@ describe('pages of the log', () => {
 
   test('that could not be read are read again', async () => {
     let isDown = true
-    const pages = createLogPages({
+    const pages = createPageCache({
       firstSeq: async () => undefined,
       read: async (_, from, to) => {
         if (isDown) throw new Error('down')
@@ -198,7 +198,7 @@ describe('pages of the log', () => {
 const startReadings = (isCurrent = () => true) => {
   let reading = 0
   const answers: (() => void)[] = []
-  const pages = createLogPages({
+  const pages = createPageCache({
     pageSize: 10,
     isCurrent,
     read: async (_, from, to) => {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { createReading } from '../../../src/chat/log/reader.ts'
+import { createLogReader } from '../../../src/chat/log/reader.ts'
 import { Room } from '../../../src/chat/rooms/room.ts'
 import { createKeyring } from '../../../src/crypto/keyring.ts'
 import { fakeClock } from '../../support/clock.ts'
@@ -16,7 +16,7 @@ const start = async (
   const clock = fakeClock()
   const keyring = createKeyring({ current: ENCRYPTION_KEY, now: clock.now })
   const memory = createMemoryLog(['general'])
-  const { token, keyId } = keyring.seal('x'.repeat(length))
+  const { token, keyId } = keyring.encrypt('x'.repeat(length))
   await memory.messages.append(
     Array.from({ length: count }, (_, at) => ({
       roomId: 1,
@@ -29,7 +29,7 @@ const start = async (
     }))
   )
   const queries = { running: 0, most: 0, total: 0, ranges: [] as [number, number][] }
-  const reading = createReading({
+  const reading = createLogReader({
     keyring,
     clock,
     concurrentReads,

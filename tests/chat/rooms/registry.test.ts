@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import type { Entry } from '../../../src/chat/log/codec.ts'
-import { createLogPages } from '../../../src/chat/log/page-cache.ts'
-import { createRooms } from '../../../src/chat/rooms/registry.ts'
+import { createPageCache } from '../../../src/chat/log/page-cache.ts'
+import { createRoomRegistry } from '../../../src/chat/rooms/registry.ts'
 import type { RoomsRepository } from '../../../src/db/database.ts'
 import { createMemoryLog } from '../../support/memory-log.ts'
 
@@ -14,9 +14,9 @@ const start = (names = ['general'], maxIdle?: number) => {
     asked.push(known.length)
     return repository.changed(known)
   }
-  const pages = createLogPages<Entry>({ read: async () => [], firstSeq: async () => undefined })
+  const pages = createPageCache<Entry>({ read: async () => [], firstSeq: async () => undefined })
   const bounds = maxIdle === undefined ? {} : { maxIdle }
-  const rooms = createRooms({ repository: { ...repository, changed }, pages, log: silent, ...bounds })
+  const rooms = createRoomRegistry({ repository: { ...repository, changed }, pages, log: silent, ...bounds })
   return Object.assign(rooms, { asked, messages })
 }
 
