@@ -22,6 +22,10 @@ export const floodFrames: readonly Attack[] = [
   floodOf('deeply nested JSON', () =>
     times(8, frame(OPCODE.text, `{"type":"message","content":"x","meta":${'{"a":'.repeat(8000)}1${'}'.repeat(8000)}}`))
   ),
+  floodOf('JSON of many objects', () => {
+    const objects = Array.from({ length: 5000 }, (_, at) => `{"${at.toString(36)}":1}`)
+    return times(8, frame(OPCODE.text, `{"type":"message","content":"x","meta":{"a":[${objects}]}}`))
+  }),
   floodOf('pings of ours', () => times(500, text({ type: 'ping', ref: 'x'.repeat(64) }))),
   floodOf('tokens that are not valid', () => times(100, text({ type: 'auth', token: `eyJ${'x'.repeat(500)}` }))),
   floodOf(
