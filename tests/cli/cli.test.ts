@@ -7,6 +7,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { version } from '../../src/lib/package.ts'
+import { endWithTest } from '../support/child-process.ts'
+import { freePort } from '../support/free-port.ts'
 import { ENCRYPTION_KEY, SECRET_KEY } from '../support/settings.ts'
 
 const root = join(import.meta.dirname, '../..')
@@ -35,9 +37,7 @@ const start = (
     cwd,
     env: { ...clean, ...env }
   })
-  onTestFinished(() => {
-    child.kill('SIGKILL')
-  })
+  endWithTest(child)
   let out = ''
   let err = ''
   let check: () => unknown = () => {}
@@ -61,14 +61,6 @@ const start = (
 }
 
 const run = (args: string[], options?: Parameters<typeof start>[1]): Promise<Run> => start(args, options).ended
-
-const freePort = async (): Promise<number> => {
-  const server = createServer().listen(0, '127.0.0.1')
-  await new Promise(resolve => server.once('listening', resolve))
-  const address = server.address()
-  await new Promise(resolve => server.close(resolve))
-  return typeof address === 'object' && address ? address.port : 0
-}
 
 describe('fastify-chat', () => {
   test('says how it is used', async () => {
@@ -220,7 +212,7 @@ describe('migrate down', () => {
       cwd,
       env: { ...clean, DATABASE_URL: 'pglite:data' }
     })
-    onTestFinished(() => void child.kill('SIGKILL'))
+    endWithTest(child)
     let shown = ''
     child.stdout.on('data', data => {
       const isAsked = shown.includes('[y/N]')

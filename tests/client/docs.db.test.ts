@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { expect, onTestFinished, test } from 'vitest'
+import { endWithTest } from '../support/child-process.ts'
 import { startChat } from '../support/start-chat.ts'
 
 const root = resolve(import.meta.dirname, '../..')
@@ -21,7 +22,7 @@ test('the first lines of the documentation run as pasted', { timeout: 300_000 },
   await writeFile(file, lines.replace('fastify-chat/client', sdk).replace('http://localhost:8000', url))
 
   const child = spawn(process.execPath, ['--import', 'tsx', file], { cwd: root })
-  onTestFinished(() => void child.kill('SIGKILL'))
+  endWithTest(child)
   let output = ''
   await new Promise<void>((done, failed) => {
     child.stdout.on('data', data => {

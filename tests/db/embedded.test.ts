@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { lockFolder } from '../../src/db/client/folder-lock.ts'
 import { openEmbedded } from '../../src/db/client/pglite.ts'
+import { endWithTest } from '../support/child-process.ts'
 
 const newFolder = (): string => {
   const folder = mkdtempSync(join(tmpdir(), 'chat-lock-'))
@@ -21,9 +22,7 @@ const run = async (source: string) => {
     cwd: join(import.meta.dirname, '../..'),
     stdio: ['ignore', 'pipe', 'inherit']
   })
-  onTestFinished(() => {
-    child.kill('SIGKILL')
-  })
+  endWithTest(child)
   const [said] = await once(child.stdout, 'data')
   return { child, said: String(said).trim() }
 }

@@ -1,8 +1,9 @@
 /** The examples, each run as a reader would run it. */
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { resolve } from 'node:path'
-import { expect, inject, onTestFinished, test } from 'vitest'
+import { expect, inject, test } from 'vitest'
+import { endGroupWithTest } from '../support/child-process.ts'
 import { freePort } from '../support/free-port.ts'
 import { ENCRYPTION_KEY } from '../support/settings.ts'
 import { connect } from '../support/socket-client.ts'
@@ -12,18 +13,16 @@ const root = resolve(import.meta.dirname, '../..')
 
 /** Starts a program; `said` resolves when it has printed a text. */
 const start = (command: string, args: string[], env: NodeJS.ProcessEnv = {}) => {
-  const child: ChildProcess = spawn(command, args, { cwd: root, env: { ...process.env, ...env } })
+  const child = spawn(command, args, { cwd: root, env: { ...process.env, ...env }, detached: true })
   let out = ''
   let check = () => {}
   for (const stream of [child.stdout, child.stderr]) {
-    stream?.on('data', data => {
+    stream.on('data', data => {
       out += data
       check()
     })
   }
-  onTestFinished(() => {
-    child.kill('SIGKILL')
-  })
+  endGroupWithTest(child)
   const said = (text: string) =>
     new Promise<void>((done, fail) => {
       check = () => {
@@ -93,11 +92,11 @@ test.skipIf(!python && process.env.CI !== 'true')(
     const john = await join(await register('john'))
     const jane = start(python ?? 'python3', ['examples/client.py', 'jane', PASSWORD, url])
     await jane.said('Connected as jane')
-    jane.child.stdin?.write('Hello, John!\n')
+    jane.child.stdin.write('Hello, John!\n')
     expect(await john.nextOf('message')).toMatchObject({ username: 'jane', content: 'Hello, John!' })
     john.send({ type: 'message', content: 'Hello, Jane!' })
     await jane.said('john: Hello, Jane!')
-    jane.child.stdin?.end()
+    jane.child.stdin.end()
     expect((await once(jane.child, 'exit'))[0]).toBe(0)
     const later = start(python ?? 'python3', ['examples/client.py', 'jane', PASSWORD, url])
     await later.said('john: Hello, Jane!')

@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { expect, onTestFinished, test } from 'vitest'
+import { endWithTest } from '../support/child-process.ts'
 import { freePort } from '../support/free-port.ts'
 import { PASSWORD, type RunningChat, startChat } from '../support/start-chat.ts'
 
@@ -31,7 +32,7 @@ const startClient = (url: string, args: string[], { password = PASSWORD, folder 
   const env = { ...process.env, FASTIFY_CHAT_PASSWORD: password, XDG_CONFIG_HOME: folder }
   const command = ['--import', loader, join(root, 'src/cli.ts'), 'client', '--url', url, ...args]
   const child = spawn(process.execPath, command, { cwd: folder, env })
-  onTestFinished(() => void child.kill('SIGKILL'))
+  endWithTest(child)
   const lines: string[] = []
   const output = createInterface(child.stdout)
   output.on('line', line => lines.push(line))

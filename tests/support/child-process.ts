@@ -1,0 +1,33 @@
+/** Processes that tests start: none outlives its test. */
+import type { ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { onTestFinished } from 'vitest'
+
+const hasEnded = ({ pid, exitCode, signalCode }: ChildProcess): boolean =>
+  pid === undefined || exitCode !== null || signalCode !== null
+
+/** Kills a process when the test ends, and waits until it is gone. */
+export const endWithTest = (child: ChildProcess): void =>
+  onTestFinished(async () => {
+    if (hasEnded(child)) return
+    const exited = once(child, 'exit')
+    child.kill('SIGKILL')
+    await exited
+  })
+
+/**
+ * Kills a process and all that it started when the test ends: `npx` is a chain of processes, of which a signal reaches the
+ * first only. The process must be spawned with `detached`, so that it leads a process group.
+ */
+export const endGroupWithTest = (child: ChildProcess): void =>
+  onTestFinished(async () => {
+    if (child.pid === undefined) return
+    const exited = hasEnded(child) ? undefined : once(child, 'exit')
+    try {
+      process.kill(-child.pid, 'SIGKILL')
+    } catch (error) {
+      // Every process of the group has ended.
+      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+    }
+    await exited
+  })
