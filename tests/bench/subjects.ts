@@ -60,7 +60,7 @@ export const openPlace = (): Place => {
     secrets: { SECRET_KEY: generateKey(), ENCRYPTION_KEY: generateKey() },
     async drop() {
       await sql.unsafe(`drop schema if exists ${schema} cascade`)
-      await sql.end()
+      await sql.end({ timeout: 1 })
     }
   }
 }

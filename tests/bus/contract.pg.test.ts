@@ -1,8 +1,9 @@
 /** What every driver of the bus promises; the same tests on each. */
+import { randomUUID } from 'node:crypto'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { type Bus, type BusEvent, MAX_EVENT_BYTES } from '../../src/bus/bus.ts'
 import { createMemoryBus, createMemoryNetwork } from '../../src/bus/drivers/memory.ts'
-import { createPostgresBus } from '../../src/bus/drivers/postgres.ts'
+import { createPostgresBus, type NotifyingDatabase } from '../../src/bus/drivers/postgres.ts'
 import { openClient } from '../../src/db/client/open.ts'
 import { testDatabaseUrl } from '../support/database.ts'
 
@@ -140,11 +141,20 @@ test('the bus over PostgreSQL says reset when its listener was cut and listens a
   const client = await openClient({ url, poolMax: 2 })
   onTestFinished(() => client.close())
   if (!client.notifications) throw new Error('no notifications')
-  const make = () => createPostgresBus({ database: client.notifications as never, instance: async () => ['cut'] })
+  const { notifications } = client
+  let channel = ''
+  const database: NotifyingDatabase = {
+    ...notifications,
+    listen(name, ...listener) {
+      channel = name
+      return notifications.listen(name, ...listener)
+    }
+  }
+  const name = randomUUID()
+  const make = () => createPostgresBus({ database, instance: async () => [name] })
   const [one, two] = [await listening(make()), await listening(make())]
-  await client.query(
-    `select pg_terminate_backend(pid) from pg_stat_activity where query ilike 'listen %' and datname = current_database()`
-  )
+  // Only these listeners: other test files run on the same server.
+  await client.query('select pg_terminate_backend(pid) from pg_stat_activity where query = $1', [`listen "${channel}"`])
   await expect.poll(() => two.heard.resets).toBe(2)
   await expect.poll(() => one.heard.resets).toBe(2)
   one.bus.announce(1, 2)

@@ -35,7 +35,7 @@ const newDatabase = async (): Promise<{ url: string; drop(): Promise<unknown> }>
   try {
     await sql.unsafe(`create database ${name}`)
     const url = Object.assign(new URL(server), { pathname: `/${name}` }).href
-    return { url, drop: () => sql.unsafe(`drop database ${name} with (force)`).then(() => sql.end()) }
+    return { url, drop: () => sql.unsafe(`drop database ${name} with (force)`).then(() => sql.end({ timeout: 1 })) }
   } catch {
     await sql.end({ timeout: 1 })
     const folder = mkdtempSync(join(tmpdir(), 'chat-contract-'))

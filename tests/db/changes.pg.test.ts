@@ -7,10 +7,11 @@ import { openClient } from '../../src/db/client/open.ts'
 import { createDatabase } from '../../src/db/database.ts'
 import { migrateUp } from '../../src/db/migrate.ts'
 import { testDatabase } from '../support/database.ts'
+import { createDeferred } from '../support/deferred.ts'
 
 const connect = () => {
   const sql = postgres(inject('testListenUrl'), { max: 1, onnotice: () => {} })
-  onTestFinished(() => sql.end())
+  onTestFinished(() => sql.end({ timeout: 1 }))
   return sql
 }
 
@@ -71,21 +72,17 @@ test('a role that may only delete users and erase messages needs no other right,
   })
   await client.query(`grant usage on schema "${schema}" to ${role}`)
   await client.query(`grant select, update, delete on "${schema}".users, "${schema}".messages to ${role}`)
-  const heard = new Promise(resolve => {
-    const instance = async () => [schema, (await rooms.findByName('general'))?.epoch ?? '']
-    if (!client.notifications) throw new Error('PostgreSQL notifies')
-    const bus = createPostgresBus({ database: client.notifications, instance })
-    onTestFinished(() => bus.close())
-    const listening = bus.listen({ grown: () => {}, reset: () => {}, event: (event, from) => resolve([event, from]) })
-    listening.then(async () => {
-      const sql = await connect().reserve()
-      await sql.unsafe(`set role ${role}`)
-      await sql.unsafe(`update "${schema}".messages set content = null`)
-      await sql.unsafe(`delete from "${schema}".users`)
-      sql.release()
-    })
-  })
-  expect(await heard).toEqual([{ kind: 'changed' }, 'database'])
+  const instance = async () => [schema, (await rooms.findByName('general'))?.epoch ?? '']
+  if (!client.notifications) throw new Error('PostgreSQL notifies')
+  const bus = createPostgresBus({ database: client.notifications, instance })
+  onTestFinished(() => bus.close())
+  const received = createDeferred<unknown>()
+  await bus.listen({ grown: () => {}, reset: () => {}, event: (event, from) => received.resolve([event, from]) })
+  const sql = connect()
+  await sql.unsafe(`set role ${role}`)
+  await sql.unsafe(`update "${schema}".messages set content = null`)
+  await sql.unsafe(`delete from "${schema}".users`)
+  expect(await received.promise).toEqual([{ kind: 'changed' }, 'database'])
 })
 
 test('a channel is found whatever the schema is called', async () => {
@@ -101,11 +98,9 @@ test('a channel is found whatever the schema is called', async () => {
   if (!client.notifications) throw new Error('PostgreSQL notifies')
   const bus = createPostgresBus({ database: client.notifications, instance })
   onTestFinished(() => bus.close())
-  const heard = new Promise(resolve => {
-    bus
-      .listen({ grown: () => {}, reset: () => {}, event: event => resolve(event.kind) })
-      .then(() => users.admit({ externalId: 'x', username: 'Ann Other' }))
-  })
-  expect(await heard).toBe('changed')
+  const received = createDeferred<string>()
+  await bus.listen({ grown: () => {}, reset: () => {}, event: event => received.resolve(event.kind) })
+  await users.admit({ externalId: 'x', username: 'Ann Other' })
+  expect(await received.promise).toBe('changed')
   expect((await users.findByIds([id])).get(id)?.username).toBe('Ann Other')
 })

@@ -19,8 +19,9 @@ const DEFAULTS: Record<string, string> = {
   backslash_quote: 'off',
   transform_null_equals: 'on',
   search_path: `'nowhere'`,
-  statement_timeout: '50',
-  lock_timeout: '10',
+  // Shorter than the service needs, and long enough for the statements that it sends before it sets its own.
+  statement_timeout: '5000',
+  lock_timeout: '4000',
   idle_in_transaction_session_timeout: '3000',
   synchronous_commit: 'off',
   plan_cache_mode: 'force_custom_plan',
@@ -44,7 +45,7 @@ const createDefaults = async (of: 'database' | 'role', more: Record<string, stri
   onTestFinished(async () => {
     await admin.unsafe(`drop database ${name} with (force)`)
     await admin.unsafe(`drop role ${name}`)
-    await admin.end()
+    await admin.end({ timeout: 1 })
   })
   const url = new URL(inject('testListenUrl'))
   url.username = name
@@ -79,7 +80,7 @@ describe('with an administrator’s defaults', () => {
   ])('everything works with a host application’s client %s', async (_, options) => {
     const { databaseUrl, databaseSchema } = await createDefaults('database')
     const sql = postgres(databaseUrl, { onnotice: () => {}, ...options })
-    onTestFinished(() => sql.end())
+    onTestFinished(() => sql.end({ timeout: 1 }))
     // The host's statements have the administrator's limits too.
     await sql`select 1`
     const service = await startService({ databaseUrl: '', databaseSchema, migrateOnStart: true }, sql)
@@ -94,5 +95,13 @@ describe('with an administrator’s defaults', () => {
     const client = await openClient({ url: databaseUrl })
     onTestFinished(() => client.close())
     expect(await client.query(`select current_setting('synchronous_commit') as s`)).toEqual([{ s: 'on' }])
+  })
+
+  test('the service’s client has the timeouts that it needs', async () => {
+    const { databaseUrl } = await createDefaults('role')
+    const client = await openClient({ url: databaseUrl })
+    onTestFinished(() => client.close())
+    const shown = `select current_setting('statement_timeout') as statement, current_setting('lock_timeout') as lock`
+    expect(await client.query(shown)).toEqual([{ statement: '10s', lock: '8s' }])
   })
 })

@@ -29,12 +29,14 @@ test('it gives up on a table that stays locked, says which, and changes nothing'
 
 test('it applies the migrations after a pause when the transaction has ended by then', async () => {
   const { client, schema, pending, commit } = await start()
-  // Asked for a pause before each attempt: the second one finds the transaction ended.
+  // It takes a pause after each attempt that failed. Several follow the commit, which a busy server takes its time for.
+  let committed: Promise<unknown> | undefined
   const pausesMs = (function* () {
     yield 1
-    void commit()
-    yield 1
+    committed = commit()
+    for (let pause = 0; pause < 100; pause++) yield 1
   })()
   const attempt = migrateUp(client, schema, { lockMs: 200, pausesMs })
   expect(await attempt).toEqual(pending)
+  await committed
 })

@@ -1,9 +1,10 @@
 /** A pool that is opened once, and replaced for everyone. */
 import postgres from 'postgres'
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { openClient } from '../../src/db/client/open.ts'
 import { createPool } from '../../src/db/client/pool.ts'
 import { createDatabase } from '../../src/db/database.ts'
+import { systemClock } from '../../src/lib/clock.ts'
 import { testDatabaseUrl } from '../support/database.ts'
 
 const start = async ({ mayReplace = true, max = 2 } = {}) => {
@@ -54,22 +55,31 @@ describe('a pool', () => {
   })
 
   test('it lets work end on the connection that is replaced', async () => {
-    const { query, replace, opened } = await start()
+    const { query, replace, opened } = await start({ max: 4 })
     await query('select 1')
-    const slow = query(`select pg_sleep(0.3), 'done' as word`)
+    const release = await lock()
+    const slow = query(`select pg_advisory_xact_lock(${LOCK}), 'done' as word`)
     replace()
     await query('select 1')
     expect(opened).toHaveLength(2)
+    await release()
     expect(await slow).toMatchObject({ word: 'done' })
   })
 
   test('it replaces at most once a second, and never what is somebody else’s', async () => {
+    const now = vi.spyOn(systemClock, 'monotonic')
+    onTestFinished(() => now.mockRestore())
+    now.mockReturnValue(10_000)
     const pool = await start()
     for (let at = 0; at < 5; at++) {
       pool.replace()
       await pool.query('select 1')
     }
     expect(pool.opened).toHaveLength(1)
+    now.mockReturnValue(11_000)
+    pool.replace()
+    await pool.query('select 1')
+    expect(pool.opened).toHaveLength(2)
     const hosts = await start({ mayReplace: false })
     await expect(hosts.query(READ_ONLY)).rejects.toThrow()
     await hosts.query('select 1')
@@ -87,9 +97,11 @@ describe('a pool', () => {
     const { query, waiting } = await start({ max: 2 })
     await query('select 1')
     expect(waiting()).toBe(0)
-    const queries = Array.from({ length: 5 }, () => query('select pg_sleep(0.1)'))
+    const release = await lock()
+    const queries = Array.from({ length: 5 }, () => query(`select pg_advisory_xact_lock(${LOCK})`))
     await new Promise(setImmediate)
     expect(waiting()).toBe(4)
+    await release()
     await Promise.all(queries)
     await query('select nonsense').catch(() => {})
     expect(waiting()).toBe(0)

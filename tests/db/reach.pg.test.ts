@@ -86,7 +86,7 @@ const serve = async (certificate: 'good' | 'expired' | 'none') => {
     )
     return row?.ssl === wanted && (certificate === 'none' || row.file === path('pem'))
   }
-  await expect.poll(isTaken, { timeout: 10_000 }).toBe(true)
+  await expect.poll(isTaken).toBe(true)
 }
 
 const partsUrl = (databaseHost: string, more: object = {}): string =>

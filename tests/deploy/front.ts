@@ -13,7 +13,7 @@ import { freePort } from '../support/free-port.ts'
 
 export const DOMAIN = 'chat.example.com'
 const DEPLOY = join(import.meta.dirname, '../../deploy')
-const START_MS = 10_000
+const START_MS = 60_000
 
 /** A proxy in front of a service, with TLS for DOMAIN on 127.0.0.1. */
 export interface Front {

@@ -26,7 +26,7 @@ beforeAll(async () => {
 })
 afterAll(async () => {
   await sql.unsafe(`drop database if exists ${database} with (force)`)
-  await sql.end()
+  await sql.end({ timeout: 1 })
 })
 
 const keys = { SECRET_KEY, ENCRYPTION_KEY, HOST: '127.0.0.1' }

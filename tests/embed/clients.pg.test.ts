@@ -7,7 +7,7 @@ import { startHost } from '../support/start-host.ts'
 
 const clientOf = (options: postgres.Options<Record<string, postgres.PostgresType>>) => {
   const sql = postgres(inject('testListenUrl'), { onnotice: () => {}, ...options })
-  onTestFinished(() => sql.end())
+  onTestFinished(() => sql.end({ timeout: 1 }))
   return sql
 }
 
@@ -68,7 +68,7 @@ test('a client that reads and writes every type in a way of its own', async () =
 
 test.each([
   ['isolation', { default_transaction_isolation: 'serializable' as const }],
-  ['timeouts', { statement_timeout: 100, lock_timeout: 10 }],
+  ['timeouts', { statement_timeout: 5000, lock_timeout: 4000 }],
   ['floats and arrays', { extra_float_digits: -15, array_nulls: 'off', datestyle: 'German' }]
 ])('a client with defaults of its own: %s', async (_, connection) => {
   const sql = clientOf({ connection })
@@ -97,7 +97,7 @@ test('the schema "public" is named too, whatever the search path', async () => {
     connection: { search_path: 'nowhere' }
   })
   onTestFinished(async () => {
-    await sql.end()
+    await sql.end({ timeout: 1 })
     await admin.unsafe(`drop database ${name} with (force)`)
   })
   await chatOver(sql, 'public')

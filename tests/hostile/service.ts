@@ -85,7 +85,7 @@ export const startVictim = async (settings: Record<string, string>): Promise<Vic
         await gone
       }
       await sql.unsafe(`drop database ${name} with (force)`)
-      await sql.end()
+      await sql.end({ timeout: 1 })
     }
   }
 }

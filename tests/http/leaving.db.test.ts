@@ -2,27 +2,29 @@
 import { once } from 'node:events'
 import { connect as connectHttp2 } from 'node:http2'
 import { connect } from 'node:net'
-import { setTimeout as delay } from 'node:timers/promises'
 import type { FastifyServerOptions } from 'fastify'
 import { expect, onTestFinished, test } from 'vitest'
+import { createDeferred } from '../support/deferred.ts'
 import { byHeader, type HostOptions, startHost } from '../support/start-host.ts'
 
 /** More than one user may read at a time. */
 const LEFT = 12
 const PATH = '/support/api/users/me'
 
-/** Starts a host that takes its time to say who is calling, until it is told to be quick. */
+/** Starts a host that does not say who is calling before `answer` is called. */
 const start = async (options: HostOptions = {}) => {
   let asked = 0
   let answered = 0
-  let isSlow = true
+  let left = 0
+  const gate = createDeferred()
   const host = await startHost({
     async authenticate(request) {
       asked++
-      if (isSlow) await delay(100)
+      await gate.promise
       answered++
       return byHeader(request)
     },
+    before: app => void app.addHook('onRequest', async (_request, reply) => void reply.raw.once('close', () => left++)),
     ...options
   })
   return {
@@ -31,27 +33,32 @@ const start = async (options: HostOptions = {}) => {
     async untilAsked() {
       await expect.poll(() => asked).toBe(LEFT)
     },
-    async untilAnswered() {
+    /** Resolves when the service knows that all clients left. */
+    async untilLeft() {
+      await expect.poll(() => left).toBe(LEFT)
+    },
+    /** Answers all requests, which continue without their clients. */
+    async answer() {
+      gate.resolve()
       await expect.poll(() => answered).toBe(LEFT)
-      // The requests go on without their clients.
-      await delay(50)
-      isSlow = false
+      for (let turn = 0; turn < 50; turn++) await new Promise(setImmediate)
     }
   }
 }
 
 test('a client that leaves while it is authenticated keeps no place of its user', async () => {
-  const { port, call, untilAsked, untilAnswered } = await start()
+  const { port, call, untilAsked, untilLeft, answer } = await start()
   const sockets = Array.from({ length: LEFT }, () => connect(port, '127.0.0.1'))
   for (const socket of sockets) socket.write(`GET ${PATH} HTTP/1.1\r\nhost: x\r\nx-user: ann\r\n\r\n`)
   await untilAsked()
   for (const socket of sockets) socket.resetAndDestroy()
-  await untilAnswered()
+  await untilLeft()
+  await answer()
   expect(await call('GET', PATH, { as: 'ann' })).toMatchObject({ status: 200 })
 })
 
 test('a client that cancels a request of HTTP/2 while it is authenticated keeps no place of its user', async () => {
-  const { port, untilAsked, untilAnswered } = await start({ server: { http2: true } as FastifyServerOptions })
+  const { port, untilAsked, untilLeft, answer } = await start({ server: { http2: true } as FastifyServerOptions })
   const session = connectHttp2(`http://127.0.0.1:${port}`)
   onTestFinished(() => session.destroy())
   const request = () => session.request({ ':path': PATH, 'x-user': 'ann' })
@@ -59,7 +66,8 @@ test('a client that cancels a request of HTTP/2 while it is authenticated keeps 
   for (const stream of streams) stream.on('error', () => {}).end()
   await untilAsked()
   for (const stream of streams) stream.close(8)
-  await untilAnswered()
+  await untilLeft()
+  await answer()
   const [headers] = await once(request(), 'response')
   expect(headers[':status']).toBe(200)
 })

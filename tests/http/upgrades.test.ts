@@ -6,6 +6,7 @@ import websocket from '@fastify/websocket'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { createCertificate } from '../support/certificate.ts'
+import { createDeferred } from '../support/deferred.ts'
 import { connectRaw, requestText, WEBSOCKET } from '../support/raw-http.ts'
 import { type StartSocketsOptions, startSockets } from '../support/start-sockets.ts'
 
@@ -14,14 +15,6 @@ const ask = async (port: number, path = '/ws/chat', headers: Record<string, stri
   const connection = await connectRaw({ host: '127.0.0.1', port })
   connection.write(requestText(`GET ${path}`, headers))
   return { connection, response: await connection.response() }
-}
-
-const deferred = <Value>() => {
-  let resolve: (value: Value) => void = () => {}
-  const promise = new Promise<Value>(done => {
-    resolve = done
-  })
-  return { promise, resolve }
 }
 
 const connections = (app: FastifyInstance): Promise<number> =>
@@ -148,9 +141,9 @@ describe('an upgrade is answered, and its socket closed', () => {
 
 describe('a stop', () => {
   test('does not wait for an upgrade that nobody answers', async () => {
-    const asked = deferred<void>()
+    const asked = createDeferred()
     const { app, port } = await startSockets({
-      before: host => void host.addHook('onRequest', () => asked.resolve(undefined))
+      before: host => void host.addHook('onRequest', () => asked.resolve())
     })
     const connection = await connectRaw({ host: '127.0.0.1', port })
     connection.write(requestText('GET /ws/chat', WEBSOCKET))
@@ -222,7 +215,7 @@ describe('a client without an address', () => {
           server: { trustProxy },
           [order]: (host: FastifyInstance) => host.register(websocket)
         })
-        const hello = deferred<string>()
+        const hello = createDeferred<string>()
         const socket = await app.injectWS(
           '/ws/chat',
           {},

@@ -6,6 +6,7 @@ import postgres from 'postgres'
 import { describe, expect, test } from 'vitest'
 import { logMethod, redactingLogger, serializers } from '../../src/lib/logging.ts'
 import { describeError, redactArguments, redactError, redactText, withholdMessage } from '../../src/lib/redact.ts'
+import { expectLinear } from '../support/growth.ts'
 
 const HASH = `$2b$12$${'a'.repeat(53)}`
 const SECRETS = /\$2b\$|bob|whispered|opensesame/
@@ -87,7 +88,7 @@ describe('a database error', () => {
   test('keeps the words of a network failure, though the driver attached the query', async () => {
     const sql = postgres('postgres://bob:opensesame@127.0.0.1:1/x', { connect_timeout: 1 })
     const error = await sql`insert into users values (${'bob'}, ${HASH})`.catch(thrown => thrown)
-    await sql.end()
+    await sql.end({ timeout: 1 })
     const description = describeError(error)
     expect(description).toMatchObject({ code: 'ECONNREFUSED', message: 'connect ECONNREFUSED 127.0.0.1:1' })
     expect(everything(description)).not.toMatch(SECRETS)
@@ -159,9 +160,9 @@ test('a text loses tokens, hashes, keys and passwords', () => {
 })
 
 test('redacting a long text takes linear time', () => {
-  const began = performance.now()
-  for (const part of ['eyJ', 'gAAAA', '://', 'a', '$2b$12$', 'a=']) redactText(part.repeat(200_000 / part.length))
-  expect(performance.now() - began).toBeLessThan(1000)
+  for (const part of ['eyJ', 'gAAAA', '://', 'a', '$2b$12$', 'a=']) {
+    expectLinear(length => part.repeat(length / part.length), redactText)
+  }
 })
 
 describe('every way to log an error', () => {

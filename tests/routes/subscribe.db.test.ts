@@ -92,7 +92,7 @@ describe('subscribing', () => {
   })
 
   test('says resync expired below the oldest entry that is kept', async () => {
-    const { say, resume, database } = await start()
+    const { say, database } = await start()
     await say(5)
     const { schema, client } = database
     await client.query(`delete from "${schema}".messages where seq < 4`)
@@ -105,7 +105,6 @@ describe('subscribing', () => {
     expect(await reader.nextOf('resync')).toMatchObject({ reason: 'expired', oldest: 4, seq: 5 })
     reader.send({ type: 'subscribe', room: 'general', after: 3 })
     expect(seqs(await messages(reader, 2))).toEqual([4, 5])
-    void resume
   })
 
   test('from exactly 1,000 behind delivers all of them', async () => {
@@ -188,17 +187,19 @@ describe('not following', () => {
     expect(await other.nextOf('subscribed')).toMatchObject({ room: 'general' })
 
     const { query } = database.client
-    let looked = 0
-    const counted: typeof query = (text, params) => {
-      if (text.includes('name = any')) looked++
+    // By name, not by query: a room that changes meanwhile is read again.
+    const looked = new Set<unknown>()
+    const noted: typeof query = (text, params) => {
+      if (text.includes('name = any')) for (const name of (params?.[0] ?? []) as string[]) looked.add(name)
       return query(text, params)
     }
-    Object.assign(database.client, { query: counted })
+    Object.assign(database.client, { query: noted })
     const names = Array.from({ length: 1000 }, (_, at) => `r${at}`)
     const many = await join(john, {}, `?rooms=general,${names}`)
     while ((await many.nextOf('error')).code !== 'too_many_rooms');
     expect((await many.untilPong()).filter(({ type }) => type === 'error')).toEqual([])
-    expect(looked).toBe(1)
+    expect(looked.size).toBeGreaterThan(0)
+    expect(looked.size).toBeLessThanOrEqual(128)
   })
 })
 

@@ -1,7 +1,8 @@
 /** Measures how the cost of a function grows with its input, in CPU time, so that a busy machine changes nothing. */
 import { expect } from 'vitest'
 
-const milliseconds = (work: () => unknown): number => {
+/** Returns the CPU time of a function, in milliseconds. */
+export const cpuMilliseconds = (work: () => unknown): number => {
   const before = process.cpuUsage()
   work()
   const { user, system } = process.cpuUsage(before)
@@ -9,7 +10,7 @@ const milliseconds = (work: () => unknown): number => {
 }
 
 /** The least of some runs: garbage collection and compilation only ever add. */
-const leastOf = (work: () => unknown): number => Math.min(...[1, 2, 3].map(() => milliseconds(work)))
+const leastOf = (work: () => unknown): number => Math.min(...[1, 2, 3].map(() => cpuMilliseconds(work)))
 
 const LARGE = 65_536
 /** A quadratic function takes seconds for the large input; below this there is nothing to compare. */
@@ -18,6 +19,6 @@ const NEGLIGIBLE_MS = 100
 /** Expects that four times the input costs less than ten times as much: linear is 4, quadratic 16. */
 export const expectLinear = <Input>(inputOf: (length: number) => Input, work: (input: Input) => unknown): void => {
   const [small, large] = [inputOf(LARGE / 4), inputOf(LARGE)]
-  if (milliseconds(() => work(large)) < NEGLIGIBLE_MS) return
+  if (cpuMilliseconds(() => work(large)) < NEGLIGIBLE_MS) return
   expect(leastOf(() => work(large)) / leastOf(() => work(small))).toBeLessThan(10)
 }

@@ -21,6 +21,6 @@ export default async (project: TestProject) => {
   return async () => {
     await pgbouncer?.stop()
     await sql.unsafe(`drop database ${name} with (force)`)
-    await sql.end()
+    await sql.end({ timeout: 1 })
   }
 }

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { createPageCache } from '../../../src/chat/log/page-cache.ts'
+import { cpuMilliseconds } from '../../support/growth.ts'
 
 const entry = (seq: number) => ({ seq, bytes: 10 })
 const upTo = (from: number, to: number) =>
@@ -265,11 +266,12 @@ describe('what was changed', () => {
   test('is dropped without a look at the pages of other rooms', () => {
     const { pages } = start(1)
     for (let room = 1; room <= 50_000; room++) pages.add(room, entry(1))
-    const before = performance.now()
-    for (let room = 1; room <= 10_000; room++) pages.invalidate(room, 1, 1)
-    for (let room = 10_001; room <= 20_000; room++) pages.forget(room)
+    const spent = cpuMilliseconds(() => {
+      for (let room = 1; room <= 10_000; room++) pages.invalidate(room, 1, 1)
+      for (let room = 10_001; room <= 20_000; room++) pages.forget(room)
+    })
     // Half a minute, if all pages are looked at.
-    expect(performance.now() - before).toBeLessThan(2000)
+    expect(spent).toBeLessThan(5000)
     expect(pages.bytes).toBe(300_000)
   })
 

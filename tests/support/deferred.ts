@@ -1,0 +1,14 @@
+/** A promise that a test resolves itself: `Promise.withResolvers`, which Node 20 does not have. */
+export interface Deferred<Value> {
+  readonly promise: Promise<Value>
+  resolve(value: Value): void
+}
+
+/** Creates a promise with the function that resolves it. */
+export const createDeferred = <Value = void>(): Deferred<Value> => {
+  let resolve: Deferred<Value>['resolve'] = () => {}
+  const promise = new Promise<Value>(done => {
+    resolve = done
+  })
+  return { promise, resolve: value => resolve(value) }
+}
