@@ -10,10 +10,10 @@ import { createPresence, GRACE_MS } from '../../src/chat/presence/presence.ts'
 import type { SubscriptionManager } from '../../src/chat/subscriptions/manager.ts'
 import { fakeClock } from '../support/clock.ts'
 import { FakeSocket } from '../support/fake-socket.ts'
+import { silentLog } from '../support/memory-chat.ts'
 
 const MINUTE = 60_000
 const HOUR = 60 * MINUTE
-const silent = { debug() {}, info() {}, warn() {}, error() {} }
 const STEPS = [
   ['a minute forward', MINUTE],
   ['an hour back', -HOUR]
@@ -31,7 +31,7 @@ const open = ({ speaksV1 = true, clock = fakeClock(), session = {} as Partial<Au
   let pings = 0
   const socket = Object.assign(new FakeSocket(), { ping: () => void pings++ })
   const who = { userId: 1, username: 'john', expiresAt: clock.now() + 10 * HOUR, ...session }
-  const connection = new Connection({ socket, session: who, speaksV1, address: 'a', rooms: [], log: silent }, host)
+  const connection = new Connection({ socket, session: who, speaksV1, address: 'a', rooms: [], log: silentLog }, host)
   const pass = (ms: number, isAnswered = true): void => {
     for (let passed = 0; passed < ms; passed += 1000) {
       clock.advance(1000)
@@ -57,7 +57,7 @@ describe.for(STEPS)('a wall clock that is set %s', ([, step]) => {
     expect(pings()).toBe(2)
   })
 
-  test('does not keep a silent connection', () => {
+  test('does not keep a silentLog connection', () => {
     const { clock, pass, socket } = open()
     clock.step(step)
     pass(2 * PING_INTERVAL_MS + 1000, false)
@@ -145,7 +145,7 @@ const revoking = async (clock: ReturnType<typeof fakeClock>, network: ReturnType
     registry: createConnectionRegistry({ clock, connectionsPerUser: 0, connectionsPerIp: 0, messageRate: 0 }),
     bus,
     clock,
-    log: silent,
+    log: silentLog,
     access: { may: () => true, ask: () => true, isDelegated: false } satisfies Access,
     subscriptionManager: { expel() {} } as unknown as SubscriptionManager,
     existing: async ids => new Set(ids)

@@ -7,12 +7,11 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { Bus } from '../../src/bus/bus.ts'
 import { createMemoryBus, createMemoryNetwork } from '../../src/bus/drivers/memory.ts'
-import { type ChatCore, createChatCore } from '../../src/chat/chat.ts'
-import { createKeyring } from '../../src/crypto/keyring.ts'
+import type { ChatCore } from '../../src/chat/chat.ts'
 import { fakeClock } from '../support/clock.ts'
 import { FakeSocket, type Sent } from '../support/fake-socket.ts'
+import { createMemoryChat, silentLog } from '../support/memory-chat.ts'
 import { createMemoryLog } from '../support/memory-log.ts'
-import { ENCRYPTION_KEY } from '../support/settings.ts'
 
 const ROOMS = ['general', 'other'] as const
 /** Four of these fill a connection's queue. */
@@ -21,7 +20,6 @@ const LONG = 'x'.repeat(300_000)
 const MAX_LONG = 24
 /** In the test's name, so that a run that fails or never ends can be repeated: `MODEL_SEED=… npx vitest run tests/chat/model`. */
 const SEED = Number(process.env.MODEL_SEED ?? randomInt(2 ** 31))
-const silent = { debug() {}, info() {}, warn() {}, error() {} }
 const pause = async (turns: number): Promise<void> => {
   for (let turn = 0; turn < turns; turn++) await new Promise(setImmediate)
 }
@@ -64,7 +62,7 @@ class Client {
     this.socket = socket
     this.#read = 0
     const session = { userId: this.userId, username: `user-${this.userId}`, expiresAt: 4e12 }
-    chat.connect({ socket, session, speaksV1: false, address: 'a', rooms: [], log: silent })
+    chat.connect({ socket, session, speaksV1: false, address: 'a', rooms: [], log: silentLog })
     for (const [room, { seq }] of this.views) if (seq !== undefined) this.subscribe(room, seq)
   }
 
@@ -113,19 +111,11 @@ const start = async (loses: (what: 'told') => boolean) => {
     }
   })
   const chats = [0, 1].map(() =>
-    createChatCore({
+    createMemoryChat({
       rooms: log.rooms,
       messages: log.messages,
-      keyring: createKeyring({ current: ENCRYPTION_KEY, now: clock.now }),
       bus: lossy(createMemoryBus(network)),
       clock,
-      log: silent,
-      authenticate: () => Promise.reject(new Error('not here')),
-      existing: async ids => new Set(ids),
-      faultOf: () => 'divide',
-      messageRate: 0,
-      connectionsPerUser: 0,
-      connectionsPerIp: 0,
       maxMessageLength: 400_000
     })
   )

@@ -1,16 +1,13 @@
 /** What a connection asks for while a host application's functions have to answer first. */
 import { expect, onTestFinished, test } from 'vitest'
-import type { Bus, BusListener } from '../../../src/bus/bus.ts'
+import type { Bus } from '../../../src/bus/bus.ts'
 import { createMemoryBus, createMemoryNetwork } from '../../../src/bus/drivers/memory.ts'
 import type { Authorize } from '../../../src/chat/access/authorize.ts'
-import { createChatCore } from '../../../src/chat/chat.ts'
-import { createKeyring } from '../../../src/crypto/keyring.ts'
 import { fakeClock } from '../../support/clock.ts'
+import { createDeferred } from '../../support/deferred.ts'
 import { FakeSocket } from '../../support/fake-socket.ts'
+import { createMemoryChat, observeBus, silentLog } from '../../support/memory-chat.ts'
 import { createMemoryLog } from '../../support/memory-log.ts'
-import { ENCRYPTION_KEY } from '../../support/settings.ts'
-
-const silent = { debug() {}, info() {}, warn() {}, error() {} }
 
 /** Resolves when it is true, which it is after some turns of the loop. */
 const until = async (isTrue: () => boolean): Promise<void> => {
@@ -22,10 +19,7 @@ const until = async (isTrue: () => boolean): Promise<void> => {
 }
 
 const gate = () => {
-  let open = () => {}
-  const opened = new Promise<void>(resolve => {
-    open = resolve
-  })
+  const { promise: opened, resolve: open } = createDeferred()
   return { opened, open }
 }
 
@@ -38,28 +32,13 @@ interface StartOptions {
 const start = async (authorize: Authorize, options: StartOptions = {}) => {
   const clock = fakeClock()
   const log = createMemoryLog(['general', 'other'])
-  const { bus = createMemoryBus(), messageRate = 0, existing = async ids => new Set(ids) } = options
-  let listener: BusListener | undefined
-  const chat = createChatCore({
+  const { bus, listener } = observeBus(options.bus)
+  const chat = createMemoryChat({
     rooms: log.rooms,
     messages: log.messages,
-    keyring: createKeyring({ current: ENCRYPTION_KEY, now: clock.now }),
-    bus: {
-      ...bus,
-      listen(ours) {
-        listener = ours
-        return bus.listen(ours)
-      }
-    },
+    ...options,
+    bus,
     clock,
-    log: silent,
-    authenticate: () => Promise.reject(new Error('not here')),
-    existing,
-    faultOf: () => 'divide',
-    messageRate,
-    connectionsPerUser: 0,
-    connectionsPerIp: 0,
-    maxMessageLength: 4000,
     authorize
   })
   onTestFinished(() => chat.drain())
@@ -67,9 +46,9 @@ const start = async (authorize: Authorize, options: StartOptions = {}) => {
   await chat.prepare(['general', 'other'])
   const socket = new FakeSocket()
   const session = { userId: 1, username: 'john', expiresAt: 4e12 }
-  chat.connect({ socket, session, speaksV1: false, address: 'a', rooms: [], log: silent })
+  chat.connect({ socket, session, speaksV1: false, address: 'a', rooms: [], log: silentLog })
   const of = (type: string) => socket.frames.filter(frame => frame.type === type)
-  return { chat, clock, log, socket, of, resetBus: () => listener?.reset() }
+  return { chat, clock, log, socket, of, resetBus: () => listener()?.reset() }
 }
 
 test('is done in the order in which it was asked, however long an answer takes', async () => {
@@ -234,7 +213,7 @@ test('who comes while it is asked who is still a user stays', async () => {
   }
   const late = new FakeSocket()
   const session = { userId: 2, username: 'jane', expiresAt: 4e12, askedAt: clock.now() }
-  chat.connect({ socket: late, session, speaksV1: false, address: 'a', rooms: [], log: silent })
+  chat.connect({ socket: late, session, speaksV1: false, address: 'a', rooms: [], log: silentLog })
   answer.open()
   for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate)
   expect([socket.closedWith, late.closedWith]).toEqual([undefined, undefined])
@@ -245,7 +224,7 @@ test('a connection that was being opened when its person was disconnected is clo
   const connect = (askedAt: number) => {
     const socket = new FakeSocket()
     const session = { userId: 1, username: 'john', expiresAt: 4e12, askedAt }
-    chat.connect({ socket, session, speaksV1: false, address: 'a', rooms: [], log: silent })
+    chat.connect({ socket, session, speaksV1: false, address: 'a', rooms: [], log: silentLog })
     return socket
   }
   const askedAt = clock.monotonic()

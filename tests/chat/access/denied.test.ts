@@ -1,15 +1,12 @@
 /** A room that may not be read looks like one that isn't there: in what is said, and in what it costs to say it. */
 import { expect, onTestFinished, test } from 'vitest'
-import { createMemoryBus } from '../../../src/bus/drivers/memory.ts'
-import { type ChatCore, createChatCore } from '../../../src/chat/chat.ts'
-import { createKeyring } from '../../../src/crypto/keyring.ts'
+import type { ChatCore } from '../../../src/chat/chat.ts'
 import { ChatError } from '../../../src/protocol/errors.ts'
 import { fakeClock } from '../../support/clock.ts'
 import { FakeSocket } from '../../support/fake-socket.ts'
+import { createMemoryChat, silentLog } from '../../support/memory-chat.ts'
 import { createMemoryLog } from '../../support/memory-log.ts'
-import { ENCRYPTION_KEY } from '../../support/settings.ts'
 
-const silent = { debug() {}, info() {}, warn() {}, error() {} }
 const ann = { userId: 1, username: 'ann' }
 const boss = { userId: 2, username: 'boss' }
 
@@ -17,7 +14,7 @@ const start = async () => {
   const clock = fakeClock()
   const { rooms, messages } = createMemoryLog(['general', 'secret'])
   const counts = { queries: 0, asked: 0 }
-  const chat = createChatCore({
+  const chat = createMemoryChat({
     rooms: {
       ...rooms,
       findByNames: names => {
@@ -31,17 +28,7 @@ const start = async () => {
       }
     },
     messages,
-    keyring: createKeyring({ current: ENCRYPTION_KEY, now: clock.now }),
-    bus: createMemoryBus(),
     clock,
-    log: silent,
-    authenticate: () => Promise.reject(new Error('not here')),
-    existing: async ids => new Set(ids),
-    faultOf: () => 'divide',
-    messageRate: 0,
-    connectionsPerUser: 0,
-    connectionsPerIp: 0,
-    maxMessageLength: 4000,
     async authorize({ user, room, action }) {
       counts.asked++
       await new Promise(setImmediate)
@@ -64,7 +51,7 @@ const over = async (chat: ChatCore, rooms: string[], frame?: object): Promise<un
   const socket = new FakeSocket()
   const session = { ...ann, expiresAt: 4e12 }
   const absent = await chat.prepare(rooms, { session, address: 'a' })
-  chat.connect({ socket, session, speaksV1: false, address: 'a', rooms, absent, log: silent })
+  chat.connect({ socket, session, speaksV1: false, address: 'a', rooms, absent, log: silentLog })
   if (frame) socket.receive(frame)
   await expect.poll(() => socket.frames.filter(({ type }) => type === 'error').length).toBe(1)
   socket.kill()

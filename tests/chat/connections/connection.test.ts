@@ -2,9 +2,9 @@ import { expect, test } from 'vitest'
 import { Connection, type ConnectionHost } from '../../../src/chat/connections/connection.ts'
 import { fakeClock } from '../../support/clock.ts'
 import { FakeSocket } from '../../support/fake-socket.ts'
+import { silentLog } from '../../support/memory-chat.ts'
 
 const HOUR = 60 * 60 * 1000
-const silent = { debug() {}, info() {}, warn() {}, error() {} }
 
 const start = ({ speaksV1, ...more }: { speaksV1: boolean } & Partial<ConnectionHost>) => {
   const clock = fakeClock()
@@ -19,7 +19,7 @@ const start = ({ speaksV1, ...more }: { speaksV1: boolean } & Partial<Connection
   }
   const socket = new FakeSocket()
   const session = { userId: 1, username: 'john', expiresAt: clock.now() + HOUR }
-  const connection = new Connection({ socket, session, speaksV1, address: 'a', rooms: [], log: silent }, host)
+  const connection = new Connection({ socket, session, speaksV1, address: 'a', rooms: [], log: silentLog }, host)
   /** Lets time pass with a client that answers every ping. */
   const pass = (ms: number): void => {
     for (let passed = 0; passed < ms; passed += 20_000) {

@@ -1,17 +1,13 @@
 /** What is under way while the database is changed from outside. */
 import { expect, onTestFinished, test } from 'vitest'
-import type { BusListener } from '../../../src/bus/bus.ts'
-import { createMemoryBus } from '../../../src/bus/drivers/memory.ts'
-import { createChatCore } from '../../../src/chat/chat.ts'
 import type { CommittedMessage } from '../../../src/chat/log/publish.ts'
-import { createKeyring } from '../../../src/crypto/keyring.ts'
 import type { Changes, ChangesRead } from '../../../src/db/database.ts'
 import { fakeClock } from '../../support/clock.ts'
+import { createDeferred } from '../../support/deferred.ts'
 import { FakeSocket } from '../../support/fake-socket.ts'
+import { createMemoryChat, observeBus, silentLog } from '../../support/memory-chat.ts'
 import { createMemoryLog } from '../../support/memory-log.ts'
-import { ENCRYPTION_KEY } from '../../support/settings.ts'
 
-const silent = { debug() {}, info() {}, warn() {}, error() {} }
 const NOTHING: Changes = { deletedUsers: [], renamedUsers: [], rooms: [], entries: [] }
 const john = { userId: 1, username: 'john', expiresAt: 4e12 }
 const ann = { userId: 2, username: 'ann', expiresAt: 4e12 }
@@ -22,11 +18,10 @@ const start = async () => {
   const { rooms, messages } = createMemoryLog(['general'])
   let pending: Promise<void> | undefined
   let next: Changes = NOTHING
-  let listener: BusListener | undefined
   let reads = 0
   const heard: CommittedMessage[] = []
-  const bus = createMemoryBus()
-  const chat = createChatCore({
+  const { bus, listener } = observeBus()
+  const chat = createMemoryChat({
     rooms,
     messages: {
       ...messages,
@@ -47,23 +42,8 @@ const start = async () => {
       titles: async ids => new Map(ids.map(id => [id, null])),
       sweep: async () => {}
     },
-    keyring: createKeyring({ current: ENCRYPTION_KEY, now: clock.now }),
-    bus: {
-      ...bus,
-      listen(ours) {
-        listener = ours
-        return bus.listen(ours)
-      }
-    },
+    bus,
     clock,
-    log: silent,
-    authenticate: () => Promise.reject(new Error('not here')),
-    existing: async ids => new Set(ids),
-    faultOf: () => 'divide',
-    messageRate: 0,
-    connectionsPerUser: 0,
-    connectionsPerIp: 0,
-    maxMessageLength: 4000,
     onMessage: message => heard.push(message)
   })
   onTestFinished(() => chat.drain())
@@ -72,22 +52,20 @@ const start = async () => {
   await chat.prepare(['general'])
   const connect = (session: typeof john) => {
     const socket = new FakeSocket()
-    chat.connect({ socket, session, speaksV1: false, address: 'a', rooms: ['general'], log: silent })
+    chat.connect({ socket, session, speaksV1: false, address: 'a', rooms: ['general'], log: silentLog })
     return { socket, of: (type: string) => socket.frames.filter(frame => frame.type === type) }
   }
   const change = async (changes: Partial<Changes>) => {
     next = { ...NOTHING, ...changes }
     const before = reads
-    listener?.event({ kind: 'changed' }, 'database')
+    listener()?.event({ kind: 'changed' }, 'database')
     await expect.poll(() => reads).toBe(before + 1)
     await new Promise(setImmediate)
   }
   const hold = () => {
-    let release = () => {}
-    pending = new Promise(resolve => {
-      release = resolve
-    })
-    return () => release()
+    const { promise, resolve } = createDeferred()
+    pending = promise
+    return resolve
   }
   return { chat, connect, change, hold, heard }
 }

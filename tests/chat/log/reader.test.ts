@@ -3,10 +3,9 @@ import { createLogReader } from '../../../src/chat/log/reader.ts'
 import { Room } from '../../../src/chat/rooms/room.ts'
 import { createKeyring } from '../../../src/crypto/keyring.ts'
 import { fakeClock } from '../../support/clock.ts'
+import { silentLog } from '../../support/memory-chat.ts'
 import { createMemoryLog } from '../../support/memory-log.ts'
 import { ENCRYPTION_KEY } from '../../support/settings.ts'
-
-const silent = { debug() {}, info() {}, warn() {}, error() {} }
 
 /** A room with so many messages of so many characters, whose queries are counted. */
 const start = async (
@@ -33,7 +32,7 @@ const start = async (
     keyring,
     clock,
     concurrentReads,
-    log: silent,
+    log: silentLog,
     nameOf: () => 'general',
     messages: {
       ...memory.messages,
@@ -48,7 +47,7 @@ const start = async (
     }
   })
   const row = { id: 1, name: 'general', title: null, epoch: 'e', lastSeq: count, oldestSeq: 1 }
-  const room = new Room({ ...row, pages: reading.pages, log: silent })
+  const room = new Room({ ...row, pages: reading.pages, log: silentLog })
   /** The parsed list, and the longest piece in which it came. */
   const list = async (range: { before?: number; after?: number; limit: number }) => {
     const body = (await reading.part(room, range)).json('[', ']')

@@ -3,9 +3,8 @@ import type { Entry } from '../../../src/chat/log/codec.ts'
 import { createPageCache } from '../../../src/chat/log/page-cache.ts'
 import { createRoomRegistry } from '../../../src/chat/rooms/registry.ts'
 import type { RoomsRepository } from '../../../src/db/database.ts'
+import { silentLog } from '../../support/memory-chat.ts'
 import { createMemoryLog } from '../../support/memory-log.ts'
-
-const silent = { debug() {}, info() {}, warn() {}, error() {} }
 
 const start = (names = ['general'], maxIdle?: number) => {
   const { rooms: repository, messages } = createMemoryLog(names)
@@ -16,7 +15,7 @@ const start = (names = ['general'], maxIdle?: number) => {
   }
   const pages = createPageCache<Entry>({ read: async () => [], firstSeq: async () => undefined })
   const bounds = maxIdle === undefined ? {} : { maxIdle }
-  const rooms = createRoomRegistry({ repository: { ...repository, changed }, pages, log: silent, ...bounds })
+  const rooms = createRoomRegistry({ repository: { ...repository, changed }, pages, log: silentLog, ...bounds })
   return Object.assign(rooms, { asked, messages })
 }
 
