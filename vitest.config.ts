@@ -3,8 +3,13 @@
  * named *.pg.test.ts are about what only a PostgreSQL server does. PostgreSQL is TEST_DATABASE_URL, or the one on this
  * machine; where there is none its project is left out, loudly, and under CI=true that is a failure.
  */
+import { randomInt } from 'node:crypto'
 import postgres from 'postgres'
 import { defineConfig } from 'vitest/config'
+
+/** The seed of every property test of this run; a worker process inherits it. See tests/support/properties.ts. */
+process.env.PROPERTY_SEED ??= String(randomInt(2 ** 31))
+process.stdout.write(`Property tests: PROPERTY_SEED=${process.env.PROPERTY_SEED}\n`)
 
 const url = process.env.TEST_DATABASE_URL ?? 'postgres://postgres@127.0.0.1:5432/postgres'
 

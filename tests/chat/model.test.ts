@@ -2,8 +2,6 @@
  * Two chats on one log, and clients that subscribe, send, resume, read slowly and die in any order, while the bus loses
  * what it likes: whatever happens, what a client was delivered is the log from where it began, each entry once, in order.
  */
-import { randomInt } from 'node:crypto'
-import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { Bus } from '../../src/bus/bus.ts'
 import { createMemoryBus, createMemoryNetwork } from '../../src/bus/drivers/memory.ts'
@@ -12,14 +10,13 @@ import { fakeClock } from '../support/clock.ts'
 import { FakeSocket, type Sent } from '../support/fake-socket.ts'
 import { createMemoryChat, silentLog } from '../support/memory-chat.ts'
 import { createMemoryLog } from '../support/memory-log.ts'
+import fc, { SEED } from '../support/properties.ts'
 
 const ROOMS = ['general', 'other'] as const
 /** Four of these fill a connection's queue. */
 const LONG = 'x'.repeat(300_000)
 /** So many in one run: encrypting, parsing and delivering them is nearly all of its time. */
 const MAX_LONG = 24
-/** In the test's name, so that a run that fails or never ends can be repeated: `MODEL_SEED=… npx vitest run tests/chat/model`. */
-const SEED = Number(process.env.MODEL_SEED ?? randomInt(2 ** 31))
 const pause = async (turns: number): Promise<void> => {
   for (let turn = 0; turn < turns; turn++) await new Promise(setImmediate)
 }
@@ -148,7 +145,7 @@ const step = fc.oneof(
   { weight: 3, arbitrary: fc.record({ kind: fc.constant('pause' as const), turns: fc.nat(6) }) }
 )
 
-test(`what a client is delivered is the log, each entry once and in order, whatever happens (MODEL_SEED=${SEED})`, async () => {
+test(`what a client is delivered is the log, each entry once and in order, whatever happens (PROPERTY_SEED=${SEED})`, async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(step, { minLength: 10, maxLength: 60 }),
@@ -235,7 +232,6 @@ test(`what a client is delivered is the log, each entry once and in order, whate
         expect(stored).toBe(sent.length)
       }
     ),
-    // Each run takes about a second: shrinking would outlast the test's time, and the failure would look like a hang.
-    { numRuns: 12, seed: SEED, endOnFailure: true }
+    { numRuns: 12 }
   )
 }, 300_000)

@@ -30,7 +30,8 @@ const exampleOf = (operation: Operation, token: string, { isBare = false } = {})
 }
 
 /** Dozens of requests in one test; on the embedded database, and a busy machine, that takes a while. */
-const PATIENCE = { timeout: 300_000 }
+/** Each test sends a request for every example. */
+const OPTIONS = { timeout: 300_000 }
 
 const start = async (settings = {}) => {
   const { url, database, register } = await startChat({ settings })
@@ -45,7 +46,7 @@ const typesOf = (value: object): Record<string, string> =>
 
 test(
   'every operation takes its own examples, all of them or only the needed, and answers what it shows',
-  PATIENCE,
+  OPTIONS,
   async () => {
     const { send } = await start({ messageRateLimit: 0 })
     let token = ''
@@ -152,7 +153,7 @@ const expectProblem = (operation: Operation, example: unknown, reply: Reply): vo
 }
 
 describe('every error that an operation shows', () => {
-  test('is what a spoiled request is answered', PATIENCE, async () => {
+  test('is what a spoiled request is answered', OPTIONS, async () => {
     const { send, register, database } = await start({ messageRateLimit: 0 })
     const { id: uid, token } = await register('john')
     const iat = Math.floor(Date.now() / 1000) - 120
@@ -179,7 +180,7 @@ describe('every error that an operation shows', () => {
     expect(left).toEqual([])
   })
 
-  test('is, past a limit, a 429', PATIENCE, async () => {
+  test('is, past a limit, a 429', OPTIONS, async () => {
     const { send, register } = await start({
       registerRateLimit: 1,
       loginRateLimit: 1,
@@ -196,7 +197,7 @@ describe('every error that an operation shows', () => {
     }
   })
 
-  test('is, for what is not HTTP, a 400', PATIENCE, async () => {
+  test('is, for what is not HTTP, a 400', OPTIONS, async () => {
     const { url } = await start()
     for (const operation of operations) {
       const socket = createConnection(Number(new URL(url).port), '127.0.0.1')

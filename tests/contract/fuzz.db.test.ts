@@ -1,21 +1,18 @@
 /**
  * Requests of every kind, made from the OpenAPI document, to a running service: none is answered 5xx, and each answer is one
- * that the document promises. A failure prints its seed; FUZZ_SEED repeats it, FUZZ_RUNS does more.
+ * that the document promises. A failure prints its seed; PROPERTY_SEED repeats it, FUZZ_RUNS does more.
  */
-import fc from 'fast-check'
 import { expect, onTestFinished, test } from 'vitest'
 import type { Settings } from '../../src/config/settings.ts'
+import fc from '../support/properties.ts'
 import { startChat } from '../support/start-chat.ts'
 import { faultsOf, type Operation, operationOf, operations, undocumented } from './document.ts'
 import { createSender, type Reply, type Sent } from './http.ts'
 import { oddSegment, requestsTo } from './requests.ts'
 
-const { FUZZ_SEED, FUZZ_RUNS = '80' } = process.env
-const PATIENCE = { timeout: 300_000 }
-const bounds = {
-  numRuns: Number(FUZZ_RUNS),
-  ...(FUZZ_SEED === undefined ? {} : { seed: Number(FUZZ_SEED) })
-}
+const bounds = { numRuns: Number(process.env.FUZZ_RUNS ?? 80) }
+/** Each test sends hundreds of requests. */
+const OPTIONS = { timeout: 300_000 }
 
 const start = async (settings: Partial<Settings> = {}) => {
   const { url, register, database } = await startChat({
@@ -44,7 +41,7 @@ const judge = (operation: Operation, sent: Sent, reply: Reply): void => {
 
 test.for(operations.map(({ operationId }) => operationId))(
   '%s answers whatever comes as documented',
-  PATIENCE,
+  OPTIONS,
   async id => {
     const operation = operationOf(id)
     const { token, send, forget } = await start()
@@ -64,10 +61,11 @@ test.for(operations.map(({ operationId }) => operationId))(
   }
 )
 
-test('no more requests than the limit get past it, and the rest get the documented 429', PATIENCE, async () => {
+test('no more requests than the limit get past it, and the rest get the documented 429', OPTIONS, async () => {
   const operation = operationOf('login')
   const { token, send } = await start({ loginRateLimit: 5 })
   const statuses: number[] = []
+  const began = performance.now()
   await fc.assert(
     fc.asyncProperty(requestsTo(operation, token), async request => {
       const reply = await send(request)
@@ -75,10 +73,12 @@ test('no more requests than the limit get past it, and the rest get the document
       statuses.push(reply.status)
       if (reply.status === 429) expect(Number(reply.headers['retry-after'])).toBeGreaterThan(0)
     }),
-    { ...bounds, numRuns: 60 }
+    { numRuns: 60 }
   )
+  // The limit is per minute, and a busy machine may take longer.
+  const minutes = 1 + Math.floor((performance.now() - began) / 60_000)
   // What is refused as invalid is not counted; every password that is checked is.
-  expect(statuses.filter(status => status === 200 || status === 401).length).toBeLessThanOrEqual(5)
+  expect(statuses.filter(status => status === 200 || status === 401).length).toBeLessThanOrEqual(5 * minutes)
   expect(statuses).toContain(429)
 })
 
@@ -95,7 +95,7 @@ const PATHS = [
   '/nowhere'
 ]
 
-test('what is not in the document is refused with a problem', PATIENCE, async () => {
+test('what is not in the document is refused with a problem', OPTIONS, async () => {
   const { token, send } = await start()
   const known = new Set(operations.map(({ method, path }) => `${method} ${path}`))
   await fc.assert(

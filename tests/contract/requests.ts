@@ -1,5 +1,6 @@
 /** Arbitrary requests to an operation of the document: mostly what it asks for, with anything broken in any part. */
-import fc, { type Arbitrary } from 'fast-check'
+import type { Arbitrary } from 'fast-check'
+import fc from '../support/properties.ts'
 import { type Operation, type Parameter, resolve, type Schema } from './document.ts'
 import type { Sent } from './http.ts'
 

@@ -48,7 +48,7 @@ export const createAccount = async (port: number, name: string): Promise<Account
 const SEND_MS = 120
 const PROBE_MS = 250
 /** What is not answered within this time counts as unanswered, in milliseconds. */
-const PATIENCE_MS = 15_000
+const ANSWER_MS = 15_000
 /** When someone who lost the connection comes back, in milliseconds. */
 const RETURN_MS = 300
 
@@ -98,7 +98,7 @@ export const startPeople = async (port: number, accounts: readonly Account[], ro
   const probe = setInterval(async () => {
     const response = await fetch(`http://127.0.0.1:${port}/api/users/me`, {
       headers: { authorization: `Bearer ${first?.token}` },
-      signal: AbortSignal.timeout(PATIENCE_MS)
+      signal: AbortSignal.timeout(ANSWER_MS)
     }).catch(() => undefined)
     if (!response?.ok && !isStopped) unanswered++
     await response?.arrayBuffer()
@@ -115,7 +115,7 @@ export const startPeople = async (port: number, accounts: readonly Account[], ro
 
   return {
     async take() {
-      await settle(performance.now() + PATIENCE_MS)
+      await settle(performance.now() + ANSWER_MS)
       const seen = { acks: acks.sort((a, b) => a - b), unanswered, lost }
       acks = []
       unanswered = lost = 0

@@ -1,5 +1,4 @@
 /** A room as rows: wrapped to the window, in order, and scrolled without jumps. */
-import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { Message, Outgoing, RoomState } from '../../src/client/index.ts'
 import { cellsOf, cut, wrap } from '../../src/tui/screen/cells.ts'
@@ -8,6 +7,7 @@ import { composerLines } from '../../src/tui/screen/composer-lines.ts'
 import type { View } from '../../src/tui/screen/conversation.ts'
 import { type Row, rowsOf } from '../../src/tui/screen/rows.ts'
 import { scrolled, visibleRows } from '../../src/tui/screen/scroll.ts'
+import fc from '../support/properties.ts'
 
 const message = (seq: number, more: Partial<Message> = {}): Message =>
   ({

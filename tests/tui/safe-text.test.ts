@@ -1,7 +1,7 @@
 /** What others write cannot control the terminal. */
-import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { safeJson, safeLine, safeText } from '../../src/tui/safe-text.ts'
+import fc from '../support/properties.ts'
 
 test.each([
   ['a colour', 'a\x1b[31mb', 'a␛[31mb'],

@@ -1,5 +1,4 @@
 /** What the page makes of words: rules, links, names, days and groups. */
-import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { Message, Outgoing } from '../../src/client/index.ts'
 import { PASSWORD_RULES, type Rule, USERNAME_RULES } from '../../src/client/rules.ts'
@@ -11,6 +10,7 @@ import { beginningOf } from '../../src/web/folding.ts'
 import { piecesOf } from '../../src/web/links.ts'
 import { hueOf, initialsOf, roomNameOf } from '../../src/web/names.ts'
 import { dayName } from '../../src/web/times.ts'
+import fc from '../support/properties.ts'
 
 const characters = fc.constantFrom('a', 'Z', 'é', 'É', '7', '٣', '_', '-', ' ', '😀', '\u0000')
 const texts = fc

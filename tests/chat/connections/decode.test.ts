@@ -1,6 +1,6 @@
-import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { decodeFrame, maxFrameBytes, messageText, metaText } from '../../../src/chat/connections/decode.ts'
+import fc from '../../support/properties.ts'
 
 describe('decoding a frame', () => {
   test.for([

@@ -1,10 +1,10 @@
 /** Encoding and writing frames, and what of `ws` that relies on: this fails when a new `ws` does it differently. */
 import { once } from 'node:events'
 import type { AddressInfo, Socket as NetSocket } from 'node:net'
-import fc from 'fast-check'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { type ServerOptions, WebSocket, WebSocketServer } from 'ws'
 import { chunkOf, encode, type WritableSocket, write } from '../../../src/chat/connections/socket-writer.ts'
+import fc from '../../support/properties.ts'
 
 const pair = async (options: ServerOptions = {}) => {
   const server = new WebSocketServer({ port: 0, ...options })

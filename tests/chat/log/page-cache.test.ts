@@ -1,7 +1,7 @@
-import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { createPageCache } from '../../../src/chat/log/page-cache.ts'
 import { cpuMilliseconds } from '../../support/growth.ts'
+import fc from '../../support/properties.ts'
 
 const entry = (seq: number) => ({ seq, bytes: 10 })
 const upTo = (from: number, to: number) =>
