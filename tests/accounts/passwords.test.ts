@@ -92,7 +92,7 @@ describe('a password', () => {
     expect(ours.needsRehash(theirs, 'SecurePass123')).toBe(false)
   })
 
-  test('is hashed anew when its cost is lower, or when its hash stops at byte 72', async () => {
+  test('is hashed again when its cost is lower, or when its hash stops at byte 72', async () => {
     const stronger = createPasswords({ rounds: 5 })
     const hash = await passwords.hash('SecurePass123')
     expect(stronger.needsRehash(hash, 'SecurePass123')).toBe(true)

@@ -48,7 +48,7 @@ test('it hears itself every 5 s, and tells nobody else', async () => {
   expect(state.listens).toBe(1)
 })
 
-test('it listens anew after 15 s without hearing itself, and knows for how long it has been deaf', async () => {
+test('it listens again after 15 s without a notification of its own, and reports how long it has received none', async () => {
   const { bus, state, deaf, seconds } = await start()
   await seconds(10)
   state.isDeaf = true

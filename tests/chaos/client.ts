@@ -1,6 +1,6 @@
 /**
  * A client as a good one is: it sends with nonces and without, sends again what was not acknowledged, and resumes where it
- * left off. It notes all that it was told, for the checker.
+ * left off. It records all that it received, for the checker.
  */
 import { WebSocket } from 'ws'
 

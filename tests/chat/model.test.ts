@@ -34,7 +34,7 @@ const quiet = async (measure: () => number): Promise<void> => {
   }
 }
 
-/** One client's view of one room: what it may be told next. */
+/** One client's view of one room: what it may receive next. */
 interface View {
   seq: number | undefined
 }
@@ -97,14 +97,14 @@ class Client {
   }
 }
 
-const start = async (loses: (what: 'told') => boolean) => {
+const start = async (loses: (what: 'announcement') => boolean) => {
   const clock = fakeClock()
   const log = createMemoryLog(ROOMS)
   const network = createMemoryNetwork()
   const lossy = (bus: Bus): Bus => ({
     ...bus,
     announce(roomId, seq) {
-      if (!loses('told')) bus.announce(roomId, seq)
+      if (!loses('announcement')) bus.announce(roomId, seq)
     }
   })
   const chats = [0, 1].map(() =>

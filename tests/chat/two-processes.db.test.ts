@@ -68,7 +68,7 @@ describe('two processes', () => {
     expect(await one.database.rooms.findByName('general')).toMatchObject({ lastSeq: 50 })
   })
 
-  test('find what was never told, though the bus loses everything', async () => {
+  test('find what was never announced, though the bus loses everything', async () => {
     const clock = fakeClock()
     const deaf = (bus: Bus): Bus => ({ ...bus, announce() {}, publish: () => true, listen: async () => {} })
     const [one, two] = await startTwo({ clock }, deaf)

@@ -53,7 +53,7 @@ const start = (
   const until = (holds: () => boolean) =>
     new Promise<void>((resolve, reject) => {
       check = () => holds() && resolve()
-      ended.then(({ err: told }) => reject(new Error(`it ended first: ${told}`)))
+      ended.then(({ err: stderr }) => reject(new Error(`it ended first: ${stderr}`)))
       check()
     })
   const says = (text: string | RegExp) => until(() => (typeof text === 'string' ? out.includes(text) : text.test(out)))

@@ -1,4 +1,4 @@
-/** The SDK's HTTP calls: what is sent, and how failures are told. */
+/** The SDK's HTTP calls: what is sent, and how failures are reported. */
 import { expect, test } from 'vitest'
 import { ChatApiError, createChatApi, type FetchLike } from '../../src/client/index.ts'
 import { fakeTimers, settled } from '../support/fake-service.ts'

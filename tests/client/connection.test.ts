@@ -30,7 +30,7 @@ test('a broken connection waits a random while and comes back, longer each time'
   expect(waits).toEqual([250, 500, 1000, 2000, 4000, 8000, 15_000, 15_000, 15_000])
 })
 
-test('a connection that lasted begins the waits anew', async () => {
+test('it resets the waits after a connection that lasted', async () => {
   const { client, timers, socket } = fakeService()
   for (let count = 1; count <= 3; count++) {
     const current = await socket(count)

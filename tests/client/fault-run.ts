@@ -48,7 +48,7 @@ interface App {
   readonly loss: Loss
   readonly typed: string[]
   /** By the `message` event, and by a loop over `messages()`. */
-  readonly told: number[]
+  readonly received: number[]
   readonly looped: number[]
   readonly wrong: string[]
   client: ChatClient
@@ -71,7 +71,7 @@ const startApp = async (name: string, target: number, roomName: string, random: 
   const timers = fastTimers(random)
   const login = createChatApi({ url, timers, timeout: TIMING.connect })
   const storage = memoryStorage()
-  const app: Omit<App, 'client' | 'room'> = { name, proxy, loss, typed: [], told: [], looped: [], wrong: [] }
+  const app: Omit<App, 'client' | 'room'> = { name, proxy, loss, typed: [], received: [], looped: [], wrong: [] }
 
   const open = (): Pick<App, 'client' | 'room'> => {
     const client = createChatClient({
@@ -88,7 +88,7 @@ const startApp = async (name: string, target: number, roomName: string, random: 
         app.wrong.push(`offline: ${state.reason} ${state.detail}`)
     })
     const room = client.room(roomName)
-    room.on('message', ({ seq }) => app.told.push(seq))
+    room.on('message', ({ seq }) => app.received.push(seq))
     room.on('resync', resync => app.wrong.push(`resync ${JSON.stringify(resync)}`))
     room.on('outgoing', one => {
       if (one.status === 'failed') app.wrong.push(`failed: ${one.content} ${one.error?.code}`)
@@ -231,7 +231,7 @@ const check = async (apps: readonly App[], url: string, roomName: string, counts
     if (JSON.stringify(found) !== JSON.stringify(expected)) wrong.push(`${what}: ${found} instead of ${expected}`)
   }
   counts.messages += log.length
-  for (const { name, typed, told, looped, room } of apps) {
+  for (const { name, typed, received, looped, room } of apps) {
     counts.deliveries += looped.length
     // Lost, stored twice, or in another order than typed: each would be seen here.
     compare(
@@ -239,7 +239,7 @@ const check = async (apps: readonly App[], url: string, roomName: string, counts
       log.filter(({ username }) => username === name).map(one => one.content),
       typed
     )
-    compare(`${name} was told`, told, all)
+    compare(`${name} received`, received, all)
     compare(`${name} looped over`, looped, all)
     const { messages } = room.state
     compare(

@@ -15,7 +15,7 @@ const LANES = 5
 test(`${runs} runs from seed ${firstSeed} on keep every promise`, { timeout: 60_000 + runs * 30_000 }, async () => {
   const chat = await startChat({
     clock: fastClock,
-    // Twenty times as fast: tokens live for seconds, and who types fast is told to wait.
+    // Twenty times as fast: tokens live for seconds, and who types fast is rate limited.
     settings: { accessTokenExpireMinutes: 2, messageRateLimit: 1 }
   })
   const counts = noCounts()

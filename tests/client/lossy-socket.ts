@@ -1,4 +1,4 @@
-/** A `ws` socket that loses whole frames while it is told to: what TCP never does, and buggy middlemen do. */
+/** A `ws` socket that loses whole frames on request: what TCP never does, and buggy middlemen do. */
 import { WebSocket } from 'ws'
 import type { SocketConstructor } from '../../src/client/index.ts'
 
@@ -7,7 +7,7 @@ export interface Loss {
   percent: number
 }
 
-/** Never lost: the frames that say whether anyone is there. Without them nothing could be told from a dead peer. */
+/** Never lost: the frames that say whether anyone is there. Without them nothing differs from a dead peer. */
 const SPARED = /^\{"type":"(ping|pong|system)"/
 
 /** The class of sockets that lose frames as `loss` says at the moment. */

@@ -293,18 +293,18 @@ test('typing is not sent before the room is joined', async () => {
   expect(socket.take('typing')).toHaveLength(1)
 })
 
-test('a state is a snapshot: the same until something changes, told once a turn', async () => {
+test('it returns the same snapshot until something changes, and reports changes once a turn', async () => {
   const { first, room } = await start(0)
   await settled()
-  let told = 0
-  room.on('change', () => told++)
+  let changes = 0
+  room.on('change', () => changes++)
   const before = room.state
   expect(room.state).toBe(before)
   first.receive(messageFrame(1), messageFrame(2))
   expect(room.state).not.toBe(before)
   expect(before.messages).toEqual([])
   await settled()
-  expect(told).toBe(1)
+  expect(changes).toBe(1)
 })
 
 test('a hundred rooms are followed again after a break, each from where it was', async () => {

@@ -47,7 +47,7 @@ describe('waiting for a database', () => {
   })
 })
 
-test('a connection that is cut is told from a statement that is wrong', async () => {
+test('it distinguishes a connection that is cut from a statement that is wrong', async () => {
   const client = await openClient({ url: await testDatabaseUrl() })
   const cut = await client.query('select pg_terminate_backend(pg_backend_pid())').catch(error => error)
   const wrong = await client.query('select nonsense').catch(error => error)

@@ -14,9 +14,9 @@ const root = join(import.meta.dirname, '../..')
 const works = ([program = '', ...args]: string[]): boolean => spawnSync(program, [...args, 'version']).status === 0
 const compose = [['docker', 'compose'], ['docker-compose']].find(works)
 if (!compose) {
-  const told = 'Neither `docker compose` nor `docker-compose` is installed'
-  if (process.env.CI === 'true') throw new Error(`${told}, and under CI=true every test must run.`)
-  process.stderr.write(`\n*** SKIPPED: the tests of docker-compose.yml. ${told}. ***\n\n`)
+  const reason = 'Neither `docker compose` nor `docker-compose` is installed'
+  if (process.env.CI === 'true') throw new Error(`${reason}, and under CI=true every test must run.`)
+  process.stderr.write(`\n*** SKIPPED: the tests of docker-compose.yml. ${reason}. ***\n\n`)
 }
 
 const EXAMPLE = readFileSync(join(root, '.env.example'), 'utf8')

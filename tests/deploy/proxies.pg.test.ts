@@ -25,9 +25,9 @@ const portOf = (url: string): number => Number(new URL(url).port)
 
 describe.for([nginx, caddy])('behind $name', proxy => {
   if (!proxy.program) {
-    const told = `${proxy.name} is not installed`
-    if (process.env.CI === 'true') throw new Error(`${told}, and under CI=true every test must run.`)
-    process.stderr.write(`\n*** SKIPPED: the service behind ${proxy.name}. ${told}. ***\n\n`)
+    const reason = `${proxy.name} is not installed`
+    if (process.env.CI === 'true') throw new Error(`${reason}, and under CI=true every test must run.`)
+    process.stderr.write(`\n*** SKIPPED: the service behind ${proxy.name}. ${reason}. ***\n\n`)
   }
   const behind = test.skipIf(!proxy.program)
 
@@ -119,7 +119,7 @@ test.skipIf(!nginx.program)('behind nginx, plain HTTP is sent to HTTPS', async (
   })
 })
 
-test('nginx outlasts the service’s own patience with a silent client', () => {
+test('it keeps a silent client connected through nginx for longer than the service does', () => {
   const conf = readFileSync(new URL('../../deploy/nginx.conf', import.meta.url), 'utf8')
   const [, socket = ''] = conf.split('location = /ws/chat')
   for (const [, name, seconds] of socket.matchAll(/proxy_(read|send)_timeout (\d+)s;/g)) {

@@ -7,7 +7,7 @@ import { startChat } from '../support/start-chat.ts'
 const manual = readFileSync(new URL('../../docs/operations.md', import.meta.url), 'utf8')
 const [, statement = ''] = /```sql\n(update rooms [^;]+;)\n```/.exec(manual) ?? []
 
-test('a client of the time before is told to start over, however far the log has grown since', async () => {
+test('it sends resync to a client from before the restore, however far the log has grown since', async () => {
   const database = await testDatabase()
   const before = await startChat({ database })
   const john = await before.register('john')

@@ -54,13 +54,13 @@ const { PATH = '', HOME = '' } = process.env
 const env = { PATH, HOME, PORT: String(port), TERM: 'dumb', NO_COLOR: '1' }
 let token = ''
 
-/** The command as this machine has to be told it: another port, and what the reader's shell remembers. */
-const told = (command: string): string =>
+/** The command as this machine needs it: another port, and what the reader's shell remembers. */
+const adapted = (command: string): string =>
   `${token && `TOKEN=${token}; `}${command.replaceAll('localhost:8000', `127.0.0.1:${port}`)}`
 
 /** Runs a command to its end; rejects, with what it said, unless it exits with 0. */
 const run = (command: string): string =>
-  execFileSync('bash', ['-c', told(command)], {
+  execFileSync('bash', ['-c', adapted(command)], {
     cwd: copy,
     env,
     encoding: 'utf8',
@@ -70,7 +70,7 @@ const run = (command: string): string =>
 
 /** Starts a command that stays; resolves when the service answers. The returned function ends it. */
 const stay = async (command: string): Promise<() => Promise<void>> => {
-  const child = spawn('bash', ['-c', told(command)], { cwd: copy, env, detached: true })
+  const child = spawn('bash', ['-c', adapted(command)], { cwd: copy, env, detached: true })
   let said = ''
   for (const stream of [child.stdout, child.stderr]) {
     stream.on('data', data => {
@@ -96,7 +96,7 @@ const stay = async (command: string): Promise<() => Promise<void>> => {
 /** Runs wscat in a terminal of its own (`script`), types a frame and waits until it comes back. */
 const talk = (command: string): Promise<void> =>
   new Promise((resolve, reject) => {
-    const line = told(command.replace('npx wscat', 'npx --yes wscat'))
+    const line = adapted(command.replace('npx wscat', 'npx --yes wscat'))
     const child = spawn('script', ['-qefc', line, '/dev/null'], { cwd: copy, env: { ...env, SHELL: '/bin/bash' } })
     let said = ''
     const timer = setTimeout(() => child.kill('SIGKILL'), STEP_MS)

@@ -221,7 +221,7 @@ test('a post while the database can not be reached rejects with an error of the 
   Object.assign(drizzle, { insert })
 })
 
-test('the host’s end is the chat’s: goodbye to every socket', async () => {
+test('it closes every socket when the host closes', async () => {
   const { app, join } = await startHost()
   const ann = await join('ann')
   const [closed] = await Promise.all([ann.closed, app.close()])

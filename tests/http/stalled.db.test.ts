@@ -134,7 +134,7 @@ test('a client that closed its side is served no more, and nothing is kept for i
   await expect.poll(() => accepted[0]?.destroyed).toBe(true)
 })
 
-test('connections that wait for a response of their user that nobody reads are told within seconds', async () => {
+test('it refuses requests within seconds while their user reads no response', async () => {
   const { ask, call, server, john, accepted, buffered, clock } = await start()
   accepted.length = 0
   for (let at = 0; at < 8; at++) await ask(HISTORY, { token: john.token })

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { compile, violations } from '../../src/protocol/validation.ts'
 import * as schemas from '../../src/schemas.ts'
 
-const told = (schema: object, value: unknown, base = '/body') => {
+const problemsOf = (schema: object, value: unknown, base = '/body') => {
   const validate = compile(schema)
   validate(value)
   return violations(validate.errors ?? [], base).map(({ path, message }) => `${path}: ${message}`)
@@ -33,17 +33,20 @@ test.for([
   [{ type: 'array', maxItems: 1 }, [1, 2], 'A must have at most 1 item.'],
   [{ type: 'array', uniqueItems: true }, [1, 1], 'A must not have an item twice.'],
   [{ not: {} }, 1, 'A is not valid.']
-] as const)('a value that breaks %o is told so in our words', ([schema, value, sentence]) => {
-  expect(told({ type: 'object', properties: { a: schema } }, { a: value })).toEqual([`/body/a: ${sentence}`])
+] as const)('it reports a value that breaks %o with a message of its own', ([schema, value, sentence]) => {
+  expect(problemsOf({ type: 'object', properties: { a: schema } }, { a: value })).toEqual([`/body/a: ${sentence}`])
 })
 
 test('what is missing, unknown or in a list is named, and the parts of a request too', () => {
   const schema = { type: 'object', required: ['name'], properties: { name: {} }, additionalProperties: false }
-  expect(told(schema, { 'a/b': 1 })).toEqual(['/body/name: Name is missing.', '/body/a~1b: A/b is not known here.'])
-  expect(told(schema, [])).toEqual(['/body: The body must be an object.'])
-  expect(told(schema, 1, '/query')).toEqual(['/query: The query must be an object.'])
+  expect(problemsOf(schema, { 'a/b': 1 })).toEqual([
+    '/body/name: Name is missing.',
+    '/body/a~1b: A/b is not known here.'
+  ])
+  expect(problemsOf(schema, [])).toEqual(['/body: The body must be an object.'])
+  expect(problemsOf(schema, 1, '/query')).toEqual(['/query: The query must be an object.'])
   const list = { properties: { rooms: { type: 'array', items: { type: 'string' } } } }
-  expect(told(list, { rooms: ['x', 1] })).toEqual(['/body/rooms/1: Item 2 of rooms must be a string.'])
+  expect(problemsOf(list, { rooms: ['x', 1] })).toEqual(['/body/rooms/1: Item 2 of rooms must be a string.'])
 })
 
 /** Every schema in a schema. */

@@ -10,9 +10,9 @@ export const chromiumPath = places.find(place => place !== undefined && existsSy
 /** Says so where there is no browser; answers whether there is one. */
 export const hasChromium = (): boolean => {
   if (chromiumPath !== undefined) return true
-  const told = 'No Chromium was found (apt-get install chromium, or its path in CHROMIUM)'
-  if (process.env.CI === 'true') throw new Error(`${told}, and under CI=true every test must run.`)
-  process.stderr.write(`\n*** SKIPPED: the tests of the page. ${told}. ***\n\n`)
+  const reason = 'No Chromium was found (apt-get install chromium, or its path in CHROMIUM)'
+  if (process.env.CI === 'true') throw new Error(`${reason}, and under CI=true every test must run.`)
+  process.stderr.write(`\n*** SKIPPED: the tests of the page. ${reason}. ***\n\n`)
   return false
 }
 

@@ -4,9 +4,9 @@ import { findBinaries } from '../chaos/cluster.ts'
 
 const found = findBinaries()
 if (!found) {
-  const told = 'No PostgreSQL binaries in /usr/lib/postgresql'
-  if (process.env.CI === 'true') throw new Error(`${told}, and under CI=true every test must run.`)
-  process.stderr.write(`\n*** SKIPPED: tests that start a cluster of their own. ${told}. ***\n\n`)
+  const reason = 'No PostgreSQL binaries in /usr/lib/postgresql'
+  if (process.env.CI === 'true') throw new Error(`${reason}, and under CI=true every test must run.`)
+  process.stderr.write(`\n*** SKIPPED: tests that start a cluster of their own. ${reason}. ***\n\n`)
 }
 
 export const binaries = found ?? ''

@@ -7,7 +7,7 @@ const text = (value: string): Key => ({ type: 'text', text: value })
 const key = (name: KeyName): Key => ({ type: 'key', name })
 const decoded = (...reads: string[]): Key[] => reads.flatMap(createKeyDecoder())
 
-test('text and several keys in one read are told apart', () => {
+test('it separates text and several keys in one read', () => {
   expect(decoded('hi\r')).toEqual([text('hi'), key('enter')])
   expect(decoded('\x1b[A\x1b[5~\x1bOB\x1b[1;5D\x7f\x03')).toEqual(
     ['up', 'pageUp', 'down', 'wordLeft', 'backspace', 'quit'].map(name => key(name as KeyName))

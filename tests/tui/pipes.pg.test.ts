@@ -52,7 +52,7 @@ const startClient = (url: string, args: string[], { password = PASSWORD, folder 
       }
       for (const line of lines) look(line)
       output.on('line', look)
-      ended.then(({ err: told }) => reject(new Error(`it ended first: ${told}`)))
+      ended.then(({ err: stderr }) => reject(new Error(`it ended first: ${stderr}`)))
     })
   return { child, ended, frame }
 }
@@ -86,7 +86,7 @@ test('--lines sends each line, in order, also more of them than may be sent at o
   expect(body.map(({ content }: { content: string }) => content)).toEqual(lines)
 })
 
-test('nobody is told that a pipe came and left', async () => {
+test('it sends no joined or left event for a pipe', async () => {
   const chat = await startChat()
   await chat.register('ada')
   const bob = await chat.join(await chat.register('bob'))
@@ -152,7 +152,7 @@ test('--remember keeps the token, not the password, and the next call needs neit
   expect(await contents(chat, token)).toEqual(['one', 'two', 'three'])
 })
 
-test('--json prints every frame as a line, until it is told to end', async () => {
+test('it prints every frame as a line with --json, until a signal ends it', async () => {
   const chat = await startChat()
   await chat.register('ada')
   const client = startClient(chat.url, ['--username', 'ada', '--json'])

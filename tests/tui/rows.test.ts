@@ -104,7 +104,7 @@ test('what others send, their names too, is drawn as text', () => {
   expect(text).not.toContain('\x1b')
 })
 
-test('days are told apart, and a message that cannot be read says so', () => {
+test('it separates days, and marks a message that cannot be read', () => {
   const messages = [message(1), message(2, { content: null, unavailable: 'key', created_at: '2026-02-03T12:00:00Z' })]
   const rows = shown(rowsOf(view({ messages }), 40))
   expect(rows[0]).toContain('2026-01-31')

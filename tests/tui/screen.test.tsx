@@ -116,7 +116,7 @@ test('history is there at the start; what is sent is marked until it is in the l
   await sees(/\d\d:\d\d ada hello/)
 })
 
-test('a refused message says why, and is sent again or dropped when told so', async () => {
+test('it shows why a message was refused, and sends it again or drops it on request', async () => {
   const { socket, screen, type, sees } = await startChat(0)
   await type('hello', ENTER)
   const refuse = () => {
@@ -242,7 +242,7 @@ test('scrolling up loads the page before, and what comes meanwhile does not move
   await sees('message 121')
 })
 
-test('people who come, go and type are told', async () => {
+test('it shows who joins, leaves and types', async () => {
   const { socket, sees } = await startChat(0)
   const bob = { room: 'general', user_id: 2, username: 'bob' }
   socket.receive({ type: 'system', event: 'joined', message: 'bob joined the chat', ...bob })

@@ -56,7 +56,7 @@ describe.skipIf(!hasChromium())('the page', { timeout: 300_000 }, () => {
   test('two people talk: each sees the other type, and what they say, once', async () => {
     const chat = await startChat()
     const [ada, bob] = [await enter(chat, 'ada'), await enter(chat, 'bob')]
-    // Typing is told once: both must be there.
+    // A typing event is sent once: both must be there.
     for (const { page } of [ada, bob]) await page.getByRole('heading', { name: '2 people here' }).waitFor()
     await composer(ada.page).pressSequentially('Hel')
     await bob.page.getByText('ada is typing').waitFor()

@@ -88,7 +88,7 @@ describe.skipIf(!hasChromium())('the page', { timeout: 300_000 }, () => {
     expect(complaints).toEqual([])
   })
 
-  test('a wrong password is told in the service’s words, and a session that ends leads back to the form', async () => {
+  test('it shows the service’s message for a wrong password, and the form after a session has ended', async () => {
     const chat = await startChat()
     const { token } = await chat.register('ada')
     const tab = await openTab(browser)

@@ -55,8 +55,8 @@ const over = async (chat: ChatCore, rooms: string[], frame?: object): Promise<un
   if (frame) socket.receive(frame)
   await expect.poll(() => socket.frames.filter(({ type }) => type === 'error').length).toBe(1)
   socket.kill()
-  const { room, ...told } = socket.frames.find(({ type }) => type === 'error') ?? {}
-  return told
+  const { room, ...error } = socket.frames.find(({ type }) => type === 'error') ?? {}
+  return error
 }
 
 const WAYS: Record<string, (chat: ChatCore, room: string) => Promise<unknown>> = {

@@ -23,10 +23,10 @@ describe('decoding a frame', () => {
     ['{"type":"message","content":"x","room":"No"}', 'Room must be 1-64 characters'],
     ['{"type":"message","content":"x","nonce":"a\\u0000b"}', 'Nonce must be 1-64 printable'],
     ['{"type":"message","content":"x","meta":[]}', 'Meta must be an object.']
-  ])('refuses %s and says what to do', ([text, told]) => {
+  ])('refuses %s and says what to do', ([text, advice]) => {
     const decoded = decodeFrame(text as string)
     expect(decoded).toMatchObject({ kind: 'refused', error: { code: 'invalid_frame' } })
-    expect(decoded.kind === 'refused' && decoded.error.detail).toContain(told)
+    expect(decoded.kind === 'refused' && decoded.error.detail).toContain(advice)
   })
 
   test.for(['{"type":"nope","ref":"r1"}', '{"type":"","ref":"r1"}', '{"type":"__proto__","ref":"r1"}'])(

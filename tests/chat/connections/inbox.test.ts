@@ -4,20 +4,20 @@ import { LARGE_FRAME_BYTES, SHARED_BYTES_PER_TURN } from '../../../src/chat/conn
 
 const start = (bytesOf = (_frame: number) => 100) => {
   const handled: number[] = []
-  const told: string[] = []
+  const notified: string[] = []
   let isOpen = true
   const inbox = createInbox<number>({
     handle: frame => handled.push(frame),
     bytesOf,
     mayHandle: () => isOpen,
-    onHeld: () => told.push('held'),
-    onEmpty: () => told.push('empty')
+    onHeld: () => notified.push('held'),
+    onEmpty: () => notified.push('empty')
   })
   const turn = () => new Promise(setImmediate)
   return {
     inbox,
     handled,
-    told,
+    notified,
     turn,
     block: (isBlocked: boolean) => {
       isOpen = !isBlocked
@@ -26,19 +26,19 @@ const start = (bytesOf = (_frame: number) => 100) => {
 }
 
 test('a few frames are handled at once', () => {
-  const { inbox, handled, told } = start()
+  const { inbox, handled, notified } = start()
   for (let at = 0; at < FRAMES_PER_TURN; at++) inbox.add(at)
   expect(handled).toHaveLength(FRAMES_PER_TURN)
-  expect(told).toEqual([])
+  expect(notified).toEqual([])
 })
 
 test('many frames are handled in order over several turns, and the socket is not read from meanwhile', async () => {
-  const { inbox, handled, told, turn } = start()
+  const { inbox, handled, notified, turn } = start()
   await turn()
   for (let at = 0; at < 3 * FRAMES_PER_TURN; at++) inbox.add(at)
   expect(handled).toHaveLength(FRAMES_PER_TURN)
   expect(inbox.isHolding).toBe(true)
-  expect(told).toEqual(['held'])
+  expect(notified).toEqual(['held'])
   inbox.add(3 * FRAMES_PER_TURN)
   while (inbox.isHolding) {
     const before = handled.length
@@ -46,7 +46,7 @@ test('many frames are handled in order over several turns, and the socket is not
     expect(handled.length - before).toBeLessThanOrEqual(FRAMES_PER_TURN)
   }
   expect(handled).toEqual(Array.from({ length: 3 * FRAMES_PER_TURN + 1 }, (_, at) => at))
-  expect(told).toEqual(['held', 'empty'])
+  expect(notified).toEqual(['held', 'empty'])
 })
 
 test('so many bytes are handled in a turn, or one frame of more', async () => {
@@ -93,7 +93,7 @@ test('small frames don’t wait for the large ones of others', async () => {
 })
 
 test('frames wait while none may be handled, until it is asked again', async () => {
-  const { inbox, handled, told, turn, block } = start()
+  const { inbox, handled, notified, turn, block } = start()
   block(true)
   inbox.add(1)
   inbox.add(2)
@@ -103,7 +103,7 @@ test('frames wait while none may be handled, until it is asked again', async () 
   block(false)
   inbox.proceed()
   expect(handled).toEqual([1, 2])
-  expect(told).toEqual(['held', 'empty'])
+  expect(notified).toEqual(['held', 'empty'])
 })
 
 test('what was cleared is not handled', async () => {

@@ -14,7 +14,7 @@ const entry = (writeId: string, content = writeId, roomId = 1): NewEntry => ({
   keyId: 'k'
 })
 
-/** A log in memory that fails as it is told: one thunk a call, `undefined` for a call that succeeds. */
+/** A log in memory that fails as given: one thunk a call, `undefined` for a call that succeeds. */
 const memoryLog = (failures: (((batch: NewEntry[]) => void) | undefined)[] = []) => {
   const stored = new Map<string, AppendedEntry & { content: string | null }>()
   const batches: string[][] = []

@@ -10,7 +10,7 @@ const settled = (): Promise<void> => new Promise(setImmediate)
 const start = () => {
   const clock = fakeClock()
   const asked: { since: string | undefined; answer(changes?: Changes): Promise<void>; fail(): Promise<void> }[] = []
-  const told: (Changes | 'lost')[] = []
+  const notified: (Changes | 'lost')[] = []
   const lines: unknown[] = []
   let reads = 0
   const feed = createChangeFeed({
@@ -36,11 +36,11 @@ const start = () => {
           })
         })
     },
-    onChanges: changes => told.push(changes),
-    onLost: () => told.push('lost')
+    onChanges: changes => notified.push(changes),
+    onLost: () => notified.push('lost')
   })
   onTestFinished(() => feed.close())
-  return { clock, feed, asked, told, lines }
+  return { clock, feed, asked, notified, lines }
 }
 
 test('nothing is read, or taken for current, before it is started', () => {
@@ -52,17 +52,17 @@ test('nothing is read, or taken for current, before it is started', () => {
 })
 
 test('it starts with everything, and then reads on from each snapshot', async () => {
-  const { clock, feed, asked, told } = start()
+  const { clock, feed, asked, notified } = start()
   feed.reset()
   await asked[0]?.answer()
-  expect(told).toEqual(['lost'])
+  expect(notified).toEqual(['lost'])
   expect(feed.isCurrent()).toBe(true)
   clock.advance(2000)
   await asked[1]?.answer({ ...NOTHING, deletedUsers: [1] })
   feed.wake()
   await asked[2]?.answer(NOTHING)
   expect(asked.map(({ since }) => since)).toEqual([undefined, 's1', 's2'])
-  expect(told[1]).toMatchObject({ deletedUsers: [1] })
+  expect(notified[1]).toMatchObject({ deletedUsers: [1] })
 })
 
 test('it is not current when no read that began in the last five seconds is complete', async () => {
@@ -92,14 +92,14 @@ test('a failed read loses nothing: the next one begins where the last complete o
 })
 
 test('a reset while it reads starts over after it', async () => {
-  const { clock, feed, asked, told } = start()
+  const { clock, feed, asked, notified } = start()
   feed.reset()
   feed.reset()
   await asked[0]?.answer()
   expect(feed.isCurrent()).toBe(false)
   clock.advance(2000)
   await asked[1]?.answer()
-  expect(told).toEqual(['lost', 'lost'])
+  expect(notified).toEqual(['lost', 'lost'])
   expect(feed.isCurrent()).toBe(true)
 })
 

@@ -311,7 +311,7 @@ describe('what was changed', () => {
     expect((await found)[0]).toMatchObject({ by: 2 })
   })
 
-  test('is everything, when it can not be told', async () => {
+  test('is everything, when it is unknown', async () => {
     const { pages, answer, readings } = startReadings()
     void pages.from(1, 1, 20)
     await answer()

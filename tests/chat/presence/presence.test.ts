@@ -125,7 +125,7 @@ describe('presence', () => {
     expect(one.notices.at(-1)).toBe('user-2 left')
   })
 
-  test('goes at once, after the grace, with a process that says goodbye', async () => {
+  test('goes at once, after the grace, with a process that announces its end', async () => {
     const { processes, pass } = await start(2)
     const [one, two] = processes
     one.presence.join(ROOM, person(1))
@@ -137,7 +137,7 @@ describe('presence', () => {
     expect(one.shown()).toEqual({ count: 1, users: ['user-1'] })
   })
 
-  test('is told to a process that starts later', async () => {
+  test('is sent to a process that starts later', async () => {
     const { processes, pass } = await start(2)
     const [one, two] = processes
     one.presence.join(ROOM, person(1))
@@ -147,7 +147,7 @@ describe('presence', () => {
     expect(two.shown()).toEqual({ count: 1, users: ['user-1'] })
   })
 
-  test(`of more than ${MAX_NAMED} people is a number, without notices, and told once a second at most`, async () => {
+  test(`of more than ${MAX_NAMED} people is a number, without events, and sent once a second at most`, async () => {
     const { processes, pass } = await start(2)
     const [one, two] = processes
     for (let userId = 1; userId <= MAX_NAMED; userId++) one.presence.join(ROOM, person(userId))
