@@ -22,7 +22,7 @@ import {
 } from './access/authorize.ts'
 import { createCurrentUsers } from './access/current-users.ts'
 import { createRevocation, type Revocation } from './access/revocation.ts'
-import type { AuthenticatedPrincipal, ConnectionOptions } from './connections/connection.ts'
+import type { AuthenticatedPrincipal, ConnectionOptions } from './connections/context.ts'
 import { maxFrameBytes } from './connections/decode.ts'
 import { createFrameDispatch } from './connections/dispatch.ts'
 import { BURST_SECONDS, createConnectionRegistry } from './connections/registry.ts'

@@ -3,7 +3,8 @@ import { describe, expect, test } from 'vitest'
 import { createMemoryBus, createMemoryNetwork } from '../../src/bus/drivers/memory.ts'
 import type { Access } from '../../src/chat/access/authorize.ts'
 import { createRevocation } from '../../src/chat/access/revocation.ts'
-import { type AuthenticatedPrincipal, Connection, type ConnectionHost } from '../../src/chat/connections/connection.ts'
+import { Connection } from '../../src/chat/connections/connection.ts'
+import type { AuthenticatedPrincipal, ConnectionContext } from '../../src/chat/connections/context.ts'
 import { PING_INTERVAL_MS } from '../../src/chat/connections/liveness.ts'
 import { createConnectionRegistry } from '../../src/chat/connections/registry.ts'
 import { createPresence, GRACE_MS } from '../../src/chat/presence/presence.ts'
@@ -20,7 +21,7 @@ const STEPS = [
 ] as const
 
 const open = ({ speaksV1 = true, clock = fakeClock(), session = {} as Partial<AuthenticatedPrincipal> } = {}) => {
-  const host: ConnectionHost = {
+  const host: ConnectionContext = {
     clock,
     maxFrameBytes: 1000,
     act() {},

@@ -1,6 +1,6 @@
 /** A socket without a network: what is written can be read as frames, and its reader can be slow. */
 import { EventEmitter } from 'node:events'
-import type { Socket } from '../../src/chat/connections/connection.ts'
+import type { Socket } from '../../src/chat/connections/socket.ts'
 
 /** A frame as the service sent it. */
 // biome-ignore lint/suspicious/noExplicitAny: tests look at any field.

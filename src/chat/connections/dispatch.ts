@@ -9,7 +9,8 @@ import type { Publisher, PublishResult } from '../log/publish.ts'
 import { systemFrame } from '../presence/frames.ts'
 import type { Room } from '../rooms/room.ts'
 import { MAX_SUBSCRIPTIONS, type SubscriptionManager, tooManyRooms } from '../subscriptions/manager.ts'
-import { type AuthenticatedPrincipal, Connection, type ConnectionHost, type ConnectionOptions } from './connection.ts'
+import { Connection } from './connection.ts'
+import type { AuthenticatedPrincipal, ConnectionContext, ConnectionOptions } from './context.ts'
 import { marksOf } from './decode.ts'
 import { bytesPerSecond } from './frame-quota.ts'
 import { PING_INTERVAL_MS } from './liveness.ts'
@@ -49,7 +50,7 @@ export const createFrameDispatch = (options: FrameDispatchOptions): ((opened: Co
     return publisher.post(connection.session, room, frame, posted, 'person')
   }
 
-  const host: ConnectionHost = {
+  const context: ConnectionContext = {
     clock,
     maxFrameBytes: limits.max_frame_bytes,
     bytesPerSecond: bytesPerSecond(limits.messages_per_second, limits.max_frame_bytes),
@@ -107,7 +108,7 @@ export const createFrameDispatch = (options: FrameDispatchOptions): ((opened: Co
   }
 
   return opened => {
-    const connection = new Connection(opened, host)
+    const connection = new Connection(opened, context)
     if (isDraining()) return connection.close(CLOSE.restart)
     if (options.isRevoked(opened.session)) return connection.close(CLOSE.tokenExpired)
     const refusal = registry.refusal(connection.session.userId, connection.address)

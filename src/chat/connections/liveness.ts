@@ -1,6 +1,6 @@
 /** Checks whether a client is still there: it responds to pings, and reads what is written to it. */
 import type { Clock } from '../../lib/clock.ts'
-import type { Socket } from './connection.ts'
+import type { Socket } from './socket.ts'
 
 /** Protocol pings go out this often, in milliseconds; a peer that was silent for two of them is gone. */
 export const PING_INTERVAL_MS = 25_000

@@ -1,14 +1,15 @@
 import { expect, test } from 'vitest'
-import { Connection, type ConnectionHost } from '../../../src/chat/connections/connection.ts'
+import { Connection } from '../../../src/chat/connections/connection.ts'
+import type { ConnectionContext } from '../../../src/chat/connections/context.ts'
 import { fakeClock } from '../../support/clock.ts'
 import { FakeSocket } from '../../support/fake-socket.ts'
 import { silentLog } from '../../support/memory-chat.ts'
 
 const HOUR = 60 * 60 * 1000
 
-const start = ({ speaksV1, ...more }: { speaksV1: boolean } & Partial<ConnectionHost>) => {
+const start = ({ speaksV1, ...more }: { speaksV1: boolean } & Partial<ConnectionContext>) => {
   const clock = fakeClock()
-  const host: ConnectionHost = {
+  const host: ConnectionContext = {
     clock,
     maxFrameBytes: 1000,
     act() {},

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { Connection, type ConnectionHost } from '../../../src/chat/connections/connection.ts'
+import { Connection } from '../../../src/chat/connections/connection.ts'
+import type { ConnectionContext } from '../../../src/chat/connections/context.ts'
 import { bytesPerSecond, costOf, createFrameQuota } from '../../../src/chat/connections/frame-quota.ts'
 import { CLOSE } from '../../../src/protocol/close-codes.ts'
 import { ChatError } from '../../../src/protocol/errors.ts'
@@ -58,10 +59,10 @@ describe('the quota', () => {
 })
 
 /** A connection, and what it was sent. */
-const open = ({ act = () => {}, bytes = 0 }: { act?: ConnectionHost['act']; bytes?: number } = {}) => {
+const open = ({ act = () => {}, bytes = 0 }: { act?: ConnectionContext['act']; bytes?: number } = {}) => {
   const clock = fakeClock()
   const log = { debug() {}, info() {}, warn() {}, error() {} }
-  const host: ConnectionHost = {
+  const host: ConnectionContext = {
     clock,
     maxFrameBytes: 60_000,
     bytesPerSecond: bytes,

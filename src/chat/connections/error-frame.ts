@@ -1,0 +1,24 @@
+/** The `error` frame, by which a client learns what was wrong with a frame of its own. */
+import type { ChatError, ErrorCode } from '../../protocol/errors.ts'
+import type { ServerFrame } from '../../protocol/frames.ts'
+import type { FrameMarks } from './decode.ts'
+
+/** Rejections by a limit, which are logged for the operator. */
+const LIMITS: ReadonlySet<ErrorCode> = new Set([
+  'rate_limited',
+  'busy',
+  'flooding',
+  'message_too_long',
+  'too_many_rooms',
+  'too_many_connections'
+])
+
+export const isLimit = ({ code }: ChatError): boolean => LIMITS.has(code)
+
+export const errorFrame = ({ word, detail, retryAfterMs }: ChatError, marks: FrameMarks): ServerFrame => ({
+  type: 'error',
+  code: word,
+  detail,
+  ...marks,
+  ...(retryAfterMs === undefined ? {} : { retry_after_ms: retryAfterMs })
+})

@@ -1,0 +1,126 @@
+/**
+ * What a connection receives: every frame and byte is charged to its quota, then decoded and handled in order, a bounded number
+ * per turn of the event loop. Reading from the socket pauses while too much is queued (backpressure).
+ */
+import type { Clock } from '../../lib/clock.ts'
+import { CLOSE } from '../../protocol/close-codes.ts'
+import type { Connection } from './connection.ts'
+import { decodeFrame } from './decode.ts'
+import { costOf, createFrameQuota, type FrameQuota } from './frame-quota.ts'
+import { createInbox } from './inbox.ts'
+import type { Liveness } from './liveness.ts'
+import type { Socket } from './socket.ts'
+
+/** A frame as `ws` read it. */
+interface InboundFrame {
+  readonly data: Buffer
+  readonly isBinary: boolean
+}
+
+/** The part of a connection that it receives for. */
+export type Receiver = Pick<
+  Connection,
+  'isEnded' | 'accepts' | 'mayHandle' | 'handle' | 'refuse' | 'close' | 'flooded' | 'drained'
+>
+
+export interface IncomingOptions {
+  readonly socket: Socket
+  readonly clock: Clock
+  readonly liveness: Liveness
+  readonly maxFrameBytes: number
+  /** How many bytes per second a connection may send; 0 for no limit. */
+  readonly bytesPerSecond: number
+}
+
+export class Incoming {
+  readonly quota: FrameQuota
+  readonly #socket: Socket
+  readonly #receiver: Receiver
+  readonly #liveness: Liveness
+  readonly #maxFrameBytes: number
+  readonly #inbox = createInbox<InboundFrame>({
+    handle: frame => this.#handle(frame),
+    bytesOf: ({ data }) => data.length,
+    mayHandle: () => this.#receiver.mayHandle(),
+    onHeld: () => this.pause(),
+    onEmpty: () => this.#receiver.drained()
+  })
+  #isPaused = false
+  #isFlooding = false
+
+  constructor(receiver: Receiver, { socket, clock, liveness, maxFrameBytes, bytesPerSecond }: IncomingOptions) {
+    this.#socket = socket
+    this.#receiver = receiver
+    this.#liveness = liveness
+    this.#maxFrameBytes = maxFrameBytes
+    this.quota = createFrameQuota({ clock, bytesPerSecond, bytesRead: this.#bytesRead })
+    const control = (): void => this.#control()
+    socket.on('message', (data, isBinary) => this.#receive(data, isBinary))
+    // A protocol ping, to which `ws` responds.
+    socket.on('pong', control)
+    socket.on('ping', control)
+  }
+
+  get isPaused(): boolean {
+    return this.#isPaused
+  }
+
+  pause(): void {
+    if (this.#isPaused) return
+    this.#isPaused = true
+    this.#socket.pause()
+  }
+
+  /** Handles what waits, if it may be handled now. */
+  proceed(): void {
+    this.#inbox.proceed()
+  }
+
+  /** Reads from the socket again, unless frames still wait to be handled. */
+  resume(): void {
+    if (!this.#isPaused || this.#inbox.isHolding) return
+    this.#isPaused = false
+    this.#socket.resume()
+  }
+
+  /** Charges the quota; returns false, and reports a flood, when it is used up. */
+  charge(frames: number): boolean {
+    if (this.#isFlooding) return false
+    if (this.quota.charge(frames, this.#bytesRead)) return true
+    if (!this.#receiver.isEnded) this.#isFlooding = true
+    this.#receiver.flooded()
+    return false
+  }
+
+  /** Drops what waits and reads nothing more: a client that floods keeps sending while it is closed. */
+  stop(): void {
+    this.#inbox.clear()
+    this.#socket.pause()
+    this.#socket._socket?.end?.()
+  }
+
+  #receive(data: Buffer, isBinary: boolean): void {
+    const { isEnded } = this.#receiver
+    if (!this.charge(isEnded ? 1 : 0) || isEnded) return
+    this.#liveness.heard()
+    // Our own `ws` rejects such a frame earlier; that of a host application may allow more.
+    if (data.length > this.#maxFrameBytes) return this.#receiver.close(CLOSE.frameTooBig)
+    this.#inbox.add({ data, isBinary })
+  }
+
+  #handle({ data, isBinary }: InboundFrame): void {
+    const decoded = decodeFrame(isBinary ? '' : data.toString())
+    if (!this.#receiver.accepts(decoded.kind === 'frame' && decoded.frame.type === 'message')) return
+    if (!this.charge(decoded.kind === 'frame' ? costOf(decoded.frame.type) : 1)) return
+    if (decoded.kind === 'refused') this.#receiver.refuse(decoded.error, decoded.marks)
+    if (decoded.kind === 'frame') this.#receiver.handle(decoded.frame)
+  }
+
+  #control(): void {
+    if (this.charge(1)) this.#liveness.heard()
+  }
+
+  get #bytesRead(): number {
+    return this.#socket._socket?.bytesRead ?? 0
+  }
+}

@@ -1,0 +1,12 @@
+/** The part of a `ws` socket that a connection uses. */
+import type { WritableSocket } from './socket-writer.ts'
+
+export interface Socket extends WritableSocket {
+  ping(): void
+  pause(): void
+  resume(): void
+  close(code: number, reason: string): void
+  terminate(): void
+  on(event: 'message', listener: (data: Buffer, isBinary: boolean) => void): unknown
+  on(event: 'pong' | 'ping' | 'close', listener: () => void): unknown
+}
