@@ -5,11 +5,11 @@
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
-import { followFrames, tappedSocket } from '../tui/frames.ts'
-import { createRemembered } from '../tui/remembered.ts'
+import { streamFrames, tappedSocket } from '../tui/frames.ts'
 import { safeJson, safeLine } from '../tui/safe-text.ts'
 import { sendInput } from '../tui/send.ts'
 import { createSession, type Session } from '../tui/session.ts'
+import { createTokenStore } from '../tui/token-store.ts'
 
 /** The options as Commander reads them. */
 export interface ClientOptions {
@@ -32,8 +32,8 @@ export const client = async (options: ClientOptions): Promise<void> => {
     url,
     username: options.username,
     password: password || undefined,
-    remembered: createRemembered(config || join(homedir(), '.config')),
-    isRemembering: options.remember ?? false
+    tokenStore: createTokenStore(config || join(homedir(), '.config')),
+    shouldRemember: options.remember ?? false
   })
   if (options.send || options.json) return inPipe(session, options)
   if (!process.stdin.isTTY || !process.stdout.isTTY) {
@@ -68,10 +68,10 @@ const inPipe = async (session: Session, options: ClientOptions): Promise<void> =
     ...(options.json ? { WebSocket: await tappedSocket(frame => process.stdout.write(`${safeJson(frame)}\n`)) } : {})
   }
   if (!options.send) {
-    return followFrames({
+    return streamFrames({
       ...connection,
       signal: stopped.signal,
-      onTrouble: told => process.stderr.write(`${safeLine(told)}\n`)
+      onReconnect: sentence => process.stderr.write(`${safeLine(sentence)}\n`)
     })
   }
   const input = await text(process.stdin)

@@ -1,9 +1,9 @@
-/** `--json`: every frame of the service as a line of JSON, for scripts. */
+/** Implements `--json`: prints every frame from the service as a line of JSON, for scripts. */
 import type { ChatClientOptions, SocketConstructor } from '../client/index.ts'
 import { createChatClient } from '../client/index.ts'
 import { findWebSocket, NO_WEBSOCKET, type SocketLike } from '../client/platform.ts'
 
-/** A constructor of sockets that shows `onText` each text frame, as it came, before the client sees it. */
+/** Returns a WebSocket constructor that passes each text frame to `onText`, unchanged, before the client handles it. */
 export const tappedSocket = async (onText: (text: string) => void): Promise<SocketConstructor> => {
   const Socket = await findWebSocket()
   if (!Socket) throw new Error(NO_WEBSOCKET)
@@ -37,14 +37,14 @@ const tapped = (Socket: SocketConstructor, onText: (text: string) => void): Sock
 
 export interface FramesOptions extends Pick<ChatClientOptions, 'url' | 'token' | 'WebSocket'> {
   readonly room: string
-  /** Something to tell people: that the connection is being made again, and why. */
-  readonly onTrouble: (sentence: string) => void
-  /** Ends it. */
+  /** Receives a sentence for the user each time the client has to reconnect, with the reason. */
+  readonly onReconnect: (sentence: string) => void
+  /** Closes the connection when it aborts. */
   readonly signal: AbortSignal
 }
 
-/** Follows a room until the signal; rejects in words when the client gives up. */
-export const followFrames = ({ room, onTrouble, signal, ...options }: FramesOptions): Promise<void> => {
+/** Subscribes to a room until `signal` aborts. Rejects with an error for the user when the client stops reconnecting. */
+export const streamFrames = ({ room, onReconnect: onTrouble, signal, ...options }: FramesOptions): Promise<void> => {
   const client = createChatClient(options)
   client.room(room)
   return new Promise<void>((resolve, reject) => {

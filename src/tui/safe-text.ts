@@ -1,35 +1,36 @@
 /**
- * Text of others, made harmless for a terminal. Escape sequences can move the cursor, set titles and clipboards, or answer for
- * the user: none may reach the screen. They are shown as the characters that they are, so nothing that was sent is hidden.
+ * Makes text from other users safe to print on a terminal. Escape sequences can move the cursor, set the title or the clipboard,
+ * and type as the user, so none may reach the terminal. Control characters are replaced by visible symbols, not removed, so that
+ * users see that they were sent.
  */
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for.
+// biome-ignore lint/suspicious/noControlCharactersInRegex: this expression finds control characters.
 const CONTROLS = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/g
-/** Marks, embeddings, overrides and isolates: they reorder what stands beside them. Right-to-left text itself needs none. */
+/** Bidirectional marks, embeddings, overrides and isolates reorder the text around them. Right-to-left text needs none of them. */
 const BIDI = /\p{Bidi_Control}/gu
 const LINE_ENDS = /\r\n?|[\u0085\u2028\u2029]/g
 
-const picture = (control: string): string => {
+const symbolOf = (control: string): string => {
   const code = control.charCodeAt(0)
   if (control === '\t') return '    '
   if (code < 0x20) return String.fromCharCode(0x2400 + code)
   return code === 0x7f ? '\u2421' : '\ufffd'
 }
 
-/** May have several lines; ESC becomes `␛`, and so on; what has no picture becomes `�`. */
+/** Returns the text with control characters as symbols: ESC becomes `␛`, one without a symbol `�`. Keeps line breaks. */
 export const safeText = (text: string): string =>
-  text.toWellFormed().replace(LINE_ENDS, '\n').replace(BIDI, '\ufffd').replace(CONTROLS, picture)
+  text.toWellFormed().replace(LINE_ENDS, '\n').replace(BIDI, '\ufffd').replace(CONTROLS, symbolOf)
 
-/** The same on one line, for names and sentences. */
+/** Returns `safeText` on one line, for names and sentences. */
 export const safeLine = (text: string): string => safeText(text).replaceAll('\n', ' ')
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for.
+// biome-ignore lint/suspicious/noControlCharactersInRegex: this expression finds control characters.
 const UNSAFE_IN_JSON = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\ufeff]|\p{Bidi_Control}|\p{Surrogate}/gu
 const SPACES = '\t\n\r'
 
 /**
- * JSON on one line that means the same, with `\u` escapes for everything that a terminal could obey. JSON itself allows control
- * characters above U+007F in its strings; below it only tabs and line ends, between its values.
+ * Returns equivalent JSON on one line, with `\u` escapes for every character that a terminal could interpret. JSON allows control
+ * characters from U+007F on inside strings; of those below, it allows only tabs and line breaks, and only between values.
  */
 export const safeJson = (json: string): string =>
   json.replace(UNSAFE_IN_JSON, character =>

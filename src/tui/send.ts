@@ -1,25 +1,26 @@
-/** `--send`: messages from the standard input, for pipes and scripts. Done when the service has acknowledged each of them. */
+/** Implements `--send`: sends messages from the standard input, and ends when the service has acknowledged all of them. */
 import { type ChatClient, type ChatClientOptions, createChatClient, type Outgoing } from '../client/index.ts'
 
 export interface SendOptions extends Pick<ChatClientOptions, 'url' | 'token' | 'WebSocket'> {
   readonly room: string
-  /** All of the input is one message, or each line that isn't empty is one. */
+  /** Whether each non-empty line is a message; otherwise the whole input is one. */
   readonly isByLine: boolean
-  /** How long to wait for the acknowledgements, in milliseconds. */
+  /** Maximum time to wait for all acknowledgements, in milliseconds. */
   readonly timeout: number
 }
 
-/** Sends; rejects in words if a message was refused, or not acknowledged in time. */
+/** Sends the input. Rejects with an error for the user if a message is refused, or isn't acknowledged in time. */
 export const sendInput = async (input: string, options: SendOptions): Promise<void> => {
   const messages = messagesOf(input, options.isByLine)
-  if (messages.length === 0) throw new Error('There is nothing to send: the standard input is empty.')
+  if (messages.length === 0)
+    throw new Error('There is nothing to send: the standard input is empty. Pipe the text into the command.')
   const client = createChatClient(options)
   try {
     const room = client.room(options.room)
     const sent = messages.map(content => room.send(content))
-    // What is on its way is sent all the same; a room that is only written to needs no following, and nobody a notice of it.
+    // The messages are sent anyway. Without a subscription, the room doesn't announce this user to the others.
     room.leave()
-    await inTime(client, options.timeout, acknowledged(sent, room.settled))
+    await withDeadline(client, options.timeout, acknowledged(sent, room.settled))
   } finally {
     client.close()
   }
@@ -40,37 +41,39 @@ const acknowledged = async (
   }
 }
 
-/** Statuses below 500 that pass by themselves: a timeout, a conflict, a replayed early request, a rate limit. */
-const PASSING = [408, 409, 425, 429]
-/** Statuses above that don't: the server lacks the method, or this version of HTTP. */
-const LASTING = [501, 505]
+/** Client errors that are temporary: a timeout, a conflict, a replayed early request, a rate limit. */
+const TEMPORARY = [408, 409, 425, 429]
+/** Server errors that are permanent: the server doesn't support the method, or this version of HTTP. */
+const PERMANENT = [501, 505]
 
-/** Returns whether trying again meets the same status. A 401 never gets here: the client asks for another token. */
-const isLasting = (status: number): boolean => (status < 500 ? !PASSING.includes(status) : LASTING.includes(status))
+/** Returns whether a retry would get the same status. A 401 never gets here: the client gets a new token first. */
+const isPermanent = (status: number): boolean =>
+  status < 500 ? !TEMPORARY.includes(status) : PERMANENT.includes(status)
 
 const refused = (detail: string): Error =>
-  new Error(`${detail} Nothing was sent. Check --url, its path included, and --username.`)
+  new Error(`${detail} Nothing was sent. Check --url (with its path) and --username.`)
 
 const unreachable = (detail: string): Error =>
-  new Error(`${detail} Nothing was sent. Check --url, and that the service runs.`)
+  new Error(`${detail} Nothing was sent. Check --url and that the service is running.`)
 
-/** Ends early when the client gives up or never reaches the service, and in any case after the time. */
-const inTime = (client: ChatClient, timeout: number, work: Promise<void>): Promise<void> => {
+/** Rejects when the client goes offline, when the first connection fails, or after `timeout` milliseconds. */
+const withDeadline = (client: ChatClient, timeout: number, work: Promise<void>): Promise<void> => {
   let detail = ''
   let wasOnline = false
   return new Promise<void>((resolve, reject) => {
     const timer = setTimeout(() => {
-      const why = detail && ` ${detail}`
-      reject(new Error(`Not acknowledged within ${timeout / 1000} s; it may have been stored all the same.${why}`))
+      const why = detail && `${detail} `
+      const advice = 'The service may have stored it; check the room before you send it again.'
+      reject(new Error(`${why}Not acknowledged within ${timeout / 1000} s. ${advice}`))
     }, timeout)
     const stop = client.on('state', state => {
       if ('detail' in state) detail = state.detail
       if (state.status === 'online') wasOnline = true
       if (state.status === 'offline') reject(new Error(state.detail))
       if (state.status !== 'waiting' || wasOnline) return
-      // Nothing was sent yet, and a script should learn at once that the address is wrong or the service is down.
+      // Nothing has been sent: a script has to fail at once when the address is wrong or the service is down.
       if (state.reason === 'unreachable') reject(unreachable(state.detail))
-      if (state.httpStatus !== undefined && isLasting(state.httpStatus)) reject(refused(state.detail))
+      if (state.httpStatus !== undefined && isPermanent(state.httpStatus)) reject(refused(state.detail))
     })
     work.then(resolve, reject).finally(() => {
       clearTimeout(timer)

@@ -1,6 +1,6 @@
 /**
- * Who the user is: the token in use, and how another is got. The password stays in memory while the program runs, because an
- * access token lives half an hour; without it (a remembered token) the user is asked when the token is over.
+ * Holds the user's access token and gets a new one when it expires. Keeps the password in memory while the program runs, because
+ * an access token is valid for half an hour. Without the password (a stored token), the user has to log in when the token expires.
  */
 import {
   type ChatClient,
@@ -9,55 +9,55 @@ import {
   createChatClient,
   type TokenRequest
 } from '../client/index.ts'
-import type { Remembered } from './remembered.ts'
+import type { TokenStore } from './token-store.ts'
 
 export interface SessionOptions {
   readonly url: string
   readonly username?: string | undefined
   readonly password?: string | undefined
-  readonly remembered: Remembered
-  /** Whether tokens are written to the file; one that is there already is read in any case. */
-  readonly isRemembering: boolean
+  readonly tokenStore: TokenStore
+  /** Whether new tokens are stored. A stored token is used in any case. */
+  readonly shouldRemember: boolean
 }
 
 export interface Session {
   readonly url: string
-  /** As it was given, remembered, or logged in with. */
+  /** The given username, that of the stored token, or that of the last login. */
   readonly username: string | undefined
-  /** Whether there is something to connect with: a token, or a name and a password. */
+  /** Whether the session can connect: it has a username, and a token or a password. */
   readonly isReady: boolean
-  /** For `createChatClient`. */
+  /** Returns the access token; the option `token` of `createChatClient`. */
   readonly token: Extract<ChatClientOptions['token'], (...args: never) => unknown>
   /** Rejects with a ChatApiError. */
   logIn(username: string, password: string): Promise<void>
   /** Registers, then logs in. */
   register(username: string, password: string): Promise<void>
-  /** A client for people: after a long absence it has the newest page, not everything in between. */
+  /** Creates a client that loads the newest page after a long absence, and not all missed messages. */
   connect(): ChatClient
 }
 
-/** Begins with the given name and password, or with what is remembered. */
-export const createSession = ({ url, remembered, isRemembering, ...given }: SessionOptions): Session => {
+/** Creates a session from the given username and password, or from a stored token. */
+export const createSession = ({ url, tokenStore, shouldRemember, ...given }: SessionOptions): Session => {
   const api = createChatApi({ url })
-  const known = remembered.find(url, given.username)
-  let { username = known?.username, password } = given
-  // Who gives a password wants it to be used.
-  let token = password === undefined ? known?.token : undefined
+  const stored = tokenStore.find(url, given.username)
+  let { username = stored?.username, password } = given
+  // A given password takes precedence over a stored token.
+  let token = password === undefined ? stored?.token : undefined
 
   const logIn = async (name: string, secret: string): Promise<void> => {
-    const answer = await api.login(name, secret)
-    token = answer.access_token
+    const response = await api.login(name, secret)
+    token = response.access_token
     username = name
     password = secret
-    if (isRemembering) remembered.keep({ url, username, token })
+    if (shouldRemember) tokenStore.save({ url, username, token })
   }
 
-  const fresh = async ({ previous, isRefused }: TokenRequest): Promise<string> => {
-    // A token that the connection doesn't know yet: remembered, or of a login that the user just made.
+  const currentToken = async ({ previous, isRefused }: TokenRequest): Promise<string> => {
+    // A token that the client hasn't tried yet: a stored one, or that of a login meanwhile.
     if (token !== undefined && token !== previous) return token
     if (username !== undefined && password !== undefined) await logIn(username, password)
-    else if (isRefused && username !== undefined) remembered.forget(url, username)
-    // The same one again means: there is no other.
+    else if (isRefused && username !== undefined) tokenStore.remove(url, username)
+    // Returning the same token again means that there is no other.
     return token ?? ''
   }
 
@@ -69,12 +69,12 @@ export const createSession = ({ url, remembered, isRemembering, ...given }: Sess
     get isReady() {
       return username !== undefined && (token !== undefined || password !== undefined)
     },
-    token: fresh,
+    token: currentToken,
     logIn,
     async register(name, secret) {
       await api.register(name, secret)
       await logIn(name, secret)
     },
-    connect: () => createChatClient({ url, token: fresh, backfill: 0 })
+    connect: () => createChatClient({ url, token: currentToken, backfill: 0 })
   }
 }

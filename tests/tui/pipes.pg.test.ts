@@ -110,7 +110,7 @@ test.each([
 test('a service that cannot be reached ends it at once, with 1 and what to check', async () => {
   const { err, code } = await pipe('hi', `http://127.0.0.1:${await freePort()}`, ['--username', 'ada', '--send'])
   expect(code).toBe(1)
-  expect(err).toContain('Nothing was sent. Check --url, and that the service runs.')
+  expect(err).toContain('Nothing was sent. Check --url and that the service is running.')
   expect(err).not.toContain('within 30 s')
 })
 

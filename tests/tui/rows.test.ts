@@ -6,7 +6,7 @@ import { colourOf } from '../../src/tui/screen/colours.ts'
 import { composerLines } from '../../src/tui/screen/composer-lines.ts'
 import type { View } from '../../src/tui/screen/conversation.ts'
 import { type Row, rowsOf } from '../../src/tui/screen/rows.ts'
-import { scrolled, visibleRows } from '../../src/tui/screen/scroll.ts'
+import { scrollBy, visibleRows } from '../../src/tui/screen/scroll.ts'
 import fc from '../support/properties.ts'
 
 const message = (seq: number, more: Partial<Message> = {}): Message =>
@@ -61,7 +61,11 @@ test('a message of many rows is folded until it is asked for', () => {
   const rows = shown(rowsOf(view(room), 60))
   // A day, thirty lines, what is missing, and the next message.
   expect(rows).toHaveLength(33)
-  expect(rows.slice(-3)).toEqual(['          line 29', '  … 1470 more rows. /more shows them', '12:02 bob message 2'])
+  expect(rows.slice(-3)).toEqual([
+    '          line 29',
+    '  … 1470 more rows. Type /more to show them',
+    '12:02 bob message 2'
+  ])
   expect(rowsOf(view(room, { isUnfolded: true }), 60)).toHaveLength(1502)
   expect(new Set(rowsOf(view(room), 60).map(({ key }) => key)).size).toBe(33)
 })
@@ -109,7 +113,7 @@ test('it separates days, and marks a message that cannot be read', () => {
   const rows = shown(rowsOf(view({ messages }), 40))
   expect(rows[0]).toContain('2026-01-31')
   expect(rows[2]).toContain('2026-02-03')
-  expect(rows[3]).toContain('(cannot be read any more)')
+  expect(rows[3]).toContain('(cannot be shown)')
 })
 
 test('notices stand after the message that they followed; unsent messages stand last, marked', () => {
@@ -141,14 +145,14 @@ test('the view stays where it is while messages come below and pages load above'
   const from = (first: number, last: number) =>
     rowsOf(view({ messages: Array.from({ length: last - first + 1 }, (_, at) => message(first + at)) }), 80)
   const rows = from(10, 40)
-  const { place } = scrolled(rows, 5, undefined, -7)
-  const seen = shown(visibleRows(rows, 5, place))
+  const { position } = scrollBy(rows, 5, undefined, -7)
+  const seen = shown(visibleRows(rows, 5, position))
   expect(seen.at(-1)).toContain('message 33')
-  expect(shown(visibleRows(from(1, 60), 5, place))).toEqual(seen)
-  expect(scrolled(rows, 5, place, 100).place).toBeUndefined()
-  expect(scrolled(rows, 5, place, -5).isAtTop).toBe(false)
-  expect(scrolled(rows, 5, place, -100).isAtTop).toBe(true)
-  expect(shown(visibleRows(rows, 5, scrolled(rows, 5, place, -100).place))[0]).toContain('2026-01-31')
+  expect(shown(visibleRows(from(1, 60), 5, position))).toEqual(seen)
+  expect(scrollBy(rows, 5, position, 100).position).toBeUndefined()
+  expect(scrollBy(rows, 5, position, -5).isAtTop).toBe(false)
+  expect(scrollBy(rows, 5, position, -100).isAtTop).toBe(true)
+  expect(shown(visibleRows(rows, 5, scrollBy(rows, 5, position, -100).position))[0]).toContain('2026-01-31')
 })
 
 test('the cursor stands where the next character will', () => {

@@ -215,13 +215,13 @@ test('another user who logs in finds neither the text nor the messages of the on
 test('a command named like a property of every object is unknown, and drops nothing', async () => {
   const { type, sees } = await startChat(0)
   await type('/constructor', ENTER)
-  await sees('There is no command /constructor')
+  await sees('Unknown command /constructor')
 })
 
 test('/more shows a long message whole', async () => {
   const { socket, type, sees } = await startChat(0)
   socket.receive(messageFrame(1, { content: Array.from({ length: 60 }, (_, at) => `line ${at}`).join('\n') }))
-  await sees('30 more rows. /more shows them')
+  await sees('30 more rows. Type /more to show them')
   await type('/more', ENTER)
   await sees('line 59')
 })
@@ -260,7 +260,7 @@ test('commands are no messages; two slashes, and paths, are', async () => {
   await type('/help', ENTER)
   await sees('/room NAME')
   await type('/nonsense', ENTER)
-  await sees('There is no command /nonsense.')
+  await sees('Unknown command /nonsense.')
   expect(socket.take('message')).toEqual([])
   await type('//help', ENTER)
   await settled()

@@ -21,7 +21,7 @@ const sendTo = async (statuses: number[], options: Partial<SendOptions> = {}): P
 
 test.for([400, 403, 404, 405, 410, 421, 426, 501])('fails at once with a status that stays: %i', async status => {
   await expect(sendTo([status])).rejects.toThrow(
-    `The service answered ${status}. Nothing was sent. Check --url, its path included, and --username.`
+    `The service answered ${status}. Nothing was sent. Check --url (with its path) and --username.`
   )
 })
 

@@ -5,7 +5,7 @@ import { safePath } from '../../src/lib/logging.ts'
 import { describeError, redactText } from '../../src/lib/redact.ts'
 import { safeJson, safeLine, safeText } from '../../src/tui/safe-text.ts'
 import { cellsOf, cut, graphemesOf, wrap } from '../../src/tui/screen/cells.ts'
-import { readInput } from '../../src/tui/screen/commands.ts'
+import { parseInput } from '../../src/tui/screen/commands.ts'
 import { composerLines } from '../../src/tui/screen/composer-lines.ts'
 import type { View } from '../../src/tui/screen/conversation.ts'
 import { edit } from '../../src/tui/screen/editor.ts'
@@ -108,7 +108,7 @@ const FUNCTIONS: Record<string, (text: string) => unknown> = {
   graphemesOf,
   wrap: text => wrap(text, 80),
   cut: text => cut(text, 80),
-  readInput,
+  parseInput,
   composerLines: text => composerLines(draft(text), 80, 6),
   edit: text => KEYS.map(name => edit(draft(text), { type: 'key', name })),
   'the decoder of keys': text => createKeyDecoder()(text),

@@ -1,5 +1,5 @@
 /** @jsxImportSource react */
-/** The whole screen: the login until there is somebody, then the chat; the login again when the service wants one. */
+/** Renders the login form until a user is logged in, then the chat, and the form again when the service rejects the token. */
 import { useEffect, useState } from 'react'
 import type { ChatClient, ConnectionState } from '../../client/index.ts'
 import type { Session } from '../session.ts'
@@ -14,19 +14,18 @@ export interface AppProps {
   readonly session: Session
   readonly room: string
   readonly hasColour: boolean
-  /** Makes the client of the session; called once per user. */
+  /** Creates the session's client. Called once per user. */
   readonly connect: () => ChatClient
 }
 
 interface Connected {
-  /** Whose client it is. */
   readonly username: string
   readonly client: ChatClient
   readonly conversation: Conversation
 }
 
 export const App = ({ session, room, hasColour, connect }: AppProps) => {
-  const begin = (): Connected => {
+  const openConversation = (): Connected => {
     const client = connect()
     return {
       username: session.username ?? '',
@@ -34,32 +33,34 @@ export const App = ({ session, room, hasColour, connect }: AppProps) => {
       conversation: createConversation(client, room, () => session.username ?? '')
     }
   }
-  const [connected, setConnected] = useState<Connected | undefined>(() => (session.isReady ? begin() : undefined))
+  const [connected, setConnected] = useState<Connected | undefined>(() =>
+    session.isReady ? openConversation() : undefined
+  )
   const state = useConnection(connected?.client)
-  // Kept here, so that a login in between keeps the text.
+  // State of this component, so that the draft survives a new login.
   const draft = useLive(EMPTY)
-  /** The same user goes on where they were; another one finds nothing of theirs. */
-  const enter = (): void => {
+  /** Resumes the conversation for the same user. For another user, deletes the former user's data and starts again. */
+  const onLoggedIn = (): void => {
     const isSame = connected?.username.toLowerCase() === session.username?.toLowerCase()
     if (connected && isSame) return connected.client.connect()
     void connected?.client.forget()
     draft.set(EMPTY)
-    setConnected(begin())
+    setConnected(openConversation())
   }
-  const isRefused = state?.status === 'offline' && state.reason === 'unauthorized'
+  const isUnauthorized = state?.status === 'offline' && state.reason === 'unauthorized'
 
   return (
     <Colour.Provider value={hasColour}>
-      {connected && !isRefused ? (
+      {connected && !isUnauthorized ? (
         <Chat conversation={connected.conversation} draft={draft} host={new URL(session.url).host} />
       ) : (
         <Login
           url={session.url}
           username={session.username ?? ''}
-          reason={isRefused ? state.detail : ''}
+          reason={isUnauthorized ? state.detail : ''}
           onLogIn={session.logIn}
           onRegister={session.register}
-          onDone={enter}
+          onDone={onLoggedIn}
         />
       )}
     </Colour.Provider>

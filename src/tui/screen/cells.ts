@@ -1,55 +1,55 @@
-/** Text measured in terminal cells: wide characters take two, combining ones none, an emoji of several code points two. */
+/** Measures text in terminal cells: a wide character takes two, a combining one none, an emoji of several code points two. */
 import stringWidth from 'string-width'
 
 const segmenter = new Intl.Segmenter(undefined, { granularity: 'grapheme' })
 
 /**
- * V8 copies the whole input for each segment, so that a segmenter takes quadratic time and memory. It gets this many UTF-16 units
- * at once; a character of more of them (a letter under hundreds of combining marks) becomes several.
+ * UTF-16 units per call of the segmenter. V8 copies the whole input for each segment, so that a long text would take quadratic
+ * time and memory. A longer character (a letter with hundreds of combining marks) is split.
  */
 const CHUNK = 64
 const ASCII = /^[ -~]*$/
 
-/** What a person takes for one character, one by one. */
+/** Splits text into graphemes (user-perceived characters). */
 export const graphemesOf = (text: string): string[] => {
   if (text.length === 1 || ASCII.test(text)) return text.split('')
   const graphemes: string[] = []
-  let open = ''
+  let pending = ''
   for (let at = 0; at < text.length; at += CHUNK) {
-    const segments = [...segmenter.segment(open + text.slice(at, at + CHUNK))].map(({ segment }) => segment)
-    // The last one may continue in the next chunk.
-    open = segments.pop() ?? ''
+    const segments = [...segmenter.segment(pending + text.slice(at, at + CHUNK))].map(({ segment }) => segment)
+    // The last segment may continue in the next chunk.
+    pending = segments.pop() ?? ''
     for (const segment of segments) graphemes.push(segment)
-    if (open.length < CHUNK) continue
-    graphemes.push(open)
-    open = ''
+    if (pending.length < CHUNK) continue
+    graphemes.push(pending)
+    pending = ''
   }
-  if (open !== '') graphemes.push(open)
+  if (pending !== '') graphemes.push(pending)
   return graphemes
 }
 
-/** Remembers what a function returned: the same characters come again and again, and measuring one is slow. */
-const remembered = (measure: (grapheme: string) => number): ((grapheme: string) => number) => {
-  const known = new Map<string, number>()
+/** Caches what `measure` returns, because measuring is slow and the same characters occur again and again. */
+const memoize = (measure: (grapheme: string) => number): ((grapheme: string) => number) => {
+  const cache = new Map<string, number>()
   return grapheme => {
-    const before = known.get(grapheme)
-    if (before !== undefined) return before
-    if (known.size >= MAX_REMEMBERED) known.clear()
+    const cached = cache.get(grapheme)
+    if (cached !== undefined) return cached
+    if (cache.size >= MAX_MEMOIZED) cache.clear()
     const cells = measure(grapheme)
-    known.set(grapheme, cells)
+    cache.set(grapheme, cells)
     return cells
   }
 }
-const MAX_REMEMBERED = 10_000
+const MAX_MEMOIZED = 10_000
 
-/** Cells that one character takes. */
-export const widthOf = remembered(stringWidth)
+/** Returns the cells that one grapheme takes. */
+export const widthOf = memoize(stringWidth)
 
 /**
- * Cells that one character takes where each code point is drawn by itself, as some terminals do with skin tones and families: to
- * wrap by, so that a row is never too long.
+ * Returns the maximum cells that one grapheme takes on any terminal: some draw each code point of an emoji with a skin tone, or of
+ * a family, separately. Lines are wrapped by this width, so that a row is never too long.
  */
-const mostWidthOf = remembered(grapheme => {
+const maxWidthOf = memoize(grapheme => {
   let cells = 0
   for (const character of grapheme) cells += widthOf(character)
   return Math.max(cells, widthOf(grapheme))
@@ -58,13 +58,13 @@ const mostWidthOf = remembered(grapheme => {
 const sumOf = (text: string, width: (grapheme: string) => number): number =>
   ASCII.test(text) ? text.length : graphemesOf(text).reduce((cells, grapheme) => cells + width(grapheme), 0)
 
-/** Cells that a line takes. */
+/** Returns the cells that a line takes. */
 export const cellsOf = (text: string): number => sumOf(text, widthOf)
 
-/** Spaces; one character of a script that writes without them; or a word. */
+/** Matches white space, one character of a script that doesn't separate words, or a word. */
 const PIECES = /\s+|[\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}]|[^\s\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}]+/gu
 
-/** Lines of at most `width` cells, the first one of at most `first`; broken between words, and within those that are too long. */
+/** Wraps text into lines of at most `width` cells, the first line `first`. Breaks between words, and inside a word longer than a line. */
 export const wrap = (text: string, width: number, first = width): string[] => {
   return text.split('\n').flatMap((line, index) => wrapParagraph(line, width, index === 0 ? first : width))
 }
@@ -72,27 +72,27 @@ export const wrap = (text: string, width: number, first = width): string[] => {
 const wrapParagraph = (text: string, width: number, first: number): string[] => {
   const lines = ['']
   let used = 0
-  let room = first
-  const turn = (): void => {
+  let available = first
+  const startLine = (): void => {
     lines.push('')
     used = 0
-    room = width
+    available = width
   }
   const add = (piece: string, cells: number): void => {
     lines[lines.length - 1] += piece
     used += cells
   }
   for (const [piece] of text.matchAll(PIECES)) {
-    const cells = sumOf(piece, mostWidthOf)
-    if (used + cells <= room) add(piece, cells)
-    else if (/^\s/.test(piece)) turn()
+    const cells = sumOf(piece, maxWidthOf)
+    if (used + cells <= available) add(piece, cells)
+    else if (/^\s/.test(piece)) startLine()
     else if (cells <= width) {
-      turn()
+      startLine()
       add(piece, cells)
     } else {
       for (const grapheme of graphemesOf(piece)) {
-        const taken = mostWidthOf(grapheme)
-        if (used + taken > room) turn()
+        const taken = maxWidthOf(grapheme)
+        if (used + taken > available) startLine()
         add(grapheme, taken)
       }
     }
@@ -100,7 +100,7 @@ const wrapParagraph = (text: string, width: number, first: number): string[] => 
   return lines
 }
 
-/** Cut to `width` cells, with `…` where something is missing. */
+/** Truncates a line to `width` cells, with `…` at the end if it is longer. */
 export const cut = (text: string, width: number): string => {
   if (cellsOf(text) <= width) return text
   let kept = ''

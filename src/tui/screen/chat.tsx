@@ -1,5 +1,5 @@
 /** @jsxImportSource react */
-/** The chat screen: a title, the messages, a line of status, and what is being written. */
+/** Renders the chat screen: title, messages, status line and composer. */
 import { Box, Text, useApp, useCursor } from 'ink'
 import { useMemo, useSyncExternalStore } from 'react'
 import { safeLine } from '../safe-text.ts'
@@ -7,14 +7,14 @@ import { cellsOf, cut } from './cells.ts'
 import { composerLines } from './composer-lines.ts'
 import type { Conversation, View } from './conversation.ts'
 import { type Draft, EMPTY, textOf } from './editor.ts'
-import { type Live, press, useKeys, useLive, useSize } from './hooks.ts'
+import { applyKey, type Live, useKeys, useLive, useSize } from './hooks.ts'
 import type { Key } from './keys.ts'
 import { type Row, rowsOf, type Span } from './rows.ts'
-import { type Place, scrolled, visibleRows } from './scroll.ts'
+import { type ScrollPosition, scrollBy, visibleRows } from './scroll.ts'
 import { Line } from './styled.tsx'
 
 const PROMPT = '> '
-const MOST_LINES = 6
+const MAX_LINES = 6
 
 export interface ChatProps {
   readonly conversation: Conversation
@@ -27,15 +27,11 @@ export const Chat = ({ conversation, draft, host }: ChatProps) => {
   const { columns, rows: height } = useSize()
   const { setCursorPosition } = useCursor()
   const rows = useMemo(() => rowsOf(view, columns), [view, columns])
-  // Ink redraws everything when its output is as high as the window: one row stays free.
-  const { lines, row, column } = composerLines(
-    draft.current,
-    columns - 3,
-    Math.min(MOST_LINES, Math.max(1, height - 5))
-  )
+  // Ink redraws the whole screen when its output is as high as the window, so one row stays free.
+  const { lines, row, column } = composerLines(draft.current, columns - 3, Math.min(MAX_LINES, Math.max(1, height - 5)))
   const free = Math.max(1, height - 3 - lines.length)
-  const place = useScrolling({ conversation, draft, rows, free, name: view.name })
-  const seen = visibleRows(rows, free, place)
+  const position = useScrolling({ conversation, draft, rows, free, name: view.name })
+  const visible = visibleRows(rows, free, position)
   setCursorPosition({ x: PROMPT.length + column, y: free + 2 + row })
 
   return (
@@ -44,13 +40,13 @@ export const Chat = ({ conversation, draft, host }: ChatProps) => {
         {titleOf(view, host, columns)}
       </Text>
       <Box flexDirection="column" height={free} justifyContent="flex-end">
-        {seen.map(({ key, spans }) => (
+        {visible.map(({ key, spans }) => (
           <Line key={key} spans={spans} />
         ))}
       </Box>
-      <Line spans={[statusOf(view, place !== undefined, columns)]} />
+      <Line spans={[statusOf(view, position !== undefined, columns)]} />
       {lines.map((line, index) => (
-        // biome-ignore lint/suspicious/noArrayIndexKey: lines have no other name.
+        // biome-ignore lint/suspicious/noArrayIndexKey: lines have no other key.
         <Line key={index} spans={[{ text: (index === 0 ? PROMPT : '  ') + line }]} />
       ))}
     </Box>
@@ -63,23 +59,23 @@ interface Scrolling extends Omit<ChatProps, 'host'> {
   readonly name: string
 }
 
-/** The keys of the screen: those that scroll, Enter, and all others for the draft. */
+/** Handles the keys: the scrolling keys and Enter here, all others in the draft. Returns the scroll position. */
 const useScrolling = ({ conversation, draft, rows, free, name }: Scrolling) => {
   const { exit } = useApp()
-  const at = useLive<{ readonly name: string; readonly place: Place }>({ name, place: undefined })
-  const placeOf = (): Place => (at.current.name === name ? at.current.place : undefined)
+  const at = useLive<{ readonly name: string; readonly position: ScrollPosition }>({ name, position: undefined })
+  const positionOf = (): ScrollPosition => (at.current.name === name ? at.current.position : undefined)
 
   const scroll = (by: number): void => {
-    const next = scrolled(rows, free, placeOf(), by)
-    at.set({ name, place: next.place })
-    if (by < 0 && next.isAtTop) conversation.older()
+    const next = scrollBy(rows, free, positionOf(), by)
+    at.set({ name, position: next.position })
+    if (by < 0 && next.isAtTop) conversation.loadOlder()
   }
   const submit = (): void => {
     const text = textOf(draft.current)
     if (text.trim() === '') return
     draft.set(EMPTY)
-    at.set({ name, place: undefined })
-    if (conversation.enter(text)) exit()
+    at.set({ name, position: undefined })
+    if (conversation.submit(text)) exit()
   }
   const actions: Partial<Record<Extract<Key, { type: 'key' }>['name'], () => void>> = {
     quit: exit,
@@ -89,14 +85,14 @@ const useScrolling = ({ conversation, draft, rows, free, name }: Scrolling) => {
     pageDown: () => scroll(free - 1),
     up: () => scroll(-1),
     down: () => scroll(1),
-    end: () => at.set({ name, place: undefined })
+    end: () => at.set({ name, position: undefined })
   }
   useKeys(key => {
     if (key.type === 'key' && (key.name === 'enter' || key.name === 'quit')) return actions[key.name]?.()
-    if (press(draft, key)) return conversation.typing()
+    if (applyKey(draft, key)) return conversation.typing()
     if (key.type === 'key') actions[key.name]?.()
   })
-  return placeOf()
+  return positionOf()
 }
 
 const titleOf = ({ name, username, room }: View, host: string, columns: number): string => {
@@ -118,9 +114,13 @@ const status = ({ connection, room }: View, isScrolled: boolean): Span => {
     const isFirst = room.status === 'joining' && room.messages.length === 0
     return { text: isFirst ? 'connecting…' : 'reconnecting…', colour: 'yellow' }
   }
-  if (room.status === 'refused') return { text: room.error?.detail ?? 'This room may not be read.', colour: 'red' }
+  if (room.status === 'refused')
+    return {
+      text: room.error?.detail ?? 'You may not read this room. Go to another one with /room NAME.',
+      colour: 'red'
+    }
   if (room.isLoadingOlder) return { text: 'loading older messages…', isDim: true }
-  if (isScrolled) return { text: '↓ End: the newest messages', isDim: true }
+  if (isScrolled) return { text: 'Press End to go to the newest messages', isDim: true }
   const names = room.typing.map(({ username }) => username).join(', ')
   return { text: names && `${names} ${room.typing.length > 1 ? 'are' : 'is'} typing…`, isDim: true }
 }

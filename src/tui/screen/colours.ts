@@ -1,6 +1,6 @@
-/** A colour for each name: the same one in every session and on every machine. */
+/** Assigns a colour to each username: the same one in every session and on every machine. */
 
-/** Of the terminal's own palette, so that a theme stays one; without those that vanish on black or on white. */
+/** Colours of the terminal's palette, so that its theme applies; without those that are unreadable on black or white. */
 const PALETTE = [
   'red',
   'green',
@@ -15,7 +15,7 @@ const PALETTE = [
   'cyanBright'
 ] as const
 
-/** FNV-1a over the name in lower case: a name is one whatever its case. */
+/** Returns the colour for a username, by FNV-1a over its lower case, because usernames are compared without case. */
 export const colourOf = (name: string): (typeof PALETTE)[number] => {
   let hash = 0x811c9dc5
   for (const byte of Buffer.from(name.toLowerCase())) hash = Math.imul(hash ^ byte, 0x01000193)

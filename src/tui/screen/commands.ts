@@ -1,15 +1,15 @@
-/** What a line that begins with a slash means. */
+/** Parses lines that begin with a slash as commands. */
 
 export const HELP: readonly string[] = [
-  '/help              this list',
-  '/quit, /exit, /q   leave (Ctrl-C too)',
+  '/help              show this list',
+  '/quit, /exit, /q   quit (or press Ctrl-C)',
   '/room NAME         go to another room',
   '/rooms             list the rooms',
-  '/who               who is here',
-  '/retry, /discard   messages that were refused',
-  '/more              show long messages whole, or fold them again',
-  '//text             send a line that begins with a slash',
-  'PageUp, PageDown, arrows: scroll; End: newest. Ctrl-J: a new line.'
+  '/who               list who is online in this room',
+  '/retry, /discard   send failed messages again, or discard them',
+  '/more              expand long messages, or collapse them',
+  '//text             send the message /text',
+  'PageUp, PageDown, arrows: scroll. End: newest messages. Ctrl-J: new line.'
 ]
 
 export type Input =
@@ -30,13 +30,13 @@ const NAMES = {
   more: 'more'
 } as const
 
-/** The name of a room has at most 64 characters. The expression below is too slow for long texts. */
-const LONGEST = 200
+/** Maximum characters of a command: room names have at most 64. The regular expression below is too slow for long texts. */
+const MAX_COMMAND_LENGTH = 200
 
-/** Paths, and texts of several lines, are no commands. */
-export const readInput = (text: string): Input => {
+/** Returns the command in a line, or the text to send. Paths and texts of several lines are not commands. */
+export const parseInput = (text: string): Input => {
   if (text.startsWith('//')) return { kind: 'text', text: text.slice(1) }
-  const command = text.length > LONGEST ? '' : text
+  const command = text.length > MAX_COMMAND_LENGTH ? '' : text
   const [, name, argument = ''] = /^\/([a-z]+)(?: +(\S*))? *$/.exec(command) ?? []
   if (name === undefined) return { kind: 'text', text }
   if (name === 'room' && argument !== '') return { kind: 'room', room: argument.replace(/^#/, '') }

@@ -1,4 +1,4 @@
-/** The draft as lines of the screen, and where the cursor stands in them. */
+/** Lays out the draft as lines of the screen, with the position of the cursor. */
 import { safeText } from '../safe-text.ts'
 import { graphemesOf, widthOf } from './cells.ts'
 import type { Draft } from './editor.ts'
@@ -9,7 +9,7 @@ export interface ComposerLines {
   readonly column: number
 }
 
-/** Broken at the cell, not at the word, so that what is written stays where it is; at most `height` lines, those around the cursor. */
+/** Breaks lines at the cell and not at the word, so that typed text never moves. Returns at most `height` lines, those around the cursor. */
 export const composerLines = ({ before, after }: Draft, width: number, height: number): ComposerLines => {
   const lines = ['']
   let used = 0
@@ -26,7 +26,7 @@ export const composerLines = ({ before, after }: Draft, width: number, height: n
     }
   }
   add(before)
-  // The cursor needs a cell of its own.
+  // The cursor needs its own cell.
   if (used >= width) {
     lines.push('')
     used = 0

@@ -1,42 +1,42 @@
-/** What the chat screen shows and does, without the screen: the room that is looked at, notices beside its messages, commands. */
+/** Holds the state of the chat screen and runs its commands, without any rendering: the current room and the notices in it. */
 import type { ChatClient, ConnectionState, Room, RoomState } from '../../client/index.ts'
-import { HELP, type Input, readInput } from './commands.ts'
+import { HELP, type Input, parseInput } from './commands.ts'
 
 const PAGE = 50
-const NOTICES_KEPT = 200
+const MAX_NOTICES = 200
 
-/** A line that is no message; shown after the message `after`. */
+/** A line that is not a message, such as the output of a command. */
 export interface Notice {
   readonly key: string
   readonly text: string
-  /** Undefined until there is a message to stand after. */
+  /** The `seq` of the message that the notice follows; undefined until the newest page is loaded. */
   readonly after: number | undefined
 }
 
-/** A snapshot: another object after each change. */
+/** A snapshot of the state. Each change creates a new object. */
 export interface View {
   readonly name: string
-  /** Whose messages the unsent ones are. */
+  /** The author of the unsent messages. */
   readonly username: string
   readonly room: RoomState
   readonly notices: readonly Notice[]
   readonly connection: ConnectionState
-  /** Whether long messages are shown whole. */
+  /** Whether long messages are shown in full. */
   readonly isUnfolded: boolean
 }
 
 export interface Conversation {
   readonly view: View
-  /** Calls back after each change, until the returned function is called. */
+  /** Calls `listener` after each change, until the returned function is called. */
   subscribe(listener: () => void): () => void
-  /** Sends a text, or does what a command says; answers whether the user wants to leave. */
-  enter(text: string): boolean
-  /** Loads the page before. */
-  older(): void
+  /** Sends a message or runs a command. Returns whether the user wants to quit. */
+  submit(text: string): boolean
+  /** Loads the previous page of history. */
+  loadOlder(): void
   typing(): void
 }
 
-/** Makes it; it follows the room `name` at once, and loads its newest page. `userOf` is asked while nobody has been greeted. */
+/** Subscribes to the room `name` at once and loads its newest page. `userOf` returns the username until the service has sent it. */
 export const createConversation = (client: ChatClient, name: string, userOf: () => string): Conversation => {
   const listeners = new Set<() => void>()
   const notices = new Map<string, Notice[]>()
@@ -46,15 +46,15 @@ export const createConversation = (client: ChatClient, name: string, userOf: () 
   let room: Room
   let view: View
 
-  /** What a notice of now stands after; not known before the newest page is there. */
-  const last = (): number | undefined => {
+  /** Returns the `seq` that a new notice follows; undefined until the newest page is loaded. */
+  const lastSeq = (): number | undefined => {
     const { messages, status, hasOlder } = room.state
     return messages.at(-1)?.seq ?? (status === 'live' && !hasOlder ? 0 : undefined)
   }
 
   const changed = (): void => {
     const placed = (notices.get(room.name) ?? []).map(one =>
-      one.after === undefined ? { ...one, after: last() } : one
+      one.after === undefined ? { ...one, after: lastSeq() } : one
     )
     notices.set(room.name, placed)
     const username = client.identity?.username ?? userOf()
@@ -62,39 +62,40 @@ export const createConversation = (client: ChatClient, name: string, userOf: () 
     for (const listener of listeners) listener()
   }
 
-  const tell = (...texts: string[]): void => {
-    const told = texts.map(text => ({ key: `n${++count}`, text, after: last() }))
-    notices.set(room.name, [...(notices.get(room.name) ?? []), ...told].slice(-NOTICES_KEPT))
+  const notify = (...texts: string[]): void => {
+    const added = texts.map(text => ({ key: `n${++count}`, text, after: lastSeq() }))
+    notices.set(room.name, [...(notices.get(room.name) ?? []), ...added].slice(-MAX_NOTICES))
     changed()
   }
-  const complain = (error: unknown): void => tell(error instanceof Error ? error.message : String(error))
+  const notifyError = (error: unknown): void => notify(error instanceof Error ? error.message : String(error))
 
-  const look = (at: string): void => {
+  const openRoom = (at: string): void => {
     stop()
     isUnfolded = false
     room = client.room(at)
-    const ends = [
+    const stops = [
       room.on('change', changed),
-      room.on('person', ({ event, username }) => tell(`${username} ${event}`)),
-      room.on(
-        'resync',
-        ({ isReplaced }) => isReplaced && tell('Some messages were left out here; scroll up to read them.')
-      )
+      room.on('person', ({ event, username }) => notify(`${username} ${event}`)),
+      room.on('resync', ({ isReplaced }) => isReplaced && notify('Messages were skipped here. Scroll up to load them.'))
     ]
-    stop = () => ends.forEach(end => void end())
-    if (room.state.messages.length === 0) room.older(PAGE).catch(complain)
+    stop = () => stops.forEach(one => void one())
+    if (room.state.messages.length === 0) room.older(PAGE).catch(notifyError)
     changed()
   }
 
   const listRooms = async (): Promise<void> => {
     const { rooms } = await client.api.rooms({ limit: 100 })
-    tell(`Rooms: ${rooms.map(one => one.room).join(', ')}`)
+    notify(`Rooms: ${rooms.map(one => one.room).join(', ')}`)
   }
 
   const who = (): void => {
     const { presence } = room.state
     const names = presence?.users?.map(user => user.username).join(', ')
-    tell(presence ? `${presence.count} here${names ? `: ${names}` : ''}` : 'Not known at the moment.')
+    notify(
+      presence
+        ? `${presence.count} here${names ? `: ${names}` : ''}`
+        : 'Who is online is not known yet. Try again in a few seconds.'
+    )
   }
 
   const fold = (next: boolean): void => {
@@ -104,12 +105,12 @@ export const createConversation = (client: ChatClient, name: string, userOf: () 
 
   const failed = () => room.state.outgoing.filter(message => message.status === 'failed')
 
-  const obey = (input: Input): unknown => {
+  const run = (input: Input): unknown => {
     if (input.kind === 'text') return room.send(input.text)
-    if (input.kind === 'unknown') return tell(`There is no command /${input.name}. /help lists them.`)
-    if (input.kind === 'room') return look(input.room)
-    if (input.kind === 'help') return tell(...HELP)
-    if (input.kind === 'rooms') return listRooms().catch(complain)
+    if (input.kind === 'unknown') return notify(`Unknown command /${input.name}. Type /help for a list.`)
+    if (input.kind === 'room') return openRoom(input.room)
+    if (input.kind === 'help') return notify(...HELP)
+    if (input.kind === 'rooms') return listRooms().catch(notifyError)
     if (input.kind === 'who') return who()
     if (input.kind === 'more') return fold(!isUnfolded)
     for (const { nonce } of failed()) {
@@ -119,7 +120,7 @@ export const createConversation = (client: ChatClient, name: string, userOf: () 
   }
 
   client.on('state', changed)
-  look(name)
+  openRoom(name)
 
   return {
     get view() {
@@ -129,14 +130,14 @@ export const createConversation = (client: ChatClient, name: string, userOf: () 
       listeners.add(listener)
       return () => listeners.delete(listener)
     },
-    enter(text) {
-      const input = readInput(text)
+    submit(text) {
+      const input = parseInput(text)
       if (input.kind === 'quit') return true
-      obey(input)
+      run(input)
       return false
     },
-    older() {
-      if (room.state.hasOlder && !room.state.isLoadingOlder) room.older(PAGE).catch(complain)
+    loadOlder() {
+      if (room.state.hasOlder && !room.state.isLoadingOlder) room.older(PAGE).catch(notifyError)
     },
     typing: () => room.typing()
   }

@@ -1,4 +1,4 @@
-/** The text being written, and the keys that change it. Positions are between graphemes, so that an emoji goes as one. */
+/** Edits the draft. The cursor moves by graphemes, so that an emoji of several code points is deleted as one. */
 import { graphemesOf } from './cells.ts'
 import type { Key, KeyName } from './keys.ts'
 
@@ -18,7 +18,7 @@ const lastOf = (text: string): string => graphemesOf(text.slice(-64)).at(-1) ?? 
 const firstOf = (text: string): string => graphemesOf(text.slice(0, 64))[0] ?? ''
 const lineBefore = (text: string): string => text.slice(text.lastIndexOf('\n') + 1)
 const lineAfter = (text: string): string => text.split('\n', 1)[0] ?? ''
-/** From the end, because a regular expression would try every place before it. */
+/** Searches from the end, because a regular expression would try every position from the start. */
 const wordBefore = (text: string): string => {
   const word = text.trimEnd()
   let start = word.length
@@ -31,7 +31,7 @@ const back = ({ before, after }: Draft, by: number): Draft =>
   join(before.slice(0, before.length - by), before.slice(before.length - by) + after)
 const forth = ({ before, after }: Draft, by: number): Draft => join(before + after.slice(0, by), after.slice(by))
 
-/** To the same column of the line above, or of the one below; the draft itself where there is none. */
+/** Moves to the same column of the previous line, or returns the same draft on the first line. */
 const up: Move = draft => {
   const column = lineBefore(draft.before)
   if (column.length === draft.before.length) return draft
@@ -66,7 +66,7 @@ const MOVES: Partial<Record<KeyName, Move>> = {
   down
 }
 
-/** The draft after a key: another object, or the same one if the key does nothing here. */
+/** Returns the draft after a key: a new object, or the same one if the key changes nothing. */
 export const edit = (draft: Draft, key: Key): Draft => {
   if (key.type === 'text') return join(draft.before + key.text, draft.after)
   const moved = MOVES[key.name]?.(draft)

@@ -1,12 +1,12 @@
-/** What the components share: keys, the window's size, a draft. */
+/** Hooks that the components share. */
 import { useStdin, useStdout } from 'ink'
 import { useEffect, useReducer, useRef, useState } from 'react'
 import { type Draft, edit } from './editor.ts'
 import { createKeyDecoder, type Key } from './keys.ts'
 
 /**
- * Calls `onKey` for each key while the component is there. Not Ink's own `useInput`, which doesn't know pastes. Several keys may come
- * before React draws again: what one of them changes for the next has to be in a `useLive`.
+ * Calls `onKey` for each key while the component is mounted. Ink's own `useInput` doesn't recognize pastes. Several keys may arrive
+ * before React renders again, so state that one key changes for the next has to be in a `useLive`.
  */
 export const useKeys = (onKey: (key: Key) => void): void => {
   const { stdin } = useStdin()
@@ -24,7 +24,7 @@ export const useKeys = (onKey: (key: Key) => void): void => {
   }, [stdin])
 }
 
-/** In cells; follows the window. */
+/** Returns the size of the window in cells, and renders again when it changes. */
 export const useSize = (): { readonly columns: number; readonly rows: number } => {
   const { stdout } = useStdout()
   const [size, setSize] = useState({ columns: stdout.columns || 80, rows: stdout.rows || 24 })
@@ -38,7 +38,7 @@ export const useSize = (): { readonly columns: number; readonly rows: number } =
   return size
 }
 
-/** A state whose newest value can be read at once. */
+/** State whose new value can be read immediately, before the next render. */
 export interface Live<Value> {
   readonly current: Value
   set(value: Value): void
@@ -57,8 +57,8 @@ export const useLive = <Value>(first: Value): Live<Value> => {
   return live.current
 }
 
-/** The draft after a key; answers whether the key changed it. */
-export const press = (draft: Live<Draft>, key: Key): boolean => {
+/** Applies a key to the draft. Returns whether the key changed it. */
+export const applyKey = (draft: Live<Draft>, key: Key): boolean => {
   const next = edit(draft.current, key)
   const isChanged = next !== draft.current
   if (isChanged) draft.set(next)

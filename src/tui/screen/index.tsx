@@ -1,5 +1,5 @@
 /** @jsxImportSource react */
-/** The terminal client's screen. At build, this and everything it needs of Ink and React becomes one file: users install neither. */
+/** The terminal client's screen. The build bundles it with Ink and React into one file, so that users install neither. */
 import { render } from 'ink'
 import type { ChatClient } from '../../client/index.ts'
 import type { Session } from '../session.ts'
@@ -12,14 +12,14 @@ export interface ScreenOptions {
 }
 
 /**
- * The other screen buffer, cleared, with pastes marked; and back. Terminals differ in how wide they draw some emoji: without their
- * own wrapping, a row that becomes too long is cut, and doesn't move the others.
+ * Switches to the alternate screen buffer, clears it, turns on bracketed paste and turns off line wrapping. Terminals differ in
+ * the width of some emoji: without wrapping, a row that is too long is cut off and doesn't move the rows below.
  */
 const ENTER = '\x1b[?1049h\x1b[2J\x1b[H\x1b[?2004h\x1b[?7l'
 const LEAVE = '\x1b[?7h\x1b[?2004l\x1b[?1049l'
 const CLEAR = '\x1b[2J\x1b[H'
 
-/** Takes over the terminal until the user leaves. */
+/** Shows the screen until the user quits, then restores the terminal. */
 export const openScreen = async ({ session, room, hasColour }: ScreenOptions): Promise<void> => {
   const { stdin, stdout } = process
   let client: ChatClient | undefined
@@ -29,7 +29,7 @@ export const openScreen = async ({ session, room, hasColour }: ScreenOptions): P
   }
   stdin.setEncoding('utf8').setRawMode(true).resume()
   stdout.write(ENTER)
-  // A terminal that is gone takes the process with it (SIGHUP); what is still written to it must not fail loudly.
+  // A closed terminal ends the process with SIGHUP. Errors of writes before that are ignored.
   stdout.on('error', () => {})
   const restore = (): void => {
     stdin.setRawMode(false).pause()
@@ -40,7 +40,7 @@ export const openScreen = async ({ session, room, hasColour }: ScreenOptions): P
       exitOnCtrlC: false,
       patchConsole: false
     })
-    // A window that changes leaves pieces of the old drawing anywhere.
+    // A resize leaves pieces of the previous frame on the screen.
     stdout.prependListener('resize', () => {
       app.clear()
       stdout.write(CLEAR)

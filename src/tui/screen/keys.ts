@@ -1,6 +1,6 @@
 /**
- * What a terminal sends, as keys. Pastes come whole (bracketed paste), so that a line end in one is not the Enter key.
- * Sequences may be split over reads, and several keys may come in one.
+ * Decodes terminal input into keys. Bracketed paste marks pasted text, so that a line break in it is not the Enter key.
+ * A sequence may be split over several reads, and one read may contain several keys.
  */
 
 export type KeyName =
@@ -75,16 +75,16 @@ const SEQUENCES: Record<string, KeyName> = {
 
 const PASTE_BEGINS = '\x1b[200~'
 const PASTE_ENDS = '\x1b[201~'
-/** A whole escape sequence, the beginning of one, a control character, or text. */
+/** Matches a complete escape sequence, the beginning of one, a control character, or text. */
 const TOKEN =
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: that is what terminals send.
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: terminals send control characters.
   /(\x1b(?:\[[0-9;<?]*[@-~]|O[@-~]|[^[O\x1b]))|(\x1b(?:\[[0-9;<?]*|O)?$)|([\x00-\x1f\x7f])|([^\x00-\x1f\x7f]+)/y
 
-/** Makes a decoder: give it what was read, take the keys. */
+/** Returns a function that decodes each read into keys and keeps an incomplete sequence for the next read. */
 export const createKeyDecoder = (): ((read: string) => Key[]) => {
   let rest = ''
   let isPaste = false
-  // A long paste comes in many reads: what has been searched is not searched again.
+  // A long paste arrives in many reads. The part that was searched before is skipped.
   let searched = 0
 
   const pasted = (): Key[] => {
@@ -118,7 +118,7 @@ export const createKeyDecoder = (): ((read: string) => Key[]) => {
       keys.push(...some)
       if (wasPaste && isPaste) break
     }
-    // An escape key by itself does nothing here, and nothing else begins with two of them.
+    // The Escape key has no function here, and no sequence begins with two escape characters.
     if (rest.startsWith('\x1b\x1b') && !isPaste) rest = rest.slice(1)
     return keys
   }

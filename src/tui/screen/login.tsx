@@ -1,11 +1,11 @@
 /** @jsxImportSource react */
-/** Logging in and registering: the password hidden, the rules as they are met, the service's own words when it refuses. */
+/** Renders the form to log in or register: a hidden password, the rules as they are met, and the service's error messages. */
 import { Box, useApp, useCursor } from 'ink'
 import { PASSWORD_RULES, type Rule, USERNAME_RULES } from '../../client/index.ts'
 import { safeLine } from '../safe-text.ts'
 import { cellsOf, cut, graphemesOf, wrap } from './cells.ts'
 import { type Draft, EMPTY, textOf } from './editor.ts'
-import { press, useKeys, useLive, useSize } from './hooks.ts'
+import { applyKey, useKeys, useLive, useSize } from './hooks.ts'
 import type { Key } from './keys.ts'
 import type { Span } from './rows.ts'
 import { Line } from './styled.tsx'
@@ -13,20 +13,20 @@ import { Line } from './styled.tsx'
 export interface LoginProps {
   readonly url: string
   readonly username: string
-  /** Why the user has to log in. */
+  /** Why the user has to log in again; empty at the first login. */
   readonly reason: string
   readonly onLogIn: (username: string, password: string) => Promise<void>
   readonly onRegister: (username: string, password: string) => Promise<void>
   readonly onDone: () => void
 }
 
-const LABEL = 12
+const LABEL_WIDTH = 12
 
 export const Login = (props: LoginProps) => {
   const { columns } = useSize()
   const { setCursorPosition } = useCursor()
   const form = useForm(props)
-  const { isRegistering, isInPassword, username, password, told } = form
+  const { isRegistering, isInPassword, username, password, errors } = form
   const hidden = (text: string): string => '•'.repeat(graphemesOf(text).length)
   const field = isInPassword ? password.current.before : username.current.before
   const shown = isInPassword ? hidden(field) : safeLine(field)
@@ -41,15 +41,15 @@ export const Login = (props: LoginProps) => {
     fieldLine('Password', hidden(textOf(password.current)), columns),
     ...(isRegistering ? ruleLines(PASSWORD_RULES, textOf(password.current)) : []),
     [{ text: '' }],
-    ...told.flatMap(text => wrap(safeLine(text), columns - 1).map((line): Span[] => [{ text: line, colour: 'red' }])),
-    [{ text: form.isBusy ? 'one moment…' : 'Enter: go on   Tab: other field   Ctrl-C: leave', isDim: true }]
+    ...errors.flatMap(text => wrap(safeLine(text), columns - 1).map((line): Span[] => [{ text: line, colour: 'red' }])),
+    [{ text: form.isBusy ? 'please wait…' : 'Enter: continue   Tab: other field   Ctrl-C: quit', isDim: true }]
   ]
   const y = isInPassword ? 6 + (isRegistering ? USERNAME_RULES.length : 0) : 5
-  setCursorPosition({ x: Math.min(LABEL + cellsOf(shown), columns - 1), y })
+  setCursorPosition({ x: Math.min(LABEL_WIDTH + cellsOf(shown), columns - 1), y })
   return (
     <Box flexDirection="column">
       {lines.map((spans, index) => (
-        // biome-ignore lint/suspicious/noArrayIndexKey: lines have no other name.
+        // biome-ignore lint/suspicious/noArrayIndexKey: lines have no other key.
         <Line key={index} spans={spans} />
       ))}
     </Box>
@@ -57,8 +57,8 @@ export const Login = (props: LoginProps) => {
 }
 
 const fieldLine = (label: string, value: string, columns: number): Span[] => [
-  { text: label.padEnd(LABEL), isDim: true },
-  { text: cut(value, columns - LABEL - 1) }
+  { text: label.padEnd(LABEL_WIDTH), isDim: true },
+  { text: cut(value, columns - LABEL_WIDTH - 1) }
 ]
 
 const ruleLines = (rules: readonly Rule[], value: string): Span[][] =>
@@ -66,7 +66,7 @@ const ruleLines = (rules: readonly Rule[], value: string): Span[][] =>
     isMet(value) ? [{ text: `  ✓ ${text}`, colour: 'green' }] : [{ text: `  · ${text}`, isDim: true }]
   )
 
-/** The form's state and keys. */
+/** Holds the form's state and handles its keys. */
 const useForm = ({ username: given, reason, onLogIn, onRegister, onDone }: LoginProps) => {
   const { exit } = useApp()
   const username = useLive<Draft>({ before: given, after: '' })
@@ -74,21 +74,21 @@ const useForm = ({ username: given, reason, onLogIn, onRegister, onDone }: Login
   const isRegistering = useLive(false)
   const isInPassword = useLive(given !== '')
   const isBusy = useLive(false)
-  const told = useLive<string[]>([])
+  const errors = useLive<string[]>([])
 
   const submit = async (): Promise<void> => {
     const name = textOf(username.current).trim()
     const secret = textOf(password.current)
     if (name === '' || secret === '') return isInPassword.set(name !== '')
     isBusy.set(true)
-    told.set([])
+    errors.set([])
     try {
       await (isRegistering.current ? onRegister : onLogIn)(name, secret)
       onDone()
     } catch (error) {
-      told.set(inWords(error))
+      errors.set(errorMessagesOf(error))
     }
-    // Whoever is logged in may be refused all the same, and is here again.
+    // The service may reject the new token too, and then this form is shown again.
     isBusy.set(false)
   }
   const actions: Partial<Record<Extract<Key, { type: 'key' }>['name'], () => void>> = {
@@ -105,7 +105,7 @@ const useForm = ({ username: given, reason, onLogIn, onRegister, onDone }: Login
     if (isBusy.current) return
     const action = key.type === 'key' ? actions[key.name] : undefined
     if (action) action()
-    else press(isInPassword.current ? password : username, onOneLine(key))
+    else applyKey(isInPassword.current ? password : username, onOneLine(key))
   })
   return {
     username,
@@ -113,14 +113,14 @@ const useForm = ({ username: given, reason, onLogIn, onRegister, onDone }: Login
     isRegistering: isRegistering.current,
     isInPassword: isInPassword.current,
     isBusy: isBusy.current,
-    told: told.current.length === 0 && reason !== '' ? [reason] : told.current
+    errors: errors.current.length === 0 && reason !== '' ? [reason] : errors.current
   }
 }
 
 const onOneLine = (key: Key): Key => (key.type === 'text' ? { type: 'text', text: key.text.replaceAll('\n', '') } : key)
 
-/** Returns every broken rule of a response, or its detail. */
-const inWords = (error: unknown): string[] => {
+/** Returns the message of each violated rule, or the error's own message. */
+const errorMessagesOf = (error: unknown): string[] => {
   const { message, errors = [] } = error as { message: string; errors?: readonly { message: string }[] }
   return errors.length > 0 ? errors.map(rule => rule.message) : [message]
 }

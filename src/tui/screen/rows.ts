@@ -1,11 +1,11 @@
-/** A room as rows of the screen: messages, notices, days and unsent messages, wrapped to a width. */
+/** Lays out a room as rows of the screen: messages, notices, dates and unsent messages, wrapped to a width. */
 import type { Message, Outgoing } from '../../client/index.ts'
 import { safeLine, safeText } from '../safe-text.ts'
 import { cellsOf, cut, wrap } from './cells.ts'
 import { colourOf } from './colours.ts'
 import type { Notice, View } from './conversation.ts'
 
-/** A piece of a row in one style. */
+/** A part of a row in one style. */
 export interface Span {
   readonly text: string
   readonly colour?: ReturnType<typeof colourOf>
@@ -14,24 +14,24 @@ export interface Span {
 }
 
 export interface Row {
-  /** The same for the same line of the same thing, however much is above it. */
+  /** Identifies the row. Stays the same when older rows are loaded above it. */
   readonly key: string
   readonly spans: readonly Span[]
 }
 
-/** Narrower windows don't indent a message's next lines to its first word. */
+/** Minimum columns to indent the following lines of a message to its first word. */
 const WIDE = 60
 
-/** A message of more rows is folded, so that one of them doesn't push everything else out of the window. */
-const LONG = 40
-const SHOWN = 30
+/** Maximum rows before a message is collapsed, so that one message can't fill the window. */
+const MAX_ROWS = 40
+const COLLAPSED_ROWS = 30
 
-/** Every row of the room, from the oldest that is loaded. */
+/** Returns all rows of the room, from the oldest loaded message on. */
 export const rowsOf = ({ room, notices, username, isUnfolded }: View, width: number): Row[] => {
   const rows: Row[] = []
   let day = ''
   let at = 0
-  // Not `push(...more)`: a long message has more rows than a call may have arguments.
+  // Not `push(...more)`: a long message may have more rows than a call may have arguments.
   const add = (more: readonly Row[]): void => {
     for (const row of more) rows.push(row)
   }
@@ -53,20 +53,23 @@ export const rowsOf = ({ room, notices, username, isUnfolded }: View, width: num
   return rows
 }
 
-/** Messages are frozen objects that stay the same: each is wrapped once a width. */
-const known = new WeakMap<Message, { readonly width: number; readonly rows: Row[] }>()
+/** Caches the rows of a message for one width. Messages are frozen, so that the object identifies the content. */
+const cache = new WeakMap<Message, { readonly width: number; readonly rows: Row[] }>()
 const cached = (message: Message, width: number): Row[] => {
-  const hit = known.get(message)
+  const hit = cache.get(message)
   if (hit?.width === width) return hit.rows
   const rows = messageRows(message, width)
-  known.set(message, { width, rows })
+  cache.set(message, { width, rows })
   return rows
 }
 
 const folded = (rows: Row[], width: number): Row[] => {
-  if (rows.length <= LONG) return rows
-  const summary = `  … ${rows.length - SHOWN} more rows. /more shows them`
-  return [...rows.slice(0, SHOWN), { key: rows[SHOWN]?.key ?? '', spans: [{ text: cut(summary, width), isDim: true }] }]
+  if (rows.length <= MAX_ROWS) return rows
+  const summary = `  … ${rows.length - COLLAPSED_ROWS} more rows. Type /more to show them`
+  return [
+    ...rows.slice(0, COLLAPSED_ROWS),
+    { key: rows[COLLAPSED_ROWS]?.key ?? '', spans: [{ text: cut(summary, width), isDim: true }] }
+  ]
 }
 
 const two = (number: number): string => String(number).padStart(2, '0')
@@ -93,7 +96,7 @@ const noticeRows = ({ key, text }: Notice, width: number): Row[] =>
 const messageRows = ({ seq, created_at, username, content, unavailable }: Message, width: number): Row[] => {
   const head = { key: `m${seq}`, time: timeOf(created_at), username, width }
   return content === null
-    ? textRows({ ...head, isDim: true }, unavailable === 'erased' ? '(erased)' : '(cannot be read any more)')
+    ? textRows({ ...head, isDim: true }, unavailable === 'erased' ? '(erased)' : '(cannot be shown)')
     : textRows(head, content)
 }
 
@@ -122,7 +125,7 @@ const textRows = ({ key, time, username, width, isDim = false }: Head, content: 
   const name = cut(safeLine(username), width - time.length - 2)
   const taken = cellsOf(`${time} ${name} `)
   const indent = width >= WIDE && taken <= width / 3 ? taken : 2
-  // A name that fills the row leaves the text to the next ones.
+  // A name that fills the row moves the text to the next row.
   const first = width - taken
   const text = first < 8 ? `\n${safeText(content)}` : safeText(content)
   return wrap(text, width - indent, Math.max(first, 1)).map((line, index) => ({

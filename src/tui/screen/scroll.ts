@@ -1,35 +1,38 @@
-/** Which rows are seen. A place is the key of the lowest row, so it stays where it is when older ones load above or new ones come below. */
+/**
+ * Selects the visible rows. The scroll position is the key of the lowest visible row, so that the view doesn't move when older rows
+ * are loaded above or new ones arrive below.
+ */
 import type { Row } from './rows.ts'
 
-/** The key of the lowest visible row; undefined follows the newest. */
-export type Place = string | undefined
+/** The key of the lowest visible row; undefined keeps the newest row visible. */
+export type ScrollPosition = string | undefined
 
-const bottomOf = (rows: readonly Row[], place: Place): number => {
+const bottomOf = (rows: readonly Row[], position: ScrollPosition): number => {
   const last = rows.length - 1
-  if (place === undefined) return last
-  const exact = rows.findIndex(({ key }) => key === place)
+  if (position === undefined) return last
+  const exact = rows.findIndex(({ key }) => key === position)
   if (exact >= 0) return exact
-  // Another width has fewer lines of the same message.
-  const item = place.replace(/\d+$/, '')
+  // At another width the same message may have fewer rows.
+  const item = position.replace(/\d+$/, '')
   const near = rows.findLastIndex(({ key }) => key.startsWith(item))
   return near >= 0 ? near : last
 }
 
-/** The visible ones, at most `height`. */
-export const visibleRows = (rows: readonly Row[], height: number, place: Place): readonly Row[] => {
-  const bottom = Math.max(bottomOf(rows, place), Math.min(height, rows.length) - 1)
+/** Returns the visible rows, at most `height`. */
+export const visibleRows = (rows: readonly Row[], height: number, position: ScrollPosition): readonly Row[] => {
+  const bottom = Math.max(bottomOf(rows, position), Math.min(height, rows.length) - 1)
   return rows.slice(Math.max(0, bottom + 1 - height), bottom + 1)
 }
 
-/** Moved by so many rows, up if negative; and whether that reaches the first row. */
-export const scrolled = (
+/** Returns the position after scrolling by `by` rows (up if negative), and whether the first row is then visible. */
+export const scrollBy = (
   rows: readonly Row[],
   height: number,
-  place: Place,
+  position: ScrollPosition,
   by: number
-): { readonly place: Place; readonly isAtTop: boolean } => {
+): { readonly position: ScrollPosition; readonly isAtTop: boolean } => {
   const last = rows.length - 1
   const lowest = Math.min(height - 1, last)
-  const bottom = Math.min(last, Math.max(lowest, bottomOf(rows, place) + by))
-  return { place: bottom === last ? undefined : rows[bottom]?.key, isAtTop: bottom <= lowest }
+  const bottom = Math.min(last, Math.max(lowest, bottomOf(rows, position) + by))
+  return { position: bottom === last ? undefined : rows[bottom]?.key, isAtTop: bottom <= lowest }
 }

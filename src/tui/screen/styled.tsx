@@ -1,10 +1,10 @@
 /** @jsxImportSource react */
-/** Rows of styled text. Each is one line that has been measured before, so Ink has nothing to wrap. */
+/** Renders rows of styled text. Each row already fits the window, so that Ink wraps nothing. */
 import { Text } from 'ink'
 import { createContext, useContext } from 'react'
 import type { Row, Span } from './rows.ts'
 
-/** Whether there is colour (NO_COLOR is not set). Bold and dim text are there in any case. */
+/** Whether colours are used (`NO_COLOR` is not set). Bold and dim text are used in any case. */
 export const Colour = createContext(true)
 
 const Piece = ({ span: { text, colour, isDim = false, isBold = false } }: { span: Span }) => {
@@ -20,7 +20,7 @@ export const Line = ({ spans }: { spans: Row['spans'] }) => (
   <Text wrap="truncate-end">
     {spans.every(({ text }) => text === '')
       ? ' '
-      : // biome-ignore lint/suspicious/noArrayIndexKey: pieces of one row never change places.
+      : // biome-ignore lint/suspicious/noArrayIndexKey: the spans of one row never change places.
         spans.map((span, index) => <Piece key={index} span={span} />)}
   </Text>
 )

@@ -3,8 +3,8 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
-import { createRemembered } from '../../src/tui/remembered.ts'
 import { createSession } from '../../src/tui/session.ts'
+import { createTokenStore } from '../../src/tui/token-store.ts'
 
 const url = 'http://chat.test'
 
@@ -16,34 +16,34 @@ const folder = (): { readonly folder: string; readonly file: string } => {
 
 test('the file and its folder are for the user only, also when the file was open to others before', () => {
   const { folder: at, file } = folder()
-  const remembered = createRemembered(at)
-  remembered.keep({ url, username: 'ada', token: 'one' })
+  const remembered = createTokenStore(at)
+  remembered.save({ url, username: 'ada', token: 'one' })
   expect(statSync(file).mode & 0o777).toBe(0o600)
   expect(statSync(join(at, 'fastify-chat')).mode & 0o777).toBe(0o700)
   rmSync(file)
   writeFileSync(file, '[]', { mode: 0o644 })
-  remembered.keep({ url, username: 'ada', token: 'two' })
+  remembered.save({ url, username: 'ada', token: 'two' })
   expect(statSync(file).mode & 0o777).toBe(0o600)
 })
 
 test('the newest token of a service is found, or that of a name in any case; forgetting the last removes the file', () => {
   const { folder: at, file } = folder()
-  const remembered = createRemembered(at)
-  remembered.keep({ url, username: 'ada', token: 'a' })
-  remembered.keep({ url, username: 'bob', token: 'b' })
-  remembered.keep({ url: 'http://other.test', username: 'ada', token: 'c' })
+  const remembered = createTokenStore(at)
+  remembered.save({ url, username: 'ada', token: 'a' })
+  remembered.save({ url, username: 'bob', token: 'b' })
+  remembered.save({ url: 'http://other.test', username: 'ada', token: 'c' })
   expect(remembered.find(url)?.token).toBe('b')
   expect(remembered.find(url, 'ADA')?.token).toBe('a')
   expect(remembered.find('http://nowhere.test')).toBeUndefined()
-  for (const username of ['ada', 'bob']) remembered.forget(url, username)
-  remembered.forget('http://other.test', 'ada')
+  for (const username of ['ada', 'bob']) remembered.remove(url, username)
+  remembered.remove('http://other.test', 'ada')
   expect(existsSync(file)).toBe(false)
 })
 
 test('a damaged file is as good as none', () => {
   const { folder: at, file } = folder()
-  const remembered = createRemembered(at)
-  remembered.keep({ url, username: 'ada', token: 'a' })
+  const remembered = createTokenStore(at)
+  remembered.save({ url, username: 'ada', token: 'a' })
   for (const text of ['{', '{}', '[1, {"url": "x"}, null]']) {
     writeFileSync(file, text)
     expect(remembered.find(url)).toBeUndefined()
@@ -52,9 +52,9 @@ test('a damaged file is as good as none', () => {
 
 test('a session uses what is remembered, and forgets it when the service refuses it', async () => {
   const { folder: at, file } = folder()
-  const remembered = createRemembered(at)
-  remembered.keep({ url, username: 'ada', token: 'kept' })
-  const session = createSession({ url, remembered, isRemembering: false })
+  const remembered = createTokenStore(at)
+  remembered.save({ url, username: 'ada', token: 'kept' })
+  const session = createSession({ url, tokenStore: remembered, shouldRemember: false })
   expect(session).toMatchObject({ username: 'ada', isReady: true })
   expect(await session.token({ previous: undefined, isRefused: false })).toBe('kept')
   expect(await session.token({ previous: 'kept', isRefused: false })).toBe('kept')
@@ -65,8 +65,8 @@ test('a session uses what is remembered, and forgets it when the service refuses
 })
 
 test('without a token or a password a session is not ready', () => {
-  const remembered = createRemembered(folder().folder)
-  const none = { url, remembered, isRemembering: false }
+  const remembered = createTokenStore(folder().folder)
+  const none = { url, tokenStore: remembered, shouldRemember: false }
   expect(createSession(none).isReady).toBe(false)
   expect(createSession({ ...none, username: 'ada' }).isReady).toBe(false)
   expect(createSession({ ...none, password: 'x' }).isReady).toBe(false)

@@ -1,32 +1,32 @@
-/** Access tokens that the user asked to be remembered: one file that only this user may read, newest first. */
+/** Stores the access tokens of `--remember` in one file that only its owner may read, newest first. */
 import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 
-/** Whose token, for which service. */
-export interface RememberedToken {
+/** An access token with the service and the user it belongs to. */
+export interface StoredToken {
   readonly url: string
   readonly username: string
   readonly token: string
 }
 
-export interface Remembered {
-  /** The newest one for a service, or that of one user (names differ by more than case). */
-  find(url: string, username?: string): RememberedToken | undefined
-  /** In place of what that user had. */
-  keep(entry: RememberedToken): void
-  forget(url: string, username: string): void
+export interface TokenStore {
+  /** Returns the newest token for a service, or the token of one user. Usernames are compared without case. */
+  find(url: string, username?: string): StoredToken | undefined
+  /** Replaces the user's token for the same service. */
+  save(entry: StoredToken): void
+  remove(url: string, username: string): void
 }
 
-/** `directory` is the user's folder for configuration; the file is made by the first `keep`. */
-export const createRemembered = (directory: string): Remembered => {
+/** Creates a store below `directory`, the user's configuration folder. The first `save` creates the file. */
+export const createTokenStore = (directory: string): TokenStore => {
   const path = join(directory, 'fastify-chat', 'tokens.json')
-  const others = (url: string, username: string): RememberedToken[] =>
+  const others = (url: string, username: string): StoredToken[] =>
     read(path).filter(one => one.url !== url || !isSame(one.username, username))
   return {
     find: (url, username) =>
       read(path).find(one => one.url === url && (username === undefined || isSame(one.username, username))),
-    keep: entry => write(path, [entry, ...others(entry.url, entry.username)]),
-    forget(url, username) {
+    save: entry => write(path, [entry, ...others(entry.url, entry.username)]),
+    remove(url, username) {
       if (this.find(url, username)) write(path, others(url, username))
     }
   }
@@ -34,7 +34,7 @@ export const createRemembered = (directory: string): Remembered => {
 
 const isSame = (a: string, b: string): boolean => a.toLowerCase() === b.toLowerCase()
 
-const read = (path: string): RememberedToken[] => {
+const read = (path: string): StoredToken[] => {
   try {
     const entries: unknown = JSON.parse(readFileSync(path, 'utf8'))
     return Array.isArray(entries) ? entries.filter(isEntry) : []
@@ -43,13 +43,13 @@ const read = (path: string): RememberedToken[] => {
   }
 }
 
-const isEntry = (value: unknown): value is RememberedToken => {
+const isEntry = (value: unknown): value is StoredToken => {
   const { url, username, token } = Object(value)
   return [url, username, token].every(field => typeof field === 'string')
 }
 
-/** Whole or not at all; the mode is right from the first byte on. */
-const write = (path: string, entries: RememberedToken[]): void => {
+/** Writes a temporary file with mode 0600 and renames it, so that the file is never incomplete or readable by others. */
+const write = (path: string, entries: StoredToken[]): void => {
   if (entries.length === 0) return rmSync(path, { force: true })
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
   const draft = `${path}.${process.pid}`
