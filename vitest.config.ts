@@ -1,7 +1,11 @@
 /**
- * Three projects. `unit` needs nothing. `pglite` and `postgres` run the same *.db.test.ts files, each on its engine; files
- * named *.pg.test.ts are about what only a PostgreSQL server does. PostgreSQL is TEST_DATABASE_URL, or the one on this
- * machine; where there is none its project is left out, loudly, and under CI=true that is a failure.
+ * Three tiers, each with a script of its own:
+ * - `test:unit`: files named *.test.ts. They need no database and start no process.
+ * - `test:db`: the same *.db.test.ts files on PGlite and on PostgreSQL, and *.pg.test.ts files on PostgreSQL only.
+ * - `test:e2e`: *.e2e.test.ts files start processes or a browser; *.pg.e2e.test.ts files need PostgreSQL as well.
+ *
+ * PostgreSQL is TEST_DATABASE_URL, or the server on this machine. Without one its tests are skipped with a message; with
+ * CI=true that is a failure.
  */
 import { randomInt } from 'node:crypto'
 import postgres from 'postgres'
@@ -27,50 +31,43 @@ const isReachable = async (): Promise<boolean> => {
 
 const hasPostgres = await isReachable()
 if (!hasPostgres) {
-  const told = 'No PostgreSQL answers at TEST_DATABASE_URL (or 127.0.0.1:5432)'
-  if (process.env.CI === 'true') throw new Error(`${told}, and under CI=true every test must run.`)
-  process.stderr.write(`\n*** SKIPPED: everything that needs a PostgreSQL server. ${told}. ***\n\n`)
+  const reason = 'No PostgreSQL server is reachable at TEST_DATABASE_URL (or 127.0.0.1:5432)'
+  if (process.env.CI === 'true') throw new Error(`${reason}, and with CI=true every test must run.`)
+  process.stderr.write(`\n*** SKIPPED: everything that needs a PostgreSQL server. ${reason}. ***\n\n`)
 }
 
 const DB_TESTS = 'tests/**/*.db.test.ts'
 const PG_TESTS = 'tests/**/*.pg.test.ts'
-/** Only to end a test that hangs: a busy machine takes many times as long as an idle one. */
+const E2E_TESTS = 'tests/**/*.e2e.test.ts'
+const PG_E2E_TESTS = 'tests/**/*.pg.e2e.test.ts'
+/** Ends a test that hangs. A busy machine takes many times as long as an idle one. */
 const shared = { testTimeout: 120_000, hookTimeout: 240_000, expect: { poll: { timeout: 60_000 } } }
+const onPostgres = {
+  globalSetup: 'tests/support/postgres-database.ts',
+  env: { TEST_ENGINE: 'postgres', TEST_SERVER: url }
+}
+const onPglite = { globalSetup: 'tests/support/pglite-template.ts', env: { TEST_ENGINE: 'pglite' } }
 
-const pglite = {
+const unit = {
   test: {
     ...shared,
-    name: 'pglite',
-    include: [DB_TESTS],
-    env: { TEST_ENGINE: 'pglite' },
-    globalSetup: 'tests/support/pglite-template.ts'
+    name: 'unit',
+    include: ['tests/**/*.test.{ts,tsx}'],
+    exclude: [DB_TESTS, PG_TESTS, E2E_TESTS, '**/node_modules/**']
   }
 }
-
-const onPostgres = {
+const pglite = { test: { ...shared, ...onPglite, name: 'pglite', include: [DB_TESTS] } }
+const postgresql = { test: { ...shared, ...onPostgres, name: 'postgres', include: [DB_TESTS, PG_TESTS] } }
+const e2e = {
   test: {
     ...shared,
-    name: 'postgres',
-    include: [DB_TESTS, PG_TESTS],
-    env: { TEST_ENGINE: 'postgres', TEST_SERVER: url },
-    globalSetup: 'tests/support/postgres-database.ts'
+    ...(hasPostgres ? onPostgres : onPglite),
+    name: 'e2e',
+    include: [E2E_TESTS],
+    exclude: hasPostgres ? [] : [PG_E2E_TESTS]
   }
 }
 
 export default defineConfig({
-  test: {
-    maxWorkers: 2,
-    projects: [
-      {
-        test: {
-          ...shared,
-          name: 'unit',
-          include: ['tests/**/*.test.{ts,tsx}'],
-          exclude: [DB_TESTS, PG_TESTS, '**/node_modules/**']
-        }
-      },
-      pglite,
-      ...(hasPostgres ? [onPostgres] : [])
-    ]
-  }
+  test: { maxWorkers: 2, projects: [unit, pglite, ...(hasPostgres ? [postgresql] : []), e2e] }
 })

@@ -54,7 +54,7 @@ export interface Operation {
 }
 
 const file = join(import.meta.dirname, '../../docs/openapi.json')
-/** The document that is committed; tests/cli/cli.test.ts holds it to the service. */
+/** The document that is committed; tests/cli/cli.e2e.test.ts holds it to the service. */
 export const document = JSON.parse(readFileSync(file, 'utf8'))
 
 type Item = Record<string, Omit<Operation, 'method' | 'path'>>

@@ -23,7 +23,10 @@ const NOT_HERE: readonly (readonly [RegExp, string])[] = [
   [/^(pg_dump|createdb|pg_restore) /, 'wants databases to copy; tests/deploy/restore.pg.test.ts does what comes after'],
   [/^npx fastify-chat client/, 'wants a terminal; tests/tui draws its screens'],
   [/^export FASTIFY_CHAT_PASSWORD=/, 'goes with the next'],
-  [/fastify-chat client .*--(send|lines|json)/, 'wants the package installed; tests/tui/pipes.pg.test.ts runs these']
+  [
+    /fastify-chat client .*--(send|lines|json)/,
+    'wants the package installed; tests/tui/pipes.pg.e2e.test.ts runs these'
+  ]
 ]
 
 /** The commands of a page, one a string: continued lines joined, comments taken away. */

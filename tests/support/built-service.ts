@@ -32,6 +32,12 @@ const build = async (): Promise<void> => {
   }
 }
 
+/** Builds `dist` where it is stale; returns the path of the built program. */
+export const builtProgram = async (): Promise<string> => {
+  await build()
+  return program
+}
+
 export interface BuiltService {
   readonly url: string
   readonly child: ChildProcess
@@ -43,7 +49,14 @@ export interface BuiltService {
 
 const run = (args: string[], env: Record<string, string>) => {
   const cwd = mkdtempSync(join(tmpdir(), 'chat-built-'))
-  const keys = { SECRET_KEY, ENCRYPTION_KEY, BCRYPT_ROUNDS: '4', REGISTER_RATE_LIMIT: '0', LOGIN_RATE_LIMIT: '0' }
+  const keys = {
+    SECRET_KEY,
+    ENCRYPTION_KEY,
+    BCRYPT_ROUNDS: '4',
+    REGISTER_RATE_LIMIT: '0',
+    LOGIN_RATE_LIMIT: '0',
+    MAX_LOOP_DELAY_MS: '0'
+  }
   const child = spawn(process.execPath, [program, ...args], { cwd, env: { PATH: process.env.PATH, ...keys, ...env } })
   let output = ''
   for (const stream of [child.stdout, child.stderr]) stream.on('data', data => (output += data))

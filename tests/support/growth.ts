@@ -12,9 +12,9 @@ export const cpuMilliseconds = (work: () => unknown): number => {
 /** The least of some runs: garbage collection and compilation only ever add. */
 const leastOf = (work: () => unknown): number => Math.min(...[1, 2, 3].map(() => cpuMilliseconds(work)))
 
-const LARGE = 65_536
-/** A quadratic function takes seconds for the large input; below this there is nothing to compare. */
-const NEGLIGIBLE_MS = 100
+const LARGE = 16_384
+/** A quadratic function takes hundreds of milliseconds for the large input; below this there is nothing to compare. */
+const NEGLIGIBLE_MS = 25
 
 /** Expects that four times the input costs less than ten times as much: linear is 4, quadratic 16. */
 export const expectLinear = <Input>(inputOf: (length: number) => Input, work: (input: Input) => unknown): void => {

@@ -1,4 +1,4 @@
-/** Settings for tests: fixed keys, cheap passwords, no limits on registering. */
+/** Settings for tests: fixed keys, cheap password hashes, no limit on registrations, and none on the load of a busy machine. */
 import { resolveSettings } from '../../src/config/resolve.ts'
 import type { Settings } from '../../src/config/settings.ts'
 
@@ -16,6 +16,7 @@ export const testSettings = (changed: Partial<Settings> = {}): Settings => ({
       bcryptRounds: 4,
       registerRateLimit: 0,
       loginRateLimit: 0,
+      maxLoopDelayMs: 0,
       logLevel: 'debug'
     },
     mode: 'dev',

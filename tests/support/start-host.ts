@@ -46,7 +46,7 @@ export const byHeader = ({ headers }: { headers: Record<string, unknown> }): Hos
 }
 
 /** What a chat in a test needs, beside its database. */
-export const hostSettings = { encryptionKey: ENCRYPTION_KEY, messageRateLimit: 0 }
+export const hostSettings = { encryptionKey: ENCRYPTION_KEY, messageRateLimit: 0, maxLoopDelayMs: 0 }
 
 /** Starts a host; it is closed when the test ends. */
 export const startHost = async (options: HostOptions = {}): Promise<RunningHost> => {

@@ -1,17 +1,23 @@
-/** The command-line program as a process: what it says where, and how it exits. */
+/** The built program as a process: what it prints, and how it exits. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { appendFileSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { version } from '../../src/lib/package.ts'
+import { builtProgram } from '../support/built-service.ts'
 import { endWithTest } from '../support/child-process.ts'
 import { freePort } from '../support/free-port.ts'
 import { ENCRYPTION_KEY, SECRET_KEY } from '../support/settings.ts'
 
 const root = join(import.meta.dirname, '../..')
+
+let program: string
+beforeAll(async () => {
+  program = await builtProgram()
+})
 
 const newFolder = (): string => {
   const folder = mkdtempSync(join(tmpdir(), 'chat-cli-'))
@@ -32,8 +38,7 @@ const start = (
   args: string[],
   { cwd = newFolder(), env = {} }: { cwd?: string; env?: Record<string, string> } = {}
 ) => {
-  const loader = join(root, 'node_modules/tsx/dist/loader.mjs')
-  const child = spawn(process.execPath, ['--import', loader, join(root, 'src/cli.ts'), ...args], {
+  const child = spawn(process.execPath, [program, ...args], {
     cwd,
     env: { ...clean, ...env }
   })
@@ -205,8 +210,7 @@ describe('dev', () => {
 
 describe('migrate down', () => {
   const onTerminal = async (cwd: string, typed: string, args = ''): Promise<string> => {
-    const loader = join(root, 'node_modules/tsx/dist/loader.mjs')
-    const command = `${process.execPath} --import ${loader} ${join(root, 'src/cli.ts')} migrate down ${args}`
+    const command = `${process.execPath} ${program} migrate down ${args}`
     // `script` gives the program a terminal.
     const child = spawn('script', ['-qec', command, '/dev/null'], {
       cwd,

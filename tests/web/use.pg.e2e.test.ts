@@ -16,15 +16,18 @@ const problemsOf = async (page: Page): Promise<string[]> => {
     .flatMap(({ id, nodes }) => nodes.map(node => `${id}: ${node.html.slice(0, 120)} ${node.failureSummary}`))
 }
 
+/** More than there are controls on the page, twice: the focus may return to the page's beginning while it renders. */
+const MAX_PRESSES = 60
+
 /** Presses Tab until what has the focus is named so. */
 const tabTo = async (page: Page, name: string): Promise<void> => {
-  for (let presses = 0; presses < 20; presses++) {
+  for (let presses = 0; presses < MAX_PRESSES; presses++) {
     const focused = page.locator(':focus')
     const label = (await focused.count()) === 1 ? await focused.evaluate(labelOf) : ''
     if (label.includes(name)) return
     await page.keyboard.press('Tab')
   }
-  throw new Error(`Tab never came to ${name}.`)
+  throw new Error(`${MAX_PRESSES} presses of Tab did not reach ${name}.`)
 }
 
 /** In the browser: the name of a control. */
