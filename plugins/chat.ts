@@ -5,8 +5,9 @@ import type { Bus } from '../src/bus/bus.ts'
 import { deferBus } from '../src/bus/deferred.ts'
 import { createMemoryBus } from '../src/bus/drivers/memory.ts'
 import { createPostgresBus } from '../src/bus/drivers/postgres.ts'
-import { type ChatCore, type ChatOptions, createChatCore } from '../src/chat/chat.ts'
+import { type ChatCore, createChatCore } from '../src/chat/chat.ts'
 import { isUnread } from '../src/chat/log/read-limit.ts'
+import type { ChatOptions, ChatStorage, HostFunctions } from '../src/chat/options.ts'
 import { createOptionsCheck } from '../src/config/plugin-options.ts'
 import { faultOf } from '../src/db/client/errors.ts'
 import { type Clock, systemClock } from '../src/lib/clock.ts'
@@ -23,8 +24,7 @@ declare module 'fastify' {
 }
 
 /** Options of the chat plugin: PROTOCOL's limits, 0 for none. */
-export interface ChatPluginOptions
-  extends Pick<ChatOptions, 'authorize' | 'beforeMessage' | 'onMessage' | 'appendQueue'> {
+export interface ChatPluginOptions extends HostFunctions, Pick<ChatOptions, 'appendQueue'> {
   /** Messages a second and user, by default 10. */
   readonly messageRateLimit?: number
   /** Reads per second per user over HTTP, 50 entries each, by default 20. */
@@ -65,27 +65,21 @@ export default fp(
     const { bus, begin } = options.bus ? { bus: options.bus, begin: ignore } : busOf(fastify, options.clock)
     const chat = createChatCore({
       bus,
-      rooms: fastify.chatDb.rooms,
-      messages: fastify.chatDb.messages,
-      changes: fastify.chatDb.changes,
-      changesPollMs: fastify.chatDb.client.notifications && !options.bus ? undefined : UNNOTIFIED_POLL_MS,
+      storage: storageOf(fastify, options),
+      limits: {
+        messageRate: messageRateLimit,
+        readRate: readRateLimit,
+        connectionsPerUser,
+        connectionsPerIp,
+        maxMessageLength,
+        legacyLifetimeMs: legacySocketHours * HOUR_MS
+      },
+      host: { authorize, beforeMessage, onMessage },
       keyring: fastify.chatCrypto,
       clock: options.clock ?? systemClock,
       log: withoutRepeats(fastify.server, fastify.log, options.clock),
       authenticate: token => fastify.chatAuth.renew(token),
-      existing: async ids => new Set((await fastify.chatDb.users.findByIds(ids)).keys()),
-      faultOf,
-      concurrentReads: readsFor(fastify.chatDb.client.maxConnections),
-      messageRate: messageRateLimit,
-      readRate: readRateLimit,
-      connectionsPerUser,
-      connectionsPerIp,
-      maxMessageLength,
-      legacyLifetimeMs: legacySocketHours * HOUR_MS,
-      authorize,
-      beforeMessage,
-      onMessage,
-      appendQueue: appendQueue
+      appendQueue
     })
     fastify.decorate('chatCore', chat)
     fastify.decorate('chatListen', begin)
@@ -107,7 +101,7 @@ export const limitReads =
     const { chatCore, chatResponses } = request.server
     const { userId } = callerOf(request)
     const ended = chatResponses.ended(reply)
-    await chatCore.readLimit.enter({ userId, entries: entriesOf(request), ended }).catch(error => {
+    await chatCore.log.readLimit.enter({ userId, entries: entriesOf(request), ended }).catch(error => {
       // Who doesn't read the responses of other connections needs no further connection.
       if (isUnread(error)) reply.header('connection', 'close')
       throw error
@@ -120,6 +114,16 @@ export type { LogPart } from '../src/chat/log/reader.ts'
 
 /** How often changes are polled where the database can't notify of them, in milliseconds. */
 const UNNOTIFIED_POLL_MS = 500
+
+const storageOf = ({ chatDb }: FastifyInstance, options: ChatPluginOptions): ChatStorage => ({
+  rooms: chatDb.rooms,
+  messages: chatDb.messages,
+  changes: chatDb.changes,
+  changesPollMs: chatDb.client.notifications && !options.bus ? undefined : UNNOTIFIED_POLL_MS,
+  existingUsers: async ids => new Set((await chatDb.users.findByIds(ids)).keys()),
+  faultOf,
+  concurrentReads: readsFor(chatDb.client.maxConnections)
+})
 
 /** Half of the pool may read the log, so that there is always a connection for an append; of a pool of one, that one. */
 const readsFor = (maxConnections = 1): number => Math.max(1, Math.min(16, Math.floor(maxConnections / 2)))

@@ -57,7 +57,7 @@ export default fp(
     fastify.addHook('onClose', async () => upgrades.release())
 
     const handshake = createHandshake({
-      maxPayload: fastify.chatCore.maxFrameBytes,
+      maxPayload: fastify.chatCore.connections.maxFrameBytes,
       chooseProtocol: selectSubprotocol
     })
     fastify.decorate('chatSockets', {

@@ -36,7 +36,7 @@ const messageRoutes: FastifyPluginAsyncTypebox = async fastify => {
       }
     },
     async handler(request, reply) {
-      const part = await fastify.chatCore.read(callerOf(request), GENERAL, { limit: countOf(request.query.limit) })
+      const part = await fastify.chatCore.log.read(callerOf(request), GENERAL, { limit: countOf(request.query.limit) })
       // Written from the entries as they are kept, without another round through objects.
       reply.type('application/json; charset=utf-8')
       return part.json('[', ']', ({ unavailable }) => !unavailable) as unknown as Message[]

@@ -49,7 +49,7 @@ const roomRoutes: FastifyPluginAsyncTypebox = async fastify => {
     },
     async handler(request) {
       const { after = '', limit } = request.query
-      return chat.listRooms(callerOf(request), after, countOf(limit))
+      return chat.rooms.list(callerOf(request), after, countOf(limit))
     }
   })
 
@@ -81,7 +81,7 @@ const roomRoutes: FastifyPluginAsyncTypebox = async fastify => {
       }
     },
     async handler(request, reply) {
-      const room = await chat.createRoom(callerOf(request), request.body)
+      const room = await chat.rooms.create(callerOf(request), request.body)
       reply.code(201)
       return room
     }
@@ -100,7 +100,7 @@ const roomRoutes: FastifyPluginAsyncTypebox = async fastify => {
       params: Named,
       response: { 200: answer('The room.', refTo(Room)), ...problems('room_not_found', ...READ) }
     },
-    handler: async request => chat.showRoom(callerOf(request), request.params.room)
+    handler: async request => chat.rooms.show(callerOf(request), request.params.room)
   })
 
   fastify.route({
@@ -124,7 +124,7 @@ const roomRoutes: FastifyPluginAsyncTypebox = async fastify => {
     async handler(request, reply) {
       const { before, after, limit } = request.query
       const range = { before, after, limit: countOf(limit) }
-      const part = await chat.read(callerOf(request), request.params.room, range)
+      const part = await chat.log.read(callerOf(request), request.params.room, range)
       reply.type('application/json; charset=utf-8')
       return listJson(part) as unknown as EntryList
     }
@@ -135,7 +135,7 @@ const roomRoutes: FastifyPluginAsyncTypebox = async fastify => {
     url: '/api/chat/rooms/:room/messages',
     ...guarded,
     // A character may be escaped to 12 bytes, as on the WebSocket.
-    bodyLimit: chat.maxFrameBytes,
+    bodyLimit: chat.connections.maxFrameBytes,
     schema: {
       operationId: 'postMessage',
       summary: 'Post a message',
@@ -165,7 +165,10 @@ const roomRoutes: FastifyPluginAsyncTypebox = async fastify => {
     },
     async handler(request, reply) {
       const nonce = request.headers['idempotency-key']
-      const { entry, isReplay } = await chat.post(callerOf(request), request.params.room, { ...request.body, nonce })
+      const { entry, isReplay } = await chat.log.publish(callerOf(request), request.params.room, {
+        ...request.body,
+        nonce
+      })
       reply.code(isReplay ? 200 : 201).type('application/json; charset=utf-8')
       return restItems('', [entry], '') as unknown as Entry
     }
@@ -184,7 +187,7 @@ const roomRoutes: FastifyPluginAsyncTypebox = async fastify => {
       params: Named,
       response: { 200: answer('Who is there.', refTo(Presence)), ...problems('room_not_found', ...READ) }
     },
-    handler: async request => chat.presence(callerOf(request), request.params.room)
+    handler: async request => chat.presence.of(callerOf(request), request.params.room)
   })
 }
 

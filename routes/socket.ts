@@ -42,12 +42,12 @@ const socketRoute: FastifyPluginAsync<SocketRouteOptions> = async (fastify, opti
       await fastify.chatAuth.requireSocketUser(request)
       if (!fastify.chatSockets.isUpgrade(request)) return
       const caller = { session: callerOf(request), address: clientNetwork(request) }
-      absent.set(request, await fastify.chatCore.prepare(roomsOf(request.query), caller))
+      absent.set(request, await fastify.chatCore.connections.prepare(roomsOf(request.query), caller))
     },
     // Not the handler: a host's @fastify/websocket wraps those of all routes.
     async preHandler(request, reply) {
       fastify.chatSockets.open(request, reply, socket =>
-        fastify.chatCore.connect({
+        fastify.chatCore.connections.open({
           socket,
           session: callerOf(request),
           speaksV1: socket.protocol === 'chat.v1',

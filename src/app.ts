@@ -21,7 +21,7 @@ import socketRoute from '../routes/socket.ts'
 import userRoutes from '../routes/users.ts'
 import type { Bus } from './bus/bus.ts'
 import type { Authorize, BeforeMessage } from './chat/access/authorize.ts'
-import type { ChatOptions } from './chat/chat.ts'
+import type { ChatOptions, HostFunctions } from './chat/options.ts'
 import type { Need, Resolved } from './config/resolve.ts'
 import { separateSchemas } from './http/schema-bucket.ts'
 import { serializeResponses } from './http/serialize-responses.ts'
@@ -54,7 +54,7 @@ export interface ChatServiceOptions extends HostSettings {
   /** The `security` of our routes in the host's own OpenAPI document, e.g. `[{ cookieAuth: [] }]`. */
   readonly documentSecurity?: readonly { readonly [scheme: string]: string[] }[] | undefined
   /** Told of each message that this process committed, at most once; must not throw. */
-  readonly onMessage?: ChatOptions['onMessage']
+  readonly onMessage?: HostFunctions['onMessage']
   /** Settings that are resolved already, in place of any above: the process needs some before it makes its server. */
   readonly resolved?: Resolved | undefined
   readonly clock?: Clock | undefined

@@ -93,18 +93,18 @@ export const createChat = (options: CreateChatOptions): EmbeddedChat => {
         const { chatAuth, chatCore } = running()
         check(isHostPost, message)
         const { id: userId, username, externalId } = await chatAuth.admit(as)
-        return chatCore.postAsHost({ userId, username, externalId }, message)
+        return chatCore.log.publishAsHost({ userId, username, externalId }, message)
       }),
     createRoom: room =>
       typed(async () => {
         const { chatCore } = running()
         check(isNewRoom, room)
-        return chatCore.ensureRoom(room)
+        return chatCore.rooms.ensure(room)
       }),
     on: (_, listener) => void listeners.add(listener),
     off: (_, listener) => void listeners.delete(listener),
-    recheck: (personId, room) => running().chatCore.recheck(String(personId), room),
-    disconnect: personId => running().chatCore.disconnect(String(personId))
+    recheck: (personId, room) => running().chatCore.access.recheck(String(personId), room),
+    disconnect: personId => running().chatCore.access.disconnect(String(personId))
   }
 }
 

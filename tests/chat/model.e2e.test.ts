@@ -59,7 +59,7 @@ class Client {
     this.socket = socket
     this.#read = 0
     const session = { userId: this.userId, username: `user-${this.userId}`, expiresAt: 4e12 }
-    chat.connect({ socket, session, speaksV1: false, address: 'a', rooms: [], log: silentLog })
+    chat.connections.open({ socket, session, speaksV1: false, address: 'a', rooms: [], log: silentLog })
     for (const [room, { seq }] of this.views) if (seq !== undefined) this.subscribe(room, seq)
   }
 
@@ -216,7 +216,7 @@ test(`what a client is delivered is the log, each entry once and in order, whate
         for (const { client, frame } of sent) client.socket?.receive(frame)
         for (let round = 0; round < 3; round++) {
           await quiet(events)
-          await Promise.all(chats.map(chat => chat.idle()))
+          await Promise.all(chats.map(chat => chat.log.idle()))
           clock.advance(5000)
         }
         await quiet(events)

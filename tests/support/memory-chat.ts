@@ -1,7 +1,8 @@
 /** The chat of one process with everything in memory: no database, no network and no limits. */
 import type { Bus, BusListener } from '../../src/bus/bus.ts'
 import { createMemoryBus } from '../../src/bus/drivers/memory.ts'
-import { type ChatCore, type ChatOptions, createChatCore } from '../../src/chat/chat.ts'
+import { type ChatCore, createChatCore } from '../../src/chat/chat.ts'
+import type { ChatLimits, ChatOptions, ChatStorage, HostFunctions } from '../../src/chat/options.ts'
 import { createKeyring } from '../../src/crypto/keyring.ts'
 import { fakeClock } from './clock.ts'
 import { ENCRYPTION_KEY } from './settings.ts'
@@ -9,22 +10,24 @@ import { ENCRYPTION_KEY } from './settings.ts'
 /** Drops every line. */
 export const silentLog = { debug() {}, info() {}, warn() {}, error() {} }
 
-/** Creates the chat over a log; what is given replaces what tests have by default. The caller starts it. */
-export const createMemoryChat = (options: Partial<ChatOptions> & Pick<ChatOptions, 'rooms' | 'messages'>): ChatCore => {
-  const { clock = fakeClock() } = options
+/** What a test may give: the storage, and whatever replaces what tests have by default. */
+export type MemoryChatOptions = Pick<ChatStorage, 'rooms' | 'messages'> &
+  Partial<ChatStorage & ChatLimits & Omit<ChatOptions, 'storage' | 'limits' | 'host'>> &
+  HostFunctions
+
+/** Creates the chat over a log. The caller starts it. */
+export const createMemoryChat = ({ clock = fakeClock(), ...options }: MemoryChatOptions): ChatCore => {
+  const { messageRate = 0, connectionsPerUser = 0, connectionsPerIp = 0, maxMessageLength = 4000 } = options
   return createChatCore({
     keyring: createKeyring({ current: ENCRYPTION_KEY, now: clock.now }),
     bus: createMemoryBus(),
     clock,
     log: silentLog,
     authenticate: () => Promise.reject(new Error('not here')),
-    existing: async ids => new Set(ids),
-    faultOf: () => 'divide',
-    messageRate: 0,
-    connectionsPerUser: 0,
-    connectionsPerIp: 0,
-    maxMessageLength: 4000,
-    ...options
+    ...options,
+    storage: { existingUsers: async ids => new Set(ids), faultOf: () => 'divide', ...options },
+    limits: { messageRate, connectionsPerUser, connectionsPerIp, maxMessageLength },
+    host: options
   })
 }
 

@@ -30,7 +30,7 @@ export interface RunningSockets {
 
 const core = fp(
   async (app: FastifyInstance) => {
-    app.decorate('chatCore', { maxFrameBytes: 1000 } as never)
+    app.decorate('chatCore', { connections: { maxFrameBytes: 1000 } } as never)
   },
   { name: 'chat-core' }
 )

@@ -4,7 +4,8 @@ import { CLOSE } from '../../protocol/close-codes.ts'
 import { ChatError } from '../../protocol/errors.ts'
 import type { Limits, SendFrame } from '../../protocol/frames.ts'
 import { GENERAL } from '../../protocol/http/messages.ts'
-import { type Action, type Principal, whenKnown } from '../access/authorize.ts'
+import { whenKnown } from '../access/authorize.ts'
+import type { FindRoom } from '../access/room-access.ts'
 import type { Publisher, PublishResult } from '../log/publish.ts'
 import { systemFrame } from '../presence/frames.ts'
 import type { Room } from '../rooms/room.ts'
@@ -24,11 +25,7 @@ export interface FrameDispatchOptions {
   readonly limits: Limits
   /** How long a client may live on that doesn't speak `chat.v1`, in milliseconds; 0 until its token expires. */
   readonly legacyLifetimeMs: number
-  /**
-   * Throws `room_not_found` unless the actor may do that there. At once where nothing has to be asked. A room that is known to
-   * be absent is not looked for again.
-   */
-  readonly roomFor: (actor: Principal, name: string, action: Action, isAbsent?: boolean) => Room | Promise<Room>
+  readonly findRoom: FindRoom
   readonly authenticate: (token: string) => Promise<AuthenticatedPrincipal>
   readonly isDraining: () => boolean
   /** Whether the person was disconnected while their connection was being opened. */
@@ -37,7 +34,7 @@ export interface FrameDispatchOptions {
 
 /** Makes the function that takes over an open socket, synchronously, so that no early frame is lost. */
 export const createFrameDispatch = (options: FrameDispatchOptions): ((opened: ConnectionOptions) => void) => {
-  const { registry, subscriptionManager, publisher, clock, limits, roomFor, isDraining } = options
+  const { registry, subscriptionManager, publisher, clock, limits, findRoom, isDraining } = options
 
   const send = (connection: Connection, room: Room, frame: SendFrame): void | Promise<void> => {
     const { room: _, ...marks } = marksOf(frame)
@@ -62,17 +59,17 @@ export const createFrameDispatch = (options: FrameDispatchOptions): ((opened: Co
       switch (frame.type) {
         case 'message':
           publisher.admit(session.userId)
-          return whenKnown(roomFor(session, name, 'post'), room => send(connection, room, frame))
+          return whenKnown(findRoom(session, name, 'post'), room => send(connection, room, frame))
         case 'subscribe':
           limit(connection.quota.takeSubscription(), 'You subscribe too often.')
-          return whenKnown(roomFor(session, name, 'read'), room =>
+          return whenKnown(findRoom(session, name, 'read'), room =>
             subscriptionManager.subscribe(connection, room, frame)
           )
         case 'unsubscribe':
           return subscriptionManager.unsubscribe(connection, frame)
         case 'typing':
           if (subscriptionManager.isTypingTooOften(connection, name)) return
-          return whenKnown(roomFor(session, name, 'post'), room => subscriptionManager.typing(connection, room, frame))
+          return whenKnown(findRoom(session, name, 'post'), room => subscriptionManager.typing(connection, room, frame))
       }
     },
     ended(connection) {
@@ -94,7 +91,7 @@ export const createFrameDispatch = (options: FrameDispatchOptions): ((opened: Co
     for (const name of new Set(names.slice(0, MAX_SUBSCRIPTIONS))) {
       connection.perform({
         work: () =>
-          whenKnown(roomFor(session, name, 'read', absent?.has(name)), room =>
+          whenKnown(findRoom(session, name, 'read', absent?.has(name)), room =>
             subscriptionManager.follow(connection, room, {})
           ),
         marks: { room: name }

@@ -27,10 +27,12 @@ const AT_ONCE = 16
 /** Begins a sealed place (a Fernet token), and no room's name. */
 const SEALED = /^gAAAA/
 
-/** Makes the function that lists: at most `limit` of the rooms after a name, or after what `next` said. */
+/** Returns at most `limit` of the rooms after a name, or after the `next` of the part before. */
+export type ListRooms = (principal: Principal, after: string, limit: number) => Promise<RoomListPart>
+
 export const createRoomListing =
-  ({ rooms, access, keyring }: RoomListingOptions) =>
-  async (actor: Principal, after: string, limit: number): Promise<RoomListPart> => {
+  ({ rooms, access, keyring }: RoomListingOptions): ListRooms =>
+  async (actor, after, limit) => {
     const atOnce = pLimit(AT_ONCE)
     const size = access.isDelegated ? PAGE : limit + 1
     const found: RoomRow[] = []

@@ -26,7 +26,7 @@ const gate = () => {
 interface StartOptions {
   readonly bus?: Bus
   readonly messageRate?: number
-  readonly existing?: (ids: readonly number[]) => Promise<ReadonlySet<number>>
+  readonly existingUsers?: (ids: readonly number[]) => Promise<ReadonlySet<number>>
 }
 
 const start = async (authorize: Authorize, options: StartOptions = {}) => {
@@ -43,10 +43,10 @@ const start = async (authorize: Authorize, options: StartOptions = {}) => {
   })
   onTestFinished(() => chat.drain())
   await chat.start()
-  await chat.prepare(['general', 'other'])
+  await chat.connections.prepare(['general', 'other'])
   const socket = new FakeSocket()
   const session = { userId: 1, username: 'john', expiresAt: 4e12 }
-  chat.connect({ socket, session, speaksV1: false, address: 'a', rooms: [], log: silentLog })
+  chat.connections.open({ socket, session, speaksV1: false, address: 'a', rooms: [], log: silentLog })
   const of = (type: string) => socket.frames.filter(frame => frame.type === type)
   return { chat, clock, log, socket, of, resetBus: () => listener()?.reset() }
 }
@@ -148,7 +148,7 @@ test('a person who is disconnected is, also where the bus lost the word, and onc
   const lossy: Bus = { ...near, publish: event => (isLossy ? true : near.publish(event)) }
   const here = await start(() => true, { bus: lossy })
   const there = await start(() => true, { bus: createMemoryBus(network) })
-  here.chat.disconnect('1')
+  here.chat.access.disconnect('1')
   expect(here.socket.closedWith).toBe(4401)
   expect(there.socket.closedWith).toBeUndefined()
   isLossy = false
@@ -160,11 +160,11 @@ test('what someone sent who is sent away meanwhile is not stored', async () => {
   const answer = gate()
   const { chat, socket, log } = await start(() => answer.opened.then(() => true))
   for (const content of ['first', 'second']) socket.receive({ type: 'message', content })
-  chat.disconnect('1')
+  chat.access.disconnect('1')
   answer.open()
-  await chat.idle()
+  await chat.log.idle()
   for (let turn = 0; turn < 10; turn++) await new Promise(setImmediate)
-  await chat.idle()
+  await chat.log.idle()
   expect((await log.rooms.reach(1))?.lastSeq).toBeLessThan(2)
 })
 
@@ -184,7 +184,7 @@ test('the rate comes first: nobody is asked about a message that is over it', as
 
 test('a user who is no more is disconnected within a minute or so', async () => {
   let users = new Set([1])
-  const { clock, socket } = await start(() => true, { existing: async () => users })
+  const { clock, socket } = await start(() => true, { existingUsers: async () => users })
   const pass = async (ms: number) => {
     for (let passed = 0; passed < ms; passed += 20_000) {
       clock.advance(20_000)
@@ -202,7 +202,7 @@ test('a user who is no more is disconnected within a minute or so', async () => 
 test('who comes while it is asked who is still a user stays', async () => {
   const answer = gate()
   const { chat, clock, socket } = await start(() => true, {
-    existing: async ids => {
+    existingUsers: async ids => {
       await answer.opened
       return new Set(ids)
     }
@@ -213,7 +213,7 @@ test('who comes while it is asked who is still a user stays', async () => {
   }
   const late = new FakeSocket()
   const session = { userId: 2, username: 'jane', expiresAt: 4e12, askedAt: clock.now() }
-  chat.connect({ socket: late, session, speaksV1: false, address: 'a', rooms: [], log: silentLog })
+  chat.connections.open({ socket: late, session, speaksV1: false, address: 'a', rooms: [], log: silentLog })
   answer.open()
   for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate)
   expect([socket.closedWith, late.closedWith]).toEqual([undefined, undefined])
@@ -224,11 +224,11 @@ test('a connection that was being opened when its person was disconnected is clo
   const connect = (askedAt: number) => {
     const socket = new FakeSocket()
     const session = { userId: 1, username: 'john', expiresAt: 4e12, askedAt }
-    chat.connect({ socket, session, speaksV1: false, address: 'a', rooms: [], log: silentLog })
+    chat.connections.open({ socket, session, speaksV1: false, address: 'a', rooms: [], log: silentLog })
     return socket
   }
   const askedAt = clock.monotonic()
-  chat.disconnect('1')
+  chat.access.disconnect('1')
   expect(connect(askedAt).closedWith).toBe(4401)
   expect(connect(askedAt + 1).closedWith).toBeUndefined()
 })

@@ -50,8 +50,8 @@ const start = async () => {
 const over = async (chat: ChatCore, rooms: string[], frame?: object): Promise<unknown> => {
   const socket = new FakeSocket()
   const session = { ...ann, expiresAt: 4e12 }
-  const absent = await chat.prepare(rooms, { session, address: 'a' })
-  chat.connect({ socket, session, speaksV1: false, address: 'a', rooms, absent, log: silentLog })
+  const absent = await chat.connections.prepare(rooms, { session, address: 'a' })
+  chat.connections.open({ socket, session, speaksV1: false, address: 'a', rooms, absent, log: silentLog })
   if (frame) socket.receive(frame)
   await expect.poll(() => socket.frames.filter(({ type }) => type === 'error').length).toBe(1)
   socket.kill()
@@ -60,10 +60,10 @@ const over = async (chat: ChatCore, rooms: string[], frame?: object): Promise<un
 }
 
 const WAYS: Record<string, (chat: ChatCore, room: string) => Promise<unknown>> = {
-  'GET a room': (chat, room) => chat.showRoom(ann, room),
-  'GET its messages': (chat, room) => chat.read(ann, room, { limit: 10 }),
-  'GET its presence': (chat, room) => chat.presence(ann, room),
-  'POST a message': (chat, room) => chat.post(ann, room, { content: 'psst' }),
+  'GET a room': (chat, room) => chat.rooms.show(ann, room),
+  'GET its messages': (chat, room) => chat.log.read(ann, room, { limit: 10 }),
+  'GET its presence': (chat, room) => chat.presence.of(ann, room),
+  'POST a message': (chat, room) => chat.log.publish(ann, room, { content: 'psst' }),
   'a subscribe frame': (chat, room) => over(chat, [], { type: 'subscribe', room }),
   'a message frame': (chat, room) => over(chat, [], { type: 'message', room, content: 'psst' }),
   'rooms of the connection': (chat, room) => over(chat, [room])
@@ -75,7 +75,7 @@ test.for(Object.keys(WAYS))('%s: denied and absent are one answer at one cost', 
   expect(absent).toMatchObject({ outcome: { code: 'room_not_found' }, queries: 1, asked: 1 })
   const unloaded = await cost(() => WAYS[way]?.(chat, 'secret') as Promise<unknown>)
   expect(unloaded).toEqual(absent)
-  await chat.showRoom(boss, 'secret')
+  await chat.rooms.show(boss, 'secret')
   expect(await cost(() => WAYS[way]?.(chat, 'secret') as Promise<unknown>)).toEqual(absent)
 })
 
@@ -85,15 +85,17 @@ test('typing in a room without a subscription is refused before anybody is asked
   const absent = await typing('absent')
   expect(absent).toMatchObject({ outcome: { code: 'not_allowed' }, queries: 0, asked: 0 })
   expect(await typing('secret')).toEqual(absent)
-  await chat.showRoom(boss, 'secret')
+  await chat.rooms.show(boss, 'secret')
   expect(await typing('secret')).toEqual(absent)
 })
 
 test('a room that is there but may not be read is refused like one that may not be created', async () => {
   const { chat, cost } = await start()
-  await chat.showRoom(boss, 'secret')
-  const forbidden = await cost(() => chat.createRoom(ann, { room: 'forbidden' }))
+  await chat.rooms.show(boss, 'secret')
+  const forbidden = await cost(() => chat.rooms.create(ann, { room: 'forbidden' }))
   expect(forbidden).toMatchObject({ outcome: { code: 'not_allowed' }, queries: 1, asked: 2 })
-  expect(await cost(() => chat.createRoom(ann, { room: 'secret' }))).toEqual(forbidden)
-  expect(await cost(() => chat.createRoom(boss, { room: 'secret' }))).toMatchObject({ outcome: { code: 'room_taken' } })
+  expect(await cost(() => chat.rooms.create(ann, { room: 'secret' }))).toEqual(forbidden)
+  expect(await cost(() => chat.rooms.create(boss, { room: 'secret' }))).toMatchObject({
+    outcome: { code: 'room_taken' }
+  })
 })

@@ -49,10 +49,10 @@ const start = async () => {
   onTestFinished(() => chat.drain())
   await chat.start()
   await expect.poll(() => reads).toBe(1)
-  await chat.prepare(['general'])
+  await chat.connections.prepare(['general'])
   const connect = (session: typeof john) => {
     const socket = new FakeSocket()
-    chat.connect({ socket, session, speaksV1: false, address: 'a', rooms: ['general'], log: silentLog })
+    chat.connections.open({ socket, session, speaksV1: false, address: 'a', rooms: ['general'], log: silentLog })
     return { socket, of: (type: string) => socket.frames.filter(frame => frame.type === type) }
   }
   const change = async (changes: Partial<Changes>) => {
@@ -85,8 +85,8 @@ test('a message that is committed while its author is renamed carries the name t
 test('a host application is given the current name of an author who is renamed during the append', async () => {
   const { chat, change, hold, heard } = await start()
   const release = hold()
-  const posted = chat.post(john, 'general', { content: 'hello' })
-  const byHost = chat.postAsHost({ ...john, externalId: 'j' }, { content: 'from the host' })
+  const posted = chat.log.publish(john, 'general', { content: 'hello' })
+  const byHost = chat.log.publishAsHost({ ...john, externalId: 'j' }, { content: 'from the host' })
   await new Promise(setImmediate)
   await change({ renamedUsers: [{ id: 1, username: 'johnny' }] })
   release()
@@ -103,7 +103,7 @@ test('a host application is given the current name of an author who is renamed d
 test('a host application is given the last name of an author who is deleted during the append', async () => {
   const { chat, change, hold, heard } = await start()
   const release = hold()
-  const posted = chat.post(john, 'general', { content: 'hello' })
+  const posted = chat.log.publish(john, 'general', { content: 'hello' })
   await new Promise(setImmediate)
   await change({ deletedUsers: [1] })
   release()
@@ -115,7 +115,7 @@ test('a request that began before its author was renamed writes under the new na
   const { chat, connect, change } = await start()
   const reader = connect(ann)
   await change({ renamedUsers: [{ id: 1, username: 'johnny' }] })
-  await chat.post(john, 'general', { content: 'hello' })
+  await chat.log.publish(john, 'general', { content: 'hello' })
   await expect.poll(() => reader.of('message')).toMatchObject([{ username: 'johnny' }])
   expect(connect(john).of('system')[0]).toMatchObject({ username: 'johnny' })
 })
@@ -126,5 +126,5 @@ test('a request or connection that began before its user was deleted gets no fur
   await change({ deletedUsers: [1] })
   expect(early.socket.closedWith).toBe(4401)
   expect(connect(john).socket.closedWith).toBe(4401)
-  await expect(chat.post(john, 'general', { content: 'hello' })).rejects.toMatchObject({ code: 'unavailable' })
+  await expect(chat.log.publish(john, 'general', { content: 'hello' })).rejects.toMatchObject({ code: 'unavailable' })
 })

@@ -1,0 +1,52 @@
+/** The connections of the chat: opened by the WebSocket route, closed when the process stops. */
+import { GENERAL } from '../../protocol/http/messages.ts'
+import type { Access } from '../access/authorize.ts'
+import type { RoomRegistry } from '../rooms/registry.ts'
+import { MAX_SUBSCRIPTIONS } from '../subscriptions/manager.ts'
+import type { ConnectionOptions } from './context.ts'
+import type { ConnectionRegistry } from './registry.ts'
+
+export interface ChatConnections {
+  /** How many sockets are open. */
+  readonly count: number
+  readonly maxFrameBytes: number
+  /**
+   * Loads the rooms that a connection subscribes to from the start, and returns the names of those that don't exist; awaited
+   * before the upgrade, so that `open` needn't wait. Loads none for a connection that a limit will refuse.
+   */
+  prepare(
+    rooms: readonly string[],
+    caller?: Pick<ConnectionOptions, 'session' | 'address'>
+  ): Promise<ReadonlySet<string>>
+  /** Takes over an open socket, synchronously, so that no early frame is lost. */
+  open(options: ConnectionOptions): void
+}
+
+export interface ChatConnectionsOptions {
+  readonly registry: ConnectionRegistry
+  readonly rooms: RoomRegistry
+  readonly access: Access
+  readonly maxFrameBytes: number
+  readonly open: (options: ConnectionOptions) => void
+}
+
+export const createChatConnections = (options: ChatConnectionsOptions): ChatConnections => {
+  const { registry, rooms, access, maxFrameBytes, open } = options
+  const nameIfAbsent = async (name: string): Promise<string[]> => ((await rooms.load(name)) ? [] : [name])
+
+  return {
+    get count() {
+      return registry.size
+    },
+    maxFrameBytes,
+    async prepare(names, caller) {
+      if (caller && registry.refusal(caller.session.userId, caller.address)) return new Set()
+      const wanted = names.slice(0, MAX_SUBSCRIPTIONS)
+      // With `authorize`, always one query, loaded or not: the time must not reveal that a room exists.
+      const probed = access.isDelegated ? wanted.filter(name => name !== GENERAL) : []
+      const [absent] = await Promise.all([Promise.all(wanted.map(nameIfAbsent)), rooms.probe(probed)])
+      return new Set(absent.flat())
+    },
+    open
+  }
+}

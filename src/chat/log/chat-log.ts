@@ -1,0 +1,77 @@
+/** The log of the chat: read a part of a room's log, and publish to it. */
+import { GENERAL } from '../../protocol/http/messages.ts'
+import { type Principal, publicUserOf } from '../access/authorize.ts'
+import type { CurrentUsers } from '../access/current-users.ts'
+import { type FindRoom, noSuchRoom } from '../access/room-access.ts'
+import type { RoomRegistry } from '../rooms/registry.ts'
+import type { Room } from '../rooms/room.ts'
+import type { AppendQueue } from './append-queue.ts'
+import type { Entry } from './codec.ts'
+import {
+  type CommittedMessage,
+  committedMessage,
+  type Post,
+  type PublishedBy,
+  type Publisher,
+  type PublishResult
+} from './publish.ts'
+import type { ReadLimit } from './read-limit.ts'
+import type { LogPart, LogReader, Range } from './reader.ts'
+
+/** A published entry, and whether it was stored before with the same nonce. */
+export interface Published {
+  readonly entry: Entry
+  readonly isReplay: boolean
+}
+
+/** Each method throws `room_not_found`. */
+export interface ChatLog {
+  /** Limits reads over HTTP; asked before each of them. */
+  readonly readLimit: Pick<ReadLimit, 'enter'>
+  read(principal: Principal, room: string, range: Range): Promise<LogPart>
+  /** Resolves after the commit. Rejects with the ChatError that a frame would be refused with. */
+  publish(principal: Principal, room: string, post: Post): Promise<Published>
+  /** Publishes for the host application: `authorize` is not asked and no rate counts. Resolves and rejects like `publish`. */
+  publishAsHost(principal: Principal, post: Post & { readonly room?: string | undefined }): Promise<CommittedMessage>
+  /** Resolves when every accepted message is committed or refused. */
+  idle(): Promise<void>
+}
+
+export interface ChatLogOptions {
+  readonly rooms: RoomRegistry
+  readonly reader: LogReader
+  readonly readLimit: ReadLimit
+  readonly appendQueue: AppendQueue
+  readonly publisher: Publisher
+  readonly users: CurrentUsers
+  readonly findRoom: FindRoom
+}
+
+export const createChatLog = (options: ChatLogOptions): ChatLog => {
+  const { rooms, reader, readLimit, appendQueue, publisher, users, findRoom } = options
+
+  const publishIn = (principal: Principal, room: Room, message: Post, by: PublishedBy): Promise<Published> =>
+    new Promise((resolve, reject) => {
+      const published = (outcome: PublishResult) => ('error' in outcome ? reject(outcome.error) : resolve(outcome))
+      // Refused at once or later, it is a rejection.
+      Promise.resolve()
+        .then(() => publisher.post(principal, room, message, published, by))
+        .catch(reject)
+    })
+
+  return {
+    readLimit,
+    read: async (principal, name, range) => reader.part(await findRoom(principal, name, 'read'), range),
+    async publish(principal, name, message) {
+      publisher.admit(principal.userId)
+      return publishIn(principal, await findRoom(principal, name, 'post'), message, 'person')
+    },
+    async publishAsHost(principal, { room: name = GENERAL, ...message }) {
+      const room = await rooms.load(name)
+      if (!room) throw noSuchRoom()
+      const { entry } = await publishIn(principal, room, message, 'host')
+      return committedMessage({ ...message, room }, publicUserOf(users.named(principal)), entry)
+    },
+    idle: () => appendQueue.idle()
+  }
+}

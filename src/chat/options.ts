@@ -1,0 +1,61 @@
+/** What the chat of one process is made of. */
+import type { Bus } from '../bus/bus.ts'
+import type { Keyring } from '../crypto/keyring.ts'
+import type { ChangesRepository, MessagesRepository, RoomsRepository } from '../db/database.ts'
+import type { Clock } from '../lib/clock.ts'
+import type { Log } from '../lib/logging.ts'
+import type { Authorize, BeforeMessage } from './access/authorize.ts'
+import type { AuthenticatedPrincipal } from './connections/context.ts'
+import type { AppendQueueOptions } from './log/append-queue.ts'
+import type { PublisherOptions } from './log/publish.ts'
+
+/** What the chat reads and writes. */
+export interface ChatStorage {
+  readonly rooms: RoomsRepository
+  readonly messages: MessagesRepository
+  /** What is changed in the database from outside; without it, nothing is assumed to change. */
+  readonly changes?: ChangesRepository | undefined
+  /** How often changes are polled, in milliseconds; see ChangeFeedOptions. */
+  readonly changesPollMs?: number | undefined
+  /** Returns which of these users exist; deleted users are disconnected. */
+  readonly existingUsers: (userIds: readonly number[]) => Promise<ReadonlySet<number>>
+  /** Classifies a failure of the database; see src/db/client/errors.ts. */
+  readonly faultOf: AppendQueueOptions['faultOf']
+  /** How many queries may read the log at a time; see LogReaderOptions. By default 1. */
+  readonly concurrentReads?: number | undefined
+}
+
+/** PROTOCOL's limits; 0 means none. */
+export interface ChatLimits {
+  /** Messages per second per user. */
+  readonly messageRate: number
+  /** Reads per second per user over HTTP; by default no limit. */
+  readonly readRate?: number | undefined
+  readonly connectionsPerUser: number
+  readonly connectionsPerIp: number
+  /** In characters. */
+  readonly maxMessageLength: number
+  /** How long a client without `chat.v1` may stay connected, in milliseconds; 0 until its token expires. By default a day. */
+  readonly legacyLifetimeMs?: number | undefined
+}
+
+/** Functions of a host application. Without them, every user may do everything, and messages are stored as they were sent. */
+export interface HostFunctions {
+  readonly authorize?: Authorize | undefined
+  readonly beforeMessage?: BeforeMessage | undefined
+  readonly onMessage?: PublisherOptions['onMessage']
+}
+
+export interface ChatOptions {
+  readonly storage: ChatStorage
+  readonly limits: ChatLimits
+  readonly host?: HostFunctions
+  readonly keyring: Keyring
+  readonly bus: Bus
+  readonly clock: Clock
+  readonly log: Log
+  /** Verifies the token with which a client extends its connection; rejects with a ChatError. */
+  readonly authenticate: (token: string) => Promise<AuthenticatedPrincipal>
+  /** For tests: other bounds for the append queue. */
+  readonly appendQueue?: Partial<AppendQueueOptions> | undefined
+}

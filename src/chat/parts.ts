@@ -1,0 +1,115 @@
+/** Creates the parts of the chat, each from those before it. Only chat.ts sees them; everybody else sees its interfaces. */
+import { type Access, createAccess } from './access/authorize.ts'
+import { type CurrentUsers, createCurrentUsers } from './access/current-users.ts'
+import { createRevocation, type Revocation } from './access/revocation.ts'
+import { type ConnectionRegistry, createConnectionRegistry } from './connections/registry.ts'
+import { type AppendQueue, createAppendQueue } from './log/append-queue.ts'
+import { type ChangeFeed, createChangeFeed } from './log/change-feed.ts'
+import { createOutsideChanges } from './log/outside-changes.ts'
+import { createPublisher, type Publisher } from './log/publish.ts'
+import { createLogReader, type LogReader } from './log/reader.ts'
+import type { ChatOptions } from './options.ts'
+import { createRoomRegistry, type RoomRegistry } from './rooms/registry.ts'
+import { createSubscriptionManager, type SubscriptionManager } from './subscriptions/manager.ts'
+
+export interface Parts {
+  readonly reader: LogReader
+  readonly rooms: RoomRegistry
+  readonly access: Access
+  readonly registry: ConnectionRegistry
+  readonly subscriptionManager: SubscriptionManager
+  readonly users: CurrentUsers
+  readonly revocation: Revocation
+  readonly appendQueue: AppendQueue
+  readonly publisher: Publisher
+  readonly feed: ChangeFeed | undefined
+}
+
+export const createParts = (options: ChatOptions, isDraining: () => boolean): Parts => {
+  const { storage, bus, clock, log } = options
+  // The feed is created last: what it changes is everything before it.
+  let feed: ChangeFeed | undefined
+  const { reader, rooms } = createReading(options, () => feed?.isCurrent() ?? true)
+  const access = createAccess({ ...options.host, log })
+  const registry = createConnectionRegistry({ clock, ...options.limits })
+  const subscriptionManager = createSubscriptionManager({
+    rooms,
+    bus,
+    clock,
+    reach: roomId => storage.rooms.reach(roomId),
+    isDraining
+  })
+  const people = { registry, subscriptionManager, clock }
+  const users = createCurrentUsers({
+    ...people,
+    usernames: async ids => (await storage.changes?.usernames(ids)) ?? new Map()
+  })
+  const revocation = createRevocation({ ...people, bus, log, access, existing: storage.existingUsers })
+  const publishing = createPublishing(options, { access, registry, users }, isDraining)
+  const parts = { reader, rooms, access, registry, subscriptionManager, users, revocation, ...publishing }
+  feed = createFeed(options, parts)
+  return { ...parts, feed }
+}
+
+/** The page cache reads the log for the rooms, whose names it needs: each has the other. */
+const createReading = (options: ChatOptions, isCurrent: () => boolean): Pick<Parts, 'reader' | 'rooms'> => {
+  const { storage, keyring, clock, log } = options
+  const reader: LogReader = createLogReader({
+    messages: storage.messages,
+    keyring,
+    clock,
+    log,
+    concurrentReads: storage.concurrentReads ?? 1,
+    isCurrent,
+    nameOf: roomId => rooms.byId(roomId)?.name
+  })
+  const rooms: RoomRegistry = createRoomRegistry({ repository: storage.rooms, pages: reader.pages, log })
+  return { reader, rooms }
+}
+
+const createPublishing = (
+  options: ChatOptions,
+  { access, registry, users }: Pick<Parts, 'access' | 'registry' | 'users'>,
+  isDraining: () => boolean
+): Pick<Parts, 'appendQueue' | 'publisher'> => {
+  const { storage, keyring, bus, log, limits, host } = options
+  const appendQueue = createAppendQueue({
+    append: batch => storage.messages.append(batch),
+    faultOf: storage.faultOf,
+    lockedRooms: roomIds => storage.rooms.locked(roomIds),
+    onFailure: (err, entries) => log.error({ err, entries }, 'an append failed'),
+    ...options.appendQueue
+  })
+  const publisher = createPublisher({
+    appendQueue,
+    keyring,
+    registry,
+    bus,
+    access,
+    log,
+    messageRate: limits.messageRate,
+    maxMessageLength: limits.maxMessageLength,
+    isDraining,
+    author: users.author,
+    named: users.named,
+    onMessage: host?.onMessage
+  })
+  return { appendQueue, publisher }
+}
+
+const createFeed = (
+  { storage: { changes, changesPollMs }, clock, log }: ChatOptions,
+  { users, rooms, reader, subscriptionManager, registry }: Omit<Parts, 'feed'>
+): ChangeFeed | undefined => {
+  if (!changes) return undefined
+  const outside = createOutsideChanges({
+    users,
+    rooms,
+    pages: reader.pages,
+    subscriptionManager,
+    registry,
+    log,
+    repository: changes
+  })
+  return createChangeFeed({ repository: changes, clock, log, pollMs: changesPollMs, ...outside })
+}

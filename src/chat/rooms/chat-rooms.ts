@@ -1,0 +1,74 @@
+/** The rooms of the chat: list, show and create them. */
+import type { RoomsRepository } from '../../db/database.ts'
+import { ChatError } from '../../protocol/errors.ts'
+import type { NewRoom, RoomList, Room as RoomShown } from '../../protocol/http/rooms.ts'
+import type { Access, Principal } from '../access/authorize.ts'
+import type { FindRoom } from '../access/room-access.ts'
+import type { ListRooms } from './listing.ts'
+import { publicRoom, publicRoomOfRow } from './public-room.ts'
+import type { RoomRegistry } from './registry.ts'
+
+export interface ChatRooms {
+  /** Returns the rooms that the principal may read, by name. */
+  list(principal: Principal, after: string, limit: number): Promise<RoomList>
+  /** Throws `room_not_found`. */
+  show(principal: Principal, room: string): Promise<RoomShown>
+  /** Throws `room_taken` or `not_allowed`. */
+  create(principal: Principal, room: NewRoom): Promise<RoomShown>
+  /** Returns the room, created if it doesn't exist; for the host application, so `authorize` is not asked. */
+  ensure(room: NewRoom): Promise<RoomShown>
+}
+
+export interface ChatRoomsOptions {
+  readonly rooms: RoomRegistry
+  readonly repository: Pick<RoomsRepository, 'create'>
+  readonly access: Access
+  readonly findRoom: FindRoom
+  readonly listRooms: ListRooms
+}
+
+export const createChatRooms = (options: ChatRoomsOptions): ChatRooms => {
+  const { rooms, repository, access, findRoom, listRooms } = options
+
+  const insert = async ({ room: name, title }: NewRoom): Promise<RoomShown> =>
+    publicRoom(rooms.adopt(await repository.create({ name, title: title ?? null })))
+
+  return {
+    async list(principal, after, limit) {
+      const { rooms: rows, next } = await listRooms(principal, after, limit)
+      return { rooms: rows.map(publicRoomOfRow), has_more: next !== undefined, ...(next === undefined ? {} : { next }) }
+    },
+    show: async (principal, name) => publicRoom(await findRoom(principal, name, 'read')),
+    // A room that exists but may not be read looks like one that may not be created, in time too.
+    async create(principal, room) {
+      const asked = [access.may(principal, room.room, 'create'), access.may(principal, room.room, 'read')]
+      const [mayCreate, mayRead] = await Promise.all(asked)
+      if (!mayCreate) {
+        await rooms.probe([room.room])
+        throw notCreated()
+      }
+      try {
+        return await insert(room)
+      } catch (error) {
+        if (!mayRead && isTaken(error)) throw notCreated()
+        throw error
+      }
+    },
+    async ensure(room) {
+      const known = await rooms.load(room.room)
+      if (known) return publicRoom(known)
+      try {
+        return await insert(room)
+      } catch (error) {
+        // Another caller created it meanwhile.
+        const created = isTaken(error) ? await rooms.load(room.room) : undefined
+        if (created) return publicRoom(created)
+        throw error
+      }
+    }
+  }
+}
+
+const isTaken = (error: unknown): boolean => error instanceof ChatError && error.code === 'room_taken'
+
+const notCreated = (): ChatError => new ChatError('not_allowed', 'You may not create this room.')
