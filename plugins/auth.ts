@@ -11,7 +11,8 @@ import { createPasswords } from '../src/accounts/passwords.ts'
 import { createAccessTokens, type Jwt } from '../src/accounts/tokens/access-tokens.ts'
 import { extractToken } from '../src/accounts/tokens/extract-token.ts'
 import type { AuthenticatedPrincipal } from '../src/chat/connections/context.ts'
-import { createOptionsCheck } from '../src/config/plugin-options.ts'
+import { createOptionsReader, type SettingOptions, type SettingValues } from '../src/config/plugin-options.ts'
+import { authSettings } from '../src/config/settings/auth.ts'
 import type { UserRecord } from '../src/db/repositories/users.ts'
 import { type Clock, systemClock } from '../src/lib/clock.ts'
 import { withoutRepeats } from '../src/lib/repeated-log.ts'
@@ -48,17 +49,7 @@ declare module 'fastify' {
 }
 
 /** Options of the auth plugin. */
-export interface ChatAuthOptions {
-  /** The secret that signs, 32 characters or more. Not needed with `authenticate`. */
-  readonly secretKey?: string | undefined
-  /** Secrets that still verify. */
-  readonly secretKeyPrevious?: readonly string[]
-  /** The `aud` of our tokens, by default the database's schema: another instance's are refused. */
-  readonly audience?: string
-  /** How long a token is good for, by default 30. */
-  readonly accessTokenExpireMinutes?: number
-  /** bcrypt's cost, by default 12. */
-  readonly bcryptRounds?: number
+export interface ChatAuthOptions extends SettingOptions<typeof authSettings> {
   /** With it the users are the host's: there are no accounts here, and no tokens. */
   readonly authenticate?: Authenticate | undefined
   readonly clock?: Clock
@@ -69,14 +60,16 @@ const NAMESPACE = 'chat'
 /** How long a host's word is good that doesn't say so itself, in milliseconds. */
 const DAY_MS = 24 * 60 * 60 * 1000
 
-const checkOptions = createOptionsCheck('chat-auth', {
-  settings: ['secretKey', 'secretKeyPrevious', 'audience', 'accessTokenExpireMinutes', 'bcryptRounds'],
+const readOptions = createOptionsReader('chat-auth', {
+  settings: authSettings,
+  // Not with `authenticate`: then no token is signed here.
+  excused: ['secretKey'],
   functions: ['authenticate']
 })
 
 export default fp(
   async function chatAuth(fastify: FastifyInstance, options: ChatAuthOptions) {
-    checkOptions(options)
+    const settings = readOptions(options)
     const { authenticate, clock = systemClock } = options
     const { users } = fastify.chatDb
     const hostUsers = createHostUsers({ users, log: withoutRepeats(fastify.server, fastify.log, clock), clock })
@@ -101,7 +94,7 @@ export default fp(
       return
     }
 
-    const accounts = await createOwnAccounts(fastify, options, clock)
+    const accounts = await createOwnAccounts(fastify, settings, clock)
     const renew = async (token: string): Promise<ChatUser> => {
       const askedAt = clock.monotonic()
       const { user, expiresAt } = await accounts.identify(token)
@@ -154,8 +147,12 @@ const socketToken = ({ headers, query }: FastifyRequest): string | undefined => 
   })
 }
 
-const createOwnAccounts = async (fastify: FastifyInstance, options: ChatAuthOptions, clock: Clock) => {
-  const { secretKey, secretKeyPrevious = [], accessTokenExpireMinutes = 30, bcryptRounds = 12 } = options
+const createOwnAccounts = async (
+  fastify: FastifyInstance,
+  settings: SettingValues<typeof authSettings, 'secretKey'>,
+  clock: Clock
+) => {
+  const { secretKey, secretKeyPrevious, accessTokenExpireMinutes, bcryptRounds } = settings
   if (!secretKey)
     throw new TypeError('The plugin chat-auth needs `secretKey`, or `authenticate` for a host’s own users.')
   const jwt = await loadJwt(fastify, secretKey)
@@ -164,7 +161,7 @@ const createOwnAccounts = async (fastify: FastifyInstance, options: ChatAuthOpti
     clock,
     secretKey,
     secretKeyPrevious,
-    audience: options.audience ?? fastify.chatDb.schema,
+    audience: settings.audience ?? fastify.chatDb.schema,
     lifetime: accessTokenExpireMinutes * 60
   })
   return createAccounts({

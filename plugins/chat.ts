@@ -8,7 +8,8 @@ import { createPostgresBus } from '../src/bus/drivers/postgres.ts'
 import { type ChatCore, createChatCore } from '../src/chat/chat.ts'
 import { isUnread } from '../src/chat/log/read-limit.ts'
 import type { ChatOptions, ChatStorage, HostFunctions } from '../src/chat/options.ts'
-import { createOptionsCheck } from '../src/config/plugin-options.ts'
+import { createOptionsReader, type SettingOptions } from '../src/config/plugin-options.ts'
+import { chatSettings } from '../src/config/settings/chat.ts'
 import { faultOf } from '../src/db/client/errors.ts'
 import { type Clock, systemClock } from '../src/lib/clock.ts'
 import { withoutRepeats } from '../src/lib/repeated-log.ts'
@@ -23,20 +24,11 @@ declare module 'fastify' {
   }
 }
 
-/** Options of the chat plugin: PROTOCOL's limits, 0 for none. */
-export interface ChatPluginOptions extends HostFunctions, Pick<ChatOptions, 'appendQueue'> {
-  /** Messages a second and user, by default 10. */
-  readonly messageRateLimit?: number
-  /** Reads per second per user over HTTP, 50 entries each, by default 20. */
-  readonly readRateLimit?: number
-  /** By default 20. */
-  readonly connectionsPerUser?: number
-  /** By default 0. */
-  readonly connectionsPerIp?: number
-  /** Characters, by default 4000. */
-  readonly maxMessageLength?: number
-  /** Hours that a client without `chat.v1` may stay connected, by default 24; 0 until its token expires. */
-  readonly legacySocketHours?: number
+/** Options of the chat plugin. */
+export interface ChatPluginOptions
+  extends SettingOptions<typeof chatSettings>,
+    HostFunctions,
+    Pick<ChatOptions, 'appendQueue'> {
   /** A ready bus instead of the database's own; the chat leaves it when it stops. */
   readonly bus?: Bus | undefined
   readonly clock?: Clock
@@ -44,23 +36,14 @@ export interface ChatPluginOptions extends HostFunctions, Pick<ChatOptions, 'app
 
 const HOUR_MS = 60 * 60 * 1000
 
-const checkOptions = createOptionsCheck('chat-core', {
-  settings: [
-    'messageRateLimit',
-    'readRateLimit',
-    'connectionsPerUser',
-    'connectionsPerIp',
-    'maxMessageLength',
-    'legacySocketHours'
-  ],
+const readOptions = createOptionsReader('chat-core', {
+  settings: chatSettings,
   functions: ['authorize', 'beforeMessage', 'onMessage']
 })
 
 export default fp(
   async function chatCore(fastify: FastifyInstance, options: ChatPluginOptions) {
-    checkOptions(options)
-    const { messageRateLimit = 10, readRateLimit = 20, maxMessageLength = 4000 } = options
-    const { connectionsPerUser = 20, connectionsPerIp = 0, legacySocketHours = 24 } = options
+    const { messageRateLimit, readRateLimit, legacySocketHours, ...limits } = readOptions(options)
     const { authorize, beforeMessage, onMessage, appendQueue } = options
     const { bus, begin } = options.bus ? { bus: options.bus, begin: ignore } : busOf(fastify, options.clock)
     const chat = createChatCore({
@@ -69,9 +52,7 @@ export default fp(
       limits: {
         messageRate: messageRateLimit,
         readRate: readRateLimit,
-        connectionsPerUser,
-        connectionsPerIp,
-        maxMessageLength,
+        ...limits,
         legacyLifetimeMs: legacySocketHours * HOUR_MS
       },
       host: { authorize, beforeMessage, onMessage },

@@ -1,7 +1,8 @@
 /** Holds the Fernet keyring that seals messages at rest; decorates `chatCrypto`. */
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
-import { createOptionsCheck } from '../src/config/plugin-options.ts'
+import { createOptionsReader, type SettingOptions } from '../src/config/plugin-options.ts'
+import { cryptoSettings } from '../src/config/settings/auth.ts'
 import { createKeyring, type Keyring } from '../src/crypto/keyring.ts'
 import { type Clock, systemClock } from '../src/lib/clock.ts'
 
@@ -11,23 +12,18 @@ declare module 'fastify' {
   }
 }
 
-/** Options of the crypto plugin: Fernet keys, the one that seals and those that still open. */
-export interface ChatCryptoOptions {
-  readonly encryptionKey: string
-  readonly encryptionKeyPrevious?: readonly string[]
+/** Options of the crypto plugin. */
+export interface ChatCryptoOptions extends SettingOptions<typeof cryptoSettings, 'encryptionKey'> {
   readonly clock?: Clock
 }
 
-const checkOptions = createOptionsCheck('chat-crypto', {
-  settings: ['encryptionKey', 'encryptionKeyPrevious'],
-  required: ['encryptionKey']
-})
+const readOptions = createOptionsReader('chat-crypto', { settings: cryptoSettings })
 
 /** Rejects when a key is not a Fernet key. */
 export default fp(
   async function chatCrypto(fastify: FastifyInstance, options: ChatCryptoOptions) {
-    checkOptions(options)
-    const { encryptionKey, encryptionKeyPrevious = [], clock = systemClock } = options
+    const { encryptionKey, encryptionKeyPrevious } = readOptions(options)
+    const { clock = systemClock } = options
     const keyring = createKeyring({ current: encryptionKey, previous: [...encryptionKeyPrevious], now: clock.now })
     fastify.decorate('chatCrypto', keyring)
   },

@@ -1,7 +1,8 @@
 /** Opens the database, or takes the one it is handed, waits for it and migrates; decorates `chatDb`. */
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
-import { createOptionsCheck } from '../src/config/plugin-options.ts'
+import { createOptionsReader, type SettingOptions, type SettingValues } from '../src/config/plugin-options.ts'
+import { databaseSettings } from '../src/config/settings/database.ts'
 import { adoptClient, type DatabaseHandle, openClient, waitForDatabase } from '../src/db/client/open.ts'
 import type { SqlClient } from '../src/db/client/types.ts'
 import { type ChatDatabase, createDatabase } from '../src/db/database.ts'
@@ -14,46 +15,23 @@ declare module 'fastify' {
 }
 
 /** Options of the db plugin. */
-export interface ChatDbOptions {
-  /** `postgres://…` or `pglite:DIR`; needed without `client`. */
-  readonly databaseUrl?: string
-  /** Where everything lies, by default `public`. */
-  readonly databaseSchema?: string
-  readonly databaseSsl?: 'disable' | 'require' | 'verify-full' | undefined
-  readonly databaseCa?: string | undefined
-  /** The most connections, by default 10. */
-  readonly databasePoolMax?: number
-  readonly databaseListenUrl?: string | undefined
-  /** How long to wait for an unreachable database, in seconds, by default 10. */
-  readonly databaseWaitSeconds?: number
-  /** Whether to apply pending migrations, by default true. */
-  readonly migrateOnStart?: boolean
-  /** A ready client instead of `databaseUrl`: it is neither waited for nor closed here. */
+export interface ChatDbOptions extends SettingOptions<typeof databaseSettings> {
+  /** A connected client instead of `databaseUrl`. The plugin neither waits for it nor closes it. */
   readonly client?: DatabaseHandle | undefined
 }
 
-const checkOptions = createOptionsCheck('chat-db', {
-  settings: [
-    'databaseUrl',
-    'databaseSchema',
-    'databaseSsl',
-    'databaseCa',
-    'databasePoolMax',
-    'databaseListenUrl',
-    'databaseWaitSeconds',
-    'migrateOnStart'
-  ]
-})
+type Settings = SettingValues<typeof databaseSettings>
+
+const readOptions = createOptionsReader('chat-db', { settings: databaseSettings })
 
 /** Rejects, with a sentence that names host and port, when the database stays away or a migration fails. */
 export default fp(
   async function chatDb(fastify: FastifyInstance, options: ChatDbOptions) {
-    checkOptions(options)
-    const { databaseSchema = 'public' } = options
-    const client = options.client ? await adopt(fastify, options.client, options) : await open(fastify, options)
+    const settings = readOptions(options)
+    const client = options.client ? await adopt(fastify, options.client, settings) : await open(fastify, settings)
     // What we opened we close; what we were handed stays open.
     if (!options.client) fastify.addHook('onClose', () => client.close())
-    fastify.decorate('chatDb', createDatabase(client, databaseSchema))
+    fastify.decorate('chatDb', createDatabase(client, settings.databaseSchema))
   },
   { name: 'chat-db', fastify: '5.x' }
 )
@@ -72,9 +50,9 @@ const withoutDeafNotifications = async (fastify: FastifyInstance, client: SqlCli
 
 export type { DatabaseHandle }
 
-const adopt = async (fastify: FastifyInstance, handle: DatabaseHandle, options: ChatDbOptions): Promise<SqlClient> => {
-  const { databaseSchema = 'public', migrateOnStart = true } = options
-  const client = await withoutDeafNotifications(fastify, await adoptClient(handle, options.databaseListenUrl))
+const adopt = async (fastify: FastifyInstance, handle: DatabaseHandle, settings: Settings): Promise<SqlClient> => {
+  const { databaseSchema, databaseListenUrl, migrateOnStart } = settings
+  const client = await withoutDeafNotifications(fastify, await adoptClient(handle, databaseListenUrl))
   if (migrateOnStart) await migrateUp(client, databaseSchema)
   return client
 }
@@ -83,18 +61,18 @@ const adopt = async (fastify: FastifyInstance, handle: DatabaseHandle, options: 
  * Opens the database and prepares it. PostgreSQL is prepared over a connection that is closed again: the returned client connects with
  * its first query, so that a start which fails later leaves no connection that keeps the process alive.
  */
-const open = async (fastify: FastifyInstance, options: ChatDbOptions): Promise<SqlClient> => {
-  if (!options.databaseUrl) throw new TypeError('The plugin chat-db needs `databaseUrl`, or a ready `client`.')
+const open = async (fastify: FastifyInstance, settings: Settings): Promise<SqlClient> => {
+  if (!settings.databaseUrl) throw new TypeError('The plugin chat-db needs `databaseUrl`, or a ready `client`.')
   const reach = {
-    url: options.databaseUrl,
-    ssl: options.databaseSsl,
-    ca: options.databaseCa,
-    listenUrl: options.databaseListenUrl
+    url: settings.databaseUrl,
+    ssl: settings.databaseSsl,
+    ca: settings.databaseCa,
+    listenUrl: settings.databaseListenUrl
   }
   const first = await openClient({ ...reach, poolMax: 1, onWarning: sentence => fastify.log.warn(sentence) })
   let notifications: SqlClient['notifications']
   try {
-    await prepare(fastify, first, options)
+    await prepare(fastify, first, settings)
     notifications = (await withoutDeafNotifications(fastify, first)).notifications
   } catch (error) {
     await first.close()
@@ -102,12 +80,12 @@ const open = async (fastify: FastifyInstance, options: ChatDbOptions): Promise<S
   }
   if (first.engine === 'pglite') return first
   await first.close()
-  const client = await openClient({ ...reach, poolMax: options.databasePoolMax ?? 10 })
+  const client = await openClient({ ...reach, poolMax: settings.databasePoolMax })
   return notifications ? client : { ...client, notifications: null }
 }
 
-const prepare = async (fastify: FastifyInstance, client: SqlClient, options: ChatDbOptions): Promise<void> => {
-  const { databaseSchema = 'public', migrateOnStart = true, databaseWaitSeconds = 10 } = options
+const prepare = async (fastify: FastifyInstance, client: SqlClient, settings: Settings): Promise<void> => {
+  const { databaseSchema, migrateOnStart, databaseWaitSeconds } = settings
   await waitForDatabase(client, {
     seconds: databaseWaitSeconds,
     onRetry: () => fastify.log.warn('the database does not answer yet; trying again')

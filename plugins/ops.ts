@@ -1,7 +1,8 @@
 /** Reports whether the service is well, for people and for load balancers, and how loaded it is; decorates `chatOps`. */
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
-import { createOptionsCheck } from '../src/config/plugin-options.ts'
+import { createOptionsReader, type SettingOptions } from '../src/config/plugin-options.ts'
+import { opsSettings } from '../src/config/settings/ops.ts'
 import { type Clock, systemClock } from '../src/lib/clock.ts'
 import { version } from '../src/lib/package.ts'
 import { withoutRepeats } from '../src/lib/repeated-log.ts'
@@ -25,20 +26,18 @@ declare module 'fastify' {
 }
 
 /** Options of the ops plugin. */
-export interface ChatOpsOptions {
-  /** The delay of the event loop (p99 of 10 s) above which history and lists are refused, by default 500; 0 for none. */
-  readonly maxLoopDelayMs?: number
+export interface ChatOpsOptions extends SettingOptions<typeof opsSettings> {
   readonly clock?: Clock
 }
 
 const DATABASE_TIMEOUT_MS = 2000
 
-const checkOptions = createOptionsCheck('chat-ops', { settings: ['maxLoopDelayMs'] })
+const readOptions = createOptionsReader('chat-ops', { settings: opsSettings })
 
 export default fp(
   async function chatOps(fastify: FastifyInstance, options: ChatOpsOptions) {
-    checkOptions(options)
-    const { maxLoopDelayMs = 500, clock = systemClock } = options
+    const { maxLoopDelayMs } = readOptions(options)
+    const { clock = systemClock } = options
     const { chatDb, chatCore } = fastify
     const log = withoutRepeats(fastify.server, fastify.log, clock)
     const monitor = createHealth({

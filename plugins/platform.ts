@@ -5,7 +5,8 @@ import rateLimit from '@fastify/rate-limit'
 import swagger from '@fastify/swagger'
 import type { FastifyInstance, FastifyRequest, RouteOptions } from 'fastify'
 import fp from 'fastify-plugin'
-import { createOptionsCheck } from '../src/config/plugin-options.ts'
+import { createOptionsReader, type SettingOptions } from '../src/config/plugin-options.ts'
+import { platformSettings } from '../src/config/settings/http.ts'
 import { rateLimitStore } from '../src/http/rate-limit-store.ts'
 import { EMBEDDED_HEADERS } from '../src/http/security-headers.ts'
 import { corsOptions, createOrigins } from '../src/lib/origins.ts'
@@ -29,14 +30,9 @@ declare module 'fastify' {
 }
 
 /** Options of the platform plugin. */
-export interface ChatPlatformOptions {
+export interface ChatPlatformOptions extends SettingOptions<typeof platformSettings> {
   /** Where the routes are mounted. */
   readonly prefix?: string
-  /** Pages of other origins that may call, where no @fastify/cors decides already. */
-  readonly corsOrigins?: readonly string[]
-  readonly publicUrl?: string | undefined
-  /** `info.contact` of our own OpenAPI document: an e-mail address or a URL. */
-  readonly apiContact?: string | undefined
   /** Whether our own OpenAPI document is made. */
   readonly hasDocument?: boolean
   /** The `security` of our routes where the users are a host's, or the document is. */
@@ -45,15 +41,15 @@ export interface ChatPlatformOptions {
   readonly impossibleErrors?: readonly ErrorCode[]
 }
 
-const checkOptions = createOptionsCheck('chat-platform', { settings: ['corsOrigins', 'publicUrl'] })
+const readOptions = createOptionsReader('chat-platform', { settings: platformSettings })
 
 export default fp(
   async function chatPlatform(fastify: FastifyInstance, options: ChatPlatformOptions) {
-    checkOptions(options)
-    const { prefix = '', corsOrigins = [], hasDocument = false } = options
+    const { corsOrigins, publicUrl, apiContact } = readOptions(options)
+    const { prefix = '', hasDocument = false } = options
     fastify.addHook('onRequest', async request => checkUpgradeAndStop(fastify, request))
     if (corsOrigins.length > 0 && !fastify.hasPlugin('@fastify/cors')) {
-      await fastify.register(cors, corsOptions(createOrigins(corsOrigins, options.publicUrl)))
+      await fastify.register(cors, corsOptions(createOrigins(corsOrigins, publicUrl)))
     }
     if (!fastify.hasPlugin('@fastify/helmet')) await fastify.register(helmet, EMBEDDED_HEADERS)
     if (!fastify.hasPlugin('@fastify/rate-limit')) await registerRateLimit(fastify)
@@ -63,7 +59,7 @@ export default fp(
       fastify.addHook('onRoute', route => fitDocument(route, isHostDocument ? prefix : '', options, codeHere))
     }
     if (hasDocument) {
-      const openapi = openApiBase(options)
+      const openapi = openApiBase({ publicUrl, apiContact })
       const refResolver = { buildLocalReference: schemaName }
       await fastify.register(swagger, { openapi, refResolver, decorator: 'chatDocument' })
     }

@@ -1,6 +1,7 @@
 /** Registering and logging in: the two routes that need no token, and are limited by address. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyRequest } from 'fastify'
+import type { Settings } from '../src/config/settings.ts'
 import { clientNetwork } from '../src/lib/client-address.ts'
 import { timestamp } from '../src/lib/clock.ts'
 import { refTo } from '../src/protocol/components.ts'
@@ -8,11 +9,8 @@ import { AccessToken, Login, MAX_PASSWORD, normalizePassword, Registration, User
 import { answer, PUBLIC, problems } from '../src/protocol/openapi.ts'
 import { characters } from '../src/protocol/validation.ts'
 
-/** Requests a minute and address; 0 for no limit. */
-export interface AuthRoutesOptions {
-  readonly registerRateLimit: number
-  readonly loginRateLimit: number
-}
+/** The limits of these routes. */
+export type AuthRoutesOptions = Pick<Settings, 'registerRateLimit' | 'loginRateLimit'>
 
 const BODY_LIMIT = 16 * 1024
 

@@ -33,7 +33,7 @@ export type Bcrypt = Pick<typeof nodeBcrypt, 'hash' | 'verify' | 'parseOptions'>
 /** Bounds of the work. */
 export interface PasswordOptions {
   /** bcrypt's cost: 2^rounds iterations. */
-  readonly rounds?: number
+  readonly rounds: number
   /** How many are hashed at once. */
   readonly concurrency?: number
   /** How many may wait: at some five a second and core, more would wait too long. */
@@ -43,11 +43,11 @@ export interface PasswordOptions {
 
 /** Makes the service's password hasher. */
 export const createPasswords = ({
-  rounds = 12,
+  rounds,
   concurrency = availableParallelism(),
   maxQueue = 32,
   bcrypt = nodeBcrypt
-}: PasswordOptions = {}): Passwords => {
+}: PasswordOptions): Passwords => {
   const limit = pLimit(concurrency)
 
   const queued = <T>(work: () => Promise<T>): Promise<T> => {

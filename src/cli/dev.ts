@@ -3,6 +3,7 @@ import { existsSync, watchFile, writeFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { environmentValues, readEnvironment } from '../../plugins/config.ts'
 import type { Resolved } from '../config/resolve.ts'
+import { DEV_DATABASE_URL } from '../config/settings/database.ts'
 import type { Settings } from '../config/settings.ts'
 import { type RunningServer, startServer } from '../server.ts'
 import { newKeys } from './keys.ts'
@@ -50,7 +51,7 @@ export const writeFirstEnvironment = (cwd: string): boolean => {
   const isDatabaseGiven = given.databaseUrl !== undefined || given.databaseHost !== undefined
   const lines = [
     '# Written by the first run of `fastify-chat dev`, for this machine only. .env.example lists every setting.',
-    ...(isDatabaseGiven ? [] : ['DATABASE_URL=pglite:.data/chat']),
+    ...(isDatabaseGiven ? [] : [`DATABASE_URL=${DEV_DATABASE_URL}`]),
     ...(given.secretKey === undefined ? [`SECRET_KEY=${secretKey}`] : []),
     ...(given.encryptionKey === undefined ? [`ENCRYPTION_KEY=${encryptionKey}`] : []),
     ...(given.host === undefined ? ['HOST=127.0.0.1'] : [])

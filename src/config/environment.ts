@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { parseEnv } from 'node:util'
-import type { BadSetting } from './resolve.ts'
+import type { BadSetting } from './errors.ts'
 import { environmentName, type SettingName, settingNames } from './settings.ts'
 
 /** Where to read. */

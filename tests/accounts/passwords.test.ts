@@ -87,7 +87,7 @@ describe('a password', () => {
     // passlib's CryptContext(schemes=["bcrypt"]).hash("SecurePass123")
     const theirs = await nodeBcrypt.hash('SecurePass123', { cost: 12 })
     expect(theirs).toMatch(/^\$2b\$12\$/)
-    const ours = createPasswords()
+    const ours = createPasswords({ rounds: 12 })
     expect(await ours.verify('SecurePass123', theirs)).toBe(true)
     expect(ours.needsRehash(theirs, 'SecurePass123')).toBe(false)
   })

@@ -1,0 +1,61 @@
+/** The URL of the database, from its own setting or from the separate parts. */
+import { isIP } from 'node:net'
+import { isDatabaseUrl, isSocket, parseDatabaseUrl } from '../lib/database-url.ts'
+import type { BadSetting } from './errors.ts'
+import { DEV_DATABASE_URL } from './settings/database.ts'
+import type { Mode } from './settings/define.ts'
+import type { Settings, SettingsInput } from './settings.ts'
+
+/** The URL, or what is wrong with the settings that it is made of. */
+export interface Database {
+  readonly url: string
+  readonly bad: readonly BadSetting[]
+  readonly warnings: readonly string[]
+}
+
+const PARTS = ['databaseHost', 'databaseName', 'databaseUser', 'databasePassword'] as const
+
+/** Returns the database that settings name; an empty URL where none is needed. */
+export const databaseOf = (input: Partial<SettingsInput>, mode: Mode, isNeeded: boolean): Database => {
+  const given = PARTS.filter(name => input[name] !== undefined)
+  const { databaseUrl } = input
+  if (databaseUrl !== undefined) {
+    const warnings = given.length > 0 ? ['DATABASE_URL is used; the separate DATABASE_… parts are ignored.'] : []
+    return { url: databaseUrl, bad: [], warnings }
+  }
+  if (given.length > 0) return fromParts(input)
+  if (!isNeeded) return { url: '', bad: [], warnings: [] }
+  if (mode === 'dev') return { url: DEV_DATABASE_URL, bad: [], warnings: [] }
+  const message = 'is missing. Give it, or DATABASE_HOST, DATABASE_NAME, DATABASE_USER and DATABASE_PASSWORD'
+  return { url: '', bad: [{ name: 'databaseUrl', message }], warnings: [] }
+}
+
+const fromParts = (input: Partial<SettingsInput>): Database => {
+  // Over a Unix socket the server may identify the user by the process.
+  const isOptional = (name: string): boolean => name === 'databasePassword' && isSocket(input.databaseHost ?? '')
+  const missing = PARTS.filter(name => input[name] === undefined && !isOptional(name))
+  if (missing.length > 0) {
+    return { url: '', bad: missing.map(name => ({ name, message: 'is missing' })), warnings: [] }
+  }
+  const url = urlOf(input)
+  if (isDatabaseUrl(url)) return { url, bad: [], warnings: [] }
+  const message = 'is not a host name, an address or the folder of a Unix socket'
+  return { url: '', bad: [{ name: 'databaseHost', message }], warnings: [] }
+}
+
+const urlOf = (input: Partial<SettingsInput>): string => {
+  const { databaseHost = '', databasePort, databaseName, databaseUser, databasePassword } = input
+  const part = (value: unknown) => encodeURIComponent(String(value))
+  const host = isSocket(databaseHost) ? part(databaseHost) : databaseHost
+  const password = databasePassword === undefined ? '' : `:${part(databasePassword)}`
+  const address = isIP(host) === 6 ? `[${host}]` : host
+  return `postgres://${part(databaseUser)}${password}@${address}:${databasePort}/${part(databaseName)}`
+}
+
+/** Returns a URL's own `sslmode`, as far as it asks for encryption. */
+export const sslOf = (url: string): Settings['databaseSsl'] => {
+  if (!isDatabaseUrl(url)) return undefined
+  const { sslmode: mode } = parseDatabaseUrl(url)
+  if (mode === 'verify-full' || mode === 'verify-ca') return 'verify-full'
+  return mode === 'require' ? 'require' : undefined
+}

@@ -1,0 +1,29 @@
+/** What is wrong with a configuration, for the person who can correct it. */
+import { environmentName } from './settings.ts'
+
+/** How the operator knows the settings: as environment variables, or as options. */
+export type Names = 'environment' | 'options'
+
+/** A bad setting: its name, and what is wrong with it in words that follow the name. */
+export interface BadSetting {
+  readonly name: string
+  readonly message: string
+}
+
+/** Thrown when the configuration can't be used. The message names every bad setting and how to correct it; never a value. */
+export class ConfigError extends Error {
+  readonly bad: readonly BadSetting[]
+
+  constructor(bad: readonly BadSetting[], names: Names = 'environment') {
+    const shown = bad.map(
+      ({ name, message }) => `  ${names === 'environment' ? environmentName(name) : name} ${message}`
+    )
+    const where =
+      names === 'environment'
+        ? 'Set them in the environment or in .env; .env.example lists every setting.'
+        : 'They are options of the chat service; its README lists every setting.'
+    super(['The configuration is not valid:', ...shown, where].join('\n'))
+    this.name = 'ConfigError'
+    this.bad = bad
+  }
+}

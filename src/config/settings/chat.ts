@@ -1,0 +1,33 @@
+/** The limits of the chat itself. */
+import { integer, limit, ownedBy } from './define.ts'
+
+export const chatSettings = ownedBy('chat', {
+  messageRateLimit: limit(10, {
+    unit: 'messages per second per user',
+    description: 'Limits messages, in bursts of three seconds’ worth, per process. 0 for no limit.'
+  }),
+  readRateLimit: limit(20, {
+    unit: 'reads per second per user',
+    description:
+      'Limits reads over HTTP, in bursts of ten seconds’ worth, per process. A list counts one read per 50 entries requested. 0 for no limit.'
+  }),
+  connectionsPerUser: limit(20, {
+    unit: 'connections',
+    description: 'The maximum number of WebSocket connections per user and process. 0 for no limit.'
+  }),
+  connectionsPerIp: limit(0, {
+    unit: 'connections',
+    description: 'The maximum number of WebSocket connections per IP address and process. 0 for no limit.'
+  }),
+  maxMessageLength: integer(4000, {
+    minimum: 1,
+    maximum: 65_536,
+    unit: 'characters',
+    description: 'The maximum length of a message, in Unicode code points.'
+  }),
+  legacySocketHours: limit(24, {
+    unit: 'hours',
+    description:
+      'The maximum lifetime of a connection without the subprotocol `chat.v1`, even if its token has expired. 0 closes it when the token expires.'
+  })
+})

@@ -1,0 +1,90 @@
+/** The settings of the database, and how its separate parts become a URL. */
+import { isDatabaseUrl } from '../../lib/database-url.ts'
+import { flag, integer, oneOf, optional, ownedBy, text } from './define.ts'
+
+const URL_ADVICE = 'can not be read as a URL. Encode special characters (@ as %40, / as %2F, # as %23)'
+
+/** Refuses a URL that can't be parsed, whose message would otherwise come from a driver. */
+const isParsed = (value: unknown): string[] =>
+  String(value).startsWith('pglite:') || isDatabaseUrl(String(value)) ? [] : [URL_ADVICE]
+
+/** The database of `fastify-chat dev` when no setting names one. */
+export const DEV_DATABASE_URL = 'pglite:.data/chat'
+
+/** The parts that become `databaseUrl` when it is not set. */
+export const databaseParts = ownedBy('config', {
+  databaseHost: optional(
+    text({
+      description:
+        'A host name, an IP address, or the directory of a Unix socket such as `/run/postgresql`. Set the host, name, user and password, or `DATABASE_URL`.',
+      example: '127.0.0.1'
+    })
+  ),
+  databasePort: integer(5432, {
+    minimum: 1,
+    maximum: 65_535,
+    description: 'The port of the PostgreSQL server.',
+    example: '5432'
+  }),
+  databaseName: optional(text({ description: 'The name of the database.', example: 'chat' })),
+  databaseUser: optional(text({ description: 'The role that the service logs in as.', example: 'chat' })),
+  databasePassword: optional(
+    text({ description: 'The password of that role. Optional over a Unix socket.', example: '' })
+  )
+})
+
+export const databaseSettings = ownedBy('db', {
+  databaseUrl: optional(
+    text({
+      pattern: '^(postgres(ql)?://\\S+|pglite:.+)$',
+      'x-rule': 'must be postgres://USER:PASSWORD@HOST:PORT/NAME, or pglite:DIR for the embedded database',
+      description:
+        '`postgres://USER:PASSWORD@HOST:PORT/NAME`, or `pglite:DIR` for the embedded database. Required unless the parts above are set; takes precedence over them.',
+      check: isParsed
+    })
+  ),
+  databaseSchema: text({
+    default: 'public',
+    pattern: '^(?!pg_)[a-z_][a-z0-9_]{0,62}$',
+    'x-rule': 'must be 1-63 of a-z, 0-9 and "_", not begin with a digit or "pg_"',
+    description: 'The schema of all tables. Several instances, or your own application, can share a database.'
+  }),
+  databaseSsl: optional(
+    oneOf(['disable', 'require', 'verify-full'], {
+      description:
+        '`require` encrypts the connection; `verify-full` also verifies the certificate and the name of the server.',
+      derived: "the URL's `sslmode`"
+    })
+  ),
+  databaseCa: optional(
+    text({
+      pattern: '-----BEGIN CERTIFICATE-----',
+      'x-rule': 'must be a certificate in PEM',
+      description:
+        'The certificate authority for `verify-full`, in PEM. Usually set as a file: `DATABASE_CA_FILE=/path/ca.pem`.'
+    })
+  ),
+  databasePoolMax: integer(10, {
+    minimum: 1,
+    maximum: 1000,
+    unit: 'connections',
+    description: 'The maximum number of connections per process, beside one for notifications.'
+  }),
+  databaseListenUrl: optional(
+    text({
+      pattern: '^postgres(ql)?://\\S+$',
+      'x-rule': 'must be a postgres:// URL',
+      description:
+        'A direct connection for notifications between processes, for when `DATABASE_URL` leads to a transaction pooler.',
+      check: isParsed
+    })
+  ),
+  databaseWaitSeconds: integer(10, {
+    maximum: 3600,
+    unit: 'seconds',
+    description: 'How long to wait at the start for a database that cannot be reached.'
+  }),
+  migrateOnStart: flag(true, {
+    description: 'Whether to apply pending migrations at the start. If `false`, run `fastify-chat migrate up` before.'
+  })
+})

@@ -1,0 +1,76 @@
+/** Helpers to declare settings: a TypeBox schema with what documents, error messages and plugins need beside it. */
+import { type TSchema, Type } from '@sinclair/typebox'
+
+/** The plugin that uses a setting, or `server`, `app` or `routes` for what no plugin takes. */
+export type SettingOwner =
+  | 'app'
+  | 'auth'
+  | 'chat'
+  | 'config'
+  | 'crypto'
+  | 'db'
+  | 'ops'
+  | 'platform'
+  | 'routes'
+  | 'server'
+
+/** `dev` guesses a database and allows the origin `*`; `production` does neither. */
+export type Mode = 'dev' | 'production'
+
+/** What is declared beside a setting's type and default. */
+export interface SettingDetails {
+  /** One or two sentences for docs/settings.md and .env.example. */
+  readonly description: string
+  /** What a number counts, such as `seconds`. */
+  readonly unit?: string
+  /** How to make a good value: the end of the error message about a bad one. */
+  readonly advice?: string
+  /** The default in words, when other settings decide it. */
+  readonly derived?: string
+  /** A value that .env.example sets. */
+  readonly example?: string
+  /** Says a pattern in words, as the end of an error message. */
+  readonly 'x-rule'?: string
+  /** Returns what is wrong with a value that has the right type, as ends of error messages. */
+  check?(value: unknown, mode: Mode): string[]
+}
+
+/** Adds the owner to each setting of a record. */
+export const ownedBy = <const T extends Readonly<Record<string, TSchema>>>(owner: SettingOwner, settings: T): T => {
+  for (const schema of Object.values(settings)) schema.owner = owner
+  return settings
+}
+
+type TextDetails = SettingDetails & {
+  readonly default?: string
+  readonly pattern?: string
+  readonly minLength?: number
+  readonly maxLength?: number
+}
+type NumberDetails = SettingDetails & { readonly minimum?: number; readonly maximum: number }
+
+export const text = (details: TextDetails) =>
+  Type.String({ ...(details.pattern === undefined ? { minLength: 1 } : {}), ...details })
+
+export const integer = (value: number, details: NumberDetails) =>
+  Type.Integer({ minimum: 0, default: value, ...details })
+
+/** An integer of which 0 means no limit. */
+export const limit = (value: number, details: SettingDetails) => integer(value, { maximum: 1_000_000, ...details })
+
+export const flag = (value: boolean, details: SettingDetails) => Type.Boolean({ default: value, ...details })
+
+export const list = (items: TSchema, details: SettingDetails) =>
+  Type.Unsafe<readonly string[]>(Type.Array(items, { default: [], ...details }))
+
+export const oneOf = <const T extends string>(values: readonly T[], details: SettingDetails & { default?: T }) =>
+  Type.Unsafe<T>({ type: 'string', enum: values, ...details })
+
+export const optional = <T extends TSchema>(schema: T) => Type.Optional(schema)
+
+/** Returns the messages of a check for each item of a list, with the number of the item. */
+export const checkItems = (value: unknown, check: (item: string) => string | undefined): string[] =>
+  (Array.isArray(value) ? value : []).flatMap((item, at) => {
+    const message = check(String(item))
+    return message === undefined ? [] : [`(item ${at + 1}) ${message}`]
+  })

@@ -1,0 +1,10 @@
+/** The settings of health and load. */
+import { limit, ownedBy } from './define.ts'
+
+export const opsSettings = ownedBy('ops', {
+  maxLoopDelayMs: limit(500, {
+    unit: 'milliseconds',
+    description:
+      'The event loop delay (p99 of 10 s) above which history and lists respond with 503; above twice that, new WebSocket connections too. 0 for no limit.'
+  })
+})
