@@ -1,17 +1,19 @@
-/** What waits to be told, packed into payloads of a bounded size. */
-import { type BusEvent, type BusListener, MAX_EVENT_BYTES } from './bus.ts'
+/** Packs what is queued into payloads of a bounded size. */
+import { type BusListener, MAX_EVENT_BYTES } from './bus.ts'
+import { type BusEvent, isBusEvent } from './events.ts'
 
 /** One payload on the wire. */
 interface Envelope {
   readonly from: string
   readonly grown?: readonly (readonly [roomId: number, seq: number])[]
-  readonly events?: readonly BusEvent[]
+  /** Other versions may send kinds that this one doesn't know. */
+  readonly events?: readonly unknown[]
 }
 
 const PAIR_BYTES = 32
-/** How many payloads are sent in one go: about half a megabyte. */
+/** How many payloads are sent together: about half a megabyte. */
 const MAX_PAYLOADS = 64
-/** How many events wait at most, while the database is silent; more are lost, as the bus may. */
+/** Maximum of queued events while the database doesn't respond; more are dropped, as the bus may. */
 const MAX_EVENTS = 20_000
 
 /** Gathers announcements and events until they are taken as payloads. */
@@ -36,7 +38,7 @@ export const createOutbox = (from: string) => {
       grown = new Map()
       events = []
     },
-    /** What waits, as few payloads as hold it; a bounded number of them, the rest waits on. */
+    /** Returns what is queued, in as few payloads as possible; a bounded number of them, the rest stays queued. */
     take(): string[] {
       const pairs = [...grown]
       const perPayload = Math.floor(MAX_EVENT_BYTES / PAIR_BYTES)
@@ -72,12 +74,12 @@ const groupsOf = (events: readonly { event: BusEvent; bytes: number }[]): BusEve
   return groups
 }
 
-/** Tells a listener what a payload says, unless it is our own. What can't be read is passed over: the log has the truth. */
-export const tell = (payload: string, listener: BusListener, ourselves: string): void => {
+/** Delivers a payload to a listener, unless it is our own. What can't be read is ignored: the log has everything that matters. */
+export const deliver = (payload: string, listener: BusListener, ourselves: string): void => {
   const envelope = read(payload)
   if (!envelope || envelope.from === ourselves) return
   for (const [roomId, seq] of envelope.grown ?? []) listener.grown(roomId, seq)
-  for (const event of envelope.events ?? []) listener.event(event, envelope.from)
+  for (const event of envelope.events ?? []) if (isBusEvent(event)) listener.event(event, envelope.from)
 }
 
 const read = (payload: string): Envelope | undefined => {

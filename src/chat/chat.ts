@@ -8,6 +8,7 @@ import type { Presence } from '../protocol/http/rooms.ts'
 import type { Principal } from './access/authorize.ts'
 import type { Revocation } from './access/revocation.ts'
 import { createRoomAccess, type FindRoom } from './access/room-access.ts'
+import { createEventHandler } from './bus-events.ts'
 import { type ChatConnections, createChatConnections } from './connections/chat-connections.ts'
 import { maxFrameBytes } from './connections/decode.ts'
 import { createFrameDispatch } from './connections/dispatch.ts'
@@ -26,8 +27,6 @@ const DAY_MS = 24 * 60 * 60 * 1000
 const LOOK_MS = 5000
 /** How often unused rooms are removed from memory. */
 const SWEEP_MS = 60_000
-/** The event by which the database wakes every process: see drizzle/0005_changes.sql. */
-const CHANGED = 'changed'
 /** How often clients are notified of the heads of their rooms. */
 const HEADS_MS = 30_000
 
@@ -65,6 +64,7 @@ export const createChatCore = (options: ChatOptions): ChatCore => {
     rooms: createChatRooms({
       ...parts,
       repository: storage.rooms,
+      bus,
       findRoom,
       listRooms: createRoomListing({
         ...options,
@@ -129,10 +129,12 @@ const listen = (options: ChatOptions, parts: Parts): Promise<void> => {
   const { rooms, feed, revocation, subscriptionManager } = parts
   return options.bus.listen({
     grown: (roomId, seq) => rooms.grown(roomId, seq),
-    event(event, from) {
-      if (event.kind === CHANGED) return feed?.wake()
-      if (!revocation.hear(event)) subscriptionManager.hear(event, from)
-    },
+    event: createEventHandler({
+      changed: () => feed?.wake(),
+      room_changed: ({ room }) => void rooms.refresh(room),
+      ...revocation.events,
+      ...subscriptionManager.events
+    }),
     reset() {
       look(options, parts)
       feed?.reset()

@@ -1,9 +1,10 @@
 /** What every driver of the bus promises; the same tests on each. */
 import { randomUUID } from 'node:crypto'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { type Bus, type BusEvent, MAX_EVENT_BYTES } from '../../src/bus/bus.ts'
+import { type Bus, MAX_EVENT_BYTES } from '../../src/bus/bus.ts'
 import { createMemoryBus, createMemoryNetwork } from '../../src/bus/drivers/memory.ts'
 import { createPostgresBus, type NotifyingDatabase } from '../../src/bus/drivers/postgres.ts'
+import type { BusEvent } from '../../src/bus/events.ts'
 import { openClient } from '../../src/db/client/open.ts'
 import { testDatabaseUrl } from '../support/database.ts'
 
@@ -26,6 +27,9 @@ const onPostgres: Driver = async () => {
   }
   return { make: () => make(name), other: () => make(`${name} other`) }
 }
+
+/** An event whose size a test chooses. */
+const typing = (user_id: number, username: string) => ({ kind: 'typing', room: 1, user_id, username }) as const
 
 /** A bus that notes what it hears, and lets a test wait for it. */
 const listening = async (bus: Bus) => {
@@ -74,7 +78,7 @@ describe.each([
       [7, 100],
       [8, 3]
     ])
-    two.bus.publish({ kind: 'marker' })
+    two.bus.publish({ kind: 'alive' })
     await one.until(() => one.heard.events.length === 1)
     expect(one.heard.grown).toEqual([])
   })
@@ -82,7 +86,7 @@ describe.each([
   test('tells events in order, and whose they are', async () => {
     const { make } = await driver()
     const [one, two] = [await listening(await make()), await listening(await make())]
-    const events = Array.from({ length: 300 }, (_, at) => ({ kind: 'test', at, text: 'é'.repeat(at % 90) }))
+    const events = Array.from({ length: 300 }, (_, at) => typing(at, 'é'.repeat(at % 90)))
     for (const event of events) expect(one.bus.publish(event)).toBe(true)
     await two.until(() => two.heard.events.length === events.length)
     expect(two.heard.events).toEqual(events)
@@ -92,9 +96,9 @@ describe.each([
   test('refuses an event that is too big, and carries the biggest', async () => {
     const { make } = await driver()
     const [one, two] = [await listening(await make()), await listening(await make())]
-    const empty = Buffer.byteLength(JSON.stringify({ kind: 'test', text: '' }))
-    const biggest = { kind: 'test', text: 'x'.repeat(MAX_EVENT_BYTES - empty) }
-    expect(one.bus.publish({ ...biggest, text: `${biggest.text}x` })).toBe(false)
+    const empty = Buffer.byteLength(JSON.stringify(typing(1, '')))
+    const biggest = typing(1, 'x'.repeat(MAX_EVENT_BYTES - empty))
+    expect(one.bus.publish({ ...biggest, username: `${biggest.username}x` })).toBe(false)
     expect(one.bus.publish(biggest)).toBe(true)
     await two.until(() => two.heard.events.length === 1)
     expect(two.heard.events).toEqual([biggest])
@@ -116,11 +120,11 @@ describe.each([
       await listening(await other())
     ]
     foreign.bus.announce(1, 1)
-    foreign.bus.publish({ kind: 'test' })
+    foreign.bus.publish({ kind: 'gone' })
     await foreign.bus.close()
-    one.bus.publish({ kind: 'marker' })
+    one.bus.publish({ kind: 'alive' })
     await two.until(() => two.heard.events.length > 0)
-    expect(two.heard.events).toEqual([{ kind: 'marker' }])
+    expect(two.heard.events).toEqual([{ kind: 'alive' }])
     expect(two.heard.grown).toEqual([])
   })
 
@@ -129,7 +133,7 @@ describe.each([
     const [one, two] = [await listening(await make()), await listening(await make())]
     expect(one.heard.resets).toBe(1)
     one.bus.announce(1, 5)
-    one.bus.publish({ kind: 'last' })
+    one.bus.publish({ kind: 'gone' })
     await one.bus.close()
     await two.until(() => two.heard.events.length === 1)
     expect(two.heard.grown).toEqual([[1, 5]])

@@ -30,7 +30,7 @@ test('it opens no connection until a message is announced or it is asked to', as
   deferred.begin()
   await deferred.listen(listener)
   expect(calls).toEqual([])
-  deferred.publish({ kind: 'x' })
+  deferred.publish({ kind: 'alive' })
   expect(calls).toEqual(['publish'])
   deferred.announce(1, 1)
   deferred.begin()

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { createOutbox } from '../../src/bus/envelope.ts'
+import { createOutbox, deliver } from '../../src/bus/envelope.ts'
+import type { BusEvent } from '../../src/bus/events.ts'
 
 test('it hands over a bounded number of payloads, in order, until nothing waits', () => {
   const outbox = createOutbox('p')
@@ -28,8 +29,66 @@ test('it hands over a bounded number of payloads, in order, until nothing waits'
 
 test('it keeps a bounded number of events while nobody takes them', () => {
   const outbox = createOutbox('p')
-  for (let at = 0; at < 20_000; at++) expect(outbox.publish({ kind: 'typing', at })).toBe(true)
-  expect(outbox.publish({ kind: 'typing' })).toBe(false)
+  for (let at = 0; at < 20_000; at++) expect(outbox.publish({ kind: 'alive' })).toBe(true)
+  expect(outbox.publish({ kind: 'alive' })).toBe(false)
   outbox.clear()
   expect(outbox.isEmpty).toBe(true)
+})
+
+/** Returns what a payload of another process delivers. */
+const delivered = (payload: string): unknown[] => {
+  const events: BusEvent[] = []
+  const grown: number[][] = []
+  deliver(payload, { grown: (...one) => grown.push(one), event: event => events.push(event), reset() {} }, 'us')
+  return [...grown, ...events]
+}
+
+test('it delivers every event as processes of version 0.1 send it, and sends it so', () => {
+  const events: BusEvent[] = [
+    { kind: 'present', room: 1, users: [[7, 'ann']] },
+    { kind: 'present', room: 1, count: 101 },
+    { kind: 'alive' },
+    { kind: 'typing', room: 1, user_id: 7, username: 'ann' },
+    { kind: 'recheck', person: '7', room: 'general', word: 'w', age_ms: 0 },
+    { kind: 'disconnect', person: '7', word: 'w', age_ms: 3000 },
+    { kind: 'gone' }
+  ]
+  const texts = [
+    '{"kind":"present","room":1,"users":[[7,"ann"]]}',
+    '{"kind":"present","room":1,"count":101}',
+    '{"kind":"alive"}',
+    '{"kind":"typing","room":1,"user_id":7,"username":"ann"}',
+    '{"kind":"recheck","person":"7","room":"general","word":"w","age_ms":0}',
+    '{"kind":"disconnect","person":"7","word":"w","age_ms":3000}',
+    '{"kind":"gone"}'
+  ]
+  const payload = `{"from":"p","events":[${texts.join(',')}]}`
+  expect(delivered(payload)).toEqual(events)
+  const outbox = createOutbox('p')
+  for (const event of events) outbox.publish(event)
+  expect(outbox.take()).toEqual([payload])
+  expect(delivered('{"from":"p","grown":[[1,2],[3,4]]}')).toEqual([
+    [1, 2],
+    [3, 4]
+  ])
+  expect(delivered('{"from":"database","events":[{"kind":"changed"}]}')).toEqual([{ kind: 'changed' }])
+})
+
+test('it ignores events of an unknown kind or without their fields, and delivers those beside them', () => {
+  const bad = [
+    null,
+    'alive',
+    {},
+    { kind: 'next_year', room: 1 },
+    { kind: 'toString' },
+    { kind: 'typing', room: '1', user_id: 7, username: 'ann' },
+    { kind: 'present', room: 1, users: [['ann', 7]] },
+    { kind: 'disconnect', word: 'w' },
+    { kind: 'room_changed' }
+  ]
+  const events = [...bad, { kind: 'room_changed', room: 1, added_later: true }]
+  expect(delivered(JSON.stringify({ from: 'p', events }))).toEqual([
+    { kind: 'room_changed', room: 1, added_later: true }
+  ])
+  expect(delivered('not JSON')).toEqual([])
 })

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { createMemoryBus, createMemoryNetwork } from '../../src/bus/drivers/memory.ts'
 import type { Access } from '../../src/chat/access/authorize.ts'
 import { createRevocation } from '../../src/chat/access/revocation.ts'
+import { createEventHandler } from '../../src/chat/bus-events.ts'
 import { Connection } from '../../src/chat/connections/connection.ts'
 import type { AuthenticatedPrincipal, ConnectionContext } from '../../src/chat/connections/context.ts'
 import { PING_INTERVAL_MS } from '../../src/chat/connections/liveness.ts'
@@ -151,6 +152,6 @@ const revoking = async (clock: ReturnType<typeof fakeClock>, network: ReturnType
     subscriptionManager: { expel() {} } as unknown as SubscriptionManager,
     existing: async ids => new Set(ids)
   })
-  await bus.listen({ grown() {}, event: event => void one.hear(event), reset() {} })
+  await bus.listen({ grown() {}, event: createEventHandler(one.events), reset() {} })
   return one
 }

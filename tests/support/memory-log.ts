@@ -13,7 +13,7 @@ const tick = (): Promise<void> => new Promise(setImmediate)
 /** A log with these rooms, all empty. */
 export const createMemoryLog = (names: readonly string[]): MemoryLog => {
   const entries = new Map<number, StoredEntry[]>()
-  const rows = names.map((name, at) => ({ id: at + 1, name, title: null, epoch: 'e', oldestSeq: 1 }))
+  const rows = names.map((name, at) => ({ id: at + 1, name, title: null as string | null, epoch: 'e', oldestSeq: 1 }))
   const entriesOf = (roomId: number): StoredEntry[] => {
     const known = entries.get(roomId) ?? []
     entries.set(roomId, known)
@@ -50,6 +50,12 @@ export const createMemoryLog = (names: readonly string[]): MemoryLog => {
       },
       list: async () => rows.map(rowOf),
       create: () => Promise.reject(new Error('not in this log')),
+      update: async (wanted, { title }) => {
+        await tick()
+        const row = rows.find(({ id }) => id === wanted)
+        if (row) row.title = title
+        return row && rowOf(row)
+      },
       reach: async wanted => {
         await tick()
         const row = rows.find(({ id }) => id === wanted)

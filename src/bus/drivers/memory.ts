@@ -1,7 +1,7 @@
 /** The bus within one process: alone with the embedded database, or between several services of a test. */
 import { randomUUID } from 'node:crypto'
 import type { Bus, BusListener } from '../bus.ts'
-import { createOutbox, tell } from '../envelope.ts'
+import { createOutbox, deliver } from '../envelope.ts'
 
 /** What buses share that hear each other. */
 export interface MemoryNetwork {
@@ -18,7 +18,7 @@ export const createMemoryBus = ({ ends }: MemoryNetwork = createMemoryNetwork())
 
   const send = (): void => {
     isScheduled = false
-    for (const payload of outbox.take()) for (const [id, listener] of ends) tell(payload, listener, id)
+    for (const payload of outbox.take()) for (const [id, listener] of ends) deliver(payload, listener, id)
     if (!outbox.isEmpty) schedule()
   }
   const schedule = (): void => {

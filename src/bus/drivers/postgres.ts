@@ -3,7 +3,7 @@ import { createHash, randomUUID } from 'node:crypto'
 import { type Clock, systemClock } from '../../lib/clock.ts'
 import { withTimeout } from '../../lib/timeout.ts'
 import type { Bus, BusListener } from '../bus.ts'
-import { createOutbox, tell } from '../envelope.ts'
+import { createOutbox, deliver } from '../envelope.ts'
 
 /** What the driver needs of a database; see src/db/client/open.ts. */
 export interface NotifyingDatabase {
@@ -110,7 +110,7 @@ export const createPostgresBus = ({
       channel = name
       const hear = (payload: string): void => {
         if (payload.startsWith(ours)) heardAt = clock.monotonic()
-        else tell(payload, listener, processId)
+        else deliver(payload, listener, processId)
       }
       const open = async (): Promise<void> => {
         builtAt = clock.monotonic()

@@ -4,7 +4,8 @@
  */
 import { randomUUID } from 'node:crypto'
 import pLimit from 'p-limit'
-import type { Bus, BusEvent } from '../../bus/bus.ts'
+import type { Bus } from '../../bus/bus.ts'
+import type { BusEvent, BusEventHandlers } from '../../bus/events.ts'
 import type { Clock } from '../../lib/clock.ts'
 import type { Log } from '../../lib/logging.ts'
 import { CLOSE } from '../../protocol/close-codes.ts'
@@ -32,8 +33,8 @@ export interface Revocation {
   recheckAll(): void
   /** Closes all of a person's connections with 4401. On every process. */
   disconnect(personId: string): void
-  /** What another process told; answers whether it was meant for this. */
-  hear(event: BusEvent): boolean
+  /** Handles events of other processes. */
+  readonly events: Pick<BusEventHandlers, 'recheck' | 'disconnect'>
   /** Whether a person was disconnected after it began to be asked who they are: their connection was then under way. */
   isRevoked(session: AuthenticatedPrincipal): boolean
   close(): void
@@ -49,8 +50,10 @@ const AT_ONCE = 16
 /** Of how many connections the rooms are asked about at once. */
 const RECHECKED_AT_ONCE = 100
 
+type RevocationEvent = BusEvent<'recheck' | 'disconnect'>
+
 interface Word {
-  readonly event: BusEvent
+  readonly event: RevocationEvent
   /** Monotonic time. */
   readonly saidAt: number
   left: number
@@ -136,16 +139,16 @@ export const createRevocation = (options: RevocationOptions): Revocation => {
   const isRevoked = (session: AuthenticatedPrincipal): boolean =>
     (session.askedAt ?? 0) <= (disconnected.get(publicUserOf(session).id) ?? Number.NEGATIVE_INFINITY)
 
-  const act = ({ kind, person, room }: BusEvent, until: number): void => {
-    const id = String(person)
-    if (kind === 'recheck') return recheckHere(connectionsOf(id), access.may, String(room))
+  const act = (event: RevocationEvent, until: number): void => {
+    const id = event.person
+    if (event.kind === 'recheck') return recheckHere(connectionsOf(id), access.may, event.room)
     disconnected.set(id, Math.max(until, disconnected.get(id) ?? 0))
     for (const connection of connectionsOf(id)) if (isRevoked(connection.session)) connection.close(CLOSE.tokenExpired)
   }
 
-  const say = (event: { kind: 'recheck' | 'disconnect'; person: string; room?: string }): void => {
+  const say = (event: RevocationEvent): void => {
     const saidAt = clock.monotonic()
-    const word = { event: { ...event, word: randomUUID() }, saidAt, left: REPEATS }
+    const word = { event, saidAt, left: REPEATS }
     act(word.event, saidAt)
     tell(word)
     repeated.add(word)
@@ -154,6 +157,13 @@ export const createRevocation = (options: RevocationOptions): Revocation => {
   /** The age of a revocation means the same to every process, whatever its clocks show. */
   const tell = ({ event, saidAt }: Word): void => {
     bus.publish({ ...event, age_ms: Math.round(clock.monotonic() - saidAt) })
+  }
+
+  const hear = (event: RevocationEvent): void => {
+    if (heard.has(event.word) || heardBefore.has(event.word)) return
+    heard.add(event.word)
+    // A user who connected again after it stays connected.
+    act(event, clock.monotonic() - (event.age_ms ?? 0))
   }
 
   const warn = (err: unknown): void => log.warn({ err }, 'it could not be asked who is still a user')
@@ -175,21 +185,13 @@ export const createRevocation = (options: RevocationOptions): Revocation => {
   ]
 
   return {
-    recheck: (person, room) => say({ kind: 'recheck', person, room }),
+    recheck: (person, room) => say({ kind: 'recheck', person, room, word: randomUUID() }),
     recheckAll() {
       if (access.isDelegated) void recheckAll()
     },
-    disconnect: person => say({ kind: 'disconnect', person }),
+    disconnect: person => say({ kind: 'disconnect', person, word: randomUUID() }),
     isRevoked,
-    hear(event) {
-      if (event.kind !== 'recheck' && event.kind !== 'disconnect') return false
-      const word = String(event.word)
-      if (heard.has(word) || heardBefore.has(word)) return true
-      heard.add(word)
-      // Who came back after it stays.
-      act(event, clock.monotonic() - Number(event.age_ms ?? 0))
-      return true
-    },
+    events: { recheck: hear, disconnect: hear },
     close() {
       for (const stop of stops) stop()
     }

@@ -3,7 +3,8 @@
  * and again every few seconds; what a process told is forgotten when it falls silent. A lost notification makes it late,
  * never wrong for long. Nothing here is on a message's way.
  */
-import type { Bus, BusEvent } from '../../bus/bus.ts'
+import type { Bus } from '../../bus/bus.ts'
+import type { BusEvent, BusEventHandlers } from '../../bus/events.ts'
 import type { Clock } from '../../lib/clock.ts'
 import type { Presence } from '../../protocol/http/rooms.ts'
 
@@ -46,8 +47,8 @@ export interface PresenceView {
   /** Whether one of this process's connections of a user is in a room. */
   has(roomId: number, userId: number): boolean
   of(roomId: number, room: string): Presence
-  /** What another process told; answers whether the event was for presence. */
-  hear(event: BusEvent, from: string): boolean
+  /** Handles events of other processes. */
+  readonly events: Pick<BusEventHandlers, 'present' | 'alive' | 'gone'>
   /** A user has another name. */
   renamed(userId: number, username: string): void
   /** A user was deleted: nowhere present any more, whatever other processes still say. */
@@ -132,13 +133,14 @@ export const createPresence = ({ bus, clock, onNotice, onChange }: PresenceOptio
     place.isLeaving = true
   }
 
-  const snapshot = (roomId: number, { here, people }: Place): BusEvent => {
+  const snapshot = (roomId: number, { here, people }: Place): BusEvent<'present'> => {
     if (here.size > MAX_NAMED) return { kind: 'present', room: roomId, count: here.size }
-    const users = [...here.keys()].map(userId => [userId, people.get(userId)?.person.username ?? ''])
+    const users = [...here.keys()].map(userId => [userId, people.get(userId)?.person.username ?? ''] as const)
     return { kind: 'present', room: roomId, users }
   }
 
-  const hearPresent = (roomId: number, from: string, users: readonly [number, string][], count: number): void => {
+  const hearPresent: BusEventHandlers['present'] = ({ room: roomId, users = [], count = 0 }, from) => {
+    heardAt.set(from, clock.monotonic())
     const place = placeOf(roomId)
     const before = place.crowds.get(from) ?? 0
     if (count > 0) place.crowds.set(from, count)
@@ -239,15 +241,10 @@ export const createPresence = ({ bus, clock, onNotice, onChange }: PresenceOptio
       }))
       return { room, count, users: users.sort((a, b) => a.user_id - b.user_id) }
     },
-    hear(event, from) {
-      if (event.kind !== 'present' && event.kind !== 'alive' && event.kind !== 'gone') return false
-      if (event.kind === 'gone') forget(from)
-      else heardAt.set(from, clock.monotonic())
-      if (event.kind === 'present') {
-        const { room, users = [], count = 0 } = event as { room?: number; users?: [number, string][]; count?: number }
-        hearPresent(Number(room), from, users, count)
-      }
-      return true
+    events: {
+      present: hearPresent,
+      alive: (_, from) => void heardAt.set(from, clock.monotonic()),
+      gone: (_, from) => forget(from)
     },
     renamed(userId, username) {
       for (const place of places.values()) {

@@ -1,9 +1,10 @@
 /** The rooms of the chat: list, show and create them. */
+import type { Bus } from '../../bus/bus.ts'
 import type { RoomsRepository } from '../../db/database.ts'
 import { ChatError } from '../../protocol/errors.ts'
 import type { NewRoom, RoomList, Room as RoomShown } from '../../protocol/http/rooms.ts'
 import type { Access, Principal } from '../access/authorize.ts'
-import type { FindRoom } from '../access/room-access.ts'
+import { type FindRoom, noSuchRoom } from '../access/room-access.ts'
 import type { ListRooms } from './listing.ts'
 import { publicRoom, publicRoomOfRow } from './public-room.ts'
 import type { RoomRegistry } from './registry.ts'
@@ -17,18 +18,21 @@ export interface ChatRooms {
   create(principal: Principal, room: NewRoom): Promise<RoomShown>
   /** Returns the room, created if it doesn't exist; for the host application, so `authorize` is not asked. */
   ensure(room: NewRoom): Promise<RoomShown>
+  /** Changes a room on every process; for the host application. Throws `room_not_found`. */
+  change(room: string, change: { readonly title: string | null }): Promise<RoomShown>
 }
 
 export interface ChatRoomsOptions {
   readonly rooms: RoomRegistry
-  readonly repository: Pick<RoomsRepository, 'create'>
+  readonly repository: Pick<RoomsRepository, 'create' | 'update'>
+  readonly bus: Pick<Bus, 'publish'>
   readonly access: Access
   readonly findRoom: FindRoom
   readonly listRooms: ListRooms
 }
 
 export const createChatRooms = (options: ChatRoomsOptions): ChatRooms => {
-  const { rooms, repository, access, findRoom, listRooms } = options
+  const { rooms, repository, bus, access, findRoom, listRooms } = options
 
   const insert = async ({ room: name, title }: NewRoom): Promise<RoomShown> =>
     publicRoom(rooms.adopt(await repository.create({ name, title: title ?? null })))
@@ -65,6 +69,15 @@ export const createChatRooms = (options: ChatRoomsOptions): ChatRooms => {
         if (created) return publicRoom(created)
         throw error
       }
+    },
+    async change(name, change) {
+      const room = await rooms.load(name)
+      const row = room && (await repository.update(room.id, change))
+      if (!row) throw noSuchRoom()
+      bus.publish({ kind: 'room_changed', room: row.id })
+      // Read again rather than taken from the row: another process may have changed the room since.
+      await rooms.refresh(row.id)
+      return publicRoom(room)
     }
   }
 }

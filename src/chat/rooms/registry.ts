@@ -26,6 +26,8 @@ export interface RoomRegistry {
   grown(roomId: number, seq: number): void
   /** Takes up another title. A room that is being loaded is read again. */
   retitle(id: number, title: string | null): void
+  /** Reads a room's title again, if it is loaded: it was changed by another process. Never rejects. */
+  refresh(id: number): Promise<void>
   /** Lets go of a room that was deleted. */
   remove(id: number): void
   /** Entries or names were changed that rooms may hold. */
@@ -156,6 +158,23 @@ export const createRoomRegistry = ({
       titles++
       const room = byId.get(id)
       if (room) room.title = title
+    },
+    async refresh(id) {
+      titles++
+      const room = byId.get(id)
+      if (!room) return
+      try {
+        for (;;) {
+          const before = titles
+          const row = await find(room.name)
+          // Changed again meanwhile: this row may be older than what is known.
+          if (before !== titles) continue
+          if (row?.id === id) room.title = row.title
+          return
+        }
+      } catch (err) {
+        log.warn({ err, room_id: id }, 'a room that was changed could not be read')
+      }
     },
     remove(id) {
       titles++

@@ -1,5 +1,6 @@
 /** Who follows which rooms: beginning, ending, and what the people in a room see of each other. */
-import type { Bus, BusEvent } from '../../bus/bus.ts'
+import type { Bus } from '../../bus/bus.ts'
+import type { BusEventHandlers } from '../../bus/events.ts'
 import type { Clock } from '../../lib/clock.ts'
 import { ChatError } from '../../protocol/errors.ts'
 import { GENERAL } from '../../protocol/http/messages.ts'
@@ -54,8 +55,8 @@ export interface SubscriptionManager {
   renamed(userId: number, username: string): void
   /** A user was deleted, and is nowhere present. */
   deleted(userId: number): void
-  /** What another process told. */
-  hear(event: BusEvent, from: string): void
+  /** Handles events of other processes. */
+  readonly events: Pick<BusEventHandlers, 'present' | 'alive' | 'gone' | 'typing'>
   /** Tells every connection how far its rooms reach. */
   tellHeads(connections: Iterable<Connection>): Promise<void>
   /** Says again who is here, after a reset of the bus. */
@@ -165,11 +166,12 @@ export const createSubscriptionManager = ({
     presence: ({ id, name }) => presence.of(id, name),
     renamed: (userId, username) => presence.renamed(userId, username),
     deleted: userId => presence.deleted(userId),
-    hear(event, from) {
-      if (presence.hear(event, from) || event.kind !== 'typing') return
-      const [userId, roomId] = [Number(event.user_id), Number(event.room)]
-      if (typing.may(userId, roomId, rooms.byId(roomId)?.followers.size ?? 0))
-        hint(roomId, ({ name }) => typingNotice(name, { userId, username: String(event.username) }), userId)
+    events: {
+      ...presence.events,
+      typing({ room: roomId, user_id: userId, username }) {
+        if (typing.may(userId, roomId, rooms.byId(roomId)?.followers.size ?? 0))
+          hint(roomId, ({ name }) => typingNotice(name, { userId, username }), userId)
+      }
     },
     async tellHeads(connections) {
       let count = 0

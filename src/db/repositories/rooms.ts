@@ -33,6 +33,8 @@ export interface RoomsRepository {
   list(after: string, limit: number): Promise<RoomRow[]>
   /** Throws `room_taken`. */
   create(room: NewRoom): Promise<RoomRow>
+  /** Returns the room as it is after the change; undefined when it doesn't exist. */
+  update(id: number, change: Pick<NewRoom, 'title'>): Promise<RoomRow | undefined>
   /** How far the log of a room reaches now. */
   reach(id: number): Promise<RoomReach | undefined>
   /** Of these rooms, those whose log is not as it is known to be: grown, pruned, or another one. In one query, so give a bounded number. */
@@ -95,6 +97,10 @@ export const createRoomsRepository = (client: SqlClient, { rooms }: Tables, sche
         if (sqlStateOf(error) !== UNIQUE_VIOLATION) throw error
         throw new ChatError('room_taken', `There is a room "${room.name}" already. Choose another name.`)
       }
+    },
+    async update(wanted, change) {
+      const [row] = await drizzle.update(rooms).set(change).where(eq(id, wanted)).returning(columns)
+      return row
     },
     reach: async wanted => (await byId.execute({ id: wanted }))[0],
     changed: known =>

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { createMemoryBus, createMemoryNetwork } from '../../../src/bus/drivers/memory.ts'
+import { createEventHandler } from '../../../src/chat/bus-events.ts'
 import { createPresence, MAX_NAMED } from '../../../src/chat/presence/presence.ts'
 import { fakeClock } from '../../support/clock.ts'
 
@@ -23,7 +24,7 @@ const start = async (count: number) => {
       })
       await bus.listen({
         grown() {},
-        event: (event, from) => void presence.hear(event, from),
+        event: createEventHandler(presence.events),
         reset() {}
       })
       const shown = () => {
@@ -142,7 +143,7 @@ describe('presence', () => {
     const [one, two] = processes
     one.presence.join(ROOM, person(1))
     await pass(2000)
-    two.presence.hear({ kind: 'gone' }, one.bus.processId)
+    two.presence.events.gone({ kind: 'gone' }, one.bus.processId)
     await pass(10_000)
     expect(two.shown()).toEqual({ count: 1, users: ['user-1'] })
   })

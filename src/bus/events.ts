@@ -1,0 +1,81 @@
+/**
+ * Every event of the bus and its fields. Processes of several versions share a bus, so a field is never renamed or given another
+ * type; a kind that a process doesn't know is ignored there.
+ */
+
+/** By kind. An event is not in the log and is worthless a moment later; what must not be lost is read from the database. */
+export interface BusEvents {
+  /** Rows were changed; published by the database's triggers (drizzle/0005_changes.sql). */
+  readonly changed: object
+  /** A room has another title (or other properties); published by the process that changed it, after the commit. */
+  readonly room_changed: { readonly room: number }
+  /** The users that the process has in a room, or how many if it has too many to name. */
+  readonly present: {
+    readonly room: number
+    readonly users?: readonly (readonly [userId: number, username: string])[]
+    readonly count?: number
+  }
+  /** The process is running, so its users are still present. */
+  readonly alive: object
+  /** The process stops, and has no users any more. */
+  readonly gone: object
+  readonly typing: { readonly room: number; readonly user_id: number; readonly username: string }
+  /** Asks `authorize` again whether a user may read a room; see Revocation for the fields. */
+  readonly recheck: Repeated & { readonly room: string }
+  /** Closes all connections of a user. */
+  readonly disconnect: Repeated
+}
+
+/** A revocation, which is published several times because the bus may lose it. */
+interface Repeated {
+  /** The user's id as the host application knows it. */
+  readonly person: string
+  /** Identifies the revocation, so that a repetition has no effect. */
+  readonly word: string
+  /** Milliseconds since it was first published. */
+  readonly age_ms?: number
+}
+
+export type BusEventKind = keyof BusEvents
+
+/** An event with its kind, as it is sent. */
+export type BusEvent<Kind extends BusEventKind = BusEventKind> = {
+  [One in Kind]: { readonly kind: One } & BusEvents[One]
+}[Kind]
+
+/** A function for each kind; `from` identifies the process that published the event. */
+export type BusEventHandlers = {
+  readonly [Kind in BusEventKind]: (event: BusEvent<Kind>, from: string) => void
+}
+
+type Check = (value: unknown) => boolean
+
+const isNumber: Check = value => Number.isFinite(value)
+const isText: Check = value => typeof value === 'string'
+const isUsers: Check = value =>
+  Array.isArray(value) && value.every(user => Array.isArray(user) && isNumber(user[0]) && isText(user[1]))
+const optional =
+  (check: Check): Check =>
+  value =>
+    value === undefined || check(value)
+
+const repeated = { person: isText, word: isText, age_ms: optional(isNumber) }
+
+const FIELDS: { readonly [Kind in BusEventKind]: { readonly [Field in keyof BusEvents[Kind]]-?: Check } } = {
+  changed: {},
+  room_changed: { room: isNumber },
+  present: { room: isNumber, users: optional(isUsers), count: optional(isNumber) },
+  alive: {},
+  gone: {},
+  typing: { room: isNumber, user_id: isNumber, username: isText },
+  recheck: { ...repeated, room: isText },
+  disconnect: repeated
+}
+
+/** Returns whether something that another process sent is an event of a known kind, with its fields. */
+export const isBusEvent = (value: unknown): value is BusEvent => {
+  if (typeof value !== 'object' || value === null || !('kind' in value)) return false
+  const { kind } = value
+  if (typeof kind !== 'string' || !Object.hasOwn(FIELDS, kind)) return false
+  return Object.entries<Check>(FIELDS[kind as BusEventKind]).every(([field, check]) => check(Reflect.get(value, field)))
+}

@@ -1,0 +1,27 @@
+/** What a changed room does on other processes, whatever bus they share; the change feed is left out, so that only the bus notifies. */
+import { expect, onTestFinished } from 'vitest'
+import type { Bus } from '../../../src/bus/bus.ts'
+import type { MemoryChatOptions } from '../../support/memory-chat.ts'
+import { createMemoryChat } from '../../support/memory-chat.ts'
+
+const ann = { userId: 1, username: 'ann' }
+
+/** Changes a title on one process until two others show it: one that had the room in memory, and one that loads it later. */
+export const expectTitleEverywhere = async (
+  storage: Pick<MemoryChatOptions, 'rooms' | 'messages'>,
+  createBus: () => Bus
+): Promise<void> => {
+  const chats = [0, 1, 2].map(() => createMemoryChat({ ...storage, bus: createBus() }))
+  onTestFinished(async () => void (await Promise.all(chats.map(chat => chat.drain()))))
+  await Promise.all(chats.map(chat => chat.start()))
+  const [one, two, three] = chats
+  const titleOn = async (chat = one) => (await chat?.rooms.show(ann, 'general'))?.title
+  for (const chat of [one, two]) expect(await titleOn(chat)).not.toBe('Lobby')
+  expect(await one?.rooms.change('general', { title: 'Lobby' })).toMatchObject({ room: 'general', title: 'Lobby' })
+  expect(await titleOn(one)).toBe('Lobby')
+  await expect.poll(() => titleOn(two)).toBe('Lobby')
+  expect(await titleOn(three)).toBe('Lobby')
+  await two?.rooms.change('general', { title: null })
+  for (const chat of chats) await expect.poll(() => titleOn(chat)).toBeNull()
+  await expect(one?.rooms.change('nowhere', { title: 'x' })).rejects.toMatchObject({ code: 'room_not_found' })
+}
