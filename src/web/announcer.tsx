@@ -1,20 +1,20 @@
-/** Says what others write to a screen reader: only what is new, not what is loaded from history. */
+/** Announces new messages of other users to screen readers; history that is loaded is not announced. */
 import { useEffect, useState } from 'preact/hooks'
 import type { Room } from '../client/index.ts'
-import { beginningOf } from './folding.ts'
+import { previewOf } from './preview.ts'
 
 export const Announcer = ({ room, me }: { readonly room: Room; readonly me: number | undefined }) => {
-  const [said, setSaid] = useState('')
+  const [text, setText] = useState('')
   useEffect(
     () =>
       room.on('message', ({ user_id, username, content }) => {
-        if (user_id !== me && content !== null) setSaid(`${username}: ${beginningOf(content)}`)
+        if (user_id !== me && content !== null) setText(`${username}: ${previewOf(content)}`)
       }),
     [me]
   )
   return (
     <p class="hidden" role="status">
-      {said}
+      {text}
     </p>
   )
 }

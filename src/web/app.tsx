@@ -1,76 +1,84 @@
-/** The whole page: who is logged in sees the chat, anyone else the form to log in. */
+/** Renders the page: the chat for a user who is logged in, otherwise the form to log in. */
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { Chat } from './chat.tsx'
 import { listen } from './hooks.ts'
-import { forgetAll, type Held, hold, type Keep, openKeep, putBack, SPACE } from './keep.ts'
 import { Login } from './login.tsx'
 import { readSession, type Session, saveSession } from './session.ts'
+import {
+  clearStorage,
+  KEY_PREFIX,
+  openUserStorage,
+  restoreUserData,
+  takeUserData,
+  type UserData,
+  type UserStorage
+} from './user-storage.ts'
 
-/** A session, and what the browser stores of its user. */
+/** A session, with the data that the browser stores for its user. */
 interface Current {
   readonly session: Session
-  readonly keep: Keep
+  readonly storage: UserStorage
 }
 
-const open = (session: Session): Current => ({ session, keep: openKeep(session.username) })
+const open = (session: Session): Current => ({ session, storage: openUserStorage(session.username) })
 
 export const App = () => {
   const [current, setCurrent] = useState(() => {
     const session = readSession()
     return session && open(session)
   })
-  const held = useRef<Held>()
+  const saved = useRef<UserData>()
 
   const begin = (session: Session): void => {
     const { username } = session
-    // The room that the former user was in stays in the address only for the same user.
-    if (held.current && held.current.username.toLowerCase() !== username.toLowerCase()) leaveRoom()
-    forgetAll(username)
-    putBack(held.current, username)
-    held.current = undefined
+    // Another user must not start in the former user's room, which is still in the address.
+    if (saved.current && saved.current.username.toLowerCase() !== username.toLowerCase()) leaveRoom()
+    clearStorage(username)
+    restoreUserData(saved.current, username)
+    saved.current = undefined
     saveSession(session)
     setCurrent(open(session))
   }
   const end = (): void => {
-    current?.keep.close()
+    current?.storage.close()
     setCurrent(undefined)
   }
-  /** What isn't sent yet stays for the next login of the same user, in memory. */
+  /** Moves drafts and unsent messages to memory, for the next login of the same user. */
   const expire = (username: string): void => {
-    held.current = hold(username)
+    saved.current = takeUserData(username)
     end()
   }
   const logOut = (): void => {
-    forgetAll()
+    clearStorage()
     leaveRoom()
     end()
   }
-  const tellTabs = useOtherTabs(current?.session, logOut)
+  const notifyTabs = useOtherTabs(current?.session, logOut)
 
   if (!current) {
-    const notice = held.current && 'Your session has ended. Log in again to go on.'
-    return <Login username={held.current?.username} notice={notice} onDone={begin} />
+    const notice = saved.current && 'Your session has ended. Log in again to continue.'
+    return <Login username={saved.current?.username} notice={notice} onDone={begin} />
   }
-  const { session, keep } = current
+  const { session, storage } = current
   const leave = (): void => {
-    tellTabs(session.username)
+    notifyTabs(session.username)
     logOut()
   }
-  return <Chat session={session} keep={keep} onExpire={() => expire(session.username)} onLogOut={leave} />
+  return <Chat session={session} storage={storage} onExpire={() => expire(session.username)} onLogOut={leave} />
 }
 
 const leaveRoom = (): void => history.replaceState(null, '', location.pathname)
 
 /**
- * Logs out when another tab of this browser logs the same user out, also if this page was in the back/forward cache
- * meanwhile. Returns a function that notifies the other tabs.
+ * Logs out when another tab of this browser logs the same user out, even if this page was in the back/forward cache
+ * at that time. Returns a function that notifies the other tabs.
  */
 const useOtherTabs = (session: Session | undefined, logOut: () => void): ((username: string) => void) => {
   const channel = useRef<BroadcastChannel>()
   const latest = useRef({ session, logOut })
   latest.current = { session, logOut }
   useEffect(() => {
-    const tabs = new BroadcastChannel(SPACE)
+    const tabs = new BroadcastChannel(KEY_PREFIX)
     channel.current = tabs
     const stops = [
       listen(tabs, 'message', event => {

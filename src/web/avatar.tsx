@@ -1,8 +1,8 @@
-/** A person as coloured initials; decoration beside their name. */
+/** Renders a user's initials on a colour. Decorative: the name is always beside it. */
 import { hueOf, initialsOf } from './names.ts'
 
 interface AvatarProps {
-  /** Decides the colour; undefined while one isn't greeted yet. */
+  /** Selects the colour; undefined until the service has sent the user's id. */
   readonly id: number | undefined
   readonly name: string
 }

@@ -1,4 +1,4 @@
-/** How the connection stands, when it doesn't: what happened, when it is tried again, and a button to do so now. */
+/** Shows that the connection is down: the reason, the time until the next attempt, and a button to reconnect now. */
 import { useEffect, useRef, useState } from 'preact/hooks'
 import type { ConnectionState, WaitingReason } from '../client/index.ts'
 
@@ -7,16 +7,16 @@ interface BannerProps {
   readonly onConnect: () => void
 }
 
-const WORDS: { readonly [reason in WaitingReason]: string } = {
+const REASONS: { readonly [reason in WaitingReason]: string } = {
   lost: 'The connection was lost.',
-  restart: 'The service restarts.',
-  limited: 'The service asks for a pause.',
+  restart: 'The service is restarting or too busy.',
+  limited: 'The service limited this connection.',
   unreachable: 'The service cannot be reached.',
-  refused: 'The service lets nobody in just now.',
-  token: 'The session could not be checked.'
+  refused: 'The service refused the connection.',
+  token: 'Your session could not be checked.'
 }
 
-/** Announced when it appears; the seconds that count down are not. It stays while the connection is tried, and doesn't flicker. */
+/** Screen readers announce the banner when it appears, but not the countdown. It stays during each attempt, so that it doesn't flicker. */
 export const Banner = ({ state: now, onConnect }: BannerProps) => {
   const last = useRef(now)
   const isRetry = now.status === 'connecting' && last.current.status === 'waiting'
@@ -28,7 +28,8 @@ export const Banner = ({ state: now, onConnect }: BannerProps) => {
       {state.status === 'waiting' && (
         <p class="banner">
           <span>
-            {WORDS[state.reason]} What you write is kept and sent later. <Countdown until={state.until} />
+            {REASONS[state.reason]} Your messages will be sent when the connection is back.{' '}
+            <Countdown until={state.until} />
           </span>
           <button type="button" onClick={onConnect}>
             Try now
@@ -50,7 +51,7 @@ export const Banner = ({ state: now, onConnect }: BannerProps) => {
 const Countdown = ({ until }: { readonly until: number }) => {
   const [left, setLeft] = useState(until - Date.now())
   useEffect(() => {
-    // The wall clock may be set while the seconds count down.
+    // Not the wall clock, which may change during the countdown.
     const endsAt = performance.now() + until - Date.now()
     const show = () => setLeft(endsAt - performance.now())
     show()
@@ -58,5 +59,5 @@ const Countdown = ({ until }: { readonly until: number }) => {
     return () => clearInterval(timer)
   }, [until])
   const seconds = Math.max(0, Math.ceil(left / 1000))
-  return <span aria-hidden="true">{seconds > 0 ? `Next try in ${seconds} s.` : 'Trying…'}</span>
+  return <span aria-hidden="true">{seconds > 0 ? `Reconnecting in ${seconds} s.` : 'Reconnecting…'}</span>
 }

@@ -1,39 +1,39 @@
-/** The chat of somebody who is logged in: their connection, the rooms at the side, one room in the middle. */
+/** Renders the chat of the user who is logged in: the list of rooms and the current room, on one connection. */
 import { useEffect, useMemo, useState } from 'preact/hooks'
 import { createChatClient } from '../client/index.ts'
 import { Banner } from './banner.tsx'
 import { listen, useEscape, useHash, useStore } from './hooks.ts'
-import type { Keep } from './keep.ts'
 import { RoomView } from './room-view.tsx'
 import { createRooms } from './rooms.ts'
 import { type Session, serviceUrl } from './session.ts'
 import { Sidebar } from './sidebar.tsx'
+import type { UserStorage } from './user-storage.ts'
 
 interface ChatProps {
   readonly session: Session
-  readonly keep: Keep
+  readonly storage: UserStorage
   readonly onExpire: () => void
   readonly onLogOut: () => void
 }
 
-const HOME = 'general'
-/** Nothing in the tab's title keeps these from turning around what follows. */
+const DEFAULT_ROOM = 'general'
+/** Removed from the tab's title, where they would reorder the text after them. */
 const DIRECTION = /\p{Bidi_Control}/gu
 
-/** One connection; it ends with the component. */
-const useChat = ({ token }: Session, keep: Keep) => {
+/** Opens one connection, and closes it when the component is unmounted. */
+const useChat = ({ token }: Session, storage: UserStorage) => {
   const chat = useMemo(() => {
-    const client = createChatClient({ url: serviceUrl, token, storage: keep.tab, storageKey: '', backfill: 0 })
-    return { client, rooms: createRooms(client, keep.browser) }
+    const client = createChatClient({ url: serviceUrl, token, storage: storage.tab, storageKey: '', backfill: 0 })
+    return { client, rooms: createRooms(client, storage.browser) }
   }, [token])
   useEffect(() => {
     const { client, rooms } = chat
-    const hurry = () => {
+    const reconnect = () => {
       if (client.state.status === 'waiting') client.connect()
     }
     const stops = [
-      listen(window, 'online', hurry),
-      listen(document, 'visibilitychange', () => document.visibilityState === 'visible' && hurry())
+      listen(window, 'online', reconnect),
+      listen(document, 'visibilitychange', () => document.visibilityState === 'visible' && reconnect())
     ]
     return () => {
       for (const stop of stops) stop()
@@ -44,15 +44,15 @@ const useChat = ({ token }: Session, keep: Keep) => {
   return chat
 }
 
-export const Chat = ({ session, keep, onExpire, onLogOut }: ChatProps) => {
-  const { client, rooms } = useChat(session, keep)
+export const Chat = ({ session, storage, onExpire, onLogOut }: ChatProps) => {
+  const { client, rooms } = useChat(session, storage)
   const state = useStore(
     changed => client.on('state', changed),
     () => client.state
   )
   const list = useStore(rooms.subscribe, () => rooms.list)
   const [isOpen, setOpen] = useState(false)
-  const name = useHash() || HOME
+  const name = useHash() || DEFAULT_ROOM
   const room = useMemo(() => rooms.open(name), [rooms, name])
   const title = list.find(entry => entry.name === name)?.title ?? name
   const unread = list.reduce((sum, entry) => sum + entry.unread, 0)
@@ -79,7 +79,14 @@ export const Chat = ({ session, keep, onExpire, onLogOut }: ChatProps) => {
       />
       <main class="main" inert={isOpen}>
         <Banner state={state} onConnect={client.connect} />
-        <RoomView key={name} room={room} title={title} client={client} drafts={keep.tab} onMenu={() => setOpen(true)} />
+        <RoomView
+          key={name}
+          room={room}
+          title={title}
+          client={client}
+          drafts={storage.tab}
+          onMenu={() => setOpen(true)}
+        />
       </main>
     </div>
   )

@@ -1,6 +1,6 @@
 /**
- * Where one writes: Enter sends and Shift+Enter starts a new line; on a phone Enter starts a new line. An unfinished text is
- * kept per room, over reloads.
+ * Renders the field for a new message. Enter sends and Shift+Enter starts a new line; on a phone, Enter starts a new line.
+ * Stores a draft per room, which survives a reload.
  */
 import { useLayoutEffect, useRef, useState } from 'preact/hooks'
 import type { Room, WebStorage } from '../client/index.ts'
@@ -12,12 +12,12 @@ interface ComposerProps {
   readonly room: Room
   readonly title: string
   readonly drafts: WebStorage
-  /** The most characters (code points) of a message; 0 for no limit. */
+  /** Maximum characters (code points) of a message; 0 for no limit. */
   readonly limit: number
   readonly onSend: () => void
 }
 
-/** From so many left on, they are counted. */
+/** The counter is shown when at most this many characters are left. */
 const COUNT_FROM = 200
 
 export const Composer = ({ room, title, drafts, limit, onSend }: ComposerProps) => {
@@ -36,7 +36,7 @@ export const Composer = ({ room, title, drafts, limit, onSend }: ComposerProps) 
     event.preventDefault()
     if (!canSend) return
     onSend()
-    // Indentation counts; a space or a line at the end is left over from typing.
+    // Only the end is trimmed: indentation may matter.
     room.send(text.trimEnd())
     write('')
     field.current?.focus()
@@ -45,11 +45,11 @@ export const Composer = ({ room, title, drafts, limit, onSend }: ComposerProps) 
     if (isSendKey(event, isTouch())) send(event)
   }
 
-  // On a phone the keyboard would cover what one wants to read first.
+  // Not on a phone, where the keyboard would cover the messages.
   useLayoutEffect(() => {
     if (matchMedia('(pointer: fine)').matches) field.current?.focus()
   }, [])
-  // As high as its text; the style sheet says how high at most.
+  // Fits the height to the text; the style sheet sets the maximum.
   useLayoutEffect(() => {
     if (!field.current) return
     field.current.style.height = 'auto'
@@ -75,7 +75,7 @@ export const Composer = ({ room, title, drafts, limit, onSend }: ComposerProps) 
       />
       {left < COUNT_FROM && (
         <span id="left" class={left < 0 ? 'left over' : 'left'}>
-          {left < 0 ? `${-left} too many` : `${left} left`}
+          {left < 0 ? `${-left} characters too many` : `${left} characters left`}
         </span>
       )}
       <button type="submit" class="send" disabled={!canSend} aria-label="Send">

@@ -1,4 +1,4 @@
-/** A labelled text field, with the rules of its value ticked off as one types; a secret one can be shown. */
+/** Renders a labelled text field and marks the rules that its value meets. A secret value can be shown. */
 import { useState } from 'preact/hooks'
 import type { Rule } from '../client/index.ts'
 import { Check, Dot } from './icons.tsx'

@@ -2,7 +2,7 @@
 import { useEffect, useState } from 'preact/hooks'
 import { isEscape } from './keys.ts'
 
-/** What `read` says now, and again each time that `subscribe` calls back; both must stay the same while mounted. */
+/** Returns what `read` returns, and renders again each time that `subscribe` calls back. Both must stay the same while mounted. */
 export const useStore = <T>(subscribe: (changed: () => void) => () => void, read: () => T): T => {
   const [value, setValue] = useState<T>(read)
   useEffect(() => {
@@ -13,7 +13,7 @@ export const useStore = <T>(subscribe: (changed: () => void) => () => void, read
   return value
 }
 
-/** The room named behind the `#` of the address, and a way to another: links, history and reloads work by themselves. */
+/** Returns the room in the address, after the `#`. Rooms in the address make links, the browser's history and reloads work. */
 export const useHash = (): string => {
   const [hash, setHash] = useState(readHash)
   useEffect(() => listen(window, 'hashchange', () => setHash(readHash())), [])
@@ -39,5 +39,5 @@ export const useEscape = (listener: () => void): void => {
   useEffect(() => listen(document, 'keydown', event => isEscape(event as KeyboardEvent) && listener()), [])
 }
 
-/** Whether there is only a touch screen. Asked at each key press: a keyboard with a trackpad may be attached. */
+/** Returns whether the device has only a touch screen. Not cached, because a keyboard with a trackpad may be attached. */
 export const isTouch = (): boolean => matchMedia('(hover: none) and (pointer: coarse)').matches

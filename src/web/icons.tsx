@@ -1,4 +1,4 @@
-/** The few pictures, drawn in the colour of the text beside them; all are decoration, hidden from screen readers. */
+/** Icons, drawn in the colour of the text beside them. All are decorative and hidden from screen readers. */
 import type { ComponentChildren } from 'preact'
 
 const Icon = ({ children, size = 20 }: { readonly children: ComponentChildren; readonly size?: number }) => (

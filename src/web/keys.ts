@@ -1,4 +1,4 @@
-/** What a key press means, input methods (Chinese, Japanese, Korean, dead keys) and phones included. */
+/** Interprets key presses, with input methods (Chinese, Japanese, Korean, dead keys) and phones in mind. */
 
 /** The part of a `KeyboardEvent` that is used. */
 interface KeyPress {
@@ -11,12 +11,12 @@ interface KeyPress {
 }
 
 /**
- * Whether the key belongs to an input method. Safari fires `compositionend` before the `keydown` of the Enter that ends the
- * composition, so that `isComposing` is false there: 229 is what remains to recognize it (UI Events, "keyCode").
+ * Returns whether the key belongs to an input method. Safari fires `compositionend` before the `keydown` of the Enter that ends
+ * the composition, so that `isComposing` is already false; the key code 229 still identifies it (UI Events, "keyCode").
  */
 const isOfInputMethod = (event: KeyPress): boolean => event.isComposing || event.keyCode === 229
 
-/** Whether the key sends the text. `isTouch`: on a phone Enter starts a new line, and the button sends. */
+/** Returns whether the key sends the message. On a phone (`isTouch`), Enter starts a new line and the button sends. */
 export const isSendKey = (event: KeyPress, isTouch: boolean): boolean => {
   if (event.key !== 'Enter' || isOfInputMethod(event)) return false
   return event.ctrlKey || event.metaKey || !(event.shiftKey || isTouch)

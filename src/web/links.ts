@@ -1,22 +1,21 @@
 /**
- * Finds the links in a text: only http and https, without the punctuation that follows them. Reads each character a bounded
- * number of times, whatever the text is.
+ * Finds the links in a text: only http and https, without the punctuation that follows them. Takes linear time for any text.
  */
 
 /** A piece of a text; with `href` it is a link. */
 export interface Piece {
   readonly text: string
   readonly href?: string
-  /** The host that the link leads to, unless the text shows exactly that host. */
+  /** The host of the link; undefined if the text shows exactly this host. */
   readonly host?: string
 }
 
 const BEGIN = /https?:\/\//gi
-/** Spaces, controls, quotes and whatever changes the writing direction end a link. */
+/** A link ends at white space, a control character, a quote, or a character that changes the text direction. */
 const END = /[\s\p{Cc}<>"'`\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]|$/gu
-const AFTER = new Set('.,:;!?…\'"*_~。，、；：！？')
+const PUNCTUATION = new Set('.,:;!?…\'"*_~。，、；：！？')
 const BRACKETS: Record<string, string> = { '(': ')', '[': ']', '{': '}' }
-/** Longer ones are not made links: parsing a host takes more than linear time, and no browser shows them whole. */
+/** Maximum characters of a link: parsing a longer host takes more than linear time. */
 const MAX_LENGTH = 2048
 
 export const piecesOf = (text: string): Piece[] => {
@@ -35,7 +34,7 @@ export const piecesOf = (text: string): Piece[] => {
 }
 
 function* candidates(text: string): Generator<{ readonly start: number; readonly end: number }> {
-  // Copies, because a regular expression remembers where it stopped.
+  // Copies, because a regular expression stores its position.
   const [begin, end] = [new RegExp(BEGIN), new RegExp(END)]
   for (let match = begin.exec(text); match; match = begin.exec(text)) {
     end.lastIndex = begin.lastIndex
@@ -45,7 +44,7 @@ function* candidates(text: string): Generator<{ readonly start: number; readonly
   }
 }
 
-/** `(see https://a.example/b).` ends before the bracket, `https://a.example/b_(c)` after it. */
+/** Removes what follows the link: the `).` in `(see https://a.example/b).`, but not the bracket in `https://a.example/b_(c)`. */
 const trimmed = (found: string): string => {
   const surplus = surplusOf(found)
   let end = found.length
@@ -53,12 +52,12 @@ const trimmed = (found: string): string => {
     const last = found.charAt(end - 1)
     const left = surplus.get(last) ?? 0
     if (left > 0) surplus.set(last, left - 1)
-    else if (!AFTER.has(last)) return found.slice(0, end)
+    else if (!PUNCTUATION.has(last)) return found.slice(0, end)
     end--
   }
 }
 
-/** How many more of each bracket are closed than opened. */
+/** Counts, for each closing bracket, how many more there are than opening ones. */
 const surplusOf = (text: string): Map<string, number> => {
   const surplus = new Map(Object.values(BRACKETS).map(close => [close, 0]))
   for (const character of text) {
@@ -70,8 +69,8 @@ const surplusOf = (text: string): Map<string, number> => {
 }
 
 /**
- * Where a link leads. A host that isn't written as what it is must not pass for another one: letters of other scripts
- * (`аpple.com` with a Cyrillic а), a name before an `@`, a backslash, percent signs, numbers.
+ * Returns the target of a link, with the host if the text doesn't show it exactly: letters of other scripts (`аpple.com` with a
+ * Cyrillic а), a name before an `@`, a backslash, percent signs or numbers can make one host look like another.
  */
 const targetOf = (link: string): Omit<Piece, 'text'> | undefined => {
   if (!URL.canParse(link)) return undefined

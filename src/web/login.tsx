@@ -1,4 +1,4 @@
-/** The form to log in or to register; rules are ticked off as one types, and a refusal is shown in the service's words. */
+/** Renders the form to log in or register. It marks the rules as they are met, and shows the service's error messages. */
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { ChatApiError, createChatApi, PASSWORD_RULES, USERNAME_RULES } from '../client/index.ts'
 import { Field } from './field.tsx'
@@ -7,7 +7,7 @@ import { type Session, serviceUrl } from './session.ts'
 
 interface LoginProps {
   readonly username?: string | undefined
-  /** Why one is asked, if there is a reason to tell. */
+  /** Why the user has to log in again. */
   readonly notice?: string | undefined
   readonly onDone: (session: Session) => void
 }
@@ -40,7 +40,7 @@ export const Login = ({ username: given = '', notice, onDone }: LoginProps) => {
       if (!(error instanceof ChatApiError)) throw error
       setBusy(false)
       setRefusal(error)
-      form.current?.querySelector<HTMLInputElement>(atFault(error, isNew))?.focus()
+      form.current?.querySelector<HTMLInputElement>(fieldToFocus(error, isNew))?.focus()
     }
   }
 
@@ -54,10 +54,10 @@ export const Login = ({ username: given = '', notice, onDone }: LoginProps) => {
     <main class="login">
       <form ref={form} class="card" onSubmit={submit} noValidate aria-labelledby="login-title">
         <Logo />
-        <h1 id="login-title">{isNew ? 'Make an account' : 'Welcome back'}</h1>
-        <p class="lead">{isNew ? 'A name and a password are all it takes.' : 'Log in to join the conversation.'}</p>
+        <h1 id="login-title">{isNew ? 'Create an account' : 'Welcome back'}</h1>
+        <p class="lead">{isNew ? 'Choose a username and a password.' : 'Log in to join the conversation.'}</p>
         <fieldset class="tabs">
-          <legend class="hidden">What to do</legend>
+          <legend class="hidden">Log in or register</legend>
           <button type="button" aria-pressed={!isNew} onClick={choose(false)}>
             Log in
           </button>
@@ -76,7 +76,7 @@ export const Login = ({ username: given = '', notice, onDone }: LoginProps) => {
           value={username}
           rules={isNew ? USERNAME_RULES : []}
           autoComplete="username"
-          // Keyboards of phones add a space, and no name has one.
+          // Keyboards of phones add a space after a word. No username contains one.
           onInput={value => setUsername(value.trim())}
         />
         <Field
@@ -91,22 +91,22 @@ export const Login = ({ username: given = '', notice, onDone }: LoginProps) => {
         <div role="alert">
           {refusal && (
             <p class="refusal" dir="auto">
-              {wordsOf(refusal)}
+              {errorTextOf(refusal)}
             </p>
           )}
         </div>
         <button class="primary" type="submit" disabled={isBusy || username === '' || password === ''}>
-          {isBusy ? 'One moment…' : name}
+          {isBusy ? 'Please wait…' : name}
         </button>
       </form>
     </main>
   )
 }
 
-/** The field to look at again. */
-const atFault = ({ code, errors }: ChatApiError, isNew: boolean): string =>
+/** Returns the selector of the field to correct. */
+const fieldToFocus = ({ code, errors }: ChatApiError, isNew: boolean): string =>
   code === 'username_taken' || (isNew && errors[0]?.path.endsWith('username')) ? '[name=username]' : '[name=password]'
 
-/** The service's detail; of a form that breaks rules, a sentence for each. */
-const wordsOf = ({ detail, errors }: ChatApiError): string =>
+/** Returns the message of each violated rule, or the error's detail. */
+const errorTextOf = ({ detail, errors }: ChatApiError): string =>
   errors.length === 0 ? detail : errors.map(({ message }) => message).join(' ')

@@ -1,4 +1,4 @@
-/** The page's first line: puts the app into the document. */
+/** The entry point of the page: renders the app into the document. */
 import { render } from 'preact'
 import { App } from './app.tsx'
 

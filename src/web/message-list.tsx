@@ -1,11 +1,11 @@
-/** The messages of a room by day, older ones loaded as one scrolls up, with a way back to the newest. */
+/** Renders the messages of a room by day. Loads older ones on scrolling up, and has a button back to the newest. */
 import type { RefObject } from 'preact'
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
 import type { ChatClient, Room, RoomState } from '../client/index.ts'
-import { arrange } from './arranging.ts'
 import { Down } from './icons.tsx'
+import { groupMessages } from './message-groups.ts'
 import { MessageGroup } from './messages.tsx'
-import { isAtEnd, usePlace } from './place.ts'
+import { isAtEnd, useScrollPosition } from './scroll-position.ts'
 import { dayName } from './times.ts'
 
 interface MessageListProps {
@@ -13,7 +13,7 @@ interface MessageListProps {
   readonly state: RoomState
   readonly title: string
   readonly identity: ChatClient['identity']
-  /** Called by the owner when something was sent: the list then shows its end. */
+  /** Set to a function that scrolls to the end after the next change. The parent calls it when the user sends. */
   readonly onSend: RefObject<() => void>
 }
 
@@ -23,10 +23,13 @@ export const MessageList = ({ room, state, title, identity, onSend }: MessageLis
   const box = useRef<HTMLDivElement>(null)
   const { messages, outgoing, hasOlder, isLoadingOlder } = state
   const me = { id: identity?.user_id, username: identity?.username ?? '' }
-  // The same objects as long as nothing was said: then Preact compares nothing below.
-  const shown = useMemo(() => <Days days={arrange(messages, outgoing, me)} room={room} />, [messages, outgoing, me.id])
-  const { follow } = usePlace(box, shown)
-  onSend.current = follow
+  // Memoized, so that Preact compares the messages only when they change.
+  const shown = useMemo(
+    () => <Days days={groupMessages(messages, outgoing, me)} room={room} />,
+    [messages, outgoing, me.id]
+  )
+  const { scrollToNext } = useScrollPosition(box, shown)
+  onSend.current = scrollToNext
   const [isFailed, setFailed] = useState(false)
   const [leftAt, setLeftAt] = useState<number>()
 
@@ -46,7 +49,7 @@ export const MessageList = ({ room, state, title, identity, onSend }: MessageLis
     else setLeftAt(before => before ?? messages.at(-1)?.seq ?? 0)
   }
 
-  // The newest page; waits for the room to be joined.
+  // Loads the newest page, once the room is joined.
   useEffect(() => {
     if (messages.length === 0) load()
   }, [])
@@ -54,7 +57,7 @@ export const MessageList = ({ room, state, title, identity, onSend }: MessageLis
 
   const fresh =
     leftAt === undefined ? 0 : messages.filter(({ seq, user_id }) => seq > leftAt && user_id !== me.id).length
-  // At once: a page of history that comes while it scrolls smoothly would stop it.
+  // Without animation, because a page of history that arrives meanwhile would stop it.
   const toEnd = (): void => {
     if (box.current) box.current.scrollTop = box.current.scrollHeight
   }
@@ -62,7 +65,7 @@ export const MessageList = ({ room, state, title, identity, onSend }: MessageLis
   return (
     <div class="list-place">
       {isLoadingOlder && <div class="spinner" aria-hidden="true" />}
-      {/* Not live: what older pages bring must not be read aloud; `Announcer` says what is new. */}
+      {/* Not a live region: screen readers must not read older pages. `Announcer` announces new messages. */}
       <div
         ref={box}
         class="list"
@@ -70,7 +73,7 @@ export const MessageList = ({ room, state, title, identity, onSend }: MessageLis
         aria-live="off"
         aria-label={`Messages in ${title}`}
         aria-busy={isLoadingOlder}
-        // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard.
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrollable region must be reachable by keyboard.
         tabIndex={0}
         onScroll={onScroll}
       >
@@ -97,7 +100,7 @@ export const MessageList = ({ room, state, title, identity, onSend }: MessageLis
   )
 }
 
-const Days = ({ days, room }: { readonly days: ReturnType<typeof arrange>; readonly room: Room }) => (
+const Days = ({ days, room }: { readonly days: ReturnType<typeof groupMessages>; readonly room: Room }) => (
   <>
     {days.map(day => (
       <section key={day.key} class="day" aria-label={dayName(day.at)}>
@@ -117,7 +120,7 @@ const Beginning = ({ title, isEmpty }: { readonly title: string; readonly isEmpt
     <span aria-hidden="true">#</span>
     <p>
       <strong dir="auto">{title}</strong>
-      {isEmpty ? 'Nothing was said here yet. Say hello.' : 'This is where it began.'}
+      {isEmpty ? 'There are no messages yet. Write the first one.' : 'This is the beginning of the room.'}
     </p>
   </div>
 )

@@ -1,11 +1,11 @@
-/** A group of one person's messages, and each line of it. Text is only ever text: links are made of pieces, never of HTML. */
+/** Renders a group of one author's messages. Content is always rendered as text, and links from parsed pieces, never from HTML. */
 import { useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks'
 import type { Room } from '../client/index.ts'
-import type { Group, Line } from './arranging.ts'
 import { Avatar } from './avatar.tsx'
-import { beginningOf } from './folding.ts'
 import { Clock } from './icons.tsx'
 import { type Piece, piecesOf } from './links.ts'
+import type { Group, Line } from './message-groups.ts'
+import { previewOf } from './preview.ts'
 import { clockTime, fullTime } from './times.ts'
 
 export const MessageGroup = ({ group, room }: { readonly group: Group; readonly room: Room }) => {
@@ -34,7 +34,7 @@ const MessageLine = ({ line, room }: { readonly line: Line; readonly room: Room 
   return (
     <div class={`line ${status}`} data-key={key}>
       <p class="bubble" dir="auto" title={fullTime(at)}>
-        {content === null ? <em>{wordsFor(line)}</em> : <Text content={content} />}
+        {content === null ? <em>{placeholderOf(line)}</em> : <Text content={content} />}
         {status === 'pending' && (
           <span class="waiting">
             <Clock />
@@ -59,33 +59,39 @@ const MessageLine = ({ line, room }: { readonly line: Line; readonly room: Room 
   )
 }
 
-const wordsFor = ({ unavailable }: Line): string =>
-  unavailable === 'erased' ? 'This message was erased.' : 'This message can no longer be opened.'
+const placeholderOf = ({ unavailable }: Line): string =>
+  unavailable === 'erased' ? 'This message was erased.' : 'This message cannot be shown.'
 
-/** A long text is folded; the button stays in view when it is folded again. */
+/** Collapses a long text. Scrolls the button into view when the text is collapsed again. */
 const Text = ({ content }: { readonly content: string }) => {
-  const [isOpen, setOpen] = useState(false)
+  const [isExpanded, setExpanded] = useState(false)
   const button = useRef<HTMLButtonElement>(null)
-  const beginning = useMemo(() => beginningOf(content), [content])
-  const isFolded = beginning.length < content.length
-  const pieces = useMemo(() => piecesOf(isOpen ? content : beginning), [content, isOpen])
+  const preview = useMemo(() => previewOf(content), [content])
+  const isLong = preview.length < content.length
+  const pieces = useMemo(() => piecesOf(isExpanded ? content : preview), [content, isExpanded])
   useLayoutEffect(() => {
-    if (!isOpen) button.current?.scrollIntoView({ block: 'nearest' })
-  }, [isOpen])
+    if (!isExpanded) button.current?.scrollIntoView({ block: 'nearest' })
+  }, [isExpanded])
   return (
     <>
       {pieces.map(piece => (piece.href === undefined ? piece.text : <Link {...piece} />))}
-      {isFolded && !isOpen && '…'}
-      {isFolded && (
-        <button ref={button} type="button" class="fold" aria-expanded={isOpen} onClick={() => setOpen(!isOpen)}>
-          {isOpen ? 'Show less' : 'Show more'}
+      {isLong && !isExpanded && '…'}
+      {isLong && (
+        <button
+          ref={button}
+          type="button"
+          class="fold"
+          aria-expanded={isExpanded}
+          onClick={() => setExpanded(!isExpanded)}
+        >
+          {isExpanded ? 'Show less' : 'Show more'}
         </button>
       )}
     </>
   )
 }
 
-/** From left to right always, as addresses are read; and with the real host where the text shows another one. */
+/** Renders a link from left to right, as addresses are read, followed by its host if the text shows another one. */
 const Link = ({ text, href, host }: Piece) => (
   <a href={href} dir="ltr" target="_blank" rel="noopener noreferrer nofollow">
     {text}

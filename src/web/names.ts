@@ -1,12 +1,12 @@
-/** Names: a room's made of its title, a person's initials and the number of their colour. */
+/** Derives room names from titles, and initials and colours from users. */
 
-const LONGEST_TITLE = 200
+const MAX_TITLE_LENGTH = 200
 
-/** A room's name made of a title: `Käse & Brot` is `kase-brot`; empty when nothing of it can be used. */
+/** Returns the room name for a title: `kase-brot` for `Käse & Brot`; empty if no character can be used. */
 export const roomNameOf = (title: string): string =>
   title
     // Normalizing many combining marks takes quadratic time.
-    .slice(0, LONGEST_TITLE)
+    .slice(0, MAX_TITLE_LENGTH)
     .normalize('NFKD')
     .replace(/\p{M}/gu, '')
     .toLowerCase()
@@ -15,15 +15,15 @@ export const roomNameOf = (title: string): string =>
     .slice(0, 64)
     .replace(/-+$/, '')
 
-/** One or two letters: of two words if there are two, else the first two. */
+/** Returns one or two letters: the first of the first two words, or the first two of a single word. */
 export const initialsOf = (username: string): string => {
   const [first = '', second] = username.split(/[^\p{L}\p{N}]+/u).filter(Boolean)
   const letters = second === undefined ? [...first].slice(0, 2) : [...first].slice(0, 1).concat([...second].slice(0, 1))
   return letters.join('').toUpperCase()
 }
 
-/** Colours that the style sheet has. */
+/** The number of colours in the style sheet. */
 const HUES = 10
 
-/** Ten people who registered one after another have ten colours, and neighbours' are far apart. */
+/** Returns the colour of a user. Ten consecutive ids have ten different colours, and adjacent ids have distant ones. */
 export const hueOf = (userId: number): number => (userId * 3) % HUES

@@ -1,4 +1,4 @@
-/** The dialog that makes a room: one types a title, and its address is made of it and shown. */
+/** Renders the dialog to create a room from a title. Shows the room's name, which is derived from the title. */
 import { useLayoutEffect, useRef, useState } from 'preact/hooks'
 import { ChatApiError } from '../client/index.ts'
 import { Field } from './field.tsx'
@@ -15,7 +15,7 @@ export const NewRoom = ({ rooms, onClose }: NewRoomProps) => {
   const [refusal, setRefusal] = useState<string>()
   const dialog = useRef<HTMLDialogElement>(null)
   const name = roomNameOf(title)
-  // At once, so that what is typed next goes there.
+  // Before the browser paints, so that the next key press goes to the dialog.
   useLayoutEffect(() => dialog.current?.showModal(), [])
 
   const submit = async (event: Event): Promise<void> => {
@@ -35,14 +35,14 @@ export const NewRoom = ({ rooms, onClose }: NewRoomProps) => {
     <dialog ref={dialog} class="card" onClose={onClose} aria-labelledby="new-room-title">
       <form onSubmit={submit}>
         <h2 id="new-room-title">New room</h2>
-        <Field name="title" label="What is it about?" value={title} onInput={setTitle} />
+        <Field name="title" label="Title" value={title} onInput={setTitle} />
         <p class="address">
           {name ? (
             <>
-              Its address will be <strong>#{name}</strong>
+              The room's name will be <strong>#{name}</strong>
             </>
           ) : (
-            'Everyone here will see it.'
+            'Every user will see the room.'
           )}
         </p>
         <div role="alert">
@@ -57,7 +57,7 @@ export const NewRoom = ({ rooms, onClose }: NewRoomProps) => {
             Cancel
           </button>
           <button type="submit" class="primary" disabled={name === ''}>
-            Make it
+            Create room
           </button>
         </div>
       </form>

@@ -1,10 +1,10 @@
-/** Who is here, and who is typing. */
+/** Renders who is online in the room, and who is typing. */
 import type { RoomState } from '../client/index.ts'
 import { Avatar } from './avatar.tsx'
 
 type Presence = NonNullable<RoomState['presence']>
 
-/** The list at the side; above a hundred the service only counts. */
+/** Renders the list of users; only their number if there are more than a hundred, because the service then sends no names. */
 export const PeopleList = ({ presence, me }: { readonly presence: Presence; readonly me: number | undefined }) => (
   <aside class="people" id="people" aria-label="People here">
     <h3>{presence.count === 1 ? '1 person here' : `${presence.count} people here`}</h3>
@@ -20,7 +20,7 @@ export const PeopleList = ({ presence, me }: { readonly presence: Presence; read
   </aside>
 )
 
-/** A line that is always there, so that nothing moves when somebody begins. */
+/** Renders a line that keeps its space when nobody is typing, so that nothing moves when somebody starts. */
 export const Typing = ({ typing }: { readonly typing: RoomState['typing'] }) => (
   <p class="typing">
     {typing.length > 0 && (
@@ -30,13 +30,13 @@ export const Typing = ({ typing }: { readonly typing: RoomState['typing'] }) => 
           <i />
           <i />
         </span>
-        {wordsFor(typing.map(({ username }) => username))}
+        {typingTextOf(typing.map(({ username }) => username))}
       </>
     )}
   </p>
 )
 
-const wordsFor = (names: readonly string[]) => {
+const typingTextOf = (names: readonly string[]) => {
   const [first, second] = names
   if (names.length > 2) return `${names.length} people are typing…`
   return second === undefined ? (

@@ -1,4 +1,4 @@
-/** One room: its head, its messages, who is there and typing, and where one writes. */
+/** Renders one room: header, messages, people and composer. */
 import { useRef, useState } from 'preact/hooks'
 import type { ChatClient, Room, WebStorage } from '../client/index.ts'
 import { Announcer } from './announcer.tsx'
@@ -12,13 +12,13 @@ interface RoomViewProps {
   readonly room: Room
   readonly title: string
   readonly client: ChatClient
-  /** Where unfinished texts are kept. */
+  /** The storage of drafts. */
   readonly drafts: WebStorage
   /** Opens the drawer with the rooms. */
   readonly onMenu: () => void
 }
 
-/** Mounted anew for each room. */
+/** Mounted again for each room (by its `key`), so that no state carries over. */
 export const RoomView = ({ room, title, client, drafts, onMenu }: RoomViewProps) => {
   const state = useStore(
     changed => room.on('change', changed),

@@ -1,4 +1,4 @@
-/** The list of rooms with what is unread in each: read over HTTP now and then, and live for the rooms that were opened. */
+/** Maintains the list of rooms with their unread counts: polled over HTTP, and live for rooms that were opened. */
 import type { ChatClient, Room, WebStorage } from '../client/index.ts'
 import { listen } from './hooks.ts'
 
@@ -10,44 +10,44 @@ export interface RoomEntry {
 }
 
 export interface Rooms {
-  /** By name; another array after each change. */
+  /** Sorted by name. Each change creates a new array. */
   readonly list: readonly RoomEntry[]
-  /** Follows a room, as the one that is looked at. */
+  /** Subscribes to a room and makes it the current one. */
   open(name: string): Room
-  /** Makes a room and answers its name. Throws a ChatApiError. */
+  /** Creates a room. Rejects with a ChatApiError. */
   create(name: string, title: string): Promise<void>
   subscribe(changed: () => void): () => void
-  /** Stops asking. */
+  /** Stops polling. */
   stop(): void
 }
 
 const REFRESH_MS = 20_000
-/** So many opened rooms stay followed; then the one opened longest ago is left. */
-const FOLLOWED = 20
+/** Maximum subscriptions; above it, the room that was opened longest ago is left. */
+const MAX_SUBSCRIBED = 20
 const PAGE = 100
-const SEEN = 'seen'
+const READ_KEY = 'seen'
 
-/** `storage` keeps how far each room was read. */
+/** Creates the list. `storage` holds the read position of each room. */
 export const createRooms = (client: ChatClient, storage: WebStorage): Rooms => {
   const heads = new Map<string, { title: string; seq: number }>()
-  const followed = new Map<string, Room>()
-  const seen = readSeen(storage)
+  const subscribed = new Map<string, Room>()
+  const readPositions = loadReadPositions(storage)
   const listeners = new Set<() => void>()
   let list: readonly RoomEntry[] = []
   let current = ''
 
   const changed = (): void => {
     const head = heads.get(current)
-    if (head && document.visibilityState === 'visible') seen.set(current, head.seq)
-    for (const [name, { seq }] of heads) if (!seen.has(name)) seen.set(name, seq)
-    storage.setItem(SEEN, JSON.stringify([...seen]))
+    if (head && document.visibilityState === 'visible') readPositions.set(current, head.seq)
+    for (const [name, { seq }] of heads) if (!readPositions.has(name)) readPositions.set(name, seq)
+    storage.setItem(READ_KEY, JSON.stringify([...readPositions]))
     list = [...heads]
-      .map(([name, { title, seq }]) => ({ name, title, unread: Math.max(0, seq - (seen.get(name) ?? seq)) }))
+      .map(([name, { title, seq }]) => ({ name, title, unread: Math.max(0, seq - (readPositions.get(name) ?? seq)) }))
       .sort((a, b) => (a.name < b.name ? -1 : 1))
     for (const listener of listeners) listener()
   }
 
-  const raise = (name: string, seq: number, title?: string | null): void => {
+  const updateHead = (name: string, seq: number, title?: string | null): void => {
     const known = heads.get(name)
     heads.set(name, { title: title ?? known?.title ?? name, seq: Math.max(seq, known?.seq ?? 0) })
   }
@@ -57,13 +57,13 @@ export const createRooms = (client: ChatClient, storage: WebStorage): Rooms => {
     let after: string | undefined
     do {
       const page = await client.api.rooms({ limit: PAGE, ...(after === undefined ? {} : { after }) })
-      for (const { room, seq, title } of page.rooms) raise(room, seq, title)
+      for (const { room, seq, title } of page.rooms) updateHead(room, seq, title)
       after = page.has_more ? page.next : undefined
     } while (after !== undefined)
     changed()
   }
 
-  // A list that could not be read is read again soon; the banner tells what is wrong with the connection.
+  // A failed request is repeated by the timer. The banner shows problems of the connection.
   const tryRefresh = (): void => void refresh().catch(() => {})
   const timer = setInterval(tryRefresh, REFRESH_MS)
   const stops = [
@@ -75,21 +75,21 @@ export const createRooms = (client: ChatClient, storage: WebStorage): Rooms => {
     })
   ]
 
-  const follow = (name: string): Room => {
-    const room = followed.get(name) ?? client.room(name)
-    if (!followed.has(name)) {
+  const subscribeTo = (name: string): Room => {
+    const room = subscribed.get(name) ?? client.room(name)
+    if (!subscribed.has(name)) {
       room.on('message', ({ seq }) => {
-        raise(name, seq)
+        updateHead(name, seq)
         changed()
       })
     }
-    // The newest last.
-    followed.delete(name)
-    followed.set(name, room)
-    const [oldest] = followed.keys()
-    if (followed.size > FOLLOWED && oldest !== undefined) {
-      followed.get(oldest)?.leave()
-      followed.delete(oldest)
+    // Moves the room to the end of the map: the most recently opened is last.
+    subscribed.delete(name)
+    subscribed.set(name, room)
+    const [oldest] = subscribed.keys()
+    if (subscribed.size > MAX_SUBSCRIBED && oldest !== undefined) {
+      subscribed.get(oldest)?.leave()
+      subscribed.delete(oldest)
     }
     return room
   }
@@ -100,13 +100,13 @@ export const createRooms = (client: ChatClient, storage: WebStorage): Rooms => {
     },
     open(name) {
       current = name
-      const room = follow(name)
+      const room = subscribeTo(name)
       changed()
       return room
     },
     async create(name, title) {
       const room = await client.api.createRoom(name, title)
-      raise(room.room, room.seq, room.title)
+      updateHead(room.room, room.seq, room.title)
       changed()
     },
     subscribe(listener) {
@@ -119,10 +119,10 @@ export const createRooms = (client: ChatClient, storage: WebStorage): Rooms => {
   }
 }
 
-/** How far each room was read in this browser; room names and numbers only. */
-const readSeen = (storage: WebStorage): Map<string, number> => {
+/** Loads the read position of each room: room names and numbers only, no content. */
+const loadReadPositions = (storage: WebStorage): Map<string, number> => {
   try {
-    return new Map(JSON.parse(storage.getItem(SEEN) ?? '[]'))
+    return new Map(JSON.parse(storage.getItem(READ_KEY) ?? '[]'))
   } catch {
     return new Map()
   }

@@ -1,7 +1,7 @@
-/** Who is logged in on this tab: an access token in `sessionStorage`, gone with the tab. And where the service is. */
-import { tabStorage } from './keep.ts'
+/** Stores the session of this tab, an access token in `sessionStorage`, which ends with the tab. Holds the service's address. */
+import { tabStorage } from './user-storage.ts'
 
-/** A person and their access token. */
+/** A user and their access token. */
 export interface Session {
   readonly username: string
   readonly token: string
@@ -9,7 +9,7 @@ export interface Session {
 
 const KEY = 'session'
 
-/** The service's address: the page lies at `<prefix>/app`. */
+/** The address of the service: the page is at `<prefix>/app`. */
 export const serviceUrl = new URL('.', location.href).href
 
 export const readSession = (): Session | undefined => {

@@ -1,4 +1,4 @@
-/** The side: every room with what is unread, a way to make one, and who one is. On a narrow screen it is a drawer. */
+/** Renders the sidebar: the rooms with their unread counts, a button to create one, and the user. On a narrow screen it is a drawer. */
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { Avatar } from './avatar.tsx'
 import { Cross, Leave, Logo, Plus } from './icons.tsx'
@@ -17,7 +17,7 @@ interface SidebarProps {
 }
 
 export const Sidebar = ({ identity, rooms, list, current, isOpen, onClose, onLogOut }: SidebarProps) => {
-  const [isMaking, setMaking] = useState(false)
+  const [isCreating, setCreating] = useState(false)
   const close = useRef<HTMLButtonElement>(null)
   useEffect(() => {
     if (isOpen) close.current?.focus()
@@ -34,14 +34,14 @@ export const Sidebar = ({ identity, rooms, list, current, isOpen, onClose, onLog
             type="button"
             class="icon-button drawer-only"
             onClick={onClose}
-            aria-label="Close the list"
+            aria-label="Close the list of rooms"
           >
             <Cross />
           </button>
         </header>
         <div class="section">
           <h2>Rooms</h2>
-          <button type="button" class="icon-button" onClick={() => setMaking(true)} aria-label="New room">
+          <button type="button" class="icon-button" onClick={() => setCreating(true)} aria-label="New room">
             <Plus />
           </button>
         </div>
@@ -60,9 +60,9 @@ export const Sidebar = ({ identity, rooms, list, current, isOpen, onClose, onLog
           </button>
         </footer>
       </nav>
-      {/* For the pointer only: the keyboard has Escape and the cross. */}
+      {/* For pointers only. Keyboard users close the drawer with Escape or its button. */}
       <div class="backdrop" onClick={onClose} aria-hidden="true" />
-      {isMaking && <NewRoom rooms={rooms} onClose={() => setMaking(false)} />}
+      {isCreating && <NewRoom rooms={rooms} onClose={() => setCreating(false)} />}
     </>
   )
 }

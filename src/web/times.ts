@@ -1,4 +1,4 @@
-/** Times in the words of the browser's language. */
+/** Formats times in the language of the browser. */
 
 const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' })
 const full = new Intl.DateTimeFormat(undefined, { dateStyle: 'full', timeStyle: 'medium' })
@@ -8,7 +8,7 @@ const far = new Intl.DateTimeFormat(undefined, { day: 'numeric', month: 'long', 
 export const clockTime = (at: number): string => clock.format(at)
 export const fullTime = (at: number): string => full.format(at)
 
-/** `Today`, `Yesterday`, a weekday with its date, or the date with its year. */
+/** Returns `Today`, `Yesterday`, a weekday with its date, or the date with its year. */
 export const dayName = (at: number, now = Date.now()): string => {
   const isDay = (days: number): boolean => {
     const day = new Date(now)

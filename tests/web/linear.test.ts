@@ -11,9 +11,9 @@ import type { View } from '../../src/tui/screen/conversation.ts'
 import { edit } from '../../src/tui/screen/editor.ts'
 import { createKeyDecoder, type KeyName } from '../../src/tui/screen/keys.ts'
 import { rowsOf } from '../../src/tui/screen/rows.ts'
-import { beginningOf } from '../../src/web/folding.ts'
 import { piecesOf } from '../../src/web/links.ts'
 import { initialsOf, roomNameOf } from '../../src/web/names.ts'
+import { previewOf } from '../../src/web/preview.ts'
 import { expectLinear } from '../support/growth.ts'
 
 /** Texts that make careless expressions try every place again, or every place with every length. */
@@ -98,7 +98,7 @@ const view = (content: string): View => {
 
 const FUNCTIONS: Record<string, (text: string) => unknown> = {
   piecesOf,
-  beginningOf,
+  previewOf,
   roomNameOf,
   initialsOf,
   safeText,

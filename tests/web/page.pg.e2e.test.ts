@@ -96,7 +96,7 @@ describe.skipIf(!hasChromium())('the page', { timeout: 300_000 }, () => {
     await say(ada.page, 'one')
     await bob.page.locator('.bubble', { hasText: 'one' }).waitFor()
     const restart = await stop(chat)
-    await ada.page.getByText('What you write is kept').waitFor()
+    await ada.page.getByText('Your messages will be sent').waitFor()
     await say(ada.page, 'two')
     await say(ada.page, 'three')
     expect(await ada.page.locator('.line.pending').count()).toBe(2)
@@ -111,7 +111,7 @@ describe.skipIf(!hasChromium())('the page', { timeout: 300_000 }, () => {
       await hurry(page)
       await page.locator('.line.stored', { hasText: 'three' }).waitFor()
       expect(await bubbles(page).allTextContents()).toEqual(['one', 'two', 'three'])
-      await page.getByText('What you write is kept').waitFor({ state: 'detached' })
+      await page.getByText('Your messages will be sent').waitFor({ state: 'detached' })
     }
     await say(bob.page, 'four')
     await ada.page.locator('.bubble', { hasText: 'four' }).waitFor()
@@ -124,7 +124,7 @@ describe.skipIf(!hasChromium())('the page', { timeout: 300_000 }, () => {
     const { page } = await enter(chat, 'ada')
     // The page doesn't let one write what is too long; but what is too long may change.
     const restart = await stop(chat)
-    await page.getByText('What you write is kept').waitFor()
+    await page.getByText('Your messages will be sent').waitFor()
     await say(page, 'longer than it may be')
     await restart({ maxMessageLength: 10 })
     await hurry(page)

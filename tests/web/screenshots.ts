@@ -141,7 +141,7 @@ try {
         await page.keyboard.press('Escape')
       }
       await page.evaluate(`location.hash = 'design'`)
-      await page.getByText('Nothing was said here yet').waitFor()
+      await page.getByText('There are no messages yet').waitFor()
       await shot('empty')
       await page.evaluate(`location.hash = 'odd'`)
       await page.getByText('Mine too').waitFor()

@@ -136,7 +136,7 @@ describe.skipIf(!hasChromium())('the page', { timeout: 300_000 }, () => {
     await page.getByRole('button', { name: 'New room' }).waitFor()
     expect(await problemsOf(page)).toEqual([])
     await page.getByRole('button', { name: 'New room' }).click()
-    await page.getByLabel('What is it about?').fill('Tea')
+    await page.getByLabel('Title').fill('Tea')
     expect(await problemsOf(page)).toEqual([])
     await page.setViewportSize({ width: 1280, height: 800 })
     await page.keyboard.press('Escape')

@@ -5,10 +5,10 @@ import { PASSWORD_RULES, type Rule, USERNAME_RULES } from '../../src/client/rule
 import { RoomName } from '../../src/protocol/http/messages.ts'
 import { Password, Username } from '../../src/protocol/http/users.ts'
 import { compile } from '../../src/protocol/validation.ts'
-import { arrange } from '../../src/web/arranging.ts'
-import { beginningOf } from '../../src/web/folding.ts'
 import { piecesOf } from '../../src/web/links.ts'
+import { groupMessages } from '../../src/web/message-groups.ts'
 import { hueOf, initialsOf, roomNameOf } from '../../src/web/names.ts'
+import { previewOf } from '../../src/web/preview.ts'
 import { dayName } from '../../src/web/times.ts'
 import fc from '../support/properties.ts'
 
@@ -72,14 +72,14 @@ test('no link is longer than 2,048 characters, and none reaches over what turns 
 
 test('a long message is folded at a line or a word, a short one is not', () => {
   const lines = (count: number) => Array.from({ length: count }, (_, at) => `line ${at}`).join('\n')
-  expect(beginningOf(lines(20))).toBe(lines(20))
-  expect(beginningOf(lines(21))).toBe(lines(15))
-  expect(beginningOf('word '.repeat(400))).toBe('word '.repeat(400))
-  expect(beginningOf('word '.repeat(401))).toBe('word '.repeat(300).slice(0, -1))
+  expect(previewOf(lines(20))).toBe(lines(20))
+  expect(previewOf(lines(21))).toBe(lines(15))
+  expect(previewOf('word '.repeat(400))).toBe('word '.repeat(400))
+  expect(previewOf('word '.repeat(401))).toBe('word '.repeat(300).slice(0, -1))
   fc.assert(
     fc.property(fc.constantFrom('x', '😀', 'a ', 'e\u0301', '\n', ' '), fc.nat(3000), (part, count) => {
       const text = part.repeat(count)
-      const beginning = beginningOf(text)
+      const beginning = previewOf(text)
       expect(text.startsWith(beginning)).toBe(true)
       expect(beginning.isWellFormed()).toBe(true)
       expect(beginning.length > 1300 || beginning === text || beginning.split('\n').length >= 15).toBe(true)
@@ -131,7 +131,7 @@ test('messages are grouped by person while few minutes lie between them, and par
     message(4, '2026-01-31T12:20:00.000Z'),
     message(5, '2026-01-31T12:21:00.000Z', 2)
   ]
-  const days = arrange(messages, [], { id: 2, username: 'user-2' })
+  const days = groupMessages(messages, [], { id: 2, username: 'user-2' })
   const seen = days.map(({ groups }) => groups.map(({ isOwn, lines }) => [isOwn, lines.length]))
   expect(seen).toEqual([
     [[false, 1]],
@@ -153,8 +153,8 @@ test('an own message keeps its key when it comes back, and a clock that is behin
     createdAt: Date.parse('2026-01-29T12:00:00.000Z'),
     status: 'pending'
   }
-  const waiting = arrange([before], [outgoing], me)
-  const stored = arrange([before, message(2, '2026-01-31T12:01:00.000Z', 1, { nonce: 'n1' })], [], me)
+  const waiting = groupMessages([before], [outgoing], me)
+  const stored = groupMessages([before, message(2, '2026-01-31T12:01:00.000Z', 1, { nonce: 'n1' })], [], me)
   expect(waiting).toHaveLength(1)
   expect(waiting[0]?.groups[1]?.lines[0]?.key).toBe(stored[0]?.groups[1]?.lines[0]?.key)
 })

@@ -1,9 +1,9 @@
-/** Stores one user's data in this browser: drafts, unsent messages and read marks. It is removed when the session ends. */
+/** Stores one user's data in this browser: drafts, unsent messages and read positions. It is removed when the session ends. */
 import type { WebStorage } from '../client/index.ts'
 
-/** The data of one user. Once closed, it ignores writes: a client that ends late must not store anything again. */
-export interface Keep {
-  /** Lives as long as the tab, over reloads. */
+/** The storage of one user. It ignores writes after `close`, so that a client that is still closing stores nothing. */
+export interface UserStorage {
+  /** Survives reloads and ends with the tab. */
   readonly tab: WebStorage
   /** Shared by all tabs. */
   readonly browser: WebStorage
@@ -11,7 +11,7 @@ export interface Keep {
 }
 
 /** The data of a user whose session has ended, in memory until the same user logs in again. */
-export interface Held {
+export interface UserData {
   readonly username: string
   readonly tab: readonly Entry[]
   readonly browser: readonly Entry[]
@@ -19,16 +19,16 @@ export interface Held {
 
 type Entry = readonly [key: string, value: string]
 
-/** A path that no other service of the same origin has; the service at `/` has the plain form. */
+/** Distinguishes this service from others of the same origin, which have other paths. */
 const path = new URL('.', location.href).pathname
-/** Before every key of the page. */
-export const SPACE = path === '/' ? 'fastify-chat:' : `fastify-chat@${path}:`
+/** The prefix of every key of the page; without the path for a service at `/`. */
+export const KEY_PREFIX = path === '/' ? 'fastify-chat:' : `fastify-chat@${path}:`
 
 interface Store extends WebStorage {
   keys(): string[]
 }
 
-/** Keeps entries in memory where the browser blocks storage, and drops what a full one refuses. */
+/** Falls back to memory if the browser blocks storage, and drops entries when the storage is full. */
 const storeOf = (find: () => Storage): Store => {
   try {
     const storage = find()
@@ -55,7 +55,7 @@ const storeOf = (find: () => Storage): Store => {
 const tab = storeOf(() => sessionStorage)
 const browser = storeOf(() => localStorage)
 
-const prefixOf = (username: string): string => `${SPACE}${username.toLowerCase()}:`
+const prefixOf = (username: string): string => `${KEY_PREFIX}${username.toLowerCase()}:`
 
 const scoped = (store: Store, prefix: string, isOpen = () => true): WebStorage => ({
   getItem: key => store.getItem(prefix + key),
@@ -63,7 +63,7 @@ const scoped = (store: Store, prefix: string, isOpen = () => true): WebStorage =
   removeItem: key => isOpen() && store.removeItem(prefix + key)
 })
 
-export const openKeep = (username: string): Keep => {
+export const openUserStorage = (username: string): UserStorage => {
   let isOpen = true
   const scope = (store: Store): WebStorage => scoped(store, prefixOf(username), () => isOpen)
   return {
@@ -75,31 +75,31 @@ export const openKeep = (username: string): Keep => {
   }
 }
 
-/** The page's own entries, which belong to the tab and not to a user. */
-export const tabStorage: WebStorage = scoped(tab, SPACE)
+/** The entries that belong to the tab and not to a user. */
+export const tabStorage: WebStorage = scoped(tab, KEY_PREFIX)
 
-/** Removes everything that the page has stored, except the data of one user. */
-export const forgetAll = (except?: string): void => {
+/** Removes everything that the page has stored, except the data of the user `except`. */
+export const clearStorage = (except?: string): void => {
   for (const store of [tab, browser]) {
     for (const key of store.keys()) {
       const isKept = except !== undefined && key.startsWith(prefixOf(except))
-      if (key.startsWith(SPACE) && !isKept) store.removeItem(key)
+      if (key.startsWith(KEY_PREFIX) && !isKept) store.removeItem(key)
     }
   }
 }
 
-/** Takes a user's data out of the storage. */
-export const hold = (username: string): Held => {
+/** Returns a user's data and removes everything from the storage. */
+export const takeUserData = (username: string): UserData => {
   const take = (store: Store): Entry[] =>
     store.keys().flatMap(key => (key.startsWith(prefixOf(username)) ? [[key, store.getItem(key) ?? '']] : []))
-  const held = { username, tab: take(tab), browser: take(browser) }
-  forgetAll()
-  return held
+  const data = { username, tab: take(tab), browser: take(browser) }
+  clearStorage()
+  return data
 }
 
-/** Puts it back, if it is the data of the user who logs in now. */
-export const putBack = (held: Held | undefined, username: string): void => {
-  if (held?.username.toLowerCase() !== username.toLowerCase()) return
-  for (const [key, value] of held.tab) tab.setItem(key, value)
-  for (const [key, value] of held.browser) browser.setItem(key, value)
+/** Stores the data again, if it belongs to the user who logs in now. */
+export const restoreUserData = (data: UserData | undefined, username: string): void => {
+  if (data?.username.toLowerCase() !== username.toLowerCase()) return
+  for (const [key, value] of data.tab) tab.setItem(key, value)
+  for (const [key, value] of data.browser) browser.setItem(key, value)
 }

@@ -1,19 +1,19 @@
-/** Puts messages, and one's own on their way, into days and into groups of one person's in a row. */
+/** Groups messages, the user's unsent ones included, by day and then by consecutive messages of one author. */
 import type { Message, Outgoing } from '../client/index.ts'
 
 /** One message. */
 export interface Line {
-  /** Stays the same when an own message comes back from the service. */
+  /** Stays the same when the user's own message arrives from the service. */
   readonly key: string
   readonly content: string | null
   readonly unavailable?: Message['unavailable']
   /** Milliseconds since the epoch. */
   readonly at: number
-  /** Of one's own that isn't in the log yet. */
+  /** Set for the user's own message until it is in the log. */
   readonly outgoing?: Outgoing
 }
 
-/** What one person said in a row, no more than some minutes apart. */
+/** Consecutive messages of one author, each less than `MAX_PAUSE_MS` after the previous one. */
 export interface Group {
   readonly key: string
   readonly userId: number
@@ -30,15 +30,15 @@ export interface Day {
   readonly groups: Group[]
 }
 
-/** Who one is. */
-interface Me {
+/** The user of this page; `id` is undefined until the service has sent it. */
+interface CurrentUser {
   readonly id: number | undefined
   readonly username: string
 }
 
-const APART_MS = 5 * 60_000
+const MAX_PAUSE_MS = 5 * 60_000
 
-export const arrange = (messages: readonly Message[], outgoing: readonly Outgoing[], me: Me): Day[] => {
+export const groupMessages = (messages: readonly Message[], outgoing: readonly Outgoing[], me: CurrentUser): Day[] => {
   const days: Day[] = []
   for (const message of messages) {
     const { user_id: userId, username } = message
@@ -65,14 +65,14 @@ type Author = Pick<Group, 'userId' | 'username' | 'isOwn'>
 const add = (days: Day[], line: Line, author: Author): void => {
   const key = new Date(line.at).toDateString()
   let day = days.at(-1)
-  // A clock that is behind the service's must not bring an old day back for one's own.
+  // If this browser's clock is slow, an own message must not start an earlier day.
   if (!day || (day.key !== key && line.at > day.at)) {
     day = { key, at: line.at, groups: [] }
     days.push(day)
   }
   const group = day.groups.at(-1)
-  const before = group?.lines.at(-1)
-  const goesOn = before && line.at - before.at < APART_MS && group?.isOwn === author.isOwn
-  if (group && goesOn && (author.isOwn || group.userId === author.userId)) group.lines.push(line)
+  const previous = group?.lines.at(-1)
+  const isClose = previous && line.at - previous.at < MAX_PAUSE_MS && group?.isOwn === author.isOwn
+  if (group && isClose && (author.isOwn || group.userId === author.userId)) group.lines.push(line)
   else day.groups.push({ ...author, key: line.key, at: line.at, lines: [line] })
 }
