@@ -1,6 +1,6 @@
 /**
- * A bot on the SDK: says "pong" to whoever says "!ping", once, however often the service restarts or the network breaks.
- * Needs a running service; CHAT_URL and ROOM where they are others.
+ * A bot built on the SDK: replies "pong" to each "!ping", exactly once even if the service restarts or the network fails.
+ * Needs a running service. CHAT_URL and ROOM set another address and another room.
  */
 import { createChatApi, createChatClient } from 'fastify-chat/client'
 
@@ -8,7 +8,7 @@ const { CHAT_URL: url = 'http://localhost:8000', ROOM = 'general' } = process.en
 const [username, password] = ['ping-bot', 'SecurePass123']
 
 const api = createChatApi({ url })
-// 409: it was here before.
+// 409: the bot registered in an earlier run.
 await api.register(username, password).catch(() => {})
 const chat = createChatClient({ url, token: async () => (await api.login(username, password)).access_token })
 chat.on('state', ({ status }) => process.stdout.write(`${status}\n`))

@@ -1,7 +1,7 @@
-"""A client in Python, written for the FastAPI Chat Backend, which works here unchanged.
+"""A Python client, written for the FastAPI Chat Backend, that works with this service unchanged.
 
-Registers (or is there already), logs in, shows the history, then sends each line of the standard input and shows what others
-write. Needs the standard library and `websockets` (pip install websockets, or Debian's python3-websockets):
+Registers if necessary, logs in, prints the history, then sends each line of the standard input and prints the messages of
+other users. Needs the package `websockets` (pip install websockets, or Debian's python3-websockets):
 
     python3 examples/client.py john SecurePass123 [http://localhost:8000]
 """
@@ -23,8 +23,8 @@ def call(path, body=None, token=None):
     if token:
         headers["Authorization"] = f"Bearer {token}"
     data = None if body is None else json.dumps(body).encode()
-    with urllib.request.urlopen(urllib.request.Request(url + path, data, headers)) as answer:
-        return json.load(answer)
+    with urllib.request.urlopen(urllib.request.Request(url + path, data, headers)) as response:
+        return json.load(response)
 
 
 def log_in():
@@ -32,7 +32,7 @@ def log_in():
     try:
         call("/api/auth/register", credentials)
     except urllib.error.HTTPError as error:
-        # 409: the name is taken, it is to be hoped by us.
+        # 409: the username exists. The login below checks that it is ours.
         if error.code != 409:
             raise SystemExit(json.load(error)["detail"])
     try:
@@ -45,7 +45,7 @@ def show(name, content):
     print(f"{name}: {content}", flush=True)
 
 
-async def hear(socket):
+async def receive(socket):
     async for text in socket:
         frame = json.loads(text)
         if frame["type"] == "message":
@@ -54,11 +54,11 @@ async def hear(socket):
             print(f"* {frame['message']}", flush=True)
 
 
-async def say(socket):
+async def send_lines(socket):
     loop = asyncio.get_running_loop()
     while line := await loop.run_in_executor(None, sys.stdin.readline):
         await socket.send(json.dumps({"type": "message", "content": line.rstrip("\n")}))
-    # What was just sent comes back before the end.
+    # Leaves time for the last messages to come back.
     await asyncio.sleep(0.5)
 
 
@@ -67,9 +67,9 @@ async def main():
     for message in call("/api/chat/messages?limit=50", token=token):
         show(message["username"], message["content"])
     async with websockets.connect(f"{url.replace('http', 'ws', 1)}/ws/chat?token={token}") as socket:
-        hearing = asyncio.create_task(hear(socket))
-        await say(socket)
-        hearing.cancel()
+        receiving = asyncio.create_task(receive(socket))
+        await send_lines(socket)
+        receiving.cancel()
 
 
 asyncio.run(main())

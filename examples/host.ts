@@ -1,5 +1,5 @@
 /**
- * A Fastify app with a login of its own, and the chat inside: nobody logs in twice, members of a team read its room.
+ * A Fastify app with its own login and an embedded chat: users log in once, and members of a team may use its room.
  * Needs DATABASE_URL (postgres://…) and ENCRYPTION_KEY (`npm run -s chat -- keys generate`). Then:
  *
  *   curl -i localhost:3000/login -H 'content-type: application/json' -d '{"name":"Ann"}'
@@ -12,7 +12,7 @@ import { ChatRejection, createChat } from 'fastify-chat'
 const { DATABASE_URL, ENCRYPTION_KEY, PORT = '3000' } = process.env
 const app = Fastify({ logger: { level: 'warn' } })
 
-// The app as it was: its users, its sessions, its login.
+// The app without the chat: users, sessions and login.
 const sessions = new Map<string, { id: string; name: string; teams: string[] }>()
 app.post<{ Body: { name: string } }>('/login', async ({ body: { name } }, reply) => {
   const sid = randomUUID()
