@@ -1,17 +1,17 @@
-/** Headless Chromium for tests of the page. Where there is none they are left out, loudly; under CI=true that is a failure. */
+/** Runs headless Chromium for tests of the page. Without it the tests are skipped with a message, or fail if CI=true. */
 import { existsSync } from 'node:fs'
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
 
-const places = [process.env.CHROMIUM, '/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome']
+const paths = [process.env.CHROMIUM, '/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome']
 
-/** The path of the browser, if this machine has one; `CHROMIUM` names another. */
-export const chromiumPath = places.find(place => place !== undefined && existsSync(place))
+/** The path of Chromium: `CHROMIUM`, or that of an installed one; undefined if there is none. */
+export const chromiumPath = paths.find(path => path !== undefined && existsSync(path))
 
-/** Says so where there is no browser; answers whether there is one. */
+/** Returns whether there is a browser, and prints a message if not. Throws if CI=true. */
 export const hasChromium = (): boolean => {
   if (chromiumPath !== undefined) return true
-  const reason = 'No Chromium was found (apt-get install chromium, or its path in CHROMIUM)'
-  if (process.env.CI === 'true') throw new Error(`${reason}, and under CI=true every test must run.`)
+  const reason = 'Chromium was not found. Run apt-get install chromium, or set CHROMIUM to its path'
+  if (process.env.CI === 'true') throw new Error(`${reason}. With CI=true every test must run.`)
   process.stderr.write(`\n*** SKIPPED: the tests of the page. ${reason}. ***\n\n`)
   return false
 }
@@ -28,7 +28,7 @@ export const launchChromium = (): Promise<Browser> =>
     ]
   })
 
-/** A page with a storage of its own, and everything that it complained of: errors, and what its policy refused. */
+/** A page with its own storage, and its uncaught errors and console warnings, violations of the CSP included. */
 export interface Tab {
   readonly page: Page
   readonly complaints: string[]
@@ -46,7 +46,7 @@ export const openTab = async (browser: Browser, options: BrowserContextOptions =
   return { page, complaints }
 }
 
-/** Loads the page as somebody whose access token it has already. */
+/** Loads the page with the session of a user in its storage. */
 export const enterAs = async ({ page }: Tab, url: string, username: string, token: string): Promise<void> => {
   const session = JSON.stringify({ username, token })
   await page.addInitScript(`sessionStorage.getItem('visited') || sessionStorage.setItem('fastify-chat:session', ${JSON.stringify(session)})
@@ -55,7 +55,7 @@ sessionStorage.setItem('visited', 'yes')`)
   await page.getByRole('textbox', { name: /^Message to/ }).waitFor()
 }
 
-/** Loads the page and logs somebody in who has registered before. */
+/** Loads the page and logs in a registered user. */
 export const logIn = async ({ page }: Tab, url: string, username: string, password: string): Promise<void> => {
   await page.goto(`${url}/app`)
   await page.getByLabel('Username').fill(username)

@@ -1,4 +1,4 @@
-/** The service as it is shipped: `dist`, run as a process, with everything that it wrote. */
+/** Runs the built service in `dist` as a process, and records its output. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
@@ -22,7 +22,7 @@ const isStale = (): boolean => {
   return [...sources, 'package.json', 'tools/build.js'].some(path => changedAt(path) > built)
 }
 
-/** Builds `dist` unless it is newer than the sources; of several callers one builds. */
+/** Builds `dist` unless it is newer than the sources. A lock prevents concurrent builds. */
 const build = async (): Promise<void> => {
   const lock = await lockFolder(join(root, 'node_modules/.build-lock'), 120_000)
   try {
@@ -41,7 +41,7 @@ export const builtProgram = async (): Promise<string> => {
 export interface BuiltService {
   readonly url: string
   readonly child: ChildProcess
-  /** Everything on the standard output and the standard error so far. */
+  /** Returns the standard output and standard error so far. */
   readonly output: () => string
   /** The exit code, when the process has ended. */
   readonly ended: Promise<number | null>
@@ -76,7 +76,7 @@ export const runBuilt = async (args: string[], env: Record<string, string>) => {
   return { code: await ended, output: output() }
 }
 
-/** Starts the built service; resolves when it listens, rejects when it ends first. */
+/** Starts the built service. Resolves when it listens; rejects if it exits first. */
 export const startBuilt = async (env: Record<string, string>): Promise<BuiltService> => {
   await build()
   const port = await freePort()

@@ -1,4 +1,4 @@
-/** A certificate for 127.0.0.1 and localhost, signed by itself. */
+/** Creates self-signed certificates for 127.0.0.1 and localhost. */
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -1,4 +1,4 @@
-/** Processes that tests start: none outlives its test. */
+/** Ends the processes that tests start when the test ends. */
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { onTestFinished } from 'vitest'
@@ -16,7 +16,7 @@ export const endWithTest = (child: ChildProcess): void =>
   })
 
 /**
- * Kills a process and all that it started when the test ends: `npx` is a chain of processes, of which a signal reaches the
+ * Kills a process and its descendants when the test ends: `npx` starts a chain of processes, and a signal reaches the
  * first only. The process must be spawned with `detached`, so that it leads a process group.
  */
 export const endGroupWithTest = (child: ChildProcess): void =>

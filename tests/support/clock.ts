@@ -1,14 +1,14 @@
-/** A clock that stands still until a test moves it. */
+/** A clock that tests move. */
 import type { Clock } from '../../src/lib/clock.ts'
 
-/** A clock for tests; `advance` runs the repeated work that falls due on the way. */
+/** A clock for tests. `advance` runs the periodic jobs that are due in the given time. */
 export interface FakeClock extends Clock {
   advance(ms: number): void
-  /** Steps the wall clock, as an operator or NTP does; the monotonic clock does not notice. */
+  /** Steps the wall clock, as an operator or NTP does. The monotonic clock doesn't change. */
   step(ms: number): void
 }
 
-/** Makes a clock that starts at a fixed point in time. */
+/** Creates a clock that starts at a fixed time and stands still until `advance` is called. */
 export const fakeClock = (startsAt = Date.parse('2026-01-31T12:00:00.123Z')): FakeClock => {
   // Elapsed time is monotonic; the wall clock is an offset from it.
   let now = 0

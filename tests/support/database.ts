@@ -1,4 +1,4 @@
-/** A database for tests: one client a test file, on the engine of the project that runs it, and a new schema a test. */
+/** Provides databases for tests: one client per test file, on the engine of its Vitest project, and one new schema per test. */
 import { randomBytes } from 'node:crypto'
 import { cp, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -9,7 +9,7 @@ import type { SqlClient } from '../../src/db/client/types.ts'
 import { type ChatDatabase, createDatabase } from '../../src/db/database.ts'
 import { migrateUp } from '../../src/db/migrate.ts'
 
-/** The engine of the project that runs. */
+/** The engine of the Vitest project. */
 export const engine = process.env.TEST_ENGINE === 'postgres' ? 'postgres' : 'pglite'
 
 let opened: Promise<SqlClient> | undefined
@@ -20,18 +20,18 @@ afterAll(async () => {
   if (folder) await rm(folder, { recursive: true, force: true })
 })
 
-/** A copy of the empty embedded database, removed when the file's tests are over. */
+/** Copies the empty embedded database. The copy is removed after the tests of the file. */
 const copyTemplate = async (): Promise<string> => {
   folder = await mkdtemp(join(tmpdir(), 'chat-test-'))
   await cp(inject('pgliteTemplate'), folder, { recursive: true })
   return `pglite:${folder}`
 }
 
-/** The URL of a database that only this test file (PGlite) or this run (PostgreSQL) has; never through a pooler. */
+/** Returns the URL of a database of this test file (PGlite) or of this run (PostgreSQL); never through a pooler. */
 export const testDatabaseUrl = async (): Promise<string> =>
   engine === 'postgres' ? inject('testListenUrl') : copyTemplate()
 
-/** The file's client. */
+/** Returns the client of the test file. */
 export const testClient = (): Promise<SqlClient> => {
   opened ??=
     engine === 'postgres'
@@ -40,7 +40,7 @@ export const testClient = (): Promise<SqlClient> => {
   return opened
 }
 
-/** The name of a schema that nobody has; dropped when the test ends. */
+/** Returns an unused schema name. The schema is dropped when the test ends. */
 export const testSchema = async (): Promise<string> => {
   const client = await testClient()
   const schema = `t_${randomBytes(6).toString('hex')}`
@@ -50,7 +50,7 @@ export const testSchema = async (): Promise<string> => {
   return schema
 }
 
-/** A migrated database in a schema of its own. */
+/** Creates a migrated database in a new schema. */
 export const testDatabase = async (): Promise<ChatDatabase> => {
   const schema = await testSchema()
   const client = await testClient()

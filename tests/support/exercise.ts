@@ -1,4 +1,4 @@
-/** A service from settings alone, as a process would start it, and one of everything done with it. */
+/** Starts a service from settings alone, as the program does, and runs one example of each function. */
 import type { FastifyInstance } from 'fastify'
 import { expect, onTestFinished } from 'vitest'
 import type { Settings } from '../../src/config/settings.ts'
@@ -12,7 +12,7 @@ export interface RunningService {
   readonly log: () => string
 }
 
-/** Starts it, migrated; closed when the test ends. */
+/** Starts a migrated service. It is closed when the test ends. */
 export const startService = async (
   settings: Partial<Settings>,
   client?: ServerOptions['client']
@@ -37,7 +37,7 @@ const call = async (url: string, token: string | undefined, body?: object) => {
     },
     ...(body ? { body: JSON.stringify(body) } : {})
   })
-  // biome-ignore lint/suspicious/noExplicitAny: a test reads whatever was answered.
+  // biome-ignore lint/suspicious/noExplicitAny: a test reads any field of a response.
   return { status: response.status, body: (await response.json()) as any }
 }
 
@@ -59,7 +59,7 @@ export const joinWith = ({ url }: RunningService, token: string) =>
 
 const isRecent = (time: string): boolean => Math.abs(Date.parse(time) - Date.now()) < 60_000
 
-/** Registers, logs in, creates a room, sends and reads; everything must work, with right times. */
+/** Registers, logs in, creates a room, sends and reads. Expects every step to work, with correct times. */
 export const exercise = async (service: RunningService, username: string): Promise<void> => {
   const { url } = service
   const token = await logIn(service, username)
@@ -70,7 +70,7 @@ export const exercise = async (service: RunningService, username: string): Promi
   expect((await call(`${url}/api/chat/rooms`, token, { room, title: 'A room' })).status).toBe(201)
   const socket = await joinWith(service, token)
   const content = `said by ${username}, "quoted", back\\slash, {brace}, NULL`
-  // Whether the nonce's repeat is known depends on arrays that arrive as they were sent.
+  // The repeated nonce is found only if the client's driver passes arrays correctly.
   for (const nonce of ['n1', 'n2', 'n1']) socket.send({ type: 'message', content, meta: { a: [1, null] }, nonce })
   const message = await socket.nextOf('message')
   expect(message).toMatchObject({ content, meta: { a: [1, null] } })

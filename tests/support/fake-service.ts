@@ -1,8 +1,8 @@
-/** A service without a network for tests of the SDK: sockets that a test opens and closes, HTTP that it answers, a clock that it moves. */
+/** Fakes the service for tests of the SDK. The test opens and closes the sockets, sets the HTTP responses and moves the clock. */
 import { onTestFinished } from 'vitest'
 import { type ChatClientOptions, createChatClient, type ResponseLike, type Timers } from '../../src/client/index.ts'
 
-// biome-ignore lint/suspicious/noExplicitAny: tests look at any field.
+// biome-ignore lint/suspicious/noExplicitAny: tests read any field.
 export type Sent = Record<string, any>
 
 export const LIMITS = {
@@ -13,10 +13,10 @@ export const LIMITS = {
   message_burst: 30
 }
 
-/** Everything that was put off by resolved promises has happened. */
+/** Resolves when the callbacks of all resolved promises have run. */
 export const settled = (): Promise<void> => new Promise(resolve => setImmediate(resolve))
 
-/** Timers that stand still until a test moves them; chance is always one half. */
+/** Creates timers that stand still until `advance` is called; `random` always returns 0.5. */
 export const fakeTimers = (startsAt = Date.parse('2026-01-31T12:00:00.000Z')) => {
   // Elapsed time is monotonic; the wall clock is an offset from it.
   let now = 0
@@ -53,7 +53,7 @@ export const fakeTimers = (startsAt = Date.parse('2026-01-31T12:00:00.000Z')) =>
   return timers
 }
 
-/** A socket as the client sees it; the test is the service behind it. */
+/** The client's socket. The test plays the service. */
 export class FakeClientSocket {
   onopen: (() => void) | null = null
   onmessage: ((event: { data: unknown }) => void) | null = null
@@ -76,7 +76,7 @@ export class FakeClientSocket {
     this.isClosed = true
   }
 
-  /** The frames of a type, since the last call for it. */
+  /** Returns the frames of a type that the client sent since the last call. */
   take(type: string): Sent[] {
     const taken = this.frames.filter(frame => frame.type === type)
     this.frames.splice(0, this.frames.length, ...this.frames.filter(frame => frame.type !== type))
@@ -85,7 +85,7 @@ export class FakeClientSocket {
   receive(...frames: object[]): void {
     for (const frame of frames) this.onmessage?.({ data: JSON.stringify(frame) })
   }
-  /** Opens it and says who is connected. */
+  /** Opens the socket and sends the first frame. */
   greet(more: object = {}): void {
     this.onopen?.()
     this.receive({
@@ -107,18 +107,18 @@ export class FakeClientSocket {
   }
 }
 
-interface HttpAnswer {
+interface HttpResponse {
   readonly status?: number
   readonly body?: unknown
   readonly headers?: Record<string, string>
 }
 
-/** What a test has to do with the service. */
+/** Creates a client that is connected to a fake service. */
 export const fakeService = (options: Partial<ChatClientOptions> = {}) => {
   const timers = fakeTimers()
   const sockets: FakeClientSocket[] = []
   const calls: { readonly method: string; readonly path: string; readonly headers: Record<string, string> }[] = []
-  let answer: (path: string) => HttpAnswer | Promise<HttpAnswer> = () => ({
+  let respond: (path: string) => HttpResponse | Promise<HttpResponse> = () => ({
     body: { id: 1, username: 'ada', created_at: '2026-01-31T12:00:00.000+00:00' }
   })
 
@@ -132,11 +132,11 @@ export const fakeService = (options: Partial<ChatClientOptions> = {}) => {
   const fetch: NonNullable<ChatClientOptions['fetch']> = async (url, { method, headers }): Promise<ResponseLike> => {
     const path = url.replace('http://chat.test', '')
     calls.push({ method, path, headers })
-    const { status = 200, body = {}, headers: answered = {} } = await answer(path)
+    const { status = 200, body = {}, headers: responseHeaders = {} } = await respond(path)
     return {
       ok: status < 300,
       status,
-      headers: { get: name => answered[name] ?? null },
+      headers: { get: name => responseHeaders[name] ?? null },
       text: async () => JSON.stringify(body)
     }
   }
@@ -156,9 +156,9 @@ export const fakeService = (options: Partial<ChatClientOptions> = {}) => {
     timers,
     sockets,
     calls,
-    /** Answers HTTP from here on. */
-    http(next: typeof answer) {
-      answer = next
+    /** Sets the response to all following HTTP requests. */
+    http(next: typeof respond) {
+      respond = next
     },
     /** The newest socket, once the client has opened `count` of them. */
     async socket(count = sockets.length || 1): Promise<FakeClientSocket> {
@@ -170,7 +170,7 @@ export const fakeService = (options: Partial<ChatClientOptions> = {}) => {
   }
 }
 
-/** A message frame. */
+/** Creates a message frame. */
 export const messageFrame = (seq: number, more: object = {}) => ({
   type: 'message',
   id: seq,
@@ -183,7 +183,7 @@ export const messageFrame = (seq: number, more: object = {}) => ({
   ...more
 })
 
-/** An answer to `subscribe`. */
+/** Creates the response to a `subscribe` frame. */
 export const subscribedFrame = (seq: number, { ref }: Sent, more: object = {}) => ({
   type: 'subscribed',
   room: 'general',
@@ -194,7 +194,7 @@ export const subscribedFrame = (seq: number, { ref }: Sent, more: object = {}) =
   ...more
 })
 
-/** A page of history, as HTTP has it. */
+/** Creates a page of history in its HTTP form. */
 export const historyPage = (from: number, to: number, more: object = {}) => ({
   room: 'general',
   epoch: 'e1',

@@ -1,9 +1,9 @@
-/** A socket without a network: what is written can be read as frames, and its reader can be slow. */
+/** Fakes a socket without a network. Tests read what is written as frames, and can simulate a slow reader. */
 import { EventEmitter } from 'node:events'
 import type { Socket } from '../../src/chat/connections/socket.ts'
 
-/** A frame as the service sent it. */
-// biome-ignore lint/suspicious/noExplicitAny: tests look at any field.
+/** A frame that the service sent. */
+// biome-ignore lint/suspicious/noExplicitAny: tests read any field.
 export type Sent = Record<string, any>
 
 export class FakeSocket extends EventEmitter implements Socket {
@@ -14,7 +14,7 @@ export class FakeSocket extends EventEmitter implements Socket {
   isPaused = false
   #isSlow = false
   #queued = 0
-  /** Frames that the client sent and the service has not read yet. */
+  /** Frames that the client sent and the service hasn't read yet. */
   #unread: object[] = []
   readonly _socket = this.#raw()
 
@@ -22,25 +22,25 @@ export class FakeSocket extends EventEmitter implements Socket {
     return this.#queued
   }
 
-  /** From now on nothing that is written leaves the queue. */
+  /** Simulates a reader that stopped: all writes stay queued from now on. */
   slow(): void {
     this.#isSlow = true
   }
 
-  /** The queue empties, and stays empty. */
+  /** Empties the queue and keeps it empty. */
   fast(): void {
     this.#isSlow = false
     this.#queued = 0
     this._socket.emit('drain')
   }
 
-  /** Sends a frame from the client. While the socket is paused the frame waits, as it does in TCP's buffers. */
+  /** Sends a frame from the client. It is queued while the socket is paused, as in the buffers of TCP. */
   receive(frame: object): void {
     this.#unread.push(frame)
     this.#read()
   }
 
-  /** The connection is gone, as when the client's process is killed. */
+  /** Breaks the connection, as when the client's process is killed. */
   kill(): void {
     if (this.readyState === 3) return
     this.readyState = 3
@@ -89,7 +89,7 @@ export class FakeSocket extends EventEmitter implements Socket {
   }
 }
 
-/** The JSON of unmasked text frames that lie one after another. */
+/** Returns the JSON of consecutive unmasked text frames. */
 const decode = (bytes: Buffer): Sent[] => {
   const frames: Sent[] = []
   for (let at = 0; at < bytes.length; ) {

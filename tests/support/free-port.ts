@@ -1,4 +1,4 @@
-/** A port that nobody listens on; for processes that take theirs as a setting. */
+/** Returns an unused port, for processes that take their port as a setting. */
 import { createServer } from 'node:net'
 
 export const freePort = async (): Promise<number> => {

@@ -1,4 +1,4 @@
-/** Measures how the cost of a function grows with its input, in CPU time, so that a busy machine changes nothing. */
+/** Measures how the cost of a function grows with its input: in CPU time, which doesn't depend on the load of the machine. */
 import { expect } from 'vitest'
 
 /** Returns the CPU time of a function, in milliseconds. */
@@ -9,16 +9,16 @@ export const cpuMilliseconds = (work: () => unknown): number => {
   return (user + system) / 1000
 }
 
-/** The least of some runs: garbage collection and compilation only ever add. */
-const leastOf = (work: () => unknown): number => Math.min(...[1, 2, 3].map(() => cpuMilliseconds(work)))
+/** Returns the minimum of three runs, because garbage collection and compilation only add time. */
+const minimumOf = (work: () => unknown): number => Math.min(...[1, 2, 3].map(() => cpuMilliseconds(work)))
 
 const LARGE = 16_384
-/** A quadratic function takes hundreds of milliseconds for the large input; below this there is nothing to compare. */
+/** A quadratic function takes hundreds of milliseconds for the large input. A time below this isn't compared. */
 const NEGLIGIBLE_MS = 25
 
 /** Expects that four times the input costs less than ten times as much: linear is 4, quadratic 16. */
 export const expectLinear = <Input>(inputOf: (length: number) => Input, work: (input: Input) => unknown): void => {
   const [small, large] = [inputOf(LARGE / 4), inputOf(LARGE)]
   if (cpuMilliseconds(() => work(large)) < NEGLIGIBLE_MS) return
-  expect(leastOf(() => work(large)) / leastOf(() => work(small))).toBeLessThan(10)
+  expect(minimumOf(() => work(large)) / minimumOf(() => work(small))).toBeLessThan(10)
 }

@@ -1,4 +1,4 @@
-/** The chat of one process with everything in memory: no database, no network and no limits. */
+/** Creates a chat in memory: no database, no network and no limits. */
 import type { Bus, BusListener } from '../../src/bus/bus.ts'
 import { createMemoryBus } from '../../src/bus/drivers/memory.ts'
 import { type ChatCore, createChatCore } from '../../src/chat/chat.ts'
@@ -7,10 +7,10 @@ import { createKeyring } from '../../src/crypto/keyring.ts'
 import { fakeClock } from './clock.ts'
 import { ENCRYPTION_KEY } from './settings.ts'
 
-/** Drops every line. */
+/** A log that discards every line. */
 export const silentLog = { debug() {}, info() {}, warn() {}, error() {} }
 
-/** What a test may give: the storage, and whatever replaces what tests have by default. */
+/** The options of a test: the storage, and values that replace the defaults. */
 export type MemoryChatOptions = Pick<ChatStorage, 'rooms' | 'messages'> &
   Partial<ChatStorage & ChatLimits & Omit<ChatOptions, 'storage' | 'limits' | 'host'>> &
   HostFunctions
@@ -31,7 +31,7 @@ export const createMemoryChat = ({ clock = fakeClock(), ...options }: MemoryChat
   })
 }
 
-/** Wraps a bus; `listener` returns what listens on it, so that a test can call it as the bus does. */
+/** Wraps a bus. `listener` returns the registered listener, so that a test can call it as the bus does. */
 export const observeBus = (bus: Bus = createMemoryBus()) => {
   let listener: BusListener | undefined
   const observed: Bus = {

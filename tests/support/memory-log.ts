@@ -1,16 +1,16 @@
-/** The log in memory, with the database's promises, for tests of what stands on it; several chats may share one. */
+/** Implements the log in memory with the guarantees of the database, for unit tests. Several chats may share one. */
 import type { AppendedEntry, MessagesRepository, RoomRow, RoomsRepository, StoredEntry } from '../../src/db/database.ts'
 
 export interface MemoryLog {
   readonly rooms: RoomsRepository
   readonly messages: MessagesRepository
-  /** How far a room reaches. */
+  /** Returns the last `seq` of a room. */
   head(roomId: number): number
 }
 
 const tick = (): Promise<void> => new Promise(setImmediate)
 
-/** A log with these rooms, all empty. */
+/** Creates a log with the named rooms, all empty. */
 export const createMemoryLog = (names: readonly string[]): MemoryLog => {
   const entries = new Map<number, StoredEntry[]>()
   const rows = names.map((name, at) => ({ id: at + 1, name, title: null as string | null, epoch: 'e', oldestSeq: 1 }))

@@ -1,12 +1,12 @@
-/** Tests that need a PostgreSQL cluster of their own: skipped, loudly, where there are no binaries, which CI must have. */
+/** Skips tests that need their own PostgreSQL cluster, with a message, if there are no binaries. Throws if CI=true. */
 import { describe } from 'vitest'
 import { findBinaries } from '../chaos/cluster.ts'
 
 const found = findBinaries()
 if (!found) {
-  const reason = 'No PostgreSQL binaries in /usr/lib/postgresql'
-  if (process.env.CI === 'true') throw new Error(`${reason}, and under CI=true every test must run.`)
-  process.stderr.write(`\n*** SKIPPED: tests that start a cluster of their own. ${reason}. ***\n\n`)
+  const reason = 'There are no PostgreSQL binaries in /usr/lib/postgresql'
+  if (process.env.CI === 'true') throw new Error(`${reason}. With CI=true every test must run.`)
+  process.stderr.write(`\n*** SKIPPED: the tests that start their own cluster. ${reason}. ***\n\n`)
 }
 
 export const binaries = found ?? ''

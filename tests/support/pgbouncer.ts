@@ -1,4 +1,4 @@
-/** Debian's PgBouncer in front of a PostgreSQL server, with its configuration as installed but for what is given. */
+/** Runs Debian's PgBouncer in front of a PostgreSQL server, with its default configuration and the given settings. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chmodSync, chownSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -12,12 +12,12 @@ import { freePort } from './free-port.ts'
 
 const PROGRAM = '/usr/sbin/pgbouncer'
 
-/** Whether tests of it run: under CI=true they fail without it. */
+/** Whether the tests of PgBouncer run. With CI=true they always run, and fail without the program. */
 export const hasPgbouncer = process.env.CI === 'true' || existsSync(PROGRAM)
 
 export interface PgbouncerOptions {
   readonly mode?: 'session' | 'transaction'
-  /** More lines of its section `[pgbouncer]`, such as `ignore_startup_parameters = statement_timeout`. */
+  /** Additional lines of the section `[pgbouncer]`, such as `ignore_startup_parameters = statement_timeout`. */
   readonly settings?: readonly string[]
 }
 
@@ -28,7 +28,7 @@ export interface Pgbouncer {
   stop(): Promise<void>
 }
 
-/** Starts one in front of the server of a URL; resolves when it takes connections. */
+/** Starts PgBouncer in front of the server at `server`. Resolves when it accepts connections. */
 export const startPgbouncer = async (server: string, options: PgbouncerOptions = {}): Promise<Pgbouncer> => {
   const { mode = 'session', settings = [] } = options
   const { hosts, user = 'postgres', password = '' } = parseDatabaseUrl(server)
@@ -60,7 +60,7 @@ export const startPgbouncer = async (server: string, options: PgbouncerOptions =
     output += data
   })
   const ended = once(child, 'exit')
-  while (!(await takesConnections(port))) {
+  while (!(await acceptsConnections(port))) {
     if (child.exitCode !== null) throw new Error(`PgBouncer ended: ${output}`)
     await delay(20)
   }
@@ -76,7 +76,7 @@ export const startPgbouncer = async (server: string, options: PgbouncerOptions =
   }
 }
 
-const takesConnections = async (port: number): Promise<boolean> => {
+const acceptsConnections = async (port: number): Promise<boolean> => {
   const socket = createConnection(port, '127.0.0.1')
   try {
     await once(socket, 'connect')

@@ -1,4 +1,4 @@
-/** Once a run: an empty embedded database to copy, since making one takes seconds and copying it a moment. */
+/** Creates an empty embedded database once per run. Creating one takes seconds, so tests copy it. */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

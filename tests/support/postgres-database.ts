@@ -1,6 +1,6 @@
 /**
- * Once a run: a database of its own on the PostgreSQL server, dropped at the end. With TEST_POOLER=session or transaction the
- * tests reach it through a PgBouncer in that mode, and listen on it directly.
+ * Creates a database on the PostgreSQL server once per run, and drops it at the end. With TEST_POOLER=session or transaction the
+ * tests connect through PgBouncer in that mode, and listen for notifications on a direct connection.
  */
 import { randomBytes } from 'node:crypto'
 import postgres from 'postgres'

@@ -1,27 +1,27 @@
-/** HTTP written by hand, over TCP, TLS or a Unix socket: what no client library would send. */
+/** Sends raw HTTP over TCP, TLS or a Unix socket: requests that no client library would send. */
 import { once } from 'node:events'
 import { connect as connectTcp, type NetConnectOpts, type Socket } from 'node:net'
 import { type ConnectionOptions, connect as connectTls } from 'node:tls'
 import { onTestFinished } from 'vitest'
 
-/** A response as it stood on the wire. */
+/** A parsed response. */
 export interface RawResponse {
   readonly status: number
   readonly headers: ReadonlyMap<string, string>
   readonly body: string
 }
 
-/** A connection that is written to by hand. */
+/** A connection for raw requests. */
 export interface RawConnection {
   readonly socket: Socket
   write(text: string | Buffer): void
-  /** The next response; rejects when the connection closes before it is whole. */
+  /** Returns the next response. Rejects if the connection closes before it is complete. */
   response(): Promise<RawResponse>
-  /** Resolves when the connection is closed, with what came after the last response. */
+  /** Resolves with the bytes after the last response when the connection is closed. */
   readonly closed: Promise<string>
 }
 
-/** Opens a connection; destroyed when the test ends. */
+/** Opens a connection. It is destroyed when the test ends. */
 export const connectRaw = async (
   options: NetConnectOpts | ({ tls: true } & ConnectionOptions)
 ): Promise<RawConnection> => {
@@ -66,13 +66,13 @@ const parse = (text: string): { readonly response: RawResponse; readonly length:
   return { response: { status: Number(first.split(' ')[1]), headers, body: text.slice(end + 4, length) }, length }
 }
 
-/** A request's text; `headers` are added to a Host. */
+/** Returns the text of a request with a `Host` header and `headers`. */
 export const requestText = (line: string, headers: Readonly<Record<string, string>> = {}, body = ''): string => {
   const lines = Object.entries({ host: 'localhost', ...headers }).map(([name, value]) => `${name}: ${value}`)
   return [`${line} HTTP/1.1`, ...lines, '', body].join('\r\n')
 }
 
-/** The headers that open a WebSocket. */
+/** The headers of a WebSocket upgrade. */
 export const WEBSOCKET = {
   connection: 'Upgrade',
   upgrade: 'websocket',
@@ -80,7 +80,7 @@ export const WEBSOCKET = {
   'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ=='
 } as const
 
-/** The headers with which HTTP/2 is offered on a plain connection. */
+/** The headers of an HTTP/2 upgrade on a plain connection. */
 export const H2C = {
   connection: 'Upgrade, HTTP2-Settings',
   upgrade: 'h2c',

@@ -1,22 +1,22 @@
-/** A WebSocket client for tests: a real `ws` socket whose frames are buffered until asked for. */
+/** A WebSocket client for tests: a real `ws` socket that buffers frames until the test reads them. */
 import { once } from 'node:events'
 import { onTestFinished } from 'vitest'
 import { type ClientOptions, WebSocket } from 'ws'
 
-/** A frame as it came: tests look at any field. */
-// biome-ignore lint/suspicious/noExplicitAny: a test reads whatever fields the service sent.
+/** A received frame. Tests read any field. */
+// biome-ignore lint/suspicious/noExplicitAny: a test reads any field of a frame.
 export type Frame = Record<string, any>
 
 /** A connected client. */
 export interface SocketClient {
   readonly socket: WebSocket
-  /** Sends an object as JSON, or a string as it is. */
+  /** Sends an object as JSON, or a string unchanged. */
   send(frame: object | string): void
-  /** The next frame, in order; rejects when the socket closes before one comes. */
+  /** Returns the next frame in order. Rejects if the socket closes before one arrives. */
   next(): Promise<Frame>
-  /** Skips frames up to the next one of a type. */
+  /** Returns the next frame of a type and skips those before it. */
   nextOf(type: string): Promise<Frame>
-  /** What came until the answer to a ping that is sent now: proves that nothing else did. */
+  /** Sends a ping and returns the frames that arrive before its pong: proves that no other frame was sent. */
   untilPong(): Promise<Frame[]>
   /** Resolves with the close code and reason. */
   readonly closed: Promise<{ code: number; reason: string }>
@@ -28,7 +28,7 @@ export interface ConnectOptions extends ClientOptions {
   readonly protocols?: string[]
 }
 
-/** Connects; rejects with the HTTP status in its message when the upgrade is refused. Closed when the test ends. */
+/** Connects. Rejects with the HTTP status in the message if the upgrade is refused. The socket is closed when the test ends. */
 export const connect = async (url: string, { protocols, ...options }: ConnectOptions = {}): Promise<SocketClient> => {
   const socket = new WebSocket(url, protocols, options)
   const client = bufferFrames(socket)
@@ -37,10 +37,10 @@ export const connect = async (url: string, { protocols, ...options }: ConnectOpt
   return client
 }
 
-/** Frames that come whenever they come: `next` doesn't see them, `nextOf` does. */
+/** Frames that may arrive at any time: `next` skips them, `nextOf` returns them. */
 const HINTS = new Set(['presence', 'heads'])
 
-/** Frames in the order in which they came, for whoever asks for the next one. */
+/** Creates a queue of frames in the order of arrival. */
 const createQueue = () => {
   const frames: Frame[] = []
   const waiting: { resolve(frame: Frame): void; reject(error: Error): void }[] = []

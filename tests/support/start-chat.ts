@@ -1,4 +1,4 @@
-/** The whole service on a real port and a fresh schema, with fixed keys and cheap passwords. */
+/** Runs the complete service on a real port and a new schema, with fixed keys and cheap password hashes. */
 import type { FastifyInstance } from 'fastify'
 import { onTestFinished } from 'vitest'
 import type { Settings } from '../../src/config/settings.ts'
@@ -10,7 +10,7 @@ import { type ConnectOptions, connect, type Frame, type SocketClient } from './s
 
 export const PASSWORD = 'SecurePass123'
 
-/** A person who registered and logged in. */
+/** A user who is registered and logged in. */
 export interface Person {
   readonly id: number
   readonly username: string
@@ -23,12 +23,12 @@ export interface RunningChat {
   readonly database: ChatDatabase
   readonly settings: Settings
   readonly url: string
-  /** Every log line so far, as text. */
+  /** Returns all log lines so far, as text. */
   readonly log: () => string
-  /** A JSON call; `token` goes into `Authorization`. */
-  call(method: string, path: string, options?: CallOptions): Promise<Answer>
+  /** Sends an HTTP request with a JSON body; `token` goes into `Authorization`. */
+  call(method: string, path: string, options?: CallOptions): Promise<HttpResponse>
   register(username: string): Promise<Person>
-  /** Connects as a person with `?token=`, and takes the frames away that say what it is connected to. */
+  /** Connects a user with `?token=`, and reads the first frames: the greeting and, by default, the first subscription. */
   join(person: Person, options?: ConnectOptions, query?: string): Promise<SocketClient & { readonly first: Frame }>
 }
 
@@ -38,20 +38,20 @@ interface CallOptions {
   readonly headers?: Record<string, string>
 }
 
-interface Answer {
+interface HttpResponse {
   readonly status: number
   readonly headers: Headers
-  // biome-ignore lint/suspicious/noExplicitAny: a test reads whatever the service answered.
+  // biome-ignore lint/suspicious/noExplicitAny: a test reads any field of a response.
   readonly body: any
 }
 
-/** What a test may change of the service. */
+/** What a test can change in the service. */
 export interface StartOptions extends Pick<ServerOptions, 'clock' | 'bus' | 'appendQueue'> {
   readonly settings?: Partial<Settings>
   readonly database?: ChatDatabase
 }
 
-/** Starts the service; it is closed when the test ends. */
+/** Starts the service. It is closed when the test ends. */
 export const startChat = async ({
   settings: changed,
   database: given,
@@ -99,7 +99,7 @@ export const startChat = async ({
     async join({ token }, options, query = '?') {
       const client = await connect(`${url.replace('http', 'ws')}/ws/chat${query}&token=${token}`, options)
       const first = await client.next()
-      // Rooms followed from the start are confirmed next, with who is there.
+      // The next frames confirm the first subscription and list who is online.
       if (first.event === 'connected' && query === '?') {
         await client.nextOf('subscribed')
         await client.nextOf('presence')

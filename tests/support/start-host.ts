@@ -1,4 +1,4 @@
-/** A host application with the chat inside: the host's own users, on a real port and a fresh schema. */
+/** Runs a host application with the embedded chat and the host's own users, on a real port and a new schema. */
 import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
 import { onTestFinished } from 'vitest'
 import type { HostUser } from '../../src/accounts/host-users.ts'
@@ -15,40 +15,40 @@ export interface RunningHost {
   readonly database: ChatDatabase
   readonly url: string
   readonly log: () => string
-  /** A JSON call as one of the host's users, such as `ann` or `ann:Ann Other` (id and name). */
-  call(method: string, path: string, options?: { as?: string; body?: unknown; headers?: object }): Promise<Answer>
+  /** Sends an HTTP request as one of the host's users, such as `ann` or `ann:Ann Other` (id and name). */
+  call(method: string, path: string, options?: { as?: string; body?: unknown; headers?: object }): Promise<HttpResponse>
   /** Connects as one of the host's users; see `call`. */
   join(as: string, options?: ConnectOptions, query?: string): Promise<SocketClient>
 }
 
-interface Answer {
+interface HttpResponse {
   readonly status: number
   readonly headers: Headers
-  // biome-ignore lint/suspicious/noExplicitAny: a test reads whatever was answered.
+  // biome-ignore lint/suspicious/noExplicitAny: a test reads any field of a response.
   readonly body: any
 }
 
-/** What a test may change. */
+/** What a test can change. */
 export interface HostOptions extends Partial<CreateChatOptions> {
   readonly prefix?: string
   readonly database?: ChatDatabase
   readonly server?: FastifyServerOptions
-  /** What the host has before, and after, the chat. */
+  /** Functions that the host runs before and after it registers the chat. */
   readonly before?: (app: FastifyInstance) => unknown
   readonly after?: (app: FastifyInstance) => unknown
 }
 
-/** The host's own login: whoever the header names. */
+/** The host's authentication: returns the user in the header `x-user`. */
 export const byHeader = ({ headers }: { headers: Record<string, unknown> }): HostUser | null => {
   if (typeof headers['x-user'] !== 'string' || headers['x-user'] === '') return null
   const [id = '', name = id] = headers['x-user'].split(':')
   return { id, name }
 }
 
-/** What a chat in a test needs, beside its database. */
+/** The settings of a chat in a test, without its database. */
 export const hostSettings = { encryptionKey: ENCRYPTION_KEY, messageRateLimit: 0, maxLoopDelayMs: 0 }
 
-/** Starts a host; it is closed when the test ends. */
+/** Starts a host. It is closed when the test ends. */
 export const startHost = async (options: HostOptions = {}): Promise<RunningHost> => {
   const { prefix = '/support', database: given, server, before, after, ...changed } = options
   const database = given ?? (await testDatabase())

@@ -1,4 +1,4 @@
-/** A host application with WebSocket routes of the chat's kind and nothing behind them: no database, no users. */
+/** Runs a host application with the chat's WebSocket handling only: no database, no users. */
 import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
 import fp from 'fastify-plugin'
 import { onTestFinished } from 'vitest'
@@ -6,16 +6,16 @@ import problems from '../../plugins/problems.ts'
 import sockets, { type ChatSocketsOptions } from '../../plugins/sockets.ts'
 import { type ConnectOptions, connect, type SocketClient } from './socket-client.ts'
 
-/** What a test may change. */
+/** What a test can change. */
 export interface StartSocketsOptions extends ChatSocketsOptions {
   readonly server?: object
   readonly prefixes?: readonly string[]
   /** The address to listen on, or the path of a Unix socket. */
   readonly listen?: { readonly host: string } | { readonly path: string }
-  /** What the host has before, and after, the routes. */
+  /** Functions that the host runs before and after it registers the routes. */
   readonly before?: (app: FastifyInstance) => unknown
   readonly after?: (app: FastifyInstance) => unknown
-  /** What the route waits for before it opens the WebSocket. */
+  /** The function that the route awaits before it opens the WebSocket. */
   readonly authenticate?: () => unknown
 }
 
@@ -35,7 +35,7 @@ const core = fp(
   { name: 'chat-core' }
 )
 
-/** Starts the host: at `/ws/chat` below each prefix a WebSocket that says hello, at `/plain` an ordinary route. */
+/** Starts the host. It has a WebSocket route at `/ws/chat` below each prefix, which sends `hello`, and an HTTP route at `/plain`. */
 export const startSockets = async (options: StartSocketsOptions = {}): Promise<RunningSockets> => {
   const { server, prefixes = [''], listen = { host: '127.0.0.1' }, before, after, answerMs, authenticate } = options
   const lines: string[] = []
