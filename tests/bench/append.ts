@@ -1,9 +1,9 @@
-/** The append function beside bare inserts of the same rows, which number nothing, look nothing up and lock nothing. */
+/** Compares the append function with bare inserts of the same rows, without numbering, look-ups and locks. */
 import { randomBytes } from 'node:crypto'
 import { openClient } from '../../src/db/client/open.ts'
 import { createDatabase, type NewEntry } from '../../src/db/database.ts'
 import { migrateUp } from '../../src/db/migrate.ts'
-import { inTurns, type Row, seconds } from './rows.ts'
+import { interleave, type Row, seconds } from './rows.ts'
 import { DATABASE_URL } from './subjects.ts'
 
 const ROUNDS = 5
@@ -30,7 +30,7 @@ export const append = async (): Promise<Row[]> => {
       keyId: 'k'
     }))
 
-  // The same columns and indexes as the log, and the same with the foreign keys that it goes without.
+  // Two tables with the columns and indexes of the log: one as it is, one with the foreign keys that the log doesn't have.
   for (const name of ['bare', 'keyed']) {
     await client.query(`create table ${schema}.${name} (like ${schema}.messages including all)`)
   }
@@ -62,7 +62,7 @@ export const append = async (): Promise<Row[]> => {
     rows.push({
       title: `the append function, batches of ${size}`,
       unit: 'rows/s',
-      runs: await inTurns(ROUNDS, {
+      runs: await interleave(ROUNDS, {
         'bare insert': rowsPerSecond(insertInto('bare')),
         'bare insert, with foreign keys': rowsPerSecond(insertInto('keyed')),
         chat_append: rowsPerSecond(batch => messages.append(batch))

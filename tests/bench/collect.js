@@ -1,2 +1,2 @@
-// Preloaded into what is measured: collects garbage when told, so that memory in use can be told from memory not yet freed.
+// Preloaded into measured processes: runs the garbage collector on SIGUSR2, so that only memory in use is measured.
 process.on('SIGUSR2', () => globalThis.gc())

@@ -1,28 +1,28 @@
-/** A process is killed; all of its clients come back to the other one, far behind. */
+/** Measures how long clients take to resume on another process, far behind, after their own was killed. */
 import { pause, type Row } from './rows.ts'
-import { connectMany, framesOf, openPlace, startService } from './subjects.ts'
+import { connectMany, createBenchSchema, framesOf, startService } from './subjects.ts'
 
 const CLIENTS = 1000
 const BEHIND = 500
 const TEXT = 'x'.repeat(4000)
 
 export const comeback = async (): Promise<Row[]> => {
-  const place = openPlace()
-  const { sql } = place
-  const dying = await startService(place, { people: CLIENTS })
-  const staying = await startService(place)
+  const benchSchema = createBenchSchema()
+  const { sql } = benchSchema
+  const dying = await startService(benchSchema, { people: CLIENTS })
+  const staying = await startService(benchSchema)
   await connectMany(CLIENTS, () => dying.connect())
   await pause(1000)
   await dying.kill()
 
   const sender = await staying.open(staying.tokens[0] ?? '', 'rooms=')
   await pause(300)
-  sender.leastBytes = 0
+  sender.minBytes = 0
   const { frames } = sender
   for (let at = 0; at < BEHIND; at++) sender.send(JSON.stringify({ type: 'message', content: TEXT, ref: 'r' }))
   while (sender.frames < frames + BEHIND) await pause(10)
 
-  // Every query of ours outside a transaction is one; backends report theirs within a second.
+  // Each of the service's queries outside a transaction counts as one transaction. Backends report them within a second.
   const queries = async (): Promise<number> => {
     await pause(1500)
     const [row] = await sql`select xact_commit::int as count from pg_stat_database where datname = current_database()`
@@ -34,7 +34,7 @@ export const comeback = async (): Promise<Row[]> => {
   const began = performance.now()
   const clients = await connectMany(CLIENTS, async () => {
     const client = await staying.open(dying.tokens[at++] ?? '', 'rooms=')
-    client.leastBytes = TEXT.length
+    client.minBytes = TEXT.length
     client.send(JSON.stringify({ type: 'subscribe', room: 'general', after: 0 }))
     return client
   })
@@ -47,7 +47,7 @@ export const comeback = async (): Promise<Row[]> => {
   const peak = staying.peakMemory()
   const asked = (await queries()) - before.queries
   await staying.kill()
-  await place.drop()
+  await benchSchema.drop()
   const facts = [
     `${cpu.toFixed(1)} s of CPU`,
     `at most ${Math.round(peak / 2 ** 20)} MB (before: ${Math.round(idleMemory / 2 ** 20)} MB)`,

@@ -1,7 +1,7 @@
-/** To a crowd: how many deliveries a CPU second of the server makes, and how late they come at a steady rate. */
+/** Measures deliveries to many sockets: how many per CPU second of the server, and their latency at a constant rate. */
 import type { RawClient } from './raw-client.ts'
-import { inTurns, pause, percentile, type Row, spread } from './rows.ts'
-import { connectMany, framesOf, loadCpu, openPlace, type Subject, startPeer, startService } from './subjects.ts'
+import { interleave, pause, percentile, type Row, spread } from './rows.ts'
+import { connectMany, createBenchSchema, framesOf, loadCpu, type Subject, startPeer, startService } from './subjects.ts'
 
 const SOCKETS = 1000
 const SECONDS = 4
@@ -13,7 +13,7 @@ interface Crowd {
   readonly clients: readonly RawClient[]
 }
 
-/** Keeps so many messages on their way for some seconds; the sender hears its own, and each that comes back sends the next. */
+/** Keeps `inFlight` messages in flight for some seconds: each message that arrives back at the sender triggers the next one. */
 const throughput = async ({ subject, clients }: Crowd, inFlight: number) => {
   const [sender] = clients
   if (!sender) throw new Error('no clients')
@@ -38,7 +38,7 @@ const throughput = async ({ subject, clients }: Crowd, inFlight: number) => {
   return result
 }
 
-/** Milliseconds from send to arrival at each of the crowd, when so many messages a second are sent. */
+/** Returns the milliseconds from send to arrival at each client, at `perSecond` messages per second. */
 const latencies = async ({ subject, clients }: Crowd, perSecond: number): Promise<number[]> => {
   const [sender] = clients
   if (!sender) throw new Error('no clients')
@@ -46,7 +46,7 @@ const latencies = async ({ subject, clients }: Crowd, perSecond: number): Promis
   const sentAt: number[] = []
   const all: number[] = []
   for (const client of clients) {
-    // In order and without a gap: the n-th to arrive is the n-th that was sent.
+    // Deliveries are ordered and without gaps: the n-th to arrive is the n-th that was sent.
     let arrived = 0
     client.onFrames = count => {
       const now = performance.now()
@@ -65,25 +65,25 @@ const latencies = async ({ subject, clients }: Crowd, perSecond: number): Promis
 }
 
 export const deliveries = async (): Promise<Row[]> => {
-  const place = openPlace()
+  const benchSchema = createBenchSchema()
   const subjects: Subject[] = [
     await startPeer('ws-chunk'),
     await startPeer('ws-loop'),
     await startPeer('socket.io'),
-    await startService(place, { people: SOCKETS })
+    await startService(benchSchema, { people: SOCKETS })
   ]
   const names = ['ws, one concatenated write', 'ws, a loop of send', 'Socket.IO', 'fastify-chat']
   const crowds: Crowd[] = []
   for (const subject of subjects) {
     const clients = await connectMany(SOCKETS, () => subject.connect())
-    for (const client of clients) client.leastBytes = TEXT.length
+    for (const client of clients) client.minBytes = TEXT.length
     crowds.push({ subject, clients })
   }
-  // Those who joined are told of for five seconds.
+  // The service announces the joined users for up to five seconds.
   await pause(7000)
 
   const turns = <Result>(work: (crowd: Crowd) => Promise<Result>) =>
-    inTurns(ROUNDS, Object.fromEntries(crowds.map((crowd, at) => [names[at] ?? '', () => work(crowd)])))
+    interleave(ROUNDS, Object.fromEntries(crowds.map((crowd, at) => [names[at] ?? '', () => work(crowd)])))
   const pick = (results: Map<string, Awaited<ReturnType<typeof throughput>>[]>, what: 'perCpuSecond' | 'perSecond') =>
     new Map([...results].map(([name, all]) => [name, all.map(one => one[what])]))
 
@@ -91,7 +91,7 @@ export const deliveries = async (): Promise<Row[]> => {
   const one = await turns(crowd => throughput(crowd, 1))
   const late = await turns(crowd => latencies(crowd, 20))
   for (const { subject } of crowds) await subject.kill()
-  await place.drop()
+  await benchSchema.drop()
 
   const loads = [...many, ...one].flatMap(([, all]) => all.map(({ load }) => load))
   const best = Math.max(...[...pick(many, 'perSecond').values()].flat())
@@ -127,7 +127,7 @@ export const deliveries = async (): Promise<Row[]> => {
         { beside: 'ws, a loop of send', as: 'ratio', atMost: 1 },
         { beside: 'Socket.IO', as: 'ratio', atMost: 1 }
       ],
-      note: `All clients are one process, which takes part of this time to read: the peers’ figure is its share too.`
+      note: `All clients are in one process, and the time it needs to read is included, for the peers as well.`
     }
   ]
 }

@@ -1,23 +1,23 @@
 /**
- * Messages stored: the whole service (auth, encryption, numbering, group commit, an answer each) beside bare inserts of
- * as many rows of the same size into the same columns and indexes.
+ * Measures stored messages: the complete service (auth, encryption, numbering, group commit, one ack per message) beside bare
+ * inserts of rows of the same size into the same columns and indexes.
  */
-import { inTurns, pause, type Row, seconds, spread } from './rows.ts'
-import { connectMany, framesOf, loadCpu, openPlace, type Service, startService } from './subjects.ts'
+import { interleave, pause, type Row, seconds, spread } from './rows.ts'
+import { connectMany, createBenchSchema, framesOf, loadCpu, type Service, startService } from './subjects.ts'
 
 const SENDERS = 20
 const IN_FLIGHT = 200
 const BATCH = 200
 const ROUNDS = 3
 const TEXT = 'x'.repeat(100)
-// What 100 characters are, sealed.
-const SEALED = `gAAAAA${'x'.repeat(234)}`
+// The size of a Fernet token for 100 characters.
+const CIPHERTEXT = `gAAAAA${'x'.repeat(234)}`
 
-/** Answers a second, from senders that follow nothing: each answer sends the next message. */
+/** Returns acks per second to senders without subscriptions. Each ack triggers the next message. */
 const acknowledged = async (service: Service, senders: number, inFlight: number, forSeconds: number) => {
   let at = 0
   const clients = await connectMany(senders, () => service.open(service.tokens[at++] ?? '', 'rooms='))
-  // The greeting doesn't count.
+  // The first frame doesn't count.
   await pause(300)
   const frame = JSON.stringify({ type: 'message', content: TEXT, ref: 'r' })
   let isOver = false
@@ -43,9 +43,9 @@ const acknowledged = async (service: Service, senders: number, inFlight: number,
 }
 
 export const durable = async (): Promise<Row[]> => {
-  const place = openPlace()
-  const { sql, schema } = place
-  const service = await startService(place, { people: SENDERS })
+  const benchSchema = createBenchSchema()
+  const { sql, schema } = benchSchema
+  const service = await startService(benchSchema, { people: SENDERS })
   await sql.unsafe(`create table ${schema}.bare (like ${schema}.messages including all)`)
 
   let written = 0
@@ -54,7 +54,7 @@ export const durable = async (): Promise<Row[]> => {
     return sql.unsafe(
       `insert into ${schema}.bare (room_id, seq, id, kind, user_id, content, key_id, write_id, created_at)
        select 1, s, s, 'message', 1, c, 'k', w, now() from unnest($1::bigint[], $2::text[], $3::text[]) as r (s, c, w)`,
-      [rows, rows.map(() => SEALED), rows.map(at => `w${at}`)] as never[],
+      [rows, rows.map(() => CIPHERTEXT), rows.map(at => `w${at}`)] as never[],
       { prepare: true }
     )
   }
@@ -68,16 +68,16 @@ export const durable = async (): Promise<Row[]> => {
   }
 
   const bare = `bare unnest insert, batches of ${BATCH}`
-  const saturated = await inTurns(ROUNDS, {
+  const saturated = await interleave(ROUNDS, {
     [bare]: insertFor(4, BATCH),
     'fastify-chat, acknowledged': () => acknowledged(service, SENDERS, IN_FLIGHT, 4)
   })
-  const alone = await inTurns(ROUNDS, {
+  const alone = await interleave(ROUNDS, {
     'bare insert': insertFor(2, 1),
     'fastify-chat, message to ack': () => acknowledged(service, 1, 1, 2)
   })
   await service.kill()
-  await place.drop()
+  await benchSchema.drop()
 
   const pick = (results: typeof saturated, of: (perSecond: number) => number) =>
     new Map([...results].map(([name, all]) => [name, all.map(({ perSecond }) => of(perSecond))]))
@@ -92,7 +92,7 @@ export const durable = async (): Promise<Row[]> => {
         { beside: bare, as: 'ratio', atLeast: 0.5 },
         { beside: 'fastify-chat, acknowledged', as: 'value', atLeast: 20_000 }
       ],
-      note: `The service used ${spread(ours.map(({ cpu }) => cpu)).median.toFixed(2)} of its core, the load ${spread(ours.map(({ load }) => load)).median.toFixed(2)} of the other; PostgreSQL had what was left of both.`
+      note: `The service used ${spread(ours.map(({ cpu }) => cpu)).median.toFixed(2)} of its core, the load ${spread(ours.map(({ load }) => load)).median.toFixed(2)} of the other; PostgreSQL used the rest of both.`
     },
     {
       title: 'one sender, one message in flight: time to its ack',

@@ -1,7 +1,7 @@
-/** Our Fernet beside the `fernet` package. */
+/** Compares this Fernet implementation with the package `fernet`. */
 import { createRequire } from 'node:module'
 import { decrypt, encrypt, generateKey, parseKey } from '../../src/crypto/fernet.ts'
-import { inTurns, type Row, seconds } from './rows.ts'
+import { interleave, type Row, seconds } from './rows.ts'
 
 const TIMES = 1000
 const ROUNDS = 5
@@ -22,7 +22,7 @@ export const fernet = async (): Promise<Row[]> => {
     {
       title: 'Fernet: 300 characters sealed and opened',
       unit: 'times/s',
-      runs: await inTurns(ROUNDS, {
+      runs: await interleave(ROUNDS, {
         'the fernet package': perSecond(() =>
           new peer.Token({ secret, ttl: 0, token: new peer.Token({ secret, ttl: 0 }).encode(text) }).decode()
         ),

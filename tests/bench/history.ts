@@ -1,30 +1,30 @@
-/** Pages of 50 messages over HTTP to ten connections: the newest, which the window has, and others, which the database has. */
+/** Measures pages of 50 messages over HTTP on ten connections: the newest, from the page cache, and older ones, from the database. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { inTurns, type Row } from './rows.ts'
-import { connectMany, DATABASE_URL, openPlace, startPeer, startService } from './subjects.ts'
+import { interleave, type Row } from './rows.ts'
+import { connectMany, createBenchSchema, DATABASE_URL, startPeer, startService } from './subjects.ts'
 
 const ROWS = 20_000
 const PAGE = 50
 const SECONDS = 4
 const ROUNDS = 3
 
-// Of this folder's own package, whose types the project's check does not need.
+// From this folder's own package.json, so that the project's type check doesn't need its types.
 const autocannon = createRequire(import.meta.url)('autocannon')
 
-/** Requests a second. */
+/** Returns requests per second. */
 const load = async (url: string, token = '', more: object = {}): Promise<number> => {
   const headers = { authorization: `Bearer ${token}` }
   const result = await autocannon({ url, connections: 10, duration: SECONDS, headers, ...more })
-  if (result.non2xx > 0 || result.errors > 0) throw new Error(`${url} answered ${result.non2xx} errors`)
+  if (result.non2xx > 0 || result.errors > 0) throw new Error(`${url} returned ${result.non2xx} error responses`)
   return result.requests.total / result.duration
 }
 
 export const history = async (): Promise<Row[]> => {
-  const place = openPlace()
-  const service = await startService(place)
+  const benchSchema = createBenchSchema()
+  const service = await startService(benchSchema)
   const token = service.tokens[0] ?? ''
   const [writer] = await connectMany(1, () => service.open(token, 'rooms='))
   if (!writer) throw new Error('unreachable')
@@ -42,24 +42,24 @@ export const history = async (): Promise<Row[]> => {
   const body = join(folder, 'page.json')
   writeFileSync(body, await page.text())
   const route = await startPeer('fastify-route', { BODY: body })
-  const bare = await startPeer('postgres.js', { DATABASE_URL, SCHEMA: place.schema, ROWS: String(ROWS) })
+  const bare = await startPeer('postgres.js', { DATABASE_URL, SCHEMA: benchSchema.schema, ROWS: String(ROWS) })
   const routeUrl = `http://127.0.0.1:${route.port}/`
   const setupRequest = (request: object) => {
     const before = PAGE + 1 + Math.floor(Math.random() * (ROWS - PAGE))
     return { ...request, path: `/api/chat/rooms/general/messages?before=${before}&limit=${PAGE}` }
   }
 
-  const newestRuns = await inTurns(ROUNDS, {
+  const newestRuns = await interleave(ROUNDS, {
     'a Fastify route, the same bytes': () => load(routeUrl),
     'fastify-chat, newest page': () => load(newest, token)
   })
-  const olderRuns = await inTurns(ROUNDS, {
+  const olderRuns = await interleave(ROUNDS, {
     'a Fastify route, the same bytes': () => load(routeUrl),
-    'postgres.js alone': async () => Number(await bare.ask(String(SECONDS * 1000))),
+    'postgres.js alone': async () => Number(await bare.request(String(SECONDS * 1000))),
     'fastify-chat, pages at random': () => load(service.url, token, { requests: [{ method: 'GET', setupRequest }] })
   })
   for (const subject of [service, route, bare]) await subject.kill()
-  await place.drop()
+  await benchSchema.drop()
   rmSync(folder, { recursive: true })
   return [
     {

@@ -1,13 +1,13 @@
-/** What one more person costs in a room that is full already. */
+/** Measures the cost of one more user in a room with many users. */
 import { pause, type Row } from './rows.ts'
-import { connectMany, openPlace, startService } from './subjects.ts'
+import { connectMany, createBenchSchema, startService } from './subjects.ts'
 
 const STEP = 250
 const PEOPLE = 1250
 
 export const joining = async (): Promise<Row[]> => {
-  const place = openPlace()
-  const service = await startService(place, { people: PEOPLE })
+  const benchSchema = createBenchSchema()
+  const service = await startService(benchSchema, { people: PEOPLE })
   const runs = new Map<string, number[]>()
   for (let present = 0; present < PEOPLE; present += STEP) {
     const before = service.cpu()
@@ -16,7 +16,7 @@ export const joining = async (): Promise<Row[]> => {
     runs.set(`with ${present} present`, [(1000 * (service.cpu() - before)) / STEP])
   }
   await service.kill()
-  await place.drop()
+  await benchSchema.drop()
   return [
     {
       title: 'joining: CPU of the server for one more person',
@@ -24,7 +24,7 @@ export const joining = async (): Promise<Row[]> => {
       unit: 'ms',
       runs,
       aims: [{ beside: `with ${STEP} present`, as: 'ratio', atMost: 1.5 }],
-      note: 'Linear in all: each costs the same, however many are there.'
+      note: 'The cost of each user does not depend on how many are present.'
     }
   ]
 }

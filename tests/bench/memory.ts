@@ -1,10 +1,10 @@
-/** What a connection that follows a room and says nothing costs. */
+/** Measures the memory of an idle connection that is subscribed to a room. */
 import { pause, type Row } from './rows.ts'
-import { connectMany, openPlace, type Subject, startPeer, startService } from './subjects.ts'
+import { connectMany, createBenchSchema, type Subject, startPeer, startService } from './subjects.ts'
 
 const CONNECTIONS = 5000
 
-/** Bytes per connection: those of the first few hundred made the structures that the others share. */
+/** Returns bytes per connection, without the first 500, which also allocate the shared structures. */
 const bytesEach = async (subject: Subject): Promise<number> => {
   const first = await connectMany(500, () => subject.connect())
   await pause(6000)
@@ -25,15 +25,15 @@ export const memory = async (): Promise<Row[]> => {
     const bare = await startPeer('fastify-websocket')
     runs.get('@fastify/websocket alone')?.push(await bytesEach(bare))
     await bare.kill()
-    const place = openPlace()
-    const service = await startService(place, { people: 200 })
+    const benchSchema = createBenchSchema()
+    const service = await startService(benchSchema, { people: 200 })
     runs.get('fastify-chat')?.push(await bytesEach(service))
     await service.kill()
-    await place.drop()
+    await benchSchema.drop()
   }
   return [
     {
-      title: `memory per idle connection that follows a room, of ${CONNECTIONS.toLocaleString('en')}`,
+      title: `memory per idle connection that is subscribed to a room, of ${CONNECTIONS.toLocaleString('en')}`,
       short: 'memory per connection',
       unit: 'bytes, resident',
       runs,

@@ -1,4 +1,4 @@
-/** The peers, each a process of its own: `peers.ts KIND`. Prints its port, or 0, when it is ready. */
+/** Runs one peer in its own process: `peers.ts KIND`. Prints its port, or 0, when it is ready. */
 import { createServer } from 'node:http'
 import { createRequire } from 'node:module'
 import type { AddressInfo } from 'node:net'
@@ -16,7 +16,7 @@ const listen = (server: ReturnType<typeof createServer>): void => {
   server.listen(0, '127.0.0.1', () => ready((server.address() as AddressInfo).port))
 }
 
-/** What comes in goes out to everybody: with one `send` each, as one does, or with one write for all of a turn. */
+/** Broadcasts every message: with one `send` per socket, as is common, or with one write per socket for all messages of a turn. */
 const bareWs = (isChunked: boolean): void => {
   const server = createServer()
   const wss = new WebSocketServer({ server, perMessageDeflate: false })
@@ -41,14 +41,14 @@ const bareWs = (isChunked: boolean): void => {
 
 const socketIo = (): void => {
   const server = createServer()
-  // Of this folder's own package, whose types the project's check does not need.
+  // From this folder's own package.json, so that the project's type check doesn't need its types.
   const { Server } = createRequire(import.meta.url)('socket.io')
   const io = new Server(server, { transports: ['websocket'], perMessageDeflate: false, pingInterval: 600_000 })
   io.on('connection', (socket: NodeJS.EventEmitter) => socket.on('message', data => io.emit('message', data)))
   listen(server)
 }
 
-/** The least that a chat on Fastify's own plugin holds of a connection: the socket, and a listener for its messages. */
+/** Holds the minimum for a connection of a chat on `@fastify/websocket`: the socket and a listener for its messages. */
 const fastifyWebsocket = async (): Promise<void> => {
   const app = Fastify()
   await app.register(websocket)
@@ -59,7 +59,7 @@ const fastifyWebsocket = async (): Promise<void> => {
   ready((app.server.address() as AddressInfo).port)
 }
 
-/** Answers the bytes of the file BODY, as JSON. */
+/** Responds with the bytes of the file BODY, as JSON. */
 const fastifyRoute = async (): Promise<void> => {
   const { readFileSync } = await import('node:fs')
   const body = readFileSync(process.env.BODY ?? '', 'utf8')
@@ -69,7 +69,7 @@ const fastifyRoute = async (): Promise<void> => {
   ready((app.server.address() as AddressInfo).port)
 }
 
-/** Reads pages of 50 at random places of the log, ten at once, for as many milliseconds as it is told; answers pages a second. */
+/** Reads pages of 50 at random positions of the log, ten at once, for the milliseconds in each input line. Prints pages per second. */
 const postgresJs = (): void => {
   const { DATABASE_URL = '', SCHEMA = '', ROWS = '0' } = process.env
   const sql = postgres(DATABASE_URL, { max: 10, onnotice: () => {} })

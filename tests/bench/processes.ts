@@ -1,24 +1,24 @@
-/** Two processes on one database: how much later a message arrives on the other one. */
-import { inTurns, pause, percentile, type Row } from './rows.ts'
-import { openPlace, type Service, startService } from './subjects.ts'
+/** Measures the additional latency of a message to another process on the same database. */
+import { interleave, pause, percentile, type Row } from './rows.ts'
+import { createBenchSchema, type Service, startService } from './subjects.ts'
 
 const MESSAGES = 200
 const ROUNDS = 3
 
-/** Milliseconds from send to arrival of messages sent now and then on one process and read on another, or the same. */
+/** Returns the milliseconds from send on one process to arrival on another, or on the same, of occasional messages. */
 const delays = async (from: Service, to: Service): Promise<number[]> => {
   const [token = ''] = from.tokens
   const sender = await from.open(token, 'rooms=')
   const reader = await to.open(token)
   await pause(300)
-  reader.leastBytes = 300
+  reader.minBytes = 300
   const all: number[] = []
   let sentAt = 0
   reader.onFrames = () => all.push(performance.now() - sentAt)
   for (let at = 0; at < MESSAGES; at++) {
     sentAt = performance.now()
     sender.send(from.message('x'.repeat(300)))
-    // Not in step with any timer of the service.
+    // A random pause, so that the sends don't coincide with a timer of the service.
     await pause(15 + 10 * Math.random())
     while (all.length <= at) await pause(1)
   }
@@ -28,16 +28,16 @@ const delays = async (from: Service, to: Service): Promise<number[]> => {
 }
 
 export const processes = async (): Promise<Row[]> => {
-  const place = openPlace()
-  const here = await startService(place)
-  const there = await startService(place)
-  const runs = await inTurns(ROUNDS, {
+  const benchSchema = createBenchSchema()
+  const here = await startService(benchSchema)
+  const there = await startService(benchSchema)
+  const runs = await interleave(ROUNDS, {
     'one process': () => delays(here, here),
     'from one process to another': () => delays(here, there)
   })
   await here.kill()
   await there.kill()
-  await place.drop()
+  await benchSchema.drop()
   return ([0.5, 0.99] as const).map(share => ({
     title: `send to arrival, p${share * 100}`,
     short: `send to arrival, p${share * 100}`,

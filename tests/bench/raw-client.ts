@@ -1,15 +1,15 @@
 /**
- * A WebSocket client that is cheap: it counts frames by their headers and parses no JSON, so that one process can be a
- * thousand readers without being the limit of what is measured.
+ * A WebSocket client with little overhead: it counts frames by their headers and parses no JSON, so that one process can run
+ * a thousand readers without becoming the bottleneck.
  */
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 
 export interface RawClient {
-  /** The text frames so far, of those that count. */
+  /** The number of text frames so far with at least `minBytes`. */
   readonly frames: number
-  /** Shorter payloads don't count: what a service says beside the messages. */
-  leastBytes: number
+  /** Minimum payload that counts, in bytes; excludes other frames than messages. */
+  minBytes: number
   /** Called with the number of text frames that a chunk completed. */
   onFrames: (count: number) => void
   /** Sends text frames in one write. */
@@ -21,7 +21,7 @@ const KEY = 'dGhlIHNhbXBsZSBub25jZQ=='
 const TEXT = 1
 const PING = 9
 
-/** Connects and upgrades; rejects when the answer is not 101. */
+/** Connects and upgrades. Rejects if the response is not 101. */
 export const connectRaw = async (port: number, path: string): Promise<RawClient> => {
   const socket = connect({ port, host: '127.0.0.1', noDelay: true })
   await once(socket, 'connect')
@@ -58,7 +58,7 @@ const counting = (socket: Socket, rest: Buffer): RawClient => {
     get frames() {
       return frames
     },
-    leastBytes: 0,
+    minBytes: 0,
     onFrames: () => {},
     send: (...texts) => void socket.write(Buffer.concat(texts.map(text => masked(TEXT, Buffer.from(text))))),
     close: () => void socket.destroy()
@@ -80,7 +80,7 @@ const counting = (socket: Socket, rest: Buffer): RawClient => {
       const length =
         short === 126 ? chunk.readUInt16BE(at + 2) : short === 127 ? Number(chunk.readBigUInt64BE(at + 2)) : short
       const opcode = (chunk[at] ?? 0) & 15
-      if (opcode === TEXT && length >= client.leastBytes) seen++
+      if (opcode === TEXT && length >= client.minBytes) seen++
       else if (opcode === PING) socket.write(masked(10, Buffer.alloc(0)))
       const end = at + header + length
       skip = Math.max(0, end - chunk.length)
@@ -97,7 +97,7 @@ const counting = (socket: Socket, rest: Buffer): RawClient => {
   return client
 }
 
-/** A client's frame, masked with zeros: the bytes stay what they are. */
+/** Returns a client frame, masked with zeros, which leave the payload unchanged. */
 const masked = (opcode: number, payload: Buffer): Buffer => {
   const { length } = payload
   const header = length < 126 ? Buffer.alloc(6) : Buffer.alloc(8)

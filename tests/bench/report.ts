@@ -1,5 +1,5 @@
-/** Rows for people: a table for the terminal, one for docs/performance.md, and a plot. */
-import { type Aim, compared, isReached, type Row, type Spread, spread } from './rows.ts'
+/** Formats rows as text for the terminal, as a table for docs/performance.md, and as a plot. */
+import { type Aim, compare, isReached, type Row, type Spread, spread } from './rows.ts'
 
 const figure = (value: number): string => {
   const digits = Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : 2
@@ -12,12 +12,12 @@ const range = ({ min, median, max }: Spread, of: (value: number) => string = fig
 const bound = ({ atLeast, atMost }: Aim): string => (atLeast === undefined ? `≤ ${atMost}` : `≥ ${atLeast}`)
 
 const verdict = (row: Row, aim: Aim): string => {
-  const value = range(compared(row, aim), value => (aim.as === 'ratio' ? `x${figure(value)}` : figure(value)))
+  const value = range(compare(row, aim), value => (aim.as === 'ratio' ? `x${figure(value)}` : figure(value)))
   const of = aim.as === 'value' ? '' : ` of ${aim.beside}`
   return `${value}${of}; aim ${bound(aim)}: ${isReached(row, aim) ? 'reached' : 'missed'}`
 }
 
-/** A row as lines of text. */
+/** Formats a row as lines of text. */
 export const asText = (row: Row): string => {
   const { title, unit, runs, aims = [], note } = row
   return [
@@ -29,7 +29,7 @@ export const asText = (row: Row): string => {
   ].join('\n')
 }
 
-/** The rows as a Markdown table. */
+/** Formats the rows as a Markdown table. */
 export const asMarkdown = (rows: readonly Row[]): string =>
   [
     '| what | subject | median (min – max) | ours beside it |',
@@ -51,8 +51,8 @@ const LINE = 26
 const escaped = (text: string): string => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;')
 
 /**
- * Every aim as a bar: how far towards it the middle run is, on a scale where 1 is the aim and more is better, with a
- * whisker from the worst run to the best.
+ * Draws a bar for each aim: the median run in relation to the aim (1 reaches it, more is better), with a whisker from the
+ * worst run to the best.
  */
 export const asPlot = (rows: readonly Row[]): string => {
   const bars = rows.flatMap(row => (row.aims ?? []).map(aim => barOf(row, aim)))
@@ -70,7 +70,7 @@ export const asPlot = (rows: readonly Row[]): string => {
     ].join('')
   })
   return [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" font-family="system-ui, sans-serif" font-size="12" role="img" aria-label="How near each measurement comes to its aim">`,
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" font-family="system-ui, sans-serif" font-size="12" role="img" aria-label="Each measurement in relation to its aim">`,
     `<rect width="${WIDTH}" height="${height}" fill="#fff"/>`,
     `<text x="${x(1)}" y="22" text-anchor="middle" font-weight="bold">the aim</text>`,
     `<path d="M${x(1)} 30V${height - 12}" stroke="#888" stroke-dasharray="4 3"/>`,
@@ -81,7 +81,7 @@ export const asPlot = (rows: readonly Row[]): string => {
 }
 
 const barOf = (row: Row, aim: Aim) => {
-  const { min, median, max } = compared(row, aim)
+  const { min, median, max } = compare(row, aim)
   const of = ({ atLeast, atMost = 1 }: Aim, value: number) =>
     atLeast === undefined ? atMost / Math.max(value, atMost / 100) : Math.max(0, value / atLeast)
   const [low, high] = [of(aim, min), of(aim, max)].sort((a, b) => a - b)

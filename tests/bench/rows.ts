@@ -1,27 +1,27 @@
-/** What a benchmark says: rows of runs, ours beside its peers', and how they are compared with what we aim at. */
+/** The results of a benchmark: rows of runs of the service and its peers, and their comparison with the aims. */
 
-/** How ours should stand beside a peer, or by itself. `beside` is a name in `runs`. */
+/** The aim of a row: a bound for the service, alone or in relation to the peer `beside`, which is a name in `runs`. */
 export interface Aim {
   readonly beside: string
-  /** Ours divided by the peer's, ours less the peer's, or ours alone. */
+  /** The service's value divided by the peer's, minus the peer's, or alone. */
   readonly as: 'ratio' | 'difference' | 'value'
   readonly atLeast?: number
   readonly atMost?: number
 }
 
-/** One line of the table: the same work by several subjects, in runs that took turns. */
+/** One measurement: the same work by several subjects in interleaved runs. */
 export interface Row {
   readonly title: string
-  /** For the plot. */
+  /** The title in the plot. */
   readonly short?: string
   readonly unit: string
-  /** By subject, each with as many runs; ours is the last. */
+  /** The runs by subject, equally many for each. The service is the last. */
   readonly runs: ReadonlyMap<string, readonly number[]>
   readonly aims?: readonly Aim[]
   readonly note?: string
 }
 
-/** The middle of some runs, and how far they spread. */
+/** The median of some runs, with the minimum and the maximum. */
 export interface Spread {
   readonly min: number
   readonly median: number
@@ -33,11 +33,11 @@ export const spread = (all: readonly number[]): Spread => {
   return { min: sorted[0] ?? 0, median: sorted[sorted.length >> 1] ?? 0, max: sorted.at(-1) ?? 0 }
 }
 
-/** The value that so much of all is not above; `share` from 0 to 1. */
+/** Returns the percentile of the values; `share` is from 0 to 1. */
 export const percentile = (all: readonly number[], share: number): number =>
   [...all].sort((a, b) => a - b)[Math.min(all.length - 1, Math.floor(all.length * share))] ?? 0
 
-/** How many seconds some work takes. */
+/** Returns the seconds that some work takes. */
 export const seconds = async (work: () => unknown): Promise<number> => {
   const began = performance.now()
   await work()
@@ -46,8 +46,8 @@ export const seconds = async (work: () => unknown): Promise<number> => {
 
 export const pause = (ms: number): Promise<void> => new Promise(done => setTimeout(done, ms))
 
-/** Lets subjects take turns, so that what else the machine does falls on all alike. */
-export const inTurns = async <Result>(
+/** Runs the subjects in turn, so that other load on the machine affects all of them equally. */
+export const interleave = async <Result>(
   rounds: number,
   subjects: Readonly<Record<string, () => Promise<Result> | Result>>
 ): Promise<Map<string, Result[]>> => {
@@ -58,19 +58,19 @@ export const inTurns = async <Result>(
   return results
 }
 
-/** The runs of ours: the last subject's. */
+/** Returns the runs of the service, the last subject. */
 const ours = ({ runs }: Row): readonly number[] => [...runs.values()].at(-1) ?? []
 
-/** What an aim is about, run by run: subjects of the same turn are compared, so that the machine's mood cancels out. */
-export const compared = (row: Row, { beside, as }: Aim): Spread => {
+/** Compares the runs of the same round for an aim, so that changes in the machine's load cancel out. */
+export const compare = (row: Row, { beside, as }: Aim): Spread => {
   const peer = row.runs.get(beside) ?? []
   return spread(
     ours(row).map((own, at) => (as === 'value' ? own : as === 'ratio' ? own / (peer[at] ?? 1) : own - (peer[at] ?? 0)))
   )
 }
 
-/** Whether the middle run reaches the aim. */
+/** Returns whether the median run reaches the aim. */
 export const isReached = (row: Row, aim: Aim): boolean => {
-  const { median } = compared(row, aim)
+  const { median } = compare(row, aim)
   return median >= (aim.atLeast ?? Number.NEGATIVE_INFINITY) && median <= (aim.atMost ?? Number.POSITIVE_INFINITY)
 }

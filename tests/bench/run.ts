@@ -1,6 +1,6 @@
 /**
- * All benchmarks, one after another: `npm run bench`, or `npm run bench -- durable memory` for some. Needs PostgreSQL
- * (TEST_DATABASE_URL, or the one on this machine). With --write, docs/performance.md gets the table and docs/bench.* the rest.
+ * Runs all benchmarks one after another: `npm run bench`, or `npm run bench -- durable memory` for some. Needs PostgreSQL
+ * (TEST_DATABASE_URL, or the local server). With --write, updates the table in docs/performance.md and the files docs/bench.*.
  */
 import { execFileSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
@@ -17,7 +17,7 @@ import { memory } from './memory.ts'
 import { processes } from './processes.ts'
 import { asMarkdown, asPlot, asText } from './report.ts'
 import type { Row } from './rows.ts'
-import { openPlace, pinTo } from './subjects.ts'
+import { createBenchSchema, pinTo } from './subjects.ts'
 
 const benchmarks = { deliveries, durable, history, processes, comeback, joining, memory, append, fernet }
 type Name = keyof typeof benchmarks
@@ -27,17 +27,15 @@ const isWriting = args.includes('--write')
 const wanted = args.filter(arg => arg !== '--write')
 const unknown = wanted.filter(name => !(name in benchmarks))
 if (unknown.length > 0) {
-  process.stderr.write(
-    `There is no benchmark ${unknown.join(', ')}. There are ${Object.keys(benchmarks).join(', ')}.\n`
-  )
+  process.stderr.write(`Unknown benchmark: ${unknown.join(', ')}. Choose from ${Object.keys(benchmarks).join(', ')}.\n`)
   process.exit(2)
 }
 const names = (wanted.length > 0 ? wanted : Object.keys(benchmarks)) as Name[]
 
 const conditions = async () => {
-  const place = openPlace()
-  const [row] = await place.sql`show server_version`
-  await place.drop()
+  const benchSchema = createBenchSchema()
+  const [row] = await benchSchema.sql`show server_version`
+  await benchSchema.drop()
   const [{ model = 'unknown' } = {}] = cpus()
   return {
     date: new Date().toISOString().slice(0, 10),
@@ -48,15 +46,15 @@ const conditions = async () => {
 }
 
 process.setMaxListeners(0)
-// The load's core is the second; what it loads is on the first.
+// The load runs on the second core, the subjects on the first.
 pinTo(1, process.pid)
 const about = await conditions()
 const began = performance.now()
 const rows: Row[] = []
 for (const name of names) {
-  const made = await benchmarks[name]()
-  for (const row of made) process.stdout.write(`${asText(row)}\n`)
-  rows.push(...made)
+  const results = await benchmarks[name]()
+  for (const row of results) process.stdout.write(`${asText(row)}\n`)
+  rows.push(...results)
 }
 const minutes = ((performance.now() - began) / 60_000).toFixed(1)
 process.stdout.write(`${minutes} minutes, ${JSON.stringify(about)}\n`)
@@ -69,8 +67,8 @@ if (isWriting) {
   const page = join(docs, 'performance.md')
   const [before = '', rest = ''] = readFileSync(page, 'utf8').split('<!-- bench -->')
   const [, after = ''] = rest.split('<!-- /bench -->')
-  const told = `Measured on ${about.date} in ${minutes} minutes: ${about.cpu}, Node.js ${about.node}, PostgreSQL ${about.postgresql} on the same machine.`
-  writeFileSync(page, `${before}<!-- bench -->\n\n${told}\n\n${asMarkdown(rows)}\n\n<!-- /bench -->${after}`)
+  const summary = `Measured on ${about.date} in ${minutes} minutes: ${about.cpu}, Node.js ${about.node}, PostgreSQL ${about.postgresql} on the same machine.`
+  writeFileSync(page, `${before}<!-- bench -->\n\n${summary}\n\n${asMarkdown(rows)}\n\n<!-- /bench -->${after}`)
   execFileSync('npx', ['biome', 'format', '--write', page], { stdio: 'ignore' })
 }
 process.exit(0)

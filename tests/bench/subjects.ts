@@ -1,4 +1,4 @@
-/** What is measured: our service and its peers, each started as a process and spoken to in its own words. */
+/** The subjects: the service and its peers, each in its own process and used with its own protocol. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
@@ -21,37 +21,37 @@ export interface Subject {
   readonly name: string
   readonly pid: number
   readonly port: number
-  /** Seconds of CPU that it has used, in user and system together. */
+  /** Returns the CPU time so far, user and system, in seconds. */
   cpu(): number
-  /** Its resident memory, in bytes, after it has collected its garbage. */
+  /** Returns the resident memory after a garbage collection, in bytes. */
   memory(): Promise<number>
-  /** The most memory that was resident since the last call, in bytes. */
+  /** Returns the maximum resident memory since the last call, in bytes. */
   peakMemory(): number
-  /** One more client, ready to hear what is sent from now on. */
+  /** Connects one more client, which receives everything that is sent from then on. */
   connect(): Promise<RawClient>
-  /** The frame that sends a text to everybody. */
+  /** Returns the frame that sends a text to all clients. */
   message(text: string): string
-  /** Ends it, without a word to anybody. */
+  /** Kills the process with SIGKILL. */
   kill(): Promise<void>
 }
 
-/** Our service. */
+/** The service. */
 export interface Service extends Subject {
   readonly tokens: readonly string[]
   readonly url: string
-  /** A connection with a query of its own, such as `rooms=`. */
+  /** Opens a connection with a query, such as `rooms=`. */
   open(token: string, query?: string): Promise<RawClient>
 }
 
-/** A database schema of its own, dropped at the end. */
-export interface Place {
+/** A new database schema, with the secrets of the services on it. */
+export interface BenchSchema {
   readonly schema: string
   readonly sql: Sql
   readonly secrets: Readonly<Record<string, string>>
   drop(): Promise<void>
 }
 
-export const openPlace = (): Place => {
+export const createBenchSchema = (): BenchSchema => {
   const schema = `bench_${randomBytes(4).toString('hex')}`
   const sql = postgres(DATABASE_URL, { max: 4, onnotice: () => {} })
   return {
@@ -65,12 +65,14 @@ export const openPlace = (): Place => {
   }
 }
 
-/** Binds a process to a core, where that can be done: subjects share the first, the load has the second. */
+/** Binds a process to a core, if `taskset` is available: the subjects share the first, the load has the second. */
 export const pinTo = (core: number, pid: number): void => {
   try {
     execFileSync('taskset', ['-a', '-c', '-p', String(core), String(pid)], { stdio: 'ignore' })
   } catch {
-    process.stderr.write('*** There is no taskset: the load and what it loads share cores, and ratios suffer. ***\n')
+    process.stderr.write(
+      '*** taskset was not found: the load and the subjects share cores, so the ratios are less accurate. ***\n'
+    )
   }
 }
 
@@ -82,7 +84,7 @@ const cpuSeconds = (pid: number): number => {
   return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND
 }
 
-/** This process's own CPU seconds: the load's. */
+/** Returns the CPU time of the load (this process), in seconds. */
 export const loadCpu = (): number => cpuSeconds(process.pid)
 
 const start = (args: readonly string[], env: Readonly<Record<string, string>>): ChildProcess => {
@@ -92,7 +94,7 @@ const start = (args: readonly string[], env: Readonly<Record<string, string>>): 
     stdio: ['pipe', 'pipe', 'inherit']
   })
   pinTo(0, child.pid ?? 0)
-  // Whatever ends the run ends what it started.
+  // The subjects end with this process, whatever ends it.
   process.once('exit', () => child.kill('SIGKILL'))
   return child
 }
@@ -124,15 +126,15 @@ const measuredOf = (child: ChildProcess): Pick<Subject, 'pid' | 'cpu' | 'memory'
 }
 
 export interface ServiceOptions {
-  /** How many people are registered, and get a token each. */
+  /** The number of users to register, with a token for each. */
   readonly people?: number
   readonly env?: Readonly<Record<string, string>>
   readonly nodeArgs?: readonly string[]
 }
 
-/** Starts the whole service from the build: auth, encryption, PostgreSQL. */
+/** Starts the built service, with auth, encryption and PostgreSQL. */
 export const startService = async (
-  { schema, secrets }: Place,
+  { schema, secrets }: BenchSchema,
   { people = 1, env = {}, nodeArgs = [] }: ServiceOptions = {}
 ): Promise<Service> => {
   const port = await freePort()
@@ -154,7 +156,7 @@ export const startService = async (
   child.stdout?.resume()
   const url = `http://127.0.0.1:${port}`
   while (!(await fetch(`${url}/health/live`).catch(() => undefined))?.ok) {
-    if (child.exitCode !== null) throw new Error('the service ended before it answered')
+    if (child.exitCode !== null) throw new Error('the service exited before it was ready')
     await pause(50)
   }
   const tokens: string[] = []
@@ -179,7 +181,7 @@ export const startService = async (
   }
 }
 
-/** A token for a name, which is registered first where it isn't. */
+/** Logs a user in, after registering it if necessary. Returns the token. */
 const logIn = async (url: string, username: string): Promise<string> => {
   const call = async (path: string): Promise<{ access_token?: string }> => {
     const body = JSON.stringify({ username, password: PASSWORD })
@@ -192,24 +194,23 @@ const logIn = async (url: string, username: string): Promise<string> => {
   return token
 }
 
-/** The peers of peers.ts. */
+/** The peers in peers.ts. */
 export type PeerKind = 'ws-loop' | 'ws-chunk' | 'fastify-websocket' | 'socket.io' | 'fastify-route' | 'postgres.js'
 
 export interface Peer extends Subject {
-  /** Hands the process a line and waits for the line it answers. */
-  ask(line: string): Promise<string>
+  /** Sends the process a line. Returns the line that it prints. */
+  request(line: string): Promise<string>
 }
 
-/** Starts a peer. */
 export const startPeer = async (kind: PeerKind, env: Readonly<Record<string, string>> = {}): Promise<Peer> => {
   const child = start(['--import', 'tsx', 'tests/bench/peers.ts', kind], env)
   const lines = createInterface({ input: child.stdout as NodeJS.ReadableStream })[Symbol.asyncIterator]()
-  const answer = async (): Promise<string> => {
+  const nextLine = async (): Promise<string> => {
     const { value, done } = await lines.next()
     if (done) throw new Error(`${kind} ended`)
     return value
   }
-  const port = Number(await answer())
+  const port = Number(await nextLine())
   const isSocketIo = kind === 'socket.io'
   return {
     ...measuredOf(child),
@@ -224,14 +225,14 @@ export const startPeer = async (kind: PeerKind, env: Readonly<Record<string, str
     },
     message: text =>
       isSocketIo ? `42${JSON.stringify(['message', { content: text }])}` : JSON.stringify({ content: text }),
-    async ask(line) {
+    async request(line) {
       child.stdin?.write(`${line}\n`)
-      return answer()
+      return nextLine()
     }
   }
 }
 
-/** Many clients, some at a time. */
+/** Connects many clients, 50 at a time. */
 export const connectMany = async (count: number, connect: () => Promise<RawClient>): Promise<RawClient[]> => {
   const clients: RawClient[] = []
   while (clients.length < count) {

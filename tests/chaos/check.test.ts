@@ -1,7 +1,7 @@
-/** The chaos run's checker finds what it is there to find: a check that can't fail proves nothing. */
+/** Tests that the checker of the chaos run finds each kind of error: a check that can't fail proves nothing. */
 import { expect, test } from 'vitest'
 import { check, type LogEntry } from './check.ts'
-import type { Record } from './client.ts'
+import type { ClientRecord } from './client.ts'
 
 const log: LogEntry[] = [
   { seq: 1, content: 'one', nonce: 'a-1' },
@@ -9,7 +9,7 @@ const log: LogEntry[] = [
   { seq: 3, content: 'three', nonce: 'a-3' }
 ]
 
-const record = (changed: Partial<Record> = {}): Record => ({
+const record = (changed: Partial<ClientRecord> = {}): ClientRecord => ({
   name: 'a',
   acknowledged: new Map([
     ['a-1', 1],
@@ -23,13 +23,13 @@ const record = (changed: Partial<Record> = {}): Record => ({
   ...changed
 })
 
-test('a run in which every promise held is clean', () => {
+test('a run without errors is reported as clean', () => {
   expect(check(log, [record(), record({ name: 'b', delivered: [{ seq: 3, content: 'three' }] })])).toEqual([])
 })
 
 test.for([
   ['a gap in the log', [log[0], log[2]], {}, /at place 2/],
-  ['an acknowledged message that is gone', log.slice(0, 2), { delivered: [] }, /a-3 was acknowledged as 3/],
+  ['an acknowledged message that is missing', log.slice(0, 2), { delivered: [] }, /a-3 was acknowledged as 3/],
   [
     'a nonce that is stored twice',
     [...log, { seq: 4, content: 'one', nonce: 'a-1' }],
@@ -39,7 +39,7 @@ test.for([
   ['a message that nobody sent', log, { sent: new Set(['one', 'two']) }, /3 was never sent/],
   ['a delivery that differs from the log', log, { delivered: [{ seq: 3, content: 'other' }] }, /another 3/],
   ['a reader that was left behind', log, { delivered: [{ seq: 2, content: 'two' }] }, /up to 2 of 3/],
-  ['what a client found itself', log, { faults: ['3 came after 1'] }, /3 came after 1/]
+  ['an error that a client detected', log, { faults: ['3 came after 1'] }, /3 came after 1/]
 ] as const)('%s is found', ([, entries, changed, found]) => {
-  expect(check(entries as LogEntry[], [record(changed as Partial<Record>)]).join('\n')).toMatch(found)
+  expect(check(entries as LogEntry[], [record(changed as Partial<ClientRecord>)]).join('\n')).toMatch(found)
 })

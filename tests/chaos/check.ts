@@ -1,5 +1,5 @@
-/** What must be true of a whole run, whatever happened in it: PROTOCOL's promises, one by one. */
-import type { Record } from './client.ts'
+/** Checks a complete run against each guarantee of docs/protocol.md. */
+import type { ClientRecord } from './client.ts'
 
 export interface LogEntry {
   readonly seq: number
@@ -7,8 +7,8 @@ export interface LogEntry {
   readonly nonce?: string
 }
 
-/** Every promise that the run broke, in words; none when all held. */
-export const check = (log: readonly LogEntry[], records: readonly Record[]): string[] => [
+/** Returns a sentence for each violated guarantee; an empty list if there is none. */
+export const check = (log: readonly LogEntry[], records: readonly ClientRecord[]): string[] => [
   ...gaps(log),
   ...lost(log, records),
   ...doubles(log),
@@ -19,7 +19,7 @@ export const check = (log: readonly LogEntry[], records: readonly Record[]): str
 const gaps = (log: readonly LogEntry[]): string[] =>
   log.flatMap(({ seq }, at) => (seq === at + 1 ? [] : [`the log has ${seq} at place ${at + 1}`]))
 
-const lost = (log: readonly LogEntry[], records: readonly Record[]): string[] =>
+const lost = (log: readonly LogEntry[], records: readonly ClientRecord[]): string[] =>
   records.flatMap(({ name, acknowledged }) =>
     [...acknowledged].flatMap(([nonce, seq]) =>
       log[seq - 1]?.nonce === nonce
@@ -39,12 +39,12 @@ const doubles = (log: readonly LogEntry[]): string[] => {
   })
 }
 
-const invented = (log: readonly LogEntry[], records: readonly Record[]): string[] => {
+const invented = (log: readonly LogEntry[], records: readonly ClientRecord[]): string[] => {
   const sent = new Set(records.flatMap(record => [...record.sent]))
   return log.flatMap(({ seq, content }) => (sent.has(content) ? [] : [`${seq} was never sent`]))
 }
 
-const deliveredWrongly = (log: readonly LogEntry[], { name, delivered, faults }: Record): string[] => {
+const deliveredWrongly = (log: readonly LogEntry[], { name, delivered, faults }: ClientRecord): string[] => {
   const wrong = faults.map(fault => `${name}: ${fault}`)
   for (const { seq, content } of delivered) {
     if (log[seq - 1]?.content !== content) wrong.push(`${name}: was delivered another ${seq} than the log has`)

@@ -1,39 +1,38 @@
 /**
- * A client as a good one is: it sends with nonces and without, sends again what was not acknowledged, and resumes where it
- * left off. It records all that it received, for the checker.
+ * A well-behaved client: it sends with and without nonces, repeats messages that were not acknowledged, and resumes after a
+ * reconnection. It records everything that it received, for the checker.
  */
 import { WebSocket } from 'ws'
 
-/** What one client saw and did. */
-export interface Record {
+/** What one client sent and received. */
+export interface ClientRecord {
   readonly name: string
-  /** By nonce: the `seq` that was acknowledged. */
+  /** The acknowledged `seq` by nonce. */
   readonly acknowledged: Map<string, number>
-  /** What it sent, by its text; each text is unique. */
+  /** The sent texts; each is unique. */
   readonly sent: Set<string>
-  /** What it was delivered, in order. */
+  /** The delivered messages in order. */
   readonly delivered: { readonly seq: number; readonly content: string }[]
-  /** What it found wrong by itself. */
+  /** Errors that the client itself detected. */
   readonly faults: string[]
   resyncs: number
   reconnects: number
 }
 
 export interface ChaosClient {
-  readonly record: Record
-  /** Whether everything that it sent with a nonce is acknowledged. */
+  readonly record: ClientRecord
+  /** Whether every message with a nonce is acknowledged. */
   readonly isSettled: boolean
   readonly lastSeq: number
   send(): void
-  /** Reads nothing for a while. */
+  /** Stops reading for a time. */
   pause(ms: number): void
-  /** Connects at once, wherever. */
   close(): void
 }
 
 export interface ClientOptions {
   readonly name: string
-  /** The services' addresses; one is taken at random at each connection. */
+  /** The addresses of the services. Each connection uses a random one. */
   readonly urls: readonly string[]
   readonly password: string
   readonly random: () => number
@@ -50,7 +49,7 @@ const post = async (url: string, body: object): Promise<{ access_token?: string;
 }
 
 export const createClient = ({ name, urls, password, random }: ClientOptions): ChaosClient => {
-  const record: Record = {
+  const record: ClientRecord = {
     name,
     acknowledged: new Map(),
     sent: new Set(),
@@ -76,7 +75,7 @@ export const createClient = ({ name, urls, password, random }: ClientOptions): C
     return access_token
   }
 
-  const hear = (frame: { [field: string]: unknown }): void => {
+  const handleFrame = (frame: { [field: string]: unknown }): void => {
     if (frame.type === 'subscribed' || frame.type === 'resync') {
       if (frame.type === 'resync') record.resyncs++
       if (epoch !== undefined && frame.epoch !== epoch) record.faults.push('the epoch changed')
@@ -117,24 +116,24 @@ export const createClient = ({ name, urls, password, random }: ClientOptions): C
         token ??= await login()
         await session(anyUrl())
       } catch {
-        // Nobody there: again, in a moment.
+        // The service is down: try again after the pause.
       }
       record.reconnects++
       await new Promise(done => setTimeout(done, 100 + random() * 400))
     }
   }
 
-  /** One connection from its opening to its end. */
+  /** Runs one connection. Resolves when it is closed. */
   const session = (url: string): Promise<void> =>
     new Promise(resolve => {
       const opened = new WebSocket(`${url.replace('http', 'ws')}/ws/chat?rooms=&token=${token}`, {
         handshakeTimeout: 3000
       })
       socket = opened
-      let heardAt = Date.now()
+      let receivedAt = Date.now()
       const again = setInterval(() => {
-        // A peer that says nothing is gone, or stopped: a good client goes elsewhere.
-        if (Date.now() - heardAt > 6000) opened.terminate()
+        // A silent service is down or paused: the client connects again, perhaps to the other one.
+        if (Date.now() - receivedAt > 6000) opened.terminate()
         else write({ type: 'ping' })
         resend()
       }, 2000)
@@ -143,8 +142,8 @@ export const createClient = ({ name, urls, password, random }: ClientOptions): C
         resend()
       })
       opened.on('message', data => {
-        heardAt = Date.now()
-        hear(JSON.parse(data.toString()))
+        receivedAt = Date.now()
+        handleFrame(JSON.parse(data.toString()))
       })
       opened.on('unexpected-response', (_, response) => {
         if (response.statusCode === 401) token = undefined

@@ -1,4 +1,4 @@
-/** A PostgreSQL cluster of its own, from Debian's binaries, that can be restarted as roughly as a power cut would. */
+/** Runs a separate PostgreSQL cluster from Debian's binaries, which can be restarted as after a power failure. */
 import { execFileSync } from 'node:child_process'
 import { chownSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir, userInfo } from 'node:os'
@@ -7,29 +7,29 @@ import { freePort } from '../support/free-port.ts'
 
 export interface Cluster {
   readonly port: number
-  /** Stops every backend at once, without a checkpoint, and starts again: what was committed must be there. */
+  /** Stops every backend at once, without a checkpoint, and starts again. Committed data must survive. */
   restart(): void
   stop(): void
-  /** Starts another cluster that follows this one by streaming replication, and is read-only until it is promoted. */
+  /** Starts a standby of this cluster by streaming replication, which is read-only until it is promoted. */
   standby(): Promise<Standby>
 }
 
 export interface Standby extends Cluster {
-  /** Makes it a primary of its own. */
+  /** Promotes the standby to a primary. */
   promote(): void
 }
 
-/** What may differ from a cluster on the disk. */
+/** Options of a cluster. */
 export interface ClusterOptions {
-  /** The folder for the data, which exists and is left there; a temporary one by default. */
+  /** An existing folder for the data, which isn't removed; a temporary one by default. */
   readonly folder?: string
-  /** Further `-c name=value` settings. */
+  /** Additional settings for `-c`, as `name=value`. */
   readonly settings?: readonly string[]
 }
 
 const LIBRARY = '/usr/lib/postgresql'
 
-/** The newest PostgreSQL on this machine; `undefined` where there is none. */
+/** Returns the folder of the newest installed PostgreSQL binaries; `undefined` if there are none. */
 export const findBinaries = (): string | undefined => {
   try {
     const [newest] = readdirSync(LIBRARY).sort((a, b) => Number(b) - Number(a))
@@ -39,7 +39,7 @@ export const findBinaries = (): string | undefined => {
   }
 }
 
-/** PostgreSQL refuses to run as root: then it runs as the user that Debian makes for it. */
+/** Returns the user that runs PostgreSQL if this process is root, as which it refuses to run: the one that Debian creates for it. */
 export const owner = (): { uid: number; gid: number } | undefined => {
   if (userInfo().uid !== 0) return undefined
   const id = (flag: string) => Number(execFileSync('id', [flag, 'postgres'], { encoding: 'utf8' }))

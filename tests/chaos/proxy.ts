@@ -1,18 +1,18 @@
-/** A TCP proxy that misbehaves on command: it cuts connections, or holds bytes back in both directions. */
+/** A TCP proxy that injects faults: it cuts connections, or holds back bytes in both directions. */
 import { connect, createServer, type Socket } from 'node:net'
 
 export interface FaultProxy {
   readonly port: number
   /** Breaks every connection. */
   cut(): void
-  /** From now on nothing gets through, and nothing breaks: as when a cable is pulled. */
+  /** Holds back all bytes without closing a connection, as when a cable is unplugged. */
   stall(): void
-  /** The connections that there are never get anything through again, and don't break; new ones are well. */
+  /** Holds back the bytes of the current connections for good, without closing them. New connections work. */
   halfOpen(): void
-  /** What was held back gets through; what is half open stays so. */
-  heal(): void
-  /** Leads new connections elsewhere; those that there are stay where they are. */
-  lead(port: number): void
+  /** Ends `stall` and forwards what was held back. Half-open connections stay half open. */
+  resume(): void
+  /** Connects new connections to another port. Current ones are not changed. */
+  redirect(port: number): void
   close(): void
 }
 
@@ -60,12 +60,12 @@ export const startProxy = async (target: number): Promise<FaultProxy> => {
         halfOpen.add(pair)
       }
     },
-    heal() {
+    resume() {
       if (!isStalled) return
       isStalled = false
       for (const pair of pairs) if (!halfOpen.has(pair)) pair[0].pipe(pair[1]).pipe(pair[0])
     },
-    lead(port) {
+    redirect(port) {
       current = port
     },
     close() {

@@ -1,7 +1,7 @@
 /**
- * A seeded run of faults over two processes and a PostgreSQL cluster of its own: `npm run test:chaos -- --seed N --minutes M`.
- * The same seed plays the same faults in the same order (what the machine makes of them is its own). Exits with 1 when a
- * promise was broken, and says which.
+ * Injects random faults into two processes and a separate PostgreSQL cluster: `npm run test:chaos -- --seed N --minutes M`.
+ * The same seed repeats the same faults in the same order, though not their exact timing. Exits with 1 if a guarantee was
+ * violated, and prints which.
  */
 import { parseArgs } from 'node:util'
 import { generateKey } from '../../src/crypto/fernet.ts'
@@ -20,10 +20,10 @@ const { values } = parseArgs({
 })
 const seed = Number(values.seed ?? Math.floor(Math.random() * 1e9))
 const minutes = Number(values.minutes)
-const say = (text: string) => process.stdout.write(`${text}\n`)
+const print = (text: string) => process.stdout.write(`${text}\n`)
 const wait = (ms: number) => new Promise<void>(done => setTimeout(done, ms))
 
-/** Mulberry32: small, and the same everywhere. */
+/** Returns a seeded random number generator (Mulberry32). */
 const randomOf = (start: number) => {
   let state = start
   return (): number => {
@@ -36,11 +36,13 @@ const randomOf = (start: number) => {
 
 const binaries = findBinaries()
 if (!binaries) {
-  say('*** SKIPPED: chaos needs PostgreSQL’s server binaries (Debian: apt-get install postgresql). ***')
+  print(
+    '*** SKIPPED: the chaos run needs the PostgreSQL server binaries. On Debian, run apt-get install postgresql. ***'
+  )
   process.exit(process.env.CI === 'true' ? 1 : 0)
 }
 
-say(`chaos: seed ${seed}, ${minutes} minutes`)
+print(`chaos: seed ${seed}, ${minutes} minutes`)
 const random = randomOf(seed)
 const cluster = await startCluster(binaries)
 const keys = { secretKey: generateKey(), encryptionKey: generateKey() }
@@ -59,7 +61,7 @@ const clients: ChaosClient[] = Array.from({ length: Number(values.clients) }, (_
   createClient({ name: `client-${at}`, urls, password: 'SecurePass123', random: randomOf(seed + at + 1) })
 )
 
-/** What can go wrong; each mends itself or is mended at the end. */
+/** The faults. Each ends by itself or is ended after the run. */
 const faults: Record<string, (service: Service) => Promise<void>> = {
   async kill(service) {
     await service.kill()
@@ -89,13 +91,13 @@ const faults: Record<string, (service: Service) => Promise<void>> = {
   async 'stall the database’s connections'(service) {
     service.proxy.stall()
     await wait(1000 + random() * 5000)
-    service.proxy.heal()
+    service.proxy.resume()
   },
   async 'stall, then cut'(service) {
     service.proxy.stall()
     await wait(500 + random() * 2000)
     service.proxy.cut()
-    service.proxy.heal()
+    service.proxy.resume()
   },
   async 'pause the process'(service) {
     service.signal('SIGSTOP')
@@ -123,9 +125,9 @@ while (Date.now() < endsAt) {
 }
 clearInterval(sending)
 
-// Everything is mended; now all must come to the same end.
+// All faults have ended. Now every client must reach the end of the same log.
 for (const service of services) {
-  service.proxy.heal()
+  service.proxy.resume()
   service.signal('SIGCONT')
   if (!service.isUp) service.start()
 }
@@ -164,12 +166,13 @@ while (!isSettled && Date.now() < settlesBy) {
 
 const log = await readLog()
 const records = clients.map(({ record }) => record)
-const broken = check(log, records)
+const violations = check(log, records)
 if (!isSettled) {
   const late = clients.filter(client => !client.isSettled || client.lastSeq !== log.length)
-  broken.push(
+  violations.push(
     ...late.map(
-      ({ record, lastSeq }) => `${record.name}: stands at ${lastSeq} of ${log.length}, or is not acknowledged`
+      ({ record, lastSeq }) =>
+        `${record.name}: received up to ${lastSeq} of ${log.length}, or has unacknowledged messages`
     )
   )
 }
@@ -180,16 +183,16 @@ for (const service of services) {
 }
 cluster.stop()
 
-for (const [name, count] of [...counts].sort()) say(`  ${String(count).padStart(4)} x ${name}`)
+for (const [name, count] of [...counts].sort()) print(`  ${String(count).padStart(4)} x ${name}`)
 const sum = (of: (record: (typeof records)[number]) => number) =>
   records.reduce((total, record) => total + of(record), 0)
-say(
+print(
   `  ${log.length} entries; ${sum(r => r.acknowledged.size)} acknowledged, ${sum(r => r.delivered.length)} delivered, ${sum(r => r.reconnects)} reconnections`
 )
-if (broken.length > 0) {
-  say(`BROKEN, seed ${seed}:`)
-  for (const line of broken.slice(0, 40)) say(`  ${line}`)
-  for (const service of services) say(service.said())
+if (violations.length > 0) {
+  print(`FAILED, seed ${seed}:`)
+  for (const line of violations.slice(0, 40)) print(`  ${line}`)
+  for (const service of services) print(service.stderr())
 }
-say(broken.length === 0 ? 'every promise held' : `${broken.length} faults`)
-process.exit(broken.length === 0 ? 0 : 1)
+print(violations.length === 0 ? 'no guarantee was violated' : `${violations.length} violations`)
+process.exit(violations.length === 0 ? 0 : 1)

@@ -1,4 +1,4 @@
-/** One service process under test, behind a proxy to its database; killed, stopped and started as the run wants. */
+/** Runs one service process under test, which reaches its database through a fault proxy. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
@@ -11,8 +11,8 @@ export interface Service {
   start(): void
   kill(): Promise<void>
   signal(signal: NodeJS.Signals): void
-  /** What it wrote to its standard error, for a run that failed. */
-  readonly said: () => string
+  /** Returns its standard error, to print after a failed run. */
+  readonly stderr: () => string
 }
 
 const root = join(import.meta.dirname, '../..')
@@ -24,7 +24,7 @@ export const createService = async (
 ): Promise<Service> => {
   const proxy = await startProxy(databasePort)
   let child: ChildProcess | undefined
-  let said = ''
+  let stderr = ''
 
   const start = (): void => {
     const args = ['--import', 'tsx', '--import', './tests/chaos/fault-points.ts', 'src/cli.ts', 'serve']
@@ -49,7 +49,7 @@ export const createService = async (
       }
     })
     child.stderr?.on('data', data => {
-      said = `${said}${data}`.slice(-10_000)
+      stderr = `${stderr}${data}`.slice(-10_000)
     })
   }
 
@@ -68,6 +68,6 @@ export const createService = async (
       await gone
     },
     signal: signal => void child?.kill(signal),
-    said: () => said
+    stderr: () => stderr
   }
 }

@@ -1,4 +1,4 @@
-/** What a page downloads of the SDK, and what it knows of the service's catalogues. */
+/** Tests the size of the SDK's bundle, and that its copies of the service's catalogs are complete. */
 import { gzipSync } from 'node:zlib'
 import { build } from 'esbuild'
 import { expect, test } from 'vitest'
@@ -29,7 +29,7 @@ test('it is under 10 kB gzipped, and nothing but the SDK’s own files', async (
   expect(gzipSync(bytes).length).toBeLessThan(10_000)
 })
 
-test('it does with every close code what the catalogue advises', () => {
+test('it handles every close code as the catalog advises', () => {
   const does = Object.fromEntries(Object.entries(CLOSE).map(([name, { code }]) => [name, adviceOf(code).does]))
   expect(does).toEqual({
     malformedFrame: 'again',
@@ -49,7 +49,7 @@ test('it does with every close code what the catalogue advises', () => {
   expect(FRAME_TOO_BIG).toBe(CLOSE.frameTooBig.code)
 })
 
-test('it sends again exactly what the catalogue says will pass', () => {
+test('it repeats a send for exactly the errors that the catalog calls temporary', () => {
   const passing = Object.entries(ERRORS).filter(([, { advice }]) =>
     /Try again after a short wait|Wait as long/.test(advice)
   )

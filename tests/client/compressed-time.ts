@@ -1,9 +1,9 @@
-/** Time that runs faster, for the service and its clients alike: half-minutes of waiting pass in a second or two. */
+/** A faster clock for the service and its clients: half a minute of waiting takes a second or two. */
 
 import { systemTimers, type Timers } from '../../src/client/platform.ts'
 import { type Clock, systemClock } from '../../src/lib/clock.ts'
 
-/** One second here is so many there. */
+/** Seconds of the fast clock per real second. */
 export const SPEED = 20
 
 const startedAt = Date.now()
@@ -16,7 +16,7 @@ export const fastClock: Clock = {
   every: (ms, work) => systemClock.every(ms / SPEED, work)
 }
 
-/** Timers of a client; `random` makes its waits the seed's. */
+/** Returns timers for a client. With a seeded `random` its waits can be repeated. */
 export const fastTimers = (random: () => number): Timers => ({
   now,
   monotonic: fastClock.monotonic,

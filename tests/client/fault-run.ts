@@ -1,6 +1,6 @@
 /**
- * One seeded run: three people talk through proxies that cut, stall, half-open and lose, one of them loads its page again in the
- * middle; then all is quiet, and what each was shown is held against the log.
+ * Runs one seeded run: three users talk through proxies that cut, stall, half-open and lose, and one of them reloads its page.
+ * When the faults have ended, compares what each user received with the log.
  */
 import { randomBytes } from 'node:crypto'
 import { type ChatClient, createChatApi, createChatClient, type Room, type Storage } from '../../src/client/index.ts'
@@ -9,16 +9,16 @@ import { PASSWORD } from '../support/start-chat.ts'
 import { fastTimers } from './compressed-time.ts'
 import { type Loss, lossySocket } from './lossy-socket.ts'
 
-/** Who talks in a run; runs at the same time have people of their own. */
+/** Returns the users of a run. Parallel runs have different users. */
 export const peopleOf = (lane: number): string[] => ['ada', 'bob', 'eve'].map(name => `${name}-${lane}`)
 
 const MESSAGES = 12
 const FAULTS = 5
 const DEADLINE_MS = 120_000
-/** A machine that has much else to do needs more than a twentieth of the usual time. */
+/** Longer timeouts, because a busy machine needs more than a twentieth of the usual time. */
 const TIMING = { connect: 30_000, pongTimeout: 20_000 }
 
-/** What is counted over all runs. */
+/** Totals over all runs. */
 export interface Counts {
   messages: number
   deliveries: number
@@ -28,7 +28,7 @@ export interface Counts {
 
 export const noCounts = (): Counts => ({ messages: 0, deliveries: 0, connections: 0, faults: {} })
 
-/** A random sequence that a seed repeats (mulberry32). */
+/** Returns a seeded random number generator (Mulberry32). */
 export const seeded = (seed: number): (() => number) => {
   let state = seed
   return () => {
@@ -41,13 +41,13 @@ export const seeded = (seed: number): (() => number) => {
 
 const pause = (ms: number): Promise<void> => new Promise(resolve => setTimeout(resolve, ms))
 
-/** One person's app: a client over a proxy of its own, and all that it was shown. */
+/** The app of one user: a client behind its own proxy, and everything that it received. */
 interface App {
   readonly name: string
   readonly proxy: FaultProxy
   readonly loss: Loss
   readonly typed: string[]
-  /** By the `message` event, and by a loop over `messages()`. */
+  /** The `seq` from the event `message`, and from a loop over `messages()`. */
   readonly received: number[]
   readonly looped: number[]
   readonly wrong: string[]
@@ -110,11 +110,11 @@ const until = async (what: string, isSo: () => boolean): Promise<void> => {
   }
 }
 
-const someFault = async (app: App, random: () => number, counts: Counts): Promise<void> => {
+const causeFault = async (app: App, random: () => number, counts: Counts): Promise<void> => {
   const faults: Record<string, () => Promise<void> | void> = {
     cut: () => app.proxy.cut(),
-    delay: () => held(20 + random() * 150),
-    stall: () => held(500 + random() * 700),
+    delay: () => holdBack(20 + random() * 150),
+    stall: () => holdBack(500 + random() * 700),
     halfOpen: () => app.proxy.halfOpen(),
     lose: async () => {
       app.loss.percent = 20 + random() * 30
@@ -122,10 +122,10 @@ const someFault = async (app: App, random: () => number, counts: Counts): Promis
       app.loss.percent = 0
     }
   }
-  const held = async (ms: number): Promise<void> => {
+  const holdBack = async (ms: number): Promise<void> => {
     app.proxy.stall()
     await pause(ms)
-    app.proxy.heal()
+    app.proxy.resume()
   }
   const names = Object.keys(faults)
   const name = names[Math.floor(random() * names.length)] ?? 'cut'
@@ -134,7 +134,7 @@ const someFault = async (app: App, random: () => number, counts: Counts): Promis
 }
 
 export interface FaultRunOptions {
-  /** Where the service is. */
+  /** The address of the service. */
   readonly url: string
   readonly seed: number
   readonly people: readonly string[]
@@ -142,7 +142,7 @@ export interface FaultRunOptions {
   readonly counts: Counts
 }
 
-/** Runs once; answers every promise that was broken, in words. */
+/** Runs once. Returns a sentence for each violated guarantee. */
 export const faultRun = async ({ url, seed, people, createRoom, counts }: FaultRunOptions): Promise<string[]> => {
   const random = seeded(seed)
   const roomName = `run-${seed}-${randomBytes(3).toString('hex')}`
@@ -155,11 +155,11 @@ export const faultRun = async ({ url, seed, people, createRoom, counts }: FaultR
     await Promise.all(started.map(({ app, reopen }, at) => talk(app, at === 0 ? reopen : undefined, random, counts)))
     for (const { proxy, loss } of apps) {
       loss.percent = 0
-      proxy.heal()
+      proxy.resume()
     }
     const isAcknowledged = () => apps.every(({ room }) => room.state.outgoing.every(({ status }) => status === 'sent'))
     await until('every message is acknowledged', isAcknowledged)
-    await lastWord(apps)
+    await sendLastMessage(apps)
     const total = apps.length * MESSAGES + 1
     await until('nothing is on its way', () => apps.every(({ room }) => room.state.outgoing.length === 0))
     await until('everyone has seen everything', () => apps.every(({ looped }) => (looped.at(-1) ?? 0) >= total))
@@ -178,7 +178,7 @@ export const faultRun = async ({ url, seed, people, createRoom, counts }: FaultR
   }
 }
 
-/** Types messages and has faults at the same time; with `reopen`, the app is closed and opened again in the middle. */
+/** Sends messages and causes faults at the same time. With `reopen`, closes the app in the middle and opens it again. */
 const talk = async (
   app: App,
   reopen: (() => Pick<App, 'client' | 'room'>) | undefined,
@@ -200,18 +200,18 @@ const talk = async (
   const failing = async (): Promise<void> => {
     for (let count = 0; count < FAULTS; count++) {
       await pause(random() * 150)
-      await someFault(app, random, counts)
+      await causeFault(app, random, counts)
     }
   }
   await Promise.all([typing(), failing()])
 }
 
-/** The last message is lost on its way to some, whose connections stay: only `heads` tell them. */
-const lastWord = async (apps: readonly App[]): Promise<void> => {
+/** Sends a last message and loses it on the open connections of the others, which find the gap by `heads` only. */
+const sendLastMessage = async (apps: readonly App[]): Promise<void> => {
   const [speaker, ...others] = apps
   if (!speaker) return
   for (const { loss } of others) loss.percent = 100
-  const content = `${speaker.name} has the last word`
+  const content = `${speaker.name} sends the last message`
   speaker.typed.push(content)
   const { nonce } = speaker.room.send(content)
   await speaker.room.settled(nonce)
@@ -233,7 +233,7 @@ const check = async (apps: readonly App[], url: string, roomName: string, counts
   counts.messages += log.length
   for (const { name, typed, received, looped, room } of apps) {
     counts.deliveries += looped.length
-    // Lost, stored twice, or in another order than typed: each would be seen here.
+    // Fails if a message was lost, stored twice, or stored in another order.
     compare(
       `${name}'s messages in the log`,
       log.filter(({ username }) => username === name).map(one => one.content),

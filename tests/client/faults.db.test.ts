@@ -1,6 +1,6 @@
 /**
- * The SDK against the real service behind proxies that cut, delay, stall, half-open and lose: nothing lost, nothing twice, order
- * kept. A few runs here; `npm run test:client -- --runs 200 --seed 1` for many.
+ * Runs the SDK against the real service through proxies that cut, delay, stall, half-open and lose. No message may be lost, doubled
+ * or out of order. Makes a few runs; `npm run test:client -- --runs 200 --seed 1` makes many.
  */
 import { expect, test } from 'vitest'
 import { startChat } from '../support/start-chat.ts'
@@ -9,13 +9,13 @@ import { faultRun, noCounts, peopleOf } from './fault-run.ts'
 
 const runs = Number(process.env.FAULT_RUNS ?? 4)
 const firstSeed = Number(process.env.FAULT_SEED ?? 1)
-/** At most so many runs at the same time: they mostly wait. */
+/** Maximum parallel runs; they mostly wait. */
 const LANES = 5
 
 test(`${runs} runs from seed ${firstSeed} on keep every promise`, { timeout: 60_000 + runs * 30_000 }, async () => {
   const chat = await startChat({
     clock: fastClock,
-    // Twenty times as fast: tokens live for seconds, and who types fast is rate limited.
+    // At twenty times the speed, tokens expire within seconds and fast senders reach the rate limit.
     settings: { accessTokenExpireMinutes: 2, messageRateLimit: 1 }
   })
   const counts = noCounts()

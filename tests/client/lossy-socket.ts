@@ -1,16 +1,16 @@
-/** A `ws` socket that loses whole frames on request: what TCP never does, and buggy middlemen do. */
+/** A `ws` socket that loses complete frames, as faulty proxies do and TCP never does. */
 import { WebSocket } from 'ws'
 import type { SocketConstructor } from '../../src/client/index.ts'
 
-/** How many of a hundred frames are lost, in both directions. */
+/** The percentage of frames that are lost, in both directions. */
 export interface Loss {
   percent: number
 }
 
-/** Never lost: the frames that say whether anyone is there. Without them nothing differs from a dead peer. */
+/** Frames that are never lost. Without pings and pongs the connection would look dead, which other faults test. */
 const SPARED = /^\{"type":"(ping|pong|system)"/
 
-/** The class of sockets that lose frames as `loss` says at the moment. */
+/** Returns a WebSocket constructor whose sockets lose the current percentage of frames. */
 export const lossySocket = (loss: Loss, random: () => number): SocketConstructor => {
   const isLost = (text: string): boolean => !SPARED.test(text) && random() * 100 < loss.percent
 

@@ -1,4 +1,4 @@
-/** `npm run test:client -- --runs 200 --seed 1`: many seeded fault runs of the SDK; a failure names its seed. */
+/** `npm run test:client -- --runs 200 --seed 1`: runs many seeded fault runs of the SDK. A failure prints its seed. */
 import { spawnSync } from 'node:child_process'
 import { parseArgs } from 'node:util'
 

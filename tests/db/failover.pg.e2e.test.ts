@@ -35,7 +35,7 @@ describeWithCluster('a failover', () => {
   })
 
   const start = async (): Promise<{ chat: RunningChat; john: Person }> => {
-    proxy.lead(primary.port)
+    proxy.redirect(primary.port)
     const client = await openClient({ url: url(proxy.port) })
     const chat = await startChat({ database: createDatabase(client, 'chat'), settings: { messageRateLimit: 0 } })
     onTestFinished(() => client.close())
@@ -64,7 +64,7 @@ describeWithCluster('a failover', () => {
   test('it leaves connections that landed on a standby as soon as new ones lead elsewhere, and loses nothing', async () => {
     const { chat, john } = await start()
     expect((await post(chat, john, 'before')).status).toBe(201)
-    proxy.lead(standby.port)
+    proxy.redirect(standby.port)
     proxy.cut()
     // The pool reconnects to the standby, which can read.
     await expect.poll(async () => (await chat.call('GET', '/health')).body.checks.database).toBe('read_only')
@@ -79,7 +79,7 @@ describeWithCluster('a failover', () => {
       .toMatchObject({ status: 503, body: { checks: { database: 'read_only', serving: 'not_ready' } } })
     // Nothing is cut from here on: whoever stays on the standby would stay there.
     const during = post(chat, john, 'during')
-    proxy.lead(primary.port)
+    proxy.redirect(primary.port)
     await stored(chat, john, 'after')
     expect((await during).status).toBe(201)
     await expect.poll(async () => (await chat.call('GET', '/health/ready')).status).toBe(200)

@@ -1,7 +1,7 @@
-/** The attacker's process: runs one attack after another as the run asks, apart from the people whose waiting is measured. */
+/** Runs the attacks in a separate process, so that they don't delay the users whose latency is measured. */
 import { type Attack, attacks, type Target } from './attacks.ts'
 
-/** What the run asks for. */
+/** A request of the run to perform an attack. */
 export interface Order {
   readonly attack: string
   readonly ms: number

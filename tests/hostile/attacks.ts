@@ -1,6 +1,6 @@
 /**
- * The attacks: each does for some seconds what a hostile client can repeat. All of them are bounded in connections and in
- * time, and go to this machine only. An attack reconnects as often as the service lets it.
+ * The attacks. Each repeats for some seconds what a hostile client can do, and reconnects as often as the service accepts. All
+ * are bounded in connections and in time, and connect to this machine only.
  */
 
 import { floodFrames } from './attacks/frames.ts'
@@ -9,19 +9,19 @@ import { floodReads } from './attacks/reads.ts'
 import { abuseRooms } from './attacks/rooms.ts'
 import type { Account } from './people.ts'
 
-/** What an attack works with. */
+/** The target of an attack. */
 export interface Target {
   readonly port: number
-  /** Hostile people, logged in. */
+  /** Accounts of the attacker. */
   readonly accounts: readonly Account[]
-  /** Aborted when the attack's time is over. */
+  /** Aborted when the time of the attack is over. */
   readonly signal: AbortSignal
 }
 
-/** One attack: its name in the table, and what it does until its signal is aborted. */
+/** An attack with its name in the table. */
 export interface Attack {
   readonly name: string
-  /** Connections that the attack leaves open and silent: the service has to end them by itself. */
+  /** Whether the attack leaves connections open and silent, which the service has to close. */
   readonly leavesOpen?: boolean
   run(target: Target): Promise<void>
 }

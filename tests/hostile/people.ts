@@ -1,29 +1,29 @@
-/** Well-behaved people who chat while others attack: how long each waits for an acknowledgement, and whether one is missing. */
+/** Simulates users who chat during the attacks, and measures the latency of their acknowledgements and the missing ones. */
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { WebSocket } from 'ws'
 
 const PASSWORD = 'SecurePass123'
 
-/** Someone who is registered and logged in. */
+/** A user who is registered and logged in. */
 export interface Account {
   readonly name: string
   readonly token: string
 }
 
-/** What people saw during one attack. */
-export interface Seen {
+/** What the users measured during one attack. */
+export interface Measurement {
   /** Milliseconds from a send to its acknowledgement, ascending. */
   readonly acks: readonly number[]
-  /** Sends that were not acknowledged in time, and requests that were not answered. */
+  /** Sends that were not acknowledged in time, and requests without a response. */
   readonly unanswered: number
-  /** Times that one of them lost the connection. */
+  /** How often a user lost the connection. */
   readonly lost: number
 }
 
 export interface People {
-  /** Begins a new measurement, and returns what was seen in the one before. Waits for what is still on its way. */
-  take(): Promise<Seen>
+  /** Waits for pending acknowledgements, returns the measurement and starts a new one. */
+  take(): Promise<Measurement>
   stop(): void
 }
 
@@ -36,7 +36,7 @@ const post = async (port: number, path: string, body: object): Promise<{ access_
   return (await response.json()) as { access_token?: string }
 }
 
-/** Registers someone new and logs them in. */
+/** Registers a new user and logs in. */
 export const createAccount = async (port: number, name: string): Promise<Account> => {
   await post(port, '/api/auth/register', { username: name, password: PASSWORD })
   const { access_token: token } = await post(port, '/api/auth/login', { username: name, password: PASSWORD })
@@ -44,15 +44,15 @@ export const createAccount = async (port: number, name: string): Promise<Account
   return { name, token }
 }
 
-/** Each sends this often, in milliseconds, and looks this often whether the service answers. */
+/** Milliseconds between the messages of a user, and between the HTTP requests that check the service. */
 const SEND_MS = 120
 const PROBE_MS = 250
-/** What is not answered within this time counts as unanswered, in milliseconds. */
-const ANSWER_MS = 15_000
-/** When someone who lost the connection comes back, in milliseconds. */
-const RETURN_MS = 300
+/** A response later than this counts as missing, in milliseconds. */
+const RESPONSE_TIMEOUT_MS = 15_000
+/** The delay before a user reconnects, in milliseconds. */
+const RECONNECT_MS = 300
 
-/** Connects people who chat in a room until they are stopped. */
+/** Connects users who chat in a room until `stop` is called. */
 export const startPeople = async (port: number, accounts: readonly Account[], room: string): Promise<People> => {
   const pending = new Map<string, number>()
   let acks: number[] = []
@@ -60,21 +60,21 @@ export const startPeople = async (port: number, accounts: readonly Account[], ro
   let lost = 0
   let isStopped = false
 
-  /** Connects, and again when the connection is lost, as a good client does. */
-  const join = async (account: Account, speak: (socket: WebSocket) => void): Promise<void> => {
+  /** Connects, and reconnects when the connection is lost. */
+  const join = async (account: Account, onOpen: (socket: WebSocket) => void): Promise<void> => {
     const socket = new WebSocket(`ws://127.0.0.1:${port}/ws/chat?rooms=${room}&token=${account.token}`, ['chat.v1'])
     socket.on('error', () => {})
     socket.on('close', () => {
       if (isStopped) return
       lost++
-      setTimeout(() => void join(account, speak), RETURN_MS)
+      setTimeout(() => void join(account, onOpen), RECONNECT_MS)
     })
-    socket.on('message', data => hear(JSON.parse(data.toString())))
-    socket.on('open', () => speak(socket))
+    socket.on('message', data => handleFrame(JSON.parse(data.toString())))
+    socket.on('open', () => onOpen(socket))
     await Promise.race([once(socket, 'open'), once(socket, 'close')])
   }
 
-  const hear = ({ type, nonce }: { type: string; nonce: string }): void => {
+  const handleFrame = ({ type, nonce }: { type: string; nonce: string }): void => {
     const sentAt = pending.get(nonce)
     if (sentAt === undefined || (type !== 'ack' && type !== 'error')) return
     pending.delete(nonce)
@@ -98,7 +98,7 @@ export const startPeople = async (port: number, accounts: readonly Account[], ro
   const probe = setInterval(async () => {
     const response = await fetch(`http://127.0.0.1:${port}/api/users/me`, {
       headers: { authorization: `Bearer ${first?.token}` },
-      signal: AbortSignal.timeout(ANSWER_MS)
+      signal: AbortSignal.timeout(RESPONSE_TIMEOUT_MS)
     }).catch(() => undefined)
     if (!response?.ok && !isStopped) unanswered++
     await response?.arrayBuffer()
@@ -115,7 +115,7 @@ export const startPeople = async (port: number, accounts: readonly Account[], ro
 
   return {
     async take() {
-      await settle(performance.now() + ANSWER_MS)
+      await settle(performance.now() + RESPONSE_TIMEOUT_MS)
       const seen = { acks: acks.sort((a, b) => a - b), unanswered, lost }
       acks = []
       unanswered = lost = 0

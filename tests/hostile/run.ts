@@ -1,7 +1,7 @@
 /**
- * `npm run test:hostile`: a hostile client against the built service, one attack after another, while other people chat.
- * Prints for each attack how long the others waited (p50 and p99 beside a quiet time), the sockets that are left and the log
- * lines; fails on memory, sockets, log floods and unanswered requests. Latencies are printed and never asserted.
+ * `npm run test:hostile`: attacks the built service, one attack after another, while other users chat.
+ * Prints for each attack the latency of the others (p50 and p99, also in relation to a time without attacks), the sockets left
+ * open and the log lines. Fails on memory growth, open sockets, log floods and missing responses. Latencies are not asserted.
  *
  * Options: `--only TEXT` runs the attacks whose name contains it; `--seconds N` is the length of each (5).
  */
@@ -11,29 +11,29 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import type { Order } from './attacker.ts'
 import { type Attack, attacks } from './attacks.ts'
-import { type Account, createAccount, type People, type Seen, startPeople } from './people.ts'
+import { type Account, createAccount, type Measurement, type People, startPeople } from './people.ts'
 import { startVictim, type Victim } from './service.ts'
 
 const { values } = parseArgs({ options: { only: { type: 'string' }, seconds: { type: 'string', default: '5' } } })
 const attackMs = Number(values.seconds) * 1000
 
 /**
- * How long after the last attack the memory is read, and how much more than before it may be. Judged is what is in use after a
- * garbage collection, with a page cache that has filled up meanwhile; what the allocator keeps from the system is printed too.
+ * When the memory is measured after the last attack, and its maximum growth. The memory in use after a garbage collection
+ * counts, and the page cache may be full; the resident memory, which includes what the allocator keeps, is only printed.
  */
 const REST_MS = 60_000
 const MAX_GROWTH = 1.2
 const PAGE_CACHE_BYTES = 64 * 1024 * 1024
-/** How long sockets have to be gone after an attack, in milliseconds; the service's own timeouts are shorter. */
+/** The time within which sockets must be closed after an attack, in milliseconds; longer than the service's own timeouts. */
 const SOCKETS_MS = 20_000
-/** One message may be logged this often during an attack: a few intervals, each for a few kinds of clients. */
+/** Maximum log lines with the same message during an attack: a few intervals, each for a few kinds of clients. */
 const MAX_LINES = 20
 
 const SETTINGS = { REGISTER_RATE_LIMIT: '0', LOGIN_RATE_LIMIT: '0', LOG_LEVEL: 'warn' }
 
 interface Row {
   readonly name: string
-  readonly seen: Seen
+  readonly seen: Measurement
   readonly socketsLeft: number
   readonly lines: number
 }
@@ -43,14 +43,14 @@ const pause = (ms: number): Promise<void> => new Promise(done => setTimeout(done
 const percentile = (sorted: readonly number[], share: number): number =>
   sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN
 
-/** A log of large messages, as the reads need it; read once, so that the page cache is as full before as after. */
+/** Fills the log with large messages for the read attacks, and reads them once, so that the page cache is as full before as after. */
 const fillHistory = async ({ port }: Victim, writers: readonly Account[]): Promise<void> => {
   const content = '🌊'.repeat(4000)
   await Promise.all(
     writers.map(async ({ token }) => {
       const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
       for (let sent = 0; sent < 1000 / writers.length; sent++) {
-        await postSurely(`http://127.0.0.1:${port}/api/chat/rooms/general/messages`, headers, content)
+        await postUntilStored(`http://127.0.0.1:${port}/api/chat/rooms/general/messages`, headers, content)
       }
     })
   )
@@ -58,7 +58,7 @@ const fillHistory = async ({ port }: Victim, writers: readonly Account[]): Promi
   await (await fetch(`http://127.0.0.1:${port}/api/chat/messages?limit=1000`, { headers })).arrayBuffer()
 }
 
-const postSurely = async (url: string, headers: Record<string, string>, content: string): Promise<void> => {
+const postUntilStored = async (url: string, headers: Record<string, string>, content: string): Promise<void> => {
   for (;;) {
     const response = await fetch(url, { method: 'POST', headers, body: JSON.stringify({ content }) })
     await response.arrayBuffer()
@@ -82,7 +82,7 @@ const attackOnce = async (attack: Attack, victim: Victim, people: People, accoun
   attacker.send({ attack: attack.name, ms: attackMs, target: { port: victim.port, accounts } } satisfies Order)
   await Promise.race([done, once(attacker, 'exit')])
   const seen = await people.take()
-  // What an attack leaves open is the service's to close; everything else ends with the attacker.
+  // The service has to close what an attack leaves open. All other connections end with the attacker's process.
   const held = attack.leavesOpen ? await socketsAfter(victim, before) : 0
   attacker.kill('SIGKILL')
   const socketsLeft = held + (await socketsAfter(victim, before))
@@ -95,11 +95,11 @@ const attackOnce = async (attack: Attack, victim: Victim, people: People, accoun
 
 const judge = ({ name, seen, socketsLeft }: Row): void => {
   if (socketsLeft > 0) faults.push(`${name}: ${socketsLeft} sockets were left open`)
-  if (seen.unanswered > 0) faults.push(`${name}: ${seen.unanswered} requests of other people were not answered`)
-  if (seen.lost > 0) faults.push(`${name}: other people lost their connection ${seen.lost} times`)
+  if (seen.unanswered > 0) faults.push(`${name}: ${seen.unanswered} requests of other users got no response`)
+  if (seen.lost > 0) faults.push(`${name}: other users lost their connection ${seen.lost} times`)
 }
 
-const show = ({ name, seen: { acks, unanswered }, socketsLeft, lines }: Row, quiet: Seen): string => {
+const show = ({ name, seen: { acks, unanswered }, socketsLeft, lines }: Row, quiet: Measurement): string => {
   const cell = (share: number): string => {
     const ms = percentile(acks, share)
     return `${ms.toFixed(1).padStart(8)} ms (${(ms / percentile(quiet.acks, share)).toFixed(1)} x)`
@@ -115,7 +115,7 @@ try {
       Promise.all(all.map(name => createAccount(victim.port, name)))
     )
   )
-  if (!good || !bad) throw new Error('nobody could register')
+  if (!good || !bad) throw new Error('no user could register')
   await fillHistory(victim, bad)
   const people = await startPeople(victim.port, good, 'general')
   await pause(2000)
@@ -142,14 +142,14 @@ try {
   const mebibytes = ({ rss, heapUsed, external }: NodeJS.MemoryUsage): string =>
     `${[rss, heapUsed, external].map(bytes => Math.round(bytes / 1024 / 1024)).join('/')} MiB`
   process.stdout.write(
-    `memory (resident/heap/external): ${mebibytes(memoryBefore)} before, ${mebibytes(memoryAfter)} a minute after: ${growth.toFixed(2)} x what it may be\n`
+    `memory (resident/heap/external): ${mebibytes(memoryBefore)} before, ${mebibytes(memoryAfter)} a minute after: ${growth.toFixed(2)} x the expected memory\n`
   )
-  if (growth > MAX_GROWTH) faults.push(`memory grew to ${growth.toFixed(2)} times what it may be`)
+  if (growth > MAX_GROWTH) faults.push(`memory grew to ${growth.toFixed(2)} times the expected memory`)
   people.stop()
 } finally {
   await victim.stop()
 }
 
 for (const fault of faults) process.stdout.write(`FAIL ${fault}\n`)
-process.stdout.write(faults.length === 0 ? 'The hostile client hurt nobody.\n' : `${faults.length} faults\n`)
+process.stdout.write(faults.length === 0 ? 'No attack affected other users.\n' : `${faults.length} failures\n`)
 process.exit(faults.length === 0 ? 0 : 1)

@@ -1,8 +1,8 @@
-// Runs the built service for the hostile suite, and answers the run's question about memory after a garbage collection.
+// Runs the built service for the hostile suite, and reports its memory after a garbage collection on request.
 import { readEnvironment } from '../../dist/plugins/config.js'
 import { startServer } from '../../dist/src/server.js'
 
-// What clients may take is shorter, so that the run needn't wait for it.
+// Shorter timeouts for clients, so that the run doesn't have to wait for the default ones.
 const timeouts = { requestMs: 5000, keepAliveMs: 5000, responseStallMs: 5000 }
 await startServer({ ...readEnvironment({ mode: 'production' }), timeouts })
 process.on('message', () => {

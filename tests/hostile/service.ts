@@ -1,6 +1,6 @@
 /**
- * The built service under attack: a process of its own on a database of its own, whose memory, sockets and log lines the run
- * reads. It starts as `fastify-chat serve` does, with shorter timeouts.
+ * Runs the built service under attack in a separate process with a new database, and reads its memory, sockets and log lines.
+ * It starts as `fastify-chat serve` does, with shorter timeouts.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
@@ -12,7 +12,7 @@ import postgres from 'postgres'
 import { freePort } from '../support/free-port.ts'
 import { ENCRYPTION_KEY, SECRET_KEY } from '../support/settings.ts'
 
-/** The service as the run sees it. */
+/** The service under attack. */
 export interface Victim {
   readonly port: number
   /** Returns the memory in bytes, after a full garbage collection. */
@@ -28,7 +28,7 @@ export interface Victim {
 const root = join(import.meta.dirname, '../..')
 const WARN = 40
 
-/** Starts the service from `dist`. Rejects when it is not built, or PostgreSQL does not answer. */
+/** Starts the service from `dist`. Rejects if it isn't built, or if PostgreSQL cannot be reached. */
 export const startVictim = async (settings: Record<string, string>): Promise<Victim> => {
   const server = process.env.TEST_DATABASE_URL ?? 'postgres://postgres@127.0.0.1:5432/postgres'
   const name = `chat_hostile_${randomBytes(6).toString('hex')}`
@@ -64,9 +64,9 @@ export const startVictim = async (settings: Record<string, string>): Promise<Vic
   return {
     port,
     async memory() {
-      const answer = once(child, 'message')
+      const response = once(child, 'message')
       child.send('memory')
-      const [usage] = await answer
+      const [usage] = await response
       return usage
     },
     sockets: () => clientSockets(port),

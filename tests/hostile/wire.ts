@@ -1,4 +1,4 @@
-/** Raw connections for attacks: what a well-behaved client library would refuse to send, or insist on reading. */
+/** Raw connections for attacks: they send what a client library would refuse to send, and don't have to read. */
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
@@ -6,7 +6,7 @@ import { connect, type Socket } from 'node:net'
 /** Frame types of RFC 6455, 5.2. */
 export const OPCODE = { continuation: 0, text: 1, binary: 2, close: 8, ping: 9, pong: 10 } as const
 
-/** Opens a TCP connection; its errors are the attack's own business. */
+/** Opens a TCP connection. Its errors are ignored. */
 export const open = async (port: number): Promise<Socket> => {
   const socket = connect({ port, host: '127.0.0.1', noDelay: true })
   socket.on('error', () => {})
@@ -14,7 +14,7 @@ export const open = async (port: number): Promise<Socket> => {
   return socket
 }
 
-/** Writes, and waits until the socket takes more, has closed, or the time is over. */
+/** Writes, and waits until the socket accepts more data, is closed, or the time is over. */
 export const write = (socket: Socket, data: string | Buffer, signal: AbortSignal): Promise<void> => {
   if (socket.destroyed || socket.write(data)) return Promise.resolve()
   return new Promise(resolve => {
@@ -29,13 +29,13 @@ export const write = (socket: Socket, data: string | Buffer, signal: AbortSignal
   })
 }
 
-/** A request's head as text, with an access token if there is one. */
+/** Returns the head of a request as text, with the access token if given. */
 export const head = (line: string, token?: string, more: readonly string[] = []): string =>
   [`${line} HTTP/1.1`, 'host: 127.0.0.1', ...(token ? [`authorization: Bearer ${token}`] : []), ...more, '', ''].join(
     '\r\n'
   )
 
-/** Opens a WebSocket and returns its raw connection, which reads and drops what comes. */
+/** Opens a WebSocket and returns its raw connection, which discards what it receives. */
 export const upgrade = async (port: number, token: string, path = '/ws/chat'): Promise<Socket> => {
   const socket = await open(port)
   const key = randomBytes(16).toString('base64')
@@ -46,7 +46,7 @@ export const upgrade = async (port: number, token: string, path = '/ws/chat'): P
   return socket
 }
 
-/** A client's frame, masked with zeros, which leaves the payload as it is. */
+/** Returns a client frame, masked with zeros, which leave the payload unchanged. */
 export const frame = (opcode: number, payload: string | Buffer = '', isFinal = true): Buffer => {
   const bytes = Buffer.from(payload)
   const { length } = bytes
@@ -64,6 +64,6 @@ export const frame = (opcode: number, payload: string | Buffer = '', isFinal = t
   return Buffer.concat([header, bytes])
 }
 
-/** The same buffer many times, for one write. */
+/** Returns a buffer repeated `count` times, for one write. */
 export const times = (count: number, data: string | Buffer): Buffer =>
   Buffer.concat(Array.from({ length: count }, () => Buffer.from(data)))

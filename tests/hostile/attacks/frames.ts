@@ -1,4 +1,4 @@
-/** Frames that are free for the sender unless everything inbound counts: RFC 6455's own, broken ones, and ours. */
+/** Floods with frames of all kinds (control frames, malformed ones, the protocol's own), because every inbound frame must count. */
 import type { Attack } from '../attacks.ts'
 import { frame, OPCODE, times } from '../wire.ts'
 import { flood } from './repeat.ts'

@@ -1,8 +1,8 @@
-/** Requests that never become a chat: declined upgrades, broken and unfinished requests, logins, connections without a purpose. */
+/** Attacks over HTTP: declined upgrades, malformed and unfinished requests, logins, unused connections. */
 import { randomBytes } from 'node:crypto'
 import type { Attack } from '../attacks.ts'
 import { head, open, times, write } from '../wire.ts'
-import { parallel, repeat, someone } from './repeat.ts'
+import { accountOf, parallel, repeat } from './repeat.ts'
 
 const H2C = ['connection: Upgrade, HTTP2-Settings', 'upgrade: h2c', 'http2-settings: AAMAAABkAAQCAAAAAAIAAAAA']
 const FOREIGN = ['connection: Upgrade', 'upgrade: websocket', 'sec-websocket-version: 13', 'sec-websocket-key: AA==']
@@ -26,7 +26,7 @@ export const abuseHttp: readonly Attack[] = [
   pipeline('upgrades on other paths', head('GET /nowhere', undefined, FOREIGN)),
   pipeline('upgrades without a token', head('GET /ws/chat', undefined, FOREIGN)),
   pipeline('pipelined health checks', head('GET /health')),
-  pipeline('pipelined requests for nothing', head(`GET /${'x'.repeat(2000)}`)),
+  pipeline('pipelined requests for unknown paths', head(`GET /${'x'.repeat(2000)}`)),
   {
     name: 'requests that are never finished',
     leavesOpen: true,
@@ -41,7 +41,7 @@ export const abuseHttp: readonly Attack[] = [
       })
   },
   {
-    name: 'what is not HTTP',
+    name: 'bytes that are not HTTP',
     run: target =>
       parallel(8, () =>
         repeat(target, async () => {
@@ -58,7 +58,7 @@ export const abuseHttp: readonly Attack[] = [
       parallel(16, at =>
         repeat(target, async () => {
           const socket = await open(target.port)
-          socket.write(head('GET /ws/chat', someone(target, at).token, FOREIGN))
+          socket.write(head('GET /ws/chat', accountOf(target, at).token, FOREIGN))
           socket.destroy()
         })
       )
@@ -68,7 +68,7 @@ export const abuseHttp: readonly Attack[] = [
     run: target =>
       parallel(16, at =>
         repeat(target, async () => {
-          const body = JSON.stringify({ username: someone(target, at).name, password: `Guess${at}Guess` })
+          const body = JSON.stringify({ username: accountOf(target, at).name, password: `Guess${at}Guess` })
           await fetch(`http://127.0.0.1:${target.port}/api/auth/login`, {
             method: 'POST',
             headers: { 'content-type': 'application/json' },

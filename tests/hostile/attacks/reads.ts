@@ -1,7 +1,7 @@
-/** Reading: more than is needed, faster than is useful, or asking and never reading the response. */
+/** Attacks that read: too much, too fast, or without reading the response. */
 import type { Attack } from '../attacks.ts'
 import { head, open, times, write } from '../wire.ts'
-import { flood, parallel, repeat, someone } from './repeat.ts'
+import { accountOf, flood, parallel, repeat } from './repeat.ts'
 
 const HISTORY = '/api/chat/messages?limit=1000'
 
@@ -12,7 +12,7 @@ const unread = (name: string, path: string, requests: number): Attack => ({
     parallel(100, async at => {
       const socket = await open(target.port)
       socket.pause()
-      await write(socket, times(requests, head(`GET ${path}`, someone(target, at).token)), target.signal)
+      await write(socket, times(requests, head(`GET ${path}`, accountOf(target, at).token)), target.signal)
     })
 })
 
@@ -24,7 +24,7 @@ export const floodReads: readonly Attack[] = [
     run: target =>
       parallel(16, at =>
         repeat(target, async () => {
-          const headers = { authorization: `Bearer ${someone(target, at).token}` }
+          const headers = { authorization: `Bearer ${accountOf(target, at).token}` }
           const response = await fetch(`http://127.0.0.1:${target.port}${HISTORY}`, { headers, signal: target.signal })
           await response.arrayBuffer()
         })
@@ -37,7 +37,7 @@ export const floodReads: readonly Attack[] = [
         repeat(target, async () => {
           const socket = await open(target.port)
           socket.resume()
-          const batch = times(100, head(`GET ${HISTORY}`, someone(target, at).token))
+          const batch = times(100, head(`GET ${HISTORY}`, accountOf(target, at).token))
           while (!target.signal.aborted && !socket.destroyed) await write(socket, batch, target.signal)
           socket.destroy()
         })

@@ -1,7 +1,7 @@
-/** Amplification: little work for the sender, and much for the database, the other processes or everybody in a room. */
+/** Amplification attacks: little work for the sender, much for the database, the other processes or the users of a room. */
 import type { Attack } from '../attacks.ts'
 import { frame, OPCODE, upgrade } from '../wire.ts'
-import { flood, parallel, repeat, someone } from './repeat.ts'
+import { accountOf, flood, parallel, repeat } from './repeat.ts'
 
 const text = (value: object): Buffer => frame(OPCODE.text, JSON.stringify(value))
 const absent = (count: number): string[] =>
@@ -9,7 +9,7 @@ const absent = (count: number): string[] =>
 
 export const abuseRooms: readonly Attack[] = [
   {
-    name: 'typing where one is not subscribed',
+    name: 'typing without a subscription',
     run: flood(4, () => text({ type: 'typing', room: 'general' }), '/ws/chat?rooms=')
   },
   {
@@ -28,7 +28,7 @@ export const abuseRooms: readonly Attack[] = [
       parallel(8, at =>
         repeat(target, async () => {
           const path = `/ws/chat?rooms=${absent(128).join(',')}`
-          const socket = await upgrade(target.port, someone(target, at).token, path)
+          const socket = await upgrade(target.port, accountOf(target, at).token, path)
           socket.destroy()
         })
       )
@@ -38,19 +38,19 @@ export const abuseRooms: readonly Attack[] = [
     run: target =>
       parallel(16, () =>
         repeat(target, async () => {
-          const socket = await upgrade(target.port, someone(target, 0).token)
+          const socket = await upgrade(target.port, accountOf(target, 0).token)
           socket.destroy()
         })
       )
   },
   {
-    name: 'making rooms',
+    name: 'creating rooms',
     run: target =>
       parallel(8, at =>
         repeat(target, async () => {
           const response = await fetch(`http://127.0.0.1:${target.port}/api/chat/rooms`, {
             method: 'POST',
-            headers: { authorization: `Bearer ${someone(target, at).token}`, 'content-type': 'application/json' },
+            headers: { authorization: `Bearer ${accountOf(target, at).token}`, 'content-type': 'application/json' },
             body: JSON.stringify({ room: absent(1)[0] }),
             signal: target.signal
           })
