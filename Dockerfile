@@ -6,9 +6,11 @@ ARG NODE_IMAGE=node:24-bookworm-slim
 FROM ${NODE_IMAGE} AS build
 WORKDIR /app
 COPY package.json package-lock.json ./
+COPY client/package.json client/
 RUN --mount=type=cache,target=/root/.npm npm ci --ignore-scripts --no-audit --no-fund
 COPY tsconfig.json tsconfig.build.json ./
 COPY tools/build.js tools/page.js tools/
+COPY client/src client/src
 COPY src src
 COPY plugins plugins
 COPY routes routes
@@ -21,7 +23,7 @@ WORKDIR /app
 COPY package.json package-lock.json ./
 RUN --mount=type=cache,target=/root/.npm \
   npm pkg set "dependencies.fastify=$(npm pkg get devDependencies.fastify | tr -d '"')" \
-  && npm pkg delete devDependencies peerDependencies peerDependenciesMeta \
+  && npm pkg delete workspaces devDependencies peerDependencies peerDependenciesMeta \
   && npm ci --ignore-scripts --no-audit --no-fund
 COPY --from=build /app/dist dist
 # Nothing is compiled or stepped through here.

@@ -4,7 +4,7 @@ import { dirname, join, relative, resolve } from 'node:path'
 import { expect, test } from 'vitest'
 
 const root = resolve(import.meta.dirname, '..')
-const files = ['src', 'plugins', 'routes'].flatMap(folder =>
+const files = ['src', 'client/src', 'plugins', 'routes'].flatMap(folder =>
   readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
     .filter(name => /\.tsx?$/.test(name))
     .map(name => join(folder, name))
@@ -33,7 +33,7 @@ const importsOf = (file: string): Import[] => {
 }
 
 const imports = files.flatMap(importsOf)
-const isOurs = ({ of }: Import): boolean => /^(src|plugins|routes)\//.test(of)
+const isOurs = ({ of }: Import): boolean => /^(src|client|plugins|routes)\//.test(of)
 const partOf = (file: string): string => /^(?:src\/)?([\w-]+)(?:\/|\.)/.exec(file)?.[1] ?? file
 const shown = (broken: Import[]): string[] => broken.map(({ from, of }) => `${from} imports ${of}`)
 
@@ -55,7 +55,6 @@ const MAY_IMPORT_TYPES: Record<string, readonly string[]> = {
   ...Object.fromEntries(SIBLINGS.map(part => [part, SIBLINGS])),
   chat: SIBLINGS,
   routes: ['config'],
-  client: BELOW,
   tui: BELOW
 }
 
@@ -100,7 +99,11 @@ test('only src/tui/screen imports Ink and React, and it is imported dynamically 
   expect(readFileSync(join(root, 'src/cli/client.ts'), 'utf8')).not.toMatch(/from '.*tui\/screen/)
 })
 
-test('only the clients import src/client', () => {
+test('the SDK imports nothing outside client/src, because it is a package of its own', () => {
+  expect(shown(imports.filter(one => partOf(one.from) === 'client' && partOf(one.of) !== 'client'))).toEqual([])
+})
+
+test('only the clients import the SDK', () => {
   const clients = ['client', 'tui', 'web']
   expect(shown(imports.filter(one => !clients.includes(partOf(one.from)) && partOf(one.of) === 'client'))).toEqual([])
 })
@@ -110,7 +113,7 @@ test('src/web imports the SDK as applications do, and Preact: it runs in browser
     one =>
       partOf(one.from) === 'web' &&
       partOf(one.of) !== 'web' &&
-      one.of !== 'src/client/index.ts' &&
+      one.of !== 'client/src/index.ts' &&
       !/^preact(\/hooks)?$/.test(one.of)
   )
   expect(shown(broken)).toEqual([])

@@ -65,7 +65,7 @@ test('every page is two clicks from the README', () => {
 })
 
 test('files that comments and documents name are there', () => {
-  const mentioned = ['src', 'plugins', 'routes', 'drizzle', 'docs', 'tests'].flatMap(folder =>
+  const mentioned = ['src', 'client', 'plugins', 'routes', 'drizzle', 'docs', 'tests'].flatMap(folder =>
     readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
       // Not the generated reference, which names its own pages, and not migrations: an applied one never changes.
       .filter(name => /\.(ts|md)$/.test(name) && !/node_modules|^api\//.test(name))

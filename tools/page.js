@@ -5,7 +5,7 @@ import { join, resolve } from 'node:path'
 import { build } from 'vite'
 
 const root = resolve(import.meta.dirname, '..')
-const sources = ['src/web', 'src/client'].map(folder => join(root, folder))
+const sources = ['src/web', 'client/src'].map(folder => join(root, folder))
 
 /** A word that changes when a source file does. */
 export const stampOfPage = () =>

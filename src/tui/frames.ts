@@ -1,7 +1,7 @@
 /** Implements `--json`: prints every frame from the service as a line of JSON, for scripts. */
-import type { ChatClientOptions, SocketConstructor } from '../client/index.ts'
-import { createChatClient } from '../client/index.ts'
-import { findWebSocket, NO_WEBSOCKET, type SocketLike } from '../client/platform.ts'
+import type { ChatClientOptions, SocketConstructor } from '../../client/src/index.ts'
+import { createChatClient } from '../../client/src/index.ts'
+import { findWebSocket, NO_WEBSOCKET, type SocketLike } from '../../client/src/platform.ts'
 
 /** Returns a WebSocket constructor that passes each text frame to `onText`, unchanged, before the client handles it. */
 export const tappedSocket = async (onText: (text: string) => void): Promise<SocketConstructor> => {

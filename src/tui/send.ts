@@ -1,5 +1,5 @@
 /** Implements `--send`: sends messages from the standard input, and ends when the service has acknowledged all of them. */
-import { type ChatClient, type ChatClientOptions, createChatClient, type Outgoing } from '../client/index.ts'
+import { type ChatClient, type ChatClientOptions, createChatClient, type Outgoing } from '../../client/src/index.ts'
 
 export interface SendOptions extends Pick<ChatClientOptions, 'url' | 'token' | 'WebSocket'> {
   readonly room: string

@@ -8,7 +8,7 @@ import {
   createChatApi,
   createChatClient,
   type TokenRequest
-} from '../client/index.ts'
+} from '../../client/src/index.ts'
 import type { TokenStore } from './token-store.ts'
 
 export interface SessionOptions {

@@ -1,6 +1,6 @@
 /** Announces new messages of other users to screen readers; history that is loaded is not announced. */
 import { useEffect, useState } from 'preact/hooks'
-import type { Room } from '../client/index.ts'
+import type { Room } from '../../client/src/index.ts'
 import { previewOf } from './preview.ts'
 
 export const Announcer = ({ room, me }: { readonly room: Room; readonly me: number | undefined }) => {

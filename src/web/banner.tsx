@@ -1,6 +1,6 @@
 /** Shows that the connection is down: the reason, the time until the next attempt, and a button to reconnect now. */
 import { useEffect, useRef, useState } from 'preact/hooks'
-import type { ConnectionState, WaitingReason } from '../client/index.ts'
+import type { ConnectionState, WaitingReason } from '../../client/src/index.ts'
 
 interface BannerProps {
   readonly state: ConnectionState

@@ -1,6 +1,6 @@
 /** Renders the chat of the user who is logged in: the list of rooms and the current room, on one connection. */
 import { useEffect, useMemo, useState } from 'preact/hooks'
-import { createChatClient } from '../client/index.ts'
+import { createChatClient } from '../../client/src/index.ts'
 import { Banner } from './banner.tsx'
 import { listen, useEscape, useHash, useStore } from './hooks.ts'
 import { RoomView } from './room-view.tsx'

@@ -3,7 +3,7 @@
  * Stores a draft per room, which survives a reload.
  */
 import { useLayoutEffect, useRef, useState } from 'preact/hooks'
-import type { Room, WebStorage } from '../client/index.ts'
+import type { Room, WebStorage } from '../../client/src/index.ts'
 import { isTouch } from './hooks.ts'
 import { Send } from './icons.tsx'
 import { isSendKey } from './keys.ts'

@@ -1,6 +1,6 @@
 /** Renders a labelled text field and marks the rules that its value meets. A secret value can be shown. */
 import { useState } from 'preact/hooks'
-import type { Rule } from '../client/index.ts'
+import type { Rule } from '../../client/src/index.ts'
 import { Check, Dot } from './icons.tsx'
 
 interface FieldProps {

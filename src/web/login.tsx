@@ -1,6 +1,6 @@
 /** Renders the form to log in or register. It marks the rules as they are met, and shows the service's error messages. */
 import { useEffect, useRef, useState } from 'preact/hooks'
-import { ChatApiError, createChatApi, PASSWORD_RULES, USERNAME_RULES } from '../client/index.ts'
+import { ChatApiError, createChatApi, PASSWORD_RULES, USERNAME_RULES } from '../../client/src/index.ts'
 import { Field } from './field.tsx'
 import { Logo } from './icons.tsx'
 import { type Session, serviceUrl } from './session.ts'

@@ -1,5 +1,5 @@
 /** Groups messages, the user's unsent ones included, by day and then by consecutive messages of one author. */
-import type { Message, Outgoing } from '../client/index.ts'
+import type { Message, Outgoing } from '../../client/src/index.ts'
 
 /** One message. */
 export interface Line {

@@ -1,7 +1,7 @@
 /** Renders the messages of a room by day. Loads older ones on scrolling up, and has a button back to the newest. */
 import type { RefObject } from 'preact'
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
-import type { ChatClient, Room, RoomState } from '../client/index.ts'
+import type { ChatClient, Room, RoomState } from '../../client/src/index.ts'
 import { Down } from './icons.tsx'
 import { groupMessages } from './message-groups.ts'
 import { MessageGroup } from './messages.tsx'

@@ -1,6 +1,6 @@
 /** Renders a group of one author's messages. Content is always rendered as text, and links from parsed pieces, never from HTML. */
 import { useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks'
-import type { Room } from '../client/index.ts'
+import type { Room } from '../../client/src/index.ts'
 import { Avatar } from './avatar.tsx'
 import { Clock } from './icons.tsx'
 import { type Piece, piecesOf } from './links.ts'

@@ -1,6 +1,6 @@
 /** Renders the dialog to create a room from a title. Shows the room's name, which is derived from the title. */
 import { useLayoutEffect, useRef, useState } from 'preact/hooks'
-import { ChatApiError } from '../client/index.ts'
+import { ChatApiError } from '../../client/src/index.ts'
 import { Field } from './field.tsx'
 import { roomNameOf } from './names.ts'
 import type { Rooms } from './rooms.ts'

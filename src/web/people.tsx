@@ -1,5 +1,5 @@
 /** Renders who is online in the room, and who is typing. */
-import type { RoomState } from '../client/index.ts'
+import type { RoomState } from '../../client/src/index.ts'
 import { Avatar } from './avatar.tsx'
 
 type Presence = NonNullable<RoomState['presence']>

@@ -1,6 +1,6 @@
 /** Renders one room: header, messages, people and composer. */
 import { useRef, useState } from 'preact/hooks'
-import type { ChatClient, Room, WebStorage } from '../client/index.ts'
+import type { ChatClient, Room, WebStorage } from '../../client/src/index.ts'
 import { Announcer } from './announcer.tsx'
 import { Composer } from './composer.tsx'
 import { useEscape, useStore } from './hooks.ts'

@@ -1,5 +1,5 @@
 /** Maintains the list of rooms with their unread counts: polled over HTTP, and live for rooms that were opened. */
-import type { ChatClient, Room, WebStorage } from '../client/index.ts'
+import type { ChatClient, Room, WebStorage } from '../../client/src/index.ts'
 import { listen } from './hooks.ts'
 
 /** A room in the list. */

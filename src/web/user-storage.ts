@@ -1,5 +1,5 @@
 /** Stores one user's data in this browser: drafts, unsent messages and read positions. It is removed when the session ends. */
-import type { WebStorage } from '../client/index.ts'
+import type { WebStorage } from '../../client/src/index.ts'
 
 /** The storage of one user. It ignores writes after `close`, so that a client that is still closing stores nothing. */
 export interface UserStorage {

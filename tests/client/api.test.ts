@@ -1,6 +1,6 @@
 /** The SDK's HTTP calls: what is sent, and how failures are reported. */
 import { expect, test } from 'vitest'
-import { ChatApiError, createChatApi, type FetchLike } from '../../src/client/index.ts'
+import { ChatApiError, createChatApi, type FetchLike } from '../../client/src/index.ts'
 import { fakeTimers, settled } from '../support/fake-service.ts'
 
 interface Call {

@@ -2,14 +2,14 @@
 import { gzipSync } from 'node:zlib'
 import { build } from 'esbuild'
 import { expect, test } from 'vitest'
-import { adviceOf, FRAME_TOO_BIG } from '../../src/client/closing.ts'
-import { PASSING } from '../../src/client/errors.ts'
+import { adviceOf, FRAME_TOO_BIG } from '../../client/src/closing.ts'
+import { PASSING } from '../../client/src/errors.ts'
 import { CLOSE } from '../../src/protocol/close-codes.ts'
 import { ERRORS } from '../../src/protocol/errors.ts'
 
 const bundle = async () => {
   const { outputFiles, metafile } = await build({
-    entryPoints: ['src/client/index.ts'],
+    entryPoints: ['client/src/index.ts'],
     absWorkingDir: `${import.meta.dirname}/../..`,
     bundle: true,
     minify: true,
@@ -24,7 +24,7 @@ const bundle = async () => {
 
 test('it is under 10 kB gzipped, and nothing but the SDK’s own files', async () => {
   const { bytes, inputs } = await bundle()
-  expect(inputs.filter(file => !file.startsWith('src/client/'))).toEqual([])
+  expect(inputs.filter(file => !file.startsWith('client/src/'))).toEqual([])
   expect(inputs.length).toBeGreaterThan(10)
   expect(gzipSync(bytes).length).toBeLessThan(10_000)
 })

@@ -1,6 +1,6 @@
 /** A faster clock for the service and its clients: half a minute of waiting takes a second or two. */
 
-import { systemTimers, type Timers } from '../../src/client/platform.ts'
+import { systemTimers, type Timers } from '../../client/src/platform.ts'
 import { type Clock, systemClock } from '../../src/lib/clock.ts'
 
 /** Seconds of the fast clock per real second. */

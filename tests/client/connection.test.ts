@@ -1,6 +1,6 @@
 /** The SDK's connection: tokens, close codes, waits, silence. */
 import { expect, test, vi } from 'vitest'
-import { ChatApiError, type ConnectionState } from '../../src/client/index.ts'
+import { ChatApiError, type ConnectionState } from '../../client/src/index.ts'
 import { fakeService, type Sent, settled } from '../support/fake-service.ts'
 
 test('it speaks chat.v1 with the token among the subprotocols and not in the URL', async () => {

@@ -15,11 +15,11 @@ test('the first lines of the documentation run as pasted', { timeout: 300_000 },
   const page = await readFile(join(root, 'docs/client.md'), 'utf8')
   const [, lines = ''] = /```js\n(.*?)```/s.exec(page) ?? []
   expect(lines.trim().split('\n').length).toBeLessThanOrEqual(11)
-  const sdk = pathToFileURL(join(root, 'src/client/index.ts')).href
+  const sdk = pathToFileURL(join(root, 'client/src/index.ts')).href
   const folder = await mkdtemp(join(tmpdir(), 'chat-docs-'))
   onTestFinished(() => rm(folder, { recursive: true, force: true }))
   const file = join(folder, 'hello.mjs')
-  await writeFile(file, lines.replace('fastify-chat/client', sdk).replace('http://localhost:8000', url))
+  await writeFile(file, lines.replace('fastify-chat-client', sdk).replace('http://localhost:8000', url))
 
   const child = spawn(process.execPath, ['--import', 'tsx', file], { cwd: root })
   endWithTest(child)

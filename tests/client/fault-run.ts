@@ -3,7 +3,7 @@
  * When the faults have ended, compares what each user received with the log.
  */
 import { randomBytes } from 'node:crypto'
-import { type ChatClient, createChatApi, createChatClient, type Room, type Storage } from '../../src/client/index.ts'
+import { type ChatClient, createChatApi, createChatClient, type Room, type Storage } from '../../client/src/index.ts'
 import { type FaultProxy, startProxy } from '../chaos/proxy.ts'
 import { PASSWORD } from '../support/start-chat.ts'
 import { fastTimers } from './compressed-time.ts'

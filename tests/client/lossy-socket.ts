@@ -1,6 +1,6 @@
 /** A `ws` socket that loses complete frames, as faulty proxies do and TCP never does. */
 import { WebSocket } from 'ws'
-import type { SocketConstructor } from '../../src/client/index.ts'
+import type { SocketConstructor } from '../../client/src/index.ts'
 
 /** The percentage of frames that are lost, in both directions. */
 export interface Loss {

@@ -1,6 +1,6 @@
 /** The SDK's outbox: once, in order, and every message's fate. */
 import { expect, test } from 'vitest'
-import type { Outgoing } from '../../src/client/index.ts'
+import type { Outgoing } from '../../client/src/index.ts'
 import { fakeService, LIMITS, messageFrame, type Sent, subscribedFrame } from '../support/fake-service.ts'
 
 const ackFrame = ({ nonce, room }: Sent, seq: number) => ({

@@ -1,6 +1,6 @@
 /** The SDK's rooms: complete, in order, nothing twice; and what happens when that can't be had. */
 import { expect, test } from 'vitest'
-import type { ChatClientOptions, Message, Resync } from '../../src/client/index.ts'
+import type { ChatClientOptions, Message, Resync } from '../../client/src/index.ts'
 import { fakeService, historyPage, messageFrame, type Sent, settled, subscribedFrame } from '../support/fake-service.ts'
 
 const start = async (seq = 0, options: Partial<ChatClientOptions> = {}) => {

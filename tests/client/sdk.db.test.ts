@@ -9,7 +9,7 @@ import {
   createChatClient,
   type Message,
   type Room
-} from '../../src/client/index.ts'
+} from '../../client/src/index.ts'
 import { fakeClock } from '../support/clock.ts'
 import { PASSWORD, type RunningChat, startChat } from '../support/start-chat.ts'
 

@@ -1,6 +1,6 @@
 /** What the SDK keeps over restarts: unsent messages and marks, for one user, in any storage. */
 import { expect, test } from 'vitest'
-import type { Storage } from '../../src/client/index.ts'
+import type { Storage } from '../../client/src/index.ts'
 import { fakeService, messageFrame, settled, subscribedFrame } from '../support/fake-service.ts'
 
 /** A storage that a test can look into; asynchronous ones finish when `release` is called. */

@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path'
 import { expect, test } from 'vitest'
 
 const root = resolve(import.meta.dirname, '../..')
-const files = ['src', 'plugins', 'routes'].flatMap(folder =>
+const files = ['src', 'client/src', 'plugins', 'routes'].flatMap(folder =>
   readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
     .filter(name => /\.tsx?$/.test(name))
     .map(name => join(folder, name))
@@ -16,7 +16,7 @@ const READING = /Date\.now|new Date\(\)|\bDate\(\)|performance\.now|\b(?:clock|t
 /** Points in time that are shown, stored or compared with one that came from elsewhere; how often in each file. */
 const ALLOWED: Record<string, { times: number; why: string }> = {
   'src/lib/clock.ts': { times: 2, why: 'the clocks themselves' },
-  'src/client/platform.ts': { times: 2, why: 'the clocks of the SDK' },
+  'client/src/platform.ts': { times: 2, why: 'the clocks of the SDK' },
   'src/accounts/tokens/access-tokens.ts': { times: 3, why: '`iat` and `exp` of a token' },
   'src/accounts/host-users.ts': { times: 1, why: 'the `expiresAt` that a host gives' },
   'plugins/auth.ts': { times: 1, why: 'the `expiresAt` of a host that gives none' },
@@ -25,9 +25,9 @@ const ALLOWED: Record<string, { times: number; why: string }> = {
   'src/chat/connections/lifetime.ts': { times: 2, why: 'the expiry of a token' },
   'src/chat/connections/dispatch.ts': { times: 1, why: '`server_time`' },
   'src/db/client/folder-lock.ts': { times: 1, why: 'the modification time of a file' },
-  'src/client/link.ts': { times: 2, why: '`since` and `until`, which apps show' },
-  'src/client/outbox.ts': { times: 1, why: '`createdAt`, which apps show' },
-  'src/client/renewal.ts': { times: 1, why: 'the expiry of a token, from a service that does not say its time' },
+  'client/src/link.ts': { times: 2, why: '`since` and `until`, which apps show' },
+  'client/src/outbox.ts': { times: 1, why: '`createdAt`, which apps show' },
+  'client/src/renewal.ts': { times: 1, why: 'the expiry of a token, from a service that does not say its time' },
   'src/web/banner.tsx': {
     times: 4,
     why: 'how long it is until a point in time; counted down with the monotonic clock'

@@ -16,7 +16,7 @@ const changedAt = (path: string): number => statSync(join(root, path), { throwIf
 
 const isStale = (): boolean => {
   const built = changedAt('dist/src/cli.js')
-  const sources = ['src', 'plugins', 'routes'].flatMap(folder =>
+  const sources = ['src', 'client/src', 'plugins', 'routes'].flatMap(folder =>
     readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).map(name => join(folder, name))
   )
   return [...sources, 'package.json', 'tools/build.js'].some(path => changedAt(path) > built)

@@ -1,6 +1,6 @@
 /** Fakes the service for tests of the SDK. The test opens and closes the sockets, sets the HTTP responses and moves the clock. */
 import { onTestFinished } from 'vitest'
-import { type ChatClientOptions, createChatClient, type ResponseLike, type Timers } from '../../src/client/index.ts'
+import { type ChatClientOptions, createChatClient, type ResponseLike, type Timers } from '../../client/src/index.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: tests read any field.
 export type Sent = Record<string, any>

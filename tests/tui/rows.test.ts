@@ -1,6 +1,6 @@
 /** A room as rows: wrapped to the window, in order, and scrolled without jumps. */
 import { expect, test } from 'vitest'
-import type { Message, Outgoing, RoomState } from '../../src/client/index.ts'
+import type { Message, Outgoing, RoomState } from '../../client/src/index.ts'
 import { cellsOf, cut, wrap } from '../../src/tui/screen/cells.ts'
 import { colourOf } from '../../src/tui/screen/colours.ts'
 import { composerLines } from '../../src/tui/screen/composer-lines.ts'

@@ -2,7 +2,7 @@
 /** The screen as it is drawn: logging in, chatting, a connection that breaks; on a service without a network. */
 import { cleanup, render } from 'ink-testing-library'
 import { afterEach, expect, test, vi } from 'vitest'
-import { ChatApiError, type ChatClient } from '../../src/client/index.ts'
+import { ChatApiError, type ChatClient } from '../../client/src/index.ts'
 import { App } from '../../src/tui/screen/app.tsx'
 import type { Session } from '../../src/tui/session.ts'
 import { fakeService, historyPage, messageFrame, type Sent, settled, subscribedFrame } from '../support/fake-service.ts'

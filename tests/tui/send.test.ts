@@ -2,7 +2,7 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
-import { ChatApiError } from '../../src/client/index.ts'
+import { ChatApiError } from '../../client/src/index.ts'
 import { type SendOptions, sendInput } from '../../src/tui/send.ts'
 
 /** Sends to a server that responds with these statuses one after another, and with the last of them from then on. */

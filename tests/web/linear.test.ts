@@ -1,6 +1,6 @@
 /** Every function over what people write takes linear time, whatever they write: the page, the terminal, the SDK, the log. */
 import { describe, expect, test } from 'vitest'
-import type { Message } from '../../src/client/index.ts'
+import type { Message } from '../../client/src/index.ts'
 import { safePath } from '../../src/lib/logging.ts'
 import { describeError, redactText } from '../../src/lib/redact.ts'
 import { safeJson, safeLine, safeText } from '../../src/tui/safe-text.ts'

@@ -1,7 +1,7 @@
 /** What the page makes of words: rules, links, names, days and groups. */
 import { expect, test } from 'vitest'
-import type { Message, Outgoing } from '../../src/client/index.ts'
-import { PASSWORD_RULES, type Rule, USERNAME_RULES } from '../../src/client/rules.ts'
+import type { Message, Outgoing } from '../../client/src/index.ts'
+import { PASSWORD_RULES, type Rule, USERNAME_RULES } from '../../client/src/rules.ts'
 import { RoomName } from '../../src/protocol/http/messages.ts'
 import { Password, Username } from '../../src/protocol/http/users.ts'
 import { compile } from '../../src/protocol/validation.ts'

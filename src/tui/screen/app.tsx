@@ -1,7 +1,7 @@
 /** @jsxImportSource react */
 /** Renders the login form until a user is logged in, then the chat, and the form again when the service rejects the token. */
 import { useEffect, useState } from 'react'
-import type { ChatClient, ConnectionState } from '../../client/index.ts'
+import type { ChatClient, ConnectionState } from '../../../client/src/index.ts'
 import type { Session } from '../session.ts'
 import { Chat } from './chat.tsx'
 import { type Conversation, createConversation } from './conversation.ts'

@@ -1,5 +1,5 @@
 /** Holds the state of the chat screen and runs its commands, without any rendering: the current room and the notices in it. */
-import type { ChatClient, ConnectionState, Room, RoomState } from '../../client/index.ts'
+import type { ChatClient, ConnectionState, Room, RoomState } from '../../../client/src/index.ts'
 import { HELP, type Input, parseInput } from './commands.ts'
 
 const PAGE = 50

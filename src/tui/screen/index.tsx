@@ -1,7 +1,7 @@
 /** @jsxImportSource react */
 /** The terminal client's screen. The build bundles it with Ink and React into one file, so that users install neither. */
 import { render } from 'ink'
-import type { ChatClient } from '../../client/index.ts'
+import type { ChatClient } from '../../../client/src/index.ts'
 import type { Session } from '../session.ts'
 import { App } from './app.tsx'
 

@@ -1,7 +1,7 @@
 /** @jsxImportSource react */
 /** Renders the form to log in or register: a hidden password, the rules as they are met, and the service's error messages. */
 import { Box, useApp, useCursor } from 'ink'
-import { PASSWORD_RULES, type Rule, USERNAME_RULES } from '../../client/index.ts'
+import { PASSWORD_RULES, type Rule, USERNAME_RULES } from '../../../client/src/index.ts'
 import { safeLine } from '../safe-text.ts'
 import { cellsOf, cut, graphemesOf, wrap } from './cells.ts'
 import { type Draft, EMPTY, textOf } from './editor.ts'

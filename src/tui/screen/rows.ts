@@ -1,5 +1,5 @@
 /** Lays out a room as rows of the screen: messages, notices, dates and unsent messages, wrapped to a width. */
-import type { Message, Outgoing } from '../../client/index.ts'
+import type { Message, Outgoing } from '../../../client/src/index.ts'
 import { safeLine, safeText } from '../safe-text.ts'
 import { cellsOf, cut, wrap } from './cells.ts'
 import { colourOf } from './colours.ts'

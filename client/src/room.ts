@@ -7,6 +7,7 @@ import type { Outbox } from './outbox.ts'
 import { createPaging } from './paging.ts'
 import { createPeople } from './people.ts'
 import type { Timers } from './platform.ts'
+import type { ClientFrame } from './protocol.ts'
 import { createQueues } from './queue.ts'
 import type { Message, Outgoing, Refusal, Resync, Room, RoomEvents, RoomState } from './room-types.ts'
 import type { Frame } from './socket.ts'
@@ -24,7 +25,7 @@ export interface RoomOptions {
   readonly timing: Timing
   readonly backfill: number
   readonly keep: number
-  readonly send: (frame: object) => boolean
+  readonly send: (frame: ClientFrame) => boolean
   readonly nextRef: () => string
   readonly isOwn: (message: Message) => boolean
   readonly onMark: (mark: Mark) => void

@@ -1,7 +1,7 @@
 /** The client in types: how it is made, what it says of its connection. Rooms are in room-types.ts. */
-import type { Limits } from '../protocol/frames.ts'
 import type { ChatApi } from './api.ts'
 import type { FetchLike, SocketConstructor, Timers } from './platform.ts'
+import type { Limits } from './protocol.ts'
 import type { Room } from './room-types.ts'
 
 /**

@@ -1,7 +1,5 @@
 /** What an app sees of a room, in types: its state, its events, its messages and one's own on their way. */
-import type { ErrorCode } from '../protocol/errors.ts'
-import type { Entry } from '../protocol/http/messages.ts'
-import type { Presence } from '../protocol/http/rooms.ts'
+import type { Entry, ErrorCode, Presence } from './protocol.ts'
 
 /** A message of a room's log. `content` is null when it can't be shown; `unavailable` says why. */
 export type Message = Entry

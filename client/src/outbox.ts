@@ -6,6 +6,7 @@
 import { PASSING } from './errors.ts'
 import { bytesOf, failedOf, frameOf, newNonce, TOO_BIG } from './outgoing.ts'
 import type { Timers } from './platform.ts'
+import type { ClientFrame } from './protocol.ts'
 import type { Message, Outgoing, Refusal } from './room-types.ts'
 import type { Frame } from './socket.ts'
 import type { Identity, Timing } from './types.ts'
@@ -17,7 +18,7 @@ export interface OutboxOptions {
   readonly timers: Timers
   readonly timing: Pick<Timing, 'answer'>
   /** Answers whether it was sent. */
-  readonly send: (frame: object) => boolean
+  readonly send: (frame: ClientFrame) => boolean
   /** A message has another status, or is gone (`undefined`). */
   readonly onChange: (room: string, message: Outgoing | undefined) => void
   /** Whether an entry is still to come as a message of its room, so that it stays here until then. */

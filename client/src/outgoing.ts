@@ -1,4 +1,5 @@
 /** What an outgoing message needs by itself: a name that nobody else has, and a size that fits a frame. */
+import type { SendFrame } from './protocol.ts'
 import type { Outgoing, Refusal } from './room-types.ts'
 
 /** Why a message can't be sent at all. */
@@ -27,7 +28,7 @@ export const failedOf = ({ nonce, room, content, meta, createdAt }: Outgoing, er
 })
 
 /** The message as a frame. */
-export const frameOf = ({ nonce, room, content, meta }: Outgoing) => ({
+export const frameOf = ({ nonce, room, content, meta }: Outgoing): SendFrame => ({
   type: 'message',
   room,
   content,

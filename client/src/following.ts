@@ -6,6 +6,7 @@ import type { ChatApi } from './api.ts'
 import { PASSING } from './errors.ts'
 import { createGapWatch } from './gap-watch.ts'
 import type { Timers } from './platform.ts'
+import type { ClientFrame } from './protocol.ts'
 import { createRefill } from './refill.ts'
 import type { Refusal, Resync, RoomState } from './room-types.ts'
 import type { Frame } from './socket.ts'
@@ -22,7 +23,7 @@ export interface FollowingOptions {
   readonly timers: Timers
   readonly timing: Pick<Timing, 'answer' | 'gap'>
   readonly backfill: number
-  readonly send: (frame: object) => boolean
+  readonly send: (frame: ClientFrame) => boolean
   readonly history: ChatApi['history']
   readonly nextRef: () => string
   /** The next entry of the log: a durable frame, or an item of a list. */

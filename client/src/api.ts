@@ -1,10 +1,8 @@
 /** The service's HTTP calls, typed. Every one rejects with a ChatApiError and with nothing else. */
-import type { Entry, EntryList } from '../protocol/http/messages.ts'
-import type { Presence, RoomList, Room as RoomShown } from '../protocol/http/rooms.ts'
-import type { AccessToken, User } from '../protocol/http/users.ts'
 import { ChatApiError, type ChatApiErrorOptions } from './errors.ts'
 import type { FetchLike, ResponseLike, Timers } from './platform.ts'
 import { systemTimers } from './platform.ts'
+import type { AccessToken, Entry, EntryList, Presence, RoomList, Room as RoomShown, User } from './protocol.ts'
 
 /** A page of a room's log: the newest `limit` (default 50, at most 1,000), those before a `seq`, or those after it. */
 export interface HistoryRange {

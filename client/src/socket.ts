@@ -1,5 +1,6 @@
 /** One socket from its opening to its end, which is told once: closed, broken, never opened, or fallen silent. */
 import type { SocketConstructor, SocketLike, Timers } from './platform.ts'
+import type { ClientFrame } from './protocol.ts'
 import type { Timing } from './types.ts'
 
 /** A frame as it came: an object with a `type`. */
@@ -26,7 +27,7 @@ export interface SocketOptions {
 }
 
 export interface OpenSocket {
-  send(frame: object): void
+  send(frame: ClientFrame): void
   /** Ends it from our side; `onEnd` is not called. */
   drop(): void
 }
@@ -53,7 +54,7 @@ export const openSocket = ({ Socket, timers, timing, onFrame, onEnd, ...options 
     close(socket, isDead)
   }
 
-  const send = (frame: object): void => {
+  const send = (frame: ClientFrame): void => {
     try {
       socket.send(JSON.stringify(frame))
     } catch {

@@ -1,9 +1,9 @@
-/** The SDK, `fastify-chat/client`: everything that an app imports. Runs in browsers and on Node 20.19 and later. */
-export type { AccessToken, User } from '../protocol/http/users.ts'
+/** The SDK, `fastify-chat-client` and `fastify-chat/client`: everything that an app imports. Runs in browsers and on Node 20.19 and later. */
 export { type ChatApi, type ChatApiOptions, createChatApi, type HistoryRange } from './api.ts'
 export { createChatClient } from './client.ts'
 export { ChatApiError, type Violation } from './errors.ts'
 export type { FetchLike, ResponseLike, SocketConstructor, SocketLike, Timers } from './platform.ts'
+export type { AccessToken, ClientFrame, ServerFrame, User } from './protocol.ts'
 export type * from './room-types.ts'
 export { PASSWORD_RULES, type Rule, USERNAME_RULES } from './rules.ts'
 export type * from './types.ts'

@@ -1,6 +1,7 @@
 /** Keeps a live connection's token fresh: asks the app for another before it expires, and hands it over in an `auth` frame. */
 import { PASSING } from './errors.ts'
 import type { Timers } from './platform.ts'
+import type { ClientFrame } from './protocol.ts'
 import type { Frame } from './socket.ts'
 import type { Tokens } from './tokens.ts'
 
@@ -13,7 +14,7 @@ const REF = 'auth'
 export interface RenewalOptions {
   readonly tokens: Tokens
   readonly timers: Timers
-  readonly send: (frame: object) => void
+  readonly send: (frame: ClientFrame) => void
   readonly onError: (error: Error) => void
   /** The new token is another person's. */
   readonly onWrongUser: (detail: string) => void
@@ -63,7 +64,9 @@ export const createRenewal = ({ tokens, timers, send, onError, onWrongUser }: Re
 
   const resend = (): void => {
     cancel()
-    cancel = timers.after(1000, () => send({ type: 'auth', token: tokens.current, ref: REF }))
+    cancel = timers.after(1000, () => {
+      if (tokens.current !== undefined) send({ type: 'auth', token: tokens.current, ref: REF })
+    })
   }
 
   return {

@@ -7,6 +7,7 @@ import { createBackoff } from './backoff.ts'
 import { adviceOf } from './closing.ts'
 import { ChatApiError } from './errors.ts'
 import { NO_WEBSOCKET, type SocketConstructor, type Timers } from './platform.ts'
+import type { ClientFrame } from './protocol.ts'
 import { createRenewal } from './renewal.ts'
 import { type Frame, type OpenSocket, openSocket, type SocketEnd } from './socket.ts'
 import type { Tokens } from './tokens.ts'
@@ -31,7 +32,7 @@ export interface LinkOptions {
 export interface Link {
   readonly state: ConnectionState
   /** Sends, if online; answers whether it did. */
-  send(frame: object): boolean
+  send(frame: ClientFrame): boolean
   connect(): void
   close(reason?: OfflineReason, detail?: string): void
 }

@@ -1,0 +1,339 @@
+/** The types of the wire. Generated from src/protocol by `npm run client:types`: do not edit. */
+
+export type ErrorCode =
+  | 'bad_request'
+  | 'invalid_json'
+  | 'invalid_credentials'
+  | 'missing_token'
+  | 'invalid_token'
+  | 'token_expired'
+  | 'not_logged_in'
+  | 'origin_not_allowed'
+  | 'not_allowed'
+  | 'rejected'
+  | 'wrong_user'
+  | 'not_found'
+  | 'room_not_found'
+  | 'username_taken'
+  | 'room_taken'
+  | 'nonce_reused'
+  | 'payload_too_large'
+  | 'unsupported_media_type'
+  | 'validation_failed'
+  | 'invalid_frame'
+  | 'unknown_frame'
+  | 'message_too_long'
+  | 'upgrade_required'
+  | 'rate_limited'
+  | 'flooding'
+  | 'too_many_rooms'
+  | 'too_many_connections'
+  | 'internal_error'
+  | 'busy'
+  | 'unavailable'
+
+export type User = {
+  id: number
+  username: string
+  /** UTC with milliseconds, RFC 3339. */
+  created_at: string
+}
+
+export type AccessToken = {
+  /** A JWT (RFC 7519), to be sent as `Authorization: Bearer …`. */
+  access_token: string
+  token_type: 'bearer'
+  /** Seconds until the token expires. */
+  expires_in: number
+}
+
+export type Room = {
+  /** The name of the room: its key, which never changes. */
+  room: string
+  /** For people; null for a room that has none. */
+  title: string | null
+  /** Names this incarnation of the log. */
+  epoch: string
+  /** The oldest entry that is still kept. */
+  oldest: number
+  /** The newest entry; 0 in an empty room. */
+  seq: number
+}
+
+export type RoomList = {
+  rooms: Room[]
+  /** Whether there may be more: ask with `after` what `next` says. */
+  has_more: boolean
+  /** What to go on after, a name or a sealed one; absent at the end. */
+  next?: string
+}
+
+export type Presence = {
+  /** The name of the room: its key, which never changes. */
+  room: string
+  count: number
+  users?: {
+    user_id: number
+    username: string
+  }[]
+}
+
+export type Entry = {
+  id: number
+  /** The name of the room: its key, which never changes. */
+  room: string
+  /** The place in the room’s log: 1, 2, 3, … without a gap. */
+  seq: number
+  user_id: number
+  username: string
+  content: string | null
+  /** The client’s own data, at most 2 KiB as JSON; encrypted at rest like the content. */
+  meta?: Record<string, unknown>
+  /** Makes a send idempotent, for its user in its room. */
+  nonce?: string
+  unavailable?: 'key' | 'erased'
+  /** UTC with milliseconds, RFC 3339. */
+  created_at: string
+}
+
+export type EntryList = {
+  /** The name of the room: its key, which never changes. */
+  room: string
+  epoch: string
+  /** The oldest entry that is still kept. */
+  oldest: number
+  /** The newest entry. */
+  seq: number
+  messages: Entry[]
+  /** Whether there is more in the direction that was asked for. */
+  has_more: boolean
+}
+
+export type Limits = {
+  /** Characters (Unicode code points). */
+  max_message_length: number
+  max_meta_bytes: number
+  max_frame_bytes: number
+  messages_per_second: number
+  message_burst: number
+}
+
+export type SendFrame = {
+  type: 'message'
+  content: string
+  /** The name of the room: its key, which never changes. */
+  room?: string
+  /** Makes a send idempotent, for its user in its room. */
+  nonce?: string
+  /** The client’s own data, at most 2 KiB as JSON; encrypted at rest like the content. */
+  meta?: Record<string, unknown>
+  /** Echoed in the answer to this frame. */
+  ref?: string
+}
+
+export type SubscribeFrame = {
+  type: 'subscribe'
+  /** The name of the room: its key, which never changes. */
+  room: string
+  after?: number
+  /** The epoch that `after` belongs to. */
+  epoch?: string
+  /** Echoed in the answer to this frame. */
+  ref?: string
+}
+
+export type UnsubscribeFrame = {
+  type: 'unsubscribe'
+  /** The name of the room: its key, which never changes. */
+  room: string
+  /** Echoed in the answer to this frame. */
+  ref?: string
+}
+
+export type TypingFrame = {
+  type: 'typing'
+  /** The name of the room: its key, which never changes. */
+  room?: string
+  /** Echoed in the answer to this frame. */
+  ref?: string
+}
+
+export type AuthFrame = {
+  type: 'auth'
+  token: string
+  /** Echoed in the answer to this frame. */
+  ref?: string
+}
+
+export type PingFrame = {
+  type: 'ping'
+  /** Echoed in the answer to this frame. */
+  ref?: string
+}
+
+export type ClientFrame = SendFrame | SubscribeFrame | UnsubscribeFrame | TypingFrame | AuthFrame | PingFrame
+
+export type SystemFrame = {
+  type: 'system'
+  event: 'connected' | 'joined' | 'left'
+  /** The event in words. */
+  message: string
+  /** The name of the room: its key, which never changes. */
+  room?: string
+  user_id?: number
+  username?: string
+  /** UTC with milliseconds, RFC 3339. */
+  server_time?: string
+  /** UTC with milliseconds, RFC 3339. */
+  expires_at?: string
+  ping_interval_ms?: number
+  limits?: {
+    /** Characters (Unicode code points). */
+    max_message_length: number
+    max_meta_bytes: number
+    max_frame_bytes: number
+    messages_per_second: number
+    message_burst: number
+  }
+}
+
+export type MessageFrame = {
+  type: 'message'
+  id: number
+  /** The name of the room: its key, which never changes. */
+  room: string
+  /** The place in the room’s log: 1, 2, 3, … without a gap. */
+  seq: number
+  user_id: number
+  username: string
+  content: string | null
+  /** The client’s own data, at most 2 KiB as JSON; encrypted at rest like the content. */
+  meta?: Record<string, unknown>
+  /** Makes a send idempotent, for its user in its room. */
+  nonce?: string
+  unavailable?: 'key' | 'erased'
+  /** UTC with milliseconds, RFC 3339. */
+  timestamp: string
+}
+
+export type AckFrame = {
+  type: 'ack'
+  /** Makes a send idempotent, for its user in its room. */
+  nonce?: string
+  /** Echoed in the answer to this frame. */
+  ref?: string
+  id: number
+  /** The name of the room: its key, which never changes. */
+  room: string
+  seq: number
+  /** UTC with milliseconds, RFC 3339. */
+  timestamp: string
+}
+
+export type SubscribedFrame = {
+  type: 'subscribed'
+  /** The name of the room: its key, which never changes. */
+  room: string
+  /** Names this incarnation of the log; to be sent back with `after`. */
+  epoch: string
+  /** The newest entry. */
+  seq: number
+  /** The oldest entry that is still kept. */
+  oldest: number
+  /** Echoed in the answer to this frame. */
+  ref?: string
+}
+
+export type ResyncFrame = {
+  type: 'resync'
+  /** The name of the room: its key, which never changes. */
+  room: string
+  /** Names this incarnation of the log; to be sent back with `after`. */
+  epoch: string
+  /** The newest entry. */
+  seq: number
+  /** The oldest entry that is still kept. */
+  oldest: number
+  reason: 'too_far' | 'expired' | 'epoch' | 'ahead'
+  /** Echoed in the answer to this frame. */
+  ref?: string
+}
+
+export type UnsubscribedFrame = {
+  type: 'unsubscribed'
+  /** The name of the room: its key, which never changes. */
+  room: string
+  reason?: string
+  /** Echoed in the answer to this frame. */
+  ref?: string
+}
+
+export type HeadsFrame = {
+  type: 'heads'
+  rooms: Record<string, number>
+}
+
+export type TypingNotice = {
+  type: 'typing'
+  /** The name of the room: its key, which never changes. */
+  room: string
+  user_id: number
+  username: string
+  expires_in_ms: number
+}
+
+export type PresenceFrame = {
+  type: 'presence'
+  /** The name of the room: its key, which never changes. */
+  room: string
+  count: number
+  users?: {
+    user_id: number
+    username: string
+  }[]
+}
+
+export type ReconnectFrame = {
+  type: 'reconnect'
+  after_ms: number
+}
+
+export type AuthenticatedFrame = {
+  type: 'authenticated'
+  /** UTC with milliseconds, RFC 3339. */
+  expires_at: string
+  /** Echoed in the answer to this frame. */
+  ref?: string
+}
+
+export type ErrorFrame = {
+  type: 'error'
+  code: string
+  detail: string
+  room?: string
+  nonce?: string
+  /** Echoed in the answer to this frame. */
+  ref?: string
+  retry_after_ms?: number
+}
+
+export type PongFrame = {
+  type: 'pong'
+  /** Echoed in the answer to this frame. */
+  ref?: string
+}
+
+export type ServerFrame =
+  | SystemFrame
+  | MessageFrame
+  | AckFrame
+  | SubscribedFrame
+  | ResyncFrame
+  | UnsubscribedFrame
+  | HeadsFrame
+  | TypingNotice
+  | PresenceFrame
+  | ReconnectFrame
+  | AuthenticatedFrame
+  | ErrorFrame
+  | PongFrame

@@ -1,0 +1,102 @@
+/** Generates client/src/protocol.ts: the types of frames and HTTP bodies that the SDK uses, from the schemas that the service validates with. */
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { ERRORS } from '../src/protocol/errors.ts'
+import { clientFrames, Limits, serverFrames } from '../src/protocol/frames.ts'
+import { Entry, EntryList } from '../src/protocol/http/messages.ts'
+import { Presence, Room, RoomList } from '../src/protocol/http/rooms.ts'
+import { AccessToken, User } from '../src/protocol/http/users.ts'
+
+/** The file that is generated. A test compares it with what this script returns. */
+export const CLIENT_TYPES = join(import.meta.dirname, '../client/src/protocol.ts')
+
+/** The part of JSON Schema that our schemas use. */
+interface Schema {
+  readonly $id?: string
+  readonly $ref?: string
+  readonly type?: string
+  readonly const?: string | number | boolean
+  readonly anyOf?: readonly Schema[]
+  readonly items?: Schema
+  readonly properties?: Readonly<Record<string, Schema>>
+  readonly patternProperties?: Readonly<Record<string, Schema>>
+  readonly required?: readonly string[]
+  readonly description?: string
+}
+
+const bodies: readonly Schema[] = [User, AccessToken, Room, RoomList, Presence, Entry, EntryList]
+
+const nameOf = (id: string): string => id.replace(/^Chat/, '')
+
+const literalOf = (value: unknown): string => (typeof value === 'string' ? `'${value}'` : String(value))
+
+const SIMPLE: Readonly<Record<string, string>> = {
+  string: 'string',
+  integer: 'number',
+  number: 'number',
+  boolean: 'boolean',
+  null: 'null'
+}
+
+const unsupported = (schema: Schema): never => {
+  throw new Error(`No TypeScript type for the schema ${JSON.stringify(schema)}. Add it to tools/client-types.ts.`)
+}
+
+/** Returns a schema as a TypeScript type. Throws for a schema that it has no type for. */
+const typeOf = (schema: Schema, indent: string): string => {
+  const { $ref, anyOf, items, properties, patternProperties, type = '' } = schema
+  if ($ref !== undefined) return nameOf($ref)
+  if (schema.const !== undefined) return literalOf(schema.const)
+  if (anyOf) return anyOf.map(one => typeOf(one, indent)).join(' | ')
+  if (type === 'array' && items) {
+    const item = typeOf(items, indent)
+    return items.anyOf ? `(${item})[]` : `${item}[]`
+  }
+  if (properties) return objectOf(schema, indent)
+  if (type === 'object') {
+    const [values] = Object.values(patternProperties ?? {})
+    return `Record<string, ${values ? typeOf(values, indent) : 'unknown'}>`
+  }
+  return SIMPLE[type] ?? unsupported(schema)
+}
+
+const objectOf = ({ properties = {}, required = [] }: Schema, indent: string): string => {
+  const inner = `${indent}  `
+  const lines = Object.entries(properties).map(([name, schema]) => {
+    const comment = schema.description ? `${inner}/** ${schema.description} */\n` : ''
+    return `${comment}${inner}${name}${required.includes(name) ? '' : '?'}: ${typeOf(schema, inner)}`
+  })
+  return `{\n${lines.join('\n')}\n${indent}}`
+}
+
+const declarationOf = (name: string, schema: Schema): string => `export type ${name} = ${objectOf(schema, '')}`
+
+/** A union on one line if it fits, as Biome formats it. */
+const unionOf = (name: string, members: readonly string[]): string => {
+  const line = `export type ${name} = ${members.join(' | ')}`
+  return line.length <= 120 ? line : `export type ${name} =\n${members.map(member => `  | ${member}`).join('\n')}`
+}
+
+const framesOf = (union: string, frames: Readonly<Record<string, Schema>>): string[] => {
+  const named = Object.values(frames).map(frame => ({ name: nameOf(frame.$id ?? ''), frame }))
+  return [
+    ...named.map(({ name, frame }) => declarationOf(name, frame)),
+    unionOf(
+      union,
+      named.map(({ name }) => name)
+    )
+  ]
+}
+
+/** Returns the text of client/src/protocol.ts. */
+export const clientTypes = (): string =>
+  `${[
+    '/** The types of the wire. Generated from src/protocol by `npm run client:types`: do not edit. */',
+    unionOf('ErrorCode', Object.keys(ERRORS).map(literalOf)),
+    ...bodies.map(body => declarationOf(nameOf(body.$id ?? ''), body)),
+    declarationOf('Limits', Limits),
+    ...framesOf('ClientFrame', clientFrames),
+    ...framesOf('ServerFrame', serverFrames)
+  ].join('\n\n')}\n`
+
+if (process.argv[1] === import.meta.filename) writeFileSync(CLIENT_TYPES, clientTypes())

@@ -1,0 +1,76 @@
+// Empty projects in a temporary folder, to install our packages into as others do.
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+
+export const root = resolve(import.meta.dirname, '..')
+
+/** Runs a program to its end and returns what it printed. Throws when it fails. */
+export const run = (cwd, command, ...args) =>
+  execFileSync(command, args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
+
+/** Runs a file and returns what it printed, or what it failed with. */
+export const runFile = (cwd, file, env = {}) => {
+  try {
+    return execFileSync('node', [file], {
+      cwd,
+      encoding: 'utf8',
+      stdio: 'pipe',
+      env: { PATH: process.env.PATH, ...env }
+    })
+  } catch (error) {
+    return error.stderr
+  }
+}
+
+/** Throws unless the text contains what is wanted. */
+export const expectIn = (text, wanted) => {
+  if (!text.includes(wanted)) throw new Error(`expected ${JSON.stringify(wanted)} in:\n${text}`)
+}
+
+/** The compiler options of a project that checks everything, libraries included. */
+export const STRICT = {
+  target: 'es2022',
+  module: 'nodenext',
+  strict: true,
+  exactOptionalPropertyTypes: true,
+  noUncheckedIndexedAccess: true,
+  skipLibCheck: false,
+  rootDir: '.',
+  outDir: 'out'
+}
+
+/** A temporary folder of empty projects. */
+export const createProjects = () => {
+  const folder = mkdtempSync(join(tmpdir(), 'chat-package-'))
+  return {
+    folder,
+    /** Makes an empty project and returns its folder. */
+    project(name) {
+      const cwd = join(folder, name)
+      mkdirSync(cwd)
+      writeFileSync(
+        join(cwd, 'package.json'),
+        JSON.stringify({ name, version: '1.0.0', type: 'module', private: true })
+      )
+      return cwd
+    },
+    /** Packs a package of ours and returns the path of the tarball. */
+    pack: (...options) =>
+      join(folder, run(root, 'npm', 'pack', '--silent', ...options, '--pack-destination', folder).trim()),
+    remove: () => rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+/** Installs packages, and returns how many packages and bytes the project then has. */
+export const install = (cwd, ...packages) => {
+  run(cwd, 'npm', 'install', '--no-audit', '--no-fund', '--ignore-scripts', ...packages)
+  const installed = run(cwd, 'npm', 'ls', '--all', '--parseable').trim().split('\n').length - 1
+  const files = readdirSync(join(cwd, 'node_modules'), { recursive: true, withFileTypes: true })
+  const bytes = files.reduce(
+    (sum, file) => (file.isFile() ? sum + statSync(join(file.parentPath, file.name)).size : sum),
+    0
+  )
+  return { installed, bytes }
+}

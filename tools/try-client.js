@@ -1,0 +1,68 @@
+// `fastify-chat-client` in an app: one package, without a peer in browsers; on a Node without WebSocket, with `ws`.
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
+import { build } from 'esbuild'
+import { expectIn, install, root, run, runFile, STRICT } from './empty-project.js'
+
+const { devDependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+const MAX_BYTES = 10_000
+
+const APP = `
+import { ChatApiError, type ChatClient, createChatApi, createChatClient, type Message } from 'fastify-chat-client'
+
+const client: ChatClient = createChatClient({ url: 'http://127.0.0.1:1', token: 'none' })
+client.on('state', state => {
+  console.log(state.status, 'reason' in state ? state.reason : '', 'detail' in state ? state.detail : '')
+  if (state.status === 'waiting') client.close()
+})
+client.room('general').on('message', ({ seq, content }: Message) => console.log(seq, content))
+createChatApi({ url: 'http://127.0.0.1:1' }).me().catch(error => console.log(error instanceof ChatApiError && error.code))
+`
+
+/** Returns the gzipped size of what a browser downloads. Throws if anything but the package's own modules is in it. */
+const bundledSize = async cwd => {
+  const { outputFiles, metafile } = await build({
+    stdin: { contents: "export * from 'fastify-chat-client'", resolveDir: cwd },
+    bundle: true,
+    minify: true,
+    format: 'esm',
+    platform: 'browser',
+    target: 'es2022',
+    write: false,
+    metafile: true,
+    absWorkingDir: cwd
+  })
+  const foreign = Object.keys(metafile.inputs).filter(
+    file => !/^(<stdin>|node_modules\/fastify-chat-client\/)/.test(file)
+  )
+  if (foreign.length > 0) throw new Error(`The SDK brings other modules into a page: ${foreign.join(', ')}`)
+  return gzipSync(outputFiles[0].contents).length
+}
+
+/** Throws when the package brings another one, doesn't compile, or doesn't run. */
+export const tryClient = async ({ project, pack }) => {
+  const cwd = project('app')
+  const { installed, bytes } = install(cwd, pack('--workspace', 'client'))
+  const size = await bundledSize(cwd)
+  process.stdout.write(
+    `fastify-chat-client is ${installed} package of ${Math.round(bytes / 1024)} KiB, ${size} bytes gzipped in a page\n`
+  )
+  if (installed !== 1) throw new Error(`fastify-chat-client brings ${installed - 1} other packages`)
+  if (size >= MAX_BYTES) throw new Error(`The SDK has ${size} bytes gzipped, and at most ${MAX_BYTES - 1} are allowed.`)
+
+  writeFileSync(join(cwd, 'app.ts'), APP)
+  const compile = options => {
+    writeFileSync(join(cwd, 'tsconfig.json'), JSON.stringify({ compilerOptions: options, files: ['app.ts'] }))
+    run(cwd, join(root, 'node_modules/.bin/tsc'), '-p', '.')
+  }
+  compile({ ...STRICT, lib: ['es2022', 'dom'], types: [] })
+
+  // Node 20 has no global WebSocket.
+  writeFileSync(join(cwd, 'start.js'), "delete globalThis.WebSocket\nawait import('./out/app.js')\n")
+  const alone = runFile(cwd, 'start.js')
+  for (const text of ['offline unsupported', 'npm install ws', 'network_error']) expectIn(alone, text)
+  install(cwd, `ws@${devDependencies['@types/ws'].split('.')[0]}`, `@types/node@${devDependencies['@types/node']}`)
+  expectIn(runFile(cwd, 'start.js'), 'waiting unreachable')
+  compile({ ...STRICT, types: ['node'] })
+}

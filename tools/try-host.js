@@ -1,0 +1,69 @@
+// `fastify-chat` in a host application beside Fastify. Limits how much it adds to what Fastify itself is.
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expectIn, install, root, run, runFile, STRICT } from './empty-project.js'
+
+const MAX_PACKAGES = 60
+const MAX_BYTES = 25 * 1024 * 1024
+
+const { peerDependencies, devDependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+
+const HOST = `
+import Fastify from 'fastify'
+import { ChatRejection, createChat, type CommittedMessage } from 'fastify-chat'
+import { createChatClient } from 'fastify-chat/client'
+import crypto from 'fastify-chat/plugins/crypto'
+import { Message } from 'fastify-chat/schemas'
+
+// Making an embedded database takes its time.
+const app = Fastify({ pluginTimeout: 60_000 })
+const chat = createChat({
+  encryptionKey: 'cw_0x689RpI-jtRR7oE8h_eQsKImvJapLeSbXpwF4e4=',
+  databaseUrl: process.env.DATABASE_URL,
+  databaseWaitSeconds: 1,
+  authenticate: request => ({ id: String(request.headers['x-user'] ?? 'ann'), name: 'Ann' }),
+  authorize: ({ user, room, action }) => user.id !== 'nobody' && room.length > 0 && action !== 'create',
+  beforeMessage(draft) {
+    if (draft.content === 'no') throw new ChatRejection('no_no', 'Not that.')
+    return draft
+  }
+})
+chat.on('message', (message: CommittedMessage) => console.log(message.seq, message.user.name, message.content))
+await app.register(chat.plugin, { prefix: '/support' })
+await app.register(crypto, { encryptionKey: 'cw_0x689RpI-jtRR7oE8h_eQsKImvJapLeSbXpwF4e4=' })
+await app.ready()
+const sent = await app.inject({ method: 'POST', url: '/support/api/chat/rooms/general/messages', body: { content: 'hello' } })
+console.log(sent.statusCode, Message.properties.seq.type)
+await app.close()
+// The SDK is in the package too, with a WebSocket constructor on every version of Node.
+const client = createChatClient({ url: 'http://127.0.0.1:1', token: 'none' })
+client.on('state', state => {
+  console.log('SDK', state.status, 'reason' in state ? state.reason : '')
+  if (state.status === 'waiting') client.close()
+})
+`
+
+/** Throws when the package is too big, doesn't compile, or doesn't run. */
+export const tryHost = ({ folder, project, pack }) => {
+  const alone = install(project('alone'), `fastify@${peerDependencies.fastify}`)
+  const cwd = project('host')
+  const all = install(cwd, `fastify@${peerDependencies.fastify}`, pack())
+  const added = { packages: all.installed - alone.installed, bytes: all.bytes - alone.bytes }
+  const size = `fastify-chat adds ${added.packages} packages and ${(added.bytes / 1024 / 1024).toFixed(1)} MiB to Fastify's ${alone.installed} packages`
+  process.stdout.write(`${size}\n`)
+  if (added.packages >= MAX_PACKAGES || added.bytes >= MAX_BYTES) throw new Error(`too much: ${size}`)
+
+  install(cwd, `@types/node@${devDependencies['@types/node']}`)
+  writeFileSync(join(cwd, 'host.ts'), HOST)
+  const compilerOptions = { ...STRICT, types: ['node'] }
+  writeFileSync(join(cwd, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['host.ts'] }))
+  run(cwd, join(root, 'node_modules/.bin/tsc'), '-p', '.')
+
+  // Without the embedded database installed, the error names the command that installs it; with it, the host runs.
+  const env = { DATABASE_URL: `pglite:${join(folder, 'data')}` }
+  expectIn(runFile(cwd, 'out/host.js', env), 'npm install @electric-sql/pglite')
+  install(cwd, `@electric-sql/pglite@${devDependencies['@electric-sql/pglite']}`)
+  const printed = runFile(cwd, 'out/host.js', env)
+  for (const line of ['1 Ann hello', '201 integer', 'SDK waiting unreachable']) expectIn(printed, line)
+  expectIn(run(cwd, 'npx', 'fastify-chat', '--help'), 'Usage: fastify-chat')
+}
