@@ -6,6 +6,8 @@ import { deferBus } from '../src/bus/deferred.ts'
 import { createMemoryBus } from '../src/bus/drivers/memory.ts'
 import { createPostgresBus } from '../src/bus/drivers/postgres.ts'
 import { type ChatCore, createChatCore } from '../src/chat/chat.ts'
+import { createKinds } from '../src/chat/kinds/index.ts'
+import type { Kind } from '../src/chat/kinds/kind.ts'
 import { isUnread } from '../src/chat/log/read-limit.ts'
 import type { ChatOptions, ChatStorage, HostFunctions } from '../src/chat/options.ts'
 import { createOptionsReader, type SettingOptions } from '../src/config/plugin-options.ts'
@@ -32,6 +34,8 @@ export interface ChatPluginOptions
   /** A ready bus instead of the database's own; the chat leaves it when it stops. */
   readonly bus?: Bus | undefined
   readonly clock?: Clock
+  /** For tests: other kinds of entries than those of this release. */
+  readonly kinds?: readonly Kind[] | undefined
 }
 
 const HOUR_MS = 60 * 60 * 1000
@@ -48,6 +52,7 @@ export default fp(
     const { bus, begin } = options.bus ? { bus: options.bus, begin: ignore } : busOf(fastify, options.clock)
     const chat = createChatCore({
       bus,
+      kinds: createKinds(options.kinds),
       storage: storageOf(fastify, options),
       limits: {
         messageRate: messageRateLimit,
@@ -89,6 +94,7 @@ export const limitReads =
     })
   }
 
+export type { HttpTwin, Kind } from '../src/chat/kinds/kind.ts'
 export { restItems } from '../src/chat/log/codec.ts'
 // For routes, which write lists of entries: they see nothing of src/chat but through this plugin.
 export type { LogPart } from '../src/chat/log/reader.ts'

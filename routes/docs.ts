@@ -61,7 +61,10 @@ SwaggerUIBundle({
 ]
 
 const docsRoutes: FastifyPluginAsync<DocsRoutesOptions> = async (fastify, { publicUrl }) => {
-  const documents = { openapi: () => fastify.chatDocument(), asyncapi: () => buildAsyncApi(publicUrl) }
+  const documents = {
+    openapi: () => fastify.chatDocument(),
+    asyncapi: () => buildAsyncApi({ frames: fastify.chatCore.log.kinds.frames, publicUrl })
+  }
   for (const [name, build] of Object.entries(documents)) {
     // One buffer for all who ask: the document knows all routes by then, and doesn't change.
     let bytes: Buffer | undefined

@@ -1,9 +1,9 @@
-/** Rooms over HTTP: which there are, their logs page by page, posting, and who is there. */
+/** Rooms over HTTP: which there are, their logs page by page, and who is there. */
 import { type FastifyPluginAsyncTypebox, Type } from '@fastify/type-provider-typebox'
 import { callerOf } from '../plugins/auth.ts'
-import { type LogPart, limitReads, restItems } from '../plugins/chat.ts'
+import { type LogPart, limitReads } from '../plugins/chat.ts'
 import { refTo } from '../src/protocol/components.ts'
-import { Entry, EntryList, NewMessage, Nonce, RoomName } from '../src/protocol/http/messages.ts'
+import { EntryList, RoomName } from '../src/protocol/http/messages.ts'
 import { countOf, Limit } from '../src/protocol/http/paging.ts'
 import { AfterRoom, NewRoom, Presence, Room, RoomList } from '../src/protocol/http/rooms.ts'
 import { answer, problems, SECURED } from '../src/protocol/openapi.ts'
@@ -127,50 +127,6 @@ const roomRoutes: FastifyPluginAsyncTypebox = async fastify => {
       const part = await chat.log.read(callerOf(request), request.params.room, range)
       reply.type('application/json; charset=utf-8')
       return listJson(part) as unknown as EntryList
-    }
-  })
-
-  fastify.route({
-    method: 'POST',
-    url: '/api/chat/rooms/:room/messages',
-    ...guarded,
-    // A character may be escaped to 12 bytes, as on the WebSocket.
-    bodyLimit: chat.connections.maxFrameBytes,
-    schema: {
-      operationId: 'postMessage',
-      summary: 'Post a message',
-      description:
-        'Answered after the commit. With an `Idempotency-Key`, posting the same again answers 200 and the message that is there; posting another is a 409. A key is one for the user and the room, and good as long as the message is kept.',
-      tags: ['rooms'],
-      security: SECURED,
-      params: Named,
-      headers: Type.Object({ 'idempotency-key': Type.Optional(Nonce) }),
-      body: refTo(NewMessage),
-      response: {
-        201: answer('The message, stored now.', refTo(Entry)),
-        200: answer('The message, stored before with this key.', refTo(Entry)),
-        ...problems(
-          'room_not_found',
-          'rejected',
-          'nonce_reused',
-          'message_too_long',
-          'invalid_frame',
-          'rejected',
-          'rate_limited',
-          'busy',
-          ...GUARD,
-          ...BODY
-        )
-      }
-    },
-    async handler(request, reply) {
-      const nonce = request.headers['idempotency-key']
-      const { entry, isReplay } = await chat.log.publish(callerOf(request), request.params.room, {
-        ...request.body,
-        nonce
-      })
-      reply.code(isReplay ? 200 : 201).type('application/json; charset=utf-8')
-      return restItems('', [entry], '') as unknown as Entry
     }
   })
 

@@ -1,7 +1,7 @@
 /** The service as ONE Fastify plugin: the order in which it is put together, readable top to bottom. */
 import type { FastifyInstance } from 'fastify'
 import authPlugin, { type Authenticate } from '../plugins/auth.ts'
-import chatPlugin from '../plugins/chat.ts'
+import chatPlugin, { type ChatPluginOptions } from '../plugins/chat.ts'
 import configPlugin, { type HostSettings } from '../plugins/config.ts'
 import cryptoPlugin from '../plugins/crypto.ts'
 import dbPlugin, { type DatabaseHandle } from '../plugins/db.ts'
@@ -14,6 +14,7 @@ import appRoutes from '../routes/app.ts'
 import authRoutes from '../routes/auth.ts'
 import docsRoutes from '../routes/docs.ts'
 import entranceRoute from '../routes/entrance.ts'
+import entryRoutes from '../routes/entries.ts'
 import healthRoutes from '../routes/health.ts'
 import messageRoutes from '../routes/messages.ts'
 import roomRoutes from '../routes/rooms.ts'
@@ -62,6 +63,8 @@ export interface ChatServiceOptions extends HostSettings {
   readonly bus?: Bus | undefined
   /** For tests: other bounds for the writer. */
   readonly appendQueue?: ChatOptions['appendQueue']
+  /** For tests: other kinds of entries than those of this release. */
+  readonly kinds?: ChatPluginOptions['kinds']
 }
 
 /** Not wrapped with fastify-plugin, so that nothing of it leaks into the instance it is registered on. */
@@ -76,7 +79,7 @@ export const chatService = async (fastify: FastifyInstance, options: ChatService
 }
 
 const assemble = async (fastify: FastifyInstance, options: ChatServiceOptions): Promise<void> => {
-  const { prefix: _, pages = false, resolved, client, clock = systemClock, bus, appendQueue, ...more } = options
+  const { prefix: _, pages = false, resolved, client, clock = systemClock, bus, appendQueue, kinds, ...more } = options
   const { authenticate, authorize, beforeMessage, onMessage, documentSecurity, ...others } = more
   const settings = withoutFastifys(others)
   checkPages(pages)
@@ -110,7 +113,8 @@ const assemble = async (fastify: FastifyInstance, options: ChatServiceOptions): 
     onMessage,
     clock,
     bus,
-    appendQueue: appendQueue
+    appendQueue,
+    kinds
   })
   await fastify.register(opsPlugin, { ...config, clock })
   // Only the process itself resolves its settings, and there is no host application in it.
@@ -136,6 +140,7 @@ const assemble = async (fastify: FastifyInstance, options: ChatServiceOptions): 
   await fastify.register(userRoutes)
   await fastify.register(messageRoutes)
   await fastify.register(roomRoutes)
+  await fastify.register(entryRoutes)
   await fastify.register(socketRoute, { corsOrigins, publicUrl })
   if (mounts('health')) await fastify.register(healthRoutes)
   const hasApp = mounts('app') && config.webClient && !authenticate

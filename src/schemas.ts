@@ -1,4 +1,5 @@
 /** The public schemas: `fastify-chat/schemas`. */
+export { MessageFrame, SendFrame } from './chat/kinds/message.ts'
 export * from './config/settings.ts'
 export { components, refTo } from './protocol/components.ts'
 export * from './protocol/frames.ts'

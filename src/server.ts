@@ -31,7 +31,7 @@ const REQUEST_MS = 30_000
 const KEEP_ALIVE_MS = 72_000
 
 /** What a server is made of. */
-export interface ServerOptions extends Pick<ChatServiceOptions, 'client' | 'clock' | 'bus' | 'appendQueue'> {
+export interface ServerOptions extends Pick<ChatServiceOptions, 'client' | 'clock' | 'bus' | 'appendQueue' | 'kinds'> {
   readonly settings: Settings
   /** What resolving the settings had to say; logged. */
   readonly warnings?: readonly string[]

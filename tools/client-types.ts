@@ -1,8 +1,9 @@
 /** Generates client/src/protocol.ts: the types of frames and HTTP bodies that the SDK uses, from the schemas that the service validates with. */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { createKinds } from '../src/chat/kinds/index.ts'
 import { ERRORS } from '../src/protocol/errors.ts'
-import { clientFrames, Limits, serverFrames } from '../src/protocol/frames.ts'
+import { type DocumentedFrames, Limits } from '../src/protocol/frames.ts'
 import { Entry, EntryList } from '../src/protocol/http/messages.ts'
 import { Presence, Room, RoomList } from '../src/protocol/http/rooms.ts'
 import { AccessToken, User } from '../src/protocol/http/users.ts'
@@ -24,6 +25,7 @@ interface Schema {
   readonly description?: string
 }
 
+const { frames } = createKinds()
 const bodies: readonly Schema[] = [User, AccessToken, Room, RoomList, Presence, Entry, EntryList]
 
 const nameOf = (id: string): string => id.replace(/^Chat/, '')
@@ -77,8 +79,8 @@ const unionOf = (name: string, members: readonly string[]): string => {
   return line.length <= 120 ? line : `export type ${name} =\n${members.map(member => `  | ${member}`).join('\n')}`
 }
 
-const framesOf = (union: string, frames: Readonly<Record<string, Schema>>): string[] => {
-  const named = Object.values(frames).map(frame => ({ name: nameOf(frame.$id ?? ''), frame }))
+const framesOf = (union: string, frames: DocumentedFrames): string[] => {
+  const named = Object.values(frames).map(({ schema }) => ({ name: nameOf(schema.$id ?? ''), frame: schema }))
   return [
     ...named.map(({ name, frame }) => declarationOf(name, frame)),
     unionOf(
@@ -91,12 +93,12 @@ const framesOf = (union: string, frames: Readonly<Record<string, Schema>>): stri
 /** Returns the text of client/src/protocol.ts. */
 export const clientTypes = (): string =>
   `${[
-    '/** The types of the wire. Generated from src/protocol by `npm run client:types`: do not edit. */',
+    '/** The types of the wire. Generated from src/protocol and src/chat/kinds by `npm run client:types`: do not edit. */',
     unionOf('ErrorCode', Object.keys(ERRORS).map(literalOf)),
     ...bodies.map(body => declarationOf(nameOf(body.$id ?? ''), body)),
     declarationOf('Limits', Limits),
-    ...framesOf('ClientFrame', clientFrames),
-    ...framesOf('ServerFrame', serverFrames)
+    ...framesOf('ClientFrame', frames.client),
+    ...framesOf('ServerFrame', frames.service)
   ].join('\n\n')}\n`
 
 if (process.argv[1] === import.meta.filename) writeFileSync(CLIENT_TYPES, clientTypes())

@@ -1,4 +1,4 @@
-/** The types of the wire. Generated from src/protocol by `npm run client:types`: do not edit. */
+/** The types of the wire. Generated from src/protocol and src/chat/kinds by `npm run client:types`: do not edit. */
 
 export type ErrorCode =
   | 'bad_request'
@@ -79,6 +79,10 @@ export type Presence = {
 }
 
 export type Entry = {
+  /** What kind of entry it is; absent for a message. All but messages have no content. */
+  type?: string
+  /** The kind of an entry of type `unknown`. */
+  kind?: string
   id: number
   /** The name of the room: its key, which never changes. */
   room: string
@@ -173,6 +177,25 @@ export type PingFrame = {
 
 export type ClientFrame = SendFrame | SubscribeFrame | UnsubscribeFrame | TypingFrame | AuthFrame | PingFrame
 
+export type MessageFrame = {
+  type: 'message'
+  id: number
+  /** The name of the room: its key, which never changes. */
+  room: string
+  /** The place in the room’s log: 1, 2, 3, … without a gap. */
+  seq: number
+  user_id: number
+  username: string
+  content: string | null
+  /** The client’s own data, at most 2 KiB as JSON; encrypted at rest like the content. */
+  meta?: Record<string, unknown>
+  /** Makes a send idempotent, for its user in its room. */
+  nonce?: string
+  unavailable?: 'key' | 'erased'
+  /** UTC with milliseconds, RFC 3339. */
+  timestamp: string
+}
+
 export type SystemFrame = {
   type: 'system'
   event: 'connected' | 'joined' | 'left'
@@ -197,23 +220,13 @@ export type SystemFrame = {
   }
 }
 
-export type MessageFrame = {
-  type: 'message'
-  id: number
+export type UnknownFrame = {
+  type: 'unknown'
+  /** The kind, as a newer release calls it. */
+  kind: string
   /** The name of the room: its key, which never changes. */
   room: string
-  /** The place in the room’s log: 1, 2, 3, … without a gap. */
   seq: number
-  user_id: number
-  username: string
-  content: string | null
-  /** The client’s own data, at most 2 KiB as JSON; encrypted at rest like the content. */
-  meta?: Record<string, unknown>
-  /** Makes a send idempotent, for its user in its room. */
-  nonce?: string
-  unavailable?: 'key' | 'erased'
-  /** UTC with milliseconds, RFC 3339. */
-  timestamp: string
 }
 
 export type AckFrame = {
@@ -324,8 +337,9 @@ export type PongFrame = {
 }
 
 export type ServerFrame =
-  | SystemFrame
   | MessageFrame
+  | SystemFrame
+  | UnknownFrame
   | AckFrame
   | SubscribedFrame
   | ResyncFrame

@@ -6,6 +6,7 @@ import type { Clock } from '../lib/clock.ts'
 import type { Log } from '../lib/logging.ts'
 import type { Authorize, BeforeMessage } from './access/authorize.ts'
 import type { AuthenticatedPrincipal } from './connections/context.ts'
+import type { Kinds } from './kinds/index.ts'
 import type { AppendQueueOptions } from './log/append-queue.ts'
 import type { PublisherOptions } from './log/publish.ts'
 
@@ -47,6 +48,8 @@ export interface HostFunctions {
 }
 
 export interface ChatOptions {
+  /** The kinds of entries; by default those of this release. */
+  readonly kinds?: Kinds | undefined
   readonly storage: ChatStorage
   readonly limits: ChatLimits
   readonly host?: HostFunctions

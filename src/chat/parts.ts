@@ -3,6 +3,7 @@ import { type Access, createAccess } from './access/authorize.ts'
 import { type CurrentUsers, createCurrentUsers } from './access/current-users.ts'
 import { createRevocation, type Revocation } from './access/revocation.ts'
 import { type ConnectionRegistry, createConnectionRegistry } from './connections/registry.ts'
+import { createKinds, type Kinds } from './kinds/index.ts'
 import { type AppendQueue, createAppendQueue } from './log/append-queue.ts'
 import { type ChangeFeed, createChangeFeed } from './log/change-feed.ts'
 import { createOutsideChanges } from './log/outside-changes.ts'
@@ -13,6 +14,7 @@ import { createRoomRegistry, type RoomRegistry } from './rooms/registry.ts'
 import { createSubscriptionManager, type SubscriptionManager } from './subscriptions/manager.ts'
 
 export interface Parts {
+  readonly kinds: Kinds
   readonly reader: LogReader
   readonly rooms: RoomRegistry
   readonly access: Access
@@ -29,7 +31,8 @@ export const createParts = (options: ChatOptions, isDraining: () => boolean): Pa
   const { storage, bus, clock, log } = options
   // The feed is created last: what it changes is everything before it.
   let feed: ChangeFeed | undefined
-  const { reader, rooms } = createReading(options, () => feed?.isCurrent() ?? true)
+  const { kinds = createKinds() } = options
+  const { reader, rooms } = createReading(options, kinds, () => feed?.isCurrent() ?? true)
   const access = createAccess({ ...options.host, log })
   const registry = createConnectionRegistry({ clock, ...options.limits })
   const subscriptionManager = createSubscriptionManager({
@@ -46,16 +49,21 @@ export const createParts = (options: ChatOptions, isDraining: () => boolean): Pa
   })
   const revocation = createRevocation({ ...people, bus, log, access, existing: storage.existingUsers })
   const publishing = createPublishing(options, { access, registry, users }, isDraining)
-  const parts = { reader, rooms, access, registry, subscriptionManager, users, revocation, ...publishing }
+  const parts = { kinds, reader, rooms, access, registry, subscriptionManager, users, revocation, ...publishing }
   feed = createFeed(options, parts)
   return { ...parts, feed }
 }
 
 /** The page cache reads the log for the rooms, whose names it needs: each has the other. */
-const createReading = (options: ChatOptions, isCurrent: () => boolean): Pick<Parts, 'reader' | 'rooms'> => {
+const createReading = (
+  options: ChatOptions,
+  kinds: Kinds,
+  isCurrent: () => boolean
+): Pick<Parts, 'reader' | 'rooms'> => {
   const { storage, keyring, clock, log } = options
   const reader: LogReader = createLogReader({
     messages: storage.messages,
+    kinds,
     keyring,
     clock,
     log,

@@ -3,45 +3,17 @@
 import { version } from '../lib/package.ts'
 import { CLOSE } from './close-codes.ts'
 import { ERRORS } from './errors.ts'
-import { clientFrames, serverFrames } from './frames.ts'
+import type { DocumentedFrames } from './frames.ts'
 
 const DESCRIPTION = `The WebSocket at \`/ws/chat\`. Frames are JSON objects, one a text message. Both sides ignore fields and types that they don't know.
 
 A token is taken from \`Authorization: Bearer\`, from the subprotocols \`chat.v1, bearer, <token>\`, or from \`?token=\`. \`?rooms=\` lists the rooms to follow from the start, \`general\` when absent.`
 
-/** What a frame is for: the summary of each, by name. */
-const TO_SERVICE: Record<keyof typeof clientFrames, string> = {
-  message: 'Send a message',
-  subscribe: 'Follow a room, from where one left off',
-  unsubscribe: 'Stop following a room',
-  typing: 'Say that one is typing',
-  auth: 'Replace the token of the connection',
-  ping: 'Ask for a pong'
-}
-
-const TO_CLIENT: Record<keyof typeof serverFrames, string> = {
-  system: 'Who one is, who came and who left',
-  message: 'A message, committed',
-  ack: 'A send is committed',
-  subscribed: 'A room is followed from here on',
-  resync: 'What was missed can’t be delivered whole',
-  unsubscribed: 'A room is no longer followed',
-  heads: 'How far the followed rooms reach',
-  typing: 'Someone is typing',
-  presence: 'Who is in a room',
-  reconnect: 'A planned stop: when to come back',
-  authenticated: 'The new token was accepted',
-  error: 'A frame was refused',
-  pong: 'The answer to ping'
-}
-
-type Frames = Readonly<Record<string, object>>
-
-const messagesOf = (frames: Frames, summaries: Readonly<Record<string, string>>, prefix: string) =>
+const messagesOf = (frames: DocumentedFrames, prefix: string) =>
   Object.fromEntries(
-    Object.entries(frames).map(([name, payload]) => [
+    Object.entries(frames).map(([name, { schema, summary }]) => [
       `${prefix}-${name}`,
-      { name, title: name, summary: summaries[name], contentType: 'application/json', payload: plain(payload) }
+      { name, title: name, summary, contentType: 'application/json', payload: plain(schema) }
     ])
   )
 
@@ -49,7 +21,7 @@ const messagesOf = (frames: Frames, summaries: Readonly<Record<string, string>>,
 const plain = (schema: object): object =>
   JSON.parse(JSON.stringify(schema, (key, value) => (key === '$id' ? undefined : value)))
 
-const references = (frames: Frames, prefix: string) =>
+const references = (frames: DocumentedFrames, prefix: string) =>
   Object.keys(frames).map(name => ({ $ref: `#/channels/chat/messages/${prefix}-${name}` }))
 
 const table = (rows: readonly (readonly string[])[]): string => rows.map(row => `| ${row.join(' | ')} |`).join('\n')
@@ -70,8 +42,15 @@ const errorCodes = (): string =>
     ...Object.entries(ERRORS).map(([code, { title, advice }]) => [`\`${code}\``, title, advice])
   ])
 
-/** The document, for a service that clients reach at `publicUrl`. */
-export const buildAsyncApi = (publicUrl = 'http://localhost:8000'): object => {
+/** What the document is about. */
+export interface AsyncApiOptions {
+  readonly frames: { readonly client: DocumentedFrames; readonly service: DocumentedFrames }
+  /** Where clients reach the service. */
+  readonly publicUrl?: string | undefined
+}
+
+/** Returns the document. */
+export const buildAsyncApi = ({ frames, publicUrl = 'http://localhost:8000' }: AsyncApiOptions): object => {
   const { host, protocol, pathname } = new URL(publicUrl)
   return {
     asyncapi: '3.0.0',
@@ -102,8 +81,8 @@ export const buildAsyncApi = (publicUrl = 'http://localhost:8000'): object => {
           }
         },
         messages: {
-          ...messagesOf(clientFrames, TO_SERVICE, 'client'),
-          ...messagesOf(serverFrames, TO_CLIENT, 'service')
+          ...messagesOf(frames.client, 'client'),
+          ...messagesOf(frames.service, 'service')
         }
       }
     },
@@ -112,13 +91,13 @@ export const buildAsyncApi = (publicUrl = 'http://localhost:8000'): object => {
         action: 'receive',
         summary: 'What a client sends. Any frame may carry `ref`, echoed in its answer.',
         channel: { $ref: '#/channels/chat' },
-        messages: references(clientFrames, 'client')
+        messages: references(frames.client, 'client')
       },
       send: {
         action: 'send',
         summary: 'What the service sends.',
         channel: { $ref: '#/channels/chat' },
-        messages: references(serverFrames, 'service')
+        messages: references(frames.service, 'service')
       }
     },
     components: {

@@ -1,12 +1,16 @@
-/** Every WebSocket frame, client to service and back, as JSON; see PROTOCOL "The WebSocket". Unknown fields are ignored. */
-import { type Static, Type } from '@sinclair/typebox'
-import { Meta, messageFields, Nonce, RoomName, shown } from './http/messages.ts'
+/**
+ * The WebSocket frames that are about the connection and not about one kind of entry, as JSON; those of the kinds are in
+ * src/chat/kinds. Unknown fields are ignored.
+ */
+import { type Static, type TSchema, Type } from '@sinclair/typebox'
+import { Nonce, RoomName } from './http/messages.ts'
 import { presence } from './http/rooms.ts'
 import { Int64 } from './integers.ts'
 import { Timestamp } from './timestamp.ts'
 
 const Ref = Type.String({ maxLength: 64, description: 'Echoed in the answer to this frame.' })
-const ref = Type.Optional(Ref)
+/** The field `ref` of any frame of a client. */
+export const ref = Type.Optional(Ref)
 
 /** Where a room’s log stands. */
 const reach = {
@@ -15,20 +19,6 @@ const reach = {
   seq: Int64({ minimum: 0, description: 'The newest entry.' }),
   oldest: Int64({ minimum: 1, description: 'The oldest entry that is still kept.' })
 }
-
-/** Send a message; `room` is `general` when absent. */
-export const SendFrame = Type.Object(
-  {
-    type: Type.Literal('message'),
-    content: Type.String({ minLength: 1 }),
-    room: Type.Optional(RoomName),
-    nonce: Type.Optional(Nonce),
-    meta: Type.Optional(Meta),
-    ref
-  },
-  { $id: 'ChatSendFrame' }
-)
-export type SendFrame = Static<typeof SendFrame>
 
 /** Replace the token of the live connection; it must be the same user’s. */
 export const AuthFrame = Type.Object(
@@ -68,16 +58,24 @@ export const TypingFrame = Type.Object(
 )
 export type TypingFrame = Static<typeof TypingFrame>
 
-/** Every frame that a client may send, by its `type`. */
-export const clientFrames = {
-  message: SendFrame,
-  subscribe: SubscribeFrame,
-  unsubscribe: UnsubscribeFrame,
-  typing: TypingFrame,
-  auth: AuthFrame,
-  ping: PingFrame
+/** A frame, and what it is for. */
+interface Documented<Schema extends TSchema = TSchema> {
+  readonly schema: Schema
+  readonly summary: string
 }
-export type ClientFrame = SendFrame | SubscribeFrame | UnsubscribeFrame | TypingFrame | AuthFrame | PingFrame
+
+/** Frames by their `type`. */
+export type DocumentedFrames = Readonly<Record<string, Documented>>
+
+/** The frames that a client may send beside those that append an entry, by their `type`. */
+export const connectionFrames = {
+  subscribe: { schema: SubscribeFrame, summary: 'Follow a room, from where one left off' },
+  unsubscribe: { schema: UnsubscribeFrame, summary: 'Stop following a room' },
+  typing: { schema: TypingFrame, summary: 'Say that one is typing' },
+  auth: { schema: AuthFrame, summary: 'Replace the token of the connection' },
+  ping: { schema: PingFrame, summary: 'Ask for a pong' }
+} satisfies DocumentedFrames
+export type ClientFrame = SubscribeFrame | UnsubscribeFrame | TypingFrame | AuthFrame | PingFrame
 
 /** What a connection may do; told in the first frame, so that a client need not guess. 0 means no limit. */
 export const Limits = Type.Object({
@@ -107,12 +105,17 @@ export const SystemFrame = Type.Object(
 )
 export type SystemFrame = Static<typeof SystemFrame>
 
-/** A message, committed, to everyone who follows its room. One that can’t be shown has no content, and says why. */
-export const MessageFrame = Type.Object(
-  { type: Type.Literal('message'), ...messageFields, ...shown, timestamp: Timestamp },
-  { $id: 'ChatMessageFrame' }
+/** An entry of a kind that this process doesn’t know, as while an older and a newer release run together. */
+export const UnknownFrame = Type.Object(
+  {
+    type: Type.Literal('unknown'),
+    kind: Type.String({ description: 'The kind, as a newer release calls it.' }),
+    room: RoomName,
+    seq: Int64({ minimum: 1 })
+  },
+  { $id: 'ChatUnknownFrame' }
 )
-export type MessageFrame = Static<typeof MessageFrame>
+export type UnknownFrame = Static<typeof UnknownFrame>
 
 /** A room is followed from here on; first comes what was missed since `after`, then what happens. */
 export const SubscribedFrame = Type.Object(
@@ -217,22 +220,22 @@ export type ErrorFrame = Static<typeof ErrorFrame>
 export const PongFrame = Type.Object({ type: Type.Literal('pong'), ref }, { $id: 'ChatPongFrame' })
 export type PongFrame = Static<typeof PongFrame>
 
-/** Every frame that the service may send, by name. */
-export const serverFrames = {
-  system: SystemFrame,
-  message: MessageFrame,
-  ack: AckFrame,
-  subscribed: SubscribedFrame,
-  resync: ResyncFrame,
-  unsubscribed: UnsubscribedFrame,
-  heads: HeadsFrame,
-  typing: TypingNotice,
-  presence: PresenceFrame,
-  reconnect: ReconnectFrame,
-  authenticated: AuthenticatedFrame,
-  error: ErrorFrame,
-  pong: PongFrame
-}
+/** The frames that the service may send beside entries of the kinds that it knows, by their `type`. */
+export const serviceFrames = {
+  system: { schema: SystemFrame, summary: 'Who one is, who came and who left' },
+  unknown: { schema: UnknownFrame, summary: 'An entry of a kind that this process doesn’t know' },
+  ack: { schema: AckFrame, summary: 'A send is committed' },
+  subscribed: { schema: SubscribedFrame, summary: 'A room is followed from here on' },
+  resync: { schema: ResyncFrame, summary: 'What was missed can’t be delivered whole' },
+  unsubscribed: { schema: UnsubscribedFrame, summary: 'A room is no longer followed' },
+  heads: { schema: HeadsFrame, summary: 'How far the followed rooms reach' },
+  typing: { schema: TypingNotice, summary: 'Someone is typing' },
+  presence: { schema: PresenceFrame, summary: 'Who is in a room' },
+  reconnect: { schema: ReconnectFrame, summary: 'A planned stop: when to come back' },
+  authenticated: { schema: AuthenticatedFrame, summary: 'The new token was accepted' },
+  error: { schema: ErrorFrame, summary: 'A frame was refused' },
+  pong: { schema: PongFrame, summary: 'The answer to ping' }
+} satisfies DocumentedFrames
 export type ServerFrame = {
-  [Name in keyof typeof serverFrames]: Static<(typeof serverFrames)[Name]>
-}[keyof typeof serverFrames]
+  [Name in keyof typeof serviceFrames]: Static<(typeof serviceFrames)[Name]['schema']>
+}[keyof typeof serviceFrames]

@@ -6,8 +6,10 @@ import { createRevocation } from '../../src/chat/access/revocation.ts'
 import { createEventHandler } from '../../src/chat/bus-events.ts'
 import { Connection } from '../../src/chat/connections/connection.ts'
 import type { AuthenticatedPrincipal, ConnectionContext } from '../../src/chat/connections/context.ts'
+import { createFrameDecoder } from '../../src/chat/connections/decode.ts'
 import { PING_INTERVAL_MS } from '../../src/chat/connections/liveness.ts'
 import { createConnectionRegistry } from '../../src/chat/connections/registry.ts'
+import { createKinds } from '../../src/chat/kinds/index.ts'
 import { createPresence, GRACE_MS } from '../../src/chat/presence/presence.ts'
 import type { SubscriptionManager } from '../../src/chat/subscriptions/manager.ts'
 import { fakeClock } from '../support/clock.ts'
@@ -25,6 +27,8 @@ const open = ({ speaksV1 = true, clock = fakeClock(), session = {} as Partial<Au
   const host: ConnectionContext = {
     clock,
     maxFrameBytes: 1000,
+    decode: createFrameDecoder(createKinds()),
+    append() {},
     act() {},
     authenticate: () => Promise.reject(new Error('not here')),
     ended() {},

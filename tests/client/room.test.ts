@@ -96,15 +96,31 @@ test('an answer to an earlier subscribe is passed over', async () => {
   expect(resyncs).toHaveLength(1)
 })
 
-test('an entry of a kind that nobody knows yet has its place', async () => {
+test.for([
+  ['the SDK', { type: 'reaction', room: 'general', seq: 2, emoji: '+1' }],
+  ['the service', { type: 'unknown', kind: 'reaction', room: 'general', seq: 2 }]
+] as const)('an entry of a kind that %s does not know has its place', async ([, entry]) => {
   const { client, first, seen, room } = await start(0)
   const frames: Sent[] = []
   client.on('frame', frame => frames.push(frame))
-  first.receive(messageFrame(1), { type: 'reaction', room: 'general', seq: 2, emoji: '+1' }, messageFrame(3))
+  first.receive(messageFrame(1), entry, messageFrame(3))
   expect(seen).toEqual([1, 3])
   expect(seqs(room.state.messages)).toEqual([1, 3])
-  expect(frames).toEqual([{ type: 'reaction', room: 'general', seq: 2, emoji: '+1' }])
+  expect(frames).toEqual([entry])
   expect(first.take('subscribe')).toEqual([])
+})
+
+test('an entry that is no message has its place in what is read over HTTP', async () => {
+  const { first, again, http, seen } = await start(0)
+  first.end(1006)
+  const page = historyPage(1, 3)
+  const [one, two, three] = page.messages
+  http(() => ({ body: { ...page, messages: [one, { ...two, type: 'reaction', content: null }, three] } }))
+  const { socket, subscribe } = await again()
+  socket.receive({ ...subscribedFrame(3, subscribe), type: 'resync', reason: 'too_far' })
+  await settled()
+  expect(seen).toEqual([1, 3])
+  expect(socket.take('subscribe')).toMatchObject([{ after: 3 }])
 })
 
 test('too far behind: what was missed is read over HTTP, and the connection takes over', async () => {

@@ -1,5 +1,6 @@
 /** The documents as code generators read them: what any of them can take without knowing this service. */
 import { expect, test } from 'vitest'
+import { createKinds } from '../../src/chat/kinds/index.ts'
 import { buildAsyncApi } from '../../src/protocol/asyncapi.ts'
 import { ERRORS } from '../../src/protocol/errors.ts'
 import { document, operations } from './document.ts'
@@ -13,7 +14,7 @@ const nodesOf = (value: unknown, name = ''): (readonly [name: string, node: Node
   return [...own, ...Object.entries(value).flatMap(([key, child]) => nodesOf(child, key))]
 }
 
-const schemas = [...nodesOf(document), ...nodesOf(buildAsyncApi())]
+const schemas = [...nodesOf(document), ...nodesOf(buildAsyncApi({ frames: createKinds().frames }))]
 
 test('has patterns that mean the same in every dialect of regular expressions', () => {
   const patterns = schemas.map(([, { pattern }]) => pattern).filter(pattern => typeof pattern === 'string')

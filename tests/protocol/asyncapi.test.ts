@@ -1,11 +1,13 @@
 /** The AsyncAPI document: clean for the parser that others read it with, and about every frame. */
 import { Parser } from '@asyncapi/parser'
 import { expect, test } from 'vitest'
+import { createKinds } from '../../src/chat/kinds/index.ts'
 import { buildAsyncApi } from '../../src/protocol/asyncapi.ts'
-import { clientFrames, serverFrames } from '../../src/protocol/frames.ts'
+
+const { frames } = createKinds()
 
 test('is parsed clean, and has every frame in its direction', async () => {
-  const { document, diagnostics } = await new Parser().parse(JSON.stringify(buildAsyncApi()))
+  const { document, diagnostics } = await new Parser().parse(JSON.stringify(buildAsyncApi({ frames })))
   // That a newer AsyncAPI exists is no fault of the document.
   const faults = diagnostics.filter(({ code }) => code !== 'asyncapi-latest-version')
   expect(faults.map(({ code, message, path }) => `${code} ${path.join('.')}: ${message}`)).toEqual([])
@@ -16,12 +18,12 @@ test('is parsed clean, and has every frame in its direction', async () => {
       .filter(operation => operation.action() === action)
       .flatMap(operation => operation.messages().all())
       .map(message => message.name())
-  expect(namesOf('receive')).toEqual(Object.keys(clientFrames))
-  expect(namesOf('send')).toEqual(Object.keys(serverFrames))
+  expect(namesOf('receive')).toEqual(Object.keys(frames.client))
+  expect(namesOf('send')).toEqual(Object.keys(frames.service))
 }, 30_000)
 
 test('names the address that clients use', () => {
-  expect(buildAsyncApi('https://chat.example.com/support')).toMatchObject({
+  expect(buildAsyncApi({ frames, publicUrl: 'https://chat.example.com/support' })).toMatchObject({
     servers: { service: { host: 'chat.example.com', protocol: 'wss', pathname: '/support' } }
   })
 })

@@ -2,11 +2,12 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { createKinds } from '../../src/chat/kinds/index.ts'
 import { CLOSE } from '../../src/protocol/close-codes.ts'
 import { ERRORS } from '../../src/protocol/errors.ts'
-import { clientFrames, serverFrames } from '../../src/protocol/frames.ts'
 import { compile, violations } from '../../src/protocol/validation.ts'
 
+const { frames } = createKinds()
 const root = join(import.meta.dirname, '../..')
 const page = readFileSync(join(root, 'docs/protocol.md'), 'utf8')
 
@@ -54,9 +55,9 @@ test('every frame has an example, and each example is a frame', () => {
     frame: JSON.parse(text)
   }))
   const faults = lines.flatMap(({ direction, frame }) => {
-    const schema = (direction === '>' ? clientFrames : serverFrames)[frame.type as 'message']
-    if (!schema) return [`there is no frame ${direction} ${frame.type}`]
-    const validate = compile(schema)
+    const documented = (direction === '>' ? frames.client : frames.service)[frame.type]
+    if (!documented) return [`there is no frame ${direction} ${frame.type}`]
+    const validate = compile(documented.schema)
     return validate(frame)
       ? []
       : violations(validate.errors ?? []).map(({ path, message }) => `${frame.type}: ${path} ${message}`)
@@ -65,6 +66,6 @@ test('every frame has an example, and each example is a frame', () => {
   const shown = (direction: string) => [
     ...new Set(lines.filter(line => line.direction === direction).map(({ frame }) => frame.type))
   ]
-  expect(shown('>').sort()).toEqual(Object.keys(clientFrames).sort())
-  expect(shown('<').sort()).toEqual(Object.keys(serverFrames).sort())
+  expect(shown('>').sort()).toEqual(Object.keys(frames.client).sort())
+  expect(shown('<').sort()).toEqual(Object.keys(frames.service).sort())
 })

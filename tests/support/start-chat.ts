@@ -46,7 +46,7 @@ interface HttpResponse {
 }
 
 /** What a test can change in the service. */
-export interface StartOptions extends Pick<ServerOptions, 'clock' | 'bus' | 'appendQueue'> {
+export interface StartOptions extends Pick<ServerOptions, 'clock' | 'bus' | 'appendQueue' | 'kinds'> {
   readonly settings?: Partial<Settings>
   readonly database?: ChatDatabase
 }

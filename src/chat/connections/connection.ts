@@ -5,10 +5,10 @@
 import type { Log } from '../../lib/logging.ts'
 import { CLOSE, type CloseCode } from '../../protocol/close-codes.ts'
 import { ChatError } from '../../protocol/errors.ts'
-import type { ClientFrame, ServerFrame } from '../../protocol/frames.ts'
+import type { ServerFrame } from '../../protocol/frames.ts'
 import type { Subscription } from '../subscriptions/subscription.ts'
 import type { AuthenticatedPrincipal, ConnectionContext, ConnectionOptions } from './context.ts'
-import type { FrameMarks } from './decode.ts'
+import type { Accepted, FrameMarks } from './decode.ts'
 import { errorFrame, isLimit } from './error-frame.ts'
 import type { FrameQuota } from './frame-quota.ts'
 import { FrameTasks } from './frame-tasks.ts'
@@ -42,11 +42,18 @@ export class Connection {
     this.session = session
     this.address = address
     this.log = log
-    const { clock, maxFrameBytes, bytesPerSecond = 0, legacyLifetimeMs } = context
+    const { clock, decode, maxFrameBytes, bytesPerSecond = 0, legacyLifetimeMs } = context
     this.#lifetime = createLifetime({ clock, speaksV1, expiresAt: session.expiresAt, legacyLifetimeMs })
     this.#liveness = createLiveness(clock, socket)
     this.#outgoing = new Outgoing(socket, () => this.#incoming.pause())
-    this.#incoming = new Incoming(this, { socket, clock, liveness: this.#liveness, maxFrameBytes, bytesPerSecond })
+    this.#incoming = new Incoming(this, {
+      socket,
+      clock,
+      liveness: this.#liveness,
+      decode,
+      maxFrameBytes,
+      bytesPerSecond
+    })
     this.#tasks = new FrameTasks(this, context, this.#incoming)
     socket._socket?.on('drain', () => this.drained())
     socket.on('close', () => {
@@ -144,8 +151,8 @@ export class Connection {
     return this.#isEnded || !(this.#tasks.isBehind || this.#outgoing.isFull)
   }
 
-  handle(frame: ClientFrame): void {
-    this.#tasks.handle(frame)
+  handle(accepted: Accepted): void {
+    this.#tasks.handle(accepted)
   }
 
   /** Ends a connection that exceeds its quota, or drops it if it is closing already. */

@@ -3,7 +3,9 @@ import type { Clock } from '../../lib/clock.ts'
 import type { Log } from '../../lib/logging.ts'
 import type { ClientFrame } from '../../protocol/frames.ts'
 import type { Principal } from '../access/authorize.ts'
+import type { Command, Kind } from '../kinds/kind.ts'
 import type { Connection } from './connection.ts'
+import type { Decoded } from './decode.ts'
 import type { Socket } from './socket.ts'
 
 /** The authenticated user of a connection, and until when. */
@@ -27,6 +29,10 @@ export interface ConnectionContext {
   readonly bytesPerSecond?: number
   /** How long a client without `chat.v1` may stay connected, in milliseconds; 0 until its token expires. By default a day. */
   readonly legacyLifetimeMs?: number
+  /** Decodes a frame; see decode.ts. */
+  decode(text: string): Decoded
+  /** Appends an entry. Throws, and waits, like `act`. */
+  append(connection: Connection, kind: Kind, command: Command): void | Promise<void>
   /** Handles a frame, or throws a ChatError; returns a promise only if something has to be awaited first. */
   act(connection: Connection, frame: ChatFrame): void | Promise<void>
   /** Verifies a token; rejects with a ChatError. */

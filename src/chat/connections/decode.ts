@@ -1,10 +1,10 @@
 /** Frames on the wire: what a client sent, checked in words. */
 import { brokenBound, outlineOf } from '../../lib/json-bounds.ts'
-import { isVisible } from '../../lib/text.ts'
 import { ChatError } from '../../protocol/errors.ts'
-import { type ClientFrame, clientFrames } from '../../protocol/frames.ts'
-import { MAX_META_BYTES } from '../../protocol/http/messages.ts'
+import type { ClientFrame } from '../../protocol/frames.ts'
 import { characters, compile, sentencesOf, violations } from '../../protocol/validation.ts'
+import type { Kinds } from '../kinds/index.ts'
+import type { Command, Kind } from '../kinds/kind.ts'
 
 /** A frame may be 12 bytes for each character of a message (a client may escape every one), and 8 KiB more. */
 export const maxFrameBytes = (maxMessageLength: number): number => 12 * maxMessageLength + 8192
@@ -16,15 +16,16 @@ export interface FrameMarks {
   readonly room?: string
 }
 
-/** A decoded frame; `ignored` is one whose type has a dot, which belongs to the host application. */
-export type Decoded =
+/** A frame that is handled: one that appends an entry, or another. */
+export type Accepted =
+  | { readonly kind: 'command'; readonly of: Kind; readonly frame: Command }
   | { readonly kind: 'frame'; readonly frame: ClientFrame }
+
+/** A decoded frame; `ignored` has a type with a dot, which belongs to the host application. */
+export type Decoded =
+  | Accepted
   | { readonly kind: 'ignored' }
   | { readonly kind: 'refused'; readonly error: ChatError; readonly marks: FrameMarks }
-
-const validators = new Map(Object.entries(clientFrames).map(([type, schema]) => [type, compile(schema)]))
-
-const TYPES = [...validators.keys()].map(type => `"${type}"`).join(', ')
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
@@ -36,9 +37,9 @@ const refused = (
 ): Decoded => ({ kind: 'refused', error: new ChatError(code, detail), marks: marksOf(frame) })
 
 /** The marks of anything that may be a frame; only those that have the right form are echoed. */
-export const marksOf = (frame: Record<string, unknown>): FrameMarks => {
+export const marksOf = (frame: object): FrameMarks => {
   const mark = (name: 'ref' | 'nonce' | 'room') => {
-    const value = frame[name]
+    const value: unknown = Reflect.get(frame, name)
     return typeof value === 'string' && value.length <= 128 && characters(value) <= 64 ? { [name]: value } : {}
   }
   return { ...mark('ref'), ...mark('nonce'), ...mark('room') }
@@ -61,48 +62,27 @@ const refusedByBound = (text: string, rule: string): Decoded => {
   )
 }
 
-/** Decodes one text frame of a client. Never throws: whatever comes is a frame, ignored or refused with a reason. */
-export const decodeFrame = (text: string): Decoded => {
-  const rule = brokenBound(text)
-  if (rule) return refusedByBound(text, rule)
-  const frame = parse(text)
-  if (!isObject(frame)) return refused('A frame must be a JSON object, such as {"type":"message","content":"Hello"}.')
-  if (typeof frame.type !== 'string') return refused('A frame must have a "type", such as "message".', frame)
-  const { type } = frame
-  const validate = validators.get(type)
-  if (!validate && type.includes('.')) return { kind: 'ignored' }
-  if (!validate) return refused(`There is no frame of this type. The types are ${TYPES}.`, frame, 'unknown_frame')
-  if (validate(frame)) return { kind: 'frame', frame: frame as ClientFrame }
-  return refused(`The ${type} frame is not valid. ${sentencesOf(violations(validate.errors ?? []))}`, frame)
-}
-
 /**
- * The `meta` of a message as the JSON text that is sealed. Throws `invalid_frame` when it is over 2 KiB, or nested
- * deeper than JSON can be written, as that of a host application may be.
+ * Creates the function that decodes one text frame of a client. It never throws: every text is a command, another frame,
+ * ignored, or refused with a reason.
  */
-export const metaText = (meta: Record<string, unknown> | undefined): string | null => {
-  if (meta === undefined) return null
-  try {
-    const text = JSON.stringify(meta)
-    if (Buffer.byteLength(text) <= MAX_META_BYTES) return text
-  } catch {
-    // A RangeError: so deeply nested that the stack ran out. It is over the size in any case.
-  }
-  throw new ChatError('invalid_frame', `The meta of a message may be at most ${MAX_META_BYTES} bytes of JSON.`)
-}
+export const createFrameDecoder = (kinds: Kinds): ((text: string) => Decoded) => {
+  const validators = new Map(Object.entries(kinds.frames.client).map(([type, { schema }]) => [type, compile(schema)]))
+  const types = [...validators.keys()].map(type => `"${type}"`).join(', ')
 
-/**
- * The text of a message as it is stored and shown. Throws `message_too_long` over `max` characters (code points), and
- * `invalid_frame` when there is nothing to see. A lone surrogate becomes U+FFFD, as it would in UTF-8, so that the live
- * frame and the history say the same.
- */
-export const messageText = (content: string, max: number): string => {
-  const text = content.toWellFormed()
-  const length = characters(text)
-  if (length > max) {
-    throw new ChatError('message_too_long', `The message has ${length} characters; the most is ${max}.`)
+  return text => {
+    const rule = brokenBound(text)
+    if (rule) return refusedByBound(text, rule)
+    const frame = parse(text)
+    if (!isObject(frame)) return refused('A frame must be a JSON object, such as {"type":"message","content":"Hello"}.')
+    if (typeof frame.type !== 'string') return refused('A frame must have a "type", such as "message".', frame)
+    const { type } = frame
+    const validate = validators.get(type)
+    if (!validate && type.includes('.')) return { kind: 'ignored' }
+    if (!validate) return refused(`There is no frame of this type. The types are ${types}.`, frame, 'unknown_frame')
+    if (!validate(frame))
+      return refused(`The ${type} frame is not valid. ${sentencesOf(violations(validate.errors ?? []))}`, frame)
+    const of = kinds.ofCommand(type)
+    return of ? { kind: 'command', of, frame: frame as Command } : { kind: 'frame', frame: frame as ClientFrame }
   }
-  if (!isVisible(text))
-    throw new ChatError('invalid_frame', 'The message is empty. Send at least one visible character.')
-  return text
 }

@@ -2,22 +2,25 @@
 import { type Clock, timestamp } from '../../lib/clock.ts'
 import { CLOSE } from '../../protocol/close-codes.ts'
 import { ChatError } from '../../protocol/errors.ts'
-import type { Limits, SendFrame } from '../../protocol/frames.ts'
+import type { Limits } from '../../protocol/frames.ts'
 import { GENERAL } from '../../protocol/http/messages.ts'
 import { whenKnown } from '../access/authorize.ts'
 import type { FindRoom } from '../access/room-access.ts'
+import type { Kinds } from '../kinds/index.ts'
+import type { Command, Kind } from '../kinds/kind.ts'
 import type { Publisher, PublishResult } from '../log/publish.ts'
 import { systemFrame } from '../presence/frames.ts'
 import type { Room } from '../rooms/room.ts'
 import { MAX_SUBSCRIPTIONS, type SubscriptionManager, tooManyRooms } from '../subscriptions/manager.ts'
 import { Connection } from './connection.ts'
 import type { AuthenticatedPrincipal, ConnectionContext, ConnectionOptions } from './context.ts'
-import { marksOf } from './decode.ts'
+import { createFrameDecoder, marksOf } from './decode.ts'
 import { bytesPerSecond } from './frame-quota.ts'
 import { PING_INTERVAL_MS } from './liveness.ts'
 import type { ConnectionRegistry } from './registry.ts'
 
 export interface FrameDispatchOptions {
+  readonly kinds: Kinds
   readonly registry: ConnectionRegistry
   readonly subscriptionManager: SubscriptionManager
   readonly publisher: Publisher
@@ -36,15 +39,15 @@ export interface FrameDispatchOptions {
 export const createFrameDispatch = (options: FrameDispatchOptions): ((opened: ConnectionOptions) => void) => {
   const { registry, subscriptionManager, publisher, clock, limits, findRoom, isDraining } = options
 
-  const send = (connection: Connection, room: Room, frame: SendFrame): void | Promise<void> => {
-    const { room: _, ...marks } = marksOf(frame)
+  const send = (connection: Connection, room: Room, kind: Kind, command: Command): void | Promise<void> => {
+    const { room: _, ...marks } = marksOf(command)
     const posted = (outcome: PublishResult): void => {
       if ('error' in outcome) return connection.refuse(outcome.error, { room: room.name, ...marks })
-      if (frame.nonce === undefined && frame.ref === undefined) return
+      if (command.nonce === undefined && command.ref === undefined) return
       const { id, seq, createdAt } = outcome.entry
       connection.send({ type: 'ack', ...marks, id, room: room.name, seq, timestamp: timestamp(createdAt) })
     }
-    return publisher.post(connection.session, room, frame, posted, 'person')
+    return publisher.post(connection.session, room, { kind, command }, posted, 'person')
   }
 
   const context: ConnectionContext = {
@@ -53,13 +56,18 @@ export const createFrameDispatch = (options: FrameDispatchOptions): ((opened: Co
     bytesPerSecond: bytesPerSecond(limits.messages_per_second, limits.max_frame_bytes),
     legacyLifetimeMs: options.legacyLifetimeMs,
     authenticate: options.authenticate,
+    decode: createFrameDecoder(options.kinds),
+    append(connection, kind, command) {
+      const { session } = connection
+      publisher.admit(session.userId)
+      return whenKnown(findRoom(session, command.room ?? GENERAL, kind.action), room =>
+        send(connection, room, kind, command)
+      )
+    },
     act(connection, frame) {
       const { session } = connection
       const name = frame.room ?? GENERAL
       switch (frame.type) {
-        case 'message':
-          publisher.admit(session.userId)
-          return whenKnown(findRoom(session, name, 'post'), room => send(connection, room, frame))
         case 'subscribe':
           limit(connection.quota.takeSubscription(), 'You subscribe too often.')
           return whenKnown(findRoom(session, name, 'read'), room =>

@@ -15,7 +15,7 @@ const SUBSCRIPTION_BURST = 256
 const BYTE_BURST_SECONDS = 3
 
 /** What a frame costs that makes the service work for it; all others cost 1. */
-const COSTS: { readonly [type: string]: number } = { message: 0, auth: 10 }
+const COSTS: { readonly [type: string]: number } = { auth: 10 }
 
 /** Returns what a frame of a type costs when it is well-formed. */
 export const costOf = (type: string): number => COSTS[type] ?? 1

@@ -1,9 +1,8 @@
 /** Handles the frames of a connection, each after the ones before it: what a client asks for is done in the order of its frames. */
 import { ChatError } from '../../protocol/errors.ts'
-import type { ClientFrame } from '../../protocol/frames.ts'
 import type { Connection } from './connection.ts'
 import type { ConnectionContext } from './context.ts'
-import { type FrameMarks, marksOf } from './decode.ts'
+import { type Accepted, type FrameMarks, marksOf } from './decode.ts'
 import type { Incoming } from './incoming.ts'
 import { renewSession } from './renewal.ts'
 import { createTaskQueue, type Task } from './task-queue.ts'
@@ -39,17 +38,26 @@ export class FrameTasks {
     this.#tasks.perform(task)
   }
 
-  handle(frame: ClientFrame): void {
+  handle(accepted: Accepted): void {
     const connection = this.#connection
-    if (frame.type === 'auth') void renewSession(connection, frame, token => this.#context.authenticate(token))
+    const context = this.#context
+    if (accepted.kind === 'command') {
+      const { of, frame } = accepted
+      return this.#performIf(true, frame, () => context.append(connection, of, frame))
+    }
+    const { frame } = accepted
+    if (frame.type === 'auth') void renewSession(connection, frame, token => context.authenticate(token))
     else if (frame.type === 'ping')
       connection.send({ type: 'pong', ...(frame.ref === undefined ? {} : { ref: frame.ref }) })
-    else {
-      const work = (): void | Promise<void> => {
-        if (connection.accepts(frame.type === 'message')) return this.#context.act(connection, frame)
-      }
-      this.perform({ work, marks: marksOf(frame) })
+    else this.#performIf(false, frame, () => context.act(connection, frame))
+  }
+
+  /** Performs the work of a frame, unless the connection no longer accepts it by then. */
+  #performIf(isCommand: boolean, frame: object, handle: () => void | Promise<void>): void {
+    const work = (): void | Promise<void> => {
+      if (this.#connection.accepts(isCommand)) return handle()
     }
+    this.perform({ work, marks: marksOf(frame) })
   }
 
   #refused(error: unknown, marks: FrameMarks): void {

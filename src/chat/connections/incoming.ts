@@ -5,7 +5,7 @@
 import type { Clock } from '../../lib/clock.ts'
 import { CLOSE } from '../../protocol/close-codes.ts'
 import type { Connection } from './connection.ts'
-import { decodeFrame } from './decode.ts'
+import type { Decoded } from './decode.ts'
 import { costOf, createFrameQuota, type FrameQuota } from './frame-quota.ts'
 import { createInbox } from './inbox.ts'
 import type { Liveness } from './liveness.ts'
@@ -27,6 +27,7 @@ export interface IncomingOptions {
   readonly socket: Socket
   readonly clock: Clock
   readonly liveness: Liveness
+  readonly decode: (text: string) => Decoded
   readonly maxFrameBytes: number
   /** How many bytes per second a connection may send; 0 for no limit. */
   readonly bytesPerSecond: number
@@ -37,6 +38,7 @@ export class Incoming {
   readonly #socket: Socket
   readonly #receiver: Receiver
   readonly #liveness: Liveness
+  readonly #decode: IncomingOptions['decode']
   readonly #maxFrameBytes: number
   readonly #inbox = createInbox<InboundFrame>({
     handle: frame => this.#handle(frame),
@@ -48,11 +50,12 @@ export class Incoming {
   #isPaused = false
   #isFlooding = false
 
-  constructor(receiver: Receiver, { socket, clock, liveness, maxFrameBytes, bytesPerSecond }: IncomingOptions) {
+  constructor(receiver: Receiver, { socket, clock, liveness, decode, maxFrameBytes, bytesPerSecond }: IncomingOptions) {
     this.#socket = socket
     this.#receiver = receiver
     this.#liveness = liveness
     this.#maxFrameBytes = maxFrameBytes
+    this.#decode = decode
     this.quota = createFrameQuota({ clock, bytesPerSecond, bytesRead: this.#bytesRead })
     const control = (): void => this.#control()
     socket.on('message', (data, isBinary) => this.#receive(data, isBinary))
@@ -109,11 +112,11 @@ export class Incoming {
   }
 
   #handle({ data, isBinary }: InboundFrame): void {
-    const decoded = decodeFrame(isBinary ? '' : data.toString())
-    if (!this.#receiver.accepts(decoded.kind === 'frame' && decoded.frame.type === 'message')) return
-    if (!this.charge(decoded.kind === 'frame' ? costOf(decoded.frame.type) : 1)) return
+    const decoded = this.#decode(isBinary ? '' : data.toString())
+    if (!this.#receiver.accepts(decoded.kind === 'command')) return
+    if (!this.charge(costOfDecoded(decoded))) return
     if (decoded.kind === 'refused') this.#receiver.refuse(decoded.error, decoded.marks)
-    if (decoded.kind === 'frame') this.#receiver.handle(decoded.frame)
+    if (decoded.kind === 'frame' || decoded.kind === 'command') this.#receiver.handle(decoded)
   }
 
   #control(): void {
@@ -123,4 +126,10 @@ export class Incoming {
   get #bytesRead(): number {
     return this.#socket._socket?.bytesRead ?? 0
   }
+}
+
+/** An entry is charged to its author, whatever the connection. */
+const costOfDecoded = (decoded: Decoded): number => {
+  if (decoded.kind === 'command') return 0
+  return decoded.kind === 'frame' ? costOf(decoded.frame.type) : 1
 }

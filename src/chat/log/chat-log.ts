@@ -3,6 +3,9 @@ import { GENERAL } from '../../protocol/http/messages.ts'
 import { type Principal, publicUserOf } from '../access/authorize.ts'
 import type { CurrentUsers } from '../access/current-users.ts'
 import { type FindRoom, noSuchRoom } from '../access/room-access.ts'
+import type { Kinds } from '../kinds/index.ts'
+import type { Command } from '../kinds/kind.ts'
+import { message } from '../kinds/message.ts'
 import type { RoomRegistry } from '../rooms/registry.ts'
 import type { Room } from '../rooms/room.ts'
 import type { AppendQueue } from './append-queue.ts'
@@ -13,7 +16,8 @@ import {
   type Post,
   type PublishedBy,
   type Publisher,
-  type PublishResult
+  type PublishResult,
+  type Submission
 } from './publish.ts'
 import type { ReadLimit } from './read-limit.ts'
 import type { LogPart, LogReader, Range } from './reader.ts'
@@ -26,10 +30,14 @@ export interface Published {
 
 /** Each method throws `room_not_found`. */
 export interface ChatLog {
+  /** The kinds of entries that this process knows. */
+  readonly kinds: Kinds
   /** Limits reads over HTTP; asked before each of them. */
   readonly readLimit: Pick<ReadLimit, 'enter'>
   read(principal: Principal, room: string, range: Range): Promise<LogPart>
   /** Resolves after the commit. Rejects with the ChatError that a frame would be refused with. */
+  append(principal: Principal, room: string, submission: Submission): Promise<Published>
+  /** Appends a message. */
   publish(principal: Principal, room: string, post: Post): Promise<Published>
   /** Publishes for the host application: `authorize` is not asked and no rate counts. Resolves and rejects like `publish`. */
   publishAsHost(principal: Principal, post: Post & { readonly room?: string | undefined }): Promise<CommittedMessage>
@@ -38,6 +46,7 @@ export interface ChatLog {
 }
 
 export interface ChatLogOptions {
+  readonly kinds: Kinds
   readonly rooms: RoomRegistry
   readonly reader: LogReader
   readonly readLimit: ReadLimit
@@ -48,30 +57,39 @@ export interface ChatLogOptions {
 }
 
 export const createChatLog = (options: ChatLogOptions): ChatLog => {
-  const { rooms, reader, readLimit, appendQueue, publisher, users, findRoom } = options
+  const { kinds, rooms, reader, readLimit, appendQueue, publisher, users, findRoom } = options
 
-  const publishIn = (principal: Principal, room: Room, message: Post, by: PublishedBy): Promise<Published> =>
+  const publishIn = (principal: Principal, room: Room, submission: Submission, by: PublishedBy): Promise<Published> =>
     new Promise((resolve, reject) => {
       const published = (outcome: PublishResult) => ('error' in outcome ? reject(outcome.error) : resolve(outcome))
       // Refused at once or later, it is a rejection.
       Promise.resolve()
-        .then(() => publisher.post(principal, room, message, published, by))
+        .then(() => publisher.post(principal, room, submission, published, by))
         .catch(reject)
     })
 
+  const append: ChatLog['append'] = async (principal, name, submission) => {
+    publisher.admit(principal.userId)
+    return publishIn(principal, await findRoom(principal, name, submission.kind.action), submission, 'person')
+  }
+
   return {
+    kinds,
     readLimit,
     read: async (principal, name, range) => reader.part(await findRoom(principal, name, 'read'), range),
-    async publish(principal, name, message) {
-      publisher.admit(principal.userId)
-      return publishIn(principal, await findRoom(principal, name, 'post'), message, 'person')
-    },
-    async publishAsHost(principal, { room: name = GENERAL, ...message }) {
+    append,
+    publish: (principal, name, post) => append(principal, name, submissionOf(post)),
+    async publishAsHost(principal, { room: name = GENERAL, ...post }) {
       const room = await rooms.load(name)
       if (!room) throw noSuchRoom()
-      const { entry } = await publishIn(principal, room, message, 'host')
-      return committedMessage({ ...message, room }, publicUserOf(users.named(principal)), entry)
+      const { entry } = await publishIn(principal, room, submissionOf(post), 'host')
+      return committedMessage({ ...post, room }, publicUserOf(users.named(principal)), entry)
     },
     idle: () => appendQueue.idle()
   }
+}
+
+const submissionOf = (post: Post): Submission => {
+  const command: Command & Post = post
+  return { kind: message, command }
 }

@@ -3,17 +3,18 @@ import { randomBytes } from 'node:crypto'
 import type { Keyring } from '../../crypto/keyring.ts'
 import type { AppendedEntry, NewEntry, StoredEntry } from '../../db/database.ts'
 import { timestamp } from '../../lib/clock.ts'
-import type { MessageFrame } from '../../protocol/frames.ts'
+import { MESSAGE } from '../../protocol/http/messages.ts'
 import { type Encoded, encode } from '../connections/socket-writer.ts'
+import type { Kinds } from '../kinds/index.ts'
+import type { Body, Kind, ShownBody } from '../kinds/kind.ts'
 import type { Placed } from './page-cache.ts'
 
-/** A message before it has a place in the log; `content` and `meta` as plain text. */
-export interface Draft {
+/** An entry before it has a place in the log; `content` and `meta` as plain text. */
+export interface Draft extends Body {
+  readonly kind: Kind
   readonly room: { readonly id: number; readonly name: string }
   readonly userId: number
   readonly username: string
-  readonly content: string
-  readonly meta: string | null
   readonly nonce: string | undefined
 }
 
@@ -28,46 +29,105 @@ const privateWriteId = (): string => `${processId}${(written++).toString(36)}`
 const NONCE = /^[ -~]{1,64}$/
 const nonceOf = (writeId: string): { nonce?: string } => (NONCE.test(writeId) ? { nonce: writeId } : {})
 
-/** The entry to append for a draft: nothing of its text leaves this function unsealed. */
-export const encryptEntry = ({ room, userId, content, meta, nonce }: Draft, keyring: Keyring): NewEntry => {
-  const { token, keyId } = keyring.encrypt(content)
+/** Returns the entry to append for a draft: nothing of its text leaves this function unencrypted. */
+export const encryptEntry = (draft: Draft, keyring: Keyring): NewEntry => {
+  const { kind, room, userId, nonce } = draft
+  let keyId: string | null = null
+  const tokenOf = (column: keyof Body): string | null => {
+    const text = draft[column]
+    if (text === null) return null
+    if (!kind.encrypted.includes(column)) throw new TypeError(`The kind "${kind.kind}" has no column "${column}".`)
+    const encrypted = keyring.encrypt(text)
+    keyId = encrypted.keyId
+    return encrypted.token
+  }
   return {
     roomId: room.id,
     userId,
     writeId: nonce ?? privateWriteId(),
-    kind: 'message',
-    content: token,
-    meta: meta === null ? null : keyring.encrypt(meta).token,
+    kind: kind.kind,
+    content: tokenOf('content'),
+    meta: tokenOf('meta'),
     keyId
   }
 }
+
+/** Why an entry has its place in the log but nothing to show: no key decrypts it, or it was erased. */
+type Unavailable = 'key' | 'erased'
 
 /** An entry as it goes out: encoded once, for whoever reads it however often. */
 export interface Entry extends Encoded, Placed {
   readonly id: number
   /** Milliseconds since the epoch. */
   readonly createdAt: number
-  /** Why it has its place in the log but nothing to show: see MessageFrame. */
-  readonly unavailable: MessageFrame['unavailable']
+  readonly isMessage: boolean
+  readonly unavailable: Unavailable | undefined
+  /** The item of an HTTP list, as JSON; absent for a message, whose item is made of its frame. */
+  readonly item?: Buffer
 }
 
-type Unplaced = Omit<MessageFrame, 'type' | 'timestamp'>
+/** Where an entry stands, as its frame says it. */
+interface Place {
+  readonly id: number
+  readonly room: string
+  readonly seq: number
+  readonly user_id: number
+  readonly username: string
+}
 
-/** Makes an entry of its fields. */
-export const makeEntry = (fields: Unplaced, createdAt: number): Entry => {
+interface Shown {
+  /** What the frame has after the place. */
+  readonly fields: object
+  readonly unavailable?: Unavailable
+}
+
+/** Creates an entry of a kind. */
+export const makeEntry = (kind: string, place: Place, { fields, unavailable }: Shown, createdAt: number): Entry => {
   // `type` first and `timestamp` last: see restItems.
-  const encoded = encode(JSON.stringify({ type: 'message', ...fields, timestamp: timestamp(createdAt) }))
-  // A kept frame keeps its part of Buffer's pool, and about as much again that was garbage beside it.
-  return {
-    frame: encoded.frame,
-    head: encoded.head,
-    id: fields.id,
-    seq: fields.seq,
-    userId: fields.user_id,
-    createdAt,
-    unavailable: fields.unavailable,
-    bytes: 2 * encoded.frame.length + 200
+  const frame = {
+    type: kind,
+    ...place,
+    ...fields,
+    ...(unavailable && { unavailable }),
+    timestamp: timestamp(createdAt)
   }
+  const isMessage = kind === MESSAGE
+  return entryOfFrame(frame, place, createdAt, {
+    isMessage,
+    unavailable,
+    ...(isMessage ? {} : { item: itemOf({ type: kind }, place, createdAt) })
+  })
+}
+
+/** Creates the entry of a kind that this release doesn't know. It has its place, and subscribers advance over it. */
+const makeUnknown = (storedKind: string, place: Place, createdAt: number): Entry => {
+  const { room, seq } = place
+  const kind = storedKind.slice(0, MAX_KIND)
+  const item = itemOf({ type: 'unknown', kind }, place, createdAt)
+  return entryOfFrame({ type: 'unknown', kind, room, seq }, place, createdAt, {
+    isMessage: false,
+    unavailable: undefined,
+    item
+  })
+}
+
+/** The longest kind that is shown. */
+const MAX_KIND = 64
+
+/** An entry that is no message, in a list: older clients must not take it for one, so that it has no content. */
+const itemOf = (type: object, place: Place, createdAt: number): Buffer =>
+  Buffer.from(JSON.stringify({ ...type, ...place, content: null, created_at: timestamp(createdAt) }))
+
+const entryOfFrame = (
+  frame: object,
+  { id, seq, user_id: userId }: Place,
+  createdAt: number,
+  more: Pick<Entry, 'isMessage' | 'unavailable' | 'item'>
+): Entry => {
+  const encoded = encode(JSON.stringify(frame))
+  // A kept frame keeps its part of Buffer's pool, and about as much again that was garbage beside it.
+  const bytes = 2 * (encoded.frame.length + (more.item?.length ?? 0)) + 200
+  return { frame: encoded.frame, head: encoded.head, id, seq, userId, createdAt, ...more, bytes }
 }
 
 // An item of an HTTP list has no `type`, which a frame has first, and `created_at` for `timestamp`, which it has last.
@@ -84,11 +144,16 @@ const BRACE = 0x7b
  */
 export const restItems = (before: string, entries: readonly Entry[], after: string): Buffer => {
   const grows = 2 - FRAME_HEAD + CREATED_AT.length - (FRAME_TAIL - STAMP)
-  const size = entries.reduce((sum, { frame }) => sum + frame.length + grows, before.length + after.length)
+  const sizeOf = ({ frame, item }: Entry): number => (item ? item.length + 1 : frame.length + grows)
+  const size = entries.reduce((sum, entry) => sum + sizeOf(entry), before.length + after.length)
   const bytes = Buffer.allocUnsafe(size)
   let at = bytes.write(before, 'latin1')
-  for (const [index, { frame, head }] of entries.entries()) {
+  for (const [index, { frame, head, item }] of entries.entries()) {
     if (index > 0) bytes[at++] = COMMA
+    if (item) {
+      at += item.copy(bytes, at)
+      continue
+    }
     bytes[at++] = BRACE
     at += frame.copy(bytes, at, head + FRAME_HEAD, frame.length - FRAME_TAIL)
     at += CREATED_AT.copy(bytes, at)
@@ -100,42 +165,48 @@ export const restItems = (before: string, entries: readonly Entry[], after: stri
 
 /** Returns the entry of a draft that was just committed, or had been before; erased since, it has nothing to show. */
 export const entryOf = (draft: Draft, { id, seq, createdAt, stored }: AppendedEntry): Entry => {
-  const { room, userId: user_id, username, content, meta, nonce } = draft
-  if (stored?.content === null) {
-    return makeEntry({ id, room: room.name, seq, user_id, username, content: null, unavailable: 'erased' }, createdAt)
-  }
-  const more = { ...(meta === null ? {} : { meta: JSON.parse(meta) }), ...(nonce === undefined ? {} : { nonce }) }
-  return makeEntry({ id, room: room.name, seq, user_id, username, content, ...more }, createdAt)
+  const { kind, room, userId: user_id, username, content, meta, nonce } = draft
+  const place = { id, room: room.name, seq, user_id, username }
+  if (stored && isErased(kind, stored)) return makeEntry(kind.kind, place, ERASED, createdAt)
+  const body: ShownBody = { content, ...(meta === null ? {} : { meta: JSON.parse(meta) }) }
+  const fields = { ...kind.show(body), ...(nonce === undefined ? {} : { nonce }) }
+  return makeEntry(kind.kind, place, { fields }, createdAt)
 }
 
+const ERASED: Shown = { fields: { content: null }, unavailable: 'erased' }
+const UNREADABLE: Shown = { fields: { content: null }, unavailable: 'key' }
+
+const isErased = ({ encrypted }: Kind, { content }: Pick<StoredEntry, 'content'>): boolean =>
+  content === null && encrypted.includes('content')
+
 /**
- * Decrypts a stored entry. A row that is no message (a token in the wrong column, text that isn't JSON, a kind or a time that
- * can't be) is unavailable like one that no key opens: it has its place, and the room can be read on.
+ * Decrypts a stored entry. A row that is no entry of its kind (a token in the wrong column, text that isn't JSON, a time that
+ * can't be) is unavailable like one that no key decrypts: it has its place, and the room can be read on.
  */
-export const decryptEntry = (stored: StoredEntry, room: string, keyring: Keyring): Entry => {
+export const decryptEntry = (stored: StoredEntry, room: string, kinds: Kinds, keyring: Keyring): Entry => {
   const { id, seq, userId: user_id, username } = stored
   const place = { id, room, seq, user_id, username }
   const isDated = stored.createdAt >= 0 && stored.createdAt <= LAST_TIME
   const createdAt = isDated ? stored.createdAt : 0
-  if (stored.content === null) return makeEntry({ ...place, content: null, unavailable: 'erased' }, createdAt)
-  const opened = isDated && stored.kind === 'message' ? openTexts(stored, keyring) : undefined
-  if (!opened) return makeEntry({ ...place, content: null, unavailable: 'key' }, createdAt)
-  return makeEntry({ ...place, ...opened, ...nonceOf(stored.writeId) }, createdAt)
+  const kind = kinds.of(stored.kind)
+  if (!kind) return makeUnknown(stored.kind, place, createdAt)
+  if (isErased(kind, stored)) return makeEntry(kind.kind, place, ERASED, createdAt)
+  const body = isDated ? decryptBody(stored, keyring) : undefined
+  if (!body) return makeEntry(kind.kind, place, UNREADABLE, createdAt)
+  return makeEntry(kind.kind, place, { fields: { ...kind.show(body), ...nonceOf(stored.writeId) } }, createdAt)
 }
 
 /** The last moment whose year has four digits, as timestamps have. */
 const LAST_TIME = Date.parse('9999-12-31T23:59:59.999Z')
 
-/** Decrypts a message; returns `undefined` for a plaintext that isn't a message. */
-const openTexts = ({ content, meta, keyId }: StoredEntry, keyring: Keyring): Texts | undefined => {
-  const text = content === null ? undefined : keyring.decrypt(content, keyId ?? undefined)
+/** Decrypts what an entry holds; returns `undefined` when no key does, or the plaintext is none of ours. */
+const decryptBody = ({ content, meta, keyId }: StoredEntry, keyring: Keyring): ShownBody | undefined => {
+  const text = content === null ? null : keyring.decrypt(content, keyId ?? undefined)
   if (text === undefined) return undefined
   if (meta === null) return { content: text }
   const parsed = objectOf(keyring.decrypt(meta, keyId ?? undefined))
   return parsed && { content: text, meta: parsed }
 }
-
-type Texts = { content: string; meta?: Record<string, unknown> }
 
 const objectOf = (json = ''): Record<string, unknown> | undefined => {
   try {
@@ -146,13 +217,10 @@ const objectOf = (json = ''): Record<string, unknown> | undefined => {
   }
 }
 
-/** Whether what is stored under a write id is the draft's own text; what no key opens counts as the same. */
-export const isSameEntry = (
-  draft: Draft,
-  stored: { readonly content: string | null; readonly meta: string | null },
-  keyring: Keyring
-): boolean => {
-  const content = stored.content === null ? undefined : keyring.decrypt(stored.content)
+/** Returns whether what is stored under a write id is the draft's own; a text that no key decrypts counts as the same. */
+export const isSameEntry = (draft: Draft, stored: Body, keyring: Keyring): boolean => {
+  if (isErased(draft.kind, stored)) return true
+  const content = stored.content === null ? null : keyring.decrypt(stored.content)
   if (content === undefined) return true
   const meta = stored.meta === null ? null : keyring.decrypt(stored.meta)
   return content === draft.content && (meta === undefined || meta === draft.meta)

@@ -12,7 +12,10 @@ import { type Entry, restItems } from './codec.ts'
 import type { PageCache } from './page-cache.ts'
 import type { Slices } from './slices.ts'
 
-/** A part of a room's log to read: the newest, or those before or after a `seq`, or the first of those between two. */
+/**
+ * A part of a room's log to read: the newest messages or those before a `seq`; or, with `after`, all entries after it or
+ * between the two, the first ones, without a hole.
+ */
 export interface Range {
   readonly before?: number | undefined
   readonly after?: number | undefined
@@ -46,6 +49,7 @@ interface Bounds {
 const BATCH_BYTES = 64 * 1024
 
 const all = (): boolean => true
+const isMessage = (entry: Entry): boolean => entry.isMessage
 
 /** Creates the function that reads a part. */
 export const createHistory = ({ pages, extent, slices }: HistoryOptions) => {
@@ -98,12 +102,14 @@ export const createHistory = ({ pages, extent, slices }: HistoryOptions) => {
       first = await readBatch(room, bounds)
     }
     const { from, to } = bounds
+    const isListed = range.after === undefined ? isMessage : all
     const last = first.at(-1)?.seq ?? to
     const more = range.after === undefined ? from > room.oldest : to < lastOf(room, range)
     return {
       room: publicRoom(room),
       hasMore: more && first.length > 0,
-      json(before, after, isShown = all) {
+      json(before, after, isWanted = all) {
+        const isShown = (entry: Entry): boolean => isListed(entry) && isWanted(entry)
         const shown = first.filter(isShown)
         if (last >= to) return restItems(before, shown, after)
         const head = restItems(before, shown, '')

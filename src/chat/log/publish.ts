@@ -3,9 +3,10 @@ import type { Bus } from '../../bus/bus.ts'
 import type { Keyring } from '../../crypto/keyring.ts'
 import type { Log } from '../../lib/logging.ts'
 import { ChatError } from '../../protocol/errors.ts'
+import { MESSAGE } from '../../protocol/http/messages.ts'
 import { type Access, type Principal, type PublicUser, publicUserOf } from '../access/authorize.ts'
-import { messageText, metaText } from '../connections/decode.ts'
 import type { ConnectionRegistry } from '../connections/registry.ts'
+import type { Body, Command, Kind } from '../kinds/kind.ts'
 import type { Room } from '../rooms/room.ts'
 import type { AppendQueue } from './append-queue.ts'
 import { type Draft, type Entry, encryptEntry, entryOf, isSameEntry } from './codec.ts'
@@ -18,6 +19,12 @@ export interface Post {
   readonly content: string
   readonly meta?: Record<string, unknown> | undefined
   readonly nonce?: string | undefined
+}
+
+/** An entry as it was sent. */
+export interface Submission {
+  readonly kind: Kind
+  readonly command: Command
 }
 
 /** What became of a post: its entry, and whether it was there before; or why there is none. */
@@ -69,7 +76,7 @@ export interface Publisher {
   post(
     actor: Principal,
     room: Room,
-    post: Post,
+    submission: Submission,
     posted: (outcome: PublishResult) => void,
     by: PublishedBy
   ): void | Promise<void>
@@ -87,15 +94,12 @@ export const createPublisher = ({
 }: PublisherOptions): Publisher => {
   const { messageRate, maxMessageLength, isDraining, author, named, onMessage } = options
 
-  const checked = (post: Post) => ({
-    content: messageText(post.content, maxMessageLength),
-    meta: metaText(post.meta)
-  })
+  const prepare = ({ kind, command }: Submission): Body => kind.prepare(command, { maxMessageLength })
 
   /** What the host made too long is the host's doing, and the sender can't help it. */
-  const checkedEdit = (edited: Post): ReturnType<typeof checked> => {
+  const prepareEdit = (edited: Submission): Body => {
     try {
-      return checked(edited)
+      return prepare(edited)
     } catch (cause) {
       log.error({ err: cause }, 'beforeMessage answered a message that can not be stored')
       throw new ChatError('unavailable', 'The message can not be stored right now.', { cause })
@@ -126,25 +130,37 @@ export const createPublisher = ({
       posted({ entry, isReplay: appended.replayed })
       // News even when it is a replay: the first commit's result may have been lost. What was stored then may be erased now.
       if (room.committed(entry, appended.replayed ? OUTDATED : version)) bus.announce(room.id, entry.seq)
-      if (onMessage && !appended.replayed)
-        onMessage(committedMessage({ ...draft, meta: metaOf(draft) }, publicUserOf(named(actor)), entry))
+      const { content, kind } = draft
+      if (onMessage && !appended.replayed && kind.kind === MESSAGE && content !== null)
+        onMessage(committedMessage({ ...draft, content, meta: metaOf(draft) }, publicUserOf(named(actor)), entry))
     })
   }
 
-  const post: Publisher['post'] = (actor, room, { meta, nonce, ...given }, posted, by) => {
+  const post: Publisher['post'] = (actor, room, submission, posted, by) => {
+    const { kind, command } = submission
     const { userId, username } = actor
-    const about = { room, userId, username, nonce }
-    const own = checked({ ...given, meta })
+    const { nonce } = command
+    const about = { kind, room, userId, username, nonce }
+    const own = prepare(submission)
     refuseWhileDraining()
-    if (by === 'host' || !access.edit) return append({ ...about, ...own }, room, actor, posted)
-    const draft = { room: room.name, user: publicUserOf(named(actor)), content: own.content, meta, nonce }
-    return access.edit(draft).then(edited => append({ ...about, ...checkedEdit(edited) }, room, actor, posted))
+    if (by === 'host' || !access.edit || !kind.isEditable) return append({ ...about, ...own }, room, actor, posted)
+    const draft = {
+      room: room.name,
+      user: publicUserOf(named(actor)),
+      content: own.content ?? '',
+      meta: metaOf(own),
+      nonce
+    }
+    return access.edit(draft).then(({ content, meta }) => {
+      const edited = { kind, command: { ...command, content, meta } }
+      append({ ...about, ...prepareEdit(edited) }, room, actor, posted)
+    })
   }
 
   return { admit, post }
 }
 
-const metaOf = ({ meta }: Draft): Post['meta'] => (meta === null ? undefined : JSON.parse(meta))
+const metaOf = ({ meta }: Body): Post['meta'] => (meta === null ? undefined : JSON.parse(meta))
 
 /** What a host is told of a message that is in the log now. */
 export const committedMessage = (

@@ -4,6 +4,7 @@ import type { Keyring } from '../../crypto/keyring.ts'
 import type { MessagesRepository } from '../../db/database.ts'
 import type { Clock } from '../../lib/clock.ts'
 import type { Log } from '../../lib/logging.ts'
+import type { Kinds } from '../kinds/index.ts'
 import type { Room } from '../rooms/room.ts'
 import { decryptEntry, type Entry } from './codec.ts'
 import { createHistory, type LogPart, type Range } from './history.ts'
@@ -14,6 +15,7 @@ export type { LogPart, Range } from './history.ts'
 
 export interface LogReaderOptions {
   readonly messages: MessagesRepository
+  readonly kinds: Kinds
   readonly keyring: Keyring
   readonly clock: Clock
   readonly log: Log
@@ -37,7 +39,7 @@ const REPORT_MS = 60_000
 
 /** Creates the page cache, and what reads through it. */
 export const createLogReader = (options: LogReaderOptions): LogReader => {
-  const { messages, keyring, clock, nameOf, isCurrent } = options
+  const { messages, kinds, keyring, clock, nameOf, isCurrent } = options
   const slices = createSlices({ clock })
   const limited = pLimit(options.concurrentReads)
   const report = createReport(options)
@@ -45,7 +47,7 @@ export const createLogReader = (options: LogReaderOptions): LogReader => {
   const read: ReadLog<Entry> = async (roomId, from, to) => {
     const rows = await limited(() => messages.range(roomId, from, to))
     const room = nameOf(roomId) ?? ''
-    const entries = await slices.map(rows, row => decryptEntry(row, room, keyring))
+    const entries = await slices.map(rows, row => decryptEntry(row, room, kinds, keyring))
     report(room, entries.filter(({ unavailable }) => unavailable === 'key').length)
     return entries
   }

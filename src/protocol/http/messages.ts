@@ -9,6 +9,9 @@ export const MAX_META_BYTES = 2048
 /** The room that everyone follows unless they say otherwise. */
 export const GENERAL = 'general'
 
+/** The kind of an entry that is a message. */
+export const MESSAGE = 'message'
+
 const ROOM_NAME = '^[a-z0-9][a-z0-9._:-]{0,63}$'
 
 /** A room's name is its key and never changes. */
@@ -81,7 +84,15 @@ export type Message = Static<typeof Message>
 
 /** An entry of a room’s log as the lists of rooms show it: also those that can’t be shown have their place. */
 export const Entry = Type.Object(
-  { ...messageFields, ...shown, created_at: Timestamp },
+  {
+    type: Type.Optional(
+      Type.String({ description: 'What kind of entry it is; absent for a message. All but messages have no content.' })
+    ),
+    kind: Type.Optional(Type.String({ description: 'The kind of an entry of type `unknown`.' })),
+    ...messageFields,
+    ...shown,
+    created_at: Timestamp
+  },
   { $id: 'ChatEntry', examples: [EXAMPLE] }
 )
 export type Entry = Static<typeof Entry>

@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest'
 import { Connection } from '../../../src/chat/connections/connection.ts'
 import type { ConnectionContext } from '../../../src/chat/connections/context.ts'
+import { createFrameDecoder } from '../../../src/chat/connections/decode.ts'
+import { createKinds } from '../../../src/chat/kinds/index.ts'
 import { fakeClock } from '../../support/clock.ts'
 import { FakeSocket } from '../../support/fake-socket.ts'
 import { silentLog } from '../../support/memory-chat.ts'
@@ -12,6 +14,8 @@ const start = ({ speaksV1, ...more }: { speaksV1: boolean } & Partial<Connection
   const host: ConnectionContext = {
     clock,
     maxFrameBytes: 1000,
+    decode: createFrameDecoder(createKinds()),
+    append() {},
     act() {},
     authenticate: () => Promise.reject(new Error('not here')),
     ended() {},

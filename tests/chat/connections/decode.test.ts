@@ -1,7 +1,10 @@
 import { describe, expect, test } from 'vitest'
-import { decodeFrame, maxFrameBytes, messageText, metaText } from '../../../src/chat/connections/decode.ts'
+import { createFrameDecoder, maxFrameBytes } from '../../../src/chat/connections/decode.ts'
+import { createKinds } from '../../../src/chat/kinds/index.ts'
+import { message, messageText, metaText } from '../../../src/chat/kinds/message.ts'
 import fc from '../../support/properties.ts'
 
+const decodeFrame = createFrameDecoder(createKinds())
 describe('decoding a frame', () => {
   test.for([
     ['{"type":"message","content":"Hello, world!"}'],
@@ -9,7 +12,11 @@ describe('decoding a frame', () => {
     ['{"type":"ping"}'],
     ['{"type":"auth","token":"t"}']
   ])('accepts %s', ([text]) => {
-    expect(decodeFrame(text as string)).toEqual({ kind: 'frame', frame: JSON.parse(text as string) })
+    const frame = JSON.parse(text as string)
+    const isMessage = frame.type === 'message'
+    expect(decodeFrame(text as string)).toEqual(
+      isMessage ? { kind: 'command', of: message, frame } : { kind: 'frame', frame }
+    )
   })
 
   test.for([
@@ -60,7 +67,7 @@ describe('decoding a frame', () => {
           fc.json().map(json => `{"type":"message","content":${json}}`)
         ),
         text => {
-          expect(['frame', 'ignored', 'refused']).toContain(decodeFrame(text).kind)
+          expect(['command', 'frame', 'ignored', 'refused']).toContain(decodeFrame(text).kind)
         }
       )
     )
@@ -70,7 +77,7 @@ describe('decoding a frame', () => {
   const withMeta = (meta: string, more = '') => `{"type":"message","content":"x","meta":${meta}${more}}`
 
   test('accepts 32 levels of objects and arrays, and refuses more', () => {
-    expect(decodeFrame(withMeta(nested(31)))).toMatchObject({ kind: 'frame' })
+    expect(decodeFrame(withMeta(nested(31)))).toMatchObject({ kind: 'command' })
     for (const meta of [nested(32), nested(100_000), `{"a":${'['.repeat(100_000)}`]) {
       expect(decodeFrame(withMeta(meta))).toMatchObject({
         kind: 'refused',
@@ -83,7 +90,7 @@ describe('decoding a frame', () => {
     const meta = `{"a":[${'[],'.repeat(679)}[]]}`
     expect(meta.length).toBeLessThanOrEqual(2048)
     const unknown = Array.from({ length: 500 }, (_, at) => `,"x${at}":1`).join('')
-    expect(decodeFrame(withMeta(meta, unknown))).toMatchObject({ kind: 'frame' })
+    expect(decodeFrame(withMeta(meta, unknown))).toMatchObject({ kind: 'command' })
     expect(metaText(JSON.parse(meta))).toBe(meta)
   })
 

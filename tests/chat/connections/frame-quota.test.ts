@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import { Connection } from '../../../src/chat/connections/connection.ts'
-import type { ConnectionContext } from '../../../src/chat/connections/context.ts'
+import type { ChatFrame, ConnectionContext } from '../../../src/chat/connections/context.ts'
+import { createFrameDecoder } from '../../../src/chat/connections/decode.ts'
 import { bytesPerSecond, costOf, createFrameQuota } from '../../../src/chat/connections/frame-quota.ts'
+import { createKinds } from '../../../src/chat/kinds/index.ts'
 import { CLOSE } from '../../../src/protocol/close-codes.ts'
 import { ChatError } from '../../../src/protocol/errors.ts'
 import { fakeClock } from '../../support/clock.ts'
@@ -39,7 +41,7 @@ describe('the quota', () => {
     for (let second = 0; second < 60; second++) {
       for (let at = 0; at < (second === 0 ? 30 : 10); at++) {
         read += 56_192
-        expect(quota.charge(costOf('message'), read)).toBe(true)
+        expect(quota.charge(0, read)).toBe(true)
       }
       clock.advance(1000)
     }
@@ -66,6 +68,8 @@ const open = ({ act = () => {}, bytes = 0 }: { act?: ConnectionContext['act']; b
     clock,
     maxFrameBytes: 60_000,
     bytesPerSecond: bytes,
+    decode: createFrameDecoder(createKinds()),
+    append: (connection, _, command) => act(connection, command as ChatFrame),
     act,
     authenticate: () => Promise.reject(new ChatError('invalid_token', 'No.')),
     ended() {},

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { createKinds } from '../../../src/chat/kinds/index.ts'
 import { createLogReader } from '../../../src/chat/log/reader.ts'
 import { Room } from '../../../src/chat/rooms/room.ts'
 import { createKeyring } from '../../../src/crypto/keyring.ts'
@@ -29,6 +30,7 @@ const start = async (
   )
   const queries = { running: 0, most: 0, total: 0, ranges: [] as [number, number][] }
   const reading = createLogReader({
+    kinds: createKinds(),
     keyring,
     clock,
     concurrentReads,

@@ -1,0 +1,75 @@
+/** Appending entries over HTTP: a route for each kind that has one, derived from its command. */
+import { type FastifyPluginAsyncTypebox, Type } from '@fastify/type-provider-typebox'
+import { callerOf } from '../plugins/auth.ts'
+import { type HttpTwin, type Kind, restItems } from '../plugins/chat.ts'
+import { refTo } from '../src/protocol/components.ts'
+import { Entry, Nonce, RoomName } from '../src/protocol/http/messages.ts'
+import { answer, problems, SECURED } from '../src/protocol/openapi.ts'
+
+const GUARD = ['missing_token', 'invalid_token', 'token_expired', 'unavailable', 'validation_failed'] as const
+const BODY = ['invalid_json', 'payload_too_large', 'unsupported_media_type'] as const
+
+/** What a command has that HTTP carries elsewhere: the path, and `Idempotency-Key`. */
+const ELSEWHERE = ['type', 'room', 'nonce', 'ref']
+
+/** The parts of a request, from the command's schema. */
+const requestOf = ({ command }: Kind, { path, body }: HttpTwin) => {
+  const inPath = [...path.matchAll(/:(\w+)/g)].map(([, name = '']) => name)
+  const rest = Type.Omit(command, [...ELSEWHERE, ...inPath])
+  const hasBody = Object.keys(rest.properties).length > 0
+  return {
+    params: Type.Intersect([Type.Object({ room: RoomName }), Type.Pick(command, inPath)]),
+    headers: Type.Object({ 'idempotency-key': Type.Optional(Nonce) }),
+    ...(hasBody ? { body: body ? refTo(body) : rest } : {})
+  }
+}
+
+const entryRoutes: FastifyPluginAsyncTypebox = async fastify => {
+  const { chatCore: chat, chatAuth } = fastify
+
+  const routeOf = (kind: Kind, http: HttpTwin): void => {
+    fastify.route<{ Params: { room: string }; Headers: { 'idempotency-key'?: string }; Body?: object }>({
+      method: http.method,
+      url: `/api/chat/rooms/:room/${http.path}`,
+      onRequest: chatAuth.requireUser,
+      // A character may be escaped to 12 bytes, as on the WebSocket.
+      bodyLimit: chat.connections.maxFrameBytes,
+      schema: {
+        operationId: http.operationId,
+        summary: http.summary,
+        description: http.description,
+        tags: ['rooms'],
+        security: SECURED,
+        ...requestOf(kind, http),
+        response: {
+          201: answer('The entry, stored now.', refTo(Entry)),
+          200: answer('The entry, stored before with this key.', refTo(Entry)),
+          ...problems(
+            'room_not_found',
+            'nonce_reused',
+            ...(http.errors ?? []),
+            'rate_limited',
+            'busy',
+            ...GUARD,
+            ...BODY
+          )
+        }
+      },
+      async handler(request, reply) {
+        const { room, ...inPath } = request.params
+        const command = {
+          ...(request.body as object | undefined),
+          ...inPath,
+          nonce: request.headers['idempotency-key']
+        }
+        const { entry, isReplay } = await chat.log.append(callerOf(request), room, { kind, command })
+        reply.code(isReplay ? 200 : 201).type('application/json; charset=utf-8')
+        return restItems('', [entry], '') as unknown as Entry
+      }
+    })
+  }
+
+  for (const kind of chat.log.kinds.all) if (kind.http) routeOf(kind, kind.http)
+}
+
+export default entryRoutes

@@ -1,0 +1,41 @@
+/** The registry of kinds: what a client may send and receives is derived from it. A new kind is a file here and a line in `BUILT_IN`. */
+import { connectionFrames, type DocumentedFrames, serviceFrames } from '../../protocol/frames.ts'
+import type { Kind } from './kind.ts'
+import { message } from './message.ts'
+
+/** The kinds of this release. */
+export const BUILT_IN: readonly Kind[] = [message]
+
+/** Kinds by name, and what is derived from them. */
+export interface Kinds {
+  readonly all: readonly Kind[]
+  /** Returns the kind of a stored entry; `undefined` when this release doesn't know it. */
+  of(kind: string): Kind | undefined
+  /** Returns the kind that a frame of this `type` appends to. */
+  ofCommand(type: string): Kind | undefined
+  /** Every frame that a client may send, and that the service may send, by its `type`. */
+  readonly frames: { readonly client: DocumentedFrames; readonly service: DocumentedFrames }
+}
+
+/** Creates a registry. Throws a TypeError when two kinds, or a kind and another frame, share a name. */
+export const createKinds = (all: readonly Kind[] = BUILT_IN): Kinds => {
+  const byKind = new Map(all.map(kind => [kind.kind, kind]))
+  const byCommand = new Map(all.map(kind => [kind.commandType, kind]))
+  const commands = all.map(({ commandType, command, summary }) => [
+    commandType,
+    { schema: command, summary: summary.command }
+  ])
+  const entries = all.map(({ kind, frame, summary }) => [kind, { schema: frame, summary: summary.frame }])
+  const isTaken = all.some(({ kind, commandType }) => kind in serviceFrames || commandType in connectionFrames)
+  if (isTaken || byKind.size < all.length || byCommand.size < all.length)
+    throw new TypeError('Two kinds of entries, or a kind and another frame, have the same name.')
+  return {
+    all,
+    of: kind => byKind.get(kind),
+    ofCommand: type => byCommand.get(type),
+    frames: {
+      client: { ...Object.fromEntries(commands), ...connectionFrames },
+      service: { ...Object.fromEntries(entries), ...serviceFrames }
+    }
+  }
+}

@@ -1,0 +1,133 @@
+/** A kind of entry is one file and a line in the registry: everything else is derived from it. */
+import { describe, expect, test } from 'vitest'
+import { BUILT_IN, createKinds } from '../../../src/chat/kinds/index.ts'
+import { compile } from '../../../src/protocol/validation.ts'
+import { startChat } from '../../support/start-chat.ts'
+import { wave } from '../../support/wave.ts'
+
+const kinds = [...BUILT_IN, wave]
+
+/** Two messages with an entry of the kind between them, by john. */
+const start = async () => {
+  const chat = await startChat({ kinds })
+  const john = await chat.register('john')
+  const socket = await chat.join(john)
+  socket.send({ type: 'message', content: 'one' })
+  socket.send({ type: 'greet', content: 'hello', nonce: 'n1', ref: 'r1' })
+  socket.send({ type: 'message', content: 'two', ref: 'r2' })
+  const ack = await socket.nextOf('ack')
+  await socket.nextOf('message')
+  const frame = await socket.nextOf('wave')
+  await socket.nextOf('message')
+  return { ...chat, john, socket, ack, frame }
+}
+
+describe('a kind of entry that was added to the registry', () => {
+  test('is sent, acknowledged, stored encrypted and delivered in its place', async () => {
+    const { database, ack, frame } = await start()
+    expect(ack).toMatchObject({ nonce: 'n1', ref: 'r1', room: 'general', seq: 2 })
+    expect(frame).toMatchObject({ seq: 2, content: 'hello', username: 'john', nonce: 'n1', id: ack.id })
+    expect(compile(wave.frame)(frame)).toBe(true)
+    const [row] = await database.client.query<{ kind: string; content: string }>(
+      `select kind, content from "${database.schema}".messages where seq = 2`
+    )
+    expect(row).toEqual({ kind: 'wave', content: expect.stringMatching(/^gAAAAA/) })
+  })
+
+  test('is stored once under a nonce', async () => {
+    const { socket, ack } = await start()
+    socket.send({ type: 'greet', content: 'hello', nonce: 'n1', ref: 'r3' })
+    expect(await socket.nextOf('ack')).toMatchObject({ ref: 'r3', seq: ack.seq, id: ack.id })
+    socket.send({ type: 'greet', content: 'other', nonce: 'n1' })
+    expect(await socket.nextOf('error')).toMatchObject({ code: 'nonce_reused', nonce: 'n1' })
+  })
+
+  test('is refused when it breaks its schema', async () => {
+    const { socket } = await start()
+    socket.send({ type: 'greet', ref: 'r4' })
+    expect(await socket.nextOf('error')).toMatchObject({
+      code: 'invalid_frame',
+      ref: 'r4',
+      detail: 'The greet frame is not valid. Content is missing.'
+    })
+  })
+
+  test('is resumed by a process that did not commit it', async () => {
+    const { database, john } = await start()
+    const other = await startChat({ kinds, database })
+    const reader = await other.join(john, {}, '?rooms=')
+    reader.send({ type: 'subscribe', room: 'general', after: 1 })
+    expect(await reader.nextOf('wave')).toMatchObject({ seq: 2, content: 'hello', nonce: 'n1' })
+    expect(await reader.nextOf('message')).toMatchObject({ seq: 3, content: 'two' })
+  })
+
+  test('has a route of its own over HTTP', async () => {
+    const { call, john, socket } = await start()
+    const options = { token: john.token, body: { content: 'again' }, headers: { 'idempotency-key': 'n2' } }
+    const path = '/api/chat/rooms/general/waves'
+    expect(await call('PUT', path, options)).toMatchObject({ status: 201, body: { type: 'wave', seq: 4 } })
+    expect(await call('PUT', path, options)).toMatchObject({ status: 200, body: { type: 'wave', seq: 4 } })
+    expect(await socket.nextOf('wave')).toMatchObject({ seq: 4, content: 'again' })
+    expect(await call('PUT', path, { ...options, body: {} })).toMatchObject({ status: 422 })
+  })
+
+  test('is in the documents', async () => {
+    const { call } = await start()
+    const { body: asyncApi } = await call('GET', '/asyncapi.json')
+    const { messages } = asyncApi.channels.chat
+    expect(messages['client-greet']).toMatchObject({
+      summary: 'Greet everybody',
+      payload: { required: ['type', 'content'] }
+    })
+    expect(messages['service-wave']).toMatchObject({ summary: 'A greeting' })
+    const { body: openApi } = await call('GET', '/openapi.json')
+    expect(openApi.paths['/api/chat/rooms/{room}/waves'].put.requestBody).toMatchObject({
+      content: { 'application/json': { schema: { required: ['content'] } } }
+    })
+  })
+
+  test('is no message in a list of messages, and has its place in the log', async () => {
+    const { call, john } = await start()
+    const list = async (query: string) =>
+      (await call('GET', `/api/chat/rooms/general/messages${query}`, { token: john.token })).body.messages
+    const contents = (items: { content: unknown }[]) => items.map(({ content }) => content)
+    expect(contents(await list(''))).toEqual(['one', 'two'])
+    expect(contents(await list('?before=3'))).toEqual(['one'])
+    expect(contents((await call('GET', '/api/chat/messages', { token: john.token })).body)).toEqual(['one', 'two'])
+    expect(await list('?after=0')).toMatchObject([
+      { seq: 1, content: 'one' },
+      { type: 'wave', seq: 2, content: null, username: 'john' },
+      { seq: 3, content: 'two' }
+    ])
+  })
+})
+
+describe('a service that does not know a kind', () => {
+  test('delivers its place to subscribers, and never as a message', async () => {
+    const { database, john } = await start()
+    const older = await startChat({ database })
+    const reader = await older.join(john, {}, '?rooms=')
+    reader.send({ type: 'subscribe', room: 'general', after: 0 })
+    expect(await reader.nextOf('message')).toMatchObject({ seq: 1 })
+    const unknown = await reader.next()
+    expect(unknown.type === 'presence' ? await reader.next() : unknown).toEqual({
+      type: 'unknown',
+      kind: 'wave',
+      room: 'general',
+      seq: 2
+    })
+    expect(await reader.nextOf('message')).toMatchObject({ seq: 3, content: 'two' })
+    const { token } = john
+    const { body: list } = await older.call('GET', '/api/chat/messages', { token })
+    expect(list.map(({ seq }: { seq: number }) => seq)).toEqual([1, 3])
+    const { body: log } = await older.call('GET', '/api/chat/rooms/general/messages?after=1', { token })
+    expect(log.messages).toMatchObject([{ type: 'unknown', kind: 'wave', seq: 2, content: null }, { seq: 3 }])
+    reader.send({ type: 'greet', content: 'hello' })
+    expect(await reader.nextOf('error')).toMatchObject({ code: 'unknown_frame' })
+  })
+})
+
+test('a registry refuses two kinds of one name, and the name of another frame', () => {
+  for (const taken of [[wave, wave], [{ ...wave, kind: 'pong' }], [{ ...wave, commandType: 'ping' }]])
+    expect(() => createKinds(taken)).toThrow(/same name/)
+})
