@@ -1,4 +1,4 @@
-/** The accounts of people who register here: names, passwords and the tokens that stand for them. */
+/** Registers users with a password, logs them in, and identifies them by their access tokens. */
 
 import type { UserRecord } from '../db/repositories/users.ts'
 import type { Clock } from '../lib/clock.ts'
@@ -8,7 +8,7 @@ import type { Passwords } from './passwords.ts'
 import { type AccessTokens, badToken } from './tokens/access-tokens.ts'
 import { createUserLookup } from './user-lookup.ts'
 
-/** The parts of the users' repository in use. */
+/** Lists the methods of the user repository that accounts need. */
 export interface AccountsRepository {
   create(user: { username: string; hashedPassword: string }): Promise<UserRecord>
   findByUsername(username: string): Promise<UserRecord | undefined>
@@ -24,29 +24,28 @@ export interface AccountsOptions {
   readonly clock: Clock
 }
 
-/** How often a login starts over because the hash changed under it, as when two logins renew it at once. */
+/** Limits how often a login starts over because another request changed the hash, as when two logins renew it at once. */
 const MAX_ATTEMPTS = 3
 
-/** The accounts. */
+/** Manages the users that register with a password. */
 export interface Accounts {
-  /** Stores a new user. Throws `username_taken`, or `busy` when too many passwords wait. */
+  /** Stores a new user. Throws `username_taken`, or `busy` when too many hashes are queued. */
   register(username: string, password: string): Promise<UserRecord>
-  /** Exchanges a username, in any case, and password for a token. Throws `invalid_credentials` or `busy`. */
+  /** Exchanges a username, in any case, and a password for a token. Throws `invalid_credentials` or `busy`. */
   login(username: string, password: string): Promise<AccessToken>
   /**
-   * The user behind a token, and when it expires, in ms. Throws `invalid_token` (also when the user has been gone for a
-   * second) or `token_expired`.
+   * Returns the user of a token, and when the token expires, in milliseconds since the epoch. Throws `token_expired`, or
+   * `invalid_token`, also for a user who was deleted: within a second of the deletion.
    */
   identify(token: string): Promise<{ readonly user: UserRecord; readonly expiresAt: number }>
 }
 
-/** Makes them. */
 export const createAccounts = ({ users, passwords, tokens, clock }: AccountsOptions): Accounts => {
   const userById = createUserLookup(users.findByIds, clock.monotonic)
 
   /**
-   * Verifies in the database that the hash that was checked is still the user's, and renews it in the same statement when it
-   * is outdated: the password may have been changed, or the user deleted, while bcrypt was at work.
+   * Verifies in the database that the user still has the hash that was checked, and renews an outdated hash in the same
+   * statement. The password may have changed, or the user may have been deleted, while bcrypt ran.
    */
   const confirm = async (id: number, checked: string, password: string, mayRenew: boolean): Promise<boolean> =>
     mayRenew && passwords.needsRehash(checked, password)
@@ -59,10 +58,10 @@ export const createAccounts = ({ users, passwords, tokens, clock }: AccountsOpti
       for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
         // PostgreSQL stores no NUL in a text, so no user has such a name.
         const user = username.includes('\u0000') ? undefined : await users.findByUsername(username)
-        // Verifies even when there is no such user, so that both take the same time.
+        // Verifies even if there is no such user, so that both cases take the same time.
         const isRight = await passwords.verify(password, user?.hashedPassword)
         if (!user?.hashedPassword || !isRight) break
-        // Whoever starts over has seen another login renew the hash: renewing it again would make others start over.
+        // A second attempt means that another login has renewed the hash. Renewing it again would make that login start over.
         if (await confirm(user.id, user.hashedPassword, password, attempt === 0)) return tokens.issue(user)
       }
       throw new ChatError('invalid_credentials', 'Wrong username or password.')

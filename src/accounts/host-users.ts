@@ -1,4 +1,4 @@
-/** The users of a host application: it says who is calling, and each gets a chat user at first sight. */
+/** Identifies the users of a host application and creates a chat user for each of them on first use. */
 import type { UserRecord } from '../db/repositories/users.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Log } from '../lib/logging.ts'
@@ -8,20 +8,20 @@ import { withTimeout } from '../lib/timeout.ts'
 import { ChatError } from '../protocol/errors.ts'
 import { createUserLookup } from './user-lookup.ts'
 
-/** A user as the host application passes them in. */
+/** Describes a user as the host application passes them in. */
 export interface HostUser {
-  /** The host's own id, which never changes: 1-200 characters. A number is taken as its decimal digits. */
+  /** Identifies the user in the host application and never changes: 1-200 characters. A number is stored as its decimal digits. */
   readonly id: string | number
-  /** The name that others see: 1-200 characters. */
+  /** Names the user to others: 1-200 characters. */
   readonly name: string
-  /** Until when the user counts as authenticated; one day by default. */
+  /** Ends the authentication of the user; one day after it by default. */
   readonly expiresAt?: Date | undefined
 }
 
-/** The parts of the users' repository in use. */
+/** Lists the methods of the user repository that host users need. */
 export interface HostUsersRepository {
   findByExternalIds(externalIds: readonly string[]): Promise<ReadonlyMap<string, UserRecord>>
-  /** Stores a user of the host, or their new name. */
+  /** Creates the chat user of a host user, or stores a changed name. */
   admit(user: { externalId: string; username: string }): Promise<UserRecord>
 }
 
@@ -31,23 +31,23 @@ export interface HostUsersOptions {
   readonly clock: Clock
 }
 
-/** A host's users. */
+/** Maps host users to chat users. */
 export interface HostUsers {
-  /** The chat user of a person: made at first sight, renamed when the host's name changed. Throws a TypeError for a bad one. */
+  /** Returns the chat user of a host user, created on first use and renamed if the name has changed. Throws a TypeError for an invalid one. */
   admit(person: HostUser): Promise<UserRecord>
   /**
-   * Who the host's function says is calling, with their chat user. Throws `not_logged_in` when it answers nobody or throws an
-   * error with the status 401 or 403; `unavailable` when it fails otherwise, or is late: who can't be asked about is refused.
+   * Calls the host's `authenticate` and returns the chat user of its result. Throws `not_logged_in` if the result is empty or
+   * expired, or if the function throws an error with the status 401 or 403. Throws `unavailable` if it fails otherwise or times
+   * out: a caller who can't be authenticated is rejected.
    */
-  identify(ask: () => unknown): Promise<{ readonly user: UserRecord; readonly expiresAt: number | undefined }>
+  identify(authenticate: () => unknown): Promise<{ readonly user: UserRecord; readonly expiresAt: number | undefined }>
 }
 
-/** How long the host's function has, in milliseconds. */
-const ANSWER_MS = 2000
+/** Limits how long the host's `authenticate` may take, in milliseconds. */
+const AUTHENTICATE_TIMEOUT_MS = 2000
 const MAX_ID = 200
 const MAX_NAME = 200
 
-/** Makes them. */
 export const createHostUsers = ({ users, log, clock }: HostUsersOptions): HostUsers => {
   const userByExternalId = createUserLookup(users.findByExternalIds, clock.monotonic)
 
@@ -59,15 +59,19 @@ export const createHostUsers = ({ users, log, clock }: HostUsersOptions): HostUs
 
   return {
     admit,
-    async identify(ask) {
+    async identify(authenticate) {
       let identity: HostUser | null | undefined
       try {
-        identity = (await withTimeout(ANSWER_MS, 'authenticate', askHost(ask))) as typeof identity
+        identity = (await withTimeout(
+          AUTHENTICATE_TIMEOUT_MS,
+          'authenticate',
+          callHost(authenticate)
+        )) as typeof identity
         if (identity) checkedIdentity(identity)
       } catch (error) {
         if (isRefusal(error)) throw notLoggedIn()
-        log.error({ err: error }, 'authenticate failed: the caller was refused')
-        throw new ChatError('unavailable', 'It can not be told who you are right now. Try again in a moment.', {
+        log.error({ err: error }, 'authenticate failed; the caller was rejected')
+        throw new ChatError('unavailable', 'Your login can not be checked right now. Try again in a moment.', {
           retryAfterMs: 1000,
           cause: error
         })
@@ -82,10 +86,10 @@ export const createHostUsers = ({ users, log, clock }: HostUsersOptions): HostUs
 const notLoggedIn = (): ChatError =>
   new ChatError('not_logged_in', 'You are not logged in. Log in with the application that this chat is part of.')
 
-/** What it throws may quote a token, and is logged. */
-const askHost = async <T>(ask: () => T): Promise<Awaited<T>> => {
+/** Calls the host's function. Removes the message of an error before it is logged, because it may quote a token. */
+const callHost = async <T>(authenticate: () => T): Promise<Awaited<T>> => {
   try {
-    return await ask()
+    return await authenticate()
   } catch (error) {
     throw isRefusal(error) ? error : withholdMessage(error)
   }
@@ -94,7 +98,7 @@ const askHost = async <T>(ask: () => T): Promise<Awaited<T>> => {
 const isRefusal = (error: unknown): boolean =>
   error instanceof Error && 'statusCode' in error && (error.statusCode === 401 || error.statusCode === 403)
 
-// PostgreSQL has no NUL in a text; a lone surrogate would come back as another character.
+// PostgreSQL stores no NUL in a text. A lone surrogate would be stored as another character.
 const isText = (value: unknown, max: number): value is string =>
   typeof value === 'string' && isVisible(value) && value.length <= max && !value.includes('\u0000')
 
@@ -102,7 +106,7 @@ const checkedIdentity = (identity: HostUser): void => {
   checked(identity)
   const { expiresAt } = identity
   if (expiresAt !== undefined && !(expiresAt instanceof Date && Number.isFinite(expiresAt.getTime()))) {
-    throw new TypeError('The expiresAt of a person must be a Date, or left out.')
+    throw new TypeError('The expiresAt of a host user is not a valid Date. Return a Date, or leave expiresAt out.')
   }
 }
 
@@ -110,11 +114,11 @@ const checked = ({ id, name }: HostUser): { externalId: string; username: string
   const externalId = typeof id === 'number' && Number.isSafeInteger(id) ? String(id) : id
   if (!isText(externalId, MAX_ID) || !externalId.isWellFormed()) {
     throw new TypeError(
-      `The id of a person must be a string of 1-${MAX_ID} characters, one of them visible, or an integer.`
+      `The id of a host user must be an integer, or a string of 1-${MAX_ID} characters with a visible one.`
     )
   }
   if (!isText(name, MAX_NAME)) {
-    throw new TypeError(`The name of a person must be a string of 1-${MAX_NAME} characters, one of them visible.`)
+    throw new TypeError(`The name of a host user must be a string of 1-${MAX_NAME} characters with a visible one.`)
   }
   return { externalId, username: name.toWellFormed() }
 }

@@ -1,4 +1,4 @@
-/** Passwords as bcrypt hashes, a few at a time: bcrypt runs in libuv's pool, which file and DNS work needs too. */
+/** Hashes passwords with bcrypt, a few at a time: bcrypt runs in libuv's thread pool, which file and DNS operations share. */
 import { createHash } from 'node:crypto'
 import { availableParallelism } from 'node:os'
 import * as nodeBcrypt from '@node-rs/bcrypt'
@@ -6,42 +6,42 @@ import pLimit from 'p-limit'
 import { ChatError } from '../protocol/errors.ts'
 import { normalizePassword } from '../protocol/http/users.ts'
 
-/** bcrypt looks at no more bytes of a password than these. */
+/** Counts the bytes of a password that bcrypt reads; it ignores the rest. */
 const BCRYPT_BYTES = 72
 /**
- * Begins the stored hash of a password that fills them: bcrypt of its SHA-256 in base64, so that every byte counts. One of
- * exactly 72 bytes is among them: plainly hashed, it would verify every longer one that begins with it.
+ * Prefixes the stored hash of a password of 72 bytes or more, which is bcrypt over the base64 of its SHA-256, so that every byte
+ * counts. A password of exactly 72 bytes is included: hashed directly, it would match every longer one that begins with it.
  */
 const PREHASHED = 'sha256+'
 
 /** Hashes and verifies passwords. */
 export interface Passwords {
-  /** The hash to store, of the normalized password. Throws `busy` when too many wait. */
+  /** Returns the hash to store, of the normalized password. Throws `busy` when too many hashes are queued. */
   hash(password: string): Promise<string>
   /**
-   * Returns whether a password is the one that was hashed, normalized or as received: hashes used to be of the latter. A refusal takes at least one hash at the service's cost, whatever
-   * is stored: no hash, one that can't be read, or one of a lower cost. Throws `busy` when too many wait.
+   * Returns whether a password matches a hash, normalized or as received: older hashes are of the password as received. A
+   * mismatch takes at least one hash at the configured cost, also for a missing, unreadable or cheaper hash. Throws `busy` when
+   * too many hashes are queued.
    */
   verify(password: string, hash: string | null | undefined): Promise<boolean>
-  /** Whether a password that was just verified should be hashed anew: at a higher cost, beyond byte 72, or normalized. */
+  /** Returns whether to hash a verified password again: at a higher cost, with all its bytes, or in its normalized form. */
   needsRehash(hash: string, password: string): boolean
 }
 
-/** The parts of `@node-rs/bcrypt` in use; tests count the calls. */
+/** Lists the functions of `@node-rs/bcrypt` in use; tests count the calls. */
 export type Bcrypt = Pick<typeof nodeBcrypt, 'hash' | 'verify' | 'parseOptions'>
 
-/** Bounds of the work. */
+/** Bounds the work of hashing. */
 export interface PasswordOptions {
-  /** bcrypt's cost: 2^rounds iterations. */
+  /** Sets bcrypt's cost: 2^rounds iterations. */
   readonly rounds: number
-  /** How many are hashed at once. */
+  /** Limits how many hashes are computed at once. */
   readonly concurrency?: number
-  /** How many may wait: at some five a second and core, more would wait too long. */
+  /** Limits how many hashes are queued. A core computes about five a second, so a longer queue would wait too long. */
   readonly maxQueue?: number
   readonly bcrypt?: Bcrypt
 }
 
-/** Makes the service's password hasher. */
 export const createPasswords = ({
   rounds,
   concurrency = availableParallelism(),
@@ -52,12 +52,12 @@ export const createPasswords = ({
 
   const queued = <T>(work: () => Promise<T>): Promise<T> => {
     if (limit.pendingCount >= maxQueue) {
-      throw new ChatError('busy', 'Too many people log in right now. Try again in a moment.', { retryAfterMs: 2000 })
+      throw new ChatError('busy', 'Too many logins are in progress. Try again in a moment.', { retryAfterMs: 2000 })
     }
     return limit(work)
   }
 
-  // What an unknown user's password is compared with, so that it costs what a known user's does.
+  // The password of an unknown user is compared with this hash, so that it takes as long as for a known user.
   const decoy = queued(() => bcrypt.hash('decoy', { cost: rounds }))
   decoy.catch(() => {})
 
@@ -80,16 +80,16 @@ export const createPasswords = ({
       return PREHASHED + (await queued(() => bcrypt.hash(digest(password), { cost: rounds })))
     },
     async verify(password, hash) {
-      // As many forms for a user that exists as for one that doesn't: both take the same time.
+      // Tries as many forms for a user that exists as for one that doesn't, so that both take the same time.
       for (const form of new Set([normalizePassword(password), password])) {
         if (await verifyForm(form, hash)) return true
       }
       return false
     },
     needsRehash(hash, password) {
-      // Which form was hashed is not known, and it hardly ever matters: most keyboards write the normalized one.
+      // The hash doesn't show which form was hashed. That rarely matters: most keyboards produce the normalized form.
       if (password !== normalizePassword(password)) return true
-      // An imported hash of a long password knows its first 72 bytes only.
+      // An imported hash of a long password covers only its first 72 bytes.
       if (isLong(password) && !hash.startsWith(PREHASHED)) return true
       return (costOf(bcrypt, hash) ?? 0) < rounds
     }
@@ -102,7 +102,7 @@ const digest = (password: string): string => createHash('sha256').update(passwor
 
 const bcryptPart = (hash: string): string => (hash.startsWith(PREHASHED) ? hash.slice(PREHASHED.length) : hash)
 
-/** The cost of a stored hash, or undefined when there is none that bcrypt can read. */
+/** Returns the cost of a stored hash, or undefined if there is none that bcrypt can read. */
 const costOf = (bcrypt: Bcrypt, hash: string | null | undefined): number | undefined => {
   try {
     return hash ? bcrypt.parseOptions(bcryptPart(hash)).cost : undefined

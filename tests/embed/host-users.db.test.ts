@@ -86,7 +86,7 @@ test('a host that fails, is late or says nonsense lets nobody in', async () => {
   expect(await status()).toBe(401)
   answer = () => new Promise(() => {})
   expect(await status()).toBe(503)
-  expect(log()).toMatch(/authenticate failed: the caller was refused/)
+  expect(log()).toMatch(/authenticate failed; the caller was rejected/)
 })
 
 test('a connection that speaks chat.v1 ends when the host’s word for it does', async () => {

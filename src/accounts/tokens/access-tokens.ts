@@ -1,4 +1,4 @@
-/** Issues and verifies access tokens (JWT, RFC 7519), HS256 only. The signing itself is @fastify/jwt's. */
+/** Issues and verifies access tokens (JWT, RFC 7519), HS256 only, signed by @fastify/jwt. */
 import { randomUUID } from 'node:crypto'
 import { LruMap } from 'toad-cache'
 import type { Clock } from '../../lib/clock.ts'
@@ -6,7 +6,7 @@ import { ChatError } from '../../protocol/errors.ts'
 import type { AccessToken } from '../../protocol/http/users.ts'
 import { type AccessClaims, createSecretRing, readClaims, type SecretRing } from './claims.ts'
 
-/** What of @fastify/jwt is used. */
+/** Lists the methods of @fastify/jwt in use. */
 export interface Jwt {
   sign(claims: object, options: { key: string; kid: string; algorithm: 'HS256' }): string
   verify(token: string, options: object): unknown
@@ -16,31 +16,30 @@ export interface Jwt {
 export interface AccessTokensOptions {
   readonly jwt: Jwt
   readonly clock: Clock
-  /** The secret that signs, 32 characters or more. */
+  /** Signs tokens; at least 32 characters. */
   readonly secretKey: string
-  /** Secrets that still verify. */
+  /** Verify tokens that were signed before a rotation. */
   readonly secretKeyPrevious: readonly string[]
-  /** The `aud` of our tokens: another instance's are refused. */
+  /** Sets the `aud` claim. Tokens of another audience are rejected. */
   readonly audience: string
-  /** In seconds. */
+  /** Limits the lifetime of a token, in seconds. */
   readonly lifetime: number
 }
 
-/** Access tokens, as the accounts use them. */
+/** Issues and verifies access tokens. */
 export interface AccessTokens {
   issue(user: { readonly id: number; readonly username: string }): AccessToken
-  /** Throws `invalid_token` or `token_expired`, and nothing else. */
+  /** Returns the claims of a token. Throws `invalid_token` or `token_expired`, and no other error. */
   verify(token: string): AccessClaims
 }
 
-/** How many verified tokens are remembered; some 400 bytes each. */
+/** Limits how many verified tokens are cached; about 400 bytes each. */
 const MAX_VERIFIED = 10_000
 
-/** Makes them. */
 export const createAccessTokens = (options: AccessTokensOptions): AccessTokens => {
   const { jwt, clock, secretKey, secretKeyPrevious, audience, lifetime } = options
   const ring = createSecretRing({ current: secretKey, previous: [...secretKeyPrevious] })
-  // A signature stays good: only the time is asked again.
+  // A verified signature stays valid, so only the expiry is checked again.
   const verified = new LruMap<AccessClaims>(MAX_VERIFIED)
 
   const verifyWith = (token: string, secret: string): AccessClaims =>
@@ -69,14 +68,14 @@ export const createAccessTokens = (options: AccessTokensOptions): AccessTokens =
         verified.set(token, claims)
         return claims
       } catch (error) {
-        // Whatever the library found wrong, and however it calls it, the answer is a 401.
+        // Every error of the library becomes a 401, whatever its class or code is.
         throw isExpiry(error) ? new ChatError('token_expired', 'The token has expired. Log in again.') : badToken()
       }
     }
   }
 }
 
-/** What a token is refused with that can't be told more about. */
+/** Returns the error for a token that is invalid for an unspecified reason. */
 export const badToken = (): ChatError => new ChatError('invalid_token', 'The token is not valid here. Log in again.')
 
 const kidOf = (jwt: Jwt, token: string): string | undefined => {
@@ -86,7 +85,7 @@ const kidOf = (jwt: Jwt, token: string): string | undefined => {
   return kid
 }
 
-/** The secrets to try: the one that `kid` names, or all for a token that names none. */
+/** Returns the secrets to try: the one that `kid` names, or all if the token has no `kid`. */
 const candidates = (ring: SecretRing, kid: string | undefined): string[] => {
   if (kid === undefined) return ring.all.map(({ secret }) => secret)
   const secret = ring.find(kid)
@@ -99,7 +98,7 @@ const firstGood = <T>(secrets: readonly string[], verify: (secret: string) => T)
     try {
       return verify(secret)
     } catch (error) {
-      // An expired token had the right secret; the next one's complaint would hide it.
+      // An expired token was verified by the right secret. The error of the next secret would hide that.
       if (!isExpiry(failure)) failure = error
     }
   }

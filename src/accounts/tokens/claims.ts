@@ -1,10 +1,10 @@
-/** Access tokens (JWT, RFC 7519) as data: their claims, and the secrets by `kid`. Signing is @fastify/jwt's. */
+/** Defines access tokens (JWT, RFC 7519) as data: their claims, and the secrets by `kid`. @fastify/jwt signs them. */
 import { type Static, Type } from '@sinclair/typebox'
 import { keyId } from '../../lib/key-id.ts'
 import { ChatError } from '../../protocol/errors.ts'
 import { compile } from '../../protocol/validation.ts'
 
-/** What an access token says. `uid` is the identity, `sub` the name to show; times in seconds since the epoch. */
+/** Describes the claims of an access token. `uid` is the identity, `sub` the display name; times are seconds since the epoch. */
 export const AccessClaims = Type.Object({
   sub: Type.String({ minLength: 1 }),
   uid: Type.Integer({ minimum: 1, maximum: 2 ** 31 - 1 }),
@@ -17,26 +17,26 @@ export type AccessClaims = Static<typeof AccessClaims>
 
 const isAccessClaims = compile(AccessClaims)
 
-/** The claims of a verified payload. Throws `invalid_token` when they aren't an access token's. */
+/** Returns the claims of a verified payload. Throws `invalid_token` if they aren't those of an access token. */
 export const readClaims = (payload: unknown): AccessClaims => {
   if (isAccessClaims(payload)) return payload as AccessClaims
   throw new ChatError('invalid_token', 'The token is not an access token of this service.')
 }
 
-/** A secret and the name that tokens carry for it. */
+/** Holds a secret and the `kid` that tokens carry for it. */
 export interface NamedSecret {
   readonly kid: string
   readonly secret: string
 }
 
-/** The secrets in use: the current one signs, all verify. */
+/** Holds the secrets in use: the current one signs, all verify. */
 export interface SecretRing {
   readonly current: NamedSecret
   readonly all: readonly NamedSecret[]
   find(kid: string): string | undefined
 }
 
-/** Makes the ring; each `kid` comes from the secret itself. */
+/** Creates the ring; each `kid` is derived from its secret. */
 export const createSecretRing = (secrets: { current: string; previous?: readonly string[] }): SecretRing => {
   const named = (secret: string): NamedSecret => ({ kid: keyId('secret-key', secret), secret })
   const current = named(secrets.current)

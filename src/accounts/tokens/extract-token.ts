@@ -1,16 +1,16 @@
-/** Where a WebSocket client may put its token, since a browser can't set headers; PROTOCOL "The WebSocket". */
+/** Finds the token of a WebSocket client, which can't set headers in a browser; see docs/protocol.md. */
 
-/** The places, in order of preference. */
+/** Holds the places where a token may be, in order of precedence. */
 export interface TokenPlaces {
-  /** The `Authorization` header (RFC 6750). */
+  /** Holds the `Authorization` header (RFC 6750). */
   readonly authorization?: string | undefined
-  /** The `Sec-WebSocket-Protocol` header: `bearer, <token>`, alone or after `chat.v1`. */
+  /** Holds the `Sec-WebSocket-Protocol` header: `bearer, <token>`, alone or after `chat.v1`. */
   readonly subprotocols?: string | undefined
-  /** `?token=`. */
+  /** Holds the query parameter `?token=`. */
   readonly queryToken?: string | undefined
 }
 
-/** The token from the first place that has one. */
+/** Returns the token from the first place that has one. */
 export const extractToken = ({ authorization, subprotocols, queryToken }: TokenPlaces): string | undefined =>
   fromHeader(authorization) || fromSubprotocols(subprotocols) || queryToken || undefined
 
@@ -22,6 +22,6 @@ const fromSubprotocols = (header: string | undefined): string | undefined => {
   return scheme === 'bearer' ? token : undefined
 }
 
-/** The subprotocol to answer: `chat.v1` if offered, else `bearer`; never the token itself. */
+/** Returns the subprotocol to accept: `chat.v1` if offered, else `bearer`; never the token itself. */
 export const selectSubprotocol = (offered: ReadonlySet<string>): 'chat.v1' | 'bearer' | false =>
   offered.has('chat.v1') ? 'chat.v1' : offered.has('bearer') ? 'bearer' : false
