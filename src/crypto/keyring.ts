@@ -1,52 +1,52 @@
-/** The Fernet keys in use: the newest seals, all open. */
+/** Holds the Fernet keys in use: the newest encrypts, all decrypt. */
 import { keyId } from '../lib/key-id.ts'
 import { decrypt, encrypt, type FernetKey, parseKey } from './fernet.ts'
 
-/** Seals and opens texts for storage. */
+/** Encrypts texts for storage and decrypts them. */
 export interface Keyring {
-  /** The id of the key that seals. */
+  /** Identifies the key that encrypts. */
   readonly currentKeyId: string
-  /** How many tokens no key opened since the start. */
+  /** Counts the tokens that no key could decrypt since the start. */
   readonly failures: number
-  /** Seals a text; the id names the key, and is stored beside the token. */
+  /** Encrypts a text. The id identifies the key and is stored beside the token. */
   encrypt(text: string): { token: string; keyId: string }
-  /** Opens a token with the key of that id, else with any; `undefined` when none does. */
+  /** Decrypts a token with the key of that id, else with any key. Returns `undefined` if no key fits. */
   decrypt(token: string, id?: string): string | undefined
 }
 
-/** What a keyring is made of: keys as 44 characters of URL-safe base64, and the clock in milliseconds. */
+/** Configures a keyring: keys as 44 characters of URL-safe base64, and the clock in milliseconds. */
 export interface KeyringOptions {
   readonly current: string
   readonly previous?: readonly string[]
   readonly now: () => number
 }
 
-/** Makes a keyring. Throws, without printing it, when a key is not a Fernet key. */
+/** Creates a keyring. Throws if a key is not a Fernet key; the error does not contain the key. */
 export const createKeyring = ({ current, previous = [], now }: KeyringOptions): Keyring => {
-  const sealing = parseKey(current)
-  const keys = new Map([sealing, ...previous.map(parseKey)].map(key => [idOf(key), key]))
-  const currentKeyId = idOf(sealing)
-  let unopened = 0
+  const currentKey = parseKey(current)
+  const keys = new Map([currentKey, ...previous.map(parseKey)].map(key => [idOf(key), key]))
+  const currentKeyId = idOf(currentKey)
+  let failures = 0
 
-  const openWithAny = (token: string, tried: FernetKey | undefined): string | undefined => {
+  const decryptWithAny = (token: string, tried: FernetKey | undefined): string | undefined => {
     for (const key of keys.values()) {
       const text = key === tried ? undefined : decrypt(key, token)
       if (text !== undefined) return text
     }
-    unopened++
+    failures++
     return undefined
   }
 
   return {
     currentKeyId,
     get failures() {
-      return unopened
+      return failures
     },
-    encrypt: text => ({ token: encrypt(sealing, text, { now: now() }), keyId: currentKeyId }),
+    encrypt: text => ({ token: encrypt(currentKey, text, { now: now() }), keyId: currentKeyId }),
     decrypt(token, id = currentKeyId) {
       const named = keys.get(id)
       const text = named && decrypt(named, token)
-      return text ?? openWithAny(token, named)
+      return text ?? decryptWithAny(token, named)
     }
   }
 }
