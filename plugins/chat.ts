@@ -126,7 +126,7 @@ const busOf = (fastify: FastifyInstance, clock: Clock = systemClock): { bus: Bus
     // The first room's epoch tells a database from its own copy.
     instance: async () => [chatDb.schema, (await chatDb.rooms.findByName(GENERAL))?.epoch ?? ''],
     clock,
-    onDeaf: err => quiet.warn({ err }, 'notifications of other processes can not be heard; it is tried again'),
+    onListenFailure: err => quiet.warn({ err }, 'can not listen for notifications of other processes; retrying'),
     onFailure: err => quiet.warn({ err }, 'other processes could not be notified; they look by themselves')
   })
   const deferred = deferBus(bus, err => quiet.warn({ err }, 'other processes can not be listened to; trying again'))

@@ -43,7 +43,7 @@ export default fp(
     const monitor = createHealth({
       clock,
       askDatabase: () => chatDb.ping(DATABASE_TIMEOUT_MS),
-      deafForMs: () => chatCore.deafForMs(),
+      msSinceHeartbeat: () => chatCore.msSinceHeartbeat(),
       onFailure: (checks, err) => log.warn(err === undefined ? { checks } : { checks, err }, 'a health check failed')
     })
     const meter = createLoadMeter({ clock, maxLoopDelayMs, waitingQueries: () => chatDb.client.waiting?.() ?? 0 })

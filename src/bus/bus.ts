@@ -25,7 +25,7 @@ export interface Bus {
   /** Begins to listen; resolves when everything sent from now on will be received. Called once. */
   listen(listener: BusListener): Promise<void>
   /** Returns for how many milliseconds this process has not received its own heartbeat; absent where nothing can be lost. */
-  deafForMs?(): number
+  msSinceHeartbeat?(): number
   /** Sends what is queued, and stops listening. */
   close(): Promise<void>
 }

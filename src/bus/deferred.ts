@@ -1,38 +1,38 @@
-/** A bus that listens to other processes from the first use on, and not from the start of the application. */
+/** Defers connecting a bus from the start of the application to its first use. */
 import { setTimeout as delay } from 'node:timers/promises'
 import { withTimeout } from '../lib/timeout.ts'
 import type { Bus, BusListener } from './bus.ts'
 
-/** A bus whose connection is opened later. */
+/** Adds to a bus that its connection is opened later. */
 export interface DeferredBus extends Bus {
-  /** Opens the connection, unless it is open; the announcement of a message opens it too. */
+  /** Opens the connection if it isn't open. The announcement of a message opens it too. */
   begin(): void
 }
 
-/** Until the next attempt, in milliseconds. */
-const AGAIN_MS = 1000
-/** How long a stop waits for an attempt under way, in milliseconds. */
-const STOP_MS = 1000
+/** Delays the next attempt to listen, in milliseconds. */
+const RETRY_MS = 1000
+/** Limits how long closing waits for an attempt in progress, in milliseconds. */
+const CLOSE_TIMEOUT_MS = 1000
 
 /**
- * Defers what `listen` opens, since a start that fails elsewhere, or a port in use, must not leave a connection that keeps the process
- * alive. Nothing is lost meanwhile: a bus notifies its listener to catch up when it begins to listen.
+ * Defers what `listen` opens: if the application fails to start, or its port is in use, no connection may keep the process
+ * alive. Nothing is lost: a bus calls `reset` on its listener when it starts to listen.
  */
 export const deferBus = (bus: Bus, onFailure: (error: unknown) => void): DeferredBus => {
   let listener: BusListener | undefined
   let opening: Promise<void> | undefined
   let isClosed = false
 
-  const open = async (heard: BusListener): Promise<void> => {
+  const open = async (target: BusListener): Promise<void> => {
     while (!isClosed) {
       try {
-        await bus.listen(heard)
-        // Closed meanwhile: nobody else would end the connection.
+        await bus.listen(target)
+        // The bus was closed during the attempt, and nothing else would close this connection.
         if (isClosed) await bus.close()
         return
       } catch (error) {
         onFailure(error)
-        await delay(AGAIN_MS, undefined, { ref: false })
+        await delay(RETRY_MS, undefined, { ref: false })
       }
     }
   }
@@ -47,15 +47,15 @@ export const deferBus = (bus: Bus, onFailure: (error: unknown) => void): Deferre
       begin()
       bus.announce(roomId, seq)
     },
-    // Of those who are connected here, of whom there are none before.
+    // Doesn't connect: events are about connections to this process, and there are none before `begin`.
     publish: event => bus.publish(event),
-    deafForMs: () => (opening ? (bus.deafForMs?.() ?? 0) : 0),
-    async listen(heard) {
-      listener = heard
+    msSinceHeartbeat: () => (opening ? (bus.msSinceHeartbeat?.() ?? 0) : 0),
+    async listen(target) {
+      listener = target
     },
     async close() {
       isClosed = true
-      if (opening) await withTimeout(STOP_MS, 'the bus', opening).catch(() => {})
+      if (opening) await withTimeout(CLOSE_TIMEOUT_MS, 'the bus', opening).catch(() => {})
       await bus.close()
     }
   }

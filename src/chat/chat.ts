@@ -43,7 +43,7 @@ export interface ChatCore {
   /** Whether the process is stopping and accepts no more work. */
   readonly isDraining: boolean
   /** Returns for how many milliseconds this process has not received its own heartbeat. */
-  deafForMs(): number
+  msSinceHeartbeat(): number
   /** Begins to listen to other processes. */
   start(): Promise<void>
   /** Commits the accepted messages, then closes every socket with 1012 and leaves the bus. */
@@ -80,7 +80,7 @@ export const createChatCore = (options: ChatOptions): ChatCore => {
     get isDraining() {
       return isDraining
     },
-    deafForMs: () => bus.deafForMs?.() ?? 0,
+    msSinceHeartbeat: () => bus.msSinceHeartbeat?.() ?? 0,
     start: () => listen(options, parts),
     async drain() {
       isDraining = true

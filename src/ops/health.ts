@@ -14,7 +14,7 @@ export interface HealthOptions {
   /** Queries the database; rejects when it doesn't respond in time. */
   readonly askDatabase: () => Promise<'ok' | 'read_only'>
   /** Returns for how many milliseconds no notification was heard. */
-  readonly deafForMs: () => number
+  readonly msSinceHeartbeat: () => number
   /** Called with each check that failed. */
   readonly onFailure: (checks: HealthChecks, error: unknown) => void
 }
@@ -36,7 +36,7 @@ const FAILURES = 3
 const SUCCESSES = 2
 
 /** Creates the monitor; it checks from `start` to `stop`. */
-export const createHealth = ({ clock, askDatabase, deafForMs, onFailure }: HealthOptions): HealthMonitor => {
+export const createHealth = ({ clock, askDatabase, msSinceHeartbeat, onFailure }: HealthOptions): HealthMonitor => {
   let latest: HealthChecks = { database: 'unavailable', listening: 'ok' }
   let isReady = false
   /** Checks in a row that contradict `isReady`. */
@@ -45,7 +45,7 @@ export const createHealth = ({ clock, askDatabase, deafForMs, onFailure }: Healt
   let stop = () => {}
 
   const check = async (): Promise<boolean> => {
-    const listening = deafForMs() >= DEAF_MS ? 'deaf' : 'ok'
+    const listening = msSinceHeartbeat() >= DEAF_MS ? 'deaf' : 'ok'
     let failure: unknown
     const database = await askDatabase().catch(error => {
       failure = error

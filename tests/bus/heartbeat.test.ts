@@ -26,7 +26,12 @@ const start = async () => {
     }
   }
   const deaf: unknown[] = []
-  const bus = createPostgresBus({ database, clock, instance: async () => ['test'], onDeaf: error => deaf.push(error) })
+  const bus = createPostgresBus({
+    database,
+    clock,
+    instance: async () => ['test'],
+    onListenFailure: error => deaf.push(error)
+  })
   const heard: string[] = []
   await bus.listen({ ...silent, event: event => heard.push(event.kind) })
   onTestFinished(() => bus.close())
@@ -43,7 +48,7 @@ test('it hears itself every 5 s, and tells nobody else', async () => {
   const { bus, state, heard, seconds } = await start()
   await seconds(60)
   expect(state.sent).toHaveLength(12)
-  expect(bus.deafForMs?.()).toBe(0)
+  expect(bus.msSinceHeartbeat?.()).toBe(0)
   expect(heard).toEqual([])
   expect(state.listens).toBe(1)
 })
@@ -56,14 +61,14 @@ test('it listens again after 15 s without a notification of its own, and reports
   expect([state.listens, deaf.length]).toEqual([1, 0])
   await seconds(1)
   expect([state.listens, state.stops, deaf.length]).toEqual([2, 1, 1])
-  expect(bus.deafForMs?.()).toBe(15_000)
+  expect(bus.msSinceHeartbeat?.()).toBe(15_000)
   // A connection that listens and hears nothing is no proof.
   await seconds(15)
-  expect(bus.deafForMs?.()).toBe(30_000)
+  expect(bus.msSinceHeartbeat?.()).toBe(30_000)
   expect(state.listens).toBe(3)
   state.isDeaf = false
   await seconds(5)
-  expect(bus.deafForMs?.()).toBe(0)
+  expect(bus.msSinceHeartbeat?.()).toBe(0)
 })
 
 test('it tries again with every heartbeat while it can not listen', async () => {
@@ -77,7 +82,7 @@ test('it tries again with every heartbeat while it can not listen', async () => 
   state.isDeaf = state.refuses = false
   await seconds(5)
   await seconds(5)
-  expect(bus.deafForMs?.()).toBe(0)
+  expect(bus.msSinceHeartbeat?.()).toBe(0)
 })
 
 test('it measures by the monotonic clock: a step of the wall clock makes nobody deaf', async () => {
@@ -86,5 +91,5 @@ test('it measures by the monotonic clock: a step of the wall clock makes nobody 
   await seconds(5)
   clock.step(-7_200_000)
   await seconds(20)
-  expect([bus.deafForMs?.(), state.listens]).toEqual([0, 1])
+  expect([bus.msSinceHeartbeat?.(), state.listens]).toEqual([0, 1])
 })

@@ -4,7 +4,7 @@ import { fakeClock } from '../support/clock.ts'
 
 const start = async (first: 'ok' | 'read_only' | Error = 'ok') => {
   const clock = fakeClock()
-  const state = { database: first as 'ok' | 'read_only' | Error | Promise<'ok'>, deafForMs: 0, asked: 0 }
+  const state = { database: first as 'ok' | 'read_only' | Error | Promise<'ok'>, msSinceHeartbeat: 0, asked: 0 }
   const failures: HealthChecks[] = []
   const monitor = createHealth({
     clock,
@@ -13,7 +13,7 @@ const start = async (first: 'ok' | 'read_only' | Error = 'ok') => {
       if (state.database instanceof Error) throw state.database
       return state.database
     },
-    deafForMs: () => state.deafForMs,
+    msSinceHeartbeat: () => state.msSinceHeartbeat,
     onFailure: checks => failures.push(checks)
   })
   await monitor.start()
@@ -42,7 +42,7 @@ describe('the health monitor', () => {
   test.each([
     ['unreachable', { database: new Error('down') }, { database: 'unavailable', listening: 'ok' }],
     ['read-only', { database: 'read_only' as const }, { database: 'read_only', listening: 'ok' }],
-    ['deaf for 30 s', { deafForMs: 30_000 }, { database: 'ok', listening: 'deaf' }]
+    ['deaf for 30 s', { msSinceHeartbeat: 30_000 }, { database: 'ok', listening: 'deaf' }]
   ])(
     'it is not ready after 3 checks in a row that find it %s, and ready after 2 that do not',
     async (_, bad, found) => {
@@ -51,7 +51,7 @@ describe('the health monitor', () => {
       await seconds(2)
       expect(monitor.isReady).toBe(true)
       expect(monitor.latest).toEqual(found)
-      Object.assign(state, { database: 'ok', deafForMs: 29_999 })
+      Object.assign(state, { database: 'ok', msSinceHeartbeat: 29_999 })
       await seconds(1)
       Object.assign(state, bad)
       await seconds(2)
@@ -59,7 +59,7 @@ describe('the health monitor', () => {
       await seconds(1)
       expect(monitor.isReady).toBe(false)
       expect(failures).toHaveLength(5)
-      Object.assign(state, { database: 'ok', deafForMs: 0 })
+      Object.assign(state, { database: 'ok', msSinceHeartbeat: 0 })
       await seconds(1)
       expect(monitor.isReady).toBe(false)
       await seconds(1)

@@ -1,16 +1,16 @@
-/** The bus within one process: alone with the embedded database, or between several services of a test. */
+/** Implements the bus within one process, for the embedded database and for tests with several services. */
 import { randomUUID } from 'node:crypto'
 import type { Bus, BusListener } from '../bus.ts'
 import { createOutbox, deliver } from '../envelope.ts'
 
-/** What buses share that hear each other. */
+/** Connects the memory buses of one process. */
 export interface MemoryNetwork {
   readonly ends: Map<string, BusListener>
 }
 
 export const createMemoryNetwork = (): MemoryNetwork => ({ ends: new Map() })
 
-/** One end; with no network given, alone. */
+/** Creates a memory bus; without a network, one that has no peers. */
 export const createMemoryBus = ({ ends }: MemoryNetwork = createMemoryNetwork()): Bus => {
   const processId = randomUUID()
   const outbox = createOutbox(processId)
@@ -22,7 +22,7 @@ export const createMemoryBus = ({ ends }: MemoryNetwork = createMemoryNetwork())
     if (!outbox.isEmpty) schedule()
   }
   const schedule = (): void => {
-    // Nobody to tell: nothing is made.
+    // Without a peer, no payload is built.
     if (ends.size <= 1) {
       outbox.clear()
       return

@@ -1,15 +1,15 @@
-/** The bus over PostgreSQL's LISTEN and NOTIFY: no other service to run. */
+/** Implements the bus over PostgreSQL's LISTEN and NOTIFY, so that no other service is needed. */
 import { createHash, randomUUID } from 'node:crypto'
 import { type Clock, systemClock } from '../../lib/clock.ts'
 import { withTimeout } from '../../lib/timeout.ts'
 import type { Bus, BusListener } from '../bus.ts'
 import { createOutbox, deliver } from '../envelope.ts'
 
-/** What the driver needs of a database; see src/db/client/open.ts. */
+/** Lists what the driver needs of a database; see src/db/client/open.ts. */
 export interface NotifyingDatabase {
-  /** Sends payloads to a channel, each under 8,000 bytes, outside any transaction of the log. */
+  /** Sends payloads to a channel, each under 8,000 bytes, outside the transactions of the log. */
   notify(channel: string, payloads: readonly string[]): Promise<void>
-  /** Listens on a connection of its own, which is made again when it breaks; `onListening` is called each time. */
+  /** Listens on a dedicated connection and reconnects when it breaks. Calls `onListening` after each connection. */
   listen(
     channel: string,
     onPayload: (payload: string) => void,
@@ -20,46 +20,50 @@ export interface NotifyingDatabase {
 
 export interface PostgresBusOptions {
   readonly database: NotifyingDatabase
-  /** What tells instances apart that share a database: its schema, and its log's epoch. */
+  /** Returns what distinguishes instances that share a database: the schema, and the epoch of the log. */
   readonly instance: () => Promise<readonly string[]>
-  /** Told of each failure to send; nothing else is done about it, since others look by themselves. */
+  /** Called with each failure to send. A failed send is not retried, because other processes poll. */
   readonly onFailure?: (error: unknown) => void
-  /** Called with each failure to listen, which is tried again. */
-  readonly onDeaf?: (error: unknown) => void
+  /** Called with each failure to listen, which is retried. */
+  readonly onListenFailure?: (error: unknown) => void
   readonly clock?: Clock
-  /** The least time between two notifications, in milliseconds: what comes meanwhile goes together. */
+  /** Sets the minimum time between two notifications, in milliseconds. Events in between are sent together. */
   readonly gatherMs?: number
 }
 
-/** How long the last words may take, in milliseconds. */
-const GOODBYE_MS = 1000
+/** Limits how long sending the queue may take on close, in milliseconds. */
+const CLOSE_TIMEOUT_MS = 1000
 
-/** How often this process notifies itself, and after which silence its listening connection is replaced, in milliseconds. */
+/** Sets how often this process notifies itself, in milliseconds. */
 const HEARTBEAT_MS = 5000
+/** Replaces the listening connection after this long without a notification of our own, in milliseconds. */
 const REBUILD_MS = 15_000
 
-/** A channel's name: an identifier of PostgreSQL has at most 63 bytes. */
+const NO_HEARTBEAT =
+  'The bus receives no notification. Behind a transaction pooler, set DATABASE_LISTEN_URL to the database itself.'
+
+/** Returns the name of a channel; an identifier of PostgreSQL has at most 63 bytes. */
 const channelOf = (instance: readonly string[]): string =>
   `fastify_chat_${createHash('sha256').update(JSON.stringify(instance)).digest('hex').slice(0, 32)}`
 
-/** Makes one end. At most one notification is on its way; what comes meanwhile is gathered. */
+/** Creates the bus of one process. At most one notification is in flight; further events are gathered meanwhile. */
 export const createPostgresBus = ({
   database,
   instance,
   onFailure = () => {},
-  onDeaf = () => {},
+  onListenFailure = () => {},
   clock = systemClock,
   gatherMs = 3
 }: PostgresBusOptions): Bus => {
   const processId = randomUUID()
   const outbox = createOutbox(processId)
-  // What begins so is our own: a heartbeat, or a notification that this process sent.
+  // A payload that begins like this is our own: a heartbeat, or a notification that this process sent.
   const ours = JSON.stringify({ from: processId }).slice(0, -1)
   let heardAt = clock.monotonic()
   let builtAt = heardAt
   let stopBeating = () => {}
   let isClosed = false
-  // Known once it listens; until then everything waits.
+  // Set when the bus listens; until then everything is queued.
   let channel: string | undefined
   let timer: NodeJS.Timeout | undefined
   let earliest = 0
@@ -88,7 +92,7 @@ export const createPostgresBus = ({
     timer.unref()
   }
 
-  const sayRest = async (): Promise<void> => {
+  const sendRest = async (): Promise<void> => {
     await sending
     while (channel !== undefined && !outbox.isEmpty) await database.notify(channel, outbox.take())
   }
@@ -104,29 +108,29 @@ export const createPostgresBus = ({
       if (fits) schedule()
       return fits
     },
-    deafForMs: () => clock.monotonic() - heardAt,
+    msSinceHeartbeat: () => clock.monotonic() - heardAt,
     async listen(listener: BusListener) {
       const name = channelOf(await instance())
       channel = name
-      const hear = (payload: string): void => {
+      const receive = (payload: string): void => {
         if (payload.startsWith(ours)) heardAt = clock.monotonic()
         else deliver(payload, listener, processId)
       }
       const open = async (): Promise<void> => {
         builtAt = clock.monotonic()
-        stop = await database.listen(name, hear, () => listener.reset(), onDeaf)
-        // The bus was closed meanwhile.
+        stop = await database.listen(name, receive, () => listener.reset(), onListenFailure)
+        // The bus was closed in the meantime.
         if (isClosed) await stop()
       }
       const beat = (): void => {
         database.notify(name, [`${ours}}`]).catch(onFailure)
         if (clock.monotonic() - Math.max(heardAt, builtAt) < REBUILD_MS) return
         builtAt = clock.monotonic()
-        onDeaf(new Error('no notification of our own arrives; a transaction pooler needs DATABASE_LISTEN_URL'))
+        onListenFailure(new Error(NO_HEARTBEAT))
         const failed = (error: unknown): void => {
-          // The next heartbeat tries again.
+          // The next heartbeat retries.
           builtAt = Number.NEGATIVE_INFINITY
-          onDeaf(error)
+          onListenFailure(error)
         }
         Promise.resolve(stop?.()).then(open).catch(failed)
       }
@@ -140,8 +144,8 @@ export const createPostgresBus = ({
       stopBeating()
       clearTimeout(timer)
       timer = undefined
-      // A database that is cut off must not hold up a stop: what isn't told, others see by themselves.
-      await withTimeout(GOODBYE_MS, 'the database', sayRest()).catch(onFailure)
+      // An unreachable database must not delay a shutdown. Other processes find unsent changes when they poll.
+      await withTimeout(CLOSE_TIMEOUT_MS, 'the database', sendRest()).catch(onFailure)
       clearTimeout(timer)
       await stop?.()
     }
