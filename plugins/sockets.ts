@@ -19,7 +19,7 @@ import { ChatError } from '../src/protocol/errors.ts'
 export type OpenSocket = ConnectionOptions['socket'] & { readonly protocol: string }
 
 /** Options of the sockets plugin. */
-export type ChatSocketsOptions = Pick<UpgradesOptions, 'answerMs'>
+export type ChatSocketsOptions = Pick<UpgradesOptions, 'responseTimeoutMs'>
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -40,7 +40,7 @@ declare module 'fastify' {
 }
 
 export default fp(
-  async function chatSockets(fastify: FastifyInstance, { answerMs }: ChatSocketsOptions) {
+  async function chatSockets(fastify: FastifyInstance, { responseTimeoutMs }: ChatSocketsOptions) {
     const paths = createSocketPaths(fastify)
     fastify.addHook('onRoute', route => {
       if (route.config?.chatSocket) paths.add(route)
@@ -50,7 +50,7 @@ export default fp(
       isOurs: paths.match,
       route: fastify.routing,
       refuse: (response, error) => refuse(fastify, response, error),
-      answerMs
+      responseTimeoutMs
     })
     fastify.addHook('onListen', async () => listeningServers(fastify).forEach(upgrades.include))
     fastify.addHook('preClose', async () => upgrades.drain())

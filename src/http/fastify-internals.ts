@@ -1,4 +1,4 @@
-/** What nothing public of a Fastify instance shows. Where a later Fastify keeps it elsewhere, it counts as not given. */
+/** Reads internals of a Fastify instance that have no public API. If a later Fastify moves them, they count as absent. */
 import type { IncomingMessage } from 'node:http'
 import type { Server } from 'node:net'
 
@@ -10,7 +10,7 @@ export const rewriteUrlOf = (application: object): ((request: IncomingMessage) =
   return rewriteUrl && (request => rewriteUrl.call(application, request))
 }
 
-/** Returns the servers that listen: one for each address of `localhost`, all but the first made by `listen` itself. */
+/** Returns the servers that listen: one for each address of `localhost`. `listen` itself creates all but the first. */
 export const listeningServers = (application: object): Server[] =>
   (internal(application, 'fastify.serverBindings') ?? []) as Server[]
 

@@ -1,34 +1,33 @@
-/** The opening handshake of a WebSocket (RFC 6455, 4.2), refused with the errors of every other request. */
+/** Performs the opening handshake of a WebSocket (RFC 6455, 4.2); a rejection is an HTTP error like any other. */
 import { IncomingMessage } from 'node:http'
 import { type WebSocket, WebSocketServer } from 'ws'
 import { ChatError } from '../protocol/errors.ts'
 import type { Upgrade } from './upgrades.ts'
 
-/** What the handshake needs to know. */
+/** Configures the handshake. */
 export interface HandshakeOptions {
-  /** The largest frame that a client may send, in bytes; a larger one closes the socket with 1009. */
+  /** Limits the frames that a client may send, in bytes; a larger one closes the socket with 1009. */
   readonly maxPayload: number
-  /** Returns the subprotocol of those that a client offers. */
+  /** Returns one of the subprotocols that a client offers. */
   chooseProtocol(offered: ReadonlySet<string>): string | false
 }
 
-/** Opens WebSockets. */
+/** Accepts WebSockets. */
 export interface Handshake {
   /**
-   * Calls `opened` with the WebSocket while the upgrade's socket can still be released; not if the client is gone. Throws a
-   * ChatError for a request that doesn't open a WebSocket; then the upgrade still needs a response.
+   * Calls `opened` with the WebSocket while the upgrade's socket can still be released, but not if the client has disconnected.
+   * Throws a ChatError for a request that doesn't open a WebSocket; the caller must then respond to the upgrade.
    */
   open(upgrade: Upgrade, opened: (socket: WebSocket) => void): void
 }
 
-/** Into how many fragments a frame may be cut; a proxy in the way may cut the largest into some two hundred. */
+/** Limits the fragments of a frame. A proxy may split the largest frame into about two hundred. */
 const MAX_FRAGMENTS = 1024
-/** In how many pieces the network may deliver a frame: each of them costs far more memory than a byte. */
+/** Limits the chunks in which the network delivers a frame: each chunk needs far more memory than a byte. */
 const MAX_CHUNKS = 4096
-/** How long a client may take to respond to a close frame, in milliseconds. */
+/** Limits how long a client may take to respond to a close frame, in milliseconds. */
 const CLOSE_TIMEOUT_MS = 5000
 
-/** Creates the handshake of a chat. */
 export const createHandshake = ({ maxPayload, chooseProtocol }: HandshakeOptions): Handshake => {
   const server = new WebSocketServer({
     noServer: true,
@@ -36,14 +35,14 @@ export const createHandshake = ({ maxPayload, chooseProtocol }: HandshakeOptions
     perMessageDeflate: false,
     maxPayload,
     closeTimeout: CLOSE_TIMEOUT_MS,
-    // Fragments are counted by their bytes, and only when the last has come.
+    // `ws` counts fragments by their bytes, and only when the last one has arrived.
     maxFragments: MAX_FRAGMENTS,
     maxBufferedChunks: MAX_CHUNKS,
-    // A flood of pings is ended by the connection's quota, with a code that says so.
+    // The connection's own quota ends a flood of pings, with a close code that names the reason.
     maxPendingAutoPongs: 0,
     handleProtocols: chooseProtocol
   } as ConstructorParameters<typeof WebSocketServer>[0])
-  // Emitted at once; without a listener, `ws` would respond in plain text.
+  // `ws` emits this synchronously. Without a listener, it would respond in plain text.
   const failures: Error[] = []
   server.on('wsClientError', error => failures.push(error))
   return {
@@ -63,7 +62,7 @@ const checkRequest = (request: IncomingMessage): void => {
   if (upgrade?.toLowerCase() !== 'websocket' || !SUPPORTED_VERSIONS.has(String(version))) {
     throw new ChatError('upgrade_required', 'Connect here with a WebSocket client of version 13.')
   }
-  // Node checks it, but not where a request becomes an upgrade; one that a test injects has no need of it.
+  // Node doesn't check this where a request becomes an upgrade. An injected request in a test may omit it.
   if (host === undefined && request instanceof IncomingMessage) {
     throw new ChatError('bad_request', 'The request has no Host header.')
   }

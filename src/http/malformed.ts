@@ -1,36 +1,42 @@
-/** What Node refuses before it is a request, or without a body, as problems: only for a server that is the chat's own. */
+/** Responds with problems to what Node rejects before it is a request. Only for a server that belongs to the chat. */
 import { randomUUID } from 'node:crypto'
 import { type IncomingMessage, type Server, STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { ChatError } from '../protocol/errors.ts'
 import { ofChatError, problemOf } from './problems.ts'
 
-/** How long a client may take to read why it is refused, in milliseconds. */
-const LAST_ANSWER_MS = 1000
+/** Limits how long a client may take to read the response, in milliseconds. */
+const LINGER_MS = 1000
 
-type Answer = readonly [status: number, error: ChatError]
+type Rejection = readonly [status: number, error: ChatError]
 
-const MALFORMED: Answer = [400, new ChatError('bad_request', 'The request is malformed.')]
-/** By the code of Node's error. */
-const ANSWERS: Readonly<Record<string, Answer>> = {
-  HPE_HEADER_OVERFLOW: [431, new ChatError('payload_too_large', 'The request’s head is too large. Send less.')],
+const MALFORMED: Rejection = [400, new ChatError('bad_request', 'The request is malformed.')]
+/** Maps the code of Node's error to the response. */
+const REJECTIONS: Readonly<Record<string, Rejection>> = {
+  HPE_HEADER_OVERFLOW: [
+    431,
+    new ChatError('payload_too_large', 'The headers of the request are too large. Send fewer or shorter headers.')
+  ],
   ERR_HTTP_REQUEST_TIMEOUT: [408, new ChatError('bad_request', 'The request took too long to arrive. Send it again.')]
 }
-const NO_PROXY: Answer = [405, new ChatError('bad_request', 'This is no proxy. Send the request to its own server.')]
+const NO_PROXY: Rejection = [
+  405,
+  new ChatError('bad_request', 'This server is not a proxy. Send the request to its target.')
+]
 
-/** Responds to what the parser could not read, and closes the connection. */
+/** Responds to a request that the parser can't read, and closes the connection. */
 export const refuseMalformed = (error: NodeJS.ErrnoException, socket: Duplex): void => {
   if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable) return
-  // In the middle of an earlier response, as Node does by itself.
+  // An earlier response is being sent, so nothing can be written. Node closes the connection in this case too.
   if (isResponding(socket)) socket.destroy()
-  else write(socket, ANSWERS[error.code ?? ''] ?? MALFORMED)
+  else write(socket, REJECTIONS[error.code ?? ''] ?? MALFORMED)
 }
 
-/** Returns whether a response on the socket has begun. */
+/** Returns whether the headers of a response have been sent on the socket. */
 const isResponding = (socket: Duplex): boolean => Boolean(Reflect.get(socket, '_httpMessage')?.headersSent)
 
-/** Writes a response by hand: Node has made no ServerResponse. */
-const write = (socket: Duplex, [status, error]: Answer): void => {
+/** Writes a response to the socket, for which Node has created no ServerResponse. */
+const write = (socket: Duplex, [status, error]: Rejection): void => {
   const id = randomUUID()
   const body = JSON.stringify({ ...problemOf(ofChatError(error), id), status })
   const head = [
@@ -43,11 +49,11 @@ const write = (socket: Duplex, [status, error]: Answer): void => {
   ]
   socket.end(`${head.join('\r\n')}\r\n\r\n${body}`)
   // A client that never closes its side must not keep the socket; closing at once might lose the response.
-  const timer = setTimeout(() => socket.destroy(), LAST_ANSWER_MS)
+  const timer = setTimeout(() => socket.destroy(), LINGER_MS)
   socket.once('close', () => clearTimeout(timer))
 }
 
-/** Turns what Node would refuse without a body into requests, which `checkHead` refuses, and responds to CONNECT. */
+/** Responds to CONNECT, and passes requests that Node would reject without a body on, so that `checkHead` rejects them. */
 export const takeEveryRequest = (server: Server): void => {
   server.on('checkExpectation', (request, response) => server.emit('request', request, response))
   server.on('connect', (_request, socket) => {
@@ -56,7 +62,7 @@ export const takeEveryRequest = (server: Server): void => {
   })
 }
 
-/** Throws for a request without a Host (RFC 9112, 3.2), and for an expectation that nobody meets (RFC 9110, 10.1.1). */
+/** Throws for a request without a Host (RFC 9112, 3.2), and for an unsupported expectation (RFC 9110, 10.1.1). */
 export const checkHead = ({ httpVersion, headers }: IncomingMessage): void => {
   if (httpVersion === '1.1' && headers.host === undefined) {
     throw new ChatError('bad_request', 'The request has no Host header.')

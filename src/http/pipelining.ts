@@ -1,23 +1,23 @@
 /**
- * Keeps the requests that a client sends in one packet with one whose upgrade is ignored. Node's parser stops behind such a
- * request, and Node forgets the rest of the packet. Nothing of the parser is documented: where a later Node has other names for
- * it, the rest is lost as it is without this.
+ * Parses the requests that follow, in the same packet, a request whose upgrade is ignored. Node's parser stops after such a
+ * request and drops the rest of the packet. This relies on undocumented properties of the parser. If a later Node renames them,
+ * it drops the rest again.
  */
 import type { IncomingMessage } from 'node:http'
 
-/** The HTTP parser of a connection. */
+/** Describes the HTTP parser of a connection. */
 export interface Parser {
   onIncoming?: ((request: IncomingMessage & { upgrade?: boolean | null }, isKeptAlive: boolean) => number) | null
-  /** Returns how many bytes were parsed. */
+  /** Returns how many bytes it has parsed. */
   execute?(bytes: Buffer): number | Error
   getCurrentBuffer?(): Buffer
   [ignored]?: boolean
 }
 
-/** A socket that Node reads HTTP from. */
+/** Describes a socket from which Node reads HTTP. */
 export interface ParsingSocket {
   readonly parser?: Parser | null
-  /** Set while too many responses wait to be read. */
+  /** Is set while too many responses are unread. */
   readonly _paused?: boolean
   emit(event: 'data', bytes: Buffer): boolean
   unshift(bytes: Buffer): void
@@ -25,20 +25,20 @@ export interface ParsingSocket {
 
 const ignored = Symbol('an upgrade was ignored')
 
-/** Marks that the parser stops behind the request that it is in. */
+/** Records that the parser will stop after the current request. */
 export const upgradeIsIgnored = (socket: ParsingSocket): void => {
   if (socket.parser) socket.parser[ignored] = true
 }
 
-/** Parses on behind ignored upgrades, until Node frees the parser. */
+/** Continues parsing after ignored upgrades, until Node frees the parser. */
 export const continueAfterUpgrades = (socket: ParsingSocket, parser: Parser): void => {
-  // The parser may come from Node's pool, with what is left of an earlier connection.
+  // The parser may come from Node's pool, with the state of an earlier connection.
   parser[ignored] = false
   if (!Object.hasOwn(parser, 'execute')) continueExecute(parser)
   const key = executedKey(parser)
   if (key === undefined) return
   const onExecuted = Reflect.get(parser, key) as (parsed: number | Error) => void
-  // Called for what Node reads from the handle without JavaScript; `execute` is for everything else.
+  // Node calls this for what it reads from the handle without JavaScript, and `execute` for everything else.
   const continued = (parsed: number | Error): void => {
     const rest =
       parser[ignored] && typeof parsed === 'number' ? parser.getCurrentBuffer?.().subarray(parsed) : undefined

@@ -1,10 +1,10 @@
-/** What an error becomes for the client: a problem (RFC 9457), also where a host application's hook or plugin threw it. */
+/** Converts errors to problems (RFC 9457), also those that a hook or plugin of a host application throws. */
 import { STATUS_CODES, validateHeaderName, validateHeaderValue } from 'node:http'
 import { ChatError, ERRORS, type ErrorCode, type Violation } from '../protocol/errors.ts'
 import type { Problem } from '../protocol/http/problems.ts'
 import { isAjvError, sentencesOf, violations } from '../protocol/validation.ts'
 
-/** An error as the client sees it. */
+/** Describes the response to an error. */
 export interface Refusal {
   readonly status: number
   readonly code: string
@@ -15,14 +15,14 @@ export interface Refusal {
   readonly headers: Readonly<Record<string, string | string[]>>
 }
 
-/** What is known of an error beside itself. */
+/** Holds what else is known about an error. */
 export interface RefusalContext {
-  /** The status that the reply has already; an error's own counts where this is no error's. */
+  /** Is the status that the reply already has. Without an error status here, the error's own counts. */
   readonly replyStatus: number
   readonly isUnavailable: (error: unknown) => boolean
 }
 
-/** What anybody may throw: Fastify, a plugin, a host; not always an Error. */
+/** Describes what Fastify, a plugin or a host may throw, which is not always an Error. */
 interface Thrown {
   readonly code?: unknown
   readonly message?: unknown
@@ -34,7 +34,7 @@ interface Thrown {
   readonly validationContext?: unknown
 }
 
-/** Names the parts of a request as their paths in a problem do. */
+/** Maps Fastify's names of the parts of a request to the paths in a problem. */
 const PARTS: Readonly<Record<string, string>> = {
   body: '/body',
   querystring: '/query',
@@ -44,7 +44,7 @@ const PARTS: Readonly<Record<string, string>> = {
 
 const INVALID_JSON = new Set(['FST_ERR_CTP_INVALID_JSON_BODY', 'FST_ERR_CTP_EMPTY_JSON_BODY'])
 
-/** The code of a status that somebody else's error has. A status that is not here has the code `http_` and its number. */
+/** Maps the status of a foreign error to a code. Any other status has the code `http_` and the number. */
 const CODES: Partial<Record<number, ErrorCode>> = {
   400: 'bad_request',
   401: 'not_logged_in',
@@ -59,17 +59,17 @@ const CODES: Partial<Record<number, ErrorCode>> = {
   503: 'unavailable'
 }
 
-/** In place of Fastify's own sentences, which quote the request, and of the messages of failures, which may show internals. */
+/** Replaces Fastify's messages, which quote the request, and the messages of failures, which may reveal internals. */
 const DETAILS: Partial<Record<number, string>> = {
   400: 'The request is malformed.',
-  404: 'There is nothing here.',
+  404: 'No resource exists at this path. Check the URL.',
   413: 'The request is too large. Send less.',
   415: 'Send the body as application/json.',
   503: 'The service cannot respond right now. Try again in a moment.'
 }
-const FAILURE = 'Something went wrong on our side. Report the instance if it persists.'
+const FAILURE = 'The service failed. Try again, and report the instance if it happens again.'
 
-/** Returns what an error becomes. A host's error keeps its status, its headers and, below 500, its message. */
+/** Returns the response to an error. A host's error keeps its status, its headers and, below 500, its message. */
 export const refusalOf = (error: unknown, { replyStatus, isUnavailable }: RefusalContext): Refusal => {
   if (error instanceof ChatError) return ofChatError(error)
   const thrown: Thrown = typeof error === 'object' && error !== null ? error : {}
@@ -85,7 +85,7 @@ export const refusalOf = (error: unknown, { replyStatus, isUnavailable }: Refusa
   return ofForeign(status ?? 500, thrown)
 }
 
-/** Returns the problem as it is sent. */
+/** Returns the body of a problem response. */
 export const problemOf = ({ status, code, urn, title, detail, errors }: Refusal, instance: string): Problem => ({
   type: `urn:fastify-chat:problem:${urn}`,
   title,
@@ -96,13 +96,13 @@ export const problemOf = ({ status, code, urn, title, detail, errors }: Refusal,
   ...(errors ? { errors: errors.map(({ path, message }) => ({ path, message })) } : {})
 })
 
-// RFC 6750, 3.1: a bad token is `invalid_token`, whatever is bad about it; no token has no error.
+// RFC 6750, 3.1: an invalid token has the error `invalid_token`, whatever the reason; a missing token has no error.
 const CHALLENGES: Partial<Record<string, string>> = {
   invalid_token: 'Bearer error="invalid_token"',
   token_expired: 'Bearer error="invalid_token", error_description="expired"'
 }
 
-/** Returns the refusal of an error of the catalog. */
+/** Returns the response to an error of the catalog. */
 export const ofChatError = ({ code, word, detail, errors, retryAfterMs, statusCode }: ChatError): Refusal => ({
   status: statusCode,
   code: word,
@@ -117,7 +117,7 @@ export const ofChatError = ({ code, word, detail, errors, retryAfterMs, statusCo
 })
 
 const ofValidation = ({ validation, validationContext }: Thrown): Refusal | undefined => {
-  // A host's hook may throw what its own validator says, which is not Ajv's.
+  // A host's hook may throw the errors of its own validator, which are not Ajv's.
   if (!Array.isArray(validation) || !validation.every(isAjvError)) return undefined
   const errors = violations(validation, PARTS[String(validationContext)] ?? '')
   return ofChatError(new ChatError('validation_failed', `The request is not valid. ${sentencesOf(errors)}`, { errors }))
@@ -126,7 +126,7 @@ const ofValidation = ({ validation, validationContext }: Thrown): Refusal | unde
 const ofForeign = (status: number, { code, message, headers, expose }: Thrown): Refusal => {
   const known = CODES[status]
   const isFramework = typeof code === 'string' && code.startsWith('FST_ERR_')
-  // A parameter that is too long, say: the service itself sends no code outside the catalog.
+  // For example, a parameter that is too long. The service sends only codes from the catalog here.
   if (isFramework && !known && status < 500) return ofChatError(new ChatError('bad_request', DETAILS[400] ?? ''))
   // `expose` is how `http-errors` marks a message that clients may see.
   const isShown = status < 500 && !isFramework && expose !== false
@@ -156,7 +156,7 @@ const isSendable = (name: string, value: string | string[]): boolean => {
   }
 }
 
-/** The headers of an error as `http-errors` carries them, without what describes a body that is not sent. */
+/** Returns the headers that `http-errors` attaches to an error, except those that describe the body, which is not sent. */
 const headersOf = (headers: unknown): Record<string, string | string[]> =>
   typeof headers === 'object' && headers !== null
     ? Object.fromEntries(

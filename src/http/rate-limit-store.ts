@@ -1,21 +1,21 @@
-/** `@fastify/rate-limit`'s store over the database, so that a limit holds over all processes. */
+/** Implements `@fastify/rate-limit`'s store on the database, so that a limit applies across all processes. */
 import type { FastifyRateLimitStore, FastifyRateLimitStoreCtor } from '@fastify/rate-limit'
 
-/** Counts hits; see src/db/repositories/rate-limits.ts. */
+/** Counts requests; see src/db/repositories/rate-limits.ts. */
 export interface HitCounter {
-  /** Counts one more hit of `key`, in a window of `windowMs` that the first hit began. */
+  /** Counts one more request of `key`, in a period of `windowMs` that its first request started. */
   hit(key: string, windowMs: number): Promise<{ current: number; ttlMs: number }>
 }
 
-type Answer = Parameters<FastifyRateLimitStore['incr']>[1]
+type Callback = Parameters<FastifyRateLimitStore['incr']>[1]
 
-/** A store class as the plugin wants it. Each route's `groupId` is part of its keys, so that one store serves all. */
+/** Returns a store class for the plugin. The keys contain the `groupId` of their route, so one store serves all routes. */
 export const rateLimitStore = (counter: HitCounter): FastifyRateLimitStoreCtor =>
   class DatabaseStore implements FastifyRateLimitStore {
-    incr(key: string, answer: Answer, timeWindow: number): void {
+    incr(key: string, callback: Callback, timeWindow: number): void {
       counter.hit(key, timeWindow).then(
-        ({ current, ttlMs }) => answer(null, { current, ttl: ttlMs }),
-        error => answer(error)
+        ({ current, ttlMs }) => callback(null, { current, ttl: ttlMs }),
+        error => callback(error)
       )
     }
 

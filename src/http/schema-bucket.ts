@@ -1,4 +1,4 @@
-/** Shared schemas (`$id`) of the service's own scope, apart from those of a host application: both may have a "ChatUser". */
+/** Separates the shared schemas (`$id`) of the service from those of a host application: both may have a "ChatUser". */
 import { SerializerSelector } from '@fastify/fast-json-stringify-compiler'
 import type { FastifyInstance, FastifySchemaCompiler } from 'fastify'
 
@@ -7,14 +7,14 @@ interface Named {
 }
 
 /**
- * Gives an instance, and its children, shared schemas of their own; the host's are not inherited, neither earlier nor later ones. When a
- * host adds one later, Fastify makes the compilers of all children again: with ours, and not with its default.
+ * Gives an instance and its children shared schemas of their own, without those of the host, whether added earlier or later. When
+ * a host adds a schema later, Fastify recreates the compilers of all children: this makes it use ours and not its default.
  */
 export const separateSchemas = (fastify: FastifyInstance, validatorCompiler: FastifySchemaCompiler<object>): void => {
   const hosts = new Set(Object.values(fastify.getSchemas()))
   fastify.setSchemaController({
     compilersFactory: {
-      // Fastify types it as its own Ajv's.
+      // Fastify types it as a compiler of its own Ajv.
       buildValidator: (() => validatorCompiler) as never,
       buildSerializer: SerializerSelector()
     },
@@ -22,7 +22,7 @@ export const separateSchemas = (fastify: FastifyInstance, validatorCompiler: Fas
       const schemas = new Map(Object.entries(inherited ?? {}).filter(([, schema]) => !hosts.has(schema)))
       return {
         add(schema: unknown) {
-          // Fastify passes what a host adds later down to us; ours came first.
+          // Fastify passes what a host adds later down to its children. Our schema of the same name was added first and stays.
           const { $id } = schema as Named
           if (!schemas.has($id)) schemas.set($id, schema)
           return fastify

@@ -1,13 +1,13 @@
-/** Options of @fastify/helmet for an API, which serves no pages; the documents and the page bring a policy of their own. */
+/** Configures @fastify/helmet for an API without pages. The API documentation and the web client set policies of their own. */
 const POLICY = {
   contentSecurityPolicy: { useDefaults: false, directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] } }
 }
 
 /**
- * For a service of its own: browsers are to use TLS for a year where a proxy offers it. Not for subdomains, which may be other
- * services of the operator.
+ * Sets the headers of a standalone service: browsers use TLS for a year if a proxy offers it. Subdomains are excluded, because
+ * they may be other services of the operator.
  */
 export const OWN_HEADERS = { ...POLICY, strictTransportSecurity: { maxAge: 31_536_000, includeSubDomains: false } }
 
-/** For routes inside a host application: what concerns the whole domain (HSTS) is left to the host application. */
+/** Sets the headers of routes in a host application, which decides itself what affects its whole domain (HSTS). */
 export const EMBEDDED_HEADERS = { ...POLICY, strictTransportSecurity: false }

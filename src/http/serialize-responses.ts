@@ -1,9 +1,9 @@
-/** Serializes what routes return before anything of a host application sees it. */
+/** Serializes responses before a hook of a host application can change them. */
 import type { FastifyReply, RouteOptions } from 'fastify'
 
 /**
- * An onRoute hook: the route's handler returns JSON text in place of an object. A host's `preSerialization` hook (an envelope
- * around its own responses) or reply serializer would break the schemas that our clients rely on; Fastify runs neither for text.
+ * Makes a route's handler return JSON text instead of an object; an onRoute hook. A host's `preSerialization` hook (for example
+ * an envelope around its own responses) or reply serializer would break our schemas. Fastify runs neither for text.
  */
 export const serializeResponses = (route: RouteOptions): void => {
   const { handler } = route
@@ -13,7 +13,7 @@ export const serializeResponses = (route: RouteOptions): void => {
   }
 }
 
-/** Neither text, bytes nor a stream. */
+/** Returns whether a payload is to be serialized: it is neither text, bytes nor a stream. */
 const isPlain = (payload: unknown): payload is object =>
   Array.isArray(payload) ||
   (typeof payload === 'object' && payload !== null && Object.getPrototypeOf(payload) === Object.prototype)

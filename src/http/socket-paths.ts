@@ -1,36 +1,36 @@
-/** The paths at which WebSockets are opened, matched as the host application's router matches them. */
+/** Matches the paths of WebSocket routes as the router of the host application does. */
 import type { IncomingMessage } from 'node:http'
 import findMyWay, { type Config, type HTTPVersion } from 'find-my-way'
 import { rewriteUrlOf } from './fastify-internals.ts'
 
-/** The parts of a Fastify instance that decide which route a request reaches. */
+/** Lists the parts of a Fastify instance that decide which route a request reaches. */
 export interface RoutedApplication {
-  /** Fastify's options without its functions: the router's are in `routerOptions`, or beside it in the deprecated form. */
+  /** Holds Fastify's options without functions. Those of the router are in `routerOptions` or, deprecated, at the top level. */
   readonly initialConfig: object
 }
 
-/** A route as Fastify's `onRoute` hook shows it. */
+/** Describes a route as Fastify's `onRoute` hook receives it. */
 export interface SocketRoute {
   readonly url: string
   readonly constraints?: object | undefined
 }
 
-/** The WebSocket routes of one chat. */
+/** Matches requests with the WebSocket routes of one chat. */
 export interface SocketPaths {
   add(route: SocketRoute): void
-  /** Returns whether a request with this path, whatever it asks for there, is for one of the routes. */
+  /** Returns whether the path of a request belongs to one of the routes, whatever its method or headers are. */
   match(request: IncomingMessage): boolean
 }
 
 type RouterOptions = Config<HTTPVersion.V1>
 
-/** Creates the matcher from the router's options of a host application. */
+/** Creates the matcher from the router options of a host application. */
 export const createSocketPaths = (application: RoutedApplication): SocketPaths => {
   const router = findMyWay(routerOptions(application.initialConfig))
   const rewriteUrl = rewriteUrlOf(application)
   return {
     add({ url, constraints = {} }) {
-      // Custom constraints are the router's alone to derive: without them the route is ours, and the router refuses.
+      // Only the host's router can derive custom constraints. Without them the path matches here, and the router rejects it.
       const known = Object.entries(constraints).filter(([name]) => name === 'host' || name === 'version')
       router.on('GET', url, { constraints: Object.fromEntries(known) }, () => {})
     },
@@ -59,7 +59,7 @@ const routedUrl = (request: IncomingMessage, rewriteUrl: ReturnType<typeof rewri
   const url = request.url ?? '/'
   if (!rewriteUrl) return url
   try {
-    // A copy: the request itself is rewritten when it is routed.
+    // A copy, because `rewriteUrl` may change the request, and Fastify calls it again when it routes the request.
     return String(rewriteUrl(Object.create(request)))
   } catch {
     return url

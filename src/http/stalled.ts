@@ -1,17 +1,17 @@
 /**
- * Closes connections whose client doesn't read the response that it asked for. What Node buffers for a socket leaves only as
- * the client reads; a client that reads a byte now and then must not keep it either.
+ * Closes connections whose client doesn't read its response. Node's buffer of a socket is freed only as the client reads, and
+ * a client that reads a byte now and then must not hold it either.
  */
 import type { Socket } from 'node:net'
 import type { Clock } from '../lib/clock.ts'
 
 export interface StallWatchOptions {
   readonly clock: Clock
-  /** How long a client may take for `MIN_BYTES`, in milliseconds. */
+  /** Limits how long a client may take to read `MIN_BYTES`, in milliseconds. */
   readonly stallMs?: number
-  /** How long a response may take in all, in milliseconds. */
+  /** Limits how long a response may take in total, in milliseconds. */
   readonly totalMs?: number
-  /** Notified of each connection that is closed. */
+  /** Called for each connection that is closed. */
   readonly onStalled?: () => void
 }
 
@@ -21,26 +21,26 @@ export interface StallWatch {
   close(): void
 }
 
-/** Less than this is no progress. */
+/** Sets how many bytes count as progress. */
 const MIN_BYTES = 16 * 1024
 const STALL_MS = 30_000
 const TOTAL_MS = 10 * 60_000
-const LOOK_MS = 1000
+const CHECK_MS = 1000
 
 interface Watched {
   readonly socket: Socket
   readonly startedAt: number
-  /** When progress was seen last, and how many bytes had left by then. */
+  /** Records when progress was last made, and how many bytes had been sent by then. */
   progressAt: number
   sent: number
 }
 
-/** Creates a watch, which looks once a second until it is closed. */
+/** Creates a watch that checks its sockets once a second until it is closed. */
 export const createStallWatch = (options: StallWatchOptions): StallWatch => {
   const { clock, stallMs = STALL_MS, totalMs = TOTAL_MS, onStalled = () => {} } = options
   const all = new Set<Watched>()
 
-  const look = (): void => {
+  const check = (): void => {
     const now = clock.monotonic()
     for (const one of all) {
       const { socket } = one
@@ -66,6 +66,6 @@ export const createStallWatch = (options: StallWatchOptions): StallWatch => {
       all.add(one)
       return () => all.delete(one)
     },
-    close: clock.every(LOOK_MS, look)
+    close: clock.every(CHECK_MS, check)
   }
 }

@@ -1,13 +1,13 @@
 /**
- * Where upgrades enter a server that several parties share: each goes to the chat whose path it is, before any listener of
- * the server sees it, and every other one to the listeners. Node ignores the offers that nobody takes.
+ * Dispatches the upgrades of a server that several applications share: those of a chat's path go to that chat, before any
+ * listener of the server sees them, and all others to the listeners. If there is no listener, Node ignores the upgrade.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Server } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { decideUpgrades, placeholder } from './upgrade-parsing.ts'
 
-/** A chat, as the gate knows it. */
+/** Describes a chat that owns upgrades of the server. */
 export interface UpgradeOwner {
   /** Returns whether the request's path leads to a WebSocket route of this chat. */
   isOurs(request: IncomingMessage): boolean
@@ -15,16 +15,16 @@ export interface UpgradeOwner {
   take(request: IncomingMessage, socket: Duplex, head: Buffer): void
 }
 
-/** The gate of one server. */
+/** Dispatches the upgrades of one server. */
 export interface UpgradeGate {
   readonly owners: Set<UpgradeOwner>
-  /** Decides for another server, too, that passes its upgrades on to this one. */
+  /** Also dispatches the upgrades of another server that forwards them to this one. */
   include(other: Server): void
 }
 
 const gates = new WeakMap<Server, UpgradeGate>()
 
-/** Returns the gate of a server, however many chats are registered on it. */
+/** Returns the gate of a server, one for all chats that are registered on it. */
 export const upgradeGate = (server: Server): UpgradeGate => {
   const gate = gates.get(server) ?? openGate(server)
   gates.set(server, gate)
@@ -33,7 +33,7 @@ export const upgradeGate = (server: Server): UpgradeGate => {
 
 const openGate = (server: Server): UpgradeGate => {
   const owners = new Set<UpgradeOwner>()
-  // A request is looked up when it is parsed and again when it is an event.
+  // A request is looked up twice: when it is parsed, and when its event is emitted.
   const known = new WeakMap<IncomingMessage, UpgradeOwner | undefined>()
   const declined = new WeakSet<IncomingMessage>()
 
@@ -65,8 +65,8 @@ const openGate = (server: Server): UpgradeGate => {
 }
 
 /**
- * Returns whether a request opens a WebSocket (RFC 6455, 4.1). Offers of anything else, HTTP/2 (`h2c`) for example, and in
- * HTTP/1.0 are to be ignored (RFC 9110, 7.8).
+ * Returns whether a request opens a WebSocket (RFC 6455, 4.1). Other upgrades, for example to HTTP/2 (`h2c`), and upgrades in
+ * HTTP/1.0 must be ignored (RFC 9110, 7.8).
  */
 const offersWebSocket = ({ method, headers, httpVersion }: IncomingMessage): boolean =>
   method === 'GET' &&
@@ -75,7 +75,7 @@ const offersWebSocket = ({ method, headers, httpVersion }: IncomingMessage): boo
   headers['transfer-encoding'] === undefined &&
   Number(headers['content-length'] ?? 0) === 0
 
-/** Returns whether an earlier request of the connection has no response yet: that response must come first. */
+/** Returns whether an earlier request of the connection has no response yet; that response must be sent first. */
 const isBehindAnother = ({ socket }: IncomingMessage): boolean => Boolean(Reflect.get(socket, '_httpMessage'))
 
 interface Interception {
@@ -86,7 +86,7 @@ interface Interception {
 type UpgradeEvent = [request: IncomingMessage, socket: Duplex, head: Buffer]
 type RequestEvent = [request: IncomingMessage, response: ServerResponse]
 
-/** A listener couldn't keep an upgrade from the other listeners: engine.io ends every foreign one after a second. */
+/** Replaces `emit`, because a listener can't keep an event from other listeners: engine.io ends every foreign upgrade after 1 s. */
 const interceptEvents = (server: Server, { ownerOf, isDeclined }: Interception): void => {
   const emit = server.emit
   const pass = (event: string, args: unknown[]): boolean => Reflect.apply(emit, server, [event, ...args])
@@ -102,7 +102,7 @@ const interceptEvents = (server: Server, { ownerOf, isDeclined }: Interception):
     if (event === 'upgrade') return onUpgrade(...(args as UpgradeEvent))
     if (event === 'request') {
       const [request, response] = args as RequestEvent
-      // A client that wanted a WebSocket has no other use for the connection.
+      // A client that wanted a WebSocket won't reuse the connection.
       if (isDeclined(request)) response.shouldKeepAlive = false
     }
     return pass(event, args)

@@ -1,6 +1,6 @@
 /**
- * The owner of a chat's HTTP upgrades, on a server that others may share. An upgrade is the chat's if its path leads to a
- * WebSocket route of the chat. It is then routed as a request, so that hooks, limits and errors are those of every route, and
+ * Handles the HTTP upgrades of a chat, on a server that it may share. An upgrade belongs to the chat if its path leads to a
+ * WebSocket route of the chat. It is routed as a request, so that the same hooks, limits and errors apply as to every route, and
  * the response closes the socket unless the route accepts the upgrade. No other listener of the server sees it.
  */
 import { type IncomingMessage, ServerResponse } from 'node:http'
@@ -9,65 +9,65 @@ import type { Duplex } from 'node:stream'
 import { ChatError } from '../protocol/errors.ts'
 import { upgradeGate } from './upgrade-gate.ts'
 
-/** An upgrade that is neither accepted nor refused yet. */
+/** Describes an upgrade that is neither accepted nor rejected yet. */
 export interface Upgrade {
   readonly request: IncomingMessage
   readonly socket: Duplex
-  /** What the client sent after the request. */
+  /** Holds the bytes that the client sent after the request. */
   readonly head: Buffer
   readonly response: ServerResponse
 }
 
-/** What the upgrades of a chat need. */
+/** Configures the upgrades of a chat. */
 export interface UpgradesOptions {
   readonly server: Server
   /** Returns whether the request's path leads to a WebSocket route of this chat. */
   isOurs(request: IncomingMessage): boolean
   /** Handles an upgrade as a request. */
   route(request: IncomingMessage, response: ServerResponse): void
-  /** Writes the response to an upgrade that got no other. */
+  /** Writes an error response to an upgrade that has no other response. */
   refuse(response: ServerResponse, error: ChatError): void
-  /** When that is, in milliseconds: by then every hook has ended, or it never will. By default 30 s. */
-  readonly answerMs?: number | undefined
+  /** Limits how long a route may take to respond, in milliseconds; by default 30 s. A hook may never end. */
+  readonly responseTimeoutMs?: number | undefined
 }
 
-/** The upgrades of one chat. */
+/** Tracks the upgrades of one chat. */
 export interface Upgrades {
-  /** Returns the upgrade that came as a request; undefined for an ordinary request, and once it is accepted. */
+  /** Returns the upgrade of a request; undefined for an ordinary request, and after the upgrade is accepted. */
   find(request: IncomingMessage): Upgrade | undefined
-  /** Takes an upgrade out of HTTP: its socket belongs to the caller now. */
+  /** Hands the socket of an upgrade over to the caller. */
   accept(request: IncomingMessage): void
-  /** Decides for another server, too, that passes its upgrades on to the first. */
+  /** Also handles the upgrades of another server that forwards them to the first. */
   include(other: Server): void
-  /** Shortens the time limit of the upgrades without a response, so that the server can close. */
+  /** Shortens the time limit of upgrades without a response, so that the server can close. */
   drain(): void
-  /** Owns no upgrade any longer. */
+  /** Stops handling upgrades. */
   release(): void
 }
 
-const ANSWER_MS = 30_000
-/** The same while the server closes, and how long a client may take to read what it is refused with. */
-const LAST_ANSWER_MS = 700
+const RESPONSE_TIMEOUT_MS = 30_000
+/** Replaces that limit while the server closes, and limits how long a client may take to read a rejection, in milliseconds. */
+const LINGER_MS = 700
 
-/** Makes a chat the owner of its upgrades. */
+/** Registers a chat as the owner of its upgrades. */
 export const createUpgrades = (options: UpgradesOptions): Upgrades => {
   const { server, isOurs, route, refuse } = options
   const held = new Map<IncomingMessage, HeldUpgrade>()
   const gate = upgradeGate(server)
-  let { answerMs = ANSWER_MS } = options
+  let { responseTimeoutMs = RESPONSE_TIMEOUT_MS } = options
 
   const take = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
-    // Fastify reads the client's address from it, and a request that a test injects has none.
+    // Fastify reads the client's address from the socket, and an injected request in a test has none.
     request.socket ??= socket as Socket
     const upgrade = { request, socket, head, response: new ServerResponse(request) }
     const one = holdUpgrade(upgrade, refuse, () => held.delete(request))
     held.set(request, one)
-    one.limit(answerMs)
+    one.limit(responseTimeoutMs)
     try {
       upgrade.response.assignSocket(socket as Socket)
       route(request, upgrade.response)
     } catch (cause) {
-      one.refuse(new ChatError('internal_error', 'Something went wrong on our side.', { cause }))
+      one.refuse(new ChatError('internal_error', 'The service failed. Try again.', { cause }))
     }
   }
   const owner = { isOurs, take }
@@ -78,20 +78,20 @@ export const createUpgrades = (options: UpgradesOptions): Upgrades => {
     accept: request => held.get(request)?.release(),
     include: gate.include,
     drain() {
-      answerMs = LAST_ANSWER_MS
-      for (const { limit } of held.values()) limit(answerMs)
+      responseTimeoutMs = LINGER_MS
+      for (const { limit } of held.values()) limit(responseTimeoutMs)
     },
     release: () => void gate.owners.delete(owner)
   }
 }
 
-/** The socket of an upgrade as long as the chat owes the response. */
+/** Tracks the socket of an upgrade until the chat has responded. */
 interface HeldUpgrade {
   readonly upgrade: Upgrade
-  /** Refuses the upgrade if it has no response by then. */
+  /** Rejects the upgrade if it has no response after `ms` milliseconds. */
   limit(ms: number): void
   refuse(error: ChatError): void
-  /** Leaves the socket to somebody else. */
+  /** Hands the socket over to another owner. */
   release(): void
 }
 
@@ -112,16 +112,16 @@ const holdUpgrade = (upgrade: Upgrade, refuse: UpgradesOptions['refuse'], ended:
     if (response.socket) response.detachSocket(response.socket)
   }
   const close = (): void => {
-    // Bytes that are left unread reset the connection, and the client may lose the response.
+    // Unread bytes would reset the connection, and the client could lose the response.
     socket.resume()
     if ('destroySoon' in socket) (socket as Socket).destroySoon()
     else socket.end()
   }
   const refuseNow = (error: ChatError): void => {
     if (response.headersSent || socket.writableEnded) return destroy()
-    // Somebody took the socket from the request and uses it.
+    // Another owner has taken the socket from the request and uses it.
     if (bytesWritten(socket) !== writtenBefore) return release()
-    timer = setTimeout(destroy, LAST_ANSWER_MS)
+    timer = setTimeout(destroy, LINGER_MS)
     refuse(response, error)
   }
 

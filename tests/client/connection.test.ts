@@ -189,7 +189,7 @@ test('a refused upgrade waits as Retry-After says, or until somebody answers', a
 
 test('a wait names the status that the service responded with', async () => {
   const service = fakeService()
-  const problem = { code: 'not_found', detail: 'There is nothing here.' }
+  const problem = { code: 'not_found', detail: 'No resource exists at this path. Check the URL.' }
   service.http(() => ({ status: 404, body: problem }))
   ;(await service.socket(1)).end(1006)
   await settled()

@@ -99,9 +99,9 @@ describe('an upgrade is answered, and its socket closed', () => {
     [
       'a hook hijacks the reply and forgets it',
       503,
-      { ...hook(async (_request, reply) => reply.hijack()), answerMs: 50 }
+      { ...hook(async (_request, reply) => reply.hijack()), responseTimeoutMs: 50 }
     ],
-    ['a hook never ends', 503, { ...hook(() => {}), answerMs: 50 }],
+    ['a hook never ends', 503, { ...hook(() => {}), responseTimeoutMs: 50 }],
     ['the route refuses', 500, { authenticate: () => Promise.reject(new Error('nobody')) }]
   ])('when %s', async ([, status, options]) => {
     const { app, port } = await startSockets(options)

@@ -37,7 +37,15 @@ const core = fp(
 
 /** Starts the host. It has a WebSocket route at `/ws/chat` below each prefix, which sends `hello`, and an HTTP route at `/plain`. */
 export const startSockets = async (options: StartSocketsOptions = {}): Promise<RunningSockets> => {
-  const { server, prefixes = [''], listen = { host: '127.0.0.1' }, before, after, answerMs, authenticate } = options
+  const {
+    server,
+    prefixes = [''],
+    listen = { host: '127.0.0.1' },
+    before,
+    after,
+    responseTimeoutMs,
+    authenticate
+  } = options
   const lines: string[] = []
   const stream = { write: (line: string) => void lines.push(line) }
   const app: FastifyInstance = Fastify({ logger: { level: 'warn', stream }, ...(server as FastifyServerOptions) })
@@ -50,7 +58,7 @@ export const startSockets = async (options: StartSocketsOptions = {}): Promise<R
       async scope => {
         await scope.register(core)
         await scope.register(problems)
-        await scope.register(sockets, { answerMs })
+        await scope.register(sockets, { responseTimeoutMs })
         scope.route({
           method: 'GET',
           url: '/ws/chat',
