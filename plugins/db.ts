@@ -39,8 +39,8 @@ export default fp(
 /** Removes a listener that receives nothing: without one the service polls, where it would otherwise wait for notifications. */
 const withoutDeafNotifications = async (fastify: FastifyInstance, client: SqlClient): Promise<SqlClient> => {
   // A listener that can't connect has a reason of its own, which the bus reports.
-  const isHeard = (await client.notifications?.isHeard().catch(() => true)) ?? true
-  if (isHeard) return client
+  const isDelivered = (await client.notifications?.isDelivered().catch(() => true)) ?? true
+  if (isDelivered) return client
   fastify.log.warn(
     `The pooler at ${client.where} does not deliver notifications (LISTEN), as in transaction mode. What other processes ` +
       'write arrives seconds late. Set DATABASE_LISTEN_URL (databaseListenUrl) to a direct connection to PostgreSQL.'

@@ -1,4 +1,4 @@
--- Everything goes: users, rooms and all messages.
+-- Deletes everything: users, rooms and all messages.
 DROP TABLE "public"."messages";
 --> statement-breakpoint
 DROP TABLE "public"."rooms";

@@ -1,4 +1,4 @@
 ALTER TABLE "public"."rate_limits" SET LOGGED;
 --> statement-breakpoint
--- A room with entries stays: its row is what numbers them.
+-- Keeps a room with entries, because its row numbers them.
 DELETE FROM "public"."rooms" WHERE "name" = 'general' AND "last_seq" = 0;

@@ -1,4 +1,4 @@
-/** The database as the service sees it: one repository an aggregate, all in one schema. */
+/** Creates the repositories of the service, one per aggregate, all in one schema. */
 import { withTimeout } from '../lib/timeout.ts'
 import type { SqlClient } from './client/types.ts'
 import { type ChangesRepository, createChangesRepository } from './repositories/changes.ts'
@@ -13,7 +13,7 @@ export type { AppendedEntry, MessagesRepository, NewEntry, StoredEntry } from '.
 export type { RoomRow, RoomsRepository } from './repositories/rooms.ts'
 export type { UsersRepository } from './repositories/users.ts'
 
-/** The repositories over one client. */
+/** Holds the repositories of one client. */
 export interface ChatDatabase {
   readonly schema: string
   readonly client: SqlClient
@@ -22,11 +22,11 @@ export interface ChatDatabase {
   readonly messages: MessagesRepository
   readonly rateLimits: RateLimitsRepository
   readonly changes: ChangesRepository
-  /** Returns whether the database can be written to. Rejects when it fails, or is silent for that many milliseconds. */
+  /** Returns whether the database can be written to. Rejects if the query fails, or has no response within `timeoutMs`. */
   ping(timeoutMs: number): Promise<'ok' | 'read_only'>
 }
 
-/** Makes the repositories; sends no query. */
+/** Creates the repositories; sends no query. */
 export const createDatabase = (client: SqlClient, schema: string): ChatDatabase => {
   const tables = createTables(schema)
   return {
@@ -39,12 +39,12 @@ export const createDatabase = (client: SqlClient, schema: string): ChatDatabase 
     changes: createChangesRepository(client, schema),
     async ping(timeoutMs) {
       // A standby is read-only too.
-      const asked = client.query<{ read_only: string }>(
+      const reading = client.query<{ read_only: string }>(
         `select current_setting('transaction_read_only') as read_only`,
         [],
         { isUrgent: true }
       )
-      const [row] = await withTimeout(timeoutMs, 'the database', asked)
+      const [row] = await withTimeout(timeoutMs, 'the database', reading)
       if (row?.read_only === 'off') return 'ok'
       client.replaceConnections?.()
       return 'read_only'

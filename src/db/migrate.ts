@@ -1,6 +1,7 @@
 /**
- * Applies the migrations in drizzle/ to one schema, and undoes them. Each run is one transaction under an advisory lock:
- * of several processes that start together one migrates, the others find it done. Bookkeeping lies in the schema too.
+ * Applies the migrations in drizzle/ to one schema, and reverts them. Each run is one transaction under an advisory lock: of
+ * several processes that start together, one migrates and the others find nothing pending. The bookkeeping table is in the schema
+ * too.
  */
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
@@ -9,21 +10,21 @@ import { packageFile } from '../lib/package.ts'
 import { codesOf } from './client/errors.ts'
 import type { SqlClient, SqlTransaction } from './client/types.ts'
 
-/** One migration as files: SQL for `public`, both ways. */
+/** Holds one migration with its SQL for `public`, up and down. */
 export interface Migration {
-  /** The file's name without `.sql`, e.g. `0000_tables`. */
+  /** Holds the file's name without `.sql`, for example `0000_tables`. */
   readonly tag: string
   readonly up: string
   readonly down: string
-  /** SHA-256 of `up`; what is applied must not change. */
+  /** Holds the SHA-256 of `up`: applied migrations must not change. */
   readonly hash: string
 }
 
-/** A migration and where it stands. `unknown`: the database has it, these files don't: a newer release was here. */
+/** Describes the state of a migration. `unknown`: it is in the database but not in these files; a newer release applied it. */
 export interface MigrationStatus {
   readonly tag: string
   readonly state: 'applied' | 'pending' | 'changed' | 'unknown'
-  /** RFC 3339, for those in the database. */
+  /** Holds the time in RFC 3339, for applied migrations. */
   readonly appliedAt?: string
 }
 
@@ -33,21 +34,21 @@ interface Applied {
   readonly at: string
 }
 
-// The same bytes whatever a checkout makes of line ends.
+// Normalizes line ends, which depend on the checkout, so that the hash does not.
 const read = (...path: string[]): string =>
   readFileSync(packageFile('drizzle', ...path), 'utf8').replaceAll('\r\n', '\n')
 
-/** How a migration waits for the tables that others use. */
+/** Configures how a migration waits for tables that are in use. */
 export interface LockWait {
-  /** How long a statement waits for a lock, in milliseconds: appends of running processes queue behind it. */
+  /** Limits how long a statement waits for a lock, in milliseconds: appends of running processes queue behind it. */
   readonly lockMs: number
-  /** The pauses between the attempts, in milliseconds, in which those appends go on. */
+  /** Sets the delays between attempts, in milliseconds, during which those appends continue. */
   readonly pausesMs: Iterable<number>
 }
 
 const LOCK_WAIT: LockWait = { lockMs: 3000, pausesMs: [1000, 2000, 4000] }
 
-/** The migrations of this release, in order. */
+/** Returns the migrations of this release, in order. */
 export const readMigrations = (): Migration[] => {
   const { entries } = JSON.parse(read('meta', '_journal.json')) as { entries: { tag: string }[] }
   return entries.map(({ tag }) => {
@@ -57,8 +58,8 @@ export const readMigrations = (): Migration[] => {
 }
 
 /**
- * Applies what is pending; returns the tags. Rejects, with nothing done, when an applied file was changed since. Looks first:
- * with nothing pending, nothing is locked or written, so that a role that owns nothing and a read-only server will do.
+ * Applies pending migrations; returns their tags. Rejects without changes if an applied file has changed. It first checks whether
+ * migrations are pending. If none is, it locks and writes nothing, so a role without ownership or a read-only server is enough.
  */
 export const migrateUp = async (client: SqlClient, schema: string, wait = LOCK_WAIT): Promise<string[]> => {
   const status = await migrationStatus(client, schema)
@@ -69,7 +70,7 @@ export const migrateUp = async (client: SqlClient, schema: string, wait = LOCK_W
   } catch (error) {
     const [code = ''] = codesOf(error)
     if (!NEEDS_OWNER.has(code)) throw error
-    const advice = 'Run `fastify-chat migrate up` as the owner of the schema, on a server that can be written to.'
+    const advice = 'Run `fastify-chat migrate up` as the owner of the schema, on a writable server.'
     const reason = error instanceof Error ? error.message : code
     throw new Error(`Migrations are pending (${pending.join(', ')}) and can't be applied: ${reason}. ${advice}`, {
       cause: error
@@ -77,7 +78,7 @@ export const migrateUp = async (client: SqlClient, schema: string, wait = LOCK_W
   }
 }
 
-/** SQLSTATEs: insufficient privilege, read-only server. */
+// SQLSTATEs: insufficient privilege, read-only server.
 const NEEDS_OWNER = new Set(['42501', '25006'])
 
 const applyPending = (client: SqlClient, schema: string, wait: LockWait): Promise<string[]> =>
@@ -95,7 +96,7 @@ const applyPending = (client: SqlClient, schema: string, wait: LockWait): Promis
     return pending.map(({ tag }) => tag)
   })
 
-/** Undoes the newest applied migration; answers its tag, or `undefined` when there is none. */
+/** Reverts the newest applied migration; returns its tag, or `undefined` if there is none. */
 export const migrateDown = (client: SqlClient, schema: string, wait = LOCK_WAIT): Promise<string | undefined> =>
   locked(client, schema, wait, async transaction => {
     if (!(await hasBookkeeping(transaction, schema))) return undefined
@@ -103,13 +104,15 @@ export const migrateDown = (client: SqlClient, schema: string, wait = LOCK_WAIT)
     if (newest === undefined) return undefined
     const migration = readMigrations().find(({ tag }) => tag === newest)
     if (!migration)
-      throw new Error(`The migration ${newest} is not of this release: undo it with the one that applied it.`)
+      throw new Error(
+        `The migration ${newest} is not part of this release. Revert it with the release that applied it.`
+      )
     await run(transaction, migration.down, schema)
     await transaction.query(`delete from ${bookkeeping(schema)} where tag = $1`, [newest])
     return newest
   })
 
-/** The history: every migration of these files and of the database, in order. */
+/** Returns the state of every migration in these files and in the database, in order. */
 export const migrationStatus = (client: SqlClient, schema: string): Promise<MigrationStatus[]> =>
   client.transaction(async transaction => {
     const applied = (await hasBookkeeping(transaction, schema))
@@ -126,13 +129,13 @@ export const migrationStatus = (client: SqlClient, schema: string): Promise<Migr
     return [...ours, ...foreign.map(({ tag, at }) => ({ tag, state: 'unknown' as const, appliedAt: at }))]
   })
 
-/** For a service that must not migrate: rejects with what to do when a migration of this release is not applied. */
+/** Rejects if a migration of this release is not applied; for a service that must not migrate. */
 export const requireMigrated = async (client: SqlClient, schema: string): Promise<void> => {
   const pending = (await migrationStatus(client, schema)).filter(({ state }) => state === 'pending')
   if (pending.length === 0) return
   const tags = pending.map(({ tag }) => tag).join(', ')
   throw new Error(
-    `The schema "${schema}" is behind (${tags}): run \`fastify-chat migrate up\`, or set MIGRATE_ON_START.`
+    `The schema "${schema}" lacks migrations (${tags}). Run \`fastify-chat migrate up\`, or set MIGRATE_ON_START.`
   )
 }
 
@@ -141,7 +144,7 @@ const bookkeeping = (schema: string): string => `${quoted(schema)}."chat_migrati
 
 type Work<T> = (transaction: SqlTransaction) => Promise<T>
 
-/** Runs the work in one transaction under the advisory lock, and again after a pause when a table stayed locked. */
+/** Runs work in one transaction under the advisory lock, and retries after a delay if a table is still locked. */
 const locked = async <T>(client: SqlClient, schema: string, wait: LockWait, work: Work<T>): Promise<T> => {
   for (const pause of wait.pausesMs) {
     try {
@@ -156,11 +159,11 @@ const locked = async <T>(client: SqlClient, schema: string, wait: LockWait, work
 
 const lockedOnce = <T>(client: SqlClient, schema: string, lockMs: number, work: Work<T>): Promise<T> =>
   client.transaction(async transaction => {
-    // Another process that migrates is waited for, however long it takes.
+    // Waits for another process that migrates, without a limit.
     await transaction.exec('set local statement_timeout = 0; set local lock_timeout = 0')
     await transaction.query('select pg_advisory_xact_lock(hashtextextended($1, 0))', [`fastify-chat:migrate:${schema}`])
     await transaction.exec(`set local lock_timeout = ${lockMs}`)
-    // Asked first: `create schema if not exists` wants a right on the database even when the schema is there.
+    // Checked first: `create schema if not exists` requires a right on the database even if the schema exists.
     const found = await transaction.query('select 1 from pg_namespace where nspname = $1', [schema])
     if (found.length === 0) await transaction.exec(`create schema ${quoted(schema)}`)
     return work(transaction)
@@ -168,7 +171,7 @@ const lockedOnce = <T>(client: SqlClient, schema: string, lockMs: number, work: 
 
 const isLockTimeout = (error: unknown): boolean => codesOf(error).includes('55P03')
 
-/** drizzle-kit writes names of `public` without their schema, and hand-written SQL with it; both must land in ours. */
+/** Runs SQL in our schema. drizzle-kit qualifies names with `public` or not at all, as hand-written SQL does. */
 const run = async (transaction: SqlTransaction, text: string, schema: string): Promise<void> => {
   await transaction.exec(`set local search_path to ${quoted(schema)}`)
   for (const statement of text.split('--> statement-breakpoint')) {
@@ -182,8 +185,8 @@ const run = async (transaction: SqlTransaction, text: string, schema: string): P
 const lockTimeout = (statement: string, cause: unknown): Error => {
   const [firstLine = ''] = statement.replace(/^\s*(--.*\s+)*/, '').split('\n')
   const advice =
-    'Nothing was changed. End the long transactions that use the table (pg_stat_activity), and run it again.'
-  return new Error(`The migration did not get the lock for: ${firstLine} … ${advice}`, { cause })
+    'Nothing was changed. End the long transactions that use the table (pg_stat_activity), and run the migration again.'
+  return new Error(`The migration timed out waiting for the lock for: ${firstLine} … ${advice}`, { cause })
 }
 
 const hasBookkeeping = async (transaction: SqlTransaction, schema: string): Promise<boolean> => {
@@ -193,7 +196,7 @@ const hasBookkeeping = async (transaction: SqlTransaction, schema: string): Prom
   return row?.found ?? false
 }
 
-/** By tag, in the order in which they were applied. */
+/** Returns the applied migrations by tag, in the order in which they were applied. */
 const appliedIn = async (transaction: SqlTransaction, schema: string): Promise<Map<string, Applied>> => {
   const rows = await transaction.query<Applied>(
     `select tag, hash, to_char(applied_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') as at
@@ -206,5 +209,5 @@ const refuseChanged = (migrations: readonly Migration[], applied: ReadonlyMap<st
   const changed = migrations.filter(({ tag, hash }) => applied.has(tag) && applied.get(tag)?.hash !== hash)
   if (changed.length === 0) return
   const tags = changed.map(({ tag }) => tag).join(', ')
-  throw new Error(`Applied migrations were changed since: ${tags}. Restore the files; write a new migration instead.`)
+  throw new Error(`Applied migrations have changed: ${tags}. Restore the files, and write a new migration instead.`)
 }

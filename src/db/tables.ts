@@ -1,7 +1,6 @@
 /**
- * The tables, as a factory: everything lies in one schema whose name is a setting. Sizes and times: `seq` and ids are
- * integers below 2^53, times are UTC with milliseconds. The log's own rules (who numbers, who locks) are in the append
- * function's migration.
+ * Defines the tables, by a factory, because the name of their schema is a setting. `seq` and ids are integers below 2^53; times
+ * are UTC with milliseconds. The migration of the append function contains the rules of the log (numbering and locks).
  */
 import { type SQL, sql } from 'drizzle-orm'
 import {
@@ -21,19 +20,19 @@ const now = sql`clock_timestamp()`
 const moment = (name: string) => timestamp(name, { withTimezone: true, precision: 3, mode: 'date' })
 
 /**
- * A time as milliseconds since the epoch: how a time is written as text depends on the session, and parsing it costs more
- * than reading the rest of the row.
+ * Returns a time as milliseconds since the epoch: its text form depends on the session, and parsing it costs more than reading
+ * the rest of the row.
  * @internal
  */
 export const milliseconds = (column: PgColumn): SQL<number> =>
   sql<number>`(extract(epoch from ${column}) * 1000)::double precision`
 
 /**
- * The tables of one schema; without one their names are not qualified.
+ * Creates the tables of one schema; without one, their names are not qualified.
  * @internal
  */
 export const createTables = (schema?: string) => {
-  // Not `pgSchema`, which refuses "public": a host's connections may look elsewhere first.
+  // Not `pgSchema`, which rejects "public". The name is needed, because a host's connections may have another search path.
   const table = schema === undefined ? pgTable : (new PgSchema(schema).table as unknown as typeof pgTable)
 
   const users = table(
@@ -46,7 +45,7 @@ export const createTables = (schema?: string) => {
       displayName: text('display_name'),
       createdAt: moment('created_at').notNull().default(now)
     },
-    // A host's users (`external_id`) are told apart by its ids: two of them may have one name.
+    // Users of a host (`external_id`) are identified by the host's id, so two of them may have the same name.
     columns => [
       uniqueIndex('users_username_key')
         .on(sql`lower(${columns.username} collate "C")`)
@@ -65,7 +64,7 @@ export const createTables = (schema?: string) => {
     createdAt: moment('created_at').notNull().default(now)
   })
 
-  // No foreign keys: they cost the append a third (docs/performance.md), and nothing deletes users or rooms.
+  // No foreign keys: they slow an append down by a third (docs/performance.md), and the service deletes no users or rooms.
   const messages = table(
     'messages',
     {
@@ -87,7 +86,7 @@ export const createTables = (schema?: string) => {
     ]
   )
 
-  // Made UNLOGGED by a migration of its own: a crash may forget who knocked how often.
+  // A later migration makes the table UNLOGGED: a crash may reset the counts.
   const rateLimits = table('rate_limits', {
     key: text('key').primaryKey(),
     hits: integer('hits').notNull(),
@@ -98,13 +97,13 @@ export const createTables = (schema?: string) => {
 }
 
 /**
- * The tables as a type, the same for every schema.
+ * Types the tables, the same for every schema.
  * @internal
  */
 export type Tables = ReturnType<typeof createTables>
 
 /**
- * For drizzle-kit, which generates migrations for `public`; src/db/migrate.ts moves them to the schema in use.
+ * Used by drizzle-kit, which generates migrations for `public`; src/db/migrate.ts moves them to the schema in use.
  * @internal
  */
 export const { users, rooms, messages, rateLimits } = createTables()

@@ -33,7 +33,7 @@ describe('waiting for a database', () => {
     const address = silent.address()
     const port = typeof address === 'object' && address ? address.port : 0
     const client = await openClient({ url: `postgres://john@127.0.0.1:${port}/chat` })
-    await expect(waitForDatabase(client, { seconds: 0 })).rejects.toThrow(/No database answered/)
+    await expect(waitForDatabase(client, { seconds: 0 })).rejects.toThrow(/No database responded/)
     await client.close()
     silent.close()
   })

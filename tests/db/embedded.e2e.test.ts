@@ -117,7 +117,7 @@ test('the embedded database keeps what was committed when its process is killed,
   const second = run(`
     import { openEmbedded } from './src/db/embedded.ts'
     await openEmbedded(${JSON.stringify(folder)}).catch(error => console.log(error.message))`)
-  expect((await second).said).toMatch(/open in another process, and two would destroy it/)
+  expect((await second).said).toMatch(/open in another process, and two processes would corrupt it/)
   await kill(child)
   const client = await openEmbedded(folder)
   expect(await client.query('select n from kept order by n')).toEqual([{ n: 1 }, { n: 2 }])

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { describe, expect, test } from 'vitest'
 import { codesOf, type DatabaseFault, faultOf, isUnavailable, mayRetry } from '../../src/db/client/errors.ts'
-import { TooLate } from '../../src/lib/timeout.ts'
+import { TimeoutError } from '../../src/lib/timeout.ts'
 
 const coded = (code: string, cause?: unknown): Error => Object.assign(new Error('message', { cause }), { code })
 
@@ -56,7 +56,7 @@ describe('the classification of database errors', () => {
   })
 
   test('it retries a database that gives no answer in time', () => {
-    expect(faultOf(new TooLate('the database', 1))).toBe('retry')
+    expect(faultOf(new TimeoutError('the database', 1))).toBe('retry')
   })
 
   test('it tells what may be sent again from what may not', () => {

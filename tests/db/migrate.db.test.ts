@@ -80,7 +80,7 @@ describe('migrating', () => {
     const { client, schema } = await start()
     await migrateUp(client, schema)
     await client.query(`update "${schema}".chat_migrations set hash = 'other' where tag = $1`, [tagsOf()[0]])
-    await expect(migrateUp(client, schema)).rejects.toThrow(/changed since: 0000_tables/)
+    await expect(migrateUp(client, schema)).rejects.toThrow(/have changed: 0000_tables/)
     expect((await migrationStatus(client, schema))[0]).toMatchObject({ tag: '0000_tables', state: 'changed' })
   })
 
@@ -95,7 +95,7 @@ describe('migrating', () => {
 
   test('is asked for in words when a service that must not migrate finds a schema that is behind', async () => {
     const { client, schema } = await start()
-    await expect(requireMigrated(client, schema)).rejects.toThrow(/0000_tables.*run `fastify-chat migrate up`/s)
+    await expect(requireMigrated(client, schema)).rejects.toThrow(/0000_tables.*Run `fastify-chat migrate up`/s)
     await migrateUp(client, schema)
     await requireMigrated(client, schema)
     await migrateDown(client, schema)

@@ -139,7 +139,7 @@ describeWithCluster('a server is reached', () => {
 
   test('and listened to', async () => {
     const client = await open({ url: `postgres://postgres@/postgres?host=${folder}&port=${cluster.port}` })
-    expect(await client.notifications?.isHeard()).toBe(true)
+    expect(await client.notifications?.isDelivered()).toBe(true)
   })
 })
 
@@ -182,7 +182,7 @@ describeWithCluster('TLS', () => {
   ] as const)('%s against a server without TLS says so', async (_, options, parameters) => {
     await serve('none')
     expect(await refusal({ url: url('localhost', parameters), ...options })).toMatch(
-      /refused the service.*does not offer TLS.*DATABASE_SSL=disable/
+      /rejected the connection.*does not support TLS.*DATABASE_SSL=disable/
     )
   })
 
@@ -204,7 +204,7 @@ describeWithCluster('TLS', () => {
   test('says what is wrong with a certificate', async () => {
     await serve('good')
     const full = { ssl: 'verify-full' } as const
-    expect(await refusal({ url: url('localhost'), ...full })).toMatch(/authority .* is not known here.*DATABASE_CA/)
+    expect(await refusal({ url: url('localhost'), ...full })).toMatch(/authority .* is not trusted.*DATABASE_CA/)
     expect(await refusal({ url: url('localhost'), ...full, ca: ca('other') })).toMatch(/authority .* DATABASE_CA/)
     expect(await refusal({ url: url('127.0.0.1'), ...full, ca: ca() })).toMatch(/certificate is for another host name/)
     await serve('expired')

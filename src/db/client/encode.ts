@@ -1,29 +1,29 @@
 /**
- * Values on their way to and from PostgreSQL, in the text format. A host application's client may read and write types in
- * ways of its own, or know no array types; what passes here depends on none of that.
+ * Encodes and decodes values for PostgreSQL in the text format. It does not rely on the types of a client: a host application's
+ * client may encode types in its own way, or support no arrays.
  */
 
 const escaped = (text: string): string => text.replaceAll('\\', '\\\\').replaceAll('"', '\\"')
 
-/** Returns an array as PostgreSQL's literal, anything else as it is. */
+/** Returns an array as a PostgreSQL literal, and any other value unchanged. */
 export const encodeParameter = (value: unknown): unknown =>
   Array.isArray(value)
     ? `{${value.map(item => (item === null ? 'null' : `"${escaped(String(item))}"`)).join(',')}}`
     : value
 
-/** Numbers are below 2^53 everywhere in the schema, so `bigint` is read as one too. */
+// Every number in the schema is below 2^53, so `bigint` is read as a number too.
 const NUMBERS = [20, 21, 23, 26, 700, 701]
-/** Text, JSON and times. */
+// Text, JSON and times.
 const TEXTS = [19, 25, 114, 1042, 1043, 1082, 1114, 1184, 3802]
 
-/** How values are read from text, by their type's oid. */
+/** Parses values from text, by the oid of their type. */
 export const PARSERS: Readonly<Record<number, (text: string) => unknown>> = {
   16: text => text === 't',
   ...Object.fromEntries(NUMBERS.map(type => [type, Number])),
   ...Object.fromEntries(TEXTS.map(type => [type, String]))
 }
 
-/** Reads a value by its type's oid; text for every type that is neither a number nor a boolean. */
+/** Decodes a value by the oid of its type. Every type that is neither a number nor a boolean is returned as text. */
 export const decodeValue = (type: number, bytes: Uint8Array | null): unknown => {
   if (bytes === null) return null
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString()
@@ -32,13 +32,13 @@ export const decodeValue = (type: number, bytes: Uint8Array | null): unknown => 
 
 const asIs = (value: unknown): unknown => value
 
-/** The same for a client of our own, as types of postgres.js. */
+/** Does the same for a client of our own, as types of postgres.js. */
 export const TYPES = {
   number8: { to: 20, from: [20], serialize: String, parse: Number },
   moment: { to: 1184, from: [1082, 1114, 1184], serialize: asIs, parse: asIs }
 }
 
-/** Column names as the server sent them, though a client has renamed them: every name that a statement could return is in it. */
+/** Restores the column names that the server sent, which a client has renamed. Each of them is a word of the statement. */
 export const createRenaming = (rename: (name: string) => string) => {
   const byText = new Map<string, Map<string, string>>()
   return (text: string, name: string): string => {

@@ -1,20 +1,20 @@
-/** The one classification of database errors: what each SQLSTATE and driver code asks the caller to do. */
-import { TooLate } from '../../lib/timeout.ts'
+/** Classifies database errors: each SQLSTATE and driver code maps to what the caller should do. */
+import { TimeoutError } from '../../lib/timeout.ts'
 
 /**
- * What to do about a database error.
+ * Describes what to do about a database error.
  *
- * - `retry`: the connection or the server failed. What the statement did, if anything, is unknown; it may be sent again.
+ * - `retry`: the connection or the server failed. Whether the statement took effect is unknown; it may be sent again.
  * - `locked`: a lock was not granted in time. Nothing was written; it may be sent again.
  * - `replace-connection`: this session can't write (a standby, a read-only server). Nothing was written; it may be sent again
  *   on a new connection.
- * - `refuse`: the server can't do it now (disk full, out of memory). Nothing was written; trying again at once only adds load.
- * - `divide`: the values of this statement, or the rows they touch, are to blame. A part of a batch may succeed.
- * - `report`: a bug or a wrong setup. Nobody but the operator can help.
+ * - `refuse`: the server can't do it now (disk full, out of memory). Nothing was written; an immediate retry only adds load.
+ * - `divide`: the values of this statement, or the rows that they affect, caused it. A part of a batch may succeed.
+ * - `report`: a bug or a wrong configuration. Only the operator can fix it.
  */
 export type DatabaseFault = 'retry' | 'locked' | 'replace-connection' | 'refuse' | 'divide' | 'report'
 
-/** Codes of Node and postgres.js, which never reached a server or lost it. */
+/** Lists codes of Node and postgres.js for a server that was not reached, or a lost connection. */
 const DRIVER_CODES = new Set([
   'CONNECTION_CLOSED',
   'CONNECTION_ENDED',
@@ -32,14 +32,14 @@ const DRIVER_CODES = new Set([
   'ENETRESET',
   'ENETUNREACH',
   'ENFILE',
-  // A Unix socket that is not there while the server restarts.
+  // A Unix socket that is missing while the server restarts.
   'ENOENT',
   'ENOTFOUND',
   'EPIPE',
   'ETIMEDOUT'
 ])
 
-/** SQLSTATEs that differ from their class. */
+/** Maps SQLSTATEs that differ from their class. */
 const STATES: Readonly<Record<string, DatabaseFault>> = {
   '25006': 'replace-connection', // read_only_sql_transaction: a standby, or default_transaction_read_only
   '25P02': 'replace-connection', // in_failed_sql_transaction: a pooler handed over a session in the middle of one
@@ -51,27 +51,27 @@ const STATES: Readonly<Record<string, DatabaseFault>> = {
   '55P03': 'locked', // lock_not_available
   '57014': 'retry', // query_canceled: statement_timeout
   '57P04': 'refuse', // database_dropped
-  '55000': 'refuse', // object_not_in_prerequisite_state: recovery is in progress, or the pooler says so
+  '55000': 'refuse', // object_not_in_prerequisite_state: recovery is in progress, also from a pooler
   XX001: 'divide', // data_corrupted
   XX002: 'divide' // index_corrupted
 }
 
-/** SQLSTATEs by class, the first two characters. */
+/** Maps SQLSTATEs by class, which is their first two characters. */
 const CLASSES: Readonly<Record<string, DatabaseFault>> = {
   '08': 'retry', // connection exception
   '22': 'divide', // data exception
   '23': 'divide', // integrity constraint violation
-  '28': 'refuse', // invalid authorization: the password was changed, pg_hba.conf was edited
+  '28': 'refuse', // invalid authorization: a changed password or pg_hba.conf
   '40': 'retry', // transaction rollback: serialization failure, deadlock
   '53': 'refuse', // insufficient resources: disk full, out of memory, configuration limit exceeded
-  '54': 'divide', // program limit exceeded: too large a row, say
+  '54': 'divide', // program limit exceeded: for example a row that is too large
   '57': 'retry', // operator intervention: shutdown, crash, starting up
   '58': 'refuse', // system error: input or output failed
-  P0: 'divide' // PL/pgSQL: chat_append was given a room that is gone, or a trigger of the host's refused a row
+  P0: 'divide' // PL/pgSQL: chat_append got a deleted room, or a host's trigger rejected a row
 }
 
 const SQLSTATE = /^[0-9A-Z]{5}$/
-/** What is neither the SQL standard's nor PostgreSQL's own: a trigger of the host's refused a row with a code of its own. */
+/** Matches codes of neither the SQL standard nor PostgreSQL: a host's trigger rejected a row with a code of its own. */
 const CUSTOM_STATE = /^(?!72|HV|XX)[5-9I-Z]/
 const TLS = /^(ERR_SSL|ERR_TLS|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_)/
 
@@ -82,7 +82,7 @@ const faultOfCode = (code: string): DatabaseFault | undefined => {
   return STATES[code] ?? CLASSES[code.slice(0, 2)] ?? (CUSTOM_STATE.test(code) ? 'divide' : 'report')
 }
 
-/** A missing file of our own is no missing socket, though both are ENOENT. */
+/** Returns whether a file is missing: that is ENOENT like a missing socket, but has a path. */
 const isFileError = (error: Error): boolean => 'syscall' in error && 'path' in error
 
 /** Returns the codes of an error, of its causes (Drizzle wraps the driver's error) and of the errors of an AggregateError. */
@@ -100,9 +100,9 @@ export const codesOf = (error: unknown): string[] => {
   return codes
 }
 
-/** Returns what to do about an error. One without a code was thrown by the driver, say for a value that it can't encode: `divide`. */
+/** Returns what to do about an error. An error without a code is the driver's, for example for a value that it can't encode: `divide`. */
 export const faultOf = (error: unknown): DatabaseFault => {
-  if (error instanceof TooLate) return 'retry'
+  if (error instanceof TimeoutError) return 'retry'
   for (const code of codesOf(error)) {
     const fault = faultOfCode(code)
     if (fault) return fault
@@ -110,10 +110,10 @@ export const faultOf = (error: unknown): DatabaseFault => {
   return 'divide'
 }
 
-const AGAIN: ReadonlySet<DatabaseFault> = new Set(['retry', 'locked', 'replace-connection'])
+const RETRYABLE: ReadonlySet<DatabaseFault> = new Set(['retry', 'locked', 'replace-connection'])
 
-/** Returns whether the same statement, sent again in a moment, may succeed. */
-export const mayRetry = (error: unknown): boolean => AGAIN.has(faultOf(error))
+/** Returns whether the same statement may succeed if it is sent again in a moment. */
+export const mayRetry = (error: unknown): boolean => RETRYABLE.has(faultOf(error))
 
-/** Returns whether the service can't do its work now, through no fault of the request: HTTP 503, not 500. */
+/** Returns whether the service can't work now, independent of the request: HTTP 503, not 500. */
 export const isUnavailable = (error: unknown): boolean => mayRetry(error) || faultOf(error) === 'refuse'

@@ -1,10 +1,10 @@
 /**
- * A lock on a folder that tells a live holder from a dead one: the holder listens on a socket in it, and only a living
- * process answers there. A process id in a file can't say that: in a container it is always 1.
+ * Locks a folder in a way that detects whether the owner is alive: the owner listens on a socket in it, to which one can connect
+ * only while the process runs. A process id in a file does not show that: in a container it is always 1.
  *
- * Publish, then look: each starter first listens on a socket of its own name, and only then looks for others. Of two, the
- * later to look sees the earlier, so there are never two holders; both may see each other, and then both step back for a
- * random while. Nobody takes a socket's name over, which is what makes removing a dead one safe.
+ * Each process first listens on a socket with a unique name, and then looks for other sockets. Of two processes, the later one
+ * to look sees the earlier, so there are never two owners. If both see each other, both release their lock and retry after a
+ * random delay. No process reuses the name of another, so the socket of a dead process can be removed safely.
  */
 import { createHash, randomBytes } from 'node:crypto'
 import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'
@@ -14,22 +14,22 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { systemClock } from '../../lib/clock.ts'
 
-/** Held until it is released, or the process ends, however it ends. */
+/** Is held until it is released, or the process ends in any way. */
 export interface FolderLock {
   release(): Promise<void>
 }
 
-/** How long to wait for a holder that is on its way out, in milliseconds. */
-const PATIENCE_MS = 6000
-/** A socket that refuses may still be between its making and its listening; after this it is dead. */
+/** Limits how long to wait for an owner that is shutting down, in milliseconds. */
+const WAIT_MS = 6000
+/** Sets when a socket that refuses connections counts as dead, in milliseconds; until then its owner may be about to listen. */
 const DEAD_AFTER_MS = 2000
-/** What an address of a Unix socket may be long (`sun_path`, the shortest in use). */
+/** Limits the length of a Unix socket's path (`sun_path`, the shortest in use). */
 const LONGEST_PATH = 100
 
-/** Takes the lock, or rejects with a sentence that says what to do when another process keeps it. */
-export const lockFolder = async (folder: string, patienceMs = PATIENCE_MS): Promise<FolderLock> => {
+/** Takes the lock. Rejects with advice for the operator if another process keeps it. */
+export const lockFolder = async (folder: string, waitMs = WAIT_MS): Promise<FolderLock> => {
   const sockets = socketFolder(folder)
-  const deadline = systemClock.monotonic() + patienceMs
+  const deadline = systemClock.monotonic() + waitMs
   for (;;) {
     const mine = await publish(sockets)
     if (!(await hasOther(sockets, mine.name))) return mine
@@ -40,10 +40,10 @@ export const lockFolder = async (folder: string, patienceMs = PATIENCE_MS): Prom
 }
 
 const inUse = (folder: string): string =>
-  `The embedded database in ${folder} is open in another process, and two would destroy it. Stop the other one, ` +
-  'or give this one a folder of its own (DATABASE_URL=pglite:OTHER_FOLDER), or use PostgreSQL for several processes.'
+  `The embedded database in ${folder} is open in another process, and two processes would corrupt it. Stop the other process, ` +
+  'use another folder (DATABASE_URL=pglite:OTHER_FOLDER), or use PostgreSQL for several processes.'
 
-/** The folder's own, unless that makes an address too long; then one that its path names. */
+/** Returns the folder of the sockets: in the locked folder, or in the temporary one if that makes a socket's path too long. */
 const socketFolder = (folder: string): string => {
   const inside = join(folder, 'lock')
   const name = createHash('sha256').update(folder).digest('hex').slice(0, 16)
@@ -59,7 +59,7 @@ const publish = async (sockets: string): Promise<FolderLock & { readonly name: s
   server.unref()
   return {
     name,
-    // Closing a server removes its socket's file.
+    // Closing a server removes the file of its socket.
     release: () => new Promise(resolve => server.close(() => resolve()))
   }
 }
@@ -88,13 +88,13 @@ const isLive = (path: string): Promise<boolean> =>
       resolve(live)
     }
     socket.once('connect', () => settle(true))
-    // Whatever else is in the way (a full backlog, no rights, no descriptors), somebody may be there.
+    // Any other error (a full backlog, missing rights, no descriptors) may hide a living owner.
     socket.once('error', (error: NodeJS.ErrnoException) =>
       settle(error.code !== 'ECONNREFUSED' && error.code !== 'ENOENT')
     )
   })
 
-/** Whether a socket is too old to be about to listen. Files have wall-clock times; one from the future was made before a step. */
+/** Returns whether a socket is too old to be about to listen. Clocks may be set back, so a time in the future counts as old too. */
 const isOld = (path: string): boolean => {
   const stats = statSync(path, { throwIfNoEntry: false })
   return stats !== undefined && Math.abs(systemClock.now() - stats.mtimeMs) > DEAD_AFTER_MS

@@ -1,38 +1,44 @@
 /**
- * A connection that listens for notifications, and is made again when it breaks, with growing pauses. postgres.js has a
- * `listen` of its own, which comes back at once and without end while the server answers with a refusal (it starts up, has
- * too many connections, the database is gone): hundreds of attempts a second against a server that has enough to do.
+ * Listens for notifications on a connection, and reconnects with growing delays. The `listen` of postgres.js reconnects without a
+ * delay while the server rejects connections (it is starting up, has too many connections, or the database was deleted): that is
+ * hundreds of attempts per second on a server that is already under load.
  */
 import type postgres from 'postgres'
 import { faultOf } from './errors.ts'
 
-/** What postgres.js takes, and does not declare: it is told of each notification (its own `listen` stands on it). */
+/** Adds an option that postgres.js accepts and does not declare: a callback for notifications, which its own `listen` uses. */
 interface ListeningOptions extends postgres.Options<Record<string, postgres.PostgresType>> {
   readonly onnotify: (channel: string, payload: string) => void
 }
 
-/** What to listen to, and whom to tell. */
+/** Configures what to listen to, and the callbacks. */
 export interface ListenOptions {
-  /** Makes the connection, of one only, with these options beside its own. */
+  /** Creates a client of one connection, with these options in addition to its own. */
   readonly connect: (options: ListeningOptions) => postgres.Sql
   readonly channel: string
   readonly onPayload: (payload: string) => void
-  /** Called each time it listens: what was told before may have been missed. */
+  /** Called each time it has connected: notifications sent before may have been missed. */
   readonly onListening: () => void
   /** Called with each failure to listen. */
   readonly onFailure?: ((error: unknown) => void) | undefined
-  /** The first pause and the longest, in milliseconds; each is up to twice the one before. */
+  /** Sets the first and the longest delay, in milliseconds; each delay is up to twice the previous one. */
   readonly pauses?: { readonly first: number; readonly longest: number }
 }
 
 const PAUSES = { first: 20, longest: 5000 }
 
 /**
- * Listens, on a new connection after each failure: a connection to a server that became a standby works, and can't listen.
- * Resolves when it listens for the first time, and rejects when that fails, unless only for a server that is read-only now:
- * then it is tried again. The returned function ends it.
+ * Listens, on a new connection after each failure: a connection to a server that became a standby works but can't listen.
+ * Resolves when it listens for the first time, and rejects if that fails; a server that is read-only now is retried. Returns a
+ * function that ends it.
  */
-export const listenOn = async ({ connect, channel, pauses = PAUSES, onFailure = () => {}, ...tell }: ListenOptions) => {
+export const listenOn = async ({
+  connect,
+  channel,
+  pauses = PAUSES,
+  onFailure = () => {},
+  ...callbacks
+}: ListenOptions) => {
   let isEnded = false
   let current: postgres.Sql | undefined
   let pause = pauses.first
@@ -44,12 +50,12 @@ export const listenOn = async ({ connect, channel, pauses = PAUSES, onFailure = 
       idle_timeout: 0,
       max_lifetime: null,
       fetch_types: false,
-      onnotify: (_, payload) => tell.onPayload(payload),
+      onnotify: (_, payload) => callbacks.onPayload(payload),
       onclose: () => lost(sql)
     })
     current = sql
     try {
-      // A listener is idle by nature.
+      // A connection that only listens is always idle.
       await sql.unsafe('set idle_session_timeout = 0')
       await sql.unsafe(`listen "${channel.replaceAll('"', '""')}"`)
     } catch (error) {
@@ -58,19 +64,19 @@ export const listenOn = async ({ connect, channel, pauses = PAUSES, onFailure = 
       throw error
     }
     pause = pauses.first
-    tell.onListening()
+    callbacks.onListening()
   }
 
   const lost = (sql: postgres.Sql): void => {
     if (sql !== current) return
     current = undefined
     sql.end({ timeout: 0 }).catch(() => {})
-    again()
+    scheduleRetry()
   }
 
-  const again = (): void => {
+  const scheduleRetry = (): void => {
     if (isEnded || timer) return
-    // At random, so that the processes of a service don't come back together.
+    // With jitter, so that the processes of a service don't reconnect at the same time.
     timer = setTimeout(
       () => {
         timer = undefined

@@ -1,4 +1,4 @@
-/** The embedded database (PGlite: PostgreSQL in this process): for development and tests, one process a folder. */
+/** Opens the embedded database (PGlite: PostgreSQL in this process), for development and tests, with one process per folder. */
 import { mkdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import type { PGlite, Transaction } from '@electric-sql/pglite'
@@ -8,7 +8,7 @@ import { asObjects, drizzleOver, type Execute, type Rows } from './rows.ts'
 import { inspectSession, statementsThatSet } from './session.ts'
 import type { SqlClient, SqlTransaction } from './types.ts'
 
-// A fifth of the memory that its defaults take, and as fast for one process (docs/performance.md).
+// Uses a fifth of the memory of the defaults, and is as fast for one process (docs/performance.md).
 const SMALL = [
   'shared_buffers=2MB',
   'wal_buffers=64kB',
@@ -17,13 +17,13 @@ const SMALL = [
   'max_connections=4'
 ]
 
-/** The folder in which PGlite keeps its data, within the one that a `pglite:` URL names. */
+/** Returns the folder in which PGlite keeps its data, inside the folder of a `pglite:` URL. */
 export const dataFolder = (folder: string): string => join(folder, 'data')
 
-/** The folder's name that means no folder, as SQLite has it: the database is gone with the process. */
+/** Replaces the folder's name for a database in memory, as in SQLite: its data is lost when the process ends. */
 const IN_MEMORY = ':memory:'
 
-/** Opens the database in a folder, made when it is missing. Rejects when another process has it, or PGlite isn't installed. */
+/** Opens the database in a folder and creates a missing folder. Rejects if another process has it open, or if PGlite isn't installed. */
 export const openEmbedded = async (folder: string): Promise<SqlClient> => {
   if (folder === IN_MEMORY) return openStarted(await start(undefined), 'pglite::memory:')
   const path = resolve(folder)
@@ -44,7 +44,7 @@ export const openEmbedded = async (folder: string): Promise<SqlClient> => {
   }
 }
 
-/** A client over a database of our own, with its settings. */
+/** Wraps a database of our own and applies the session settings. */
 const openStarted = async (pglite: PGlite, where: string): Promise<SqlClient> => {
   await pglite.exec((await statementsFor(pglite)).session)
   return {
@@ -65,12 +65,12 @@ const loadPGlite = async () => {
   try {
     return await import('@electric-sql/pglite')
   } catch (cause) {
-    const advice = 'Run `npm install @electric-sql/pglite`, or use postgres://… for DATABASE_URL.'
+    const advice = 'Run `npm install @electric-sql/pglite`, or set DATABASE_URL to a postgres:// URL.'
     throw new Error(`The embedded database is not installed. ${advice}`, { cause })
   }
 }
 
-/** Whoever can run a statement: the database, or its transaction. */
+/** Runs statements: the database, or its transaction. */
 type Runner = Pick<PGlite, 'query'>
 
 const run = async (runner: Runner, text: string, params: readonly unknown[]): Promise<Rows> => {
@@ -83,7 +83,7 @@ const statementsFor = async (pglite: PGlite): Promise<{ session: string; local: 
     ...(await run(pglite, ...query)),
     pid: null
   }))
-  // Nothing interrupts the one session of this process.
+  // A timeout can't interrupt the one session of this process.
   const wanted = Object.fromEntries(Object.entries(settings).filter(([name]) => !name.endsWith('_timeout')))
   return {
     session: statementsThatSet(wanted, 'session'),
@@ -92,7 +92,7 @@ const statementsFor = async (pglite: PGlite): Promise<{ session: string; local: 
 }
 
 /**
- * A host application's own PGlite, used as it is and never closed.
+ * Wraps a host application's own PGlite; never changes or closes it.
  * @internal
  */
 export const adoptEmbedded = async (pglite: PGlite): Promise<SqlClient> =>

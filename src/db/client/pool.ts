@@ -1,8 +1,7 @@
 /**
- * A pool of connections that is opened with the first use, can be replaced at once for everyone who uses it, and keeps some
- * connections for what is urgent. After a failover a pool may be connected to a server that is a standby now: connections
- * that work are never closed, so that it would stay there. And a lock that many requests wait for must not take the
- * connections of appends.
+ * Pools connections. The pool opens with its first use, can be replaced at once for all its users, and reserves connections for
+ * urgent work. After a failover a pool may be connected to a server that is now a standby; it would stay there, because working
+ * connections are never closed. And a lock that many requests wait for must not occupy the connections that appends need.
  */
 import pLimit from 'p-limit'
 import { systemClock } from '../../lib/clock.ts'
@@ -10,44 +9,44 @@ import { faultOf } from './errors.ts'
 
 export interface PoolOptions<T> {
   readonly open: () => Promise<T>
-  /** Ends what `open` returned, when its work has ended, or after as many seconds. */
+  /** Ends what `open` returned, when its queries have ended, or after `seconds`. */
   readonly end: (opened: T, seconds: number) => Promise<void>
   readonly maxConnections: number
-  /** Without it the connections are somebody else's, and only counted. */
+  /** Allows the pool to replace connections. If false, they belong to the host, and the pool only counts them. */
   readonly mayReplace: boolean
 }
 
 export interface Pool<T> {
-  /** Every use of a connection. A failure that says that the server can't write replaces them. */
+  /** Runs work on a connection. An error because the server can't write replaces the connections. */
   run<R>(work: (opened: T) => Promise<R>): Promise<R>
-  /** A use that waits for no other, on the connections that are kept for it. */
+  /** Runs work on a reserved connection, so that it doesn't wait for other work. */
   runUrgently<R>(work: (opened: T) => Promise<R>): Promise<R>
-  /** How many uses wait for a connection. */
+  /** Returns how many uses wait for a connection. */
   waiting(): number
-  /** Ends every connection when its work has ended, and opens others for what comes next; at most once a second. */
+  /** Ends every connection when its queries have ended, and opens others for further work; at most once a second. */
   replace(): void
   end(): Promise<void>
 }
 
-/** Two appends to locked rooms, one to all others and one notification; of a small pool its share, and of a single connection none. */
+/** Returns how many connections to reserve: for two appends to locked rooms, one to all others and one notification; fewer in a small pool. */
 const reservedOf = (max: number): number => (max < 2 ? 0 : Math.max(1, Math.min(4, Math.floor(0.4 * max))))
 
 const REPLACE_MS = 1000
-/** How long queries may continue after their pool was replaced, and after it was ended, in seconds. */
+/** Limits how long queries may continue after their pool was replaced or ended, in seconds. */
 const REPLACED_SECONDS = 12
 const ENDED_SECONDS = 2
 
 export const createPool = <T>({ open, end, maxConnections, mayReplace }: PoolOptions<T>): Pool<T> => {
   let current: Promise<T> | undefined
-  /** What `current` resolved to, so that a use need not wait for a turn of the loop. */
+  /** Holds what `current` resolved to, so that a use need not wait for a turn of the event loop. */
   let opened: T | undefined
   let replacedAt = Number.NEGATIVE_INFINITY
-  // Never more uses at once than connections: postgres.js would send the rest behind those that are running.
+  // Never more uses at a time than connections: postgres.js would queue the others behind queries that are running.
   const limit = pLimit(maxConnections - reservedOf(maxConnections))
   let ending: Promise<void> | undefined
 
   const openOnce = (): Promise<T> => {
-    if (ending) throw Object.assign(new Error('the pool was ended'), { code: 'CONNECTION_ENDED' })
+    if (ending) throw Object.assign(new Error('The database pool is closed.'), { code: 'CONNECTION_ENDED' })
     if (current) return current
     const opening = open()
     current = opening
@@ -56,7 +55,7 @@ export const createPool = <T>({ open, end, maxConnections, mayReplace }: PoolOpt
         if (current === opening) opened = result
       },
       () => {
-        // The next use tries again.
+        // The next use opens it again.
         if (current === opening) current = undefined
       }
     )

@@ -1,9 +1,9 @@
-/** PostgreSQL by postgres.js: a pool that connects when it is first needed, or the one that a host application has. */
+/** Connects to PostgreSQL with postgres.js: with a pool that connects when it is first needed, or with the client of a host. */
 
 import postgres from 'postgres'
 import { nameOfHost, parseDatabaseUrl } from '../../lib/database-url.ts'
+import { deliversNotifications } from './delivery-check.ts'
 import { TYPES } from './encode.ts'
-import { canHear } from './hearing.ts'
 import { type ListenOptions, listenOn } from './listen.ts'
 import { createPool, type Pool } from './pool.ts'
 import { asObjects, drizzleOver, type Execute } from './rows.ts'
@@ -13,15 +13,15 @@ import { explainTls } from './tls-offer.ts'
 import type { ClientOptions, SqlClient, SqlTransaction } from './types.ts'
 import { type ConnectionOptions, connectionOptions, urlSettings } from './url-options.ts'
 
-/** What a pool opened, and how to use it. */
+/** Holds the client of an opened pool, and how to use it. */
 interface Opened {
   readonly sql: postgres.Sql
   readonly prepare: boolean
-  /** The statements that each transaction begins with; empty where the session has its settings. */
+  /** Holds the statements at the start of each transaction; empty if the session has the settings. */
   readonly settings: string
 }
 
-/** Makes a client; nothing connects before the first query. */
+/** Creates a client; it connects with the first query. */
 export const openPostgres = (options: ClientOptions): SqlClient => {
   const { url, ssl, ca, poolMax = 10, listenUrl, onWarning = () => {} } = options
   const address = parseDatabaseUrl(url)
@@ -32,7 +32,7 @@ export const openPostgres = (options: ClientOptions): SqlClient => {
     onnotice: () => {}
   }
 
-  /** Asks over a connection without any startup parameter that a pooler could refuse. */
+  /** Inspects the server over a connection without startup parameters, which a pooler could reject. */
   const inspect = async () => {
     const sql = postgres({ ...base, max: 1 })
     try {
@@ -46,7 +46,8 @@ export const openPostgres = (options: ClientOptions): SqlClient => {
 
   const open = async (): Promise<Opened> => {
     const { isPooled, settings, unknown } = await inspect()
-    if (unknown.length > 0) onWarning(`The database URL has parameters that are ignored: ${unknown.join(', ')}.`)
+    if (unknown.length > 0)
+      onWarning(`Ignored unknown parameters of the database URL: ${unknown.join(', ')}. Remove them.`)
     const connection = { ...base.connection, ...(isPooled ? {} : settings) } as NonNullable<
       ConnectionOptions['connection']
     >
@@ -70,13 +71,15 @@ export const openPostgres = (options: ClientOptions): SqlClient => {
 }
 
 /**
- * A host application's own client, used as it is and never closed; `listenUrl` where a transaction pooler is in front of it.
- * Throws a TypeError for one that can't be used.
+ * Wraps a host application's own client, and never changes or closes it. `listenUrl` is needed if the client connects through a
+ * transaction pooler. Throws a TypeError for a client that can't be used.
  */
 export const adoptPostgres = (sql: postgres.Sql, listenUrl?: string): SqlClient => {
   const { host, port, path, transform, max: maxConnections } = sql.options
   if (transform.row.from) {
-    throw new TypeError('`client` must not have `transform.row`. Leave it out, or give `databaseUrl` instead.')
+    throw new TypeError(
+      '`client` has the option `transform.row`, which changes rows. Remove the option, or pass `databaseUrl` instead.'
+    )
   }
   const run = runForeign(transform.column.from ?? (name => name))
 
@@ -95,7 +98,7 @@ export const adoptPostgres = (sql: postgres.Sql, listenUrl?: string): SqlClient 
     run,
     where: path ? String(path) : servers.join(', '),
     maxConnections,
-    // A connection of its own, as postgres.js makes one for its own listening.
+    // A dedicated connection, as postgres.js creates for its own `listen`.
     connect: more => {
       const own = listenUrl === undefined ? sql.options : connectionOptions(parseDatabaseUrl(listenUrl), {})
       return postgres({ ...(own as ConnectionOptions), ...more })
@@ -121,7 +124,7 @@ const clientOver = ({ pool, run, where, maxConnections, connect }: ClientParts):
     })
 
   const notify = async (channel: string, payloads: readonly string[]): Promise<void> => {
-    // A notification that a crash takes back is no loss, and must not make the disk sync in front of an append.
+    // Losing a notification in a crash does no harm, and it must not make the disk sync before an append does.
     const text = `select set_config('synchronous_commit', 'off', true), pg_notify($1, payload)
       from unnest($2::text[]) as payload`
     await pool.runUrgently(({ sql, prepare }) => run(sql, text, [channel, payloads], prepare))
@@ -142,7 +145,7 @@ const clientOver = ({ pool, run, where, maxConnections, connect }: ClientParts):
       notify,
       listen: (channel, onPayload, onListening, onFailure) =>
         listenOn({ connect, channel, onPayload, onListening, onFailure }),
-      isHeard: () => canHear(connect, notify)
+      isDelivered: () => deliversNotifications(connect, notify)
     },
     close: pool.end
   }
@@ -150,7 +153,7 @@ const clientOver = ({ pool, run, where, maxConnections, connect }: ClientParts):
 
 const inTransaction = async <T>({ sql, settings }: Opened, work: (transaction: Runner) => Promise<T>): Promise<T> => {
   const result = await sql.begin('isolation level read committed', async transaction => {
-    // Not awaited: both are sent together.
+    // Not awaited, so that both are sent together.
     const isSet = settings === '' ? undefined : transaction.unsafe(settings).simple().execute()
     const [done] = await Promise.all([work(transaction), isSet])
     return { done }

@@ -1,14 +1,14 @@
-/** Rows as every engine returns them here, and Drizzle over them. */
+/** Defines rows as every engine returns them, and runs Drizzle on them. */
 import { drizzle } from 'drizzle-orm/postgres-js'
 import type { Sql } from 'postgres'
 
-/** The columns' names, and the rows as arrays in their order. */
+/** Holds the names of the columns, and the rows as arrays in that order. */
 export interface Rows {
   readonly names: readonly string[]
   readonly rows: unknown[][]
 }
 
-/** Runs a statement. `isPrepared`: it is run often enough to be worth it. */
+/** Runs a statement. `isPrepared` prepares it, for statements that run often. */
 export type Execute = (
   text: string,
   params: readonly unknown[],
@@ -19,7 +19,7 @@ export type Execute = (
 export const asObjects = <Row extends object>({ names, rows }: Rows): Row[] =>
   rows.map(row => Object.fromEntries(names.map((name, at) => [name, row[at]])) as Row)
 
-/** Drizzle over the one way in which statements are run: it takes a client of postgres.js, and uses no more of it than this. */
+/** Creates Drizzle on `execute`. Drizzle expects a client of postgres.js, and uses no more of it than this. */
 export const drizzleOver = (execute: Execute) => {
   const unsafe = (text: string, params: readonly unknown[], { prepare = false } = {}) => {
     const rows = execute(text, params, { isPrepared: prepare }).then(result => result.rows)

@@ -1,19 +1,19 @@
 /**
- * The session settings that the service depends on, in one place: an administrator may have other defaults for a database or
- * a role. They are startup parameters where the server is reached directly. Behind a pooler startup parameters are refused
- * and settings do not stay with a client, so there each transaction sets them for itself.
+ * Defines the session settings that the service depends on, because an administrator may change the defaults of a database or a
+ * role. On a direct connection they are startup parameters. A pooler rejects startup parameters and does not keep settings with
+ * a client, so there each transaction sets them.
  */
 
-/** Runs a statement; returns its rows as arrays, and the process id that the server gave when it was connected to. */
+/** Runs a statement; returns its rows as arrays, and the process id that the server sent when the connection was opened. */
 export type Run = (text: string, params: readonly unknown[]) => Promise<{ rows: unknown[][]; pid: number | null }>
 
 type Settings = Readonly<Record<string, string>>
 
-/** No statement takes so long: a stalled process must not keep a room's lock, nor a stalled database a request. */
+/** Limits each statement: a stalled process must not keep the lock of a room, nor a stalled database a request. */
 const STATEMENT_MS = 10_000
 const LOCK_MS = 8_000
 
-/** Values by lower-case name. `default_transaction_read_only` is left alone: whoever sets it means it. */
+/** Maps settings by lower-case name. `default_transaction_read_only` is missing, because an administrator sets it on purpose. */
 const NEEDED: Settings = {
   default_transaction_isolation: 'read committed',
   default_transaction_deferrable: 'off',
@@ -31,7 +31,7 @@ const NEEDED: Settings = {
   synchronous_commit: 'on'
 }
 
-/** What a session that is not ours may have instead. */
+/** Maps settings to what a session that is not ours may have instead. */
 const ACCEPTED: Readonly<Record<string, (value: string) => boolean>> = {
   default_transaction_isolation: value => value === 'read committed',
   statement_timeout: value => value === '0' || Number(value) >= STATEMENT_MS,
@@ -43,19 +43,19 @@ const ACCEPTED: Readonly<Record<string, (value: string) => boolean>> = {
   synchronous_commit: value => value !== 'off'
 }
 
-/** What was learned about the way to a server. */
+/** Describes the connection to a server. */
 export interface Session {
-  /** Whether a pooler is between us and the server: then sessions are not ours, and statements not prepared. */
+  /** Is true if there is a pooler in front of the server: then sessions are shared, and statements are not prepared. */
   readonly isPooled: boolean
-  /** The settings to have, those that this server knows. */
+  /** Holds the settings to apply, of those that this server supports. */
   readonly settings: Settings
-  /** Whether a session has acceptable settings by itself. */
+  /** Is true if a session has acceptable settings already. */
   readonly isAcceptable: boolean
-  /** Wanted settings that the server does not know. */
+  /** Lists requested settings that the server does not support. */
   readonly unknown: readonly string[]
 }
 
-/** Asks the server, over any connection. `wanted` are settings from the URL, by lower-case name. */
+/** Inspects the server over any connection. `wanted` are settings from the URL, by lower-case name. */
 export const inspectSession = async (run: Run, wanted: Settings = {}): Promise<Session> => {
   const names = [...Object.keys(NEEDED), ...Object.keys(wanted)]
   const { rows, pid } = await run(
@@ -64,7 +64,7 @@ export const inspectSession = async (run: Run, wanted: Settings = {}): Promise<S
     [names]
   )
   const current = new Map(rows.map(([, name, value]) => [String(name), String(value)]))
-  // A name with a dot is an extension's or the administrator's own; the server takes any.
+  // A name with a dot belongs to an extension or the administrator; the server accepts any.
   const isKnown = (name: string): boolean => current.has(name) || name.includes('.')
   const all = { ...wanted, ...NEEDED, ...durability(current.get('synchronous_commit')) }
   return {
@@ -75,15 +75,15 @@ export const inspectSession = async (run: Run, wanted: Settings = {}): Promise<S
   }
 }
 
-/** An acknowledged message is on the disk. Which replicas have it too is the administrator's choice. */
+/** Returns the setting by which an acknowledged message is on the disk. The administrator decides which replicas must have it too. */
 const durability = (current = 'on'): Settings => ({ synchronous_commit: current === 'off' ? 'on' : current })
 
 const literal = (text: string): string => `'${text.replaceAll("'", "''")}'`
 
-/** Returns the statements that set them, for the current transaction or the session. Empty where there is nothing to set. */
+/** Returns the statements that apply settings to the current transaction or the session; empty if there are none. */
 export const statementsThatSet = (settings: Settings, scope: 'local' | 'session'): string =>
   Object.entries(settings)
-    // `set` takes no snapshot; but it would read the URL's lists, such as a search path, as one name.
+    // `set` takes no snapshot, but it would read a list from the URL, such as a search path, as one name.
     .map(([name, value]) =>
       name in NEEDED
         ? `set ${scope} ${name} to ${literal(value)}`

@@ -1,12 +1,12 @@
-/** Running one statement with postgres.js: over a client of our own, or over a host application's. */
+/** Runs a statement with postgres.js, on a client of our own or of a host application. */
 import type postgres from 'postgres'
 import { createRenaming, decodeValue, encodeParameter } from './encode.ts'
 import type { Rows } from './rows.ts'
 
-/** Whoever can run a statement: the pool, or one transaction of it. */
+/** Runs statements: the pool, or one of its transactions. */
 export type Runner = Pick<postgres.Sql, 'unsafe'>
 
-/** Returns the rows, and the process id that came with the connection; null when none did. */
+/** Returns the rows, and the process id that the server sent with the connection; null if there is none. */
 export type Run = (
   runner: Runner,
   text: string,
@@ -16,10 +16,10 @@ export type Run = (
 
 type Parameters = postgres.ParameterOrJSON<never>[]
 
-/** postgres.js does not declare it: the process id of the connection's BackendKeyData. */
+/** Returns the process id from the connection's BackendKeyData, which postgres.js does not declare. */
 const pidOf = ({ state }: { state?: unknown }): number | null => (state as { pid?: number } | undefined)?.pid ?? null
 
-/** A statement that returns no rows has none, whatever the types of postgres.js say. */
+/** Returns the columns of a result. A statement without rows has none, whatever the types of postgres.js declare. */
 const columnsOf = ({ columns }: { columns: unknown }) => (columns ?? []) as postgres.Column<string>[]
 
 export const runOwn: Run = async (runner, text, params, prepare) => {
@@ -28,7 +28,7 @@ export const runOwn: Run = async (runner, text, params, prepare) => {
   return { names, rows: result as unknown as unknown[][], pid: pidOf(result) }
 }
 
-/** Takes the bytes, since the host application's types and names are its own; `rename` is what its client does to names. */
+/** Runs statements on a host's client and reads raw bytes, because the client may convert types. `rename` is its transformation of names. */
 export const runForeign = (rename: (name: string) => string): Run => {
   const originalName = createRenaming(rename)
   return async (runner, text, params, prepare) => {

@@ -1,22 +1,22 @@
-/** Asks a server whether it speaks TLS: one that doesn't only resets the connection of a driver that insists on it. */
+/** Checks whether a server supports TLS. One that doesn't only resets the connection of a driver that requires TLS. */
 import { once } from 'node:events'
 import { createConnection } from 'node:net'
 import type { DatabaseHost } from '../../lib/database-url.ts'
 import { codesOf } from './errors.ts'
 
-/** PostgreSQL's SSLRequest; the response is one byte, `S` or `N`. */
+/** Holds PostgreSQL's SSLRequest; the response is one byte, `S` or `N`. */
 const SSL_REQUEST = Buffer.from([0, 0, 0, 8, 4, 210, 22, 47])
 const WAIT_MS = 2000
 
-/** Resolves with whether it does; with `true` when that can't be found out. */
+/** Resolves with whether the server supports TLS, and with `true` if that can't be determined. */
 const offersTls = async ({ host, port }: DatabaseHost): Promise<boolean> => {
   const socket = createConnection({ host, port })
   try {
     const signal = AbortSignal.timeout(WAIT_MS)
     await once(socket, 'connect', { signal })
     socket.write(SSL_REQUEST)
-    const [answer] = (await once(socket, 'data', { signal })) as [Buffer]
-    return answer.toString('latin1') !== 'N'
+    const [response] = (await once(socket, 'data', { signal })) as [Buffer]
+    return response.toString('latin1') !== 'N'
   } catch {
     return true
   } finally {
@@ -24,9 +24,9 @@ const offersTls = async ({ host, port }: DatabaseHost): Promise<boolean> => {
   }
 }
 
-/** Returns the error to report when a connection that needs TLS failed: a sentence when no server of these has any. */
+/** Returns the error to report after a connection with TLS failed: an explanation if the server does not support TLS. */
 export const explainTls = async (error: unknown, [server]: readonly DatabaseHost[]): Promise<unknown> => {
   if (!server || !codesOf(error).includes('ECONNRESET') || (await offersTls(server))) return error
-  const message = 'the server does not offer TLS. Turn it on there (`ssl = on`), or set DATABASE_SSL=disable'
+  const message = 'the server does not support TLS. Enable it there (`ssl = on`), or set DATABASE_SSL=disable'
   return Object.assign(new Error(message), { code: 'TLS_NOT_OFFERED' })
 }

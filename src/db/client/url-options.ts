@@ -1,23 +1,23 @@
-/** What a database URL, and the TLS settings beside it, are to postgres.js: options, so that it reads no URL by itself. */
+/** Converts a database URL and the TLS settings to options of postgres.js, so that it doesn't parse the URL itself. */
 import { checkServerIdentity, type PeerCertificate } from 'node:tls'
 import type postgres from 'postgres'
 import { type DatabaseUrl, isSocket, type SslMode } from '../../lib/database-url.ts'
 
 export interface TlsOptions {
-  /** Wins over the URL's `sslmode`. */
+  /** Overrides the URL's `sslmode`. */
   readonly ssl?: SslMode | undefined
-  /** The certificate authority, PEM. */
+  /** Holds the certificate authority, as PEM. */
   readonly ca?: string | undefined
 }
 
 const CONNECT_SECONDS = 5
 
-/** Options of postgres.js. */
+/** Are the options of postgres.js, without hosts. */
 export type ConnectionOptions = Omit<postgres.Options<Record<string, postgres.PostgresType>>, 'host' | 'port'>
 
 /**
- * Checks a certificate against the hosts of the URL. postgres.js names no server when its host is an address, and Node would
- * take the certificate of `localhost` for it.
+ * Checks a certificate against the hosts of the URL. postgres.js passes no server name if its host is an IP address, and Node
+ * would then accept the certificate of `localhost`.
  */
 const checkHosts =
   (hosts: readonly string[]) =>
@@ -35,7 +35,7 @@ const tls = (mode: SslMode, ca: string | undefined, hosts: readonly string[]): f
   return { rejectUnauthorized: true, ...authority, checkServerIdentity: identity }
 }
 
-/** Returns the options to connect with. Nothing in them is a setting of the session but its name. */
+/** Returns the options to connect with. The application's name is the only session setting in them. */
 export const connectionOptions = (url: DatabaseUrl, { ssl, ca }: TlsOptions): ConnectionOptions => {
   const { hosts, user, password, database, parameters } = url
   const [first] = hosts
@@ -43,23 +43,23 @@ export const connectionOptions = (url: DatabaseUrl, { ssl, ca }: TlsOptions): Co
   const isLocal = first !== undefined && isSocket(first.host)
   const attributes = parameters.target_session_attrs
   return {
-    // Its types forget that there may be several.
+    // The types of postgres.js don't allow several hosts.
     ...{ host: names, port: hosts.map(({ port }) => port) },
     ...(isLocal ? { path: `${first.host}/.s.PGSQL.${first.port}` } : {}),
     ...(user === undefined ? {} : { user }),
     ...(password === undefined ? {} : { password }),
     ...(database === undefined ? {} : { database }),
-    // As in libpq, TLS is for TCP.
+    // As in libpq, TLS applies to TCP only.
     ssl: isLocal ? false : tls(ssl ?? url.sslmode ?? 'disable', ca, names),
     connect_timeout: Number(parameters.connect_timeout) || CONNECT_SECONDS,
     keep_alive: 15,
-    // With one server there is none to prefer.
+    // With one server there is no preference.
     ...(hosts.length > 1 && attributes && attributes !== 'any'
       ? { target_session_attrs: attributes as 'primary' }
       : {}),
     connection: {
       application_name: parameters.application_name ?? 'fastify-chat',
-      // What is no `-c name=value` there is a provider's, for its own proxy.
+      // Anything other than `-c name=value` is for a provider's proxy.
       ...(otherOptions(parameters.options) ? { options: otherOptions(parameters.options) } : {})
     }
   }
@@ -70,7 +70,7 @@ const otherOptions = (options = ''): string => options.replace(OPTION, '').trim(
 
 const USED = ['application_name', 'connect_timeout', 'target_session_attrs', 'options', 'client_encoding']
 
-/** Returns the settings that a URL asks for, by lower-case name: its other parameters, and those in `options=-c name=value`. */
+/** Returns the settings of a URL, by lower-case name: its other parameters, and those in `options=-c name=value`. */
 export const urlSettings = ({ parameters }: DatabaseUrl): Record<string, string> => {
   const fromOptions = [...(parameters.options ?? '').matchAll(OPTION)].map(([, name = '', value = '']) => [
     name.replaceAll('-', '_'),

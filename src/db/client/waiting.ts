@@ -1,36 +1,37 @@
-/** Waits for a database at the start, and rejects with a sentence why it can't be used, which quotes the server's own message if there is one. */
+/** Waits for a database at the start. Rejects with an explanation, which quotes the server's own message if there is one. */
 import { setTimeout as delay } from 'node:timers/promises'
 import { systemClock } from '../../lib/clock.ts'
 import { redactText } from '../../lib/redact.ts'
 import { codesOf, mayRetry } from './errors.ts'
 import type { SqlClient } from './types.ts'
 
-/** How to wait for a database. */
+/** Configures how to wait for a database. */
 export interface WaitOptions {
   readonly seconds: number
   readonly onRetry?: () => void
 }
 
-const LONGEST_PAUSE_MS = 2000
+const MAX_DELAY_MS = 2000
 
 /**
- * Resolves when the database responds. Tries again with growing pauses while it can't be reached; rejects when the time is
- * over, or at once when the server refuses the connection, with a sentence that says where and why.
+ * Resolves when the database responds. Retries with growing delays while it can't be reached. Rejects when the time is over, or
+ * at once when the server rejects the connection, with a message that explains where and why.
  */
 export const waitForDatabase = async (client: SqlClient, { seconds, onRetry }: WaitOptions): Promise<void> => {
   const deadline = systemClock.monotonic() + seconds * 1000
-  for (let pause = 100; ; pause = Math.min(2 * pause, LONGEST_PAUSE_MS)) {
+  for (let pause = 100; ; pause = Math.min(2 * pause, MAX_DELAY_MS)) {
     const failure = await tryOnce(client, deadline)
     if (!failure) return
-    // Without the error as its cause: the sentence is all that may be shown of it.
-    if (!mayRetry(failure)) throw new Error(`The database at ${client.where} refused the service ${reasonOf(failure)}`)
+    // Without the error as its cause: only this message may be shown.
+    if (!mayRetry(failure))
+      throw new Error(`The database at ${client.where} rejected the connection ${reasonOf(failure)}`)
     if (systemClock.monotonic() + pause > deadline) throw new Error(lateness(client.where, seconds, failure))
     if (pause === 100) onRetry?.()
     await delay(pause)
   }
 }
 
-/** Sends a query to the database; returns what went wrong. A silent peer counts as unreachable at the deadline. */
+/** Sends a query to the database; returns the error, if any. A server without a response is unreachable at the deadline. */
 const tryOnce = async (client: SqlClient, deadline: number): Promise<unknown> => {
   const silence = new AbortController()
   const timeout = delay(Math.max(1000, deadline - systemClock.monotonic()), 'silent', { signal: silence.signal })
@@ -46,9 +47,9 @@ const tryOnce = async (client: SqlClient, deadline: number): Promise<unknown> =>
 }
 
 const UNKNOWN_AUTHORITY =
-  'the authority that signed its certificate is not known here. Set DATABASE_CA to that authority’s certificate'
+  'the authority that signed its certificate is not trusted. Set DATABASE_CA to the certificate of that authority'
 
-/** What Node's message leaves open about a certificate. */
+/** Explains errors about certificates, with advice that Node's message lacks. */
 const CERTIFICATE_REASONS: Readonly<Record<string, string>> = {
   SELF_SIGNED_CERT_IN_CHAIN: UNKNOWN_AUTHORITY,
   DEPTH_ZERO_SELF_SIGNED_CERT: UNKNOWN_AUTHORITY,
@@ -58,27 +59,27 @@ const CERTIFICATE_REASONS: Readonly<Record<string, string>> = {
   CERT_HAS_EXPIRED: 'its certificate has expired. Renew it on the server',
   CERT_NOT_YET_VALID: 'its certificate is not valid yet. Check the clocks',
   ERR_TLS_CERT_ALTNAME_INVALID:
-    'its certificate is for another host name. Connect by a name that is in the certificate, or set DATABASE_SSL=require'
+    'its certificate is for another host name. Use a host name that is in the certificate, or set DATABASE_SSL=require'
 }
 
 const codeOf = (failure: unknown): string => codesOf(failure)[0] ?? 'no code'
 
-/** `(3D000): database "chat" does not exist.` */
+/** Returns the reason as in `(3D000): database "chat" does not exist.` */
 const reasonOf = (failure: unknown): string => {
   const code = codeOf(failure)
-  const words = failure instanceof Error ? redactText(failure.message) : 'no reason given'
-  return `(${code}): ${(CERTIFICATE_REASONS[code] ?? words).replace(/\.$/, '')}.${encryptionAdvice(words)}`
+  const text = failure instanceof Error ? redactText(failure.message) : 'no reason given'
+  return `(${code}): ${(CERTIFICATE_REASONS[code] ?? text).replace(/\.$/, '')}.${encryptionAdvice(text)}`
 }
 
-/** A server's way to say that it wants TLS. */
-const encryptionAdvice = (words: string): string =>
-  /no encryption|SSL off/.test(words) ? ' If the server requires encryption, set DATABASE_SSL=require.' : ''
+/** Returns advice if the server's message is one that requires TLS. */
+const encryptionAdvice = (text: string): string =>
+  /no encryption|SSL off/.test(text) ? ' If the server requires encryption, set DATABASE_SSL=require.' : ''
 
 const lateness = (where: string, seconds: number, failure: unknown): string => {
-  // Only what a server sent has a severity; a pooler's has it in one of two fields.
+  // Only the error of a server has a severity; a pooler's has it in one of two fields.
   if (failure instanceof Error && ('severity' in failure || 'severity_local' in failure)) {
-    return `The database at ${where} did not accept the service within ${seconds} seconds ${reasonOf(failure)}`
+    return `The database at ${where} did not accept a connection within ${seconds} seconds ${reasonOf(failure)}`
   }
-  const advice = 'Check that it runs, and DATABASE_HOST and DATABASE_PORT (or DATABASE_URL).'
-  return `No database answered at ${where} within ${seconds} seconds (${codeOf(failure)}). ${advice}`
+  const advice = 'Check that it runs, and check DATABASE_HOST and DATABASE_PORT (or DATABASE_URL).'
+  return `No database responded at ${where} within ${seconds} seconds (${codeOf(failure)}). ${advice}`
 }

@@ -1,45 +1,45 @@
-/** What was changed from outside the log's one way in: deleted and renamed users, erased entries, other titles. */
+/** Reads changes that were made directly in the database: deleted and renamed users, erased entries, and changed titles. */
 import type { SqlClient, SqlTransaction } from '../client/types.ts'
 
-/** Changes that became visible since a snapshot. */
+/** Holds the changes that became visible since a snapshot. */
 export interface Changes {
   readonly deletedUsers: readonly number[]
   readonly renamedUsers: readonly { readonly id: number; readonly username: string }[]
-  /** Rooms with another title, and those that were deleted. */
+  /** Lists rooms whose title changed, and deleted rooms. */
   readonly rooms: readonly { readonly id: number; readonly title: string | null; readonly isDeleted: boolean }[]
-  /** Entries that were changed or deleted, by room and `seq`, both inclusive. */
+  /** Lists ranges of entries that were changed or deleted; `from` and `to` are inclusive. */
   readonly entries: readonly { readonly roomId: number; readonly from: number; readonly to: number }[]
 }
 
-/** The result of a read. */
+/** Holds the result of a read. */
 export interface ChangesRead {
-  /** The database's snapshot: the next read returns what this one could not see. */
+  /** Holds the database's snapshot. The next read returns what was not visible in it. */
   readonly snapshot: string
-  /** `undefined` when they can't be reported one by one: too many, a truncated table, a snapshot of another or older database. */
+  /** Holds `undefined` if they can't be listed: too many, a truncated table, or a snapshot of another or an older database. */
   readonly changes: Changes | undefined
 }
 
-/** The changes of one schema. */
+/** Reads the changes of one schema. */
 export interface ChangesRepository {
-  /** Returns what became visible since a snapshot; without one, only the snapshot to begin with. */
+  /** Returns what became visible since a snapshot; without one, only the current snapshot. */
   read(since: string | undefined): Promise<ChangesRead>
-  /** Returns the names of those users who exist, by id. */
+  /** Returns the names of existing users, by id. */
   usernames(ids: readonly number[]): Promise<Map<number, string>>
-  /** Returns the titles of those rooms that exist, by id. */
+  /** Returns the titles of existing rooms, by id. */
   titles(ids: readonly number[]): Promise<Map<number, string | null>>
-  /** Deletes the rows that are an hour old. */
+  /** Deletes rows that are older than an hour. */
   sweep(): Promise<void>
 }
 
-/** How long a read waits for a locked table, in milliseconds: it may use a connection that is kept for what is urgent. */
+/** Limits how long a read waits for a locked table, in milliseconds: it may use a reserved connection. */
 const LOCK_MS = 1000
-/** More changes than these at once are not reported one by one. */
+/** Limits how many changes are listed. */
 const MAX_CHANGES = 1000
 
 interface Row {
   readonly snapshot: string
   readonly is_lost: boolean
-  /** JSON, so that no driver's own types matter. */
+  /** Holds JSON, so that no driver converts its types. */
   readonly deleted: string
   readonly changed: string
 }
@@ -60,8 +60,8 @@ interface ChangedRow {
  */
 export const createChangesRepository = ({ query, transaction }: SqlClient, schema: string): ChangesRepository => {
   const inSchema = (table: string): string => `"${schema.replaceAll('"', '""')}".${table}`
-  // Rows of a database that this one was restored from have transactions that are still to come here. A snapshot that is an
-  // hour old may miss rows that were swept.
+  // A restored database may contain rows whose transaction ids are in the future here. A snapshot older than an hour may miss rows
+  // that were swept since.
   const isNew = `xid >= pg_snapshot_xmin($1::text::pg_snapshot)
     and not pg_visible_in_snapshot(xid, $1::text::pg_snapshot)
     and xid < pg_snapshot_xmax(pg_current_snapshot())`
@@ -77,14 +77,14 @@ export const createChangesRepository = ({ query, transaction }: SqlClient, schem
       left join ${inSchema('rooms')} as rooms on rooms.id = log.room_id
     ) as changed) as changed`
 
-  /** One read at a time waits for no other query; those beside one that the database leaves without a response wait as all do. */
+  /** Is set during an urgent read. Only one read at a time is urgent; others wait for a connection, also if the database stalls. */
   let isUrgentTaken = false
   const readRow = async (since: string | undefined): Promise<Row | undefined> => {
     const isUrgent = !isUrgentTaken
     isUrgentTaken = true
     try {
       const work = async (own: SqlTransaction): Promise<Row[]> => {
-        // Before the read, which locks its tables before it computes anything.
+        // Set before the read, which locks its tables before it computes anything.
         await own.exec(`set local lock_timeout = ${LOCK_MS}`)
         return own.query<Row>(read, [since ?? null])
       }
@@ -97,7 +97,7 @@ export const createChangesRepository = ({ query, transaction }: SqlClient, schem
   return {
     async read(since) {
       const row = await readRow(since)
-      if (!row) throw new Error('reading the changes returned no row')
+      if (!row) throw new Error('Reading the changes returned no row.')
       const deleted = JSON.parse(row.deleted) as number[]
       const changed = JSON.parse(row.changed) as ChangedRow[]
       const isTooMuch = Math.max(deleted.length, changed.length) > MAX_CHANGES || changed.some(isEverything)

@@ -1,10 +1,10 @@
-/** The log: appended by the database's own function, read by place. Content and meta are Fernet tokens here, never text. */
+/** Appends to the log with a function of the database, and reads it by `seq`. Content and meta are Fernet tokens here, never text. */
 
 import { and, between, desc, eq, sql } from 'drizzle-orm'
 import type { SqlClient } from '../client/types.ts'
 import { milliseconds, type Tables } from '../tables.ts'
 
-/** An entry to append. `writeId` makes it single within its room and user. */
+/** Describes an entry to append. `writeId` is unique within its room and user. */
 export interface NewEntry {
   readonly roomId: number
   readonly userId: number
@@ -15,17 +15,17 @@ export interface NewEntry {
   readonly keyId: string | null
 }
 
-/** Where an entry stands. `stored` is what its write id had stored before, and null when it was new. */
+/** Describes an appended entry. `stored` is what an earlier entry of this write id contains; null if the entry is new. */
 export interface AppendedEntry {
   readonly id: number
   readonly seq: number
-  /** Milliseconds since the epoch; never goes back within a room. */
+  /** Holds the time in milliseconds since the epoch; never decreases within a room. */
   readonly createdAt: number
   readonly replayed: boolean
   readonly stored: { readonly content: string | null; readonly meta: string | null } | null
 }
 
-/** An entry as it is stored, with its user's name as it is now. */
+/** Describes a stored entry, with the current name of its user. */
 export interface StoredEntry {
   readonly id: number
   readonly roomId: number
@@ -40,28 +40,28 @@ export interface StoredEntry {
   readonly createdAt: number
 }
 
-/** The log of one schema. */
+/** Reads and writes the log of one schema. */
 export interface MessagesRepository {
   /**
-   * Appends a batch, all or nothing, in one round trip; answers in the batch's order after the commit. No write id may be
-   * in a batch twice. See drizzle/0001_append_function.sql.
+   * Appends a batch atomically, in one round trip. Returns the entries in the order of the batch, after the commit. A write id
+   * must not occur twice in a batch. See drizzle/0001_append_function.sql.
    */
   append(batch: readonly NewEntry[]): Promise<AppendedEntry[]>
-  /** The newest entries of a room, oldest first. */
+  /** Returns the newest entries of a room, oldest first. */
   newest(roomId: number, limit: number): Promise<StoredEntry[]>
-  /** The entries of a room with `from <= seq <= to`, ascending. */
+  /** Returns the entries of a room with `from <= seq <= to`, ascending. */
   range(roomId: number, from: number, to: number): Promise<StoredEntry[]>
-  /** The first and the last `seq` that a room has with `from <= seq <= to`; `undefined` when it has none. */
+  /** Returns the first and the last `seq` of a room with `from <= seq <= to`; `undefined` if there is none. */
   extent(roomId: number, from: number, to: number): Promise<Extent | undefined>
 }
 
-/** Where a part of a log begins and ends. */
+/** Describes where a part of a log begins and ends. */
 export interface Extent {
   readonly first: number
   readonly last: number
 }
 
-/** No token of ours is so long, in bytes. A longer text in its column is not read: one row must not fill the memory. */
+/** Limits the length of a token, in bytes. A longer text in its column is not ours and is not read, to protect the memory. */
 const MAX_TOKEN_BYTES = 1024 * 1024
 
 interface AppendRow {
@@ -74,7 +74,7 @@ interface AppendRow {
 }
 
 /**
- * Makes the repository.
+ * Creates the repository.
  * @internal
  */
 export const createMessagesRepository = (
@@ -85,7 +85,7 @@ export const createMessagesRepository = (
   const append = `select id, seq, ms, replayed, content, meta
     from "${schema.replaceAll('"', '""')}".chat_append($1, $2, $3, $4, $5, $6, $7) order by ord`
 
-  // Its length is known without reading it; an empty text is one that no key opens.
+  // The length is computed without reading the text. No key decrypts an empty text.
   const token = (column: Tables['messages']['content'] | Tables['messages']['meta']) =>
     sql<
       string | null
@@ -97,7 +97,7 @@ export const createMessagesRepository = (
     seq: messages.seq,
     kind: messages.kind,
     userId: messages.userId,
-    // An entry stays in its place, whoever is gone: a log with a hole could not be read on.
+    // The entries of a deleted user stay: clients could not read past a gap in the log.
     username: sql<string>`coalesce(${users.username}, 'deleted user')`,
     content: token(messages.content),
     meta: token(messages.meta),

@@ -1,25 +1,25 @@
-/** Hits in windows of time, counted over all processes. The table forgets in a crash, and may. */
+/** Counts requests per period, across all processes. A crash may reset the counts, because the table is unlogged. */
 import { systemClock } from '../../lib/clock.ts'
 import type { SqlClient } from '../client/types.ts'
 
-/** The counters of one schema. */
+/** Counts the requests of one schema. */
 export interface RateLimitsRepository {
   /**
-   * Counts one more hit of `key` in its window, which the first hit began and which is `windowMs` long. Answers the hits
-   * so far and the milliseconds that are left.
+   * Counts one more request of `key`, in a period of `windowMs` milliseconds that its first request started. Returns the
+   * requests so far and the milliseconds that remain.
    */
   hit(key: string, windowMs: number): Promise<{ current: number; ttlMs: number }>
 }
 
-/** Windows that are over are swept out about this often, by the process that notices. */
+/** Sets how often expired counters are deleted, in milliseconds. */
 const SWEEP_MS = 60_000
 const MAX_SWEPT = 10_000
 
-/** Makes the repository. */
+/** Creates the repository. */
 export const createRateLimitsRepository = ({ query }: SqlClient, schema: string): RateLimitsRepository => {
   const table = `"${schema.replaceAll('"', '""')}"."rate_limits"`
-  // The database's clock, since the processes' own may differ. A window that ends much later than a new one would was
-  // begun before that clock was set back, and is over too.
+  // Uses the database's clock, since the clocks of processes may differ. A period that ends much later than a new one would was
+  // started before that clock was set back, and has expired too.
   const ms = "$2::double precision * interval '1 millisecond'"
   const isRunning = `counted.expires_at > now() and counted.expires_at < now() + 2 * ${ms}`
   const hit = `insert into ${table} as counted (key, hits, expires_at)
@@ -36,10 +36,10 @@ export const createRateLimitsRepository = ({ query }: SqlClient, schema: string)
   return {
     async hit(key, windowMs) {
       const [row] = await query<{ hits: number; ttl: number }>(hit, [key, windowMs])
-      if (!row) throw new Error('counting a hit returned no row')
+      if (!row) throw new Error('Counting a request returned no row.')
       if (systemClock.monotonic() - sweptAt > SWEEP_MS) {
         sweptAt = systemClock.monotonic()
-        // Nobody waits for it: neither the caller, nor it for a counter that is locked.
+        // Runs in the background, and skips locked counters.
         query(sweep).catch(() => {})
       }
       return { current: row.hits, ttlMs: Math.ceil(row.ttl) }

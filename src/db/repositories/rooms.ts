@@ -1,11 +1,11 @@
-/** The rooms: each a log, with the numbers of its newest and its oldest entry. */
+/** Stores rooms. Each room has a log, with the numbers of its newest and its oldest entry. */
 
 import { eq, sql } from 'drizzle-orm'
 import { ChatError } from '../../protocol/errors.ts'
 import type { SqlClient } from '../client/types.ts'
 import type { Tables } from '../tables.ts'
 
-/** A room. `epoch` names this incarnation of its log; `lastSeq` is 0 and `oldestSeq` 1 while it is empty. */
+/** Describes a room. `epoch` identifies the incarnation of its log; `lastSeq` is 0 and `oldestSeq` 1 while it is empty. */
 export interface RoomRow {
   readonly id: number
   readonly name: string
@@ -15,38 +15,38 @@ export interface RoomRow {
   readonly oldestSeq: number
 }
 
-/** A room to be. */
+/** Describes a room to create. */
 export interface NewRoom {
   readonly name: string
   readonly title: string | null
 }
 
-/** How far a room's log reaches. */
+/** Describes the range of a room's log. */
 export type RoomReach = Pick<RoomRow, 'id' | 'epoch' | 'lastSeq' | 'oldestSeq'>
 
-/** The rooms of one schema. */
+/** Reads and writes the rooms of one schema. */
 export interface RoomsRepository {
   findByName(name: string): Promise<RoomRow | undefined>
-  /** The rooms of these names that there are, in one query. */
+  /** Returns the existing rooms with these names, in one query. */
   findByNames(names: readonly string[]): Promise<RoomRow[]>
-  /** Rooms by name, those after `after`, at most `limit`. */
+  /** Returns rooms by name, those after `after`, at most `limit`. */
   list(after: string, limit: number): Promise<RoomRow[]>
-  /** Throws `room_taken`. */
+  /** Creates a room. Throws `room_taken`. */
   create(room: NewRoom): Promise<RoomRow>
-  /** Returns the room as it is after the change; undefined when it doesn't exist. */
+  /** Updates a room and returns it; undefined if it doesn't exist. */
   update(id: number, change: Pick<NewRoom, 'title'>): Promise<RoomRow | undefined>
-  /** How far the log of a room reaches now. */
+  /** Returns the current range of a room's log. */
   reach(id: number): Promise<RoomReach | undefined>
-  /** Of these rooms, those whose log is not as it is known to be: grown, pruned, or another one. In one query, so give a bounded number. */
+  /** Returns those rooms whose log differs: it grew, was pruned, or is another incarnation. One query, so the number must be bounded. */
   changed(known: readonly RoomReach[]): Promise<RoomReach[]>
-  /** Of these rooms, those on which somebody holds a lock that keeps an append waiting. */
+  /** Returns those rooms whose row is locked, so that an append would wait. */
   locked(ids: readonly number[]): Promise<number[]>
 }
 
 const UNIQUE_VIOLATION = '23505'
 
 /**
- * Makes the repository.
+ * Creates the repository.
  * @internal
  */
 export const createRoomsRepository = (client: SqlClient, { rooms }: Tables, schema: string): RoomsRepository => {
@@ -59,7 +59,7 @@ export const createRoomsRepository = (client: SqlClient, { rooms }: Tables, sche
     .where(eq(rooms.name, sql.placeholder('name')))
     .limit(1)
     .prepare('chat_room_by_name')
-  // By bytes, as names compare in JavaScript, whatever the database's collation.
+  // Ordered by bytes, as JavaScript compares names, whatever the collation of the database is.
   const inOrder = drizzle
     .select(columns)
     .from(rooms)
@@ -74,7 +74,7 @@ export const createRoomsRepository = (client: SqlClient, { rooms }: Tables, sche
     .prepare('chat_room_reach')
 
   const table = `"${schema.replaceAll('"', '""')}"."rooms"`
-  // As numbers: a driver reads a bigint as text.
+  // Cast to double precision, because a driver reads a bigint as text.
   const changed = `select room.id, room.epoch, room.last_seq::double precision as "lastSeq",
       room.oldest_seq::double precision as "oldestSeq"
     from unnest($1::integer[], $2::text[], $3::bigint[], $4::bigint[]) as known (id, epoch, last_seq, oldest_seq)
@@ -91,11 +91,11 @@ export const createRoomsRepository = (client: SqlClient, { rooms }: Tables, sche
     async create(room) {
       try {
         const [row] = await drizzle.insert(rooms).values(room).returning(columns)
-        if (!row) throw new Error('an insert returned no row')
+        if (!row) throw new Error('Inserting a room returned no row.')
         return row
       } catch (error) {
         if (sqlStateOf(error) !== UNIQUE_VIOLATION) throw error
-        throw new ChatError('room_taken', `There is a room "${room.name}" already. Choose another name.`)
+        throw new ChatError('room_taken', `A room "${room.name}" already exists. Choose another name.`)
       }
     },
     async update(wanted, change) {
@@ -111,7 +111,7 @@ export const createRoomsRepository = (client: SqlClient, { rooms }: Tables, sche
         known.map(room => room.oldestSeq)
       ]),
     async locked(ids) {
-      // An append waits for it.
+      // Urgent, because an append waits for it.
       const rows = await client.query<{ id: number }>(unlocked, [[...ids]], { isUrgent: true })
       const free = new Set(rows.map(row => row.id))
       return ids.filter(one => !free.has(one))
@@ -119,6 +119,6 @@ export const createRoomsRepository = (client: SqlClient, { rooms }: Tables, sche
   }
 }
 
-/** Drizzle wraps the driver's error. */
+/** Returns the SQLSTATE of an error, which Drizzle wraps. */
 const sqlStateOf = (error: unknown): unknown =>
   error instanceof Error && error.cause instanceof Error && 'code' in error.cause ? error.cause.code : undefined

@@ -1,11 +1,11 @@
-/** Who there is. Names are unique without regard to case, and found in any. */
+/** Stores users. Names are unique without regard to case, and found in any case. */
 
 import { and, eq, getTableColumns, sql } from 'drizzle-orm'
 import { ChatError } from '../../protocol/errors.ts'
 import type { SqlClient } from '../client/types.ts'
 import { milliseconds, type Tables } from '../tables.ts'
 
-/** A user; `hashedPassword` is null for one who can't log in here. `createdAt` in milliseconds since the epoch. */
+/** Describes a user. `hashedPassword` is null for a user who can't log in here. `createdAt` is in milliseconds since the epoch. */
 export interface UserRecord {
   readonly id: number
   readonly username: string
@@ -15,7 +15,7 @@ export interface UserRecord {
   readonly createdAt: number
 }
 
-/** A user to be. */
+/** Describes a user to create. */
 export interface NewUser {
   readonly username: string
   readonly hashedPassword: string | null
@@ -23,32 +23,32 @@ export interface NewUser {
   readonly externalId?: string
 }
 
-/** The users of one schema. */
+/** Reads and writes the users of one schema. */
 export interface UsersRepository {
-  /** Throws `username_taken`. */
+  /** Creates a user. Throws `username_taken`. */
   create(user: NewUser): Promise<UserRecord>
-  /** Finds a user who registered here, by name in any case; a host application's users may have the same names. */
+  /** Returns a user who registered here, by name in any case. Users of a host application may have the same names. */
   findByUsername(username: string): Promise<UserRecord | undefined>
-  /** Those that exist, by id; up to 1,000 in one query. */
+  /** Returns existing users, by id; up to 1,000 per query. */
   findByIds(ids: readonly number[]): Promise<Map<number, UserRecord>>
   /** Returns whether the user still exists with the password hash that was checked. */
   hasPasswordHash(id: number, checked: string): Promise<boolean>
-  /** Replaces the password hash that was checked, in one statement; returns false when it changed or the user is gone. */
+  /** Replaces the password hash that was checked, in one statement. Returns false if it changed, or the user was deleted. */
   replacePasswordHash(id: number, checked: string, hashedPassword: string): Promise<boolean>
-  /** Finds a user of a host application, by its id. */
+  /** Returns a user of a host application, by the host's id. */
   findByExternalId(externalId: string): Promise<UserRecord | undefined>
-  /** Finds those users of a host application that exist, by its ids, in one query. */
+  /** Returns existing users of a host application, by the host's ids, in one query. */
   findByExternalIds(externalIds: readonly string[]): Promise<Map<string, UserRecord>>
-  /** Stores a user of a host application, or the new name of one who is there. */
+  /** Creates a user of a host application, or stores a changed name. */
   admit(user: { externalId: string; username: string }): Promise<UserRecord>
 }
 
 const UNIQUE_VIOLATION = '23505'
-/** How many users one query asks for. */
+/** Limits how many users one query returns. */
 const PAGE = 1000
 
 /**
- * Makes the repository.
+ * Creates the repository.
  * @internal
  */
 export const createUsersRepository = ({ drizzle }: SqlClient, { users }: Tables): UsersRepository => {
@@ -56,8 +56,8 @@ export const createUsersRepository = ({ drizzle }: SqlClient, { users }: Tables)
   const byName = drizzle
     .select(stored)
     .from(users)
-    // The second condition is the partial index's own: without it the planner reads the whole table, the slower the more
-    // users there are, and finds host users too.
+    // The second condition is that of the partial index. Without it the planner scans the whole table, which takes longer the
+    // more users there are, and the query finds host users too.
     .where(
       sql`lower(${users.username} collate "C") = lower(${sql.placeholder('username')} collate "C")
         and ${users.externalId} is null`
@@ -87,7 +87,7 @@ export const createUsersRepository = ({ drizzle }: SqlClient, { users }: Tables)
     async create(user) {
       try {
         const [row] = await drizzle.insert(users).values(user).returning(stored)
-        if (!row) throw new Error('an insert returned no row')
+        if (!row) throw new Error('Inserting a user returned no row.')
         return row
       } catch (error) {
         if (isTaken(error)) {
@@ -118,13 +118,13 @@ export const createUsersRepository = ({ drizzle }: SqlClient, { users }: Tables)
         .values({ externalId, username })
         .onConflictDoUpdate({ target: users.externalId, set: { username } })
         .returning(stored)
-      if (!row) throw new Error('an upsert returned no row')
+      if (!row) throw new Error('Storing a user returned no row.')
       return row
     }
   }
 }
 
-/** Drizzle wraps the driver's error, whose constraint has one name in each driver. */
+/** Returns whether a name is taken. Drizzle wraps the driver's error, and each driver has its own field for the constraint. */
 const isTaken = (error: unknown): boolean => {
   const cause = error instanceof Error ? error.cause : undefined
   if (!(cause instanceof Error) || !('code' in cause) || cause.code !== UNIQUE_VIOLATION) return false
