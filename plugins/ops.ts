@@ -42,7 +42,7 @@ export default fp(
     const log = withoutRepeats(fastify.server, fastify.log, clock)
     const monitor = createHealth({
       clock,
-      askDatabase: () => chatDb.ping(DATABASE_TIMEOUT_MS),
+      pingDatabase: () => chatDb.ping(DATABASE_TIMEOUT_MS),
       msSinceHeartbeat: () => chatCore.msSinceHeartbeat(),
       onFailure: (checks, err) => log.warn(err === undefined ? { checks } : { checks, err }, 'a health check failed')
     })

@@ -1,15 +1,15 @@
-/** Look-ups that are asked for at the same time go to the database together, so that a thousand of them are not a thousand queries. */
+/** Batches lookups: those requested at the same time become one query, so that a thousand of them are not a thousand queries. */
 import { setTimeout as pause } from 'node:timers/promises'
 import DataLoader from 'dataloader'
 
-/** How long a look-up waits for an earlier one, in milliseconds: a query that hangs must not hold up the rest. */
-const LONGEST_WAIT_MS = 5
-/** How many keys go into one query. */
+/** Limits how long a lookup waits for an earlier query, in milliseconds: a query that hangs must not delay the rest. */
+const MAX_WAIT_MS = 5
+/** Limits the keys of a query. */
 const MAX_KEYS = 1000
 
 /**
- * Creates a look-up by key over one by many keys. The first goes at once; what is asked while its query is under way goes
- * together in the next.
+ * Creates a lookup by one key from a lookup by many. The first request is sent at once; those that arrive during its query are
+ * sent together in the next one.
  */
 export const createBatch = <Key, Value>(
   find: (keys: readonly Key[]) => Promise<ReadonlyMap<Key, Value>>
@@ -18,11 +18,11 @@ export const createBatch = <Key, Value>(
   const loader = new DataLoader<Key, Value | undefined>(
     async keys => {
       const query = find([...new Set(keys)])
-      earlier = Promise.race([query.catch(() => {}), pause(LONGEST_WAIT_MS)])
+      earlier = Promise.race([query.catch(() => {}), pause(MAX_WAIT_MS)])
       const found = await query
       return keys.map(key => found.get(key))
     },
-    // What else came in this turn of the loop goes along.
+    // Includes what else is requested in this turn of the event loop.
     { cache: false, maxBatchSize: MAX_KEYS, batchScheduleFn: ask => void earlier.then(() => setImmediate(ask)) }
   )
   return key => loader.load(key)

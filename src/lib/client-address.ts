@@ -1,23 +1,23 @@
-/** The address of a client, in one form: limits count it and logs show it. */
+/** Normalizes client addresses: rate limits count them and logs contain them. */
 import { isIPv4, isIPv6 } from 'node:net'
 import proxyAddr from '@fastify/proxy-addr'
 
-/** Represents a client without an address: one on a Unix socket, an injected request, or an entry that is no address. */
+/** Represents a client without an address: one on a Unix socket, an injected request, or an invalid entry. */
 export const UNKNOWN_ADDRESS = 'unknown'
 
-/** The parts of a request that are read. */
+/** Describes the part of a request that is read. */
 export interface AddressedRequest {
-  /** Fastify's own: undefined on a Unix socket, whatever a proxy wrote where `trustProxy` is set. */
+  /** Holds Fastify's value. It is undefined on a Unix socket, even if `trustProxy` is set and a proxy sent an address. */
   readonly ip: string | undefined
 }
 
-/** The hexadecimal form in which `URL` writes an IPv4 address that is mapped into IPv6. */
+/** Matches the hexadecimal form in which `URL` writes an IPv4 address that is mapped into IPv6. */
 const MAPPED = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/
 const GROUPS = 8
 
 /**
- * Returns a plain address: without a port (Azure writes `203.0.113.2:40001` into X-Forwarded-For), brackets, quotes (RFC 7239)
- * or a zone; IPv6 in its short form (RFC 5952), IPv4 also when it is mapped into IPv6. Returns `unknown` for anything else.
+ * Returns a plain address: without a port (Azure sends `203.0.113.2:40001` in X-Forwarded-For), brackets, quotes (RFC 7239) or a
+ * zone. IPv6 is in its short form (RFC 5952), and IPv4 mapped into IPv6 is IPv4. Returns `unknown` for anything else.
  */
 export const normalizeAddress = (address: string | undefined): string => {
   const bare = (address ?? '').trim().replace(/^"(.*)"$/, '$1')
@@ -38,12 +38,12 @@ export const clientAddress = (request: AddressedRequest): string => {
   try {
     return normalizeAddress(request.ip)
   } catch {
-    // With `trustProxy`, Fastify reads the address of a socket that an injected upgrade doesn't have.
+    // With `trustProxy`, Fastify reads the address of a socket, which an injected upgrade doesn't have.
     return UNKNOWN_ADDRESS
   }
 }
 
-/** Returns what a limit counts as one client: an IPv4 address, or the /64 that a household has, as `2001:db8:0:1::/64`. */
+/** Returns what a rate limit counts as one client: an IPv4 address, or the /64 of a household, as `2001:db8:0:1::/64`. */
 export const networkOf = (address: string | undefined): string => {
   const plain = normalizeAddress(address)
   if (!isIPv6(plain)) return plain
@@ -52,12 +52,12 @@ export const networkOf = (address: string | undefined): string => {
   return `${[...left, ...zeros, ...right].slice(0, 4).join(':')}::/64`
 }
 
-/** Returns what a limit counts a request's client as. */
+/** Returns what a rate limit counts as the client of a request. */
 export const clientNetwork = (request: AddressedRequest): string => networkOf(clientAddress(request))
 
 /**
- * Returns Fastify's `trustProxy` for addresses, CIDRs, `loopback`, `linklocal` and `uniquelocal`: proxies are recognized
- * also where an entry of X-Forwarded-For has a port. Throws a TypeError for anything else.
+ * Returns Fastify's `trustProxy` for addresses, CIDRs, `loopback`, `linklocal` and `uniquelocal`. It recognizes a proxy even if
+ * its entry in X-Forwarded-For has a port. Throws a TypeError for anything else.
  */
 export const trustProxies = (proxies: readonly string[]): ((address: string) => boolean) => {
   const isTrusted = proxyAddr.compile([...proxies])

@@ -1,16 +1,16 @@
-/** Time as the rest of the service sees it: one injectable clock, and the one form in which timestamps leave the service. */
+/** Provides the time: one injectable clock, and the one format of timestamps that clients receive. */
 
-/** Where times, durations and repeated work come from, so that tests can hold time still. */
+/** Provides times, durations and timers, so that tests can control the time. */
 export interface Clock {
   /** Returns the wall clock: milliseconds since the Unix epoch. It may jump; use it for points in time only. */
   now(): number
-  /** Returns milliseconds since an arbitrary point, never going back. Every duration and deadline is measured with it. */
+  /** Returns milliseconds since an arbitrary point, never decreasing. Use it for every duration and deadline. */
   monotonic(): number
-  /** Calls `work` every `ms` milliseconds until the returned function is called; never keeps the process alive. */
+  /** Calls `work` every `ms` milliseconds until the returned function is called. Does not keep the process alive. */
   every(ms: number, work: () => void): () => void
 }
 
-/** The machine's clock. */
+/** Reads the machine's clock. */
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
@@ -22,9 +22,9 @@ export const systemClock: Clock = {
 
 let latest = { ms: Number.NaN, text: '' }
 
-/** `2026-01-31T12:00:00.123+00:00` (RFC 3339, always UTC and milliseconds) of milliseconds since the Unix epoch. */
+/** Formats milliseconds since the Unix epoch as `2026-01-31T12:00:00.123+00:00` (RFC 3339, always UTC and milliseconds). */
 export const timestamp = (ms: number): string => {
-  // The messages of a batch, and their answers, share one.
+  // The messages of a batch and their acknowledgements share one timestamp.
   if (ms !== latest.ms) latest = { ms, text: `${new Date(ms).toISOString().slice(0, -1)}+00:00` }
   return latest.text
 }

@@ -1,18 +1,18 @@
 /**
- * Bounds what a JSON text may cost before it is parsed. Nested and numerous values cost far more than their bytes: 48 kB of
- * nested objects take 2 ms to parse and 7 ms to write again, and 56 kB of objects with a key each take 7 ms to parse.
+ * Checks the cost of a JSON text before it is parsed. Nested and numerous values cost far more than their bytes: 48 kB of nested
+ * objects take 2 ms to parse and 7 ms to write again, and 56 kB of objects with a key each take 7 ms to parse.
  */
 
-/** How many levels of objects and arrays a text may have, the outermost included. */
+/** Limits the levels of objects and arrays, including the outermost. */
 export const MAX_JSON_DEPTH = 32
 /**
- * How many objects, arrays and commas a text may have. The densest `meta` of 2 KiB has 1,366 of them: three bytes for an
- * empty array and its comma.
+ * Limits the number of objects, arrays and commas. The densest `meta` of 2 KiB has 1,366 of them, because an empty array and its
+ * comma take three bytes.
  */
 export const MAX_JSON_PARTS = 2048
-/** How many commas a text may have outside of nested values for its outline to be read. */
+/** Limits the commas outside of nested values for `outlineOf`. */
 const MAX_OUTLINE_COMMAS = 64
-/** How much of a string is read character by character before `indexOf`, which is faster for long strings only. */
+/** Limits how many characters of a string are read one by one before `indexOf` is used, which is faster for long strings only. */
 const SHORT_STRING = 32
 
 const QUOTE = 0x22
@@ -23,14 +23,14 @@ const CLOSING_BRACKET = 0x5d
 const OPENING_BRACE = 0x7b
 const CLOSING_BRACE = 0x7d
 
-/** Returns whether the character at `at` is escaped: an odd number of backslashes stands before it. */
+/** Returns whether the character at `at` is escaped, which is so after an odd number of backslashes. */
 const isEscaped = (text: string, at: number): boolean => {
   let first = at
   while (text.charCodeAt(first - 1) === BACKSLASH) first--
   return (at - first) % 2 === 1
 }
 
-/** Returns where the string that begins at `start` ends, or the length of the text. */
+/** Returns where the string that starts at `start` ends, or the length of the text. */
 const endOfString = (text: string, start: number): number => {
   let at = start + 1
   for (;;) {
@@ -47,8 +47,8 @@ const endOfString = (text: string, start: number): number => {
 }
 
 /**
- * Returns the rule that a JSON text breaks, as the end of a sentence about it, or undefined when it may be parsed. Takes linear
- * time, stops at the first excess and allocates nothing. What is not JSON may break a rule or not.
+ * Returns the rule that a JSON text breaks, as the end of a sentence, or undefined if it may be parsed. Takes linear time, stops
+ * at the first excess and allocates nothing. The result for a text that isn't JSON is unspecified.
  */
 export const brokenBound = (
   text: string,
@@ -73,13 +73,13 @@ export const brokenBound = (
       case CLOSING_BRACKET:
         depth--
     }
-    if (parts > maxParts) return `must have at most ${maxParts} members, items, objects and arrays in all`
+    if (parts > maxParts) return `must have at most ${maxParts} members, items, objects and arrays in total`
   }
 }
 
 /**
- * Returns a JSON object's text with null in place of each nested value, so that its own members can be parsed at little cost;
- * undefined when it has too many of them.
+ * Returns the text of a JSON object with null in place of each nested value, so that parsing its own members is cheap. Returns
+ * undefined if it has too many members.
  */
 export const outlineOf = (text: string): string | undefined => {
   let outline = ''

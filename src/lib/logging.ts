@@ -1,22 +1,22 @@
 /**
- * What may stand in a log line. No query string (it may hold `?token=`), nothing that looks like a secret, and of an error
- * only what `describeError` keeps, under whatever key and in whatever call it is logged.
+ * Limits what a log line may contain: no query string (it may contain `?token=`), nothing that looks like a secret, and of an
+ * error only what `describeError` returns. That applies to every key and every call.
  */
 import { clientAddress } from './client-address.ts'
 import { describeError, redactArguments, redactText } from './redact.ts'
 
-/** As much of a path as a log line shows. */
+/** Limits how much of a path a log line shows. */
 const MAX_PATH = 500
 
-/** A raw byte of a request's head, as Node's parser hands it on; U+009B would begin an escape sequence in a terminal. */
+// Matches raw bytes of a request's head as Node's parser returns them. U+009B would start an escape sequence in a terminal.
 const RAW = /[^!-~]/g
 const escaped = (byte: string): string => `%${byte.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`
 
-/** Returns the value of a header as it can be logged: in printable ASCII, clipped, and with anything like a token cut out. */
+/** Returns a header's value for logging: printable ASCII, clipped, and with tokens replaced. */
 export const safeHeader = (value: string): string => redactText(value.slice(0, MAX_HEADER).replace(RAW, escaped))
 const MAX_HEADER = 200
 
-/** A path that can be logged: without the query string, in printable ASCII, and with anything like a token cut out. */
+/** Returns a path for logging: without the query string, in printable ASCII, clipped, and with tokens replaced. */
 export const safePath = (url: string): string =>
   redactText(
     url
@@ -31,7 +31,7 @@ interface LoggedRequest {
   readonly ip: string | undefined
 }
 
-/** The pino serializers that every logger of the service uses. */
+/** Serializes requests and errors for pino, in every logger of the service. */
 export const serializers = {
   req: (request: LoggedRequest) => ({
     method: request.method,
@@ -42,7 +42,7 @@ export const serializers = {
   error: describeError
 }
 
-/** The pino hook of the service's own logger: redacts the arguments of every call. */
+/** Redacts the arguments of every call; the pino hook of the service's own logger. */
 export const logMethod = function (this: unknown, args: unknown[], method: (...args: never[]) => void): void {
   method.apply(this, redactArguments(args) as never[])
 }
@@ -53,7 +53,7 @@ type Logger = { readonly [Level in (typeof LEVELS)[number]]: (...args: never[]) 
   child(...args: never[]): unknown
 }
 
-/** Marks a logger that redacts by itself, and with it its children. */
+/** Marks a logger that already redacts, and its children. */
 const redacts = Symbol('redacts')
 const wrapped = Symbol('wrapped')
 
@@ -61,10 +61,10 @@ interface Wrapper {
   readonly [wrapped]: Logger & { isLevelEnabled?(level: string): boolean }
 }
 
-/** Marks the service's own logger, whose hook is `logMethod`: no request needs a wrapper around it. */
+/** Marks the service's own logger, whose hook is `logMethod`, so that no request wraps it. */
 export const redactsItself = (logger: object): void => void Object.assign(logger, { [redacts]: true })
 
-// Shared by all wrappers, since there is one for each request. A line that is not written is not redacted either.
+// All wrappers share these methods, since each request has a wrapper. A line below the log level is not redacted.
 const METHODS = {
   ...Object.fromEntries(
     LEVELS.map(level => [
@@ -80,11 +80,11 @@ const METHODS = {
   }
 }
 
-/** Wraps a host application's logger, of whatever kind: what the chat logs through it is redacted first. */
+/** Wraps a host application's logger, of any kind, so that the chat's log lines are redacted. */
 export const redactingLogger = <T extends Logger>(logger: T): T =>
   redacts in logger ? logger : Object.assign(Object.create(logger), METHODS, { [wrapped]: logger })
 
-/** The part of a pino logger that the rooms use. */
+/** Describes the part of a pino logger that the service uses. */
 export interface Log {
   debug(fields: object, message: string): void
   info(fields: object, message: string): void

@@ -1,35 +1,35 @@
-/** Which pages may call the API and open a WebSocket, by origin (RFC 6454): the one place that CORS and the upgrade ask. */
+/** Decides which pages may call the API and open a WebSocket, by origin (RFC 6454). Both CORS and the upgrade use it. */
 
-/** An origin that is allowed, in the form in which browsers send it; `*.example.com` as a host matches its subdomains. */
+/** Holds an allowed origin in the form that browsers send, or the reason for its rejection. The host `*.example.com` matches subdomains. */
 export type ParsedOrigin = { readonly origin: string } | { readonly reason: string }
 
-/** The pages that are allowed. */
+/** Decides which pages are allowed. */
 export interface Origins {
-  /** Whether a page may call. Without an `Origin` header it is no page, and no. */
+  /** Returns whether a page may call. Without an `Origin` header, the client is not a page and the result is false. */
   isAllowed(origin: string | undefined): boolean
 }
 
 const ORIGIN = /^([a-z][a-z0-9+.-]*):\/\/([^/?#\\@\s]*)$/
-/** No host name is longer than 253 characters (RFC 1035). */
+/** Limits an origin; a host name has at most 253 characters (RFC 1035). */
 const MAX_LENGTH = 300
 const WILDCARD = '*.'
 
 /**
- * Reads an origin as an operator writes it. Browsers send origins of http and https, and hybrid apps and extensions those of
- * their own schemes (`capacitor://localhost`, `chrome-extension://…`). Returns the reason, as the end of a sentence about a setting,
- * for anything that no browser sends, or that any website can.
+ * Parses an origin as an operator writes it. Browsers send origins of http and https; hybrid apps and extensions send those of
+ * their own schemes (`capacitor://localhost`, `chrome-extension://…`). Returns the reason, as the end of a sentence about a
+ * setting, for an origin that no browser sends or that any website can send.
  */
 export const parseOrigin = (text: string): ParsedOrigin => {
   const lower = text.toLowerCase()
   if (lower === '*') return { origin: '*' }
-  // A sandboxed frame of any website has this origin, so it would allow every page.
-  if (lower === 'null') return { reason: 'must not be null: any website can send that origin' }
+  // A sandboxed frame on any website has this origin, so it would allow every page.
+  if (lower === 'null') return { reason: 'must not be null, because any website can send that origin' }
   if (lower === 'file://') return { origin: lower }
   const [, scheme = '', authority = ''] = ORIGIN.exec(lower) ?? []
   if (authority === '') return { reason: reasonOf(lower) }
   if (scheme === 'ws' || scheme === 'wss') {
     return {
-      reason: `must be the origin of a page, with ${scheme === 'ws' ? 'http' : 'https'}:// in place of ${scheme}://`
+      reason: `must be the origin of a page: write ${scheme === 'ws' ? 'http' : 'https'}:// instead of ${scheme}://`
     }
   }
   const isWeb = scheme === 'http' || scheme === 'https'
@@ -41,7 +41,7 @@ export const parseOrigin = (text: string): ParsedOrigin => {
   const url = new URL(`${scheme}://${host}`)
   if (host === authority) return { origin: url.origin }
   if (/^[\d.]+$|^\[/.test(url.hostname))
-    return { reason: 'must not have a * in front of an address: addresses have no subdomains' }
+    return { reason: 'must not have a * before an IP address, which has no subdomains' }
   if (!/\.|^localhost$/.test(url.hostname)) return { reason: 'must not allow a whole top-level domain' }
   return { origin: `${scheme}://${WILDCARD}${url.host}` }
 }
@@ -54,7 +54,7 @@ const reasonOf = (text: string): string => {
   return 'must be an origin such as https://chat.example.com'
 }
 
-/** Makes the list of `CORS_ORIGINS` and the origin of `PUBLIC_URL`. Throws a TypeError for an origin that `parseOrigin` refuses. */
+/** Creates the list from `CORS_ORIGINS` and the origin of `PUBLIC_URL`. Throws a TypeError for an origin that `parseOrigin` rejects. */
 export const createOrigins = (allowed: readonly string[], publicUrl?: string): Origins => {
   const parsed = [...allowed, ...(publicUrl ? [new URL(publicUrl).origin] : [])].map(required)
   const exact = new Set(parsed)
@@ -75,7 +75,7 @@ export const createOrigins = (allowed: readonly string[], publicUrl?: string): O
   }
 }
 
-/** `end` begins with the dot in front of the domain, so that the domain itself, and other domains that end alike, don't match. */
+/** Returns whether a subdomain matches. `end` starts with a dot, so that neither the domain itself nor `myexample.com` matches `*.example.com`. */
 const isBetween = (origin: string, start: string, end: string): boolean =>
   origin.length > start.length + end.length && origin.startsWith(start) && origin.endsWith(end)
 
@@ -85,7 +85,7 @@ const required = (text: string): string => {
   throw new TypeError(`An allowed origin ${parsed.reason}.`)
 }
 
-/** Whether a page has the origin of the request itself, as a proxy or the client names its host, with a default port or without. */
+/** Returns whether a page has the origin of the request itself, as a proxy or the client names its host, with a default port or without. */
 export const isOwnOrigin = (origin: string, host: string): boolean => {
   const own = `${origin.split(':', 1)[0]}://${host}`
   return (
@@ -94,8 +94,8 @@ export const isOwnOrigin = (origin: string, host: string): boolean => {
 }
 
 /**
- * Whether the CORS headers of a response allow a page. A browser sends cookies with a WebSocket whatever CORS says, so a request
- * with cookies needs the permission to use them, as a `fetch` with credentials does.
+ * Returns whether the CORS headers of a response allow a page. A browser sends cookies with a WebSocket regardless of CORS, so a
+ * request with cookies needs the permission for credentials, as a `fetch` with credentials does.
  */
 export const isAllowedByCors = (
   headers: Readonly<Record<string, unknown>>,
@@ -107,9 +107,9 @@ export const isAllowedByCors = (
   return !hasCookies || (allowed === origin && headers['access-control-allow-credentials'] === 'true')
 }
 
-/** Returns the options of @fastify/cors for these pages. */
+/** Returns the options of @fastify/cors for these origins. */
 export const corsOptions = (origins: Origins) => ({
-  // Not `false` for others: then an OPTIONS request would be a 404.
+  // Not `false` for other origins: an OPTIONS request would then be a 404.
   origin: (origin: string | undefined, allow: (error: null, origin: string | string[]) => void): void =>
     allow(null, origin !== undefined && origins.isAllowed(origin) ? origin : []),
   credentials: true,
@@ -117,13 +117,13 @@ export const corsOptions = (origins: Origins) => ({
   allowedHeaders: ['authorization', 'content-type', 'idempotency-key', 'x-request-id'],
   exposedHeaders: EXPOSED,
   maxAge: 600,
-  // Otherwise an OPTIONS request that is no preflight is a 400 in plain text, and not a problem.
+  // Otherwise an OPTIONS request that is not a preflight is a 400 in plain text instead of a problem.
   strictPreflight: false
 })
 
 const EXPOSED = ['retry-after', 'x-request-id', 'x-ratelimit-limit', 'x-ratelimit-remaining', 'x-ratelimit-reset']
 
-/** Returns the headers that let a page read a response which no hook has seen, such as one to a malformed URL. */
+/** Returns the headers with which a page may read a response that runs no hooks, such as one to a malformed URL. */
 export const corsHeaders = (origins: Origins, origin: string | undefined): Record<string, string> => ({
   vary: 'Origin',
   ...(origin !== undefined && origins.isAllowed(origin)

@@ -1,7 +1,7 @@
 /**
- * Makes errors and texts safe to log and to print. Database errors quote rows and parameters, parsers quote their input,
- * and any library may rename its classes, so nothing here depends on a name: errors are recognized by their properties, and
- * a message is kept only when its kind can't quote data.
+ * Makes errors and texts safe to log and to print. Database errors quote rows and parameters, and parsers quote their input. Any
+ * library may rename its classes, so errors are recognized by their properties and not by their names, and a message is kept
+ * only if errors of its kind can't quote data.
  */
 import { types } from 'node:util'
 
@@ -25,24 +25,24 @@ type Properties = Readonly<Record<string, unknown>>
 const isObject = (value: unknown): value is Properties => typeof value === 'object' && value !== null
 const isError = (value: unknown): value is Error & Properties => types.isNativeError(value) || value instanceof Error
 
-/** SQLSTATE codes; Node's own codes are names. */
+/** Matches SQLSTATE codes; Node's own codes are names. */
 const SQLSTATE = /^(?:\d[\dA-Z]|F0|HV|P0|XX)[\dA-Z]{3}$/
-/** SQLSTATE classes, and codes, whose messages name objects and conditions and never quote a value. */
+/** Matches SQLSTATE classes and codes whose messages name objects and conditions and never quote a value. */
 const NAMES_ONLY = /^(?:0[8A]|2[4-8]|3[BDF]|4[04]|42|5[3-8])|^XX00[12]$/
-/** `syntax error at or near …` quotes the statement. */
+/** Marks `syntax error at or near …`, which quotes the statement. */
 const QUOTES_STATEMENT = '42601'
-/** A `RAISE` in somebody's trigger writes what it likes under any code. */
+/** Marks a `RAISE`: a trigger can write any text with any code. */
 const RAISE = 'exec_stmt_raise'
 
 const sqlStateOf = ({ code }: Properties): string | undefined =>
   typeof code === 'string' && SQLSTATE.test(code) ? code : undefined
 
-/** Whether an object describes a failed statement: a driver's error, a query builder's wrapper, a server's notice. */
+/** Returns whether an object describes a failed statement: a driver's error, a query builder's wrapper, or a server's notice. */
 const isFromDatabase = (value: unknown): value is Properties =>
   isObject(value) &&
   (sqlStateOf(value) !== undefined || ('query' in value && ('params' in value || 'parameters' in value)))
 
-/** The innermost database error among the causes. Its wrappers only repeat it, with the statement's parameters. */
+/** Returns the innermost database error among the causes. Its wrappers only repeat it, with the statement's parameters. */
 const databaseErrorIn = (error: unknown, depth = 0): Properties | undefined => {
   if (!isObject(error) || depth > 8) return undefined
   return databaseErrorIn(error.cause, depth + 1) ?? (isFromDatabase(error) ? error : undefined)
@@ -56,7 +56,7 @@ const codeOf = (object: Properties): string | undefined => wordIn(object, 'code'
 
 const withheld = (why: string): string => `message withheld: ${why}`
 
-/** Whether a code is the operating system's or a network driver's, whose messages name addresses. */
+/** Returns whether a code belongs to the operating system or a network driver, whose messages contain addresses. */
 const isNetworkCode = (code: string | undefined): boolean =>
   code !== undefined && /^(?:E[A-Z0-9]{2,}|CONNECT\w*)$/.test(code) && !SQLSTATE.test(code)
 
@@ -79,7 +79,7 @@ const otherMessage = (error: Error & Properties): string => {
   return redactText(isError(cause) && cause.message ? own.replaceAll(cause.message, describeCause(cause).message) : own)
 }
 
-/** The frames of a stack, under another message. Without the original message at its start the stack is not trusted. */
+/** Returns the frames of a stack below another message. Drops them if the stack doesn't contain the original message. */
 const stackOf = ({ stack, message }: Properties, head: string): string => {
   if (typeof stack !== 'string' || typeof message !== 'string') return head
   const at = stack.indexOf(message)
@@ -87,7 +87,7 @@ const stackOf = ({ stack, message }: Properties, head: string): string => {
   return head + redactText(frames)
 }
 
-/** What of an error may be logged. */
+/** Holds what may be logged of an error. */
 export interface SafeError {
   readonly type: string
   readonly message: string
@@ -105,7 +105,7 @@ const DATABASE_FIELDS = [
   ['constraint', 'constraint_name', 'constraint']
 ] as const
 
-/** As much of a text as a log line needs: a statement with thousands of parameters makes megabytes of message. */
+/** Clips a text for a log line: a statement with thousands of parameters makes megabytes of message. */
 const clip = (text: string): string => (text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)}… [clipped]` : text)
 const MAX_TEXT = 4000
 
@@ -121,11 +121,11 @@ const describeDatabaseError = (error: Properties): SafeError => {
   return describe(error, databaseMessage(error), Object.fromEntries(fields.filter(([, value]) => value !== undefined)))
 }
 
-/** A cause is often somebody else's error, thrown over a message or a token: only a network failure keeps its message. */
+/** Describes a cause. It is often a foreign error about a message or a token, so only a network failure keeps its message. */
 const describeCause = (error: Error & Properties): SafeError =>
   describe(error, isNetworkCode(codeOf(error)) ? redactText(error.message) : withheld('the error is a cause'))
 
-/** Returns the loggable part of anything thrown. */
+/** Returns what may be logged of anything thrown. */
 export const describeError = (thrown: unknown): SafeError => {
   const known = isObject(thrown) ? described.get(thrown) : undefined
   if (known) return known
@@ -139,7 +139,7 @@ export const describeError = (thrown: unknown): SafeError => {
   return describe(thrown, otherMessage(thrown), more)
 }
 
-/** The errors made here, so that none is described twice. */
+/** Holds the errors created here, so that none is described twice. */
 const described = new WeakMap<object, SafeError>()
 
 const asError = (description: SafeError): Error => {
@@ -150,11 +150,11 @@ const asError = (description: SafeError): Error => {
   return error
 }
 
-/** Returns an Error that any logger may write: a copy with only what `describeError` keeps. */
+/** Returns an Error that any logger may write: a copy with only what `describeError` returns. */
 export const redactError = (thrown: unknown): Error =>
   isError(thrown) && described.has(thrown) ? thrown : asError(describeError(thrown))
 
-/** The same without the message: for errors of a host's code that was handed message text, or a token. */
+/** Returns the same without the message: for errors of a host's code that received message text or a token. */
 export const withholdMessage = (thrown: unknown): Error => {
   if (!isError(thrown) || databaseErrorIn(thrown)) return redactError(thrown)
   return asError(describeCause(thrown))
@@ -168,7 +168,7 @@ const redactValue = (value: unknown, depth: number): unknown => {
   if (depth === 0 || !isObject(value)) return value
   if (Array.isArray(value)) return value.map(item => redactValue(item, depth - 1))
   const prototype = Object.getPrototypeOf(value)
-  // Requests, responses and other instances have serializers of their own.
+  // Requests, responses and other instances have their own serializers.
   if (prototype !== Object.prototype && prototype !== null) return value
   if (isFromDatabase(value)) return describeError(value)
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, redactValue(item, depth - 1)]))
@@ -177,7 +177,7 @@ const redactValue = (value: unknown, depth: number): unknown => {
 const withCauses = (error: unknown, depth = 0): Error[] =>
   isError(error) && depth < MAX_DEPTH ? [error, ...withCauses(error.cause, depth + 1)] : []
 
-/** Redacts the arguments of a log call. A text that repeats an error's message gets the redacted one. */
+/** Redacts the arguments of a log call. In a text that repeats an error's message, it is replaced by the redacted one. */
 export const redactArguments = (args: readonly unknown[]): unknown[] => {
   const [fields] = args
   const logged = [...args, ...(isObject(fields) ? Object.values(fields) : [])].filter(isError)

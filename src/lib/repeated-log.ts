@@ -1,4 +1,4 @@
-/** Failures that repeat are one log line per interval with a count, not one line each. */
+/** Logs a repeated failure as one line per interval with a count. */
 import { type Clock, systemClock } from './clock.ts'
 import type { Log } from './logging.ts'
 
@@ -10,17 +10,17 @@ interface Repeated {
   count: number
 }
 
-/** How often a line is repeated, with the number of times it occurred meanwhile. */
+/** Sets how often a repeated line is written, with the number of its occurrences since. */
 const INTERVAL_MS = 10_000
-/** How many different lines are distinguished; further ones are written as they come. */
+/** Limits how many different lines are tracked; others are written each time. */
 const MAX_KINDS = 500
-/** How many causes of an error are looked through. */
+/** Limits how many causes of an error are followed. */
 const MAX_CAUSES = 8
 
 /**
- * Creates a detector of repeated lines, over all logs that are given to it. Each writes the first occurrence of a line at once, and
- * then one line per interval while it repeats, with the fields of the latest and `count`, the number of occurrences since the
- * line before. Lines are the same when level, message, error code and the place where the error was created are.
+ * Creates a detector of repeated lines, for all logs that are passed to it. It writes the first occurrence of a line at once, and
+ * then one line per interval while it repeats, with the latest fields and `count`, the number of occurrences since the previous
+ * line. Lines are the same if their level, message, error code and the place where the error was created are.
  */
 export const createRepeats = (clock: Clock = systemClock, intervalMs = INTERVAL_MS): WithoutRepeats => {
   const kinds = new Map<string, Repeated>()
@@ -57,14 +57,14 @@ export const createRepeats = (clock: Clock = systemClock, intervalMs = INTERVAL_
 
 const shared = new WeakMap<object, WithoutRepeats>()
 
-/** Returns `log` without repeats; all logs of one owner (the HTTP server) share what they wrote lately, and the first one's clock. */
+/** Returns `log` without repeats. All logs of one owner (the HTTP server) share what they wrote lately, and the first one's clock. */
 export const withoutRepeats = (owner: object, log: Log, clock?: Clock): Log => {
   const repeats = shared.get(owner) ?? createRepeats(clock)
   shared.set(owner, repeats)
   return repeats(log)
 }
 
-/** Returns what distinguishes one failure from another: the innermost cause's name and code, and the first line of its stack. */
+/** Returns what distinguishes failures: the innermost cause's name and code, and the first line of its stack. */
 const kindOf = (thrown: unknown, depth = 0): string => {
   if (!(thrown instanceof Error)) return ''
   if (thrown.cause instanceof Error && depth < MAX_CAUSES) return kindOf(thrown.cause, depth + 1)

@@ -1,8 +1,8 @@
-/** What people can see of a text, decided by explicit ranges of code points, the same on every version of Node.js. */
+/** Checks which characters of a text are visible, by explicit ranges of code points, the same on every version of Node.js. */
 
 /**
- * Code points that leave nothing on a screen, ascending: white space, controls, Unicode's Default_Ignorable_Code_Point (17.0),
- * format controls that draw nothing by themselves, and blanks that Unicode counts as letters or symbols.
+ * Lists code points that are invisible, ascending: white space, controls, Unicode's Default_Ignorable_Code_Point (17.0), format
+ * controls that are invisible by themselves, and blanks that Unicode counts as letters or symbols.
  */
 const INVISIBLE: readonly (readonly [first: number, last: number])[] = [
   [0x0000, 0x0020],
@@ -34,7 +34,7 @@ const INVISIBLE: readonly (readonly [first: number, last: number])[] = [
 ]
 
 const isInvisible = (codePoint: number): boolean => {
-  // ASCII first: it is most of what is asked about.
+  // ASCII first, because most text is ASCII.
   if (codePoint < 0x7f) return codePoint <= 0x20
   let low = 0
   let high = INVISIBLE.length - 1
@@ -59,5 +59,5 @@ export const isVisible = (text: string): boolean => {
 /** Matches text without C0 and C1 control characters. */
 export const NO_CONTROLS = '^[^\\u0000-\\u001f\\u007f-\\u009f]*$'
 
-/** Matches text without line and paragraph separators, and without Unicode's Bidi_Control, which reorders what stands beside it. */
+/** Matches text without line and paragraph separators, and without Unicode's Bidi_Control, which reorders the text around it. */
 export const NO_REORDERING = '^[^\\u061c\\u200e\\u200f\\u2028-\\u202e\\u2066-\\u2069]*$'

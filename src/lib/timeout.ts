@@ -1,24 +1,27 @@
-/** Waits for an answer, but not for ever. */
+/** Limits how long to wait for a promise. */
 
-/** What an answer that came too late is refused with. */
-export class TooLate extends Error {
-  constructor(who: string, ms: number) {
-    super(`${who} gave no answer within ${ms} ms`)
-    this.name = 'TooLate'
+/** Thrown when a promise is not settled in time. */
+export class TimeoutError extends Error {
+  constructor(what: string, ms: number) {
+    super(`${what} timed out after ${ms} ms`)
+    this.name = 'TimeoutError'
   }
 }
 
-/** The answer, or a TooLate after `ms` milliseconds; the timer never keeps the process alive. `who` is for the log. */
-export const withTimeout = async <T>(ms: number, who: string, answer: PromiseLike<T>): Promise<T> => {
+/**
+ * Returns the result of a promise. Throws a TimeoutError after `ms` milliseconds; the timer doesn't keep the process alive. `what`
+ * is the subject of the error's message.
+ */
+export const withTimeout = async <T>(ms: number, what: string, result: PromiseLike<T>): Promise<T> => {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new TooLate(who, ms)), ms).unref()
+    timer = setTimeout(() => reject(new TimeoutError(what, ms)), ms).unref()
   })
   try {
-    return await Promise.race([answer, late])
+    return await Promise.race([result, late])
   } finally {
     clearTimeout(timer)
-    // The loser of the race must not become an unhandled rejection.
-    answer.then(undefined, () => {})
+    // A later rejection must not be an unhandled one.
+    result.then(undefined, () => {})
   }
 }

@@ -1,31 +1,31 @@
-/** Whether the service can do its work: checked once a second, whoever asks. */
+/** Checks once a second whether the service can do its work. */
 import type { Clock } from '../lib/clock.ts'
 
-/** What was checked: `ok` for each that is well. */
+/** Holds the result of each check: `ok`, or what is wrong. */
 export interface HealthChecks {
   readonly database: 'ok' | 'unavailable' | 'read_only'
-  /** `deaf`: notifications of other processes don't arrive. */
+  /** Holds `deaf` if notifications of other processes don't arrive. */
   readonly listening: 'ok' | 'deaf'
 }
 
-/** What health is made of. */
+/** Configures the health monitor. */
 export interface HealthOptions {
   readonly clock: Clock
-  /** Queries the database; rejects when it doesn't respond in time. */
-  readonly askDatabase: () => Promise<'ok' | 'read_only'>
-  /** Returns for how many milliseconds no notification was heard. */
+  /** Queries the database; rejects if it doesn't respond in time. */
+  readonly pingDatabase: () => Promise<'ok' | 'read_only'>
+  /** Returns the milliseconds since the last notification arrived. */
   readonly msSinceHeartbeat: () => number
-  /** Called with each check that failed. */
+  /** Called with the checks each time one of them failed. */
   readonly onFailure: (checks: HealthChecks, error: unknown) => void
 }
 
-/** The latest checks. */
+/** Reports the latest checks. */
 export interface HealthMonitor {
   /** Checks for the first time; resolves when that is done. */
   start(): Promise<void>
-  /** What the latest check found. */
+  /** Holds the result of the latest check. */
   readonly latest: HealthChecks
-  /** Whether requests may be sent here: no after 3 failed checks in a row, yes after 2 good ones. */
+  /** Becomes false after 3 failed checks in a row, and true after 2 successful ones. While false, no requests should be routed here. */
   readonly isReady: boolean
   stop(): void
 }
@@ -35,11 +35,11 @@ const DEAF_MS = 30_000
 const FAILURES = 3
 const SUCCESSES = 2
 
-/** Creates the monitor; it checks from `start` to `stop`. */
-export const createHealth = ({ clock, askDatabase, msSinceHeartbeat, onFailure }: HealthOptions): HealthMonitor => {
+/** Creates the monitor, which checks from `start` to `stop`. */
+export const createHealth = ({ clock, pingDatabase, msSinceHeartbeat, onFailure }: HealthOptions): HealthMonitor => {
   let latest: HealthChecks = { database: 'unavailable', listening: 'ok' }
   let isReady = false
-  /** Checks in a row that contradict `isReady`. */
+  /** Counts the checks in a row that contradict `isReady`. */
   let contrary = 0
   let isChecking = false
   let stop = () => {}
@@ -47,7 +47,7 @@ export const createHealth = ({ clock, askDatabase, msSinceHeartbeat, onFailure }
   const check = async (): Promise<boolean> => {
     const listening = msSinceHeartbeat() >= DEAF_MS ? 'deaf' : 'ok'
     let failure: unknown
-    const database = await askDatabase().catch(error => {
+    const database = await pingDatabase().catch(error => {
       failure = error
       return 'unavailable' as const
     })
@@ -58,7 +58,7 @@ export const createHealth = ({ clock, askDatabase, msSinceHeartbeat, onFailure }
   }
 
   const checkAgain = async (): Promise<void> => {
-    // A silent database takes longer than the interval.
+    // A database that does not respond takes longer than the interval.
     if (isChecking) return
     isChecking = true
     const isWell = await check()

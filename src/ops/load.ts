@@ -1,34 +1,33 @@
-/** How loaded this process is: by the delay of its event loop, and by the queries that wait for a connection. */
+/** Measures the load of this process: the delay of its event loop, and the queries that wait for a connection. */
 import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks'
 import type { Clock } from '../lib/clock.ts'
 
-/** `high`: what can wait is refused, history and lists. `extreme`: new sockets too. */
+/** Rates the load. `high`: history and lists are rejected. `extreme`: new sockets too. */
 export type Load = 'normal' | 'high' | 'extreme'
 
-/** What the load is measured by, and its bounds. */
+/** Configures the load meter. */
 export interface LoadOptions {
   readonly clock: Clock
-  /** The delay of the event loop (p99 of 10 s) above which the load is high, in milliseconds; 0 for no bound. */
+  /** Sets the delay of the event loop (p99 of 10 s) above which the load is high, in milliseconds; 0 disables it. */
   readonly maxLoopDelayMs: number
   /** Returns how many queries wait for a connection. */
   readonly waitingQueries: () => number
-  /** For tests: what measures the event loop. */
+  /** Replaces the measurement of the event loop in tests. */
   readonly histogram?: Pick<IntervalHistogram, 'enable' | 'disable' | 'reset' | 'percentile'>
 }
 
-/** The meter, from its creation until `stop`. */
+/** Measures the load from its creation until `stop`. */
 export interface LoadMeter {
   level(): Load
-  /** The delay of the event loop in the last full window, p99, in milliseconds. */
+  /** Holds the delay of the event loop in the last full period of 10 s, p99, in milliseconds. */
   readonly loopDelayMs: number
   stop(): void
 }
 
-const WINDOW_MS = 10_000
+const PERIOD_MS = 10_000
 const RESOLUTION_MS = 20
 const MAX_WAITING = 100
 
-/** Creates the meter. */
 export const createLoadMeter = (options: LoadOptions): LoadMeter => {
   const { clock, maxLoopDelayMs, waitingQueries } = options
   const histogram = options.histogram ?? monitorEventLoopDelay({ resolution: RESOLUTION_MS })
@@ -36,8 +35,8 @@ export const createLoadMeter = (options: LoadOptions): LoadMeter => {
   let loopDelayMs = 0
   histogram.enable()
 
-  const stop = clock.every(WINDOW_MS, () => {
-    // The histogram counts the interval of its own timer in.
+  const stop = clock.every(PERIOD_MS, () => {
+    // The histogram includes the interval of its own timer.
     loopDelayMs = Math.max(0, histogram.percentile(99) / 1e6 - RESOLUTION_MS)
     histogram.reset()
   })

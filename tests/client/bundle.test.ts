@@ -51,7 +51,7 @@ test('it handles every close code as the catalog advises', () => {
 
 test('it repeats a send for exactly the errors that the catalog calls temporary', () => {
   const passing = Object.entries(ERRORS).filter(([, { advice }]) =>
-    /Try again after a short wait|Wait as long/.test(advice)
+    /Try again in a moment|Wait for the seconds/.test(advice)
   )
   expect(passing.map(([code]) => code).sort()).toEqual([...PASSING].sort())
 })

@@ -42,7 +42,7 @@ describe('the bounds of a JSON text', () => {
         expect(brokenBound(written, { maxDepth, maxParts })).toBeUndefined()
         if (maxDepth === 0) return
         expect(brokenBound(written, { maxDepth: maxDepth - 1 })).toContain('levels')
-        expect(brokenBound(written, { maxParts: maxParts - 1 })).toContain('in all')
+        expect(brokenBound(written, { maxParts: maxParts - 1 })).toContain('in total')
       }),
       { numRuns: 1000 }
     )

@@ -53,8 +53,8 @@ test.for([
   ['*.example.com', /begin with a scheme/],
   ['https://*.com', /top-level domain/],
   ['https://*.10.0.0.1', /no subdomains/],
-  ['wss://chat.example.com', /with https:\/\//],
-  ['ws://chat.example.com', /with http:\/\//],
+  ['wss://chat.example.com', /write https:\/\//],
+  ['ws://chat.example.com', /write http:\/\//],
   ['null', /any website/],
   ['', /scheme/]
 ] as const)('it refuses %s with the reason', ([text, reason]) => {

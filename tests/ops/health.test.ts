@@ -8,7 +8,7 @@ const start = async (first: 'ok' | 'read_only' | Error = 'ok') => {
   const failures: HealthChecks[] = []
   const monitor = createHealth({
     clock,
-    askDatabase: async () => {
+    pingDatabase: async () => {
       state.asked++
       if (state.database instanceof Error) throw state.database
       return state.database

@@ -31,7 +31,7 @@ test.for([
   [{ const: 'x' }, 'z', 'A must be "x".'],
   [{ type: 'array', minItems: 1 }, [], 'A must have at least 1 item.'],
   [{ type: 'array', maxItems: 1 }, [1, 2], 'A must have at most 1 item.'],
-  [{ type: 'array', uniqueItems: true }, [1, 1], 'A must not have an item twice.'],
+  [{ type: 'array', uniqueItems: true }, [1, 1], 'A must not contain an item twice.'],
   [{ not: {} }, 1, 'A is not valid.']
 ] as const)('it reports a value that breaks %o with a message of its own', ([schema, value, sentence]) => {
   expect(problemsOf({ type: 'object', properties: { a: schema } }, { a: value })).toEqual([`/body/a: ${sentence}`])
@@ -41,7 +41,7 @@ test('what is missing, unknown or in a list is named, and the parts of a request
   const schema = { type: 'object', required: ['name'], properties: { name: {} }, additionalProperties: false }
   expect(problemsOf(schema, { 'a/b': 1 })).toEqual([
     '/body/name: Name is missing.',
-    '/body/a~1b: A/b is not known here.'
+    '/body/a~1b: A/b is unknown; remove it.'
   ])
   expect(problemsOf(schema, [])).toEqual(['/body: The body must be an object.'])
   expect(problemsOf(schema, 1, '/query')).toEqual(['/query: The query must be an object.'])
