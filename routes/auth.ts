@@ -6,7 +6,7 @@ import { clientNetwork } from '../src/lib/client-address.ts'
 import { timestamp } from '../src/lib/clock.ts'
 import { refTo } from '../src/protocol/components.ts'
 import { AccessToken, Login, MAX_PASSWORD, normalizePassword, Registration, User } from '../src/protocol/http/users.ts'
-import { answer, PUBLIC, problems } from '../src/protocol/openapi.ts'
+import { jsonResponse, PUBLIC, problems } from '../src/protocol/openapi.ts'
 import { characters } from '../src/protocol/validation.ts'
 
 /** The limits of these routes. */
@@ -60,7 +60,7 @@ const authRoutes: FastifyPluginAsyncTypebox<AuthRoutesOptions> = async (fastify,
       security: PUBLIC,
       body: refTo(Registration),
       response: {
-        201: answer('The user that was registered.', refTo(User), { isLimited: true }),
+        201: jsonResponse('The user that was registered.', refTo(User), { isLimited: true }),
         ...problems('username_taken', ...BODY_PROBLEMS)
       }
     },
@@ -87,7 +87,7 @@ const authRoutes: FastifyPluginAsyncTypebox<AuthRoutesOptions> = async (fastify,
       security: PUBLIC,
       body: refTo(Login),
       response: {
-        200: answer('The access token.', refTo(AccessToken), { isLimited: true }),
+        200: jsonResponse('The access token.', refTo(AccessToken), { isLimited: true }),
         ...problems('invalid_credentials', ...BODY_PROBLEMS)
       }
     },

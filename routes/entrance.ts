@@ -3,7 +3,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { version } from '../src/lib/package.ts'
 import { refTo } from '../src/protocol/components.ts'
 import { Entrance } from '../src/protocol/http/service.ts'
-import { answer, PUBLIC, problems } from '../src/protocol/openapi.ts'
+import { jsonResponse, PUBLIC, problems } from '../src/protocol/openapi.ts'
 
 /** What there is beside the API. */
 export interface EntranceOptions {
@@ -21,7 +21,7 @@ const entranceRoute: FastifyPluginAsyncTypebox<EntranceOptions> = async (fastify
       description: 'Lists the endpoints as JSON. A browser is redirected to the page, if it is served.',
       tags: ['service'],
       security: PUBLIC,
-      response: { 200: answer('The entrance.', refTo(Entrance)), 302: SENT, ...problems('unavailable') }
+      response: { 200: jsonResponse('The entrance.', refTo(Entrance)), 302: SENT, ...problems('unavailable') }
     },
     handler: async (request, reply) => {
       if (!hasApp) return entrance

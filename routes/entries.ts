@@ -4,7 +4,7 @@ import { callerOf } from '../plugins/auth.ts'
 import { type HttpTwin, type Kind, restItems } from '../plugins/chat.ts'
 import { refTo } from '../src/protocol/components.ts'
 import { Entry, Nonce, RoomName } from '../src/protocol/http/messages.ts'
-import { answer, problems, SECURED } from '../src/protocol/openapi.ts'
+import { jsonResponse, problems, SECURED } from '../src/protocol/openapi.ts'
 
 const GUARD = ['missing_token', 'invalid_token', 'token_expired', 'unavailable', 'validation_failed'] as const
 const BODY = ['invalid_json', 'payload_too_large', 'unsupported_media_type'] as const
@@ -42,8 +42,8 @@ const entryRoutes: FastifyPluginAsyncTypebox = async fastify => {
         security: SECURED,
         ...requestOf(kind, http),
         response: {
-          201: answer('The entry, stored now.', refTo(Entry)),
-          200: answer('The entry, stored before with this key.', refTo(Entry)),
+          201: jsonResponse('The entry, stored now.', refTo(Entry)),
+          200: jsonResponse('The entry, stored before with this key.', refTo(Entry)),
           ...problems(
             'room_not_found',
             'nonce_reused',

@@ -2,7 +2,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { refTo } from '../src/protocol/components.ts'
 import { Health, Liveness } from '../src/protocol/http/service.ts'
-import { answer, PUBLIC, problems } from '../src/protocol/openapi.ts'
+import { jsonResponse, PUBLIC, problems } from '../src/protocol/openapi.ts'
 
 const schemaOf = (operationId: string, summary: string, description: string) => ({
   operationId,
@@ -11,9 +11,9 @@ const schemaOf = (operationId: string, summary: string, description: string) => 
   tags: ['service'],
   security: PUBLIC,
   response: {
-    200: answer('Well.', refTo(Health)),
+    200: jsonResponse('Well.', refTo(Health)),
     ...problems(),
-    503: answer('Not well; `checks` says what.', refTo(Health))
+    503: jsonResponse('Not well; `checks` says what.', refTo(Health))
   }
 })
 
@@ -23,7 +23,7 @@ const LIVENESS = {
   description: 'For supervisors: nothing else is checked, so an outage of the database restarts no process.',
   tags: ['service'],
   security: PUBLIC,
-  response: { 200: answer('It runs.', refTo(Liveness)), ...problems() }
+  response: { 200: jsonResponse('It runs.', refTo(Liveness)), ...problems() }
 }
 
 const healthRoutes: FastifyPluginAsyncTypebox = async fastify => {

@@ -4,7 +4,7 @@ import { callerOf } from '../plugins/auth.ts'
 import { limitReads } from '../plugins/chat.ts'
 import { GENERAL, Message } from '../src/protocol/http/messages.ts'
 import { countOf, Limit } from '../src/protocol/http/paging.ts'
-import { answer, listOf, problems, SECURED } from '../src/protocol/openapi.ts'
+import { jsonResponse, listOf, problems, SECURED } from '../src/protocol/openapi.ts'
 
 const GUARD = [
   'missing_token',
@@ -31,7 +31,7 @@ const messageRoutes: FastifyPluginAsyncTypebox = async fastify => {
       security: SECURED,
       querystring: Type.Object({ limit: Limit }),
       response: {
-        200: answer('The messages, oldest first.', listOf(Message)),
+        200: jsonResponse('The messages, oldest first.', listOf(Message)),
         ...problems(...GUARD)
       }
     },

@@ -6,7 +6,7 @@ import { refTo } from '../src/protocol/components.ts'
 import { EntryList, RoomName } from '../src/protocol/http/messages.ts'
 import { countOf, Limit } from '../src/protocol/http/paging.ts'
 import { AfterRoom, NewRoom, Presence, Room, RoomList } from '../src/protocol/http/rooms.ts'
-import { answer, problems, SECURED } from '../src/protocol/openapi.ts'
+import { jsonResponse, problems, SECURED } from '../src/protocol/openapi.ts'
 
 /** Rooms that a user may make in a minute. */
 const NEW_ROOMS_PER_MINUTE = 10
@@ -45,7 +45,7 @@ const roomRoutes: FastifyPluginAsyncTypebox = async fastify => {
         after: AfterRoom,
         limit: Limit
       }),
-      response: { 200: answer('The rooms, in the order of their names.', refTo(RoomList)), ...problems(...READ) }
+      response: { 200: jsonResponse('The rooms, in the order of their names.', refTo(RoomList)), ...problems(...READ) }
     },
     async handler(request) {
       const { after = '', limit } = request.query
@@ -76,7 +76,7 @@ const roomRoutes: FastifyPluginAsyncTypebox = async fastify => {
       security: SECURED,
       body: refTo(NewRoom),
       response: {
-        201: answer('The room that was made.', refTo(Room), { isLimited: true }),
+        201: jsonResponse('The room that was made.', refTo(Room), { isLimited: true }),
         ...problems('room_taken', 'not_allowed', 'rate_limited', ...GUARD, ...BODY)
       }
     },
@@ -98,7 +98,7 @@ const roomRoutes: FastifyPluginAsyncTypebox = async fastify => {
       tags: ['rooms'],
       security: SECURED,
       params: Named,
-      response: { 200: answer('The room.', refTo(Room)), ...problems('room_not_found', ...READ) }
+      response: { 200: jsonResponse('The room.', refTo(Room)), ...problems('room_not_found', ...READ) }
     },
     handler: async request => chat.rooms.show(callerOf(request), request.params.room)
   })
@@ -117,7 +117,7 @@ const roomRoutes: FastifyPluginAsyncTypebox = async fastify => {
       params: Named,
       querystring: Type.Object({ before: Before, after: After, limit: Limit }),
       response: {
-        200: answer('The part of the log, oldest first.', refTo(EntryList)),
+        200: jsonResponse('The part of the log, oldest first.', refTo(EntryList)),
         ...problems('room_not_found', ...READ)
       }
     },
@@ -141,7 +141,7 @@ const roomRoutes: FastifyPluginAsyncTypebox = async fastify => {
       tags: ['rooms'],
       security: SECURED,
       params: Named,
-      response: { 200: answer('Who is there.', refTo(Presence)), ...problems('room_not_found', ...READ) }
+      response: { 200: jsonResponse('Who is there.', refTo(Presence)), ...problems('room_not_found', ...READ) }
     },
     handler: async request => chat.presence.of(callerOf(request), request.params.room)
   })

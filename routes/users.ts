@@ -5,7 +5,7 @@ import { limitReads } from '../plugins/chat.ts'
 import { timestamp } from '../src/lib/clock.ts'
 import { refTo } from '../src/protocol/components.ts'
 import { User } from '../src/protocol/http/users.ts'
-import { answer, problems, SECURED } from '../src/protocol/openapi.ts'
+import { jsonResponse, problems, SECURED } from '../src/protocol/openapi.ts'
 
 const userRoutes: FastifyPluginAsyncTypebox = async fastify => {
   fastify.route({
@@ -21,7 +21,7 @@ const userRoutes: FastifyPluginAsyncTypebox = async fastify => {
       tags: ['users'],
       security: SECURED,
       response: {
-        200: answer('The user.', refTo(User)),
+        200: jsonResponse('The user.', refTo(User)),
         ...problems('missing_token', 'invalid_token', 'token_expired', 'rate_limited', 'busy', 'unavailable')
       }
     },

@@ -17,7 +17,7 @@ export interface Refusal {
 
 /** Holds what else is known about an error. */
 export interface RefusalContext {
-  /** Is the status that the reply already has. Without an error status here, the error's own counts. */
+  /** Holds the status that the reply already has. Without an error status here, the error's own counts. */
   readonly replyStatus: number
   readonly isUnavailable: (error: unknown) => boolean
 }

@@ -15,7 +15,7 @@ interface ServerWithUpgradeCallback {
   shouldUpgradeCallback: (request: IncomingMessage) => boolean
 }
 
-/** Is what `onIncoming` returns for an upgrade: the request has no body, and the bytes after it are not HTTP. */
+/** Describes what `onIncoming` returns for an upgrade: the request has no body, and the bytes after it are not HTTP. */
 const UPGRADES = 2
 
 /**

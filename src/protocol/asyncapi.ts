@@ -1,13 +1,13 @@
-/** The AsyncAPI 3.0 document: every WebSocket frame, from the schemas that validate them. */
+/** Builds the AsyncAPI 3.0 document: every WebSocket frame, from the schemas that validate them. */
 
 import { version } from '../lib/package.ts'
 import { CLOSE } from './close-codes.ts'
 import { ERRORS } from './errors.ts'
 import type { DocumentedFrames } from './frames.ts'
 
-const DESCRIPTION = `The WebSocket at \`/ws/chat\`. Frames are JSON objects, one a text message. Both sides ignore fields and types that they don't know.
+const DESCRIPTION = `The WebSocket at \`/ws/chat\`. Frames are JSON objects, one per text message. Both sides ignore unknown fields and types.
 
-A token is taken from \`Authorization: Bearer\`, from the subprotocols \`chat.v1, bearer, <token>\`, or from \`?token=\`. \`?rooms=\` lists the rooms to follow from the start, \`general\` when absent.`
+Send the token in \`Authorization: Bearer\`, in the subprotocols \`chat.v1, bearer, <token>\`, or in \`?token=\`. \`?rooms=\` lists the rooms to subscribe to at the start; without it, that is \`general\`.`
 
 const messagesOf = (frames: DocumentedFrames, prefix: string) =>
   Object.fromEntries(
@@ -17,7 +17,7 @@ const messagesOf = (frames: DocumentedFrames, prefix: string) =>
     ])
   )
 
-/** Without what JSON Schema doesn't know: TypeBox's symbols, and the `$id`s that would make references of their own. */
+/** Removes what JSON Schema doesn't define: TypeBox's symbols, and each `$id`, which would create a reference. */
 const plain = (schema: object): object =>
   JSON.parse(JSON.stringify(schema, (key, value) => (key === '$id' ? undefined : value)))
 
@@ -67,15 +67,15 @@ export const buildAsyncApi = ({ frames, publicUrl = 'http://localhost:8000' }: A
     channels: {
       chat: {
         address: '/ws/chat',
-        description: `Close codes:\n\n${closeCodes()}\n\nError codes, of \`error\` frames and of HTTP problems alike:\n\n${errorCodes()}`,
+        description: `Close codes:\n\n${closeCodes()}\n\nError codes of \`error\` frames and HTTP problems:\n\n${errorCodes()}`,
         bindings: {
           ws: {
             method: 'GET',
             query: {
               type: 'object',
               properties: {
-                token: { type: 'string', description: 'The access token, where a header can’t be set.' },
-                rooms: { type: 'string', description: 'A comma list; empty for none.' }
+                token: { type: 'string', description: 'The access token, if a header can’t be set.' },
+                rooms: { type: 'string', description: 'A comma-separated list of rooms; empty for none.' }
               }
             }
           }
@@ -89,7 +89,7 @@ export const buildAsyncApi = ({ frames, publicUrl = 'http://localhost:8000' }: A
     operations: {
       receive: {
         action: 'receive',
-        summary: 'What a client sends. Any frame may carry `ref`, echoed in its answer.',
+        summary: 'What a client sends. Any frame may carry `ref`, which the response echoes.',
         channel: { $ref: '#/channels/chat' },
         messages: references(frames.client, 'client')
       },
@@ -106,7 +106,7 @@ export const buildAsyncApi = ({ frames, publicUrl = 'http://localhost:8000' }: A
           type: 'http',
           scheme: 'bearer',
           bearerFormat: 'JWT',
-          description: 'The answer of POST /api/auth/login.'
+          description: 'The `access_token` in the response of POST /api/auth/login.'
         }
       }
     }

@@ -1,4 +1,4 @@
-/** The schemas that the OpenAPI document shows as components. */
+/** Lists the schemas that are components of the OpenAPI document. */
 import { type Static, type TSchema, Type } from '@sinclair/typebox'
 import { Entry, EntryList, Message, NewMessage } from './http/messages.ts'
 import { Problem } from './http/problems.ts'
@@ -6,7 +6,7 @@ import { NewRoom, Presence, Room, RoomList } from './http/rooms.ts'
 import { Entrance, Health, Liveness } from './http/service.ts'
 import { AccessToken, Login, Registration, User } from './http/users.ts'
 
-/** The schemas that HTTP routes refer to by `$id`. */
+/** Lists the schemas to which HTTP routes refer by `$id`. */
 export const components = [
   Registration,
   Login,
@@ -26,5 +26,5 @@ export const components = [
   Liveness
 ]
 
-/** A reference to a component that keeps its static type. */
+/** Returns a reference to a component with its static type. */
 export const refTo = <T extends TSchema>(schema: T) => Type.Unsafe<Static<T>>(Type.Ref(schema.$id ?? ''))

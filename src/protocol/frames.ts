@@ -12,12 +12,12 @@ const Ref = Type.String({ maxLength: 64, description: 'Echoed in the answer to t
 /** The field `ref` of any frame of a client. */
 export const ref = Type.Optional(Ref)
 
-/** Where a room’s log stands. */
+/** Describes the range of a room’s log. */
 const reach = {
   room: RoomName,
-  epoch: Type.String({ description: 'Names this incarnation of the log; to be sent back with `after`.' }),
-  seq: Int64({ minimum: 0, description: 'The newest entry.' }),
-  oldest: Int64({ minimum: 1, description: 'The oldest entry that is still kept.' })
+  epoch: Type.String({ description: 'Identifies this incarnation of the log. Send it with `after`.' }),
+  seq: Int64({ minimum: 0, description: 'The `seq` of the newest entry.' }),
+  oldest: Int64({ minimum: 1, description: 'The `seq` of the oldest entry that is kept.' })
 }
 
 /** Replace the token of the live connection; it must be the same user’s. */
@@ -27,31 +27,31 @@ export const AuthFrame = Type.Object(
 )
 export type AuthFrame = Static<typeof AuthFrame>
 
-/** Answered with `pong`, for clients that cannot see protocol pings. */
+/** Requests a `pong`, for clients that cannot see protocol pings. */
 export const PingFrame = Type.Object({ type: Type.Literal('ping'), ref }, { $id: 'ChatPingFrame' })
 export type PingFrame = Static<typeof PingFrame>
 
-/** Follow a room; with `after`, every entry with a greater `seq` comes first. Said again, it starts over at `after`. */
+/** Subscribes to a room. With `after`, every entry with a greater `seq` is sent first. Sent again, it restarts after `after`. */
 export const SubscribeFrame = Type.Object(
   {
     type: Type.Literal('subscribe'),
     room: RoomName,
     after: Type.Optional(Int64({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })),
-    epoch: Type.Optional(Type.String({ maxLength: 64, description: 'The epoch that `after` belongs to.' })),
+    epoch: Type.Optional(Type.String({ maxLength: 64, description: 'The epoch of the log that `after` refers to.' })),
     ref
   },
   { $id: 'ChatSubscribeFrame' }
 )
 export type SubscribeFrame = Static<typeof SubscribeFrame>
 
-/** Stop following a room. */
+/** Ends the subscription to a room. */
 export const UnsubscribeFrame = Type.Object(
   { type: Type.Literal('unsubscribe'), room: RoomName, ref },
   { $id: 'ChatUnsubscribeFrame' }
 )
 export type UnsubscribeFrame = Static<typeof UnsubscribeFrame>
 
-/** The client’s user is typing; not stored. `room` is `general` when absent. */
+/** Reports that the client’s user is typing; not stored. Without `room`, in `general`. */
 export const TypingFrame = Type.Object(
   { type: Type.Literal('typing'), room: Type.Optional(RoomName), ref },
   { $id: 'ChatTypingFrame' }
@@ -77,7 +77,7 @@ export const connectionFrames = {
 } satisfies DocumentedFrames
 export type ClientFrame = SubscribeFrame | UnsubscribeFrame | TypingFrame | AuthFrame | PingFrame
 
-/** What a connection may do; told in the first frame, so that a client need not guess. 0 means no limit. */
+/** Describes the limits of a connection, which the first frame contains. 0 means no limit. */
 export const Limits = Type.Object({
   max_message_length: Type.Integer({ description: 'Characters (Unicode code points).' }),
   max_meta_bytes: Type.Integer(),
@@ -87,12 +87,12 @@ export const Limits = Type.Object({
 })
 export type Limits = Static<typeof Limits>
 
-/** Who came and went, and, as the first frame, who the client itself is. */
+/** Reports who joined and left. The first frame reports who the client itself is. */
 export const SystemFrame = Type.Object(
   {
     type: Type.Literal('system'),
     event: Type.Union([Type.Literal('connected'), Type.Literal('joined'), Type.Literal('left')]),
-    message: Type.String({ description: 'The event in words.' }),
+    message: Type.String({ description: 'The event as a sentence.' }),
     room: Type.Optional(RoomName),
     user_id: Type.Optional(Int64()),
     username: Type.Optional(Type.String()),
@@ -117,14 +117,14 @@ export const UnknownFrame = Type.Object(
 )
 export type UnknownFrame = Static<typeof UnknownFrame>
 
-/** A room is followed from here on; first comes what was missed since `after`, then what happens. */
+/** Confirms a subscription. Messages missed since `after` follow, and then new ones. */
 export const SubscribedFrame = Type.Object(
   { type: Type.Literal('subscribed'), ...reach, ref },
   { $id: 'ChatSubscribedFrame' }
 )
 export type SubscribedFrame = Static<typeof SubscribedFrame>
 
-/** In place of `subscribed`: what was missed can’t be delivered whole. Load the history; the room is followed live. */
+/** Confirms a subscription in place of `subscribed`: missed messages can’t all be delivered. Load the history; new messages follow. */
 export const ResyncFrame = Type.Object(
   {
     type: Type.Literal('resync'),
@@ -141,21 +141,21 @@ export const ResyncFrame = Type.Object(
 )
 export type ResyncFrame = Static<typeof ResyncFrame>
 
-/** A room is no longer followed: as asked, or because it may no longer be read. */
+/** Reports that a subscription has ended: on request, or because the user may no longer read the room. */
 export const UnsubscribedFrame = Type.Object(
   { type: Type.Literal('unsubscribed'), room: RoomName, reason: Type.Optional(Type.String()), ref },
   { $id: 'ChatUnsubscribedFrame' }
 )
 export type UnsubscribedFrame = Static<typeof UnsubscribedFrame>
 
-/** Now and then: how far each followed room reaches, so that a client can notice a gap by itself. */
+/** Reports the newest `seq` of each subscribed room from time to time, so that a client can detect a gap. */
 export const HeadsFrame = Type.Object(
   { type: Type.Literal('heads'), rooms: Type.Record(Type.String(), Int64()) },
   { $id: 'ChatHeadsFrame' }
 )
 export type HeadsFrame = Static<typeof HeadsFrame>
 
-/** Someone is typing in a room. */
+/** Reports that someone is typing in a room. */
 export const TypingNotice = Type.Object(
   {
     type: Type.Literal('typing'),
@@ -168,18 +168,18 @@ export const TypingNotice = Type.Object(
 )
 export type TypingNotice = Static<typeof TypingNotice>
 
-/** Who is in a room, whole each time; above 100 people only how many. */
+/** Reports who is in a room, completely each time; above 100 people only the count. */
 export const PresenceFrame = Type.Object({ type: Type.Literal('presence'), ...presence }, { $id: 'ChatPresenceFrame' })
 export type PresenceFrame = Static<typeof PresenceFrame>
 
-/** A planned stop: come back after this many milliseconds. Each client gets another wait. */
+/** Announces a planned shutdown: reconnect after this many milliseconds. Each client gets another delay. */
 export const ReconnectFrame = Type.Object(
   { type: Type.Literal('reconnect'), after_ms: Type.Integer({ minimum: 0 }) },
   { $id: 'ChatReconnectFrame' }
 )
 export type ReconnectFrame = Static<typeof ReconnectFrame>
 
-/** A send that had a `nonce` or a `ref` is committed; the same again when the same nonce comes again. */
+/** Acknowledges a committed send that had a `nonce` or a `ref`. Sending the same nonce again returns the same. */
 export const AckFrame = Type.Object(
   {
     type: Type.Literal('ack'),
@@ -194,14 +194,14 @@ export const AckFrame = Type.Object(
 )
 export type AckFrame = Static<typeof AckFrame>
 
-/** The new token was accepted; the connection now lives until `expires_at`. */
+/** Confirms a new token; the connection now stays open until `expires_at`. */
 export const AuthenticatedFrame = Type.Object(
   { type: Type.Literal('authenticated'), expires_at: Timestamp, ref },
   { $id: 'ChatAuthenticatedFrame' }
 )
 export type AuthenticatedFrame = Static<typeof AuthenticatedFrame>
 
-/** A frame was refused; the connection stays. */
+/** Reports that a frame was rejected; the connection stays open. */
 export const ErrorFrame = Type.Object(
   {
     type: Type.Literal('error'),
@@ -216,7 +216,7 @@ export const ErrorFrame = Type.Object(
 )
 export type ErrorFrame = Static<typeof ErrorFrame>
 
-/** The answer to `ping`. */
+/** Responds to `ping`. */
 export const PongFrame = Type.Object({ type: Type.Literal('pong'), ref }, { $id: 'ChatPongFrame' })
 export type PongFrame = Static<typeof PongFrame>
 

@@ -1,5 +1,5 @@
-/** Whole numbers as the API carries them: JSON integers below 2^53, which generated clients should read as 64 bits. */
+/** Defines integers in the API: JSON integers below 2^53, which generated clients should read as 64 bits. */
 import { type IntegerOptions, Type } from '@sinclair/typebox'
 
-/** An id or a place in a log. */
+/** Describes an id, or a position in a log. */
 export const Int64 = (options: IntegerOptions = {}) => Type.Integer({ format: 'int64', ...options })

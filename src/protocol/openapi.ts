@@ -1,20 +1,20 @@
-/** What the OpenAPI document says beside the routes: title, servers, how to authenticate; and how routes say their errors. */
+/** Defines the OpenAPI document except for its paths: title, servers, authentication, and the responses of routes. */
 import { Type } from '@sinclair/typebox'
 import { version } from '../lib/package.ts'
 import { refTo } from './components.ts'
 import { ERRORS, type ErrorCode } from './errors.ts'
 import { Problem } from './http/problems.ts'
 
-const DESCRIPTION = `Register, log in, read history and post; talk over the WebSocket at \`/ws/chat\`, which \`/asyncapi.json\` describes.
+const DESCRIPTION = `Register, log in, read the history and publish messages. Chat over the WebSocket at \`/ws/chat\`, which \`/asyncapi.json\` describes.
 
-Every error is an RFC 9457 problem with a stable \`code\`; 422 lists every violated rule at once. Fields are added over time, never changed or removed: ignore those that you don't know. \`id\`, \`user_id\` and \`seq\` are integers, times are UTC as \`2026-01-31T12:00:00.123+00:00\`.
+Every error is an RFC 9457 problem with a stable \`code\`; a 422 lists every violated rule. Fields are added over time, never changed or removed: ignore unknown fields. \`id\`, \`user_id\` and \`seq\` are integers, times are UTC as \`2026-01-31T12:00:00.123+00:00\`.
 
 Log in, copy the \`access_token\`, press "Authorize" and paste it.`
 
-/** What the document says of this deployment. */
+/** Describes this deployment. */
 export interface OpenApiOptions {
   readonly publicUrl?: string | undefined
-  /** An e-mail address or a URL. */
+  /** Holds an e-mail address or a URL. */
   readonly apiContact?: string | undefined
 }
 
@@ -33,8 +33,8 @@ export const openApiBase = ({ publicUrl, apiContact }: OpenApiOptions = {}) => (
   servers: [{ url: publicUrl ?? '/', description: 'This service' }],
   tags: [
     { name: 'auth', description: 'Register and log in' },
-    { name: 'users', description: 'Who you are' },
-    { name: 'chat', description: 'The messages of everyone’s room' },
+    { name: 'users', description: 'The authenticated user' },
+    { name: 'chat', description: 'Messages of the room `general`' },
     { name: 'rooms', description: 'Rooms and their logs' },
     { name: 'service', description: 'The service itself' }
   ],
@@ -50,51 +50,51 @@ export const openApiBase = ({ publicUrl, apiContact }: OpenApiOptions = {}) => (
   }
 })
 
-/** Names a component by its schema's `$id`. */
+/** Returns the name of a component: its schema's `$id`. */
 export const schemaName = (schema: { $id?: unknown }, _uri: unknown, _fragment: string, at: number): string =>
   typeof schema.$id === 'string' ? schema.$id : `def-${at}`
 
-/** The `security` of a route that wants an access token, and of one that wants none. */
+/** Declares the `security` of a route with an access token, and of one without. */
 export const SECURED = [{ bearerAuth: [] }]
 export const PUBLIC: { [name: string]: string[] }[] = []
 
-/** Headers of answers: text, or a whole number. */
+// Headers of responses: text, or an integer.
 const text = (description: string) => ({ type: 'string', description })
 const count = (description: string) => ({ type: 'integer', minimum: 0, description })
 
 const REQUEST_ID = { 'x-request-id': text('The id of the request, as in the log and in a problem’s `instance`.') }
 const RATE = {
-  'x-ratelimit-limit': count('How many requests are taken in a minute; absent where there is no limit.'),
-  'x-ratelimit-remaining': count('How many more are taken now.'),
-  'x-ratelimit-reset': count('Seconds until all are taken again.')
+  'x-ratelimit-limit': count('The maximum number of requests per minute; absent if there is no limit.'),
+  'x-ratelimit-remaining': count('How many requests remain.'),
+  'x-ratelimit-reset': count('Seconds until the limit resets.')
 }
 const RETRY_AFTER = { 'retry-after': count('Seconds to wait before trying again.') }
-const CHALLENGE = { 'www-authenticate': text('The scheme that is wanted, `Bearer`, and what was wrong (RFC 6750).') }
+const CHALLENGE = { 'www-authenticate': text('The required scheme, `Bearer`, and the error (RFC 6750).') }
 
-/** What the answers with a status carry beside their body. */
+/** Maps a status to the headers of its responses. */
 const HEADERS: Record<number, object> = { 401: CHALLENGE, 429: RETRY_AFTER, 503: RETRY_AFTER }
 
 const advice = (codes: readonly ErrorCode[]): string =>
   codes.map(code => `\`${code}\`: ${ERRORS[code].title}. ${ERRORS[code].advice}`).join('\n\n')
 
-/** A 200 or 201 of a route: JSON of one schema, with its example. `isLimited` where requests are counted. */
-export const answer = <T>(description: string, schema: T, { isLimited = false } = {}) => ({
+/** Documents a 200 or 201 of a route: JSON of one schema, with its example. `isLimited` adds the headers of rate limits. */
+export const jsonResponse = <T>(description: string, schema: T, { isLimited = false } = {}) => ({
   description,
   headers: { ...REQUEST_ID, ...(isLimited ? RATE : {}) },
   content: { 'application/json': { schema } }
 })
 
-/** The error answers of a route, by status, from the codes it may answer with, beside those of every route. */
+/** Documents the error responses of a route, by status, from the codes that it may return, in addition to those of every route. */
 export const problems = (...codes: ErrorCode[]) => {
   const byStatus = new Map<number, ErrorCode[]>()
   for (const code of new Set<ErrorCode>(['bad_request', ...codes, 'internal_error'])) {
     const { status } = ERRORS[code]
     byStatus.set(status, [...(byStatus.get(status) ?? []), code])
   }
-  return Object.fromEntries([...byStatus].map(([status, group]) => [status, problemAnswer(status, group)]))
+  return Object.fromEntries([...byStatus].map(([status, group]) => [status, problemResponse(status, group)]))
 }
 
-/** Returns the responses of a route with other error codes: each as `codeHere` maps it, or left out. */
+/** Documents the responses of a route with other error codes: each mapped by `codeHere`, or omitted. */
 export const mapProblems = (response: unknown, codeHere: (code: ErrorCode) => ErrorCode | undefined): object => {
   const all = Object.entries(response as Record<string, Documented>)
   const codes = all.flatMap(([, one]) => codesOf(one)).map(codeHere)
@@ -102,7 +102,7 @@ export const mapProblems = (response: unknown, codeHere: (code: ErrorCode) => Er
   return { ...problems(...new Set(kept)), ...Object.fromEntries(all.filter(([, one]) => codesOf(one).length === 0)) }
 }
 
-/** A response as `problems` creates it. */
+/** Describes a response as `problems` creates it. */
 interface Documented {
   readonly content?: { readonly 'application/problem+json'?: { readonly examples: object } }
 }
@@ -110,7 +110,7 @@ interface Documented {
 const codesOf = ({ content }: Documented): ErrorCode[] =>
   Object.keys(content?.['application/problem+json']?.examples ?? {}) as ErrorCode[]
 
-const problemAnswer = (status: number, codes: ErrorCode[]) => ({
+const problemResponse = (status: number, codes: ErrorCode[]) => ({
   description: advice(codes),
   headers: { ...REQUEST_ID, ...HEADERS[status] },
   content: {
@@ -130,5 +130,5 @@ const exampleOf = (code: ErrorCode): Problem => ({
   code
 })
 
-/** An array of a component. */
+/** Returns the schema of an array of a component. */
 export const listOf = <T extends Parameters<typeof refTo>[0]>(schema: T) => Type.Array(refTo(schema))

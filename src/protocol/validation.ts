@@ -1,13 +1,13 @@
 /**
- * One validator for HTTP and the WebSocket: Ajv, which counts characters as code points (TypeBox's own compiler counts
- * UTF-16 units), and which tells every violated rule at once, in words.
+ * Validates HTTP requests and frames with Ajv, which counts characters as code points (TypeBox's own compiler counts UTF-16
+ * units), and reports every violated rule at once, as sentences.
  */
 import { Ajv, type ErrorObject, type FuncKeywordDefinition, type ValidateFunction } from 'ajv'
 import { isVisible } from '../lib/text.ts'
 import { components } from './components.ts'
 import type { Violation } from './errors.ts'
 
-// `verbose` gives each violation the schema it broke, whose `x-rule` or description says the rule in words.
+// `verbose` adds the violated schema to each error; its `x-rule` or description describes the rule.
 const options = { allErrors: true, verbose: true, useDefaults: true, strict: false, validateFormats: false }
 
 const visible: FuncKeywordDefinition = {
@@ -17,7 +17,7 @@ const visible: FuncKeywordDefinition = {
   error: { message: 'must have a visible character' }
 }
 
-// A regular expression in Unicode mode, which JSON Schema's `pattern` does not promise.
+// A regular expression in Unicode mode, which JSON Schema's `pattern` does not guarantee.
 const has: FuncKeywordDefinition = {
   keyword: 'x-has',
   type: 'string',
@@ -31,13 +31,13 @@ const keywords = [visible, has]
 const strictAjv = new Ajv({ ...options, keywords, schemas: components })
 const coercingAjv = new Ajv({ ...options, coerceTypes: true, keywords, schemas: components })
 
-/** Compiles a schema for data that has its types already: bodies and frames. */
+/** Compiles a schema for data with JSON types: bodies and frames. */
 export const compile = (schema: object): ValidateFunction => strictAjv.compile(schema)
 
-/** Compiles a schema for data that comes as strings: query strings, path parameters, headers. */
+/** Compiles a schema for data that consists of strings: query strings, path parameters, headers. */
 export const compileCoercing = (schema: object): ValidateFunction => coercingAjv.compile(schema)
 
-/** How long a string is in characters: Unicode code points, as Ajv counts them. */
+/** Returns the length of a string in characters: Unicode code points, as Ajv counts them. */
 export const characters = (text: string): number => {
   let count = 0
   for (const _ of text) count++
@@ -59,10 +59,10 @@ const several = (count: number, noun: string): string => `${count} ${noun}${coun
 const inSchema = ({ parentSchema }: ErrorObject): string =>
   parentSchema?.['x-rule'] ?? parentSchema?.description ?? 'is not valid'
 
-/** The rule that an error is about, as the end of a sentence about what breaks it. */
+/** Maps the keyword of an error to the violated rule, as the end of a sentence. */
 const RULES: Readonly<Record<string, (error: ErrorObject) => string>> = {
   required: () => 'is missing',
-  additionalProperties: () => 'is not known here',
+  additionalProperties: () => 'is unknown; remove it',
   type: ({ params }) =>
     `must be ${[params.type]
       .flat()
@@ -81,31 +81,31 @@ const RULES: Readonly<Record<string, (error: ErrorObject) => string>> = {
   exclusiveMaximum: ({ params }) => `must be less than ${params.limit}`,
   minItems: ({ params }) => `must have at least ${several(params.limit, 'item')}`,
   maxItems: ({ params }) => `must have at most ${several(params.limit, 'item')}`,
-  uniqueItems: () => 'must not have an item twice',
-  anyOf: () => 'must have one of the forms that the API document shows',
-  oneOf: () => 'must have one of the forms that the API document shows'
+  uniqueItems: () => 'must not contain an item twice',
+  anyOf: () => 'must match one of the schemas in the API document',
+  oneOf: () => 'must match one of the schemas in the API document'
 }
 
-/** Ajv's own sentences are never shown; those of our keywords are ours. */
+/** Returns the rule of an error. Ajv's own messages are never shown; those of our keywords are ours. */
 const ruleOf = (error: ErrorObject): string =>
   RULES[error.keyword]?.(error) ?? (error.keyword.startsWith('x-') ? error.message : undefined) ?? 'is not valid'
 
 const pointer = (name: unknown): string => `/${String(name).replaceAll('~', '~0').replaceAll('/', '~1')}`
 
-/** The property that an error is about, where Ajv's path stops at the object. */
+/** Returns the property that an error concerns, if Ajv's path ends at its object. */
 const property = ({ keyword, params }: ErrorObject): string => {
   if (keyword === 'required') return pointer(params.missingProperty)
   return keyword === 'additionalProperties' ? pointer(params.additionalProperty) : ''
 }
 
-/** A rule that is broken: where, and which, as the end of a sentence. */
+/** Describes a violated rule: where, and which, as the end of a sentence. */
 export interface BrokenRule {
-  /** A JSON Pointer (RFC 6901). */
+  /** Holds a JSON Pointer (RFC 6901). */
   readonly path: string
   readonly rule: string
 }
 
-/** Returns the rules that Ajv found broken; paths are below `base`. */
+/** Returns the rules that Ajv's errors violate; paths are below `base`. */
 export const brokenRules = (errors: readonly ErrorObject[], base = ''): BrokenRule[] =>
   errors
     .filter(error => error.keyword !== 'allOf')
@@ -119,7 +119,7 @@ const PARTS: Readonly<Record<string, string>> = {
   headers: 'The header'
 }
 
-/** What a path is about, as the subject of a sentence. */
+/** Returns the name of a path, as the subject of a sentence. */
 const subjectOf = (path: string): string => {
   const names = path.split('/').map(name => name.replaceAll('~1', '/').replaceAll('~0', '~'))
   const [, part = ''] = names
@@ -136,7 +136,7 @@ export const violations = (errors: readonly ErrorObject[], base = ''): Violation
 /** Returns the sentences of violations as one text. */
 export const sentencesOf = (violated: readonly Violation[]): string => violated.map(({ message }) => message).join(' ')
 
-/** Whether an error is one of Ajv's, and not what another validator calls an error. */
+/** Returns whether an error is one of Ajv, and not of another validator. */
 export const isAjvError = (error: unknown): error is ErrorObject =>
   typeof error === 'object' &&
   error !== null &&

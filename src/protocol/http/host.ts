@@ -1,8 +1,8 @@
-/** What a host application's code gives to the chat. */
+/** Defines what a host application passes to the chat. */
 import { type Static, Type } from '@sinclair/typebox'
 import { Meta, Nonce, RoomName } from './messages.ts'
 
-/** A message that the host's own code posts. `room` is `general` when absent. */
+/** Describes a message that the host's own code publishes; without `room`, in `general`. */
 export const hostPost = Type.Object({
   room: Type.Optional(RoomName),
   content: Type.String({ minLength: 1, examples: ['Welcome!'] }),

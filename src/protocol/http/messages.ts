@@ -1,12 +1,12 @@
-/** A message as HTTP shows it, and the parts that HTTP and the WebSocket share. */
+/** Defines messages in HTTP, and the parts that HTTP and the WebSocket share. */
 import { type Static, Type } from '@sinclair/typebox'
 import { Int64 } from '../integers.ts'
 import { Timestamp } from '../timestamp.ts'
 
-/** The most UTF-8 bytes that a message's `meta` may have as JSON. */
+/** Limits a message's `meta`, in bytes of UTF-8 as JSON. */
 export const MAX_META_BYTES = 2048
 
-/** The room that everyone follows unless they say otherwise. */
+/** Names the room to which clients subscribe by default. */
 export const GENERAL = 'general'
 
 /** The kind of an entry that is a message. */
@@ -14,31 +14,31 @@ export const MESSAGE = 'message'
 
 const ROOM_NAME = '^[a-z0-9][a-z0-9._:-]{0,63}$'
 
-/** A room's name is its key and never changes. */
+/** Identifies a room and never changes. */
 export const RoomName = Type.String({
   pattern: ROOM_NAME,
   'x-rule': 'must be 1-64 characters of a-z, 0-9, ".", "_", ":" and "-", the first a letter or digit',
-  description: 'The name of the room: its key, which never changes.',
+  description: 'The name of the room, which identifies it and never changes.',
   examples: [GENERAL]
 })
 
 const roomName = new RegExp(ROOM_NAME)
 
-/** Whether there can be a room of that name. */
+/** Returns whether a text is a valid room name. */
 export const isRoomName = (name: string): boolean => roomName.test(name)
 
-/** 1-64 printable ASCII characters that make a send idempotent for that user in that room. */
+/** Makes a send idempotent for its user in its room: 1-64 printable ASCII characters. */
 export const Nonce = Type.String({
   pattern: '^[ -~]{1,64}$',
   'x-rule': 'must be 1-64 printable ASCII characters',
-  description: 'Makes a send idempotent, for its user in its room.',
+  description: 'Makes a send idempotent for its user in its room.',
   examples: ['7f9c24e8']
 })
 
-/** The client's own data beside the text: an object of at most 2 KiB as JSON, sealed like the content. */
+/** Holds the client's own data beside the text: an object of at most 2 KiB as JSON, encrypted like the content. */
 export const Meta = Type.Unsafe<Record<string, unknown>>({
   type: 'object',
-  // Not Type.Record, whose pattern serializers take for a filter: a key with a line break would vanish.
+  // Not Type.Record: serializers use its pattern as a filter, and would drop a key with a line break.
   additionalProperties: true,
   description: 'The client’s own data, at most 2 KiB as JSON; encrypted at rest like the content.'
 })
@@ -54,11 +54,11 @@ const EXAMPLE = {
   created_at: '2026-01-31T12:00:00.123+00:00'
 }
 
-/** What every form of a message has, whatever it is carried by. */
+/** Holds the fields that a message has in HTTP and in frames. */
 export const messageFields = {
   id: Int64({ minimum: 1 }),
   room: RoomName,
-  seq: Int64({ minimum: 1, description: 'The place in the room’s log: 1, 2, 3, … without a gap.' }),
+  seq: Int64({ minimum: 1, description: 'The position in the room’s log: 1, 2, 3, … without gaps.' }),
   user_id: Int64({ minimum: 1 }),
   username: Type.String(),
   content: Type.String(),
@@ -66,13 +66,13 @@ export const messageFields = {
   nonce: Type.Optional(Nonce)
 }
 
-/** The content of an entry that may be one that can’t be shown: no key opens it, or it was erased. */
+/** Holds the content of an entry, or why it is unavailable: no key decrypts it, or it was erased. */
 export const shown = {
   content: Type.Union([Type.String(), Type.Null()]),
   unavailable: Type.Optional(Type.Union([Type.Literal('key'), Type.Literal('erased')]))
 }
 
-/** An item of `GET /api/chat/messages`. */
+/** Describes an item of `GET /api/chat/messages`. */
 export const Message = Type.Object(
   { ...messageFields, created_at: Timestamp },
   {
@@ -82,7 +82,7 @@ export const Message = Type.Object(
 )
 export type Message = Static<typeof Message>
 
-/** An entry of a room’s log as the lists of rooms show it: also those that can’t be shown have their place. */
+/** Describes an entry of a room’s log in the lists of rooms, which contain unavailable entries too. */
 export const Entry = Type.Object(
   {
     type: Type.Optional(
@@ -97,15 +97,15 @@ export const Entry = Type.Object(
 )
 export type Entry = Static<typeof Entry>
 
-/** A part of a room’s log, oldest first. */
+/** Describes a part of a room’s log, oldest entry first. */
 export const EntryList = Type.Object(
   {
     room: RoomName,
     epoch: Type.String(),
-    oldest: Int64({ minimum: 1, description: 'The oldest entry that is still kept.' }),
-    seq: Int64({ minimum: 0, description: 'The newest entry.' }),
+    oldest: Int64({ minimum: 1, description: 'The `seq` of the oldest entry that is kept.' }),
+    seq: Int64({ minimum: 0, description: 'The `seq` of the newest entry.' }),
     messages: Type.Array(Type.Unsafe<Entry>(Type.Ref('ChatEntry'))),
-    has_more: Type.Boolean({ description: 'Whether there is more in the direction that was asked for.' })
+    has_more: Type.Boolean({ description: 'Whether there are more entries in the requested direction.' })
   },
   {
     $id: 'ChatEntryList',
@@ -114,7 +114,7 @@ export const EntryList = Type.Object(
 )
 export type EntryList = Static<typeof EntryList>
 
-/** The body of a send over HTTP. */
+/** Describes the body of a send over HTTP. */
 export const NewMessage = Type.Object(
   { content: Type.String({ minLength: 1 }), meta: Type.Optional(Meta) },
   { $id: 'ChatNewMessage', examples: [{ content: 'Hello, world!' }] }

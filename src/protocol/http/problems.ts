@@ -1,14 +1,14 @@
-/** The one shape of an HTTP error: RFC 9457 `application/problem+json`. */
+/** Defines HTTP errors: RFC 9457 `application/problem+json`. */
 import { type Static, type TSchema, Type } from '@sinclair/typebox'
 import { CODE_PATTERN, ERRORS } from '../errors.ts'
 
 const problemOf = <Code extends TSchema>(code: Code) =>
   Type.Object(
     {
-      type: Type.String({ description: 'A URN made of the code.' }),
+      type: Type.String({ description: 'A URN that contains the code.' }),
       title: Type.String(),
       status: Type.Integer({ minimum: 400, maximum: 599 }),
-      detail: Type.String({ description: 'A sentence that a person can act on.' }),
+      detail: Type.String({ description: 'What happened, and what to do.' }),
       instance: Type.String({ description: 'The request id, as in the x-request-id header and the log.' }),
       code,
       errors: Type.Optional(
@@ -19,11 +19,11 @@ const problemOf = <Code extends TSchema>(code: Code) =>
               examples: ['/body/username']
             }),
             message: Type.String({
-              description: 'The rule that is violated, as a sentence.',
+              description: 'The violated rule, as a sentence.',
               examples: ['Username is missing.']
             })
           }),
-          { description: 'Every violated rule, of a 422.' }
+          { description: 'Every violated rule of a 422.' }
         )
       )
     },
@@ -43,12 +43,12 @@ const problemOf = <Code extends TSchema>(code: Code) =>
   )
 
 const codes = Object.keys(ERRORS)
-const CODE = 'A stable word to program against. Codes are added over time.'
+const CODE = 'A stable, machine-readable code. Codes are added over time.'
 
-/** A problem (RFC 9457). `code` is a stable word; `errors` lists every violated rule of a 422 at once. */
+/** Describes a problem (RFC 9457) with a stable `code`; `errors` lists every violated rule of a 422. */
 export const Problem = problemOf(Type.Unsafe<string>({ type: 'string', enum: codes, description: CODE }))
 
-/** The same in a host application, whose `beforeMessage`, hooks and plugins add codes. */
+/** Describes a problem in a host application, whose `beforeMessage`, hooks and plugins add codes. */
 export const EmbeddedProblem = problemOf(
   Type.String({
     pattern: CODE_PATTERN,

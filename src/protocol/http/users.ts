@@ -1,9 +1,9 @@
-/** What people send to register and log in, and what they get back. */
+/** Defines registration, login, and users in the API. */
 import { type Static, Type } from '@sinclair/typebox'
 import { Int64 } from '../integers.ts'
 import { Timestamp } from '../timestamp.ts'
 
-/** The name a person registers: 3-50 characters of `[A-Za-z0-9_-]`, unique without regard to case. */
+/** Describes the name of a registered user: 3-50 characters of `[A-Za-z0-9_-]`, unique without regard to case. */
 export const Username = Type.String({
   minLength: 3,
   maxLength: 50,
@@ -12,7 +12,7 @@ export const Username = Type.String({
   description: '3-50 characters of A-Z, a-z, 0-9, "_" and "-"; unique without regard to case.'
 })
 
-// One schema per rule, so that a refused password names every rule it breaks; the description is the violation's message.
+// One schema per rule, so that the error names every rule that a password breaks; the description is the violation's message.
 // Not `pattern`: Unicode properties need a flag that generated clients do not set. `x-has` is a keyword of our validator.
 const passwordRules = [
   Type.String({ 'x-has': '\\p{Lu}', description: 'must have an upper-case letter' }),
@@ -20,10 +20,10 @@ const passwordRules = [
   Type.String({ 'x-has': '\\p{Nd}', description: 'must have a digit' })
 ]
 
-/** The characters of the longest password, normalized (Unicode NFC). */
+/** Limits a password, in characters after normalization (Unicode NFC). */
 export const MAX_PASSWORD = 128
 
-/** A new password: 8-128 characters with an upper-case letter, a lower-case letter and a digit. */
+/** Describes a new password: 8-128 characters with an upper-case letter, a lower-case letter and a digit. */
 export const Password = Type.String({
   minLength: 8,
   maxLength: MAX_PASSWORD,
@@ -31,14 +31,14 @@ export const Password = Type.String({
   description: '8-128 characters with an upper-case letter, a lower-case letter and a digit'
 })
 
-/** The body of `POST /api/auth/register`. */
+/** Describes the body of `POST /api/auth/register`. */
 export const Registration = Type.Object(
   { username: Username, password: Password },
   { $id: 'ChatRegistration', examples: [{ username: 'john', password: 'SecurePass123' }] }
 )
 export type Registration = Static<typeof Registration>
 
-/** The body of `POST /api/auth/login`; looser than a registration, so that rules may change without locking anyone out. */
+/** Describes the body of `POST /api/auth/login`. It has fewer rules than a registration, so that older accounts can log in. */
 export const Login = Type.Object(
   {
     username: Type.String({ minLength: 1, maxLength: 50 }),
@@ -48,17 +48,17 @@ export const Login = Type.Object(
 )
 export type Login = Static<typeof Login>
 
-/** A user as the API shows it. */
+/** Describes a user in the API. */
 export const User = Type.Object(
   { id: Int64({ minimum: 1 }), username: Type.String(), created_at: Timestamp },
   { $id: 'ChatUser', examples: [{ id: 1, username: 'john', created_at: '2026-01-31T12:00:00.123+00:00' }] }
 )
 export type User = Static<typeof User>
 
-/** What a login answers: the access token (a JWT, RFC 7519) and how long it is good for. */
+/** Describes the response to a login: the access token (a JWT, RFC 7519) and its lifetime. */
 export const AccessToken = Type.Object(
   {
-    access_token: Type.String({ description: 'A JWT (RFC 7519), to be sent as `Authorization: Bearer …`.' }),
+    access_token: Type.String({ description: 'A JWT (RFC 7519). Send it as `Authorization: Bearer …`.' }),
     token_type: Type.Literal('bearer'),
     expires_in: Type.Integer({ minimum: 1, description: 'Seconds until the token expires.' })
   },
@@ -69,9 +69,9 @@ export const AccessToken = Type.Object(
 )
 export type AccessToken = Static<typeof AccessToken>
 
-/** Normalization of many combining marks takes quadratic time. A text of more UTF-16 units is too long in any form. */
+/** Limits normalization, which takes quadratic time for combining marks. A text with more UTF-16 units is too long in any form. */
 const MAX_UNITS = 1024
 
-/** Returns the form in which a password is measured and hashed: keyboards differ in how they write `é` (Unicode NFC). */
+/** Returns the form in which a password is measured and hashed (Unicode NFC): keyboards differ in how they produce `é`. */
 export const normalizePassword = (password: string): string =>
   password.length > MAX_UNITS ? password : password.normalize('NFC')
