@@ -1,10 +1,10 @@
-/** The service's HTTP calls, typed. Every one rejects with a ChatApiError and with nothing else. */
+/** Typed functions for the service's HTTP API. Each rejects only with a ChatApiError. */
 import { ChatApiError, type ChatApiErrorOptions } from './errors.ts'
 import type { FetchLike, ResponseLike, Timers } from './platform.ts'
 import { systemTimers } from './platform.ts'
 import type { AccessToken, Entry, EntryList, Presence, RoomList, Room as RoomShown, User } from './protocol.ts'
 
-/** A page of a room's log: the newest `limit` (default 50, at most 1,000), those before a `seq`, or those after it. */
+/** A page of a room's log: the newest `limit` entries (default 50, maximum 1,000), those before a `seq`, or those after one. */
 export interface HistoryRange {
   readonly before?: number
   readonly after?: number
@@ -12,39 +12,39 @@ export interface HistoryRange {
 }
 
 export interface ChatApiOptions {
-  /** Where the service is, with its prefix if it has one. */
+  /** The address of the service, with its prefix if it has one. */
   readonly url: string
-  /** The access token, for every call but `register` and `login`. */
+  /** The access token, or a function that returns it. `register` and `login` don't need it. */
   readonly token?: string | (() => string | undefined | Promise<string | undefined>)
   readonly fetch?: FetchLike
-  /** Milliseconds that a call may take: 10,000. */
+  /** Timeout of a call in milliseconds; default 10,000. */
   readonly timeout?: number
   readonly timers?: Timers
 }
 
-/** The calls. */
+/** The functions of the HTTP API. Each comment lists the error codes. */
 export interface ChatApi {
   /** `username_taken` (409), `validation_failed` (422, with `errors`), `rate_limited` (429). */
   register(username: string, password: string): Promise<User>
   /** `invalid_credentials` (401), `rate_limited` (429). */
   login(username: string, password: string): Promise<AccessToken>
-  /** Who the token stands for. */
+  /** Returns the authenticated user. */
   me(): Promise<User>
-  /** Rooms by name; the next page is `after` the last one's name. */
+  /** Lists rooms by name. Pass the page's `next` as `after` to get the next page. */
   rooms(page?: { readonly after?: string; readonly limit?: number }): Promise<RoomList>
   /** `room_taken` (409), `not_allowed` (403). */
   createRoom(room: string, title?: string): Promise<RoomShown>
-  /** `room_not_found` (404), like all that follow. */
+  /** `room_not_found` (404), as all functions below. */
   showRoom(room: string): Promise<RoomShown>
-  /** A part of a room's log, oldest first. */
+  /** Returns a part of a room's log, oldest first. */
   history(room: string, range?: HistoryRange): Promise<EntryList>
-  /** Posts a message; with a `nonce` (sent as Idempotency-Key) once, however often it is called. */
+  /** Publishes a message. With a `nonce` (sent as Idempotency-Key) it is stored once, even if the call is repeated. */
   post(
     room: string,
     content: string,
     options?: { readonly nonce?: string; readonly meta?: Record<string, unknown> }
   ): Promise<Entry>
-  /** Who is there; above 100 people only how many. */
+  /** Returns who is online in a room; only their number if there are more than 100. */
   presence(room: string): Promise<Presence>
 }
 
@@ -55,7 +55,7 @@ interface Call {
   readonly isPublic?: boolean
 }
 
-/** Makes the calls of one service. */
+/** Creates the functions for one service. */
 export const createChatApi = (options: ChatApiOptions): ChatApi => {
   const call = createCall(options)
   const roomPath = (room: string): string => `/api/chat/rooms/${encodeURIComponent(room)}`
@@ -81,11 +81,7 @@ const createCall = ({ url, token, fetch, timeout = 10_000, timers = systemTimers
   const base = url.replace(/\/+$/, '')
   const send: FetchLike = fetch ?? ((target, init) => globalThis.fetch(target, init))
 
-  return async <Answer>(
-    method: string,
-    path: string,
-    { body, query, headers, isPublic }: Call = {}
-  ): Promise<Answer> => {
+  return async <Body>(method: string, path: string, { body, query, headers, isPublic }: Call = {}): Promise<Body> => {
     const bearer = isPublic ? undefined : await tokenOf(token)
     const abort = new AbortController()
     const stop = timers.after(timeout, () => abort.abort())
@@ -107,7 +103,12 @@ const createCall = ({ url, token, fetch, timeout = 10_000, timers = systemTimers
     } catch (cause) {
       if (cause instanceof ChatApiError) throw cause
       throw abort.signal.aborted
-        ? new ChatApiError({ status: 0, code: 'timeout', detail: 'The service did not answer in time.', cause })
+        ? new ChatApiError({
+            status: 0,
+            code: 'timeout',
+            detail: 'The service did not respond in time. Try again.',
+            cause
+          })
         : new ChatApiError({ status: 0, code: 'network_error', detail: 'The service cannot be reached.', cause })
     } finally {
       stop()
@@ -120,7 +121,7 @@ const tokenOf = async (token: ChatApiOptions['token']): Promise<string | undefin
     return typeof token === 'function' ? await token() : token
   } catch (cause) {
     if (cause instanceof ChatApiError) throw cause
-    throw new ChatApiError({ status: 0, code: 'no_token', detail: 'No access token could be got.', cause })
+    throw new ChatApiError({ status: 0, code: 'no_token', detail: 'The app could not get an access token.', cause })
   }
 }
 
@@ -131,14 +132,14 @@ const queryOf = (query: object = {}): string => {
     : `?${new URLSearchParams(given.map(([name, value]): [string, string] => [name, String(value)]))}`
 }
 
-/** What an answer that isn't 2xx says; a proxy's own page says no more than its status. */
+/** Returns the error of a response that isn't 2xx. The page of a proxy has no problem document, so its status has to do. */
 const problemOf = ({ status, headers }: ResponseLike, text: string): ChatApiErrorOptions => {
   const problem = parse(text)
   const seconds = Number(headers.get('retry-after') ?? Number.NaN)
   return {
     status,
     code: typeof problem.code === 'string' ? problem.code : status >= 500 ? 'unavailable' : 'bad_request',
-    detail: typeof problem.detail === 'string' ? problem.detail : `The service answered ${status}.`,
+    detail: typeof problem.detail === 'string' ? problem.detail : `The service responded with status ${status}.`,
     ...(Array.isArray(problem.errors) ? { errors: problem.errors } : {}),
     ...(typeof problem.instance === 'string' ? { instance: problem.instance } : {}),
     ...(Number.isFinite(seconds) ? { retryAfterMs: seconds * 1000 } : {})

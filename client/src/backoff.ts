@@ -1,11 +1,11 @@
-/** How long to wait before the next attempt: full jitter, so that clients that were cut at once don't return at once. */
+/** Calculates the wait before the next attempt with full jitter, so that clients that were disconnected together don't reconnect together. */
 import type { Timers } from './platform.ts'
 import type { Timing } from './types.ts'
 
 export interface Backoff {
-  /** The next wait in milliseconds, at least `atLeast`. */
+  /** Returns the next wait in milliseconds, at least `atLeast`. */
   next(atLeast?: number): number
-  /** All is well: begin anew. */
+  /** Starts again with the shortest wait. */
   reset(): void
 }
 
@@ -13,8 +13,8 @@ export const createBackoff = ({ random }: Timers, { backoffBase, backoffMax }: T
   let attempt = 0
   return {
     next(atLeast = 0) {
-      const most = Math.min(backoffMax, backoffBase * 2 ** attempt++)
-      return Math.round(atLeast + random() * most)
+      const max = Math.min(backoffMax, backoffBase * 2 ** attempt++)
+      return Math.round(atLeast + random() * max)
     },
     reset() {
       attempt = 0

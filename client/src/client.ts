@@ -1,14 +1,14 @@
-/** The client, composed: one link, one outbox, one store, and the rooms; every frame finds its room here. */
+/** Composes the client of a link, an outbox, a store and the rooms, and dispatches frames to them. */
 import { createChatApi } from './api.ts'
-import { FRAME_TOO_BIG } from './closing.ts'
+import { FRAME_TOO_BIG } from './close-action.ts'
 import { createEmitter } from './emitter.ts'
-import type { Mark } from './following.ts'
 import { createLink } from './link.ts'
 import { createOutbox } from './outbox.ts'
 import { findWebSocket, systemTimers } from './platform.ts'
 import { createRoom, type OwnedRoom } from './room.ts'
 import type { Frame } from './socket.ts'
 import { createStore } from './store.ts'
+import type { Mark } from './subscription.ts'
 import { createTokens } from './tokens.ts'
 import type { ChatClient, ChatClientOptions, ClientEvents, Identity, Timing } from './types.ts'
 
@@ -23,7 +23,7 @@ const TIMING: Timing = {
   gap: 3000
 }
 
-/** Makes a client; it connects by itself. */
+/** Creates a client, which connects at once. */
 export const createChatClient = (options: ChatClientOptions): ChatClient => {
   const { timers = systemTimers, backfill = 10_000, keep = 1000 } = options
   const timing = { ...TIMING, ...options.timing }
@@ -60,11 +60,11 @@ export const createChatClient = (options: ChatClientOptions): ChatClient => {
     key: options.storageKey ?? 'fastify-chat:',
     timers,
     onError,
-    take: () => ({ userId: ownerId, outgoing: outbox.all(), marks })
+    snapshot: () => ({ userId: ownerId, outgoing: outbox.all(), marks })
   })
 
-  /** Someone else's unsent messages must not go out under this name. */
-  const own = (userId: number): void => {
+  /** Sets the user of the client. Another user must not send the unsent messages of the former one. */
+  const setOwner = (userId: number): void => {
     if (ownerId !== undefined && ownerId !== userId) {
       outbox.clear()
       marks = marksOf()
@@ -74,24 +74,24 @@ export const createChatClient = (options: ChatClientOptions): ChatClient => {
     ownerId = userId
   }
 
-  const greeted = (frame: Frame): void => {
+  const handleGreeting = (frame: Frame): void => {
     const { user_id, username, limits } = frame as unknown as Identity
-    own(user_id)
+    setOwner(user_id)
     identity = Object.freeze({ user_id, username, limits })
     events.emit('identity', identity)
-    // The rooms first: then our own messages come as messages too.
+    // Subscribes to the rooms first, so that they receive the messages that the outbox sends.
     for (const room of rooms.values()) room.online()
     outbox.online(limits)
   }
 
-  const hear = (frame: Frame): void => {
+  const handle = (frame: Frame): void => {
     const { type, room } = frame
     if (type === 'ack') return outbox.ack(frame)
     if (type === 'heads') return heads(frame.rooms as Record<string, number>)
     if (type === 'error' && outbox.refused(frame)) return
-    if (rooms.get(String(room))?.hear(frame)) return
+    if (rooms.get(String(room))?.handle(frame)) return
     if (type === 'error') return onError(new Error(`${frame.code}: ${frame.detail}`))
-    if (!KNOWN.includes(type)) events.emit('frame', frame)
+    if (!HANDLED.includes(type)) events.emit('frame', frame)
   }
 
   const heads = (known: Record<string, number>): void => {
@@ -99,15 +99,15 @@ export const createChatClient = (options: ChatClientOptions): ChatClient => {
   }
 
   const link = createLink({
-    // The token is in the subprotocols: a URL ends in logs.
+    // The token is sent as a subprotocol, because URLs are logged.
     url: `${base.replace(/^http/, 'ws')}/ws/chat?rooms=`,
     tokens,
     api,
     findSocket: () => options.WebSocket ?? findWebSocket(),
     timers,
     timing,
-    onGreeting: greeted,
-    onFrame: hear,
+    onGreeting: handleGreeting,
+    onFrame: handle,
     onState: state => events.emit('state', state),
     onError,
     onLost(code) {
@@ -141,16 +141,16 @@ export const createChatClient = (options: ChatClientOptions): ChatClient => {
     return room
   }
 
-  const begin = async (): Promise<void> => {
-    const kept = await store.load()
-    ownerId = kept.userId
-    marks = marksOf(kept.marks)
-    outbox.restore(Array.isArray(kept.outgoing) ? kept.outgoing : [])
+  const start = async (): Promise<void> => {
+    const stored = await store.load()
+    ownerId = stored.userId
+    marks = marksOf(stored.marks)
+    outbox.restore(Array.isArray(stored.outgoing) ? stored.outgoing : [])
     for (const room of rooms.values()) room.restore(marks[room.name])
     if (isWanted) link.connect()
   }
 
-  const ready = begin()
+  const ready = start()
 
   const close = (): void => {
     isWanted = false
@@ -187,9 +187,9 @@ export const createChatClient = (options: ChatClientOptions): ChatClient => {
   }
 }
 
-/** Without a prototype: a room may be called `constructor`. */
-const marksOf = (kept: { readonly [room: string]: Mark } = {}): { [room: string]: Mark } =>
-  Object.assign(Object.create(null), kept)
+/** Creates an object without a prototype, because a room may be called `constructor`. */
+const marksOf = (stored: { readonly [room: string]: Mark } = {}): { [room: string]: Mark } =>
+  Object.assign(Object.create(null), stored)
 
-/** Frames that say nothing to an app by themselves. */
-const KNOWN = ['system', 'message', 'presence', 'typing', 'subscribed', 'resync', 'unsubscribed', 'pong', 'reconnect']
+/** Frame types that the SDK handles itself, and doesn't emit as `frame`. */
+const HANDLED = ['system', 'message', 'presence', 'typing', 'subscribed', 'resync', 'unsubscribed', 'pong', 'reconnect']

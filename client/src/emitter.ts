@@ -1,11 +1,11 @@
-/** Events by name, typed. */
+/** A typed event emitter. */
 
 export interface Emitter<Events> {
   on<Name extends keyof Events>(event: Name, listener: (value: Events[Name]) => void): () => void
   emit<Name extends keyof Events>(event: Name, value: Events[Name]): void
 }
 
-/** Makes one. A listener that throws disturbs nobody: its error is thrown again where the platform reports uncaught ones. */
+/** Creates an emitter. An error in a listener doesn't affect the others: it is thrown again in a microtask, as an uncaught error. */
 export const createEmitter = <Events>(): Emitter<Events> => {
   const listeners = new Map<keyof Events, Set<(value: never) => void>>()
   return {

@@ -1,4 +1,4 @@
-/** What can go wrong, in types; and the little that the SDK itself must know of the service's catalogues. */
+/** The SDK's errors, and the part of the service's error catalog that the SDK needs. */
 import type { ChatErrorCode } from './room-types.ts'
 
 /** One violated rule: `path` is a JSON Pointer into the request. */
@@ -18,9 +18,9 @@ export interface ChatApiErrorOptions {
 }
 
 /**
- * An HTTP call that failed. `detail` is a sentence that can be shown to a person; `errors` has every violated rule of a 422;
- * `retryAfterMs` is what `Retry-After` said; `instance` is the request's id. When nobody answered, `status` is 0 and `code`
- * is `network_error` or `timeout`; it is `no_token` when the app's own callback failed (`cause`).
+ * Thrown when an HTTP call fails. `detail` is a sentence for the user; `errors` has every violated rule of a 422;
+ * `retryAfterMs` is the value of `Retry-After`; `instance` is the id of the request. Without a response, `status` is 0 and `code`
+ * is `network_error` or `timeout`, or `no_token` if the app's token callback failed (`cause`).
  */
 export class ChatApiError extends Error {
   readonly status: number
@@ -42,5 +42,5 @@ export class ChatApiError extends Error {
   }
 }
 
-/** Refusals of a send that pass by themselves: it is sent again, with the same nonce. */
-export const PASSING: readonly string[] = ['rate_limited', 'busy', 'unavailable']
+/** Error codes that are temporary: the SDK repeats the frame, with the same nonce. */
+export const TEMPORARY_ERRORS: readonly string[] = ['rate_limited', 'busy', 'unavailable']

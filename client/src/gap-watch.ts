@@ -1,41 +1,41 @@
-/** Notices that a room should have moved and didn't: something was lost that nothing later makes visible. */
+/** Detects that a room doesn't reach a known `seq`: an entry was lost, and no later entry reveals the gap. */
 import type { Timers } from './platform.ts'
 
-/** A gap that doesn't close is asked about less and less often, but at least this often, in milliseconds. */
-const MAX_PATIENCE_MS = 60_000
+/** Maximum wait before a gap is reported again, in milliseconds. The wait doubles each time. */
+const MAX_WAIT_MS = 60_000
 
 export interface GapWatchOptions {
   readonly timers: Timers
-  /** How long no progress is borne, in milliseconds. */
+  /** Milliseconds without progress before the gap is reported. */
   readonly gap: number
-  /** How far the room was read. */
+  /** Returns the last `seq` that was received. */
   readonly seq: () => number
   readonly onStuck: () => void
 }
 
 export interface GapWatch {
-  /** The room is known to reach so far. */
+  /** The last known `seq` of the room. */
   readonly target: number
-  /** It reaches at least `seq`: unless it gets there, or moves meanwhile, `onStuck` is called after a while. */
+  /** Reports that the room reaches `seq`. Without progress, `onStuck` is called after the wait. */
   expect(seq: number): void
-  /** It moved. */
-  moved(): void
+  /** Reports progress, which resets the wait. */
+  progress(): void
   stop(): void
 }
 
 export const createGapWatch = ({ timers, gap, seq, onStuck }: GapWatchOptions): GapWatch => {
   let target = 0
-  let patience = gap
+  let wait = gap
   let cancel = () => {}
 
   const expect = (next: number): void => {
     target = next
     cancel()
-    const had = seq()
-    if (had >= target) return
-    cancel = timers.after(patience, () => {
-      if (seq() > had) return expect(target)
-      patience = Math.min(patience * 2, MAX_PATIENCE_MS)
+    const received = seq()
+    if (received >= target) return
+    cancel = timers.after(wait, () => {
+      if (seq() > received) return expect(target)
+      wait = Math.min(wait * 2, MAX_WAIT_MS)
       onStuck()
     })
   }
@@ -45,8 +45,8 @@ export const createGapWatch = ({ timers, gap, seq, onStuck }: GapWatchOptions): 
       return target
     },
     expect,
-    moved() {
-      patience = gap
+    progress() {
+      wait = gap
     },
     stop() {
       cancel()

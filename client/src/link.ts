@@ -1,10 +1,10 @@
 /**
- * The connection over all its sockets: connecting, online, waiting, offline. It asks for tokens, obeys close codes and keeps
- * the live connection's token fresh. Of rooms and messages it knows nothing.
+ * Maintains the connection over successive sockets: connecting, online, waiting, offline. Gets tokens, handles close codes and
+ * renews the token of the open connection. Doesn't handle rooms and messages.
  */
 import type { ChatApi } from './api.ts'
 import { createBackoff } from './backoff.ts'
-import { adviceOf } from './closing.ts'
+import { closeActionOf } from './close-action.ts'
 import { ChatApiError } from './errors.ts'
 import { NO_WEBSOCKET, type SocketConstructor, type Timers } from './platform.ts'
 import type { ClientFrame } from './protocol.ts'
@@ -20,47 +20,47 @@ export interface LinkOptions {
   readonly findSocket: () => SocketConstructor | Promise<SocketConstructor | undefined>
   readonly timers: Timers
   readonly timing: Timing
-  /** The first frame of a connection; the state is `online` when it returns. */
+  /** Called with the first frame of a connection, before the state is reported as `online`. */
   readonly onGreeting: (frame: Frame) => void
   readonly onFrame: (frame: Frame) => void
   readonly onState: (state: ConnectionState) => void
   readonly onError: (error: Error) => void
-  /** A socket that was online has ended, with this code. */
+  /** Called with the close code when an online socket has ended. */
   readonly onLost: (code: number) => void
 }
 
 export interface Link {
   readonly state: ConnectionState
-  /** Sends, if online; answers whether it did. */
+  /** Sends a frame if online. Returns whether it was sent. */
   send(frame: ClientFrame): boolean
   connect(): void
   close(reason?: OfflineReason, detail?: string): void
 }
 
-/** Makes it; it begins with the first `connect`, and says `connecting` until then. */
+/** Creates the link. Its state is `connecting` until the first call of `connect`. */
 export const createLink = (options: LinkOptions): Link => {
   const { tokens, timers, timing, onState } = options
   const backoff = createBackoff(timers, timing)
   let state: ConnectionState = { status: 'connecting' }
-  let isBegun = false
+  let isStarted = false
   let socket: OpenSocket | undefined
   let cancel = () => {}
-  // Whatever was begun by an earlier attempt must not touch a later one.
+  // Identifies the current attempt. Callbacks of earlier ones are ignored.
   let run = 0
   let refusals = 0
   let endedWith = 1000
   let afterMs: number | undefined
   let retryAfterMs: number | undefined
 
-  const enter = (next: ConnectionState): void => {
+  const setState = (next: ConnectionState): void => {
     const wasOnline = state.status === 'online'
     state = next
     if (wasOnline) options.onLost(endedWith)
     if (state === next) onState(next)
   }
 
-  /** Ends what was, and begins something new; answers whether that is still what is going on. */
-  const begin = (): (() => boolean) => {
+  /** Cancels the current attempt or wait and starts a new run. Returns a function that checks whether it is still current. */
+  const startRun = (): (() => boolean) => {
     const mine = ++run
     cancel()
     renewal.stop()
@@ -70,22 +70,22 @@ export const createLink = (options: LinkOptions): Link => {
   }
 
   const stop = (reason: OfflineReason, detail: string): void => {
-    begin()
-    enter({ status: 'offline', reason, detail })
+    startRun()
+    setState({ status: 'offline', reason, detail })
   }
 
-  /** An `httpStatus` of 0 is that of a call without a response. */
+  /** Waits before the next attempt. An `httpStatus` of 0 means that there was no response. */
   const wait = (reason: WaitingReason, detail: string, ms: number, httpStatus = 0): void => {
-    begin()
+    startRun()
     cancel = timers.after(ms, () => void attempt())
     const until = timers.now() + ms
-    enter({ status: 'waiting', until, reason, detail, ...(httpStatus === 0 ? {} : { httpStatus }) })
+    setState({ status: 'waiting', until, reason, detail, ...(httpStatus === 0 ? {} : { httpStatus }) })
   }
 
   const attempt = async (): Promise<void> => {
-    const isCurrent = begin()
+    const isCurrent = startRun()
     afterMs = retryAfterMs = undefined
-    enter({ status: 'connecting' })
+    setState({ status: 'connecting' })
     try {
       const token = await tokens.usable()
       const Socket = await options.findSocket()
@@ -97,7 +97,7 @@ export const createLink = (options: LinkOptions): Link => {
     }
   }
 
-  /** No token, or no socket to be had. */
+  /** Handles a failure to get a token or to create a socket. */
   const failed = (error: unknown): void => {
     const detail = error instanceof Error ? error.message : String(error)
     const known = error instanceof ChatApiError ? error : undefined
@@ -113,7 +113,7 @@ export const createLink = (options: LinkOptions): Link => {
       protocols: ['chat.v1', 'bearer', token],
       timers,
       timing,
-      onFrame: frame => hear(frame),
+      onFrame: frame => handle(frame),
       onEnd(end) {
         if (!isCurrent()) return
         socket = undefined
@@ -124,15 +124,16 @@ export const createLink = (options: LinkOptions): Link => {
     })
   }
 
-  const hear = (frame: Frame): void => {
-    if (state.status !== 'online' && frame.type === 'system' && frame.event === 'connected') return greeted(frame)
+  const handle = (frame: Frame): void => {
+    if (state.status !== 'online' && frame.type === 'system' && frame.event === 'connected')
+      return handleGreeting(frame)
     if (frame.type === 'reconnect') afterMs = Number(frame.after_ms ?? 0)
     if (frame.type === 'error') retryAfterMs = frame.retry_after_ms as number | undefined
-    if (renewal.hear(frame)) return
+    if (renewal.handle(frame)) return
     if (state.status === 'online') options.onFrame(frame)
   }
 
-  const greeted = (frame: Frame): void => {
+  const handleGreeting = (frame: Frame): void => {
     cancel = timers.after(timing.stable, () => {
       refusals = 0
       backoff.reset()
@@ -144,29 +145,29 @@ export const createLink = (options: LinkOptions): Link => {
   }
 
   const ended = ({ code, reason }: SocketEnd): void => {
-    const advice = adviceOf(code)
+    const action = closeActionOf(code)
     const detail = reason || `The connection was closed (${code}).`
-    // Who was asked to come back comes back, whatever the connection was closed with.
-    if (afterMs !== undefined && advice.does !== 'renew') return wait('restart', detail, afterMs)
-    if (advice.does === 'stop') return stop(advice.reason, detail)
-    if (advice.does === 'renew') return refused(detail)
-    const atLeast = advice.reason === 'limited' ? retryAfterMs : 0
-    wait(advice.reason, detail, backoff.next(atLeast))
+    // After a `reconnect` frame the client reconnects, whatever the close code is.
+    if (afterMs !== undefined && action.type !== 'renew') return wait('restart', detail, afterMs)
+    if (action.type === 'stop') return stop(action.reason, detail)
+    if (action.type === 'renew') return refused(detail)
+    const atLeast = action.reason === 'limited' ? retryAfterMs : 0
+    wait(action.reason, detail, backoff.next(atLeast))
   }
 
-  /** The token was not accepted: at once with another, but not again and again. */
+  /** Handles a refused token: the first time retries at once with a new one, afterwards with backoff. */
   const refused = (detail: string): void => {
     tokens.refuse()
     if (++refusals > 1) wait('token', detail, backoff.next())
     else void attempt()
   }
 
-  /** A socket didn't open. A browser doesn't say why; the service does. */
+  /** Finds out with an HTTP call why a socket didn't open, which browsers don't report. */
   const clarify = async (): Promise<void> => {
-    const isCurrent = begin()
+    const isCurrent = startRun()
     try {
       await options.api.me()
-      if (isCurrent()) wait('refused', 'The service lets no connection in at the moment.', backoff.next())
+      if (isCurrent()) wait('refused', 'The service does not accept connections at the moment.', backoff.next())
     } catch (error) {
       if (!isCurrent()) return
       if (!(error instanceof ChatApiError) || error.code === 'no_token') return failed(error)
@@ -194,8 +195,8 @@ export const createLink = (options: LinkOptions): Link => {
       return true
     },
     connect() {
-      if (isBegun && (state.status === 'connecting' || state.status === 'online')) return
-      isBegun = true
+      if (isStarted && (state.status === 'connecting' || state.status === 'online')) return
+      isStarted = true
       void attempt()
     },
     close(reason = 'closed', detail = 'Closed by the app.') {

@@ -1,7 +1,7 @@
-/** Messages have one form in the SDK, that of HTTP, whatever brought them. */
+/** Converts entries to messages. Messages from frames and from HTTP have the same form in the SDK, that of HTTP. */
 import type { Message } from './room-types.ts'
 
-/** A durable frame, or an item of a list, as a message; undefined if it is an entry of another kind. */
+/** Returns a frame with a `seq`, or an entry of a list, as a message; undefined for an entry of another type. */
 export const messageOf = (entry: { readonly [field: string]: unknown }): Message | undefined => {
   const { type = 'message', timestamp, ...fields } = entry
   if (type !== 'message') return undefined

@@ -1,9 +1,9 @@
 /**
- * One's own messages on their way. In each room one at a time: the next is sent when the one before is acknowledged or
- * refused, so that a refusal that passes (`rate_limited`) can't let a later message by. Sent again with its nonce until the
- * service has answered, a message is stored once.
+ * Sends the user's messages, in each room one at a time: the next one is sent when the previous one is acknowledged or refused, so
+ * that a temporary refusal (`rate_limited`) can't change their order. A message is repeated with its nonce until the service
+ * responds, and is stored once.
  */
-import { PASSING } from './errors.ts'
+import { TEMPORARY_ERRORS } from './errors.ts'
 import { bytesOf, failedOf, frameOf, newNonce, TOO_BIG } from './outgoing.ts'
 import type { Timers } from './platform.ts'
 import type { ClientFrame } from './protocol.ts'
@@ -11,36 +11,36 @@ import type { Message, Outgoing, Refusal } from './room-types.ts'
 import type { Frame } from './socket.ts'
 import type { Identity, Timing } from './types.ts'
 
-/** The wait before a refused message is sent again, where the service names none. */
+/** The wait before a refused message is sent again, if the service sends no `retry_after_ms`. Milliseconds. */
 const RETRY_MS = 1000
 
 export interface OutboxOptions {
   readonly timers: Timers
   readonly timing: Pick<Timing, 'answer'>
-  /** Answers whether it was sent. */
+  /** Returns whether the frame was sent. */
   readonly send: (frame: ClientFrame) => boolean
-  /** A message has another status, or is gone (`undefined`). */
+  /** Called when the status of a message changes, or with undefined when it is removed. */
   readonly onChange: (room: string, message: Outgoing | undefined) => void
-  /** Whether an entry is still to come as a message of its room, so that it stays here until then. */
+  /** Returns whether the room has yet to deliver the entry, so that its outgoing message stays until then. */
   readonly isAhead: (room: string, seq: number) => boolean
 }
 
 export interface Outbox {
-  /** Every message that isn't in the log yet, in the order typed. */
+  /** Returns all messages that aren't in the log yet, in the order sent. */
   all(): Outgoing[]
   of(room: string): Outgoing[]
   add(room: string, content: string, meta?: Record<string, unknown>): Outgoing
-  /** Puts messages of an earlier run before those of this one. */
+  /** Inserts the messages of an earlier run before those of this one. */
   restore(messages: readonly Outgoing[]): void
   online(limits: Identity['limits']): void
-  /** After 1009 the largest message that was on its way is the culprit, and failed. */
+  /** Handles the loss of the connection. After close code 1009 the largest message in flight fails. */
   offline(wasTooBig: boolean): void
   ack(frame: Frame): void
-  /** Answers whether the error was about a message of ours. */
+  /** Handles an error frame. Returns whether it was about an outgoing message. */
   refused(frame: Frame): boolean
-  /** It came as a message of its room: it is there. */
+  /** Removes the outgoing message that the room has delivered. */
   seen(message: Pick<Message, 'nonce' | 'seq'>): void
-  /** Those that are committed up to `upTo` are history now and will not come as messages. */
+  /** Removes sent messages up to `upTo`, which are history and won't be delivered. */
   skip(room: string, upTo?: number): void
   retry(nonce: string): void
   discard(nonce: string): void
@@ -50,15 +50,15 @@ export interface Outbox {
 
 export const createOutbox = ({ timers, timing, send, onChange, isAhead }: OutboxOptions): Outbox => {
   let messages = new Map<string, Outgoing>()
-  const flying = new Map<string, { readonly nonce: string; readonly cancel: () => void }>()
-  const settlers = new Map<string, ((message: Outgoing | undefined) => void)[]>()
+  const inFlight = new Map<string, { readonly nonce: string; readonly cancel: () => void }>()
+  const resolvers = new Map<string, ((message: Outgoing | undefined) => void)[]>()
   let isOnline = false
   let maxBytes = Number.POSITIVE_INFINITY
   let resume: (() => void) | undefined
 
   const settle = (nonce: string, message: Outgoing | undefined): void => {
-    for (const resolve of settlers.get(nonce) ?? []) resolve(message)
-    settlers.delete(nonce)
+    for (const resolve of resolvers.get(nonce) ?? []) resolve(message)
+    resolvers.delete(nonce)
   }
 
   const change = (message: Outgoing): void => {
@@ -75,11 +75,11 @@ export const createOutbox = ({ timers, timing, send, onChange, isAhead }: Outbox
 
   const fail = (message: Outgoing, error: Refusal): void => change(failedOf(message, error))
 
-  const land = (room: string, nonce: string): void => {
-    const flight = flying.get(room)
+  const clearInFlight = (room: string, nonce: string): void => {
+    const flight = inFlight.get(room)
     if (flight?.nonce !== nonce) return
     flight.cancel()
-    flying.delete(room)
+    inFlight.delete(room)
   }
 
   const firstPending = (room: string): Outgoing | undefined => {
@@ -87,42 +87,42 @@ export const createOutbox = ({ timers, timing, send, onChange, isAhead }: Outbox
     return undefined
   }
 
-  /** Sends the room's next message, unless one is on its way. */
-  const pump = (room: string): void => {
-    if (!isOnline || resume || flying.has(room)) return
+  /** Sends the room's next message, unless one is in flight. */
+  const sendNext = (room: string): void => {
+    if (!isOnline || resume || inFlight.has(room)) return
     const message = firstPending(room)
     if (!message) return
     const { nonce } = message
     const frame = frameOf(message)
     if (bytesOf(frame) > maxBytes) {
       fail(message, TOO_BIG)
-      return pump(room)
+      return sendNext(room)
     }
     if (!send(frame)) return
-    // An answer that doesn't come was lost, or the message was: with its nonce it can be sent again.
+    // Without a response, the message or its response was lost. With its nonce it can be sent again.
     const cancel = timers.after(timing.answer, () => {
-      land(room, nonce)
-      pump(room)
+      clearInFlight(room, nonce)
+      sendNext(room)
     })
-    flying.set(room, { nonce, cancel })
+    inFlight.set(room, { nonce, cancel })
   }
 
-  const pumpAll = (): void => {
-    for (const room of new Set([...messages.values()].map(message => message.room))) pump(room)
+  const sendAll = (): void => {
+    for (const room of new Set([...messages.values()].map(message => message.room))) sendNext(room)
   }
 
-  /** The limit is the user's, not the room's: everything waits. */
+  /** Pauses all rooms, because the rate limit applies to the user. */
   const pause = (ms: number): void => {
     resume?.()
     resume = timers.after(ms, () => {
       resume = undefined
-      pumpAll()
+      sendAll()
     })
   }
 
   const add = (message: Outgoing): Outgoing => {
     change(message)
-    pump(message.room)
+    sendNext(message.room)
     return messages.get(message.nonce) ?? message
   }
 
@@ -138,44 +138,44 @@ export const createOutbox = ({ timers, timing, send, onChange, isAhead }: Outbox
     online(limits) {
       isOnline = true
       maxBytes = limits?.max_frame_bytes || Number.POSITIVE_INFINITY
-      pumpAll()
+      sendAll()
     },
     offline(wasTooBig) {
       isOnline = false
       resume?.()
       resume = undefined
-      const sent = [...flying.values()].map(({ nonce }) => messages.get(nonce)).filter(one => one !== undefined)
-      for (const { cancel } of flying.values()) cancel()
-      flying.clear()
+      const sent = [...inFlight.values()].map(({ nonce }) => messages.get(nonce)).filter(one => one !== undefined)
+      for (const { cancel } of inFlight.values()) cancel()
+      inFlight.clear()
       const [largest] = sent.sort((a, b) => b.content.length - a.content.length)
       if (wasTooBig && largest) fail(largest, TOO_BIG)
     },
     ack({ nonce, seq }) {
       const message = messages.get(String(nonce))
       if (message?.status !== 'pending') return
-      land(message.room, message.nonce)
+      clearInFlight(message.room, message.nonce)
       const { error: _, ...rest } = message
       change({ ...rest, status: 'sent', seq: Number(seq) })
       if (!isAhead(message.room, Number(seq))) remove(message)
-      pump(message.room)
+      sendNext(message.room)
     },
     refused({ nonce, code, detail, retry_after_ms }) {
       const message = messages.get(String(nonce))
       if (message?.status !== 'pending') return nonce !== undefined
-      land(message.room, message.nonce)
-      if (PASSING.includes(String(code))) pause(Number(retry_after_ms ?? RETRY_MS))
+      clearInFlight(message.room, message.nonce)
+      if (TEMPORARY_ERRORS.includes(String(code))) pause(Number(retry_after_ms ?? RETRY_MS))
       else fail(message, { code: String(code), detail: String(detail) })
-      pump(message.room)
+      sendNext(message.room)
       return true
     },
     seen({ nonce = '', seq }) {
       const message = messages.get(nonce)
       if (!message) return
-      land(message.room, nonce)
+      clearInFlight(message.room, nonce)
       const { error: _, ...rest } = message
       if (message.status !== 'sent') change({ ...rest, status: 'sent', seq })
       remove(message)
-      pump(message.room)
+      sendNext(message.room)
     },
     skip(room, upTo = Number.POSITIVE_INFINITY) {
       for (const message of messages.values()) {
@@ -187,20 +187,20 @@ export const createOutbox = ({ timers, timing, send, onChange, isAhead }: Outbox
       if (message?.status !== 'failed') return
       const { error, seq: _, ...rest } = message
       messages.delete(nonce)
-      // A nonce that belongs to another message would be refused for ever.
+      // A nonce of another message would always be refused.
       add({ ...rest, nonce: error?.code === 'nonce_reused' ? newNonce() : nonce, status: 'pending' })
     },
     discard(nonce) {
       const message = messages.get(nonce)
       if (!message) return
-      land(message.room, nonce)
+      clearInFlight(message.room, nonce)
       remove(message)
-      pump(message.room)
+      sendNext(message.room)
     },
     settled(nonce) {
       const message = messages.get(nonce)
       if (message?.status !== 'pending') return Promise.resolve(message)
-      return new Promise(resolve => settlers.set(nonce, [...(settlers.get(nonce) ?? []), resolve]))
+      return new Promise(resolve => resolvers.set(nonce, [...(resolvers.get(nonce) ?? []), resolve]))
     },
     clear() {
       for (const message of [...messages.values()]) remove(message)

@@ -1,4 +1,4 @@
-/** A room's history, page by page: the app asks for what is before its messages; after a replacement the newest page comes by itself. */
+/** Loads a room's history page by page: older pages on request, and the newest page after the messages were replaced. */
 import type { ChatApi } from './api.ts'
 import type { Timers } from './platform.ts'
 import type { Message } from './room-types.ts'
@@ -11,11 +11,11 @@ export interface PagingOptions {
   readonly history: ChatApi['history']
   readonly timeline: Timeline
   readonly timers: Timers
-  /** The wait before a page is asked for again that must come, in milliseconds. */
+  /** The wait before `reload` tries again, in milliseconds. */
   readonly retry: number
-  /** The log's incarnation, once it is known. */
+  /** Returns the incarnation of the log, once it is known. */
   readonly epoch: () => string | undefined
-  /** Resolves when it is known where the room stands, or that it won't be. */
+  /** Resolves when the room is joined, or can't be. */
   readonly whenJoined: Promise<void>
   readonly toMessage: (entry: { readonly [field: string]: unknown }) => Message | undefined
   readonly onPage: (messages: readonly Message[]) => void
@@ -24,9 +24,9 @@ export interface PagingOptions {
 
 export interface Paging {
   readonly isLoading: boolean
-  /** See `Room.older`. */
+  /** Implements `Room.older`. */
   older(limit?: number): Promise<boolean>
-  /** The messages were replaced: loads the newest page, if the app had loaded one before; again and again until it is there. */
+  /** Loads the newest page after the messages were replaced, if the app has loaded one before. Retries until it succeeds. */
   reload(): void
   stop(): void
 }
@@ -43,9 +43,9 @@ export const createPaging = ({ room, history, timeline, timers, ...options }: Pa
       const { first: before, generation } = timeline
       if (before !== undefined && !timeline.hasOlder) return false
       const page = await history(room, { limit, ...(before === undefined ? {} : { before }) })
-      // Meanwhile another part of the log, or another log, took its place.
+      // The messages were replaced during the request: the page belongs to the former ones.
       if (generation !== timeline.generation) continue
-      // The connection will say the same in a moment, and replace everything.
+      // The log is another one. The connection will report the same and replace all messages.
       if (page.epoch !== (options.epoch() ?? page.epoch)) return timeline.hasOlder
       const messages = page.messages.map(options.toMessage).filter(message => message !== undefined)
       timeline.prepend(messages, page.messages[0]?.seq, page.has_more)

@@ -1,4 +1,4 @@
-/** Who is in a room and who is typing there, as the service told last. */
+/** Tracks who is online in a room and who is typing, from the last frames of the service. */
 import type { Timers } from './platform.ts'
 import type { RoomState, Typist } from './room-types.ts'
 import type { Frame } from './socket.ts'
@@ -6,12 +6,12 @@ import type { Frame } from './socket.ts'
 export interface People {
   readonly presence: RoomState['presence']
   readonly typing: readonly Typist[]
-  /** Answers whether the frame was about people. */
-  hear(frame: Frame): boolean
-  /** Who has sent a message is not typing any more. */
-  spoke(userId: number): void
-  /** Nothing is known any more. */
-  forget(): void
+  /** Handles presence and typing frames. Returns false for any other frame. */
+  handle(frame: Frame): boolean
+  /** Ends the typing of a user, who has sent a message. */
+  stopTyping(userId: number): void
+  /** Removes everything when the connection is lost. */
+  clear(): void
 }
 
 export const createPeople = (timers: Timers, onChange: () => void): People => {
@@ -24,15 +24,15 @@ export const createPeople = (timers: Timers, onChange: () => void): People => {
     onChange()
   }
 
-  const spoke = (userId: number): void => {
+  const stopTyping = (userId: number): void => {
     typists.get(userId)?.cancel()
     if (typists.delete(userId)) changed()
   }
 
-  const hearTyping = ({ user_id, username, expires_in_ms }: Frame): void => {
+  const handleTyping = ({ user_id, username, expires_in_ms }: Frame): void => {
     const id = Number(user_id)
     typists.get(id)?.cancel()
-    const cancel = timers.after(Number(expires_in_ms), () => spoke(id))
+    const cancel = timers.after(Number(expires_in_ms), () => stopTyping(id))
     typists.set(id, { user_id: id, username: String(username), cancel })
     changed()
   }
@@ -44,8 +44,8 @@ export const createPeople = (timers: Timers, onChange: () => void): People => {
     get typing() {
       return typing
     },
-    hear(frame) {
-      if (frame.type === 'typing') hearTyping(frame)
+    handle(frame) {
+      if (frame.type === 'typing') handleTyping(frame)
       else if (frame.type === 'presence') {
         const { count, users } = frame as unknown as NonNullable<RoomState['presence']>
         presence = users ? { count, users } : { count }
@@ -53,8 +53,8 @@ export const createPeople = (timers: Timers, onChange: () => void): People => {
       } else return false
       return true
     },
-    spoke,
-    forget() {
+    stopTyping,
+    clear() {
       presence = undefined
       for (const { cancel } of typists.values()) cancel()
       typists.clear()

@@ -1,4 +1,4 @@
-/** The few things of the platform that the SDK uses, as interfaces of its own: it needs neither DOM types nor Node's. */
+/** The platform functions that the SDK uses, as its own interfaces, so that it needs neither the types of the DOM nor of Node. */
 
 /** The part of `fetch` that is used. */
 export type FetchLike = (
@@ -14,7 +14,7 @@ export interface ResponseLike {
   text(): Promise<string>
 }
 
-/** The part of a `WebSocket` that is used: the browser's, Node's (22 and later) and that of `ws` have it. */
+/** The part of a `WebSocket` that is used. Browsers, Node (22 and later) and the package `ws` provide it. */
 export interface SocketLike {
   onopen: ((event: never) => void) | null
   onmessage: ((event: never) => void) | null
@@ -22,21 +22,21 @@ export interface SocketLike {
   onerror: ((event: never) => void) | null
   send(data: string): void
   close(code?: number, reason?: string): void
-  /** Only `ws` has it: drops the connection without a goodbye. */
+  /** Closes the connection without a close frame. Only `ws` provides it. */
   terminate?(): void
 }
 
 export type SocketConstructor = new (url: string, protocols: string[]) => SocketLike
 
-/** Time, timers and chance. */
+/** Time, timers and random numbers. */
 export interface Timers {
-  /** Wall-clock time: milliseconds since the epoch. It may jump; used for points in time that are shown or stored. */
+  /** Returns the wall-clock time in milliseconds since the epoch. It may jump; used only for times that are shown or stored. */
   now(): number
-  /** Milliseconds since an arbitrary point, never going back. Every duration and deadline is measured with it. */
+  /** Returns monotonic milliseconds. Every duration and deadline is measured with it. */
   monotonic(): number
-  /** Calls `work` once after `ms`, unless the returned function is called before. */
+  /** Calls `work` once after `ms`, unless the returned function is called earlier. */
   after(ms: number, work: () => void): () => void
-  /** At least 0, below 1. */
+  /** Returns a random number, at least 0 and below 1. */
   random(): number
 }
 
@@ -44,23 +44,23 @@ export const systemTimers: Timers = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
   after(ms, work) {
-    // setTimeout takes anything above 2^31 - 1 for 1.
+    // setTimeout treats a delay above 2^31 - 1 as 1.
     const timer = setTimeout(work, Math.min(ms, 2_147_483_647))
     return () => clearTimeout(timer)
   },
   random: () => Math.random()
 }
 
-/** What to do where there is no constructor of sockets. */
+/** The error message if there is no WebSocket constructor. */
 export const NO_WEBSOCKET =
-  'This platform has no WebSocket. Run `npm install ws`, or give createChatClient a `WebSocket`.'
+  'This platform has no WebSocket. Run `npm install ws`, or pass a `WebSocket` to createChatClient.'
 
-/** The constructor of sockets where none was given: the global one, else that of the package `ws`, if it is installed. */
+/** Returns the default WebSocket constructor: the global one, or that of the package `ws` if it is installed. */
 export const findWebSocket = async (): Promise<SocketConstructor | undefined> => {
   const { WebSocket } = globalThis as { WebSocket?: SocketConstructor }
   if (WebSocket) return WebSocket
   try {
-    // A name that bundlers can't see: in a browser this line is never reached.
+    // Hides the name from bundlers. In a browser this line is never reached.
     const name = ['w', 's'].join('')
     const ws: { WebSocket: SocketConstructor } = await import(/* @vite-ignore */ /* webpackIgnore: true */ name)
     return ws.WebSocket

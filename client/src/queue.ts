@@ -1,12 +1,12 @@
-/** Values between one who has them when they come and one who asks for them in a loop. */
+/** Queues values between a producer and `for await` loops. */
 
 interface Queue<Value> extends AsyncIterableIterator<Value> {
   push(value: Value): void
-  /** What was pushed is still taken; then the loop ends. */
+  /** Ends the loop after the values that are queued. */
   end(): void
 }
 
-/** Makes one; `onEnd` is called once, when it ended from either side. */
+/** Creates a queue. `onEnd` is called once, when the producer or the loop ends it. */
 const createQueue = <Value>(onEnd: (queue: Queue<Value>) => void): Queue<Value> => {
   let values: Value[] = []
   let waiting: ((result: IteratorResult<Value>) => void)[] = []
@@ -40,11 +40,11 @@ const createQueue = <Value>(onEnd: (queue: Queue<Value>) => void): Queue<Value> 
   return queue
 }
 
-/** Any number of loops over the same values. */
+/** Distributes values to any number of loops. */
 export interface Queues<Value> {
   open(): AsyncIterableIterator<Value>
   push(value: Value): void
-  /** Ends those that are open. */
+  /** Ends all open loops. */
   end(): void
 }
 

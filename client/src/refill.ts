@@ -1,22 +1,22 @@
-/** Reads over HTTP what a room missed, when it is too much for the connection. */
+/** Reads missed entries over HTTP when there are too many to resume on the connection. */
 import type { ChatApi } from './api.ts'
 import { ChatApiError } from './errors.ts'
-import type { Mark } from './following.ts'
 import type { Timers } from './platform.ts'
+import type { Mark } from './subscription.ts'
 
-/** Entries read at once. */
+/** Entries per request. */
 const PAGE = 1000
 
 export interface RefillOptions {
   readonly room: string
   readonly history: ChatApi['history']
   readonly timers: Timers
-  /** The wait after a failure that names none, in milliseconds. */
+  /** The wait after a failure without `Retry-After`, in milliseconds. */
   readonly retry: number
   readonly mark: () => Mark | undefined
-  /** The next entry. */
+  /** Called for each entry in order. */
   readonly onEntry: (seq: number, entry: { readonly [field: string]: unknown }) => void
-  /** As much was read as could be: the connection takes over, and says what is wrong if anything is. */
+  /** Called when reading has ended, or failed: the room subscribes again, and the service reports what is still missing. */
   readonly onDone: () => void
 }
 
@@ -36,7 +36,7 @@ export const createRefill = ({ room, history, timers, retry, mark, onEntry, onDo
     onDone()
   }
 
-  /** Answers whether there is more. */
+  /** Reads one page. Returns whether there are more. */
   const readPage = async (isCurrent: () => boolean): Promise<boolean> => {
     const page = await history(room, { after: mark()?.seq ?? 0, limit: PAGE })
     if (!isCurrent() || page.epoch !== mark()?.epoch) return false

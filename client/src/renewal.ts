@@ -1,13 +1,13 @@
-/** Keeps a live connection's token fresh: asks the app for another before it expires, and hands it over in an `auth` frame. */
-import { PASSING } from './errors.ts'
+/** Renews the token of an open connection: gets a new one from the app before it expires, and sends it in an `auth` frame. */
+import { TEMPORARY_ERRORS } from './errors.ts'
 import type { Timers } from './platform.ts'
 import type { ClientFrame } from './protocol.ts'
 import type { Frame } from './socket.ts'
 import type { Tokens } from './tokens.ts'
 
-/** A token is replaced so long before its end, or at half of its life if that is later. Milliseconds. */
+/** How long before its expiry a token is renewed, or after half of the remaining time if that is schedule. Milliseconds. */
 const AHEAD_MS = 60_000
-/** A renewed token is kept for so long: a service whose wall clock was set back seems to give one that is over already. */
+/** Minimum time between renewals: when the service's wall clock is set back, a new token seems to have expired. Milliseconds. */
 const AT_LEAST_MS = 10_000
 const REF = 'auth'
 
@@ -16,33 +16,33 @@ export interface RenewalOptions {
   readonly timers: Timers
   readonly send: (frame: ClientFrame) => void
   readonly onError: (error: Error) => void
-  /** The new token is another person's. */
+  /** Called when the new token belongs to another user. */
   readonly onWrongUser: (detail: string) => void
 }
 
 export interface Renewal {
-  /** Begins with a connection's first frame. */
+  /** Starts with the first frame of a connection. */
   start(greeting: Frame): void
-  /** Answers whether the frame was an answer to `auth`. */
-  hear(frame: Frame): boolean
+  /** Handles the response to `auth`. Returns false for any other frame. */
+  handle(frame: Frame): boolean
   stop(): void
 }
 
 export const createRenewal = ({ tokens, timers, send, onError, onWrongUser }: RenewalOptions): Renewal => {
   let cancel = () => {}
   let run = 0
-  /** Our monotonic clock minus the service's wall clock. */
+  /** The client's monotonic clock minus the service's wall clock. */
   let skew = 0
 
   const plan = (expiresAt: unknown, atLeast: number): void => {
     const endsAt = Date.parse(String(expiresAt)) + skew
     if (Number.isNaN(endsAt)) return
-    tokens.goodUntil(endsAt)
+    tokens.setExpiry(endsAt)
     const left = endsAt - timers.monotonic()
-    later(Math.max(left / 2, left - AHEAD_MS, atLeast), endsAt)
+    schedule(Math.max(left / 2, left - AHEAD_MS, atLeast), endsAt)
   }
 
-  const later = (ms: number, endsAt: number): void => {
+  const schedule = (ms: number, endsAt: number): void => {
     cancel()
     const mine = run
     cancel = timers.after(Math.max(ms, 0), () => void renew(endsAt, () => mine === run))
@@ -57,9 +57,9 @@ export const createRenewal = ({ tokens, timers, send, onError, onWrongUser }: Re
       if (!isCurrent()) return
       onError(error instanceof Error ? error : new Error(String(error)))
     }
-    // No other token yet: asked for again, until the service ends the connection.
+    // The app has no new token yet. Retry until the service closes the connection.
     const left = endsAt - timers.monotonic()
-    if (left > 0) later(Math.max(left / 4, 1000), endsAt)
+    if (left > 0) schedule(Math.max(left / 4, 1000), endsAt)
   }
 
   const resend = (): void => {
@@ -76,10 +76,10 @@ export const createRenewal = ({ tokens, timers, send, onError, onWrongUser }: Re
       skew = timers.monotonic() - (Number.isNaN(serverTime) ? timers.now() : serverTime)
       plan(expires_at, 0)
     },
-    hear(frame) {
+    handle(frame) {
       if (frame.type === 'authenticated') plan(frame.expires_at, AT_LEAST_MS)
       if (frame.type !== 'error' || frame.ref !== REF) return frame.type === 'authenticated'
-      if (PASSING.includes(String(frame.code))) resend()
+      if (TEMPORARY_ERRORS.includes(String(frame.code))) resend()
       else tokens.refuse()
       if (frame.code === 'wrong_user') onWrongUser(String(frame.detail))
       return true

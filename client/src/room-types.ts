@@ -1,122 +1,122 @@
-/** What an app sees of a room, in types: its state, its events, its messages and one's own on their way. */
+/** The public types of a room: state, events, messages and outgoing messages. */
 import type { Entry, ErrorCode, Presence } from './protocol.ts'
 
-/** A message of a room's log. `content` is null when it can't be shown; `unavailable` says why. */
+/** A message of a room's log. `content` is null if it can't be shown; `unavailable` is the reason. */
 export type Message = Entry
 
-/** A code of the service's catalogue; the next three are the SDK's own; a host may have words of its own. */
+/** A code of the service's error catalog, one of the SDK's own three, or one of the host application. */
 export type ChatErrorCode = ErrorCode | 'network_error' | 'timeout' | 'no_token' | (string & {})
 
-/** Why something was refused: a stable word, and a sentence for people. */
+/** The reason of a refusal: a stable code, and a sentence for the user. */
 export interface Refusal {
   readonly code: ChatErrorCode
   readonly detail: string
 }
 
-/** One's own message on its way. */
+/** A message of this user that isn't in the log yet. */
 export interface Outgoing {
-  /** Names it: made by the SDK, kept over retries and reconnections, so that it is stored once. */
+  /** Identifies the message. The SDK creates it and keeps it for all retries, so that the message is stored once. */
   readonly nonce: string
   readonly room: string
   readonly content: string
   readonly meta?: Record<string, unknown>
-  /** When it was typed, milliseconds since the epoch. */
+  /** When `send` was called, in milliseconds since the epoch. */
   readonly createdAt: number
   /**
-   * `pending`: not acknowledged; the SDK sends it, again if need be. `sent`: committed as `seq`, shortly before it is in
-   * `messages`. `failed`: refused for `error`; not stored, and not sent again without `retry`.
+   * `pending`: not acknowledged; the SDK sends it until it is. `sent`: committed as `seq`, shortly before it is in
+   * `messages`. `failed`: refused with `error`; not stored, and not sent again without `retry`.
    */
   readonly status: 'pending' | 'sent' | 'failed'
   readonly seq?: number
   readonly error?: Refusal
 }
 
-/** Someone who is typing. */
+/** A user who is typing. */
 export interface Typist {
   readonly user_id: number
   readonly username: string
 }
 
-/** A room as a UI shows it: a frozen snapshot, another object after each change. */
+/** The state of a room for a UI: a frozen snapshot. Each change creates a new object. */
 export interface RoomState {
   /**
-   * `joining`: not heard of yet. `live`: complete up to now. `catching_up`: not connected, or still reading what was missed.
-   * `refused`: may not be followed (`error`); asked again after the next reconnection. `left`: by `leave()`.
+   * `joining`: waiting for the service. `live`: complete. `catching_up`: disconnected, or still reading missed messages.
+   * `refused`: the subscription was refused (`error`); tried again after the next reconnection. `left`: after `leave()`.
    */
   readonly status: 'joining' | 'live' | 'catching_up' | 'refused' | 'left'
   readonly error?: Refusal
-  /** Ascending by `seq`, none twice, none missing from the first to the last. Empty at first: call `older()`. */
+  /** Ascending by `seq`, without duplicates or gaps. Empty at first: call `older()`. */
   readonly messages: readonly Message[]
-  /** One's own that aren't in `messages` yet, in the order typed: to be shown after them. */
+  /** This user's messages that aren't in `messages` yet, in the order sent. Show them after `messages`. */
   readonly outgoing: readonly Outgoing[]
-  /** Whether `older()` would bring more. */
+  /** Whether `older()` can load more. */
   readonly hasOlder: boolean
   readonly isLoadingOlder: boolean
-  /** Who is there; above 100 people only how many. Undefined until the service has said. */
+  /** Who is online; only their number if there are more than 100. Undefined until the service has sent it. */
   readonly presence: Omit<Presence, 'room'> | undefined
-  /** Who is typing now, without oneself. */
+  /** Other users who are typing. */
   readonly typing: readonly Typist[]
 }
 
-/** A part of a room couldn't be resumed. */
+/** Reports that the connection couldn't resume a part of a room. */
 export interface Resync {
-  /** As the service says it: `too_far` behind, `expired`, or another log (`epoch`, `ahead`). */
+  /** The service's reason: `too_far` behind, `expired`, or another log (`epoch`, `ahead`). */
   readonly reason: 'too_far' | 'expired' | 'epoch' | 'ahead'
   /**
-   * Whether `messages` was emptied and its newest page loaded again. If not, what was missed is being delivered in order
-   * as always, read over HTTP.
+   * Whether `messages` was replaced by the newest page. If not, the missed messages are read over HTTP and delivered in order
+   * as usual.
    */
   readonly isReplaced: boolean
   /** Entries above this `seq`… */
   readonly after: number
-  /** …and up to this one were missed; if `isReplaced`, neither events nor `messages()` bring them. */
+  /** …and up to this one were missed. If `isReplaced`, neither events nor `messages()` deliver them. */
   readonly upTo: number
 }
 
-/** Everything that a room says, by event. */
+/** The events of a room. */
 export interface RoomEvents {
-  /** `state` is another; told once a turn of the event loop however much changed. */
+  /** `state` changed. Emitted once for all changes in the same turn of the event loop. */
   change: RoomState
-  /** A message came: live or missed before, each once, ascending by `seq`; not those of `older()`. */
+  /** A message arrived, live or missed before: each once, ascending by `seq`, without those of `older()`. */
   message: Message
-  /** The status of one of our own messages changed. */
+  /** The status of an outgoing message changed. */
   outgoing: Outgoing
-  /** A part was replaced, or is read over HTTP. */
+  /** A part couldn't be resumed: it was replaced, or is read over HTTP. */
   resync: Resync
-  /** Someone came or left (in rooms of up to 100 people). */
+  /** A user joined or left (in rooms of up to 100 users). */
   person: { readonly event: 'joined' | 'left' } & Typist
 }
 
-/** A room that is followed. */
+/** A room to which the client is subscribed. */
 export interface Room {
   readonly name: string
   readonly state: RoomState
   /**
-   * Sends a message, now or when the connection is back, after those sent to this room before it; stored once. Answers it as
-   * it stands; follow it in `state.outgoing`, by the `outgoing` event, or with `settled`. Never throws for what the service
-   * will say of it.
+   * Sends a message, now or when the connection is back, after the earlier messages to this room. It is stored once. Returns its
+   * current state, which changes in `state.outgoing`, with the event `outgoing`, and for `settled`. Doesn't throw if the service
+   * refuses the message.
    */
   send(content: string, options?: { readonly meta?: Record<string, unknown> }): Outgoing
-  /** Resolves when an outgoing message is `sent` or `failed`; undefined if it was discarded or isn't known. */
+  /** Resolves when an outgoing message is `sent` or `failed`; with undefined if it was discarded or is unknown. */
   settled(nonce: string): Promise<Outgoing | undefined>
-  /** Sends a `failed` message again, after those that wait. Does nothing for any other. */
+  /** Sends a `failed` message again, after the pending ones. Has no effect on other messages. */
   retry(nonce: string): void
-  /** Forgets a message. One that may have reached the service already may still be stored. */
+  /** Removes an outgoing message. If it has reached the service, it may still be stored. */
   discard(nonce: string): void
   /**
-   * Loads the page before `messages`, `limit` (default 50) of them, and answers whether there is more. Waits for the room to be
-   * joined; one call at a time (a second one shares the first). Throws a ChatApiError.
+   * Loads the page before `messages`, with up to `limit` messages (default 50). Returns whether there are more. Waits until the room
+   * is joined. A call during another one shares its result. Rejects with a ChatApiError.
    */
   older(limit?: number): Promise<boolean>
-  /** Tells others that the user is typing: call it at each key; it is passed on every three seconds at most. */
+  /** Notifies the others that the user is typing. Call it at each key press; it sends at most one frame in three seconds. */
   typing(): void
   /**
-   * Messages from this call on, as the `message` event has them. Each loop has its own; it ends with `leave()`, `close()`, or a
-   * `break`. What the loop hasn't taken yet is kept in memory.
+   * Returns the messages from this call on, as the event `message` does. Each loop gets all of them. It ends with `leave()`,
+   * `close()`, or a `break`. Messages that the loop hasn't read yet are queued in memory, without a limit.
    */
   messages(): AsyncIterableIterator<Message>
-  /** Stops following; messages on their way are still sent. `client.room(name)` follows anew. */
+  /** Unsubscribes. Outgoing messages are still sent. `client.room(name)` subscribes again. */
   leave(): void
-  /** Calls `listener` at each event until the returned function is called. */
+  /** Calls `listener` for each event until the returned function is called. */
   on<Name extends keyof RoomEvents>(event: Name, listener: (value: RoomEvents[Name]) => void): () => void
 }

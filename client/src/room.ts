@@ -1,7 +1,6 @@
-/** One room as an app sees it: its state, its events, its loops; composed of following, timeline, people and the outbox. */
+/** Implements the public room with its state, events and loops. Composes the subscription, the timeline, people and the outbox. */
 import type { ChatApi } from './api.ts'
 import { createEmitter } from './emitter.ts'
-import { createFollowing, type Following, type Mark } from './following.ts'
 import { messageOf } from './message.ts'
 import type { Outbox } from './outbox.ts'
 import { createPaging } from './paging.ts'
@@ -11,10 +10,11 @@ import type { ClientFrame } from './protocol.ts'
 import { createQueues } from './queue.ts'
 import type { Message, Outgoing, Refusal, Resync, Room, RoomEvents, RoomState } from './room-types.ts'
 import type { Frame } from './socket.ts'
+import { createSubscription, type Mark, type Subscription } from './subscription.ts'
 import { createTimeline } from './timeline.ts'
 import type { Timing } from './types.ts'
 
-/** Typing is said at most this often, in milliseconds; the service shows it for five seconds. */
+/** Minimum time between typing frames, in milliseconds. The service shows typing for five seconds. */
 const TYPING_MS = 3000
 
 export interface RoomOptions {
@@ -29,20 +29,20 @@ export interface RoomOptions {
   readonly nextRef: () => string
   readonly isOwn: (message: Message) => boolean
   readonly onMark: (mark: Mark) => void
-  /** An entry of a kind that the SDK doesn't know. */
+  /** Called with an entry of a type that the SDK doesn't handle. */
   readonly onUnknown: (frame: Frame) => void
   readonly onLeave: () => void
 }
 
-/** What the client does with a room, beside what the app does. */
-export interface OwnedRoom extends Room, Pick<Following, 'restore' | 'online' | 'offline' | 'head'> {
-  /** A frame of this room; answers whether it was known. */
-  hear(frame: Frame): boolean
-  /** An outgoing message changed, or (`undefined`) is gone. */
+/** A room with the methods that only the client uses. */
+export interface OwnedRoom extends Room, Pick<Subscription, 'restore' | 'online' | 'offline' | 'head'> {
+  /** Handles a frame of this room. Returns false if its type is unknown. */
+  handle(frame: Frame): boolean
+  /** Reports that an outgoing message changed, or with undefined that it was removed. */
   outgoing(message: Outgoing | undefined): void
-  /** Whether an entry of this `seq` is still to come. */
+  /** Returns whether the entry `seq` has yet to be delivered. */
   isAhead(seq: number): boolean
-  /** Ends the loops. */
+  /** Ends all loops. */
   end(): void
 }
 
@@ -53,7 +53,7 @@ export const createRoom = (options: RoomOptions): OwnedRoom => {
   let status: RoomState['status'] = 'joining'
   let error: Refusal | undefined
   let snapshot: RoomState | undefined
-  let isTold = true
+  let isNotified = true
   let typedAt = Number.NEGATIVE_INFINITY
   let joined = () => {}
   const whenJoined = new Promise<void>(resolve => {
@@ -62,10 +62,10 @@ export const createRoom = (options: RoomOptions): OwnedRoom => {
 
   const changed = (): void => {
     snapshot = undefined
-    if (!isTold) return
-    isTold = false
+    if (!isNotified) return
+    isNotified = false
     queueMicrotask(() => {
-      isTold = true
+      isNotified = true
       events.emit('change', state())
     })
   }
@@ -87,7 +87,7 @@ export const createRoom = (options: RoomOptions): OwnedRoom => {
     return snapshot
   }
 
-  const enter = (next: RoomState['status'], why?: Refusal): void => {
+  const setStatus = (next: RoomState['status'], why?: Refusal): void => {
     if (status === 'left') return
     if (next === 'refused') joined()
     if (status === next && error === why) return
@@ -101,7 +101,7 @@ export const createRoom = (options: RoomOptions): OwnedRoom => {
     if (!message) return options.onUnknown(entry as Frame)
     timeline.append(message)
     if (options.isOwn(message)) outbox.seen(message)
-    people.spoke(message.user_id)
+    people.stopTyping(message.user_id)
     changed()
     events.emit('message', message)
     loops.push(message)
@@ -110,7 +110,7 @@ export const createRoom = (options: RoomOptions): OwnedRoom => {
   const resynced = (resync: Resync, oldest: number): void => {
     if (resync.isReplaced) {
       timeline.begin(resync.upTo, oldest)
-      // Of another log the numbers say nothing.
+      // A `seq` of another log can't be compared.
       outbox.skip(name, resync.reason === 'epoch' || resync.reason === 'ahead' ? undefined : resync.upTo)
       changed()
       paging.reload()
@@ -118,12 +118,12 @@ export const createRoom = (options: RoomOptions): OwnedRoom => {
     events.emit('resync', resync)
   }
 
-  const following = createFollowing({
+  const subscription = createSubscription({
     ...options,
     room: name,
     history: api.history,
     onEntry: deliver,
-    onStatus: enter,
+    onStatus: setStatus,
     onJoin(seq, oldest) {
       timeline.begin(seq, oldest)
       outbox.skip(name, seq)
@@ -139,7 +139,7 @@ export const createRoom = (options: RoomOptions): OwnedRoom => {
     timeline,
     timers,
     retry: options.timing.gap,
-    epoch: () => following.mark?.epoch,
+    epoch: () => subscription.mark?.epoch,
     whenJoined,
     toMessage: messageOf,
     onPage(messages) {
@@ -159,7 +159,7 @@ export const createRoom = (options: RoomOptions): OwnedRoom => {
     discard: outbox.discard,
     older: paging.older,
     typing() {
-      // The service takes it from subscribers only.
+      // The service accepts typing frames from subscribers only.
       if (status === 'joining' || status === 'refused') return
       const now = timers.monotonic()
       if (now - typedAt >= TYPING_MS && send({ type: 'typing', room: name })) typedAt = now
@@ -171,11 +171,11 @@ export const createRoom = (options: RoomOptions): OwnedRoom => {
     },
     leave() {
       if (status === 'left') return
-      following.offline()
-      enter('left')
+      subscription.offline()
+      setStatus('left')
       joined()
       loops.end()
-      people.forget()
+      people.clear()
       paging.stop()
       outbox.skip(name)
       send({ type: 'unsubscribe', room: name, ref: options.nextRef() })
@@ -183,19 +183,19 @@ export const createRoom = (options: RoomOptions): OwnedRoom => {
     },
     on: events.on,
     restore(mark) {
-      // Another user now: what the one before could read goes too.
+      // Another user: remove the messages that the former one could read.
       if (!mark && timeline.messages.length > 0) timeline.begin(0, 1)
-      following.restore(mark)
+      subscription.restore(mark)
       changed()
     },
-    online: following.online,
+    online: subscription.online,
     offline() {
-      following.offline()
-      people.forget()
+      subscription.offline()
+      people.clear()
     },
-    head: following.head,
-    hear(frame) {
-      if (following.hear(frame) || people.hear(frame)) return true
+    head: subscription.head,
+    handle(frame) {
+      if (subscription.handle(frame) || people.handle(frame)) return true
       if (frame.type !== 'system') return false
       const { event, user_id, username } = frame as unknown as RoomEvents['person']
       events.emit('person', { event, user_id, username })
@@ -205,7 +205,7 @@ export const createRoom = (options: RoomOptions): OwnedRoom => {
       changed()
       if (message) events.emit('outgoing', message)
     },
-    isAhead: seq => status !== 'left' && seq > (following.mark?.seq ?? 0),
+    isAhead: seq => status !== 'left' && seq > (subscription.mark?.seq ?? 0),
     end: loops.end
   }
 }

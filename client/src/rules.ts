@@ -1,13 +1,13 @@
-/** What a username and a password must be, as hints while one types. The service decides; tests/web/words.test.ts compares. */
+/** The rules for usernames and passwords, as hints during input. The service decides; tests/web/words.test.ts compares the rules. */
 
-/** A rule in words, and whether a text meets it. */
+/** A rule as text, with a function that checks it. */
 export interface Rule {
   readonly text: string
   readonly isMet: (value: string) => boolean
 }
 
 const lengthOf = (value: string): number => [...value].length
-/** The service measures the normalized password. Much longer ones are too long in any form, and slow to normalize. */
+/** Returns the length that the service checks, that of the normalized password. Longer ones are slow to normalize, and too long anyway. */
 const passwordLengthOf = (value: string): number => lengthOf(value.length > 1024 ? value : value.normalize('NFC'))
 
 export const USERNAME_RULES: readonly Rule[] = [

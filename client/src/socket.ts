@@ -1,15 +1,15 @@
-/** One socket from its opening to its end, which is told once: closed, broken, never opened, or fallen silent. */
+/** Runs one socket and reports its end once: closed, broken, not opened in time, or silent. */
 import type { SocketConstructor, SocketLike, Timers } from './platform.ts'
 import type { ClientFrame } from './protocol.ts'
 import type { Timing } from './types.ts'
 
-/** A frame as it came: an object with a `type`. */
+/** A received frame: an object with a `type`. */
 export interface Frame {
   readonly type: string
   readonly [field: string]: unknown
 }
 
-/** How a socket ended. `isOpened` is false when the upgrade was refused or nobody answered; browsers don't tell which. */
+/** How a socket ended. `isOpened` is false if the upgrade was refused or failed; browsers don't report which. */
 export interface SocketEnd {
   readonly code: number
   readonly reason: string
@@ -28,18 +28,18 @@ export interface SocketOptions {
 
 export interface OpenSocket {
   send(frame: ClientFrame): void
-  /** Ends it from our side; `onEnd` is not called. */
+  /** Closes the socket without a call of `onEnd`. */
   drop(): void
 }
 
-/** Opens one. May throw what the constructor throws. */
+/** Opens a socket. Throws what the constructor throws. */
 export const openSocket = ({ Socket, timers, timing, onFrame, onEnd, ...options }: SocketOptions): OpenSocket => {
   const socket = new Socket(options.url, options.protocols)
   let isOpened = false
-  let isHeard = false
+  let hasReceived = false
   let isEnded = false
-  let heardAt = timers.monotonic()
-  let cancel = timers.after(timing.connect, () => end(1006, 'The connection could not be made in time.', true))
+  let receivedAt = timers.monotonic()
+  let cancel = timers.after(timing.connect, () => end(1006, 'The connection could not be opened in time.', true))
 
   const end = (code: number, reason: string, isDead = false): void => {
     if (isEnded) return
@@ -58,18 +58,18 @@ export const openSocket = ({ Socket, timers, timing, onFrame, onEnd, ...options 
     try {
       socket.send(JSON.stringify(frame))
     } catch {
-      // It is closing, which `onclose` tells.
+      // The socket is closing, and `onclose` reports that.
     }
   }
 
-  /** After a silence it asks whether anyone is there; after another it believes that nobody is. */
+  /** Sends a ping after `pingInterval` of silence, and ends the socket after `pongTimeout` more. */
   const watch = (): void => {
-    cancel = timers.after(Math.max(0, heardAt + timing.pingInterval - timers.monotonic()), () => {
-      if (timers.monotonic() - heardAt < timing.pingInterval) return watch()
+    cancel = timers.after(Math.max(0, receivedAt + timing.pingInterval - timers.monotonic()), () => {
+      if (timers.monotonic() - receivedAt < timing.pingInterval) return watch()
       send({ type: 'ping' })
-      const askedAt = timers.monotonic()
+      const pingedAt = timers.monotonic()
       cancel = timers.after(timing.pongTimeout, () => {
-        if (heardAt < askedAt) return end(1006, 'The connection fell silent.', true)
+        if (receivedAt < pingedAt) return end(1006, 'The service stopped responding.', true)
         watch()
       })
     })
@@ -77,13 +77,13 @@ export const openSocket = ({ Socket, timers, timing, onFrame, onEnd, ...options 
 
   socket.onopen = () => {
     isOpened = true
-    heardAt = timers.monotonic()
+    receivedAt = timers.monotonic()
   }
   socket.onmessage = ({ data }: { data: unknown }) => {
-    heardAt = timers.monotonic()
-    if (!isHeard) {
-      // Until here the time to connect ran: a socket that opens and says nothing is no connection.
-      isHeard = true
+    receivedAt = timers.monotonic()
+    if (!hasReceived) {
+      // The connect timeout ends with the first frame, so that a socket that opens and stays silent fails.
+      hasReceived = true
       cancel()
       watch()
     }
@@ -91,7 +91,7 @@ export const openSocket = ({ Socket, timers, timing, onFrame, onEnd, ...options 
     if (frame) onFrame(frame)
   }
   socket.onclose = ({ code, reason }: { code: number; reason: string }) => end(code, reason)
-  // Without a listener, `ws` would end the process; what happened is told by `onclose`.
+  // Without a listener, an error of `ws` would end the process. `onclose` reports it.
   socket.onerror = () => {}
 
   return {
@@ -104,11 +104,11 @@ export const openSocket = ({ Socket, timers, timing, onFrame, onEnd, ...options 
 
 const close = (socket: SocketLike, isDead: boolean): void => {
   try {
-    // A dead peer would not answer a goodbye.
+    // A dead peer would not respond to a close frame.
     if (isDead && socket.terminate) socket.terminate()
     else socket.close(1000)
   } catch {
-    // It was closed already.
+    // The socket was closed already.
   }
 }
 

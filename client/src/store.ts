@@ -1,14 +1,15 @@
-/** What outlives the process, where the app gave a storage: unsent messages, and how far each room was read. */
-import type { Mark } from './following.ts'
+/** Persists unsent messages and the read mark of each room, if the app passes a storage. */
+
 import type { Timers } from './platform.ts'
 import type { Outgoing } from './room-types.ts'
+import type { Mark } from './subscription.ts'
 import type { Storage, WebStorage } from './types.ts'
 
-/** Marks change with every message; they are written at most this often, in milliseconds. */
+/** Minimum time between writes of the marks, which change with every message, in milliseconds. */
 const MARKS_MS = 1000
 
-/** All that is kept. It belongs to one user: another one's is neither sent nor shown. */
-export interface Kept {
+/** The stored data. It belongs to one user: a client of another user must not send or show it. */
+export interface StoredData {
   readonly userId: number | undefined
   readonly outgoing: readonly Outgoing[]
   readonly marks: { readonly [room: string]: Mark }
@@ -19,22 +20,22 @@ export interface StoreOptions {
   readonly key: string
   readonly timers: Timers
   readonly onError: (error: Error) => void
-  /** What is to be kept now. */
-  readonly take: () => Kept
+  /** Returns the current data. */
+  readonly snapshot: () => StoredData
 }
 
 export interface Store {
-  /** What an earlier run kept; nothing if it can't be read. */
-  load(): Promise<Partial<Kept>>
+  /** Reads the stored data; empty if it can't be read. */
+  load(): Promise<Partial<StoredData>>
   outboxChanged(): void
   marksChanged(): void
-  /** Writes what waits. */
+  /** Writes pending changes at once. */
   flush(): void
-  /** Removes everything, and writes nothing from now on; resolves when a slow storage has done so. */
+  /** Removes everything and writes nothing afterwards. Resolves when an asynchronous storage is done. */
   forget(): Promise<void>
 }
 
-const NOTHING_KEPT: Store = {
+const NO_STORE: Store = {
   load: async () => ({}),
   outboxChanged() {},
   marksChanged() {},
@@ -42,21 +43,21 @@ const NOTHING_KEPT: Store = {
   forget: async () => {}
 }
 
-export const createStore = ({ storage: given, key, timers, onError, take }: StoreOptions): Store => {
-  if (!given) return NOTHING_KEPT
+export const createStore = ({ storage: given, key, timers, onError, snapshot: take }: StoreOptions): Store => {
+  if (!given) return NO_STORE
   const storage = asStorage(given)
   const [outboxKey, marksKey] = [`${key}outbox`, `${key}marks`]
   let isQueued = false
   let isForgotten = false
   let cancelMarks: (() => void) | undefined
-  // One write after the other: an asynchronous storage might finish them in another order.
+  // Writes are sequential, because an asynchronous storage might finish them in another order.
   let writing: Promise<unknown> | undefined
 
   const failed = (error: unknown): void => onError(error instanceof Error ? error : new Error(String(error)))
 
   const write = (at: string, value: object | undefined): void => {
     const put = () => (value ? storage.set(at, JSON.stringify(value)) : storage.remove(at))
-    // At once if nothing is being written: a page may be closed in the next moment.
+    // Synchronous if no write is in progress, because the page may be closed right after this.
     const run = (): unknown => {
       try {
         return put()
@@ -99,7 +100,7 @@ export const createStore = ({ storage: given, key, timers, onError, take }: Stor
   return {
     async load() {
       const [outbox, marks] = await Promise.all([read(outboxKey), read(marksKey)])
-      return { ...marks, ...outbox } as Partial<Kept>
+      return { ...marks, ...outbox } as Partial<StoredData>
     },
     outboxChanged() {
       if (isQueued || isForgotten) return

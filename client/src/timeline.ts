@@ -1,29 +1,29 @@
-/** The messages of a room that are in memory: one piece of its log without a gap, growing at both ends. */
+/** Holds the messages of a room in memory: one part of its log without gaps, which grows at both ends. */
 import type { Message } from './room-types.ts'
 
 export interface Timeline {
-  /** Ascending by `seq`; another array after each change. */
+  /** Ascending by `seq`. Each change creates a new array. */
   readonly messages: readonly Message[]
-  /** Everything from this `seq` on is here; undefined before the room is joined. */
+  /** The `seq` from which on all messages are held; undefined before the room is joined. */
   readonly first: number | undefined
   readonly hasOlder: boolean
-  /** Counts how often it was begun anew. */
+  /** The number of calls of `begin`. */
   readonly generation: number
-  /** Begins anew, empty: what is up to `seq` is history. */
+  /** Removes all messages. Entries up to `seq` are history. */
   begin(seq: number, oldest: number): void
   append(message: Message): void
-  /** Puts a page of history before all that is there; its first entry, a message or not, is `from` (undefined: it has none). */
+  /** Inserts a page of history before all messages. `from` is the `seq` of its first entry of any type; undefined if it is empty. */
   prepend(page: readonly Message[], from: number | undefined, hasMore: boolean): void
 }
 
-/** Keeps `keep` messages, and as many more as were loaded from history; then the oldest go, unless `isHeld` says so. */
+/** Creates a timeline of `keep` messages, plus those loaded from history. Above that the oldest are removed, unless `isHeld()`. */
 export const createTimeline = (keep: number, isHeld: () => boolean): Timeline => {
   let all: Message[] = []
   let shown: readonly Message[] | undefined
   let first: number | undefined
   let hasOlder = false
   let generation = 0
-  let most = keep
+  let max = keep
 
   return {
     get messages() {
@@ -44,21 +44,21 @@ export const createTimeline = (keep: number, isHeld: () => boolean): Timeline =>
       shown = undefined
       first = seq + 1
       hasOlder = first > oldest
-      most = keep
+      max = keep
       generation++
     },
     append(message) {
       all.push(message)
       shown = undefined
-      if (all.length <= most || isHeld()) return
-      all.splice(0, all.length - most)
+      if (all.length <= max || isHeld()) return
+      all.splice(0, all.length - max)
       first = all[0]?.seq
       hasOlder = true
     },
     prepend(page, from, hasMore) {
       all = [...page, ...all]
       shown = undefined
-      most += page.length
+      max += page.length
       first = from ?? first
       hasOlder = hasMore && from !== undefined
     }

@@ -1,26 +1,26 @@
-/** The access token: the one in use, how long it is good for, and the app's callback that gives another. */
+/** Manages the access token: the current one, its expiry, and the app's callback for a new one. */
 import { ChatApiError } from './errors.ts'
 import type { ChatClientOptions } from './types.ts'
 
 export interface Tokens {
   readonly current: string | undefined
-  /** The token in use, unless it is missing, refused or over; then another. Rejects with what the callback throws. */
+  /** Returns the current token, or a new one if it is missing, refused or expired. Rejects with what the callback throws. */
   usable(): Promise<string>
-  /** Asks for another; answers undefined when the app has none but the one that it gave before. */
+  /** Gets a new token from the app. Returns undefined if the app returns the same one. */
   renewed(): Promise<string | undefined>
-  /** The service didn't accept the token. */
+  /** Marks the current token as refused by the service. */
   refuse(): void
-  /** It is good until then, in monotonic time. */
-  goodUntil(ms: number): void
+  /** Sets the expiry of the current token, in monotonic time. */
+  setExpiry(ms: number): void
 }
 
-/** Makes it; callers that ask at the same time share one call of the app's callback. */
+/** Creates the manager. Concurrent requests share one call of the app's callback. */
 export const createTokens = (given: ChatClientOptions['token'], monotonic: () => number): Tokens => {
   const ask = typeof given === 'string' ? () => given : given
   let current: string | undefined
   let isRefused = false
   let endsAt = Number.POSITIVE_INFINITY
-  let asking: Promise<string | undefined> | undefined
+  let pendingRequest: Promise<string | undefined> | undefined
 
   const request = async (): Promise<string | undefined> => {
     const previous = current
@@ -33,10 +33,10 @@ export const createTokens = (given: ChatClientOptions['token'], monotonic: () =>
   }
 
   const renewed = (): Promise<string | undefined> => {
-    asking ??= request().finally(() => {
-      asking = undefined
+    pendingRequest ??= request().finally(() => {
+      pendingRequest = undefined
     })
-    return asking
+    return pendingRequest
   }
 
   return {
@@ -46,21 +46,21 @@ export const createTokens = (given: ChatClientOptions['token'], monotonic: () =>
     async usable() {
       if (current !== undefined && !isRefused && monotonic() < endsAt) return current
       const token = await renewed()
-      // Told again to take a token that is only over by our clock: the service knows better.
+      // The app returned a token that has expired by the client's clock only. The service decides.
       if (token === undefined && !isRefused && current !== undefined) return current
-      if (token === undefined) throw noOther()
+      if (token === undefined) throw refusedTokenError()
       return token
     },
     renewed,
     refuse() {
       isRefused = true
     },
-    goodUntil(ms) {
+    setExpiry(ms) {
       endsAt = ms
     }
   }
 }
 
-/** The service refused the token, and the app has no other. */
-const noOther = (): ChatApiError =>
+/** Creates the error for a refused token if the app has no other. */
+const refusedTokenError = (): ChatApiError =>
   new ChatApiError({ status: 401, code: 'invalid_token', detail: 'The access token was refused. Log in again.' })

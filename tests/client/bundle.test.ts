@@ -2,8 +2,8 @@
 import { gzipSync } from 'node:zlib'
 import { build } from 'esbuild'
 import { expect, test } from 'vitest'
-import { adviceOf, FRAME_TOO_BIG } from '../../client/src/closing.ts'
-import { PASSING } from '../../client/src/errors.ts'
+import { closeActionOf, FRAME_TOO_BIG } from '../../client/src/close-action.ts'
+import { TEMPORARY_ERRORS } from '../../client/src/errors.ts'
 import { CLOSE } from '../../src/protocol/close-codes.ts'
 import { ERRORS } from '../../src/protocol/errors.ts'
 
@@ -30,18 +30,18 @@ test('it is under 10 kB gzipped, and nothing but the SDK’s own files', async (
 })
 
 test('it handles every close code as the catalog advises', () => {
-  const does = Object.fromEntries(Object.entries(CLOSE).map(([name, { code }]) => [name, adviceOf(code).does]))
-  expect(does).toEqual({
-    malformedFrame: 'again',
-    invalidText: 'again',
-    tooManyFragments: 'again',
-    frameTooBig: 'again',
-    internalError: 'again',
-    restart: 'again',
-    tryLater: 'again',
-    tooSlow: 'again',
-    tooManyConnections: 'again',
-    flooding: 'again',
+  const actions = Object.fromEntries(Object.entries(CLOSE).map(([name, { code }]) => [name, closeActionOf(code).type]))
+  expect(actions).toEqual({
+    malformedFrame: 'reconnect',
+    invalidText: 'reconnect',
+    tooManyFragments: 'reconnect',
+    frameTooBig: 'reconnect',
+    internalError: 'reconnect',
+    restart: 'reconnect',
+    tryLater: 'reconnect',
+    tooSlow: 'reconnect',
+    tooManyConnections: 'reconnect',
+    flooding: 'reconnect',
     protocolError: 'stop',
     tokenExpired: 'renew',
     notAllowed: 'stop'
@@ -50,8 +50,8 @@ test('it handles every close code as the catalog advises', () => {
 })
 
 test('it repeats a send for exactly the errors that the catalog calls temporary', () => {
-  const passing = Object.entries(ERRORS).filter(([, { advice }]) =>
+  const temporary = Object.entries(ERRORS).filter(([, { advice }]) =>
     /Try again in a moment|Wait for the seconds/.test(advice)
   )
-  expect(passing.map(([code]) => code).sort()).toEqual([...PASSING].sort())
+  expect(temporary.map(([code]) => code).sort()).toEqual([...TEMPORARY_ERRORS].sort())
 })

@@ -21,7 +21,7 @@ const sendTo = async (statuses: number[], options: Partial<SendOptions> = {}): P
 
 test.for([400, 403, 404, 405, 410, 421, 426, 501])('fails at once with a status that stays: %i', async status => {
   await expect(sendTo([status])).rejects.toThrow(
-    `The service answered ${status}. Nothing was sent. Check --url (with its path) and --username.`
+    `The service responded with status ${status}. Nothing was sent. Check --url (with its path) and --username.`
   )
 })
 
@@ -32,5 +32,5 @@ test('fails at once when there is nobody to log in to at the address', async () 
 })
 
 test.for([408, 409, 425, 429, 500, 502, 503, 504])('tries again with a status that passes: %i', async status => {
-  await expect(sendTo([status, 404])).rejects.toThrow('The service answered 404. Nothing was sent.')
+  await expect(sendTo([status, 404])).rejects.toThrow('The service responded with status 404. Nothing was sent.')
 })

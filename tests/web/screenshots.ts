@@ -156,7 +156,7 @@ try {
   await logIn({ page, complaints: [] }, url, 'ada', PASSWORD)
   await page.getByText('Count me in').waitFor()
   await server.close()
-  await page.getByText('What you write is kept').waitFor()
+  await page.getByText('Your messages will be sent').waitFor()
   await page.getByRole('textbox', { name: /^Message to/ }).fill('Is it only me, or is the service away?')
   await page.keyboard.press('Enter')
   await page.waitForTimeout(900)

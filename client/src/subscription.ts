@@ -1,9 +1,9 @@
 /**
- * How one room stays complete: it subscribes after the last entry that it has, counts, and subscribes again when an entry is
- * missing. Entries leave it in order, each once. What can't be resumed is read over HTTP, or skipped and said so.
+ * Keeps one room complete: subscribes after the last received entry, checks each `seq`, and subscribes again when an entry is
+ * missing. Delivers entries in order, each once. What can't be resumed is read over HTTP, or skipped and reported as `resync`.
  */
 import type { ChatApi } from './api.ts'
-import { PASSING } from './errors.ts'
+import { TEMPORARY_ERRORS } from './errors.ts'
 import { createGapWatch } from './gap-watch.ts'
 import type { Timers } from './platform.ts'
 import type { ClientFrame } from './protocol.ts'
@@ -12,13 +12,13 @@ import type { Refusal, Resync, RoomState } from './room-types.ts'
 import type { Frame } from './socket.ts'
 import type { Timing } from './types.ts'
 
-/** How far a room was read, and in which incarnation of its log. */
+/** The read mark of a room: the last received `seq`, and the incarnation of the log (`epoch`). */
 export interface Mark {
   readonly seq: number
   readonly epoch: string
 }
 
-export interface FollowingOptions {
+export interface SubscriptionOptions {
   readonly room: string
   readonly timers: Timers
   readonly timing: Pick<Timing, 'answer' | 'gap'>
@@ -26,35 +26,35 @@ export interface FollowingOptions {
   readonly send: (frame: ClientFrame) => boolean
   readonly history: ChatApi['history']
   readonly nextRef: () => string
-  /** The next entry of the log: a durable frame, or an item of a list. */
+  /** Called for each entry of the log in order: a frame, or an item of a list. */
   readonly onEntry: (entry: { readonly [field: string]: unknown }) => void
   readonly onStatus: (status: RoomState['status'], error?: Refusal) => void
-  /** The room is joined for the first time; what is up to `seq` is history. */
+  /** Called when the room is joined for the first time. Entries up to `seq` are history. */
   readonly onJoin: (seq: number, oldest: number) => void
   readonly onResync: (resync: Resync, oldest: number) => void
   readonly onMark: (mark: Mark) => void
 }
 
-export interface Following {
+export interface Subscription {
   readonly mark: Mark | undefined
-  /** Begins where an earlier run ended, or with `undefined` anew. */
+  /** Continues after the mark of an earlier run, or starts without one. */
   restore(mark: Mark | undefined): void
   online(): void
   offline(): void
-  /** A frame of this room; answers whether it was for the following. */
-  hear(frame: Frame): boolean
-  /** How far the service says that the room reaches. */
+  /** Handles a frame of this room. Returns false if it isn't about the subscription or the log. */
+  handle(frame: Frame): boolean
+  /** Reports the last `seq` of the room from a `heads` frame. */
   head(seq: number): void
 }
 
-export const createFollowing = (options: FollowingOptions): Following => {
+export const createSubscription = (options: SubscriptionOptions): Subscription => {
   const { room, timers, timing, send } = options
   let mark: Mark | undefined
   let ref: string | undefined
-  let cancelAnswer = () => {}
+  let cancelTimeout = () => {}
 
   const cancel = (): void => {
-    cancelAnswer()
+    cancelTimeout()
     gap.stop()
     ref = undefined
   }
@@ -65,28 +65,28 @@ export const createFollowing = (options: FollowingOptions): Following => {
     const since = mark ? { after: mark.seq, epoch: mark.epoch } : {}
     if (!send({ type: 'subscribe', room, ...since, ref: next })) return
     ref = next
-    cancelAnswer = timers.after(timing.answer, subscribe)
+    cancelTimeout = timers.after(timing.answer, subscribe)
   }
 
-  const say = (): void => options.onStatus(mark && mark.seq >= gap.target ? 'live' : 'catching_up')
+  const reportStatus = (): void => options.onStatus(mark && mark.seq >= gap.target ? 'live' : 'catching_up')
 
   const advance = (seq: number, entry: { readonly [field: string]: unknown }): void => {
     if (!mark) return
     mark = { seq, epoch: mark.epoch }
-    gap.moved()
+    gap.progress()
     options.onEntry(entry)
     options.onMark(mark)
-    if (seq === gap.target) say()
+    if (seq === gap.target) reportStatus()
   }
 
-  const durable = (seq: number, frame: Frame): void => {
+  const handleEntry = (seq: number, frame: Frame): void => {
     if (!mark || refill.isRunning || seq <= mark.seq) return
     if (seq === mark.seq + 1) return advance(seq, frame)
-    // A gap. If an answer is on its way, what is missing comes with it.
+    // A gap. If a subscribe is pending, its response closes the gap.
     if (ref === undefined) subscribe()
   }
 
-  const subscribed = ({ seq, epoch, oldest }: Reach): void => {
+  const subscribed = ({ seq, epoch, oldest }: RoomHead): void => {
     if (!mark) {
       mark = { seq, epoch }
       options.onJoin(seq, oldest)
@@ -94,19 +94,19 @@ export const createFollowing = (options: FollowingOptions): Following => {
     }
     if (epoch !== mark.epoch) return replace('epoch', { seq, epoch, oldest })
     gap.expect(seq)
-    say()
+    reportStatus()
   }
 
-  const replace = (reason: Resync['reason'], { seq, epoch, oldest }: Reach): void => {
+  const replace = (reason: Resync['reason'], { seq, epoch, oldest }: RoomHead): void => {
     const after = mark?.seq ?? 0
     mark = { seq, epoch }
     gap.expect(seq)
     options.onResync({ reason, isReplaced: true, after, upTo: seq }, oldest)
     options.onMark(mark)
-    say()
+    reportStatus()
   }
 
-  const resync = (reason: Resync['reason'], reach: Reach): void => {
+  const resync = (reason: Resync['reason'], reach: RoomHead): void => {
     if (!mark) return subscribed(reach)
     const { seq: after, epoch } = mark
     const missed = reach.seq - after
@@ -118,8 +118,8 @@ export const createFollowing = (options: FollowingOptions): Following => {
 
   const refused = ({ code, detail, retry_after_ms }: Frame): void => {
     cancel()
-    if (PASSING.includes(String(code))) {
-      cancelAnswer = timers.after(Number(retry_after_ms ?? timing.gap), subscribe)
+    if (TEMPORARY_ERRORS.includes(String(code))) {
+      cancelTimeout = timers.after(Number(retry_after_ms ?? timing.gap), subscribe)
     } else options.onStatus('refused', { code: String(code), detail: String(detail) })
   }
 
@@ -141,7 +141,7 @@ export const createFollowing = (options: FollowingOptions): Following => {
     restore(earlier) {
       refill.stop()
       mark = earlier
-      // Where there is a mark, `older()` can begin at once.
+      // With a mark, `older()` can start before the room is joined.
       if (earlier) options.onJoin(earlier.seq, 1)
       options.onStatus(earlier ? 'catching_up' : 'joining')
     },
@@ -154,7 +154,7 @@ export const createFollowing = (options: FollowingOptions): Following => {
       cancel()
       options.onStatus(mark ? 'catching_up' : 'joining')
     },
-    hear(frame) {
+    handle(frame) {
       const { type, seq } = frame
       if (type === 'error') {
         const isOurs = ref !== undefined && frame.ref === ref
@@ -162,37 +162,37 @@ export const createFollowing = (options: FollowingOptions): Following => {
         return isOurs
       }
       if (type === 'subscribed' || type === 'resync') {
-        // The answer to an earlier subscribe: another one is on its way.
+        // The response to an earlier subscribe. Another one is pending.
         if (frame.ref !== undefined && frame.ref !== ref) return true
         cancel()
-        if (type === 'subscribed') subscribed(frame as unknown as Reach)
-        else resync(frame.reason as Resync['reason'], frame as unknown as Reach)
+        if (type === 'subscribed') subscribed(frame as unknown as RoomHead)
+        else resync(frame.reason as Resync['reason'], frame as unknown as RoomHead)
         return true
       }
       if (type === 'unsubscribed') {
-        // With a ref it answers an earlier `leave()`.
+        // With a ref it is the response to an earlier `leave()`.
         if (frame.ref !== undefined) return true
         cancel()
         options.onStatus('refused', {
           code: String(frame.reason ?? 'not_allowed'),
-          detail: 'This room may not be read.'
+          detail: 'You may not read this room.'
         })
         return true
       }
       if (typeof seq !== 'number' || type === 'ack') return false
-      durable(seq, frame)
+      handleEntry(seq, frame)
       return true
     },
     head(seq) {
       if (!mark || refill.isRunning || ref !== undefined || seq === mark.seq) return
       if (seq > mark.seq) gap.expect(seq)
-      // The log is shorter than we know: the service must say what it is now.
+      // The log is shorter than the mark. The response to a new subscribe reports why.
       else subscribe()
     }
   }
 }
 
-interface Reach {
+interface RoomHead {
   readonly seq: number
   readonly epoch: string
   readonly oldest: number
