@@ -1,6 +1,6 @@
 /**
- * Who is calling: the people who registered here, by their access tokens, or the users of a host application, who says so
- * itself; decorates `chatAuth` and `request.chatUser`.
+ * Authenticates callers: users who registered here by their access tokens, or the users of a host application by its
+ * `authenticate`; decorates `chatAuth` and `request.chatUser`.
  */
 import jwtPlugin from '@fastify/jwt'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
@@ -18,12 +18,12 @@ import { type Clock, systemClock } from '../src/lib/clock.ts'
 import { withoutRepeats } from '../src/lib/repeated-log.ts'
 import { ChatError } from '../src/protocol/errors.ts'
 
-/** Who is behind a request: the user, and until when. */
+/** Describes the authenticated user of a request, and until when the authentication is valid. */
 export interface ChatUser extends AuthenticatedPrincipal {
   readonly createdAt: number
 }
 
-/** Says who is calling: one of the host application's users, or nobody. Asked before each request and upgrade. */
+/** Returns the host application's user who sent a request, or nothing. Called before each request and upgrade. */
 export type Authenticate = (
   request: FastifyRequest
 ) => HostUser | null | undefined | Promise<HostUser | null | undefined>
@@ -31,15 +31,15 @@ export type Authenticate = (
 declare module 'fastify' {
   interface FastifyInstance {
     chatAuth: {
-      /** The accounts of this service; null where a host's users come. */
+      /** Manages the accounts of this service; null if the users are those of a host. */
       readonly accounts: Accounts | null
-      /** An onRequest hook: 401 unless the caller is known; sets `request.chatUser`. */
+      /** Responds with a 401 unless the caller is authenticated, and sets `request.chatUser`; an onRequest hook. */
       requireUser(request: FastifyRequest): Promise<void>
-      /** The same for an upgrade to a WebSocket, whose client may have its token elsewhere. */
+      /** Does the same for an upgrade to a WebSocket, whose client may send its token elsewhere. */
       requireSocketUser(request: FastifyRequest): Promise<void>
-      /** The user behind a new token for a connection. Throws `invalid_token`, `token_expired`, or `not_allowed` in a host. */
+      /** Returns the user of a new token for a connection. Throws `invalid_token`, `token_expired`, or `not_allowed` in a host. */
       renew(token: string): Promise<ChatUser>
-      /** The chat user of a host's person, made at first sight. */
+      /** Returns the chat user of a host user, created on first use. */
       admit(person: HostUser): Promise<UserRecord>
     }
   }
@@ -50,19 +50,19 @@ declare module 'fastify' {
 
 /** Options of the auth plugin. */
 export interface ChatAuthOptions extends SettingOptions<typeof authSettings> {
-  /** With it the users are the host's: there are no accounts here, and no tokens. */
+  /** Makes the users those of the host: then there are no accounts here, and no tokens. */
   readonly authenticate?: Authenticate | undefined
   readonly clock?: Clock
 }
 
-// Its own name: a host may have @fastify/jwt too, and we never touch its decorators.
+// A namespace of our own: a host may have @fastify/jwt too, and its decorators must not change.
 const NAMESPACE = 'chat'
-/** How long a host's word is good that doesn't say so itself, in milliseconds. */
+/** Limits how long a host's authentication is valid by default, in milliseconds. */
 const DAY_MS = 24 * 60 * 60 * 1000
 
 const readOptions = createOptionsReader('chat-auth', {
   settings: authSettings,
-  // Not with `authenticate`: then no token is signed here.
+  // Not required with `authenticate`: then no token is signed here.
   excused: ['secretKey'],
   functions: ['authenticate']
 })
@@ -82,7 +82,10 @@ export default fp(
         request.chatUser = chatUser(user, expiresAt, askedAt)
       }
       const renew = async () => {
-        throw new ChatError('not_allowed', 'Tokens are the application’s own here. Connect again instead.')
+        throw new ChatError(
+          'not_allowed',
+          'This application authenticates its users itself. Reconnect instead of sending a token.'
+        )
       }
       fastify.decorate('chatAuth', {
         accounts: null,
@@ -115,7 +118,7 @@ export default fp(
   { name: 'chat-auth', fastify: '5.x', dependencies: ['chat-db'] }
 )
 
-/** The user of a request that `requireUser`, or the WebSocket route, has let through. */
+/** Returns the user of a request that has passed `requireUser` or the WebSocket route. */
 export const callerOf = ({ chatUser }: FastifyRequest): ChatUser => {
   if (!chatUser) throw missingToken()
   return chatUser
@@ -137,7 +140,7 @@ const chatUser = (
 const missingToken = (example = 'Authorization: Bearer <token>'): ChatError =>
   new ChatError('missing_token', `Send the access token, for example as "${example}".`)
 
-/** A WebSocket client in a browser can't set headers. */
+/** Returns the token of a WebSocket client, which can't set headers in a browser. */
 const socketToken = ({ headers, query }: FastifyRequest): string | undefined => {
   const { token } = query as { token?: unknown }
   return extractToken({
@@ -154,7 +157,9 @@ const createOwnAccounts = async (
 ) => {
   const { secretKey, secretKeyPrevious, accessTokenExpireMinutes, bcryptRounds } = settings
   if (!secretKey)
-    throw new TypeError('The plugin chat-auth needs `secretKey`, or `authenticate` for a host’s own users.')
+    throw new TypeError(
+      'The plugin chat-auth requires `secretKey`, or `authenticate` for the users of a host application.'
+    )
   const jwt = await loadJwt(fastify, secretKey)
   const tokens = createAccessTokens({
     jwt,
@@ -172,7 +177,7 @@ const createOwnAccounts = async (
   })
 }
 
-/** `@fastify/jwt`, in a child of its own. */
+/** Registers `@fastify/jwt` in a child instance of its own. */
 const loadJwt = async (fastify: FastifyInstance, secret: string): Promise<Jwt> => {
   let jwt: Jwt | undefined
   await fastify.register(async function chatJwt(child) {
@@ -181,6 +186,6 @@ const loadJwt = async (fastify: FastifyInstance, secret: string): Promise<Jwt> =
     await child.register(jwtPlugin, { namespace: NAMESPACE, secret, decoratorName: 'chatJwtUser' })
     jwt = (child.jwt as unknown as Record<string, Jwt>)[NAMESPACE]
   })
-  if (!jwt) throw new Error('@fastify/jwt did not register under its namespace')
+  if (!jwt) throw new Error('@fastify/jwt did not register its namespace.')
   return jwt
 }

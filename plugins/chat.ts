@@ -1,4 +1,4 @@
-/** Builds the chat on the database, the keyring and auth, and takes it down in order; decorates `chatCore`. */
+/** Creates the chat from the database, the keyring and the authentication, and shuts it down in order; decorates `chatCore`. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import type { Bus } from '../src/bus/bus.ts'
@@ -21,7 +21,7 @@ import { callerOf } from './auth.ts'
 declare module 'fastify' {
   interface FastifyInstance {
     chatCore: ChatCore
-    /** Listens to other processes from now on, as it does once the server listens or a request came. */
+    /** Starts to listen to other processes, which otherwise happens once the server listens or receives a request. */
     chatListen(): void
   }
 }
@@ -31,10 +31,10 @@ export interface ChatPluginOptions
   extends SettingOptions<typeof chatSettings>,
     HostFunctions,
     Pick<ChatOptions, 'appendQueue'> {
-  /** A ready bus instead of the database's own; the chat leaves it when it stops. */
+  /** Replaces the database's bus; the chat closes it when it stops. */
   readonly bus?: Bus | undefined
   readonly clock?: Clock
-  /** For tests: other kinds of entries than those of this release. */
+  /** Replaces the kinds of entries in tests. */
   readonly kinds?: readonly Kind[] | undefined
 }
 
@@ -78,8 +78,8 @@ export default fp(
 )
 
 /**
- * A preHandler hook for routes that read: waits until the caller may read so many entries. Throws `rate_limited` or `busy`.
- * The response counts until its client has all of it.
+ * Waits until the caller may read this many entries; a preHandler hook for routes that read. Throws `rate_limited` or `busy`. The
+ * response counts as in progress until its client has received all of it.
  */
 export const limitReads =
   (entriesOf: (request: FastifyRequest) => number = () => 1) =>
@@ -88,7 +88,7 @@ export const limitReads =
     const { userId } = callerOf(request)
     const ended = chatResponses.ended(reply)
     await chatCore.log.readLimit.enter({ userId, entries: entriesOf(request), ended }).catch(error => {
-      // Who doesn't read the responses of other connections needs no further connection.
+      // A client that doesn't read the responses of other connections needs no further connection.
       if (isUnread(error)) reply.header('connection', 'close')
       throw error
     })
@@ -96,10 +96,10 @@ export const limitReads =
 
 export type { HttpTwin, Kind } from '../src/chat/kinds/kind.ts'
 export { restItems } from '../src/chat/log/codec.ts'
-// For routes, which write lists of entries: they see nothing of src/chat but through this plugin.
+// Routes use src/chat only through this plugin.
 export type { LogPart } from '../src/chat/log/reader.ts'
 
-/** How often changes are polled where the database can't notify of them, in milliseconds. */
+/** Sets how often changes are polled if the database can't notify of them, in milliseconds. */
 const UNNOTIFIED_POLL_MS = 500
 
 const storageOf = ({ chatDb }: FastifyInstance, options: ChatPluginOptions): ChatStorage => ({
@@ -112,10 +112,10 @@ const storageOf = ({ chatDb }: FastifyInstance, options: ChatPluginOptions): Cha
   concurrentReads: readsFor(chatDb.client.maxConnections)
 })
 
-/** Half of the pool may read the log, so that there is always a connection for an append; of a pool of one, that one. */
+/** Returns how many reads of the log may run at once: half of the pool, so that a connection is free for an append. */
 const readsFor = (maxConnections = 1): number => Math.max(1, Math.min(16, Math.floor(maxConnections / 2)))
 
-/** PostgreSQL carries the news between processes; the embedded database has only one. */
+/** Creates the bus: PostgreSQL connects processes, and the embedded database has only one. */
 const busOf = (fastify: FastifyInstance, clock: Clock = systemClock): { bus: Bus; begin(): void } => {
   const { chatDb, server, log } = fastify
   const quiet = withoutRepeats(server, log)
@@ -123,14 +123,14 @@ const busOf = (fastify: FastifyInstance, clock: Clock = systemClock): { bus: Bus
   if (!notifications) return { bus: createMemoryBus(), begin: ignore }
   const bus = createPostgresBus({
     database: notifications,
-    // The first room's epoch tells a database from its own copy.
+    // The epoch of the first room distinguishes a database from its copies.
     instance: async () => [chatDb.schema, (await chatDb.rooms.findByName(GENERAL))?.epoch ?? ''],
     clock,
     onListenFailure: err => quiet.warn({ err }, 'can not listen for notifications of other processes; retrying'),
-    onFailure: err => quiet.warn({ err }, 'other processes could not be notified; they look by themselves')
+    onFailure: err => quiet.warn({ err }, 'other processes could not be notified; they will poll')
   })
-  const deferred = deferBus(bus, err => quiet.warn({ err }, 'other processes can not be listened to; trying again'))
-  // A database that can't be listened to (a wrong DATABASE_LISTEN_URL) fails the start.
+  const deferred = deferBus(bus, err => quiet.warn({ err }, 'can not listen to other processes; retrying'))
+  // If the database can't be listened to (for example, with a wrong DATABASE_LISTEN_URL), the start fails.
   fastify.addHook('onReady', async () => {
     const stop = await notifications.listen('fastify_chat', ignore, ignore)
     await stop()

@@ -1,4 +1,4 @@
-/** The settings, validated and frozen; decorates `chatConfig`. The only place that reads the environment. */
+/** Validates and freezes the settings; decorates `chatConfig`. Only this file reads the environment. */
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { collectEnvironment } from '../src/config/environment.ts'
@@ -11,33 +11,33 @@ declare module 'fastify' {
   }
 }
 
-/** PROTOCOL's settings as options. Those without a default (`secretKey`, `encryptionKey`, the database) are needed. */
+/** Holds the settings as options. Those without a default (`secretKey`, `encryptionKey`, the database) are required. */
 export type HostSettings = { readonly [Name in keyof SettingsInput]?: SettingsInput[Name] | undefined }
 
 /** Options of the config plugin. */
 export interface ChatConfigOptions {
-  /** When given, the environment is not read. */
+  /** Replaces the environment, which is then not read. */
   readonly settings?: HostSettings
-  /** Settings that are resolved already, in place of `settings`. */
+  /** Holds settings that are resolved already, instead of `settings`. */
   readonly resolved?: Resolved
-  /** What may be missing; see ResolveOptions. */
+  /** Lists what may be missing; see ResolveOptions. */
   readonly without?: ResolveOptions['without']
 }
 
-/** What to read, and how strictly; `cwd` is the folder of `.env`. */
+/** Configures what to read, and how strictly; `cwd` is the folder of `.env`. */
 export interface ReadOptions extends Pick<ResolveOptions, 'mode' | 'without'> {
   readonly cwd?: string
 }
 
-/** What the environment and the `.env` of a folder set, by camelCase name, as strings. */
+/** Returns what the environment and the `.env` of a folder set, by camelCase name, as strings. */
 export const environmentValues = (cwd = process.cwd()): Record<string, string> =>
   collectEnvironment({ environment: process.env, cwd }).values
 
-/** The settings of the environment and of `.env`. Throws a ConfigError that names every bad one. */
+/** Returns the settings of the environment and of `.env`. Throws a ConfigError that lists every invalid one. */
 export const readEnvironment = ({ cwd = process.cwd(), ...options }: ReadOptions): Resolved =>
   resolveSettings({ ...options, ...collectEnvironment({ environment: process.env, cwd }), names: 'environment' })
 
-/** Rejects with a ConfigError that names every bad setting. */
+/** Rejects with a ConfigError that lists every invalid setting. */
 export default fp(
   async function chatConfig(fastify: FastifyInstance, options: ChatConfigOptions) {
     if (options.settings !== undefined && (typeof options.settings !== 'object' || options.settings === null)) {

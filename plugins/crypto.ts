@@ -1,4 +1,4 @@
-/** Holds the Fernet keyring that seals messages at rest; decorates `chatCrypto`. */
+/** Holds the Fernet keyring that encrypts messages at rest; decorates `chatCrypto`. */
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { createOptionsReader, type SettingOptions } from '../src/config/plugin-options.ts'
@@ -19,7 +19,7 @@ export interface ChatCryptoOptions extends SettingOptions<typeof cryptoSettings,
 
 const readOptions = createOptionsReader('chat-crypto', { settings: cryptoSettings })
 
-/** Rejects when a key is not a Fernet key. */
+/** Rejects if a key is not a Fernet key. */
 export default fp(
   async function chatCrypto(fastify: FastifyInstance, options: ChatCryptoOptions) {
     const { encryptionKey, encryptionKeyPrevious } = readOptions(options)

@@ -1,4 +1,4 @@
-/** Opens the database, or takes the one it is handed, waits for it and migrates; decorates `chatDb`. */
+/** Opens the database, or uses the client of a host, waits for it and migrates it; decorates `chatDb`. */
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { createOptionsReader, type SettingOptions, type SettingValues } from '../src/config/plugin-options.ts'
@@ -16,7 +16,7 @@ declare module 'fastify' {
 
 /** Options of the db plugin. */
 export interface ChatDbOptions extends SettingOptions<typeof databaseSettings> {
-  /** A connected client instead of `databaseUrl`. The plugin neither waits for it nor closes it. */
+  /** Replaces `databaseUrl` with a connected client, which the plugin neither waits for nor closes. */
   readonly client?: DatabaseHandle | undefined
 }
 
@@ -24,26 +24,26 @@ type Settings = SettingValues<typeof databaseSettings>
 
 const readOptions = createOptionsReader('chat-db', { settings: databaseSettings })
 
-/** Rejects, with a sentence that names host and port, when the database stays away or a migration fails. */
+/** Rejects, with an error that names host and port, if the database can't be reached or a migration fails. */
 export default fp(
   async function chatDb(fastify: FastifyInstance, options: ChatDbOptions) {
     const settings = readOptions(options)
     const client = options.client ? await adopt(fastify, options.client, settings) : await open(fastify, settings)
-    // What we opened we close; what we were handed stays open.
+    // A client that was passed in stays open.
     if (!options.client) fastify.addHook('onClose', () => client.close())
     fastify.decorate('chatDb', createDatabase(client, settings.databaseSchema))
   },
   { name: 'chat-db', fastify: '5.x' }
 )
 
-/** Removes a listener that receives nothing: without one the service polls, where it would otherwise wait for notifications. */
-const withoutDeafNotifications = async (fastify: FastifyInstance, client: SqlClient): Promise<SqlClient> => {
-  // A listener that can't connect has a reason of its own, which the bus reports.
+/** Removes notifications that don't arrive: without them the service polls, instead of waiting for notifications. */
+const withoutLostNotifications = async (fastify: FastifyInstance, client: SqlClient): Promise<SqlClient> => {
+  // If the listener can't connect, that has another cause, which the bus reports.
   const isDelivered = (await client.notifications?.isDelivered().catch(() => true)) ?? true
   if (isDelivered) return client
   fastify.log.warn(
-    `The pooler at ${client.where} does not deliver notifications (LISTEN), as in transaction mode. What other processes ` +
-      'write arrives seconds late. Set DATABASE_LISTEN_URL (databaseListenUrl) to a direct connection to PostgreSQL.'
+    `The pooler at ${client.where} does not deliver notifications (LISTEN), as in transaction mode. Messages of other processes ` +
+      'arrive seconds late. Set DATABASE_LISTEN_URL (databaseListenUrl) to a direct connection to PostgreSQL.'
   )
   return { ...client, notifications: null }
 }
@@ -52,17 +52,17 @@ export type { DatabaseHandle }
 
 const adopt = async (fastify: FastifyInstance, handle: DatabaseHandle, settings: Settings): Promise<SqlClient> => {
   const { databaseSchema, databaseListenUrl, migrateOnStart } = settings
-  const client = await withoutDeafNotifications(fastify, await adoptClient(handle, databaseListenUrl))
+  const client = await withoutLostNotifications(fastify, await adoptClient(handle, databaseListenUrl))
   if (migrateOnStart) await migrateUp(client, databaseSchema)
   return client
 }
 
 /**
- * Opens the database and prepares it. PostgreSQL is prepared over a connection that is closed again: the returned client connects with
- * its first query, so that a start which fails later leaves no connection that keeps the process alive.
+ * Opens the database and prepares it. PostgreSQL is prepared on a connection that is then closed: the returned client connects
+ * with its first query, so that a start that fails later leaves no connection that keeps the process alive.
  */
 const open = async (fastify: FastifyInstance, settings: Settings): Promise<SqlClient> => {
-  if (!settings.databaseUrl) throw new TypeError('The plugin chat-db needs `databaseUrl`, or a ready `client`.')
+  if (!settings.databaseUrl) throw new TypeError('The plugin chat-db requires `databaseUrl` or `client`.')
   const reach = {
     url: settings.databaseUrl,
     ssl: settings.databaseSsl,
@@ -73,7 +73,7 @@ const open = async (fastify: FastifyInstance, settings: Settings): Promise<SqlCl
   let notifications: SqlClient['notifications']
   try {
     await prepare(fastify, first, settings)
-    notifications = (await withoutDeafNotifications(fastify, first)).notifications
+    notifications = (await withoutLostNotifications(fastify, first)).notifications
   } catch (error) {
     await first.close()
     throw error
@@ -88,7 +88,7 @@ const prepare = async (fastify: FastifyInstance, client: SqlClient, settings: Se
   const { databaseSchema, migrateOnStart, databaseWaitSeconds } = settings
   await waitForDatabase(client, {
     seconds: databaseWaitSeconds,
-    onRetry: () => fastify.log.warn('the database does not answer yet; trying again')
+    onRetry: () => fastify.log.warn('the database does not respond yet; retrying')
   })
   if (migrateOnStart) await migrateUp(client, databaseSchema)
   else await requireMigrated(client, databaseSchema)

@@ -1,4 +1,4 @@
-/** Reports whether the service is well, for people and for load balancers, and how loaded it is; decorates `chatOps`. */
+/** Reports health, for people and for load balancers, and the load of the process; decorates `chatOps`. */
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { createOptionsReader, type SettingOptions } from '../src/config/plugin-options.ts'
@@ -13,13 +13,13 @@ import type { Health, Liveness } from '../src/protocol/http/service.ts'
 declare module 'fastify' {
   interface FastifyInstance {
     chatOps: {
-      /** What the latest check found; checked once a second, whoever asks. */
+      /** Returns the latest checks, which run once a second, independent of requests. */
       health(): Health
-      /** Whether the process runs: nothing else is asked. */
+      /** Returns whether the process runs; nothing else is checked. */
       live(): Liveness
-      /** Whether requests may be sent here: no after 3 failed checks in a row and from the moment a stop began, yes after 2 good ones. */
+      /** Returns whether to route requests here: no after 3 failed checks in a row and once a shutdown began, yes after 2 successful ones. */
       ready(): Health
-      /** How loaded this process is. */
+      /** Returns the load of this process. */
       load(): Load
     }
   }
@@ -47,7 +47,7 @@ export default fp(
       onFailure: (checks, err) => log.warn(err === undefined ? { checks } : { checks, err }, 'a health check failed')
     })
     const meter = createLoadMeter({ clock, maxLoopDelayMs, waitingQueries: () => chatDb.client.waiting?.() ?? 0 })
-    // Not at the start: a connection that is kept for it would keep a process alive whose start fails elsewhere.
+    // Not at the start: if the application fails to start, a connection for the checks would keep the process alive.
     let started: Promise<void> | undefined
     const startOnce = (): Promise<void> => {
       started ??= monitor.start()

@@ -1,4 +1,4 @@
-/** The third-party plugins that the routes stand on, each only where the host has none of its own. */
+/** Registers the third-party plugins that the routes need, unless the host application has registered its own. */
 import cors from '@fastify/cors'
 import helmet from '@fastify/helmet'
 import rateLimit from '@fastify/rate-limit'
@@ -16,28 +16,28 @@ import { mapProblems, openApiBase, schemaName } from '../src/protocol/openapi.ts
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** The OpenAPI document of our routes; only where documents are mounted. */
+    /** Returns the OpenAPI document of our routes; only if documents are mounted. */
     chatDocument(): object
   }
   interface FastifyContextConfig {
-    /** Whether the route answers while the service stops. */
+    /** Keeps the route available during a shutdown. */
     chatWhileStopping?: boolean
-    /** Whether the route can wait while the process is overloaded: history and lists. */
+    /** Lets the route be rejected while the process is overloaded: history and lists. */
     chatMayWait?: boolean
-    /** Whether browsers and proxies may store what the route sends, because it is the same for everybody. */
+    /** Lets browsers and proxies store the response, because it is the same for all users. */
     chatMayBeStored?: boolean
   }
 }
 
 /** Options of the platform plugin. */
 export interface ChatPlatformOptions extends SettingOptions<typeof platformSettings> {
-  /** Where the routes are mounted. */
+  /** Sets where the routes are mounted. */
   readonly prefix?: string
-  /** Whether our own OpenAPI document is made. */
+  /** Enables our own OpenAPI document. */
   readonly hasDocument?: boolean
-  /** The `security` of our routes where the users are a host's, or the document is. */
+  /** Replaces the `security` of our routes if the users or the document are the host's. */
   readonly documentSecurity?: readonly { readonly [scheme: string]: string[] }[] | undefined
-  /** Error codes that can't occur here, since the host has no function that throws them. */
+  /** Lists error codes that can't occur, because the host has no function that throws them. */
   readonly impossibleErrors?: readonly ErrorCode[]
 }
 
@@ -71,22 +71,22 @@ export default fp(
   }
 )
 
-/** A host's `@fastify/websocket` accepts upgrades on every GET route. And nothing but health is served during a stop. */
+/** Rejects upgrades of a host's `@fastify/websocket`, which accepts them on every GET route, and all but health during a shutdown. */
 const checkUpgradeAndStop = (fastify: FastifyInstance, request: FastifyRequest): void => {
   const { chatSocket, chatWhileStopping, chatMayWait } = request.routeOptions.config
   if (Reflect.get(request, 'ws') && !fastify.chatSockets.isUpgrade(request)) {
-    throw new ChatError('not_found', 'There is no WebSocket here. Connect to /ws/chat.')
+    throw new ChatError('not_found', 'This path is not a WebSocket. Connect to /ws/chat.')
   }
   if (fastify.chatCore.isDraining && !chatWhileStopping) {
-    throw new ChatError('unavailable', 'The service restarts. Try again in a moment.', { retryAfterMs: 1000 })
+    throw new ChatError('unavailable', 'The service is restarting. Try again in a moment.', { retryAfterMs: 1000 })
   }
   if (chatMayWait || chatSocket) refuseWhileLoaded(fastify.chatOps.load(), chatSocket === true)
 }
 
-/** Keeps an overloaded process for the people who are connected, and for their messages. */
+/** Reserves an overloaded process for connected users and their messages. */
 const refuseWhileLoaded = (load: Load, isSocket: boolean): void => {
   if (load === 'normal' || (isSocket && load !== 'extreme')) return
-  // Spread, so that clients that were refused together don't retry together.
+  // With jitter, so that clients rejected together don't retry together.
   const retryAfterMs = 2000 + Math.random() * 8000
   throw new ChatError('busy', 'The service is busy. Try again in a moment.', { retryAfterMs })
 }
@@ -95,7 +95,7 @@ type CodeHere = (code: ErrorCode) => ErrorCode | undefined
 
 const TOKEN_ERRORS: ReadonlySet<ErrorCode> = new Set(['missing_token', 'invalid_token', 'token_expired'])
 
-/** What becomes of an error code of our own accounts, and of everything else that a host may do, in a host. */
+/** Returns the mapping of error codes in a host: codes of our accounts become the host's, and impossible codes are omitted. */
 const codeIn =
   ({ impossibleErrors = [] }: ChatPlatformOptions, areUsersHosts: boolean): CodeHere =>
   code => {
@@ -103,7 +103,7 @@ const codeIn =
     return areUsersHosts && TOKEN_ERRORS.has(code) ? 'not_logged_in' : code
   }
 
-/** In a host's document our own way to authenticate isn't defined, and two chats must not share their operations' ids. */
+/** Adapts a route to a host's document, which doesn't define our authentication, and where operation ids must be unique. */
 const fitDocument = (
   route: RouteOptions,
   prefix: string,
@@ -122,7 +122,7 @@ const fitDocument = (
     ...(schema.operationId ? { operationId: camelCase(words) } : {}),
     ...(response ? { response: mapProblems(response, codeHere) } : {})
   }
-  // A host's transform is for schemas of its own kind (zod); ours are JSON Schema already.
+  // A host's transform is for its own kind of schemas (zod); ours are JSON Schema.
   route.config = { ...route.config, swaggerTransform: false }
 }
 

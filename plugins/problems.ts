@@ -1,4 +1,4 @@
-/** Bad input and failures over HTTP: one validator, one error handler, one shape (RFC 9457), one id, for all of our routes. */
+/** Handles invalid input and failures over HTTP, for all of our routes: validation, problems (RFC 9457) and request ids. */
 
 import { SerializerSelector } from '@fastify/fast-json-stringify-compiler'
 import type {
@@ -21,33 +21,33 @@ import { ChatError, type ErrorCode } from '../src/protocol/errors.ts'
 import { EmbeddedProblem, Problem } from '../src/protocol/http/problems.ts'
 import { compile, compileCoercing } from '../src/protocol/validation.ts'
 
-/** The one validator: what comes as text (parameters, headers) is converted to its type, a body is not. */
+/** Validates requests: converts text (parameters, headers) to the type of the schema, but not bodies. */
 export const validatorCompiler: FastifySchemaCompiler<object> = ({ schema, httpPart }) =>
   httpPart === 'body' ? compile(schema) : compileCoercing(schema)
 
 /** Options of the problems plugin. */
 export interface ChatProblemsOptions {
-  /** Whether every error code is one of the catalog, as in the service itself. By default a host application may add some. */
+  /** Restricts error codes to the catalog, for the standalone service. By default a host application may add codes. */
   readonly hasOwnCodesOnly?: boolean
 }
 
-/** Registered in the service's own scope: a host's validator and error handler stay its own. */
+/** Runs in the service's own scope, so that a host keeps its validator and error handler. */
 export default fp(
   async function chatProblems(fastify: FastifyInstance, { hasOwnCodesOnly = false }: ChatProblemsOptions) {
     for (const schema of components)
       fastify.addSchema(schema === Problem && !hasOwnCodesOnly ? EmbeddedProblem : schema)
     fastify.setValidatorCompiler(validatorCompiler)
-    // A host may serialize and parse in a way of its own; and Fastify itself takes plain text for a body.
+    // A host may have its own serializer and parsers, and Fastify itself accepts plain text as a body.
     fastify.setSerializerCompiler(serializerOf(fastify))
     fastify.removeAllContentTypeParsers()
     fastify.addContentTypeParser('application/json', { parseAs: 'string' }, boundedJsonParser(fastify))
     fastify.setErrorHandler(sendProblem)
-    fastify.addHook('onRequest', async (request, reply) => nameRequest(request, reply))
+    fastify.addHook('onRequest', async (request, reply) => sendRequestId(request, reply))
   },
   { name: 'chat-problems', fastify: '5.x' }
 )
 
-/** Returns Fastify's own parser of JSON, after a check of what the body costs to parse. */
+/** Returns Fastify's own JSON parser behind a check of the body's parsing cost. */
 const boundedJsonParser = (fastify: FastifyInstance): FastifyBodyParser<string> => {
   const parse = fastify.getDefaultJsonParser('error', 'error')
   return (request, body, done) => {
@@ -60,12 +60,12 @@ const boundedJsonParser = (fastify: FastifyInstance): FastifyBodyParser<string> 
 
 const serializerOf = (fastify: FastifyInstance): FastifySerializerCompiler<unknown> =>
   SerializerSelector()(fastify.getSchemas()) as FastifySerializerCompiler<unknown>
-/** Tells the caller the request's id, as it stands in the log; a host that does so already has the say. */
-const nameRequest = ({ id }: FastifyRequest, reply: FastifyReply): void => {
+/** Sends the request's id as it is in the log, unless a host already sends one. */
+const sendRequestId = ({ id }: FastifyRequest, reply: FastifyReply): void => {
   if (!reply.hasHeader('x-request-id')) reply.header('x-request-id', id)
 }
 
-/** Refusals by a limit, which an operator wants to see and which are nobody's failure. */
+/** Lists the codes of limits, which are logged as warnings: an operator wants to see them, but they are not failures. */
 const LIMITS: ReadonlySet<string> = new Set<ErrorCode>([
   'rate_limited',
   'busy',
@@ -74,16 +74,16 @@ const LIMITS: ReadonlySet<string> = new Set<ErrorCode>([
 ])
 
 /**
- * An error handler: sends any error as a problem. A failure is logged, and its problem shows no cause. The problem is sent as
- * text, since a host's `preSerialization` hook or serializer for its own responses must not change it.
+ * Sends any error as a problem; an error handler. A failure is logged, and its problem does not show the cause. The problem is
+ * sent as text, so that a host's `preSerialization` hook or serializer can't change it.
  */
 export const sendProblem = (error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
   const refusal = refusalOf(error, { replyStatus: reply.statusCode, isUnavailable })
   const { code, status } = refusal
   const log = withoutRepeats(request.server.server, request.log)
-  if (LIMITS.has(code)) log.warn({ code, address: clientAddress(request) }, 'a request was refused by a limit')
+  if (LIMITS.has(code)) log.warn({ code, address: clientAddress(request) }, 'a limit rejected a request')
   else if (status >= 500) log.error({ err: error }, 'the request failed')
-  nameRequest(request, reply)
+  sendRequestId(request, reply)
   for (const [name, value] of Object.entries(refusal.headers)) if (!reply.hasHeader(name)) reply.header(name, value)
   return reply
     .header('cache-control', 'no-store')
@@ -93,7 +93,7 @@ export const sendProblem = (error: unknown, request: FastifyRequest, reply: Fast
     .send(JSON.stringify(problemOf(refusal, request.id)))
 }
 
-/** Returns what a 426 must name (RFC 9110, 15.5.22; RFC 6455, 4.4). HTTP/2 has no such headers. */
+/** Returns the headers that a 426 must have (RFC 9110, 15.5.22; RFC 6455, 4.4). HTTP/2 has no such headers. */
 const upgradeOffer = ({ raw }: FastifyRequest, reply: FastifyReply): Record<string, string> =>
   raw.httpVersionMajor > 1
     ? {}
@@ -103,9 +103,9 @@ const upgradeOffer = ({ raw }: FastifyRequest, reply: FastifyReply): Record<stri
         'sec-websocket-version': '13'
       }
 
-/** A not-found handler: answers with a problem that doesn't repeat the query. */
+/** Sends a 404 as a problem that doesn't repeat the query; a not-found handler. */
 export const sendNotFound = (request: FastifyRequest, reply: FastifyReply): FastifyReply => {
   const { method } = request
-  const detail = `There is no ${method} ${safePath(request.url).slice(0, 200)}. See /docs for what there is.`
+  const detail = `There is no ${method} ${safePath(request.url).slice(0, 200)}. See /docs for the available routes.`
   return sendProblem(new ChatError('not_found', detail), request, reply)
 }

@@ -1,6 +1,6 @@
 /**
- * Bounds what is buffered of responses that nobody reads: a connection has one at a time, a long one is written in pieces as its
- * client reads, and a connection without progress is closed; decorates `chatResponses`.
+ * Bounds the memory of responses that clients don't read: a connection has one response at a time, a long one is written in pieces
+ * as its client reads, and a connection without progress is closed; decorates `chatResponses`.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { type Server, Socket } from 'node:net'
@@ -30,16 +30,16 @@ declare module 'fastify' {
 /** Options of the responses plugin. */
 export interface ChatResponsesOptions {
   readonly clock?: Clock
-  /** How long a client may take for 16 KiB, in milliseconds, by default 30,000. */
+  /** Limits how long a client may take to read 16 KiB, in milliseconds; 30,000 by default. */
   readonly responseStallMs?: number
   /**
-   * Whether the server is the chat's own. Then a request takes its turn before it is routed, so that a thousand requests in
-   * one packet cost one turn of the event loop no more than one does. In a host only our own routes wait, after the routing.
+   * Is true if the server belongs to the chat. Then requests take turns before routing, so that a thousand requests in one packet
+   * cost a turn of the event loop no more than one does. In a host only our own routes take turns, after routing.
    */
   readonly isWhole?: boolean
 }
 
-/** Registered in the service's own scope: a host's responses are the host's. */
+/** Runs in the service's own scope: a host's responses are not affected. */
 export default fp(
   async function chatResponses(fastify: FastifyInstance, options: ChatResponsesOptions) {
     const { clock = systemClock, responseStallMs, isWhole = false } = options
@@ -47,7 +47,7 @@ export default fp(
     const stalls = createStallWatch({
       clock,
       ...(responseStallMs === undefined ? {} : { stallMs: responseStallMs }),
-      onStalled: () => log.warn({}, 'a connection was closed: its client did not read the response')
+      onStalled: () => log.warn({}, 'closed a connection whose client did not read the response')
     })
     const turns = createTurns()
     const watch = ({ raw }: FastifyRequest, reply: FastifyReply): void => {
@@ -76,7 +76,7 @@ export default fp(
   { name: 'chat-responses', fastify: '5.x' }
 )
 
-/** Puts the turns in front of whoever handles the requests of a server. */
+/** Applies the turns before the request handlers of a server. */
 const takeTurns = (server: Server, turns: Turns): void => {
   const handlers = server.listeners('request')
   server.removeAllListeners('request')
@@ -87,13 +87,13 @@ const takeTurns = (server: Server, turns: Turns): void => {
   })
 }
 
-/** Whether it is HTTP/1 on a real connection. A WebSocket has a limit of its own, and HTTP/2 its flow control. */
+/** Returns whether a request is HTTP/1 on a real connection. A WebSocket has a limit of its own, and HTTP/2 its flow control. */
 const hasOwnSocket = (request: IncomingMessage): boolean => {
   const isUpgrade = 'upgrade' in request && request.upgrade === true
   return !isUpgrade && request.httpVersionMajor === 1 && request.socket instanceof Socket
 }
 
-/** More is written in pieces. */
+/** Limits the responses that are written as a whole. */
 const MAX_WHOLE_BYTES = 2 * PIECE_BYTES
 
 const inPieces = (reply: FastifyReply, payload: unknown): unknown => {

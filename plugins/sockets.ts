@@ -1,4 +1,4 @@
-/** Opens the WebSockets of the chat's own routes, and leaves every other upgrade of the server alone; decorates `chatSockets`. */
+/** Opens the WebSockets of the chat's own routes, and ignores every other upgrade of the server; decorates `chatSockets`. */
 import { randomUUID } from 'node:crypto'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
@@ -15,7 +15,7 @@ import { withoutRepeats } from '../src/lib/repeated-log.ts'
 import { CLOSE } from '../src/protocol/close-codes.ts'
 import { ChatError } from '../src/protocol/errors.ts'
 
-/** An open WebSocket. */
+/** Describes an open WebSocket. */
 export type OpenSocket = ConnectionOptions['socket'] & { readonly protocol: string }
 
 /** Options of the sockets plugin. */
@@ -25,16 +25,16 @@ declare module 'fastify' {
   interface FastifyInstance {
     chatSockets: {
       /**
-       * Opens the WebSocket that a request asks for, unless the client is gone, and sends the reply with it. Throws a ChatError
-       * for any other request.
+       * Opens the WebSocket that a request asks for, unless the client has disconnected, and sends the reply. Throws a ChatError for
+       * any other request.
        */
       open(request: FastifyRequest, reply: FastifyReply, opened: (socket: OpenSocket) => void): void
-      /** Returns whether a request asks for a WebSocket here. */
+      /** Returns whether a request is an upgrade to a WebSocket of this chat. */
       isUpgrade(request: FastifyRequest): boolean
     }
   }
   interface FastifyContextConfig {
-    /** Whether a WebSocket may be opened here. */
+    /** Marks a route that accepts WebSockets. */
     chatSocket?: boolean
   }
 }
@@ -78,19 +78,19 @@ export default fp(
 
 const serve = (socket: WebSocket, opened: (socket: OpenSocket) => void, log: Log): void => {
   socket.on('error', err => {
-    log.warn({ err }, 'a WebSocket was closed for breaking the protocol, or for a frame that is too big')
+    log.warn({ err }, 'closed a WebSocket after a protocol error or a frame that is too big')
     // `ws` has sent its own close code (1002, 1007, 1008, 1009) before it reports an error.
     if (socket.readyState !== socket.CLOSING) socket.terminate()
   })
   try {
     opened(socket)
   } catch (err) {
-    log.error({ err }, 'a WebSocket could not be served')
+    log.error({ err }, 'failed to handle a WebSocket')
     socket.close(CLOSE.internalError.code, CLOSE.internalError.reason)
   }
 }
 
-/** Sends a problem where there may be no Fastify reply to send it with. */
+/** Sends a problem without a Fastify reply, which may not exist. */
 const refuse = (fastify: FastifyInstance, ...[response, error]: Parameters<UpgradesOptions['refuse']>): void => {
   const id = randomUUID()
   const log = withoutRepeats(fastify.server, fastify.log)

@@ -1,4 +1,4 @@
-/** The page: a chat client for browsers, at `/app`; its files from `dist/web`, or built from source when they are asked for. */
+/** Serves the web client at `/app`, with files from `dist/web`, or built from source on request. */
 import { readdir, readFile } from 'node:fs/promises'
 import { extname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -9,7 +9,7 @@ import Negotiator from 'negotiator'
 import { packageFile } from '../src/lib/package.ts'
 import { ChatError } from '../src/protocol/errors.ts'
 
-// Nothing inline, nothing from elsewhere, and no text is ever parsed as HTML. `'self'` is also the WebSocket.
+// Nothing inline, nothing from other origins, and no text is parsed as HTML. `'self'` includes the WebSocket.
 const POLICY = [
   "default-src 'none'",
   "script-src 'self'",
@@ -30,17 +30,17 @@ const TYPES: { readonly [extension: string]: string } = {
   '.svg': 'image/svg+xml'
 }
 
-/** The same for everybody. */
+// The same response for all users.
 const STATIC = { schema: { hide: true }, config: { chatMayBeStored: true } }
 
-/** A file of the page, ready to be sent. */
+/** Holds a file of the web client, ready to be sent. */
 interface PageFile {
   readonly type: string
   readonly bytes: Buffer
   readonly gzipped: Buffer
 }
 
-/** The files by name: `index.html`, and `app/…`, whose names change with what is in them. */
+/** Maps names to files: `index.html`, and `app/…`, whose names contain a hash of the content. */
 type PageFiles = ReadonlyMap<string, PageFile>
 
 const appRoutes: FastifyPluginAsync = async fastify => {
@@ -61,14 +61,14 @@ const appRoutes: FastifyPluginAsync = async fastify => {
 export default appRoutes
 
 const send = (request: FastifyRequest, reply: FastifyReply, file: PageFile | undefined): FastifyReply => {
-  if (!file) throw new ChatError('not_found', 'The page has no such file. Load it again.')
+  if (!file) throw new ChatError('not_found', 'The page has no such file. Reload the page.')
   const takesGzip = new Negotiator(request).encoding(['gzip', 'identity']) === 'gzip'
   if (takesGzip) reply.header('content-encoding', 'gzip')
   reply.header('vary', [reply.getHeader('vary'), 'Accept-Encoding'].filter(Boolean).join(', '))
   return reply.type(file.type).send(takesGzip ? file.gzipped : file.bytes)
 }
 
-/** What `npm run build` made, read once. */
+/** Reads what `npm run build` created, once. */
 const builtBefore = async (): Promise<() => Promise<PageFiles>> => {
   const folder = packageFile('dist', 'web')
   const names = ['index.html', ...(await readdir(join(folder, 'app'))).map(name => `app/${name}`)]
@@ -78,7 +78,7 @@ const builtBefore = async (): Promise<() => Promise<PageFiles>> => {
   return () => files
 }
 
-/** Built on the first request, which takes a second, and again after a change. Its builder is no part of the package. */
+/** Builds the files on the first request, which takes a second, and again after a change. The package does not contain the builder. */
 const builtFromSource = (): (() => Promise<PageFiles>) => {
   let stamp: string | undefined
   let files: Promise<PageFiles> | undefined

@@ -1,4 +1,4 @@
-/** Registering and logging in: the two routes that need no token, and are limited by address. */
+/** Registers users and logs them in: the two routes without a token, with limits per IP address. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyRequest } from 'fastify'
 import type { Settings } from '../src/config/settings.ts'
@@ -9,7 +9,7 @@ import { AccessToken, Login, MAX_PASSWORD, normalizePassword, Registration, User
 import { jsonResponse, PUBLIC, problems } from '../src/protocol/openapi.ts'
 import { characters } from '../src/protocol/validation.ts'
 
-/** The limits of these routes. */
+/** Holds the rate limits of these routes. */
 export type AuthRoutesOptions = Pick<Settings, 'registerRateLimit' | 'loginRateLimit'>
 
 const BODY_LIMIT = 16 * 1024
@@ -24,13 +24,13 @@ const BODY_PROBLEMS = [
   'unavailable'
 ] as const
 
-/** Counted once the body is valid: a mistake in a form must not use up the few registrations of a minute. */
+/** Limits requests per minute and client. Counts only valid bodies, so that a mistake in a form uses up no registration. */
 const perMinute = (max: number, groupId: string) =>
   max === 0
     ? {}
     : { rateLimit: { max, timeWindow: 60_000, groupId, hook: 'preHandler' as const, keyGenerator: clientNetwork } }
 
-/** Normalizes the password of a body where `isWanted`, before its length is checked. */
+/** Normalizes the password of a body if `isWanted`, before its length is checked. */
 const normalizing =
   (isWanted: (password: string) => boolean) =>
   async ({ body }: FastifyRequest): Promise<void> => {
@@ -38,10 +38,10 @@ const normalizing =
     if (typeof password === 'string' && isWanted(password)) Object(body).password = normalizePassword(password)
   }
 const always = (): boolean => true
-/** Otherwise it may have to be verified as it was received. */
+/** Selects passwords to normalize at login; others may have to be verified as they were received. */
 const isOverlong = (password: string): boolean => characters(password) > MAX_PASSWORD
 
-/** Not mounted where a host's users come. */
+/** Is not mounted if the users are those of a host. */
 const authRoutes: FastifyPluginAsyncTypebox<AuthRoutesOptions> = async (fastify, options) => {
   const { accounts } = fastify.chatAuth
   if (!accounts) return
@@ -60,7 +60,7 @@ const authRoutes: FastifyPluginAsyncTypebox<AuthRoutesOptions> = async (fastify,
       security: PUBLIC,
       body: refTo(Registration),
       response: {
-        201: jsonResponse('The user that was registered.', refTo(User), { isLimited: true }),
+        201: jsonResponse('The registered user.', refTo(User), { isLimited: true }),
         ...problems('username_taken', ...BODY_PROBLEMS)
       }
     },

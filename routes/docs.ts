@@ -1,4 +1,4 @@
-/** The API's documents: OpenAPI for HTTP, AsyncAPI for the WebSocket, Swagger UI and Redoc, every asset from the service itself. */
+/** Serves the API's documents: OpenAPI for HTTP, AsyncAPI for the WebSocket, Swagger UI and Redoc, without external assets. */
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
@@ -7,12 +7,12 @@ import type { FastifyInstance, FastifyPluginAsync, FastifyReply } from 'fastify'
 import { packageFile } from '../src/lib/package.ts'
 import { buildAsyncApi } from '../src/protocol/asyncapi.ts'
 
-/** How clients reach the service, for the documents. */
+/** Configures how clients reach the service, for the documents. */
 export interface DocsRoutesOptions {
   readonly publicUrl?: string | undefined
 }
 
-// Both pages make styles as they run; Redoc's search runs in a worker that it makes itself.
+// Both pages create styles at run time, and Redoc's search runs in a worker from a blob.
 const POLICY = [
   "default-src 'none'",
   "script-src 'self'",
@@ -26,10 +26,10 @@ const POLICY = [
   "frame-ancestors 'none'"
 ].join('; ')
 
-/** The same for everybody. */
+// The same response for all users.
 const STATIC = { schema: { hide: true }, config: { chatMayBeStored: true } }
 
-/** A page that a library makes: its address, which its own files lie below, and how the library is started. */
+/** Describes a page that a library renders: its path, which is also the folder of its files, and its start script. */
 interface DocumentPage {
   readonly name: string
   readonly title: string
@@ -44,8 +44,8 @@ const PAGES: readonly DocumentPage[] = [
     title: 'fastify-chat: API',
     script: '@fastify/swagger-ui/static/swagger-ui-bundle.js',
     style: '@fastify/swagger-ui/static/swagger-ui.css',
-    // The base layout: without the bar in which one would type another document's address.
-    // A token is kept in memory only; `authorized` is where earlier releases kept it.
+    // The base layout has no field for the address of another document.
+    // A token is kept in memory only. `authorized` is where earlier releases stored it.
     start: `localStorage.removeItem('authorized')
 SwaggerUIBundle({
   url: 'openapi.json', dom_id: '#page', layout: 'BaseLayout', presets: [SwaggerUIBundle.presets.apis],
@@ -66,7 +66,7 @@ const docsRoutes: FastifyPluginAsync<DocsRoutesOptions> = async (fastify, { publ
     asyncapi: () => buildAsyncApi({ frames: fastify.chatCore.log.kinds.frames, publicUrl })
   }
   for (const [name, build] of Object.entries(documents)) {
-    // One buffer for all who ask: the document knows all routes by then, and doesn't change.
+    // One buffer for all requests: the document is complete by then, and doesn't change.
     let bytes: Buffer | undefined
     fastify.get(`/${name}.json`, STATIC, async (_, reply) => {
       bytes ??= Buffer.from(JSON.stringify(build()))
@@ -115,7 +115,7 @@ ${style ? `<link rel="stylesheet" href="${name}/${basename(style)}">` : ''}
 
 const files = new Map<string, Promise<Buffer>>()
 
-/** A library's file, read once for all who ask, without the picture that Redoc would fetch from its makers. */
+/** Reads a library's file once, without the logo that Redoc would load from its vendor. */
 const read = (file: string): Promise<Buffer> => {
   const reading =
     files.get(file) ??
@@ -126,7 +126,7 @@ const read = (file: string): Promise<Buffer> => {
   return reading
 }
 
-/** The packages themselves are development dependencies, so the build brings copies. */
+/** Returns the path of an asset. The packages are development dependencies, so the build copies their files. */
 const assetPath = (file: string): string => {
   const built = packageFile('dist', 'assets', basename(file))
   return existsSync(built) ? built : createRequire(import.meta.url).resolve(file)

@@ -1,13 +1,13 @@
-/** The entrance: what this is and where to go from here; a browser is sent to the page, where there is one. */
+/** Serves the start page at `/`: a list of endpoints, or a redirect to the web client for browsers. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { version } from '../src/lib/package.ts'
 import { refTo } from '../src/protocol/components.ts'
 import { Entrance } from '../src/protocol/http/service.ts'
 import { jsonResponse, PUBLIC, problems } from '../src/protocol/openapi.ts'
 
-/** What there is beside the API. */
+/** Configures the start page. */
 export interface EntranceOptions {
-  /** Whether the page is mounted. */
+  /** Is true if the web client is mounted. */
   readonly hasApp?: boolean
 }
 
@@ -17,18 +17,18 @@ const entranceRoute: FastifyPluginAsyncTypebox<EntranceOptions> = async (fastify
     url: '/',
     schema: {
       operationId: 'getEntrance',
-      summary: 'What this is and where to go from here',
-      description: 'Lists the endpoints as JSON. A browser is redirected to the page, if it is served.',
+      summary: 'What this service is, and its endpoints',
+      description: 'Lists the endpoints as JSON. Browsers are redirected to the web client, if it is served.',
       tags: ['service'],
       security: PUBLIC,
-      response: { 200: jsonResponse('The entrance.', refTo(Entrance)), 302: SENT, ...problems('unavailable') }
+      response: { 200: jsonResponse('The endpoints.', refTo(Entrance)), 302: SENT, ...problems('unavailable') }
     },
     handler: async (request, reply) => {
       if (!hasApp) return entrance
       const { vary } = reply.getHeaders()
       reply.header('vary', vary ? `${vary}, Accept` : 'Accept')
       if (!prefersHtml(request.headers.accept)) return { ...entrance, endpoints: { ...endpoints, app: '/app' } }
-      // Relative, since a proxy may have cut the path short.
+      // Relative, because a proxy may have removed a prefix of the path.
       return reply.redirect(/\/(\?|$)/.test(request.url) ? 'app' : `${fastify.prefix.split('/').at(-1)}/app`)
     }
   })
@@ -36,7 +36,10 @@ const entranceRoute: FastifyPluginAsyncTypebox<EntranceOptions> = async (fastify
 
 export default entranceRoute
 
-const SENT = { type: 'null', description: 'A browser (`Accept` prefers HTML) is sent to the page, where there is one.' }
+const SENT = {
+  type: 'null',
+  description: 'Redirects a browser (`Accept` prefers HTML) to the web client, if it is served.'
+}
 
 const endpoints = {
   register: 'POST /api/auth/register',
@@ -54,7 +57,7 @@ const endpoints = {
 
 const entrance = { message: 'fastify-chat: a real-time chat backend', version, endpoints }
 
-/** Whether HTML is accepted above JSON, as browsers do; any type, as most clients say, is for both alike. */
+/** Returns whether `Accept` prefers HTML to JSON, as that of browsers does. The range for any type, which most clients send, prefers neither. */
 const prefersHtml = (accept = ''): boolean => {
   const weights = new Map(accept.split(',').map(range => weightOf(range)))
   const weigh = (...ranges: string[]): number =>

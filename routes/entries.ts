@@ -1,4 +1,4 @@
-/** Appending entries over HTTP: a route for each kind that has one, derived from its command. */
+/** Appends entries over HTTP, with a route for each kind that has one, derived from its command. */
 import { type FastifyPluginAsyncTypebox, Type } from '@fastify/type-provider-typebox'
 import { callerOf } from '../plugins/auth.ts'
 import { type HttpTwin, type Kind, restItems } from '../plugins/chat.ts'
@@ -9,10 +9,10 @@ import { jsonResponse, problems, SECURED } from '../src/protocol/openapi.ts'
 const GUARD = ['missing_token', 'invalid_token', 'token_expired', 'unavailable', 'validation_failed'] as const
 const BODY = ['invalid_json', 'payload_too_large', 'unsupported_media_type'] as const
 
-/** What a command has that HTTP carries elsewhere: the path, and `Idempotency-Key`. */
+/** Lists the fields of a command that are not in the body: they are in the path and in `Idempotency-Key`. */
 const ELSEWHERE = ['type', 'room', 'nonce', 'ref']
 
-/** The parts of a request, from the command's schema. */
+/** Returns the schemas of a request, from the command's schema. */
 const requestOf = ({ command }: Kind, { path, body }: HttpTwin) => {
   const inPath = [...path.matchAll(/:(\w+)/g)].map(([, name = '']) => name)
   const rest = Type.Omit(command, [...ELSEWHERE, ...inPath])

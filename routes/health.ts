@@ -1,4 +1,4 @@
-/** Whether the service is well: for people, for load balancers (`ready`) and for supervisors (`live`). */
+/** Reports health: for people, for load balancers (`ready`) and for supervisors (`live`). */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { refTo } from '../src/protocol/components.ts'
 import { Health, Liveness } from '../src/protocol/http/service.ts'
@@ -11,9 +11,9 @@ const schemaOf = (operationId: string, summary: string, description: string) => 
   tags: ['service'],
   security: PUBLIC,
   response: {
-    200: jsonResponse('Well.', refTo(Health)),
+    200: jsonResponse('Healthy.', refTo(Health)),
     ...problems(),
-    503: jsonResponse('Not well; `checks` says what.', refTo(Health))
+    503: jsonResponse('Unhealthy; `checks` shows which check failed.', refTo(Health))
   }
 })
 
@@ -23,7 +23,7 @@ const LIVENESS = {
   description: 'For supervisors: nothing else is checked, so an outage of the database restarts no process.',
   tags: ['service'],
   security: PUBLIC,
-  response: { 200: jsonResponse('It runs.', refTo(Liveness)), ...problems() }
+  response: { 200: jsonResponse('The process runs.', refTo(Liveness)), ...problems() }
 }
 
 const healthRoutes: FastifyPluginAsyncTypebox = async fastify => {
@@ -37,8 +37,8 @@ const healthRoutes: FastifyPluginAsyncTypebox = async fastify => {
       config,
       schema: schemaOf(
         'getHealth',
-        'Whether the service is well',
-        'For people and monitors. `checks` names each check and its result.'
+        'Whether the service is healthy',
+        'For people and monitors. `checks` lists each check and its result.'
       )
     },
     async (_, reply) => coded(chatOps.health(), reply)
@@ -53,7 +53,7 @@ const healthRoutes: FastifyPluginAsyncTypebox = async fastify => {
       schema: schemaOf(
         'getReadiness',
         'Whether to send requests here',
-        'For load balancers. Also off from the moment a stop begins.'
+        'For load balancers. It fails as soon as a shutdown begins.'
       )
     },
     async (_, reply) => coded(chatOps.ready(), reply)

@@ -1,4 +1,4 @@
-/** The history of the chat over HTTP. */
+/** Serves the history of the room `general`. */
 import { type FastifyPluginAsyncTypebox, Type } from '@fastify/type-provider-typebox'
 import { callerOf } from '../plugins/auth.ts'
 import { limitReads } from '../plugins/chat.ts'
@@ -26,7 +26,7 @@ const messageRoutes: FastifyPluginAsyncTypebox = async fastify => {
     schema: {
       operationId: 'listMessages',
       summary: 'The newest messages of the room "general", oldest first',
-      description: 'Messages that no key opens any more, or that were erased, are left out.',
+      description: 'Messages that no key decrypts, or that were erased, are omitted.',
       tags: ['chat'],
       security: SECURED,
       querystring: Type.Object({ limit: Limit }),
@@ -37,7 +37,7 @@ const messageRoutes: FastifyPluginAsyncTypebox = async fastify => {
     },
     async handler(request, reply) {
       const part = await fastify.chatCore.log.read(callerOf(request), GENERAL, { limit: countOf(request.query.limit) })
-      // Written from the entries as they are kept, without another round through objects.
+      // Assembled from cached JSON, without parsing it.
       reply.type('application/json; charset=utf-8')
       return part.json('[', ']', ({ unavailable }) => !unavailable) as unknown as Message[]
     }

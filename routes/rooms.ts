@@ -1,4 +1,4 @@
-/** Rooms over HTTP: which there are, their logs page by page, and who is there. */
+/** Serves rooms over HTTP: their list, their logs page by page, and who is in them. */
 import { type FastifyPluginAsyncTypebox, Type } from '@fastify/type-provider-typebox'
 import { callerOf } from '../plugins/auth.ts'
 import { type LogPart, limitReads } from '../plugins/chat.ts'
@@ -8,14 +8,14 @@ import { countOf, Limit } from '../src/protocol/http/paging.ts'
 import { AfterRoom, NewRoom, Presence, Room, RoomList } from '../src/protocol/http/rooms.ts'
 import { jsonResponse, problems, SECURED } from '../src/protocol/openapi.ts'
 
-/** Rooms that a user may make in a minute. */
+/** Limits how many rooms a user may create per minute. */
 const NEW_ROOMS_PER_MINUTE = 10
 const NEW_ROOM_BYTES = 16 * 1024
 
 const seq = (description: string) =>
   Type.Optional(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description, examples: [42] }))
-const Before = seq('Only entries before this `seq`, the nearest ones, or with `after` the first ones between the two.')
-const After = seq('Only entries after this `seq`, the nearest ones.')
+const Before = seq('Return the last entries before this `seq`, or with `after` the first entries between the two.')
+const After = seq('Return the first entries after this `seq`.')
 const Named = Type.Object({ room: RoomName })
 const GUARD = ['missing_token', 'invalid_token', 'token_expired', 'unavailable', 'validation_failed'] as const
 const READ = [...GUARD, 'rate_limited', 'busy'] as const
@@ -38,7 +38,7 @@ const roomRoutes: FastifyPluginAsyncTypebox = async fastify => {
     schema: {
       operationId: 'listRooms',
       summary: 'The rooms that you may read, by name',
-      description: 'Ask on with `after` what `next` said, while `has_more` is true.',
+      description: 'While `has_more` is true, request the next page with `after` set to `next`.',
       tags: ['rooms'],
       security: SECURED,
       querystring: Type.Object({
@@ -63,20 +63,20 @@ const roomRoutes: FastifyPluginAsyncTypebox = async fastify => {
         max: NEW_ROOMS_PER_MINUTE,
         timeWindow: 60_000,
         groupId: ':rooms',
-        // Once the body is valid, as for a registration.
+        // Counts only valid bodies, as for a registration.
         hook: 'preHandler',
         keyGenerator: request => `user ${callerOf(request).userId}`
       }
     },
     schema: {
       operationId: 'createRoom',
-      summary: 'Make a room',
-      description: 'Ten a minute and person.',
+      summary: 'Create a room',
+      description: 'Limited to ten per minute per user.',
       tags: ['rooms'],
       security: SECURED,
       body: refTo(NewRoom),
       response: {
-        201: jsonResponse('The room that was made.', refTo(Room), { isLimited: true }),
+        201: jsonResponse('The created room.', refTo(Room), { isLimited: true }),
         ...problems('room_taken', 'not_allowed', 'rate_limited', ...GUARD, ...BODY)
       }
     },
@@ -93,7 +93,7 @@ const roomRoutes: FastifyPluginAsyncTypebox = async fastify => {
     ...single,
     schema: {
       operationId: 'getRoom',
-      summary: 'A room, and where its log stands',
+      summary: 'A room, and the range of its log',
       description: 'A room that you may not read looks like one that does not exist.',
       tags: ['rooms'],
       security: SECURED,
@@ -111,13 +111,13 @@ const roomRoutes: FastifyPluginAsyncTypebox = async fastify => {
       operationId: 'listRoomMessages',
       summary: 'A part of a room’s log, oldest first: the newest, or those before or after a seq',
       description:
-        'Ask on with `before` the first `seq` of the answer, or `after` the last, while `has_more` is true. An entry that can’t be shown has the content `null`, and says why.',
+        'While `has_more` is true, request more with `before` set to the first `seq` of the response, or `after` to the last. An entry that can’t be shown has the content `null`, and the reason in `unavailable`.',
       tags: ['rooms'],
       security: SECURED,
       params: Named,
       querystring: Type.Object({ before: Before, after: After, limit: Limit }),
       response: {
-        200: jsonResponse('The part of the log, oldest first.', refTo(EntryList)),
+        200: jsonResponse('A part of the log, oldest entry first.', refTo(EntryList)),
         ...problems('room_not_found', ...READ)
       }
     },
@@ -136,12 +136,12 @@ const roomRoutes: FastifyPluginAsyncTypebox = async fastify => {
     ...single,
     schema: {
       operationId: 'getPresence',
-      summary: 'Who is in a room; above 100 people only how many',
+      summary: 'Who is in a room; above 100 people only the count',
       description: 'People are present while they are subscribed, on any process. `users` is absent above 100 people.',
       tags: ['rooms'],
       security: SECURED,
       params: Named,
-      response: { 200: jsonResponse('Who is there.', refTo(Presence)), ...problems('room_not_found', ...READ) }
+      response: { 200: jsonResponse('Who is in the room.', refTo(Presence)), ...problems('room_not_found', ...READ) }
     },
     handler: async request => chat.presence.of(callerOf(request), request.params.room)
   })
@@ -149,7 +149,7 @@ const roomRoutes: FastifyPluginAsyncTypebox = async fastify => {
 
 export default roomRoutes
 
-/** The list as JSON, from the entries as they are kept. */
+/** Returns the list as JSON, assembled from cached JSON of its entries. */
 const listJson = ({ room: { room, epoch, oldest, seq }, hasMore, json }: LogPart): ReturnType<LogPart['json']> => {
   const head = JSON.stringify({ room, epoch, oldest, seq, has_more: hasMore })
   return json(`${head.slice(0, -1)},"messages":[`, ']}')

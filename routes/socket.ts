@@ -1,4 +1,4 @@
-/** The WebSocket route: who may connect is settled before the upgrade; the chat takes the open socket over. */
+/** Accepts WebSockets: authorizes the client before the upgrade, and passes the open socket to the chat. */
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import { callerOf } from '../plugins/auth.ts'
 import { clientNetwork } from '../src/lib/client-address.ts'
@@ -8,7 +8,7 @@ import { withoutRepeats } from '../src/lib/repeated-log.ts'
 import { ChatError } from '../src/protocol/errors.ts'
 import { GENERAL } from '../src/protocol/http/messages.ts'
 
-/** Which pages may connect, beside the request's own host. */
+/** Lists the pages that may connect, in addition to those of the request's own host. */
 export interface SocketRouteOptions {
   readonly corsOrigins: readonly string[]
   readonly publicUrl?: string | undefined
@@ -18,7 +18,7 @@ interface SocketQuery {
   readonly rooms?: unknown
 }
 
-/** The rooms to follow from the start: `general`, unless `?rooms=` lists others, or none. */
+/** Returns the rooms to subscribe to at the start: `general`, unless `?rooms=` lists others, or none. */
 const roomsOf = ({ rooms }: SocketQuery): string[] => {
   if (rooms === undefined) return [GENERAL]
   const names = [rooms].flat().flatMap(list => String(list).split(','))
@@ -28,7 +28,7 @@ const roomsOf = ({ rooms }: SocketQuery): string[] => {
 const socketRoute: FastifyPluginAsync<SocketRouteOptions> = async (fastify, options) => {
   const origins = createOrigins(options.corsOrigins, options.publicUrl)
 
-  /** The rooms that a request asked for and that don't exist. */
+  /** Maps a request to the requested rooms that don't exist. */
   const absent = new WeakMap<object, ReadonlySet<string>>()
 
   fastify.route<{ Querystring: SocketQuery }>({
@@ -44,7 +44,7 @@ const socketRoute: FastifyPluginAsync<SocketRouteOptions> = async (fastify, opti
       const caller = { session: callerOf(request), address: clientNetwork(request) }
       absent.set(request, await fastify.chatCore.connections.prepare(roomsOf(request.query), caller))
     },
-    // Not the handler: a host's @fastify/websocket wraps those of all routes.
+    // Not the handler, because a host's @fastify/websocket wraps the handlers of all routes.
     async preHandler(request, reply) {
       fastify.chatSockets.open(request, reply, socket =>
         fastify.chatCore.connections.open({
@@ -65,18 +65,18 @@ const socketRoute: FastifyPluginAsync<SocketRouteOptions> = async (fastify, opti
 export default socketRoute
 
 /**
- * Throws `origin_not_allowed` unless the page is of the request's own host, listed, or allowed by CORS headers that hooks of the host
- * application have set. A client that sends no `Origin` is not a browser, and passes.
+ * Throws `origin_not_allowed` unless the page is from the request's own host, listed, or allowed by CORS headers that the host
+ * application's hooks have set. A client without an `Origin` is not a browser, and is accepted.
  */
 const checkOrigin = (request: FastifyRequest, reply: FastifyReply, origins: Origins): void => {
   const { origin, cookie } = request.headers
   if (origin === undefined || origins.isAllowed(origin) || isOwnOrigin(origin, request.host)) return
-  // Our own tokens are in no cookie, so a foreign page has none to use.
+  // Our own tokens are not in cookies, so a foreign page can't use them.
   const hasCookies = cookie !== undefined && request.server.chatAuth.accounts === null
   if (isAllowedByCors(reply.getHeaders(), origin, hasCookies)) return
   const log = withoutRepeats(request.server.server, request.log)
-  log.warn({ origin: safeHeader(origin) }, 'a WebSocket from a foreign origin was refused')
+  log.warn({ origin: safeHeader(origin) }, 'rejected a WebSocket from a foreign origin')
   const advice =
-    'Add its origin to CORS_ORIGINS (corsOrigins, or your own CORS with credentials, in a host application).'
+    'Add its origin to CORS_ORIGINS (in a host application: `corsOrigins`, or your own CORS headers with credentials).'
   throw new ChatError('origin_not_allowed', `This page may not connect. ${advice}`)
 }

@@ -1,4 +1,4 @@
-/** Who the caller is. Browsers also ask here why a WebSocket was refused, since they can't see that answer. */
+/** Returns the caller. Browsers also request this to find out why a WebSocket was rejected, since they can't read that response. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { callerOf } from '../plugins/auth.ts'
 import { limitReads } from '../plugins/chat.ts'
@@ -15,9 +15,9 @@ const userRoutes: FastifyPluginAsyncTypebox = async fastify => {
     preHandler: limitReads(),
     schema: {
       operationId: 'getMe',
-      summary: 'The user behind the access token',
+      summary: 'The authenticated user',
       description:
-        'Also tells a browser why a WebSocket was refused, since a browser cannot see the status of a refused upgrade.',
+        'Its error also shows why a WebSocket was rejected, since a browser cannot read the status of a rejected upgrade.',
       tags: ['users'],
       security: SECURED,
       response: {

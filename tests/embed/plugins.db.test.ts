@@ -63,7 +63,7 @@ test.for([
   ['chat-core', chat, /'chat-db' of plugin 'chat-core' is not registered/],
   ['chat-ops', ops, /'chat-db' of plugin 'chat-ops' is not registered/],
   ['chat-platform', platform, /'chat-db' of plugin 'chat-platform' is not registered/],
-  ['chat-db', db, /needs `databaseUrl`, or a ready `client`/]
+  ['chat-db', db, /requires `databaseUrl` or `client`/]
 ] as const)('%s says what it lacks', async ([, plugin, message]) => {
   await expect(async () => bare().register(plugin as never)).rejects.toThrow(message)
 })
@@ -91,7 +91,7 @@ test.for<[string, unknown, object, RegExp]>([
 })
 
 test.for<[string, unknown, object, RegExp]>([
-  ['auth without a key', auth, {}, /needs `secretKey`, or `authenticate`/],
+  ['auth without a key', auth, {}, /requires `secretKey`, or `authenticate`/],
   ['auth with a short key', auth, { secretKey: 'x' }, /`secretKey` must have at least 32 characters/],
   ['auth with text for a function', auth, { authenticate: 'x' }, /`authenticate` must be a function/],
   ['chat with text for a number', chat, { messageRateLimit: '10' }, /`messageRateLimit` must be an integer/],

@@ -81,7 +81,7 @@ describe('a response that is not read', () => {
     expect(accepted.map(({ destroyed }) => destroyed)).toEqual(Array(6).fill(false))
     await pass(clock, 5)
     expect(accepted.map(({ destroyed }) => destroyed)).toEqual(Array(6).fill(true))
-    expect(log()).toMatch(/its client did not read the response/)
+    expect(log()).toMatch(/whose client did not read the response/)
   })
 
   test('is closed also where it is a document, or in HTTP/1.0', async () => {

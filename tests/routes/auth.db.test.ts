@@ -173,7 +173,7 @@ describe('the limits', () => {
       }
     }
     expect(statuses).toEqual([201, 201, 201, 201, 201, 429])
-    expect(log()).toMatch(/"level":40.*"rate_limited".*refused by a limit/)
+    expect(log()).toMatch(/"level":40.*"rate_limited".*a limit rejected/)
   })
 
   test('count over all processes, and each route for itself', async () => {

@@ -246,7 +246,7 @@ describe('the limits', () => {
     for (let at = 0; at < 31; at++) client.send({ type: 'message', content: 'x', ref: String(at) })
     const error = await client.nextOf('error')
     expect(error).toMatchObject({ code: 'rate_limited', ref: '30', retry_after_ms: 100 })
-    expect(log()).toMatch(/"level":40.*"rate_limited".*refused by a limit/)
+    expect(log()).toMatch(/"level":40.*"rate_limited".*a limit rejected/)
   })
 
   test('are a person’s, and not won anew by connecting again', async () => {

@@ -97,7 +97,7 @@ export class Connection {
   /** Sends an `error` frame; the connection stays open. */
   refuse(error: ChatError, marks: FrameMarks = {}): void {
     if (isLimit(error)) {
-      this.log.warn({ user_id: this.session.userId, code: error.code }, 'a frame was refused by a limit')
+      this.log.warn({ user_id: this.session.userId, code: error.code }, 'a limit rejected a frame')
     }
     this.send(errorFrame(error, marks))
   }
