@@ -35,12 +35,12 @@ export type ErrorCode =
 export type User = {
   id: number
   username: string
-  /** UTC with milliseconds, RFC 3339. */
+  /** A time in UTC with milliseconds, RFC 3339. */
   created_at: string
 }
 
 export type AccessToken = {
-  /** A JWT (RFC 7519), to be sent as `Authorization: Bearer …`. */
+  /** A JWT (RFC 7519). Send it as `Authorization: Bearer …`. */
   access_token: string
   token_type: 'bearer'
   /** Seconds until the token expires. */
@@ -48,28 +48,28 @@ export type AccessToken = {
 }
 
 export type Room = {
-  /** The name of the room: its key, which never changes. */
+  /** The name of the room, which identifies it and never changes. */
   room: string
-  /** For people; null for a room that has none. */
+  /** A title to display; null for a room without one. */
   title: string | null
-  /** Names this incarnation of the log. */
+  /** Identifies this incarnation of the log. */
   epoch: string
-  /** The oldest entry that is still kept. */
+  /** The `seq` of the oldest entry that is kept. */
   oldest: number
-  /** The newest entry; 0 in an empty room. */
+  /** The `seq` of the newest entry; 0 in an empty room. */
   seq: number
 }
 
 export type RoomList = {
   rooms: Room[]
-  /** Whether there may be more: ask with `after` what `next` says. */
+  /** Whether there may be more rooms. Request them with `after` set to `next`. */
   has_more: boolean
-  /** What to go on after, a name or a sealed one; absent at the end. */
+  /** The `after` of the next page, a room name or an opaque cursor; absent on the last page. */
   next?: string
 }
 
 export type Presence = {
-  /** The name of the room: its key, which never changes. */
+  /** The name of the room, which identifies it and never changes. */
   room: string
   count: number
   users?: {
@@ -84,32 +84,32 @@ export type Entry = {
   /** The kind of an entry of type `unknown`. */
   kind?: string
   id: number
-  /** The name of the room: its key, which never changes. */
+  /** The name of the room, which identifies it and never changes. */
   room: string
-  /** The place in the room’s log: 1, 2, 3, … without a gap. */
+  /** The position in the room’s log: 1, 2, 3, … without gaps. */
   seq: number
   user_id: number
   username: string
   content: string | null
   /** The client’s own data, at most 2 KiB as JSON; encrypted at rest like the content. */
   meta?: Record<string, unknown>
-  /** Makes a send idempotent, for its user in its room. */
+  /** Makes a send idempotent for its user in its room. */
   nonce?: string
   unavailable?: 'key' | 'erased'
-  /** UTC with milliseconds, RFC 3339. */
+  /** A time in UTC with milliseconds, RFC 3339. */
   created_at: string
 }
 
 export type EntryList = {
-  /** The name of the room: its key, which never changes. */
+  /** The name of the room, which identifies it and never changes. */
   room: string
   epoch: string
-  /** The oldest entry that is still kept. */
+  /** The `seq` of the oldest entry that is kept. */
   oldest: number
-  /** The newest entry. */
+  /** The `seq` of the newest entry. */
   seq: number
   messages: Entry[]
-  /** Whether there is more in the direction that was asked for. */
+  /** Whether there are more entries in the requested direction. */
   has_more: boolean
 }
 
@@ -125,9 +125,9 @@ export type Limits = {
 export type SendFrame = {
   type: 'message'
   content: string
-  /** The name of the room: its key, which never changes. */
+  /** The name of the room, which identifies it and never changes. */
   room?: string
-  /** Makes a send idempotent, for its user in its room. */
+  /** Makes a send idempotent for its user in its room. */
   nonce?: string
   /** The client’s own data, at most 2 KiB as JSON; encrypted at rest like the content. */
   meta?: Record<string, unknown>
@@ -137,10 +137,10 @@ export type SendFrame = {
 
 export type SubscribeFrame = {
   type: 'subscribe'
-  /** The name of the room: its key, which never changes. */
+  /** The name of the room, which identifies it and never changes. */
   room: string
   after?: number
-  /** The epoch that `after` belongs to. */
+  /** The epoch of the log that `after` refers to. */
   epoch?: string
   /** Echoed in the answer to this frame. */
   ref?: string
@@ -148,7 +148,7 @@ export type SubscribeFrame = {
 
 export type UnsubscribeFrame = {
   type: 'unsubscribe'
-  /** The name of the room: its key, which never changes. */
+  /** The name of the room, which identifies it and never changes. */
   room: string
   /** Echoed in the answer to this frame. */
   ref?: string
@@ -156,7 +156,7 @@ export type UnsubscribeFrame = {
 
 export type TypingFrame = {
   type: 'typing'
-  /** The name of the room: its key, which never changes. */
+  /** The name of the room, which identifies it and never changes. */
   room?: string
   /** Echoed in the answer to this frame. */
   ref?: string
@@ -180,34 +180,34 @@ export type ClientFrame = SendFrame | SubscribeFrame | UnsubscribeFrame | Typing
 export type MessageFrame = {
   type: 'message'
   id: number
-  /** The name of the room: its key, which never changes. */
+  /** The name of the room, which identifies it and never changes. */
   room: string
-  /** The place in the room’s log: 1, 2, 3, … without a gap. */
+  /** The position in the room’s log: 1, 2, 3, … without gaps. */
   seq: number
   user_id: number
   username: string
   content: string | null
   /** The client’s own data, at most 2 KiB as JSON; encrypted at rest like the content. */
   meta?: Record<string, unknown>
-  /** Makes a send idempotent, for its user in its room. */
+  /** Makes a send idempotent for its user in its room. */
   nonce?: string
   unavailable?: 'key' | 'erased'
-  /** UTC with milliseconds, RFC 3339. */
+  /** A time in UTC with milliseconds, RFC 3339. */
   timestamp: string
 }
 
 export type SystemFrame = {
   type: 'system'
   event: 'connected' | 'joined' | 'left'
-  /** The event in words. */
+  /** The event as a sentence. */
   message: string
-  /** The name of the room: its key, which never changes. */
+  /** The name of the room, which identifies it and never changes. */
   room?: string
   user_id?: number
   username?: string
-  /** UTC with milliseconds, RFC 3339. */
+  /** A time in UTC with milliseconds, RFC 3339. */
   server_time?: string
-  /** UTC with milliseconds, RFC 3339. */
+  /** A time in UTC with milliseconds, RFC 3339. */
   expires_at?: string
   ping_interval_ms?: number
   limits?: {
@@ -224,34 +224,34 @@ export type UnknownFrame = {
   type: 'unknown'
   /** The kind, as a newer release calls it. */
   kind: string
-  /** The name of the room: its key, which never changes. */
+  /** The name of the room, which identifies it and never changes. */
   room: string
   seq: number
 }
 
 export type AckFrame = {
   type: 'ack'
-  /** Makes a send idempotent, for its user in its room. */
+  /** Makes a send idempotent for its user in its room. */
   nonce?: string
   /** Echoed in the answer to this frame. */
   ref?: string
   id: number
-  /** The name of the room: its key, which never changes. */
+  /** The name of the room, which identifies it and never changes. */
   room: string
   seq: number
-  /** UTC with milliseconds, RFC 3339. */
+  /** A time in UTC with milliseconds, RFC 3339. */
   timestamp: string
 }
 
 export type SubscribedFrame = {
   type: 'subscribed'
-  /** The name of the room: its key, which never changes. */
+  /** The name of the room, which identifies it and never changes. */
   room: string
-  /** Names this incarnation of the log; to be sent back with `after`. */
+  /** Identifies this incarnation of the log. Send it with `after`. */
   epoch: string
-  /** The newest entry. */
+  /** The `seq` of the newest entry. */
   seq: number
-  /** The oldest entry that is still kept. */
+  /** The `seq` of the oldest entry that is kept. */
   oldest: number
   /** Echoed in the answer to this frame. */
   ref?: string
@@ -259,13 +259,13 @@ export type SubscribedFrame = {
 
 export type ResyncFrame = {
   type: 'resync'
-  /** The name of the room: its key, which never changes. */
+  /** The name of the room, which identifies it and never changes. */
   room: string
-  /** Names this incarnation of the log; to be sent back with `after`. */
+  /** Identifies this incarnation of the log. Send it with `after`. */
   epoch: string
-  /** The newest entry. */
+  /** The `seq` of the newest entry. */
   seq: number
-  /** The oldest entry that is still kept. */
+  /** The `seq` of the oldest entry that is kept. */
   oldest: number
   reason: 'too_far' | 'expired' | 'epoch' | 'ahead'
   /** Echoed in the answer to this frame. */
@@ -274,7 +274,7 @@ export type ResyncFrame = {
 
 export type UnsubscribedFrame = {
   type: 'unsubscribed'
-  /** The name of the room: its key, which never changes. */
+  /** The name of the room, which identifies it and never changes. */
   room: string
   reason?: string
   /** Echoed in the answer to this frame. */
@@ -288,7 +288,7 @@ export type HeadsFrame = {
 
 export type TypingNotice = {
   type: 'typing'
-  /** The name of the room: its key, which never changes. */
+  /** The name of the room, which identifies it and never changes. */
   room: string
   user_id: number
   username: string
@@ -297,7 +297,7 @@ export type TypingNotice = {
 
 export type PresenceFrame = {
   type: 'presence'
-  /** The name of the room: its key, which never changes. */
+  /** The name of the room, which identifies it and never changes. */
   room: string
   count: number
   users?: {
@@ -313,7 +313,7 @@ export type ReconnectFrame = {
 
 export type AuthenticatedFrame = {
   type: 'authenticated'
-  /** UTC with milliseconds, RFC 3339. */
+  /** A time in UTC with milliseconds, RFC 3339. */
   expires_at: string
   /** Echoed in the answer to this frame. */
   ref?: string
