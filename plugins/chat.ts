@@ -1,4 +1,4 @@
-/** Creates the chat from the database, the keyring and the authentication, and shuts it down in order; decorates `chatCore`. */
+/** Creates the chat from the database, the keyring and the authentication; decorates `chatCore`. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import type { Bus } from '../src/bus/bus.ts'
@@ -16,6 +16,7 @@ import { faultOf } from '../src/db/client/errors.ts'
 import { type Clock, systemClock } from '../src/lib/clock.ts'
 import { withoutRepeats } from '../src/lib/repeated-log.ts'
 import { GENERAL } from '../src/protocol/http/messages.ts'
+import { shutdownOf } from '../src/shutdown.ts'
 import { callerOf } from './auth.ts'
 
 declare module 'fastify' {
@@ -72,10 +73,19 @@ export default fp(
     fastify.addHook('onListen', async () => begin())
     fastify.addHook('onRequest', async () => begin())
     fastify.addHook('onReady', () => chat.start())
-    fastify.addHook('preClose', () => chat.drain())
+    addShutdown(fastify, chat)
   },
   { name: 'chat-core', fastify: '5.x', dependencies: ['chat-db', 'chat-crypto', 'chat-auth'] }
 )
+
+const addShutdown = (fastify: FastifyInstance, { stop }: ChatCore): void => {
+  const shutdown = shutdownOf(fastify)
+  shutdown.add('refuse new work', stop.refuseWork)
+  shutdown.add('commit accepted messages', stop.commitAccepted)
+  shutdown.add('stop background work', stop.endBackgroundWork)
+  shutdown.add('close WebSockets', ({ signal }) => stop.closeConnections(signal))
+  shutdown.add('leave the bus', stop.leaveBus)
+}
 
 /**
  * Waits until the caller may read this many entries; a preHandler hook for routes that read. Throws `rate_limited` or `busy`. The

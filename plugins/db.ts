@@ -7,6 +7,7 @@ import { adoptClient, type DatabaseHandle, openClient, waitForDatabase } from '.
 import type { SqlClient } from '../src/db/client/types.ts'
 import { type ChatDatabase, createDatabase } from '../src/db/database.ts'
 import { migrateUp, requireMigrated } from '../src/db/migrate.ts'
+import { shutdownOf } from '../src/shutdown.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -30,7 +31,7 @@ export default fp(
     const settings = readOptions(options)
     const client = options.client ? await adopt(fastify, options.client, settings) : await open(fastify, settings)
     // A client that was passed in stays open.
-    if (!options.client) fastify.addHook('onClose', () => client.close())
+    if (!options.client) shutdownOf(fastify).add('close the database', () => client.close())
     fastify.decorate('chatDb', createDatabase(client, settings.databaseSchema))
   },
   { name: 'chat-db', fastify: '5.x' }

@@ -9,6 +9,7 @@ import { withoutRepeats } from '../src/lib/repeated-log.ts'
 import { createHealth } from '../src/ops/health.ts'
 import { createLoadMeter, type Load } from '../src/ops/load.ts'
 import type { Health, Liveness } from '../src/protocol/http/service.ts'
+import { shutdownOf } from '../src/shutdown.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -55,7 +56,7 @@ export default fp(
     }
     fastify.addHook('onListen', startOnce)
     fastify.addHook('onRequest', startOnce)
-    fastify.addHook('onClose', async () => {
+    shutdownOf(fastify).add('stop monitoring', () => {
       monitor.stop()
       meter.stop()
     })

@@ -13,6 +13,7 @@ import { createTurns, type Turns } from '../src/http/turns.ts'
 import { type Clock, systemClock } from '../src/lib/clock.ts'
 import { PIECE_BYTES, piecesOf } from '../src/lib/pieces.ts'
 import { withoutRepeats } from '../src/lib/repeated-log.ts'
+import { shutdownOf } from '../src/shutdown.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -71,7 +72,7 @@ export default fp(
       })
     }
     fastify.addHook('onSend', (_request, reply, payload, done) => done(null, inPieces(reply, payload)))
-    fastify.addHook('onClose', async () => stalls.close())
+    shutdownOf(fastify).add('stop monitoring', () => stalls.close())
   },
   { name: 'chat-responses', fastify: '5.x' }
 )

@@ -14,6 +14,7 @@ import type { Log } from '../src/lib/logging.ts'
 import { withoutRepeats } from '../src/lib/repeated-log.ts'
 import { CLOSE } from '../src/protocol/close-codes.ts'
 import { ChatError } from '../src/protocol/errors.ts'
+import { shutdownOf } from '../src/shutdown.ts'
 
 /** Describes an open WebSocket. */
 export type OpenSocket = ConnectionOptions['socket'] & { readonly protocol: string }
@@ -53,8 +54,9 @@ export default fp(
       responseTimeoutMs
     })
     fastify.addHook('onListen', async () => listeningServers(fastify).forEach(upgrades.include))
-    fastify.addHook('preClose', async () => upgrades.drain())
-    fastify.addHook('onClose', async () => upgrades.release())
+    const shutdown = shutdownOf(fastify)
+    shutdown.add('limit open upgrades', () => upgrades.drain())
+    shutdown.add('stop monitoring', () => upgrades.release())
 
     const handshake = createHandshake({
       maxPayload: fastify.chatCore.connections.maxFrameBytes,

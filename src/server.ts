@@ -1,8 +1,7 @@
-/** The service as a process: a Fastify of its own around it, listening, and going down in good order on a signal. */
+/** The service as a process: a Fastify instance of its own that listens, and shuts down on a signal. */
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import { createRequire } from 'node:module'
-import type { Socket } from 'node:net'
 import cors from '@fastify/cors'
 import helmet from '@fastify/helmet'
 import Fastify, { type FastifyInstance } from 'fastify'
@@ -11,11 +10,14 @@ import responsesPlugin from '../plugins/responses.ts'
 import { type ChatServiceOptions, chatService } from './app.ts'
 import type { Settings } from './config/settings.ts'
 import { checkHead, refuseMalformed, takeEveryRequest } from './http/malformed.ts'
+import { watchSockets } from './http/open-sockets.ts'
 import { OWN_HEADERS } from './http/security-headers.ts'
 import { trustProxies } from './lib/client-address.ts'
 import { systemClock } from './lib/clock.ts'
 import { logMethod, redactsItself, serializers } from './lib/logging.ts'
 import { corsHeaders, corsOptions, createOrigins } from './lib/origins.ts'
+import { shutdownOf } from './shutdown.ts'
+import { exitOnSignals, stopOnSignals } from './signals.ts'
 
 /** How long a client may take, in milliseconds. */
 export interface Timeouts {
@@ -82,7 +84,8 @@ export const createServer = async (options: ServerOptions): Promise<FastifyInsta
     return503OnClosing: false
   })
   redactsItself(fastify.log)
-  const letGo = keepSockets(fastify)
+  const sockets = watchSockets(fastify.server)
+  shutdownOf(fastify).add('end open requests', ({ timeoutMs }) => sockets.destroyIn(timeoutMs))
   takeEveryRequest(fastify.server)
   await fastify.register(responsesPlugin, { clock: injected.clock ?? systemClock, isWhole: true, ...stalls })
   fastify.addHook('onRequest', async (request, reply) => {
@@ -95,10 +98,6 @@ export const createServer = async (options: ServerOptions): Promise<FastifyInsta
   fastify.setNotFoundHandler(sendNotFound)
   fastify.setErrorHandler(sendProblem)
   await fastify.register(chatService, { resolved: { settings, warnings }, ...injected, pages: true })
-  // Registered last, so that it runs when the chat has said its goodbyes.
-  await fastify.register(async last => {
-    last.addHook('preClose', async () => letGo())
-  })
   return fastify
 }
 
@@ -111,7 +110,7 @@ export interface RunningServer {
 /** Starts the process's server: it listens, and a SIGTERM or SIGINT takes it down. Rejects when it can't start. */
 export const startServer = async (options: ServerOptions): Promise<RunningServer> => {
   const { settings } = options
-  const waited = leaveOnSignals()
+  const waited = exitOnSignals()
   const fastify = await createServer(options).finally(waited.over)
   const stopped = stopOnSignals(fastify)
   try {
@@ -120,75 +119,6 @@ export const startServer = async (options: ServerOptions): Promise<RunningServer
   } catch (error) {
     await stopped.now()
     throw error
-  }
-}
-
-/**
- * Until there is a server to stop, a signal ends the process. It would by itself, but not where the process is the first of
- * a container: there the kernel drops every signal that has no handler, for as long as the database is waited for.
- */
-const leaveOnSignals = (): { over(): void } => {
-  const leave = (): never => process.exit(0)
-  process.on('SIGTERM', leave).on('SIGINT', leave)
-  return {
-    over() {
-      process.off('SIGTERM', leave).off('SIGINT', leave)
-    }
-  }
-}
-
-/** A stop that hasn't ended by then is ended. */
-const STOP_MS = 9500
-/** npm and watchers pass a signal on that the whole group has had already: within this time, two are one. */
-const SAME_SIGNAL_MS = 1000
-
-const stopOnSignals = (fastify: FastifyInstance): { now(): Promise<void> } => {
-  let startedAt: number | undefined
-  const stop = async (status: number): Promise<void> => {
-    setTimeout(() => process.exit(status), STOP_MS).unref()
-    await fastify.close()
-    process.exit(status)
-  }
-  const onSignal = (signal: NodeJS.Signals): void => {
-    if (startedAt === undefined) {
-      startedAt = systemClock.monotonic()
-      fastify.log.info({ signal }, 'stopping')
-      void stop(0)
-    } else if (systemClock.monotonic() - startedAt > SAME_SIGNAL_MS) process.exit(1)
-  }
-  const onFault = (err: unknown): void => {
-    fastify.log.fatal({ err }, 'stopping after a fault')
-    startedAt ??= systemClock.monotonic()
-    void stop(1)
-  }
-  process.on('SIGTERM', onSignal).on('SIGINT', onSignal)
-  process.on('uncaughtException', onFault).on('unhandledRejection', onFault)
-  return {
-    async now() {
-      process.off('SIGTERM', onSignal).off('SIGINT', onSignal)
-      process.off('uncaughtException', onFault).off('unhandledRejection', onFault)
-      await fastify.close()
-    }
-  }
-}
-
-/** How long requests have to end after the chat has, before their sockets are dropped, in milliseconds. */
-const LAST_REQUESTS_MS = 700
-
-/**
- * Knows every socket of the server, upgraded ones too. What is still there some time after the returned function was
- * called is dropped: a browser's spare connection or half a request must not hold up the database's closing.
- */
-const keepSockets = ({ server }: FastifyInstance): (() => void) => {
-  const sockets = new Set<Socket>()
-  server.on('connection', socket => {
-    sockets.add(socket)
-    socket.once('close', () => sockets.delete(socket))
-  })
-  return () => {
-    setTimeout(() => {
-      for (const socket of sockets) socket.destroy()
-    }, LAST_REQUESTS_MS).unref()
   }
 }
 

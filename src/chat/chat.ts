@@ -20,8 +20,6 @@ import { createParts, type Parts } from './parts.ts'
 import { type ChatRooms, createChatRooms } from './rooms/chat-rooms.ts'
 import { createRoomListing } from './rooms/listing.ts'
 
-/** How long a stop waits for the commits under way, in milliseconds. */
-const FLUSH_MS = 2500
 const DAY_MS = 24 * 60 * 60 * 1000
 /** How often the heads of rooms are read from the database, in case a notification was lost. */
 const LOOK_MS = 5000
@@ -29,6 +27,18 @@ const LOOK_MS = 5000
 const SWEEP_MS = 60_000
 /** How often clients are notified of the heads of their rooms. */
 const HEADS_MS = 30_000
+
+/** What a shutdown does, in this order; see src/shutdown.ts. */
+export interface ChatStop {
+  refuseWork(): void
+  /** Resolves when every accepted message is committed or refused. */
+  commitAccepted(): Promise<void>
+  endBackgroundWork(): void
+  /** Asks clients to reconnect, and closes every socket with 1012; drops those that are open when `signal` is aborted. */
+  closeConnections(signal: AbortSignal): Promise<void>
+  /** Announces that nobody is present here, sends what is queued, and stops listening. */
+  leaveBus(): Promise<void>
+}
 
 /** The chat of one process. */
 export interface ChatCore {
@@ -46,8 +56,7 @@ export interface ChatCore {
   msSinceHeartbeat(): number
   /** Begins to listen to other processes. */
   start(): Promise<void>
-  /** Commits the accepted messages, then closes every socket with 1012 and leaves the bus. */
-  drain(): Promise<void>
+  readonly stop: ChatStop
 }
 
 /** Creates the chat of one process. */
@@ -57,7 +66,7 @@ export const createChatCore = (options: ChatOptions): ChatCore => {
   const parts = createParts(options, () => isDraining)
   const findRoom = createRoomAccess(parts)
   const readLimit = createReadLimit({ clock, readRate: options.limits.readRate ?? 0 })
-  const stopWork = startBackgroundWork(options, parts)
+  const endBackgroundWork = startBackgroundWork(options, parts)
 
   return {
     log: createChatLog({ ...parts, readLimit, findRoom }),
@@ -82,15 +91,17 @@ export const createChatCore = (options: ChatOptions): ChatCore => {
     },
     msSinceHeartbeat: () => bus.msSinceHeartbeat?.() ?? 0,
     start: () => listen(options, parts),
-    async drain() {
-      isDraining = true
-      // An unreachable database must not keep the process alive: senders repeat what was not acknowledged.
-      const flushed = new Promise(resolve => setTimeout(resolve, FLUSH_MS).unref())
-      await Promise.race([parts.appendQueue.idle(), flushed])
-      stopWork()
-      await parts.registry.drain()
-      close(parts, readLimit)
-      await bus.close()
+    stop: {
+      refuseWork() {
+        isDraining = true
+      },
+      commitAccepted: () => parts.appendQueue.idle(),
+      endBackgroundWork,
+      closeConnections: signal => parts.registry.closeAll(signal),
+      async leaveBus() {
+        close(parts, readLimit)
+        await bus.close()
+      }
     }
   }
 }

@@ -31,6 +31,15 @@ export const createMemoryChat = ({ clock = fakeClock(), ...options }: MemoryChat
   })
 }
 
+/** Stops the chat as the plugin does. */
+export const stopChat = async ({ stop }: ChatCore): Promise<void> => {
+  stop.refuseWork()
+  await stop.commitAccepted()
+  stop.endBackgroundWork()
+  await stop.closeConnections(new AbortController().signal)
+  await stop.leaveBus()
+}
+
 /** Wraps a bus. `listener` returns the registered listener, so that a test can call it as the bus does. */
 export const observeBus = (bus: Bus = createMemoryBus()) => {
   let listener: BusListener | undefined

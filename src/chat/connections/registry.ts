@@ -1,4 +1,4 @@
-/** Who is connected to this process, and how much each person may do. */
+/** The connections of this process, and the limits per user and per IP address. */
 import type { Clock } from '../../lib/clock.ts'
 import { CLOSE } from '../../protocol/close-codes.ts'
 import { ChatError } from '../../protocol/errors.ts'
@@ -17,11 +17,11 @@ export interface ConnectionRegistryOptions {
 /** How many seconds' worth of messages a user may send at once. */
 export const BURST_SECONDS = 3
 
-/** How long the sockets have to say goodbye before they are dropped, in milliseconds. */
-const GOODBYE_MS = 1200
-/** How many sockets are closed before others get a turn, so that not all come back at once. */
-const GOODBYES_PER_TURN = 100
-/** The longest wait that a planned stop asks of a client, in milliseconds. */
+/** How long clients have to respond to a close frame before their sockets are dropped, in milliseconds. */
+const CLOSE_FRAME_MS = 1200
+/** How many sockets are closed in one turn of the event loop. */
+const CLOSED_PER_TURN = 100
+/** Maximum delay of a `reconnect` frame, in milliseconds. */
 const LONGEST_WAIT_MS = 10_000
 
 /** The connections of this process. */
@@ -37,11 +37,11 @@ export interface ConnectionRegistry {
   forget(connection: Connection): void
   /** Takes one message from a user's rate; answers 0, or the milliseconds to wait. */
   takeMessage(userId: number): number
-  /** Tells everyone to come back later, closes every socket with 1012, waits for the clients to agree, drops the rest. */
-  drain(): Promise<void>
+  /** Sends `reconnect` to every client and closes every socket with 1012; drops sockets whose client doesn't respond. */
+  closeAll(signal: AbortSignal): Promise<void>
 }
 
-/** Makes the process's hub; it ticks its connections until it is drained. */
+/** Creates the registry; it ticks its connections until `closeAll`. */
 export const createConnectionRegistry = ({
   clock,
   connectionsPerUser,
@@ -53,7 +53,7 @@ export const createConnectionRegistry = ({
   const counted = new Set<Connection>()
   const sockets = new Set<Connection>()
   const messages = createUserBuckets({ clock, perSecond: messageRate, burst: messageRate * BURST_SECONDS })
-  let allGone: (() => void) | undefined
+  let onAllClosed: (() => void) | undefined
 
   const stopTicking = clock.every(1000, () => {
     for (const connection of sockets) connection.tick()
@@ -86,29 +86,36 @@ export const createConnectionRegistry = ({
     },
     forget(connection) {
       sockets.delete(connection)
-      if (sockets.size === 0) allGone?.()
+      if (sockets.size === 0) onAllClosed?.()
     },
     takeMessage: userId => messages.take(userId),
-    async drain() {
+    async closeAll(signal) {
       stopTicking()
       messages.close()
-      const gone = new Promise<void>(resolve => {
-        allGone = resolve
+      const allClosed = new Promise<void>(resolve => {
+        onAllClosed = resolve
       })
-      // So many milliseconds that they come back a few at a time.
+      // So many milliseconds that clients reconnect a few at a time.
       const spread = Math.min(LONGEST_WAIT_MS, 500 + 5 * sockets.size)
       let turn = 0
       for (const connection of [...sockets]) {
         connection.send({ type: 'reconnect', after_ms: Math.round(200 + Math.random() * spread) })
         connection.close(CLOSE.restart)
-        if (++turn % GOODBYES_PER_TURN === 0) await new Promise(setImmediate)
+        if (++turn % CLOSED_PER_TURN === 0) await new Promise(setImmediate)
       }
       if (sockets.size === 0) return
-      await Promise.race([gone, new Promise(resolve => setTimeout(resolve, GOODBYE_MS).unref())])
+      await Promise.race([allClosed, timeOrAbort(CLOSE_FRAME_MS, signal)])
       for (const connection of [...sockets]) connection.terminate()
     }
   }
 }
+
+/** Resolves after a time, or when a signal is aborted. */
+const timeOrAbort = (ms: number, signal: AbortSignal): Promise<void> =>
+  new Promise(resolve => {
+    setTimeout(resolve, ms).unref()
+    signal.addEventListener('abort', () => resolve(), { once: true })
+  })
 
 const count = <Key>(counts: Map<Key, number>, key: Key, by: number): void => {
   const left = (counts.get(key) ?? 0) + by

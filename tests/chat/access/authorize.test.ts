@@ -6,7 +6,7 @@ import type { Authorize } from '../../../src/chat/access/authorize.ts'
 import { fakeClock } from '../../support/clock.ts'
 import { createDeferred } from '../../support/deferred.ts'
 import { FakeSocket } from '../../support/fake-socket.ts'
-import { createMemoryChat, observeBus, silentLog } from '../../support/memory-chat.ts'
+import { createMemoryChat, observeBus, silentLog, stopChat } from '../../support/memory-chat.ts'
 import { createMemoryLog } from '../../support/memory-log.ts'
 
 /** Resolves when it is true, which it is after some turns of the loop. */
@@ -41,7 +41,7 @@ const start = async (authorize: Authorize, options: StartOptions = {}) => {
     clock,
     authorize
   })
-  onTestFinished(() => chat.drain())
+  onTestFinished(() => stopChat(chat))
   await chat.start()
   await chat.connections.prepare(['general', 'other'])
   const socket = new FakeSocket()

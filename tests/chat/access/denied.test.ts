@@ -4,7 +4,7 @@ import type { ChatCore } from '../../../src/chat/chat.ts'
 import { ChatError } from '../../../src/protocol/errors.ts'
 import { fakeClock } from '../../support/clock.ts'
 import { FakeSocket } from '../../support/fake-socket.ts'
-import { createMemoryChat, silentLog } from '../../support/memory-chat.ts'
+import { createMemoryChat, silentLog, stopChat } from '../../support/memory-chat.ts'
 import { createMemoryLog } from '../../support/memory-log.ts'
 
 const ann = { userId: 1, username: 'ann' }
@@ -36,7 +36,7 @@ const start = async () => {
       return action === 'create' ? room !== 'forbidden' : room === 'general'
     }
   })
-  onTestFinished(() => chat.drain())
+  onTestFinished(() => stopChat(chat))
   await chat.start()
   const cost = async (work: () => Promise<unknown>) => {
     const before = { ...counts }

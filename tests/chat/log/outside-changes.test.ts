@@ -5,7 +5,7 @@ import type { Changes, ChangesRead } from '../../../src/db/database.ts'
 import { fakeClock } from '../../support/clock.ts'
 import { createDeferred } from '../../support/deferred.ts'
 import { FakeSocket } from '../../support/fake-socket.ts'
-import { createMemoryChat, observeBus, silentLog } from '../../support/memory-chat.ts'
+import { createMemoryChat, observeBus, silentLog, stopChat } from '../../support/memory-chat.ts'
 import { createMemoryLog } from '../../support/memory-log.ts'
 
 const NOTHING: Changes = { deletedUsers: [], renamedUsers: [], rooms: [], entries: [] }
@@ -46,7 +46,7 @@ const start = async () => {
     clock,
     onMessage: message => heard.push(message)
   })
-  onTestFinished(() => chat.drain())
+  onTestFinished(() => stopChat(chat))
   await chat.start()
   await expect.poll(() => reads).toBe(1)
   await chat.connections.prepare(['general'])

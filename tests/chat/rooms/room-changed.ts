@@ -2,7 +2,7 @@
 import { expect, onTestFinished } from 'vitest'
 import type { Bus } from '../../../src/bus/bus.ts'
 import type { MemoryChatOptions } from '../../support/memory-chat.ts'
-import { createMemoryChat } from '../../support/memory-chat.ts'
+import { createMemoryChat, stopChat } from '../../support/memory-chat.ts'
 
 const ann = { userId: 1, username: 'ann' }
 
@@ -12,7 +12,7 @@ export const expectTitleEverywhere = async (
   createBus: () => Bus
 ): Promise<void> => {
   const chats = [0, 1, 2].map(() => createMemoryChat({ ...storage, bus: createBus() }))
-  onTestFinished(async () => void (await Promise.all(chats.map(chat => chat.drain()))))
+  onTestFinished(async () => void (await Promise.all(chats.map(chat => stopChat(chat)))))
   await Promise.all(chats.map(chat => chat.start()))
   const [one, two, three] = chats
   const titleOn = async (chat = one) => (await chat?.rooms.show(ann, 'general'))?.title
