@@ -1,6 +1,6 @@
-# The service as an image: `docker build -t fastify-chat .`. Its arguments are the program's: `serve` (the default),
-# `migrate up`, `keys generate`, … It listens on 8000 and needs the settings of .env.example in its environment, no volume,
-# no capability and no writable file system. docs/operations.md says how to run it.
+# The image of the service: `docker build -t fastify-chat .`. Its arguments are those of the program: `serve` (the default),
+# `migrate up`, `keys generate`, … It listens on port 8000 and reads its settings (.env.example) from the environment. It
+# needs no volume, no capability and no writable file system. docs/operations.md describes how to run it.
 ARG NODE_IMAGE=node:24-bookworm-slim
 
 FROM ${NODE_IMAGE} AS build
@@ -16,8 +16,8 @@ COPY plugins plugins
 COPY routes routes
 RUN npm run build
 
-# What it runs on. Fastify is a peer of the package and a tool of its development, so that `--omit=dev` leaves it out; here it
-# is a dependency, at the locked version. The embedded database and the log for terminals are not for production.
+# Production dependencies. Fastify is a peer and a development dependency of the package, which `--omit=dev` would leave out;
+# here it is a dependency, at the locked version. The embedded database and pino-pretty are not for production.
 FROM ${NODE_IMAGE} AS modules
 WORKDIR /app
 COPY package.json package-lock.json ./
@@ -26,7 +26,7 @@ RUN --mount=type=cache,target=/root/.npm \
   && npm pkg delete workspaces devDependencies peerDependencies peerDependenciesMeta \
   && npm ci --ignore-scripts --no-audit --no-fund
 COPY --from=build /app/dist dist
-# Nothing is compiled or stepped through here.
+# Declarations and source maps are not used at runtime.
 RUN find . -type f \( -name '*.d.ts' -o -name '*.d.cts' -o -name '*.d.mts' -o -name '*.map' \) -delete
 
 FROM ${NODE_IMAGE}
@@ -43,19 +43,19 @@ LABEL org.opencontainers.image.title="fastify-chat" \
   org.opencontainers.image.source="${SOURCE}"
 ENV NODE_ENV=production
 WORKDIR /app
-# Owned by root: the service can't change its own code.
+# Owned by root, so that the service can't change its own code.
 COPY package.json LICENSE ./
 COPY drizzle drizzle
 COPY --from=modules /app/node_modules node_modules
 COPY --from=modules /app/dist dist
-# By number, so that an orchestrator can see that it isn't root. It is the `node` of the base image.
+# A number, so that an orchestrator can verify that it is not root. It is the user `node` of the base image.
 USER 1000:1000
 EXPOSE 8000
-# Alive, not ready: it listens only once it has had its database, and an orchestrator that kills what is unhealthy must not
-# answer an outage of the database by dropping every socket. Load balancers ask /health/ready.
+# Liveness, not readiness: an orchestrator that restarts unhealthy containers must not drop every connection during an outage
+# of the database. Load balancers use /health/ready.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \
   CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT || 8000}/health/live`, { signal: AbortSignal.timeout(4000) }).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
 STOPSIGNAL SIGTERM
-# No shell and no npm in between: node itself gets the signal.
+# No shell or npm in between, so that node receives signals.
 ENTRYPOINT ["node", "/app/dist/src/cli.js"]
 CMD ["serve"]
