@@ -16,7 +16,7 @@ export interface Tokens {
 
 /** Creates the manager. Concurrent requests share one call of the app's callback. */
 export const createTokens = (given: ChatClientOptions['token'], monotonic: () => number): Tokens => {
-  const ask = typeof given === 'string' ? () => given : given
+  const getToken = typeof given === 'string' ? () => given : given
   let current: string | undefined
   let isRefused = false
   let endsAt = Number.POSITIVE_INFINITY
@@ -24,7 +24,7 @@ export const createTokens = (given: ChatClientOptions['token'], monotonic: () =>
 
   const request = async (): Promise<string | undefined> => {
     const previous = current
-    const token = await ask({ previous, isRefused })
+    const token = await getToken({ previous, isRefused })
     if (token === previous) return undefined
     current = token
     isRefused = false

@@ -56,8 +56,8 @@ const escaped = (text: string): string => text.replaceAll('&', '&amp;').replaceA
  */
 export const asPlot = (rows: readonly Row[]): string => {
   const bars = rows.flatMap(row => (row.aims ?? []).map(aim => barOf(row, aim)))
-  const most = 2.5
-  const x = (value: number): number => LABELS + ((WIDTH - LABELS - 90) * Math.min(value, most)) / most
+  const max = 2.5
+  const x = (value: number): number => LABELS + ((WIDTH - LABELS - 90) * Math.min(value, max)) / max
   const height = 56 + LINE * bars.length
   const lines = bars.map(({ label, reach, value }, at) => {
     const y = 40 + LINE * at

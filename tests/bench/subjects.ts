@@ -118,9 +118,9 @@ const measuredOf = (child: ChildProcess): Pick<Subject, 'pid' | 'cpu' | 'memory'
     },
     async kill() {
       if (child.exitCode !== null || child.signalCode !== null) return
-      const gone = once(child, 'exit')
+      const exited = once(child, 'exit')
       child.kill('SIGKILL')
-      await gone
+      await exited
     }
   }
 }

@@ -62,10 +62,10 @@ export const createService = async (
     start,
     async kill() {
       if (!child || child.exitCode !== null || child.signalCode !== null) return
-      const gone = once(child, 'exit')
+      const exited = once(child, 'exit')
       child.kill('SIGCONT')
       child.kill('SIGKILL')
-      await gone
+      await exited
     },
     signal: signal => void child?.kill(signal),
     stderr: () => stderr

@@ -1,4 +1,4 @@
-/** The SDK's HTTP calls: what is sent, and how failures are reported. */
+/** Tests the SDK's HTTP calls: requests, and the errors of failed ones. */
 import { expect, test } from 'vitest'
 import { ChatApiError, createChatApi, type FetchLike } from '../../client/src/index.ts'
 import { fakeTimers, settled } from '../support/fake-service.ts'
@@ -10,9 +10,9 @@ interface Call {
   readonly body: string | undefined
 }
 
-const api = (answer: { status?: number; text?: string; headers?: Record<string, string> } = {}) => {
+const api = (response: { status?: number; text?: string; headers?: Record<string, string> } = {}) => {
   const calls: Call[] = []
-  const { status = 200, text = '{}', headers = {} } = answer
+  const { status = 200, text = '{}', headers = {} } = response
   const fetch: FetchLike = async (url, init) => {
     calls.push({ url, method: init.method, headers: init.headers, body: init.body })
     return { ok: status < 300, status, headers: { get: name => headers[name] ?? null }, text: async () => text }
@@ -29,7 +29,7 @@ const failure = async (call: Promise<unknown>): Promise<ChatApiError> => {
   return error
 }
 
-test('each call asks for its resource, under the prefix of the service', async () => {
+test('requests the resource of each call under the prefix of the service', async () => {
   const { api: chat, calls } = api()
   await chat.register('ada', 'SecurePass123')
   await chat.login('ada', 'SecurePass123')
@@ -59,7 +59,7 @@ test('each call asks for its resource, under the prefix of the service', async (
   })
 })
 
-test('a problem becomes a typed error, with every violated rule and the wait', async () => {
+test('rejects with a typed error that has every violated rule and the wait', async () => {
   const problem = {
     code: 'validation_failed',
     detail: 'The request is not valid.',
@@ -76,7 +76,7 @@ test('a problem becomes a typed error, with every violated rule and the wait', a
   })
 })
 
-test('a proxy’s own page is an error with its status', async () => {
+test('reports the status of an error page of a proxy', async () => {
   const { api: chat } = api({ status: 502, text: '<html>Bad Gateway</html>' })
   expect(await failure(chat.me())).toMatchObject({
     status: 502,
@@ -86,14 +86,14 @@ test('a proxy’s own page is an error with its status', async () => {
   })
 })
 
-test('an answer that is no JSON, and none at all, are errors of the network', async () => {
+test('reports a response that is not JSON, and a missing one, as network errors', async () => {
   expect(await failure(api({ text: 'hello' }).api.me())).toMatchObject({ status: 0, code: 'network_error' })
   const fetch: FetchLike = () => Promise.reject(new TypeError('fetch failed'))
   const error = await failure(createChatApi({ url: 'http://chat.test', fetch }).me())
   expect(error).toMatchObject({ status: 0, code: 'network_error', cause: new TypeError('fetch failed') })
 })
 
-test('a call that takes too long is given up', async () => {
+test('aborts a call after the timeout', async () => {
   const timers = fakeTimers()
   const fetch: FetchLike = (_, { signal }) =>
     new Promise((_, reject) => signal.addEventListener('abort', () => reject(new Error('aborted'))))
@@ -104,7 +104,7 @@ test('a call that takes too long is given up', async () => {
   expect(timers.waiting).toBe(0)
 })
 
-test('an app’s callback that fails is no answer of the service', async () => {
+test('distinguishes a failed token callback from an error of the service', async () => {
   const token = () => Promise.reject(new Error('no session'))
   const error = await failure(createChatApi({ url: 'http://chat.test', token }).me())
   expect(error).toMatchObject({ status: 0, code: 'no_token', cause: new Error('no session') })

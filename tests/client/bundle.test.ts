@@ -22,14 +22,14 @@ const bundle = async () => {
   return { bytes: outputFiles[0]?.contents ?? new Uint8Array(), inputs: Object.keys(metafile.inputs) }
 }
 
-test('it is under 10 kB gzipped, and nothing but the SDK’s own files', async () => {
+test('is under 10 kB gzipped, and contains the SDK’s own files only', async () => {
   const { bytes, inputs } = await bundle()
   expect(inputs.filter(file => !file.startsWith('client/src/'))).toEqual([])
   expect(inputs.length).toBeGreaterThan(10)
   expect(gzipSync(bytes).length).toBeLessThan(10_000)
 })
 
-test('it handles every close code as the catalog advises', () => {
+test('handles every close code as the catalog advises', () => {
   const actions = Object.fromEntries(Object.entries(CLOSE).map(([name, { code }]) => [name, closeActionOf(code).type]))
   expect(actions).toEqual({
     malformedFrame: 'reconnect',
@@ -49,7 +49,7 @@ test('it handles every close code as the catalog advises', () => {
   expect(FRAME_TOO_BIG).toBe(CLOSE.frameTooBig.code)
 })
 
-test('it repeats a send for exactly the errors that the catalog calls temporary', () => {
+test('repeats a send for exactly the errors that the catalog calls temporary', () => {
   const temporary = Object.entries(ERRORS).filter(([, { advice }]) =>
     /Try again in a moment|Wait for the seconds/.test(advice)
   )

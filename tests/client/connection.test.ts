@@ -1,9 +1,9 @@
-/** The SDK's connection: tokens, close codes, waits, silence. */
+/** Tests the SDK's connection: tokens, close codes, waits, silent connections. */
 import { expect, test, vi } from 'vitest'
 import { ChatApiError, type ConnectionState } from '../../client/src/index.ts'
 import { fakeService, type Sent, settled } from '../support/fake-service.ts'
 
-test('it speaks chat.v1 with the token among the subprotocols and not in the URL', async () => {
+test('offers chat.v1 and the token as subprotocols, without the token in the URL', async () => {
   const service = fakeService()
   const socket = await service.socket(1)
   expect(socket.protocols).toEqual(['chat.v1', 'bearer', 'token-1'])
@@ -14,7 +14,7 @@ test('it speaks chat.v1 with the token among the subprotocols and not in the URL
   expect(service.client.identity).toMatchObject({ user_id: 1, username: 'ada', limits: { message_burst: 30 } })
 })
 
-test('a broken connection waits a random while and comes back, longer each time', async () => {
+test('reconnects with jitter after waits that grow', async () => {
   const { client, timers, socket } = fakeService()
   const waits: number[] = []
   for (let count = 1; count <= 9; count++) {
@@ -30,7 +30,7 @@ test('a broken connection waits a random while and comes back, longer each time'
   expect(waits).toEqual([250, 500, 1000, 2000, 4000, 8000, 15_000, 15_000, 15_000])
 })
 
-test('it resets the waits after a connection that lasted', async () => {
+test('resets the waits after a stable connection', async () => {
   const { client, timers, socket } = fakeService()
   for (let count = 1; count <= 3; count++) {
     const current = await socket(count)
@@ -58,7 +58,7 @@ test.for([
   [4401, { status: 'connecting' }],
   [4403, { status: 'offline', reason: 'not_allowed' }],
   [4499, { status: 'offline', reason: 'protocol_error' }]
-] as const)('close code %i is obeyed', async ([code, expected]) => {
+] as const)('acts on close code %i', async ([code, expected]) => {
   const { client, socket } = fakeService()
   const current = await socket(1)
   current.greet()
@@ -66,7 +66,7 @@ test.for([
   expect(client.state).toMatchObject(expected)
 })
 
-test('after flooding it stays away as long as the service said', async () => {
+test('waits as long as the service requires after flooding', async () => {
   const { client, timers, socket } = fakeService()
   const current = await socket(1)
   current.greet()
@@ -75,7 +75,7 @@ test('after flooding it stays away as long as the service said', async () => {
   expect(client.state).toMatchObject({ status: 'waiting', reason: 'limited', until: timers.now() + 5250 })
 })
 
-test('a reconnect frame says when to come back after a planned stop', async () => {
+test('reconnects at the time of a reconnect frame', async () => {
   const { client, timers, socket } = fakeService()
   const current = await socket(1)
   current.greet()
@@ -85,7 +85,7 @@ test('a reconnect frame says when to come back after a planned stop', async () =
   expect(client.state).toMatchObject({ status: 'waiting', reason: 'restart', until: timers.now() + 777 })
 })
 
-test('a connection that falls silent is asked, and then taken for dead', async () => {
+test('pings a silent connection, and ends it without a pong', async () => {
   const { client, timers, socket } = fakeService()
   const current = await socket(1)
   current.greet()
@@ -117,7 +117,7 @@ test.for([60_000, -3_600_000])('a wall clock that is set by %i ms ends no connec
   expect(client.state.status).toBe('online')
 })
 
-test('a service whose wall clock was set back is not asked for one token after the other', async () => {
+test('does not renew tokens repeatedly when the wall clock of the service was set back', async () => {
   const token = vi.fn(({ previous }: { previous: string | undefined }) => `${previous}+`)
   const { client, timers, socket } = fakeService({ token, timing: { pingInterval: 1e9 } })
   const current = await socket(1)
@@ -134,7 +134,7 @@ test('a service whose wall clock was set back is not asked for one token after t
   expect(token.mock.calls.length - asked).toBe(3)
 })
 
-test('a socket that opens and says nothing is given up', async () => {
+test('ends a socket that opens and stays silent', async () => {
   const { client, timers, socket } = fakeService()
   const current = await socket(1)
   current.onopen?.()
@@ -143,7 +143,7 @@ test('a socket that opens and says nothing is given up', async () => {
   expect(client.state.status).toBe('waiting')
 })
 
-test('a refused upgrade is clarified over HTTP: with a new token at once, without one offline', async () => {
+test('checks a refused upgrade over HTTP: retries at once with a new token, or goes offline without one', async () => {
   const token = vi.fn(({ previous }: { previous: string | undefined }) => (previous ? 'token-2' : 'token-1'))
   const service = fakeService({ token })
   service.http(() => ({ status: 401, body: { code: 'token_expired', detail: 'Log in again.' } }))
@@ -163,7 +163,7 @@ test('a refused upgrade is clarified over HTTP: with a new token at once, withou
   expect(service.sockets).toHaveLength(2)
 })
 
-test('a refused upgrade waits as Retry-After says, or until somebody answers', async () => {
+test('waits after a refused upgrade for Retry-After, or until the service responds', async () => {
   const service = fakeService()
   service.http(() => ({
     status: 503,
@@ -187,7 +187,7 @@ test('a refused upgrade waits as Retry-After says, or until somebody answers', a
   expect(service.client.state.status).toBe('online')
 })
 
-test('a wait names the status that the service responded with', async () => {
+test('reports the HTTP status of the service while it waits', async () => {
   const service = fakeService()
   const problem = { code: 'not_found', detail: 'No resource exists at this path. Check the URL.' }
   service.http(() => ({ status: 404, body: problem }))
@@ -202,18 +202,18 @@ test('a wait names the status that the service responded with', async () => {
   expect(service.client.state).not.toHaveProperty('httpStatus')
 })
 
-test('a wait for a token names the status that the callback met', async () => {
+test('reports the HTTP status of a failed token callback while it waits', async () => {
   const token = () => Promise.reject(new ChatApiError({ status: 503, code: 'unavailable', detail: 'Later.' }))
   const { client } = fakeService({ token })
   await settled()
   expect(client.state).toMatchObject({ status: 'waiting', reason: 'token', httpStatus: 503 })
 })
 
-test('a token is replaced before it expires by the service’s clock', async () => {
+test('renews a token before it expires on the clock of the service', async () => {
   let count = 0
   const { timers, socket } = fakeService({ token: () => `token-${++count}`, timing: { pingInterval: 1e9 } })
   const current = await socket(1)
-  // Its clock is a day behind; the token lives for two minutes.
+  // The service's clock is a day slow, and the token is valid for two minutes.
   current.greet({ server_time: '2026-01-30T12:00:00.000+00:00', expires_at: '2026-01-30T12:02:00.000+00:00' })
   await timers.advance(60_000 - 1)
   expect(current.take('auth')).toEqual([])
@@ -224,7 +224,7 @@ test('a token is replaced before it expires by the service’s clock', async () 
   expect(current.take('auth')).toEqual([{ type: 'auth', token: 'token-3', ref: 'auth' }])
 })
 
-test('a callback that fails is asked again; the connection stays as long as its token', async () => {
+test('calls a failed token callback again, and keeps the connection while its token is valid', async () => {
   const errors: Error[] = []
   let count = 0
   const token = () => {
@@ -244,7 +244,7 @@ test('a callback that fails is asked again; the connection stays as long as its 
   expect(client.state).toMatchObject({ status: 'waiting', reason: 'token' })
 })
 
-test('an app that says 401 itself is offline until it connects again', async () => {
+test('is offline after the token callback throws a 401, until connect is called', async () => {
   let isLoggedIn = false
   const token = () => {
     if (isLoggedIn) return 'token-2'
@@ -259,7 +259,7 @@ test('an app that says 401 itself is offline until it connects again', async () 
   expect(client.state.status).toBe('online')
 })
 
-test('another user’s token ends the connection', async () => {
+test('goes offline when a new token belongs to another user', async () => {
   let count = 0
   const { client, timers, socket } = fakeService({ token: () => `token-${++count}`, timing: { pingInterval: 1e9 } })
   const current = await socket(1)
@@ -269,7 +269,7 @@ test('another user’s token ends the connection', async () => {
   expect(client.state).toMatchObject({ status: 'offline', reason: 'unauthorized' })
 })
 
-test('close() while it connects leaves nothing behind', async () => {
+test('leaves no timers or sockets open after close() while it connects', async () => {
   const states: ConnectionState['status'][] = []
   let give: (token: string) => void = () => {}
   const service = fakeService({
@@ -294,7 +294,7 @@ test('close() while it connects leaves nothing behind', async () => {
   expect(service.timers.waiting).toBe(0)
 })
 
-test('a client that is closed as it is made never connects', async () => {
+test('never connects if it is closed right after its creation', async () => {
   const service = fakeService()
   service.client.close()
   await settled()
@@ -302,7 +302,7 @@ test('a client that is closed as it is made never connects', async () => {
   expect(service.client.state).toMatchObject({ status: 'offline', reason: 'closed' })
 })
 
-test('frames of a host application reach the app', async () => {
+test('emits frames of the host application to the app', async () => {
   const { client, socket } = fakeService()
   const frames: Sent[] = []
   client.on('frame', frame => frames.push(frame))

@@ -10,7 +10,7 @@ import { startChat } from '../support/start-chat.ts'
 
 const root = resolve(import.meta.dirname, '../..')
 
-test('the first lines of the documentation run as pasted', { timeout: 300_000 }, async () => {
+test('runs the first example of the documentation unchanged', { timeout: 300_000 }, async () => {
   const { url } = await startChat()
   const page = await readFile(join(root, 'docs/client.md'), 'utf8')
   const [, lines = ''] = /```js\n(.*?)```/s.exec(page) ?? []

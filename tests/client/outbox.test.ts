@@ -1,4 +1,4 @@
-/** The SDK's outbox: once, in order, and every message's fate. */
+/** Tests the SDK's outbox: messages are sent once and in order, and have a status. */
 import { expect, test } from 'vitest'
 import type { Outgoing } from '../../client/src/index.ts'
 import { fakeService, LIMITS, messageFrame, type Sent, subscribedFrame } from '../support/fake-service.ts'
@@ -21,7 +21,7 @@ const refusal = ({ nonce, room }: Sent, code: string, more: object = {}) => ({
   ...more
 })
 
-/** A client in `general`, which has `seq` entries. */
+/** Creates a client that is subscribed to `general`, which has `seq` entries. */
 const joined = async (seq = 0, options = {}) => {
   const service = fakeService(options)
   const room = service.client.room('general')
@@ -33,7 +33,7 @@ const joined = async (seq = 0, options = {}) => {
   return { ...service, room, first: socket, statuses }
 }
 
-test('a message goes from pending to sent to the log', async () => {
+test('moves a message from pending to sent, and then to the messages', async () => {
   const { room, first, statuses } = await joined()
   const { nonce } = room.send('hello', { meta: { mood: 'good' } })
   expect(room.state.outgoing).toMatchObject([{ nonce, content: 'hello', status: 'pending' }])
@@ -48,7 +48,7 @@ test('a message goes from pending to sent to the log', async () => {
   expect(statuses).toEqual(['hello pending', 'hello sent'])
 })
 
-test('what is typed offline is sent once, in order, when the connection returns', async () => {
+test('sends offline messages once and in order after a reconnection', async () => {
   const service = fakeService()
   const room = service.client.room('general')
   room.send('one')
@@ -62,7 +62,7 @@ test('what is typed offline is sent once, in order, when the connection returns'
   expect(socket.take('message')).toMatchObject([{ content: 'two' }])
 })
 
-test('an acknowledgement that was lost is got again with the same nonce', async () => {
+test('repeats a message with the same nonce after its acknowledgement was lost', async () => {
   const { room, first, socket, timers } = await joined()
   const { nonce } = room.send('hello')
   first.end(1006)
@@ -71,7 +71,7 @@ test('an acknowledgement that was lost is got again with the same nonce', async 
   second.greet()
   const [again = {}] = second.take('message')
   expect(again).toMatchObject({ nonce, content: 'hello' })
-  // The catching up brings it before the answer does.
+  // The resumed subscription delivers the message before its acknowledgement arrives.
   second.receive(
     subscribedFrame(1, second.take('subscribe')[0] ?? {}),
     messageFrame(1, { user_id: 1, content: 'hello', nonce }),
@@ -82,7 +82,7 @@ test('an acknowledgement that was lost is got again with the same nonce', async 
   expect(await room.settled(nonce)).toBeUndefined()
 })
 
-test('without an answer it is sent again on the same connection', async () => {
+test('repeats a message on the same connection if there is no response', async () => {
   const { room, first, timers } = await joined(0, { timing: { pingInterval: 1e9 } })
   const { nonce } = room.send('hello')
   await timers.advance(30_000)
@@ -104,7 +104,7 @@ test.for(['rate_limited', 'busy', 'unavailable'])('after %s everything waits, an
   expect(room.state.outgoing.map(({ status }) => status)).toEqual(['pending', 'pending'])
 })
 
-test('any other refusal fails the message, and the next one goes', async () => {
+test('fails a message after a permanent refusal, and sends the next one', async () => {
   const { room, first } = await joined()
   const one = room.send('one')
   room.send('two')
@@ -118,7 +118,7 @@ test('any other refusal fails the message, and the next one goes', async () => {
   expect(room.state.outgoing.map(({ content }) => content)).toEqual(['two', 'one'])
 })
 
-test('a retry keeps the nonce, unless the nonce was the trouble', async () => {
+test('keeps the nonce for a retry, unless the nonce was refused', async () => {
   const { room, first } = await joined()
   const { nonce } = room.send('hello')
   for (const [code, isSame] of [
@@ -131,7 +131,7 @@ test('a retry keeps the nonce, unless the nonce was the trouble', async () => {
   }
 })
 
-test('a discarded message is forgotten', async () => {
+test('removes a discarded message', async () => {
   const { room, first } = await joined()
   const one = room.send('one')
   room.send('two')
@@ -142,14 +142,14 @@ test('a discarded message is forgotten', async () => {
   expect(first.take('message')).toMatchObject([{ content: 'two' }])
 })
 
-test('a message that is bigger than a frame may be fails without costing the connection', async () => {
+test('fails a message that exceeds the frame limit without sending it', async () => {
   const { room, first } = await joined()
   room.send('é'.repeat(LIMITS.max_frame_bytes / 2))
   expect(first.take('message')).toEqual([])
   expect(room.state.outgoing).toMatchObject([{ status: 'failed', error: { code: 'payload_too_large' } }])
 })
 
-test('after 1009 the largest message on its way failed, and the others are sent again', async () => {
+test('fails the largest message in flight after close code 1009, and repeats the others', async () => {
   const { room, client, first, socket, timers } = await joined()
   room.send('small')
   client.room('other').send('a good deal larger')
@@ -161,7 +161,7 @@ test('after 1009 the largest message on its way failed, and the others are sent 
   expect(second.take('message')).toMatchObject([{ content: 'small' }])
 })
 
-test('someone else’s unsent messages do not go out under a new name', async () => {
+test('does not send the unsent messages of another user', async () => {
   const { room, client, first, socket, timers } = await joined()
   room.send('from ada')
   first.end(1006)
@@ -172,7 +172,7 @@ test('someone else’s unsent messages do not go out under a new name', async ()
   expect(client.room('general').state.outgoing).toEqual([])
 })
 
-test('a message to a room that was left is still sent, and then gone', async () => {
+test('sends a message to a room that was left, and then removes it', async () => {
   const { room, client, first } = await joined()
   const { nonce } = room.send('goodbye')
   const fate = room.settled(nonce)

@@ -1,4 +1,4 @@
-/** The SDK's rooms: complete, in order, nothing twice; and what happens when that can't be had. */
+/** Tests the SDK's rooms: complete, in order and without duplicates, or reported as not resumable. */
 import { expect, test } from 'vitest'
 import type { ChatClientOptions, Message, Resync } from '../../client/src/index.ts'
 import { fakeService, historyPage, messageFrame, type Sent, settled, subscribedFrame } from '../support/fake-service.ts'
@@ -26,7 +26,7 @@ const start = async (seq = 0, options: Partial<ChatClientOptions> = {}) => {
 const seqs = (messages: readonly Message[]): number[] => messages.map(({ seq }) => seq)
 const range = (from: number, to: number): number[] => Array.from({ length: to - from + 1 }, (_, at) => from + at)
 
-test('a room is joined where it stands, and resumes after the last entry that it has', async () => {
+test('joins a room at its last entry, and resumes after the last received one', async () => {
   const { room, first, seen, again, subscribe } = await start(4)
   expect(subscribe).toEqual({ type: 'subscribe', room: 'general', ref: expect.any(String) })
   first.receive(messageFrame(5), messageFrame(6))
@@ -42,7 +42,7 @@ test('a room is joined where it stands, and resumes after the last entry that it
   expect(seqs(room.state.messages)).toEqual(seen)
 })
 
-test('a gap is asked for once, and nothing is shown before it is filled', async () => {
+test('subscribes again once for a gap, and delivers nothing until it is closed', async () => {
   const { first, seen } = await start(0)
   first.receive(messageFrame(1), messageFrame(3), messageFrame(4))
   const [asked = {}, more] = first.take('subscribe')
@@ -52,7 +52,7 @@ test('a gap is asked for once, and nothing is shown before it is filled', async 
   expect(seen).toEqual([1, 2, 3, 4])
 })
 
-test('a gap at the end is found by heads', async () => {
+test('finds a gap at the end of the log by heads', async () => {
   const { first, seen, timers } = await start(0)
   first.receive(messageFrame(1), { type: 'heads', rooms: { general: 2, unknown: 7 } })
   await timers.advance(2999)
@@ -64,7 +64,7 @@ test('a gap at the end is found by heads', async () => {
   expect(seen).toEqual([1, 2])
 })
 
-test('heads that are only ahead of what is on its way change nothing', async () => {
+test('ignores heads that are ahead only of frames in flight', async () => {
   const { first, timers } = await start(0, { timing: { pingInterval: 1e9 } })
   first.receive({ type: 'heads', rooms: { general: 2 } })
   await timers.advance(2000)
@@ -73,7 +73,7 @@ test('heads that are only ahead of what is on its way change nothing', async () 
   expect(first.take('subscribe')).toEqual([])
 })
 
-test('catching up that stops is asked for again', async () => {
+test('subscribes again when catching up makes no progress', async () => {
   const { first, again, seen, timers } = await start(0)
   first.end(1006)
   const { socket, subscribe } = await again()
@@ -83,7 +83,7 @@ test('catching up that stops is asked for again', async () => {
   expect(seen).toEqual([1])
 })
 
-test('an answer to an earlier subscribe is passed over', async () => {
+test('ignores the response to an earlier subscribe', async () => {
   const { first, timers, resyncs } = await start(0, { timing: { pingInterval: 1e9 } })
   first.receive(messageFrame(2))
   const [early = {}] = first.take('subscribe')
@@ -99,7 +99,7 @@ test('an answer to an earlier subscribe is passed over', async () => {
 test.for([
   ['the SDK', { type: 'reaction', room: 'general', seq: 2, emoji: '+1' }],
   ['the service', { type: 'unknown', kind: 'reaction', room: 'general', seq: 2 }]
-] as const)('an entry of a kind that %s does not know has its place', async ([, entry]) => {
+] as const)('advances past an entry of a kind that %s does not know', async ([, entry]) => {
   const { client, first, seen, room } = await start(0)
   const frames: Sent[] = []
   client.on('frame', frame => frames.push(frame))
@@ -110,7 +110,7 @@ test.for([
   expect(first.take('subscribe')).toEqual([])
 })
 
-test('an entry that is no message has its place in what is read over HTTP', async () => {
+test('advances past an entry that is not a message when it reads over HTTP', async () => {
   const { first, again, http, seen } = await start(0)
   first.end(1006)
   const page = historyPage(1, 3)
@@ -123,7 +123,7 @@ test('an entry that is no message has its place in what is read over HTTP', asyn
   expect(socket.take('subscribe')).toMatchObject([{ after: 3 }])
 })
 
-test('too far behind: what was missed is read over HTTP, and the connection takes over', async () => {
+test('reads missed entries over HTTP when it is too far behind, and then continues on the connection', async () => {
   const { first, again, http, seen, resyncs, room } = await start(0, { keep: 5000 })
   first.receive(messageFrame(1))
   first.end(1006)
@@ -145,7 +145,7 @@ test('too far behind: what was missed is read over HTTP, and the connection take
   expect(room.state.status).toBe('live')
 })
 
-test('reading what was missed goes on after a failure, and after another break', async () => {
+test('continues to read missed entries after a failure, and after another disconnection', async () => {
   const { first, again, http, seen, timers } = await start(0)
   first.end(1006)
   let calls = 0
@@ -188,7 +188,7 @@ test.for(['epoch', 'ahead', 'expired', 'too_far'] as const)(
   }
 )
 
-test('history is loaded page by page, without a gap or a repeat, while messages come', async () => {
+test('loads history page by page without gaps or duplicates while messages arrive', async () => {
   const { first, http, room, calls } = await start(120)
   const pages: ((value: { body: unknown }) => void)[] = []
   http(
@@ -216,7 +216,7 @@ test('history is loaded page by page, without a gap or a repeat, while messages 
   expect(calls).toHaveLength(2)
 })
 
-test('a room keeps the newest messages, and as many more as were loaded', async () => {
+test('keeps the newest messages, plus as many as were loaded', async () => {
   const { first, http, room } = await start(10, { keep: 3 })
   for (const seq of range(11, 15)) first.receive(messageFrame(seq))
   expect(seqs(room.state.messages)).toEqual([13, 14, 15])
@@ -227,7 +227,7 @@ test('a room keeps the newest messages, and as many more as were loaded', async 
   expect(seqs(room.state.messages)).toEqual(range(9, 16))
 })
 
-test('a loop has every message once, and ends', async () => {
+test('delivers every message to a loop once, and ends the loop', async () => {
   const { first, room, client } = await start(0)
   const [left, closed] = [room.messages(), room.messages()]
   first.receive(messageFrame(1), messageFrame(1), messageFrame(2))
@@ -242,7 +242,7 @@ test('a loop has every message once, and ends', async () => {
   expect(taken).toEqual([1, 2, 1, 2])
 })
 
-test('a room that may not be read says so, and is asked for again on the next connection', async () => {
+test('reports a refused subscription, and tries it again on the next connection', async () => {
   const service = fakeService()
   const room = service.client.room('secret')
   const socket = await service.socket(1)
@@ -262,7 +262,7 @@ test('a room that may not be read says so, and is asked for again on the next co
   expect(room.state).toMatchObject({ status: 'refused', error: { code: 'not_allowed' } })
 })
 
-test('leaving and coming back at once is not mistaken for being sent away', async () => {
+test('stays subscribed after leave() and a new subscription at once', async () => {
   const { client, first, room } = await start(0)
   room.leave()
   const next = client.room('general')
@@ -274,7 +274,7 @@ test('leaving and coming back at once is not mistaken for being sent away', asyn
   expect(room.state.status).toBe('left')
 })
 
-test('who is there and who types is shown as long as it is true', async () => {
+test('shows presence and typing until they change or expire', async () => {
   const { first, room, timers } = await start(0)
   const people: string[] = []
   room.on('person', ({ event, username }) => people.push(`${username} ${event}`))
@@ -297,7 +297,7 @@ test('who is there and who types is shown as long as it is true', async () => {
   expect(room.state.presence).toBeUndefined()
 })
 
-test('typing is not sent before the room is joined', async () => {
+test('does not send typing before the room is joined', async () => {
   const service = fakeService()
   const room = service.client.room('general')
   const socket = await service.socket(1)
@@ -309,7 +309,7 @@ test('typing is not sent before the room is joined', async () => {
   expect(socket.take('typing')).toHaveLength(1)
 })
 
-test('it returns the same snapshot until something changes, and reports changes once a turn', async () => {
+test('returns the same snapshot until something changes, and reports changes once per turn', async () => {
   const { first, room } = await start(0)
   await settled()
   let changes = 0
@@ -323,7 +323,7 @@ test('it returns the same snapshot until something changes, and reports changes 
   expect(changes).toBe(1)
 })
 
-test('a hundred rooms are followed again after a break, each from where it was', async () => {
+test('subscribes to a hundred rooms again after a disconnection, each after its last entry', async () => {
   const service = fakeService()
   const rooms = range(1, 128).map(number => service.client.room(`r${number}`))
   const socket = await service.socket(1)
@@ -343,7 +343,7 @@ test('a hundred rooms are followed again after a break, each from where it was',
   expect(subscribed.every(({ after }) => after === 1)).toBe(true)
 })
 
-test('the newest page is asked for until it comes, even while messages come', async () => {
+test('requests the newest page until it succeeds, even while messages arrive', async () => {
   const { first, http, room, again, timers } = await start(3, { backfill: 0 })
   http(() => ({ body: historyPage(1, 3) }))
   await room.older()
@@ -361,7 +361,7 @@ test('the newest page is asked for until it comes, even while messages come', as
   expect(seqs(room.state.messages)).toEqual([8, 9, 10])
 })
 
-test('while it waits to read on what was missed, live messages do not hurry it', async () => {
+test('does not end the wait to read missed entries when live messages arrive', async () => {
   const { first, again, http, calls, timers } = await start(0)
   first.end(1006)
   http(() => ({ status: 503, body: { code: 'busy', detail: 'Later.' }, headers: { 'retry-after': '5' } }))

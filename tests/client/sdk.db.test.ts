@@ -1,4 +1,4 @@
-/** The SDK against the real service, with nothing in between. */
+/** Tests the SDK against the real service, without proxies. */
 import { expect, onTestFinished, test } from 'vitest'
 import { WebSocket } from 'ws'
 import {
@@ -25,7 +25,7 @@ const clientOf = (url: string, username: string, options: Partial<ChatClientOpti
   return client
 }
 
-/** Resolves when the room's state is so. */
+/** Resolves when the state of the room satisfies the condition. */
 const until = (room: Room, isSo: (room: Room) => boolean): Promise<void> =>
   new Promise(resolve => {
     if (isSo(room)) return resolve()
@@ -50,7 +50,7 @@ const people = async (chat: RunningChat, ...names: string[]): Promise<void> => {
   for (const name of names) await chat.register(name)
 }
 
-test('register, log in, rooms, history, posting and presence over HTTP', async () => {
+test('registers, logs in, and uses rooms, history, publishing and presence over HTTP', async () => {
   const { url } = await startChat()
   const open = createChatApi({ url })
   const user = await open.register('ada', PASSWORD)
@@ -70,7 +70,7 @@ test('register, log in, rooms, history, posting and presence over HTTP', async (
   expect(refused.errors.length).toBeGreaterThan(2)
 })
 
-test('two people talk: each message once, in order, with who is there and who types', async () => {
+test('delivers each message to two users once and in order, with presence and typing', async () => {
   const chat = await startChat()
   await people(chat, 'ada', 'bob')
   const [ada, bob] = [clientOf(chat.url, 'ada').room('general'), clientOf(chat.url, 'bob').room('general')]
@@ -99,7 +99,7 @@ test('two people talk: each message once, in order, with who is there and who ty
   expect(ada.state.messages).toEqual(messages)
 })
 
-test('messages typed while the service is away are in the log once it is back', async () => {
+test('sends messages that were written while the service was down, after its restart', async () => {
   const chat = await startChat()
   await people(chat, 'ada')
   const client = clientOf(chat.url, 'ada', { timing: { backoffBase: 20 } })
@@ -123,7 +123,7 @@ test('messages typed while the service is away are in the log once it is back', 
   expect(room.state.outgoing).toEqual([])
 })
 
-test('after more than a thousand missed messages everything is still delivered, in order', {
+test('delivers more than a thousand missed messages in order', {
   timeout: 300_000
 }, async () => {
   const chat = await startChat({ settings: { messageRateLimit: 0 } })
@@ -152,7 +152,7 @@ test('after more than a thousand missed messages everything is still delivered, 
   expect(room.state.messages[0]?.seq).toBe(32)
 })
 
-test('a token that expires is replaced on the live connection', async () => {
+test('renews a token on the open connection before it expires', async () => {
   const clock = fakeClock(Date.now())
   const chat = await startChat({ clock, settings: { accessTokenExpireMinutes: 1 } })
   await people(chat, 'ada')
@@ -182,7 +182,7 @@ test('a token that expires is replaced on the live connection', async () => {
   expect(client.state.status).toBe('online')
 })
 
-test('a wrong password is offline with the reason, and a foreign room refused with its own', async () => {
+test('is offline after a wrong password, and reports why a room is refused', async () => {
   const chat = await startChat()
   await people(chat, 'ada')
   const stranger = clientOf(chat.url, 'nobody')
@@ -195,7 +195,7 @@ test('a wrong password is offline with the reason, and a foreign room refused wi
   expect(await room.settled(nonce)).toMatchObject({ status: 'failed', error: { code: 'room_not_found' } })
 })
 
-test('without a global WebSocket, Node takes the package ws by itself', async () => {
+test('uses the package ws on Node without a global WebSocket', async () => {
   const chat = await startChat()
   await people(chat, 'ada')
   const token = async () => (await createChatApi({ url: chat.url }).login('ada', PASSWORD)).access_token

@@ -1,9 +1,9 @@
-/** What the SDK keeps over restarts: unsent messages and marks, for one user, in any storage. */
+/** Tests what the SDK stores over restarts: unsent messages and read marks of one user, in any storage. */
 import { expect, test } from 'vitest'
 import type { Storage } from '../../client/src/index.ts'
 import { fakeService, messageFrame, settled, subscribedFrame } from '../support/fake-service.ts'
 
-/** A storage that a test can look into; asynchronous ones finish when `release` is called. */
+/** Creates a storage whose content a test can read. Asynchronous calls finish when `release` is called. */
 const memory = () => {
   const kept = new Map<string, string>()
   const web = {
@@ -19,32 +19,39 @@ const memory = () => {
   return { kept, web, asynchronous }
 }
 
-test.for(['web', 'asynchronous'] as const)('unsent messages and marks outlive the app (%s)', async kind => {
-  const { kept, [kind]: storage } = memory()
-  const before = fakeService({ storage })
-  const room = before.client.room('general')
-  const socket = await before.socket(1)
-  socket.greet()
-  socket.receive(subscribedFrame(4, socket.take('subscribe')[0] ?? {}), messageFrame(5))
-  const { nonce } = room.send('not acknowledged')
-  room.send('not sent')
-  await settled()
-  before.client.close()
-  await settled()
-  expect([...kept.keys()].sort()).toEqual(['fastify-chat:marks', 'fastify-chat:outbox'])
+test.for(['web', 'asynchronous'] as const)(
+  'stores unsent messages and marks over a restart of the app (%s)',
+  async kind => {
+    const { kept, [kind]: storage } = memory()
+    const before = fakeService({ storage })
+    const room = before.client.room('general')
+    const socket = await before.socket(1)
+    socket.greet()
+    socket.receive(subscribedFrame(4, socket.take('subscribe')[0] ?? {}), messageFrame(5))
+    const { nonce } = room.send('not acknowledged')
+    room.send('not sent')
+    await settled()
+    before.client.close()
+    await settled()
+    expect([...kept.keys()].sort()).toEqual(['fastify-chat:marks', 'fastify-chat:outbox'])
 
-  const after = fakeService({ storage })
-  const again = after.client.room('general')
-  again.send('typed at once')
-  const next = await after.socket(1)
-  expect(again.state).toMatchObject({ status: 'catching_up', hasOlder: true })
-  expect(again.state.outgoing.map(({ content }) => content)).toEqual(['not acknowledged', 'not sent', 'typed at once'])
-  next.greet()
-  expect(next.take('subscribe')).toMatchObject([{ after: 5, epoch: 'e1' }])
-  expect(next.take('message')).toMatchObject([{ nonce, content: 'not acknowledged' }])
-})
+    const after = fakeService({ storage })
+    const again = after.client.room('general')
+    again.send('typed at once')
+    const next = await after.socket(1)
+    expect(again.state).toMatchObject({ status: 'catching_up', hasOlder: true })
+    expect(again.state.outgoing.map(({ content }) => content)).toEqual([
+      'not acknowledged',
+      'not sent',
+      'typed at once'
+    ])
+    next.greet()
+    expect(next.take('subscribe')).toMatchObject([{ after: 5, epoch: 'e1' }])
+    expect(next.take('message')).toMatchObject([{ nonce, content: 'not acknowledged' }])
+  }
+)
 
-test('what is acknowledged is not kept', async () => {
+test('does not store acknowledged messages', async () => {
   const { kept, web } = memory()
   const { client, socket } = fakeService({ storage: web, storageKey: 'mine:' })
   client.room('general').send('hello')
@@ -58,7 +65,7 @@ test('what is acknowledged is not kept', async () => {
   expect(kept.has('mine:outbox')).toBe(false)
 })
 
-test('marks are written once a second at most, and when the client is closed', async () => {
+test('writes marks at most once per second, and when the client is closed', async () => {
   const { kept, web } = memory()
   let writes = 0
   const storage = {
@@ -84,7 +91,7 @@ test('marks are written once a second at most, and when the client is closed', a
   })
 })
 
-test('another user finds nothing of the first one’s', async () => {
+test('shows another user nothing of the former one', async () => {
   const { web } = memory()
   const before = fakeService({ storage: web })
   before.client.room('general').send('from ada')
@@ -99,7 +106,7 @@ test('another user finds nothing of the first one’s', async () => {
   expect(room.state.outgoing).toEqual([])
 })
 
-test('a new token of another user takes the former one’s messages out of memory, also where the room refuses them', async () => {
+test('removes the messages of the former user from memory when a new token belongs to another one, even if the room refuses that user', async () => {
   let token = 'ada'
   const { client, socket } = fakeService({ token: () => token })
   const room = client.room('general')
@@ -139,7 +146,7 @@ test.for(['web', 'asynchronous'] as const)(
   }
 )
 
-test('a room named like a property of every object has no mark at first', async () => {
+test('has no mark at first for a room that is named like a property of every object', async () => {
   const { client, socket } = fakeService({ storage: memory().web })
   client.room('constructor')
   const current = await socket(1)
@@ -148,7 +155,7 @@ test('a room named like a property of every object has no mark at first', async 
   expect(client.room('constructor').state.status).toBe('joining')
 })
 
-test('a storage that fails or holds nonsense costs only what it would have kept', async () => {
+test('works without stored data when the storage fails or contains invalid data', async () => {
   const errors: string[] = []
   const storage: Storage = {
     get: key => (key.endsWith('outbox') ? '{"outgoing":7}' : 'not json'),

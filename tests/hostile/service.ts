@@ -80,9 +80,9 @@ export const startVictim = async (settings: Record<string, string>): Promise<Vic
     },
     async stop() {
       if (child.exitCode === null && child.signalCode === null) {
-        const gone = once(child, 'exit')
+        const exited = once(child, 'exit')
         child.kill('SIGTERM')
-        await gone
+        await exited
       }
       await sql.unsafe(`drop database ${name} with (force)`)
       await sql.end({ timeout: 1 })

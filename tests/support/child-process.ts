@@ -6,7 +6,7 @@ import { onTestFinished } from 'vitest'
 const hasEnded = ({ pid, exitCode, signalCode }: ChildProcess): boolean =>
   pid === undefined || exitCode !== null || signalCode !== null
 
-/** Kills a process when the test ends, and waits until it is gone. */
+/** Kills a process when the test ends, and waits until it has exited. */
 export const endWithTest = (child: ChildProcess): void =>
   onTestFinished(async () => {
     if (hasEnded(child)) return
