@@ -1,4 +1,4 @@
-/** The service as ONE Fastify plugin: the order in which it is put together, readable top to bottom. */
+/** Assembles the service as one Fastify plugin, in order. */
 import type { FastifyInstance } from 'fastify'
 import authPlugin, { type Authenticate } from '../plugins/auth.ts'
 import chatPlugin, { type ChatPluginOptions } from '../plugins/chat.ts'
@@ -29,50 +29,50 @@ import { serializeResponses } from './http/serialize-responses.ts'
 import { type Clock, systemClock } from './lib/clock.ts'
 import { redactingLogger, serializers } from './lib/logging.ts'
 
-/** What a service of its own has beside the API, and a host application as a rule has itself. */
+/** Names what a standalone service serves beside the API. A host application usually has its own. */
 export type Page = 'entrance' | 'health' | 'documents' | 'app'
 
 /**
- * Options of the service: PROTOCOL's settings in camelCase beside these. With any setting given, the environment is not
- * read; with none, it and `.env` are.
+ * Configures the service, together with the settings in camelCase. If any setting is given, the environment is not read; otherwise
+ * it and `.env` are.
  */
 export interface ChatServiceOptions extends HostSettings {
-  /** Fastify's own: where the routes are mounted. */
+  /** Sets where the routes are mounted; Fastify's own option. */
   readonly prefix?: string
   /**
-   * What is mounted beside the API: `/`, the health routes, the documents, the page at `/app`; `true` for all. Nothing, as a
-   * rule. The page is for our own accounts: with `authenticate`, or with `webClient: false`, it is left out.
+   * Lists what is mounted beside the API: `/`, the health routes, the documents, the web client at `/app`; `true` for all. By
+   * default nothing is. The web client needs our own accounts: with `authenticate`, or `webClient: false`, it is not mounted.
    */
   readonly pages?: boolean | readonly Page[]
-  /** A ready database client (postgres.js, PGlite) instead of `databaseUrl`; it is left open. */
+  /** Replaces `databaseUrl` with a database client (postgres.js, PGlite), which stays open. */
   readonly client?: DatabaseHandle | undefined
-  /** Says who is calling: then the users are the host's, and there is no registering or logging in here. */
+  /** Returns the host's user who sent a request. With it, the users are the host's, and nobody registers or logs in here. */
   readonly authenticate?: Authenticate | undefined
-  /** Decides who may read, post or create a room; without it, everyone who is logged in may. */
+  /** Decides who may read, publish or create a room; without it, every authenticated user may. */
   readonly authorize?: Authorize | undefined
-  /** Edits or refuses a message before it is sealed. */
+  /** Edits or rejects a message before it is encrypted. */
   readonly beforeMessage?: BeforeMessage | undefined
-  /** The `security` of our routes in the host's own OpenAPI document, e.g. `[{ cookieAuth: [] }]`. */
+  /** Sets the `security` of our routes in the host's own OpenAPI document, for example `[{ cookieAuth: [] }]`. */
   readonly documentSecurity?: readonly { readonly [scheme: string]: string[] }[] | undefined
-  /** Told of each message that this process committed, at most once; must not throw. */
+  /** Called with each message that this process committed, at most once; must not throw. */
   readonly onMessage?: HostFunctions['onMessage']
-  /** Settings that are resolved already, in place of any above: the process needs some before it makes its server. */
+  /** Holds resolved settings, instead of any above: the standalone service needs some before it creates its server. */
   readonly resolved?: Resolved | undefined
   readonly clock?: Clock | undefined
-  /** A ready bus between processes instead of the database's own. */
+  /** Replaces the database's bus between processes. */
   readonly bus?: Bus | undefined
-  /** For tests: other bounds for the writer. */
+  /** Replaces the bounds of the append queue in tests. */
   readonly appendQueue?: ChatOptions['appendQueue']
-  /** For tests: other kinds of entries than those of this release. */
+  /** Replaces the kinds of entries in tests. */
   readonly kinds?: ChatPluginOptions['kinds']
 }
 
-/** Not wrapped with fastify-plugin, so that nothing of it leaks into the instance it is registered on. */
+/** Registers the service. Not wrapped with fastify-plugin, so that nothing of it leaks into the parent instance. */
 export const chatService = async (fastify: FastifyInstance, options: ChatServiceOptions): Promise<void> => {
   try {
     await assemble(fastify, options)
   } catch (error) {
-    // Fastify closes nothing after a failed start: the embedded database's folder would stay locked.
+    // Fastify closes nothing after a failed start, and the embedded database's folder would stay locked.
     if (!options.client && fastify.hasDecorator('chatDb')) await fastify.chatDb.client.close()
     throw error
   }
@@ -83,7 +83,7 @@ const assemble = async (fastify: FastifyInstance, options: ChatServiceOptions): 
   const { authenticate, authorize, beforeMessage, onMessage, documentSecurity, ...others } = more
   const settings = withoutFastifys(others)
   checkPages(pages)
-  // Before any route: a query string may hold a token, and must not reach a log line.
+  // Before any route: a query string may contain a token, which must not reach a log line.
   fastify.log = redactingLogger(fastify.log)
   fastify.setChildLoggerFactory((logger, bindings, given) =>
     redactingLogger(logger.child(bindings, { ...given, serializers }))
@@ -92,7 +92,7 @@ const assemble = async (fastify: FastifyInstance, options: ChatServiceOptions): 
   separateSchemas(fastify, validatorCompiler)
   if (!fastify.hasPlugin('chat-responses')) await fastify.register(responsesPlugin, { clock })
   fastify.addHook('onRoute', serializeResponses)
-  // After a host application's hooks, whose caching must not keep what was meant for one person (RFC 9111, 5.2.2.5).
+  // After a host application's hooks, which may allow caching: a response for one user must not be stored (RFC 9111, 5.2.2.5).
   fastify.addHook('onSend', (request, reply, payload, done) => {
     if (reply.statusCode >= 400 || !request.routeOptions.config.chatMayBeStored)
       reply.header('cache-control', 'no-store')
@@ -117,7 +117,7 @@ const assemble = async (fastify: FastifyInstance, options: ChatServiceOptions): 
     kinds
   })
   await fastify.register(opsPlugin, { ...config, clock })
-  // Only the process itself resolves its settings, and there is no host application in it.
+  // Only the standalone service passes resolved settings, and it has no host application.
   await fastify.register(problemsPlugin, { hasOwnCodesOnly: resolved !== undefined })
   await fastify.register(socketsPlugin)
   const mounts = (page: Page): boolean => (typeof pages === 'boolean' ? pages : pages.includes(page))
@@ -135,7 +135,7 @@ const assemble = async (fastify: FastifyInstance, options: ChatServiceOptions): 
     ]
   })
 
-  // Only what each needs: Fastify takes some names, such as logLevel, for options of its own.
+  // Each plugin gets only its own options, because Fastify treats some names, such as logLevel, as options of its own.
   await fastify.register(authRoutes, { registerRateLimit, loginRateLimit })
   await fastify.register(userRoutes)
   await fastify.register(messageRoutes)
@@ -151,13 +151,13 @@ const assemble = async (fastify: FastifyInstance, options: ChatServiceOptions): 
 
 const PAGES: ReadonlySet<unknown> = new Set<Page>(['entrance', 'health', 'documents', 'app'])
 
-/** Throws a TypeError for anything but pages. */
+/** Throws a TypeError for an invalid `pages`. */
 const checkPages = (pages: unknown): void => {
   if (typeof pages === 'boolean' || (Array.isArray(pages) && pages.every(page => PAGES.has(page)))) return
   throw new TypeError(`The option \`pages\` must be true, false or a list of: ${[...PAGES].join(', ')}.`)
 }
 
-/** Fastify's own options of a registration: it has applied them to our routes already, as to any plugin's. */
+/** Removes Fastify's own options of a registration, which it has applied to our routes already. */
 const withoutFastifys = ({
   logLevel: _,
   ...others

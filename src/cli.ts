@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** The command-line program `fastify-chat`. Exit codes: 0 done, 1 it could not be done, 2 wrong usage. */
+/** Runs the command-line program `fastify-chat`. Exit codes: 0 success, 1 failure, 2 wrong usage. */
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import type { ClientOptions } from './cli/client.ts'
 import { dev } from './cli/dev.ts'
@@ -10,7 +10,7 @@ import { complain } from './cli/print.ts'
 import { serve } from './cli/serve.ts'
 import { version } from './lib/package.ts'
 
-// Node would print the error with everything in it. A running server has handlers of its own, which stop it in order.
+// Node would print the whole error. A running server has its own handlers, which stop it in order.
 for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
   process.on(event, error => {
     if (process.listenerCount(event) > 1) return
@@ -29,21 +29,21 @@ program.command('serve').description('run the service, in production').action(se
 
 program
   .command('dev')
-  .description('run the service for development: writes .env and opens an embedded database when there is none')
+  .description('run the service for development: writes .env and opens an embedded database if there is none')
   .action(dev)
 
-const migrate = program.command('migrate').description('bring the database to this release, or back')
+const migrate = program.command('migrate').description('apply or revert database migrations')
 migrate.command('up').description('apply every pending migration').action(migrateCommand('up'))
 migrate
   .command('down')
-  .description('undo the newest migration, with the data that only it holds; asks first on a terminal')
-  .option('-y, --yes', 'do not ask')
+  .description('revert the newest migration and delete its data; asks for confirmation on a terminal')
+  .option('-y, --yes', 'do not ask for confirmation')
   .action(migrateCommand('down'))
-migrate.command('status').description('show the history').action(migrateCommand('status'))
+migrate.command('status').description('show the state of every migration').action(migrateCommand('status'))
 
 program
   .command('keys')
-  .description('work with keys')
+  .description('manage keys')
   .command('generate')
   .description('print a new SECRET_KEY and ENCRYPTION_KEY, in the form of .env')
   .action(generateKeys)
@@ -56,26 +56,26 @@ program
 
 const seconds = (value: string): number => {
   if (Number(value) > 0) return Number(value)
-  throw new InvalidArgumentError('It must be a number of seconds.')
+  throw new InvalidArgumentError('Use a positive number of seconds.')
 }
 
 program
   .command('client')
-  .description('chat in this terminal; a password may be given as FASTIFY_CHAT_PASSWORD')
-  .option('--url <url>', 'where the service is', 'http://localhost:8000')
-  .option('--username <name>', 'who you are')
-  .option('--room <name>', 'the room to begin in', 'general')
-  .option('--remember', 'keep the access token in a file that only you can read')
-  .option('--send', 'send the standard input as one message, and leave')
+  .description('chat in this terminal; the password can be set as FASTIFY_CHAT_PASSWORD')
+  .option('--url <url>', 'URL of the service', 'http://localhost:8000')
+  .option('--username <name>', 'your username')
+  .option('--room <name>', 'the first room to open', 'general')
+  .option('--remember', 'store the access token in a file that only you can read')
+  .option('--send', 'send the standard input as one message, and exit')
   .addOption(new Option('--lines', 'send each line of the standard input as a message').implies({ send: true }))
-  .option('--json', 'print every frame as a line of JSON')
+  .option('--json', 'print each frame as a line of JSON')
   .option('--timeout <seconds>', 'how long --send waits for the acknowledgement', seconds, 30)
   .action(async (options: ClientOptions) => (await import('./cli/client.ts')).client(options))
 
 try {
   await program.parseAsync()
 } catch (error) {
-  // Commander has said what was wrong.
+  // Commander has already printed the error.
   if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2
   else {
     complain(error)

@@ -1,4 +1,4 @@
-/** What a host application holds of the chat that it registers: posting, events, taking rights back. */
+/** Connects a host application with the chat that it registers: publishing, events and revocation. */
 import type { FastifyInstance } from 'fastify'
 import type { HostUser } from './accounts/host-users.ts'
 import { type ChatServiceOptions, chatService } from './app.ts'
@@ -11,43 +11,43 @@ import type { NewRoom, Room } from './protocol/http/rooms.ts'
 import { NewRoom as newRoom } from './protocol/http/rooms.ts'
 import { compile, sentencesOf, violations } from './protocol/validation.ts'
 
-/** Options of a chat in a host: the service's, without what belongs to the registration. */
+/** Configures a chat in a host: the options of the service, without those of the registration. */
 export type CreateChatOptions = Omit<ChatServiceOptions, 'prefix' | 'onMessage'>
 
-/** What the host's code posts, and as whom: a bot or the system gets a chat user like everybody, at first sight. */
+/** Describes a message of the host's code, and its author: a bot or the system is a chat user too, created on first use. */
 export interface PostOptions extends HostPost {
   readonly as: Omit<HostUser, 'expiresAt'>
 }
 
-/** Told of a message. What it throws is logged; nobody waits for it. */
+/** Called with a message. Its errors are logged, and nothing waits for its promise. */
 export type MessageListener = (message: CommittedMessage) => unknown
 
-/** A chat, before and after it is registered. */
+/** Controls a chat, before and after it is registered. */
 export interface EmbeddedChat {
-  /** To be registered once: `app.register(chat.plugin, { prefix: '/support' })`. */
+  /** Registers the chat; once only: `app.register(chat.plugin, { prefix: '/support' })`. */
   readonly plugin: (fastify: FastifyInstance, options: { prefix?: string }) => Promise<void>
   /**
-   * Posts without asking `authorize` or `beforeMessage`, and beside the rate limit; resolves after the commit. With a
-   * `nonce`, posting again answers the first one's message. Rejects with a ChatError (`room_not_found`,
-   * `validation_failed`, `message_too_long`, `nonce_reused`, `busy`, `unavailable`), or a TypeError for a bad `as`.
+   * Publishes a message without calling `authorize` or `beforeMessage`, and without a rate limit; resolves after the commit. With
+   * a `nonce`, publishing again returns the first message. Rejects with a ChatError (`room_not_found`, `validation_failed`,
+   * `message_too_long`, `nonce_reused`, `busy`, `unavailable`), or with a TypeError for an invalid `as`.
    */
   post(message: PostOptions): Promise<CommittedMessage>
-  /** The room, made now unless it is there. Rejects with a ChatError when its name is not one. */
+  /** Returns a room, and creates it if it doesn't exist. Rejects with a ChatError if the name is invalid. */
   createRoom(room: NewRoom): Promise<Room>
   /**
-   * Tells of each message that this process committed, at most once, after the commit: a process that dies tells nobody,
-   * so what must not be missed is read from the log.
+   * Calls a listener with each message that this process committed, at most once, after the commit. A process that crashes calls
+   * no listener, so read the log for what must not be missed.
    */
   on(event: 'message', listener: MessageListener): void
   off(event: 'message', listener: MessageListener): void
-  /** Asks `authorize` again whether a person may read a room; who may not, stops following it, on every process. */
-  recheck(personId: string | number, room: string): void
-  /** Closes all of a person's connections with 4401, on every process. Whether they may come back, `authenticate` says. */
-  disconnect(personId: string | number): void
+  /** Calls `authorize` again for a user and a room, and ends the subscriptions of a user who may no longer read it, on every process. */
+  recheck(userId: string | number, room: string): void
+  /** Closes all connections of a user with 4401, on every process. `authenticate` decides whether the user may reconnect. */
+  disconnect(userId: string | number): void
 }
 
 /**
- * Makes a chat for a host application.
+ * Creates a chat for a host application.
  *
  * ```ts
  * const chat = createChat({ databaseUrl, encryptionKey, authenticate: request => request.session.user })
@@ -63,23 +63,23 @@ export const createChat = (options: CreateChatOptions): EmbeddedChat => {
     if (!instance) {
       throw new ChatError(
         'unavailable',
-        'The chat does not run yet. Register chat.plugin, and await app.ready() first.'
+        'The chat is not running yet. Register chat.plugin, and await app.ready() first.'
       )
     }
     if (instance.chatCore.isDraining)
-      throw new ChatError('unavailable', 'The chat has stopped: the application closes.')
+      throw new ChatError('unavailable', 'The chat has stopped, because the application is closing.')
     instance.chatListen()
     return instance
   }
 
   const plugin = async (fastify: FastifyInstance, { prefix }: { prefix?: string }): Promise<void> => {
     if (isRegistered)
-      throw new Error('This chat is registered already. Make another one with createChat for another prefix.')
+      throw new Error('This chat is already registered. Create another one with createChat for another prefix.')
     isRegistered = true
     const onFault = (err: unknown): void =>
       fastify.log.error({ err: withholdMessage(err) }, 'a listener of the chat failed')
     const onMessage = (message: CommittedMessage): void => {
-      // Each in a turn of its own, so that none throws into the log's way.
+      // Each in a turn of its own, so that an error can't interrupt the log.
       for (const listener of listeners) Promise.resolve(message).then(listener).catch(onFault)
     }
     await chatService(fastify, { ...options, ...(prefix === undefined ? {} : { prefix }), onMessage })
@@ -103,15 +103,15 @@ export const createChat = (options: CreateChatOptions): EmbeddedChat => {
       }),
     on: (_, listener) => void listeners.add(listener),
     off: (_, listener) => void listeners.delete(listener),
-    recheck: (personId, room) => running().chatCore.access.recheck(String(personId), room),
-    disconnect: personId => running().chatCore.access.disconnect(String(personId))
+    recheck: (userId, room) => running().chatCore.access.recheck(String(userId), room),
+    disconnect: userId => running().chatCore.access.disconnect(String(userId))
   }
 }
 
 const isHostPost = compile(hostPost)
 const isNewRoom = compile(newRoom)
 
-/** Rejects with `unavailable` where the database can't be reached, also since the application closes meanwhile. */
+/** Rejects with `unavailable` if the database can't be reached, for example because the application is closing. */
 const typed = async <T>(work: () => Promise<T>): Promise<T> => {
   try {
     return await work()
@@ -121,11 +121,11 @@ const typed = async <T>(work: () => Promise<T>): Promise<T> => {
   }
 }
 
-/** Throws `validation_failed`, with every violated rule. */
+/** Throws `validation_failed` with every violated rule. */
 const check = (validate: ReturnType<typeof compile>, value: unknown): void => {
   if (validate(value)) return
   const errors = violations(validate.errors ?? [])
-  throw new ChatError('validation_failed', `The chat was given something that is not valid. ${sentencesOf(errors)}`, {
+  throw new ChatError('validation_failed', `The value is not valid. ${sentencesOf(errors)}`, {
     errors
   })
 }

@@ -1,4 +1,4 @@
-/** The public schemas: `fastify-chat/schemas`. */
+/** Exports the public schemas as `fastify-chat/schemas`. */
 export { MessageFrame, SendFrame } from './chat/kinds/message.ts'
 export * from './config/settings.ts'
 export { components, refTo } from './protocol/components.ts'

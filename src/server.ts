@@ -19,33 +19,33 @@ import { corsHeaders, corsOptions, createOrigins } from './lib/origins.ts'
 import { shutdownOf } from './shutdown.ts'
 import { exitOnSignals, stopOnSignals } from './signals.ts'
 
-/** How long a client may take, in milliseconds. */
+/** Limits how long a client may take, in milliseconds. */
 export interface Timeouts {
-  /** Until a request is whole. */
+  /** Limits the time until a request is complete. */
   readonly requestMs?: number
-  /** Without another request on a connection. */
+  /** Limits the time without another request on a connection. */
   readonly keepAliveMs?: number
-  /** For 16 KiB of a response. */
+  /** Limits the time to read 16 KiB of a response. */
   readonly responseStallMs?: number
 }
 
 const REQUEST_MS = 30_000
 const KEEP_ALIVE_MS = 72_000
 
-/** What a server is made of. */
+/** Configures a server. */
 export interface ServerOptions extends Pick<ChatServiceOptions, 'client' | 'clock' | 'bus' | 'appendQueue' | 'kinds'> {
   readonly settings: Settings
-  /** What resolving the settings had to say; logged. */
+  /** Lists warnings from resolving the settings; logged. */
   readonly warnings?: readonly string[]
-  /** Log lines for people instead of JSON. */
+  /** Formats log lines for people instead of as JSON. */
   readonly pretty?: boolean
-  /** For tests: shorter timeouts. */
+  /** Shortens timeouts in tests. */
   readonly timeouts?: Timeouts
-  /** Where log lines go instead of the standard output. */
+  /** Receives log lines instead of the standard output. */
   readonly logTo?: { write(line: string): void }
 }
 
-/** Makes the server; `listen` and `close` are Fastify's. */
+/** Creates the server; `listen` and `close` are Fastify's. */
 export const createServer = async (options: ServerOptions): Promise<FastifyInstance> => {
   const { settings, warnings = [], pretty = false, logTo, timeouts = {}, ...injected } = options
   const { requestMs = REQUEST_MS, keepAliveMs = KEEP_ALIVE_MS, ...stalls } = timeouts
@@ -66,11 +66,11 @@ export const createServer = async (options: ServerOptions): Promise<FastifyInsta
       sendProblem(error, request, reply)
     },
     routerOptions: { maxParamLength: 128 },
-    // What may take long at the start has bounds of its own: DATABASE_WAIT_SECONDS, a migration's own time.
+    // Slow steps of the start have their own limits: DATABASE_WAIT_SECONDS, and those of migrations.
     pluginTimeout: 0,
     requestTimeout: requestMs,
     keepAliveTimeout: keepAliveMs,
-    // A request without a Host gets a problem from `checkHead`. Node looks for late requests only so often.
+    // A request without a Host gets a problem from `checkHead`. Node checks for late requests at this interval.
     http: {
       requireHostHeader: false,
       headersTimeout: requestMs,
@@ -80,7 +80,7 @@ export const createServer = async (options: ServerOptions): Promise<FastifyInsta
       refuseMalformed(error, socket)
       fastify.chatResponses.watchSocket(socket)
     },
-    // The service answers for itself while it stops: with problems, and with its health.
+    // The service itself responds during a shutdown: with problems, and with its health.
     return503OnClosing: false
   })
   redactsItself(fastify.log)
@@ -91,7 +91,7 @@ export const createServer = async (options: ServerOptions): Promise<FastifyInsta
   fastify.addHook('onRequest', async (request, reply) => {
     reply.header('x-request-id', request.id)
   })
-  // At the root, for a 404 too.
+  // At the root, so that they apply to a 404 too.
   await fastify.register(helmet, OWN_HEADERS)
   await fastify.register(cors, corsOptions(origins))
   fastify.addHook('onRequest', async ({ raw }) => checkHead(raw))
@@ -101,13 +101,13 @@ export const createServer = async (options: ServerOptions): Promise<FastifyInsta
   return fastify
 }
 
-/** A server that listens. `close` ends it as a signal would, and leaves the process alone. */
+/** Controls a server that listens. `close` shuts it down as a signal would, but does not end the process. */
 export interface RunningServer {
   readonly url: string
   close(): Promise<void>
 }
 
-/** Starts the process's server: it listens, and a SIGTERM or SIGINT takes it down. Rejects when it can't start. */
+/** Starts the server of the process: it listens, and SIGTERM or SIGINT shuts it down. Rejects if it can't start. */
 export const startServer = async (options: ServerOptions): Promise<RunningServer> => {
   const { settings } = options
   const waited = exitOnSignals()
@@ -124,13 +124,13 @@ export const startServer = async (options: ServerOptions): Promise<RunningServer
 
 const REQUEST_ID = /^[\w-]{8,64}$/
 
-/** The caller's request id if it looks like one, else a new one. */
+/** Returns the caller's request id if it is well-formed, else a new one. */
 const requestId = ({ headers }: Pick<IncomingMessage, 'headers'>): string => {
   const given = headers['x-request-id']
   return typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID()
 }
 
-/** pino-pretty where it is installed: it is for people at a terminal, so production goes without. */
+/** Returns pino-pretty if it is installed: it is for people at a terminal, and a development dependency. */
 const prettyTransport = () => {
   try {
     createRequire(import.meta.url).resolve('pino-pretty')

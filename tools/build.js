@@ -1,6 +1,6 @@
-// Creates dist/: compiles, bundles the terminal client's screen, copies what browsers get of Swagger UI and Redoc, and builds
-// the page. Libraries that a security check looks at stay ordinary dependencies: bundling renames their classes and hides them
-// from audits.
+// Creates dist/: compiles the code, bundles the screen of the terminal client, copies the browser files of Swagger UI and Redoc, and
+// builds the web client. Libraries that security audits check stay ordinary dependencies: bundling renames their classes and hides
+// them from audits.
 import { execFileSync } from 'node:child_process'
 import { copyFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -13,7 +13,7 @@ const { resolve } = createRequire(import.meta.url)
 rmSync('dist', { recursive: true, force: true })
 execFileSync('node_modules/.bin/tsc', ['-p', 'tsconfig.build.json'], { stdio: 'inherit' })
 
-// The terminal client's screen, with Ink and React in it. What `tsc` made of it is replaced: it would import both.
+// Replaces the screen of the terminal client, as `tsc` compiled it, with a bundle that contains Ink and React.
 rmSync('dist/src/tui/screen', { recursive: true })
 await build({
   entryPoints: ['src/tui/screen/index.tsx'],
@@ -24,11 +24,11 @@ await build({
   platform: 'node',
   target: 'node20',
   define: { 'process.env.NODE_ENV': '"production"' },
-  // CommonJS inside (React) asks for Node's own modules with `require`.
+  // CommonJS modules in it (React) load Node's own modules with `require`.
   banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
   plugins: [
     {
-      // Only with DEV=true, for the React DevTools; it would bring `ws` and a package that nobody has.
+      // Used only with DEV=true, for the React DevTools; it would add `ws` and a package that is not installed.
       name: 'no-devtools',
       setup: ({ onLoad }) =>
         onLoad({ filter: /ink[\\/]build[\\/]devtools\.js$/ }, () => ({ contents: '', loader: 'js' }))

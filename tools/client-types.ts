@@ -8,10 +8,10 @@ import { Entry, EntryList } from '../src/protocol/http/messages.ts'
 import { Presence, Room, RoomList } from '../src/protocol/http/rooms.ts'
 import { AccessToken, User } from '../src/protocol/http/users.ts'
 
-/** The file that is generated. A test compares it with what this script returns. */
+/** Holds the path of the generated file. A test compares it with what this script returns. */
 export const CLIENT_TYPES = join(import.meta.dirname, '../client/src/protocol.ts')
 
-/** The part of JSON Schema that our schemas use. */
+/** Describes the part of JSON Schema that our schemas use. */
 interface Schema {
   readonly $id?: string
   readonly $ref?: string
@@ -44,7 +44,7 @@ const unsupported = (schema: Schema): never => {
   throw new Error(`No TypeScript type for the schema ${JSON.stringify(schema)}. Add it to tools/client-types.ts.`)
 }
 
-/** Returns a schema as a TypeScript type. Throws for a schema that it has no type for. */
+/** Returns the TypeScript type of a schema. Throws for a schema without one. */
 const typeOf = (schema: Schema, indent: string): string => {
   const { $ref, anyOf, items, properties, patternProperties, type = '' } = schema
   if ($ref !== undefined) return nameOf($ref)
@@ -73,7 +73,7 @@ const objectOf = ({ properties = {}, required = [] }: Schema, indent: string): s
 
 const declarationOf = (name: string, schema: Schema): string => `export type ${name} = ${objectOf(schema, '')}`
 
-/** A union on one line if it fits, as Biome formats it. */
+/** Returns a union on one line if it fits, as Biome formats it. */
 const unionOf = (name: string, members: readonly string[]): string => {
   const line = `export type ${name} = ${members.join(' | ')}`
   return line.length <= 120 ? line : `export type ${name} =\n${members.map(member => `  | ${member}`).join('\n')}`

@@ -1,4 +1,4 @@
-// Empty projects in a temporary folder, to install our packages into as others do.
+// Creates empty projects in a temporary folder, to install our packages as users do.
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -6,11 +6,11 @@ import { join, resolve } from 'node:path'
 
 export const root = resolve(import.meta.dirname, '..')
 
-/** Runs a program to its end and returns what it printed. Throws when it fails. */
+/** Runs a program to its end and returns its output. Throws if it fails. */
 export const run = (cwd, command, ...args) =>
   execFileSync(command, args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
 
-/** Runs a file and returns what it printed, or what it failed with. */
+/** Runs a file and returns its output, or its error output if it failed. */
 export const runFile = (cwd, file, env = {}) => {
   try {
     return execFileSync('node', [file], {
@@ -24,12 +24,12 @@ export const runFile = (cwd, file, env = {}) => {
   }
 }
 
-/** Throws unless the text contains what is wanted. */
+/** Throws unless the text contains `wanted`. */
 export const expectIn = (text, wanted) => {
   if (!text.includes(wanted)) throw new Error(`expected ${JSON.stringify(wanted)} in:\n${text}`)
 }
 
-/** The compiler options of a project that checks everything, libraries included. */
+/** Lists the compiler options of a project that checks everything, including libraries. */
 export const STRICT = {
   target: 'es2022',
   module: 'nodenext',
@@ -41,12 +41,12 @@ export const STRICT = {
   outDir: 'out'
 }
 
-/** A temporary folder of empty projects. */
+/** Creates a temporary folder for empty projects. */
 export const createProjects = () => {
   const folder = mkdtempSync(join(tmpdir(), 'chat-package-'))
   return {
     folder,
-    /** Makes an empty project and returns its folder. */
+    /** Creates an empty project and returns its folder. */
     project(name) {
       const cwd = join(folder, name)
       mkdirSync(cwd)

@@ -1,5 +1,5 @@
-// Builds the page (src/web) with Vite: its files in memory, by the name that they have below dist/web. tools/build.js writes
-// them there; from source, routes/app.ts asks for them when the page is first asked for, and again when a file has changed.
+// Builds the web client (src/web) with Vite and returns its files, by their names in dist/web. tools/build.js writes them there.
+// From source, routes/app.ts builds them on the first request, and again when a file has changed.
 import { readdirSync, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { build } from 'vite'
@@ -7,19 +7,19 @@ import { build } from 'vite'
 const root = resolve(import.meta.dirname, '..')
 const sources = ['src/web', 'client/src'].map(folder => join(root, folder))
 
-/** A word that changes when a source file does. */
+/** Returns a text that changes when a source file does. */
 export const stampOfPage = () =>
   sources
     .flatMap(folder => readdirSync(folder, { recursive: true, encoding: 'utf8' }).map(name => join(folder, name)))
     .map(file => `${file} ${statSync(file).mtimeMs}`)
     .join('\n')
 
-/** Answers `[name, bytes]` of each file: `index.html`, and `app/…` with a hash of the content in every name. */
+/** Returns `[name, bytes]` of each file: `index.html`, and `app/…` with a hash of the content in every name. */
 export const buildPage = async () => {
   const { output } = await build({
     configFile: false,
     root: join(root, 'src/web'),
-    // Relative to the page, so that it works below any prefix; no inlining, which the page's policy would refuse.
+    // Relative to the page, so that it works below any prefix. Without inlining, which the page's policy would block.
     base: './',
     oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
     build: {

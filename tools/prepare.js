@@ -1,5 +1,5 @@
-// Builds dist/ where it is missing: after `npm install` from a git address, which packs what is in the repository, and in a
-// fresh clone. An installation without development dependencies has nothing to build with, and is left as it is.
+// Builds dist/ if it is missing: after `npm install` from a Git address, which packs the repository, and in a fresh clone. An
+// installation without development dependencies can't build, so nothing is done.
 import { execFileSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 

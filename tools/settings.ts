@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { SettingOwner } from '../src/config/settings/define.ts'
 import { environmentName, type SettingName, SettingsInput, settingNames, settingOf } from '../src/config/settings.ts'
 
-/** Where an owner's settings are listed, and the file that uses them. */
+/** Maps an owner to the section of its settings, and to the file that uses them. */
 const OWNERS: Readonly<Record<SettingOwner, readonly [section: string, file: string]>> = {
   config: ['Database', 'plugins/config.ts'],
   db: ['Database', 'plugins/db.ts'],
@@ -25,7 +25,7 @@ const namesIn = (section: string): SettingName[] =>
 const mandatory: readonly string[] = SettingsInput.required ?? []
 const isRequired = (name: SettingName): boolean => mandatory.includes(name) && settingOf(name).default === undefined
 
-/** The default as the environment would give it. */
+/** Returns the default as the environment would contain it. */
 const defaultOf = (name: SettingName): string => {
   const { default: value } = settingOf(name)
   return value === undefined || Array.isArray(value) ? '' : String(value)

@@ -1,5 +1,5 @@
-// The README's first command in a clean copy of what is committed: starts, registers two people, chats, is killed, starts
-// again and still has the history. Prints how long the starts took.
+// Runs the README's first command in a clean copy of the commit: starts, registers two users, chats, is killed, starts again and
+// checks the history. Prints how long each start took.
 import { execFileSync, spawn } from 'node:child_process'
 import { mkdtempSync, rmSync, symlinkSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -22,18 +22,18 @@ const freePort = await new Promise(done => {
 const url = `http://127.0.0.1:${freePort}`
 let running
 
-const start = async withinSeconds => {
+const start = async targetSeconds => {
   const began = Date.now()
-  let said = ''
+  let output = ''
   running = spawn('npm', ['run', 'dev'], { cwd: copy, env: { ...process.env, PORT: String(freePort) }, detached: true })
-  for (const stream of [running.stdout, running.stderr]) stream.on('data', data => (said += data))
+  for (const stream of [running.stdout, running.stderr]) stream.on('data', data => (output += data))
   for (;;) {
-    const answer = await fetch(`${url}/health`).catch(() => undefined)
-    if (answer?.ok) break
-    if (Date.now() - began > 4 * withinSeconds * 1000) throw new Error(`no answer; it said:\n${said}`)
+    const response = await fetch(`${url}/health`).catch(() => undefined)
+    if (response?.ok) break
+    if (Date.now() - began > 4 * targetSeconds * 1000) throw new Error(`no response. Its output:\n${output}`)
     await new Promise(done => setTimeout(done, 50))
   }
-  process.stdout.write(`first answer after ${(Date.now() - began) / 1000} s (wanted: ${withinSeconds} s)\n`)
+  process.stdout.write(`first response after ${(Date.now() - began) / 1000} s (target: ${targetSeconds} s)\n`)
 }
 
 const kill = () =>
@@ -57,14 +57,14 @@ const call = async (path, body, token) => {
 
 const connect = async token => {
   const socket = new WebSocket(`${url.replace('http', 'ws')}/ws/chat?token=${token}`)
-  const heard = new Promise(done =>
+  const received = new Promise(done =>
     socket.on('message', data => {
       const frame = JSON.parse(data)
       if (frame.type === 'message') done(frame)
     })
   )
   await new Promise((done, fail) => socket.once('open', done).once('error', fail))
-  return { socket, heard }
+  return { socket, received }
 }
 
 try {
@@ -76,14 +76,14 @@ try {
   }
   const [john, jane] = await Promise.all(tokens.map(connect))
   john.socket.send(JSON.stringify({ type: 'message', content: 'Hello, world!' }))
-  for (const { heard } of [john, jane]) {
-    const { content, username } = await heard
-    if (content !== 'Hello, world!' || username !== 'john') throw new Error(`heard ${content} from ${username}`)
+  for (const { received } of [john, jane]) {
+    const { content, username } = await received
+    if (content !== 'Hello, world!' || username !== 'john') throw new Error(`received ${content} from ${username}`)
   }
   await kill()
   await start(5)
   const history = await call('/api/chat/messages', undefined, tokens[1])
-  if (history.length !== 1 || history[0].content !== 'Hello, world!') throw new Error('the history is gone')
+  if (history.length !== 1 || history[0].content !== 'Hello, world!') throw new Error('the history is lost')
 } finally {
   if (running?.exitCode === null && running.signalCode === null) await kill()
   rmSync(copy, { recursive: true, force: true })

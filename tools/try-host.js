@@ -1,4 +1,4 @@
-// `fastify-chat` in a host application beside Fastify. Limits how much it adds to what Fastify itself is.
+// Installs `fastify-chat` in a host application, and limits how much it adds to Fastify.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expectIn, install, root, run, runFile, STRICT } from './empty-project.js'
@@ -15,7 +15,7 @@ import { createChatClient } from 'fastify-chat/client'
 import crypto from 'fastify-chat/plugins/crypto'
 import { Message } from 'fastify-chat/schemas'
 
-// Making an embedded database takes its time.
+// Creating an embedded database takes time.
 const app = Fastify({ pluginTimeout: 60_000 })
 const chat = createChat({
   encryptionKey: 'cw_0x689RpI-jtRR7oE8h_eQsKImvJapLeSbXpwF4e4=',
@@ -43,7 +43,7 @@ client.on('state', state => {
 })
 `
 
-/** Throws when the package is too big, doesn't compile, or doesn't run. */
+/** Throws if the package is too big, doesn't compile, or doesn't run. */
 export const tryHost = ({ folder, project, pack }) => {
   const alone = install(project('alone'), `fastify@${peerDependencies.fastify}`)
   const cwd = project('host')

@@ -1,4 +1,4 @@
-// Our two packages as others get them: packed, installed into empty projects, compiled against by a strict project that checks
+// Checks our two packages as users install them: packed, installed into empty projects, compiled by a strict project that checks
 // libraries too, and run.
 import { createProjects } from './empty-project.js'
 import { tryClient } from './try-client.js'

@@ -1,11 +1,11 @@
-/** The OpenAPI document as an object, made from the routes without a database. */
+/** Builds the OpenAPI document from the routes, without a database. */
 
 import { resolveSettings } from '../config/resolve.ts'
 import { generateKey } from '../crypto/fernet.ts'
 import { offlineClient } from '../db/client/open.ts'
 import { createServer } from '../server.ts'
 
-/** The OpenAPI 3.1 document that the service serves at `/openapi.json`. */
+/** Returns the OpenAPI 3.1 document that the service serves at `/openapi.json`. */
 export const buildOpenApi = async (): Promise<object> => {
   const values = {
     databaseUrl: 'postgres://offline/offline',

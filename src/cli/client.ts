@@ -1,6 +1,6 @@
 /**
- * `fastify-chat client`: chat from the terminal, or from a pipe. Whatever belongs to this process is gathered here
- * (environment, streams, signals) and handed on; the client itself is in src/tui.
+ * Runs `fastify-chat client`: a chat in the terminal, or in a pipe. Only this file uses the process (environment, streams,
+ * signals); the client itself is in src/tui.
  */
 import { homedir } from 'node:os'
 import { join } from 'node:path'
@@ -11,7 +11,7 @@ import { sendInput } from '../tui/send.ts'
 import { createSession, type Session } from '../tui/session.ts'
 import { createTokenStore } from '../tui/token-store.ts'
 
-/** The options as Commander reads them. */
+/** Holds the options that Commander parsed. */
 export interface ClientOptions {
   readonly url: string
   readonly username?: string
@@ -20,11 +20,11 @@ export interface ClientOptions {
   readonly send?: true
   readonly lines?: true
   readonly json?: true
-  /** Seconds. */
+  /** Limits how long `--send` waits, in seconds. */
   readonly timeout: number
 }
 
-/** Runs the client in the way that the options ask for. */
+/** Runs the client in the mode that the options select. */
 export const client = async (options: ClientOptions): Promise<void> => {
   const { FASTIFY_CHAT_PASSWORD: password, XDG_CONFIG_HOME: config, NO_COLOR: noColour } = process.env
   const url = checkedUrl(options.url)
@@ -37,7 +37,9 @@ export const client = async (options: ClientOptions): Promise<void> => {
   })
   if (options.send || options.json) return inPipe(session, options)
   if (!process.stdin.isTTY || !process.stdout.isTTY) {
-    throw new Error('This is not a terminal. In a pipe use --send, or --json; see fastify-chat client --help.')
+    throw new Error(
+      'The input or output is not a terminal. In a pipe, use --send or --json; see fastify-chat client --help.'
+    )
   }
   const { openScreen } = await import('../tui/screen/index.tsx')
   await openScreen({ session, room: options.room, hasColour: !noColour })
@@ -46,16 +48,16 @@ export const client = async (options: ClientOptions): Promise<void> => {
 const checkedUrl = (given: string): string => {
   const url = URL.canParse(given) ? new URL(given) : undefined
   if (url?.protocol === 'http:' || url?.protocol === 'https:') return given.replace(/\/+$/, '')
-  throw new Error(`--url must be an address such as https://chat.example.com, not ${JSON.stringify(given)}.`)
+  throw new Error(`--url is ${JSON.stringify(given)}, which is not a URL. Use one such as https://chat.example.com.`)
 }
 
 const inPipe = async (session: Session, options: ClientOptions): Promise<void> => {
   if (!session.isReady) {
     throw new Error(
-      'Nobody is logged in. Give --username and the variable FASTIFY_CHAT_PASSWORD, or log in once with --remember.'
+      'You are not logged in. Set --username and the variable FASTIFY_CHAT_PASSWORD, or log in once with --remember.'
     )
   }
-  // Whoever read our output has gone: `… --json | head -1`.
+  // The reader of our output has exited, as in `… --json | head -1`.
   const stopped = new AbortController()
   process.stdout.on('error', () => stopped.abort())
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stopped.abort())

@@ -1,4 +1,4 @@
-/** `fastify-chat dev`: the service on this machine, with everything it needs made on the first run. */
+/** Runs `fastify-chat dev`: the service on this machine. Creates everything that it needs on the first run. */
 import { existsSync, watchFile, writeFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { environmentValues, readEnvironment } from '../../plugins/config.ts'
@@ -9,25 +9,25 @@ import { type RunningServer, startServer } from '../server.ts'
 import { newKeys } from './keys.ts'
 import { complain, print } from './print.ts'
 
-/** How often `.env` is looked at for a change, in milliseconds. */
-const LOOK_MS = 500
+/** Sets how often `.env` is checked for changes, in milliseconds. */
+const POLL_MS = 500
 
-/** Runs the service until a signal ends it, and restarts it when `.env` changes. Rejects when it can't start. */
+/** Runs the service until a signal ends it, and restarts it when `.env` changes. Rejects if it can't start. */
 export const dev = async (): Promise<void> => {
-  if (writeFirstEnvironment(process.cwd())) print('Wrote .env with new keys, for this machine only.')
+  if (writeFirstEnvironment(process.cwd())) print('Created .env with new keys, for this machine only.')
   let running: RunningServer | undefined
   const restart = async (): Promise<void> => {
-    // Resolved first: a bad setting leaves the running service as it is.
+    // Resolved first, so that an invalid setting leaves the running service unchanged.
     const resolved = readEnvironment({ mode: 'dev' })
-    print('.env has changed: restarting.')
+    print('.env has changed. Restarting.')
     const before = running
     running = undefined
     await before?.close()
     running = await start(resolved)
   }
-  // Watched before the start, so that a change made during it is not missed; and after a restart that failed, until the next change.
+  // Watched before the start, so that a change during it is not missed. After a failed restart, the next change restarts again.
   let turn = Promise.resolve()
-  watchFile(resolve(process.cwd(), '.env'), { interval: LOOK_MS }, () => {
+  watchFile(resolve(process.cwd(), '.env'), { interval: POLL_MS }, () => {
     turn = turn.then(restart).catch(complain)
   })
   turn = start(readEnvironment({ mode: 'dev' })).then(server => {
@@ -42,7 +42,7 @@ const start = async (resolved: Resolved): Promise<RunningServer> => {
   return server
 }
 
-/** Writes `.env` with what is not set yet; answers whether it did. An existing file is never touched. */
+/** Writes `.env` with the settings that are missing, unless it exists. Returns whether it did. */
 export const writeFirstEnvironment = (cwd: string): boolean => {
   const path = resolve(cwd, '.env')
   if (existsSync(path)) return false
@@ -67,7 +67,7 @@ const banner = ({ port, databaseUrl, webClient }: Settings): string[] => {
     '',
     `  fastify-chat is ready at http://${at}`,
     '',
-    ...(webClient ? [`  The page        http://${at}/app`] : []),
+    ...(webClient ? [`  Web client      http://${at}/app`] : []),
     `  API documents   http://${at}/docs and /redoc, as OpenAPI at /openapi.json`,
     `  WebSocket       ws://${at}/ws/chat?token=<access_token>`,
     `  Database        ${database}`,

@@ -1,12 +1,12 @@
-/** `fastify-chat keys generate`: new secrets, from the system's random numbers. */
+/** Runs `fastify-chat keys generate`: prints new secrets, from the system's random numbers. */
 import { randomBytes } from 'node:crypto'
 import { generateKey } from '../crypto/fernet.ts'
 import { print } from './print.ts'
 
-/** A new secret for tokens (48 random bytes) and a new Fernet key. */
+/** Returns a new secret for tokens (48 random bytes) and a new Fernet key. */
 export const newKeys = () => ({ secretKey: randomBytes(48).toString('base64url'), encryptionKey: generateKey() })
 
-/** Prints both in the form of `.env`. */
+/** Prints both in the format of `.env`. */
 export const generateKeys = (): void => {
   const { secretKey, encryptionKey } = newKeys()
   print(`SECRET_KEY=${secretKey}`, `ENCRYPTION_KEY=${encryptionKey}`)

@@ -1,4 +1,4 @@
-/** `fastify-chat migrate up|down|status`: the database's history, for an operator or a job before a deployment. */
+/** Runs `fastify-chat migrate up|down|status`, for an operator or a job before a deployment. */
 import { createInterface } from 'node:readline/promises'
 import { readEnvironment } from '../../plugins/config.ts'
 import { openClient, waitForDatabase } from '../db/client/open.ts'
@@ -15,7 +15,7 @@ const works = {
   },
   async down(client, schema) {
     const undone = await migrateDown(client, schema)
-    return [undone === undefined ? 'Nothing to undo: no migration is applied.' : `undone ${undone}`]
+    return [undone === undefined ? 'Nothing to revert: no migration is applied.' : `reverted ${undone}`]
   },
   async status(client, schema) {
     return (await migrationStatus(client, schema)).map(shown)
@@ -25,13 +25,13 @@ const works = {
 const shown = ({ tag, state, appliedAt = '' }: MigrationStatus): string =>
   `${state.padEnd(8)}  ${tag.padEnd(32)}  ${appliedAt}`.trimEnd()
 
-/** Options of `migrate down`. */
+/** Holds the options of `migrate down`. */
 export interface MigrateOptions {
-  /** Do not ask before data is deleted. */
+  /** Deletes data without asking for confirmation. */
   readonly yes?: true
 }
 
-/** Returns the action of one of the commands. It needs the database's settings only, no keys. */
+/** Returns the action of a command. It needs the settings of the database only, no keys. */
 export const migrateCommand =
   (name: keyof typeof works) =>
   async ({ yes }: MigrateOptions): Promise<void> => {
@@ -41,19 +41,19 @@ export const migrateCommand =
     try {
       await waitForDatabase(client, { seconds: settings.databaseWaitSeconds })
       const isAsked = name === 'down' && !yes && process.stdin.isTTY
-      if (isAsked && !(await confirmDown(client, settings.databaseSchema))) return print('Nothing was undone.')
+      if (isAsked && !(await confirmDown(client, settings.databaseSchema))) return print('Nothing was reverted.')
       print(...(await works[name](client, settings.databaseSchema)))
     } finally {
       await client.close()
     }
   }
 
-/** Asks the person at the terminal whether to undo the newest migration. A script has no one to ask. */
+/** Asks for confirmation on the terminal, before the newest migration is reverted. A script is not asked. */
 const confirmDown = async (client: SqlClient, schema: string): Promise<boolean> => {
   const newest = (await migrationStatus(client, schema)).findLast(({ state }) => state !== 'pending')
   if (!newest) return true
   const terminal = createInterface({ input: process.stdin, output: process.stderr })
-  const question = `Undo ${newest.tag} in the schema "${schema}" at ${client.where}, and delete the data that only it holds? [y/N] `
-  const answer = await terminal.question(question).finally(() => terminal.close())
-  return /^y(es)?$/i.test(answer.trim())
+  const question = `Revert ${newest.tag} in the schema "${schema}" at ${client.where}, and delete its data? [y/N] `
+  const reply = await terminal.question(question).finally(() => terminal.close())
+  return /^y(es)?$/i.test(reply.trim())
 }

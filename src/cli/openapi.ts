@@ -1,4 +1,4 @@
-/** `fastify-chat openapi`: the document, made from the routes without a database. */
+/** Runs `fastify-chat openapi`: writes the document, built from the routes without a database. */
 import { writeFileSync } from 'node:fs'
 import { buildOpenApi } from './build-openapi.ts'
 import { print } from './print.ts'

@@ -1,8 +1,8 @@
-/** `fastify-chat serve`: the service in production. */
+/** Runs `fastify-chat serve`: the service in production. */
 import { readEnvironment } from '../../plugins/config.ts'
 import { startServer } from '../server.ts'
 
-/** Runs the service until a signal ends it. Rejects when the configuration or the database won't do. */
+/** Runs the service until a signal ends it. Rejects if the configuration is invalid or the database can't be used. */
 export const serve = async (): Promise<void> => {
   await startServer({ ...readEnvironment({ mode: 'production' }), pretty: process.stdout.isTTY })
 }

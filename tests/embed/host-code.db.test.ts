@@ -204,7 +204,7 @@ test('a chat that does not run, yet or any more, says so with an error of the ca
     expect(() => one.recheck('ann', 'general')).toThrow(expect.objectContaining(error))
     expect(() => one.disconnect('ann')).toThrow(expect.objectContaining(error))
   }
-  await expectUnavailable(idle, /does not run yet/)
+  await expectUnavailable(idle, /is not running yet/)
   await app.close()
   await expectUnavailable(chat, /has stopped/)
 })
