@@ -20,7 +20,7 @@ export const fernet = async (): Promise<Row[]> => {
   }
   return [
     {
-      title: 'Fernet: 300 characters sealed and opened',
+      title: 'Fernet: 300 characters encrypted and decrypted',
       unit: 'times/s',
       runs: await interleave(ROUNDS, {
         'the fernet package': perSecond(() =>

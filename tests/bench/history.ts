@@ -78,7 +78,7 @@ export const history = async (): Promise<Row[]> => {
         { beside: 'a Fastify route, the same bytes', as: 'ratio', atLeast: 0.12 },
         { beside: 'postgres.js alone', as: 'ratio', atLeast: 0.12 }
       ],
-      note: 'postgres.js reads the same rows and opens nothing.'
+      note: 'postgres.js reads the same rows and decrypts nothing.'
     }
   ]
 }

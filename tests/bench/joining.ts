@@ -19,7 +19,7 @@ export const joining = async (): Promise<Row[]> => {
   await benchSchema.drop()
   return [
     {
-      title: 'joining: CPU of the server for one more person',
+      title: 'joining: CPU of the server for one more user',
       short: 'joining',
       unit: 'ms',
       runs,

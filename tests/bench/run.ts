@@ -7,7 +7,6 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { join } from 'node:path'
 import { append } from './append.ts'
-import { comeback } from './comeback.ts'
 import { deliveries } from './deliveries.ts'
 import { durable } from './durable.ts'
 import { fernet } from './fernet.ts'
@@ -16,10 +15,11 @@ import { joining } from './joining.ts'
 import { memory } from './memory.ts'
 import { processes } from './processes.ts'
 import { asMarkdown, asPlot, asText } from './report.ts'
+import { resume } from './resume.ts'
 import type { Row } from './rows.ts'
 import { createBenchSchema, pinTo } from './subjects.ts'
 
-const benchmarks = { deliveries, durable, history, processes, comeback, joining, memory, append, fernet }
+const benchmarks = { deliveries, durable, history, processes, resume, joining, memory, append, fernet }
 type Name = keyof typeof benchmarks
 
 const args = process.argv.slice(2)

@@ -34,7 +34,7 @@ export const abuseRooms: readonly Attack[] = [
       )
   },
   {
-    name: 'many connections of one person',
+    name: 'many connections of one user',
     run: target =>
       parallel(16, () =>
         repeat(target, async () => {

@@ -6,16 +6,16 @@ const CLIENTS = 1000
 const BEHIND = 500
 const TEXT = 'x'.repeat(4000)
 
-export const comeback = async (): Promise<Row[]> => {
+export const resume = async (): Promise<Row[]> => {
   const benchSchema = createBenchSchema()
   const { sql } = benchSchema
-  const dying = await startService(benchSchema, { people: CLIENTS })
-  const staying = await startService(benchSchema)
-  await connectMany(CLIENTS, () => dying.connect())
+  const killed = await startService(benchSchema, { people: CLIENTS })
+  const remaining = await startService(benchSchema)
+  await connectMany(CLIENTS, () => killed.connect())
   await pause(1000)
-  await dying.kill()
+  await killed.kill()
 
-  const sender = await staying.open(staying.tokens[0] ?? '', 'rooms=')
+  const sender = await remaining.open(remaining.tokens[0] ?? '', 'rooms=')
   await pause(300)
   sender.minBytes = 0
   const { frames } = sender
@@ -28,36 +28,37 @@ export const comeback = async (): Promise<Row[]> => {
     const [row] = await sql`select xact_commit::int as count from pg_stat_database where datname = current_database()`
     return Number(row?.count)
   }
-  const idleMemory = staying.peakMemory()
-  const before = { cpu: staying.cpu(), queries: await queries() }
+  const idleMemory = remaining.peakMemory()
+  const before = { cpu: remaining.cpu(), queries: await queries() }
   let at = 0
   const began = performance.now()
   const clients = await connectMany(CLIENTS, async () => {
-    const client = await staying.open(dying.tokens[at++] ?? '', 'rooms=')
+    const client = await remaining.open(killed.tokens[at++] ?? '', 'rooms=')
     client.minBytes = TEXT.length
     client.send(JSON.stringify({ type: 'subscribe', room: 'general', after: 0 }))
     return client
   })
   while (framesOf(clients) < CLIENTS * BEHIND) {
-    if (performance.now() - began > 120_000) throw new Error(`only ${framesOf(clients)} of what was missed came`)
+    if (performance.now() - began > 120_000)
+      throw new Error(`only ${framesOf(clients)} missed messages arrived in 120 s`)
     await pause(20)
   }
   const took = (performance.now() - began) / 1000
-  const cpu = staying.cpu() - before.cpu
-  const peak = staying.peakMemory()
-  const asked = (await queries()) - before.queries
-  await staying.kill()
+  const cpu = remaining.cpu() - before.cpu
+  const peak = remaining.peakMemory()
+  const queryCount = (await queries()) - before.queries
+  await remaining.kill()
   await benchSchema.drop()
   const facts = [
     `${cpu.toFixed(1)} s of CPU`,
     `at most ${Math.round(peak / 2 ** 20)} MB (before: ${Math.round(idleMemory / 2 ** 20)} MB)`,
-    `${asked} queries`
+    `${queryCount} queries`
   ]
   return [
     {
       title: `${CLIENTS.toLocaleString('en')} clients lose their process and resume on the other, ${BEHIND} messages of ${TEXT.length.toLocaleString('en')} characters behind`,
-      short: 'come back',
-      unit: 'seconds until the last has all',
+      short: 'resume',
+      unit: 'seconds until the last client has all',
       runs: new Map([['fastify-chat', [took]]]),
       note: `${facts.join(', ')}; ${((CLIENTS * BEHIND * TEXT.length) / took / 2 ** 20).toFixed(0)} MB/s of text.`
     }
