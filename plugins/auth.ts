@@ -48,7 +48,7 @@ declare module 'fastify' {
   }
 }
 
-/** Options of the auth plugin. */
+/** Options of the auth plugin. docs/settings.md describes the settings among them. `secretKey` is required unless `authenticate` is given. */
 export interface ChatAuthOptions extends SettingOptions<typeof authSettings> {
   /** Makes the users those of the host: then there are no accounts here, and no tokens. */
   readonly authenticate?: Authenticate | undefined

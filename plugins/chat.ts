@@ -27,7 +27,7 @@ declare module 'fastify' {
   }
 }
 
-/** Options of the chat plugin. */
+/** Options of the chat plugin. docs/settings.md describes the settings among them. */
 export interface ChatPluginOptions
   extends SettingOptions<typeof chatSettings>,
     HostFunctions,

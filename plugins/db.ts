@@ -15,7 +15,7 @@ declare module 'fastify' {
   }
 }
 
-/** Options of the db plugin. */
+/** Options of the db plugin. docs/settings.md describes the settings among them. `databaseUrl` is required unless `client` is given. */
 export interface ChatDbOptions extends SettingOptions<typeof databaseSettings> {
   /** Replaces `databaseUrl` with a connected client, which the plugin neither waits for nor closes. */
   readonly client?: DatabaseHandle | undefined

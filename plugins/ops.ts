@@ -26,7 +26,7 @@ declare module 'fastify' {
   }
 }
 
-/** Options of the ops plugin. */
+/** Options of the ops plugin. docs/settings.md describes the settings among them. */
 export interface ChatOpsOptions extends SettingOptions<typeof opsSettings> {
   readonly clock?: Clock
 }

@@ -29,7 +29,7 @@ declare module 'fastify' {
   }
 }
 
-/** Options of the platform plugin. */
+/** Options of the platform plugin. docs/settings.md describes the settings among them. */
 export interface ChatPlatformOptions extends SettingOptions<typeof platformSettings> {
   /** Sets where the routes are mounted. */
   readonly prefix?: string

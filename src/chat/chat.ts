@@ -20,7 +20,6 @@ import { createParts, type Parts } from './parts.ts'
 import { type ChatRooms, createChatRooms } from './rooms/chat-rooms.ts'
 import { createRoomListing } from './rooms/listing.ts'
 
-const DAY_MS = 24 * 60 * 60 * 1000
 /** How often the heads of rooms are read from the database, in case a notification was lost. */
 const LOOK_MS = 5000
 /** How often unused rooms are removed from memory. */
@@ -118,7 +117,7 @@ const openConnections = (
     ...parts,
     clock: options.clock,
     limits: limitsOf(options.limits, frameBytes),
-    legacyLifetimeMs: options.limits.legacyLifetimeMs ?? DAY_MS,
+    legacyLifetimeMs: options.limits.legacyLifetimeMs,
     findRoom,
     isDraining,
     isRevoked: session => revocation.isRevoked(session) || users.isDeleted(session.userId),

@@ -36,8 +36,8 @@ export interface ChatLimits {
   readonly connectionsPerIp: number
   /** In characters. */
   readonly maxMessageLength: number
-  /** How long a client without `chat.v1` may stay connected, in milliseconds; 0 until its token expires. By default a day. */
-  readonly legacyLifetimeMs?: number | undefined
+  /** How long a client without `chat.v1` may stay connected, in milliseconds; 0 until its token expires. */
+  readonly legacyLifetimeMs: number
 }
 
 /** Functions of a host application. Without them, every user may do everything, and messages are stored as they were sent. */

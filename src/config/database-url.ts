@@ -1,4 +1,4 @@
-/** The URL of the database, from its own setting or from the separate parts. */
+/** Determines the URL of the database, from its own setting or from the separate parts. */
 import { isIP } from 'node:net'
 import { isDatabaseUrl, isSocket, parseDatabaseUrl } from '../lib/database-url.ts'
 import type { BadSetting } from './errors.ts'
@@ -6,7 +6,7 @@ import { DEV_DATABASE_URL } from './settings/database.ts'
 import type { Mode } from './settings/define.ts'
 import type { Settings, SettingsInput } from './settings.ts'
 
-/** The URL, or what is wrong with the settings that it is made of. */
+/** The URL, or the bad settings among its parts. */
 export interface Database {
   readonly url: string
   readonly bad: readonly BadSetting[]
@@ -15,7 +15,7 @@ export interface Database {
 
 const PARTS = ['databaseHost', 'databaseName', 'databaseUser', 'databasePassword'] as const
 
-/** Returns the database that settings name; an empty URL where none is needed. */
+/** Returns the database of the settings, with an empty URL if none is needed. */
 export const databaseOf = (input: Partial<SettingsInput>, mode: Mode, isNeeded: boolean): Database => {
   const given = PARTS.filter(name => input[name] !== undefined)
   const { databaseUrl } = input
@@ -52,7 +52,7 @@ const urlOf = (input: Partial<SettingsInput>): string => {
   return `postgres://${part(databaseUser)}${password}@${address}:${databasePort}/${part(databaseName)}`
 }
 
-/** Returns a URL's own `sslmode`, as far as it asks for encryption. */
+/** Returns the `sslmode` of a URL if it requires encryption. */
 export const sslOf = (url: string): Settings['databaseSsl'] => {
   if (!isDatabaseUrl(url)) return undefined
   const { sslmode: mode } = parseDatabaseUrl(url)

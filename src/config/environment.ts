@@ -1,24 +1,23 @@
-/** What the environment and `.env` say, by setting: the environment first, and of each a `NAME_FILE` in the value's place. */
+/** Reads settings from the environment, then from `.env`; in both, `NAME_FILE` is the path of a file with the value of `NAME`. */
 import { existsSync, readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { parseEnv } from 'node:util'
 import type { BadSetting } from './errors.ts'
 import { environmentName, type SettingName, settingNames } from './settings.ts'
 
-/** Where to read. */
 export interface EnvironmentOptions {
   readonly environment: Readonly<Record<string, string | undefined>>
-  /** The folder of `.env`, to which file names are relative. */
+  /** The directory of `.env`, to which file names are relative. */
   readonly cwd: string
 }
 
-/** What was read: values by camelCase name, and what could not be read. */
+/** Values by camelCase name, and settings that could not be read. */
 export interface Collected {
   readonly values: Record<string, string>
   readonly bad: readonly BadSetting[]
 }
 
-/** Reads both. Never throws for a bad setting: it is told with all that is wrong. */
+/** Reads both. Returns bad settings instead of throwing, so that they are reported together with all others. */
 export const collectEnvironment = ({ environment, cwd }: EnvironmentOptions): Collected => {
   const path = resolve(cwd, '.env')
   const dotenv = existsSync(path) ? parseEnv(readText(path)) : {}
@@ -52,7 +51,7 @@ const readValue = (name: SettingName, path: string, bad: BadSetting[]): string =
   }
 }
 
-/** Reads a text file as editors on any system write it: a byte order mark and CRLF line ends are not part of the text. */
+/** Reads a text file of any editor: removes a byte order mark and CRLF line ends. */
 const readText = (path: string): string =>
   readFileSync(path, 'utf8')
     .replace(/^\uFEFF/, '')

@@ -1,10 +1,10 @@
-/** What is wrong with a configuration, for the person who can correct it. */
+/** Reports everything that is wrong with a configuration in one error. */
 import { environmentName } from './settings.ts'
 
-/** How the operator knows the settings: as environment variables, or as options. */
+/** Which names an error uses: environment variables or options. */
 export type Names = 'environment' | 'options'
 
-/** A bad setting: its name, and what is wrong with it in words that follow the name. */
+/** A bad setting: its name, and a message that follows the name. */
 export interface BadSetting {
   readonly name: string
   readonly message: string

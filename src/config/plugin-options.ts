@@ -2,7 +2,7 @@
 import { type Static, type TObject, type TOptional, type TProperties, type TSchema, Type } from '@sinclair/typebox'
 import { type BrokenRule, brokenRules, compile } from '../protocol/validation.ts'
 
-/** Settings as options of a plugin; docs/settings.md describes each. Those in `Required` must be given. */
+/** Settings as options of a plugin, described in docs/settings.md. Those in `Required` must be given. */
 export type SettingOptions<T extends TProperties, Required extends keyof T = never> = {
   readonly [Name in keyof Static<TObject<T>>]?: Static<TObject<T>>[Name] | undefined
 } & { readonly [Name in Required]: Static<T[Name]> }
@@ -12,7 +12,7 @@ export type SettingValues<T extends TProperties, Excused extends keyof T = never
   TObject<Omit<T, Excused> & { [Name in Excused]: TOptional<T[Name]> }>
 >
 
-/** What a plugin takes. */
+/** Describes what a plugin accepts. */
 export interface PluginOptions<T extends TProperties, Excused extends keyof T> {
   readonly settings: T
   /** Settings that are required as a rule, but not by every use of the plugin. */

@@ -9,7 +9,6 @@ import { type SettingName, type Settings, SettingsInput, settingNames, settingOf
 
 export { type BadSetting, ConfigError } from './errors.ts'
 
-/** What to resolve. */
 export interface ResolveOptions {
   /** What was set, by camelCase name: typed values from a host application, strings from the environment. */
   readonly values: Readonly<Record<string, unknown>>
@@ -17,11 +16,11 @@ export interface ResolveOptions {
   readonly names: Names
   /** What may be missing: the database when a host passes its own client, keys when nothing is signed or encrypted. */
   readonly without?: readonly Need[]
-  /** What is known to be wrong already. */
+  /** Settings that could not be read. */
   readonly bad?: readonly BadSetting[]
 }
 
-/** What is required as a rule. */
+/** Settings that are required by default. */
 export type Need = 'database' | 'secretKey' | 'encryptionKey'
 
 /** The settings, and warnings about them for the operator. */
@@ -63,13 +62,13 @@ const toBad = ({ path, rule }: BrokenRule): BadSetting => {
   return { name, message: which + rule + (advice ? `. ${advice}` : '') }
 }
 
-/** Returns what a schema can't say, of the settings whose type is right. */
+/** Runs the checks that a schema can't express, for settings of the right type. */
 const checked = (input: Readonly<Record<string, unknown>>, mode: Mode, bad: readonly BadSetting[]): BadSetting[] =>
   settingNames
     .filter(name => input[name] !== undefined && !bad.some(one => one.name === name))
     .flatMap(name => (settingOf(name).check?.(input[name], mode) ?? []).map(message => ({ name, message })))
 
-/** Keeps one line per setting and fault: a list's alternatives report the same twice. */
+/** Removes repeated messages: the alternatives of `anyOf` report the same twice. */
 const merged = (bad: readonly BadSetting[]): BadSetting[] => [
   ...new Map(bad.map(one => [`${one.name} ${one.message}`, one])).values()
 ]

@@ -27,6 +27,7 @@ const open = ({ speaksV1 = true, clock = fakeClock(), session = {} as Partial<Au
   const host: ConnectionContext = {
     clock,
     maxFrameBytes: 1000,
+    legacyLifetimeMs: 24 * HOUR,
     decode: createFrameDecoder(createKinds()),
     append() {},
     act() {},

@@ -9,7 +9,7 @@ import { freePort } from '../support/free-port.ts'
 
 describe('waiting for a database', () => {
   test('resolves when it answers', async () => {
-    const client = await openClient({ url: await testDatabaseUrl() })
+    const client = await openClient({ url: await testDatabaseUrl(), poolMax: 10 })
     await waitForDatabase(client, { seconds: 60 })
     expect(await client.query('select 1 as one')).toEqual([{ one: 1 }])
     await client.close()
@@ -17,7 +17,7 @@ describe('waiting for a database', () => {
 
   test('names host and port of one that stays away, and never the password', async () => {
     const port = await freePort()
-    const client = await openClient({ url: `postgres://john:opensesame@127.0.0.1:${port}/chat` })
+    const client = await openClient({ url: `postgres://john:opensesame@127.0.0.1:${port}/chat`, poolMax: 10 })
     let retries = 0
     const error = await waitForDatabase(client, { seconds: 3, onRetry: () => retries++ }).catch(thrown => thrown)
     await client.close()
@@ -32,7 +32,7 @@ describe('waiting for a database', () => {
     await new Promise(resolve => silent.once('listening', resolve))
     const address = silent.address()
     const port = typeof address === 'object' && address ? address.port : 0
-    const client = await openClient({ url: `postgres://john@127.0.0.1:${port}/chat` })
+    const client = await openClient({ url: `postgres://john@127.0.0.1:${port}/chat`, poolMax: 10 })
     await expect(waitForDatabase(client, { seconds: 0 })).rejects.toThrow(/No database responded/)
     await client.close()
     silent.close()
@@ -41,14 +41,14 @@ describe('waiting for a database', () => {
   test('says at once what a database that answers has against us', async () => {
     const url = new URL(await testDatabaseUrl())
     url.pathname = '/no_such_database'
-    const client = await openClient({ url: url.href })
+    const client = await openClient({ url: url.href, poolMax: 10 })
     await expect(waitForDatabase(client, { seconds: 60 })).rejects.toThrow(/3D000.*does not exist/)
     await client.close()
   })
 })
 
 test('it distinguishes a connection that is cut from a statement that is wrong', async () => {
-  const client = await openClient({ url: await testDatabaseUrl() })
+  const client = await openClient({ url: await testDatabaseUrl(), poolMax: 10 })
   const cut = await client.query('select pg_terminate_backend(pg_backend_pid())').catch(error => error)
   const wrong = await client.query('select nonsense').catch(error => error)
   await client.close()
@@ -58,7 +58,7 @@ test('it distinguishes a connection that is cut from a statement that is wrong',
 
 describe('listening', () => {
   test('comes back after its connection was cut, and says so', async () => {
-    const client = await openClient({ url: await testDatabaseUrl() })
+    const client = await openClient({ url: await testDatabaseUrl(), poolMax: 10 })
     const heard: string[] = []
     let listened = 0
     let onListening = () => {}
@@ -85,12 +85,12 @@ describe('listening', () => {
   })
 
   test('does not hammer a server that refuses it', async () => {
-    const admin = await openClient({ url: await testDatabaseUrl() })
+    const admin = await openClient({ url: await testDatabaseUrl(), poolMax: 10 })
     const name = `chat_gone_${Math.random().toString(36).slice(2)}`
     await admin.query(`create database ${name}`)
     const url = new URL(await testDatabaseUrl())
     url.pathname = `/${name}`
-    const client = openPostgres({ url: url.href })
+    const client = openPostgres({ url: url.href, poolMax: 10 })
     const attempts: number[] = []
     const stop = await client.notifications?.listen(
       'c2',

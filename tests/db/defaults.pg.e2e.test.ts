@@ -92,14 +92,14 @@ describe('with an administrator’s defaults', () => {
 
   test('an acknowledged message is on the disk, though commits of the database are not', async () => {
     const { databaseUrl } = await createDefaults('database')
-    const client = await openClient({ url: databaseUrl })
+    const client = await openClient({ url: databaseUrl, poolMax: 10 })
     onTestFinished(() => client.close())
     expect(await client.query(`select current_setting('synchronous_commit') as s`)).toEqual([{ s: 'on' }])
   })
 
   test('the service’s client has the timeouts that it needs', async () => {
     const { databaseUrl } = await createDefaults('role')
-    const client = await openClient({ url: databaseUrl })
+    const client = await openClient({ url: databaseUrl, poolMax: 10 })
     onTestFinished(() => client.close())
     const shown = `select current_setting('statement_timeout') as statement, current_setting('lock_timeout') as lock`
     expect(await client.query(shown)).toEqual([{ statement: '10s', lock: '8s' }])

@@ -72,7 +72,7 @@ describe.skipIf(!mountable)('a full disk', () => {
     await admin.query(`create tablespace small location '${disk}'`)
     // The log itself (pg_wal) has its space: a write-ahead log that is full restarts the server.
     await admin.query('create database chat tablespace small')
-    const client = await openClient({ url: `${url}/chat` })
+    const client = await openClient({ url: `${url}/chat`, poolMax: 10 })
     onTestFinished(() => client.close())
     await migrateUp(client, 'public')
     const chat = await startChat({ database: createDatabase(client, 'public'), settings: { messageRateLimit: 0 } })

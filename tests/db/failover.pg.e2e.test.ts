@@ -36,7 +36,7 @@ describeWithCluster('a failover', () => {
 
   const start = async (): Promise<{ chat: RunningChat; john: Person }> => {
     proxy.redirect(primary.port)
-    const client = await openClient({ url: url(proxy.port) })
+    const client = await openClient({ url: url(proxy.port), poolMax: 10 })
     const chat = await startChat({ database: createDatabase(client, 'chat'), settings: { messageRateLimit: 0 } })
     onTestFinished(() => client.close())
     const john = await chat.register(`john_${Math.random().toString(36).slice(2)}`)

@@ -39,7 +39,7 @@ describe.runIf(hasPgbouncer)('behind PgBouncer', () => {
 
   test.each(SETUPS)('%s, every transaction has the settings it depends on', async (_, options) => {
     const { databaseUrl: url } = await start(options)
-    const client = await openClient({ url })
+    const client = await openClient({ url, poolMax: 10 })
     onTestFinished(() => client.close())
     const shown = `select current_setting('statement_timeout') as s, current_setting('lock_timeout') as l,
       current_setting('transaction_isolation') as i, current_setting('datestyle') as d`

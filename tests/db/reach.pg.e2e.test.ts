@@ -59,7 +59,7 @@ const open = async (options: Omit<ClientOptions, 'poolMax'>) => {
   return client
 }
 
-const refusal = async (options: ClientOptions): Promise<string> => {
+const refusal = async (options: Omit<ClientOptions, 'poolMax'>): Promise<string> => {
   const client = await open(options)
   const error = await waitForDatabase(client, { seconds: 0 }).catch(thrown => thrown)
   return error.message

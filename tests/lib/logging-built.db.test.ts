@@ -40,7 +40,7 @@ afterEach(() => cleanUp())
 const prepare = async () => {
   const url = await testDatabaseUrl()
   const schema = `t_${Math.random().toString(36).slice(2)}`
-  const client = await openClient({ url })
+  const client = await openClient({ url, poolMax: 10 })
   await migrateUp(client, schema)
   const { users } = createDatabase(client, schema)
   await users.create({ username: 'old_user', hashedPassword: OLD_HASH })

@@ -35,8 +35,8 @@ export const testDatabaseUrl = async (): Promise<string> =>
 export const testClient = (): Promise<SqlClient> => {
   opened ??=
     engine === 'postgres'
-      ? openClient({ url: inject('testDatabaseUrl'), listenUrl: inject('testListenUrl') })
-      : copyTemplate().then(url => openClient({ url }))
+      ? openClient({ url: inject('testDatabaseUrl'), listenUrl: inject('testListenUrl'), poolMax: 10 })
+      : copyTemplate().then(url => openClient({ url, poolMax: 10 }))
   return opened
 }
 

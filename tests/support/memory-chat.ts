@@ -26,10 +26,12 @@ export const createMemoryChat = ({ clock = fakeClock(), ...options }: MemoryChat
     authenticate: () => Promise.reject(new Error('not here')),
     ...options,
     storage: { existingUsers: async ids => new Set(ids), faultOf: () => 'divide', ...options },
-    limits: { messageRate, connectionsPerUser, connectionsPerIp, maxMessageLength },
+    limits: { messageRate, connectionsPerUser, connectionsPerIp, maxMessageLength, legacyLifetimeMs: DAY_MS },
     host: options
   })
 }
+
+const DAY_MS = 24 * 60 * 60 * 1000
 
 /** Stops the chat as the plugin does. */
 export const stopChat = async ({ stop }: ChatCore): Promise<void> => {

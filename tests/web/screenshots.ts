@@ -13,7 +13,10 @@ const folder = process.argv[2] ?? 'screenshots'
 mkdirSync(folder, { recursive: true })
 
 const schema = `shots_${randomBytes(6).toString('hex')}`
-const client = await openClient({ url: process.env.TEST_DATABASE_URL ?? 'postgres://postgres@127.0.0.1:5432/postgres' })
+const client = await openClient({
+  url: process.env.TEST_DATABASE_URL ?? 'postgres://postgres@127.0.0.1:5432/postgres',
+  poolMax: 10
+})
 await migrateUp(client, schema)
 
 const start = async () => {

@@ -28,7 +28,7 @@ export interface ConnectionContext {
   /** How many bytes per second a connection may send; 0, the default, for no limit. */
   readonly bytesPerSecond?: number
   /** How long a client without `chat.v1` may stay connected, in milliseconds; 0 until its token expires. By default a day. */
-  readonly legacyLifetimeMs?: number
+  readonly legacyLifetimeMs: number
   /** Decodes a frame; see decode.ts. */
   decode(text: string): Decoded
   /** Appends an entry. Throws, and waits, like `act`. */

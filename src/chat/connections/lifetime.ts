@@ -4,8 +4,6 @@
  */
 import type { Clock } from '../../lib/clock.ts'
 
-const DAY_MS = 24 * 60 * 60 * 1000
-
 export interface Lifetime {
   /** Whether the connection must end now. */
   readonly isOver: boolean
@@ -18,12 +16,12 @@ export interface LifetimeOptions {
   readonly speaksV1: boolean
   /** When the token expires, in wall-clock time. */
   readonly expiresAt: number
-  /** For a client that doesn't speak `chat.v1`, in milliseconds; 0 for its token's. By default a day. */
-  readonly legacyLifetimeMs: number | undefined
+  /** For a client that doesn't speak `chat.v1`, in milliseconds; 0 for its token's. */
+  readonly legacyLifetimeMs: number
 }
 
 /** Creates a connection's lifetime, which begins now. */
-export const createLifetime = ({ clock, speaksV1, legacyLifetimeMs = DAY_MS, ...token }: LifetimeOptions): Lifetime => {
+export const createLifetime = ({ clock, speaksV1, legacyLifetimeMs, ...token }: LifetimeOptions): Lifetime => {
   const openedAt = clock.monotonic()
   const outlivesToken = !speaksV1 && legacyLifetimeMs > 0
   let expiresAt = 0

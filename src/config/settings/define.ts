@@ -23,15 +23,15 @@ export interface SettingDetails {
   readonly description: string
   /** What a number counts, such as `seconds`. */
   readonly unit?: string
-  /** How to make a good value: the end of the error message about a bad one. */
+  /** How to correct a bad value; appended to its error message. */
   readonly advice?: string
   /** The default in words, when other settings decide it. */
   readonly derived?: string
   /** A value that .env.example sets. */
   readonly example?: string
-  /** Says a pattern in words, as the end of an error message. */
+  /** Describes a pattern in words; appended to the name in an error message. */
   readonly 'x-rule'?: string
-  /** Returns what is wrong with a value that has the right type, as ends of error messages. */
+  /** Returns what is wrong with a value of the right type, as messages that follow the name. */
   check?(value: unknown, mode: Mode): string[]
 }
 

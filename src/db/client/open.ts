@@ -32,7 +32,7 @@ export const adoptClient = async (handle: DatabaseHandle, listenUrl?: string): P
 
 /** Creates a client without a database, for documents, which need the routes only. */
 export const offlineClient = (): SqlClient => ({
-  ...openPostgres({ url: 'postgres://offline@localhost:1/offline' }),
+  ...openPostgres({ url: 'postgres://offline@localhost:1/offline', poolMax: 1 }),
   notifications: null
 })
 

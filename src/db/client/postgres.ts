@@ -23,7 +23,7 @@ interface Opened {
 
 /** Creates a client; it connects with the first query. */
 export const openPostgres = (options: ClientOptions): SqlClient => {
-  const { url, ssl, ca, poolMax = 10, listenUrl, onWarning = () => {} } = options
+  const { url, ssl, ca, poolMax, listenUrl, onWarning = () => {} } = options
   const address = parseDatabaseUrl(url)
   const base: ConnectionOptions = {
     ...connectionOptions(address, { ssl, ca }),

@@ -63,7 +63,7 @@ export interface ClientOptions {
   /** Holds the certificate authority, as PEM, for `verify-full`. */
   readonly ca?: string | undefined
   /** Limits the number of connections. */
-  readonly poolMax?: number
+  readonly poolMax: number
   /** Holds a direct URL for notifications, if `url` leads to a transaction pooler. */
   readonly listenUrl?: string | undefined
   /** Called with a warning for the operator. */

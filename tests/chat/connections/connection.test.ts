@@ -14,6 +14,7 @@ const start = ({ speaksV1, ...more }: { speaksV1: boolean } & Partial<Connection
   const host: ConnectionContext = {
     clock,
     maxFrameBytes: 1000,
+    legacyLifetimeMs: 24 * HOUR,
     decode: createFrameDecoder(createKinds()),
     append() {},
     act() {},

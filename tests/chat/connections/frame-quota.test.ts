@@ -67,6 +67,7 @@ const open = ({ act = () => {}, bytes = 0 }: { act?: ConnectionContext['act']; b
   const host: ConnectionContext = {
     clock,
     maxFrameBytes: 60_000,
+    legacyLifetimeMs: 0,
     bytesPerSecond: bytes,
     decode: createFrameDecoder(createKinds()),
     append: (connection, _, command) => act(connection, command as ChatFrame),
