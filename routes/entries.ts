@@ -25,13 +25,12 @@ const requestOf = ({ command }: Kind, { path, body }: HttpTwin) => {
 }
 
 const entryRoutes: FastifyPluginAsyncTypebox = async fastify => {
-  const { chatCore: chat, chatAuth } = fastify
+  const { chatCore: chat } = fastify
 
   const routeOf = (kind: Kind, http: HttpTwin): void => {
     fastify.route<{ Params: { room: string }; Headers: { 'idempotency-key'?: string }; Body?: object }>({
       method: http.method,
       url: `/api/chat/rooms/:room/${http.path}`,
-      onRequest: chatAuth.requireUser,
       // A character may be escaped to 12 bytes, as on the WebSocket.
       bodyLimit: chat.connections.maxFrameBytes,
       schema: {

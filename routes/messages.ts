@@ -20,7 +20,6 @@ const messageRoutes: FastifyPluginAsyncTypebox = async fastify => {
   fastify.route({
     method: 'GET',
     url: '/api/chat/messages',
-    onRequest: fastify.chatAuth.requireUser,
     config: { chatMayWait: true },
     preHandler: limitReads(({ query }) => countOf((query as { limit?: number }).limit)),
     schema: {

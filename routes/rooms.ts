@@ -22,11 +22,9 @@ const READ = [...GUARD, 'rate_limited', 'busy'] as const
 const BODY = ['invalid_json', 'payload_too_large', 'unsupported_media_type'] as const
 
 const roomRoutes: FastifyPluginAsyncTypebox = async fastify => {
-  const { chatCore: chat, chatAuth } = fastify
-  const guarded = { onRequest: chatAuth.requireUser }
-  const single = { ...guarded, preHandler: limitReads() }
+  const { chatCore: chat } = fastify
+  const single = { preHandler: limitReads() }
   const list = {
-    ...guarded,
     config: { chatMayWait: true },
     preHandler: limitReads(({ query }) => countOf((query as { limit?: number }).limit))
   }
@@ -56,7 +54,6 @@ const roomRoutes: FastifyPluginAsyncTypebox = async fastify => {
   fastify.route({
     method: 'POST',
     url: '/api/chat/rooms',
-    ...guarded,
     bodyLimit: NEW_ROOM_BYTES,
     config: {
       rateLimit: {

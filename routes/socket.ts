@@ -1,5 +1,5 @@
 /** Accepts WebSockets: authorizes the client before the upgrade, and passes the open socket to the chat. */
-import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import { callerOf } from '../plugins/auth.ts'
 import { clientNetwork } from '../src/lib/client-address.ts'
 import { safeHeader } from '../src/lib/logging.ts'
@@ -25,9 +25,7 @@ const roomsOf = ({ rooms }: SocketQuery): string[] => {
   return [...new Set(names.map(name => name.trim()).filter(Boolean))]
 }
 
-const socketRoute: FastifyPluginAsync<SocketRouteOptions> = async (fastify, options) => {
-  const origins = createOrigins(options.corsOrigins, options.publicUrl)
-
+const socketRoute: FastifyPluginAsync = async fastify => {
   /** Maps a request to the requested rooms that don't exist. */
   const absent = new WeakMap<object, ReadonlySet<string>>()
 
@@ -37,9 +35,7 @@ const socketRoute: FastifyPluginAsync<SocketRouteOptions> = async (fastify, opti
     exposeHeadRoute: false,
     schema: { hide: true },
     config: { chatSocket: true },
-    async preValidation(request, reply) {
-      checkOrigin(request, reply, origins)
-      await fastify.chatAuth.requireSocketUser(request)
+    async preValidation(request) {
       if (!fastify.chatSockets.isUpgrade(request)) return
       const caller = { session: callerOf(request), address: clientNetwork(request) }
       absent.set(request, await fastify.chatCore.connections.prepare(roomsOf(request.query), caller))
@@ -63,6 +59,14 @@ const socketRoute: FastifyPluginAsync<SocketRouteOptions> = async (fastify, opti
 }
 
 export default socketRoute
+
+/** Adds the check of the origin to the WebSocket routes of a scope; after a host's hooks that set CORS headers, the latest in preValidation. */
+export const checkOrigins = (fastify: FastifyInstance, options: SocketRouteOptions): void => {
+  const origins = createOrigins(options.corsOrigins, options.publicUrl)
+  fastify.addHook('preValidation', async (request, reply) => {
+    if (request.routeOptions.config.chatSocket) checkOrigin(request, reply, origins)
+  })
+}
 
 /**
  * Throws `origin_not_allowed` unless the page is from the request's own host, listed, or allowed by CORS headers that the host

@@ -11,7 +11,6 @@ const userRoutes: FastifyPluginAsyncTypebox = async fastify => {
   fastify.route({
     method: 'GET',
     url: '/api/users/me',
-    onRequest: fastify.chatAuth.requireUser,
     preHandler: limitReads(),
     schema: {
       operationId: 'getMe',

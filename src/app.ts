@@ -10,16 +10,7 @@ import platformPlugin from '../plugins/platform.ts'
 import problemsPlugin, { validatorCompiler } from '../plugins/problems.ts'
 import responsesPlugin from '../plugins/responses.ts'
 import socketsPlugin from '../plugins/sockets.ts'
-import appRoutes from '../routes/app.ts'
-import authRoutes from '../routes/auth.ts'
-import docsRoutes from '../routes/docs.ts'
-import entranceRoute from '../routes/entrance.ts'
-import entryRoutes from '../routes/entries.ts'
-import healthRoutes from '../routes/health.ts'
-import messageRoutes from '../routes/messages.ts'
-import roomRoutes from '../routes/rooms.ts'
-import socketRoute from '../routes/socket.ts'
-import userRoutes from '../routes/users.ts'
+import { authenticatedRoutes, publicRoutes } from '../routes/index.ts'
 import type { Bus } from './bus/bus.ts'
 import type { Authorize, BeforeMessage } from './chat/access/authorize.ts'
 import type { ChatOptions, HostFunctions } from './chat/options.ts'
@@ -136,17 +127,16 @@ const assemble = async (fastify: FastifyInstance, options: ChatServiceOptions): 
   })
 
   // Each plugin gets only its own options, because Fastify treats some names, such as logLevel, as options of its own.
-  await fastify.register(authRoutes, { registerRateLimit, loginRateLimit })
-  await fastify.register(userRoutes)
-  await fastify.register(messageRoutes)
-  await fastify.register(roomRoutes)
-  await fastify.register(entryRoutes)
-  await fastify.register(socketRoute, { corsOrigins, publicUrl })
-  if (mounts('health')) await fastify.register(healthRoutes)
-  const hasApp = mounts('app') && config.webClient && !authenticate
-  if (mounts('entrance')) await fastify.register(entranceRoute, { hasApp })
-  if (mounts('documents')) await fastify.register(docsRoutes, { publicUrl })
-  if (hasApp) await fastify.register(appRoutes)
+  await fastify.register(publicRoutes, {
+    registerRateLimit,
+    loginRateLimit,
+    publicUrl,
+    hasHealth: mounts('health'),
+    hasEntrance: mounts('entrance'),
+    hasDocuments: mounts('documents'),
+    hasApp: mounts('app') && config.webClient && !authenticate
+  })
+  await fastify.register(authenticatedRoutes, { corsOrigins, publicUrl })
 }
 
 const PAGES: ReadonlySet<unknown> = new Set<Page>(['entrance', 'health', 'documents', 'app'])
