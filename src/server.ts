@@ -1,4 +1,4 @@
-/** The service as a process: a Fastify instance of its own that listens, and shuts down on a signal. */
+/** Runs the service as a process: a Fastify instance that listens, and that shuts down in order on a signal. */
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import { createRequire } from 'node:module'

@@ -1,35 +1,35 @@
 /**
- * What happens on SIGTERM, or when a host application closes: every step in order, with its time limit. Only the order and the
- * limits are here; each plugin adds what it does in a step, and closes what it has opened.
+ * Defines the steps of a shutdown, on SIGTERM or when a host application closes, in order and with time limits. Each plugin adds its
+ * actions to the steps, and closes what it has opened.
  */
 import type { FastifyInstance } from 'fastify'
 import type { Log } from './lib/logging.ts'
 import { withTimeout } from './lib/timeout.ts'
 
 /**
- * The steps. `before` ones run while the server still accepts connections, `after` ones when it is closed. Steps of the
- * `process` don't happen in a host application: its server, its requests and its process are its own.
+ * Lists the steps. Those of the phase `before` run while the server still accepts connections, those of `after` when it is closed.
+ * Steps of the process are skipped in a host application, which owns its server, its requests and its process.
  */
 export const SHUTDOWN_STEPS = [
-  // /health/ready returns 503, requests get 503, frames are refused.
+  // /health/ready returns 503, requests get 503, frames are rejected.
   { name: 'refuse new work', phase: 'before', timeoutMs: 100 },
-  // Senders repeat what was not acknowledged, so an unreachable database loses nothing.
+  // Clients send again what was not acknowledged, so an unreachable database loses nothing.
   { name: 'commit accepted messages', phase: 'before', timeoutMs: 2500 },
-  // Polling, sweeping, heads of rooms.
+  // Ends polling, sweeping, and the frames with heads of rooms.
   { name: 'stop background work', phase: 'before', timeoutMs: 100 },
-  // `reconnect` with a random delay, then 1012. Sockets whose client doesn't respond are dropped.
+  // Sends `reconnect` with a random delay, then 1012. Destroys sockets whose client doesn't respond.
   { name: 'close WebSockets', phase: 'before', timeoutMs: 2000 },
-  // Other processes learn that nobody is present here.
+  // Notifies other processes that no user is present here.
   { name: 'leave the bus', phase: 'before', timeoutMs: 1500 },
-  // An upgrade that still waits for a hook gets a 503 in 0.7 s.
+  // An upgrade that waits for a hook gets a 503 after 0.7 s.
   { name: 'limit open upgrades', phase: 'before', timeoutMs: 100 },
-  // The server stops listening. Sockets that are still open when the time is over are dropped.
+  // The server stops listening. Sockets that are still open at the end are destroyed.
   { name: 'end open requests', phase: 'before', timeoutMs: 700, isOfProcess: true },
-  // Health checks, the watch for stalled responses, the ownership of upgrades.
+  // Ends health checks, the watch for stalled responses, and the ownership of upgrades.
   { name: 'stop monitoring', phase: 'after', timeoutMs: 100 },
   // A client that the host application passed in stays open.
   { name: 'close the database', phase: 'after', timeoutMs: 2300 },
-  // Status 0; 1 after a fault or on a second signal. If the steps take longer than this in all, the process exits anyway.
+  // Status 0; 1 after a fault or on a second signal. The process exits after this time, even if a step still runs.
   { name: 'exit', phase: 'exit', timeoutMs: 9500, isOfProcess: true }
 ] as const satisfies readonly ShutdownStep[]
 
@@ -42,13 +42,13 @@ export interface ShutdownStep {
 
 export type StepName = (typeof SHUTDOWN_STEPS)[number]['name']
 
-/** Does a part of a step; `signal` is aborted when the step's time is over. */
+/** Performs a part of a step; `signal` is aborted when the step's time is over. */
 export type ShutdownAction = (limits: { readonly timeoutMs: number; readonly signal: AbortSignal }) => unknown
 
 export interface Shutdown {
-  /** Adds what is done in a step, beside what others do there. */
+  /** Adds an action to a step, after those of others. */
   add(step: StepName, action: ShutdownAction): void
-  /** Runs the steps of a phase, one after another. Never rejects: a step that fails or takes too long is logged, and the next begins. */
+  /** Runs the steps of a phase in sequence. Never rejects: a step that fails or times out is logged, and the next one starts. */
   run(phase: ShutdownStep['phase']): Promise<void>
 }
 
@@ -68,7 +68,7 @@ export const createShutdown = (log: Pick<Log, 'warn'>): Shutdown => {
     try {
       await withTimeout(timeoutMs, `the step "${name}"`, Promise.all(work))
     } catch (err) {
-      log.warn({ err, step: name }, 'a step of the shutdown failed or took too long; the next one begins')
+      log.warn({ err, step: name }, 'a step of the shutdown failed or timed out; continuing with the next one')
       controller.abort()
     }
   }
@@ -81,7 +81,7 @@ export const createShutdown = (log: Pick<Log, 'warn'>): Shutdown => {
   }
 }
 
-/** Returns the shutdown of an instance and the plugins on it; the first call creates it and adds its hooks. */
+/** Returns the shutdown of an instance and its plugins. The first call creates it and adds its hooks. */
 export const shutdownOf = (fastify: FastifyInstance): Shutdown => {
   if (fastify.hasDecorator('chatShutdown')) return fastify.chatShutdown
   const shutdown = createShutdown(fastify.log)
@@ -91,5 +91,5 @@ export const shutdownOf = (fastify: FastifyInstance): Shutdown => {
   return shutdown
 }
 
-/** The time after which a process exits, whatever still runs. */
+/** Limits the time until the process exits, in milliseconds, even if a step still runs. */
 export const EXIT_MS = SHUTDOWN_STEPS.find(({ name }) => name === 'exit')?.timeoutMs ?? 0

@@ -1,21 +1,21 @@
-/** What signals and faults do to the process: the first one starts the shutdown (src/shutdown.ts), a second one ends it at once. */
+/** Handles signals and faults of the process: the first one starts the shutdown (src/shutdown.ts), a second one exits at once. */
 import type { FastifyInstance } from 'fastify'
 import { systemClock } from './lib/clock.ts'
 import { EXIT_MS } from './shutdown.ts'
 
-/** npm and watchers repeat a signal that the whole process group has received: within this time, two are one. */
+/** Merges signals within this time, in milliseconds: npm and watchers forward a signal that the whole group has received already. */
 const SAME_SIGNAL_MS = 1000
 
 /**
- * Ends the process on a signal until there is a server to stop. The kernel would, except for the first process of a container:
- * it drops every signal that has no handler there, for as long as the service waits for its database.
+ * Exits on a signal until there is a server to stop. A process does so by default, but not the first process of a container: the
+ * kernel drops signals without a handler there, and it could not be stopped while it waits for the database.
  */
 export const exitOnSignals = (): { over(): void } => {
-  const leave = (): never => process.exit(0)
-  process.on('SIGTERM', leave).on('SIGINT', leave)
+  const exit = (): never => process.exit(0)
+  process.on('SIGTERM', exit).on('SIGINT', exit)
   return {
     over() {
-      process.off('SIGTERM', leave).off('SIGINT', leave)
+      process.off('SIGTERM', exit).off('SIGINT', exit)
     }
   }
 }

@@ -131,7 +131,7 @@ export type SendFrame = {
   nonce?: string
   /** The client’s own data, at most 2 KiB as JSON; encrypted at rest like the content. */
   meta?: Record<string, unknown>
-  /** Echoed in the answer to this frame. */
+  /** Echoed in the response to this frame. */
   ref?: string
 }
 
@@ -142,7 +142,7 @@ export type SubscribeFrame = {
   after?: number
   /** The epoch of the log that `after` refers to. */
   epoch?: string
-  /** Echoed in the answer to this frame. */
+  /** Echoed in the response to this frame. */
   ref?: string
 }
 
@@ -150,7 +150,7 @@ export type UnsubscribeFrame = {
   type: 'unsubscribe'
   /** The name of the room, which identifies it and never changes. */
   room: string
-  /** Echoed in the answer to this frame. */
+  /** Echoed in the response to this frame. */
   ref?: string
 }
 
@@ -158,20 +158,20 @@ export type TypingFrame = {
   type: 'typing'
   /** The name of the room, which identifies it and never changes. */
   room?: string
-  /** Echoed in the answer to this frame. */
+  /** Echoed in the response to this frame. */
   ref?: string
 }
 
 export type AuthFrame = {
   type: 'auth'
   token: string
-  /** Echoed in the answer to this frame. */
+  /** Echoed in the response to this frame. */
   ref?: string
 }
 
 export type PingFrame = {
   type: 'ping'
-  /** Echoed in the answer to this frame. */
+  /** Echoed in the response to this frame. */
   ref?: string
 }
 
@@ -222,7 +222,7 @@ export type SystemFrame = {
 
 export type UnknownFrame = {
   type: 'unknown'
-  /** The kind, as a newer release calls it. */
+  /** The kind, which a newer release defines. */
   kind: string
   /** The name of the room, which identifies it and never changes. */
   room: string
@@ -233,7 +233,7 @@ export type AckFrame = {
   type: 'ack'
   /** Makes a send idempotent for its user in its room. */
   nonce?: string
-  /** Echoed in the answer to this frame. */
+  /** Echoed in the response to this frame. */
   ref?: string
   id: number
   /** The name of the room, which identifies it and never changes. */
@@ -253,7 +253,7 @@ export type SubscribedFrame = {
   seq: number
   /** The `seq` of the oldest entry that is kept. */
   oldest: number
-  /** Echoed in the answer to this frame. */
+  /** Echoed in the response to this frame. */
   ref?: string
 }
 
@@ -268,7 +268,7 @@ export type ResyncFrame = {
   /** The `seq` of the oldest entry that is kept. */
   oldest: number
   reason: 'too_far' | 'expired' | 'epoch' | 'ahead'
-  /** Echoed in the answer to this frame. */
+  /** Echoed in the response to this frame. */
   ref?: string
 }
 
@@ -277,7 +277,7 @@ export type UnsubscribedFrame = {
   /** The name of the room, which identifies it and never changes. */
   room: string
   reason?: string
-  /** Echoed in the answer to this frame. */
+  /** Echoed in the response to this frame. */
   ref?: string
 }
 
@@ -315,7 +315,7 @@ export type AuthenticatedFrame = {
   type: 'authenticated'
   /** A time in UTC with milliseconds, RFC 3339. */
   expires_at: string
-  /** Echoed in the answer to this frame. */
+  /** Echoed in the response to this frame. */
   ref?: string
 }
 
@@ -325,14 +325,14 @@ export type ErrorFrame = {
   detail: string
   room?: string
   nonce?: string
-  /** Echoed in the answer to this frame. */
+  /** Echoed in the response to this frame. */
   ref?: string
   retry_after_ms?: number
 }
 
 export type PongFrame = {
   type: 'pong'
-  /** Echoed in the answer to this frame. */
+  /** Echoed in the response to this frame. */
   ref?: string
 }
 

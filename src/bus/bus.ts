@@ -1,20 +1,21 @@
 /**
- * How processes notify each other. The bus is for speed and never for correctness: it delivers at most once, in any order, and may
- * lose anything. A listener reads the log for what it was notified of, reads it again after `reset`, and polls.
+ * Notifies other processes. The bus makes delivery fast and is never needed for correctness: it delivers at most once, in any
+ * order, and may lose anything. A listener reads the log of each room that it is notified of, reads all rooms again after `reset`,
+ * and polls.
  */
 import type { BusEvent } from './events.ts'
 
-/** What a process does with the notifications of others. */
+/** Handles the notifications of other processes. */
 export interface BusListener {
-  /** A room's log has grown to at least this `seq`. */
+  /** Called when a room's log has grown to at least this `seq`. */
   grown(roomId: number, seq: number): void
-  /** Another process published an event; `from` identifies that process. */
+  /** Called when another process published an event; `from` identifies that process. */
   event(event: BusEvent, from: string): void
-  /** Anything may have been missed up to now: called after each connection, the first one too. */
+  /** Called after each connection, including the first one: anything sent before may have been missed. */
   reset(): void
 }
 
-/** One process's end of the bus. It never receives what it sent itself. */
+/** Connects one process to the bus. A process does not receive its own notifications. */
 export interface Bus {
   /** Identifies this process to the others. */
   readonly processId: string
@@ -24,11 +25,11 @@ export interface Bus {
   publish(event: BusEvent): boolean
   /** Begins to listen; resolves when everything sent from now on will be received. Called once. */
   listen(listener: BusListener): Promise<void>
-  /** Returns for how many milliseconds this process has not received its own heartbeat; absent where nothing can be lost. */
+  /** Returns the milliseconds since this process last received its own heartbeat; absent if nothing can be lost. */
   msSinceHeartbeat?(): number
   /** Sends what is queued, and stops listening. */
   close(): Promise<void>
 }
 
-/** Maximum of an event as JSON: a PostgreSQL notification carries under 8,000 bytes in all. */
+/** Limits the size of an event as JSON: a PostgreSQL notification carries less than 8,000 bytes. */
 export const MAX_EVENT_BYTES = 7500

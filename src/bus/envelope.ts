@@ -2,18 +2,18 @@
 import { type BusListener, MAX_EVENT_BYTES } from './bus.ts'
 import { type BusEvent, isBusEvent } from './events.ts'
 
-/** One payload on the wire. */
+/** Describes one payload on the wire. */
 interface Envelope {
   readonly from: string
   readonly grown?: readonly (readonly [roomId: number, seq: number])[]
-  /** Other versions may send kinds that this one doesn't know. */
+  /** Lists the events. Other versions may send kinds that this one doesn't support. */
   readonly events?: readonly unknown[]
 }
 
 const PAIR_BYTES = 32
-/** How many payloads are sent together: about half a megabyte. */
+/** Limits how many payloads are sent at a time: about half a megabyte. */
 const MAX_PAYLOADS = 64
-/** Maximum of queued events while the database doesn't respond; more are dropped, as the bus may. */
+/** Limits how many events are queued while the database does not respond. Further events are dropped, as the bus may. */
 const MAX_EVENTS = 20_000
 
 /** Gathers announcements and events until they are taken as payloads. */
@@ -38,7 +38,7 @@ export const createOutbox = (from: string) => {
       grown = new Map()
       events = []
     },
-    /** Returns what is queued, in as few payloads as possible; a bounded number of them, the rest stays queued. */
+    /** Returns what is queued in as few payloads as possible. Beyond `MAX_PAYLOADS`, the rest stays queued. */
     take(): string[] {
       const pairs = [...grown]
       const perPayload = Math.floor(MAX_EVENT_BYTES / PAIR_BYTES)
@@ -74,7 +74,7 @@ const groupsOf = (events: readonly { event: BusEvent; bytes: number }[]): BusEve
   return groups
 }
 
-/** Delivers a payload to a listener, unless it is our own. What can't be read is ignored: the log has everything that matters. */
+/** Delivers a payload to a listener, unless it is our own. Ignores an unreadable payload: the log is the authority. */
 export const deliver = (payload: string, listener: BusListener, ourselves: string): void => {
   const envelope = read(payload)
   if (!envelope || envelope.from === ourselves) return

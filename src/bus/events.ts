@@ -1,13 +1,13 @@
 /**
- * Every event of the bus and its fields. Processes of several versions share a bus, so a field is never renamed or given another
- * type; a kind that a process doesn't know is ignored there.
+ * Defines every event of the bus and its fields. Processes of several versions share a bus, so a field is never renamed and never
+ * changes its type; a process ignores events of an unknown kind.
  */
 
-/** By kind. An event is not in the log and is worthless a moment later; what must not be lost is read from the database. */
+/** Maps a kind to its fields. An event is not in the log and is soon outdated; what must not be lost is read from the database. */
 export interface BusEvents {
-  /** Rows were changed; published by the database's triggers (drizzle/0005_changes.sql). */
+  /** Rows have changed; published by triggers of the database (drizzle/0005_changes.sql). */
   readonly changed: object
-  /** A room has another title (or other properties); published by the process that changed it, after the commit. */
+  /** A room's title or another property has changed; published by the process that changed it, after the commit. */
   readonly room_changed: { readonly room: number }
   /** The users that the process has in a room, or how many if it has too many to name. */
   readonly present: {
@@ -17,7 +17,7 @@ export interface BusEvents {
   }
   /** The process is running, so its users are still present. */
   readonly alive: object
-  /** The process stops, and has no users any more. */
+  /** The process stops, and has no more users. */
   readonly gone: object
   readonly typing: { readonly room: number; readonly user_id: number; readonly username: string }
   /** Asks `authorize` again whether a user may read a room; see Revocation for the fields. */
@@ -28,11 +28,11 @@ export interface BusEvents {
 
 /** A revocation, which is published several times because the bus may lose it. */
 interface Repeated {
-  /** The user's id as the host application knows it. */
+  /** Holds the user's id in the host application. */
   readonly person: string
   /** Identifies the revocation, so that a repetition has no effect. */
   readonly word: string
-  /** Milliseconds since it was first published. */
+  /** Counts the milliseconds since it was first published. */
   readonly age_ms?: number
 }
 
@@ -43,7 +43,7 @@ export type BusEvent<Kind extends BusEventKind = BusEventKind> = {
   [One in Kind]: { readonly kind: One } & BusEvents[One]
 }[Kind]
 
-/** A function for each kind; `from` identifies the process that published the event. */
+/** Maps each kind to a function; `from` identifies the process that published the event. */
 export type BusEventHandlers = {
   readonly [Kind in BusEventKind]: (event: BusEvent<Kind>, from: string) => void
 }
@@ -72,7 +72,7 @@ const FIELDS: { readonly [Kind in BusEventKind]: { readonly [Field in keyof BusE
   disconnect: repeated
 }
 
-/** Returns whether something that another process sent is an event of a known kind, with its fields. */
+/** Returns whether a value from another process is an event of a known kind, with its fields. */
 export const isBusEvent = (value: unknown): value is BusEvent => {
   if (typeof value !== 'object' || value === null || !('kind' in value)) return false
   const { kind } = value

@@ -26,7 +26,7 @@ export const databaseOf = (input: Partial<SettingsInput>, mode: Mode, isNeeded: 
   if (given.length > 0) return fromParts(input)
   if (!isNeeded) return { url: '', bad: [], warnings: [] }
   if (mode === 'dev') return { url: DEV_DATABASE_URL, bad: [], warnings: [] }
-  const message = 'is missing. Give it, or DATABASE_HOST, DATABASE_NAME, DATABASE_USER and DATABASE_PASSWORD'
+  const message = 'is missing. Set it, or DATABASE_HOST, DATABASE_NAME, DATABASE_USER and DATABASE_PASSWORD'
   return { url: '', bad: [{ name: 'databaseUrl', message }], warnings: [] }
 }
 

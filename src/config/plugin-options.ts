@@ -15,14 +15,14 @@ export type SettingValues<T extends TProperties, Excused extends keyof T = never
 /** Describes what a plugin accepts. */
 export interface PluginOptions<T extends TProperties, Excused extends keyof T> {
   readonly settings: T
-  /** Settings that are required as a rule, but not by every use of the plugin. */
+  /** Lists settings that some uses of the plugin don't require. */
   readonly excused?: readonly Excused[]
-  /** Options that must be functions. */
+  /** Lists options that must be functions. */
   readonly functions?: readonly string[]
 }
 
 /**
- * Returns the reader of a plugin's options, which returns its settings with defaults. It throws a TypeError that names every
+ * Returns a function that reads a plugin's options and returns its settings with defaults. It throws a TypeError that lists every
  * bad option; never a value.
  */
 export const createOptionsReader = <T extends TProperties, Excused extends keyof T = never>(

@@ -1,4 +1,4 @@
-/** Validates settings: everything that is wrong is reported at once, and no value is repeated. */
+/** Validates settings. Reports all errors at once, without any value. */
 import { parseOrigin } from '../lib/origins.ts'
 import { type BrokenRule, brokenRules, compile } from '../protocol/validation.ts'
 import { databaseOf, sslOf } from './database-url.ts'
@@ -10,11 +10,11 @@ import { type SettingName, type Settings, SettingsInput, settingNames, settingOf
 export { type BadSetting, ConfigError } from './errors.ts'
 
 export interface ResolveOptions {
-  /** What was set, by camelCase name: typed values from a host application, strings from the environment. */
+  /** Holds the given settings by camelCase name: typed values from a host application, strings from the environment. */
   readonly values: Readonly<Record<string, unknown>>
   readonly mode: Mode
   readonly names: Names
-  /** What may be missing: the database when a host passes its own client, keys when nothing is signed or encrypted. */
+  /** Lists what may be missing: the database if a host passes its own client, keys if nothing is signed or encrypted. */
   readonly without?: readonly Need[]
   /** Settings that could not be read. */
   readonly bad?: readonly BadSetting[]
@@ -23,7 +23,7 @@ export interface ResolveOptions {
 /** Settings that are required by default. */
 export type Need = 'database' | 'secretKey' | 'encryptionKey'
 
-/** The settings, and warnings about them for the operator. */
+/** Holds the settings, and warnings for the operator. */
 export interface Resolved {
   readonly settings: Settings
   readonly warnings: readonly string[]
@@ -88,10 +88,12 @@ const settingsOf = (input: SettingsInput, url: string): Settings => {
 
 const warningsOf = ({ trustProxy, databaseUrl, bcryptRounds }: Settings, mode: Mode): string[] => [
   ...(trustProxy === true
-    ? ['TRUST_PROXY is true: a client may choose the address that limits count. Name your proxies instead.']
+    ? ['TRUST_PROXY is true: a client can choose the address that limits count. List your proxies instead.']
     : []),
   ...(mode === 'production' && databaseUrl.startsWith('pglite:')
     ? ['The embedded database is for development: it survives a killed process, but not a power cut.']
     : []),
-  ...(mode === 'production' && bcryptRounds < 10 ? ['BCRYPT_ROUNDS is below 10: passwords are weakly kept.'] : [])
+  ...(mode === 'production' && bcryptRounds < 10
+    ? ['BCRYPT_ROUNDS is below 10: passwords are weakly protected. Set it to 10 or more.']
+    : [])
 ]

@@ -48,7 +48,7 @@ export const settingNames = Object.keys(SettingsInput.properties) as SettingName
 /** `databaseUrl` -> `DATABASE_URL`. */
 export const environmentName = (name: string): string => name.replace(/[A-Z]/g, '_$&').toUpperCase()
 
-/** What is declared of a setting beside its name. */
+/** Describes the declaration of a setting. */
 export interface SettingSchema extends SettingDetails {
   readonly owner: SettingOwner
   readonly type?: string

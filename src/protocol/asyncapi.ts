@@ -42,10 +42,10 @@ const errorCodes = (): string =>
     ...Object.entries(ERRORS).map(([code, { title, advice }]) => [`\`${code}\``, title, advice])
   ])
 
-/** What the document is about. */
+/** Configures the document. */
 export interface AsyncApiOptions {
   readonly frames: { readonly client: DocumentedFrames; readonly service: DocumentedFrames }
-  /** Where clients reach the service. */
+  /** Holds the URL at which clients reach the service. */
   readonly publicUrl?: string | undefined
 }
 

@@ -1,6 +1,6 @@
 /**
- * The WebSocket frames that are about the connection and not about one kind of entry, as JSON; those of the kinds are in
- * src/chat/kinds. Unknown fields are ignored.
+ * Defines the WebSocket frames about the connection, as JSON; those of each kind of entry are in src/chat/kinds. Unknown fields
+ * are ignored.
  */
 import { type Static, type TSchema, Type } from '@sinclair/typebox'
 import { Nonce, RoomName } from './http/messages.ts'
@@ -8,8 +8,8 @@ import { presence } from './http/rooms.ts'
 import { Int64 } from './integers.ts'
 import { Timestamp } from './timestamp.ts'
 
-const Ref = Type.String({ maxLength: 64, description: 'Echoed in the answer to this frame.' })
-/** The field `ref` of any frame of a client. */
+const Ref = Type.String({ maxLength: 64, description: 'Echoed in the response to this frame.' })
+/** Defines the field `ref`, which every frame of a client may have. */
 export const ref = Type.Optional(Ref)
 
 /** Describes the range of a room’s log. */
@@ -20,7 +20,7 @@ const reach = {
   oldest: Int64({ minimum: 1, description: 'The `seq` of the oldest entry that is kept.' })
 }
 
-/** Replace the token of the live connection; it must be the same user’s. */
+/** Replaces the token of the connection; the new one must be the same user’s. */
 export const AuthFrame = Type.Object(
   { type: Type.Literal('auth'), token: Type.String({ minLength: 1 }), ref },
   { $id: 'ChatAuthFrame' }
@@ -58,22 +58,22 @@ export const TypingFrame = Type.Object(
 )
 export type TypingFrame = Static<typeof TypingFrame>
 
-/** A frame, and what it is for. */
+/** Holds a frame's schema and its summary. */
 interface Documented<Schema extends TSchema = TSchema> {
   readonly schema: Schema
   readonly summary: string
 }
 
-/** Frames by their `type`. */
+/** Maps a `type` to its frame. */
 export type DocumentedFrames = Readonly<Record<string, Documented>>
 
-/** The frames that a client may send beside those that append an entry, by their `type`. */
+/** Lists the frames that a client may send, by `type`, except those that append an entry. */
 export const connectionFrames = {
-  subscribe: { schema: SubscribeFrame, summary: 'Follow a room, from where one left off' },
-  unsubscribe: { schema: UnsubscribeFrame, summary: 'Stop following a room' },
-  typing: { schema: TypingFrame, summary: 'Say that one is typing' },
+  subscribe: { schema: SubscribeFrame, summary: 'Subscribe to a room, and resume after an entry' },
+  unsubscribe: { schema: UnsubscribeFrame, summary: 'End a subscription' },
+  typing: { schema: TypingFrame, summary: 'Report that the user is typing' },
   auth: { schema: AuthFrame, summary: 'Replace the token of the connection' },
-  ping: { schema: PingFrame, summary: 'Ask for a pong' }
+  ping: { schema: PingFrame, summary: 'Request a pong' }
 } satisfies DocumentedFrames
 export type ClientFrame = SubscribeFrame | UnsubscribeFrame | TypingFrame | AuthFrame | PingFrame
 
@@ -105,11 +105,11 @@ export const SystemFrame = Type.Object(
 )
 export type SystemFrame = Static<typeof SystemFrame>
 
-/** An entry of a kind that this process doesn’t know, as while an older and a newer release run together. */
+/** Delivers an entry of a kind that this process doesn’t support, while an older and a newer release run together. */
 export const UnknownFrame = Type.Object(
   {
     type: Type.Literal('unknown'),
-    kind: Type.String({ description: 'The kind, as a newer release calls it.' }),
+    kind: Type.String({ description: 'The kind, which a newer release defines.' }),
     room: RoomName,
     seq: Int64({ minimum: 1 })
   },
@@ -220,21 +220,21 @@ export type ErrorFrame = Static<typeof ErrorFrame>
 export const PongFrame = Type.Object({ type: Type.Literal('pong'), ref }, { $id: 'ChatPongFrame' })
 export type PongFrame = Static<typeof PongFrame>
 
-/** The frames that the service may send beside entries of the kinds that it knows, by their `type`. */
+/** Lists the frames that the service may send, by `type`, except entries of known kinds. */
 export const serviceFrames = {
-  system: { schema: SystemFrame, summary: 'Who one is, who came and who left' },
-  unknown: { schema: UnknownFrame, summary: 'An entry of a kind that this process doesn’t know' },
-  ack: { schema: AckFrame, summary: 'A send is committed' },
-  subscribed: { schema: SubscribedFrame, summary: 'A room is followed from here on' },
-  resync: { schema: ResyncFrame, summary: 'What was missed can’t be delivered whole' },
-  unsubscribed: { schema: UnsubscribedFrame, summary: 'A room is no longer followed' },
-  heads: { schema: HeadsFrame, summary: 'How far the followed rooms reach' },
+  system: { schema: SystemFrame, summary: 'Who the client is, and who joined or left a room' },
+  unknown: { schema: UnknownFrame, summary: 'An entry of a kind that this process doesn’t support' },
+  ack: { schema: AckFrame, summary: 'A sent message is committed' },
+  subscribed: { schema: SubscribedFrame, summary: 'The subscription to a room is active' },
+  resync: { schema: ResyncFrame, summary: 'Missed messages can’t all be delivered' },
+  unsubscribed: { schema: UnsubscribedFrame, summary: 'The subscription to a room has ended' },
+  heads: { schema: HeadsFrame, summary: 'The newest entry of each subscribed room' },
   typing: { schema: TypingNotice, summary: 'Someone is typing' },
   presence: { schema: PresenceFrame, summary: 'Who is in a room' },
-  reconnect: { schema: ReconnectFrame, summary: 'A planned stop: when to come back' },
+  reconnect: { schema: ReconnectFrame, summary: 'A planned shutdown: when to reconnect' },
   authenticated: { schema: AuthenticatedFrame, summary: 'The new token was accepted' },
-  error: { schema: ErrorFrame, summary: 'A frame was refused' },
-  pong: { schema: PongFrame, summary: 'The answer to ping' }
+  error: { schema: ErrorFrame, summary: 'A frame was rejected' },
+  pong: { schema: PongFrame, summary: 'The response to ping' }
 } satisfies DocumentedFrames
 export type ServerFrame = {
   [Name in keyof typeof serviceFrames]: Static<(typeof serviceFrames)[Name]['schema']>

@@ -2,7 +2,7 @@
 import { Type } from '@sinclair/typebox'
 import { integer, limit, list, optional, ownedBy, text } from './define.ts'
 
-const KEYS_ADVICE = 'Make one with `fastify-chat keys generate`.'
+const KEYS_ADVICE = 'Create one with `fastify-chat keys generate`.'
 
 const PLACEHOLDER = /change[-_ ]?(me|this|it)|your[-_ ]?(secret|key|256)|replace[-_ ]?(me|this)|placeholder|example/i
 

@@ -4,7 +4,7 @@ import { flag, integer, oneOf, optional, ownedBy, text } from './define.ts'
 
 const URL_ADVICE = 'can not be read as a URL. Encode special characters (@ as %40, / as %2F, # as %23)'
 
-/** Refuses a URL that can't be parsed, whose message would otherwise come from a driver. */
+/** Rejects a URL that can't be parsed, before a driver does with a message of its own. */
 const isParsed = (value: unknown): string[] =>
   String(value).startsWith('pglite:') || isDatabaseUrl(String(value)) ? [] : [URL_ADVICE]
 

@@ -1,7 +1,7 @@
 /** Helpers to declare settings: a TypeBox schema with what documents, error messages and plugins need beside it. */
 import { type TSchema, Type } from '@sinclair/typebox'
 
-/** The plugin that uses a setting, or `server`, `app` or `routes` for what no plugin takes. */
+/** The plugin that uses a setting, or `server`, `app` or `routes` for those of no plugin. */
 export type SettingOwner =
   | 'app'
   | 'auth'
@@ -17,15 +17,15 @@ export type SettingOwner =
 /** `dev` guesses a database and allows the origin `*`; `production` does neither. */
 export type Mode = 'dev' | 'production'
 
-/** What is declared beside a setting's type and default. */
+/** Holds the properties of a setting beside its type and default. */
 export interface SettingDetails {
   /** One or two sentences for docs/settings.md and .env.example. */
   readonly description: string
-  /** What a number counts, such as `seconds`. */
+  /** Names the unit of a number, such as `seconds`. */
   readonly unit?: string
   /** How to correct a bad value; appended to its error message. */
   readonly advice?: string
-  /** The default in words, when other settings decide it. */
+  /** Describes the default if it depends on other settings. */
   readonly derived?: string
   /** A value that .env.example sets. */
   readonly example?: string

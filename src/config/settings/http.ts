@@ -11,10 +11,10 @@ const areOrigins = (value: unknown, mode: Mode): string[] => {
     return 'reason' in parsed ? parsed.reason : undefined
   })
   const isAny = mode === 'production' && Array.isArray(value) && value.includes('*')
-  return isAny ? [...bad, 'must not be * in production: name the origins of your pages'] : bad
+  return isAny ? [...bad, 'must not be * in production. List the origins of your pages'] : bad
 }
 
-/** Returns whether Fastify's own parser takes it; that also takes shorthands such as `10.1`, which are probably mistakes. */
+/** Returns whether Fastify's own parser accepts an entry, except shorthands such as `10.1`, which are probably mistakes. */
 const isProxy = (proxy: unknown): boolean => {
   if (typeof proxy !== 'string') return false
   if (['loopback', 'linklocal', 'uniquelocal'].includes(proxy)) return true
