@@ -196,7 +196,7 @@ test('recheck and disconnect take effect on every process', async () => {
 test('a chat that does not run, yet or any more, says so with an error of the catalog', async () => {
   const idle = createChat(hostSettings)
   const { app, chat } = await startHost({ before: host => host.addHook('onReady', async () => {}) })
-  await expect(chat.plugin(app, {})).rejects.toThrow(/registered already/)
+  await expect(chat.plugin(app, {})).rejects.toThrow(/already registered/)
   const expectUnavailable = async (one: typeof chat, message: RegExp) => {
     const error = { name: 'ChatError', code: 'unavailable', message: expect.stringMatching(message) }
     await expect(one.post({ as: { id: 1, name: 'x' }, content: 'x' })).rejects.toMatchObject(error)

@@ -69,7 +69,9 @@ test.for([
 })
 
 test('a client that is none is refused with what to do', async () => {
-  await expect(async () => bare().register(db, { client: {} as never })).rejects.toThrow(/postgres.js or a PGlite/)
+  await expect(async () => bare().register(db, { client: {} as never })).rejects.toThrow(
+    /neither a client of postgres.js nor a PGlite/
+  )
 })
 
 test.for<[string, unknown, object, RegExp]>([
@@ -84,7 +86,7 @@ test.for<[string, unknown, object, RegExp]>([
   ['db with a number', db, { databaseUrl: 7 }, /plugin chat-db are not valid: `databaseUrl` must be a string/],
   ['db with another database’s URL', db, { databaseUrl: 'mysql://h/d' }, /`databaseUrl` must be postgres:/],
   ['db with a bad schema', db, { databaseUrl: 'pglite:x', databaseSchema: 'A b' }, /`databaseSchema` must be 1-63/],
-  ['db with text for a client', db, { client: 'postgres://h/d' }, /postgres.js or a PGlite/],
+  ['db with text for a client', db, { client: 'postgres://h/d' }, /neither a client of postgres.js nor a PGlite/],
   ['config with text', config, { settings: 'x' }, /`settings` of the plugin chat-config must be an object/]
 ])('%s says what is wrong', async ([, plugin, options, message]) => {
   await expect(async () => bare().register(plugin as never, options as never)).rejects.toThrow(message)
