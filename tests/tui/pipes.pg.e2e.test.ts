@@ -1,4 +1,4 @@
-/** The client in a pipe, as a process against the real service: what it sends, prints and answers a script. */
+/** Tests the client in a pipe, as a process against the real service: what it sends, its output and its exit code. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
@@ -23,11 +23,11 @@ const newFolder = (): string => {
 
 interface Options {
   readonly password?: string
-  /** Where tokens are remembered. */
+  /** The folder of the stored tokens. */
   readonly folder?: string
 }
 
-/** Starts `fastify-chat client`; killed when the test ends. */
+/** Starts `fastify-chat client`. It is killed when the test ends. */
 const startClient = (url: string, args: string[], { password = PASSWORD, folder = newFolder() }: Options = {}) => {
   const env = { ...process.env, FASTIFY_CHAT_PASSWORD: password, XDG_CONFIG_HOME: folder }
   const command = ['--import', loader, join(root, 'src/cli.ts'), 'client', '--url', url, ...args]
@@ -43,7 +43,7 @@ const startClient = (url: string, args: string[], { password = PASSWORD, folder 
   const ended = new Promise<{ lines: string[]; err: string; code: number | null }>(resolve =>
     child.on('close', code => resolve({ lines, err, code }))
   )
-  /** The first frame so far, or to come, that has these fields. */
+  /** Resolves with the first frame, received or still to come, that has the fields. */
   const frame = (wanted: object): Promise<Record<string, unknown>> =>
     new Promise((resolve, reject) => {
       const look = (line: string): void => {
@@ -68,7 +68,7 @@ const contents = async (chat: RunningChat, token: string): Promise<string[]> => 
   return body.map(({ content }: { content: string }) => content)
 }
 
-test('--send sends the whole input as one message, and is silent', async () => {
+test('sends the whole input as one message with --send, and prints nothing', async () => {
   const chat = await startChat()
   const { token } = await chat.register('ada')
   const sent = await pipe('two\n  lines\n', chat.url, ['--username', 'ada', '--send'])
@@ -76,7 +76,7 @@ test('--send sends the whole input as one message, and is silent', async () => {
   expect(await contents(chat, token)).toEqual(['two\n  lines'])
 })
 
-test('--lines sends each line, in order, also more of them than may be sent at once', async () => {
+test('sends each line in order with --lines, even more than the rate limit allows at once', async () => {
   const chat = await startChat({ settings: { messageRateLimit: 20 } })
   const { token } = await chat.register('ada')
   const lines = Array.from({ length: 70 }, (_, at) => `line ${at}`)
@@ -86,7 +86,7 @@ test('--lines sends each line, in order, also more of them than may be sent at o
   expect(body.map(({ content }: { content: string }) => content)).toEqual(lines)
 })
 
-test('it sends no joined or left event for a pipe', async () => {
+test('sends no joined or left event for a pipe', async () => {
   const chat = await startChat()
   await chat.register('ada')
   const bob = await chat.join(await chat.register('bob'))
@@ -98,7 +98,7 @@ test.each([
   ['a room that is not there', ['--room', 'nowhere'], {}, 'no such room'],
   ['a wrong password', [], { password: 'WrongPass123' }, 'Wrong username or password'],
   ['no password', [], { password: '' }, 'FASTIFY_CHAT_PASSWORD']
-])('%s ends it with 1 and the reason', async (_, args, options, reason) => {
+])('exits with 1 and the reason after %s', async (_, args, options, reason) => {
   const chat = await startChat()
   await chat.register('ada')
   const { lines, err, code } = await pipe('hi', chat.url, ['--username', 'ada', '--send', ...args], options)
@@ -107,14 +107,14 @@ test.each([
   expect(err).not.toMatch(/WrongPass123|\n {4}at /)
 })
 
-test('a service that cannot be reached ends it at once, with 1 and what to check', async () => {
+test('exits with 1 and what to check at once if the service cannot be reached', async () => {
   const { err, code } = await pipe('hi', `http://127.0.0.1:${await freePort()}`, ['--username', 'ada', '--send'])
   expect(code).toBe(1)
   expect(err).toContain('Nothing was sent. Check --url and that the service is running.')
   expect(err).not.toContain('within 30 s')
 })
 
-test('a message that the service refuses ends it with 1 and the words of the service', async () => {
+test('exits with 1 and the detail of the service if a message is refused', async () => {
   const chat = await startChat({ settings: { maxMessageLength: 5 } })
   await chat.register('ada')
   const { err, code } = await pipe('too long', chat.url, ['--username', 'ada', '--send'])
@@ -122,7 +122,7 @@ test('a message that the service refuses ends it with 1 and the words of the ser
   expect(err).toContain('The message has 8 characters; the most is 5.')
 })
 
-test('a service that accepts and never answers ends it with 1 after --timeout', async () => {
+test('exits with 1 after --timeout if the service accepts the message and never responds', async () => {
   const silent = createServer().listen(0, '127.0.0.1')
   onTestFinished(() => void silent.close())
   await once(silent, 'listening')
@@ -132,13 +132,13 @@ test('a service that accepts and never answers ends it with 1 after --timeout', 
   expect(err).toContain('Not acknowledged within 0.5 s')
 })
 
-test('without a terminal, --send and --json it says which to use', async () => {
+test('names --send and --json if it runs without a terminal and without them', async () => {
   const { err, code } = await pipe('hi', 'http://127.0.0.1:1', ['--username', 'ada'])
   expect(code).toBe(1)
   expect(err).toMatch(/not a terminal.*--send.*--json/)
 })
 
-test('--remember keeps the token, not the password, and the next call needs neither', async () => {
+test('stores the token with --remember, not the password, and the next call needs neither', async () => {
   const chat = await startChat()
   const { token } = await chat.register('ada')
   const folder = newFolder()
@@ -152,7 +152,7 @@ test('--remember keeps the token, not the password, and the next call needs neit
   expect(await contents(chat, token)).toEqual(['one', 'two', 'three'])
 })
 
-test('it prints every frame as a line with --json, until a signal ends it', async () => {
+test('prints every frame as a line with --json until a signal ends it', async () => {
   const chat = await startChat()
   await chat.register('ada')
   const client = startClient(chat.url, ['--username', 'ada', '--json'])
@@ -164,7 +164,7 @@ test('it prints every frame as a line with --json, until a signal ends it', asyn
   expect(await client.ended).toMatchObject({ err: '', code: 0 })
 })
 
-test('--json ends when nobody reads it any more', async () => {
+test('ends with --json when its output is closed', async () => {
   const chat = await startChat()
   const { token } = await chat.register('ada')
   const client = startClient(chat.url, ['--username', 'ada', '--json'])
@@ -174,7 +174,7 @@ test('--json ends when nobody reads it any more', async () => {
   expect(await client.ended).toMatchObject({ err: '', code: 0 })
 })
 
-test('no output has control characters of others: --json has escapes, errors have pictures', async () => {
+test('prints no control characters of other users: --json has escapes, errors have symbols', async () => {
   const chat = await startChat()
   const bob = await chat.join(await chat.register('bob'))
   await chat.register('ada')
@@ -185,7 +185,7 @@ test('no output has control characters of others: --json has escapes, errors hav
   expect((await frame({ type: 'message' })).content).toBe(content)
   child.kill('SIGTERM')
   const { lines } = await ended
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must be gone.
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: the output must not contain control characters.
   for (const line of lines) expect(line).not.toMatch(/[\u0000-\u001f\u007f-\u009f]|\p{Bidi_Control}/u)
 
   const refusal = createHttpServer((_, response) => {

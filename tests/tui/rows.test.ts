@@ -1,4 +1,4 @@
-/** A room as rows: wrapped to the window, in order, and scrolled without jumps. */
+/** Tests the rows of a room: wrapped to the window, in order, and scrolled without jumps. */
 import { expect, test } from 'vitest'
 import type { Message, Outgoing, RoomState } from '../../client/src/index.ts'
 import { cellsOf, cut, wrap } from '../../src/tui/screen/cells.ts'
@@ -42,7 +42,7 @@ const view = (room: Partial<RoomState>, more: Partial<View> = {}): View => ({
 
 const shown = (rows: readonly Row[]): string[] => rows.map(({ spans }) => spans.map(({ text }) => text).join(''))
 
-test('a message has its time and name, and its next lines stand under its text', () => {
+test('shows time and name of a message, and indents its following lines', () => {
   const long = message(1, { content: 'one two three four five six seven eight nine ten eleven twelve' })
   expect(shown(rowsOf(view({ messages: [long] }), 60)).slice(1)).toEqual([
     '12:01 bob one two three four five six seven eight nine ten ',
@@ -55,11 +55,11 @@ test('a message has its time and name, and its next lines stand under its text',
   ])
 })
 
-test('a message of many rows is folded until it is asked for', () => {
+test('collapses a message of many rows until the user expands it', () => {
   const long = message(1, { content: Array.from({ length: 1500 }, (_, at) => `line ${at}`).join('\n') })
   const room = { messages: [long, message(2)] }
   const rows = shown(rowsOf(view(room), 60))
-  // A day, thirty lines, what is missing, and the next message.
+  // The date, thirty lines, the number of hidden rows, and the next message.
   expect(rows).toHaveLength(33)
   expect(rows.slice(-3)).toEqual([
     '          line 29',
@@ -70,7 +70,7 @@ test('a message of many rows is folded until it is asked for', () => {
   expect(new Set(rowsOf(view(room), 60).map(({ key }) => key)).size).toBe(33)
 })
 
-test('wide characters, emoji and endless words stay within the window', () => {
+test('keeps wide characters, emoji and endless words within the window', () => {
   const pieces = fc.constantFrom(
     '你',
     '好',
@@ -93,7 +93,7 @@ test('wide characters, emoji and endless words stay within the window', () => {
   )
 })
 
-test('wrapping loses nothing but spaces at the ends of lines', () => {
+test('loses only spaces at the ends of lines when it wraps', () => {
   expect(wrap('ab  cd', 3)).toEqual(['ab', 'cd'])
   expect(wrap('你好世界', 5)).toEqual(['你好', '世界'])
   expect(wrap('abcdefgh', 3, 2)).toEqual(['ab', 'cde', 'fgh'])
@@ -101,14 +101,14 @@ test('wrapping loses nothing but spaces at the ends of lines', () => {
   expect(cut('你好世界', 5)).toBe('你好…')
 })
 
-test('what others send, their names too, is drawn as text', () => {
+test('shows messages and names of other users as text', () => {
   const messages = [message(1, { content: 'x\x1b]0;t\x07', username: 'b\x1b[Aob' })]
   const text = shown(rowsOf(view({ messages }), 80)).join('\n')
   expect(text).toContain('b␛[Aob x␛]0;t␇')
   expect(text).not.toContain('\x1b')
 })
 
-test('it separates days, and marks a message that cannot be read', () => {
+test('separates days, and marks a message that cannot be shown', () => {
   const messages = [message(1), message(2, { content: null, unavailable: 'key', created_at: '2026-02-03T12:00:00Z' })]
   const rows = shown(rowsOf(view({ messages }), 40))
   expect(rows[0]).toContain('2026-01-31')
@@ -116,7 +116,7 @@ test('it separates days, and marks a message that cannot be read', () => {
   expect(rows[3]).toContain('(cannot be shown)')
 })
 
-test('notices stand after the message that they followed; unsent messages stand last, marked', () => {
+test('shows notices after the message that they followed, and unsent messages last, marked', () => {
   const unsent: Outgoing = { nonce: 'n', room: 'general', content: 'hello', createdAt: 0, status: 'pending' }
   const error = { code: 'too_long', detail: 'Too long.' }
   const room = {
@@ -141,7 +141,7 @@ test('notices stand after the message that they followed; unsent messages stand 
   ])
 })
 
-test('the view stays where it is while messages come below and pages load above', () => {
+test('keeps the scroll position while messages arrive below and pages load above', () => {
   const from = (first: number, last: number) =>
     rowsOf(view({ messages: Array.from({ length: last - first + 1 }, (_, at) => message(first + at)) }), 80)
   const rows = from(10, 40)
@@ -155,13 +155,13 @@ test('the view stays where it is while messages come below and pages load above'
   expect(shown(visibleRows(rows, 5, scrollBy(rows, 5, position, -100).position))[0]).toContain('2026-01-31')
 })
 
-test('the cursor stands where the next character will', () => {
+test('places the cursor at the position of the next character', () => {
   expect(composerLines({ before: '你好', after: 'x' }, 10, 3)).toEqual({ lines: ['你好x'], row: 0, column: 4 })
   expect(composerLines({ before: '你好', after: '' }, 4, 3)).toEqual({ lines: ['你好', ''], row: 1, column: 0 })
   expect(composerLines({ before: 'a\nb\nc\nd', after: '\ne' }, 10, 2)).toEqual({ lines: ['c', 'd'], row: 1, column: 1 })
 })
 
-test('a name has one colour, whatever its case', () => {
+test('gives a name one colour, whatever its case', () => {
   expect(colourOf('Ada')).toBe(colourOf('ada'))
   expect(new Set(['ada', 'bob', 'eve', 'john', 'mallory', 'trent'].map(colourOf)).size).toBeGreaterThan(3)
 })

@@ -1,4 +1,4 @@
-/** What others write cannot control the terminal. */
+/** Tests that text of other users cannot control the terminal. */
 import { expect, test } from 'vitest'
 import { safeJson, safeLine, safeText } from '../../src/tui/safe-text.ts'
 import fc from '../support/properties.ts'
@@ -14,29 +14,29 @@ test.each([
   ['a mark of direction', 'a\u200f!\u061c', 'a\ufffd!\ufffd'],
   ['a tab', 'a\tb', 'a    b'],
   ['half a surrogate pair', 'a\ud800b', 'a\ufffdb']
-])('%s is shown, not obeyed', (_, sent, shown) => {
+])('shows %s instead of executing it', (_, sent, shown) => {
   expect(safeText(sent)).toBe(shown)
 })
 
-test('lines stay lines, whoever ended them; a name has one', () => {
+test('keeps the lines of a text with any line ending, and puts a name on one line', () => {
   expect(safeText('a\r\nb\rc\nd\u2028e')).toBe('a\nb\nc\nd\ne')
   expect(safeLine('ada\n\x1b[A')).toBe('ada ␛[A')
 })
 
-test('letters of every script and emoji stay as they are', () => {
+test('does not change letters of any script and emoji', () => {
   for (const text of ['你好', 'مرحبا', 'שלום', 'naïve', '👨‍👩‍👧 👋🏽 🇩🇪', 'e\u0301']) expect(safeText(text)).toBe(text)
 })
 
-test('nothing that a terminal could obey is left, whatever was sent', () => {
+test('leaves nothing in any text that a terminal could execute', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'binary' }), text => {
-      // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must be gone.
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: the output must not contain control characters.
       expect(safeText(text)).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]|\p{Bidi_Control}/u)
     })
   )
 })
 
-test('JSON keeps its meaning and its line, with escapes for what a terminal could obey', () => {
+test('keeps the meaning of JSON on one line, with escapes for what a terminal could execute', () => {
   expect(safeJson('{"a":"\x9b2J\x7f\u202ex\u200f é 你","b":\t[1,\r\n 2]}')).toBe(
     '{"a":"\\u009b2J\\u007f\\u202ex\\u200f é 你","b": [1,   2]}'
   )
@@ -44,9 +44,9 @@ test('JSON keeps its meaning and its line, with escapes for what a terminal coul
     fc.property(fc.jsonValue(), fc.string({ unit: 'binary' }), (value, text) => {
       const sent = [value, text.toWellFormed(), '\u009b\u2028']
       const shown = safeJson(JSON.stringify(sent, null, 1))
-      // Not -0, which JSON does not have.
+      // Without -0, which JSON doesn't have.
       expect(JSON.stringify(JSON.parse(shown))).toBe(JSON.stringify(sent))
-      // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must be gone.
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: the output must not contain control characters.
       expect(shown).not.toMatch(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]|\p{Bidi_Control}/u)
     })
   )

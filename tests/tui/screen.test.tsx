@@ -1,5 +1,5 @@
 /** @jsxImportSource react */
-/** The screen as it is drawn: logging in, chatting, a connection that breaks; on a service without a network. */
+/** Tests the rendered screen: login, chat and a broken connection, with a fake service. */
 import { cleanup, render } from 'ink-testing-library'
 import { afterEach, expect, test, vi } from 'vitest'
 import { ChatApiError, type ChatClient } from '../../client/src/index.ts'
@@ -9,7 +9,7 @@ import { fakeService, historyPage, messageFrame, type Sent, settled, subscribedF
 
 afterEach(cleanup)
 
-/** Waits as long as a busy machine may take. */
+/** Waits long enough for a busy machine. */
 const eventually = <T,>(look: () => T): Promise<T> => vi.waitFor(look, { timeout: 30_000 })
 
 const ENTER = '\r'
@@ -46,7 +46,7 @@ const start = ({ session = {}, hasColour = false, token = () => 'token-1' }: Set
   return { service, screen, calls, type, sees }
 }
 
-/** Connected, with `count` messages in the room, the newest page of which is loaded. */
+/** Starts a connected screen. The room has `count` messages, and the newest page is loaded. */
 const startChat = async (count: number, setup?: Setup) => {
   const all = start(setup)
   all.service.http(path => {
@@ -60,7 +60,7 @@ const startChat = async (count: number, setup?: Setup) => {
   return { ...all, socket }
 }
 
-test('the password is hidden; a refusal is shown in the words of the service', async () => {
+test('hides the password, and shows the error message of the service', async () => {
   const session = {
     isReady: false,
     username: undefined,
@@ -76,7 +76,7 @@ test('the password is hidden; a refusal is shown in the words of the service', a
   expect(screen.frames.join('')).not.toContain('Secret12')
 })
 
-test('registering shows the rules as they are met, and goes on to the chat', async () => {
+test('shows the rules as they are met during registration, and then the chat', async () => {
   const { screen, type, calls, sees } = start({ session: { isReady: false, username: undefined } })
   await type('\x12', 'ad')
   await sees('· 3 to 50 characters')
@@ -91,7 +91,7 @@ test('registering shows the rules as they are met, and goes on to the chat', asy
   expect(calls).toEqual([['register', 'ada', 'secret12X']])
 })
 
-test('every broken rule that the service names is shown', async () => {
+test('shows every violated rule of a response', async () => {
   const errors = [
     { path: '/username', message: 'Username is reserved.' },
     { path: '/password', message: 'Password is known to everyone.' }
@@ -105,7 +105,7 @@ test('every broken rule that the service names is shown', async () => {
   await sees('Password is known to everyone.')
 })
 
-test('history is there at the start; what is sent is marked until it is in the log', async () => {
+test('shows history at the start, and marks a sent message until it is in the log', async () => {
   const { socket, screen, type, sees } = await startChat(2)
   expect(screen.lastFrame()).toContain('bob message 1')
   await type('hello', ENTER)
@@ -116,7 +116,7 @@ test('history is there at the start; what is sent is marked until it is in the l
   await sees(/\d\d:\d\d ada hello/)
 })
 
-test('it shows why a message was refused, and sends it again or drops it on request', async () => {
+test('shows why a message was refused, and sends it again or discards it on request', async () => {
   const { socket, screen, type, sees } = await startChat(0)
   await type('hello', ENTER)
   const refuse = () => {
@@ -134,7 +134,7 @@ test('it shows why a message was refused, and sends it again or drops it on requ
   await eventually(() => expect(screen.lastFrame()).not.toContain('hello'))
 })
 
-test('a pasted text of several lines is one message', async () => {
+test('sends a pasted text of several lines as one message', async () => {
   const { socket, type, sees } = await startChat(0)
   await type('\x1b[200~one\r  two\x1b[201~')
   await sees(/> one\n {4}two/)
@@ -144,7 +144,7 @@ test('a pasted text of several lines is one message', async () => {
   expect(socket.take('message')).toMatchObject([{ content: 'one\n  two' }])
 })
 
-test('while the connection is lost the text stays, and what is sent waits', async () => {
+test('keeps the draft and queues messages while the connection is lost', async () => {
   const { service, socket, screen, type, sees } = await startChat(1)
   await type('half a sen')
   socket.end(1006)
@@ -161,7 +161,7 @@ test('while the connection is lost the text stays, and what is sent waits', asyn
   expect(screen.lastFrame()).toContain('> more')
 })
 
-test('a session that is over asks for the password, and goes on with the text that was being written', async () => {
+test('shows the login when the session has expired, and then the chat with the draft', async () => {
   let isOver = false
   let count = 0
   const token = () => {
@@ -180,7 +180,7 @@ test('a session that is over asks for the password, and goes on with the text th
   expect(calls).toEqual([['logIn', 'ada', 'Secret12']])
 })
 
-test('another user who logs in finds neither the text nor the messages of the one before', async () => {
+test('shows another user neither the draft nor the messages of the former one', async () => {
   let username = 'ada'
   const services = [fakeService({ token: () => 'token-1', backfill: 0 }), fakeService({ token: () => 'token-2' })]
   let count = 0
@@ -204,7 +204,7 @@ test('another user who logs in finds neither the text nor the messages of the on
   await sees('> unfinished')
   socket.end(4401, 'The token has expired.')
   await sees('Username')
-  // The name is filled in, with the password next: back to it, and another one.
+  // The username is filled in and the password has the focus: go back and enter another username.
   for (const read of ['\x1b[A', '\x15', ' bob ', ENTER, 'Secret12', ENTER]) screen.stdin.write(read)
   await eventually(() => expect(count).toBe(2))
   await sees('bob@')
@@ -212,13 +212,13 @@ test('another user who logs in finds neither the text nor the messages of the on
   expect(screen.lastFrame()).not.toMatch(/unfinished|message 1/)
 })
 
-test('a command named like a property of every object is unknown, and drops nothing', async () => {
+test('rejects a command that is named like a property of every object', async () => {
   const { type, sees } = await startChat(0)
   await type('/constructor', ENTER)
   await sees('Unknown command /constructor')
 })
 
-test('/more shows a long message whole', async () => {
+test('shows a long message in full after /more', async () => {
   const { socket, type, sees } = await startChat(0)
   socket.receive(messageFrame(1, { content: Array.from({ length: 60 }, (_, at) => `line ${at}`).join('\n') }))
   await sees('30 more rows. Type /more to show them')
@@ -226,7 +226,7 @@ test('/more shows a long message whole', async () => {
   await sees('line 59')
 })
 
-test('scrolling up loads the page before, and what comes meanwhile does not move the view', async () => {
+test('loads the previous page on scrolling up, and does not move the view when messages arrive', async () => {
   const { service, socket, screen, type, sees } = await startChat(120)
   expect(service.calls.filter(({ path }) => path.includes('before='))).toHaveLength(1)
   await type(PAGE_UP, PAGE_UP, PAGE_UP)
@@ -242,7 +242,7 @@ test('scrolling up loads the page before, and what comes meanwhile does not move
   await sees('message 121')
 })
 
-test('it shows who joins, leaves and types', async () => {
+test('shows who joins, leaves and types', async () => {
   const { socket, sees } = await startChat(0)
   const bob = { room: 'general', user_id: 2, username: 'bob' }
   socket.receive({ type: 'system', event: 'joined', message: 'bob joined the chat', ...bob })
@@ -255,7 +255,7 @@ test('it shows who joins, leaves and types', async () => {
   await sees(/bob joined\n\* bob left\n.*\n.*message 1/)
 })
 
-test('commands are no messages; two slashes, and paths, are', async () => {
+test('sends lines with two slashes and paths as messages, and commands not', async () => {
   const { socket, type, sees } = await startChat(0)
   await type('/help', ENTER)
   await sees('/room NAME')
@@ -270,7 +270,7 @@ test('commands are no messages; two slashes, and paths, are', async () => {
   expect(socket.take('subscribe')).toMatchObject([{ room: 'other' }])
 })
 
-test.each(['/quit', '/exit', '/q'])('%s leaves', async command => {
+test.each(['/quit', '/exit', '/q'])('quits after %s', async command => {
   const { socket, screen, type } = await startChat(1)
   await type(command, ENTER)
   await type('x')
@@ -278,7 +278,7 @@ test.each(['/quit', '/exit', '/q'])('%s leaves', async command => {
   expect(screen.stdin.listenerCount('data')).toBe(0)
 })
 
-test('what others send is drawn without its escape sequences', async () => {
+test('shows messages of other users without their escape sequences', async () => {
   const { socket, screen, sees } = await startChat(0)
   socket.receive(messageFrame(1, { content: 'a\x1b[2Jb\x1b]0;title\x07', username: 'b\x1b[31mob' }))
   await sees('a␛[2Jb␛]0;title␇')

@@ -1,14 +1,14 @@
-/** `--send` against servers that let nobody in: which of them it tries again. */
+/** Tests after which refusals `--send` tries again. */
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
 import { ChatApiError } from '../../client/src/index.ts'
 import { type SendOptions, sendInput } from '../../src/tui/send.ts'
 
-/** Sends to a server that responds with these statuses one after another, and with the last of them from then on. */
+/** Sends to a server that responds with the given statuses in order, and then always with the last one. */
 const sendTo = async (statuses: number[], options: Partial<SendOptions> = {}): Promise<void> => {
   const server = createServer(({ url }, response) => {
-    // What an upgrade was refused with, the SDK learns from the request after it.
+    // The SDK sends a request to find out why an upgrade was refused.
     const isAsked = url === '/api/users/me' && statuses.length > 1
     const status = isAsked ? statuses.shift() : statuses[0]
     response.writeHead(status as number, { connection: 'close' }).end()
@@ -19,18 +19,18 @@ const sendTo = async (statuses: number[], options: Partial<SendOptions> = {}): P
   return sendInput('hi', { url, token: 'token', room: 'general', isByLine: false, timeout: 60_000, ...options })
 }
 
-test.for([400, 403, 404, 405, 410, 421, 426, 501])('fails at once with a status that stays: %i', async status => {
+test.for([400, 403, 404, 405, 410, 421, 426, 501])('fails at once after a permanent status: %i', async status => {
   await expect(sendTo([status])).rejects.toThrow(
     `The service responded with status ${status}. Nothing was sent. Check --url (with its path) and --username.`
   )
 })
 
-test('fails at once when there is nobody to log in to at the address', async () => {
+test('fails at once if there is no service at the address', async () => {
   const token = () =>
     Promise.reject(new ChatApiError({ status: 404, code: 'not_found', detail: 'There is no POST /x.' }))
   await expect(sendTo([404], { token })).rejects.toThrow('There is no POST /x. Nothing was sent. Check --url')
 })
 
-test.for([408, 409, 425, 429, 500, 502, 503, 504])('tries again with a status that passes: %i', async status => {
+test.for([408, 409, 425, 429, 500, 502, 503, 504])('tries again after a temporary status: %i', async status => {
   await expect(sendTo([status, 404])).rejects.toThrow('The service responded with status 404. Nothing was sent.')
 })

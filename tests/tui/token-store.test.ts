@@ -1,4 +1,4 @@
-/** Tokens on disk: only for this user's eyes, only when asked for; and the session that uses them. */
+/** Tests stored tokens: readable by their owner only and stored on request only; and the session that uses them. */
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -14,59 +14,59 @@ const folder = (): { readonly folder: string; readonly file: string } => {
   return { folder: made, file: join(made, 'fastify-chat', 'tokens.json') }
 }
 
-test('the file and its folder are for the user only, also when the file was open to others before', () => {
+test('makes the file and its folder accessible to their owner only, even if others could read the file before', () => {
   const { folder: at, file } = folder()
-  const remembered = createTokenStore(at)
-  remembered.save({ url, username: 'ada', token: 'one' })
+  const tokenStore = createTokenStore(at)
+  tokenStore.save({ url, username: 'ada', token: 'one' })
   expect(statSync(file).mode & 0o777).toBe(0o600)
   expect(statSync(join(at, 'fastify-chat')).mode & 0o777).toBe(0o700)
   rmSync(file)
   writeFileSync(file, '[]', { mode: 0o644 })
-  remembered.save({ url, username: 'ada', token: 'two' })
+  tokenStore.save({ url, username: 'ada', token: 'two' })
   expect(statSync(file).mode & 0o777).toBe(0o600)
 })
 
-test('the newest token of a service is found, or that of a name in any case; forgetting the last removes the file', () => {
+test('finds the newest token of a service, or that of a name in any case, and removes the file with the last token', () => {
   const { folder: at, file } = folder()
-  const remembered = createTokenStore(at)
-  remembered.save({ url, username: 'ada', token: 'a' })
-  remembered.save({ url, username: 'bob', token: 'b' })
-  remembered.save({ url: 'http://other.test', username: 'ada', token: 'c' })
-  expect(remembered.find(url)?.token).toBe('b')
-  expect(remembered.find(url, 'ADA')?.token).toBe('a')
-  expect(remembered.find('http://nowhere.test')).toBeUndefined()
-  for (const username of ['ada', 'bob']) remembered.remove(url, username)
-  remembered.remove('http://other.test', 'ada')
+  const tokenStore = createTokenStore(at)
+  tokenStore.save({ url, username: 'ada', token: 'a' })
+  tokenStore.save({ url, username: 'bob', token: 'b' })
+  tokenStore.save({ url: 'http://other.test', username: 'ada', token: 'c' })
+  expect(tokenStore.find(url)?.token).toBe('b')
+  expect(tokenStore.find(url, 'ADA')?.token).toBe('a')
+  expect(tokenStore.find('http://nowhere.test')).toBeUndefined()
+  for (const username of ['ada', 'bob']) tokenStore.remove(url, username)
+  tokenStore.remove('http://other.test', 'ada')
   expect(existsSync(file)).toBe(false)
 })
 
-test('a damaged file is as good as none', () => {
+test('ignores a damaged file', () => {
   const { folder: at, file } = folder()
-  const remembered = createTokenStore(at)
-  remembered.save({ url, username: 'ada', token: 'a' })
+  const tokenStore = createTokenStore(at)
+  tokenStore.save({ url, username: 'ada', token: 'a' })
   for (const text of ['{', '{}', '[1, {"url": "x"}, null]']) {
     writeFileSync(file, text)
-    expect(remembered.find(url)).toBeUndefined()
+    expect(tokenStore.find(url)).toBeUndefined()
   }
 })
 
-test('a session uses what is remembered, and forgets it when the service refuses it', async () => {
+test('uses a stored token in a session, and removes it when the service refuses it', async () => {
   const { folder: at, file } = folder()
-  const remembered = createTokenStore(at)
-  remembered.save({ url, username: 'ada', token: 'kept' })
-  const session = createSession({ url, tokenStore: remembered, shouldRemember: false })
+  const tokenStore = createTokenStore(at)
+  tokenStore.save({ url, username: 'ada', token: 'kept' })
+  const session = createSession({ url, tokenStore: tokenStore, shouldRemember: false })
   expect(session).toMatchObject({ username: 'ada', isReady: true })
   expect(await session.token({ previous: undefined, isRefused: false })).toBe('kept')
   expect(await session.token({ previous: 'kept', isRefused: false })).toBe('kept')
   expect(readFileSync(file, 'utf8')).toContain('kept')
-  // The same again tells the SDK that there is no other: the user has to log in.
+  // Returning the same token means that there is no other: the user has to log in.
   expect(await session.token({ previous: 'kept', isRefused: true })).toBe('kept')
   expect(existsSync(file)).toBe(false)
 })
 
-test('without a token or a password a session is not ready', () => {
-  const remembered = createTokenStore(folder().folder)
-  const none = { url, tokenStore: remembered, shouldRemember: false }
+test('is not ready without a token or a password', () => {
+  const tokenStore = createTokenStore(folder().folder)
+  const none = { url, tokenStore: tokenStore, shouldRemember: false }
   expect(createSession(none).isReady).toBe(false)
   expect(createSession({ ...none, username: 'ada' }).isReady).toBe(false)
   expect(createSession({ ...none, password: 'x' }).isReady).toBe(false)

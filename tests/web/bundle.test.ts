@@ -1,10 +1,10 @@
-/** What a browser downloads of the page. */
+/** Tests what a browser downloads for the page. */
 import { gzipSync } from 'node:zlib'
 import { expect, test } from 'vitest'
 // @ts-expect-error: a build script, in JavaScript.
 import { buildPage } from '../../tools/page.js'
 
-test('it is under 32 kB gzipped in all, and nothing in it lies elsewhere or is inline', async () => {
+test('is under 32 kB gzipped in total, without inline code or files of other origins', async () => {
   const files: [string, Buffer][] = await buildPage()
   const names = files.map(([name]) => name.replace(/-[\w-]{8}\./, '.')).sort()
   expect(names).toEqual(['app/icon.svg', 'app/index.css', 'app/index.js', 'index.html'])

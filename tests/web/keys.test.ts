@@ -1,4 +1,4 @@
-/** What a key press means: keyboards, input methods, phones. */
+/** Tests the interpretation of key presses: keyboards, input methods, phones. */
 import { expect, test } from 'vitest'
 import { isEscape, isSendKey } from '../../src/web/keys.ts'
 
@@ -21,11 +21,11 @@ test.each([
   ['the Enter of an input method in Safari', press('Enter', { keyCode: 229 }), false, false],
   ['Ctrl+Enter during a composition', press('Enter', { ctrlKey: true, isComposing: true }), false, false],
   ['another key', press('a'), false, false]
-])('%s sends or not, on a computer and on a phone', (_, event, onComputer, onPhone) => {
+])('decides whether %s sends, on a computer and on a phone', (_, event, onComputer, onPhone) => {
   expect([isSendKey(event, false), isSendKey(event, true)]).toEqual([onComputer, onPhone])
 })
 
-test('an Escape that ends a composition closes nothing', () => {
+test('ignores an Escape that ends a composition', () => {
   const escapes = [press('Escape'), press('Escape', { isComposing: true }), press('Escape', { keyCode: 229 })]
   expect(escapes.map(isEscape)).toEqual([true, false, false])
 })

@@ -1,4 +1,4 @@
-/** What a browser keeps of a person: it outlives a reload, and ends with the session, in this tab and in others. */
+/** Tests the data that the page stores for a user: it survives a reload and ends with the session, in all tabs. */
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { hasChromium, launchChromium, logIn, openTab, type Tab } from '../support/browser.ts'
@@ -10,7 +10,7 @@ const composer = (page: Page) => page.getByRole('textbox', { name: /^Message to/
 const stored = (page: Page): Promise<string[]> =>
   page.evaluate(`[...Object.keys(sessionStorage), ...Object.keys(localStorage)].sort()`)
 
-/** A service with two people in two rooms, and a browser with an empty storage. */
+/** Starts a service with two users and two rooms, and opens a browser with an empty storage. */
 const start = async (options = {}) => {
   const chat = await startChat()
   const ada = await chat.register('ada')
@@ -21,14 +21,14 @@ const start = async (options = {}) => {
   return { chat, ...tab, tab }
 }
 
-/** Leaves a draft in each room, a message that cannot be sent, and marks. */
+/** Creates a draft in each room, a message that cannot be sent, and read positions. */
 const leaveTraces = async (page: Page): Promise<void> => {
   await composer(page).fill('an unfinished secret')
   await page.evaluate(`location.hash = 'tea'`)
   await page.getByRole('textbox', { name: 'Message to Tea' }).fill('another secret')
 }
 
-/** Makes the service refuse this tab's token, as when it has expired. */
+/** Makes the service refuse the token of this tab, as after its expiry. */
 const spoilToken = async (page: Page): Promise<void> => {
   await page.evaluate(
     `sessionStorage.setItem('fastify-chat:session', JSON.stringify({ username: 'ada', token: 'spoiled' }))`
@@ -68,7 +68,7 @@ describe.skipIf(!hasChromium())('the page', { timeout: 300_000 }, () => {
     expect(await composer(page).inputValue()).toBe('an unfinished secret')
   })
 
-  test('stores nothing of a person after they log out, and shows nothing to the next one', async () => {
+  test('stores nothing of a user after the log-out, and shows nothing to the next one', async () => {
     const { chat, page, tab } = await start()
     await logIn(tab, chat.url, 'ada', PASSWORD)
     await page.evaluate(
@@ -90,7 +90,7 @@ describe.skipIf(!hasChromium())('the page', { timeout: 300_000 }, () => {
     expect((await stored(page)).filter(key => key.includes('ada'))).toEqual([])
   })
 
-  test('stores nothing after a session has expired; the same person finds their drafts, in any case of their name', async () => {
+  test('stores nothing after a session has expired, and restores the drafts for the same user, in any case of the name', async () => {
     const { chat, page, tab } = await start()
     await logIn(tab, chat.url, 'ada', PASSWORD)
     await leaveTraces(page)
@@ -102,7 +102,7 @@ describe.skipIf(!hasChromium())('the page', { timeout: 300_000 }, () => {
     expect(await composer(page).inputValue()).toBe('another secret')
   })
 
-  test('shows nothing of an expired session to another person', async () => {
+  test('shows nothing of an expired session to another user', async () => {
     const { chat, page, tab } = await start()
     await logIn(tab, chat.url, 'ada', PASSWORD)
     await leaveTraces(page)
@@ -114,7 +114,7 @@ describe.skipIf(!hasChromium())('the page', { timeout: 300_000 }, () => {
     expect((await stored(page)).filter(key => key.includes('ada'))).toEqual([])
   })
 
-  test('logs out in every tab of the same person, and in no other', async () => {
+  test('logs out in every tab of the same user, and in no other', async () => {
     const { chat, page, tab } = await start()
     const open = async (username: string): Promise<Page> => {
       const another = { page: await page.context().newPage(), complaints: [] }
@@ -131,7 +131,7 @@ describe.skipIf(!hasChromium())('the page', { timeout: 300_000 }, () => {
     expect(await composer(bobs).isVisible()).toBe(true)
   })
 
-  test('that comes back from the back/forward cache after a log-out asks for a login', async () => {
+  test('shows the login when it is restored from the back/forward cache after a log-out', async () => {
     const { chat, page, tab } = await start()
     await logIn(tab, chat.url, 'ada', PASSWORD)
     await page.evaluate(`sessionStorage.clear()

@@ -1,4 +1,4 @@
-/** Every function over what people write takes linear time, whatever they write: the page, the terminal, the SDK, the log. */
+/** Tests that every function over text of users takes linear time for any text: page, terminal, SDK and log. */
 import { describe, expect, test } from 'vitest'
 import type { Message } from '../../client/src/index.ts'
 import { safePath } from '../../src/lib/logging.ts'
@@ -16,7 +16,7 @@ import { initialsOf, roomNameOf } from '../../src/web/names.ts'
 import { previewOf } from '../../src/web/preview.ts'
 import { expectLinear } from '../support/growth.ts'
 
-/** Texts that make careless expressions try every place again, or every place with every length. */
+/** Texts on which careless regular expressions take quadratic or cubic time. */
 const HOSTILE: Record<string, (length: number) => string> = {
   'brackets after a link': length => `https://a.example/${')'.repeat(length)}`,
   'opened and closed brackets in a link': length =>
@@ -131,6 +131,6 @@ describe.each(Object.keys(FUNCTIONS))('%s', name => {
   })
 })
 
-test('a message of more lines than a call may have arguments has a row for each', () => {
+test('has a row for each line of a message with more lines than a call may have arguments', () => {
   expect(rowsOf(view('\n'.repeat(300_000)), 80).length).toBeGreaterThan(300_000)
 })

@@ -1,4 +1,4 @@
-/** The page in a real browser, against the real service: people chat, the service goes and comes, nothing but text is shown. */
+/** Tests the page in a real browser with the real service: chat, restarts of the service, hostile content. */
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import type { Settings } from '../../src/config/settings.ts'
@@ -23,7 +23,7 @@ const say = async (page: Page, text: string): Promise<void> => {
   await page.keyboard.press('Enter')
 }
 
-/** Stops the service; answers how it is started again on the same port. */
+/** Stops the service. Returns a function that starts it again on the same port. */
 const stop = async ({ server, url, settings, database }: RunningChat) => {
   await server.close()
   return async (changed: Partial<Settings> = {}): Promise<void> => {
@@ -37,7 +37,7 @@ const stop = async ({ server, url, settings, database }: RunningChat) => {
   }
 }
 
-/** Has the page connect now, as when one comes back to it. */
+/** Makes the page reconnect at once, as when the user returns to it. */
 const hurry = (page: Page): Promise<void> => page.evaluate(`dispatchEvent(new Event('online'))`)
 
 const fillRoom = async (chat: RunningChat, count: number): Promise<void> => {
@@ -53,10 +53,10 @@ describe.skipIf(!hasChromium())('the page', { timeout: 300_000 }, () => {
   })
   afterAll(() => browser.close())
 
-  test('two people talk: each sees the other type, and what they say, once', async () => {
+  test('shows each of two users the typing and the messages of the other, once', async () => {
     const chat = await startChat()
     const [ada, bob] = [await enter(chat, 'ada'), await enter(chat, 'bob')]
-    // A typing event is sent once: both must be there.
+    // A typing event is sent only once, so both users must be connected.
     for (const { page } of [ada, bob]) await page.getByRole('heading', { name: '2 people here' }).waitFor()
     await composer(ada.page).pressSequentially('Hel')
     await bob.page.getByText('ada is typing').waitFor()
@@ -69,7 +69,7 @@ describe.skipIf(!hasChromium())('the page', { timeout: 300_000 }, () => {
     expect([...ada.complaints, ...bob.complaints]).toEqual([])
   })
 
-  test('markup stays text, and only http and https become links', async () => {
+  test('shows markup as text, and makes links of http and https only', async () => {
     const chat = await startChat()
     const [ada, bob] = [await enter(chat, 'ada'), await enter(chat, 'bob')]
     const attack = '<img src=x onerror="window.hit = 1"><script>window.hit = 1</script>'
@@ -88,9 +88,9 @@ describe.skipIf(!hasChromium())('the page', { timeout: 300_000 }, () => {
     }
   })
 
-  test('the service restarts in the middle: what is written meanwhile is sent later, and nothing is lost or doubled', async () => {
+  test('sends messages that were written during a restart of the service afterwards, and loses or doubles none', async () => {
     const chat = await startChat()
-    // So low that three messages don't fit.
+    // Too low for three messages.
     const ada = await enter(chat, 'ada', { viewport: { width: 768, height: 300 } })
     const bob = await enter(chat, 'bob')
     await say(ada.page, 'one')
@@ -100,7 +100,7 @@ describe.skipIf(!hasChromium())('the page', { timeout: 300_000 }, () => {
     await say(ada.page, 'two')
     await say(ada.page, 'three')
     expect(await ada.page.locator('.line.pending').count()).toBe(2)
-    // Tried again in between, the banner may come and go: one stays where one was.
+    // The banner may appear and disappear between attempts. The scroll position must not change.
     const retry = ada.page.waitForEvent('websocket')
     await hurry(ada.page)
     await retry
@@ -119,10 +119,10 @@ describe.skipIf(!hasChromium())('the page', { timeout: 300_000 }, () => {
     expect(body.map(({ content }: { content: string }) => content)).toEqual(['one', 'two', 'three', 'four'])
   })
 
-  test('a message that is refused says why; it can be sent again, or discarded', async () => {
+  test('shows why a message was refused, and sends it again or discards it', async () => {
     const chat = await startChat()
     const { page } = await enter(chat, 'ada')
-    // The page doesn't let one write what is too long; but what is too long may change.
+    // The page prevents messages that are too long, but the limit may change.
     const restart = await stop(chat)
     await page.getByText('Your messages will be sent').waitFor()
     await say(page, 'longer than it may be')
@@ -137,7 +137,7 @@ describe.skipIf(!hasChromium())('the page', { timeout: 300_000 }, () => {
     expect(await bubbles(page).count()).toBe(0)
   })
 
-  test('a room that is not there says so, and shows the way back', async () => {
+  test('reports a room that does not exist, with a link back', async () => {
     const chat = await startChat()
     const { page } = await enter(chat, 'ada')
     await page.evaluate(`location.hash = 'gone'`)
@@ -145,7 +145,7 @@ describe.skipIf(!hasChromium())('the page', { timeout: 300_000 }, () => {
     await composer(page).waitFor()
   })
 
-  test('what others write elsewhere is marked as unread until one looks', async () => {
+  test('marks messages in other rooms as unread until the user opens the room', async () => {
     const chat = await startChat()
     const { page } = await enter(chat, 'ada')
     const bob = await chat.register('bob')
@@ -161,12 +161,12 @@ describe.skipIf(!hasChromium())('the page', { timeout: 300_000 }, () => {
     await page.getByRole('link', { name: 'Tea', exact: true }).waitFor()
   })
 
-  test('scrolling up loads older messages and keeps its place; the way back shows what is new', async () => {
+  test('loads older messages on scrolling up without moving, and counts new ones on the button back', async () => {
     const chat = await startChat({ settings: { messageRateLimit: 0 } })
     await fillRoom(chat, 220)
     const { page, complaints } = await enter(chat, 'ada')
     await page.getByText('message 220', { exact: true }).waitFor()
-    // A view that becomes smaller stays at the end.
+    // The end stays visible when the view becomes smaller.
     await page.setViewportSize({ width: 500, height: 500 })
     await expect.poll(() => page.getByText('message 220', { exact: true }).evaluate(isInView)).toBe(true)
     const list = page.getByRole('log')
@@ -184,8 +184,8 @@ describe.skipIf(!hasChromium())('the page', { timeout: 300_000 }, () => {
     expect(complaints).toEqual([])
   })
 
-  // In the processor's time: what else the machine does changes nothing.
-  test('the first message is there after less than a second of work', async () => {
+  // Measured in CPU time, which does not depend on the load of the machine.
+  test('shows the first message after less than a second of CPU time', async () => {
     const chat = await startChat({ settings: { messageRateLimit: 0 } })
     await fillRoom(chat, 60)
     const { page } = await enter(chat, 'ada')
@@ -203,16 +203,16 @@ describe.skipIf(!hasChromium())('the page', { timeout: 300_000 }, () => {
   })
 })
 
-/** In the browser: how far down a line is. */
+/** Runs in the browser. Returns the vertical position of a line. */
 const topOf = (line: { getBoundingClientRect(): DOMRectLike }): number => line.getBoundingClientRect().top
 
-/** In the browser: whether one sees the whole of it. */
+/** Runs in the browser. Returns whether an element is completely visible. */
 const isInView = (line: {
   getBoundingClientRect(): DOMRectLike
   closest(selector: string): { getBoundingClientRect(): DOMRectLike }
 }): boolean => line.getBoundingClientRect().bottom <= line.closest('.list').getBoundingClientRect().bottom
 
-/** In the browser: scrolls near the top, and answers which line is there, where, and how many there are. */
+/** Runs in the browser. Scrolls near the top, and returns the line there, its position, and the number of lines. */
 const lookAtTop = (box: {
   scrollTop: number
   getBoundingClientRect(): { top: number }

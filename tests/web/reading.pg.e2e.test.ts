@@ -1,4 +1,4 @@
-/** Reading what others write: links to another host than they show, long messages, piles of combining marks, directions. */
+/** Tests hostile messages: misleading links, long texts, stacks of combining marks, text directions. */
 import axe from 'axe-core'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
@@ -7,7 +7,7 @@ import { startChat } from '../support/start-chat.ts'
 
 let browser: Browser
 
-/** Ada's page, in which bob has written. */
+/** Opens the page of ada, with messages of bob. */
 const start = async (...contents: string[]): Promise<Page> => {
   const chat = await startChat()
   const bob = await chat.register('bob')
@@ -30,7 +30,7 @@ describe.skipIf(!hasChromium())('a message', { timeout: 300_000 }, () => {
   })
   afterAll(() => browser.close())
 
-  test('whose link shows another host names the real one', async () => {
+  test('shows the real host of a link that shows another one', async () => {
     const page = await start(
       'https://аррӏе.com/login and https://bank.example@evil.example/',
       'https://plain.example/a'
@@ -44,7 +44,7 @@ describe.skipIf(!hasChromium())('a message', { timeout: 300_000 }, () => {
     expect(await first?.getAttribute('dir')).toBe('ltr')
   })
 
-  test('of 1,500 lines is folded; the button opens it by keyboard, and folds it again in view', async () => {
+  test('of 1,500 lines is collapsed, and expands and collapses by keyboard with the button in view', async () => {
     const page = await start('before', Array.from({ length: 1400 }, (_, line) => line % 10).join('\n'), 'after')
     const bubble = page.locator('.bubble').nth(1)
     const height = async () => (await bubble.boundingBox())?.height ?? 0
@@ -74,7 +74,7 @@ describe.skipIf(!hasChromium())('a message', { timeout: 300_000 }, () => {
     expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(360)
   })
 
-  test('that turns the direction of writing around turns nothing but itself', async () => {
+  test('with direction overrides does not change the direction of anything else', async () => {
     const plain = await start('plain', 'after')
     const turned = await start('\u202e\u2067\u202eplain', 'after')
     const places = (page: Page) =>

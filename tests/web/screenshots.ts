@@ -1,4 +1,4 @@
-/** `npm run screenshots -- DIR`: the page at three widths in both themes, with people talking in it; a service of its own. */
+/** `npm run screenshots -- DIR`: takes screenshots of the page at three widths in both themes, with a new service and some users. */
 import { randomBytes } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
@@ -51,7 +51,7 @@ const TALK: readonly [who: string, what: string][] = [
   ['ada', 'Count me in 🎉']
 ]
 
-/** What is hard to show. */
+/** Messages that are difficult to render. */
 const ODD: readonly [who: string, what: string][] = [
   ['linus', Array.from({ length: 1400 }, (_, at) => `${at % 10}`).join('\n')],
   ['mary-ann', `Is this still a letter? Z${'\u0301\u0323\u0334\u0346'.repeat(60)}a${'\u0302\u0330'.repeat(200)}lgo`],
@@ -85,7 +85,7 @@ const seed = async () => {
     await call(url, '/api/chat/rooms/odd/messages', { content }, tokens.get(who))
   }
   await server.close()
-  // Two days, some minutes apart.
+  // Messages over two days, some minutes apart.
   await client.query(
     `update ${schema}.messages set created_at = created_at - (15 - seq) * interval '3 minutes'
        - case when seq <= 5 then interval '1 day' else interval '0' end`
@@ -128,7 +128,7 @@ try {
       await call(url, '/api/chat/rooms/random/messages', { content: 'hello' }, tokens.get('linus'))
       await page.evaluate(`document.dispatchEvent(new Event('visibilitychange'))`)
       await page.locator('.badge').first().waitFor({ state: 'attached' })
-      // Slowly: typing is said every three seconds at most.
+      // Slowly, because typing is sent at most every three seconds.
       await grace?.getByRole('textbox', { name: /^Message to/ }).pressSequentially('So am I', { delay: 500 })
       await page.getByText('grace is typing').waitFor()
       await page.getByRole('textbox', { name: /^Message to/ }).fill('Then see you there')

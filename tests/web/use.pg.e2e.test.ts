@@ -1,4 +1,4 @@
-/** The page for everybody: by keyboard alone, with a screen reader (axe-core's rules), in both themes, on a phone. */
+/** Tests the accessibility of the page: keyboard only, screen readers (the rules of axe-core), both themes, phones. */
 import axe from 'axe-core'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
@@ -7,7 +7,7 @@ import { PASSWORD, startChat } from '../support/start-chat.ts'
 
 let browser: Browser
 
-/** What axe-core finds serious or worse, in words. */
+/** Returns the serious and critical findings of axe-core as text. */
 const problemsOf = async (page: Page): Promise<string[]> => {
   await page.evaluate(axe.source)
   const { violations } = (await page.evaluate('axe.run()')) as axe.AxeResults
@@ -16,10 +16,10 @@ const problemsOf = async (page: Page): Promise<string[]> => {
     .flatMap(({ id, nodes }) => nodes.map(node => `${id}: ${node.html.slice(0, 120)} ${node.failureSummary}`))
 }
 
-/** More than there are controls on the page, twice: the focus may return to the page's beginning while it renders. */
+/** Maximum presses of Tab: more than twice the controls of the page, because the focus may return to the start while it renders. */
 const MAX_PRESSES = 60
 
-/** Presses Tab until what has the focus is named so. */
+/** Presses Tab until the control with the name has the focus. */
 const tabTo = async (page: Page, name: string): Promise<void> => {
   for (let presses = 0; presses < MAX_PRESSES; presses++) {
     const focused = page.locator(':focus')
@@ -30,7 +30,7 @@ const tabTo = async (page: Page, name: string): Promise<void> => {
   throw new Error(`${MAX_PRESSES} presses of Tab did not reach ${name}.`)
 }
 
-/** In the browser: the name of a control. */
+/** Runs in the browser. Returns the name of a control. */
 const labelOf = (element: {
   labels?: ArrayLike<{ textContent: string }>
   textContent: string
@@ -43,7 +43,7 @@ describe.skipIf(!hasChromium())('the page', { timeout: 300_000 }, () => {
   })
   afterAll(() => browser.close())
 
-  test('everything can be done by keyboard: register, make a room, talk in it, look elsewhere, log out', async () => {
+  test('can be used by keyboard alone: register, create a room, send, change the room, log out', async () => {
     const chat = await startChat()
     const { page, complaints } = await openTab(browser)
     onTestFinished(() => page.context().close())
@@ -91,7 +91,7 @@ describe.skipIf(!hasChromium())('the page', { timeout: 300_000 }, () => {
     expect(complaints).toEqual([])
   })
 
-  test('it shows the service’s message for a wrong password, and the form after a session has ended', async () => {
+  test('shows the service’s message for a wrong password, and the form after a session has ended', async () => {
     const chat = await startChat()
     const { token } = await chat.register('ada')
     const tab = await openTab(browser)
@@ -112,7 +112,7 @@ describe.skipIf(!hasChromium())('the page', { timeout: 300_000 }, () => {
     expect(await page.getByLabel('Username').inputValue()).toBe('ada')
   })
 
-  test.each(['light', 'dark'] as const)('axe-core finds nothing serious, %s', async colorScheme => {
+  test.each(['light', 'dark'] as const)('has no serious findings of axe-core in the %s theme', async colorScheme => {
     const chat = await startChat()
     const { token } = await chat.register('ada')
     const bob = await chat.join(await chat.register('bob'))

@@ -1,4 +1,4 @@
-/** What the page makes of words: rules, links, names, days and groups. */
+/** Tests the page's functions over text and messages: rules, links, names, days and groups. */
 import { expect, test } from 'vitest'
 import type { Message, Outgoing } from '../../client/src/index.ts'
 import { PASSWORD_RULES, type Rule, USERNAME_RULES } from '../../client/src/rules.ts'
@@ -20,16 +20,19 @@ const texts = fc
 test.each([
   ['a username', USERNAME_RULES, Username],
   ['a password', PASSWORD_RULES, Password]
-])('the hints for %s are all met exactly when the service’s schema is', (_, rules: readonly Rule[], schema) => {
-  const isValid = compile(schema)
-  fc.assert(
-    fc.property(texts, text => {
-      expect([text, rules.every(({ isMet }) => isMet(text))]).toEqual([text, isValid(text)])
-    })
-  )
-})
+])(
+  'meets all hints for %s exactly when the value is valid by the service’s schema',
+  (_, rules: readonly Rule[], schema) => {
+    const isValid = compile(schema)
+    fc.assert(
+      fc.property(texts, text => {
+        expect([text, rules.every(({ isMet }) => isMet(text))]).toEqual([text, isValid(text)])
+      })
+    )
+  }
+)
 
-test('links are found, without what follows them, and nothing but http and https is one', () => {
+test('finds http and https links only, without the punctuation after them', () => {
   const links = (text: string) => piecesOf(text).flatMap(({ text, href }) => (href === undefined ? [] : [text]))
   expect(links('see https://a.example/b_(c), (http://d.example/e). HTTPS://F.example!')).toEqual([
     'https://a.example/b_(c)',
@@ -50,7 +53,7 @@ test.each([
   ['a number', 'http://0x7f000001/', '127.0.0.1'],
   ['characters without width', 'https://bank\u00ad.example\u200b', 'bank.example'],
   ['a slash of another script', 'https://bank.example⁄evil.example', 'bank.xn--exampleevil-lx3f.example']
-])('a link with %s names the host that it leads to', (_, text, host) => {
+])('shows the host of a link with %s', (_, text, host) => {
   expect(piecesOf(text)).toMatchObject([{ text, host }])
 })
 
@@ -61,7 +64,7 @@ test.each(['https://a.example/é?ü#я', 'HTTPS://A.Example', 'https://a.example
   }
 )
 
-test('no link is longer than 2,048 characters, and none reaches over what turns the direction of writing', () => {
+test('makes no link that is longer than 2,048 characters or contains a direction character', () => {
   expect(piecesOf(`https://a.example/${'x'.repeat(2048)}`)).toHaveLength(1)
   expect(piecesOf('https://a.example/\u061cb \u202ehttps://c.example')).toMatchObject([
     { href: 'https://a.example/' },
@@ -70,7 +73,7 @@ test('no link is longer than 2,048 characters, and none reaches over what turns 
   ])
 })
 
-test('a long message is folded at a line or a word, a short one is not', () => {
+test('truncates a long message at a line or a word, and a short one not', () => {
   const lines = (count: number) => Array.from({ length: count }, (_, at) => `line ${at}`).join('\n')
   expect(previewOf(lines(20))).toBe(lines(20))
   expect(previewOf(lines(21))).toBe(lines(15))
@@ -87,7 +90,7 @@ test('a long message is folded at a line or a word, a short one is not', () => {
   )
 })
 
-test('the pieces are the text, whatever it is', () => {
+test('keeps the whole text in the pieces of any text', () => {
   fc.assert(
     fc.property(fc.array(fc.constantFrom('https://', 'a.b', '/', '(', ')', '.', ' ', '\u202e', '"', 'x')), parts => {
       const text = parts.join('')
@@ -98,7 +101,7 @@ test('the pieces are the text, whatever it is', () => {
   )
 })
 
-test('a room’s name is made of any title, and is one that the service takes, or empty', () => {
+test('derives a valid room name, or an empty one, from any title', () => {
   expect(roomNameOf('  Käse & Brot! ')).toBe('kase-brot')
   expect(roomNameOf('日本')).toBe('')
   const isName = new RegExp(RoomName.pattern ?? '')
@@ -107,7 +110,7 @@ test('a room’s name is made of any title, and is one that the service takes, o
   )
 })
 
-test('initials are of two words or two letters, and ten neighbours have ten colours', () => {
+test('derives initials from two words or two letters, and ten colours for ten consecutive ids', () => {
   expect(['mary-ann', 'ada', 'x_1', 'Élodie Dupont', '---'].map(initialsOf)).toEqual(['MA', 'AD', 'X1', 'ÉD', ''])
   expect(new Set(Array.from({ length: 10 }, (_, at) => hueOf(at + 1))).size).toBe(10)
 })
@@ -123,7 +126,7 @@ const message = (seq: number, at: string, user_id = 1, more: Partial<Message> = 
   ...more
 })
 
-test('messages are grouped by person while few minutes lie between them, and parted by day', () => {
+test('groups messages by author within a few minutes, and separates days', () => {
   const messages = [
     message(1, '2026-01-30T12:00:00.000Z'),
     message(2, '2026-01-31T12:00:00.000Z'),
@@ -143,7 +146,7 @@ test('messages are grouped by person while few minutes lie between them, and par
   ])
 })
 
-test('an own message keeps its key when it comes back, and a clock that is behind opens no old day', () => {
+test('keeps the key of an own message when it arrives, and starts no earlier day if the clock is slow', () => {
   const me = { id: 1, username: 'user-1' }
   const before = message(1, '2026-01-31T12:00:00.000Z', 2)
   const outgoing: Outgoing = {
@@ -159,7 +162,7 @@ test('an own message keeps its key when it comes back, and a clock that is behin
   expect(waiting[0]?.groups[1]?.lines[0]?.key).toBe(stored[0]?.groups[1]?.lines[0]?.key)
 })
 
-test('days are named by how near they are', () => {
+test('names days relative to today', () => {
   const now = new Date(2026, 0, 31, 12).getTime()
   expect(dayName(now, now)).toBe('Today')
   expect(dayName(new Date(2026, 0, 30, 23).getTime(), now)).toBe('Yesterday')

@@ -1,4 +1,4 @@
-/** Writing a message: input methods, phones, pasted text. */
+/** Tests the composer: input methods, phones, pasted text. */
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { enterAs, hasChromium, launchChromium, openTab } from '../support/browser.ts'
@@ -14,7 +14,7 @@ const start = async (options = {}) => {
   return { chat, page: tab.page, composer: tab.page.getByRole('textbox', { name: /^Message to/ }) }
 }
 
-/** Presses Enter as an input method does in Safari: after `compositionend`, recognizable by its code only. */
+/** Presses Enter as an input method does in Safari: after `compositionend`, recognizable only by its key code. */
 const pressEnterOfInputMethod = (page: Page): Promise<void> =>
   page.evaluate(`document.querySelector('textarea').dispatchEvent(
   new KeyboardEvent('keydown', { key: 'Enter', keyCode: 229, isComposing: false, bubbles: true, cancelable: true }))`)
@@ -25,7 +25,7 @@ describe.skipIf(!hasChromium())('the composer', { timeout: 300_000 }, () => {
   })
   afterAll(() => browser.close())
 
-  test('leaves the Enter of an input method to it', async () => {
+  test('ignores the Enter of an input method', async () => {
     const { page, composer } = await start()
     await composer.fill('にほん')
     await pressEnterOfInputMethod(page)
