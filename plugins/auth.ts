@@ -10,7 +10,7 @@ import { createHostUsers, type HostUser } from '../src/accounts/host-users.ts'
 import { createPasswords } from '../src/accounts/passwords.ts'
 import { createAccessTokens, type Jwt } from '../src/accounts/tokens/access-tokens.ts'
 import { extractToken } from '../src/accounts/tokens/extract-token.ts'
-import type { AuthenticatedPrincipal } from '../src/chat/connections/context.ts'
+import type { Principal } from '../src/chat/access/authorize.ts'
 import { createOptionsReader, type SettingOptions, type SettingValues } from '../src/config/plugin-options.ts'
 import { authSettings } from '../src/config/settings/auth.ts'
 import type { UserRecord } from '../src/db/repositories/users.ts'
@@ -18,10 +18,8 @@ import { type Clock, systemClock } from '../src/lib/clock.ts'
 import { withoutRepeats } from '../src/lib/repeated-log.ts'
 import { ChatError } from '../src/protocol/errors.ts'
 
-/** Describes the authenticated user of a request, and until when the authentication is valid. */
-export interface ChatUser extends AuthenticatedPrincipal {
-  readonly createdAt: number
-}
+/** The caller of a request, and when the user was created. */
+type Caller = Principal & Pick<UserRecord, 'createdAt'>
 
 /** Returns the host application's user who sent a request, or nothing. Called before each request and upgrade. */
 export type Authenticate = (
@@ -38,13 +36,13 @@ declare module 'fastify' {
       /** Does the same for an upgrade to a WebSocket, whose client may send its token elsewhere. */
       requireSocketUser(request: FastifyRequest): Promise<void>
       /** Returns the user of a new token for a connection. Throws `invalid_token`, `token_expired`, or `not_allowed` in a host. */
-      renew(token: string): Promise<ChatUser>
+      renew(token: string): Promise<Caller>
       /** Returns the chat user of a host user, created on first use. */
       admit(person: HostUser): Promise<UserRecord>
     }
   }
   interface FastifyRequest {
-    chatUser: ChatUser | null
+    chatUser: Caller | null
   }
 }
 
@@ -79,7 +77,7 @@ export default fp(
       const requireUser = async (request: FastifyRequest): Promise<void> => {
         const askedAt = clock.monotonic()
         const { user, expiresAt = clock.now() + DAY_MS } = await hostUsers.identify(() => authenticate(request))
-        request.chatUser = chatUser(user, expiresAt, askedAt)
+        request.chatUser = principalOf(user, expiresAt, askedAt)
       }
       const renew = async () => {
         throw new ChatError(
@@ -98,10 +96,10 @@ export default fp(
     }
 
     const accounts = await createOwnAccounts(fastify, settings, clock)
-    const renew = async (token: string): Promise<ChatUser> => {
+    const renew = async (token: string): Promise<Caller> => {
       const askedAt = clock.monotonic()
       const { user, expiresAt } = await accounts.identify(token)
-      return chatUser({ ...user, externalId: null }, expiresAt, askedAt)
+      return principalOf({ ...user, externalId: null }, expiresAt, askedAt)
     }
     const requireToken = async (request: FastifyRequest, token: string | undefined, example?: string) => {
       if (!token) throw missingToken(example)
@@ -119,16 +117,16 @@ export default fp(
 )
 
 /** Returns the user of a request that has passed `requireUser` or the WebSocket route. */
-export const callerOf = ({ chatUser }: FastifyRequest): ChatUser => {
+export const callerOf = ({ chatUser }: FastifyRequest): Caller => {
   if (!chatUser) throw missingToken()
   return chatUser
 }
 
-const chatUser = (
+const principalOf = (
   { id, username, externalId, createdAt }: UserRecord,
   expiresAt: number,
   askedAt: number
-): ChatUser => ({
+): Caller => ({
   userId: id,
   username,
   externalId,

@@ -37,7 +37,7 @@ const socketRoute: FastifyPluginAsync = async fastify => {
     config: { chatSocket: true },
     async preValidation(request) {
       if (!fastify.chatSockets.isUpgrade(request)) return
-      const caller = { session: callerOf(request), address: clientNetwork(request) }
+      const caller = { principal: callerOf(request), address: clientNetwork(request) }
       absent.set(request, await fastify.chatCore.connections.prepare(roomsOf(request.query), caller))
     },
     // Not the handler, because a host's @fastify/websocket wraps the handlers of all routes.
@@ -45,8 +45,8 @@ const socketRoute: FastifyPluginAsync = async fastify => {
       fastify.chatSockets.open(request, reply, socket =>
         fastify.chatCore.connections.open({
           socket,
-          session: callerOf(request),
-          speaksV1: socket.protocol === 'chat.v1',
+          principal: callerOf(request),
+          hasChatV1: socket.protocol === 'chat.v1',
           address: clientNetwork(request),
           rooms: roomsOf(request.query),
           absent: absent.get(request),

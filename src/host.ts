@@ -93,7 +93,10 @@ export const createChat = (options: CreateChatOptions): EmbeddedChat => {
         const { chatAuth, chatCore } = running()
         check(isHostPost, message)
         const { id: userId, username, externalId } = await chatAuth.admit(as)
-        return chatCore.log.publishAsHost({ userId, username, externalId }, message)
+        return chatCore.log.publishAsHost(
+          { userId, username, externalId, expiresAt: Number.POSITIVE_INFINITY },
+          message
+        )
       }),
     createRoom: room =>
       typed(async () => {

@@ -120,13 +120,13 @@ const openConnections = (
     legacyLifetimeMs: options.limits.legacyLifetimeMs,
     findRoom,
     isDraining,
-    isRevoked: session => revocation.isRevoked(session) || users.isDeleted(session.userId),
+    isRevoked: principal => revocation.isRevoked(principal) || users.isDeleted(principal.userId),
     authenticate: async token => users.named(await options.authenticate(token))
   })
   return createChatConnections({
     ...parts,
     maxFrameBytes: frameBytes,
-    open: opened => open({ ...opened, session: users.named(opened.session) })
+    open: opened => open({ ...opened, principal: users.named(opened.principal) })
   })
 }
 

@@ -4,8 +4,7 @@ import type { Keyring } from '../crypto/keyring.ts'
 import type { ChangesRepository, MessagesRepository, RoomsRepository } from '../db/database.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Log } from '../lib/logging.ts'
-import type { Authorize, BeforeMessage } from './access/authorize.ts'
-import type { AuthenticatedPrincipal } from './connections/context.ts'
+import type { Authorize, BeforeMessage, Principal } from './access/authorize.ts'
 import type { Kinds } from './kinds/index.ts'
 import type { AppendQueueOptions } from './log/append-queue.ts'
 import type { PublisherOptions } from './log/publish.ts'
@@ -58,7 +57,7 @@ export interface ChatOptions {
   readonly clock: Clock
   readonly log: Log
   /** Verifies the token with which a client extends its connection; rejects with a ChatError. */
-  readonly authenticate: (token: string) => Promise<AuthenticatedPrincipal>
+  readonly authenticate: (token: string) => Promise<Principal>
   /** For tests: other bounds for the append queue. */
   readonly appendQueue?: Partial<AppendQueueOptions> | undefined
 }

@@ -1,11 +1,11 @@
 /** The wall clock is set forward or back while the service runs: nothing but points in time may notice. */
 import { describe, expect, test } from 'vitest'
 import { createMemoryBus, createMemoryNetwork } from '../../src/bus/drivers/memory.ts'
-import type { Access } from '../../src/chat/access/authorize.ts'
+import type { Access, Principal } from '../../src/chat/access/authorize.ts'
 import { createRevocation } from '../../src/chat/access/revocation.ts'
 import { createEventHandler } from '../../src/chat/bus-events.ts'
 import { Connection } from '../../src/chat/connections/connection.ts'
-import type { AuthenticatedPrincipal, ConnectionContext } from '../../src/chat/connections/context.ts'
+import type { ConnectionContext } from '../../src/chat/connections/context.ts'
 import { createFrameDecoder } from '../../src/chat/connections/decode.ts'
 import { PING_INTERVAL_MS } from '../../src/chat/connections/liveness.ts'
 import { createConnectionRegistry } from '../../src/chat/connections/registry.ts'
@@ -23,7 +23,7 @@ const STEPS = [
   ['an hour back', -HOUR]
 ] as const
 
-const open = ({ speaksV1 = true, clock = fakeClock(), session = {} as Partial<AuthenticatedPrincipal> } = {}) => {
+const open = ({ hasChatV1 = true, clock = fakeClock(), principal = {} as Partial<Principal> } = {}) => {
   const host: ConnectionContext = {
     clock,
     maxFrameBytes: 1000,
@@ -37,8 +37,11 @@ const open = ({ speaksV1 = true, clock = fakeClock(), session = {} as Partial<Au
   }
   let pings = 0
   const socket = Object.assign(new FakeSocket(), { ping: () => void pings++ })
-  const who = { userId: 1, username: 'john', expiresAt: clock.now() + 10 * HOUR, ...session }
-  const connection = new Connection({ socket, session: who, speaksV1, address: 'a', rooms: [], log: silentLog }, host)
+  const who = { userId: 1, username: 'john', expiresAt: clock.now() + 10 * HOUR, ...principal }
+  const connection = new Connection(
+    { socket, principal: who, hasChatV1, address: 'a', rooms: [], log: silentLog },
+    host
+  )
   const pass = (ms: number, isAnswered = true): void => {
     for (let passed = 0; passed < ms; passed += 1000) {
       clock.advance(1000)
@@ -130,7 +133,7 @@ describe.for(STEPS)('a wall clock that is set %s', ([, step]) => {
 
 describe('the expiry of a token', () => {
   test('comes no later when the wall clock is set back', () => {
-    const { clock, pass, socket } = open({ session: { expiresAt: fakeClock().now() + 30 * MINUTE } })
+    const { clock, pass, socket } = open({ principal: { expiresAt: fakeClock().now() + 30 * MINUTE } })
     clock.step(-HOUR)
     pass(29 * MINUTE)
     expect(socket.closedWith).toBeUndefined()
@@ -139,7 +142,7 @@ describe('the expiry of a token', () => {
   })
 
   test('comes when the wall clock is set past it', () => {
-    const { clock, pass, socket } = open({ session: { expiresAt: fakeClock().now() + 30 * MINUTE } })
+    const { clock, pass, socket } = open({ principal: { expiresAt: fakeClock().now() + 30 * MINUTE } })
     clock.step(HOUR)
     pass(1000)
     expect(socket.closedWith).toBe(4401)

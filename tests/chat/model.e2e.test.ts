@@ -58,8 +58,8 @@ class Client {
     const socket = new FakeSocket()
     this.socket = socket
     this.#read = 0
-    const session = { userId: this.userId, username: `user-${this.userId}`, expiresAt: 4e12 }
-    chat.connections.open({ socket, session, speaksV1: false, address: 'a', rooms: [], log: silentLog })
+    const principal = { userId: this.userId, username: `user-${this.userId}`, expiresAt: 4e12 }
+    chat.connections.open({ socket, principal, hasChatV1: false, address: 'a', rooms: [], log: silentLog })
     for (const [room, { seq }] of this.views) if (seq !== undefined) this.subscribe(room, seq)
   }
 

@@ -52,9 +52,13 @@ test('db needs a client or a URL, and auth and chat stand on it in turn', async 
   const user = await app.chatAuth.accounts?.register('john', 'SecurePass123')
   const { access_token } = (await app.chatAuth.accounts?.login('JOHN', 'SecurePass123')) ?? {}
   expect(await app.chatAuth.renew(access_token ?? '')).toMatchObject({ userId: user?.id, username: 'john' })
-  const { entry } = await app.chatCore.log.publish({ userId: user?.id ?? 0, username: 'john' }, 'general', {
-    content: 'hi'
-  })
+  const { entry } = await app.chatCore.log.publish(
+    { userId: user?.id ?? 0, username: 'john', expiresAt: 4e12 },
+    'general',
+    {
+      content: 'hi'
+    }
+  )
   expect(entry.seq).toBe(1)
 })
 

@@ -11,12 +11,16 @@ import { ChatError, ChatRejection } from '../../protocol/errors.ts'
 /** What can be done in a room. */
 export type Action = 'read' | 'post' | 'create'
 
-/** The person who wants to. */
+/** Who acts: an authenticated user, and until when. */
 export interface Principal {
   readonly userId: number
   readonly username: string
-  /** The host application's id of the person; null for one who registered here. */
+  /** The id of a host application's user, as the host knows it; null for a user who registered here. */
   readonly externalId?: string | null | undefined
+  /** When the authentication expires: milliseconds since the epoch, by the wall clock. */
+  readonly expiresAt: number
+  /** When authentication began, in monotonic time: a user who was disconnected after that may not connect with the result. */
+  readonly askedAt?: number | undefined
 }
 
 /**
@@ -63,9 +67,9 @@ export interface AccessOptions {
 /** What the chat asks. */
 export interface Access {
   /** Answers at once where nobody has to be asked, so that messages keep their order without waiting. */
-  may(actor: Principal, room: string, action: Action): boolean | Promise<boolean>
+  may(principal: Principal, room: string, action: Action): boolean | Promise<boolean>
   /** The same, but `undefined` when the host's function failed or was late; `may` takes that for a no. */
-  ask(actor: Principal, room: string, action: Action): boolean | Promise<boolean | undefined>
+  ask(principal: Principal, room: string, action: Action): boolean | Promise<boolean | undefined>
   /** Whether there is a host to ask. */
   readonly isDelegated: boolean
   /** Absent where nobody edits. Rejects with the ChatRejection, or `unavailable` when the host fails to answer. */
@@ -77,13 +81,13 @@ const ANSWER_MS = 2000
 
 /** Makes it. Without a host everyone who is logged in may do everything. */
 export const createAccess = ({ authorize, beforeMessage, log }: AccessOptions): Access => {
-  const ask: Access['ask'] = (actor, room, action) => {
+  const ask: Access['ask'] = (principal, room, action) => {
     if (!authorize) return true
     const failed = (err: unknown): undefined => {
       log.error({ err, room, action }, 'authorize failed: taken as a no')
     }
     try {
-      const answer = authorize({ user: publicUserOf(actor), room, action })
+      const answer = authorize({ user: publicUserOf(principal), room, action })
       // A thenable of another realm or library is a promise too.
       if (typeof answer === 'boolean') return answer
       return withTimeout(ANSWER_MS, 'authorize', Promise.resolve(answer)).then(isYes, failed)
@@ -94,8 +98,8 @@ export const createAccess = ({ authorize, beforeMessage, log }: AccessOptions): 
   return {
     ask,
     isDelegated: authorize !== undefined,
-    may: (actor, room, action) => {
-      const answer = ask(actor, room, action)
+    may: (principal, room, action) => {
+      const answer = ask(principal, room, action)
       return typeof answer === 'boolean' ? answer : answer.then(isYes)
     },
     ...(beforeMessage ? { edit: draft => edit(beforeMessage, draft, log) } : {})

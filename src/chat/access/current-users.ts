@@ -26,10 +26,10 @@ export interface CurrentUsers {
   apply(changes: UserChanges): void
   /** Looks up everybody who is connected: anything may have been missed. */
   refresh(): Promise<void>
-  /** Returns an actor, who may have been looked up a moment ago, under the name of now. */
-  named<A extends Principal>(actor: A): A
+  /** Returns an principal, who may have been looked up a moment ago, under the name of now. */
+  named<A extends Principal>(principal: A): A
   /** Returns the same for who writes. Throws `unavailable` for a deleted user: the next look-up finds nobody, or a new one. */
-  author<A extends Principal>(actor: A): A
+  author<A extends Principal>(principal: A): A
   /** Returns whether a user, who may have been looked up a moment ago, was deleted. */
   isDeleted(userId: number): boolean
   close(): void
@@ -54,9 +54,9 @@ export const createCurrentUsers = ({
     ;[deleted, renamed] = [new Set(), new Map()]
   })
 
-  const named: CurrentUsers['named'] = actor => {
-    const username = renamed.get(actor.userId) ?? renamedBefore.get(actor.userId)
-    return username === undefined || username === actor.username ? actor : { ...actor, username }
+  const named: CurrentUsers['named'] = principal => {
+    const username = renamed.get(principal.userId) ?? renamedBefore.get(principal.userId)
+    return username === undefined || username === principal.username ? principal : { ...principal, username }
   }
 
   const isDeleted = (userId: number): boolean => deleted.has(userId) || deletedBefore.has(userId)
@@ -68,9 +68,9 @@ export const createCurrentUsers = ({
     for (const id of gone) deleted.add(id)
     for (const [id, username] of names) renamed.set(id, username)
     for (const connection of [...registry.all()]) {
-      const { userId } = connection.session
+      const { userId } = connection.principal
       if (gone.has(userId)) connection.close(CLOSE.tokenExpired)
-      else if (names.has(userId)) connection.session = named(connection.session)
+      else if (names.has(userId)) connection.principal = named(connection.principal)
     }
     for (const id of gone) subscriptionManager.deleted(id)
     for (const [id, username] of names) subscriptionManager.renamed(id, username)
@@ -79,14 +79,14 @@ export const createCurrentUsers = ({
   return {
     apply,
     named,
-    author(actor) {
-      if (!isDeleted(actor.userId)) return named(actor)
+    author(principal) {
+      if (!isDeleted(principal.userId)) return named(principal)
       const detail = 'Your account was changed a moment ago. Log in again, or try again in a moment.'
       throw new ChatError('unavailable', detail, { retryAfterMs: 1000 })
     },
     isDeleted,
     async refresh() {
-      const connected = new Map([...registry.all()].map(({ session }) => [session.userId, session.username]))
+      const connected = new Map([...registry.all()].map(({ principal }) => [principal.userId, principal.username]))
       if (connected.size === 0) return
       const names = await usernames([...connected.keys()])
       apply({

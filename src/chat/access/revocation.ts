@@ -10,10 +10,9 @@ import type { Clock } from '../../lib/clock.ts'
 import type { Log } from '../../lib/logging.ts'
 import { CLOSE } from '../../protocol/close-codes.ts'
 import type { Connection } from '../connections/connection.ts'
-import type { AuthenticatedPrincipal } from '../connections/context.ts'
 import type { ConnectionRegistry } from '../connections/registry.ts'
 import type { SubscriptionManager } from '../subscriptions/manager.ts'
-import { type Access, publicUserOf } from './authorize.ts'
+import { type Access, type Principal, publicUserOf } from './authorize.ts'
 
 export interface RevocationOptions {
   readonly registry: ConnectionRegistry
@@ -36,7 +35,7 @@ export interface Revocation {
   /** Handles events of other processes. */
   readonly events: Pick<BusEventHandlers, 'recheck' | 'disconnect'>
   /** Whether a person was disconnected after it began to be asked who they are: their connection was then under way. */
-  isRevoked(session: AuthenticatedPrincipal): boolean
+  isRevoked(principal: Principal): boolean
   close(): void
 }
 
@@ -72,33 +71,34 @@ export const createRevocation = (options: RevocationOptions): Revocation => {
   let isRechecking = false
 
   const connectionsOf = (personId: string): Connection[] =>
-    [...registry.all()].filter(({ session }) => publicUserOf(session).id === personId)
+    [...registry.all()].filter(({ principal }) => publicUserOf(principal).id === personId)
 
   /** In its turn, and of what is followed by then, so that a subscription that is just being asked about is not missed. */
   const recheckHere = (connections: Iterable<Connection>, may: typeof access.may, only?: string): void => {
     const work = async (connection: Connection): Promise<void> => {
-      const { subscriptions, session } = connection
+      const { subscriptions, principal } = connection
       for (const name of only === undefined ? [...subscriptions.keys()] : [only]) {
-        if (subscriptions.has(name) && !(await may(session, name, 'read'))) subscriptionManager.expel(connection, name)
+        if (subscriptions.has(name) && !(await may(principal, name, 'read')))
+          subscriptionManager.expel(connection, name)
       }
     }
     for (const connection of connections) connection.perform({ work: () => work(connection), marks: {} })
   }
 
   /** Returns a function that asks once for each person and room, a few at a time, and from then on returns the result. */
-  const askOnce = (): ((session: AuthenticatedPrincipal, room: string) => Promise<boolean>) => {
+  const askOnce = (): ((principal: Principal, room: string) => Promise<boolean>) => {
     const limit = pLimit(AT_ONCE)
     const answers = new Map<string, Promise<boolean>>()
-    const keyOf = (session: AuthenticatedPrincipal, room: string): string => `${room} ${publicUserOf(session).id}`
-    const ask = async (session: AuthenticatedPrincipal, room: string): Promise<boolean> => {
-      const answer = await access.ask(session, room, 'read')
+    const keyOf = (principal: Principal, room: string): string => `${room} ${publicUserOf(principal).id}`
+    const ask = async (principal: Principal, room: string): Promise<boolean> => {
+      const answer = await access.ask(principal, room, 'read')
       // Cut off from its own database, say: that is no reason to send everybody away.
       if (answer === undefined) isIncomplete = true
       return answer ?? true
     }
-    const once = (session: AuthenticatedPrincipal, room: string): Promise<boolean> => {
-      const key = keyOf(session, room)
-      const answer = answers.get(key) ?? limit(() => ask(session, room))
+    const once = (principal: Principal, room: string): Promise<boolean> => {
+      const key = keyOf(principal, room)
+      const answer = answers.get(key) ?? limit(() => ask(principal, room))
       answers.set(key, answer)
       return answer
     }
@@ -118,32 +118,33 @@ export const createRevocation = (options: RevocationOptions): Revocation => {
     for (let at = 0; at < all.length; at += RECHECKED_AT_ONCE) {
       const some = all.slice(at, at + RECHECKED_AT_ONCE)
       await Promise.all(
-        some.flatMap(({ session, subscriptions }) => [...subscriptions.keys()].map(room => once(session, room)))
+        some.flatMap(({ principal, subscriptions }) => [...subscriptions.keys()].map(room => once(principal, room)))
       )
-      recheckHere(some, (actor, room) => once(actor as AuthenticatedPrincipal, room))
+      recheckHere(some, (principal, room) => once(principal as Principal, room))
     }
     isRechecking = false
   }
 
   const endThoseGone = async (): Promise<void> => {
-    const asked = new Set([...registry.all()].map(({ session }) => session.userId))
+    const asked = new Set([...registry.all()].map(({ principal }) => principal.userId))
     if (asked.size === 0) return
     const there = await existing([...asked])
     for (const connection of [...registry.all()]) {
-      const { userId } = connection.session
+      const { userId } = connection.principal
       // Who came while it was asked was not asked about.
       if (asked.has(userId) && !there.has(userId)) connection.close(CLOSE.tokenExpired)
     }
   }
 
-  const isRevoked = (session: AuthenticatedPrincipal): boolean =>
-    (session.askedAt ?? 0) <= (disconnected.get(publicUserOf(session).id) ?? Number.NEGATIVE_INFINITY)
+  const isRevoked = (principal: Principal): boolean =>
+    (principal.askedAt ?? 0) <= (disconnected.get(publicUserOf(principal).id) ?? Number.NEGATIVE_INFINITY)
 
   const act = (event: RevocationEvent, until: number): void => {
     const id = event.person
     if (event.kind === 'recheck') return recheckHere(connectionsOf(id), access.may, event.room)
     disconnected.set(id, Math.max(until, disconnected.get(id) ?? 0))
-    for (const connection of connectionsOf(id)) if (isRevoked(connection.session)) connection.close(CLOSE.tokenExpired)
+    for (const connection of connectionsOf(id))
+      if (isRevoked(connection.principal)) connection.close(CLOSE.tokenExpired)
   }
 
   const say = (event: RevocationEvent): void => {

@@ -16,7 +16,7 @@ export interface ChatConnections {
    */
   prepare(
     rooms: readonly string[],
-    caller?: Pick<ConnectionOptions, 'session' | 'address'>
+    caller?: Pick<ConnectionOptions, 'principal' | 'address'>
   ): Promise<ReadonlySet<string>>
   /** Takes over an open socket, synchronously, so that no early frame is lost. */
   open(options: ConnectionOptions): void
@@ -40,7 +40,7 @@ export const createChatConnections = (options: ChatConnectionsOptions): ChatConn
     },
     maxFrameBytes,
     async prepare(names, caller) {
-      if (caller && registry.refusal(caller.session.userId, caller.address)) return new Set()
+      if (caller && registry.refusal(caller.principal.userId, caller.address)) return new Set()
       const wanted = names.slice(0, MAX_SUBSCRIPTIONS)
       // With `authorize`, always one query, loaded or not: the time must not reveal that a room exists.
       const probed = access.isDelegated ? wanted.filter(name => name !== GENERAL) : []

@@ -6,8 +6,9 @@ import type { Log } from '../../lib/logging.ts'
 import { CLOSE, type CloseCode } from '../../protocol/close-codes.ts'
 import { ChatError } from '../../protocol/errors.ts'
 import type { ServerFrame } from '../../protocol/frames.ts'
+import type { Principal } from '../access/authorize.ts'
 import type { Subscription } from '../subscriptions/subscription.ts'
-import type { AuthenticatedPrincipal, ConnectionContext, ConnectionOptions } from './context.ts'
+import type { ConnectionContext, ConnectionOptions } from './context.ts'
 import type { Accepted, FrameMarks } from './decode.ts'
 import { errorFrame, isLimit } from './error-frame.ts'
 import type { FrameQuota } from './frame-quota.ts'
@@ -25,7 +26,7 @@ export class Connection {
   readonly log: Log
   /** By the room's name. */
   readonly subscriptions = new Map<string, Subscription>()
-  session: AuthenticatedPrincipal
+  principal: Principal
   readonly #socket: Socket
   readonly #context: ConnectionContext
   readonly #incoming: Incoming
@@ -36,14 +37,14 @@ export class Connection {
   #isEnded = false
   #isRevoked = false
 
-  constructor({ socket, session, speaksV1, address, log }: ConnectionOptions, context: ConnectionContext) {
+  constructor({ socket, principal, hasChatV1, address, log }: ConnectionOptions, context: ConnectionContext) {
     this.#socket = socket
     this.#context = context
-    this.session = session
+    this.principal = principal
     this.address = address
     this.log = log
     const { clock, decode, maxFrameBytes, bytesPerSecond = 0, legacyLifetimeMs } = context
-    this.#lifetime = createLifetime({ clock, speaksV1, expiresAt: session.expiresAt, legacyLifetimeMs })
+    this.#lifetime = createLifetime({ clock, hasChatV1, expiresAt: principal.expiresAt, legacyLifetimeMs })
     this.#liveness = createLiveness(clock, socket)
     this.#outgoing = new Outgoing(socket, () => this.#incoming.pause())
     this.#incoming = new Incoming(this, {
@@ -97,7 +98,7 @@ export class Connection {
   /** Sends an `error` frame; the connection stays open. */
   refuse(error: ChatError, marks: FrameMarks = {}): void {
     if (isLimit(error)) {
-      this.log.warn({ user_id: this.session.userId, code: error.code }, 'a limit rejected a frame')
+      this.log.warn({ user_id: this.principal.userId, code: error.code }, 'a limit rejected a frame')
     }
     this.send(errorFrame(error, marks))
   }
@@ -108,9 +109,9 @@ export class Connection {
   }
 
   /** Continues with a new token. */
-  renew(session: AuthenticatedPrincipal): void {
-    this.session = session
-    this.#lifetime.renew(session.expiresAt)
+  renew(principal: Principal): void {
+    this.principal = principal
+    this.#lifetime.renew(principal.expiresAt)
   }
 
   /** Ends the connection with a close code. Nothing is sent or read after it. */
@@ -137,7 +138,7 @@ export class Connection {
     const health = this.#liveness.check(!this.#incoming.isPaused)
     if (health === 'silent') return this.terminate()
     if (health === 'alive') return this.drained()
-    this.log.warn({ user_id: this.session.userId }, 'a client reads too slowly and was closed')
+    this.log.warn({ user_id: this.principal.userId }, 'a client reads too slowly and was closed')
     this.close(CLOSE.tooSlow)
   }
 

@@ -8,16 +8,6 @@ import type { Connection } from './connection.ts'
 import type { Decoded } from './decode.ts'
 import type { Socket } from './socket.ts'
 
-/** The authenticated user of a connection, and until when. */
-export interface AuthenticatedPrincipal extends Principal {
-  /** Wall-clock time: milliseconds since the epoch. */
-  readonly expiresAt: number
-  /**
-   * When authentication began, in monotonic time: a user who was disconnected after that may not connect with the result.
-   */
-  readonly askedAt?: number | undefined
-}
-
 /** A frame that the chat handles, and not the connection itself. */
 export type ChatFrame = Exclude<ClientFrame, { type: 'auth' | 'ping' }>
 
@@ -36,7 +26,7 @@ export interface ConnectionContext {
   /** Handles a frame, or throws a ChatError; returns a promise only if something has to be awaited first. */
   act(connection: Connection, frame: ChatFrame): void | Promise<void>
   /** Verifies a token; rejects with a ChatError. */
-  authenticate(token: string): Promise<AuthenticatedPrincipal>
+  authenticate(token: string): Promise<Principal>
   /** The connection takes no more part; its socket may still be closing. Called once. */
   ended(connection: Connection): void
   /** The socket is closed. Called once. */
@@ -46,9 +36,9 @@ export interface ConnectionContext {
 /** What is known of a connection when its socket opens. */
 export interface ConnectionOptions {
   readonly socket: Socket
-  readonly session: AuthenticatedPrincipal
+  readonly principal: Principal
   /** Whether the client chose the subprotocol `chat.v1`, and with it that its token ends the connection. */
-  readonly speaksV1: boolean
+  readonly hasChatV1: boolean
   /** The client's address, for the limits per IP address. */
   readonly address: string
   /** The rooms to subscribe to from the start, by name. */

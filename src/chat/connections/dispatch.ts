@@ -4,7 +4,7 @@ import { CLOSE } from '../../protocol/close-codes.ts'
 import { ChatError } from '../../protocol/errors.ts'
 import type { Limits } from '../../protocol/frames.ts'
 import { GENERAL } from '../../protocol/http/messages.ts'
-import { whenKnown } from '../access/authorize.ts'
+import { type Principal, whenKnown } from '../access/authorize.ts'
 import type { FindRoom } from '../access/room-access.ts'
 import type { Kinds } from '../kinds/index.ts'
 import type { Command, Kind } from '../kinds/kind.ts'
@@ -13,7 +13,7 @@ import { systemFrame } from '../presence/frames.ts'
 import type { Room } from '../rooms/room.ts'
 import { MAX_SUBSCRIPTIONS, type SubscriptionManager, tooManyRooms } from '../subscriptions/manager.ts'
 import { Connection } from './connection.ts'
-import type { AuthenticatedPrincipal, ConnectionContext, ConnectionOptions } from './context.ts'
+import type { ConnectionContext, ConnectionOptions } from './context.ts'
 import { createFrameDecoder, marksOf } from './decode.ts'
 import { bytesPerSecond } from './frame-quota.ts'
 import { PING_INTERVAL_MS } from './liveness.ts'
@@ -29,10 +29,10 @@ export interface FrameDispatchOptions {
   /** How long a client may live on that doesn't speak `chat.v1`, in milliseconds; 0 until its token expires. */
   readonly legacyLifetimeMs: number
   readonly findRoom: FindRoom
-  readonly authenticate: (token: string) => Promise<AuthenticatedPrincipal>
+  readonly authenticate: (token: string) => Promise<Principal>
   readonly isDraining: () => boolean
   /** Whether the person was disconnected while their connection was being opened. */
-  readonly isRevoked: (session: AuthenticatedPrincipal) => boolean
+  readonly isRevoked: (principal: Principal) => boolean
 }
 
 /** Makes the function that takes over an open socket, synchronously, so that no early frame is lost. */
@@ -47,7 +47,7 @@ export const createFrameDispatch = (options: FrameDispatchOptions): ((opened: Co
       const { id, seq, createdAt } = outcome.entry
       connection.send({ type: 'ack', ...marks, id, room: room.name, seq, timestamp: timestamp(createdAt) })
     }
-    return publisher.post(connection.session, room, { kind, command }, posted, 'person')
+    return publisher.post(connection.principal, room, { kind, command }, posted, 'person')
   }
 
   const context: ConnectionContext = {
@@ -58,26 +58,28 @@ export const createFrameDispatch = (options: FrameDispatchOptions): ((opened: Co
     authenticate: options.authenticate,
     decode: createFrameDecoder(options.kinds),
     append(connection, kind, command) {
-      const { session } = connection
-      publisher.admit(session.userId)
-      return whenKnown(findRoom(session, command.room ?? GENERAL, kind.action), room =>
+      const { principal } = connection
+      publisher.admit(principal.userId)
+      return whenKnown(findRoom(principal, command.room ?? GENERAL, kind.action), room =>
         send(connection, room, kind, command)
       )
     },
     act(connection, frame) {
-      const { session } = connection
+      const { principal } = connection
       const name = frame.room ?? GENERAL
       switch (frame.type) {
         case 'subscribe':
           limit(connection.quota.takeSubscription(), 'You subscribe too often.')
-          return whenKnown(findRoom(session, name, 'read'), room =>
+          return whenKnown(findRoom(principal, name, 'read'), room =>
             subscriptionManager.subscribe(connection, room, frame)
           )
         case 'unsubscribe':
           return subscriptionManager.unsubscribe(connection, frame)
         case 'typing':
           if (subscriptionManager.isTypingTooOften(connection, name)) return
-          return whenKnown(findRoom(session, name, 'post'), room => subscriptionManager.typing(connection, room, frame))
+          return whenKnown(findRoom(principal, name, 'post'), room =>
+            subscriptionManager.typing(connection, room, frame)
+          )
       }
     },
     ended(connection) {
@@ -88,18 +90,18 @@ export const createFrameDispatch = (options: FrameDispatchOptions): ((opened: Co
 
   /** The first frames of a connection: who it is, and the rooms that it follows from the start. */
   const greet = (connection: Connection, { rooms: names, absent }: ConnectionOptions): void => {
-    const { session } = connection
+    const { principal } = connection
     connection.send({
-      ...systemFrame('connected', session, GENERAL),
+      ...systemFrame('connected', principal, GENERAL),
       server_time: timestamp(clock.now()),
-      expires_at: timestamp(session.expiresAt),
+      expires_at: timestamp(principal.expiresAt),
       ping_interval_ms: PING_INTERVAL_MS,
       limits
     })
     for (const name of new Set(names.slice(0, MAX_SUBSCRIPTIONS))) {
       connection.perform({
         work: () =>
-          whenKnown(findRoom(session, name, 'read', absent?.has(name)), room =>
+          whenKnown(findRoom(principal, name, 'read', absent?.has(name)), room =>
             subscriptionManager.follow(connection, room, {})
           ),
         marks: { room: name }
@@ -115,8 +117,8 @@ export const createFrameDispatch = (options: FrameDispatchOptions): ((opened: Co
   return opened => {
     const connection = new Connection(opened, context)
     if (isDraining()) return connection.close(CLOSE.restart)
-    if (options.isRevoked(opened.session)) return connection.close(CLOSE.tokenExpired)
-    const refusal = registry.refusal(connection.session.userId, connection.address)
+    if (options.isRevoked(opened.principal)) return connection.close(CLOSE.tokenExpired)
+    const refusal = registry.refusal(connection.principal.userId, connection.address)
     if (refusal) {
       connection.refuse(refusal)
       return connection.close(CLOSE.tooManyConnections)

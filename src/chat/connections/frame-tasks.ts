@@ -4,7 +4,7 @@ import type { Connection } from './connection.ts'
 import type { ConnectionContext } from './context.ts'
 import { type Accepted, type FrameMarks, marksOf } from './decode.ts'
 import type { Incoming } from './incoming.ts'
-import { renewSession } from './renewal.ts'
+import { renewPrincipal } from './renewal.ts'
 import { createTaskQueue, type Task } from './task-queue.ts'
 
 /** Maximum of frames that wait for one before them; above it, the client is not read from. */
@@ -46,7 +46,7 @@ export class FrameTasks {
       return this.#performIf(true, frame, () => context.append(connection, of, frame))
     }
     const { frame } = accepted
-    if (frame.type === 'auth') void renewSession(connection, frame, token => context.authenticate(token))
+    if (frame.type === 'auth') void renewPrincipal(connection, frame, token => context.authenticate(token))
     else if (frame.type === 'ping')
       connection.send({ type: 'pong', ...(frame.ref === undefined ? {} : { ref: frame.ref }) })
     else this.#performIf(false, frame, () => context.act(connection, frame))

@@ -13,7 +13,7 @@ export interface Lifetime {
 
 export interface LifetimeOptions {
   readonly clock: Clock
-  readonly speaksV1: boolean
+  readonly hasChatV1: boolean
   /** When the token expires, in wall-clock time. */
   readonly expiresAt: number
   /** For a client that doesn't speak `chat.v1`, in milliseconds; 0 for its token's. */
@@ -21,9 +21,9 @@ export interface LifetimeOptions {
 }
 
 /** Creates a connection's lifetime, which begins now. */
-export const createLifetime = ({ clock, speaksV1, legacyLifetimeMs, ...token }: LifetimeOptions): Lifetime => {
+export const createLifetime = ({ clock, hasChatV1, legacyLifetimeMs, ...token }: LifetimeOptions): Lifetime => {
   const openedAt = clock.monotonic()
-  const outlivesToken = !speaksV1 && legacyLifetimeMs > 0
+  const outlivesToken = !hasChatV1 && legacyLifetimeMs > 0
   let expiresAt = 0
   let goodUntil = 0
 

@@ -75,12 +75,12 @@ export const createConnectionRegistry = ({
     add(connection) {
       counted.add(connection)
       sockets.add(connection)
-      count(users, connection.session.userId, 1)
+      count(users, connection.principal.userId, 1)
       count(addresses, connection.address, 1)
     },
     remove(connection) {
       if (!counted.delete(connection)) return false
-      count(users, connection.session.userId, -1)
+      count(users, connection.principal.userId, -1)
       count(addresses, connection.address, -1)
       return true
     },

@@ -2,23 +2,23 @@
 import { timestamp } from '../../lib/clock.ts'
 import { ChatError } from '../../protocol/errors.ts'
 import type { AuthFrame } from '../../protocol/frames.ts'
+import type { Principal } from '../access/authorize.ts'
 import type { Connection } from './connection.ts'
-import type { AuthenticatedPrincipal } from './context.ts'
 
-/** Replaces the session of a connection, and sends `authenticated`, or an error. Never rejects. */
-export const renewSession = async (
+/** Replaces the principal of a connection, and sends `authenticated`, or an error. Never rejects. */
+export const renewPrincipal = async (
   connection: Connection,
   { token, ref }: AuthFrame,
-  authenticate: (token: string) => Promise<AuthenticatedPrincipal>
+  authenticate: (token: string) => Promise<Principal>
 ): Promise<void> => {
   const marks = ref === undefined ? {} : { ref }
   try {
-    const session = await authenticate(token)
-    if (session.userId !== connection.session.userId) {
+    const principal = await authenticate(token)
+    if (principal.userId !== connection.principal.userId) {
       throw new ChatError('wrong_user', 'The token belongs to another user. Open a new connection for another user.')
     }
-    connection.renew(session)
-    connection.send({ type: 'authenticated', expires_at: timestamp(session.expiresAt), ...marks })
+    connection.renew(principal)
+    connection.send({ type: 'authenticated', expires_at: timestamp(principal.expiresAt), ...marks })
   } catch (error) {
     if (!(error instanceof ChatError)) connection.log.error({ err: error }, 'a token could not be verified')
     const shown = error instanceof ChatError ? error : new ChatError('unavailable', 'Send the token again in a moment.')

@@ -56,10 +56,10 @@ export interface PublisherOptions {
   readonly messageRate: number
   readonly maxMessageLength: number
   readonly isDraining: () => boolean
-  /** Returns an actor, who may have been looked up a while ago, under the name of now; throws for a deleted user. */
-  readonly author: (actor: Principal) => Principal
+  /** Returns an principal, who may have been looked up a while ago, under the name of now; throws for a deleted user. */
+  readonly author: (principal: Principal) => Principal
   /** Returns the same and never throws: a deleted user keeps the last known name. */
-  readonly named: (actor: Principal) => Principal
+  readonly named: (principal: Principal) => Principal
   /** Told of each message that this process committed, at most once; must not throw. */
   readonly onMessage?: ((message: CommittedMessage) => void) | undefined
 }
@@ -74,7 +74,7 @@ export interface Publisher {
    * hears of the message.
    */
   post(
-    actor: Principal,
+    principal: Principal,
     room: Room,
     submission: Submission,
     posted: (outcome: PublishResult) => void,
@@ -117,10 +117,10 @@ export const createPublisher = ({
     throw new ChatError('rate_limited', detail, { retryAfterMs })
   }
 
-  const append = (given: Draft, room: Room, actor: Principal, posted: (outcome: PublishResult) => void): void => {
+  const append = (given: Draft, room: Room, principal: Principal, posted: (outcome: PublishResult) => void): void => {
     refuseWhileDraining()
     const { version } = room
-    const { username } = author(actor)
+    const { username } = author(principal)
     const draft = username === given.username ? given : { ...given, username }
     appendQueue.append(encryptEntry(draft, keyring), outcome => {
       if ('error' in outcome) return posted(outcome)
@@ -132,28 +132,28 @@ export const createPublisher = ({
       if (room.committed(entry, appended.replayed ? OUTDATED : version)) bus.announce(room.id, entry.seq)
       const { content, kind } = draft
       if (onMessage && !appended.replayed && kind.kind === MESSAGE && content !== null)
-        onMessage(committedMessage({ ...draft, content, meta: metaOf(draft) }, publicUserOf(named(actor)), entry))
+        onMessage(committedMessage({ ...draft, content, meta: metaOf(draft) }, publicUserOf(named(principal)), entry))
     })
   }
 
-  const post: Publisher['post'] = (actor, room, submission, posted, by) => {
+  const post: Publisher['post'] = (principal, room, submission, posted, by) => {
     const { kind, command } = submission
-    const { userId, username } = actor
+    const { userId, username } = principal
     const { nonce } = command
     const about = { kind, room, userId, username, nonce }
     const own = prepare(submission)
     refuseWhileDraining()
-    if (by === 'host' || !access.edit || !kind.isEditable) return append({ ...about, ...own }, room, actor, posted)
+    if (by === 'host' || !access.edit || !kind.isEditable) return append({ ...about, ...own }, room, principal, posted)
     const draft = {
       room: room.name,
-      user: publicUserOf(named(actor)),
+      user: publicUserOf(named(principal)),
       content: own.content ?? '',
       meta: metaOf(own),
       nonce
     }
     return access.edit(draft).then(({ content, meta }) => {
       const edited = { kind, command: { ...command, content, meta } }
-      append({ ...about, ...prepareEdit(edited) }, room, actor, posted)
+      append({ ...about, ...prepareEdit(edited) }, room, principal, posted)
     })
   }
 

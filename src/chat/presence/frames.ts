@@ -14,7 +14,7 @@ const WORDS = {
 /** Returns the frame for somebody who connected, joined or left, with the sentence that the FastAPI backend sends. */
 export const systemFrame = (
   event: SystemFrame['event'],
-  { userId, username }: Principal,
+  { userId, username }: Pick<Principal, 'userId' | 'username'>,
   room: string
 ): SystemFrame => ({
   type: 'system',
@@ -25,7 +25,10 @@ export const systemFrame = (
   username
 })
 
-export const typingNotice = (room: string, { userId, username }: Principal): TypingNotice => ({
+export const typingNotice = (
+  room: string,
+  { userId, username }: Pick<Principal, 'userId' | 'username'>
+): TypingNotice => ({
   type: 'typing',
   room,
   user_id: userId,

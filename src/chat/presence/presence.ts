@@ -7,6 +7,7 @@ import type { Bus } from '../../bus/bus.ts'
 import type { BusEvent, BusEventHandlers } from '../../bus/events.ts'
 import type { Clock } from '../../lib/clock.ts'
 import type { Presence } from '../../protocol/http/rooms.ts'
+import type { Principal } from '../access/authorize.ts'
 
 /** A room with more people than this shows how many, not who. */
 export const MAX_NAMED = 100
@@ -23,17 +24,14 @@ const PEOPLE_TOLD = 1000
 /** How long a deleted user is not believed to be anywhere: until every process has learned of it. */
 const DELETED_MS = 60_000
 
-/** A person in a room. */
-export interface PresentUser {
-  readonly userId: number
-  readonly username: string
-}
+/** A user in a room. */
+type Present = Pick<Principal, 'userId' | 'username'>
 
 export interface PresenceOptions {
   readonly bus: Bus
   readonly clock: Clock
   /** Someone came or left, in a room small enough to say so. */
-  readonly onNotice: (roomId: number, event: 'joined' | 'left', person: PresentUser) => void
+  readonly onNotice: (roomId: number, event: 'joined' | 'left', person: Present) => void
   /** Who is there has changed; at most once a second and room. */
   readonly onChange: (roomId: number) => void
 }
@@ -41,9 +39,9 @@ export interface PresenceOptions {
 /** Who is where. */
 export interface PresenceView {
   /** One more of this process's connections is in a room. */
-  join(roomId: number, person: PresentUser): void
+  join(roomId: number, person: Present): void
   /** One fewer. */
-  leave(roomId: number, person: PresentUser): void
+  leave(roomId: number, person: Present): void
   /** Whether one of this process's connections of a user is in a room. */
   has(roomId: number, userId: number): boolean
   of(roomId: number, room: string): Presence
@@ -60,7 +58,7 @@ export interface PresenceView {
 }
 
 interface Seen {
-  person: PresentUser
+  person: Present
   /** The processes that have this person. */
   readonly holders: Set<string>
   leavesAt: number
@@ -106,13 +104,13 @@ export const createPresence = ({ bus, clock, onNotice, onChange }: PresenceOptio
 
   const countOf = ({ people, crowds }: Place): number => [...crowds.values()].reduce((a, b) => a + b, people.size)
 
-  const rename = (place: Place, seen: Seen, person: PresentUser): void => {
+  const rename = (place: Place, seen: Seen, person: Present): void => {
     if (seen.person.username === person.username) return
     seen.person = person
     place.isChanged = true
   }
 
-  const add = (roomId: number, person: PresentUser, holder: string): void => {
+  const add = (roomId: number, person: Present, holder: string): void => {
     const place = placeOf(roomId)
     const seen = place.people.get(person.userId)
     if (seen) {

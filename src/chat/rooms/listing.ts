@@ -32,7 +32,7 @@ export type ListRooms = (principal: Principal, after: string, limit: number) => 
 
 export const createRoomListing =
   ({ rooms, access, keyring }: RoomListingOptions): ListRooms =>
-  async (actor, after, limit) => {
+  async (principal, after, limit) => {
     const atOnce = pLimit(AT_ONCE)
     const size = access.isDelegated ? PAGE : limit + 1
     const found: RoomRow[] = []
@@ -41,7 +41,7 @@ export const createRoomListing =
 
     for (let lookedAt = 0; lookedAt < MAX_LOOKED_AT; lookedAt += size) {
       const rows = await rooms.list(place, size)
-      const may = await Promise.all(rows.map(({ name }) => atOnce(async () => access.may(actor, name, 'read'))))
+      const may = await Promise.all(rows.map(({ name }) => atOnce(async () => access.may(principal, name, 'read'))))
       for (const [at, row] of rows.entries()) {
         if (found.length === limit) return { rooms: found, next: next(may[at - 1] ?? false) }
         place = row.name

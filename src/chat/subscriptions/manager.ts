@@ -105,22 +105,22 @@ export const createSubscriptionManager = ({
   }
 
   const follow: SubscriptionManager['follow'] = (connection, room, since, ref) => {
-    const { subscriptions, session } = connection
+    const { subscriptions, principal } = connection
     if (connection.isEnded) return
     const before = subscriptions.get(room.name)
     if (!before && subscriptions.size >= MAX_SUBSCRIPTIONS) throw tooManyRooms()
-    if (!before) admit(room.id, session.userId)
+    if (!before) admit(room.id, principal.userId)
     before?.end()
     const subscription = new Subscription(connection, room, since, ref)
     subscriptions.set(room.name, subscription)
     if (before) return subscription.takeOver(before)
-    presence.join(room.id, session)
+    presence.join(room.id, principal)
     subscription.replace(presenceFrame(room))
   }
 
   const leave = (connection: Connection, name: string): void => {
     const room = rooms.get(name)
-    if (room) presence.leave(room.id, connection.session)
+    if (room) presence.leave(room.id, connection.principal)
   }
 
   /** Answers whether the room was followed. */
@@ -148,17 +148,17 @@ export const createSubscriptionManager = ({
     expel(connection, room) {
       if (unfollow(connection, room)) connection.send({ type: 'unsubscribed', room, reason: 'not_allowed' })
     },
-    isTypingTooOften({ subscriptions, session }, name) {
+    isTypingTooOften({ subscriptions, principal }, name) {
       if (!subscriptions.has(name)) throw notSubscribed()
       const room = rooms.get(name)
-      return room !== undefined && !typing.may(session.userId, room.id, room.followers.size)
+      return room !== undefined && !typing.may(principal.userId, room.id, room.followers.size)
     },
     typing(connection, room, { room: name = GENERAL }) {
-      const { session } = connection
+      const { principal } = connection
       // It may have ended while the host application was asked.
       if (!connection.subscriptions.has(name)) throw notSubscribed()
-      hint(room.id, ({ name }) => typingNotice(name, session), session.userId)
-      bus.publish({ kind: 'typing', room: room.id, user_id: session.userId, username: session.username })
+      hint(room.id, ({ name }) => typingNotice(name, principal), principal.userId)
+      bus.publish({ kind: 'typing', room: room.id, user_id: principal.userId, username: principal.username })
     },
     left(connection) {
       for (const name of connection.subscriptions.keys()) leave(connection, name)

@@ -59,7 +59,7 @@ export class Subscription implements Follower {
   }
 
   hint(frame: Encoded, exceptUserId?: number): void {
-    if (this.#connection.session.userId !== exceptUserId) this.#connection.hint(frame)
+    if (this.#connection.principal.userId !== exceptUserId) this.#connection.hint(frame)
   }
 
   replace(frame: Encoded): void {

@@ -45,8 +45,8 @@ const start = async (authorize: Authorize, options: StartOptions = {}) => {
   await chat.start()
   await chat.connections.prepare(['general', 'other'])
   const socket = new FakeSocket()
-  const session = { userId: 1, username: 'john', expiresAt: 4e12 }
-  chat.connections.open({ socket, session, speaksV1: false, address: 'a', rooms: [], log: silentLog })
+  const principal = { userId: 1, username: 'john', expiresAt: 4e12 }
+  chat.connections.open({ socket, principal, hasChatV1: false, address: 'a', rooms: [], log: silentLog })
   const of = (type: string) => socket.frames.filter(frame => frame.type === type)
   return { chat, clock, log, socket, of, resetBus: () => listener()?.reset() }
 }
@@ -212,8 +212,8 @@ test('who comes while it is asked who is still a user stays', async () => {
     socket.emit('pong')
   }
   const late = new FakeSocket()
-  const session = { userId: 2, username: 'jane', expiresAt: 4e12, askedAt: clock.now() }
-  chat.connections.open({ socket: late, session, speaksV1: false, address: 'a', rooms: [], log: silentLog })
+  const principal = { userId: 2, username: 'jane', expiresAt: 4e12, askedAt: clock.now() }
+  chat.connections.open({ socket: late, principal, hasChatV1: false, address: 'a', rooms: [], log: silentLog })
   answer.open()
   for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate)
   expect([socket.closedWith, late.closedWith]).toEqual([undefined, undefined])
@@ -223,8 +223,8 @@ test('a connection that was being opened when its person was disconnected is clo
   const { chat, clock } = await start(() => true)
   const connect = (askedAt: number) => {
     const socket = new FakeSocket()
-    const session = { userId: 1, username: 'john', expiresAt: 4e12, askedAt }
-    chat.connections.open({ socket, session, speaksV1: false, address: 'a', rooms: [], log: silentLog })
+    const principal = { userId: 1, username: 'john', expiresAt: 4e12, askedAt }
+    chat.connections.open({ socket, principal, hasChatV1: false, address: 'a', rooms: [], log: silentLog })
     return socket
   }
   const askedAt = clock.monotonic()

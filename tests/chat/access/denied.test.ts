@@ -7,8 +7,8 @@ import { FakeSocket } from '../../support/fake-socket.ts'
 import { createMemoryChat, silentLog, stopChat } from '../../support/memory-chat.ts'
 import { createMemoryLog } from '../../support/memory-log.ts'
 
-const ann = { userId: 1, username: 'ann' }
-const boss = { userId: 2, username: 'boss' }
+const ann = { userId: 1, username: 'ann', expiresAt: 4e12 }
+const boss = { userId: 2, username: 'boss', expiresAt: 4e12 }
 
 const start = async () => {
   const clock = fakeClock()
@@ -49,9 +49,9 @@ const start = async () => {
 /** What a client receives on the WebSocket, for a frame or for rooms that it names when it connects. */
 const over = async (chat: ChatCore, rooms: string[], frame?: object): Promise<unknown> => {
   const socket = new FakeSocket()
-  const session = { ...ann, expiresAt: 4e12 }
-  const absent = await chat.connections.prepare(rooms, { session, address: 'a' })
-  chat.connections.open({ socket, session, speaksV1: false, address: 'a', rooms, absent, log: silentLog })
+  const principal = ann
+  const absent = await chat.connections.prepare(rooms, { principal, address: 'a' })
+  chat.connections.open({ socket, principal, hasChatV1: false, address: 'a', rooms, absent, log: silentLog })
   if (frame) socket.receive(frame)
   await expect.poll(() => socket.frames.filter(({ type }) => type === 'error').length).toBe(1)
   socket.kill()

@@ -9,7 +9,7 @@ import { silentLog } from '../../support/memory-chat.ts'
 
 const HOUR = 60 * 60 * 1000
 
-const start = ({ speaksV1, ...more }: { speaksV1: boolean } & Partial<ConnectionContext>) => {
+const start = ({ hasChatV1, ...more }: { hasChatV1: boolean } & Partial<ConnectionContext>) => {
   const clock = fakeClock()
   const host: ConnectionContext = {
     clock,
@@ -24,8 +24,8 @@ const start = ({ speaksV1, ...more }: { speaksV1: boolean } & Partial<Connection
     ...more
   }
   const socket = new FakeSocket()
-  const session = { userId: 1, username: 'john', expiresAt: clock.now() + HOUR }
-  const connection = new Connection({ socket, session, speaksV1, address: 'a', rooms: [], log: silentLog }, host)
+  const principal = { userId: 1, username: 'john', expiresAt: clock.now() + HOUR }
+  const connection = new Connection({ socket, principal, hasChatV1, address: 'a', rooms: [], log: silentLog }, host)
   /** Lets time pass with a client that answers every ping. */
   const pass = (ms: number): void => {
     for (let passed = 0; passed < ms; passed += 20_000) {
@@ -38,7 +38,7 @@ const start = ({ speaksV1, ...more }: { speaksV1: boolean } & Partial<Connection
 }
 
 test('a client that speaks chat.v1 is there until its token expires', () => {
-  const { socket, pass } = start({ speaksV1: true })
+  const { socket, pass } = start({ hasChatV1: true })
   pass(HOUR - 60_000)
   expect(socket.closedWith).toBeUndefined()
   pass(60_000)
@@ -46,7 +46,7 @@ test('a client that speaks chat.v1 is there until its token expires', () => {
 })
 
 test('an older client outlives its token, but not a day', () => {
-  const { socket, pass } = start({ speaksV1: false })
+  const { socket, pass } = start({ hasChatV1: false })
   pass(24 * HOUR - 60_000)
   expect(socket.closedWith).toBeUndefined()
   pass(60_000)
@@ -54,7 +54,7 @@ test('an older client outlives its token, but not a day', () => {
 })
 
 test('an older client lives as long as the operator decides', () => {
-  const { socket, pass } = start({ speaksV1: false, legacyLifetimeMs: 2 * HOUR })
+  const { socket, pass } = start({ hasChatV1: false, legacyLifetimeMs: 2 * HOUR })
   pass(2 * HOUR - 60_000)
   expect(socket.closedWith).toBeUndefined()
   pass(60_000)
@@ -62,7 +62,7 @@ test('an older client lives as long as the operator decides', () => {
 })
 
 test('an older client is there until its token expires, if the operator decides so', () => {
-  const { socket, pass } = start({ speaksV1: false, legacyLifetimeMs: 0 })
+  const { socket, pass } = start({ hasChatV1: false, legacyLifetimeMs: 0 })
   pass(HOUR - 60_000)
   expect(socket.closedWith).toBeUndefined()
   pass(60_000)

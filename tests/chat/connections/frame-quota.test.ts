@@ -83,8 +83,8 @@ const open = ({ act = () => {}, bytes = 0 }: { act?: ConnectionContext['act']; b
       socket.readyState = 2
     }
   })
-  const session = { userId: 1, username: 'john', expiresAt: clock.now() + 3_600_000 }
-  const connection = new Connection({ socket, session, speaksV1: true, address: 'a', rooms: [], log }, host)
+  const principal = { userId: 1, username: 'john', expiresAt: clock.now() + 3_600_000 }
+  const connection = new Connection({ socket, principal, hasChatV1: true, address: 'a', rooms: [], log }, host)
   const send = (text: string, isBinary = false) => socket.emit('message', Buffer.from(text), isBinary)
   return { clock, socket, connection, send }
 }

@@ -50,9 +50,9 @@ const start = async () => {
   await chat.start()
   await expect.poll(() => reads).toBe(1)
   await chat.connections.prepare(['general'])
-  const connect = (session: typeof john) => {
+  const connect = (principal: typeof john) => {
     const socket = new FakeSocket()
-    chat.connections.open({ socket, session, speaksV1: false, address: 'a', rooms: ['general'], log: silentLog })
+    chat.connections.open({ socket, principal, hasChatV1: false, address: 'a', rooms: ['general'], log: silentLog })
     return { socket, of: (type: string) => socket.frames.filter(frame => frame.type === type) }
   }
   const change = async (changes: Partial<Changes>) => {

@@ -4,7 +4,7 @@ import type { Bus } from '../../../src/bus/bus.ts'
 import type { MemoryChatOptions } from '../../support/memory-chat.ts'
 import { createMemoryChat, stopChat } from '../../support/memory-chat.ts'
 
-const ann = { userId: 1, username: 'ann' }
+const ann = { userId: 1, username: 'ann', expiresAt: 4e12 }
 
 /** Changes a title on one process until two others show it: one that had the room in memory, and one that loads it later. */
 export const expectTitleEverywhere = async (
