@@ -3,7 +3,7 @@ import { type FastifyPluginAsyncTypebox, Type } from '@fastify/type-provider-typ
 import { callerOf } from '../plugins/auth.ts'
 import { type HttpTwin, type Kind, restItems } from '../plugins/chat.ts'
 import { refTo } from '../src/protocol/components.ts'
-import { Entry, Nonce, RoomName } from '../src/protocol/http/messages.ts'
+import { Entry, MESSAGE, Nonce, RoomName } from '../src/protocol/http/messages.ts'
 import { jsonResponse, problems, SECURED } from '../src/protocol/openapi.ts'
 
 const GUARD = ['missing_token', 'invalid_token', 'token_expired', 'unavailable', 'validation_failed'] as const
@@ -47,6 +47,7 @@ const entryRoutes: FastifyPluginAsyncTypebox = async fastify => {
             'room_not_found',
             'nonce_reused',
             ...(http.errors ?? []),
+            ...(kind.kind === MESSAGE ? [] : (['upgrade_pending'] as const)),
             'rate_limited',
             'busy',
             ...GUARD,

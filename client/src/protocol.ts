@@ -14,6 +14,7 @@ export type ErrorCode =
   | 'wrong_user'
   | 'not_found'
   | 'room_not_found'
+  | 'message_not_found'
   | 'username_taken'
   | 'room_taken'
   | 'nonce_reused'
@@ -29,6 +30,7 @@ export type ErrorCode =
   | 'too_many_rooms'
   | 'too_many_connections'
   | 'internal_error'
+  | 'upgrade_pending'
   | 'busy'
   | 'unavailable'
 

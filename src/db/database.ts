@@ -9,7 +9,14 @@ import { createUsersRepository, type UsersRepository } from './repositories/user
 import { createTables } from './tables.ts'
 
 export type { Changes, ChangesRead, ChangesRepository } from './repositories/changes.ts'
-export type { AppendedEntry, MessagesRepository, NewEntry, StoredEntry } from './repositories/messages.ts'
+export type {
+  AppendedEntry,
+  MessagesRepository,
+  NewEntry,
+  RefusedEntry,
+  StoredBody,
+  StoredEntry
+} from './repositories/messages.ts'
 export type { RoomRow, RoomsRepository } from './repositories/rooms.ts'
 export type { UsersRepository } from './repositories/users.ts'
 

@@ -33,6 +33,11 @@ export const ERRORS = {
     title: 'Room not found',
     advice: 'Check the name, and your permission to read the room.'
   },
+  message_not_found: {
+    status: 404,
+    title: 'Message not found',
+    advice: 'Load the messages of the room again; it may have been deleted.'
+  },
   username_taken: { status: 409, title: 'Username taken', advice: 'Choose another username.' },
   room_taken: { status: 409, title: 'Room taken', advice: 'Choose another name.' },
   nonce_reused: { status: 409, title: 'Nonce reused', advice: 'Use a new nonce for a new message.' },
@@ -59,6 +64,11 @@ export const ERRORS = {
     status: 500,
     title: 'Internal error',
     advice: 'Try again, and report the request id if it happens again.'
+  },
+  upgrade_pending: {
+    status: 503,
+    title: 'Upgrade pending',
+    advice: 'Send it again when the greeting lists it in features.'
   },
   busy: { status: 503, title: 'Busy', advice: 'Try again in a moment. Send a message with the same nonce.' },
   unavailable: {

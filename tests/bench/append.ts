@@ -65,7 +65,7 @@ export const append = async (): Promise<Row[]> => {
       runs: await interleave(ROUNDS, {
         'bare insert': rowsPerSecond(insertInto('bare')),
         'bare insert, with foreign keys': rowsPerSecond(insertInto('keyed')),
-        chat_append: rowsPerSecond(batch => messages.append(batch))
+        chat_append_entries: rowsPerSecond(batch => messages.append(batch))
       })
     })
   }

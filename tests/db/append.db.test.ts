@@ -1,6 +1,6 @@
 /** The append function's promises: no gap, no double, no step back in time, whoever races whom. */
 import { describe, expect, test } from 'vitest'
-import { type ChatDatabase, createDatabase, type NewEntry } from '../../src/db/database.ts'
+import { type AppendedEntry, type ChatDatabase, createDatabase, type NewEntry } from '../../src/db/database.ts'
 import { testDatabase } from '../support/database.ts'
 
 const start = async () => {
@@ -18,7 +18,15 @@ const start = async () => {
     keyId: 'k',
     ...changed
   })
-  return { database, room, user, entry }
+  /** Appends entries of which none is refused. */
+  const append = async (...batch: NewEntry[]): Promise<AppendedEntry[]> => {
+    const results = await database.messages.append(batch)
+    return results.map(result => {
+      if ('refused' in result) throw new Error(result.refused)
+      return result
+    })
+  }
+  return { database, room, user, entry, append }
 }
 
 const addRoom = async ({ client, schema }: ChatDatabase, name: string): Promise<number> => {
@@ -30,9 +38,9 @@ const addRoom = async ({ client, schema }: ChatDatabase, name: string): Promise<
 
 describe('an append', () => {
   test('numbers a batch in its order, from where the room stood', async () => {
-    const { database, entry, room } = await start()
-    const first = await database.messages.append([entry('a'), entry('b')])
-    const second = await database.messages.append([entry('c')])
+    const { database, entry, room, append } = await start()
+    const first = await append(entry('a'), entry('b'))
+    const second = await append(entry('c'))
     expect([...first, ...second].map(({ seq, id }) => [seq, id])).toEqual([
       [1, 1],
       [2, 2],
@@ -53,20 +61,20 @@ describe('an append', () => {
     expect(first).toMatchObject({ seq: 1, replayed: false, stored: null })
     expect(again).toEqual([
       expect.objectContaining({ seq: 2, replayed: false }),
-      { ...first, replayed: true, stored: { content: 'token of a', meta: 'meta token' } }
+      {
+        ...first,
+        replayed: true,
+        stored: { kind: 'message', targetSeq: null, content: 'token of a', meta: 'meta token', detail: null }
+      }
     ])
     expect(await database.rooms.findByName('general')).toMatchObject({ lastSeq: 2 })
   })
 
   test('holds a write id single for its room and user, not beyond', async () => {
-    const { database, entry } = await start()
+    const { database, entry, append } = await start()
     const jane = await database.users.create({ username: 'jane', hashedPassword: null })
     const other = await addRoom(database, 'other')
-    const appended = await database.messages.append([
-      entry('same'),
-      entry('same', { userId: jane.id }),
-      entry('same', { roomId: other })
-    ])
+    const appended = await append(entry('same'), entry('same', { userId: jane.id }), entry('same', { roomId: other }))
     expect(appended.map(({ seq, replayed }) => [seq, replayed])).toEqual([
       [1, false],
       [2, false],
@@ -74,30 +82,103 @@ describe('an append', () => {
     ])
   })
 
-  test('is all or nothing: a room that does not exist, or a NUL, stores nothing', async () => {
+  test('is all or nothing: a NUL stores nothing', async () => {
     const { database, entry } = await start()
-    await expect(database.messages.append([entry('a'), entry('b', { roomId: 999 })])).rejects.toThrow()
     await expect(database.messages.append([entry('a'), entry('b', { content: '\u0000' })])).rejects.toThrow()
     const [only] = await database.messages.append([entry('c')])
     expect(only).toMatchObject({ seq: 1 })
   })
 
+  test('refuses single entries with a code, and stores the rest without a gap', async () => {
+    const { database, room, entry, append } = await start()
+    await append(entry('a'))
+    const wave = { kind: 'wave', content: null, keyId: null }
+    const results = await database.messages.append([
+      entry('no room', { roomId: 999 }),
+      entry('b', { targetSeq: 1 }),
+      entry('no message', { ...wave, targetSeq: 9 }),
+      entry('wave', { ...wave, targetSeq: 1, detail: '{"n":1}' }),
+      entry('a', { targetSeq: 9 })
+    ])
+    expect(results).toMatchObject([
+      { refused: 'room_not_found' },
+      { seq: 2, replayed: false },
+      { refused: 'message_not_found' },
+      { seq: 3, replayed: false, stored: null },
+      { seq: 1, replayed: true }
+    ])
+    // A target that is no message; and what is stored under a known write id.
+    expect(
+      await database.messages.append([entry('on a wave', { targetSeq: 3 }), entry('wave', { ...wave, targetSeq: 3 })])
+    ).toMatchObject([
+      { refused: 'message_not_found' },
+      { seq: 3, stored: { kind: 'wave', targetSeq: 1, content: null, detail: '{"n": 1}' } }
+    ])
+    expect(await database.rooms.findByName('general')).toMatchObject({ lastSeq: 3 })
+    expect(await database.messages.range(room.id, 2, 3)).toMatchObject([
+      { kind: 'message', targetSeq: 1, detail: null },
+      { kind: 'wave', targetSeq: 1, detail: '{"n": 1}' }
+    ])
+  })
+
+  test('appends messages only while older processes may run', async () => {
+    const { database, entry, append } = await start()
+    const wave = entry('wave', { kind: 'wave' })
+    await database.client.query(`delete from "${database.schema}".upgrades`)
+    expect(await database.messages.append([wave, entry('a')])).toMatchObject([
+      { refused: 'upgrade_pending' },
+      { seq: 1 }
+    ])
+    await database.client.query(`insert into "${database.schema}".upgrades (step) values ('kinds')`)
+    expect(await append(wave)).toMatchObject([{ seq: 2, replayed: false }])
+  })
+
+  test('finds where a list of messages begins, whatever is between', async () => {
+    const { database, room, entry, append } = await start()
+    // Messages at 1, 4, 5, 6 and 10.
+    const kinds = [
+      'message',
+      'wave',
+      'wave',
+      'message',
+      'message',
+      'message',
+      'wave',
+      'wave',
+      'wave',
+      'message',
+      'wave'
+    ]
+    const all = kinds.map((kind, at) => entry(`w${at}`, { kind }))
+    // Runs of other entries begin and end within a batch and between two.
+    await append(...all.slice(0, 2))
+    await append(...all.slice(2, 8))
+    await append(...all.slice(8))
+    const messages = kinds.flatMap((kind, at) => (kind === 'message' ? [at + 1] : []))
+    for (let to = 0; to <= kinds.length; to++) {
+      const before = messages.filter(seq => seq <= to)
+      for (let count = 1; count <= before.length; count++)
+        expect(await database.messages.messagesFrom(room.id, to, count), `${count} up to ${to}`).toBe(before.at(-count))
+      expect(await database.messages.messagesFrom(room.id, to, before.length + 1)).toBeLessThan(1)
+    }
+  })
+
   test('never goes back in time, though the clock does', async () => {
-    const { database, entry, room } = await start()
+    const { database, entry, room, append } = await start()
     const future = Date.now() + 3_600_000
     await database.client.query(
       `update "${database.schema}".rooms set last_at = to_timestamp($1::float8 / 1000) where id = $2`,
       [future, room.id]
     )
-    const [first] = await database.messages.append([entry('a')])
-    const [second] = await database.messages.append([entry('b')])
+    const [first] = await append(entry('a'))
+    const [second] = await append(entry('b'))
     expect(first?.createdAt).toBe(future)
     expect(second?.createdAt).toBe(future)
   })
 
   test('answers the same time as the history does', async () => {
-    const { database, entry, room } = await start()
-    const [appended] = await database.messages.append([entry('a')])
+    const { database, entry, room, append } = await start()
+    const [appended] = await append(entry('a'))
     const [stored] = await database.messages.newest(room.id, 1)
     expect(stored?.createdAt).toBe(appended?.createdAt)
     expect(Number.isInteger(appended?.createdAt)).toBe(true)
@@ -108,7 +189,8 @@ describe('an append', () => {
     const attempt = database.client.transaction(async transaction => {
       await transaction.exec('set transaction isolation level repeatable read')
       await transaction.query(
-        `select * from "${database.schema}".chat_append('{1}', '{1}', '{a}', '{message}', '{x}', '{null}', '{k}')`
+        `select * from "${database.schema}".chat_append_entries(
+          '{1}', '{1}', '{a}', '{message}', '{null}', '{x}', '{null}', '{k}', '{null}')`
       )
     })
     await expect(attempt).rejects.toThrow(/read committed/)

@@ -26,9 +26,10 @@ export const createMemoryLog = (names: readonly string[]): MemoryLog => {
     const appended = batch.map((entry): AppendedEntry => {
       const log = entriesOf(entry.roomId)
       const known = log.find(({ userId, writeId }) => userId === entry.userId && writeId === entry.writeId)
-      if (known) return { ...known, replayed: true, stored: { content: known.content, meta: known.meta } }
+      if (known) return { ...known, replayed: true, stored: known }
       const seq = log.length + 1
-      const stored = { ...entry, id: seq, seq, username: `user-${entry.userId}`, createdAt: seq }
+      const clear = { targetSeq: entry.targetSeq ?? null, detail: entry.detail ?? null }
+      const stored = { ...entry, ...clear, id: seq, seq, username: `user-${entry.userId}`, createdAt: seq }
       log.push(stored)
       return { id: seq, seq, createdAt: seq, replayed: false, stored: null }
     })
@@ -75,6 +76,7 @@ export const createMemoryLog = (names: readonly string[]): MemoryLog => {
         const [first, last] = [found.at(0), found.at(-1)]
         return first && last && { first: first.seq, last: last.seq }
       },
+      messagesFrom: async (_, to, count) => to - count + 1,
       newest: async (roomId, limit) => entriesOf(roomId).slice(-limit),
       async range(roomId, from, to) {
         await tick()

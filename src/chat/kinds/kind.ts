@@ -3,16 +3,23 @@ import type { Static, TLiteral, TObject, TProperties, TSchema } from '@sinclair/
 import type { ErrorCode } from '../../protocol/errors.ts'
 import type { Action } from '../access/authorize.ts'
 
-/** What an entry holds beside its place in the log, as plain text; `meta` is JSON. */
-export interface Body {
-  readonly content: string | null
-  readonly meta: string | null
+/** The columns whose text is encrypted. */
+export type EncryptedColumn = 'content' | 'meta'
+
+/** What an entry holds beside its place in the log, as plain text; `meta` and `detail` are JSON. */
+export interface Body extends Readonly<Record<EncryptedColumn, string | null>> {
+  /** The `seq` of the message that the entry is about. */
+  readonly target?: number | null
+  /** What the kind stores in the clear, which SQL may read. */
+  readonly detail?: string | null
 }
 
 /** The same, as a frame shows it. */
 export interface ShownBody {
   readonly content: string | null
   readonly meta?: Record<string, unknown> | undefined
+  readonly target?: number | undefined
+  readonly detail?: Record<string, unknown> | undefined
 }
 
 /** What a command is checked against. */
@@ -58,7 +65,7 @@ export interface KindDefinition<Schema extends CommandSchema> {
   /** What the two frames are for, in the AsyncAPI document. */
   readonly summary: { readonly command: string; readonly frame: string }
   /** The columns that an entry of the kind uses, each a Fernet token. With `content`, an entry without it was erased. */
-  readonly encrypted: readonly (keyof Body)[]
+  readonly encrypted: readonly EncryptedColumn[]
   /** Whether `beforeMessage` may edit or refuse it: its command has `content` and `meta` as a message has. */
   readonly isEditable?: boolean
   readonly http?: HttpTwin

@@ -1,12 +1,13 @@
 /** Entries of the log as they are stored and as people see them: sealed by the keyring on the way in, opened on the way out. */
 import { randomBytes } from 'node:crypto'
+import { isDeepStrictEqual } from 'node:util'
 import type { Keyring } from '../../crypto/keyring.ts'
-import type { AppendedEntry, NewEntry, StoredEntry } from '../../db/database.ts'
+import type { AppendedEntry, NewEntry, StoredBody, StoredEntry } from '../../db/database.ts'
 import { timestamp } from '../../lib/clock.ts'
 import { MESSAGE } from '../../protocol/http/messages.ts'
 import { type Encoded, encode } from '../connections/socket-writer.ts'
 import type { Kinds } from '../kinds/index.ts'
-import type { Body, Kind, ShownBody } from '../kinds/kind.ts'
+import type { Body, EncryptedColumn, Kind, ShownBody } from '../kinds/kind.ts'
 import type { Placed } from './page-cache.ts'
 
 /** An entry before it has a place in the log; `content` and `meta` as plain text. */
@@ -31,9 +32,9 @@ const nonceOf = (writeId: string): { nonce?: string } => (NONCE.test(writeId) ? 
 
 /** Returns the entry to append for a draft: nothing of its text leaves this function unencrypted. */
 export const encryptEntry = (draft: Draft, keyring: Keyring): NewEntry => {
-  const { kind, room, userId, nonce } = draft
+  const { kind, room, userId, nonce, target = null, detail = null } = draft
   let keyId: string | null = null
-  const tokenOf = (column: keyof Body): string | null => {
+  const tokenOf = (column: EncryptedColumn): string | null => {
     const text = draft[column]
     if (text === null) return null
     if (!kind.encrypted.includes(column)) throw new TypeError(`The kind "${kind.kind}" has no column "${column}".`)
@@ -46,9 +47,11 @@ export const encryptEntry = (draft: Draft, keyring: Keyring): NewEntry => {
     userId,
     writeId: nonce ?? privateWriteId(),
     kind: kind.kind,
+    targetSeq: target,
     content: tokenOf('content'),
     meta: tokenOf('meta'),
-    keyId
+    keyId,
+    detail
   }
 }
 
@@ -165,10 +168,15 @@ export const restItems = (before: string, entries: readonly Entry[], after: stri
 
 /** Returns the entry of a draft that was just committed, or had been before; erased since, it has nothing to show. */
 export const entryOf = (draft: Draft, { id, seq, createdAt, stored }: AppendedEntry): Entry => {
-  const { kind, room, userId: user_id, username, content, meta, nonce } = draft
+  const { kind, room, userId: user_id, username, content, meta, target, detail, nonce } = draft
   const place = { id, room: room.name, seq, user_id, username }
   if (stored && isErased(kind, stored)) return makeEntry(kind.kind, place, ERASED, createdAt)
-  const body: ShownBody = { content, ...(meta === null ? {} : { meta: JSON.parse(meta) }) }
+  const body: ShownBody = {
+    content,
+    ...(meta === null ? {} : { meta: JSON.parse(meta) }),
+    ...(target == null ? {} : { target }),
+    ...(detail == null ? {} : { detail: JSON.parse(detail) })
+  }
   const fields = { ...kind.show(body), ...(nonce === undefined ? {} : { nonce }) }
   return makeEntry(kind.kind, place, { fields }, createdAt)
 }
@@ -200,12 +208,17 @@ export const decryptEntry = (stored: StoredEntry, room: string, kinds: Kinds, ke
 const LAST_TIME = Date.parse('9999-12-31T23:59:59.999Z')
 
 /** Decrypts what an entry holds; returns `undefined` when no key does, or the plaintext is none of ours. */
-const decryptBody = ({ content, meta, keyId }: StoredEntry, keyring: Keyring): ShownBody | undefined => {
+const decryptBody = (stored: StoredEntry, keyring: Keyring): ShownBody | undefined => {
+  const { content, meta, keyId, targetSeq, detail } = stored
+  const clear = {
+    ...(targetSeq === null ? {} : { target: targetSeq }),
+    ...(detail === null ? {} : { detail: objectOf(detail) })
+  }
   const text = content === null ? null : keyring.decrypt(content, keyId ?? undefined)
   if (text === undefined) return undefined
-  if (meta === null) return { content: text }
+  if (meta === null) return { content: text, ...clear }
   const parsed = objectOf(keyring.decrypt(meta, keyId ?? undefined))
-  return parsed && { content: text, meta: parsed }
+  return parsed && { content: text, meta: parsed, ...clear }
 }
 
 const objectOf = (json = ''): Record<string, unknown> | undefined => {
@@ -218,10 +231,16 @@ const objectOf = (json = ''): Record<string, unknown> | undefined => {
 }
 
 /** Returns whether what is stored under a write id is the draft's own; a text that no key decrypts counts as the same. */
-export const isSameEntry = (draft: Draft, stored: Body, keyring: Keyring): boolean => {
+export const isSameEntry = (draft: Draft, stored: StoredBody, keyring: Keyring): boolean => {
+  if (stored.kind !== draft.kind.kind) return false
   if (isErased(draft.kind, stored)) return true
+  if (stored.targetSeq !== (draft.target ?? null) || !isSameJson(stored.detail, draft.detail ?? null)) return false
   const content = stored.content === null ? null : keyring.decrypt(stored.content)
   if (content === undefined) return true
   const meta = stored.meta === null ? null : keyring.decrypt(stored.meta)
   return content === draft.content && (meta === undefined || meta === draft.meta)
 }
+
+/** The database keeps JSON in an order and with spaces of its own. */
+const isSameJson = (one: string | null, other: string | null): boolean =>
+  one === other || (one !== null && other !== null && isDeepStrictEqual(JSON.parse(one), JSON.parse(other)))

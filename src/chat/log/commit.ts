@@ -1,14 +1,18 @@
 /** Appends a batch and settles its entries: tried again, divided or refused as the database's errors ask for. */
 
 import type { DatabaseFault } from '../../db/client/errors.ts'
-import type { AppendedEntry, NewEntry } from '../../db/database.ts'
+import type { AppendedEntry, NewEntry, RefusedEntry } from '../../db/database.ts'
 import { ChatError } from '../../protocol/errors.ts'
 import type { Outcome, Pending } from './lane.ts'
+import { refusalOf } from './refusals.ts'
 
 /** What committing needs, and its bounds. */
 export interface CommitOptions {
-  /** Appends a batch atomically; returns the places in the batch's order. A repeat of a write id returns the first one's place. */
-  readonly append: (batch: NewEntry[]) => Promise<AppendedEntry[]>
+  /**
+   * Appends a batch in one transaction; returns a result per entry, in the order of the batch. A repeat of a write id returns the
+   * place of the first entry.
+   */
+  readonly append: (batch: NewEntry[]) => Promise<(AppendedEntry | RefusedEntry)[]>
   /** Classifies a failure of `append`; see src/db/client/errors.ts. */
   readonly faultOf: (error: unknown) => DatabaseFault
   /** Takes over the entries of the rooms of `batch` that are locked, those in `later` too, and returns these rooms. */
@@ -48,16 +52,17 @@ export const createCommit = (options: CommitOptions): ((batch: Pending[]) => Pro
   const commit = async ([batch, ...later]: Pending[][], attempt = 0): Promise<void> => {
     if (!batch) return
     if (batch.length === 0) return commit(later)
-    let appended: AppendedEntry[]
+    let results: (AppendedEntry | RefusedEntry)[]
     try {
-      appended = await append(batch.map(({ entry }) => entry))
+      results = await append(batch.map(({ entry }) => entry))
     } catch (error) {
       onFailure(error, batch.length)
       return recover([batch, ...later], error, attempt)
     }
     settle(batch, at => {
-      const place = appended[at]
-      return place ? { appended: place } : { error: failure(new Error('the append left an entry out')) }
+      const result = results[at]
+      if (!result) return { error: failure(new Error('the append left an entry out')) }
+      return 'refused' in result ? { error: refusalOf(result.refused) } : { appended: result }
     })
     return commit(later)
   }

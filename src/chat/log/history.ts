@@ -37,6 +37,7 @@ export interface LogPart {
 export interface HistoryOptions {
   readonly pages: PageCache<Entry>
   readonly extent: MessagesRepository['extent']
+  readonly messagesFrom: MessagesRepository['messagesFrom']
   readonly slices: Slices
 }
 
@@ -52,7 +53,7 @@ const all = (): boolean => true
 const isMessage = (entry: Entry): boolean => entry.isMessage
 
 /** Creates the function that reads a part. */
-export const createHistory = ({ pages, extent, slices }: HistoryOptions) => {
+export const createHistory = ({ pages, extent, messagesFrom, slices }: HistoryOptions) => {
   /** Reads entries from `from` on, about as much as a response may hold, at most to `to`. */
   const readBatch = async (room: Room, { from, to }: Bounds): Promise<Entry[]> => {
     let batch: Entry[] = []
@@ -89,13 +90,20 @@ export const createHistory = ({ pages, extent, slices }: HistoryOptions) => {
     const found = await extent(room.id, isBackward ? room.oldest : from, isBackward ? to : lastOf(room, range))
     if (!found) return undefined
     return isBackward
-      ? boundsOf(room, { limit: range.limit, before: found.last + 1 })
-      : boundsOf(room, { ...range, after: found.first - 1 })
+      ? placesOf(room, { limit: range.limit, before: found.last + 1 })
+      : placesOf(room, { ...range, after: found.first - 1 })
+  }
+
+  /** The places of a range. A list of messages counts messages only. */
+  const placesOf = async (room: Room, range: Range): Promise<Bounds> => {
+    const bounds = boundsOf(room, range)
+    if (range.after !== undefined || !room.hasOthers) return bounds
+    return { ...bounds, from: Math.max(await messagesFrom(room.id, bounds.to, range.limit), room.oldest) }
   }
 
   return async (room: Room, range: Range): Promise<LogPart> => {
     const { epoch } = room
-    let bounds = boundsOf(room, range)
+    let bounds = await placesOf(room, range)
     let first = await readBatch(room, bounds)
     if (first.length === 0 && bounds.from <= bounds.to) {
       bounds = (await moved(room, range, bounds)) ?? { from: room.oldest, to: 0 }

@@ -86,8 +86,10 @@ export const createLane = ({ commit, onIdle = () => {}, maxBatch, maxBatchBytes 
 const keyOf = ({ roomId, userId, writeId }: NewEntry): string => `${roomId} ${userId} ${writeId}`
 
 const asReplay =
-  (settled: Pending['settle'][number], { content, meta }: NewEntry) =>
+  (settled: Pending['settle'][number], { kind, targetSeq = null, content, meta, detail = null }: NewEntry) =>
   (outcome: Outcome): void =>
     settled(
-      'error' in outcome ? outcome : { appended: { ...outcome.appended, replayed: true, stored: { content, meta } } }
+      'error' in outcome
+        ? outcome
+        : { appended: { ...outcome.appended, replayed: true, stored: { kind, targetSeq, content, meta, detail } } }
     )

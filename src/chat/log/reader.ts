@@ -52,12 +52,13 @@ export const createLogReader = (options: LogReaderOptions): LogReader => {
     return entries
   }
   const extent: MessagesRepository['extent'] = (...range) => limited(() => messages.extent(...range))
+  const messagesFrom: MessagesRepository['messagesFrom'] = (...range) => limited(() => messages.messagesFrom(...range))
   const pages = createPageCache<Entry>({
     read,
     isCurrent,
     firstSeq: async (...range) => (await extent(...range))?.first
   })
-  return { limited, pages, part: createHistory({ pages, extent, slices }) }
+  return { limited, pages, part: createHistory({ pages, extent, messagesFrom, slices }) }
 }
 
 /** Counts entries that can't be decrypted, and logs them once an interval however often they are read. */

@@ -31,6 +31,7 @@ export interface RoomOptions extends Reach {
   readonly id: number
   readonly name: string
   readonly title: string | null
+  readonly hasOthers?: boolean | undefined
   readonly pages: PageCache<Entry>
   readonly log: Log
 }
@@ -45,6 +46,8 @@ export class Room {
   readonly followers = new Set<Follower>()
   epoch: string
   oldest: number
+  /** Whether its log has, or may have, entries that are no messages: then lists of messages ask the database where to begin. */
+  hasOthers: boolean
   /** The newest entry that was delivered to the followers. */
   head: number
   readonly #pages: PageCache<Entry>
@@ -57,11 +60,12 @@ export class Room {
   #known: number
   #reading: Promise<void> | undefined
 
-  constructor({ id, name, title, epoch, lastSeq, oldestSeq, pages, log }: RoomOptions) {
+  constructor({ id, name, title, epoch, lastSeq, oldestSeq, hasOthers = false, pages, log }: RoomOptions) {
     this.id = id
     this.name = name
     this.title = title
     this.epoch = epoch
+    this.hasOthers = hasOthers
     this.oldest = Math.max(1, oldestSeq)
     this.head = this.#known = lastSeq
     this.#pages = pages
@@ -124,6 +128,7 @@ export class Room {
   }
 
   #append(entry: Entry): void {
+    this.hasOthers ||= !entry.isMessage
     this.#pages.add(this.id, entry)
     this.#ahead.delete(entry.seq)
     this.#pending.push(entry)
@@ -165,6 +170,7 @@ export class Room {
 
   /** Continues at `seq`: earlier entries were deleted before they were read here. */
   #skipTo(seq: number): void {
+    this.hasOthers = true
     this.#deliver()
     this.head = seq - 1
     this.#known = Math.max(this.#known, this.head)
@@ -174,6 +180,7 @@ export class Room {
 
   #renew(epoch: string, lastSeq: number): void {
     this.epoch = epoch
+    this.hasOthers = true
     this.#pages.forget(this.id)
     this.#pending = []
     this.#ahead.clear()

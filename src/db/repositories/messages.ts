@@ -1,6 +1,7 @@
 /** Appends to the log with a function of the database, and reads it by `seq`. Content and meta are Fernet tokens here, never text. */
 
 import { and, between, desc, eq, sql } from 'drizzle-orm'
+import { MESSAGE } from '../../protocol/http/messages.ts'
 import type { SqlClient } from '../client/types.ts'
 import { milliseconds, type Tables } from '../tables.ts'
 
@@ -10,9 +11,21 @@ export interface NewEntry {
   readonly userId: number
   readonly writeId: string
   readonly kind: string
+  /** The message that the entry is about. */
+  readonly targetSeq?: number | null
   readonly content: string | null
   readonly meta: string | null
   readonly keyId: string | null
+  /** What a kind stores in the clear, as JSON; messages have none. */
+  readonly detail?: string | null
+}
+
+/** What is stored under a write id. */
+export type StoredBody = Pick<StoredEntry, 'kind' | 'targetSeq' | 'content' | 'meta' | 'detail'>
+
+/** An entry that was not appended: the code of an error, as the database decided under the lock of the room. */
+export interface RefusedEntry {
+  readonly refused: string
 }
 
 /** Describes an appended entry. `stored` is what an earlier entry of this write id contains; null if the entry is new. */
@@ -22,7 +35,7 @@ export interface AppendedEntry {
   /** Holds the time in milliseconds since the epoch; never decreases within a room. */
   readonly createdAt: number
   readonly replayed: boolean
-  readonly stored: { readonly content: string | null; readonly meta: string | null } | null
+  readonly stored: StoredBody | null
 }
 
 /** Describes a stored entry, with the current name of its user. */
@@ -31,11 +44,14 @@ export interface StoredEntry {
   readonly roomId: number
   readonly seq: number
   readonly kind: string
+  readonly targetSeq: number | null
   readonly userId: number
   readonly username: string
   readonly content: string | null
   readonly meta: string | null
   readonly keyId: string | null
+  /** JSON; null for a message. */
+  readonly detail: string | null
   readonly writeId: string
   readonly createdAt: number
 }
@@ -43,12 +59,14 @@ export interface StoredEntry {
 /** Reads and writes the log of one schema. */
 export interface MessagesRepository {
   /**
-   * Appends a batch atomically, in one round trip. Returns the entries in the order of the batch, after the commit. A write id
-   * must not occur twice in a batch. See drizzle/0001_append_function.sql.
+   * Appends a batch in one transaction and one round trip. Returns a result per entry, in the order of the batch, after the
+   * commit. A write id must not occur twice in a batch. See drizzle/0008_append_entries.sql.
    */
-  append(batch: readonly NewEntry[]): Promise<AppendedEntry[]>
+  append(batch: readonly NewEntry[]): Promise<(AppendedEntry | RefusedEntry)[]>
   /** Returns the newest entries of a room, oldest first. */
   newest(roomId: number, limit: number): Promise<StoredEntry[]>
+  /** Returns the `seq` at which the last `count` messages up to `to` begin; less than 1 when there are not so many. */
+  messagesFrom(roomId: number, to: number, count: number): Promise<number>
   /** Returns the entries of a room with `from <= seq <= to`, ascending. */
   range(roomId: number, from: number, to: number): Promise<StoredEntry[]>
   /** Returns the first and the last `seq` of a room with `from <= seq <= to`; `undefined` if there is none. */
@@ -64,13 +82,13 @@ export interface Extent {
 /** Limits the length of a token, in bytes. A longer text in its column is not ours and is not read, to protect the memory. */
 const MAX_TOKEN_BYTES = 1024 * 1024
 
-interface AppendRow {
+interface AppendRow extends Omit<StoredBody, 'targetSeq'> {
+  readonly outcome: 'stored' | 'replayed' | 'refused'
+  readonly code: string
   readonly id: number
   readonly seq: number
   readonly ms: number
-  readonly replayed: boolean
-  readonly content: string | null
-  readonly meta: string | null
+  readonly target_seq: number | null
 }
 
 /**
@@ -82,8 +100,12 @@ export const createMessagesRepository = (
   { messages, users }: Tables,
   schema: string
 ): MessagesRepository => {
-  const append = `select id, seq, ms, replayed, content, meta
-    from "${schema.replaceAll('"', '""')}".chat_append($1, $2, $3, $4, $5, $6, $7) order by ord`
+  const inSchema = `"${schema.replaceAll('"', '""')}"`
+  const append = `select outcome, code, id, seq, ms, kind, target_seq, content, meta, detail
+    from ${inSchema}.chat_append_entries($1, $2, $3, $4, $5, $6, $7, $8, $9) order by ord`
+  const details = `select seq::double precision, detail::text from ${inSchema}.others
+    where room_id = $1 and seq = any($2::bigint[]) and detail is not null`
+  const messagesFrom = `select ${inSchema}.chat_messages_from($1, $2, $3)::double precision as "from"`
 
   // The length is computed without reading the text. No key decrypts an empty text.
   const token = (column: Tables['messages']['content'] | Tables['messages']['meta']) =>
@@ -96,6 +118,7 @@ export const createMessagesRepository = (
     roomId: messages.roomId,
     seq: messages.seq,
     kind: messages.kind,
+    targetSeq: messages.targetSeq,
     userId: messages.userId,
     // The entries of a deleted user stay: clients could not read past a gap in the log.
     username: sql<string>`coalesce(${users.username}, 'deleted user')`,
@@ -142,32 +165,48 @@ export const createMessagesRepository = (
     .limit(sql.placeholder('limit'))
     .prepare('chat_newest')
 
+  /** Only entries that are no messages may have a detail, so that a page of messages costs no second query. */
+  const withDetails = async (roomId: number, rows: Omit<StoredEntry, 'detail'>[]): Promise<StoredEntry[]> => {
+    const others = rows.filter(({ kind }) => kind !== MESSAGE).map(({ seq }) => seq)
+    const found =
+      others.length > 0 ? await client.query<{ seq: number; detail: string }>(details, [roomId, others]) : []
+    const bySeq = new Map(found.map(({ seq, detail }) => [seq, detail]))
+    return rows.map(row => ({ ...row, detail: bySeq.get(row.seq) ?? null }))
+  }
+
   return {
     async append(batch) {
-      const column = <Name extends keyof NewEntry>(name: Name) => batch.map(entry => entry[name])
+      const column = <Name extends keyof NewEntry>(name: Name) => batch.map(entry => entry[name] ?? null)
       const columns = [
         column('roomId'),
         column('userId'),
         column('writeId'),
         column('kind'),
+        column('targetSeq'),
         column('content'),
         column('meta'),
-        column('keyId')
+        column('keyId'),
+        column('detail')
       ]
       const rows = await client.query<AppendRow>(append, columns, { isUrgent: true })
-      return rows.map(({ id, seq, ms, replayed, content, meta }) => ({
-        id,
-        seq,
-        createdAt: ms,
-        replayed,
-        stored: replayed ? { content, meta } : null
-      }))
+      return rows.map(resultOf)
     },
-    range: (roomId, from, to) => range.execute({ roomId, from, to }),
+    range: async (roomId, from, to) => withDetails(roomId, await range.execute({ roomId, from, to })),
+    async messagesFrom(roomId, to, count) {
+      const [row] = await client.query<{ from: number }>(messagesFrom, [roomId, to, count])
+      return row?.from ?? 1
+    },
     async extent(roomId, from, to) {
       const [row] = await extent.execute({ roomId, from, to })
       return row && row.first !== null && row.last !== null ? { first: row.first, last: row.last } : undefined
     },
-    newest: async (roomId, limit) => (await newest.execute({ roomId, limit })).reverse()
+    newest: async (roomId, limit) => withDetails(roomId, (await newest.execute({ roomId, limit })).reverse())
   }
+}
+
+const resultOf = (row: AppendRow): AppendedEntry | RefusedEntry => {
+  const { outcome, code, id, seq, ms: createdAt, kind, target_seq: targetSeq, content, meta, detail } = row
+  if (outcome === 'refused') return { refused: code }
+  const replayed = outcome === 'replayed'
+  return { id, seq, createdAt, replayed, stored: replayed ? { kind, targetSeq, content, meta, detail } : null }
 }

@@ -13,6 +13,8 @@ export interface RoomRow {
   readonly epoch: string
   readonly lastSeq: number
   readonly oldestSeq: number
+  /** Whether its log has entries that are no messages; absent where it was not asked. */
+  readonly hasOthers?: boolean
 }
 
 /** Describes a room to create. */
@@ -73,7 +75,8 @@ export const createRoomsRepository = (client: SqlClient, { rooms }: Tables, sche
     .where(eq(id, sql.placeholder('id')))
     .prepare('chat_room_reach')
 
-  const table = `"${schema.replaceAll('"', '""')}"."rooms"`
+  const inSchema = `"${schema.replaceAll('"', '""')}"`
+  const table = `${inSchema}."rooms"`
   // Cast to double precision, because a driver reads a bigint as text.
   const changed = `select room.id, room.epoch, room.last_seq::double precision as "lastSeq",
       room.oldest_seq::double precision as "oldestSeq"
@@ -81,7 +84,9 @@ export const createRoomsRepository = (client: SqlClient, { rooms }: Tables, sche
     join ${table} as room on room.id = known.id
     where (room.epoch, room.last_seq, room.oldest_seq) is distinct from (known.epoch, known.last_seq, known.oldest_seq)`
   const byNames = `select id, name, title, epoch, last_seq::double precision as "lastSeq",
-      oldest_seq::double precision as "oldestSeq" from ${table} where name = any($1::text[])`
+      oldest_seq::double precision as "oldestSeq",
+      exists (select from ${inSchema}."others" as other where other.room_id = ${table}.id) as "hasOthers"
+    from ${table} where name = any($1::text[])`
   const unlocked = `select id from ${table} where id = any($1::integer[]) for no key update skip locked`
 
   return {

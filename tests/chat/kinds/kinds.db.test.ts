@@ -6,6 +6,7 @@ import { startChat } from '../../support/start-chat.ts'
 import { wave } from '../../support/wave.ts'
 
 const kinds = [...BUILT_IN, wave]
+const greet = { type: 'greet', target: 1, content: 'hello', mood: 'glad' }
 
 /** Two messages with an entry of the kind between them, by john. */
 const start = async () => {
@@ -13,10 +14,11 @@ const start = async () => {
   const john = await chat.register('john')
   const socket = await chat.join(john)
   socket.send({ type: 'message', content: 'one' })
-  socket.send({ type: 'greet', content: 'hello', nonce: 'n1', ref: 'r1' })
+  // A client knows the `seq` of a target only after its commit.
+  await socket.nextOf('message')
+  socket.send({ ...greet, nonce: 'n1', ref: 'r1' })
   socket.send({ type: 'message', content: 'two', ref: 'r2' })
   const ack = await socket.nextOf('ack')
-  await socket.nextOf('message')
   const frame = await socket.nextOf('wave')
   await socket.nextOf('message')
   return { ...chat, john, socket, ack, frame }
@@ -26,7 +28,15 @@ describe('a kind of entry that was added to the registry', () => {
   test('is sent, acknowledged, stored encrypted and delivered in its place', async () => {
     const { database, ack, frame } = await start()
     expect(ack).toMatchObject({ nonce: 'n1', ref: 'r1', room: 'general', seq: 2 })
-    expect(frame).toMatchObject({ seq: 2, content: 'hello', username: 'john', nonce: 'n1', id: ack.id })
+    expect(frame).toMatchObject({
+      seq: 2,
+      target: 1,
+      content: 'hello',
+      mood: 'glad',
+      username: 'john',
+      nonce: 'n1',
+      id: ack.id
+    })
     expect(compile(wave.frame)(frame)).toBe(true)
     const [row] = await database.client.query<{ kind: string; content: string }>(
       `select kind, content from "${database.schema}".messages where seq = 2`
@@ -36,10 +46,25 @@ describe('a kind of entry that was added to the registry', () => {
 
   test('is stored once under a nonce', async () => {
     const { socket, ack } = await start()
-    socket.send({ type: 'greet', content: 'hello', nonce: 'n1', ref: 'r3' })
+    socket.send({ ...greet, nonce: 'n1', ref: 'r3' })
     expect(await socket.nextOf('ack')).toMatchObject({ ref: 'r3', seq: ack.seq, id: ack.id })
-    socket.send({ type: 'greet', content: 'other', nonce: 'n1' })
-    expect(await socket.nextOf('error')).toMatchObject({ code: 'nonce_reused', nonce: 'n1' })
+    for (const other of [{ content: 'other' }, { target: 3 }, { mood: 'sad' }, { type: 'message' }]) {
+      socket.send({ ...greet, ...other, nonce: 'n1' })
+      expect(await socket.nextOf('error'), JSON.stringify(other)).toMatchObject({ code: 'nonce_reused', nonce: 'n1' })
+    }
+  })
+
+  test('is refused by the database without a gap in the log', async () => {
+    const { socket, call, john } = await start()
+    socket.send({ ...greet, target: 2, ref: 'r5' })
+    expect(await socket.nextOf('error')).toMatchObject({ code: 'message_not_found', ref: 'r5', room: 'general' })
+    const options = { token: john.token, body: { content: 'x', mood: 'glad' } }
+    expect(await call('PUT', '/api/chat/rooms/general/waves/9', options)).toMatchObject({
+      status: 404,
+      body: { code: 'message_not_found' }
+    })
+    socket.send({ type: 'message', content: 'three', ref: 'r6' })
+    expect(await socket.nextOf('ack')).toMatchObject({ seq: 4 })
   })
 
   test('is refused when it breaks its schema', async () => {
@@ -48,7 +73,7 @@ describe('a kind of entry that was added to the registry', () => {
     expect(await socket.nextOf('error')).toMatchObject({
       code: 'invalid_frame',
       ref: 'r4',
-      detail: 'The greet frame is not valid. Content is missing.'
+      detail: 'The greet frame is not valid. Target is missing. Content is missing. Mood is missing.'
     })
   })
 
@@ -57,17 +82,27 @@ describe('a kind of entry that was added to the registry', () => {
     const other = await startChat({ kinds, database })
     const reader = await other.join(john, {}, '?rooms=')
     reader.send({ type: 'subscribe', room: 'general', after: 1 })
-    expect(await reader.nextOf('wave')).toMatchObject({ seq: 2, content: 'hello', nonce: 'n1' })
+    expect(await reader.nextOf('wave')).toMatchObject({
+      seq: 2,
+      content: 'hello',
+      target: 1,
+      mood: 'glad',
+      nonce: 'n1'
+    })
     expect(await reader.nextOf('message')).toMatchObject({ seq: 3, content: 'two' })
   })
 
   test('has a route of its own over HTTP', async () => {
     const { call, john, socket } = await start()
-    const options = { token: john.token, body: { content: 'again' }, headers: { 'idempotency-key': 'n2' } }
-    const path = '/api/chat/rooms/general/waves'
+    const options = {
+      token: john.token,
+      body: { content: 'again', mood: 'calm' },
+      headers: { 'idempotency-key': 'n2' }
+    }
+    const path = '/api/chat/rooms/general/waves/3'
     expect(await call('PUT', path, options)).toMatchObject({ status: 201, body: { type: 'wave', seq: 4 } })
     expect(await call('PUT', path, options)).toMatchObject({ status: 200, body: { type: 'wave', seq: 4 } })
-    expect(await socket.nextOf('wave')).toMatchObject({ seq: 4, content: 'again' })
+    expect(await socket.nextOf('wave')).toMatchObject({ seq: 4, target: 3, content: 'again', mood: 'calm' })
     expect(await call('PUT', path, { ...options, body: {} })).toMatchObject({ status: 422 })
   })
 
@@ -76,13 +111,13 @@ describe('a kind of entry that was added to the registry', () => {
     const { body: asyncApi } = await call('GET', '/asyncapi.json')
     const { messages } = asyncApi.channels.chat
     expect(messages['client-greet']).toMatchObject({
-      summary: 'Greet everybody',
-      payload: { required: ['type', 'content'] }
+      summary: 'Wave at a message',
+      payload: { required: ['type', 'target', 'content', 'mood'] }
     })
-    expect(messages['service-wave']).toMatchObject({ summary: 'A greeting' })
+    expect(messages['service-wave']).toMatchObject({ summary: 'A wave' })
     const { body: openApi } = await call('GET', '/openapi.json')
-    expect(openApi.paths['/api/chat/rooms/{room}/waves'].put.requestBody).toMatchObject({
-      content: { 'application/json': { schema: { required: ['content'] } } }
+    expect(openApi.paths['/api/chat/rooms/{room}/waves/{target}'].put.requestBody).toMatchObject({
+      content: { 'application/json': { schema: { required: ['content', 'mood'] } } }
     })
   })
 
@@ -93,6 +128,8 @@ describe('a kind of entry that was added to the registry', () => {
     const contents = (items: { content: unknown }[]) => items.map(({ content }) => content)
     expect(contents(await list(''))).toEqual(['one', 'two'])
     expect(contents(await list('?before=3'))).toEqual(['one'])
+    expect(contents(await list('?limit=2'))).toEqual(['one', 'two'])
+    expect(contents(await list('?limit=1'))).toEqual(['two'])
     expect(contents((await call('GET', '/api/chat/messages', { token: john.token })).body)).toEqual(['one', 'two'])
     expect(await list('?after=0')).toMatchObject([
       { seq: 1, content: 'one' },
@@ -122,7 +159,7 @@ describe('a service that does not know a kind', () => {
     expect(list.map(({ seq }: { seq: number }) => seq)).toEqual([1, 3])
     const { body: log } = await older.call('GET', '/api/chat/rooms/general/messages?after=1', { token })
     expect(log.messages).toMatchObject([{ type: 'unknown', kind: 'wave', seq: 2, content: null }, { seq: 3 }])
-    reader.send({ type: 'greet', content: 'hello' })
+    reader.send(greet)
     expect(await reader.nextOf('error')).toMatchObject({ code: 'unknown_frame' })
   })
 })

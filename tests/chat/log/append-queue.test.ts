@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { type AppendQueueOptions, createAppendQueue, type Outcome } from '../../../src/chat/log/append-queue.ts'
 import type { DatabaseFault } from '../../../src/db/client/errors.ts'
-import type { AppendedEntry, NewEntry } from '../../../src/db/database.ts'
+import type { AppendedEntry, NewEntry, RefusedEntry } from '../../../src/db/database.ts'
 import { ChatError } from '../../../src/protocol/errors.ts'
 
 const entry = (writeId: string, content = writeId, roomId = 1): NewEntry => ({
@@ -18,12 +18,18 @@ const entry = (writeId: string, content = writeId, roomId = 1): NewEntry => ({
 const memoryLog = (failures: (((batch: NewEntry[]) => void) | undefined)[] = []) => {
   const stored = new Map<string, AppendedEntry & { content: string | null }>()
   const batches: string[][] = []
-  const append = async (batch: NewEntry[]): Promise<AppendedEntry[]> => {
+  const append = async (batch: NewEntry[]): Promise<(AppendedEntry | RefusedEntry)[]> => {
     batches.push(batch.map(({ writeId }) => writeId))
     failures.shift()?.(batch)
-    return batch.map(({ writeId, content, meta }) => {
+    return batch.map(({ writeId, kind, content, meta }) => {
+      if (writeId.startsWith('refused')) return { refused: writeId.slice('refused '.length) }
       const known = stored.get(writeId)
-      if (known) return { ...known, replayed: true, stored: { content: known.content, meta } }
+      if (known)
+        return {
+          ...known,
+          replayed: true,
+          stored: { kind, targetSeq: null, content: known.content, meta, detail: null }
+        }
       const added = { id: stored.size + 1, seq: stored.size + 1, createdAt: 0, replayed: false, stored: null, content }
       stored.set(writeId, added)
       return added
@@ -68,6 +74,18 @@ describe('the appendQueue', () => {
       ['a', 1],
       ['b', 2],
       ['c', 3]
+    ])
+  })
+
+  test('settles an entry that the database refused with its error, and the others of the batch as stored', async () => {
+    const { appendQueue, append, settled } = start(memoryLog())
+    for (const id of ['a', 'refused room_not_found', 'refused of_a_newer_release', 'b']) append(entry(id))
+    await appendQueue.idle()
+    expect(seqs(settled)).toEqual([
+      ['a', 1],
+      ['refused room_not_found', 'room_not_found'],
+      ['refused of_a_newer_release', 'not_allowed'],
+      ['b', 2]
     ])
   })
 
