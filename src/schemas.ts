@@ -1,12 +1,34 @@
 /** Exports the public schemas as `fastify-chat/schemas`. */
 export { MessageFrame, SendFrame } from './chat/kinds/message.ts'
-export * from './config/settings.ts'
-export { components, refTo } from './protocol/components.ts'
-export * from './protocol/frames.ts'
-export * from './protocol/http/messages.ts'
-export * from './protocol/http/paging.ts'
-export * from './protocol/http/problems.ts'
-export * from './protocol/http/rooms.ts'
-export * from './protocol/http/service.ts'
-export * from './protocol/http/users.ts'
-export * from './protocol/timestamp.ts'
+export { type SettingName, type Settings, SettingsInput } from './config/settings.ts'
+export { components } from './protocol/components.ts'
+export {
+  AckFrame,
+  AuthenticatedFrame,
+  AuthFrame,
+  type ClientFrame,
+  ErrorFrame,
+  HeadsFrame,
+  Limits,
+  PingFrame,
+  PongFrame,
+  PresenceFrame,
+  ReconnectFrame,
+  ResyncFrame,
+  type ServerFrame,
+  SubscribedFrame,
+  SubscribeFrame,
+  SystemFrame,
+  TypingFrame,
+  TypingNotice,
+  UnknownFrame,
+  UnsubscribedFrame,
+  UnsubscribeFrame
+} from './protocol/frames.ts'
+export { Entry, EntryList, Message, Meta, NewMessage, Nonce, RoomName } from './protocol/http/messages.ts'
+export { Limit } from './protocol/http/paging.ts'
+export { Problem } from './protocol/http/problems.ts'
+export { AfterRoom, NewRoom, Presence, Room, RoomList } from './protocol/http/rooms.ts'
+export { Entrance, Health, Liveness } from './protocol/http/service.ts'
+export { AccessToken, Login, Password, Registration, User, Username } from './protocol/http/users.ts'
+export { Timestamp } from './protocol/timestamp.ts'

@@ -1,4 +1,4 @@
-// Installs `fastify-chat-client` in an app: one package, without a peer in browsers; on a Node without WebSocket, with `ws`.
+// `fastify-chat-client` in an app: one package, without a peer in browsers; on a Node without WebSocket, with `ws`.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
@@ -20,7 +20,7 @@ client.room('general').on('message', ({ seq, content }: Message) => console.log(
 createChatApi({ url: 'http://127.0.0.1:1' }).me().catch(error => console.log(error instanceof ChatApiError && error.code))
 `
 
-/** Returns the gzipped size of what a browser downloads. Throws if it contains anything but the package's own modules. */
+/** Returns the gzipped size of what a browser downloads. Throws if anything but the package's own modules is in it. */
 const bundledSize = async cwd => {
   const { outputFiles, metafile } = await build({
     stdin: { contents: "export * from 'fastify-chat-client'", resolveDir: cwd },
@@ -40,7 +40,7 @@ const bundledSize = async cwd => {
   return gzipSync(outputFiles[0].contents).length
 }
 
-/** Throws if the package depends on another one, doesn't compile, or doesn't run. */
+/** Throws when the package brings another one, doesn't compile, or doesn't run. */
 export const tryClient = async ({ project, pack }) => {
   const cwd = project('app')
   const { installed, bytes } = install(cwd, pack('--workspace', 'client'))
@@ -49,7 +49,7 @@ export const tryClient = async ({ project, pack }) => {
     `fastify-chat-client is ${installed} package of ${Math.round(bytes / 1024)} KiB, ${size} bytes gzipped in a page\n`
   )
   if (installed !== 1) throw new Error(`fastify-chat-client depends on ${installed - 1} other packages`)
-  if (size >= MAX_BYTES) throw new Error(`The SDK has ${size} bytes gzipped, and at most ${MAX_BYTES - 1} are allowed.`)
+  if (size >= MAX_BYTES) throw new Error(`The SDK has ${size} bytes gzipped; the limit is ${MAX_BYTES}.`)
 
   writeFileSync(join(cwd, 'app.ts'), APP)
   const compile = options => {
