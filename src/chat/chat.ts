@@ -20,26 +20,26 @@ import { createParts, type Parts } from './parts.ts'
 import { type ChatRooms, createChatRooms } from './rooms/chat-rooms.ts'
 import { createRoomListing } from './rooms/listing.ts'
 
-/** How often the heads of rooms are read from the database, in case a notification was lost. */
-const LOOK_MS = 5000
-/** How often unused rooms are removed from memory. */
+/** Sets how often the heads of rooms are read from the database, in case a notification was lost, in milliseconds. */
+const POLL_MS = 5000
+/** Sets how often unused rooms are removed from memory, in milliseconds. */
 const SWEEP_MS = 60_000
-/** How often clients are notified of the heads of their rooms. */
+/** Sets how often clients are notified of the heads of their rooms, in milliseconds. */
 const HEADS_MS = 30_000
 
-/** What a shutdown does, in this order; see src/shutdown.ts. */
+/** Lists the steps of a shutdown, in order; see src/shutdown.ts. */
 export interface ChatStop {
   refuseWork(): void
-  /** Resolves when every accepted message is committed or refused. */
+  /** Resolves when every accepted message is committed or rejected. */
   commitAccepted(): Promise<void>
   endBackgroundWork(): void
-  /** Asks clients to reconnect, and closes every socket with 1012; drops those that are open when `signal` is aborted. */
+  /** Sends `reconnect`, and closes every socket with 1012; destroys sockets that are open when `signal` is aborted. */
   closeConnections(signal: AbortSignal): Promise<void>
-  /** Announces that nobody is present here, sends what is queued, and stops listening. */
+  /** Notifies other processes that no user is present here, sends what is queued, and stops listening. */
   leaveBus(): Promise<void>
 }
 
-/** The chat of one process. */
+/** Controls the chat of one process. */
 export interface ChatCore {
   readonly log: ChatLog
   readonly rooms: ChatRooms
@@ -49,11 +49,11 @@ export interface ChatCore {
   }
   readonly access: Pick<Revocation, 'recheck' | 'disconnect'>
   readonly connections: ChatConnections
-  /** Whether the process is stopping and accepts no more work. */
+  /** Is true while the process stops and accepts no more work. */
   readonly isDraining: boolean
-  /** Returns for how many milliseconds this process has not received its own heartbeat. */
+  /** Returns the milliseconds since this process last received its own heartbeat. */
   msSinceHeartbeat(): number
-  /** Begins to listen to other processes. */
+  /** Starts to listen to other processes. */
   start(): Promise<void>
   readonly stop: ChatStop
 }
@@ -130,9 +130,9 @@ const openConnections = (
   })
 }
 
-/** Reads the heads of the rooms; what other processes have appended is then read too. */
+/** Reads the heads of the rooms, and then what other processes have appended. */
 const look = ({ log }: ChatOptions, { rooms }: Parts): void => {
-  rooms.look().catch(err => log.warn({ err }, 'the heads of the rooms could not be read from the database'))
+  rooms.look().catch(err => log.warn({ err }, 'can not read the heads of the rooms; retrying'))
 }
 
 const listen = (options: ChatOptions, parts: Parts): Promise<void> => {
@@ -154,13 +154,13 @@ const listen = (options: ChatOptions, parts: Parts): Promise<void> => {
   })
 }
 
-/** Starts the timers; returns what stops them. */
+/** Starts the timers; returns a function that stops them. */
 const startBackgroundWork = (options: ChatOptions, parts: Parts): (() => void) => {
   const { rooms, feed, users, registry, subscriptionManager } = parts
   const stops = [
-    options.clock.every(LOOK_MS, () => look(options, parts)),
+    options.clock.every(POLL_MS, () => look(options, parts)),
     options.clock.every(SWEEP_MS, () => rooms.sweep()),
-    options.clock.every(HEADS_MS, () => void subscriptionManager.tellHeads(registry.all()))
+    options.clock.every(HEADS_MS, () => void subscriptionManager.sendHeads(registry.all()))
   ]
   return () => {
     for (const stop of stops) stop()

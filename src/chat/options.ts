@@ -1,4 +1,4 @@
-/** What the chat of one process is made of. */
+/** Defines what the chat of one process consists of. */
 import type { Bus } from '../bus/bus.ts'
 import type { Keyring } from '../crypto/keyring.ts'
 import type { ChangesRepository, MessagesRepository, RoomsRepository } from '../db/database.ts'
@@ -9,37 +9,37 @@ import type { Kinds } from './kinds/index.ts'
 import type { AppendQueueOptions } from './log/append-queue.ts'
 import type { PublisherOptions } from './log/publish.ts'
 
-/** What the chat reads and writes. */
+/** Stores what the chat reads and writes. */
 export interface ChatStorage {
   readonly rooms: RoomsRepository
   readonly messages: MessagesRepository
-  /** What is changed in the database from outside; without it, nothing is assumed to change. */
+  /** Reads changes that were made directly in the database; without it, nothing is assumed to change. */
   readonly changes?: ChangesRepository | undefined
-  /** How often changes are polled, in milliseconds; see ChangeFeedOptions. */
+  /** Sets how often changes are polled, in milliseconds; see ChangeFeedOptions. */
   readonly changesPollMs?: number | undefined
   /** Returns which of these users exist; deleted users are disconnected. */
   readonly existingUsers: (userIds: readonly number[]) => Promise<ReadonlySet<number>>
   /** Classifies a failure of the database; see src/db/client/errors.ts. */
   readonly faultOf: AppendQueueOptions['faultOf']
-  /** How many queries may read the log at a time; see LogReaderOptions. By default 1. */
+  /** Limits how many queries may read the log at a time; see LogReaderOptions. By default 1. */
   readonly concurrentReads?: number | undefined
 }
 
-/** PROTOCOL's limits; 0 means none. */
+/** Holds the limits of the settings; 0 means no limit. */
 export interface ChatLimits {
-  /** Messages per second per user. */
+  /** Limits messages per second per user. */
   readonly messageRate: number
-  /** Reads per second per user over HTTP; by default no limit. */
+  /** Limits reads over HTTP per second per user; by default unlimited. */
   readonly readRate?: number | undefined
   readonly connectionsPerUser: number
   readonly connectionsPerIp: number
-  /** In characters. */
+  /** Limits a message, in characters. */
   readonly maxMessageLength: number
-  /** How long a client without `chat.v1` may stay connected, in milliseconds; 0 until its token expires. */
+  /** Limits how long a client without `chat.v1` may stay connected, in milliseconds; 0 until its token expires. */
   readonly legacyLifetimeMs: number
 }
 
-/** Functions of a host application. Without them, every user may do everything, and messages are stored as they were sent. */
+/** Holds functions of a host application. Without them, every user may do everything, and messages are stored as they were sent. */
 export interface HostFunctions {
   readonly authorize?: Authorize | undefined
   readonly beforeMessage?: BeforeMessage | undefined
@@ -47,7 +47,7 @@ export interface HostFunctions {
 }
 
 export interface ChatOptions {
-  /** The kinds of entries; by default those of this release. */
+  /** Lists the kinds of entries; by default those of this release. */
   readonly kinds?: Kinds | undefined
   readonly storage: ChatStorage
   readonly limits: ChatLimits
@@ -58,6 +58,6 @@ export interface ChatOptions {
   readonly log: Log
   /** Verifies the token with which a client extends its connection; rejects with a ChatError. */
   readonly authenticate: (token: string) => Promise<Principal>
-  /** For tests: other bounds for the append queue. */
+  /** Replaces the bounds of the append queue in tests. */
   readonly appendQueue?: Partial<AppendQueueOptions> | undefined
 }

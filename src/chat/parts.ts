@@ -1,4 +1,4 @@
-/** Creates the parts of the chat, each from those before it. Only chat.ts sees them; everybody else sees its interfaces. */
+/** Creates the parts of the chat, each from the previous ones. Only chat.ts uses them; other folders use its interfaces. */
 import { type Access, createAccess } from './access/authorize.ts'
 import { type CurrentUsers, createCurrentUsers } from './access/current-users.ts'
 import { createRevocation, type Revocation } from './access/revocation.ts'
@@ -29,7 +29,7 @@ export interface Parts {
 
 export const createParts = (options: ChatOptions, isDraining: () => boolean): Parts => {
   const { storage, bus, clock, log } = options
-  // The feed is created last: what it changes is everything before it.
+  // The feed is created last, because it changes all other parts.
   let feed: ChangeFeed | undefined
   const { kinds = createKinds() } = options
   const { reader, rooms } = createReading(options, kinds, () => feed?.isCurrent() ?? true)
@@ -54,7 +54,7 @@ export const createParts = (options: ChatOptions, isDraining: () => boolean): Pa
   return { ...parts, feed }
 }
 
-/** The page cache reads the log for the rooms, whose names it needs: each has the other. */
+/** Creates the reader and the rooms, which need each other: rooms read the log, and the reader needs their names. */
 const createReading = (
   options: ChatOptions,
   kinds: Kinds,

@@ -20,7 +20,7 @@ test('it learns of what grew among 70,000 rooms that are subscribed to, without 
   for (;;) {
     const rows = await repository.list(after, 10_000)
     for (const row of rows) {
-      rooms.adopt(row).followers.add({ deliver() {}, hint() {}, replace() {}, broken() {} })
+      rooms.adopt(row).subscribers.add({ deliver() {}, hint() {}, replace() {}, broken() {} })
       after = row.name
     }
     if (rows.length === 0) break

@@ -65,7 +65,7 @@ test('an authorize that throws or is late is a no', async () => {
     call('POST', rooms, { as: 'ann', body: { room: 'other' } })
   ])
   expect(answers.map(({ status }) => status)).toEqual([404, 403])
-  expect(log()).toMatch(/authorize failed: taken as a no/)
+  expect(log()).toMatch(/authorize failed; access denied/)
 })
 
 test('what a connection asks for is done in its order, also when the host takes its time', async () => {

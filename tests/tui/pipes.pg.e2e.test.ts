@@ -119,7 +119,7 @@ test('exits with 1 and the detail of the service if a message is refused', async
   await chat.register('ada')
   const { err, code } = await pipe('too long', chat.url, ['--username', 'ada', '--send'])
   expect(code).toBe(1)
-  expect(err).toContain('The message has 8 characters; the most is 5.')
+  expect(err).toContain('The message has 8 characters. Send at most 5.')
 })
 
 test('exits with 1 after --timeout if the service accepts the message and never responds', async () => {

@@ -1,6 +1,6 @@
 /**
- * The one place that asks who may do what in a room, and what becomes of a message before it is sealed. The answers are the
- * host application's, where there is one: its functions get two seconds, and what fails or is late is a no.
+ * Authorizes actions in rooms, and lets a host edit messages before they are encrypted. The host application's functions decide if
+ * there are any; they get two seconds, and a failure or a timeout denies.
  */
 
 import type { Log } from '../../lib/logging.ts'
@@ -8,42 +8,42 @@ import { withholdMessage } from '../../lib/redact.ts'
 import { withTimeout } from '../../lib/timeout.ts'
 import { ChatError, ChatRejection } from '../../protocol/errors.ts'
 
-/** What can be done in a room. */
+/** Names what can be done in a room. */
 export type Action = 'read' | 'post' | 'create'
 
-/** Who acts: an authenticated user, and until when. */
+/** Describes the authenticated user who acts, and until when the authentication is valid. */
 export interface Principal {
   readonly userId: number
   readonly username: string
   /** The id of a host application's user, as the host knows it; null for a user who registered here. */
   readonly externalId?: string | null | undefined
-  /** When the authentication expires: milliseconds since the epoch, by the wall clock. */
+  /** Ends the authentication: milliseconds since the epoch, by the wall clock. */
   readonly expiresAt: number
-  /** When authentication began, in monotonic time: a user who was disconnected after that may not connect with the result. */
+  /** Starts the authentication, in monotonic time: a user who is disconnected after that may not connect with its result. */
   readonly askedAt?: number | undefined
 }
 
 /**
- * A person as a host application is told of them: `id` is the host's own, or the chat's for one who registered here. Where
- * people register here, a host's own (its bots) should have ids that are no numbers.
+ * Describes a user to a host application: `id` is the host's own, or the chat's for a user who registered here. If users register
+ * here, a host's own users (its bots) should have ids that are not numbers.
  */
 export interface PublicUser {
   readonly id: string
   readonly name: string
 }
 
-/** What a host is asked before anything is done in a room. */
+/** Describes an action that a host application is to authorize. */
 export interface AccessRequest {
   readonly user: PublicUser
-  /** The room's name. */
+  /** Names the room. */
   readonly room: string
   readonly action: Action
 }
 
-/** Decides who may do what. Who may not read is told that there is no such room. */
+/** Decides whether a user may act. A room that a user may not read looks to that user as if it did not exist. */
 export type Authorize = (request: AccessRequest) => boolean | Promise<boolean>
 
-/** A message before it is sealed. Only `content` and `meta` may be changed. */
+/** Describes a message before it is encrypted. Only `content` and `meta` may be changed. */
 export interface MessageDraft {
   readonly room: string
   readonly user: PublicUser
@@ -53,8 +53,8 @@ export interface MessageDraft {
 }
 
 /**
- * Edits a message (answers another draft), lets it pass (answers the same) or refuses it (throws a ChatRejection). A send
- * that is repeated is asked about again: the answer must be the same, or the repeat is refused with `nonce_reused`.
+ * Edits a message (returns another draft), accepts it (returns the same) or rejects it (throws a ChatRejection). It is called again
+ * when a send is repeated, and must then return the same, or the repeated send is rejected with `nonce_reused`.
  */
 export type BeforeMessage = (draft: MessageDraft) => MessageDraft | Promise<MessageDraft>
 
@@ -64,33 +64,33 @@ export interface AccessOptions {
   readonly log: Log
 }
 
-/** What the chat asks. */
+/** Authorizes actions and edits messages. */
 export interface Access {
-  /** Answers at once where nobody has to be asked, so that messages keep their order without waiting. */
+  /** Returns a boolean at once if no host has to be called, so that messages keep their order without waiting. */
   may(principal: Principal, room: string, action: Action): boolean | Promise<boolean>
-  /** The same, but `undefined` when the host's function failed or was late; `may` takes that for a no. */
+  /** Returns the same, but `undefined` if the host's function failed or timed out, which `may` treats as a denial. */
   ask(principal: Principal, room: string, action: Action): boolean | Promise<boolean | undefined>
-  /** Whether there is a host to ask. */
+  /** Is true if a host application authorizes. */
   readonly isDelegated: boolean
-  /** Absent where nobody edits. Rejects with the ChatRejection, or `unavailable` when the host fails to answer. */
+  /** Calls `beforeMessage`; absent without one. Rejects with its ChatRejection, or with `unavailable` if it fails. */
   readonly edit?: (draft: MessageDraft) => Promise<MessageDraft>
 }
 
-/** How long a host's function has, in milliseconds. */
-const ANSWER_MS = 2000
+/** Limits how long a host's function may take, in milliseconds. */
+const HOST_TIMEOUT_MS = 2000
 
-/** Makes it. Without a host everyone who is logged in may do everything. */
+/** Creates it. Without a host application, every authenticated user may do everything. */
 export const createAccess = ({ authorize, beforeMessage, log }: AccessOptions): Access => {
   const ask: Access['ask'] = (principal, room, action) => {
     if (!authorize) return true
     const failed = (err: unknown): undefined => {
-      log.error({ err, room, action }, 'authorize failed: taken as a no')
+      log.error({ err, room, action }, 'authorize failed; access denied')
     }
     try {
-      const answer = authorize({ user: publicUserOf(principal), room, action })
-      // A thenable of another realm or library is a promise too.
-      if (typeof answer === 'boolean') return answer
-      return withTimeout(ANSWER_MS, 'authorize', Promise.resolve(answer)).then(isYes, failed)
+      const result = authorize({ user: publicUserOf(principal), room, action })
+      // A thenable of another realm or library counts as a promise too.
+      if (typeof result === 'boolean') return result
+      return withTimeout(HOST_TIMEOUT_MS, 'authorize', Promise.resolve(result)).then(isTrue, failed)
     } catch (error) {
       return Promise.resolve(failed(error))
     }
@@ -99,29 +99,29 @@ export const createAccess = ({ authorize, beforeMessage, log }: AccessOptions): 
     ask,
     isDelegated: authorize !== undefined,
     may: (principal, room, action) => {
-      const answer = ask(principal, room, action)
-      return typeof answer === 'boolean' ? answer : answer.then(isYes)
+      const result = ask(principal, room, action)
+      return typeof result === 'boolean' ? result : result.then(isTrue)
     },
     ...(beforeMessage ? { edit: draft => edit(beforeMessage, draft, log) } : {})
   }
 }
 
-/** A person as a host knows them. */
+/** Returns a user as host applications receive them. */
 export const publicUserOf = ({ userId, username, externalId }: Principal): PublicUser => ({
   id: externalId ?? String(userId),
   name: username
 })
 
-const isYes = (answer: unknown): boolean => answer === true
+const isTrue = (result: unknown): boolean => result === true
 
 const edit = async (beforeMessage: BeforeMessage, draft: MessageDraft, log: Log): Promise<MessageDraft> => {
   try {
-    const edited = await withTimeout(ANSWER_MS, 'beforeMessage', askHost(beforeMessage, draft))
-    if (!isDraft(edited)) throw new TypeError('beforeMessage must answer a draft, or throw')
+    const edited = await withTimeout(HOST_TIMEOUT_MS, 'beforeMessage', callHost(beforeMessage, draft))
+    if (!isDraft(edited)) throw new TypeError('beforeMessage must return a draft, or throw.')
     return edited
   } catch (error) {
     if (error instanceof ChatRejection) throw error
-    log.error({ err: error, room: draft.room }, 'beforeMessage failed: the message was refused')
+    log.error({ err: error, room: draft.room }, 'beforeMessage failed; the message was rejected')
     throw new ChatError('unavailable', 'The message could not be checked. Send it again in a moment.', {
       retryAfterMs: 1000,
       cause: error
@@ -129,8 +129,8 @@ const edit = async (beforeMessage: BeforeMessage, draft: MessageDraft, log: Log)
   }
 }
 
-/** What it throws may quote the text, and is logged. */
-const askHost = async (beforeMessage: BeforeMessage, draft: MessageDraft): Promise<MessageDraft> => {
+/** Calls the host's function. Removes the message of an error before it is logged, because it may quote the text. */
+const callHost = async (beforeMessage: BeforeMessage, draft: MessageDraft): Promise<MessageDraft> => {
   try {
     return await beforeMessage(draft)
   } catch (error) {
@@ -143,6 +143,6 @@ const isDraft = (edited: Partial<MessageDraft> | undefined): boolean =>
   (edited.meta === undefined ||
     (typeof edited.meta === 'object' && edited.meta !== null && !Array.isArray(edited.meta)))
 
-/** Goes on with a value, at once if it is there. */
+/** Calls `next` with a value, synchronously unless it is a promise. */
 export const whenKnown = <T, R>(value: T | Promise<T>, next: (value: T) => R | Promise<R>): R | Promise<R> =>
   value instanceof Promise ? value.then(next) : next(value)

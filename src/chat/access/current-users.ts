@@ -1,6 +1,6 @@
 /**
- * Keeps who is connected in step with the users in the database: a deleted user is disconnected and present no more, a renamed
- * one continues under the new name.
+ * Applies changes of users in the database to their connections: a deleted user is disconnected and no longer present, and a
+ * renamed user continues under the new name.
  */
 
 import type { Changes } from '../../db/database.ts'
@@ -15,27 +15,27 @@ export interface CurrentUsersOptions {
   readonly registry: ConnectionRegistry
   readonly subscriptionManager: SubscriptionManager
   readonly clock: Clock
-  /** Returns the names of those users who exist. */
+  /** Returns the names of existing users. */
   readonly usernames: (ids: readonly number[]) => Promise<ReadonlyMap<number, string>>
 }
 
 type UserChanges = Pick<Changes, 'deletedUsers' | 'renamedUsers'>
 
 export interface CurrentUsers {
-  /** Acts on changes, at once. */
+  /** Applies changes at once. */
   apply(changes: UserChanges): void
-  /** Looks up everybody who is connected: anything may have been missed. */
+  /** Looks up all connected users, because changes may have been missed. */
   refresh(): Promise<void>
   /** Returns an principal, who may have been looked up a moment ago, under the name of now. */
   named<A extends Principal>(principal: A): A
-  /** Returns the same for who writes. Throws `unavailable` for a deleted user: the next look-up finds nobody, or a new one. */
+  /** Returns the same for an author. Throws `unavailable` for a deleted user; the next lookup finds no user, or a new one. */
   author<A extends Principal>(principal: A): A
   /** Returns whether a user, who may have been looked up a moment ago, was deleted. */
   isDeleted(userId: number): boolean
   close(): void
 }
 
-/** How long a change is remembered, in milliseconds: longer than a request, or an upgrade, may be under way. */
+/** Sets how long a change is remembered, in milliseconds: longer than a request or an upgrade may take. */
 const REMEMBER_MS = 30_000
 
 export const createCurrentUsers = ({
@@ -63,16 +63,16 @@ export const createCurrentUsers = ({
 
   const apply: CurrentUsers['apply'] = ({ deletedUsers, renamedUsers }) => {
     if (deletedUsers.length === 0 && renamedUsers.length === 0) return
-    const gone = new Set(deletedUsers)
+    const deletedNow = new Set(deletedUsers)
     const names = new Map(renamedUsers.map(({ id, username }) => [id, username]))
-    for (const id of gone) deleted.add(id)
+    for (const id of deletedNow) deleted.add(id)
     for (const [id, username] of names) renamed.set(id, username)
     for (const connection of [...registry.all()]) {
       const { userId } = connection.principal
-      if (gone.has(userId)) connection.close(CLOSE.tokenExpired)
+      if (deletedNow.has(userId)) connection.close(CLOSE.tokenExpired)
       else if (names.has(userId)) connection.principal = named(connection.principal)
     }
-    for (const id of gone) subscriptionManager.deleted(id)
+    for (const id of deletedNow) subscriptionManager.deleted(id)
     for (const [id, username] of names) subscriptionManager.renamed(id, username)
   }
 

@@ -1,6 +1,6 @@
 /**
- * Taking rights back from people who are connected, here and on the other processes. The bus may lose the word: what was said
- * once is said again for a while, and a process that was cut off from it asks about everybody again.
+ * Revokes access of connected users, in this process and in others. The bus may lose a revocation, so it is re-broadcast for a
+ * while. A process that was disconnected from the bus calls `authorize` again for all its users.
  */
 import { randomUUID } from 'node:crypto'
 import pLimit from 'p-limit'
@@ -21,59 +21,58 @@ export interface RevocationOptions {
   readonly log: Log
   readonly access: Access
   readonly subscriptionManager: SubscriptionManager
-  /** Which of these users there still are. */
+  /** Returns which of these users exist. */
   readonly existing: (userIds: readonly number[]) => Promise<ReadonlySet<number>>
 }
 
 export interface Revocation {
-  /** Asks again whether a person, by the id that the host knows, may read a room; who may not, stops following it. On every process. */
-  recheck(personId: string, room: string): void
-  /** Asks again about every person here and every room that they follow; who can't be asked about is asked about later. */
+  /** Calls `authorize` again for a user, by the host's id, and a room, on every process. Ends the subscriptions of a denied user. */
+  recheck(userId: string, room: string): void
+  /** Calls `authorize` again for every user here and all their rooms. Retries later if the host's function fails. */
   recheckAll(): void
-  /** Closes all of a person's connections with 4401. On every process. */
-  disconnect(personId: string): void
+  /** Closes all connections of a user with 4401, on every process. */
+  disconnect(userId: string): void
   /** Handles events of other processes. */
   readonly events: Pick<BusEventHandlers, 'recheck' | 'disconnect'>
-  /** Whether a person was disconnected after it began to be asked who they are: their connection was then under way. */
+  /** Returns whether a user was disconnected after their authentication began, while the connection was being opened. */
   isRevoked(principal: Principal): boolean
   close(): void
 }
 
-/** How often, and how many times, other processes are told what they may have missed. */
+/** Sets how often, and how many times, a revocation is re-broadcast. */
 const REPEAT_MS = 3000
 const REPEATS = 10
-/** How often it is asked who of the connected people is no user any more. */
+/** Sets how often deleted users are looked for among the connected ones, in milliseconds. */
 const USERS_MS = 20_000
-/** How many of the host's answers are waited for at once, when everybody is asked about. */
+/** Limits concurrent calls of the host's function while everything is checked again. */
 const AT_ONCE = 16
-/** Of how many connections the rooms are asked about at once. */
+/** Limits the connections whose rooms are checked at a time. */
 const RECHECKED_AT_ONCE = 100
 
 type RevocationEvent = BusEvent<'recheck' | 'disconnect'>
 
-interface Word {
+interface Broadcast {
   readonly event: RevocationEvent
-  /** Monotonic time. */
-  readonly saidAt: number
+  /** Holds a monotonic time. */
+  readonly startedAt: number
   left: number
 }
 
-/** Makes it. */
 export const createRevocation = (options: RevocationOptions): Revocation => {
   const { registry, bus, clock, log, access, subscriptionManager, existing } = options
-  const repeated = new Set<Word>()
-  // The words that were heard lately, so that one which is repeated is acted on once.
-  let heard = new Set<string>()
-  let heardBefore = new Set<string>()
-  // When each person was disconnected last, in monotonic time; kept as long as revocations are re-broadcast.
+  const broadcasts = new Set<Broadcast>()
+  // The ids of revocations received lately, so that a repeated one is applied once.
+  let received = new Set<string>()
+  let receivedBefore = new Set<string>()
+  // Maps users to when they were last disconnected, in monotonic time; kept as long as revocations are re-broadcast.
   const disconnected = new Map<string, number>()
   let isIncomplete = false
   let isRechecking = false
 
-  const connectionsOf = (personId: string): Connection[] =>
-    [...registry.all()].filter(({ principal }) => publicUserOf(principal).id === personId)
+  const connectionsOf = (externalId: string): Connection[] =>
+    [...registry.all()].filter(({ principal }) => publicUserOf(principal).id === externalId)
 
-  /** In its turn, and of what is followed by then, so that a subscription that is just being asked about is not missed. */
+  /** Checks in each connection's own order and with its rooms at that time, so that a subscription in progress is not missed. */
   const recheckHere = (connections: Iterable<Connection>, may: typeof access.may, only?: string): void => {
     const work = async (connection: Connection): Promise<void> => {
       const { subscriptions, principal } = connection
@@ -85,27 +84,27 @@ export const createRevocation = (options: RevocationOptions): Revocation => {
     for (const connection of connections) connection.perform({ work: () => work(connection), marks: {} })
   }
 
-  /** Returns a function that asks once for each person and room, a few at a time, and from then on returns the result. */
-  const askOnce = (): ((principal: Principal, room: string) => Promise<boolean>) => {
+  /** Returns a function that checks each user and room once, a few at a time, and then returns the cached result. */
+  const checkOnce = (): ((principal: Principal, room: string) => Promise<boolean>) => {
     const limit = pLimit(AT_ONCE)
-    const answers = new Map<string, Promise<boolean>>()
+    const results = new Map<string, Promise<boolean>>()
     const keyOf = (principal: Principal, room: string): string => `${room} ${publicUserOf(principal).id}`
-    const ask = async (principal: Principal, room: string): Promise<boolean> => {
-      const answer = await access.ask(principal, room, 'read')
-      // Cut off from its own database, say: that is no reason to send everybody away.
-      if (answer === undefined) isIncomplete = true
-      return answer ?? true
+    const check = async (principal: Principal, room: string): Promise<boolean> => {
+      const result = await access.ask(principal, room, 'read')
+      // The host's database may be unreachable, which is no reason to disconnect its users.
+      if (result === undefined) isIncomplete = true
+      return result ?? true
     }
     const once = (principal: Principal, room: string): Promise<boolean> => {
       const key = keyOf(principal, room)
-      const answer = answers.get(key) ?? limit(() => ask(principal, room))
-      answers.set(key, answer)
-      return answer
+      const result = results.get(key) ?? limit(() => check(principal, room))
+      results.set(key, result)
+      return result
     }
     return once
   }
 
-  /** One pass at a time; what fails in it, or is asked for meanwhile, is for the next. */
+  /** Runs one pass at a time. What fails in it, or is requested meanwhile, is left to the next pass. */
   const recheckAll = async (): Promise<void> => {
     if (isRechecking) {
       isIncomplete = true
@@ -113,7 +112,7 @@ export const createRevocation = (options: RevocationOptions): Revocation => {
     }
     isRechecking = true
     isIncomplete = false
-    const once = askOnce()
+    const once = checkOnce()
     const all = [...registry.all()]
     for (let at = 0; at < all.length; at += RECHECKED_AT_ONCE) {
       const some = all.slice(at, at + RECHECKED_AT_ONCE)
@@ -125,14 +124,14 @@ export const createRevocation = (options: RevocationOptions): Revocation => {
     isRechecking = false
   }
 
-  const endThoseGone = async (): Promise<void> => {
-    const asked = new Set([...registry.all()].map(({ principal }) => principal.userId))
-    if (asked.size === 0) return
-    const there = await existing([...asked])
+  const disconnectDeleted = async (): Promise<void> => {
+    const checked = new Set([...registry.all()].map(({ principal }) => principal.userId))
+    if (checked.size === 0) return
+    const present = await existing([...checked])
     for (const connection of [...registry.all()]) {
       const { userId } = connection.principal
-      // Who came while it was asked was not asked about.
-      if (asked.has(userId) && !there.has(userId)) connection.close(CLOSE.tokenExpired)
+      // A user who connected during the query was not part of it.
+      if (checked.has(userId) && !present.has(userId)) connection.close(CLOSE.tokenExpired)
     }
   }
 
@@ -147,52 +146,52 @@ export const createRevocation = (options: RevocationOptions): Revocation => {
       if (isRevoked(connection.principal)) connection.close(CLOSE.tokenExpired)
   }
 
-  const say = (event: RevocationEvent): void => {
-    const saidAt = clock.monotonic()
-    const word = { event, saidAt, left: REPEATS }
-    act(word.event, saidAt)
-    tell(word)
-    repeated.add(word)
+  const broadcast = (event: RevocationEvent): void => {
+    const startedAt = clock.monotonic()
+    const added = { event, startedAt, left: REPEATS }
+    act(event, startedAt)
+    publish(added)
+    broadcasts.add(added)
   }
 
-  /** The age of a revocation means the same to every process, whatever its clocks show. */
-  const tell = ({ event, saidAt }: Word): void => {
-    bus.publish({ ...event, age_ms: Math.round(clock.monotonic() - saidAt) })
+  /** Publishes the age of a revocation and not its time, because the clocks of processes differ. */
+  const publish = ({ event, startedAt }: Broadcast): void => {
+    bus.publish({ ...event, age_ms: Math.round(clock.monotonic() - startedAt) })
   }
 
-  const hear = (event: RevocationEvent): void => {
-    if (heard.has(event.word) || heardBefore.has(event.word)) return
-    heard.add(event.word)
-    // A user who connected again after it stays connected.
+  const receive = (event: RevocationEvent): void => {
+    if (received.has(event.word) || receivedBefore.has(event.word)) return
+    received.add(event.word)
+    // A user who reconnected after the revocation stays connected.
     act(event, clock.monotonic() - (event.age_ms ?? 0))
   }
 
-  const warn = (err: unknown): void => log.warn({ err }, 'it could not be asked who is still a user')
+  const warn = (err: unknown): void => log.warn({ err }, 'can not look for deleted users; retrying')
   const stops = [
     clock.every(REPEAT_MS, () => {
-      for (const word of repeated) {
-        tell(word)
-        if (--word.left === 0) repeated.delete(word)
+      for (const one of broadcasts) {
+        publish(one)
+        if (--one.left === 0) broadcasts.delete(one)
       }
       if (isIncomplete) void recheckAll()
       const old = clock.monotonic() - 2 * REPEATS * REPEAT_MS
-      for (const [person, at] of disconnected) if (at < old) disconnected.delete(person)
+      for (const [user, at] of disconnected) if (at < old) disconnected.delete(user)
     }),
     clock.every(USERS_MS, () => {
-      endThoseGone().catch(warn)
-      heardBefore = heard
-      heard = new Set()
+      disconnectDeleted().catch(warn)
+      receivedBefore = received
+      received = new Set()
     })
   ]
 
   return {
-    recheck: (person, room) => say({ kind: 'recheck', person, room, word: randomUUID() }),
+    recheck: (person, room) => broadcast({ kind: 'recheck', person, room, word: randomUUID() }),
     recheckAll() {
       if (access.isDelegated) void recheckAll()
     },
-    disconnect: person => say({ kind: 'disconnect', person, word: randomUUID() }),
+    disconnect: person => broadcast({ kind: 'disconnect', person, word: randomUUID() }),
     isRevoked,
-    events: { recheck: hear, disconnect: hear },
+    events: { recheck: receive, disconnect: receive },
     close() {
       for (const stop of stops) stop()
     }

@@ -1,4 +1,4 @@
-/** The room that a principal names, if they may do there what they ask for. A room they may not read looks like an absent one. */
+/** Finds the room that a principal names, and authorizes the action. A room that may not be read looks like an absent one. */
 import { ChatError } from '../../protocol/errors.ts'
 import { isRoomName } from '../../protocol/http/messages.ts'
 import type { RoomRegistry } from '../rooms/registry.ts'
@@ -6,14 +6,14 @@ import type { Room } from '../rooms/room.ts'
 import { type Access, type Action, type Principal, whenKnown } from './authorize.ts'
 
 /**
- * Returns the room, or throws `room_not_found`; returns a promise only if something has to be asked or loaded. With `isAbsent`,
- * it was looked up a moment ago and not found, or found (`false`).
+ * Returns the room, or throws `room_not_found`. Returns a promise only if `authorize` is called or the room is loaded. `isAbsent`
+ * is the result of a lookup a moment ago.
  */
 export type FindRoom = (principal: Principal, name: string, action: Action, isAbsent?: boolean) => Room | Promise<Room>
 
 /**
- * Creates the function. Denied looks like absent in time too: the host application is asked about both, and both are looked up
- * in the database, here or before (`isAbsent`).
+ * Creates the function. A denied room must look like an absent one in time too: `authorize` is called for both, and both are looked
+ * up in the database, here or before (`isAbsent`).
  */
 export const createRoomAccess =
   ({ rooms, access }: { readonly rooms: RoomRegistry; readonly access: Access }): FindRoom =>

@@ -1,23 +1,23 @@
-/** The registry of kinds: what a client may send and receives is derived from it. A new kind is a file here and a line in `BUILT_IN`. */
+/** Registers the kinds of entries, from which frames and routes are derived. A new kind is a file here and a line in `BUILT_IN`. */
 import { connectionFrames, type DocumentedFrames, serviceFrames } from '../../protocol/frames.ts'
 import type { Kind } from './kind.ts'
 import { message } from './message.ts'
 
-/** The kinds of this release. */
+/** Lists the kinds of this release. */
 export const BUILT_IN: readonly Kind[] = [message]
 
-/** Kinds by name, and what is derived from them. */
+/** Maps names to kinds, and holds what is derived from them. */
 export interface Kinds {
   readonly all: readonly Kind[]
-  /** Returns the kind of a stored entry; `undefined` when this release doesn't know it. */
+  /** Returns the kind of a stored entry; `undefined` if this release doesn't support it. */
   of(kind: string): Kind | undefined
   /** Returns the kind that a frame of this `type` appends to. */
   ofCommand(type: string): Kind | undefined
-  /** Every frame that a client may send, and that the service may send, by its `type`. */
+  /** Maps each `type` to its frame, from clients and from the service. */
   readonly frames: { readonly client: DocumentedFrames; readonly service: DocumentedFrames }
 }
 
-/** Creates a registry. Throws a TypeError when two kinds, or a kind and another frame, share a name. */
+/** Creates a registry. Throws a TypeError if two kinds, or a kind and another frame, share a name. */
 export const createKinds = (all: readonly Kind[] = BUILT_IN): Kinds => {
   const byKind = new Map(all.map(kind => [kind.kind, kind]))
   const byCommand = new Map(all.map(kind => [kind.commandType, kind]))

@@ -1,4 +1,4 @@
-/** What a kind of entry consists of. Everything particular to one kind is in its own file; see message.ts. */
+/** Defines what a kind of entry consists of. Everything specific to one kind is in its own file; see message.ts. */
 import type { Static, TLiteral, TObject, TProperties, TSchema } from '@sinclair/typebox'
 import type { ErrorCode } from '../../protocol/errors.ts'
 import type { Action } from '../access/authorize.ts'
@@ -14,7 +14,7 @@ export interface Body extends Readonly<Record<EncryptedColumn, string | null>> {
   readonly detail?: string | null
 }
 
-/** The same, as a frame shows it. */
+/** Holds the same as in a frame. */
 export interface ShownBody {
   readonly content: string | null
   readonly meta?: Record<string, unknown> | undefined
@@ -22,13 +22,13 @@ export interface ShownBody {
   readonly detail?: Record<string, unknown> | undefined
 }
 
-/** What a command is checked against. */
+/** Holds the limits of commands. */
 export interface PrepareContext {
-  /** In characters (Unicode code points). */
+  /** Limits a message, in characters (Unicode code points). */
   readonly maxMessageLength: number
 }
 
-/** The fields that each command has, whatever its kind. */
+/** Describes the fields that every command has. */
 export interface Command {
   readonly type?: string
   readonly room?: string | undefined
@@ -36,48 +36,48 @@ export interface Command {
   readonly ref?: string | undefined
 }
 
-/** The HTTP route that appends an entry of the kind. Its body is the command, without what the path and headers carry. */
+/** Describes the HTTP route that appends an entry of the kind. Its body is the command without the fields in the path and headers. */
 export interface HttpTwin {
   readonly method: 'POST' | 'PUT' | 'PATCH' | 'DELETE'
-  /** Below the room's path; `:name` is a field of the command. */
+  /** Is below the room's path; `:name` is a field of the command. */
   readonly path: string
   readonly operationId: string
   readonly summary: string
   readonly description: string
-  /** A schema that has a name of its own in the document; by default it is derived from the command. */
+  /** Holds a schema with a name of its own in the document; by default it is derived from the command. */
   readonly body?: TSchema
-  /** The codes of errors that only this kind has. */
+  /** Lists the codes of errors that only this kind has. */
   readonly errors?: readonly ErrorCode[]
 }
 
 type CommandSchema = TObject<TProperties & { type: TLiteral<string> }>
 
-/** One kind of entry, as its file defines it. */
+/** Defines one kind of entry. */
 export interface KindDefinition<Schema extends CommandSchema> {
-  /** What is stored in the column `kind`, and the `type` of its frames. One with a dot is a host application's. */
+  /** Is stored in the column `kind`, and is the `type` of its frames. A kind with a dot belongs to a host application. */
   readonly kind: string
-  /** What `authorize` is asked before an entry is appended. */
+  /** Holds the action to authorize before an entry is appended. */
   readonly action: Action
-  /** What a client sends to append an entry; its `type` may differ from the kind. */
+  /** Describes what a client sends to append an entry; its `type` may differ from the kind. */
   readonly command: Schema
-  /** What subscribers receive. */
+  /** Describes what subscribers receive. */
   readonly frame: TObject
-  /** What the two frames are for, in the AsyncAPI document. */
+  /** Summarizes the two frames in the AsyncAPI document. */
   readonly summary: { readonly command: string; readonly frame: string }
-  /** The columns that an entry of the kind uses, each a Fernet token. With `content`, an entry without it was erased. */
+  /** Lists the columns that an entry of the kind uses, each a Fernet token. With `content`, an entry without it was erased. */
   readonly encrypted: readonly EncryptedColumn[]
-  /** Whether `beforeMessage` may edit or refuse it: its command has `content` and `meta` as a message has. */
+  /** Lets `beforeMessage` edit or reject it: its command has `content` and `meta` as a message has. */
   readonly isEditable?: boolean
   readonly http?: HttpTwin
-  /** Returns what to store. Throws a ChatError when the command is not valid. What races is decided in SQL, under the room's lock. */
+  /** Returns what to store. Throws a ChatError for an invalid command. Conflicts are decided in SQL, under the room's lock. */
   prepare(command: Omit<Static<Schema>, 'type'>, context: PrepareContext): Body
-  /** Returns the fields that the frame has beside its place. */
+  /** Returns the fields of the frame that are specific to the kind. */
   show(body: ShownBody): object
 }
 
-/** One kind of entry, as the rest of the service uses it. */
+/** Describes one kind of entry for the rest of the service. */
 export interface Kind extends Omit<KindDefinition<CommandSchema>, 'prepare'> {
-  /** The `type` of its command. */
+  /** Holds the `type` of its command. */
   readonly commandType: string
   prepare(command: Command, context: PrepareContext): Body
 }

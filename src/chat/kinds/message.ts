@@ -1,4 +1,4 @@
-/** The kind `message`: a text, with data of the client beside it. */
+/** Defines the kind `message`: a text, and data of the client. */
 import { type Static, Type } from '@sinclair/typebox'
 import { isVisible } from '../../lib/text.ts'
 import { ChatError } from '../../protocol/errors.ts'
@@ -17,7 +17,7 @@ import { Timestamp } from '../../protocol/timestamp.ts'
 import { characters } from '../../protocol/validation.ts'
 import { defineKind } from './kind.ts'
 
-/** Send a message; `room` is `general` when absent. */
+/** Sends a message; without `room`, to `general`. */
 export const SendFrame = Type.Object(
   {
     type: Type.Literal(MESSAGE),
@@ -31,7 +31,7 @@ export const SendFrame = Type.Object(
 )
 export type SendFrame = Static<typeof SendFrame>
 
-/** A message, committed, to everyone who follows its room. One that can’t be shown has no content, and says why. */
+/** Delivers a committed message to the subscribers of its room. A message that can’t be shown has no content, and a reason. */
 export const MessageFrame = Type.Object(
   { type: Type.Literal(MESSAGE), ...messageFields, ...shown, timestamp: Timestamp },
   { $id: 'ChatMessageFrame' }
@@ -39,8 +39,8 @@ export const MessageFrame = Type.Object(
 export type MessageFrame = Static<typeof MessageFrame>
 
 /**
- * Returns the `meta` of a message as the JSON text that is encrypted. Throws `invalid_frame` when it is over 2 KiB, or nested
- * deeper than JSON can be written, as that of a host application may be.
+ * Returns the `meta` of a message as the JSON text to encrypt. Throws `invalid_frame` if it is over 2 KiB, or, from a host
+ * application, nested more deeply than JSON can be written.
  */
 export const metaText = (meta: Record<string, unknown> | undefined): string | null => {
   if (meta === undefined) return null
@@ -48,43 +48,45 @@ export const metaText = (meta: Record<string, unknown> | undefined): string | nu
     const text = JSON.stringify(meta)
     if (Buffer.byteLength(text) <= MAX_META_BYTES) return text
   } catch {
-    // A RangeError: so deeply nested that the stack ran out. It is over the size in any case.
+    // A RangeError, because it is nested so deeply that the stack overflowed. It is over the limit in any case.
   }
-  throw new ChatError('invalid_frame', `The meta of a message may be at most ${MAX_META_BYTES} bytes of JSON.`)
+  throw new ChatError(
+    'invalid_frame',
+    `The meta of a message is too large. Send at most ${MAX_META_BYTES} bytes of JSON.`
+  )
 }
 
 /**
  * Returns the text of a message as it is stored and shown. Throws `message_too_long` over `max` characters (code points), and
- * `invalid_frame` when nothing of it is visible. A lone surrogate becomes U+FFFD, as it would in UTF-8, so that the live
- * frame and the history say the same.
+ * `invalid_frame` without a visible one. A lone surrogate becomes U+FFFD, as it would in UTF-8, so that the live frame and the
+ * history have the same text.
  */
 export const messageText = (content: string, max: number): string => {
   const text = content.toWellFormed()
   const length = characters(text)
   if (length > max) {
-    throw new ChatError('message_too_long', `The message has ${length} characters; the most is ${max}.`)
+    throw new ChatError('message_too_long', `The message has ${length} characters. Send at most ${max}.`)
   }
   if (!isVisible(text))
     throw new ChatError('invalid_frame', 'The message is empty. Send at least one visible character.')
   return text
 }
 
-/** A message. */
 export const message = defineKind({
   kind: MESSAGE,
   action: 'post',
   command: SendFrame,
   frame: MessageFrame,
-  summary: { command: 'Send a message', frame: 'A message, committed' },
+  summary: { command: 'Send a message', frame: 'A committed message' },
   encrypted: ['content', 'meta'],
   isEditable: true,
   http: {
     method: 'POST',
     path: 'messages',
     operationId: 'postMessage',
-    summary: 'Post a message',
+    summary: 'Send a message',
     description:
-      'Answered after the commit. With an `Idempotency-Key`, posting the same again answers 200 and the message that is there; posting another is a 409. A key is one for the user and the room, and good as long as the message is kept.',
+      'Responds after the commit. With an `Idempotency-Key`, sending the same message again returns 200 and the stored message; sending another one returns 409. A key is unique per user and room, and valid as long as the message is kept.',
     body: NewMessage,
     errors: ['rejected', 'message_too_long', 'invalid_frame']
   },

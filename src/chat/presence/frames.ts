@@ -1,17 +1,17 @@
-/** The frames about people: who is connected, who joined, who left, who types. */
+/** Creates the frames about users: who connected, joined, left or is typing. */
 import type { SystemFrame, TypingNotice } from '../../protocol/frames.ts'
 import type { Principal } from '../access/authorize.ts'
 
-/** How long someone is shown as typing. */
+/** Sets how long a user is shown as typing, in milliseconds. */
 const TYPING_SHOWN_MS = 5000
 
-const WORDS = {
+const SENTENCES = {
   connected: (name: string) => `Connected as ${name}`,
   joined: (name: string) => `${name} joined the chat`,
   left: (name: string) => `${name} left the chat`
 }
 
-/** Returns the frame for somebody who connected, joined or left, with the sentence that the FastAPI backend sends. */
+/** Returns the frame for a user who connected, joined or left, with the sentence that the FastAPI backend sends. */
 export const systemFrame = (
   event: SystemFrame['event'],
   { userId, username }: Pick<Principal, 'userId' | 'username'>,
@@ -19,7 +19,7 @@ export const systemFrame = (
 ): SystemFrame => ({
   type: 'system',
   event,
-  message: WORDS[event](username),
+  message: SENTENCES[event](username),
   room,
   user_id: userId,
   username

@@ -1,7 +1,7 @@
 /**
- * Who is in a room, over all processes, without ghosts: each process tells the others whom it has, whole, when that changes
- * and again every few seconds; what a process told is forgotten when it falls silent. A lost notification makes it late,
- * never wrong for long. Nothing here is on a message's way.
+ * Tracks who is in a room, over all processes. Each process publishes its complete list of users of a room when it changes, and
+ * again every few seconds. What a process published is dropped when it stops publishing. A lost notification delays a change, and
+ * the next one corrects it. Presence never delays messages.
  */
 import type { Bus } from '../../bus/bus.ts'
 import type { BusEvent, BusEventHandlers } from '../../bus/events.ts'
@@ -9,19 +9,19 @@ import type { Clock } from '../../lib/clock.ts'
 import type { Presence } from '../../protocol/http/rooms.ts'
 import type { Principal } from '../access/authorize.ts'
 
-/** A room with more people than this shows how many, not who. */
+/** Limits the users of a room that are listed; a larger room shows only their number. */
 export const MAX_NAMED = 100
-/** Who is back within this was never away: a page was loaded again. In milliseconds. */
+/** Ignores absences up to this long, such as while a page is reloaded, in milliseconds. */
 export const GRACE_MS = 5000
-/** How often a process says again whom it has, and after how long a silent one has nobody. */
+/** Sets how often a process publishes its users again, and after how long without a notification they are dropped. */
 const REFRESH_MS = 8000
 const SILENT_MS = 24_000
 const REFRESHED_AT_ONCE = 1000
-/** A room's changes are told at most this often, to its followers and to other processes. */
+/** Limits how often changes of a room are published, to its subscribers and to other processes. */
 const CHANGE_MS = 1000
-/** In a larger room than this, notifications are less frequent, in proportion: everybody there is notified. */
-const PEOPLE_TOLD = 1000
-/** How long a deleted user is not believed to be anywhere: until every process has learned of it. */
+/** Slows notifications down in rooms larger than this, in proportion, because each one goes to everybody in the room. */
+const SLOW_ABOVE = 1000
+/** Sets how long reports about a deleted user are ignored: until every process has processed the deletion. */
 const DELETED_MS = 60_000
 
 /** A user in a room. */
@@ -30,57 +30,57 @@ type Present = Pick<Principal, 'userId' | 'username'>
 export interface PresenceOptions {
   readonly bus: Bus
   readonly clock: Clock
-  /** Someone came or left, in a room small enough to say so. */
+  /** Called when a user joined or left a room that lists its users. */
   readonly onNotice: (roomId: number, event: 'joined' | 'left', person: Present) => void
-  /** Who is there has changed; at most once a second and room. */
+  /** Called when the users of a room have changed; at most once per second per room. */
   readonly onChange: (roomId: number) => void
 }
 
-/** Who is where. */
+/** Tracks which users are in which rooms. */
 export interface PresenceView {
-  /** One more of this process's connections is in a room. */
+  /** Adds a connection of this process to a room. */
   join(roomId: number, person: Present): void
-  /** One fewer. */
+  /** Removes a connection of this process from a room. */
   leave(roomId: number, person: Present): void
-  /** Whether one of this process's connections of a user is in a room. */
+  /** Returns whether a user has a connection of this process in a room. */
   has(roomId: number, userId: number): boolean
   of(roomId: number, room: string): Presence
   /** Handles events of other processes. */
   readonly events: Pick<BusEventHandlers, 'present' | 'alive' | 'gone'>
-  /** A user has another name. */
+  /** Applies a changed name. */
   renamed(userId: number, username: string): void
-  /** A user was deleted: nowhere present any more, whatever other processes still say. */
+  /** Removes a deleted user everywhere, whatever other processes still publish. */
   deleted(userId: number): void
-  /** Tells other processes again whom this one has: after a reset of the bus. */
+  /** Publishes this process's users again, after a reset of the bus. */
   refresh(): void
-  /** This process has nobody any more. */
+  /** Notifies other processes that this process has no users any more. */
   close(): void
 }
 
 interface Seen {
   person: Present
-  /** The processes that have this person. */
+  /** Holds the ids of the processes that have this user. */
   readonly holders: Set<string>
   leavesAt: number
 }
 
 interface Place {
   readonly people: Map<number, Seen>
-  /** Connections of this process, by user. */
+  /** Counts connections of this process, by user. */
   readonly here: Map<number, number>
-  /** How many other processes have that don't say who. */
+  /** Counts the users of other processes that have too many to list. */
   readonly crowds: Map<string, number>
-  toldAt: number
+  publishedAt: number
   isChanged: boolean
   isOurs: boolean
-  /** Whether somebody's grace runs: only then everybody there is looked at. */
+  /** Is true while an absence is being ignored; only then all users are checked. */
   isLeaving: boolean
 }
 
-/** Makes the view; it ticks until it is closed. */
+/** Creates the tracker, which runs on a timer until it is closed. */
 export const createPresence = ({ bus, clock, onNotice, onChange }: PresenceOptions): PresenceView => {
   const places = new Map<number, Place>()
-  const heardAt = new Map<string, number>()
+  const receivedAt = new Map<string, number>()
   const deletedAt = new Map<number, number>()
   const us = bus.processId
   let refreshedAt = clock.monotonic()
@@ -93,7 +93,7 @@ export const createPresence = ({ bus, clock, onNotice, onChange }: PresenceOptio
       people: new Map(),
       here: new Map(),
       crowds: new Map(),
-      toldAt: Number.NEGATIVE_INFINITY,
+      publishedAt: Number.NEGATIVE_INFINITY,
       isChanged: false,
       isOurs: false,
       isLeaving: false
@@ -137,8 +137,8 @@ export const createPresence = ({ bus, clock, onNotice, onChange }: PresenceOptio
     return { kind: 'present', room: roomId, users }
   }
 
-  const hearPresent: BusEventHandlers['present'] = ({ room: roomId, users = [], count = 0 }, from) => {
-    heardAt.set(from, clock.monotonic())
+  const onPresent: BusEventHandlers['present'] = ({ room: roomId, users = [], count = 0 }, from) => {
+    receivedAt.set(from, clock.monotonic())
     const place = placeOf(roomId)
     const before = place.crowds.get(from) ?? 0
     if (count > 0) place.crowds.set(from, count)
@@ -152,7 +152,7 @@ export const createPresence = ({ bus, clock, onNotice, onChange }: PresenceOptio
   }
 
   const forget = (process: string): void => {
-    heardAt.delete(process)
+    receivedAt.delete(process)
     for (const place of places.values()) {
       if (place.crowds.delete(process)) place.isChanged = true
       for (const userId of place.people.keys()) remove(place, userId, process)
@@ -166,7 +166,7 @@ export const createPresence = ({ bus, clock, onNotice, onChange }: PresenceOptio
     refreshSome()
   }
 
-  /** Notifies the others of a bounded number of rooms per turn. */
+  /** Publishes a bounded number of rooms per turn. */
   const refreshSome = (): void => {
     for (const roomId of unrefreshed.splice(0, REFRESHED_AT_ONCE)) {
       const place = places.get(roomId)
@@ -174,7 +174,7 @@ export const createPresence = ({ bus, clock, onNotice, onChange }: PresenceOptio
     }
   }
 
-  /** Those whose grace is over have left. */
+  /** Removes users whose absence has lasted too long. */
   const sweep = (roomId: number, place: Place, now: number): void => {
     if (!place.isLeaving) return
     place.isLeaving = false
@@ -188,10 +188,10 @@ export const createPresence = ({ bus, clock, onNotice, onChange }: PresenceOptio
     }
   }
 
-  const tellChanges = (roomId: number, place: Place, now: number): void => {
+  const publishChanges = (roomId: number, place: Place, now: number): void => {
     if (!(place.isChanged || place.isOurs)) return
-    if (now - place.toldAt < CHANGE_MS * Math.max(1, countOf(place) / PEOPLE_TOLD)) return
-    place.toldAt = now
+    if (now - place.publishedAt < CHANGE_MS * Math.max(1, countOf(place) / SLOW_ABOVE)) return
+    place.publishedAt = now
     if (place.isOurs) bus.publish(snapshot(roomId, place))
     if (place.isChanged) onChange(roomId)
     place.isChanged = place.isOurs = false
@@ -199,11 +199,11 @@ export const createPresence = ({ bus, clock, onNotice, onChange }: PresenceOptio
 
   const stopTicking = clock.every(250, () => {
     const now = clock.monotonic()
-    for (const [process, at] of heardAt) if (now - at > SILENT_MS) forget(process)
+    for (const [process, at] of receivedAt) if (now - at > SILENT_MS) forget(process)
     for (const [userId, at] of deletedAt) if (now - at > DELETED_MS) deletedAt.delete(userId)
     for (const [roomId, place] of places) {
       sweep(roomId, place, now)
-      tellChanges(roomId, place, now)
+      publishChanges(roomId, place, now)
       if (place.people.size === 0 && place.crowds.size === 0) places.delete(roomId)
     }
     refreshSome()
@@ -240,8 +240,8 @@ export const createPresence = ({ bus, clock, onNotice, onChange }: PresenceOptio
       return { room, count, users: users.sort((a, b) => a.user_id - b.user_id) }
     },
     events: {
-      present: hearPresent,
-      alive: (_, from) => void heardAt.set(from, clock.monotonic()),
+      present: onPresent,
+      alive: (_, from) => void receivedAt.set(from, clock.monotonic()),
       gone: (_, from) => forget(from)
     },
     renamed(userId, username) {

@@ -1,4 +1,4 @@
-/** The rooms of the chat: list, show and create them. */
+/** Lists, shows and creates the rooms of the chat. */
 import type { Bus } from '../../bus/bus.ts'
 import type { RoomsRepository } from '../../db/database.ts'
 import { ChatError } from '../../protocol/errors.ts'
@@ -12,11 +12,11 @@ import type { RoomRegistry } from './registry.ts'
 export interface ChatRooms {
   /** Returns the rooms that the principal may read, by name. */
   list(principal: Principal, after: string, limit: number): Promise<RoomList>
-  /** Throws `room_not_found`. */
+  /** Returns a room. Throws `room_not_found`. */
   show(principal: Principal, room: string): Promise<RoomShown>
-  /** Throws `room_taken` or `not_allowed`. */
+  /** Creates a room. Throws `room_taken` or `not_allowed`. */
   create(principal: Principal, room: NewRoom): Promise<RoomShown>
-  /** Returns the room, created if it doesn't exist; for the host application, so `authorize` is not asked. */
+  /** Returns a room, created if it doesn't exist; for the host application, so `authorize` is not called. */
   ensure(room: NewRoom): Promise<RoomShown>
   /** Changes a room on every process; for the host application. Throws `room_not_found`. */
   change(room: string, change: { readonly title: string | null }): Promise<RoomShown>
@@ -43,10 +43,10 @@ export const createChatRooms = (options: ChatRoomsOptions): ChatRooms => {
       return { rooms: rows.map(publicRoomOfRow), has_more: next !== undefined, ...(next === undefined ? {} : { next }) }
     },
     show: async (principal, name) => publicRoom(await findRoom(principal, name, 'read')),
-    // A room that exists but may not be read looks like one that may not be created, in time too.
+    // A room that exists but may not be read must look like one that may not be created, in time too.
     async create(principal, room) {
-      const asked = [access.may(principal, room.room, 'create'), access.may(principal, room.room, 'read')]
-      const [mayCreate, mayRead] = await Promise.all(asked)
+      const decisions = [access.may(principal, room.room, 'create'), access.may(principal, room.room, 'read')]
+      const [mayCreate, mayRead] = await Promise.all(decisions)
       if (!mayCreate) {
         await rooms.probe([room.room])
         throw notCreated()

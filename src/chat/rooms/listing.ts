@@ -1,4 +1,4 @@
-/** The rooms that a person may read, by name: those of the database, less what the host says no to. */
+/** Lists the rooms that a user may read, by name: those of the database without those that the host denies. */
 import pLimit from 'p-limit'
 import type { Keyring } from '../../crypto/keyring.ts'
 import type { RoomRow, RoomsRepository } from '../../db/database.ts'
@@ -7,27 +7,27 @@ import type { Access, Principal } from '../access/authorize.ts'
 export interface RoomListingOptions {
   readonly rooms: Pick<RoomsRepository, 'list'>
   readonly access: Access
-  /** Seals the place to go on from where it is the name of a room that may not be read. */
+  /** Encrypts the cursor if it is the name of a room that may not be read. */
   readonly keyring: Keyring
 }
 
-/** A part of the list. */
+/** Holds a part of the list. */
 export interface RoomListPart {
   readonly rooms: readonly RoomRow[]
-  /** What to go on after, if there may be more. */
+  /** Holds the cursor of the next part, if there may be one. */
   readonly next: string | undefined
 }
 
-/** How many rooms are looked at for one part, whether they may be read or not. */
-const MAX_LOOKED_AT = 1000
-/** How many are read at a time where some may have to be left out. */
+/** Limits the rooms that are examined for one part, whether they may be read or not. */
+const MAX_EXAMINED = 1000
+/** Sets how many rooms are read at a time if some may have to be omitted. */
 const PAGE = 100
-/** How many of the host's answers are waited for at once. */
+/** Limits concurrent calls of the host's function. */
 const AT_ONCE = 16
-/** Begins a sealed place (a Fernet token), and no room's name. */
-const SEALED = /^gAAAA/
+/** Matches an encrypted cursor (a Fernet token), and no room name. */
+const ENCRYPTED = /^gAAAA/
 
-/** Returns at most `limit` of the rooms after a name, or after the `next` of the part before. */
+/** Returns at most `limit` rooms after a name, or after the `next` of the previous part. */
 export type ListRooms = (principal: Principal, after: string, limit: number) => Promise<RoomListPart>
 
 export const createRoomListing =
@@ -36,10 +36,10 @@ export const createRoomListing =
     const atOnce = pLimit(AT_ONCE)
     const size = access.isDelegated ? PAGE : limit + 1
     const found: RoomRow[] = []
-    let place = SEALED.test(after) ? (keyring.decrypt(after) ?? after) : after
+    let place = ENCRYPTED.test(after) ? (keyring.decrypt(after) ?? after) : after
     const next = (isShown: boolean): string => (isShown ? place : keyring.encrypt(place).token)
 
-    for (let lookedAt = 0; lookedAt < MAX_LOOKED_AT; lookedAt += size) {
+    for (let examined = 0; examined < MAX_EXAMINED; examined += size) {
       const rows = await rooms.list(place, size)
       const may = await Promise.all(rows.map(({ name }) => atOnce(async () => access.may(principal, name, 'read'))))
       for (const [at, row] of rows.entries()) {

@@ -1,4 +1,4 @@
-/** The rooms that this process has met, kept while they are of use, and brought up to date with the database. */
+/** Holds the rooms that this process uses, removes unused ones, and keeps them up to date with the database. */
 import type { RoomRow, RoomsRepository } from '../../db/database.ts'
 import { createBatch } from '../../lib/batch.ts'
 import type { Log } from '../../lib/logging.ts'
@@ -7,34 +7,34 @@ import type { Entry } from '../log/codec.ts'
 import type { PageCache } from '../log/page-cache.ts'
 import { Room } from './room.ts'
 
-/** The rooms by name. */
+/** Holds the loaded rooms. */
 export interface RoomRegistry {
   /**
-   * The room if it was loaded; never waits, so that a connection's messages keep their order. It stays for a while, so that
-   * who asked has time to follow it.
+   * Returns a room if it is loaded, synchronously, so that a connection's messages keep their order. The room stays loaded for a
+   * while, so that the caller can subscribe to it.
    */
   get(name: string): Room | undefined
   byId(id: number): Room | undefined
   all(): Iterable<Room>
-  /** Loads a room once; `undefined` when there is none of that name. */
+  /** Loads a room once; returns `undefined` if it doesn't exist. */
   load(name: string): Promise<Room | undefined>
-  /** Looks for rooms in the database, as for ones that are not loaded. */
+  /** Looks rooms up in the database, as if they were not loaded. */
   probe(names: readonly string[]): Promise<void>
-  /** Takes up a room that was just read or made. */
+  /** Adds a room that was just read or created. */
   adopt(row: RoomRow): Room
-  /** A room's log has grown somewhere. */
+  /** Handles that a room's log has grown in some process. */
   grown(roomId: number, seq: number): void
-  /** Takes up another title. A room that is being loaded is read again. */
+  /** Applies a changed title. A room that is being loaded is read again. */
   retitle(id: number, title: string | null): void
-  /** Reads a room's title again, if it is loaded: it was changed by another process. Never rejects. */
+  /** Reads the title of a loaded room again, because another process changed it. Never rejects. */
   refresh(id: number): Promise<void>
-  /** Lets go of a room that was deleted. */
+  /** Removes a deleted room. */
   remove(id: number): void
-  /** Entries or names were changed that rooms may hold. */
+  /** Handles that entries or names have changed which rooms may hold. */
   changed(): void
-  /** Asks the database which of them have changed, page by page, and reads what is missing. One at a time. */
+  /** Reads from the database which rooms have changed, page by page, and then their missing entries. One pass runs at a time. */
   look(): Promise<void>
-  /** Lets go of rooms that nobody follows and nobody asked for since the last time. */
+  /** Removes rooms without subscribers that nothing has used since the last sweep. */
   sweep(): void
 }
 
@@ -42,17 +42,16 @@ export interface RoomRegistryOptions {
   readonly repository: RoomsRepository
   readonly pages: PageCache<Entry>
   readonly log: Log
-  /** How many rooms are kept that nobody follows. */
+  /** Limits how many rooms without subscribers are kept. */
   readonly maxIdle?: number
 }
 
-/** News of rooms that are not loaded, for the moment in which they are: kept for so many. */
-const MAX_HEARD = 10_000
+/** Limits how many notifications about unloaded rooms are kept, until they are loaded. */
+const MAX_UNLOADED = 10_000
 const MAX_IDLE = 10_000
-/** How many rooms one query asks about. */
+/** Limits the rooms of one query. */
 const PAGE = 1000
 
-/** Makes the process's rooms. */
 export const createRoomRegistry = ({
   repository,
   pages,
@@ -62,8 +61,8 @@ export const createRoomRegistry = ({
   const byName = new Map<string, Room>()
   const byId = new Map<number, Room>()
   const loading = new Map<string, Promise<Room | undefined>>()
-  let heard = new Map<number, number>()
-  let asked = new Set<Room>()
+  let unloadedHeads = new Map<number, number>()
+  let used = new Set<Room>()
   let titles = 0
   let evictAt = maxIdle
   let looking: Promise<void> | undefined
@@ -72,15 +71,15 @@ export const createRoomRegistry = ({
   const drop = (room: Room): void => {
     byId.delete(room.id)
     byName.delete(room.name)
-    asked.delete(room)
+    used.delete(room)
   }
 
-  /** Makes space: first rooms that nobody asked for lately, then those loaded longest ago. Followed rooms stay. */
+  /** Makes space: removes rooms that nothing used lately first, then those loaded longest ago. Rooms with subscribers stay. */
   const evict = (): void => {
-    const idle = [...byId.values()].filter(({ followers }) => followers.size === 0)
-    const inOrder = [...idle.filter(room => !asked.has(room)), ...idle.filter(room => asked.has(room))]
+    const idle = [...byId.values()].filter(({ subscribers }) => subscribers.size === 0)
+    const inOrder = [...idle.filter(room => !used.has(room)), ...idle.filter(room => used.has(room))]
     for (const room of inOrder.slice(0, Math.ceil(maxIdle / 2))) drop(room)
-    // Not again before as many are loaded, however many are followed.
+    // Not again before as many more are loaded, however many have subscribers.
     evictAt = Math.max(maxIdle, byId.size + Math.ceil(maxIdle / 2))
   }
 
@@ -91,9 +90,9 @@ export const createRoomRegistry = ({
     const room = new Room({ ...row, pages, log })
     byName.set(row.name, room)
     byId.set(row.id, room)
-    asked.add(room)
-    // It may have grown between the reading of the row and now.
-    room.grown(heard.get(row.id) ?? 0)
+    used.add(room)
+    // The log may have grown after the row was read.
+    room.grown(unloadedHeads.get(row.id) ?? 0)
     return room
   }
 
@@ -107,7 +106,7 @@ export const createRoomRegistry = ({
       for (;;) {
         const before = titles
         const row = await find(name)
-        // Meanwhile some room got another title, or was deleted; rarely.
+        // A room got another title meanwhile, or was deleted. This is rare.
         if (before === titles) return row && adopt(row)
       }
     } finally {
@@ -128,7 +127,7 @@ export const createRoomRegistry = ({
 
   const get = (name: string): Room | undefined => {
     const room = byName.get(name)
-    if (room) asked.add(room)
+    if (room) used.add(room)
     return room
   }
 
@@ -151,8 +150,8 @@ export const createRoomRegistry = ({
     grown(roomId, seq) {
       const room = byId.get(roomId)
       if (room) return room.grown(seq)
-      if (heard.size >= MAX_HEARD) heard = new Map()
-      heard.set(roomId, Math.max(seq, heard.get(roomId) ?? 0))
+      if (unloadedHeads.size >= MAX_UNLOADED) unloadedHeads = new Map()
+      unloadedHeads.set(roomId, Math.max(seq, unloadedHeads.get(roomId) ?? 0))
     },
     retitle(id, title) {
       titles++
@@ -167,13 +166,13 @@ export const createRoomRegistry = ({
         for (;;) {
           const before = titles
           const row = await find(room.name)
-          // Changed again meanwhile: this row may be older than what is known.
+          // The room changed again meanwhile, so this row may be older than what is known.
           if (before !== titles) continue
           if (row?.id === id) room.title = row.title
           return
         }
       } catch (err) {
-        log.warn({ err, room_id: id }, 'a room that was changed could not be read')
+        log.warn({ err, room_id: id }, 'can not read a changed room')
       }
     },
     remove(id) {
@@ -185,7 +184,7 @@ export const createRoomRegistry = ({
       for (const room of byId.values()) room.changed()
     },
     look() {
-      // What changed behind a look that runs is found by another one.
+      // Changes behind a running pass are found by another one.
       if (looking) isStale = true
       looking ??= lookAtAll().finally(() => {
         looking = undefined
@@ -194,9 +193,9 @@ export const createRoomRegistry = ({
     },
     sweep() {
       for (const room of byId.values()) {
-        if (room.followers.size === 0 && !asked.has(room)) drop(room)
+        if (room.subscribers.size === 0 && !used.has(room)) drop(room)
       }
-      asked = new Set()
+      used = new Set()
     }
   }
 }

@@ -1,32 +1,32 @@
 /**
- * A room on this process: its log is delivered strictly by `seq`, wherever the news came from. What was committed here comes
- * at once; of what others committed only the `seq` is told, and the log is read. A gap is always read before what follows it.
+ * Delivers a room's log in this process strictly by `seq`. Entries committed here are delivered at once; of those committed by others
+ * only the `seq` is announced, and the log is read. A gap is always read before the entries after it.
  */
 import type { Log } from '../../lib/logging.ts'
 import { type Chunk, chunkOf, type Encoded } from '../connections/socket-writer.ts'
 import type { Entry } from '../log/codec.ts'
 import type { PageCache } from '../log/page-cache.ts'
 
-/** Someone who follows a room; see subscription.ts. */
-export interface Follower {
-  /** Entries that follow each other directly, the last of them `head`. Called at most once a turn of the loop. */
+/** Receives the entries of a room; see subscription.ts. */
+export interface Subscriber {
+  /** Delivers consecutive entries, the last of them `head`. Called at most once per turn of the event loop. */
   deliver(chunk: Chunk, head: number): void
-  /** A frame that is not in the log, for whoever has room for it. */
+  /** Delivers a frame that is not in the log, if the socket's queue has space for it. */
   hint(frame: Encoded, exceptUserId?: number): void
-  /** Sends a frame that replaces the one before it, unless both are the same or the client reads too slowly. */
+  /** Sends a frame that replaces the previous one, unless both are the same or the client reads too slowly. */
   replace(frame: Encoded): void
-  /** What comes next doesn't follow what was delivered: the log is another one now, or what was between was deleted. */
+  /** Reports a gap after what was delivered: the log is another incarnation, or the entries between were deleted. */
   broken(reason: 'epoch' | 'expired'): void
 }
 
-/** How far a log reaches, as the database has it. */
+/** Describes the range of a log in the database. */
 export interface Reach {
   readonly epoch: string
   readonly lastSeq: number
   readonly oldestSeq: number
 }
 
-/** What is known of a room when it is loaded. */
+/** Holds what is known of a room when it is loaded. */
 export interface RoomOptions extends Reach {
   readonly id: number
   readonly name: string
@@ -36,27 +36,27 @@ export interface RoomOptions extends Reach {
   readonly log: Log
 }
 
-/** The most entries that wait for a gap to be read; beyond it they are read too. */
+/** Limits the entries that wait for a gap to be read; entries beyond it are read too. */
 const MAX_AHEAD = 1000
 
 export class Room {
   readonly id: number
   readonly name: string
   title: string | null
-  readonly followers = new Set<Follower>()
+  readonly subscribers = new Set<Subscriber>()
   epoch: string
   oldest: number
   /** Whether its log has, or may have, entries that are no messages: then lists of messages ask the database where to begin. */
   hasOthers: boolean
-  /** The newest entry that was delivered to the followers. */
+  /** Holds the `seq` of the newest entry that was delivered. */
   head: number
   readonly #pages: PageCache<Entry>
   readonly #log: Log
-  /** Continue `head` without a gap; delivered at the end of this turn of the loop. */
+  /** Continues `head` without a gap; delivered at the end of this turn of the event loop. */
   #pending: Entry[] = []
-  /** Were committed here, after a gap. */
+  /** Holds entries that were committed here, after a gap. */
   readonly #ahead = new Map<number, Entry>()
-  /** The newest entry that is known to exist. */
+  /** Holds the `seq` of the newest entry that is known to exist. */
   #known: number
   #reading: Promise<void> | undefined
 
@@ -72,14 +72,14 @@ export class Room {
     this.#log = log
   }
 
-  /** Changes whenever entries that were made before may say what is no longer to be shown. */
+  /** Changes whenever cached entries may contain what must no longer be shown. */
   get version(): number {
     return this.#pages.version
   }
 
   /**
-   * Takes an entry that this process committed; returns whether it is news. One that was made before something was erased or
-   * renamed, at another `version`, is read from the database like another process's.
+   * Takes an entry that this process committed; returns whether it is new. An entry from before an erasure or a change of name, at
+   * another `version`, is read from the database like that of another process.
    */
   committed(entry: Entry, version = this.version): boolean {
     const tail = this.#tail
@@ -92,18 +92,18 @@ export class Room {
     return true
   }
 
-  /** Entries or names were changed: what waits for a gap to be read is read too. */
+  /** Handles that entries or names have changed: entries that wait for a gap are read too. */
   changed(): void {
     this.#ahead.clear()
   }
 
-  /** The log is known to reach at least so far. */
+  /** Handles that the log reaches at least `seq`. */
   grown(seq: number): void {
     if (seq > this.#known) this.#known = seq
     if (this.#known > this.#tail) this.#reading ??= this.#read()
   }
 
-  /** How far the database says that the log reaches; after it, `head` is at least that far or about to be. */
+  /** Applies the range in the database; afterwards `head` has reached it or is about to. */
   async reaches({ epoch, lastSeq, oldestSeq }: Reach): Promise<void> {
     if (oldestSeq > this.oldest) this.#pages.forget(this.id, oldestSeq)
     this.oldest = Math.max(1, oldestSeq)
@@ -113,7 +113,7 @@ export class Room {
     await this.#reading
   }
 
-  /** Entries from `seq` on, up to `head`: at once when they are in the window. */
+  /** Returns the entries from `seq` up to `head`, synchronously if they are cached. */
   from(seq: number): Entry[] | Promise<Entry[]> {
     return this.#pages.from(this.id, seq, this.head)
   }
@@ -142,9 +142,9 @@ export class Room {
     if (entries.length === 0) return
     this.#pending = []
     this.head += entries.length
-    if (this.followers.size === 0) return
+    if (this.subscribers.size === 0) return
     const chunk = chunkOf(entries)
-    for (const follower of this.followers) follower.deliver(chunk, this.head)
+    for (const subscriber of this.subscribers) subscriber.deliver(chunk, this.head)
   }
 
   async #read(): Promise<void> {
@@ -152,30 +152,30 @@ export class Room {
       while (this.#known > this.#tail) {
         const from = this.#tail + 1
         const entries = await this.#pages.from(this.id, from, this.#known)
-        // Meanwhile it may have been committed here, or the log become another.
+        // Meanwhile entries may have been committed here, or the log may be another incarnation.
         if (this.#tail !== from - 1) continue
         const [first] = entries
-        // Told of something that is not there: a notification from before a restore, say.
+        // The announced entry doesn't exist, for example after the database was restored.
         if (!first) this.#known = this.#tail
         else if (first.seq > from) this.#skipTo(first.seq)
         for (const entry of entries) if (entry.seq === this.#tail + 1) this.#append(entry)
       }
     } catch (err) {
-      // The next notification, or the next look at the database, tries again.
-      this.#log.warn({ err, room_id: this.id }, 'a room could not be read')
+      // The next notification or poll retries.
+      this.#log.warn({ err, room_id: this.id }, 'can not read the log of a room; retrying')
     } finally {
       this.#reading = undefined
     }
   }
 
-  /** Continues at `seq`: earlier entries were deleted before they were read here. */
+  /** Continues at `seq`, because earlier entries were deleted before they were read here. */
   #skipTo(seq: number): void {
     this.hasOthers = true
     this.#deliver()
     this.head = seq - 1
     this.#known = Math.max(this.#known, this.head)
     for (const ahead of this.#ahead.keys()) if (ahead < seq) this.#ahead.delete(ahead)
-    for (const follower of this.followers) follower.broken('expired')
+    for (const subscriber of this.subscribers) subscriber.broken('expired')
   }
 
   #renew(epoch: string, lastSeq: number): void {
@@ -185,6 +185,6 @@ export class Room {
     this.#pending = []
     this.#ahead.clear()
     this.head = this.#known = lastSeq
-    for (const follower of this.followers) follower.broken('epoch')
+    for (const subscriber of this.subscribers) subscriber.broken('epoch')
   }
 }

@@ -58,7 +58,7 @@ export interface SubscriptionManager {
   /** Handles events of other processes. */
   readonly events: Pick<BusEventHandlers, 'present' | 'alive' | 'gone' | 'typing'>
   /** Tells every connection how far its rooms reach. */
-  tellHeads(connections: Iterable<Connection>): Promise<void>
+  sendHeads(connections: Iterable<Connection>): Promise<void>
   /** Says again who is here, after a reset of the bus. */
   refresh(): void
   close(): void
@@ -76,7 +76,7 @@ export const createSubscriptionManager = ({
     const room = rooms.byId(roomId)
     if (!room || isDraining()) return
     const encoded = encode(JSON.stringify(frameFor(room)))
-    for (const follower of room.followers) follower.hint(encoded, exceptUserId)
+    for (const subscriber of room.subscribers) subscriber.hint(encoded, exceptUserId)
   }
 
   const presence = createPresence({
@@ -87,7 +87,7 @@ export const createSubscriptionManager = ({
       const room = rooms.byId(roomId)
       if (!room || isDraining()) return
       const frame = presenceFrame(room)
-      for (const follower of room.followers) follower.replace(frame)
+      for (const subscriber of room.subscribers) subscriber.replace(frame)
     }
   })
 
@@ -151,7 +151,7 @@ export const createSubscriptionManager = ({
     isTypingTooOften({ subscriptions, principal }, name) {
       if (!subscriptions.has(name)) throw notSubscribed()
       const room = rooms.get(name)
-      return room !== undefined && !typing.may(principal.userId, room.id, room.followers.size)
+      return room !== undefined && !typing.may(principal.userId, room.id, room.subscribers.size)
     },
     typing(connection, room, { room: name = GENERAL }) {
       const { principal } = connection
@@ -169,11 +169,11 @@ export const createSubscriptionManager = ({
     events: {
       ...presence.events,
       typing({ room: roomId, user_id: userId, username }) {
-        if (typing.may(userId, roomId, rooms.byId(roomId)?.followers.size ?? 0))
+        if (typing.may(userId, roomId, rooms.byId(roomId)?.subscribers.size ?? 0))
           hint(roomId, ({ name }) => typingNotice(name, { userId, username }), userId)
       }
     },
-    async tellHeads(connections) {
+    async sendHeads(connections) {
       let count = 0
       for (const connection of [...connections]) {
         // Many connections must not hold up a message.

@@ -6,7 +6,7 @@
 import type { Connection } from '../connections/connection.ts'
 import { type Chunk, chunkOf, type Encoded, encode } from '../connections/socket-writer.ts'
 import type { Entry } from '../log/codec.ts'
-import type { Follower, Room } from '../rooms/room.ts'
+import type { Room, Subscriber } from '../rooms/room.ts'
 
 /** More entries than these are not caught up with: the client loads history. */
 const MAX_MISSED = 1000
@@ -21,7 +21,7 @@ export interface Since {
   readonly epoch?: string | undefined
 }
 
-export class Subscription implements Follower {
+export class Subscription implements Subscriber {
   readonly #connection: Connection
   readonly #room: Room
   /** Everything up to here was written to the socket. */
@@ -37,7 +37,7 @@ export class Subscription implements Follower {
     this.#connection = connection
     this.#room = room
     this.#cursor = room.head
-    room.followers.add(this)
+    room.subscribers.add(this)
     const reason = after === undefined ? undefined : whyNot(room, after, epoch)
     this.#say(reason ? 'resync' : 'subscribed', reason ? { reason } : {}, ref)
     if (reason || after === undefined || after >= room.head) return
@@ -48,7 +48,7 @@ export class Subscription implements Follower {
 
   end(): void {
     this.#isEnded = true
-    this.#room.followers.delete(this)
+    this.#room.subscribers.delete(this)
   }
 
   deliver(chunk: Chunk, head: number): void {

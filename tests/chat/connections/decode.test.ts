@@ -126,7 +126,7 @@ test('meta that can not be written as JSON is refused, as the host application m
 describe('a message’s text', () => {
   test('is counted in characters, not in UTF-16 units', () => {
     expect(messageText('😀'.repeat(10), 10)).toBe('😀'.repeat(10))
-    expect(() => messageText('😀'.repeat(11), 10)).toThrowError('11 characters; the most is 10')
+    expect(() => messageText('😀'.repeat(11), 10)).toThrowError('11 characters. Send at most 10')
   })
 
   test.for([[''], ['   '], ['\n\t'], ['\u200b\u2060'], ['\u2800'], ['\u202e'], ['\u0000']])(

@@ -27,8 +27,8 @@ test('a person is shown in ten rooms at once, and then in five a second', () => 
 
 test('a large room shows few, however many type', () => {
   const { clock, typing } = start()
-  const shown = (followers: number, roomId: number) =>
-    Array.from({ length: 1000 }, (_, userId) => typing.may(userId, roomId, followers)).filter(Boolean).length
+  const shown = (subscribers: number, roomId: number) =>
+    Array.from({ length: 1000 }, (_, userId) => typing.may(userId, roomId, subscribers)).filter(Boolean).length
   expect(shown(1000, 1)).toBe(4)
   expect(shown(100_000, 2)).toBe(1)
   clock.advance(2000)

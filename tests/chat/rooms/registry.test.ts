@@ -52,7 +52,7 @@ test('it keeps a bounded number of rooms that nobody follows, and every room tha
   const names = namesOf(500)
   const rooms = start(names, 100)
   const followed = await rooms.load('room-0')
-  followed?.followers.add({ deliver() {}, hint() {}, replace() {}, broken() {} })
+  followed?.subscribers.add({ deliver() {}, hint() {}, replace() {}, broken() {} })
   for (const name of names) await rooms.load(name)
   await rooms.look()
   expect(rooms.asked.reduce((a, b) => a + b, 0)).toBeLessThanOrEqual(151)
