@@ -14,7 +14,9 @@ import { createOptionsReader, type SettingOptions } from '../src/config/plugin-o
 import { chatSettings } from '../src/config/settings/chat.ts'
 import { faultOf } from '../src/db/client/errors.ts'
 import { type Clock, systemClock } from '../src/lib/clock.ts'
+import { version } from '../src/lib/package.ts'
 import { withoutRepeats } from '../src/lib/repeated-log.ts'
+import { createProcessRecord } from '../src/ops/process-record.ts'
 import { GENERAL } from '../src/protocol/http/messages.ts'
 import { shutdownOf } from '../src/shutdown.ts'
 import { callerOf } from './auth.ts'
@@ -51,8 +53,17 @@ export default fp(
     const { messageRateLimit, readRateLimit, legacySocketHours, ...limits } = readOptions(options)
     const { authorize, beforeMessage, onMessage, appendQueue } = options
     const { bus, begin } = options.bus ? { bus: options.bus, begin: ignore } : busOf(fastify, options.clock)
+    const process = createProcessRecord({
+      repository: fastify.chatDb.processes,
+      clock: options.clock ?? systemClock,
+      log: withoutRepeats(fastify.server, fastify.log, options.clock),
+      version,
+      keyId: fastify.chatCrypto.currentKeyId,
+      keyIds: fastify.chatCrypto.keyIds
+    })
     const chat = createChatCore({
       bus,
+      isUpgradeFinished: () => process.isUpgradeFinished,
       kinds: createKinds(options.kinds),
       storage: storageOf(fastify, options),
       limits: {
@@ -73,7 +84,9 @@ export default fp(
     fastify.addHook('onListen', async () => begin())
     fastify.addHook('onRequest', async () => begin())
     fastify.addHook('onReady', () => chat.start())
+    fastify.addHook('onReady', () => process.start())
     addShutdown(fastify, chat)
+    shutdownOf(fastify).add('leave the bus', process.stop)
   },
   { name: 'chat-core', fastify: '5.x', dependencies: ['chat-db', 'chat-crypto', 'chat-auth'] }
 )

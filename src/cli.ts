@@ -39,6 +39,11 @@ migrate
   .description('revert the newest migration and delete its data; asks for confirmation on a terminal')
   .option('-y, --yes', 'do not ask for confirmation')
   .action(migrateCommand('down'))
+migrate
+  .command('finish')
+  .description('end an upgrade once no older release runs: it can no longer write; asks first')
+  .option('-y, --yes', 'do not ask')
+  .action(migrateCommand('finish'))
 migrate.command('status').description('show the state of every migration').action(migrateCommand('status'))
 
 program

@@ -19,7 +19,7 @@ export const SHUTDOWN_STEPS = [
   { name: 'stop background work', phase: 'before', timeoutMs: 100 },
   // Sends `reconnect` with a random delay, then 1012. Destroys sockets whose client doesn't respond.
   { name: 'close WebSockets', phase: 'before', timeoutMs: 2000 },
-  // Notifies other processes that no user is present here.
+  // Notifies other processes that no user is present here, and deletes the row of this process in `processes`.
   { name: 'leave the bus', phase: 'before', timeoutMs: 1500 },
   // An upgrade that waits for a hook gets a 503 after 0.7 s.
   { name: 'limit open upgrades', phase: 'before', timeoutMs: 100 },

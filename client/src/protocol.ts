@@ -220,6 +220,8 @@ export type SystemFrame = {
     messages_per_second: number
     message_burst: number
   }
+  /** The kinds of entries that the service accepts now; send no others. */
+  features?: string[]
 }
 
 export type UnknownFrame = {

@@ -119,6 +119,7 @@ const openConnections = (
     limits: limitsOf(options.limits, frameBytes),
     legacyLifetimeMs: options.limits.legacyLifetimeMs,
     findRoom,
+    isUpgradeFinished: options.isUpgradeFinished,
     isDraining,
     isRevoked: principal => revocation.isRevoked(principal) || users.isDeleted(principal.userId),
     authenticate: async token => users.named(await options.authenticate(token))

@@ -50,6 +50,8 @@ export interface ChatOptions {
   /** Lists the kinds of entries; by default those of this release. */
   readonly kinds?: Kinds | undefined
   readonly storage: ChatStorage
+  /** Returns whether no process of an older release runs; until then, only messages are accepted. By default true. */
+  readonly isUpgradeFinished?: (() => boolean) | undefined
   readonly limits: ChatLimits
   readonly host?: HostFunctions
   readonly keyring: Keyring

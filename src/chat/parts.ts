@@ -98,6 +98,7 @@ const createPublishing = (
     messageRate: limits.messageRate,
     maxMessageLength: limits.maxMessageLength,
     isDraining,
+    isUpgradeFinished: options.isUpgradeFinished,
     author: users.author,
     named: users.named,
     onMessage: host?.onMessage

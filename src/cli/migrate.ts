@@ -1,9 +1,11 @@
-/** Runs `fastify-chat migrate up|down|status`, for an operator or a job before a deployment. */
+/** Runs `fastify-chat migrate up|down|status|finish`, for an operator or a job before a deployment. */
 import { createInterface } from 'node:readline/promises'
 import { readEnvironment } from '../../plugins/config.ts'
 import { openClient, waitForDatabase } from '../db/client/open.ts'
 import type { SqlClient } from '../db/client/types.ts'
 import { type MigrationStatus, migrateDown, migrateUp, migrationStatus } from '../db/migrate.ts'
+import { finishUpgrade } from '../db/upgrade.ts'
+import { version } from '../lib/package.ts'
 import { print } from './print.ts'
 
 type Work = (client: SqlClient, schema: string) => Promise<string[]>
@@ -17,6 +19,10 @@ const works = {
     const undone = await migrateDown(client, schema)
     return [undone === undefined ? 'Nothing to revert: no migration is applied.' : `reverted ${undone}`]
   },
+  async finish(client, schema) {
+    await finishUpgrade(client, schema, version)
+    return ['The upgrade is finished: older releases can no longer write to this database.']
+  },
   async status(client, schema) {
     return (await migrationStatus(client, schema)).map(shown)
   }
@@ -25,9 +31,9 @@ const works = {
 const shown = ({ tag, state, appliedAt = '' }: MigrationStatus): string =>
   `${state.padEnd(8)}  ${tag.padEnd(32)}  ${appliedAt}`.trimEnd()
 
-/** Holds the options of `migrate down`. */
+/** Holds the options of `migrate down` and `migrate finish`. */
 export interface MigrateOptions {
-  /** Deletes data without asking for confirmation. */
+  /** Goes on without asking for confirmation. */
   readonly yes?: true
 }
 
@@ -40,20 +46,32 @@ export const migrateCommand =
     const client = await openClient({ url, ssl, ca, poolMax: 1 })
     try {
       await waitForDatabase(client, { seconds: settings.databaseWaitSeconds })
-      const isAsked = name === 'down' && !yes && process.stdin.isTTY
-      if (isAsked && !(await confirmDown(client, settings.databaseSchema))) return print('Nothing was reverted.')
+      if (!yes && !(await isConfirmed(name, client, settings.databaseSchema)))
+        return print(name === 'down' ? 'Nothing was reverted.' : 'Nothing was changed.')
       print(...(await works[name](client, settings.databaseSchema)))
     } finally {
       await client.close()
     }
   }
 
-/** Asks for confirmation on the terminal, before the newest migration is reverted. A script is not asked. */
-const confirmDown = async (client: SqlClient, schema: string): Promise<boolean> => {
+/**
+ * Asks for confirmation on the terminal, before the newest migration is reverted or an upgrade is finished. A script is not asked
+ * for the first, as in earlier releases, and needs `--yes` for the second.
+ */
+const isConfirmed = async (name: keyof typeof works, client: SqlClient, schema: string): Promise<boolean> => {
+  const where = `the schema "${schema}" at ${client.where}`
+  if (name === 'finish') {
+    if (!process.stdin.isTTY) throw new Error('There is no terminal to ask for confirmation. Run it with --yes.')
+    return ask(`Finish the upgrade of ${where}, so that older releases can no longer write to it?`)
+  }
   const newest = (await migrationStatus(client, schema)).findLast(({ state }) => state !== 'pending')
-  if (!newest) return true
+  if (name !== 'down' || !process.stdin.isTTY || !newest) return true
+  return ask(`Revert ${newest.tag} in ${where}, and delete its data?`)
+}
+
+const ask = async (text: string): Promise<boolean> => {
   const terminal = createInterface({ input: process.stdin, output: process.stderr })
-  const question = `Revert ${newest.tag} in the schema "${schema}" at ${client.where}, and delete its data? [y/N] `
+  const question = `${text} [y/N] `
   const reply = await terminal.question(question).finally(() => terminal.close())
   return /^y(es)?$/i.test(reply.trim())
 }

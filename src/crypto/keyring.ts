@@ -6,6 +6,8 @@ import { decrypt, encrypt, type FernetKey, parseKey } from './fernet.ts'
 export interface Keyring {
   /** Identifies the key that encrypts. */
   readonly currentKeyId: string
+  /** Identifies every key, the one that encrypts first. */
+  readonly keyIds: readonly string[]
   /** Counts the tokens that no key could decrypt since the start. */
   readonly failures: number
   /** Encrypts a text. The id identifies the key and is stored beside the token. */
@@ -39,6 +41,7 @@ export const createKeyring = ({ current, previous = [], now }: KeyringOptions): 
 
   return {
     currentKeyId,
+    keyIds: [...keys.keys()],
     get failures() {
       return failures
     },

@@ -3,6 +3,7 @@ import { withTimeout } from '../lib/timeout.ts'
 import type { SqlClient } from './client/types.ts'
 import { type ChangesRepository, createChangesRepository } from './repositories/changes.ts'
 import { createMessagesRepository, type MessagesRepository } from './repositories/messages.ts'
+import { createProcessesRepository, type ProcessesRepository } from './repositories/processes.ts'
 import { createRateLimitsRepository, type RateLimitsRepository } from './repositories/rate-limits.ts'
 import { createRoomsRepository, type RoomsRepository } from './repositories/rooms.ts'
 import { createUsersRepository, type UsersRepository } from './repositories/users.ts'
@@ -29,6 +30,7 @@ export interface ChatDatabase {
   readonly messages: MessagesRepository
   readonly rateLimits: RateLimitsRepository
   readonly changes: ChangesRepository
+  readonly processes: ProcessesRepository
   /** Returns whether the database can be written to. Rejects if the query fails, or has no response within `timeoutMs`. */
   ping(timeoutMs: number): Promise<'ok' | 'read_only'>
 }
@@ -44,6 +46,7 @@ export const createDatabase = (client: SqlClient, schema: string): ChatDatabase 
     messages: createMessagesRepository(client, tables, schema),
     rateLimits: createRateLimitsRepository(client, schema),
     changes: createChangesRepository(client, schema),
+    processes: createProcessesRepository(client, schema),
     async ping(timeoutMs) {
       // A standby is read-only too.
       const reading = client.query<{ read_only: string }>(

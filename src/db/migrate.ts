@@ -9,6 +9,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { packageFile } from '../lib/package.ts'
 import { codesOf } from './client/errors.ts'
 import type { SqlClient, SqlTransaction } from './client/types.ts'
+import { finishIn } from './repositories/processes.ts'
 
 /** Holds one migration with its SQL for `public`, up and down. */
 export interface Migration {
@@ -94,8 +95,7 @@ const applyPending = (client: SqlClient, schema: string, wait: LockWait): Promis
       await transaction.query(`insert into ${bookkeeping(schema)} (tag, hash) values ($1, $2)`, [tag, hash])
     }
     // In a new database no process of an older release can run, and in the embedded one no other process at all.
-    if (pending.length > 0 && (applied.size === 0 || client.engine === 'pglite'))
-      await finishUpgrade(transaction, schema)
+    if (pending.length > 0 && (applied.size === 0 || client.engine === 'pglite')) await finishIn(transaction, schema)
     return pending.map(({ tag }) => tag)
   })
 
@@ -140,11 +140,6 @@ export const requireMigrated = async (client: SqlClient, schema: string): Promis
   throw new Error(
     `The schema "${schema}" lacks migrations (${tags}). Run \`fastify-chat migrate up\`, or set MIGRATE_ON_START.`
   )
-}
-
-/** Records that no process of an older release runs any more: see drizzle/0008_append_entries.sql. */
-const finishUpgrade = async (transaction: SqlTransaction, schema: string): Promise<void> => {
-  await transaction.query(`insert into ${quoted(schema)}."upgrades" (step) values ('kinds') on conflict do nothing`)
 }
 
 const quoted = (schema: string): string => `"${schema.replaceAll('"', '""')}"`

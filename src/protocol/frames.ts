@@ -99,7 +99,10 @@ export const SystemFrame = Type.Object(
     server_time: Type.Optional(Timestamp),
     expires_at: Type.Optional(Timestamp),
     ping_interval_ms: Type.Optional(Type.Integer()),
-    limits: Type.Optional(Limits)
+    limits: Type.Optional(Limits),
+    features: Type.Optional(
+      Type.Array(Type.String(), { description: 'The kinds of entries that the service accepts now; send no others.' })
+    )
   },
   { $id: 'ChatSystemFrame' }
 )

@@ -3,7 +3,7 @@ import { type Clock, timestamp } from '../../lib/clock.ts'
 import { CLOSE } from '../../protocol/close-codes.ts'
 import { ChatError } from '../../protocol/errors.ts'
 import type { Limits } from '../../protocol/frames.ts'
-import { GENERAL } from '../../protocol/http/messages.ts'
+import { GENERAL, MESSAGE } from '../../protocol/http/messages.ts'
 import { type Principal, whenKnown } from '../access/authorize.ts'
 import type { FindRoom } from '../access/room-access.ts'
 import type { Kinds } from '../kinds/index.ts'
@@ -26,6 +26,8 @@ export interface FrameDispatchOptions {
   readonly publisher: Publisher
   readonly clock: Clock
   readonly limits: Limits
+  /** See ChatOptions. */
+  readonly isUpgradeFinished?: (() => boolean) | undefined
   /** How long a client may live on that doesn't speak `chat.v1`, in milliseconds; 0 until its token expires. */
   readonly legacyLifetimeMs: number
   readonly findRoom: FindRoom
@@ -88,6 +90,12 @@ export const createFrameDispatch = (options: FrameDispatchOptions): ((opened: Co
     closed: connection => registry.forget(connection)
   }
 
+  /** The kinds of entries that are accepted now; a client sends no others. */
+  const features = (): string[] => {
+    const isFinished = options.isUpgradeFinished?.() ?? true
+    return options.kinds.all.map(({ kind }) => kind).filter(kind => isFinished || kind === MESSAGE)
+  }
+
   /** The first frames of a connection: who it is, and the rooms that it follows from the start. */
   const greet = (connection: Connection, { rooms: names, absent }: ConnectionOptions): void => {
     const { principal } = connection
@@ -96,7 +104,8 @@ export const createFrameDispatch = (options: FrameDispatchOptions): ((opened: Co
       server_time: timestamp(clock.now()),
       expires_at: timestamp(principal.expiresAt),
       ping_interval_ms: PING_INTERVAL_MS,
-      limits
+      limits,
+      features: features()
     })
     for (const name of new Set(names.slice(0, MAX_SUBSCRIPTIONS))) {
       connection.perform({

@@ -10,6 +10,7 @@ import type { Body, Command, Kind } from '../kinds/kind.ts'
 import type { Room } from '../rooms/room.ts'
 import type { AppendQueue } from './append-queue.ts'
 import { type Draft, type Entry, encryptEntry, entryOf, isSameEntry } from './codec.ts'
+import { refusalOf } from './refusals.ts'
 
 /** No room's version: the entry is read from the database. */
 const OUTDATED = -1
@@ -56,6 +57,8 @@ export interface PublisherOptions {
   readonly messageRate: number
   readonly maxMessageLength: number
   readonly isDraining: () => boolean
+  /** See ChatOptions. */
+  readonly isUpgradeFinished?: (() => boolean) | undefined
   /** Returns an principal, who may have been looked up a while ago, under the name of now; throws for a deleted user. */
   readonly author: (principal: Principal) => Principal
   /** Returns the same and never throws: a deleted user keeps the last known name. */
@@ -92,7 +95,15 @@ export const createPublisher = ({
   log,
   ...options
 }: PublisherOptions): Publisher => {
-  const { messageRate, maxMessageLength, isDraining, author, named, onMessage } = options
+  const {
+    messageRate,
+    maxMessageLength,
+    isDraining,
+    isUpgradeFinished = () => true,
+    author,
+    named,
+    onMessage
+  } = options
 
   const prepare = ({ kind, command }: Submission): Body => kind.prepare(command, { maxMessageLength })
 
@@ -108,6 +119,11 @@ export const createPublisher = ({
 
   const refuseWhileDraining = (): void => {
     if (isDraining()) throw new ChatError('unavailable', 'The service restarts. Send the message again in a moment.')
+  }
+
+  /** Early, for the sender's sake: the database decides it again under the lock of the room. */
+  const refuseBeforeUpgrade = ({ kind }: Kind): void => {
+    if (kind !== MESSAGE && !isUpgradeFinished()) throw refusalOf('upgrade_pending')
   }
 
   const admit = (userId: number): void => {
@@ -143,6 +159,7 @@ export const createPublisher = ({
     const about = { kind, room, userId, username, nonce }
     const own = prepare(submission)
     refuseWhileDraining()
+    refuseBeforeUpgrade(kind)
     if (by === 'host' || !access.edit || !kind.isEditable) return append({ ...about, ...own }, room, principal, posted)
     const draft = {
       room: room.name,

@@ -2,6 +2,7 @@
 import { checkServerIdentity, type PeerCertificate } from 'node:tls'
 import type postgres from 'postgres'
 import { type DatabaseUrl, isSocket, type SslMode } from '../../lib/database-url.ts'
+import { version } from '../../lib/package.ts'
 
 export interface TlsOptions {
   /** Overrides the URL's `sslmode`. */
@@ -58,7 +59,7 @@ export const connectionOptions = (url: DatabaseUrl, { ssl, ca }: TlsOptions): Co
       ? { target_session_attrs: attributes as 'primary' }
       : {}),
     connection: {
-      application_name: parameters.application_name ?? 'fastify-chat',
+      application_name: parameters.application_name ?? `fastify-chat/${version}`,
       // Anything other than `-c name=value` is for a provider's proxy.
       ...(otherOptions(parameters.options) ? { options: otherOptions(parameters.options) } : {})
     }

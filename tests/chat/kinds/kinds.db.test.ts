@@ -1,7 +1,10 @@
 /** A kind of entry is one file and a line in the registry: everything else is derived from it. */
 import { describe, expect, test } from 'vitest'
 import { BUILT_IN, createKinds } from '../../../src/chat/kinds/index.ts'
+import { version } from '../../../src/lib/package.ts'
 import { compile } from '../../../src/protocol/validation.ts'
+import { fakeClock } from '../../support/clock.ts'
+import { testDatabase } from '../../support/database.ts'
 import { startChat } from '../../support/start-chat.ts'
 import { wave } from '../../support/wave.ts'
 
@@ -161,6 +164,38 @@ describe('a service that does not know a kind', () => {
     expect(log.messages).toMatchObject([{ type: 'unknown', kind: 'wave', seq: 2, content: null }, { seq: 3 }])
     reader.send(greet)
     expect(await reader.nextOf('error')).toMatchObject({ code: 'unknown_frame' })
+  })
+})
+
+describe('a service whose upgrade is not finished', () => {
+  test('refuses all but messages, until every process is of this release', async () => {
+    const clock = fakeClock(Date.now())
+    const database = await testDatabase()
+    const inSchema = `"${database.schema}"`
+    await database.client.query(`delete from ${inSchema}.upgrades`)
+    const chat = await startChat({ kinds, database, clock })
+    const john = await chat.register('john')
+    const before = await chat.join(john)
+    expect(before.first.features).toEqual(['message'])
+    before.send({ ...greet, ref: 'r1' })
+    expect(await before.nextOf('error')).toMatchObject({ code: 'upgrade_pending', ref: 'r1' })
+    before.send({ type: 'message', content: 'one', ref: 'r2' })
+    expect(await before.nextOf('ack')).toMatchObject({ seq: 1 })
+
+    await database.client.query(`insert into ${inSchema}.upgrades (step) values ('kinds')`)
+    clock.advance(10_000)
+    await expect.poll(async () => (await chat.join(john)).first.features).toEqual(['message', 'wave'])
+    before.send({ ...greet, ref: 'r3' })
+    expect(await before.nextOf('ack')).toMatchObject({ seq: 2 })
+  })
+
+  test('keeps a row of each process while it runs', async () => {
+    const { database, server } = await startChat()
+    const [row] = await database.processes.live()
+    expect(row).toMatchObject({ version, keyId: expect.stringMatching(/^[0-9a-f]{16}$/) })
+    expect(row?.keyIds).toContain(row?.keyId)
+    await server.close()
+    expect(await database.processes.live()).toEqual([])
   })
 })
 

@@ -1,0 +1,55 @@
+/** The processes that run on one schema, and how far its upgrade is; see drizzle/0009_upgrade_guard.sql. */
+import type { SqlClient, SqlTransaction } from '../client/types.ts'
+
+/** A process of the service. */
+export interface ProcessRow {
+  readonly id: string
+  readonly version: string
+  /** The id of the key with which it encrypts, and of all keys that it has. */
+  readonly keyId: string | null
+  readonly keyIds: readonly string[]
+}
+
+/** Finishes the upgrade without a check, in a transaction: from then on processes of older releases can't append. */
+export const finishIn = async (transaction: SqlTransaction, schema: string): Promise<void> => {
+  await transaction.query(`select "${schema.replaceAll('"', '""')}".chat_finish_upgrade()`)
+}
+
+/** The processes of one schema. */
+export interface ProcessesRepository {
+  /** Writes the row of a process, or refreshes it; returns whether no process of an older release runs any more. */
+  refresh(process: ProcessRow): Promise<{ readonly isFinished: boolean }>
+  remove(id: string): Promise<void>
+  /** Returns the processes that refreshed their row within the last minute. */
+  live(): Promise<ProcessRow[]>
+}
+
+/**
+ * Creates the repository.
+ * @internal
+ */
+export const createProcessesRepository = ({ query }: Pick<SqlClient, 'query'>, schema: string): ProcessesRepository => {
+  const inSchema = `"${schema.replaceAll('"', '""')}"`
+  const refresh = `with swept as (
+      delete from ${inSchema}.processes where seen_at < clock_timestamp() - interval '1 hour' and id <> $1
+    )
+    insert into ${inSchema}.processes (id, version, key_id, key_ids) values ($1, $2, $3, $4::text[])
+    on conflict (id) do update set seen_at = clock_timestamp()
+    returning exists (select from ${inSchema}.upgrades where step = 'kinds') as "isFinished"`
+  return {
+    async refresh({ id, version, keyId, keyIds }) {
+      const [row] = await query<{ isFinished: boolean }>(refresh, [id, version, keyId, [...keyIds]])
+      return { isFinished: row?.isFinished ?? false }
+    },
+    async remove(id) {
+      await query(`delete from ${inSchema}.processes where id = $1`, [id])
+    },
+    async live() {
+      const rows = await query<Omit<ProcessRow, 'keyIds'> & { keyIds: string }>(
+        `select id, version, key_id as "keyId", array_to_json(key_ids)::text as "keyIds"
+         from ${inSchema}.processes where seen_at > clock_timestamp() - interval '1 minute' order by id`
+      )
+      return rows.map(row => ({ ...row, keyIds: JSON.parse(row.keyIds) }))
+    }
+  }
+}

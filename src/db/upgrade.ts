@@ -1,0 +1,44 @@
+/** Ends a rolling upgrade: entries of all kinds are accepted once no process of an older release runs. */
+import type { SqlClient } from './client/types.ts'
+import { requireMigrated } from './migrate.ts'
+import { createProcessesRepository, finishIn } from './repositories/processes.ts'
+
+/** How releases before the guard name their connections. Later ones add their version. */
+const OLD_NAME = 'fastify-chat'
+
+/** Returns a sentence for each process of an older release than `version` that may still run. */
+export const olderProcesses = async (client: SqlClient, schema: string, version: string): Promise<string[]> => {
+  const connections = await client.query<{ pid: number; address: string }>(
+    `select pid, coalesce(client_addr::text, 'a local socket') as address from pg_stat_activity
+     where datname = current_database() and application_name = $1`,
+    [OLD_NAME]
+  )
+  const live = await createProcessesRepository(client, schema).live()
+  return [
+    ...connections.map(({ pid, address }) => `a connection named "${OLD_NAME}" from ${address} (pid ${pid})`),
+    ...live
+      .filter(process => isOlder(process.version, version))
+      .map(process => `the process ${process.id} of version ${process.version}`)
+  ]
+}
+
+/** Finishes the upgrade. Rejects, with nothing done, while a process of an older release may run. */
+export const finishUpgrade = async (client: SqlClient, schema: string, version: string): Promise<void> => {
+  await requireMigrated(client, schema)
+  const older = await olderProcesses(client, schema, version)
+  if (older.length > 0) {
+    const advice =
+      'Stop the older processes and run it again. A pooler may keep such a connection for a while after its process has stopped.'
+    throw new Error(`The upgrade can't be finished: there is still ${older.join(', ')}. ${advice}`)
+  }
+  await client.transaction(transaction => finishIn(transaction, schema))
+}
+
+const partsOf = (version: string): number[] => (version.split(/[-+]/)[0] ?? '').split('.').map(Number)
+
+/** Compares two versions by their numbers; what follows them is not compared. */
+export const isOlder = (one: string, other: string): boolean => {
+  const [ours, theirs] = [partsOf(one), partsOf(other)]
+  const at = ours.findIndex((part, index) => part !== theirs[index])
+  return at !== -1 && (ours[at] ?? 0) < (theirs[at] ?? 0)
+}

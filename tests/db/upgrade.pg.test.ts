@@ -1,0 +1,90 @@
+/** A rolling upgrade: it is finished when no process of an older release runs, and not before. */
+import postgres from 'postgres'
+import { expect, inject, onTestFinished, test } from 'vitest'
+import { createDatabase } from '../../src/db/database.ts'
+import { migrateDown, migrateUp } from '../../src/db/migrate.ts'
+import { finishUpgrade, isOlder } from '../../src/db/upgrade.ts'
+import { testClient, testSchema } from '../support/database.ts'
+
+/** A database that an older release created: migrated again from where that release had left it. */
+const start = async () => {
+  const [client, schema] = [await testClient(), await testSchema()]
+  await migrateUp(client, schema)
+  while ((await migrateDown(client, schema)) !== '0008_append_entries');
+  await migrateUp(client, schema)
+  const database = createDatabase(client, schema)
+  const room = await database.rooms.findByName('general')
+  const entry = { roomId: room?.id ?? 0, userId: 1, content: 't', meta: null, keyId: 'k' }
+  const append = (writeId: string, kind = 'message') => database.messages.append([{ ...entry, writeId, kind }])
+  /** Appends as an older release does. */
+  const appendAsOlder = (writeId: string) =>
+    client.query(`select seq from "${schema}".chat_append($1, '{1}', $2, '{message}', '{t}', '{null}', '{k}')`, [
+      [room?.id],
+      [writeId]
+    ])
+  const finish = (version = '1.2.0') => finishUpgrade(client, schema, version)
+  return { client, schema, database, append, appendAsOlder, finish }
+}
+
+test('a connection of an older release keeps the upgrade from being finished', async () => {
+  const { append, appendAsOlder, finish } = await start()
+  const older = postgres(inject('testListenUrl'), { max: 1, connection: { application_name: 'fastify-chat' } })
+  onTestFinished(() => older.end())
+  const [row] = await older`select pg_backend_pid() as pid`
+  await expect(finish()).rejects.toThrow(`(pid ${row?.pid})`)
+  expect(await appendAsOlder('a')).toEqual([{ seq: 1 }])
+  expect(await append('b', 'wave')).toEqual([{ refused: 'upgrade_pending' }])
+
+  await older.end()
+  await expect.poll(() => finish().then(() => 'finished', String)).toBe('finished')
+  await expect(appendAsOlder('c')).rejects.toMatchObject({ code: '55000' })
+  expect(await append('a')).toMatchObject([{ seq: 1, replayed: true }])
+  expect(await append('b', 'wave')).toMatchObject([{ seq: 2 }])
+  await finish()
+})
+
+test('a process of an older version keeps the upgrade from being finished, for a minute after it was seen last', async () => {
+  const { client, schema, database, finish } = await start()
+  const process = (id: string, version: string) =>
+    database.processes.refresh({ id, version, keyId: 'k1', keyIds: ['k1', 'k2'] })
+  await process('one', '1.2.0')
+  expect(await process('two', '1.1.9')).toEqual({ isFinished: false })
+  expect(await database.processes.live()).toEqual([
+    { id: 'one', version: '1.2.0', keyId: 'k1', keyIds: ['k1', 'k2'] },
+    { id: 'two', version: '1.1.9', keyId: 'k1', keyIds: ['k1', 'k2'] }
+  ])
+  await expect(finish()).rejects.toThrow('there is still the process two of version 1.1.9')
+  await client.query(`update "${schema}".processes set seen_at = seen_at - interval '61 seconds' where id = 'two'`)
+  await finish()
+  expect(await process('one', '1.2.0')).toEqual({ isFinished: true })
+})
+
+test('a finished upgrade can be reverted with its migration, over data', async () => {
+  const { client, schema, append, appendAsOlder, finish, database } = await start()
+  await append('a')
+  await finish()
+  expect(await migrateDown(client, schema)).toBe('0009_upgrade_guard')
+  expect(await appendAsOlder('b')).toEqual([{ seq: 2 }])
+  expect(await migrateUp(client, schema)).toEqual(['0009_upgrade_guard'])
+  expect(await append('c', 'wave')).toEqual([{ refused: 'upgrade_pending' }])
+  await finish()
+  expect(await append('c', 'wave')).toMatchObject([{ seq: 3 }])
+  expect(await database.processes.live()).toEqual([])
+})
+
+test('a new database is finished from the start', async () => {
+  const [client, schema] = [await testClient(), await testSchema()]
+  await migrateUp(client, schema)
+  const { processes } = createDatabase(client, schema)
+  expect(await processes.refresh({ id: 'p', version: '1.0.0', keyId: null, keyIds: [] })).toEqual({ isFinished: true })
+})
+
+test.for([
+  ['1.2.3', '1.2.4', true],
+  ['1.9.0', '1.10.0', true],
+  ['2.0.0', '1.9.9', false],
+  ['1.2.3', '1.2.3', false],
+  ['1.2.3-rc.1', '1.2.3', false]
+] as const)('version %s against %s: older is %s', ([one, other, isExpected]) => {
+  expect(isOlder(one, other)).toBe(isExpected)
+})
