@@ -249,7 +249,7 @@ test('an edit that can not be stored is the host’s failure, not the sender’s
   const ann = await join('ann')
   ann.send({ type: 'message', content: 'short', ref: 'r' })
   expect(await ann.nextOf('error')).toMatchObject({ code: 'unavailable', ref: 'r' })
-  expect(log()).toMatch(/answered a message that can not be stored/)
+  expect(log()).toMatch(/returned a message that can not be stored/)
 })
 
 test('the list of rooms tells no name of a room that may not be read', async () => {

@@ -73,9 +73,9 @@ test('a bad row is delivered as unavailable everywhere, and the rest of the room
   }
   const lines = log()
     .split('\n')
-    .filter(line => line.includes('could not be opened'))
+    .filter(line => line.includes('can not be decrypted'))
   expect(lines).toHaveLength(1)
-  expect(JSON.parse(lines[0] ?? '')).toMatchObject({ level: 40, unopened: BAD.length, total: BAD.length })
+  expect(JSON.parse(lines[0] ?? '')).toMatchObject({ level: 40, undecryptable: BAD.length, total: BAD.length })
 })
 
 test('what can not be decrypted is logged once a minute however often it is read, with a count', async () => {
@@ -84,7 +84,7 @@ test('what can not be decrypted is logged once a minute however often it is read
   const john = await first.register('john')
   const clock = fakeClock(Date.now())
   const { call, log } = await startChat({ database, clock })
-  const lines = () => log().match(/could not be opened/g)?.length ?? 0
+  const lines = () => log().match(/can not be decrypted/g)?.length ?? 0
   for (let at = 1; at <= 3; at++) {
     await client.query(`insert into "${schema}".rooms (name, last_seq) values ($1, 1)`, [`room-${at}`])
     await client.query(
@@ -96,7 +96,7 @@ test('what can not be decrypted is logged once a minute however often it is read
     await call('GET', `/api/chat/rooms/room-${at}/messages`, { token: john.token })
     expect(lines()).toBe(at === 3 ? 2 : 1)
   }
-  expect(log()).toMatch(/"unopened":2,"total":3/)
+  expect(log()).toMatch(/"undecryptable":2,"total":3/)
 })
 
 test('a repeat of a nonce whose stored text can not be read counts as the same', async () => {

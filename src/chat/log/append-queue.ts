@@ -1,7 +1,7 @@
 /**
- * The append queue (group commit): one append in flight for all rooms. A room that is found locked gets a lane of its own
- * until it can be written to again, so that it delays its own messages only. Entries of a room settle in the order in which
- * they were given, only after their commit, each exactly once.
+ * Queues appends (group commit): one append is in flight for all rooms. A locked room gets a lane of its own until it can be written
+ * to again, so that it delays only its own messages. Entries of a room settle in the order in which they were added, only after
+ * their commit, each exactly once.
  */
 import pLimit from 'p-limit'
 import type { NewEntry } from '../../db/database.ts'
@@ -12,39 +12,38 @@ import { createLane, type Lane, type Outcome, type Pending } from './lane.ts'
 
 export type { Outcome }
 
-/** What the writer needs, and its bounds. */
+/** Configures the append queue. */
 export interface AppendQueueOptions extends Pick<CommitOptions, 'append' | 'faultOf'> {
-  /** Returns which of these rooms somebody holds a lock on. */
+  /** Returns which of these rooms are locked. */
   readonly lockedRooms?: (roomIds: number[]) => Promise<number[]>
   /** Called with each failure; the caller logs it. */
   readonly onFailure?: CommitOptions['onFailure']
   readonly maxBatch?: number
   readonly maxQueue?: number
-  /** The maximum of a batch, and of the queue, in bytes of ciphertext. */
+  /** Limits a batch, and the queue, in bytes of ciphertext. */
   readonly maxBatchBytes?: number
   readonly maxQueueBytes?: number
-  /** How long one attempt may take, in milliseconds; a silent database counts as a lost connection. */
+  /** Limits one attempt, in milliseconds; a database that doesn't respond counts as a lost connection. */
   readonly attemptMs?: number
   readonly retryDelays?: readonly number[]
   readonly delay?: (ms: number) => Promise<void>
 }
 
-/** The one way into the log for this process. */
+/** Appends entries to the log; the only way to do so in this process. */
 export interface AppendQueue {
-  /** Queues an entry. `settled` is called once. Throws `busy` when the queue is full: then nothing was queued. */
+  /** Queues an entry. `settled` is called once. Throws `busy` when the queue is full; then nothing was queued. */
   append(entry: NewEntry, settled: (outcome: Outcome) => void): void
-  /** Resolves when everything that was given has settled. */
+  /** Resolves when everything that was queued has settled. */
   idle(): Promise<void>
 }
 
 const RETRY_DELAYS = [50, 200, 500, 1000, 2000, 3000]
-/** How many locked rooms are appended to at once: each attempt holds a connection until its lock times out. */
+/** Limits the locked rooms that are appended to at once: each attempt holds a connection until its lock times out. */
 const SLOW_AT_ONCE = 2
-/** How long the query for locked rooms may take, in milliseconds. */
+/** Limits the query for locked rooms, in milliseconds. */
 const LOCKED_MS = 2000
 const wait = (ms: number): Promise<void> => new Promise(resolve => setTimeout(resolve, ms))
 
-/** Creates the process's append queue. */
 export const createAppendQueue = ({
   append,
   faultOf,
@@ -71,7 +70,7 @@ export const createAppendQueue = ({
   const attempts = { faultOf, onFailure, retryDelays, delay }
   const bounds = { maxBatch, maxBatchBytes }
 
-  /** The lane of a locked room. It is kept while its last append met a lock: one that outlasts the retries must not stop the others again. */
+  /** Returns the lane of a locked room. It is kept while its last append met a lock, so that a long lock doesn't delay the other rooms again. */
   const slowLaneOf = (roomId: number): Lane => {
     const known = slowLanes.get(roomId)
     if (known) return known
@@ -106,7 +105,7 @@ export const createAppendQueue = ({
 
   const setAside: CommitOptions['setAside'] = async (batch, later) => {
     const locked = new Set(await whichAreLocked(batch))
-    // What came later stays behind what came before.
+    // Entries that were queued later stay behind earlier ones.
     const moved = [
       ...[...batch, ...later].filter(({ entry }) => locked.has(entry.roomId)),
       ...[...locked].flatMap(roomId => mainLane.remove(roomId))

@@ -1,6 +1,6 @@
 /**
- * Learns what was changed in the database from outside the log's one way in: deleted users, new names, erased entries. A
- * notification wakes it, and it polls, so that a lost notification delays by seconds and loses nothing.
+ * Reads changes that were made directly in the database: deleted users, new names, erased entries. A notification starts a read, and
+ * the feed polls, so that a lost notification delays a change by seconds and loses none.
  */
 
 import type { Changes, ChangesRepository } from '../../db/database.ts'
@@ -12,33 +12,33 @@ export interface ChangeFeedOptions {
   readonly repository: ChangesRepository
   readonly clock: Clock
   readonly log: Log
-  /** How often it polls, in milliseconds, by default 2000; less where no notification comes. */
+  /** Sets how often it polls, in milliseconds, by default 2000; less if there are no notifications. */
   readonly pollMs?: number | undefined
   readonly onChanges: (changes: Changes) => void
-  /** Called instead when changes can't be reported one by one: anything may have changed. */
+  /** Called instead if changes can't be listed one by one: anything may have changed. */
   readonly onLost: () => void
 }
 
 export interface ChangeFeed {
   /** Returns whether every change that is older than a few seconds was reported. */
   isCurrent(): boolean
-  /** Reads what is new; called when a notification arrives. */
+  /** Reads new changes; called when a notification arrives. */
   wake(): void
-  /** Starts over, at first and whenever the database may be another one. */
+  /** Starts over, the first time and whenever the database may be another one. */
   reset(): void
   close(): void
 }
 
 const POLL_MS = 2000
-/** After so long without a complete read, changes may have been missed, in milliseconds. */
+/** Sets how long after the last complete read changes may have been missed, in milliseconds. */
 const CURRENT_MS = 5000
 const READ_TIMEOUT_MS = 3000
-/** The shortest time between two reads, in milliseconds: many changes wake it as often. */
+/** Sets the minimum time between two reads, in milliseconds, because many changes cause as many notifications. */
 const PAUSE_MS = 50
 const SWEEP_MS = 10 * 60_000
-/** After so long the database may have swept what was not read. */
+/** Sets after how long the database may have deleted changes that were not read, in milliseconds. */
 const LOST_AFTER_MS = 30 * 60_000
-/** Failures are logged at most this often, in milliseconds. */
+/** Sets how often failures are logged, in milliseconds. */
 const REPORT_MS = 60_000
 
 /** Creates the feed; it reads nothing before the first `reset`. */
@@ -77,7 +77,7 @@ export const createChangeFeed = (options: ChangeFeedOptions): ChangeFeed => {
     isReading = false
     if (!isWanted || isClosed) return
     isWanted = false
-    // A timer that does not keep the process alive.
+    // Does not keep the process alive.
     setTimeout(wake, PAUSE_MS).unref()
   }
 
@@ -90,7 +90,7 @@ export const createChangeFeed = (options: ChangeFeedOptions): ChangeFeed => {
   const stops = [
     clock.every(pollMs, wake),
     clock.every(SWEEP_MS, () => {
-      if (isStarted) repository.sweep().catch(err => log.warn({ err }, 'old changes could not be deleted'))
+      if (isStarted) repository.sweep().catch(err => log.warn({ err }, 'can not delete old changes; retrying'))
     })
   ]
 
@@ -108,14 +108,14 @@ export const createChangeFeed = (options: ChangeFeedOptions): ChangeFeed => {
   }
 }
 
-/** Creates the log of failures: one line an interval, with a count. */
+/** Creates the log of failures: one line per interval, with a count. */
 const createReport = ({ clock, log }: ChangeFeedOptions) => {
   let failures = 0
   let reportedAt = Number.NEGATIVE_INFINITY
   return (err: unknown): void => {
     failures++
     if (clock.monotonic() - reportedAt < REPORT_MS) return
-    log.warn({ err, failures }, 'changes could not be read: history is read from the database until they can')
+    log.warn({ err, failures }, 'can not read changes; the history is read from the database meanwhile')
     reportedAt = clock.monotonic()
     failures = 0
   }

@@ -1,4 +1,4 @@
-/** The log of the chat: read a part of a room's log, and publish to it. */
+/** Reads a part of a room's log, and publishes to it. */
 import { GENERAL } from '../../protocol/http/messages.ts'
 import { type Principal, publicUserOf } from '../access/authorize.ts'
 import type { CurrentUsers } from '../access/current-users.ts'
@@ -22,7 +22,7 @@ import {
 import type { ReadLimit } from './read-limit.ts'
 import type { LogPart, LogReader, Range } from './reader.ts'
 
-/** A published entry, and whether it was stored before with the same nonce. */
+/** Holds a published entry, and whether it was stored before with the same nonce. */
 export interface Published {
   readonly entry: Entry
   readonly isReplay: boolean
@@ -30,18 +30,18 @@ export interface Published {
 
 /** Each method throws `room_not_found`. */
 export interface ChatLog {
-  /** The kinds of entries that this process knows. */
+  /** Lists the kinds of entries that this process supports. */
   readonly kinds: Kinds
-  /** Limits reads over HTTP; asked before each of them. */
+  /** Limits reads over HTTP; called before each of them. */
   readonly readLimit: Pick<ReadLimit, 'enter'>
   read(principal: Principal, room: string, range: Range): Promise<LogPart>
-  /** Resolves after the commit. Rejects with the ChatError that a frame would be refused with. */
+  /** Appends an entry; resolves after the commit. Rejects with the ChatError that an `error` frame would contain. */
   append(principal: Principal, room: string, submission: Submission): Promise<Published>
   /** Appends a message. */
   publish(principal: Principal, room: string, post: Post): Promise<Published>
-  /** Publishes for the host application: `authorize` is not asked and no rate counts. Resolves and rejects like `publish`. */
+  /** Publishes for the host application, without calling `authorize` and without a rate limit. Resolves and rejects like `publish`. */
   publishAsHost(principal: Principal, post: Post & { readonly room?: string | undefined }): Promise<CommittedMessage>
-  /** Resolves when every accepted message is committed or refused. */
+  /** Resolves when every accepted message is committed or rejected. */
   idle(): Promise<void>
 }
 
@@ -62,7 +62,7 @@ export const createChatLog = (options: ChatLogOptions): ChatLog => {
   const publishIn = (principal: Principal, room: Room, submission: Submission, by: PublishedBy): Promise<Published> =>
     new Promise((resolve, reject) => {
       const published = (outcome: PublishResult) => ('error' in outcome ? reject(outcome.error) : resolve(outcome))
-      // Refused at once or later, it is a rejection.
+      // Converts an immediate error to a rejection.
       Promise.resolve()
         .then(() => publisher.post(principal, room, submission, published, by))
         .catch(reject)

@@ -1,4 +1,4 @@
-/** Entries of the log as they are stored and as people see them: sealed by the keyring on the way in, opened on the way out. */
+/** Converts entries between their stored and their public form: the keyring encrypts them on the way in, and decrypts them on the way out. */
 import { randomBytes } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
 import type { Keyring } from '../../crypto/keyring.ts'
@@ -10,7 +10,7 @@ import type { Kinds } from '../kinds/index.ts'
 import type { Body, EncryptedColumn, Kind, ShownBody } from '../kinds/kind.ts'
 import type { Placed } from './page-cache.ts'
 
-/** An entry before it has a place in the log; `content` and `meta` as plain text. */
+/** Describes an entry before it has a place in the log; `content` and `meta` are plain text. */
 export interface Draft extends Body {
   readonly kind: Kind
   readonly room: { readonly id: number; readonly name: string }
@@ -19,18 +19,18 @@ export interface Draft extends Body {
   readonly nonce: string | undefined
 }
 
-// Begins the write id of a message without a nonce: no nonce can have it, since it isn't ASCII.
+// Prefixes the write id of a message without a nonce. It isn't ASCII, so no nonce can have it.
 const PRIVATE = '·'
-// Counting up from a random start is unique like a random id, but keeps new rows together in the index.
+// Counting up from a random start is as unique as a random id, but keeps new rows together in the index.
 const processId = `${PRIVATE}${randomBytes(9).toString('base64url')}-`
 let written = 0
 const privateWriteId = (): string => `${processId}${(written++).toString(36)}`
 
-/** What a nonce can be; anything else in its column is not shown. */
+/** Matches a nonce; anything else in its column is not shown. */
 const NONCE = /^[ -~]{1,64}$/
 const nonceOf = (writeId: string): { nonce?: string } => (NONCE.test(writeId) ? { nonce: writeId } : {})
 
-/** Returns the entry to append for a draft: nothing of its text leaves this function unencrypted. */
+/** Returns the entry to append for a draft, with its text encrypted. */
 export const encryptEntry = (draft: Draft, keyring: Keyring): NewEntry => {
   const { kind, room, userId, nonce, target = null, detail = null } = draft
   let keyId: string | null = null
@@ -55,21 +55,21 @@ export const encryptEntry = (draft: Draft, keyring: Keyring): NewEntry => {
   }
 }
 
-/** Why an entry has its place in the log but nothing to show: no key decrypts it, or it was erased. */
+/** Explains why an entry has nothing to show: no key decrypts it, or it was erased. */
 type Unavailable = 'key' | 'erased'
 
-/** An entry as it goes out: encoded once, for whoever reads it however often. */
+/** Holds an entry in its public form, encoded once for all readers. */
 export interface Entry extends Encoded, Placed {
   readonly id: number
-  /** Milliseconds since the epoch. */
+  /** Holds the time in milliseconds since the epoch. */
   readonly createdAt: number
   readonly isMessage: boolean
   readonly unavailable: Unavailable | undefined
-  /** The item of an HTTP list, as JSON; absent for a message, whose item is made of its frame. */
+  /** Holds the item of an HTTP list, as JSON; absent for a message, whose item is derived from its frame. */
   readonly item?: Buffer
 }
 
-/** Where an entry stands, as its frame says it. */
+/** Describes the position of an entry, as its frame contains it. */
 interface Place {
   readonly id: number
   readonly room: string
@@ -79,7 +79,7 @@ interface Place {
 }
 
 interface Shown {
-  /** What the frame has after the place. */
+  /** Holds the fields of the frame after the position. */
   readonly fields: object
   readonly unavailable?: Unavailable
 }
@@ -102,7 +102,7 @@ export const makeEntry = (kind: string, place: Place, { fields, unavailable }: S
   })
 }
 
-/** Creates the entry of a kind that this release doesn't know. It has its place, and subscribers advance over it. */
+/** Creates an entry of a kind that this release doesn't support. It keeps its position, and subscribers advance over it. */
 const makeUnknown = (storedKind: string, place: Place, createdAt: number): Entry => {
   const { room, seq } = place
   const kind = storedKind.slice(0, MAX_KIND)
@@ -114,10 +114,10 @@ const makeUnknown = (storedKind: string, place: Place, createdAt: number): Entry
   })
 }
 
-/** The longest kind that is shown. */
+/** Limits the length of a kind that is shown. */
 const MAX_KIND = 64
 
-/** An entry that is no message, in a list: older clients must not take it for one, so that it has no content. */
+/** Creates the item of an entry other than a message. It has no content, so that older clients don't show it as a message. */
 const itemOf = (type: object, place: Place, createdAt: number): Buffer =>
   Buffer.from(JSON.stringify({ ...type, ...place, content: null, created_at: timestamp(createdAt) }))
 
@@ -128,12 +128,12 @@ const entryOfFrame = (
   more: Pick<Entry, 'isMessage' | 'unavailable' | 'item'>
 ): Entry => {
   const encoded = encode(JSON.stringify(frame))
-  // A kept frame keeps its part of Buffer's pool, and about as much again that was garbage beside it.
+  // Counted twice, because a cached frame also keeps garbage of about its own size in its part of Buffer's pool.
   const bytes = 2 * (encoded.frame.length + (more.item?.length ?? 0)) + 200
   return { frame: encoded.frame, head: encoded.head, id, seq, userId, createdAt, ...more, bytes }
 }
 
-// An item of an HTTP list has no `type`, which a frame has first, and `created_at` for `timestamp`, which it has last.
+// An item of an HTTP list has no `type`, which is first in a frame, and `created_at` in place of `timestamp`, which is last.
 const FRAME_HEAD = '{"type":"message",'.length
 const FRAME_TAIL = '"timestamp":"2026-01-31T12:00:00.123+00:00"}'.length
 const STAMP = FRAME_TAIL - '"timestamp":'.length
@@ -142,8 +142,8 @@ const COMMA = 0x2c
 const BRACE = 0x7b
 
 /**
- * Entries as JSON for HTTP, in UTF-8: `before`, the items with commas between them, `after`; both ASCII. Made of the bytes
- * that are kept, without another round through text and objects.
+ * Returns entries as JSON for HTTP, in UTF-8: `before`, the items with commas between them, and `after`; both are ASCII. The bytes
+ * are assembled from cached frames, without parsing them.
  */
 export const restItems = (before: string, entries: readonly Entry[], after: string): Buffer => {
   const grows = 2 - FRAME_HEAD + CREATED_AT.length - (FRAME_TAIL - STAMP)
@@ -166,7 +166,7 @@ export const restItems = (before: string, entries: readonly Entry[], after: stri
   return bytes.subarray(0, at)
 }
 
-/** Returns the entry of a draft that was just committed, or had been before; erased since, it has nothing to show. */
+/** Returns the entry of a draft that was committed now or before. If it was erased since, it has nothing to show. */
 export const entryOf = (draft: Draft, { id, seq, createdAt, stored }: AppendedEntry): Entry => {
   const { kind, room, userId: user_id, username, content, meta, target, detail, nonce } = draft
   const place = { id, room: room.name, seq, user_id, username }
@@ -188,8 +188,8 @@ const isErased = ({ encrypted }: Kind, { content }: Pick<StoredEntry, 'content'>
   content === null && encrypted.includes('content')
 
 /**
- * Decrypts a stored entry. A row that is no entry of its kind (a token in the wrong column, text that isn't JSON, a time that
- * can't be) is unavailable like one that no key decrypts: it has its place, and the room can be read on.
+ * Decrypts a stored entry. A row that is not a valid entry of its kind (a token in the wrong column, text that isn't JSON, an invalid
+ * time) is unavailable, like one that no key decrypts. It keeps its position, so that the log can be read past it.
  */
 export const decryptEntry = (stored: StoredEntry, room: string, kinds: Kinds, keyring: Keyring): Entry => {
   const { id, seq, userId: user_id, username } = stored
@@ -204,10 +204,10 @@ export const decryptEntry = (stored: StoredEntry, room: string, kinds: Kinds, ke
   return makeEntry(kind.kind, place, { fields: { ...kind.show(body), ...nonceOf(stored.writeId) } }, createdAt)
 }
 
-/** The last moment whose year has four digits, as timestamps have. */
+/** Limits times to years of four digits, which timestamps have. */
 const LAST_TIME = Date.parse('9999-12-31T23:59:59.999Z')
 
-/** Decrypts what an entry holds; returns `undefined` when no key does, or the plaintext is none of ours. */
+/** Decrypts the content of an entry; returns `undefined` if no key does, or if the plaintext is not valid. */
 const decryptBody = (stored: StoredEntry, keyring: Keyring): ShownBody | undefined => {
   const { content, meta, keyId, targetSeq, detail } = stored
   const clear = {
@@ -230,7 +230,7 @@ const objectOf = (json = ''): Record<string, unknown> | undefined => {
   }
 }
 
-/** Returns whether what is stored under a write id is the draft's own; a text that no key decrypts counts as the same. */
+/** Returns whether the entry stored under a write id is the draft's own. A text that no key decrypts counts as the same. */
 export const isSameEntry = (draft: Draft, stored: StoredBody, keyring: Keyring): boolean => {
   if (stored.kind !== draft.kind.kind) return false
   if (isErased(draft.kind, stored)) return true

@@ -1,4 +1,4 @@
-/** Appends a batch and settles its entries: tried again, divided or refused as the database's errors ask for. */
+/** Appends a batch and settles its entries: retries, divides or rejects it according to the database's error. */
 
 import type { DatabaseFault } from '../../db/client/errors.ts'
 import type { AppendedEntry, NewEntry, RefusedEntry } from '../../db/database.ts'
@@ -6,7 +6,7 @@ import { ChatError } from '../../protocol/errors.ts'
 import type { Outcome, Pending } from './lane.ts'
 import { refusalOf } from './refusals.ts'
 
-/** What committing needs, and its bounds. */
+/** Configures how batches are committed. */
 export interface CommitOptions {
   /**
    * Appends a batch in one transaction; returns a result per entry, in the order of the batch. A repeat of a write id returns the
@@ -15,23 +15,23 @@ export interface CommitOptions {
   readonly append: (batch: NewEntry[]) => Promise<(AppendedEntry | RefusedEntry)[]>
   /** Classifies a failure of `append`; see src/db/client/errors.ts. */
   readonly faultOf: (error: unknown) => DatabaseFault
-  /** Takes over the entries of the rooms of `batch` that are locked, those in `later` too, and returns these rooms. */
+  /** Moves the entries of locked rooms in `batch` and `later` to other lanes, and returns these rooms. */
   readonly setAside?: (batch: Pending[], later: Pending[]) => Promise<ReadonlySet<number>>
   /** Called when the entries of a batch were settled. */
   readonly onSettled: (batch: Pending[]) => void
   readonly onFailure: (error: unknown, entries: number) => void
-  /** Waits between the attempts, in milliseconds; their number bounds the attempts. */
+  /** Sets the delays between attempts, in milliseconds; their number limits the attempts. */
   readonly retryDelays: readonly number[]
   readonly delay: (ms: number) => Promise<void>
 }
 
 const PASSING: ReadonlySet<DatabaseFault> = new Set(['retry', 'locked', 'replace-connection'])
 
-/** Returns the function that commits a batch. It never rejects. */
+/** Creates the function that commits a batch. It never rejects. */
 export const createCommit = (options: CommitOptions): ((batch: Pending[]) => Promise<void>) => {
   const { append, faultOf, setAside, onSettled, onFailure, retryDelays, delay } = options
 
-  /** Notifies everyone who waits for an entry. One whose callback throws must not keep the log from the others. */
+  /** Calls the callbacks of entries. An error in one must not stop the others. */
   const settle = (batch: Pending[], outcomeOf: (at: number) => Outcome): void => {
     batch.forEach((pending, at) => {
       for (const settled of pending.settle) {
@@ -46,8 +46,7 @@ export const createCommit = (options: CommitOptions): ((batch: Pending[]) => Pro
   }
 
   /**
-   * Commits the parts of a batch one after the other. Write ids keep a part that was stored, although the attempt failed, from
-   * being stored twice.
+   * Commits the parts of a batch in sequence. If a failed attempt did store a part, its write ids prevent that it is stored twice.
    */
   const commit = async ([batch, ...later]: Pending[][], attempt = 0): Promise<void> => {
     if (!batch) return

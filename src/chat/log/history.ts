@@ -1,6 +1,6 @@
 /**
- * Parts of a room's log for HTTP. A long part is read while it is sent: what a response holds at once is bounded, however
- * much was asked for and however slowly its client reads.
+ * Reads parts of a room's log for HTTP. A long part is read while it is sent, so that a response uses bounded memory, whatever its
+ * length is and however slowly its client reads.
  */
 import { Readable } from 'node:stream'
 import type { MessagesRepository } from '../../db/database.ts'
@@ -13,8 +13,8 @@ import type { PageCache } from './page-cache.ts'
 import type { Slices } from './slices.ts'
 
 /**
- * A part of a room's log to read: the newest messages or those before a `seq`; or, with `after`, all entries after it or
- * between the two, the first ones, without a hole.
+ * Selects a part of a room's log: the newest messages or those before a `seq`; or, with `after`, the first entries after it or between
+ * the two, without gaps.
  */
 export interface Range {
   readonly before?: number | undefined
@@ -22,14 +22,14 @@ export interface Range {
   readonly limit: number
 }
 
-/** A part of a room's log, oldest first, and where the log stands. */
+/** Holds a part of a room's log, oldest entry first, and the range of the log. */
 export interface LogPart {
   readonly room: RoomShown
-  /** Whether there is more in the direction that was asked for. */
+  /** Is true if there are more entries in the requested direction. */
   readonly hasMore: boolean
   /**
-   * Returns the entries as items of JSON in UTF-8, with commas between them and ASCII around them; `isShown` leaves some
-   * out. Bytes when all of it is little, else a stream, which fails when the rest can't be read.
+   * Returns the entries as JSON items in UTF-8, with commas between them and ASCII around them; `isShown` omits some. Returns bytes if
+   * the whole part is short, else a stream, which fails if the rest can't be read.
    */
   json(before: string, after: string, isShown?: (entry: Entry) => boolean): Buffer | Readable
 }
@@ -46,7 +46,7 @@ interface Bounds {
   readonly to: number
 }
 
-/** What is read for a response at once, in bytes of frames. */
+/** Limits what is read for a response at a time, in bytes of frames. */
 const BATCH_BYTES = 64 * 1024
 
 const all = (): boolean => true
@@ -54,7 +54,7 @@ const isMessage = (entry: Entry): boolean => entry.isMessage
 
 /** Creates the function that reads a part. */
 export const createHistory = ({ pages, extent, messagesFrom, slices }: HistoryOptions) => {
-  /** Reads entries from `from` on, about as much as a response may hold, at most to `to`. */
+  /** Reads entries from `from` up to `to`, about as much as a response may hold. */
   const readBatch = async (room: Room, { from, to }: Bounds): Promise<Entry[]> => {
     let batch: Entry[] = []
     let bytes = 0
@@ -73,18 +73,18 @@ export const createHistory = ({ pages, extent, messagesFrom, slices }: HistoryOp
     return batch
   }
 
-  /** Reads on in batches. The range is fixed, and the log only grows at its end. */
+  /** Reads the rest in batches. The range is fixed, because the log only grows at its end. */
   async function* readOn(room: Room, epoch: string, { from, to }: Bounds): AsyncGenerator<Entry[]> {
     for (let at = from; at <= to; ) {
       const batch = await readBatch(room, { from: at, to })
-      if (room.epoch !== epoch) throw new Error('the log was replaced while it was read')
+      if (room.epoch !== epoch) throw new Error('The log was replaced during the read.')
       if (batch.length === 0) return
       at = (batch.at(-1)?.seq ?? to) + 1
       yield batch
     }
   }
 
-  /** Moves a range, all of whose entries were deleted, to the nearest that are there: whoever pages must get on. */
+  /** Moves a range without remaining entries to the nearest ones, so that a client that pages can continue. */
   const moved = async (room: Room, range: Range, { from, to }: Bounds): Promise<Bounds | undefined> => {
     const isBackward = range.after === undefined
     const found = await extent(room.id, isBackward ? room.oldest : from, isBackward ? to : lastOf(room, range))
@@ -151,7 +151,7 @@ async function* streamItems({ head, rest, after, isShown, isFirst, slices }: Str
   yield Buffer.from(after, 'latin1')
 }
 
-/** The places of a range; empty when `to` is below `from`. */
+/** Returns the bounds of a range; empty if `to` is below `from`. */
 const boundsOf = (room: Room, range: Range): Bounds => {
   const last = lastOf(room, range)
   if (range.after === undefined) return { from: Math.max(last - range.limit + 1, room.oldest), to: last }

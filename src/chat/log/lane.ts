@@ -1,41 +1,40 @@
-/** A queue of entries with one append in flight; while it commits, the next batch gathers. */
+/** Queues entries with one append in flight; while it commits, the next batch gathers. */
 import type { AppendedEntry, NewEntry } from '../../db/database.ts'
 import type { ChatError } from '../../protocol/errors.ts'
 
-/** What became of an entry: where it stands in the log, or why it isn't there. */
+/** Holds the result for an entry: its position in the log, or the error. */
 export type Outcome = { readonly appended: AppendedEntry } | { readonly error: ChatError }
 
-/** An entry and those who wait for it. */
+/** Holds an entry and the callbacks that wait for it. */
 export interface Pending {
   readonly entry: NewEntry
   readonly bytes: number
   readonly settle: ((outcome: Outcome) => void)[]
 }
 
-/** What a lane needs, and the bounds of its batches. */
+/** Configures a lane. */
 export interface LaneOptions {
-  /** Settles every entry of the batch, or passes it on to another lane. Never rejects. */
+  /** Settles every entry of the batch, or moves it to another lane. Never rejects. */
   readonly commit: (batch: Pending[]) => Promise<void>
   /** Called when nothing is queued or in flight. */
   readonly onIdle?: () => void
   readonly maxBatch: number
-  /** The maximum of a batch in bytes of ciphertext. */
+  /** Limits a batch, in bytes of ciphertext. */
   readonly maxBatchBytes: number
 }
 
-/** One queue. */
+/** Queues the entries of one or more rooms. */
 export interface Lane {
-  /** Whether nothing is queued or in flight. */
+  /** Is true if nothing is queued or in flight. */
   readonly isIdle: boolean
-  /** Queues an entry. Returns false when the same write id was queued: then it shares the outcome of that one. */
+  /** Queues an entry. Returns false if the same write id was queued; then it shares the outcome of that one. */
   add(pending: Pending): boolean
-  /** Takes the queued entries of a room out, in order. */
+  /** Removes the queued entries of a room, and returns them in order. */
   remove(roomId: number): Pending[]
   /** Resolves when everything that was queued has been committed. */
   idle(): Promise<void>
 }
 
-/** Creates an empty lane. */
 export const createLane = ({ commit, onIdle = () => {}, maxBatch, maxBatchBytes }: LaneOptions): Lane => {
   const queue = new Map<string, Pending>()
   let running: Promise<void> | undefined
@@ -65,10 +64,10 @@ export const createLane = ({ commit, onIdle = () => {}, maxBatch, maxBatchBytes 
     add(pending) {
       const key = keyOf(pending.entry)
       const same = queue.get(key)
-      // A batch must not hold a write id twice.
+      // A batch must not contain a write id twice.
       if (same) same.settle.push(...pending.settle.map(settled => asReplay(settled, same.entry)))
       else queue.set(key, pending)
-      // Deferred to the end of this turn of the loop, so that what arrives together is written together.
+      // Deferred to the end of this turn of the event loop, so that what arrives together is written together.
       running ??= Promise.resolve().then(run)
       return !same
     },

@@ -1,4 +1,4 @@
-/** Acts on what was changed in the database from outside: connections first, then what is kept of the log. */
+/** Applies changes that were made directly in the database: first to connections, then to the cached log. */
 import type { Changes, ChangesRepository } from '../../db/database.ts'
 import type { Log } from '../../lib/logging.ts'
 import type { CurrentUsers } from '../access/current-users.ts'
@@ -19,10 +19,10 @@ export interface OutsideChangesOptions {
   readonly repository: ChangesRepository
 }
 
-/** How many rooms one query looks up. */
+/** Limits the rooms of one query. */
 const PAGE = 1000
 
-/** Creates what a change feed calls. */
+/** Creates the callbacks of a change feed. */
 export const createOutsideChanges = (
   options: OutsideChangesOptions
 ): Pick<ChangeFeedOptions, 'onChanges' | 'onLost'> => {
@@ -57,7 +57,7 @@ export const createOutsideChanges = (
 
   return {
     onChanges(changes: Changes) {
-      // Names first: what is made from here on has the new ones, what was made before is dropped.
+      // Names first: entries created from here on have the new names, and those created before are dropped.
       users.apply(changes)
       for (const { id, title, isDeleted } of changes.rooms) if (!isDeleted) rooms.retitle(id, title)
       removeRooms(changes.rooms.filter(({ isDeleted }) => isDeleted).map(({ id }) => id))
@@ -68,9 +68,9 @@ export const createOutsideChanges = (
     },
     onLost() {
       drop()
-      // Again when everybody has the new names: meanwhile old ones may have been written.
+      // Drops again when all connections have the new names, because entries with old ones may have been created meanwhile.
       Promise.all([users.refresh(), refreshRooms()]).then(drop, err =>
-        log.warn({ err }, 'the connected users and their rooms could not be looked up')
+        log.warn({ err }, 'can not look up the connected users and their rooms')
       )
     }
   }

@@ -1,75 +1,75 @@
 /**
- * The page cache: entries of the log as they go out, in pages of a fixed place (1-64, 65-128, …). A page is filled from the
- * database once, however many ask at once, or by what is delivered here; the least recently read pages make room for others.
- * Rows may be missing: an operator deleted them, or retention did.
+ * Caches entries of the log in their public form, in pages of fixed position (1-64, 65-128, …). A page is read from the database once
+ * for all concurrent readers, or filled with entries that are delivered here. The least recently read pages are dropped. Rows may be
+ * missing, because an operator or the retention deleted them.
  */
 
-/** An entry as it is delivered; `bytes` is what it weighs. */
+/** Describes an entry in the cache; `bytes` is its size. */
 export interface Placed {
   readonly seq: number
-  /** Whose name it carries. */
+  /** Identifies the user whose name it contains. */
   readonly userId?: number
   readonly bytes: number
 }
 
-/** Reads entries from the log: those with `from <= seq <= to`, ascending, all that there are. */
+/** Reads all entries of the log with `from <= seq <= to`, ascending. */
 export type ReadLog<Entry> = (roomId: number, from: number, to: number) => Promise<Entry[]>
 
 export interface PageCacheOptions<Entry> {
   readonly read: ReadLog<Entry>
-  /** Returns the first `seq` that the log has with `from <= seq <= to`. Asked only when a whole page was deleted. */
+  /** Returns the first `seq` of the log with `from <= seq <= to`. Called only if a whole page was deleted. */
   readonly firstSeq: (roomId: number, from: number, to: number) => Promise<number | undefined>
-  /** Returns whether every change that is older than a few seconds was reported; otherwise nothing that is kept is used. */
+  /** Returns whether every change that is older than a few seconds was reported. Otherwise the cache is not used. */
   readonly isCurrent?: (() => boolean) | undefined
-  /** The most that all pages may weigh together. */
+  /** Limits the size of all pages together. */
   readonly maxBytes?: number
   readonly pageSize?: number
 }
 
-/** The pages of all rooms. */
+/** Caches the pages of all rooms. */
 export interface PageCache<Entry> {
-  /** The bytes that are kept. */
+  /** Counts the cached bytes. */
   readonly bytes: number
-  /** Adds an entry that was just committed here or read: only where it continues its page, else it is left to be read. */
+  /** Adds an entry that was just committed here or read, if it continues its page; otherwise it is read later. */
   add(roomId: number, entry: Entry): void
   /**
-   * Returns entries from `from` on, each following the one before directly, at most to the end of a page and to `head`: at
-   * once when they are kept, else when they are read. The first has a later `seq` than `from` when the log no longer has
-   * what was asked for, and none is returned when it has nothing up to `head`.
+   * Returns consecutive entries from `from` on, at most to the end of a page and to `head`: synchronously if they are cached, else
+   * after reading them. The first one has a later `seq` than `from` if the log no longer has that entry. Returns none if the log has
+   * nothing up to `head`.
    */
   from(roomId: number, from: number, head: number): Entry[] | Promise<Entry[]>
-  /** Returns the same, and what comes after missing entries too. */
+  /** Returns the same, and entries after missing ones too. */
   past(roomId: number, from: number, head: number): Entry[] | Promise<Entry[]>
-  /** Changes whenever something that may have been read before is no longer to be shown. */
+  /** Changes whenever something that may have been read before must no longer be shown. */
   readonly version: number
-  /** Drops what is kept of a room between two entries, both inclusive, because they were changed or deleted. */
+  /** Drops the cached entries of a room between two of them, both inclusive, because they were changed or deleted. */
   invalidate(roomId: number, from: number, to: number): void
-  /** Drops what carries the names of these users. */
+  /** Drops entries that contain the names of these users. */
   invalidateUsers(userIds: ReadonlySet<number>): void
   /** Drops everything. */
   clear(): void
-  /** Drops a room's pages, or only what is below `below`; what is being read now isn't kept either. */
+  /** Drops a room's pages, or only those below `below`, and the results of reads in progress. */
   forget(roomId: number, below?: number): void
 }
 
 interface Page<Entry> {
   readonly roomId: number
-  /** All that there are from `first` to `last`, which is one of them, ascending. */
+  /** Holds all existing entries from `first` to `last`, ascending; `last` exists. */
   entries: Entry[]
   readonly first: number
   last: number
   bytes: number
 }
 
-/** A reading of the database that is under way. */
+/** Describes a read of the database in progress. */
 interface Loading<Entry> {
   readonly roomId: number
   readonly first: number
   readonly last: number
   readonly entries: Promise<Entry[]>
-  /** Whether what it reads may be what is no longer to be shown. */
+  /** Is true if it may read what must no longer be shown. */
   isOutdated: boolean
-  /** Users who got other names since it began. */
+  /** Lists users whose names changed after it began. */
   readonly renamed: Set<number>
 }
 
@@ -84,15 +84,15 @@ export const createPageCache = <Entry extends Placed>({
   maxBytes = MAX_BYTES,
   pageSize = PAGE_SIZE
 }: PageCacheOptions<Entry>): PageCache<Entry> => {
-  // A Map keeps its order of insertion: what is read is moved to the end, what is dropped comes from the front.
+  // A Map keeps its order of insertion: a page that is read moves to the end, and pages are dropped from the front.
   const pages = new Map<string, Page<Entry>>()
-  /** The keys of each room's pages: an erasure in a thousand rooms must not look at all pages a thousand times. */
+  /** Maps rooms to the keys of their pages, so that an erasure in a thousand rooms doesn't search all pages a thousand times. */
   const keysOf = new Map<number, Set<string>>()
   const loading = new Map<string, Loading<Entry>>()
   let bytes = 0
   let version = 0
 
-  /** Keeps nothing of what is being read now, where that may be what is no longer to be shown. */
+  /** Discards the results of reads in progress that may contain what must no longer be shown. */
   const outdate = (isConcerned: (one: Loading<Entry>) => boolean): void => {
     version++
     for (const [key, one] of loading) {
@@ -116,7 +116,7 @@ export const createPageCache = <Entry extends Placed>({
     if (keys?.size === 0) keysOf.delete(page.roomId)
   }
 
-  /** Drops those pages of a room. */
+  /** Drops pages of a room. */
   const dropOf = (roomId: number, isConcerned: (page: Page<Entry>) => boolean): void => {
     for (const key of keysOf.get(roomId) ?? []) {
       const page = pages.get(key)
@@ -142,7 +142,7 @@ export const createPageCache = <Entry extends Placed>({
     trim()
   }
 
-  /** Reads the page of an entry as far as `head`, once for all who ask meanwhile. */
+  /** Reads the page of an entry up to `head`, once for all concurrent readers. */
   const load = (roomId: number, seq: number, head: number): Promise<Entry[]> => {
     const key = keyOf(roomId, seq)
     const last = Math.min(lastOf(seq), head)
@@ -157,10 +157,10 @@ export const createPageCache = <Entry extends Placed>({
       entries => {
         isOver()
         if (one.isOutdated || entries.some(isOf(one.renamed))) return load(roomId, seq, head)
-        // A page ends with an entry: what is missing after it may still be to come.
+        // A page ends with an entry: entries missing after it may still be committed.
         const end = entries.at(-1)?.seq ?? 0
         const added = pages.get(key)
-        // What was added meanwhile goes further than what was read.
+        // Entries that were added meanwhile are newer than the ones that were read.
         const rest = added && added.first <= end + 1 ? added.entries.filter(({ seq }) => seq > end) : []
         if (end > 0) keep(roomId, [...entries, ...rest], first)
         return entries
@@ -244,7 +244,7 @@ const isOf =
 const between = <Entry extends Placed>(entries: readonly Entry[], from: number, to: number): Entry[] =>
   entries.filter(({ seq }) => seq >= from && seq <= to)
 
-/** The entries up to the first place where one is missing. */
+/** Returns the entries before the first gap. */
 const runOf = <Entry extends Placed>(entries: Entry[]): Entry[] => {
   const gap = entries.findIndex(({ seq }, at) => at > 0 && seq !== (entries[at - 1]?.seq ?? 0) + 1)
   return gap === -1 ? entries : entries.slice(0, gap)

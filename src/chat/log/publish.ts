@@ -1,4 +1,4 @@
-/** A message's way into the log: checked, sealed, committed; then its sender is answered, and then everybody else. */
+/** Publishes entries: checks, encrypts and commits them, and then notifies first the sender and then everybody else. */
 import type { Bus } from '../../bus/bus.ts'
 import type { Keyring } from '../../crypto/keyring.ts'
 import type { Log } from '../../lib/logging.ts'
@@ -12,29 +12,29 @@ import type { AppendQueue } from './append-queue.ts'
 import { type Draft, type Entry, encryptEntry, entryOf, isSameEntry } from './codec.ts'
 import { refusalOf } from './refusals.ts'
 
-/** No room's version: the entry is read from the database. */
+/** Replaces a room's version to read the entry from the database. */
 const OUTDATED = -1
 
-/** A message as its sender gives it. */
+/** Describes a message as its sender provides it. */
 export interface Post {
   readonly content: string
   readonly meta?: Record<string, unknown> | undefined
   readonly nonce?: string | undefined
 }
 
-/** An entry as it was sent. */
+/** Describes an entry as its sender provides it. */
 export interface Submission {
   readonly kind: Kind
   readonly command: Command
 }
 
-/** What became of a post: its entry, and whether it was there before; or why there is none. */
+/** Holds the entry of a post, and whether it was stored before; or the error. */
 export type PublishResult = { readonly error: ChatError } | { readonly entry: Entry; readonly isReplay: boolean }
 
-/** Who posts: a person, within the limits and asked about; or the host application itself, which answers for what it does. */
+/** Distinguishes users, who are authorized and limited, from the host application, which is neither. */
 export type PublishedBy = 'person' | 'host'
 
-/** A message that is in the log, as a host application is told of it. */
+/** Describes a committed message for a host application. */
 export interface CommittedMessage {
   readonly id: number
   readonly room: string
@@ -53,7 +53,7 @@ export interface PublisherOptions {
   readonly bus: Bus
   readonly access: Access
   readonly log: Log
-  /** Messages a second and user, for the refusal's words. */
+  /** Limits messages per second per user; contained in the error message. */
   readonly messageRate: number
   readonly maxMessageLength: number
   readonly isDraining: () => boolean
@@ -63,18 +63,17 @@ export interface PublisherOptions {
   readonly author: (principal: Principal) => Principal
   /** Returns the same and never throws: a deleted user keeps the last known name. */
   readonly named: (principal: Principal) => Principal
-  /** Told of each message that this process committed, at most once; must not throw. */
+  /** Called with each message that this process committed, at most once; must not throw. */
   readonly onMessage?: ((message: CommittedMessage) => void) | undefined
 }
 
-/** Posting, as the chat uses it. */
+/** Publishes entries. */
 export interface Publisher {
-  /** Takes a message from a person's rate, before anything is asked or looked up for it. Throws `rate_limited`. */
+  /** Counts a message against the rate of a user, before anything is looked up for it. Throws `rate_limited`. */
   admit(userId: number): void
   /**
-   * Throws a ChatError when a post is refused at once, or answers a promise that rejects with it where something has to be
-   * asked first; otherwise `posted` is called once, after the commit or with why there was none, and before anyone else
-   * hears of the message.
+   * Publishes an entry. Throws a ChatError, or returns a promise that rejects with it if the host has to be called first. Otherwise
+   * `posted` is called once, after the commit or with the error, and before other users receive the message.
    */
   post(
     principal: Principal,
@@ -85,7 +84,6 @@ export interface Publisher {
   ): void | Promise<void>
 }
 
-/** Makes it. */
 export const createPublisher = ({
   appendQueue,
   keyring,
@@ -107,18 +105,19 @@ export const createPublisher = ({
 
   const prepare = ({ kind, command }: Submission): Body => kind.prepare(command, { maxMessageLength })
 
-  /** What the host made too long is the host's doing, and the sender can't help it. */
+  /** Prepares an edited message. An invalid one is the host's error, so the sender gets `unavailable`. */
   const prepareEdit = (edited: Submission): Body => {
     try {
       return prepare(edited)
     } catch (cause) {
-      log.error({ err: cause }, 'beforeMessage answered a message that can not be stored')
-      throw new ChatError('unavailable', 'The message can not be stored right now.', { cause })
+      log.error({ err: cause }, 'beforeMessage returned a message that can not be stored')
+      throw new ChatError('unavailable', 'The message can not be stored right now. Send it again later.', { cause })
     }
   }
 
   const refuseWhileDraining = (): void => {
-    if (isDraining()) throw new ChatError('unavailable', 'The service restarts. Send the message again in a moment.')
+    if (isDraining())
+      throw new ChatError('unavailable', 'The service is restarting. Send the message again in a moment.')
   }
 
   /** Early, for the sender's sake: the database decides it again under the lock of the room. */
@@ -129,7 +128,7 @@ export const createPublisher = ({
   const admit = (userId: number): void => {
     const retryAfterMs = registry.takeMessage(userId)
     if (retryAfterMs === 0) return
-    const detail = `You send more than ${messageRate} messages a second. Wait before you send the next one.`
+    const detail = `You sent more than ${messageRate} messages per second. Wait before you send the next one.`
     throw new ChatError('rate_limited', detail, { retryAfterMs })
   }
 
@@ -144,7 +143,7 @@ export const createPublisher = ({
       if (appended.stored && !isSameEntry(draft, appended.stored, keyring)) return posted({ error: nonceReused() })
       const entry = entryOf(draft, appended)
       posted({ entry, isReplay: appended.replayed })
-      // News even when it is a replay: the first commit's result may have been lost. What was stored then may be erased now.
+      // Announced even if it is a replay, because the first commit's result may have been lost. What was stored then may be erased now.
       if (room.committed(entry, appended.replayed ? OUTDATED : version)) bus.announce(room.id, entry.seq)
       const { content, kind } = draft
       if (onMessage && !appended.replayed && kind.kind === MESSAGE && content !== null)
@@ -179,7 +178,7 @@ export const createPublisher = ({
 
 const metaOf = ({ meta }: Body): Post['meta'] => (meta === null ? undefined : JSON.parse(meta))
 
-/** What a host is told of a message that is in the log now. */
+/** Returns a committed message in the form for a host application. */
 export const committedMessage = (
   { room, content, meta, nonce }: Post & { readonly room: { readonly name: string } },
   user: PublicUser,

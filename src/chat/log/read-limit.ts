@@ -1,6 +1,6 @@
 /**
- * How much each user may read over HTTP: a rate, and how many responses at a time. A response counts until its client has
- * read it, so that clients that don't read hold a bounded part of the memory.
+ * Limits how much each user may read over HTTP: by a rate, and by the number of concurrent responses. A response counts until its
+ * client has read it, so that clients that don't read use bounded memory.
  */
 import pLimit, { type LimitFunction } from 'p-limit'
 import type { Clock } from '../../lib/clock.ts'
@@ -9,43 +9,43 @@ import { createTokenBucket, type TokenBucket } from '../connections/token-bucket
 
 export interface ReadLimitOptions {
   readonly clock: Clock
-  /** Reads per second per user; 0 for no limit. */
+  /** Limits reads per second per user; 0 disables it. */
   readonly readRate: number
 }
 
-/** A read that is about to begin. */
+/** Describes a read that is about to start. */
 export interface Read {
   readonly userId: number
-  /** How many entries, or rooms, were asked for. */
+  /** Counts the requested entries, or rooms. */
   readonly entries: number
   /** Resolves when the response was read, or its connection is closed. Never rejects. */
   readonly ended: Promise<unknown>
 }
 
 export interface ReadLimit {
-  /** Resolves when the read may begin. Throws `rate_limited`, or `busy` when too much is being read. */
+  /** Resolves when the read may start. Throws `rate_limited`, or `busy` when too many reads are in progress. */
   enter(read: Read): Promise<void>
   close(): void
 }
 
-/** So many entries count as one read. */
+/** Sets how many entries count as one read. */
 export const ENTRIES_PER_READ = 50
-/** How many seconds' worth of reads a user may do at once. */
+/** Sets for how many seconds of its rate a user may read in a burst. */
 export const READ_BURST_SECONDS = 10
 
-/** Responses of a user that are under way at a time. Further requests wait, up to so many. */
+// Limits the concurrent responses of a user, and the requests that wait.
 const MAX_OF_USER = 8
 const MAX_WAITING_OF_USER = 100
-/** Responses under way at a time, of all users; and how many may wait. */
+// Limits the concurrent responses of all users, and the requests that wait.
 const MAX_OF_ALL = 512
 const MAX_WAITING = 2000
-/** A request waits no longer, in milliseconds: who doesn't read one response gets no other. */
+/** Limits how long a request waits, in milliseconds: a client that doesn't read its responses gets no others. */
 const WAIT_MS = 5000
-/** Users who read nothing for a while are forgotten: their budget is full again. */
+/** Sets how often idle users are removed, in milliseconds; their token buckets are full again by then. */
 const SWEEP_MS = 10_000
 
 interface Reader {
-  readonly budget: TokenBucket
+  readonly bucket: TokenBucket
   readonly slots: LimitFunction
   usedAt: number
 }
@@ -63,7 +63,7 @@ export const createReadLimit = ({ clock, readRate }: ReadLimitOptions): ReadLimi
 
   const waiting = new Set<Waiting>()
   const stopRefusing = clock.every(1000, () => {
-    // In the order in which they came.
+    // In the order of arrival.
     for (const one of waiting) {
       if (clock.monotonic() - one.since < WAIT_MS) return
       waiting.delete(one)
@@ -80,7 +80,7 @@ export const createReadLimit = ({ clock, readRate }: ReadLimitOptions): ReadLimi
   const readerOf = (userId: number): Reader => {
     const known = readers.get(userId)
     if (known) return known
-    const reader = { budget: createTokenBucket(readRate, burst), slots: pLimit(MAX_OF_USER), usedAt: 0 }
+    const reader = { bucket: createTokenBucket(readRate, burst), slots: pLimit(MAX_OF_USER), usedAt: 0 }
     readers.set(userId, reader)
     return reader
   }
@@ -89,9 +89,9 @@ export const createReadLimit = ({ clock, readRate }: ReadLimitOptions): ReadLimi
     async enter({ userId, entries, ended }) {
       const reader = readerOf(userId)
       reader.usedAt = clock.monotonic()
-      // What is larger than the burst costs all of it.
+      // A request for more than the burst costs the whole burst.
       const cost = Math.min(Math.max(1, Math.ceil(entries / ENTRIES_PER_READ)), burst)
-      const retryAfterMs = reader.budget.take(reader.usedAt, cost)
+      const retryAfterMs = reader.bucket.take(reader.usedAt, cost)
       if (retryAfterMs > 0) throw tooFast(readRate, retryAfterMs)
       if (reader.slots.pendingCount >= MAX_WAITING_OF_USER) throw unread()
       if (slots.pendingCount >= MAX_WAITING) throw busy()
@@ -115,7 +115,7 @@ export const createReadLimit = ({ clock, readRate }: ReadLimitOptions): ReadLimi
 }
 
 const tooFast = (readRate: number, retryAfterMs: number): ChatError => {
-  const detail = `You read more than ${readRate} times ${ENTRIES_PER_READ} entries a second. Wait before you read on.`
+  const detail = `You read more than ${readRate} times ${ENTRIES_PER_READ} entries per second. Wait before the next request.`
   return new ChatError('rate_limited', detail, { retryAfterMs })
 }
 
@@ -127,8 +127,8 @@ const unread = (): ChatError =>
     cause: UNREAD
   })
 
-/** Whether a read was refused because its user doesn't read the responses that are under way. */
+/** Returns whether a read was rejected because its user doesn't read the responses in progress. */
 export const isUnread = (error: unknown): boolean => error instanceof ChatError && error.cause === UNREAD
 
 const busy = (): ChatError =>
-  new ChatError('busy', 'Too much is being read. Try again in a moment.', { retryAfterMs: 2000 })
+  new ChatError('busy', 'Too many reads are in progress. Try again in a moment.', { retryAfterMs: 2000 })

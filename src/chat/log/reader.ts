@@ -1,4 +1,4 @@
-/** The log as it is read back: page by page from the page cache where it is kept, else from the database. */
+/** Reads the log: page by page from the page cache, or else from the database. */
 import pLimit, { type LimitFunction } from 'p-limit'
 import type { Keyring } from '../../crypto/keyring.ts'
 import type { MessagesRepository } from '../../db/database.ts'
@@ -19,11 +19,11 @@ export interface LogReaderOptions {
   readonly keyring: Keyring
   readonly clock: Clock
   readonly log: Log
-  /** How many queries may read the log at a time: the rest of the pool's connections are left for appends. */
+  /** Limits how many queries may read the log at a time, to leave the other connections of the pool for appends. */
   readonly concurrentReads: number
-  /** Returns whether every change that is older than a few seconds was reported; see LogPagesOptions. */
+  /** Returns whether every change that is older than a few seconds was reported; see PageCacheOptions. */
   readonly isCurrent?: (() => boolean) | undefined
-  /** The name of a loaded room. */
+  /** Returns the name of a loaded room. */
   readonly nameOf: (roomId: number) => string | undefined
 }
 
@@ -34,10 +34,10 @@ export interface LogReader {
   part(room: Room, range: Range): Promise<LogPart>
 }
 
-/** Entries that can't be decrypted are logged at most this often, in milliseconds. */
+/** Sets how often entries that can't be decrypted are logged, in milliseconds. */
 const REPORT_MS = 60_000
 
-/** Creates the page cache, and what reads through it. */
+/** Creates the page cache, and the functions that read through it. */
 export const createLogReader = (options: LogReaderOptions): LogReader => {
   const { messages, kinds, keyring, clock, nameOf, isCurrent } = options
   const slices = createSlices({ clock })
@@ -61,17 +61,17 @@ export const createLogReader = (options: LogReaderOptions): LogReader => {
   return { limited, pages, part: createHistory({ pages, extent, messagesFrom, slices }) }
 }
 
-/** Counts entries that can't be decrypted, and logs them once an interval however often they are read. */
+/** Counts entries that can't be decrypted, and logs them once per interval, however often they are read. */
 const createReport = ({ clock, log }: LogReaderOptions) => {
-  let unopened = 0
+  let undecryptable = 0
   let total = 0
   let reportedAt = Number.NEGATIVE_INFINITY
   return (room: string, count: number): void => {
-    unopened += count
+    undecryptable += count
     total += count
-    if (unopened === 0 || clock.monotonic() - reportedAt < REPORT_MS) return
-    log.warn({ room, unopened, total }, 'stored messages could not be opened')
-    unopened = 0
+    if (undecryptable === 0 || clock.monotonic() - reportedAt < REPORT_MS) return
+    log.warn({ room, undecryptable, total }, 'stored messages can not be decrypted')
+    undecryptable = 0
     reportedAt = clock.monotonic()
   }
 }

@@ -1,24 +1,24 @@
 /**
- * Long work in small slices: all of it together runs for at most a few milliseconds in a turn of the event loop, so that
- * decrypting a thousand messages for one client doesn't delay the message of another.
+ * Splits long work into slices: all of it together runs for at most a few milliseconds per turn of the event loop, so that decrypting
+ * a thousand messages for one client doesn't delay the message of another.
  */
 import type { Clock } from '../../lib/clock.ts'
 
 export interface SlicesOptions {
   readonly clock: Pick<Clock, 'monotonic'>
-  /** How long all jobs together may run in a turn, in milliseconds. One item is always finished. */
+  /** Limits how long all jobs together may run in a turn, in milliseconds. One item is always finished. */
   readonly maxMs?: number
 }
 
 export interface Slices {
-  /** Maps items, in later turns. Rejects with what `work` throws. */
+  /** Maps items in later turns. Rejects with the error of `work`. */
   map<Item, Result>(items: readonly Item[], work: (item: Item) => Result): Promise<Result[]>
 }
 
-/** Works until the time is over; returns whether it is done. */
+/** Works until the time is over; returns whether it has finished. */
 type Job = (end: number) => boolean
 
-/** Creates the queue. Jobs that need more than a turn take turns with each other. */
+/** Creates the queue. Jobs that need more than a turn alternate. */
 export const createSlices = ({ clock, maxMs = 2 }: SlicesOptions): Slices => {
   const jobs: Job[] = []
   let isScheduled = false
