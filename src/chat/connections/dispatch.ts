@@ -1,4 +1,4 @@
-/** What a connection gets: its first frames, and for each frame of its own what the chat makes of it. */
+/** Sends a connection its first frames, and dispatches the frames of its client. */
 import { type Clock, timestamp } from '../../lib/clock.ts'
 import { CLOSE } from '../../protocol/close-codes.ts'
 import { ChatError } from '../../protocol/errors.ts'
@@ -28,16 +28,16 @@ export interface FrameDispatchOptions {
   readonly limits: Limits
   /** See ChatOptions. */
   readonly isUpgradeFinished?: (() => boolean) | undefined
-  /** How long a client may live on that doesn't speak `chat.v1`, in milliseconds; 0 until its token expires. */
+  /** How long a client without `chat.v1` may stay connected, in milliseconds; 0 until its token expires. */
   readonly legacyLifetimeMs: number
   readonly findRoom: FindRoom
   readonly authenticate: (token: string) => Promise<Principal>
   readonly isDraining: () => boolean
-  /** Whether the person was disconnected while their connection was being opened. */
+  /** Returns whether the user was disconnected or deleted while the connection was being opened. */
   readonly isRevoked: (principal: Principal) => boolean
 }
 
-/** Makes the function that takes over an open socket, synchronously, so that no early frame is lost. */
+/** Creates the function that takes over an open socket, synchronously, so that no early frame is lost. */
 export const createFrameDispatch = (options: FrameDispatchOptions): ((opened: ConnectionOptions) => void) => {
   const { registry, subscriptionManager, publisher, clock, limits, findRoom, isDraining } = options
 
@@ -96,7 +96,7 @@ export const createFrameDispatch = (options: FrameDispatchOptions): ((opened: Co
     return options.kinds.all.map(({ kind }) => kind).filter(kind => isFinished || kind === MESSAGE)
   }
 
-  /** The first frames of a connection: who it is, and the rooms that it follows from the start. */
+  /** Sends `connected`, and subscribes to the rooms that were requested with the connection. */
   const greet = (connection: Connection, { rooms: names, absent }: ConnectionOptions): void => {
     const { principal } = connection
     connection.send({

@@ -1,41 +1,40 @@
-/** The connections of this process, and the limits per user and per IP address. */
+/** Keeps the connections of this process, and enforces the limits per user and per IP address. */
 import type { Clock } from '../../lib/clock.ts'
 import { CLOSE } from '../../protocol/close-codes.ts'
 import { ChatError } from '../../protocol/errors.ts'
 import type { Connection } from './connection.ts'
 import { createUserBuckets } from './user-buckets.ts'
 
-/** The limits of PROTOCOL "Settings"; 0 means none. */
+/** Sets the limits; 0 means none. */
 export interface ConnectionRegistryOptions {
   readonly clock: Clock
   readonly connectionsPerUser: number
   readonly connectionsPerIp: number
-  /** Messages a second and user. */
+  /** Messages per second per user. */
   readonly messageRate: number
 }
 
-/** How many seconds' worth of messages a user may send at once. */
+/** Lets a user send the messages of this many seconds at once. */
 export const BURST_SECONDS = 3
 
-/** How long clients have to respond to a close frame before their sockets are dropped, in milliseconds. */
+/** Drops sockets whose client doesn't respond to a close frame within this time, in milliseconds. */
 const CLOSE_FRAME_MS = 1200
-/** How many sockets are closed in one turn of the event loop. */
+/** Limits how many sockets are closed in one turn of the event loop. */
 const CLOSED_PER_TURN = 100
-/** Maximum delay of a `reconnect` frame, in milliseconds. */
+/** Limits the delay in a `reconnect` frame, in milliseconds. */
 const LONGEST_WAIT_MS = 10_000
 
-/** The connections of this process. */
 export interface ConnectionRegistry {
   readonly size: number
   all(): Iterable<Connection>
-  /** `too_many_connections` when the user or the address has as many as it may have. */
+  /** Returns `too_many_connections` if the user or the IP address has the maximum. */
   refusal(userId: number, address: string): ChatError | undefined
   add(connection: Connection): void
-  /** Takes a connection out of the counts; answers whether it was in them. */
+  /** Removes a connection from the counts; returns whether it was counted. */
   remove(connection: Connection): boolean
-  /** Forgets a connection whose socket is closed. */
+  /** Removes a connection whose socket is closed. */
   forget(connection: Connection): void
-  /** Takes one message from a user's rate; answers 0, or the milliseconds to wait. */
+  /** Takes one message from a user's token bucket; returns 0, or the milliseconds to wait. */
   takeMessage(userId: number): number
   /** Sends `reconnect` to every client and closes every socket with 1012; drops sockets whose client doesn't respond. */
   closeAll(signal: AbortSignal): Promise<void>
@@ -95,7 +94,7 @@ export const createConnectionRegistry = ({
       const allClosed = new Promise<void>(resolve => {
         onAllClosed = resolve
       })
-      // So many milliseconds that clients reconnect a few at a time.
+      // Random delays over this many milliseconds, so that clients reconnect a few at a time.
       const spread = Math.min(LONGEST_WAIT_MS, 500 + 5 * sockets.size)
       let turn = 0
       for (const connection of [...sockets]) {
@@ -124,6 +123,6 @@ const count = <Key>(counts: Map<Key, number>, key: Key, by: number): void => {
 }
 
 const tooMany = (what: string): ChatError =>
-  new ChatError('too_many_connections', `${what}, the most there may be. Close another one first.`, {
+  new ChatError('too_many_connections', `${what}, which is the maximum. Close another one first.`, {
     retryAfterMs: 5000
   })

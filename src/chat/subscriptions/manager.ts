@@ -1,4 +1,4 @@
-/** Who follows which rooms: beginning, ending, and what the people in a room see of each other. */
+/** Subscribes connections to rooms, and sends presence and typing to their subscribers. */
 import type { Bus } from '../../bus/bus.ts'
 import type { BusEventHandlers } from '../../bus/events.ts'
 import type { Clock } from '../../lib/clock.ts'
@@ -16,13 +16,13 @@ import type { RoomRegistry } from '../rooms/registry.ts'
 import type { Reach, Room } from '../rooms/room.ts'
 import { type Since, Subscription } from './subscription.ts'
 
-/** How many rooms a connection may follow. */
+/** Limits the subscriptions of a connection. */
 export const MAX_SUBSCRIPTIONS = 128
-/** How many rooms a user may enter a second, and at once: everybody there is notified. */
+/** Limits how many rooms a user may enter, per second and in a burst, because everybody there is notified. */
 const ARRIVALS_PER_SECOND = 5
 const ARRIVAL_BURST = 2 * MAX_SUBSCRIPTIONS
 
-/** How many connections are notified of the heads of their rooms in one turn of the event loop. */
+/** Limits how many connections receive `heads` in one turn of the event loop. */
 const HEADS_PER_TURN = 100
 
 type FrameOf<Type extends ChatFrame['type']> = ChatFrame & { type: Type }
@@ -31,40 +31,39 @@ export interface SubscriptionManagerOptions {
   readonly rooms: RoomRegistry
   readonly bus: Bus
   readonly clock: Clock
-  /** How far a room's log reaches, as the database has it. */
+  /** Returns how far a room's log reaches in the database. */
   readonly reach: (roomId: number) => Promise<Reach | undefined>
-  /** While it stops, people leave without a word. */
+  /** Returns whether the process is stopping; then nobody is notified that users leave. */
   readonly isDraining: () => boolean
 }
 
-/** Following, as the chat uses it. Each throws a ChatError when a frame is refused. */
+/** Each method throws a ChatError if it rejects a frame. */
 export interface SubscriptionManager {
   follow(connection: Connection, room: Room, since: Since, ref?: string): void
-  /** Follows a room that is loaded, and about which the client may know more than this process. */
+  /** Subscribes to a loaded room, whose log may be further ahead on another process. */
   subscribe(connection: Connection, room: Room, frame: FrameOf<'subscribe'>): Promise<void>
   unsubscribe(connection: Connection, frame: FrameOf<'unsubscribe'>): void
-  /** Ends the following of a room that may not be read any more. */
+  /** Ends a subscription to a room that the user may not read any more. */
   expel(connection: Connection, room: string): void
-  /** Returns whether typing in a room is not passed on now. Asked before anything that costs more. Throws `not_allowed` without a subscription. */
+  /** Returns whether a typing frame is dropped by a limit; checked before `authorize`. Throws `not_allowed` without a subscription. */
   isTypingTooOften(connection: Connection, room: string): boolean
   typing(connection: Connection, room: Room, frame: FrameOf<'typing'>): void
-  /** The connection has ended, and with it all that it followed. */
+  /** Called when a connection has ended, and its subscriptions with it. */
   left(connection: Connection): void
   presence(room: Room): Presence
-  /** A user has another name. */
+  /** Called when a user was renamed. */
   renamed(userId: number, username: string): void
-  /** A user was deleted, and is nowhere present. */
+  /** Called when a user was deleted, and is not present any more. */
   deleted(userId: number): void
   /** Handles events of other processes. */
   readonly events: Pick<BusEventHandlers, 'present' | 'alive' | 'gone' | 'typing'>
-  /** Tells every connection how far its rooms reach. */
+  /** Sends every connection the heads of its rooms. */
   sendHeads(connections: Iterable<Connection>): Promise<void>
-  /** Says again who is here, after a reset of the bus. */
+  /** Publishes again who is present on this process, after a reset of the bus. */
   refresh(): void
   close(): void
 }
 
-/** Makes it. */
 export const createSubscriptionManager = ({
   rooms,
   bus,
@@ -97,7 +96,7 @@ export const createSubscriptionManager = ({
   const typing = createTyping(clock)
   const arrivals = createUserBuckets({ clock, perSecond: ARRIVALS_PER_SECOND, burst: ARRIVAL_BURST })
 
-  /** Refuses a user who comes to and leaves rooms so often that it costs everybody there too much. */
+  /** Rejects a user who enters and leaves rooms too often, because everybody there is notified. */
   const admit = (roomId: number, userId: number): void => {
     const retryAfterMs = presence.has(roomId, userId) ? 0 : arrivals.take(userId)
     if (retryAfterMs > 0)
@@ -123,7 +122,7 @@ export const createSubscriptionManager = ({
     if (room) presence.leave(room.id, connection.principal)
   }
 
-  /** Answers whether the room was followed. */
+  /** Returns whether there was a subscription. */
   const unfollow = (connection: Connection, name: string): boolean => {
     connection.subscriptions.get(name)?.end()
     const wasFollowed = connection.subscriptions.delete(name)
@@ -134,7 +133,7 @@ export const createSubscriptionManager = ({
   return {
     follow,
     async subscribe(connection, room, { after, epoch, ref }) {
-      // Another process may know more: only the database says that there is no such entry.
+      // Another process may have appended more: only the database knows whether there is such an entry.
       if (after !== undefined && after > room.head) {
         const known = await reach(room.id)
         if (known) await room.reaches(known)
@@ -155,7 +154,7 @@ export const createSubscriptionManager = ({
     },
     typing(connection, room, { room: name = GENERAL }) {
       const { principal } = connection
-      // It may have ended while the host application was asked.
+      // The subscription may have ended while the host application was asked.
       if (!connection.subscriptions.has(name)) throw notSubscribed()
       hint(room.id, ({ name }) => typingNotice(name, principal), principal.userId)
       bus.publish({ kind: 'typing', room: room.id, user_id: principal.userId, username: principal.username })
@@ -176,7 +175,7 @@ export const createSubscriptionManager = ({
     async sendHeads(connections) {
       let count = 0
       for (const connection of [...connections]) {
-        // Many connections must not hold up a message.
+        // Many connections must not delay messages.
         if (++count % HEADS_PER_TURN === 0) await new Promise(setImmediate)
         const heads = [...connection.subscriptions.keys()].map(name => [name, rooms.get(name)?.head ?? 0])
         if (heads.length === 0) continue
@@ -193,8 +192,11 @@ export const createSubscriptionManager = ({
 }
 
 const notSubscribed = (): ChatError =>
-  new ChatError('not_allowed', 'Subscribe to the room before you say that you are typing there.')
+  new ChatError('not_allowed', 'Subscribe to the room before you send typing frames.')
 
-/** The refusal of one room more. */
+/** Returns the error for one subscription too many. */
 export const tooManyRooms = (): ChatError =>
-  new ChatError('too_many_rooms', `A connection may follow ${MAX_SUBSCRIPTIONS} rooms. Unsubscribe from one first.`)
+  new ChatError(
+    'too_many_rooms',
+    `A connection may subscribe to ${MAX_SUBSCRIPTIONS} rooms. Unsubscribe from one first.`
+  )

@@ -1,21 +1,21 @@
 /**
- * One connection following one room: live, when it gets what is delivered as it comes, or catching up, when it has a cursor in
- * the log and nothing queued. A client that comes back, a slow reader and a full queue are all the same to it: it reads on
- * from its cursor as the socket drains, and where the cursor meets the head it is live, with no seam between.
+ * Subscribes one connection to one room. A subscription is live, and receives entries as they are delivered, or it catches up: it has
+ * a cursor in the log and nothing queued. A client that reconnects, a slow reader and a full queue are handled alike: the log is read
+ * from the cursor as the socket drains, and the subscription is live again when the cursor reaches the head, in one turn of the loop.
  */
 import type { Connection } from '../connections/connection.ts'
 import { type Chunk, chunkOf, type Encoded, encode } from '../connections/socket-writer.ts'
 import type { Entry } from '../log/codec.ts'
 import type { Room, Subscriber } from '../rooms/room.ts'
 
-/** More entries than these are not caught up with: the client loads history. */
+/** A client that missed more entries than this receives `resync`, and loads history. */
 const MAX_MISSED = 1000
-/** What is written in one go while catching up, in bytes. */
+/** Limits one write while catching up, in bytes. */
 const STRIDE_BYTES = 128 * 1024
 
 type Reason = 'too_far' | 'expired' | 'epoch' | 'ahead'
 
-/** Where a client says it stands. */
+/** Describes what a client has received. */
 export interface Since {
   readonly after?: number | undefined
   readonly epoch?: string | undefined
@@ -29,10 +29,10 @@ export class Subscription implements Subscriber {
   #isLive = true
   #isReading = false
   #isEnded = false
-  /** The presence that was last sent to the client. */
+  /** The presence frame that was last sent. */
   #replaced: Encoded | undefined
 
-  /** Begins to follow, says so, and catches up with what came after `after`. */
+  /** Sends `subscribed` or `resync`, and catches up with the entries after `after`. */
   constructor(connection: Connection, room: Room, { after, epoch }: Since, ref: string | undefined) {
     this.#connection = connection
     this.#room = room
@@ -53,7 +53,7 @@ export class Subscription implements Subscriber {
 
   deliver(chunk: Chunk, head: number): void {
     if (!this.#isLive) return
-    // Refused by a full queue: from here on the log is read as the socket drains.
+    // The queue is full: from here on the log is read as the socket drains.
     if (this.#connection.write(chunk)) this.#cursor = head
     else this.#isLive = false
   }
@@ -67,7 +67,7 @@ export class Subscription implements Subscriber {
     if (this.#connection.hint(frame)) this.#replaced = frame
   }
 
-  /** Knows what was sent to the client on an earlier subscription to the room. */
+  /** Takes over what was sent to the client on an earlier subscription to the room. */
   takeOver(before: Subscription): void {
     this.#replaced = before.#replaced
   }
@@ -76,7 +76,7 @@ export class Subscription implements Subscriber {
     this.#resync(reason)
   }
 
-  /** Reads on, if it is behind and the socket has room. Called whenever that may have changed. */
+  /** Continues to catch up, if the socket has room. Called whenever that may have changed. */
   resume(): void {
     if (!this.#isLive && !this.#isReading && !this.#isEnded) void this.#catchUp()
   }
@@ -93,14 +93,14 @@ export class Subscription implements Subscriber {
         if (from < this.#room.oldest) return this.#resync('expired')
         const found = this.#room.from(from)
         const entries = Array.isArray(found) ? found : await found
-        // Meanwhile it may have ended, or the log become another.
+        // The subscription may have ended meanwhile, or the log been replaced.
         if (this.#isEnded || this.#cursor !== from - 1) continue
-        // Deleted since, or missing: what follows would hide the gap.
+        // The entry was deleted, or is missing: later entries would hide the gap.
         if (entries[0]?.seq !== from) return this.#resync('expired')
         this.#write(entries)
       }
     } catch (err) {
-      this.#connection.log.warn({ err }, 'catching up failed; it is tried again')
+      this.#connection.log.warn({ err }, 'a subscription could not be read from the log; it is retried')
     } finally {
       this.#isReading = false
     }
@@ -127,7 +127,7 @@ export class Subscription implements Subscriber {
   }
 }
 
-/** Why what came after `after` can't be delivered whole. */
+/** Returns why the entries after `after` can't be delivered completely. */
 const whyNot = (room: Room, after: number, epoch: string | undefined): Reason | undefined => {
   if (epoch !== undefined && epoch !== room.epoch) return 'epoch'
   if (after > room.head) return 'ahead'
