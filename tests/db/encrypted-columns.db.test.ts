@@ -1,0 +1,40 @@
+/** The list of encrypted columns, against what the service stores. */
+import { expect, test } from 'vitest'
+import { BUILT_IN } from '../../src/chat/kinds/index.ts'
+import { countTokensByKey, ENCRYPTED_COLUMNS } from '../../src/db/encrypted-columns.ts'
+import { startChat } from '../support/start-chat.ts'
+import { wave } from '../support/wave.ts'
+
+test('every column in which a token is found is in the list, and every column of the list has one', async () => {
+  const { database, register, join } = await startChat({ kinds: [...BUILT_IN, wave] })
+  const { client, schema } = database
+  const john = await join(await register('john'))
+  john.send({ type: 'message', content: 'a', meta: { b: 1 }, ref: 'r1' })
+  await john.nextOf('ack')
+  john.send({ type: 'message', content: 'c', ref: 'r2' })
+  await john.nextOf('ack')
+  john.send({ type: 'greet', target: 1, content: 'hello', mood: 'glad', ref: 'r3' })
+  await john.nextOf('ack')
+
+  const columns = await client.query<{ table: string; column: string }>(
+    `select table_name as "table", column_name as "column" from information_schema.columns
+     where table_schema = $1 and data_type in ('text', 'jsonb', 'ARRAY') order by 1, 2`,
+    [schema]
+  )
+  expect(columns).toContainEqual({ table: 'others', column: 'detail' })
+  const withTokens = []
+  for (const { table, column } of columns) {
+    // Every Fernet token begins so: its version, and the first bytes of a time of this century.
+    const found = await client.query(
+      `select 1 from "${schema}"."${table}" where "${column}"::text like '%gAAAAA%' limit 1`
+    )
+    if (found.length > 0) withTokens.push({ table, column })
+  }
+  expect(withTokens).toEqual(ENCRYPTED_COLUMNS.map(({ table, column }) => ({ table, column })))
+
+  const [{ keyId } = { keyId: null }] = await database.processes.live()
+  expect(await countTokensByKey(client, schema)).toEqual([
+    { table: 'messages', column: 'content', keyId, tokens: 3 },
+    { table: 'messages', column: 'meta', keyId, tokens: 1 }
+  ])
+})
