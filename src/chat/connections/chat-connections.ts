@@ -1,4 +1,4 @@
-/** The connections of the chat: opened by the WebSocket route, closed when the process stops. */
+/** Manages the connections of the chat: the WebSocket route opens them, and a shutdown closes them. */
 import { GENERAL } from '../../protocol/http/messages.ts'
 import type { Access } from '../access/authorize.ts'
 import type { RoomRegistry } from '../rooms/registry.ts'
@@ -7,12 +7,12 @@ import type { ConnectionOptions } from './context.ts'
 import type { ConnectionRegistry } from './registry.ts'
 
 export interface ChatConnections {
-  /** How many sockets are open. */
+  /** Counts the open sockets. */
   readonly count: number
   readonly maxFrameBytes: number
   /**
-   * Loads the rooms that a connection subscribes to from the start, and returns the names of those that don't exist; awaited
-   * before the upgrade, so that `open` needn't wait. Loads none for a connection that a limit will refuse.
+   * Loads the rooms that a connection subscribes to at the start, and returns the names of those that don't exist. Awaited before the
+   * upgrade, so that `open` is synchronous. Loads none for a connection that a limit will reject.
    */
   prepare(
     rooms: readonly string[],
@@ -42,7 +42,7 @@ export const createChatConnections = (options: ChatConnectionsOptions): ChatConn
     async prepare(names, caller) {
       if (caller && registry.refusal(caller.principal.userId, caller.address)) return new Set()
       const wanted = names.slice(0, MAX_SUBSCRIPTIONS)
-      // With `authorize`, always one query, loaded or not: the time must not reveal that a room exists.
+      // With `authorize`, always one query, whether loaded or not: the time must not reveal that a room exists.
       const probed = access.isDelegated ? wanted.filter(name => name !== GENERAL) : []
       const [absent] = await Promise.all([Promise.all(wanted.map(nameIfAbsent)), rooms.probe(probed)])
       return new Set(absent.flat())

@@ -1,6 +1,6 @@
 /**
- * One client's connection: open until it ends for one reason, then silent. It joins what is received (incoming.ts), what is
- * written (outgoing.ts) and how long the connection lasts; of rooms it only holds the subscriptions.
+ * Represents one client's connection, open until it ends for one reason. It combines what is received (incoming.ts), what is written
+ * (outgoing.ts) and how long the connection lasts; of rooms it only holds the subscriptions.
  */
 import type { Log } from '../../lib/logging.ts'
 import { CLOSE, type CloseCode } from '../../protocol/close-codes.ts'
@@ -24,7 +24,7 @@ import type { Task } from './task-queue.ts'
 export class Connection {
   readonly address: string
   readonly log: Log
-  /** By the room's name. */
+  /** Maps names of rooms to subscriptions. */
   readonly subscriptions = new Map<string, Subscription>()
   principal: Principal
   readonly #socket: Socket
@@ -71,7 +71,7 @@ export class Connection {
     return this.#incoming.quota
   }
 
-  /** Whether so little is queued that subscriptions may read on. */
+  /** Returns whether so little is queued that subscriptions may continue to read. */
   get hasRoom(): boolean {
     return this.#outgoing.hasRoom
   }
@@ -103,7 +103,7 @@ export class Connection {
     this.send(errorFrame(error, marks))
   }
 
-  /** Performs a task, after those that are still waiting: what a connection asks for is done in the order of its frames. */
+  /** Performs a task after those that still wait, so that requests take effect in the order of their frames. */
   perform(task: Task<FrameMarks>): void {
     this.#tasks.perform(task)
   }
@@ -125,7 +125,7 @@ export class Connection {
     this.#socket.close(code, reason)
   }
 
-  /** Drops the socket without waiting for the client. */
+  /** Destroys the socket without waiting for the client. */
   terminate(): void {
     this.#end()
     this.#socket.terminate()
@@ -138,11 +138,11 @@ export class Connection {
     const health = this.#liveness.check(!this.#incoming.isPaused)
     if (health === 'silent') return this.terminate()
     if (health === 'alive') return this.drained()
-    this.log.warn({ user_id: this.principal.userId }, 'a client reads too slowly and was closed')
+    this.log.warn({ user_id: this.principal.userId }, 'closed a connection whose client reads too slowly')
     this.close(CLOSE.tooSlow)
   }
 
-  /** Returns whether a frame still counts: after the client left, only messages do, and after a revocation nothing does. */
+  /** Returns whether a frame still counts: after the client disconnected, only messages do, and after a revocation nothing does. */
   accepts(isMessage: boolean): boolean {
     return !this.#isEnded || (isMessage && !this.#isRevoked)
   }
@@ -156,7 +156,7 @@ export class Connection {
     this.#tasks.handle(accepted)
   }
 
-  /** Ends a connection that exceeds its quota, or drops it if it is closing already. */
+  /** Ends a connection that exceeds its quota, or destroys its socket if it is closing already. */
   flooded(): void {
     if (this.#isEnded) return this.terminate()
     this.refuse(new ChatError('flooding', 'Too many frames. Reconnect later and send less.', { retryAfterMs: 5000 }))
@@ -164,7 +164,7 @@ export class Connection {
     this.#incoming.stop()
   }
 
-  /** Continues with whatever waited for the socket, or for earlier frames. */
+  /** Continues with what waited for the socket, or for earlier frames. */
   drained(): void {
     if (!this.hasRoom) return
     this.#incoming.proceed()

@@ -1,4 +1,4 @@
-/** Frames on the wire: what a client sent, checked in words. */
+/** Decodes and validates the frames of clients. */
 import { brokenBound, outlineOf } from '../../lib/json-bounds.ts'
 import { ChatError } from '../../protocol/errors.ts'
 import type { ClientFrame } from '../../protocol/frames.ts'
@@ -6,22 +6,22 @@ import { characters, compile, sentencesOf, violations } from '../../protocol/val
 import type { Kinds } from '../kinds/index.ts'
 import type { Command, Kind } from '../kinds/kind.ts'
 
-/** A frame may be 12 bytes for each character of a message (a client may escape every one), and 8 KiB more. */
+/** Limits a frame: 12 bytes for each character of a message (a client may escape all of them), and 8 KiB more. */
 export const maxFrameBytes = (maxMessageLength: number): number => 12 * maxMessageLength + 8192
 
-/** What a refused frame still told of itself, so that its error can be matched to it. */
+/** Identifies a rejected frame, so that a client can match the error to it. */
 export interface FrameMarks {
   readonly ref?: string
   readonly nonce?: string
   readonly room?: string
 }
 
-/** A frame that is handled: one that appends an entry, or another. */
+/** Describes a frame to handle: one that appends an entry, or another. */
 export type Accepted =
   | { readonly kind: 'command'; readonly of: Kind; readonly frame: Command }
   | { readonly kind: 'frame'; readonly frame: ClientFrame }
 
-/** A decoded frame; `ignored` has a type with a dot, which belongs to the host application. */
+/** Describes a decoded frame; `ignored` has a type with a dot, which belongs to the host application. */
 export type Decoded =
   | Accepted
   | { readonly kind: 'ignored' }
@@ -36,7 +36,7 @@ const refused = (
   code: 'invalid_frame' | 'unknown_frame' = 'invalid_frame'
 ): Decoded => ({ kind: 'refused', error: new ChatError(code, detail), marks: marksOf(frame) })
 
-/** The marks of anything that may be a frame; only those that have the right form are echoed. */
+/** Returns the marks of a value that may be a frame; only valid ones are echoed. */
 export const marksOf = (frame: object): FrameMarks => {
   const mark = (name: 'ref' | 'nonce' | 'room') => {
     const value: unknown = Reflect.get(frame, name)
@@ -53,7 +53,7 @@ const parse = (text: string): unknown => {
   }
 }
 
-/** Refuses a frame that costs too much to parse. Its marks are read from its own members only. */
+/** Rejects a frame that costs too much to parse. Its marks are read from its own members only. */
 const refusedByBound = (text: string, rule: string): Decoded => {
   const outline = parse(outlineOf(text) ?? '')
   return refused(
@@ -63,8 +63,8 @@ const refusedByBound = (text: string, rule: string): Decoded => {
 }
 
 /**
- * Creates the function that decodes one text frame of a client. It never throws: every text is a command, another frame,
- * ignored, or refused with a reason.
+ * Creates the function that decodes one text frame of a client. It never throws: every text is a command, another frame, ignored, or
+ * rejected with a reason.
  */
 export const createFrameDecoder = (kinds: Kinds): ((text: string) => Decoded) => {
   const validators = new Map(Object.entries(kinds.frames.client).map(([type, { schema }]) => [type, compile(schema)]))

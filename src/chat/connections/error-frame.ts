@@ -1,9 +1,9 @@
-/** The `error` frame, by which a client learns what was wrong with a frame of its own. */
+/** Creates the `error` frame, which reports to a client what is wrong with a frame. */
 import type { ChatError, ErrorCode } from '../../protocol/errors.ts'
 import type { ServerFrame } from '../../protocol/frames.ts'
 import type { FrameMarks } from './decode.ts'
 
-/** Rejections by a limit, which are logged for the operator. */
+/** Lists the codes of limits, which are logged for the operator. */
 const LIMITS: ReadonlySet<ErrorCode> = new Set([
   'rate_limited',
   'busy',

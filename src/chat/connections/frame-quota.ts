@@ -1,29 +1,29 @@
 /**
- * What one connection may cost. Everything that comes in is paid for here: data frames of every kind, protocol pings and pongs,
- * and every byte, frame heads and fragments included. Who can't pay is flooding.
+ * Limits what one connection may send: data frames of every kind, protocol pings and pongs, and every byte, including frame headers
+ * and fragments. A connection that exceeds the quota is flooding.
  */
 import type { Clock } from '../../lib/clock.ts'
 import { createTokenBucket } from './token-bucket.ts'
 
-/** Frames a second, and at once. Accepted messages don't count: they have a limit per user. */
+/** Limits frames per second, and in a burst. Accepted messages don't count: they have a limit per user. */
 const FRAMES_PER_SECOND = 50
 const FRAME_BURST = 200
-/** Subscriptions a second, and at once: each may have a thousand missed entries delivered. */
+/** Limits subscriptions per second, and in a burst: each may deliver a thousand missed entries. */
 const SUBSCRIPTIONS_PER_SECOND = 4
 const SUBSCRIPTION_BURST = 256
-/** How many seconds' worth of bytes may come at once. */
+/** Sets for how many seconds of its rate a connection may send bytes in a burst. */
 const BYTE_BURST_SECONDS = 3
 
-/** What a frame costs that makes the service work for it; all others cost 1. */
+/** Maps types of frames that need more work to their cost; all others cost 1. */
 const COSTS: { readonly [type: string]: number } = { auth: 10 }
 
-/** Returns what a frame of a type costs when it is well-formed. */
+/** Returns the cost of a valid frame of a type. */
 export const costOf = (type: string): number => COSTS[type] ?? 1
 
 export interface FrameQuota {
   /**
-   * Charges frames, and the bytes since the last call; returns whether there was enough. `bytesRead` counts from the opening
-   * of the socket.
+   * Charges frames, and the bytes since the last call; returns whether the quota allows them. `bytesRead` counts from the opening of
+   * the socket.
    */
   charge(frames: number, bytesRead: number): boolean
   /** Takes one subscription; returns 0, or the milliseconds to wait for the next. */
@@ -32,13 +32,12 @@ export interface FrameQuota {
 
 export interface FrameQuotaOptions {
   readonly clock: Clock
-  /** 0 for no limit. */
+  /** Sets the bytes per second; 0 disables the limit. */
   readonly bytesPerSecond: number
-  /** The bytes that were read before the quota begins: those of the upgrade. */
+  /** Counts the bytes of the upgrade, which were read before the quota starts. */
   readonly bytesRead: number
 }
 
-/** Creates a connection's quota. */
 export const createFrameQuota = ({ clock, bytesPerSecond, bytesRead: before }: FrameQuotaOptions): FrameQuota => {
   const frames = createTokenBucket(FRAMES_PER_SECOND, FRAME_BURST)
   const bytes = createTokenBucket(bytesPerSecond, bytesPerSecond * BYTE_BURST_SECONDS)
@@ -57,7 +56,7 @@ export const createFrameQuota = ({ clock, bytesPerSecond, bytesRead: before }: F
 }
 
 /**
- * Returns the bytes a second that a connection may send: as many as the messages of its user may have, and as many again for
- * everything else. No limit where messages have none.
+ * Returns the bytes per second that a connection may send: as many as the messages of its user may have, and the same again for
+ * everything else. Unlimited if messages are.
  */
 export const bytesPerSecond = (messageRate: number, maxFrameBytes: number): number => 2 * messageRate * maxFrameBytes

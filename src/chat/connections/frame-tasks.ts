@@ -1,4 +1,4 @@
-/** Handles the frames of a connection, each after the ones before it: what a client asks for is done in the order of its frames. */
+/** Handles the frames of a connection in order, each after the previous ones. */
 import { ChatError } from '../../protocol/errors.ts'
 import type { Connection } from './connection.ts'
 import type { ConnectionContext } from './context.ts'
@@ -7,8 +7,8 @@ import type { Incoming } from './incoming.ts'
 import { renewPrincipal } from './renewal.ts'
 import { createTaskQueue, type Task } from './task-queue.ts'
 
-/** Maximum of frames that wait for one before them; above it, the client is not read from. */
-const MAX_BEHIND = 32
+/** Limits the frames that wait for an earlier one; beyond it, reads are paused. */
+const MAX_QUEUED = 32
 
 export class FrameTasks {
   readonly #connection: Connection
@@ -28,12 +28,12 @@ export class FrameTasks {
     this.#incoming = incoming
   }
 
-  /** Whether so many frames wait that no more should be read. */
+  /** Returns whether so many frames are queued that reads must pause. */
   get isBehind(): boolean {
-    return this.#tasks.length >= MAX_BEHIND
+    return this.#tasks.length >= MAX_QUEUED
   }
 
-  /** Performs a task, at once unless one before it is still waiting. If it fails, the client receives an `error` frame. */
+  /** Performs a task, synchronously unless an earlier one is still in progress. If it fails, the client receives an `error` frame. */
   perform(task: Task<FrameMarks>): void {
     this.#tasks.perform(task)
   }
@@ -62,7 +62,7 @@ export class FrameTasks {
 
   #refused(error: unknown, marks: FrameMarks): void {
     const isKnown = error instanceof ChatError
-    if (!isKnown) this.#connection.log.error({ err: error }, 'a frame could not be handled')
+    if (!isKnown) this.#connection.log.error({ err: error }, 'failed to handle a frame')
     this.#connection.refuse(isKnown ? error : new ChatError('unavailable', 'Send the frame again in a moment.'), marks)
     this.#incoming.charge(1)
   }

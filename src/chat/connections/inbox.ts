@@ -1,37 +1,35 @@
 /**
- * The frames of one connection on their way in. `ws` emits all that a read brought in one turn of the event loop, thousands of
- * small frames among them; here so many frames and bytes are handled, and the rest waits for later turns while the socket is
- * not read from.
+ * Queues the incoming frames of one connection. `ws` emits all frames of a read in one turn of the event loop, possibly thousands of
+ * small ones. This handles a bounded number of frames and bytes per turn, and queues the rest while reads are paused.
  */
 import { currentTurn, takeBytes, type Waiting, wait } from './turns.ts'
 
-/** How many frames of a connection are handled in one turn of the event loop. */
+/** Limits the frames of a connection that are handled in one turn of the event loop. */
 export const FRAMES_PER_TURN = 32
-/** How many bytes of them, unless the first frame alone has more. */
+/** Limits their bytes, unless the first frame alone has more. */
 export const BYTES_PER_TURN = 64 * 1024
 
 export interface Inbox<Frame> {
-  /** Whether frames wait, so that the socket must not be read from. */
+  /** Is true while frames are queued, so that reads must be paused. */
   readonly isHolding: boolean
-  /** Handles a frame, now or in a later turn; always in the order in which they came. */
+  /** Handles a frame, now or in a later turn; always in the order in which they arrived. */
   add(frame: Frame): void
-  /** Handles what waits, if it may be handled now. Called whenever that may have changed. */
+  /** Handles queued frames if they may be handled now. Called whenever that may have changed. */
   proceed(): void
-  /** Drops what waits. */
+  /** Drops queued frames. */
   clear(): void
 }
 
 export interface InboxOptions<Frame> {
   readonly handle: (frame: Frame) => void
   readonly bytesOf: (frame: Frame) => number
-  /** Whether frames may be handled: not while too many earlier ones wait for a response. */
+  /** Returns whether frames may be handled: not while too many earlier ones wait for a response. */
   readonly mayHandle: () => boolean
-  /** Frames wait from now on: the socket is not to be read from until `onEmpty`. */
+  /** Called when frames are queued: reads must be paused until `onEmpty`. */
   readonly onHeld: () => void
   readonly onEmpty: () => void
 }
 
-/** Creates a connection's inbox. */
 export const createInbox = <Frame>(options: InboxOptions<Frame>): Inbox<Frame> => {
   const { handle, bytesOf, mayHandle, onHeld, onEmpty } = options
   let held: Frame[] = []
@@ -40,7 +38,7 @@ export const createInbox = <Frame>(options: InboxOptions<Frame>): Inbox<Frame> =
   let frames = 0
   let bytes = 0
 
-  /** Takes a frame from what may be handled in this turn; returns whether there is enough. */
+  /** Counts a frame against the limits of this turn; returns whether they allow it. */
   const take = (frame: Frame): boolean => {
     if (!mayHandle()) return false
     const turn = currentTurn()
@@ -66,7 +64,7 @@ export const createInbox = <Frame>(options: InboxOptions<Frame>): Inbox<Frame> =
 
   const waiting: Waiting = {
     proceed: handleHeld,
-    // Where frames may not be handled, whoever allows it again calls.
+    // If frames may not be handled now, `resume` is called when they may.
     get isWaiting() {
       return at < held.length && mayHandle()
     }

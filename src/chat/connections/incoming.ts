@@ -1,6 +1,6 @@
 /**
- * What a connection receives: every frame and byte is charged to its quota, then decoded and handled in order, a bounded number
- * per turn of the event loop. Reading from the socket pauses while too much is queued (backpressure).
+ * Receives the frames of a connection: charges every frame and byte to its quota, and decodes and handles frames in order, a bounded
+ * number per turn of the event loop. Reads are paused while too much is queued (backpressure).
  */
 import type { Clock } from '../../lib/clock.ts'
 import { CLOSE } from '../../protocol/close-codes.ts'
@@ -11,13 +11,13 @@ import { createInbox } from './inbox.ts'
 import type { Liveness } from './liveness.ts'
 import type { Socket } from './socket.ts'
 
-/** A frame as `ws` read it. */
+/** Describes a frame that `ws` has read. */
 interface InboundFrame {
   readonly data: Buffer
   readonly isBinary: boolean
 }
 
-/** The part of a connection that it receives for. */
+/** Describes the part of a connection that receives frames. */
 export type Receiver = Pick<
   Connection,
   'isEnded' | 'accepts' | 'mayHandle' | 'handle' | 'refuse' | 'close' | 'flooded' | 'drained'
@@ -29,7 +29,7 @@ export interface IncomingOptions {
   readonly liveness: Liveness
   readonly decode: (text: string) => Decoded
   readonly maxFrameBytes: number
-  /** How many bytes per second a connection may send; 0 for no limit. */
+  /** Limits the bytes per second that a connection may send; 0 disables it. */
   readonly bytesPerSecond: number
 }
 
@@ -59,7 +59,7 @@ export class Incoming {
     this.quota = createFrameQuota({ clock, bytesPerSecond, bytesRead: this.#bytesRead })
     const control = (): void => this.#control()
     socket.on('message', (data, isBinary) => this.#receive(data, isBinary))
-    // A protocol ping, to which `ws` responds.
+    // A protocol ping. `ws` responds to it.
     socket.on('pong', control)
     socket.on('ping', control)
   }
@@ -74,19 +74,19 @@ export class Incoming {
     this.#socket.pause()
   }
 
-  /** Handles what waits, if it may be handled now. */
+  /** Handles queued frames if they may be handled now. */
   proceed(): void {
     this.#inbox.proceed()
   }
 
-  /** Reads from the socket again, unless frames still wait to be handled. */
+  /** Resumes reads, unless frames are still queued. */
   resume(): void {
     if (!this.#isPaused || this.#inbox.isHolding) return
     this.#isPaused = false
     this.#socket.resume()
   }
 
-  /** Charges the quota; returns false, and reports a flood, when it is used up. */
+  /** Charges the quota. Returns false, and reports flooding, if it is exceeded. */
   charge(frames: number): boolean {
     if (this.#isFlooding) return false
     if (this.quota.charge(frames, this.#bytesRead)) return true
@@ -95,7 +95,7 @@ export class Incoming {
     return false
   }
 
-  /** Drops what waits and reads nothing more: a client that floods keeps sending while it is closed. */
+  /** Drops queued frames and stops reading: a client that floods continues to send while its connection is closed. */
   stop(): void {
     this.#inbox.clear()
     this.#socket.pause()
@@ -106,7 +106,7 @@ export class Incoming {
     const { isEnded } = this.#receiver
     if (!this.charge(isEnded ? 1 : 0) || isEnded) return
     this.#liveness.heard()
-    // Our own `ws` rejects such a frame earlier; that of a host application may allow more.
+    // Our own `ws` rejects such a frame earlier; that of a host application may accept more.
     if (data.length > this.#maxFrameBytes) return this.#receiver.close(CLOSE.frameTooBig)
     this.#inbox.add({ data, isBinary })
   }
@@ -128,7 +128,7 @@ export class Incoming {
   }
 }
 
-/** An entry is charged to its author, whatever the connection. */
+/** Charges an entry to its author, whatever the connection. */
 const costOfDecoded = (decoded: Decoded): number => {
   if (decoded.kind === 'command') return 0
   return decoded.kind === 'frame' ? costOf(decoded.frame.type) : 1

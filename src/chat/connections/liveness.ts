@@ -1,26 +1,26 @@
-/** Checks whether a client is still there: it responds to pings, and reads what is written to it. */
+/** Checks whether a client is still connected: it must respond to pings, and read what is written to it. */
 import type { Clock } from '../../lib/clock.ts'
 import type { Socket } from './socket.ts'
 
-/** Protocol pings go out this often, in milliseconds; a peer that was silent for two of them is gone. */
+/** Sets how often protocol pings are sent, in milliseconds; a client that is silent for two of them is disconnected. */
 export const PING_INTERVAL_MS = 25_000
-/** A client that reads nothing of what waits for so long is stuck, in milliseconds. */
+/** Sets after how long without reading what is queued a client is stuck, in milliseconds. */
 const STUCK_MS = 30_000
 
 export interface Liveness {
-  /** Something came from the client. */
+  /** Records that the client has sent something. */
   heard(): void
-  /** To be called about once a second: sends a ping when one is due, and returns how the client is. */
+  /** Sends a ping when one is due, and returns the state of the client. Called about once per second. */
   check(isReadFrom: boolean): 'alive' | 'silent' | 'stuck'
 }
 
-/** Creates what watches one socket. */
+/** Creates the checks of one socket. */
 export const createLiveness = (clock: Clock, socket: Socket): Liveness => {
   let heardAt = clock.monotonic()
   let pingedAt = heardAt
   let progress = { at: heardAt, written: 0 }
 
-  /** Whether bytes wait and none has left for long. */
+  /** Returns whether bytes are queued and none was sent for too long. */
   const isStuck = (now: number): boolean => {
     const { _socket, bufferedAmount } = socket
     const written = (_socket?.bytesWritten ?? 0) - (_socket?.writableLength ?? 0)

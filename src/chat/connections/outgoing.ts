@@ -1,12 +1,12 @@
 /**
- * What a connection writes to its socket: the replies of one turn of the event loop in one write, before anything else, and a
- * bounded queue. What the queue refuses is read from the log again when the socket has drained.
+ * Writes to a connection's socket: the replies of one turn of the event loop in one write, before anything else, through a bounded
+ * queue. What doesn't fit into the queue is read from the log again when the socket has drained.
  */
 import { type Chunk, chunkOf, type Encoded, type WritableSocket, write } from './socket-writer.ts'
 
-/** Maximum of bytes queued for a slow reader. Past half of it, hints (presence, typing) are dropped. */
+/** Limits the bytes that are queued for a slow reader. Above half of it, hints (presence, typing) are dropped. */
 const MAX_QUEUED_BYTES = 1024 * 1024
-/** A subscription reads on from the log while no more than this is queued. */
+/** Limits the queue up to which a subscription continues to read from the log. */
 const CATCH_UP_BYTES = MAX_QUEUED_BYTES / 4
 
 export class Outgoing {
@@ -15,13 +15,13 @@ export class Outgoing {
   #replies: Encoded[] = []
   #isEnded = false
 
-  /** `onFull` is called when replies exceed the queue: then nothing more should be read from the client. */
+  /** Called when replies exceed the queue: then reads must be paused. */
   constructor(socket: WritableSocket, onFull: () => void) {
     this.#socket = socket
     this.#onFull = onFull
   }
 
-  /** Whether so little is queued that subscriptions may read on. */
+  /** Returns whether so little is queued that subscriptions may continue to read. */
   get hasRoom(): boolean {
     return !this.#isEnded && this.#socket.bufferedAmount <= CATCH_UP_BYTES
   }
@@ -56,7 +56,7 @@ export class Outgoing {
     if (this.#replies.length === 1) queueMicrotask(() => this.flush())
   }
 
-  /** Writes the replies that are queued here. */
+  /** Writes the queued replies. */
   flush(): void {
     if (this.#replies.length === 0) return
     const chunk = chunkOf(this.#replies)

@@ -22,7 +22,7 @@ const CLOSE_FRAME_MS = 1200
 /** Limits how many sockets are closed in one turn of the event loop. */
 const CLOSED_PER_TURN = 100
 /** Limits the delay in a `reconnect` frame, in milliseconds. */
-const LONGEST_WAIT_MS = 10_000
+const MAX_RECONNECT_DELAY_MS = 10_000
 
 export interface ConnectionRegistry {
   readonly size: number
@@ -36,11 +36,11 @@ export interface ConnectionRegistry {
   forget(connection: Connection): void
   /** Takes one message from a user's token bucket; returns 0, or the milliseconds to wait. */
   takeMessage(userId: number): number
-  /** Sends `reconnect` to every client and closes every socket with 1012; drops sockets whose client doesn't respond. */
+  /** Sends `reconnect` to every client and closes every socket with 1012; destroys sockets whose client doesn't respond. */
   closeAll(signal: AbortSignal): Promise<void>
 }
 
-/** Creates the registry; it ticks its connections until `closeAll`. */
+/** Creates the registry, which checks its connections once per second until `closeAll`. */
 export const createConnectionRegistry = ({
   clock,
   connectionsPerUser,
@@ -95,7 +95,7 @@ export const createConnectionRegistry = ({
         onAllClosed = resolve
       })
       // Random delays over this many milliseconds, so that clients reconnect a few at a time.
-      const spread = Math.min(LONGEST_WAIT_MS, 500 + 5 * sockets.size)
+      const spread = Math.min(MAX_RECONNECT_DELAY_MS, 500 + 5 * sockets.size)
       let turn = 0
       for (const connection of [...sockets]) {
         connection.send({ type: 'reconnect', after_ms: Math.round(200 + Math.random() * spread) })

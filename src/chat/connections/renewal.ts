@@ -20,7 +20,7 @@ export const renewPrincipal = async (
     connection.renew(principal)
     connection.send({ type: 'authenticated', expires_at: timestamp(principal.expiresAt), ...marks })
   } catch (error) {
-    if (!(error instanceof ChatError)) connection.log.error({ err: error }, 'a token could not be verified')
+    if (!(error instanceof ChatError)) connection.log.error({ err: error }, 'failed to verify a token')
     const shown = error instanceof ChatError ? error : new ChatError('unavailable', 'Send the token again in a moment.')
     connection.refuse(shown, marks)
   }

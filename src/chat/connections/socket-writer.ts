@@ -1,20 +1,20 @@
 /**
- * Encode once, write many. A frame is put into its WebSocket form (RFC 6455, 5.2) a single time, and what goes to a socket
- * in one go is one write: a room's frames of a turn are concatenated once for everyone who follows it.
+ * Encodes a frame once and writes it many times. A frame is converted to its WebSocket form (RFC 6455, 5.2) once, and what goes to a
+ * socket at the same time is one write: a room's frames of a turn are concatenated once for all subscribers.
  *
- * What of `ws` this relies on, held by tests/chat/connections/socket-writer.test.ts: a server's frames are not masked; `_socket` is the
- * net.Socket; a frame sent by `ws` is handed to that socket at once unless its sender holds something back, and then
- * `bufferedAmount` is more than the socket's own `writableLength`. Wherever that doesn't hold, frames go through `ws.send`.
+ * This relies on internals of `ws`, checked by tests/chat/connections/socket-writer.test.ts: a server's frames are not masked;
+ * `_socket` is the net.Socket; `ws` writes a frame to that socket synchronously unless it queues something, and then `bufferedAmount`
+ * is more than the socket's own `writableLength`. If one of these does not hold, frames are sent with `ws.send`.
  */
 import type { Socket as NetSocket } from 'node:net'
 
-/** One text message as a whole WebSocket frame: a head of so many bytes, then the JSON. */
+/** Holds one text message as a whole WebSocket frame: a head of `head` bytes, then the JSON. */
 export interface Encoded {
   readonly frame: Buffer
   readonly head: number
 }
 
-/** Frames for one write: each of them, and all in one piece. */
+/** Holds frames for one write: each of them, and all concatenated. */
 export interface Chunk {
   readonly frames: readonly Encoded[]
   readonly bytes: Buffer
@@ -24,7 +24,7 @@ const TEXT = 0x81
 const LENGTH_16 = 126
 const LENGTH_64 = 127
 
-/** Frames a JSON text, in one piece and not masked, as a server does. */
+/** Encodes a JSON text as one unmasked frame, as a server does. */
 export const encode = (json: string): Encoded => {
   const length = Buffer.byteLength(json)
   const head = length < LENGTH_16 ? 2 : length < 65_536 ? 4 : 10
@@ -42,14 +42,14 @@ export const encode = (json: string): Encoded => {
   return { frame, head }
 }
 
-/** Puts frames together for one write. */
+/** Concatenates frames for one write. */
 export const chunkOf = (frames: readonly Encoded[]): Chunk => {
   const [only] = frames
   const bytes = only && frames.length === 1 ? only.frame : Buffer.concat(frames.map(({ frame }) => frame))
   return { frames, bytes }
 }
 
-/** The part of a `ws` socket that writing needs; `_socket` is private there. */
+/** Describes the part of a `ws` socket that writing needs; `_socket` is private there. */
 export interface WritableSocket {
   readonly readyState: number
   readonly bufferedAmount: number
@@ -63,11 +63,11 @@ export interface WritableSocket {
 
 const OPEN = 1
 
-/** Whether bytes may go past `ws`: it is open, doesn't compress, and holds nothing back that must go before them. */
+/** Returns whether bytes may bypass `ws`: it is open, doesn't compress, and has queued nothing that must be sent first. */
 const mayBypass = ({ readyState, extensions, bufferedAmount, _socket }: WritableSocket): boolean =>
   readyState === OPEN && extensions === '' && _socket?.writableLength === bufferedAmount
 
-/** Writes a chunk to one socket: in one write where it can be, else frame by frame. A failure ends in its close event. */
+/** Writes a chunk to one socket: in one write if possible, else frame by frame. A failure ends in the socket's close event. */
 export const write = (socket: WritableSocket, { frames, bytes }: Chunk): void => {
   if (mayBypass(socket)) {
     socket._socket?.write(bytes)

@@ -1,29 +1,28 @@
-/** What one client asked for, done in the order in which it asked. */
+/** Performs the requests of one client in order. */
 
-/** Something to do for a client; it throws or rejects with what it is refused with. */
+/** Describes a task for a client; it throws or rejects with the error for the client. */
 export interface Task<Marks> {
   readonly work: () => void | Promise<void>
-  /** What identifies the refused frame to the client. */
+  /** Identifies the frame in an error to the client. */
   readonly marks: Marks
 }
 
 export interface TaskQueue<Marks> {
-  /** How many tasks wait for one before them. */
+  /** Counts the tasks that wait for an earlier one. */
   readonly length: number
-  /** Does a task, at once unless something before it is still waiting. */
+  /** Performs a task, synchronously unless an earlier one is still in progress. */
   perform(task: Task<Marks>): void
 }
 
 export interface TaskQueueOptions<Marks> {
-  /** A task failed, whatever the reason. */
+  /** Called when a task failed, for any reason. */
   readonly onRefused: (error: unknown, marks: Marks) => void
-  /** A task waits for one before it. */
+  /** Called when a task has to wait for an earlier one. */
   readonly onWaiting: () => void
-  /** Nothing waits any more. */
+  /** Called when no task waits any more. */
   readonly onIdle: () => void
 }
 
-/** Creates a connection's queue. */
 export const createTaskQueue = <Marks>({ onRefused, onWaiting, onIdle }: TaskQueueOptions<Marks>): TaskQueue<Marks> => {
   const behind: Task<Marks>[] = []
   let isBusy = false

@@ -1,14 +1,14 @@
-/** A token bucket: how much of something is allowed over time, in bursts of a bounded size. */
+/** Limits a rate with bursts of bounded size (token bucket). */
 
 /**
- * Takes from the budget; returns 0 when there was enough, else the milliseconds until there is. `now` is monotonic time;
- * `amount` is 1 unless given.
+ * Takes tokens; returns 0 if there were enough, else the milliseconds until there are. `now` is monotonic time; `amount` is 1 by
+ * default.
  */
 export interface TokenBucket {
   take(now: number, amount?: number): number
 }
 
-/** `perSecond` in bursts of `burst`; a `perSecond` of 0 means no limit. */
+/** Creates a bucket for `perSecond` in bursts of `burst`; a `perSecond` of 0 disables the limit. */
 export const createTokenBucket = (perSecond: number, burst: number): TokenBucket => {
   if (perSecond === 0) return { take: () => 0 }
   let left = burst

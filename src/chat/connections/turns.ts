@@ -1,18 +1,18 @@
 /**
- * Turns of the event loop, and who handles large frames in them. All connections of a process together handle so many bytes
- * of large frames in a turn; the others wait in a queue, so that each gets its turn. Small frames don't wait for anybody.
+ * Shares the turns of the event loop between connections with large frames. All connections of a process together handle a bounded
+ * number of bytes of large frames per turn; the others wait in a queue, so that each gets a turn. Small frames don't wait.
  */
 
-/** How many bytes of large frames all connections together handle in one turn: a few milliseconds' work. */
+/** Limits the bytes of large frames that all connections together handle in one turn: a few milliseconds' work. */
 export const SHARED_BYTES_PER_TURN = 128 * 1024
-/** A frame of more bytes is large. */
+/** Sets above how many bytes a frame is large. */
 export const LARGE_FRAME_BYTES = 4096
 
-/** Somebody who has frames left for later turns. */
+/** Describes an owner of frames that wait for later turns. */
 export interface Waiting {
-  /** Handles what may be handled in this turn. Returns whether that was anything. */
+  /** Handles frames within the limits of this turn. Returns whether it handled any. */
   proceed(): boolean
-  /** Whether something is left that may be handled in a later turn. */
+  /** Returns whether frames are left that may be handled in a later turn. */
   readonly isWaiting: boolean
 }
 
@@ -27,7 +27,7 @@ const schedule = (): void => {
   setImmediate(begin)
 }
 
-/** Begins a turn. Who could handle something goes to the end of the queue, everybody else keeps their place. */
+/** Starts a turn. An owner that handled frames goes to the end of the queue; all others keep their position. */
 const begin = (): void => {
   isScheduled = false
   turn++
@@ -49,13 +49,13 @@ export const currentTurn = (): number => {
   return turn
 }
 
-/** Adds somebody to the end of the queue, unless they are in it. */
+/** Adds an owner to the end of the queue, unless it is queued. */
 export const wait = (waiting: Waiting): void => {
   queue.add(waiting)
   schedule()
 }
 
-/** Takes a frame from what may be handled in this turn; returns whether there is enough. One frame may always be handled. */
+/** Counts a frame against the limits of this turn; returns whether they allow it. One frame is always allowed. */
 export const takeBytes = (bytes: number): boolean => {
   schedule()
   if (bytes <= LARGE_FRAME_BYTES) return true

@@ -1,24 +1,24 @@
-/** One token bucket per user, over all of the user's connections to this process. It outlives them: a new connection has no new budget. */
+/** Keeps one token bucket per user, for all of the user's connections to this process. A new connection doesn't reset it. */
 import type { Clock } from '../../lib/clock.ts'
 import { createTokenBucket, type TokenBucket } from './token-bucket.ts'
 
 export interface UserBuckets {
-  /** Takes one from a user's budget; returns 0, or the milliseconds to wait. */
+  /** Takes one token of a user; returns 0, or the milliseconds to wait. */
   take(userId: number): number
   close(): void
 }
 
 export interface UserBucketsOptions {
   readonly clock: Clock
-  /** 0 for no limit. */
+  /** Sets the rate; 0 disables the limit. */
   readonly perSecond: number
   readonly burst: number
 }
 
-/** Creates the budgets; they are swept until they are closed. */
+/** Creates the buckets, and removes unused ones until it is closed. */
 export const createUserBuckets = ({ clock, perSecond, burst }: UserBucketsOptions): UserBuckets => {
   const budgets = new Map<number, { readonly budget: TokenBucket; usedAt: number }>()
-  // A budget that has had time to fill is as good as a new one.
+  // A bucket that has had time to fill is the same as a new one.
   const fillMs = (burst / perSecond) * 1000
   const stop = clock.every(1000, () => {
     const now = clock.monotonic()

@@ -100,7 +100,7 @@ export const createSubscriptionManager = ({
   const admit = (roomId: number, userId: number): void => {
     const retryAfterMs = presence.has(roomId, userId) ? 0 : arrivals.take(userId)
     if (retryAfterMs > 0)
-      throw new ChatError('rate_limited', 'You enter rooms too often. Wait a moment.', { retryAfterMs })
+      throw new ChatError('rate_limited', 'You enter rooms too often. Try again in a moment.', { retryAfterMs })
   }
 
   const follow: SubscriptionManager['follow'] = (connection, room, since, ref) => {

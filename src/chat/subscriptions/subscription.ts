@@ -24,7 +24,7 @@ export interface Since {
 export class Subscription implements Subscriber {
   readonly #connection: Connection
   readonly #room: Room
-  /** Everything up to here was written to the socket. */
+  /** Holds the `seq` up to which everything was written to the socket. */
   #cursor: number
   #isLive = true
   #isReading = false

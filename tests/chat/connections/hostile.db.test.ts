@@ -51,7 +51,7 @@ describe('a slow reader', () => {
       clock.advance(5000)
       await sender.untilPong()
     }
-    expect(log()).toContain('a client reads too slowly and was closed')
+    expect(log()).toContain('closed a connection whose client reads too slowly')
     slow.socket.resume()
     expect(await slow.closed).toMatchObject({ code: 4108 })
   }, 300_000)
