@@ -9,7 +9,9 @@ COPY package.json package-lock.json ./
 COPY client/package.json client/
 RUN --mount=type=cache,target=/root/.npm npm ci --ignore-scripts --no-audit --no-fund
 COPY tsconfig.json tsconfig.build.json ./
-COPY tools/build.js tools/page.js tools/
+COPY LICENSE ./
+COPY tools/*.js tools/
+COPY tools/notices tools/notices
 COPY client/src client/src
 COPY src src
 COPY plugins plugins

@@ -4,9 +4,11 @@
 import { execFileSync } from 'node:child_process'
 import { copyFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { basename } from 'node:path'
+import { resolve as absolute, basename } from 'node:path'
 import { build } from 'esbuild'
-import { buildPage } from './page.js'
+import { LINE, noticesOf, packagesOf } from './notices.js'
+import { buildPageWithModules } from './page.js'
+import { prebuiltNotices } from './prebuilt.js'
 
 const { resolve } = createRequire(import.meta.url)
 
@@ -15,7 +17,7 @@ execFileSync('node_modules/.bin/tsc', ['-p', 'tsconfig.build.json'], { stdio: 'i
 
 // Replaces the screen of the terminal client, as `tsc` compiled it, with a bundle that contains Ink and React.
 rmSync('dist/src/tui/screen', { recursive: true })
-await build({
+const { metafile } = await build({
   entryPoints: ['src/tui/screen/index.tsx'],
   outfile: 'dist/src/tui/screen/index.js',
   bundle: true,
@@ -35,6 +37,7 @@ await build({
     }
   ],
   legalComments: 'linked',
+  metafile: true,
   logLevel: 'warning'
 })
 
@@ -48,4 +51,18 @@ for (const asset of [
 }
 
 mkdirSync('dist/web/app', { recursive: true })
-for (const [name, bytes] of await buildPage()) writeFileSync(`dist/web/${name}`, bytes)
+const { files, modules } = await buildPageWithModules()
+for (const [name, bytes] of files) writeFileSync(`dist/web/${name}`, bytes)
+
+// Whatever a bundle contains, its license texts are beside it.
+const terminal = Object.values(metafile.outputs)
+  .flatMap(({ inputs }) => Object.keys(inputs))
+  .map(file => absolute(file))
+writeFileSync(
+  'dist/THIRD_PARTY_NOTICES',
+  [
+    'The files of dist/ contain code of the packages below, each with its license.',
+    ...noticesOf(packagesOf([...terminal, ...modules])),
+    ...prebuiltNotices()
+  ].join(LINE)
+)

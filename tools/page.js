@@ -14,8 +14,7 @@ export const stampOfPage = () =>
     .map(file => `${file} ${statSync(file).mtimeMs}`)
     .join('\n')
 
-/** Returns `[name, bytes]` of each file: `index.html`, and `app/…` with a hash of the content in every name. */
-export const buildPage = async () => {
+const bundle = async () => {
   const { output } = await build({
     configFile: false,
     root: join(root, 'src/web'),
@@ -31,5 +30,17 @@ export const buildPage = async () => {
     },
     logLevel: 'warn'
   })
-  return output.map(file => [file.fileName, Buffer.from(file.type === 'chunk' ? file.code : file.source)])
+  return output
+}
+
+const filesOf = output =>
+  output.map(file => [file.fileName, Buffer.from(file.type === 'chunk' ? file.code : file.source)])
+
+/** Returns `[name, bytes]` of each file: `index.html`, and `app/…` with a hash of the content in every name. */
+export const buildPage = async () => filesOf(await bundle())
+
+/** Returns the files, and the modules whose code is in them. */
+export const buildPageWithModules = async () => {
+  const output = await bundle()
+  return { files: filesOf(output), modules: output.flatMap(file => (file.type === 'chunk' ? file.moduleIds : [])) }
 }

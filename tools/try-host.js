@@ -77,5 +77,7 @@ const tryFastify = ({ folder, project }, range, tarball) => {
   const printed = runFile(cwd, 'out/host.js', env)
   for (const line of ['1 Ann hello', '201 integer', 'SDK waiting unreachable']) expectIn(printed, line)
   expectIn(run(cwd, 'npx', 'fastify-chat', '--help'), 'Usage: fastify-chat')
+  const notices = readFileSync(join(cwd, 'node_modules/fastify-chat/dist/THIRD_PARTY_NOTICES'), 'utf8')
+  for (const name of ['ink', 'react', 'preact', 'swagger-ui', 'redoc']) expectIn(notices, `\n${name} (`)
   process.stdout.write(`fastify-chat compiles and runs with Fastify ${version}\n`)
 }

@@ -1,0 +1,46 @@
+// Collects the license texts of the packages whose code is in dist/.
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+const PACKAGE = /^(.*\/node_modules\/(?:@[^/]+\/)?[^/]+)\//
+const TEXTS = /^(licen[cs]e|copying|notice)([.-]|$)/i
+
+/** Returns the folders of the packages that the modules belong to. Modules of our own have none. */
+export const packagesOf = modules => [
+  ...new Set(
+    modules
+      .map(file => PACKAGE.exec(file.replace(/^\0/, '').replaceAll('\\', '/'))?.[1])
+      .filter(folder => folder !== undefined && existsSync(join(folder, 'package.json')))
+  )
+]
+
+// Our own license is MIT too: its text without the line that names the holder.
+const MIT = readFileSync(join(import.meta.dirname, '../LICENSE'), 'utf8').replace(/^Copyright.*\n\n/m, '')
+
+/** Returns the license texts in a package: its files, or the section of its README. A few only name MIT, whose text is fixed. */
+const textsOf = (folder, license) => {
+  const names = readdirSync(folder, { withFileTypes: true })
+    .filter(entry => entry.isFile())
+    .map(entry => entry.name)
+  const read = name => readFileSync(join(folder, name), 'utf8').trim()
+  const texts = names.filter(name => TEXTS.test(name)).map(read)
+  if (texts.length > 0) return texts
+  const readme = names.find(name => /^readme/i.test(name))
+  const [section] = (readme && /^#*[ ]*(?:un)?licen[cs]e\b[\s\S]*/im.exec(read(readme))) || []
+  if (section) return [section.slice(0, 3000).trim()]
+  if (license !== 'MIT') return []
+  return [`The package has no license file. Its package.json names the license MIT:\n\n${MIT.trim()}`]
+}
+
+/** Returns the notice of each package, sorted by name. Throws for a package that has no license text. */
+export const noticesOf = folders => {
+  const notices = folders.map(folder => {
+    const { name, license } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
+    const texts = textsOf(folder, license)
+    if (texts.length === 0) throw new Error(`The bundled package ${name} has no license text in ${folder}.`)
+    return [`${name}${typeof license === 'string' ? ` (${license})` : ''}`, ...texts].join('\n\n')
+  })
+  return [...new Set(notices)].sort()
+}
+
+export const LINE = `\n\n${'-'.repeat(80)}\n\n`
