@@ -8,6 +8,7 @@ import { type AppendQueue, createAppendQueue } from './log/append-queue.ts'
 import { type ChangeFeed, createChangeFeed } from './log/change-feed.ts'
 import { createOutsideChanges } from './log/outside-changes.ts'
 import { createPublisher, type Publisher } from './log/publish.ts'
+import { createReadLimit, type ReadLimit } from './log/read-limit.ts'
 import { createLogReader, type LogReader } from './log/reader.ts'
 import type { ChatOptions } from './options.ts'
 import { createRoomRegistry, type RoomRegistry } from './rooms/registry.ts'
@@ -23,6 +24,7 @@ export interface Parts {
   readonly users: CurrentUsers
   readonly revocation: Revocation
   readonly appendQueue: AppendQueue
+  readonly readLimit: ReadLimit
   readonly publisher: Publisher
   readonly feed: ChangeFeed | undefined
 }
@@ -49,7 +51,19 @@ export const createParts = (options: ChatOptions, isDraining: () => boolean): Pa
   })
   const revocation = createRevocation({ ...people, bus, log, access, existing: storage.existingUsers })
   const publishing = createPublishing(options, { access, registry, users }, isDraining)
-  const parts = { kinds, reader, rooms, access, registry, subscriptionManager, users, revocation, ...publishing }
+  const readLimit = createReadLimit({ clock, readRate: options.limits.readRate ?? 0 })
+  const parts = {
+    kinds,
+    reader,
+    rooms,
+    access,
+    registry,
+    subscriptionManager,
+    users,
+    revocation,
+    readLimit,
+    ...publishing
+  }
   feed = createFeed(options, parts)
   return { ...parts, feed }
 }
