@@ -52,6 +52,8 @@ const unit = {
   test: {
     ...shared,
     name: 'unit',
+    // Files share modules: importing them anew for each file takes longer than the tests.
+    isolate: false,
     include: ['tests/**/*.test.{ts,tsx}'],
     exclude: [DB_TESTS, PG_TESTS, E2E_TESTS, '**/node_modules/**']
   }

@@ -16,9 +16,15 @@ const LARGE = 16_384
 /** A quadratic function takes hundreds of milliseconds for the large input. A time below this isn't compared. */
 const NEGLIGIBLE_MS = 25
 
+/** How often a result is measured again before it fails: on a busy machine, CPU time is uneven too. */
+const ATTEMPTS = 5
+
 /** Expects that four times the input costs less than ten times as much: linear is 4, quadratic 16. */
 export const expectLinear = <Input>(inputOf: (length: number) => Input, work: (input: Input) => unknown): void => {
   const [small, large] = [inputOf(LARGE / 4), inputOf(LARGE)]
   if (cpuMilliseconds(() => work(large)) < NEGLIGIBLE_MS) return
-  expect(minimumOf(() => work(large)) / minimumOf(() => work(small))).toBeLessThan(10)
+  const growth = () => minimumOf(() => work(large)) / minimumOf(() => work(small))
+  let least = growth()
+  for (let attempt = 1; attempt < ATTEMPTS && least >= 10; attempt++) least = Math.min(least, growth())
+  expect(least).toBeLessThan(10)
 }
