@@ -67,7 +67,7 @@ describe.each([
   ['memory', memory],
   ['PostgreSQL', onPostgres]
 ])('the bus over %s', (_, driver) => {
-  test('tells others what rooms have grown to, of each only the newest, and never itself', async () => {
+  test('notifies others of the newest seq of each room, and never itself', async () => {
     const { make } = await driver()
     const [one, two] = [await listening(await make()), await listening(await make())]
     for (let seq = 1; seq <= 100; seq++) one.bus.announce(7, seq)
@@ -83,7 +83,7 @@ describe.each([
     expect(one.heard.grown).toEqual([])
   })
 
-  test('tells events in order, and whose they are', async () => {
+  test('delivers events in order, with the id of their process', async () => {
     const { make } = await driver()
     const [one, two] = [await listening(await make()), await listening(await make())]
     const events = Array.from({ length: 300 }, (_, at) => typing(at, 'é'.repeat(at % 90)))

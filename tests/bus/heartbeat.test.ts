@@ -44,7 +44,7 @@ const start = async () => {
   return { bus, state, deaf, heard, seconds, clock }
 }
 
-test('it hears itself every 5 s, and tells nobody else', async () => {
+test('it receives its own heartbeat every 5 s, and others do not', async () => {
   const { bus, state, heard, seconds } = await start()
   await seconds(60)
   expect(state.sent).toHaveLength(12)

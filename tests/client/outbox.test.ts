@@ -174,7 +174,7 @@ test('does not send the unsent messages of another user', async () => {
 
 test('sends a message to a room that was left, and then removes it', async () => {
   const { room, client, first } = await joined()
-  const { nonce } = room.send('goodbye')
+  const { nonce } = room.send('last')
   const fate = room.settled(nonce)
   room.leave()
   first.receive(ackFrame(first.take('message')[0] ?? {}, 1))

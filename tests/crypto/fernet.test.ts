@@ -6,7 +6,7 @@ import fc from '../support/properties.ts'
 
 const SECRET = 'cw_0x689RpI-jtRR7oE8h_eQsKImvJapLeSbXpwF4e4='
 const key = parseKey(SECRET)
-// generate.json and verify.json: "hello", sealed on 1985-10-26T01:20:00-07:00 with the IV 0, 1, 2, … 15.
+// generate.json and verify.json: "hello", encrypted on 1985-10-26T01:20:00-07:00 with the IV 0, 1, 2, … 15.
 const SEALED_AT = Date.parse('1985-10-26T01:20:00-07:00')
 const TOKEN = 'gAAAAAAdwJ6wAAECAwQFBgcICQoLDA0ODy021cpGVWKZ_eEwCGM4BLLF_5CV9dOPmrhuVUPgJobwOz7JcbmrR64jVmpU4IwqDA=='
 
@@ -65,7 +65,7 @@ describe('the specification', () => {
 describe('a token', () => {
   const text = fc.string({ unit: 'binary', maxLength: 5000 })
 
-  test('opens to any text that was sealed', () => {
+  test('decrypts any text that was encrypted', () => {
     fc.assert(
       fc.property(text, any => {
         expect(decrypt(key, encrypt(key, any, { now: 0 }))).toBe(any)

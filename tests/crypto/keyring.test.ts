@@ -6,13 +6,13 @@ const now = () => 0
 const [old, current] = [generateKey(), generateKey()]
 
 describe('the keyring', () => {
-  test('seals with the newest key and opens with all', () => {
+  test('encrypts with the newest key and decrypts with all', () => {
     const before = createKeyring({ current: old, now })
     const after = createKeyring({ current, previous: [old], now })
-    const sealed = before.encrypt('text')
-    expect(after.decrypt(sealed.token, sealed.keyId)).toBe('text')
+    const encrypted = before.encrypt('text')
+    expect(after.decrypt(encrypted.token, encrypted.keyId)).toBe('text')
     expect(after.encrypt('text').keyId).toBe(after.currentKeyId)
-    expect(after.encrypt('text').keyId).not.toBe(sealed.keyId)
+    expect(after.encrypt('text').keyId).not.toBe(encrypted.keyId)
     expect(before.decrypt(after.encrypt('text').token)).toBeUndefined()
   })
 

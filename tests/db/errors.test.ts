@@ -49,7 +49,7 @@ describe('the classification of database errors', () => {
       expect(faultOf(thrown)).toBe('divide')
   })
 
-  test('it tells a missing socket from a missing file', async () => {
+  test('it distinguishes a missing socket from a missing file', async () => {
     const socket = await new Promise(resolve => connect('/nowhere/.s.PGSQL.5432').once('error', resolve))
     const file = await readFile('/nowhere/file').catch(error => error)
     expect([faultOf(socket), faultOf(file)]).toEqual(['retry', 'divide'])
@@ -59,7 +59,7 @@ describe('the classification of database errors', () => {
     expect(faultOf(new TimeoutError('the database', 1))).toBe('retry')
   })
 
-  test('it tells what may be sent again from what may not', () => {
+  test('it distinguishes what may be sent again from what may not', () => {
     const codes = ['57P01', '55P03', '25006', '53100', '22021', '42P01']
     expect(codes.filter(code => mayRetry(coded(code)))).toEqual(['57P01', '55P03', '25006'])
     expect(codes.filter(code => isUnavailable(coded(code)))).toEqual(['57P01', '55P03', '25006', '53100'])

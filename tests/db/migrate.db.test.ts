@@ -108,7 +108,7 @@ describe('migrating', () => {
     expect(applied.map(tags => tags.length).sort()).toEqual([0, 0, 0, tagsOf().length])
   })
 
-  test('every file has a way back, and Drizzle’s snapshot is that of the tables', () => {
+  test('every file has a down migration, and Drizzle’s snapshot is that of the tables', () => {
     const drizzle = join(import.meta.dirname, '../../drizzle')
     for (const { tag, down } of readMigrations())
       expect({ tag, down }).toMatchObject({ down: expect.stringMatching(/\w/) })

@@ -1,4 +1,4 @@
-/** The built image in use: what is in it, how it starts, chats, tells its health and stops. Run by tests/deploy/image.sh. */
+/** The built image in use: what is in it, how it starts, chats, reports its health and stops. Run by tests/deploy/image.sh. */
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'

@@ -50,7 +50,7 @@ test.for([
   [503, 'unavailable'],
   [504, 'http_504'],
   [507, 'http_507']
-] as const)('a failure of the host keeps its status %i and tells nothing of the inside', async ([status, code]) => {
+] as const)('a failure of the host keeps its status %i and shows no internals', async ([status, code]) => {
   const { call, log } = await startFailing(host => {
     throw host.httpErrors.createError(status, 'connect 10.1.2.3')
   })

@@ -252,7 +252,7 @@ test('an edit that can not be stored is the host’s failure, not the sender’s
   expect(log()).toMatch(/returned a message that can not be stored/)
 })
 
-test('the list of rooms tells no name of a room that may not be read', async () => {
+test('the list of rooms contains no name of a room that may not be read', async () => {
   const { call, database } = await startHost({ authorize: () => false })
   const table = `"${database.schema}".rooms`
   await database.client.query(`insert into ${table} (name) select 'secret-' || at from generate_series(1, 1100) at`)

@@ -54,7 +54,7 @@ test('a user is made once, whoever asks at once, and their name is kept up to da
   expect(await database.users.findByExternalId('ann')).toMatchObject({ username: 'Ann Other' })
 })
 
-test('names may repeat and break the rules of registration: the host’s id tells users apart', async () => {
+test('names may repeat and break the rules of registration: the host’s id distinguishes users', async () => {
   const { call } = await startHost()
   const [first, second] = await Promise.all(
     ['u1:Zoë Ωmega 😀', 'u2:Zoë Ωmega 😀'].map(as =>

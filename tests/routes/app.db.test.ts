@@ -10,7 +10,7 @@ const BROWSER = 'text/html,application/xhtml+xml,application/xml;q=0.9,image/avi
 const entranceFor = (url: string, accept?: string): Promise<Response> =>
   fetch(url, { redirect: 'manual', headers: accept === undefined ? {} : { accept } })
 
-test('a browser at the entrance is sent to the page, any other client gets JSON, and caches are told', async () => {
+test('a browser at / is redirected to the web client, any other client gets JSON, and Vary lists Accept', async () => {
   const { url } = await startChat()
   const browser = await entranceFor(`${url}/`, BROWSER)
   expect([browser.status, browser.headers.get('location')]).toEqual([302, 'app'])

@@ -37,7 +37,7 @@ describe('registering', () => {
     expect(answers.map(({ status }) => status).sort()).toEqual([201, 409, 409, 409, 409])
   })
 
-  test('tells every violated rule at once', async () => {
+  test('reports every violated rule at once', async () => {
     const { call } = await startChat()
     const { status, body } = await call('POST', '/api/auth/register', { body: { username: 'a!', password: '-' } })
     expect(status).toBe(422)

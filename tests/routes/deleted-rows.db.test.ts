@@ -56,7 +56,7 @@ describe('catching up', () => {
     expect(seen).toEqual(last < 11 ? [] : upTo(11, last))
     expect(resync).toMatchObject({ reason: 'expired', seq: 200 })
     await say(1)
-    // On the embedded database nothing is told: a process looks every five seconds.
+    // The embedded database sends no notification: a process polls every five seconds.
     clock.advance(5000)
     expect(await reader.nextOf('message')).toMatchObject({ seq: 201 })
   })
@@ -78,7 +78,7 @@ describe('catching up', () => {
 })
 
 describe('a process that meets a gap in what another wrote', () => {
-  test('tells who is live that it can’t be delivered, and goes on after it', async () => {
+  test('sends a resync to live subscribers, and continues after it', async () => {
     const { first, john, say, remove, setOldest } = await start(1, 'seq < 0')
     const clock = fakeClock(Date.now())
     // A bus of its own hears nothing: what others wrote is found by the look every five seconds.

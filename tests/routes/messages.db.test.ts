@@ -103,7 +103,7 @@ describe('the history', () => {
 
   test('leaves out what no key opens, and says so in the log', async () => {
     const { call, john, client, database, log } = await talk(1)
-    const sealed = createKeyring({ current: generateKey(), previous: [], now: Date.now }).encrypt('under a lost key')
+    const encrypted = createKeyring({ current: generateKey(), previous: [], now: Date.now }).encrypt('under a lost key')
     const room = await database.rooms.findByName('general')
     await database.messages.append([
       {
@@ -111,9 +111,9 @@ describe('the history', () => {
         userId: john.id,
         writeId: 'x',
         kind: 'message',
-        content: sealed.token,
+        content: encrypted.token,
         meta: null,
-        keyId: sealed.keyId
+        keyId: encrypted.keyId
       }
     ])
     client.send({ type: 'message', content: 'after' })
@@ -124,7 +124,7 @@ describe('the history', () => {
     expect(log()).toMatch(/"level":40.*stored messages could not be opened/)
   })
 
-  test('keeps the messages of someone who is gone, in their places', async () => {
+  test('keeps the messages of a deleted user in their places', async () => {
     const { register, join, database } = await startChat()
     const [john, jane] = [await register('john'), await register('jane')]
     for (const person of [john, jane, john]) {
@@ -143,7 +143,7 @@ describe('the history', () => {
     for (const seq of [1, 2, 3]) expect(await reader.nextOf('message')).toMatchObject({ seq })
   })
 
-  test('is sealed at rest: no row holds what was said', async () => {
+  test('is encrypted at rest: no row contains its text', async () => {
     const { client, database } = await talk(0)
     client.send({ type: 'message', content: 'a very secret text', meta: { also: 'a secret thing' } })
     await client.nextOf('message')

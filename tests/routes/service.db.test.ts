@@ -30,7 +30,7 @@ test('the health routes are well', async () => {
   expect(await call('GET', '/health/ready')).toMatchObject({ status: 200, body: { status: 'healthy' } })
 })
 
-test('a database that does not answer makes health 503, and nothing about the inside is told', async () => {
+test('a database that does not answer makes health 503, and shows no internals', async () => {
   const clock = fakeClock()
   const { call, database, log } = await startChat({ clock })
   // The first check, which the first request waits for.

@@ -295,7 +295,7 @@ describe('the limits', () => {
     expect(await second.closed).toMatchObject({ code: 4109 })
   })
 
-  test('answer busy when the writer is full, and store the message when it is sent again', async () => {
+  test('get `busy` while the append queue is full, and store the message when it is sent again', async () => {
     const { register, join } = await startChat({ appendQueue: { maxQueue: 1 }, settings: { messageRateLimit: 0 } })
     const client = await join(await register('john'))
     for (let at = 0; at < 50; at++) client.send({ type: 'message', content: `m${at}`, nonce: `n${at}` })

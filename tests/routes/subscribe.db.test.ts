@@ -156,7 +156,7 @@ describe('not following', () => {
     expect(await client.nextOf('message')).toMatchObject({ seq: 1 })
   })
 
-  test('is told where a row was deleted by hand, and goes on live', async () => {
+  test('gets a resync where a row was deleted by hand, and continues live', async () => {
     const { say, john, database } = await start()
     await say(9)
     await database.client.query(`delete from "${database.schema}".messages where seq = 4`)
@@ -170,7 +170,7 @@ describe('not following', () => {
     expect(await other.nextOf('message')).toMatchObject({ seq: 10 })
   })
 
-  test('rooms from the start that are not there are told, the others followed', async () => {
+  test('absent rooms in ?rooms= are reported, and the others are subscribed to', async () => {
     const { join, john, say } = await start()
     const other = await join(john, {}, '?rooms=nowhere,general')
     expect(await other.nextOf('error')).toMatchObject({ code: 'room_not_found', room: 'nowhere' })

@@ -153,7 +153,7 @@ describe('the appendQueue', () => {
     ])
   })
 
-  test('gives up on a connection that stays lost, and tells every sender', async () => {
+  test('gives up on a connection that stays lost, and reports it to every sender', async () => {
     const lost = () => {
       throw new ConnectionLost()
     }

@@ -118,7 +118,7 @@ describe('presence', () => {
     two.presence.join(ROOM, person(2))
     await pass(2000)
     expect(one.shown().count).toBe(2)
-    // Killed: it hears and tells nothing any more.
+    // Killed: it receives and publishes nothing any more.
     network.ends.delete(two.bus.processId)
     Object.assign(two.bus, { publish: () => true })
     await pass(30_000)
