@@ -9,7 +9,7 @@ const OLD_NAME = 'fastify-chat'
 /** Returns a sentence for each process of an older release than `version` that may still run. */
 export const olderProcesses = async (client: SqlClient, schema: string, version: string): Promise<string[]> => {
   const connections = await client.query<{ pid: number; address: string }>(
-    `select pid, coalesce(client_addr::text, 'a local socket') as address from pg_stat_activity
+    `select pid, coalesce(host(client_addr), 'a local socket') as address from pg_stat_activity
      where datname = current_database() and application_name = $1`,
     [OLD_NAME]
   )

@@ -123,5 +123,6 @@ const transactionOver = (transaction: Transaction): SqlTransaction => ({
     asObjects<Row>(await run(transaction, text, params)),
   exec: async text => {
     await transaction.exec(text)
-  }
+  },
+  drizzle: drizzleOver((text, params) => run(transaction, text, params))
 })

@@ -166,5 +166,6 @@ const transactionOver = (transaction: Runner, run: Run): SqlTransaction => ({
     asObjects<Row>(await run(transaction, text, params, false)),
   exec: async text => {
     await transaction.unsafe(text).simple()
-  }
+  },
+  drizzle: drizzleOver((text, params) => run(transaction, text, params, false))
 })

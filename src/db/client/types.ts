@@ -5,6 +5,11 @@ import type { PgDatabase, PgQueryResultHKT } from 'drizzle-orm/pg-core'
 export interface SqlTransaction {
   query<Row extends object>(text: string, params?: readonly unknown[]): Promise<Row[]>
   exec(text: string): Promise<void>
+  /**
+   * Used by the repositories inside a unit of work.
+   * @internal
+   */
+  readonly drizzle: SqlClient['drizzle']
 }
 
 /** Sends and receives notifications between processes, with LISTEN and NOTIFY. */
