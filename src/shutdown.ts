@@ -27,8 +27,8 @@ export const SHUTDOWN_STEPS = [
   { name: 'end open requests', phase: 'before', timeoutMs: 700, isOfProcess: true },
   // Ends health checks, the watch for stalled responses, and the ownership of upgrades.
   { name: 'stop monitoring', phase: 'after', timeoutMs: 100 },
-  // A client that the host application passed in stays open.
-  { name: 'close the database', phase: 'after', timeoutMs: 2300 },
+  // A client that the host application passed in stays open. An embedded database may take long to write its files.
+  { name: 'close the database', phase: 'after', timeoutMs: 5000 },
   // Status 0; 1 after a fault or on a second signal. The process exits after this time, even if a step still runs.
   { name: 'exit', phase: 'exit', timeoutMs: 9500, isOfProcess: true }
 ] as const satisfies readonly ShutdownStep[]
