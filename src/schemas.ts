@@ -1,4 +1,7 @@
 /** Exports the public schemas as `fastify-chat/schemas`. */
+import type { MessageFrame, SendFrame } from './chat/kinds/message.ts'
+import type { ClientFrame as ConnectionFrame, ServerFrame as ServiceFrame } from './protocol/frames.ts'
+
 export { MessageFrame, SendFrame } from './chat/kinds/message.ts'
 export { type SettingName, type Settings, SettingsInput } from './config/settings.ts'
 export { components } from './protocol/components.ts'
@@ -6,7 +9,6 @@ export {
   AckFrame,
   AuthenticatedFrame,
   AuthFrame,
-  type ClientFrame,
   ErrorFrame,
   HeadsFrame,
   Limits,
@@ -15,7 +17,6 @@ export {
   PresenceFrame,
   ReconnectFrame,
   ResyncFrame,
-  type ServerFrame,
   SubscribedFrame,
   SubscribeFrame,
   SystemFrame,
@@ -32,3 +33,8 @@ export { AfterRoom, NewRoom, Presence, Room, RoomList } from './protocol/http/ro
 export { Entrance, Health, Liveness } from './protocol/http/service.ts'
 export { AccessToken, Login, Password, Registration, User, Username } from './protocol/http/users.ts'
 export { Timestamp } from './protocol/timestamp.ts'
+
+/** A frame that a client may send. */
+export type ClientFrame = SendFrame | ConnectionFrame
+/** A frame that the service may send. */
+export type ServerFrame = MessageFrame | ServiceFrame
