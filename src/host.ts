@@ -63,7 +63,7 @@ export const createChat = (options: CreateChatOptions): EmbeddedChat => {
     if (!instance) {
       throw new ChatError(
         'unavailable',
-        'The chat is not running yet. Register chat.plugin, and await app.ready() first.'
+        'The chat is not running yet. Await app.register(chat.plugin) first.'
       )
     }
     if (instance.chatCore.isDraining)

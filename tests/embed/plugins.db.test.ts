@@ -79,7 +79,7 @@ test('a client that is none is refused with what to do', async () => {
 })
 
 test.for<[string, unknown, object, RegExp]>([
-  ['crypto without options', crypto, {}, /plugin chat-crypto are not valid: `encryptionKey` is missing\. Make one/],
+  ['crypto without options', crypto, {}, /plugin chat-crypto are not valid: `encryptionKey` is missing\. Create one/],
   ['crypto with a number', crypto, { encryptionKey: 7 }, /`encryptionKey` must be a string/],
   [
     'crypto with a bad list',
