@@ -1,4 +1,4 @@
-/** Manages the connections of the chat: the WebSocket route opens them, and a shutdown closes them. */
+/** Opens connections for the WebSocket route, and counts them. */
 import { GENERAL } from '../../protocol/http/messages.ts'
 import type { Access } from '../access/authorize.ts'
 import type { RoomRegistry } from '../rooms/registry.ts'
@@ -7,18 +7,18 @@ import type { ConnectionOptions } from './context.ts'
 import type { ConnectionRegistry } from './registry.ts'
 
 export interface ChatConnections {
-  /** Counts the open sockets. */
+  /** The number of open sockets. */
   readonly count: number
   readonly maxFrameBytes: number
   /**
-   * Loads the rooms that a connection subscribes to at the start, and returns the names of those that don't exist. Awaited before the
-   * upgrade, so that `open` is synchronous. Loads none for a connection that a limit will reject.
+   * Loads the rooms that a new connection will subscribe to. Returns the names of those that don't exist. The route awaits it
+   * before the upgrade, because `open` is synchronous. Loads nothing for a connection that a limit will reject.
    */
   prepare(
     rooms: readonly string[],
     caller?: Pick<ConnectionOptions, 'principal' | 'address'>
   ): Promise<ReadonlySet<string>>
-  /** Takes over an open socket, synchronously, so that no early frame is lost. */
+  /** Takes over an open socket. It is synchronous, so that frames that arrive immediately are not lost. */
   open(options: ConnectionOptions): void
 }
 
@@ -42,7 +42,7 @@ export const createChatConnections = (options: ChatConnectionsOptions): ChatConn
     async prepare(names, caller) {
       if (caller && registry.refusal(caller.principal.userId, caller.address)) return new Set()
       const wanted = names.slice(0, MAX_SUBSCRIPTIONS)
-      // With `authorize`, always one query, whether loaded or not: the time must not reveal that a room exists.
+      // If the host authorizes, rooms that are loaded are queried too. Otherwise the response time would reveal which rooms exist.
       const probed = access.isDelegated ? wanted.filter(name => name !== GENERAL) : []
       const [absent] = await Promise.all([Promise.all(wanted.map(nameIfAbsent)), rooms.probe(probed)])
       return new Set(absent.flat())

@@ -1,6 +1,6 @@
 /**
- * Represents one client's connection, open until it ends for one reason. It combines what is received (incoming.ts), what is written
- * (outgoing.ts) and how long the connection lasts; of rooms it only holds the subscriptions.
+ * One connection of a client. Combines what it receives (incoming.ts), what it sends (outgoing.ts), the check that the client is
+ * still there (liveness.ts), and how long the connection may last (lifetime.ts). It ends once, for the first reason that applies.
  */
 import type { Log } from '../../lib/logging.ts'
 import { CLOSE, type CloseCode } from '../../protocol/close-codes.ts'
@@ -24,7 +24,7 @@ import type { Task } from './task-queue.ts'
 export class Connection {
   readonly address: string
   readonly log: Log
-  /** Maps names of rooms to subscriptions. */
+  /** The subscriptions of the connection, by room name. */
   readonly subscriptions = new Map<string, Subscription>()
   principal: Principal
   readonly #socket: Socket
@@ -71,22 +71,22 @@ export class Connection {
     return this.#incoming.quota
   }
 
-  /** Returns whether so little is queued that subscriptions may continue to read. */
+  /** True while so little is queued that subscriptions may continue to read from the log. */
   get hasRoom(): boolean {
     return this.#outgoing.hasRoom
   }
 
-  /** Writes entries of a log, unless the queue is full; returns whether it did. */
+  /** Writes entries of a log, unless they don't fit into the queue. Returns whether they were written. */
   write(chunk: Chunk): boolean {
     return this.#outgoing.write(chunk)
   }
 
-  /** Sends a frame that only matters now, unless half of the queue is used; returns whether it did. */
+  /** Sends a frame that may be lost (presence, typing), unless more than half of the queue is used. Returns whether it was sent. */
   hint(frame: Encoded): boolean {
     return this.#outgoing.hint(frame)
   }
 
-  /** Sends an encoded frame with the other replies of this turn of the event loop. */
+  /** Queues an encoded frame. It is written together with the other replies of this turn of the event loop. */
   reply(frame: Encoded): void {
     this.#outgoing.reply(frame)
   }
@@ -103,24 +103,24 @@ export class Connection {
     this.send(errorFrame(error, marks))
   }
 
-  /** Performs a task after those that still wait, so that requests take effect in the order of their frames. */
+  /** Performs a task after all earlier ones, so that frames take effect in the order in which they arrived. */
   perform(task: Task<FrameMarks>): void {
     this.#tasks.perform(task)
   }
 
-  /** Continues with a new token. */
+  /** Replaces the principal and extends the connection, after the client has sent a new token. */
   renew(principal: Principal): void {
     this.principal = principal
     this.#lifetime.renew(principal.expiresAt)
   }
 
-  /** Ends the connection with a close code. Nothing is sent or read after it. */
+  /** Ends the connection and sends a close frame. No other frame is sent after it. */
   close({ code, reason }: CloseCode): void {
     if (code === CLOSE.tokenExpired.code) this.#isRevoked = true
     if (this.#isEnded) return
     this.#outgoing.flush()
     this.#end()
-    // A paused socket would not receive the client's close frame.
+    // While reads are paused, the client's close frame could not be received.
     if (this.#incoming.isPaused) this.#socket.resume()
     this.#socket.close(code, reason)
   }
@@ -131,7 +131,10 @@ export class Connection {
     this.#socket.terminate()
   }
 
-  /** Sends pings, and ends the connection if it is silent, stuck or expired. Called about once per second. */
+  /**
+   * Sends pings. Ends the connection if its lifetime is over, or if the client is silent or stuck. Otherwise continues work that
+   * waited for the socket. Called about once per second.
+   */
   tick(): void {
     if (this.#isEnded) return
     if (this.#lifetime.isOver) return this.close(CLOSE.tokenExpired)
@@ -142,12 +145,18 @@ export class Connection {
     this.close(CLOSE.tooSlow)
   }
 
-  /** Returns whether a frame still counts: after the client disconnected, only messages do, and after a revocation nothing does. */
+  /**
+   * Returns whether a frame that was received may still be handled. When the connection has ended, only messages may. When it was
+   * closed because access was revoked or the token expired, no frame may.
+   */
   accepts(isMessage: boolean): boolean {
     return !this.#isEnded || (isMessage && !this.#isRevoked)
   }
 
-  /** Returns whether the next frame may be handled: not while too many wait, or the client reads too little. */
+  /**
+   * Returns whether the next frame may be handled. Returns false while too many frames are in progress, or too much is queued to
+   * send.
+   */
   mayHandle(): boolean {
     return this.#isEnded || !(this.#tasks.isBehind || this.#outgoing.isFull)
   }
@@ -156,7 +165,7 @@ export class Connection {
     this.#tasks.handle(accepted)
   }
 
-  /** Ends a connection that exceeds its quota, or destroys its socket if it is closing already. */
+  /** Ends the connection because it exceeds its quota. If it has already ended, destroys the socket. */
   flooded(): void {
     if (this.#isEnded) return this.terminate()
     this.refuse(new ChatError('flooding', 'Too many frames. Reconnect later and send less.', { retryAfterMs: 5000 }))
@@ -164,7 +173,7 @@ export class Connection {
     this.#incoming.stop()
   }
 
-  /** Continues with what waited for the socket, or for earlier frames. */
+  /** Continues the frames and subscriptions that waited, if the outgoing queue has room. Called when that may have changed. */
   drained(): void {
     if (!this.hasRoom) return
     this.#incoming.proceed()

@@ -6,22 +6,25 @@ import { characters, compile, sentencesOf, violations } from '../../protocol/val
 import type { Kinds } from '../kinds/index.ts'
 import type { Command, Kind } from '../kinds/kind.ts'
 
-/** Limits a frame: 12 bytes for each character of a message (a client may escape all of them), and 8 KiB more. */
+/**
+ * Returns the maximum size of a frame, in bytes. It allows 12 bytes for each character of a message, because a client may escape
+ * a character as two `\uXXXX` sequences, and 8 KiB for everything else.
+ */
 export const maxFrameBytes = (maxMessageLength: number): number => 12 * maxMessageLength + 8192
 
-/** Identifies a rejected frame, so that a client can match the error to it. */
+/** The fields that identify a frame. An `error` frame repeats them, so that the client can match the error to its frame. */
 export interface FrameMarks {
   readonly ref?: string
   readonly nonce?: string
   readonly room?: string
 }
 
-/** Describes a frame to handle: one that appends an entry, or another. */
+/** A valid frame: a `command` appends an entry to a log, and a `frame` does something else. */
 export type Accepted =
   | { readonly kind: 'command'; readonly of: Kind; readonly frame: Command }
   | { readonly kind: 'frame'; readonly frame: ClientFrame }
 
-/** Describes a decoded frame; `ignored` has a type with a dot, which belongs to the host application. */
+/** A decoded frame. `ignored` is a frame of unknown type with a dot in the type, which belongs to the host application. */
 export type Decoded =
   | Accepted
   | { readonly kind: 'ignored' }
@@ -36,7 +39,7 @@ const refused = (
   code: 'invalid_frame' | 'unknown_frame' = 'invalid_frame'
 ): Decoded => ({ kind: 'refused', error: new ChatError(code, detail), marks: marksOf(frame) })
 
-/** Returns the marks of a value that may be a frame; only valid ones are echoed. */
+/** Returns the marks of an object, which need not be a valid frame. Leaves out a mark that is too long or not a string. */
 export const marksOf = (frame: object): FrameMarks => {
   const mark = (name: 'ref' | 'nonce' | 'room') => {
     const value: unknown = Reflect.get(frame, name)
@@ -53,7 +56,7 @@ const parse = (text: string): unknown => {
   }
 }
 
-/** Rejects a frame that costs too much to parse. Its marks are read from its own members only. */
+/** Rejects a frame that would cost too much to parse. Reads the marks without parsing its nested values. */
 const refusedByBound = (text: string, rule: string): Decoded => {
   const outline = parse(outlineOf(text) ?? '')
   return refused(
@@ -62,10 +65,7 @@ const refusedByBound = (text: string, rule: string): Decoded => {
   )
 }
 
-/**
- * Creates the function that decodes one text frame of a client. It never throws: every text is a command, another frame, ignored, or
- * rejected with a reason.
- */
+/** Creates the function that decodes one text frame of a client. It never throws: a frame that is not valid is `refused`. */
 export const createFrameDecoder = (kinds: Kinds): ((text: string) => Decoded) => {
   const validators = new Map(Object.entries(kinds.frames.client).map(([type, { schema }]) => [type, compile(schema)]))
   const types = [...validators.keys()].map(type => `"${type}"`).join(', ')

@@ -1,4 +1,4 @@
-/** Sends a connection its first frames, and dispatches the frames of its client. */
+/** Opens connections: registers them, sends their first frames, and dispatches the frames of their clients. */
 import { type Clock, timestamp } from '../../lib/clock.ts'
 import { CLOSE } from '../../protocol/close-codes.ts'
 import { ChatError } from '../../protocol/errors.ts'
@@ -26,9 +26,9 @@ export interface FrameDispatchOptions {
   readonly publisher: Publisher
   readonly clock: Clock
   readonly limits: Limits
-  /** See ChatOptions. */
+  /** See `ChatOptions.isUpgradeFinished`. */
   readonly isUpgradeFinished?: (() => boolean) | undefined
-  /** How long a client without `chat.v1` may stay connected, in milliseconds; 0 until its token expires. */
+  /** How long a client without `chat.v1` may stay connected, in milliseconds. If it is 0, until its token expires. */
   readonly legacyLifetimeMs: number
   readonly findRoom: FindRoom
   readonly authenticate: (token: string) => Promise<Principal>
@@ -37,7 +37,7 @@ export interface FrameDispatchOptions {
   readonly isRevoked: (principal: Principal) => boolean
 }
 
-/** Creates the function that takes over an open socket, synchronously, so that no early frame is lost. */
+/** Creates the function that takes over an open socket. It is synchronous, so that frames that arrive immediately are not lost. */
 export const createFrameDispatch = (options: FrameDispatchOptions): ((opened: ConnectionOptions) => void) => {
   const { registry, subscriptionManager, publisher, clock, limits, findRoom, isDraining } = options
 
@@ -90,13 +90,13 @@ export const createFrameDispatch = (options: FrameDispatchOptions): ((opened: Co
     closed: connection => registry.forget(connection)
   }
 
-  /** The kinds of entries that are accepted now; a client sends no others. */
+  /** Returns the kinds of entries that are accepted now. A client must not send others. */
   const features = (): string[] => {
     const isFinished = options.isUpgradeFinished?.() ?? true
     return options.kinds.all.map(({ kind }) => kind).filter(kind => isFinished || kind === MESSAGE)
   }
 
-  /** Sends `connected`, and subscribes to the rooms that were requested with the connection. */
+  /** Sends `connected`, and subscribes to the rooms in the request for the connection. */
   const greet = (connection: Connection, { rooms: names, absent }: ConnectionOptions): void => {
     const { principal } = connection
     connection.send({

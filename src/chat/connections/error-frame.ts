@@ -1,9 +1,9 @@
-/** Creates the `error` frame, which reports to a client what is wrong with a frame. */
+/** Creates `error` frames, which report to a client why a frame was rejected. */
 import type { ChatError, ErrorCode } from '../../protocol/errors.ts'
 import type { ServerFrame } from '../../protocol/frames.ts'
 import type { FrameMarks } from './decode.ts'
 
-/** Lists the codes of limits, which are logged for the operator. */
+/** The error codes of limits. An error with one of them is logged for the operator. */
 const LIMITS: ReadonlySet<ErrorCode> = new Set([
   'rate_limited',
   'busy',

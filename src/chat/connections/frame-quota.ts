@@ -1,40 +1,40 @@
 /**
- * Limits what one connection may send: data frames of every kind, protocol pings and pongs, and every byte, including frame headers
- * and fragments. A connection that exceeds the quota is flooding.
+ * Limits what one connection may send. Frames are counted: data frames, and WebSocket pings and pongs. Bytes are counted as read
+ * from the socket, including frame headers and fragments. A connection that exceeds its quota is flooding.
  */
 import type { Clock } from '../../lib/clock.ts'
 import { createTokenBucket } from './token-bucket.ts'
 
-/** Limits frames per second, and in a burst. Accepted messages don't count: they have a limit per user. */
+/** Frames per second, and in a burst. Accepted messages don't count, because they have a limit per user. */
 const FRAMES_PER_SECOND = 50
 const FRAME_BURST = 200
-/** Limits subscriptions per second, and in a burst: each may deliver a thousand missed entries. */
+/** Subscriptions per second, and in a burst. They have a limit of their own, because each may send a thousand missed entries. */
 const SUBSCRIPTIONS_PER_SECOND = 4
 const SUBSCRIPTION_BURST = 256
-/** Sets for how many seconds of its rate a connection may send bytes in a burst. */
+/** The size of a burst of bytes, in seconds of the rate `bytesPerSecond`. */
 const BYTE_BURST_SECONDS = 3
 
-/** Maps types of frames that need more work to their cost; all others cost 1. */
+/** Costs of frame types that take more work than others, by type. All other types cost 1. */
 const COSTS: { readonly [type: string]: number } = { auth: 10 }
 
-/** Returns the cost of a valid frame of a type. */
+/** Returns how many frames a valid frame of this type counts as. */
 export const costOf = (type: string): number => COSTS[type] ?? 1
 
 export interface FrameQuota {
   /**
-   * Charges frames, and the bytes since the last call; returns whether the quota allows them. `bytesRead` counts from the opening of
-   * the socket.
+   * Charges `frames` frames, and the bytes that were read since the last call. Returns false if the quota is exceeded.
+   * `bytesRead` is the number of bytes read since the socket opened.
    */
   charge(frames: number, bytesRead: number): boolean
-  /** Takes one subscription; returns 0, or the milliseconds to wait for the next. */
+  /** Charges one subscription. Returns 0, or the milliseconds to wait if the limit is exceeded. */
   takeSubscription(): number
 }
 
 export interface FrameQuotaOptions {
   readonly clock: Clock
-  /** Sets the bytes per second; 0 disables the limit. */
+  /** The maximum number of bytes per second. 0 disables the limit. */
   readonly bytesPerSecond: number
-  /** Counts the bytes of the upgrade, which were read before the quota starts. */
+  /** The number of bytes read so far: the request for the upgrade, which is not charged. */
   readonly bytesRead: number
 }
 
@@ -56,7 +56,7 @@ export const createFrameQuota = ({ clock, bytesPerSecond, bytesRead: before }: F
 }
 
 /**
- * Returns the bytes per second that a connection may send: as many as the messages of its user may have, and the same again for
- * everything else. Unlimited if messages are.
+ * Returns the bytes per second that a connection may send: twice what the largest messages at the maximum rate take, so that as
+ * much is left for other frames. Returns 0, which means no limit, if the rate of messages has no limit.
  */
 export const bytesPerSecond = (messageRate: number, maxFrameBytes: number): number => 2 * messageRate * maxFrameBytes

@@ -1,4 +1,4 @@
-/** Handles the frames of a connection in order, each after the previous ones. */
+/** Handles the frames of a connection in order: each one when the previous one has been handled. */
 import { ChatError } from '../../protocol/errors.ts'
 import type { Connection } from './connection.ts'
 import type { ConnectionContext } from './context.ts'
@@ -7,7 +7,7 @@ import type { Incoming } from './incoming.ts'
 import { renewPrincipal } from './renewal.ts'
 import { createTaskQueue, type Task } from './task-queue.ts'
 
-/** Limits the frames that wait for an earlier one; beyond it, reads are paused. */
+/** Reads are paused while this many frames wait for an earlier one. */
 const MAX_QUEUED = 32
 
 export class FrameTasks {
@@ -28,12 +28,14 @@ export class FrameTasks {
     this.#incoming = incoming
   }
 
-  /** Returns whether so many frames are queued that reads must pause. */
+  /** True while so many frames are queued that reads must be paused. */
   get isBehind(): boolean {
     return this.#tasks.length >= MAX_QUEUED
   }
 
-  /** Performs a task, synchronously unless an earlier one is still in progress. If it fails, the client receives an `error` frame. */
+  /**
+   * Performs a task, synchronously unless an earlier one is still in progress. If it fails, the client receives an `error` frame.
+   */
   perform(task: Task<FrameMarks>): void {
     this.#tasks.perform(task)
   }
@@ -52,7 +54,7 @@ export class FrameTasks {
     else this.#performIf(false, frame, () => context.act(connection, frame))
   }
 
-  /** Performs the work of a frame, unless the connection no longer accepts it by then. */
+  /** Handles a frame when the earlier ones have been handled. Drops it if the connection no longer accepts it by then. */
   #performIf(isCommand: boolean, frame: object, handle: () => void | Promise<void>): void {
     const work = (): void | Promise<void> => {
       if (this.#connection.accepts(isCommand)) return handle()
@@ -63,7 +65,10 @@ export class FrameTasks {
   #refused(error: unknown, marks: FrameMarks): void {
     const isKnown = error instanceof ChatError
     if (!isKnown) this.#connection.log.error({ err: error }, 'failed to handle a frame')
-    this.#connection.refuse(isKnown ? error : new ChatError('unavailable', 'Send the frame again in a moment.'), marks)
+    this.#connection.refuse(
+      isKnown ? error : new ChatError('unavailable', 'The frame could not be handled. Send it again in a moment.'),
+      marks
+    )
     this.#incoming.charge(1)
   }
 }

@@ -1,20 +1,21 @@
 /**
- * Queues the incoming frames of one connection. `ws` emits all frames of a read in one turn of the event loop, possibly thousands of
- * small ones. This handles a bounded number of frames and bytes per turn, and queues the rest while reads are paused.
+ * Queues the incoming frames of one connection. `ws` emits all frames of one socket read in the same turn of the event loop, and
+ * these can be thousands of small frames. The inbox handles a bounded number of frames and bytes per turn. It queues the rest, and
+ * reads from the socket are paused until the queue is empty.
  */
 import { currentTurn, takeBytes, type Waiting, wait } from './turns.ts'
 
-/** Limits the frames of a connection that are handled in one turn of the event loop. */
+/** Maximum number of frames of one connection that are handled in one turn of the event loop. */
 export const FRAMES_PER_TURN = 32
-/** Limits their bytes, unless the first frame alone has more. */
+/** Maximum number of bytes of these frames. The first frame of a turn is handled even if it is larger. */
 export const BYTES_PER_TURN = 64 * 1024
 
 export interface Inbox<Frame> {
-  /** Is true while frames are queued, so that reads must be paused. */
+  /** True while frames are queued. Reads from the socket must be paused then. */
   readonly isHolding: boolean
-  /** Handles a frame, now or in a later turn; always in the order in which they arrived. */
+  /** Handles a frame now, or queues it for a later turn. Frames are handled in the order in which they arrived. */
   add(frame: Frame): void
-  /** Handles queued frames if they may be handled now. Called whenever that may have changed. */
+  /** Handles queued frames if `mayHandle` allows it. The caller calls it whenever the result of `mayHandle` may have changed. */
   proceed(): void
   /** Drops queued frames. */
   clear(): void
@@ -23,10 +24,11 @@ export interface Inbox<Frame> {
 export interface InboxOptions<Frame> {
   readonly handle: (frame: Frame) => void
   readonly bytesOf: (frame: Frame) => number
-  /** Returns whether frames may be handled: not while too many earlier ones wait for a response. */
+  /** Returns whether frames may be handled now. Returns false, for example, while too many earlier frames are in progress. */
   readonly mayHandle: () => boolean
-  /** Called when frames are queued: reads must be paused until `onEmpty`. */
+  /** Called when the first frame is queued. The caller must pause reads until `onEmpty`. */
   readonly onHeld: () => void
+  /** Called when all queued frames have been handled. */
   readonly onEmpty: () => void
 }
 
@@ -38,7 +40,7 @@ export const createInbox = <Frame>(options: InboxOptions<Frame>): Inbox<Frame> =
   let frames = 0
   let bytes = 0
 
-  /** Counts a frame against the limits of this turn; returns whether they allow it. */
+  /** Returns whether a frame may be handled in this turn. If so, counts it against the limits of the turn. */
   const take = (frame: Frame): boolean => {
     if (!mayHandle()) return false
     const turn = currentTurn()
@@ -64,7 +66,7 @@ export const createInbox = <Frame>(options: InboxOptions<Frame>): Inbox<Frame> =
 
   const waiting: Waiting = {
     proceed: handleHeld,
-    // If frames may not be handled now, `resume` is called when they may.
+    // While `mayHandle` is false, a later turn would not help: the connection calls `proceed` when it may be true again.
     get isWaiting() {
       return at < held.length && mayHandle()
     }

@@ -1,6 +1,6 @@
 /**
- * Receives the frames of a connection: charges every frame and byte to its quota, and decodes and handles frames in order, a bounded
- * number per turn of the event loop. Reads are paused while too much is queued (backpressure).
+ * Receives the frames of a connection. Charges every frame and byte to its quota. Decodes and handles frames in order, a bounded
+ * number per turn of the event loop. Pauses reads while too much is queued (backpressure).
  */
 import type { Clock } from '../../lib/clock.ts'
 import { CLOSE } from '../../protocol/close-codes.ts'
@@ -11,13 +11,13 @@ import { createInbox } from './inbox.ts'
 import type { Liveness } from './liveness.ts'
 import type { Socket } from './socket.ts'
 
-/** Describes a frame that `ws` has read. */
+/** A frame that `ws` has received. */
 interface InboundFrame {
   readonly data: Buffer
   readonly isBinary: boolean
 }
 
-/** Describes the part of a connection that receives frames. */
+/** The members of a connection that are used when frames arrive. */
 export type Receiver = Pick<
   Connection,
   'isEnded' | 'accepts' | 'mayHandle' | 'handle' | 'refuse' | 'close' | 'flooded' | 'drained'
@@ -29,7 +29,7 @@ export interface IncomingOptions {
   readonly liveness: Liveness
   readonly decode: (text: string) => Decoded
   readonly maxFrameBytes: number
-  /** Limits the bytes per second that a connection may send; 0 disables it. */
+  /** The bytes per second that a connection may send. 0 disables the limit. */
   readonly bytesPerSecond: number
 }
 
@@ -59,7 +59,7 @@ export class Incoming {
     this.quota = createFrameQuota({ clock, bytesPerSecond, bytesRead: this.#bytesRead })
     const control = (): void => this.#control()
     socket.on('message', (data, isBinary) => this.#receive(data, isBinary))
-    // A protocol ping. `ws` responds to it.
+    // `ws` responds to pings itself. They are charged here like any other frame.
     socket.on('pong', control)
     socket.on('ping', control)
   }
@@ -74,7 +74,7 @@ export class Incoming {
     this.#socket.pause()
   }
 
-  /** Handles queued frames if they may be handled now. */
+  /** Handles queued frames, if the connection may handle frames now. */
   proceed(): void {
     this.#inbox.proceed()
   }
@@ -86,7 +86,7 @@ export class Incoming {
     this.#socket.resume()
   }
 
-  /** Charges the quota. Returns false, and reports flooding, if it is exceeded. */
+  /** Charges frames, and the bytes read since the last call. If the quota is exceeded, reports flooding and returns false. */
   charge(frames: number): boolean {
     if (this.#isFlooding) return false
     if (this.quota.charge(frames, this.#bytesRead)) return true
@@ -95,7 +95,7 @@ export class Incoming {
     return false
   }
 
-  /** Drops queued frames and stops reading: a client that floods continues to send while its connection is closed. */
+  /** Drops queued frames and stops reads, because a client that floods continues to send while its connection is being closed. */
   stop(): void {
     this.#inbox.clear()
     this.#socket.pause()
@@ -106,7 +106,7 @@ export class Incoming {
     const { isEnded } = this.#receiver
     if (!this.charge(isEnded ? 1 : 0) || isEnded) return
     this.#liveness.heard()
-    // Our own `ws` rejects such a frame earlier; that of a host application may accept more.
+    // The chat's own WebSocket server rejects such a frame earlier. That of a host application may have a higher limit.
     if (data.length > this.#maxFrameBytes) return this.#receiver.close(CLOSE.frameTooBig)
     this.#inbox.add({ data, isBinary })
   }
@@ -128,7 +128,7 @@ export class Incoming {
   }
 }
 
-/** Charges an entry to its author, whatever the connection. */
+/** Returns how many frames a decoded frame counts as. A command counts as 0, because messages have a limit per user instead. */
 const costOfDecoded = (decoded: Decoded): number => {
   if (decoded.kind === 'command') return 0
   return decoded.kind === 'frame' ? costOf(decoded.frame.type) : 1

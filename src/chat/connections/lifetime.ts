@@ -1,26 +1,27 @@
 /**
- * Limits how long a connection may last: until its token expires, or, for a client without `chat.v1`, as long as the operator
- * configured, whatever its token says.
+ * Limits how long a connection may last. With the subprotocol `chat.v1`, it ends when its token expires. Without it, it ends
+ * after `legacyLifetimeMs`, even if the token expires earlier or later. If `legacyLifetimeMs` is 0, the expiry of the token
+ * applies to both.
  */
 import type { Clock } from '../../lib/clock.ts'
 
 export interface Lifetime {
-  /** Returns whether the connection must end now. */
+  /** True if the connection must end now. */
   readonly isOver: boolean
-  /** Applies a new token; `expiresAt` is in wall-clock time. */
+  /** Applies the expiry of a new token. `expiresAt` is wall-clock time, in milliseconds since the epoch. */
   renew(expiresAt: number): void
 }
 
 export interface LifetimeOptions {
   readonly clock: Clock
   readonly hasChatV1: boolean
-  /** Sets when the token expires, in wall-clock time. */
+  /** When the token expires: wall-clock time, in milliseconds since the epoch. */
   readonly expiresAt: number
-  /** Limits a client without `chat.v1`, in milliseconds; 0 until its token expires. */
+  /** How long a client without `chat.v1` may stay connected, in milliseconds. If it is 0, until the token expires. */
   readonly legacyLifetimeMs: number
 }
 
-/** Creates a connection's lifetime, which starts now. */
+/** Creates the lifetime of a connection that opens now. */
 export const createLifetime = ({ clock, hasChatV1, legacyLifetimeMs, ...token }: LifetimeOptions): Lifetime => {
   const openedAt = clock.monotonic()
   const outlivesToken = !hasChatV1 && legacyLifetimeMs > 0
@@ -36,8 +37,8 @@ export const createLifetime = ({ clock, hasChatV1, legacyLifetimeMs, ...token }:
   return {
     get isOver() {
       if (outlivesToken) return clock.monotonic() >= openedAt + legacyLifetimeMs
-      // A token ends at a point in time, so a wall clock that is set forward ends it early, as it does over HTTP. One that is
-      // set back must not extend it.
+      // Both clocks are checked. If the wall clock is set forward, the token expires early, as it does over HTTP. If it is set
+      // back, the monotonic clock keeps it from extending the connection.
       return clock.monotonic() >= goodUntil || clock.now() >= expiresAt
     },
     renew

@@ -1,26 +1,29 @@
-/** Checks whether a client is still connected: it must respond to pings, and read what is written to it. */
+/** Checks whether a client is still there: it must respond to pings and read what is sent to it. */
 import type { Clock } from '../../lib/clock.ts'
 import type { Socket } from './socket.ts'
 
-/** Sets how often protocol pings are sent, in milliseconds; a client that is silent for two of them is disconnected. */
+/** Interval of WebSocket pings, in milliseconds. A client that sends nothing for two intervals is disconnected. */
 export const PING_INTERVAL_MS = 25_000
-/** Sets after how long without reading what is queued a client is stuck, in milliseconds. */
+/** A client is stuck if bytes are queued for it and it has read none for this long, in milliseconds. */
 const STUCK_MS = 30_000
 
 export interface Liveness {
   /** Records that the client has sent something. */
   heard(): void
-  /** Sends a ping when one is due, and returns the state of the client. Called about once per second. */
+  /**
+   * Sends a ping if one is due, and returns the state of the client. `isReadFrom` is false while reads from its socket are paused.
+   * Called about once per second.
+   */
   check(isReadFrom: boolean): 'alive' | 'silent' | 'stuck'
 }
 
-/** Creates the checks of one socket. */
+/** Creates the liveness check of one socket. */
 export const createLiveness = (clock: Clock, socket: Socket): Liveness => {
   let heardAt = clock.monotonic()
   let pingedAt = heardAt
   let progress = { at: heardAt, written: 0 }
 
-  /** Returns whether bytes are queued and none was sent for too long. */
+  /** Returns whether bytes are queued and none was written to the network for too long. */
   const isStuck = (now: number): boolean => {
     const { _socket, bufferedAmount } = socket
     const written = (_socket?.bytesWritten ?? 0) - (_socket?.writableLength ?? 0)
@@ -35,7 +38,7 @@ export const createLiveness = (clock: Clock, socket: Socket): Liveness => {
     check(isReadFrom) {
       const now = clock.monotonic()
       if (isStuck(now)) return 'stuck'
-      // While reads are paused, no pong arrives.
+      // While reads are paused, a pong cannot arrive, so the client must not count as silent.
       if (!isReadFrom) heardAt = now
       if (now - heardAt > 2 * PING_INTERVAL_MS) return 'silent'
       if (now - pingedAt >= PING_INTERVAL_MS) {

@@ -1,12 +1,16 @@
 /**
- * Writes to a connection's socket: the replies of one turn of the event loop in one write, before anything else, through a bounded
- * queue. What doesn't fit into the queue is read from the log again when the socket has drained.
+ * Writes to a connection's socket and bounds what is queued in it. Replies of one turn of the event loop are sent in one write,
+ * before any other frame. Entries that don't fit into the queue are not sent: the subscription reads them from the log when the
+ * socket drains.
  */
 import { type Chunk, chunkOf, type Encoded, type WritableSocket, write } from './socket-writer.ts'
 
-/** Limits the bytes that are queued for a slow reader. Above half of it, hints (presence, typing) are dropped. */
+/**
+ * Maximum number of bytes that are queued for a slow reader. If more than half of it is used, hints (presence, typing) are
+ * dropped.
+ */
 const MAX_QUEUED_BYTES = 1024 * 1024
-/** Limits the queue up to which a subscription continues to read from the log. */
+/** A subscription that catches up reads from the log only while at most this many bytes are queued. */
 const CATCH_UP_BYTES = MAX_QUEUED_BYTES / 4
 
 export class Outgoing {
@@ -15,13 +19,13 @@ export class Outgoing {
   #replies: Encoded[] = []
   #isEnded = false
 
-  /** Called when replies exceed the queue: then reads must be paused. */
+  /** `onFull` is called when replies have filled the queue. The caller must pause reads. */
   constructor(socket: WritableSocket, onFull: () => void) {
     this.#socket = socket
     this.#onFull = onFull
   }
 
-  /** Returns whether so little is queued that subscriptions may continue to read. */
+  /** True while so little is queued that subscriptions may continue to read from the log. */
   get hasRoom(): boolean {
     return !this.#isEnded && this.#socket.bufferedAmount <= CATCH_UP_BYTES
   }
@@ -30,7 +34,7 @@ export class Outgoing {
     return this.#socket.bufferedAmount > MAX_QUEUED_BYTES
   }
 
-  /** Writes entries of a log, unless the queue is full; returns whether it did. */
+  /** Writes entries of a log, unless they don't fit into the queue. Returns whether they were written. */
   write(chunk: Chunk): boolean {
     if (this.#isEnded) return false
     this.flush()
@@ -40,7 +44,7 @@ export class Outgoing {
     return true
   }
 
-  /** Sends a frame that only matters now, unless half of the queue is used; returns whether it did. */
+  /** Sends a frame that may be lost (presence, typing), unless more than half of the queue is used. Returns whether it was sent. */
   hint(frame: Encoded): boolean {
     if (this.#isEnded) return false
     this.flush()
@@ -49,7 +53,7 @@ export class Outgoing {
     return true
   }
 
-  /** Sends the reply to a frame, together with the other replies of this turn of the event loop. */
+  /** Queues the reply to a frame. It is written together with the other replies of this turn of the event loop. */
   reply(frame: Encoded): void {
     if (this.#isEnded) return
     this.#replies.push(frame)
@@ -65,7 +69,7 @@ export class Outgoing {
     if (this.isFull) this.#onFull()
   }
 
-  /** Writes nothing from now on. */
+  /** Drops queued replies. Nothing is written after this call. */
   end(): void {
     this.#isEnded = true
     this.#replies = []

@@ -1,46 +1,51 @@
-/** Keeps the connections of this process, and enforces the limits per user and per IP address. */
+/** Registers the connections of this process, and limits their number per user and per IP address. */
 import type { Clock } from '../../lib/clock.ts'
 import { CLOSE } from '../../protocol/close-codes.ts'
 import { ChatError } from '../../protocol/errors.ts'
 import type { Connection } from './connection.ts'
 import { createUserBuckets } from './user-buckets.ts'
 
-/** Sets the limits; 0 means none. */
+/** For each limit, 0 means no limit. */
 export interface ConnectionRegistryOptions {
   readonly clock: Clock
   readonly connectionsPerUser: number
   readonly connectionsPerIp: number
-  /** Messages per second per user. */
+  /** The maximum number of messages per second per user. */
   readonly messageRate: number
 }
 
-/** Lets a user send the messages of this many seconds at once. */
+/** The size of a burst of messages, in seconds of the rate `messageRate`. */
 export const BURST_SECONDS = 3
 
-/** Drops sockets whose client doesn't respond to a close frame within this time, in milliseconds. */
+/** A socket is destroyed if its client doesn't respond to a close frame within this time, in milliseconds. */
 const CLOSE_FRAME_MS = 1200
-/** Limits how many sockets are closed in one turn of the event loop. */
+/** Maximum number of sockets that are closed in one turn of the event loop. */
 const CLOSED_PER_TURN = 100
-/** Limits the delay in a `reconnect` frame, in milliseconds. */
+/** Maximum random part of the delay in a `reconnect` frame, in milliseconds. */
 const MAX_RECONNECT_DELAY_MS = 10_000
 
 export interface ConnectionRegistry {
+  /** The number of open sockets, including those that are closing. */
   readonly size: number
+  /** Returns the connections that have not ended. */
   all(): Iterable<Connection>
-  /** Returns `too_many_connections` if the user or the IP address has the maximum. */
+  /** Returns a `too_many_connections` error if the user or the IP address has the maximum number of connections. */
   refusal(userId: number, address: string): ChatError | undefined
   add(connection: Connection): void
-  /** Removes a connection from the counts; returns whether it was counted. */
+  /** Removes a connection that has ended from the counts. Returns whether it was counted. */
   remove(connection: Connection): boolean
   /** Removes a connection whose socket is closed. */
   forget(connection: Connection): void
-  /** Takes one message from a user's token bucket; returns 0, or the milliseconds to wait. */
+  /** Takes one token from a user's bucket of messages. Returns 0, or the milliseconds to wait if the bucket is empty. */
   takeMessage(userId: number): number
-  /** Sends `reconnect` to every client and closes every socket with 1012; destroys sockets whose client doesn't respond. */
+  /**
+   * Sends `reconnect` to every client and closes every socket with code 1012. Destroys the sockets that are still open after a
+   * short time, or when `signal` is aborted.
+   */
   closeAll(signal: AbortSignal): Promise<void>
 }
 
-/** Creates the registry, which checks its connections once per second until `closeAll`. */
+/** Creates the registry. Until `closeAll` is called, it calls `tick` of each connection once per second. */
 export const createConnectionRegistry = ({
   clock,
   connectionsPerUser,
@@ -94,7 +99,7 @@ export const createConnectionRegistry = ({
       const allClosed = new Promise<void>(resolve => {
         onAllClosed = resolve
       })
-      // Random delays over this many milliseconds, so that clients reconnect a few at a time.
+      // Clients reconnect with jitter. The more clients there are, the longer the time over which they are spread.
       const spread = Math.min(MAX_RECONNECT_DELAY_MS, 500 + 5 * sockets.size)
       let turn = 0
       for (const connection of [...sockets]) {
@@ -109,7 +114,7 @@ export const createConnectionRegistry = ({
   }
 }
 
-/** Resolves after a time, or when a signal is aborted. */
+/** Resolves after `ms` milliseconds, or when `signal` is aborted. */
 const timeOrAbort = (ms: number, signal: AbortSignal): Promise<void> =>
   new Promise(resolve => {
     setTimeout(resolve, ms).unref()

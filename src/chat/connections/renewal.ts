@@ -1,11 +1,11 @@
-/** Extends a connection with a new token, which the client sends before the old one expires. */
+/** Extends a connection. The client sends a new token before the old one expires. */
 import { timestamp } from '../../lib/clock.ts'
 import { ChatError } from '../../protocol/errors.ts'
 import type { AuthFrame } from '../../protocol/frames.ts'
 import type { Principal } from '../access/authorize.ts'
 import type { Connection } from './connection.ts'
 
-/** Replaces the principal of a connection, and sends `authenticated`, or an error. Never rejects. */
+/** Verifies a new token and replaces the principal of the connection. Sends `authenticated`, or an `error` frame. Never rejects. */
 export const renewPrincipal = async (
   connection: Connection,
   { token, ref }: AuthFrame,
@@ -21,7 +21,10 @@ export const renewPrincipal = async (
     connection.send({ type: 'authenticated', expires_at: timestamp(principal.expiresAt), ...marks })
   } catch (error) {
     if (!(error instanceof ChatError)) connection.log.error({ err: error }, 'failed to verify a token')
-    const shown = error instanceof ChatError ? error : new ChatError('unavailable', 'Send the token again in a moment.')
+    const shown =
+      error instanceof ChatError
+        ? error
+        : new ChatError('unavailable', 'The token could not be verified. Send it again in a moment.')
     connection.refuse(shown, marks)
   }
 }

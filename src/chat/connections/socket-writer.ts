@@ -1,20 +1,20 @@
 /**
- * Encodes a frame once and writes it many times. A frame is converted to its WebSocket form (RFC 6455, 5.2) once, and what goes to a
- * socket at the same time is one write: a room's frames of a turn are concatenated once for all subscribers.
+ * Encodes a message once as a WebSocket frame (RFC 6455, section 5.2), and writes it to many sockets. Frames that are sent to a
+ * socket at the same time are concatenated to one write. A room's frames are concatenated once for all subscribers.
  *
- * This relies on internals of `ws`, checked by tests/chat/connections/socket-writer.test.ts: a server's frames are not masked;
- * `_socket` is the net.Socket; `ws` writes a frame to that socket synchronously unless it queues something, and then `bufferedAmount`
- * is more than the socket's own `writableLength`. If one of these does not hold, frames are sent with `ws.send`.
+ * Bypasses `ws` and writes to its net.Socket, `_socket`, which is private. This is safe only while `ws` has nothing queued: then
+ * its `bufferedAmount` equals the `writableLength` of the socket. Otherwise frames are sent with `ws.send`.
+ * tests/chat/connections/socket-writer.test.ts checks that the installed `ws` behaves so.
  */
 import type { Socket as NetSocket } from 'node:net'
 
-/** Holds one text message as a whole WebSocket frame: a head of `head` bytes, then the JSON. */
+/** One text message as a complete WebSocket frame: a frame header of `head` bytes, then the JSON. */
 export interface Encoded {
   readonly frame: Buffer
   readonly head: number
 }
 
-/** Holds frames for one write: each of them, and all concatenated. */
+/** Frames for one write. `bytes` is their concatenation. */
 export interface Chunk {
   readonly frames: readonly Encoded[]
   readonly bytes: Buffer
@@ -24,7 +24,7 @@ const TEXT = 0x81
 const LENGTH_16 = 126
 const LENGTH_64 = 127
 
-/** Encodes a JSON text as one unmasked frame, as a server does. */
+/** Encodes a JSON text as one WebSocket text frame. It is unmasked, as all frames of a server are. */
 export const encode = (json: string): Encoded => {
   const length = Buffer.byteLength(json)
   const head = length < LENGTH_16 ? 2 : length < 65_536 ? 4 : 10
@@ -49,7 +49,7 @@ export const chunkOf = (frames: readonly Encoded[]): Chunk => {
   return { frames, bytes }
 }
 
-/** Describes the part of a `ws` socket that writing needs; `_socket` is private there. */
+/** The members of a `ws` socket that are used for writing. `_socket` is private in `ws`. */
 export interface WritableSocket {
   readonly readyState: number
   readonly bufferedAmount: number
@@ -63,11 +63,11 @@ export interface WritableSocket {
 
 const OPEN = 1
 
-/** Returns whether bytes may bypass `ws`: it is open, doesn't compress, and has queued nothing that must be sent first. */
+/** Returns whether bytes may bypass `ws`: the socket is open and does not compress, and `ws` has queued nothing to send first. */
 const mayBypass = ({ readyState, extensions, bufferedAmount, _socket }: WritableSocket): boolean =>
   readyState === OPEN && extensions === '' && _socket?.writableLength === bufferedAmount
 
-/** Writes a chunk to one socket: in one write if possible, else frame by frame. A failure ends in the socket's close event. */
+/** Writes a chunk to one socket: in one write if possible, else frame by frame. If writing fails, the socket emits `close`. */
 export const write = (socket: WritableSocket, { frames, bytes }: Chunk): void => {
   if (mayBypass(socket)) {
     socket._socket?.write(bytes)

@@ -1,4 +1,4 @@
-/** Describes the part of a `ws` socket that a connection uses. */
+/** Declares the members of a `ws` socket that a connection uses. */
 import type { WritableSocket } from './socket-writer.ts'
 
 export interface Socket extends WritableSocket {

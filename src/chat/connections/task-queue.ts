@@ -1,25 +1,26 @@
-/** Performs the requests of one client in order. */
+/** Performs the tasks of one connection in order: a task starts when the previous one has finished. */
 
-/** Describes a task for a client; it throws or rejects with the error for the client. */
+/** A task of a connection, such as the handling of one frame. */
 export interface Task<Marks> {
+  /** Performs the task. Throws, or rejects, with the error to report to the client. */
   readonly work: () => void | Promise<void>
-  /** Identifies the frame in an error to the client. */
+  /** The fields that identify the frame. An error that is sent to the client repeats them. */
   readonly marks: Marks
 }
 
 export interface TaskQueue<Marks> {
-  /** Counts the tasks that wait for an earlier one. */
+  /** The number of tasks that wait for an earlier one. */
   readonly length: number
   /** Performs a task, synchronously unless an earlier one is still in progress. */
   perform(task: Task<Marks>): void
 }
 
 export interface TaskQueueOptions<Marks> {
-  /** Called when a task failed, for any reason. */
+  /** Called when a task has thrown or rejected, with any error. */
   readonly onRefused: (error: unknown, marks: Marks) => void
   /** Called when a task has to wait for an earlier one. */
   readonly onWaiting: () => void
-  /** Called when no task waits any more. */
+  /** Called when an asynchronous task, and all tasks that waited for it, have finished. */
   readonly onIdle: () => void
 }
 

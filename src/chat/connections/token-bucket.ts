@@ -1,14 +1,14 @@
-/** Limits a rate with bursts of bounded size (token bucket). */
+/** Limits a rate and allows bursts of a bounded size (token bucket). */
 
-/**
- * Takes tokens; returns 0 if there were enough, else the milliseconds until there are. `now` is monotonic time; `amount` is 1 by
- * default.
- */
 export interface TokenBucket {
+  /**
+   * Takes `amount` tokens, 1 by default. Returns 0 if the bucket had enough of them. Otherwise takes none, and returns the
+   * milliseconds until it has enough. `now` is monotonic time, in milliseconds.
+   */
   take(now: number, amount?: number): number
 }
 
-/** Creates a bucket for `perSecond` in bursts of `burst`; a `perSecond` of 0 disables the limit. */
+/** Creates a full bucket of `burst` tokens, refilled with `perSecond` tokens per second. If `perSecond` is 0, there is no limit. */
 export const createTokenBucket = (perSecond: number, burst: number): TokenBucket => {
   if (perSecond === 0) return { take: () => 0 }
   let left = burst

@@ -1,18 +1,19 @@
 /**
- * Shares the turns of the event loop between connections with large frames. All connections of a process together handle a bounded
- * number of bytes of large frames per turn; the others wait in a queue, so that each gets a turn. Small frames don't wait.
+ * Schedules large frames fairly between connections. All connections of a process together handle a bounded number of bytes of
+ * large frames per turn of the event loop. Connections with more frames wait in a queue for a later turn. Small frames are not
+ * limited.
  */
 
-/** Limits the bytes of large frames that all connections together handle in one turn: a few milliseconds' work. */
+/** Maximum number of bytes of large frames that all connections together handle in one turn. They take a few milliseconds. */
 export const SHARED_BYTES_PER_TURN = 128 * 1024
-/** Sets above how many bytes a frame is large. */
+/** A frame with more bytes than this is large. */
 export const LARGE_FRAME_BYTES = 4096
 
-/** Describes an owner of frames that wait for later turns. */
+/** A queue of frames of one connection that wait for a later turn. */
 export interface Waiting {
   /** Handles frames within the limits of this turn. Returns whether it handled any. */
   proceed(): boolean
-  /** Returns whether frames are left that may be handled in a later turn. */
+  /** True while frames are queued that may be handled in a later turn. */
   readonly isWaiting: boolean
 }
 
@@ -27,7 +28,7 @@ const schedule = (): void => {
   setImmediate(begin)
 }
 
-/** Starts a turn. An owner that handled frames goes to the end of the queue; all others keep their position. */
+/** Starts a turn. A connection that handled frames moves to the end of the queue. All others keep their position. */
 const begin = (): void => {
   isScheduled = false
   turn++
@@ -43,19 +44,19 @@ const begin = (): void => {
   if (queue.size > 0) schedule()
 }
 
-/** Returns the number of the current turn, the same for all connections. */
+/** Returns the number of the current turn. It is the same for all connections. */
 export const currentTurn = (): number => {
   schedule()
   return turn
 }
 
-/** Adds an owner to the end of the queue, unless it is queued. */
+/** Adds a connection's frames to the end of the queue, unless they are already in it. */
 export const wait = (waiting: Waiting): void => {
   queue.add(waiting)
   schedule()
 }
 
-/** Counts a frame against the limits of this turn; returns whether they allow it. One frame is always allowed. */
+/** Returns whether a frame of this size may be handled in this turn, and counts it if so. The first large frame always may. */
 export const takeBytes = (bytes: number): boolean => {
   schedule()
   if (bytes <= LARGE_FRAME_BYTES) return true
