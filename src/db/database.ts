@@ -22,7 +22,7 @@ export type {
 export type { RoomRow, RoomsRepository } from './repositories/rooms.ts'
 export type { UsersRepository } from './repositories/users.ts'
 
-/** Holds the repositories of one client, or of one transaction. */
+/** The repositories of one client or of one transaction. */
 export interface Repositories {
   readonly users: UsersRepository
   readonly rooms: RoomsRepository
@@ -36,12 +36,12 @@ export interface ChatDatabase extends Repositories {
   readonly schema: string
   readonly client: SqlClient
   /**
-   * Runs a unit of work: whatever the repositories that it gets write is committed together, or not at all if `work` rejects.
-   * Rejects with what `work` rejects with, or why the commit failed. Use no other repository inside, since the embedded
-   * database has one session.
+   * Runs `work` in one transaction. Everything that is written with the given repositories is committed together, or not at all
+   * if `work` rejects. Rejects with the error of `work` or of the commit. `work` must use only the given repositories: the
+   * embedded database has one session, so any other query would wait for the transaction.
    */
   transaction<T>(work: (repositories: Repositories) => Promise<T>): Promise<T>
-  /** Returns whether the database can be written to. Rejects if the query fails, or has no response within `timeoutMs`. */
+  /** Resolves with whether the database is writable. Rejects if the query fails or takes longer than `timeoutMs`. */
   ping(timeoutMs: number): Promise<'ok' | 'read_only'>
 }
 
@@ -54,7 +54,7 @@ const createRepositories = (client: SqlClient, schema: string, tables: Tables): 
   processes: createProcessesRepository(client, schema)
 })
 
-/** Creates the repositories; sends no query. */
+/** Creates the repositories. Does not connect to the database. */
 export const createDatabase = (client: SqlClient, schema: string): ChatDatabase => {
   const tables = createTables(schema)
   return {

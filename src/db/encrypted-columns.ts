@@ -1,26 +1,26 @@
-/** Lists every column that holds Fernet tokens. Keys are counted, and later rotated, by this list. */
+/** Lists every column that contains Fernet tokens, and counts the tokens of each key in them. */
 import type { SqlClient } from './client/types.ts'
 
-/** A column of tokens, and the column of the same row that has the id of their key. */
+/** A column of Fernet tokens, and the column of the same table that contains the id of their key. */
 export interface EncryptedColumn {
   readonly table: string
   readonly column: string
   readonly keyIdColumn: string
 }
 
-/** A test stores an entry of every kind and compares this list with the columns in which tokens are found. */
+/** Every encrypted column. A test stores an entry of each kind and compares this list with the columns that contain tokens. */
 export const ENCRYPTED_COLUMNS: readonly EncryptedColumn[] = [
   { table: 'messages', column: 'content', keyIdColumn: 'key_id' },
   { table: 'messages', column: 'meta', keyIdColumn: 'key_id' }
 ]
 
-/** How many tokens of a column are under a key; null where no key is named. */
+/** How many tokens in a column are encrypted with a key. `keyId` is null for tokens that are stored without the id of a key. */
 export interface KeyUse extends Pick<EncryptedColumn, 'table' | 'column'> {
   readonly keyId: string | null
   readonly tokens: number
 }
 
-/** Counts the tokens of every encrypted column by key. Reads whole tables. */
+/** Counts the tokens of each key in every encrypted column. Scans whole tables. */
 export const countTokensByKey = (client: Pick<SqlClient, 'query'>, schema: string): Promise<KeyUse[]> => {
   const inSchema = `"${schema.replaceAll('"', '""')}"`
   const counts = ENCRYPTED_COLUMNS.map(

@@ -1,7 +1,7 @@
 /**
- * Applies the migrations in drizzle/ to one schema, and reverts them. Each run is one transaction under an advisory lock: of
- * several processes that start together, one migrates and the others find nothing pending. The bookkeeping table is in the schema
- * too.
+ * Applies the migrations in drizzle/ to one schema, and reverts them. Each run is one transaction that holds an advisory lock: if
+ * several processes start together, one migrates and the others then find nothing pending. The table that records the applied
+ * migrations is in the same schema.
  */
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
@@ -11,21 +11,24 @@ import { codesOf } from './client/errors.ts'
 import type { SqlClient, SqlTransaction } from './client/types.ts'
 import { finishIn } from './repositories/processes.ts'
 
-/** Holds one migration with its SQL for `public`, up and down. */
+/** A migration: its SQL for the schema `public`, up and down. */
 export interface Migration {
-  /** Holds the file's name without `.sql`, for example `0000_tables`. */
+  /** The name of the file without `.sql`, for example `0000_tables`. */
   readonly tag: string
   readonly up: string
   readonly down: string
-  /** Holds the SHA-256 of `up`: applied migrations must not change. */
+  /** The SHA-256 of `up`, by which a change of an applied migration is detected. */
   readonly hash: string
 }
 
-/** Describes the state of a migration. `unknown`: it is in the database but not in these files; a newer release applied it. */
+/**
+ * The state of a migration. `changed`: its file differs from the one that was applied. `unknown`: it is recorded in the database,
+ * but this release does not contain it, because a newer release applied it.
+ */
 export interface MigrationStatus {
   readonly tag: string
   readonly state: 'applied' | 'pending' | 'changed' | 'unknown'
-  /** Holds the time in RFC 3339, for applied migrations. */
+  /** The time at which it was applied, in RFC 3339; absent if it is pending. */
   readonly appliedAt?: string
 }
 
@@ -35,15 +38,15 @@ interface Applied {
   readonly at: string
 }
 
-// Normalizes line ends, which depend on the checkout, so that the hash does not.
+// Normalizes line ends, because they depend on the Git checkout and the hash must not.
 const read = (...path: string[]): string =>
   readFileSync(packageFile('drizzle', ...path), 'utf8').replaceAll('\r\n', '\n')
 
-/** Configures how a migration waits for tables that are in use. */
+/** How a migration waits for locks on tables that are in use. */
 export interface LockWait {
-  /** Limits how long a statement waits for a lock, in milliseconds: appends of running processes queue behind it. */
+  /** How long a statement waits for a lock, in milliseconds. Meanwhile the appends of running processes queue behind it. */
   readonly lockMs: number
-  /** Sets the delays between attempts, in milliseconds, during which those appends continue. */
+  /** The delays between attempts, in milliseconds. Queued appends are executed during a delay. */
   readonly pausesMs: Iterable<number>
 }
 
@@ -59,8 +62,9 @@ export const readMigrations = (): Migration[] => {
 }
 
 /**
- * Applies pending migrations; returns their tags. Rejects without changes if an applied file has changed. It first checks whether
- * migrations are pending. If none is, it locks and writes nothing, so a role without ownership or a read-only server is enough.
+ * Applies the pending migrations and returns their tags. Rejects, and changes nothing, if the file of an applied migration has
+ * changed. If nothing is pending, it takes no lock and writes nothing, so it works with a role that does not own the schema and
+ * on a read-only server.
  */
 export const migrateUp = async (client: SqlClient, schema: string, wait = LOCK_WAIT): Promise<string[]> => {
   const status = await migrationStatus(client, schema)
@@ -94,12 +98,12 @@ const applyPending = (client: SqlClient, schema: string, wait: LockWait): Promis
       await run(transaction, up, schema)
       await transaction.query(`insert into ${bookkeeping(schema)} (tag, hash) values ($1, $2)`, [tag, hash])
     }
-    // In a new database no process of an older release can run, and in the embedded one no other process at all.
+    // No process of an older release can run on a new database, and no other process at all on the embedded one.
     if (pending.length > 0 && (applied.size === 0 || client.engine === 'pglite')) await finishIn(transaction, schema)
     return pending.map(({ tag }) => tag)
   })
 
-/** Reverts the newest applied migration; returns its tag, or `undefined` if there is none. */
+/** Reverts the newest applied migration. Returns its tag, or `undefined` if none is applied. */
 export const migrateDown = (client: SqlClient, schema: string, wait = LOCK_WAIT): Promise<string | undefined> =>
   locked(client, schema, wait, async transaction => {
     if (!(await hasBookkeeping(transaction, schema))) return undefined
@@ -115,7 +119,7 @@ export const migrateDown = (client: SqlClient, schema: string, wait = LOCK_WAIT)
     return newest
   })
 
-/** Returns the state of every migration in these files and in the database, in order. */
+/** Returns the state of every migration, in order: first those of this release, then those that only the database records. */
 export const migrationStatus = (client: SqlClient, schema: string): Promise<MigrationStatus[]> =>
   client.transaction(async transaction => {
     const applied = (await hasBookkeeping(transaction, schema))
@@ -132,7 +136,7 @@ export const migrationStatus = (client: SqlClient, schema: string): Promise<Migr
     return [...ours, ...foreign.map(({ tag, at }) => ({ tag, state: 'unknown' as const, appliedAt: at }))]
   })
 
-/** Rejects if a migration of this release is not applied; for a service that must not migrate. */
+/** Rejects if a migration of this release is pending. Used by a service that must not migrate the database itself. */
 export const requireMigrated = async (client: SqlClient, schema: string): Promise<void> => {
   const pending = (await migrationStatus(client, schema)).filter(({ state }) => state === 'pending')
   if (pending.length === 0) return
@@ -147,7 +151,7 @@ const bookkeeping = (schema: string): string => `${quoted(schema)}."chat_migrati
 
 type Work<T> = (transaction: SqlTransaction) => Promise<T>
 
-/** Runs work in one transaction under the advisory lock, and retries after a delay if a table is still locked. */
+/** Runs work in one transaction that holds the advisory lock. Retries after a delay if a table is locked. */
 const locked = async <T>(client: SqlClient, schema: string, wait: LockWait, work: Work<T>): Promise<T> => {
   for (const pause of wait.pausesMs) {
     try {
@@ -162,11 +166,11 @@ const locked = async <T>(client: SqlClient, schema: string, wait: LockWait, work
 
 const lockedOnce = <T>(client: SqlClient, schema: string, lockMs: number, work: Work<T>): Promise<T> =>
   client.transaction(async transaction => {
-    // Waits for another process that migrates, without a limit.
+    // No timeouts, because another process may be migrating, which can take long.
     await transaction.exec('set local statement_timeout = 0; set local lock_timeout = 0')
     await transaction.query('select pg_advisory_xact_lock(hashtextextended($1, 0))', [`fastify-chat:migrate:${schema}`])
     await transaction.exec(`set local lock_timeout = ${lockMs}`)
-    // Checked first: `create schema if not exists` requires a right on the database even if the schema exists.
+    // Checked first, because `create schema if not exists` requires the CREATE privilege even if the schema exists.
     const found = await transaction.query('select 1 from pg_namespace where nspname = $1', [schema])
     if (found.length === 0) await transaction.exec(`create schema ${quoted(schema)}`)
     return work(transaction)
@@ -174,7 +178,10 @@ const lockedOnce = <T>(client: SqlClient, schema: string, lockMs: number, work: 
 
 const isLockTimeout = (error: unknown): boolean => codesOf(error).includes('55P03')
 
-/** Runs SQL in our schema. drizzle-kit qualifies names with `public` or not at all, as hand-written SQL does. */
+/**
+ * Runs the SQL of a migration in `schema`. Names that drizzle-kit qualified with `public` are replaced; unqualified names are
+ * found through the search path.
+ */
 const run = async (transaction: SqlTransaction, text: string, schema: string): Promise<void> => {
   await transaction.exec(`set local search_path to ${quoted(schema)}`)
   for (const statement of text.split('--> statement-breakpoint')) {
@@ -199,7 +206,7 @@ const hasBookkeeping = async (transaction: SqlTransaction, schema: string): Prom
   return row?.found ?? false
 }
 
-/** Returns the applied migrations by tag, in the order in which they were applied. */
+/** Returns the applied migrations by tag, sorted by tag. Tags begin with a number, so that is the order of application. */
 const appliedIn = async (transaction: SqlTransaction, schema: string): Promise<Map<string, Applied>> => {
   const rows = await transaction.query<Applied>(
     `select tag, hash, to_char(applied_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') as at

@@ -1,6 +1,7 @@
 /**
- * Defines the tables, by a factory, because the name of their schema is a setting. `seq` and ids are integers below 2^53; times
- * are UTC with milliseconds. The migration of the append function contains the rules of the log (numbering and locks).
+ * Defines the tables. They are created by a function, because the name of their schema is a setting. `seq` and ids are integers
+ * below 2^53; times are UTC with milliseconds. How entries are numbered and rooms locked is defined by the append function, in
+ * drizzle/0008_append_entries.sql.
  */
 import { type SQL, sql } from 'drizzle-orm'
 import {
@@ -20,19 +21,19 @@ const now = sql`clock_timestamp()`
 const moment = (name: string) => timestamp(name, { withTimezone: true, precision: 3, mode: 'date' })
 
 /**
- * Returns a time as milliseconds since the epoch: its text form depends on the session, and parsing it costs more than reading
- * the rest of the row.
+ * Returns SQL that selects a time as milliseconds since the epoch. The text form of a time depends on the session settings, and
+ * parsing it costs more than reading the rest of the row.
  * @internal
  */
 export const milliseconds = (column: PgColumn): SQL<number> =>
   sql<number>`(extract(epoch from ${column}) * 1000)::double precision`
 
 /**
- * Creates the tables of one schema; without one, their names are not qualified.
+ * Creates the tables of one schema. Without `schema`, their names are not qualified.
  * @internal
  */
 export const createTables = (schema?: string) => {
-  // Not `pgSchema`, which rejects "public". The name is needed, because a host's connections may have another search path.
+  // Not `pgSchema`, because it rejects "public". Names are qualified, because a host's connections may have another search path.
   const table = schema === undefined ? pgTable : (new PgSchema(schema).table as unknown as typeof pgTable)
 
   const users = table(
@@ -45,7 +46,7 @@ export const createTables = (schema?: string) => {
       displayName: text('display_name'),
       createdAt: moment('created_at').notNull().default(now)
     },
-    // Users of a host (`external_id`) are identified by the host's id, so two of them may have the same name.
+    // Host users (those with an `external_id`) are identified by the host's id, so two of them may have the same name.
     columns => [
       uniqueIndex('users_username_key')
         .on(sql`lower(${columns.username} collate "C")`)
@@ -97,13 +98,13 @@ export const createTables = (schema?: string) => {
 }
 
 /**
- * Types the tables, the same for every schema.
+ * The type of the tables, which is the same for every schema.
  * @internal
  */
 export type Tables = ReturnType<typeof createTables>
 
 /**
- * Used by drizzle-kit, which generates migrations for `public`; src/db/migrate.ts moves them to the schema in use.
+ * The tables from which drizzle-kit generates migrations, for `public`. src/db/migrate.ts applies them to the configured schema.
  * @internal
  */
 export const { users, rooms, messages, rateLimits } = createTables()

@@ -1,9 +1,9 @@
-/** A unit of work: repositories whose statements are all in one transaction. */
+/** Lets repositories run their statements inside an open transaction. */
 import type { SqlClient, SqlTransaction } from './client/types.ts'
 
 /**
- * Returns a client whose statements are part of a transaction that is open already, for repositories. A transaction of theirs
- * is a part of it too: it fails with the whole.
+ * Returns a client whose statements are part of the given open transaction. Its method `transaction` starts no nested
+ * transaction: the work becomes part of the open one, and is rolled back with it.
  */
 export const clientIn = (client: SqlClient, transaction: SqlTransaction): SqlClient => ({
   engine: client.engine,

@@ -1,12 +1,12 @@
-/** Ends a rolling upgrade: entries of all kinds are accepted once no process of an older release runs. */
+/** Finishes a rolling upgrade: once no process of an older release runs, entries of all kinds are accepted. */
 import type { SqlClient } from './client/types.ts'
 import { requireMigrated } from './migrate.ts'
 import { createProcessesRepository, finishIn } from './repositories/processes.ts'
 
-/** How releases before the guard name their connections. Later ones add their version. */
+/** The `application_name` of releases before the upgrade guard (drizzle/0009_upgrade_guard.sql). Later ones append their version. */
 const OLD_NAME = 'fastify-chat'
 
-/** Returns a sentence for each process of an older release than `version` that may still run. */
+/** Returns a description of each process that may still run and is of an older release than `version`. */
 export const olderProcesses = async (client: SqlClient, schema: string, version: string): Promise<string[]> => {
   const connections = await client.query<{ pid: number; address: string }>(
     `select pid, coalesce(host(client_addr), 'a local socket') as address from pg_stat_activity
@@ -22,7 +22,7 @@ export const olderProcesses = async (client: SqlClient, schema: string, version:
   ]
 }
 
-/** Finishes the upgrade. Rejects, with nothing done, while a process of an older release may run. */
+/** Finishes the upgrade. Rejects, and changes nothing, if a process of an older release may still run. */
 export const finishUpgrade = async (client: SqlClient, schema: string, version: string): Promise<void> => {
   await requireMigrated(client, schema)
   const older = await olderProcesses(client, schema, version)
@@ -36,7 +36,7 @@ export const finishUpgrade = async (client: SqlClient, schema: string, version: 
 
 const partsOf = (version: string): number[] => (version.split(/[-+]/)[0] ?? '').split('.').map(Number)
 
-/** Compares two versions by their numbers; what follows them is not compared. */
+/** Returns whether version `one` is older than `other`. Compares the numbers only; a suffix such as `-rc.1` is ignored. */
 export const isOlder = (one: string, other: string): boolean => {
   const [ours, theirs] = [partsOf(one), partsOf(other)]
   const at = ours.findIndex((part, index) => part !== theirs[index])

@@ -1,10 +1,10 @@
-/** Checks whether notifications arrive: a pooler in transaction mode accepts LISTEN but delivers nothing. */
+/** Checks whether notifications arrive. A pooler in transaction mode accepts `LISTEN` but delivers nothing. */
 import { randomBytes } from 'node:crypto'
 import type { ListenOptions } from './listen.ts'
 
 const WAIT_MS = 2000
 
-/** Returns whether a listener receives what `notify` sends. Rejects if it can't connect. */
+/** Returns whether a listener receives what `notify` sends. Rejects if the listener cannot connect. */
 export const deliversNotifications = async (
   connect: ListenOptions['connect'],
   notify: (channel: string, payloads: readonly string[]) => Promise<void>

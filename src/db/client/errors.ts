@@ -2,19 +2,20 @@
 import { TimeoutError } from '../../lib/timeout.ts'
 
 /**
- * Describes what to do about a database error.
+ * What the caller should do about a database error.
  *
- * - `retry`: the connection or the server failed. Whether the statement took effect is unknown; it may be sent again.
- * - `locked`: a lock was not granted in time. Nothing was written; it may be sent again.
- * - `replace-connection`: this session can't write (a standby, a read-only server). Nothing was written; it may be sent again
- *   on a new connection.
- * - `refuse`: the server can't do it now (disk full, out of memory). Nothing was written; an immediate retry only adds load.
- * - `divide`: the values of this statement, or the rows that they affect, caused it. A part of a batch may succeed.
+ * - `retry`: the connection or the server failed. It is unknown whether the statement took effect; it may be sent again.
+ * - `locked`: a lock was not granted in time. Nothing was written; the statement may be sent again.
+ * - `replace-connection`: this session cannot write (a standby, a read-only server) or is in a wrong state. Nothing was written;
+ *   the statement may be sent again on a new connection.
+ * - `refuse`: the server cannot execute the statement now (disk full, out of memory). Nothing was written; an immediate retry
+ *   only adds load.
+ * - `divide`: the values of this statement, or the rows that they affect, caused the error. Part of a batch may succeed.
  * - `report`: a bug or a wrong configuration. Only the operator can fix it.
  */
 export type DatabaseFault = 'retry' | 'locked' | 'replace-connection' | 'refuse' | 'divide' | 'report'
 
-/** Lists codes of Node and postgres.js for a server that was not reached, or a lost connection. */
+/** Error codes of Node and postgres.js for an unreachable server or a lost connection. */
 const DRIVER_CODES = new Set([
   'CONNECTION_CLOSED',
   'CONNECTION_ENDED',
@@ -32,14 +33,14 @@ const DRIVER_CODES = new Set([
   'ENETRESET',
   'ENETUNREACH',
   'ENFILE',
-  // A Unix socket that is missing while the server restarts.
+  // The Unix socket is missing while the server restarts.
   'ENOENT',
   'ENOTFOUND',
   'EPIPE',
   'ETIMEDOUT'
 ])
 
-/** Maps SQLSTATEs that differ from their class. */
+/** Maps SQLSTATEs whose fault differs from that of their class. */
 const STATES: Readonly<Record<string, DatabaseFault>> = {
   '25006': 'replace-connection', // read_only_sql_transaction: a standby, or default_transaction_read_only
   '25P02': 'replace-connection', // in_failed_sql_transaction: a pooler handed over a session in the middle of one
@@ -51,7 +52,7 @@ const STATES: Readonly<Record<string, DatabaseFault>> = {
   '55P03': 'locked', // lock_not_available
   '57014': 'retry', // query_canceled: statement_timeout
   '57P04': 'refuse', // database_dropped
-  '55000': 'refuse', // object_not_in_prerequisite_state: recovery is in progress, also from a pooler
+  '55000': 'refuse', // object_not_in_prerequisite_state: recovery is in progress; some poolers send this code too
   XX001: 'divide', // data_corrupted
   XX002: 'divide' // index_corrupted
 }
@@ -71,7 +72,7 @@ const CLASSES: Readonly<Record<string, DatabaseFault>> = {
 }
 
 const SQLSTATE = /^[0-9A-Z]{5}$/
-/** Matches codes of neither the SQL standard nor PostgreSQL: a host's trigger rejected a row with a code of its own. */
+/** Matches SQLSTATEs that neither the SQL standard nor PostgreSQL defines: a host's trigger rejected a row with its own code. */
 const CUSTOM_STATE = /^(?!72|HV|XX)[5-9I-Z]/
 const TLS = /^(ERR_SSL|ERR_TLS|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_)/
 
@@ -82,10 +83,10 @@ const faultOfCode = (code: string): DatabaseFault | undefined => {
   return STATES[code] ?? CLASSES[code.slice(0, 2)] ?? (CUSTOM_STATE.test(code) ? 'divide' : 'report')
 }
 
-/** Returns whether a file is missing: that is ENOENT like a missing socket, but has a path. */
+/** Returns whether the error is about a file. A missing file has the code ENOENT, as a missing socket has, but also a `path`. */
 const isFileError = (error: Error): boolean => 'syscall' in error && 'path' in error
 
-/** Returns the codes of an error, of its causes (Drizzle wraps the driver's error) and of the errors of an AggregateError. */
+/** Returns the codes of an error, of its causes (Drizzle wraps the driver's error), and of each error in an AggregateError. */
 export const codesOf = (error: unknown): string[] => {
   const codes: string[] = []
   const seen = new Set<unknown>()
@@ -100,7 +101,10 @@ export const codesOf = (error: unknown): string[] => {
   return codes
 }
 
-/** Returns what to do about an error. An error without a code is the driver's, for example for a value that it can't encode: `divide`. */
+/**
+ * Returns what to do about an error. The result is `divide` for an error without a code: the driver throws one, for example, if
+ * it cannot encode a value.
+ */
 export const faultOf = (error: unknown): DatabaseFault => {
   if (error instanceof TimeoutError) return 'retry'
   for (const code of codesOf(error)) {
@@ -112,8 +116,8 @@ export const faultOf = (error: unknown): DatabaseFault => {
 
 const RETRYABLE: ReadonlySet<DatabaseFault> = new Set(['retry', 'locked', 'replace-connection'])
 
-/** Returns whether the same statement may succeed if it is sent again in a moment. */
+/** Returns whether the same statement may succeed if it is sent again shortly afterwards. */
 export const mayRetry = (error: unknown): boolean => RETRYABLE.has(faultOf(error))
 
-/** Returns whether the service can't work now, independent of the request: HTTP 503, not 500. */
+/** Returns whether the database is the reason for the failure and not the request. The HTTP status is then 503, not 500. */
 export const isUnavailable = (error: unknown): boolean => mayRetry(error) || faultOf(error) === 'refuse'

@@ -1,10 +1,11 @@
 /**
- * Locks a folder in a way that detects whether the owner is alive: the owner listens on a socket in it, to which one can connect
- * only while the process runs. A process id in a file does not show that: in a container it is always 1.
+ * Locks a folder for one process. The process that holds the lock listens on a Unix socket in the folder, so others detect
+ * whether it is still running: they can connect only as long as it is. A file with a process id would not show that, because in a
+ * container the id is always 1.
  *
- * Each process first listens on a socket with a unique name, and then looks for other sockets. Of two processes, the later one
- * to look sees the earlier, so there are never two owners. If both see each other, both release their lock and retry after a
- * random delay. No process reuses the name of another, so the socket of a dead process can be removed safely.
+ * Each process first listens on a socket with a unique name, and then checks for other sockets. Of two processes, the one that
+ * checks later finds the socket of the other, so two processes never hold the lock. If each finds the other, both release their
+ * lock and retry after a random delay. Names are never reused, so the socket of a process that has ended can be removed safely.
  */
 import { createHash, randomBytes } from 'node:crypto'
 import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'
@@ -14,19 +15,22 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { systemClock } from '../../lib/clock.ts'
 
-/** Is held until it is released, or the process ends in any way. */
+/** A lock, which is held until `release` is called or the process ends. */
 export interface FolderLock {
   release(): Promise<void>
 }
 
-/** Limits how long to wait for an owner that is shutting down, in milliseconds. */
+/** How long to wait for a process that holds the lock and may be shutting down, in milliseconds. */
 const WAIT_MS = 6000
-/** Sets when a socket that refuses connections counts as dead, in milliseconds; until then its owner may be about to listen. */
+/**
+ * Minimum age, in milliseconds, at which a socket that refuses connections is removed. A newer one may belong to a process that
+ * is about to listen.
+ */
 const DEAD_AFTER_MS = 2000
-/** Limits the length of a Unix socket's path (`sun_path`, the shortest in use). */
+/** Maximum length of the path of a Unix socket. The limit of `sun_path` differs by operating system and is 104 or more. */
 const LONGEST_PATH = 100
 
-/** Takes the lock. Rejects with advice for the operator if another process keeps it. */
+/** Acquires the lock. Rejects, with advice for the operator, if another process still holds it after `waitMs`. */
 export const lockFolder = async (folder: string, waitMs = WAIT_MS): Promise<FolderLock> => {
   const sockets = socketFolder(folder)
   const deadline = systemClock.monotonic() + waitMs
@@ -43,7 +47,10 @@ const inUse = (folder: string): string =>
   `The embedded database in ${folder} is open in another process, and two processes would corrupt it. Stop the other process, ` +
   'use another folder (DATABASE_URL=pglite:OTHER_FOLDER), or use PostgreSQL for several processes.'
 
-/** Returns the folder of the sockets: in the locked folder, or in the temporary one if that makes a socket's path too long. */
+/**
+ * Returns the folder for the sockets, and creates it. It is inside the locked folder, or in the system's temporary folder if the
+ * path of a socket would be too long.
+ */
 const socketFolder = (folder: string): string => {
   const inside = join(folder, 'lock')
   const name = createHash('sha256').update(folder).digest('hex').slice(0, 16)
@@ -88,13 +95,13 @@ const isLive = (path: string): Promise<boolean> =>
       resolve(live)
     }
     socket.once('connect', () => settle(true))
-    // Any other error (a full backlog, missing rights, no descriptors) may hide a living owner.
+    // After any other error (a full backlog, missing permissions, no descriptors) the other process may still be running.
     socket.once('error', (error: NodeJS.ErrnoException) =>
       settle(error.code !== 'ECONNREFUSED' && error.code !== 'ENOENT')
     )
   })
 
-/** Returns whether a socket is too old to be about to listen. Clocks may be set back, so a time in the future counts as old too. */
+/** Returns whether a socket is old enough to be removed. A time in the future counts as old, because a clock may be set back. */
 const isOld = (path: string): boolean => {
   const stats = statSync(path, { throwIfNoEntry: false })
   return stats !== undefined && Math.abs(systemClock.now() - stats.mtimeMs) > DEAD_AFTER_MS

@@ -1,36 +1,36 @@
 /**
  * Listens for notifications on a connection, and reconnects with growing delays. The `listen` of postgres.js reconnects without a
- * delay while the server rejects connections (it is starting up, has too many connections, or the database was deleted): that is
+ * delay while the server rejects connections, for example because it is starting up or has too many connections. That causes
  * hundreds of attempts per second on a server that is already under load.
  */
 import type postgres from 'postgres'
 import { faultOf } from './errors.ts'
 
-/** Adds an option that postgres.js accepts and does not declare: a callback for notifications, which its own `listen` uses. */
+/** Adds `onnotify`, the callback for notifications. postgres.js uses it in its own `listen` and accepts it, but doesn't declare it. */
 interface ListeningOptions extends postgres.Options<Record<string, postgres.PostgresType>> {
   readonly onnotify: (channel: string, payload: string) => void
 }
 
-/** Configures what to listen to, and the callbacks. */
+/** The channel to listen to, the connection, and the callbacks. */
 export interface ListenOptions {
-  /** Creates a client of one connection, with these options in addition to its own. */
+  /** Creates a postgres.js client; `options` override those of the database. */
   readonly connect: (options: ListeningOptions) => postgres.Sql
   readonly channel: string
   readonly onPayload: (payload: string) => void
-  /** Called each time it has connected: notifications sent before may have been missed. */
+  /** Called after each `LISTEN`. Notifications that were sent before it may have been missed. */
   readonly onListening: () => void
-  /** Called with each failure to listen. */
+  /** Called with the error each time connecting or `LISTEN` fails. */
   readonly onFailure?: ((error: unknown) => void) | undefined
-  /** Sets the first and the longest delay, in milliseconds; each delay is up to twice the previous one. */
+  /** The first and the longest delay before a reconnect, in milliseconds. The delay doubles with each failure. */
   readonly pauses?: { readonly first: number; readonly longest: number }
 }
 
 const PAUSES = { first: 20, longest: 5000 }
 
 /**
- * Listens, on a new connection after each failure: a connection to a server that became a standby works but can't listen.
- * Resolves when it listens for the first time, and rejects if that fails; a server that is read-only now is retried. Returns a
- * function that ends it.
+ * Runs `LISTEN` on `channel`, and reconnects after each failure. A connection to a server that became a standby stays open but
+ * cannot `LISTEN`. Resolves with a function that stops listening. Rejects if the first attempt fails, unless the server is
+ * read-only; then it retries.
  */
 export const listenOn = async ({
   connect,

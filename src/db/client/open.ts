@@ -7,19 +7,22 @@ import type { ClientOptions, SqlClient } from './types.ts'
 
 const EMBEDDED = 'pglite:'
 
-/** Opens a client. PostgreSQL connects with the first query; the embedded database opens now, and rejects if it can't. */
+/**
+ * Opens a client. A PostgreSQL client connects with its first query. The embedded database is opened immediately; the promise
+ * rejects if that fails.
+ */
 export const openClient = async (options: ClientOptions): Promise<SqlClient> =>
   options.url.startsWith(EMBEDDED) ? openEmbedded(options.url.slice(EMBEDDED.length)) : openPostgres(options)
 
-/** Describes what a host application may pass in: a client of postgres.js, a PGlite, or an SqlClient. */
+/** A database client that a host application may pass in: a client of postgres.js, a PGlite, or an SqlClient. */
 export type DatabaseHandle = SqlClient | postgres.Sql | EmbeddedHandle
 
-/** Describes the parts of a PGlite that identify it. The package's own type may be missing, because it is optional. */
+/** The property by which a PGlite is recognized. The type of the package is not used, because the package is optional. */
 export interface EmbeddedHandle {
   readonly waitReady: Promise<void>
 }
 
-/** Wraps a host's client and never closes it. Throws a TypeError for anything else. */
+/** Wraps a client of the host application, and never closes that client. Rejects with a TypeError if `handle` is not a client. */
 export const adoptClient = async (handle: DatabaseHandle, listenUrl?: string): Promise<SqlClient> => {
   if (typeof handle === 'function' && 'unsafe' in handle) return adoptPostgres(handle, listenUrl)
   if (typeof handle === 'object' && handle !== null && 'waitReady' in handle)
@@ -30,7 +33,7 @@ export const adoptClient = async (handle: DatabaseHandle, listenUrl?: string): P
   )
 }
 
-/** Creates a client without a database, for documents, which need the routes only. */
+/** Creates a client that is never connected, for generating the API documents, which need only the routes. */
 export const offlineClient = (): SqlClient => ({
   ...openPostgres({ url: 'postgres://offline@localhost:1/offline', poolMax: 1 }),
   notifications: null

@@ -1,4 +1,4 @@
-/** Opens the embedded database (PGlite: PostgreSQL in this process), for development and tests, with one process per folder. */
+/** Opens the embedded database: PGlite, which is PostgreSQL in this process. For development and tests; one process per folder. */
 import { mkdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import type { PGlite, Transaction } from '@electric-sql/pglite'
@@ -8,7 +8,7 @@ import { asObjects, drizzleOver, type Execute, type Rows } from './rows.ts'
 import { inspectSession, statementsThatSet } from './session.ts'
 import type { SqlClient, SqlTransaction } from './types.ts'
 
-// Uses a fifth of the memory of the defaults, and is as fast for one process (docs/performance.md).
+// With these settings PGlite uses a fifth of the memory and is as fast for one process (docs/performance.md).
 const SMALL = [
   'shared_buffers=2MB',
   'wal_buffers=64kB',
@@ -20,10 +20,13 @@ const SMALL = [
 /** Returns the folder in which PGlite keeps its data, inside the folder of a `pglite:` URL. */
 export const dataFolder = (folder: string): string => join(folder, 'data')
 
-/** Replaces the folder's name for a database in memory, as in SQLite: its data is lost when the process ends. */
+/** The folder name that selects a database in memory, as in SQLite. Its data is lost when the process ends. */
 const IN_MEMORY = ':memory:'
 
-/** Opens the database in a folder and creates a missing folder. Rejects if another process has it open, or if PGlite isn't installed. */
+/**
+ * Opens the database in a folder, and creates the folder if it is missing. Rejects if another process uses the database, or if
+ * PGlite is not installed.
+ */
 export const openEmbedded = async (folder: string): Promise<SqlClient> => {
   if (folder === IN_MEMORY) return openStarted(await start(undefined), 'pglite::memory:')
   const path = resolve(folder)
@@ -44,7 +47,7 @@ export const openEmbedded = async (folder: string): Promise<SqlClient> => {
   }
 }
 
-/** Wraps a database of our own and applies the session settings. */
+/** Wraps a database that the service opened, and applies the session settings. */
 const openStarted = async (pglite: PGlite, where: string): Promise<SqlClient> => {
   await pglite.exec((await statementsFor(pglite)).session)
   return {
@@ -70,7 +73,7 @@ const loadPGlite = async () => {
   }
 }
 
-/** Runs statements: the database, or its transaction. */
+/** What runs a statement: the database, or one of its transactions. */
 type Runner = Pick<PGlite, 'query'>
 
 const run = async (runner: Runner, text: string, params: readonly unknown[]): Promise<Rows> => {
@@ -83,7 +86,7 @@ const statementsFor = async (pglite: PGlite): Promise<{ session: string; local: 
     ...(await run(pglite, ...query)),
     pid: null
   }))
-  // A timeout can't interrupt the one session of this process.
+  // PGlite cannot interrupt a statement, so the timeout settings would have no effect.
   const wanted = Object.fromEntries(Object.entries(settings).filter(([name]) => !name.endsWith('_timeout')))
   return {
     session: statementsThatSet(wanted, 'session'),
@@ -92,7 +95,7 @@ const statementsFor = async (pglite: PGlite): Promise<{ session: string; local: 
 }
 
 /**
- * Wraps a host application's own PGlite; never changes or closes it.
+ * Wraps a PGlite of the host application. Never changes its session settings and never closes it.
  * @internal
  */
 export const adoptEmbedded = async (pglite: PGlite): Promise<SqlClient> =>

@@ -1,7 +1,10 @@
 /**
- * Pools connections. The pool opens with its first use, can be replaced at once for all its users, and reserves connections for
- * urgent work. After a failover a pool may be connected to a server that is now a standby; it would stay there, because working
- * connections are never closed. And a lock that many requests wait for must not occupy the connections that appends need.
+ * Manages a pool of connections, which opens on first use.
+ *
+ * - The connections can be replaced all at once. After a failover they may lead to a server that is now a standby, and would be
+ *   kept because they still work.
+ * - Some connections are reserved for urgent work. Otherwise many requests that wait for one lock would occupy the connections
+ *   that appends need.
  */
 import pLimit from 'p-limit'
 import { systemClock } from '../../lib/clock.ts'
@@ -9,39 +12,45 @@ import { faultOf } from './errors.ts'
 
 export interface PoolOptions<T> {
   readonly open: () => Promise<T>
-  /** Ends what `open` returned, when its queries have ended, or after `seconds`. */
+  /** Closes what `open` returned, after its queries have ended or after `seconds`, whichever is first. */
   readonly end: (opened: T, seconds: number) => Promise<void>
   readonly maxConnections: number
-  /** Allows the pool to replace connections. If false, they belong to the host, and the pool only counts them. */
+  /** Whether the pool may replace connections. False if they belong to the host application; then it only limits their use. */
   readonly mayReplace: boolean
 }
 
 export interface Pool<T> {
-  /** Runs work on a connection. An error because the server can't write replaces the connections. */
+  /** Runs work on a connection. If it fails because the server is read-only, the connections are replaced. */
   run<R>(work: (opened: T) => Promise<R>): Promise<R>
-  /** Runs work on a reserved connection, so that it doesn't wait for other work. */
+  /** Runs work on a reserved connection, without waiting for other work. */
   runUrgently<R>(work: (opened: T) => Promise<R>): Promise<R>
-  /** Returns how many uses wait for a connection. */
+  /** Returns how many calls of `run` wait for a connection. */
   waiting(): number
-  /** Ends every connection when its queries have ended, and opens others for further work; at most once a second. */
+  /**
+   * Closes the connections after their queries have ended; further work uses new ones. Does nothing if the last replacement was
+   * less than a second ago.
+   */
   replace(): void
   end(): Promise<void>
 }
 
-/** Returns how many connections to reserve: for two appends to locked rooms, one to all others and one notification; fewer in a small pool. */
+/**
+ * Returns how many connections to reserve: 40 % of the pool, but 1 to 4, and none in a pool of one. Four are enough for two
+ * appends to locked rooms, one append to all other rooms, and one notification.
+ */
 const reservedOf = (max: number): number => (max < 2 ? 0 : Math.max(1, Math.min(4, Math.floor(0.4 * max))))
 
 const REPLACE_MS = 1000
-/** Limits how long queries may continue after their pool was replaced or ended, in seconds. */
+/** How long queries may continue after their connections were replaced, in seconds; `ENDED_SECONDS` after the pool was ended. */
 const REPLACED_SECONDS = 12
 const ENDED_SECONDS = 2
 
 export const createPool = <T>({ open, end, maxConnections, mayReplace }: PoolOptions<T>): Pool<T> => {
   let current: Promise<T> | undefined
-  /** Holds what `current` resolved to, so that a use need not wait for a turn of the event loop. */
+  /** The value that `current` resolved to. With it, an open pool is used without waiting for a microtask. */
   let opened: T | undefined
   let replacedAt = Number.NEGATIVE_INFINITY
-  // Never more uses at a time than connections: postgres.js would queue the others behind queries that are running.
+  // Never run more work at a time than there are connections: postgres.js would queue the rest behind queries that are running.
   const limit = pLimit(maxConnections - reservedOf(maxConnections))
   let ending: Promise<void> | undefined
 

@@ -1,4 +1,4 @@
-/** Connects to PostgreSQL with postgres.js: with a pool that connects when it is first needed, or with the client of a host. */
+/** Connects to PostgreSQL with postgres.js, either with a pool that connects on first use or with the client of a host. */
 
 import postgres from 'postgres'
 import { nameOfHost, parseDatabaseUrl } from '../../lib/database-url.ts'
@@ -13,15 +13,15 @@ import { explainTls } from './tls-offer.ts'
 import type { ClientOptions, SqlClient, SqlTransaction } from './types.ts'
 import { type ConnectionOptions, connectionOptions, urlSettings } from './url-options.ts'
 
-/** Holds the client of an opened pool, and how to use it. */
+/** The postgres.js client of an opened pool, and how to send statements with it. */
 interface Opened {
   readonly sql: postgres.Sql
   readonly prepare: boolean
-  /** Holds the statements at the start of each transaction; empty if the session has the settings. */
+  /** The statements to run at the start of each transaction. Empty if the session already has the settings. */
   readonly settings: string
 }
 
-/** Creates a client; it connects with the first query. */
+/** Creates a client, which connects with its first query. */
 export const openPostgres = (options: ClientOptions): SqlClient => {
   const { url, ssl, ca, poolMax, listenUrl, onWarning = () => {} } = options
   const address = parseDatabaseUrl(url)
@@ -32,7 +32,7 @@ export const openPostgres = (options: ClientOptions): SqlClient => {
     onnotice: () => {}
   }
 
-  /** Inspects the server over a connection without startup parameters, which a pooler could reject. */
+  /** Inspects the server on a connection without startup parameters, because a pooler may reject them. */
   const inspect = async () => {
     const sql = postgres({ ...base, max: 1 })
     try {
@@ -71,8 +71,8 @@ export const openPostgres = (options: ClientOptions): SqlClient => {
 }
 
 /**
- * Wraps a host application's own client, and never changes or closes it. `listenUrl` is needed if the client connects through a
- * transaction pooler. Throws a TypeError for a client that can't be used.
+ * Wraps a client of the host application. Never changes its session settings and never closes it. `listenUrl` is needed if the
+ * client connects through a transaction pooler. Throws a TypeError if the client has the option `transform.row`.
  */
 export const adoptPostgres = (sql: postgres.Sql, listenUrl?: string): SqlClient => {
   const { host, port, path, transform, max: maxConnections } = sql.options
@@ -98,7 +98,7 @@ export const adoptPostgres = (sql: postgres.Sql, listenUrl?: string): SqlClient 
     run,
     where: path ? String(path) : servers.join(', '),
     maxConnections,
-    // A dedicated connection, as postgres.js creates for its own `listen`.
+    // A dedicated connection, as the `listen` of postgres.js creates one.
     connect: more => {
       const own = listenUrl === undefined ? sql.options : connectionOptions(parseDatabaseUrl(listenUrl), {})
       return postgres({ ...(own as ConnectionOptions), ...more })
@@ -124,7 +124,7 @@ const clientOver = ({ pool, run, where, maxConnections, connect }: ClientParts):
     })
 
   const notify = async (channel: string, payloads: readonly string[]): Promise<void> => {
-    // Losing a notification in a crash does no harm, and it must not make the disk sync before an append does.
+    // `NOTIFY` in a transaction causes a disk sync at commit. A notification may be lost in a crash, so the sync is not needed.
     const text = `select set_config('synchronous_commit', 'off', true), pg_notify($1, payload)
       from unnest($2::text[]) as payload`
     await pool.runUrgently(({ sql, prepare }) => run(sql, text, [channel, payloads], prepare))
@@ -153,7 +153,7 @@ const clientOver = ({ pool, run, where, maxConnections, connect }: ClientParts):
 
 const inTransaction = async <T>({ sql, settings }: Opened, work: (transaction: Runner) => Promise<T>): Promise<T> => {
   const result = await sql.begin('isolation level read committed', async transaction => {
-    // Not awaited, so that both are sent together.
+    // Not awaited here, so that the settings and the first statement of `work` are sent together.
     const isSet = settings === '' ? undefined : transaction.unsafe(settings).simple().execute()
     const [done] = await Promise.all([work(transaction), isSet])
     return { done }

@@ -1,14 +1,14 @@
-/** Defines rows as every engine returns them, and runs Drizzle on them. */
+/** Defines the rows that every engine returns, and creates a Drizzle client that reads them. */
 import { drizzle } from 'drizzle-orm/postgres-js'
 import type { Sql } from 'postgres'
 
-/** Holds the names of the columns, and the rows as arrays in that order. */
+/** A result: the names of the columns, and the rows as arrays in the order of the columns. */
 export interface Rows {
   readonly names: readonly string[]
   readonly rows: unknown[][]
 }
 
-/** Runs a statement. `isPrepared` prepares it, for statements that run often. */
+/** Runs a statement. `isPrepared` uses a prepared statement, which is faster for a text that is sent often. */
 export type Execute = (
   text: string,
   params: readonly unknown[],
@@ -19,7 +19,10 @@ export type Execute = (
 export const asObjects = <Row extends object>({ names, rows }: Rows): Row[] =>
   rows.map(row => Object.fromEntries(names.map((name, at) => [name, row[at]])) as Row)
 
-/** Creates Drizzle on `execute`. Drizzle expects a client of postgres.js, and uses no more of it than this. */
+/**
+ * Creates a Drizzle client that runs its statements with `execute`. Drizzle expects a client of postgres.js, of which it uses
+ * only the parts that are defined here.
+ */
 export const drizzleOver = (execute: Execute) => {
   const unsafe = (text: string, params: readonly unknown[], { prepare = false } = {}) => {
     const rows = execute(text, params, { isPrepared: prepare }).then(result => result.rows)

@@ -1,19 +1,25 @@
 /**
- * Defines the session settings that the service depends on, because an administrator may change the defaults of a database or a
- * role. On a direct connection they are startup parameters. A pooler rejects startup parameters and does not keep settings with
- * a client, so there each transaction sets them.
+ * Defines the session settings that the service depends on. They are set explicitly, because an administrator may change the
+ * defaults of a database or a role. A direct connection sends them as startup parameters. A pooler rejects startup parameters and
+ * gives the session to other clients between transactions, so each transaction sets them.
  */
 
-/** Runs a statement; returns its rows as arrays, and the process id that the server sent when the connection was opened. */
+/** Runs a statement. Returns its rows as arrays, and the process id that the server sent when the connection was opened. */
 export type Run = (text: string, params: readonly unknown[]) => Promise<{ rows: unknown[][]; pid: number | null }>
 
 type Settings = Readonly<Record<string, string>>
 
-/** Limits each statement: a stalled process must not keep the lock of a room, nor a stalled database a request. */
+/**
+ * Maximum duration of a statement, in milliseconds. A statement that takes longer would keep the lock of a room, or keep a request
+ * waiting.
+ */
 const STATEMENT_MS = 10_000
 const LOCK_MS = 8_000
 
-/** Maps settings by lower-case name. `default_transaction_read_only` is missing, because an administrator sets it on purpose. */
+/**
+ * The required settings, by lower-case name. `default_transaction_read_only` is not among them, because an administrator who sets
+ * it wants the database to be read-only.
+ */
 const NEEDED: Settings = {
   default_transaction_isolation: 'read committed',
   default_transaction_deferrable: 'off',
@@ -31,7 +37,7 @@ const NEEDED: Settings = {
   synchronous_commit: 'on'
 }
 
-/** Maps settings to what a session that is not ours may have instead. */
+/** Returns, for each setting, whether a value in the session of a host's client is acceptable. Settings without an entry are. */
 const ACCEPTED: Readonly<Record<string, (value: string) => boolean>> = {
   default_transaction_isolation: value => value === 'read committed',
   statement_timeout: value => value === '0' || Number(value) >= STATEMENT_MS,
@@ -43,19 +49,19 @@ const ACCEPTED: Readonly<Record<string, (value: string) => boolean>> = {
   synchronous_commit: value => value !== 'off'
 }
 
-/** Describes the connection to a server. */
+/** The result of inspecting a connection. */
 export interface Session {
-  /** Is true if there is a pooler in front of the server: then sessions are shared, and statements are not prepared. */
+  /** True if a pooler is in front of the server. Sessions are then shared, so statements must not be prepared. */
   readonly isPooled: boolean
-  /** Holds the settings to apply, of those that this server supports. */
+  /** The settings to apply. Contains only settings that this server supports. */
   readonly settings: Settings
-  /** Is true if a session has acceptable settings already. */
+  /** True if the session already has acceptable values for all settings, so that none need be applied. */
   readonly isAcceptable: boolean
-  /** Lists requested settings that the server does not support. */
+  /** The names of settings from the URL that the server does not support. */
   readonly unknown: readonly string[]
 }
 
-/** Inspects the server over any connection. `wanted` are settings from the URL, by lower-case name. */
+/** Inspects a connection and its server. `wanted` contains the settings from the URL, by lower-case name. */
 export const inspectSession = async (run: Run, wanted: Settings = {}): Promise<Session> => {
   const names = [...Object.keys(NEEDED), ...Object.keys(wanted)]
   const { rows, pid } = await run(
@@ -64,7 +70,7 @@ export const inspectSession = async (run: Run, wanted: Settings = {}): Promise<S
     [names]
   )
   const current = new Map(rows.map(([, name, value]) => [String(name), String(value)]))
-  // A name with a dot belongs to an extension or the administrator; the server accepts any.
+  // A name with a dot is defined by an extension or an administrator. The server accepts any such name.
   const isKnown = (name: string): boolean => current.has(name) || name.includes('.')
   const all = { ...wanted, ...NEEDED, ...durability(current.get('synchronous_commit')) }
   return {
@@ -75,7 +81,10 @@ export const inspectSession = async (run: Run, wanted: Settings = {}): Promise<S
   }
 }
 
-/** Returns the setting by which an acknowledged message is on the disk. The administrator decides which replicas must have it too. */
+/**
+ * Returns the setting which guarantees that an acknowledged message is on disk. Only `off` is overridden; the other values decide
+ * which replicas must have the message, and that is the administrator's decision.
+ */
 const durability = (current = 'on'): Settings => ({ synchronous_commit: current === 'off' ? 'on' : current })
 
 const literal = (text: string): string => `'${text.replaceAll("'", "''")}'`
@@ -83,7 +92,8 @@ const literal = (text: string): string => `'${text.replaceAll("'", "''")}'`
 /** Returns the statements that apply settings to the current transaction or the session; empty if there are none. */
 export const statementsThatSet = (settings: Settings, scope: 'local' | 'session'): string =>
   Object.entries(settings)
-    // `set` takes no snapshot, but it would read a list from the URL, such as a search path, as one name.
+    // `SET` takes no snapshot, so it is used where that is required. Other settings use `set_config`, because `SET` would treat a
+    // quoted list, such as a `search_path` from the URL, as one name.
     .map(([name, value]) =>
       name in NEEDED
         ? `set ${scope} ${name} to ${literal(value)}`

@@ -1,12 +1,12 @@
-/** Runs a statement with postgres.js, on a client of our own or of a host application. */
+/** Runs statements with postgres.js, on a client that the service created or on a client of the host application. */
 import type postgres from 'postgres'
 import { createRenaming, decodeValue, encodeParameter } from './encode.ts'
 import type { Rows } from './rows.ts'
 
-/** Runs statements: the pool, or one of its transactions. */
+/** What runs a statement: a client, or one of its transactions. */
 export type Runner = Pick<postgres.Sql, 'unsafe'>
 
-/** Returns the rows, and the process id that the server sent with the connection; null if there is none. */
+/** Runs a statement. Returns its rows, and the process id that the server sent when the connection was opened; null if unknown. */
 export type Run = (
   runner: Runner,
   text: string,
@@ -19,7 +19,7 @@ type Parameters = postgres.ParameterOrJSON<never>[]
 /** Returns the process id from the connection's BackendKeyData, which postgres.js does not declare. */
 const pidOf = ({ state }: { state?: unknown }): number | null => (state as { pid?: number } | undefined)?.pid ?? null
 
-/** Returns the columns of a result. A statement without rows has none, whatever the types of postgres.js declare. */
+/** Returns the columns of a result. postgres.js declares that they are always present, but a statement without rows has none. */
 const columnsOf = ({ columns }: { columns: unknown }) => (columns ?? []) as postgres.Column<string>[]
 
 export const runOwn: Run = async (runner, text, params, prepare) => {
@@ -28,7 +28,10 @@ export const runOwn: Run = async (runner, text, params, prepare) => {
   return { names, rows: result as unknown as unknown[][], pid: pidOf(result) }
 }
 
-/** Runs statements on a host's client and reads raw bytes, because the client may convert types. `rename` is its transformation of names. */
+/**
+ * Returns a function that runs statements on a host's client. It reads raw bytes, because the client may convert values in its
+ * own way. `rename` is the client's transformation of column names.
+ */
 export const runForeign = (rename: (name: string) => string): Run => {
   const originalName = createRenaming(rename)
   return async (runner, text, params, prepare) => {

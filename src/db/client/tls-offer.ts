@@ -1,14 +1,17 @@
-/** Checks whether a server supports TLS. One that doesn't only resets the connection of a driver that requires TLS. */
+/**
+ * Checks whether a server supports TLS. If it does not and TLS is required, the driver only reports `ECONNRESET`, which does not
+ * show the cause.
+ */
 import { once } from 'node:events'
 import { createConnection } from 'node:net'
 import type { DatabaseHost } from '../../lib/database-url.ts'
 import { codesOf } from './errors.ts'
 
-/** Holds PostgreSQL's SSLRequest; the response is one byte, `S` or `N`. */
+/** PostgreSQL's SSLRequest message. The server responds with one byte: `S` if it supports TLS, `N` if it does not. */
 const SSL_REQUEST = Buffer.from([0, 0, 0, 8, 4, 210, 22, 47])
 const WAIT_MS = 2000
 
-/** Resolves with whether the server supports TLS, and with `true` if that can't be determined. */
+/** Resolves with whether the server supports TLS. Resolves with `true` if that cannot be determined. */
 const offersTls = async ({ host, port }: DatabaseHost): Promise<boolean> => {
   const socket = createConnection({ host, port })
   try {
@@ -24,7 +27,7 @@ const offersTls = async ({ host, port }: DatabaseHost): Promise<boolean> => {
   }
 }
 
-/** Returns the error to report after a connection with TLS failed: an explanation if the server does not support TLS. */
+/** Returns a new error with an explanation if a connection failed because the server does not support TLS, else the given error. */
 export const explainTls = async (error: unknown, [server]: readonly DatabaseHost[]): Promise<unknown> => {
   if (!server || !codesOf(error).includes('ECONNRESET') || (await offersTls(server))) return error
   const message = 'the server does not support TLS. Enable it there (`ssl = on`), or set DATABASE_SSL=disable'

@@ -1,7 +1,7 @@
-/** Defines the database client that the rest of the service uses, independent of the engine. */
+/** Defines the database client that the rest of the service uses. It is the same for every database engine. */
 import type { PgDatabase, PgQueryResultHKT } from 'drizzle-orm/pg-core'
 
-/** Runs SQL inside a transaction. `exec` takes several statements and no parameters. */
+/** Runs SQL inside a transaction. `exec` runs one or more statements without parameters. */
 export interface SqlTransaction {
   query<Row extends object>(text: string, params?: readonly unknown[]): Promise<Row[]>
   exec(text: string): Promise<void>
@@ -14,7 +14,7 @@ export interface SqlTransaction {
 
 /** Sends and receives notifications between processes, with LISTEN and NOTIFY. */
 export interface Notifications {
-  /** Sends payloads to a channel in one round trip. Each is under 8,000 bytes. */
+  /** Sends payloads to a channel in one round trip. PostgreSQL limits each payload to less than 8,000 bytes. */
   notify(channel: string, payloads: readonly string[]): Promise<void>
   /** Listens on a dedicated connection and reconnects when it breaks. Calls `onListening` after each connection. */
   listen(
@@ -27,26 +27,26 @@ export interface Notifications {
   isDelivered(): Promise<boolean>
 }
 
-/** Configures how a query is sent. */
+/** How to send a query. */
 export interface QueryOptions {
-  /** Sends it on a connection that is reserved for urgent work, such as an append. */
+  /** Uses a connection that is reserved for urgent work, such as an append. */
   readonly isUrgent?: boolean
 }
 
-/** Runs queries on a pool of connections, or in the one session of the embedded database. */
+/** Runs queries on a pool of connections, or in the single session of the embedded database. */
 export interface SqlClient {
   readonly engine: 'postgres' | 'pglite'
-  /** Is null for the embedded database, which has one process. */
+  /** Null for the embedded database, which only one process can use. */
   readonly notifications: Notifications | null
-  /** Identifies the database in messages to the operator: `host:port` or the folder. Never a password. */
+  /** Identifies the database in messages to the operator: `host:port` or the folder. Never contains a password. */
   readonly where: string
-  /** Limits how many connections there are at a time; 1 by default. */
+  /** Maximum number of connections; 1 if absent. */
   readonly maxConnections?: number
   /**
    * Used by the repositories. Drizzle's types are not part of the package.
    * @internal
    */
-  // biome-ignore lint/suspicious/noExplicitAny: the tables are made per schema, so Drizzle's own schema type is unused.
+  // biome-ignore lint/suspicious/noExplicitAny: the tables are created per schema, so Drizzle's own schema type is unused.
   readonly drizzle: PgDatabase<PgQueryResultHKT, any>
   /** Runs one prepared statement; parameters are `$1`, `$2`, … */
   query<Row extends object>(text: string, params?: readonly unknown[], options?: QueryOptions): Promise<Row[]>
@@ -54,22 +54,22 @@ export interface SqlClient {
   transaction<T>(work: (transaction: SqlTransaction) => Promise<T>, options?: QueryOptions): Promise<T>
   /** Returns how many queries wait for a connection; absent if there is no pool. */
   waiting?(): number
-  /** Replaces every connection when its query has ended. Called when they lead to a server that can't write. */
+  /** Replaces every connection after its query has ended. Called when the connections lead to a read-only server. */
   replaceConnections?(): void
   close(): Promise<void>
 }
 
 /** Configures the connection to the database. */
 export interface ClientOptions {
-  /** Holds `postgres://user:password@host:port/name`, or `pglite:DIR` for the embedded database. */
+  /** `postgres://user:password@host:port/name`, or `pglite:DIR` for the embedded database. */
   readonly url: string
-  /** Sets the TLS mode: `require` encrypts without verifying the server; `verify-full` verifies the certificate and its host name. */
+  /** The TLS mode. `require` encrypts but does not verify the server; `verify-full` verifies the certificate and its host name. */
   readonly ssl?: 'disable' | 'require' | 'verify-full' | undefined
-  /** Holds the certificate authority, as PEM, for `verify-full`. */
+  /** The certificate of the authority for `verify-full`, as PEM. */
   readonly ca?: string | undefined
-  /** Limits the number of connections. */
+  /** Maximum number of connections. */
   readonly poolMax: number
-  /** Holds a direct URL for notifications, if `url` leads to a transaction pooler. */
+  /** The URL of a direct connection for `LISTEN`. Needed if `url` leads to a transaction pooler. */
   readonly listenUrl?: string | undefined
   /** Called with a warning for the operator. */
   readonly onWarning?: ((sentence: string) => void) | undefined

@@ -7,18 +7,18 @@ import { version } from '../../lib/package.ts'
 export interface TlsOptions {
   /** Overrides the URL's `sslmode`. */
   readonly ssl?: SslMode | undefined
-  /** Holds the certificate authority, as PEM. */
+  /** The certificate of the authority, as PEM. */
   readonly ca?: string | undefined
 }
 
 const CONNECT_SECONDS = 5
 
-/** Are the options of postgres.js, without hosts. */
+/** The options of postgres.js without `host` and `port`, whose types allow only one host. */
 export type ConnectionOptions = Omit<postgres.Options<Record<string, postgres.PostgresType>>, 'host' | 'port'>
 
 /**
- * Checks a certificate against the hosts of the URL. postgres.js passes no server name if its host is an IP address, and Node
- * would then accept the certificate of `localhost`.
+ * Checks a certificate against the hosts of the URL. If the host is an IP address, postgres.js passes no server name, and Node
+ * would then accept a certificate of `localhost`.
  */
 const checkHosts =
   (hosts: readonly string[]) =>
@@ -36,7 +36,7 @@ const tls = (mode: SslMode, ca: string | undefined, hosts: readonly string[]): f
   return { rejectUnauthorized: true, ...authority, checkServerIdentity: identity }
 }
 
-/** Returns the options to connect with. The application's name is the only session setting in them. */
+/** Returns the options to connect with. The only session settings in them are `application_name` and a provider's `options`. */
 export const connectionOptions = (url: DatabaseUrl, { ssl, ca }: TlsOptions): ConnectionOptions => {
   const { hosts, user, password, database, parameters } = url
   const [first] = hosts
@@ -54,13 +54,13 @@ export const connectionOptions = (url: DatabaseUrl, { ssl, ca }: TlsOptions): Co
     ssl: isLocal ? false : tls(ssl ?? url.sslmode ?? 'disable', ca, names),
     connect_timeout: Number(parameters.connect_timeout) || CONNECT_SECONDS,
     keep_alive: 15,
-    // With one server there is no preference.
+    // With one server there is nothing to choose, and the check would only delay the connection.
     ...(hosts.length > 1 && attributes && attributes !== 'any'
       ? { target_session_attrs: attributes as 'primary' }
       : {}),
     connection: {
       application_name: parameters.application_name ?? `fastify-chat/${version}`,
-      // Anything other than `-c name=value` is for a provider's proxy.
+      // `options` may also contain values for the proxy of a hosting provider. All but `-c name=value` are passed on.
       ...(otherOptions(parameters.options) ? { options: otherOptions(parameters.options) } : {})
     }
   }
@@ -71,7 +71,10 @@ const otherOptions = (options = ''): string => options.replace(OPTION, '').trim(
 
 const USED = ['application_name', 'connect_timeout', 'target_session_attrs', 'options', 'client_encoding']
 
-/** Returns the settings of a URL, by lower-case name: its other parameters, and those in `options=-c name=value`. */
+/**
+ * Returns the session settings in a URL, by lower-case name: the parameters that are not options of a connection, and the settings
+ * in `options=-c name=value`.
+ */
 export const urlSettings = ({ parameters }: DatabaseUrl): Record<string, string> => {
   const fromOptions = [...(parameters.options ?? '').matchAll(OPTION)].map(([, name = '', value = '']) => [
     name.replaceAll('-', '_'),

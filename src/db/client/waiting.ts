@@ -1,11 +1,11 @@
-/** Waits for a database at the start. Rejects with an explanation, which quotes the server's own message if there is one. */
+/** Waits for the database when the service starts. */
 import { setTimeout as delay } from 'node:timers/promises'
 import { systemClock } from '../../lib/clock.ts'
 import { redactText } from '../../lib/redact.ts'
 import { codesOf, mayRetry } from './errors.ts'
 import type { SqlClient } from './types.ts'
 
-/** Configures how to wait for a database. */
+/** How long to wait for a database, and a callback for the first failed attempt. */
 export interface WaitOptions {
   readonly seconds: number
   readonly onRetry?: () => void
@@ -14,15 +14,15 @@ export interface WaitOptions {
 const MAX_DELAY_MS = 2000
 
 /**
- * Resolves when the database responds. Retries with growing delays while it can't be reached. Rejects when the time is over, or
- * at once when the server rejects the connection, with a message that explains where and why.
+ * Resolves when the database responds. Retries with growing delays while it cannot be reached. Rejects when the time is over, or
+ * immediately if the server rejects the connection. The error names the database and quotes the server's own message, if any.
  */
 export const waitForDatabase = async (client: SqlClient, { seconds, onRetry }: WaitOptions): Promise<void> => {
   const deadline = systemClock.monotonic() + seconds * 1000
   for (let pause = 100; ; pause = Math.min(2 * pause, MAX_DELAY_MS)) {
     const failure = await tryOnce(client, deadline)
     if (!failure) return
-    // Without the error as its cause: only this message may be shown.
+    // The failure is not set as the cause, because a driver's error may contain connection details.
     if (!mayRetry(failure))
       throw new Error(`The database at ${client.where} rejected the connection ${reasonOf(failure)}`)
     if (systemClock.monotonic() + pause > deadline) throw new Error(lateness(client.where, seconds, failure))
@@ -31,7 +31,7 @@ export const waitForDatabase = async (client: SqlClient, { seconds, onRetry }: W
   }
 }
 
-/** Sends a query to the database; returns the error, if any. A server without a response is unreachable at the deadline. */
+/** Sends a query and returns its error, if any. Returns an `ETIMEDOUT` error if there is no response before the deadline. */
 const tryOnce = async (client: SqlClient, deadline: number): Promise<unknown> => {
   const silence = new AbortController()
   const timeout = delay(Math.max(1000, deadline - systemClock.monotonic()), 'silent', { signal: silence.signal })
@@ -49,7 +49,7 @@ const tryOnce = async (client: SqlClient, deadline: number): Promise<unknown> =>
 const UNKNOWN_AUTHORITY =
   'the authority that signed its certificate is not trusted. Set DATABASE_CA to the certificate of that authority'
 
-/** Explains errors about certificates, with advice that Node's message lacks. */
+/** Maps certificate errors to an explanation with advice, which Node's message does not contain. */
 const CERTIFICATE_REASONS: Readonly<Record<string, string>> = {
   SELF_SIGNED_CERT_IN_CHAIN: UNKNOWN_AUTHORITY,
   DEPTH_ZERO_SELF_SIGNED_CERT: UNKNOWN_AUTHORITY,
@@ -64,19 +64,19 @@ const CERTIFICATE_REASONS: Readonly<Record<string, string>> = {
 
 const codeOf = (failure: unknown): string => codesOf(failure)[0] ?? 'no code'
 
-/** Returns the reason as in `(3D000): database "chat" does not exist.` */
+/** Returns the code and the reason of a failure, for example `(3D000): database "chat" does not exist.` */
 const reasonOf = (failure: unknown): string => {
   const code = codeOf(failure)
   const text = failure instanceof Error ? redactText(failure.message) : 'no reason given'
   return `(${code}): ${(CERTIFICATE_REASONS[code] ?? text).replace(/\.$/, '')}.${encryptionAdvice(text)}`
 }
 
-/** Returns advice if the server's message is one that requires TLS. */
+/** Returns advice if the server's message says that the server requires TLS. */
 const encryptionAdvice = (text: string): string =>
   /no encryption|SSL off/.test(text) ? ' If the server requires encryption, set DATABASE_SSL=require.' : ''
 
 const lateness = (where: string, seconds: number, failure: unknown): string => {
-  // Only the error of a server has a severity; a pooler's has it in one of two fields.
+  // Only the error of a server or a pooler has a severity. Which of the two fields contains it depends on the pooler.
   if (failure instanceof Error && ('severity' in failure || 'severity_local' in failure)) {
     return `The database at ${where} did not accept a connection within ${seconds} seconds ${reasonOf(failure)}`
   }

@@ -1,45 +1,48 @@
-/** Reads changes that were made directly in the database: deleted and renamed users, erased entries, and changed titles. */
+/** Reads the changes that triggers recorded: deleted and renamed users, changed or deleted entries, and changed or deleted rooms. */
 import type { SqlClient, SqlTransaction } from '../client/types.ts'
 
-/** Holds the changes that became visible since a snapshot. */
+/** The changes that became visible since a snapshot. */
 export interface Changes {
   readonly deletedUsers: readonly number[]
   readonly renamedUsers: readonly { readonly id: number; readonly username: string }[]
-  /** Lists rooms whose title changed, and deleted rooms. */
+  /** Rooms whose title changed, and deleted rooms. */
   readonly rooms: readonly { readonly id: number; readonly title: string | null; readonly isDeleted: boolean }[]
-  /** Lists ranges of entries that were changed or deleted; `from` and `to` are inclusive. */
+  /** Ranges of entries that were changed or deleted; `from` and `to` are inclusive. */
   readonly entries: readonly { readonly roomId: number; readonly from: number; readonly to: number }[]
 }
 
-/** Holds the result of a read. */
+/** The result of a read. */
 export interface ChangesRead {
-  /** Holds the database's snapshot. The next read returns what was not visible in it. */
+  /** The snapshot of this read. Pass it to the next read, which then returns the changes that were not visible in it. */
   readonly snapshot: string
-  /** Holds `undefined` if they can't be listed: too many, a truncated table, or a snapshot of another or an older database. */
+  /**
+   * `undefined` if the changes cannot be listed: there are too many, a table was truncated, or `since` is from another database or
+   * from before it was restored.
+   */
   readonly changes: Changes | undefined
 }
 
 /** Reads the changes of one schema. */
 export interface ChangesRepository {
-  /** Returns what became visible since a snapshot; without one, only the current snapshot. */
+  /** Returns the current snapshot, and the changes since an earlier one. Without `since`, `changes` is `undefined`. */
   read(since: string | undefined): Promise<ChangesRead>
   /** Returns the names of existing users, by id. */
   usernames(ids: readonly number[]): Promise<Map<number, string>>
   /** Returns the titles of existing rooms, by id. */
   titles(ids: readonly number[]): Promise<Map<number, string | null>>
-  /** Deletes rows that are older than an hour. */
+  /** Deletes recorded changes that are older than an hour. */
   sweep(): Promise<void>
 }
 
-/** Limits how long a read waits for a locked table, in milliseconds: it may use a reserved connection. */
+/** How long a read waits for a locked table, in milliseconds. It is short, because the read may occupy a reserved connection. */
 const LOCK_MS = 1000
-/** Limits how many changes are listed. */
+/** Maximum number of changes of each sort that are listed. */
 const MAX_CHANGES = 1000
 
 interface Row {
   readonly snapshot: string
   readonly is_lost: boolean
-  /** Holds JSON, so that no driver converts its types. */
+  /** JSON text, so that no driver converts its types. */
   readonly deleted: string
   readonly changed: string
 }
@@ -60,8 +63,8 @@ interface ChangedRow {
  */
 export const createChangesRepository = ({ query, transaction }: SqlClient, schema: string): ChangesRepository => {
   const inSchema = (table: string): string => `"${schema.replaceAll('"', '""')}".${table}`
-  // A restored database may contain rows whose transaction ids are in the future here. A snapshot older than an hour may miss rows
-  // that were swept since.
+  // The last condition excludes rows of a restored database whose transaction ids are still in the future here. With a snapshot
+  // that is older than an hour, changes may be missing, because they have been swept.
   const isNew = `xid >= pg_snapshot_xmin($1::text::pg_snapshot)
     and not pg_visible_in_snapshot(xid, $1::text::pg_snapshot)
     and xid < pg_snapshot_xmax(pg_current_snapshot())`
@@ -77,14 +80,14 @@ export const createChangesRepository = ({ query, transaction }: SqlClient, schem
       left join ${inSchema('rooms')} as rooms on rooms.id = log.room_id
     ) as changed) as changed`
 
-  /** Is set during an urgent read. Only one read at a time is urgent; others wait for a connection, also if the database stalls. */
+  /** True while a read uses the reserved (urgent) connection. Only one read may; the others queue for the pool. */
   let isUrgentTaken = false
   const readRow = async (since: string | undefined): Promise<Row | undefined> => {
     const isUrgent = !isUrgentTaken
     isUrgentTaken = true
     try {
       const work = async (own: SqlTransaction): Promise<Row[]> => {
-        // Set before the read, which locks its tables before it computes anything.
+        // A separate statement, because a query locks its tables before it evaluates any expression.
         await own.exec(`set local lock_timeout = ${LOCK_MS}`)
         return own.query<Row>(read, [since ?? null])
       }

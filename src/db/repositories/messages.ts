@@ -1,11 +1,14 @@
-/** Appends to the log with a function of the database, and reads it by `seq`. Content and meta are Fernet tokens here, never text. */
+/**
+ * Appends entries to the log with a database function, and reads them by `seq`. `content` and `meta` are Fernet tokens here, never
+ * plaintext.
+ */
 
 import { and, between, desc, eq, sql } from 'drizzle-orm'
 import { MESSAGE } from '../../protocol/http/messages.ts'
 import type { SqlClient } from '../client/types.ts'
 import { milliseconds, type Tables } from '../tables.ts'
 
-/** Describes an entry to append. `writeId` is unique within its room and user. */
+/** An entry to append. `writeId` is unique for each room and user. */
 export interface NewEntry {
   readonly roomId: number
   readonly userId: number
@@ -16,29 +19,29 @@ export interface NewEntry {
   readonly content: string | null
   readonly meta: string | null
   readonly keyId: string | null
-  /** What a kind stores in the clear, as JSON; messages have none. */
+  /** The unencrypted data of an entry, as JSON, which its kind defines. Messages have none. */
   readonly detail?: string | null
 }
 
-/** What is stored under a write id. */
+/** The body of a stored entry, which is compared with the entry of a repeated write. */
 export type StoredBody = Pick<StoredEntry, 'kind' | 'targetSeq' | 'content' | 'meta' | 'detail'>
 
-/** An entry that was not appended: the code of an error, as the database decided under the lock of the room. */
+/** The result for an entry that the database function rejected: a code of the error catalog. */
 export interface RefusedEntry {
   readonly refused: string
 }
 
-/** Describes an appended entry. `stored` is what an earlier entry of this write id contains; null if the entry is new. */
+/** An appended entry. If an entry with the same write id already existed, `stored` is its body; otherwise `stored` is null. */
 export interface AppendedEntry {
   readonly id: number
   readonly seq: number
-  /** Holds the time in milliseconds since the epoch; never decreases within a room. */
+  /** In milliseconds since the epoch. Never decreases within a room. */
   readonly createdAt: number
   readonly replayed: boolean
   readonly stored: StoredBody | null
 }
 
-/** Describes a stored entry, with the current name of its user. */
+/** A stored entry, with the current name of its user. */
 export interface StoredEntry {
   readonly id: number
   readonly roomId: number
@@ -50,7 +53,7 @@ export interface StoredEntry {
   readonly content: string | null
   readonly meta: string | null
   readonly keyId: string | null
-  /** JSON; null for a message. */
+  /** The unencrypted data, as JSON; null for a message. */
   readonly detail: string | null
   readonly writeId: string
   readonly createdAt: number
@@ -59,27 +62,30 @@ export interface StoredEntry {
 /** Reads and writes the log of one schema. */
 export interface MessagesRepository {
   /**
-   * Appends a batch in one transaction and one round trip. Returns a result per entry, in the order of the batch, after the
-   * commit. A write id must not occur twice in a batch. See drizzle/0008_append_entries.sql.
+   * Appends a batch in one transaction and one round trip. After the commit, resolves with one result per entry, in the order of
+   * the batch. A write id must not occur twice in a batch. See drizzle/0008_append_entries.sql.
    */
   append(batch: readonly NewEntry[]): Promise<(AppendedEntry | RefusedEntry)[]>
   /** Returns the newest entries of a room, oldest first. */
   newest(roomId: number, limit: number): Promise<StoredEntry[]>
-  /** Returns the `seq` at which the last `count` messages up to `to` begin; less than 1 when there are not so many. */
+  /** Returns the `seq` of the first of the last `count` messages up to `to`. Less than 1 if there are fewer messages. */
   messagesFrom(roomId: number, to: number, count: number): Promise<number>
   /** Returns the entries of a room with `from <= seq <= to`, ascending. */
   range(roomId: number, from: number, to: number): Promise<StoredEntry[]>
-  /** Returns the first and the last `seq` of a room with `from <= seq <= to`; `undefined` if there is none. */
+  /** Returns the lowest and the highest stored `seq` with `from <= seq <= to`; `undefined` if there is no such entry. */
   extent(roomId: number, from: number, to: number): Promise<Extent | undefined>
 }
 
-/** Describes where a part of a log begins and ends. */
+/** The lowest and the highest `seq` of a part of a log. */
 export interface Extent {
   readonly first: number
   readonly last: number
 }
 
-/** Limits the length of a token, in bytes. A longer text in its column is not ours and is not read, to protect the memory. */
+/**
+ * Maximum length of a token, in bytes. The service stores no longer tokens. Longer text in the column is not read, because it
+ * could exhaust the memory.
+ */
 const MAX_TOKEN_BYTES = 1024 * 1024
 
 interface AppendRow extends Omit<StoredBody, 'targetSeq'> {
@@ -107,7 +113,7 @@ export const createMessagesRepository = (
     where room_id = $1 and seq = any($2::bigint[]) and detail is not null`
   const messagesFrom = `select ${inSchema}.chat_messages_from($1, $2, $3)::double precision as "from"`
 
-  // The length is computed without reading the text. No key decrypts an empty text.
+  // PostgreSQL computes the length without reading the text. The empty text that replaces a long one cannot be decrypted.
   const token = (column: Tables['messages']['content'] | Tables['messages']['meta']) =>
     sql<
       string | null
@@ -120,7 +126,7 @@ export const createMessagesRepository = (
     kind: messages.kind,
     targetSeq: messages.targetSeq,
     userId: messages.userId,
-    // The entries of a deleted user stay: clients could not read past a gap in the log.
+    // A left join, because the entries of a deleted user are kept: clients cannot handle gaps in the log.
     username: sql<string>`coalesce(${users.username}, 'deleted user')`,
     content: token(messages.content),
     meta: token(messages.meta),
@@ -165,7 +171,7 @@ export const createMessagesRepository = (
     .limit(sql.placeholder('limit'))
     .prepare('chat_newest')
 
-  /** Only entries that are no messages may have a detail, so that a page of messages costs no second query. */
+  /** Adds the details of the entries. Messages have none, so a page of messages needs no second query. */
   const withDetails = async (roomId: number, rows: Omit<StoredEntry, 'detail'>[]): Promise<StoredEntry[]> => {
     const others = rows.filter(({ kind }) => kind !== MESSAGE).map(({ seq }) => seq)
     const found =

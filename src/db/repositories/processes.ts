@@ -1,26 +1,27 @@
-/** The processes that run on one schema, and how far its upgrade is; see drizzle/0009_upgrade_guard.sql. */
+/** Records the processes that run on one schema, and whether its rolling upgrade is finished. See drizzle/0009_upgrade_guard.sql. */
 import type { SqlClient, SqlTransaction } from '../client/types.ts'
 
 /** A process of the service. */
 export interface ProcessRow {
   readonly id: string
   readonly version: string
-  /** The id of the key with which it encrypts, and of all keys that it has. */
+  /** The id of the key with which the process encrypts. */
   readonly keyId: string | null
+  /** The ids of all encryption keys of the process. */
   readonly keyIds: readonly string[]
 }
 
-/** Finishes the upgrade without a check, in a transaction: from then on processes of older releases can't append. */
+/** Finishes the upgrade in a transaction, without a check. After the commit, processes of older releases cannot append. */
 export const finishIn = async (transaction: SqlTransaction, schema: string): Promise<void> => {
   await transaction.query(`select "${schema.replaceAll('"', '""')}".chat_finish_upgrade()`)
 }
 
-/** The processes of one schema. */
+/** Reads and writes the processes of one schema. */
 export interface ProcessesRepository {
-  /** Writes the row of a process, or refreshes it; returns whether no process of an older release runs any more. */
+  /** Inserts the row of a process, or refreshes its time. Returns whether the upgrade is finished. */
   refresh(process: ProcessRow): Promise<{ readonly isFinished: boolean }>
   remove(id: string): Promise<void>
-  /** Returns the processes that refreshed their row within the last minute. */
+  /** Returns the processes that refreshed their rows within the last minute. */
   live(): Promise<ProcessRow[]>
 }
 

@@ -1,25 +1,24 @@
-/** Counts requests per period, across all processes. A crash may reset the counts, because the table is unlogged. */
+/** Counts requests per period, across all processes. A crash of the database server resets the counts: the table is unlogged. */
 import { systemClock } from '../../lib/clock.ts'
 import type { SqlClient } from '../client/types.ts'
 
-/** Counts the requests of one schema. */
+/** Counts requests in one schema. */
 export interface RateLimitsRepository {
   /**
-   * Counts one more request of `key`, in a period of `windowMs` milliseconds that its first request started. Returns the
-   * requests so far and the milliseconds that remain.
+   * Counts a request of `key`. The first request starts a period of `windowMs` milliseconds. Returns the number of requests in the
+   * current period, and the milliseconds until it ends.
    */
   hit(key: string, windowMs: number): Promise<{ current: number; ttlMs: number }>
 }
 
-/** Sets how often expired counters are deleted, in milliseconds. */
+/** Minimum time between two deletions of expired counters, in milliseconds. */
 const SWEEP_MS = 60_000
 const MAX_SWEPT = 10_000
 
-/** Creates the repository. */
 export const createRateLimitsRepository = ({ query }: SqlClient, schema: string): RateLimitsRepository => {
   const table = `"${schema.replaceAll('"', '""')}"."rate_limits"`
-  // Uses the database's clock, since the clocks of processes may differ. A period that ends much later than a new one would was
-  // started before that clock was set back, and has expired too.
+  // The database's clock is used, because the clocks of processes may differ. If that clock was set back, the end of an earlier
+  // period may be far in the future. So a period also counts as expired if it ends after twice the length of a new one.
   const ms = "$2::double precision * interval '1 millisecond'"
   const isRunning = `counted.expires_at > now() and counted.expires_at < now() + 2 * ${ms}`
   const hit = `insert into ${table} as counted (key, hits, expires_at)
@@ -39,7 +38,7 @@ export const createRateLimitsRepository = ({ query }: SqlClient, schema: string)
       if (!row) throw new Error('Counting a request returned no row.')
       if (systemClock.monotonic() - sweptAt > SWEEP_MS) {
         sweptAt = systemClock.monotonic()
-        // Runs in the background, and skips locked counters.
+        // Not awaited, because the request need not wait for it. A failure is ignored: the next sweep deletes the same counters.
         query(sweep).catch(() => {})
       }
       return { current: row.hits, ttlMs: Math.ceil(row.ttl) }

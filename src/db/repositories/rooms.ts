@@ -1,11 +1,11 @@
-/** Stores rooms. Each room has a log, with the numbers of its newest and its oldest entry. */
+/** Stores rooms. Each room has a log, and stores the `seq` of its newest and its oldest entry. */
 
 import { eq, sql } from 'drizzle-orm'
 import { ChatError } from '../../protocol/errors.ts'
 import type { SqlClient } from '../client/types.ts'
 import type { Tables } from '../tables.ts'
 
-/** Describes a room. `epoch` identifies the incarnation of its log; `lastSeq` is 0 and `oldestSeq` 1 while it is empty. */
+/** A room. `epoch` identifies the incarnation of its log. While the log is empty, `lastSeq` is 0 and `oldestSeq` is 1. */
 export interface RoomRow {
   readonly id: number
   readonly name: string
@@ -13,17 +13,17 @@ export interface RoomRow {
   readonly epoch: string
   readonly lastSeq: number
   readonly oldestSeq: number
-  /** Whether its log has entries that are no messages; absent where it was not asked. */
+  /** Whether the log has entries other than messages. Only `findByNames` sets it. */
   readonly hasOthers?: boolean
 }
 
-/** Describes a room to create. */
+/** A room to create. */
 export interface NewRoom {
   readonly name: string
   readonly title: string | null
 }
 
-/** Describes the range of a room's log. */
+/** The range of a room's log. */
 export type RoomReach = Pick<RoomRow, 'id' | 'epoch' | 'lastSeq' | 'oldestSeq'>
 
 /** Reads and writes the rooms of one schema. */
@@ -31,17 +31,20 @@ export interface RoomsRepository {
   findByName(name: string): Promise<RoomRow | undefined>
   /** Returns the existing rooms with these names, in one query. */
   findByNames(names: readonly string[]): Promise<RoomRow[]>
-  /** Returns rooms by name, those after `after`, at most `limit`. */
+  /** Returns at most `limit` rooms in the order of their names, starting after the name `after`. */
   list(after: string, limit: number): Promise<RoomRow[]>
-  /** Creates a room. Throws `room_taken`. */
+  /** Creates a room. Throws `room_taken` if a room with this name exists. */
   create(room: NewRoom): Promise<RoomRow>
-  /** Updates a room and returns it; undefined if it doesn't exist. */
+  /** Updates a room and returns it. Returns `undefined` if the room does not exist. */
   update(id: number, change: Pick<NewRoom, 'title'>): Promise<RoomRow | undefined>
-  /** Returns the current range of a room's log. */
+  /** Returns the current range of a room's log; `undefined` if the room does not exist. */
   reach(id: number): Promise<RoomReach | undefined>
-  /** Returns those rooms whose log differs: it grew, was pruned, or is another incarnation. One query, so the number must be bounded. */
+  /**
+   * Returns the rooms of `known` whose log has changed since: it grew, was pruned, or is a new incarnation. Runs one query, so the
+   * caller must limit the length of `known`.
+   */
   changed(known: readonly RoomReach[]): Promise<RoomReach[]>
-  /** Returns those rooms whose row is locked, so that an append would wait. */
+  /** Returns the rooms of `ids` whose row is locked, so that an append would wait. Includes rooms that do not exist. */
   locked(ids: readonly number[]): Promise<number[]>
 }
 
@@ -61,7 +64,7 @@ export const createRoomsRepository = (client: SqlClient, { rooms }: Tables, sche
     .where(eq(rooms.name, sql.placeholder('name')))
     .limit(1)
     .prepare('chat_room_by_name')
-  // Ordered by bytes, as JavaScript compares names, whatever the collation of the database is.
+  // Ordered by bytes, as JavaScript compares ASCII names, independent of the collation of the database.
   const inOrder = drizzle
     .select(columns)
     .from(rooms)
@@ -77,7 +80,7 @@ export const createRoomsRepository = (client: SqlClient, { rooms }: Tables, sche
 
   const inSchema = `"${schema.replaceAll('"', '""')}"`
   const table = `${inSchema}."rooms"`
-  // Cast to double precision, because a driver reads a bigint as text.
+  // Cast to double precision, because drivers return a bigint as text.
   const changed = `select room.id, room.epoch, room.last_seq::double precision as "lastSeq",
       room.oldest_seq::double precision as "oldestSeq"
     from unnest($1::integer[], $2::text[], $3::bigint[], $4::bigint[]) as known (id, epoch, last_seq, oldest_seq)
@@ -116,7 +119,7 @@ export const createRoomsRepository = (client: SqlClient, { rooms }: Tables, sche
         known.map(room => room.oldestSeq)
       ]),
     async locked(ids) {
-      // Urgent, because an append waits for it.
+      // Urgent, because an append waits for the result.
       const rows = await client.query<{ id: number }>(unlocked, [[...ids]], { isUrgent: true })
       const free = new Set(rows.map(row => row.id))
       return ids.filter(one => !free.has(one))
@@ -124,6 +127,6 @@ export const createRoomsRepository = (client: SqlClient, { rooms }: Tables, sche
   }
 }
 
-/** Returns the SQLSTATE of an error, which Drizzle wraps. */
+/** Returns the SQLSTATE of an error. Drizzle wraps the driver's error, so the code is in the cause. */
 const sqlStateOf = (error: unknown): unknown =>
   error instanceof Error && error.cause instanceof Error && 'code' in error.cause ? error.cause.code : undefined

@@ -1,11 +1,13 @@
-/** Stores users. Names are unique without regard to case, and found in any case. */
+/** Stores users. The names of registered users are unique, and are looked up, without regard to the case of ASCII letters. */
 
 import { and, eq, getTableColumns, sql } from 'drizzle-orm'
 import { ChatError } from '../../protocol/errors.ts'
 import type { SqlClient } from '../client/types.ts'
 import { milliseconds, type Tables } from '../tables.ts'
 
-/** Describes a user. `hashedPassword` is null for a user who can't log in here. `createdAt` is in milliseconds since the epoch. */
+/**
+ * A user. `hashedPassword` is null for a user who cannot log in with a password. `createdAt` is in milliseconds since the epoch.
+ */
 export interface UserRecord {
   readonly id: number
   readonly username: string
@@ -15,7 +17,7 @@ export interface UserRecord {
   readonly createdAt: number
 }
 
-/** Describes a user to create. */
+/** A user to create. */
 export interface NewUser {
   readonly username: string
   readonly hashedPassword: string | null
@@ -25,26 +27,26 @@ export interface NewUser {
 
 /** Reads and writes the users of one schema. */
 export interface UsersRepository {
-  /** Creates a user. Throws `username_taken`. */
+  /** Creates a user. Throws `username_taken` if another registered user has the name. */
   create(user: NewUser): Promise<UserRecord>
-  /** Returns a user who registered here, by name in any case. Users of a host application may have the same names. */
+  /** Returns a registered user by name, in any case. Never returns a host user; those may have the same name. */
   findByUsername(username: string): Promise<UserRecord | undefined>
-  /** Returns existing users, by id; up to 1,000 per query. */
+  /** Returns the existing users of `ids`, by id. Queries up to 1,000 at a time. */
   findByIds(ids: readonly number[]): Promise<Map<number, UserRecord>>
-  /** Returns whether the user still exists with the password hash that was checked. */
+  /** Returns whether the user still exists and has the password hash `checked`. */
   hasPasswordHash(id: number, checked: string): Promise<boolean>
-  /** Replaces the password hash that was checked, in one statement. Returns false if it changed, or the user was deleted. */
+  /** Replaces the password hash if it is still `checked`. Returns false if it has changed or the user was deleted. */
   replacePasswordHash(id: number, checked: string, hashedPassword: string): Promise<boolean>
-  /** Returns a user of a host application, by the host's id. */
+  /** Returns a host user, by the id in the host application. */
   findByExternalId(externalId: string): Promise<UserRecord | undefined>
-  /** Returns existing users of a host application, by the host's ids, in one query. */
+  /** Returns existing host users, by their ids in the host application, in one query. */
   findByExternalIds(externalIds: readonly string[]): Promise<Map<string, UserRecord>>
-  /** Creates a user of a host application, or stores a changed name. */
+  /** Creates the chat user of a host user, or updates the name. */
   admit(user: { externalId: string; username: string }): Promise<UserRecord>
 }
 
 const UNIQUE_VIOLATION = '23505'
-/** Limits how many users one query returns. */
+/** Maximum number of users that one query returns. */
 const PAGE = 1000
 
 /**
@@ -56,8 +58,8 @@ export const createUsersRepository = ({ drizzle }: SqlClient, { users }: Tables)
   const byName = drizzle
     .select(stored)
     .from(users)
-    // The second condition is that of the partial index. Without it the planner scans the whole table, which takes longer the
-    // more users there are, and the query finds host users too.
+    // The second condition is that of the partial index. Without it PostgreSQL would not use the index and would scan the whole
+    // table, and the query would find host users too.
     .where(
       sql`lower(${users.username} collate "C") = lower(${sql.placeholder('username')} collate "C")
         and ${users.externalId} is null`
@@ -124,7 +126,10 @@ export const createUsersRepository = ({ drizzle }: SqlClient, { users }: Tables)
   }
 }
 
-/** Returns whether a name is taken. Drizzle wraps the driver's error, and each driver has its own field for the constraint. */
+/**
+ * Returns whether an insert failed because the name is taken. Drizzle wraps the driver's error, and the field with the constraint's
+ * name depends on the driver.
+ */
 const isTaken = (error: unknown): boolean => {
   const cause = error instanceof Error ? error.cause : undefined
   if (!(cause instanceof Error) || !('code' in cause) || cause.code !== UNIQUE_VIOLATION) return false
