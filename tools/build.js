@@ -26,11 +26,11 @@ const { metafile } = await build({
   platform: 'node',
   target: 'node20',
   define: { 'process.env.NODE_ENV': '"production"' },
-  // CommonJS modules in it (React) load Node's own modules with `require`.
+  // CommonJS modules in the bundle (React) load Node's own modules with `require`.
   banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
   plugins: [
     {
-      // Used only with DEV=true, for the React DevTools; it would add `ws` and a package that is not installed.
+      // Ink imports the React DevTools only with DEV=true. They would add `ws` and a package that is not installed.
       name: 'no-devtools',
       setup: ({ onLoad }) =>
         onLoad({ filter: /ink[\\/]build[\\/]devtools\.js$/ }, () => ({ contents: '', loader: 'js' }))
@@ -54,7 +54,7 @@ mkdirSync('dist/web/app', { recursive: true })
 const { files, modules } = await buildPageWithModules()
 for (const [name, bytes] of files) writeFileSync(`dist/web/${name}`, bytes)
 
-// Whatever a bundle contains, its license texts are beside it.
+// Writes the license texts of all packages whose code the bundles contain.
 const terminal = Object.values(metafile.outputs)
   .flatMap(({ inputs }) => Object.keys(inputs))
   .map(file => absolute(file))

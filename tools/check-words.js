@@ -1,5 +1,5 @@
-// Checks that no tracked file uses a word of the glossary's left column: each pattern below has a word to use instead. Fails with
-// the lines that match. Wire names and settings are excluded, and applied migrations must not change.
+// Checks that no tracked file uses a word of the glossary's left column. Each pattern below names the word to use instead. Prints
+// the lines that match, and fails. Wire names and settings are not checked; neither are applied migrations, which must not change.
 import { spawnSync } from 'node:child_process'
 import { resolve } from 'node:path'
 

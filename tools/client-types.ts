@@ -1,4 +1,4 @@
-/** Generates client/src/protocol.ts: the types of frames and HTTP bodies that the SDK uses, from the schemas that the service validates with. */
+/** Generates client/src/protocol.ts, the types of frames and HTTP bodies that the SDK uses, from the service's schemas. */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createKinds } from '../src/chat/kinds/index.ts'
@@ -8,10 +8,10 @@ import { Entry, EntryList } from '../src/protocol/http/messages.ts'
 import { Presence, Room, RoomList } from '../src/protocol/http/rooms.ts'
 import { AccessToken, User } from '../src/protocol/http/users.ts'
 
-/** Holds the path of the generated file. A test compares it with what this script returns. */
+/** The path of the generated file. A test compares the file with the result of `clientTypes`. */
 export const CLIENT_TYPES = join(import.meta.dirname, '../client/src/protocol.ts')
 
-/** Describes the part of JSON Schema that our schemas use. */
+/** The part of JSON Schema that the service's schemas use. */
 interface Schema {
   readonly $id?: string
   readonly $ref?: string

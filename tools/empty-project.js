@@ -1,4 +1,4 @@
-// Creates empty projects in a temporary folder, to install our packages as users do.
+// Creates empty projects in a temporary folder, to install this project's packages as users do.
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -10,7 +10,7 @@ export const root = resolve(import.meta.dirname, '..')
 export const run = (cwd, command, ...args) =>
   execFileSync(command, args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
 
-/** Runs a file and returns its output, or its error output if it failed. */
+/** Runs a file with Node. Returns its standard output, or its standard error if it failed. */
 export const runFile = (cwd, file, env = {}) => {
   try {
     return execFileSync('node', [file], {
@@ -24,12 +24,12 @@ export const runFile = (cwd, file, env = {}) => {
   }
 }
 
-/** Throws unless the text contains `wanted`. */
+/** Throws if the text doesn't contain `wanted`. */
 export const expectIn = (text, wanted) => {
   if (!text.includes(wanted)) throw new Error(`expected ${JSON.stringify(wanted)} in:\n${text}`)
 }
 
-/** Lists the compiler options of a project that checks everything, including libraries. */
+/** The compiler options of a strict project, which checks the types of libraries too. */
 export const STRICT = {
   target: 'es2022',
   module: 'nodenext',
@@ -56,14 +56,14 @@ export const createProjects = () => {
       )
       return cwd
     },
-    /** Packs a package of ours and returns the path of the tarball. */
+    /** Packs a package of this repository and returns the path of the tarball. */
     pack: (...options) =>
       join(folder, run(root, 'npm', 'pack', '--silent', ...options, '--pack-destination', folder).trim()),
     remove: () => rmSync(folder, { recursive: true, force: true })
   }
 }
 
-/** Installs packages, and returns how many packages and bytes the project then has. */
+/** Installs packages. Returns the project's number of packages and their size in bytes. */
 export const install = (cwd, ...packages) => {
   run(cwd, 'npm', 'install', '--no-audit', '--no-fund', '--ignore-scripts', ...packages)
   const installed = run(cwd, 'npm', 'ls', '--all', '--parseable').trim().split('\n').length - 1

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 const PACKAGE = /^(.*\/node_modules\/(?:@[^/]+\/)?[^/]+)\//
 const TEXTS = /^(licen[cs]e|copying|notice)([.-]|$)/i
 
-/** Returns the folders of the packages that the modules belong to. Modules of our own have none. */
+/** Returns the folders of the packages that the modules belong to. This project's own modules belong to none. */
 export const packagesOf = modules => [
   ...new Set(
     modules
@@ -14,10 +14,10 @@ export const packagesOf = modules => [
   )
 ]
 
-// Our own license is MIT too: its text without the line that names the holder.
+// This project's license is MIT. Its text without the copyright line is the general MIT text.
 const MIT = readFileSync(join(import.meta.dirname, '../LICENSE'), 'utf8').replace(/^Copyright.*\n\n/m, '')
 
-/** Returns the license texts in a package: its files, or the section of its README. A few only name MIT, whose text is fixed. */
+/** Returns the license texts of a package: its license files, a section of its README, or the MIT text if it only names MIT. */
 const textsOf = (folder, license) => {
   const names = readdirSync(folder, { withFileTypes: true })
     .filter(entry => entry.isFile())

@@ -1,5 +1,5 @@
 // Builds the web client (src/web) with Vite and returns its files, by their names in dist/web. tools/build.js writes them there.
-// From source, routes/app.ts builds them on the first request, and again when a file has changed.
+// When the service runs from source, routes/app.ts builds them on the first request, and again when a file has changed.
 import { readdirSync, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { build } from 'vite'
@@ -7,7 +7,7 @@ import { build } from 'vite'
 const root = resolve(import.meta.dirname, '..')
 const sources = ['src/web', 'client/src'].map(folder => join(root, folder))
 
-/** Returns a text that changes when a source file does. */
+/** Returns a text that changes when a source file changes. */
 export const stampOfPage = () =>
   sources
     .flatMap(folder => readdirSync(folder, { recursive: true, encoding: 'utf8' }).map(name => join(folder, name)))
@@ -18,7 +18,7 @@ const bundle = async () => {
   const { output } = await build({
     configFile: false,
     root: join(root, 'src/web'),
-    // Relative to the page, so that it works below any prefix. Without inlining, which the page's policy would block.
+    // The addresses are relative to the page, so that it works below any prefix. Inlined assets would violate the page's CSP.
     base: './',
     oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
     build: {
@@ -39,7 +39,7 @@ const filesOf = output =>
 /** Returns `[name, bytes]` of each file: `index.html`, and `app/…` with a hash of the content in every name. */
 export const buildPage = async () => filesOf(await bundle())
 
-/** Returns the files, and the modules whose code is in them. */
+/** Returns the files of the page, and the paths of the modules whose code they contain. */
 export const buildPageWithModules = async () => {
   const output = await bundle()
   return { files: filesOf(output), modules: output.flatMap(file => (file.type === 'chunk' ? file.moduleIds : [])) }

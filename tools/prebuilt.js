@@ -1,4 +1,4 @@
-// The ready-made bundles that dist/assets contains, and where their license texts are.
+// Lists the prebuilt bundles in dist/assets, with the files of their license texts.
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
@@ -27,7 +27,7 @@ export const PREBUILT = [
   }
 ]
 
-/** Returns the texts of the ready-made bundles. Throws for one whose texts belong to another version. */
+/** Returns the license notices of the prebuilt bundles. Throws if a notice file is for another version of its bundle. */
 export const prebuiltNotices = () =>
   PREBUILT.map(({ name, version, file }) => {
     const text = readFileSync(file, 'utf8')

@@ -1,5 +1,5 @@
-// Builds dist/ if it is missing: after `npm install` from a Git address, which packs the repository, and in a fresh clone. An
-// installation without development dependencies can't build, so nothing is done.
+// Builds dist/ if it is missing: in a fresh clone, and during `npm install` from a Git address, which packs the repository. Does
+// nothing in an installation without development dependencies, because it cannot build.
 import { execFileSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 

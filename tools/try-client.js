@@ -1,4 +1,4 @@
-// `fastify-chat-client` in an app: one package, without a peer in browsers; on a Node without WebSocket, with `ws`.
+// Checks `fastify-chat-client` in an app: it installs one package and, on a Node without WebSocket, works with `ws`.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
@@ -20,7 +20,7 @@ client.room('general').on('message', ({ seq, content }: Message) => console.log(
 createChatApi({ url: 'http://127.0.0.1:1' }).me().catch(error => console.log(error instanceof ChatApiError && error.code))
 `
 
-/** Returns the gzipped size of what a browser downloads. Throws if anything but the package's own modules is in it. */
+/** Returns the gzipped size of the bundle for browsers. Throws if the bundle contains a module of another package. */
 const bundledSize = async cwd => {
   const { outputFiles, metafile } = await build({
     stdin: { contents: "export * from 'fastify-chat-client'", resolveDir: cwd },
@@ -40,7 +40,7 @@ const bundledSize = async cwd => {
   return gzipSync(outputFiles[0].contents).length
 }
 
-/** Throws when the package brings another one, doesn't compile, or doesn't run. */
+/** Throws if the package depends on another one, is too big, doesn't compile, or doesn't run. */
 export const tryClient = async ({ project, pack }) => {
   const cwd = project('app')
   const { installed, bytes } = install(cwd, pack('--workspace', 'client'))

@@ -1,4 +1,4 @@
-// `fastify-chat` in a host application beside Fastify. Limits how much it adds to what Fastify itself is.
+// Checks `fastify-chat` in a host application. Limits the packages and bytes that it adds to an installation of Fastify.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expectIn, install, root, run, runFile, STRICT } from './empty-project.js'
@@ -15,7 +15,7 @@ import { createChatClient } from 'fastify-chat/client'
 import crypto from 'fastify-chat/plugins/crypto'
 import { Message } from 'fastify-chat/schemas'
 
-// Making an embedded database takes its time.
+// Creating an embedded database may take longer than the default timeout.
 const app = Fastify({ pluginTimeout: 60_000 })
 const chat = createChat({
   encryptionKey: 'cw_0x689RpI-jtRR7oE8h_eQsKImvJapLeSbXpwF4e4=',
@@ -35,7 +35,7 @@ await app.ready()
 const sent = await app.inject({ method: 'POST', url: '/support/api/chat/rooms/general/messages', body: { content: 'hello' } })
 console.log(sent.statusCode, Message.properties.seq.type)
 await app.close()
-// The SDK is in the package too, with a WebSocket constructor on every version of Node.
+// The package includes the SDK and the package ws, so the SDK finds a WebSocket constructor on every version of Node.
 const client = createChatClient({ url: 'http://127.0.0.1:1', token: 'none' })
 client.on('state', state => {
   console.log('SDK', state.status, 'reason' in state ? state.reason : '')
@@ -70,7 +70,7 @@ const tryFastify = ({ folder, project }, range, tarball) => {
   writeFileSync(join(cwd, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['host.ts'] }))
   run(cwd, join(root, 'node_modules/.bin/tsc'), '-p', '.')
 
-  // Without the embedded database installed, the error names the command that installs it; with it, the host runs.
+  // Without the embedded database, the error names the command that installs it. After that command, the host runs.
   const env = { DATABASE_URL: `pglite:${join(folder, `data-${version}`)}` }
   expectIn(runFile(cwd, 'out/host.js', env), 'npm install @electric-sql/pglite')
   install(cwd, `@electric-sql/pglite@${devDependencies['@electric-sql/pglite']}`)

@@ -1,5 +1,5 @@
-// Checks our two packages as users install them: packed, installed into empty projects, compiled by a strict project that checks
-// libraries too, and run.
+// Checks both packages as users install them: packs them, installs them into empty projects, compiles strictly, the types of
+// libraries included, and runs the result.
 import { createProjects } from './empty-project.js'
 import { tryClient } from './try-client.js'
 import { tryHost } from './try-host.js'

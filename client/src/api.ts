@@ -1,10 +1,13 @@
-/** Typed functions for the service's HTTP API. Each rejects only with a ChatApiError. */
+/** Typed functions for the service's HTTP API. Each function rejects only with a ChatApiError. */
 import { ChatApiError, type ChatApiErrorOptions } from './errors.ts'
 import type { FetchLike, ResponseLike, Timers } from './platform.ts'
 import { systemTimers } from './platform.ts'
 import type { AccessToken, Entry, EntryList, Presence, RoomList, Room as RoomShown, User } from './protocol.ts'
 
-/** A page of a room's log: the newest `limit` entries (default 50, maximum 1,000), those before a `seq`, or those after one. */
+/**
+ * Selects a page of a room's log: up to `limit` entries (default 50, maximum 1,000) with a `seq` below `before` or above `after`.
+ * Without either, selects the newest entries.
+ */
 export interface HistoryRange {
   readonly before?: number
   readonly after?: number
@@ -22,21 +25,21 @@ export interface ChatApiOptions {
   readonly timers?: Timers
 }
 
-/** The functions of the HTTP API. Each comment lists the error codes. */
+/** The functions of the HTTP API. Their comments list the main error codes. */
 export interface ChatApi {
-  /** `username_taken` (409), `validation_failed` (422, with `errors`), `rate_limited` (429). */
+  /** Registers a user. Errors: `username_taken` (409), `validation_failed` (422, with `errors`), `rate_limited` (429). */
   register(username: string, password: string): Promise<User>
-  /** `invalid_credentials` (401), `rate_limited` (429). */
+  /** Logs a user in. Errors: `invalid_credentials` (401), `rate_limited` (429). */
   login(username: string, password: string): Promise<AccessToken>
   /** Returns the authenticated user. */
   me(): Promise<User>
   /** Lists rooms by name. Pass the page's `next` as `after` to get the next page. */
   rooms(page?: { readonly after?: string; readonly limit?: number }): Promise<RoomList>
-  /** `room_taken` (409), `not_allowed` (403). */
+  /** Creates a room. Errors: `room_taken` (409), `not_allowed` (403). */
   createRoom(room: string, title?: string): Promise<RoomShown>
-  /** `room_not_found` (404), as all functions below. */
+  /** Returns a room. Error: `room_not_found` (404), which all functions below have too. */
   showRoom(room: string): Promise<RoomShown>
-  /** Returns a part of a room's log, oldest first. */
+  /** Returns a page of a room's log, oldest entry first. */
   history(room: string, range?: HistoryRange): Promise<EntryList>
   /** Publishes a message. With a `nonce` (sent as Idempotency-Key) it is stored once, even if the call is repeated. */
   post(
@@ -44,7 +47,7 @@ export interface ChatApi {
     content: string,
     options?: { readonly nonce?: string; readonly meta?: Record<string, unknown> }
   ): Promise<Entry>
-  /** Returns who is online in a room; only their number if there are more than 100. */
+  /** Returns the users who are online in a room. If there are more than 100, returns only their number. */
   presence(room: string): Promise<Presence>
 }
 
@@ -132,7 +135,7 @@ const queryOf = (query: object = {}): string => {
     : `?${new URLSearchParams(given.map(([name, value]): [string, string] => [name, String(value)]))}`
 }
 
-/** Returns the error of a response that isn't 2xx. The page of a proxy has no problem document, so its status has to do. */
+/** Returns the error of a response that isn't 2xx. Without a problem document (from a proxy), the status selects the code. */
 const problemOf = ({ status, headers }: ResponseLike, text: string): ChatApiErrorOptions => {
   const problem = parse(text)
   const seconds = Number(headers.get('retry-after') ?? Number.NaN)

@@ -5,7 +5,7 @@ import type { Timing } from './types.ts'
 export interface Backoff {
   /** Returns the next wait in milliseconds, at least `atLeast`. */
   next(atLeast?: number): number
-  /** Starts again with the shortest wait. */
+  /** Resets the backoff to the shortest wait. */
   reset(): void
 }
 

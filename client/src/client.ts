@@ -1,4 +1,4 @@
-/** Composes the client of a link, an outbox, a store and the rooms, and dispatches frames to them. */
+/** Composes the client from a link, an outbox, a store and the rooms, and dispatches frames to them. */
 import { createChatApi } from './api.ts'
 import { FRAME_TOO_BIG } from './close-action.ts'
 import { createEmitter } from './emitter.ts'
@@ -63,7 +63,7 @@ export const createChatClient = (options: ChatClientOptions): ChatClient => {
     snapshot: () => ({ userId: ownerId, outgoing: outbox.all(), marks })
   })
 
-  /** Sets the user of the client. Another user must not send the unsent messages of the former one. */
+  /** Sets the user of the client. For another user, discards the previous user's unsent messages and read marks. */
   const setOwner = (userId: number): void => {
     if (ownerId !== undefined && ownerId !== userId) {
       outbox.clear()

@@ -5,7 +5,7 @@ export interface Emitter<Events> {
   emit<Name extends keyof Events>(event: Name, value: Events[Name]): void
 }
 
-/** Creates an emitter. An error in a listener doesn't affect the others: it is thrown again in a microtask, as an uncaught error. */
+/** Creates an emitter. If a listener throws, the others still run: the error is rethrown in a microtask, as an uncaught error. */
 export const createEmitter = <Events>(): Emitter<Events> => {
   const listeners = new Map<keyof Events, Set<(value: never) => void>>()
   return {

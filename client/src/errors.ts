@@ -18,9 +18,9 @@ export interface ChatApiErrorOptions {
 }
 
 /**
- * Thrown when an HTTP call fails. `detail` is a sentence for the user; `errors` has every violated rule of a 422;
- * `retryAfterMs` is the value of `Retry-After`; `instance` is the id of the request. Without a response, `status` is 0 and `code`
- * is `network_error` or `timeout`, or `no_token` if the app's token callback failed (`cause`).
+ * Thrown when an HTTP call fails. `detail` is a sentence for the user. `errors` lists every violated rule of a 422.
+ * `retryAfterMs` is the value of `Retry-After`. `instance` is the id of the request. Without a response, `status` is 0 and `code`
+ * is `network_error` or `timeout`. If the app's token callback failed, `code` is `no_token` and `cause` is its error.
  */
 export class ChatApiError extends Error {
   readonly status: number

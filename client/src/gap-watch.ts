@@ -1,4 +1,4 @@
-/** Detects that a room doesn't reach a known `seq`: an entry was lost, and no later entry reveals the gap. */
+/** Detects that a room stays behind the last `seq` of its log, because an entry was lost and no later entry revealed the gap. */
 import type { Timers } from './platform.ts'
 
 /** Maximum wait before a gap is reported again, in milliseconds. The wait doubles each time. */
@@ -14,11 +14,11 @@ export interface GapWatchOptions {
 }
 
 export interface GapWatch {
-  /** The last known `seq` of the room. */
+  /** The last `seq` of the room's log, as far as it is known. */
   readonly target: number
-  /** Reports that the room reaches `seq`. Without progress, `onStuck` is called after the wait. */
+  /** Sets the last `seq` of the room's log. If the room receives nothing during the wait, `onStuck` is called. */
   expect(seq: number): void
-  /** Reports progress, which resets the wait. */
+  /** Resets the wait, because the room has received an entry. */
   progress(): void
   stop(): void
 }

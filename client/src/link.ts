@@ -1,6 +1,6 @@
 /**
- * Maintains the connection over successive sockets: connecting, online, waiting, offline. Gets tokens, handles close codes and
- * renews the token of the open connection. Doesn't handle rooms and messages.
+ * Maintains the connection over successive sockets, and its state: connecting, online, waiting or offline. Gets tokens, handles
+ * close codes, and renews the token of the open connection. Doesn't handle rooms and messages.
  */
 import type { ChatApi } from './api.ts'
 import { createBackoff } from './backoff.ts'
@@ -45,7 +45,7 @@ export const createLink = (options: LinkOptions): Link => {
   let isStarted = false
   let socket: OpenSocket | undefined
   let cancel = () => {}
-  // Identifies the current attempt. Callbacks of earlier ones are ignored.
+  // Identifies the current attempt. Callbacks of earlier attempts are ignored.
   let run = 0
   let refusals = 0
   let endedWith = 1000
@@ -162,7 +162,7 @@ export const createLink = (options: LinkOptions): Link => {
     else void attempt()
   }
 
-  /** Finds out with an HTTP call why a socket didn't open, which browsers don't report. */
+  /** Makes an HTTP call to find out why a socket didn't open, because browsers don't report the reason. */
   const clarify = async (): Promise<void> => {
     const isCurrent = startRun()
     try {

@@ -1,7 +1,7 @@
-/** Converts entries to messages. Messages from frames and from HTTP have the same form in the SDK, that of HTTP. */
+/** Converts entries to messages. In the SDK, all messages have the form of the HTTP API, those from frames too. */
 import type { Message } from './room-types.ts'
 
-/** Returns a frame with a `seq`, or an entry of a list, as a message; undefined for an entry of another type. */
+/** Converts a frame with a `seq`, or an entry of a history page, to a message. Returns undefined for an entry of another type. */
 export const messageOf = (entry: { readonly [field: string]: unknown }): Message | undefined => {
   const { type = 'message', timestamp, ...fields } = entry
   if (type !== 'message') return undefined

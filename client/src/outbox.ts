@@ -1,7 +1,7 @@
 /**
- * Sends the user's messages, in each room one at a time: the next one is sent when the previous one is acknowledged or refused, so
- * that a temporary refusal (`rate_limited`) can't change their order. A message is repeated with its nonce until the service
- * responds, and is stored once.
+ * Sends the user's messages, one at a time in each room: each waits until the previous one is acknowledged or refused, so that a
+ * temporary refusal (`rate_limited`) can't change their order. The outbox sends a message again until the service responds. The
+ * nonce stays the same, so the service stores the message once.
  */
 import { TEMPORARY_ERRORS } from './errors.ts'
 import { bytesOf, failedOf, frameOf, newNonce, TOO_BIG } from './outgoing.ts'
@@ -21,12 +21,12 @@ export interface OutboxOptions {
   readonly send: (frame: ClientFrame) => boolean
   /** Called when the status of a message changes, or with undefined when it is removed. */
   readonly onChange: (room: string, message: Outgoing | undefined) => void
-  /** Returns whether the room has yet to deliver the entry, so that its outgoing message stays until then. */
+  /** Returns whether the room has yet to deliver the entry. Until it does, the outgoing message stays in the outbox. */
   readonly isAhead: (room: string, seq: number) => boolean
 }
 
 export interface Outbox {
-  /** Returns all messages that aren't in the log yet, in the order sent. */
+  /** Returns all messages that the room hasn't delivered yet, in the order in which the user sent them. */
   all(): Outgoing[]
   of(room: string): Outgoing[]
   add(room: string, content: string, meta?: Record<string, unknown>): Outgoing
@@ -40,7 +40,7 @@ export interface Outbox {
   refused(frame: Frame): boolean
   /** Removes the outgoing message that the room has delivered. */
   seen(message: Pick<Message, 'nonce' | 'seq'>): void
-  /** Removes sent messages up to `upTo`, which are history and won't be delivered. */
+  /** Removes the messages with status `sent` and a `seq` up to `upTo`: they are history now, and won't be delivered. */
   skip(room: string, upTo?: number): void
   retry(nonce: string): void
   discard(nonce: string): void
@@ -99,7 +99,7 @@ export const createOutbox = ({ timers, timing, send, onChange, isAhead }: Outbox
       return sendNext(room)
     }
     if (!send(frame)) return
-    // Without a response, the message or its response was lost. With its nonce it can be sent again.
+    // Without a response, either the message or the response was lost. The nonce makes it safe to send the message again.
     const cancel = timers.after(timing.answer, () => {
       clearInFlight(room, nonce)
       sendNext(room)
@@ -187,7 +187,7 @@ export const createOutbox = ({ timers, timing, send, onChange, isAhead }: Outbox
       if (message?.status !== 'failed') return
       const { error, seq: _, ...rest } = message
       messages.delete(nonce)
-      // A nonce of another message would always be refused.
+      // The service would refuse this nonce again, because another message has it.
       add({ ...rest, nonce: error?.code === 'nonce_reused' ? newNonce() : nonce, status: 'pending' })
     },
     discard(nonce) {

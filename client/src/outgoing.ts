@@ -8,7 +8,7 @@ export const TOO_BIG: Refusal = {
   detail: 'The message is too large. Shorten it and send it again.'
 }
 
-/** Returns the bytes of a frame; 0 if it is certainly small, to save the encoding. */
+/** Returns the size of a frame in bytes, or 0 if the frame is certainly small: then encoding it is not necessary. */
 export const bytesOf = (frame: object): number => {
   const text = JSON.stringify(frame)
   // A UTF-16 unit takes at most three bytes in UTF-8.

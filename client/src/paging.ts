@@ -1,4 +1,4 @@
-/** Loads a room's history page by page: older pages on request, and the newest page after the messages were replaced. */
+/** Loads a room's history page by page: older pages on request, and the newest page after a resync replaced the messages. */
 import type { ChatApi } from './api.ts'
 import type { Timers } from './platform.ts'
 import type { Message } from './room-types.ts'
@@ -15,7 +15,7 @@ export interface PagingOptions {
   readonly retry: number
   /** Returns the incarnation of the log, once it is known. */
   readonly epoch: () => string | undefined
-  /** Resolves when the room is joined, or can't be. */
+  /** Resolves when the room is joined, or when joining has failed. */
   readonly whenJoined: Promise<void>
   readonly toMessage: (entry: { readonly [field: string]: unknown }) => Message | undefined
   readonly onPage: (messages: readonly Message[]) => void
@@ -26,7 +26,7 @@ export interface Paging {
   readonly isLoading: boolean
   /** Implements `Room.older`. */
   older(limit?: number): Promise<boolean>
-  /** Loads the newest page after the messages were replaced, if the app has loaded one before. Retries until it succeeds. */
+  /** Loads the newest page after a resync replaced the messages, if the app has loaded a page before. Retries until it succeeds. */
   reload(): void
   stop(): void
 }
@@ -43,9 +43,9 @@ export const createPaging = ({ room, history, timeline, timers, ...options }: Pa
       const { first: before, generation } = timeline
       if (before !== undefined && !timeline.hasOlder) return false
       const page = await history(room, { limit, ...(before === undefined ? {} : { before }) })
-      // The messages were replaced during the request: the page belongs to the former ones.
+      // The messages were replaced during the request, and this page belongs to the previous ones.
       if (generation !== timeline.generation) continue
-      // The log is another one. The connection will report the same and replace all messages.
+      // The page is from another incarnation of the log. The connection will report that too, and replace all messages.
       if (page.epoch !== (options.epoch() ?? page.epoch)) return timeline.hasOlder
       const messages = page.messages.map(options.toMessage).filter(message => message !== undefined)
       timeline.prepend(messages, page.messages[0]?.seq, page.has_more)

@@ -1,4 +1,4 @@
-/** Tracks who is online in a room and who is typing, from the last frames of the service. */
+/** Tracks who is online in a room and who is typing, from the service's presence and typing frames. */
 import type { Timers } from './platform.ts'
 import type { RoomState, Typist } from './room-types.ts'
 import type { Frame } from './socket.ts'
@@ -8,7 +8,7 @@ export interface People {
   readonly typing: readonly Typist[]
   /** Handles presence and typing frames. Returns false for any other frame. */
   handle(frame: Frame): boolean
-  /** Ends the typing of a user, who has sent a message. */
+  /** Removes a user from the typing list, because the user has sent a message. */
   stopTyping(userId: number): void
   /** Removes everything when the connection is lost. */
   clear(): void

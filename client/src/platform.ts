@@ -1,12 +1,12 @@
-/** The platform functions that the SDK uses, as its own interfaces, so that it needs neither the types of the DOM nor of Node. */
+/** Declares the platform functions that the SDK uses, so that it needs neither the types of the DOM nor those of Node. */
 
-/** The part of `fetch` that is used. */
+/** The part of `fetch` that the SDK uses. */
 export type FetchLike = (
   url: string,
   init: { method: string; headers: Record<string, string>; body?: string; signal: AbortSignal }
 ) => Promise<ResponseLike>
 
-/** The part of a `Response` that is used. */
+/** The part of a `Response` that the SDK uses. */
 export interface ResponseLike {
   readonly ok: boolean
   readonly status: number
@@ -14,7 +14,7 @@ export interface ResponseLike {
   text(): Promise<string>
 }
 
-/** The part of a `WebSocket` that is used. Browsers, Node (22 and later) and the package `ws` provide it. */
+/** The part of a `WebSocket` that the SDK uses. Browsers, Node (22 and later) and the package `ws` provide it. */
 export interface SocketLike {
   onopen: ((event: never) => void) | null
   onmessage: ((event: never) => void) | null

@@ -2,11 +2,11 @@
 
 interface Queue<Value> extends AsyncIterableIterator<Value> {
   push(value: Value): void
-  /** Ends the loop after the values that are queued. */
+  /** Ends the loop after it has received the queued values. */
   end(): void
 }
 
-/** Creates a queue. `onEnd` is called once, when the producer or the loop ends it. */
+/** Creates a queue. `onEnd` is called once, when the producer or the loop ends the queue. */
 const createQueue = <Value>(onEnd: (queue: Queue<Value>) => void): Queue<Value> => {
   let values: Value[] = []
   let waiting: ((result: IteratorResult<Value>) => void)[] = []

@@ -16,7 +16,7 @@ export interface RefillOptions {
   readonly mark: () => Mark | undefined
   /** Called for each entry in order. */
   readonly onEntry: (seq: number, entry: { readonly [field: string]: unknown }) => void
-  /** Called when reading has ended, or failed: the room subscribes again, and the service reports what is still missing. */
+  /** Called when reading has ended or failed. The room then subscribes again, and the service reports what is still missing. */
   readonly onDone: () => void
 }
 
@@ -36,7 +36,7 @@ export const createRefill = ({ room, history, timers, retry, mark, onEntry, onDo
     onDone()
   }
 
-  /** Reads one page. Returns whether there are more. */
+  /** Reads one page. Returns whether there are more pages. */
   const readPage = async (isCurrent: () => boolean): Promise<boolean> => {
     const page = await history(room, { after: mark()?.seq ?? 0, limit: PAGE })
     if (!isCurrent() || page.epoch !== mark()?.epoch) return false

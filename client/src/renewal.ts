@@ -5,9 +5,9 @@ import type { ClientFrame } from './protocol.ts'
 import type { Frame } from './socket.ts'
 import type { Tokens } from './tokens.ts'
 
-/** How long before its expiry a token is renewed, or after half of the remaining time if that is schedule. Milliseconds. */
+/** A token is renewed this many milliseconds before it expires, or after half of its remaining time, whichever is later. */
 const AHEAD_MS = 60_000
-/** Minimum time between renewals: when the service's wall clock is set back, a new token seems to have expired. Milliseconds. */
+/** Minimum milliseconds between renewals. When the service's wall clock is set back, a new token seems to have expired. */
 const AT_LEAST_MS = 10_000
 const REF = 'auth'
 
@@ -21,7 +21,7 @@ export interface RenewalOptions {
 }
 
 export interface Renewal {
-  /** Starts with the first frame of a connection. */
+  /** Plans the renewal from the first frame of a connection. */
   start(greeting: Frame): void
   /** Handles the response to `auth`. Returns false for any other frame. */
   handle(frame: Frame): boolean

@@ -52,13 +52,13 @@ export interface RoomState {
   /** Whether `older()` can load more. */
   readonly hasOlder: boolean
   readonly isLoadingOlder: boolean
-  /** Who is online; only their number if there are more than 100. Undefined until the service has sent it. */
+  /** The users who are online, or only their number if there are more than 100. Undefined until the service has sent it. */
   readonly presence: Omit<Presence, 'room'> | undefined
-  /** Other users who are typing. */
+  /** The other users who are typing. */
   readonly typing: readonly Typist[]
 }
 
-/** Reports that the connection couldn't resume a part of a room. */
+/** Describes a part of a room's log that the connection couldn't resume. */
 export interface Resync {
   /** The service's reason: `too_far` behind, `expired`, or another log (`epoch`, `ahead`). */
   readonly reason: 'too_far' | 'expired' | 'epoch' | 'ahead'
@@ -67,9 +67,9 @@ export interface Resync {
    * as usual.
    */
   readonly isReplaced: boolean
-  /** Entries above this `seq`… */
+  /** The last `seq` before the missed entries. */
   readonly after: number
-  /** …and up to this one were missed. If `isReplaced`, neither events nor `messages()` deliver them. */
+  /** The `seq` of the last missed entry. If `isReplaced`, neither events nor `messages()` deliver the missed entries. */
   readonly upTo: number
 }
 
@@ -77,11 +77,11 @@ export interface Resync {
 export interface RoomEvents {
   /** `state` changed. Emitted once for all changes in the same turn of the event loop. */
   change: RoomState
-  /** A message arrived, live or missed before: each once, ascending by `seq`, without those of `older()`. */
+  /** A message arrived, live or after a gap. Emitted once for each message, ascending by `seq`, but not for those of `older()`. */
   message: Message
   /** The status of an outgoing message changed. */
   outgoing: Outgoing
-  /** A part couldn't be resumed: it was replaced, or is read over HTTP. */
+  /** A part of the log couldn't be resumed. It was replaced, or is read over HTTP. */
   resync: Resync
   /** A user joined or left (in rooms of up to 100 users). */
   person: { readonly event: 'joined' | 'left' } & Typist
@@ -92,27 +92,27 @@ export interface Room {
   readonly name: string
   readonly state: RoomState
   /**
-   * Sends a message, now or when the connection is back, after the earlier messages to this room. It is stored once. Returns its
-   * current state, which changes in `state.outgoing`, with the event `outgoing`, and for `settled`. Doesn't throw if the service
-   * refuses the message.
+   * Sends a message, now or when the connection is back, after the earlier messages to this room. The service stores it once.
+   * Returns the outgoing message with its current status. `state.outgoing`, the event `outgoing` and `settled` report later
+   * changes. Doesn't throw if the service refuses the message.
    */
   send(content: string, options?: { readonly meta?: Record<string, unknown> }): Outgoing
-  /** Resolves when an outgoing message is `sent` or `failed`; with undefined if it was discarded or is unknown. */
+  /** Resolves with an outgoing message when it is `sent` or `failed`. Resolves with undefined if it was discarded or is unknown. */
   settled(nonce: string): Promise<Outgoing | undefined>
   /** Sends a `failed` message again, after the pending ones. Has no effect on other messages. */
   retry(nonce: string): void
   /** Removes an outgoing message. If it has reached the service, it may still be stored. */
   discard(nonce: string): void
   /**
-   * Loads the page before `messages`, with up to `limit` messages (default 50). Returns whether there are more. Waits until the room
-   * is joined. A call during another one shares its result. Rejects with a ChatApiError.
+   * Loads the page before `messages`, with up to `limit` messages (default 50). Returns whether there are more. Waits until the
+   * room is joined. If a page is already loading, returns its promise. Rejects with a ChatApiError.
    */
   older(limit?: number): Promise<boolean>
   /** Notifies the others that the user is typing. Call it at each key press; it sends at most one frame in three seconds. */
   typing(): void
   /**
-   * Returns the messages from this call on, as the event `message` does. Each loop gets all of them. It ends with `leave()`,
-   * `close()`, or a `break`. Messages that the loop hasn't read yet are queued in memory, without a limit.
+   * Returns the messages from this call on, the same as the event `message`. Each loop gets all of them. A loop ends with
+   * `leave()`, `close()`, or a `break`. Messages that a loop hasn't read yet are queued in memory, without a limit.
    */
   messages(): AsyncIterableIterator<Message>
   /** Unsubscribes. Outgoing messages are still sent. `client.room(name)` subscribes again. */

@@ -38,7 +38,7 @@ export interface RoomOptions {
 export interface OwnedRoom extends Room, Pick<Subscription, 'restore' | 'online' | 'offline' | 'head'> {
   /** Handles a frame of this room. Returns false if its type is unknown. */
   handle(frame: Frame): boolean
-  /** Reports that an outgoing message changed, or with undefined that it was removed. */
+  /** Handles a change of an outgoing message, or with undefined its removal. */
   outgoing(message: Outgoing | undefined): void
   /** Returns whether the entry `seq` has yet to be delivered. */
   isAhead(seq: number): boolean
@@ -110,7 +110,7 @@ export const createRoom = (options: RoomOptions): OwnedRoom => {
   const resynced = (resync: Resync, oldest: number): void => {
     if (resync.isReplaced) {
       timeline.begin(resync.upTo, oldest)
-      // A `seq` of another log can't be compared.
+      // In another incarnation of the log, `seq` can't be compared.
       outbox.skip(name, resync.reason === 'epoch' || resync.reason === 'ahead' ? undefined : resync.upTo)
       changed()
       paging.reload()
@@ -183,7 +183,7 @@ export const createRoom = (options: RoomOptions): OwnedRoom => {
     },
     on: events.on,
     restore(mark) {
-      // Another user: remove the messages that the former one could read.
+      // The user has changed: remove the messages that the previous user could read.
       if (!mark && timeline.messages.length > 0) timeline.begin(0, 1)
       subscription.restore(mark)
       changed()

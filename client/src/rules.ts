@@ -7,7 +7,7 @@ export interface Rule {
 }
 
 const lengthOf = (value: string): number => [...value].length
-/** Returns the length that the service checks, that of the normalized password. Longer ones are slow to normalize, and too long anyway. */
+/** Returns the length that the service checks: that of the normalized password. Skips long ones, which are slow to normalize. */
 const passwordLengthOf = (value: string): number => lengthOf(value.length > 1024 ? value : value.normalize('NFC'))
 
 export const USERNAME_RULES: readonly Rule[] = [

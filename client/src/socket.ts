@@ -9,7 +9,7 @@ export interface Frame {
   readonly [field: string]: unknown
 }
 
-/** How a socket ended. `isOpened` is false if the upgrade was refused or failed; browsers don't report which. */
+/** How a socket ended. `isOpened` is false if the upgrade was refused or failed; browsers don't report which of the two. */
 export interface SocketEnd {
   readonly code: number
   readonly reason: string
@@ -58,11 +58,11 @@ export const openSocket = ({ Socket, timers, timing, onFrame, onEnd, ...options 
     try {
       socket.send(JSON.stringify(frame))
     } catch {
-      // The socket is closing, and `onclose` reports that.
+      // An error means that the socket is closing, and `onclose` reports that.
     }
   }
 
-  /** Sends a ping after `pingInterval` of silence, and ends the socket after `pongTimeout` more. */
+  /** Sends a ping after `pingInterval` of silence, and ends the socket after `pongTimeout` of further silence. */
   const watch = (): void => {
     cancel = timers.after(Math.max(0, receivedAt + timing.pingInterval - timers.monotonic()), () => {
       if (timers.monotonic() - receivedAt < timing.pingInterval) return watch()

@@ -8,7 +8,7 @@ import type { Storage, WebStorage } from './types.ts'
 /** Minimum time between writes of the marks, which change with every message, in milliseconds. */
 const MARKS_MS = 1000
 
-/** The stored data. It belongs to one user: a client of another user must not send or show it. */
+/** The stored data of one user. A client of another user must not send or show it. */
 export interface StoredData {
   readonly userId: number | undefined
   readonly outgoing: readonly Outgoing[]
@@ -31,7 +31,7 @@ export interface Store {
   marksChanged(): void
   /** Writes pending changes at once. */
   flush(): void
-  /** Removes everything and writes nothing afterwards. Resolves when an asynchronous storage is done. */
+  /** Removes all stored data, and writes nothing afterwards. Resolves when an asynchronous storage has finished. */
   forget(): Promise<void>
 }
 

@@ -1,6 +1,6 @@
 /**
  * Keeps one room complete: subscribes after the last received entry, checks each `seq`, and subscribes again when an entry is
- * missing. Delivers entries in order, each once. What can't be resumed is read over HTTP, or skipped and reported as `resync`.
+ * missing. Delivers entries in order, each once. Reads entries that can't be resumed over HTTP, or skips them and emits `resync`.
  */
 import type { ChatApi } from './api.ts'
 import { TEMPORARY_ERRORS } from './errors.ts'
@@ -82,7 +82,7 @@ export const createSubscription = (options: SubscriptionOptions): Subscription =
   const handleEntry = (seq: number, frame: Frame): void => {
     if (!mark || refill.isRunning || seq <= mark.seq) return
     if (seq === mark.seq + 1) return advance(seq, frame)
-    // A gap. If a subscribe is pending, its response closes the gap.
+    // An entry is missing. If a subscribe frame is pending, its response delivers the entry.
     if (ref === undefined) subscribe()
   }
 
@@ -162,7 +162,7 @@ export const createSubscription = (options: SubscriptionOptions): Subscription =
         return isOurs
       }
       if (type === 'subscribed' || type === 'resync') {
-        // The response to an earlier subscribe. Another one is pending.
+        // A response to an earlier subscribe frame. The response to the last one is still to come.
         if (frame.ref !== undefined && frame.ref !== ref) return true
         cancel()
         if (type === 'subscribed') subscribed(frame as unknown as RoomHead)
@@ -170,7 +170,7 @@ export const createSubscription = (options: SubscriptionOptions): Subscription =
         return true
       }
       if (type === 'unsubscribed') {
-        // With a ref it is the response to an earlier `leave()`.
+        // A frame with a ref is the response to an earlier `leave()`.
         if (frame.ref !== undefined) return true
         cancel()
         options.onStatus('refused', {

@@ -1,10 +1,10 @@
-/** Holds the messages of a room in memory: one part of its log without gaps, which grows at both ends. */
+/** Holds the messages of a room in memory: a part of its log without gaps, which grows at both ends. */
 import type { Message } from './room-types.ts'
 
 export interface Timeline {
   /** Ascending by `seq`. Each change creates a new array. */
   readonly messages: readonly Message[]
-  /** The `seq` from which on all messages are held; undefined before the room is joined. */
+  /** The first `seq` of the part that is held; undefined before the room is joined. */
   readonly first: number | undefined
   readonly hasOlder: boolean
   /** The number of calls of `begin`. */
@@ -12,11 +12,11 @@ export interface Timeline {
   /** Removes all messages. Entries up to `seq` are history. */
   begin(seq: number, oldest: number): void
   append(message: Message): void
-  /** Inserts a page of history before all messages. `from` is the `seq` of its first entry of any type; undefined if it is empty. */
+  /** Inserts a page of history before all messages. `from` is the `seq` of its first entry of any type, if it has one. */
   prepend(page: readonly Message[], from: number | undefined, hasMore: boolean): void
 }
 
-/** Creates a timeline of `keep` messages, plus those loaded from history. Above that the oldest are removed, unless `isHeld()`. */
+/** Creates a timeline of `keep` messages, plus those loaded from history. Removes the oldest above that, unless `isHeld()`. */
 export const createTimeline = (keep: number, isHeld: () => boolean): Timeline => {
   let all: Message[] = []
   let shown: readonly Message[] | undefined

@@ -4,7 +4,7 @@ import type { ChatClientOptions } from './types.ts'
 
 export interface Tokens {
   readonly current: string | undefined
-  /** Returns the current token, or a new one if it is missing, refused or expired. Rejects with what the callback throws. */
+  /** Returns the current token, or a new one if it is missing, refused or expired. Rejects with the error of the callback. */
   usable(): Promise<string>
   /** Gets a new token from the app. Returns undefined if the app returns the same one. */
   renewed(): Promise<string | undefined>
@@ -46,7 +46,7 @@ export const createTokens = (given: ChatClientOptions['token'], monotonic: () =>
     async usable() {
       if (current !== undefined && !isRefused && monotonic() < endsAt) return current
       const token = await renewed()
-      // The app returned a token that has expired by the client's clock only. The service decides.
+      // The app has no other token. This one has expired only by the client's clock, so the service decides.
       if (token === undefined && !isRefused && current !== undefined) return current
       if (token === undefined) throw refusedTokenError()
       return token

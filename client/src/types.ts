@@ -46,11 +46,11 @@ export interface Identity {
   readonly limits: Limits | undefined
 }
 
-/** The argument of the `token` callback. */
+/** The argument of the app's `token` callback. */
 export interface TokenRequest {
   /** The SDK's current token, if any. */
   readonly previous: string | undefined
-  /** Whether the service refused it. Otherwise it is missing or about to expire. */
+  /** Whether the service refused the previous token. Otherwise that is missing or about to expire. */
   readonly isRefused: boolean
 }
 
@@ -83,9 +83,9 @@ export interface ChatClientOptions {
   /** The prefix of the keys in `storage`; default `fastify-chat:`. */
   readonly storageKey?: string
   /**
-   * Maximum missed entries per room that are read over HTTP and delivered after a long absence (more than 1,000 entries). If there
-   * are more, the room's messages are replaced by the newest page, and the room emits `resync`. Default 10,000; 0 always
-   * replaces them.
+   * Maximum missed entries per room that the client reads over HTTP after a long absence, when more than 1,000 entries are missing.
+   * Above the maximum, the room's messages are replaced by the newest page, and the room emits `resync`. Default 10,000. With 0
+   * the messages are always replaced.
    */
   readonly backfill?: number
   /** Messages per room that are kept in memory, in addition to those that `older()` loads. Default 1,000. */
@@ -122,7 +122,7 @@ export interface ClientEvents {
   state: ConnectionState
   /** The service sent the first frame of a connection. */
   identity: Identity
-  /** An error in the background that the client handles: of the token callback, of the storage, or in a frame without a room. */
+  /** A background error that the client has handled: of the token callback, of the storage, or in a frame without a room. */
   error: Error
   /** A frame that the SDK doesn't handle: of the host application (`type` contains a dot), or of a later version of the service. */
   frame: { readonly type: string; readonly [field: string]: unknown }
@@ -134,7 +134,7 @@ export interface ClientEvents {
  */
 export interface ChatClient {
   readonly state: ConnectionState
-  /** Undefined before the first frame of the service. */
+  /** The authenticated user; undefined before the first frame of the service. */
   readonly identity: Identity | undefined
   /** The HTTP API with this client's token. */
   readonly api: ChatApi
@@ -142,13 +142,13 @@ export interface ChatClient {
   room(name: string): Room
   /** All subscribed rooms. */
   readonly rooms: readonly Room[]
-  /** Connects at once if `waiting` or `offline`. Call it for a button, or for the browser's event `online`. */
+  /** Connects at once if `waiting` or `offline`. Call it when the user presses a button, or at the browser's event `online`. */
   connect(): void
   /** Goes `offline` and ends the loops over `messages()`. Unsent messages are kept, and sent after `connect()`. */
   close(): void
   /**
-   * Closes the client for good, discards its unsent messages and removes everything that it stored. Call it at a log-out. The client
-   * stores nothing afterwards. Resolves when an asynchronous `storage` is done.
+   * Closes the client permanently, discards its unsent messages and removes its stored data. Call it when the user logs out. The
+   * client stores nothing afterwards. Resolves when an asynchronous `storage` has finished.
    */
   forget(): Promise<void>
   /** Calls `listener` for each event until the returned function is called. */

@@ -11,7 +11,7 @@ import { sendInput } from '../tui/send.ts'
 import { createSession, type Session } from '../tui/session.ts'
 import { createTokenStore } from '../tui/token-store.ts'
 
-/** Holds the options that Commander parsed. */
+/** The options that Commander parsed. */
 export interface ClientOptions {
   readonly url: string
   readonly username?: string
@@ -20,7 +20,7 @@ export interface ClientOptions {
   readonly send?: true
   readonly lines?: true
   readonly json?: true
-  /** Limits how long `--send` waits, in seconds. */
+  /** Maximum time that `--send` waits for the acknowledgements, in seconds. */
   readonly timeout: number
 }
 
@@ -57,7 +57,7 @@ const inPipe = async (session: Session, options: ClientOptions): Promise<void> =
       'You are not logged in. Set --username and the variable FASTIFY_CHAT_PASSWORD, or log in once with --remember.'
     )
   }
-  // The reader of our output has exited, as in `… --json | head -1`.
+  // Stops when the reader of this program's output has exited, as in `… --json | head -1`.
   const stopped = new AbortController()
   process.stdout.on('error', () => stopped.abort())
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stopped.abort())

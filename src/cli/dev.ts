@@ -9,7 +9,7 @@ import { type RunningServer, startServer } from '../server.ts'
 import { newKeys } from './keys.ts'
 import { complain, print } from './print.ts'
 
-/** Sets how often `.env` is checked for changes, in milliseconds. */
+/** Time between checks of `.env` for changes, in milliseconds. */
 const POLL_MS = 500
 
 /** Runs the service until a signal ends it, and restarts it when `.env` changes. Rejects if it can't start. */
@@ -17,7 +17,7 @@ export const dev = async (): Promise<void> => {
   if (writeFirstEnvironment(process.cwd())) print('Created .env with new keys, for this machine only.')
   let running: RunningServer | undefined
   const restart = async (): Promise<void> => {
-    // Resolved first, so that an invalid setting leaves the running service unchanged.
+    // Resolves the settings before the restart, so that an invalid one leaves the running service unchanged.
     const resolved = readEnvironment({ mode: 'dev' })
     print('.env has changed. Restarting.')
     const before = running
@@ -25,7 +25,7 @@ export const dev = async (): Promise<void> => {
     await before?.close()
     running = await start(resolved)
   }
-  // Watched before the start, so that a change during it is not missed. After a failed restart, the next change restarts again.
+  // Watches before the first start, so that no change is missed. After a failed restart, the next change restarts again.
   let turn = Promise.resolve()
   watchFile(resolve(process.cwd(), '.env'), { interval: POLL_MS }, () => {
     turn = turn.then(restart).catch(complain)
@@ -42,7 +42,7 @@ const start = async (resolved: Resolved): Promise<RunningServer> => {
   return server
 }
 
-/** Writes `.env` with the settings that are missing, unless it exists. Returns whether it did. */
+/** Writes `.env` with the settings that are missing, unless the file exists. Returns whether it wrote the file. */
 export const writeFirstEnvironment = (cwd: string): boolean => {
   const path = resolve(cwd, '.env')
   if (existsSync(path)) return false

@@ -31,13 +31,13 @@ const works = {
 const shown = ({ tag, state, appliedAt = '' }: MigrationStatus): string =>
   `${state.padEnd(8)}  ${tag.padEnd(32)}  ${appliedAt}`.trimEnd()
 
-/** Holds the options of `migrate down` and `migrate finish`. */
+/** The options of `migrate down` and `migrate finish`. */
 export interface MigrateOptions {
-  /** Goes on without asking for confirmation. */
+  /** Whether to continue without asking for confirmation. */
   readonly yes?: true
 }
 
-/** Returns the action of a command. It needs the settings of the database only, no keys. */
+/** Returns the action of a command. The action needs only the settings of the database, no keys. */
 export const migrateCommand =
   (name: keyof typeof works) =>
   async ({ yes }: MigrateOptions): Promise<void> => {
@@ -55,8 +55,8 @@ export const migrateCommand =
   }
 
 /**
- * Asks for confirmation on the terminal, before the newest migration is reverted or an upgrade is finished. A script is not asked
- * for the first, as in earlier releases, and needs `--yes` for the second.
+ * Asks for confirmation on the terminal before `migrate down` and `migrate finish`. In a script, which has no terminal,
+ * `migrate down` runs without confirmation, as in earlier releases, and `migrate finish` requires `--yes`.
  */
 const isConfirmed = async (name: keyof typeof works, client: SqlClient, schema: string): Promise<boolean> => {
   const where = `the schema "${schema}" at ${client.where}`

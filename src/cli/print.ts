@@ -8,7 +8,10 @@ export const print = (...lines: string[]): void => {
   process.stdout.write(`${lines.join('\n')}\n`)
 }
 
-/** Prints an error without its stack trace. Its text may come from a service or a database, so it is redacted and made safe. */
+/**
+ * Prints an error without its stack trace. Its text may come from a service or a database, so secrets are redacted and control
+ * characters are replaced.
+ */
 export const complain = (error: unknown): void => {
   process.stderr.write(`fastify-chat: ${safeText(messageOf(error))}\n`)
 }

@@ -37,13 +37,13 @@ const tapped = (Socket: SocketConstructor, onText: (text: string) => void): Sock
 
 export interface FramesOptions extends Pick<ChatClientOptions, 'url' | 'token' | 'WebSocket'> {
   readonly room: string
-  /** Receives a sentence for the user each time the client has to reconnect, with the reason. */
+  /** Called with the reason, as a sentence for the user, each time the client has to reconnect. */
   readonly onReconnect: (sentence: string) => void
   /** Closes the connection when it aborts. */
   readonly signal: AbortSignal
 }
 
-/** Subscribes to a room until `signal` aborts. Rejects with an error for the user when the client stops reconnecting. */
+/** Subscribes to a room. Resolves when `signal` aborts. Rejects with an error for the user when the client stops reconnecting. */
 export const streamFrames = ({ room, onReconnect: onTrouble, signal, ...options }: FramesOptions): Promise<void> => {
   const client = createChatClient(options)
   client.room(room)

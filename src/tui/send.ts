@@ -3,7 +3,7 @@ import { type ChatClient, type ChatClientOptions, createChatClient, type Outgoin
 
 export interface SendOptions extends Pick<ChatClientOptions, 'url' | 'token' | 'WebSocket'> {
   readonly room: string
-  /** Whether each non-empty line is a message; otherwise the whole input is one. */
+  /** Whether each non-empty line is a message. Otherwise the whole input is one message. */
   readonly isByLine: boolean
   /** Maximum time to wait for all acknowledgements, in milliseconds. */
   readonly timeout: number
@@ -18,7 +18,7 @@ export const sendInput = async (input: string, options: SendOptions): Promise<vo
   try {
     const room = client.room(options.room)
     const sent = messages.map(content => room.send(content))
-    // The messages are sent anyway. Without a subscription, the room doesn't announce this user to the others.
+    // Unsubscribes, so that the room doesn't announce this user to the others. The messages are sent anyway.
     room.leave()
     await withDeadline(client, options.timeout, acknowledged(sent, room.settled))
   } finally {
@@ -46,7 +46,7 @@ const TEMPORARY = [408, 409, 425, 429]
 /** Server errors that are permanent: the server doesn't support the method, or this version of HTTP. */
 const PERMANENT = [501, 505]
 
-/** Returns whether a retry would get the same status. A 401 never gets here: the client gets a new token first. */
+/** Returns whether a retry would get the same status. Not called for a 401, after which the client gets a new token. */
 const isPermanent = (status: number): boolean =>
   status < 500 ? !TEMPORARY.includes(status) : PERMANENT.includes(status)
 
@@ -71,7 +71,7 @@ const withDeadline = (client: ChatClient, timeout: number, work: Promise<void>):
       if (state.status === 'online') wasOnline = true
       if (state.status === 'offline') reject(new Error(state.detail))
       if (state.status !== 'waiting' || wasOnline) return
-      // Nothing has been sent: a script has to fail at once when the address is wrong or the service is down.
+      // Nothing has been sent. A script must fail at once when the address is wrong or the service is down.
       if (state.reason === 'unreachable') reject(unreachable(state.detail))
       if (state.httpStatus !== undefined && isPermanent(state.httpStatus)) reject(refused(state.detail))
     })

@@ -28,11 +28,11 @@ export interface Session {
   readonly isReady: boolean
   /** Returns the access token; the option `token` of `createChatClient`. */
   readonly token: Extract<ChatClientOptions['token'], (...args: never) => unknown>
-  /** Rejects with a ChatApiError. */
+  /** Logs in and keeps the token. Rejects with a ChatApiError. */
   logIn(username: string, password: string): Promise<void>
   /** Registers, then logs in. */
   register(username: string, password: string): Promise<void>
-  /** Creates a client that loads the newest page after a long absence, and not all missed messages. */
+  /** Creates a client. After a long absence it loads only the newest page, not all missed messages. */
   connect(): ChatClient
 }
 
@@ -53,7 +53,7 @@ export const createSession = ({ url, tokenStore, shouldRemember, ...given }: Ses
   }
 
   const currentToken = async ({ previous, isRefused }: TokenRequest): Promise<string> => {
-    // A token that the client hasn't tried yet: a stored one, or that of a login meanwhile.
+    // The client hasn't tried this token yet. It is a stored one, or that of a login in the meantime.
     if (token !== undefined && token !== previous) return token
     if (username !== undefined && password !== undefined) await logIn(username, password)
     else if (isRefused && username !== undefined) tokenStore.remove(url, username)

@@ -16,7 +16,10 @@ const REASONS: { readonly [reason in WaitingReason]: string } = {
   token: 'Your session could not be checked.'
 }
 
-/** Screen readers announce the banner when it appears, but not the countdown. It stays during each attempt, so that it doesn't flicker. */
+/**
+ * Renders the banner. Screen readers announce it when it appears, but not the countdown. It stays visible during each attempt to
+ * connect, so that it doesn't flicker.
+ */
 export const Banner = ({ state: now, onConnect }: BannerProps) => {
   const last = useRef(now)
   const isRetry = now.status === 'connecting' && last.current.status === 'waiting'

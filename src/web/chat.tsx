@@ -17,7 +17,7 @@ interface ChatProps {
 }
 
 const DEFAULT_ROOM = 'general'
-/** Removed from the tab's title, where they would reorder the text after them. */
+/** Characters that are removed from the tab's title, because they would reorder the text after them. */
 const DIRECTION = /\p{Bidi_Control}/gu
 
 /** Opens one connection, and closes it when the component is unmounted. */

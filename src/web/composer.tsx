@@ -36,7 +36,7 @@ export const Composer = ({ room, title, drafts, limit, onSend }: ComposerProps) 
     event.preventDefault()
     if (!canSend) return
     onSend()
-    // Only the end is trimmed: indentation may matter.
+    // Trims only the end, because indentation may matter.
     room.send(text.trimEnd())
     write('')
     field.current?.focus()
@@ -45,7 +45,7 @@ export const Composer = ({ room, title, drafts, limit, onSend }: ComposerProps) 
     if (isSendKey(event, isTouch())) send(event)
   }
 
-  // Not on a phone, where the keyboard would cover the messages.
+  // Sets the focus, but not on a phone, where the keyboard would cover the messages.
   useLayoutEffect(() => {
     if (matchMedia('(pointer: fine)').matches) field.current?.focus()
   }, [])

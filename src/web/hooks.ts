@@ -2,7 +2,7 @@
 import { useEffect, useState } from 'preact/hooks'
 import { isEscape } from './keys.ts'
 
-/** Returns what `read` returns, and renders again each time that `subscribe` calls back. Both must stay the same while mounted. */
+/** Returns the result of `read`. Renders again when the store calls `changed`. Both functions must stay the same while mounted. */
 export const useStore = <T>(subscribe: (changed: () => void) => () => void, read: () => T): T => {
   const [value, setValue] = useState<T>(read)
   useEffect(() => {
@@ -13,7 +13,7 @@ export const useStore = <T>(subscribe: (changed: () => void) => () => void, read
   return value
 }
 
-/** Returns the room in the address, after the `#`. Rooms in the address make links, the browser's history and reloads work. */
+/** Returns the room in the address, after the `#`. It is there so that links, the browser's history and reloads work. */
 export const useHash = (): string => {
   const [hash, setHash] = useState(readHash)
   useEffect(() => listen(window, 'hashchange', () => setHash(readHash())), [])
@@ -28,13 +28,13 @@ const readHash = (): string => {
   }
 }
 
-/** Calls `listener` until the returned function is called. */
+/** Calls `listener` for each event until the returned function is called. */
 export const listen = (target: EventTarget, event: string, listener: (event: Event) => void): (() => void) => {
   target.addEventListener(event, listener)
   return () => target.removeEventListener(event, listener)
 }
 
-/** Calls `listener` at each Escape while mounted. */
+/** Calls `listener` at each press of Escape while the component is mounted. */
 export const useEscape = (listener: () => void): void => {
   useEffect(() => listen(document, 'keydown', event => isEscape(event as KeyboardEvent) && listener()), [])
 }

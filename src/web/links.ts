@@ -34,7 +34,7 @@ export const piecesOf = (text: string): Piece[] => {
 }
 
 function* candidates(text: string): Generator<{ readonly start: number; readonly end: number }> {
-  // Copies, because a regular expression stores its position.
+  // Copies, because a regular expression stores the position of its last match.
   const [begin, end] = [new RegExp(BEGIN), new RegExp(END)]
   for (let match = begin.exec(text); match; match = begin.exec(text)) {
     end.lastIndex = begin.lastIndex

@@ -65,7 +65,7 @@ type Author = Pick<Group, 'userId' | 'username' | 'isOwn'>
 const add = (days: Day[], line: Line, author: Author): void => {
   const key = new Date(line.at).toDateString()
   let day = days.at(-1)
-  // If this browser's clock is slow, an own message must not start an earlier day.
+  // If this browser's clock is slow, the user's own message must not start an earlier day.
   if (!day || (day.key !== key && line.at > day.at)) {
     day = { key, at: line.at, groups: [] }
     days.push(day)

@@ -57,7 +57,7 @@ export const MessageList = ({ room, state, title, identity, onSend }: MessageLis
 
   const fresh =
     leftAt === undefined ? 0 : messages.filter(({ seq, user_id }) => seq > leftAt && user_id !== me.id).length
-  // Without animation, because a page of history that arrives meanwhile would stop it.
+  // Scrolls without animation, because a page of history that arrives during the animation would stop it.
   const toEnd = (): void => {
     if (box.current) box.current.scrollTop = box.current.scrollHeight
   }

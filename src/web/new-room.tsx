@@ -15,7 +15,7 @@ export const NewRoom = ({ rooms, onClose }: NewRoomProps) => {
   const [refusal, setRefusal] = useState<string>()
   const dialog = useRef<HTMLDialogElement>(null)
   const name = roomNameOf(title)
-  // Before the browser paints, so that the next key press goes to the dialog.
+  // Opens the dialog before the browser paints, so that it receives the next key press.
   useLayoutEffect(() => dialog.current?.showModal(), [])
 
   const submit = async (event: Event): Promise<void> => {

@@ -4,7 +4,7 @@ import { Avatar } from './avatar.tsx'
 
 type Presence = NonNullable<RoomState['presence']>
 
-/** Renders the list of users; only their number if there are more than a hundred, because the service then sends no names. */
+/** Renders the list of users. Above a hundred users, renders only their number, because the service then sends no names. */
 export const PeopleList = ({ presence, me }: { readonly presence: Presence; readonly me: number | undefined }) => (
   <aside class="people" id="people" aria-label="People here">
     <h3>{presence.count === 1 ? '1 person here' : `${presence.count} people here`}</h3>
@@ -20,7 +20,7 @@ export const PeopleList = ({ presence, me }: { readonly presence: Presence; read
   </aside>
 )
 
-/** Renders a line that keeps its space when nobody is typing, so that nothing moves when somebody starts. */
+/** Renders who is typing. The line keeps its height when nobody is typing, so that nothing moves when somebody starts. */
 export const Typing = ({ typing }: { readonly typing: RoomState['typing'] }) => (
   <p class="typing">
     {typing.length > 0 && (

@@ -2,7 +2,7 @@
 
 const MAX_LINES = 20
 const MAX_LENGTH = 2000
-/** Clearly less than the maximum, so that "Show more" never hides a single line. */
+/** Lines of a shortened message. Clearly fewer than the maximum, so that "Show more" never reveals just one line. */
 const SHOWN_LINES = 15
 const SHOWN_LENGTH = 1500
 /** Maximum characters by which the end moves back to a space. */

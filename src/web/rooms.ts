@@ -1,4 +1,4 @@
-/** Maintains the list of rooms with their unread counts: polled over HTTP, and live for rooms that were opened. */
+/** Maintains the list of rooms with their unread counts. Polls it over HTTP, and updates rooms that were opened live. */
 import type { ChatClient, Room, WebStorage } from '../../client/src/index.ts'
 import { listen } from './hooks.ts'
 

@@ -1,11 +1,12 @@
 /**
- * Keeps the scroll position of a list that grows at both ends: a list at its end stays at the end; otherwise the line at the top
- * of the view stays in place. The position is measured while rendering, before the document changes, and restored afterwards.
+ * Keeps the scroll position of a list that grows at both ends. If the list is scrolled to its end, it stays there. Otherwise the
+ * line at the top of the view stays in place. The position is measured while rendering, before the document changes, and restored
+ * afterwards.
  */
 import type { RefObject } from 'preact'
 import { useLayoutEffect, useRef } from 'preact/hooks'
 
-/** Maximum distance from the end that counts as at the end, in pixels. */
+/** Maximum distance from the end, in pixels, at which the list counts as scrolled to its end. */
 const NEAR = 48
 
 export const isAtEnd = ({ scrollHeight, scrollTop, clientHeight }: HTMLElement): boolean =>
@@ -55,7 +56,7 @@ interface View {
   size: string
 }
 
-/** Measures the position. When a view becomes larger, the browser scrolls it for a moment, so a position of that time is ignored. */
+/** Measures the position, except during a resize: the browser briefly scrolls a view that becomes larger. */
 const measure = (view: View, box: HTMLElement): void => {
   if (view.isResizing) return
   if (view.size === sizeOf(box)) {

@@ -1,4 +1,4 @@
-/** Stores the session of this tab, an access token in `sessionStorage`, which ends with the tab. Holds the service's address. */
+/** Stores the tab's access token in `sessionStorage`, so that the session ends with the tab. Exports the service's address. */
 import { tabStorage } from './user-storage.ts'
 
 /** A user and their access token. */

@@ -28,7 +28,7 @@ interface Store extends WebStorage {
   keys(): string[]
 }
 
-/** Falls back to memory if the browser blocks storage, and drops entries when the storage is full. */
+/** Returns a storage that falls back to memory if the browser blocks it, and drops entries when it is full. */
 const storeOf = (find: () => Storage): Store => {
   try {
     const storage = find()
@@ -97,7 +97,7 @@ export const takeUserData = (username: string): UserData => {
   return data
 }
 
-/** Stores the data again, if it belongs to the user who logs in now. */
+/** Puts a user's data back into the storage, if the same user logs in again. */
 export const restoreUserData = (data: UserData | undefined, username: string): void => {
   if (data?.username.toLowerCase() !== username.toLowerCase()) return
   for (const [key, value] of data.tab) tab.setItem(key, value)

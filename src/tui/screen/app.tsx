@@ -37,7 +37,7 @@ export const App = ({ session, room, hasColour, connect }: AppProps) => {
     session.isReady ? openConversation() : undefined
   )
   const state = useConnection(connected?.client)
-  // State of this component, so that the draft survives a new login.
+  // The draft is state of this component, so that it survives a new login.
   const draft = useLive(EMPTY)
   /** Resumes the conversation for the same user. For another user, deletes the former user's data and starts again. */
   const onLoggedIn = (): void => {

@@ -1,4 +1,6 @@
-/** Measures text in terminal cells: a wide character takes two, a combining one none, an emoji of several code points two. */
+/**
+ * Measures text in terminal cells. A wide character and a multi-code-point emoji take two cells; a combining character takes none.
+ */
 import stringWidth from 'string-width'
 
 const segmenter = new Intl.Segmenter(undefined, { granularity: 'grapheme' })
@@ -42,12 +44,12 @@ const memoize = (measure: (grapheme: string) => number): ((grapheme: string) => 
 }
 const MAX_MEMOIZED = 10_000
 
-/** Returns the cells that one grapheme takes. */
+/** Returns how many cells one grapheme takes. */
 export const widthOf = memoize(stringWidth)
 
 /**
- * Returns the maximum cells that one grapheme takes on any terminal: some draw each code point of an emoji with a skin tone, or of
- * a family, separately. Lines are wrapped by this width, so that a row is never too long.
+ * Returns how many cells one grapheme takes at most: some terminals draw each code point of an emoji with a skin tone, or of a
+ * family, separately. Lines are wrapped by this width, so that a row is never too long.
  */
 const maxWidthOf = memoize(grapheme => {
   let cells = 0
@@ -58,7 +60,7 @@ const maxWidthOf = memoize(grapheme => {
 const sumOf = (text: string, width: (grapheme: string) => number): number =>
   ASCII.test(text) ? text.length : graphemesOf(text).reduce((cells, grapheme) => cells + width(grapheme), 0)
 
-/** Returns the cells that a line takes. */
+/** Returns how many cells a line takes. */
 export const cellsOf = (text: string): number => sumOf(text, widthOf)
 
 /** Matches white space, one character of a script that doesn't separate words, or a word. */

@@ -9,7 +9,10 @@ export interface ComposerLines {
   readonly column: number
 }
 
-/** Breaks lines at the cell and not at the word, so that typed text never moves. Returns at most `height` lines, those around the cursor. */
+/**
+ * Breaks lines at any character and not between words, so that typed text never moves. Returns up to `height` lines around the
+ * cursor.
+ */
 export const composerLines = ({ before, after }: Draft, width: number, height: number): ComposerLines => {
   const lines = ['']
   let used = 0
@@ -26,7 +29,7 @@ export const composerLines = ({ before, after }: Draft, width: number, height: n
     }
   }
   add(before)
-  // The cursor needs its own cell.
+  // The cursor needs a cell after the text, so a full line is followed by an empty one.
   if (used >= width) {
     lines.push('')
     used = 0

@@ -18,7 +18,7 @@ const lastOf = (text: string): string => graphemesOf(text.slice(-64)).at(-1) ?? 
 const firstOf = (text: string): string => graphemesOf(text.slice(0, 64))[0] ?? ''
 const lineBefore = (text: string): string => text.slice(text.lastIndexOf('\n') + 1)
 const lineAfter = (text: string): string => text.split('\n', 1)[0] ?? ''
-/** Searches from the end, because a regular expression would try every position from the start. */
+/** Returns the word before the cursor. Searches from the end: a regular expression would try every position from the start. */
 const wordBefore = (text: string): string => {
   const word = text.trimEnd()
   let start = word.length

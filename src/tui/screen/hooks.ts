@@ -6,7 +6,7 @@ import { createKeyDecoder, type Key } from './keys.ts'
 
 /**
  * Calls `onKey` for each key while the component is mounted. Ink's own `useInput` doesn't recognize pastes. Several keys may arrive
- * before React renders again, so state that one key changes for the next has to be in a `useLive`.
+ * before React renders again, so state that a key changes and the next key reads must be in a `useLive`.
  */
 export const useKeys = (onKey: (key: Key) => void): void => {
   const { stdin } = useStdin()

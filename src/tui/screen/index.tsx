@@ -13,7 +13,7 @@ export interface ScreenOptions {
 
 /**
  * Switches to the alternate screen buffer, clears it, turns on bracketed paste and turns off line wrapping. Terminals differ in
- * the width of some emoji: without wrapping, a row that is too long is cut off and doesn't move the rows below.
+ * the width of some emoji. Without wrapping, a row that is too long is cut off and doesn't move the rows below.
  */
 const ENTER = '\x1b[?1049h\x1b[2J\x1b[H\x1b[?2004h\x1b[?7l'
 const LEAVE = '\x1b[?7h\x1b[?2004l\x1b[?1049l'
@@ -29,7 +29,7 @@ export const openScreen = async ({ session, room, hasColour }: ScreenOptions): P
   }
   stdin.setEncoding('utf8').setRawMode(true).resume()
   stdout.write(ENTER)
-  // A closed terminal ends the process with SIGHUP. Errors of writes before that are ignored.
+  // When the terminal is closed, SIGHUP ends the process. Until then, writes may fail.
   stdout.on('error', () => {})
   const restore = (): void => {
     stdin.setRawMode(false).pause()

@@ -84,7 +84,7 @@ const TOKEN =
 export const createKeyDecoder = (): ((read: string) => Key[]) => {
   let rest = ''
   let isPaste = false
-  // A long paste arrives in many reads. The part that was searched before is skipped.
+  // A long paste arrives in many reads. Each search for its end skips the part that was searched before.
   let searched = 0
 
   const pasted = (): Key[] => {

@@ -1,5 +1,5 @@
 /** @jsxImportSource react */
-/** Renders the form to log in or register: a hidden password, the rules as they are met, and the service's error messages. */
+/** Renders the form to log in or register. The password is hidden. Shows which rules are met, and the service's error messages. */
 import { Box, useApp, useCursor } from 'ink'
 import { PASSWORD_RULES, type Rule, USERNAME_RULES } from '../../../client/src/index.ts'
 import { safeLine } from '../safe-text.ts'

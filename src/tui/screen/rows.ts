@@ -19,7 +19,7 @@ export interface Row {
   readonly spans: readonly Span[]
 }
 
-/** Minimum columns to indent the following lines of a message to its first word. */
+/** Minimum window width, in columns, at which the continuation lines of a message are aligned with its first word. */
 const WIDE = 60
 
 /** Maximum rows before a message is collapsed, so that one message can't fill the window. */
@@ -31,7 +31,7 @@ export const rowsOf = ({ room, notices, username, isUnfolded }: View, width: num
   const rows: Row[] = []
   let day = ''
   let at = 0
-  // Not `push(...more)`: a long message may have more rows than a call may have arguments.
+  // Not `push(...more)`, because a long message may have more rows than the maximum number of arguments of a call.
   const add = (more: readonly Row[]): void => {
     for (const row of more) rows.push(row)
   }
