@@ -61,10 +61,7 @@ export const createChat = (options: CreateChatOptions): EmbeddedChat => {
 
   const running = (): FastifyInstance => {
     if (!instance) {
-      throw new ChatError(
-        'unavailable',
-        'The chat is not running yet. Await app.register(chat.plugin) first.'
-      )
+      throw new ChatError('unavailable', 'The chat is not running yet. Await app.register(chat.plugin) first.')
     }
     if (instance.chatCore.isDraining)
       throw new ChatError('unavailable', 'The chat has stopped, because the application is closing.')

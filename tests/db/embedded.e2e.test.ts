@@ -69,7 +69,7 @@ describe('the lock on a folder', () => {
   test('is not kept by a process that was killed, nor by files that only look like it', async () => {
     const folder = newFolder()
     const { child } = await run(`
-      import { lockFolder } from './src/db/folder-lock.ts'
+      import { lockFolder } from './src/db/client/folder-lock.ts'
       await lockFolder(${JSON.stringify(folder)})
       console.log('held')
       setInterval(() => {}, 1000)`)
@@ -108,14 +108,14 @@ describe('the lock on a folder', () => {
 test('the embedded database keeps what was committed when its process is killed, and refuses a second one', async () => {
   const folder = newFolder()
   const { child, said } = await run(`
-    import { openEmbedded } from './src/db/embedded.ts'
+    import { openEmbedded } from './src/db/client/pglite.ts'
     const client = await openEmbedded(${JSON.stringify(folder)})
     await client.transaction(tx => tx.exec('create table kept (n int); insert into kept values (1), (2)'))
     console.log('written')
     setInterval(() => {}, 1000)`)
   expect(said).toBe('written')
   const second = run(`
-    import { openEmbedded } from './src/db/embedded.ts'
+    import { openEmbedded } from './src/db/client/pglite.ts'
     await openEmbedded(${JSON.stringify(folder)}).catch(error => console.log(error.message))`)
   expect((await second).said).toMatch(/open in another process, and two processes would corrupt it/)
   await kill(child)
