@@ -8,7 +8,7 @@ import type { Passwords } from './passwords.ts'
 import { type AccessTokens, badToken } from './tokens/access-tokens.ts'
 import { createUserLookup } from './user-lookup.ts'
 
-/** Lists the methods of the user repository that accounts need. */
+/** The methods of the user repository that accounts use. */
 export interface AccountsRepository {
   create(user: { username: string; hashedPassword: string }): Promise<UserRecord>
   findByUsername(username: string): Promise<UserRecord | undefined>
@@ -24,18 +24,18 @@ export interface AccountsOptions {
   readonly clock: Clock
 }
 
-/** Limits how often a login starts over because another request changed the hash, as when two logins renew it at once. */
+/** Maximum attempts of a login. It starts over if another request changed the hash, for example a login that renewed it. */
 const MAX_ATTEMPTS = 3
 
-/** Manages the users that register with a password. */
+/** Manages the users who registered with a password. */
 export interface Accounts {
-  /** Stores a new user. Throws `username_taken`, or `busy` when too many hashes are queued. */
+  /** Creates a user. Throws `username_taken`, or `busy` if too many hashes are queued. */
   register(username: string, password: string): Promise<UserRecord>
   /** Exchanges a username, in any case, and a password for a token. Throws `invalid_credentials` or `busy`. */
   login(username: string, password: string): Promise<AccessToken>
   /**
-   * Returns the user of a token, and when the token expires, in milliseconds since the epoch. Throws `token_expired`, or
-   * `invalid_token`, also for a user who was deleted: within a second of the deletion.
+   * Returns the user of a token, and when the token expires, in milliseconds since the epoch. Throws `token_expired` or
+   * `invalid_token`. The token of a deleted user becomes invalid within a second of the deletion.
    */
   identify(token: string): Promise<{ readonly user: UserRecord; readonly expiresAt: number }>
 }
@@ -44,8 +44,8 @@ export const createAccounts = ({ users, passwords, tokens, clock }: AccountsOpti
   const userById = createUserLookup(users.findByIds, clock.monotonic)
 
   /**
-   * Verifies in the database that the user still has the hash that was checked, and renews an outdated hash in the same
-   * statement. The password may have changed, or the user may have been deleted, while bcrypt ran.
+   * Returns whether the user still has the hash that was checked: while bcrypt ran, the password may have changed or the user may
+   * have been deleted. If the hash is outdated and `mayRenew` is true, replaces it in the same statement.
    */
   const confirm = async (id: number, checked: string, password: string, mayRenew: boolean): Promise<boolean> =>
     mayRenew && passwords.needsRehash(checked, password)
@@ -56,12 +56,12 @@ export const createAccounts = ({ users, passwords, tokens, clock }: AccountsOpti
     register: async (username, password) => users.create({ username, hashedPassword: await passwords.hash(password) }),
     async login(username, password) {
       for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
-        // PostgreSQL stores no NUL in a text, so no user has such a name.
+        // PostgreSQL cannot store a NUL character in text, so no user has such a name and a query would fail.
         const user = username.includes('\u0000') ? undefined : await users.findByUsername(username)
-        // Verifies even if there is no such user, so that both cases take the same time.
+        // Also called if there is no such user, so that both cases take the same time.
         const isRight = await passwords.verify(password, user?.hashedPassword)
         if (!user?.hashedPassword || !isRight) break
-        // A second attempt means that another login has renewed the hash. Renewing it again would make that login start over.
+        // A second attempt is needed if another login has renewed the hash. To renew it again would make that login start over.
         if (await confirm(user.id, user.hashedPassword, password, attempt === 0)) return tokens.issue(user)
       }
       throw new ChatError('invalid_credentials', 'Wrong username or password.')

@@ -8,20 +8,20 @@ import { withTimeout } from '../lib/timeout.ts'
 import { ChatError } from '../protocol/errors.ts'
 import { createUserLookup } from './user-lookup.ts'
 
-/** Describes a user as the host application passes them in. */
+/** A user, as the host application passes them in. */
 export interface HostUser {
-  /** Identifies the user in the host application and never changes: 1-200 characters. A number is stored as its decimal digits. */
+  /** The user's id in the host application, which must never change: 1-200 characters. A number is stored as decimal digits. */
   readonly id: string | number
-  /** Names the user to others: 1-200 characters. */
+  /** The name that others see: 1-200 characters. */
   readonly name: string
-  /** Ends the authentication of the user; one day after it by default. */
+  /** When the authentication expires; by default one day after it. */
   readonly expiresAt?: Date | undefined
 }
 
-/** Lists the methods of the user repository that host users need. */
+/** The methods of the user repository that host users need. */
 export interface HostUsersRepository {
   findByExternalIds(externalIds: readonly string[]): Promise<ReadonlyMap<string, UserRecord>>
-  /** Creates the chat user of a host user, or stores a changed name. */
+  /** Creates the chat user of a host user, or updates the name. */
   admit(user: { externalId: string; username: string }): Promise<UserRecord>
 }
 
@@ -33,17 +33,20 @@ export interface HostUsersOptions {
 
 /** Maps host users to chat users. */
 export interface HostUsers {
-  /** Returns the chat user of a host user, created on first use and renamed if the name has changed. Throws a TypeError for an invalid one. */
+  /**
+   * Returns the chat user of a host user. Creates the chat user on first use, and renames it if the name has changed. Throws a
+   * TypeError if the host user is invalid.
+   */
   admit(person: HostUser): Promise<UserRecord>
   /**
-   * Calls the host's `authenticate` and returns the chat user of its result. Throws `not_logged_in` if the result is empty or
-   * expired, or if the function throws an error with the status 401 or 403. Throws `unavailable` if it fails otherwise or times
-   * out: a caller who can't be authenticated is rejected.
+   * Calls the host's `authenticate`, and returns the chat user of its result. Throws `not_logged_in` if the result is empty or
+   * expired, or if the function throws an error with the status 401 or 403. Throws `unavailable` if the function throws any other
+   * error or times out.
    */
   identify(authenticate: () => unknown): Promise<{ readonly user: UserRecord; readonly expiresAt: number | undefined }>
 }
 
-/** Limits how long the host's `authenticate` may take, in milliseconds. */
+/** How long the host's `authenticate` may take, in milliseconds. */
 const AUTHENTICATE_TIMEOUT_MS = 2000
 const MAX_ID = 200
 const MAX_NAME = 200
@@ -71,7 +74,7 @@ export const createHostUsers = ({ users, log, clock }: HostUsersOptions): HostUs
       } catch (error) {
         if (isRefusal(error)) throw notLoggedIn()
         log.error({ err: error }, 'authenticate failed; the caller was rejected')
-        throw new ChatError('unavailable', 'Your login can not be checked right now. Try again in a moment.', {
+        throw new ChatError('unavailable', 'Your login cannot be checked right now. Try again in a moment.', {
           retryAfterMs: 1000,
           cause: error
         })
@@ -86,7 +89,7 @@ export const createHostUsers = ({ users, log, clock }: HostUsersOptions): HostUs
 const notLoggedIn = (): ChatError =>
   new ChatError('not_logged_in', 'You are not logged in. Log in with the application that this chat is part of.')
 
-/** Calls the host's function. Removes the message of an error before it is logged, because it may quote a token. */
+/** Calls a function of the host. Removes the message of an error that it throws, because the message may quote a token. */
 const callHost = async <T>(authenticate: () => T): Promise<Awaited<T>> => {
   try {
     return await authenticate()
@@ -98,7 +101,7 @@ const callHost = async <T>(authenticate: () => T): Promise<Awaited<T>> => {
 const isRefusal = (error: unknown): boolean =>
   error instanceof Error && 'statusCode' in error && (error.statusCode === 401 || error.statusCode === 403)
 
-// PostgreSQL stores no NUL in a text. A lone surrogate would be stored as another character.
+// PostgreSQL cannot store a NUL character in text.
 const isText = (value: unknown, max: number): value is string =>
   typeof value === 'string' && isVisible(value) && value.length <= max && !value.includes('\u0000')
 

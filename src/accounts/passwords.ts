@@ -1,4 +1,4 @@
-/** Hashes passwords with bcrypt, a few at a time: bcrypt runs in libuv's thread pool, which file and DNS operations share. */
+/** Hashes passwords with bcrypt, a few at a time. bcrypt uses libuv's thread pool, which file and DNS operations need too. */
 import { createHash } from 'node:crypto'
 import { availableParallelism } from 'node:os'
 import * as nodeBcrypt from '@node-rs/bcrypt'
@@ -6,38 +6,39 @@ import pLimit from 'p-limit'
 import { ChatError } from '../protocol/errors.ts'
 import { normalizePassword } from '../protocol/http/users.ts'
 
-/** Counts the bytes of a password that bcrypt reads; it ignores the rest. */
+/** How many bytes of a password bcrypt reads. It ignores the rest. */
 const BCRYPT_BYTES = 72
 /**
- * Prefixes the stored hash of a password of 72 bytes or more, which is bcrypt over the base64 of its SHA-256, so that every byte
- * counts. A password of exactly 72 bytes is included: hashed directly, it would match every longer one that begins with it.
+ * The prefix of the stored hash of a password of 72 bytes or more. Such a hash is bcrypt over the base64 of the password's
+ * SHA-256, so that it depends on every byte. A password of exactly 72 bytes is included: if it were hashed directly, every longer
+ * password that begins with it would match.
  */
 const PREHASHED = 'sha256+'
 
 /** Hashes and verifies passwords. */
 export interface Passwords {
-  /** Returns the hash to store, of the normalized password. Throws `busy` when too many hashes are queued. */
+  /** Normalizes a password and returns its hash. Throws `busy` if too many hashes are queued. */
   hash(password: string): Promise<string>
   /**
-   * Returns whether a password matches a hash, normalized or as received: older hashes are of the password as received. A
-   * mismatch takes at least one hash at the configured cost, also for a missing, unreadable or cheaper hash. Throws `busy` when
-   * too many hashes are queued.
+   * Returns whether a password matches a hash. Tries the normalized password, and then the password as received, of which older
+   * hashes were made. A mismatch takes at least as long as one hash at the configured cost, even if the stored hash is missing,
+   * unreadable or has a lower cost. Throws `busy` if too many hashes are queued.
    */
   verify(password: string, hash: string | null | undefined): Promise<boolean>
-  /** Returns whether to hash a verified password again: at a higher cost, with all its bytes, or in its normalized form. */
+  /** Returns whether a verified password must be hashed again: at a higher cost, with all its bytes, or in its normalized form. */
   needsRehash(hash: string, password: string): boolean
 }
 
-/** Lists the functions of `@node-rs/bcrypt` in use; tests count the calls. */
+/** The functions of `@node-rs/bcrypt` that are used. Tests replace them to count the calls. */
 export type Bcrypt = Pick<typeof nodeBcrypt, 'hash' | 'verify' | 'parseOptions'>
 
-/** Bounds the work of hashing. */
+/** The cost of a hash, and the limits on concurrent and queued hashes. */
 export interface PasswordOptions {
-  /** Sets bcrypt's cost: 2^rounds iterations. */
+  /** The cost of bcrypt: 2^rounds iterations. */
   readonly rounds: number
-  /** Limits how many hashes are computed at once. */
+  /** Maximum number of hashes that are computed at the same time. */
   readonly concurrency?: number
-  /** Limits how many hashes are queued. A core computes about five a second, so a longer queue would wait too long. */
+  /** Maximum number of queued hashes. A core computes about five per second, so requests in a longer queue would time out. */
   readonly maxQueue?: number
   readonly bcrypt?: Bcrypt
 }
@@ -57,7 +58,7 @@ export const createPasswords = ({
     return limit(work)
   }
 
-  // The password of an unknown user is compared with this hash, so that it takes as long as for a known user.
+  // The password of an unknown user is compared with this hash, so that the login takes as long as for a known user.
   const decoy = queued(() => bcrypt.hash('decoy', { cost: rounds }))
   decoy.catch(() => {})
 
@@ -80,14 +81,15 @@ export const createPasswords = ({
       return PREHASHED + (await queued(() => bcrypt.hash(digest(password), { cost: rounds })))
     },
     async verify(password, hash) {
-      // Tries as many forms for a user that exists as for one that doesn't, so that both take the same time.
+      // Both forms are tried even if the user does not exist, so that the time does not show whether the user exists.
       for (const form of new Set([normalizePassword(password), password])) {
         if (await verifyForm(form, hash)) return true
       }
       return false
     },
     needsRehash(hash, password) {
-      // The hash doesn't show which form was hashed. That rarely matters: most keyboards produce the normalized form.
+      // The hash does not show which form was hashed, so such a password is hashed at each login. That is rare: most keyboards
+      // produce the normalized form.
       if (password !== normalizePassword(password)) return true
       // An imported hash of a long password covers only its first 72 bytes.
       if (isLong(password) && !hash.startsWith(PREHASHED)) return true

@@ -1,20 +1,20 @@
-/** Looks up the users behind requests, in batches. Caches them for half a second only, because users are deleted and renamed. */
+/** Looks up the users of requests in batches. Caches a user for only half a second, because users are deleted and renamed. */
 import { LruMap } from 'toad-cache'
 import { createBatch } from '../lib/batch.ts'
 
-/** Limits how long a user is cached, in milliseconds. */
+/** How long a user is cached, in milliseconds. */
 const TTL_MS = 500
-/** Limits how many users are cached; about 200 bytes each. */
+/** Maximum number of cached users, of about 200 bytes each. */
 const MAX_CACHED = 10_000
 
-/** Creates a lookup by id, ours or a host application's. An id without a user is queried each time. */
+/** Creates a lookup by the id of a chat user or of a host user. An id without a user is not cached. */
 export const createUserLookup = <Id extends number | string, User>(
   findByIds: (ids: readonly Id[]) => Promise<ReadonlyMap<Id, User>>,
   monotonic: () => number
 ): ((id: Id) => Promise<User | undefined>) => {
   const found = new LruMap<{ readonly user: User; readonly until: number }>(MAX_CACHED)
   const load = createBatch<Id, User>(async ids => {
-    // Measured from before the query, which may be slow.
+    // Computed before the query, because the result may already be outdated when a slow query ends.
     const until = monotonic() + TTL_MS
     const users = await findByIds(ids)
     for (const [id, user] of users) found.set(id, { user, until })

@@ -1,7 +1,7 @@
 /**
- * Notifies other processes. The bus makes delivery fast and is never needed for correctness: it delivers at most once, in any
- * order, and may lose anything. A listener reads the log of each room that it is notified of, reads all rooms again after `reset`,
- * and polls.
+ * Sends notifications to other processes. The bus makes delivery fast, but nothing relies on it for correctness: it delivers at
+ * most once, in any order, and may lose notifications. A listener reads the log of each room that it is notified of, reads all
+ * rooms again after `reset`, and polls.
  */
 import type { BusEvent } from './events.ts'
 
@@ -11,7 +11,7 @@ export interface BusListener {
   grown(roomId: number, seq: number): void
   /** Called when another process published an event; `from` identifies that process. */
   event(event: BusEvent, from: string): void
-  /** Called after each connection, including the first one: anything sent before may have been missed. */
+  /** Called each time the bus has connected, including the first time. Notifications sent before it may have been missed. */
   reset(): void
 }
 
@@ -19,17 +19,17 @@ export interface BusListener {
 export interface Bus {
   /** Identifies this process to the others. */
   readonly processId: string
-  /** Announces that a room has grown. Coalesced for a few milliseconds: of each room only the newest `seq` is sent. */
+  /** Announces that a room's log has grown. Announcements within a few milliseconds are merged: only the newest `seq` is sent. */
   announce(roomId: number, seq: number): void
-  /** Publishes an event. One over `MAX_EVENT_BYTES` as JSON is not sent; returns whether it will be. */
+  /** Queues an event. Returns false, and drops it, if its JSON is longer than `MAX_EVENT_BYTES` or too many events are queued. */
   publish(event: BusEvent): boolean
-  /** Begins to listen; resolves when everything sent from now on will be received. Called once. */
+  /** Starts to listen. Resolves when notifications that are sent from then on will be received. Must be called only once. */
   listen(listener: BusListener): Promise<void>
-  /** Returns the milliseconds since this process last received its own heartbeat; absent if nothing can be lost. */
+  /** Returns the milliseconds since this process last received its own heartbeat. Absent on a bus that loses no notifications. */
   msSinceHeartbeat?(): number
-  /** Sends what is queued, and stops listening. */
+  /** Sends the queued notifications, and stops listening. */
   close(): Promise<void>
 }
 
-/** Limits the size of an event as JSON: a PostgreSQL notification carries less than 8,000 bytes. */
+/** Maximum size of an event as JSON, in bytes. PostgreSQL limits the payload of a notification to less than 8,000 bytes. */
 export const MAX_EVENT_BYTES = 7500

@@ -1,22 +1,23 @@
-/** Defers connecting a bus from the start of the application to its first use. */
+/** Defers the connection of a bus until its first use. */
 import { setTimeout as delay } from 'node:timers/promises'
 import { withTimeout } from '../lib/timeout.ts'
 import type { Bus, BusListener } from './bus.ts'
 
-/** Adds to a bus that its connection is opened later. */
+/** A bus whose connection is opened later. */
 export interface DeferredBus extends Bus {
-  /** Opens the connection if it isn't open. The announcement of a message opens it too. */
+  /** Opens the connection, unless it is already open or opening. `announce` opens it too. */
   begin(): void
 }
 
-/** Delays the next attempt to listen, in milliseconds. */
+/** Delay before the next attempt to listen, in milliseconds. */
 const RETRY_MS = 1000
-/** Limits how long closing waits for an attempt in progress, in milliseconds. */
+/** How long `close` waits for an attempt to listen that is in progress, in milliseconds. */
 const CLOSE_TIMEOUT_MS = 1000
 
 /**
- * Defers what `listen` opens: if the application fails to start, or its port is in use, no connection may keep the process
- * alive. Nothing is lost: a bus calls `reset` on its listener when it starts to listen.
+ * Returns a bus whose `listen` only stores the listener; `begin` or `announce` opens the connection. If the application fails to
+ * start, for example because its port is in use, no open connection then keeps the process running. No change is missed, because
+ * a bus calls `reset` on its listener when it starts to listen.
  */
 export const deferBus = (bus: Bus, onFailure: (error: unknown) => void): DeferredBus => {
   let listener: BusListener | undefined
@@ -27,7 +28,7 @@ export const deferBus = (bus: Bus, onFailure: (error: unknown) => void): Deferre
     while (!isClosed) {
       try {
         await bus.listen(target)
-        // The bus was closed during the attempt, and nothing else would close this connection.
+        // If the bus was closed during the attempt, nothing else closes this connection.
         if (isClosed) await bus.close()
         return
       } catch (error) {
@@ -47,7 +48,7 @@ export const deferBus = (bus: Bus, onFailure: (error: unknown) => void): Deferre
       begin()
       bus.announce(roomId, seq)
     },
-    // Doesn't connect: events are about connections to this process, and there are none before `begin`.
+    // Does not open the connection: events are about clients of this process, and it has none before `begin`.
     publish: event => bus.publish(event),
     msSinceHeartbeat: () => (opening ? (bus.msSinceHeartbeat?.() ?? 0) : 0),
     async listen(target) {

@@ -1,22 +1,22 @@
-/** Packs what is queued into payloads of a bounded size. */
+/** Packs queued announcements and events into payloads of limited size, and unpacks received payloads. */
 import { type BusListener, MAX_EVENT_BYTES } from './bus.ts'
 import { type BusEvent, isBusEvent } from './events.ts'
 
-/** Describes one payload on the wire. */
+/** A payload, as it is sent. */
 interface Envelope {
   readonly from: string
   readonly grown?: readonly (readonly [roomId: number, seq: number])[]
-  /** Lists the events. Other versions may send kinds that this one doesn't support. */
+  /** The events. Processes of other versions may send kinds that this version does not support. */
   readonly events?: readonly unknown[]
 }
 
 const PAIR_BYTES = 32
-/** Limits how many payloads are sent at a time: about half a megabyte. */
+/** Maximum number of payloads that are sent at a time. Together they have about half a megabyte. */
 const MAX_PAYLOADS = 64
-/** Limits how many events are queued while the database does not respond. Further events are dropped, as the bus may. */
+/** Maximum number of queued events, which is reached if the database does not respond. Further events are dropped. */
 const MAX_EVENTS = 20_000
 
-/** Gathers announcements and events until they are taken as payloads. */
+/** Creates a queue of announcements and events, from which payloads are taken. */
 export const createOutbox = (from: string) => {
   let grown = new Map<number, number>()
   let events: { event: BusEvent; bytes: number }[] = []
@@ -38,7 +38,7 @@ export const createOutbox = (from: string) => {
       grown = new Map()
       events = []
     },
-    /** Returns what is queued in as few payloads as possible. Beyond `MAX_PAYLOADS`, the rest stays queued. */
+    /** Removes the queued items and returns them in as few payloads as possible. Items beyond `MAX_PAYLOADS` stay queued. */
     take(): string[] {
       const pairs = [...grown]
       const perPayload = Math.floor(MAX_EVENT_BYTES / PAIR_BYTES)
@@ -74,7 +74,10 @@ const groupsOf = (events: readonly { event: BusEvent; bytes: number }[]): BusEve
   return groups
 }
 
-/** Delivers a payload to a listener, unless it is our own. Ignores an unreadable payload: the log is the authority. */
+/**
+ * Passes the contents of a payload to a listener, unless this process (`ourselves`) sent it. Ignores a payload that is not JSON:
+ * the listener then finds the changes when it polls.
+ */
 export const deliver = (payload: string, listener: BusListener, ourselves: string): void => {
   const envelope = read(payload)
   if (!envelope || envelope.from === ourselves) return

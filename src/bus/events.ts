@@ -1,38 +1,38 @@
 /**
- * Defines every event of the bus and its fields. Processes of several versions share a bus, so a field is never renamed and never
- * changes its type; a process ignores events of an unknown kind.
+ * Defines the events of the bus and their fields. Processes of several versions share a bus, so the name and the type of a field
+ * must never change. A process ignores events of an unknown kind.
  */
 
-/** Maps a kind to its fields. An event is not in the log and is soon outdated; what must not be lost is read from the database. */
+/** Maps a kind of event to its fields. The bus may lose events, so anything that must not be lost is read from the database. */
 export interface BusEvents {
-  /** Rows have changed; published by triggers of the database (drizzle/0005_changes.sql). */
+  /** Rows were changed. Published by triggers of the database (drizzle/0005_changes.sql). */
   readonly changed: object
-  /** A room's title or another property has changed; published by the process that changed it, after the commit. */
+  /** A property of a room, such as its title, was changed. Published after the commit by the process that changed it. */
   readonly room_changed: { readonly room: number }
-  /** The users that the process has in a room, or how many if it has too many to name. */
+  /** The users who are connected to the process and subscribed to the room; only `count` if there are too many to list. */
   readonly present: {
     readonly room: number
     readonly users?: readonly (readonly [userId: number, username: string])[]
     readonly count?: number
   }
-  /** The process is running, so its users are still present. */
+  /** The process is still running, so its users are still present. */
   readonly alive: object
-  /** The process stops, and has no more users. */
+  /** The process is stopping, so its users are no longer present. */
   readonly gone: object
   readonly typing: { readonly room: number; readonly user_id: number; readonly username: string }
-  /** Asks `authorize` again whether a user may read a room; see Revocation for the fields. */
+  /** Makes each process call `authorize` again for a user and a room. See Revocation for the fields. */
   readonly recheck: Repeated & { readonly room: string }
   /** Closes all connections of a user. */
   readonly disconnect: Repeated
 }
 
-/** A revocation, which is published several times because the bus may lose it. */
+/** The fields of a revocation. It is published several times, because the bus may lose an event. */
 interface Repeated {
-  /** Holds the user's id in the host application. */
+  /** The user's id in the host application. */
   readonly person: string
   /** Identifies the revocation, so that a repetition has no effect. */
   readonly word: string
-  /** Counts the milliseconds since it was first published. */
+  /** Milliseconds since the revocation was first published; absent the first time. */
   readonly age_ms?: number
 }
 
@@ -43,7 +43,7 @@ export type BusEvent<Kind extends BusEventKind = BusEventKind> = {
   [One in Kind]: { readonly kind: One } & BusEvents[One]
 }[Kind]
 
-/** Maps each kind to a function; `from` identifies the process that published the event. */
+/** Maps each kind to a handler. `from` identifies the process that published the event. */
 export type BusEventHandlers = {
   readonly [Kind in BusEventKind]: (event: BusEvent<Kind>, from: string) => void
 }
@@ -72,7 +72,7 @@ const FIELDS: { readonly [Kind in BusEventKind]: { readonly [Field in keyof BusE
   disconnect: repeated
 }
 
-/** Returns whether a value from another process is an event of a known kind, with its fields. */
+/** Returns whether a value from another process is an event of a known kind with valid fields. */
 export const isBusEvent = (value: unknown): value is BusEvent => {
   if (typeof value !== 'object' || value === null || !('kind' in value)) return false
   const { kind } = value

@@ -1,7 +1,7 @@
 /**
- * Encrypts and decrypts Fernet tokens (github.com/fernet/spec): AES-128-CBC with HMAC-SHA256 in URL-safe base64, on node:crypto.
- * Implemented here because the `fernet` package compares MACs in variable time and is about sixteen times slower. The tests
- * compare it with that package and with Python's `cryptography`. See docs/security.md.
+ * Encrypts and decrypts Fernet tokens (github.com/fernet/spec): AES-128-CBC with HMAC-SHA256 in URL-safe base64, with node:crypto.
+ * The `fernet` package is not used, because it compares MACs in variable time and is about sixteen times slower. The tests compare
+ * this implementation with that package and with Python's `cryptography`. See docs/security.md.
  */
 import { createCipheriv, createDecipheriv, createHmac, randomBytes, randomFillSync, timingSafeEqual } from 'node:crypto'
 
@@ -11,11 +11,11 @@ const BLOCK_BYTES = 16
 const MAC_BYTES = 32
 const MAX_CLOCK_SKEW_SECONDS = 60
 
-/** Holds a Fernet key in its two halves. */
+/** A Fernet key, split into its two halves. */
 export interface FernetKey {
   readonly signing: Buffer
   readonly encryption: Buffer
-  /** Holds the 32 bytes as they were given. */
+  /** The whole key: 32 bytes. */
   readonly bytes: Buffer
 }
 
@@ -29,7 +29,7 @@ export const parseKey = (text: string): FernetKey => {
   return { bytes, signing: bytes.subarray(0, 16), encryption: bytes.subarray(16) }
 }
 
-// A call for random bytes is slow, so one call draws the IVs of many tokens. Each IV is used once.
+// Generating random bytes has a high cost per call, so one call generates the IVs of many tokens. Each IV is used once.
 const IVS_PER_DRAW = 256
 const ivs = Buffer.allocUnsafe(IVS_PER_DRAW * BLOCK_BYTES)
 let ivsUsed = IVS_PER_DRAW
@@ -42,9 +42,9 @@ const freshIv = (): Buffer => {
   return ivs.subarray(ivsUsed * BLOCK_BYTES, ++ivsUsed * BLOCK_BYTES)
 }
 
-/** Fixes the time and the IV of a token, as the spec's test vectors do. Without `iv`, it is random. */
+/** The time of a token, and its IV for the test vectors of the specification. Without `iv`, a random IV is used. */
 export interface EncryptOptions {
-  /** Sets the time of encryption in milliseconds since the epoch; the token carries whole seconds. */
+  /** The time of encryption in milliseconds since the epoch. The token contains it in whole seconds. */
   readonly now: number
   readonly iv?: Uint8Array
 }
@@ -66,15 +66,15 @@ export const encrypt = (key: FernetKey, text: string, { now, iv }: EncryptOption
   return toBase64(token)
 }
 
-/** Limits the age of a token. */
+/** The maximum age of a token, and the current time. */
 export interface DecryptOptions {
-  /** Sets the maximum age in seconds; without it, the age is not checked. */
+  /** Maximum age in seconds. Without it, the age is not checked. */
   readonly ttlSeconds?: number
-  /** Sets the current time in milliseconds since the epoch. */
+  /** The current time in milliseconds since the epoch. */
   readonly now?: number
 }
 
-/** Returns the text of a token, or `undefined` if it is malformed, altered, expired or encrypted with another key. */
+/** Returns the plaintext of a token, or `undefined` if the token is malformed, altered, expired or encrypted with another key. */
 export const decrypt = (
   key: FernetKey,
   token: string,
@@ -101,7 +101,7 @@ const decipherBytes = (key: FernetKey, iv: Buffer, ciphertext: Buffer): string |
     const plain = Buffer.concat([decipher.update(ciphertext), decipher.final()])
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(plain)
   } catch {
-    // The MAC is valid, but the padding is not PKCS #7 or the text is not UTF-8: something other than `encrypt` created the token.
+    // The MAC is valid, but the padding is not PKCS #7 or the plaintext is not UTF-8. `encrypt` creates no such token.
     return undefined
   }
 }
@@ -112,7 +112,10 @@ const toBase64 = (bytes: Buffer): string => bytes.toString('base64').replaceAll(
 
 const BASE64 = /^[\w-]*={0,2}$/
 
-/** Decodes canonical URL-safe base64 with its padding. Returns `undefined` for anything else, which Node's decoder accepts. */
+/**
+ * Decodes URL-safe base64. Returns `undefined` unless the text is canonical and padded; Node's decoder would accept other forms
+ * too.
+ */
 const fromBase64 = (text: string): Buffer | undefined => {
   if (text.length % 4 !== 0 || !BASE64.test(text)) return undefined
   const bytes = Buffer.from(text, 'base64url')

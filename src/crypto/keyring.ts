@@ -1,4 +1,4 @@
-/** Holds the Fernet keys in use: the newest encrypts, all decrypt. */
+/** Manages the Fernet keys in use: the current key encrypts, and every key decrypts. */
 import { keyId } from '../lib/key-id.ts'
 import { decrypt, encrypt, type FernetKey, parseKey } from './fernet.ts'
 
@@ -6,17 +6,17 @@ import { decrypt, encrypt, type FernetKey, parseKey } from './fernet.ts'
 export interface Keyring {
   /** Identifies the key that encrypts. */
   readonly currentKeyId: string
-  /** Identifies every key, the one that encrypts first. */
+  /** The ids of all keys. The first is that of the key that encrypts. */
   readonly keyIds: readonly string[]
-  /** Counts the tokens that no key could decrypt since the start. */
+  /** How many times no key could decrypt a token since the keyring was created. */
   readonly failures: number
-  /** Encrypts a text. The id identifies the key and is stored beside the token. */
+  /** Encrypts a text. Returns the token, and the id of its key, which is stored with the token. */
   encrypt(text: string): { token: string; keyId: string }
-  /** Decrypts a token with the key of that id, else with any key. Returns `undefined` if no key fits. */
+  /** Decrypts a token with the key that `id` identifies; if that fails, with any other key. Returns `undefined` if none can. */
   decrypt(token: string, id?: string): string | undefined
 }
 
-/** Configures a keyring: keys as 44 characters of URL-safe base64, and the clock in milliseconds. */
+/** The keys, as 44 characters of URL-safe base64, and the wall clock in milliseconds since the epoch. */
 export interface KeyringOptions {
   readonly current: string
   readonly previous?: readonly string[]

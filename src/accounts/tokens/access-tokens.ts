@@ -6,7 +6,7 @@ import { ChatError } from '../../protocol/errors.ts'
 import type { AccessToken } from '../../protocol/http/users.ts'
 import { type AccessClaims, createSecretRing, readClaims, type SecretRing } from './claims.ts'
 
-/** Lists the methods of @fastify/jwt in use. */
+/** The methods of @fastify/jwt that are used. */
 export interface Jwt {
   sign(claims: object, options: { key: string; kid: string; algorithm: 'HS256' }): string
   verify(token: string, options: object): unknown
@@ -16,13 +16,13 @@ export interface Jwt {
 export interface AccessTokensOptions {
   readonly jwt: Jwt
   readonly clock: Clock
-  /** Signs tokens; at least 32 characters. */
+  /** The secret that signs tokens: at least 32 characters. */
   readonly secretKey: string
-  /** Verify tokens that were signed before a rotation. */
+  /** The secrets of before a rotation, kept for verification. */
   readonly secretKeyPrevious: readonly string[]
-  /** Sets the `aud` claim. Tokens of another audience are rejected. */
+  /** The `aud` claim. Tokens of another audience are rejected. */
   readonly audience: string
-  /** Limits the lifetime of a token, in seconds. */
+  /** Lifetime of a token, in seconds. */
   readonly lifetime: number
 }
 
@@ -33,13 +33,13 @@ export interface AccessTokens {
   verify(token: string): AccessClaims
 }
 
-/** Limits how many verified tokens are cached; about 400 bytes each. */
+/** Maximum number of verified tokens that are cached, of about 400 bytes each. */
 const MAX_VERIFIED = 10_000
 
 export const createAccessTokens = (options: AccessTokensOptions): AccessTokens => {
   const { jwt, clock, secretKey, secretKeyPrevious, audience, lifetime } = options
   const ring = createSecretRing({ current: secretKey, previous: [...secretKeyPrevious] })
-  // A verified signature stays valid, so only the expiry is checked again.
+  // A verified signature stays valid, so for a cached token only the expiry is checked.
   const verified = new LruMap<AccessClaims>(MAX_VERIFIED)
 
   const verifyWith = (token: string, secret: string): AccessClaims =>
@@ -68,14 +68,14 @@ export const createAccessTokens = (options: AccessTokensOptions): AccessTokens =
         verified.set(token, claims)
         return claims
       } catch (error) {
-        // Every error of the library becomes a 401, whatever its class or code is.
+        // Every error of the library results in a 401, whatever its class or code.
         throw isExpiry(error) ? new ChatError('token_expired', 'The token has expired. Log in again.') : badToken()
       }
     }
   }
 }
 
-/** Returns the error for a token that is invalid for an unspecified reason. */
+/** Returns the error for an invalid token. It does not give the reason. */
 export const badToken = (): ChatError => new ChatError('invalid_token', 'The token is not valid here. Log in again.')
 
 const kidOf = (jwt: Jwt, token: string): string | undefined => {
@@ -85,7 +85,7 @@ const kidOf = (jwt: Jwt, token: string): string | undefined => {
   return kid
 }
 
-/** Returns the secrets to try: the one that `kid` names, or all if the token has no `kid`. */
+/** Returns the secrets to try: the one with this `kid`, or all secrets if the token has no `kid`. */
 const candidates = (ring: SecretRing, kid: string | undefined): string[] => {
   if (kid === undefined) return ring.all.map(({ secret }) => secret)
   const secret = ring.find(kid)
@@ -98,7 +98,7 @@ const firstGood = <T>(secrets: readonly string[], verify: (secret: string) => T)
     try {
       return verify(secret)
     } catch (error) {
-      // An expired token was verified by the right secret. The error of the next secret would hide that.
+      // If the token has expired, its signature matched this secret. The error of the next secret must not replace that error.
       if (!isExpiry(failure)) failure = error
     }
   }

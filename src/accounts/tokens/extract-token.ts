@@ -1,16 +1,19 @@
-/** Finds the token of a WebSocket client, which can't set headers in a browser; see docs/protocol.md. */
+/**
+ * Extracts the access token from a request. A WebSocket client in a browser cannot set the `Authorization` header, so a token may
+ * also be in the subprotocols or in the query. See docs/protocol.md.
+ */
 
-/** Holds the places where a token may be, in order of precedence. */
+/** The parts of a request that may contain a token, in order of precedence. */
 export interface TokenPlaces {
-  /** Holds the `Authorization` header (RFC 6750). */
+  /** The `Authorization` header (RFC 6750). */
   readonly authorization?: string | undefined
-  /** Holds the `Sec-WebSocket-Protocol` header: `bearer, <token>`, alone or after `chat.v1`. */
+  /** The `Sec-WebSocket-Protocol` header: `bearer, <token>`, alone or after `chat.v1`. */
   readonly subprotocols?: string | undefined
-  /** Holds the query parameter `?token=`. */
+  /** The query parameter `?token=`. */
   readonly queryToken?: string | undefined
 }
 
-/** Returns the token from the first place that has one. */
+/** Returns the token from the first part that contains one. */
 export const extractToken = ({ authorization, subprotocols, queryToken }: TokenPlaces): string | undefined =>
   fromHeader(authorization) || fromSubprotocols(subprotocols) || queryToken || undefined
 
@@ -22,6 +25,6 @@ const fromSubprotocols = (header: string | undefined): string | undefined => {
   return scheme === 'bearer' ? token : undefined
 }
 
-/** Returns the subprotocol to accept: `chat.v1` if offered, else `bearer`; never the token itself. */
+/** Returns the subprotocol to accept: `chat.v1` if it is offered, else `bearer`. Never accepts the token as a subprotocol. */
 export const selectSubprotocol = (offered: ReadonlySet<string>): 'chat.v1' | 'bearer' | false =>
   offered.has('chat.v1') ? 'chat.v1' : offered.has('bearer') ? 'bearer' : false

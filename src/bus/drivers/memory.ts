@@ -1,4 +1,4 @@
-/** Implements the bus within one process, for the embedded database and for tests with several services. */
+/** Implements the bus in memory, for the embedded database and for tests that run several services in one process. */
 import { randomUUID } from 'node:crypto'
 import type { Bus, BusListener } from '../bus.ts'
 import { createOutbox, deliver } from '../envelope.ts'
@@ -10,7 +10,7 @@ export interface MemoryNetwork {
 
 export const createMemoryNetwork = (): MemoryNetwork => ({ ends: new Map() })
 
-/** Creates a memory bus; without a network, one that has no peers. */
+/** Creates a memory bus. Buses with the same `MemoryNetwork` are connected; by default a bus has no peers. */
 export const createMemoryBus = ({ ends }: MemoryNetwork = createMemoryNetwork()): Bus => {
   const processId = randomUUID()
   const outbox = createOutbox(processId)
@@ -22,7 +22,7 @@ export const createMemoryBus = ({ ends }: MemoryNetwork = createMemoryNetwork())
     if (!outbox.isEmpty) schedule()
   }
   const schedule = (): void => {
-    // Without a peer, no payload is built.
+    // Without a peer there is nobody to send payloads to.
     if (ends.size <= 1) {
       outbox.clear()
       return

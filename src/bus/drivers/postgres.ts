@@ -1,13 +1,13 @@
-/** Implements the bus over PostgreSQL's LISTEN and NOTIFY, so that no other service is needed. */
+/** Implements the bus with PostgreSQL's LISTEN and NOTIFY, so that no message broker is needed. */
 import { createHash, randomUUID } from 'node:crypto'
 import { type Clock, systemClock } from '../../lib/clock.ts'
 import { withTimeout } from '../../lib/timeout.ts'
 import type { Bus, BusListener } from '../bus.ts'
 import { createOutbox, deliver } from '../envelope.ts'
 
-/** Lists what the driver needs of a database; see src/db/client/open.ts. */
+/** The methods of a database client that the driver uses; see `Notifications` in src/db/client/types.ts. */
 export interface NotifyingDatabase {
-  /** Sends payloads to a channel, each under 8,000 bytes, outside the transactions of the log. */
+  /** Sends payloads to a channel, each of less than 8,000 bytes, in a transaction of its own. */
   notify(channel: string, payloads: readonly string[]): Promise<void>
   /** Listens on a dedicated connection and reconnects when it breaks. Calls `onListening` after each connection. */
   listen(
@@ -20,33 +20,33 @@ export interface NotifyingDatabase {
 
 export interface PostgresBusOptions {
   readonly database: NotifyingDatabase
-  /** Returns what distinguishes instances that share a database: the schema, and the epoch of the log. */
+  /** Returns values that identify the instance among others on the same database: the schema, and the epoch of the log. */
   readonly instance: () => Promise<readonly string[]>
-  /** Called with each failure to send. A failed send is not retried, because other processes poll. */
+  /** Called with the error each time sending fails. The send is not retried, because other processes poll. */
   readonly onFailure?: (error: unknown) => void
-  /** Called with each failure to listen, which is retried. */
+  /** Called with the error each time listening fails. It is retried. */
   readonly onListenFailure?: (error: unknown) => void
   readonly clock?: Clock
-  /** Sets the minimum time between two notifications, in milliseconds. Events in between are sent together. */
+  /** Minimum time between two notifications, in milliseconds. Events in between are sent together. */
   readonly gatherMs?: number
 }
 
-/** Limits how long sending the queue may take on close, in milliseconds. */
+/** How long `close` may take to send the queued items, in milliseconds. */
 const CLOSE_TIMEOUT_MS = 1000
 
-/** Sets how often this process notifies itself, in milliseconds. */
+/** Interval at which this process sends a notification to itself, in milliseconds. */
 const HEARTBEAT_MS = 5000
-/** Replaces the listening connection after this long without a notification of our own, in milliseconds. */
+/** How long after the last heartbeat the listening connection is replaced, in milliseconds. */
 const REBUILD_MS = 15_000
 
 const NO_HEARTBEAT =
   'The bus receives no notification. Behind a transaction pooler, set DATABASE_LISTEN_URL to the database itself.'
 
-/** Returns the name of a channel; an identifier of PostgreSQL has at most 63 bytes. */
+/** Returns the name of the channel of an instance. It is a hash, because an identifier in PostgreSQL has at most 63 bytes. */
 const channelOf = (instance: readonly string[]): string =>
   `fastify_chat_${createHash('sha256').update(JSON.stringify(instance)).digest('hex').slice(0, 32)}`
 
-/** Creates the bus of one process. At most one notification is in flight; further events are gathered meanwhile. */
+/** Creates the bus of one process. Sends one query at a time; events that are published meanwhile are sent in the next one. */
 export const createPostgresBus = ({
   database,
   instance,
@@ -57,13 +57,13 @@ export const createPostgresBus = ({
 }: PostgresBusOptions): Bus => {
   const processId = randomUUID()
   const outbox = createOutbox(processId)
-  // A payload that begins like this is our own: a heartbeat, or a notification that this process sent.
+  // Every payload that this process sends begins with this text, and a heartbeat consists only of it and a closing brace.
   const ours = JSON.stringify({ from: processId }).slice(0, -1)
   let heardAt = clock.monotonic()
   let builtAt = heardAt
   let stopBeating = () => {}
   let isClosed = false
-  // Set when the bus listens; until then everything is queued.
+  // Set when the bus starts to listen. Until then everything is queued.
   let channel: string | undefined
   let timer: NodeJS.Timeout | undefined
   let earliest = 0
@@ -119,7 +119,7 @@ export const createPostgresBus = ({
       const open = async (): Promise<void> => {
         builtAt = clock.monotonic()
         stop = await database.listen(name, receive, () => listener.reset(), onListenFailure)
-        // The bus was closed in the meantime.
+        // If the bus was closed in the meantime, nothing else stops this listener.
         if (isClosed) await stop()
       }
       const beat = (): void => {
@@ -128,7 +128,7 @@ export const createPostgresBus = ({
         builtAt = clock.monotonic()
         onListenFailure(new Error(NO_HEARTBEAT))
         const failed = (error: unknown): void => {
-          // The next heartbeat retries.
+          // Makes the next heartbeat try again.
           builtAt = Number.NEGATIVE_INFINITY
           onListenFailure(error)
         }
