@@ -1,33 +1,38 @@
-/** Connects the parts of the chat to the bus and to timers, and ends both when the process stops. */
+/** Connects the parts of the chat to the bus and to timers, and disconnects them when the process stops. */
 import { createEventHandler } from './bus-events.ts'
 import type { ChatOptions } from './options.ts'
 import type { Parts } from './parts.ts'
 
-/** Sets how often the heads of rooms are read from the database, in case a notification was lost, in milliseconds. */
+/** How often changed rooms are looked up in the database, in case a notification was lost, in milliseconds. */
 const POLL_MS = 5000
-/** Sets how often unused rooms are removed from memory, in milliseconds. */
+/** How often unused rooms are removed from memory, in milliseconds. */
 const SWEEP_MS = 60_000
-/** Sets how often clients are notified of the heads of their rooms, in milliseconds. */
+/** How often clients receive a `heads` frame, with the newest `seq` of each of their rooms, in milliseconds. */
 const HEADS_MS = 30_000
 
-/** Lists the steps of a shutdown, in order; see src/shutdown.ts. */
+/** The steps of a shutdown, in order. See src/shutdown.ts. */
 export interface ChatStop {
+  /** Rejects new messages and connections from now on. */
   refuseWork(): void
   /** Resolves when every accepted message is committed or rejected. */
   commitAccepted(): Promise<void>
+  /** Stops the timers. */
   endBackgroundWork(): void
-  /** Sends `reconnect`, and closes every socket with 1012; destroys sockets that are open when `signal` is aborted. */
+  /**
+   * Sends `reconnect` to every client and closes every socket with code 1012. Destroys the sockets that are still open after a
+   * short time, or when `signal` is aborted.
+   */
   closeConnections(signal: AbortSignal): Promise<void>
-  /** Notifies other processes that no user is present here, sends what is queued, and stops listening. */
+  /** Notifies other processes that this process has no users any more, publishes queued events, and closes the bus. */
   leaveBus(): Promise<void>
 }
 
-/** Reads the heads of the rooms, and then what other processes have appended. */
+/** Looks up which rooms have changed in the database, and reads what other processes have appended to them. */
 const look = ({ log }: ChatOptions, { rooms }: Parts): void => {
-  rooms.look().catch(err => log.warn({ err }, 'can not read the heads of the rooms; retrying'))
+  rooms.look().catch(err => log.warn({ err }, 'failed to look up which rooms have changed; retrying'))
 }
 
-/** Starts to listen to other processes. */
+/** Starts to handle the events of other processes. */
 export const listen = (options: ChatOptions, parts: Parts): Promise<void> => {
   const { rooms, feed, revocation, subscriptionManager } = parts
   return options.bus.listen({
@@ -47,7 +52,7 @@ export const listen = (options: ChatOptions, parts: Parts): Promise<void> => {
   })
 }
 
-/** Starts the timers; returns a function that stops them. */
+/** Starts the timers. Returns a function that stops them. */
 const startBackgroundWork = (options: ChatOptions, parts: Parts): (() => void) => {
   const { rooms, feed, users, registry, subscriptionManager } = parts
   const stops = [
@@ -62,7 +67,7 @@ const startBackgroundWork = (options: ChatOptions, parts: Parts): (() => void) =
   }
 }
 
-/** Creates the steps of a shutdown; starts the timers that they end. */
+/** Starts the timers, and returns the steps of a shutdown. */
 export const createStop = (options: ChatOptions, parts: Parts, refuseWork: () => void): ChatStop => ({
   refuseWork,
   commitAccepted: () => parts.appendQueue.idle(),

@@ -1,4 +1,4 @@
-/** Calls the handler of each event that another process published. */
+/** Dispatches the events of other processes to their handlers. */
 import type { BusEvent, BusEventHandlers } from '../bus/events.ts'
 
 export const createEventHandler =

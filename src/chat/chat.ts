@@ -1,6 +1,6 @@
 /**
- * The chat of one process, composed of its parts: the log, the rooms, presence, access and connections, each in the folder of its
- * name. Contains no SQL and no HTTP.
+ * The chat of one process, composed of its parts: the log, rooms, presence, access and connections. Each part is in the folder of
+ * its name. The chat contains no SQL and no HTTP.
  */
 import type { Limits } from '../protocol/frames.ts'
 import { MAX_META_BYTES } from '../protocol/http/messages.ts'
@@ -19,21 +19,21 @@ import { createParts, type Parts } from './parts.ts'
 import { type ChatRooms, createChatRooms } from './rooms/chat-rooms.ts'
 import { createRoomListing } from './rooms/listing.ts'
 
-/** Controls the chat of one process. */
+/** The interface of the chat of one process. */
 export interface ChatCore {
   readonly log: ChatLog
   readonly rooms: ChatRooms
   readonly presence: {
-    /** Returns who is in a room. Throws `room_not_found`. */
+    /** Returns the users who are in a room. Throws `room_not_found`. */
     of(principal: Principal, room: string): Promise<Presence>
   }
   readonly access: Pick<Revocation, 'recheck' | 'disconnect'>
   readonly connections: ChatConnections
-  /** Is true while the process stops and accepts no more work. */
+  /** True after the first step of a shutdown. New messages and connections are rejected then. */
   readonly isDraining: boolean
-  /** Returns the milliseconds since this process last received its own heartbeat. */
+  /** Returns the milliseconds since this process last received its own heartbeat over the bus. Returns 0 if the bus has none. */
   msSinceHeartbeat(): number
-  /** Starts to listen to other processes. */
+  /** Starts to handle the events of other processes. */
   start(): Promise<void>
   readonly stop: ChatStop
 }

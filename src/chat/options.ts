@@ -1,4 +1,4 @@
-/** Defines what the chat of one process consists of. */
+/** Defines the options of the chat of one process. */
 import type { Bus } from '../bus/bus.ts'
 import type { Keyring } from '../crypto/keyring.ts'
 import type { ChangesRepository, MessagesRepository, RoomsRepository } from '../db/database.ts'
@@ -9,37 +9,37 @@ import type { Kinds } from './kinds/index.ts'
 import type { AppendQueueOptions } from './log/append-queue.ts'
 import type { PublisherOptions } from './log/publish.ts'
 
-/** Stores what the chat reads and writes. */
+/** The database functions that the chat needs. */
 export interface ChatStorage {
   readonly rooms: RoomsRepository
   readonly messages: MessagesRepository
-  /** Reads changes that were made directly in the database; without it, nothing is assumed to change. */
+  /** Reads changes that were made directly in the database. If it is absent, such changes are not noticed. */
   readonly changes?: ChangesRepository | undefined
-  /** Sets how often changes are polled, in milliseconds; see ChangeFeedOptions. */
+  /** How often changes are polled, in milliseconds. See `ChangeFeedOptions.pollMs`. */
   readonly changesPollMs?: number | undefined
-  /** Returns which of these users exist; deleted users are disconnected. */
+  /** Returns those of the given ids that belong to existing users. Deleted users are disconnected. */
   readonly existingUsers: (userIds: readonly number[]) => Promise<ReadonlySet<number>>
-  /** Classifies a failure of the database; see src/db/client/errors.ts. */
+  /** Classifies a failure of the database. See src/db/client/errors.ts. */
   readonly faultOf: AppendQueueOptions['faultOf']
-  /** Limits how many queries may read the log at a time; see LogReaderOptions. By default 1. */
+  /** Maximum number of concurrent queries that read the log, by default 1. See `LogReaderOptions.concurrentReads`. */
   readonly concurrentReads?: number | undefined
 }
 
-/** Holds the limits of the settings; 0 means no limit. */
+/** The limits from the settings. For all of them except `maxMessageLength`, 0 means no limit. */
 export interface ChatLimits {
-  /** Limits messages per second per user. */
+  /** Messages per second per user. */
   readonly messageRate: number
-  /** Limits reads over HTTP per second per user; by default unlimited. */
+  /** History reads over HTTP per second per user. By default 0. */
   readonly readRate?: number | undefined
   readonly connectionsPerUser: number
   readonly connectionsPerIp: number
-  /** Limits a message, in characters. */
+  /** Maximum length of a message, in characters (Unicode code points). */
   readonly maxMessageLength: number
-  /** Limits how long a client without `chat.v1` may stay connected, in milliseconds; 0 until its token expires. */
+  /** How long a client without `chat.v1` may stay connected, in milliseconds. If it is 0, until its token expires. */
   readonly legacyLifetimeMs: number
 }
 
-/** Holds functions of a host application. Without them, every user may do everything, and messages are stored as they were sent. */
+/** Functions of the host application. Without them, every user may do everything, and messages are stored as they were sent. */
 export interface HostFunctions {
   readonly authorize?: Authorize | undefined
   readonly beforeMessage?: BeforeMessage | undefined
@@ -47,10 +47,13 @@ export interface HostFunctions {
 }
 
 export interface ChatOptions {
-  /** Lists the kinds of entries; by default those of this release. */
+  /** The kinds of entries. By default those of this release. */
   readonly kinds?: Kinds | undefined
   readonly storage: ChatStorage
-  /** Returns whether no process of an older release runs; until then, only messages are accepted. By default true. */
+  /**
+   * Returns whether all running processes have this release. While it returns false, only messages are accepted, and no other
+   * kinds of entries. If it is absent, all kinds are accepted.
+   */
   readonly isUpgradeFinished?: (() => boolean) | undefined
   readonly limits: ChatLimits
   readonly host?: HostFunctions
@@ -58,8 +61,8 @@ export interface ChatOptions {
   readonly bus: Bus
   readonly clock: Clock
   readonly log: Log
-  /** Verifies the token with which a client extends its connection; rejects with a ChatError. */
+  /** Verifies the token with which a client extends its connection. Rejects with a ChatError. */
   readonly authenticate: (token: string) => Promise<Principal>
-  /** Replaces the bounds of the append queue in tests. */
+  /** Replaces options of the append queue, in tests. */
   readonly appendQueue?: Partial<AppendQueueOptions> | undefined
 }

@@ -1,4 +1,4 @@
-/** Creates the parts of the chat, each from the previous ones. Only chat.ts uses them; other folders use its interfaces. */
+/** Creates the parts of the chat, each from the previous ones. Only files of this folder use them. Other folders use `ChatCore`. */
 import { type Access, createAccess } from './access/authorize.ts'
 import { type CurrentUsers, createCurrentUsers } from './access/current-users.ts'
 import { createRevocation, type Revocation } from './access/revocation.ts'
@@ -31,7 +31,7 @@ export interface Parts {
 
 export const createParts = (options: ChatOptions, isDraining: () => boolean): Parts => {
   const { storage, bus, clock, log } = options
-  // The feed is created last, because it changes all other parts.
+  // The feed is created last, because it applies changes to most other parts.
   let feed: ChangeFeed | undefined
   const { kinds = createKinds() } = options
   const { reader, rooms } = createReading(options, kinds, () => feed?.isCurrent() ?? true)
@@ -68,7 +68,7 @@ export const createParts = (options: ChatOptions, isDraining: () => boolean): Pa
   return { ...parts, feed }
 }
 
-/** Creates the reader and the rooms, which need each other: rooms read the log, and the reader needs their names. */
+/** Creates the log reader and the room registry together: rooms read the log, and the reader needs the names of the rooms. */
 const createReading = (
   options: ChatOptions,
   kinds: Kinds,

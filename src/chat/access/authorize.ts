@@ -1,6 +1,6 @@
 /**
- * Authorizes actions in rooms, and lets a host edit messages before they are encrypted. The host application's functions decide if
- * there are any; they get two seconds, and a failure or a timeout denies.
+ * Authorizes actions in rooms, and lets the host application edit messages before they are encrypted. If the host passes functions
+ * for this, they decide. If one of them fails or takes longer than two seconds, the action is denied or the message is rejected.
  */
 
 import type { Log } from '../../lib/logging.ts'
@@ -8,42 +8,43 @@ import { withholdMessage } from '../../lib/redact.ts'
 import { withTimeout } from '../../lib/timeout.ts'
 import { ChatError, ChatRejection } from '../../protocol/errors.ts'
 
-/** Names what can be done in a room. */
+/** An action in a room. */
 export type Action = 'read' | 'post' | 'create'
 
-/** Describes the authenticated user who acts, and until when the authentication is valid. */
+/** The authenticated user who acts, and how long the authentication is valid. */
 export interface Principal {
   readonly userId: number
   readonly username: string
-  /** The id of a host application's user, as the host knows it; null for a user who registered here. */
+  /** The host application's id of its user. Null for a user who registered with the chat. */
   readonly externalId?: string | null | undefined
-  /** Ends the authentication: milliseconds since the epoch, by the wall clock. */
+  /** When the authentication expires: wall-clock time, in milliseconds since the epoch. */
   readonly expiresAt: number
-  /** Starts the authentication, in monotonic time: a user who is disconnected after that may not connect with its result. */
+  /** When the authentication began, in monotonic time. If the user is disconnected after that, it cannot be used to connect. */
   readonly askedAt?: number | undefined
 }
 
 /**
- * Describes a user to a host application: `id` is the host's own, or the chat's for a user who registered here. If users register
- * here, a host's own users (its bots) should have ids that are not numbers.
+ * A user, as host applications receive it. `id` is the host's own id. For a user who registered with the chat, it is the chat's
+ * id, a number as a string. If users can register with the chat, the host's own users (such as bots) should have ids that are not
+ * numbers.
  */
 export interface PublicUser {
   readonly id: string
   readonly name: string
 }
 
-/** Describes an action that a host application is to authorize. */
+/** An action that the host application allows or denies. */
 export interface AccessRequest {
   readonly user: PublicUser
-  /** Names the room. */
+  /** The name of the room. */
   readonly room: string
   readonly action: Action
 }
 
-/** Decides whether a user may act. A room that a user may not read looks to that user as if it did not exist. */
+/** Returns whether the user may perform the action. A room that a user may not read looks to that user as if it did not exist. */
 export type Authorize = (request: AccessRequest) => boolean | Promise<boolean>
 
-/** Describes a message before it is encrypted. Only `content` and `meta` may be changed. */
+/** A message before it is encrypted. Only `content` and `meta` may be changed. */
 export interface MessageDraft {
   readonly room: string
   readonly user: PublicUser
@@ -53,8 +54,9 @@ export interface MessageDraft {
 }
 
 /**
- * Edits a message (returns another draft), accepts it (returns the same) or rejects it (throws a ChatRejection). It is called again
- * when a send is repeated, and must then return the same, or the repeated send is rejected with `nonce_reused`.
+ * Accepts a message (returns the same draft), edits it (returns another draft) or rejects it (throws a ChatRejection). It is called
+ * again when a client repeats a message with the same nonce. If it then returns another result than the first time, the repeated
+ * message is rejected with `nonce_reused`.
  */
 export type BeforeMessage = (draft: MessageDraft) => MessageDraft | Promise<MessageDraft>
 
@@ -66,20 +68,23 @@ export interface AccessOptions {
 
 /** Authorizes actions and edits messages. */
 export interface Access {
-  /** Returns a boolean at once if no host has to be called, so that messages keep their order without waiting. */
+  /** Returns whether the principal may perform the action. Synchronous unless the host's function returns a promise. */
   may(principal: Principal, room: string, action: Action): boolean | Promise<boolean>
-  /** Returns the same, but `undefined` if the host's function failed or timed out, which `may` treats as a denial. */
+  /** Like `may`, but returns `undefined` if the host's function failed or timed out. `may` returns false then. */
   ask(principal: Principal, room: string, action: Action): boolean | Promise<boolean | undefined>
-  /** Is true if a host application authorizes. */
+  /** True if the host application passes an `authorize` function. */
   readonly isDelegated: boolean
-  /** Calls `beforeMessage`; absent without one. Rejects with its ChatRejection, or with `unavailable` if it fails. */
+  /**
+   * Calls the host's `beforeMessage`. Rejects with its ChatRejection, or with `unavailable` if it fails. Absent if the host
+   * passes no such function.
+   */
   readonly edit?: (draft: MessageDraft) => Promise<MessageDraft>
 }
 
-/** Limits how long a host's function may take, in milliseconds. */
+/** Timeout of the host's functions, in milliseconds. */
 const HOST_TIMEOUT_MS = 2000
 
-/** Creates it. Without a host application, every authenticated user may do everything. */
+/** Creates the access checks. Without an `authorize` function, every authenticated user may do everything. */
 export const createAccess = ({ authorize, beforeMessage, log }: AccessOptions): Access => {
   const ask: Access['ask'] = (principal, room, action) => {
     if (!authorize) return true
@@ -88,7 +93,7 @@ export const createAccess = ({ authorize, beforeMessage, log }: AccessOptions): 
     }
     try {
       const result = authorize({ user: publicUserOf(principal), room, action })
-      // A thenable of another realm or library counts as a promise too.
+      // Anything else is awaited, because it may be a promise of another realm or library.
       if (typeof result === 'boolean') return result
       return withTimeout(HOST_TIMEOUT_MS, 'authorize', Promise.resolve(result)).then(isTrue, failed)
     } catch (error) {
@@ -106,7 +111,7 @@ export const createAccess = ({ authorize, beforeMessage, log }: AccessOptions): 
   }
 }
 
-/** Returns a user as host applications receive them. */
+/** Returns a user in the form that host applications receive. */
 export const publicUserOf = ({ userId, username, externalId }: Principal): PublicUser => ({
   id: externalId ?? String(userId),
   name: username
@@ -129,7 +134,7 @@ const edit = async (beforeMessage: BeforeMessage, draft: MessageDraft, log: Log)
   }
 }
 
-/** Calls the host's function. Removes the message of an error before it is logged, because it may quote the text. */
+/** Calls `beforeMessage`. If it throws, removes the error's message before the error is logged, because it may quote the text. */
 const callHost = async (beforeMessage: BeforeMessage, draft: MessageDraft): Promise<MessageDraft> => {
   try {
     return await beforeMessage(draft)
@@ -143,6 +148,6 @@ const isDraft = (edited: Partial<MessageDraft> | undefined): boolean =>
   (edited.meta === undefined ||
     (typeof edited.meta === 'object' && edited.meta !== null && !Array.isArray(edited.meta)))
 
-/** Calls `next` with a value, synchronously unless it is a promise. */
+/** Calls `next` with a value, or with what a promise resolves to. Synchronous if the value is not a promise. */
 export const whenKnown = <T, R>(value: T | Promise<T>, next: (value: T) => R | Promise<R>): R | Promise<R> =>
   value instanceof Promise ? value.then(next) : next(value)

@@ -1,6 +1,6 @@
 /**
- * Applies changes of users in the database to their connections: a deleted user is disconnected and no longer present, and a
- * renamed user continues under the new name.
+ * Applies changes of users in the database to their connections. A deleted user is disconnected and removed from presence. A
+ * renamed user stays connected and gets the new name.
  */
 
 import type { Changes } from '../../db/database.ts'
@@ -15,27 +15,27 @@ export interface CurrentUsersOptions {
   readonly registry: ConnectionRegistry
   readonly subscriptionManager: SubscriptionManager
   readonly clock: Clock
-  /** Returns the names of existing users. */
+  /** Returns the names of the given users, by id, without users that don't exist. */
   readonly usernames: (ids: readonly number[]) => Promise<ReadonlyMap<number, string>>
 }
 
 type UserChanges = Pick<Changes, 'deletedUsers' | 'renamedUsers'>
 
 export interface CurrentUsers {
-  /** Applies changes at once. */
+  /** Applies changes to connections and presence, and remembers them for a while. */
   apply(changes: UserChanges): void
-  /** Looks up all connected users, because changes may have been missed. */
+  /** Looks up all connected users and applies what has changed. Called when changes may have been missed. */
   refresh(): Promise<void>
-  /** Returns an principal, who may have been looked up a moment ago, under the name of now. */
+  /** Returns the principal with the current name. The user may have been renamed after the principal was looked up. */
   named<A extends Principal>(principal: A): A
-  /** Returns the same for an author. Throws `unavailable` for a deleted user; the next lookup finds no user, or a new one. */
+  /** Like `named`, for the author of an entry. Throws `unavailable` if the user was deleted after the principal was looked up. */
   author<A extends Principal>(principal: A): A
-  /** Returns whether a user, who may have been looked up a moment ago, was deleted. */
+  /** Returns whether the user was deleted recently. */
   isDeleted(userId: number): boolean
   close(): void
 }
 
-/** Sets how long a change is remembered, in milliseconds: longer than a request or an upgrade may take. */
+/** Minimum time for which a change is remembered, in milliseconds. It is longer than a request or an upgrade may take. */
 const REMEMBER_MS = 30_000
 
 export const createCurrentUsers = ({

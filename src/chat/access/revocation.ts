@@ -1,5 +1,5 @@
 /**
- * Revokes access of connected users, in this process and in others. The bus may lose a revocation, so it is re-broadcast for a
+ * Revokes the access of connected users, on all processes. The bus may lose an event, so a revocation is re-broadcast for a
  * while. A process that was disconnected from the bus calls `authorize` again for all its users.
  */
 import { randomUUID } from 'node:crypto'
@@ -21,50 +21,54 @@ export interface RevocationOptions {
   readonly log: Log
   readonly access: Access
   readonly subscriptionManager: SubscriptionManager
-  /** Returns which of these users exist. */
+  /** Returns those of the given ids that belong to existing users. */
   readonly existing: (userIds: readonly number[]) => Promise<ReadonlySet<number>>
 }
 
 export interface Revocation {
-  /** Calls `authorize` again for a user, by the host's id, and a room, on every process. Ends the subscriptions of a denied user. */
+  /**
+   * Calls `authorize` again for a user and a room, on every process that the user is connected to. If it denies access, ends the
+   * user's subscriptions to the room. `userId` is the id that the host application knows.
+   */
   recheck(userId: string, room: string): void
-  /** Calls `authorize` again for every user here and all their rooms. Retries later if the host's function fails. */
+  /** Calls `authorize` again for every user of this process and each of their rooms. Retries if the host's function fails. */
   recheckAll(): void
-  /** Closes all connections of a user with 4401, on every process. */
+  /** Closes all connections of a user with code 4401, on every process. `userId` is the id that the host application knows. */
   disconnect(userId: string): void
   /** Handles events of other processes. */
   readonly events: Pick<BusEventHandlers, 'recheck' | 'disconnect'>
-  /** Returns whether a user was disconnected after their authentication began, while the connection was being opened. */
+  /** Returns whether the user was disconnected after this authentication began. A connection must not be opened with it then. */
   isRevoked(principal: Principal): boolean
   close(): void
 }
 
-/** Sets how often, and how many times, a revocation is re-broadcast. */
+/** A revocation is re-broadcast at this interval, in milliseconds, and so many times. */
 const REPEAT_MS = 3000
 const REPEATS = 10
-/** Sets how often deleted users are looked for among the connected ones, in milliseconds. */
+/** Interval at which connected users who were deleted are looked up, in milliseconds. */
 const USERS_MS = 20_000
-/** Limits concurrent calls of the host's function while everything is checked again. */
+/** Maximum number of concurrent calls of `authorize` in `recheckAll`. */
 const AT_ONCE = 16
-/** Limits the connections whose rooms are checked at a time. */
+/** The number of connections that `recheckAll` checks at a time. */
 const RECHECKED_AT_ONCE = 100
 
 type RevocationEvent = BusEvent<'recheck' | 'disconnect'>
 
 interface Broadcast {
   readonly event: RevocationEvent
-  /** Holds a monotonic time. */
+  /** When the revocation began, in monotonic time. */
   readonly startedAt: number
+  /** How many more times it is published. */
   left: number
 }
 
 export const createRevocation = (options: RevocationOptions): Revocation => {
   const { registry, bus, clock, log, access, subscriptionManager, existing } = options
   const broadcasts = new Set<Broadcast>()
-  // The ids of revocations received lately, so that a repeated one is applied once.
+  // The ids of recently received revocations. A re-broadcast of one of them is ignored.
   let received = new Set<string>()
   let receivedBefore = new Set<string>()
-  // Maps users to when they were last disconnected, in monotonic time; kept as long as revocations are re-broadcast.
+  // When each user was last disconnected, in monotonic time. Kept for twice as long as a revocation is re-broadcast.
   const disconnected = new Map<string, number>()
   let isIncomplete = false
   let isRechecking = false
@@ -72,7 +76,10 @@ export const createRevocation = (options: RevocationOptions): Revocation => {
   const connectionsOf = (externalId: string): Connection[] =>
     [...registry.all()].filter(({ principal }) => publicUserOf(principal).id === externalId)
 
-  /** Checks in each connection's own order and with its rooms at that time, so that a subscription in progress is not missed. */
+  /**
+   * Checks the subscriptions of connections, or only those to the room `only`. The check is a task in the connection's queue, so
+   * it also covers a subscription that is in progress.
+   */
   const recheckHere = (connections: Iterable<Connection>, may: typeof access.may, only?: string): void => {
     const work = async (connection: Connection): Promise<void> => {
       const { subscriptions, principal } = connection
@@ -84,14 +91,14 @@ export const createRevocation = (options: RevocationOptions): Revocation => {
     for (const connection of connections) connection.perform({ work: () => work(connection), marks: {} })
   }
 
-  /** Returns a function that checks each user and room once, a few at a time, and then returns the cached result. */
+  /** Returns a function that checks each pair of a user and a room once, and caches the result. It runs a few checks at a time. */
   const checkOnce = (): ((principal: Principal, room: string) => Promise<boolean>) => {
     const limit = pLimit(AT_ONCE)
     const results = new Map<string, Promise<boolean>>()
     const keyOf = (principal: Principal, room: string): string => `${room} ${publicUserOf(principal).id}`
     const check = async (principal: Principal, room: string): Promise<boolean> => {
       const result = await access.ask(principal, room, 'read')
-      // The host's database may be unreachable, which is no reason to disconnect its users.
+      // If the host's function fails, its users stay subscribed until a later check: its database may be unreachable for a moment.
       if (result === undefined) isIncomplete = true
       return result ?? true
     }
@@ -104,7 +111,9 @@ export const createRevocation = (options: RevocationOptions): Revocation => {
     return once
   }
 
-  /** Runs one pass at a time. What fails in it, or is requested meanwhile, is left to the next pass. */
+  /**
+   * Checks all connections. One pass runs at a time. If a check fails, or another pass is requested, the timer starts a new pass.
+   */
   const recheckAll = async (): Promise<void> => {
     if (isRechecking) {
       isIncomplete = true
@@ -130,7 +139,7 @@ export const createRevocation = (options: RevocationOptions): Revocation => {
     const present = await existing([...checked])
     for (const connection of [...registry.all()]) {
       const { userId } = connection.principal
-      // A user who connected during the query was not part of it.
+      // A user who connected during the query is not in its result.
       if (checked.has(userId) && !present.has(userId)) connection.close(CLOSE.tokenExpired)
     }
   }
@@ -154,7 +163,7 @@ export const createRevocation = (options: RevocationOptions): Revocation => {
     broadcasts.add(added)
   }
 
-  /** Publishes the age of a revocation and not its time, because the clocks of processes differ. */
+  /** Publishes a revocation with its age. A point in time would be wrong, because the clocks of processes differ. */
   const publish = ({ event, startedAt }: Broadcast): void => {
     bus.publish({ ...event, age_ms: Math.round(clock.monotonic() - startedAt) })
   }
@@ -162,11 +171,11 @@ export const createRevocation = (options: RevocationOptions): Revocation => {
   const receive = (event: RevocationEvent): void => {
     if (received.has(event.word) || receivedBefore.has(event.word)) return
     received.add(event.word)
-    // A user who reconnected after the revocation stays connected.
+    // The age gives the time of the revocation on this process's clock. A user who connected after that stays connected.
     act(event, clock.monotonic() - (event.age_ms ?? 0))
   }
 
-  const warn = (err: unknown): void => log.warn({ err }, 'can not look for deleted users; retrying')
+  const warn = (err: unknown): void => log.warn({ err }, 'failed to look up deleted users; retrying')
   const stops = [
     clock.every(REPEAT_MS, () => {
       for (const one of broadcasts) {

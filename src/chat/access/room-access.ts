@@ -1,4 +1,4 @@
-/** Finds the room that a principal names, and authorizes the action. A room that may not be read looks like an absent one. */
+/** Finds a room by name and authorizes an action in it. A room that the user may not read looks as if it did not exist. */
 import { ChatError } from '../../protocol/errors.ts'
 import { isRoomName } from '../../protocol/http/messages.ts'
 import type { RoomRegistry } from '../rooms/registry.ts'
@@ -6,14 +6,15 @@ import type { Room } from '../rooms/room.ts'
 import { type Access, type Action, type Principal, whenKnown } from './authorize.ts'
 
 /**
- * Returns the room, or throws `room_not_found`. Returns a promise only if `authorize` is called or the room is loaded. `isAbsent`
- * is the result of a lookup a moment ago.
+ * Returns the room, or throws `room_not_found`. Returns a promise only if it has to call `authorize` or to load the room.
+ * `isAbsent` is whether a lookup shortly before has found no such room; it is undefined if there was no lookup.
  */
 export type FindRoom = (principal: Principal, name: string, action: Action, isAbsent?: boolean) => Room | Promise<Room>
 
 /**
- * Creates the function. A denied room must look like an absent one in time too: `authorize` is called for both, and both are looked
- * up in the database, here or before (`isAbsent`).
+ * Creates the function. Its response time must not reveal whether a room exists. So `authorize` is called for rooms that don't
+ * exist too, and a denied room is looked up in the database even if it is loaded, unless `isAbsent` shows that this was done
+ * before.
  */
 export const createRoomAccess =
   ({ rooms, access }: { readonly rooms: RoomRegistry; readonly access: Access }): FindRoom =>

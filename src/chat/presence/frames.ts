@@ -2,7 +2,7 @@
 import type { SystemFrame, TypingNotice } from '../../protocol/frames.ts'
 import type { Principal } from '../access/authorize.ts'
 
-/** Sets how long a user is shown as typing, in milliseconds. */
+/** How long clients show a user as typing after a notification, in milliseconds. */
 const TYPING_SHOWN_MS = 5000
 
 const SENTENCES = {
@@ -11,7 +11,7 @@ const SENTENCES = {
   left: (name: string) => `${name} left the chat`
 }
 
-/** Returns the frame for a user who connected, joined or left, with the sentence that the FastAPI backend sends. */
+/** Returns the frame for a user who connected, joined or left. Its sentence is the same as that of the FastAPI backend. */
 export const systemFrame = (
   event: SystemFrame['event'],
   { userId, username }: Pick<Principal, 'userId' | 'username'>,

@@ -1,7 +1,7 @@
 /**
- * Tracks who is in a room, over all processes. Each process publishes its complete list of users of a room when it changes, and
- * again every few seconds. What a process published is dropped when it stops publishing. A lost notification delays a change, and
- * the next one corrects it. Presence never delays messages.
+ * Tracks which users are in a room, across all processes. Each process publishes the complete list of its users in a room when the
+ * list changes, and again every few seconds. So if an event is lost, the next one corrects the list. The users of a process are
+ * removed when it stops publishing. Presence never delays messages.
  */
 import type { Bus } from '../../bus/bus.ts'
 import type { BusEvent, BusEventHandlers } from '../../bus/events.ts'
@@ -9,19 +9,26 @@ import type { Clock } from '../../lib/clock.ts'
 import type { Presence } from '../../protocol/http/rooms.ts'
 import type { Principal } from '../access/authorize.ts'
 
-/** Limits the users of a room that are listed; a larger room shows only their number. */
+/** Maximum number of users of a room that are listed. For a larger room, only the number of users is shown. */
 export const MAX_NAMED = 100
-/** Ignores absences up to this long, such as while a page is reloaded, in milliseconds. */
+/** A user who returns within this time, in milliseconds, does not count as having left, for example when a page is reloaded. */
 export const GRACE_MS = 5000
-/** Sets how often a process publishes its users again, and after how long without a notification they are dropped. */
+/** A process publishes its users again at this interval, in milliseconds. */
 const REFRESH_MS = 8000
+/** The users of a process that has published nothing for this long, in milliseconds, are removed. */
 const SILENT_MS = 24_000
+/** Maximum number of rooms whose users are published again per tick. */
 const REFRESHED_AT_ONCE = 1000
-/** Limits how often changes of a room are published, to its subscribers and to other processes. */
+/** Minimum time between two notifications about the users of a room, to its subscribers and to other processes, in milliseconds. */
 const CHANGE_MS = 1000
-/** Slows notifications down in rooms larger than this, in proportion, because each one goes to everybody in the room. */
+/**
+ * In a room with more users than this, the time between notifications grows in proportion to their number, because each
+ * notification is sent to every subscriber.
+ */
 const SLOW_ABOVE = 1000
-/** Sets how long reports about a deleted user are ignored: until every process has processed the deletion. */
+/**
+ * How long a deleted user is ignored in the lists of other processes, in milliseconds. By then, every process has removed the user.
+ */
 const DELETED_MS = 60_000
 
 /** A user in a room. */
@@ -32,7 +39,7 @@ export interface PresenceOptions {
   readonly clock: Clock
   /** Called when a user joined or left a room that lists its users. */
   readonly onNotice: (roomId: number, event: 'joined' | 'left', person: Present) => void
-  /** Called when the users of a room have changed; at most once per second per room. */
+  /** Called when the users of a room have changed, at most once per second per room. */
   readonly onChange: (roomId: number) => void
 }
 
@@ -44,40 +51,44 @@ export interface PresenceView {
   leave(roomId: number, person: Present): void
   /** Returns whether a user has a connection of this process in a room. */
   has(roomId: number, userId: number): boolean
+  /** Returns the users of a room, or only their number if there are too many to list. */
   of(roomId: number, room: string): Presence
   /** Handles events of other processes. */
   readonly events: Pick<BusEventHandlers, 'present' | 'alive' | 'gone'>
-  /** Applies a changed name. */
+  /** Applies the new name of a user in all rooms. */
   renamed(userId: number, username: string): void
-  /** Removes a deleted user everywhere, whatever other processes still publish. */
+  /** Removes a deleted user from all rooms, and ignores the user in the lists of other processes for a while. */
   deleted(userId: number): void
-  /** Publishes this process's users again, after a reset of the bus. */
+  /** Publishes the users of this process again. Called after a reset of the bus. */
   refresh(): void
-  /** Notifies other processes that this process has no users any more. */
+  /** Stops the timer, and notifies other processes that this process has no users any more. */
   close(): void
 }
 
 interface Seen {
   person: Present
-  /** Holds the ids of the processes that have this user. */
+  /** The ids of the processes that this user is connected to. */
   readonly holders: Set<string>
+  /** When the user is removed, in monotonic time. Infinity while the user is connected to a process. */
   leavesAt: number
 }
 
 interface Place {
   readonly people: Map<number, Seen>
-  /** Counts connections of this process, by user. */
+  /** The number of connections to this process, by user id. */
   readonly here: Map<number, number>
-  /** Counts the users of other processes that have too many to list. */
+  /** The number of users, by process id, of other processes that have too many to list. */
   readonly crowds: Map<string, number>
   publishedAt: number
+  /** True if the users in the room have changed, so that `onChange` is due. */
   isChanged: boolean
+  /** True if the users of this process have changed, so that they must be published. */
   isOurs: boolean
-  /** Is true while an absence is being ignored; only then all users are checked. */
+  /** True while a user may have to be removed. Only then does a tick check all users of the room. */
   isLeaving: boolean
 }
 
-/** Creates the tracker, which runs on a timer until it is closed. */
+/** Creates the tracker. It runs on a timer until `close` is called. */
 export const createPresence = ({ bus, clock, onNotice, onChange }: PresenceOptions): PresenceView => {
   const places = new Map<number, Place>()
   const receivedAt = new Map<string, number>()
@@ -166,7 +177,7 @@ export const createPresence = ({ bus, clock, onNotice, onChange }: PresenceOptio
     refreshSome()
   }
 
-  /** Publishes a bounded number of rooms per turn. */
+  /** Publishes the users of the next rooms, a bounded number per tick. */
   const refreshSome = (): void => {
     for (const roomId of unrefreshed.splice(0, REFRESHED_AT_ONCE)) {
       const place = places.get(roomId)
@@ -174,7 +185,7 @@ export const createPresence = ({ bus, clock, onNotice, onChange }: PresenceOptio
     }
   }
 
-  /** Removes users whose absence has lasted too long. */
+  /** Removes users who have left and did not return in time. */
   const sweep = (roomId: number, place: Place, now: number): void => {
     if (!place.isLeaving) return
     place.isLeaving = false

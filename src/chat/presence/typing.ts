@@ -1,30 +1,33 @@
-/** Limits typing notifications, because each one costs a frame for every subscriber of a room. */
+/** Limits typing notifications, because each one is sent to every subscriber of a room. */
 import { LruMap } from 'toad-cache'
 import type { Clock } from '../../lib/clock.ts'
 import { createTokenBucket, type TokenBucket } from '../connections/token-bucket.ts'
 import { createUserBuckets } from '../connections/user-buckets.ts'
 
-/** Limits how often a user is shown as typing in one room, in milliseconds. */
+/** Minimum time between two notifications about one user in one room, in milliseconds. */
 const TYPING_MS = 1000
-/** Limits how often a user is shown as typing in all rooms together, per second and in a burst. */
+/** Notifications about one user in all rooms together, per second and in a burst. */
 const PER_SECOND = 5
 const BURST = 10
-/** Limits the frames for one room, per second and in a burst, counting each subscriber: a large room shows fewer typing users. */
+/**
+ * Frames for one room, per second and in a burst. A notification counts once for each subscriber, so a large room shows fewer
+ * typing users.
+ */
 const NOTICES_PER_SECOND = 2000
 const NOTICE_BURST = 4000
-/** Limits how many users in rooms, and how many rooms, are tracked; about 100 bytes each. */
+/** Maximum number of tracked rooms, and of tracked pairs of a user and a room. Each takes about 100 bytes. */
 const MAX_REMEMBERED = 10_000
 
 export interface Typing {
   /**
-   * Returns whether a user may be shown as typing to the subscribers of a room now, counting all of the user's connections, here and
-   * on other processes.
+   * Returns whether the subscribers of a room may be notified now that a user is typing, and counts the notification if so. The
+   * limits apply to all connections of the user together, including those to other processes.
    */
   may(userId: number, roomId: number, subscribers: number): boolean
   close(): void
 }
 
-/** Creates the limits of one process. */
+/** Creates the limits for the subscribers of this process. */
 export const createTyping = (clock: Clock): Typing => {
   const shownAt = new LruMap<number>(MAX_REMEMBERED)
   const users = createUserBuckets({ clock, perSecond: PER_SECOND, burst: BURST })

@@ -1,4 +1,4 @@
-/** Lists, shows and creates the rooms of the chat. */
+/** Lists, returns, creates and changes the rooms of the chat. */
 import type { Bus } from '../../bus/bus.ts'
 import type { RoomsRepository } from '../../db/database.ts'
 import { ChatError } from '../../protocol/errors.ts'
@@ -10,15 +10,15 @@ import { publicRoom, publicRoomOfRow } from './public-room.ts'
 import type { RoomRegistry } from './registry.ts'
 
 export interface ChatRooms {
-  /** Returns the rooms that the principal may read, by name. */
+  /** Returns at most `limit` rooms that the principal may read, sorted by name, that follow `after`. */
   list(principal: Principal, after: string, limit: number): Promise<RoomList>
   /** Returns a room. Throws `room_not_found`. */
   show(principal: Principal, room: string): Promise<RoomShown>
   /** Creates a room. Throws `room_taken` or `not_allowed`. */
   create(principal: Principal, room: NewRoom): Promise<RoomShown>
-  /** Returns a room, created if it doesn't exist; for the host application, so `authorize` is not called. */
+  /** Returns a room, and creates it if it doesn't exist. For the host application: does not call `authorize`. */
   ensure(room: NewRoom): Promise<RoomShown>
-  /** Changes a room on every process; for the host application. Throws `room_not_found`. */
+  /** Changes a room on every process. For the host application: does not call `authorize`. Throws `room_not_found`. */
   change(room: string, change: { readonly title: string | null }): Promise<RoomShown>
 }
 
@@ -43,7 +43,7 @@ export const createChatRooms = (options: ChatRoomsOptions): ChatRooms => {
       return { rooms: rows.map(publicRoomOfRow), has_more: next !== undefined, ...(next === undefined ? {} : { next }) }
     },
     show: async (principal, name) => publicRoom(await findRoom(principal, name, 'read')),
-    // A room that exists but may not be read must look like one that may not be created, in time too.
+    // The error and the response time must not reveal whether a room exists that the user may not read.
     async create(principal, room) {
       const decisions = [access.may(principal, room.room, 'create'), access.may(principal, room.room, 'read')]
       const [mayCreate, mayRead] = await Promise.all(decisions)
@@ -64,7 +64,7 @@ export const createChatRooms = (options: ChatRoomsOptions): ChatRooms => {
       try {
         return await insert(room)
       } catch (error) {
-        // Another caller created it meanwhile.
+        // Another caller may have created the room in the meantime.
         const created = isTaken(error) ? await rooms.load(room.room) : undefined
         if (created) return publicRoom(created)
         throw error
@@ -75,7 +75,7 @@ export const createChatRooms = (options: ChatRoomsOptions): ChatRooms => {
       const row = room && (await repository.update(room.id, change))
       if (!row) throw noSuchRoom()
       bus.publish({ kind: 'room_changed', room: row.id })
-      // Read again rather than taken from the row: another process may have changed the room since.
+      // Reads the title again and does not use `row`, because another process may have changed the room in the meantime.
       await rooms.refresh(row.id)
       return publicRoom(room)
     }

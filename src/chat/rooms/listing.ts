@@ -1,4 +1,4 @@
-/** Lists the rooms that a user may read, by name: those of the database without those that the host denies. */
+/** Lists the rooms that a user may read, sorted by name. Omits the rooms that the host application denies. */
 import pLimit from 'p-limit'
 import type { Keyring } from '../../crypto/keyring.ts'
 import type { RoomRow, RoomsRepository } from '../../db/database.ts'
@@ -7,27 +7,27 @@ import type { Access, Principal } from '../access/authorize.ts'
 export interface RoomListingOptions {
   readonly rooms: Pick<RoomsRepository, 'list'>
   readonly access: Access
-  /** Encrypts the cursor if it is the name of a room that may not be read. */
+  /** Encrypts a cursor that is the name of a room which the user may not read. */
   readonly keyring: Keyring
 }
 
-/** Holds a part of the list. */
+/** One part of the list. */
 export interface RoomListPart {
   readonly rooms: readonly RoomRow[]
-  /** Holds the cursor of the next part, if there may be one. */
+  /** The cursor of the next part. Undefined if there are no more rooms. */
   readonly next: string | undefined
 }
 
-/** Limits the rooms that are examined for one part, whether they may be read or not. */
+/** Maximum number of rooms that are read from the database for one part. It bounds the work for a user who may read few rooms. */
 const MAX_EXAMINED = 1000
-/** Sets how many rooms are read at a time if some may have to be omitted. */
+/** The number of rooms per query if the host application authorizes, because some rooms may be omitted. */
 const PAGE = 100
-/** Limits concurrent calls of the host's function. */
+/** Maximum number of concurrent calls of `authorize`. */
 const AT_ONCE = 16
-/** Matches an encrypted cursor (a Fernet token), and no room name. */
+/** Matches an encrypted cursor, which is a Fernet token. No room name matches. */
 const ENCRYPTED = /^gAAAA/
 
-/** Returns at most `limit` rooms after a name, or after the `next` of the previous part. */
+/** Returns at most `limit` rooms. `after` is a room name or the `next` of the previous part; the list starts behind it. */
 export type ListRooms = (principal: Principal, after: string, limit: number) => Promise<RoomListPart>
 
 export const createRoomListing =

@@ -3,7 +3,7 @@ import type { RoomRow } from '../../db/database.ts'
 import type { Room as RoomShown } from '../../protocol/http/rooms.ts'
 import type { Room } from './room.ts'
 
-/** Returns a loaded room as clients receive it. */
+/** Converts a loaded room. */
 export const publicRoom = ({ name, title, epoch, oldest, head }: Room): RoomShown => ({
   room: name,
   title,
@@ -12,7 +12,7 @@ export const publicRoom = ({ name, title, epoch, oldest, head }: Room): RoomShow
   seq: head
 })
 
-/** Returns a row of the database as clients receive it. */
+/** Converts a row of the database. */
 export const publicRoomOfRow = ({ name, title, epoch, oldestSeq, lastSeq }: RoomRow): RoomShown => ({
   room: name,
   title,

@@ -1,4 +1,4 @@
-/** Holds the rooms that this process uses, removes unused ones, and keeps them up to date with the database. */
+/** Registers the rooms that this process uses. Keeps them up to date with the database, and removes unused ones from memory. */
 import type { RoomRow, RoomsRepository } from '../../db/database.ts'
 import { createBatch } from '../../lib/batch.ts'
 import type { Log } from '../../lib/logging.ts'
@@ -7,32 +7,32 @@ import type { Entry } from '../log/codec.ts'
 import type { PageCache } from '../log/page-cache.ts'
 import { Room } from './room.ts'
 
-/** Holds the loaded rooms. */
+/** The rooms that are loaded in this process. */
 export interface RoomRegistry {
-  /**
-   * Returns a room if it is loaded, synchronously, so that a connection's messages keep their order. The room stays loaded for a
-   * while, so that the caller can subscribe to it.
-   */
+  /** Returns a room if it is loaded. The room stays loaded for a while, so that the caller can subscribe to it. */
   get(name: string): Room | undefined
   byId(id: number): Room | undefined
   all(): Iterable<Room>
-  /** Loads a room once; returns `undefined` if it doesn't exist. */
+  /** Returns a room, and loads it first if necessary. Returns `undefined` if it doesn't exist. */
   load(name: string): Promise<Room | undefined>
-  /** Looks rooms up in the database, as if they were not loaded. */
+  /** Looks up rooms in the database even if they are loaded, so that the time it takes does not reveal which rooms exist. */
   probe(names: readonly string[]): Promise<void>
-  /** Adds a room that was just read or created. */
+  /** Registers the room of a row that was just read or created. Returns the registered room if there is one. */
   adopt(row: RoomRow): Room
-  /** Handles that a room's log has grown in some process. */
+  /** Called when another process has appended the entry `seq` to a room's log. */
   grown(roomId: number, seq: number): void
-  /** Applies a changed title. A room that is being loaded is read again. */
+  /** Applies a changed title. Rooms that are being loaded are read again, because their rows may have the old title. */
   retitle(id: number, title: string | null): void
   /** Reads the title of a loaded room again, because another process changed it. Never rejects. */
   refresh(id: number): Promise<void>
   /** Removes a deleted room. */
   remove(id: number): void
-  /** Handles that entries or names have changed which rooms may hold. */
+  /** Drops entries that rooms hold back. Called when entries or names have changed. See `Room.changed`. */
   changed(): void
-  /** Reads from the database which rooms have changed, page by page, and then their missing entries. One pass runs at a time. */
+  /**
+   * Queries which loaded rooms have changed in the database, page by page, and starts to read their missing entries. One pass
+   * runs at a time.
+   */
   look(): Promise<void>
   /** Removes rooms without subscribers that nothing has used since the last sweep. */
   sweep(): void
@@ -42,14 +42,14 @@ export interface RoomRegistryOptions {
   readonly repository: RoomsRepository
   readonly pages: PageCache<Entry>
   readonly log: Log
-  /** Limits how many rooms without subscribers are kept. */
+  /** About how many rooms without subscribers are kept in memory. */
   readonly maxIdle?: number
 }
 
-/** Limits how many notifications about unloaded rooms are kept, until they are loaded. */
+/** Maximum number of rooms that are not loaded and whose announced `seq` is remembered until they are loaded. */
 const MAX_UNLOADED = 10_000
 const MAX_IDLE = 10_000
-/** Limits the rooms of one query. */
+/** Maximum number of rooms per query. */
 const PAGE = 1000
 
 export const createRoomRegistry = ({
@@ -74,12 +74,15 @@ export const createRoomRegistry = ({
     used.delete(room)
   }
 
-  /** Makes space: removes rooms that nothing used lately first, then those loaded longest ago. Rooms with subscribers stay. */
+  /**
+   * Removes rooms without subscribers: first those that were not used since the last sweep, then the others, each in the order in
+   * which they were loaded.
+   */
   const evict = (): void => {
     const idle = [...byId.values()].filter(({ subscribers }) => subscribers.size === 0)
     const inOrder = [...idle.filter(room => !used.has(room)), ...idle.filter(room => used.has(room))]
     for (const room of inOrder.slice(0, Math.ceil(maxIdle / 2))) drop(room)
-    // Not again before as many more are loaded, however many have subscribers.
+    // Rooms with subscribers stay, so `byId` may still be large. The next eviction waits until as many new rooms are loaded.
     evictAt = Math.max(maxIdle, byId.size + Math.ceil(maxIdle / 2))
   }
 
@@ -91,7 +94,7 @@ export const createRoomRegistry = ({
     byName.set(row.name, room)
     byId.set(row.id, room)
     used.add(room)
-    // The log may have grown after the row was read.
+    // Another process may have appended entries after the row was read.
     room.grown(unloadedHeads.get(row.id) ?? 0)
     return room
   }
@@ -106,7 +109,7 @@ export const createRoomRegistry = ({
       for (;;) {
         const before = titles
         const row = await find(name)
-        // A room got another title meanwhile, or was deleted. This is rare.
+        // If a title changed or a room was deleted during the query, the row may be outdated, so it is read again. This is rare.
         if (before === titles) return row && adopt(row)
       }
     } finally {
@@ -166,13 +169,13 @@ export const createRoomRegistry = ({
         for (;;) {
           const before = titles
           const row = await find(room.name)
-          // The room changed again meanwhile, so this row may be older than what is known.
+          // If a title changed during the query, the row may have an older one, so it is read again.
           if (before !== titles) continue
           if (row?.id === id) room.title = row.title
           return
         }
       } catch (err) {
-        log.warn({ err, room_id: id }, 'can not read a changed room')
+        log.warn({ err, room_id: id }, 'failed to reload a changed room; its old title is still shown')
       }
     },
     remove(id) {
@@ -184,7 +187,7 @@ export const createRoomRegistry = ({
       for (const room of byId.values()) room.changed()
     },
     look() {
-      // Changes behind a running pass are found by another one.
+      // A running pass may already have queried a room that has changed since, so another pass follows it.
       if (looking) isStale = true
       looking ??= lookAtAll().finally(() => {
         looking = undefined

@@ -1,6 +1,7 @@
 /**
- * Delivers a room's log in this process strictly by `seq`. Entries committed here are delivered at once; of those committed by others
- * only the `seq` is announced, and the log is read. A gap is always read before the entries after it.
+ * Delivers a room's log to the subscribers of this process, strictly in the order of `seq`. Entries that this process commits are
+ * delivered at once. Other processes announce only the `seq` of their entries, and the entries are read from the log. An entry is
+ * delivered only after all entries before it.
  */
 import type { Log } from '../../lib/logging.ts'
 import { type Chunk, chunkOf, type Encoded } from '../connections/socket-writer.ts'
@@ -9,24 +10,26 @@ import type { PageCache } from '../log/page-cache.ts'
 
 /** Receives the entries of a room; see subscription.ts. */
 export interface Subscriber {
-  /** Delivers consecutive entries, the last of them `head`. Called at most once per turn of the event loop. */
+  /** Delivers consecutive entries. `head` is the `seq` of the last one. Called at most once per turn of the event loop. */
   deliver(chunk: Chunk, head: number): void
-  /** Delivers a frame that is not in the log, if the socket's queue has space for it. */
+  /** Sends a frame that is not in the log. Drops it if the client reads too slowly, or belongs to the user `exceptUserId`. */
   hint(frame: Encoded, exceptUserId?: number): void
-  /** Sends a frame that replaces the previous one, unless both are the same or the client reads too slowly. */
+  /** Sends a presence frame. Drops it if it equals the previous one, or if the client reads too slowly. */
   replace(frame: Encoded): void
-  /** Reports a gap after what was delivered: the log is another incarnation, or the entries between were deleted. */
+  /**
+   * Reports that the next entries cannot be delivered: the log is a new incarnation (`epoch`), or they were deleted (`expired`).
+   */
   broken(reason: 'epoch' | 'expired'): void
 }
 
-/** Describes the range of a log in the database. */
+/** The incarnation and the range of a log in the database. */
 export interface Reach {
   readonly epoch: string
   readonly lastSeq: number
   readonly oldestSeq: number
 }
 
-/** Holds what is known of a room when it is loaded. */
+/** The state of a room when it is loaded, and what the room needs. */
 export interface RoomOptions extends Reach {
   readonly id: number
   readonly name: string
@@ -36,7 +39,7 @@ export interface RoomOptions extends Reach {
   readonly log: Log
 }
 
-/** Limits the entries that wait for a gap to be read; entries beyond it are read too. */
+/** Maximum number of entries committed here that are kept while earlier entries are read. Further ones are read from the log. */
 const MAX_AHEAD = 1000
 
 export class Room {
@@ -46,17 +49,20 @@ export class Room {
   readonly subscribers = new Set<Subscriber>()
   epoch: string
   oldest: number
-  /** Whether its log has, or may have, entries that are no messages: then lists of messages ask the database where to begin. */
+  /**
+   * True if the log may have entries that are not messages, or gaps. Then the database has to be queried for where a list of the
+   * last n messages begins.
+   */
   hasOthers: boolean
-  /** Holds the `seq` of the newest entry that was delivered. */
+  /** The `seq` of the newest entry that was delivered. */
   head: number
   readonly #pages: PageCache<Entry>
   readonly #log: Log
-  /** Continues `head` without a gap; delivered at the end of this turn of the event loop. */
+  /** The entries after `head` that are delivered at the end of this turn of the event loop. */
   #pending: Entry[] = []
-  /** Holds entries that were committed here, after a gap. */
+  /** Entries committed here, by `seq`, that wait until the entries before them have been read. */
   readonly #ahead = new Map<number, Entry>()
-  /** Holds the `seq` of the newest entry that is known to exist. */
+  /** The `seq` of the newest entry that is known to exist. */
   #known: number
   #reading: Promise<void> | undefined
 
@@ -72,14 +78,14 @@ export class Room {
     this.#log = log
   }
 
-  /** Changes whenever cached entries may contain what must no longer be shown. */
+  /** A number that changes whenever an entry or a name has changed, so that earlier copies of entries must no longer be shown. */
   get version(): number {
     return this.#pages.version
   }
 
   /**
-   * Takes an entry that this process committed; returns whether it is new. An entry from before an erasure or a change of name, at
-   * another `version`, is read from the database like that of another process.
+   * Adds an entry that this process committed. Returns whether it is new. `version` is the version at the time when the entry was
+   * created. If it has changed since, the entry may contain an old name or erased text, so it is read from the database instead.
    */
   committed(entry: Entry, version = this.version): boolean {
     const tail = this.#tail
@@ -92,18 +98,20 @@ export class Room {
     return true
   }
 
-  /** Handles that entries or names have changed: entries that wait for a gap are read too. */
+  /**
+   * Drops the entries that wait for earlier ones, so that they are read from the log. Called when entries or names have changed.
+   */
   changed(): void {
     this.#ahead.clear()
   }
 
-  /** Handles that the log reaches at least `seq`. */
+  /** Reads the missing entries of the log, which has an entry `seq`. */
   grown(seq: number): void {
     if (seq > this.#known) this.#known = seq
     if (this.#known > this.#tail) this.#reading ??= this.#read()
   }
 
-  /** Applies the range in the database; afterwards `head` has reached it or is about to. */
+  /** Applies the range of the log in the database. Resolves when the read of the missing entries has ended. */
   async reaches({ epoch, lastSeq, oldestSeq }: Reach): Promise<void> {
     if (oldestSeq > this.oldest) this.#pages.forget(this.id, oldestSeq)
     this.oldest = Math.max(1, oldestSeq)
@@ -113,12 +121,12 @@ export class Room {
     await this.#reading
   }
 
-  /** Returns the entries from `seq` up to `head`, synchronously if they are cached. */
+  /** Returns entries from `seq` on, at most to the end of a page of the cache and to `head`. Synchronous if they are cached. */
   from(seq: number): Entry[] | Promise<Entry[]> {
     return this.#pages.from(this.id, seq, this.head)
   }
 
-  /** Resolves when no gap is being read. */
+  /** Resolves when the current read of missing entries has ended. */
   async settled(): Promise<void> {
     await this.#reading
   }
@@ -152,7 +160,7 @@ export class Room {
       while (this.#known > this.#tail) {
         const from = this.#tail + 1
         const entries = await this.#pages.from(this.id, from, this.#known)
-        // Meanwhile entries may have been committed here, or the log may be another incarnation.
+        // During the read, entries may have been committed here, or the log may have become a new incarnation.
         if (this.#tail !== from - 1) continue
         const [first] = entries
         // The announced entry doesn't exist, for example after the database was restored.
@@ -161,14 +169,14 @@ export class Room {
         for (const entry of entries) if (entry.seq === this.#tail + 1) this.#append(entry)
       }
     } catch (err) {
-      // The next notification or poll retries.
-      this.#log.warn({ err, room_id: this.id }, 'can not read the log of a room; retrying')
+      // The next notification or poll starts another read.
+      this.#log.warn({ err, room_id: this.id }, 'failed to read the log of a room; retrying')
     } finally {
       this.#reading = undefined
     }
   }
 
-  /** Continues at `seq`, because earlier entries were deleted before they were read here. */
+  /** Continues with the entry `seq`, because earlier entries were deleted before they could be delivered. */
   #skipTo(seq: number): void {
     this.hasOthers = true
     this.#deliver()

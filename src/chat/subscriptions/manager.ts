@@ -1,4 +1,4 @@
-/** Subscribes connections to rooms, and sends presence and typing to their subscribers. */
+/** Subscribes connections to rooms, and notifies subscribers of presence and typing. */
 import type { Bus } from '../../bus/bus.ts'
 import type { BusEventHandlers } from '../../bus/events.ts'
 import type { Clock } from '../../lib/clock.ts'
@@ -16,13 +16,13 @@ import type { RoomRegistry } from '../rooms/registry.ts'
 import type { Reach, Room } from '../rooms/room.ts'
 import { type Since, Subscription } from './subscription.ts'
 
-/** Limits the subscriptions of a connection. */
+/** Maximum number of subscriptions of a connection. */
 export const MAX_SUBSCRIPTIONS = 128
-/** Limits how many rooms a user may enter, per second and in a burst, because everybody there is notified. */
+/** How many rooms a user may enter, per second and in a burst. It is limited because all subscribers of a room are notified. */
 const ARRIVALS_PER_SECOND = 5
 const ARRIVAL_BURST = 2 * MAX_SUBSCRIPTIONS
 
-/** Limits how many connections receive `heads` in one turn of the event loop. */
+/** Maximum number of connections that receive a `heads` frame in one turn of the event loop. */
 const HEADS_PER_TURN = 100
 
 type FrameOf<Type extends ChatFrame['type']> = ChatFrame & { type: Type }
@@ -31,35 +31,39 @@ export interface SubscriptionManagerOptions {
   readonly rooms: RoomRegistry
   readonly bus: Bus
   readonly clock: Clock
-  /** Returns how far a room's log reaches in the database. */
+  /** Returns the range of a room's log in the database, or `undefined` if the room doesn't exist. */
   readonly reach: (roomId: number) => Promise<Reach | undefined>
-  /** Returns whether the process is stopping; then nobody is notified that users leave. */
+  /** Returns whether the process is stopping. Clients are not notified then that users leave, because most will reconnect. */
   readonly isDraining: () => boolean
 }
 
-/** Each method throws a ChatError if it rejects a frame. */
+/** A method that handles a frame throws a ChatError if it rejects the frame. */
 export interface SubscriptionManager {
+  /** Subscribes a connection to a loaded room, or replaces its subscription. `ref` is repeated in the reply. */
   follow(connection: Connection, room: Room, since: Since, ref?: string): void
-  /** Subscribes to a loaded room, whose log may be further ahead on another process. */
+  /** Handles a `subscribe` frame. If its `after` is ahead of this process, first reads the range of the log from the database. */
   subscribe(connection: Connection, room: Room, frame: FrameOf<'subscribe'>): Promise<void>
   unsubscribe(connection: Connection, frame: FrameOf<'unsubscribe'>): void
-  /** Ends a subscription to a room that the user may not read any more. */
+  /** Ends a subscription because the user may no longer read the room, and notifies the client. */
   expel(connection: Connection, room: string): void
-  /** Returns whether a typing frame is dropped by a limit; checked before `authorize`. Throws `not_allowed` without a subscription. */
+  /**
+   * Returns whether a limit drops a typing frame. Called before `authorize`, which is then not called for dropped frames. Throws
+   * `not_allowed` if the connection is not subscribed to the room.
+   */
   isTypingTooOften(connection: Connection, room: string): boolean
   typing(connection: Connection, room: Room, frame: FrameOf<'typing'>): void
-  /** Called when a connection has ended, and its subscriptions with it. */
+  /** Called when a connection and its subscriptions have ended. */
   left(connection: Connection): void
   presence(room: Room): Presence
   /** Called when a user was renamed. */
   renamed(userId: number, username: string): void
-  /** Called when a user was deleted, and is not present any more. */
+  /** Called when a user was deleted. Removes the user from presence. */
   deleted(userId: number): void
   /** Handles events of other processes. */
   readonly events: Pick<BusEventHandlers, 'present' | 'alive' | 'gone' | 'typing'>
-  /** Sends every connection the heads of its rooms. */
+  /** Sends each connection a `heads` frame with the newest `seq` of each of its rooms. */
   sendHeads(connections: Iterable<Connection>): Promise<void>
-  /** Publishes again who is present on this process, after a reset of the bus. */
+  /** Publishes the users of this process again. Called after a reset of the bus. */
   refresh(): void
   close(): void
 }
@@ -96,7 +100,7 @@ export const createSubscriptionManager = ({
   const typing = createTyping(clock)
   const arrivals = createUserBuckets({ clock, perSecond: ARRIVALS_PER_SECOND, burst: ARRIVAL_BURST })
 
-  /** Rejects a user who enters and leaves rooms too often, because everybody there is notified. */
+  /** Throws `rate_limited` if the user enters rooms too often. Further connections of a user to the same room don't count. */
   const admit = (roomId: number, userId: number): void => {
     const retryAfterMs = presence.has(roomId, userId) ? 0 : arrivals.take(userId)
     if (retryAfterMs > 0)
@@ -122,7 +126,7 @@ export const createSubscriptionManager = ({
     if (room) presence.leave(room.id, connection.principal)
   }
 
-  /** Returns whether there was a subscription. */
+  /** Ends a subscription. Returns false if there was none. */
   const unfollow = (connection: Connection, name: string): boolean => {
     connection.subscriptions.get(name)?.end()
     const wasFollowed = connection.subscriptions.delete(name)
@@ -133,7 +137,7 @@ export const createSubscriptionManager = ({
   return {
     follow,
     async subscribe(connection, room, { after, epoch, ref }) {
-      // Another process may have appended more: only the database knows whether there is such an entry.
+      // Another process may have appended entries that this one has not yet read. The database has the end of the log.
       if (after !== undefined && after > room.head) {
         const known = await reach(room.id)
         if (known) await room.reaches(known)
@@ -154,7 +158,7 @@ export const createSubscriptionManager = ({
     },
     typing(connection, room, { room: name = GENERAL }) {
       const { principal } = connection
-      // The subscription may have ended while the host application was asked.
+      // The subscription may have ended while `authorize` ran.
       if (!connection.subscriptions.has(name)) throw notSubscribed()
       hint(room.id, ({ name }) => typingNotice(name, principal), principal.userId)
       bus.publish({ kind: 'typing', room: room.id, user_id: principal.userId, username: principal.username })
@@ -175,7 +179,7 @@ export const createSubscriptionManager = ({
     async sendHeads(connections) {
       let count = 0
       for (const connection of [...connections]) {
-        // Many connections must not delay messages.
+        // Continues in another turn of the event loop, so that sending to many connections does not delay messages.
         if (++count % HEADS_PER_TURN === 0) await new Promise(setImmediate)
         const heads = [...connection.subscriptions.keys()].map(name => [name, rooms.get(name)?.head ?? 0])
         if (heads.length === 0) continue
@@ -194,7 +198,7 @@ export const createSubscriptionManager = ({
 const notSubscribed = (): ChatError =>
   new ChatError('not_allowed', 'Subscribe to the room before you send typing frames.')
 
-/** Returns the error for one subscription too many. */
+/** Returns the error for a connection that has the maximum number of subscriptions. */
 export const tooManyRooms = (): ChatError =>
   new ChatError(
     'too_many_rooms',

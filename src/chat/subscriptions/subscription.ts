@@ -1,21 +1,22 @@
 /**
- * Subscribes one connection to one room. A subscription is live, and receives entries as they are delivered, or it catches up: it has
- * a cursor in the log and nothing queued. A client that reconnects, a slow reader and a full queue are handled alike: the log is read
- * from the cursor as the socket drains, and the subscription is live again when the cursor reaches the head, in one turn of the loop.
+ * Subscribes one connection to one room. A subscription is either live or it catches up. While it is live, it sends entries as
+ * the room delivers them. If the client is behind, because it has reconnected or reads slowly, the subscription catches up: it
+ * reads the log from its cursor on as the socket drains, and queues nothing itself. When the cursor reaches the head of the log,
+ * it is live again.
  */
 import type { Connection } from '../connections/connection.ts'
 import { type Chunk, chunkOf, type Encoded, encode } from '../connections/socket-writer.ts'
 import type { Entry } from '../log/codec.ts'
 import type { Room, Subscriber } from '../rooms/room.ts'
 
-/** A client that missed more entries than this receives `resync`, and loads history. */
+/** A client that missed more entries than this receives `resync`. It has to load the history instead. */
 const MAX_MISSED = 1000
-/** Limits one write while catching up, in bytes. */
+/** About how many bytes are sent in one write while a subscription catches up. */
 const STRIDE_BYTES = 128 * 1024
 
 type Reason = 'too_far' | 'expired' | 'epoch' | 'ahead'
 
-/** Describes what a client has received. */
+/** What a client has already received: the entries up to `after`, of the incarnation `epoch` of the log. */
 export interface Since {
   readonly after?: number | undefined
   readonly epoch?: string | undefined
@@ -24,7 +25,7 @@ export interface Since {
 export class Subscription implements Subscriber {
   readonly #connection: Connection
   readonly #room: Room
-  /** Holds the `seq` up to which everything was written to the socket. */
+  /** The `seq` of the last entry that was written to the socket. */
   #cursor: number
   #isLive = true
   #isReading = false
@@ -32,7 +33,7 @@ export class Subscription implements Subscriber {
   /** The presence frame that was last sent. */
   #replaced: Encoded | undefined
 
-  /** Sends `subscribed` or `resync`, and catches up with the entries after `after`. */
+  /** Sends `subscribed`, and then the entries after `after`. Sends `resync` if these cannot be delivered completely. */
   constructor(connection: Connection, room: Room, { after, epoch }: Since, ref: string | undefined) {
     this.#connection = connection
     this.#room = room
@@ -53,7 +54,7 @@ export class Subscription implements Subscriber {
 
   deliver(chunk: Chunk, head: number): void {
     if (!this.#isLive) return
-    // The queue is full: from here on the log is read as the socket drains.
+    // If the queue is full, the subscription catches up: it reads the log as the socket drains.
     if (this.#connection.write(chunk)) this.#cursor = head
     else this.#isLive = false
   }
@@ -67,7 +68,7 @@ export class Subscription implements Subscriber {
     if (this.#connection.hint(frame)) this.#replaced = frame
   }
 
-  /** Takes over what was sent to the client on an earlier subscription to the room. */
+  /** Remembers what the client received from its previous subscription to the room, so that it isn't sent again. */
   takeOver(before: Subscription): void {
     this.#replaced = before.#replaced
   }
@@ -76,7 +77,7 @@ export class Subscription implements Subscriber {
     this.#resync(reason)
   }
 
-  /** Continues to catch up, if the socket has room. Called whenever that may have changed. */
+  /** Continues to catch up, if the socket's queue has room. Called when that may have changed. */
   resume(): void {
     if (!this.#isLive && !this.#isReading && !this.#isEnded) void this.#catchUp()
   }
@@ -93,14 +94,14 @@ export class Subscription implements Subscriber {
         if (from < this.#room.oldest) return this.#resync('expired')
         const found = this.#room.from(from)
         const entries = Array.isArray(found) ? found : await found
-        // The subscription may have ended meanwhile, or the log been replaced.
+        // During the read, the subscription may have ended, or the log may have become a new incarnation.
         if (this.#isEnded || this.#cursor !== from - 1) continue
-        // The entry was deleted, or is missing: later entries would hide the gap.
+        // If the next entry was deleted, the client must not receive later ones, because it could not notice the gap.
         if (entries[0]?.seq !== from) return this.#resync('expired')
         this.#write(entries)
       }
     } catch (err) {
-      this.#connection.log.warn({ err }, 'a subscription could not be read from the log; it is retried')
+      this.#connection.log.warn({ err }, 'failed to read the log for a subscription; retrying')
     } finally {
       this.#isReading = false
     }
@@ -127,7 +128,7 @@ export class Subscription implements Subscriber {
   }
 }
 
-/** Returns why the entries after `after` can't be delivered completely. */
+/** Returns why the entries after `after` cannot be delivered completely, or `undefined` if they can. */
 const whyNot = (room: Room, after: number, epoch: string | undefined): Reason | undefined => {
   if (epoch !== undefined && epoch !== room.epoch) return 'epoch'
   if (after > room.head) return 'ahead'
