@@ -1,4 +1,4 @@
-/** Determines the URL of the database, from its own setting or from the separate parts. */
+/** Determines the URL of the database, from `databaseUrl` or from the separate settings for its parts. */
 import { isIP } from 'node:net'
 import { isDatabaseUrl, isSocket, parseDatabaseUrl } from '../lib/database-url.ts'
 import type { BadSetting } from './errors.ts'
@@ -6,7 +6,7 @@ import { DEV_DATABASE_URL } from './settings/database.ts'
 import type { Mode } from './settings/define.ts'
 import type { Settings, SettingsInput } from './settings.ts'
 
-/** The URL, or the bad settings among its parts. */
+/** The URL of the database and warnings, or the settings that prevent it from being determined. */
 export interface Database {
   readonly url: string
   readonly bad: readonly BadSetting[]
@@ -15,7 +15,7 @@ export interface Database {
 
 const PARTS = ['databaseHost', 'databaseName', 'databaseUser', 'databasePassword'] as const
 
-/** Returns the database of the settings, with an empty URL if none is needed. */
+/** Returns the database that the settings select. The URL is empty if no database is needed. */
 export const databaseOf = (input: Partial<SettingsInput>, mode: Mode, isNeeded: boolean): Database => {
   const given = PARTS.filter(name => input[name] !== undefined)
   const { databaseUrl } = input
@@ -31,7 +31,7 @@ export const databaseOf = (input: Partial<SettingsInput>, mode: Mode, isNeeded: 
 }
 
 const fromParts = (input: Partial<SettingsInput>): Database => {
-  // Over a Unix socket the server may identify the user by the process.
+  // Over a Unix socket the server may authenticate the user by the owner of the process (`peer`), without a password.
   const isOptional = (name: string): boolean => name === 'databasePassword' && isSocket(input.databaseHost ?? '')
   const missing = PARTS.filter(name => input[name] === undefined && !isOptional(name))
   if (missing.length > 0) {

@@ -1,4 +1,7 @@
-/** Reads settings from the environment, then from `.env`; in both, `NAME_FILE` is the path of a file with the value of `NAME`. */
+/**
+ * Reads settings from the environment and from `.env`; the environment takes precedence. In both, `NAME_FILE` is the path of a
+ * file that contains the value of `NAME`.
+ */
 import { existsSync, readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { parseEnv } from 'node:util'
@@ -7,17 +10,17 @@ import { environmentName, type SettingName, settingNames } from './settings.ts'
 
 export interface EnvironmentOptions {
   readonly environment: Readonly<Record<string, string | undefined>>
-  /** The directory of `.env`, to which file names are relative. */
+  /** The directory that contains `.env`. The paths of files are relative to it. */
   readonly cwd: string
 }
 
-/** Values by camelCase name, and settings that could not be read. */
+/** The values by camelCase name, and the settings that could not be read. */
 export interface Collected {
   readonly values: Record<string, string>
   readonly bad: readonly BadSetting[]
 }
 
-/** Reads both. Returns bad settings instead of throwing, so that they are reported together with all others. */
+/** Reads the environment and `.env`. Returns bad settings instead of throwing, so that all errors are reported together. */
 export const collectEnvironment = ({ environment, cwd }: EnvironmentOptions): Collected => {
   const path = resolve(cwd, '.env')
   const dotenv = existsSync(path) ? parseEnv(readText(path)) : {}
@@ -51,7 +54,7 @@ const readValue = (name: SettingName, path: string, bad: BadSetting[]): string =
   }
 }
 
-/** Reads a text file of any editor: removes a byte order mark and CRLF line ends. */
+/** Reads a text file. Removes a byte order mark and converts CRLF line ends, which some editors write. */
 const readText = (path: string): string =>
   readFileSync(path, 'utf8')
     .replace(/^\uFEFF/, '')

@@ -1,16 +1,16 @@
 /** Reports everything that is wrong with a configuration in one error. */
 import { environmentName } from './settings.ts'
 
-/** Which names an error uses: environment variables or options. */
+/** How an error names the settings: as environment variables or as options. */
 export type Names = 'environment' | 'options'
 
-/** A bad setting: its name, and a message that follows the name. */
+/** A bad setting: its name, and a message that continues a sentence after the name. */
 export interface BadSetting {
   readonly name: string
   readonly message: string
 }
 
-/** Thrown when the configuration can't be used. The message names every bad setting and how to correct it; never a value. */
+/** Thrown when settings are invalid. The message lists every bad setting and how to correct it, but contains no value. */
 export class ConfigError extends Error {
   readonly bad: readonly BadSetting[]
 

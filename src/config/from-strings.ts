@@ -2,10 +2,10 @@
 import { type SettingName, SettingsInput, settingNames, settingOf } from './settings.ts'
 
 const FLAGS: Readonly<Record<string, boolean>> = { true: true, '1': true, false: false, '0': false }
-/** For a flag that may be a list too: there `1` is an item. */
+/** The values of a setting that is either a flag or a list. `1` is not among them, because it would be an item of the list. */
 const SWITCHES: Readonly<Record<string, boolean>> = { true: true, false: false, off: false }
 
-/** Returns typed values. A string that can't be converted stays as it is, for validation to reject. */
+/** Returns typed values. A string that cannot be converted is returned unchanged, and validation then rejects it. */
 export const fromStrings = (values: Readonly<Record<string, unknown>>): Record<string, unknown> => {
   const known = settingNames.filter(name => typeof values[name] === 'string' && values[name].trim() !== '')
   return Object.fromEntries(known.map(name => [name, fromString(name, String(values[name]).trim())]))

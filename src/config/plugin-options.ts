@@ -1,29 +1,29 @@
-/** Reads the options of one plugin: validates those that are settings, and fills in their defaults. */
+/** Reads the options of a plugin: validates those that are settings, and applies defaults. */
 import { type Static, type TObject, type TOptional, type TProperties, type TSchema, Type } from '@sinclair/typebox'
 import { type BrokenRule, brokenRules, compile } from '../protocol/validation.ts'
 
-/** Settings as options of a plugin, described in docs/settings.md. Those in `Required` must be given. */
+/** The settings that a plugin accepts as options; docs/settings.md describes them. Those in `Required` must be given. */
 export type SettingOptions<T extends TProperties, Required extends keyof T = never> = {
   readonly [Name in keyof Static<TObject<T>>]?: Static<TObject<T>>[Name] | undefined
 } & { readonly [Name in Required]: Static<T[Name]> }
 
-/** The same with defaults. Those in `Excused` may be missing. */
+/** The settings of a plugin after defaults are applied. Those in `Excused` may still be missing. */
 export type SettingValues<T extends TProperties, Excused extends keyof T = never> = Static<
   TObject<Omit<T, Excused> & { [Name in Excused]: TOptional<T[Name]> }>
 >
 
-/** Describes what a plugin accepts. */
+/** The options that a plugin accepts. */
 export interface PluginOptions<T extends TProperties, Excused extends keyof T> {
   readonly settings: T
-  /** Lists settings that some uses of the plugin don't require. */
+  /** Settings without a default that are nevertheless optional, because the plugin does not always need them. */
   readonly excused?: readonly Excused[]
-  /** Lists options that must be functions. */
+  /** The names of options that must be functions. */
   readonly functions?: readonly string[]
 }
 
 /**
- * Returns a function that reads a plugin's options and returns its settings with defaults. It throws a TypeError that lists every
- * bad option; never a value.
+ * Returns a function that reads the options of a plugin and returns its settings with defaults. The function throws a TypeError
+ * that lists every bad option but contains no value.
  */
 export const createOptionsReader = <T extends TProperties, Excused extends keyof T = never>(
   plugin: string,
@@ -37,7 +37,7 @@ export const createOptionsReader = <T extends TProperties, Excused extends keyof
   const validate = compile(Type.Object(Object.fromEntries(properties)))
 
   return (options: object): SettingValues<T, Excused> => {
-    // Ajv fills in defaults.
+    // Copied, because Ajv adds the defaults to the object that it validates.
     const values = copyOf(options, settings)
     const bad = validate(values) ? [] : brokenRules(validate.errors ?? []).map(broken => inWords(broken, settings))
     for (const name of functions) {

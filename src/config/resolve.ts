@@ -1,4 +1,4 @@
-/** Validates settings. Reports all errors at once, without any value. */
+/** Validates settings. Reports all errors at once, and never the value of a setting. */
 import { parseOrigin } from '../lib/origins.ts'
 import { type BrokenRule, brokenRules, compile } from '../protocol/validation.ts'
 import { databaseOf, sslOf } from './database-url.ts'
@@ -10,20 +10,20 @@ import { type SettingName, type Settings, SettingsInput, settingNames, settingOf
 export { type BadSetting, ConfigError } from './errors.ts'
 
 export interface ResolveOptions {
-  /** Holds the given settings by camelCase name: typed values from a host application, strings from the environment. */
+  /** The given settings by camelCase name: typed values from a host application, or strings from the environment. */
   readonly values: Readonly<Record<string, unknown>>
   readonly mode: Mode
   readonly names: Names
-  /** Lists what may be missing: the database if a host passes its own client, keys if nothing is signed or encrypted. */
+  /** Required settings that may be missing: the database if a host passes its own client, a key if it is not used. */
   readonly without?: readonly Need[]
-  /** Settings that could not be read. */
+  /** Settings that could not be read, to report together with the invalid ones. */
   readonly bad?: readonly BadSetting[]
 }
 
-/** Settings that are required by default. */
+/** A setting that is required unless `without` contains it. */
 export type Need = 'database' | 'secretKey' | 'encryptionKey'
 
-/** Holds the settings, and warnings for the operator. */
+/** The resolved settings, and warnings for the operator. */
 export interface Resolved {
   readonly settings: Settings
   readonly warnings: readonly string[]
@@ -31,11 +31,11 @@ export interface Resolved {
 
 const isValid = compile(SettingsInput)
 
-// Not `structuredClone`, which throws for a function and quotes its source.
+// Not `structuredClone`, because it throws for a function and its message contains the source of the function.
 const copyOf = (values: object): Record<string, unknown> =>
   Object.fromEntries(Object.entries(values).map(([name, value]) => [name, Array.isArray(value) ? [...value] : value]))
 
-/** Resolves settings. Throws a ConfigError that names every bad one. */
+/** Validates settings and applies defaults. Throws a ConfigError that lists every bad setting. */
 export const resolveSettings = (options: ResolveOptions): Resolved => {
   const { values, mode, names, without = [], bad: unread = [] } = options
   const input = names === 'environment' ? fromStrings(values) : copyOf(values)
@@ -62,13 +62,13 @@ const toBad = ({ path, rule }: BrokenRule): BadSetting => {
   return { name, message: which + rule + (advice ? `. ${advice}` : '') }
 }
 
-/** Runs the checks that a schema can't express, for settings of the right type. */
+/** Runs the checks that a schema cannot express, for the settings that passed the validation of the schema. */
 const checked = (input: Readonly<Record<string, unknown>>, mode: Mode, bad: readonly BadSetting[]): BadSetting[] =>
   settingNames
     .filter(name => input[name] !== undefined && !bad.some(one => one.name === name))
     .flatMap(name => (settingOf(name).check?.(input[name], mode) ?? []).map(message => ({ name, message })))
 
-/** Removes repeated messages: the alternatives of `anyOf` report the same twice. */
+/** Removes duplicate messages, which occur because each alternative of an `anyOf` reports the same error. */
 const merged = (bad: readonly BadSetting[]): BadSetting[] => [
   ...new Map(bad.map(one => [`${one.name} ${one.message}`, one])).values()
 ]

@@ -1,6 +1,7 @@
 /**
- * All settings, composed from `settings/`, where each is declared once: type, default, owner, description and advice.
- * Everything else (validation, plugin options, the environment, docs/settings.md and .env.example) is derived from here.
+ * Composes all settings from the files in `settings/`. Each setting is declared there once: its type, default, owner, description
+ * and advice. Validation, plugin options, environment variables, docs/settings.md and .env.example are derived from these
+ * declarations.
  */
 import { type Static, Type } from '@sinclair/typebox'
 import { authRouteSettings, authSettings, cryptoSettings } from './settings/auth.ts'
@@ -10,7 +11,7 @@ import type { SettingDetails, SettingOwner } from './settings/define.ts'
 import { appSettings, platformSettings, serverSettings } from './settings/http.ts'
 import { opsSettings } from './settings/ops.ts'
 
-/** Every setting before it is resolved, with its schema. */
+/** The schema of all settings, as they are before they are resolved. */
 export const SettingsInput = Type.Object(
   {
     ...databaseParts,
@@ -29,8 +30,8 @@ export const SettingsInput = Type.Object(
 export type SettingsInput = Static<typeof SettingsInput>
 
 /**
- * The settings as the service uses them: complete, validated and frozen. The separate parts of the database are its URL,
- * which is empty when a host application passes its own client.
+ * The resolved settings: complete, validated and frozen. The separate parts of the database are combined in `databaseUrl`, which
+ * is empty if a host application passes its own client.
  */
 export type Settings = Readonly<
   Omit<SettingsInput, keyof typeof databaseParts | 'databaseUrl' | 'audience'> & {
@@ -39,16 +40,16 @@ export type Settings = Readonly<
   }
 >
 
-/** A setting's name as an option. */
+/** The name of a setting as an option, in camelCase. */
 export type SettingName = keyof SettingsInput
 
-/** Every setting's name as an option, in the order of the documents. */
+/** The names of all settings as options, in the order of docs/settings.md. */
 export const settingNames = Object.keys(SettingsInput.properties) as SettingName[]
 
-/** `databaseUrl` -> `DATABASE_URL`. */
+/** Returns the environment variable of a setting, for example `DATABASE_URL` for `databaseUrl`. */
 export const environmentName = (name: string): string => name.replace(/[A-Z]/g, '_$&').toUpperCase()
 
-/** Describes the declaration of a setting. */
+/** The declaration of a setting. */
 export interface SettingSchema extends SettingDetails {
   readonly owner: SettingOwner
   readonly type?: string

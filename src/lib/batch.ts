@@ -1,15 +1,15 @@
-/** Batches lookups: those requested at the same time become one query, so that a thousand of them are not a thousand queries. */
+/** Batches lookups: those that are requested at the same time are sent as one query. */
 import { setTimeout as pause } from 'node:timers/promises'
 import DataLoader from 'dataloader'
 
-/** Limits how long a lookup waits for an earlier query, in milliseconds: a query that hangs must not delay the rest. */
+/** How long a lookup waits for an earlier query, in milliseconds. It is short, so that a query that hangs does not delay others. */
 const MAX_WAIT_MS = 5
-/** Limits the keys of a query. */
+/** Maximum number of keys in a query. */
 const MAX_KEYS = 1000
 
 /**
- * Creates a lookup by one key from a lookup by many. The first request is sent at once; those that arrive during its query are
- * sent together in the next one.
+ * Creates a lookup of one key from a lookup of many keys. The first key is queried immediately. The keys that are requested while
+ * that query runs are sent together in the next one.
  */
 export const createBatch = <Key, Value>(
   find: (keys: readonly Key[]) => Promise<ReadonlyMap<Key, Value>>
@@ -22,7 +22,7 @@ export const createBatch = <Key, Value>(
       const found = await query
       return keys.map(key => found.get(key))
     },
-    // Includes what else is requested in this turn of the event loop.
+    // Waits for the end of this turn of the event loop, so that keys which are requested in the same turn are included.
     { cache: false, maxBatchSize: MAX_KEYS, batchScheduleFn: ask => void earlier.then(() => setImmediate(ask)) }
   )
   return key => loader.load(key)

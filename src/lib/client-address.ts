@@ -1,23 +1,24 @@
-/** Normalizes client addresses: rate limits count them and logs contain them. */
+/** Normalizes the addresses of clients, for rate limits and logs. */
 import { isIPv4, isIPv6 } from 'node:net'
 import proxyAddr from '@fastify/proxy-addr'
 
-/** Represents a client without an address: one on a Unix socket, an injected request, or an invalid entry. */
+/** The address of a client whose address is unknown: on a Unix socket, in an injected request, or if the address is invalid. */
 export const UNKNOWN_ADDRESS = 'unknown'
 
-/** Describes the part of a request that is read. */
+/** The part of a Fastify request that is read. */
 export interface AddressedRequest {
-  /** Holds Fastify's value. It is undefined on a Unix socket, even if `trustProxy` is set and a proxy sent an address. */
+  /** The `ip` of a Fastify request. On a Unix socket it is undefined, even if `trustProxy` is set and a proxy sent an address. */
   readonly ip: string | undefined
 }
 
-/** Matches the hexadecimal form in which `URL` writes an IPv4 address that is mapped into IPv6. */
+/** Matches an IPv4-mapped IPv6 address in the hexadecimal form that `URL` returns. */
 const MAPPED = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/
 const GROUPS = 8
 
 /**
- * Returns a plain address: without a port (Azure sends `203.0.113.2:40001` in X-Forwarded-For), brackets, quotes (RFC 7239) or a
- * zone. IPv6 is in its short form (RFC 5952), and IPv4 mapped into IPv6 is IPv4. Returns `unknown` for anything else.
+ * Returns the plain address. Removes a port (Azure sends `203.0.113.2:40001` in X-Forwarded-For), brackets, quotes (RFC 7239) and
+ * a zone. An IPv6 address is returned in its short form (RFC 5952), and an IPv4-mapped one as IPv4. Returns `unknown` if the text
+ * is not an address.
  */
 export const normalizeAddress = (address: string | undefined): string => {
   const bare = (address ?? '').trim().replace(/^"(.*)"$/, '$1')
@@ -38,12 +39,15 @@ export const clientAddress = (request: AddressedRequest): string => {
   try {
     return normalizeAddress(request.ip)
   } catch {
-    // With `trustProxy`, Fastify reads the address of a socket, which an injected upgrade doesn't have.
+    // With `trustProxy`, Fastify reads the address of the socket and throws if an injected upgrade has none.
     return UNKNOWN_ADDRESS
   }
 }
 
-/** Returns what a rate limit counts as one client: an IPv4 address, or the /64 of a household, as `2001:db8:0:1::/64`. */
+/**
+ * Returns the key by which a rate limit counts a client: an IPv4 address, or the /64 network of an IPv6 address, for example
+ * `2001:db8:0:1::/64`. One subscriber usually has a whole /64.
+ */
 export const networkOf = (address: string | undefined): string => {
   const plain = normalizeAddress(address)
   if (!isIPv6(plain)) return plain
@@ -52,12 +56,13 @@ export const networkOf = (address: string | undefined): string => {
   return `${[...left, ...zeros, ...right].slice(0, 4).join(':')}::/64`
 }
 
-/** Returns what a rate limit counts as the client of a request. */
+/** Returns the key by which a rate limit counts the client of a request. */
 export const clientNetwork = (request: AddressedRequest): string => networkOf(clientAddress(request))
 
 /**
- * Returns Fastify's `trustProxy` for addresses, CIDRs, `loopback`, `linklocal` and `uniquelocal`. It recognizes a proxy even if
- * its entry in X-Forwarded-For has a port. Throws a TypeError for anything else.
+ * Returns a function for Fastify's option `trustProxy`. `proxies` may contain addresses, CIDRs, `loopback`, `linklocal` and
+ * `uniquelocal`; throws a TypeError for anything else. The function recognizes a proxy even if its entry in X-Forwarded-For has a
+ * port.
  */
 export const trustProxies = (proxies: readonly string[]): ((address: string) => boolean) => {
   const isTrusted = proxyAddr.compile([...proxies])

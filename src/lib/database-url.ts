@@ -1,25 +1,25 @@
 /**
- * Parses a PostgreSQL connection URL as libpq does: several hosts, IPv6, Unix sockets, and a host, port, user, password or
- * database among its parameters. `URL` rejects some of these forms, and drivers differ in the rest.
+ * Parses a PostgreSQL connection URL as libpq does. It may have several hosts, IPv6 addresses and Unix sockets, and the host, port,
+ * user, password and database may be parameters. `URL` rejects some of these forms, and drivers interpret others differently.
  */
 import { isIPv6 } from 'node:net'
 
-/** Describes a server: a host name or an address without brackets, or the folder of a Unix socket. */
+/** A server. `host` is a host name, an address without brackets, or the folder of a Unix socket. */
 export interface DatabaseHost {
   readonly host: string
   readonly port: number
 }
 
-/** Holds the decoded parts of a URL. */
+/** The decoded parts of a URL. */
 export interface DatabaseUrl {
-  /** Lists the servers; at least one. */
+  /** The servers; at least one. */
   readonly hosts: readonly DatabaseHost[]
   readonly user: string | undefined
   readonly password: string | undefined
   readonly database: string | undefined
-  /** Holds `sslmode`, if libpq supports its value. */
+  /** The parameter `sslmode`, if libpq supports its value. */
   readonly sslmode: SslMode | undefined
-  /** Holds the other parameters. */
+  /** The remaining parameters. */
   readonly parameters: Readonly<Record<string, string>>
 }
 
@@ -29,10 +29,10 @@ export type SslMode = (typeof SSL_MODES)[number]
 const URL_FORM = /^postgres(?:ql)?:\/\/(?:([^/?#]*)@)?([^/?#@]*)(?:\/([^?#]*))?(?:\?([^#]*))?$/
 const DEFAULT_PORT = 5432
 
-/** Returns whether a host is the folder of a Unix socket. */
+/** Returns whether `host` is the folder of a Unix socket. */
 export const isSocket = (host: string): boolean => host.startsWith('/')
 
-/** Returns the parts of a URL. Throws a TypeError for any other text; the error contains no part of it. */
+/** Returns the parts of a URL. Throws a TypeError if `url` is not valid; the error contains no part of it. */
 export const parseDatabaseUrl = (url: string): DatabaseUrl => {
   const match = URL_FORM.exec(url)
   if (!match) throw new TypeError('not a postgres:// URL')
@@ -47,13 +47,13 @@ export const parseDatabaseUrl = (url: string): DatabaseUrl => {
     user: user ?? decoded(at < 0 ? userinfo : userinfo.slice(0, at)),
     password: password ?? decoded(at < 0 ? undefined : userinfo.slice(at + 1)),
     database: dbname ?? decoded(path),
-    // URLs of other drivers contain `ssl=true`.
+    // Other drivers use `ssl=true` instead of `sslmode`.
     sslmode: SSL_MODES.find(mode => mode === sslmode) ?? (ssl === undefined || ssl === 'false' ? undefined : 'require'),
     parameters
   }
 }
 
-/** Decodes the host but not the port, because the folder of a socket has no port of its own. */
+/** Decodes a host. If it is the folder of a Unix socket with a port, returns the path of the socket's file, which has the port. */
 const decodeHost = (entry: string): string => {
   const [, folder, port] = /^(%2F.*?)(?::(\d+))?$/i.exec(entry) ?? []
   if (folder === undefined) return decodeURIComponent(entry)
@@ -75,7 +75,7 @@ const hostOf = (entry: string, port: string | undefined): DatabaseHost => {
   return { host: isBracketed ? host.slice(1, -1) : host || 'localhost', port: portOf(own || port) }
 }
 
-/** Returns the folder and port of a socket, which may be given by its folder or by its file, whose name contains the port. */
+/** Returns the folder and the port of a Unix socket. If the path of its file is given, the port is taken from the file's name. */
 const fromSocketFile = (host: DatabaseHost): DatabaseHost => {
   const [, folder, port] = /^(.*)\/\.s\.PGSQL\.(\d+)$/.exec(host.host) ?? []
   return folder === undefined ? host : { host: folder || '/', port: portOf(port) }
@@ -97,7 +97,7 @@ export const isDatabaseUrl = (url: string): boolean => {
   }
 }
 
-/** Returns the name of a server for messages: `host:port`, `[::1]:5432` or the folder of its socket. Never a password. */
+/** Returns the name of a server for messages: `host:port`, `[::1]:5432` or the folder of its socket. */
 export const nameOfHost = ({ host, port }: DatabaseHost): string => {
   if (isSocket(host)) return host
   return `${isIPv6(host) ? `[${host}]` : host}:${port}`

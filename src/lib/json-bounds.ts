@@ -1,18 +1,19 @@
 /**
- * Checks the cost of a JSON text before it is parsed. Nested and numerous values cost far more than their bytes: 48 kB of nested
- * objects take 2 ms to parse and 7 ms to write again, and 56 kB of objects with a key each take 7 ms to parse.
+ * Limits the cost of a JSON text before it is parsed. A text with deep nesting or many values costs far more than other text of
+ * the same length: 48 kB of nested objects take 2 ms to parse and 7 ms to serialize, and 56 kB of objects with one key each take
+ * 7 ms to parse.
  */
 
-/** Limits the levels of objects and arrays, including the outermost. */
+/** Maximum nesting depth of objects and arrays, including the outermost one. */
 export const MAX_JSON_DEPTH = 32
 /**
- * Limits the number of objects, arrays and commas. The densest `meta` of 2 KiB has 1,366 of them, because an empty array and its
- * comma take three bytes.
+ * Maximum number of objects, arrays and commas together. No valid `meta` exceeds it: with 2 KiB, `meta` has at most 1,366 of them,
+ * because an empty array and its comma take three bytes.
  */
 export const MAX_JSON_PARTS = 2048
-/** Limits the commas outside of nested values for `outlineOf`. */
+/** Maximum number of commas at the top level of the object, for `outlineOf`. */
 const MAX_OUTLINE_COMMAS = 64
-/** Limits how many characters of a string are read one by one before `indexOf` is used, which is faster for long strings only. */
+/** How many characters of a string are read one by one before `indexOf` is used, which is faster only for long strings. */
 const SHORT_STRING = 32
 
 const QUOTE = 0x22
@@ -23,14 +24,14 @@ const CLOSING_BRACKET = 0x5d
 const OPENING_BRACE = 0x7b
 const CLOSING_BRACE = 0x7d
 
-/** Returns whether the character at `at` is escaped, which is so after an odd number of backslashes. */
+/** Returns whether the character at `at` is escaped: an odd number of backslashes precedes it. */
 const isEscaped = (text: string, at: number): boolean => {
   let first = at
   while (text.charCodeAt(first - 1) === BACKSLASH) first--
   return (at - first) % 2 === 1
 }
 
-/** Returns where the string that starts at `start` ends, or the length of the text. */
+/** Returns the index of the quote that closes the string at `start`, or the length of the text if there is none. */
 const endOfString = (text: string, start: number): number => {
   let at = start + 1
   for (;;) {
@@ -47,8 +48,8 @@ const endOfString = (text: string, start: number): number => {
 }
 
 /**
- * Returns the rule that a JSON text breaks, as the end of a sentence, or undefined if it may be parsed. Takes linear time, stops
- * at the first excess and allocates nothing. The result for a text that isn't JSON is unspecified.
+ * Returns the rule that a JSON text violates, as the end of a sentence, or `undefined` if the text may be parsed. Takes linear
+ * time, stops at the first violation and allocates nothing. The result for a text that is not JSON is unspecified.
  */
 export const brokenBound = (
   text: string,
@@ -78,8 +79,8 @@ export const brokenBound = (
 }
 
 /**
- * Returns the text of a JSON object with null in place of each nested value, so that parsing its own members is cheap. Returns
- * undefined if it has too many members.
+ * Returns the text of a JSON object in which each nested object or array is replaced with null, so that the other members can be
+ * parsed at little cost. Returns `undefined` if the object has too many members.
  */
 export const outlineOf = (text: string): string | undefined => {
   let outline = ''

@@ -1,22 +1,22 @@
 /**
- * Limits what a log line may contain: no query string (it may contain `?token=`), nothing that looks like a secret, and of an
- * error only what `describeError` returns. That applies to every key and every call.
+ * Redacts log lines. A line contains no query string (which may contain `?token=`) and nothing that looks like a secret. Of an
+ * error it contains only what `describeError` returns. This applies to every key of every log call.
  */
 import { clientAddress } from './client-address.ts'
 import { describeError, redactArguments, redactText } from './redact.ts'
 
-/** Limits how much of a path a log line shows. */
+/** Maximum length of a path in a log line. */
 const MAX_PATH = 500
 
-// Matches raw bytes of a request's head as Node's parser returns them. U+009B would start an escape sequence in a terminal.
+// Matches everything but printable ASCII in a request's path or headers. U+009B would start an escape sequence in a terminal.
 const RAW = /[^!-~]/g
 const escaped = (byte: string): string => `%${byte.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`
 
-/** Returns a header's value for logging: printable ASCII, clipped, and with tokens replaced. */
+/** Returns the value of a header for logging: printable ASCII, shortened, and with secrets redacted. */
 export const safeHeader = (value: string): string => redactText(value.slice(0, MAX_HEADER).replace(RAW, escaped))
 const MAX_HEADER = 200
 
-/** Returns a path for logging: without the query string, in printable ASCII, clipped, and with tokens replaced. */
+/** Returns the path of a URL for logging: without the query, in printable ASCII, shortened, and with secrets redacted. */
 export const safePath = (url: string): string =>
   redactText(
     url
@@ -42,7 +42,7 @@ export const serializers = {
   error: describeError
 }
 
-/** Redacts the arguments of every call; the pino hook of the service's own logger. */
+/** Redacts the arguments of each log call. It is the `logMethod` hook of pino in the service's own logger. */
 export const logMethod = function (this: unknown, args: unknown[], method: (...args: never[]) => void): void {
   method.apply(this, redactArguments(args) as never[])
 }
@@ -53,7 +53,7 @@ type Logger = { readonly [Level in (typeof LEVELS)[number]]: (...args: never[]) 
   child(...args: never[]): unknown
 }
 
-/** Marks a logger that already redacts, and its children. */
+/** Marks a logger that already redacts its lines. Its children inherit the mark. */
 const redacts = Symbol('redacts')
 const wrapped = Symbol('wrapped')
 
@@ -61,10 +61,10 @@ interface Wrapper {
   readonly [wrapped]: Logger & { isLevelEnabled?(level: string): boolean }
 }
 
-/** Marks the service's own logger, whose hook is `logMethod`, so that no request wraps it. */
+/** Marks a logger whose hook is `logMethod`, so that `redactingLogger` does not wrap it. */
 export const redactsItself = (logger: object): void => void Object.assign(logger, { [redacts]: true })
 
-// All wrappers share these methods, since each request has a wrapper. A line below the log level is not redacted.
+// Shared by all wrappers, because there is one for each request. The arguments of a line below the log level are not redacted.
 const METHODS = {
   ...Object.fromEntries(
     LEVELS.map(level => [
@@ -80,11 +80,11 @@ const METHODS = {
   }
 }
 
-/** Wraps a host application's logger, of any kind, so that the chat's log lines are redacted. */
+/** Wraps the logger of a host application, which need not be pino, so that the chat's log lines are redacted. */
 export const redactingLogger = <T extends Logger>(logger: T): T =>
   redacts in logger ? logger : Object.assign(Object.create(logger), METHODS, { [wrapped]: logger })
 
-/** Describes the part of a pino logger that the service uses. */
+/** The methods of a pino logger that the service uses. */
 export interface Log {
   debug(fields: object, message: string): void
   info(fields: object, message: string): void

@@ -1,23 +1,26 @@
-/** Decides which pages may call the API and open a WebSocket, by origin (RFC 6454). Both CORS and the upgrade use it. */
+/** Decides by origin (RFC 6454) which pages may call the API and open a WebSocket. Used for CORS and for upgrades. */
 
-/** Holds an allowed origin in the form that browsers send, or the reason for its rejection. The host `*.example.com` matches subdomains. */
+/**
+ * An origin in the form that browsers send, or the reason why it was rejected. An origin with the host `*.example.com` matches all
+ * subdomains.
+ */
 export type ParsedOrigin = { readonly origin: string } | { readonly reason: string }
 
 /** Decides which pages are allowed. */
 export interface Origins {
-  /** Returns whether a page may call. Without an `Origin` header, the client is not a page and the result is false. */
+  /** Returns whether a page with this origin is allowed. Returns false without an origin, because the client is then not a page. */
   isAllowed(origin: string | undefined): boolean
 }
 
 const ORIGIN = /^([a-z][a-z0-9+.-]*):\/\/([^/?#\\@\s]*)$/
-/** Limits an origin; a host name has at most 253 characters (RFC 1035). */
+/** Maximum length of an origin. A host name has at most 253 characters (RFC 1035). */
 const MAX_LENGTH = 300
 const WILDCARD = '*.'
 
 /**
- * Parses an origin as an operator writes it. Browsers send origins of http and https; hybrid apps and extensions send those of
- * their own schemes (`capacitor://localhost`, `chrome-extension://…`). Returns the reason, as the end of a sentence about a
- * setting, for an origin that no browser sends or that any website can send.
+ * Parses an origin from a setting. Pages have an origin with the scheme http or https; hybrid apps and extensions have schemes of
+ * their own (`capacitor://localhost`, `chrome-extension://…`). An origin is rejected if no browser sends it or if any website can
+ * send it. The reason is the end of a sentence about the setting.
  */
 export const parseOrigin = (text: string): ParsedOrigin => {
   const lower = text.toLowerCase()
@@ -54,7 +57,10 @@ const reasonOf = (text: string): string => {
   return 'must be an origin such as https://chat.example.com'
 }
 
-/** Creates the list from `CORS_ORIGINS` and the origin of `PUBLIC_URL`. Throws a TypeError for an origin that `parseOrigin` rejects. */
+/**
+ * Creates the list of allowed origins from `CORS_ORIGINS` and the origin of `PUBLIC_URL`. Throws a TypeError for an origin that
+ * `parseOrigin` rejects.
+ */
 export const createOrigins = (allowed: readonly string[], publicUrl?: string): Origins => {
   const parsed = [...allowed, ...(publicUrl ? [new URL(publicUrl).origin] : [])].map(required)
   const exact = new Set(parsed)
@@ -75,7 +81,10 @@ export const createOrigins = (allowed: readonly string[], publicUrl?: string): O
   }
 }
 
-/** Returns whether a subdomain matches. `end` starts with a dot, so that neither the domain itself nor `myexample.com` matches `*.example.com`. */
+/**
+ * Returns whether an origin is that of a subdomain. `end` starts with a dot, so neither `example.com` nor `myexample.com` matches
+ * `*.example.com`.
+ */
 const isBetween = (origin: string, start: string, end: string): boolean =>
   origin.length > start.length + end.length && origin.startsWith(start) && origin.endsWith(end)
 
@@ -85,7 +94,7 @@ const required = (text: string): string => {
   throw new TypeError(`An allowed origin ${parsed.reason}.`)
 }
 
-/** Returns whether a page has the origin of the request itself, as a proxy or the client names its host, with a default port or without. */
+/** Returns whether the host of an origin is `host`, the host of the request. A default port may be present or absent in both. */
 export const isOwnOrigin = (origin: string, host: string): boolean => {
   const own = `${origin.split(':', 1)[0]}://${host}`
   return (
@@ -94,8 +103,8 @@ export const isOwnOrigin = (origin: string, host: string): boolean => {
 }
 
 /**
- * Returns whether the CORS headers of a response allow a page. A browser sends cookies with a WebSocket regardless of CORS, so a
- * request with cookies needs the permission for credentials, as a `fetch` with credentials does.
+ * Returns whether the CORS headers of a response allow a page to open a WebSocket. A browser sends cookies with a WebSocket
+ * regardless of CORS. So if the request has cookies, the headers must allow credentials, as for a `fetch` with credentials.
  */
 export const isAllowedByCors = (
   headers: Readonly<Record<string, unknown>>,
@@ -109,7 +118,7 @@ export const isAllowedByCors = (
 
 /** Returns the options of @fastify/cors for these origins. */
 export const corsOptions = (origins: Origins) => ({
-  // Not `false` for other origins: an OPTIONS request would then be a 404.
+  // Other origins get an empty list and not `false`, because the response to an OPTIONS request would then be a 404.
   origin: (origin: string | undefined, allow: (error: null, origin: string | string[]) => void): void =>
     allow(null, origin !== undefined && origins.isAllowed(origin) ? origin : []),
   credentials: true,
@@ -117,13 +126,16 @@ export const corsOptions = (origins: Origins) => ({
   allowedHeaders: ['authorization', 'content-type', 'idempotency-key', 'x-request-id'],
   exposedHeaders: EXPOSED,
   maxAge: 600,
-  // Otherwise an OPTIONS request that is not a preflight is a 400 in plain text instead of a problem.
+  // With a strict preflight, an OPTIONS request that is not a preflight gets a 400 in plain text instead of a problem.
   strictPreflight: false
 })
 
 const EXPOSED = ['retry-after', 'x-request-id', 'x-ratelimit-limit', 'x-ratelimit-remaining', 'x-ratelimit-reset']
 
-/** Returns the headers with which a page may read a response that runs no hooks, such as one to a malformed URL. */
+/**
+ * Returns the CORS headers for a response that is sent without running hooks, for example to a malformed URL. Without these
+ * headers the page could not read the response.
+ */
 export const corsHeaders = (origins: Origins, origin: string | undefined): Record<string, string> => ({
   vary: 'Origin',
   ...(origin !== undefined && origins.isAllowed(origin)

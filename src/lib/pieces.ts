@@ -1,6 +1,6 @@
-/** Splits bytes into pieces, so that a slow client's progress shows while it reads them. */
+/** Splits bytes into pieces, so that the progress of a slow client can be measured while it reads a response. */
 
-/** Sets the length of a piece, in bytes. */
+/** Length of a piece, in bytes. */
 export const PIECE_BYTES = 32 * 1024
 
 /** Splits bytes into pieces without copying them. */

@@ -1,12 +1,12 @@
 /**
- * Makes errors and texts safe to log and to print. Database errors quote rows and parameters, and parsers quote their input. Any
- * library may rename its classes, so errors are recognized by their properties and not by their names, and a message is kept
- * only if errors of its kind can't quote data.
+ * Removes secrets and user data from errors and texts that are logged or printed. Database errors may quote rows and parameters,
+ * and parsers may quote their input. A message is kept only if errors of its kind cannot quote data. Errors are recognized by
+ * their properties and not by the names of their classes, because a library may rename its classes.
  */
 import { types } from 'node:util'
 
 const SECRETS: readonly (readonly [RegExp, string])[] = [
-  // A JWT. Matched at the start of a word only, so that a long run of `eyJeyJ…` is scanned once.
+  // A JWT. Matches only at the start of a word, so that a long text of `eyJeyJ…` is scanned only once.
   [/(?<![\w-])eyJ[\w-]*\.[\w-]*\.?[\w-]*/g, '[token]'],
   [/([?&](?:access_)?token=)[^&\s"'<>]+/gi, '$1[token]'],
   [/\$2[abxy]\$\d\d\$[./\w]*/g, '[hash]'],
@@ -16,7 +16,7 @@ const SECRETS: readonly (readonly [RegExp, string])[] = [
   [/(:\/\/[^\s/@:]*):[^\s/@]+@/g, '$1:[password]@']
 ]
 
-/** Replaces everything in a text that looks like a token, a hash, a key or a password in a URL. */
+/** Replaces the parts of a text that look like a token, a hash, a key or a password in a URL. */
 export const redactText = (text: string): string =>
   SECRETS.reduce((redacted, [pattern, word]) => redacted.replace(pattern, word), text)
 
@@ -25,24 +25,24 @@ type Properties = Readonly<Record<string, unknown>>
 const isObject = (value: unknown): value is Properties => typeof value === 'object' && value !== null
 const isError = (value: unknown): value is Error & Properties => types.isNativeError(value) || value instanceof Error
 
-/** Matches SQLSTATE codes; Node's own codes are names. */
+/** Matches SQLSTATE codes, and not the codes of Node's errors. */
 const SQLSTATE = /^(?:\d[\dA-Z]|F0|HV|P0|XX)[\dA-Z]{3}$/
-/** Matches SQLSTATE classes and codes whose messages name objects and conditions and never quote a value. */
+/** Matches SQLSTATE classes and codes whose messages contain names of objects and conditions, but never a value. */
 const NAMES_ONLY = /^(?:0[8A]|2[4-8]|3[BDF]|4[04]|42|5[3-8])|^XX00[12]$/
-/** Marks `syntax error at or near …`, which quotes the statement. */
+/** The SQLSTATE of `syntax error at or near …`, whose message quotes the statement. */
 const QUOTES_STATEMENT = '42601'
-/** Marks a `RAISE`: a trigger can write any text with any code. */
+/** The `routine` of an error from `RAISE`. Such an error may have any message and any code. */
 const RAISE = 'exec_stmt_raise'
 
 const sqlStateOf = ({ code }: Properties): string | undefined =>
   typeof code === 'string' && SQLSTATE.test(code) ? code : undefined
 
-/** Returns whether an object describes a failed statement: a driver's error, a query builder's wrapper, or a server's notice. */
+/** Returns whether an object is an error of a driver, an error of a query builder that wraps it, or a notice of the server. */
 const isFromDatabase = (value: unknown): value is Properties =>
   isObject(value) &&
   (sqlStateOf(value) !== undefined || ('query' in value && ('params' in value || 'parameters' in value)))
 
-/** Returns the innermost database error among the causes. Its wrappers only repeat it, with the statement's parameters. */
+/** Returns the innermost database error among the causes. The errors that wrap it repeat its message and add parameters. */
 const databaseErrorIn = (error: unknown, depth = 0): Properties | undefined => {
   if (!isObject(error) || depth > 8) return undefined
   return databaseErrorIn(error.cause, depth + 1) ?? (isFromDatabase(error) ? error : undefined)
@@ -56,7 +56,7 @@ const codeOf = (object: Properties): string | undefined => wordIn(object, 'code'
 
 const withheld = (why: string): string => `message withheld: ${why}`
 
-/** Returns whether a code belongs to the operating system or a network driver, whose messages contain addresses. */
+/** Returns whether a code is one of the operating system or of a network connection. The messages of such errors are safe. */
 const isNetworkCode = (code: string | undefined): boolean =>
   code !== undefined && /^(?:E[A-Z0-9]{2,}|CONNECT\w*)$/.test(code) && !SQLSTATE.test(code)
 
@@ -71,15 +71,15 @@ const databaseMessage = (error: Properties): string => {
 const VALUE_AT_END = /(\bReceived\b|^Cannot [^\n]*?(?: in| (?:on|of) string)) [\s\S]*$/
 
 const otherMessage = (error: Error & Properties): string => {
-  // JSON.parse quotes its input.
+  // The errors of `JSON.parse` quote its input.
   if (error instanceof SyntaxError) return withheld('it may quote input')
-  // Node's errors about arguments end in `Received 'value'`, some of V8's in `… of string 'value'`.
+  // Node's errors about arguments end with `Received 'value'`, and some errors of V8 with `… of string 'value'`.
   const own = error.message.replace(VALUE_AT_END, '$1 [value]')
   const { cause } = error
   return redactText(isError(cause) && cause.message ? own.replaceAll(cause.message, describeCause(cause).message) : own)
 }
 
-/** Returns the frames of a stack below another message. Drops them if the stack doesn't contain the original message. */
+/** Returns a stack in which `head` replaces the message. Omits the frames if the stack does not contain the original message. */
 const stackOf = ({ stack, message }: Properties, head: string): string => {
   if (typeof stack !== 'string' || typeof message !== 'string') return head
   const at = stack.indexOf(message)
@@ -87,7 +87,7 @@ const stackOf = ({ stack, message }: Properties, head: string): string => {
   return head + redactText(frames)
 }
 
-/** Holds what may be logged of an error. */
+/** The properties of an error that may be logged. */
 export interface SafeError {
   readonly type: string
   readonly message: string
@@ -105,7 +105,7 @@ const DATABASE_FIELDS = [
   ['constraint', 'constraint_name', 'constraint']
 ] as const
 
-/** Clips a text for a log line: a statement with thousands of parameters makes megabytes of message. */
+/** Shortens a text for a log line. The message about a statement with thousands of parameters may have megabytes. */
 const clip = (text: string): string => (text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)}… [clipped]` : text)
 const MAX_TEXT = 4000
 
@@ -121,11 +121,11 @@ const describeDatabaseError = (error: Properties): SafeError => {
   return describe(error, databaseMessage(error), Object.fromEntries(fields.filter(([, value]) => value !== undefined)))
 }
 
-/** Describes a cause. It is often a foreign error about a message or a token, so only a network failure keeps its message. */
+/** Describes a cause. Its message may contain a chat message or a token, so only a network error keeps its message. */
 const describeCause = (error: Error & Properties): SafeError =>
   describe(error, isNetworkCode(codeOf(error)) ? redactText(error.message) : withheld('the error is a cause'))
 
-/** Returns what may be logged of anything thrown. */
+/** Returns the properties of a thrown value that may be logged. */
 export const describeError = (thrown: unknown): SafeError => {
   const known = isObject(thrown) ? described.get(thrown) : undefined
   if (known) return known
@@ -139,7 +139,7 @@ export const describeError = (thrown: unknown): SafeError => {
   return describe(thrown, otherMessage(thrown), more)
 }
 
-/** Holds the errors created here, so that none is described twice. */
+/** Maps the errors that `asError` created to their descriptions, so that they are not redacted twice. */
 const described = new WeakMap<object, SafeError>()
 
 const asError = (description: SafeError): Error => {
@@ -150,11 +150,11 @@ const asError = (description: SafeError): Error => {
   return error
 }
 
-/** Returns an Error that any logger may write: a copy with only what `describeError` returns. */
+/** Returns a copy of an error that any logger may write. It contains only what `describeError` returns. */
 export const redactError = (thrown: unknown): Error =>
   isError(thrown) && described.has(thrown) ? thrown : asError(describeError(thrown))
 
-/** Returns the same without the message: for errors of a host's code that received message text or a token. */
+/** Like `redactError`, but also removes the message. For errors of a host's functions that received a message or a token. */
 export const withholdMessage = (thrown: unknown): Error => {
   if (!isError(thrown) || databaseErrorIn(thrown)) return redactError(thrown)
   return asError(describeCause(thrown))
@@ -168,7 +168,7 @@ const redactValue = (value: unknown, depth: number): unknown => {
   if (depth === 0 || !isObject(value)) return value
   if (Array.isArray(value)) return value.map(item => redactValue(item, depth - 1))
   const prototype = Object.getPrototypeOf(value)
-  // Requests, responses and other instances have their own serializers.
+  // Requests, responses and other instances are left to the serializers of the logger.
   if (prototype !== Object.prototype && prototype !== null) return value
   if (isFromDatabase(value)) return describeError(value)
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, redactValue(item, depth - 1)]))
@@ -177,7 +177,7 @@ const redactValue = (value: unknown, depth: number): unknown => {
 const withCauses = (error: unknown, depth = 0): Error[] =>
   isError(error) && depth < MAX_DEPTH ? [error, ...withCauses(error.cause, depth + 1)] : []
 
-/** Redacts the arguments of a log call. In a text that repeats an error's message, it is replaced by the redacted one. */
+/** Redacts the arguments of a log call. If a text repeats the message of a logged error, that part is redacted too. */
 export const redactArguments = (args: readonly unknown[]): unknown[] => {
   const [fields] = args
   const logged = [...args, ...(isObject(fields) ? Object.values(fields) : [])].filter(isError)

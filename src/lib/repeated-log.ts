@@ -1,8 +1,8 @@
-/** Logs a repeated failure as one line per interval with a count. */
+/** Logs a repeated line only once per interval, with a count. */
 import { type Clock, systemClock } from './clock.ts'
 import type { Log } from './logging.ts'
 
-/** Returns a log that writes to the given one without repeats. */
+/** Wraps a log so that repeated lines are merged. */
 export type WithoutRepeats = (log: Log) => Log
 
 interface Repeated {
@@ -10,17 +10,17 @@ interface Repeated {
   count: number
 }
 
-/** Sets how often a repeated line is written, with the number of its occurrences since. */
+/** Interval at which a repeated line is written, in milliseconds. */
 const INTERVAL_MS = 10_000
-/** Limits how many different lines are tracked; others are written each time. */
+/** Maximum number of different lines that are tracked. Further lines are written each time. */
 const MAX_KINDS = 500
-/** Limits how many causes of an error are followed. */
+/** How many nested causes of an error are read. */
 const MAX_CAUSES = 8
 
 /**
- * Creates a detector of repeated lines, for all logs that are passed to it. It writes the first occurrence of a line at once, and
- * then one line per interval while it repeats, with the latest fields and `count`, the number of occurrences since the previous
- * line. Lines are the same if their level, message, error code and the place where the error was created are.
+ * Returns a function that wraps logs and merges repeated lines across them. The first occurrence of a line is written immediately.
+ * While the line repeats, it is written once per interval with the latest fields and `count`, the number of occurrences since it
+ * was last written. Two lines are the same if they have the same level, message, error code and place where the error was created.
  */
 export const createRepeats = (clock: Clock = systemClock, intervalMs = INTERVAL_MS): WithoutRepeats => {
   const kinds = new Map<string, Repeated>()
@@ -57,14 +57,17 @@ export const createRepeats = (clock: Clock = systemClock, intervalMs = INTERVAL_
 
 const shared = new WeakMap<object, WithoutRepeats>()
 
-/** Returns `log` without repeats. All logs of one owner (the HTTP server) share what they wrote lately, and the first one's clock. */
+/**
+ * Wraps `log` so that repeated lines are merged. Lines are merged across all logs with the same owner, which is the HTTP server.
+ * Only the clock of the first call for an owner is used.
+ */
 export const withoutRepeats = (owner: object, log: Log, clock?: Clock): Log => {
   const repeats = shared.get(owner) ?? createRepeats(clock)
   shared.set(owner, repeats)
   return repeats(log)
 }
 
-/** Returns what distinguishes failures: the innermost cause's name and code, and the first line of its stack. */
+/** Returns a key that identifies a failure: the name and code of the innermost cause, and the first frame of its stack. */
 const kindOf = (thrown: unknown, depth = 0): string => {
   if (!(thrown instanceof Error)) return ''
   if (thrown.cause instanceof Error && depth < MAX_CAUSES) return kindOf(thrown.cause, depth + 1)

@@ -1,8 +1,11 @@
-/** Checks which characters of a text are visible, by explicit ranges of code points, the same on every version of Node.js. */
+/**
+ * Checks whether a text has visible characters. Uses its own ranges of code points, because those of regular expressions depend on
+ * the version of Node.js.
+ */
 
 /**
- * Lists code points that are invisible, ascending: white space, controls, Unicode's Default_Ignorable_Code_Point (17.0), format
- * controls that are invisible by themselves, and blanks that Unicode counts as letters or symbols.
+ * The ranges of invisible code points, in ascending order: white space, controls, Default_Ignorable_Code_Point of Unicode 17.0,
+ * format controls that are invisible on their own, and blank characters that Unicode classifies as letters or symbols.
  */
 const INVISIBLE: readonly (readonly [first: number, last: number])[] = [
   [0x0000, 0x0020],
@@ -48,16 +51,16 @@ const isInvisible = (codePoint: number): boolean => {
   return false
 }
 
-/** Returns whether a text has a character that can be seen. Takes linear time and stops at the first one. */
+/** Returns whether a text has a visible character. Takes linear time and stops at the first one. */
 export const isVisible = (text: string): boolean => {
   for (const character of text) if (!isInvisible(character.codePointAt(0) as number)) return true
   return false
 }
 
-// JSON Schema patterns that need no flags.
+// The following patterns are for JSON Schema and need no flags.
 
 /** Matches text without C0 and C1 control characters. */
 export const NO_CONTROLS = '^[^\\u0000-\\u001f\\u007f-\\u009f]*$'
 
-/** Matches text without line and paragraph separators, and without Unicode's Bidi_Control, which reorders the text around it. */
+/** Matches text without line and paragraph separators and without Unicode's Bidi_Control characters, which reorder other text. */
 export const NO_REORDERING = '^[^\\u061c\\u200e\\u200f\\u2028-\\u202e\\u2066-\\u2069]*$'

@@ -1,31 +1,34 @@
-/** Checks once a second whether the service can do its work. */
+/** Checks once a second whether the database is writable and notifications arrive. */
 import type { Clock } from '../lib/clock.ts'
 
-/** Holds the result of each check: `ok`, or what is wrong. */
+/** The result of each check: `ok`, or the failure. */
 export interface HealthChecks {
   readonly database: 'ok' | 'unavailable' | 'read_only'
-  /** Holds `deaf` if notifications of other processes don't arrive. */
+  /** `deaf` if this process has not received its own heartbeat for 30 s, so other notifications do not arrive either. */
   readonly listening: 'ok' | 'deaf'
 }
 
-/** Configures the health monitor. */
+/** The checks to run, and a callback for failures. */
 export interface HealthOptions {
   readonly clock: Clock
   /** Queries the database; rejects if it doesn't respond in time. */
   readonly pingDatabase: () => Promise<'ok' | 'read_only'>
-  /** Returns the milliseconds since the last notification arrived. */
+  /** Returns the milliseconds since this process last received its own heartbeat. */
   readonly msSinceHeartbeat: () => number
-  /** Called with the checks each time one of them failed. */
+  /** Called with the results after each run in which a check failed. */
   readonly onFailure: (checks: HealthChecks, error: unknown) => void
 }
 
 /** Reports the latest checks. */
 export interface HealthMonitor {
-  /** Checks for the first time; resolves when that is done. */
+  /** Starts the interval, and resolves after the first check. */
   start(): Promise<void>
-  /** Holds the result of the latest check. */
+  /** The result of the latest check. */
   readonly latest: HealthChecks
-  /** Becomes false after 3 failed checks in a row, and true after 2 successful ones. While false, no requests should be routed here. */
+  /**
+   * Whether requests should be routed to this process. `start` sets it to the result of the first check. Later it becomes false
+   * after 3 consecutive failed checks, and true after 2 consecutive successful ones.
+   */
   readonly isReady: boolean
   stop(): void
 }
@@ -35,11 +38,11 @@ const DEAF_MS = 30_000
 const FAILURES = 3
 const SUCCESSES = 2
 
-/** Creates the monitor, which checks from `start` to `stop`. */
+/** Creates a monitor, which checks from `start` until `stop`. */
 export const createHealth = ({ clock, pingDatabase, msSinceHeartbeat, onFailure }: HealthOptions): HealthMonitor => {
   let latest: HealthChecks = { database: 'unavailable', listening: 'ok' }
   let isReady = false
-  /** Counts the checks in a row that contradict `isReady`. */
+  /** The number of consecutive checks whose result differs from `isReady`. */
   let contrary = 0
   let isChecking = false
   let stop = () => {}
@@ -58,7 +61,7 @@ export const createHealth = ({ clock, pingDatabase, msSinceHeartbeat, onFailure 
   }
 
   const checkAgain = async (): Promise<void> => {
-    // A database that does not respond takes longer than the interval.
+    // If the database does not respond, a check takes longer than the interval.
     if (isChecking) return
     isChecking = true
     const isWell = await check()

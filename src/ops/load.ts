@@ -1,25 +1,25 @@
-/** Measures the load of this process: the delay of its event loop, and the queries that wait for a connection. */
+/** Measures the load of this process: the delay of its event loop, and the number of queries that wait for a connection. */
 import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks'
 import type { Clock } from '../lib/clock.ts'
 
-/** Rates the load. `high`: history and lists are rejected. `extreme`: new sockets too. */
+/** The level of the load. `high`: requests for history and lists are rejected. `extreme`: new WebSockets are rejected too. */
 export type Load = 'normal' | 'high' | 'extreme'
 
-/** Configures the load meter. */
+/** The measurements of a load meter, and the limit of the delay. */
 export interface LoadOptions {
   readonly clock: Clock
-  /** Sets the delay of the event loop (p99 of 10 s) above which the load is high, in milliseconds; 0 disables it. */
+  /** Delay of the event loop (p99 over 10 s) above which the load is high, in milliseconds. 0 ignores the delay. */
   readonly maxLoopDelayMs: number
   /** Returns how many queries wait for a connection. */
   readonly waitingQueries: () => number
-  /** Replaces the measurement of the event loop in tests. */
+  /** Replaces the histogram of the event loop in tests. */
   readonly histogram?: Pick<IntervalHistogram, 'enable' | 'disable' | 'reset' | 'percentile'>
 }
 
 /** Measures the load from its creation until `stop`. */
 export interface LoadMeter {
   level(): Load
-  /** Holds the delay of the event loop in the last full period of 10 s, p99, in milliseconds. */
+  /** The p99 of the event loop's delay in the last full period of 10 s, in milliseconds. */
   readonly loopDelayMs: number
   stop(): void
 }
@@ -36,7 +36,7 @@ export const createLoadMeter = (options: LoadOptions): LoadMeter => {
   histogram.enable()
 
   const stop = clock.every(PERIOD_MS, () => {
-    // The histogram includes the interval of its own timer.
+    // The recorded values include the interval of the histogram's own timer, which is subtracted.
     loopDelayMs = Math.max(0, histogram.percentile(99) / 1e6 - RESOLUTION_MS)
     histogram.reset()
   })

@@ -1,4 +1,4 @@
-/** Keeps the row of this process in the table `processes`, and knows from it whether a rolling upgrade is finished. */
+/** Keeps the row of this process in the table `processes` up to date, and reads whether a rolling upgrade is finished. */
 import { randomUUID } from 'node:crypto'
 import type { ProcessesRepository, ProcessRow } from '../db/repositories/processes.ts'
 import type { Clock } from '../lib/clock.ts'
@@ -7,7 +7,7 @@ import { withTimeout } from '../lib/timeout.ts'
 
 /** How often the row is refreshed, in milliseconds. */
 const REFRESH_MS = 10_000
-/** How long the database has for it, in milliseconds; the start and the stop wait for it too. */
+/** How long a write of the row may take, in milliseconds. It is short, because `start` and `stop` wait for a write. */
 const TIMEOUT_MS = 1500
 
 export interface ProcessRecordOptions extends Omit<ProcessRow, 'id'> {
@@ -17,15 +17,15 @@ export interface ProcessRecordOptions extends Omit<ProcessRow, 'id'> {
 }
 
 export interface ProcessRecord {
-  /** Whether no process of an older release runs, as of the last refresh. */
+  /** Whether the rolling upgrade was finished at the last refresh. */
   readonly isUpgradeFinished: boolean
-  /** Writes the row, and refreshes it from then on. Resolves also when the database can't be written to. */
+  /** Writes the row, and then refreshes it every 10 s. Never rejects: a failed write is logged. */
   start(): Promise<void>
-  /** Deletes the row. */
+  /** Stops refreshing, and deletes the row. */
   stop(): Promise<void>
 }
 
-/** Creates the record of one process. */
+/** Creates the record of this process. */
 export const createProcessRecord = ({ repository, clock, log, ...about }: ProcessRecordOptions): ProcessRecord => {
   const row: ProcessRow = { id: randomUUID(), ...about }
   let isUpgradeFinished = false
@@ -36,7 +36,7 @@ export const createProcessRecord = ({ repository, clock, log, ...about }: Proces
     try {
       await withTimeout(TIMEOUT_MS, 'the database', work())
     } catch (err) {
-      log.warn({ err }, 'the row of this process in the table "processes" could not be written')
+      log.warn({ err }, 'failed to write the row of this process in the table "processes"; continuing without it')
     }
   }
 
@@ -60,7 +60,7 @@ export const createProcessRecord = ({ repository, clock, log, ...about }: Proces
     async stop() {
       if (!stopTimer) return
       stopTimer()
-      // A refresh that is under way would write the row again.
+      // A refresh that is still running would insert the row again after it was deleted.
       await refreshing
       await attempt(() => repository.remove(row.id))
     }
