@@ -1,4 +1,4 @@
-/** The import rules of docs/architecture.md: which part may import which, dynamic imports included. Biome reports cycles. */
+/** Tests the import rules of docs/architecture.md: which part may import which, dynamic imports included. Biome reports cycles. */
 import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 import { expect, test } from 'vitest'
@@ -37,7 +37,7 @@ const isOurs = ({ of }: Import): boolean => /^(src|client|plugins|routes)\//.tes
 const partOf = (file: string): string => /^(?:src\/)?([\w-]+)(?:\/|\.)/.exec(file)?.[1] ?? file
 const shown = (broken: Import[]): string[] => broken.map(({ from, of }) => `${from} imports ${of}`)
 
-/** What the values of each part may come from. Types may come from a sibling too: a sibling's values are arguments. */
+/** The parts that each part may import values from. Types may also come from a sibling, whose values are passed as arguments. */
 const SIBLINGS = ['config', 'crypto', 'db', 'bus', 'accounts', 'http', 'ops']
 const BELOW = ['lib', 'protocol']
 const MAY_IMPORT: Record<string, readonly string[]> = {

@@ -18,7 +18,7 @@ const tokens: AccessTokens = {
 const weak = createPasswords({ rounds: 4 })
 const strong = createPasswords({ rounds: 5 })
 
-/** Accounts whose passwords are hashed with `passwords`; `between` runs once after the first check, before any write. */
+/** Creates accounts that hash with `passwords`. `between` runs once, after the first check of a password and before any write. */
 const setup = async (
   passwords: Passwords,
   between: (database: Awaited<ReturnType<typeof testDatabase>>) => unknown
@@ -81,7 +81,7 @@ test('two logins at once renew the hash and both succeed', async () => {
 })
 
 test('many logins at once succeed with a password whose hash each of them would renew', async () => {
-  // The text as another keyboard writes it, which is hashed in its normalized form.
+  // A decomposed é, as some keyboards send it. The service hashes the normalized form.
   const password = 'Se\u0301curePass123'
   const { accounts, database, john } = await setup(strong, () => {})
   await sql(database, 'update users set hashed_password = $1', [await strong.hash(password)])

@@ -5,7 +5,7 @@ import { ChatError } from '../../src/protocol/errors.ts'
 
 const passwords = createPasswords({ rounds: 4 })
 
-/** bcrypt that counts its calls and how many run at once, and can be held. */
+/** Wraps bcrypt. Counts the calls, and the maximum that ran at the same time. */
 const countingBcrypt = () => {
   const calls = { hash: 0, verify: 0, running: 0, most: 0 }
   const counted = async <T>(kind: 'hash' | 'verify', work: () => Promise<T>): Promise<T> => {
@@ -84,7 +84,7 @@ describe('a password', () => {
   })
 
   test('hashed by the FastAPI backend ($2b$12$) verifies and stays', async () => {
-    // passlib's CryptContext(schemes=["bcrypt"]).hash("SecurePass123")
+    // The same hash as that of passlib: CryptContext(schemes=["bcrypt"]).hash("SecurePass123")
     const theirs = await nodeBcrypt.hash('SecurePass123', { cost: 12 })
     expect(theirs).toMatch(/^\$2b\$12\$/)
     const ours = createPasswords({ rounds: 12 })

@@ -1,4 +1,4 @@
-/** Compares the append function with bare inserts of the same rows, without numbering, look-ups and locks. */
+/** Compares the append function with bare inserts of the same rows, which do no numbering, look-ups or locking. */
 import { randomBytes } from 'node:crypto'
 import { openClient } from '../../src/db/client/open.ts'
 import { createDatabase, type NewEntry } from '../../src/db/database.ts'
@@ -30,7 +30,7 @@ export const append = async (): Promise<Row[]> => {
       keyId: 'k'
     }))
 
-  // Two tables with the columns and indexes of the log: one as it is, one with the foreign keys that the log doesn't have.
+  // Both tables have the columns and indexes of the log. `keyed` also has foreign keys, which the log doesn't have.
   for (const name of ['bare', 'keyed']) {
     await client.query(`create table ${schema}.${name} (like ${schema}.messages including all)`)
   }

@@ -1,4 +1,4 @@
-/** Measures deliveries to many sockets: how many per CPU second of the server, and their latency at a constant rate. */
+/** Measures deliveries to many sockets: their number per CPU second of the server, and their latency at a constant rate. */
 import type { RawClient } from './raw-client.ts'
 import { interleave, pause, percentile, type Row, spread } from './rows.ts'
 import { connectMany, createBenchSchema, framesOf, loadCpu, type Subject, startPeer, startService } from './subjects.ts'

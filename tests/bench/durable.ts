@@ -1,6 +1,6 @@
 /**
- * Measures stored messages: the complete service (auth, encryption, numbering, group commit, one ack per message) beside bare
- * inserts of rows of the same size into the same columns and indexes.
+ * Measures stored messages per second. Compares the complete service (auth, encryption, numbering, group commit, one ack per
+ * message) with bare inserts of rows of the same size into the same columns and indexes.
  */
 import { interleave, pause, type Row, seconds, spread } from './rows.ts'
 import { connectMany, createBenchSchema, framesOf, loadCpu, type Service, startService } from './subjects.ts'
@@ -17,7 +17,7 @@ const CIPHERTEXT = `gAAAAA${'x'.repeat(234)}`
 const acknowledged = async (service: Service, senders: number, inFlight: number, forSeconds: number) => {
   let at = 0
   const clients = await connectMany(senders, () => service.open(service.tokens[at++] ?? '', 'rooms='))
-  // The first frame doesn't count.
+  // Waits until the first frame has arrived, because it is not an ack.
   await pause(300)
   const frame = JSON.stringify({ type: 'message', content: TEXT, ref: 'r' })
   let isOver = false

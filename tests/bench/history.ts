@@ -1,4 +1,4 @@
-/** Measures pages of 50 messages over HTTP on ten connections: the newest, from the page cache, and older ones, from the database. */
+/** Measures pages of 50 messages over HTTP on ten connections: the newest from the page cache, older ones from the database. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'

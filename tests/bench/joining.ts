@@ -1,4 +1,4 @@
-/** Measures the cost of one more user in a room with many users. */
+/** Measures what it costs when one more user joins a room with many users. */
 import { pause, type Row } from './rows.ts'
 import { connectMany, createBenchSchema, startService } from './subjects.ts'
 

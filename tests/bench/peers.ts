@@ -1,4 +1,4 @@
-/** Runs one peer in its own process: `peers.ts KIND`. Prints its port, or 0, when it is ready. */
+/** Runs one peer of the comparison in its own process: `peers.ts KIND`. Prints its port, or 0, when it is ready. */
 import { createServer } from 'node:http'
 import { createRequire } from 'node:module'
 import type { AddressInfo } from 'node:net'
@@ -16,7 +16,7 @@ const listen = (server: ReturnType<typeof createServer>): void => {
   server.listen(0, '127.0.0.1', () => ready((server.address() as AddressInfo).port))
 }
 
-/** Broadcasts every message: with one `send` per socket, as is common, or with one write per socket for all messages of a turn. */
+/** Broadcasts every message with one `send` per socket. If `isChunked`, writes all messages of a turn with one write per socket. */
 const bareWs = (isChunked: boolean): void => {
   const server = createServer()
   const wss = new WebSocketServer({ server, perMessageDeflate: false })
@@ -48,7 +48,7 @@ const socketIo = (): void => {
   listen(server)
 }
 
-/** Holds the minimum for a connection of a chat on `@fastify/websocket`: the socket and a listener for its messages. */
+/** Accepts connections with `@fastify/websocket`. Each has only what any chat needs: the socket and a listener for its messages. */
 const fastifyWebsocket = async (): Promise<void> => {
   const app = Fastify()
   await app.register(websocket)
@@ -69,7 +69,10 @@ const fastifyRoute = async (): Promise<void> => {
   ready((app.server.address() as AddressInfo).port)
 }
 
-/** Reads pages of 50 at random positions of the log, ten at once, for the milliseconds in each input line. Prints pages per second. */
+/**
+ * Reads pages of 50 at random positions of the log, ten at once. Each input line is a duration in milliseconds, after which it
+ * prints the pages per second.
+ */
 const postgresJs = (): void => {
   const { DATABASE_URL = '', SCHEMA = '', ROWS = '0' } = process.env
   const sql = postgres(DATABASE_URL, { max: 10, onnotice: () => {} })

@@ -1,11 +1,11 @@
-/** Measures the additional latency of a message to another process on the same database. */
+/** Measures the additional latency when a message is delivered by another process on the same database. */
 import { interleave, pause, percentile, type Row } from './rows.ts'
 import { createBenchSchema, type Service, startService } from './subjects.ts'
 
 const MESSAGES = 200
 const ROUNDS = 3
 
-/** Returns the milliseconds from send on one process to arrival on another, or on the same, of occasional messages. */
+/** Returns the milliseconds from a send on `from` to the arrival on `to`, for occasional messages. Both may be one process. */
 const delays = async (from: Service, to: Service): Promise<number[]> => {
   const [token = ''] = from.tokens
   const sender = await from.open(token, 'rooms=')

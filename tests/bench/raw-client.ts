@@ -1,6 +1,6 @@
 /**
- * A WebSocket client with little overhead: it counts frames by their headers and parses no JSON, so that one process can run
- * a thousand readers without becoming the bottleneck.
+ * A WebSocket client with little overhead. It counts frames by their headers and parses no JSON, so that one process can run a
+ * thousand readers without becoming the bottleneck.
  */
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
@@ -8,7 +8,7 @@ import { connect, type Socket } from 'node:net'
 export interface RawClient {
   /** The number of text frames so far with at least `minBytes`. */
   readonly frames: number
-  /** Minimum payload that counts, in bytes; excludes other frames than messages. */
+  /** Minimum payload of a frame that counts, in bytes. Set it so that only messages count. */
   minBytes: number
   /** Called with the number of text frames that a chunk completed. */
   onFrames: (count: number) => void

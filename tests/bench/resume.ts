@@ -1,4 +1,4 @@
-/** Measures how long clients take to resume on another process, far behind, after their own was killed. */
+/** Measures how long clients take to resume on another process after theirs was killed, when they have missed many messages. */
 import { pause, type Row } from './rows.ts'
 import { connectMany, createBenchSchema, framesOf, startService } from './subjects.ts'
 
@@ -22,7 +22,7 @@ export const resume = async (): Promise<Row[]> => {
   for (let at = 0; at < BEHIND; at++) sender.send(JSON.stringify({ type: 'message', content: TEXT, ref: 'r' }))
   while (sender.frames < frames + BEHIND) await pause(10)
 
-  // Each of the service's queries outside a transaction counts as one transaction. Backends report them within a second.
+  // Each query of the service outside a transaction counts as one transaction. Backends report their counts within a second.
   const queries = async (): Promise<number> => {
     await pause(1500)
     const [row] = await sql`select xact_commit::int as count from pg_stat_database where datname = current_database()`

@@ -1,6 +1,6 @@
 /** The results of a benchmark: rows of runs of the service and its peers, and their comparison with the aims. */
 
-/** The aim of a row: a bound for the service, alone or in relation to the peer `beside`, which is a name in `runs`. */
+/** The aim of a row: a bound for the service's value, alone or in relation to the peer `beside`, which is a name in `runs`. */
 export interface Aim {
   readonly beside: string
   /** The service's value divided by the peer's, minus the peer's, or alone. */
@@ -61,7 +61,7 @@ export const interleave = async <Result>(
 /** Returns the runs of the service, the last subject. */
 const ours = ({ runs }: Row): readonly number[] => [...runs.values()].at(-1) ?? []
 
-/** Compares the runs of the same round for an aim, so that changes in the machine's load cancel out. */
+/** Compares the service with the peer of an aim, round by round, so that changes in the machine's load cancel out. */
 export const compare = (row: Row, { beside, as }: Aim): Spread => {
   const peer = row.runs.get(beside) ?? []
   return spread(

@@ -46,7 +46,7 @@ const conditions = async () => {
 }
 
 process.setMaxListeners(0)
-// The load runs on the second core, the subjects on the first.
+// This process generates the load on the second core. The subjects run on the first.
 pinTo(1, process.pid)
 const about = await conditions()
 const began = performance.now()

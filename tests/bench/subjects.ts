@@ -1,4 +1,4 @@
-/** The subjects: the service and its peers, each in its own process and used with its own protocol. */
+/** Starts the subjects of a measurement: the service and its peers, each in its own process and with its own protocol. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
@@ -65,7 +65,7 @@ export const createBenchSchema = (): BenchSchema => {
   }
 }
 
-/** Binds a process to a core, if `taskset` is available: the subjects share the first, the load has the second. */
+/** Binds a process to a core, if `taskset` is available. The subjects share the first core, the load has the second. */
 export const pinTo = (core: number, pid: number): void => {
   try {
     execFileSync('taskset', ['-a', '-c', '-p', String(core), String(pid)], { stdio: 'ignore' })
@@ -94,7 +94,7 @@ const start = (args: readonly string[], env: Readonly<Record<string, string>>): 
     stdio: ['pipe', 'pipe', 'inherit']
   })
   pinTo(0, child.pid ?? 0)
-  // The subjects end with this process, whatever ends it.
+  // Kills the subject whenever this process exits.
   process.once('exit', () => child.kill('SIGKILL'))
   return child
 }

@@ -1,4 +1,4 @@
-/** What every driver of the bus promises; the same tests on each. */
+/** Tests the contract of the bus with every driver. */
 import { randomUUID } from 'node:crypto'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { type Bus, MAX_EVENT_BYTES } from '../../src/bus/bus.ts'
@@ -8,7 +8,7 @@ import type { BusEvent } from '../../src/bus/events.ts'
 import { openClient } from '../../src/db/client/open.ts'
 import { testDatabaseUrl } from '../support/database.ts'
 
-/** Makes buses that hear each other; `other` makes one of another instance. */
+/** Creates buses: `make` creates buses that receive each other's events, `other` one of another chat instance. */
 type Driver = () => Promise<{ make(): Promise<Bus>; other(): Promise<Bus> }>
 
 const memory: Driver = async () => {
@@ -28,10 +28,10 @@ const onPostgres: Driver = async () => {
   return { make: () => make(name), other: () => make(`${name} other`) }
 }
 
-/** An event whose size a test chooses. */
+/** Creates an event. The length of the username determines its size. */
 const typing = (user_id: number, username: string) => ({ kind: 'typing', room: 1, user_id, username }) as const
 
-/** A bus that notes what it hears, and lets a test wait for it. */
+/** Listens on a bus. Records what the bus delivers, and lets a test wait for it. */
 const listening = async (bus: Bus) => {
   const heard: { grown: [number, number][]; events: BusEvent[]; from: string[]; resets: number } = {
     grown: [],
@@ -157,7 +157,7 @@ test('the bus over PostgreSQL says reset when its listener was cut and listens a
   const name = randomUUID()
   const make = () => createPostgresBus({ database, instance: async () => [name] })
   const [one, two] = [await listening(make()), await listening(make())]
-  // Only these listeners: other test files run on the same server.
+  // Terminates only the listeners of this test, because other test files run on the same server.
   await client.query('select pg_terminate_backend(pid) from pg_stat_activity where query = $1', [`listen "${channel}"`])
   await expect.poll(() => two.heard.resets).toBe(2)
   await expect.poll(() => one.heard.resets).toBe(2)

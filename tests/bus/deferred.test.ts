@@ -4,7 +4,7 @@ import { deferBus } from '../../src/bus/deferred.ts'
 
 const listener = { grown() {}, event() {}, reset() {} }
 
-/** A bus that notes what is asked of it; `listen` does what it is given. */
+/** Creates a bus that records its calls. Its `listen` calls the given function. */
 const noting = (listen: () => Promise<void> = async () => {}) => {
   const calls: string[] = []
   const note = (call: string) => void calls.push(call)

@@ -35,7 +35,7 @@ test('it keeps a bounded number of events while nobody takes them', () => {
   expect(outbox.isEmpty).toBe(true)
 })
 
-/** Returns what a payload of another process delivers. */
+/** Returns what the bus delivers when it receives the payload from another process. */
 const delivered = (payload: string): unknown[] => {
   const events: BusEvent[] = []
   const grown: number[][] = []

@@ -1,4 +1,4 @@
-/** The bus over PostgreSQL hears its own heartbeat, or knows that it is deaf. */
+/** Tests that the PostgreSQL bus receives its own heartbeats, and detects when notifications no longer arrive. */
 import { expect, onTestFinished, test } from 'vitest'
 import { createPostgresBus, type NotifyingDatabase } from '../../src/bus/drivers/postgres.ts'
 import { fakeClock } from '../support/clock.ts'
@@ -62,7 +62,7 @@ test('it listens again after 15 s without a notification of its own, and reports
   await seconds(1)
   expect([state.listens, state.stops, deaf.length]).toEqual([2, 1, 1])
   expect(bus.msSinceHeartbeat?.()).toBe(15_000)
-  // A connection that listens and hears nothing is no proof.
+  // A new `LISTEN` that succeeds doesn't count as a heartbeat.
   await seconds(15)
   expect(bus.msSinceHeartbeat?.()).toBe(30_000)
   expect(state.listens).toBe(3)

@@ -1,6 +1,6 @@
 /**
- * A well-behaved client: it sends with and without nonces, repeats messages that were not acknowledged, and resumes after a
- * reconnection. It records everything that it received, for the checker.
+ * A well-behaved client. It sends with and without nonces, repeats messages that were not acknowledged, and resumes after a
+ * reconnection. It records everything that it receives, for the checker.
  */
 import { WebSocket } from 'ws'
 

@@ -7,7 +7,7 @@ import { freePort } from '../support/free-port.ts'
 
 export interface Cluster {
   readonly port: number
-  /** Stops every backend at once, without a checkpoint, and starts again. Committed data must survive. */
+  /** Stops every backend at once, without a checkpoint, and starts the server again. Committed data must survive. */
   restart(): void
   stop(): void
   /** Starts a standby of this cluster by streaming replication, which is read-only until it is promoted. */
@@ -21,9 +21,9 @@ export interface Standby extends Cluster {
 
 /** Options of a cluster. */
 export interface ClusterOptions {
-  /** An existing folder for the data, which isn't removed; a temporary one by default. */
+  /** An existing folder for the data, which isn't removed. The default is a temporary folder. */
   readonly folder?: string
-  /** Additional settings for `-c`, as `name=value`. */
+  /** Additional server settings, as `name=value`. */
   readonly settings?: readonly string[]
 }
 
@@ -39,7 +39,7 @@ export const findBinaries = (): string | undefined => {
   }
 }
 
-/** Returns the user that runs PostgreSQL if this process is root, as which it refuses to run: the one that Debian creates for it. */
+/** Returns the user that runs PostgreSQL if this process is root, because PostgreSQL refuses to run as root. */
 export const owner = (): { uid: number; gid: number } | undefined => {
   if (userInfo().uid !== 0) return undefined
   const id = (flag: string) => Number(execFileSync('id', [flag, 'postgres'], { encoding: 'utf8' }))

@@ -3,11 +3,11 @@ import { connect, createServer, type Socket } from 'node:net'
 
 export interface FaultProxy {
   readonly port: number
-  /** Breaks every connection. */
+  /** Closes every connection. */
   cut(): void
   /** Holds back all bytes without closing a connection, as when a cable is unplugged. */
   stall(): void
-  /** Holds back the bytes of the current connections for good, without closing them. New connections work. */
+  /** Holds back the bytes of the current connections permanently, without closing them. New connections work. */
   halfOpen(): void
   /** Ends `stall` and forwards what was held back. Half-open connections stay half open. */
   resume(): void

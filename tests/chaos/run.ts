@@ -61,7 +61,7 @@ const clients: ChaosClient[] = Array.from({ length: Number(values.clients) }, (_
   createClient({ name: `client-${at}`, urls, password: 'SecurePass123', random: randomOf(seed + at + 1) })
 )
 
-/** The faults. Each ends by itself or is ended after the run. */
+/** The faults. Each ends after a time, or at the end of the run. */
 const faults: Record<string, (service: Service) => Promise<void>> = {
   async kill(service) {
     await service.kill()
@@ -125,7 +125,7 @@ while (Date.now() < endsAt) {
 }
 clearInterval(sending)
 
-// All faults have ended. Now every client must reach the end of the same log.
+// After all faults have ended, every client must reach the end of the same log.
 for (const service of services) {
   service.proxy.resume()
   service.signal('SIGCONT')

@@ -1,4 +1,4 @@
-/** What an operator changes in the database reaches every process: its caches, its connections and who is present. */
+/** Tests that changes by an operator in the database reach every process: its caches, its connections and its presence. */
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { createMemoryBus, createMemoryNetwork } from '../../src/bus/drivers/memory.ts'
 import { engine, testDatabase } from '../support/database.ts'
@@ -7,10 +7,10 @@ import { type Person, type RunningChat, startChat } from '../support/start-chat.
 import { startHost } from '../support/start-host.ts'
 
 type Notified = 'with notifications' | 'with notifications lost'
-/** The embedded database has none. */
+/** The embedded database sends no notifications. */
 const WAYS: readonly Notified[] =
   engine === 'pglite' ? ['with notifications lost'] : ['with notifications', 'with notifications lost']
-/** Two processes on one database, with john on both and what he said in the caches of both. */
+/** Starts two processes on one database. John is connected to both, and both have his messages in their page cache. */
 const startTwo = async (way: Notified) => {
   const network = createMemoryNetwork()
   const bus = () => (way === 'with notifications' ? {} : { bus: createMemoryBus(network) })

@@ -1,6 +1,6 @@
 /**
- * The service as a process of its own whose wall clock is set while it runs, by libfaketime: the same faults as in
- * clock-steps.test.ts, with the real timers, drivers and libraries. Skipped where libfaketime isn't installed.
+ * Tests a service in its own process whose wall clock libfaketime changes while it runs. The faults are those of
+ * clock-steps.test.ts, with the real timers, drivers and libraries. Skipped if libfaketime isn't installed.
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -19,7 +19,7 @@ const library = ['x86_64', 'aarch64']
 
 const root = join(import.meta.dirname, '../..')
 
-/** Starts the service; `step` sets its wall clock that many seconds away from the machine's. */
+/** Starts the service. `step` sets the offset of its wall clock from the machine's, in seconds. */
 const start = async () => {
   const folder = mkdtempSync(join(tmpdir(), 'chat-clock-'))
   const file = join(folder, 'offset')
@@ -87,9 +87,9 @@ test.skipIf(!library)(
       expect(Math.abs(Date.parse(server_time) - first - seconds * 1000)).toBeLessThan(50_000)
       expect(await watcher.nextOf('system')).toMatchObject({ event: 'joined', username: 'jane' })
       await passer.close()
-      // Some five seconds, in which silent and expired connections would be ended.
+      // This takes about five seconds, in which the service would close silent and expired connections.
       expect(await watcher.nextOf('system')).toMatchObject({ event: 'left', username: 'jane' })
-      // Twice the burst: a slow service gets new tokens while it stores the first ones.
+      // Sends twice the burst, because the token bucket refills while a slow service stores the first messages.
       for (let at = 0; at < 60; at++) watcher.send({ type: 'message', content: 'x', ref: `${at}` })
       const errors = (await watcher.untilPong()).filter(({ type }) => type === 'error')
       expect(errors.length).toBeGreaterThan(0)

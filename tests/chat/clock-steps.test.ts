@@ -1,4 +1,4 @@
-/** The wall clock is set forward or back while the service runs: nothing but points in time may notice. */
+/** Tests that a step of the wall clock changes only points in time, and no duration. */
 import { describe, expect, test } from 'vitest'
 import { createMemoryBus, createMemoryNetwork } from '../../src/bus/drivers/memory.ts'
 import type { Access, Principal } from '../../src/chat/access/authorize.ts'

@@ -1,4 +1,4 @@
-/** Locks that somebody else holds: each delays what needs it, and nothing else. */
+/** Tests that a lock held by another session delays only the work that needs it. */
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { openClient } from '../../src/db/client/open.ts'
 import type { SqlClient } from '../../src/db/client/types.ts'
@@ -21,7 +21,7 @@ const hold = async (text: string): Promise<() => Promise<void>> => {
     await holding
     await client.close()
   }
-  // Also after a failure: everything that waits for the lock has to end before the schema can be dropped.
+  // Releases the lock after a failure too, because the schema can be dropped only when nothing waits for the lock.
   onTestFinished(end)
   return end
 }
@@ -31,7 +31,7 @@ const start = async (): Promise<RunningChat & { client: SqlClient; table: (name:
   return { ...chat, client: chat.database.client, table: name => `"${chat.database.schema}"."${name}"` }
 }
 
-/** The service's `lock_timeout`: a statement that waits for a held lock takes at least as long. */
+/** The service's `lock_timeout`, the minimum duration of a statement that waits for a held lock. */
 const LOCK_TIMEOUT_MS = 8000
 
 const send = (room: string, nonce: string) => ({ type: 'message', room, content: nonce, nonce })
@@ -48,8 +48,8 @@ describe('a lock that somebody else holds', () => {
     for (const room of ['general', 'other', 'third']) socket.send(send(room, `${room}-1`))
     const acks = [await socket.nextOf('ack'), await socket.nextOf('ack')]
     expect(acks.map(({ nonce }) => nonce).sort()).toEqual(['other-1', 'third-1'])
-    // The locked room is known by now: nobody waits for it again. A busy machine delays some responses; the lock's timeout
-    // of a second would delay every one.
+    // The queue knows by now that the room is locked, so the other rooms don't wait for it again. A busy machine delays some
+    // responses; the lock timeout of a second would delay every one.
     const waits: number[] = []
     for (let at = 2; at < 20; at++) {
       socket.send(send('general', `general-${at}`))
@@ -107,7 +107,7 @@ describe('a lock that somebody else holds', () => {
       `lock table ${chat.table('users')}, ${chat.table('rate_limits')} in access exclusive mode`
     )
     const body = { username: 'jane', password: 'SecurePass123' }
-    // More logins than there are connections, all of which wait.
+    // More requests than the pool has connections. All of them wait for the lock.
     const logins = Array.from({ length: 30 }, () => chat.call('POST', '/api/auth/register', { body }))
     for (let at = 1; at <= 10; at++) {
       socket.send(send('general', `m${at}`))

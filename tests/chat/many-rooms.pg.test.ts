@@ -1,4 +1,4 @@
-/** More rooms than a statement may have parameters. */
+/** Tests a process with more rooms than a statement may have parameters. */
 import { expect, test } from 'vitest'
 import type { Entry } from '../../src/chat/log/codec.ts'
 import { createPageCache } from '../../src/chat/log/page-cache.ts'

@@ -1,6 +1,6 @@
 /**
- * Two chats on one log, and clients that subscribe, send, resume, read slowly and die in any order, while the bus loses
- * what it likes: whatever happens, what a client was delivered is the log from where it began, each entry once, in order.
+ * Tests two chats on one log with random sequences of actions: clients subscribe, send, resume, read slowly and disconnect, and
+ * the bus loses announcements. Each client must receive the log from where it began, each entry once and in order.
  */
 import { expect, test } from 'vitest'
 import type { Bus } from '../../src/bus/bus.ts'
@@ -13,17 +13,17 @@ import { createMemoryLog } from '../support/memory-log.ts'
 import fc, { SEED } from '../support/properties.ts'
 
 const ROOMS = ['general', 'other'] as const
-/** Four of these fill a connection's queue. */
+/** The content of a long message. Four of them fill a connection's queue. */
 const LONG = 'x'.repeat(300_000)
-/** So many in one run: encrypting, parsing and delivering them is nearly all of its time. */
+/** Maximum long messages in one run, which spends most of its time on them. */
 const MAX_LONG = 24
 const pause = async (turns: number): Promise<void> => {
   for (let turn = 0; turn < turns; turn++) await new Promise(setImmediate)
 }
-/** In a row without a change, it is quiet: longer than anything waits for the log in memory. */
+/** Turns without a change after which nothing more happens. No operation waits longer for the log in memory. */
 const QUIET_TURNS = 30
 
-/** Waits until nothing happens any more, however many turns of the loop that takes. */
+/** Waits until `measure` has returned the same value for `QUIET_TURNS` turns of the event loop. */
 const quiet = async (measure: () => number): Promise<void> => {
   let last = measure()
   for (let turns = 0; turns < QUIET_TURNS; turns++) {
@@ -34,7 +34,7 @@ const quiet = async (measure: () => number): Promise<void> => {
   }
 }
 
-/** One client's view of one room: what it may receive next. */
+/** The last `seq` that a client received in a room. Determines which entry it may receive next. */
 interface View {
   seq: number | undefined
 }
@@ -67,19 +67,19 @@ class Client {
     this.socket?.receive({ type: 'subscribe', room, ...(after === undefined ? {} : { after, ref: `${after}` }) })
   }
 
-  /** Frames of all its connections so far. */
+  /** The number of frames that the client has received on all its connections. */
   get delivered(): number {
     return this.#earlier + (this.socket?.frames.length ?? 0)
   }
 
-  /** Takes up what was delivered since the last time, and holds it against what was before. */
+  /** Checks the frames that were delivered since the last call against those before. */
   hear(): void {
     const frames = this.socket?.frames ?? []
     for (; this.#read < frames.length; this.#read++) this.#take(frames[this.#read] ?? {})
   }
 
   #take(frame: Sent): void {
-    // A subscription starts over at `after`, although later entries may have been delivered since the client asked for it.
+    // A subscription starts at `after`, even if later entries were delivered after the client sent the `subscribe` frame.
     if (frame.type === 'subscribed') {
       this.views.set(frame.room, { seq: frame.ref === undefined ? frame.seq : Number(frame.ref) })
     }
@@ -157,7 +157,7 @@ test(`what a client is delivered is the log, each entry once and in order, whate
         let nonce = 0
         let long = 0
 
-        /** Grows with every frame and every stored entry. */
+        /** Returns a number that grows with every delivered frame and every stored entry. */
         const events = (): number =>
           clients.reduce((sum, { delivered }) => sum + delivered, 0) + log.head(1) + log.head(2)
 
@@ -179,7 +179,7 @@ test(`what a client is delivered is the log, each entry once and in order, whate
           if (one.kind === 'subscribe') client.subscribe(one.room, client.views.get(one.room)?.seq)
           if (one.kind === 'start over') {
             const view = client.views.get(one.room)
-            // What it had before may come again: it begins at an earlier place.
+            // Resumes at an earlier `seq`, so entries that the client has received are delivered again.
             if (!view || view.seq === undefined || client.socket?.readyState !== 1) return
             await pause(8)
             client.hear()
@@ -188,7 +188,7 @@ test(`what a client is delivered is the log, each entry once and in order, whate
           }
           if (one.kind === 'send') say(client, one.room, one.count, one.isLong)
           if (one.kind === 'overrun') {
-            // Slow while more is sent than its queue holds, and read again before it ends.
+            // The client reads slowly while others send more than its queue holds. It reads again before the service closes it.
             client.socket?.slow()
             for (let batch = 0; batch < 4; batch++) {
               say(clients[one.by] as Client, one.room, 2, true)
@@ -211,7 +211,7 @@ test(`what a client is delivered is the log, each entry once and in order, whate
         await pause(8)
         for (const one of steps) await act(one)
 
-        // Everything is well again: everybody is connected, reads, and the processes have looked.
+        // All faults end: every client is connected and reads, and the processes poll the log.
         for (const [at, client] of clients.entries()) client.connect(chats[at % 2] as ChatCore)
         for (const { client, frame } of sent) client.socket?.receive(frame)
         for (let round = 0; round < 3; round++) {

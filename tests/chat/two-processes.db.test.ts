@@ -1,4 +1,4 @@
-/** Two services on one database, as two processes are: what one stores, the other's clients get, in order and whole. */
+/** Tests two services on one database. The clients of each must receive what the other stores, complete and in order. */
 import { describe, expect, test } from 'vitest'
 import type { Bus, BusListener } from '../../src/bus/bus.ts'
 import { createMemoryBus, createMemoryNetwork } from '../../src/bus/drivers/memory.ts'
@@ -7,7 +7,7 @@ import { engine } from '../support/database.ts'
 import type { SocketClient } from '../support/socket-client.ts'
 import { type RunningChat, type StartOptions, startChat } from '../support/start-chat.ts'
 
-/** Two services that hear each other: over PostgreSQL's own bus where there is one. */
+/** Starts two services that share a bus: that of PostgreSQL if available, otherwise one in memory. */
 const startTwo = async (options: StartOptions = {}, busOf?: (bus: Bus) => Bus): Promise<[RunningChat, RunningChat]> => {
   const network = createMemoryNetwork()
   const bus = () => {
@@ -77,7 +77,7 @@ describe('two processes', () => {
     talk(here, 'a', 20)
     await readAll(here, 20)
     expect((await there.untilPong()).filter(({ type }) => type === 'message')).toEqual([])
-    // The gap is read before what is sent here.
+    // Before it delivers this message, the service reads the entries that it missed.
     talk(there, 'b', 1)
     expect((await readAll(there, 21)).at(-1)).toEqual({ seq: 21, content: 'b 0' })
     talk(here, 'c', 5)

@@ -1,4 +1,4 @@
-/** The built program as a process: what it prints, and how it exits. */
+/** Tests the built program as a process: its output and its exit code. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { appendFileSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
@@ -33,7 +33,7 @@ interface Run {
 
 const { DATABASE_URL: _url, SECRET_KEY: _secret, ENCRYPTION_KEY: _key, ...clean } = process.env
 
-/** Starts the program; `ended` resolves with what it said. Killed when the test ends. */
+/** Starts the program, and kills it when the test ends. `ended` resolves with its output and exit code. */
 const start = (
   args: string[],
   { cwd = newFolder(), env = {} }: { cwd?: string; env?: Record<string, string> } = {}
@@ -211,7 +211,7 @@ describe('dev', () => {
 describe('migrate down', () => {
   const onTerminal = async (cwd: string, typed: string, args = ''): Promise<string> => {
     const command = `${process.execPath} ${program} migrate down ${args}`
-    // `script` gives the program a terminal.
+    // `script` runs the program on a pseudo-terminal.
     const child = spawn('script', ['-qec', command, '/dev/null'], {
       cwd,
       env: { ...clean, DATABASE_URL: 'pglite:data' }

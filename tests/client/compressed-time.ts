@@ -1,4 +1,4 @@
-/** A faster clock for the service and its clients: half a minute of waiting takes a second or two. */
+/** Provides a fast clock for the service and its clients, with which half a minute takes a second or two. */
 
 import { systemTimers, type Timers } from '../../client/src/platform.ts'
 import { type Clock, systemClock } from '../../src/lib/clock.ts'

@@ -1,4 +1,4 @@
-/** Tests the SDK's connection: tokens, close codes, waits, silent connections. */
+/** Tests the SDK's connection: tokens, close codes, reconnection, silent connections. */
 import { expect, test, vi } from 'vitest'
 import { ChatApiError, type ConnectionState } from '../../client/src/index.ts'
 import { fakeService, type Sent, settled } from '../support/fake-service.ts'
@@ -213,7 +213,7 @@ test('renews a token before it expires on the clock of the service', async () =>
   let count = 0
   const { timers, socket } = fakeService({ token: () => `token-${++count}`, timing: { pingInterval: 1e9 } })
   const current = await socket(1)
-  // The service's clock is a day slow, and the token is valid for two minutes.
+  // The service's clock is one day slow. The token is valid for two minutes.
   current.greet({ server_time: '2026-01-30T12:00:00.000+00:00', expires_at: '2026-01-30T12:02:00.000+00:00' })
   await timers.advance(60_000 - 1)
   expect(current.take('auth')).toEqual([])

@@ -1,6 +1,6 @@
 /**
- * Runs one seeded run: three users talk through proxies that cut, stall, half-open and lose, and one of them reloads its page.
- * When the faults have ended, compares what each user received with the log.
+ * Performs one seeded run. Three users send messages through proxies that cut, stall or half-open connections and lose frames, and
+ * one of the users reloads the page. After the faults, compares what each user received with the log.
  */
 import { randomBytes } from 'node:crypto'
 import { type ChatClient, createChatApi, createChatClient, type Room, type Storage } from '../../client/src/index.ts'
@@ -15,7 +15,7 @@ export const peopleOf = (lane: number): string[] => ['ada', 'bob', 'eve'].map(na
 const MESSAGES = 12
 const FAULTS = 5
 const DEADLINE_MS = 120_000
-/** Longer timeouts, because a busy machine needs more than a twentieth of the usual time. */
+/** Longer timeouts than the defaults: the clock runs 20 times faster, and a busy machine doesn't. */
 const TIMING = { connect: 30_000, pongTimeout: 20_000 }
 
 /** Totals over all runs. */
@@ -206,7 +206,7 @@ const talk = async (
   await Promise.all([typing(), failing()])
 }
 
-/** Sends a last message and loses it on the open connections of the others, which find the gap by `heads` only. */
+/** Sends a last message and loses it on the others' connections. Only a `heads` frame reveals the gap to them. */
 const sendLastMessage = async (apps: readonly App[]): Promise<void> => {
   const [speaker, ...others] = apps
   if (!speaker) return

@@ -1,6 +1,6 @@
 /**
- * Runs the SDK against the real service through proxies that cut, delay, stall, half-open and lose. No message may be lost, doubled
- * or out of order. Makes a few runs; `npm run test:client -- --runs 200 --seed 1` makes many.
+ * Tests the SDK against the real service, through proxies that cut, delay, stall or half-open connections and lose frames. No
+ * message may be lost, duplicated or out of order. Performs a few runs; `npm run test:client -- --runs 200 --seed 1` performs many.
  */
 import { expect, test } from 'vitest'
 import { startChat } from '../support/start-chat.ts'
@@ -9,7 +9,7 @@ import { faultRun, noCounts, peopleOf } from './fault-run.ts'
 
 const runs = Number(process.env.FAULT_RUNS ?? 4)
 const firstSeed = Number(process.env.FAULT_SEED ?? 1)
-/** Maximum parallel runs; they mostly wait. */
+/** Maximum parallel runs. A run spends most of its time waiting. */
 const LANES = 5
 
 test(`keeps every guarantee in ${runs} runs from seed ${firstSeed} on`, {

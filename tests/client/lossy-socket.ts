@@ -1,4 +1,4 @@
-/** A `ws` socket that loses complete frames, as faulty proxies do and TCP never does. */
+/** Provides a `ws` socket that loses complete frames. TCP never does that, but faulty proxies do. */
 import { WebSocket } from 'ws'
 import type { SocketConstructor } from '../../client/src/index.ts'
 
@@ -7,7 +7,7 @@ export interface Loss {
   percent: number
 }
 
-/** Frames that are never lost. Without pings and pongs the connection would look dead, which other faults test. */
+/** Matches frames that are never lost. Without pings and pongs the connection would look dead, which other faults test. */
 const SPARED = /^\{"type":"(ping|pong|system)"/
 
 /** Returns a WebSocket constructor whose sockets lose the current percentage of frames. */

@@ -1,4 +1,4 @@
-/** Tests the SDK's rooms: complete, in order and without duplicates, or reported as not resumable. */
+/** Tests the SDK's rooms: messages are complete, in order and without duplicates, or a `resync` reports the gap. */
 import { expect, test } from 'vitest'
 import type { ChatClientOptions, Message, Resync } from '../../client/src/index.ts'
 import { fakeService, historyPage, messageFrame, type Sent, settled, subscribedFrame } from '../support/fake-service.ts'

@@ -1,7 +1,7 @@
 /**
- * `npm run test:contract`: lints the document of a running service with Spectral, generates clients from it with three
- * generators, compiles them strictly, and sends one of them all the way through the service. The generators need
- * TypeScript 5, so they and the clients are in a package of their own, beside this file.
+ * `npm run test:contract`: lints the OpenAPI document of a running service with Spectral. Generates clients from it with three
+ * generators, compiles them strictly, and calls the API with one of them. The generators need TypeScript 5, so they and the
+ * clients are in a separate package beside this file.
  */
 import { execFile, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
@@ -21,13 +21,13 @@ const generators = join(import.meta.dirname, 'generators')
 const tool = (name: string): string => join(import.meta.dirname, 'node_modules/.bin', name)
 
 const run = async (command: string, args: string[], cwd?: string): Promise<void> => {
-  // The compiler complains on its standard output.
+  // The compiler prints its errors to its standard output.
   await promisify(execFile)(command, args, { cwd }).catch(({ stdout, stderr }) => {
     throw new Error(`${command} ${args.join(' ')} failed:\n${stdout}${stderr}`)
   })
 }
 
-/** A database of its own on the PostgreSQL server where there is one, else embedded: slower to make, and the same. */
+/** Creates a database on the PostgreSQL server if there is one, otherwise an embedded one, which takes longer to create. */
 const newDatabase = async (): Promise<{ url: string; drop(): Promise<unknown> }> => {
   const server = process.env.TEST_DATABASE_URL ?? 'postgres://postgres@127.0.0.1:5432/postgres'
   const name = `chat_contract_${randomBytes(6).toString('hex')}`
@@ -43,7 +43,7 @@ const newDatabase = async (): Promise<{ url: string; drop(): Promise<unknown> }>
   }
 }
 
-/** The service as it is deployed, on a new database. */
+/** Starts the service as it is deployed, with a new database. */
 const startService = async () => {
   const database = await newDatabase()
   const port = await freePort()
@@ -90,7 +90,7 @@ const took = async <T>(what: string, work: () => Promise<T>): Promise<T> => {
   return done
 }
 
-/** Other people's generators: what they make of the document compiles in strict TypeScript. */
+/** Generates clients with other generators, and checks that they compile in strict TypeScript. */
 const generateOthers = async (url: string): Promise<void> => {
   rmSync(join(generators, 'generated'), { recursive: true, force: true })
   mkdirSync(join(generators, 'generated'), { recursive: true })

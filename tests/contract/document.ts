@@ -1,11 +1,11 @@
-/** The OpenAPI document as tests read it: its operations, and a judge of whether an answer is one that it documents. */
+/** Reads the operations of the OpenAPI document, and checks whether a response is documented. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ValidateFunction } from 'ajv'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import type { Reply } from './http.ts'
 
-/** A JSON Schema, as far as tests look into it. */
+/** The part of a JSON Schema that tests read. */
 export interface Schema {
   readonly $ref?: string
   readonly type?: string
@@ -17,7 +17,7 @@ export interface Schema {
   readonly examples?: readonly unknown[]
 }
 
-/** A parameter; `example` is one that the service takes. */
+/** A parameter. `example` is a valid value. */
 export interface Parameter {
   readonly in: 'path' | 'query' | 'header'
   readonly name: string
@@ -27,12 +27,12 @@ export interface Parameter {
   readonly schema: Schema
 }
 
-/** The content of a request or an answer, by media type. */
+/** The content of a request or a response, by media type. */
 export type Content = Readonly<
   Record<string, { schema: Schema; example?: unknown; examples?: Record<string, { value: unknown }> }>
 >
 
-/** A documented answer. */
+/** A documented response. */
 export interface Response {
   readonly description: string
   readonly headers?: Readonly<Record<string, { schema: Schema }>>
@@ -43,7 +43,7 @@ export interface Response {
 export interface Operation {
   readonly operationId: string
   readonly method: string
-  /** As in the document: `/api/chat/rooms/{room}`. */
+  /** The path as in the document: `/api/chat/rooms/{room}`. */
   readonly path: string
   readonly summary?: string
   readonly description?: string
@@ -54,7 +54,7 @@ export interface Operation {
 }
 
 const file = join(import.meta.dirname, '../../docs/openapi.json')
-/** The document that is committed; tests/cli/cli.e2e.test.ts holds it to the service. */
+/** The committed document. tests/cli/cli.e2e.test.ts checks that it is current. */
 export const document = JSON.parse(readFileSync(file, 'utf8'))
 
 type Item = Record<string, Omit<Operation, 'method' | 'path'>>
@@ -69,14 +69,14 @@ export const operations: readonly Operation[] = Object.entries<Item>(document.pa
   }))
 )
 
-/** The operation with this id. */
+/** Returns the operation with this id. */
 export const operationOf = (id: string): Operation => {
   const found = operations.find(({ operationId }) => operationId === id)
   if (!found) throw new Error(`The document has no operation ${id}.`)
   return found
 }
 
-/** A component that a reference names, or the schema itself. */
+/** Returns the component that a reference names, or the schema itself. */
 export const resolve = (schema: Schema): Schema =>
   schema.$ref === undefined ? schema : document.components.schemas[schema.$ref.split('/').at(-1) ?? '']
 
@@ -86,7 +86,7 @@ ajv.addSchema({ $id: 'document', components: document.components })
 
 const validators = new Map<Schema, ValidateFunction>()
 
-/** What is wrong with a value by a schema of the document, in words; empty when nothing is. */
+/** Returns the violations of a schema of the document by a value, as text. Returns an empty text if there are none. */
 export const faultsOf = (schema: Schema, value: unknown): string => {
   const validate = validators.get(schema) ?? ajv.compile(absolute(schema))
   validators.set(schema, validate)
@@ -96,12 +96,12 @@ export const faultsOf = (schema: Schema, value: unknown): string => {
 const absolute = (schema: Schema): object =>
   JSON.parse(JSON.stringify(schema), (key, value) => (key === '$ref' ? `document${value}` : value))
 
-/** Why an answer is not one that the document promises for the operation; empty when it is. */
+/** Returns why a response is not one that the document describes for the operation. Returns an empty text if it is. */
 export const undocumented = ({ responses }: Operation, { status, headers, text }: Reply): string => {
   const response = responses[status]
   if (!response) return `${status} is not documented`
   const type = headers['content-type']?.split(';')[0] ?? 'none'
-  // A redirect has nothing to read.
+  // Only redirects have no documented content.
   if (!response.content)
     return text === '' ? headerFaults(response, headers) : `${status} has a body that is not documented`
   const content = response.content[type]
@@ -109,7 +109,7 @@ export const undocumented = ({ responses }: Operation, { status, headers, text }
   return headerFaults(response, headers) || faultsOf(content.schema, JSON.parse(text))
 }
 
-/** Every header that is documented must be there, but for those of limits, which may be turned off. */
+/** Returns which documented headers are missing or wrong. Those of rate limits may be missing, because limits can be turned off. */
 const headerFaults = ({ headers: documented = {} }: Response, headers: Reply['headers']): string => {
   for (const [name, { schema }] of Object.entries(documented)) {
     const value = headers[name]

@@ -1,4 +1,4 @@
-/** Every example in the OpenAPI document, sent to a running service: answered as documented, the errors too. */
+/** Sends every example of the OpenAPI document to a running service. The responses must be as documented, the errors too. */
 import { once } from 'node:events'
 import { createConnection } from 'node:net'
 import { createSigner } from 'fast-jwt'
@@ -9,7 +9,7 @@ import { startChat } from '../support/start-chat.ts'
 import { document, faultsOf, type Operation, operations, resolve, type Schema, undocumented } from './document.ts'
 import { createSender, type Reply, type Sent } from './http.ts'
 
-/** The request that the operation's examples make; without its optional parameters if so wanted. */
+/** Returns a request with the operation's examples. If `isBare`, omits the optional parameters. */
 const exampleOf = (operation: Operation, token: string, { isBare = false } = {}): Sent => {
   const given = operation.parameters.filter(({ required }) => required || !isBare)
   const of = (place: string) =>
@@ -29,8 +29,7 @@ const exampleOf = (operation: Operation, token: string, { isBare = false } = {})
   }
 }
 
-/** Dozens of requests in one test; on the embedded database, and a busy machine, that takes a while. */
-/** Each test sends a request for every example. */
+/** A long timeout, because each test sends a request for every example. */
 const OPTIONS = { timeout: 300_000 }
 
 const start = async (settings = {}) => {
@@ -40,7 +39,7 @@ const start = async (settings = {}) => {
   return { url, database, send, register }
 }
 
-/** The types of the values of an object, by name. */
+/** Returns the types of an object's values, by name. */
 const typesOf = (value: object): Record<string, string> =>
   Object.fromEntries(Object.entries(value).map(([name, field]) => [name, typeof field]))
 
@@ -94,7 +93,7 @@ test('every example beside a schema is one that the schema allows', () => {
   expect(seen).toBeGreaterThan(100)
 })
 
-/** Errors that no request alone brings about, and what holds them. */
+/** Errors that a single request cannot cause, with the tests that cover them. */
 const NOT_FROM_HERE: Partial<Record<ErrorCode, string>> = {
   internal_error: 'a fault of ours: tests/routes/service.db.test.ts',
   unavailable: 'a database that is away, or a stop: tests/routes/service.db.test.ts',
@@ -110,7 +109,7 @@ const authorized = (request: Sent, token: string): Sent => ({
   headers: { ...request.headers, authorization: `Bearer ${token}` }
 })
 
-/** How an operation's example has to be changed for an error; `expired` is a token that was good. */
+/** Functions that change an operation's example so that it causes the error. `expired` is an expired token. */
 const SPOILED: Partial<Record<ErrorCode, (request: Sent, expired: string) => Sent>> = {
   invalid_json: request => replaced(request, { body: `${request.body}}` }),
   payload_too_large: request => replaced(request, { body: JSON.stringify({ content: 'x'.repeat(100_000) }) }),

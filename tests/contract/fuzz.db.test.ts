@@ -1,6 +1,6 @@
 /**
- * Requests of every kind, made from the OpenAPI document, to a running service: none is answered 5xx, and each answer is one
- * that the document promises. A failure prints its seed; PROPERTY_SEED repeats it, FUZZ_RUNS does more.
+ * Sends generated requests, derived from the OpenAPI document, to a running service. No response may be a 5xx, and each must be
+ * documented. A failure prints its seed. PROPERTY_SEED repeats a run, FUZZ_RUNS sets the number of requests.
  */
 import { expect, onTestFinished, test } from 'vitest'
 import type { Settings } from '../../src/config/settings.ts'
@@ -11,7 +11,7 @@ import { createSender, type Reply, type Sent } from './http.ts'
 import { oddSegment, requestsTo } from './requests.ts'
 
 const bounds = { numRuns: Number(process.env.FUZZ_RUNS ?? 80) }
-/** Each test sends hundreds of requests. */
+/** A long timeout, because each test sends hundreds of requests. */
 const OPTIONS = { timeout: 300_000 }
 
 const start = async (settings: Partial<Settings> = {}) => {
@@ -48,7 +48,7 @@ test.for(operations.map(({ operationId }) => operationId))(
     const statuses = new Set<number>()
     await fc.assert(
       fc.asyncProperty(requestsTo(operation, token), async request => {
-        // Its limit has no setting, and would let ten requests through to what is behind it.
+        // The rate limit of this operation has no setting, and would reject all requests after the tenth.
         if (id === 'createRoom') await forget()
         const reply = await send(request)
         judge(operation, request, reply)
@@ -56,7 +56,7 @@ test.for(operations.map(({ operationId }) => operationId))(
       }),
       bounds
     )
-    // Requests that all fail in the same way would prove nothing.
+    // If no request succeeded, the test would cover only the validation.
     expect([...statuses].filter(status => status < 300)).not.toEqual([])
   }
 )
@@ -75,9 +75,9 @@ test('no more requests than the limit get past it, and the rest get the document
     }),
     { numRuns: 60 }
   )
-  // The limit is per minute, and a busy machine may take longer.
+  // The limit is per minute, and on a busy machine the requests may take longer than that.
   const minutes = 1 + Math.floor((performance.now() - began) / 60_000)
-  // What is refused as invalid is not counted; every password that is checked is.
+  // Invalid requests don't count towards the limit. Every password that is checked does.
   expect(statuses.filter(status => status === 200 || status === 401).length).toBeLessThanOrEqual(5 * minutes)
   expect(statuses).toContain(429)
 })

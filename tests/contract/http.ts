@@ -1,7 +1,7 @@
-/** HTTP as it is sent: Node's own client, which leaves paths and headers as they are (`fetch` tidies them up). */
+/** Sends HTTP requests with Node's own client, which doesn't change paths and headers, as `fetch` does. */
 import { Agent, request } from 'node:http'
 
-/** A request; `path` is sent byte for byte. */
+/** A request. `path` is sent unchanged. */
 export interface Sent {
   readonly method: string
   readonly path: string
@@ -9,14 +9,14 @@ export interface Sent {
   readonly body?: string | Buffer | undefined
 }
 
-/** An answer. */
+/** A response. */
 export interface Reply {
   readonly status: number
   readonly headers: Readonly<Record<string, string | undefined>>
   readonly text: string
 }
 
-/** A sender of requests to one service, over connections that it keeps. */
+/** Creates a sender of requests to one service, which keeps its connections open. */
 export const createSender = (url: string) => {
   const { hostname, port } = new URL(url)
   const agent = new Agent({ keepAlive: true })

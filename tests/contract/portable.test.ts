@@ -1,4 +1,4 @@
-/** The documents as code generators read them: what any of them can take without knowing this service. */
+/** Tests that the documents use only features that any code generator supports. */
 import { expect, test } from 'vitest'
 import { createKinds } from '../../src/chat/kinds/index.ts'
 import { buildAsyncApi } from '../../src/protocol/asyncapi.ts'
@@ -7,7 +7,7 @@ import { document, operations } from './document.ts'
 
 type Node = Record<string, unknown>
 
-/** Every object below a value, with the name of the property that holds it. */
+/** Returns all objects inside a value, each with the name of its property. */
 const nodesOf = (value: unknown, name = ''): (readonly [name: string, node: Node])[] => {
   if (typeof value !== 'object' || value === null) return []
   const own = Array.isArray(value) ? [] : [[name, value as Node] as const]
@@ -19,7 +19,7 @@ const schemas = [...nodesOf(document), ...nodesOf(buildAsyncApi({ frames: create
 test('has patterns that mean the same in every dialect of regular expressions', () => {
   const patterns = schemas.map(([, { pattern }]) => pattern).filter(pattern => typeof pattern === 'string')
   expect(patterns.length).toBeGreaterThan(5)
-  // Unicode properties, code point escapes and look-around need flags or an engine of their own.
+  // Unicode properties, code point escapes and look-around don't work without flags, or in every regular expression engine.
   expect(patterns.filter(pattern => /\\p|\\u\{|\(\?/i.test(pattern))).toEqual([])
   for (const pattern of patterns) expect(() => new RegExp(pattern)).not.toThrow()
 })

@@ -1,4 +1,4 @@
-/** Arbitrary requests to an operation of the document: mostly what it asks for, with anything broken in any part. */
+/** Generates requests to an operation of the document. Most parts are valid, and any part may be malformed. */
 import type { Arbitrary } from 'fast-check'
 import fc from '../support/properties.ts'
 import { type Operation, type Parameter, resolve, type Schema } from './document.ts'
@@ -6,7 +6,7 @@ import type { Sent } from './http.ts'
 
 const HUGE = 'x'.repeat(70_000)
 
-/** Text that has broken something somewhere. */
+/** Generates texts that often cause errors in software. */
 const oddText: Arbitrary<string> = fc.oneof(
   fc.string({ unit: 'binary', maxLength: 70 }),
   fc.string({ maxLength: 12 }),
@@ -28,7 +28,7 @@ const oddText: Arbitrary<string> = fc.oneof(
   fc.constantFrom('__proto__', 'constructor', 'toString', 'general', 'General', 'general ', HUGE)
 )
 
-/** JSON of any kind. */
+/** Generates any JSON value. */
 const anything: Arbitrary<unknown> = fc.oneof(
   oddText,
   fc.constantFrom<unknown>(null, true, 0, -1, 1.5, 1e308, Number.MAX_SAFE_INTEGER, [], {}, [[]], [null]),
@@ -39,7 +39,7 @@ const anything: Arbitrary<unknown> = fc.oneof(
 const mostly = <T>(good: Arbitrary<T>, bad: Arbitrary<T>): Arbitrary<T> =>
   fc.oneof({ weight: 5, arbitrary: good }, { weight: 1, arbitrary: bad })
 
-/** What a schema asks for, as far as its type and pattern say; a property's example is not always there. */
+/** Generates values for a schema: its examples, or values that match its type and pattern if it has none. */
 const asked = (schema: Schema): Arbitrary<unknown> => {
   const { type, pattern, minimum = 0, maximum = 1_000_000, examples } = schema
   if (examples) return fc.constantFrom(...examples)
@@ -70,7 +70,7 @@ const objectOf = (schema: Schema): Arbitrary<Record<string, unknown>> => {
     })
 }
 
-/** A body as text, with its content type. */
+/** Generates bodies as text, with their content type. */
 const bodyOf = ({ requestBody }: Operation): Arbitrary<{ body?: string | Buffer; type?: string }> => {
   if (!requestBody) {
     return mostly<{ body?: string; type?: string }>(
@@ -118,7 +118,7 @@ const bodyOf = ({ requestBody }: Operation): Arbitrary<{ body?: string | Buffer;
 
 const printable = (text: string): string => text.replace(/[^\t\x20-\x7e\x80-\xff]/g, '').slice(0, 2000)
 
-/** A parameter's value as it goes over the wire: what is asked for, written by `write`, or something odd. */
+/** Generates values of a parameter as they are sent: mostly valid ones, encoded by `write`, otherwise ones of `odd`. */
 const wordOf = (parameter: Parameter, odd: Arbitrary<string>, write: (text: string) => string): Arbitrary<string> => {
   const { schema, example } = parameter
   const good = example === undefined ? asked(schema) : fc.oneof(asked(schema), fc.constant(example))
@@ -130,7 +130,7 @@ const wordOf = (parameter: Parameter, odd: Arbitrary<string>, write: (text: stri
 
 const escaped = (text: string): string => encodeURIComponent(text.toWellFormed().slice(0, 500))
 
-/** Already percent-encoded, as a path or query has it. */
+/** Generates percent-encoded segments of a path or query, malformed ones included. */
 export const oddSegment: Arbitrary<string> = fc.oneof(
   oddText.map(escaped),
   fc.constantFrom(
@@ -209,7 +209,7 @@ const headersOf = ({ parameters }: Operation): Arbitrary<Record<string, string>>
     .map(([some, other]) => ({ ...some, ...other }) as Record<string, string>)
 }
 
-/** Not a token, each in its way. */
+/** Generates `Authorization` headers without a valid token. */
 const badAuthorization = fc.oneof(
   fc.constantFrom(
     '',
@@ -227,7 +227,7 @@ const badAuthorization = fc.oneof(
     .map(parts => `Bearer ${parts.map(part => Buffer.from(JSON.stringify(part)).toString('base64url')).join('.')}.x`)
 )
 
-/** Requests to an operation; `token` is a good one. */
+/** Generates requests to an operation. `token` is a valid token. */
 export const requestsTo = (operation: Operation, token: string): Arbitrary<Sent> =>
   fc
     .record({

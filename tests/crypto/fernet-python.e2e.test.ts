@@ -1,4 +1,4 @@
-/** Fernet tokens that Python's `cryptography` wrote are decrypted here, and the other way round. */
+/** Tests that this implementation decrypts the Fernet tokens of Python's `cryptography`, and Python decrypts those of this one. */
 import { execFileSync } from 'node:child_process'
 import { expect, test } from 'vitest'
 import { decrypt, encrypt, parseKey } from '../../src/crypto/fernet.ts'

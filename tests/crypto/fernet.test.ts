@@ -1,4 +1,4 @@
-/** Fernet against its specification's vectors (github.com/fernet/spec), and against two implementations that are not ours. */
+/** Tests Fernet with the vectors of its specification (github.com/fernet/spec), and against two other implementations. */
 import { createRequire } from 'node:module'
 import { describe, expect, test } from 'vitest'
 import { decrypt, encrypt, generateKey, parseKey } from '../../src/crypto/fernet.ts'
@@ -22,7 +22,7 @@ describe('the specification', () => {
     expect(decrypt(key, TOKEN)).toBe('hello')
   })
 
-  // invalid.json, case by case.
+  // The cases of invalid.json.
   test.for([
     [
       'incorrect mac',
@@ -56,7 +56,7 @@ describe('the specification', () => {
   ] as const)('invalid: %s', ([what, token]) => {
     const now = Date.parse(what === 'expired TTL' ? '1985-10-26T01:21:31-07:00' : '1985-10-26T01:20:01-07:00')
     expect(decrypt(key, token, { ttlSeconds: 60, now })).toBeUndefined()
-    // What is refused for its time alone opens without a time to live.
+    // A token that is invalid only because of its time can be decrypted without a time to live.
     const isTimeAlone = what === 'expired TTL' || what.startsWith('far-future')
     expect(decrypt(key, token)).toBe(isTimeAlone ? '' : undefined)
   })
@@ -107,7 +107,7 @@ describe('a token', () => {
       Array.from({ length: 50 }, () => encrypt(key, 'text', { now: 0 })).find(one => /[-_]/.test(one)) ?? ''
     expect(decrypt(key, standard)).toBe('text')
     expect(decrypt(key, standard.replaceAll('-', '+').replaceAll('_', '/'))).toBeUndefined()
-    // The last digit before the padding has unused bits: only one spelling is canonical.
+    // The last character before the padding has unused bits. Only one encoding is canonical.
     const padded = encrypt(key, 'x'.repeat(1), { now: 0 })
     expect(padded.endsWith('==')).toBe(true)
     const last = padded.at(-3) ?? ''

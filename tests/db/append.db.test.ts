@@ -1,4 +1,4 @@
-/** The append function's promises: no gap, no double, no step back in time, whoever races whom. */
+/** Tests that concurrent appends leave no gaps, store no entry twice, and never go back in time. */
 import { describe, expect, test } from 'vitest'
 import { type AppendedEntry, type ChatDatabase, createDatabase, type NewEntry } from '../../src/db/database.ts'
 import { testDatabase } from '../support/database.ts'
@@ -18,7 +18,7 @@ const start = async () => {
     keyId: 'k',
     ...changed
   })
-  /** Appends entries of which none is refused. */
+  /** Appends entries. Fails if one of them is refused. */
   const append = async (...batch: NewEntry[]): Promise<AppendedEntry[]> => {
     const results = await database.messages.append(batch)
     return results.map(result => {
@@ -107,7 +107,7 @@ describe('an append', () => {
       { seq: 3, replayed: false, stored: null },
       { seq: 1, replayed: true }
     ])
-    // A target that is no message; and what is stored under a known write id.
+    // The first entry's target is not a message. The second has a known write id, so the stored entry is returned.
     expect(
       await database.messages.append([entry('on a wave', { targetSeq: 3 }), entry('wave', { ...wave, targetSeq: 3 })])
     ).toMatchObject([
@@ -135,7 +135,7 @@ describe('an append', () => {
 
   test('finds where a list of messages begins, whatever is between', async () => {
     const { database, room, entry, append } = await start()
-    // Messages at 1, 4, 5, 6 and 10.
+    // The messages are at 1, 4, 5, 6 and 10.
     const kinds = [
       'message',
       'wave',
@@ -150,7 +150,7 @@ describe('an append', () => {
       'wave'
     ]
     const all = kinds.map((kind, at) => entry(`w${at}`, { kind }))
-    // Runs of other entries begin and end within a batch and between two.
+    // Sequences of other entries begin and end both inside a batch and at its boundary.
     await append(...all.slice(0, 2))
     await append(...all.slice(2, 8))
     await append(...all.slice(8))
@@ -229,7 +229,7 @@ describe('an append', () => {
       await database.messages.append(Array.from({ length: 200 }, (_, at) => entry(`fill-${batch}-${at}`)))
     }
     await database.client.query(`analyze "${database.schema}".messages`)
-    // In one transaction, since its counters are its own connection's, and exact.
+    // Uses one transaction, because the counters of a transaction are exact and belong to its connection.
     await database.client.transaction(async ({ query }) => {
       const { messages } = createDatabase({ ...database.client, query }, database.schema)
       const scanned = async () => {

@@ -3,7 +3,7 @@ import type { ChatDatabase } from '../../src/db/database.ts'
 import { migrateDown, migrateUp } from '../../src/db/migrate.ts'
 import { testDatabase } from '../support/database.ts'
 
-/** A database with a room of ten entries by one user, and what has become visible since the last call. */
+/** Creates a database with a room of ten entries by one user. `seen` returns the changes since its last call. */
 const start = async (given?: ChatDatabase) => {
   const database = given ?? (await testDatabase())
   const { client, schema, users, rooms, messages, changes } = database

@@ -1,4 +1,4 @@
-/** What only several sessions of a server show. */
+/** Tests changes that concurrent sessions of a PostgreSQL server make. */
 import { randomBytes } from 'node:crypto'
 import postgres from 'postgres'
 import { expect, inject, onTestFinished, test } from 'vitest'
@@ -31,7 +31,7 @@ test('a change of a long transaction is seen when it commits, however many came 
   const open = await long.reserve()
   await open.unsafe('begin')
   await open.unsafe(`delete from "${schema}".users where id = ${john.id}`)
-  // Written long ago, by the row's own time.
+  // The row's own time says that it was written long ago.
   await open.unsafe(`update "${schema}".revocations set at = now() - interval '50 minutes'`)
   expect(await seen()).toEqual([])
   await short.unsafe(`delete from "${schema}".users where id = ${ann.id}`)

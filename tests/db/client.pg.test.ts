@@ -1,4 +1,4 @@
-/** What only a PostgreSQL server does: connections that fail, and being waited for. */
+/** Tests what only a PostgreSQL server can show: failing connections, and waiting for the server. */
 import { createServer, Socket } from 'node:net'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { faultOf } from '../../src/db/client/errors.ts'

@@ -1,4 +1,4 @@
-/** Databases and roles with an administrator's defaults: everything works, whichever way the service reaches them. */
+/** Tests databases and roles for which an administrator has set unusual defaults, over every kind of connection. */
 import { randomBytes } from 'node:crypto'
 import postgres from 'postgres'
 import { describe, expect, inject, onTestFinished, test } from 'vitest'
@@ -19,7 +19,7 @@ const DEFAULTS: Record<string, string> = {
   backslash_quote: 'off',
   transform_null_equals: 'on',
   search_path: `'nowhere'`,
-  // Shorter than the service needs, and long enough for the statements that it sends before it sets its own.
+  // Shorter than the timeouts that the service sets. Long enough for the statements that it sends before it sets them.
   statement_timeout: '5000',
   lock_timeout: '4000',
   idle_in_transaction_session_timeout: '3000',
@@ -33,7 +33,7 @@ const DEFAULTS: Record<string, string> = {
   xmloption: `'document'`
 }
 
-/** A database of its own with these defaults, for the database or for a role of its own. */
+/** Creates a database and a role, and sets the defaults for one of the two. */
 const createDefaults = async (of: 'database' | 'role', more: Record<string, string> = {}) => {
   const name = `chat_defaults_${randomBytes(6).toString('hex')}`
   const admin = postgres(inject('testListenUrl'), { max: 1, onnotice: () => {} })
@@ -59,7 +59,7 @@ const expectNoErrors = (log: string): void => {
 
 describe('with an administrator’s defaults', () => {
   test.each(['database', 'role'] as const)('of a %s, everything works', async of => {
-    // A short one: a listener that is closed each second would be noticed.
+    // With a timeout this short, the server would close an idle listener each second, which the log would show.
     const service = await startService(await createDefaults(of, { idle_session_timeout: '1000' }))
     await exercise(service, 'john')
     expectNoErrors(service.log())
@@ -81,7 +81,7 @@ describe('with an administrator’s defaults', () => {
     const { databaseUrl, databaseSchema } = await createDefaults('database')
     const sql = postgres(databaseUrl, { onnotice: () => {}, ...options })
     onTestFinished(() => sql.end({ timeout: 1 }))
-    // The host's statements have the administrator's limits too.
+    // The host's own statements run with the administrator's defaults.
     await sql`select 1`
     const service = await startService({ databaseUrl: '', databaseSchema, migrateOnStart: true }, sql)
     await exercise(service, 'john')

@@ -1,4 +1,4 @@
-/** A disk that is really full: a small file system in memory with the tables on it. Needs root to mount one. */
+/** Tests a full disk: the tables are on a small file system in memory. Mounting it needs root. */
 import { execFileSync } from 'node:child_process'
 import { chmodSync, closeSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs'
 import { tmpdir, userInfo } from 'node:os'
@@ -47,7 +47,7 @@ describe.skipIf(!mountable)('a full disk', () => {
     rmSync(disk, { recursive: true, force: true })
   })
 
-  /** Fills the file system to the last byte; returns what frees it. */
+  /** Fills the file system to the last byte. Returns a function that frees the space. */
   const fill = (): (() => void) => {
     const path = join(disk, 'ballast')
     const file = openSync(path, 'w')
@@ -70,7 +70,7 @@ describe.skipIf(!mountable)('a full disk', () => {
     const [as] = execFileSync('stat', ['-c', '%u:%g', `/proc/${await pidOf(admin)}`], { encoding: 'utf8' }).split('\n')
     execFileSync('chown', [as ?? '', disk])
     await admin.query(`create tablespace small location '${disk}'`)
-    // The log itself (pg_wal) has its space: a write-ahead log that is full restarts the server.
+    // The write-ahead log (pg_wal) is on another disk, because without space for it the server would restart.
     await admin.query('create database chat tablespace small')
     const client = await openClient({ url: `${url}/chat`, poolMax: 10 })
     onTestFinished(() => client.close())
@@ -85,7 +85,7 @@ describe.skipIf(!mountable)('a full disk', () => {
     const free = fill()
     const answers: Record<string, string>[] = []
     let sent = 0
-    // What fits on the pages that there are is stored; then nothing is.
+    // Existing pages still have some space. After they are full, every message is refused.
     while (answers.filter(({ type }) => type === 'error').length < 240) {
       for (let at = 0; at < 60; at++) socket.send({ type: 'message', content, nonce: `n${sent++}` })
       const until = answers.length + 60

@@ -1,4 +1,4 @@
-/** The embedded database's folder: one process at a time, and nothing lost when that process is killed. */
+/** Tests the folder of the embedded database: only one process may open it, and nothing is lost when that process is killed. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
@@ -16,7 +16,7 @@ const newFolder = (): string => {
   return folder
 }
 
-/** Runs a module in a process of its own, which says a line when it is ready; killed when the test ends. */
+/** Runs a module in a separate process, and waits for its first line of output. The process is killed when the test ends. */
 const run = async (source: string) => {
   const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', source], {
     cwd: join(import.meta.dirname, '../..'),
@@ -88,7 +88,7 @@ describe('the lock on a folder', () => {
     await (await lockFolder(folder)).release()
     const server = createServer().listen(join(folder, 'lock', 'young.s'))
     await once(server, 'listening')
-    // Its file outlives it when the process is killed; a rename shows the same.
+    // The socket file of a killed process stays. Renaming it before the server closes has the same effect.
     const young = join(folder, 'lock', 'left.s')
     const { renameSync } = await import('node:fs')
     renameSync(join(folder, 'lock', 'young.s'), young)

@@ -1,4 +1,4 @@
-/** The list of encrypted columns, against what the service stores. */
+/** Tests that the list of encrypted columns matches what the service stores. */
 import { expect, test } from 'vitest'
 import { BUILT_IN } from '../../src/chat/kinds/index.ts'
 import { countTokensByKey, ENCRYPTED_COLUMNS } from '../../src/db/encrypted-columns.ts'
@@ -24,7 +24,7 @@ test('every column in which a token is found is in the list, and every column of
   expect(columns).toContainEqual({ table: 'others', column: 'detail' })
   const withTokens = []
   for (const { table, column } of columns) {
-    // Every Fernet token begins so: its version, and the first bytes of a time of this century.
+    // Every Fernet token begins with these characters: its version, and the first bytes of a time of this century.
     const found = await client.query(
       `select 1 from "${schema}"."${table}" where "${column}"::text like '%gAAAAA%' limit 1`
     )

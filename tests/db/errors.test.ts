@@ -37,7 +37,7 @@ describe('the classification of database errors', () => {
     expect(faultOf(new Error('Failed query', { cause: coded('25006') }))).toBe('replace-connection')
     expect(faultOf(new Error('a', { cause: new Error('b', { cause: coded('53100') }) }))).toBe('refuse')
     expect(faultOf(new AggregateError([coded('ECONNREFUSED'), coded('ENETUNREACH')]))).toBe('retry')
-    // A code that is not the database's does not hide the one below it.
+    // An error code that is not of the database doesn't hide that of its cause.
     expect(faultOf(coded('FST_ERR_SOMETHING', coded('57P01')))).toBe('retry')
   })
 

@@ -1,4 +1,4 @@
-/** A failover to a server that is read-only, and back: behind a switch that leads new connections elsewhere. */
+/** Tests a failover to a read-only server and back, behind a proxy that redirects new connections. */
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { openClient } from '../../src/db/client/open.ts'
 import { createDatabase } from '../../src/db/database.ts'
@@ -10,7 +10,7 @@ import { binaries, describeWithCluster } from '../support/own-cluster.ts'
 import { testSettings } from '../support/settings.ts'
 import { type Person, type RunningChat, startChat } from '../support/start-chat.ts'
 
-/** The pool closes a connection that is idle for a minute: without a replacement it leaves the standby no earlier. */
+/** The pool closes a connection that is idle for a minute. A pool that isn't replaced stays on the standby for that long. */
 const IDLE_CLOSED_MS = 60_000
 
 describeWithCluster('a failover', () => {
@@ -50,7 +50,7 @@ describeWithCluster('a failover', () => {
       headers: { 'idempotency-key': content }
     })
 
-  /** Posts until it is stored. */
+  /** Posts a message again until it is stored. */
   const stored = (chat: RunningChat, john: Person, content: string) =>
     expect
       .poll(async () => (await post(chat, john, content)).status, { timeout: IDLE_CLOSED_MS / 2, interval: 100 })
@@ -66,7 +66,7 @@ describeWithCluster('a failover', () => {
     expect((await post(chat, john, 'before')).status).toBe(201)
     proxy.redirect(standby.port)
     proxy.cut()
-    // The pool reconnects to the standby, which can read.
+    // The pool reconnects to the standby, which accepts only reads.
     await expect.poll(async () => (await chat.call('GET', '/health')).body.checks.database).toBe('read_only')
     const registered = await chat.call('POST', '/api/auth/register', {
       body: { username: 'jane', password: 'SecurePass123' }
@@ -77,7 +77,7 @@ describeWithCluster('a failover', () => {
     await expect
       .poll(() => chat.call('GET', '/health/ready'))
       .toMatchObject({ status: 503, body: { checks: { database: 'read_only', serving: 'not_ready' } } })
-    // Nothing is cut from here on: whoever stays on the standby would stay there.
+    // From here on no connection is cut, so a connection to the standby would stay open.
     const during = post(chat, john, 'during')
     proxy.redirect(primary.port)
     await stored(chat, john, 'after')
@@ -86,7 +86,7 @@ describeWithCluster('a failover', () => {
     expect(await contents(chat, john)).toEqual(expect.arrayContaining(['before', 'during', 'after']))
     const again = await chat.register('jane')
     expect(again.token).toBeTypeOf('string')
-    // One line each, not one a request.
+    // The service logs the failure once per interval, not once per request.
     expect(chat.log().match(/an append failed/g)?.length ?? 0).toBeLessThan(20)
   }, 300_000)
 
@@ -113,7 +113,7 @@ describeWithCluster('a failover', () => {
   }, 300_000)
 })
 
-/** Starts a service that migrates on its start. */
+/** Starts a service that applies migrations when it starts. */
 const startOn = async (databaseUrl: string) => {
   const lines: string[] = []
   const settings = testSettings({ databaseUrl, databaseSchema: 'chat', audience: 'chat', migrateOnStart: true })

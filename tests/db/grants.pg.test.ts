@@ -1,4 +1,4 @@
-/** The rights that docs/operations.md asks for are enough: a role that owns nothing runs the whole service. */
+/** Tests that the privileges in docs/operations.md are sufficient: a role that owns nothing can run the whole service. */
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -17,7 +17,7 @@ const documented = (): string => {
   return sql
 }
 
-/** A role with the documented rights on a migrated schema, and no others; its URL. */
+/** Creates a role with only the documented privileges on a migrated schema. Returns the role's URL. */
 const leastPrivileged = async (): Promise<{ url: string; schema: string; role: string }> => {
   const admin = await testClient()
   const schema = await testSchema()

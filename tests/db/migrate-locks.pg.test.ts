@@ -1,11 +1,11 @@
-/** Migrations beside transactions that hold locks on the tables. */
+/** Tests migrations while other transactions hold locks on the tables. */
 
 import postgres from 'postgres'
 import { expect, onTestFinished, test } from 'vitest'
 import { migrateDown, migrateUp, migrationStatus, readMigrations } from '../../src/db/migrate.ts'
 import { testClient, testDatabaseUrl, testSchema } from '../support/database.ts'
 
-/** A schema without the migrations from 0005 on, and a transaction that wrote to its messages. */
+/** Creates a schema in which the migrations from 0005 on are pending, and a transaction that has locked its messages. */
 const start = async () => {
   const [client, schema] = [await testClient(), await testSchema()]
   await migrateUp(client, schema)
@@ -29,7 +29,7 @@ test('it gives up on a table that stays locked, says which, and changes nothing'
 
 test('it applies the migrations after a pause when the transaction has ended by then', async () => {
   const { client, schema, pending, commit } = await start()
-  // It takes a pause after each attempt that failed. Several follow the commit, which a busy server takes its time for.
+  // There is a pause after each failed attempt. Several attempts may fail after the commit begins, if the server is busy.
   let committed: Promise<unknown> | undefined
   const pausesMs = (function* () {
     yield 1

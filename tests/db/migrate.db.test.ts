@@ -37,7 +37,7 @@ describe('migrating', () => {
     await messages.append([{ ...entry, writeId: 'a' }])
 
     const all = tagsOf()
-    // The first migration makes the tables themselves: all but it can go and come back over data.
+    // The first migration creates the tables. All others can be reverted and applied again with data in the tables.
     for (const tag of all.slice(1).reverse()) expect(await migrateDown(client, schema)).toBe(tag)
     expect(await migrateUp(client, schema)).toEqual(all.slice(1))
     expect(await rooms.findByName('general')).toMatchObject({ id: room?.id, epoch: room?.epoch, lastSeq: 1 })

@@ -1,4 +1,4 @@
-/** Behind Debian's PgBouncer: as it is installed, in both modes, and with startup parameters that it ignores. */
+/** Tests the service behind Debian's PgBouncer: default configuration, both pool modes, ignored startup parameters. */
 import { randomBytes } from 'node:crypto'
 import postgres from 'postgres'
 import { describe, expect, inject, onTestFinished, test } from 'vitest'
@@ -44,7 +44,7 @@ describe.runIf(hasPgbouncer)('behind PgBouncer', () => {
     const shown = `select current_setting('statement_timeout') as s, current_setting('lock_timeout') as l,
       current_setting('transaction_isolation') as i, current_setting('datestyle') as d`
     const wanted = { s: '10s', l: '8s', i: 'read committed', d: 'ISO, MDY' }
-    // At once, so that several connections of the pool are used.
+    // Runs the queries concurrently, so that the pool uses several connections.
     const all = await Promise.all(Array.from({ length: 8 }, () => client.query(shown)))
     expect(all.flat()).toEqual(Array.from({ length: 8 }, () => wanted))
     expect(await client.transaction(({ query }) => query(shown))).toEqual([wanted])
@@ -84,7 +84,7 @@ describe.runIf(hasPgbouncer)('behind PgBouncer', () => {
       sender.send({ type: 'message', content, ref: 'r' })
       expect(await socket.nextOf('message')).toMatchObject({ content })
     }
-    // A process that polls every 5 s would take 25 s for six messages, each sent after the one before arrived.
+    // With polling every 5 s, six messages would take 25 s, because each is sent after the previous one has arrived.
     expect(performance.now() - began).toBeLessThan(20_000)
   })
 

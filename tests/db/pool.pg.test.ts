@@ -1,4 +1,4 @@
-/** A pool that is opened once, and replaced for everyone. */
+/** Tests that the connection pool is opened once, and that a replacement applies to all its users. */
 import postgres from 'postgres'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { openClient } from '../../src/db/client/open.ts'

@@ -1,4 +1,4 @@
-/** Every way to name a server, what a URL may carry, and what is said when TLS doesn't work out. */
+/** Tests every way to name a server, the parameters of a URL, and the error messages when TLS fails. */
 import { execFileSync } from 'node:child_process'
 import { chmodSync, chownSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { networkInterfaces, tmpdir } from 'node:os'
@@ -20,7 +20,7 @@ const openssl = (...args: string[]): void => {
   execFileSync('openssl', args, { cwd: certificates, stdio: 'ignore' })
 }
 
-/** Certificates for `localhost`: one that is good, and one that has expired. */
+/** Creates two certificates for `localhost`: a valid one and an expired one. */
 const createCertificates = (): void => {
   mkdirSync(certificates)
   const ca = ['-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout', 'ca.key', '-out', 'ca.pem', '-subj', '/CN=test']
@@ -65,10 +65,10 @@ const refusal = async (options: Omit<ClientOptions, 'poolMax'>): Promise<string>
   return error.message
 }
 
-/** A TCP URL of the cluster. */
+/** Returns a URL of the cluster for TCP. */
 const url = (host = '127.0.0.1', more = '') => `postgres://postgres:secret@${host}:${cluster.port}/postgres${more}`
 
-/** Turns TLS on with a certificate, or off; resolves when the server has it. */
+/** Turns TLS off, or on with a certificate. Resolves when the server uses the new settings. */
 const serve = async (certificate: 'good' | 'expired' | 'none') => {
   const client = await open({ url: url() })
   const path = (extension: string) => join(certificates, `${certificate}.${extension}`)

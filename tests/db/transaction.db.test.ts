@@ -1,4 +1,4 @@
-/** A unit of work: what all repositories write in it is committed together, or not at all. */
+/** Tests transactions: the writes of all repositories are committed together, or not at all. */
 import { describe, expect, test } from 'vitest'
 import { faultOf } from '../../src/db/client/errors.ts'
 import { ChatError } from '../../src/protocol/errors.ts'
@@ -22,7 +22,7 @@ describe('a unit of work', () => {
       const user = await users.create(john)
       const room = await rooms.create({ name: 'den', title: null })
       const [appended] = await messages.append([message(room.id, user.id)])
-      // What was written is visible inside.
+      // The transaction sees its own writes.
       expect(await rooms.findByName('den')).toMatchObject({ lastSeq: 1 })
       expect(await messages.range(room.id, 1, 1)).toMatchObject([{ username: 'john', content: 't' }])
       return appended && 'seq' in appended ? appended.seq : undefined
@@ -40,7 +40,7 @@ describe('a unit of work', () => {
       const user = await users.create(john)
       await rooms.create({ name: 'den', title: null })
       await messages.append([message(room?.id ?? 0, user.id)])
-      // It has a transaction of its own otherwise.
+      // Outside of a transaction, `read` starts its own one.
       await changes.read(undefined)
       throw failure
     })
@@ -48,7 +48,7 @@ describe('a unit of work', () => {
     expect(await database.users.findByUsername('john')).toBeUndefined()
     expect(await database.rooms.findByName('den')).toBeUndefined()
     expect(await database.rooms.findByName('general')).toMatchObject({ lastSeq: 0 })
-    // The number that was not committed is given again.
+    // The `seq` that was not committed is assigned again.
     expect(await database.messages.append([message(room?.id ?? 0, 1)])).toMatchObject([{ seq: 1 }])
   })
 

@@ -1,4 +1,4 @@
-/** A rolling upgrade: it is finished when no process of an older release runs, and not before. */
+/** Tests that a rolling upgrade can be finished only when no process of an older release runs. */
 import postgres from 'postgres'
 import { expect, inject, onTestFinished, test } from 'vitest'
 import { createDatabase } from '../../src/db/database.ts'
@@ -6,7 +6,7 @@ import { migrateDown, migrateUp } from '../../src/db/migrate.ts'
 import { finishUpgrade, isOlder } from '../../src/db/upgrade.ts'
 import { testClient, testSchema } from '../support/database.ts'
 
-/** A database that an older release created: migrated again from where that release had left it. */
+/** Creates a database as an upgrade from an older release leaves it: reverts the newer migrations and applies them again. */
 const start = async () => {
   const [client, schema] = [await testClient(), await testSchema()]
   await migrateUp(client, schema)
@@ -16,7 +16,7 @@ const start = async () => {
   const room = await database.rooms.findByName('general')
   const entry = { roomId: room?.id ?? 0, userId: 1, content: 't', meta: null, keyId: 'k' }
   const append = (writeId: string, kind = 'message') => database.messages.append([{ ...entry, writeId, kind }])
-  /** Appends as an older release does. */
+  /** Appends an entry as an older release does. */
   const appendAsOlder = (writeId: string) =>
     client.query(`select seq from "${schema}".chat_append($1, '{1}', $2, '{message}', '{t}', '{null}', '{k}')`, [
       [room?.id],

@@ -1,10 +1,10 @@
-/** Runs headless Chromium for tests of the page. Without it the tests are skipped with a message, or fail if CI=true. */
+/** Runs headless Chromium for tests of the page. Without Chromium the tests are skipped with a message, or fail if CI=true. */
 import { existsSync } from 'node:fs'
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
 
 const paths = [process.env.CHROMIUM, '/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome']
 
-/** The path of Chromium: `CHROMIUM`, or that of an installed one; undefined if there is none. */
+/** The path of Chromium: the variable `CHROMIUM`, or an installed one; undefined if there is none. */
 export const chromiumPath = paths.find(path => path !== undefined && existsSync(path))
 
 /** Returns whether there is a browser, and prints a message if not. Throws if CI=true. */
@@ -28,7 +28,7 @@ export const launchChromium = (): Promise<Browser> =>
     ]
   })
 
-/** A page with its own storage, and its uncaught errors and console warnings, violations of the CSP included. */
+/** A page with its own storage. Records its uncaught errors and console warnings, violations of the CSP included. */
 export interface Tab {
   readonly page: Page
   readonly complaints: string[]

@@ -32,7 +32,7 @@ const build = async (): Promise<void> => {
   }
 }
 
-/** Builds `dist` where it is stale; returns the path of the built program. */
+/** Builds `dist` if it is older than the sources. Returns the path of the built program. */
 export const builtProgram = async (): Promise<string> => {
   await build()
   return program
@@ -43,7 +43,7 @@ export interface BuiltService {
   readonly child: ChildProcess
   /** Returns the standard output and standard error so far. */
   readonly output: () => string
-  /** The exit code, when the process has ended. */
+  /** Resolves with the exit code when the process has ended. */
   readonly ended: Promise<number | null>
 }
 

@@ -16,8 +16,8 @@ export const endWithTest = (child: ChildProcess): void =>
   })
 
 /**
- * Kills a process and its descendants when the test ends: `npx` starts a chain of processes, and a signal reaches the
- * first only. The process must be spawned with `detached`, so that it leads a process group.
+ * Kills a process and its descendants when the test ends. `npx` starts a chain of processes, and a signal reaches only the
+ * first. The process must be spawned with `detached`, so that it leads a process group.
  */
 export const endGroupWithTest = (child: ChildProcess): void =>
   onTestFinished(async () => {

@@ -1,4 +1,4 @@
-/** A clock that tests move. */
+/** Provides a clock whose time changes only when a test advances it. */
 import type { Clock } from '../../src/lib/clock.ts'
 
 /** A clock for tests. `advance` runs the periodic jobs that are due in the given time. */

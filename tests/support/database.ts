@@ -27,7 +27,7 @@ const copyTemplate = async (): Promise<string> => {
   return `pglite:${folder}`
 }
 
-/** Returns the URL of a database of this test file (PGlite) or of this run (PostgreSQL); never through a pooler. */
+/** Returns the URL of the database of this test file (PGlite) or of this run (PostgreSQL). It never leads through a pooler. */
 export const testDatabaseUrl = async (): Promise<string> =>
   engine === 'postgres' ? inject('testListenUrl') : copyTemplate()
 

@@ -1,4 +1,4 @@
-/** A promise that a test resolves itself: `Promise.withResolvers`, which Node 20 does not have. */
+/** A promise that a test resolves. Replaces `Promise.withResolvers`, which Node 20 doesn't have. */
 export interface Deferred<Value> {
   readonly promise: Promise<Value>
   resolve(value: Value): void

@@ -53,7 +53,7 @@ export const fakeTimers = (startsAt = Date.parse('2026-01-31T12:00:00.000Z')) =>
   return timers
 }
 
-/** The client's socket. The test plays the service. */
+/** The client's socket. The test takes the role of the service. */
 export class FakeClientSocket {
   onopen: (() => void) | null = null
   onmessage: ((event: { data: unknown }) => void) | null = null

@@ -27,7 +27,7 @@ export class FakeSocket extends EventEmitter implements Socket {
     this.#isSlow = true
   }
 
-  /** Empties the queue and keeps it empty. */
+  /** Ends `slow`: the reader takes the queued writes, and all later ones at once. */
   fast(): void {
     this.#isSlow = false
     this.#queued = 0

@@ -1,4 +1,4 @@
-/** Measures how the cost of a function grows with its input: in CPU time, which doesn't depend on the load of the machine. */
+/** Measures how the cost of a function grows with its input. Uses CPU time, which depends little on the load of the machine. */
 import { expect } from 'vitest'
 
 /** Returns the CPU time of a function, in milliseconds. */
@@ -13,13 +13,13 @@ export const cpuMilliseconds = (work: () => unknown): number => {
 const minimumOf = (work: () => unknown): number => Math.min(...[1, 2, 3].map(() => cpuMilliseconds(work)))
 
 const LARGE = 16_384
-/** A quadratic function takes hundreds of milliseconds for the large input. A time below this isn't compared. */
+/** Minimum time that is compared. A quadratic function takes hundreds of milliseconds for the large input. */
 const NEGLIGIBLE_MS = 25
 
-/** How often a result is measured again before it fails: on a busy machine, CPU time is uneven too. */
+/** Maximum measurements before the test fails, because on a busy machine CPU time varies too. */
 const ATTEMPTS = 5
 
-/** Expects that four times the input costs less than ten times as much: linear is 4, quadratic 16. */
+/** Expects that four times the input takes less than ten times as long. Linear functions take 4 times, quadratic ones 16. */
 export const expectLinear = <Input>(inputOf: (length: number) => Input, work: (input: Input) => unknown): void => {
   const [small, large] = [inputOf(LARGE / 4), inputOf(LARGE)]
   if (cpuMilliseconds(() => work(large)) < NEGLIGIBLE_MS) return

@@ -9,7 +9,7 @@ declare module 'vitest' {
   interface ProvidedContext {
     pgliteTemplate: string
     testDatabaseUrl: string
-    /** The same database, never through a pooler. */
+    /** The URL of the same database, never through a pooler. */
     testListenUrl: string
   }
 }

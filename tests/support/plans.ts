@@ -2,7 +2,7 @@
 import type { Logger } from 'drizzle-orm'
 import type { SqlClient } from '../../src/db/client/types.ts'
 
-/** Returns the plan of the statement that a look-up runs, without its values. */
+/** Returns the plan of the last statement that `look` runs, with `?` in place of its values. */
 export const planOf = async (client: SqlClient, look: () => Promise<unknown>): Promise<string> => {
   await look()
   const { query, params } = queries.at(-1) ?? { query: '', params: [] }

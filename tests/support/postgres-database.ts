@@ -1,6 +1,6 @@
 /**
- * Creates a database on the PostgreSQL server once per run, and drops it at the end. With TEST_POOLER=session or transaction the
- * tests connect through PgBouncer in that mode, and listen for notifications on a direct connection.
+ * Creates a database on the PostgreSQL server once per run, and drops it at the end. With `TEST_POOLER=session` or
+ * `TEST_POOLER=transaction`, the tests connect through PgBouncer in that mode, and listen on a direct connection.
  */
 import { randomBytes } from 'node:crypto'
 import postgres from 'postgres'

@@ -1,6 +1,6 @@
 /**
- * fast-check for property tests, with one seed for the whole run. vitest.config.ts chooses and prints it, so that a run that
- * fails or hangs can be repeated: `PROPERTY_SEED=… npx vitest run tests/…`.
+ * Configures fast-check with one seed for the whole run. vitest.config.ts chooses and prints the seed, so that a run that fails
+ * or hangs can be repeated: `PROPERTY_SEED=… npx vitest run tests/…`.
  */
 import fc from 'fast-check'
 

@@ -16,14 +16,14 @@ export interface SocketClient {
   next(): Promise<Frame>
   /** Returns the next frame of a type and skips those before it. */
   nextOf(type: string): Promise<Frame>
-  /** Sends a ping and returns the frames that arrive before its pong: proves that no other frame was sent. */
+  /** Sends a ping and returns the frames that arrive before its pong. If none arrives, the service has sent none. */
   untilPong(): Promise<Frame[]>
   /** Resolves with the close code and reason. */
   readonly closed: Promise<{ code: number; reason: string }>
   close(): Promise<void>
 }
 
-/** How to connect: `protocols` and `headers` as `ws` takes them. */
+/** Options of the connection. `protocols` and `headers` are those of `ws`. */
 export interface ConnectOptions extends ClientOptions {
   readonly protocols?: string[]
 }

@@ -45,7 +45,7 @@ interface HttpResponse {
   readonly body: any
 }
 
-/** What a test can change in the service. */
+/** The parts of the service that a test can replace. */
 export interface StartOptions extends Pick<ServerOptions, 'clock' | 'bus' | 'appendQueue' | 'kinds'> {
   readonly settings?: Partial<Settings>
   readonly database?: ChatDatabase

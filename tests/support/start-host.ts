@@ -28,7 +28,7 @@ interface HttpResponse {
   readonly body: any
 }
 
-/** What a test can change. */
+/** The options of the chat and of the host that a test can change. */
 export interface HostOptions extends Partial<CreateChatOptions> {
   readonly prefix?: string
   readonly database?: ChatDatabase

@@ -6,7 +6,7 @@ import problems from '../../plugins/problems.ts'
 import sockets, { type ChatSocketsOptions } from '../../plugins/sockets.ts'
 import { type ConnectOptions, connect, type SocketClient } from './socket-client.ts'
 
-/** What a test can change. */
+/** The options of the routes and of the host that a test can change. */
 export interface StartSocketsOptions extends ChatSocketsOptions {
   readonly server?: object
   readonly prefixes?: readonly string[]

@@ -1,4 +1,4 @@
-/** What a connection asks for while a host application's functions have to answer first. */
+/** Tests frames that wait for the host application's asynchronous `authorize`. */
 import { expect, onTestFinished, test } from 'vitest'
 import type { Bus } from '../../../src/bus/bus.ts'
 import { createMemoryBus, createMemoryNetwork } from '../../../src/bus/drivers/memory.ts'
@@ -9,7 +9,7 @@ import { FakeSocket } from '../../support/fake-socket.ts'
 import { createMemoryChat, observeBus, silentLog, stopChat } from '../../support/memory-chat.ts'
 import { createMemoryLog } from '../../support/memory-log.ts'
 
-/** Resolves when it is true, which it is after some turns of the loop. */
+/** Resolves when `isTrue` returns true. Rejects after 10,000 turns of the event loop. */
 const until = async (isTrue: () => boolean): Promise<void> => {
   for (let turn = 0; turn < 10_000; turn++) {
     if (isTrue()) return
@@ -69,8 +69,8 @@ test('is done in the order in which it was asked, however long an answer takes',
 })
 
 test('is answered by a promise that is not of our making too', async () => {
-  // A query builder, say, or a promise of another realm.
-  // biome-ignore lint/suspicious/noThenProperty: that is what it is about.
+  // Not a native promise: a query builder, for example, or a promise of another realm.
+  // biome-ignore lint/suspicious/noThenProperty: the test needs a thenable.
   const thenable = { then: (answered: (may: boolean) => void) => answered(true) } as unknown as Promise<boolean>
   const { socket, of } = await start(() => thenable)
   socket.receive({ type: 'message', content: 'hello', ref: '1' })
@@ -85,7 +85,7 @@ test('waits without reading on from the client, and nothing that was read is los
     asked++
     return answer.opened.then(() => true)
   })
-  // What `ws` has read already comes although the socket is paused.
+  // `ws` still emits the frames that it has read before the socket was paused.
   for (let at = 0; at < 300; at++) {
     socket.emit('message', Buffer.from(JSON.stringify({ type: 'message', content: 'x', ref: `${at}` })), false)
   }
@@ -112,7 +112,7 @@ test('is asked about again after a reset of the bus, a room that is just being f
       return reach(id)
     }
   })
-  // The database is asked, since the client knows more than this process.
+  // The client's `seq` is above this process's, so the process queries the database.
   socket.receive({ type: 'subscribe', room: 'general', after: 7 })
   await until(() => isReaching)
   isAllowed = false

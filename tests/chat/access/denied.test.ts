@@ -1,4 +1,4 @@
-/** A room that may not be read looks like one that isn't there: in what is said, and in what it costs to say it. */
+/** Tests that a room that the user may not read cannot be distinguished from an absent one: same response, same cost. */
 import { expect, onTestFinished, test } from 'vitest'
 import type { ChatCore } from '../../../src/chat/chat.ts'
 import { ChatError } from '../../../src/protocol/errors.ts'
@@ -46,7 +46,7 @@ const start = async () => {
   return { chat, cost, clock }
 }
 
-/** What a client receives on the WebSocket, for a frame or for rooms that it names when it connects. */
+/** Returns the error frame that a client receives for a frame, or for the rooms that it names when it connects. */
 const over = async (chat: ChatCore, rooms: string[], frame?: object): Promise<unknown> => {
   const socket = new FakeSocket()
   const principal = ann

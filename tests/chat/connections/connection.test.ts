@@ -26,7 +26,7 @@ const start = ({ hasChatV1, ...more }: { hasChatV1: boolean } & Partial<Connecti
   const socket = new FakeSocket()
   const principal = { userId: 1, username: 'john', expiresAt: clock.now() + HOUR }
   const connection = new Connection({ socket, principal, hasChatV1, address: 'a', rooms: [], log: silentLog }, host)
-  /** Lets time pass with a client that answers every ping. */
+  /** Advances the clock, with a client that responds to every ping. */
   const pass = (ms: number): void => {
     for (let passed = 0; passed < ms; passed += 20_000) {
       clock.advance(20_000)

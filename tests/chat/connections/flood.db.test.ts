@@ -1,4 +1,4 @@
-/** Clients that send more than they may: whatever it is they send, it costs them their connection and others nothing. */
+/** Tests that clients that flood with any kind of frame lose their connection, and that other clients are not affected. */
 import type { Socket } from 'node:net'
 import { describe, expect, test } from 'vitest'
 import { createMemoryBus, createMemoryNetwork } from '../../../src/bus/drivers/memory.ts'
@@ -18,11 +18,11 @@ const repeat = (count: number, work: () => void): void => {
   for (let at = 0; at < count; at++) work()
 }
 
-/** A masked frame as a client sends it; the mask is zero. */
+/** Returns a client frame, masked with zeros. */
 const frame = (head: number, payload = ''): Buffer =>
   Buffer.concat([Buffer.from([head, 0x80 | payload.length, 0, 0, 0, 0]), Buffer.from(payload)])
 
-/** Writes past `ws`, in one piece. */
+/** Writes bytes directly to the TCP socket, in one write. */
 const writeRaw = ({ socket }: SocketClient, bytes: Buffer): void => {
   const { _socket } = socket as unknown as { _socket: Socket }
   _socket.write(bytes)
@@ -72,7 +72,7 @@ describe('a client that floods', () => {
   test('with a frame in too many pieces is closed', async () => {
     const { flooder, other } = await start()
     flooder.socket.on('error', () => {})
-    // 50,000 bytes to come, one at a time.
+    // The header of a frame of 50,000 bytes, which are then sent one at a time.
     writeRaw(flooder, Buffer.from([0x81, 0x80 | 126, 0xc3, 0x50, 0, 0, 0, 0]))
     for (let at = 0; at < 20_000 && flooder.socket.readyState === 1; at++) {
       writeRaw(flooder, Buffer.from('x'))
@@ -87,7 +87,7 @@ describe('a client that floods', () => {
     const refused = await join(john)
     refused.socket.on('error', () => {})
     const { _socket } = refused.socket as unknown as { _socket: Socket }
-    // Reads no close frame, so that it does not agree to the end.
+    // The client doesn't read the close frame, so it doesn't complete the closing handshake.
     _socket.pause()
     const ended = new Promise(resolve => _socket.once('close', resolve))
     repeat(1000, () => refused.socket.pong())
@@ -180,7 +180,7 @@ describe('hints', () => {
       }
       await client.close()
     }
-    // The first connection entered once, too.
+    // The first connection also subscribed once, when it connected.
     expect(errors).toHaveLength(5 * 60 + 1 - 256)
     expect(errors[0]).toMatchObject({ code: 'rate_limited', room: 'general', retry_after_ms: expect.any(Number) })
   })

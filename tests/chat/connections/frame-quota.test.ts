@@ -60,7 +60,7 @@ describe('the quota', () => {
   })
 })
 
-/** A connection, and what it was sent. */
+/** Creates a connection with a fake socket and clock. */
 const open = ({ act = () => {}, bytes = 0 }: { act?: ConnectionContext['act']; bytes?: number } = {}) => {
   const clock = fakeClock()
   const log = { debug() {}, info() {}, warn() {}, error() {} }
@@ -76,7 +76,7 @@ const open = ({ act = () => {}, bytes = 0 }: { act?: ConnectionContext['act']; b
     ended() {},
     closed() {}
   }
-  // As a socket that closes only when its client agrees.
+  // Like a socket whose client doesn't complete the closing handshake.
   const socket = Object.assign(new FakeSocket(), {
     close(code: number) {
       socket.closedWith = code

@@ -1,4 +1,4 @@
-/** Clients that read too slowly, send too much or break off: that costs them their connection, and nobody else anything. */
+/** Tests that clients that read too slowly, send too much or disconnect abruptly don't affect other clients. */
 import { once } from 'node:events'
 import { readdirSync } from 'node:fs'
 import { createConnection } from 'node:net'
@@ -15,7 +15,7 @@ const start = async (options: Parameters<typeof startChat>[0] = {}) => {
   return { ...chat, john, jane, sender: await chat.join(john) }
 }
 
-/** Sends and reads as it goes, so that the sender itself is never slow. */
+/** Sends messages and reads the responses after each batch, so that the sender is never a slow reader itself. */
 const talk = async (sender: SocketClient, count: number): Promise<void> => {
   for (let sent = 0; sent < count; ) {
     for (let at = 0; at < 100 && sent < count; at++, sent++) sender.send({ type: 'message', content: LONG })
@@ -31,7 +31,7 @@ describe('a slow reader', () => {
     slow.socket.pause()
     await talk(sender, 4000)
     const grown = process.memoryUsage().external - before.external
-    // 16 MB were sent; queued for it are at most one, the window of the log keeps its own.
+    // 16 MB were sent. At most one is queued for the slow reader; the page cache has its own limit.
     expect(grown).toBeLessThan(100 * 1024 * 1024)
     slow.socket.resume()
     const seqs: number[] = []
@@ -62,7 +62,7 @@ describe('a slow reader', () => {
     slow.socket.pause()
     const long = 'r'.repeat(60)
     for (let at = 0; at < 20_000; at++) slow.send({ type: 'message', content: LONG, ref: `${long}${at}`.slice(-64) })
-    // Others are served meanwhile.
+    // The service still handles other clients.
     await talk(sender, 100)
     slow.socket.terminate()
   }, 300_000)
@@ -125,7 +125,7 @@ describe('broken connections', () => {
       socket.write(
         `GET ${path} HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n`
       )
-      // It is the service that must let go: this end only closes in answer.
+      // The service must close the connection. The client closes its side only after that.
       await once(socket, 'close')
     }
     for (let round = 0; round < 10; round++) await Promise.all(Array.from({ length: 20 }, (_, at) => refuse(at)))

@@ -74,7 +74,7 @@ test('large frames of all connections together are handled so many bytes in a tu
     expect(total() - before).toBeLessThanOrEqual(4)
     expect(total()).toBeGreaterThan(before)
     if (total() < 20) continue
-    // Who came first was handled at once and is first in the queue: two turns' frames, and nobody is further ahead.
+    // The first connection is handled at once, and is also first in the queue. It may be ahead by the frames of two turns.
     const counts = inboxes.map(({ handled }) => handled.length)
     expect(Math.max(...counts) - Math.min(...counts)).toBeLessThanOrEqual(4)
   }

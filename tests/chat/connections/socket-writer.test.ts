@@ -1,4 +1,4 @@
-/** Encoding and writing frames, and what of `ws` that relies on: this fails when a new `ws` does it differently. */
+/** Tests the encoding and writing of frames, and the internals of `ws` that it relies on. Fails if a new `ws` changes them. */
 import { once } from 'node:events'
 import type { AddressInfo, Socket as NetSocket } from 'node:net'
 import { describe, expect, onTestFinished, test } from 'vitest'
@@ -89,7 +89,7 @@ describe('writing', () => {
     const { accepted, socket } = await pair()
     expect(socket._socket).toMatchObject({ writableLength: 0, bytesWritten: expect.any(Number) })
     expect(socket).toMatchObject({ readyState: WebSocket.OPEN, extensions: '', bufferedAmount: 0 })
-    // Held back, so that there is something to see.
+    // Corks the socket, so that the bytes stay in its buffer and `bufferedAmount` is not 0.
     ;(socket._socket as NetSocket).cork()
     accepted.send('x'.repeat(1000))
     expect(accepted.bufferedAmount).toBe(socket._socket?.writableLength)

@@ -1,4 +1,4 @@
-/** A kind of entry is one file and a line in the registry: everything else is derived from it. */
+/** Tests that adding a kind of entry takes one file and a line in the registry. Everything else is derived from the two. */
 import { describe, expect, test } from 'vitest'
 import { BUILT_IN, createKinds } from '../../../src/chat/kinds/index.ts'
 import { version } from '../../../src/lib/package.ts'
@@ -11,7 +11,7 @@ import { wave } from '../../support/wave.ts'
 const kinds = [...BUILT_IN, wave]
 const greet = { type: 'greet', target: 1, content: 'hello', mood: 'glad' }
 
-/** Two messages with an entry of the kind between them, by john. */
+/** Starts a chat in which john sends two messages, with an entry of the added kind between them. */
 const start = async () => {
   const chat = await startChat({ kinds })
   const john = await chat.register('john')

@@ -14,7 +14,7 @@ const entry = (writeId: string, content = writeId, roomId = 1): NewEntry => ({
   keyId: 'k'
 })
 
-/** A log in memory that fails as given: one thunk a call, `undefined` for a call that succeeds. */
+/** Creates a log in memory. Each call runs the next of `failures`, which may throw; after `undefined` the call succeeds. */
 const memoryLog = (failures: (((batch: NewEntry[]) => void) | undefined)[] = []) => {
   const stored = new Map<string, AppendedEntry & { content: string | null }>()
   const batches: string[][] = []
@@ -215,7 +215,7 @@ describe('the appendQueue', () => {
   })
 })
 
-/** A log in which rooms can be locked: an append to one of them fails, as after its lock timeout. */
+/** Creates a log in which rooms can be locked. An append to a locked room fails, as after the lock timeout. */
 const lockableLog = () => {
   const log = memoryLog()
   const locked = new Set<number>()
@@ -224,7 +224,7 @@ const lockableLog = () => {
     if (stored.length === 0) throw new Fault('locked')
     return stored
   }
-  // Retries wait until the test says so.
+  // Retries wait until the test calls `resume`.
   let release = () => {}
   const waiting: (() => void)[] = []
   const delay = () =>
@@ -235,7 +235,7 @@ const lockableLog = () => {
   return {
     log,
     locked,
-    /** Resolves when a retry waits. */
+    /** Resolves when a retry is waiting. */
     retry: () =>
       new Promise<void>(resolve => {
         release = resolve
@@ -258,7 +258,7 @@ describe('a locked room', () => {
     append(entry('c', 'c', 3))
     await retry()
     expect(settled.map(([id]) => id)).toEqual(['a', 'c'])
-    // What comes later neither waits for the locked room nor overtakes in it.
+    // Later messages to other rooms don't wait for the locked room. Later messages to the locked room keep their order.
     append(entry('d', 'd', 2))
     append(entry('e', 'e', 1))
     await new Promise(setImmediate)
@@ -298,7 +298,7 @@ describe('a locked room', () => {
       e: 3,
       f: 4
     })
-    // The first attempt was everybody's, and the one after the recovery is again.
+    // After the recovery, the rooms share a batch again.
     expect(batches.at(-1)).toEqual([2, 1])
     expect(batches.filter(rooms => rooms.length > 1)).toEqual([[2, 1]])
   })
@@ -313,7 +313,7 @@ describe('a locked room', () => {
     const { appendQueue, append: add, settled } = start(log, { ...options, append })
     locked.add(2)
     for (const one of [entry('a', 'a', 2), entry('b', 'b', 1), entry('c', 'c', 2), entry('bad')]) add(one)
-    // The batch is in flight by now, and this waits for the next.
+    // The first batch is in flight by now, so this entry is in the next one.
     await Promise.resolve().then(() => add(entry('d', 'd', 2)))
     await retry()
     locked.clear()

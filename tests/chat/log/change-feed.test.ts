@@ -6,7 +6,7 @@ import { fakeClock } from '../../support/clock.ts'
 const NOTHING: Changes = { deletedUsers: [], renamedUsers: [], rooms: [], entries: [] }
 const settled = (): Promise<void> => new Promise(setImmediate)
 
-/** A feed over a database whose answers the test gives. */
+/** Creates a change feed over a fake database. The test supplies the result of each read. */
 const start = () => {
   const clock = fakeClock()
   const asked: { since: string | undefined; answer(changes?: Changes): Promise<void>; fail(): Promise<void> }[] = []

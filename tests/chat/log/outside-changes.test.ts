@@ -1,4 +1,4 @@
-/** What is under way while the database is changed from outside. */
+/** Tests operations that are in progress while the database is changed from outside. */
 import { expect, onTestFinished, test } from 'vitest'
 import type { CommittedMessage } from '../../../src/chat/log/publish.ts'
 import type { Changes, ChangesRead } from '../../../src/db/database.ts'
@@ -12,7 +12,7 @@ const NOTHING: Changes = { deletedUsers: [], renamedUsers: [], rooms: [], entrie
 const john = { userId: 1, username: 'john', expiresAt: 4e12 }
 const ann = { userId: 2, username: 'ann', expiresAt: 4e12 }
 
-/** A chat whose appends wait once `hold` was called, and whose database is changed by `change`. */
+/** Starts a chat in memory. After `hold` its appends wait. `change` simulates a change of the database from outside. */
 const start = async () => {
   const clock = fakeClock()
   const { rooms, messages } = createMemoryLog(['general'])

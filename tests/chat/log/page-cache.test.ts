@@ -7,7 +7,7 @@ const entry = (seq: number) => ({ seq, bytes: 10 })
 const upTo = (from: number, to: number) =>
   Array.from({ length: Math.max(0, to - from + 1) }, (_, at) => entry(from + at))
 
-/** A log of so many entries, some of which may be deleted, and whose readings are counted. */
+/** Creates a page cache over a log of `length` entries. Tests can delete entries, and see which ranges were read. */
 const start = (length: number, options: { maxBytes?: number; pageSize?: number } = {}) => {
   const log = { length, deleted: new Set<number>(), readings: [] as [number, number][] }
   const left = (from: number, to: number) =>
@@ -195,7 +195,7 @@ describe('pages of the log', () => {
   })
 })
 
-/** Entries that say which reading they come from, and whose they are. */
+/** Creates a page cache whose entries contain the number of the read that loaded them (`by`) and the id of their author. */
 const startReadings = (isCurrent = () => true) => {
   let reading = 0
   const answers: (() => void)[] = []
@@ -270,7 +270,7 @@ describe('what was changed', () => {
       for (let room = 1; room <= 10_000; room++) pages.invalidate(room, 1, 1)
       for (let room = 10_001; room <= 20_000; room++) pages.forget(room)
     })
-    // Half a minute, if all pages are looked at.
+    // A search through all pages would take half a minute.
     expect(spent).toBeLessThan(5000)
     expect(pages.bytes).toBe(300_000)
   })

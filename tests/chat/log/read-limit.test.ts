@@ -5,7 +5,7 @@ import { fakeClock } from '../../support/clock.ts'
 const start = (readRate: number) => {
   const clock = fakeClock()
   const limit = createReadLimit({ clock, readRate })
-  /** A read that lasts until `end` is called; `began` is whether it may begin. */
+  /** Starts a read that lasts until `end` is called. `began` is true once the limit has let it begin. */
   const read = (userId: number, entries = 1) => {
     const state = { began: false, end: () => {}, entered: Promise.resolve() }
     const ended = new Promise<void>(resolve => {
@@ -29,7 +29,7 @@ test('a user may read at a rate, in bursts, where 50 entries are one read', asyn
     await one.entered
     one.end()
   }
-  // 1 + 1 + 2 + 15 of the 20 that ten seconds hold.
+  // The reads above cost 1 + 1 + 2 + 15 of the 20 tokens of the bucket, which holds ten seconds.
   await expect(read(1, 200).entered).rejects.toMatchObject({ code: 'rate_limited', retryAfterMs: 1500 })
   await read(2, 200).entered
   clock.advance(1500)

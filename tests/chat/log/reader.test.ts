@@ -8,7 +8,7 @@ import { silentLog } from '../../support/memory-chat.ts'
 import { createMemoryLog } from '../../support/memory-log.ts'
 import { ENCRYPTION_KEY } from '../../support/settings.ts'
 
-/** A room with so many messages of so many characters, whose queries are counted. */
+/** Creates a log reader over a room of `count` messages of `length` characters. Records its queries. */
 const start = async (
   count: number,
   { length = 10, concurrentReads = 2, isDeleted = (_: number): boolean => false } = {}
@@ -50,7 +50,7 @@ const start = async (
   })
   const row = { id: 1, name: 'general', title: null, epoch: 'e', lastSeq: count, oldestSeq: 1 }
   const room = new Room({ ...row, pages: reading.pages, log: silentLog })
-  /** The parsed list, and the longest piece in which it came. */
+  /** Returns the parsed list, and the size of the largest chunk that it arrived in. */
   const list = async (range: { before?: number; after?: number; limit: number }) => {
     const body = (await reading.part(room, range)).json('[', ']')
     if (Buffer.isBuffer(body)) return { items: JSON.parse(body.toString()), longest: body.length }
@@ -109,7 +109,7 @@ test('a long list comes in pieces of 32 KiB and reads on only as it is taken', a
   const before = queries.total
   const body = (await reading.part(room, { limit: 1000 })).json('[', ']')
   if (Buffer.isBuffer(body)) throw new Error('not a stream')
-  // What a response buffers that nobody reads: the stream's own mark, and one piece above it.
+  // A response that nobody reads buffers up to the stream's high-water mark, plus one chunk.
   body.read(0)
   for (let turn = 0; turn < 50; turn++) await new Promise(setImmediate)
   expect(body.readableLength).toBeLessThanOrEqual(128 * 1024)

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { createSlices } from '../../../src/chat/log/slices.ts'
 
-/** A clock that goes on by a millisecond whenever it is looked at, and slices of two. */
+/** Creates slices of two milliseconds, with a clock that advances by one millisecond at each call. */
 const start = () => {
   let now = 0
   const slices = createSlices({ clock: { monotonic: () => now++ }, maxMs: 2 })

@@ -7,7 +7,7 @@ import { fakeClock } from '../../support/clock.ts'
 const ROOM = 1
 const person = (userId: number) => ({ userId, username: `user-${userId}` })
 
-/** Processes that see each other's people; `pass` lets time go by, and what they tell arrive. */
+/** Creates processes that share their presence over a bus. `pass` advances the clock and lets their events arrive. */
 const start = async (count: number) => {
   const clock = fakeClock()
   const network = createMemoryNetwork()
@@ -118,7 +118,7 @@ describe('presence', () => {
     two.presence.join(ROOM, person(2))
     await pass(2000)
     expect(one.shown().count).toBe(2)
-    // Killed: it receives and publishes nothing any more.
+    // Simulates a killed process, which receives and publishes nothing.
     network.ends.delete(two.bus.processId)
     Object.assign(two.bus, { publish: () => true })
     await pass(30_000)

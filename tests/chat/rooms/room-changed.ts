@@ -1,4 +1,4 @@
-/** What a changed room does on other processes, whatever bus they share; the change feed is left out, so that only the bus notifies. */
+/** Tests a changed room on other processes, for any bus. There is no change feed, so that only the bus notifies. */
 import { expect, onTestFinished } from 'vitest'
 import type { Bus } from '../../../src/bus/bus.ts'
 import type { MemoryChatOptions } from '../../support/memory-chat.ts'
@@ -6,7 +6,10 @@ import { createMemoryChat, stopChat } from '../../support/memory-chat.ts'
 
 const ann = { userId: 1, username: 'ann', expiresAt: 4e12 }
 
-/** Changes a title on one process until two others show it: one that had the room in memory, and one that loads it later. */
+/**
+ * Changes a title on one process, and expects it on two others: on one that has the room in memory, and on one that loads it
+ * later.
+ */
 export const expectTitleEverywhere = async (
   storage: Pick<MemoryChatOptions, 'rooms' | 'messages'>,
   createBus: () => Bus

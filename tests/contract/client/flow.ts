@@ -1,7 +1,7 @@
 /**
- * What a stranger writes who has the OpenAPI document and nothing else: the whole way through the API, with the client that
- * openapi-typescript and openapi-fetch make of it. Compiling is half of the test: every field below has its type from the
- * document. Called with the service's address by ../client.ts; throws at the first thing that is not as documented.
+ * Calls the whole API with only the OpenAPI document, through a client of openapi-typescript and openapi-fetch. That it compiles is
+ * half of the test, because every field below has its type from the document. ../client.ts calls it with the service's address.
+ * Throws at the first response that is not as documented.
  */
 import createClient from 'openapi-fetch'
 import type { components, paths } from './generated/api.js'
@@ -12,7 +12,7 @@ const ensure: (condition: boolean, what: string) => asserts condition = (conditi
   if (!condition) throw new Error(`Not as documented: ${what}`)
 }
 
-/** The problem of an answer that must be one. */
+/** Returns the problem of an error response. Throws if the response is not an error with this status and code. */
 const refused = (error: Problem | undefined, status: number, code: string): Problem => {
   ensure(error?.status === status && error.code === code, `${status} ${code}, but ${JSON.stringify(error)}`)
   return error
@@ -20,7 +20,7 @@ const refused = (error: Problem | undefined, status: number, code: string): Prob
 
 const credentials = { username: 'john', password: 'SecurePass123' }
 
-/** A client that is logged in. */
+/** Registers a user and returns a client that is logged in. */
 const logIn = async (baseUrl: string) => {
   const client = createClient<paths>({ baseUrl })
   const { data: user, response } = await client.POST('/api/auth/register', { body: credentials })
@@ -88,7 +88,7 @@ const readBack = async (client: Client, room: string, userId: number): Promise<v
     const { data } = await client.GET('/api/chat/rooms/{room}/messages', { params: { path: { room }, query } })
     ensure(data !== undefined, 'a page')
     for (const { user_id, content, seq } of data.messages) {
-      // `content` is null for an entry that can't be shown: the type says so, or this would not compile.
+      // `content` is null for an entry that can't be shown. Its type includes null, so `?.` is required.
       ensure(user_id === userId && content?.toUpperCase() === `MESSAGE ${seq}`, 'an entry')
     }
     seen.unshift(...data.messages.map(({ seq }) => seq))
@@ -103,7 +103,7 @@ const readBack = async (client: Client, room: string, userId: number): Promise<v
   ensure(presence.data?.count === 0 && presence.data.users?.length === 0, 'nobody there')
 }
 
-/** The whole way; resolves when everything was as documented. */
+/** Calls all operations. Rejects at the first response that is not as documented. */
 export const flow = async (baseUrl: string): Promise<void> => {
   const { client, userId } = await logIn(baseUrl)
   const room = await makeRooms(client)
