@@ -1,8 +1,8 @@
-/** Reads internals of a Fastify instance that have no public API. If a later Fastify moves them, they count as absent. */
+/** Reads internals of a Fastify instance that have no public API. If another version of Fastify lacks them, they count as absent. */
 import type { IncomingMessage } from 'node:http'
 import type { Server } from 'node:net'
 
-/** Returns the option `rewriteUrl`, which runs before the router. */
+/** Returns the function of the option `rewriteUrl`, which Fastify calls before the router. */
 export const rewriteUrlOf = (application: object): ((request: IncomingMessage) => unknown) | undefined => {
   const { rewriteUrl } = (internal(application, 'fastify.options') ?? {}) as {
     rewriteUrl?: (request: unknown) => unknown
@@ -10,7 +10,7 @@ export const rewriteUrlOf = (application: object): ((request: IncomingMessage) =
   return rewriteUrl && (request => rewriteUrl.call(application, request))
 }
 
-/** Returns the servers that listen: one for each address of `localhost`. `listen` itself creates all but the first. */
+/** Returns the servers that listen. For `localhost` there is one per address; `listen` creates all but the first. */
 export const listeningServers = (application: object): Server[] =>
   (internal(application, 'fastify.serverBindings') ?? []) as Server[]
 

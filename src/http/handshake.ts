@@ -1,31 +1,31 @@
-/** Performs the opening handshake of a WebSocket (RFC 6455, 4.2); a rejection is an HTTP error like any other. */
+/** Performs the opening handshake of a WebSocket (RFC 6455, 4.2). If it fails, the client gets a problem as on any other route. */
 import { IncomingMessage } from 'node:http'
 import { type WebSocket, WebSocketServer } from 'ws'
 import { ChatError } from '../protocol/errors.ts'
 import type { Upgrade } from './upgrades.ts'
 
-/** Configures the handshake. */
+/** The limits of the sockets, and the choice of a subprotocol. */
 export interface HandshakeOptions {
-  /** Limits the frames that a client may send, in bytes; a larger one closes the socket with 1009. */
+  /** Maximum size of a frame from a client, in bytes. A larger frame closes the socket with 1009. */
   readonly maxPayload: number
-  /** Returns one of the subprotocols that a client offers. */
+  /** Returns the subprotocol to accept, one of those that the client offers, or false for none. */
   chooseProtocol(offered: ReadonlySet<string>): string | false
 }
 
 /** Accepts WebSockets. */
 export interface Handshake {
   /**
-   * Calls `opened` with the WebSocket while the upgrade's socket can still be released, but not if the client has disconnected.
-   * Throws a ChatError for a request that doesn't open a WebSocket; the caller must then respond to the upgrade.
+   * Completes the handshake and calls `opened` with the WebSocket, unless the client has disconnected. Throws a ChatError if the
+   * request does not open a WebSocket; the caller must then respond to the upgrade.
    */
   open(upgrade: Upgrade, opened: (socket: WebSocket) => void): void
 }
 
-/** Limits the fragments of a frame. A proxy may split the largest frame into about two hundred. */
+/** Maximum number of fragments of a frame. A proxy may split the largest frame into about two hundred. */
 const MAX_FRAGMENTS = 1024
-/** Limits the chunks in which the network delivers a frame: each chunk needs far more memory than a byte. */
+/** Maximum number of chunks in which a frame may arrive. A chunk needs much more memory than its bytes. */
 const MAX_CHUNKS = 4096
-/** Limits how long a client may take to respond to a close frame, in milliseconds. */
+/** How long a client may take to respond to a close frame, in milliseconds. */
 const CLOSE_TIMEOUT_MS = 5000
 
 export const createHandshake = ({ maxPayload, chooseProtocol }: HandshakeOptions): Handshake => {
@@ -35,14 +35,14 @@ export const createHandshake = ({ maxPayload, chooseProtocol }: HandshakeOptions
     perMessageDeflate: false,
     maxPayload,
     closeTimeout: CLOSE_TIMEOUT_MS,
-    // `ws` counts fragments by their bytes, and only when the last one has arrived.
+    // `maxPayload` does not limit them: `ws` counts only the bytes of fragments, so empty ones would be unlimited.
     maxFragments: MAX_FRAGMENTS,
     maxBufferedChunks: MAX_CHUNKS,
-    // The connection's own quota ends a flood of pings, with a close code that names the reason.
+    // Disabled: the frame quota of the connection limits pings, and closes with a code that gives the reason.
     maxPendingAutoPongs: 0,
     handleProtocols: chooseProtocol
   } as ConstructorParameters<typeof WebSocketServer>[0])
-  // `ws` emits this synchronously. Without a listener, it would respond in plain text.
+  // `ws` emits this event synchronously in `handleUpgrade`. Without a listener, it would send a response in plain text.
   const failures: Error[] = []
   server.on('wsClientError', error => failures.push(error))
   return {
@@ -62,7 +62,7 @@ const checkRequest = (request: IncomingMessage): void => {
   if (upgrade?.toLowerCase() !== 'websocket' || !SUPPORTED_VERSIONS.has(String(version))) {
     throw new ChatError('upgrade_required', 'Connect here with a WebSocket client of version 13.')
   }
-  // Node doesn't check this where a request becomes an upgrade. An injected request in a test may omit it.
+  // Node does not require a Host header in an upgrade. Injected requests in tests may omit it.
   if (host === undefined && request instanceof IncomingMessage) {
     throw new ChatError('bad_request', 'The request has no Host header.')
   }

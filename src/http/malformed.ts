@@ -1,11 +1,11 @@
-/** Responds with problems to what Node rejects before it is a request. Only for a server that belongs to the chat. */
+/** Responds with problems to requests that Node's HTTP parser rejects. Used only for a server that belongs to the chat. */
 import { randomUUID } from 'node:crypto'
 import { type IncomingMessage, type Server, STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { ChatError } from '../protocol/errors.ts'
 import { ofChatError, problemOf } from './problems.ts'
 
-/** Limits how long a client may take to read the response, in milliseconds. */
+/** How long a client may take to read the response, in milliseconds. */
 const LINGER_MS = 1000
 
 type Rejection = readonly [status: number, error: ChatError]
@@ -24,10 +24,10 @@ const NO_PROXY: Rejection = [
   new ChatError('bad_request', 'This server is not a proxy. Send the request to its target.')
 ]
 
-/** Responds to a request that the parser can't read, and closes the connection. */
+/** Responds to a request that the parser rejected, and closes the connection. */
 export const refuseMalformed = (error: NodeJS.ErrnoException, socket: Duplex): void => {
   if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable) return
-  // An earlier response is being sent, so nothing can be written. Node closes the connection in this case too.
+  // If an earlier response is being sent, a second one would be mixed into it. Node's own handler destroys the socket too.
   if (isResponding(socket)) socket.destroy()
   else write(socket, REJECTIONS[error.code ?? ''] ?? MALFORMED)
 }
@@ -35,7 +35,7 @@ export const refuseMalformed = (error: NodeJS.ErrnoException, socket: Duplex): v
 /** Returns whether the headers of a response have been sent on the socket. */
 const isResponding = (socket: Duplex): boolean => Boolean(Reflect.get(socket, '_httpMessage')?.headersSent)
 
-/** Writes a response to the socket, for which Node has created no ServerResponse. */
+/** Writes a response directly to the socket, because Node has not created a ServerResponse. */
 const write = (socket: Duplex, [status, error]: Rejection): void => {
   const id = randomUUID()
   const body = JSON.stringify({ ...problemOf(ofChatError(error), id), status })
@@ -48,12 +48,15 @@ const write = (socket: Duplex, [status, error]: Rejection): void => {
     'connection: close'
   ]
   socket.end(`${head.join('\r\n')}\r\n\r\n${body}`)
-  // A client that never closes its side must not keep the socket; closing at once might lose the response.
+  // The socket is not destroyed immediately, because the response might be lost. A client that never closes must not keep it open.
   const timer = setTimeout(() => socket.destroy(), LINGER_MS)
   socket.once('close', () => clearTimeout(timer))
 }
 
-/** Responds to CONNECT, and passes requests that Node would reject without a body on, so that `checkHead` rejects them. */
+/**
+ * Responds to CONNECT requests with a problem. Passes requests with an unsupported expectation to the request handlers, because
+ * Node would reject them without a problem; `checkHead` then rejects them.
+ */
 export const takeEveryRequest = (server: Server): void => {
   server.on('checkExpectation', (request, response) => server.emit('request', request, response))
   server.on('connect', (_request, socket) => {
@@ -62,7 +65,7 @@ export const takeEveryRequest = (server: Server): void => {
   })
 }
 
-/** Throws for a request without a Host (RFC 9112, 3.2), and for an unsupported expectation (RFC 9110, 10.1.1). */
+/** Throws if a request has no Host header (RFC 9112, 3.2) or an unsupported expectation (RFC 9110, 10.1.1). */
 export const checkHead = ({ httpVersion, headers }: IncomingMessage): void => {
   if (httpVersion === '1.1' && headers.host === undefined) {
     throw new ChatError('bad_request', 'The request has no Host header.')

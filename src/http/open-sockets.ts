@@ -1,8 +1,11 @@
-/** The open sockets of a server, upgraded ones too: a browser's spare connection, or half a request, must not delay a shutdown. */
+/**
+ * Tracks the open sockets of a server, including upgraded ones. An idle connection that a browser opened in advance, or an
+ * incomplete request, must not delay a shutdown.
+ */
 import type { Server, Socket } from 'node:net'
 
 export interface OpenSockets {
-  /** Destroys the sockets that are still open after so many milliseconds. */
+  /** After `ms` milliseconds, destroys the sockets that are still open. */
   destroyIn(ms: number): void
 }
 

@@ -1,23 +1,22 @@
 /**
- * Parses the requests that follow, in the same packet, a request whose upgrade is ignored. Node's parser stops after such a
- * request and drops the rest of the packet. This relies on undocumented properties of the parser. If a later Node renames them,
- * it drops the rest again.
+ * Continues to parse after a request whose upgrade is ignored. Node's parser stops after such a request and drops the other requests
+ * in the same packet. This module relies on undocumented properties of the parser. Without them, Node's behavior is unchanged.
  */
 import type { IncomingMessage } from 'node:http'
 
-/** Describes the HTTP parser of a connection. */
+/** The undocumented properties of a connection's HTTP parser that are used. */
 export interface Parser {
   onIncoming?: ((request: IncomingMessage & { upgrade?: boolean | null }, isKeptAlive: boolean) => number) | null
-  /** Returns how many bytes it has parsed. */
+  /** Parses bytes, and returns how many were parsed. */
   execute?(bytes: Buffer): number | Error
   getCurrentBuffer?(): Buffer
   [ignored]?: boolean
 }
 
-/** Describes a socket from which Node reads HTTP. */
+/** A socket from which Node reads HTTP, with the undocumented properties that are used. */
 export interface ParsingSocket {
   readonly parser?: Parser | null
-  /** Is set while too many responses are unread. */
+  /** True while Node has paused reads because the client does not read its responses. */
   readonly _paused?: boolean
   emit(event: 'data', bytes: Buffer): boolean
   unshift(bytes: Buffer): void
@@ -25,12 +24,12 @@ export interface ParsingSocket {
 
 const ignored = Symbol('an upgrade was ignored')
 
-/** Records that the parser will stop after the current request. */
+/** Records that the current request's upgrade is ignored, so the parser will stop after this request. */
 export const upgradeIsIgnored = (socket: ParsingSocket): void => {
   if (socket.parser) socket.parser[ignored] = true
 }
 
-/** Continues parsing after ignored upgrades, until Node frees the parser. */
+/** Makes the parser of a socket continue after ignored upgrades, until Node frees the parser. */
 export const continueAfterUpgrades = (socket: ParsingSocket, parser: Parser): void => {
   // The parser may come from Node's pool, with the state of an earlier connection.
   parser[ignored] = false
@@ -38,7 +37,7 @@ export const continueAfterUpgrades = (socket: ParsingSocket, parser: Parser): vo
   const key = executedKey(parser)
   if (key === undefined) return
   const onExecuted = Reflect.get(parser, key) as (parsed: number | Error) => void
-  // Node calls this for what it reads from the handle without JavaScript, and `execute` for everything else.
+  // Node calls this function after its native code has parsed bytes from the socket's handle, and `execute` for all other bytes.
   const continued = (parsed: number | Error): void => {
     const rest =
       parser[ignored] && typeof parsed === 'number' ? parser.getCurrentBuffer?.().subarray(parsed) : undefined

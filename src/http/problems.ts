@@ -1,10 +1,10 @@
-/** Converts errors to problems (RFC 9457), also those that a hook or plugin of a host application throws. */
+/** Converts errors to problems (RFC 9457), including errors from hooks and plugins of a host application. */
 import { STATUS_CODES, validateHeaderName, validateHeaderValue } from 'node:http'
 import { ChatError, ERRORS, type ErrorCode, type Violation } from '../protocol/errors.ts'
 import type { Problem } from '../protocol/http/problems.ts'
 import { isAjvError, sentencesOf, violations } from '../protocol/validation.ts'
 
-/** Describes the response to an error. */
+/** The response to an error. */
 export interface Refusal {
   readonly status: number
   readonly code: string
@@ -15,14 +15,14 @@ export interface Refusal {
   readonly headers: Readonly<Record<string, string | string[]>>
 }
 
-/** Holds what else is known about an error. */
+/** The context in which an error occurred. */
 export interface RefusalContext {
-  /** Holds the status that the reply already has. Without an error status here, the error's own counts. */
+  /** The reply's current status. If it is not 4xx or 5xx, the status of the error is used. */
   readonly replyStatus: number
   readonly isUnavailable: (error: unknown) => boolean
 }
 
-/** Describes what Fastify, a plugin or a host may throw, which is not always an Error. */
+/** A value that Fastify, a plugin or a host may throw. It need not be an Error. */
 interface Thrown {
   readonly code?: unknown
   readonly message?: unknown
@@ -44,7 +44,7 @@ const PARTS: Readonly<Record<string, string>> = {
 
 const INVALID_JSON = new Set(['FST_ERR_CTP_INVALID_JSON_BODY', 'FST_ERR_CTP_EMPTY_JSON_BODY'])
 
-/** Maps the status of a foreign error to a code. Any other status has the code `http_` and the number. */
+/** Maps the status of a foreign error to a code of the catalog. For any other status the code is `http_` and the number. */
 const CODES: Partial<Record<number, ErrorCode>> = {
   400: 'bad_request',
   401: 'not_logged_in',
@@ -59,7 +59,7 @@ const CODES: Partial<Record<number, ErrorCode>> = {
   503: 'unavailable'
 }
 
-/** Replaces Fastify's messages, which quote the request, and the messages of failures, which may reveal internals. */
+/** Details by status. They replace Fastify's messages, which quote the request, and messages that may reveal internals. */
 const DETAILS: Partial<Record<number, string>> = {
   400: 'The request is malformed.',
   404: 'No resource exists at this path. Check the URL.',
@@ -69,7 +69,7 @@ const DETAILS: Partial<Record<number, string>> = {
 }
 const FAILURE = 'The service failed. Try again, and report the instance if it happens again.'
 
-/** Returns the response to an error. A host's error keeps its status, its headers and, below 500, its message. */
+/** Returns the response to an error. An error from a host keeps its status and headers and, if the status is below 500, its message. */
 export const refusalOf = (error: unknown, { replyStatus, isUnavailable }: RefusalContext): Refusal => {
   if (error instanceof ChatError) return ofChatError(error)
   const thrown: Thrown = typeof error === 'object' && error !== null ? error : {}
@@ -96,7 +96,7 @@ export const problemOf = ({ status, code, urn, title, detail, errors }: Refusal,
   ...(errors ? { errors: errors.map(({ path, message }) => ({ path, message })) } : {})
 })
 
-// RFC 6750, 3.1: an invalid token has the error `invalid_token`, whatever the reason; a missing token has no error.
+// RFC 6750, 3.1: the challenge has `error="invalid_token"` for every invalid token, and no `error` if the token is missing.
 const CHALLENGES: Partial<Record<string, string>> = {
   invalid_token: 'Bearer error="invalid_token"',
   token_expired: 'Bearer error="invalid_token", error_description="expired"'
@@ -126,9 +126,9 @@ const ofValidation = ({ validation, validationContext }: Thrown): Refusal | unde
 const ofForeign = (status: number, { code, message, headers, expose }: Thrown): Refusal => {
   const known = CODES[status]
   const isFramework = typeof code === 'string' && code.startsWith('FST_ERR_')
-  // For example, a parameter that is too long. The service sends only codes from the catalog here.
+  // For example, a parameter is too long. An error of the framework gets a code from the catalog, not `http_` and its status.
   if (isFramework && !known && status < 500) return ofChatError(new ChatError('bad_request', DETAILS[400] ?? ''))
-  // `expose` is how `http-errors` marks a message that clients may see.
+  // `http-errors` sets `expose` to false if clients must not see the message.
   const isShown = status < 500 && !isFramework && expose !== false
   const own = isShown && typeof message === 'string' ? message.trim() : ''
   const title = known ? ERRORS[known].title : (STATUS_CODES[status] ?? 'Error')
@@ -156,7 +156,7 @@ const isSendable = (name: string, value: string | string[]): boolean => {
   }
 }
 
-/** Returns the headers that `http-errors` attaches to an error, except those that describe the body, which is not sent. */
+/** Returns the headers that `http-errors` attached to an error, except those that describe a body: another body is sent. */
 const headersOf = (headers: unknown): Record<string, string | string[]> =>
   typeof headers === 'object' && headers !== null
     ? Object.fromEntries(

@@ -1,15 +1,15 @@
 /** Implements `@fastify/rate-limit`'s store on the database, so that a limit applies across all processes. */
 import type { FastifyRateLimitStore, FastifyRateLimitStoreCtor } from '@fastify/rate-limit'
 
-/** Counts requests; see src/db/repositories/rate-limits.ts. */
+/** The counter of src/db/repositories/rate-limits.ts. */
 export interface HitCounter {
-  /** Counts one more request of `key`, in a period of `windowMs` that its first request started. */
+  /** Counts a request of `key`. The first request starts a period of `windowMs` milliseconds. */
   hit(key: string, windowMs: number): Promise<{ current: number; ttlMs: number }>
 }
 
 type Callback = Parameters<FastifyRateLimitStore['incr']>[1]
 
-/** Returns a store class for the plugin. The keys contain the `groupId` of their route, so one store serves all routes. */
+/** Returns a store class for the plugin. The keys contain the `groupId` of their route, so all routes can share one store. */
 export const rateLimitStore = (counter: HitCounter): FastifyRateLimitStoreCtor =>
   class DatabaseStore implements FastifyRateLimitStore {
     incr(key: string, callback: Callback, timeWindow: number): void {

@@ -1,4 +1,4 @@
-/** Separates the shared schemas (`$id`) of the service from those of a host application: both may have a "ChatUser". */
+/** Separates the shared schemas (`$id`) of the service from those of a host application, which may have the same ids. */
 import { SerializerSelector } from '@fastify/fast-json-stringify-compiler'
 import type { FastifyInstance, FastifySchemaCompiler } from 'fastify'
 
@@ -7,14 +7,15 @@ interface Named {
 }
 
 /**
- * Gives an instance and its children shared schemas of their own, without those of the host, whether added earlier or later. When
- * a host adds a schema later, Fastify recreates the compilers of all children: this makes it use ours and not its default.
+ * Gives an instance and its children their own shared schemas, without those that the host adds before or after. If a host adds a
+ * schema later, Fastify recreates the compilers of all children. `compilersFactory` makes it use the validator of the service and
+ * not its default.
  */
 export const separateSchemas = (fastify: FastifyInstance, validatorCompiler: FastifySchemaCompiler<object>): void => {
   const hosts = new Set(Object.values(fastify.getSchemas()))
   fastify.setSchemaController({
     compilersFactory: {
-      // Fastify types it as a compiler of its own Ajv.
+      // Cast, because Fastify declares it as a compiler of its own Ajv.
       buildValidator: (() => validatorCompiler) as never,
       buildSerializer: SerializerSelector()
     },
@@ -22,7 +23,7 @@ export const separateSchemas = (fastify: FastifyInstance, validatorCompiler: Fas
       const schemas = new Map(Object.entries(inherited ?? {}).filter(([, schema]) => !hosts.has(schema)))
       return {
         add(schema: unknown) {
-          // Fastify passes what a host adds later down to its children. Our schema of the same name was added first and stays.
+          // Fastify also passes the schemas that a host adds later. A schema of the service with the same id was added first.
           const { $id } = schema as Named
           if (!schemas.has($id)) schemas.set($id, schema)
           return fastify

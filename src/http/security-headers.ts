@@ -1,13 +1,13 @@
-/** Configures @fastify/helmet for an API without pages. The API documentation and the web client set policies of their own. */
+/** Options of @fastify/helmet for an API without pages. The API documents and the web client set their own policies. */
 const POLICY = {
   contentSecurityPolicy: { useDefaults: false, directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] } }
 }
 
 /**
- * Sets the headers of a standalone service: browsers use TLS for a year if a proxy offers it. Subdomains are excluded, because
- * they may be other services of the operator.
+ * Options for a standalone service. If a proxy offers TLS, browsers require it for a year (HSTS). Subdomains are excluded, because
+ * they may belong to other services of the operator.
  */
 export const OWN_HEADERS = { ...POLICY, strictTransportSecurity: { maxAge: 31_536_000, includeSubDomains: false } }
 
-/** Sets the headers of routes in a host application, which decides itself what affects its whole domain (HSTS). */
+/** Options for the routes in a host application. HSTS is left to the host, because it affects the whole domain. */
 export const EMBEDDED_HEADERS = { ...POLICY, strictTransportSecurity: false }

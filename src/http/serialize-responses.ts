@@ -1,9 +1,10 @@
-/** Serializes responses before a hook of a host application can change them. */
+/** Serializes responses before the hooks of a host application run. */
 import type { FastifyReply, RouteOptions } from 'fastify'
 
 /**
- * Makes a route's handler return JSON text instead of an object; an onRoute hook. A host's `preSerialization` hook (for example
- * an envelope around its own responses) or reply serializer would break our schemas. Fastify runs neither for text.
+ * An `onRoute` hook that makes the handler return JSON text instead of an object. A host's `preSerialization` hook (for example,
+ * one that wraps its responses in an envelope) or reply serializer would produce responses that violate the schemas. Fastify runs
+ * neither for text.
  */
 export const serializeResponses = (route: RouteOptions): void => {
   const { handler } = route
@@ -13,7 +14,7 @@ export const serializeResponses = (route: RouteOptions): void => {
   }
 }
 
-/** Returns whether a payload is to be serialized: it is neither text, bytes nor a stream. */
+/** Returns whether a payload must be serialized: it is an array or a plain object. */
 const isPlain = (payload: unknown): payload is object =>
   Array.isArray(payload) ||
   (typeof payload === 'object' && payload !== null && Object.getPrototypeOf(payload) === Object.prototype)

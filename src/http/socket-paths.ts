@@ -1,24 +1,24 @@
-/** Matches the paths of WebSocket routes as the router of the host application does. */
+/** Matches the paths of WebSocket routes in the same way as the router of the host application. */
 import type { IncomingMessage } from 'node:http'
 import findMyWay, { type Config, type HTTPVersion } from 'find-my-way'
 import { rewriteUrlOf } from './fastify-internals.ts'
 
-/** Lists the parts of a Fastify instance that decide which route a request reaches. */
+/** The part of a Fastify instance that determines which route a request reaches. */
 export interface RoutedApplication {
-  /** Holds Fastify's options without functions. Those of the router are in `routerOptions` or, deprecated, at the top level. */
+  /** Fastify's options without functions. The router's options are in `routerOptions` or, deprecated, at the top level. */
   readonly initialConfig: object
 }
 
-/** Describes a route as Fastify's `onRoute` hook receives it. */
+/** A route, as Fastify's `onRoute` hook receives it. */
 export interface SocketRoute {
   readonly url: string
   readonly constraints?: object | undefined
 }
 
-/** Matches requests with the WebSocket routes of one chat. */
+/** Matches requests against the WebSocket routes of one chat. */
 export interface SocketPaths {
   add(route: SocketRoute): void
-  /** Returns whether the path of a request belongs to one of the routes, whatever its method or headers are. */
+  /** Returns whether the path of a request, with its `Host` and `Accept-Version`, matches one of the routes. */
   match(request: IncomingMessage): boolean
 }
 
@@ -30,7 +30,8 @@ export const createSocketPaths = (application: RoutedApplication): SocketPaths =
   const rewriteUrl = rewriteUrlOf(application)
   return {
     add({ url, constraints = {} }) {
-      // Only the host's router can derive custom constraints. Without them the path matches here, and the router rejects it.
+      // Custom constraints are left out, because only the host's router can derive their values. The path then matches here, and
+      // the router rejects the request if a constraint is not met.
       const known = Object.entries(constraints).filter(([name]) => name === 'host' || name === 'version')
       router.on('GET', url, { constraints: Object.fromEntries(known) }, () => {})
     },
@@ -59,7 +60,7 @@ const routedUrl = (request: IncomingMessage, rewriteUrl: ReturnType<typeof rewri
   const url = request.url ?? '/'
   if (!rewriteUrl) return url
   try {
-    // A copy, because `rewriteUrl` may change the request, and Fastify calls it again when it routes the request.
+    // A derived object, because `rewriteUrl` may change the request, and Fastify calls it again when it routes the request.
     return String(rewriteUrl(Object.create(request)))
   } catch {
     return url

@@ -1,27 +1,27 @@
 /**
- * Closes connections whose client doesn't read its response. Node's buffer of a socket is freed only as the client reads, and
- * a client that reads a byte now and then must not hold it either.
+ * Closes connections whose client does not read its response. Node keeps the unread bytes of a response in memory, so a client that
+ * reads nothing, or only a few bytes now and then, must not keep its connection.
  */
 import type { Socket } from 'node:net'
 import type { Clock } from '../lib/clock.ts'
 
 export interface StallWatchOptions {
   readonly clock: Clock
-  /** Limits how long a client may take to read `MIN_BYTES`, in milliseconds. */
+  /** How long a client may take to read `MIN_BYTES`, in milliseconds. */
   readonly stallMs?: number
-  /** Limits how long a response may take in total, in milliseconds. */
+  /** How long a client may take to read a whole response, in milliseconds. */
   readonly totalMs?: number
-  /** Called for each connection that is closed. */
+  /** Called each time a connection is closed. */
   readonly onStalled?: () => void
 }
 
 export interface StallWatch {
-  /** Watches a socket until the returned function is called or it is closed. */
+  /** Watches a socket until the socket is closed or the returned function is called. */
   watch(socket: Socket): () => void
   close(): void
 }
 
-/** Sets how many bytes count as progress. */
+/** How many bytes a client must read to make progress. */
 const MIN_BYTES = 16 * 1024
 const STALL_MS = 30_000
 const TOTAL_MS = 10 * 60_000
@@ -30,12 +30,12 @@ const CHECK_MS = 1000
 interface Watched {
   readonly socket: Socket
   readonly startedAt: number
-  /** Records when progress was last made, and how many bytes had been sent by then. */
+  /** When the client last made progress; `sent` is the number of bytes that it had read by then. */
   progressAt: number
   sent: number
 }
 
-/** Creates a watch that checks its sockets once a second until it is closed. */
+/** Creates a watch, which checks its sockets once a second until `close` is called. */
 export const createStallWatch = (options: StallWatchOptions): StallWatch => {
   const { clock, stallMs = STALL_MS, totalMs = TOTAL_MS, onStalled = () => {} } = options
   const all = new Set<Watched>()

@@ -1,16 +1,16 @@
 /**
- * Handles the requests of a connection one at a time. HTTP/1.1 lets a client send many before it reads a response (pipelining),
- * and Node emits them all at once. Here each request starts after the previous one has ended, in a later turn of the event loop,
- * and reads from a connection are paused while too many are queued. So a connection holds the memory of one response, and a
- * client that sends without end costs other connections the time of one request per turn.
+ * Handles the requests of a connection one at a time. With HTTP/1.1 a client may send many requests before it reads a response
+ * (pipelining), and Node emits all of them at once. Here a request starts only after the previous one of its connection has ended,
+ * in a later turn of the event loop. Reads from a connection are paused while too many requests are queued. So a connection needs
+ * the memory of only one response, and takes the time of at most one request per turn from other connections.
  */
 import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 
 export interface Turns {
-  /** Calls `begin` when everything before it on the connection has ended, unless the connection is closed first. */
+  /** Calls `begin` after all earlier requests of the connection have ended. Never calls it if the connection is closed first. */
   take(socket: Socket, response: ServerResponse, begin: () => void): void
-  /** Resolves when a response that took its turn was sent, or its connection is closed. */
+  /** Resolves when the response was sent or its connection is closed. */
   ended(response: ServerResponse): Promise<void>
 }
 
@@ -25,20 +25,20 @@ interface RequestQueue {
   isPaused: boolean
 }
 
-/** Describes undocumented properties that Node's HTTP server keeps on a socket. */
+/** A socket with the undocumented properties that Node's HTTP server sets on it. */
 interface PausableSocket extends Socket {
   _paused?: boolean
   readonly parser?: { resume?(): void } | null
 }
 
-/** Limits the queued requests of a connection; beyond it, reads are paused. */
+/** Maximum number of queued requests of a connection. Above it, reads are paused. */
 const MAX_WAITING = 16
 
-/** Returns whether a response has emitted its last event. In HTTP/2, that is a property of its stream. */
+/** Returns whether a response has ended, so that it emits no further event. In HTTP/2 its stream shows that. */
 const isOver = (response: ServerResponse): boolean =>
   response.closed || response.writableFinished || Reflect.get(response, 'stream')?.closed === true
 
-/** Creates the turns of all connections. */
+/** Creates the queues of all connections. */
 export const createTurns = (): Turns => {
   const queues = new WeakMap<Socket, RequestQueue>()
   const endings = new WeakMap<ServerResponse, { readonly promise: Promise<void>; readonly end: () => void }>()
@@ -52,7 +52,7 @@ export const createTurns = (): Turns => {
     })
     const ending = { promise, end }
     endings.set(response, ending)
-    // If the client disconnected before this call, the response has closed already and emits no event.
+    // If the client disconnected before this call, the response is already closed and emits no event.
     if (isOver(response)) end()
     else response.once('close', end).once('finish', end)
     return ending
@@ -63,7 +63,7 @@ export const createTurns = (): Turns => {
     if (known) return known
     const queue: RequestQueue = { current: undefined, waiting: [], isPaused: false }
     queues.set(socket, queue)
-    // A response that isn't the next one on its connection emits no close event.
+    // When a connection is closed, Node emits `close` only for the response that is being sent, so the current one is ended here.
     socket.once('close', () => {
       queue.waiting = []
       if (queue.current) endingOf(queue.current.response).end()
@@ -71,11 +71,11 @@ export const createTurns = (): Turns => {
     return queue
   }
 
-  /** Pauses or resumes reads. Called after each response, because Node resumes reads when one has ended. */
+  /** Pauses or resumes reads. Called after each response, because Node resumes reads when a response has ended. */
   const pauseOrResume = (socket: PausableSocket, queue: RequestQueue): void => {
     if (queue.waiting.length > MAX_WAITING) {
       queue.isPaused = true
-      // Node's own flag. Without it, Node resumes reads when a request ends, one turn after the pause.
+      // A flag of Node. Unless it is set, Node resumes reads when a request ends, one turn after the pause.
       socket._paused = true
       socket.pause()
     } else if (queue.isPaused) {

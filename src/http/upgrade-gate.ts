@@ -1,13 +1,14 @@
 /**
- * Dispatches the upgrades of a server that several applications share: those of a chat's path go to that chat, before any
- * listener of the server sees them, and all others to the listeners. If there is no listener, Node ignores the upgrade.
+ * Dispatches the upgrades of a server that several applications may share. An upgrade to a path of a chat is passed to that chat
+ * only. Any other upgrade is passed to the `upgrade` listeners of the server. If there are none, the upgrade is ignored and the
+ * request is handled as an ordinary one.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Server } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { decideUpgrades, placeholder } from './upgrade-parsing.ts'
 
-/** Describes a chat that owns upgrades of the server. */
+/** A chat that handles some of the server's upgrades. */
 export interface UpgradeOwner {
   /** Returns whether the request's path leads to a WebSocket route of this chat. */
   isOurs(request: IncomingMessage): boolean
@@ -15,16 +16,16 @@ export interface UpgradeOwner {
   take(request: IncomingMessage, socket: Duplex, head: Buffer): void
 }
 
-/** Dispatches the upgrades of one server. */
+/** The upgrade dispatcher of one server. */
 export interface UpgradeGate {
   readonly owners: Set<UpgradeOwner>
-  /** Also dispatches the upgrades of another server that forwards them to this one. */
+  /** Also handles the upgrades of another server, which forwards its events to this one. */
   include(other: Server): void
 }
 
 const gates = new WeakMap<Server, UpgradeGate>()
 
-/** Returns the gate of a server, one for all chats that are registered on it. */
+/** Returns the upgrade dispatcher of a server. All chats on that server share it. */
 export const upgradeGate = (server: Server): UpgradeGate => {
   const gate = gates.get(server) ?? openGate(server)
   gates.set(server, gate)
@@ -33,7 +34,7 @@ export const upgradeGate = (server: Server): UpgradeGate => {
 
 const openGate = (server: Server): UpgradeGate => {
   const owners = new Set<UpgradeOwner>()
-  // A request is looked up twice: when it is parsed, and when its event is emitted.
+  // Cached, because the owner of a request is needed twice: when the request is parsed and when its event is emitted.
   const known = new WeakMap<IncomingMessage, UpgradeOwner | undefined>()
   const declined = new WeakSet<IncomingMessage>()
 
@@ -75,7 +76,7 @@ const offersWebSocket = ({ method, headers, httpVersion }: IncomingMessage): boo
   headers['transfer-encoding'] === undefined &&
   Number(headers['content-length'] ?? 0) === 0
 
-/** Returns whether an earlier request of the connection has no response yet; that response must be sent first. */
+/** Returns whether an earlier request of the connection still waits for its response, which must be sent first. */
 const isBehindAnother = ({ socket }: IncomingMessage): boolean => Boolean(Reflect.get(socket, '_httpMessage'))
 
 interface Interception {
@@ -86,7 +87,10 @@ interface Interception {
 type UpgradeEvent = [request: IncomingMessage, socket: Duplex, head: Buffer]
 type RequestEvent = [request: IncomingMessage, response: ServerResponse]
 
-/** Replaces `emit`, because a listener can't keep an event from other listeners: engine.io ends every foreign upgrade after 1 s. */
+/**
+ * Replaces `emit` of the server. A listener could not hide an event from other listeners, and engine.io, for example, closes every
+ * upgrade that is not its own after 1 s.
+ */
 const interceptEvents = (server: Server, { ownerOf, isDeclined }: Interception): void => {
   const emit = server.emit
   const pass = (event: string, args: unknown[]): boolean => Reflect.apply(emit, server, [event, ...args])
@@ -102,7 +106,7 @@ const interceptEvents = (server: Server, { ownerOf, isDeclined }: Interception):
     if (event === 'upgrade') return onUpgrade(...(args as UpgradeEvent))
     if (event === 'request') {
       const [request, response] = args as RequestEvent
-      // A client that wanted a WebSocket won't reuse the connection.
+      // The client asked for a WebSocket, so it does not use the connection for further requests.
       if (isDeclined(request)) response.shouldKeepAlive = false
     }
     return pass(event, args)

@@ -1,30 +1,30 @@
 /**
- * Decides while Node parses a request whether it becomes an `upgrade` event. A request that doesn't is an ordinary request of
- * its connection, as RFC 9110 (7.8) requires, and costs no more than one without the header. Node 22 and 24 call
- * `server.shouldUpgradeCallback`. Node 20 has no such callback, so the parser of each connection is wrapped there.
+ * Decides, while Node parses a request, whether the request becomes an `upgrade` event. If not, its `Upgrade` header is ignored, as
+ * RFC 9110 (7.8) allows, and it is handled as an ordinary request. Node 22 and 24 call `server.shouldUpgradeCallback` for this.
+ * Node 20 has no such callback, so there the parser of each connection is wrapped.
  */
 import type { IncomingMessage } from 'node:http'
 import type { Server } from 'node:net'
 import { continueAfterUpgrades, type Parser, type ParsingSocket, upgradeIsIgnored } from './pipelining.ts'
 
-/** Returns whether a request that offers an upgrade becomes an `upgrade` event; undefined leaves that to Node. */
+/** Returns whether a request with an `Upgrade` header becomes an `upgrade` event. With `undefined`, Node decides. */
 export type DecideUpgrade = (request: IncomingMessage) => boolean | undefined
 
-/** Describes a server since Node 22.21 and 24.9; the types of Node 20 don't contain the callback. */
+/** A server of Node 22.21 or 24.9 and later. The types of Node 20 do not contain the callback. */
 interface ServerWithUpgradeCallback {
   shouldUpgradeCallback: (request: IncomingMessage) => boolean
 }
 
-/** Describes what `onIncoming` returns for an upgrade: the request has no body, and the bytes after it are not HTTP. */
+/** The value that `onIncoming` returns for an upgrade: the request has no body, and the bytes after it are not HTTP. */
 const UPGRADES = 2
 
 /**
- * Listens for an upgrade between the decision and the event, which follow each other immediately: Node 22 and 24 close the
- * connection if there is no listener. Code that counts the server's listeners must not count one of the chat.
+ * An `upgrade` listener that does nothing. Node 22 and 24 close the connection of an upgrade if the server has no listener. This
+ * one is added only between the decision and the event, so that other code which counts the listeners does not count it.
  */
 export const placeholder = (): void => {}
 
-/** Calls `decide` for every request of the server that offers an upgrade. */
+/** Calls `decide` for every request of the server that has an `Upgrade` header. */
 export const decideUpgrades = (server: Server, decide: DecideUpgrade): void => {
   const decideOnce: DecideUpgrade = request => {
     server.off('upgrade', placeholder)
@@ -43,7 +43,7 @@ export const decideUpgrades = (server: Server, decide: DecideUpgrade): void => {
     if (!hasCallback) wrapParser(socket.parser, decideOnce)
     continueAfterUpgrades(socket, socket.parser)
   }
-  // Over TLS, only `secureConnection` emits a socket that is parsed.
+  // On a TLS server, the socket with a parser is emitted by `secureConnection`, and the one of `connection` has none.
   server.on('connection', begin).on('secureConnection', begin)
 }
 
@@ -54,7 +54,7 @@ const wrapParser = (parser: Parser, decide: DecideUpgrade): void => {
   const { onIncoming } = parser
   if (!onIncoming) return
   parser.onIncoming = (request, isKeptAlive) => {
-    // Node emits CONNECT as an event of its own.
+    // Node sets `upgrade` for CONNECT too, but emits that as a `connect` event.
     const decision = request.upgrade && request.method !== 'CONNECT' ? decide(request) : undefined
     if (decision) return UPGRADES
     if (decision === false) request.upgrade = false

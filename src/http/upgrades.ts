@@ -1,7 +1,7 @@
 /**
- * Handles the HTTP upgrades of a chat, on a server that it may share. An upgrade belongs to the chat if its path leads to a
- * WebSocket route of the chat. It is routed as a request, so that the same hooks, limits and errors apply as to every route, and
- * the response closes the socket unless the route accepts the upgrade. No other listener of the server sees it.
+ * Handles the HTTP upgrades of a chat on a server that it may share. An upgrade belongs to the chat if its path matches a WebSocket
+ * route of the chat; no other listener of the server receives it. It is routed as a request, so that the same hooks, limits and
+ * errors apply as to every route. The socket is closed after the response, unless the route accepts the upgrade.
  */
 import { type IncomingMessage, ServerResponse } from 'node:http'
 import type { Server, Socket } from 'node:net'
@@ -9,16 +9,16 @@ import type { Duplex } from 'node:stream'
 import { ChatError } from '../protocol/errors.ts'
 import { upgradeGate } from './upgrade-gate.ts'
 
-/** Describes an upgrade that is neither accepted nor rejected yet. */
+/** An upgrade that is not yet accepted or rejected. */
 export interface Upgrade {
   readonly request: IncomingMessage
   readonly socket: Duplex
-  /** Holds the bytes that the client sent after the request. */
+  /** The bytes that the client sent after the request. */
   readonly head: Buffer
   readonly response: ServerResponse
 }
 
-/** Configures the upgrades of a chat. */
+/** The server of a chat, and how the chat handles its upgrades. */
 export interface UpgradesOptions {
   readonly server: Server
   /** Returns whether the request's path leads to a WebSocket route of this chat. */
@@ -27,29 +27,29 @@ export interface UpgradesOptions {
   route(request: IncomingMessage, response: ServerResponse): void
   /** Writes an error response to an upgrade that has no other response. */
   refuse(response: ServerResponse, error: ChatError): void
-  /** Limits how long a route may take to respond, in milliseconds; by default 30 s. A hook may never end. */
+  /** How long a route may take to respond, in milliseconds; 30 s by default. Needed because a hook may never complete. */
   readonly responseTimeoutMs?: number | undefined
 }
 
 /** Tracks the upgrades of one chat. */
 export interface Upgrades {
-  /** Returns the upgrade of a request; undefined for an ordinary request, and after the upgrade is accepted. */
+  /** Returns the upgrade of a request. Returns `undefined` for an ordinary request and after the upgrade was accepted. */
   find(request: IncomingMessage): Upgrade | undefined
-  /** Hands the socket of an upgrade over to the caller. */
+  /** Stops tracking an upgrade. The caller then owns its socket. */
   accept(request: IncomingMessage): void
-  /** Also handles the upgrades of another server that forwards them to the first. */
+  /** Also handles the upgrades of another server, which forwards its events to `server`. */
   include(other: Server): void
-  /** Shortens the time limit of upgrades without a response, so that the server can close. */
+  /** Shortens the timeout of upgrades that have no response yet, so that the server can close. */
   drain(): void
   /** Stops handling upgrades. */
   release(): void
 }
 
 const RESPONSE_TIMEOUT_MS = 30_000
-/** Replaces that limit while the server closes, and limits how long a client may take to read a rejection, in milliseconds. */
+/** How long a client may take to read a rejection, and a route to respond while the server closes, in milliseconds. */
 const LINGER_MS = 700
 
-/** Registers a chat as the owner of its upgrades. */
+/** Registers a chat with the upgrade dispatcher of its server. */
 export const createUpgrades = (options: UpgradesOptions): Upgrades => {
   const { server, isOurs, route, refuse } = options
   const held = new Map<IncomingMessage, HeldUpgrade>()
@@ -57,7 +57,7 @@ export const createUpgrades = (options: UpgradesOptions): Upgrades => {
   let { responseTimeoutMs = RESPONSE_TIMEOUT_MS } = options
 
   const take = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
-    // Fastify reads the client's address from the socket, and an injected request in a test has none.
+    // Fastify reads the client's address from `request.socket`, which an injected request in a test lacks.
     request.socket ??= socket as Socket
     const upgrade = { request, socket, head, response: new ServerResponse(request) }
     const one = holdUpgrade(upgrade, refuse, () => held.delete(request))
@@ -85,13 +85,13 @@ export const createUpgrades = (options: UpgradesOptions): Upgrades => {
   }
 }
 
-/** Tracks the socket of an upgrade until the chat has responded. */
+/** Tracks an upgrade and its socket until the chat has responded. */
 interface HeldUpgrade {
   readonly upgrade: Upgrade
   /** Rejects the upgrade if it has no response after `ms` milliseconds. */
   limit(ms: number): void
   refuse(error: ChatError): void
-  /** Hands the socket over to another owner. */
+  /** Stops tracking the socket, so that other code can use it. */
   release(): void
 }
 
@@ -112,14 +112,14 @@ const holdUpgrade = (upgrade: Upgrade, refuse: UpgradesOptions['refuse'], ended:
     if (response.socket) response.detachSocket(response.socket)
   }
   const close = (): void => {
-    // Unread bytes would reset the connection, and the client could lose the response.
+    // Reads the remaining bytes. If a socket is closed with unread bytes, the connection is reset and the response may be lost.
     socket.resume()
     if ('destroySoon' in socket) (socket as Socket).destroySoon()
     else socket.end()
   }
   const refuseNow = (error: ChatError): void => {
     if (response.headersSent || socket.writableEnded) return destroy()
-    // Another owner has taken the socket from the request and uses it.
+    // If bytes were written, other code (for example, a hook of the host) has taken over the socket.
     if (bytesWritten(socket) !== writtenBefore) return release()
     timer = setTimeout(destroy, LINGER_MS)
     refuse(response, error)
