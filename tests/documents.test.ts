@@ -1,4 +1,4 @@
-/** What is written for people, held against the code. */
+/** Tests that the documents match the code. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -44,7 +44,7 @@ const pages = readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8
   .filter(name => name.endsWith('.md'))
   .map(name => `docs/${name}`)
 
-/** The files that a page links to. */
+/** Returns the files that a page links to. */
 const linksOf = (page: string): string[] =>
   [...read(page).matchAll(/\]\((?!https?:)([^)#]+)[^)]*\)/g)].map(([, target = '']) => join(dirname(page), target))
 
@@ -56,7 +56,7 @@ test('every link in the documents leads to a file', () => {
 test('every page is two clicks from the README', () => {
   const near = linksOf('README.md')
   const reached = new Set([...near, ...near.filter(target => target.endsWith('.md')).flatMap(linksOf)])
-  // The reference is one page for its reader: its index leads to the rest.
+  // Of the API reference, only the index must be reachable. It links to the other pages.
   const wanted = pages.filter(page => !page.startsWith('docs/api/') || page === 'docs/api/README.md')
   expect(wanted.filter(page => !reached.has(page) && !page.startsWith('docs/adr/0'))).toEqual([])
   expect(linksOf('docs/adr/README.md')).toEqual(
@@ -67,7 +67,7 @@ test('every page is two clicks from the README', () => {
 test('files that comments and documents name are there', () => {
   const mentioned = ['src', 'client', 'plugins', 'routes', 'drizzle', 'docs', 'tests'].flatMap(folder =>
     readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
-      // Not the generated reference, which names its own pages, and not migrations: an applied one never changes.
+      // Skips the generated reference, which names its own pages, and migrations, which never change after they are applied.
       .filter(name => /\.(ts|md)$/.test(name) && !/node_modules|^api\//.test(name))
       .flatMap(name => [
         ...read(join(folder, name)).matchAll(

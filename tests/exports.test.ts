@@ -1,4 +1,4 @@
-/** The entry points of the package: package.json lists every one by name. */
+/** Tests the entry points of the package. package.json lists each by name. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { expect, test } from 'vitest'

@@ -1,4 +1,4 @@
-/** What a release needs. */
+/** Tests what a release requires. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'

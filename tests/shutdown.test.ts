@@ -1,4 +1,4 @@
-/** The steps of a shutdown: their order, their limits, and that docs/operations.md lists the same. */
+/** Tests the shutdown steps: their order and time limits, and that docs/operations.md lists the same. */
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
@@ -9,7 +9,7 @@ const STEPS = SHUTDOWN_STEPS.filter(({ phase }) => phase !== 'exit')
 beforeEach(() => void vi.useFakeTimers())
 afterEach(() => void vi.useRealTimers())
 
-/** A shutdown whose steps all do the same, and what has happened. */
+/** Creates a shutdown whose steps all call `work`. Records which steps began and which were aborted. */
 const start = (work: () => unknown) => {
   const begun: string[] = []
   const aborted: string[] = []

@@ -1,4 +1,4 @@
-/** docker-compose.yml, read by Compose itself (no engine is needed for that), with the .env that its users have. */
+/** Tests docker-compose.yml with the `.env` that its users have. Compose itself reads it, which needs no Docker engine. */
 import { spawnSync } from 'node:child_process'
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -23,7 +23,7 @@ const EXAMPLE = readFileSync(join(root, '.env.example'), 'utf8')
 const KEYS = `SECRET_KEY=${SECRET_KEY}\nENCRYPTION_KEY=${ENCRYPTION_KEY}\n`
 const FILLED = `${EXAMPLE}DATABASE_PASSWORD=p\n${KEYS}`
 
-/** What Compose makes of the file with this `.env`. */
+/** Runs `compose config` with this `.env`. Returns its exit code and output. */
 const configure = (dotenv: string) => {
   const folder = mkdtempSync(join(tmpdir(), 'chat-compose-'))
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
@@ -47,7 +47,7 @@ const servicesOf = (dotenv: string): { postgres: Service; chat: Service } => {
   return parse(stdout).services
 }
 
-/** Compose 1 prints the short form of a port, Compose 2 the long one. */
+/** Returns the published addresses. Compose 1 prints the short form of a port, Compose 2 the long one. */
 const addressesOf = (ports: (string | { host_ip: string; published: string; target: number })[]): string[] =>
   ports.map(port =>
     typeof port === 'string' ? port.replace('/tcp', '') : `${port.host_ip}:${port.published}:${port.target}`

@@ -1,14 +1,14 @@
 /**
- * A container without an engine, as strict as `docker run --read-only --cap-drop ALL --security-opt no-new-privileges`: the
- * image's files mounted read-only, its command as process 1 of its own process tree, its user, no capability. The
- * network is the machine's.
+ * Runs a container without a Docker engine, with the restrictions of `docker run --read-only --cap-drop ALL --security-opt
+ * no-new-privileges`. The image's files are mounted read-only. Its command runs as process 1 of a process tree, as the image's user
+ * and without capabilities. The container uses the machine's network.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { onTestFinished } from 'vitest'
 
-/** What an image says about itself, as Docker writes it. */
+/** The configuration of an image, in Docker's format. */
 export interface ImageConfig {
   readonly User: string
   readonly Env?: readonly string[]
@@ -21,7 +21,7 @@ export interface ImageConfig {
 }
 
 export interface ContainerOptions {
-  /** The image's files. */
+  /** The folder with the image's files. */
   readonly root: string
   readonly config: ImageConfig
   readonly env?: Readonly<Record<string, string>>
@@ -29,13 +29,13 @@ export interface ContainerOptions {
 
 export interface Container {
   readonly ended: Promise<{ readonly code: number | null; readonly out: string; readonly err: string }>
-  /** To process 1. */
+  /** Sends a signal to process 1. */
   signal(signal: NodeJS.Signals): void
-  /** What the kernel says about process 1, e.g. `CapEff`. */
+  /** Returns a field of the kernel's status of process 1, such as `CapEff`. */
   status(field: string): string
-  /** What process 1 was called as. */
+  /** Returns the command line of process 1. */
   commandLine(): string[]
-  /** How its root is mounted. */
+  /** Returns the mount options of the root folder of process 1. */
   rootOptions(): string[]
 }
 
@@ -48,7 +48,7 @@ exec chroot "$root" env -C "$folder" setpriv --reuid="\${user%:*}" --regid="\${u
   --inh-caps=-all --ambient-caps=-all --bounding-set=-all --no-new-privs "$@"
 `
 
-/** Runs a command of the image, by default its own. Killed when the test ends. */
+/** Runs a command in the image, by default the image's own command. The container is killed when the test ends. */
 export const runContainer = (
   { root, config, env = {} }: ContainerOptions,
   command: readonly string[] = [...config.Entrypoint, ...config.Cmd]
@@ -61,7 +61,7 @@ export const runContainer = (
   })
   const inside = () => firstProcess(child)
   onTestFinished(() => {
-    // `--kill-child` is forgotten when the user changes: process 1 would live on.
+    // `--kill-child` has no effect after process 1 has changed its user, so process 1 is killed here.
     if (child.exitCode === null && child.signalCode === null && inside() > 0) process.kill(inside(), 'SIGKILL')
     child.kill('SIGKILL')
   })
@@ -91,6 +91,6 @@ const outcomeOf = async (child: ChildProcess): Container['ended'] => {
   return { code, ...said }
 }
 
-/** The machine's number of process 1: the only child of `unshare`. */
+/** Returns the process id of the container's process 1 on the machine. It is the only child of `unshare`. */
 const firstProcess = ({ pid }: ChildProcess): number =>
   Number(readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim())

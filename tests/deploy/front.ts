@@ -1,4 +1,4 @@
-/** The shipped proxy configurations, running: each as `deploy/` has it, but for what it says is yours to change. */
+/** Runs the proxies with the configurations in `deploy/`. Changes only the values that users also have to change. */
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -18,15 +18,15 @@ const START_MS = 60_000
 /** A proxy in front of a service, with TLS for DOMAIN on 127.0.0.1. */
 export interface Front {
   readonly port: number
-  /** The port that only redirects. */
+  /** The port for HTTP, which only redirects to HTTPS. */
   readonly plainPort?: number
-  /** PEM: who signed its certificate. */
+  /** Returns the CA certificate that signed the proxy's certificate, as PEM. */
   readonly ca: () => string
-  /** All that it has logged, of requests and of errors. */
+  /** Returns the access log and the error log so far. */
   readonly log: () => string
 }
 
-/** One proxy: whether the machine has it, and how it starts in front of a service's port. */
+/** A kind of proxy. `program` is undefined if it isn't installed. `start` runs it in front of the port `upstream`. */
 export interface Proxy {
   readonly name: string
   readonly program: string | undefined
@@ -44,11 +44,11 @@ const newFolder = (): string => {
 
 interface Started {
   readonly env?: Record<string, string>
-  /** Whether it is up, by what it has said. */
+  /** Returns whether the program is ready. `said` is its standard error so far. */
   readonly isUp: (said: string) => boolean | Promise<boolean>
 }
 
-/** Starts a program, waits until it is up and answers with what it says; it is stopped when the test ends. */
+/** Starts a program, and stops it when the test ends. Resolves when it is ready. The result returns its standard error. */
 const startProgram = async (path: string, args: string[], { env = {}, isUp }: Started) => {
   const child = spawn(path, args, { env: { ...process.env, ...env }, stdio: ['ignore', 'ignore', 'pipe'] })
   let said = ''
@@ -82,7 +82,7 @@ const shakesHands = (port: number): Promise<boolean> =>
     socket.once('secureConnect', () => socket.destroy())
   })
 
-/** Replaces what occurs exactly as often as said: a change of the shipped file must not make a test hollow. */
+/** Replaces a text in a shipped file. Throws unless it occurs exactly `times` times, because the file may have changed. */
 const replaced = (text: string, from: string, to: string, times: number): string => {
   const parts = text.split(from)
   if (parts.length - 1 !== times) throw new Error(`"${from}" is there ${parts.length - 1} times, not ${times}`)
@@ -129,7 +129,7 @@ export const caddy: Proxy = {
   async start(upstream) {
     const folder = newFolder()
     const port = await freePort()
-    // As on a machine without the Internet: certificates of its own making.
+    // Caddy creates its own certificates, because the test runs without the Internet.
     const offline = `
       admin off
       local_certs
@@ -141,7 +141,7 @@ export const caddy: Proxy = {
     writeFileSync(join(folder, 'Caddyfile'), replaced(shipped, '\n{\n', `\n{${offline}\n`, 1))
     const log = await startProgram(this.program ?? 'caddy', ['run', '--config', join(folder, 'Caddyfile')], {
       env: { CHAT_SITE: `${DOMAIN}:${port}`, CHAT_UPSTREAMS: `127.0.0.1:${upstream}`, HOME: folder },
-      // It listens before it has its certificate, and says that it has one before it uses it.
+      // Caddy listens before it has its certificate, and logs that it has one before it uses it.
       isUp: () => shakesHands(port)
     })
     const authority = join(folder, 'storage/pki/authorities/local/root.crt')
@@ -149,7 +149,7 @@ export const caddy: Proxy = {
   }
 }
 
-/** One HTTPS request to a front, from one of this machine's loopback addresses. */
+/** Sends an HTTPS request to a proxy, from one of this machine's loopback addresses. */
 export const ask = async (
   { port, ca }: Front,
   path: string,

@@ -1,4 +1,4 @@
-/** The service behind the proxies of `deploy/`, as they are shipped: WebSocket, TLS, and whose address limits count. */
+/** Tests the service behind the proxies of `deploy/`: WebSocket, TLS, and which address the rate limits count. */
 import { readFileSync } from 'node:fs'
 import type { LookupFunction } from 'node:net'
 import { describe, expect, test } from 'vitest'
@@ -12,7 +12,7 @@ const TRUSTING = { trustProxy: ['127.0.0.1'], loginRateLimit: 2 }
 const login = (front: Front, from: string, headers: Record<string, string> = {}) =>
   ask(front, '/api/auth/login', { from, headers, body: JSON.stringify({ username: 'nobody', password: PASSWORD }) })
 
-/** Every name is 127.0.0.1, as an entry of /etc/hosts would have it. */
+/** Resolves every name to 127.0.0.1, like an entry in /etc/hosts. */
 const toThisMachine: LookupFunction = (_name, { all }, done) =>
   all ? done(null, [{ address: '127.0.0.1', family: 4 }]) : done(null, '127.0.0.1', 4)
 
@@ -61,7 +61,7 @@ describe.for([nginx, caddy])('behind $name', proxy => {
     const forged = { 'x-forwarded-for': '127.0.0.5' }
     for (let times = 0; times < 3; times += 1) await login(front, '127.0.0.4', forged)
     expect((await login(front, '127.0.0.5')).status).toBe(401)
-    // Said by the proxy, the same header is believed: the proxy is what keeps it true.
+    // The service trusts the same header when it connects like a proxy does. Only the proxy prevents forged headers.
     const direct = { method: 'POST', headers: { 'content-type': 'application/json', ...forged } }
     const body = JSON.stringify({ username: 'nobody', password: PASSWORD })
     const statuses = []

@@ -1,4 +1,4 @@
-/** What docs/operations.md says to do after going back to a backup. */
+/** Tests what docs/operations.md says to do after restoring a backup. */
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { testDatabase } from '../support/database.ts'
@@ -25,6 +25,6 @@ test('it sends resync to a client from before the restore, however far the log h
     await back.nextOf('ack')
   }
   back.send({ type: 'subscribe', room: 'general', after: 1, epoch })
-  // `seq` may be behind the acknowledged messages: the statement above makes the room read its log again.
+  // After a restore, `seq` may be behind messages that clients have. The statement above changes the epoch, which causes a resync.
   expect(await back.nextOf('resync')).toMatchObject({ room: 'general', reason: 'epoch' })
 })

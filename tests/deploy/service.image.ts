@@ -1,4 +1,4 @@
-/** The built image in use: what is in it, how it starts, chats, reports its health and stops. Run by tests/deploy/image.sh. */
+/** Tests the built image: its files, its start, a chat, its health and its stop. tests/deploy/image.sh runs these tests. */
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
@@ -32,7 +32,7 @@ afterAll(async () => {
 const keys = { SECRET_KEY, ENCRYPTION_KEY, HOST: '127.0.0.1' }
 const run = (env: Record<string, string>, command?: string[]) => runContainer({ root, config, env }, command)
 
-/** The service, ready; `startedIn` is how long that took, in milliseconds. */
+/** Starts the service and waits until it is ready. `startedIn` is the time that it took, in milliseconds. */
 const serve = async () => {
   const began = Date.now()
   const port = String(await freePort())

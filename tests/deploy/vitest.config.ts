@@ -1,4 +1,4 @@
-/** For tests/deploy/image.sh alone, which builds what these tests run: see there. */
+/** Configures Vitest for tests/deploy/image.sh, which builds the image that these tests run. */
 import { defineConfig } from 'vitest/config'
 
 export default defineConfig({

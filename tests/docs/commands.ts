@@ -1,6 +1,6 @@
 /**
- * `npm run test:docs`: every command that the documents show (their ```sh blocks) is run in a clean copy of what is committed, in
- * the order of a reader, or stands in NOT_HERE with the reason. A command that is in neither place is a failure.
+ * `npm run test:docs`: runs every command of the documents (their ```sh blocks) in a clean copy of the commit, in the order in
+ * which a reader would run them. NOT_HERE lists the commands that cannot run, with the reason. Fails for an unknown command.
  */
 import { execFileSync, spawn } from 'node:child_process'
 import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
@@ -11,10 +11,10 @@ import { freePort } from '../support/free-port.ts'
 const root = join(import.meta.dirname, '../..')
 const START_MS = 90_000
 const STEP_MS = 90_000
-/** Ends a frame that is typed into wscat; then Ctrl-C. */
+/** The frame that is typed into wscat. */
 const HELLO = '{"type":"message","content":"Hello, world!"}'
 
-/** What can't be run here, and why. */
+/** The commands that cannot run here, with the reason. */
 const NOT_HERE: readonly (readonly [RegExp, string])[] = [
   [/^npm ci && npm test$/, '.ci/run runs both'],
   [/^docker /, 'needs a Docker engine; tests/deploy builds and runs the same without one'],
@@ -29,12 +29,12 @@ const NOT_HERE: readonly (readonly [RegExp, string])[] = [
   ]
 ]
 
-/** The commands of a page, one a string: continued lines joined, comments taken away. */
+/** Returns the commands of a page, with continued lines joined and comments removed. */
 const commandsOf = (page: string): string[] =>
   [...readFileSync(join(root, page), 'utf8').matchAll(/^```sh\n(.*?)^```$/gms)].flatMap(([, block = '']) =>
     block
       .replaceAll(/\\\n\s*/g, '')
-      // `TOKEN=$(…)` is used by the next block.
+      // Each line is a command. The token of a line `TOKEN=$(…)` is kept for later blocks.
       .split('\n')
       .map(line => line.replace(/\s+# .*$/, '').trim())
       .filter(Boolean)
@@ -57,11 +57,11 @@ const { PATH = '', HOME = '' } = process.env
 const env = { PATH, HOME, PORT: String(port), TERM: 'dumb', NO_COLOR: '1' }
 let token = ''
 
-/** The command as this machine needs it: another port, and what the reader's shell remembers. */
+/** Returns the command with the port of this run, and with the variable `TOKEN`, which a reader's shell would keep. */
 const adapted = (command: string): string =>
   `${token && `TOKEN=${token}; `}${command.replaceAll('localhost:8000', `127.0.0.1:${port}`)}`
 
-/** Runs a command to its end; rejects, with what it said, unless it exits with 0. */
+/** Runs a command to its end and returns its output. Throws unless the exit code is 0. */
 const run = (command: string): string =>
   execFileSync('bash', ['-c', adapted(command)], {
     cwd: copy,
@@ -71,7 +71,7 @@ const run = (command: string): string =>
     stdio: ['ignore', 'pipe', 'pipe']
   })
 
-/** Starts a command that stays; resolves when the service answers. The returned function ends it. */
+/** Starts the service with a command. Resolves when the service responds, with a function that stops it. */
 const stay = async (command: string): Promise<() => Promise<void>> => {
   const child = spawn('bash', ['-c', adapted(command)], { cwd: copy, env, detached: true })
   let said = ''
@@ -96,7 +96,7 @@ const stay = async (command: string): Promise<() => Promise<void>> => {
   }
 }
 
-/** Runs wscat in a terminal of its own (`script`), types a frame and waits until it comes back. */
+/** Runs wscat on a pseudo-terminal (`script`), types a frame and waits until the service delivers it. */
 const talk = (command: string): Promise<void> =>
   new Promise((resolve, reject) => {
     const line = adapted(command.replace('npx wscat', 'npx --yes wscat'))
@@ -107,7 +107,7 @@ const talk = (command: string): Promise<void> =>
       const before = said
       said += data
       if (!before.includes('"subscribed"') && said.includes('"subscribed"')) child.stdin.write(`${HELLO}\r`)
-      // Ctrl-C, as the reader would.
+      // Presses Ctrl-C, which ends wscat.
       if (/"username":"john","content":"Hello, world!"/.test(said)) child.stdin.write('\u0003')
     })
     child.once('close', () => {
@@ -124,7 +124,7 @@ const during: Step = async command => {
   stop = await stay(command)
 }
 
-/** How each command is run; what isn't here, or in NOT_HERE, is a failure. */
+/** How each command is run. A command that is neither here nor in NOT_HERE is a failure. */
 const STEPS: [RegExp, Step][] = [
   [/^npm ci && npm run dev$/, () => during('npm run dev')],
   [/^npx wscat /, talk],

@@ -1,4 +1,4 @@
-/** A start that fails leaves nothing open: a host that catches the error, and does nothing more, ends by itself. */
+/** Tests that a failed start leaves nothing open: a host that catches the error, and does nothing more, exits. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
@@ -8,7 +8,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import { endWithTest } from '../support/child-process.ts'
 import { testClient, testDatabaseUrl, testSchema } from '../support/database.ts'
 
-/** How long a host may take to start, fail and end, on a busy machine. */
+/** Maximum time for a host to start, fail and exit on a busy machine, in milliseconds. */
 const LONGEST_MS = 300_000
 
 const startFailing = async (failure: string, url: string, schema: string, port = 0) => {
@@ -57,7 +57,7 @@ test.for(failures)(
     const ended = await startFailing(failure, await testDatabaseUrl(), schema, await busyPort())
     expect(ended.text).toMatch(message)
     expect(ended.code).toBe(0)
-    // An idle connection of the pool would keep it for a minute.
+    // An idle connection of the pool would keep the process running for a minute.
     expect(ended.lingeredMs).toBeLessThan(50_000)
   }
 )

@@ -1,4 +1,4 @@
-/** The chat beside what a host may have of its own: one test a clash. Nothing of the chat leaks, nothing of the host breaks. */
+/** Tests the chat beside plugins, routes and schemas of a host, one test for each conflict. Neither may affect the other. */
 import { createServer, request as httpRequest, type RequestListener } from 'node:http'
 import cors from '@fastify/cors'
 import helmet from '@fastify/helmet'

@@ -1,4 +1,4 @@
-/** A host's own database client: used as it is, with every name qualified, taught nothing and left open. */
+/** Tests a host's own database client. The chat qualifies every name, changes nothing in the client and doesn't close it. */
 import { PGlite } from '@electric-sql/pglite'
 import postgres from 'postgres'
 import { expect, inject, onTestFinished, test } from 'vitest'
@@ -11,7 +11,7 @@ const clientOf = (options: postgres.Options<Record<string, postgres.PostgresType
   return sql
 }
 
-/** A message there and back, through a new process too, so that it comes from the database. */
+/** Sends a message, and reads it on a second host, which has to load it from the database. */
 const chatOver = async (client: postgres.Sql | PGlite, databaseSchema: string) => {
   const first = await startHost({ client, databaseSchema })
   const ann = await first.join('ann:Ann')

@@ -1,4 +1,4 @@
-/** The chat in a host's OpenAPI document, and a host with schemas of another kind. */
+/** Tests the chat's part of a host's OpenAPI document, and hosts with other schema libraries. */
 import swagger from '@fastify/swagger'
 import { Ajv } from 'ajv'
 import type { FastifyInstance } from 'fastify'
@@ -15,7 +15,7 @@ import { type HostOptions, startHost } from '../support/start-host.ts'
 
 const info = { title: 'Host', version: '1' }
 
-/** The error codes that the document of a host shows, by operation. */
+/** Returns the error codes in the OpenAPI document of a host, by operation. */
 const codesOf = async (options: HostOptions = {}) => {
   const { app } = await startHost({
     before: host => host.register(swagger, { openapi: { openapi: '3.1.0', info } }),

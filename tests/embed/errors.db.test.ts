@@ -1,4 +1,4 @@
-/** What the hooks and plugins of a host throw on the chat's routes, and what they do to its responses. */
+/** Tests hooks and plugins of a host on the chat's routes: the errors that they throw, and their changes of responses. */
 import sensible from '@fastify/sensible'
 import underPressure from '@fastify/under-pressure'
 import type { FastifyInstance } from 'fastify'
@@ -7,7 +7,7 @@ import { startHost } from '../support/start-host.ts'
 
 const path = '/support/api/users/me'
 
-/** A host whose onRequest hook throws, or replies with, what `fail` says. */
+/** Starts a host whose onRequest hook calls `fail`, which throws or sends a reply. */
 const startFailing = (fail: (host: FastifyInstance, reply: { code(status: number): unknown }) => unknown) =>
   startHost({
     async before(host) {

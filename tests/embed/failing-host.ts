@@ -1,4 +1,4 @@
-/** A host application whose start fails in the way that its first argument names, and which then does nothing: see boot.pg.test.ts. */
+/** A host application whose start fails as its first argument says, and which then does nothing. Run by boot.pg.e2e.test.ts. */
 import Fastify, { type FastifyInstance } from 'fastify'
 import crypto from '../../plugins/crypto.ts'
 import db from '../../plugins/db.ts'

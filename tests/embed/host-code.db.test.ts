@@ -1,4 +1,4 @@
-/** What a host's own code decides and does: who may what, what becomes of a message, posting, events, rights taken back. */
+/** Tests the functions of a host application: authorization, changes of messages, publishing, events and revocation. */
 import { expect, test } from 'vitest'
 import { createMemoryBus, createMemoryNetwork } from '../../src/bus/drivers/memory.ts'
 import { createChat } from '../../src/host.ts'
@@ -33,7 +33,7 @@ test('authorize is asked everywhere, with the host’s id; denied looks like abs
     ann.send({ type, room: 'secret', content: 'psst', ref: type })
     expect(await ann.nextOf('error')).toMatchObject({ code: 'room_not_found', room: 'secret', ref: type })
   }
-  // Refused for want of a subscription, whether the room exists or not.
+  // Refused because the user isn't subscribed, whether the room exists or not.
   for (const room of ['secret', 'absent']) {
     ann.send({ type: 'typing', room, ref: room })
     expect(await ann.nextOf('error')).toMatchObject({ code: 'not_allowed', room, ref: room })

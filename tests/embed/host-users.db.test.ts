@@ -1,4 +1,4 @@
-/** A host application's own users: no second login, and each is known to the chat from first sight. */
+/** Tests a host application's own users, who need no second login. The chat creates a record when it first sees a user. */
 import { expect, test } from 'vitest'
 import { fakeClock } from '../support/clock.ts'
 import { startHost } from '../support/start-host.ts'

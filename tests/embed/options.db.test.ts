@@ -1,4 +1,4 @@
-/** Options of the registration stay what they are, and nothing that concerns the host's whole domain is sent. */
+/** Tests that Fastify's registration options keep their meaning, and that no header affects the host's whole domain. */
 import Fastify from 'fastify'
 import { expect, onTestFinished, test } from 'vitest'
 import { chatService } from '../../src/index.ts'

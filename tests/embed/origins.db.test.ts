@@ -1,4 +1,4 @@
-/** A page that the host's CORS allows can open the WebSocket too, and no other page can. */
+/** Tests that only pages that the host's CORS settings allow can open the WebSocket. */
 import cors from '@fastify/cors'
 import type { FastifyInstance } from 'fastify'
 import { expect, test } from 'vitest'

@@ -1,4 +1,4 @@
-/** Each plugin alone: typed options with defaults, and by name what it stands on. */
+/** Tests each plugin separately: its options with their defaults, and its dependencies on other plugins. */
 import Fastify from 'fastify'
 import { expect, onTestFinished, test } from 'vitest'
 import auth from '../../plugins/auth.ts'

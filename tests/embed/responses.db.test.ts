@@ -1,4 +1,4 @@
-/** Responses inside a host application: the chat's own are bounded, the host's are left alone. */
+/** Tests responses in a host application. A stalled response of the chat is closed; the host's responses are not affected. */
 import { once } from 'node:events'
 import { connect as connectHttp2 } from 'node:http2'
 import { connect, type Socket } from 'node:net'

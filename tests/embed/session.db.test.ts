@@ -1,4 +1,4 @@
-/** A host with @fastify/session and @fastify/csrf-protection: its session says who is calling, its CSRF check guards our routes too. */
+/** Tests a host with @fastify/session and @fastify/csrf-protection, whose session and CSRF check apply to the chat's routes too. */
 import cookie from '@fastify/cookie'
 import csrf from '@fastify/csrf-protection'
 import session from '@fastify/session'

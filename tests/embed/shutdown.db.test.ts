@@ -1,4 +1,4 @@
-/** The steps of a shutdown in a host application: its own server, requests and process are left out. */
+/** Tests the shutdown steps in a host application. They don't affect the host's server, requests and process. */
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import Fastify from 'fastify'
@@ -46,7 +46,7 @@ test('closing the server of a process ends open requests too', async () => {
   const url = await server.listen({ host: '127.0.0.1', port: 0 })
   const socket = connect(Number(new URL(url).port), '127.0.0.1')
   socket.on('error', () => {})
-  // A request whose body never ends.
+  // Sends a request whose body never ends.
   socket.write(
     'POST /api/auth/login HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n{'
   )

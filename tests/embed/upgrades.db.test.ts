@@ -1,4 +1,4 @@
-/** The chat's WebSocket beside others who take upgrades of the same server: each has its own, and nobody another's. */
+/** Tests the chat's WebSocket beside other upgrade handlers of the same server. Each must handle only its own upgrades. */
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
@@ -20,7 +20,7 @@ import { byHeader, type RunningHost, startHost } from '../support/start-host.ts'
 
 const wsUrl = ({ url }: RunningHost, path: string): string => url.replace('http', 'ws') + path
 
-/** Sends a message over the chat's WebSocket, and reads it there. */
+/** Sends a message over the chat's WebSocket, and waits until it is delivered. */
 const talk = async (host: RunningHost): Promise<void> => {
   const ann = await host.join('ann')
   ann.send({ type: 'message', content: 'hello' })
@@ -35,7 +35,7 @@ const refusedWith = async (url: string): Promise<number | undefined> => {
   return statusCode
 }
 
-/** A service of its own that answers every message with it. */
+/** Starts a separate service that sends every WebSocket message back. */
 const startEcho = async (): Promise<string> => {
   const upstream = Fastify()
   onTestFinished(() => upstream.close())

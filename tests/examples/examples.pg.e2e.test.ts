@@ -1,4 +1,4 @@
-/** The examples, each run as a reader would run it. */
+/** Tests the examples by running each as a reader would. */
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { resolve } from 'node:path'
@@ -11,7 +11,7 @@ import { PASSWORD, startChat } from '../support/start-chat.ts'
 
 const root = resolve(import.meta.dirname, '../..')
 
-/** Starts a program; `said` resolves when it has printed a text. */
+/** Starts a program. `said` resolves when the program has printed a text. */
 const start = (command: string, args: string[], env: NodeJS.ProcessEnv = {}) => {
   const child = spawn(command, args, { cwd: root, env: { ...process.env, ...env }, detached: true })
   let out = ''

@@ -1,4 +1,4 @@
-/** CORS of the service itself: what pages of other origins may read, and that they may read refusals. */
+/** Tests the CORS headers of the service: which responses pages of other origins may read, errors included. */
 import { expect, test } from 'vitest'
 import { WebSocket } from 'ws'
 import { operations } from '../contract/document.ts'

@@ -1,4 +1,4 @@
-/** Offers of an upgrade that nobody takes: ordinary requests, whatever a client repeats on one connection. */
+/** Tests upgrades that no handler accepts. They are handled as ordinary requests, even if a client repeats them on a connection. */
 import dns, { type LookupAllOptions } from 'node:dns'
 import { once } from 'node:events'
 import type { Socket } from 'node:net'
@@ -9,7 +9,7 @@ import { type RunningSockets, startSockets } from '../support/start-sockets.ts'
 
 const EVENTS = ['close', 'data', 'drain', 'end', 'error', 'finish', 'pause', 'readable', 'resume', 'timeout']
 
-/** Connects, and shows what the connection costs at the other end. */
+/** Connects. Returns the connection, with functions that inspect the listeners and methods of the server's socket. */
 const connectWatched = async ({ app, port }: RunningSockets, isTls: boolean) => {
   const accepted = once(app.server, isTls ? 'secureConnection' : 'connection')
   const tls = { tls: true, rejectUnauthorized: false } as const
@@ -56,7 +56,7 @@ test.for(Object.entries(OFFERS).flatMap(([name, text]) => [[name, text, false] a
     await ask(connection, text, 1)
     const before = listeners()
     const methodsBefore = methods()
-    // One after the other, and many in one write.
+    // Sends requests one after the other, then many in one write.
     for (let round = 0; round < 20; round++) await ask(connection, text, 1)
     for (let round = 0; round < 40; round++) await ask(connection, text, 25)
     expect(listeners()).toBeLessThanOrEqual(before)
@@ -129,7 +129,7 @@ test('a WebSocket behind a request that is not answered yet waits for its respon
 test('a server for each address of localhost ignores what nobody takes', async () => {
   const lookup = dns.lookup
   const addresses = ['127.0.0.1', '127.0.0.2'].map(address => ({ address, family: 4 }))
-  // Fastify asks for all addresses, and then makes servers of its own for the others.
+  // Fastify looks up all addresses of localhost, and creates additional servers for those after the first.
   const both = (host: string, options: LookupAllOptions, done: (error: null, found: object[]) => void): void =>
     host === 'localhost' && options.all ? done(null, addresses) : lookup(host, options, done as never)
   vi.spyOn(dns, 'lookup').mockImplementation(both as never)

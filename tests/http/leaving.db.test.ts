@@ -1,4 +1,4 @@
-/** Clients that leave while it is looked up who they are. */
+/** Tests clients that disconnect while the service authenticates them. */
 import { once } from 'node:events'
 import { connect as connectHttp2 } from 'node:http2'
 import { connect } from 'node:net'
@@ -7,11 +7,11 @@ import { expect, onTestFinished, test } from 'vitest'
 import { createDeferred } from '../support/deferred.ts'
 import { byHeader, type HostOptions, startHost } from '../support/start-host.ts'
 
-/** More than one user may read at a time. */
+/** The number of clients that disconnect: more than the concurrent reads that one user may have. */
 const LEFT = 12
 const PATH = '/support/api/users/me'
 
-/** Starts a host that does not say who is calling before `answer` is called. */
+/** Starts a host whose authentication waits until `answer` is called. */
 const start = async (options: HostOptions = {}) => {
   let asked = 0
   let answered = 0
@@ -33,11 +33,11 @@ const start = async (options: HostOptions = {}) => {
     async untilAsked() {
       await expect.poll(() => asked).toBe(LEFT)
     },
-    /** Resolves when the service knows that all clients left. */
+    /** Resolves when the service has noticed that all clients disconnected. */
     async untilLeft() {
       await expect.poll(() => left).toBe(LEFT)
     },
-    /** Answers all requests, which continue without their clients. */
+    /** Completes the authentication of all requests, which continue without their clients. */
     async answer() {
       gate.resolve()
       await expect.poll(() => answered).toBe(LEFT)

@@ -1,4 +1,4 @@
-/** What the limits of registering and logging in count, and as whose. */
+/** Tests what the rate limits of registration and login count, and for which address. */
 import { request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

@@ -1,4 +1,4 @@
-/** Requests that Node would refuse without a body, or not answer at all: problems from a server that is the chat's own. */
+/** Tests requests that Node rejects without a body, or without any response. The chat's own server sends a problem document. */
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'

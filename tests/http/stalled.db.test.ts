@@ -1,4 +1,4 @@
-/** Responses that nobody reads: what is buffered for them is bounded, and their connections are closed. */
+/** Tests responses that the client doesn't read. Their buffers are bounded, and their connections are closed. */
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { describe, expect, onTestFinished, test } from 'vitest'
@@ -7,11 +7,11 @@ import { type FakeClock, fakeClock } from '../support/clock.ts'
 import { ENCRYPTION_KEY } from '../support/settings.ts'
 import { startChat } from '../support/start-chat.ts'
 
-/** What a connection may have buffered: a list's batch, what its stream holds, and the piece that is being written. */
+/** Maximum bytes buffered for a connection: a batch of the list, the stream's buffer and the chunk that is being written. */
 const MAX_BYTES = 256 * 1024
 const HISTORY = '/api/chat/messages?limit=1000'
 
-/** A room of a thousand messages of 16 KB: 16 MB, more than the sockets' own buffers hold. */
+/** Starts a chat with a room of a thousand messages of 16 KB: 16 MB, more than the buffers of the sockets hold. */
 const start = async () => {
   const clock = fakeClock(Date.now())
   const chat = await startChat({ clock, settings: { readRateLimit: 0 } })
@@ -28,7 +28,7 @@ const start = async () => {
   const accepted: Socket[] = []
   chat.server.server.on('connection', socket => accepted.push(socket))
   const port = Number(new URL(chat.url).port)
-  /** Opens a connection that sends a request, several times in one write, and reads nothing. */
+  /** Opens a connection, sends a request `times` times in one write, and reads nothing. */
   const ask = async (path: string, { token = '', times = 1, version = '1.1' } = {}) => {
     const socket = connect(port, '127.0.0.1').pause()
     onTestFinished(() => void socket.destroy())
@@ -37,7 +37,7 @@ const start = async () => {
     socket.write(head.repeat(times))
     return socket
   }
-  /** The bytes that wait for a connection's client in this process. */
+  /** Returns the bytes that are buffered in this process for a connection. */
   const buffered = (socket: Socket): number => {
     const { _httpMessage: message } = socket as unknown as { _httpMessage?: { writableLength: number } | null }
     return Math.max(socket.writableLength, message?.writableLength ?? 0)
@@ -45,7 +45,7 @@ const start = async () => {
   return { ...chat, clock, john, ask, accepted, buffered }
 }
 
-/** Resolves when so many sockets have buffered bytes and the service can write no more to any of them. */
+/** Resolves when `count` sockets have buffered bytes and the service can write no more to any of them. */
 const untilStalled = async (accepted: readonly Socket[], buffered: (socket: Socket) => number, count: number) => {
   let before = ''
   const isStalled = async () => {
@@ -57,7 +57,7 @@ const untilStalled = async (accepted: readonly Socket[], buffered: (socket: Sock
   await expect.poll(isStalled).toBe(true)
 }
 
-/** Moves a clock in steps, with turns of the loop between them. */
+/** Advances a clock in steps of one second, with a turn of the event loop after each. */
 const pass = async (clock: FakeClock, seconds: number) => {
   for (let at = 0; at < seconds; at++) {
     clock.advance(1000)
@@ -117,7 +117,7 @@ test('a response that is read slowly is not closed, and arrives whole', async ()
   client.setEncoding('utf8')
   client.on('data', data => {
     text += data
-    // Half a second for each piece.
+    // Half a second passes for each chunk.
     clock.advance(500)
   })
   client.resume()
@@ -142,7 +142,7 @@ test('it refuses requests within seconds while their user reads no response', as
   const arrived = once(server.server, 'request')
   const ninth = call('GET', '/api/users/me', { token: john.token })
   await arrived
-  // The user is known: nothing but turns of the loop passes before the request waits.
+  // Lets the authentication finish, after which the request waits for its turn. That takes no time, only turns of the event loop.
   for (let turn = 0; turn < 100; turn++) await new Promise(setImmediate)
   await pass(clock, 6)
   expect((await ninth).status).toBe(429)

@@ -1,4 +1,4 @@
-/** Requests that a client pipelines: one at a time, in order, without delaying others. */
+/** Tests pipelined requests: the service handles them one at a time and in order, and they don't delay other clients. */
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
@@ -52,7 +52,7 @@ test('ten thousand pipelined requests are answered in order, and read from the c
   const paths = [...text.matchAll(/\/nowhere\/(\d+)/g)].map(([, at]) => Number(at))
   expect(paths).toEqual(Array.from({ length: 10_000 }, (_, at) => at))
   expect(text).toMatch(/HTTP\/1\.1 200 OK/)
-  // What one reading of the socket holds, and no more.
+  // At most the requests that one read from the socket contains.
   expect(most).toBeLessThan(2000)
   expect(accepted).toHaveLength(1)
 }, 300_000)
@@ -122,7 +122,7 @@ test('a connection with many requests that wait is not read from, however small 
   write()
   await enough
   socket.destroy()
-  // What one reading of the socket holds, and a little more.
+  // At most the requests that one read from the socket contains, and a few more.
   expect(most).toBeLessThan(2100)
 }, 120_000)
 

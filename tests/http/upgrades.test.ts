@@ -1,4 +1,4 @@
-/** The chat's own upgrades: found by the matched route, always answered, and never in the way of a stop. */
+/** Tests the chat's own upgrades. The matched route selects them, each gets a response, and none delays a shutdown. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join as joinPath } from 'node:path'
@@ -10,7 +10,7 @@ import { createDeferred } from '../support/deferred.ts'
 import { connectRaw, requestText, WEBSOCKET } from '../support/raw-http.ts'
 import { type StartSocketsOptions, startSockets } from '../support/start-sockets.ts'
 
-/** Opens a WebSocket by hand at a path, and returns the response. */
+/** Sends a WebSocket upgrade request over a raw connection, and returns the response. */
 const ask = async (port: number, path = '/ws/chat', headers: Record<string, string> = WEBSOCKET) => {
   const connection = await connectRaw({ host: '127.0.0.1', port })
   connection.write(requestText(`GET ${path}`, headers))

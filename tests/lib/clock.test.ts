@@ -1,4 +1,4 @@
-/** Durations are measured with the monotonic clock: every reading of the wall clock in the sources stands here, with its reason. */
+/** Tests that durations are measured with the monotonic clock. Lists each use of the wall clock, with its reason. */
 import { readdirSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { expect, test } from 'vitest'
@@ -10,10 +10,13 @@ const files = ['src', 'client/src', 'plugins', 'routes'].flatMap(folder =>
     .map(name => join(folder, name))
 )
 
-/** Reads the wall clock, or passes on the function that does. `performance.now` belongs behind `monotonic`. */
+/**
+ * Matches code that reads the wall clock or passes `now` as a function. Also matches `performance.now`: use `clock.monotonic`
+ * instead.
+ */
 const READING = /Date\.now|new Date\(\)|\bDate\(\)|performance\.now|\b(?:clock|timers|systemClock)\.now\b/g
 
-/** Points in time that are shown, stored or compared with one that came from elsewhere; how often in each file. */
+/** Files that may use the wall clock: for points in time that are shown, stored, or compared with one from outside. */
 const ALLOWED: Record<string, { times: number; why: string }> = {
   'src/lib/clock.ts': { times: 2, why: 'the clocks themselves' },
   'client/src/platform.ts': { times: 2, why: 'the clocks of the SDK' },
@@ -35,7 +38,7 @@ const ALLOWED: Record<string, { times: number; why: string }> = {
   'src/web/times.ts': { times: 1, why: 'the day of a message' }
 }
 
-/** The source without comments. */
+/** Returns the source of a file without its comments. */
 const codeOf = (file: string): string =>
   readFileSync(join(root, file), 'utf8')
     .replace(/\/\*[\s\S]*?\*\//g, '')

@@ -2,18 +2,18 @@ import { describe, expect, test } from 'vitest'
 import { brokenBound, outlineOf } from '../../src/lib/json-bounds.ts'
 import fc from '../support/properties.ts'
 
-/** The levels of objects and arrays that a parsed value has. */
+/** Returns the nesting depth of a parsed value. */
 const depthOf = (value: unknown): number =>
   typeof value === 'object' && value !== null ? 1 + Math.max(0, ...Object.values(value).map(depthOf)) : 0
 
-/** The objects and arrays of a parsed value, and the commas between what is in them. */
+/** Returns the number of objects and arrays in a parsed value, plus the number of commas in them. */
 const partsOf = (value: unknown): number => {
   if (typeof value !== 'object' || value === null) return 0
   const inner = Object.values(value)
   return 1 + Math.max(0, inner.length - 1) + inner.reduce((sum: number, one) => sum + partsOf(one), 0)
 }
 
-// Strings of what has a meaning outside of strings.
+// Generates strings of the characters that have a meaning in JSON outside of strings.
 const text = fc.string({
   maxLength: 200,
   size: 'max',

@@ -1,6 +1,6 @@
 /**
- * The log of the service as it is shipped: statements fail on every path, with errors that quote rows and parameters, and
- * nothing of them is in the output. A bundler once renamed the class by which such errors were recognized.
+ * Tests the log of the built service. Statements fail in all parts of the service, with errors that quote rows and parameters. The
+ * output must contain none of them. The built service is tested because a bundler once renamed the class of such errors.
  */
 import { hashSync } from '@node-rs/bcrypt'
 import { afterEach, expect, test } from 'vitest'
@@ -14,10 +14,10 @@ import { connect } from '../support/socket-client.ts'
 import { PASSWORD } from '../support/start-chat.ts'
 
 const DATABASE_PASSWORD = 'database-opensesame'
-/** Of a lower cost than the service's: the next login writes a new one. */
+/** A hash of a lower cost than the service's, so that the next login writes a new one. */
 const OLD_HASH = hashSync(PASSWORD, { cost: 4 })
 
-/** Triggers and constraints that fail with whole rows, hashes and ciphertexts in their errors. */
+/** Returns SQL for triggers and constraints that fail with whole rows, hashes and ciphertexts in their errors. */
 const faultsIn = (schema: string): string => `
   create function ${schema}.fault() returns trigger language plpgsql as $$
   declare row_text text := to_jsonb(new)::text; n integer;
@@ -97,14 +97,14 @@ test('no hash, ciphertext, token or text is in the output of a built service who
     while ((await socket.nextOf('error')).ref !== nonce);
   }
   if (engine === 'postgres') {
-    // Reads fail next: columns are gone, then a table, then the right to read.
+    // Next, reads fail: first columns are missing, then tables, then the privilege to read.
     const alter = (text: string) => client.transaction(transaction => transaction.exec(text.replaceAll('$', schema)))
     await alter('alter table $.users rename hashed_password to gone; alter table $.messages rename content to gone')
     await call('POST', '/api/auth/login', { username: 'john', password: PASSWORD })
     await call('POST', '/api/auth/register', { username: 'jane', password: PASSWORD })
     await call('GET', '/api/chat/messages', undefined, token)
     await call('GET', '/api/users/me', undefined, token)
-    // Users are readable again, because each request looks its user up.
+    // Makes users readable again, because each request looks up its user.
     await alter('alter table $.users rename gone to hashed_password')
     await alter('drop table $.messages; drop table $.rooms; drop table $.rate_limits')
     await call('GET', '/api/chat/messages?before_id=1', undefined, token)

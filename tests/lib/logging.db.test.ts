@@ -1,4 +1,4 @@
-/** What may never stand in a log, looked for in the log of a whole run. */
+/** Tests that the log of a whole run contains no secrets and no content. */
 import { expect, test } from 'vitest'
 import { ENCRYPTION_KEY, SECRET_KEY } from '../support/settings.ts'
 import { connect } from '../support/socket-client.ts'
@@ -34,7 +34,7 @@ test('no token, password, hash or message text is in the log of a whole run', as
     await expect(upgrade, path).rejects.toThrow(/200|302|40[04]/)
   }
 
-  // Failures of the database quote their parameters and rows.
+  // Simulates a database error that quotes a row.
   const original = database.client.query
   Object.assign(database.client, {
     query: () => Promise.reject(Object.assign(new Error('boom'), { detail: 'Failing row contains (whispered text).' }))

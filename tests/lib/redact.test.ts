@@ -1,4 +1,4 @@
-/** What of an error and a text may be logged, whatever library made it. */
+/** Tests which parts of an error and of a text may be logged, whichever library created them. */
 
 import { DrizzleQueryError } from 'drizzle-orm'
 import Fastify from 'fastify'
@@ -11,7 +11,7 @@ import { expectLinear } from '../support/growth.ts'
 const HASH = `$2b$12$${'a'.repeat(53)}`
 const SECRETS = /\$2b\$|bob|whispered|opensesame/
 
-/** A unique violation as PostgreSQL reports it, with the row in its detail. */
+/** Returns a unique violation as PostgreSQL reports it, with the row in its detail. */
 const violation = () =>
   Object.assign(new Error('duplicate key value violates unique constraint "users_username_key"'), {
     name: 'PostgresError',
@@ -26,7 +26,7 @@ const violation = () =>
 
 const wrapped = () => new DrizzleQueryError('insert into "users" values ($1, $2)', ['bob', HASH], violation())
 
-/** The same wrapper after a bundler: another name, the same properties. */
+/** Drizzle's error as a bundler changes it: with another name and the same properties. */
 class _a extends Error {
   readonly query = 'insert into "users" values ($1, $2)'
   readonly params = ['bob', HASH]

@@ -50,7 +50,7 @@ describe('a text', () => {
   })
 })
 
-// Without and with the flag that Ajv sets.
+// Runs without flags, and with the flag `u`, which Ajv sets.
 test.for(['', 'u'])(
   'the patterns refuse controls, separators and bidirectional controls with the flags "%s"',
   flags => {

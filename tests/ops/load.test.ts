@@ -9,7 +9,7 @@ const start = (maxLoopDelayMs: number) => {
     enable: () => true,
     disable: () => true,
     reset: () => {},
-    // The resolution of 20 ms is counted in.
+    // Like the histogram of Node, includes its resolution of 20 ms in each delay.
     percentile: () => (state.delayMs + 20) * 1e6
   }
   const meter = createLoadMeter({ clock, maxLoopDelayMs, waitingQueries: () => state.waiting, histogram })

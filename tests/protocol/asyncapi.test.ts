@@ -1,4 +1,4 @@
-/** The AsyncAPI document: clean for the parser that others read it with, and about every frame. */
+/** Tests that the AsyncAPI document is valid for the official parser, and contains every frame. */
 import { Parser } from '@asyncapi/parser'
 import { expect, test } from 'vitest'
 import { createKinds } from '../../src/chat/kinds/index.ts'
@@ -8,7 +8,7 @@ const { frames } = createKinds()
 
 test('is parsed clean, and has every frame in its direction', async () => {
   const { document, diagnostics } = await new Parser().parse(JSON.stringify(buildAsyncApi({ frames })))
-  // That a newer AsyncAPI exists is no fault of the document.
+  // Ignores the hint that a newer version of AsyncAPI exists.
   const faults = diagnostics.filter(({ code }) => code !== 'asyncapi-latest-version')
   expect(faults.map(({ code, message, path }) => `${code} ${path.join('.')}: ${message}`)).toEqual([])
   const namesOf = (action: 'send' | 'receive') =>

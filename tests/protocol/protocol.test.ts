@@ -1,4 +1,4 @@
-/** docs/protocol.md, held to the catalogues and to the schemas: its tables are theirs, its frames are ones that pass. */
+/** Tests docs/protocol.md: its tables match the catalogs, and its example frames match the schemas. */
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -11,7 +11,7 @@ const { frames } = createKinds()
 const root = join(import.meta.dirname, '../..')
 const page = readFileSync(join(root, 'docs/protocol.md'), 'utf8')
 
-/** The rows of a table under a heading, each as its cells. */
+/** Returns the rows of the table under a heading, each as a list of its cells. */
 const tableUnder = (heading: string): string[][] => {
   const [, section = ''] = page.split(`\n## ${heading}\n`)
   const [text = ''] = section.split('\n## ')

@@ -49,7 +49,7 @@ test('what is missing, unknown or in a list is named, and the parts of a request
   expect(problemsOf(list, { rooms: ['x', 1] })).toEqual(['/body/rooms/1: Item 2 of rooms must be a string.'])
 })
 
-/** Every schema in a schema. */
+/** Returns a schema and all schemas inside it. */
 const partsOf = (schema: unknown): TSchema[] =>
   typeof schema === 'object' && schema !== null ? [schema as TSchema, ...Object.values(schema).flatMap(partsOf)] : []
 

@@ -1,4 +1,4 @@
-/** The page as it is served, and who is sent to it. */
+/** Tests how the page of the web client is served, and which clients are redirected to it. */
 import { expect, test } from 'vitest'
 import { connectRaw, requestText } from '../support/raw-http.ts'
 import { SECRET_KEY } from '../support/settings.ts'

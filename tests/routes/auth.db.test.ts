@@ -58,9 +58,9 @@ describe('registering', () => {
     const { call } = await startChat()
     const register = (username: string, password: string) =>
       call('POST', '/api/auth/register', { body: { username, password } })
-    // 9 code points as sent, 7 characters.
+    // The password has 9 code points as sent, and 7 after normalization.
     expect((await register('short', 'Aé1é567'.normalize('NFD'))).status).toBe(422)
-    // 250 code points as sent, 128 characters.
+    // The password has 250 code points as sent, and 128 after normalization.
     const long = `Aa1567${'é'.repeat(122)}`
     expect((await register('ada', long.normalize('NFD'))).status).toBe(201)
     for (const password of [long.normalize('NFD'), long.normalize('NFC')]) {
@@ -147,7 +147,7 @@ describe('logging in', () => {
 
   test('takes a hash of the FastAPI backend, and hashes it anew when its cost is lower', async () => {
     const { call, database } = await startChat({ settings: { bcryptRounds: 5 } })
-    // passlib's bcrypt of "SecurePass123" at a cost of 4.
+    // A bcrypt hash in the format of the FastAPI backend's passlib, with a cost of 4.
     const { hash } = await import('@node-rs/bcrypt')
     const hashedPassword = await hash(PASSWORD, { cost: 4 })
     const user = await database.users.create({ username: 'imported', hashedPassword })

@@ -1,4 +1,4 @@
-/** Every route against every bad token. The routes come from the server itself, so that a new one can't be forgotten. */
+/** Tests every route with every kind of invalid token. Reads the routes from the server, so that no new one is forgotten. */
 import { createHmac } from 'node:crypto'
 import { createSigner } from 'fast-jwt'
 import Fastify from 'fastify'
@@ -7,7 +7,7 @@ import { chatService } from '../../src/app.ts'
 import { testDatabase } from '../support/database.ts'
 import { SECRET_KEY, testSettings } from '../support/settings.ts'
 
-/** The routes that are open on purpose. Whatever else exists must ask for a token. */
+/** The routes that require no token. Every other route must require one. */
 const OPEN = [
   'POST /api/auth/register',
   'POST /api/auth/login',

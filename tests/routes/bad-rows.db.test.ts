@@ -1,4 +1,4 @@
-/** Rows that are no messages, however they came into the table: a room is read on over them. */
+/** Tests invalid rows in the message table. The other messages of the room must stay readable. */
 import { expect, test } from 'vitest'
 import { encrypt, parseKey } from '../../src/crypto/fernet.ts'
 import { fakeClock } from '../support/clock.ts'

@@ -1,4 +1,4 @@
-/** Rows of the log that were deleted, by an operator or by retention: nobody reads on over the gap as if nothing were missing. */
+/** Tests rows of the log that an operator or retention has deleted. The service must report the gap to every reader. */
 import { describe, expect, test } from 'vitest'
 import { fakeClock } from '../support/clock.ts'
 import type { Frame, SocketClient } from '../support/socket-client.ts'
@@ -7,7 +7,7 @@ import { startChat } from '../support/start-chat.ts'
 const upTo = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, at) => from + at)
 const seqs = (frames: Frame[]) => frames.map(({ seq }) => seq)
 
-/** A process that wrote so many messages, and another, started after some of them were deleted. */
+/** Starts a process that writes `count` messages, and a second process after some of the messages were deleted. */
 const start = async (count: number, deleted: string, { oldest = 1 } = {}) => {
   const first = await startChat({ settings: { messageRateLimit: 0 } })
   const { database } = first
@@ -31,7 +31,7 @@ const start = async (count: number, deleted: string, { oldest = 1 } = {}) => {
   return { first, second, john, say, remove, setOldest, clock, reader, list }
 }
 
-/** What a client is delivered until the room says `resync`, and that. */
+/** Returns the `seq` of the messages that a client receives before `resync`, and the `resync` frame. */
 const untilResync = async (client: SocketClient) => {
   const seen: Frame[] = []
   for (;;) {
@@ -56,7 +56,7 @@ describe('catching up', () => {
     expect(seen).toEqual(last < 11 ? [] : upTo(11, last))
     expect(resync).toMatchObject({ reason: 'expired', seq: 200 })
     await say(1)
-    // The embedded database sends no notification: a process polls every five seconds.
+    // The embedded database sends no notifications, so a process polls every five seconds.
     clock.advance(5000)
     expect(await reader.nextOf('message')).toMatchObject({ seq: 201 })
   })
@@ -81,7 +81,7 @@ describe('a process that meets a gap in what another wrote', () => {
   test('sends a resync to live subscribers, and continues after it', async () => {
     const { first, john, say, remove, setOldest } = await start(1, 'seq < 0')
     const clock = fakeClock(Date.now())
-    // A bus of its own hears nothing: what others wrote is found by the look every five seconds.
+    // A process on a separate bus receives no announcements. It finds other processes' entries when it polls every five seconds.
     const { createMemoryBus } = await import('../../src/bus/drivers/memory.ts')
     const deaf = await startChat({ database: first.database, clock, bus: createMemoryBus() })
     const reader = await deaf.join(john)

@@ -19,7 +19,7 @@ test('GET / says what this is and where to go', async () => {
 
 test('a start may take longer than the wait for the database', async () => {
   const { server } = await startChat({ settings: { databaseWaitSeconds: 100 } })
-  // 0 is none.
+  // 0 means no timeout.
   expect(server.initialConfig.pluginTimeout).toBe(0)
 })
 
@@ -33,7 +33,7 @@ test('the health routes are well', async () => {
 test('a database that does not answer makes health 503, and shows no internals', async () => {
   const clock = fakeClock()
   const { call, database, log } = await startChat({ clock })
-  // The first check, which the first request waits for.
+  // The first request waits for the first check.
   expect(await call('GET', '/health')).toMatchObject({ status: 200 })
   const { query } = database.client
   onTestFinished(() => void Object.assign(database.client, { query }))
@@ -49,7 +49,7 @@ test('a database that does not answer makes health 503, and shows no internals',
   await second()
   const failing = { status: 503, body: { status: 'unhealthy', checks: { database: 'unavailable' } } }
   for (let at = 0; at < 5; at++) expect(await call('GET', '/health')).toMatchObject(failing)
-  // One failed check, or two, are no reason to send everybody elsewhere.
+  // One or two failed checks don't make the process unready, so that a load balancer keeps its clients there.
   expect(await call('GET', '/health/ready')).toMatchObject({ status: 200 })
   await second()
   await second()
@@ -179,7 +179,7 @@ test('only the origins that are listed get CORS headers, with credentials', asyn
   expect(good.headers.get('access-control-allow-origin')).toBe('https://app.example')
   expect(good.headers.get('access-control-allow-credentials')).toBe('true')
   expect(good.headers.get('access-control-allow-methods')).toContain('POST')
-  // What a page sends: a token, JSON, and the key that makes a post idempotent.
+  // The headers that a page sends: for the token, for JSON, and for the idempotency of a message.
   for (const header of ['authorization', 'content-type', 'idempotency-key']) {
     expect(good.headers.get('access-control-allow-headers')).toContain(header)
   }

@@ -258,7 +258,7 @@ describe('the limits', () => {
       for (let at = 0; at < 20; at++) client.send({ type: 'message', content: `${at}`, ref: `${at}` })
       const frames = await client.untilPong()
       acknowledged += frames.filter(({ type }) => type === 'ack').length
-      // Acks of the last batch may come after the pong.
+      // Acks of the last batch may arrive after the pong.
       while (frames.filter(({ type }) => type === 'ack' || type === 'error').length < 20) {
         const frame = await client.next()
         frames.push(frame)

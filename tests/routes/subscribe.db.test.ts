@@ -1,4 +1,4 @@
-/** Following rooms: live, from where one left off, or told to load history. */
+/** Tests subscriptions to rooms: live, resumed after a `seq`, or with a `resync` that requires loading history. */
 import { describe, expect, test } from 'vitest'
 import { fakeClock } from '../support/clock.ts'
 import { connect, type Frame, type SocketClient } from '../support/socket-client.ts'
@@ -97,7 +97,7 @@ describe('subscribing', () => {
     const { schema, client } = database
     await client.query(`delete from "${schema}".messages where seq < 4`)
     await client.query(`update "${schema}".rooms set oldest_seq = 4`)
-    // Another process loads the room as it is now.
+    // A new process loads the current state of the room.
     const other = await startChat({ database })
     const login = await other.call('POST', '/api/auth/login', { body: { username: 'john', password: 'SecurePass123' } })
     const reader = await other.join({ id: 0, username: 'john', token: login.body.access_token }, {}, '?rooms=')
@@ -128,7 +128,7 @@ describe('subscribing', () => {
     await client.query(`insert into "${schema}".rooms (name) select 'r' || n from generate_series(1, 128) as n`)
     const other = await resume({})
     for (let at = 1; at <= 128; at++) other.send({ type: 'subscribe', room: `r${at}`, ref: String(at) })
-    // Rooms are loaded side by side, so any of them may be the one too many.
+    // Rooms are loaded concurrently, so any of them may exceed the limit.
     const { code, room } = await other.nextOf('error')
     expect(code).toBe('too_many_rooms')
     other.send({ type: 'unsubscribe', room: 'general', ref: 'u' })
@@ -150,7 +150,7 @@ describe('not following', () => {
     await other.nextOf('unsubscribed')
     await say(1)
     expect((await other.untilPong()).filter(({ type }) => type === 'message')).toEqual([])
-    // What one posts is acknowledged all the same.
+    // The client's own messages are still acknowledged.
     other.send({ type: 'message', content: 'x', nonce: 'n' })
     expect(await other.nextOf('ack')).toMatchObject({ seq: 2 })
     expect(await client.nextOf('message')).toMatchObject({ seq: 1 })
@@ -187,7 +187,7 @@ describe('not following', () => {
     expect(await other.nextOf('subscribed')).toMatchObject({ room: 'general' })
 
     const { query } = database.client
-    // By name, not by query: a room that changes meanwhile is read again.
+    // Counts distinct names and not queries, because a room that changes in the meantime is queried again.
     const looked = new Set<unknown>()
     const noted: typeof query = (text, params) => {
       if (text.includes('name = any')) for (const name of (params?.[0] ?? []) as string[]) looked.add(name)

@@ -43,7 +43,7 @@ const startClient = (url: string, args: string[], { password = PASSWORD, folder 
   const ended = new Promise<{ lines: string[]; err: string; code: number | null }>(resolve =>
     child.on('close', code => resolve({ lines, err, code }))
   )
-  /** Resolves with the first frame, received or still to come, that has the fields. */
+  /** Resolves with the first frame that has the fields. Frames that were received before the call count too. */
   const frame = (wanted: object): Promise<Record<string, unknown>> =>
     new Promise((resolve, reject) => {
       const look = (line: string): void => {

@@ -59,7 +59,7 @@ test('collapses a message of many rows until the user expands it', () => {
   const long = message(1, { content: Array.from({ length: 1500 }, (_, at) => `line ${at}`).join('\n') })
   const room = { messages: [long, message(2)] }
   const rows = shown(rowsOf(view(room), 60))
-  // The date, thirty lines, the number of hidden rows, and the next message.
+  // The rows are the date, thirty lines, the number of hidden rows, and the next message.
   expect(rows).toHaveLength(33)
   expect(rows.slice(-3)).toEqual([
     '          line 29',

@@ -204,7 +204,7 @@ test('shows another user neither the draft nor the messages of the former one', 
   await sees('> unfinished')
   socket.end(4401, 'The token has expired.')
   await sees('Username')
-  // The username is filled in and the password has the focus: go back and enter another username.
+  // The username is filled in and the password field has the focus. Goes back and enters another username.
   for (const read of ['\x1b[A', '\x15', ' bob ', ENTER, 'Secret12', ENTER]) screen.stdin.write(read)
   await eventually(() => expect(count).toBe(2))
   await sees('bob@')

@@ -1,4 +1,4 @@
-/** Tests after which refusals `--send` tries again. */
+/** Tests for which HTTP statuses `--send` tries again. */
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'

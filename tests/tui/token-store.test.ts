@@ -1,4 +1,4 @@
-/** Tests stored tokens: readable by their owner only and stored on request only; and the session that uses them. */
+/** Tests stored tokens, which only their owner may read and which are stored only on request, and the session that uses them. */
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -59,7 +59,7 @@ test('uses a stored token in a session, and removes it when the service refuses 
   expect(await session.token({ previous: undefined, isRefused: false })).toBe('kept')
   expect(await session.token({ previous: 'kept', isRefused: false })).toBe('kept')
   expect(readFileSync(file, 'utf8')).toContain('kept')
-  // Returning the same token means that there is no other: the user has to log in.
+  // If the session returns the refused token again, it has no other, and the user has to log in.
   expect(await session.token({ previous: 'kept', isRefused: true })).toBe('kept')
   expect(existsSync(file)).toBe(false)
 })

@@ -1,4 +1,4 @@
-/** Tests that every function over text of users takes linear time for any text: page, terminal, SDK and log. */
+/** Tests that every function that processes users' text (page, terminal, SDK, log) takes linear time for any text. */
 import { describe, expect, test } from 'vitest'
 import type { Message } from '../../client/src/index.ts'
 import { safePath } from '../../src/lib/logging.ts'

@@ -56,7 +56,7 @@ describe.skipIf(!hasChromium())('the page', { timeout: 300_000 }, () => {
   test('shows each of two users the typing and the messages of the other, once', async () => {
     const chat = await startChat()
     const [ada, bob] = [await enter(chat, 'ada'), await enter(chat, 'bob')]
-    // A typing event is sent only once, so both users must be connected.
+    // A typing event is sent only once, so both users must be connected before it.
     for (const { page } of [ada, bob]) await page.getByRole('heading', { name: '2 people here' }).waitFor()
     await composer(ada.page).pressSequentially('Hel')
     await bob.page.getByText('ada is typing').waitFor()
@@ -90,7 +90,7 @@ describe.skipIf(!hasChromium())('the page', { timeout: 300_000 }, () => {
 
   test('sends messages that were written during a restart of the service afterwards, and loses or doubles none', async () => {
     const chat = await startChat()
-    // Too low for three messages.
+    // The window is too low for three messages.
     const ada = await enter(chat, 'ada', { viewport: { width: 768, height: 300 } })
     const bob = await enter(chat, 'bob')
     await say(ada.page, 'one')

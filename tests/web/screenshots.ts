@@ -85,7 +85,7 @@ const seed = async () => {
     await call(url, '/api/chat/rooms/odd/messages', { content }, tokens.get(who))
   }
   await server.close()
-  // Messages over two days, some minutes apart.
+  // Dates the messages over two days, some minutes apart.
   await client.query(
     `update ${schema}.messages set created_at = created_at - (15 - seq) * interval '3 minutes'
        - case when seq <= 5 then interval '1 day' else interval '0' end`
@@ -128,7 +128,7 @@ try {
       await call(url, '/api/chat/rooms/random/messages', { content: 'hello' }, tokens.get('linus'))
       await page.evaluate(`document.dispatchEvent(new Event('visibilitychange'))`)
       await page.locator('.badge').first().waitFor({ state: 'attached' })
-      // Slowly, because typing is sent at most every three seconds.
+      // Types slowly, because a typing frame is sent at most every three seconds.
       await grace?.getByRole('textbox', { name: /^Message to/ }).pressSequentially('So am I', { delay: 500 })
       await page.getByText('grace is typing').waitFor()
       await page.getByRole('textbox', { name: /^Message to/ }).fill('Then see you there')
