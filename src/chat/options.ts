@@ -51,8 +51,8 @@ export interface ChatOptions {
   readonly kinds?: Kinds | undefined
   readonly storage: ChatStorage
   /**
-   * Returns whether all running processes have this release. While it returns false, only messages are accepted, and no other
-   * kinds of entries. If it is absent, all kinds are accepted.
+   * Returns whether no process of an older release is running any more. While it returns false, only messages are accepted, and
+   * no other kinds of entries. If it is absent, all kinds are accepted.
    */
   readonly isUpgradeFinished?: (() => boolean) | undefined
   readonly limits: ChatLimits

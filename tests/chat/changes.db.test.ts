@@ -156,5 +156,5 @@ test('changes that can not be read are one log line, and history comes from the 
   isBroken = true
   await query(`update "${database.schema}".messages set content = null`)
   await expect.poll(async () => (await history(chat, john))[0]?.content).toBeNull()
-  expect(chat.log().split('can not read changes').length - 1).toBe(1)
+  expect(chat.log().split('failed to read changes').length - 1).toBe(1)
 })

@@ -241,7 +241,7 @@ test('the list of rooms goes on past those that may not be read', async () => {
   expect(seen).toEqual(['room-19', 'room-29'])
 })
 
-test('an edit that can not be stored is the host’s failure, not the sender’s', async () => {
+test('an edit that cannot be stored is the host’s failure, not the sender’s', async () => {
   const { join, log } = await startHost({
     maxMessageLength: 10,
     beforeMessage: draft => ({ ...draft, content: 'x'.repeat(11) })
@@ -249,7 +249,7 @@ test('an edit that can not be stored is the host’s failure, not the sender’s
   const ann = await join('ann')
   ann.send({ type: 'message', content: 'short', ref: 'r' })
   expect(await ann.nextOf('error')).toMatchObject({ code: 'unavailable', ref: 'r' })
-  expect(log()).toMatch(/returned a message that can not be stored/)
+  expect(log()).toMatch(/returned a message that cannot be stored/)
 })
 
 test('the list of rooms contains no name of a room that may not be read', async () => {

@@ -73,18 +73,18 @@ test('a bad row is delivered as unavailable everywhere, and the rest of the room
   }
   const lines = log()
     .split('\n')
-    .filter(line => line.includes('can not be decrypted'))
+    .filter(line => line.includes('cannot be decrypted'))
   expect(lines).toHaveLength(1)
   expect(JSON.parse(lines[0] ?? '')).toMatchObject({ level: 40, undecryptable: BAD.length, total: BAD.length })
 })
 
-test('what can not be decrypted is logged once a minute however often it is read, with a count', async () => {
+test('what cannot be decrypted is logged once a minute however often it is read, with a count', async () => {
   const { database, ...first } = await startChat()
   const { schema, client } = database
   const john = await first.register('john')
   const clock = fakeClock(Date.now())
   const { call, log } = await startChat({ database, clock })
-  const lines = () => log().match(/can not be decrypted/g)?.length ?? 0
+  const lines = () => log().match(/cannot be decrypted/g)?.length ?? 0
   for (let at = 1; at <= 3; at++) {
     await client.query(`insert into "${schema}".rooms (name, last_seq) values ($1, 1)`, [`room-${at}`])
     await client.query(

@@ -1,23 +1,26 @@
-/** Registers the kinds of entries, from which frames and routes are derived. A new kind is a file here and a line in `BUILT_IN`. */
+/**
+ * Registers the kinds of entries. Frames and routes are derived from them. To add a kind, add a file here and an item to
+ * `BUILT_IN`.
+ */
 import { connectionFrames, type DocumentedFrames, serviceFrames } from '../../protocol/frames.ts'
 import type { Kind } from './kind.ts'
 import { message } from './message.ts'
 
-/** Lists the kinds of this release. */
+/** The kinds of this release. */
 export const BUILT_IN: readonly Kind[] = [message]
 
-/** Maps names to kinds, and holds what is derived from them. */
+/** A registry of kinds. */
 export interface Kinds {
   readonly all: readonly Kind[]
-  /** Returns the kind of a stored entry; `undefined` if this release doesn't support it. */
+  /** Returns the kind of a stored entry, or `undefined` if this release doesn't support it. */
   of(kind: string): Kind | undefined
-  /** Returns the kind that a frame of this `type` appends to. */
+  /** Returns the kind of the entry that a frame of this `type` appends. */
   ofCommand(type: string): Kind | undefined
-  /** Maps each `type` to its frame, from clients and from the service. */
+  /** The frames that clients send and that the service sends, by `type`. */
   readonly frames: { readonly client: DocumentedFrames; readonly service: DocumentedFrames }
 }
 
-/** Creates a registry. Throws a TypeError if two kinds, or a kind and another frame, share a name. */
+/** Creates a registry. Throws a TypeError if two kinds, or a kind and another frame, have the same name. */
 export const createKinds = (all: readonly Kind[] = BUILT_IN): Kinds => {
   const byKind = new Map(all.map(kind => [kind.kind, kind]))
   const byCommand = new Map(all.map(kind => [kind.commandType, kind]))

@@ -1,4 +1,6 @@
-/** Defines what a kind of entry consists of. Everything specific to one kind is in its own file; see message.ts. */
+/**
+ * Defines what a kind of entry consists of. Everything that is specific to one kind is in a file of its own, such as message.ts.
+ */
 import type { Static, TLiteral, TObject, TProperties, TSchema } from '@sinclair/typebox'
 import type { ErrorCode } from '../../protocol/errors.ts'
 import type { Action } from '../access/authorize.ts'
@@ -6,15 +8,15 @@ import type { Action } from '../access/authorize.ts'
 /** The columns whose text is encrypted. */
 export type EncryptedColumn = 'content' | 'meta'
 
-/** What an entry holds beside its place in the log, as plain text; `meta` and `detail` are JSON. */
+/** The content of an entry as plain text. `meta` and `detail` are JSON. */
 export interface Body extends Readonly<Record<EncryptedColumn, string | null>> {
   /** The `seq` of the message that the entry is about. */
   readonly target?: number | null
-  /** What the kind stores in the clear, which SQL may read. */
+  /** Data that is stored unencrypted, so that SQL can read it. */
   readonly detail?: string | null
 }
 
-/** Holds the same as in a frame. */
+/** The content of an entry as a frame contains it, with parsed JSON. */
 export interface ShownBody {
   readonly content: string | null
   readonly meta?: Record<string, unknown> | undefined
@@ -22,13 +24,13 @@ export interface ShownBody {
   readonly detail?: Record<string, unknown> | undefined
 }
 
-/** Holds the limits of commands. */
+/** The limits for commands. */
 export interface PrepareContext {
-  /** Limits a message, in characters (Unicode code points). */
+  /** Maximum length of a message, in characters (Unicode code points). */
   readonly maxMessageLength: number
 }
 
-/** Describes the fields that every command has. */
+/** The fields that all commands share. A command is what a client sends to append an entry. */
 export interface Command {
   readonly type?: string
   readonly room?: string | undefined
@@ -36,48 +38,57 @@ export interface Command {
   readonly ref?: string | undefined
 }
 
-/** Describes the HTTP route that appends an entry of the kind. Its body is the command without the fields in the path and headers. */
+/**
+ * The HTTP route that appends an entry of a kind. Its body is the command without the fields that are in the path or in headers.
+ */
 export interface HttpTwin {
   readonly method: 'POST' | 'PUT' | 'PATCH' | 'DELETE'
-  /** Is below the room's path; `:name` is a field of the command. */
+  /** The path below the room's path. A parameter `:name` is the field `name` of the command. */
   readonly path: string
   readonly operationId: string
   readonly summary: string
   readonly description: string
-  /** Holds a schema with a name of its own in the document; by default it is derived from the command. */
+  /** The schema of the body, if it has a name in the OpenAPI document. By default it is derived from the command. */
   readonly body?: TSchema
-  /** Lists the codes of errors that only this kind has. */
+  /** The codes of errors that are specific to this kind. */
   readonly errors?: readonly ErrorCode[]
 }
 
 type CommandSchema = TObject<TProperties & { type: TLiteral<string> }>
 
-/** Defines one kind of entry. */
+/** The definition of one kind of entry. */
 export interface KindDefinition<Schema extends CommandSchema> {
-  /** Is stored in the column `kind`, and is the `type` of its frames. A kind with a dot belongs to a host application. */
+  /**
+   * The name of the kind, in the column `kind` and as the `type` of its frames. A name with a dot belongs to a host application.
+   */
   readonly kind: string
-  /** Holds the action to authorize before an entry is appended. */
+  /** The action that must be authorized before an entry is appended. */
   readonly action: Action
-  /** Describes what a client sends to append an entry; its `type` may differ from the kind. */
+  /** The schema of the frame that a client sends to append an entry. Its `type` may differ from the kind. */
   readonly command: Schema
-  /** Describes what subscribers receive. */
+  /** The schema of the frame that subscribers receive. */
   readonly frame: TObject
-  /** Summarizes the two frames in the AsyncAPI document. */
+  /** Summaries of the two frames, for the AsyncAPI document. */
   readonly summary: { readonly command: string; readonly frame: string }
-  /** Lists the columns that an entry of the kind uses, each a Fernet token. With `content`, an entry without it was erased. */
+  /** The columns that entries of the kind use, each as a Fernet token. If `content` is one of them, a null there means erased. */
   readonly encrypted: readonly EncryptedColumn[]
-  /** Lets `beforeMessage` edit or reject it: its command has `content` and `meta` as a message has. */
+  /**
+   * True if `beforeMessage` may edit or reject entries of the kind. Their command must have `content` and `meta` like a message.
+   */
   readonly isEditable?: boolean
   readonly http?: HttpTwin
-  /** Returns what to store. Throws a ChatError for an invalid command. Conflicts are decided in SQL, under the room's lock. */
+  /**
+   * Returns what to store for a command. Throws a ChatError if the command is not valid. Conflicts with other entries are not
+   * checked here but in SQL, under the lock of the room.
+   */
   prepare(command: Omit<Static<Schema>, 'type'>, context: PrepareContext): Body
   /** Returns the fields of the frame that are specific to the kind. */
   show(body: ShownBody): object
 }
 
-/** Describes one kind of entry for the rest of the service. */
+/** A kind of entry, in the form that does not depend on the schema of its command. */
 export interface Kind extends Omit<KindDefinition<CommandSchema>, 'prepare'> {
-  /** Holds the `type` of its command. */
+  /** The `type` of its command. */
   readonly commandType: string
   prepare(command: Command, context: PrepareContext): Body
 }
@@ -86,6 +97,6 @@ export interface Kind extends Omit<KindDefinition<CommandSchema>, 'prepare'> {
 export const defineKind = <Schema extends CommandSchema>(definition: KindDefinition<Schema>): Kind => ({
   ...definition,
   commandType: definition.command.properties.type.const,
-  // The frame decoder and the routes have checked the command against the schema.
+  // The cast is safe, because the frame decoder and the routes have validated the command against the schema.
   prepare: (command, context) => definition.prepare(command as Omit<Static<Schema>, 'type'>, context)
 })

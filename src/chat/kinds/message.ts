@@ -1,4 +1,4 @@
-/** Defines the kind `message`: a text, and data of the client. */
+/** Defines the kind `message`: a text (`content`), and optional JSON data of the client (`meta`). */
 import { type Static, Type } from '@sinclair/typebox'
 import { isVisible } from '../../lib/text.ts'
 import { ChatError } from '../../protocol/errors.ts'
@@ -17,7 +17,7 @@ import { Timestamp } from '../../protocol/timestamp.ts'
 import { characters } from '../../protocol/validation.ts'
 import { defineKind } from './kind.ts'
 
-/** Sends a message; without `room`, to `general`. */
+/** The frame that sends a message. Without `room`, the message is sent to `general`. */
 export const SendFrame = Type.Object(
   {
     type: Type.Literal(MESSAGE),
@@ -31,7 +31,10 @@ export const SendFrame = Type.Object(
 )
 export type SendFrame = Static<typeof SendFrame>
 
-/** Delivers a committed message to the subscribers of its room. A message that can’t be shown has no content, and a reason. */
+/**
+ * The frame that delivers a committed message to the subscribers of its room. If a message cannot be shown, `content` is null and
+ * `unavailable` gives the reason.
+ */
 export const MessageFrame = Type.Object(
   { type: Type.Literal(MESSAGE), ...messageFields, ...shown, timestamp: Timestamp },
   { $id: 'ChatMessageFrame' }
@@ -39,8 +42,8 @@ export const MessageFrame = Type.Object(
 export type MessageFrame = Static<typeof MessageFrame>
 
 /**
- * Returns the `meta` of a message as the JSON text to encrypt. Throws `invalid_frame` if it is over 2 KiB, or, from a host
- * application, nested more deeply than JSON can be written.
+ * Returns the `meta` of a message as the JSON text to encrypt. Throws `invalid_frame` if the text is longer than 2 KiB. A host
+ * application may pass an object that is nested too deeply for `JSON.stringify`; this is the same error.
  */
 export const metaText = (meta: Record<string, unknown> | undefined): string | null => {
   if (meta === undefined) return null
@@ -48,7 +51,7 @@ export const metaText = (meta: Record<string, unknown> | undefined): string | nu
     const text = JSON.stringify(meta)
     if (Buffer.byteLength(text) <= MAX_META_BYTES) return text
   } catch {
-    // A RangeError, because it is nested so deeply that the stack overflowed. It is over the limit in any case.
+    // `JSON.stringify` overflowed the stack, so the object is nested so deeply that its text would be over the limit too.
   }
   throw new ChatError(
     'invalid_frame',
@@ -57,9 +60,9 @@ export const metaText = (meta: Record<string, unknown> | undefined): string | nu
 }
 
 /**
- * Returns the text of a message as it is stored and shown. Throws `message_too_long` over `max` characters (code points), and
- * `invalid_frame` without a visible one. A lone surrogate becomes U+FFFD, as it would in UTF-8, so that the live frame and the
- * history have the same text.
+ * Returns the text of a message as it is stored and shown. Throws `message_too_long` if it has more than `max` characters
+ * (Unicode code points), and `invalid_frame` if it has no visible character. A lone surrogate is replaced by U+FFFD, as UTF-8
+ * would do when it is stored, so that the live frame and the history have the same text.
  */
 export const messageText = (content: string, max: number): string => {
   const text = content.toWellFormed()

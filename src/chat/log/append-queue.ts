@@ -1,7 +1,7 @@
 /**
- * Queues appends (group commit): one append is in flight for all rooms. A locked room gets a lane of its own until it can be written
- * to again, so that it delays only its own messages. Entries of a room settle in the order in which they were added, only after
- * their commit, each exactly once.
+ * Queues entries and appends them in batches (group commit). One append is in flight for all rooms, except for locked rooms: each
+ * of these has its own lane, so that a lock delays only the messages of its room. Each entry settles exactly once: after its
+ * commit, or when it is rejected. The entries of a room settle in the order in which they were queued.
  */
 import pLimit from 'p-limit'
 import type { NewEntry } from '../../db/database.ts'
@@ -12,35 +12,37 @@ import { createLane, type Lane, type Outcome, type Pending } from './lane.ts'
 
 export type { Outcome }
 
-/** Configures the append queue. */
 export interface AppendQueueOptions extends Pick<CommitOptions, 'append' | 'faultOf'> {
-  /** Returns which of these rooms are locked. */
+  /** Returns those of the given rooms whose rows are locked. */
   readonly lockedRooms?: (roomIds: number[]) => Promise<number[]>
-  /** Called with each failure; the caller logs it. */
+  /** Called with each failure, so that the caller can log it. */
   readonly onFailure?: CommitOptions['onFailure']
+  /** Maximum number of entries in a batch. */
   readonly maxBatch?: number
+  /** Maximum number of entries in the queue. */
   readonly maxQueue?: number
-  /** Limits a batch, and the queue, in bytes of ciphertext. */
+  /** Maximum size of a batch, in bytes of ciphertext. */
   readonly maxBatchBytes?: number
+  /** Maximum size of the queue, in bytes of ciphertext. */
   readonly maxQueueBytes?: number
-  /** Limits one attempt, in milliseconds; a database that doesn't respond counts as a lost connection. */
+  /** Timeout of one attempt, in milliseconds. After it, the connection to the database counts as lost. */
   readonly attemptMs?: number
   readonly retryDelays?: readonly number[]
   readonly delay?: (ms: number) => Promise<void>
 }
 
-/** Appends entries to the log; the only way to do so in this process. */
+/** Appends entries to the log. All entries of this process are appended through it. */
 export interface AppendQueue {
-  /** Queues an entry. `settled` is called once. Throws `busy` when the queue is full; then nothing was queued. */
+  /** Queues an entry, and calls `settled` once with the result. If the queue is full, throws `busy` and queues nothing. */
   append(entry: NewEntry, settled: (outcome: Outcome) => void): void
-  /** Resolves when everything that was queued has settled. */
+  /** Resolves when all queued entries have settled. */
   idle(): Promise<void>
 }
 
 const RETRY_DELAYS = [50, 200, 500, 1000, 2000, 3000]
-/** Limits the locked rooms that are appended to at once: each attempt holds a connection until its lock times out. */
+/** Maximum number of concurrent appends to locked rooms. Each of them uses a database connection until its lock times out. */
 const SLOW_AT_ONCE = 2
-/** Limits the query for locked rooms, in milliseconds. */
+/** Timeout of the query for locked rooms, in milliseconds. */
 const LOCKED_MS = 2000
 const wait = (ms: number): Promise<void> => new Promise(resolve => setTimeout(resolve, ms))
 
@@ -70,7 +72,10 @@ export const createAppendQueue = ({
   const attempts = { faultOf, onFailure, retryDelays, delay }
   const bounds = { maxBatch, maxBatchBytes }
 
-  /** Returns the lane of a locked room. It is kept while its last append met a lock, so that a long lock doesn't delay the other rooms again. */
+  /**
+   * Returns the lane of a locked room. The lane is removed when it is idle and its last append did not fail because of a lock.
+   * Until then, the room's new entries use it too, so that a long lock does not delay the other rooms again.
+   */
   const slowLaneOf = (roomId: number): Lane => {
     const known = slowLanes.get(roomId)
     if (known) return known
@@ -105,7 +110,7 @@ export const createAppendQueue = ({
 
   const setAside: CommitOptions['setAside'] = async (batch, later) => {
     const locked = new Set(await whichAreLocked(batch))
-    // Entries that were queued later stay behind earlier ones.
+    // Entries of the batch come first and entries that are still queued last, so that the order within each room is kept.
     const moved = [
       ...[...batch, ...later].filter(({ entry }) => locked.has(entry.roomId)),
       ...[...locked].flatMap(roomId => mainLane.remove(roomId))

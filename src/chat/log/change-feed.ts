@@ -1,6 +1,7 @@
 /**
- * Reads changes that were made directly in the database: deleted users, new names, erased entries. A notification starts a read, and
- * the feed polls, so that a lost notification delays a change by seconds and loses none.
+ * Reads changes that were made directly in the database, such as deleted users, new names and erased entries. A notification
+ * starts a read. The feed also polls, so that no change is missed if a notification is lost; the change is applied a few seconds
+ * later.
  */
 
 import type { Changes, ChangesRepository } from '../../db/database.ts'
@@ -12,36 +13,38 @@ export interface ChangeFeedOptions {
   readonly repository: ChangesRepository
   readonly clock: Clock
   readonly log: Log
-  /** Sets how often it polls, in milliseconds, by default 2000; less if there are no notifications. */
+  /** How often the feed polls, in milliseconds, by default 2000. A database without notifications needs a shorter interval. */
   readonly pollMs?: number | undefined
+  /** Called with the changes of each read. */
   readonly onChanges: (changes: Changes) => void
-  /** Called instead if changes can't be listed one by one: anything may have changed. */
+  /** Called instead of `onChanges` if the changes are not known one by one. Anything may have changed. */
   readonly onLost: () => void
 }
 
 export interface ChangeFeed {
-  /** Returns whether every change that is older than a few seconds was reported. */
+  /** Returns whether all changes were reported that are older than a few seconds. */
   isCurrent(): boolean
-  /** Reads new changes; called when a notification arrives. */
+  /** Reads new changes. Called when a notification arrives. */
   wake(): void
-  /** Starts over, the first time and whenever the database may be another one. */
+  /** Starts the feed. Called again when the database may be another one: earlier changes are lost then, and `onLost` is called. */
   reset(): void
   close(): void
 }
 
 const POLL_MS = 2000
-/** Sets how long after the last complete read changes may have been missed, in milliseconds. */
+/** `isCurrent` returns false if the last successful read began longer ago than this, in milliseconds. */
 const CURRENT_MS = 5000
 const READ_TIMEOUT_MS = 3000
-/** Sets the minimum time between two reads, in milliseconds, because many changes cause as many notifications. */
+/** Minimum time between two reads, in milliseconds, because many changes cause as many notifications. */
 const PAUSE_MS = 50
+/** How often old changes are deleted from the database, in milliseconds. */
 const SWEEP_MS = 10 * 60_000
-/** Sets after how long the database may have deleted changes that were not read, in milliseconds. */
+/** If no read has succeeded for this long, in milliseconds, changes may have been deleted before they were read. */
 const LOST_AFTER_MS = 30 * 60_000
-/** Sets how often failures are logged, in milliseconds. */
+/** Minimum time between two log lines about failures, in milliseconds. */
 const REPORT_MS = 60_000
 
-/** Creates the feed; it reads nothing before the first `reset`. */
+/** Creates the feed. It reads nothing before the first `reset`. */
 export const createChangeFeed = (options: ChangeFeedOptions): ChangeFeed => {
   const { repository, clock, log, pollMs = POLL_MS, onChanges, onLost } = options
   const report = createReport(options)
@@ -77,7 +80,7 @@ export const createChangeFeed = (options: ChangeFeedOptions): ChangeFeed => {
     isReading = false
     if (!isWanted || isClosed) return
     isWanted = false
-    // Does not keep the process alive.
+    // Unreferenced, so that the timer does not keep the process running.
     setTimeout(wake, PAUSE_MS).unref()
   }
 
@@ -90,7 +93,7 @@ export const createChangeFeed = (options: ChangeFeedOptions): ChangeFeed => {
   const stops = [
     clock.every(pollMs, wake),
     clock.every(SWEEP_MS, () => {
-      if (isStarted) repository.sweep().catch(err => log.warn({ err }, 'can not delete old changes; retrying'))
+      if (isStarted) repository.sweep().catch(err => log.warn({ err }, 'failed to delete old changes; retrying'))
     })
   ]
 
@@ -108,14 +111,14 @@ export const createChangeFeed = (options: ChangeFeedOptions): ChangeFeed => {
   }
 }
 
-/** Creates the log of failures: one line per interval, with a count. */
+/** Creates a function that logs failures: at most one line per interval, with their number. */
 const createReport = ({ clock, log }: ChangeFeedOptions) => {
   let failures = 0
   let reportedAt = Number.NEGATIVE_INFINITY
   return (err: unknown): void => {
     failures++
     if (clock.monotonic() - reportedAt < REPORT_MS) return
-    log.warn({ err, failures }, 'can not read changes; the history is read from the database meanwhile')
+    log.warn({ err, failures }, 'failed to read changes; retrying, and reading the history from the database meanwhile')
     reportedAt = clock.monotonic()
     failures = 0
   }

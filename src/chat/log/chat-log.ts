@@ -1,4 +1,4 @@
-/** Reads a part of a room's log, and publishes to it. */
+/** Reads parts of a room's log and appends to it, for HTTP and for the host application. */
 import { GENERAL } from '../../protocol/http/messages.ts'
 import { type Principal, publicUserOf } from '../access/authorize.ts'
 import type { CurrentUsers } from '../access/current-users.ts'
@@ -22,24 +22,25 @@ import {
 import type { ReadLimit } from './read-limit.ts'
 import type { LogPart, LogReader, Range } from './reader.ts'
 
-/** Holds a published entry, and whether it was stored before with the same nonce. */
+/** A published entry. `isReplay` is true if it was already stored with the same nonce. */
 export interface Published {
   readonly entry: Entry
   readonly isReplay: boolean
 }
 
-/** Each method throws `room_not_found`. */
+/** A method that takes a room rejects with `room_not_found` if the room doesn't exist or the principal may not read it. */
 export interface ChatLog {
-  /** Lists the kinds of entries that this process supports. */
+  /** The kinds of entries that this process supports. */
   readonly kinds: Kinds
-  /** Limits reads over HTTP; called before each of them. */
+  /** Limits reads over HTTP. Routes call it before each read. */
   readonly readLimit: Pick<ReadLimit, 'enter'>
+  /** Returns a part of a room's log. */
   read(principal: Principal, room: string, range: Range): Promise<LogPart>
-  /** Appends an entry; resolves after the commit. Rejects with the ChatError that an `error` frame would contain. */
+  /** Appends an entry. Resolves after the commit. Rejects with the ChatError that an `error` frame would contain. */
   append(principal: Principal, room: string, submission: Submission): Promise<Published>
-  /** Appends a message. */
+  /** Appends a message, like `append`. */
   publish(principal: Principal, room: string, post: Post): Promise<Published>
-  /** Publishes for the host application, without calling `authorize` and without a rate limit. Resolves and rejects like `publish`. */
+  /** Appends a message of the host application, without a rate limit and without calling `authorize` or `beforeMessage`. */
   publishAsHost(principal: Principal, post: Post & { readonly room?: string | undefined }): Promise<CommittedMessage>
   /** Resolves when every accepted message is committed or rejected. */
   idle(): Promise<void>
@@ -62,7 +63,7 @@ export const createChatLog = (options: ChatLogOptions): ChatLog => {
   const publishIn = (principal: Principal, room: Room, submission: Submission, by: PublishedBy): Promise<Published> =>
     new Promise((resolve, reject) => {
       const published = (outcome: PublishResult) => ('error' in outcome ? reject(outcome.error) : resolve(outcome))
-      // Converts an immediate error to a rejection.
+      // `post` may throw synchronously. Calling it in `then` converts the error to a rejection.
       Promise.resolve()
         .then(() => publisher.post(principal, room, submission, published, by))
         .catch(reject)

@@ -1,4 +1,4 @@
-/** Converts entries between their stored and their public form: the keyring encrypts them on the way in, and decrypts them on the way out. */
+/** Converts entries between their stored form, which is encrypted, and their public form, which clients receive. */
 import { randomBytes } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
 import type { Keyring } from '../../crypto/keyring.ts'
@@ -10,7 +10,7 @@ import type { Kinds } from '../kinds/index.ts'
 import type { Body, EncryptedColumn, Kind, ShownBody } from '../kinds/kind.ts'
 import type { Placed } from './page-cache.ts'
 
-/** Describes an entry before it has a place in the log; `content` and `meta` are plain text. */
+/** An entry that does not have a position in the log yet. `content` and `meta` are plain text. */
 export interface Draft extends Body {
   readonly kind: Kind
   readonly room: { readonly id: number; readonly name: string }
@@ -19,18 +19,18 @@ export interface Draft extends Body {
   readonly nonce: string | undefined
 }
 
-// Prefixes the write id of a message without a nonce. It isn't ASCII, so no nonce can have it.
+// The prefix of the write id of an entry without a nonce. It is not ASCII, so that no nonce starts with it.
 const PRIVATE = '·'
-// Counting up from a random start is as unique as a random id, but keeps new rows together in the index.
+// A write id is a random id of the process and a counter. So it is unique, and new rows are next to each other in the index.
 const processId = `${PRIVATE}${randomBytes(9).toString('base64url')}-`
 let written = 0
 const privateWriteId = (): string => `${processId}${(written++).toString(36)}`
 
-/** Matches a nonce; anything else in its column is not shown. */
+/** Matches a nonce. A write id that does not match is not shown to clients. */
 const NONCE = /^[ -~]{1,64}$/
 const nonceOf = (writeId: string): { nonce?: string } => (NONCE.test(writeId) ? { nonce: writeId } : {})
 
-/** Returns the entry to append for a draft, with its text encrypted. */
+/** Encrypts a draft. Returns the entry to append. */
 export const encryptEntry = (draft: Draft, keyring: Keyring): NewEntry => {
   const { kind, room, userId, nonce, target = null, detail = null } = draft
   let keyId: string | null = null
@@ -55,21 +55,21 @@ export const encryptEntry = (draft: Draft, keyring: Keyring): NewEntry => {
   }
 }
 
-/** Explains why an entry has nothing to show: no key decrypts it, or it was erased. */
+/** Why the content of an entry cannot be shown: no key decrypts it, or it was erased. */
 type Unavailable = 'key' | 'erased'
 
-/** Holds an entry in its public form, encoded once for all readers. */
+/** An entry in its public form, encoded once for all readers. */
 export interface Entry extends Encoded, Placed {
   readonly id: number
-  /** Holds the time in milliseconds since the epoch. */
+  /** When the entry was committed, in milliseconds since the epoch. */
   readonly createdAt: number
   readonly isMessage: boolean
   readonly unavailable: Unavailable | undefined
-  /** Holds the item of an HTTP list, as JSON; absent for a message, whose item is derived from its frame. */
+  /** The entry as an item of an HTTP list, in JSON. Absent for a message, because its item is derived from its frame. */
   readonly item?: Buffer
 }
 
-/** Describes the position of an entry, as its frame contains it. */
+/** The fields of a frame that give the position and the author of its entry. */
 interface Place {
   readonly id: number
   readonly room: string
@@ -79,14 +79,14 @@ interface Place {
 }
 
 interface Shown {
-  /** Holds the fields of the frame after the position. */
+  /** The fields of the frame after those of `Place`. */
   readonly fields: object
   readonly unavailable?: Unavailable
 }
 
 /** Creates an entry of a kind. */
 export const makeEntry = (kind: string, place: Place, { fields, unavailable }: Shown, createdAt: number): Entry => {
-  // `type` first and `timestamp` last: see restItems.
+  // `restItems` relies on this order: `type` is the first field, and `timestamp` the last.
   const frame = {
     type: kind,
     ...place,
@@ -102,7 +102,10 @@ export const makeEntry = (kind: string, place: Place, { fields, unavailable }: S
   })
 }
 
-/** Creates an entry of a kind that this release doesn't support. It keeps its position, and subscribers advance over it. */
+/**
+ * Creates an entry of a kind that this release doesn't support. It is delivered at its position, so that subscribers don't notice
+ * a gap.
+ */
 const makeUnknown = (storedKind: string, place: Place, createdAt: number): Entry => {
   const { room, seq } = place
   const kind = storedKind.slice(0, MAX_KIND)
@@ -114,10 +117,13 @@ const makeUnknown = (storedKind: string, place: Place, createdAt: number): Entry
   })
 }
 
-/** Limits the length of a kind that is shown. */
+/** Maximum length of the name of an unknown kind that is shown. */
 const MAX_KIND = 64
 
-/** Creates the item of an entry other than a message. It has no content, so that older clients don't show it as a message. */
+/**
+ * Creates the HTTP item of an entry that is not a message. Its `content` is null, so that older clients don't show it as a
+ * message.
+ */
 const itemOf = (type: object, place: Place, createdAt: number): Buffer =>
   Buffer.from(JSON.stringify({ ...type, ...place, content: null, created_at: timestamp(createdAt) }))
 
@@ -128,12 +134,13 @@ const entryOfFrame = (
   more: Pick<Entry, 'isMessage' | 'unavailable' | 'item'>
 ): Entry => {
   const encoded = encode(JSON.stringify(frame))
-  // Counted twice, because a cached frame also keeps garbage of about its own size in its part of Buffer's pool.
+  // Counted twice, because a small frame is part of a larger buffer of Node's buffer pool, which stays in memory as a whole.
   const bytes = 2 * (encoded.frame.length + (more.item?.length ?? 0)) + 200
   return { frame: encoded.frame, head: encoded.head, id, seq, userId, createdAt, ...more, bytes }
 }
 
-// An item of an HTTP list has no `type`, which is first in a frame, and `created_at` in place of `timestamp`, which is last.
+// The HTTP item of a message differs from its frame at both ends: it has no `type` at the start, and `created_at` instead of
+// `timestamp` at the end.
 const FRAME_HEAD = '{"type":"message",'.length
 const FRAME_TAIL = '"timestamp":"2026-01-31T12:00:00.123+00:00"}'.length
 const STAMP = FRAME_TAIL - '"timestamp":'.length
@@ -142,8 +149,8 @@ const COMMA = 0x2c
 const BRACE = 0x7b
 
 /**
- * Returns entries as JSON for HTTP, in UTF-8: `before`, the items with commas between them, and `after`; both are ASCII. The bytes
- * are assembled from cached frames, without parsing them.
+ * Returns the text `before`, the entries as HTTP items with commas between them, and the text `after`, in UTF-8. `before` and
+ * `after` must be ASCII. Copies the items from the encoded frames without parsing these.
  */
 export const restItems = (before: string, entries: readonly Entry[], after: string): Buffer => {
   const grows = 2 - FRAME_HEAD + CREATED_AT.length - (FRAME_TAIL - STAMP)
@@ -166,7 +173,7 @@ export const restItems = (before: string, entries: readonly Entry[], after: stri
   return bytes.subarray(0, at)
 }
 
-/** Returns the entry of a draft that was committed now or before. If it was erased since, it has nothing to show. */
+/** Returns the entry of a draft after its commit. If the draft is a replay and the stored entry was erased, it has no content. */
 export const entryOf = (draft: Draft, { id, seq, createdAt, stored }: AppendedEntry): Entry => {
   const { kind, room, userId: user_id, username, content, meta, target, detail, nonce } = draft
   const place = { id, room: room.name, seq, user_id, username }
@@ -188,8 +195,9 @@ const isErased = ({ encrypted }: Kind, { content }: Pick<StoredEntry, 'content'>
   content === null && encrypted.includes('content')
 
 /**
- * Decrypts a stored entry. A row that is not a valid entry of its kind (a token in the wrong column, text that isn't JSON, an invalid
- * time) is unavailable, like one that no key decrypts. It keeps its position, so that the log can be read past it.
+ * Decrypts a stored entry. If no key decrypts the row, or it is not a valid entry (a token in the wrong column, text that is not
+ * JSON, an invalid time), the entry has no content and is marked as unavailable. It keeps its position, so that the log has no
+ * gap.
  */
 export const decryptEntry = (stored: StoredEntry, room: string, kinds: Kinds, keyring: Keyring): Entry => {
   const { id, seq, userId: user_id, username } = stored
@@ -204,10 +212,10 @@ export const decryptEntry = (stored: StoredEntry, room: string, kinds: Kinds, ke
   return makeEntry(kind.kind, place, { fields: { ...kind.show(body), ...nonceOf(stored.writeId) } }, createdAt)
 }
 
-/** Limits times to years of four digits, which timestamps have. */
+/** The latest valid time. Timestamps have years of four digits. */
 const LAST_TIME = Date.parse('9999-12-31T23:59:59.999Z')
 
-/** Decrypts the content of an entry; returns `undefined` if no key does, or if the plaintext is not valid. */
+/** Decrypts the body of an entry. Returns `undefined` if no key decrypts it, or if the plain text is not valid. */
 const decryptBody = (stored: StoredEntry, keyring: Keyring): ShownBody | undefined => {
   const { content, meta, keyId, targetSeq, detail } = stored
   const clear = {
@@ -230,7 +238,10 @@ const objectOf = (json = ''): Record<string, unknown> | undefined => {
   }
 }
 
-/** Returns whether the entry stored under a write id is the draft's own. A text that no key decrypts counts as the same. */
+/**
+ * Returns whether the entry that is stored under a draft's write id has the same content as the draft. If it was erased or no key
+ * decrypts it, this is assumed.
+ */
 export const isSameEntry = (draft: Draft, stored: StoredBody, keyring: Keyring): boolean => {
   if (stored.kind !== draft.kind.kind) return false
   if (isErased(draft.kind, stored)) return true
@@ -241,6 +252,6 @@ export const isSameEntry = (draft: Draft, stored: StoredBody, keyring: Keyring):
   return content === draft.content && (meta === undefined || meta === draft.meta)
 }
 
-/** The database keeps JSON in an order and with spaces of its own. */
+/** Compares parsed JSON, because the database changes the order of keys and the spaces. */
 const isSameJson = (one: string | null, other: string | null): boolean =>
   one === other || (one !== null && other !== null && isDeepStrictEqual(JSON.parse(one), JSON.parse(other)))

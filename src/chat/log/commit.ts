@@ -1,4 +1,7 @@
-/** Appends a batch and settles its entries: retries, divides or rejects it according to the database's error. */
+/**
+ * Appends a batch and settles its entries. If the append fails, the error decides whether the batch is retried, divided or
+ * rejected.
+ */
 
 import type { DatabaseFault } from '../../db/client/errors.ts'
 import type { AppendedEntry, NewEntry, RefusedEntry } from '../../db/database.ts'
@@ -6,21 +9,21 @@ import { ChatError } from '../../protocol/errors.ts'
 import type { Outcome, Pending } from './lane.ts'
 import { refusalOf } from './refusals.ts'
 
-/** Configures how batches are committed. */
 export interface CommitOptions {
   /**
-   * Appends a batch in one transaction; returns a result per entry, in the order of the batch. A repeat of a write id returns the
-   * place of the first entry.
+   * Appends a batch in one transaction. Returns one result per entry, in the order of the batch. If a write id is already stored,
+   * the result is the position of the stored entry.
    */
   readonly append: (batch: NewEntry[]) => Promise<(AppendedEntry | RefusedEntry)[]>
-  /** Classifies a failure of `append`; see src/db/client/errors.ts. */
+  /** Classifies a failure of `append`. See src/db/client/errors.ts. */
   readonly faultOf: (error: unknown) => DatabaseFault
-  /** Moves the entries of locked rooms in `batch` and `later` to other lanes, and returns these rooms. */
+  /** Moves the entries of locked rooms from `batch` and `later` to other lanes. Returns the ids of these rooms. */
   readonly setAside?: (batch: Pending[], later: Pending[]) => Promise<ReadonlySet<number>>
-  /** Called when the entries of a batch were settled. */
+  /** Called when all entries of a batch have been settled. */
   readonly onSettled: (batch: Pending[]) => void
+  /** Called with each failure, and the number of entries that it concerns. */
   readonly onFailure: (error: unknown, entries: number) => void
-  /** Sets the delays between attempts, in milliseconds; their number limits the attempts. */
+  /** The delays before the retries, in milliseconds. There is one retry for each. */
   readonly retryDelays: readonly number[]
   readonly delay: (ms: number) => Promise<void>
 }
@@ -31,7 +34,7 @@ const PASSING: ReadonlySet<DatabaseFault> = new Set(['retry', 'locked', 'replace
 export const createCommit = (options: CommitOptions): ((batch: Pending[]) => Promise<void>) => {
   const { append, faultOf, setAside, onSettled, onFailure, retryDelays, delay } = options
 
-  /** Calls the callbacks of entries. An error in one must not stop the others. */
+  /** Calls the callbacks of a batch. If a callback throws, the others are still called. */
   const settle = (batch: Pending[], outcomeOf: (at: number) => Outcome): void => {
     batch.forEach((pending, at) => {
       for (const settled of pending.settle) {
@@ -46,7 +49,8 @@ export const createCommit = (options: CommitOptions): ((batch: Pending[]) => Pro
   }
 
   /**
-   * Commits the parts of a batch in sequence. If a failed attempt did store a part, its write ids prevent that it is stored twice.
+   * Commits the parts of a batch one after another. An attempt may fail although its entries were stored. When it is retried, the
+   * write ids prevent that they are stored twice.
    */
   const commit = async ([batch, ...later]: Pending[][], attempt = 0): Promise<void> => {
     if (!batch) return

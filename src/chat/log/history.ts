@@ -1,6 +1,6 @@
 /**
- * Reads parts of a room's log for HTTP. A long part is read while it is sent, so that a response uses bounded memory, whatever its
- * length is and however slowly its client reads.
+ * Reads parts of a room's log for HTTP responses. A long part is read in batches while the response is sent. So a response uses
+ * bounded memory, even if it is long and its client reads slowly.
  */
 import { Readable } from 'node:stream'
 import type { MessagesRepository } from '../../db/database.ts'
@@ -13,8 +13,8 @@ import type { PageCache } from './page-cache.ts'
 import type { Slices } from './slices.ts'
 
 /**
- * Selects a part of a room's log: the newest messages or those before a `seq`; or, with `after`, the first entries after it or between
- * the two, without gaps.
+ * Selects a part of a room's log. Without `after`, the last `limit` messages: the newest ones, or those before the entry
+ * `before`. With `after`, the first `limit` entries of all kinds after it, and before `before` if that is set.
  */
 export interface Range {
   readonly before?: number | undefined
@@ -22,14 +22,15 @@ export interface Range {
   readonly limit: number
 }
 
-/** Holds a part of a room's log, oldest entry first, and the range of the log. */
+/** A part of a room's log, oldest entry first. */
 export interface LogPart {
   readonly room: RoomShown
-  /** Is true if there are more entries in the requested direction. */
+  /** True if there are more entries in the requested direction. */
   readonly hasMore: boolean
   /**
-   * Returns the entries as JSON items in UTF-8, with commas between them and ASCII around them; `isShown` omits some. Returns bytes if
-   * the whole part is short, else a stream, which fails if the rest can't be read.
+   * Returns the text `before`, the entries as JSON items with commas between them, and the text `after`, in UTF-8. `before` and
+   * `after` must be ASCII. If `isShown` is set, omits the entries for which it returns false. Returns a buffer if the part is
+   * short, else a stream, which emits an error if the rest cannot be read.
    */
   json(before: string, after: string, isShown?: (entry: Entry) => boolean): Buffer | Readable
 }
@@ -46,15 +47,15 @@ interface Bounds {
   readonly to: number
 }
 
-/** Limits what is read for a response at a time, in bytes of frames. */
+/** About how many bytes of frames are read at a time for one response. */
 const BATCH_BYTES = 64 * 1024
 
 const all = (): boolean => true
 const isMessage = (entry: Entry): boolean => entry.isMessage
 
-/** Creates the function that reads a part. */
+/** Creates the function that reads a part of a room's log. */
 export const createHistory = ({ pages, extent, messagesFrom, slices }: HistoryOptions) => {
-  /** Reads entries from `from` up to `to`, about as much as a response may hold. */
+  /** Reads the first entries of a range, about `BATCH_BYTES` of them. */
   const readBatch = async (room: Room, { from, to }: Bounds): Promise<Entry[]> => {
     let batch: Entry[] = []
     let bytes = 0
@@ -73,7 +74,7 @@ export const createHistory = ({ pages, extent, messagesFrom, slices }: HistoryOp
     return batch
   }
 
-  /** Reads the rest in batches. The range is fixed, because the log only grows at its end. */
+  /** Reads the rest of a range in batches. The range stays the same during the read, because the log grows only at its end. */
   async function* readOn(room: Room, epoch: string, { from, to }: Bounds): AsyncGenerator<Entry[]> {
     for (let at = from; at <= to; ) {
       const batch = await readBatch(room, { from: at, to })
@@ -84,7 +85,10 @@ export const createHistory = ({ pages, extent, messagesFrom, slices }: HistoryOp
     }
   }
 
-  /** Moves a range without remaining entries to the nearest ones, so that a client that pages can continue. */
+  /**
+   * Moves a range whose entries were all deleted to the nearest existing entries, so that a client that pages through the log can
+   * continue. Returns `undefined` if there are none.
+   */
   const moved = async (room: Room, range: Range, { from, to }: Bounds): Promise<Bounds | undefined> => {
     const isBackward = range.after === undefined
     const found = await extent(room.id, isBackward ? room.oldest : from, isBackward ? to : lastOf(room, range))
@@ -94,7 +98,7 @@ export const createHistory = ({ pages, extent, messagesFrom, slices }: HistoryOp
       : placesOf(room, { ...range, after: found.first - 1 })
   }
 
-  /** The places of a range. A list of messages counts messages only. */
+  /** Returns the bounds of a range. Without `after`, `limit` counts messages only, so the bounds may include other entries. */
   const placesOf = async (room: Room, range: Range): Promise<Bounds> => {
     const bounds = boundsOf(room, range)
     if (range.after !== undefined || !room.hasOthers) return bounds
@@ -151,7 +155,7 @@ async function* streamItems({ head, rest, after, isShown, isFirst, slices }: Str
   yield Buffer.from(after, 'latin1')
 }
 
-/** Returns the bounds of a range; empty if `to` is below `from`. */
+/** Returns the bounds of a range if each entry counts. The range is empty if `to` is less than `from`. */
 const boundsOf = (room: Room, range: Range): Bounds => {
   const last = lastOf(room, range)
   if (range.after === undefined) return { from: Math.max(last - range.limit + 1, room.oldest), to: last }

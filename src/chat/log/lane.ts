@@ -1,37 +1,39 @@
-/** Queues entries with one append in flight; while it commits, the next batch gathers. */
+/** Queues entries and appends them in batches, one at a time. Entries that arrive during an append form the next batch. */
 import type { AppendedEntry, NewEntry } from '../../db/database.ts'
 import type { ChatError } from '../../protocol/errors.ts'
 
-/** Holds the result for an entry: its position in the log, or the error. */
+/** The result for an entry: its position in the log, or the error. */
 export type Outcome = { readonly appended: AppendedEntry } | { readonly error: ChatError }
 
-/** Holds an entry and the callbacks that wait for it. */
+/** A queued entry. */
 export interface Pending {
   readonly entry: NewEntry
+  /** The size of the entry, in bytes of ciphertext. */
   readonly bytes: number
+  /** The callbacks that receive the result. There are several if the same entry was queued several times. */
   readonly settle: ((outcome: Outcome) => void)[]
 }
 
-/** Configures a lane. */
 export interface LaneOptions {
   /** Settles every entry of the batch, or moves it to another lane. Never rejects. */
   readonly commit: (batch: Pending[]) => Promise<void>
   /** Called when nothing is queued or in flight. */
   readonly onIdle?: () => void
+  /** Maximum number of entries in a batch. */
   readonly maxBatch: number
-  /** Limits a batch, in bytes of ciphertext. */
+  /** Maximum size of a batch, in bytes of ciphertext. */
   readonly maxBatchBytes: number
 }
 
-/** Queues the entries of one or more rooms. */
+/** A queue for the entries of one or more rooms. */
 export interface Lane {
-  /** Is true if nothing is queued or in flight. */
+  /** True if nothing is queued or in flight. */
   readonly isIdle: boolean
-  /** Queues an entry. Returns false if the same write id was queued; then it shares the outcome of that one. */
+  /** Queues an entry. Returns false if an entry with the same write id is already queued; both then settle with the same result. */
   add(pending: Pending): boolean
   /** Removes the queued entries of a room, and returns them in order. */
   remove(roomId: number): Pending[]
-  /** Resolves when everything that was queued has been committed. */
+  /** Resolves when nothing is queued or in flight. */
   idle(): Promise<void>
 }
 
@@ -64,10 +66,10 @@ export const createLane = ({ commit, onIdle = () => {}, maxBatch, maxBatchBytes 
     add(pending) {
       const key = keyOf(pending.entry)
       const same = queue.get(key)
-      // A batch must not contain a write id twice.
+      // A batch must not contain the same write id twice, so the second entry is not queued.
       if (same) same.settle.push(...pending.settle.map(settled => asReplay(settled, same.entry)))
       else queue.set(key, pending)
-      // Deferred to the end of this turn of the event loop, so that what arrives together is written together.
+      // Deferred to the end of this turn of the event loop, so that entries that arrive together are in one batch.
       running ??= Promise.resolve().then(run)
       return !same
     },

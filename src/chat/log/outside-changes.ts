@@ -19,10 +19,10 @@ export interface OutsideChangesOptions {
   readonly repository: ChangesRepository
 }
 
-/** Limits the rooms of one query. */
+/** Maximum number of rooms per query. */
 const PAGE = 1000
 
-/** Creates the callbacks of a change feed. */
+/** Creates the callbacks of the change feed. */
 export const createOutsideChanges = (
   options: OutsideChangesOptions
 ): Pick<ChangeFeedOptions, 'onChanges' | 'onLost'> => {
@@ -57,7 +57,8 @@ export const createOutsideChanges = (
 
   return {
     onChanges(changes: Changes) {
-      // Names first: entries created from here on have the new names, and those created before are dropped.
+      // The names are changed before the cache is cleared. Entries that are created after this line have the new names, and entries
+      // that were created before it are removed from the cache below.
       users.apply(changes)
       for (const { id, title, isDeleted } of changes.rooms) if (!isDeleted) rooms.retitle(id, title)
       removeRooms(changes.rooms.filter(({ isDeleted }) => isDeleted).map(({ id }) => id))
@@ -68,9 +69,10 @@ export const createOutsideChanges = (
     },
     onLost() {
       drop()
-      // Drops again when all connections have the new names, because entries with old ones may have been created meanwhile.
+      // Clears the page cache a second time after the names are refreshed: entries with the old names may have been cached in the
+      // meantime.
       Promise.all([users.refresh(), refreshRooms()]).then(drop, err =>
-        log.warn({ err }, 'can not look up the connected users and their rooms')
+        log.warn({ err }, 'failed to look up the connected users and their rooms; old names may still be shown')
       )
     }
   }

@@ -1,75 +1,77 @@
 /**
- * Caches entries of the log in their public form, in pages of fixed position (1-64, 65-128, …). A page is read from the database once
- * for all concurrent readers, or filled with entries that are delivered here. The least recently read pages are dropped. Rows may be
- * missing, because an operator or the retention deleted them.
+ * Caches entries of the log in their public form, in pages of fixed positions (1-64, 65-128, …). A page is read from the database
+ * once for all concurrent readers, or filled with entries as this process delivers them. The least recently read pages are
+ * removed. A page may have gaps, because an operator or the retention may have deleted entries.
  */
 
-/** Describes an entry in the cache; `bytes` is its size. */
+/** An entry in the cache. */
 export interface Placed {
   readonly seq: number
-  /** Identifies the user whose name it contains. */
+  /** The id of the user whose name the entry contains. */
   readonly userId?: number
+  /** The size of the entry in memory, in bytes. */
   readonly bytes: number
 }
 
-/** Reads all entries of the log with `from <= seq <= to`, ascending. */
+/** Reads all entries of a log with `from <= seq <= to`, in ascending order. */
 export type ReadLog<Entry> = (roomId: number, from: number, to: number) => Promise<Entry[]>
 
 export interface PageCacheOptions<Entry> {
   readonly read: ReadLog<Entry>
-  /** Returns the first `seq` of the log with `from <= seq <= to`. Called only if a whole page was deleted. */
+  /** Returns the first `seq` of a log with `from <= seq <= to`. Called only if the rest of a page is missing. */
   readonly firstSeq: (roomId: number, from: number, to: number) => Promise<number | undefined>
-  /** Returns whether every change that is older than a few seconds was reported. Otherwise the cache is not used. */
+  /** Returns whether all changes were applied that are older than a few seconds. While it returns false, the cache is not used. */
   readonly isCurrent?: (() => boolean) | undefined
-  /** Limits the size of all pages together. */
+  /** Maximum size of all pages together, in bytes. */
   readonly maxBytes?: number
+  /** The number of positions in a page. */
   readonly pageSize?: number
 }
 
-/** Caches the pages of all rooms. */
+/** A cache of the pages of all rooms. */
 export interface PageCache<Entry> {
-  /** Counts the cached bytes. */
+  /** The size of all pages together, in bytes. */
   readonly bytes: number
-  /** Adds an entry that was just committed here or read, if it continues its page; otherwise it is read later. */
+  /** Adds an entry that was just committed or read. Ignores it if it does not follow the last entry of its cached page. */
   add(roomId: number, entry: Entry): void
   /**
-   * Returns consecutive entries from `from` on, at most to the end of a page and to `head`: synchronously if they are cached, else
-   * after reading them. The first one has a later `seq` than `from` if the log no longer has that entry. Returns none if the log has
-   * nothing up to `head`.
+   * Returns consecutive entries, starting with `from`, at most to the end of the page and to `head`. Synchronous if they are
+   * cached. If the entry `from` was deleted, starts with the next existing one. Returns no entries if there are none up to
+   * `head`.
    */
   from(roomId: number, from: number, head: number): Entry[] | Promise<Entry[]>
-  /** Returns the same, and entries after missing ones too. */
+  /** Like `from`, but does not stop at a gap: the entries need not be consecutive. */
   past(roomId: number, from: number, head: number): Entry[] | Promise<Entry[]>
-  /** Changes whenever something that may have been read before must no longer be shown. */
+  /** A number that changes whenever an entry or a name has changed, so that earlier copies of entries must no longer be shown. */
   readonly version: number
-  /** Drops the cached entries of a room between two of them, both inclusive, because they were changed or deleted. */
+  /** Removes the pages that contain entries from `from` to `to`, both inclusive, because these were changed or deleted. */
   invalidate(roomId: number, from: number, to: number): void
-  /** Drops entries that contain the names of these users. */
+  /** Removes the pages that contain entries with the names of these users. */
   invalidateUsers(userIds: ReadonlySet<number>): void
-  /** Drops everything. */
+  /** Removes all pages, and discards the results of reads in progress. */
   clear(): void
-  /** Drops a room's pages, or only those below `below`, and the results of reads in progress. */
+  /** Removes the pages of a room that start below `below`, or all of them. Discards the results of reads in progress for them. */
   forget(roomId: number, below?: number): void
 }
 
 interface Page<Entry> {
   readonly roomId: number
-  /** Holds all existing entries from `first` to `last`, ascending; `last` exists. */
+  /** All existing entries from `first` to `last`, in ascending order. The entry `last` exists. */
   entries: Entry[]
   readonly first: number
   last: number
   bytes: number
 }
 
-/** Describes a read of the database in progress. */
+/** A read from the database in progress. */
 interface Loading<Entry> {
   readonly roomId: number
   readonly first: number
   readonly last: number
   readonly entries: Promise<Entry[]>
-  /** Is true if it may read what must no longer be shown. */
+  /** True if entries changed after the read began. Its result is discarded, and the page is read again. */
   isOutdated: boolean
-  /** Lists users whose names changed after it began. */
+  /** The ids of users whose names changed after the read began. If the result contains one of them, the page is read again. */
   readonly renamed: Set<number>
 }
 
@@ -84,15 +86,15 @@ export const createPageCache = <Entry extends Placed>({
   maxBytes = MAX_BYTES,
   pageSize = PAGE_SIZE
 }: PageCacheOptions<Entry>): PageCache<Entry> => {
-  // A Map keeps its order of insertion: a page that is read moves to the end, and pages are dropped from the front.
+  // A Map keeps its order of insertion. A page that is read is moved to the end, and pages are removed from the front.
   const pages = new Map<string, Page<Entry>>()
-  /** Maps rooms to the keys of their pages, so that an erasure in a thousand rooms doesn't search all pages a thousand times. */
+  /** The keys of the pages of each room, so that an erasure in a thousand rooms does not search all pages a thousand times. */
   const keysOf = new Map<number, Set<string>>()
   const loading = new Map<string, Loading<Entry>>()
   let bytes = 0
   let version = 0
 
-  /** Discards the results of reads in progress that may contain what must no longer be shown. */
+  /** Marks reads in progress as outdated, so that their results are discarded. Changes the version. */
   const outdate = (isConcerned: (one: Loading<Entry>) => boolean): void => {
     version++
     for (const [key, one] of loading) {
@@ -116,7 +118,7 @@ export const createPageCache = <Entry extends Placed>({
     if (keys?.size === 0) keysOf.delete(page.roomId)
   }
 
-  /** Drops pages of a room. */
+  /** Removes the pages of a room for which `isConcerned` returns true. */
   const dropOf = (roomId: number, isConcerned: (page: Page<Entry>) => boolean): void => {
     for (const key of keysOf.get(roomId) ?? []) {
       const page = pages.get(key)
@@ -142,7 +144,7 @@ export const createPageCache = <Entry extends Placed>({
     trim()
   }
 
-  /** Reads the page of an entry up to `head`, once for all concurrent readers. */
+  /** Reads the page that contains `seq`, up to `head`, once for all concurrent readers. */
   const load = (roomId: number, seq: number, head: number): Promise<Entry[]> => {
     const key = keyOf(roomId, seq)
     const last = Math.min(lastOf(seq), head)
@@ -157,10 +159,10 @@ export const createPageCache = <Entry extends Placed>({
       entries => {
         isOver()
         if (one.isOutdated || entries.some(isOf(one.renamed))) return load(roomId, seq, head)
-        // A page ends with an entry: entries missing after it may still be committed.
+        // The page ends with the last entry that was read, because the entries after it may not be committed yet.
         const end = entries.at(-1)?.seq ?? 0
         const added = pages.get(key)
-        // Entries that were added meanwhile are newer than the ones that were read.
+        // Entries that were added during the read follow the ones that were read.
         const rest = added && added.first <= end + 1 ? added.entries.filter(({ seq }) => seq > end) : []
         if (end > 0) keep(roomId, [...entries, ...rest], first)
         return entries

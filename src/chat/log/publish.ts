@@ -1,4 +1,4 @@
-/** Publishes entries: checks, encrypts and commits them, and then notifies first the sender and then everybody else. */
+/** Publishes entries: checks, encrypts and commits them. After the commit, notifies first the sender and then the subscribers. */
 import type { Bus } from '../../bus/bus.ts'
 import type { Keyring } from '../../crypto/keyring.ts'
 import type { Log } from '../../lib/logging.ts'
@@ -12,29 +12,29 @@ import type { AppendQueue } from './append-queue.ts'
 import { type Draft, type Entry, encryptEntry, entryOf, isSameEntry } from './codec.ts'
 import { refusalOf } from './refusals.ts'
 
-/** Replaces a room's version to read the entry from the database. */
+/** A version that no room has. An entry with this version is read from the database before it is delivered. */
 const OUTDATED = -1
 
-/** Describes a message as its sender provides it. */
+/** A message as its sender provides it. */
 export interface Post {
   readonly content: string
   readonly meta?: Record<string, unknown> | undefined
   readonly nonce?: string | undefined
 }
 
-/** Describes an entry as its sender provides it. */
+/** An entry as its sender provides it. */
 export interface Submission {
   readonly kind: Kind
   readonly command: Command
 }
 
-/** Holds the entry of a post, and whether it was stored before; or the error. */
+/** The result of `post`: the stored entry, or the error. `isReplay` is true if it was already stored with the same nonce. */
 export type PublishResult = { readonly error: ChatError } | { readonly entry: Entry; readonly isReplay: boolean }
 
-/** Distinguishes users, who are authorized and limited, from the host application, which is neither. */
+/** Who publishes. `beforeMessage` is called for the messages of a `person`, and not for those of the host application. */
 export type PublishedBy = 'person' | 'host'
 
-/** Describes a committed message for a host application. */
+/** A committed message in the form that host applications receive. */
 export interface CommittedMessage {
   readonly id: number
   readonly room: string
@@ -53,27 +53,27 @@ export interface PublisherOptions {
   readonly bus: Bus
   readonly access: Access
   readonly log: Log
-  /** Limits messages per second per user; contained in the error message. */
+  /** The maximum number of messages per second per user. It is part of an error message. */
   readonly messageRate: number
   readonly maxMessageLength: number
   readonly isDraining: () => boolean
-  /** See ChatOptions. */
+  /** See `ChatOptions.isUpgradeFinished`. */
   readonly isUpgradeFinished?: (() => boolean) | undefined
-  /** Returns an principal, who may have been looked up a while ago, under the name of now; throws for a deleted user. */
+  /** Returns the principal with the current name. Throws if the user was deleted after the principal was looked up. */
   readonly author: (principal: Principal) => Principal
-  /** Returns the same and never throws: a deleted user keeps the last known name. */
+  /** Like `author`, but never throws: a deleted user keeps the last known name. */
   readonly named: (principal: Principal) => Principal
-  /** Called with each message that this process committed, at most once; must not throw. */
+  /** Called at most once with each message that this process commits. Must not throw. */
   readonly onMessage?: ((message: CommittedMessage) => void) | undefined
 }
 
-/** Publishes entries. */
 export interface Publisher {
-  /** Counts a message against the rate of a user, before anything is looked up for it. Throws `rate_limited`. */
+  /** Counts a message against the user's rate limit. Called before its room is looked up. Throws `rate_limited`. */
   admit(userId: number): void
   /**
-   * Publishes an entry. Throws a ChatError, or returns a promise that rejects with it if the host has to be called first. Otherwise
-   * `posted` is called once, after the commit or with the error, and before other users receive the message.
+   * Publishes an entry. If it is rejected before the append, throws a ChatError, or returns a promise that rejects with one if
+   * `beforeMessage` has to be called first. Otherwise calls `posted` once with the result of the append. The callback runs before
+   * the subscribers receive the entry.
    */
   post(
     principal: Principal,
@@ -105,13 +105,15 @@ export const createPublisher = ({
 
   const prepare = ({ kind, command }: Submission): Body => kind.prepare(command, { maxMessageLength })
 
-  /** Prepares an edited message. An invalid one is the host's error, so the sender gets `unavailable`. */
+  /**
+   * Prepares a message that the host has edited. If it is not valid, the host is at fault, so the sender receives `unavailable`.
+   */
   const prepareEdit = (edited: Submission): Body => {
     try {
       return prepare(edited)
     } catch (cause) {
-      log.error({ err: cause }, 'beforeMessage returned a message that can not be stored')
-      throw new ChatError('unavailable', 'The message can not be stored right now. Send it again later.', { cause })
+      log.error({ err: cause }, 'beforeMessage returned a message that cannot be stored; the message was rejected')
+      throw new ChatError('unavailable', 'The message cannot be stored right now. Send it again later.', { cause })
     }
   }
 
@@ -120,7 +122,7 @@ export const createPublisher = ({
       throw new ChatError('unavailable', 'The service is restarting. Send the message again in a moment.')
   }
 
-  /** Early, for the sender's sake: the database decides it again under the lock of the room. */
+  /** Rejects the entry before it is queued. The database checks this again while it holds the lock of the room. */
   const refuseBeforeUpgrade = ({ kind }: Kind): void => {
     if (kind !== MESSAGE && !isUpgradeFinished()) throw refusalOf('upgrade_pending')
   }
@@ -143,7 +145,8 @@ export const createPublisher = ({
       if (appended.stored && !isSameEntry(draft, appended.stored, keyring)) return posted({ error: nonceReused() })
       const entry = entryOf(draft, appended)
       posted({ entry, isReplay: appended.replayed })
-      // Announced even if it is a replay, because the first commit's result may have been lost. What was stored then may be erased now.
+      // A replay is announced too, because the first attempt may have been committed without being announced. It is read from the
+      // database, because the stored entry may have been erased since.
       if (room.committed(entry, appended.replayed ? OUTDATED : version)) bus.announce(room.id, entry.seq)
       const { content, kind } = draft
       if (onMessage && !appended.replayed && kind.kind === MESSAGE && content !== null)
@@ -178,7 +181,7 @@ export const createPublisher = ({
 
 const metaOf = ({ meta }: Body): Post['meta'] => (meta === null ? undefined : JSON.parse(meta))
 
-/** Returns a committed message in the form for a host application. */
+/** Returns a committed message in the form that host applications receive. */
 export const committedMessage = (
   { room, content, meta, nonce }: Post & { readonly room: { readonly name: string } },
   user: PublicUser,

@@ -1,6 +1,6 @@
 /**
- * Limits how much each user may read over HTTP: by a rate, and by the number of concurrent responses. A response counts until its
- * client has read it, so that clients that don't read use bounded memory.
+ * Limits how much history each user may read over HTTP: by a rate, and by the number of concurrent responses. A response counts
+ * until its client has read it, so that clients which don't read their responses use bounded memory.
  */
 import pLimit, { type LimitFunction } from 'p-limit'
 import type { Clock } from '../../lib/clock.ts'
@@ -9,39 +9,44 @@ import { createTokenBucket, type TokenBucket } from '../connections/token-bucket
 
 export interface ReadLimitOptions {
   readonly clock: Clock
-  /** Limits reads per second per user; 0 disables it. */
+  /** The reads per second per user. 0 disables this limit. */
   readonly readRate: number
 }
 
-/** Describes a read that is about to start. */
+/** A read that is about to start. */
 export interface Read {
   readonly userId: number
-  /** Counts the requested entries, or rooms. */
+  /** The number of requested entries, or of requested rooms. */
   readonly entries: number
-  /** Resolves when the response was read, or its connection is closed. Never rejects. */
+  /** Resolves when the client has read the response, or its connection is closed. Never rejects. */
   readonly ended: Promise<unknown>
 }
 
 export interface ReadLimit {
-  /** Resolves when the read may start. Throws `rate_limited`, or `busy` when too many reads are in progress. */
+  /**
+   * Resolves when the read may start. Rejects with `rate_limited` if the user reads too much, and with `busy` if all users together
+   * do.
+   */
   enter(read: Read): Promise<void>
   close(): void
 }
 
-/** Sets how many entries count as one read. */
+/** This many entries count as one read. A request for more of them counts as several reads. */
 export const ENTRIES_PER_READ = 50
-/** Sets for how many seconds of its rate a user may read in a burst. */
+/** The size of a burst of reads, in seconds of the rate `readRate`. */
 export const READ_BURST_SECONDS = 10
 
-// Limits the concurrent responses of a user, and the requests that wait.
+// Maximum number of concurrent responses per user, and of requests per user that wait for one of them to end.
 const MAX_OF_USER = 8
 const MAX_WAITING_OF_USER = 100
-// Limits the concurrent responses of all users, and the requests that wait.
+// Maximum number of concurrent responses of all users, and of requests that wait for one of them to end.
 const MAX_OF_ALL = 512
 const MAX_WAITING = 2000
-/** Limits how long a request waits, in milliseconds: a client that doesn't read its responses gets no others. */
+/**
+ * How long a request may wait, in milliseconds. After that it is rejected, because the client does not read its other responses.
+ */
 const WAIT_MS = 5000
-/** Sets how often idle users are removed, in milliseconds; their token buckets are full again by then. */
+/** How often idle users are removed, in milliseconds. Their token buckets are full by then, like new ones. */
 const SWEEP_MS = 10_000
 
 interface Reader {
@@ -55,7 +60,7 @@ interface Waiting {
   refuse(): void
 }
 
-/** Creates the limit of one process. */
+/** Limits how many history reads run at once in this process, and how many each user may make per second. */
 export const createReadLimit = ({ clock, readRate }: ReadLimitOptions): ReadLimit => {
   const readers = new Map<number, Reader>()
   const slots = pLimit(MAX_OF_ALL)
@@ -63,7 +68,7 @@ export const createReadLimit = ({ clock, readRate }: ReadLimitOptions): ReadLimi
 
   const waiting = new Set<Waiting>()
   const stopRefusing = clock.every(1000, () => {
-    // In the order of arrival.
+    // The requests are in the order of arrival, so all requests after the first recent one are recent too.
     for (const one of waiting) {
       if (clock.monotonic() - one.since < WAIT_MS) return
       waiting.delete(one)
@@ -89,7 +94,7 @@ export const createReadLimit = ({ clock, readRate }: ReadLimitOptions): ReadLimi
     async enter({ userId, entries, ended }) {
       const reader = readerOf(userId)
       reader.usedAt = clock.monotonic()
-      // A request for more than the burst costs the whole burst.
+      // A request for more than a whole burst costs one burst, because the bucket never holds more.
       const cost = Math.min(Math.max(1, Math.ceil(entries / ENTRIES_PER_READ)), burst)
       const retryAfterMs = reader.bucket.take(reader.usedAt, cost)
       if (retryAfterMs > 0) throw tooFast(readRate, retryAfterMs)

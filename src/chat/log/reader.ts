@@ -1,4 +1,4 @@
-/** Reads the log: page by page from the page cache, or else from the database. */
+/** Reads the log through the page cache. Pages that are not cached are read from the database. */
 import pLimit, { type LimitFunction } from 'p-limit'
 import type { Keyring } from '../../crypto/keyring.ts'
 import type { MessagesRepository } from '../../db/database.ts'
@@ -19,25 +19,26 @@ export interface LogReaderOptions {
   readonly keyring: Keyring
   readonly clock: Clock
   readonly log: Log
-  /** Limits how many queries may read the log at a time, to leave the other connections of the pool for appends. */
+  /** Maximum number of concurrent queries that read the log. The other connections of the pool are left for appends. */
   readonly concurrentReads: number
-  /** Returns whether every change that is older than a few seconds was reported; see PageCacheOptions. */
+  /** See `PageCacheOptions.isCurrent`. */
   readonly isCurrent?: (() => boolean) | undefined
   /** Returns the name of a loaded room. */
   readonly nameOf: (roomId: number) => string | undefined
 }
 
 export interface LogReader {
-  /** Runs a query that only reads, when fewer than `concurrentReads` run. */
+  /** Runs a query that only reads. Waits while `concurrentReads` of them are running. */
   readonly limited: LimitFunction
   readonly pages: PageCache<Entry>
+  /** Returns a part of a room's log. */
   part(room: Room, range: Range): Promise<LogPart>
 }
 
-/** Sets how often entries that can't be decrypted are logged, in milliseconds. */
+/** Minimum time between two log lines about entries that cannot be decrypted, in milliseconds. */
 const REPORT_MS = 60_000
 
-/** Creates the page cache, and the functions that read through it. */
+/** Creates the page cache, and the function that reads a part of a log through it. */
 export const createLogReader = (options: LogReaderOptions): LogReader => {
   const { messages, kinds, keyring, clock, nameOf, isCurrent } = options
   const slices = createSlices({ clock })
@@ -61,7 +62,7 @@ export const createLogReader = (options: LogReaderOptions): LogReader => {
   return { limited, pages, part: createHistory({ pages, extent, messagesFrom, slices }) }
 }
 
-/** Counts entries that can't be decrypted, and logs them once per interval, however often they are read. */
+/** Creates a function that counts the entries which cannot be decrypted. It logs their number at most once per interval. */
 const createReport = ({ clock, log }: LogReaderOptions) => {
   let undecryptable = 0
   let total = 0
@@ -70,7 +71,7 @@ const createReport = ({ clock, log }: LogReaderOptions) => {
     undecryptable += count
     total += count
     if (undecryptable === 0 || clock.monotonic() - reportedAt < REPORT_MS) return
-    log.warn({ room, undecryptable, total }, 'stored messages can not be decrypted')
+    log.warn({ room, undecryptable, total }, 'stored messages cannot be decrypted')
     undecryptable = 0
     reportedAt = clock.monotonic()
   }

@@ -1,4 +1,4 @@
-/** What the database refuses under the lock of a room, as errors. The codes are those of drizzle/0008_append_entries.sql. */
+/** Converts a refusal of the database to an error. drizzle/0008_append_entries.sql defines the codes of refusals. */
 import { ChatError, type ErrorCode } from '../../protocol/errors.ts'
 
 const DETAILS: Partial<Record<ErrorCode, string>> = {
@@ -9,7 +9,7 @@ const DETAILS: Partial<Record<ErrorCode, string>> = {
 
 const isKnown = (code: string): code is keyof typeof DETAILS => code in DETAILS
 
-/** Returns the error for a refused entry. A newer release may have brought codes that this one doesn't know. */
+/** Returns the error for a refused entry. The code may be unknown, because a newer release may have migrated the database. */
 export const refusalOf = (code: string): ChatError =>
   isKnown(code)
     ? new ChatError(code, DETAILS[code] ?? '')

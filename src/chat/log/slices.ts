@@ -1,24 +1,24 @@
 /**
- * Splits long work into slices: all of it together runs for at most a few milliseconds per turn of the event loop, so that decrypting
- * a thousand messages for one client doesn't delay the message of another.
+ * Splits long jobs into slices. All jobs together run for at most a few milliseconds per turn of the event loop, so that
+ * decrypting a thousand messages for one client does not delay the messages of others.
  */
 import type { Clock } from '../../lib/clock.ts'
 
 export interface SlicesOptions {
   readonly clock: Pick<Clock, 'monotonic'>
-  /** Limits how long all jobs together may run in a turn, in milliseconds. One item is always finished. */
+  /** How long all jobs together may run per turn, in milliseconds. At least one item is processed per turn. */
   readonly maxMs?: number
 }
 
 export interface Slices {
-  /** Maps items in later turns. Rejects with the error of `work`. */
+  /** Calls `work` for each item, in later turns of the event loop. Resolves with the results. Rejects with the first error. */
   map<Item, Result>(items: readonly Item[], work: (item: Item) => Result): Promise<Result[]>
 }
 
-/** Works until the time is over; returns whether it has finished. */
+/** Processes items until the monotonic time `end`. Returns whether all items are done. */
 type Job = (end: number) => boolean
 
-/** Creates the queue. Jobs that need more than a turn alternate. */
+/** Creates the queue of jobs. Jobs that don't finish in one slice take turns. */
 export const createSlices = ({ clock, maxMs = 2 }: SlicesOptions): Slices => {
   const jobs: Job[] = []
   let isScheduled = false

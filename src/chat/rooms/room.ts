@@ -105,7 +105,7 @@ export class Room {
     this.#ahead.clear()
   }
 
-  /** Reads the missing entries of the log, which has an entry `seq`. */
+  /** Called when the log is known to have an entry `seq`. Starts to read the missing entries. */
   grown(seq: number): void {
     if (seq > this.#known) this.#known = seq
     if (this.#known > this.#tail) this.#reading ??= this.#read()
