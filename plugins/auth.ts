@@ -1,6 +1,6 @@
 /**
- * Authenticates callers: users who registered here by their access tokens, or the users of a host application by its
- * `authenticate`; decorates `chatAuth` and `request.chatUser`.
+ * Authenticates requests: those of registered users by their access tokens, and those of host users by the host's function
+ * `authenticate`. Decorates `chatAuth` and `request.chatUser`.
  */
 import jwtPlugin from '@fastify/jwt'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
@@ -18,10 +18,10 @@ import { type Clock, systemClock } from '../src/lib/clock.ts'
 import { withoutRepeats } from '../src/lib/repeated-log.ts'
 import { ChatError } from '../src/protocol/errors.ts'
 
-/** The caller of a request, and when the user was created. */
+/** The authenticated user of a request. */
 type Caller = Principal & Pick<UserRecord, 'createdAt'>
 
-/** Returns the host application's user who sent a request, or nothing. Called before each request and upgrade. */
+/** Returns the host user who sent a request, or nothing if nobody is logged in. Called for each request and upgrade. */
 export type Authenticate = (
   request: FastifyRequest
 ) => HostUser | null | undefined | Promise<HostUser | null | undefined>
@@ -29,13 +29,16 @@ export type Authenticate = (
 declare module 'fastify' {
   interface FastifyInstance {
     chatAuth: {
-      /** Manages the accounts of this service; null if the users are those of a host. */
+      /** The accounts of this service; null if the users are those of a host application. */
       readonly accounts: Accounts | null
-      /** Responds with a 401 unless the caller is authenticated, and sets `request.chatUser`; an onRequest hook. */
+      /** Sets `request.chatUser`. Throws, with the status 401, if the request is not authenticated. Used as an `onRequest` hook. */
       requireUser(request: FastifyRequest): Promise<void>
-      /** Does the same for an upgrade to a WebSocket, whose client may send its token elsewhere. */
+      /** Like `requireUser`, for a WebSocket upgrade: the token may also be in the subprotocols or in the query. */
       requireSocketUser(request: FastifyRequest): Promise<void>
-      /** Returns the user of a new token for a connection. Throws `invalid_token`, `token_expired`, or `not_allowed` in a host. */
+      /**
+       * Returns the user of a new token that was sent on an open connection. Throws `invalid_token` or `token_expired`; in a host
+       * application always throws `not_allowed`.
+       */
       renew(token: string): Promise<Caller>
       /** Returns the chat user of a host user, created on first use. */
       admit(person: HostUser): Promise<UserRecord>
@@ -46,21 +49,24 @@ declare module 'fastify' {
   }
 }
 
-/** Options of the auth plugin. docs/settings.md describes the settings among them. `secretKey` is required unless `authenticate` is given. */
+/**
+ * Options of the auth plugin. docs/settings.md describes the settings among them. `secretKey` is required unless `authenticate` is
+ * given.
+ */
 export interface ChatAuthOptions extends SettingOptions<typeof authSettings> {
-  /** Makes the users those of the host: then there are no accounts here, and no tokens. */
+  /** Authenticates the users of a host application. With this function, the service has no accounts and issues no tokens. */
   readonly authenticate?: Authenticate | undefined
   readonly clock?: Clock
 }
 
-// A namespace of our own: a host may have @fastify/jwt too, and its decorators must not change.
+// The namespace keeps the decorators of @fastify/jwt apart from those of a host that uses @fastify/jwt too.
 const NAMESPACE = 'chat'
-/** Limits how long a host's authentication is valid by default, in milliseconds. */
+/** How long the authentication of a host user is valid by default, in milliseconds. */
 const DAY_MS = 24 * 60 * 60 * 1000
 
 const readOptions = createOptionsReader('chat-auth', {
   settings: authSettings,
-  // Not required with `authenticate`: then no token is signed here.
+  // Not required with `authenticate`, because then the service signs no tokens.
   excused: ['secretKey'],
   functions: ['authenticate']
 })
@@ -116,7 +122,7 @@ export default fp(
   { name: 'chat-auth', fastify: '5.x', dependencies: ['chat-db'] }
 )
 
-/** Returns the user of a request that has passed `requireUser` or the WebSocket route. */
+/** Returns the user of a request. Throws `missing_token` if the request has not passed `requireUser` or `requireSocketUser`. */
 export const callerOf = ({ chatUser }: FastifyRequest): Caller => {
   if (!chatUser) throw missingToken()
   return chatUser
@@ -138,7 +144,7 @@ const principalOf = (
 const missingToken = (example = 'Authorization: Bearer <token>'): ChatError =>
   new ChatError('missing_token', `Send the access token, for example as "${example}".`)
 
-/** Returns the token of a WebSocket client, which can't set headers in a browser. */
+/** Returns the token of a WebSocket upgrade. It may be outside the headers, because a page cannot set the headers of a WebSocket. */
 const socketToken = ({ headers, query }: FastifyRequest): string | undefined => {
   const { token } = query as { token?: unknown }
   return extractToken({
@@ -175,11 +181,11 @@ const createOwnAccounts = async (
   })
 }
 
-/** Registers `@fastify/jwt` in a child instance of its own. */
+/** Registers `@fastify/jwt` in a separate child instance, and returns its methods. */
 const loadJwt = async (fastify: FastifyInstance, secret: string): Promise<Jwt> => {
   let jwt: Jwt | undefined
   await fastify.register(async function chatJwt(child) {
-    // Shadows a host's `jwt`, to which the namespace would otherwise be added.
+    // Shadows the `jwt` decorator of a host, to which the plugin would otherwise add the namespace.
     child.decorate('jwt', Object.create(null))
     await child.register(jwtPlugin, { namespace: NAMESPACE, secret, decoratorName: 'chatJwtUser' })
     jwt = (child.jwt as unknown as Record<string, Jwt>)[NAMESPACE]

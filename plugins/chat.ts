@@ -1,4 +1,4 @@
-/** Creates the chat from the database, the keyring and the authentication; decorates `chatCore`. */
+/** Creates the chat from the database, the keyring and the authentication. Decorates `chatCore` and `chatListen`. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import type { Bus } from '../src/bus/bus.ts'
@@ -24,7 +24,7 @@ import { callerOf } from './auth.ts'
 declare module 'fastify' {
   interface FastifyInstance {
     chatCore: ChatCore
-    /** Starts to listen to other processes, which otherwise happens once the server listens or receives a request. */
+    /** Starts to listen to other processes. Called automatically when the server listens or receives its first request. */
     chatListen(): void
   }
 }
@@ -34,7 +34,7 @@ export interface ChatPluginOptions
   extends SettingOptions<typeof chatSettings>,
     HostFunctions,
     Pick<ChatOptions, 'appendQueue'> {
-  /** Replaces the database's bus; the chat closes it when it stops. */
+  /** Replaces the bus, which uses the database by default. The chat closes it when it stops. */
   readonly bus?: Bus | undefined
   readonly clock?: Clock
   /** Replaces the kinds of entries in tests. */
@@ -101,8 +101,9 @@ const addShutdown = (fastify: FastifyInstance, { stop }: ChatCore): void => {
 }
 
 /**
- * Waits until the caller may read this many entries; a preHandler hook for routes that read. Throws `rate_limited` or `busy`. The
- * response counts as in progress until its client has received all of it.
+ * Returns a `preHandler` hook for routes that read the log. The hook waits until the user may read the number of entries that
+ * `entriesOf` returns. Throws `rate_limited` or `busy`. A read counts as in progress until the client has received the whole
+ * response.
  */
 export const limitReads =
   (entriesOf: (request: FastifyRequest) => number = () => 1) =>
@@ -111,7 +112,7 @@ export const limitReads =
     const { userId } = callerOf(request)
     const ended = chatResponses.ended(reply)
     await chatCore.log.readLimit.enter({ userId, entries: entriesOf(request), ended }).catch(error => {
-      // A client that doesn't read the responses of other connections needs no further connection.
+      // The client does not read the responses on its other connections, so this connection is closed.
       if (isUnread(error)) reply.header('connection', 'close')
       throw error
     })
@@ -122,7 +123,7 @@ export { restItems } from '../src/chat/log/codec.ts'
 // Routes use src/chat only through this plugin.
 export type { LogPart } from '../src/chat/log/reader.ts'
 
-/** Sets how often changes are polled if the database can't notify of them, in milliseconds. */
+/** Interval at which changes are polled if the database sends no notifications, in milliseconds. */
 const UNNOTIFIED_POLL_MS = 500
 
 const storageOf = ({ chatDb }: FastifyInstance, options: ChatPluginOptions): ChatStorage => ({
@@ -135,10 +136,10 @@ const storageOf = ({ chatDb }: FastifyInstance, options: ChatPluginOptions): Cha
   concurrentReads: readsFor(chatDb.client.maxConnections)
 })
 
-/** Returns how many reads of the log may run at once: half of the pool, so that a connection is free for an append. */
+/** Returns how many reads of the log may run at the same time: half of the pool, so that connections are free for appends. */
 const readsFor = (maxConnections = 1): number => Math.max(1, Math.min(16, Math.floor(maxConnections / 2)))
 
-/** Creates the bus: PostgreSQL connects processes, and the embedded database has only one. */
+/** Creates the bus: over PostgreSQL if the database sends notifications, else in memory. */
 const busOf = (fastify: FastifyInstance, clock: Clock = systemClock): { bus: Bus; begin(): void } => {
   const { chatDb, server, log } = fastify
   const quiet = withoutRepeats(server, log)
@@ -149,11 +150,11 @@ const busOf = (fastify: FastifyInstance, clock: Clock = systemClock): { bus: Bus
     // The epoch of the first room distinguishes a database from its copies.
     instance: async () => [chatDb.schema, (await chatDb.rooms.findByName(GENERAL))?.epoch ?? ''],
     clock,
-    onListenFailure: err => quiet.warn({ err }, 'can not listen for notifications of other processes; retrying'),
-    onFailure: err => quiet.warn({ err }, 'other processes could not be notified; they will poll')
+    onListenFailure: err => quiet.warn({ err }, 'failed to listen for notifications of other processes; retrying'),
+    onFailure: err => quiet.warn({ err }, 'failed to notify other processes; they will poll')
   })
-  const deferred = deferBus(bus, err => quiet.warn({ err }, 'can not listen to other processes; retrying'))
-  // If the database can't be listened to (for example, with a wrong DATABASE_LISTEN_URL), the start fails.
+  const deferred = deferBus(bus, err => quiet.warn({ err }, 'failed to listen to other processes; retrying'))
+  // Listens once at the start, so that the start fails if that is impossible, for example with a wrong DATABASE_LISTEN_URL.
   fastify.addHook('onReady', async () => {
     const stop = await notifications.listen('fastify_chat', ignore, ignore)
     await stop()

@@ -1,4 +1,4 @@
-/** Validates and freezes the settings; decorates `chatConfig`. Only this file reads the environment. */
+/** Validates and freezes the settings. Decorates `chatConfig`. No other file reads the environment. */
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { collectEnvironment } from '../src/config/environment.ts'
@@ -11,33 +11,33 @@ declare module 'fastify' {
   }
 }
 
-/** Holds the settings as options. Those without a default (`secretKey`, `encryptionKey`, the database) are required. */
+/** The settings as options. Those without a default (`secretKey`, `encryptionKey`, the database) are required. */
 export type HostSettings = { readonly [Name in keyof SettingsInput]?: SettingsInput[Name] | undefined }
 
 /** Options of the config plugin. */
 export interface ChatConfigOptions {
-  /** Replaces the environment, which is then not read. */
+  /** The settings to use instead of the environment, which is then not read. */
   readonly settings?: HostSettings
-  /** Holds settings that are resolved already, instead of `settings`. */
+  /** Resolved settings, which are used instead of `settings`. */
   readonly resolved?: Resolved
-  /** Lists what may be missing; see ResolveOptions. */
+  /** Required settings that may be missing; see ResolveOptions. */
   readonly without?: ResolveOptions['without']
 }
 
-/** Configures what to read, and how strictly; `cwd` is the folder of `.env`. */
+/** How to read the environment. `cwd` is the folder that contains `.env`. */
 export interface ReadOptions extends Pick<ResolveOptions, 'mode' | 'without'> {
   readonly cwd?: string
 }
 
-/** Returns what the environment and the `.env` of a folder set, by camelCase name, as strings. */
+/** Returns the settings in the environment and in the `.env` of a folder, as strings by camelCase name. Does not validate them. */
 export const environmentValues = (cwd = process.cwd()): Record<string, string> =>
   collectEnvironment({ environment: process.env, cwd }).values
 
-/** Returns the settings of the environment and of `.env`. Throws a ConfigError that lists every invalid one. */
+/** Returns the validated settings of the environment and `.env`. Throws a ConfigError that lists every invalid setting. */
 export const readEnvironment = ({ cwd = process.cwd(), ...options }: ReadOptions): Resolved =>
   resolveSettings({ ...options, ...collectEnvironment({ environment: process.env, cwd }), names: 'environment' })
 
-/** Rejects with a ConfigError that lists every invalid setting. */
+/** Decorates the instance with the settings. Rejects with a ConfigError that lists every invalid setting. */
 export default fp(
   async function chatConfig(fastify: FastifyInstance, options: ChatConfigOptions) {
     if (options.settings !== undefined && (typeof options.settings !== 'object' || options.settings === null)) {

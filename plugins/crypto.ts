@@ -1,4 +1,4 @@
-/** Holds the Fernet keyring that encrypts messages at rest; decorates `chatCrypto`. */
+/** Creates the Fernet keyring that encrypts messages at rest. Decorates `chatCrypto`. */
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { createOptionsReader, type SettingOptions } from '../src/config/plugin-options.ts'
@@ -19,7 +19,7 @@ export interface ChatCryptoOptions extends SettingOptions<typeof cryptoSettings,
 
 const readOptions = createOptionsReader('chat-crypto', { settings: cryptoSettings })
 
-/** Rejects if a key is not a Fernet key. */
+/** Decorates the instance with the keyring. Rejects if a key is not a Fernet key. */
 export default fp(
   async function chatCrypto(fastify: FastifyInstance, options: ChatCryptoOptions) {
     const { encryptionKey, encryptionKeyPrevious } = readOptions(options)

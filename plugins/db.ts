@@ -1,4 +1,4 @@
-/** Opens the database, or uses the client of a host, waits for it and migrates it; decorates `chatDb`. */
+/** Opens the database, or uses the client of a host application, and migrates it. Decorates `chatDb`. */
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { createOptionsReader, type SettingOptions, type SettingValues } from '../src/config/plugin-options.ts'
@@ -15,9 +15,12 @@ declare module 'fastify' {
   }
 }
 
-/** Options of the db plugin. docs/settings.md describes the settings among them. `databaseUrl` is required unless `client` is given. */
+/**
+ * Options of the db plugin. docs/settings.md describes the settings among them. `databaseUrl` is required unless `client` is
+ * given.
+ */
 export interface ChatDbOptions extends SettingOptions<typeof databaseSettings> {
-  /** Replaces `databaseUrl` with a connected client, which the plugin neither waits for nor closes. */
+  /** A database client to use instead of `databaseUrl`. The plugin does not wait for its database and never closes it. */
   readonly client?: DatabaseHandle | undefined
 }
 
@@ -25,21 +28,21 @@ type Settings = SettingValues<typeof databaseSettings>
 
 const readOptions = createOptionsReader('chat-db', { settings: databaseSettings })
 
-/** Rejects, with an error that names host and port, if the database can't be reached or a migration fails. */
+/** Rejects if the database cannot be reached or a migration fails. The error names the host and the port. */
 export default fp(
   async function chatDb(fastify: FastifyInstance, options: ChatDbOptions) {
     const settings = readOptions(options)
     const client = options.client ? await adopt(fastify, options.client, settings) : await open(fastify, settings)
-    // A client that was passed in stays open.
+    // A client that the host application passed in stays open.
     if (!options.client) shutdownOf(fastify).add('close the database', () => client.close())
     fastify.decorate('chatDb', createDatabase(client, settings.databaseSchema))
   },
   { name: 'chat-db', fastify: '5.x' }
 )
 
-/** Removes notifications that don't arrive: without them the service polls, instead of waiting for notifications. */
+/** Returns the client without `notifications` if they do not arrive, so that the service polls more often instead. */
 const withoutLostNotifications = async (fastify: FastifyInstance, client: SqlClient): Promise<SqlClient> => {
-  // If the listener can't connect, that has another cause, which the bus reports.
+  // An error means that the listener could not connect. The bus reports that, so here notifications count as delivered.
   const isDelivered = (await client.notifications?.isDelivered().catch(() => true)) ?? true
   if (isDelivered) return client
   fastify.log.warn(
@@ -59,8 +62,8 @@ const adopt = async (fastify: FastifyInstance, handle: DatabaseHandle, settings:
 }
 
 /**
- * Opens the database and prepares it. PostgreSQL is prepared on a connection that is then closed: the returned client connects
- * with its first query, so that a start that fails later leaves no connection that keeps the process alive.
+ * Opens the database, waits for it and migrates it. For PostgreSQL, a separate connection is used for that and then closed. The
+ * returned client connects with its first query, so if the start fails later, no open connection keeps the process running.
  */
 const open = async (fastify: FastifyInstance, settings: Settings): Promise<SqlClient> => {
   if (!settings.databaseUrl) throw new TypeError('The plugin chat-db requires `databaseUrl` or `client`.')

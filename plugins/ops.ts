@@ -1,4 +1,4 @@
-/** Reports health, for people and for load balancers, and the load of the process; decorates `chatOps`. */
+/** Reports the health of the service and the load of the process. Decorates `chatOps`. */
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { createOptionsReader, type SettingOptions } from '../src/config/plugin-options.ts'
@@ -14,11 +14,14 @@ import { shutdownOf } from '../src/shutdown.ts'
 declare module 'fastify' {
   interface FastifyInstance {
     chatOps: {
-      /** Returns the latest checks, which run once a second, independent of requests. */
+      /** Returns the results of the latest checks, which run once a second and not per request. */
       health(): Health
-      /** Returns whether the process runs; nothing else is checked. */
+      /** Returns `healthy` whenever the process can respond. Checks nothing else. */
       live(): Liveness
-      /** Returns whether to route requests here: no after 3 failed checks in a row and once a shutdown began, yes after 2 successful ones. */
+      /**
+       * Returns whether to route requests to this process. It becomes unhealthy after 3 consecutive failed checks and when a shutdown
+       * begins, and healthy again after 2 consecutive successful checks.
+       */
       ready(): Health
       /** Returns the load of this process. */
       load(): Load
@@ -48,7 +51,7 @@ export default fp(
       onFailure: (checks, err) => log.warn(err === undefined ? { checks } : { checks, err }, 'a health check failed')
     })
     const meter = createLoadMeter({ clock, maxLoopDelayMs, waitingQueries: () => chatDb.client.waiting?.() ?? 0 })
-    // Not at the start: if the application fails to start, a connection for the checks would keep the process alive.
+    // Not started in `onReady`: if the application then fails to start, their connection would keep the process running.
     let started: Promise<void> | undefined
     const startOnce = (): Promise<void> => {
       started ??= monitor.start()

@@ -16,28 +16,28 @@ import { mapProblems, openApiBase, schemaName } from '../src/protocol/openapi.ts
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** Returns the OpenAPI document of our routes; only if documents are mounted. */
+    /** Returns the OpenAPI document of the chat's routes. Present only if the API documents are mounted. */
     chatDocument(): object
   }
   interface FastifyContextConfig {
     /** Keeps the route available during a shutdown. */
     chatWhileStopping?: boolean
-    /** Lets the route be rejected while the process is overloaded: history and lists. */
+    /** Allows requests to the route to be rejected while the process is overloaded. Set for history and lists. */
     chatMayWait?: boolean
-    /** Lets browsers and proxies store the response, because it is the same for all users. */
+    /** Allows browsers and proxies to store the response, because it is the same for all users. */
     chatMayBeStored?: boolean
   }
 }
 
 /** Options of the platform plugin. docs/settings.md describes the settings among them. */
 export interface ChatPlatformOptions extends SettingOptions<typeof platformSettings> {
-  /** Sets where the routes are mounted. */
+  /** The path prefix of all routes. */
   readonly prefix?: string
-  /** Enables our own OpenAPI document. */
+  /** Enables `chatDocument`, the OpenAPI document of the chat alone. */
   readonly hasDocument?: boolean
-  /** Replaces the `security` of our routes if the users or the document are the host's. */
+  /** Replaces the `security` of the chat's routes if the host authenticates the users or has its own OpenAPI document. */
   readonly documentSecurity?: readonly { readonly [scheme: string]: string[] }[] | undefined
-  /** Lists error codes that can't occur, because the host has no function that throws them. */
+  /** Error codes that cannot occur, because the host has not passed the function that causes them. */
   readonly impossibleErrors?: readonly ErrorCode[]
 }
 
@@ -71,7 +71,10 @@ export default fp(
   }
 )
 
-/** Rejects upgrades of a host's `@fastify/websocket`, which accepts them on every GET route, and all but health during a shutdown. */
+/**
+ * Rejects a request if it is an upgrade that the host's `@fastify/websocket` accepted (it accepts upgrades on every GET route), if
+ * the service is shutting down (except for health routes), or if the process is overloaded.
+ */
 const checkUpgradeAndStop = (fastify: FastifyInstance, request: FastifyRequest): void => {
   const { chatSocket, chatWhileStopping, chatMayWait } = request.routeOptions.config
   if (Reflect.get(request, 'ws') && !fastify.chatSockets.isUpgrade(request)) {
@@ -83,10 +86,10 @@ const checkUpgradeAndStop = (fastify: FastifyInstance, request: FastifyRequest):
   if (chatMayWait || chatSocket) refuseWhileLoaded(fastify.chatOps.load(), chatSocket === true)
 }
 
-/** Reserves an overloaded process for connected users and their messages. */
+/** Rejects new WebSockets and reads while the process is overloaded, so that it can handle the messages of connected users. */
 const refuseWhileLoaded = (load: Load, isSocket: boolean): void => {
   if (load === 'normal' || (isSocket && load !== 'extreme')) return
-  // With jitter, so that clients rejected together don't retry together.
+  // With jitter, so that clients which are rejected at the same time do not retry at the same time.
   const retryAfterMs = 2000 + Math.random() * 8000
   throw new ChatError('busy', 'The service is busy. Try again in a moment.', { retryAfterMs })
 }
@@ -95,7 +98,10 @@ type CodeHere = (code: ErrorCode) => ErrorCode | undefined
 
 const TOKEN_ERRORS: ReadonlySet<ErrorCode> = new Set(['missing_token', 'invalid_token', 'token_expired'])
 
-/** Returns the mapping of error codes in a host: codes of our accounts become the host's, and impossible codes are omitted. */
+/**
+ * Returns a mapping of error codes for the document of a host application. If the host authenticates the users, token errors become
+ * `not_logged_in`. Impossible codes are omitted.
+ */
 const codeIn =
   ({ impossibleErrors = [] }: ChatPlatformOptions, areUsersHosts: boolean): CodeHere =>
   code => {
@@ -103,14 +109,17 @@ const codeIn =
     return areUsersHosts && TOKEN_ERRORS.has(code) ? 'not_logged_in' : code
   }
 
-/** Adapts a route to a host's document, which doesn't define our authentication, and where operation ids must be unique. */
+/**
+ * Adapts the schema of a route to the OpenAPI document of a host application. That document does not define the security schemes of
+ * the service, and its operation ids must be unique.
+ */
 const fitDocument = (
   route: RouteOptions,
   prefix: string,
   { documentSecurity }: ChatPlatformOptions,
   codeHere: CodeHere
 ): void => {
-  // A HEAD route shares its GET's schema.
+  // A HEAD route has the same schema object as its GET route, which is adapted already.
   if (!route.schema || route.method === 'HEAD') return
   const { security, response, ...schema } = route.schema
   const words = [...prefix.split(/[^A-Za-z0-9]+/).filter(Boolean), schema.operationId ?? '']
@@ -122,7 +131,7 @@ const fitDocument = (
     ...(schema.operationId ? { operationId: camelCase(words) } : {}),
     ...(response ? { response: mapProblems(response, codeHere) } : {})
   }
-  // A host's transform is for its own kind of schemas (zod); ours are JSON Schema.
+  // Disables the host's transform, which may expect another kind of schema, such as zod. The chat's schemas are JSON Schema.
   route.config = { ...route.config, swaggerTransform: false }
 }
 

@@ -1,4 +1,4 @@
-/** Handles invalid input and failures over HTTP, for all of our routes: validation, problems (RFC 9457) and request ids. */
+/** Handles invalid input and errors of all the chat's routes: validation, problems (RFC 9457) and request ids. */
 
 import { SerializerSelector } from '@fastify/fast-json-stringify-compiler'
 import type {
@@ -21,23 +21,23 @@ import { ChatError, type ErrorCode } from '../src/protocol/errors.ts'
 import { EmbeddedProblem, Problem } from '../src/protocol/http/problems.ts'
 import { compile, compileCoercing } from '../src/protocol/validation.ts'
 
-/** Validates requests: converts text (parameters, headers) to the type of the schema, but not bodies. */
+/** Compiles the validators of requests. Parameters and headers are converted to the type in the schema; bodies are not. */
 export const validatorCompiler: FastifySchemaCompiler<object> = ({ schema, httpPart }) =>
   httpPart === 'body' ? compile(schema) : compileCoercing(schema)
 
 /** Options of the problems plugin. */
 export interface ChatProblemsOptions {
-  /** Restricts error codes to the catalog, for the standalone service. By default a host application may add codes. */
+  /** Whether the schema of problems allows only the error codes of the catalog. By default a host application may add codes. */
   readonly hasOwnCodesOnly?: boolean
 }
 
-/** Runs in the service's own scope, so that a host keeps its validator and error handler. */
+/** Applies to the service's own scope, so that a host application keeps its validator and its error handler. */
 export default fp(
   async function chatProblems(fastify: FastifyInstance, { hasOwnCodesOnly = false }: ChatProblemsOptions) {
     for (const schema of components)
       fastify.addSchema(schema === Problem && !hasOwnCodesOnly ? EmbeddedProblem : schema)
     fastify.setValidatorCompiler(validatorCompiler)
-    // A host may have its own serializer and parsers, and Fastify itself accepts plain text as a body.
+    // Replaces the serializer and the parsers of a host, and the parser of Fastify that accepts plain text as a body.
     fastify.setSerializerCompiler(serializerOf(fastify))
     fastify.removeAllContentTypeParsers()
     fastify.addContentTypeParser('application/json', { parseAs: 'string' }, boundedJsonParser(fastify))
@@ -47,7 +47,7 @@ export default fp(
   { name: 'chat-problems', fastify: '5.x' }
 )
 
-/** Returns Fastify's own JSON parser behind a check of the body's parsing cost. */
+/** Returns a JSON parser that first checks the cost of parsing the body, and then calls the parser of Fastify. */
 const boundedJsonParser = (fastify: FastifyInstance): FastifyBodyParser<string> => {
   const parse = fastify.getDefaultJsonParser('error', 'error')
   return (request, body, done) => {
@@ -60,12 +60,12 @@ const boundedJsonParser = (fastify: FastifyInstance): FastifyBodyParser<string> 
 
 const serializerOf = (fastify: FastifyInstance): FastifySerializerCompiler<unknown> =>
   SerializerSelector()(fastify.getSchemas()) as FastifySerializerCompiler<unknown>
-/** Sends the request's id as it is in the log, unless a host already sends one. */
+/** Sends the id that the request has in the log, unless the host has already set the header. */
 const sendRequestId = ({ id }: FastifyRequest, reply: FastifyReply): void => {
   if (!reply.hasHeader('x-request-id')) reply.header('x-request-id', id)
 }
 
-/** Lists the codes of limits, which are logged as warnings: an operator wants to see them, but they are not failures. */
+/** The error codes of limits. They are logged as warnings, because they are not failures but an operator may have to act. */
 const LIMITS: ReadonlySet<string> = new Set<ErrorCode>([
   'rate_limited',
   'busy',
@@ -74,8 +74,8 @@ const LIMITS: ReadonlySet<string> = new Set<ErrorCode>([
 ])
 
 /**
- * Sends any error as a problem; an error handler. A failure is logged, and its problem does not show the cause. The problem is
- * sent as text, so that a host's `preSerialization` hook or serializer can't change it.
+ * Sends an error as a problem. Used as an error handler. An error with a status of 500 or more is logged, and the problem does not
+ * show its cause. The problem is sent as text, so that a host's `preSerialization` hook or serializer cannot change it.
  */
 export const sendProblem = (error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
   const refusal = refusalOf(error, { replyStatus: reply.statusCode, isUnavailable })
@@ -93,7 +93,7 @@ export const sendProblem = (error: unknown, request: FastifyRequest, reply: Fast
     .send(JSON.stringify(problemOf(refusal, request.id)))
 }
 
-/** Returns the headers that a 426 must have (RFC 9110, 15.5.22; RFC 6455, 4.4). HTTP/2 has no such headers. */
+/** Returns the headers that a 426 must have (RFC 9110, 15.5.22; RFC 6455, 4.4). HTTP/2 does not allow these headers. */
 const upgradeOffer = ({ raw }: FastifyRequest, reply: FastifyReply): Record<string, string> =>
   raw.httpVersionMajor > 1
     ? {}
@@ -103,7 +103,7 @@ const upgradeOffer = ({ raw }: FastifyRequest, reply: FastifyReply): Record<stri
         'sec-websocket-version': '13'
       }
 
-/** Sends a 404 as a problem that doesn't repeat the query; a not-found handler. */
+/** Sends a 404 as a problem. Used as a not-found handler. The problem does not contain the query, which may contain a token. */
 export const sendNotFound = (request: FastifyRequest, reply: FastifyReply): FastifyReply => {
   const { method } = request
   const detail = `There is no ${method} ${safePath(request.url).slice(0, 200)}. See /docs for the available routes.`

@@ -1,6 +1,6 @@
 /**
- * Bounds the memory of responses that clients don't read: a connection has one response at a time, a long one is written in pieces
- * as its client reads, and a connection without progress is closed; decorates `chatResponses`.
+ * Limits the memory that responses need while clients do not read them. A connection has one response at a time, a long response is
+ * written in pieces as the client reads, and a connection without progress is closed. Decorates `chatResponses`.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { type Server, Socket } from 'node:net'
@@ -18,9 +18,9 @@ import { shutdownOf } from '../src/shutdown.ts'
 declare module 'fastify' {
   interface FastifyInstance {
     chatResponses: {
-      /** Watches a response that no route sends. */
+      /** Watches a response that is sent without running hooks, for example to a malformed URL. */
       watch(request: FastifyRequest, reply: FastifyReply): void
-      /** Resolves when a response was sent, or its connection is closed. */
+      /** Resolves when a response was sent or its connection is closed. */
       ended(reply: FastifyReply): Promise<void>
       /** Watches a socket until it is closed. */
       watchSocket(socket: Socket): void
@@ -31,16 +31,17 @@ declare module 'fastify' {
 /** Options of the responses plugin. */
 export interface ChatResponsesOptions {
   readonly clock?: Clock
-  /** Limits how long a client may take to read 16 KiB, in milliseconds; 30,000 by default. */
+  /** How long a client may take to read 16 KiB, in milliseconds; 30,000 by default. */
   readonly responseStallMs?: number
   /**
-   * Is true if the server belongs to the chat. Then requests take turns before routing, so that a thousand requests in one packet
-   * cost a turn of the event loop no more than one does. In a host only our own routes take turns, after routing.
+   * Whether the server belongs to the chat. If true, the requests of a connection are queued before routing, so that each turn of
+   * the event loop handles only one of them, even if a packet contains a thousand. In a host application only requests to the
+   * chat's routes are queued, after routing.
    */
   readonly isWhole?: boolean
 }
 
-/** Runs in the service's own scope: a host's responses are not affected. */
+/** Applies to the service's own scope, so the responses of a host application are not affected. */
 export default fp(
   async function chatResponses(fastify: FastifyInstance, options: ChatResponsesOptions) {
     const { clock = systemClock, responseStallMs, isWhole = false } = options
@@ -77,7 +78,7 @@ export default fp(
   { name: 'chat-responses', fastify: '5.x' }
 )
 
-/** Applies the turns before the request handlers of a server. */
+/** Replaces the `request` listeners of a server with one that queues the requests of a connection and then calls them. */
 const takeTurns = (server: Server, turns: Turns): void => {
   const handlers = server.listeners('request')
   server.removeAllListeners('request')
@@ -88,13 +89,16 @@ const takeTurns = (server: Server, turns: Turns): void => {
   })
 }
 
-/** Returns whether a request is HTTP/1 on a real connection. A WebSocket has a limit of its own, and HTTP/2 its flow control. */
+/**
+ * Returns whether a request is HTTP/1 on a real connection. A WebSocket has its own limits, HTTP/2 has flow control, and an injected
+ * request has no socket.
+ */
 const hasOwnSocket = (request: IncomingMessage): boolean => {
   const isUpgrade = 'upgrade' in request && request.upgrade === true
   return !isUpgrade && request.httpVersionMajor === 1 && request.socket instanceof Socket
 }
 
-/** Limits the responses that are written as a whole. */
+/** Maximum size of a response that is written as a whole, in bytes. */
 const MAX_WHOLE_BYTES = 2 * PIECE_BYTES
 
 const inPieces = (reply: FastifyReply, payload: unknown): unknown => {

@@ -1,4 +1,4 @@
-/** Opens the WebSockets of the chat's own routes, and ignores every other upgrade of the server; decorates `chatSockets`. */
+/** Opens the WebSockets of the chat's routes. Leaves other upgrades of the server to its listeners. Decorates `chatSockets`. */
 import { randomUUID } from 'node:crypto'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
@@ -16,7 +16,7 @@ import { CLOSE } from '../src/protocol/close-codes.ts'
 import { ChatError } from '../src/protocol/errors.ts'
 import { shutdownOf } from '../src/shutdown.ts'
 
-/** Describes an open WebSocket. */
+/** An open WebSocket. */
 export type OpenSocket = ConnectionOptions['socket'] & { readonly protocol: string }
 
 /** Options of the sockets plugin. */
@@ -26,8 +26,8 @@ declare module 'fastify' {
   interface FastifyInstance {
     chatSockets: {
       /**
-       * Opens the WebSocket that a request asks for, unless the client has disconnected, and sends the reply. Throws a ChatError for
-       * any other request.
+       * Opens the WebSocket of an upgrade and calls `opened` with it, unless the client has disconnected. Throws a ChatError if the
+       * request is not a valid WebSocket upgrade.
        */
       open(request: FastifyRequest, reply: FastifyReply, opened: (socket: OpenSocket) => void): void
       /** Returns whether a request is an upgrade to a WebSocket of this chat. */
@@ -80,8 +80,8 @@ export default fp(
 
 const serve = (socket: WebSocket, opened: (socket: OpenSocket) => void, log: Log): void => {
   socket.on('error', err => {
-    log.warn({ err }, 'closed a WebSocket after a protocol error or a frame that is too big')
-    // `ws` has sent its own close code (1002, 1007, 1008, 1009) before it reports an error.
+    log.warn({ err }, 'closed a WebSocket after a protocol error or a frame that is too large')
+    // Before `ws` reports a protocol error, it sends a close frame with its own code (1002, 1007, 1008, 1009).
     if (socket.readyState !== socket.CLOSING) socket.terminate()
   })
   try {
@@ -92,7 +92,7 @@ const serve = (socket: WebSocket, opened: (socket: OpenSocket) => void, log: Log
   }
 }
 
-/** Sends a problem without a Fastify reply, which may not exist. */
+/** Sends a problem directly on the response, because there may be no Fastify reply. */
 const refuse = (fastify: FastifyInstance, ...[response, error]: Parameters<UpgradesOptions['refuse']>): void => {
   const id = randomUUID()
   const log = withoutRepeats(fastify.server, fastify.log)

@@ -1,4 +1,4 @@
-/** Serves the web client at `/app`, with files from `dist/web`, or built from source on request. */
+/** Serves the web client at `/app`. Its files are read from `dist/web`, or built on request if the service runs from source. */
 import { readdir, readFile } from 'node:fs/promises'
 import { extname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -9,7 +9,7 @@ import Negotiator from 'negotiator'
 import { packageFile } from '../src/lib/package.ts'
 import { ChatError } from '../src/protocol/errors.ts'
 
-// Nothing inline, nothing from other origins, and no text is parsed as HTML. `'self'` includes the WebSocket.
+// Forbids inline scripts and styles, other origins, and parsing text as HTML. `connect-src 'self'` includes the WebSocket.
 const POLICY = [
   "default-src 'none'",
   "script-src 'self'",
@@ -30,17 +30,17 @@ const TYPES: { readonly [extension: string]: string } = {
   '.svg': 'image/svg+xml'
 }
 
-// The same response for all users.
+// The response is the same for all users, so it may be stored.
 const STATIC = { schema: { hide: true }, config: { chatMayBeStored: true } }
 
-/** Holds a file of the web client, ready to be sent. */
+/** A file of the web client, as it is sent. */
 interface PageFile {
   readonly type: string
   readonly bytes: Buffer
   readonly gzipped: Buffer
 }
 
-/** Maps names to files: `index.html`, and `app/…`, whose names contain a hash of the content. */
+/** Maps names to files. These are `index.html`, and files in `app/`, whose names contain a hash of their content. */
 type PageFiles = ReadonlyMap<string, PageFile>
 
 const appRoutes: FastifyPluginAsync = async fastify => {
@@ -61,14 +61,14 @@ const appRoutes: FastifyPluginAsync = async fastify => {
 export default appRoutes
 
 const send = (request: FastifyRequest, reply: FastifyReply, file: PageFile | undefined): FastifyReply => {
-  if (!file) throw new ChatError('not_found', 'The page has no such file. Reload the page.')
+  if (!file) throw new ChatError('not_found', 'This file does not exist in the running version. Reload the page.')
   const takesGzip = new Negotiator(request).encoding(['gzip', 'identity']) === 'gzip'
   if (takesGzip) reply.header('content-encoding', 'gzip')
   reply.header('vary', [reply.getHeader('vary'), 'Accept-Encoding'].filter(Boolean).join(', '))
   return reply.type(file.type).send(takesGzip ? file.gzipped : file.bytes)
 }
 
-/** Reads what `npm run build` created, once. */
+/** Reads the files that `npm run build` created, once at the start. */
 const builtBefore = async (): Promise<() => Promise<PageFiles>> => {
   const folder = packageFile('dist', 'web')
   const names = ['index.html', ...(await readdir(join(folder, 'app'))).map(name => `app/${name}`)]
@@ -78,7 +78,10 @@ const builtBefore = async (): Promise<() => Promise<PageFiles>> => {
   return () => files
 }
 
-/** Builds the files on the first request, which takes a second, and again after a change. The package does not contain the builder. */
+/**
+ * Returns a function that builds the files on its first call, which takes a second, and again after a source file has changed. Only
+ * for the repository, because the package does not contain the builder.
+ */
 const builtFromSource = (): (() => Promise<PageFiles>) => {
   let stamp: string | undefined
   let files: Promise<PageFiles> | undefined

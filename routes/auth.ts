@@ -1,4 +1,4 @@
-/** Registers users and logs them in: the two routes without a token, with limits per IP address. */
+/** Registers users and logs them in. These routes need no token and are rate-limited per IP address. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyRequest } from 'fastify'
 import type { Settings } from '../src/config/settings.ts'
@@ -9,7 +9,7 @@ import { AccessToken, Login, MAX_PASSWORD, normalizePassword, Registration, User
 import { jsonResponse, PUBLIC, problems } from '../src/protocol/openapi.ts'
 import { characters } from '../src/protocol/validation.ts'
 
-/** Holds the rate limits of these routes. */
+/** The rate limits of these routes. */
 export type AuthRoutesOptions = Pick<Settings, 'registerRateLimit' | 'loginRateLimit'>
 
 const BODY_LIMIT = 16 * 1024
@@ -24,13 +24,13 @@ const BODY_PROBLEMS = [
   'unavailable'
 ] as const
 
-/** Limits requests per minute and client. Counts only valid bodies, so that a mistake in a form uses up no registration. */
+/** Limits requests per minute per client. Only requests with a valid body count, so a mistake in a form does not. */
 const perMinute = (max: number, groupId: string) =>
   max === 0
     ? {}
     : { rateLimit: { max, timeWindow: 60_000, groupId, hook: 'preHandler' as const, keyGenerator: clientNetwork } }
 
-/** Normalizes the password of a body if `isWanted`, before its length is checked. */
+/** Returns a hook that normalizes the password in a body if `isWanted` returns true for it. It runs before the validation. */
 const normalizing =
   (isWanted: (password: string) => boolean) =>
   async ({ body }: FastifyRequest): Promise<void> => {
@@ -38,10 +38,13 @@ const normalizing =
     if (typeof password === 'string' && isWanted(password)) Object(body).password = normalizePassword(password)
   }
 const always = (): boolean => true
-/** Selects passwords to normalize at login; others may have to be verified as they were received. */
+/**
+ * Returns whether a password is normalized at login, which may make it short enough. Others are not, because a stored hash may be
+ * of the password as it was received.
+ */
 const isOverlong = (password: string): boolean => characters(password) > MAX_PASSWORD
 
-/** Is not mounted if the users are those of a host. */
+/** Mounts the routes, unless the users are those of a host application. */
 const authRoutes: FastifyPluginAsyncTypebox<AuthRoutesOptions> = async (fastify, options) => {
   const { accounts } = fastify.chatAuth
   if (!accounts) return

@@ -1,4 +1,4 @@
-/** Serves the API's documents: OpenAPI for HTTP, AsyncAPI for the WebSocket, Swagger UI and Redoc, without external assets. */
+/** Serves the API documents: OpenAPI for HTTP, AsyncAPI for the WebSocket, Swagger UI and Redoc. Loads no external assets. */
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
@@ -7,12 +7,12 @@ import type { FastifyInstance, FastifyPluginAsync, FastifyReply } from 'fastify'
 import { packageFile } from '../src/lib/package.ts'
 import { buildAsyncApi } from '../src/protocol/asyncapi.ts'
 
-/** Configures how clients reach the service, for the documents. */
+/** The options of the API documents. */
 export interface DocsRoutesOptions {
   readonly publicUrl?: string | undefined
 }
 
-// Both pages create styles at run time, and Redoc's search runs in a worker from a blob.
+// Swagger UI and Redoc create styles at run time. Redoc's search runs in a worker that is created from a blob.
 const POLICY = [
   "default-src 'none'",
   "script-src 'self'",
@@ -26,10 +26,10 @@ const POLICY = [
   "frame-ancestors 'none'"
 ].join('; ')
 
-// The same response for all users.
+// The response is the same for all users, so it may be stored.
 const STATIC = { schema: { hide: true }, config: { chatMayBeStored: true } }
 
-/** Describes a page that a library renders: its path, which is also the folder of its files, and its start script. */
+/** A page that a library renders. `name` is its path and the folder of its files; `start` is the script that starts the library. */
 interface DocumentPage {
   readonly name: string
   readonly title: string
@@ -44,8 +44,8 @@ const PAGES: readonly DocumentPage[] = [
     title: 'fastify-chat: API',
     script: '@fastify/swagger-ui/static/swagger-ui-bundle.js',
     style: '@fastify/swagger-ui/static/swagger-ui.css',
-    // The base layout has no field for the address of another document.
-    // A token is kept in memory only. `authorized` is where earlier releases stored it.
+    // `BaseLayout` has no input for the URL of another document. A token is kept only in memory; `authorized` is the key under which
+    // earlier releases stored it.
     start: `localStorage.removeItem('authorized')
 SwaggerUIBundle({
   url: 'openapi.json', dom_id: '#page', layout: 'BaseLayout', presets: [SwaggerUIBundle.presets.apis],
@@ -66,7 +66,7 @@ const docsRoutes: FastifyPluginAsync<DocsRoutesOptions> = async (fastify, { publ
     asyncapi: () => buildAsyncApi({ frames: fastify.chatCore.log.kinds.frames, publicUrl })
   }
   for (const [name, build] of Object.entries(documents)) {
-    // One buffer for all requests: the document is complete by then, and doesn't change.
+    // Built once, on the first request: the document is then complete and does not change.
     let bytes: Buffer | undefined
     fastify.get(`/${name}.json`, STATIC, async (_, reply) => {
       bytes ??= Buffer.from(JSON.stringify(build()))
@@ -115,7 +115,7 @@ ${style ? `<link rel="stylesheet" href="${name}/${basename(style)}">` : ''}
 
 const files = new Map<string, Promise<Buffer>>()
 
-/** Reads a library's file once, without the logo that Redoc would load from its vendor. */
+/** Reads a file of a library and caches it. Removes the URL of a logo that Redoc would load from its vendor. */
 const read = (file: string): Promise<Buffer> => {
   const reading =
     files.get(file) ??
@@ -126,7 +126,7 @@ const read = (file: string): Promise<Buffer> => {
   return reading
 }
 
-/** Returns the path of an asset. The packages are development dependencies, so the build copies their files. */
+/** Returns the path of a file of a library. The build copies these files, because the libraries are development dependencies. */
 const assetPath = (file: string): string => {
   const built = packageFile('dist', 'assets', basename(file))
   return existsSync(built) ? built : createRequire(import.meta.url).resolve(file)

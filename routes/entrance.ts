@@ -5,9 +5,9 @@ import { refTo } from '../src/protocol/components.ts'
 import { Entrance } from '../src/protocol/http/service.ts'
 import { jsonResponse, PUBLIC, problems } from '../src/protocol/openapi.ts'
 
-/** Configures the start page. */
+/** The options of the start page. */
 export interface EntranceOptions {
-  /** Is true if the web client is mounted. */
+  /** Whether the web client is mounted. */
   readonly hasApp?: boolean
 }
 
@@ -28,7 +28,7 @@ const entranceRoute: FastifyPluginAsyncTypebox<EntranceOptions> = async (fastify
       const { vary } = reply.getHeaders()
       reply.header('vary', vary ? `${vary}, Accept` : 'Accept')
       if (!prefersHtml(request.headers.accept)) return { ...entrance, endpoints: { ...endpoints, app: '/app' } }
-      // Relative, because a proxy may have removed a prefix of the path.
+      // A relative redirect, because a proxy may have removed a prefix from the path.
       return reply.redirect(/\/(\?|$)/.test(request.url) ? 'app' : `${fastify.prefix.split('/').at(-1)}/app`)
     }
   })
@@ -57,7 +57,10 @@ const endpoints = {
 
 const entrance = { message: 'fastify-chat: a real-time chat backend', version, endpoints }
 
-/** Returns whether `Accept` prefers HTML to JSON, as that of browsers does. The range for any type, which most clients send, prefers neither. */
+/**
+ * Returns whether the `Accept` header prefers HTML to JSON, as that of browsers does. Most other clients accept any type, which
+ * prefers neither.
+ */
 const prefersHtml = (accept = ''): boolean => {
   const weights = new Map(accept.split(',').map(range => weightOf(range)))
   const weigh = (...ranges: string[]): number =>

@@ -1,4 +1,4 @@
-/** Appends entries over HTTP, with a route for each kind that has one, derived from its command. */
+/** Appends entries over HTTP. The route of a kind is derived from the schema of its command. */
 import { type FastifyPluginAsyncTypebox, Type } from '@fastify/type-provider-typebox'
 import { callerOf } from '../plugins/auth.ts'
 import { type HttpTwin, type Kind, restItems } from '../plugins/chat.ts'
@@ -9,10 +9,10 @@ import { jsonResponse, problems, SECURED } from '../src/protocol/openapi.ts'
 const GUARD = ['missing_token', 'invalid_token', 'token_expired', 'unavailable', 'validation_failed'] as const
 const BODY = ['invalid_json', 'payload_too_large', 'unsupported_media_type'] as const
 
-/** Lists the fields of a command that are not in the body: they are in the path and in `Idempotency-Key`. */
+/** Fields of a command that are not in the body: the path and `Idempotency-Key` contain them, or only the WebSocket needs them. */
 const ELSEWHERE = ['type', 'room', 'nonce', 'ref']
 
-/** Returns the schemas of a request, from the command's schema. */
+/** Derives the schemas of a request from the schema of the command. */
 const requestOf = ({ command }: Kind, { path, body }: HttpTwin) => {
   const inPath = [...path.matchAll(/:(\w+)/g)].map(([, name = '']) => name)
   const rest = Type.Omit(command, [...ELSEWHERE, ...inPath])
@@ -31,7 +31,7 @@ const entryRoutes: FastifyPluginAsyncTypebox = async fastify => {
     fastify.route<{ Params: { room: string }; Headers: { 'idempotency-key'?: string }; Body?: object }>({
       method: http.method,
       url: `/api/chat/rooms/:room/${http.path}`,
-      // A character may be escaped to 12 bytes, as on the WebSocket.
+      // The same limit as on the WebSocket. JSON may need 12 bytes for an escaped character.
       bodyLimit: chat.connections.maxFrameBytes,
       schema: {
         operationId: http.operationId,

@@ -1,4 +1,4 @@
-/** Reports health: for people, for load balancers (`ready`) and for supervisors (`live`). */
+/** Reports the health of the service: `/health` for people, `ready` for load balancers, and `live` for supervisors. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { refTo } from '../src/protocol/components.ts'
 import { Health, Liveness } from '../src/protocol/http/service.ts'

@@ -1,4 +1,4 @@
-/** All routes. A route requires an authenticated user; the exceptions are registered in `publicRoutes`. */
+/** Registers all routes. Every route requires an authenticated user, except those in `publicRoutes`. */
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import appRoutes from './app.ts'
 import authRoutes, { type AuthRoutesOptions } from './auth.ts'
@@ -11,7 +11,7 @@ import roomRoutes from './rooms.ts'
 import socketRoute, { checkOrigins, type SocketRouteOptions } from './socket.ts'
 import userRoutes from './users.ts'
 
-/** Which of the public routes are mounted beside register and login. */
+/** Which public routes are mounted in addition to register and login. */
 export interface PublicRoutesOptions extends AuthRoutesOptions {
   readonly publicUrl?: string | undefined
   readonly hasHealth: boolean
@@ -20,7 +20,7 @@ export interface PublicRoutesOptions extends AuthRoutesOptions {
   readonly hasApp: boolean
 }
 
-/** The routes that need no user: register, login, health, the entrance, the documents and the page. */
+/** The routes that require no user: register, login, health, the start page, the API documents and the web client. */
 export const publicRoutes: FastifyPluginAsync<PublicRoutesOptions> = async (fastify, options) => {
   const { registerRateLimit, loginRateLimit, publicUrl, hasHealth, hasEntrance, hasDocuments, hasApp } = options
   await fastify.register(authRoutes, { registerRateLimit, loginRateLimit })
@@ -30,9 +30,9 @@ export const publicRoutes: FastifyPluginAsync<PublicRoutesOptions> = async (fast
   if (hasApp) await fastify.register(appRoutes)
 }
 
-/** All other routes. */
+/** The routes that require an authenticated user. */
 export const authenticatedRoutes: FastifyPluginAsync<SocketRouteOptions> = async (fastify, options) => {
-  // Before the user, so that a page that may not connect doesn't learn whether its token is valid.
+  // The origin is checked before the token, so that a page which may not connect cannot find out whether a token is valid.
   checkOrigins(fastify, options)
   requireUser(fastify)
   await fastify.register(userRoutes)
@@ -42,13 +42,13 @@ export const authenticatedRoutes: FastifyPluginAsync<SocketRouteOptions> = async
   await fastify.register(socketRoute)
 }
 
-/** Responds with 401 on every route of a scope unless the caller is authenticated; sets `request.chatUser`. */
+/** Adds hooks to a scope that set `request.chatUser`, and that respond with 401 if a request is not authenticated. */
 export const requireUser = (fastify: FastifyInstance): void => {
   const { chatAuth } = fastify
   fastify.addHook('onRequest', async request => {
     if (!request.routeOptions.config.chatSocket) await chatAuth.requireUser(request)
   })
-  // Later, because the origin of a WebSocket is checked first.
+  // In a later hook than other requests, because `checkOrigins` must check the origin of a WebSocket first.
   fastify.addHook('preValidation', async request => {
     if (request.routeOptions.config.chatSocket) await chatAuth.requireSocketUser(request)
   })

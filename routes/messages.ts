@@ -36,7 +36,7 @@ const messageRoutes: FastifyPluginAsyncTypebox = async fastify => {
     },
     async handler(request, reply) {
       const part = await fastify.chatCore.log.read(callerOf(request), GENERAL, { limit: countOf(request.query.limit) })
-      // Assembled from cached JSON, without parsing it.
+      // The response is assembled from cached JSON, so it must not be serialized again.
       reply.type('application/json; charset=utf-8')
       return part.json('[', ']', ({ unavailable }) => !unavailable) as unknown as Message[]
     }

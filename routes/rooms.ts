@@ -1,4 +1,4 @@
-/** Serves rooms over HTTP: their list, their logs page by page, and who is in them. */
+/** Serves rooms over HTTP: lists and creates rooms, and returns their logs in pages and the users who are present. */
 import { type FastifyPluginAsyncTypebox, Type } from '@fastify/type-provider-typebox'
 import { callerOf } from '../plugins/auth.ts'
 import { type LogPart, limitReads } from '../plugins/chat.ts'
@@ -8,7 +8,7 @@ import { countOf, Limit } from '../src/protocol/http/paging.ts'
 import { AfterRoom, NewRoom, Presence, Room, RoomList } from '../src/protocol/http/rooms.ts'
 import { jsonResponse, problems, SECURED } from '../src/protocol/openapi.ts'
 
-/** Limits how many rooms a user may create per minute. */
+/** Maximum number of rooms that a user may create per minute. */
 const NEW_ROOMS_PER_MINUTE = 10
 const NEW_ROOM_BYTES = 16 * 1024
 
@@ -60,7 +60,7 @@ const roomRoutes: FastifyPluginAsyncTypebox = async fastify => {
         max: NEW_ROOMS_PER_MINUTE,
         timeWindow: 60_000,
         groupId: ':rooms',
-        // Counts only valid bodies, as for a registration.
+        // Runs after the validation, so that only requests with a valid body count.
         hook: 'preHandler',
         keyGenerator: request => `user ${callerOf(request).userId}`
       }
@@ -146,7 +146,7 @@ const roomRoutes: FastifyPluginAsyncTypebox = async fastify => {
 
 export default roomRoutes
 
-/** Returns the list as JSON, assembled from cached JSON of its entries. */
+/** Returns a part of a log as JSON, assembled from the cached JSON of its entries. */
 const listJson = ({ room: { room, epoch, oldest, seq }, hasMore, json }: LogPart): ReturnType<LogPart['json']> => {
   const head = JSON.stringify({ room, epoch, oldest, seq, has_more: hasMore })
   return json(`${head.slice(0, -1)},"messages":[`, ']}')

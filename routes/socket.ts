@@ -1,4 +1,4 @@
-/** Accepts WebSockets: authorizes the client before the upgrade, and passes the open socket to the chat. */
+/** Accepts WebSockets: checks the origin and the user before the upgrade, and passes the open socket to the chat. */
 import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import { callerOf } from '../plugins/auth.ts'
 import { clientNetwork } from '../src/lib/client-address.ts'
@@ -8,7 +8,7 @@ import { withoutRepeats } from '../src/lib/repeated-log.ts'
 import { ChatError } from '../src/protocol/errors.ts'
 import { GENERAL } from '../src/protocol/http/messages.ts'
 
-/** Lists the pages that may connect, in addition to those of the request's own host. */
+/** The origins whose pages may connect, in addition to pages from the request's own host. */
 export interface SocketRouteOptions {
   readonly corsOrigins: readonly string[]
   readonly publicUrl?: string | undefined
@@ -18,7 +18,7 @@ interface SocketQuery {
   readonly rooms?: unknown
 }
 
-/** Returns the rooms to subscribe to at the start: `general`, unless `?rooms=` lists others, or none. */
+/** Returns the rooms to subscribe to when the socket opens: those in `?rooms=`, which may be empty, or `general` without it. */
 const roomsOf = ({ rooms }: SocketQuery): string[] => {
   if (rooms === undefined) return [GENERAL]
   const names = [rooms].flat().flatMap(list => String(list).split(','))
@@ -40,7 +40,7 @@ const socketRoute: FastifyPluginAsync = async fastify => {
       const caller = { principal: callerOf(request), address: clientNetwork(request) }
       absent.set(request, await fastify.chatCore.connections.prepare(roomsOf(request.query), caller))
     },
-    // Not the handler, because a host's @fastify/websocket wraps the handlers of all routes.
+    // Not in the handler, because the @fastify/websocket of a host wraps the handlers of all routes.
     async preHandler(request, reply) {
       fastify.chatSockets.open(request, reply, socket =>
         fastify.chatCore.connections.open({
@@ -60,7 +60,10 @@ const socketRoute: FastifyPluginAsync = async fastify => {
 
 export default socketRoute
 
-/** Adds the check of the origin to the WebSocket routes of a scope; after a host's hooks that set CORS headers, the latest in preValidation. */
+/**
+ * Adds a hook to a scope that checks the origin of WebSocket upgrades. It is a `preValidation` hook, because it must run after the
+ * hooks of a host that set CORS headers.
+ */
 export const checkOrigins = (fastify: FastifyInstance, options: SocketRouteOptions): void => {
   const origins = createOrigins(options.corsOrigins, options.publicUrl)
   fastify.addHook('preValidation', async (request, reply) => {
@@ -69,17 +72,17 @@ export const checkOrigins = (fastify: FastifyInstance, options: SocketRouteOptio
 }
 
 /**
- * Throws `origin_not_allowed` unless the page is from the request's own host, listed, or allowed by CORS headers that the host
- * application's hooks have set. A client without an `Origin` is not a browser, and is accepted.
+ * Throws `origin_not_allowed` unless the page is from the request's own host, its origin is allowed by the settings, or CORS headers
+ * that the host application's hooks have set allow it. A client without an `Origin` header is not a browser and is accepted.
  */
 const checkOrigin = (request: FastifyRequest, reply: FastifyReply, origins: Origins): void => {
   const { origin, cookie } = request.headers
   if (origin === undefined || origins.isAllowed(origin) || isOwnOrigin(origin, request.host)) return
-  // Our own tokens are not in cookies, so a foreign page can't use them.
+  // Cookies matter only with the authentication of a host. The tokens of the service are not in cookies.
   const hasCookies = cookie !== undefined && request.server.chatAuth.accounts === null
   if (isAllowedByCors(reply.getHeaders(), origin, hasCookies)) return
   const log = withoutRepeats(request.server.server, request.log)
-  log.warn({ origin: safeHeader(origin) }, 'rejected a WebSocket from a foreign origin')
+  log.warn({ origin: safeHeader(origin) }, 'rejected a WebSocket from an origin that is not allowed')
   const advice =
     'Add its origin to CORS_ORIGINS (in a host application: `corsOrigins`, or your own CORS headers with credentials).'
   throw new ChatError('origin_not_allowed', `This page may not connect. ${advice}`)

@@ -1,4 +1,7 @@
-/** Returns the caller. Browsers also request this to find out why a WebSocket was rejected, since they can't read that response. */
+/**
+ * Returns the authenticated user. A page also requests this route to find out why a WebSocket was rejected, because it cannot read
+ * the response to a rejected upgrade.
+ */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { callerOf } from '../plugins/auth.ts'
 import { limitReads } from '../plugins/chat.ts'

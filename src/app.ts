@@ -20,50 +20,51 @@ import { serializeResponses } from './http/serialize-responses.ts'
 import { type Clock, systemClock } from './lib/clock.ts'
 import { redactingLogger, serializers } from './lib/logging.ts'
 
-/** Names what a standalone service serves beside the API. A host application usually has its own. */
+/** A group of routes that a standalone service serves in addition to the API. A host application usually has its own. */
 export type Page = 'entrance' | 'health' | 'documents' | 'app'
 
 /**
- * Configures the service, together with the settings in camelCase. If any setting is given, the environment is not read; otherwise
- * it and `.env` are.
+ * The options of the service, including the settings in camelCase. If any setting is given, the environment and `.env` are not
+ * read.
  */
 export interface ChatServiceOptions extends HostSettings {
-  /** Sets where the routes are mounted; Fastify's own option. */
+  /** The path prefix of all routes. This is an option of Fastify. */
   readonly prefix?: string
   /**
-   * Lists what is mounted beside the API: `/`, the health routes, the documents, the web client at `/app`; `true` for all. By
-   * default nothing is. The web client needs our own accounts: with `authenticate`, or `webClient: false`, it is not mounted.
+   * What is mounted in addition to the API: `/`, the health routes, the API documents, the web client at `/app`; `true` for all.
+   * Nothing by default. The web client needs accounts of the service, so it is not mounted with `authenticate`, nor with
+   * `webClient: false`.
    */
   readonly pages?: boolean | readonly Page[]
-  /** Replaces `databaseUrl` with a database client (postgres.js, PGlite), which stays open. */
+  /** A database client (postgres.js, PGlite) to use instead of `databaseUrl`. The service never closes it. */
   readonly client?: DatabaseHandle | undefined
-  /** Returns the host's user who sent a request. With it, the users are the host's, and nobody registers or logs in here. */
+  /** Returns the host user who sent a request. With this function, the service has no accounts: nobody registers or logs in. */
   readonly authenticate?: Authenticate | undefined
-  /** Decides who may read, publish or create a room; without it, every authenticated user may. */
+  /** Decides who may read a room, publish in it or create it. Without this function, every authenticated user may. */
   readonly authorize?: Authorize | undefined
   /** Edits or rejects a message before it is encrypted. */
   readonly beforeMessage?: BeforeMessage | undefined
-  /** Sets the `security` of our routes in the host's own OpenAPI document, for example `[{ cookieAuth: [] }]`. */
+  /** The `security` of the chat's routes in the OpenAPI document of the host, for example `[{ cookieAuth: [] }]`. */
   readonly documentSecurity?: readonly { readonly [scheme: string]: string[] }[] | undefined
-  /** Called with each message that this process committed, at most once; must not throw. */
+  /** Called with each message that this process committed, at most once per message. Must not throw. */
   readonly onMessage?: HostFunctions['onMessage']
-  /** Holds resolved settings, instead of any above: the standalone service needs some before it creates its server. */
+  /** Resolved settings, instead of those above. The standalone service resolves them before it creates its server. */
   readonly resolved?: Resolved | undefined
   readonly clock?: Clock | undefined
-  /** Replaces the database's bus between processes. */
+  /** Replaces the bus between processes, which uses the database by default. */
   readonly bus?: Bus | undefined
-  /** Replaces the bounds of the append queue in tests. */
+  /** Replaces the limits of the append queue in tests. */
   readonly appendQueue?: ChatOptions['appendQueue']
   /** Replaces the kinds of entries in tests. */
   readonly kinds?: ChatPluginOptions['kinds']
 }
 
-/** Registers the service. Not wrapped with fastify-plugin, so that nothing of it leaks into the parent instance. */
+/** Registers the service. Not wrapped with fastify-plugin, so its hooks and decorators do not affect the parent instance. */
 export const chatService = async (fastify: FastifyInstance, options: ChatServiceOptions): Promise<void> => {
   try {
     await assemble(fastify, options)
   } catch (error) {
-    // Fastify closes nothing after a failed start, and the embedded database's folder would stay locked.
+    // Fastify runs no onClose hooks after a failed start, so the folder of an embedded database would stay locked.
     if (!options.client && fastify.hasDecorator('chatDb')) await fastify.chatDb.client.close()
     throw error
   }
@@ -83,7 +84,7 @@ const assemble = async (fastify: FastifyInstance, options: ChatServiceOptions): 
   separateSchemas(fastify, validatorCompiler)
   if (!fastify.hasPlugin('chat-responses')) await fastify.register(responsesPlugin, { clock })
   fastify.addHook('onRoute', serializeResponses)
-  // After a host application's hooks, which may allow caching: a response for one user must not be stored (RFC 9111, 5.2.2.5).
+  // A response for one user must not be stored (RFC 9111, 5.2.2.5). This hook runs after those of the host, which may allow it.
   fastify.addHook('onSend', (request, reply, payload, done) => {
     if (reply.statusCode >= 400 || !request.routeOptions.config.chatMayBeStored)
       reply.header('cache-control', 'no-store')
@@ -126,7 +127,7 @@ const assemble = async (fastify: FastifyInstance, options: ChatServiceOptions): 
     ]
   })
 
-  // Each plugin gets only its own options, because Fastify treats some names, such as logLevel, as options of its own.
+  // Each plugin gets only its own options, because Fastify itself interprets some names, such as `logLevel`.
   await fastify.register(publicRoutes, {
     registerRateLimit,
     loginRateLimit,
@@ -147,7 +148,7 @@ const checkPages = (pages: unknown): void => {
   throw new TypeError(`The option \`pages\` must be true, false or a list of: ${[...PAGES].join(', ')}.`)
 }
 
-/** Removes Fastify's own options of a registration, which it has applied to our routes already. */
+/** Removes the options of a registration that Fastify itself has already applied to the routes. */
 const withoutFastifys = ({
   logLevel: _,
   ...others

@@ -10,7 +10,7 @@ import { complain } from './cli/print.ts'
 import { serve } from './cli/serve.ts'
 import { version } from './lib/package.ts'
 
-// Node would print the whole error. A running server has its own handlers, which stop it in order.
+// Prints only a redacted message, because Node would print the whole error. A running server has its own handlers (src/signals.ts).
 for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
   process.on(event, error => {
     if (process.listenerCount(event) > 1) return
@@ -80,7 +80,7 @@ program
 try {
   await program.parseAsync()
 } catch (error) {
-  // Commander has already printed the error.
+  // Commander has already printed its own errors.
   if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2
   else {
     complain(error)

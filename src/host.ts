@@ -1,4 +1,4 @@
-/** Connects a host application with the chat that it registers: publishing, events and revocation. */
+/** Creates a chat for a host application, which can publish messages, receive events and revoke access. */
 import type { FastifyInstance } from 'fastify'
 import type { HostUser } from './accounts/host-users.ts'
 import { type ChatServiceOptions, chatService } from './app.ts'
@@ -11,36 +11,39 @@ import type { NewRoom, Room } from './protocol/http/rooms.ts'
 import { NewRoom as newRoom } from './protocol/http/rooms.ts'
 import { compile, sentencesOf, violations } from './protocol/validation.ts'
 
-/** Configures a chat in a host: the options of the service, without those of the registration. */
+/** The options of a chat in a host application: those of the service, without the ones that `plugin` sets. */
 export type CreateChatOptions = Omit<ChatServiceOptions, 'prefix' | 'onMessage'>
 
-/** Describes a message of the host's code, and its author: a bot or the system is a chat user too, created on first use. */
+/** A message from the code of the host, and its author. A bot or the host itself is a chat user too, created on first use. */
 export interface PostOptions extends HostPost {
   readonly as: Omit<HostUser, 'expiresAt'>
 }
 
-/** Called with a message. Its errors are logged, and nothing waits for its promise. */
+/** A function that is called with each message. Its errors are logged. If it returns a promise, the chat does not wait for it. */
 export type MessageListener = (message: CommittedMessage) => unknown
 
-/** Controls a chat, before and after it is registered. */
+/** A chat in a host application. Its methods, except `on` and `off`, need the registered and started chat. */
 export interface EmbeddedChat {
-  /** Registers the chat; once only: `app.register(chat.plugin, { prefix: '/support' })`. */
+  /** The Fastify plugin of the chat. Register it once: `app.register(chat.plugin, { prefix: '/support' })`. */
   readonly plugin: (fastify: FastifyInstance, options: { prefix?: string }) => Promise<void>
   /**
-   * Publishes a message without calling `authorize` or `beforeMessage`, and without a rate limit; resolves after the commit. With
-   * a `nonce`, publishing again returns the first message. Rejects with a ChatError (`room_not_found`, `validation_failed`,
-   * `message_too_long`, `nonce_reused`, `busy`, `unavailable`), or with a TypeError for an invalid `as`.
+   * Publishes a message. Does not call `authorize` or `beforeMessage`, and applies no rate limit. Resolves after the commit. If a
+   * message with the same `nonce` was already published, returns that message. Rejects with a ChatError (`room_not_found`,
+   * `validation_failed`, `message_too_long`, `nonce_reused`, `busy`, `unavailable`), or with a TypeError if `as` is invalid.
    */
   post(message: PostOptions): Promise<CommittedMessage>
   /** Returns a room, and creates it if it doesn't exist. Rejects with a ChatError if the name is invalid. */
   createRoom(room: NewRoom): Promise<Room>
   /**
-   * Calls a listener with each message that this process committed, at most once, after the commit. A process that crashes calls
-   * no listener, so read the log for what must not be missed.
+   * Adds a listener, which is called after the commit with each message that this process published. It is called at most once per
+   * message, and not at all if the process crashes after the commit. If no message may be missed, read the log instead.
    */
   on(event: 'message', listener: MessageListener): void
   off(event: 'message', listener: MessageListener): void
-  /** Calls `authorize` again for a user and a room, and ends the subscriptions of a user who may no longer read it, on every process. */
+  /**
+   * Calls `authorize` again for a user and a room, on every process. If the user may no longer read the room, ends the user's
+   * subscriptions to it.
+   */
   recheck(userId: string | number, room: string): void
   /** Closes all connections of a user with 4401, on every process. `authenticate` decides whether the user may reconnect. */
   disconnect(userId: string | number): void
@@ -76,7 +79,7 @@ export const createChat = (options: CreateChatOptions): EmbeddedChat => {
     const onFault = (err: unknown): void =>
       fastify.log.error({ err: withholdMessage(err) }, 'a listener of the chat failed')
     const onMessage = (message: CommittedMessage): void => {
-      // Each in a turn of its own, so that an error can't interrupt the log.
+      // Called asynchronously, so that an error of a listener cannot interrupt the publishing of messages.
       for (const listener of listeners) Promise.resolve(message).then(listener).catch(onFault)
     }
     await chatService(fastify, { ...options, ...(prefix === undefined ? {} : { prefix }), onMessage })
@@ -111,17 +114,17 @@ export const createChat = (options: CreateChatOptions): EmbeddedChat => {
 const isHostPost = compile(hostPost)
 const isNewRoom = compile(newRoom)
 
-/** Rejects with `unavailable` if the database can't be reached, for example because the application is closing. */
+/** Runs `work`. Rejects with `unavailable` if the database cannot be reached, for example because the application is closing. */
 const typed = async <T>(work: () => Promise<T>): Promise<T> => {
   try {
     return await work()
   } catch (cause) {
     if (cause instanceof ChatError || !isUnavailable(cause)) throw cause
-    throw new ChatError('unavailable', 'The database can not be reached. Try again in a moment.', { cause })
+    throw new ChatError('unavailable', 'The database cannot be reached. Try again in a moment.', { cause })
   }
 }
 
-/** Throws `validation_failed` with every violated rule. */
+/** Throws `validation_failed`, with every violated rule, if `value` is invalid. */
 const check = (validate: ReturnType<typeof compile>, value: unknown): void => {
   if (validate(value)) return
   const errors = violations(validate.errors ?? [])

@@ -1,4 +1,4 @@
-/** Exports the service as a plugin, the chat for a host application, and their types and errors. */
+/** Exports the plugin `chatService`, `createChat` for host applications, and their types and errors. */
 export type { Authenticate } from '../plugins/auth.ts'
 export type { HostUser } from './accounts/host-users.ts'
 export type { ChatServiceOptions, Page } from './app.ts'

@@ -34,7 +34,7 @@ export { Entrance, Health, Liveness } from './protocol/http/service.ts'
 export { AccessToken, Login, Password, Registration, User, Username } from './protocol/http/users.ts'
 export { Timestamp } from './protocol/timestamp.ts'
 
-/** A frame that a client may send. */
+/** A frame that clients may send. */
 export type ClientFrame = SendFrame | ConnectionFrame
 /** A frame that the service may send. */
 export type ServerFrame = MessageFrame | ServiceFrame

@@ -1,4 +1,4 @@
-/** Runs the service as a process: a Fastify instance that listens, and that shuts down in order on a signal. */
+/** Runs the service as a process: creates the Fastify instance, listens, and shuts down on a signal. */
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import { createRequire } from 'node:module'
@@ -19,25 +19,25 @@ import { corsHeaders, corsOptions, createOrigins } from './lib/origins.ts'
 import { shutdownOf } from './shutdown.ts'
 import { exitOnSignals, stopOnSignals } from './signals.ts'
 
-/** Limits how long a client may take, in milliseconds. */
+/** How long a client may take, in milliseconds. */
 export interface Timeouts {
-  /** Limits the time until a request is complete. */
+  /** To send a complete request. */
   readonly requestMs?: number
-  /** Limits the time without another request on a connection. */
+  /** To send the next request on a connection that is kept alive. */
   readonly keepAliveMs?: number
-  /** Limits the time to read 16 KiB of a response. */
+  /** To read 16 KiB of a response. */
   readonly responseStallMs?: number
 }
 
 const REQUEST_MS = 30_000
 const KEEP_ALIVE_MS = 72_000
 
-/** Configures a server. */
+/** The options of a server. */
 export interface ServerOptions extends Pick<ChatServiceOptions, 'client' | 'clock' | 'bus' | 'appendQueue' | 'kinds'> {
   readonly settings: Settings
-  /** Lists warnings from resolving the settings; logged. */
+  /** Warnings about the settings, which are logged. */
   readonly warnings?: readonly string[]
-  /** Formats log lines for people instead of as JSON. */
+  /** Formats log lines as text for a terminal and not as JSON, if pino-pretty is installed. */
   readonly pretty?: boolean
   /** Shortens timeouts in tests. */
   readonly timeouts?: Timeouts
@@ -45,7 +45,7 @@ export interface ServerOptions extends Pick<ChatServiceOptions, 'client' | 'cloc
   readonly logTo?: { write(line: string): void }
 }
 
-/** Creates the server; `listen` and `close` are Fastify's. */
+/** Creates the server. Call Fastify's `listen` and `close` to start and stop it. */
 export const createServer = async (options: ServerOptions): Promise<FastifyInstance> => {
   const { settings, warnings = [], pretty = false, logTo, timeouts = {}, ...injected } = options
   const { requestMs = REQUEST_MS, keepAliveMs = KEEP_ALIVE_MS, ...stalls } = timeouts
@@ -66,11 +66,11 @@ export const createServer = async (options: ServerOptions): Promise<FastifyInsta
       sendProblem(error, request, reply)
     },
     routerOptions: { maxParamLength: 128 },
-    // Slow steps of the start have their own limits: DATABASE_WAIT_SECONDS, and those of migrations.
+    // No timeout, because the slow steps of the start have their own: DATABASE_WAIT_SECONDS, and the lock timeout of migrations.
     pluginTimeout: 0,
     requestTimeout: requestMs,
     keepAliveTimeout: keepAliveMs,
-    // A request without a Host gets a problem from `checkHead`. Node checks for late requests at this interval.
+    // `checkHead` rejects a request without a Host header, so that the response is a problem.
     http: {
       requireHostHeader: false,
       headersTimeout: requestMs,
@@ -80,7 +80,7 @@ export const createServer = async (options: ServerOptions): Promise<FastifyInsta
       refuseMalformed(error, socket)
       fastify.chatResponses.watchSocket(socket)
     },
-    // The service itself responds during a shutdown: with problems, and with its health.
+    // During a shutdown the service itself responds, with problems and on the health routes.
     return503OnClosing: false
   })
   redactsItself(fastify.log)
@@ -91,7 +91,7 @@ export const createServer = async (options: ServerOptions): Promise<FastifyInsta
   fastify.addHook('onRequest', async (request, reply) => {
     reply.header('x-request-id', request.id)
   })
-  // At the root, so that they apply to a 404 too.
+  // Registered on the root instance, so that they also apply to the response of an unknown path.
   await fastify.register(helmet, OWN_HEADERS)
   await fastify.register(cors, corsOptions(origins))
   fastify.addHook('onRequest', async ({ raw }) => checkHead(raw))
@@ -101,13 +101,13 @@ export const createServer = async (options: ServerOptions): Promise<FastifyInsta
   return fastify
 }
 
-/** Controls a server that listens. `close` shuts it down as a signal would, but does not end the process. */
+/** A server that listens. `close` runs the same shutdown as a signal, but does not exit the process. */
 export interface RunningServer {
   readonly url: string
   close(): Promise<void>
 }
 
-/** Starts the server of the process: it listens, and SIGTERM or SIGINT shuts it down. Rejects if it can't start. */
+/** Creates the server, listens, and shuts down on SIGTERM or SIGINT. Rejects if the server cannot start. */
 export const startServer = async (options: ServerOptions): Promise<RunningServer> => {
   const { settings } = options
   const waited = exitOnSignals()
@@ -124,13 +124,13 @@ export const startServer = async (options: ServerOptions): Promise<RunningServer
 
 const REQUEST_ID = /^[\w-]{8,64}$/
 
-/** Returns the caller's request id if it is well-formed, else a new one. */
+/** Returns the value of the request's `X-Request-Id` header if it is well-formed, else a new id. */
 const requestId = ({ headers }: Pick<IncomingMessage, 'headers'>): string => {
   const given = headers['x-request-id']
   return typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID()
 }
 
-/** Returns pino-pretty if it is installed: it is for people at a terminal, and a development dependency. */
+/** Returns the options to log with pino-pretty. Returns none if it is not installed, because it is a development dependency. */
 const prettyTransport = () => {
   try {
     createRequire(import.meta.url).resolve('pino-pretty')

@@ -1,31 +1,31 @@
 /**
- * Defines the steps of a shutdown, on SIGTERM or when a host application closes, in order and with time limits. Each plugin adds its
- * actions to the steps, and closes what it has opened.
+ * Defines the steps of a shutdown, their order and their timeouts. A shutdown runs on SIGTERM or when a host application closes.
+ * Plugins add actions to the steps, and each plugin closes what it has opened.
  */
 import type { FastifyInstance } from 'fastify'
 import type { Log } from './lib/logging.ts'
 import { withTimeout } from './lib/timeout.ts'
 
 /**
- * Lists the steps. Those of the phase `before` run while the server still accepts connections, those of `after` when it is closed.
- * Steps of the process are skipped in a host application, which owns its server, its requests and its process.
+ * The steps. Those of the phase `before` run while the server still accepts connections, and those of the phase `after` when it is
+ * closed. Steps with `isOfProcess` have no actions in a host application, which owns its server and its process.
  */
 export const SHUTDOWN_STEPS = [
   // /health/ready returns 503, requests get 503, frames are rejected.
   { name: 'refuse new work', phase: 'before', timeoutMs: 100 },
-  // Clients send again what was not acknowledged, so an unreachable database loses nothing.
+  // If the database cannot be reached, no message is lost: clients send unacknowledged messages again.
   { name: 'commit accepted messages', phase: 'before', timeoutMs: 2500 },
-  // Ends polling, sweeping, and the frames with heads of rooms.
+  // Stops polling, sweeping and the periodic `heads` frames.
   { name: 'stop background work', phase: 'before', timeoutMs: 100 },
-  // Sends `reconnect` with a random delay, then 1012. Destroys sockets whose client doesn't respond.
+  // Sends a `reconnect` frame with a random delay, then closes with 1012. Destroys sockets whose client does not respond.
   { name: 'close WebSockets', phase: 'before', timeoutMs: 2000 },
-  // Notifies other processes that no user is present here, and deletes the row of this process in `processes`.
+  // Notifies other processes that this one no longer has users, and deletes its row in the table `processes`.
   { name: 'leave the bus', phase: 'before', timeoutMs: 1500 },
   // An upgrade that waits for a hook gets a 503 after 0.7 s.
   { name: 'limit open upgrades', phase: 'before', timeoutMs: 100 },
   // The server stops listening. Sockets that are still open at the end are destroyed.
   { name: 'end open requests', phase: 'before', timeoutMs: 700, isOfProcess: true },
-  // Ends health checks, the watch for stalled responses, and the ownership of upgrades.
+  // Stops health checks, stalled-response checks, and the handling of WebSocket upgrades.
   { name: 'stop monitoring', phase: 'after', timeoutMs: 100 },
   // A client that the host application passed in stays open. An embedded database may take long to write its files.
   { name: 'close the database', phase: 'after', timeoutMs: 5000 },
@@ -42,13 +42,13 @@ export interface ShutdownStep {
 
 export type StepName = (typeof SHUTDOWN_STEPS)[number]['name']
 
-/** Performs a part of a step; `signal` is aborted when the step's time is over. */
+/** A function that does the work of a step. `signal` is aborted when the step times out or one of its actions fails. */
 export type ShutdownAction = (limits: { readonly timeoutMs: number; readonly signal: AbortSignal }) => unknown
 
 export interface Shutdown {
-  /** Adds an action to a step, after those of others. */
+  /** Adds an action to a step. The actions of a step run concurrently. */
   add(step: StepName, action: ShutdownAction): void
-  /** Runs the steps of a phase in sequence. Never rejects: a step that fails or times out is logged, and the next one starts. */
+  /** Runs the steps of a phase in sequence. Never rejects: if a step fails or times out, logs that and continues with the next. */
   run(phase: ShutdownStep['phase']): Promise<void>
 }
 
@@ -91,5 +91,5 @@ export const shutdownOf = (fastify: FastifyInstance): Shutdown => {
   return shutdown
 }
 
-/** Limits the time until the process exits, in milliseconds, even if a step still runs. */
+/** The time after which the process exits even if a step is still running, in milliseconds. */
 export const EXIT_MS = SHUTDOWN_STEPS.find(({ name }) => name === 'exit')?.timeoutMs ?? 0

@@ -1,14 +1,21 @@
-/** Handles signals and faults of the process: the first one starts the shutdown (src/shutdown.ts), a second one exits at once. */
+/**
+ * Handles signals and uncaught errors. The first one starts the shutdown (src/shutdown.ts). A second signal exits the process
+ * immediately.
+ */
 import type { FastifyInstance } from 'fastify'
 import { systemClock } from './lib/clock.ts'
 import { EXIT_MS } from './shutdown.ts'
 
-/** Merges signals within this time, in milliseconds: npm and watchers forward a signal that the whole group has received already. */
+/**
+ * How long after the first signal further signals are ignored, in milliseconds. npm and file watchers forward a signal that the
+ * process, as part of the process group, has already received.
+ */
 const SAME_SIGNAL_MS = 1000
 
 /**
- * Exits on a signal until there is a server to stop. A process does so by default, but not the first process of a container: the
- * kernel drops signals without a handler there, and it could not be stopped while it waits for the database.
+ * Exits the process on a signal, until `over` is called because there is a server to stop. This is the default of most processes,
+ * but not of the first process in a container: there the kernel ignores signals without a handler, so the process could not be
+ * stopped while it waits for the database.
  */
 export const exitOnSignals = (): { over(): void } => {
   const exit = (): never => process.exit(0)
@@ -20,7 +27,10 @@ export const exitOnSignals = (): { over(): void } => {
   }
 }
 
-/** Shuts down on a signal (status 0) or a fault (status 1). `now` shuts down and leaves the process running. */
+/**
+ * Shuts down and exits on a signal (status 0) or an uncaught error (status 1). The returned `now` shuts down without exiting, and
+ * removes the handlers.
+ */
 export const stopOnSignals = (fastify: FastifyInstance): { now(): Promise<void> } => {
   let startedAt: number | undefined
   const stop = async (status: number): Promise<void> => {
@@ -36,7 +46,7 @@ export const stopOnSignals = (fastify: FastifyInstance): { now(): Promise<void> 
     } else if (systemClock.monotonic() - startedAt > SAME_SIGNAL_MS) process.exit(1)
   }
   const onFault = (err: unknown): void => {
-    fastify.log.fatal({ err }, 'stopping after a fault')
+    fastify.log.fatal({ err }, 'stopping after an uncaught error')
     startedAt ??= systemClock.monotonic()
     void stop(1)
   }

@@ -49,7 +49,7 @@ const readValue = (name: SettingName, path: string, bad: BadSetting[]): string =
   try {
     return readText(path).trimEnd()
   } catch {
-    bad.push({ name, message: `can not be read from the file that ${environmentName(name)}_FILE names` })
+    bad.push({ name, message: `cannot be read from the file that ${environmentName(name)}_FILE names` })
     return ''
   }
 }

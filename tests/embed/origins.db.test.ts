@@ -39,7 +39,7 @@ test('a host that allows every page without credentials allows no page to use it
   const { join, log } = await startHost({ before: host => host.register(cors, { origin: '*' }) })
   await join('ann', { headers: evil })
   await expect(join('ann', { headers: { ...evil, cookie: 'sid=1' } })).rejects.toThrow('403')
-  expect(log()).toContain('rejected a WebSocket from a foreign origin')
+  expect(log()).toContain('rejected a WebSocket from an origin that is not allowed')
 })
 
 test('the log holds a refused origin without controls', async () => {
