@@ -147,7 +147,7 @@ export const createLink = (options: LinkOptions): Link => {
   const ended = ({ code, reason }: SocketEnd): void => {
     const action = closeActionOf(code)
     const detail = reason || `The connection was closed (${code}).`
-    // After a `reconnect` frame the client reconnects, whatever the close code is.
+    // After a `reconnect` frame the client reconnects, with any close code except 4401.
     if (afterMs !== undefined && action.type !== 'renew') return wait('restart', detail, afterMs)
     if (action.type === 'stop') return stop(action.reason, detail)
     if (action.type === 'renew') return refused(detail)

@@ -10,7 +10,7 @@ export interface People {
   handle(frame: Frame): boolean
   /** Removes a user from the typing list, because the user has sent a message. */
   stopTyping(userId: number): void
-  /** Removes everything when the connection is lost. */
+  /** Removes all users from both lists, because the connection is lost. */
   clear(): void
 }
 

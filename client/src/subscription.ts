@@ -141,7 +141,7 @@ export const createSubscription = (options: SubscriptionOptions): Subscription =
     restore(earlier) {
       refill.stop()
       mark = earlier
-      // With a mark, `older()` can start before the room is joined.
+      // With the mark of an earlier run, `older()` can load pages before the room is joined.
       if (earlier) options.onJoin(earlier.seq, 1)
       options.onStatus(earlier ? 'catching_up' : 'joining')
     },
@@ -186,7 +186,7 @@ export const createSubscription = (options: SubscriptionOptions): Subscription =
     head(seq) {
       if (!mark || refill.isRunning || ref !== undefined || seq === mark.seq) return
       if (seq > mark.seq) gap.expect(seq)
-      // The log is shorter than the mark. The response to a new subscribe reports why.
+      // The log ends before the mark. Subscribes again, because the response reports the reason.
       else subscribe()
     }
   }

@@ -93,7 +93,7 @@ export interface ChatClientOptions {
   /** The WebSocket constructor. Default: the global `WebSocket`, or the package `ws` on Node before 22. */
   readonly WebSocket?: SocketConstructor
   readonly fetch?: FetchLike
-  /** Time, timers and random numbers, for tests. */
+  /** Replaces the clock, the timers and the random numbers, for tests. */
   readonly timers?: Timers
   readonly timing?: Partial<Timing>
 }

@@ -30,7 +30,7 @@ export interface Session {
   readonly token: Extract<ChatClientOptions['token'], (...args: never) => unknown>
   /** Logs in and keeps the token. Rejects with a ChatApiError. */
   logIn(username: string, password: string): Promise<void>
-  /** Registers, then logs in. */
+  /** Registers a user, then logs in. Rejects with a ChatApiError. */
   register(username: string, password: string): Promise<void>
   /** Creates a client. After a long absence it loads only the newest page, not all missed messages. */
   connect(): ChatClient

@@ -1,9 +1,9 @@
 /** Groups messages, the user's unsent ones included, by day and then by consecutive messages of one author. */
 import type { Message, Outgoing } from '../../client/src/index.ts'
 
-/** One message. */
+/** A message as the page shows it. */
 export interface Line {
-  /** Stays the same when the user's own message arrives from the service. */
+  /** Identifies the message. For the user's own message, the key stays the same when the service delivers it. */
   readonly key: string
   readonly content: string | null
   readonly unavailable?: Message['unavailable']

@@ -3,7 +3,7 @@
 /** The aim of a row: a bound for the service's value, alone or in relation to the peer `beside`, which is a name in `runs`. */
 export interface Aim {
   readonly beside: string
-  /** The service's value divided by the peer's, minus the peer's, or alone. */
+  /** How the service's value is compared: divided by the peer's, minus the peer's, or alone. */
   readonly as: 'ratio' | 'difference' | 'value'
   readonly atLeast?: number
   readonly atMost?: number

@@ -10,7 +10,7 @@ export interface Cluster {
   /** Stops every backend at once, without a checkpoint, and starts the server again. Committed data must survive. */
   restart(): void
   stop(): void
-  /** Starts a standby of this cluster by streaming replication, which is read-only until it is promoted. */
+  /** Starts a standby by streaming replication from this cluster. The standby is read-only until it is promoted. */
   standby(): Promise<Standby>
 }
 

@@ -20,7 +20,7 @@ const MAX_LONG = 24
 const pause = async (turns: number): Promise<void> => {
   for (let turn = 0; turn < turns; turn++) await new Promise(setImmediate)
 }
-/** Turns without a change after which nothing more happens. No operation waits longer for the log in memory. */
+/** After this many turns of the event loop without a change, all work is done: no operation on the log in memory takes longer. */
 const QUIET_TURNS = 30
 
 /** Waits until `measure` has returned the same value for `QUIET_TURNS` turns of the event loop. */
@@ -72,7 +72,7 @@ class Client {
     return this.#earlier + (this.socket?.frames.length ?? 0)
   }
 
-  /** Checks the frames that were delivered since the last call against those before. */
+  /** Checks that the frames delivered since the last call continue those before. */
   hear(): void {
     const frames = this.socket?.frames ?? []
     for (; this.#read < frames.length; this.#read++) this.#take(frames[this.#read] ?? {})

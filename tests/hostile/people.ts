@@ -17,7 +17,7 @@ export interface Measurement {
   readonly acks: readonly number[]
   /** Sends that were not acknowledged in time, and requests without a response. */
   readonly unanswered: number
-  /** How often a user lost the connection. */
+  /** The number of times that a user lost the connection. */
   readonly lost: number
 }
 

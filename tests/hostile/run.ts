@@ -24,7 +24,7 @@ const attackMs = Number(values.seconds) * 1000
 const REST_MS = 60_000
 const MAX_GROWTH = 1.2
 const PAGE_CACHE_BYTES = 64 * 1024 * 1024
-/** The time within which sockets must be closed after an attack, in milliseconds; longer than the service's own timeouts. */
+/** Maximum time until all sockets are closed after an attack, in milliseconds. Longer than the service's own timeouts. */
 const SOCKETS_MS = 20_000
 /** Maximum log lines with the same message during an attack: a few intervals, each for a few kinds of clients. */
 const MAX_LINES = 20

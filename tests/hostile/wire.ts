@@ -29,7 +29,7 @@ export const write = (socket: Socket, data: string | Buffer, signal: AbortSignal
   })
 }
 
-/** Returns the head of a request as text, with the access token if given. */
+/** Returns the request line and the headers of a request as text, with the access token if given. */
 export const head = (line: string, token?: string, more: readonly string[] = []): string =>
   [`${line} HTTP/1.1`, 'host: 127.0.0.1', ...(token ? [`authorization: Bearer ${token}`] : []), ...more, '', ''].join(
     '\r\n'

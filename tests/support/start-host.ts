@@ -28,7 +28,7 @@ interface HttpResponse {
   readonly body: any
 }
 
-/** The options of the chat and of the host that a test can change. */
+/** Options of the chat, and of the host that contains it. */
 export interface HostOptions extends Partial<CreateChatOptions> {
   readonly prefix?: string
   readonly database?: ChatDatabase

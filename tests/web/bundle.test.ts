@@ -1,7 +1,7 @@
 /** Tests what a browser downloads for the page. */
 import { gzipSync } from 'node:zlib'
 import { expect, test } from 'vitest'
-// @ts-expect-error: a build script, in JavaScript.
+// @ts-expect-error: the build script is JavaScript.
 import { buildPage } from '../../tools/page.js'
 
 test('is under 32 kB gzipped in total, without inline code or files of other origins', async () => {

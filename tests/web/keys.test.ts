@@ -1,4 +1,4 @@
-/** Tests the interpretation of key presses: keyboards, input methods, phones. */
+/** Tests how the page interprets key presses of keyboards, input methods and phones. */
 import { expect, test } from 'vitest'
 import { isEscape, isSendKey } from '../../src/web/keys.ts'
 

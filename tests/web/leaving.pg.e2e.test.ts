@@ -1,4 +1,4 @@
-/** Tests the data that the page stores for a user: it survives a reload and ends with the session, in all tabs. */
+/** Tests the data that the page stores for a user. It survives a reload, and is removed in all tabs when the session ends. */
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { hasChromium, launchChromium, logIn, openTab, type Tab } from '../support/browser.ts'
