@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# The image, built from the shipped Dockerfile and used: `npm run test:image`. No Docker engine is needed, but root is, on
-# Debian: buildah builds without one, and tests/deploy/service.image.ts uses the result as a container would.
-# The base image stands in for the official Node 24 one: Debian's minimal system, and Node from its npm package. Its files are
-# made once and kept in the cache folder; what is built on them is in memory where there is enough, and removed at the end.
+# `npm run test:image`: builds the image from the shipped Dockerfile and tests it. Needs root and Debian, but no Docker engine:
+# buildah builds the image, and tests/deploy/service.image.ts runs it with the restrictions of a container.
+# The base image replaces the official Node 24 image. It contains Debian's minimal system, and Node from its npm package. It is
+# created once and kept in the cache folder. The other layers are in memory if there is enough, and are removed at the end.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -12,23 +12,23 @@ image=localhost/fastify-chat:test
 work=$(mktemp -d)
 
 leave() {
-  # What buildah mounted, then ours.
+  # Unmounts buildah's mounts and the store.
   umount --recursive --lazy "$work/store" 2>/dev/null || true
   rm -rf "$work"
 }
 trap leave EXIT
 trap 'exit 130' INT TERM
 
-# A store of our own: nothing of the machine's is touched.
+# Runs buildah with a separate store, so that the machine's images don't change.
 store() {
   buildah --storage-driver vfs --root "$work/store/root" --runroot "$work/store/run" "$@"
 }
 
-quiet() { # command…: says what it said, only when it fails
+quiet() { # Runs a command, and prints its output only if it fails.
   "$@" >"$work/log" 2>&1 || { cat "$work/log"; echo "failed: $*"; return 1; }
 }
 
-install() { # what the machine lacks
+install() { # Installs the required programs that are missing.
   local missing=()
   for program in buildah debootstrap setpriv unshare; do
     local package=$program
@@ -40,7 +40,7 @@ install() { # what the machine lacks
   DEBIAN_FRONTEND=noninteractive quiet apt-get install -y -qq --no-install-recommends "${missing[@]}"
 }
 
-# npm is the machine's; the authority that the machine trusts beside the public ones comes along.
+# Creates the base image, with the machine's npm and its additional certificate authorities.
 make_base() {
   local root=$work/base modules
   modules=$(npm root -g)
@@ -67,12 +67,12 @@ load_base() {
 
 install
 mkdir -p "$cache" "$work/store"
-# A vfs store holds every layer whole: some 3 GB at its largest.
+# A vfs store contains a full copy of every layer, up to 3 GB in total.
 memory=$(awk '/MemAvailable/ { print int($2 / 1e6) }' /proc/meminfo)
 [ "$memory" -lt 8 ] || mount -t tmpfs -o size=6g,mode=0755 tmpfs "$work/store"
 [ -f "$base" ] || make_base
 load_base
-# Without the docker format the HEALTHCHECK is dropped.
+# Uses the docker format, because others have no HEALTHCHECK.
 quiet store bud --pull=never --isolation chroot --format docker --tag "$image" \
   --build-arg "VERSION=$(node -p 'require("./package.json").version')" \
   --build-arg "REVISION=$(git rev-parse HEAD 2>/dev/null || echo unknown)" .
