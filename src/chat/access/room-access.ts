@@ -7,7 +7,7 @@ import { type Access, type Action, type Principal, whenKnown } from './authorize
 
 /**
  * Returns the room, or throws `room_not_found`. Returns a promise only if it has to call `authorize` or to load the room.
- * `isAbsent` is whether a lookup shortly before has found no such room; it is undefined if there was no lookup.
+ * `isAbsent` is true if an earlier lookup found no such room, false if it found one, and undefined if there was no lookup.
  */
 export type FindRoom = (principal: Principal, name: string, action: Action, isAbsent?: boolean) => Room | Promise<Room>
 

@@ -95,7 +95,7 @@ export class Connection {
     if (!this.#isEnded) this.reply(encode(JSON.stringify(frame)))
   }
 
-  /** Sends an `error` frame; the connection stays open. */
+  /** Sends an `error` frame. The connection stays open. */
   refuse(error: ChatError, marks: FrameMarks = {}): void {
     if (isLimit(error)) {
       this.log.warn({ user_id: this.principal.userId, code: error.code }, 'a limit rejected a frame')

@@ -43,7 +43,7 @@ export type MessageFrame = Static<typeof MessageFrame>
 
 /**
  * Returns the `meta` of a message as the JSON text to encrypt. Throws `invalid_frame` if the text is longer than 2 KiB. A host
- * application may pass an object that is nested too deeply for `JSON.stringify`; this is the same error.
+ * application may pass an object that is nested too deeply for `JSON.stringify`. The error is the same then.
  */
 export const metaText = (meta: Record<string, unknown> | undefined): string | null => {
   if (meta === undefined) return null

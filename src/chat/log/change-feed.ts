@@ -1,7 +1,6 @@
 /**
  * Reads changes that were made directly in the database, such as deleted users, new names and erased entries. A notification
- * starts a read. The feed also polls, so that no change is missed if a notification is lost; the change is applied a few seconds
- * later.
+ * starts a read. The feed also polls, so that a lost notification delays a change by a few seconds, and no change is missed.
  */
 
 import type { Changes, ChangesRepository } from '../../db/database.ts'

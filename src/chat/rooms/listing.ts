@@ -27,7 +27,7 @@ const AT_ONCE = 16
 /** Matches an encrypted cursor, which is a Fernet token. No room name matches. */
 const ENCRYPTED = /^gAAAA/
 
-/** Returns at most `limit` rooms. `after` is a room name or the `next` of the previous part; the list starts behind it. */
+/** Returns at most `limit` rooms. `after` is a room name or the `next` of the previous part. The list starts after that room. */
 export type ListRooms = (principal: Principal, after: string, limit: number) => Promise<RoomListPart>
 
 export const createRoomListing =

@@ -8,7 +8,7 @@ import { type Chunk, chunkOf, type Encoded } from '../connections/socket-writer.
 import type { Entry } from '../log/codec.ts'
 import type { PageCache } from '../log/page-cache.ts'
 
-/** Receives the entries of a room; see subscription.ts. */
+/** Receives the entries of a room. See subscription.ts. */
 export interface Subscriber {
   /** Delivers consecutive entries. `head` is the `seq` of the last one. Called at most once per turn of the event loop. */
   deliver(chunk: Chunk, head: number): void
