@@ -2,9 +2,9 @@
 import { isDatabaseUrl } from '../../lib/database-url.ts'
 import { flag, integer, oneOf, optional, ownedBy, text } from './define.ts'
 
-const URL_ADVICE = 'can not be read as a URL. Encode special characters (@ as %40, / as %2F, # as %23)'
+const URL_ADVICE = 'cannot be read as a URL. Encode special characters (@ as %40, / as %2F, # as %23)'
 
-/** Rejects a URL that can't be parsed, before a driver does with a message of its own. */
+/** Checks that a URL can be parsed. Otherwise the driver would reject it with a less helpful message. */
 const isParsed = (value: unknown): string[] =>
   String(value).startsWith('pglite:') || isDatabaseUrl(String(value)) ? [] : [URL_ADVICE]
 

@@ -1,4 +1,4 @@
-/** Helpers to declare settings: a TypeBox schema with what documents, error messages and plugins need beside it. */
+/** Helpers to declare settings. A declaration is a TypeBox schema with properties for documents, error messages and plugins. */
 import { type TSchema, Type } from '@sinclair/typebox'
 
 /** The plugin that uses a setting, or `server`, `app` or `routes` for those of no plugin. */
@@ -17,21 +17,21 @@ export type SettingOwner =
 /** `dev` guesses a database and allows the origin `*`; `production` does neither. */
 export type Mode = 'dev' | 'production'
 
-/** Holds the properties of a setting beside its type and default. */
+/** The properties of a setting in addition to its type and default. */
 export interface SettingDetails {
   /** One or two sentences for docs/settings.md and .env.example. */
   readonly description: string
-  /** Names the unit of a number, such as `seconds`. */
+  /** The unit of a number, such as `seconds`. */
   readonly unit?: string
   /** How to correct a bad value; appended to its error message. */
   readonly advice?: string
-  /** Describes the default if it depends on other settings. */
+  /** A description of the default, for a default that depends on other settings. */
   readonly derived?: string
   /** A value that .env.example sets. */
   readonly example?: string
-  /** Describes a pattern in words; appended to the name in an error message. */
+  /** The rule of a pattern in words. It follows the name in an error message. */
   readonly 'x-rule'?: string
-  /** Returns what is wrong with a value of the right type, as messages that follow the name. */
+  /** Returns the errors of a value that matches the schema, as messages that follow the name. */
   check?(value: unknown, mode: Mode): string[]
 }
 
@@ -55,7 +55,7 @@ export const text = (details: TextDetails) =>
 export const integer = (value: number, details: NumberDetails) =>
   Type.Integer({ minimum: 0, default: value, ...details })
 
-/** An integer of which 0 means no limit. */
+/** Declares an integer setting that limits something; 0 means no limit. */
 export const limit = (value: number, details: SettingDetails) => integer(value, { maximum: 1_000_000, ...details })
 
 export const flag = (value: boolean, details: SettingDetails) => Type.Boolean({ default: value, ...details })
@@ -68,7 +68,7 @@ export const oneOf = <const T extends string>(values: readonly T[], details: Set
 
 export const optional = <T extends TSchema>(schema: T) => Type.Optional(schema)
 
-/** Returns the messages of a check for each item of a list, with the number of the item. */
+/** Runs a check on each item of a list. Returns its messages, each with the number of the item. */
 export const checkItems = (value: unknown, check: (item: string) => string | undefined): string[] =>
   (Array.isArray(value) ? value : []).flatMap((item, at) => {
     const message = check(String(item))

@@ -14,7 +14,7 @@ const areOrigins = (value: unknown, mode: Mode): string[] => {
   return isAny ? [...bad, 'must not be * in production. List the origins of your pages'] : bad
 }
 
-/** Returns whether Fastify's own parser accepts an entry, except shorthands such as `10.1`, which are probably mistakes. */
+/** Returns whether Fastify's parser accepts an entry. Shorthands such as `10.1` are rejected, because they are probably mistakes. */
 const isProxy = (proxy: unknown): boolean => {
   if (typeof proxy !== 'string') return false
   if (['loopback', 'linklocal', 'uniquelocal'].includes(proxy)) return true
@@ -35,9 +35,9 @@ const areProxies = (value: unknown): string[] =>
 const isUrl = (value: unknown): string[] =>
   URL.canParse(String(value))
     ? []
-    : ['can not be read as a URL. Encode special characters (@ as %40, / as %2F, # as %23)']
+    : ['cannot be read as a URL. Encode special characters (@ as %40, / as %2F, # as %23)']
 
-/** The settings of a server of our own. A host application has its own server, where these have no effect. */
+/** The settings of the standalone server. They have no effect in a host application, which has its own server. */
 export const serverSettings = ownedBy('server', {
   host: text({ default: '0.0.0.0', description: 'The address to listen on.' }),
   port: integer(8000, { maximum: 65_535, description: 'The port to listen on. 0 for a free one.' }),

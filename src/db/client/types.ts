@@ -59,7 +59,7 @@ export interface SqlClient {
   close(): Promise<void>
 }
 
-/** Configures the connection to the database. */
+/** The options of a database client. */
 export interface ClientOptions {
   /** `postgres://user:password@host:port/name`, or `pglite:DIR` for the embedded database. */
   readonly url: string
