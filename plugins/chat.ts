@@ -53,7 +53,7 @@ export default fp(
     const { messageRateLimit, readRateLimit, legacySocketHours, ...limits } = readOptions(options)
     const { authorize, beforeMessage, onMessage, appendQueue } = options
     const { bus, begin } = options.bus ? { bus: options.bus, begin: ignore } : busOf(fastify, options.clock)
-    const process = createProcessRecord({
+    const record = createProcessRecord({
       repository: fastify.chatDb.processes,
       clock: options.clock ?? systemClock,
       log: withoutRepeats(fastify.server, fastify.log, options.clock),
@@ -63,7 +63,7 @@ export default fp(
     })
     const chat = createChatCore({
       bus,
-      isUpgradeFinished: () => process.isUpgradeFinished,
+      isUpgradeFinished: () => record.isUpgradeFinished,
       kinds: createKinds(options.kinds),
       storage: storageOf(fastify, options),
       limits: {
@@ -80,13 +80,19 @@ export default fp(
       appendQueue
     })
     fastify.decorate('chatCore', chat)
-    fastify.decorate('chatListen', begin)
-    fastify.addHook('onListen', async () => begin())
-    fastify.addHook('onRequest', async () => begin())
+    // Not in `onReady`: if the application then fails to start, an open connection would keep the process running.
+    let started: Promise<void> | undefined
+    const startOnce = (): Promise<void> => {
+      begin()
+      started ??= record.start()
+      return started
+    }
+    fastify.decorate('chatListen', () => void startOnce())
+    fastify.addHook('onListen', startOnce)
+    fastify.addHook('onRequest', startOnce)
     fastify.addHook('onReady', () => chat.start())
-    fastify.addHook('onReady', () => process.start())
     addShutdown(fastify, chat)
-    shutdownOf(fastify).add('leave the bus', process.stop)
+    shutdownOf(fastify).add('leave the bus', record.stop)
   },
   { name: 'chat-core', fastify: '5.x', dependencies: ['chat-db', 'chat-crypto', 'chat-auth'] }
 )
