@@ -65,10 +65,10 @@ const thrownByHosts: readonly (readonly [string, () => unknown, number, string |
   ['no Error', () => ({ statusCode: 410, message: 'Gone.' }), 410, 'Gone.'],
   ['no message', () => ({ statusCode: 409 }), 409, 'Conflict.'],
   ['a message that is no text', () => ({ statusCode: 409, message: { a: 1 } }), 409, 'Conflict.'],
-  ['a status that is none', () => Object.assign(new Error('x'), { statusCode: 200 }), 500, /went wrong/],
-  ['a status out of range', () => Object.assign(new Error('x'), { statusCode: 999 }), 500, /went wrong/],
-  ['a status in words', () => Object.assign(new Error('x'), { statusCode: 'gone' }), 500, /went wrong/],
-  ['a SyntaxError', () => new SyntaxError('Unexpected token'), 500, /went wrong/],
+  ['a status that is none', () => Object.assign(new Error('x'), { statusCode: 200 }), 500, /service failed/],
+  ['a status out of range', () => Object.assign(new Error('x'), { statusCode: 999 }), 500, /service failed/],
+  ['a status in words', () => Object.assign(new Error('x'), { statusCode: 'gone' }), 500, /service failed/],
+  ['a SyntaxError', () => new SyntaxError('Unexpected token'), 500, /service failed/],
   ['validation of its own', () => ({ statusCode: 422, message: 'Bad.', validation: [{ path: ['a'] }] }), 422, 'Bad.'],
   [
     'a message that clients may not see',
@@ -76,7 +76,7 @@ const thrownByHosts: readonly (readonly [string, () => unknown, number, string |
     410,
     'Gone.'
   ],
-  ['text', () => 'no', 500, /went wrong/]
+  ['text', () => 'no', 500, /service failed/]
 ]
 
 test.for(thrownByHosts)('what the host throws with %s becomes a problem', async ([, thrown, status, detail]) => {
