@@ -191,6 +191,8 @@ describe('a service whose upgrade is not finished', () => {
 
   test('keeps a row of each process while it runs', async () => {
     const { database, server } = await startChat()
+    // The row is written once the server listens.
+    await expect.poll(() => database.processes.live()).toHaveLength(1)
     const [row] = await database.processes.live()
     expect(row).toMatchObject({ version, keyId: expect.stringMatching(/^[0-9a-f]{16}$/) })
     expect(row?.keyIds).toContain(row?.keyId)
