@@ -3,20 +3,41 @@
  * The `fernet` package is not used, because it compares MACs in variable time and is about sixteen times slower. The tests compare
  * this implementation with that package and with Python's `cryptography`. See docs/security.md.
  */
-import { createCipheriv, createDecipheriv, createHmac, randomBytes, randomFillSync, timingSafeEqual } from 'node:crypto'
+import { isUtf8 } from 'node:buffer'
+import {
+  type Cipher,
+  createCipheriv,
+  createDecipheriv,
+  createHmac,
+  createSecretKey,
+  type Decipher,
+  type KeyObject,
+  randomBytes,
+  randomFillSync,
+  timingSafeEqual
+} from 'node:crypto'
 
+const ALGORITHM = 'aes-128-cbc'
 const VERSION = 0x80
-const HEADER_BYTES = 1 + 8 + 16
 const BLOCK_BYTES = 16
+const IV_AT = 1 + 8
+const HEADER_BYTES = IV_AT + BLOCK_BYTES
 const MAC_BYTES = 32
 const MAX_CLOCK_SKEW_SECONDS = 60
 
-/** A Fernet key, split into its two halves. */
+/** A Fernet key, with what encrypts and decrypts tokens with it. */
 export interface FernetKey {
-  readonly signing: Buffer
-  readonly encryption: Buffer
   /** The whole key: 32 bytes. */
   readonly bytes: Buffer
+  readonly signing: KeyObject
+  readonly encryption: Buffer
+  /**
+   * Encrypts the blocks of all tokens, one after another, because creating a cipher takes longer than encrypting a message. The
+   * first block of each token is random. Its ciphertext is the IV of the token: as unpredictable as the random block.
+   */
+  readonly cipher: Cipher
+  /** Decrypts the blocks of all tokens. The first block of each token is its IV, so what it decrypts to is discarded. */
+  readonly decipher: Decipher
 }
 
 /** Returns a new random key: 32 bytes as 44 characters of URL-safe base64. */
@@ -26,20 +47,30 @@ export const generateKey = (): string => toBase64(randomBytes(32))
 export const parseKey = (text: string): FernetKey => {
   const bytes = fromBase64(text)
   if (bytes?.length !== 32) throw new Error('A Fernet key is 32 bytes in URL-safe base64 (44 characters).')
-  return { bytes, signing: bytes.subarray(0, 16), encryption: bytes.subarray(16) }
+  const encryption = bytes.subarray(16)
+  return {
+    bytes,
+    signing: createSecretKey(bytes.subarray(0, 16)),
+    encryption,
+    cipher: cipherOf(encryption, randomBytes(BLOCK_BYTES)),
+    decipher: createDecipheriv(ALGORITHM, encryption, randomBytes(BLOCK_BYTES)).setAutoPadding(false)
+  }
 }
 
-// Generating random bytes has a high cost per call, so one call generates the IVs of many tokens. Each IV is used once.
-const IVS_PER_DRAW = 256
-const ivs = Buffer.allocUnsafe(IVS_PER_DRAW * BLOCK_BYTES)
-let ivsUsed = IVS_PER_DRAW
+const cipherOf = (encryption: Buffer, iv: Uint8Array): Cipher =>
+  createCipheriv(ALGORITHM, encryption, iv).setAutoPadding(false)
 
-const freshIv = (): Buffer => {
-  if (ivsUsed === IVS_PER_DRAW) {
-    randomFillSync(ivs)
-    ivsUsed = 0
+// Generating random bytes has a high cost per call, so one call generates the blocks of many tokens. Each block is used once.
+const BLOCKS_PER_CALL = 256
+const blocks = Buffer.allocUnsafe(BLOCKS_PER_CALL * BLOCK_BYTES)
+let blocksUsed = BLOCKS_PER_CALL
+
+const randomBlock = (): Buffer => {
+  if (blocksUsed === BLOCKS_PER_CALL) {
+    randomFillSync(blocks)
+    blocksUsed = 0
   }
-  return ivs.subarray(ivsUsed * BLOCK_BYTES, ++ivsUsed * BLOCK_BYTES)
+  return blocks.subarray(blocksUsed * BLOCK_BYTES, ++blocksUsed * BLOCK_BYTES)
 }
 
 /** The time of a token, and its IV for the test vectors of the specification. Without `iv`, a random IV is used. */
@@ -51,17 +82,17 @@ export interface EncryptOptions {
 
 /** Encrypts a text as a Fernet token. */
 export const encrypt = (key: FernetKey, text: string, { now, iv }: EncryptOptions): string => {
-  const plain = Buffer.from(text)
-  const cipherBytes = plain.length + BLOCK_BYTES - (plain.length % BLOCK_BYTES)
-  const token = Buffer.allocUnsafe(HEADER_BYTES + cipherBytes + MAC_BYTES)
+  const plainBytes = Buffer.byteLength(text)
+  const padding = BLOCK_BYTES - (plainBytes % BLOCK_BYTES)
+  const end = HEADER_BYTES + plainBytes + padding
+  const token = Buffer.allocUnsafe(end + MAC_BYTES)
   token[0] = VERSION
   token.writeBigUInt64BE(BigInt(Math.floor(now / 1000)), 1)
-  token.set(iv ?? freshIv(), 9)
-  const cipher = createCipheriv('aes-128-cbc', key.encryption, token.subarray(9, HEADER_BYTES))
-  const head = cipher.update(plain)
-  token.set(head, HEADER_BYTES)
-  token.set(cipher.final(), HEADER_BYTES + head.length)
-  const end = HEADER_BYTES + cipherBytes
+  token.set(iv ?? randomBlock(), IV_AT)
+  token.write(text, HEADER_BYTES)
+  token.fill(padding, end - padding, end)
+  if (iv) token.set(cipherOf(key.encryption, iv).update(token.subarray(HEADER_BYTES, end)), HEADER_BYTES)
+  else token.set(key.cipher.update(token.subarray(IV_AT, end)), IV_AT)
   token.set(macOf(key, token.subarray(0, end)), end)
   return toBase64(token)
 }
@@ -87,7 +118,7 @@ export const decrypt = (
   // Authenticates before decrypting, in constant time.
   if (!timingSafeEqual(macOf(key, bytes.subarray(0, end)), bytes.subarray(end))) return undefined
   if (ttlSeconds !== undefined && !isInTime(bytes, ttlSeconds, now / 1000)) return undefined
-  return decipherBytes(key, bytes.subarray(9, HEADER_BYTES), bytes.subarray(HEADER_BYTES, end))
+  return textOf(key.decipher.update(bytes.subarray(IV_AT, end)).subarray(BLOCK_BYTES))
 }
 
 const isInTime = (bytes: Buffer, ttlSeconds: number, nowSeconds: number): boolean => {
@@ -95,20 +126,21 @@ const isInTime = (bytes: Buffer, ttlSeconds: number, nowSeconds: number): boolea
   return createdAt + ttlSeconds >= nowSeconds && createdAt <= nowSeconds + MAX_CLOCK_SKEW_SECONDS
 }
 
-const decipherBytes = (key: FernetKey, iv: Buffer, ciphertext: Buffer): string | undefined => {
-  try {
-    const decipher = createDecipheriv('aes-128-cbc', key.encryption, iv)
-    const plain = Buffer.concat([decipher.update(ciphertext), decipher.final()])
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(plain)
-  } catch {
-    // The MAC is valid, but the padding is not PKCS #7 or the plaintext is not UTF-8. `encrypt` creates no such token.
-    return undefined
-  }
+/**
+ * Returns the text of padded bytes. Returns `undefined` if the padding is not PKCS #7 or the text is not UTF-8, although the MAC
+ * is valid. `encrypt` creates no such token.
+ */
+const textOf = (padded: Buffer): string | undefined => {
+  const padding = padded[padded.length - 1] ?? 0
+  if (padding === 0 || padding > BLOCK_BYTES) return undefined
+  const plain = padded.subarray(0, -padding)
+  if (padded.subarray(-padding).some(byte => byte !== padding) || !isUtf8(plain)) return undefined
+  return plain.toString()
 }
 
 const macOf = (key: FernetKey, bytes: Uint8Array): Buffer => createHmac('sha256', key.signing).update(bytes).digest()
 
-const toBase64 = (bytes: Buffer): string => bytes.toString('base64').replaceAll('+', '-').replaceAll('/', '_')
+const toBase64 = (bytes: Buffer): string => bytes.toString('base64url') + '='.repeat((3 - (bytes.length % 3)) % 3)
 
 const BASE64 = /^[\w-]*={0,2}$/
 
