@@ -72,7 +72,10 @@ export const createStop = (options: ChatOptions, parts: Parts, refuseWork: () =>
   refuseWork,
   commitAccepted: () => parts.appendQueue.idle(),
   endBackgroundWork: startBackgroundWork(options, parts),
-  closeConnections: signal => parts.registry.closeAll(signal),
+  closeConnections(signal) {
+    parts.rooms.flush()
+    return parts.registry.closeAll(signal)
+  },
   async leaveBus() {
     parts.subscriptionManager.close()
     parts.readLimit.close()

@@ -85,7 +85,7 @@ const createReading = (
     isCurrent,
     nameOf: roomId => rooms.byId(roomId)?.name
   })
-  const rooms: RoomRegistry = createRoomRegistry({ repository: storage.rooms, pages: reader.pages, log })
+  const rooms: RoomRegistry = createRoomRegistry({ repository: storage.rooms, pages: reader.pages, log, clock })
   return { reader, rooms }
 }
 

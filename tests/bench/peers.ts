@@ -7,7 +7,7 @@ import websocket from '@fastify/websocket'
 import Fastify from 'fastify'
 import postgres from 'postgres'
 import { type WebSocket, WebSocketServer } from 'ws'
-import { chunkOf, type Encoded, encode, type WritableSocket, write } from '../../src/chat/connections/socket-writer.ts'
+import { chunkOf, type Encoded, encode, type WritableSocket } from '../../src/chat/connections/socket-writer.ts'
 import type { PeerKind } from './subjects.ts'
 
 const ready = (port: number): void => void process.stdout.write(`${port}\n`)
@@ -24,7 +24,7 @@ const bareWs = (isChunked: boolean): void => {
   const flush = () => {
     const chunk = chunkOf(waiting)
     waiting = []
-    for (const client of wss.clients) write(client as unknown as WritableSocket, chunk)
+    for (const client of wss.clients) (client as unknown as WritableSocket)._socket?.write(chunk.bytes)
   }
   wss.on('connection', (socket: WebSocket) => {
     socket.on('message', (data: Buffer) => {

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 import type { Entry } from '../../src/chat/log/codec.ts'
 import { createPageCache } from '../../src/chat/log/page-cache.ts'
 import { createRoomRegistry } from '../../src/chat/rooms/registry.ts'
+import { systemClock } from '../../src/lib/clock.ts'
 import { testDatabase } from '../support/database.ts'
 
 const COUNT = 70_000
@@ -15,7 +16,7 @@ test('it learns of what grew among 70,000 rooms that are subscribed to, without 
     `insert into "${schema}".rooms (name) select 'room-' || at from generate_series(1, ${COUNT}) as at`
   )
   const pages = createPageCache<Entry>({ read: async () => [], firstSeq: async () => undefined })
-  const rooms = createRoomRegistry({ repository, pages, log })
+  const rooms = createRoomRegistry({ repository, pages, log, clock: systemClock })
   let after = ''
   for (;;) {
     const rows = await repository.list(after, 10_000)

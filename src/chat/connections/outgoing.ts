@@ -3,7 +3,7 @@
  * before any other frame. Entries that don't fit into the queue are not sent: the subscription reads them from the log when the
  * socket drains.
  */
-import { type Chunk, chunkOf, type Encoded, type WritableSocket, write } from './socket-writer.ts'
+import { type Chunk, chunkOf, type Encoded, SocketWriter, type WritableSocket } from './socket-writer.ts'
 
 /**
  * Maximum number of bytes that are queued for a slow reader. If more than half of it is used, hints (presence, typing) are
@@ -14,33 +14,33 @@ const MAX_QUEUED_BYTES = 1024 * 1024
 const CATCH_UP_BYTES = MAX_QUEUED_BYTES / 4
 
 export class Outgoing {
-  readonly #socket: WritableSocket
+  readonly #writer: SocketWriter
   readonly #onFull: () => void
   #replies: Encoded[] = []
   #isEnded = false
 
   /** `onFull` is called when replies have filled the queue. The caller must pause reads. */
   constructor(socket: WritableSocket, onFull: () => void) {
-    this.#socket = socket
+    this.#writer = new SocketWriter(socket)
     this.#onFull = onFull
   }
 
   /** True while so little is queued that subscriptions may continue to read from the log. */
   get hasRoom(): boolean {
-    return !this.#isEnded && this.#socket.bufferedAmount <= CATCH_UP_BYTES
+    return !this.#isEnded && this.#writer.queued <= CATCH_UP_BYTES
   }
 
   get isFull(): boolean {
-    return this.#socket.bufferedAmount > MAX_QUEUED_BYTES
+    return this.#writer.queued > MAX_QUEUED_BYTES
   }
 
   /** Writes entries of a log, unless they don't fit into the queue. Returns whether they were written. */
   write(chunk: Chunk): boolean {
     if (this.#isEnded) return false
-    this.flush()
-    const queued = this.#socket.bufferedAmount
+    if (this.#replies.length > 0) this.flush()
+    const queued = this.#writer.queued
     if (queued > 0 && queued + chunk.bytes.length > MAX_QUEUED_BYTES) return false
-    write(this.#socket, chunk)
+    this.#writer.write(chunk)
     return true
   }
 
@@ -48,8 +48,8 @@ export class Outgoing {
   hint(frame: Encoded): boolean {
     if (this.#isEnded) return false
     this.flush()
-    if (this.#socket.bufferedAmount > MAX_QUEUED_BYTES / 2) return false
-    write(this.#socket, chunkOf([frame]))
+    if (this.#writer.queued > MAX_QUEUED_BYTES / 2) return false
+    this.#writer.write(chunkOf([frame]))
     return true
   }
 
@@ -65,7 +65,7 @@ export class Outgoing {
     if (this.#replies.length === 0) return
     const chunk = chunkOf(this.#replies)
     this.#replies = []
-    write(this.#socket, chunk)
+    this.#writer.write(chunk)
     if (this.isFull) this.#onFull()
   }
 

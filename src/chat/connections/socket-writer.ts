@@ -63,15 +63,26 @@ export interface WritableSocket {
 
 const OPEN = 1
 
-/** Returns whether bytes may bypass `ws`: the socket is open and does not compress, and `ws` has queued nothing to send first. */
-const mayBypass = ({ readyState, extensions, bufferedAmount, _socket }: WritableSocket): boolean =>
-  readyState === OPEN && extensions === '' && _socket?.writableLength === bufferedAmount
+/** Writes chunks to one open socket. If writing fails, the socket emits `close`. */
+export class SocketWriter {
+  readonly #socket: WritableSocket
+  /** The socket for direct writes, unless `ws` compresses. It is read once, because `ws` computes `extensions` on every access. */
+  readonly #raw: WritableSocket['_socket']
 
-/** Writes a chunk to one socket: in one write if possible, else frame by frame. If writing fails, the socket emits `close`. */
-export const write = (socket: WritableSocket, { frames, bytes }: Chunk): void => {
-  if (mayBypass(socket)) {
-    socket._socket?.write(bytes)
-    return
+  constructor(socket: WritableSocket) {
+    this.#socket = socket
+    this.#raw = socket.extensions === '' ? socket._socket : null
   }
-  for (const { frame, head } of frames) socket.send(frame.subarray(head), { binary: false }, () => {})
+
+  /** The number of bytes that are queued. */
+  get queued(): number {
+    return this.#socket.bufferedAmount
+  }
+
+  /** Writes a chunk: in one write if possible, else frame by frame. */
+  write({ frames, bytes }: Chunk): void {
+    const raw = this.#raw
+    if (raw && this.#socket.readyState === OPEN && raw.writableLength === this.#socket.bufferedAmount) raw.write(bytes)
+    else for (const { frame, head } of frames) this.#socket.send(frame.subarray(head), { binary: false }, () => {})
+  }
 }

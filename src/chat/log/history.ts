@@ -60,7 +60,7 @@ export const createHistory = ({ pages, extent, messagesFrom, slices }: HistoryOp
     let batch: Entry[] = []
     let bytes = 0
     for (let at = from; at <= to && bytes < BATCH_BYTES; at = (batch.at(-1)?.seq ?? to) + 1) {
-      const page = pages.past(room.id, at, room.head)
+      const page = pages.past(room.id, at, room.tail)
       const entries = Array.isArray(page) ? page : await page
       let count = 0
       for (const { seq, frame } of entries) {
@@ -163,4 +163,4 @@ const boundsOf = (room: Room, range: Range): Bounds => {
   return { from, to: Math.min(from + range.limit - 1, last) }
 }
 
-const lastOf = ({ head }: Room, { before }: Range): number => (before === undefined ? head : Math.min(before - 1, head))
+const lastOf = ({ tail }: Room, { before }: Range): number => (before === undefined ? tail : Math.min(before - 1, tail))

@@ -1,6 +1,7 @@
 /** Registers the rooms that this process uses. Keeps them up to date with the database, and removes unused ones from memory. */
 import type { RoomRow, RoomsRepository } from '../../db/database.ts'
 import { createBatch } from '../../lib/batch.ts'
+import type { Clock } from '../../lib/clock.ts'
 import type { Log } from '../../lib/logging.ts'
 import { isRoomName } from '../../protocol/http/messages.ts'
 import type { Entry } from '../log/codec.ts'
@@ -34,6 +35,8 @@ export interface RoomRegistry {
    * runs at a time.
    */
   look(): Promise<void>
+  /** Delivers the entries that rooms hold back during a pause. Called before the connections are closed. */
+  flush(): void
   /** Removes rooms without subscribers that nothing has used since the last sweep. */
   sweep(): void
 }
@@ -42,6 +45,7 @@ export interface RoomRegistryOptions {
   readonly repository: RoomsRepository
   readonly pages: PageCache<Entry>
   readonly log: Log
+  readonly clock: Pick<Clock, 'monotonic'>
   /** About how many rooms without subscribers are kept in memory. */
   readonly maxIdle?: number
 }
@@ -56,6 +60,7 @@ export const createRoomRegistry = ({
   repository,
   pages,
   log,
+  clock,
   maxIdle = MAX_IDLE
 }: RoomRegistryOptions): RoomRegistry => {
   const byName = new Map<string, Room>()
@@ -90,7 +95,7 @@ export const createRoomRegistry = ({
     const known = byId.get(row.id)
     if (known) return known
     if (byId.size >= evictAt) evict()
-    const room = new Room({ ...row, pages, log })
+    const room = new Room({ ...row, pages, log, clock })
     byName.set(row.name, room)
     byId.set(row.id, room)
     used.add(room)
@@ -193,6 +198,9 @@ export const createRoomRegistry = ({
         looking = undefined
       })
       return looking
+    },
+    flush() {
+      for (const room of byId.values()) room.deliver()
     },
     sweep() {
       for (const room of byId.values()) {

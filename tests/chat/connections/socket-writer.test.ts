@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import type { AddressInfo, Socket as NetSocket } from 'node:net'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { type ServerOptions, WebSocket, WebSocketServer } from 'ws'
-import { chunkOf, encode, type WritableSocket, write } from '../../../src/chat/connections/socket-writer.ts'
+import { chunkOf, encode, SocketWriter, type WritableSocket } from '../../../src/chat/connections/socket-writer.ts'
 import fc from '../../support/properties.ts'
 
 const pair = async (options: ServerOptions = {}) => {
@@ -27,7 +27,7 @@ describe('a frame that is encoded once', () => {
   test('is read by ws as it was, whatever its length', async () => {
     const { socket, until } = await pair()
     const texts = ['', 'a', 'é'.repeat(62), 'x'.repeat(125), 'x'.repeat(126), '😀'.repeat(16_384), 'x'.repeat(70_000)]
-    for (const text of texts) write(socket, chunkOf([encode(text)]))
+    for (const text of texts) new SocketWriter(socket).write(chunkOf([encode(text)]))
     expect(await until(texts.length)).toEqual(texts)
   })
 
@@ -60,7 +60,7 @@ describe('writing', () => {
     accepted.ping()
     writes.length = 0
     const chunk = chunkOf(['a', 'b', 'c'].map(encode))
-    write(socket, chunk)
+    new SocketWriter(socket).write(chunk)
     expect(writes).toEqual([chunk.bytes.length])
     accepted.send('last')
     expect(await until(5)).toEqual(['first', 'a', 'b', 'c', 'last'])
@@ -70,7 +70,7 @@ describe('writing', () => {
     const { accepted, socket, until } = await pair({ perMessageDeflate: { threshold: 0 } })
     expect(accepted.extensions).toContain('permessage-deflate')
     accepted.send('x'.repeat(100_000))
-    write(socket, chunkOf(['a', 'b'].map(encode)))
+    new SocketWriter(socket).write(chunkOf(['a', 'b'].map(encode)))
     accepted.send('last')
     expect((await until(4)).map(text => text.slice(0, 4))).toEqual(['xxxx', 'a', 'b', 'last'])
   })
@@ -79,10 +79,10 @@ describe('writing', () => {
     const { accepted, socket, client } = await pair()
     const closed = once(client, 'close')
     accepted.close(1000)
-    write(socket, chunkOf([encode('late')]))
+    new SocketWriter(socket).write(chunkOf([encode('late')]))
     const [code] = await closed
     expect(code).toBe(1000)
-    write(socket, chunkOf([encode('later')]))
+    new SocketWriter(socket).write(chunkOf([encode('later')]))
   })
 
   test('finds what it needs of ws: the socket, and as buffered what the socket holds', async () => {

@@ -49,7 +49,7 @@ const start = async (
     }
   })
   const row = { id: 1, name: 'general', title: null, epoch: 'e', lastSeq: count, oldestSeq: 1 }
-  const room = new Room({ ...row, pages: reading.pages, log: silentLog })
+  const room = new Room({ ...row, pages: reading.pages, log: silentLog, clock: { monotonic: () => 0 } })
   /** Returns the parsed list, and the size of the largest chunk that it arrived in. */
   const list = async (range: { before?: number; after?: number; limit: number }) => {
     const body = (await reading.part(room, range)).json('[', ']')

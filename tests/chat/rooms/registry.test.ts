@@ -15,7 +15,13 @@ const start = (names = ['general'], maxIdle?: number) => {
   }
   const pages = createPageCache<Entry>({ read: async () => [], firstSeq: async () => undefined })
   const bounds = maxIdle === undefined ? {} : { maxIdle }
-  const rooms = createRoomRegistry({ repository: { ...repository, changed }, pages, log: silentLog, ...bounds })
+  const rooms = createRoomRegistry({
+    repository: { ...repository, changed },
+    pages,
+    log: silentLog,
+    clock: { monotonic: () => 0 },
+    ...bounds
+  })
   return Object.assign(rooms, { asked, messages })
 }
 
