@@ -44,7 +44,7 @@ const unsupported = (schema: Schema): never => {
   throw new Error(`No TypeScript type for the schema ${JSON.stringify(schema)}. Add it to tools/client-types.ts.`)
 }
 
-/** Returns the TypeScript type of a schema. Throws for a schema without one. */
+/** Returns the TypeScript type of a schema. Throws if the schema has none. */
 const typeOf = (schema: Schema, indent: string): string => {
   const { $ref, anyOf, items, properties, patternProperties, type = '' } = schema
   if ($ref !== undefined) return nameOf($ref)

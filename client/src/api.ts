@@ -1,12 +1,12 @@
-/** Typed functions for the service's HTTP API. Each function rejects only with a ChatApiError. */
+/** Provides typed functions for the service's HTTP API. They reject only with a ChatApiError. */
 import { ChatApiError, type ChatApiErrorOptions } from './errors.ts'
 import type { FetchLike, ResponseLike, Timers } from './platform.ts'
 import { systemTimers } from './platform.ts'
 import type { AccessToken, Entry, EntryList, Presence, RoomList, Room as RoomShown, User } from './protocol.ts'
 
 /**
- * Selects a page of a room's log: up to `limit` entries (default 50, maximum 1,000) with a `seq` below `before` or above `after`.
- * Without either, selects the newest entries.
+ * Selects a page of a room's log: up to `limit` entries (default 50, maximum 1,000) with a `seq` below `before` or above
+ * `after`. Without `before` and `after`, selects the newest entries.
  */
 export interface HistoryRange {
   readonly before?: number
@@ -15,12 +15,12 @@ export interface HistoryRange {
 }
 
 export interface ChatApiOptions {
-  /** The address of the service, with its prefix if it has one. */
+  /** The URL of the service, including its path prefix if it has one. */
   readonly url: string
-  /** The access token, or a function that returns it. `register` and `login` don't need it. */
+  /** The access token, or a function that returns it. `register` and `login` need no token. */
   readonly token?: string | (() => string | undefined | Promise<string | undefined>)
   readonly fetch?: FetchLike
-  /** Timeout of a call in milliseconds; default 10,000. */
+  /** Timeout in milliseconds for a call. Default: 10,000. */
   readonly timeout?: number
   readonly timers?: Timers
 }
@@ -33,21 +33,24 @@ export interface ChatApi {
   login(username: string, password: string): Promise<AccessToken>
   /** Returns the authenticated user. */
   me(): Promise<User>
-  /** Lists rooms by name. Pass the page's `next` as `after` to get the next page. */
+  /** Lists rooms, sorted by name. To get the next page, pass the `next` of the previous page as `after`. */
   rooms(page?: { readonly after?: string; readonly limit?: number }): Promise<RoomList>
   /** Creates a room. Errors: `room_taken` (409), `not_allowed` (403). */
   createRoom(room: string, title?: string): Promise<RoomShown>
-  /** Returns a room. Error: `room_not_found` (404), which all functions below have too. */
+  /** Returns a room. Error: `room_not_found` (404), which the functions below can also cause. */
   showRoom(room: string): Promise<RoomShown>
   /** Returns a page of a room's log, oldest entry first. */
   history(room: string, range?: HistoryRange): Promise<EntryList>
-  /** Publishes a message. With a `nonce` (sent as Idempotency-Key) it is stored once, even if the call is repeated. */
+  /**
+   * Publishes a message. If a call is repeated with the same `nonce` (sent as Idempotency-Key), the service stores the message
+   * once.
+   */
   post(
     room: string,
     content: string,
     options?: { readonly nonce?: string; readonly meta?: Record<string, unknown> }
   ): Promise<Entry>
-  /** Returns the users who are online in a room. If there are more than 100, returns only their number. */
+  /** Returns the number of users who are online in a room, and the users themselves if there are at most 100. */
   presence(room: string): Promise<Presence>
 }
 
@@ -58,7 +61,7 @@ interface Call {
   readonly isPublic?: boolean
 }
 
-/** Creates the functions for one service. */
+/** Creates the functions that call one service. */
 export const createChatApi = (options: ChatApiOptions): ChatApi => {
   const call = createCall(options)
   const roomPath = (room: string): string => `/api/chat/rooms/${encodeURIComponent(room)}`
@@ -135,7 +138,10 @@ const queryOf = (query: object = {}): string => {
     : `?${new URLSearchParams(given.map(([name, value]): [string, string] => [name, String(value)]))}`
 }
 
-/** Returns the error of a response that isn't 2xx. Without a problem document (from a proxy), the status selects the code. */
+/**
+ * Returns the options of the error for a response that isn't 2xx. If the body is not a problem document, for example because a
+ * proxy sent it, the status determines the code.
+ */
 const problemOf = ({ status, headers }: ResponseLike, text: string): ChatApiErrorOptions => {
   const problem = parse(text)
   const seconds = Number(headers.get('retry-after') ?? Number.NaN)

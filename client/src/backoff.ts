@@ -1,11 +1,14 @@
-/** Calculates the wait before the next attempt with full jitter, so that clients that were disconnected together don't reconnect together. */
+/**
+ * Calculates the wait before each attempt to reconnect, as exponential backoff with full jitter. Because of the jitter, clients
+ * that lost their connections at the same time reconnect at different times.
+ */
 import type { Timers } from './platform.ts'
 import type { Timing } from './types.ts'
 
 export interface Backoff {
-  /** Returns the next wait in milliseconds, at least `atLeast`. */
+  /** Returns the wait before the next attempt in milliseconds: `atLeast` plus a random time. */
   next(atLeast?: number): number
-  /** Resets the backoff to the shortest wait. */
+  /** Resets the backoff, so that the random time is at most `backoffBase` again. */
   reset(): void
 }
 

@@ -1,4 +1,4 @@
-/** Composes the client from a link, an outbox, a store and the rooms, and dispatches frames to them. */
+/** Composes the client from a link (the connection), an outbox, a store and rooms, and dispatches frames to them. */
 import { createChatApi } from './api.ts'
 import { FRAME_TOO_BIG } from './close-action.ts'
 import { createEmitter } from './emitter.ts'
@@ -23,7 +23,7 @@ const TIMING: Timing = {
   gap: 3000
 }
 
-/** Creates a client, which connects at once. */
+/** Creates a client and connects it immediately. */
 export const createChatClient = (options: ChatClientOptions): ChatClient => {
   const { timers = systemTimers, backfill = 10_000, keep = 1000 } = options
   const timing = { ...TIMING, ...options.timing }
@@ -63,7 +63,7 @@ export const createChatClient = (options: ChatClientOptions): ChatClient => {
     snapshot: () => ({ userId: ownerId, outgoing: outbox.all(), marks })
   })
 
-  /** Sets the user of the client. For another user, discards the previous user's unsent messages and read marks. */
+  /** Sets the user of the client. If the user has changed, discards the previous user's unsent messages and read marks. */
   const setOwner = (userId: number): void => {
     if (ownerId !== undefined && ownerId !== userId) {
       outbox.clear()
@@ -79,7 +79,7 @@ export const createChatClient = (options: ChatClientOptions): ChatClient => {
     setOwner(user_id)
     identity = Object.freeze({ user_id, username, limits })
     events.emit('identity', identity)
-    // Subscribes to the rooms first, so that they receive the messages that the outbox sends.
+    // The rooms subscribe before the outbox sends, so that they receive the messages that the outbox sends.
     for (const room of rooms.values()) room.online()
     outbox.online(limits)
   }
@@ -99,7 +99,7 @@ export const createChatClient = (options: ChatClientOptions): ChatClient => {
   }
 
   const link = createLink({
-    // The token is sent as a subprotocol, because URLs are logged.
+    // Contains no token, because URLs are logged. The token is sent as a subprotocol.
     url: `${base.replace(/^http/, 'ws')}/ws/chat?rooms=`,
     tokens,
     api,
@@ -187,9 +187,9 @@ export const createChatClient = (options: ChatClientOptions): ChatClient => {
   }
 }
 
-/** Creates an object without a prototype, because a room may be called `constructor`. */
+/** Copies marks into an object without a prototype, because a room may be named `constructor`. */
 const marksOf = (stored: { readonly [room: string]: Mark } = {}): { [room: string]: Mark } =>
   Object.assign(Object.create(null), stored)
 
-/** Frame types that the SDK handles itself, and doesn't emit as `frame`. */
+/** The types of frames that the SDK handles itself and doesn't emit as the event `frame`. */
 const HANDLED = ['system', 'message', 'presence', 'typing', 'subscribed', 'resync', 'unsubscribed', 'pong', 'reconnect']

@@ -1,4 +1,7 @@
-/** Maps close codes to what the client does (docs/protocol.md, "Close codes"). A test compares them with the service's catalog. */
+/**
+ * Maps close codes to what the client does (docs/protocol.md, "Close codes"). A test compares the codes with the service's
+ * catalog.
+ */
 import type { OfflineReason, WaitingReason } from './types.ts'
 
 /** `reconnect`: connect again after a wait. `renew`: connect again with a new token. `stop`: don't connect again. */
@@ -13,7 +16,7 @@ const DONE: readonly number[] = [1000, 1001]
 const TOKEN = 4401
 const NOT_ALLOWED = 4403
 
-/** Returns what to do after a socket was closed with `code`. An unknown code counts as a broken connection. */
+/** Returns what to do after a socket was closed with `code`. An unknown code is treated as a lost connection. */
 export const closeActionOf = (code: number): CloseAction => {
   if (DONE.includes(code)) return { type: 'stop', reason: 'done' }
   if (RESTARTS.includes(code)) return { type: 'reconnect', reason: 'restart' }

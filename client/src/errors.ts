@@ -1,7 +1,7 @@
 /** The SDK's errors, and the part of the service's error catalog that the SDK needs. */
 import type { ChatErrorCode } from './room-types.ts'
 
-/** One violated rule: `path` is a JSON Pointer into the request. */
+/** A violated rule. `path` is a JSON Pointer into the request. */
 export interface Violation {
   readonly path: string
   readonly message: string
@@ -18,9 +18,10 @@ export interface ChatApiErrorOptions {
 }
 
 /**
- * Thrown when an HTTP call fails. `detail` is a sentence for the user. `errors` lists every violated rule of a 422.
- * `retryAfterMs` is the value of `Retry-After`. `instance` is the id of the request. Without a response, `status` is 0 and `code`
- * is `network_error` or `timeout`. If the app's token callback failed, `code` is `no_token` and `cause` is its error.
+ * Thrown when an HTTP call fails. `detail` is a sentence for the user. For a response with status 422, `errors` lists every
+ * violated rule. `retryAfterMs` is the value of `Retry-After` in milliseconds. `instance` is the id of the request. Without a
+ * response, `status` is 0 and `code` is `network_error` or `timeout`. If the app's token callback failed, `code` is `no_token`
+ * and `cause` is the error of the callback.
  */
 export class ChatApiError extends Error {
   readonly status: number
@@ -42,5 +43,5 @@ export class ChatApiError extends Error {
   }
 }
 
-/** Error codes that are temporary: the SDK repeats the frame, with the same nonce. */
+/** The codes of temporary errors. After such an error, the SDK repeats the frame. */
 export const TEMPORARY_ERRORS: readonly string[] = ['rate_limited', 'busy', 'unavailable']

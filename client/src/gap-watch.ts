@@ -1,12 +1,15 @@
-/** Detects that a room stays behind the last `seq` of its log, because an entry was lost and no later entry revealed the gap. */
+/**
+ * Detects that a room stays behind the last `seq` of its log. This happens if an entry is lost and no later entry arrives that
+ * would reveal the gap.
+ */
 import type { Timers } from './platform.ts'
 
-/** Maximum wait before a gap is reported again, in milliseconds. The wait doubles each time. */
+/** Maximum wait in milliseconds before a gap is reported again. The wait doubles with each report. */
 const MAX_WAIT_MS = 60_000
 
 export interface GapWatchOptions {
   readonly timers: Timers
-  /** Milliseconds without progress before the gap is reported. */
+  /** Time in milliseconds without progress after which a gap is reported. */
   readonly gap: number
   /** Returns the last `seq` that was received. */
   readonly seq: () => number
@@ -14,11 +17,11 @@ export interface GapWatchOptions {
 }
 
 export interface GapWatch {
-  /** The last `seq` of the room's log, as far as it is known. */
+  /** The last known `seq` of the room's log. */
   readonly target: number
-  /** Sets the last `seq` of the room's log. If the room receives nothing during the wait, `onStuck` is called. */
+  /** Sets the last `seq` of the room's log. If the room is behind and receives nothing during the wait, `onStuck` is called. */
   expect(seq: number): void
-  /** Resets the wait, because the room has received an entry. */
+  /** Resets the wait to `gap`. Called when the room has received an entry. */
   progress(): void
   stop(): void
 }

@@ -1,4 +1,7 @@
-/** The public exports of the SDK, `fastify-chat-client` and `fastify-chat/client`. Runs in browsers and on Node 20.19 and later. */
+/**
+ * The public exports of the SDK, for the packages `fastify-chat-client` and `fastify-chat/client`. The code runs in browsers
+ * and on Node 20.19 and later.
+ */
 export { type ChatApi, type ChatApiOptions, createChatApi, type HistoryRange } from './api.ts'
 export { createChatClient } from './client.ts'
 export { ChatApiError, type Violation } from './errors.ts'

@@ -1,6 +1,7 @@
 /**
- * Maintains the connection over successive sockets, and its state: connecting, online, waiting or offline. Gets tokens, handles
- * close codes, and renews the token of the open connection. Doesn't handle rooms and messages.
+ * Maintains the client's connection: opens a new socket when the previous one has ended, and reports the state (connecting,
+ * online, waiting or offline). Gets tokens, handles close codes, and renews the token of the open connection. Doesn't handle
+ * rooms and messages.
  */
 import type { ChatApi } from './api.ts'
 import { createBackoff } from './backoff.ts'
@@ -25,13 +26,13 @@ export interface LinkOptions {
   readonly onFrame: (frame: Frame) => void
   readonly onState: (state: ConnectionState) => void
   readonly onError: (error: Error) => void
-  /** Called with the close code when an online socket has ended. */
+  /** Called with the close code of the socket when the connection is no longer online. */
   readonly onLost: (code: number) => void
 }
 
 export interface Link {
   readonly state: ConnectionState
-  /** Sends a frame if online. Returns whether it was sent. */
+  /** Sends a frame if the connection is online. Returns whether the frame was sent. */
   send(frame: ClientFrame): boolean
   connect(): void
   close(reason?: OfflineReason, detail?: string): void
@@ -59,7 +60,10 @@ export const createLink = (options: LinkOptions): Link => {
     if (state === next) onState(next)
   }
 
-  /** Cancels the current attempt or wait and starts a new run. Returns a function that checks whether it is still current. */
+  /**
+   * Cancels the current attempt or wait and starts a new run. Returns a function that checks whether the new run is still
+   * current.
+   */
   const startRun = (): (() => boolean) => {
     const mine = ++run
     cancel()
@@ -74,7 +78,7 @@ export const createLink = (options: LinkOptions): Link => {
     setState({ status: 'offline', reason, detail })
   }
 
-  /** Waits before the next attempt. An `httpStatus` of 0 means that there was no response. */
+  /** Schedules the next attempt in `ms` milliseconds. An `httpStatus` of 0 means that there was no response. */
   const wait = (reason: WaitingReason, detail: string, ms: number, httpStatus = 0): void => {
     startRun()
     cancel = timers.after(ms, () => void attempt())
@@ -146,8 +150,8 @@ export const createLink = (options: LinkOptions): Link => {
 
   const ended = ({ code, reason }: SocketEnd): void => {
     const action = closeActionOf(code)
-    const detail = reason || `The connection was closed (${code}).`
-    // After a `reconnect` frame the client reconnects, with any close code except 4401.
+    const detail = reason || `The connection was closed with code ${code}.`
+    // After a `reconnect` frame, the client reconnects regardless of the close code, except after 4401.
     if (afterMs !== undefined && action.type !== 'renew') return wait('restart', detail, afterMs)
     if (action.type === 'stop') return stop(action.reason, detail)
     if (action.type === 'renew') return refused(detail)
@@ -155,7 +159,9 @@ export const createLink = (options: LinkOptions): Link => {
     wait(action.reason, detail, backoff.next(atLeast))
   }
 
-  /** Handles a refused token: the first time retries at once with a new one, afterwards with backoff. */
+  /**
+   * Handles a token that the service refused. Retries the first time immediately with a new token, and after that with backoff.
+   */
   const refused = (detail: string): void => {
     tokens.refuse()
     if (++refusals > 1) wait('token', detail, backoff.next())
@@ -199,7 +205,7 @@ export const createLink = (options: LinkOptions): Link => {
       isStarted = true
       void attempt()
     },
-    close(reason = 'closed', detail = 'Closed by the app.') {
+    close(reason = 'closed', detail = 'The app closed the connection.') {
       endedWith = 1000
       stop(reason, detail)
     }

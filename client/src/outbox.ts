@@ -1,7 +1,7 @@
 /**
- * Sends the user's messages, one at a time in each room: each waits until the previous one is acknowledged or refused, so that a
- * temporary refusal (`rate_limited`) can't change their order. The outbox sends a message again until the service responds. The
- * nonce stays the same, so the service stores the message once.
+ * Sends the user's messages, one at a time per room. Each message waits until the previous message of the room is acknowledged
+ * or refused, so that a temporary refusal (`rate_limited`) can't change their order. A message without a response is sent again
+ * with the same nonce, so that the service stores it only once.
  */
 import { TEMPORARY_ERRORS } from './errors.ts'
 import { bytesOf, failedOf, frameOf, newNonce, TOO_BIG } from './outgoing.ts'
@@ -11,7 +11,7 @@ import type { Message, Outgoing, Refusal } from './room-types.ts'
 import type { Frame } from './socket.ts'
 import type { Identity, Timing } from './types.ts'
 
-/** The wait before a refused message is sent again, if the service sends no `retry_after_ms`. Milliseconds. */
+/** Wait in milliseconds before a refused message is sent again, if the service sends no `retry_after_ms`. */
 const RETRY_MS = 1000
 
 export interface OutboxOptions {
@@ -19,28 +19,30 @@ export interface OutboxOptions {
   readonly timing: Pick<Timing, 'answer'>
   /** Returns whether the frame was sent. */
   readonly send: (frame: ClientFrame) => boolean
-  /** Called when the status of a message changes, or with undefined when it is removed. */
+  /** Called with a message whose status has changed, or with undefined after a message was removed. */
   readonly onChange: (room: string, message: Outgoing | undefined) => void
-  /** Returns whether the room has yet to deliver the entry. Until it does, the outgoing message stays in the outbox. */
+  /** Returns whether the room has not delivered the entry `seq` yet. Until then, the outgoing message stays in the outbox. */
   readonly isAhead: (room: string, seq: number) => boolean
 }
 
 export interface Outbox {
-  /** Returns all messages that the room hasn't delivered yet, in the order in which the user sent them. */
+  /** Returns all outgoing messages, in the order in which the user sent them. */
   all(): Outgoing[]
   of(room: string): Outgoing[]
   add(room: string, content: string, meta?: Record<string, unknown>): Outgoing
-  /** Inserts the messages of an earlier run before those of this one. */
+  /** Inserts messages that an earlier run of the app has stored, before the messages of this run. */
   restore(messages: readonly Outgoing[]): void
   online(limits: Identity['limits']): void
-  /** Handles the loss of the connection. After close code 1009 the largest message in flight fails. */
+  /** Handles the loss of the connection. If the close code was 1009 (`wasTooBig`), the largest message in flight fails. */
   offline(wasTooBig: boolean): void
   ack(frame: Frame): void
-  /** Handles an error frame. Returns whether it was about an outgoing message. */
+  /** Handles an error frame. Returns whether the error is about a message. */
   refused(frame: Frame): boolean
-  /** Removes the outgoing message that the room has delivered. */
+  /** Removes an outgoing message, because the room has delivered it. */
   seen(message: Pick<Message, 'nonce' | 'seq'>): void
-  /** Removes the messages with status `sent` and a `seq` up to `upTo`: they are history now, and won't be delivered. */
+  /**
+   * Removes a room's messages with status `sent` and a `seq` up to `upTo`. They are history now, so they won't be delivered.
+   */
   skip(room: string, upTo?: number): void
   retry(nonce: string): void
   discard(nonce: string): void
@@ -111,7 +113,7 @@ export const createOutbox = ({ timers, timing, send, onChange, isAhead }: Outbox
     for (const room of new Set([...messages.values()].map(message => message.room))) sendNext(room)
   }
 
-  /** Pauses all rooms, because the rate limit applies to the user. */
+  /** Pauses sending in all rooms, because the rate limit applies to the user. */
   const pause = (ms: number): void => {
     resume?.()
     resume = timers.after(ms, () => {
@@ -187,7 +189,7 @@ export const createOutbox = ({ timers, timing, send, onChange, isAhead }: Outbox
       if (message?.status !== 'failed') return
       const { error, seq: _, ...rest } = message
       messages.delete(nonce)
-      // The service would refuse this nonce again, because another message has it.
+      // The service would refuse this nonce again, because the nonce belongs to another message.
       add({ ...rest, nonce: error?.code === 'nonce_reused' ? newNonce() : nonce, status: 'pending' })
     },
     discard(nonce) {

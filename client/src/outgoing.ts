@@ -1,4 +1,4 @@
-/** Functions for single outgoing messages: nonce, size and conversions. */
+/** Provides functions for one outgoing message: its nonce, its size and its conversions. */
 import type { SendFrame } from './protocol.ts'
 import type { Outgoing, Refusal } from './room-types.ts'
 
@@ -8,18 +8,20 @@ export const TOO_BIG: Refusal = {
   detail: 'The message is too large. Shorten it and send it again.'
 }
 
-/** Returns the size of a frame in bytes, or 0 if the frame is certainly small: then encoding it is not necessary. */
+/**
+ * Returns the size of a frame in bytes. Returns 0 for a frame that is certainly below 8 KiB, which then need not be encoded.
+ */
 export const bytesOf = (frame: object): number => {
   const text = JSON.stringify(frame)
   // A UTF-16 unit takes at most three bytes in UTF-8.
   return text.length * 3 < 8192 ? 0 : new TextEncoder().encode(text).length
 }
 
-/** Returns 128 random bits in hex. `randomUUID` isn't available on pages without TLS. */
+/** Returns 128 random bits in hex. Doesn't use `randomUUID`, because browsers provide it only on pages with TLS. */
 export const newNonce = (): string =>
   [...crypto.getRandomValues(new Uint8Array(16))].map(byte => byte.toString(16).padStart(2, '0')).join('')
 
-/** Returns the message with status `failed`. */
+/** Returns a copy of the message with status `failed` and without a `seq`. */
 export const failedOf = ({ nonce, room, content, meta, createdAt }: Outgoing, error: Refusal): Outgoing => ({
   nonce,
   room,
@@ -30,7 +32,6 @@ export const failedOf = ({ nonce, room, content, meta, createdAt }: Outgoing, er
   error
 })
 
-/** Returns the message as a frame. */
 export const frameOf = ({ nonce, room, content, meta }: Outgoing): SendFrame => ({
   type: 'message',
   room,

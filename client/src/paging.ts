@@ -11,11 +11,11 @@ export interface PagingOptions {
   readonly history: ChatApi['history']
   readonly timeline: Timeline
   readonly timers: Timers
-  /** The wait before `reload` tries again, in milliseconds. */
+  /** Wait in milliseconds before `reload` tries again. */
   readonly retry: number
-  /** Returns the incarnation of the log, once it is known. */
+  /** Returns the epoch of the log, or undefined if it is not known yet. */
   readonly epoch: () => string | undefined
-  /** Resolves when the room is joined, or when joining has failed. */
+  /** Resolves when the room is joined, when joining has failed, or when the room is left. */
   readonly whenJoined: Promise<void>
   readonly toMessage: (entry: { readonly [field: string]: unknown }) => Message | undefined
   readonly onPage: (messages: readonly Message[]) => void
@@ -43,9 +43,10 @@ export const createPaging = ({ room, history, timeline, timers, ...options }: Pa
       const { first: before, generation } = timeline
       if (before !== undefined && !timeline.hasOlder) return false
       const page = await history(room, { limit, ...(before === undefined ? {} : { before }) })
-      // The messages were replaced during the request, and this page belongs to the previous ones.
+      // The messages were replaced during the request, so this page belongs to the previous messages.
       if (generation !== timeline.generation) continue
-      // The page is from another incarnation of the log. The connection will report that too, and replace all messages.
+      // The page is from another incarnation of the log, so it is not used. The connection also reports the new incarnation,
+      // and then all messages are replaced.
       if (page.epoch !== (options.epoch() ?? page.epoch)) return timeline.hasOlder
       const messages = page.messages.map(options.toMessage).filter(message => message !== undefined)
       timeline.prepend(messages, page.messages[0]?.seq, page.has_more)

@@ -1,4 +1,4 @@
-/** Declares the platform functions that the SDK uses, so that it needs neither the types of the DOM nor those of Node. */
+/** Declares the platform functions that the SDK uses, so that it compiles without the types of the DOM and of Node. */
 
 /** The part of `fetch` that the SDK uses. */
 export type FetchLike = (
@@ -28,13 +28,16 @@ export interface SocketLike {
 
 export type SocketConstructor = new (url: string, protocols: string[]) => SocketLike
 
-/** Time, timers and random numbers. */
+/** Provides times, timers and random numbers. Tests pass their own implementation. */
 export interface Timers {
-  /** Returns the wall-clock time in milliseconds since the epoch. It may jump; used only for times that are shown or stored. */
+  /**
+   * Returns the wall-clock time in milliseconds since the epoch. It may jump, so it is used only for times that are shown or
+   * stored.
+   */
   now(): number
-  /** Returns monotonic milliseconds. Every duration and deadline is measured with it. */
+  /** Returns the time of a monotonic clock in milliseconds. Every duration and deadline is measured with this clock. */
   monotonic(): number
-  /** Calls `work` once after `ms`, unless the returned function is called earlier. */
+  /** Calls `work` once after `ms` milliseconds, unless the returned function is called earlier. */
   after(ms: number, work: () => void): () => void
   /** Returns a random number, at least 0 and below 1. */
   random(): number
@@ -44,7 +47,7 @@ export const systemTimers: Timers = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
   after(ms, work) {
-    // setTimeout treats a delay above 2^31 - 1 as 1.
+    // setTimeout treats a delay above 2^31 - 1 ms as 1 ms.
     const timer = setTimeout(work, Math.min(ms, 2_147_483_647))
     return () => clearTimeout(timer)
   },
@@ -60,7 +63,7 @@ export const findWebSocket = async (): Promise<SocketConstructor | undefined> =>
   const { WebSocket } = globalThis as { WebSocket?: SocketConstructor }
   if (WebSocket) return WebSocket
   try {
-    // Hides the name from bundlers. In a browser this line is never reached.
+    // Hides the package name from bundlers, which would otherwise look for the package. A browser never reaches this line.
     const name = ['w', 's'].join('')
     const ws: { WebSocket: SocketConstructor } = await import(/* @vite-ignore */ /* webpackIgnore: true */ name)
     return ws.WebSocket

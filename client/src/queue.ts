@@ -1,4 +1,4 @@
-/** Queues values between a producer and `for await` loops. */
+/** Queues values for `for await` loops, so that a loop may read more slowly than values arrive. */
 
 interface Queue<Value> extends AsyncIterableIterator<Value> {
   push(value: Value): void
@@ -40,7 +40,7 @@ const createQueue = <Value>(onEnd: (queue: Queue<Value>) => void): Queue<Value> 
   return queue
 }
 
-/** Distributes values to any number of loops. */
+/** Distributes each value to all open loops. */
 export interface Queues<Value> {
   open(): AsyncIterableIterator<Value>
   push(value: Value): void

@@ -1,22 +1,25 @@
-/** Reads missed entries over HTTP when there are too many to resume on the connection. */
+/** Reads missed entries over HTTP, when there are more than the connection can resume. */
 import type { ChatApi } from './api.ts'
 import { ChatApiError } from './errors.ts'
 import type { Timers } from './platform.ts'
 import type { Mark } from './subscription.ts'
 
-/** Entries per request. */
+/** Maximum number of entries per request. */
 const PAGE = 1000
 
 export interface RefillOptions {
   readonly room: string
   readonly history: ChatApi['history']
   readonly timers: Timers
-  /** The wait after a failure without `Retry-After`, in milliseconds. */
+  /** Wait in milliseconds after a failure without `Retry-After`. */
   readonly retry: number
   readonly mark: () => Mark | undefined
   /** Called for each entry in order. */
   readonly onEntry: (seq: number, entry: { readonly [field: string]: unknown }) => void
-  /** Called when reading has ended or failed. The room then subscribes again, and the service reports what is still missing. */
+  /**
+   * Called when reading has ended, or after the wait that follows a failure. The room then subscribes again, and the service
+   * reports which entries are still missing.
+   */
   readonly onDone: () => void
 }
 

@@ -1,4 +1,7 @@
-/** Renews the token of an open connection: gets a new one from the app before it expires, and sends it in an `auth` frame. */
+/**
+ * Renews the token of an open connection. Gets a new token from the app before the current one expires, and sends the new token
+ * in an `auth` frame.
+ */
 import { TEMPORARY_ERRORS } from './errors.ts'
 import type { Timers } from './platform.ts'
 import type { ClientFrame } from './protocol.ts'
@@ -7,7 +10,10 @@ import type { Tokens } from './tokens.ts'
 
 /** A token is renewed this many milliseconds before it expires, or after half of its remaining time, whichever is later. */
 const AHEAD_MS = 60_000
-/** Minimum milliseconds between renewals. When the service's wall clock is set back, a new token seems to have expired. */
+/**
+ * Minimum time in milliseconds between renewals. If the service's wall clock was set back, even a new token seems to have
+ * expired, and would otherwise be renewed immediately.
+ */
 const AT_LEAST_MS = 10_000
 const REF = 'auth'
 
@@ -21,9 +27,9 @@ export interface RenewalOptions {
 }
 
 export interface Renewal {
-  /** Plans the renewal from the first frame of a connection. */
+  /** Schedules the renewal. `greeting` is the first frame of a connection. */
   start(greeting: Frame): void
-  /** Handles the response to `auth`. Returns false for any other frame. */
+  /** Handles the response to an `auth` frame. Returns false for any other frame. */
   handle(frame: Frame): boolean
   stop(): void
 }
@@ -31,7 +37,7 @@ export interface Renewal {
 export const createRenewal = ({ tokens, timers, send, onError, onWrongUser }: RenewalOptions): Renewal => {
   let cancel = () => {}
   let run = 0
-  /** The client's monotonic clock minus the service's wall clock. */
+  /** The client's monotonic clock minus the service's wall clock, in milliseconds. */
   let skew = 0
 
   const plan = (expiresAt: unknown, atLeast: number): void => {

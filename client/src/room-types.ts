@@ -1,21 +1,24 @@
 /** The public types of a room: state, events, messages and outgoing messages. */
 import type { Entry, ErrorCode, Presence } from './protocol.ts'
 
-/** A message of a room's log. `content` is null if it can't be shown; `unavailable` is the reason. */
+/** A message of a room's log. If the content can't be shown, `content` is null and `unavailable` is the reason. */
 export type Message = Entry
 
-/** A code of the service's error catalog, one of the SDK's own three, or one of the host application. */
+/** An error code: of the service's catalog, of the SDK (`network_error`, `timeout`, `no_token`), or of the host application. */
 export type ChatErrorCode = ErrorCode | 'network_error' | 'timeout' | 'no_token' | (string & {})
 
-/** The reason of a refusal: a stable code, and a sentence for the user. */
+/** Why something was refused: a stable code, and a sentence for the user. */
 export interface Refusal {
   readonly code: ChatErrorCode
   readonly detail: string
 }
 
-/** A message of this user that isn't in the log yet. */
+/** A message of this user that isn't in `messages` yet. */
 export interface Outgoing {
-  /** Identifies the message. The SDK creates it and keeps it for all retries, so that the message is stored once. */
+  /**
+   * Identifies the message. The SDK creates the nonce and repeats it in all retries, so that the service stores the message
+   * once.
+   */
   readonly nonce: string
   readonly room: string
   readonly content: string
@@ -23,36 +26,40 @@ export interface Outgoing {
   /** When `send` was called, in milliseconds since the epoch. */
   readonly createdAt: number
   /**
-   * `pending`: not acknowledged; the SDK sends it until it is. `sent`: committed as `seq`, shortly before it is in
-   * `messages`. `failed`: refused with `error`; not stored, and not sent again without `retry`.
+   * `pending`: not acknowledged yet. The SDK sends the message until it is acknowledged or refused. `sent`: stored as the entry
+   * `seq`, but not in `messages` yet. `failed`: refused with `error` and not stored. The SDK sends the message again only after
+   * `retry`.
    */
   readonly status: 'pending' | 'sent' | 'failed'
   readonly seq?: number
   readonly error?: Refusal
 }
 
-/** A user who is typing. */
 export interface Typist {
   readonly user_id: number
   readonly username: string
 }
 
-/** The state of a room for a UI: a frozen snapshot. Each change creates a new object. */
+/** The state of a room, as a frozen snapshot for a UI. Each change creates a new object. */
 export interface RoomState {
   /**
-   * `joining`: waiting for the service. `live`: complete. `catching_up`: disconnected, or still reading missed messages.
-   * `refused`: the subscription was refused (`error`); tried again after the next reconnection. `left`: after `leave()`.
+   * `joining`: the service has not confirmed the subscription yet. `live`: no message is missing. `catching_up`: disconnected,
+   * or still reading missed messages. `refused`: the service refused the subscription, for the reason in `error`. The client
+   * tries again after the next reconnection. `left`: after `leave()`.
    */
   readonly status: 'joining' | 'live' | 'catching_up' | 'refused' | 'left'
   readonly error?: Refusal
-  /** Ascending by `seq`, without duplicates or gaps. Empty at first: call `older()`. */
+  /** The messages, ascending by `seq`, without duplicates or gaps. Empty at first: call `older()` to load the newest page. */
   readonly messages: readonly Message[]
-  /** This user's messages that aren't in `messages` yet, in the order sent. Show them after `messages`. */
+  /** This user's messages that aren't in `messages` yet, in the order in which they were sent. Show them after `messages`. */
   readonly outgoing: readonly Outgoing[]
   /** Whether `older()` can load more. */
   readonly hasOlder: boolean
   readonly isLoadingOlder: boolean
-  /** The users who are online, or only their number if there are more than 100. Undefined until the service has sent it. */
+  /**
+   * The number of users who are online, and the users themselves if there are at most 100. Undefined until the service has sent
+   * this.
+   */
   readonly presence: Omit<Presence, 'room'> | undefined
   /** The other users who are typing. */
   readonly typing: readonly Typist[]
@@ -60,11 +67,14 @@ export interface RoomState {
 
 /** Describes a part of a room's log that the connection couldn't resume. */
 export interface Resync {
-  /** The service's reason: `too_far` behind, `expired`, or another log (`epoch`, `ahead`). */
+  /**
+   * The service's reason. `too_far`: too many entries are missing. `expired`: missing entries are no longer in the log.
+   * `epoch`, `ahead`: the log is another one than before.
+   */
   readonly reason: 'too_far' | 'expired' | 'epoch' | 'ahead'
   /**
-   * Whether `messages` was replaced by the newest page. If not, the missed messages are read over HTTP and delivered in order
-   * as usual.
+   * Whether `messages` was replaced by the newest page. If false, the missed messages are read over HTTP and delivered in
+   * order, as usual.
    */
   readonly isReplaced: boolean
   /** The last `seq` before the missed entries. */
@@ -75,15 +85,18 @@ export interface Resync {
 
 /** The events of a room. */
 export interface RoomEvents {
-  /** `state` changed. Emitted once for all changes in the same turn of the event loop. */
+  /** `state` changed. Emitted once for all changes that were made synchronously. */
   change: RoomState
-  /** A message arrived, live or after a gap. Emitted once for each message, ascending by `seq`, but not for those of `older()`. */
+  /**
+   * A message was received, live or after a gap. Emitted once for each message, ascending by `seq`. Not emitted for the
+   * messages that `older()` loads.
+   */
   message: Message
   /** The status of an outgoing message changed. */
   outgoing: Outgoing
-  /** A part of the log couldn't be resumed. It was replaced, or is read over HTTP. */
+  /** The connection couldn't resume a part of the log. That part is skipped, or it is read over HTTP. */
   resync: Resync
-  /** A user joined or left (in rooms of up to 100 users). */
+  /** A user joined or left the room. Emitted only in rooms of up to 100 users. */
   person: { readonly event: 'joined' | 'left' } & Typist
 }
 
@@ -97,22 +110,29 @@ export interface Room {
    * changes. Doesn't throw if the service refuses the message.
    */
   send(content: string, options?: { readonly meta?: Record<string, unknown> }): Outgoing
-  /** Resolves with an outgoing message when it is `sent` or `failed`. Resolves with undefined if it was discarded or is unknown. */
+  /**
+   * Resolves with the outgoing message when its status is `sent` or `failed`. Resolves with undefined if the message was
+   * discarded or is unknown.
+   */
   settled(nonce: string): Promise<Outgoing | undefined>
-  /** Sends a `failed` message again, after the pending ones. Has no effect on other messages. */
+  /** Sends a `failed` message again, after the pending messages. Has no effect on a message with another status. */
   retry(nonce: string): void
-  /** Removes an outgoing message. If it has reached the service, it may still be stored. */
+  /** Removes an outgoing message. A message that has reached the service may still be stored. */
   discard(nonce: string): void
   /**
-   * Loads the page before `messages`, with up to `limit` messages (default 50). Returns whether there are more. Waits until the
-   * room is joined. If a page is already loading, returns its promise. Rejects with a ChatApiError.
+   * Loads the page before `messages`, with up to `limit` messages (default 50). Resolves with whether there are even older
+   * messages. Waits until the room is joined. If a page is already loading, returns the promise of that page. Rejects with a
+   * ChatApiError.
    */
   older(limit?: number): Promise<boolean>
-  /** Notifies the others that the user is typing. Call it at each key press; it sends at most one frame in three seconds. */
+  /**
+   * Notifies the other users that this user is typing. Call it at each key press: the SDK sends at most one frame every three
+   * seconds.
+   */
   typing(): void
   /**
-   * Returns the messages from this call on, the same as the event `message`. Each loop gets all of them. A loop ends with
-   * `leave()`, `close()`, or a `break`. Messages that a loop hasn't read yet are queued in memory, without a limit.
+   * Returns the messages that arrive after this call, the same as the event `message`. Each loop gets all of them. A loop ends
+   * after `leave()`, `close()` or a `break`. Messages that a loop hasn't read yet are queued in memory, without a limit.
    */
   messages(): AsyncIterableIterator<Message>
   /** Unsubscribes. Outgoing messages are still sent. `client.room(name)` subscribes again. */

@@ -1,4 +1,7 @@
-/** Implements the public room with its state, events and loops. Composes the subscription, the timeline, people and the outbox. */
+/**
+ * Implements the public `Room`: its state, its events and the loops over `messages()`. Composes the subscription, the timeline,
+ * people and the outbox.
+ */
 import type { ChatApi } from './api.ts'
 import { createEmitter } from './emitter.ts'
 import { messageOf } from './message.ts'
@@ -14,7 +17,7 @@ import { createSubscription, type Mark, type Subscription } from './subscription
 import { createTimeline } from './timeline.ts'
 import type { Timing } from './types.ts'
 
-/** Minimum time between typing frames, in milliseconds. The service shows typing for five seconds. */
+/** Minimum time in milliseconds between typing frames. The service shows typing for five seconds. */
 const TYPING_MS = 3000
 
 export interface RoomOptions {
@@ -36,13 +39,13 @@ export interface RoomOptions {
 
 /** A room with the methods that only the client uses. */
 export interface OwnedRoom extends Room, Pick<Subscription, 'restore' | 'online' | 'offline' | 'head'> {
-  /** Handles a frame of this room. Returns false if its type is unknown. */
+  /** Handles a frame of this room. Returns false if the type of the frame is unknown. */
   handle(frame: Frame): boolean
-  /** Handles a change of an outgoing message, or with undefined its removal. */
+  /** Handles a changed outgoing message. Called with undefined after an outgoing message was removed. */
   outgoing(message: Outgoing | undefined): void
-  /** Returns whether the entry `seq` has yet to be delivered. */
+  /** Returns whether the entry `seq` has not been delivered yet. */
   isAhead(seq: number): boolean
-  /** Ends all loops. */
+  /** Ends all loops over `messages()`. */
   end(): void
 }
 
@@ -110,7 +113,7 @@ export const createRoom = (options: RoomOptions): OwnedRoom => {
   const resynced = (resync: Resync, oldest: number): void => {
     if (resync.isReplaced) {
       timeline.begin(resync.upTo, oldest)
-      // In another incarnation of the log, `seq` can't be compared.
+      // A `seq` of another incarnation of the log can't be compared with this one, so all sent messages are removed.
       outbox.skip(name, resync.reason === 'epoch' || resync.reason === 'ahead' ? undefined : resync.upTo)
       changed()
       paging.reload()
@@ -159,7 +162,7 @@ export const createRoom = (options: RoomOptions): OwnedRoom => {
     discard: outbox.discard,
     older: paging.older,
     typing() {
-      // The service accepts typing frames from subscribers only.
+      // The service accepts typing frames only from subscribers.
       if (status === 'joining' || status === 'refused') return
       const now = timers.monotonic()
       if (now - typedAt >= TYPING_MS && send({ type: 'typing', room: name })) typedAt = now
@@ -183,7 +186,7 @@ export const createRoom = (options: RoomOptions): OwnedRoom => {
     },
     on: events.on,
     restore(mark) {
-      // The user has changed: remove the messages that the previous user could read.
+      // The user has changed. Removes the messages, because the new user may not be allowed to read them.
       if (!mark && timeline.messages.length > 0) timeline.begin(0, 1)
       subscription.restore(mark)
       changed()

@@ -1,13 +1,18 @@
-/** The rules for usernames and passwords, as hints during input. The service decides; tests/web/words.test.ts compares the rules. */
+/**
+ * The rules for usernames and passwords, shown as hints during input. The service checks the rules itself.
+ * tests/web/words.test.ts compares these rules with those of the service.
+ */
 
-/** A rule as text, with a function that checks it. */
 export interface Rule {
   readonly text: string
   readonly isMet: (value: string) => boolean
 }
 
 const lengthOf = (value: string): number => [...value].length
-/** Returns the length that the service checks: that of the normalized password. Skips long ones, which are slow to normalize. */
+/**
+ * Returns the length of the normalized password, which is the length that the service checks. Doesn't normalize a long
+ * password, because that is slow.
+ */
 const passwordLengthOf = (value: string): number => lengthOf(value.length > 1024 ? value : value.normalize('NFC'))
 
 export const USERNAME_RULES: readonly Rule[] = [

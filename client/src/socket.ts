@@ -1,4 +1,7 @@
-/** Runs one socket and reports its end once: closed, broken, not opened in time, or silent. */
+/**
+ * Opens one socket, receives its frames, and reports its end once: the socket was closed, broke, did not open in time, or
+ * became silent.
+ */
 import type { SocketConstructor, SocketLike, Timers } from './platform.ts'
 import type { ClientFrame } from './protocol.ts'
 import type { Timing } from './types.ts'
@@ -9,7 +12,10 @@ export interface Frame {
   readonly [field: string]: unknown
 }
 
-/** How a socket ended. `isOpened` is false if the upgrade was refused or failed; browsers don't report which of the two. */
+/**
+ * How a socket ended. `isOpened` is false if the upgrade was refused or failed. Browsers don't report which of the two
+ * happened.
+ */
 export interface SocketEnd {
   readonly code: number
   readonly reason: string
@@ -28,18 +34,18 @@ export interface SocketOptions {
 
 export interface OpenSocket {
   send(frame: ClientFrame): void
-  /** Closes the socket without a call of `onEnd`. */
+  /** Closes the socket without calling `onEnd`. */
   drop(): void
 }
 
-/** Opens a socket. Throws what the constructor throws. */
+/** Opens a socket. Throws any error that the constructor throws. */
 export const openSocket = ({ Socket, timers, timing, onFrame, onEnd, ...options }: SocketOptions): OpenSocket => {
   const socket = new Socket(options.url, options.protocols)
   let isOpened = false
   let hasReceived = false
   let isEnded = false
   let receivedAt = timers.monotonic()
-  let cancel = timers.after(timing.connect, () => end(1006, 'The connection could not be opened in time.', true))
+  let cancel = timers.after(timing.connect, () => end(1006, 'The connection was not opened in time.', true))
 
   const end = (code: number, reason: string, isDead = false): void => {
     if (isEnded) return
@@ -58,7 +64,7 @@ export const openSocket = ({ Socket, timers, timing, onFrame, onEnd, ...options 
     try {
       socket.send(JSON.stringify(frame))
     } catch {
-      // An error means that the socket is closing, and `onclose` reports that.
+      // An error means that the socket is closing. `onclose` reports the end.
     }
   }
 
@@ -82,7 +88,7 @@ export const openSocket = ({ Socket, timers, timing, onFrame, onEnd, ...options 
   socket.onmessage = ({ data }: { data: unknown }) => {
     receivedAt = timers.monotonic()
     if (!hasReceived) {
-      // The connect timeout ends with the first frame, so that a socket that opens and stays silent fails.
+      // The connect timeout ends only with the first frame, so that a socket that opens but stays silent fails.
       hasReceived = true
       cancel()
       watch()
@@ -91,7 +97,7 @@ export const openSocket = ({ Socket, timers, timing, onFrame, onEnd, ...options 
     if (frame) onFrame(frame)
   }
   socket.onclose = ({ code, reason }: { code: number; reason: string }) => end(code, reason)
-  // Without a listener, an error of `ws` would end the process. `onclose` reports it.
+  // Without a listener, an error of `ws` would end the process. `onclose` reports the failure.
   socket.onerror = () => {}
 
   return {
@@ -108,7 +114,7 @@ const close = (socket: SocketLike, isDead: boolean): void => {
     if (isDead && socket.terminate) socket.terminate()
     else socket.close(1000)
   } catch {
-    // The socket was closed already.
+    // The socket was already closed.
   }
 }
 

@@ -1,14 +1,16 @@
-/** Persists unsent messages and the read mark of each room, if the app passes a storage. */
+/**
+ * Persists unsent messages and the read mark of each room in the storage of the app. Without a storage, nothing is persisted.
+ */
 
 import type { Timers } from './platform.ts'
 import type { Outgoing } from './room-types.ts'
 import type { Mark } from './subscription.ts'
 import type { Storage, WebStorage } from './types.ts'
 
-/** Minimum time between writes of the marks, which change with every message, in milliseconds. */
+/** Minimum time in milliseconds between writes of the marks, which change with every message. */
 const MARKS_MS = 1000
 
-/** The stored data of one user. A client of another user must not send or show it. */
+/** The stored data of one user. The client of another user must neither send nor show this data. */
 export interface StoredData {
   readonly userId: number | undefined
   readonly outgoing: readonly Outgoing[]
@@ -20,12 +22,12 @@ export interface StoreOptions {
   readonly key: string
   readonly timers: Timers
   readonly onError: (error: Error) => void
-  /** Returns the current data. */
+  /** Returns the data to store. */
   readonly snapshot: () => StoredData
 }
 
 export interface Store {
-  /** Reads the stored data; empty if it can't be read. */
+  /** Reads the stored data. Omits what can't be read, and reports the error to `onError`. */
   load(): Promise<Partial<StoredData>>
   outboxChanged(): void
   marksChanged(): void
@@ -50,14 +52,15 @@ export const createStore = ({ storage: given, key, timers, onError, snapshot: ta
   let isQueued = false
   let isForgotten = false
   let cancelMarks: (() => void) | undefined
-  // Writes are sequential, because an asynchronous storage might finish them in another order.
+  // The write in progress, if the storage is asynchronous. Writes run one after another, because such a storage might complete
+  // concurrent writes in another order.
   let writing: Promise<unknown> | undefined
 
   const failed = (error: unknown): void => onError(error instanceof Error ? error : new Error(String(error)))
 
   const write = (at: string, value: object | undefined): void => {
     const put = () => (value ? storage.set(at, JSON.stringify(value)) : storage.remove(at))
-    // Synchronous if no write is in progress, because the page may be closed right after this.
+    // Runs synchronously if no write is in progress, because the page may be closed immediately afterwards.
     const run = (): unknown => {
       try {
         return put()

@@ -1,6 +1,7 @@
 /**
- * Keeps one room complete: subscribes after the last received entry, checks each `seq`, and subscribes again when an entry is
- * missing. Delivers entries in order, each once. Reads entries that can't be resumed over HTTP, or skips them and emits `resync`.
+ * Delivers the entries of one room in order, each once. Subscribes after the last received entry, checks each `seq`, and
+ * subscribes again when an entry is missing. If the connection can't resume the missed entries, reads them over HTTP, or skips
+ * them and reports a resync.
  */
 import type { ChatApi } from './api.ts'
 import { TEMPORARY_ERRORS } from './errors.ts'
@@ -26,7 +27,7 @@ export interface SubscriptionOptions {
   readonly send: (frame: ClientFrame) => boolean
   readonly history: ChatApi['history']
   readonly nextRef: () => string
-  /** Called for each entry of the log in order: a frame, or an item of a list. */
+  /** Called for each entry of the log, in order. An entry is a frame, or an item of a history page. */
   readonly onEntry: (entry: { readonly [field: string]: unknown }) => void
   readonly onStatus: (status: RoomState['status'], error?: Refusal) => void
   /** Called when the room is joined for the first time. Entries up to `seq` are history. */
@@ -37,13 +38,16 @@ export interface SubscriptionOptions {
 
 export interface Subscription {
   readonly mark: Mark | undefined
-  /** Continues after the mark of an earlier run, or starts without one. */
+  /**
+   * Sets the mark of an earlier run, after which the subscription continues. With undefined, the room is joined as if for the
+   * first time.
+   */
   restore(mark: Mark | undefined): void
   online(): void
   offline(): void
-  /** Handles a frame of this room. Returns false if it isn't about the subscription or the log. */
+  /** Handles a frame of this room. Returns false if the frame isn't about the subscription or the log. */
   handle(frame: Frame): boolean
-  /** Reports the last `seq` of the room from a `heads` frame. */
+  /** Handles the last `seq` of the room, from a `heads` frame. */
   head(seq: number): void
 }
 
@@ -162,7 +166,7 @@ export const createSubscription = (options: SubscriptionOptions): Subscription =
         return isOurs
       }
       if (type === 'subscribed' || type === 'resync') {
-        // A response to an earlier subscribe frame. The response to the last one is still to come.
+        // This is the response to an earlier subscribe frame. The response to the latest one arrives later.
         if (frame.ref !== undefined && frame.ref !== ref) return true
         cancel()
         if (type === 'subscribed') subscribed(frame as unknown as RoomHead)
@@ -186,7 +190,7 @@ export const createSubscription = (options: SubscriptionOptions): Subscription =
     head(seq) {
       if (!mark || refill.isRunning || ref !== undefined || seq === mark.seq) return
       if (seq > mark.seq) gap.expect(seq)
-      // The log ends before the mark. Subscribes again, because the response reports the reason.
+      // The log ends before the mark. The response to a new subscription reports the reason.
       else subscribe()
     }
   }

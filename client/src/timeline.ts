@@ -1,22 +1,30 @@
-/** Holds the messages of a room in memory: a part of its log without gaps, which grows at both ends. */
+/** Holds the messages of a room in memory. They are a part of the log without gaps, which grows at both ends. */
 import type { Message } from './room-types.ts'
 
 export interface Timeline {
   /** Ascending by `seq`. Each change creates a new array. */
   readonly messages: readonly Message[]
-  /** The first `seq` of the part that is held; undefined before the room is joined. */
+  /** The first `seq` of the part of the log that is held. Undefined before the room is joined. */
   readonly first: number | undefined
   readonly hasOlder: boolean
-  /** The number of calls of `begin`. */
+  /** The number of calls to `begin`. A page that was requested in an earlier generation must not be inserted. */
   readonly generation: number
-  /** Removes all messages. Entries up to `seq` are history. */
+  /**
+   * Removes all messages and starts after the entry `seq`. `oldest` is the `seq` of the oldest entry that the service keeps.
+   */
   begin(seq: number, oldest: number): void
   append(message: Message): void
-  /** Inserts a page of history before all messages. `from` is the `seq` of its first entry of any type, if it has one. */
+  /**
+   * Inserts a page of history before all messages. `from` is the `seq` of the page's first entry of any type, undefined for an
+   * empty page.
+   */
   prepend(page: readonly Message[], from: number | undefined, hasMore: boolean): void
 }
 
-/** Creates a timeline of `keep` messages, plus those loaded from history. Removes the oldest above that, unless `isHeld()`. */
+/**
+ * Creates a timeline of `keep` messages, plus the messages that were loaded from history. When there are more, removes the
+ * oldest, except while `isHeld()` returns true.
+ */
 export const createTimeline = (keep: number, isHeld: () => boolean): Timeline => {
   let all: Message[] = []
   let shown: readonly Message[] | undefined

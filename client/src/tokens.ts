@@ -1,16 +1,19 @@
-/** Manages the access token: the current one, its expiry, and the app's callback for a new one. */
+/** Manages the access token: keeps the current token and its expiry, and calls the app's callback for a new token. */
 import { ChatApiError } from './errors.ts'
 import type { ChatClientOptions } from './types.ts'
 
 export interface Tokens {
   readonly current: string | undefined
-  /** Returns the current token, or a new one if it is missing, refused or expired. Rejects with the error of the callback. */
+  /**
+   * Returns the current token, or a new one if the current one is missing, refused or expired. Rejects with the error of the
+   * callback, or with a ChatApiError (401) if the app has no other token than the refused one.
+   */
   usable(): Promise<string>
-  /** Gets a new token from the app. Returns undefined if the app returns the same one. */
+  /** Gets a new token from the app. Returns undefined if the app returns the current token again. */
   renewed(): Promise<string | undefined>
   /** Marks the current token as refused by the service. */
   refuse(): void
-  /** Sets the expiry of the current token, in monotonic time. */
+  /** Sets the expiry of the current token, in milliseconds of the monotonic clock. */
   setExpiry(ms: number): void
 }
 
@@ -46,7 +49,7 @@ export const createTokens = (given: ChatClientOptions['token'], monotonic: () =>
     async usable() {
       if (current !== undefined && !isRefused && monotonic() < endsAt) return current
       const token = await renewed()
-      // The app has no other token. This one has expired only by the client's clock, so the service decides.
+      // The app returned the same token again. The token has expired only by the client's clock, so the service decides.
       if (token === undefined && !isRefused && current !== undefined) return current
       if (token === undefined) throw refusedTokenError()
       return token
@@ -61,6 +64,6 @@ export const createTokens = (given: ChatClientOptions['token'], monotonic: () =>
   }
 }
 
-/** Creates the error for a refused token if the app has no other. */
+/** Creates the error for a token that the service refused and the app can't replace. */
 const refusedTokenError = (): ChatApiError =>
   new ChatApiError({ status: 401, code: 'invalid_token', detail: 'The access token was refused. Log in again.' })
