@@ -1,5 +1,5 @@
-// Creates client/dist, the code of the package `fastify-chat-client`: its modules as they are, so that bundlers can drop what an
-// app doesn't use.
+// Compiles the package `fastify-chat-client` into client/dist. Its modules are not bundled, so that the bundler of an app can
+// drop what the app doesn't use.
 import { execFileSync } from 'node:child_process'
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'

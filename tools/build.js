@@ -1,6 +1,6 @@
-// Creates dist/: compiles the code, bundles the screen of the terminal client, copies the browser files of Swagger UI and Redoc, and
-// builds the web client. Libraries that security audits check stay ordinary dependencies: bundling renames their classes and hides
-// them from audits.
+// Creates dist/: compiles the code, bundles the screen of the terminal client, copies the browser files of Swagger UI and
+// Redoc, and builds the web client. Libraries that security audits check stay ordinary dependencies, because bundling would
+// rename their classes and hide the libraries from audits.
 import { execFileSync } from 'node:child_process'
 import { copyFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -30,7 +30,7 @@ const { metafile } = await build({
   banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
   plugins: [
     {
-      // Ink imports the React DevTools only with DEV=true. They would add `ws` and a package that is not installed.
+      // Ink imports the React DevTools only with DEV=true. The DevTools would add `ws` and a package that is not installed.
       name: 'no-devtools',
       setup: ({ onLoad }) =>
         onLoad({ filter: /ink[\\/]build[\\/]devtools\.js$/ }, () => ({ contents: '', loader: 'js' }))

@@ -1,11 +1,11 @@
-// Checks that no tracked file uses a word of the glossary's left column. Each pattern below names the word to use instead. Prints
-// the lines that match, and fails. Wire names and settings are not checked; neither are applied migrations, which must not change.
+// Checks that no tracked file contains a word that the project's glossary replaces. Prints each line that contains such a word,
+// with the word to use instead, and fails. Applied migrations are not checked, because they must not change.
 import { spawnSync } from 'node:child_process'
 import { resolve } from 'node:path'
 
 const root = resolve(import.meta.dirname, '..')
 
-/** Maps an extended regular expression, matched without regard to case, to the words to use. */
+/** Maps an extended regular expression, matched regardless of case, to the words to use. */
 const WORDS = {
   '\\b(un)?seal(s|ed|er|ing)?\\b': 'encrypt, decrypt, ciphertext, Fernet token',
   '\\b(is|are|was|were|be|been|being) told\\b': 'is notified, receives',
@@ -26,7 +26,7 @@ const WORDS = {
   '\\bTooLate\\b|\\bopenWithAny\\b': 'TimeoutError, decryptWithAny'
 }
 
-/** Maps paths that are not checked to the reason. */
+/** Maps each path that is not checked to the reason. */
 const EXCLUDED = {
   'tools/check-words.js': 'contains the patterns',
   'drizzle/*.sql': 'an applied migration never changes, because the database stores its hash',

@@ -6,7 +6,7 @@ import { join, resolve } from 'node:path'
 
 export const root = resolve(import.meta.dirname, '..')
 
-/** Runs a program to its end and returns its output. Throws if it fails. */
+/** Runs a program and returns its output. Throws if the program fails. */
 export const run = (cwd, command, ...args) =>
   execFileSync(command, args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
 
@@ -26,10 +26,10 @@ export const runFile = (cwd, file, env = {}) => {
 
 /** Throws if the text doesn't contain `wanted`. */
 export const expectIn = (text, wanted) => {
-  if (!text.includes(wanted)) throw new Error(`expected ${JSON.stringify(wanted)} in:\n${text}`)
+  if (!text.includes(wanted)) throw new Error(`Expected ${JSON.stringify(wanted)} in the output:\n${text}`)
 }
 
-/** The compiler options of a strict project, which checks the types of libraries too. */
+/** The compiler options of a strict project, which also checks the types of libraries. */
 export const STRICT = {
   target: 'es2022',
   module: 'nodenext',
@@ -63,7 +63,7 @@ export const createProjects = () => {
   }
 }
 
-/** Installs packages. Returns the project's number of packages and their size in bytes. */
+/** Installs packages. Returns the number of packages in the project, and their total size in bytes. */
 export const install = (cwd, ...packages) => {
   run(cwd, 'npm', 'install', '--no-audit', '--no-fund', '--ignore-scripts', ...packages)
   const installed = run(cwd, 'npm', 'ls', '--all', '--parseable').trim().split('\n').length - 1

@@ -1,5 +1,6 @@
-// Builds the web client (src/web) with Vite and returns its files, by their names in dist/web. tools/build.js writes them there.
-// When the service runs from source, routes/app.ts builds them on the first request, and again when a file has changed.
+// Builds the web client (src/web) with Vite and returns its files, with their names in dist/web. tools/build.js writes the
+// files there. When the service runs from source, routes/app.ts builds the files on the first request, and again when a source
+// file has changed.
 import { readdirSync, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { build } from 'vite'
@@ -18,7 +19,8 @@ const bundle = async () => {
   const { output } = await build({
     configFile: false,
     root: join(root, 'src/web'),
-    // The addresses are relative to the page, so that it works below any prefix. Inlined assets would violate the page's CSP.
+    // URLs are relative to the page, so that the page works below any prefix. No asset is inlined, because the page's CSP
+    // forbids it.
     base: './',
     oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
     build: {

@@ -32,5 +32,5 @@ export const prebuiltNotices = () =>
   PREBUILT.map(({ name, version, file }) => {
     const text = readFileSync(file, 'utf8')
     if (text.startsWith(`${name} ${version}\n`)) return text.trim()
-    throw new Error(`${file} is not of ${name} ${version}. Run \`npm run notices\`.`)
+    throw new Error(`${file} is not for ${name} ${version}. Run \`npm run notices\`.`)
   })

@@ -1,5 +1,5 @@
-// Builds dist/ if it is missing: in a fresh clone, and during `npm install` from a Git address, which packs the repository. Does
-// nothing in an installation without development dependencies, because it cannot build.
+// Builds dist/ if it is missing: in a fresh clone, and during `npm install` from a Git URL, which packs the repository. Does
+// nothing if the development dependencies are not installed, because the build needs them.
 import { execFileSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 

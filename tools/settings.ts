@@ -1,4 +1,4 @@
-/** `npm run docs:settings`: writes docs/settings.md and .env.example from the declarations of the settings. */
+/** Runs `npm run docs:settings`: writes docs/settings.md and .env.example from the declarations of the settings. */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { SettingOwner } from '../src/config/settings/define.ts'
@@ -25,7 +25,7 @@ const namesIn = (section: string): SettingName[] =>
 const mandatory: readonly string[] = SettingsInput.required ?? []
 const isRequired = (name: SettingName): boolean => mandatory.includes(name) && settingOf(name).default === undefined
 
-/** Returns the default as the environment would contain it. */
+/** Returns the default value in the format of the environment. */
 const defaultOf = (name: SettingName): string => {
   const { default: value } = settingOf(name)
   return value === undefined || Array.isArray(value) ? '' : String(value)

@@ -1,5 +1,5 @@
-// Runs the README's first command in a clean copy of the commit: starts, registers two users, chats, is killed, starts again and
-// checks the history. Prints how long each start took.
+// Runs the first command of the README in a clean clone of the commit. Registers two users and sends a message, kills the
+// service, starts it again and checks the history. Prints how long each start took.
 import { execFileSync, spawn } from 'node:child_process'
 import { mkdtempSync, rmSync, symlinkSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -30,7 +30,8 @@ const start = async targetSeconds => {
   for (;;) {
     const response = await fetch(`${url}/health`).catch(() => undefined)
     if (response?.ok) break
-    if (Date.now() - began > 4 * targetSeconds * 1000) throw new Error(`no response. Its output:\n${output}`)
+    if (Date.now() - began > 4 * targetSeconds * 1000)
+      throw new Error(`The service did not respond in time. Its output:\n${output}`)
     await new Promise(done => setTimeout(done, 50))
   }
   process.stdout.write(`first response after ${(Date.now() - began) / 1000} s (target: ${targetSeconds} s)\n`)
@@ -78,12 +79,14 @@ try {
   john.socket.send(JSON.stringify({ type: 'message', content: 'Hello, world!' }))
   for (const { received } of [john, jane]) {
     const { content, username } = await received
-    if (content !== 'Hello, world!' || username !== 'john') throw new Error(`received ${content} from ${username}`)
+    if (content !== 'Hello, world!' || username !== 'john')
+      throw new Error(`Expected "Hello, world!" from john. Received "${content}" from ${username}.`)
   }
   await kill()
   await start(5)
   const history = await call('/api/chat/messages', undefined, tokens[1])
-  if (history.length !== 1 || history[0].content !== 'Hello, world!') throw new Error('the history is lost')
+  if (history.length !== 1 || history[0].content !== 'Hello, world!')
+    throw new Error('The history does not contain the message after the restart.')
 } finally {
   if (running?.exitCode === null && running.signalCode === null) await kill()
   rmSync(copy, { recursive: true, force: true })

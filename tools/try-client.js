@@ -1,4 +1,5 @@
-// Checks `fastify-chat-client` in an app: it installs one package and, on a Node without WebSocket, works with `ws`.
+// Checks `fastify-chat-client` in an app. The package must install no other package, and must work with `ws` on a Node without
+// WebSocket.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
@@ -36,7 +37,8 @@ const bundledSize = async cwd => {
   const foreign = Object.keys(metafile.inputs).filter(
     file => !/^(<stdin>|node_modules\/fastify-chat-client\/)/.test(file)
   )
-  if (foreign.length > 0) throw new Error(`The SDK brings other modules into a page: ${foreign.join(', ')}`)
+  if (foreign.length > 0)
+    throw new Error(`The bundle of the SDK contains modules of other packages: ${foreign.join(', ')}.`)
   return gzipSync(outputFiles[0].contents).length
 }
 
@@ -48,7 +50,8 @@ export const tryClient = async ({ project, pack }) => {
   process.stdout.write(
     `fastify-chat-client is ${installed} package of ${Math.round(bytes / 1024)} KiB, ${size} bytes gzipped in a page\n`
   )
-  if (installed !== 1) throw new Error(`fastify-chat-client depends on ${installed - 1} other packages`)
+  if (installed !== 1)
+    throw new Error(`fastify-chat-client installs ${installed - 1} other packages. It must install none.`)
   if (size >= MAX_BYTES) throw new Error(`The SDK has ${size} bytes gzipped; the limit is ${MAX_BYTES}.`)
 
   writeFileSync(join(cwd, 'app.ts'), APP)

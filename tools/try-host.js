@@ -1,4 +1,4 @@
-// Checks `fastify-chat` in a host application. Limits the packages and bytes that it adds to an installation of Fastify.
+// Checks `fastify-chat` in a host application, and limits how many packages and bytes it adds to an installation of Fastify.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expectIn, install, root, run, runFile, STRICT } from './empty-project.js'
@@ -58,7 +58,7 @@ const checkSize = ({ project }, fastify, tarball) => {
   const size = `${added.packages} packages and ${(added.bytes / 1024 / 1024).toFixed(1)} MiB`
   process.stdout.write(`fastify-chat adds ${size} to the ${alone.installed} packages of Fastify\n`)
   if (added.packages < MAX_PACKAGES && added.bytes < MAX_BYTES) return
-  throw new Error(`fastify-chat adds ${size}; the limits are ${MAX_PACKAGES} packages and ${MAX_BYTES} bytes.`)
+  throw new Error(`fastify-chat adds ${size}; it must add fewer than ${MAX_PACKAGES} packages and ${MAX_BYTES} bytes.`)
 }
 
 const tryFastify = ({ folder, project }, range, tarball) => {

@@ -1,6 +1,6 @@
 /**
- * Runs `fastify-chat client`: a chat in the terminal, or in a pipe. Only this file uses the process (environment, streams,
- * signals); the client itself is in src/tui.
+ * Runs `fastify-chat client`, a chat in the terminal or in a pipe. Reads the environment and connects the client to the
+ * process's streams and signals. The client itself is in src/tui.
  */
 import { homedir } from 'node:os'
 import { join } from 'node:path'
@@ -11,7 +11,7 @@ import { sendInput } from '../tui/send.ts'
 import { createSession, type Session } from '../tui/session.ts'
 import { createTokenStore } from '../tui/token-store.ts'
 
-/** The options that Commander parsed. */
+/** The command-line options, as Commander has parsed them. */
 export interface ClientOptions {
   readonly url: string
   readonly username?: string
@@ -20,7 +20,7 @@ export interface ClientOptions {
   readonly send?: true
   readonly lines?: true
   readonly json?: true
-  /** Maximum time that `--send` waits for the acknowledgements, in seconds. */
+  /** Maximum time in seconds that `--send` waits for the acknowledgements. */
   readonly timeout: number
 }
 
@@ -38,7 +38,7 @@ export const client = async (options: ClientOptions): Promise<void> => {
   if (options.send || options.json) return inPipe(session, options)
   if (!process.stdin.isTTY || !process.stdout.isTTY) {
     throw new Error(
-      'The input or output is not a terminal. In a pipe, use --send or --json; see fastify-chat client --help.'
+      'The input or output is not a terminal. In a pipe, use --send or --json. See fastify-chat client --help.'
     )
   }
   const { openScreen } = await import('../tui/screen/index.tsx')
@@ -48,7 +48,9 @@ export const client = async (options: ClientOptions): Promise<void> => {
 const checkedUrl = (given: string): string => {
   const url = URL.canParse(given) ? new URL(given) : undefined
   if (url?.protocol === 'http:' || url?.protocol === 'https:') return given.replace(/\/+$/, '')
-  throw new Error(`--url is ${JSON.stringify(given)}, which is not a URL. Use one such as https://chat.example.com.`)
+  throw new Error(
+    `--url is ${JSON.stringify(given)}, which is not an HTTP URL. Use a URL such as https://chat.example.com.`
+  )
 }
 
 const inPipe = async (session: Session, options: ClientOptions): Promise<void> => {

@@ -1,4 +1,4 @@
-/** Runs `fastify-chat dev`: the service on this machine. Creates everything that it needs on the first run. */
+/** Runs `fastify-chat dev`, the service for development on this machine. The first run creates `.env` with new keys. */
 import { existsSync, watchFile, writeFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { environmentValues, readEnvironment } from '../../plugins/config.ts'
@@ -9,7 +9,7 @@ import { type RunningServer, startServer } from '../server.ts'
 import { newKeys } from './keys.ts'
 import { complain, print } from './print.ts'
 
-/** Time between checks of `.env` for changes, in milliseconds. */
+/** Interval in milliseconds at which `.env` is checked for changes. */
 const POLL_MS = 500
 
 /** Runs the service until a signal ends it, and restarts it when `.env` changes. Rejects if it can't start. */
@@ -17,7 +17,7 @@ export const dev = async (): Promise<void> => {
   if (writeFirstEnvironment(process.cwd())) print('Created .env with new keys, for this machine only.')
   let running: RunningServer | undefined
   const restart = async (): Promise<void> => {
-    // Resolves the settings before the restart, so that an invalid one leaves the running service unchanged.
+    // Resolves the settings before the restart, so that an invalid setting leaves the running service unchanged.
     const resolved = readEnvironment({ mode: 'dev' })
     print('.env has changed. Restarting.')
     const before = running
@@ -25,7 +25,8 @@ export const dev = async (): Promise<void> => {
     await before?.close()
     running = await start(resolved)
   }
-  // Watches before the first start, so that no change is missed. After a failed restart, the next change restarts again.
+  // Watches `.env` before the first start, so that no change is missed. If a restart fails, the next change of the file tries
+  // again.
   let turn = Promise.resolve()
   watchFile(resolve(process.cwd(), '.env'), { interval: POLL_MS }, () => {
     turn = turn.then(restart).catch(complain)

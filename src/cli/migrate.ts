@@ -37,7 +37,7 @@ export interface MigrateOptions {
   readonly yes?: true
 }
 
-/** Returns the action of a command. The action needs only the settings of the database, no keys. */
+/** Returns the function that runs a subcommand of `migrate`. It reads only the settings of the database, and needs no keys. */
 export const migrateCommand =
   (name: keyof typeof works) =>
   async ({ yes }: MigrateOptions): Promise<void> => {
@@ -61,7 +61,8 @@ export const migrateCommand =
 const isConfirmed = async (name: keyof typeof works, client: SqlClient, schema: string): Promise<boolean> => {
   const where = `the schema "${schema}" at ${client.where}`
   if (name === 'finish') {
-    if (!process.stdin.isTTY) throw new Error('There is no terminal to ask for confirmation. Run it with --yes.')
+    if (!process.stdin.isTTY)
+      throw new Error('There is no terminal to ask for confirmation. Run `fastify-chat migrate finish --yes`.')
     return ask(`Finish the upgrade of ${where}, so that older releases can no longer write to it?`)
   }
   const newest = (await migrationStatus(client, schema)).findLast(({ state }) => state !== 'pending')

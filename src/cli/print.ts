@@ -3,14 +3,13 @@
 import { redactError } from '../lib/redact.ts'
 import { safeText } from '../tui/safe-text.ts'
 
-/** Prints lines of a result. */
 export const print = (...lines: string[]): void => {
   process.stdout.write(`${lines.join('\n')}\n`)
 }
 
 /**
- * Prints an error without its stack trace. Its text may come from a service or a database, so secrets are redacted and control
- * characters are replaced.
+ * Prints an error without its stack trace. The message may come from a service or a database, so secrets in it are redacted and
+ * control characters are replaced.
  */
 export const complain = (error: unknown): void => {
   process.stderr.write(`fastify-chat: ${safeText(messageOf(error))}\n`)

@@ -1,8 +1,11 @@
-/** Batches lookups: those that are requested at the same time are sent as one query. */
+/** Batches lookups, so that keys that are requested at the same time are looked up with one query. */
 import { setTimeout as pause } from 'node:timers/promises'
 import DataLoader from 'dataloader'
 
-/** How long a lookup waits for an earlier query, in milliseconds. It is short, so that a query that hangs does not delay others. */
+/**
+ * Maximum time in milliseconds that lookups wait for the previous query. It is short, so that a query that hangs does not delay
+ * the next ones.
+ */
 const MAX_WAIT_MS = 5
 /** Maximum number of keys in a query. */
 const MAX_KEYS = 1000

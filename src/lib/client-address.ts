@@ -2,7 +2,7 @@
 import { isIPv4, isIPv6 } from 'node:net'
 import proxyAddr from '@fastify/proxy-addr'
 
-/** The address of a client whose address is unknown: on a Unix socket, in an injected request, or if the address is invalid. */
+/** Used as the address of a client on a Unix socket, of an injected request, or of a client whose address is not valid. */
 export const UNKNOWN_ADDRESS = 'unknown'
 
 /** The part of a Fastify request that is read. */
@@ -16,9 +16,9 @@ const MAPPED = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/
 const GROUPS = 8
 
 /**
- * Returns the plain address. Removes a port (Azure sends `203.0.113.2:40001` in X-Forwarded-For), brackets, quotes (RFC 7239) and
- * a zone. An IPv6 address is returned in its short form (RFC 5952), and an IPv4-mapped one as IPv4. Returns `unknown` if the text
- * is not an address.
+ * Returns the plain address. Removes a port (Azure sends `203.0.113.2:40001` in X-Forwarded-For), brackets, quotes (RFC 7239)
+ * and a zone. Returns an IPv6 address in its short form (RFC 5952), and an IPv4-mapped IPv6 address as IPv4. Returns `unknown`
+ * if the text is not an address.
  */
 export const normalizeAddress = (address: string | undefined): string => {
   const bare = (address ?? '').trim().replace(/^"(.*)"$/, '$1')
@@ -34,7 +34,7 @@ export const normalizeAddress = (address: string | undefined): string => {
 
 const dotted = (high: number, low: number): string => [high >> 8, high & 255, low >> 8, low & 255].join('.')
 
-/** Returns the address of a request's client. */
+/** Returns the normalized address of a request's client. */
 export const clientAddress = (request: AddressedRequest): string => {
   try {
     return normalizeAddress(request.ip)

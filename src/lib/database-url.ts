@@ -1,6 +1,7 @@
 /**
- * Parses a PostgreSQL connection URL as libpq does. It may have several hosts, IPv6 addresses and Unix sockets, and the host, port,
- * user, password and database may be parameters. `URL` rejects some of these forms, and drivers interpret others differently.
+ * Parses a PostgreSQL connection URL as libpq does. Such a URL may contain several hosts, IPv6 addresses and Unix sockets, and
+ * its parameters may contain the host, port, user, password and database. `URL` rejects some of these forms, and drivers
+ * interpret other forms differently.
  */
 import { isIPv6 } from 'node:net'
 
@@ -12,7 +13,7 @@ export interface DatabaseHost {
 
 /** The decoded parts of a URL. */
 export interface DatabaseUrl {
-  /** The servers; at least one. */
+  /** At least one server. */
   readonly hosts: readonly DatabaseHost[]
   readonly user: string | undefined
   readonly password: string | undefined
@@ -32,7 +33,10 @@ const DEFAULT_PORT = 5432
 /** Returns whether `host` is the folder of a Unix socket. */
 export const isSocket = (host: string): boolean => host.startsWith('/')
 
-/** Returns the parts of a URL. Throws a TypeError if `url` is not valid; the error contains no part of it. */
+/**
+ * Returns the parts of a URL. Throws a TypeError if `url` is not valid. The error contains no part of the URL, which may
+ * contain a password.
+ */
 export const parseDatabaseUrl = (url: string): DatabaseUrl => {
   const match = URL_FORM.exec(url)
   if (!match) throw new TypeError('not a postgres:// URL')
@@ -53,7 +57,10 @@ export const parseDatabaseUrl = (url: string): DatabaseUrl => {
   }
 }
 
-/** Decodes a host. If it is the folder of a Unix socket with a port, returns the path of the socket's file, which has the port. */
+/**
+ * Decodes a host. For the folder of a Unix socket with a port, returns the path of the socket's file, whose name contains the
+ * port.
+ */
 const decodeHost = (entry: string): string => {
   const [, folder, port] = /^(%2F.*?)(?::(\d+))?$/i.exec(entry) ?? []
   if (folder === undefined) return decodeURIComponent(entry)
@@ -75,7 +82,10 @@ const hostOf = (entry: string, port: string | undefined): DatabaseHost => {
   return { host: isBracketed ? host.slice(1, -1) : host || 'localhost', port: portOf(own || port) }
 }
 
-/** Returns the folder and the port of a Unix socket. If the path of its file is given, the port is taken from the file's name. */
+/**
+ * If the host is the path of a Unix socket's file, returns its folder, and the port in the file's name. Returns other hosts
+ * unchanged.
+ */
 const fromSocketFile = (host: DatabaseHost): DatabaseHost => {
   const [, folder, port] = /^(.*)\/\.s\.PGSQL\.(\d+)$/.exec(host.host) ?? []
   return folder === undefined ? host : { host: folder || '/', port: portOf(port) }

@@ -7,8 +7,8 @@
 /** Maximum nesting depth of objects and arrays, including the outermost one. */
 export const MAX_JSON_DEPTH = 32
 /**
- * Maximum number of objects, arrays and commas together. No valid `meta` exceeds it: with 2 KiB, `meta` has at most 1,366 of them,
- * because an empty array and its comma take three bytes.
+ * Maximum number of objects, arrays and commas in total. No valid `meta` exceeds this number: a `meta` of 2 KiB has at most
+ * 1,366 of them, because an empty array and its comma take three bytes.
  */
 export const MAX_JSON_PARTS = 2048
 /** Maximum number of commas at the top level of the object, for `outlineOf`. */
@@ -24,14 +24,14 @@ const CLOSING_BRACKET = 0x5d
 const OPENING_BRACE = 0x7b
 const CLOSING_BRACE = 0x7d
 
-/** Returns whether the character at `at` is escaped: an odd number of backslashes precedes it. */
+/** Returns whether the character at `at` is escaped, which means that an odd number of backslashes precedes it. */
 const isEscaped = (text: string, at: number): boolean => {
   let first = at
   while (text.charCodeAt(first - 1) === BACKSLASH) first--
   return (at - first) % 2 === 1
 }
 
-/** Returns the index of the quote that closes the string at `start`, or the length of the text if there is none. */
+/** Returns the index of the quote that closes the string at `start`, or the length of the text if the string is not closed. */
 const endOfString = (text: string, start: number): number => {
   let at = start + 1
   for (;;) {

@@ -1,4 +1,4 @@
-/** Derives the id of a key from the key itself. A position in a list would change when keys are rotated. */
+/** Derives the id of a key from the key itself, because a position in a list would change when keys are rotated. */
 import { createHash } from 'node:crypto'
 
 /**

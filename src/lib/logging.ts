@@ -1,6 +1,6 @@
 /**
- * Redacts log lines. A line contains no query string (which may contain `?token=`) and nothing that looks like a secret. Of an
- * error it contains only what `describeError` returns. This applies to every key of every log call.
+ * Redacts log lines. A line contains no query string (which may contain `?token=`) and nothing that looks like a secret. An
+ * error is logged only as `describeError` returns it. This applies to every key of every log call.
  */
 import { clientAddress } from './client-address.ts'
 import { describeError, redactArguments, redactText } from './redact.ts'
@@ -8,7 +8,7 @@ import { describeError, redactArguments, redactText } from './redact.ts'
 /** Maximum length of a path in a log line. */
 const MAX_PATH = 500
 
-// Matches everything but printable ASCII in a request's path or headers. U+009B would start an escape sequence in a terminal.
+// Matches white space and everything that is not printable ASCII. U+009B, for example, starts an escape sequence in a terminal.
 const RAW = /[^!-~]/g
 const escaped = (byte: string): string => `%${byte.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`
 
@@ -42,7 +42,7 @@ export const serializers = {
   error: describeError
 }
 
-/** Redacts the arguments of each log call. It is the `logMethod` hook of pino in the service's own logger. */
+/** The `logMethod` hook of pino in the service's own logger. Redacts the arguments of each log call. */
 export const logMethod = function (this: unknown, args: unknown[], method: (...args: never[]) => void): void {
   method.apply(this, redactArguments(args) as never[])
 }
@@ -53,7 +53,7 @@ type Logger = { readonly [Level in (typeof LEVELS)[number]]: (...args: never[]) 
   child(...args: never[]): unknown
 }
 
-/** Marks a logger that already redacts its lines. Its children inherit the mark. */
+/** Marks a logger that already redacts its lines. Children of the logger inherit the mark. */
 const redacts = Symbol('redacts')
 const wrapped = Symbol('wrapped')
 
@@ -64,7 +64,8 @@ interface Wrapper {
 /** Marks a logger whose hook is `logMethod`, so that `redactingLogger` does not wrap it. */
 export const redactsItself = (logger: object): void => void Object.assign(logger, { [redacts]: true })
 
-// Shared by all wrappers, because there is one for each request. The arguments of a line below the log level are not redacted.
+// Shared by all wrappers, because each request has its own wrapper. The arguments of a line below the log level are not
+// redacted, because that line is not written.
 const METHODS = {
   ...Object.fromEntries(
     LEVELS.map(level => [

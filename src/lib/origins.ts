@@ -1,12 +1,11 @@
 /** Decides by origin (RFC 6454) which pages may call the API and open a WebSocket. Used for CORS and for upgrades. */
 
 /**
- * An origin in the form that browsers send, or the reason why it was rejected. An origin with the host `*.example.com` matches all
- * subdomains.
+ * An origin in the form that browsers send, or the reason why a text was rejected. An origin with the host `*.example.com`
+ * matches all subdomains.
  */
 export type ParsedOrigin = { readonly origin: string } | { readonly reason: string }
 
-/** Decides which pages are allowed. */
 export interface Origins {
   /** Returns whether a page with this origin is allowed. Returns false without an origin, because the client is then not a page. */
   isAllowed(origin: string | undefined): boolean
@@ -25,7 +24,7 @@ const WILDCARD = '*.'
 export const parseOrigin = (text: string): ParsedOrigin => {
   const lower = text.toLowerCase()
   if (lower === '*') return { origin: '*' }
-  // A sandboxed frame on any website has this origin, so it would allow every page.
+  // A sandboxed frame on any website has the origin `null`, so that origin would allow every page.
   if (lower === 'null') return { reason: 'must not be null, because any website can send that origin' }
   if (lower === 'file://') return { origin: lower }
   const [, scheme = '', authority = ''] = ORIGIN.exec(lower) ?? []
@@ -94,7 +93,7 @@ const required = (text: string): string => {
   throw new TypeError(`An allowed origin ${parsed.reason}.`)
 }
 
-/** Returns whether the host of an origin is `host`, the host of the request. A default port may be present or absent in both. */
+/** Returns whether an origin has the host of the request, `host`. Each of the two may contain or omit the default port. */
 export const isOwnOrigin = (origin: string, host: string): boolean => {
   const own = `${origin.split(':', 1)[0]}://${host}`
   return (
@@ -104,7 +103,8 @@ export const isOwnOrigin = (origin: string, host: string): boolean => {
 
 /**
  * Returns whether the CORS headers of a response allow a page to open a WebSocket. A browser sends cookies with a WebSocket
- * regardless of CORS. So if the request has cookies, the headers must allow credentials, as for a `fetch` with credentials.
+ * regardless of CORS. If the request has cookies, the headers must therefore allow credentials, as for a `fetch` with
+ * credentials.
  */
 export const isAllowedByCors = (
   headers: Readonly<Record<string, unknown>>,
@@ -118,7 +118,7 @@ export const isAllowedByCors = (
 
 /** Returns the options of @fastify/cors for these origins. */
 export const corsOptions = (origins: Origins) => ({
-  // Other origins get an empty list and not `false`, because the response to an OPTIONS request would then be a 404.
+  // Other origins get an empty list, because with `false` the response to an OPTIONS request would be a 404.
   origin: (origin: string | undefined, allow: (error: null, origin: string | string[]) => void): void =>
     allow(null, origin !== undefined && origins.isAllowed(origin) ? origin : []),
   credentials: true,

@@ -25,7 +25,7 @@ type Properties = Readonly<Record<string, unknown>>
 const isObject = (value: unknown): value is Properties => typeof value === 'object' && value !== null
 const isError = (value: unknown): value is Error & Properties => types.isNativeError(value) || value instanceof Error
 
-/** Matches SQLSTATE codes, and not the codes of Node's errors. */
+/** Matches SQLSTATE codes, but not the codes of Node's errors. */
 const SQLSTATE = /^(?:\d[\dA-Z]|F0|HV|P0|XX)[\dA-Z]{3}$/
 /** Matches SQLSTATE classes and codes whose messages contain names of objects and conditions, but never a value. */
 const NAMES_ONLY = /^(?:0[8A]|2[4-8]|3[BDF]|4[04]|42|5[3-8])|^XX00[12]$/
@@ -37,12 +37,17 @@ const RAISE = 'exec_stmt_raise'
 const sqlStateOf = ({ code }: Properties): string | undefined =>
   typeof code === 'string' && SQLSTATE.test(code) ? code : undefined
 
-/** Returns whether an object is an error of a driver, an error of a query builder that wraps it, or a notice of the server. */
+/**
+ * Returns whether an object is an error of a database driver, an error of a query builder that wraps such an error, or a notice
+ * of the database server.
+ */
 const isFromDatabase = (value: unknown): value is Properties =>
   isObject(value) &&
   (sqlStateOf(value) !== undefined || ('query' in value && ('params' in value || 'parameters' in value)))
 
-/** Returns the innermost database error among the causes. The errors that wrap it repeat its message and add parameters. */
+/**
+ * Returns the innermost database error among the causes, because the errors that wrap it repeat its message and add parameters.
+ */
 const databaseErrorIn = (error: unknown, depth = 0): Properties | undefined => {
   if (!isObject(error) || depth > 8) return undefined
   return databaseErrorIn(error.cause, depth + 1) ?? (isFromDatabase(error) ? error : undefined)
@@ -56,7 +61,9 @@ const codeOf = (object: Properties): string | undefined => wordIn(object, 'code'
 
 const withheld = (why: string): string => `message withheld: ${why}`
 
-/** Returns whether a code is one of the operating system or of a network connection. The messages of such errors are safe. */
+/**
+ * Returns whether a code comes from the operating system or from a network connection. The messages of such errors are safe.
+ */
 const isNetworkCode = (code: string | undefined): boolean =>
   code !== undefined && /^(?:E[A-Z0-9]{2,}|CONNECT\w*)$/.test(code) && !SQLSTATE.test(code)
 
@@ -121,7 +128,10 @@ const describeDatabaseError = (error: Properties): SafeError => {
   return describe(error, databaseMessage(error), Object.fromEntries(fields.filter(([, value]) => value !== undefined)))
 }
 
-/** Describes a cause. Its message may contain a chat message or a token, so only a network error keeps its message. */
+/**
+ * Describes the cause of an error. The message of a cause may contain a chat message or a token, so only a network error keeps
+ * its message.
+ */
 const describeCause = (error: Error & Properties): SafeError =>
   describe(error, isNetworkCode(codeOf(error)) ? redactText(error.message) : withheld('the error is a cause'))
 
@@ -150,11 +160,14 @@ const asError = (description: SafeError): Error => {
   return error
 }
 
-/** Returns a copy of an error that any logger may write. It contains only what `describeError` returns. */
+/** Returns a copy of an error that any logger may write. The copy contains only what `describeError` returns. */
 export const redactError = (thrown: unknown): Error =>
   isError(thrown) && described.has(thrown) ? thrown : asError(describeError(thrown))
 
-/** Like `redactError`, but also removes the message. For errors of a host's functions that received a message or a token. */
+/**
+ * Like `redactError`, but also removes the message, unless the error is a database error or a network error. Used for errors of
+ * a host's functions, because these functions receive chat messages and tokens.
+ */
 export const withholdMessage = (thrown: unknown): Error => {
   if (!isError(thrown) || databaseErrorIn(thrown)) return redactError(thrown)
   return asError(describeCause(thrown))

@@ -10,11 +10,11 @@ interface Repeated {
   count: number
 }
 
-/** Interval at which a repeated line is written, in milliseconds. */
+/** Interval in milliseconds at which a repeated line is written. */
 const INTERVAL_MS = 10_000
 /** Maximum number of different lines that are tracked. Further lines are written each time. */
 const MAX_KINDS = 500
-/** How many nested causes of an error are read. */
+/** Maximum number of nested causes of an error that are read. */
 const MAX_CAUSES = 8
 
 /**

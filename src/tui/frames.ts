@@ -39,17 +39,20 @@ export interface FramesOptions extends Pick<ChatClientOptions, 'url' | 'token' |
   readonly room: string
   /** Called with the reason, as a sentence for the user, each time the client has to reconnect. */
   readonly onReconnect: (sentence: string) => void
-  /** Closes the connection when it aborts. */
+  /** Closes the connection when the signal is aborted. */
   readonly signal: AbortSignal
 }
 
-/** Subscribes to a room. Resolves when `signal` aborts. Rejects with an error for the user when the client stops reconnecting. */
-export const streamFrames = ({ room, onReconnect: onTrouble, signal, ...options }: FramesOptions): Promise<void> => {
+/**
+ * Subscribes to a room. Resolves when `signal` is aborted. Rejects with an error for the user when the client stops
+ * reconnecting.
+ */
+export const streamFrames = ({ room, onReconnect, signal, ...options }: FramesOptions): Promise<void> => {
   const client = createChatClient(options)
   client.room(room)
   return new Promise<void>((resolve, reject) => {
     client.on('state', state => {
-      if (state.status === 'waiting') onTrouble(`reconnecting… (${state.detail})`)
+      if (state.status === 'waiting') onReconnect(`reconnecting… (${state.detail})`)
       if (state.status === 'offline' && state.reason !== 'closed') reject(new Error(state.detail))
     })
     signal.addEventListener('abort', () => resolve(), { once: true })

@@ -1,12 +1,15 @@
 /**
- * Makes text from other users safe to print on a terminal. Escape sequences can move the cursor, set the title or the clipboard,
- * and type as the user, so none may reach the terminal. Control characters are replaced by visible symbols, not removed, so that
- * users see that they were sent.
+ * Makes text from other users safe to print on a terminal. Escape sequences can move the cursor, set the title or the
+ * clipboard, and type as the user, so none may reach the terminal. Control characters are replaced by visible symbols and not
+ * removed, so that the reader notices them.
  */
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: this expression finds control characters.
 const CONTROLS = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/g
-/** Bidirectional marks, embeddings, overrides and isolates reorder the text around them. Right-to-left text needs none of them. */
+/**
+ * Matches bidirectional marks, embeddings, overrides and isolates, which reorder the text around them. Right-to-left text needs
+ * none of them.
+ */
 const BIDI = /\p{Bidi_Control}/gu
 const LINE_ENDS = /\r\n?|[\u0085\u2028\u2029]/g
 
@@ -17,11 +20,11 @@ const symbolOf = (control: string): string => {
   return code === 0x7f ? '\u2421' : '\ufffd'
 }
 
-/** Returns the text with control characters as symbols: ESC becomes `␛`, one without a symbol `�`. Keeps line breaks. */
+/** Replaces control characters by symbols: ESC by `␛`, and characters that have no symbol by `�`. Keeps line breaks. */
 export const safeText = (text: string): string =>
   text.toWellFormed().replace(LINE_ENDS, '\n').replace(BIDI, '\ufffd').replace(CONTROLS, symbolOf)
 
-/** Returns `safeText` on one line, for names and sentences. */
+/** Like `safeText`, but replaces line breaks by spaces. For names and sentences. */
 export const safeLine = (text: string): string => safeText(text).replaceAll('\n', ' ')
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: this expression finds control characters.
@@ -29,8 +32,9 @@ const UNSAFE_IN_JSON = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\ufeff]|\p{Bidi_C
 const SPACES = '\t\n\r'
 
 /**
- * Returns equivalent JSON on one line, with `\u` escapes for every character that a terminal could interpret. JSON allows control
- * characters from U+007F on inside strings; of those below, it allows only tabs and line breaks, and only between values.
+ * Returns equivalent JSON on one line, with a `\u` escape for every character that a terminal could interpret. Inside strings,
+ * JSON allows control characters only from U+007F on. Between values, it allows only tabs and line breaks, which are replaced
+ * by spaces.
  */
 export const safeJson = (json: string): string =>
   json.replace(UNSAFE_IN_JSON, character =>

@@ -5,7 +5,7 @@ export interface SendOptions extends Pick<ChatClientOptions, 'url' | 'token' | '
   readonly room: string
   /** Whether each non-empty line is a message. Otherwise the whole input is one message. */
   readonly isByLine: boolean
-  /** Maximum time to wait for all acknowledgements, in milliseconds. */
+  /** Maximum time in milliseconds to wait for all acknowledgements. */
   readonly timeout: number
 }
 
@@ -18,7 +18,7 @@ export const sendInput = async (input: string, options: SendOptions): Promise<vo
   try {
     const room = client.room(options.room)
     const sent = messages.map(content => room.send(content))
-    // Unsubscribes, so that the room doesn't announce this user to the others. The messages are sent anyway.
+    // Unsubscribes, so that the room doesn't announce this user to the other users. The messages are sent regardless of this.
     room.leave()
     await withDeadline(client, options.timeout, acknowledged(sent, room.settled))
   } finally {
@@ -63,15 +63,15 @@ const withDeadline = (client: ChatClient, timeout: number, work: Promise<void>):
   return new Promise<void>((resolve, reject) => {
     const timer = setTimeout(() => {
       const why = detail && `${detail} `
-      const advice = 'The service may have stored it; check the room before you send it again.'
-      reject(new Error(`${why}Not acknowledged within ${timeout / 1000} s. ${advice}`))
+      const advice = 'The messages may have been stored. Check the room before you send them again.'
+      reject(new Error(`${why}The service did not acknowledge all messages within ${timeout / 1000} s. ${advice}`))
     }, timeout)
     const stop = client.on('state', state => {
       if ('detail' in state) detail = state.detail
       if (state.status === 'online') wasOnline = true
       if (state.status === 'offline') reject(new Error(state.detail))
       if (state.status !== 'waiting' || wasOnline) return
-      // Nothing has been sent. A script must fail at once when the address is wrong or the service is down.
+      // Nothing has been sent yet. A script must fail immediately if the URL is wrong or the service is down.
       if (state.reason === 'unreachable') reject(unreachable(state.detail))
       if (state.httpStatus !== undefined && isPermanent(state.httpStatus)) reject(refused(state.detail))
     })

@@ -1,6 +1,7 @@
 /**
- * Holds the user's access token and gets a new one when it expires. Keeps the password in memory while the program runs, because
- * an access token is valid for half an hour. Without the password (a stored token), the user has to log in when the token expires.
+ * Holds the user's access token and gets a new token when it expires. Keeps the password in memory while the program runs,
+ * because an access token is valid for half an hour. Without a password, as with a stored token, the user has to log in again
+ * when the token expires.
  */
 import {
   type ChatClient,
@@ -22,17 +23,17 @@ export interface SessionOptions {
 
 export interface Session {
   readonly url: string
-  /** The given username, that of the stored token, or that of the last login. */
+  /** The username that was given, the username of the stored token, or the username of the last login. */
   readonly username: string | undefined
   /** Whether the session can connect: it has a username, and a token or a password. */
   readonly isReady: boolean
-  /** Returns the access token; the option `token` of `createChatClient`. */
+  /** Returns the access token. Passed to `createChatClient` as the option `token`. */
   readonly token: Extract<ChatClientOptions['token'], (...args: never) => unknown>
   /** Logs in and keeps the token. Rejects with a ChatApiError. */
   logIn(username: string, password: string): Promise<void>
   /** Registers a user, then logs in. Rejects with a ChatApiError. */
   register(username: string, password: string): Promise<void>
-  /** Creates a client. After a long absence it loads only the newest page, not all missed messages. */
+  /** Creates a client. After a long absence, the client loads only the newest page, not all missed messages. */
   connect(): ChatClient
 }
 
@@ -53,11 +54,11 @@ export const createSession = ({ url, tokenStore, shouldRemember, ...given }: Ses
   }
 
   const currentToken = async ({ previous, isRefused }: TokenRequest): Promise<string> => {
-    // The client hasn't tried this token yet. It is a stored one, or that of a login in the meantime.
+    // The client hasn't tried this token yet, because it is a stored token or was issued by a login in the meantime.
     if (token !== undefined && token !== previous) return token
     if (username !== undefined && password !== undefined) await logIn(username, password)
     else if (isRefused && username !== undefined) tokenStore.remove(url, username)
-    // Returning the same token again means that there is no other.
+    // If the client receives the same token again, it knows that there is no other token.
     return token ?? ''
   }
 

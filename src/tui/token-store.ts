@@ -10,7 +10,9 @@ export interface StoredToken {
 }
 
 export interface TokenStore {
-  /** Returns the newest token for a service, or the token of one user. Usernames are compared without case. */
+  /**
+   * Returns the newest token for a service, or the token of `username` for that service. Usernames are compared without case.
+   */
   find(url: string, username?: string): StoredToken | undefined
   /** Replaces the user's token for the same service. */
   save(entry: StoredToken): void
@@ -52,8 +54,8 @@ const isEntry = (value: unknown): value is StoredToken => {
 const write = (path: string, entries: StoredToken[]): void => {
   if (entries.length === 0) return rmSync(path, { force: true })
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
-  const draft = `${path}.${process.pid}`
-  writeFileSync(draft, `${JSON.stringify(entries, null, 2)}\n`, { mode: 0o600 })
-  chmodSync(draft, 0o600)
-  renameSync(draft, path)
+  const temporary = `${path}.${process.pid}`
+  writeFileSync(temporary, `${JSON.stringify(entries, null, 2)}\n`, { mode: 0o600 })
+  chmodSync(temporary, 0o600)
+  renameSync(temporary, path)
 }

@@ -1,4 +1,4 @@
-/** Announces new messages of other users to screen readers; history that is loaded is not announced. */
+/** Announces new messages of other users to screen readers. Doesn't announce history that is loaded. */
 import { useEffect, useState } from 'preact/hooks'
 import type { Room } from '../../client/src/index.ts'
 import { previewOf } from './preview.ts'

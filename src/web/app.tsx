@@ -31,7 +31,7 @@ export const App = () => {
 
   const begin = (session: Session): void => {
     const { username } = session
-    // Another user must not start in the previous user's room, which is still in the address.
+    // Another user must not start in the previous user's room, whose name is still in the URL.
     if (saved.current && saved.current.username.toLowerCase() !== username.toLowerCase()) leaveRoom()
     clearStorage(username)
     restoreUserData(saved.current, username)

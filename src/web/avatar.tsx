@@ -1,4 +1,4 @@
-/** Renders a user's initials on a colour. Decorative: the name is always beside it. */
+/** Renders a user's initials on a colour. Hidden from screen readers, because the name is always beside the initials. */
 import { hueOf, initialsOf } from './names.ts'
 
 interface AvatarProps {

@@ -17,7 +17,7 @@ const REASONS: { readonly [reason in WaitingReason]: string } = {
 }
 
 /**
- * Renders the banner. Screen readers announce it when it appears, but not the countdown. It stays visible during each attempt to
+ * Screen readers announce the banner when it appears, but not the countdown. The banner stays visible during each attempt to
  * connect, so that it doesn't flicker.
  */
 export const Banner = ({ state: now, onConnect }: BannerProps) => {
@@ -54,7 +54,7 @@ export const Banner = ({ state: now, onConnect }: BannerProps) => {
 const Countdown = ({ until }: { readonly until: number }) => {
   const [left, setLeft] = useState(until - Date.now())
   useEffect(() => {
-    // Not the wall clock, which may change during the countdown.
+    // Doesn't use the wall clock, which may change during the countdown.
     const endsAt = performance.now() + until - Date.now()
     const show = () => setLeft(endsAt - performance.now())
     show()

@@ -1,6 +1,6 @@
 /**
- * Renders the field for a new message. Enter sends and Shift+Enter starts a new line; on a phone, Enter starts a new line.
- * Stores a draft per room, which survives a reload.
+ * Renders the field for a new message. Enter sends the message, and Shift+Enter starts a new line. On a phone, Enter starts a
+ * new line. Stores a draft per room, which survives a reload.
  */
 import { useLayoutEffect, useRef, useState } from 'preact/hooks'
 import type { Room, WebStorage } from '../../client/src/index.ts'
@@ -12,7 +12,7 @@ interface ComposerProps {
   readonly room: Room
   readonly title: string
   readonly drafts: WebStorage
-  /** Maximum characters (code points) of a message; 0 for no limit. */
+  /** Maximum length of a message in code points. 0 means no limit. */
   readonly limit: number
   readonly onSend: () => void
 }
@@ -49,7 +49,7 @@ export const Composer = ({ room, title, drafts, limit, onSend }: ComposerProps) 
   useLayoutEffect(() => {
     if (matchMedia('(pointer: fine)').matches) field.current?.focus()
   }, [])
-  // Fits the height to the text; the style sheet sets the maximum.
+  // Adjusts the height to the text. The style sheet sets the maximum height.
   useLayoutEffect(() => {
     if (!field.current) return
     field.current.style.height = 'auto'

@@ -1,4 +1,7 @@
-/** Renders a labelled text field and marks the rules that its value meets. A secret value can be shown. */
+/**
+ * Renders a labelled text field and marks the rules that its value meets. A secret value is hidden until the user chooses to
+ * show it.
+ */
 import { useState } from 'preact/hooks'
 import type { Rule } from '../../client/src/index.ts'
 import { Check, Dot } from './icons.tsx'

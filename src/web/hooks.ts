@@ -13,7 +13,10 @@ export const useStore = <T>(subscribe: (changed: () => void) => () => void, read
   return value
 }
 
-/** Returns the room in the address, after the `#`. It is there so that links, the browser's history and reloads work. */
+/**
+ * Returns the name of the current room from the fragment of the URL (after the `#`). The name is in the URL so that links, the
+ * browser's history and reloads work.
+ */
 export const useHash = (): string => {
   const [hash, setHash] = useState(readHash)
   useEffect(() => listen(window, 'hashchange', () => setHash(readHash())), [])
@@ -39,5 +42,5 @@ export const useEscape = (listener: () => void): void => {
   useEffect(() => listen(document, 'keydown', event => isEscape(event as KeyboardEvent) && listener()), [])
 }
 
-/** Returns whether the device has only a touch screen. Not cached, because a keyboard with a trackpad may be attached. */
+/** Returns whether the device has only a touch screen. Not cached, because a keyboard with a trackpad may be attached later. */
 export const isTouch = (): boolean => matchMedia('(hover: none) and (pointer: coarse)').matches

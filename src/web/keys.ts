@@ -11,8 +11,8 @@ interface KeyPress {
 }
 
 /**
- * Returns whether the key belongs to an input method. Safari fires `compositionend` before the `keydown` of the Enter that ends
- * the composition, so that `isComposing` is already false; the key code 229 still identifies it (UI Events, "keyCode").
+ * Returns whether an input method handles the key. When Enter ends a composition in Safari, `isComposing` is already false,
+ * because `compositionend` fires before the `keydown`. The key code 229 still identifies such a key (UI Events, "keyCode").
  */
 const isOfInputMethod = (event: KeyPress): boolean => event.isComposing || event.keyCode === 229
 

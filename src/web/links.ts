@@ -2,7 +2,7 @@
  * Finds the links in a text: only http and https, without the punctuation that follows them. Takes linear time for any text.
  */
 
-/** A piece of a text; with `href` it is a link. */
+/** A piece of a text. A piece with `href` is a link. */
 export interface Piece {
   readonly text: string
   readonly href?: string
@@ -11,11 +11,11 @@ export interface Piece {
 }
 
 const BEGIN = /https?:\/\//gi
-/** A link ends at white space, a control character, a quote, or a character that changes the text direction. */
+/** Matches the end of a link: white space, a control character, a quote, or a character that changes the text direction. */
 const END = /[\s\p{Cc}<>"'`\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]|$/gu
 const PUNCTUATION = new Set('.,:;!?…\'"*_~。，、；：！？')
 const BRACKETS: Record<string, string> = { '(': ')', '[': ']', '{': '}' }
-/** Maximum characters of a link: parsing a longer host takes more than linear time. */
+/** Maximum number of characters of a link. Parsing a longer host takes more than linear time. */
 const MAX_LENGTH = 2048
 
 export const piecesOf = (text: string): Piece[] => {
@@ -34,7 +34,7 @@ export const piecesOf = (text: string): Piece[] => {
 }
 
 function* candidates(text: string): Generator<{ readonly start: number; readonly end: number }> {
-  // Copies, because a regular expression stores the position of its last match.
+  // Copies the expressions, because each stores the position of its last match.
   const [begin, end] = [new RegExp(BEGIN), new RegExp(END)]
   for (let match = begin.exec(text); match; match = begin.exec(text)) {
     end.lastIndex = begin.lastIndex
@@ -57,7 +57,7 @@ const trimmed = (found: string): string => {
   }
 }
 
-/** Counts, for each closing bracket, how many more there are than opening ones. */
+/** Counts, for each kind of closing bracket, how many more of them there are than opening brackets. */
 const surplusOf = (text: string): Map<string, number> => {
   const surplus = new Map(Object.values(BRACKETS).map(close => [close, 0]))
   for (const character of text) {
@@ -69,8 +69,9 @@ const surplusOf = (text: string): Map<string, number> => {
 }
 
 /**
- * Returns the target of a link, with the host if the text doesn't show it exactly: letters of other scripts (`аpple.com` with a
- * Cyrillic а), a name before an `@`, a backslash, percent signs or numbers can make one host look like another.
+ * Returns the target of a link. Adds the host if the text doesn't show exactly this host, because letters of other scripts
+ * (`аpple.com` with a Cyrillic а), a name before an `@`, a backslash, percent signs or numbers can make one host look like
+ * another.
  */
 const targetOf = (link: string): Omit<Piece, 'text'> | undefined => {
   if (!URL.canParse(link)) return undefined

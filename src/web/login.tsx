@@ -1,4 +1,4 @@
-/** Renders the form to log in or register. It marks the rules as they are met, and shows the service's error messages. */
+/** Renders the form to log in or register. Marks the rules that the input meets, and shows the service's error messages. */
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { ChatApiError, createChatApi, PASSWORD_RULES, USERNAME_RULES } from '../../client/src/index.ts'
 import { Field } from './field.tsx'
@@ -76,7 +76,7 @@ export const Login = ({ username: given = '', notice, onDone }: LoginProps) => {
           value={username}
           rules={isNew ? USERNAME_RULES : []}
           autoComplete="username"
-          // Keyboards of phones add a space after a word. No username contains one.
+          // The keyboard of a phone adds a space after a word. No username contains a space.
           onInput={value => setUsername(value.trim())}
         />
         <Field

@@ -1,15 +1,15 @@
-/** Groups messages, the user's unsent ones included, by day and then by consecutive messages of one author. */
+/** Groups messages, including the user's unsent messages, by day and then by consecutive messages of one author. */
 import type { Message, Outgoing } from '../../client/src/index.ts'
 
 /** A message as the page shows it. */
 export interface Line {
-  /** Identifies the message. For the user's own message, the key stays the same when the service delivers it. */
+  /** Identifies the message. For the user's own message, the key stays the same when the service delivers the message. */
   readonly key: string
   readonly content: string | null
   readonly unavailable?: Message['unavailable']
-  /** Milliseconds since the epoch. */
+  /** Time in milliseconds since the epoch. */
   readonly at: number
-  /** Set for the user's own message until it is in the log. */
+  /** Set for the user's own message until the message is in the log. */
   readonly outgoing?: Outgoing
 }
 

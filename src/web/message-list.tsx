@@ -1,4 +1,7 @@
-/** Renders the messages of a room by day. Loads older ones on scrolling up, and has a button back to the newest. */
+/**
+ * Renders the messages of a room by day. Loads older messages when the user scrolls up, and shows a button that scrolls to the
+ * newest messages.
+ */
 import type { RefObject } from 'preact'
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
 import type { ChatClient, Room, RoomState } from '../../client/src/index.ts'
@@ -13,7 +16,10 @@ interface MessageListProps {
   readonly state: RoomState
   readonly title: string
   readonly identity: ChatClient['identity']
-  /** Set to a function that scrolls to the end after the next change. The parent calls it when the user sends. */
+  /**
+   * Set to a function that scrolls to the end after the next change. The parent calls this function when the user sends a
+   * message.
+   */
   readonly onSend: RefObject<() => void>
 }
 
@@ -65,7 +71,7 @@ export const MessageList = ({ room, state, title, identity, onSend }: MessageLis
   return (
     <div class="list-place">
       {isLoadingOlder && <div class="spinner" aria-hidden="true" />}
-      {/* Not a live region: screen readers must not read older pages. `Announcer` announces new messages. */}
+      {/* Not a live region, because screen readers must not read older pages. `Announcer` announces new messages. */}
       <div
         ref={box}
         class="list"

@@ -1,4 +1,7 @@
-/** Renders a group of one author's messages. Content is always rendered as text, and links from parsed pieces, never from HTML. */
+/**
+ * Renders a group of one author's messages. The content is rendered only as text, and as links that `piecesOf` finds in it,
+ * never as HTML.
+ */
 import { useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks'
 import type { Room } from '../../client/src/index.ts'
 import { Avatar } from './avatar.tsx'
@@ -91,7 +94,9 @@ const Text = ({ content }: { readonly content: string }) => {
   )
 }
 
-/** Renders a link from left to right, as addresses are read, followed by its host if the text shows another one. */
+/**
+ * Renders a link from left to right, which is the direction of URLs. Adds the host of the link if the text shows another host.
+ */
 const Link = ({ text, href, host }: Piece) => (
   <a href={href} dir="ltr" target="_blank" rel="noopener noreferrer nofollow">
     {text}

@@ -2,10 +2,13 @@
 
 const MAX_TITLE_LENGTH = 200
 
-/** Returns the room name for a title: `kase-brot` for `Käse & Brot`; empty if no character can be used. */
+/**
+ * Returns the room name for a title, for example `kase-brot` for `Käse & Brot`. Returns an empty text if no character can be
+ * used.
+ */
 export const roomNameOf = (title: string): string =>
   title
-    // Normalizing many combining marks takes quadratic time.
+    // Shortened first, because normalizing many combining marks takes quadratic time.
     .slice(0, MAX_TITLE_LENGTH)
     .normalize('NFKD')
     .replace(/\p{M}/gu, '')
@@ -15,7 +18,7 @@ export const roomNameOf = (title: string): string =>
     .slice(0, 64)
     .replace(/-+$/, '')
 
-/** Returns one or two letters: the first of the first two words, or the first two of a single word. */
+/** Returns one or two letters: the first letters of the first two words, or the first two letters of a single word. */
 export const initialsOf = (username: string): string => {
   const [first = '', second] = username.split(/[^\p{L}\p{N}]+/u).filter(Boolean)
   const letters = second === undefined ? [...first].slice(0, 2) : [...first].slice(0, 1).concat([...second].slice(0, 1))
@@ -25,5 +28,8 @@ export const initialsOf = (username: string): string => {
 /** The number of colours in the style sheet. */
 const HUES = 10
 
-/** Returns the colour of a user. Ten consecutive ids have ten different colours, and adjacent ids have distant ones. */
+/**
+ * Returns the number of a user's colour. Ten consecutive ids have ten different colours, and adjacent ids have clearly
+ * different colours.
+ */
 export const hueOf = (userId: number): number => (userId * 3) % HUES

@@ -4,7 +4,9 @@ import { Avatar } from './avatar.tsx'
 
 type Presence = NonNullable<RoomState['presence']>
 
-/** Renders the list of users. Above a hundred users, renders only their number, because the service then sends no names. */
+/**
+ * Renders the list of users. If there are more than a hundred, renders only their number, because the service sends no names.
+ */
 export const PeopleList = ({ presence, me }: { readonly presence: Presence; readonly me: number | undefined }) => (
   <aside class="people" id="people" aria-label="People here">
     <h3>{presence.count === 1 ? '1 person here' : `${presence.count} people here`}</h3>

@@ -2,13 +2,15 @@
 
 const MAX_LINES = 20
 const MAX_LENGTH = 2000
-/** Lines of a shortened message. Clearly fewer than the maximum, so that "Show more" never reveals just one line. */
+/**
+ * Number of lines of a shortened message. It is much lower than the maximum, so that "Show more" never reveals just one line.
+ */
 const SHOWN_LINES = 15
 const SHOWN_LENGTH = 1500
-/** Maximum characters by which the end moves back to a space. */
+/** Maximum number of characters by which the end is moved back to a space. */
 const MAX_MOVE = 100
 
-/** Returns the part of a text that is shown first; the whole text if it is short. */
+/** Returns the part of a text that is shown at first. Returns the whole text if it is short. */
 export const previewOf = (text: string): string => {
   if (text.length <= MAX_LENGTH && endOfLine(text, MAX_LINES) === text.length) return text
   const end = Math.min(SHOWN_LENGTH, endOfLine(text, SHOWN_LINES))
@@ -18,7 +20,9 @@ export const previewOf = (text: string): string => {
   return space < 0 ? part.replace(/[\ud800-\udbff]$/, '') : part.slice(0, end - Math.min(MAX_MOVE, end) + space)
 }
 
-/** Returns the offset of the end of a line, counted from 1; the end of the text if it has fewer lines. */
+/**
+ * Returns the offset of the end of a line. `line` is counted from 1. If the text has fewer lines, returns the end of the text.
+ */
 const endOfLine = (text: string, line: number): number => {
   let at = -1
   for (let count = 0; count < line; count++) {

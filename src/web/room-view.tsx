@@ -18,7 +18,7 @@ interface RoomViewProps {
   readonly onMenu: () => void
 }
 
-/** Mounted again for each room (by its `key`), so that no state carries over. */
+/** The parent sets `key` to the room's name, so that each room mounts a new component without the state of another room. */
 export const RoomView = ({ room, title, client, drafts, onMenu }: RoomViewProps) => {
   const state = useStore(
     changed => room.on('change', changed),

@@ -1,8 +1,10 @@
-/** Maintains the list of rooms with their unread counts. Polls it over HTTP, and updates rooms that were opened live. */
+/**
+ * Maintains the list of rooms with their unread counts. Polls the list over HTTP. Rooms that were opened are also updated by
+ * each message on the connection.
+ */
 import type { ChatClient, Room, WebStorage } from '../../client/src/index.ts'
 import { listen } from './hooks.ts'
 
-/** A room in the list. */
 export interface RoomEntry {
   readonly name: string
   readonly title: string
@@ -10,9 +12,9 @@ export interface RoomEntry {
 }
 
 export interface Rooms {
-  /** Sorted by name. Each change creates a new array. */
+  /** The rooms, sorted by name. Each change creates a new array. */
   readonly list: readonly RoomEntry[]
-  /** Subscribes to a room and makes it the current one. */
+  /** Subscribes to a room and makes it the current room. */
   open(name: string): Room
   /** Creates a room. Rejects with a ChatApiError. */
   create(name: string, title: string): Promise<void>
@@ -22,7 +24,7 @@ export interface Rooms {
 }
 
 const REFRESH_MS = 20_000
-/** Maximum subscriptions; above it, the room that was opened longest ago is left. */
+/** Maximum number of subscriptions. Above the maximum, the client leaves the room that was opened longest ago. */
 const MAX_SUBSCRIBED = 20
 const PAGE = 100
 const READ_KEY = 'seen'
@@ -63,7 +65,7 @@ export const createRooms = (client: ChatClient, storage: WebStorage): Rooms => {
     changed()
   }
 
-  // A failed request is repeated by the timer. The banner shows problems of the connection.
+  // Ignores errors, because the timer repeats a failed request, and the banner shows problems of the connection.
   const tryRefresh = (): void => void refresh().catch(() => {})
   const timer = setInterval(tryRefresh, REFRESH_MS)
   const stops = [
@@ -83,7 +85,7 @@ export const createRooms = (client: ChatClient, storage: WebStorage): Rooms => {
         changed()
       })
     }
-    // Moves the room to the end of the map: the most recently opened is last.
+    // Moves the room to the end of the map, so that the first room of the map is the one that was opened longest ago.
     subscribed.delete(name)
     subscribed.set(name, room)
     const [oldest] = subscribed.keys()
@@ -119,7 +121,7 @@ export const createRooms = (client: ChatClient, storage: WebStorage): Rooms => {
   }
 }
 
-/** Loads the read position of each room: room names and numbers only, no content. */
+/** Loads the read position of each room. The storage contains only room names and numbers, no content. */
 const loadReadPositions = (storage: WebStorage): Map<string, number> => {
   try {
     return new Map(JSON.parse(storage.getItem(READ_KEY) ?? '[]'))

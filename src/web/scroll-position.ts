@@ -6,7 +6,7 @@
 import type { RefObject } from 'preact'
 import { useLayoutEffect, useRef } from 'preact/hooks'
 
-/** Maximum distance from the end, in pixels, at which the list counts as scrolled to its end. */
+/** Maximum distance in pixels from the end at which the list counts as scrolled to its end. */
 const NEAR = 48
 
 export const isAtEnd = ({ scrollHeight, scrollTop, clientHeight }: HTMLElement): boolean =>
@@ -27,7 +27,7 @@ export const useScrollPosition = (list: RefObject<HTMLElement>, content: unknown
     shouldScrollToEnd.current = false
   }, [content])
 
-  // A phone's keyboard, a banner or a growing composer changes the size of the view.
+  // Restores the position when the size of the view changes, because of a phone's keyboard, a banner or a growing composer.
   useLayoutEffect(() => {
     const box = list.current
     if (!box) return
@@ -56,7 +56,7 @@ interface View {
   size: string
 }
 
-/** Measures the position, except during a resize: the browser briefly scrolls a view that becomes larger. */
+/** Measures the position, except during a resize, because the browser briefly scrolls a view that becomes larger. */
 const measure = (view: View, box: HTMLElement): void => {
   if (view.isResizing) return
   if (view.size === sizeOf(box)) {

@@ -1,4 +1,7 @@
-/** Stores the tab's access token in `sessionStorage`, so that the session ends with the tab. Exports the service's address. */
+/**
+ * Stores the tab's access token in `sessionStorage`, so that the session ends when the tab is closed. Also exports the
+ * service's URL.
+ */
 import { tabStorage } from './user-storage.ts'
 
 /** A user and their access token. */
@@ -9,7 +12,7 @@ export interface Session {
 
 const KEY = 'session'
 
-/** The address of the service: the page is at `<prefix>/app`. */
+/** The URL of the service, which is the URL of the page (`<prefix>/app`) without `app`. */
 export const serviceUrl = new URL('.', location.href).href
 
 export const readSession = (): Session | undefined => {

@@ -1,4 +1,7 @@
-/** Renders the sidebar: the rooms with their unread counts, a button to create one, and the user. On a narrow screen it is a drawer. */
+/**
+ * Renders the sidebar: the rooms with their unread counts, a button to create a room, and the user. On a narrow screen, the
+ * sidebar is a drawer.
+ */
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { Avatar } from './avatar.tsx'
 import { Cross, Leave, Logo, Plus } from './icons.tsx'

@@ -1,16 +1,19 @@
-/** Stores one user's data in this browser: drafts, unsent messages and read positions. It is removed when the session ends. */
+/**
+ * Stores one user's data in this browser: drafts, unsent messages and read positions. The data is removed when the session
+ * ends.
+ */
 import type { WebStorage } from '../../client/src/index.ts'
 
-/** The storage of one user. It ignores writes after `close`, so that a client that is still closing stores nothing. */
+/** The storage of one user. Ignores writes after `close`, so that a client that is still closing stores nothing. */
 export interface UserStorage {
-  /** Survives reloads and ends with the tab. */
+  /** Survives reloads. The browser removes it when the tab is closed. */
   readonly tab: WebStorage
   /** Shared by all tabs. */
   readonly browser: WebStorage
   close(): void
 }
 
-/** The data of a user whose session has ended, in memory until the same user logs in again. */
+/** The data of a user whose session has ended. It is kept in memory until the same user logs in again. */
 export interface UserData {
   readonly username: string
   readonly tab: readonly Entry[]
@@ -19,16 +22,19 @@ export interface UserData {
 
 type Entry = readonly [key: string, value: string]
 
-/** Distinguishes this service from others of the same origin, which have other paths. */
+/** Distinguishes this service from other services of the same origin, which have other paths. */
 const path = new URL('.', location.href).pathname
-/** The prefix of every key of the page; without the path for a service at `/`. */
+/** The prefix of every key that the page stores. For a service at `/`, the prefix contains no path. */
 export const KEY_PREFIX = path === '/' ? 'fastify-chat:' : `fastify-chat@${path}:`
 
 interface Store extends WebStorage {
   keys(): string[]
 }
 
-/** Returns a storage that falls back to memory if the browser blocks it, and drops entries when it is full. */
+/**
+ * Wraps a storage of the browser. Uses memory instead if the browser blocks the storage, and drops entries when the storage is
+ * full.
+ */
 const storeOf = (find: () => Storage): Store => {
   try {
     const storage = find()
@@ -88,7 +94,7 @@ export const clearStorage = (except?: string): void => {
   }
 }
 
-/** Returns a user's data and removes everything from the storage. */
+/** Returns a user's data, and removes everything that the page has stored. */
 export const takeUserData = (username: string): UserData => {
   const take = (store: Store): Entry[] =>
     store.keys().flatMap(key => (key.startsWith(prefixOf(username)) ? [[key, store.getItem(key) ?? '']] : []))

@@ -129,7 +129,7 @@ test('exits with 1 after --timeout if the service accepts the message and never 
   const url = `http://127.0.0.1:${(silent.address() as AddressInfo).port}`
   const { err, code } = await pipe('hi', url, ['--username', 'ada', '--send', '--timeout', '0.5'])
   expect(code).toBe(1)
-  expect(err).toContain('Not acknowledged within 0.5 s')
+  expect(err).toContain('did not acknowledge all messages within 0.5 s')
 })
 
 test('names --send and --json if it runs without a terminal and without them', async () => {

@@ -37,9 +37,11 @@ export const App = ({ session, room, hasColour, connect }: AppProps) => {
     session.isReady ? openConversation() : undefined
   )
   const state = useConnection(connected?.client)
-  // The draft is state of this component, so that it survives a new login.
+  // The draft is state of this component and not of `Chat`, so that the draft survives a new login.
   const draft = useLive(EMPTY)
-  /** Resumes the conversation for the same user. For another user, deletes the former user's data and starts again. */
+  /**
+   * Resumes the conversation for the same user. For another user, deletes the former user's data and starts a new conversation.
+   */
   const onLoggedIn = (): void => {
     const isSame = connected?.username.toLowerCase() === session.username?.toLowerCase()
     if (connected && isSame) return connected.client.connect()

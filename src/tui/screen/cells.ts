@@ -6,8 +6,8 @@ import stringWidth from 'string-width'
 const segmenter = new Intl.Segmenter(undefined, { granularity: 'grapheme' })
 
 /**
- * UTF-16 units per call of the segmenter. V8 copies the whole input for each segment, so that a long text would take quadratic
- * time and memory. A longer character (a letter with hundreds of combining marks) is split.
+ * Number of UTF-16 units per call of the segmenter. V8 copies the whole input for each segment, so a long input would take
+ * quadratic time and memory. A longer grapheme (a letter with dozens of combining marks) is split.
  */
 const CHUNK = 64
 const ASCII = /^[ -~]*$/
@@ -30,7 +30,7 @@ export const graphemesOf = (text: string): string[] => {
   return graphemes
 }
 
-/** Caches what `measure` returns, because measuring is slow and the same characters occur again and again. */
+/** Caches the results of `measure`, because measuring is slow and the same characters occur again and again. */
 const memoize = (measure: (grapheme: string) => number): ((grapheme: string) => number) => {
   const cache = new Map<string, number>()
   return grapheme => {
@@ -44,12 +44,12 @@ const memoize = (measure: (grapheme: string) => number): ((grapheme: string) => 
 }
 const MAX_MEMOIZED = 10_000
 
-/** Returns how many cells one grapheme takes. */
+/** Returns the width of one grapheme in cells. */
 export const widthOf = memoize(stringWidth)
 
 /**
- * Returns how many cells one grapheme takes at most: some terminals draw each code point of an emoji with a skin tone, or of a
- * family, separately. Lines are wrapped by this width, so that a row is never too long.
+ * Returns the maximum width of one grapheme in cells. Some terminals need more than `widthOf`, because they draw each code
+ * point of an emoji with a skin tone, or of a family, separately. Lines are wrapped by the maximum, so that no row is too long.
  */
 const maxWidthOf = memoize(grapheme => {
   let cells = 0
@@ -60,13 +60,16 @@ const maxWidthOf = memoize(grapheme => {
 const sumOf = (text: string, width: (grapheme: string) => number): number =>
   ASCII.test(text) ? text.length : graphemesOf(text).reduce((cells, grapheme) => cells + width(grapheme), 0)
 
-/** Returns how many cells a line takes. */
+/** Returns the width of a line in cells. */
 export const cellsOf = (text: string): number => sumOf(text, widthOf)
 
 /** Matches white space, one character of a script that doesn't separate words, or a word. */
 const PIECES = /\s+|[\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}]|[^\s\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}]+/gu
 
-/** Wraps text into lines of at most `width` cells, the first line `first`. Breaks between words, and inside a word longer than a line. */
+/**
+ * Wraps text into lines of at most `width` cells, except the first line, which has at most `first` cells. Breaks between words,
+ * and inside a word that is longer than a line.
+ */
 export const wrap = (text: string, width: number, first = width): string[] => {
   return text.split('\n').flatMap((line, index) => wrapParagraph(line, width, index === 0 ? first : width))
 }

@@ -1,6 +1,9 @@
-/** Assigns a colour to each username: the same one in every session and on every machine. */
+/** Assigns a colour to each username. A username has the same colour in every session and on every machine. */
 
-/** Colours of the terminal's palette, so that its theme applies; without those that are unreadable on black or white. */
+/**
+ * Colours of the terminal's palette, so that the terminal's theme applies. Omits the colours that are unreadable on black or
+ * white.
+ */
 const PALETTE = [
   'red',
   'green',
@@ -15,7 +18,9 @@ const PALETTE = [
   'cyanBright'
 ] as const
 
-/** Returns the colour for a username, by FNV-1a over its lower case, because usernames are compared without case. */
+/**
+ * Returns the colour for a username, from the FNV-1a hash of the name in lower case, because usernames are case-insensitive.
+ */
 export const colourOf = (name: string): (typeof PALETTE)[number] => {
   let hash = 0x811c9dc5
   for (const byte of Buffer.from(name.toLowerCase())) hash = Math.imul(hash ^ byte, 0x01000193)

@@ -1,4 +1,4 @@
-/** Holds the state of the chat screen and runs its commands, without any rendering: the current room and the notices in it. */
+/** Holds the state of the chat screen (the current room and its notices) and runs the user's commands. Renders nothing. */
 import type { ChatClient, ConnectionState, Room, RoomState } from '../../../client/src/index.ts'
 import { HELP, type Input, parseInput } from './commands.ts'
 
@@ -36,7 +36,10 @@ export interface Conversation {
   typing(): void
 }
 
-/** Subscribes to the room `name` at once and loads its newest page. `userOf` returns the username until the service has sent it. */
+/**
+ * Creates the conversation, subscribes to the room `name` and loads its newest page. `userOf` returns the username to show
+ * until the service has sent the name.
+ */
 export const createConversation = (client: ChatClient, name: string, userOf: () => string): Conversation => {
   const listeners = new Set<() => void>()
   const notices = new Map<string, Notice[]>()
@@ -94,7 +97,7 @@ export const createConversation = (client: ChatClient, name: string, userOf: () 
     notify(
       presence
         ? `${presence.count} here${names ? `: ${names}` : ''}`
-        : 'Who is online is not known yet. Try again in a few seconds.'
+        : 'The list of online users is not available yet. Try again in a few seconds.'
     )
   }
 

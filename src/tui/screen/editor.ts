@@ -1,4 +1,4 @@
-/** Edits the draft. The cursor moves by graphemes, so that an emoji of several code points is deleted as one. */
+/** Edits the draft. The cursor moves by graphemes, so that an emoji of several code points is deleted as one character. */
 import { graphemesOf } from './cells.ts'
 import type { Key, KeyName } from './keys.ts'
 
@@ -18,7 +18,10 @@ const lastOf = (text: string): string => graphemesOf(text.slice(-64)).at(-1) ?? 
 const firstOf = (text: string): string => graphemesOf(text.slice(0, 64))[0] ?? ''
 const lineBefore = (text: string): string => text.slice(text.lastIndexOf('\n') + 1)
 const lineAfter = (text: string): string => text.split('\n', 1)[0] ?? ''
-/** Returns the word before the cursor. Searches from the end: a regular expression would try every position from the start. */
+/**
+ * Returns the word before the cursor. Searches from the end, because a regular expression would try every position from the
+ * start.
+ */
 const wordBefore = (text: string): string => {
   const word = text.trimEnd()
   let start = word.length
@@ -31,7 +34,7 @@ const back = ({ before, after }: Draft, by: number): Draft =>
   join(before.slice(0, before.length - by), before.slice(before.length - by) + after)
 const forth = ({ before, after }: Draft, by: number): Draft => join(before + after.slice(0, by), after.slice(by))
 
-/** Moves to the same column of the previous line, or returns the same draft on the first line. */
+/** Moves the cursor to the same column of the previous line. Returns the same draft if the cursor is on the first line. */
 const up: Move = draft => {
   const column = lineBefore(draft.before)
   if (column.length === draft.before.length) return draft
@@ -66,7 +69,7 @@ const MOVES: Partial<Record<KeyName, Move>> = {
   down
 }
 
-/** Returns the draft after a key: a new object, or the same one if the key changes nothing. */
+/** Returns the draft after a key press: a new object, or the same object if the key changes nothing. */
 export const edit = (draft: Draft, key: Key): Draft => {
   if (key.type === 'text') return join(draft.before + key.text, draft.after)
   const moved = MOVES[key.name]?.(draft)

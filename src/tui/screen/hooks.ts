@@ -24,7 +24,7 @@ export const useKeys = (onKey: (key: Key) => void): void => {
   }, [stdin])
 }
 
-/** Returns the size of the window in cells, and renders again when it changes. */
+/** Returns the size of the window in cells, and renders again when the size changes. */
 export const useSize = (): { readonly columns: number; readonly rows: number } => {
   const { stdout } = useStdout()
   const [size, setSize] = useState({ columns: stdout.columns || 80, rows: stdout.rows || 24 })
@@ -57,7 +57,7 @@ export const useLive = <Value>(first: Value): Live<Value> => {
   return live.current
 }
 
-/** Applies a key to the draft. Returns whether the key changed it. */
+/** Applies a key to the draft. Returns whether the key changed the draft. */
 export const applyKey = (draft: Live<Draft>, key: Key): boolean => {
   const next = edit(draft.current, key)
   const isChanged = next !== draft.current

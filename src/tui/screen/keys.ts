@@ -1,6 +1,6 @@
 /**
- * Decodes terminal input into keys. Bracketed paste marks pasted text, so that a line break in it is not the Enter key.
- * A sequence may be split over several reads, and one read may contain several keys.
+ * Decodes terminal input into keys. Bracketed paste marks pasted text, so that a line break in pasted text is not the Enter
+ * key. A sequence may be split over several reads, and one read may contain several keys.
  */
 
 export type KeyName =
@@ -84,7 +84,7 @@ const TOKEN =
 export const createKeyDecoder = (): ((read: string) => Key[]) => {
   let rest = ''
   let isPaste = false
-  // A long paste arrives in many reads. Each search for its end skips the part that was searched before.
+  // A long paste arrives in many reads. Each search for the end of the paste skips the part that was searched before.
   let searched = 0
 
   const pasted = (): Key[] => {
@@ -118,7 +118,8 @@ export const createKeyDecoder = (): ((read: string) => Key[]) => {
       keys.push(...some)
       if (wasPaste && isPaste) break
     }
-    // The Escape key has no function here, and no sequence begins with two escape characters.
+    // Drops an escape character that is followed by another. The Escape key has no function here, and no sequence begins with
+    // both.
     if (rest.startsWith('\x1b\x1b') && !isPaste) rest = rest.slice(1)
     return keys
   }

@@ -22,7 +22,7 @@ export interface Row {
 /** Minimum window width, in columns, at which the continuation lines of a message are aligned with its first word. */
 const WIDE = 60
 
-/** Maximum rows before a message is collapsed, so that one message can't fill the window. */
+/** Maximum number of rows of a message. A message with more rows is collapsed, so that one message can't fill the window. */
 const MAX_ROWS = 40
 const COLLAPSED_ROWS = 30
 
@@ -53,7 +53,7 @@ export const rowsOf = ({ room, notices, username, isUnfolded }: View, width: num
   return rows
 }
 
-/** Caches the rows of a message for one width. Messages are frozen, so that the object identifies the content. */
+/** Caches the rows of a message for one width. Messages are frozen, so the object identifies the content. */
 const cache = new WeakMap<Message, { readonly width: number; readonly rows: Row[] }>()
 const cached = (message: Message, width: number): Row[] => {
   const hit = cache.get(message)

@@ -4,7 +4,7 @@ import { Text } from 'ink'
 import { createContext, useContext } from 'react'
 import type { Row, Span } from './rows.ts'
 
-/** Whether colours are used (`NO_COLOR` is not set). Bold and dim text are used in any case. */
+/** Whether colours are used (`NO_COLOR` is not set). Bold and dim text are used regardless of `NO_COLOR`. */
 export const Colour = createContext(true)
 
 const Piece = ({ span: { text, colour, isDim = false, isBold = false } }: { span: Span }) => {
