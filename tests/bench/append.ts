@@ -1,19 +1,17 @@
 /** Compares the append function with bare inserts of the same rows, which do no numbering, look-ups or locking. */
-import { randomBytes } from 'node:crypto'
 import { openClient } from '../../src/db/client/open.ts'
 import { createDatabase, type NewEntry } from '../../src/db/database.ts'
 import { migrateUp } from '../../src/db/migrate.ts'
-import { interleave, type Row, seconds } from './rows.ts'
-import { DATABASE_URL } from './subjects.ts'
+import { createBenchDatabase } from './database.ts'
+import { type Effort, interleave, type Row, seconds } from './rows.ts'
 
-const ROUNDS = 5
 const content = `gAAAAA${'x'.repeat(300)}`
 
-export const append = async (): Promise<Row[]> => {
-  const schema = `bench_${randomBytes(4).toString('hex')}`
-  const client = await openClient({ url: DATABASE_URL, poolMax: 4 })
-  await migrateUp(client, schema)
-  const { messages, users, rooms } = createDatabase(client, schema)
+export const append = async ({ rounds }: Effort): Promise<Row[]> => {
+  const database = await createBenchDatabase()
+  const client = await openClient({ url: database.url, poolMax: 4 })
+  await migrateUp(client, 'public')
+  const { messages, users, rooms } = createDatabase(client, 'public')
   const user = await users.create({ username: 'bench', hashedPassword: null })
   const room = await rooms.findByName('general')
   if (!room) throw new Error('the first room is missing')
@@ -32,13 +30,13 @@ export const append = async (): Promise<Row[]> => {
 
   // Both tables have the columns and indexes of the log. `keyed` also has foreign keys, which the log doesn't have.
   for (const name of ['bare', 'keyed']) {
-    await client.query(`create table ${schema}.${name} (like ${schema}.messages including all)`)
+    await client.query(`create table ${name} (like messages including all)`)
   }
-  await client.query(`alter table ${schema}.keyed add foreign key (room_id) references ${schema}.rooms (id)`)
-  await client.query(`alter table ${schema}.keyed add foreign key (user_id) references ${schema}.users (id)`)
+  await client.query(`alter table keyed add foreign key (room_id) references rooms (id)`)
+  await client.query(`alter table keyed add foreign key (user_id) references users (id)`)
   const insertInto = (table: string) => (batch: NewEntry[]) =>
     client.query(
-      `insert into ${schema}.${table} (room_id, seq, id, kind, user_id, content, key_id, write_id, created_at)
+      `insert into ${table} (room_id, seq, id, kind, user_id, content, key_id, write_id, created_at)
        select 1, s, s, 'message', u, c, 'k', w, now() from unnest($1::bigint[], $2::int[], $3::text[], $4::text[]) as r (s, u, c, w)`,
       [
         batch.map(({ writeId }) => writeId.slice(1)),
@@ -62,14 +60,14 @@ export const append = async (): Promise<Row[]> => {
     rows.push({
       title: `the append function, batches of ${size}`,
       unit: 'rows/s',
-      runs: await interleave(ROUNDS, {
+      runs: await interleave(rounds, {
         'bare insert': rowsPerSecond(insertInto('bare')),
         'bare insert, with foreign keys': rowsPerSecond(insertInto('keyed')),
         chat_append_entries: rowsPerSecond(batch => messages.append(batch))
       })
     })
   }
-  await client.query(`drop schema ${schema} cascade`)
   await client.close()
+  await database.drop()
   return rows
 }

@@ -1,13 +1,12 @@
 /** Compares this Fernet implementation with the package `fernet`. */
 import { createRequire } from 'node:module'
 import { decrypt, encrypt, generateKey, parseKey } from '../../src/crypto/fernet.ts'
-import { interleave, type Row, seconds } from './rows.ts'
+import { type Effort, interleave, type Row, seconds } from './rows.ts'
 
 const TIMES = 1000
-const ROUNDS = 5
 const text = 'x'.repeat(300)
 
-export const fernet = async (): Promise<Row[]> => {
+export const fernet = async ({ rounds }: Effort): Promise<Row[]> => {
   const secretText = generateKey()
   const key = parseKey(secretText)
   const peer = createRequire(import.meta.url)('fernet')
@@ -22,7 +21,7 @@ export const fernet = async (): Promise<Row[]> => {
     {
       title: 'Fernet: 300 characters encrypted and decrypted',
       unit: 'times/s',
-      runs: await interleave(ROUNDS, {
+      runs: await interleave(rounds, {
         'the fernet package': perSecond(() =>
           new peer.Token({ secret, ttl: 0, token: new peer.Token({ secret, ttl: 0 }).encode(text) }).decode()
         ),

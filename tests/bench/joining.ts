@@ -1,13 +1,15 @@
 /** Measures what it costs when one more user joins a room with many users. */
+import { connectMany } from './clients.ts'
+import { createBenchDatabase } from './database.ts'
 import { pause, type Row } from './rows.ts'
-import { connectMany, createBenchSchema, startService } from './subjects.ts'
+import { startService } from './service.ts'
 
 const STEP = 250
 const PEOPLE = 1250
 
 export const joining = async (): Promise<Row[]> => {
-  const benchSchema = createBenchSchema()
-  const service = await startService(benchSchema, { people: PEOPLE })
+  const database = await createBenchDatabase()
+  const service = await startService(database, { people: PEOPLE })
   const runs = new Map<string, number[]>()
   for (let present = 0; present < PEOPLE; present += STEP) {
     const before = service.cpu()
@@ -16,7 +18,7 @@ export const joining = async (): Promise<Row[]> => {
     runs.set(`with ${present} present`, [(1000 * (service.cpu() - before)) / STEP])
   }
   await service.kill()
-  await benchSchema.drop()
+  await database.drop()
   return [
     {
       title: 'joining: CPU of the server for one more user',

@@ -1,43 +1,49 @@
 /** Measures the memory of an idle connection that is subscribed to a room. */
-import { pause, type Row } from './rows.ts'
-import { connectMany, createBenchSchema, type Subject, startPeer, startService } from './subjects.ts'
+import { createBenchDatabase } from './database.ts'
+import { generators } from './generators.ts'
+import type { Generator } from './load.ts'
+import { startPeer } from './peer.ts'
+import { type Effort, interleave, pause, type Row } from './rows.ts'
+import { startService } from './service.ts'
+import type { Subject } from './subjects.ts'
 
 const CONNECTIONS = 5000
+const BARE = '@fastify/websocket alone'
 
 /** Returns bytes per connection, without the first 500, which also allocate the shared structures. */
-const bytesEach = async (subject: Subject): Promise<number> => {
-  const first = await connectMany(500, () => subject.connect())
+const bytesEach = async (generator: Generator, subject: Subject): Promise<number> => {
+  const closeFirst = await generator.hold(subject, 500)
   await pause(6000)
   const before = await subject.memory()
-  const more = await connectMany(CONNECTIONS, () => subject.connect())
+  const closeMore = await generator.hold(subject, CONNECTIONS)
   await pause(6000)
   const each = ((await subject.memory()) - before) / CONNECTIONS
-  for (const client of [...first, ...more]) client.close()
+  closeFirst()
+  closeMore()
+  await subject.kill()
   return each
 }
 
-export const memory = async (): Promise<Row[]> => {
-  const runs = new Map<string, number[]>([
-    ['@fastify/websocket alone', []],
-    ['fastify-chat', []]
-  ])
-  for (let round = 0; round < 2; round++) {
-    const bare = await startPeer('fastify-websocket')
-    runs.get('@fastify/websocket alone')?.push(await bytesEach(bare))
-    await bare.kill()
-    const benchSchema = createBenchSchema()
-    const service = await startService(benchSchema, { people: 200 })
-    runs.get('fastify-chat')?.push(await bytesEach(service))
-    await service.kill()
-    await benchSchema.drop()
-  }
-  return [
-    {
-      title: `memory per idle connection that is subscribed to a room, of ${CONNECTIONS.toLocaleString('en')}`,
-      short: 'memory per connection',
+export const memory = async ({ rounds }: Effort): Promise<Row[]> => {
+  const rows: Row[] = []
+  for (const generator of generators()) {
+    const runs = await interleave(rounds, {
+      [BARE]: async () => bytesEach(generator, await startPeer('fastify-websocket')),
+      async 'fastify-chat'() {
+        const database = await createBenchDatabase()
+        const service = await startService(database, { people: Math.min(200, generator.people) })
+        const each = await bytesEach(generator, service)
+        await database.drop()
+        return each
+      }
+    })
+    rows.push({
+      title: `memory per idle connection that is subscribed to a room, of ${CONNECTIONS.toLocaleString('en')}, load generator in ${generator.name}`,
+      short: `memory per connection, ${generator.name}`,
       unit: 'bytes, resident',
       runs,
-      aims: [{ beside: 'fastify-chat', as: 'value', atMost: 14 * 1024 }]
-    }
-  ]
+      aims: [{ beside: BARE, as: 'ratio', atMost: 1.03 }]
+    })
+  }
+  return rows
 }

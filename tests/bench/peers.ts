@@ -1,14 +1,13 @@
 /** Runs one peer of the comparison in its own process: `peers.ts KIND`. Prints its port, or 0, when it is ready. */
 import { createServer } from 'node:http'
 import { createRequire } from 'node:module'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import { createInterface } from 'node:readline'
 import websocket from '@fastify/websocket'
 import Fastify from 'fastify'
 import postgres from 'postgres'
 import { type WebSocket, WebSocketServer } from 'ws'
-import { chunkOf, type Encoded, encode, type WritableSocket } from '../../src/chat/connections/socket-writer.ts'
-import type { PeerKind } from './subjects.ts'
+import type { PeerKind } from './peer.ts'
 
 const ready = (port: number): void => void process.stdout.write(`${port}\n`)
 
@@ -16,15 +15,22 @@ const listen = (server: ReturnType<typeof createServer>): void => {
   server.listen(0, '127.0.0.1', () => ready((server.address() as AddressInfo).port))
 }
 
+/** Returns a text frame. The messages of the benchmarks have fewer than 64 KiB. */
+const frameOf = (data: Buffer): Buffer => {
+  const head =
+    data.length < 126 ? Buffer.from([0x81, data.length]) : Buffer.from([0x81, 126, data.length >> 8, data.length & 255])
+  return Buffer.concat([head, data])
+}
+
 /** Broadcasts every message with one `send` per socket. If `isChunked`, writes all messages of a turn with one write per socket. */
 const bareWs = (isChunked: boolean): void => {
   const server = createServer()
   const wss = new WebSocketServer({ server, perMessageDeflate: false })
-  let waiting: Encoded[] = []
+  let waiting: Buffer[] = []
   const flush = () => {
-    const chunk = chunkOf(waiting)
+    const bytes = Buffer.concat(waiting)
     waiting = []
-    for (const client of wss.clients) (client as unknown as WritableSocket)._socket?.write(chunk.bytes)
+    for (const client of wss.clients) (client as unknown as { _socket: Socket })._socket.write(bytes)
   }
   wss.on('connection', (socket: WebSocket) => {
     socket.on('message', (data: Buffer) => {
@@ -32,7 +38,7 @@ const bareWs = (isChunked: boolean): void => {
         for (const client of wss.clients) client.send(data, { binary: false })
         return
       }
-      waiting.push(encode(data.toString()))
+      waiting.push(frameOf(data))
       if (waiting.length === 1) setImmediate(flush)
     })
   })
@@ -74,9 +80,9 @@ const fastifyRoute = async (): Promise<void> => {
  * prints the pages per second.
  */
 const postgresJs = (): void => {
-  const { DATABASE_URL = '', SCHEMA = '', ROWS = '0' } = process.env
+  const { DATABASE_URL = '', ROWS = '0' } = process.env
   const sql = postgres(DATABASE_URL, { max: 10, onnotice: () => {} })
-  const text = `select m.*, u.username from ${SCHEMA}.messages m join ${SCHEMA}.users u on u.id = m.user_id
+  const text = `select m.*, u.username from messages m join users u on u.id = m.user_id
     where room_id = 1 and seq between $1 and $2 order by seq`
   createInterface({ input: process.stdin }).on('line', async line => {
     const began = performance.now()

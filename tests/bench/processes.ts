@@ -1,9 +1,9 @@
 /** Measures the additional latency when a message is delivered by another process on the same database. */
-import { interleave, pause, percentile, type Row } from './rows.ts'
-import { createBenchSchema, type Service, startService } from './subjects.ts'
+import { createBenchDatabase } from './database.ts'
+import { type Effort, interleave, pause, percentile, type Row } from './rows.ts'
+import { type Service, startService } from './service.ts'
 
 const MESSAGES = 200
-const ROUNDS = 3
 
 /** Returns the milliseconds from a send on `from` to the arrival on `to`, for occasional messages. Both may be one process. */
 const delays = async (from: Service, to: Service): Promise<number[]> => {
@@ -27,22 +27,22 @@ const delays = async (from: Service, to: Service): Promise<number[]> => {
   return all
 }
 
-export const processes = async (): Promise<Row[]> => {
-  const benchSchema = createBenchSchema()
-  const here = await startService(benchSchema)
-  const there = await startService(benchSchema)
-  const runs = await interleave(ROUNDS, {
+export const processes = async ({ rounds }: Effort): Promise<Row[]> => {
+  const database = await createBenchDatabase()
+  const here = await startService(database)
+  const there = await startService(database)
+  const runs = await interleave(rounds, {
     'one process': () => delays(here, here),
     'from one process to another': () => delays(here, there)
   })
   await here.kill()
   await there.kill()
-  await benchSchema.drop()
+  await database.drop()
   return ([0.5, 0.99] as const).map(share => ({
     title: `send to arrival, p${share * 100}`,
     short: `send to arrival, p${share * 100}`,
     unit: 'ms',
     runs: new Map([...runs].map(([name, all]) => [name, all.map(times => percentile(times, share))])),
-    ...(share === 0.5 ? { aims: [{ beside: 'one process', as: 'difference', atMost: 5 } as const] } : {})
+    ...(share === 0.5 ? { aims: [{ beside: 'one process', as: 'difference', atMost: 2 } as const] } : {})
   }))
 }

@@ -1,66 +1,116 @@
 /** Measures how long clients take to resume on another process after theirs was killed, when they have missed many messages. */
-import { pause, type Row } from './rows.ts'
-import { connectMany, createBenchSchema, framesOf, startService } from './subjects.ts'
+import { connectMany, framesOf, hasFilesFor } from './clients.ts'
+import { type BenchDatabase, createBenchDatabase } from './database.ts'
+import { pause, type Row, seconds } from './rows.ts'
+import { type Service, startService } from './service.ts'
 
-const CLIENTS = 1000
 const BEHIND = 500
-const TEXT = 'x'.repeat(4000)
+const TIMEOUT_MS = 300_000
+/** The service polls at intervals of up to 5 s. */
+const IDLE_SECONDS = 6
 
-export const resume = async (): Promise<Row[]> => {
-  const benchSchema = createBenchSchema()
-  const { sql } = benchSchema
-  const killed = await startService(benchSchema, { people: CLIENTS })
-  const remaining = await startService(benchSchema)
-  await connectMany(CLIENTS, () => killed.connect())
-  await pause(1000)
-  await killed.kill()
+interface Measurement {
+  readonly connectSeconds: number
+  readonly seconds: number
+  readonly cpu: number
+  readonly memory: { readonly before: number; readonly peak: number }
+  /** The number of queries of the service, without those that it sends when idle. */
+  readonly queries: number
+}
 
-  const sender = await remaining.open(remaining.tokens[0] ?? '', 'rooms=')
+/** Appends the messages that the clients miss. */
+const fallBehind = async (service: Service, text: string): Promise<void> => {
+  const sender = await service.open(service.tokens[0] ?? '', 'rooms=')
   await pause(300)
-  sender.minBytes = 0
   const { frames } = sender
-  for (let at = 0; at < BEHIND; at++) sender.send(JSON.stringify({ type: 'message', content: TEXT, ref: 'r' }))
+  for (let at = 0; at < BEHIND; at++) sender.send(JSON.stringify({ type: 'message', content: text, ref: 'r' }))
   while (sender.frames < frames + BEHIND) await pause(10)
+  sender.close()
+}
 
-  // Each query of the service outside a transaction counts as one transaction. Backends report their counts within a second.
-  const queries = async (): Promise<number> => {
-    await pause(1500)
-    const [row] = await sql`select xact_commit::int as count from pg_stat_database where datname = current_database()`
-    return Number(row?.count)
-  }
-  const idleMemory = remaining.peakMemory()
-  const before = { cpu: remaining.cpu(), queries: await queries() }
+/** Returns the number of queries so far. Each query outside a transaction is a transaction. Backends report within a second. */
+const queriesOf = async ({ sql }: BenchDatabase): Promise<number> => {
+  await pause(1500)
+  const [row] = await sql`select xact_commit::int as count from pg_stat_database where datname = current_database()`
+  return Number(row?.count)
+}
+
+/** Connects every client and subscribes it from the first message. Resolves when each has received every message. */
+const resumeAll = async (service: Service, tokens: readonly string[], text: string): Promise<void> => {
   let at = 0
   const began = performance.now()
-  const clients = await connectMany(CLIENTS, async () => {
-    const client = await remaining.open(killed.tokens[at++] ?? '', 'rooms=')
-    client.minBytes = TEXT.length
+  const clients = await connectMany(tokens.length, async () => {
+    const client = await service.open(tokens[at++] ?? '', 'rooms=')
+    client.minBytes = text.length
     client.send(JSON.stringify({ type: 'subscribe', room: 'general', after: 0 }))
     return client
   })
-  while (framesOf(clients) < CLIENTS * BEHIND) {
-    if (performance.now() - began > 120_000)
-      throw new Error(`only ${framesOf(clients)} missed messages arrived in 120 s`)
+  while (!clients.every(({ frames }) => frames >= BEHIND)) {
+    if (performance.now() - began > TIMEOUT_MS) throw new Error(`only ${framesOf(clients)} missed messages arrived`)
     await pause(20)
   }
-  const took = (performance.now() - began) / 1000
-  const cpu = remaining.cpu() - before.cpu
+  if (framesOf(clients) !== clients.length * BEHIND) throw new Error('a client received a message twice')
+}
+
+const measure = async (count: number, text: string): Promise<Measurement> => {
+  const database = await createBenchDatabase()
+  const killed = await startService(database, { people: count })
+  const remaining = await startService(database)
+  const connectSeconds = await seconds(() => connectMany(count, () => killed.connect()))
+  await pause(1000)
+  await killed.kill()
+  await fallBehind(remaining, text)
+
+  const idleFrom = await queriesOf(database)
+  await pause(IDLE_SECONDS * 1000)
+  const from = await queriesOf(database)
+  const idlePerSecond = (from - idleFrom) / (IDLE_SECONDS + 1.5)
+  const before = remaining.peakMemory()
+  const cpu = remaining.cpu()
+  const took = await seconds(() => resumeAll(remaining, killed.tokens, text))
+  const usedCpu = remaining.cpu() - cpu
   const peak = remaining.peakMemory()
-  const queryCount = (await queries()) - before.queries
+  const queries = (await queriesOf(database)) - from - idlePerSecond * (took + 1.5)
   await remaining.kill()
-  await benchSchema.drop()
-  const facts = [
-    `${cpu.toFixed(1)} s of CPU`,
-    `at most ${Math.round(peak / 2 ** 20)} MB (before: ${Math.round(idleMemory / 2 ** 20)} MB)`,
-    `${queryCount} queries`
-  ]
+  await database.drop()
+  return { connectSeconds, seconds: took, cpu: usedCpu, memory: { before, peak }, queries: Math.max(0, queries) }
+}
+
+const megabytes = (bytes: number): string => `${Math.round(bytes / 2 ** 20)} MB`
+
+const shown = (name: string, { connectSeconds, cpu, memory, queries }: Measurement): string =>
+  `${name}: ${connectSeconds.toFixed(1)} s to connect; to resume ${cpu.toFixed(1)} s of CPU, at most ${megabytes(memory.peak)} (before: ${megabytes(memory.before)}), ${Math.round(queries)} queries.`
+
+/** Returns the rows of a measurement with few and with many clients, which show how the costs grow. */
+const growthOf = (results: ReadonlyMap<string, Measurement>): Row[] => {
+  const [few = '', many = ''] = [...results.keys()]
+  const row = (title: string, unit: string, atMost: number, of: (one: Measurement) => number): Row => ({
+    title: `sockets lose their process and resume on another, ${BEHIND} messages behind: ${title}`,
+    short: `resume, ${many}: ${title}`,
+    unit,
+    runs: new Map([...results].map(([name, one]) => [name, [of(one)]])),
+    aims: [{ beside: few, as: 'ratio', atMost }]
+  })
+  const note = [...results].map(([name, one]) => shown(name, one)).join(' ')
   return [
-    {
-      title: `${CLIENTS.toLocaleString('en')} clients lose their process and resume on the other, ${BEHIND} messages of ${TEXT.length.toLocaleString('en')} characters behind`,
-      short: 'resume',
-      unit: 'seconds until the last client has all',
-      runs: new Map([['fastify-chat', [took]]]),
-      note: `${facts.join(', ')}; ${((CLIENTS * BEHIND * TEXT.length) / took / 2 ** 20).toFixed(0)} MB/s of text.`
-    }
+    { ...row('time', 'seconds until the last socket has all', 12, one => one.seconds), note },
+    row('queries', 'queries', 1.5, one => one.queries)
   ]
+}
+
+export const resume = async (): Promise<Row[]> => {
+  const long = await measure(1000, 'x'.repeat(4000))
+  const row: Row = {
+    title: `1,000 sockets resume on another process, ${BEHIND} messages of 4,000 characters behind`,
+    short: 'resume',
+    unit: 'seconds until the last socket has all',
+    runs: new Map([['fastify-chat', [long.seconds]]]),
+    note: `${shown('fastify-chat', long)} ${((1000 * BEHIND * 4000) / long.seconds / 2 ** 20).toFixed(0)} MB/s of text.`
+  }
+  if (!hasFilesFor(10_000)) return [row]
+  const results = new Map<string, Measurement>()
+  for (const count of [1000, 10_000]) {
+    results.set(`${count.toLocaleString('en')} sockets`, await measure(count, 'x'.repeat(100)))
+  }
+  return [row, ...growthOf(results)]
 }

@@ -19,9 +19,18 @@ export interface Row {
   readonly runs: ReadonlyMap<string, readonly number[]>
   readonly aims?: readonly Aim[]
   readonly note?: string
+  /** For a row about growth: what grows. The subjects of `runs` are its sizes. */
+  readonly growing?: string
 }
 
-/** The median of some runs, with the minimum and the maximum. */
+/** How long and how often is measured. */
+export interface Effort {
+  readonly isShort: boolean
+  readonly rounds: number
+  readonly seconds: number
+}
+
+/** The median of some runs, with the minimum and the maximum. The median of an even number is between the two in the middle. */
 export interface Spread {
   readonly min: number
   readonly median: number
@@ -30,7 +39,9 @@ export interface Spread {
 
 export const spread = (all: readonly number[]): Spread => {
   const sorted = [...all].sort((a, b) => a - b)
-  return { min: sorted[0] ?? 0, median: sorted[sorted.length >> 1] ?? 0, max: sorted.at(-1) ?? 0 }
+  const middle = sorted.slice((sorted.length - 1) >> 1, (sorted.length >> 1) + 1)
+  const median = middle.reduce((sum, value) => sum + value, 0) / middle.length
+  return { min: sorted[0] ?? 0, median, max: sorted.at(-1) ?? 0 }
 }
 
 /** Returns the percentile of the values; `share` is from 0 to 1. */

@@ -1,0 +1,36 @@
+/** Tests the comparison of a run with the committed results. */
+import { expect, test } from 'vitest'
+import { asComparison } from './committed.ts'
+import type { Row } from './rows.ts'
+
+const rowOf = (own: number[], peer = [100, 100, 100], title = 'messages'): Row => ({
+  title,
+  unit: 'messages/s',
+  runs: new Map([
+    ['peer', peer],
+    ['own', own]
+  ]),
+  aims: [{ beside: 'peer', as: 'ratio', atLeast: 0.5 }]
+})
+
+test('marks a ratio whose median left the range of the committed runs', () => {
+  expect(asComparison([rowOf([80, 82, 84])], [rowOf([60, 62, 64])])).toMatch(/x0\.82 .* -> x0\.62 .* moved/)
+})
+
+test('does not mark a ratio that stayed inside the range of either run', () => {
+  expect(asComparison([rowOf([80, 82, 84])], [rowOf([60, 62, 90])])).not.toContain('moved')
+  expect(asComparison([rowOf([50, 82, 84])], [rowOf([60, 62, 64])])).not.toContain('moved')
+})
+
+test('does not mark single runs, which have no spread', () => {
+  expect(asComparison([rowOf([80], [100])], [rowOf([40], [100])])).not.toContain('moved')
+})
+
+test('compares ratios, not values: a slower machine does not move them', () => {
+  const halved = rowOf([40, 41, 42], [50, 50, 50])
+  expect(asComparison([rowOf([80, 82, 84])], [halved])).not.toContain('moved')
+})
+
+test('names rows that are not in the committed results', () => {
+  expect(asComparison([], [rowOf([80, 82, 84])])).toContain('messages\n  not in the committed table')
+})

@@ -1,0 +1,51 @@
+/** Reads and writes the committed results, docs/bench.json, and compares a run with them. */
+import { readFileSync, writeFileSync } from 'node:fs'
+import { figure, range } from './report.ts'
+import { type Aim, compare, type Row, type Spread } from './rows.ts'
+
+/** A row in the file: its runs are an object. */
+type StoredRow = Omit<Row, 'runs'> & { readonly runs: Readonly<Record<string, readonly number[]>> }
+
+export interface Conditions {
+  readonly date: string
+  readonly cpu: string
+  readonly node: string
+  readonly postgresql: string
+}
+
+export const writeResults = (path: string, conditions: Conditions, rows: readonly Row[]): void => {
+  const stored = rows.map(row => ({ ...row, runs: Object.fromEntries(row.runs) }))
+  writeFileSync(path, `${JSON.stringify({ ...conditions, rows: stored }, null, 2)}\n`)
+}
+
+export const readResults = (path: string): Conditions & { readonly rows: readonly Row[] } => {
+  const { rows, ...conditions } = JSON.parse(readFileSync(path, 'utf8')) as Conditions & { rows: StoredRow[] }
+  return { ...conditions, rows: rows.map(row => ({ ...row, runs: new Map(Object.entries(row.runs)) })) }
+}
+
+/** Returns whether a value moved by more than its spread: neither median is in the range of the other. */
+export const hasMoved = (before: Spread, now: Spread): boolean => {
+  const isOutside = ({ median }: Spread, { min, max }: Spread) => median < min || median > max
+  return isOutside(now, before) && isOutside(before, now)
+}
+
+const lineOf = (before: Row, now: Row, aim: Aim): string => {
+  const [then, today] = [compare(before, aim), compare(now, aim)]
+  const format = (value: number) => (aim.as === 'ratio' ? `x${figure(value)}` : figure(value))
+  // A single run has no spread.
+  const isSingle = then.min === then.max && today.min === today.max
+  const mark = !isSingle && hasMoved(then, today) ? '  ** moved **' : ''
+  return `  ${range(then, format).padEnd(24)} -> ${range(today, format).padEnd(24)} beside ${aim.beside}${mark}`
+}
+
+/** Formats each ratio of a run beside the committed one, and marks what moved by more than its spread. */
+export const asComparison = (committed: readonly Row[], rows: readonly Row[]): string =>
+  rows
+    .flatMap(row => {
+      const before = committed.find(({ title }) => title === row.title)
+      const aims = (row.aims ?? []).filter(({ beside }) => before?.runs.has(beside))
+      if (!before) return [row.title, '  not in the committed table']
+      return [row.title, ...aims.map(aim => lineOf(before, row, aim))]
+    })
+    .concat('')
+    .join('\n')

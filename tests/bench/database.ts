@@ -1,0 +1,45 @@
+/** Creates the database of a benchmark. */
+import { randomBytes } from 'node:crypto'
+import postgres, { type Sql } from 'postgres'
+import { generateKey } from '../../src/crypto/fernet.ts'
+
+const SERVER_URL = process.env.TEST_DATABASE_URL ?? 'postgres://postgres@127.0.0.1:5432/postgres'
+
+/** A new database, with the secrets of the services on it. */
+export interface BenchDatabase {
+  readonly url: string
+  readonly sql: Sql
+  readonly secrets: Readonly<Record<string, string>>
+  drop(): Promise<void>
+}
+
+/** Runs one statement on the server. */
+const onServer = async (text: string) => {
+  const sql = postgres(SERVER_URL, { max: 1, onnotice: () => {} })
+  try {
+    return await sql.unsafe(text)
+  } finally {
+    await sql.end({ timeout: 1 })
+  }
+}
+
+/** Creates a database, so that no other client of the server appears in its statistics. */
+export const createBenchDatabase = async (): Promise<BenchDatabase> => {
+  const name = `bench_${randomBytes(4).toString('hex')}`
+  await onServer(`create database ${name}`)
+  const url = new URL(SERVER_URL)
+  url.pathname = name
+  const sql = postgres(url.href, { max: 4, onnotice: () => {} })
+  return {
+    url: url.href,
+    sql,
+    secrets: { SECRET_KEY: generateKey(), ENCRYPTION_KEY: generateKey() },
+    async drop() {
+      await sql.end({ timeout: 1 })
+      await onServer(`drop database ${name} with (force)`)
+    }
+  }
+}
+
+export const serverVersion = async (): Promise<string> =>
+  String((await onServer('show server_version'))[0]?.server_version)

@@ -1,0 +1,33 @@
+/** Measures how the cost of a delivery grows with the number of sockets in a room. */
+import { hasFilesFor } from './clients.ts'
+import { createBenchDatabase } from './database.ts'
+import { nodeGenerator } from './node-generator.ts'
+import { type Effort, pause, type Row } from './rows.ts'
+import { startService } from './service.ts'
+
+const IN_FLIGHT = 16
+
+export const growthOfSockets = async ({ seconds }: Effort): Promise<Row> => {
+  const sizes = [10, 100, 1000, 10_000].filter(size => size < 10_000 || hasFilesFor(size))
+  const runs = new Map<string, number[]>()
+  for (const size of sizes) {
+    const database = await createBenchDatabase()
+    // All sockets are of one user, so that nothing but messages is delivered.
+    const service = await startService(database)
+    const crowd = await nodeGenerator.connect(service, size)
+    await pause(1000)
+    const { perCpuSecond } = await crowd.saturate(IN_FLIGHT, seconds)
+    runs.set(String(size), [1e6 / perCpuSecond])
+    crowd.close()
+    await service.kill()
+    await database.drop()
+  }
+  return {
+    title: `CPU per delivery, ${IN_FLIGHT} messages in flight`,
+    short: 'growth: sockets',
+    unit: 'µs',
+    growing: 'sockets in a room',
+    runs,
+    aims: [{ beside: '1000', as: 'ratio', atMost: 1.2 }]
+  }
+}

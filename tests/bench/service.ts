@@ -1,0 +1,85 @@
+/** Starts the built service, with auth, encryption and PostgreSQL. */
+import { freePort } from '../support/free-port.ts'
+import type { BenchDatabase } from './database.ts'
+import { connectRaw, type RawClient } from './raw-client.ts'
+import { pause } from './rows.ts'
+import { measuredOf, type Subject, start } from './subjects.ts'
+
+const PASSWORD = 'SecurePass123'
+
+export interface Service extends Subject {
+  readonly tokens: readonly string[]
+  readonly url: string
+  /** Opens a connection with a query, such as `rooms=`. */
+  open(token: string, query?: string): Promise<RawClient>
+}
+
+export interface ServiceOptions {
+  /** The number of users to register, with a token for each. */
+  readonly people?: number
+  readonly env?: Readonly<Record<string, string>>
+  readonly nodeArgs?: readonly string[]
+}
+
+export const startService = async (
+  { url: databaseUrl, secrets }: BenchDatabase,
+  { people = 1, env = {}, nodeArgs = [] }: ServiceOptions = {}
+): Promise<Service> => {
+  const port = await freePort()
+  const child = start([...nodeArgs, 'dist/src/cli.js', 'serve'], {
+    ...secrets,
+    DATABASE_URL: databaseUrl,
+    HOST: '127.0.0.1',
+    PORT: String(port),
+    LOG_LEVEL: 'warn',
+    BCRYPT_ROUNDS: '4',
+    REGISTER_RATE_LIMIT: '0',
+    LOGIN_RATE_LIMIT: '0',
+    MESSAGE_RATE_LIMIT: '0',
+    READ_RATE_LIMIT: '0',
+    CONNECTIONS_PER_USER: '0',
+    ...env
+  })
+  child.stdout?.resume()
+  const url = `http://127.0.0.1:${port}`
+  while (!(await fetch(`${url}/health/live`).catch(() => undefined))?.ok) {
+    if (child.exitCode !== null) throw new Error('the service exited before it was ready')
+    await pause(50)
+  }
+  const tokens: string[] = []
+  while (tokens.length < people) {
+    const names = Array.from(
+      { length: Math.min(20, people - tokens.length) },
+      (_, at) => `person-${tokens.length + at}`
+    )
+    tokens.push(...(await Promise.all(names.map(name => logIn(url, name)))))
+  }
+  let connected = 0
+  const open = (token: string, query = '') => connectRaw(port, `/ws/chat?${query}${query && '&'}token=${token}`)
+  const path = () => `/ws/chat?token=${tokens[connected++ % tokens.length]}`
+  return {
+    ...measuredOf(child),
+    name: 'fastify-chat',
+    isSocketIo: false,
+    port,
+    url,
+    tokens,
+    open,
+    path,
+    connect: () => connectRaw(port, path()),
+    message: text => JSON.stringify({ type: 'message', content: text })
+  }
+}
+
+/** Logs a user in, after registering it if necessary. Returns the token. */
+const logIn = async (url: string, username: string): Promise<string> => {
+  const call = async (path: string): Promise<{ access_token?: string }> => {
+    const body = JSON.stringify({ username, password: PASSWORD })
+    const response = await fetch(url + path, { method: 'POST', headers: { 'content-type': 'application/json' }, body })
+    return (await response.json()) as { access_token?: string }
+  }
+  await call('/api/auth/register')
+  const { access_token: token } = await call('/api/auth/login')
+  if (token === undefined) throw new Error(`${username} could not log in`)
+  return token
+}
