@@ -6,6 +6,9 @@
  *
  * PostgreSQL is TEST_DATABASE_URL, or the server on this machine. Without one its tests are skipped with a message; with
  * CI=true that is a failure.
+ *
+ * A run of the whole suite with PostgreSQL runs only the tests of the database layer on PGlite as well, because everything above
+ * that layer is the same, and PGlite takes more than twice the CPU time. With CI=true, or `--project pglite`, all run on PGlite.
  */
 import { randomInt } from 'node:crypto'
 import postgres from 'postgres'
@@ -40,6 +43,8 @@ const DB_TESTS = 'tests/**/*.db.test.ts'
 const PG_TESTS = 'tests/**/*.pg.test.ts'
 const E2E_TESTS = 'tests/**/*.e2e.test.ts'
 const PG_E2E_TESTS = 'tests/**/*.pg.e2e.test.ts'
+const runsAllOnPglite = !hasPostgres || process.env.CI === 'true' || process.argv.includes('--project')
+if (!runsAllOnPglite) process.stdout.write('PGlite: only the tests of the database layer. CI=true runs all.\n')
 /** Ends a test that hangs. A busy machine takes many times as long as an idle one. */
 const shared = { testTimeout: 120_000, hookTimeout: 240_000, expect: { poll: { timeout: 60_000 } } }
 const onPostgres = {
@@ -58,7 +63,9 @@ const unit = {
     exclude: [DB_TESTS, PG_TESTS, E2E_TESTS, '**/node_modules/**']
   }
 }
-const pglite = { test: { ...shared, ...onPglite, name: 'pglite', include: [DB_TESTS] } }
+const pglite = {
+  test: { ...shared, ...onPglite, name: 'pglite', include: [runsAllOnPglite ? DB_TESTS : 'tests/db/**/*.db.test.ts'] }
+}
 const postgresql = { test: { ...shared, ...onPostgres, name: 'postgres', include: [DB_TESTS, PG_TESTS] } }
 const e2e = {
   test: {
@@ -71,5 +78,6 @@ const e2e = {
 }
 
 export default defineConfig({
-  test: { maxWorkers: 2, projects: [unit, pglite, ...(hasPostgres ? [postgresql] : []), e2e] }
+  // Tests wait for about half of their time, so three workers keep two cores busy.
+  test: { maxWorkers: 3, projects: [unit, pglite, ...(hasPostgres ? [postgresql] : []), e2e] }
 })
