@@ -28,6 +28,7 @@ const subscribeAll = async (service: Service, rooms: number): Promise<RawClient[
     }
     while (reader.frames < expected) await pause(10)
   }
+  await pause(1000)
   return readers
 }
 

@@ -10,6 +10,8 @@ export interface RawClient {
   readonly frames: number
   /** Minimum payload of a frame that counts, in bytes. Set it so that only messages count. */
   minBytes: number
+  /** Whether only the service's frames of the type `message` count. */
+  onlyMessages: boolean
   /** Called with the number of text frames that a chunk completed. */
   onFrames: (count: number) => void
   /** Sends text frames in one write. */
@@ -20,6 +22,9 @@ export interface RawClient {
 const KEY = 'dGhlIHNhbXBsZSBub25jZQ=='
 const TEXT = 1
 const PING = 9
+/** The index of the first letter of the type in a frame of the service, `{"type":"…`. No type but `message` begins with an m. */
+const TYPE_AT = 9
+const MESSAGE = 0x6d
 
 /** Connects and upgrades. Rejects if the response is not 101. */
 export const connectRaw = async (port: number, path: string): Promise<RawClient> => {
@@ -59,6 +64,7 @@ const counting = (socket: Socket, rest: Buffer): RawClient => {
       return frames
     },
     minBytes: 0,
+    onlyMessages: false,
     onFrames: () => {},
     send: (...texts) => void socket.write(Buffer.concat(texts.map(text => masked(TEXT, Buffer.from(text))))),
     close: () => void socket.destroy()
@@ -73,14 +79,15 @@ const counting = (socket: Socket, rest: Buffer): RawClient => {
     while (at < chunk.length) {
       const short = (chunk[at + 1] ?? 0) & 127
       const header = short === 126 ? 4 : short === 127 ? 10 : 2
-      if (chunk.length - at < header) {
+      const available = chunk.length - at
+      const length = available < header ? 0 : lengthOf(chunk, at, short)
+      if (available < header + Math.min(length, TYPE_AT + 1)) {
         stash = chunk.subarray(at)
         break
       }
-      const length =
-        short === 126 ? chunk.readUInt16BE(at + 2) : short === 127 ? Number(chunk.readBigUInt64BE(at + 2)) : short
       const opcode = (chunk[at] ?? 0) & 15
-      if (opcode === TEXT && length >= client.minBytes) seen++
+      const isCounted = !client.onlyMessages || chunk[at + header + TYPE_AT] === MESSAGE
+      if (opcode === TEXT && length >= client.minBytes && isCounted) seen++
       else if (opcode === PING) socket.write(masked(10, Buffer.alloc(0)))
       const end = at + header + length
       skip = Math.max(0, end - chunk.length)
@@ -95,6 +102,12 @@ const counting = (socket: Socket, rest: Buffer): RawClient => {
   if (rest.length > 0) setImmediate(() => read(rest))
   socket.resume()
   return client
+}
+
+/** Returns the length of the payload of the frame at an offset. `short` is the 7-bit length in its header. */
+const lengthOf = (chunk: Buffer, at: number, short: number): number => {
+  if (short < 126) return short
+  return short === 126 ? chunk.readUInt16BE(at + 2) : Number(chunk.readBigUInt64BE(at + 2))
 }
 
 /** Returns a client frame, masked with zeros, which leave the payload unchanged. */
