@@ -1,4 +1,4 @@
-/** Creates the repositories of the service, one per aggregate, all in one schema. */
+/** Creates the repositories, which read and write the tables of one schema, and runs several of them in one transaction. */
 import { withTimeout } from '../lib/timeout.ts'
 import type { SqlClient } from './client/types.ts'
 import { type ChangesRepository, createChangesRepository } from './repositories/changes.ts'
@@ -22,7 +22,7 @@ export type {
 export type { RoomRow, RoomsRepository } from './repositories/rooms.ts'
 export type { UsersRepository } from './repositories/users.ts'
 
-/** The repositories of one client or of one transaction. */
+/** Repositories whose statements all run on the same client, or all in the same transaction. */
 export interface Repositories {
   readonly users: UsersRepository
   readonly rooms: RoomsRepository
@@ -37,11 +37,15 @@ export interface ChatDatabase extends Repositories {
   readonly client: SqlClient
   /**
    * Runs `work` in one transaction. Everything that is written with the given repositories is committed together, or not at all
-   * if `work` rejects. Rejects with the error of `work` or of the commit. `work` must use only the given repositories: the
-   * embedded database has one session, so any other query would wait for the transaction.
+   * if `work` rejects. Rejects with the error of `work` or of the commit. `work` must use only the given repositories. The
+   * embedded database has only one session, so a query outside the transaction waits until the transaction has ended, and
+   * neither would ever finish if `work` awaited that query.
    */
   transaction<T>(work: (repositories: Repositories) => Promise<T>): Promise<T>
-  /** Resolves with whether the database is writable. Rejects if the query fails or takes longer than `timeoutMs`. */
+  /**
+   * Resolves with `ok` if the database is writable. Otherwise resolves with `read_only` and replaces the connections, because
+   * they may lead to a standby. Rejects if the query fails or takes longer than `timeoutMs`.
+   */
   ping(timeoutMs: number): Promise<'ok' | 'read_only'>
 }
 
@@ -64,7 +68,7 @@ export const createDatabase = (client: SqlClient, schema: string): ChatDatabase 
     transaction: work =>
       client.transaction(transaction => work(createRepositories(clientIn(client, transaction), schema, tables))),
     async ping(timeoutMs) {
-      // A standby is read-only too.
+      // On a standby, this setting is always `on`.
       const reading = client.query<{ read_only: string }>(
         `select current_setting('transaction_read_only') as read_only`,
         [],

@@ -1,7 +1,10 @@
-/** Lists every column that contains Fernet tokens, and counts the tokens of each key in them. */
+/** Lists every column that contains Fernet tokens, and counts how many of the tokens are encrypted with each key. */
 import type { SqlClient } from './client/types.ts'
 
-/** A column of Fernet tokens, and the column of the same table that contains the id of their key. */
+/**
+ * A column that contains Fernet tokens. `keyIdColumn` is the column of the same table that contains the id of the key with
+ * which the token was encrypted.
+ */
 export interface EncryptedColumn {
   readonly table: string
   readonly column: string
@@ -14,7 +17,10 @@ export const ENCRYPTED_COLUMNS: readonly EncryptedColumn[] = [
   { table: 'messages', column: 'meta', keyIdColumn: 'key_id' }
 ]
 
-/** How many tokens in a column are encrypted with a key. `keyId` is null for tokens that are stored without the id of a key. */
+/**
+ * The number of tokens in a column that are encrypted with one key. `keyId` is null for tokens that are stored without a key
+ * id.
+ */
 export interface KeyUse extends Pick<EncryptedColumn, 'table' | 'column'> {
   readonly keyId: string | null
   readonly tokens: number

@@ -1,7 +1,7 @@
 /**
- * Applies the migrations in drizzle/ to one schema, and reverts them. Each run is one transaction that holds an advisory lock: if
- * several processes start together, one migrates and the others then find nothing pending. The table that records the applied
- * migrations is in the same schema.
+ * Applies the migrations in drizzle/ to one schema, and reverts them. Each run is one transaction that holds an advisory lock,
+ * so if several processes start at the same time, one of them migrates while the others wait, and the others then find nothing
+ * pending. The table that records the applied migrations is in the same schema.
  */
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
@@ -11,24 +11,26 @@ import { codesOf } from './client/errors.ts'
 import type { SqlClient, SqlTransaction } from './client/types.ts'
 import { finishIn } from './repositories/processes.ts'
 
-/** A migration: its SQL for the schema `public`, up and down. */
+/**
+ * A migration. `up` is the SQL that applies the migration, `down` the SQL that reverts it. Both are for the schema `public`.
+ */
 export interface Migration {
   /** The name of the file without `.sql`, for example `0000_tables`. */
   readonly tag: string
   readonly up: string
   readonly down: string
-  /** The SHA-256 of `up`, by which a change of an applied migration is detected. */
+  /** The SHA-256 of `up`. If it differs from the recorded hash, the file was changed after the migration was applied. */
   readonly hash: string
 }
 
 /**
- * The state of a migration. `changed`: its file differs from the one that was applied. `unknown`: it is recorded in the database,
- * but this release does not contain it, because a newer release applied it.
+ * The state of a migration. `changed` means that the file differs from the one that was applied. `unknown` means that the
+ * database records the migration but this release does not contain it, usually because a newer release applied it.
  */
 export interface MigrationStatus {
   readonly tag: string
   readonly state: 'applied' | 'pending' | 'changed' | 'unknown'
-  /** The time at which it was applied, in RFC 3339; absent if it is pending. */
+  /** When the migration was applied, as an RFC 3339 time. Absent if the migration is pending. */
   readonly appliedAt?: string
 }
 
@@ -38,15 +40,15 @@ interface Applied {
   readonly at: string
 }
 
-// Normalizes line ends, because they depend on the Git checkout and the hash must not.
+// Normalizes the line endings. They depend on the Git checkout, but the hash must be the same everywhere.
 const read = (...path: string[]): string =>
   readFileSync(packageFile('drizzle', ...path), 'utf8').replaceAll('\r\n', '\n')
 
 /** How a migration waits for locks on tables that are in use. */
 export interface LockWait {
-  /** How long a statement waits for a lock, in milliseconds. Meanwhile the appends of running processes queue behind it. */
+  /** Timeout in milliseconds for a statement that waits for a lock. Appends of running processes wait behind that statement. */
   readonly lockMs: number
-  /** The delays between attempts, in milliseconds. Queued appends are executed during a delay. */
+  /** The delays in milliseconds between attempts. During a delay, the waiting appends are executed. */
   readonly pausesMs: Iterable<number>
 }
 
@@ -63,8 +65,8 @@ export const readMigrations = (): Migration[] => {
 
 /**
  * Applies the pending migrations and returns their tags. Rejects, and changes nothing, if the file of an applied migration has
- * changed. If nothing is pending, it takes no lock and writes nothing, so it works with a role that does not own the schema and
- * on a read-only server.
+ * changed. If nothing is pending, takes no lock and writes nothing, so that a service can also start with a role that does not
+ * own the schema, or on a read-only server.
  */
 export const migrateUp = async (client: SqlClient, schema: string, wait = LOCK_WAIT): Promise<string[]> => {
   const status = await migrationStatus(client, schema)
@@ -83,7 +85,7 @@ export const migrateUp = async (client: SqlClient, schema: string, wait = LOCK_W
   }
 }
 
-// SQLSTATEs: insufficient privilege, read-only server.
+// The SQLSTATEs insufficient_privilege and read_only_sql_transaction.
 const NEEDS_OWNER = new Set(['42501', '25006'])
 
 const applyPending = (client: SqlClient, schema: string, wait: LockWait): Promise<string[]> =>
@@ -98,7 +100,8 @@ const applyPending = (client: SqlClient, schema: string, wait: LockWait): Promis
       await run(transaction, up, schema)
       await transaction.query(`insert into ${bookkeeping(schema)} (tag, hash) values ($1, $2)`, [tag, hash])
     }
-    // No process of an older release can run on a new database, and no other process at all on the embedded one.
+    // A new database has no processes of an older release, and the embedded database has no other processes at all. So the
+    // upgrade can be finished immediately.
     if (pending.length > 0 && (applied.size === 0 || client.engine === 'pglite')) await finishIn(transaction, schema)
     return pending.map(({ tag }) => tag)
   })
@@ -142,7 +145,7 @@ export const requireMigrated = async (client: SqlClient, schema: string): Promis
   if (pending.length === 0) return
   const tags = pending.map(({ tag }) => tag).join(', ')
   throw new Error(
-    `The schema "${schema}" lacks migrations (${tags}). Run \`fastify-chat migrate up\`, or set MIGRATE_ON_START.`
+    `Migrations of the schema "${schema}" are pending (${tags}). Run \`fastify-chat migrate up\`, or set MIGRATE_ON_START=true.`
   )
 }
 
@@ -151,7 +154,7 @@ const bookkeeping = (schema: string): string => `${quoted(schema)}."chat_migrati
 
 type Work<T> = (transaction: SqlTransaction) => Promise<T>
 
-/** Runs work in one transaction that holds the advisory lock. Retries after a delay if a table is locked. */
+/** Runs work in one transaction that holds the advisory lock. Retries after a delay if a table lock is not granted in time. */
 const locked = async <T>(client: SqlClient, schema: string, wait: LockWait, work: Work<T>): Promise<T> => {
   for (const pause of wait.pausesMs) {
     try {
@@ -166,11 +169,13 @@ const locked = async <T>(client: SqlClient, schema: string, wait: LockWait, work
 
 const lockedOnce = <T>(client: SqlClient, schema: string, lockMs: number, work: Work<T>): Promise<T> =>
   client.transaction(async transaction => {
-    // No timeouts, because another process may be migrating, which can take long.
+    // A migration may take long, so it has no statement timeout. Waiting for the advisory lock has no lock timeout either,
+    // because another process may hold the lock while it migrates.
     await transaction.exec('set local statement_timeout = 0; set local lock_timeout = 0')
     await transaction.query('select pg_advisory_xact_lock(hashtextextended($1, 0))', [`fastify-chat:migrate:${schema}`])
     await transaction.exec(`set local lock_timeout = ${lockMs}`)
-    // Checked first, because `create schema if not exists` requires the CREATE privilege even if the schema exists.
+    // Looks for the schema first, because `create schema if not exists` requires the CREATE privilege even if the schema
+    // exists.
     const found = await transaction.query('select 1 from pg_namespace where nspname = $1', [schema])
     if (found.length === 0) await transaction.exec(`create schema ${quoted(schema)}`)
     return work(transaction)
@@ -179,8 +184,8 @@ const lockedOnce = <T>(client: SqlClient, schema: string, lockMs: number, work: 
 const isLockTimeout = (error: unknown): boolean => codesOf(error).includes('55P03')
 
 /**
- * Runs the SQL of a migration in `schema`. Names that drizzle-kit qualified with `public` are replaced; unqualified names are
- * found through the search path.
+ * Runs the SQL of a migration in `schema`. Replaces the schema `public` in the names that drizzle-kit qualified with it. The
+ * search path makes the other names refer to `schema` too.
  */
 const run = async (transaction: SqlTransaction, text: string, schema: string): Promise<void> => {
   await transaction.exec(`set local search_path to ${quoted(schema)}`)
@@ -196,7 +201,7 @@ const lockTimeout = (statement: string, cause: unknown): Error => {
   const [firstLine = ''] = statement.replace(/^\s*(--.*\s+)*/, '').split('\n')
   const advice =
     'Nothing was changed. End the long transactions that use the table (pg_stat_activity), and run the migration again.'
-  return new Error(`The migration timed out waiting for the lock for: ${firstLine} … ${advice}`, { cause })
+  return new Error(`The migration timed out while it waited for a table lock, in: ${firstLine} … ${advice}`, { cause })
 }
 
 const hasBookkeeping = async (transaction: SqlTransaction, schema: string): Promise<boolean> => {
@@ -206,7 +211,10 @@ const hasBookkeeping = async (transaction: SqlTransaction, schema: string): Prom
   return row?.found ?? false
 }
 
-/** Returns the applied migrations by tag, sorted by tag. Tags begin with a number, so that is the order of application. */
+/**
+ * Returns the applied migrations, keyed by tag and sorted by tag. Tags begin with a number, so this is the order in which the
+ * migrations were applied.
+ */
 const appliedIn = async (transaction: SqlTransaction, schema: string): Promise<Map<string, Applied>> => {
   const rows = await transaction.query<Applied>(
     `select tag, hash, to_char(applied_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') as at

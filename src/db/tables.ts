@@ -1,7 +1,7 @@
 /**
- * Defines the tables. They are created by a function, because the name of their schema is a setting. `seq` and ids are integers
- * below 2^53; times are UTC with milliseconds. How entries are numbered and rooms locked is defined by the append function, in
- * drizzle/0008_append_entries.sql.
+ * Defines the tables for Drizzle. A function creates the definitions, because the name of the schema is a setting. `seq` and
+ * all ids are integers below 2^53. Times are in UTC, with milliseconds. The function that appends entries, in
+ * drizzle/0008_append_entries.sql, locks the rooms and numbers the entries.
  */
 import { type SQL, sql } from 'drizzle-orm'
 import {
@@ -21,19 +21,20 @@ const now = sql`clock_timestamp()`
 const moment = (name: string) => timestamp(name, { withTimezone: true, precision: 3, mode: 'date' })
 
 /**
- * Returns SQL that selects a time as milliseconds since the epoch. The text form of a time depends on the session settings, and
- * parsing it costs more than reading the rest of the row.
+ * Returns SQL that selects a time as milliseconds since the epoch. Times are not selected as text, because the text depends on
+ * the session settings, and parsing the text would take longer than reading the rest of the row.
  * @internal
  */
 export const milliseconds = (column: PgColumn): SQL<number> =>
   sql<number>`(extract(epoch from ${column}) * 1000)::double precision`
 
 /**
- * Creates the tables of one schema. Without `schema`, their names are not qualified.
+ * Creates the definitions of the tables of one schema. Without `schema`, the names of the tables are not qualified.
  * @internal
  */
 export const createTables = (schema?: string) => {
-  // Not `pgSchema`, because it rejects "public". Names are qualified, because a host's connections may have another search path.
+  // `pgSchema` cannot be used, because it rejects "public". The names are qualified, because a connection of a host application
+  // may have another search path.
   const table = schema === undefined ? pgTable : (new PgSchema(schema).table as unknown as typeof pgTable)
 
   const users = table(
@@ -46,7 +47,8 @@ export const createTables = (schema?: string) => {
       displayName: text('display_name'),
       createdAt: moment('created_at').notNull().default(now)
     },
-    // Host users (those with an `external_id`) are identified by the host's id, so two of them may have the same name.
+    // The index contains only registered users. Host users are identified by `external_id`, so two host users may have the same
+    // name.
     columns => [
       uniqueIndex('users_username_key')
         .on(sql`lower(${columns.username} collate "C")`)
@@ -65,7 +67,8 @@ export const createTables = (schema?: string) => {
     createdAt: moment('created_at').notNull().default(now)
   })
 
-  // No foreign keys: they slow an append down by a third (docs/performance.md), and the service deletes no users or rooms.
+  // No foreign keys, because they slow an append down by a third (docs/performance.md) and the service never deletes users or
+  // rooms.
   const messages = table(
     'messages',
     {
@@ -87,7 +90,7 @@ export const createTables = (schema?: string) => {
     ]
   )
 
-  // A later migration makes the table UNLOGGED: a crash may reset the counts.
+  // drizzle/0002_first_room.sql makes this table UNLOGGED, because the counts need not survive a crash.
   const rateLimits = table('rate_limits', {
     key: text('key').primaryKey(),
     hits: integer('hits').notNull(),
@@ -104,7 +107,8 @@ export const createTables = (schema?: string) => {
 export type Tables = ReturnType<typeof createTables>
 
 /**
- * The tables from which drizzle-kit generates migrations, for `public`. src/db/migrate.ts applies them to the configured schema.
+ * The tables from which drizzle-kit generates the migrations. The generated SQL is for `public`; src/db/migrate.ts applies it
+ * to the configured schema.
  * @internal
  */
 export const { users, rooms, messages, rateLimits } = createTables()

@@ -2,8 +2,8 @@
 import type { SqlClient, SqlTransaction } from './client/types.ts'
 
 /**
- * Returns a client whose statements are part of the given open transaction. Its method `transaction` starts no nested
- * transaction: the work becomes part of the open one, and is rolled back with it.
+ * Returns a client whose statements are part of the given open transaction. The client's method `transaction` does not start a
+ * nested transaction: the work also runs in the open transaction, and is committed or rolled back with it.
  */
 export const clientIn = (client: SqlClient, transaction: SqlTransaction): SqlClient => ({
   engine: client.engine,

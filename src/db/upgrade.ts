@@ -1,12 +1,15 @@
-/** Finishes a rolling upgrade: once no process of an older release runs, entries of all kinds are accepted. */
+/**
+ * Finishes a rolling upgrade, which is possible when no process of an older release is running. From then on, entries of all
+ * kinds are accepted.
+ */
 import type { SqlClient } from './client/types.ts'
 import { requireMigrated } from './migrate.ts'
 import { createProcessesRepository, finishIn } from './repositories/processes.ts'
 
-/** The `application_name` of releases before the upgrade guard (drizzle/0009_upgrade_guard.sql). Later ones append their version. */
+/** The `application_name` of releases that do not have drizzle/0009_upgrade_guard.sql. Later releases append their version. */
 const OLD_NAME = 'fastify-chat'
 
-/** Returns a description of each process that may still run and is of an older release than `version`. */
+/** Returns a description of each process that may still be running and whose release is older than `version`. */
 export const olderProcesses = async (client: SqlClient, schema: string, version: string): Promise<string[]> => {
   const connections = await client.query<{ pid: number; address: string }>(
     `select pid, coalesce(host(client_addr), 'a local socket') as address from pg_stat_activity
@@ -22,21 +25,24 @@ export const olderProcesses = async (client: SqlClient, schema: string, version:
   ]
 }
 
-/** Finishes the upgrade. Rejects, and changes nothing, if a process of an older release may still run. */
+/** Finishes the upgrade. Rejects, and changes nothing, if migrations are pending or an older release may still be running. */
 export const finishUpgrade = async (client: SqlClient, schema: string, version: string): Promise<void> => {
   await requireMigrated(client, schema)
   const older = await olderProcesses(client, schema, version)
   if (older.length > 0) {
     const advice =
-      'Stop the older processes and run it again. A pooler may keep such a connection for a while after its process has stopped.'
-    throw new Error(`The upgrade can't be finished: there is still ${older.join(', ')}. ${advice}`)
+      'Stop the older processes and run the command again. A pooler may keep a connection open for a while after its process ' +
+      'has stopped.'
+    throw new Error(
+      `The upgrade can't be finished, because older processes may still run: ${older.join(', ')}. ${advice}`
+    )
   }
   await client.transaction(transaction => finishIn(transaction, schema))
 }
 
 const partsOf = (version: string): number[] => (version.split(/[-+]/)[0] ?? '').split('.').map(Number)
 
-/** Returns whether version `one` is older than `other`. Compares the numbers only; a suffix such as `-rc.1` is ignored. */
+/** Returns whether the version `one` is older than `other`. Ignores a suffix such as `-rc.1`. */
 export const isOlder = (one: string, other: string): boolean => {
   const [ours, theirs] = [partsOf(one), partsOf(other)]
   const at = ours.findIndex((part, index) => part !== theirs[index])

@@ -53,7 +53,7 @@ test('a process of an older version keeps the upgrade from being finished, for a
     { id: 'one', version: '1.2.0', keyId: 'k1', keyIds: ['k1', 'k2'] },
     { id: 'two', version: '1.1.9', keyId: 'k1', keyIds: ['k1', 'k2'] }
   ])
-  await expect(finish()).rejects.toThrow('there is still the process two of version 1.1.9')
+  await expect(finish()).rejects.toThrow('the process two of version 1.1.9')
   await client.query(`update "${schema}".processes set seen_at = seen_at - interval '61 seconds' where id = 'two'`)
   await finish()
   expect(await process('one', '1.2.0')).toEqual({ isFinished: true })

@@ -5,25 +5,25 @@
 
 const escaped = (text: string): string => text.replaceAll('\\', '\\\\').replaceAll('"', '\\"')
 
-/** Returns an array as a PostgreSQL literal, and any other value unchanged. */
+/** Converts an array to a PostgreSQL array literal. Returns any other value unchanged. */
 export const encodeParameter = (value: unknown): unknown =>
   Array.isArray(value)
     ? `{${value.map(item => (item === null ? 'null' : `"${escaped(String(item))}"`)).join(',')}}`
     : value
 
-// Every number in the schema is below 2^53, so `bigint` is read as a number too.
+// The OIDs of the numeric types. `bigint` (20) is read as a number too, because every number in the schema is below 2^53.
 const NUMBERS = [20, 21, 23, 26, 700, 701]
-// Text, JSON and times.
+// The OIDs of text, JSON and time types.
 const TEXTS = [19, 25, 114, 1042, 1043, 1082, 1114, 1184, 3802]
 
-/** Maps the OID of a type to a function that parses its values from text. */
+/** Maps the OID of a type to a function that parses the text form of a value. */
 export const PARSERS: Readonly<Record<number, (text: string) => unknown>> = {
   16: text => text === 't',
   ...Object.fromEntries(NUMBERS.map(type => [type, Number])),
   ...Object.fromEntries(TEXTS.map(type => [type, String]))
 }
 
-/** Decodes a value by the OID of its type. Every type that is neither a number nor a boolean is returned as text. */
+/** Decodes a value according to the OID of its type. Returns a value that is neither a number nor a boolean as text. */
 export const decodeValue = (type: number, bytes: Uint8Array | null): unknown => {
   if (bytes === null) return null
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString()
@@ -32,15 +32,15 @@ export const decodeValue = (type: number, bytes: Uint8Array | null): unknown => 
 
 const asIs = (value: unknown): unknown => value
 
-/** Defines the same conversions as custom types of postgres.js, for the clients that the service creates. */
+/** Defines the same conversions in the form that postgres.js expects, for the clients that the service creates. */
 export const TYPES = {
   number8: { to: 20, from: [20], serialize: String, parse: Number },
   moment: { to: 1184, from: [1082, 1114, 1184], serialize: asIs, parse: asIs }
 }
 
 /**
- * Returns a function that restores the original name of a column after the client's `rename` transformed it. Every column name
- * is a word of the statement, so the words are renamed and compared.
+ * Returns a function that finds the original name of a column whose name the client has transformed with `rename`. Every column
+ * name is a word in the text of the statement, so the function renames all words and looks up the word with the given result.
  */
 export const createRenaming = (rename: (name: string) => string) => {
   const byText = new Map<string, Map<string, string>>()

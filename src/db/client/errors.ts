@@ -4,14 +4,15 @@ import { TimeoutError } from '../../lib/timeout.ts'
 /**
  * What the caller should do about a database error.
  *
- * - `retry`: the connection or the server failed. It is unknown whether the statement took effect; it may be sent again.
+ * - `retry`: the connection or the server failed. The statement may have taken effect or not; it may be sent again.
  * - `locked`: a lock was not granted in time. Nothing was written; the statement may be sent again.
- * - `replace-connection`: this session cannot write (a standby, a read-only server) or is in a wrong state. Nothing was written;
- *   the statement may be sent again on a new connection.
+ * - `replace-connection`: this session cannot write (a standby, a read-only server) or is not in the expected state. Nothing
+ *   was written; the statement may be sent again on a new connection.
  * - `refuse`: the server cannot execute the statement now (disk full, out of memory). Nothing was written; an immediate retry
  *   only adds load.
- * - `divide`: the values of this statement, or the rows that they affect, caused the error. Part of a batch may succeed.
- * - `report`: a bug or a wrong configuration. Only the operator can fix it.
+ * - `divide`: the values of this statement, or the rows that they affect, caused the error. If a batch is divided, the parts
+ *   without these values may succeed.
+ * - `report`: the cause is a bug or a wrong configuration, which only the operator can fix.
  */
 export type DatabaseFault = 'retry' | 'locked' | 'replace-connection' | 'refuse' | 'divide' | 'report'
 
@@ -40,24 +41,24 @@ const DRIVER_CODES = new Set([
   'ETIMEDOUT'
 ])
 
-/** Maps SQLSTATEs whose fault differs from that of their class. */
+/** Maps SQLSTATEs whose fault differs from the fault of their class in `CLASSES`. */
 const STATES: Readonly<Record<string, DatabaseFault>> = {
   '25006': 'replace-connection', // read_only_sql_transaction: a standby, or default_transaction_read_only
-  '25P02': 'replace-connection', // in_failed_sql_transaction: a pooler handed over a session in the middle of one
+  '25P02': 'replace-connection', // in_failed_sql_transaction: a pooler handed over a session with a failed transaction
   '25P03': 'retry', // idle_in_transaction_session_timeout: the server closes the session
-  '25P04': 'retry', // transaction_timeout: likewise
-  '26000': 'replace-connection', // invalid_sql_statement_name: a pooler's other session has the prepared statement
-  '42P05': 'replace-connection', // duplicate_prepared_statement: likewise
+  '25P04': 'retry', // transaction_timeout: the server closes the session
+  '26000': 'replace-connection', // invalid_sql_statement_name: the statement was prepared in another session of a pooler
+  '42P05': 'replace-connection', // duplicate_prepared_statement: another client of a pooler prepared it in this session
   '53300': 'retry', // too_many_connections
   '55P03': 'locked', // lock_not_available
   '57014': 'retry', // query_canceled: statement_timeout
   '57P04': 'refuse', // database_dropped
-  '55000': 'refuse', // object_not_in_prerequisite_state: recovery is in progress; some poolers send this code too
+  '55000': 'refuse', // object_not_in_prerequisite_state: for example, recovery is in progress; some poolers send this code too
   XX001: 'divide', // data_corrupted
   XX002: 'divide' // index_corrupted
 }
 
-/** Maps SQLSTATEs by class, which is their first two characters. */
+/** Maps the class of a SQLSTATE (its first two characters) to a fault. */
 const CLASSES: Readonly<Record<string, DatabaseFault>> = {
   '08': 'retry', // connection exception
   '22': 'divide', // data exception
@@ -72,7 +73,9 @@ const CLASSES: Readonly<Record<string, DatabaseFault>> = {
 }
 
 const SQLSTATE = /^[0-9A-Z]{5}$/
-/** Matches SQLSTATEs that neither the SQL standard nor PostgreSQL defines: a host's trigger rejected a row with its own code. */
+/**
+ * Matches SQLSTATEs that neither the SQL standard nor PostgreSQL defines. A host's trigger may reject a row with such a code.
+ */
 const CUSTOM_STATE = /^(?!72|HV|XX)[5-9I-Z]/
 const TLS = /^(ERR_SSL|ERR_TLS|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_)/
 
@@ -83,7 +86,10 @@ const faultOfCode = (code: string): DatabaseFault | undefined => {
   return STATES[code] ?? CLASSES[code.slice(0, 2)] ?? (CUSTOM_STATE.test(code) ? 'divide' : 'report')
 }
 
-/** Returns whether the error is about a file. A missing file has the code ENOENT, as a missing socket has, but also a `path`. */
+/**
+ * Returns whether the error is about a file. A missing file and a missing Unix socket have the same code, ENOENT, but only the
+ * error about the file has a `path`.
+ */
 const isFileError = (error: Error): boolean => 'syscall' in error && 'path' in error
 
 /** Returns the codes of an error, of its causes (Drizzle wraps the driver's error), and of each error in an AggregateError. */
@@ -102,8 +108,8 @@ export const codesOf = (error: unknown): string[] => {
 }
 
 /**
- * Returns what to do about an error. The result is `divide` for an error without a code: the driver throws one, for example, if
- * it cannot encode a value.
+ * Returns what to do about an error. Returns `divide` for an error without a known code. The driver throws such an error, for
+ * example, if it cannot encode a value.
  */
 export const faultOf = (error: unknown): DatabaseFault => {
   if (error instanceof TimeoutError) return 'retry'
@@ -119,5 +125,5 @@ const RETRYABLE: ReadonlySet<DatabaseFault> = new Set(['retry', 'locked', 'repla
 /** Returns whether the same statement may succeed if it is sent again shortly afterwards. */
 export const mayRetry = (error: unknown): boolean => RETRYABLE.has(faultOf(error))
 
-/** Returns whether the database is the reason for the failure and not the request. The HTTP status is then 503, not 500. */
+/** Returns whether the database, and not the request, caused the failure. If so, the HTTP status is 503 instead of 500. */
 export const isUnavailable = (error: unknown): boolean => mayRetry(error) || faultOf(error) === 'refuse'

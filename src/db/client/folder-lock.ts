@@ -1,11 +1,12 @@
 /**
- * Locks a folder for one process. The process that holds the lock listens on a Unix socket in the folder, so others detect
- * whether it is still running: they can connect only as long as it is. A file with a process id would not show that, because in a
- * container the id is always 1.
+ * Locks a folder for one process. The process that holds the lock listens on a Unix socket in the folder. Other processes can
+ * connect to the socket only while that process is running, so a lock ends with its process. A file with a process id could not
+ * show whether the process is running, because in a container the id is always 1.
  *
  * Each process first listens on a socket with a unique name, and then checks for other sockets. Of two processes, the one that
- * checks later finds the socket of the other, so two processes never hold the lock. If each finds the other, both release their
- * lock and retry after a random delay. Names are never reused, so the socket of a process that has ended can be removed safely.
+ * checks later finds the socket of the other, so two processes never hold the lock at the same time. If each finds the socket
+ * of the other, both release their lock and retry after a random delay. Names are never reused, so the socket of a process that
+ * has ended can be removed safely.
  */
 import { createHash, randomBytes } from 'node:crypto'
 import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'
@@ -20,11 +21,11 @@ export interface FolderLock {
   release(): Promise<void>
 }
 
-/** How long to wait for a process that holds the lock and may be shutting down, in milliseconds. */
+/** Timeout in milliseconds for acquiring the lock. A process that holds the lock may be shutting down. */
 const WAIT_MS = 6000
 /**
- * Minimum age, in milliseconds, at which a socket that refuses connections is removed. A newer one may belong to a process that
- * is about to listen.
+ * Minimum age in milliseconds at which a socket that refuses connections is removed. A newer socket may belong to a process
+ * that is about to listen.
  */
 const DEAD_AFTER_MS = 2000
 /** Maximum length of the path of a Unix socket. The limit of `sun_path` differs by operating system and is 104 or more. */
@@ -48,8 +49,8 @@ const inUse = (folder: string): string =>
   'use another folder (DATABASE_URL=pglite:OTHER_FOLDER), or use PostgreSQL for several processes.'
 
 /**
- * Returns the folder for the sockets, and creates it. It is inside the locked folder, or in the system's temporary folder if the
- * path of a socket would be too long.
+ * Creates the folder for the sockets, and returns its path. The folder is inside the locked folder, or in the system's
+ * temporary folder if the path of a socket would be too long.
  */
 const socketFolder = (folder: string): string => {
   const inside = join(folder, 'lock')
@@ -101,7 +102,10 @@ const isLive = (path: string): Promise<boolean> =>
     )
   })
 
-/** Returns whether a socket is old enough to be removed. A time in the future counts as old, because a clock may be set back. */
+/**
+ * Returns whether a socket is old enough to be removed. A time in the future counts as old, because the clock may have been set
+ * back.
+ */
 const isOld = (path: string): boolean => {
   const stats = statSync(path, { throwIfNoEntry: false })
   return stats !== undefined && Math.abs(systemClock.now() - stats.mtimeMs) > DEAD_AFTER_MS

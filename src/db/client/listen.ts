@@ -6,18 +6,17 @@
 import type postgres from 'postgres'
 import { faultOf } from './errors.ts'
 
-/** Adds `onnotify`, the callback for notifications. postgres.js uses it in its own `listen` and accepts it, but doesn't declare it. */
+/** Adds `onnotify`, the callback for notifications. postgres.js accepts this option but doesn't declare it in its types. */
 interface ListeningOptions extends postgres.Options<Record<string, postgres.PostgresType>> {
   readonly onnotify: (channel: string, payload: string) => void
 }
 
-/** The channel to listen to, the connection, and the callbacks. */
 export interface ListenOptions {
-  /** Creates a postgres.js client; `options` override those of the database. */
+  /** Creates a postgres.js client. `options` override the connection options of the database. */
   readonly connect: (options: ListeningOptions) => postgres.Sql
   readonly channel: string
   readonly onPayload: (payload: string) => void
-  /** Called after each `LISTEN`. Notifications that were sent before it may have been missed. */
+  /** Called after each `LISTEN`. Notifications that were sent before this call may have been missed. */
   readonly onListening: () => void
   /** Called with the error each time connecting or `LISTEN` fails. */
   readonly onFailure?: ((error: unknown) => void) | undefined
@@ -28,9 +27,9 @@ export interface ListenOptions {
 const PAUSES = { first: 20, longest: 5000 }
 
 /**
- * Runs `LISTEN` on `channel`, and reconnects after each failure. A connection to a server that became a standby stays open but
- * cannot `LISTEN`. Resolves with a function that stops listening. Rejects if the first attempt fails, unless the server is
- * read-only; then it retries.
+ * Runs `LISTEN` on `channel`, and reconnects after each failure. Resolves with a function that stops listening. Rejects if the
+ * first attempt fails, unless the server is read-only. A standby, for example, rejects `LISTEN` but may be promoted later, so
+ * the attempt is repeated.
  */
 export const listenOn = async ({
   connect,
@@ -55,7 +54,7 @@ export const listenOn = async ({
     })
     current = sql
     try {
-      // A connection that only listens is always idle.
+      // Without this setting, the server might close the connection, because a connection that only listens is always idle.
       await sql.unsafe('set idle_session_timeout = 0')
       await sql.unsafe(`listen "${channel.replaceAll('"', '""')}"`)
     } catch (error) {

@@ -33,7 +33,9 @@ export const adoptClient = async (handle: DatabaseHandle, listenUrl?: string): P
   )
 }
 
-/** Creates a client that is never connected, for generating the API documents, which need only the routes. */
+/**
+ * Creates a client that never connects. It is used to generate the API documents, which need only the routes of the service.
+ */
 export const offlineClient = (): SqlClient => ({
   ...openPostgres({ url: 'postgres://offline@localhost:1/offline', poolMax: 1 }),
   notifications: null

@@ -1,4 +1,7 @@
-/** Opens the embedded database: PGlite, which is PostgreSQL in this process. For development and tests; one process per folder. */
+/**
+ * Opens the embedded database: PGlite, which runs PostgreSQL inside this process. It is meant for development and tests,
+ * because only one process at a time can use a folder.
+ */
 import { mkdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import type { PGlite, Transaction } from '@electric-sql/pglite'
@@ -8,7 +11,7 @@ import { asObjects, drizzleOver, type Execute, type Rows } from './rows.ts'
 import { inspectSession, statementsThatSet } from './session.ts'
 import type { SqlClient, SqlTransaction } from './types.ts'
 
-// With these settings PGlite uses a fifth of the memory and is as fast for one process (docs/performance.md).
+// With these settings PGlite uses a fifth of the memory that it needs by default, and is as fast (docs/performance.md).
 const SMALL = [
   'shared_buffers=2MB',
   'wal_buffers=64kB',
@@ -73,7 +76,7 @@ const loadPGlite = async () => {
   }
 }
 
-/** What runs a statement: the database, or one of its transactions. */
+/** The object that runs a statement: the database, or one of its transactions. */
 type Runner = Pick<PGlite, 'query'>
 
 const run = async (runner: Runner, text: string, params: readonly unknown[]): Promise<Rows> => {

@@ -1,8 +1,8 @@
 /**
  * Manages a pool of connections, which opens on first use.
  *
- * - The connections can be replaced all at once. After a failover they may lead to a server that is now a standby, and would be
- *   kept because they still work.
+ * - The connections can be replaced all at once. After a failover they may lead to a server that is now a standby. They still
+ *   work, so the pool would otherwise keep them.
  * - Some connections are reserved for urgent work. Otherwise many requests that wait for one lock would occupy the connections
  *   that appends need.
  */
@@ -15,34 +15,38 @@ export interface PoolOptions<T> {
   /** Closes what `open` returned, after its queries have ended or after `seconds`, whichever is first. */
   readonly end: (opened: T, seconds: number) => Promise<void>
   readonly maxConnections: number
-  /** Whether the pool may replace connections. False if they belong to the host application; then it only limits their use. */
+  /**
+   * Whether the pool may replace connections. False for connections of the host application, of which the pool only limits how
+   * many are used at a time.
+   */
   readonly mayReplace: boolean
 }
 
 export interface Pool<T> {
-  /** Runs work on a connection. If it fails because the server is read-only, the connections are replaced. */
+  /** Runs work on a connection. If the work fails because the server is read-only, replaces the connections. */
   run<R>(work: (opened: T) => Promise<R>): Promise<R>
   /** Runs work on a reserved connection, without waiting for other work. */
   runUrgently<R>(work: (opened: T) => Promise<R>): Promise<R>
   /** Returns how many calls of `run` wait for a connection. */
   waiting(): number
   /**
-   * Closes the connections after their queries have ended; further work uses new ones. Does nothing if the last replacement was
-   * less than a second ago.
+   * Closes the connections after their queries have ended. Work that starts later uses new connections. Does nothing if the
+   * last replacement was less than a second ago.
    */
   replace(): void
   end(): Promise<void>
 }
 
 /**
- * Returns how many connections to reserve: 40 % of the pool, but 1 to 4, and none in a pool of one. Four are enough for two
- * appends to locked rooms, one append to all other rooms, and one notification.
+ * Returns how many connections to reserve for urgent work: 40 % of the pool, at least 1 and at most 4. A pool of one connection
+ * reserves none. Four are enough for two appends to locked rooms, one append to all other rooms, and one notification.
  */
 const reservedOf = (max: number): number => (max < 2 ? 0 : Math.max(1, Math.min(4, Math.floor(0.4 * max))))
 
 const REPLACE_MS = 1000
-/** How long queries may continue after their connections were replaced, in seconds; `ENDED_SECONDS` after the pool was ended. */
+/** Timeout in seconds for running queries after their connections were replaced. */
 const REPLACED_SECONDS = 12
+/** Timeout in seconds for running queries after `end` was called. */
 const ENDED_SECONDS = 2
 
 export const createPool = <T>({ open, end, maxConnections, mayReplace }: PoolOptions<T>): Pool<T> => {
@@ -50,7 +54,7 @@ export const createPool = <T>({ open, end, maxConnections, mayReplace }: PoolOpt
   /** The value that `current` resolved to. With it, an open pool is used without waiting for a microtask. */
   let opened: T | undefined
   let replacedAt = Number.NEGATIVE_INFINITY
-  // Never run more work at a time than there are connections: postgres.js would queue the rest behind queries that are running.
+  // Limits the work to the connections that are not reserved. postgres.js would queue further work behind running queries.
   const limit = pLimit(maxConnections - reservedOf(maxConnections))
   let ending: Promise<void> | undefined
 
@@ -64,7 +68,7 @@ export const createPool = <T>({ open, end, maxConnections, mayReplace }: PoolOpt
         if (current === opening) opened = result
       },
       () => {
-        // The next use opens it again.
+        // Opening has failed, so the next use of the pool must open it again.
         if (current === opening) current = undefined
       }
     )

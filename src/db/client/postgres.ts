@@ -1,4 +1,4 @@
-/** Connects to PostgreSQL with postgres.js, either with a pool that connects on first use or with the client of a host. */
+/** Connects to PostgreSQL through postgres.js, either with a client of the service or with a client of the host application. */
 
 import postgres from 'postgres'
 import { nameOfHost, parseDatabaseUrl } from '../../lib/database-url.ts'
@@ -13,7 +13,7 @@ import { explainTls } from './tls-offer.ts'
 import type { ClientOptions, SqlClient, SqlTransaction } from './types.ts'
 import { type ConnectionOptions, connectionOptions, urlSettings } from './url-options.ts'
 
-/** The postgres.js client of an opened pool, and how to send statements with it. */
+/** The postgres.js client of a pool, and how to send statements with the client. */
 interface Opened {
   readonly sql: postgres.Sql
   readonly prepare: boolean
@@ -32,7 +32,7 @@ export const openPostgres = (options: ClientOptions): SqlClient => {
     onnotice: () => {}
   }
 
-  /** Inspects the server on a connection without startup parameters, because a pooler may reject them. */
+  /** Inspects the server on a connection that sends no session settings as startup parameters, as a pooler may reject them. */
   const inspect = async () => {
     const sql = postgres({ ...base, max: 1 })
     try {
@@ -47,7 +47,9 @@ export const openPostgres = (options: ClientOptions): SqlClient => {
   const open = async (): Promise<Opened> => {
     const { isPooled, settings, unknown } = await inspect()
     if (unknown.length > 0)
-      onWarning(`Ignored unknown parameters of the database URL: ${unknown.join(', ')}. Remove them.`)
+      onWarning(
+        `The database URL has unknown parameters, which are ignored: ${unknown.join(', ')}. Remove them from the URL.`
+      )
     const connection = { ...base.connection, ...(isPooled ? {} : settings) } as NonNullable<
       ConnectionOptions['connection']
     >
@@ -98,7 +100,7 @@ export const adoptPostgres = (sql: postgres.Sql, listenUrl?: string): SqlClient 
     run,
     where: path ? String(path) : servers.join(', '),
     maxConnections,
-    // A dedicated connection, as the `listen` of postgres.js creates one.
+    // Creates a dedicated connection, as the `listen` of postgres.js does.
     connect: more => {
       const own = listenUrl === undefined ? sql.options : connectionOptions(parseDatabaseUrl(listenUrl), {})
       return postgres({ ...(own as ConnectionOptions), ...more })
@@ -124,7 +126,8 @@ const clientOver = ({ pool, run, where, maxConnections, connect }: ClientParts):
     })
 
   const notify = async (channel: string, payloads: readonly string[]): Promise<void> => {
-    // `NOTIFY` in a transaction causes a disk sync at commit. A notification may be lost in a crash, so the sync is not needed.
+    // By default, the commit of a transaction with `NOTIFY` waits for a disk sync. The sync is turned off, because a
+    // notification may be lost in a crash.
     const text = `select set_config('synchronous_commit', 'off', true), pg_notify($1, payload)
       from unnest($2::text[]) as payload`
     await pool.runUrgently(({ sql, prepare }) => run(sql, text, [channel, payloads], prepare))

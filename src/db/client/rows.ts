@@ -1,4 +1,4 @@
-/** Defines the rows that every engine returns, and creates a Drizzle client that reads them. */
+/** Defines the form in which every engine returns rows, and creates a Drizzle client that reads this form. */
 import { drizzle } from 'drizzle-orm/postgres-js'
 import type { Sql } from 'postgres'
 
@@ -8,20 +8,19 @@ export interface Rows {
   readonly rows: unknown[][]
 }
 
-/** Runs a statement. `isPrepared` uses a prepared statement, which is faster for a text that is sent often. */
+/** Runs a statement. If `isPrepared` is true, prepares the statement, which is faster for a statement that is sent often. */
 export type Execute = (
   text: string,
   params: readonly unknown[],
   options: { readonly isPrepared: boolean; readonly isUrgent?: boolean }
 ) => Promise<Rows>
 
-/** Returns the rows as objects. */
 export const asObjects = <Row extends object>({ names, rows }: Rows): Row[] =>
   rows.map(row => Object.fromEntries(names.map((name, at) => [name, row[at]])) as Row)
 
 /**
- * Creates a Drizzle client that runs its statements with `execute`. Drizzle expects a client of postgres.js, of which it uses
- * only the parts that are defined here.
+ * Creates a Drizzle client that runs its statements with `execute`. Drizzle expects a client of postgres.js, but uses only the
+ * members that are defined here.
  */
 export const drizzleOver = (execute: Execute) => {
   const unsafe = (text: string, params: readonly unknown[], { prepare = false } = {}) => {

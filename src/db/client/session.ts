@@ -1,18 +1,18 @@
 /**
  * Defines the session settings that the service depends on. They are set explicitly, because an administrator may change the
- * defaults of a database or a role. A direct connection sends them as startup parameters. A pooler rejects startup parameters and
- * gives the session to other clients between transactions, so each transaction sets them.
+ * defaults of a database or a role. A direct connection sends the settings as startup parameters. Behind a pooler, which
+ * rejects startup parameters and gives the session to other clients between transactions, each transaction applies the settings
+ * itself.
  */
 
-/** Runs a statement. Returns its rows as arrays, and the process id that the server sent when the connection was opened. */
+/**
+ * Runs a statement and returns its rows as arrays. `pid` is the process id that the server sent when the connection was opened.
+ */
 export type Run = (text: string, params: readonly unknown[]) => Promise<{ rows: unknown[][]; pid: number | null }>
 
 type Settings = Readonly<Record<string, string>>
 
-/**
- * Maximum duration of a statement, in milliseconds. A statement that takes longer would keep the lock of a room, or keep a request
- * waiting.
- */
+/** Timeout in milliseconds for a statement. A statement that takes longer might keep a room locked, or a request waiting. */
 const STATEMENT_MS = 10_000
 const LOCK_MS = 8_000
 
@@ -37,7 +37,10 @@ const NEEDED: Settings = {
   synchronous_commit: 'on'
 }
 
-/** Returns, for each setting, whether a value in the session of a host's client is acceptable. Settings without an entry are. */
+/**
+ * Maps a setting to a function that returns whether a value in the session of a host's client is acceptable. For a setting that
+ * is not listed, every value is acceptable.
+ */
 const ACCEPTED: Readonly<Record<string, (value: string) => boolean>> = {
   default_transaction_isolation: value => value === 'read committed',
   statement_timeout: value => value === '0' || Number(value) >= STATEMENT_MS,
@@ -82,8 +85,8 @@ export const inspectSession = async (run: Run, wanted: Settings = {}): Promise<S
 }
 
 /**
- * Returns the setting which guarantees that an acknowledged message is on disk. Only `off` is overridden; the other values decide
- * which replicas must have the message, and that is the administrator's decision.
+ * Returns the setting which guarantees that an acknowledged message is on disk. Overrides only `off`. The other values
+ * determine which replicas must have the message, which the administrator decides.
  */
 const durability = (current = 'on'): Settings => ({ synchronous_commit: current === 'off' ? 'on' : current })
 
@@ -92,8 +95,8 @@ const literal = (text: string): string => `'${text.replaceAll("'", "''")}'`
 /** Returns the statements that apply settings to the current transaction or the session; empty if there are none. */
 export const statementsThatSet = (settings: Settings, scope: 'local' | 'session'): string =>
   Object.entries(settings)
-    // `SET` takes no snapshot, so it is used where that is required. Other settings use `set_config`, because `SET` would treat a
-    // quoted list, such as a `search_path` from the URL, as one name.
+    // The required settings use `SET`, which takes no snapshot as a query does. The settings from the URL use `set_config`,
+    // because `SET` would treat a quoted list, such as a `search_path`, as one name.
     .map(([name, value]) =>
       name in NEEDED
         ? `set ${scope} ${name} to ${literal(value)}`

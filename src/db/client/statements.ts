@@ -3,10 +3,12 @@ import type postgres from 'postgres'
 import { createRenaming, decodeValue, encodeParameter } from './encode.ts'
 import type { Rows } from './rows.ts'
 
-/** What runs a statement: a client, or one of its transactions. */
+/** The object that runs a statement: a client, or one of its transactions. */
 export type Runner = Pick<postgres.Sql, 'unsafe'>
 
-/** Runs a statement. Returns its rows, and the process id that the server sent when the connection was opened; null if unknown. */
+/**
+ * Runs a statement and returns its rows. `pid` is the process id that the server sent when the connection was opened, if known.
+ */
 export type Run = (
   runner: Runner,
   text: string,

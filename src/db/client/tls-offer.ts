@@ -1,6 +1,6 @@
 /**
- * Checks whether a server supports TLS. If it does not and TLS is required, the driver only reports `ECONNRESET`, which does not
- * show the cause.
+ * Finds out whether a server supports TLS. If a connection requires TLS and the server does not support it, the driver reports
+ * only `ECONNRESET`, which does not show the cause.
  */
 import { once } from 'node:events'
 import { createConnection } from 'node:net'
@@ -27,7 +27,10 @@ const offersTls = async ({ host, port }: DatabaseHost): Promise<boolean> => {
   }
 }
 
-/** Returns a new error with an explanation if a connection failed because the server does not support TLS, else the given error. */
+/**
+ * If a connection failed because the server does not support TLS, returns a new error that says so. Else returns the given
+ * error.
+ */
 export const explainTls = async (error: unknown, [server]: readonly DatabaseHost[]): Promise<unknown> => {
   if (!server || !codesOf(error).includes('ECONNRESET') || (await offersTls(server))) return error
   const message = 'the server does not support TLS. Enable it there (`ssl = on`), or set DATABASE_SSL=disable'

@@ -6,7 +6,7 @@ export interface SqlTransaction {
   query<Row extends object>(text: string, params?: readonly unknown[]): Promise<Row[]>
   exec(text: string): Promise<void>
   /**
-   * Used by the repositories inside a unit of work.
+   * Used by the repositories inside a transaction.
    * @internal
    */
   readonly drizzle: SqlClient['drizzle']
@@ -16,7 +16,10 @@ export interface SqlTransaction {
 export interface Notifications {
   /** Sends payloads to a channel in one round trip. PostgreSQL limits each payload to less than 8,000 bytes. */
   notify(channel: string, payloads: readonly string[]): Promise<void>
-  /** Listens on a dedicated connection and reconnects when it breaks. Calls `onListening` after each connection. */
+  /**
+   * Listens on a dedicated connection and reconnects when the connection is lost. Calls `onListening` after each `LISTEN`.
+   * Resolves with a function that stops listening.
+   */
   listen(
     channel: string,
     onPayload: (payload: string) => void,
@@ -27,7 +30,6 @@ export interface Notifications {
   isDelivered(): Promise<boolean>
 }
 
-/** How to send a query. */
 export interface QueryOptions {
   /** Uses a connection that is reserved for urgent work, such as an append. */
   readonly isUrgent?: boolean
@@ -48,13 +50,13 @@ export interface SqlClient {
    */
   // biome-ignore lint/suspicious/noExplicitAny: the tables are created per schema, so Drizzle's own schema type is unused.
   readonly drizzle: PgDatabase<PgQueryResultHKT, any>
-  /** Runs one prepared statement; parameters are `$1`, `$2`, … */
+  /** Runs one prepared statement, whose parameters are `$1`, `$2`, … */
   query<Row extends object>(text: string, params?: readonly unknown[], options?: QueryOptions): Promise<Row[]>
   /** Runs work atomically, at the isolation level read committed. */
   transaction<T>(work: (transaction: SqlTransaction) => Promise<T>, options?: QueryOptions): Promise<T>
-  /** Returns how many queries wait for a connection; absent if there is no pool. */
+  /** Returns how many queries wait for a connection. Absent if there is no pool. */
   waiting?(): number
-  /** Replaces every connection after its query has ended. Called when the connections lead to a read-only server. */
+  /** Replaces each connection after its query has ended. Called when the connections lead to a read-only server. */
   replaceConnections?(): void
   close(): Promise<void>
 }
@@ -65,11 +67,11 @@ export interface ClientOptions {
   readonly url: string
   /** The TLS mode. `require` encrypts but does not verify the server; `verify-full` verifies the certificate and its host name. */
   readonly ssl?: 'disable' | 'require' | 'verify-full' | undefined
-  /** The certificate of the authority for `verify-full`, as PEM. */
+  /** The certificate of the certificate authority for `verify-full`, in PEM format. */
   readonly ca?: string | undefined
   /** Maximum number of connections. */
   readonly poolMax: number
-  /** The URL of a direct connection for `LISTEN`. Needed if `url` leads to a transaction pooler. */
+  /** The URL of a direct connection for `LISTEN`. Required if `url` leads to a transaction pooler. */
   readonly listenUrl?: string | undefined
   /** Called with a warning for the operator. */
   readonly onWarning?: ((sentence: string) => void) | undefined

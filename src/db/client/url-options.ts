@@ -1,4 +1,4 @@
-/** Converts a database URL and the TLS settings to options of postgres.js, so that it doesn't parse the URL itself. */
+/** Converts a database URL and the TLS settings to options of postgres.js, so that postgres.js doesn't parse the URL itself. */
 import { checkServerIdentity, type PeerCertificate } from 'node:tls'
 import type postgres from 'postgres'
 import { type DatabaseUrl, isSocket, type SslMode } from '../../lib/database-url.ts'
@@ -7,7 +7,7 @@ import { version } from '../../lib/package.ts'
 export interface TlsOptions {
   /** Overrides the URL's `sslmode`. */
   readonly ssl?: SslMode | undefined
-  /** The certificate of the authority, as PEM. */
+  /** The certificate of the certificate authority, in PEM format. */
   readonly ca?: string | undefined
 }
 
@@ -17,8 +17,9 @@ const CONNECT_SECONDS = 5
 export type ConnectionOptions = Omit<postgres.Options<Record<string, postgres.PostgresType>>, 'host' | 'port'>
 
 /**
- * Checks a certificate against the hosts of the URL. If the host is an IP address, postgres.js passes no server name, and Node
- * would then accept a certificate of `localhost`.
+ * Returns a function that accepts a certificate if it is valid for one of the hosts in the URL. Node's own check is not
+ * sufficient: if the host is an IP address, postgres.js passes no server name, and Node would accept a certificate for
+ * `localhost`.
  */
 const checkHosts =
   (hosts: readonly string[]) =>
@@ -36,7 +37,7 @@ const tls = (mode: SslMode, ca: string | undefined, hosts: readonly string[]): f
   return { rejectUnauthorized: true, ...authority, checkServerIdentity: identity }
 }
 
-/** Returns the options to connect with. The only session settings in them are `application_name` and a provider's `options`. */
+/** Returns the connection options. The only session settings among them are `application_name` and a provider's `options`. */
 export const connectionOptions = (url: DatabaseUrl, { ssl, ca }: TlsOptions): ConnectionOptions => {
   const { hosts, user, password, database, parameters } = url
   const [first] = hosts
@@ -50,7 +51,7 @@ export const connectionOptions = (url: DatabaseUrl, { ssl, ca }: TlsOptions): Co
     ...(user === undefined ? {} : { user }),
     ...(password === undefined ? {} : { password }),
     ...(database === undefined ? {} : { database }),
-    // As in libpq, TLS applies to TCP only.
+    // As in libpq, TLS is used only over TCP.
     ssl: isLocal ? false : tls(ssl ?? url.sslmode ?? 'disable', ca, names),
     connect_timeout: Number(parameters.connect_timeout) || CONNECT_SECONDS,
     keep_alive: 15,
@@ -60,7 +61,8 @@ export const connectionOptions = (url: DatabaseUrl, { ssl, ca }: TlsOptions): Co
       : {}),
     connection: {
       application_name: parameters.application_name ?? `fastify-chat/${version}`,
-      // `options` may also contain values for the proxy of a hosting provider. All but `-c name=value` are passed on.
+      // `options` may also contain values for the proxy of a hosting provider, so all parts except `-c name=value` are passed
+      // on.
       ...(otherOptions(parameters.options) ? { options: otherOptions(parameters.options) } : {})
     }
   }
@@ -72,8 +74,8 @@ const otherOptions = (options = ''): string => options.replace(OPTION, '').trim(
 const USED = ['application_name', 'connect_timeout', 'target_session_attrs', 'options', 'client_encoding']
 
 /**
- * Returns the session settings in a URL, by lower-case name: the parameters that are not options of a connection, and the settings
- * in `options=-c name=value`.
+ * Returns the session settings in a URL, keyed by lower-case name: the parameters that are not connection options, and the
+ * settings in `options=-c name=value`.
  */
 export const urlSettings = ({ parameters }: DatabaseUrl): Record<string, string> => {
   const fromOptions = [...(parameters.options ?? '').matchAll(OPTION)].map(([, name = '', value = '']) => [

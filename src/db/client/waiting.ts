@@ -5,17 +5,19 @@ import { redactText } from '../../lib/redact.ts'
 import { codesOf, mayRetry } from './errors.ts'
 import type { SqlClient } from './types.ts'
 
-/** How long to wait for a database, and a callback for the first failed attempt. */
 export interface WaitOptions {
+  /** Timeout in seconds. */
   readonly seconds: number
+  /** Called once, after the first failed attempt. */
   readonly onRetry?: () => void
 }
 
 const MAX_DELAY_MS = 2000
 
 /**
- * Resolves when the database responds. Retries with growing delays while it cannot be reached. Rejects when the time is over, or
- * immediately if the server rejects the connection. The error names the database and quotes the server's own message, if any.
+ * Resolves when the database responds. Retries with growing delays while the database cannot be reached. Rejects after
+ * `seconds`, or immediately if the server rejects the connection. The error names the database and quotes the server's message,
+ * if any.
  */
 export const waitForDatabase = async (client: SqlClient, { seconds, onRetry }: WaitOptions): Promise<void> => {
   const deadline = systemClock.monotonic() + seconds * 1000
@@ -49,7 +51,7 @@ const tryOnce = async (client: SqlClient, deadline: number): Promise<unknown> =>
 const UNKNOWN_AUTHORITY =
   'the authority that signed its certificate is not trusted. Set DATABASE_CA to the certificate of that authority'
 
-/** Maps certificate errors to an explanation with advice, which Node's message does not contain. */
+/** Maps the code of a certificate error to an explanation with advice, because Node's message contains no advice. */
 const CERTIFICATE_REASONS: Readonly<Record<string, string>> = {
   SELF_SIGNED_CERT_IN_CHAIN: UNKNOWN_AUTHORITY,
   DEPTH_ZERO_SELF_SIGNED_CERT: UNKNOWN_AUTHORITY,
@@ -76,10 +78,10 @@ const encryptionAdvice = (text: string): string =>
   /no encryption|SSL off/.test(text) ? ' If the server requires encryption, set DATABASE_SSL=require.' : ''
 
 const lateness = (where: string, seconds: number, failure: unknown): string => {
-  // Only the error of a server or a pooler has a severity. Which of the two fields contains it depends on the pooler.
+  // Only an error that a server or a pooler sent has a severity. A pooler may send only one of the two fields.
   if (failure instanceof Error && ('severity' in failure || 'severity_local' in failure)) {
     return `The database at ${where} did not accept a connection within ${seconds} seconds ${reasonOf(failure)}`
   }
-  const advice = 'Check that it runs, and check DATABASE_HOST and DATABASE_PORT (or DATABASE_URL).'
+  const advice = 'Check that the database is running, and check DATABASE_HOST and DATABASE_PORT (or DATABASE_URL).'
   return `No database responded at ${where} within ${seconds} seconds (${codeOf(failure)}). ${advice}`
 }

@@ -1,7 +1,10 @@
-/** Reads the changes that triggers recorded: deleted and renamed users, changed or deleted entries, and changed or deleted rooms. */
+/**
+ * Reads the changes that database triggers have recorded: deleted or renamed users, changed or deleted entries, and changed or
+ * deleted rooms.
+ */
 import type { SqlClient, SqlTransaction } from '../client/types.ts'
 
-/** The changes that became visible since a snapshot. */
+/** The changes that have become visible since an earlier snapshot. */
 export interface Changes {
   readonly deletedUsers: readonly number[]
   readonly renamedUsers: readonly { readonly id: number; readonly username: string }[]
@@ -11,13 +14,14 @@ export interface Changes {
   readonly entries: readonly { readonly roomId: number; readonly from: number; readonly to: number }[]
 }
 
-/** The result of a read. */
 export interface ChangesRead {
-  /** The snapshot of this read. Pass it to the next read, which then returns the changes that were not visible in it. */
+  /**
+   * The database snapshot of this read. Pass it to the next read, which then returns the changes that this read could not see.
+   */
   readonly snapshot: string
   /**
-   * `undefined` if the changes cannot be listed: there are too many, a table was truncated, or `since` is from another database or
-   * from before it was restored.
+   * `undefined` if the changes cannot be listed: there are too many, a table was truncated, `since` is absent or from another
+   * database, or the database has been restored since.
    */
   readonly changes: Changes | undefined
 }
@@ -26,23 +30,26 @@ export interface ChangesRead {
 export interface ChangesRepository {
   /** Returns the current snapshot, and the changes since an earlier one. Without `since`, `changes` is `undefined`. */
   read(since: string | undefined): Promise<ChangesRead>
-  /** Returns the names of existing users, by id. */
+  /** Returns the usernames of the users with these ids, keyed by id. Omits users that do not exist. */
   usernames(ids: readonly number[]): Promise<Map<number, string>>
-  /** Returns the titles of existing rooms, by id. */
+  /** Returns the titles of the rooms with these ids, keyed by id. Omits rooms that do not exist. */
   titles(ids: readonly number[]): Promise<Map<number, string | null>>
   /** Deletes recorded changes that are older than an hour. */
   sweep(): Promise<void>
 }
 
-/** How long a read waits for a locked table, in milliseconds. It is short, because the read may occupy a reserved connection. */
+/**
+ * Timeout in milliseconds for a read that waits for a table lock. It is short, because the read may occupy a reserved
+ * connection.
+ */
 const LOCK_MS = 1000
-/** Maximum number of changes of each sort that are listed. */
+/** Maximum number of changes that a read lists from each of the two tables. */
 const MAX_CHANGES = 1000
 
 interface Row {
   readonly snapshot: string
   readonly is_lost: boolean
-  /** JSON text, so that no driver converts its types. */
+  // JSON as text, so that no driver converts the values.
   readonly deleted: string
   readonly changed: string
 }
@@ -57,14 +64,11 @@ interface ChangedRow {
   readonly has_room: boolean
 }
 
-/**
- * Creates the repository.
- * @internal
- */
+/** @internal */
 export const createChangesRepository = ({ query, transaction }: SqlClient, schema: string): ChangesRepository => {
   const inSchema = (table: string): string => `"${schema.replaceAll('"', '""')}".${table}`
-  // The last condition excludes rows of a restored database whose transaction ids are still in the future here. With a snapshot
-  // that is older than an hour, changes may be missing, because they have been swept.
+  // The last condition excludes rows that were restored from another server and have transaction ids which this server has not
+  // yet reached. If `since` is older than an hour, changes may be missing, because `sweep` has deleted them.
   const isNew = `xid >= pg_snapshot_xmin($1::text::pg_snapshot)
     and not pg_visible_in_snapshot(xid, $1::text::pg_snapshot)
     and xid < pg_snapshot_xmax(pg_current_snapshot())`
@@ -80,14 +84,17 @@ export const createChangesRepository = ({ query, transaction }: SqlClient, schem
       left join ${inSchema('rooms')} as rooms on rooms.id = log.room_id
     ) as changed) as changed`
 
-  /** True while a read uses the reserved (urgent) connection. Only one read may; the others queue for the pool. */
+  /**
+   * True while a read uses a reserved connection. Only one read at a time may use one; other reads use the rest of the pool.
+   */
   let isUrgentTaken = false
   const readRow = async (since: string | undefined): Promise<Row | undefined> => {
     const isUrgent = !isUrgentTaken
     isUrgentTaken = true
     try {
       const work = async (own: SqlTransaction): Promise<Row[]> => {
-        // A separate statement, because a query locks its tables before it evaluates any expression.
+        // A separate statement, because `set_config` in the query would be too late: a query locks its tables before it
+        // evaluates expressions.
         await own.exec(`set local lock_timeout = ${LOCK_MS}`)
         return own.query<Row>(read, [since ?? null])
       }
@@ -100,7 +107,7 @@ export const createChangesRepository = ({ query, transaction }: SqlClient, schem
   return {
     async read(since) {
       const row = await readRow(since)
-      if (!row) throw new Error('Reading the changes returned no row.')
+      if (!row) throw new Error('The query for the changes in "revocations" and "log_changes" returned no row.')
       const deleted = JSON.parse(row.deleted) as number[]
       const changed = JSON.parse(row.changed) as ChangedRow[]
       const isTooMuch = Math.max(deleted.length, changed.length) > MAX_CHANGES || changed.some(isEverything)

@@ -8,30 +8,33 @@ import { MESSAGE } from '../../protocol/http/messages.ts'
 import type { SqlClient } from '../client/types.ts'
 import { milliseconds, type Tables } from '../tables.ts'
 
-/** An entry to append. `writeId` is unique for each room and user. */
+/** An entry to append. If the user has already appended an entry with the same `writeId` to the room, nothing is appended. */
 export interface NewEntry {
   readonly roomId: number
   readonly userId: number
   readonly writeId: string
   readonly kind: string
-  /** The message that the entry is about. */
+  /** The `seq` of the message that the entry refers to. */
   readonly targetSeq?: number | null
   readonly content: string | null
   readonly meta: string | null
   readonly keyId: string | null
-  /** The unencrypted data of an entry, as JSON, which its kind defines. Messages have none. */
+  /** The unencrypted data of the entry, serialized as JSON. The kind of the entry defines the fields; messages have none. */
   readonly detail?: string | null
 }
 
-/** The body of a stored entry, which is compared with the entry of a repeated write. */
+/** The part of a stored entry that is compared with the new entry if a write id is used again. */
 export type StoredBody = Pick<StoredEntry, 'kind' | 'targetSeq' | 'content' | 'meta' | 'detail'>
 
-/** The result for an entry that the database function rejected: a code of the error catalog. */
+/** The result for an entry that the database function rejected. `refused` is a code of the error catalog. */
 export interface RefusedEntry {
   readonly refused: string
 }
 
-/** An appended entry. If an entry with the same write id already existed, `stored` is its body; otherwise `stored` is null. */
+/**
+ * The result for an entry that is in the log. If an entry with the same write id already existed, `replayed` is true, and the
+ * other fields are those of the existing entry. Otherwise `stored` is null.
+ */
 export interface AppendedEntry {
   readonly id: number
   readonly seq: number
@@ -53,37 +56,40 @@ export interface StoredEntry {
   readonly content: string | null
   readonly meta: string | null
   readonly keyId: string | null
-  /** The unencrypted data, as JSON; null for a message. */
+  /** The unencrypted data, serialized as JSON. Null for a message. */
   readonly detail: string | null
   readonly writeId: string
   readonly createdAt: number
 }
 
-/** Reads and writes the log of one schema. */
+/** Appends and reads the entries of all rooms in one schema. */
 export interface MessagesRepository {
   /**
    * Appends a batch in one transaction and one round trip. After the commit, resolves with one result per entry, in the order of
    * the batch. A write id must not occur twice in a batch. See drizzle/0008_append_entries.sql.
    */
   append(batch: readonly NewEntry[]): Promise<(AppendedEntry | RefusedEntry)[]>
-  /** Returns the newest entries of a room, oldest first. */
+  /** Returns the newest entries of a room, at most `limit`, in ascending order. */
   newest(roomId: number, limit: number): Promise<StoredEntry[]>
-  /** Returns the `seq` of the first of the last `count` messages up to `to`. Less than 1 if there are fewer messages. */
+  /**
+   * Returns the `seq` from which a range up to `to` contains `count` messages. Returns less than 1 if there are fewer messages.
+   * Entries of other kinds in the range are not counted.
+   */
   messagesFrom(roomId: number, to: number, count: number): Promise<number>
-  /** Returns the entries of a room with `from <= seq <= to`, ascending. */
+  /** Returns the entries of a room with `from <= seq <= to`, in ascending order. */
   range(roomId: number, from: number, to: number): Promise<StoredEntry[]>
   /** Returns the lowest and the highest stored `seq` with `from <= seq <= to`; `undefined` if there is no such entry. */
   extent(roomId: number, from: number, to: number): Promise<Extent | undefined>
 }
 
-/** The lowest and the highest `seq` of a part of a log. */
+/** The lowest and the highest `seq` in a part of a log. */
 export interface Extent {
   readonly first: number
   readonly last: number
 }
 
 /**
- * Maximum length of a token, in bytes. The service stores no longer tokens. Longer text in the column is not read, because it
+ * Maximum length of a token, in bytes. The service never stores a longer one. Longer text in the column is not read, because it
  * could exhaust the memory.
  */
 const MAX_TOKEN_BYTES = 1024 * 1024
@@ -97,10 +103,7 @@ interface AppendRow extends Omit<StoredBody, 'targetSeq'> {
   readonly target_seq: number | null
 }
 
-/**
- * Creates the repository.
- * @internal
- */
+/** @internal */
 export const createMessagesRepository = (
   client: SqlClient,
   { messages, users }: Tables,
@@ -113,7 +116,8 @@ export const createMessagesRepository = (
     where room_id = $1 and seq = any($2::bigint[]) and detail is not null`
   const messagesFrom = `select ${inSchema}.chat_messages_from($1, $2, $3)::double precision as "from"`
 
-  // PostgreSQL computes the length without reading the text. The empty text that replaces a long one cannot be decrypted.
+  // Selects an empty text, which cannot be decrypted, instead of a text that is too long. PostgreSQL computes the length
+  // without reading the text.
   const token = (column: Tables['messages']['content'] | Tables['messages']['meta']) =>
     sql<
       string | null
@@ -126,7 +130,7 @@ export const createMessagesRepository = (
     kind: messages.kind,
     targetSeq: messages.targetSeq,
     userId: messages.userId,
-    // A left join, because the entries of a deleted user are kept: clients cannot handle gaps in the log.
+    // The entries of a deleted user are kept, because clients cannot handle gaps in the log. So the queries use a left join.
     username: sql<string>`coalesce(${users.username}, 'deleted user')`,
     content: token(messages.content),
     meta: token(messages.meta),
@@ -171,7 +175,7 @@ export const createMessagesRepository = (
     .limit(sql.placeholder('limit'))
     .prepare('chat_newest')
 
-  /** Adds the details of the entries. Messages have none, so a page of messages needs no second query. */
+  /** Adds `detail` to the entries. Messages have no details, so a page with only messages needs no second query. */
   const withDetails = async (roomId: number, rows: Omit<StoredEntry, 'detail'>[]): Promise<StoredEntry[]> => {
     const others = rows.filter(({ kind }) => kind !== MESSAGE).map(({ seq }) => seq)
     const found =

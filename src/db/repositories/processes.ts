@@ -1,7 +1,9 @@
-/** Records the processes that run on one schema, and whether its rolling upgrade is finished. See drizzle/0009_upgrade_guard.sql. */
+/**
+ * Records the running processes of one schema, and whether its rolling upgrade is finished. See drizzle/0009_upgrade_guard.sql.
+ */
 import type { SqlClient, SqlTransaction } from '../client/types.ts'
 
-/** A process of the service. */
+/** A row of the table `processes`. */
 export interface ProcessRow {
   readonly id: string
   readonly version: string
@@ -11,24 +13,27 @@ export interface ProcessRow {
   readonly keyIds: readonly string[]
 }
 
-/** Finishes the upgrade in a transaction, without a check. After the commit, processes of older releases cannot append. */
+/**
+ * Finishes the upgrade in an open transaction, without a check for processes of older releases. After the commit, such
+ * processes cannot append entries.
+ */
 export const finishIn = async (transaction: SqlTransaction, schema: string): Promise<void> => {
   await transaction.query(`select "${schema.replaceAll('"', '""')}".chat_finish_upgrade()`)
 }
 
 /** Reads and writes the processes of one schema. */
 export interface ProcessesRepository {
-  /** Inserts the row of a process, or refreshes its time. Returns whether the upgrade is finished. */
+  /**
+   * Inserts the row of a process, or updates the time in it. Deletes the rows of processes that have not refreshed them for an
+   * hour. Returns whether the upgrade is finished.
+   */
   refresh(process: ProcessRow): Promise<{ readonly isFinished: boolean }>
   remove(id: string): Promise<void>
   /** Returns the processes that refreshed their rows within the last minute. */
   live(): Promise<ProcessRow[]>
 }
 
-/**
- * Creates the repository.
- * @internal
- */
+/** @internal */
 export const createProcessesRepository = ({ query }: Pick<SqlClient, 'query'>, schema: string): ProcessesRepository => {
   const inSchema = `"${schema.replaceAll('"', '""')}"`
   const refresh = `with swept as (

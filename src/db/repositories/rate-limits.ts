@@ -1,12 +1,14 @@
-/** Counts requests per period, across all processes. A crash of the database server resets the counts: the table is unlogged. */
+/**
+ * Counts requests per period, across all processes. A crash of the database server resets the counts, as the table is unlogged.
+ */
 import { systemClock } from '../../lib/clock.ts'
 import type { SqlClient } from '../client/types.ts'
 
-/** Counts requests in one schema. */
+/** Counts requests in the table `rate_limits` of one schema. */
 export interface RateLimitsRepository {
   /**
-   * Counts a request of `key`. The first request starts a period of `windowMs` milliseconds. Returns the number of requests in the
-   * current period, and the milliseconds until it ends.
+   * Counts a request of `key`. The first request starts a period of `windowMs` milliseconds. Returns the number of requests in
+   * the current period, and the milliseconds until the period ends.
    */
   hit(key: string, windowMs: number): Promise<{ current: number; ttlMs: number }>
 }
@@ -17,8 +19,9 @@ const MAX_SWEPT = 10_000
 
 export const createRateLimitsRepository = ({ query }: SqlClient, schema: string): RateLimitsRepository => {
   const table = `"${schema.replaceAll('"', '""')}"."rate_limits"`
-  // The database's clock is used, because the clocks of processes may differ. If that clock was set back, the end of an earlier
-  // period may be far in the future. So a period also counts as expired if it ends after twice the length of a new one.
+  // The database's clock is used, because the clocks of processes may differ. If the database's clock was set back, the stored
+  // end of a period may be far in the future. So a period also counts as expired if its end is further away than twice its
+  // length.
   const ms = "$2::double precision * interval '1 millisecond'"
   const isRunning = `counted.expires_at > now() and counted.expires_at < now() + 2 * ${ms}`
   const hit = `insert into ${table} as counted (key, hits, expires_at)
@@ -35,10 +38,11 @@ export const createRateLimitsRepository = ({ query }: SqlClient, schema: string)
   return {
     async hit(key, windowMs) {
       const [row] = await query<{ hits: number; ttl: number }>(hit, [key, windowMs])
-      if (!row) throw new Error('Counting a request returned no row.')
+      if (!row) throw new Error('The query that counts a request in "rate_limits" returned no row.')
       if (systemClock.monotonic() - sweptAt > SWEEP_MS) {
         sweptAt = systemClock.monotonic()
-        // Not awaited, because the request need not wait for it. A failure is ignored: the next sweep deletes the same counters.
+        // Not awaited, so that the request is not delayed. A failure is ignored, because the next sweep deletes the same
+        // counters.
         query(sweep).catch(() => {})
       }
       return { current: row.hits, ttlMs: Math.ceil(row.ttl) }

@@ -1,4 +1,4 @@
-/** Stores rooms. Each room has a log, and stores the `seq` of its newest and its oldest entry. */
+/** Stores rooms. The row of a room contains the `seq` of the newest and of the oldest entry in the log of the room. */
 
 import { eq, sql } from 'drizzle-orm'
 import { ChatError } from '../../protocol/errors.ts'
@@ -13,23 +13,22 @@ export interface RoomRow {
   readonly epoch: string
   readonly lastSeq: number
   readonly oldestSeq: number
-  /** Whether the log has entries other than messages. Only `findByNames` sets it. */
+  /** Whether the log has entries other than messages. Only `findByNames` sets this field. */
   readonly hasOthers?: boolean
 }
 
-/** A room to create. */
 export interface NewRoom {
   readonly name: string
   readonly title: string | null
 }
 
-/** The range of a room's log. */
+/** The range of entries in a room's log, and the incarnation of the log. */
 export type RoomReach = Pick<RoomRow, 'id' | 'epoch' | 'lastSeq' | 'oldestSeq'>
 
 /** Reads and writes the rooms of one schema. */
 export interface RoomsRepository {
   findByName(name: string): Promise<RoomRow | undefined>
-  /** Returns the existing rooms with these names, in one query. */
+  /** Returns the rooms with these names, in one query. Omits rooms that do not exist. */
   findByNames(names: readonly string[]): Promise<RoomRow[]>
   /** Returns at most `limit` rooms in the order of their names, starting after the name `after`. */
   list(after: string, limit: number): Promise<RoomRow[]>
@@ -37,23 +36,22 @@ export interface RoomsRepository {
   create(room: NewRoom): Promise<RoomRow>
   /** Updates a room and returns it. Returns `undefined` if the room does not exist. */
   update(id: number, change: Pick<NewRoom, 'title'>): Promise<RoomRow | undefined>
-  /** Returns the current range of a room's log; `undefined` if the room does not exist. */
+  /** Returns the current range of a room's log, or `undefined` if the room does not exist. */
   reach(id: number): Promise<RoomReach | undefined>
   /**
-   * Returns the rooms of `known` whose log has changed since: it grew, was pruned, or is a new incarnation. Runs one query, so the
-   * caller must limit the length of `known`.
+   * Returns the current range of each log that no longer has the range in `known`, because entries were appended or pruned, or
+   * because the log is a new incarnation. Sends all of `known` in one query, so the caller must limit the number of rooms.
    */
   changed(known: readonly RoomReach[]): Promise<RoomReach[]>
-  /** Returns the rooms of `ids` whose row is locked, so that an append would wait. Includes rooms that do not exist. */
+  /**
+   * Returns the rooms of `ids` whose rows are locked, so that an append to them would wait. Includes rooms that do not exist.
+   */
   locked(ids: readonly number[]): Promise<number[]>
 }
 
 const UNIQUE_VIOLATION = '23505'
 
-/**
- * Creates the repository.
- * @internal
- */
+/** @internal */
 export const createRoomsRepository = (client: SqlClient, { rooms }: Tables, schema: string): RoomsRepository => {
   const { drizzle } = client
   const { id, name, title, epoch, lastSeq, oldestSeq } = rooms
@@ -64,7 +62,7 @@ export const createRoomsRepository = (client: SqlClient, { rooms }: Tables, sche
     .where(eq(rooms.name, sql.placeholder('name')))
     .limit(1)
     .prepare('chat_room_by_name')
-  // Ordered by bytes, as JavaScript compares ASCII names, independent of the collation of the database.
+  // Orders by bytes, as JavaScript orders ASCII names, regardless of the collation of the database.
   const inOrder = drizzle
     .select(columns)
     .from(rooms)
@@ -99,7 +97,7 @@ export const createRoomsRepository = (client: SqlClient, { rooms }: Tables, sche
     async create(room) {
       try {
         const [row] = await drizzle.insert(rooms).values(room).returning(columns)
-        if (!row) throw new Error('Inserting a room returned no row.')
+        if (!row) throw new Error('The insert into "rooms" returned no row.')
         return row
       } catch (error) {
         if (sqlStateOf(error) !== UNIQUE_VIOLATION) throw error
@@ -119,7 +117,7 @@ export const createRoomsRepository = (client: SqlClient, { rooms }: Tables, sche
         known.map(room => room.oldestSeq)
       ]),
     async locked(ids) {
-      // Urgent, because an append waits for the result.
+      // Uses a reserved connection, because an append waits for the result.
       const rows = await client.query<{ id: number }>(unlocked, [[...ids]], { isUrgent: true })
       const free = new Set(rows.map(row => row.id))
       return ids.filter(one => !free.has(one))

@@ -1,4 +1,4 @@
-/** Stores users. The names of registered users are unique, and are looked up, without regard to the case of ASCII letters. */
+/** Stores users. The names of registered users are unique and are compared regardless of the case of ASCII letters. */
 
 import { and, eq, getTableColumns, sql } from 'drizzle-orm'
 import { ChatError } from '../../protocol/errors.ts'
@@ -17,7 +17,6 @@ export interface UserRecord {
   readonly createdAt: number
 }
 
-/** A user to create. */
 export interface NewUser {
   readonly username: string
   readonly hashedPassword: string | null
@@ -29,19 +28,21 @@ export interface NewUser {
 export interface UsersRepository {
   /** Creates a user. Throws `username_taken` if another registered user has the name. */
   create(user: NewUser): Promise<UserRecord>
-  /** Returns a registered user by name, in any case. Never returns a host user; those may have the same name. */
+  /**
+   * Returns the registered user with this name, regardless of case. Never returns a host user, which may have the same name.
+   */
   findByUsername(username: string): Promise<UserRecord | undefined>
-  /** Returns the existing users of `ids`, by id. Queries up to 1,000 at a time. */
+  /** Returns the users with these ids, keyed by id. Omits users that do not exist. Each query reads at most 1,000 users. */
   findByIds(ids: readonly number[]): Promise<Map<number, UserRecord>>
   /** Returns whether the user still exists and has the password hash `checked`. */
   hasPasswordHash(id: number, checked: string): Promise<boolean>
-  /** Replaces the password hash if it is still `checked`. Returns false if it has changed or the user was deleted. */
+  /** Replaces the password hash if it is still `checked`. Returns false if the hash was changed or the user was deleted. */
   replacePasswordHash(id: number, checked: string, hashedPassword: string): Promise<boolean>
-  /** Returns a host user, by the id in the host application. */
+  /** Returns the host user with this id in the host application. */
   findByExternalId(externalId: string): Promise<UserRecord | undefined>
-  /** Returns existing host users, by their ids in the host application, in one query. */
+  /** Returns host users, keyed by their ids in the host application, in one query. Omits users that do not exist. */
   findByExternalIds(externalIds: readonly string[]): Promise<Map<string, UserRecord>>
-  /** Creates the chat user of a host user, or updates the name. */
+  /** Creates the record of a host user, or updates the username in an existing record. */
   admit(user: { externalId: string; username: string }): Promise<UserRecord>
 }
 
@@ -49,17 +50,14 @@ const UNIQUE_VIOLATION = '23505'
 /** Maximum number of users that one query returns. */
 const PAGE = 1000
 
-/**
- * Creates the repository.
- * @internal
- */
+/** @internal */
 export const createUsersRepository = ({ drizzle }: SqlClient, { users }: Tables): UsersRepository => {
   const stored = { ...getTableColumns(users), createdAt: milliseconds(users.createdAt) }
   const byName = drizzle
     .select(stored)
     .from(users)
-    // The second condition is that of the partial index. Without it PostgreSQL would not use the index and would scan the whole
-    // table, and the query would find host users too.
+    // The second condition is also the condition of the partial index. Without it, PostgreSQL would scan the whole table
+    // instead of using the index, and the query would also find host users.
     .where(
       sql`lower(${users.username} collate "C") = lower(${sql.placeholder('username')} collate "C")
         and ${users.externalId} is null`
@@ -89,7 +87,7 @@ export const createUsersRepository = ({ drizzle }: SqlClient, { users }: Tables)
     async create(user) {
       try {
         const [row] = await drizzle.insert(users).values(user).returning(stored)
-        if (!row) throw new Error('Inserting a user returned no row.')
+        if (!row) throw new Error('The insert into "users" returned no row.')
         return row
       } catch (error) {
         if (isTaken(error)) {
@@ -120,7 +118,7 @@ export const createUsersRepository = ({ drizzle }: SqlClient, { users }: Tables)
         .values({ externalId, username })
         .onConflictDoUpdate({ target: users.externalId, set: { username } })
         .returning(stored)
-      if (!row) throw new Error('Storing a user returned no row.')
+      if (!row) throw new Error('The upsert into "users" returned no row.')
       return row
     }
   }
