@@ -1,5 +1,5 @@
 /**
- * Authenticates requests: those of registered users by their access tokens, and those of host users by the host's function
+ * Authenticates requests. Registered users are authenticated by an access token, and host users by the host's function
  * `authenticate`. Decorates `chatAuth` and `request.chatUser`.
  */
 import jwtPlugin from '@fastify/jwt'
@@ -29,7 +29,7 @@ export type Authenticate = (
 declare module 'fastify' {
   interface FastifyInstance {
     chatAuth: {
-      /** The accounts of this service; null if the users are those of a host application. */
+      /** The accounts of this service. Null if a host application authenticates the users. */
       readonly accounts: Accounts | null
       /** Sets `request.chatUser`. Throws, with the status 401, if the request is not authenticated. Used as an `onRequest` hook. */
       requireUser(request: FastifyRequest): Promise<void>
@@ -59,9 +59,9 @@ export interface ChatAuthOptions extends SettingOptions<typeof authSettings> {
   readonly clock?: Clock
 }
 
-// The namespace keeps the decorators of @fastify/jwt apart from those of a host that uses @fastify/jwt too.
+// The namespace prevents conflicts with the decorators of a host that also uses @fastify/jwt.
 const NAMESPACE = 'chat'
-/** How long the authentication of a host user is valid by default, in milliseconds. */
+/** Default time in milliseconds for which the authentication of a host user is valid. */
 const DAY_MS = 24 * 60 * 60 * 1000
 
 const readOptions = createOptionsReader('chat-auth', {
@@ -142,9 +142,12 @@ const principalOf = (
 })
 
 const missingToken = (example = 'Authorization: Bearer <token>'): ChatError =>
-  new ChatError('missing_token', `Send the access token, for example as "${example}".`)
+  new ChatError('missing_token', `The request has no access token. Send it, for example, as "${example}".`)
 
-/** Returns the token of a WebSocket upgrade. It may be outside the headers, because a page cannot set the headers of a WebSocket. */
+/**
+ * Returns the token of a WebSocket upgrade, from the Authorization header, a subprotocol or the query. A browser cannot set the
+ * Authorization header of a WebSocket.
+ */
 const socketToken = ({ headers, query }: FastifyRequest): string | undefined => {
   const { token } = query as { token?: unknown }
   return extractToken({

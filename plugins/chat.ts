@@ -34,7 +34,7 @@ export interface ChatPluginOptions
   extends SettingOptions<typeof chatSettings>,
     HostFunctions,
     Pick<ChatOptions, 'appendQueue'> {
-  /** Replaces the bus, which uses the database by default. The chat closes it when it stops. */
+  /** Replaces the bus, which uses the database by default. The chat closes the bus when the chat stops. */
   readonly bus?: Bus | undefined
   readonly clock?: Clock
   /** Replaces the kinds of entries in tests. */
@@ -80,7 +80,8 @@ export default fp(
       appendQueue
     })
     fastify.decorate('chatCore', chat)
-    // Not in `onReady`: if the application then fails to start, an open connection would keep the process running.
+    // Not started in `onReady`, because an open connection would keep the process running if the application then failed to
+    // start.
     let started: Promise<void> | undefined
     const startOnce = (): Promise<void> => {
       begin()
@@ -126,10 +127,10 @@ export const limitReads =
 
 export type { HttpTwin, Kind } from '../src/chat/kinds/kind.ts'
 export { restItems } from '../src/chat/log/codec.ts'
-// Routes use src/chat only through this plugin.
+// Routes must not import src/chat directly, so this plugin exports what they need.
 export type { LogPart } from '../src/chat/log/reader.ts'
 
-/** Interval at which changes are polled if the database sends no notifications, in milliseconds. */
+/** Interval in milliseconds at which changes are polled if the database sends no notifications. */
 const UNNOTIFIED_POLL_MS = 500
 
 const storageOf = ({ chatDb }: FastifyInstance, options: ChatPluginOptions): ChatStorage => ({
@@ -157,10 +158,11 @@ const busOf = (fastify: FastifyInstance, clock: Clock = systemClock): { bus: Bus
     instance: async () => [chatDb.schema, (await chatDb.rooms.findByName(GENERAL))?.epoch ?? ''],
     clock,
     onListenFailure: err => quiet.warn({ err }, 'failed to listen for notifications of other processes; retrying'),
-    onFailure: err => quiet.warn({ err }, 'failed to notify other processes; they will poll')
+    onFailure: err => quiet.warn({ err }, 'failed to notify other processes; they will find the changes when they poll')
   })
   const deferred = deferBus(bus, err => quiet.warn({ err }, 'failed to listen to other processes; retrying'))
-  // Listens once at the start, so that the start fails if that is impossible, for example with a wrong DATABASE_LISTEN_URL.
+  // Listens once at the start, so that the start fails if listening is impossible, for example with a wrong
+  // DATABASE_LISTEN_URL.
   fastify.addHook('onReady', async () => {
     const stop = await notifications.listen('fastify_chat', ignore, ignore)
     await stop()

@@ -11,7 +11,7 @@ declare module 'fastify' {
   }
 }
 
-/** The settings as options. Those without a default (`secretKey`, `encryptionKey`, the database) are required. */
+/** The settings as options. Settings without a default (`secretKey`, `encryptionKey`, the database) are required. */
 export type HostSettings = { readonly [Name in keyof SettingsInput]?: SettingsInput[Name] | undefined }
 
 /** Options of the config plugin. */
@@ -29,7 +29,10 @@ export interface ReadOptions extends Pick<ResolveOptions, 'mode' | 'without'> {
   readonly cwd?: string
 }
 
-/** Returns the settings in the environment and in the `.env` of a folder, as strings by camelCase name. Does not validate them. */
+/**
+ * Returns the settings in the environment and in the `.env` of a folder, as strings keyed by camelCase name. Does not validate
+ * them.
+ */
 export const environmentValues = (cwd = process.cwd()): Record<string, string> =>
   collectEnvironment({ environment: process.env, cwd }).values
 

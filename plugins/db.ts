@@ -1,4 +1,4 @@
-/** Opens the database, or uses the client of a host application, and migrates it. Decorates `chatDb`. */
+/** Opens the database, or uses the client of a host application, and applies the migrations. Decorates `chatDb`. */
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { createOptionsReader, type SettingOptions, type SettingValues } from '../src/config/plugin-options.ts'
@@ -20,7 +20,9 @@ declare module 'fastify' {
  * given.
  */
 export interface ChatDbOptions extends SettingOptions<typeof databaseSettings> {
-  /** A database client to use instead of `databaseUrl`. The plugin does not wait for its database and never closes it. */
+  /**
+   * A database client to use instead of `databaseUrl`. The plugin never closes the client, and does not wait for the database.
+   */
   readonly client?: DatabaseHandle | undefined
 }
 
@@ -40,13 +42,13 @@ export default fp(
   { name: 'chat-db', fastify: '5.x' }
 )
 
-/** Returns the client without `notifications` if they do not arrive, so that the service polls more often instead. */
+/** Returns the client without `notifications` if notifications do not arrive, so that the service polls more often instead. */
 const withoutLostNotifications = async (fastify: FastifyInstance, client: SqlClient): Promise<SqlClient> => {
-  // An error means that the listener could not connect. The bus reports that, so here notifications count as delivered.
+  // An error means that the listener could not connect. The bus reports such an error, so it is ignored here.
   const isDelivered = (await client.notifications?.isDelivered().catch(() => true)) ?? true
   if (isDelivered) return client
   fastify.log.warn(
-    `The pooler at ${client.where} does not deliver notifications (LISTEN), as in transaction mode. Messages of other processes ` +
+    `The pooler at ${client.where} does not deliver notifications (LISTEN), as is usual in transaction mode. Messages of other processes ` +
       'arrive seconds late. Set DATABASE_LISTEN_URL (databaseListenUrl) to a direct connection to PostgreSQL.'
   )
   return { ...client, notifications: null }
@@ -62,8 +64,9 @@ const adopt = async (fastify: FastifyInstance, handle: DatabaseHandle, settings:
 }
 
 /**
- * Opens the database, waits for it and migrates it. For PostgreSQL, a separate connection is used for that and then closed. The
- * returned client connects with its first query, so if the start fails later, no open connection keeps the process running.
+ * Opens the database, waits until it responds, and applies the migrations. For PostgreSQL, a separate client does this and is
+ * then closed. The returned client connects with its first query, so if the start fails later, no open connection keeps the
+ * process running.
  */
 const open = async (fastify: FastifyInstance, settings: Settings): Promise<SqlClient> => {
   if (!settings.databaseUrl) throw new TypeError('The plugin chat-db requires `databaseUrl` or `client`.')

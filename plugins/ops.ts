@@ -19,8 +19,8 @@ declare module 'fastify' {
       /** Returns `healthy` whenever the process can respond. Checks nothing else. */
       live(): Liveness
       /**
-       * Returns whether to route requests to this process. It becomes unhealthy after 3 consecutive failed checks and when a shutdown
-       * begins, and healthy again after 2 consecutive successful checks.
+       * Returns whether to route requests to this process. The status becomes `unhealthy` after 3 consecutive failed checks and
+       * when a shutdown begins, and `healthy` again after 2 consecutive successful checks.
        */
       ready(): Health
       /** Returns the load of this process. */
@@ -51,7 +51,8 @@ export default fp(
       onFailure: (checks, err) => log.warn(err === undefined ? { checks } : { checks, err }, 'a health check failed')
     })
     const meter = createLoadMeter({ clock, maxLoopDelayMs, waitingQueries: () => chatDb.client.waiting?.() ?? 0 })
-    // Not started in `onReady`: if the application then fails to start, their connection would keep the process running.
+    // The checks are not started in `onReady`, because their connection would keep the process running if the application then
+    // failed to start.
     let started: Promise<void> | undefined
     const startOnce = (): Promise<void> => {
       started ??= monitor.start()

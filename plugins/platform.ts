@@ -72,13 +72,13 @@ export default fp(
 )
 
 /**
- * Rejects a request if it is an upgrade that the host's `@fastify/websocket` accepted (it accepts upgrades on every GET route), if
- * the service is shutting down (except for health routes), or if the process is overloaded.
+ * Rejects a request in three cases: the host's `@fastify/websocket`, which accepts upgrades on every GET route, has accepted it
+ * as an upgrade; the service is shutting down, and the route is not a health route; or the process is overloaded.
  */
 const checkUpgradeAndStop = (fastify: FastifyInstance, request: FastifyRequest): void => {
   const { chatSocket, chatWhileStopping, chatMayWait } = request.routeOptions.config
   if (Reflect.get(request, 'ws') && !fastify.chatSockets.isUpgrade(request)) {
-    throw new ChatError('not_found', 'This path is not a WebSocket. Connect to /ws/chat.')
+    throw new ChatError('not_found', 'This path does not accept WebSockets. Connect to /ws/chat.')
   }
   if (fastify.chatCore.isDraining && !chatWhileStopping) {
     throw new ChatError('unavailable', 'The service is restarting. Try again in a moment.', { retryAfterMs: 1000 })
@@ -119,7 +119,7 @@ const fitDocument = (
   { documentSecurity }: ChatPlatformOptions,
   codeHere: CodeHere
 ): void => {
-  // A HEAD route has the same schema object as its GET route, which is adapted already.
+  // A HEAD route shares the schema object of its GET route, which has already been adapted.
   if (!route.schema || route.method === 'HEAD') return
   const { security, response, ...schema } = route.schema
   const words = [...prefix.split(/[^A-Za-z0-9]+/).filter(Boolean), schema.operationId ?? '']

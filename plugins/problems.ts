@@ -1,4 +1,4 @@
-/** Handles invalid input and errors of all the chat's routes: validation, problems (RFC 9457) and request ids. */
+/** Configures validation, serialization and error responses (problems, RFC 9457) for all routes of the chat. */
 
 import { SerializerSelector } from '@fastify/fast-json-stringify-compiler'
 import type {
@@ -65,7 +65,9 @@ const sendRequestId = ({ id }: FastifyRequest, reply: FastifyReply): void => {
   if (!reply.hasHeader('x-request-id')) reply.header('x-request-id', id)
 }
 
-/** The error codes of limits. They are logged as warnings, because they are not failures but an operator may have to act. */
+/**
+ * The error codes of limits. They are logged as warnings: they are not failures, but an operator may have to change a limit.
+ */
 const LIMITS: ReadonlySet<string> = new Set<ErrorCode>([
   'rate_limited',
   'busy',

@@ -20,7 +20,7 @@ declare module 'fastify' {
     chatResponses: {
       /** Watches a response that is sent without running hooks, for example to a malformed URL. */
       watch(request: FastifyRequest, reply: FastifyReply): void
-      /** Resolves when a response was sent or its connection is closed. */
+      /** Resolves when the response has been sent or the connection is closed. */
       ended(reply: FastifyReply): Promise<void>
       /** Watches a socket until it is closed. */
       watchSocket(socket: Socket): void
@@ -31,7 +31,7 @@ declare module 'fastify' {
 /** Options of the responses plugin. */
 export interface ChatResponsesOptions {
   readonly clock?: Clock
-  /** How long a client may take to read 16 KiB, in milliseconds; 30,000 by default. */
+  /** Timeout in milliseconds for a client to read 16 KiB, 30,000 by default. */
   readonly responseStallMs?: number
   /**
    * Whether the server belongs to the chat. If true, the requests of a connection are queued before routing, so that each turn of
@@ -78,7 +78,7 @@ export default fp(
   { name: 'chat-responses', fastify: '5.x' }
 )
 
-/** Replaces the `request` listeners of a server with one that queues the requests of a connection and then calls them. */
+/** Makes a server queue the requests of a connection and pass each of them to the existing `request` listeners in its turn. */
 const takeTurns = (server: Server, turns: Turns): void => {
   const handlers = server.listeners('request')
   server.removeAllListeners('request')
@@ -98,7 +98,7 @@ const hasOwnSocket = (request: IncomingMessage): boolean => {
   return !isUpgrade && request.httpVersionMajor === 1 && request.socket instanceof Socket
 }
 
-/** Maximum size of a response that is written as a whole, in bytes. */
+/** Maximum size in bytes of a response that is written as a whole. */
 const MAX_WHOLE_BYTES = 2 * PIECE_BYTES
 
 const inPieces = (reply: FastifyReply, payload: unknown): unknown => {

@@ -1,4 +1,6 @@
-/** Opens the WebSockets of the chat's routes. Leaves other upgrades of the server to its listeners. Decorates `chatSockets`. */
+/**
+ * Opens the WebSockets of the chat's routes. Other listeners of the server handle all other upgrades. Decorates `chatSockets`.
+ */
 import { randomUUID } from 'node:crypto'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
@@ -66,7 +68,11 @@ export default fp(
       isUpgrade: ({ raw }) => upgrades.find(raw) !== undefined,
       open(request, reply, opened) {
         const upgrade = upgrades.find(request.raw)
-        if (!upgrade) throw new ChatError('upgrade_required', 'Connect here with a WebSocket client.')
+        if (!upgrade)
+          throw new ChatError(
+            'upgrade_required',
+            'This path accepts only WebSocket handshakes. Connect with a WebSocket client.'
+          )
         handshake.open(upgrade, socket => {
           upgrades.accept(request.raw)
           serve(socket, opened, withoutRepeats(fastify.server, request.log))
@@ -81,7 +87,7 @@ export default fp(
 const serve = (socket: WebSocket, opened: (socket: OpenSocket) => void, log: Log): void => {
   socket.on('error', err => {
     log.warn({ err }, 'closed a WebSocket after a protocol error or a frame that is too large')
-    // Before `ws` reports a protocol error, it sends a close frame with its own code (1002, 1007, 1008, 1009).
+    // After a protocol error, the socket is already closing, because `ws` has sent a close frame (1002, 1007, 1008 or 1009).
     if (socket.readyState !== socket.CLOSING) socket.terminate()
   })
   try {

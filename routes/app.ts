@@ -1,4 +1,6 @@
-/** Serves the web client at `/app`. Its files are read from `dist/web`, or built on request if the service runs from source. */
+/**
+ * Serves the web client at `/app`. The files are read from `dist/web`, or are built on request if the service runs from source.
+ */
 import { readdir, readFile } from 'node:fs/promises'
 import { extname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -33,14 +35,14 @@ const TYPES: { readonly [extension: string]: string } = {
 // The response is the same for all users, so it may be stored.
 const STATIC = { schema: { hide: true }, config: { chatMayBeStored: true } }
 
-/** A file of the web client, as it is sent. */
+/** A file of the web client, in the two forms in which it can be sent. */
 interface PageFile {
   readonly type: string
   readonly bytes: Buffer
   readonly gzipped: Buffer
 }
 
-/** Maps names to files. These are `index.html`, and files in `app/`, whose names contain a hash of their content. */
+/** Maps names to files: `index.html`, and the files in `app/`, whose names contain a hash of their content. */
 type PageFiles = ReadonlyMap<string, PageFile>
 
 const appRoutes: FastifyPluginAsync = async fastify => {
@@ -79,8 +81,8 @@ const builtBefore = async (): Promise<() => Promise<PageFiles>> => {
 }
 
 /**
- * Returns a function that builds the files on its first call, which takes a second, and again after a source file has changed. Only
- * for the repository, because the package does not contain the builder.
+ * Returns a function that builds the files on its first call, and again on the first call after a source file has changed. A
+ * build takes a second. Building works only in the repository, because the package does not contain the builder.
  */
 const builtFromSource = (): (() => Promise<PageFiles>) => {
   let stamp: string | undefined

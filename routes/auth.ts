@@ -9,7 +9,6 @@ import { AccessToken, Login, MAX_PASSWORD, normalizePassword, Registration, User
 import { jsonResponse, PUBLIC, problems } from '../src/protocol/openapi.ts'
 import { characters } from '../src/protocol/validation.ts'
 
-/** The rate limits of these routes. */
 export type AuthRoutesOptions = Pick<Settings, 'registerRateLimit' | 'loginRateLimit'>
 
 const BODY_LIMIT = 16 * 1024
@@ -30,7 +29,7 @@ const perMinute = (max: number, groupId: string) =>
     ? {}
     : { rateLimit: { max, timeWindow: 60_000, groupId, hook: 'preHandler' as const, keyGenerator: clientNetwork } }
 
-/** Returns a hook that normalizes the password in a body if `isWanted` returns true for it. It runs before the validation. */
+/** Returns a `preValidation` hook that normalizes the password in a body if `isWanted` returns true for the password. */
 const normalizing =
   (isWanted: (password: string) => boolean) =>
   async ({ body }: FastifyRequest): Promise<void> => {
@@ -39,12 +38,12 @@ const normalizing =
   }
 const always = (): boolean => true
 /**
- * Returns whether a password is normalized at login, which may make it short enough. Others are not, because a stored hash may be
- * of the password as it was received.
+ * Returns whether a password is normalized at login because it might then be short enough. A shorter password is not
+ * normalized, because the stored hash may be that of a password which was not normalized either.
  */
 const isOverlong = (password: string): boolean => characters(password) > MAX_PASSWORD
 
-/** Mounts the routes, unless the users are those of a host application. */
+/** Mounts the routes, unless a host application authenticates the users. */
 const authRoutes: FastifyPluginAsyncTypebox<AuthRoutesOptions> = async (fastify, options) => {
   const { accounts } = fastify.chatAuth
   if (!accounts) return
@@ -58,7 +57,7 @@ const authRoutes: FastifyPluginAsyncTypebox<AuthRoutesOptions> = async (fastify,
     schema: {
       operationId: 'register',
       summary: 'Register a new user',
-      description: 'Usernames are unique without regard to case.',
+      description: 'Usernames are unique regardless of case.',
       tags: ['auth'],
       security: PUBLIC,
       body: refTo(Registration),

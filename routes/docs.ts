@@ -7,7 +7,6 @@ import type { FastifyInstance, FastifyPluginAsync, FastifyReply } from 'fastify'
 import { packageFile } from '../src/lib/package.ts'
 import { buildAsyncApi } from '../src/protocol/asyncapi.ts'
 
-/** The options of the API documents. */
 export interface DocsRoutesOptions {
   readonly publicUrl?: string | undefined
 }
@@ -44,8 +43,8 @@ const PAGES: readonly DocumentPage[] = [
     title: 'fastify-chat: API',
     script: '@fastify/swagger-ui/static/swagger-ui-bundle.js',
     style: '@fastify/swagger-ui/static/swagger-ui.css',
-    // `BaseLayout` has no input for the URL of another document. A token is kept only in memory; `authorized` is the key under which
-    // earlier releases stored it.
+    // `BaseLayout` has no input for the URL of another document. A token is kept only in memory. Earlier releases stored it
+    // under the key `authorized`, which is therefore removed.
     start: `localStorage.removeItem('authorized')
 SwaggerUIBundle({
   url: 'openapi.json', dom_id: '#page', layout: 'BaseLayout', presets: [SwaggerUIBundle.presets.apis],
@@ -66,7 +65,7 @@ const docsRoutes: FastifyPluginAsync<DocsRoutesOptions> = async (fastify, { publ
     asyncapi: () => buildAsyncApi({ frames: fastify.chatCore.log.kinds.frames, publicUrl })
   }
   for (const [name, build] of Object.entries(documents)) {
-    // Built once, on the first request: the document is then complete and does not change.
+    // Built on the first request, when all routes are registered. The document does not change after that.
     let bytes: Buffer | undefined
     fastify.get(`/${name}.json`, STATIC, async (_, reply) => {
       bytes ??= Buffer.from(JSON.stringify(build()))

@@ -5,7 +5,6 @@ import { refTo } from '../src/protocol/components.ts'
 import { Entrance } from '../src/protocol/http/service.ts'
 import { jsonResponse, PUBLIC, problems } from '../src/protocol/openapi.ts'
 
-/** The options of the start page. */
 export interface EntranceOptions {
   /** Whether the web client is mounted. */
   readonly hasApp?: boolean
@@ -58,8 +57,8 @@ const endpoints = {
 const entrance = { message: 'fastify-chat: a real-time chat backend', version, endpoints }
 
 /**
- * Returns whether the `Accept` header prefers HTML to JSON, as that of browsers does. Most other clients accept any type, which
- * prefers neither.
+ * Returns whether the `Accept` header prefers HTML to JSON, as browsers do. Most other clients accept any type, so they prefer
+ * neither.
  */
 const prefersHtml = (accept = ''): boolean => {
   const weights = new Map(accept.split(',').map(range => weightOf(range)))

@@ -31,7 +31,7 @@ const entryRoutes: FastifyPluginAsyncTypebox = async fastify => {
     fastify.route<{ Params: { room: string }; Headers: { 'idempotency-key'?: string }; Body?: object }>({
       method: http.method,
       url: `/api/chat/rooms/:room/${http.path}`,
-      // The same limit as on the WebSocket. JSON may need 12 bytes for an escaped character.
+      // The limit is the same as on the WebSocket, and allows for JSON that needs 12 bytes for an escaped character.
       bodyLimit: chat.connections.maxFrameBytes,
       schema: {
         operationId: http.operationId,

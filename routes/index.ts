@@ -48,7 +48,7 @@ export const requireUser = (fastify: FastifyInstance): void => {
   fastify.addHook('onRequest', async request => {
     if (!request.routeOptions.config.chatSocket) await chatAuth.requireUser(request)
   })
-  // In a later hook than other requests, because `checkOrigins` must check the origin of a WebSocket first.
+  // A WebSocket is authenticated in a later hook than other requests, because `checkOrigins` must check its origin first.
   fastify.addHook('preValidation', async request => {
     if (request.routeOptions.config.chatSocket) await chatAuth.requireSocketUser(request)
   })

@@ -18,7 +18,10 @@ interface SocketQuery {
   readonly rooms?: unknown
 }
 
-/** Returns the rooms to subscribe to when the socket opens: those in `?rooms=`, which may be empty, or `general` without it. */
+/**
+ * Returns the rooms to subscribe to when the socket opens: the rooms in `?rooms=`, which may be empty, or `general` if the
+ * parameter is absent.
+ */
 const roomsOf = ({ rooms }: SocketQuery): string[] => {
   if (rooms === undefined) return [GENERAL]
   const names = [rooms].flat().flatMap(list => String(list).split(','))
@@ -40,7 +43,7 @@ const socketRoute: FastifyPluginAsync = async fastify => {
       const caller = { principal: callerOf(request), address: clientNetwork(request) }
       absent.set(request, await fastify.chatCore.connections.prepare(roomsOf(request.query), caller))
     },
-    // Not in the handler, because the @fastify/websocket of a host wraps the handlers of all routes.
+    // The socket is not opened in the handler, because the @fastify/websocket of a host wraps the handlers of all routes.
     async preHandler(request, reply) {
       fastify.chatSockets.open(request, reply, socket =>
         fastify.chatCore.connections.open({
@@ -72,18 +75,19 @@ export const checkOrigins = (fastify: FastifyInstance, options: SocketRouteOptio
 }
 
 /**
- * Throws `origin_not_allowed` unless the page is from the request's own host, its origin is allowed by the settings, or CORS headers
- * that the host application's hooks have set allow it. A client without an `Origin` header is not a browser and is accepted.
+ * Throws `origin_not_allowed` unless the page is from the request's own host, or its origin is allowed by the settings or by
+ * CORS headers that hooks of the host application have set. A client without an `Origin` header is not a browser and is
+ * accepted.
  */
 const checkOrigin = (request: FastifyRequest, reply: FastifyReply, origins: Origins): void => {
   const { origin, cookie } = request.headers
   if (origin === undefined || origins.isAllowed(origin) || isOwnOrigin(origin, request.host)) return
-  // Cookies matter only with the authentication of a host. The tokens of the service are not in cookies.
+  // Cookies can authenticate only the users of a host, because the tokens of the service are not in cookies.
   const hasCookies = cookie !== undefined && request.server.chatAuth.accounts === null
   if (isAllowedByCors(reply.getHeaders(), origin, hasCookies)) return
   const log = withoutRepeats(request.server.server, request.log)
   log.warn({ origin: safeHeader(origin) }, 'rejected a WebSocket from an origin that is not allowed')
   const advice =
-    'Add its origin to CORS_ORIGINS (in a host application: `corsOrigins`, or your own CORS headers with credentials).'
-  throw new ChatError('origin_not_allowed', `This page may not connect. ${advice}`)
+    'Add the origin to CORS_ORIGINS (in a host application: `corsOrigins`, or your own CORS headers with credentials).'
+  throw new ChatError('origin_not_allowed', `The origin of this page is not allowed to connect. ${advice}`)
 }

@@ -1,4 +1,7 @@
-/** Assembles the service as one Fastify plugin, in order. */
+/**
+ * Assembles the service as one Fastify plugin: registers the plugins and the routes in the order in which they depend on each
+ * other.
+ */
 import type { FastifyInstance } from 'fastify'
 import authPlugin, { type Authenticate } from '../plugins/auth.ts'
 import chatPlugin, { type ChatPluginOptions } from '../plugins/chat.ts'
@@ -20,7 +23,7 @@ import { serializeResponses } from './http/serialize-responses.ts'
 import { type Clock, systemClock } from './lib/clock.ts'
 import { redactingLogger, serializers } from './lib/logging.ts'
 
-/** A group of routes that a standalone service serves in addition to the API. A host application usually has its own. */
+/** A group of routes that a standalone service serves in addition to the API. A host application usually has its own pages. */
 export type Page = 'entrance' | 'health' | 'documents' | 'app'
 
 /**
@@ -31,16 +34,18 @@ export interface ChatServiceOptions extends HostSettings {
   /** The path prefix of all routes. This is an option of Fastify. */
   readonly prefix?: string
   /**
-   * What is mounted in addition to the API: `/`, the health routes, the API documents, the web client at `/app`; `true` for all.
-   * Nothing by default. The web client needs accounts of the service, so it is not mounted with `authenticate`, nor with
-   * `webClient: false`.
+   * The groups of routes to mount in addition to the API. `true` mounts all of them; the default is none. The web client is not
+   * mounted if `webClient` is false, nor if `authenticate` is given, because it needs accounts of the service.
    */
   readonly pages?: boolean | readonly Page[]
   /** A database client (postgres.js, PGlite) to use instead of `databaseUrl`. The service never closes it. */
   readonly client?: DatabaseHandle | undefined
-  /** Returns the host user who sent a request. With this function, the service has no accounts: nobody registers or logs in. */
+  /**
+   * Returns the host user who sent a request. With this function, the service has no accounts, and nobody can register or log
+   * in.
+   */
   readonly authenticate?: Authenticate | undefined
-  /** Decides who may read a room, publish in it or create it. Without this function, every authenticated user may. */
+  /** Decides who may read a room, publish in it or create it. Without this function, every authenticated user may do so. */
   readonly authorize?: Authorize | undefined
   /** Edits or rejects a message before it is encrypted. */
   readonly beforeMessage?: BeforeMessage | undefined
@@ -48,7 +53,9 @@ export interface ChatServiceOptions extends HostSettings {
   readonly documentSecurity?: readonly { readonly [scheme: string]: string[] }[] | undefined
   /** Called with each message that this process committed, at most once per message. Must not throw. */
   readonly onMessage?: HostFunctions['onMessage']
-  /** Resolved settings, instead of those above. The standalone service resolves them before it creates its server. */
+  /**
+   * Resolved settings, which replace those in the options. The standalone service resolves them before it creates its server.
+   */
   readonly resolved?: Resolved | undefined
   readonly clock?: Clock | undefined
   /** Replaces the bus between processes, which uses the database by default. */
@@ -59,7 +66,7 @@ export interface ChatServiceOptions extends HostSettings {
   readonly kinds?: ChatPluginOptions['kinds']
 }
 
-/** Registers the service. Not wrapped with fastify-plugin, so its hooks and decorators do not affect the parent instance. */
+/** Registers the service. The plugin is encapsulated, so its hooks and decorators do not affect the parent instance. */
 export const chatService = async (fastify: FastifyInstance, options: ChatServiceOptions): Promise<void> => {
   try {
     await assemble(fastify, options)
@@ -73,9 +80,9 @@ export const chatService = async (fastify: FastifyInstance, options: ChatService
 const assemble = async (fastify: FastifyInstance, options: ChatServiceOptions): Promise<void> => {
   const { prefix: _, pages = false, resolved, client, clock = systemClock, bus, appendQueue, kinds, ...more } = options
   const { authenticate, authorize, beforeMessage, onMessage, documentSecurity, ...others } = more
-  const settings = withoutFastifys(others)
+  const settings = withoutFastifyOptions(others)
   checkPages(pages)
-  // Before any route: a query string may contain a token, which must not reach a log line.
+  // Replaced before any route is registered. A query string may contain a token, which must not be logged.
   fastify.log = redactingLogger(fastify.log)
   fastify.setChildLoggerFactory((logger, bindings, given) =>
     redactingLogger(logger.child(bindings, { ...given, serializers }))
@@ -84,7 +91,8 @@ const assemble = async (fastify: FastifyInstance, options: ChatServiceOptions): 
   separateSchemas(fastify, validatorCompiler)
   if (!fastify.hasPlugin('chat-responses')) await fastify.register(responsesPlugin, { clock })
   fastify.addHook('onRoute', serializeResponses)
-  // A response for one user must not be stored (RFC 9111, 5.2.2.5). This hook runs after those of the host, which may allow it.
+  // A response for one user must not be stored (RFC 9111, 5.2.2.5). This hook runs after the hooks of the host, so it overrides
+  // a header that would allow storing.
   fastify.addHook('onSend', (request, reply, payload, done) => {
     if (reply.statusCode >= 400 || !request.routeOptions.config.chatMayBeStored)
       reply.header('cache-control', 'no-store')
@@ -109,7 +117,7 @@ const assemble = async (fastify: FastifyInstance, options: ChatServiceOptions): 
     kinds
   })
   await fastify.register(opsPlugin, { ...config, clock })
-  // Only the standalone service passes resolved settings, and it has no host application.
+  // Only the standalone service passes resolved settings. It has no host application that could add error codes.
   await fastify.register(problemsPlugin, { hasOwnCodesOnly: resolved !== undefined })
   await fastify.register(socketsPlugin)
   const mounts = (page: Page): boolean => (typeof pages === 'boolean' ? pages : pages.includes(page))
@@ -127,7 +135,7 @@ const assemble = async (fastify: FastifyInstance, options: ChatServiceOptions): 
     ]
   })
 
-  // Each plugin gets only its own options, because Fastify itself interprets some names, such as `logLevel`.
+  // Passes only the options that the routes use, because Fastify itself interprets some options, such as `logLevel`.
   await fastify.register(publicRoutes, {
     registerRateLimit,
     loginRateLimit,
@@ -148,8 +156,8 @@ const checkPages = (pages: unknown): void => {
   throw new TypeError(`The option \`pages\` must be true, false or a list of: ${[...PAGES].join(', ')}.`)
 }
 
-/** Removes the options of a registration that Fastify itself has already applied to the routes. */
-const withoutFastifys = ({
+/** Removes `logLevel` and `logSerializers`, which Fastify itself has already applied to the routes. */
+const withoutFastifyOptions = ({
   logLevel: _,
   ...others
 }: HostSettings & { readonly logSerializers?: unknown }): HostSettings => {

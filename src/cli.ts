@@ -41,8 +41,8 @@ migrate
   .action(migrateCommand('down'))
 migrate
   .command('finish')
-  .description('end an upgrade once no older release runs: it can no longer write; asks first')
-  .option('-y, --yes', 'do not ask')
+  .description('finish an upgrade, after which older releases can no longer write; asks for confirmation')
+  .option('-y, --yes', 'do not ask for confirmation')
   .action(migrateCommand('finish'))
 migrate.command('status').description('show the state of every migration').action(migrateCommand('status'))
 
@@ -50,13 +50,13 @@ program
   .command('keys')
   .description('manage keys')
   .command('generate')
-  .description('print a new SECRET_KEY and ENCRYPTION_KEY, in the form of .env')
+  .description('print a new SECRET_KEY and ENCRYPTION_KEY, in the format of .env')
   .action(generateKeys)
 
 program
   .command('openapi')
   .description('print the OpenAPI document')
-  .option('-o, --output <file>', 'write it to a file instead')
+  .option('-o, --output <file>', 'write the document to a file instead')
   .action(writeOpenApi)
 
 const seconds = (value: string): number => {

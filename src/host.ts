@@ -1,4 +1,4 @@
-/** Creates a chat for a host application, which can publish messages, receive events and revoke access. */
+/** Creates a chat for a host application, whose code can publish messages, receive events and revoke access. */
 import type { FastifyInstance } from 'fastify'
 import type { HostUser } from './accounts/host-users.ts'
 import { type ChatServiceOptions, chatService } from './app.ts'
@@ -14,7 +14,10 @@ import { compile, sentencesOf, violations } from './protocol/validation.ts'
 /** The options of a chat in a host application: those of the service, without the ones that `plugin` sets. */
 export type CreateChatOptions = Omit<ChatServiceOptions, 'prefix' | 'onMessage'>
 
-/** A message from the code of the host, and its author. A bot or the host itself is a chat user too, created on first use. */
+/**
+ * A message from the code of the host. `as` is the author, for example a bot. The chat user of the author is created on first
+ * use.
+ */
 export interface PostOptions extends HostPost {
   readonly as: Omit<HostUser, 'expiresAt'>
 }
@@ -22,7 +25,10 @@ export interface PostOptions extends HostPost {
 /** A function that is called with each message. Its errors are logged. If it returns a promise, the chat does not wait for it. */
 export type MessageListener = (message: CommittedMessage) => unknown
 
-/** A chat in a host application. Its methods, except `on` and `off`, need the registered and started chat. */
+/**
+ * A chat in a host application. Until `plugin` is registered, all methods except `on` and `off` fail with a ChatError
+ * (`unavailable`).
+ */
 export interface EmbeddedChat {
   /** The Fastify plugin of the chat. Register it once: `app.register(chat.plugin, { prefix: '/support' })`. */
   readonly plugin: (fastify: FastifyInstance, options: { prefix?: string }) => Promise<void>
@@ -35,8 +41,9 @@ export interface EmbeddedChat {
   /** Returns a room, and creates it if it doesn't exist. Rejects with a ChatError if the name is invalid. */
   createRoom(room: NewRoom): Promise<Room>
   /**
-   * Adds a listener, which is called after the commit with each message that this process published. It is called at most once per
-   * message, and not at all if the process crashes after the commit. If no message may be missed, read the log instead.
+   * Adds a listener, which is called after the commit with each message that this process published. It is called at most once
+   * per message, and not at all if the process crashes after the commit. An application that must not miss a message must read
+   * the log.
    */
   on(event: 'message', listener: MessageListener): void
   off(event: 'message', listener: MessageListener): void

@@ -19,25 +19,24 @@ import { corsHeaders, corsOptions, createOrigins } from './lib/origins.ts'
 import { shutdownOf } from './shutdown.ts'
 import { exitOnSignals, stopOnSignals } from './signals.ts'
 
-/** How long a client may take, in milliseconds. */
+/** The timeouts of clients, in milliseconds. */
 export interface Timeouts {
-  /** To send a complete request. */
+  /** Timeout for sending a complete request. */
   readonly requestMs?: number
-  /** To send the next request on a connection that is kept alive. */
+  /** Timeout for sending the next request on a connection that is kept alive. */
   readonly keepAliveMs?: number
-  /** To read 16 KiB of a response. */
+  /** Timeout for reading 16 KiB of a response. */
   readonly responseStallMs?: number
 }
 
 const REQUEST_MS = 30_000
 const KEEP_ALIVE_MS = 72_000
 
-/** The options of a server. */
 export interface ServerOptions extends Pick<ChatServiceOptions, 'client' | 'clock' | 'bus' | 'appendQueue' | 'kinds'> {
   readonly settings: Settings
   /** Warnings about the settings, which are logged. */
   readonly warnings?: readonly string[]
-  /** Formats log lines as text for a terminal and not as JSON, if pino-pretty is installed. */
+  /** Formats log lines as text for a terminal instead of JSON, if pino-pretty is installed. */
   readonly pretty?: boolean
   /** Shortens timeouts in tests. */
   readonly timeouts?: Timeouts
@@ -66,7 +65,8 @@ export const createServer = async (options: ServerOptions): Promise<FastifyInsta
       sendProblem(error, request, reply)
     },
     routerOptions: { maxParamLength: 128 },
-    // No timeout, because the slow steps of the start have their own: DATABASE_WAIT_SECONDS, and the lock timeout of migrations.
+    // Disables the timeout, because the slow steps of the start have their own timeouts: DATABASE_WAIT_SECONDS and the lock
+    // timeout of migrations.
     pluginTimeout: 0,
     requestTimeout: requestMs,
     keepAliveTimeout: keepAliveMs,
@@ -80,7 +80,7 @@ export const createServer = async (options: ServerOptions): Promise<FastifyInsta
       refuseMalformed(error, socket)
       fastify.chatResponses.watchSocket(socket)
     },
-    // During a shutdown the service itself responds, with problems and on the health routes.
+    // During a shutdown, the service itself responds: as usual on the health routes, and with a problem on all others.
     return503OnClosing: false
   })
   redactsItself(fastify.log)
@@ -91,7 +91,7 @@ export const createServer = async (options: ServerOptions): Promise<FastifyInsta
   fastify.addHook('onRequest', async (request, reply) => {
     reply.header('x-request-id', request.id)
   })
-  // Registered on the root instance, so that they also apply to the response of an unknown path.
+  // Registered on the root instance, so that these plugins also apply to the responses for unknown paths.
   await fastify.register(helmet, OWN_HEADERS)
   await fastify.register(cors, corsOptions(origins))
   fastify.addHook('onRequest', async ({ raw }) => checkHead(raw))
@@ -130,7 +130,9 @@ const requestId = ({ headers }: Pick<IncomingMessage, 'headers'>): string => {
   return typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID()
 }
 
-/** Returns the options to log with pino-pretty. Returns none if it is not installed, because it is a development dependency. */
+/**
+ * Returns the options to log with pino-pretty, which is a development dependency. Returns no options if it is not installed.
+ */
 const prettyTransport = () => {
   try {
     createRequire(import.meta.url).resolve('pino-pretty')

@@ -7,13 +7,13 @@ import type { Log } from './lib/logging.ts'
 import { withTimeout } from './lib/timeout.ts'
 
 /**
- * The steps. Those of the phase `before` run while the server still accepts connections, and those of the phase `after` when it is
- * closed. Steps with `isOfProcess` have no actions in a host application, which owns its server and its process.
+ * The steps. Steps of the phase `before` run while the server still accepts connections. Steps of the phase `after` run when
+ * the server is closed. Steps with `isOfProcess` have no actions in a host application, which owns its server and its process.
  */
 export const SHUTDOWN_STEPS = [
   // /health/ready returns 503, requests get 503, frames are rejected.
   { name: 'refuse new work', phase: 'before', timeoutMs: 100 },
-  // If the database cannot be reached, no message is lost: clients send unacknowledged messages again.
+  // If the database cannot be reached, no message is lost, because clients send unacknowledged messages again.
   { name: 'commit accepted messages', phase: 'before', timeoutMs: 2500 },
   // Stops polling, sweeping and the periodic `heads` frames.
   { name: 'stop background work', phase: 'before', timeoutMs: 100 },
@@ -29,7 +29,8 @@ export const SHUTDOWN_STEPS = [
   { name: 'stop monitoring', phase: 'after', timeoutMs: 100 },
   // A client that the host application passed in stays open. An embedded database may take long to write its files.
   { name: 'close the database', phase: 'after', timeoutMs: 5000 },
-  // Status 0; 1 after a fault or on a second signal. The process exits after this time, even if a step still runs.
+  // The exit status is 0, or 1 after an uncaught error or a second signal. The process exits after this time, even if a step is
+  // still running.
   { name: 'exit', phase: 'exit', timeoutMs: 9500, isOfProcess: true }
 ] as const satisfies readonly ShutdownStep[]
 
@@ -48,7 +49,9 @@ export type ShutdownAction = (limits: { readonly timeoutMs: number; readonly sig
 export interface Shutdown {
   /** Adds an action to a step. The actions of a step run concurrently. */
   add(step: StepName, action: ShutdownAction): void
-  /** Runs the steps of a phase in sequence. Never rejects: if a step fails or times out, logs that and continues with the next. */
+  /**
+   * Runs the steps of a phase in sequence. If a step fails or times out, logs a warning and runs the next step. Never rejects.
+   */
   run(phase: ShutdownStep['phase']): Promise<void>
 }
 
@@ -91,5 +94,5 @@ export const shutdownOf = (fastify: FastifyInstance): Shutdown => {
   return shutdown
 }
 
-/** The time after which the process exits even if a step is still running, in milliseconds. */
+/** Time in milliseconds after which the process exits, even if a step is still running. */
 export const EXIT_MS = SHUTDOWN_STEPS.find(({ name }) => name === 'exit')?.timeoutMs ?? 0

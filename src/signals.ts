@@ -1,21 +1,21 @@
 /**
- * Handles signals and uncaught errors. The first one starts the shutdown (src/shutdown.ts). A second signal exits the process
- * immediately.
+ * Handles signals and uncaught errors. The first signal or error starts the shutdown (src/shutdown.ts). A second signal exits
+ * the process immediately.
  */
 import type { FastifyInstance } from 'fastify'
 import { systemClock } from './lib/clock.ts'
 import { EXIT_MS } from './shutdown.ts'
 
 /**
- * How long after the first signal further signals are ignored, in milliseconds. npm and file watchers forward a signal that the
- * process, as part of the process group, has already received.
+ * Time in milliseconds after the first signal in which further signals are ignored. npm and file watchers forward a signal that
+ * the process has already received as a member of the process group.
  */
 const SAME_SIGNAL_MS = 1000
 
 /**
- * Exits the process on a signal, until `over` is called because there is a server to stop. This is the default of most processes,
- * but not of the first process in a container: there the kernel ignores signals without a handler, so the process could not be
- * stopped while it waits for the database.
+ * Exits the process on a signal, until `over` is called. Most processes exit on a signal by default, but the first process in a
+ * container does not: the kernel ignores signals for which that process has no handler. Without this function, such a process
+ * could not be stopped while it waits for the database.
  */
 export const exitOnSignals = (): { over(): void } => {
   const exit = (): never => process.exit(0)

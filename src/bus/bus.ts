@@ -1,7 +1,7 @@
 /**
- * Sends notifications to other processes. The bus makes delivery fast, but nothing relies on it for correctness: it delivers at
- * most once, in any order, and may lose notifications. A listener reads the log of each room that it is notified of, reads all
- * rooms again after `reset`, and polls.
+ * Sends notifications to other processes. The bus makes delivery fast, but correctness does not depend on it: a notification is
+ * delivered at most once, possibly out of order, and may be lost. So a listener reads the log of a room when it is notified,
+ * reads all rooms again after `reset`, and also polls.
  */
 import type { BusEvent } from './events.ts'
 
@@ -11,7 +11,7 @@ export interface BusListener {
   grown(roomId: number, seq: number): void
   /** Called when another process published an event; `from` identifies that process. */
   event(event: BusEvent, from: string): void
-  /** Called each time the bus has connected, including the first time. Notifications sent before it may have been missed. */
+  /** Called each time the bus has connected, including the first time. Earlier notifications may have been missed. */
   reset(): void
 }
 
@@ -23,7 +23,7 @@ export interface Bus {
   announce(roomId: number, seq: number): void
   /** Queues an event. Returns false, and drops it, if its JSON is longer than `MAX_EVENT_BYTES` or too many events are queued. */
   publish(event: BusEvent): boolean
-  /** Starts to listen. Resolves when notifications that are sent from then on will be received. Must be called only once. */
+  /** Starts to listen. Resolves when the bus is ready to receive notifications. Must be called only once. */
   listen(listener: BusListener): Promise<void>
   /** Returns the milliseconds since this process last received its own heartbeat. Absent on a bus that loses no notifications. */
   msSinceHeartbeat?(): number
@@ -31,5 +31,5 @@ export interface Bus {
   close(): Promise<void>
 }
 
-/** Maximum size of an event as JSON, in bytes. PostgreSQL limits the payload of a notification to less than 8,000 bytes. */
+/** Maximum size in bytes of an event serialized as JSON. PostgreSQL requires less than 8,000 bytes per notification. */
 export const MAX_EVENT_BYTES = 7500

@@ -5,19 +5,19 @@ import type { Bus, BusListener } from './bus.ts'
 
 /** A bus whose connection is opened later. */
 export interface DeferredBus extends Bus {
-  /** Opens the connection, unless it is already open or opening. `announce` opens it too. */
+  /** Opens the connection, unless it is already open or opening. `announce` also opens the connection. */
   begin(): void
 }
 
-/** Delay before the next attempt to listen, in milliseconds. */
+/** Delay in milliseconds before the next attempt to listen. */
 const RETRY_MS = 1000
-/** How long `close` waits for an attempt to listen that is in progress, in milliseconds. */
+/** Timeout in milliseconds for `close` to wait for an attempt to listen that is in progress. */
 const CLOSE_TIMEOUT_MS = 1000
 
 /**
- * Returns a bus whose `listen` only stores the listener; `begin` or `announce` opens the connection. If the application fails to
- * start, for example because its port is in use, no open connection then keeps the process running. No change is missed, because
- * a bus calls `reset` on its listener when it starts to listen.
+ * Returns a bus whose `listen` only stores the listener; `begin` or `announce` opens the connection. So if the application
+ * fails to start, for example because its port is in use, no open connection keeps the process running. No change is missed,
+ * because a bus calls `reset` on its listener when it starts to listen.
  */
 export const deferBus = (bus: Bus, onFailure: (error: unknown) => void): DeferredBus => {
   let listener: BusListener | undefined
@@ -28,7 +28,7 @@ export const deferBus = (bus: Bus, onFailure: (error: unknown) => void): Deferre
     while (!isClosed) {
       try {
         await bus.listen(target)
-        // If the bus was closed during the attempt, nothing else closes this connection.
+        // If the bus was closed during the attempt, `close` may have missed the new connection.
         if (isClosed) await bus.close()
         return
       } catch (error) {
@@ -48,7 +48,7 @@ export const deferBus = (bus: Bus, onFailure: (error: unknown) => void): Deferre
       begin()
       bus.announce(roomId, seq)
     },
-    // Does not open the connection: events are about clients of this process, and it has none before `begin`.
+    // Does not open the connection, because events are about clients of this process, which has no clients before `begin`.
     publish: event => bus.publish(event),
     msSinceHeartbeat: () => (opening ? (bus.msSinceHeartbeat?.() ?? 0) : 0),
     async listen(target) {

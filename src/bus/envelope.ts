@@ -2,7 +2,7 @@
 import { type BusListener, MAX_EVENT_BYTES } from './bus.ts'
 import { type BusEvent, isBusEvent } from './events.ts'
 
-/** A payload, as it is sent. */
+/** The content of a payload. `from` is the id of the sending process; `grown` contains the announcements. */
 interface Envelope {
   readonly from: string
   readonly grown?: readonly (readonly [roomId: number, seq: number])[]
@@ -75,8 +75,8 @@ const groupsOf = (events: readonly { event: BusEvent; bytes: number }[]): BusEve
 }
 
 /**
- * Passes the contents of a payload to a listener, unless this process (`ourselves`) sent it. Ignores a payload that is not JSON:
- * the listener then finds the changes when it polls.
+ * Passes the contents of a payload to a listener, unless this process (`ourselves`) sent the payload. Ignores a payload that is
+ * not JSON, because the listener finds the changes when it polls.
  */
 export const deliver = (payload: string, listener: BusListener, ourselves: string): void => {
   const envelope = read(payload)

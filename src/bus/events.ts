@@ -20,13 +20,13 @@ export interface BusEvents {
   /** The process is stopping, so its users are no longer present. */
   readonly gone: object
   readonly typing: { readonly room: number; readonly user_id: number; readonly username: string }
-  /** Makes each process call `authorize` again for a user and a room. See Revocation for the fields. */
+  /** Makes each process call `authorize` again for a user and a room. */
   readonly recheck: Repeated & { readonly room: string }
   /** Closes all connections of a user. */
   readonly disconnect: Repeated
 }
 
-/** The fields of a revocation. It is published several times, because the bus may lose an event. */
+/** The fields of a revocation, which is published several times, because the bus may lose an event. */
 interface Repeated {
   /** The user's id in the host application. */
   readonly person: string

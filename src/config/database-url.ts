@@ -6,7 +6,7 @@ import { DEV_DATABASE_URL } from './settings/database.ts'
 import type { Mode } from './settings/define.ts'
 import type { Settings, SettingsInput } from './settings.ts'
 
-/** The URL of the database and warnings, or the settings that prevent it from being determined. */
+/** The URL of the database, with warnings. If it cannot be determined, `bad` contains the settings to correct. */
 export interface Database {
   readonly url: string
   readonly bad: readonly BadSetting[]
@@ -20,7 +20,10 @@ export const databaseOf = (input: Partial<SettingsInput>, mode: Mode, isNeeded: 
   const given = PARTS.filter(name => input[name] !== undefined)
   const { databaseUrl } = input
   if (databaseUrl !== undefined) {
-    const warnings = given.length > 0 ? ['DATABASE_URL is used; the separate DATABASE_… parts are ignored.'] : []
+    const warnings =
+      given.length > 0
+        ? ['DATABASE_URL is set, so the separate settings such as DATABASE_HOST are ignored. Remove them.']
+        : []
     return { url: databaseUrl, bad: [], warnings }
   }
   if (given.length > 0) return fromParts(input)

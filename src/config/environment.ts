@@ -1,6 +1,6 @@
 /**
- * Reads settings from the environment and from `.env`; the environment takes precedence. In both, `NAME_FILE` is the path of a
- * file that contains the value of `NAME`.
+ * Reads settings from the environment and from `.env`. The environment takes precedence. A variable `NAME_FILE` contains the
+ * path of a file that contains the value of `NAME`.
  */
 import { existsSync, readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
@@ -10,11 +10,11 @@ import { environmentName, type SettingName, settingNames } from './settings.ts'
 
 export interface EnvironmentOptions {
   readonly environment: Readonly<Record<string, string | undefined>>
-  /** The directory that contains `.env`. The paths of files are relative to it. */
+  /** The directory that contains `.env`, to which the paths of files are relative. */
   readonly cwd: string
 }
 
-/** The values by camelCase name, and the settings that could not be read. */
+/** The values, keyed by camelCase name, and the settings that could not be read. */
 export interface Collected {
   readonly values: Record<string, string>
   readonly bad: readonly BadSetting[]
@@ -38,7 +38,8 @@ const layer = (
   for (const name of settingNames) {
     const direct = source[environmentName(name)]
     const file = source[`${environmentName(name)}_FILE`]
-    if (direct && file) bad.push({ name, message: `is given twice: also as ${environmentName(name)}_FILE` })
+    if (direct && file)
+      bad.push({ name, message: `is set twice, also as ${environmentName(name)}_FILE. Remove one of the two` })
     else if (direct) values[name] = direct
     else if (file) values[name] = readValue(name, resolve(cwd, file), bad)
   }
@@ -49,12 +50,15 @@ const readValue = (name: SettingName, path: string, bad: BadSetting[]): string =
   try {
     return readText(path).trimEnd()
   } catch {
-    bad.push({ name, message: `cannot be read from the file that ${environmentName(name)}_FILE names` })
+    bad.push({
+      name,
+      message: `cannot be read from the file that ${environmentName(name)}_FILE names. Check the path and the permissions`
+    })
     return ''
   }
 }
 
-/** Reads a text file. Removes a byte order mark and converts CRLF line ends, which some editors write. */
+/** Reads a text file. Removes a byte order mark and converts CRLF line endings, which some editors write. */
 const readText = (path: string): string =>
   readFileSync(path, 'utf8')
     .replace(/^\uFEFF/, '')

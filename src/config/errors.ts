@@ -21,7 +21,7 @@ export class ConfigError extends Error {
     const where =
       names === 'environment'
         ? 'Set them in the environment or in .env; .env.example lists every setting.'
-        : 'They are options of the chat service; its docs/settings.md lists every setting.'
+        : 'Correct these options of the chat service. Its docs/settings.md lists every setting.'
     super(['The configuration is not valid:', ...shown, where].join('\n'))
     this.name = 'ConfigError'
     this.bad = bad

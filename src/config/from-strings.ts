@@ -2,7 +2,9 @@
 import { type SettingName, SettingsInput, settingNames, settingOf } from './settings.ts'
 
 const FLAGS: Readonly<Record<string, boolean>> = { true: true, '1': true, false: false, '0': false }
-/** The values of a setting that is either a flag or a list. `1` is not among them, because it would be an item of the list. */
+/**
+ * The values of a setting that is either a flag or a list. They do not include `1`, because `1` could be an item of the list.
+ */
 const SWITCHES: Readonly<Record<string, boolean>> = { true: true, false: false, off: false }
 
 /** Returns typed values. A string that cannot be converted is returned unchanged, and validation then rejects it. */

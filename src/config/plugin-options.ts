@@ -1,18 +1,17 @@
-/** Reads the options of a plugin: validates those that are settings, and applies defaults. */
+/** Reads the options of a plugin: validates the options that are settings, and applies defaults. */
 import { type Static, type TObject, type TOptional, type TProperties, type TSchema, Type } from '@sinclair/typebox'
 import { type BrokenRule, brokenRules, compile } from '../protocol/validation.ts'
 
-/** The settings that a plugin accepts as options; docs/settings.md describes them. Those in `Required` must be given. */
+/** The settings that a plugin accepts as options; docs/settings.md describes them. Settings in `Required` must be given. */
 export type SettingOptions<T extends TProperties, Required extends keyof T = never> = {
   readonly [Name in keyof Static<TObject<T>>]?: Static<TObject<T>>[Name] | undefined
 } & { readonly [Name in Required]: Static<T[Name]> }
 
-/** The settings of a plugin after defaults are applied. Those in `Excused` may still be missing. */
+/** The settings of a plugin after defaults are applied. Settings in `Excused` may still be missing. */
 export type SettingValues<T extends TProperties, Excused extends keyof T = never> = Static<
   TObject<Omit<T, Excused> & { [Name in Excused]: TOptional<T[Name]> }>
 >
 
-/** The options that a plugin accepts. */
 export interface PluginOptions<T extends TProperties, Excused extends keyof T> {
   readonly settings: T
   /** Settings without a default that are nevertheless optional, because the plugin does not always need them. */

@@ -10,11 +10,11 @@ import { type SettingName, type Settings, SettingsInput, settingNames, settingOf
 export { type BadSetting, ConfigError } from './errors.ts'
 
 export interface ResolveOptions {
-  /** The given settings by camelCase name: typed values from a host application, or strings from the environment. */
+  /** The given settings, keyed by camelCase name: typed values from a host application, or strings from the environment. */
   readonly values: Readonly<Record<string, unknown>>
   readonly mode: Mode
   readonly names: Names
-  /** Required settings that may be missing: the database if a host passes its own client, a key if it is not used. */
+  /** Required settings that may be missing, for example the database if a host passes its own client. */
   readonly without?: readonly Need[]
   /** Settings that could not be read, to report together with the invalid ones. */
   readonly bad?: readonly BadSetting[]
@@ -31,7 +31,7 @@ export interface Resolved {
 
 const isValid = compile(SettingsInput)
 
-// Not `structuredClone`, because it throws for a function and its message contains the source of the function.
+// `structuredClone` is not used, because for a function it throws an error whose message contains the source of the function.
 const copyOf = (values: object): Record<string, unknown> =>
   Object.fromEntries(Object.entries(values).map(([name, value]) => [name, Array.isArray(value) ? [...value] : value]))
 
@@ -62,7 +62,7 @@ const toBad = ({ path, rule }: BrokenRule): BadSetting => {
   return { name, message: which + rule + (advice ? `. ${advice}` : '') }
 }
 
-/** Runs the checks that a schema cannot express, for the settings that passed the validation of the schema. */
+/** Runs the checks that a schema cannot express, for the settings that match the schema. */
 const checked = (input: Readonly<Record<string, unknown>>, mode: Mode, bad: readonly BadSetting[]): BadSetting[] =>
   settingNames
     .filter(name => input[name] !== undefined && !bad.some(one => one.name === name))
@@ -88,12 +88,12 @@ const settingsOf = (input: SettingsInput, url: string): Settings => {
 
 const warningsOf = ({ trustProxy, databaseUrl, bcryptRounds }: Settings, mode: Mode): string[] => [
   ...(trustProxy === true
-    ? ['TRUST_PROXY is true: a client can choose the address that limits count. List your proxies instead.']
+    ? ['TRUST_PROXY is true, so a client can choose the IP address that rate limits count. List your proxies instead.']
     : []),
   ...(mode === 'production' && databaseUrl.startsWith('pglite:')
-    ? ['The embedded database is for development: it survives a killed process, but not a power cut.']
+    ? ['The embedded database is for development, because it may not survive a power failure. Use PostgreSQL instead.']
     : []),
   ...(mode === 'production' && bcryptRounds < 10
-    ? ['BCRYPT_ROUNDS is below 10: passwords are weakly protected. Set it to 10 or more.']
+    ? ['BCRYPT_ROUNDS is below 10, so passwords are only weakly protected. Set it to 10 or more.']
     : [])
 ]

@@ -30,8 +30,8 @@ export const SettingsInput = Type.Object(
 export type SettingsInput = Static<typeof SettingsInput>
 
 /**
- * The resolved settings: complete, validated and frozen. The separate parts of the database are combined in `databaseUrl`, which
- * is empty if a host application passes its own client.
+ * The resolved settings: complete, validated and frozen. `databaseUrl` combines the separate settings of the database, and is
+ * empty if a host application passes its own client.
  */
 export type Settings = Readonly<
   Omit<SettingsInput, keyof typeof databaseParts | 'databaseUrl' | 'audience'> & {
@@ -59,6 +59,5 @@ export interface SettingSchema extends SettingDetails {
   readonly maximum?: number
 }
 
-/** Returns the declaration of a setting. */
 export const settingOf = (name: SettingName): SettingSchema =>
   SettingsInput.properties[name] as unknown as SettingSchema

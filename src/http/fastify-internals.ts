@@ -1,4 +1,7 @@
-/** Reads internals of a Fastify instance that have no public API. If another version of Fastify lacks them, they count as absent. */
+/**
+ * Reads internals of a Fastify instance that have no public API. If a version of Fastify does not have them, the functions
+ * return `undefined` or an empty list.
+ */
 import type { IncomingMessage } from 'node:http'
 import type { Server } from 'node:net'
 
@@ -10,7 +13,9 @@ export const rewriteUrlOf = (application: object): ((request: IncomingMessage) =
   return rewriteUrl && (request => rewriteUrl.call(application, request))
 }
 
-/** Returns the servers that listen. For `localhost` there is one per address; `listen` creates all but the first. */
+/**
+ * Returns the servers that are listening. For the host `localhost`, `listen` creates one more server for each further address.
+ */
 export const listeningServers = (application: object): Server[] =>
   (internal(application, 'fastify.serverBindings') ?? []) as Server[]
 

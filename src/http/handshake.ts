@@ -1,31 +1,32 @@
-/** Performs the opening handshake of a WebSocket (RFC 6455, 4.2). If it fails, the client gets a problem as on any other route. */
+/**
+ * Performs the opening handshake of a WebSocket (RFC 6455, 4.2). If it fails, the client receives a problem, as on other
+ * routes.
+ */
 import { IncomingMessage } from 'node:http'
 import { type WebSocket, WebSocketServer } from 'ws'
 import { ChatError } from '../protocol/errors.ts'
 import type { Upgrade } from './upgrades.ts'
 
-/** The limits of the sockets, and the choice of a subprotocol. */
 export interface HandshakeOptions {
-  /** Maximum size of a frame from a client, in bytes. A larger frame closes the socket with 1009. */
+  /** Maximum size in bytes of a frame from a client. A larger frame closes the socket with 1009. */
   readonly maxPayload: number
-  /** Returns the subprotocol to accept, one of those that the client offers, or false for none. */
+  /** Returns which of the offered subprotocols to accept, or false to accept none. */
   chooseProtocol(offered: ReadonlySet<string>): string | false
 }
 
-/** Accepts WebSockets. */
 export interface Handshake {
   /**
-   * Completes the handshake and calls `opened` with the WebSocket, unless the client has disconnected. Throws a ChatError if the
-   * request does not open a WebSocket; the caller must then respond to the upgrade.
+   * Completes the handshake and calls `opened` with the WebSocket, unless the client has disconnected. Throws a ChatError if
+   * the request is not a valid handshake. In that case the caller must respond to the upgrade.
    */
   open(upgrade: Upgrade, opened: (socket: WebSocket) => void): void
 }
 
 /** Maximum number of fragments of a frame. A proxy may split the largest frame into about two hundred. */
 const MAX_FRAGMENTS = 1024
-/** Maximum number of chunks in which a frame may arrive. A chunk needs much more memory than its bytes. */
+/** Maximum number of chunks in which a frame may arrive. Even a chunk of a few bytes needs much memory. */
 const MAX_CHUNKS = 4096
-/** How long a client may take to respond to a close frame, in milliseconds. */
+/** Timeout in milliseconds for a client to respond to a close frame. */
 const CLOSE_TIMEOUT_MS = 5000
 
 export const createHandshake = ({ maxPayload, chooseProtocol }: HandshakeOptions): Handshake => {
@@ -35,14 +36,15 @@ export const createHandshake = ({ maxPayload, chooseProtocol }: HandshakeOptions
     perMessageDeflate: false,
     maxPayload,
     closeTimeout: CLOSE_TIMEOUT_MS,
-    // `maxPayload` does not limit them: `ws` counts only the bytes of fragments, so empty ones would be unlimited.
+    // `maxPayload` limits only the number of bytes, so without these limits a client could send any number of empty fragments.
     maxFragments: MAX_FRAGMENTS,
     maxBufferedChunks: MAX_CHUNKS,
-    // Disabled: the frame quota of the connection limits pings, and closes with a code that gives the reason.
+    // Disabled, because the frame quota of the connection limits pings, and closes the connection with a code that shows the
+    // reason.
     maxPendingAutoPongs: 0,
     handleProtocols: chooseProtocol
   } as ConstructorParameters<typeof WebSocketServer>[0])
-  // `ws` emits this event synchronously in `handleUpgrade`. Without a listener, it would send a response in plain text.
+  // `ws` emits this event synchronously in `handleUpgrade`. Without a listener, `ws` would respond in plain text.
   const failures: Error[] = []
   server.on('wsClientError', error => failures.push(error))
   return {
@@ -50,7 +52,7 @@ export const createHandshake = ({ maxPayload, chooseProtocol }: HandshakeOptions
       checkRequest(request)
       server.handleUpgrade(request, socket, head, opened)
       const failure = failures.pop()
-      if (failure) throw new ChatError('bad_request', `The request does not open a WebSocket: ${failure.message}.`)
+      if (failure) throw new ChatError('bad_request', `The WebSocket handshake is not valid: ${failure.message}.`)
     }
   }
 }
@@ -60,9 +62,12 @@ const SUPPORTED_VERSIONS: ReadonlySet<string> = new Set(['13', '8'])
 const checkRequest = (request: IncomingMessage): void => {
   const { upgrade, host, 'sec-websocket-version': version } = request.headers
   if (upgrade?.toLowerCase() !== 'websocket' || !SUPPORTED_VERSIONS.has(String(version))) {
-    throw new ChatError('upgrade_required', 'Connect here with a WebSocket client of version 13.')
+    throw new ChatError(
+      'upgrade_required',
+      'This path accepts only WebSocket handshakes of version 13. Connect with a WebSocket client.'
+    )
   }
-  // Node does not require a Host header in an upgrade. Injected requests in tests may omit it.
+  // Node does not check that an upgrade has a Host header. Injected requests in tests may omit the header.
   if (host === undefined && request instanceof IncomingMessage) {
     throw new ChatError('bad_request', 'The request has no Host header.')
   }

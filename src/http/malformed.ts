@@ -5,13 +5,13 @@ import type { Duplex } from 'node:stream'
 import { ChatError } from '../protocol/errors.ts'
 import { ofChatError, problemOf } from './problems.ts'
 
-/** How long a client may take to read the response, in milliseconds. */
+/** Timeout in milliseconds for a client to read the response. */
 const LINGER_MS = 1000
 
 type Rejection = readonly [status: number, error: ChatError]
 
 const MALFORMED: Rejection = [400, new ChatError('bad_request', 'The request is malformed.')]
-/** Maps the code of Node's error to the response. */
+/** Maps the code of an error from Node to the status and the error of the response. */
 const REJECTIONS: Readonly<Record<string, Rejection>> = {
   HPE_HEADER_OVERFLOW: [
     431,
@@ -21,13 +21,14 @@ const REJECTIONS: Readonly<Record<string, Rejection>> = {
 }
 const NO_PROXY: Rejection = [
   405,
-  new ChatError('bad_request', 'This server is not a proxy. Send the request to its target.')
+  new ChatError('bad_request', 'This server is not a proxy. Send the request to the target server.')
 ]
 
 /** Responds to a request that the parser rejected, and closes the connection. */
 export const refuseMalformed = (error: NodeJS.ErrnoException, socket: Duplex): void => {
   if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable) return
-  // If an earlier response is being sent, a second one would be mixed into it. Node's own handler destroys the socket too.
+  // While an earlier response is being sent, a second response would be mixed into it. So the socket is destroyed, as Node's
+  // own handler does.
   if (isResponding(socket)) socket.destroy()
   else write(socket, REJECTIONS[error.code ?? ''] ?? MALFORMED)
 }
@@ -48,14 +49,15 @@ const write = (socket: Duplex, [status, error]: Rejection): void => {
     'connection: close'
   ]
   socket.end(`${head.join('\r\n')}\r\n\r\n${body}`)
-  // The socket is not destroyed immediately, because the response might be lost. A client that never closes must not keep it open.
+  // If the socket were destroyed immediately, the response might be lost. If the client does not close the connection, the
+  // timer destroys the socket.
   const timer = setTimeout(() => socket.destroy(), LINGER_MS)
   socket.once('close', () => clearTimeout(timer))
 }
 
 /**
- * Responds to CONNECT requests with a problem. Passes requests with an unsupported expectation to the request handlers, because
- * Node would reject them without a problem; `checkHead` then rejects them.
+ * Responds to CONNECT requests with a problem. Passes requests with an unsupported expectation to the request handlers, where
+ * `checkHead` rejects them with a problem. Node itself would reject them without a problem.
  */
 export const takeEveryRequest = (server: Server): void => {
   server.on('checkExpectation', (request, response) => server.emit('request', request, response))
@@ -71,6 +73,11 @@ export const checkHead = ({ httpVersion, headers }: IncomingMessage): void => {
     throw new ChatError('bad_request', 'The request has no Host header.')
   }
   if (headers.expect !== undefined && !/^100-continue$/i.test(headers.expect)) {
-    throw Object.assign(new Error('Send the request without the Expect header.'), { statusCode: 417 })
+    throw Object.assign(
+      new Error(
+        'The value of the Expect header is not supported. Use "100-continue", or send the request without the header.'
+      ),
+      { statusCode: 417 }
+    )
   }
 }

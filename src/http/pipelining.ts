@@ -1,10 +1,11 @@
 /**
- * Continues to parse after a request whose upgrade is ignored. Node's parser stops after such a request and drops the other requests
- * in the same packet. This module relies on undocumented properties of the parser. Without them, Node's behavior is unchanged.
+ * Makes Node's HTTP parser continue after a request whose upgrade is ignored. Otherwise the parser stops after such a request
+ * and drops the other requests in the same packet. This module uses undocumented properties of the parser. In a version of Node
+ * without these properties, the parser is not changed.
  */
 import type { IncomingMessage } from 'node:http'
 
-/** The undocumented properties of a connection's HTTP parser that are used. */
+/** The HTTP parser of a connection, with the undocumented properties that this module uses. */
 export interface Parser {
   onIncoming?: ((request: IncomingMessage & { upgrade?: boolean | null }, isKeptAlive: boolean) => number) | null
   /** Parses bytes, and returns how many were parsed. */
@@ -13,7 +14,7 @@ export interface Parser {
   [ignored]?: boolean
 }
 
-/** A socket from which Node reads HTTP, with the undocumented properties that are used. */
+/** A socket from which Node reads HTTP, with the undocumented properties that this module uses. */
 export interface ParsingSocket {
   readonly parser?: Parser | null
   /** True while Node has paused reads because the client does not read its responses. */
@@ -24,20 +25,23 @@ export interface ParsingSocket {
 
 const ignored = Symbol('an upgrade was ignored')
 
-/** Records that the current request's upgrade is ignored, so the parser will stop after this request. */
+/**
+ * Records that the upgrade of the current request is ignored, so that the parser is continued when it stops after the request.
+ */
 export const upgradeIsIgnored = (socket: ParsingSocket): void => {
   if (socket.parser) socket.parser[ignored] = true
 }
 
 /** Makes the parser of a socket continue after ignored upgrades, until Node frees the parser. */
 export const continueAfterUpgrades = (socket: ParsingSocket, parser: Parser): void => {
-  // The parser may come from Node's pool, with the state of an earlier connection.
+  // Node reuses parsers, so this one may still have the state of an earlier connection.
   parser[ignored] = false
   if (!Object.hasOwn(parser, 'execute')) continueExecute(parser)
   const key = executedKey(parser)
   if (key === undefined) return
   const onExecuted = Reflect.get(parser, key) as (parsed: number | Error) => void
-  // Node calls this function after its native code has parsed bytes from the socket's handle, and `execute` for all other bytes.
+  // Bytes are parsed in two ways. Native code parses the bytes that it reads from the socket's handle, and Node then calls this
+  // function. For all other bytes, Node calls `execute`.
   const continued = (parsed: number | Error): void => {
     const rest =
       parser[ignored] && typeof parsed === 'number' ? parser.getCurrentBuffer?.().subarray(parsed) : undefined

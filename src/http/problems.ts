@@ -44,7 +44,10 @@ const PARTS: Readonly<Record<string, string>> = {
 
 const INVALID_JSON = new Set(['FST_ERR_CTP_INVALID_JSON_BODY', 'FST_ERR_CTP_EMPTY_JSON_BODY'])
 
-/** Maps the status of a foreign error to a code of the catalog. For any other status the code is `http_` and the number. */
+/**
+ * Maps the status of an error that is not a ChatError to a code of the catalog. For any other status, the code is `http_` and
+ * the status.
+ */
 const CODES: Partial<Record<number, ErrorCode>> = {
   400: 'bad_request',
   401: 'not_logged_in',
@@ -59,15 +62,18 @@ const CODES: Partial<Record<number, ErrorCode>> = {
   503: 'unavailable'
 }
 
-/** Details by status. They replace Fastify's messages, which quote the request, and messages that may reveal internals. */
+/**
+ * Maps a status to the detail of the problem. These details replace Fastify's messages, which may quote the request, and
+ * messages that may reveal internals.
+ */
 const DETAILS: Partial<Record<number, string>> = {
   400: 'The request is malformed.',
   404: 'No resource exists at this path. Check the URL.',
   413: 'The request is too large. Send less.',
-  415: 'Send the body as application/json.',
+  415: 'The type of the body is not supported. Send the body as application/json.',
   503: 'The service cannot respond right now. Try again in a moment.'
 }
-const FAILURE = 'The service failed. Try again, and report the instance if it happens again.'
+const FAILURE = 'The service failed. Try again, and report the `instance` of this problem if it happens again.'
 
 /** Returns the response to an error. An error from a host keeps its status and headers and, if the status is below 500, its message. */
 export const refusalOf = (error: unknown, { replyStatus, isUnavailable }: RefusalContext): Refusal => {
@@ -117,7 +123,7 @@ export const ofChatError = ({ code, word, detail, errors, retryAfterMs, statusCo
 })
 
 const ofValidation = ({ validation, validationContext }: Thrown): Refusal | undefined => {
-  // A host's hook may throw the errors of its own validator, which are not Ajv's.
+  // A host's hook may throw errors of another validator, which do not have the form of Ajv's errors.
   if (!Array.isArray(validation) || !validation.every(isAjvError)) return undefined
   const errors = violations(validation, PARTS[String(validationContext)] ?? '')
   return ofChatError(new ChatError('validation_failed', `The request is not valid. ${sentencesOf(errors)}`, { errors }))
@@ -126,7 +132,8 @@ const ofValidation = ({ validation, validationContext }: Thrown): Refusal | unde
 const ofForeign = (status: number, { code, message, headers, expose }: Thrown): Refusal => {
   const known = CODES[status]
   const isFramework = typeof code === 'string' && code.startsWith('FST_ERR_')
-  // For example, a parameter is too long. An error of the framework gets a code from the catalog, not `http_` and its status.
+  // For example, Fastify throws a 414 if a parameter in the path is too long. An error of Fastify must have a code of the
+  // catalog, so the code is not `http_414`.
   if (isFramework && !known && status < 500) return ofChatError(new ChatError('bad_request', DETAILS[400] ?? ''))
   // `http-errors` sets `expose` to false if clients must not see the message.
   const isShown = status < 500 && !isFramework && expose !== false
@@ -156,7 +163,7 @@ const isSendable = (name: string, value: string | string[]): boolean => {
   }
 }
 
-/** Returns the headers that `http-errors` attached to an error, except those that describe a body: another body is sent. */
+/** Returns the headers that `http-errors` attached to an error, except those that describe the body, which is replaced. */
 const headersOf = (headers: unknown): Record<string, string | string[]> =>
   typeof headers === 'object' && headers !== null
     ? Object.fromEntries(

@@ -7,15 +7,15 @@ interface Named {
 }
 
 /**
- * Gives an instance and its children their own shared schemas, without those that the host adds before or after. If a host adds a
- * schema later, Fastify recreates the compilers of all children. `compilersFactory` makes it use the validator of the service and
- * not its default.
+ * Gives an instance and its children their own shared schemas, without the schemas that the host has added or adds later.
+ * Whenever the host adds a schema, Fastify recreates the compilers of all child instances. `compilersFactory` makes Fastify use
+ * the validator of the service again, instead of Fastify's default.
  */
 export const separateSchemas = (fastify: FastifyInstance, validatorCompiler: FastifySchemaCompiler<object>): void => {
   const hosts = new Set(Object.values(fastify.getSchemas()))
   fastify.setSchemaController({
     compilersFactory: {
-      // Cast, because Fastify declares it as a compiler of its own Ajv.
+      // The cast is needed because Fastify's type allows only a compiler that uses Fastify's own Ajv.
       buildValidator: (() => validatorCompiler) as never,
       buildSerializer: SerializerSelector()
     },
@@ -23,7 +23,8 @@ export const separateSchemas = (fastify: FastifyInstance, validatorCompiler: Fas
       const schemas = new Map(Object.entries(inherited ?? {}).filter(([, schema]) => !hosts.has(schema)))
       return {
         add(schema: unknown) {
-          // Fastify also passes the schemas that a host adds later. A schema of the service with the same id was added first.
+          // Fastify also calls this with the schemas that a host adds later. They must not replace a schema of the service with
+          // the same id, which was added first.
           const { $id } = schema as Named
           if (!schemas.has($id)) schemas.set($id, schema)
           return fastify

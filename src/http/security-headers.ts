@@ -4,8 +4,8 @@ const POLICY = {
 }
 
 /**
- * Options for a standalone service. If a proxy offers TLS, browsers require it for a year (HSTS). Subdomains are excluded, because
- * they may belong to other services of the operator.
+ * Options for a standalone service. If a browser reaches the service over TLS, HSTS makes the browser use only TLS for a year.
+ * Subdomains are excluded, because they may belong to other services of the operator.
  */
 export const OWN_HEADERS = { ...POLICY, strictTransportSecurity: { maxAge: 31_536_000, includeSubDomains: false } }
 

@@ -2,9 +2,9 @@
 import type { FastifyReply, RouteOptions } from 'fastify'
 
 /**
- * An `onRoute` hook that makes the handler return JSON text instead of an object. A host's `preSerialization` hook (for example,
- * one that wraps its responses in an envelope) or reply serializer would produce responses that violate the schemas. Fastify runs
- * neither for text.
+ * An `onRoute` hook that makes the handler return JSON text instead of an object. Otherwise a host's `preSerialization` hook
+ * (for example, one that wraps responses in an envelope) or reply serializer could change a response so that it violates its
+ * schema. Fastify runs neither of them for text.
  */
 export const serializeResponses = (route: RouteOptions): void => {
   const { handler } = route

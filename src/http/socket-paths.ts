@@ -30,8 +30,8 @@ export const createSocketPaths = (application: RoutedApplication): SocketPaths =
   const rewriteUrl = rewriteUrlOf(application)
   return {
     add({ url, constraints = {} }) {
-      // Custom constraints are left out, because only the host's router can derive their values. The path then matches here, and
-      // the router rejects the request if a constraint is not met.
+      // Custom constraints are left out, because only the host's router can derive their values. So a request can match here
+      // even if it does not meet a custom constraint, but the host's router then rejects it.
       const known = Object.entries(constraints).filter(([name]) => name === 'host' || name === 'version')
       router.on('GET', url, { constraints: Object.fromEntries(known) }, () => {})
     },
@@ -60,7 +60,8 @@ const routedUrl = (request: IncomingMessage, rewriteUrl: ReturnType<typeof rewri
   const url = request.url ?? '/'
   if (!rewriteUrl) return url
   try {
-    // A derived object, because `rewriteUrl` may change the request, and Fastify calls it again when it routes the request.
+    // Passes an object that inherits from the request, because `rewriteUrl` may change its argument, and Fastify calls
+    // `rewriteUrl` again with the request itself.
     return String(rewriteUrl(Object.create(request)))
   } catch {
     return url

@@ -7,9 +7,9 @@ import type { Clock } from '../lib/clock.ts'
 
 export interface StallWatchOptions {
   readonly clock: Clock
-  /** How long a client may take to read `MIN_BYTES`, in milliseconds. */
+  /** Timeout in milliseconds for a client to read `MIN_BYTES`. */
   readonly stallMs?: number
-  /** How long a client may take to read a whole response, in milliseconds. */
+  /** Timeout in milliseconds for a client to read a whole response. */
   readonly totalMs?: number
   /** Called each time a connection is closed. */
   readonly onStalled?: () => void
@@ -21,7 +21,7 @@ export interface StallWatch {
   close(): void
 }
 
-/** How many bytes a client must read to make progress. */
+/** Minimum number of bytes that count as progress of the client. */
 const MIN_BYTES = 16 * 1024
 const STALL_MS = 30_000
 const TOTAL_MS = 10 * 60_000
@@ -30,7 +30,9 @@ const CHECK_MS = 1000
 interface Watched {
   readonly socket: Socket
   readonly startedAt: number
-  /** When the client last made progress; `sent` is the number of bytes that it had read by then. */
+  /**
+   * The monotonic time at which the client last made progress. `sent` is the number of bytes that the client had read by then.
+   */
   progressAt: number
   sent: number
 }

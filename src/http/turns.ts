@@ -1,8 +1,8 @@
 /**
  * Handles the requests of a connection one at a time. With HTTP/1.1 a client may send many requests before it reads a response
- * (pipelining), and Node emits all of them at once. Here a request starts only after the previous one of its connection has ended,
- * in a later turn of the event loop. Reads from a connection are paused while too many requests are queued. So a connection needs
- * the memory of only one response, and takes the time of at most one request per turn from other connections.
+ * (pipelining), and Node emits all of them at once. Here a request starts only after the previous one of its connection has
+ * ended, in a later turn of the event loop. Reads from a connection are paused while too many requests are queued. So a
+ * connection needs memory for only one response, and delays other connections by at most one request per turn.
  */
 import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
@@ -10,7 +10,7 @@ import type { Socket } from 'node:net'
 export interface Turns {
   /** Calls `begin` after all earlier requests of the connection have ended. Never calls it if the connection is closed first. */
   take(socket: Socket, response: ServerResponse, begin: () => void): void
-  /** Resolves when the response was sent or its connection is closed. */
+  /** Resolves when the response has been sent or the connection is closed. */
   ended(response: ServerResponse): Promise<void>
 }
 
@@ -31,10 +31,10 @@ interface PausableSocket extends Socket {
   readonly parser?: { resume?(): void } | null
 }
 
-/** Maximum number of queued requests of a connection. Above it, reads are paused. */
+/** Maximum number of queued requests of a connection. If more are queued, reads are paused. */
 const MAX_WAITING = 16
 
-/** Returns whether a response has ended, so that it emits no further event. In HTTP/2 its stream shows that. */
+/** Returns whether a response has ended and emits no further event. For HTTP/2, the stream of the response is checked. */
 const isOver = (response: ServerResponse): boolean =>
   response.closed || response.writableFinished || Reflect.get(response, 'stream')?.closed === true
 
@@ -75,7 +75,7 @@ export const createTurns = (): Turns => {
   const pauseOrResume = (socket: PausableSocket, queue: RequestQueue): void => {
     if (queue.waiting.length > MAX_WAITING) {
       queue.isPaused = true
-      // A flag of Node. Unless it is set, Node resumes reads when a request ends, one turn after the pause.
+      // Unless this flag of Node is set, Node resumes reads when a request ends, one turn after the pause.
       socket._paused = true
       socket.pause()
     } else if (queue.isPaused) {

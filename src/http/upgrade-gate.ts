@@ -1,7 +1,7 @@
 /**
- * Dispatches the upgrades of a server that several applications may share. An upgrade to a path of a chat is passed to that chat
- * only. Any other upgrade is passed to the `upgrade` listeners of the server. If there are none, the upgrade is ignored and the
- * request is handled as an ordinary one.
+ * Dispatches the upgrades of a server that several applications may share. An upgrade to a path of a chat is passed to that
+ * chat only. Any other upgrade is passed to the `upgrade` listeners of the server. If the server has no such listener, the
+ * upgrade is ignored and the request is handled as an ordinary one.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Server } from 'node:net'
@@ -19,7 +19,7 @@ export interface UpgradeOwner {
 /** The upgrade dispatcher of one server. */
 export interface UpgradeGate {
   readonly owners: Set<UpgradeOwner>
-  /** Also handles the upgrades of another server, which forwards its events to this one. */
+  /** Also handles the upgrades of another server, which forwards its events to this server. */
   include(other: Server): void
 }
 
@@ -88,8 +88,8 @@ type UpgradeEvent = [request: IncomingMessage, socket: Duplex, head: Buffer]
 type RequestEvent = [request: IncomingMessage, response: ServerResponse]
 
 /**
- * Replaces `emit` of the server. A listener could not hide an event from other listeners, and engine.io, for example, closes every
- * upgrade that is not its own after 1 s.
+ * Replaces the server's method `emit`, because a listener could not hide an event from other listeners. Engine.io, for example,
+ * closes every upgrade that is not its own after 1 s.
  */
 const interceptEvents = (server: Server, { ownerOf, isDeclined }: Interception): void => {
   const emit = server.emit
@@ -106,7 +106,8 @@ const interceptEvents = (server: Server, { ownerOf, isDeclined }: Interception):
     if (event === 'upgrade') return onUpgrade(...(args as UpgradeEvent))
     if (event === 'request') {
       const [request, response] = args as RequestEvent
-      // The client asked for a WebSocket, so it does not use the connection for further requests.
+      // The connection is closed after the response, because a client that requested a WebSocket sends no further requests on
+      // it.
       if (isDeclined(request)) response.shouldKeepAlive = false
     }
     return pass(event, args)

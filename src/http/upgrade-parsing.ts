@@ -1,13 +1,14 @@
 /**
- * Decides, while Node parses a request, whether the request becomes an `upgrade` event. If not, its `Upgrade` header is ignored, as
- * RFC 9110 (7.8) allows, and it is handled as an ordinary request. Node 22 and 24 call `server.shouldUpgradeCallback` for this.
- * Node 20 has no such callback, so there the parser of each connection is wrapped.
+ * Decides, while Node parses a request, whether the request becomes an `upgrade` event. If not, its `Upgrade` header is
+ * ignored, as RFC 9110 (7.8) allows, and the request is handled as an ordinary one. Node 22 and 24 call
+ * `server.shouldUpgradeCallback` for the decision. Node 20 has no such callback, so the parser of each connection is wrapped
+ * instead.
  */
 import type { IncomingMessage } from 'node:http'
 import type { Server } from 'node:net'
 import { continueAfterUpgrades, type Parser, type ParsingSocket, upgradeIsIgnored } from './pipelining.ts'
 
-/** Returns whether a request with an `Upgrade` header becomes an `upgrade` event. With `undefined`, Node decides. */
+/** Returns whether a request with an `Upgrade` header becomes an `upgrade` event, or `undefined` to let Node decide. */
 export type DecideUpgrade = (request: IncomingMessage) => boolean | undefined
 
 /** A server of Node 22.21 or 24.9 and later. The types of Node 20 do not contain the callback. */
@@ -15,12 +16,15 @@ interface ServerWithUpgradeCallback {
   shouldUpgradeCallback: (request: IncomingMessage) => boolean
 }
 
-/** The value that `onIncoming` returns for an upgrade: the request has no body, and the bytes after it are not HTTP. */
+/**
+ * The value that `onIncoming` returns for an upgrade. The parser then does not parse the bytes after the head of the request.
+ */
 const UPGRADES = 2
 
 /**
- * An `upgrade` listener that does nothing. Node 22 and 24 close the connection of an upgrade if the server has no listener. This
- * one is added only between the decision and the event, so that other code which counts the listeners does not count it.
+ * An `upgrade` listener that does nothing. Node 22 and 24 close the connection of an upgrade if the server has no listener.
+ * This listener is added only between the decision and the event, so that other code does not find it when it counts the
+ * listeners.
  */
 export const placeholder = (): void => {}
 
@@ -43,7 +47,7 @@ export const decideUpgrades = (server: Server, decide: DecideUpgrade): void => {
     if (!hasCallback) wrapParser(socket.parser, decideOnce)
     continueAfterUpgrades(socket, socket.parser)
   }
-  // On a TLS server, the socket with a parser is emitted by `secureConnection`, and the one of `connection` has none.
+  // On a TLS server, the socket of the event `secureConnection` has a parser, and the socket of `connection` has none.
   server.on('connection', begin).on('secureConnection', begin)
 }
 
@@ -54,7 +58,7 @@ const wrapParser = (parser: Parser, decide: DecideUpgrade): void => {
   const { onIncoming } = parser
   if (!onIncoming) return
   parser.onIncoming = (request, isKeptAlive) => {
-    // Node sets `upgrade` for CONNECT too, but emits that as a `connect` event.
+    // Node also sets `upgrade` for a CONNECT request, but emits a `connect` event for it.
     const decision = request.upgrade && request.method !== 'CONNECT' ? decide(request) : undefined
     if (decision) return UPGRADES
     if (decision === false) request.upgrade = false

@@ -1,7 +1,8 @@
 /**
- * Handles the HTTP upgrades of a chat on a server that it may share. An upgrade belongs to the chat if its path matches a WebSocket
- * route of the chat; no other listener of the server receives it. It is routed as a request, so that the same hooks, limits and
- * errors apply as to every route. The socket is closed after the response, unless the route accepts the upgrade.
+ * Handles the HTTP upgrades of a chat on a server that other applications may share. An upgrade belongs to the chat if its path
+ * matches a WebSocket route of the chat. No other listener of the server receives such an upgrade. It is routed like a request,
+ * so that the same hooks, limits and errors apply as on every other route. The socket is closed after the response, unless the
+ * route accepts the upgrade.
  */
 import { type IncomingMessage, ServerResponse } from 'node:http'
 import type { Server, Socket } from 'node:net'
@@ -18,16 +19,15 @@ export interface Upgrade {
   readonly response: ServerResponse
 }
 
-/** The server of a chat, and how the chat handles its upgrades. */
 export interface UpgradesOptions {
   readonly server: Server
   /** Returns whether the request's path leads to a WebSocket route of this chat. */
   isOurs(request: IncomingMessage): boolean
-  /** Handles an upgrade as a request. */
+  /** Routes an upgrade like a request. */
   route(request: IncomingMessage, response: ServerResponse): void
   /** Writes an error response to an upgrade that has no other response. */
   refuse(response: ServerResponse, error: ChatError): void
-  /** How long a route may take to respond, in milliseconds; 30 s by default. Needed because a hook may never complete. */
+  /** Timeout in milliseconds for a route to respond, 30,000 by default. It is needed because a hook might never complete. */
   readonly responseTimeoutMs?: number | undefined
 }
 
@@ -46,10 +46,10 @@ export interface Upgrades {
 }
 
 const RESPONSE_TIMEOUT_MS = 30_000
-/** How long a client may take to read a rejection, and a route to respond while the server closes, in milliseconds. */
+/** Timeout in milliseconds for a client to read a rejection. Also the response timeout of a route while the server closes. */
 const LINGER_MS = 700
 
-/** Registers a chat with the upgrade dispatcher of its server. */
+/** Registers a chat with the upgrade dispatcher of the server. */
 export const createUpgrades = (options: UpgradesOptions): Upgrades => {
   const { server, isOurs, route, refuse } = options
   const held = new Map<IncomingMessage, HeldUpgrade>()
@@ -112,7 +112,8 @@ const holdUpgrade = (upgrade: Upgrade, refuse: UpgradesOptions['refuse'], ended:
     if (response.socket) response.detachSocket(response.socket)
   }
   const close = (): void => {
-    // Reads the remaining bytes. If a socket is closed with unread bytes, the connection is reset and the response may be lost.
+    // Discards the remaining bytes. If a socket is closed with unread bytes, the connection is reset and the response may be
+    // lost.
     socket.resume()
     if ('destroySoon' in socket) (socket as Socket).destroySoon()
     else socket.end()

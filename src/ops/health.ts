@@ -8,10 +8,9 @@ export interface HealthChecks {
   readonly listening: 'ok' | 'deaf'
 }
 
-/** The checks to run, and a callback for failures. */
 export interface HealthOptions {
   readonly clock: Clock
-  /** Queries the database; rejects if it doesn't respond in time. */
+  /** Queries the database. Rejects if the database doesn't respond in time. */
   readonly pingDatabase: () => Promise<'ok' | 'read_only'>
   /** Returns the milliseconds since this process last received its own heartbeat. */
   readonly msSinceHeartbeat: () => number
@@ -19,7 +18,7 @@ export interface HealthOptions {
   readonly onFailure: (checks: HealthChecks, error: unknown) => void
 }
 
-/** Reports the latest checks. */
+/** Runs the checks and reports their latest results. */
 export interface HealthMonitor {
   /** Starts the interval, and resolves after the first check. */
   start(): Promise<void>
@@ -61,7 +60,7 @@ export const createHealth = ({ clock, pingDatabase, msSinceHeartbeat, onFailure 
   }
 
   const checkAgain = async (): Promise<void> => {
-    // If the database does not respond, a check takes longer than the interval.
+    // A check that waits for the database may take longer than the interval. Checks must not overlap.
     if (isChecking) return
     isChecking = true
     const isWell = await check()

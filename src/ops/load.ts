@@ -5,10 +5,9 @@ import type { Clock } from '../lib/clock.ts'
 /** The level of the load. `high`: requests for history and lists are rejected. `extreme`: new WebSockets are rejected too. */
 export type Load = 'normal' | 'high' | 'extreme'
 
-/** The measurements of a load meter, and the limit of the delay. */
 export interface LoadOptions {
   readonly clock: Clock
-  /** Delay of the event loop (p99 over 10 s) above which the load is high, in milliseconds. 0 ignores the delay. */
+  /** Event loop delay in milliseconds (p99 over 10 s) above which the load is high. 0 ignores the delay. */
   readonly maxLoopDelayMs: number
   /** Returns how many queries wait for a connection. */
   readonly waitingQueries: () => number
@@ -19,7 +18,7 @@ export interface LoadOptions {
 /** Measures the load from its creation until `stop`. */
 export interface LoadMeter {
   level(): Load
-  /** The p99 of the event loop's delay in the last full period of 10 s, in milliseconds. */
+  /** Event loop delay in milliseconds (p99) in the last full period of 10 s. */
   readonly loopDelayMs: number
   stop(): void
 }

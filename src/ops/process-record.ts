@@ -5,9 +5,9 @@ import type { Clock } from '../lib/clock.ts'
 import type { Log } from '../lib/logging.ts'
 import { withTimeout } from '../lib/timeout.ts'
 
-/** How often the row is refreshed, in milliseconds. */
+/** Interval in milliseconds at which the row is refreshed. */
 const REFRESH_MS = 10_000
-/** How long a write of the row may take, in milliseconds. It is short, because `start` and `stop` wait for a write. */
+/** Timeout in milliseconds for writing the row. It is short, because `start` and `stop` wait for a write. */
 const TIMEOUT_MS = 1500
 
 export interface ProcessRecordOptions extends Omit<ProcessRow, 'id'> {
@@ -19,13 +19,12 @@ export interface ProcessRecordOptions extends Omit<ProcessRow, 'id'> {
 export interface ProcessRecord {
   /** Whether the rolling upgrade was finished at the last refresh. */
   readonly isUpgradeFinished: boolean
-  /** Writes the row, and then refreshes it every 10 s. Never rejects: a failed write is logged. */
+  /** Writes the row, and then refreshes it every 10 s. Never rejects, because a failed write is only logged. */
   start(): Promise<void>
   /** Stops refreshing, and deletes the row. */
   stop(): Promise<void>
 }
 
-/** Creates the record of this process. */
 export const createProcessRecord = ({ repository, clock, log, ...about }: ProcessRecordOptions): ProcessRecord => {
   const row: ProcessRow = { id: randomUUID(), ...about }
   let isUpgradeFinished = false

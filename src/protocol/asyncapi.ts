@@ -1,4 +1,4 @@
-/** Builds the AsyncAPI 3.0 document: every WebSocket frame, from the schemas that validate them. */
+/** Builds the AsyncAPI 3.0 document, which describes every WebSocket frame with the schema that also validates the frame. */
 
 import { version } from '../lib/package.ts'
 import { CLOSE } from './close-codes.ts'
@@ -7,7 +7,7 @@ import type { DocumentedFrames } from './frames.ts'
 
 const DESCRIPTION = `The WebSocket at \`/ws/chat\`. Frames are JSON objects, one per text message. Both sides ignore unknown fields and types.
 
-Send the token in \`Authorization: Bearer\`, in the subprotocols \`chat.v1, bearer, <token>\`, or in \`?token=\`. \`?rooms=\` lists the rooms to subscribe to at the start; without it, that is \`general\`.`
+Send the token in \`Authorization: Bearer\`, in the subprotocols \`chat.v1, bearer, <token>\`, or in \`?token=\`. \`?rooms=\` lists the rooms to subscribe to at the start. Without \`?rooms=\`, the connection subscribes to \`general\`.`
 
 const messagesOf = (frames: DocumentedFrames, prefix: string) =>
   Object.fromEntries(
@@ -17,7 +17,7 @@ const messagesOf = (frames: DocumentedFrames, prefix: string) =>
     ])
   )
 
-/** Removes what JSON Schema doesn't define: TypeBox's symbols, and each `$id`, which would create a reference. */
+/** Returns a copy of a schema without TypeBox's symbols, and without each `$id`, which would create a reference. */
 const plain = (schema: object): object =>
   JSON.parse(JSON.stringify(schema, (key, value) => (key === '$id' ? undefined : value)))
 
@@ -42,14 +42,12 @@ const errorCodes = (): string =>
     ...Object.entries(ERRORS).map(([code, { title, advice }]) => [`\`${code}\``, title, advice])
   ])
 
-/** Configures the document. */
 export interface AsyncApiOptions {
   readonly frames: { readonly client: DocumentedFrames; readonly service: DocumentedFrames }
-  /** Holds the URL at which clients reach the service. */
+  /** The URL at which clients reach the service. */
   readonly publicUrl?: string | undefined
 }
 
-/** Returns the document. */
 export const buildAsyncApi = ({ frames, publicUrl = 'http://localhost:8000' }: AsyncApiOptions): object => {
   const { host, protocol, pathname } = new URL(publicUrl)
   return {

@@ -1,9 +1,9 @@
 /**
- * Lists the WebSocket close codes (RFC 6455, 7.4), and what a client should do after each; see docs/protocol.md. 41xx: reconnect
- * and resume. 44xx: don't reconnect without a change.
+ * Lists the WebSocket close codes (RFC 6455, 7.4), and what a client should do after each of them; see docs/protocol.md. After
+ * 41xx, a client should reconnect and resume. After 44xx, it should not reconnect unless something has changed.
  */
 
-/** Describes a close code: the number, the reason that is sent with it, and what a client should do. */
+/** Describes a close code: the number, the reason in the close frame, and what a client should do. */
 export interface CloseCode {
   readonly code: number
   readonly reason: string
@@ -11,8 +11,8 @@ export interface CloseCode {
 }
 
 /**
- * Lists every close code that the service sends. `ws` itself sends 1002, 1007, 1008 and 1009 for what it cannot read, without
- * the reason.
+ * Lists every close code that the service sends. If the library `ws` cannot read a frame, it sends 1002, 1007, 1008 or 1009
+ * itself, without the reason.
  */
 export const CLOSE = {
   malformedFrame: { code: 1002, reason: 'malformed frame', advice: 'Fix the client.' },

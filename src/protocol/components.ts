@@ -1,4 +1,4 @@
-/** Lists the schemas that are components of the OpenAPI document. */
+/** Lists the schemas that become components of the OpenAPI document. */
 import { type Static, type TSchema, Type } from '@sinclair/typebox'
 import { Entry, EntryList, Message, NewMessage } from './http/messages.ts'
 import { Problem } from './http/problems.ts'
@@ -26,5 +26,5 @@ export const components = [
   Liveness
 ]
 
-/** Returns a reference to a component with its static type. */
+/** Returns a schema that refers to a component. Its static type is that of the component. */
 export const refTo = <T extends TSchema>(schema: T) => Type.Unsafe<Static<T>>(Type.Ref(schema.$id ?? ''))

@@ -1,6 +1,6 @@
 /**
  * Defines the error catalog: the meaning of each code, its HTTP status, and what a client should do. HTTP problems (RFC 9457),
- * `error` frames and the API documents are derived from it; see docs/protocol.md.
+ * `error` frames and the API documents are derived from the catalog; see docs/protocol.md.
  */
 
 /** Describes an error code: its HTTP status, a short title, and advice for clients. */
@@ -36,7 +36,7 @@ export const ERRORS = {
   message_not_found: {
     status: 404,
     title: 'Message not found',
-    advice: 'Load the messages of the room again; it may have been deleted.'
+    advice: 'Load the messages of the room again; the message may have been deleted.'
   },
   username_taken: { status: 409, title: 'Username taken', advice: 'Choose another username.' },
   room_taken: { status: 409, title: 'Room taken', advice: 'Choose another name.' },
@@ -56,7 +56,7 @@ export const ERRORS = {
   },
   message_too_long: { status: 422, title: 'Message too long', advice: 'Shorten the message.' },
   upgrade_required: { status: 426, title: 'Upgrade required', advice: 'Connect with a WebSocket client.' },
-  rate_limited: { status: 429, title: 'Too many requests', advice: 'Wait for the seconds in Retry-After.' },
+  rate_limited: { status: 429, title: 'Too many requests', advice: 'Wait for the number of seconds in Retry-After.' },
   flooding: { status: 429, title: 'Flooding', advice: 'Wait for retry_after_ms, and send less.' },
   too_many_rooms: { status: 429, title: 'Too many rooms', advice: 'Unsubscribe from a room first.' },
   too_many_connections: { status: 429, title: 'Too many connections', advice: 'Close another connection first.' },
@@ -68,7 +68,7 @@ export const ERRORS = {
   upgrade_pending: {
     status: 503,
     title: 'Upgrade pending',
-    advice: 'Send it again when the greeting lists it in features.'
+    advice: 'Send the entry again when the first frame lists its kind in features.'
   },
   busy: { status: 503, title: 'Busy', advice: 'Try again in a moment. Send a message with the same nonce.' },
   unavailable: {
@@ -78,7 +78,7 @@ export const ERRORS = {
   }
 } as const satisfies Record<string, ErrorEntry>
 
-/** Names a code of the catalog. */
+/** A code of the catalog. */
 export type ErrorCode = keyof typeof ERRORS
 
 /** Describes a violated rule; `path` is a JSON Pointer (RFC 6901) into the request, for example `/body/username`. */
@@ -87,11 +87,11 @@ export interface Violation {
   readonly message: string
 }
 
-/** Holds what an error may contain besides its code and detail. */
+/** Optional properties of an error. */
 export interface ChatErrorOptions {
-  /** Lists all violated rules, for `validation_failed`. */
+  /** All violated rules. Used for `validation_failed`. */
   readonly errors?: readonly Violation[]
-  /** Sets how long to wait before trying again, in milliseconds. */
+  /** Time in milliseconds that the client should wait before it tries again. */
   readonly retryAfterMs?: number
   readonly cause?: unknown
 }
@@ -113,7 +113,7 @@ export class ChatError extends Error {
     this.retryAfterMs = options.retryAfterMs
   }
 
-  /** Returns the code for the client: the error's own, unless a host application has defined another. */
+  /** Returns the code that is sent to the client. Differs from `code` only for a ChatRejection, whose code the host chooses. */
   get word(): string {
     return this.code
   }
@@ -134,9 +134,9 @@ export const CODE_PATTERN = '^[a-z][a-z0-9_.]{0,63}$'
 const CODE = new RegExp(CODE_PATTERN)
 
 /**
- * Thrown by a host's `beforeMessage` to reject a message: a 403 over HTTP, an `error` frame on the WebSocket. `code` is the
- * host's own, 1-64 characters of a-z, 0-9, "_" and "." that begin with a letter; `detail` is a sentence for the sender. Throws a
- * TypeError for any other code.
+ * Thrown by a host's `beforeMessage` to reject a message. The sender receives a 403 over HTTP, or an `error` frame over the
+ * WebSocket. The host chooses the `code`, which must have 1-64 characters of a-z, 0-9, "_" and "." and begin with a letter. The
+ * `detail` is a sentence for the sender. The constructor throws a TypeError if the code is not valid.
  */
 export class ChatRejection extends ChatError {
   readonly #word: string

@@ -1,6 +1,6 @@
 /**
- * Defines the WebSocket frames about the connection, as JSON; those of each kind of entry are in src/chat/kinds. Unknown fields
- * are ignored.
+ * Defines the WebSocket frames that do not belong to a kind of entry. The frames of each kind are in src/chat/kinds. Frames are
+ * JSON, and their unknown fields are ignored.
  */
 import { type Static, type TSchema, Type } from '@sinclair/typebox'
 import { Nonce, RoomName } from './http/messages.ts'
@@ -20,18 +20,21 @@ const reach = {
   oldest: Int64({ minimum: 1, description: 'The `seq` of the oldest entry that is kept.' })
 }
 
-/** Replaces the token of the connection; the new one must be the same user’s. */
+/** Replaces the token of the connection. The new token must belong to the same user. */
 export const AuthFrame = Type.Object(
   { type: Type.Literal('auth'), token: Type.String({ minLength: 1 }), ref },
   { $id: 'ChatAuthFrame' }
 )
 export type AuthFrame = Static<typeof AuthFrame>
 
-/** Requests a `pong`, for clients that cannot see protocol pings. */
+/** Requests a `pong`. For clients, such as browsers, that cannot see the ping frames of the WebSocket protocol. */
 export const PingFrame = Type.Object({ type: Type.Literal('ping'), ref }, { $id: 'ChatPingFrame' })
 export type PingFrame = Static<typeof PingFrame>
 
-/** Subscribes to a room. With `after`, every entry with a greater `seq` is sent first. Sent again, it restarts after `after`. */
+/**
+ * Subscribes to a room. With `after`, the service first sends every entry with a greater `seq`. If the client is already
+ * subscribed, the subscription restarts after `after`.
+ */
 export const SubscribeFrame = Type.Object(
   {
     type: Type.Literal('subscribe'),
@@ -51,23 +54,26 @@ export const UnsubscribeFrame = Type.Object(
 )
 export type UnsubscribeFrame = Static<typeof UnsubscribeFrame>
 
-/** Reports that the client’s user is typing; not stored. Without `room`, in `general`. */
+/**
+ * Reports that the client’s user is typing in a room. The default of `room` is `general`. The service does not store this
+ * event.
+ */
 export const TypingFrame = Type.Object(
   { type: Type.Literal('typing'), room: Type.Optional(RoomName), ref },
   { $id: 'ChatTypingFrame' }
 )
 export type TypingFrame = Static<typeof TypingFrame>
 
-/** Holds a frame's schema and its summary. */
+/** The schema of a frame, and a summary for the AsyncAPI document. */
 interface Documented<Schema extends TSchema = TSchema> {
   readonly schema: Schema
   readonly summary: string
 }
 
-/** Maps a `type` to its frame. */
+/** Maps the `type` of a frame to its schema and summary. */
 export type DocumentedFrames = Readonly<Record<string, Documented>>
 
-/** Lists the frames that a client may send, by `type`, except those that append an entry. */
+/** Defines the frames that a client may send, keyed by `type`, except frames that append an entry. */
 export const connectionFrames = {
   subscribe: { schema: SubscribeFrame, summary: 'Subscribe to a room, and resume after an entry' },
   unsubscribe: { schema: UnsubscribeFrame, summary: 'End a subscription' },
@@ -77,7 +83,7 @@ export const connectionFrames = {
 } satisfies DocumentedFrames
 export type ClientFrame = SubscribeFrame | UnsubscribeFrame | TypingFrame | AuthFrame | PingFrame
 
-/** Describes the limits of a connection, which the first frame contains. 0 means no limit. */
+/** Describes the limits of a connection, which the first `system` frame contains. 0 means no limit. */
 export const Limits = Type.Object({
   max_message_length: Type.Integer({ description: 'Characters (Unicode code points).' }),
   max_meta_bytes: Type.Integer(),
@@ -87,7 +93,7 @@ export const Limits = Type.Object({
 })
 export type Limits = Static<typeof Limits>
 
-/** Reports who joined and left. The first frame reports who the client itself is. */
+/** Reports that a user joined or left a room. The first frame of a connection contains the user of the client. */
 export const SystemFrame = Type.Object(
   {
     type: Type.Literal('system'),
@@ -120,14 +126,19 @@ export const UnknownFrame = Type.Object(
 )
 export type UnknownFrame = Static<typeof UnknownFrame>
 
-/** Confirms a subscription. Messages missed since `after` follow, and then new ones. */
+/**
+ * Confirms a subscription. The service then sends the entries that the client missed since `after`, followed by new entries.
+ */
 export const SubscribedFrame = Type.Object(
   { type: Type.Literal('subscribed'), ...reach, ref },
   { $id: 'ChatSubscribedFrame' }
 )
 export type SubscribedFrame = Static<typeof SubscribedFrame>
 
-/** Confirms a subscription in place of `subscribed`: missed messages can’t all be delivered. Load the history; new messages follow. */
+/**
+ * Confirms a subscription, instead of `subscribed`, if the service cannot deliver all missed entries. The client should load
+ * the history. New entries are delivered.
+ */
 export const ResyncFrame = Type.Object(
   {
     type: Type.Literal('resync'),
@@ -171,18 +182,21 @@ export const TypingNotice = Type.Object(
 )
 export type TypingNotice = Static<typeof TypingNotice>
 
-/** Reports who is in a room, completely each time; above 100 people only the count. */
+/** Reports everyone who is in a room, or only the count if there are more than 100 people. */
 export const PresenceFrame = Type.Object({ type: Type.Literal('presence'), ...presence }, { $id: 'ChatPresenceFrame' })
 export type PresenceFrame = Static<typeof PresenceFrame>
 
-/** Announces a planned shutdown: reconnect after this many milliseconds. Each client gets another delay. */
+/** Announces a planned shutdown. The client should reconnect after `after_ms` milliseconds, which is random for each client. */
 export const ReconnectFrame = Type.Object(
   { type: Type.Literal('reconnect'), after_ms: Type.Integer({ minimum: 0 }) },
   { $id: 'ChatReconnectFrame' }
 )
 export type ReconnectFrame = Static<typeof ReconnectFrame>
 
-/** Acknowledges a committed send that had a `nonce` or a `ref`. Sending the same nonce again returns the same. */
+/**
+ * Acknowledges a committed entry whose frame had a `nonce` or a `ref`. If the client sends the same nonce again, it receives
+ * the same acknowledgement.
+ */
 export const AckFrame = Type.Object(
   {
     type: Type.Literal('ack'),
@@ -197,14 +211,14 @@ export const AckFrame = Type.Object(
 )
 export type AckFrame = Static<typeof AckFrame>
 
-/** Confirms a new token; the connection now stays open until `expires_at`. */
+/** Confirms a new token. The connection now stays open until `expires_at`. */
 export const AuthenticatedFrame = Type.Object(
   { type: Type.Literal('authenticated'), expires_at: Timestamp, ref },
   { $id: 'ChatAuthenticatedFrame' }
 )
 export type AuthenticatedFrame = Static<typeof AuthenticatedFrame>
 
-/** Reports that a frame was rejected; the connection stays open. */
+/** Reports that a frame was rejected. The connection stays open. */
 export const ErrorFrame = Type.Object(
   {
     type: Type.Literal('error'),
@@ -223,7 +237,7 @@ export type ErrorFrame = Static<typeof ErrorFrame>
 export const PongFrame = Type.Object({ type: Type.Literal('pong'), ref }, { $id: 'ChatPongFrame' })
 export type PongFrame = Static<typeof PongFrame>
 
-/** Lists the frames that the service may send, by `type`, except entries of known kinds. */
+/** Defines the frames that the service may send, keyed by `type`, except entries of known kinds. */
 export const serviceFrames = {
   system: { schema: SystemFrame, summary: 'Who the client is, and who joined or left a room' },
   unknown: { schema: UnknownFrame, summary: 'An entry of a kind that this process doesn’t support' },

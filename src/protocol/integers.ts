@@ -1,5 +1,5 @@
-/** Defines integers in the API: JSON integers below 2^53, which generated clients should read as 64 bits. */
+/** Defines integers in the API: JSON integers below 2^53, which generated clients should read as 64-bit integers. */
 import { type IntegerOptions, Type } from '@sinclair/typebox'
 
-/** Describes an id, or a position in a log. */
+/** Creates the schema of an id or of a position in a log. */
 export const Int64 = (options: IntegerOptions = {}) => Type.Integer({ format: 'int64', ...options })

@@ -1,4 +1,6 @@
-/** Defines the OpenAPI document except for its paths: title, servers, authentication, and the responses of routes. */
+/**
+ * Defines the parts of the OpenAPI document that all routes share: title, servers, authentication, and the form of responses.
+ */
 import { Type } from '@sinclair/typebox'
 import { version } from '../lib/package.ts'
 import { refTo } from './components.ts'
@@ -11,10 +13,10 @@ Every error is an RFC 9457 problem with a stable \`code\`; a 422 lists every vio
 
 Log in, copy the \`access_token\`, press "Authorize" and paste it.`
 
-/** Describes this deployment. */
+/** The parts of the document that depend on the deployment. */
 export interface OpenApiOptions {
   readonly publicUrl?: string | undefined
-  /** Holds an e-mail address or a URL. */
+  /** An e-mail address or a URL. */
   readonly apiContact?: string | undefined
 }
 
@@ -50,15 +52,16 @@ export const openApiBase = ({ publicUrl, apiContact }: OpenApiOptions = {}) => (
   }
 })
 
-/** Returns the name of a component: its schema's `$id`. */
+/** Returns the name of a component, which is the `$id` of its schema. */
 export const schemaName = (schema: { $id?: unknown }, _uri: unknown, _fragment: string, at: number): string =>
   typeof schema.$id === 'string' ? schema.$id : `def-${at}`
 
-/** Declares the `security` of a route with an access token, and of one without. */
+/** The `security` of a route that requires an access token. */
 export const SECURED = [{ bearerAuth: [] }]
+/** The `security` of a route that requires no access token. */
 export const PUBLIC: { [name: string]: string[] }[] = []
 
-// Headers of responses: text, or an integer.
+// These functions document a response header whose value is text or an integer.
 const text = (description: string) => ({ type: 'string', description })
 const count = (description: string) => ({ type: 'integer', minimum: 0, description })
 
@@ -71,20 +74,22 @@ const RATE = {
 const RETRY_AFTER = { 'retry-after': count('Seconds to wait before trying again.') }
 const CHALLENGE = { 'www-authenticate': text('The required scheme, `Bearer`, and the error (RFC 6750).') }
 
-/** Maps a status to the headers of its responses. */
+/** Maps a status to the headers that only responses with this status have. */
 const HEADERS: Record<number, object> = { 401: CHALLENGE, 429: RETRY_AFTER, 503: RETRY_AFTER }
 
 const advice = (codes: readonly ErrorCode[]): string =>
   codes.map(code => `\`${code}\`: ${ERRORS[code].title}. ${ERRORS[code].advice}`).join('\n\n')
 
-/** Documents a 200 or 201 of a route: JSON of one schema, with its example. `isLimited` adds the headers of rate limits. */
+/**
+ * Documents a successful response of a route, whose body is JSON of one schema. `isLimited` adds the headers of rate limits.
+ */
 export const jsonResponse = <T>(description: string, schema: T, { isLimited = false } = {}) => ({
   description,
   headers: { ...REQUEST_ID, ...(isLimited ? RATE : {}) },
   content: { 'application/json': { schema } }
 })
 
-/** Documents the error responses of a route, by status, from the codes that it may return, in addition to those of every route. */
+/** Documents the error responses of a route, keyed by status. Adds the codes that every route may return to the given codes. */
 export const problems = (...codes: ErrorCode[]) => {
   const byStatus = new Map<number, ErrorCode[]>()
   for (const code of new Set<ErrorCode>(['bad_request', ...codes, 'internal_error'])) {
@@ -94,7 +99,10 @@ export const problems = (...codes: ErrorCode[]) => {
   return Object.fromEntries([...byStatus].map(([status, group]) => [status, problemResponse(status, group)]))
 }
 
-/** Documents the responses of a route with other error codes: each mapped by `codeHere`, or omitted. */
+/**
+ * Replaces the error codes in the documented responses of a route. `codeHere` returns the new code, or `undefined` to omit a
+ * code.
+ */
 export const mapProblems = (response: unknown, codeHere: (code: ErrorCode) => ErrorCode | undefined): object => {
   const all = Object.entries(response as Record<string, Documented>)
   const codes = all.flatMap(([, one]) => codesOf(one)).map(codeHere)
@@ -102,7 +110,7 @@ export const mapProblems = (response: unknown, codeHere: (code: ErrorCode) => Er
   return { ...problems(...new Set(kept)), ...Object.fromEntries(all.filter(([, one]) => codesOf(one).length === 0)) }
 }
 
-/** Describes a response as `problems` creates it. */
+/** A documented response in the form that `problems` creates. */
 interface Documented {
   readonly content?: { readonly 'application/problem+json'?: { readonly examples: object } }
 }
@@ -130,5 +138,5 @@ const exampleOf = (code: ErrorCode): Problem => ({
   code
 })
 
-/** Returns the schema of an array of a component. */
+/** Returns the schema of an array whose items refer to a component. */
 export const listOf = <T extends Parameters<typeof refTo>[0]>(schema: T) => Type.Array(refTo(schema))

@@ -1,13 +1,13 @@
 /**
- * Validates HTTP requests and frames with Ajv, which counts characters as code points (TypeBox's own compiler counts UTF-16
- * units), and reports every violated rule at once, as sentences.
+ * Validates HTTP requests and frames with Ajv, and reports all violated rules at once, each as a sentence. TypeBox's own
+ * compiler is not used, because it measures strings in UTF-16 units and not in code points.
  */
 import { Ajv, type ErrorObject, type FuncKeywordDefinition, type ValidateFunction } from 'ajv'
 import { isVisible } from '../lib/text.ts'
 import { components } from './components.ts'
 import type { Violation } from './errors.ts'
 
-// `verbose` adds the violated schema to each error; its `x-rule` or description describes the rule.
+// `verbose` adds the violated schema to each error. The `x-rule` or the `description` of the schema states the rule in words.
 const options = { allErrors: true, verbose: true, useDefaults: true, strict: false, validateFormats: false }
 
 const visible: FuncKeywordDefinition = {
@@ -17,7 +17,7 @@ const visible: FuncKeywordDefinition = {
   error: { message: 'must have a visible character' }
 }
 
-// A regular expression in Unicode mode, which JSON Schema's `pattern` does not guarantee.
+// Like `pattern`, but always with Unicode mode, which JSON Schema does not guarantee for `pattern`.
 const has: FuncKeywordDefinition = {
   keyword: 'x-has',
   type: 'string',
@@ -34,10 +34,13 @@ const coercingAjv = new Ajv({ ...options, coerceTypes: true, keywords, schemas: 
 /** Compiles a schema for data with JSON types: bodies and frames. */
 export const compile = (schema: object): ValidateFunction => strictAjv.compile(schema)
 
-/** Compiles a schema for data that consists of strings: query strings, path parameters, headers. */
+/**
+ * Compiles a schema for data that consists of strings: query strings, path parameters and headers. The validator converts each
+ * string to the type in the schema.
+ */
 export const compileCoercing = (schema: object): ValidateFunction => coercingAjv.compile(schema)
 
-/** Returns the length of a string in characters: Unicode code points, as Ajv counts them. */
+/** Returns the length of a string in Unicode code points, as Ajv counts it. */
 export const characters = (text: string): number => {
   let count = 0
   for (const _ of text) count++
@@ -59,7 +62,10 @@ const several = (count: number, noun: string): string => `${count} ${noun}${coun
 const inSchema = ({ parentSchema }: ErrorObject): string =>
   parentSchema?.['x-rule'] ?? parentSchema?.description ?? 'is not valid'
 
-/** Maps the keyword of an error to the violated rule, as the end of a sentence. */
+/**
+ * Maps the keyword of an error to a function that returns the violated rule, as the end of a sentence after the name of a
+ * value.
+ */
 const RULES: Readonly<Record<string, (error: ErrorObject) => string>> = {
   required: () => 'is missing',
   additionalProperties: () => 'is unknown; remove it',
@@ -86,26 +92,32 @@ const RULES: Readonly<Record<string, (error: ErrorObject) => string>> = {
   oneOf: () => 'must match one of the schemas in the API document'
 }
 
-/** Returns the rule of an error. Ajv's own messages are never shown; those of our keywords are ours. */
+/**
+ * Returns the rule that an error reports. Uses the message of the error only for the keywords that are defined above, and never
+ * for Ajv's own keywords.
+ */
 const ruleOf = (error: ErrorObject): string =>
   RULES[error.keyword]?.(error) ?? (error.keyword.startsWith('x-') ? error.message : undefined) ?? 'is not valid'
 
 const pointer = (name: unknown): string => `/${String(name).replaceAll('~', '~0').replaceAll('/', '~1')}`
 
-/** Returns the property that an error concerns, if Ajv's path ends at its object. */
+/**
+ * Returns the path of a missing or unknown property, relative to the object. Ajv's path of such an error ends at the object.
+ * For any other error, returns an empty string.
+ */
 const property = ({ keyword, params }: ErrorObject): string => {
   if (keyword === 'required') return pointer(params.missingProperty)
   return keyword === 'additionalProperties' ? pointer(params.additionalProperty) : ''
 }
 
-/** Describes a violated rule: where, and which, as the end of a sentence. */
+/** A violated rule. `rule` is the end of a sentence, such as `must not be empty`. */
 export interface BrokenRule {
-  /** Holds a JSON Pointer (RFC 6901). */
+  /** A JSON Pointer (RFC 6901) to the invalid value. */
   readonly path: string
   readonly rule: string
 }
 
-/** Returns the rules that Ajv's errors violate; paths are below `base`. */
+/** Converts Ajv's errors to violated rules, whose paths are prefixed with `base`. */
 export const brokenRules = (errors: readonly ErrorObject[], base = ''): BrokenRule[] =>
   errors
     .filter(error => error.keyword !== 'allOf')
@@ -119,7 +131,7 @@ const PARTS: Readonly<Record<string, string>> = {
   headers: 'The header'
 }
 
-/** Returns the name of a path, as the subject of a sentence. */
+/** Returns the subject of a sentence about the value at a path, for example `Username` or `Item 2 of users`. */
 const subjectOf = (path: string): string => {
   const names = path.split('/').map(name => name.replaceAll('~1', '/').replaceAll('~0', '~'))
   const [, part = ''] = names
@@ -129,14 +141,14 @@ const subjectOf = (path: string): string => {
   return name.charAt(0).toUpperCase() + name.slice(1)
 }
 
-/** Returns Ajv's errors as violations, each a sentence; paths are below `base`. */
+/** Converts Ajv's errors to violations. The message of each is one sentence, and its path is prefixed with `base`. */
 export const violations = (errors: readonly ErrorObject[], base = ''): Violation[] =>
   brokenRules(errors, base).map(({ path, rule }) => ({ path, message: `${subjectOf(path)} ${rule}.` }))
 
-/** Returns the sentences of violations as one text. */
+/** Joins the messages of violations into one string. */
 export const sentencesOf = (violated: readonly Violation[]): string => violated.map(({ message }) => message).join(' ')
 
-/** Returns whether an error is one of Ajv, and not of another validator. */
+/** Returns whether an error has the form of an error from Ajv, and not from another validator. */
 export const isAjvError = (error: unknown): error is ErrorObject =>
   typeof error === 'object' &&
   error !== null &&

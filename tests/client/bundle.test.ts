@@ -51,7 +51,7 @@ test('handles every close code as the catalog advises', () => {
 
 test('repeats a send for exactly the errors that the catalog calls temporary', () => {
   const temporary = Object.entries(ERRORS).filter(([, { advice }]) =>
-    /Try again in a moment|Wait for the seconds/.test(advice)
+    /Try again in a moment|Wait for the number of seconds/.test(advice)
   )
   expect(temporary.map(([code]) => code).sort()).toEqual([...TEMPORARY_ERRORS].sort())
 })

@@ -230,7 +230,7 @@ describe('the environment', () => {
     const { values, bad } = collectEnvironment({ environment, cwd: folder({}) })
     const read = () => resolveSettings({ values, bad, mode: 'production', names: 'environment' })
     expect(read).toThrow(/SECRET_KEY cannot be read from the file that SECRET_KEY_FILE names/)
-    expect(read).toThrow(/PORT is given twice: also as PORT_FILE/)
+    expect(read).toThrow(/PORT is set twice, also as PORT_FILE/)
     expect(read).toThrow(/LOG_LEVEL must be one of/)
     expect(read).toThrow(/ENCRYPTION_KEY is missing/)
     expect(read).toThrow(/DATABASE_URL is missing/)

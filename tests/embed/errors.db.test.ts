@@ -140,7 +140,10 @@ test('what Fastify itself refuses keeps our sentences', async () => {
   const text = { body: 'x', headers: { 'content-type': 'text/plain' } }
   expect(await call('POST', '/support/api/chat/rooms', { as: 'ann', ...text })).toMatchObject({
     status: 415,
-    body: { code: 'unsupported_media_type', detail: 'Send the body as application/json.' }
+    body: {
+      code: 'unsupported_media_type',
+      detail: 'The type of the body is not supported. Send the body as application/json.'
+    }
   })
 })
 

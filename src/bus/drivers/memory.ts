@@ -22,7 +22,7 @@ export const createMemoryBus = ({ ends }: MemoryNetwork = createMemoryNetwork())
     if (!outbox.isEmpty) schedule()
   }
   const schedule = (): void => {
-    // Without a peer there is nobody to send payloads to.
+    // Without a peer, no other bus could receive the queued items.
     if (ends.size <= 1) {
       outbox.clear()
       return

@@ -7,9 +7,12 @@ import { createOutbox, deliver } from '../envelope.ts'
 
 /** The methods of a database client that the driver uses; see `Notifications` in src/db/client/types.ts. */
 export interface NotifyingDatabase {
-  /** Sends payloads to a channel, each of less than 8,000 bytes, in a transaction of its own. */
+  /** Sends payloads, each of less than 8,000 bytes, to a channel in one separate transaction. */
   notify(channel: string, payloads: readonly string[]): Promise<void>
-  /** Listens on a dedicated connection and reconnects when it breaks. Calls `onListening` after each connection. */
+  /**
+   * Listens on a dedicated connection and reconnects when the connection is lost. Calls `onListening` after each `LISTEN`.
+   * Resolves with a function that stops listening.
+   */
   listen(
     channel: string,
     onPayload: (payload: string) => void,
@@ -20,33 +23,35 @@ export interface NotifyingDatabase {
 
 export interface PostgresBusOptions {
   readonly database: NotifyingDatabase
-  /** Returns values that identify the instance among others on the same database: the schema, and the epoch of the log. */
+  /** Returns the values that distinguish this service from others on the same database: its schema, and the epoch of a room. */
   readonly instance: () => Promise<readonly string[]>
   /** Called with the error each time sending fails. The send is not retried, because other processes poll. */
   readonly onFailure?: (error: unknown) => void
-  /** Called with the error each time listening fails. It is retried. */
+  /** Called with the error each time listening fails. The bus then tries to listen again. */
   readonly onListenFailure?: (error: unknown) => void
   readonly clock?: Clock
-  /** Minimum time between two notifications, in milliseconds. Events in between are sent together. */
+  /** Minimum time in milliseconds between two notifications. Events in between are sent together. */
   readonly gatherMs?: number
 }
 
-/** How long `close` may take to send the queued items, in milliseconds. */
+/** Timeout in milliseconds for `close` to send the queued items. */
 const CLOSE_TIMEOUT_MS = 1000
 
-/** Interval at which this process sends a notification to itself, in milliseconds. */
+/** Interval in milliseconds at which this process sends a notification to itself. */
 const HEARTBEAT_MS = 5000
-/** How long after the last heartbeat the listening connection is replaced, in milliseconds. */
+/** Time in milliseconds without a heartbeat after which the listening connection is replaced. */
 const REBUILD_MS = 15_000
 
 const NO_HEARTBEAT =
-  'The bus receives no notification. Behind a transaction pooler, set DATABASE_LISTEN_URL to the database itself.'
+  'This process receives no notifications. If DATABASE_URL leads to a transaction pooler, set DATABASE_LISTEN_URL to a direct connection.'
 
-/** Returns the name of the channel of an instance. It is a hash, because an identifier in PostgreSQL has at most 63 bytes. */
+/** Returns the name of the channel. It contains a hash, because an identifier in PostgreSQL has at most 63 bytes. */
 const channelOf = (instance: readonly string[]): string =>
   `fastify_chat_${createHash('sha256').update(JSON.stringify(instance)).digest('hex').slice(0, 32)}`
 
-/** Creates the bus of one process. Sends one query at a time; events that are published meanwhile are sent in the next one. */
+/**
+ * Creates the bus of one process. It sends one query at a time. Events that are published meanwhile are sent in the next query.
+ */
 export const createPostgresBus = ({
   database,
   instance,
@@ -57,13 +62,13 @@ export const createPostgresBus = ({
 }: PostgresBusOptions): Bus => {
   const processId = randomUUID()
   const outbox = createOutbox(processId)
-  // Every payload that this process sends begins with this text, and a heartbeat consists only of it and a closing brace.
+  // Every payload that this process sends begins with this text. A heartbeat consists of only this text and a closing brace.
   const ours = JSON.stringify({ from: processId }).slice(0, -1)
   let heardAt = clock.monotonic()
   let builtAt = heardAt
   let stopBeating = () => {}
   let isClosed = false
-  // Set when the bus starts to listen. Until then everything is queued.
+  // Set when the bus starts to listen. Until then, all notifications are queued.
   let channel: string | undefined
   let timer: NodeJS.Timeout | undefined
   let earliest = 0
@@ -119,7 +124,7 @@ export const createPostgresBus = ({
       const open = async (): Promise<void> => {
         builtAt = clock.monotonic()
         stop = await database.listen(name, receive, () => listener.reset(), onListenFailure)
-        // If the bus was closed in the meantime, nothing else stops this listener.
+        // If the bus was closed in the meantime, `close` did not stop this listener.
         if (isClosed) await stop()
       }
       const beat = (): void => {
@@ -128,7 +133,7 @@ export const createPostgresBus = ({
         builtAt = clock.monotonic()
         onListenFailure(new Error(NO_HEARTBEAT))
         const failed = (error: unknown): void => {
-          // Makes the next heartbeat try again.
+          // Makes the next call of `beat` try again.
           builtAt = Number.NEGATIVE_INFINITY
           onListenFailure(error)
         }

@@ -61,7 +61,7 @@ export const cryptoSettings = ownedBy('crypto', {
   })
 })
 
-/** Limits of the routes that need no token, counted over all processes. */
+/** Rate limits of the routes that require no token. Requests are counted across all processes. */
 export const authRouteSettings = ownedBy('routes', {
   registerRateLimit: limit(5, {
     unit: 'requests per minute per IP address',

@@ -1,17 +1,17 @@
-/** The settings of the database, and how its separate parts become a URL. */
+/** The settings of the database. Separate settings can be used instead of a URL. */
 import { isDatabaseUrl } from '../../lib/database-url.ts'
 import { flag, integer, oneOf, optional, ownedBy, text } from './define.ts'
 
 const URL_ADVICE = 'cannot be read as a URL. Encode special characters (@ as %40, / as %2F, # as %23)'
 
-/** Checks that a URL can be parsed. Otherwise the driver would reject it with a less helpful message. */
+/** Returns an error for a URL that cannot be parsed. Otherwise the driver would reject the URL with a less helpful message. */
 const isParsed = (value: unknown): string[] =>
   String(value).startsWith('pglite:') || isDatabaseUrl(String(value)) ? [] : [URL_ADVICE]
 
-/** The database of `fastify-chat dev` when no setting names one. */
+/** The database of `fastify-chat dev` if no setting selects a database. */
 export const DEV_DATABASE_URL = 'pglite:.data/chat'
 
-/** The parts that become `databaseUrl` when it is not set. */
+/** The settings that are combined into a URL if `databaseUrl` is not set. */
 export const databaseParts = ownedBy('config', {
   databaseHost: optional(
     text({
@@ -46,7 +46,7 @@ export const databaseSettings = ownedBy('db', {
   databaseSchema: text({
     default: 'public',
     pattern: '^(?!pg_)[a-z_][a-z0-9_]{0,62}$',
-    'x-rule': 'must be 1-63 of a-z, 0-9 and "_", not begin with a digit or "pg_"',
+    'x-rule': 'must be 1-63 characters of a-z, 0-9 and "_", and must not begin with a digit or "pg_"',
     description: 'The schema of all tables. Several instances, or your own application, can share a database.'
   }),
   databaseSsl: optional(

@@ -1,7 +1,7 @@
-/** Helpers to declare settings. A declaration is a TypeBox schema with properties for documents, error messages and plugins. */
+/** Declares settings. A declaration is a TypeBox schema with more properties, for documents, error messages and plugins. */
 import { type TSchema, Type } from '@sinclair/typebox'
 
-/** The plugin that uses a setting, or `server`, `app` or `routes` for those of no plugin. */
+/** The plugin that uses a setting. `server`, `app` and `routes` own the settings that are not used by a plugin. */
 export type SettingOwner =
   | 'app'
   | 'auth'
@@ -14,7 +14,7 @@ export type SettingOwner =
   | 'routes'
   | 'server'
 
-/** `dev` guesses a database and allows the origin `*`; `production` does neither. */
+/** In `dev`, an embedded database is used if no database is set, and the origin `*` is allowed. */
 export type Mode = 'dev' | 'production'
 
 /** The properties of a setting in addition to its type and default. */
@@ -23,15 +23,15 @@ export interface SettingDetails {
   readonly description: string
   /** The unit of a number, such as `seconds`. */
   readonly unit?: string
-  /** How to correct a bad value; appended to its error message. */
+  /** How to correct an invalid value. Appended to the error message. */
   readonly advice?: string
   /** A description of the default, for a default that depends on other settings. */
   readonly derived?: string
   /** A value that .env.example sets. */
   readonly example?: string
-  /** The rule of a pattern in words. It follows the name in an error message. */
+  /** Describes the rule of `pattern`. The text follows the name of the setting in an error message. */
   readonly 'x-rule'?: string
-  /** Returns the errors of a value that matches the schema, as messages that follow the name. */
+  /** Checks a value that matches the schema. Returns error messages, which follow the name of the setting. */
   check?(value: unknown, mode: Mode): string[]
 }
 
@@ -55,7 +55,7 @@ export const text = (details: TextDetails) =>
 export const integer = (value: number, details: NumberDetails) =>
   Type.Integer({ minimum: 0, default: value, ...details })
 
-/** Declares an integer setting that limits something; 0 means no limit. */
+/** Declares an integer setting that limits something. 0 means no limit. */
 export const limit = (value: number, details: SettingDetails) => integer(value, { maximum: 1_000_000, ...details })
 
 export const flag = (value: boolean, details: SettingDetails) => Type.Boolean({ default: value, ...details })
@@ -68,7 +68,7 @@ export const oneOf = <const T extends string>(values: readonly T[], details: Set
 
 export const optional = <T extends TSchema>(schema: T) => Type.Optional(schema)
 
-/** Runs a check on each item of a list. Returns its messages, each with the number of the item. */
+/** Runs a check on each item of a list. Returns the error messages, each with the number of the item. */
 export const checkItems = (value: unknown, check: (item: string) => string | undefined): string[] =>
   (Array.isArray(value) ? value : []).flatMap((item, at) => {
     const message = check(String(item))

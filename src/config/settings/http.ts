@@ -1,4 +1,4 @@
-/** The settings of the HTTP server and of what it serves. */
+/** The settings of the HTTP server, of allowed origins, of the API documents and of the web client. */
 import { isIP } from 'node:net'
 import proxyAddr from '@fastify/proxy-addr'
 import { Type } from '@sinclair/typebox'
@@ -30,7 +30,7 @@ const isProxy = (proxy: unknown): boolean => {
 const areProxies = (value: unknown): string[] =>
   !Array.isArray(value) || value.every(isProxy)
     ? []
-    : ['must be addresses or CIDRs such as 10.0.0.0/8 (a comma list), true or false']
+    : ['must be true, false, or a comma-separated list of addresses or CIDRs such as 10.0.0.0/8']
 
 const isUrl = (value: unknown): string[] =>
   URL.canParse(String(value))

@@ -16,8 +16,8 @@ export interface PoolOptions<T> {
   readonly end: (opened: T, seconds: number) => Promise<void>
   readonly maxConnections: number
   /**
-   * Whether the pool may replace connections. False for connections of the host application, of which the pool only limits how
-   * many are used at a time.
+   * Whether the pool may replace connections. If false, the connections belong to the host application, and the pool only
+   * limits how many of them are used at a time.
    */
   readonly mayReplace: boolean
 }

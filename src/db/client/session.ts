@@ -17,8 +17,8 @@ const STATEMENT_MS = 10_000
 const LOCK_MS = 8_000
 
 /**
- * The required settings, by lower-case name. `default_transaction_read_only` is not among them, because an administrator who sets
- * it wants the database to be read-only.
+ * The required settings, keyed by lower-case name. `default_transaction_read_only` is not among them, because an administrator
+ * who sets it wants the database to be read-only.
  */
 const NEEDED: Settings = {
   default_transaction_isolation: 'read committed',
@@ -64,7 +64,7 @@ export interface Session {
   readonly unknown: readonly string[]
 }
 
-/** Inspects a connection and its server. `wanted` contains the settings from the URL, by lower-case name. */
+/** Inspects a connection and its server. `wanted` contains the settings from the URL, keyed by lower-case name. */
 export const inspectSession = async (run: Run, wanted: Settings = {}): Promise<Session> => {
   const names = [...Object.keys(NEEDED), ...Object.keys(wanted)]
   const { rows, pid } = await run(

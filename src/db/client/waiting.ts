@@ -27,7 +27,7 @@ export const waitForDatabase = async (client: SqlClient, { seconds, onRetry }: W
     // The failure is not set as the cause, because a driver's error may contain connection details.
     if (!mayRetry(failure))
       throw new Error(`The database at ${client.where} rejected the connection ${reasonOf(failure)}`)
-    if (systemClock.monotonic() + pause > deadline) throw new Error(lateness(client.where, seconds, failure))
+    if (systemClock.monotonic() + pause > deadline) throw new Error(timeoutMessage(client.where, seconds, failure))
     if (pause === 100) onRetry?.()
     await delay(pause)
   }
@@ -77,7 +77,7 @@ const reasonOf = (failure: unknown): string => {
 const encryptionAdvice = (text: string): string =>
   /no encryption|SSL off/.test(text) ? ' If the server requires encryption, set DATABASE_SSL=require.' : ''
 
-const lateness = (where: string, seconds: number, failure: unknown): string => {
+const timeoutMessage = (where: string, seconds: number, failure: unknown): string => {
   // Only an error that a server or a pooler sent has a severity. A pooler may send only one of the two fields.
   if (failure instanceof Error && ('severity' in failure || 'severity_local' in failure)) {
     return `The database at ${where} did not accept a connection within ${seconds} seconds ${reasonOf(failure)}`

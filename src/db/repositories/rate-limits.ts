@@ -1,5 +1,6 @@
 /**
- * Counts requests per period, across all processes. A crash of the database server resets the counts, as the table is unlogged.
+ * Counts requests per period, across all processes. A crash of the database server resets the counts, because the table is
+ * unlogged.
  */
 import { systemClock } from '../../lib/clock.ts'
 import type { SqlClient } from '../client/types.ts'
@@ -13,7 +14,7 @@ export interface RateLimitsRepository {
   hit(key: string, windowMs: number): Promise<{ current: number; ttlMs: number }>
 }
 
-/** Minimum time between two deletions of expired counters, in milliseconds. */
+/** Minimum time in milliseconds between two deletions of expired counters. */
 const SWEEP_MS = 60_000
 const MAX_SWEPT = 10_000
 

@@ -39,8 +39,8 @@ export interface RoomsRepository {
   /** Returns the current range of a room's log, or `undefined` if the room does not exist. */
   reach(id: number): Promise<RoomReach | undefined>
   /**
-   * Returns the current range of each log that no longer has the range in `known`, because entries were appended or pruned, or
-   * because the log is a new incarnation. Sends all of `known` in one query, so the caller must limit the number of rooms.
+   * Returns the current range of each room in `known` whose log has changed: entries were appended or pruned, or the log is a
+   * new incarnation. Sends all of `known` in one query, so the caller must limit the number of rooms.
    */
   changed(known: readonly RoomReach[]): Promise<RoomReach[]>
   /**

@@ -1,8 +1,8 @@
-/** Defines what a host application passes to the chat. */
+/** Defines the message that a host application passes to the chat. */
 import { type Static, Type } from '@sinclair/typebox'
 import { Meta, Nonce, RoomName } from './messages.ts'
 
-/** Describes a message that the host's own code publishes; without `room`, in `general`. */
+/** Describes a message that the host's own code publishes. The default of `room` is `general`. */
 export const hostPost = Type.Object({
   room: Type.Optional(RoomName),
   content: Type.String({ minLength: 1, examples: ['Welcome!'] }),

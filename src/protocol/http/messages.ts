@@ -1,12 +1,12 @@
-/** Defines messages in HTTP, and the parts that HTTP and the WebSocket share. */
+/** Defines the schemas of messages over HTTP, and the fields that HTTP responses and WebSocket frames share. */
 import { type Static, Type } from '@sinclair/typebox'
 import { Int64 } from '../integers.ts'
 import { Timestamp } from '../timestamp.ts'
 
-/** Limits a message's `meta`, in bytes of UTF-8 as JSON. */
+/** Maximum size of a message's `meta`, serialized as JSON, in UTF-8 bytes. */
 export const MAX_META_BYTES = 2048
 
-/** Names the room to which clients subscribe by default. */
+/** The name of the room to which clients subscribe by default. */
 export const GENERAL = 'general'
 
 /** The kind of an entry that is a message. */
@@ -14,7 +14,7 @@ export const MESSAGE = 'message'
 
 const ROOM_NAME = '^[a-z0-9][a-z0-9._:-]{0,63}$'
 
-/** Identifies a room and never changes. */
+/** Describes the name of a room, which identifies the room and never changes. */
 export const RoomName = Type.String({
   pattern: ROOM_NAME,
   'x-rule': 'must be 1-64 characters of a-z, 0-9, ".", "_", ":" and "-", the first a letter or digit',
@@ -24,10 +24,12 @@ export const RoomName = Type.String({
 
 const roomName = new RegExp(ROOM_NAME)
 
-/** Returns whether a text is a valid room name. */
 export const isRoomName = (name: string): boolean => roomName.test(name)
 
-/** Makes a send idempotent for its user in its room: 1-64 printable ASCII characters. */
+/**
+ * Describes a nonce, 1-64 printable ASCII characters. If the same user sends an entry with the same nonce to the same room
+ * again, the entry is not stored again.
+ */
 export const Nonce = Type.String({
   pattern: '^[ -~]{1,64}$',
   'x-rule': 'must be 1-64 printable ASCII characters',
@@ -35,10 +37,13 @@ export const Nonce = Type.String({
   examples: ['7f9c24e8']
 })
 
-/** Holds the client's own data beside the text: an object of at most 2 KiB as JSON, encrypted like the content. */
+/**
+ * Describes the client's own data in a message: an object of at most 2 KiB when serialized as JSON. It is encrypted like the
+ * content.
+ */
 export const Meta = Type.Unsafe<Record<string, unknown>>({
   type: 'object',
-  // Not Type.Record: serializers use its pattern as a filter, and would drop a key with a line break.
+  // `Type.Record` is not used, because serializers use its pattern as a filter and would drop a key with a line break.
   additionalProperties: true,
   description: 'The client’s own data, at most 2 KiB as JSON; encrypted at rest like the content.'
 })
@@ -54,7 +59,7 @@ const EXAMPLE = {
   created_at: '2026-01-31T12:00:00.123+00:00'
 }
 
-/** Holds the fields that a message has in HTTP and in frames. */
+/** Defines the fields that a message has both over HTTP and in frames. */
 export const messageFields = {
   id: Int64({ minimum: 1 }),
   room: RoomName,
@@ -66,7 +71,7 @@ export const messageFields = {
   nonce: Type.Optional(Nonce)
 }
 
-/** Holds the content of an entry, or why it is unavailable: no key decrypts it, or it was erased. */
+/** Defines the content of an entry. If the content is null, `unavailable` says why: no key decrypts it, or it was erased. */
 export const shown = {
   content: Type.Union([Type.String(), Type.Null()]),
   unavailable: Type.Optional(Type.Union([Type.Literal('key'), Type.Literal('erased')]))
@@ -82,7 +87,9 @@ export const Message = Type.Object(
 )
 export type Message = Static<typeof Message>
 
-/** Describes an entry of a room’s log in the lists of rooms, which contain unavailable entries too. */
+/**
+ * Describes an entry of a room’s log. Unlike a `Message`, an entry may be of another kind, and its content may be unavailable.
+ */
 export const Entry = Type.Object(
   {
     type: Type.Optional(
@@ -97,7 +104,7 @@ export const Entry = Type.Object(
 )
 export type Entry = Static<typeof Entry>
 
-/** Describes a part of a room’s log, oldest entry first. */
+/** Describes a part of a room’s log, with the oldest entry first. */
 export const EntryList = Type.Object(
   {
     room: RoomName,
@@ -114,7 +121,7 @@ export const EntryList = Type.Object(
 )
 export type EntryList = Static<typeof EntryList>
 
-/** Describes the body of a send over HTTP. */
+/** Describes the body of `POST /api/chat/rooms/{room}/messages`. */
 export const NewMessage = Type.Object(
   { content: Type.String({ minLength: 1 }), meta: Type.Optional(Meta) },
   { $id: 'ChatNewMessage', examples: [{ content: 'Hello, world!' }] }

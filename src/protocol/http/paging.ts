@@ -1,8 +1,8 @@
-/** Limits how much of a list one response contains; the same for every list. */
+/** Limits how many items of a list one response contains. The limits are the same for every list. */
 import { Type } from '@sinclair/typebox'
 
 const DEFAULT_LIMIT = 50
-/** Limits `limit`; a larger one counts as this. */
+/** Maximum number of items. A larger `limit` is reduced to this number. */
 const MAX_LIMIT = 1000
 
 /** Defines the query parameter `limit` of a list. */
@@ -15,5 +15,5 @@ export const Limit = Type.Optional(
   })
 )
 
-/** Returns how many items to read for a `limit`, or without one. */
+/** Returns how many items to read for the query parameter `limit`, which may be absent. */
 export const countOf = (limit = DEFAULT_LIMIT): number => Math.min(limit, MAX_LIMIT)

@@ -48,7 +48,7 @@ const CODE = 'A stable, machine-readable code. Codes are added over time.'
 /** Describes a problem (RFC 9457) with a stable `code`; `errors` lists every violated rule of a 422. */
 export const Problem = problemOf(Type.Unsafe<string>({ type: 'string', enum: codes, description: CODE }))
 
-/** Describes a problem in a host application, whose `beforeMessage`, hooks and plugins add codes. */
+/** Describes a problem in a host application, whose `beforeMessage`, hooks and plugins may add codes. */
 export const EmbeddedProblem = problemOf(
   Type.String({
     pattern: CODE_PATTERN,

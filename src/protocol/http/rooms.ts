@@ -1,10 +1,10 @@
-/** Defines rooms, and presence in them, in the API. */
+/** Defines the schemas of rooms and of the presence in a room. */
 import { type Static, Type } from '@sinclair/typebox'
 import { NO_CONTROLS, NO_REORDERING } from '../../lib/text.ts'
 import { Int64 } from '../integers.ts'
 import { GENERAL, RoomName } from './messages.ts'
 
-/** Describes a room's title: one visible line. `x-visible` is a keyword of our validator. */
+/** Describes a room's title: one line with a visible character. `x-visible` is a keyword of src/protocol/validation.ts. */
 const Title = Type.String({
   minLength: 1,
   maxLength: 200,
@@ -51,7 +51,10 @@ export const RoomList = Type.Object(
 )
 export type RoomList = Static<typeof RoomList>
 
-/** Defines `after` of `GET /api/chat/rooms`, which may be any text: the names are ordered. */
+/**
+ * Defines the query parameter `after` of `GET /api/chat/rooms`. The value need not be the name of an existing room, because it
+ * is only compared with names.
+ */
 export const AfterRoom = Type.Optional(
   Type.String({
     maxLength: 256,
@@ -69,7 +72,7 @@ export const NewRoom = Type.Object(
 )
 export type NewRoom = Static<typeof NewRoom>
 
-/** Describes who is in a room; above 100 people only the count. */
+/** Describes who is in a room. If there are more than 100 people, `users` is absent. */
 export const presence = {
   room: RoomName,
   count: Type.Integer({ minimum: 0 }),

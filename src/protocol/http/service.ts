@@ -1,4 +1,4 @@
-/** Defines the responses about the service itself: its start page and its health. */
+/** Defines the responses about the service itself: the start page and the health. */
 import { type Static, Type } from '@sinclair/typebox'
 
 /** Describes the response of `GET /`. */
@@ -8,7 +8,7 @@ export const Entrance = Type.Object(
 )
 export type Entrance = Static<typeof Entrance>
 
-/** Describes the response of `GET /health/live`, which concerns the process alone. */
+/** Describes the response of `GET /health/live`, which shows only that the process runs. */
 export const Liveness = Type.Object(
   { status: Type.Literal('healthy'), version: Type.String() },
   { $id: 'ChatLiveness', examples: [{ status: 'healthy', version: '0.1.0' }] }

@@ -1,26 +1,27 @@
-/** Defines registration, login, and users in the API. */
+/** Defines the schemas of registration, login and users, and the form in which passwords are hashed. */
 import { type Static, Type } from '@sinclair/typebox'
 import { Int64 } from '../integers.ts'
 import { Timestamp } from '../timestamp.ts'
 
-/** Describes the name of a registered user: 3-50 characters of `[A-Za-z0-9_-]`, unique without regard to case. */
+/** Describes the name of a registered user: 3-50 characters of `[A-Za-z0-9_-]`, unique regardless of case. */
 export const Username = Type.String({
   minLength: 3,
   maxLength: 50,
   pattern: '^[A-Za-z0-9_-]*$',
   'x-rule': 'must have only letters of A-Z and a-z, digits, "_" and "-"',
-  description: '3-50 characters of A-Z, a-z, 0-9, "_" and "-"; unique without regard to case.'
+  description: '3-50 characters of A-Z, a-z, 0-9, "_" and "-"; unique regardless of case.'
 })
 
-// One schema per rule, so that the error names every rule that a password breaks; the description is the violation's message.
-// Not `pattern`: Unicode properties need a flag that generated clients do not set. `x-has` is a keyword of our validator.
+// Each rule has its own schema, so that the error lists every rule that a password violates. The message of a violation is the
+// `description`. `x-has` is a keyword of src/protocol/validation.ts. It is used instead of `pattern`, because Unicode
+// properties need a flag that generated clients do not set.
 const passwordRules = [
   Type.String({ 'x-has': '\\p{Lu}', description: 'must have an upper-case letter' }),
   Type.String({ 'x-has': '\\p{Ll}', description: 'must have a lower-case letter' }),
   Type.String({ 'x-has': '\\p{Nd}', description: 'must have a digit' })
 ]
 
-/** Limits a password, in characters after normalization (Unicode NFC). */
+/** Maximum length of a password in characters, after normalization (Unicode NFC). */
 export const MAX_PASSWORD = 128
 
 /** Describes a new password: 8-128 characters with an upper-case letter, a lower-case letter and a digit. */
@@ -38,7 +39,10 @@ export const Registration = Type.Object(
 )
 export type Registration = Static<typeof Registration>
 
-/** Describes the body of `POST /api/auth/login`. It has fewer rules than a registration, so that older accounts can log in. */
+/**
+ * Describes the body of `POST /api/auth/login`. Older accounts may violate the rules of registration, so this schema has fewer
+ * rules.
+ */
 export const Login = Type.Object(
   {
     username: Type.String({ minLength: 1, maxLength: 50 }),
@@ -48,7 +52,7 @@ export const Login = Type.Object(
 )
 export type Login = Static<typeof Login>
 
-/** Describes a user in the API. */
+/** Describes the user in the responses of `POST /api/auth/register` and `GET /api/users/me`. */
 export const User = Type.Object(
   { id: Int64({ minimum: 1 }), username: Type.String(), created_at: Timestamp },
   { $id: 'ChatUser', examples: [{ id: 1, username: 'john', created_at: '2026-01-31T12:00:00.123+00:00' }] }
@@ -69,9 +73,15 @@ export const AccessToken = Type.Object(
 )
 export type AccessToken = Static<typeof AccessToken>
 
-/** Limits normalization, which takes quadratic time for combining marks. A text with more UTF-16 units is too long in any form. */
+/**
+ * Maximum length in UTF-16 units of a password that is normalized. Normalization takes quadratic time for combining marks, and
+ * a longer password would be rejected in any form.
+ */
 const MAX_UNITS = 1024
 
-/** Returns the form in which a password is measured and hashed (Unicode NFC): keyboards differ in how they produce `é`. */
+/**
+ * Returns the form (Unicode NFC) in which a password is measured and hashed. Keyboards may produce the same character, such as
+ * `é`, as different code points.
+ */
 export const normalizePassword = (password: string): string =>
   password.length > MAX_UNITS ? password : password.normalize('NFC')
