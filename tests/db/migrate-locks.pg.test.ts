@@ -21,7 +21,9 @@ const start = async () => {
 test('it gives up on a table that stays locked, says which, and changes nothing', async () => {
   const { client, schema, pending, commit } = await start()
   const attempt = migrateUp(client, schema, { lockMs: 50, pausesMs: [1] })
-  await expect(attempt).rejects.toThrow(/table lock, in: CREATE TRIGGER .* ON "t_\w+"."messages" … .*run the migration again/)
+  await expect(attempt).rejects.toThrow(
+    /table lock, in: CREATE TRIGGER .* ON "t_\w+"."messages" … .*run the migration again/
+  )
   const states = (await migrationStatus(client, schema)).slice(-pending.length).map(({ state }) => state)
   expect(new Set(states)).toEqual(new Set(['pending']))
   await commit()
