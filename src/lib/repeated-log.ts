@@ -36,23 +36,50 @@ export const createRepeats = (clock: Clock = systemClock, intervalMs = INTERVAL_
     stop = undefined
   }
 
-  const at = (log: Log, level: keyof Log) => {
-    return (fields: object, message: string): void => {
-      const { err, code = '' } = fields as { err?: unknown; code?: unknown }
-      const key = `${level} ${message} ${code} ${kindOf(err)}`
-      const known = kinds.get(key)
-      if (!known) log[level](fields, message)
-      if (!known && kinds.size >= MAX_KINDS) return
-      const write = (count: number): void => {
-        kinds.set(key, { write, count: 0 })
-        log[level]({ ...fields, count }, message)
-      }
-      kinds.set(key, { write, count: known ? known.count + 1 : 0 })
-      stop ??= clock.every(intervalMs, flush)
+  const writeTo: WriteTo = (log, level, fields, message) => {
+    const { err, code = '' } = fields as { err?: unknown; code?: unknown }
+    const key = `${level} ${message} ${code} ${kindOf(err)}`
+    const known = kinds.get(key)
+    if (!known) log[level](fields, message)
+    if (!known && kinds.size >= MAX_KINDS) return
+    const write = (count: number): void => {
+      kinds.set(key, { write, count: 0 })
+      log[level]({ ...fields, count }, message)
     }
+    kinds.set(key, { write, count: known ? known.count + 1 : 0 })
+    stop ??= clock.every(intervalMs, flush)
   }
 
-  return log => ({ debug: at(log, 'debug'), info: at(log, 'info'), warn: at(log, 'warn'), error: at(log, 'error') })
+  return log => new MergedLog(log, writeTo)
+}
+
+type WriteTo = (log: Log, level: keyof Log, fields: object, message: string) => void
+
+/** A log without repeated lines. It is a class, because each connection has one, and closures need several times as much memory. */
+class MergedLog implements Log {
+  readonly #log: Log
+  readonly #writeTo: WriteTo
+
+  constructor(log: Log, writeTo: WriteTo) {
+    this.#log = log
+    this.#writeTo = writeTo
+  }
+
+  debug(fields: object, message: string): void {
+    this.#writeTo(this.#log, 'debug', fields, message)
+  }
+
+  info(fields: object, message: string): void {
+    this.#writeTo(this.#log, 'info', fields, message)
+  }
+
+  warn(fields: object, message: string): void {
+    this.#writeTo(this.#log, 'warn', fields, message)
+  }
+
+  error(fields: object, message: string): void {
+    this.#writeTo(this.#log, 'error', fields, message)
+  }
 }
 
 const shared = new WeakMap<object, WithoutRepeats>()

@@ -1,6 +1,7 @@
 /**
- * One connection of a client. Combines what it receives (incoming.ts), what it sends (outgoing.ts), the check that the client is
- * still there (liveness.ts), and how long the connection may last (lifetime.ts). It ends once, for the first reason that applies.
+ * Represents one connection of a client. Combines the parts that receive frames (incoming.ts), send frames (outgoing.ts),
+ * detect that the client no longer responds (liveness.ts), and limit the duration of the connection (lifetime.ts). A connection
+ * ends only once, for the first reason that applies.
  */
 import type { Log } from '../../lib/logging.ts'
 import { CLOSE, type CloseCode } from '../../protocol/close-codes.ts'
@@ -14,8 +15,8 @@ import { errorFrame, isLimit } from './error-frame.ts'
 import type { FrameQuota } from './frame-quota.ts'
 import { FrameTasks } from './frame-tasks.ts'
 import { Incoming } from './incoming.ts'
-import { createLifetime, type Lifetime } from './lifetime.ts'
-import { createLiveness, type Liveness } from './liveness.ts'
+import { Lifetime } from './lifetime.ts'
+import { Liveness } from './liveness.ts'
 import { Outgoing } from './outgoing.ts'
 import type { Socket } from './socket.ts'
 import { type Chunk, type Encoded, encode } from './socket-writer.ts'
@@ -24,7 +25,7 @@ import type { Task } from './task-queue.ts'
 export class Connection {
   readonly address: string
   readonly log: Log
-  /** The subscriptions of the connection, by room name. */
+  /** The subscriptions of the connection, keyed by room name. */
   readonly subscriptions = new Map<string, Subscription>()
   principal: Principal
   readonly #socket: Socket
@@ -44,8 +45,8 @@ export class Connection {
     this.address = address
     this.log = log
     const { clock, decode, maxFrameBytes, bytesPerSecond = 0, legacyLifetimeMs } = context
-    this.#lifetime = createLifetime({ clock, hasChatV1, expiresAt: principal.expiresAt, legacyLifetimeMs })
-    this.#liveness = createLiveness(clock, socket)
+    this.#lifetime = new Lifetime({ clock, hasChatV1, expiresAt: principal.expiresAt, legacyLifetimeMs })
+    this.#liveness = new Liveness(clock, socket)
     this.#outgoing = new Outgoing(socket, () => this.#incoming.pause())
     this.#incoming = new Incoming(this, {
       socket,
@@ -81,12 +82,15 @@ export class Connection {
     return this.#outgoing.write(chunk)
   }
 
-  /** Sends a frame that may be lost (presence, typing), unless more than half of the queue is used. Returns whether it was sent. */
+  /**
+   * Sends a frame that may be lost (presence, typing), unless more than half of the queue is used. Returns whether the frame
+   * was sent.
+   */
   hint(frame: Encoded): boolean {
     return this.#outgoing.hint(frame)
   }
 
-  /** Queues an encoded frame. It is written together with the other replies of this turn of the event loop. */
+  /** Queues an encoded frame. The frame is written together with the other replies of this turn of the event loop. */
   reply(frame: Encoded): void {
     this.#outgoing.reply(frame)
   }
@@ -103,7 +107,7 @@ export class Connection {
     this.send(errorFrame(error, marks))
   }
 
-  /** Performs a task after all earlier ones, so that frames take effect in the order in which they arrived. */
+  /** Performs a task after all earlier tasks, so that frames take effect in the order in which they arrived. */
   perform(task: Task<FrameMarks>): void {
     this.#tasks.perform(task)
   }
@@ -120,7 +124,7 @@ export class Connection {
     if (this.#isEnded) return
     this.#outgoing.flush()
     this.#end()
-    // While reads are paused, the client's close frame could not be received.
+    // Reads are resumed, because the client's close frame could not be received otherwise.
     if (this.#incoming.isPaused) this.#socket.resume()
     this.#socket.close(code, reason)
   }
@@ -146,16 +150,16 @@ export class Connection {
   }
 
   /**
-   * Returns whether a frame that was received may still be handled. When the connection has ended, only messages may. When it was
-   * closed because access was revoked or the token expired, no frame may.
+   * Returns whether a received frame may still be handled. After the connection has ended, only messages may be handled. If it
+   * was closed because access was revoked or the token expired, no frame may be handled.
    */
   accepts(isMessage: boolean): boolean {
     return !this.#isEnded || (isMessage && !this.#isRevoked)
   }
 
   /**
-   * Returns whether the next frame may be handled. Returns false while too many frames are in progress, or too much is queued to
-   * send.
+   * Returns whether the next frame may be handled. Returns false while too many frames are in progress, or while too many bytes
+   * are queued to be sent.
    */
   mayHandle(): boolean {
     return this.#isEnded || !(this.#tasks.isBehind || this.#outgoing.isFull)
@@ -165,15 +169,22 @@ export class Connection {
     this.#tasks.handle(accepted)
   }
 
-  /** Ends the connection because it exceeds its quota. If it has already ended, destroys the socket. */
+  /** Ends the connection because it exceeds its quota. If the connection has already ended, destroys its socket. */
   flooded(): void {
     if (this.#isEnded) return this.terminate()
-    this.refuse(new ChatError('flooding', 'Too many frames. Reconnect later and send less.', { retryAfterMs: 5000 }))
+    this.refuse(
+      new ChatError('flooding', 'The connection sent too many frames or bytes. Reconnect later and send less.', {
+        retryAfterMs: 5000
+      })
+    )
     this.close(CLOSE.flooding)
     this.#incoming.stop()
   }
 
-  /** Continues the frames and subscriptions that waited, if the outgoing queue has room. Called when that may have changed. */
+  /**
+   * Handles queued frames and continues subscriptions that had to wait, if the outgoing queue has room. Called when the queue
+   * may have room again.
+   */
   drained(): void {
     if (!this.hasRoom) return
     this.#incoming.proceed()

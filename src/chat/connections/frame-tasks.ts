@@ -1,26 +1,23 @@
-/** Handles the frames of a connection in order: each one when the previous one has been handled. */
+/**
+ * Handles the frames of a connection. The frames `auth` and `ping` are handled immediately. Other frames are handled in order,
+ * each of them after the previous frame has been handled.
+ */
 import { ChatError } from '../../protocol/errors.ts'
 import type { Connection } from './connection.ts'
 import type { ConnectionContext } from './context.ts'
 import { type Accepted, type FrameMarks, marksOf } from './decode.ts'
 import type { Incoming } from './incoming.ts'
 import { renewPrincipal } from './renewal.ts'
-import { createTaskQueue, type Task } from './task-queue.ts'
+import { type Task, type TaskOwner, TaskQueue } from './task-queue.ts'
 
-/** Reads are paused while this many frames wait for an earlier one. */
+/** Reads are paused while at least this many frames wait for an earlier frame. */
 const MAX_QUEUED = 32
 
-export class FrameTasks {
+export class FrameTasks implements TaskOwner<FrameMarks> {
   readonly #connection: Connection
   readonly #context: ConnectionContext
   readonly #incoming: Incoming
-  readonly #tasks = createTaskQueue<FrameMarks>({
-    onRefused: (error, marks) => this.#refused(error, marks),
-    onWaiting: () => {
-      if (this.isBehind) this.#incoming.pause()
-    },
-    onIdle: () => this.#connection.drained()
-  })
+  readonly #tasks = new TaskQueue<FrameMarks>(this)
 
   constructor(connection: Connection, context: ConnectionContext, incoming: Incoming) {
     this.#connection = connection
@@ -34,7 +31,8 @@ export class FrameTasks {
   }
 
   /**
-   * Performs a task, synchronously unless an earlier one is still in progress. If it fails, the client receives an `error` frame.
+   * Performs a task, synchronously unless an earlier task is still in progress. If the task fails, the client receives an
+   * `error` frame.
    */
   perform(task: Task<FrameMarks>): void {
     this.#tasks.perform(task)
@@ -54,7 +52,9 @@ export class FrameTasks {
     else this.#performIf(false, frame, () => context.act(connection, frame))
   }
 
-  /** Handles a frame when the earlier ones have been handled. Drops it if the connection no longer accepts it by then. */
+  /**
+   * Handles a frame when all earlier frames have been handled. Drops the frame if the connection no longer accepts it by then.
+   */
   #performIf(isCommand: boolean, frame: object, handle: () => void | Promise<void>): void {
     const work = (): void | Promise<void> => {
       if (this.#connection.accepts(isCommand)) return handle()
@@ -62,7 +62,15 @@ export class FrameTasks {
     this.perform({ work, marks: marksOf(frame) })
   }
 
-  #refused(error: unknown, marks: FrameMarks): void {
+  onWaiting(): void {
+    if (this.isBehind) this.#incoming.pause()
+  }
+
+  onIdle(): void {
+    this.#connection.drained()
+  }
+
+  onRefused(error: unknown, marks: FrameMarks): void {
     const isKnown = error instanceof ChatError
     if (!isKnown) this.#connection.log.error({ err: error }, 'failed to handle a frame')
     this.#connection.refuse(

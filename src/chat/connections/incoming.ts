@@ -1,13 +1,13 @@
 /**
- * Receives the frames of a connection. Charges every frame and byte to its quota. Decodes and handles frames in order, a bounded
- * number per turn of the event loop. Pauses reads while too much is queued (backpressure).
+ * Receives the frames of a connection. Charges every frame and byte to the connection's quota. Decodes and handles frames in
+ * order, a bounded number per turn of the event loop. Pauses reads while too much is queued (backpressure).
  */
 import type { Clock } from '../../lib/clock.ts'
 import { CLOSE } from '../../protocol/close-codes.ts'
 import type { Connection } from './connection.ts'
 import type { Decoded } from './decode.ts'
-import { costOf, createFrameQuota, type FrameQuota } from './frame-quota.ts'
-import { createInbox } from './inbox.ts'
+import { costOf, FrameQuota } from './frame-quota.ts'
+import { Inbox, type InboxOwner } from './inbox.ts'
 import type { Liveness } from './liveness.ts'
 import type { Socket } from './socket.ts'
 
@@ -29,24 +29,18 @@ export interface IncomingOptions {
   readonly liveness: Liveness
   readonly decode: (text: string) => Decoded
   readonly maxFrameBytes: number
-  /** The bytes per second that a connection may send. 0 disables the limit. */
+  /** Maximum number of bytes per second that a connection may send. 0 disables the limit. */
   readonly bytesPerSecond: number
 }
 
-export class Incoming {
+export class Incoming implements InboxOwner<InboundFrame> {
   readonly quota: FrameQuota
   readonly #socket: Socket
   readonly #receiver: Receiver
   readonly #liveness: Liveness
   readonly #decode: IncomingOptions['decode']
   readonly #maxFrameBytes: number
-  readonly #inbox = createInbox<InboundFrame>({
-    handle: frame => this.#handle(frame),
-    bytesOf: ({ data }) => data.length,
-    mayHandle: () => this.#receiver.mayHandle(),
-    onHeld: () => this.pause(),
-    onEmpty: () => this.#receiver.drained()
-  })
+  readonly #inbox = new Inbox<InboundFrame>(this)
   #isPaused = false
   #isFlooding = false
 
@@ -56,10 +50,10 @@ export class Incoming {
     this.#liveness = liveness
     this.#maxFrameBytes = maxFrameBytes
     this.#decode = decode
-    this.quota = createFrameQuota({ clock, bytesPerSecond, bytesRead: this.#bytesRead })
+    this.quota = new FrameQuota({ clock, bytesPerSecond, bytesRead: this.#bytesRead })
     const control = (): void => this.#control()
     socket.on('message', (data, isBinary) => this.#receive(data, isBinary))
-    // `ws` responds to pings itself. They are charged here like any other frame.
+    // `ws` responds to pings itself. Pings and pongs are charged to the quota like any other frame.
     socket.on('pong', control)
     socket.on('ping', control)
   }
@@ -106,12 +100,29 @@ export class Incoming {
     const { isEnded } = this.#receiver
     if (!this.charge(isEnded ? 1 : 0) || isEnded) return
     this.#liveness.heard()
-    // The chat's own WebSocket server rejects such a frame earlier. That of a host application may have a higher limit.
+    // The chat's own WebSocket server rejects such a frame earlier, but the WebSocket server of a host application may have a
+    // higher limit.
     if (data.length > this.#maxFrameBytes) return this.#receiver.close(CLOSE.frameTooBig)
     this.#inbox.add({ data, isBinary })
   }
 
-  #handle({ data, isBinary }: InboundFrame): void {
+  bytesOf({ data }: InboundFrame): number {
+    return data.length
+  }
+
+  mayHandle(): boolean {
+    return this.#receiver.mayHandle()
+  }
+
+  onHeld(): void {
+    this.pause()
+  }
+
+  onEmpty(): void {
+    this.#receiver.drained()
+  }
+
+  handle({ data, isBinary }: InboundFrame): void {
     const decoded = this.#decode(isBinary ? '' : data.toString())
     if (!this.#receiver.accepts(decoded.kind === 'command')) return
     if (!this.charge(costOfDecoded(decoded))) return

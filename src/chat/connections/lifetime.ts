@@ -1,46 +1,45 @@
 /**
- * Limits how long a connection may last. With the subprotocol `chat.v1`, it ends when its token expires. Without it, it ends
- * after `legacyLifetimeMs`, even if the token expires earlier or later. If `legacyLifetimeMs` is 0, the expiry of the token
- * applies to both.
+ * Limits how long a connection may last. A connection with the subprotocol `chat.v1` ends when its token expires. A connection
+ * without the subprotocol ends after `legacyLifetimeMs`, whether its token expires earlier or later. If `legacyLifetimeMs` is
+ * 0, such a connection also ends when its token expires.
  */
 import type { Clock } from '../../lib/clock.ts'
-
-export interface Lifetime {
-  /** True if the connection must end now. */
-  readonly isOver: boolean
-  /** Applies the expiry of a new token. `expiresAt` is wall-clock time, in milliseconds since the epoch. */
-  renew(expiresAt: number): void
-}
 
 export interface LifetimeOptions {
   readonly clock: Clock
   readonly hasChatV1: boolean
-  /** When the token expires: wall-clock time, in milliseconds since the epoch. */
+  /** Expiry of the token, in milliseconds since the epoch (wall clock). */
   readonly expiresAt: number
-  /** How long a client without `chat.v1` may stay connected, in milliseconds. If it is 0, until the token expires. */
+  /** Maximum duration in milliseconds of a connection without `chat.v1`. If 0, the connection ends when its token expires. */
   readonly legacyLifetimeMs: number
 }
 
-/** Creates the lifetime of a connection that opens now. */
-export const createLifetime = ({ clock, hasChatV1, legacyLifetimeMs, ...token }: LifetimeOptions): Lifetime => {
-  const openedAt = clock.monotonic()
-  const outlivesToken = !hasChatV1 && legacyLifetimeMs > 0
-  let expiresAt = 0
-  let goodUntil = 0
+export class Lifetime {
+  readonly #clock: Clock
+  /** When a connection that outlives its token ends, in monotonic time. */
+  readonly #legacyEnd: number | undefined
+  #expiresAt = 0
+  #goodUntil = 0
 
-  const renew = (at: number): void => {
-    expiresAt = at
-    goodUntil = clock.monotonic() + at - clock.now()
+  /** Creates the lifetime of a connection that opens now. */
+  constructor({ clock, hasChatV1, legacyLifetimeMs, expiresAt }: LifetimeOptions) {
+    this.#clock = clock
+    if (!hasChatV1 && legacyLifetimeMs > 0) this.#legacyEnd = clock.monotonic() + legacyLifetimeMs
+    this.renew(expiresAt)
   }
-  renew(token.expiresAt)
 
-  return {
-    get isOver() {
-      if (outlivesToken) return clock.monotonic() >= openedAt + legacyLifetimeMs
-      // Both clocks are checked. If the wall clock is set forward, the token expires early, as it does over HTTP. If it is set
-      // back, the monotonic clock keeps it from extending the connection.
-      return clock.monotonic() >= goodUntil || clock.now() >= expiresAt
-    },
-    renew
+  /** True if the connection must end now. */
+  get isOver(): boolean {
+    const now = this.#clock.monotonic()
+    if (this.#legacyEnd !== undefined) return now >= this.#legacyEnd
+    // Both clocks are checked. If the wall clock is set forward, the connection ends early, because HTTP requests with the
+    // token are rejected then too. If the wall clock is set back, the monotonic clock still ends the connection on time.
+    return now >= this.#goodUntil || this.#clock.now() >= this.#expiresAt
+  }
+
+  /** Applies the expiry of a new token. `expiresAt` is in milliseconds since the epoch (wall clock). */
+  renew(expiresAt: number): void {
+    this.#expiresAt = expiresAt
+    this.#goodUntil = this.#clock.monotonic() + expiresAt - this.#clock.now()
   }
 }

@@ -1,51 +1,58 @@
-/** Checks whether a client is still there: it must respond to pings and read what is sent to it. */
+/** Detects clients that no longer respond to pings, or that no longer read what is sent to them. */
 import type { Clock } from '../../lib/clock.ts'
 import type { Socket } from './socket.ts'
 
-/** Interval of WebSocket pings, in milliseconds. A client that sends nothing for two intervals is disconnected. */
+/** Interval in milliseconds of WebSocket pings. A client that sends nothing for two intervals is disconnected. */
 export const PING_INTERVAL_MS = 25_000
-/** A client is stuck if bytes are queued for it and it has read none for this long, in milliseconds. */
+/** A client is stuck if bytes are queued for the client and it has read none of them for this many milliseconds. */
 const STUCK_MS = 30_000
 
-export interface Liveness {
-  /** Records that the client has sent something. */
-  heard(): void
-  /**
-   * Sends a ping if one is due, and returns the state of the client. `isReadFrom` is false while reads from its socket are paused.
-   * Called about once per second.
-   */
-  check(isReadFrom: boolean): 'alive' | 'silent' | 'stuck'
-}
+export class Liveness {
+  readonly #clock: Clock
+  readonly #socket: Socket
+  #heardAt: number
+  #pingedAt: number
+  /** When `#written` last changed, or nothing was queued. */
+  #progressAt: number
+  /** The number of bytes that were written to the network at `#progressAt`. */
+  #written = 0
 
-/** Creates the liveness check of one socket. */
-export const createLiveness = (clock: Clock, socket: Socket): Liveness => {
-  let heardAt = clock.monotonic()
-  let pingedAt = heardAt
-  let progress = { at: heardAt, written: 0 }
-
-  /** Returns whether bytes are queued and none was written to the network for too long. */
-  const isStuck = (now: number): boolean => {
-    const { _socket, bufferedAmount } = socket
-    const written = (_socket?.bytesWritten ?? 0) - (_socket?.writableLength ?? 0)
-    if (bufferedAmount === 0 || written !== progress.written) progress = { at: now, written }
-    return now - progress.at > STUCK_MS
+  constructor(clock: Clock, socket: Socket) {
+    this.#clock = clock
+    this.#socket = socket
+    this.#heardAt = this.#pingedAt = this.#progressAt = clock.monotonic()
   }
 
-  return {
-    heard() {
-      heardAt = clock.monotonic()
-    },
-    check(isReadFrom) {
-      const now = clock.monotonic()
-      if (isStuck(now)) return 'stuck'
-      // While reads are paused, a pong cannot arrive, so the client must not count as silent.
-      if (!isReadFrom) heardAt = now
-      if (now - heardAt > 2 * PING_INTERVAL_MS) return 'silent'
-      if (now - pingedAt >= PING_INTERVAL_MS) {
-        pingedAt = now
-        socket.ping()
-      }
-      return 'alive'
+  /** Records that the client has sent something. */
+  heard(): void {
+    this.#heardAt = this.#clock.monotonic()
+  }
+
+  /**
+   * Sends a ping if one is due, and returns the state of the client. `isReadFrom` is false while reads from the client's socket
+   * are paused. Called about once per second.
+   */
+  check(isReadFrom: boolean): 'alive' | 'silent' | 'stuck' {
+    const now = this.#clock.monotonic()
+    if (this.#isStuck(now)) return 'stuck'
+    // While reads are paused, a pong cannot arrive, so the client must not count as silent.
+    if (!isReadFrom) this.#heardAt = now
+    if (now - this.#heardAt > 2 * PING_INTERVAL_MS) return 'silent'
+    if (now - this.#pingedAt >= PING_INTERVAL_MS) {
+      this.#pingedAt = now
+      this.#socket.ping()
     }
+    return 'alive'
+  }
+
+  /** Returns whether bytes are queued and none of them has been written to the network for `STUCK_MS`. */
+  #isStuck(now: number): boolean {
+    const { _socket, bufferedAmount } = this.#socket
+    const written = (_socket?.bytesWritten ?? 0) - (_socket?.writableLength ?? 0)
+    if (bufferedAmount === 0 || written !== this.#written) {
+      this.#progressAt = now
+      this.#written = written
+    }
+    return now - this.#progressAt > STUCK_MS
   }
 }

@@ -1,60 +1,60 @@
-/** Performs the tasks of one connection in order: a task starts when the previous one has finished. */
+/** Performs the tasks of one connection in order. A task starts when the previous task has finished. */
 
 /** A task of a connection, such as the handling of one frame. */
 export interface Task<Marks> {
   /** Performs the task. Throws, or rejects, with the error to report to the client. */
   readonly work: () => void | Promise<void>
-  /** The fields that identify the frame. An error that is sent to the client repeats them. */
+  /** The fields that identify the frame. An `error` frame that is sent to the client repeats these fields. */
   readonly marks: Marks
 }
 
-export interface TaskQueue<Marks> {
-  /** The number of tasks that wait for an earlier one. */
-  readonly length: number
-  /** Performs a task, synchronously unless an earlier one is still in progress. */
-  perform(task: Task<Marks>): void
-}
-
-export interface TaskQueueOptions<Marks> {
-  /** Called when a task has thrown or rejected, with any error. */
-  readonly onRefused: (error: unknown, marks: Marks) => void
-  /** Called when a task has to wait for an earlier one. */
-  readonly onWaiting: () => void
+/** What a task queue needs from its connection. */
+export interface TaskOwner<Marks> {
+  /** Called with the error of each task that throws or rejects. */
+  onRefused(error: unknown, marks: Marks): void
+  /** Called when a task has to wait for an earlier task. */
+  onWaiting(): void
   /** Called when an asynchronous task, and all tasks that waited for it, have finished. */
-  readonly onIdle: () => void
+  onIdle(): void
 }
 
-export const createTaskQueue = <Marks>({ onRefused, onWaiting, onIdle }: TaskQueueOptions<Marks>): TaskQueue<Marks> => {
-  const behind: Task<Marks>[] = []
-  let isBusy = false
+export class TaskQueue<Marks> {
+  readonly #owner: TaskOwner<Marks>
+  readonly #behind: Task<Marks>[] = []
+  #isBusy = false
 
-  const attempt = ({ work, marks }: Task<Marks>): Promise<void> | undefined => {
+  constructor(owner: TaskOwner<Marks>) {
+    this.#owner = owner
+  }
+
+  /** The number of tasks that wait for an earlier task. */
+  get length(): number {
+    return this.#behind.length
+  }
+
+  /** Performs a task, synchronously unless an earlier task is still in progress. */
+  perform(task: Task<Marks>): void {
+    if (this.#isBusy) {
+      this.#behind.push(task)
+      return this.#owner.onWaiting()
+    }
+    const waiting = this.#attempt(task)
+    if (waiting) void this.#performBehind(waiting)
+  }
+
+  #attempt({ work, marks }: Task<Marks>): Promise<void> | undefined {
     try {
-      return work()?.catch(error => onRefused(error, marks))
+      return work()?.catch(error => this.#owner.onRefused(error, marks))
     } catch (error) {
-      onRefused(error, marks)
+      this.#owner.onRefused(error, marks)
     }
   }
 
-  const performBehind = async (first: Promise<void>): Promise<void> => {
-    isBusy = true
+  async #performBehind(first: Promise<void>): Promise<void> {
+    this.#isBusy = true
     await first
-    for (let task = behind.shift(); task; task = behind.shift()) await attempt(task)
-    isBusy = false
-    onIdle()
-  }
-
-  return {
-    get length() {
-      return behind.length
-    },
-    perform(task) {
-      if (isBusy) {
-        behind.push(task)
-        return onWaiting()
-      }
-      const waiting = attempt(task)
-      if (waiting) void performBehind(waiting)
-    }
+    for (let task = this.#behind.shift(); task; task = this.#behind.shift()) await this.#attempt(task)
+    this.#isBusy = false
+    this.#owner.onIdle()
   }
 }

@@ -1,26 +1,28 @@
 /** Limits a rate and allows bursts of a bounded size (token bucket). */
+export class TokenBucket {
+  readonly #perSecond: number
+  readonly #burst: number
+  #left: number
+  #refilledAt = Number.NEGATIVE_INFINITY
 
-export interface TokenBucket {
+  /** Creates a full bucket of `burst` tokens, refilled with `perSecond` tokens per second. If `perSecond` is 0, there is no limit. */
+  constructor(perSecond: number, burst: number) {
+    this.#perSecond = perSecond
+    this.#burst = burst
+    this.#left = burst
+  }
+
   /**
-   * Takes `amount` tokens, 1 by default. Returns 0 if the bucket had enough of them. Otherwise takes none, and returns the
-   * milliseconds until it has enough. `now` is monotonic time, in milliseconds.
+   * Takes `amount` tokens, 1 by default, and returns 0. If the bucket has fewer tokens, takes none and returns the number of
+   * milliseconds until the bucket has enough. `now` is monotonic time, in milliseconds.
    */
-  take(now: number, amount?: number): number
-}
-
-/** Creates a full bucket of `burst` tokens, refilled with `perSecond` tokens per second. If `perSecond` is 0, there is no limit. */
-export const createTokenBucket = (perSecond: number, burst: number): TokenBucket => {
-  if (perSecond === 0) return { take: () => 0 }
-  let left = burst
-  let refilledAt = Number.NEGATIVE_INFINITY
-  return {
-    take(now, amount = 1) {
-      const elapsed = Math.max(0, now - refilledAt)
-      left = Math.min(burst, left + (elapsed * perSecond) / 1000)
-      refilledAt = now
-      if (left < amount) return Math.ceil(((amount - left) * 1000) / perSecond)
-      left -= amount
-      return 0
-    }
+  take(now: number, amount = 1): number {
+    if (this.#perSecond === 0) return 0
+    const elapsed = Math.max(0, now - this.#refilledAt)
+    this.#left = Math.min(this.#burst, this.#left + (elapsed * this.#perSecond) / 1000)
+    this.#refilledAt = now
+    if (this.#left < amount) return Math.ceil(((amount - this.#left) * 1000) / this.#perSecond)
+    this.#left -= amount
+    return 0
   }
 }

@@ -4,15 +4,15 @@
  * limited.
  */
 
-/** Maximum number of bytes of large frames that all connections together handle in one turn. They take a few milliseconds. */
+/** Maximum number of bytes of large frames that all connections together handle in one turn, which takes a few milliseconds. */
 export const SHARED_BYTES_PER_TURN = 128 * 1024
 /** A frame with more bytes than this is large. */
 export const LARGE_FRAME_BYTES = 4096
 
-/** A queue of frames of one connection that wait for a later turn. */
+/** The queued frames of one connection, which wait for a later turn. */
 export interface Waiting {
   /** Handles frames within the limits of this turn. Returns whether it handled any. */
-  proceed(): boolean
+  handleHeld(): boolean
   /** True while frames are queued that may be handled in a later turn. */
   readonly isWaiting: boolean
 }
@@ -37,7 +37,7 @@ const begin = (): void => {
   const after: Waiting[] = []
   queue = new Set()
   for (const waiting of before) {
-    const hasHandled = waiting.proceed()
+    const hasHandled = waiting.handleHeld()
     if (waiting.isWaiting) hasHandled ? after.push(waiting) : queue.add(waiting)
   }
   for (const waiting of after) queue.add(waiting)
@@ -50,13 +50,16 @@ export const currentTurn = (): number => {
   return turn
 }
 
-/** Adds a connection's frames to the end of the queue, unless they are already in it. */
+/** Adds a connection's queued frames to the end of the queue of connections, unless they are already in it. */
 export const wait = (waiting: Waiting): void => {
   queue.add(waiting)
   schedule()
 }
 
-/** Returns whether a frame of this size may be handled in this turn, and counts it if so. The first large frame always may. */
+/**
+ * Returns whether a frame of this size may be handled in this turn. If so, counts its bytes. The first large frame of a turn
+ * may always be handled.
+ */
 export const takeBytes = (bytes: number): boolean => {
   schedule()
   if (bytes <= LARGE_FRAME_BYTES) return true

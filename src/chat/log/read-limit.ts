@@ -5,7 +5,7 @@
 import pLimit, { type LimitFunction } from 'p-limit'
 import type { Clock } from '../../lib/clock.ts'
 import { ChatError } from '../../protocol/errors.ts'
-import { createTokenBucket, type TokenBucket } from '../connections/token-bucket.ts'
+import { TokenBucket } from '../connections/token-bucket.ts'
 
 export interface ReadLimitOptions {
   readonly clock: Clock
@@ -85,7 +85,7 @@ export const createReadLimit = ({ clock, readRate }: ReadLimitOptions): ReadLimi
   const readerOf = (userId: number): Reader => {
     const known = readers.get(userId)
     if (known) return known
-    const reader = { bucket: createTokenBucket(readRate, burst), slots: pLimit(MAX_OF_USER), usedAt: 0 }
+    const reader = { bucket: new TokenBucket(readRate, burst), slots: pLimit(MAX_OF_USER), usedAt: 0 }
     readers.set(userId, reader)
     return reader
   }

@@ -1,7 +1,7 @@
 /** Limits typing notifications, because each one is sent to every subscriber of a room. */
 import { LruMap } from 'toad-cache'
 import type { Clock } from '../../lib/clock.ts'
-import { createTokenBucket, type TokenBucket } from '../connections/token-bucket.ts'
+import { TokenBucket } from '../connections/token-bucket.ts'
 import { createUserBuckets } from '../connections/user-buckets.ts'
 
 /** Minimum time between two notifications about one user in one room, in milliseconds. */
@@ -34,7 +34,7 @@ export const createTyping = (clock: Clock): Typing => {
   const rooms = new LruMap<TokenBucket>(MAX_REMEMBERED)
 
   const roomTakes = (roomId: number, subscribers: number): boolean => {
-    const room = rooms.get(roomId) ?? createTokenBucket(NOTICES_PER_SECOND, NOTICE_BURST)
+    const room = rooms.get(roomId) ?? new TokenBucket(NOTICES_PER_SECOND, NOTICE_BURST)
     rooms.set(roomId, room)
     return room.take(clock.monotonic(), Math.min(subscribers, NOTICE_BURST)) === 0
   }

@@ -94,8 +94,15 @@ export const createSubscriptionManager = ({
     }
   })
 
-  const presenceFrame = ({ id, name }: Room): Encoded =>
-    encode(JSON.stringify({ type: 'presence', ...presence.of(id, name) }))
+  // Each subscription keeps the frame that it was last sent. Equal frames share one buffer, so that a connection needs less memory.
+  const frames = new WeakMap<Room, Encoded>()
+  const presenceFrame = (room: Room): Encoded => {
+    const frame = encode(JSON.stringify({ type: 'presence', ...presence.of(room.id, room.name) }))
+    const before = frames.get(room)
+    if (before?.frame.equals(frame.frame)) return before
+    frames.set(room, frame)
+    return frame
+  }
 
   const typing = createTyping(clock)
   const arrivals = createUserBuckets({ clock, perSecond: ARRIVALS_PER_SECOND, burst: ARRIVAL_BURST })

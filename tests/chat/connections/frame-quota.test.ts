@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { Connection } from '../../../src/chat/connections/connection.ts'
 import type { ChatFrame, ConnectionContext } from '../../../src/chat/connections/context.ts'
 import { createFrameDecoder } from '../../../src/chat/connections/decode.ts'
-import { bytesPerSecond, costOf, createFrameQuota } from '../../../src/chat/connections/frame-quota.ts'
+import { bytesPerSecond, costOf, FrameQuota } from '../../../src/chat/connections/frame-quota.ts'
 import { createKinds } from '../../../src/chat/kinds/index.ts'
 import { CLOSE } from '../../../src/protocol/close-codes.ts'
 import { ChatError } from '../../../src/protocol/errors.ts'
@@ -14,7 +14,7 @@ const turn = () => new Promise(setImmediate)
 describe('the quota', () => {
   test('allows 50 frames a second, and 200 at once', () => {
     const clock = fakeClock()
-    const quota = createFrameQuota({ clock, bytesPerSecond: 0, bytesRead: 0 })
+    const quota = new FrameQuota({ clock, bytesPerSecond: 0, bytesRead: 0 })
     const paid = (count: number) => Array.from({ length: count }, () => quota.charge(1, 0)).filter(Boolean).length
     expect(paid(1000)).toBe(200)
     clock.advance(1000)
@@ -26,7 +26,7 @@ describe('the quota', () => {
 
   test('counts bytes from those of the upgrade on', () => {
     const clock = fakeClock()
-    const quota = createFrameQuota({ clock, bytesPerSecond: 1000, bytesRead: 5000 })
+    const quota = new FrameQuota({ clock, bytesPerSecond: 1000, bytesRead: 5000 })
     expect(quota.charge(0, 8000)).toBe(true)
     expect(quota.charge(0, 8001)).toBe(false)
     clock.advance(1000)
@@ -36,7 +36,7 @@ describe('the quota', () => {
 
   test('leaves room for every message that the rate allows, at its full length', () => {
     const clock = fakeClock()
-    const quota = createFrameQuota({ clock, bytesPerSecond: bytesPerSecond(10, 56_192), bytesRead: 0 })
+    const quota = new FrameQuota({ clock, bytesPerSecond: bytesPerSecond(10, 56_192), bytesRead: 0 })
     let read = 0
     for (let second = 0; second < 60; second++) {
       for (let at = 0; at < (second === 0 ? 30 : 10); at++) {
@@ -49,7 +49,7 @@ describe('the quota', () => {
 
   test('allows a subscription to every room at once, but not again and again', () => {
     const clock = fakeClock()
-    const quota = createFrameQuota({ clock, bytesPerSecond: 0, bytesRead: 0 })
+    const quota = new FrameQuota({ clock, bytesPerSecond: 0, bytesRead: 0 })
     const waits = Array.from({ length: 300 }, () => quota.takeSubscription())
     expect(waits.filter(wait => wait === 0)).toHaveLength(256)
     expect(waits.at(-1)).toBe(250)

@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest'
-import { BYTES_PER_TURN, createInbox, FRAMES_PER_TURN } from '../../../src/chat/connections/inbox.ts'
+import { BYTES_PER_TURN, FRAMES_PER_TURN, Inbox } from '../../../src/chat/connections/inbox.ts'
 import { LARGE_FRAME_BYTES, SHARED_BYTES_PER_TURN } from '../../../src/chat/connections/turns.ts'
 
 const start = (bytesOf = (_frame: number) => 100) => {
   const handled: number[] = []
   const notified: string[] = []
   let isOpen = true
-  const inbox = createInbox<number>({
+  const inbox = new Inbox<number>({
     handle: frame => handled.push(frame),
     bytesOf,
     mayHandle: () => isOpen,
