@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { createMemoryBus, createMemoryNetwork } from '../../../src/bus/drivers/memory.ts'
 import { createEventHandler } from '../../../src/chat/bus-events.ts'
-import { createPresence, MAX_NAMED } from '../../../src/chat/presence/presence.ts'
+import { createPresence } from '../../../src/chat/presence/presence.ts'
+import { MAX_NAMED } from '../../../src/chat/presence/room-presence.ts'
 import { fakeClock } from '../../support/clock.ts'
 
 const ROOM = 1
