@@ -72,18 +72,21 @@ export const growthOfMessages = async (): Promise<Row[]> => {
     await service.kill()
     await database.drop()
   }
-  const common = {
-    unit: 'ms',
-    growing: 'stored messages',
-    aims: [{ beside: '1000', as: 'ratio', atMost: 1.5 }]
-  } as const
+  const common = { unit: 'ms', growing: 'stored messages' }
   return [
-    { title: 'message to ack, one in flight, median', short: 'growth: append', runs: appends, ...common },
     {
-      title: `history page of ${PAGE} at random, one request in flight, median`,
-      short: 'growth: history',
+      ...common,
+      title: 'message to ack, one in flight, median',
+      short: 'message to ack, one in flight',
+      runs: appends,
+      aims: [{ beside: '1000', as: 'ratio', atMost: 1.5 }]
+    },
+    {
+      ...common,
+      title: `history page of ${PAGE} at random, one request in flight, median (from the page cache up to 10,000 messages)`,
+      short: 'history page at random',
       runs: pages,
-      ...common
+      aims: [{ beside: '100000', as: 'ratio', atMost: 1.5 }]
     }
   ]
 }

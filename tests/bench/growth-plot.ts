@@ -43,7 +43,7 @@ const panel = (row: Row, left: number, top: number): string => {
   })
   return [
     `<g transform="translate(${left} ${top})">`,
-    `<text x="8" y="18" font-weight="bold">${escaped(`${row.title}, ${row.unit}`)}</text>`,
+    `<text x="8" y="18" font-weight="bold">${escaped(`${row.short ?? row.title}, ${row.unit}`)}</text>`,
     ...lines,
     `<polyline points="${points.map(point => `${x(point)},${y(point.value)}`).join(' ')}" fill="none" stroke="#2a7f62" stroke-width="1.5"/>`,
     ...dots,

@@ -79,7 +79,7 @@ export const growthOfRooms = async ({ seconds }: Effort): Promise<Row[]> => {
   return [
     {
       title: `CPU per message, ${IN_FLIGHT} in flight, to the rooms in turn`,
-      short: 'growth: rooms',
+      short: 'CPU per message, 100 in flight',
       unit: 'µs',
       growing,
       runs: messages,
@@ -87,7 +87,7 @@ export const growthOfRooms = async ({ seconds }: Effort): Promise<Row[]> => {
     },
     {
       title: `CPU of an idle process per look-up of changed rooms (every ${PASS_SECONDS} s)`,
-      short: 'growth: look-up of rooms',
+      short: 'CPU per look-up of changed rooms',
       unit: 'ms',
       growing,
       runs: passes,

@@ -24,7 +24,7 @@ export const growthOfSockets = async ({ seconds }: Effort): Promise<Row> => {
   }
   return {
     title: `CPU per delivery, ${IN_FLIGHT} messages in flight`,
-    short: 'growth: sockets',
+    short: 'CPU per delivery, 16 messages in flight',
     unit: 'µs',
     growing: 'sockets in a room',
     runs,

@@ -91,7 +91,7 @@ const growthOf = (results: ReadonlyMap<string, Measurement>): Row[] => {
     runs: new Map([...results].map(([name, one]) => [name, [of(one)]])),
     aims: [{ beside: few, as: 'ratio', atMost }]
   })
-  const note = [...results].map(([name, one]) => shown(name, one)).join(' ')
+  const note = `${[...results].map(([name, one]) => shown(name, one)).join(' ')} The queries look up users, several in each.`
   return [
     { ...row('time', 'seconds until the last socket has all', 12, one => one.seconds), note },
     row('queries', 'queries', 1.5, one => one.queries)
