@@ -24,17 +24,22 @@ export interface AccountsOptions {
   readonly clock: Clock
 }
 
-/** Maximum attempts of a login. It starts over if another request changed the hash, for example a login that renewed it. */
+/**
+ * Maximum number of attempts of a login. A login starts over if another request changes the stored hash at the same time, for
+ * example because that request renews the hash.
+ */
 const MAX_ATTEMPTS = 3
 
 /** Manages the users who registered with a password. */
 export interface Accounts {
   /** Creates a user. Throws `username_taken`, or `busy` if too many hashes are queued. */
   register(username: string, password: string): Promise<UserRecord>
-  /** Exchanges a username, in any case, and a password for a token. Throws `invalid_credentials` or `busy`. */
+  /**
+   * Returns a token for a username and a password. The case of the username is ignored. Throws `invalid_credentials` or `busy`.
+   */
   login(username: string, password: string): Promise<AccessToken>
   /**
-   * Returns the user of a token, and when the token expires, in milliseconds since the epoch. Throws `token_expired` or
+   * Returns the user of a token, and the expiry of the token in milliseconds since the epoch. Throws `token_expired` or
    * `invalid_token`. The token of a deleted user becomes invalid within a second of the deletion.
    */
   identify(token: string): Promise<{ readonly user: UserRecord; readonly expiresAt: number }>
@@ -44,8 +49,9 @@ export const createAccounts = ({ users, passwords, tokens, clock }: AccountsOpti
   const userById = createUserLookup(users.findByIds, clock.monotonic)
 
   /**
-   * Returns whether the user still has the hash that was checked: while bcrypt ran, the password may have changed or the user may
-   * have been deleted. If the hash is outdated and `mayRenew` is true, replaces it in the same statement.
+   * Returns whether the user still has the hash that was checked. While bcrypt ran, the password may have changed or the user
+   * may have been deleted. If the hash must be renewed and `mayRenew` is true, the statement that checks the hash also replaces
+   * it.
    */
   const confirm = async (id: number, checked: string, password: string, mayRenew: boolean): Promise<boolean> =>
     mayRenew && passwords.needsRehash(checked, password)
@@ -58,10 +64,11 @@ export const createAccounts = ({ users, passwords, tokens, clock }: AccountsOpti
       for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
         // PostgreSQL cannot store a NUL character in text, so no user has such a name and a query would fail.
         const user = username.includes('\u0000') ? undefined : await users.findByUsername(username)
-        // Also called if there is no such user, so that both cases take the same time.
+        // `verify` is also called if there is no such user, so that the response time does not reveal whether the user exists.
         const isRight = await passwords.verify(password, user?.hashedPassword)
         if (!user?.hashedPassword || !isRight) break
-        // A second attempt is needed if another login has renewed the hash. To renew it again would make that login start over.
+        // Only the first attempt may renew the hash. A later attempt runs because another login has renewed it, and a second
+        // renewal would make that login start over.
         if (await confirm(user.id, user.hashedPassword, password, attempt === 0)) return tokens.issue(user)
       }
       throw new ChatError('invalid_credentials', 'Wrong username or password.')

@@ -8,20 +8,23 @@ import { withTimeout } from '../lib/timeout.ts'
 import { ChatError } from '../protocol/errors.ts'
 import { createUserLookup } from './user-lookup.ts'
 
-/** A user, as the host application passes them in. */
+/** A user in the form that the host application passes to the chat. */
 export interface HostUser {
-  /** The user's id in the host application, which must never change: 1-200 characters. A number is stored as decimal digits. */
+  /**
+   * The user's id in the host application, which must never change. A string of 1-200 characters, or an integer, which is
+   * stored as decimal digits.
+   */
   readonly id: string | number
   /** The name that others see: 1-200 characters. */
   readonly name: string
-  /** When the authentication expires; by default one day after it. */
+  /** Expiry of the authentication. The default is one day after the authentication. */
   readonly expiresAt?: Date | undefined
 }
 
 /** The methods of the user repository that host users need. */
 export interface HostUsersRepository {
   findByExternalIds(externalIds: readonly string[]): Promise<ReadonlyMap<string, UserRecord>>
-  /** Creates the chat user of a host user, or updates the name. */
+  /** Creates the chat user of a host user, or updates the name of the existing chat user. */
   admit(user: { externalId: string; username: string }): Promise<UserRecord>
 }
 
@@ -34,19 +37,19 @@ export interface HostUsersOptions {
 /** Maps host users to chat users. */
 export interface HostUsers {
   /**
-   * Returns the chat user of a host user. Creates the chat user on first use, and renames it if the name has changed. Throws a
-   * TypeError if the host user is invalid.
+   * Returns the chat user of a host user. Creates the chat user on first use, and updates its name if the name has changed.
+   * Throws a TypeError if the host user is invalid.
    */
   admit(person: HostUser): Promise<UserRecord>
   /**
    * Calls the host's `authenticate`, and returns the chat user of its result. Throws `not_logged_in` if the result is empty or
-   * expired, or if the function throws an error with the status 401 or 403. Throws `unavailable` if the function throws any other
-   * error or times out.
+   * expired, or if `authenticate` throws an error with the status 401 or 403. Throws `unavailable` if the result is invalid, or
+   * if `authenticate` throws any other error or times out.
    */
   identify(authenticate: () => unknown): Promise<{ readonly user: UserRecord; readonly expiresAt: number | undefined }>
 }
 
-/** How long the host's `authenticate` may take, in milliseconds. */
+/** Timeout in milliseconds of the host's `authenticate`. */
 const AUTHENTICATE_TIMEOUT_MS = 2000
 const MAX_ID = 200
 const MAX_NAME = 200
@@ -89,7 +92,10 @@ export const createHostUsers = ({ users, log, clock }: HostUsersOptions): HostUs
 const notLoggedIn = (): ChatError =>
   new ChatError('not_logged_in', 'You are not logged in. Log in with the application that this chat is part of.')
 
-/** Calls a function of the host. Removes the message of an error that it throws, because the message may quote a token. */
+/**
+ * Calls the host's `authenticate`. If it throws an error, removes the message of the error, because the message may quote a
+ * token.
+ */
 const callHost = async <T>(authenticate: () => T): Promise<Awaited<T>> => {
   try {
     return await authenticate()
@@ -109,7 +115,7 @@ const checkedIdentity = (identity: HostUser): void => {
   checked(identity)
   const { expiresAt } = identity
   if (expiresAt !== undefined && !(expiresAt instanceof Date && Number.isFinite(expiresAt.getTime()))) {
-    throw new TypeError('The expiresAt of a host user is not a valid Date. Return a Date, or leave expiresAt out.')
+    throw new TypeError('The expiresAt of a host user is not a valid Date. Return a Date, or omit expiresAt.')
   }
 }
 
@@ -118,11 +124,13 @@ const checked = ({ id, name }: HostUser): { externalId: string; username: string
   const externalId = typeof id === 'number' && Number.isSafeInteger(id) ? String(id) : id
   if (!isText(externalId, MAX_ID) || !externalId.isWellFormed()) {
     throw new TypeError(
-      `The id of a host user must be an integer, or a string of 1-${MAX_ID} characters with a visible one.`
+      `The id of a host user must be an integer, or a string of 1-${MAX_ID} characters. At least one character must be visible.`
     )
   }
   if (!isText(name, MAX_NAME)) {
-    throw new TypeError(`The name of a host user must be a string of 1-${MAX_NAME} characters with a visible one.`)
+    throw new TypeError(
+      `The name of a host user must be a string of 1-${MAX_NAME} characters. At least one character must be visible.`
+    )
   }
   return { externalId, username: name.toWellFormed() }
 }

@@ -1,4 +1,7 @@
-/** Hashes passwords with bcrypt, a few at a time. bcrypt uses libuv's thread pool, which file and DNS operations need too. */
+/**
+ * Hashes passwords with bcrypt, a few at a time, because bcrypt uses libuv's thread pool, which file and DNS operations need
+ * too.
+ */
 import { createHash } from 'node:crypto'
 import { availableParallelism } from 'node:os'
 import * as nodeBcrypt from '@node-rs/bcrypt'
@@ -6,12 +9,12 @@ import pLimit from 'p-limit'
 import { ChatError } from '../protocol/errors.ts'
 import { normalizePassword } from '../protocol/http/users.ts'
 
-/** How many bytes of a password bcrypt reads. It ignores the rest. */
+/** The number of bytes of a password that bcrypt reads. bcrypt ignores the rest of the password. */
 const BCRYPT_BYTES = 72
 /**
- * The prefix of the stored hash of a password of 72 bytes or more. Such a hash is bcrypt over the base64 of the password's
- * SHA-256, so that it depends on every byte. A password of exactly 72 bytes is included: if it were hashed directly, every longer
- * password that begins with it would match.
+ * The prefix of the stored hash of a password that has 72 bytes or more. bcrypt computes such a hash from the base64 of the
+ * password's SHA-256, so that the hash depends on every byte of the password. Passwords of exactly 72 bytes are included. If
+ * such a password were hashed directly, every longer password that begins with it would match the hash.
  */
 const PREHASHED = 'sha256+'
 
@@ -20,12 +23,15 @@ export interface Passwords {
   /** Normalizes a password and returns its hash. Throws `busy` if too many hashes are queued. */
   hash(password: string): Promise<string>
   /**
-   * Returns whether a password matches a hash. Tries the normalized password, and then the password as received, of which older
-   * hashes were made. A mismatch takes at least as long as one hash at the configured cost, even if the stored hash is missing,
-   * unreadable or has a lower cost. Throws `busy` if too many hashes are queued.
+   * Returns whether a password matches a hash. Tries the normalized password, and then the password as received, because older
+   * hashes are of passwords that were not normalized. A mismatch takes at least as long as one hash at the configured cost,
+   * even if the stored hash is missing, unreadable or has a lower cost. Throws `busy` if too many hashes are queued.
    */
   verify(password: string, hash: string | null | undefined): Promise<boolean>
-  /** Returns whether a verified password must be hashed again: at a higher cost, with all its bytes, or in its normalized form. */
+  /**
+   * Returns whether a verified password must be hashed again, because its hash has a lower cost than configured, does not cover
+   * all bytes of the password, or may be of the password before normalization.
+   */
   needsRehash(hash: string, password: string): boolean
 }
 
@@ -38,7 +44,10 @@ export interface PasswordOptions {
   readonly rounds: number
   /** Maximum number of hashes that are computed at the same time. */
   readonly concurrency?: number
-  /** Maximum number of queued hashes. A core computes about five per second, so requests in a longer queue would time out. */
+  /**
+   * Maximum number of queued hashes. A core computes about five hashes per second, so requests in a longer queue would time
+   * out.
+   */
   readonly maxQueue?: number
   readonly bcrypt?: Bcrypt
 }
@@ -81,15 +90,16 @@ export const createPasswords = ({
       return PREHASHED + (await queued(() => bcrypt.hash(digest(password), { cost: rounds })))
     },
     async verify(password, hash) {
-      // Both forms are tried even if the user does not exist, so that the time does not show whether the user exists.
+      // Both forms are tried even if the user does not exist, so that the response time does not reveal whether the user
+      // exists.
       for (const form of new Set([normalizePassword(password), password])) {
         if (await verifyForm(form, hash)) return true
       }
       return false
     },
     needsRehash(hash, password) {
-      // The hash does not show which form was hashed, so such a password is hashed at each login. That is rare: most keyboards
-      // produce the normalized form.
+      // The hash does not show whether it is of the normalized password, so a password that normalization changes is hashed
+      // again at each login. This is rare, because most keyboards produce the normalized form.
       if (password !== normalizePassword(password)) return true
       // An imported hash of a long password covers only its first 72 bytes.
       if (isLong(password) && !hash.startsWith(PREHASHED)) return true
@@ -104,7 +114,7 @@ const digest = (password: string): string => createHash('sha256').update(passwor
 
 const bcryptPart = (hash: string): string => (hash.startsWith(PREHASHED) ? hash.slice(PREHASHED.length) : hash)
 
-/** Returns the cost of a stored hash, or undefined if there is none that bcrypt can read. */
+/** Returns the cost of a stored hash, or undefined if the hash is missing or bcrypt cannot read it. */
 const costOf = (bcrypt: Bcrypt, hash: string | null | undefined): number | undefined => {
   try {
     return hash ? bcrypt.parseOptions(bcryptPart(hash)).cost : undefined

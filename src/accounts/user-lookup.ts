@@ -2,12 +2,15 @@
 import { LruMap } from 'toad-cache'
 import { createBatch } from '../lib/batch.ts'
 
-/** How long a user is cached, in milliseconds. */
+/** Time in milliseconds for which a user is cached. */
 const TTL_MS = 500
 /** Maximum number of cached users, of about 200 bytes each. */
 const MAX_CACHED = 10_000
 
-/** Creates a lookup by the id of a chat user or of a host user. An id without a user is not cached. */
+/**
+ * Creates a function that looks up a user by the id of a chat user or of a host user. Ids that belong to no user are not
+ * cached.
+ */
 export const createUserLookup = <Id extends number | string, User>(
   findByIds: (ids: readonly Id[]) => Promise<ReadonlyMap<Id, User>>,
   monotonic: () => number

@@ -3,11 +3,11 @@ import { createEventHandler } from './bus-events.ts'
 import type { ChatOptions } from './options.ts'
 import type { Parts } from './parts.ts'
 
-/** How often changed rooms are looked up in the database, in case a notification was lost, in milliseconds. */
+/** Interval in milliseconds at which the database is queried for changed rooms, because a notification may have been lost. */
 const POLL_MS = 5000
-/** How often unused rooms are removed from memory, in milliseconds. */
+/** Interval in milliseconds at which unused rooms are removed from memory. */
 const SWEEP_MS = 60_000
-/** How often clients receive a `heads` frame, with the newest `seq` of each of their rooms, in milliseconds. */
+/** Interval in milliseconds at which clients receive a `heads` frame, with the newest `seq` of each of their rooms. */
 const HEADS_MS = 30_000
 
 /** The steps of a shutdown, in order. See src/shutdown.ts. */
@@ -23,13 +23,15 @@ export interface ChatStop {
    * short time, or when `signal` is aborted.
    */
   closeConnections(signal: AbortSignal): Promise<void>
-  /** Notifies other processes that this process has no users any more, publishes queued events, and closes the bus. */
+  /** Notifies other processes that this process no longer has users, publishes queued events, and closes the bus. */
   leaveBus(): Promise<void>
 }
 
-/** Looks up which rooms have changed in the database, and reads what other processes have appended to them. */
+/**
+ * Queries which rooms have changed in the database, and reads the entries that other processes have appended to these rooms.
+ */
 const look = ({ log }: ChatOptions, { rooms }: Parts): void => {
-  rooms.look().catch(err => log.warn({ err }, 'failed to look up which rooms have changed; retrying'))
+  rooms.look().catch(err => log.warn({ err }, 'failed to query which rooms have changed in the database; retrying'))
 }
 
 /** Starts to handle the events of other processes. */

@@ -4,7 +4,7 @@ import type { BusEvent, BusEventHandlers } from '../bus/events.ts'
 export const createEventHandler =
   (handlers: Partial<BusEventHandlers>) =>
   (event: BusEvent, from: string): void => {
-    // The kind selects the handler, which takes events of this kind only.
+    // The cast is safe, because the handler of a kind takes only events of this kind.
     const handle = handlers[event.kind] as ((event: BusEvent, from: string) => void) | undefined
     handle?.(event, from)
   }

@@ -1,6 +1,6 @@
 /**
- * The chat of one process, composed of its parts: the log, rooms, presence, access and connections. Each part is in the folder of
- * its name. The chat contains no SQL and no HTTP.
+ * Composes the chat of one process from its parts: the log, rooms, presence, access and connections. Each part is in a folder
+ * of the same name. The chat contains no SQL and no HTTP.
  */
 import type { Limits } from '../protocol/frames.ts'
 import { MAX_META_BYTES } from '../protocol/http/messages.ts'
@@ -19,7 +19,7 @@ import { createParts, type Parts } from './parts.ts'
 import { type ChatRooms, createChatRooms } from './rooms/chat-rooms.ts'
 import { createRoomListing } from './rooms/listing.ts'
 
-/** The interface of the chat of one process. */
+/** The functions of the chat that plugins and routes use. */
 export interface ChatCore {
   readonly log: ChatLog
   readonly rooms: ChatRooms
@@ -29,16 +29,19 @@ export interface ChatCore {
   }
   readonly access: Pick<Revocation, 'recheck' | 'disconnect'>
   readonly connections: ChatConnections
-  /** True after the first step of a shutdown. New messages and connections are rejected then. */
+  /** True after the first step of a shutdown. From then on, new messages and connections are rejected. */
   readonly isDraining: boolean
-  /** Returns the milliseconds since this process last received its own heartbeat over the bus. Returns 0 if the bus has none. */
+  /**
+   * Returns the milliseconds since this process last received its own heartbeat over the bus. Returns 0 if the bus has no
+   * heartbeat.
+   */
   msSinceHeartbeat(): number
   /** Starts to handle the events of other processes. */
   start(): Promise<void>
   readonly stop: ChatStop
 }
 
-/** Creates the chat of one process. */
+/** Creates the chat of one process and starts its timers. The steps of `stop` stop these timers. */
 export const createChatCore = (options: ChatOptions): ChatCore => {
   const { bus, storage } = options
   let isDraining = false

@@ -13,33 +13,36 @@ import type { PublisherOptions } from './log/publish.ts'
 export interface ChatStorage {
   readonly rooms: RoomsRepository
   readonly messages: MessagesRepository
-  /** Reads changes that were made directly in the database. If it is absent, such changes are not noticed. */
+  /** Reads changes that were made directly in the database. If absent, such changes are not noticed. */
   readonly changes?: ChangesRepository | undefined
-  /** How often changes are polled, in milliseconds. See `ChangeFeedOptions.pollMs`. */
+  /** Interval in milliseconds at which changes are polled. See `ChangeFeedOptions.pollMs`. */
   readonly changesPollMs?: number | undefined
   /** Returns those of the given ids that belong to existing users. Deleted users are disconnected. */
   readonly existingUsers: (userIds: readonly number[]) => Promise<ReadonlySet<number>>
   /** Classifies a failure of the database. See src/db/client/errors.ts. */
   readonly faultOf: AppendQueueOptions['faultOf']
-  /** Maximum number of concurrent queries that read the log, by default 1. See `LogReaderOptions.concurrentReads`. */
+  /** Maximum number of concurrent queries that read the log. The default is 1. See `LogReaderOptions.concurrentReads`. */
   readonly concurrentReads?: number | undefined
 }
 
-/** The limits from the settings. For all of them except `maxMessageLength`, 0 means no limit. */
+/** The limits from the settings. 0 means no limit, except for `maxMessageLength` and `legacyLifetimeMs`. */
 export interface ChatLimits {
-  /** Messages per second per user. */
+  /** Maximum number of messages per second per user. */
   readonly messageRate: number
-  /** History reads over HTTP per second per user. By default 0. */
+  /** Maximum number of history reads over HTTP per second per user. The default is 0. */
   readonly readRate?: number | undefined
   readonly connectionsPerUser: number
   readonly connectionsPerIp: number
   /** Maximum length of a message, in characters (Unicode code points). */
   readonly maxMessageLength: number
-  /** How long a client without `chat.v1` may stay connected, in milliseconds. If it is 0, until its token expires. */
+  /** Maximum duration in milliseconds of a connection without `chat.v1`. If 0, the connection ends when its token expires. */
   readonly legacyLifetimeMs: number
 }
 
-/** Functions of the host application. Without them, every user may do everything, and messages are stored as they were sent. */
+/**
+ * Functions of the host application. Without `authorize`, every user may do everything. Without `beforeMessage`, messages are
+ * stored as they were sent.
+ */
 export interface HostFunctions {
   readonly authorize?: Authorize | undefined
   readonly beforeMessage?: BeforeMessage | undefined
@@ -47,12 +50,12 @@ export interface HostFunctions {
 }
 
 export interface ChatOptions {
-  /** The kinds of entries. By default those of this release. */
+  /** The kinds of entries. The default is the kinds of this release. */
   readonly kinds?: Kinds | undefined
   readonly storage: ChatStorage
   /**
-   * Returns whether no process of an older release is running any more. While it returns false, only messages are accepted, and
-   * no other kinds of entries. If it is absent, all kinds are accepted.
+   * Returns whether all processes of older releases have stopped. While it returns false, messages are accepted, and entries of
+   * all other kinds are rejected. If absent, entries of all kinds are accepted.
    */
   readonly isUpgradeFinished?: (() => boolean) | undefined
   readonly limits: ChatLimits
@@ -61,7 +64,7 @@ export interface ChatOptions {
   readonly bus: Bus
   readonly clock: Clock
   readonly log: Log
-  /** Verifies the token with which a client extends its connection. Rejects with a ChatError. */
+  /** Verifies a token that a client sends to extend its connection. Rejects with a ChatError. */
   readonly authenticate: (token: string) => Promise<Principal>
   /** Replaces options of the append queue, in tests. */
   readonly appendQueue?: Partial<AppendQueueOptions> | undefined

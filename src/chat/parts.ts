@@ -1,4 +1,7 @@
-/** Creates the parts of the chat, each from the previous ones. Only files of this folder use them. Other folders use `ChatCore`. */
+/**
+ * Creates the parts of the chat in the order of their dependencies. Only files of this folder use the parts. Other folders use
+ * `ChatCore`.
+ */
 import { type Access, createAccess } from './access/authorize.ts'
 import { type CurrentUsers, createCurrentUsers } from './access/current-users.ts'
 import { createRevocation, type Revocation } from './access/revocation.ts'
@@ -68,7 +71,10 @@ export const createParts = (options: ChatOptions, isDraining: () => boolean): Pa
   return { ...parts, feed }
 }
 
-/** Creates the log reader and the room registry together: rooms read the log, and the reader needs the names of the rooms. */
+/**
+ * Creates the log reader and the room registry together, because rooms read the log and the log reader needs the names of
+ * rooms.
+ */
 const createReading = (
   options: ChatOptions,
   kinds: Kinds,

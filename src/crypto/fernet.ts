@@ -25,28 +25,33 @@ const HEADER_BYTES = IV_AT + BLOCK_BYTES
 const MAC_BYTES = 32
 const MAX_CLOCK_SKEW_SECONDS = 60
 
-/** A Fernet key, with what encrypts and decrypts tokens with it. */
+/** A Fernet key, with the cipher and the decipher that all tokens of the key share. */
 export interface FernetKey {
   /** The whole key: 32 bytes. */
   readonly bytes: Buffer
   readonly signing: KeyObject
   readonly encryption: Buffer
   /**
-   * Encrypts the blocks of all tokens, one after another, because creating a cipher takes longer than encrypting a message. The
-   * first block of each token is random. Its ciphertext is the IV of the token: as unpredictable as the random block.
+   * Encrypts the blocks of all tokens as one stream, because it takes longer to create a cipher than to encrypt a message. The
+   * first block of each token is random, and the ciphertext of this block is the IV of the token. So the IV is as unpredictable
+   * as the random block.
    */
   readonly cipher: Cipher
-  /** Decrypts the blocks of all tokens. The first block of each token is its IV, so what it decrypts to is discarded. */
+  /**
+   * Decrypts the blocks of all tokens as one stream. The first block of each token is the IV, and its decrypted form is
+   * discarded.
+   */
   readonly decipher: Decipher
 }
 
 /** Returns a new random key: 32 bytes as 44 characters of URL-safe base64. */
 export const generateKey = (): string => toBase64(randomBytes(32))
 
-/** Parses a key of 44 characters. Throws if it is invalid; the error does not contain the key. */
+/** Parses a key of 44 characters. Throws an error if the key is not valid. The error does not contain the key. */
 export const parseKey = (text: string): FernetKey => {
   const bytes = fromBase64(text)
-  if (bytes?.length !== 32) throw new Error('A Fernet key is 32 bytes in URL-safe base64 (44 characters).')
+  if (bytes?.length !== 32)
+    throw new Error('The key is not a Fernet key. Use 32 bytes in URL-safe base64 (44 characters).')
   const encryption = bytes.subarray(16)
   return {
     bytes,
@@ -60,7 +65,7 @@ export const parseKey = (text: string): FernetKey => {
 const cipherOf = (encryption: Buffer, iv: Uint8Array): Cipher =>
   createCipheriv(ALGORITHM, encryption, iv).setAutoPadding(false)
 
-// Generating random bytes has a high cost per call, so one call generates the blocks of many tokens. Each block is used once.
+// Each call for random bytes is expensive, so one call generates the blocks of many tokens. Each block is used only once.
 const BLOCKS_PER_CALL = 256
 const blocks = Buffer.allocUnsafe(BLOCKS_PER_CALL * BLOCK_BYTES)
 let blocksUsed = BLOCKS_PER_CALL
@@ -73,7 +78,10 @@ const randomBlock = (): Buffer => {
   return blocks.subarray(blocksUsed * BLOCK_BYTES, ++blocksUsed * BLOCK_BYTES)
 }
 
-/** The time of a token, and its IV for the test vectors of the specification. Without `iv`, a random IV is used. */
+/**
+ * The time of encryption and the IV of a token. Only the tests set `iv`, for the test vectors of the specification. Without
+ * `iv`, a random IV is used.
+ */
 export interface EncryptOptions {
   /** The time of encryption in milliseconds since the epoch. The token contains it in whole seconds. */
   readonly now: number
@@ -115,7 +123,7 @@ export const decrypt = (
   if (!bytes || bytes.length < HEADER_BYTES + BLOCK_BYTES + MAC_BYTES || bytes[0] !== VERSION) return undefined
   const end = bytes.length - MAC_BYTES
   if ((end - HEADER_BYTES) % BLOCK_BYTES !== 0) return undefined
-  // Authenticates before decrypting, in constant time.
+  // Compares the MACs in constant time, and before decryption, because only authenticated data may be decrypted.
   if (!timingSafeEqual(macOf(key, bytes.subarray(0, end)), bytes.subarray(end))) return undefined
   if (ttlSeconds !== undefined && !isInTime(bytes, ttlSeconds, now / 1000)) return undefined
   return textOf(key.decipher.update(bytes.subarray(IV_AT, end)).subarray(BLOCK_BYTES))
@@ -127,8 +135,8 @@ const isInTime = (bytes: Buffer, ttlSeconds: number, nowSeconds: number): boolea
 }
 
 /**
- * Returns the text of padded bytes. Returns `undefined` if the padding is not PKCS #7 or the text is not UTF-8, although the MAC
- * is valid. `encrypt` creates no such token.
+ * Removes the padding of decrypted bytes and returns their text. Returns `undefined` if the padding is not PKCS #7 or the text
+ * is not UTF-8. `encrypt` creates no such token, but another program that has the key may.
  */
 const textOf = (padded: Buffer): string | undefined => {
   const padding = padded[padded.length - 1] ?? 0
@@ -145,8 +153,8 @@ const toBase64 = (bytes: Buffer): string => bytes.toString('base64url') + '='.re
 const BASE64 = /^[\w-]*={0,2}$/
 
 /**
- * Decodes URL-safe base64. Returns `undefined` unless the text is canonical and padded; Node's decoder would accept other forms
- * too.
+ * Decodes URL-safe base64. Returns `undefined` unless the text is canonical and padded, because Node's decoder would accept
+ * other forms too.
  */
 const fromBase64 = (text: string): Buffer | undefined => {
   if (text.length % 4 !== 0 || !BASE64.test(text)) return undefined

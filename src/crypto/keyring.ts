@@ -4,15 +4,17 @@ import { decrypt, encrypt, type FernetKey, parseKey } from './fernet.ts'
 
 /** Encrypts texts for storage and decrypts them. */
 export interface Keyring {
-  /** Identifies the key that encrypts. */
+  /** The id of the key that encrypts. */
   readonly currentKeyId: string
-  /** The ids of all keys. The first is that of the key that encrypts. */
+  /** The ids of all keys. The first is the id of the key that encrypts. */
   readonly keyIds: readonly string[]
-  /** How many times no key could decrypt a token since the keyring was created. */
+  /** The number of calls of `decrypt` in which no key could decrypt the token. */
   readonly failures: number
   /** Encrypts a text. Returns the token, and the id of its key, which is stored with the token. */
   encrypt(text: string): { token: string; keyId: string }
-  /** Decrypts a token with the key that `id` identifies; if that fails, with any other key. Returns `undefined` if none can. */
+  /**
+   * Decrypts a token with the key `id` or, if that fails, with any other key. Returns `undefined` if no key decrypts the token.
+   */
   decrypt(token: string, id?: string): string | undefined
 }
 
@@ -23,7 +25,7 @@ export interface KeyringOptions {
   readonly now: () => number
 }
 
-/** Creates a keyring. Throws if a key is not a Fernet key; the error does not contain the key. */
+/** Creates a keyring. Throws an error if a key is not a Fernet key. The error does not contain the key. */
 export const createKeyring = ({ current, previous = [], now }: KeyringOptions): Keyring => {
   const currentKey = parseKey(current)
   const keys = new Map([currentKey, ...previous.map(parseKey)].map(key => [idOf(key), key]))

@@ -1,4 +1,4 @@
-/** Issues and verifies access tokens (JWT, RFC 7519), HS256 only, signed by @fastify/jwt. */
+/** Issues and verifies access tokens (JWT, RFC 7519) with @fastify/jwt. The only algorithm is HS256. */
 import { randomUUID } from 'node:crypto'
 import { LruMap } from 'toad-cache'
 import type { Clock } from '../../lib/clock.ts'
@@ -16,9 +16,9 @@ export interface Jwt {
 export interface AccessTokensOptions {
   readonly jwt: Jwt
   readonly clock: Clock
-  /** The secret that signs tokens: at least 32 characters. */
+  /** The secret that signs tokens. It has at least 32 characters. */
   readonly secretKey: string
-  /** The secrets of before a rotation, kept for verification. */
+  /** Earlier secrets, which are kept for verification after a rotation. */
   readonly secretKeyPrevious: readonly string[]
   /** The `aud` claim. Tokens of another audience are rejected. */
   readonly audience: string
@@ -68,14 +68,14 @@ export const createAccessTokens = (options: AccessTokensOptions): AccessTokens =
         verified.set(token, claims)
         return claims
       } catch (error) {
-        // Every error of the library results in a 401, whatever its class or code.
+        // Every error of the library results in a 401, regardless of its class or code.
         throw isExpiry(error) ? new ChatError('token_expired', 'The token has expired. Log in again.') : badToken()
       }
     }
   }
 }
 
-/** Returns the error for an invalid token. It does not give the reason. */
+/** Returns the error for an invalid token. The error does not reveal why the token is invalid. */
 export const badToken = (): ChatError => new ChatError('invalid_token', 'The token is not valid here. Log in again.')
 
 const kidOf = (jwt: Jwt, token: string): string | undefined => {
@@ -98,7 +98,8 @@ const firstGood = <T>(secrets: readonly string[], verify: (secret: string) => T)
     try {
       return verify(secret)
     } catch (error) {
-      // If the token has expired, its signature matched this secret. The error of the next secret must not replace that error.
+      // An error about the expiry means that the signature matched this secret. The error of the next secret must not replace
+      // it.
       if (!isExpiry(failure)) failure = error
     }
   }

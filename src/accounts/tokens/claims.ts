@@ -1,10 +1,15 @@
-/** Defines the claims of access tokens (JWT, RFC 7519), and the secrets that sign and verify them, by `kid`. */
+/**
+ * Defines the claims of access tokens (JWT, RFC 7519), and the secrets that sign and verify the tokens. Each secret has an id,
+ * its `kid`.
+ */
 import { type Static, Type } from '@sinclair/typebox'
 import { keyId } from '../../lib/key-id.ts'
 import { ChatError } from '../../protocol/errors.ts'
 import { compile } from '../../protocol/validation.ts'
 
-/** The claims of an access token. `uid` is the user's id, `sub` the display name. Times are in seconds since the epoch. */
+/**
+ * The claims of an access token. `uid` is the user's id, and `sub` is the display name. Times are in seconds since the epoch.
+ */
 export const AccessClaims = Type.Object({
   sub: Type.String({ minLength: 1 }),
   uid: Type.Integer({ minimum: 1, maximum: 2 ** 31 - 1 }),
@@ -29,7 +34,7 @@ export interface NamedSecret {
   readonly secret: string
 }
 
-/** The secrets in use: the current one signs tokens, and all verify tokens. */
+/** The secrets in use. The current secret signs tokens, and all secrets verify tokens. */
 export interface SecretRing {
   readonly current: NamedSecret
   readonly all: readonly NamedSecret[]

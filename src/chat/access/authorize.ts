@@ -1,6 +1,6 @@
 /**
- * Authorizes actions in rooms, and lets the host application edit messages before they are encrypted. If the host passes functions
- * for this, they decide. If one of them fails or takes longer than two seconds, the action is denied or the message is rejected.
+ * Authorizes actions in rooms, and lets the host application edit or reject messages before they are encrypted. An action is
+ * denied if the host's `authorize` fails or times out. A message is rejected if the host's `beforeMessage` fails or times out.
  */
 
 import type { Log } from '../../lib/logging.ts'
@@ -15,18 +15,21 @@ export type Action = 'read' | 'post' | 'create'
 export interface Principal {
   readonly userId: number
   readonly username: string
-  /** The host application's id of its user. Null for a user who registered with the chat. */
+  /** The user's id in the host application. Null for a user who registered with the chat. */
   readonly externalId?: string | null | undefined
-  /** When the authentication expires: wall-clock time, in milliseconds since the epoch. */
+  /** Expiry of the authentication, in milliseconds since the epoch (wall clock). */
   readonly expiresAt: number
-  /** When the authentication began, in monotonic time. If the user is disconnected after that, it cannot be used to connect. */
+  /**
+   * The monotonic time in milliseconds at which the authentication began. If the user is disconnected after that time, no
+   * connection may be opened for this principal.
+   */
   readonly askedAt?: number | undefined
 }
 
 /**
- * A user, as host applications receive it. `id` is the host's own id. For a user who registered with the chat, it is the chat's
- * id, a number as a string. If users can register with the chat, the host's own users (such as bots) should have ids that are not
- * numbers.
+ * A user in the form that host applications receive. `id` is the user's id in the host application. For a user who registered
+ * with the chat, `id` is the chat's numeric id as a string. If users can register with the chat, the host's own users (such as
+ * bots) should have ids that are not numbers, so that no two users have the same id.
  */
 export interface PublicUser {
   readonly id: string
@@ -54,8 +57,8 @@ export interface MessageDraft {
 }
 
 /**
- * Accepts a message (returns the same draft), edits it (returns another draft) or rejects it (throws a ChatRejection). It is called
- * again when a client repeats a message with the same nonce. If it then returns another result than the first time, the repeated
+ * Accepts a message (returns the draft unchanged), edits it (returns another draft) or rejects it (throws a ChatRejection).
+ * Called again when a client sends a message again with the same nonce. If the result then differs from the first result, the
  * message is rejected with `nonce_reused`.
  */
 export type BeforeMessage = (draft: MessageDraft) => MessageDraft | Promise<MessageDraft>
@@ -68,20 +71,22 @@ export interface AccessOptions {
 
 /** Authorizes actions and edits messages. */
 export interface Access {
-  /** Returns whether the principal may perform the action. Synchronous unless the host's function returns a promise. */
+  /**
+   * Returns whether the principal may perform the action. Synchronous if the host's `authorize` returns a boolean or is absent.
+   */
   may(principal: Principal, room: string, action: Action): boolean | Promise<boolean>
-  /** Like `may`, but returns `undefined` if the host's function failed or timed out. `may` returns false then. */
+  /** Like `may`, but returns `undefined` if the host's `authorize` fails or times out. In that case, `may` returns false. */
   ask(principal: Principal, room: string, action: Action): boolean | Promise<boolean | undefined>
   /** True if the host application passes an `authorize` function. */
   readonly isDelegated: boolean
   /**
-   * Calls the host's `beforeMessage`. Rejects with its ChatRejection, or with `unavailable` if it fails. Absent if the host
-   * passes no such function.
+   * Calls the host's `beforeMessage`. Rejects with the ChatRejection that `beforeMessage` throws, or with `unavailable` if
+   * `beforeMessage` fails or times out. Absent if the host passes no `beforeMessage`.
    */
   readonly edit?: (draft: MessageDraft) => Promise<MessageDraft>
 }
 
-/** Timeout of the host's functions, in milliseconds. */
+/** Timeout in milliseconds of `authorize` and `beforeMessage`. */
 const HOST_TIMEOUT_MS = 2000
 
 /** Creates the access checks. Without an `authorize` function, every authenticated user may do everything. */
@@ -93,7 +98,7 @@ export const createAccess = ({ authorize, beforeMessage, log }: AccessOptions): 
     }
     try {
       const result = authorize({ user: publicUserOf(principal), room, action })
-      // Anything else is awaited, because it may be a promise of another realm or library.
+      // A result of any other type is awaited, because it may be a promise from another realm or library.
       if (typeof result === 'boolean') return result
       return withTimeout(HOST_TIMEOUT_MS, 'authorize', Promise.resolve(result)).then(isTrue, failed)
     } catch (error) {
@@ -111,7 +116,6 @@ export const createAccess = ({ authorize, beforeMessage, log }: AccessOptions): 
   }
 }
 
-/** Returns a user in the form that host applications receive. */
 export const publicUserOf = ({ userId, username, externalId }: Principal): PublicUser => ({
   id: externalId ?? String(userId),
   name: username
@@ -122,7 +126,10 @@ const isTrue = (result: unknown): boolean => result === true
 const edit = async (beforeMessage: BeforeMessage, draft: MessageDraft, log: Log): Promise<MessageDraft> => {
   try {
     const edited = await withTimeout(HOST_TIMEOUT_MS, 'beforeMessage', callHost(beforeMessage, draft))
-    if (!isDraft(edited)) throw new TypeError('beforeMessage must return a draft, or throw.')
+    if (!isDraft(edited))
+      throw new TypeError(
+        'beforeMessage returned a value that is not a message draft. Return a draft, or throw a ChatRejection.'
+      )
     return edited
   } catch (error) {
     if (error instanceof ChatRejection) throw error
@@ -134,7 +141,10 @@ const edit = async (beforeMessage: BeforeMessage, draft: MessageDraft, log: Log)
   }
 }
 
-/** Calls `beforeMessage`. If it throws, removes the error's message before the error is logged, because it may quote the text. */
+/**
+ * Calls `beforeMessage`. If it throws an error, removes the message of the error, because the error is logged and its message
+ * may quote the text of the chat message.
+ */
 const callHost = async (beforeMessage: BeforeMessage, draft: MessageDraft): Promise<MessageDraft> => {
   try {
     return await beforeMessage(draft)

@@ -1,6 +1,6 @@
 /**
- * Applies changes of users in the database to their connections. A deleted user is disconnected and removed from presence. A
- * renamed user stays connected and gets the new name.
+ * Applies changes of users in the database to the connections of these users. A deleted user is disconnected and removed from
+ * presence. A renamed user stays connected under the new name.
  */
 
 import type { Changes } from '../../db/database.ts'
@@ -15,18 +15,21 @@ export interface CurrentUsersOptions {
   readonly registry: ConnectionRegistry
   readonly subscriptionManager: SubscriptionManager
   readonly clock: Clock
-  /** Returns the names of the given users, by id, without users that don't exist. */
+  /** Returns the names of the given users, keyed by user id. Omits users that don't exist. */
   readonly usernames: (ids: readonly number[]) => Promise<ReadonlyMap<number, string>>
 }
 
 type UserChanges = Pick<Changes, 'deletedUsers' | 'renamedUsers'>
 
 export interface CurrentUsers {
-  /** Applies changes to connections and presence, and remembers them for a while. */
+  /** Applies changes to connections and presence, and remembers the changes for a while. */
   apply(changes: UserChanges): void
   /** Looks up all connected users and applies what has changed. Called when changes may have been missed. */
   refresh(): Promise<void>
-  /** Returns the principal with the current name. The user may have been renamed after the principal was looked up. */
+  /**
+   * Returns the principal with the user's current name, because the user may have been renamed after the principal was looked
+   * up.
+   */
   named<A extends Principal>(principal: A): A
   /** Like `named`, for the author of an entry. Throws `unavailable` if the user was deleted after the principal was looked up. */
   author<A extends Principal>(principal: A): A
@@ -35,7 +38,10 @@ export interface CurrentUsers {
   close(): void
 }
 
-/** Minimum time for which a change is remembered, in milliseconds. It is longer than a request or an upgrade may take. */
+/**
+ * Minimum time in milliseconds for which a change is remembered. It is longer than the maximum duration of a request or an
+ * upgrade.
+ */
 const REMEMBER_MS = 30_000
 
 export const createCurrentUsers = ({

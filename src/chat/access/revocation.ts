@@ -27,25 +27,28 @@ export interface RevocationOptions {
 
 export interface Revocation {
   /**
-   * Calls `authorize` again for a user and a room, on every process that the user is connected to. If it denies access, ends the
-   * user's subscriptions to the room. `userId` is the id that the host application knows.
+   * Calls `authorize` again for a user and a room, on every process that the user is connected to. If `authorize` denies
+   * access, ends the user's subscriptions to the room. `userId` is the user's id in the host application.
    */
   recheck(userId: string, room: string): void
-  /** Calls `authorize` again for every user of this process and each of their rooms. Retries if the host's function fails. */
+  /** Calls `authorize` again for each user of this process and each room of that user. Retries if `authorize` fails. */
   recheckAll(): void
-  /** Closes all connections of a user with code 4401, on every process. `userId` is the id that the host application knows. */
+  /** Closes all connections of a user with code 4401, on every process. `userId` is the user's id in the host application. */
   disconnect(userId: string): void
   /** Handles events of other processes. */
   readonly events: Pick<BusEventHandlers, 'recheck' | 'disconnect'>
-  /** Returns whether the user was disconnected after this authentication began. A connection must not be opened with it then. */
+  /**
+   * Returns whether the user was disconnected after this authentication began. If so, no connection may be opened for the
+   * principal.
+   */
   isRevoked(principal: Principal): boolean
   close(): void
 }
 
-/** A revocation is re-broadcast at this interval, in milliseconds, and so many times. */
+/** Interval in milliseconds at which a revocation is re-broadcast, and how many times it is re-broadcast. */
 const REPEAT_MS = 3000
 const REPEATS = 10
-/** Interval at which connected users who were deleted are looked up, in milliseconds. */
+/** Interval in milliseconds at which the database is queried for connected users who were deleted. */
 const USERS_MS = 20_000
 /** Maximum number of concurrent calls of `authorize` in `recheckAll`. */
 const AT_ONCE = 16
@@ -56,9 +59,9 @@ type RevocationEvent = BusEvent<'recheck' | 'disconnect'>
 
 interface Broadcast {
   readonly event: RevocationEvent
-  /** When the revocation began, in monotonic time. */
+  /** The monotonic time in milliseconds at which the revocation began. */
   readonly startedAt: number
-  /** How many more times it is published. */
+  /** How many more times the revocation is re-broadcast. */
   left: number
 }
 
@@ -68,7 +71,8 @@ export const createRevocation = (options: RevocationOptions): Revocation => {
   // The ids of recently received revocations. A re-broadcast of one of them is ignored.
   let received = new Set<string>()
   let receivedBefore = new Set<string>()
-  // When each user was last disconnected, in monotonic time. Kept for twice as long as a revocation is re-broadcast.
+  // The monotonic time in milliseconds at which each user was last disconnected, keyed by the user's id in the host
+  // application. Each time is kept for twice as long as a revocation is re-broadcast.
   const disconnected = new Map<string, number>()
   let isIncomplete = false
   let isRechecking = false
@@ -77,8 +81,8 @@ export const createRevocation = (options: RevocationOptions): Revocation => {
     [...registry.all()].filter(({ principal }) => publicUserOf(principal).id === externalId)
 
   /**
-   * Checks the subscriptions of connections, or only those to the room `only`. The check is a task in the connection's queue, so
-   * it also covers a subscription that is in progress.
+   * Checks the subscriptions of connections to all rooms, or only to the room `only`. Each check is a task in the queue of its
+   * connection, so it runs after a subscription that is in progress.
    */
   const recheckHere = (connections: Iterable<Connection>, may: typeof access.may, only?: string): void => {
     const work = async (connection: Connection): Promise<void> => {
@@ -91,14 +95,18 @@ export const createRevocation = (options: RevocationOptions): Revocation => {
     for (const connection of connections) connection.perform({ work: () => work(connection), marks: {} })
   }
 
-  /** Returns a function that checks each pair of a user and a room once, and caches the result. It runs a few checks at a time. */
+  /**
+   * Returns a function that checks each pair of a user and a room only once and caches the result. At most `AT_ONCE` checks run
+   * at the same time.
+   */
   const checkOnce = (): ((principal: Principal, room: string) => Promise<boolean>) => {
     const limit = pLimit(AT_ONCE)
     const results = new Map<string, Promise<boolean>>()
     const keyOf = (principal: Principal, room: string): string => `${room} ${publicUserOf(principal).id}`
     const check = async (principal: Principal, room: string): Promise<boolean> => {
       const result = await access.ask(principal, room, 'read')
-      // If the host's function fails, its users stay subscribed until a later check: its database may be unreachable for a moment.
+      // If `authorize` fails, the user stays subscribed until a later check, because the host's database may be unreachable
+      // only for a moment.
       if (result === undefined) isIncomplete = true
       return result ?? true
     }
@@ -112,7 +120,7 @@ export const createRevocation = (options: RevocationOptions): Revocation => {
   }
 
   /**
-   * Checks all connections. One pass runs at a time. If a check fails, or another pass is requested, the timer starts a new pass.
+   * Checks all connections. If a check fails, or if this function is called while it is running, the timer starts another run.
    */
   const recheckAll = async (): Promise<void> => {
     if (isRechecking) {
@@ -139,7 +147,7 @@ export const createRevocation = (options: RevocationOptions): Revocation => {
     const present = await existing([...checked])
     for (const connection of [...registry.all()]) {
       const { userId } = connection.principal
-      // A user who connected during the query is not in its result.
+      // Users who connected during the query are not in its result, so only users in `checked` are disconnected.
       if (checked.has(userId) && !present.has(userId)) connection.close(CLOSE.tokenExpired)
     }
   }
@@ -171,7 +179,8 @@ export const createRevocation = (options: RevocationOptions): Revocation => {
   const receive = (event: RevocationEvent): void => {
     if (received.has(event.word) || receivedBefore.has(event.word)) return
     received.add(event.word)
-    // The age gives the time of the revocation on this process's clock. A user who connected after that stays connected.
+    // The age of the event gives the time of the revocation on this process's clock. A user who authenticated after that time
+    // stays connected.
     act(event, clock.monotonic() - (event.age_ms ?? 0))
   }
 

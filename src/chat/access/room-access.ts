@@ -1,4 +1,7 @@
-/** Finds a room by name and authorizes an action in it. A room that the user may not read looks as if it did not exist. */
+/**
+ * Finds a room by name and authorizes an action in the room. If the user may not read the room, the error is the same as for a
+ * room that doesn't exist.
+ */
 import { ChatError } from '../../protocol/errors.ts'
 import { isRoomName } from '../../protocol/http/messages.ts'
 import type { RoomRegistry } from '../rooms/registry.ts'
@@ -6,15 +9,16 @@ import type { Room } from '../rooms/room.ts'
 import { type Access, type Action, type Principal, whenKnown } from './authorize.ts'
 
 /**
- * Returns the room, or throws `room_not_found`. Returns a promise only if it has to call `authorize` or to load the room.
- * `isAbsent` is true if an earlier lookup found no such room, false if it found one, and undefined if there was no lookup.
+ * Returns the room, or throws `room_not_found`. Returns a promise only if `authorize` has to be called or the room has to be
+ * loaded. `isAbsent` is true if an earlier lookup found no such room, false if it found one, and undefined if there was no
+ * lookup.
  */
 export type FindRoom = (principal: Principal, name: string, action: Action, isAbsent?: boolean) => Room | Promise<Room>
 
 /**
- * Creates the function. Its response time must not reveal whether a room exists. So `authorize` is called for rooms that don't
- * exist too, and a denied room is looked up in the database even if it is loaded, unless `isAbsent` shows that this was done
- * before.
+ * Creates the function. The time that the function takes must not reveal whether a room exists. So the function also calls
+ * `authorize` for a room that doesn't exist, and looks up a denied room in the database even if the room is loaded. If
+ * `isAbsent` is set, this lookup was done before and is not repeated.
  */
 export const createRoomAccess =
   ({ rooms, access }: { readonly rooms: RoomRegistry; readonly access: Access }): FindRoom =>

@@ -11,14 +11,14 @@ export interface ChatConnections {
   readonly count: number
   readonly maxFrameBytes: number
   /**
-   * Loads the rooms that a new connection will subscribe to. Returns the names of those that don't exist. The route awaits it
-   * before the upgrade, because `open` is synchronous. Loads nothing for a connection that a limit will reject.
+   * Loads the rooms that a new connection will subscribe to. Returns the names of the rooms that don't exist. The route awaits
+   * this method before the upgrade, because `open` is synchronous. Loads nothing for a connection that a limit will reject.
    */
   prepare(
     rooms: readonly string[],
     caller?: Pick<ConnectionOptions, 'principal' | 'address'>
   ): Promise<ReadonlySet<string>>
-  /** Takes over an open socket. It is synchronous, so that frames that arrive immediately are not lost. */
+  /** Takes over an open socket. Synchronous, so that frames that arrive immediately are not lost. */
   open(options: ConnectionOptions): void
 }
 
@@ -42,7 +42,8 @@ export const createChatConnections = (options: ChatConnectionsOptions): ChatConn
     async prepare(names, caller) {
       if (caller && registry.refusal(caller.principal.userId, caller.address)) return new Set()
       const wanted = names.slice(0, MAX_SUBSCRIPTIONS)
-      // If the host authorizes, rooms that are loaded are queried too. Otherwise the response time would reveal which rooms exist.
+      // If the host application authorizes reads, loaded rooms are queried too, so that the response time does not reveal which
+      // rooms exist.
       const probed = access.isDelegated ? wanted.filter(name => name !== GENERAL) : []
       const [absent] = await Promise.all([Promise.all(wanted.map(nameIfAbsent)), rooms.probe(probed)])
       return new Set(absent.flat())

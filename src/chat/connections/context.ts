@@ -15,17 +15,19 @@ export type ChatFrame = Exclude<ClientFrame, { type: 'auth' | 'ping' }>
 export interface ConnectionContext {
   readonly clock: Clock
   readonly maxFrameBytes: number
-  /** The bytes per second that a connection may send. 0, the default, disables the limit. */
+  /** Maximum number of bytes per second that a connection may send. The default, 0, disables the limit. */
   readonly bytesPerSecond?: number
-  /** How long a client without `chat.v1` may stay connected, in milliseconds. If it is 0, until its token expires. */
+  /** Maximum duration in milliseconds of a connection without `chat.v1`. If 0, the connection ends when its token expires. */
   readonly legacyLifetimeMs: number
   /** Decodes a frame. See decode.ts. */
   decode(text: string): Decoded
-  /** Appends an entry. Throws a ChatError. Returns a promise only if something has to be awaited first. */
+  /**
+   * Appends an entry. Throws a ChatError, or rejects with a ChatError, if the command is rejected. Returns a promise only if
+   * the database or the host application has to be queried first.
+   */
   append(connection: Connection, kind: Kind, command: Command): void | Promise<void>
   /**
-   * Handles a frame that does not append an entry. Throws a ChatError. Returns a promise only if something has to be awaited
-   * first.
+   * Handles a frame that does not append an entry. Throws a ChatError, or rejects with a ChatError, if the frame is rejected.
    */
   act(connection: Connection, frame: ChatFrame): void | Promise<void>
   /** Verifies a token. Rejects with a ChatError. */
@@ -46,7 +48,7 @@ export interface ConnectionOptions {
   readonly address: string
   /** The names of the rooms to subscribe to when the connection opens. */
   readonly rooms: readonly string[]
-  /** The names in `rooms` of rooms that don't exist. */
+  /** The names in `rooms` that belong to no existing room. */
   readonly absent?: ReadonlySet<string> | undefined
   readonly log: Log
 }

@@ -7,24 +7,29 @@ import type { Kinds } from '../kinds/index.ts'
 import type { Command, Kind } from '../kinds/kind.ts'
 
 /**
- * Returns the maximum size of a frame, in bytes. It allows 12 bytes for each character of a message, because a client may escape
- * a character as two `\uXXXX` sequences, and 8 KiB for everything else.
+ * Returns the maximum size of a frame, in bytes. The size allows 12 bytes for each character of a message, because a client may
+ * escape a character as two `\uXXXX` sequences, and 8 KiB for everything else.
  */
 export const maxFrameBytes = (maxMessageLength: number): number => 12 * maxMessageLength + 8192
 
-/** The fields that identify a frame. An `error` frame repeats them, so that the client can match the error to its frame. */
+/**
+ * The fields that identify a frame. An `error` frame repeats these fields, so that the client can match the error to its frame.
+ */
 export interface FrameMarks {
   readonly ref?: string
   readonly nonce?: string
   readonly room?: string
 }
 
-/** A valid frame: a `command` appends an entry to a log, and a `frame` does something else. */
+/** A valid frame. A frame of the kind `command` appends an entry to a log, and a frame of the kind `frame` does not. */
 export type Accepted =
   | { readonly kind: 'command'; readonly of: Kind; readonly frame: Command }
   | { readonly kind: 'frame'; readonly frame: ClientFrame }
 
-/** A decoded frame. `ignored` is a frame of unknown type with a dot in the type, which belongs to the host application. */
+/**
+ * A decoded frame. A frame is `ignored` if its type is unknown and contains a dot, because such types belong to the host
+ * application.
+ */
 export type Decoded =
   | Accepted
   | { readonly kind: 'ignored' }
@@ -39,7 +44,7 @@ const refused = (
   code: 'invalid_frame' | 'unknown_frame' = 'invalid_frame'
 ): Decoded => ({ kind: 'refused', error: new ChatError(code, detail), marks: marksOf(frame) })
 
-/** Returns the marks of an object, which need not be a valid frame. Leaves out a mark that is too long or not a string. */
+/** Returns the marks of an object, which need not be a valid frame. Omits marks that are too long or not strings. */
 export const marksOf = (frame: object): FrameMarks => {
   const mark = (name: 'ref' | 'nonce' | 'room') => {
     const value: unknown = Reflect.get(frame, name)
@@ -56,16 +61,19 @@ const parse = (text: string): unknown => {
   }
 }
 
-/** Rejects a frame that would cost too much to parse. Reads the marks without parsing its nested values. */
+/** Rejects a frame that would cost too much to parse. Reads the marks of the frame without parsing nested values. */
 const refusedByBound = (text: string, rule: string): Decoded => {
   const outline = parse(outlineOf(text) ?? '')
   return refused(
-    `The frame ${rule}. Send less in its meta, or send it as one string.`,
+    `The frame ${rule}. Send less data in "meta", or send the data as one string.`,
     isObject(outline) ? outline : {}
   )
 }
 
-/** Creates the function that decodes one text frame of a client. It never throws: a frame that is not valid is `refused`. */
+/**
+ * Creates the function that decodes one text frame of a client. The function never throws. If the frame is not valid, the
+ * result is `refused`.
+ */
 export const createFrameDecoder = (kinds: Kinds): ((text: string) => Decoded) => {
   const validators = new Map(Object.entries(kinds.frames.client).map(([type, { schema }]) => [type, compile(schema)]))
   const types = [...validators.keys()].map(type => `"${type}"`).join(', ')
@@ -74,12 +82,15 @@ export const createFrameDecoder = (kinds: Kinds): ((text: string) => Decoded) =>
     const rule = brokenBound(text)
     if (rule) return refusedByBound(text, rule)
     const frame = parse(text)
-    if (!isObject(frame)) return refused('A frame must be a JSON object, such as {"type":"message","content":"Hello"}.')
-    if (typeof frame.type !== 'string') return refused('A frame must have a "type", such as "message".', frame)
+    if (!isObject(frame))
+      return refused('The frame is not a JSON object. Send, for example, {"type":"message","content":"Hello"}.')
+    if (typeof frame.type !== 'string')
+      return refused('The frame has no valid "type". Set it, for example, to "message".', frame)
     const { type } = frame
     const validate = validators.get(type)
     if (!validate && type.includes('.')) return { kind: 'ignored' }
-    if (!validate) return refused(`There is no frame of this type. The types are ${types}.`, frame, 'unknown_frame')
+    if (!validate)
+      return refused(`The type of the frame is unknown. Use one of the types ${types}.`, frame, 'unknown_frame')
     if (!validate(frame))
       return refused(`The ${type} frame is not valid. ${sentencesOf(violations(validate.errors ?? []))}`, frame)
     const of = kinds.ofCommand(type)

@@ -28,7 +28,7 @@ export interface FrameDispatchOptions {
   readonly limits: Limits
   /** See `ChatOptions.isUpgradeFinished`. */
   readonly isUpgradeFinished?: (() => boolean) | undefined
-  /** How long a client without `chat.v1` may stay connected, in milliseconds. If it is 0, until its token expires. */
+  /** Maximum duration in milliseconds of a connection without `chat.v1`. If 0, the connection ends when its token expires. */
   readonly legacyLifetimeMs: number
   readonly findRoom: FindRoom
   readonly authenticate: (token: string) => Promise<Principal>
@@ -37,7 +37,10 @@ export interface FrameDispatchOptions {
   readonly isRevoked: (principal: Principal) => boolean
 }
 
-/** Creates the function that takes over an open socket. It is synchronous, so that frames that arrive immediately are not lost. */
+/**
+ * Creates the function that takes over an open socket. The function is synchronous, so that frames that arrive immediately are
+ * not lost.
+ */
 export const createFrameDispatch = (options: FrameDispatchOptions): ((opened: ConnectionOptions) => void) => {
   const { registry, subscriptionManager, publisher, clock, limits, findRoom, isDraining } = options
 
@@ -90,7 +93,7 @@ export const createFrameDispatch = (options: FrameDispatchOptions): ((opened: Co
     closed: connection => registry.forget(connection)
   }
 
-  /** Returns the kinds of entries that are accepted now. A client must not send others. */
+  /** Returns the kinds of entries that are accepted now. A client must not send other kinds. */
   const features = (): string[] => {
     const isFinished = options.isUpgradeFinished?.() ?? true
     return options.kinds.all.map(({ kind }) => kind).filter(kind => isFinished || kind === MESSAGE)
@@ -111,7 +114,7 @@ export const createFrameDispatch = (options: FrameDispatchOptions): ((opened: Co
       connection.perform({
         work: () =>
           whenKnown(findRoom(principal, name, 'read', absent?.has(name)), room =>
-            subscriptionManager.follow(connection, room, {})
+            subscriptionManager.add(connection, room, {})
           ),
         marks: { room: name }
       })

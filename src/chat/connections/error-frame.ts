@@ -3,7 +3,7 @@ import type { ChatError, ErrorCode } from '../../protocol/errors.ts'
 import type { ServerFrame } from '../../protocol/frames.ts'
 import type { FrameMarks } from './decode.ts'
 
-/** The error codes of limits. An error with one of them is logged for the operator. */
+/** The error codes of limits. Errors with these codes are logged for the operator. */
 const LIMITS: ReadonlySet<ErrorCode> = new Set([
   'rate_limited',
   'busy',

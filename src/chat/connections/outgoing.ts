@@ -1,13 +1,13 @@
 /**
- * Writes to a connection's socket and bounds what is queued in it. Replies of one turn of the event loop are sent in one write,
- * before any other frame. Entries that don't fit into the queue are not sent: the subscription reads them from the log when the
- * socket drains.
+ * Writes to a connection's socket and limits the number of bytes that are queued in it. Replies of one turn of the event loop
+ * are sent in one write, before any other frame. Entries that don't fit into the queue are not sent. Instead, the subscription
+ * reads them from the log when the socket drains.
  */
 import { type Chunk, chunkOf, type Encoded, SocketWriter, type WritableSocket } from './socket-writer.ts'
 
 /**
- * Maximum number of bytes that are queued for a slow reader. If more than half of it is used, hints (presence, typing) are
- * dropped.
+ * Maximum number of bytes that are queued for a slow reader. If more than half of this maximum is queued, hints (presence,
+ * typing) are dropped.
  */
 const MAX_QUEUED_BYTES = 1024 * 1024
 /** A subscription that catches up reads from the log only while at most this many bytes are queued. */
@@ -44,7 +44,10 @@ export class Outgoing {
     return true
   }
 
-  /** Sends a frame that may be lost (presence, typing), unless more than half of the queue is used. Returns whether it was sent. */
+  /**
+   * Sends a frame that may be lost (presence, typing), unless more than half of the queue is used. Returns whether the frame
+   * was sent.
+   */
   hint(frame: Encoded): boolean {
     if (this.#isEnded) return false
     this.flush()
@@ -53,7 +56,7 @@ export class Outgoing {
     return true
   }
 
-  /** Queues the reply to a frame. It is written together with the other replies of this turn of the event loop. */
+  /** Queues the reply to a frame. The reply is written together with the other replies of this turn of the event loop. */
   reply(frame: Encoded): void {
     if (this.#isEnded) return
     this.#replies.push(frame)

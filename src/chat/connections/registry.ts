@@ -5,7 +5,7 @@ import { ChatError } from '../../protocol/errors.ts'
 import type { Connection } from './connection.ts'
 import { createUserBuckets } from './user-buckets.ts'
 
-/** For each limit, 0 means no limit. */
+/** The clock and the limits. For each limit, 0 means no limit. */
 export interface ConnectionRegistryOptions {
   readonly clock: Clock
   readonly connectionsPerUser: number
@@ -14,14 +14,14 @@ export interface ConnectionRegistryOptions {
   readonly messageRate: number
 }
 
-/** The size of a burst of messages, in seconds of the rate `messageRate`. */
+/** A burst may contain as many messages as `messageRate` allows in this many seconds. */
 export const BURST_SECONDS = 3
 
-/** A socket is destroyed if its client doesn't respond to a close frame within this time, in milliseconds. */
+/** Time in milliseconds that clients have to respond to a close frame before their sockets are destroyed. */
 const CLOSE_FRAME_MS = 1200
 /** Maximum number of sockets that are closed in one turn of the event loop. */
 const CLOSED_PER_TURN = 100
-/** Maximum random part of the delay in a `reconnect` frame, in milliseconds. */
+/** Maximum of the random part of the delay in a `reconnect` frame, in milliseconds. */
 const MAX_RECONNECT_DELAY_MS = 10_000
 
 export interface ConnectionRegistry {
@@ -32,11 +32,11 @@ export interface ConnectionRegistry {
   /** Returns a `too_many_connections` error if the user or the IP address has the maximum number of connections. */
   refusal(userId: number, address: string): ChatError | undefined
   add(connection: Connection): void
-  /** Removes a connection that has ended from the counts. Returns whether it was counted. */
+  /** Removes an ended connection from the counts. Returns whether the connection was counted. */
   remove(connection: Connection): boolean
   /** Removes a connection whose socket is closed. */
   forget(connection: Connection): void
-  /** Takes one token from a user's bucket of messages. Returns 0, or the milliseconds to wait if the bucket is empty. */
+  /** Counts a message against the user's rate limit. Returns 0, or the milliseconds to wait if the limit is exceeded. */
   takeMessage(userId: number): number
   /**
    * Sends `reconnect` to every client and closes every socket with code 1012. Destroys the sockets that are still open after a
@@ -45,7 +45,7 @@ export interface ConnectionRegistry {
   closeAll(signal: AbortSignal): Promise<void>
 }
 
-/** Creates the registry. Until `closeAll` is called, it calls `tick` of each connection once per second. */
+/** Creates the registry. Until `closeAll` is called, the registry calls `tick` of each connection once per second. */
 export const createConnectionRegistry = ({
   clock,
   connectionsPerUser,
@@ -73,7 +73,7 @@ export const createConnectionRegistry = ({
       if (connectionsPerUser > 0 && ofUser >= connectionsPerUser) return tooMany(`You have ${ofUser} connections`)
       const ofAddress = addresses.get(address) ?? 0
       if (connectionsPerIp > 0 && ofAddress >= connectionsPerIp) {
-        return tooMany(`Your address has ${ofAddress} connections`)
+        return tooMany(`Your IP address has ${ofAddress} connections`)
       }
     },
     add(connection) {
@@ -99,7 +99,8 @@ export const createConnectionRegistry = ({
       const allClosed = new Promise<void>(resolve => {
         onAllClosed = resolve
       })
-      // Clients reconnect with jitter. The more clients there are, the longer the time over which they are spread.
+      // Clients reconnect with jitter. The more clients there are, the longer their delays may be, so that they don't all
+      // reconnect at the same time.
       const spread = Math.min(MAX_RECONNECT_DELAY_MS, 500 + 5 * sockets.size)
       let turn = 0
       for (const connection of [...sockets]) {
@@ -128,6 +129,6 @@ const count = <Key>(counts: Map<Key, number>, key: Key, by: number): void => {
 }
 
 const tooMany = (what: string): ChatError =>
-  new ChatError('too_many_connections', `${what}, which is the maximum. Close another one first.`, {
+  new ChatError('too_many_connections', `${what}, which is the maximum. Close one of them first.`, {
     retryAfterMs: 5000
   })

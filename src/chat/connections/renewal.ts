@@ -1,4 +1,4 @@
-/** Extends a connection. The client sends a new token before the old one expires. */
+/** Extends a connection when its client sends a new token. The client sends the new token before the old token expires. */
 import { timestamp } from '../../lib/clock.ts'
 import { ChatError } from '../../protocol/errors.ts'
 import type { AuthFrame } from '../../protocol/frames.ts'
@@ -15,7 +15,7 @@ export const renewPrincipal = async (
   try {
     const principal = await authenticate(token)
     if (principal.userId !== connection.principal.userId) {
-      throw new ChatError('wrong_user', 'The token belongs to another user. Open a new connection for another user.')
+      throw new ChatError('wrong_user', 'The token belongs to another user. Open a new connection for that user.')
     }
     connection.renew(principal)
     connection.send({ type: 'authenticated', expires_at: timestamp(principal.expiresAt), ...marks })

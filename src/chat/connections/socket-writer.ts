@@ -1,10 +1,10 @@
 /**
  * Encodes a message once as a WebSocket frame (RFC 6455, section 5.2), and writes it to many sockets. Frames that are sent to a
- * socket at the same time are concatenated to one write. A room's frames are concatenated once for all subscribers.
+ * socket at the same time are concatenated for one write. A room's frames are concatenated once for all subscribers.
  *
- * Bypasses `ws` and writes to its net.Socket, `_socket`, which is private. This is safe only while `ws` has nothing queued: then
- * its `bufferedAmount` equals the `writableLength` of the socket. Otherwise frames are sent with `ws.send`.
- * tests/chat/connections/socket-writer.test.ts checks that the installed `ws` behaves so.
+ * Bypasses `ws` and writes to its net.Socket, `_socket`, which is private. This is safe only while `ws` itself has nothing
+ * queued, which is true if its `bufferedAmount` equals the `writableLength` of the net.Socket. Otherwise, frames are sent with
+ * `ws.send`. tests/chat/connections/socket-writer.test.ts checks this property of the installed `ws`.
  */
 import type { Socket as NetSocket } from 'node:net'
 
@@ -24,7 +24,7 @@ const TEXT = 0x81
 const LENGTH_16 = 126
 const LENGTH_64 = 127
 
-/** Encodes a JSON text as one WebSocket text frame. It is unmasked, as all frames of a server are. */
+/** Encodes a JSON text as one WebSocket text frame. The frame is unmasked, like every frame that a server sends. */
 export const encode = (json: string): Encoded => {
   const length = Buffer.byteLength(json)
   const head = length < LENGTH_16 ? 2 : length < 65_536 ? 4 : 10
@@ -66,7 +66,10 @@ const OPEN = 1
 /** Writes chunks to one open socket. If writing fails, the socket emits `close`. */
 export class SocketWriter {
   readonly #socket: WritableSocket
-  /** The socket for direct writes, unless `ws` compresses. It is read once, because `ws` computes `extensions` on every access. */
+  /**
+   * The net.Socket for direct writes, or null if `ws` compresses. It is determined only once, because `ws` computes
+   * `extensions` on every access.
+   */
   readonly #raw: WritableSocket['_socket']
 
   constructor(socket: WritableSocket) {
@@ -79,7 +82,7 @@ export class SocketWriter {
     return this.#socket.bufferedAmount
   }
 
-  /** Writes a chunk: in one write if possible, else frame by frame. */
+  /** Writes a chunk in one write if possible, or else frame by frame. */
   write({ frames, bytes }: Chunk): void {
     const raw = this.#raw
     if (raw && this.#socket.readyState === OPEN && raw.writableLength === this.#socket.bufferedAmount) raw.write(bytes)

@@ -1,26 +1,28 @@
 /**
- * Registers the kinds of entries. Frames and routes are derived from them. To add a kind, add a file here and an item to
- * `BUILT_IN`.
+ * Registers the kinds of log entries. The client frames, server frames and HTTP routes of entries are derived from these kinds.
+ * To add a kind, add its file to this folder, and add the kind to `BUILT_IN`.
  */
 import { connectionFrames, type DocumentedFrames, serviceFrames } from '../../protocol/frames.ts'
 import type { Kind } from './kind.ts'
 import { message } from './message.ts'
 
-/** The kinds of this release. */
 export const BUILT_IN: readonly Kind[] = [message]
 
-/** A registry of kinds. */
+/** The registry of the kinds that a process supports. */
 export interface Kinds {
   readonly all: readonly Kind[]
-  /** Returns the kind of a stored entry, or `undefined` if this release doesn't support it. */
+  /** Returns the kind with this name, or `undefined` if this release doesn't support the kind. */
   of(kind: string): Kind | undefined
-  /** Returns the kind of the entry that a frame of this `type` appends. */
+  /** Returns the kind of the entry that a frame of this `type` appends, or `undefined` if such a frame appends no entry. */
   ofCommand(type: string): Kind | undefined
-  /** The frames that clients send and that the service sends, by `type`. */
+  /** All frames, keyed by `type`: `client` has those that clients send, and `service` those that the service sends. */
   readonly frames: { readonly client: DocumentedFrames; readonly service: DocumentedFrames }
 }
 
-/** Creates a registry. Throws a TypeError if two kinds, or a kind and another frame, have the same name. */
+/**
+ * Creates a registry. Throws a TypeError if two kinds have the same name or command type, or if the name or command type of a
+ * kind is already the type of another frame.
+ */
 export const createKinds = (all: readonly Kind[] = BUILT_IN): Kinds => {
   const byKind = new Map(all.map(kind => [kind.kind, kind]))
   const byCommand = new Map(all.map(kind => [kind.commandType, kind]))
@@ -31,7 +33,9 @@ export const createKinds = (all: readonly Kind[] = BUILT_IN): Kinds => {
   const entries = all.map(({ kind, frame, summary }) => [kind, { schema: frame, summary: summary.frame }])
   const isTaken = all.some(({ kind, commandType }) => kind in serviceFrames || commandType in connectionFrames)
   if (isTaken || byKind.size < all.length || byCommand.size < all.length)
-    throw new TypeError('Two kinds of entries, or a kind and another frame, have the same name.')
+    throw new TypeError(
+      'The name or command type of a kind is already used by another kind or frame. Choose another one.'
+    )
   return {
     all,
     of: kind => byKind.get(kind),

@@ -1,4 +1,4 @@
-/** Defines the kind `message`: a text (`content`), and optional JSON data of the client (`meta`). */
+/** Defines the kind `message`. A message has a text (`content`) and optional JSON data of the client (`meta`). */
 import { type Static, Type } from '@sinclair/typebox'
 import { isVisible } from '../../lib/text.ts'
 import { ChatError } from '../../protocol/errors.ts'
@@ -32,8 +32,8 @@ export const SendFrame = Type.Object(
 export type SendFrame = Static<typeof SendFrame>
 
 /**
- * The frame that delivers a committed message to the subscribers of its room. If a message cannot be shown, `content` is null and
- * `unavailable` gives the reason.
+ * The frame that delivers a committed message to the subscribers of the room. If a message cannot be shown, `content` is null
+ * and `unavailable` gives the reason.
  */
 export const MessageFrame = Type.Object(
   { type: Type.Literal(MESSAGE), ...messageFields, ...shown, timestamp: Timestamp },
@@ -42,8 +42,8 @@ export const MessageFrame = Type.Object(
 export type MessageFrame = Static<typeof MessageFrame>
 
 /**
- * Returns the `meta` of a message as the JSON text to encrypt. Throws `invalid_frame` if the text is longer than 2 KiB. A host
- * application may pass an object that is nested too deeply for `JSON.stringify`. The error is the same then.
+ * Serializes the `meta` of a message as JSON. Throws `invalid_frame` if the JSON is larger than `MAX_META_BYTES`, or if a host
+ * application passes an object that `JSON.stringify` cannot serialize because of its deep nesting.
  */
 export const metaText = (meta: Record<string, unknown> | undefined): string | null => {
   if (meta === undefined) return null
@@ -51,7 +51,7 @@ export const metaText = (meta: Record<string, unknown> | undefined): string | nu
     const text = JSON.stringify(meta)
     if (Buffer.byteLength(text) <= MAX_META_BYTES) return text
   } catch {
-    // `JSON.stringify` overflowed the stack, so the object is nested so deeply that its text would be over the limit too.
+    // If `JSON.stringify` overflows the stack, the JSON would be larger than the limit too, so the error is the same.
   }
   throw new ChatError(
     'invalid_frame',
@@ -61,8 +61,8 @@ export const metaText = (meta: Record<string, unknown> | undefined): string | nu
 
 /**
  * Returns the text of a message as it is stored and shown. Throws `message_too_long` if it has more than `max` characters
- * (Unicode code points), and `invalid_frame` if it has no visible character. A lone surrogate is replaced by U+FFFD, as UTF-8
- * would do when it is stored, so that the live frame and the history have the same text.
+ * (Unicode code points), and `invalid_frame` if it has no visible character. Replaces each lone surrogate by U+FFFD, as the
+ * UTF-8 encoding of the stored text does. Otherwise, the live frame and the history would have different texts.
  */
 export const messageText = (content: string, max: number): string => {
   const text = content.toWellFormed()
@@ -89,7 +89,7 @@ export const message = defineKind({
     operationId: 'postMessage',
     summary: 'Send a message',
     description:
-      'Responds after the commit. With an `Idempotency-Key`, sending the same message again returns 200 and the stored message; sending another one returns 409. A key is unique per user and room, and valid as long as the message is kept.',
+      'Responds after the commit. If the request repeats an `Idempotency-Key` with the same message, the response is 200 with the stored message. If the message is a different one, the response is 409. A key is unique per user and room, and stays valid as long as the message is kept.',
     body: NewMessage,
     errors: ['rejected', 'message_too_long', 'invalid_frame']
   },

@@ -1,7 +1,8 @@
 /**
- * Queues entries and appends them in batches (group commit). One append is in flight for all rooms, except for locked rooms: each
- * of these has its own lane, so that a lock delays only the messages of its room. Each entry settles exactly once: after its
- * commit, or when it is rejected. The entries of a room settle in the order in which they were queued.
+ * Queues entries and appends them in batches (group commit). One append at a time is in flight for all rooms whose rows are not
+ * locked by another transaction. Each locked room has its own lane (a separate queue), so that the lock delays only the entries
+ * of that room. Each entry settles exactly once, after its commit or when it is rejected. The entries of a room settle in the
+ * order in which they were queued.
  */
 import pLimit from 'p-limit'
 import type { NewEntry } from '../../db/database.ts'
@@ -13,7 +14,7 @@ import { createLane, type Lane, type Outcome, type Pending } from './lane.ts'
 export type { Outcome }
 
 export interface AppendQueueOptions extends Pick<CommitOptions, 'append' | 'faultOf'> {
-  /** Returns those of the given rooms whose rows are locked. */
+  /** Returns the ids of those of the given rooms whose rows are locked. */
   readonly lockedRooms?: (roomIds: number[]) => Promise<number[]>
   /** Called with each failure, so that the caller can log it. */
   readonly onFailure?: CommitOptions['onFailure']
@@ -25,13 +26,15 @@ export interface AppendQueueOptions extends Pick<CommitOptions, 'append' | 'faul
   readonly maxBatchBytes?: number
   /** Maximum size of the queue, in bytes of ciphertext. */
   readonly maxQueueBytes?: number
-  /** Timeout of one attempt, in milliseconds. After it, the connection to the database counts as lost. */
+  /**
+   * Timeout in milliseconds of one attempt to append a batch. After the timeout, the connection to the database counts as lost.
+   */
   readonly attemptMs?: number
   readonly retryDelays?: readonly number[]
   readonly delay?: (ms: number) => Promise<void>
 }
 
-/** Appends entries to the log. All entries of this process are appended through it. */
+/** Appends entries to the log. Every entry of this process is appended through this queue. */
 export interface AppendQueue {
   /** Queues an entry, and calls `settled` once with the result. If the queue is full, throws `busy` and queues nothing. */
   append(entry: NewEntry, settled: (outcome: Outcome) => void): void
@@ -40,9 +43,12 @@ export interface AppendQueue {
 }
 
 const RETRY_DELAYS = [50, 200, 500, 1000, 2000, 3000]
-/** Maximum number of concurrent appends to locked rooms. Each of them uses a database connection until its lock times out. */
+/**
+ * Maximum number of concurrent appends to locked rooms. Each of these appends uses a database connection until the lock is
+ * released or times out.
+ */
 const SLOW_AT_ONCE = 2
-/** Timeout of the query for locked rooms, in milliseconds. */
+/** Timeout in milliseconds of the query for locked rooms. */
 const LOCKED_MS = 2000
 const wait = (ms: number): Promise<void> => new Promise(resolve => setTimeout(resolve, ms))
 
@@ -73,8 +79,8 @@ export const createAppendQueue = ({
   const bounds = { maxBatch, maxBatchBytes }
 
   /**
-   * Returns the lane of a locked room. The lane is removed when it is idle and its last append did not fail because of a lock.
-   * Until then, the room's new entries use it too, so that a long lock does not delay the other rooms again.
+   * Returns the lane of a locked room, and creates the lane if necessary. New entries of the room use the lane until it is idle
+   * and its last append did not fail because of a lock. So a long lock delays the other rooms only once.
    */
   const slowLaneOf = (roomId: number): Lane => {
     const known = slowLanes.get(roomId)
@@ -110,7 +116,8 @@ export const createAppendQueue = ({
 
   const setAside: CommitOptions['setAside'] = async (batch, later) => {
     const locked = new Set(await whichAreLocked(batch))
-    // Entries of the batch come first and entries that are still queued last, so that the order within each room is kept.
+    // The entries of the batch come first and the entries that are still queued come last, so that the order within each room
+    // is kept.
     const moved = [
       ...[...batch, ...later].filter(({ entry }) => locked.has(entry.roomId)),
       ...[...locked].flatMap(roomId => mainLane.remove(roomId))

@@ -1,6 +1,6 @@
 /**
  * Reads changes that were made directly in the database, such as deleted users, new names and erased entries. A notification
- * starts a read. The feed also polls, so that a lost notification delays a change by a few seconds, and no change is missed.
+ * starts a read. The feed also polls, so that a change whose notification was lost is still read within a few seconds.
  */
 
 import type { Changes, ChangesRepository } from '../../db/database.ts'
@@ -12,38 +12,49 @@ export interface ChangeFeedOptions {
   readonly repository: ChangesRepository
   readonly clock: Clock
   readonly log: Log
-  /** How often the feed polls, in milliseconds, by default 2000. A database without notifications needs a shorter interval. */
+  /**
+   * Interval in milliseconds at which the feed polls. The default is 2000. A database without notifications needs a shorter
+   * one.
+   */
   readonly pollMs?: number | undefined
   /** Called with the changes of each read. */
   readonly onChanges: (changes: Changes) => void
-  /** Called instead of `onChanges` if the changes are not known one by one. Anything may have changed. */
+  /** Called instead of `onChanges` if the individual changes are not known. In this case, anything may have changed. */
   readonly onLost: () => void
 }
 
 export interface ChangeFeed {
-  /** Returns whether all changes were reported that are older than a few seconds. */
+  /** Returns whether every change that is older than a few seconds has been reported. */
   isCurrent(): boolean
   /** Reads new changes. Called when a notification arrives. */
   wake(): void
-  /** Starts the feed. Called again when the database may be another one: earlier changes are lost then, and `onLost` is called. */
+  /**
+   * Starts the feed. Called again when the database may have been replaced. The next read then calls `onLost`, because the
+   * changes since the last read are not known.
+   */
   reset(): void
   close(): void
 }
 
 const POLL_MS = 2000
-/** `isCurrent` returns false if the last successful read began longer ago than this, in milliseconds. */
+/** `isCurrent` returns false if the last successful read began more than this many milliseconds ago. */
 const CURRENT_MS = 5000
 const READ_TIMEOUT_MS = 3000
-/** Minimum time between two reads, in milliseconds, because many changes cause as many notifications. */
+/**
+ * Delay in milliseconds before the next read if notifications arrived during a read. Many changes at once cause as many
+ * notifications, and one read returns all of these changes.
+ */
 const PAUSE_MS = 50
-/** How often old changes are deleted from the database, in milliseconds. */
+/** Interval in milliseconds at which old changes are deleted from the database. */
 const SWEEP_MS = 10 * 60_000
-/** If no read has succeeded for this long, in milliseconds, changes may have been deleted before they were read. */
+/**
+ * If no read succeeds for this many milliseconds, changes may have been deleted before they were read, so `onLost` is called.
+ */
 const LOST_AFTER_MS = 30 * 60_000
-/** Minimum time between two log lines about failures, in milliseconds. */
+/** Minimum time in milliseconds between two log lines about failures. */
 const REPORT_MS = 60_000
 
-/** Creates the feed. It reads nothing before the first `reset`. */
+/** Creates the feed, which reads nothing before the first call of `reset`. */
 export const createChangeFeed = (options: ChangeFeedOptions): ChangeFeed => {
   const { repository, clock, log, pollMs = POLL_MS, onChanges, onLost } = options
   const report = createReport(options)
@@ -79,7 +90,7 @@ export const createChangeFeed = (options: ChangeFeedOptions): ChangeFeed => {
     isReading = false
     if (!isWanted || isClosed) return
     isWanted = false
-    // Unreferenced, so that the timer does not keep the process running.
+    // The timer is unreferenced, so that it does not keep the process running.
     setTimeout(wake, PAUSE_MS).unref()
   }
 
@@ -92,7 +103,7 @@ export const createChangeFeed = (options: ChangeFeedOptions): ChangeFeed => {
   const stops = [
     clock.every(pollMs, wake),
     clock.every(SWEEP_MS, () => {
-      if (isStarted) repository.sweep().catch(err => log.warn({ err }, 'failed to delete old changes; retrying'))
+      if (isStarted) repository.sweep().catch(err => log.warn({ err }, 'failed to delete old log_changes; retrying'))
     })
   ]
 
@@ -110,14 +121,17 @@ export const createChangeFeed = (options: ChangeFeedOptions): ChangeFeed => {
   }
 }
 
-/** Creates a function that logs failures: at most one line per interval, with their number. */
+/** Creates a function that counts failures and logs their number at most once per `REPORT_MS`. */
 const createReport = ({ clock, log }: ChangeFeedOptions) => {
   let failures = 0
   let reportedAt = Number.NEGATIVE_INFINITY
   return (err: unknown): void => {
     failures++
     if (clock.monotonic() - reportedAt < REPORT_MS) return
-    log.warn({ err, failures }, 'failed to read changes; retrying, and reading the history from the database meanwhile')
+    log.warn(
+      { err, failures },
+      'failed to read changes from the database; retrying, and reading the history without the page cache until then'
+    )
     reportedAt = clock.monotonic()
     failures = 0
   }

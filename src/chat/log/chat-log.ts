@@ -1,4 +1,4 @@
-/** Reads parts of a room's log and appends to it, for HTTP and for the host application. */
+/** Reads the logs of rooms and appends entries to them, for the HTTP routes and the host application. */
 import { GENERAL } from '../../protocol/http/messages.ts'
 import { type Principal, publicUserOf } from '../access/authorize.ts'
 import type { CurrentUsers } from '../access/current-users.ts'
@@ -22,23 +22,25 @@ import {
 import type { ReadLimit } from './read-limit.ts'
 import type { LogPart, LogReader, Range } from './reader.ts'
 
-/** A published entry. `isReplay` is true if it was already stored with the same nonce. */
+/** A published entry. `isReplay` is true if the entry was already stored with the same nonce. */
 export interface Published {
   readonly entry: Entry
   readonly isReplay: boolean
 }
 
-/** A method that takes a room rejects with `room_not_found` if the room doesn't exist or the principal may not read it. */
+/**
+ * Reads and appends to the logs of rooms. A method that takes a room rejects with `room_not_found` if the room doesn't exist,
+ * or if the principal may not read the room.
+ */
 export interface ChatLog {
   /** The kinds of entries that this process supports. */
   readonly kinds: Kinds
-  /** Limits reads over HTTP. Routes call it before each read. */
+  /** Limits reads over HTTP. Routes call `enter` before each read. */
   readonly readLimit: Pick<ReadLimit, 'enter'>
-  /** Returns a part of a room's log. */
   read(principal: Principal, room: string, range: Range): Promise<LogPart>
   /** Appends an entry. Resolves after the commit. Rejects with the ChatError that an `error` frame would contain. */
   append(principal: Principal, room: string, submission: Submission): Promise<Published>
-  /** Appends a message, like `append`. */
+  /** Appends a message. Resolves and rejects like `append`. */
   publish(principal: Principal, room: string, post: Post): Promise<Published>
   /** Appends a message of the host application, without a rate limit and without calling `authorize` or `beforeMessage`. */
   publishAsHost(principal: Principal, post: Post & { readonly room?: string | undefined }): Promise<CommittedMessage>
@@ -63,7 +65,7 @@ export const createChatLog = (options: ChatLogOptions): ChatLog => {
   const publishIn = (principal: Principal, room: Room, submission: Submission, by: PublishedBy): Promise<Published> =>
     new Promise((resolve, reject) => {
       const published = (outcome: PublishResult) => ('error' in outcome ? reject(outcome.error) : resolve(outcome))
-      // `post` may throw synchronously. Calling it in `then` converts the error to a rejection.
+      // `post` may throw synchronously. It is called in `then`, which converts the error to a rejection.
       Promise.resolve()
         .then(() => publisher.post(principal, room, submission, published, by))
         .catch(reject)

@@ -19,9 +19,10 @@ export interface Draft extends Body {
   readonly nonce: string | undefined
 }
 
-// The prefix of the write id of an entry without a nonce. It is not ASCII, so that no nonce starts with it.
+// The prefix of the write id of an entry without a nonce. It is not ASCII, so that no nonce can start with it.
 const PRIVATE = '·'
-// A write id is a random id of the process and a counter. So it is unique, and new rows are next to each other in the index.
+// The write id of an entry without a nonce consists of a random id of the process and a counter. So it is unique, and rows that
+// are written one after another are next to each other in the index.
 const processId = `${PRIVATE}${randomBytes(9).toString('base64url')}-`
 let written = 0
 const privateWriteId = (): string => `${processId}${(written++).toString(36)}`
@@ -37,7 +38,10 @@ export const encryptEntry = (draft: Draft, keyring: Keyring): NewEntry => {
   const tokenOf = (column: EncryptedColumn): string | null => {
     const text = draft[column]
     if (text === null) return null
-    if (!kind.encrypted.includes(column)) throw new TypeError(`The kind "${kind.kind}" has no column "${column}".`)
+    if (!kind.encrypted.includes(column))
+      throw new TypeError(
+        `The kind "${kind.kind}" stores text in the column "${column}", but its list "encrypted" does not contain that column.`
+      )
     const encrypted = keyring.encrypt(text)
     keyId = encrypted.keyId
     return encrypted.token
@@ -65,7 +69,10 @@ export interface Entry extends Encoded, Placed {
   readonly createdAt: number
   readonly isMessage: boolean
   readonly unavailable: Unavailable | undefined
-  /** The entry as an item of an HTTP list, in JSON. Absent for a message, because its item is derived from its frame. */
+  /**
+   * The entry as an item of an HTTP list, in JSON. Absent for a message, because the item of a message is derived from its
+   * frame.
+   */
   readonly item?: Buffer
 }
 
@@ -84,9 +91,9 @@ interface Shown {
   readonly unavailable?: Unavailable
 }
 
-/** Creates an entry of a kind. */
+/** Creates an entry of a kind that this release supports. */
 export const makeEntry = (kind: string, place: Place, { fields, unavailable }: Shown, createdAt: number): Entry => {
-  // `restItems` relies on this order: `type` is the first field, and `timestamp` the last.
+  // `restItems` relies on this order: `type` is the first field, and `timestamp` is the last.
   const frame = {
     type: kind,
     ...place,
@@ -103,8 +110,8 @@ export const makeEntry = (kind: string, place: Place, { fields, unavailable }: S
 }
 
 /**
- * Creates an entry of a kind that this release doesn't support. It is delivered at its position, so that subscribers don't notice
- * a gap.
+ * Creates an entry of a kind that this release doesn't support. Such an entry is delivered too, so that subscribers don't see a
+ * gap in the log.
  */
 const makeUnknown = (storedKind: string, place: Place, createdAt: number): Entry => {
   const { room, seq } = place
@@ -117,12 +124,12 @@ const makeUnknown = (storedKind: string, place: Place, createdAt: number): Entry
   })
 }
 
-/** Maximum length of the name of an unknown kind that is shown. */
+/** Maximum length of the name of an unknown kind in a frame. Longer names are truncated. */
 const MAX_KIND = 64
 
 /**
- * Creates the HTTP item of an entry that is not a message. Its `content` is null, so that older clients don't show it as a
- * message.
+ * Creates the HTTP item of an entry that is not a message. The `content` of the item is null, so that older clients don't show
+ * the item as a message.
  */
 const itemOf = (type: object, place: Place, createdAt: number): Buffer =>
   Buffer.from(JSON.stringify({ ...type, ...place, content: null, created_at: timestamp(createdAt) }))
@@ -134,13 +141,14 @@ const entryOfFrame = (
   more: Pick<Entry, 'isMessage' | 'unavailable' | 'item'>
 ): Entry => {
   const encoded = encode(JSON.stringify(frame))
-  // Counted twice, because a small frame is part of a larger buffer of Node's buffer pool, which stays in memory as a whole.
+  // The size is counted twice, because a small frame is part of a larger buffer of Node's buffer pool, and the whole buffer
+  // stays in memory as long as the frame does.
   const bytes = 2 * (encoded.frame.length + (more.item?.length ?? 0)) + 200
   return { frame: encoded.frame, head: encoded.head, id, seq, userId, createdAt, ...more, bytes }
 }
 
-// The HTTP item of a message differs from its frame at both ends: it has no `type` at the start, and `created_at` instead of
-// `timestamp` at the end.
+// The HTTP item of a message differs from its frame at both ends. The item has no `type` at the start, and it has `created_at`
+// instead of `timestamp` at the end.
 const FRAME_HEAD = '{"type":"message",'.length
 const FRAME_TAIL = '"timestamp":"2026-01-31T12:00:00.123+00:00"}'.length
 const STAMP = FRAME_TAIL - '"timestamp":'.length
@@ -149,8 +157,8 @@ const COMMA = 0x2c
 const BRACE = 0x7b
 
 /**
- * Returns the text `before`, the entries as HTTP items with commas between them, and the text `after`, in UTF-8. `before` and
- * `after` must be ASCII. Copies the items from the encoded frames without parsing these.
+ * Returns UTF-8 text: `before`, then the entries as comma-separated HTTP items, then `after`. `before` and `after` must be
+ * ASCII. Copies the items from the encoded frames without parsing the frames.
  */
 export const restItems = (before: string, entries: readonly Entry[], after: string): Buffer => {
   const grows = 2 - FRAME_HEAD + CREATED_AT.length - (FRAME_TAIL - STAMP)
@@ -173,7 +181,10 @@ export const restItems = (before: string, entries: readonly Entry[], after: stri
   return bytes.subarray(0, at)
 }
 
-/** Returns the entry of a draft after its commit. If the draft is a replay and the stored entry was erased, it has no content. */
+/**
+ * Returns the committed entry of a draft. If the draft is a replay and the stored entry was erased, the returned entry has no
+ * content.
+ */
 export const entryOf = (draft: Draft, { id, seq, createdAt, stored }: AppendedEntry): Entry => {
   const { kind, room, userId: user_id, username, content, meta, target, detail, nonce } = draft
   const place = { id, room: room.name, seq, user_id, username }
@@ -195,9 +206,9 @@ const isErased = ({ encrypted }: Kind, { content }: Pick<StoredEntry, 'content'>
   content === null && encrypted.includes('content')
 
 /**
- * Decrypts a stored entry. If no key decrypts the row, or it is not a valid entry (a token in the wrong column, text that is not
- * JSON, an invalid time), the entry has no content and is marked as unavailable. It keeps its position, so that the log has no
- * gap.
+ * Decrypts a stored entry. If no key decrypts the row, or if the row is not valid (for example, its `meta` is not JSON or its
+ * time is out of range), the returned entry has no content and is marked as unavailable. It still has its position, so that the
+ * log has no gap.
  */
 export const decryptEntry = (stored: StoredEntry, room: string, kinds: Kinds, keyring: Keyring): Entry => {
   const { id, seq, userId: user_id, username } = stored
@@ -212,7 +223,7 @@ export const decryptEntry = (stored: StoredEntry, room: string, kinds: Kinds, ke
   return makeEntry(kind.kind, place, { fields: { ...kind.show(body), ...nonceOf(stored.writeId) } }, createdAt)
 }
 
-/** The latest valid time. Timestamps have years of four digits. */
+/** The latest valid time, in milliseconds since the epoch. Timestamps have years of four digits. */
 const LAST_TIME = Date.parse('9999-12-31T23:59:59.999Z')
 
 /** Decrypts the body of an entry. Returns `undefined` if no key decrypts it, or if the plain text is not valid. */
@@ -239,8 +250,8 @@ const objectOf = (json = ''): Record<string, unknown> | undefined => {
 }
 
 /**
- * Returns whether the entry that is stored under a draft's write id has the same content as the draft. If it was erased or no key
- * decrypts it, this is assumed.
+ * Returns whether the stored entry with a draft's write id has the same content as the draft. Assumes so if the stored entry
+ * was erased or if no key decrypts it.
  */
 export const isSameEntry = (draft: Draft, stored: StoredBody, keyring: Keyring): boolean => {
   if (stored.kind !== draft.kind.kind) return false
@@ -252,6 +263,6 @@ export const isSameEntry = (draft: Draft, stored: StoredBody, keyring: Keyring):
   return content === draft.content && (meta === undefined || meta === draft.meta)
 }
 
-/** Compares parsed JSON, because the database changes the order of keys and the spaces. */
+/** Compares parsed values, because the database changes the order of keys and the whitespace in JSON. */
 const isSameJson = (one: string | null, other: string | null): boolean =>
   one === other || (one !== null && other !== null && isDeepStrictEqual(JSON.parse(one), JSON.parse(other)))

@@ -11,26 +11,29 @@ import { refusalOf } from './refusals.ts'
 
 export interface CommitOptions {
   /**
-   * Appends a batch in one transaction. Returns one result per entry, in the order of the batch. If a write id is already stored,
-   * the result is the position of the stored entry.
+   * Appends a batch in one transaction. Returns one result per entry, in the order of the batch. If the write id of an entry is
+   * already stored, its result is the position of the stored entry.
    */
   readonly append: (batch: NewEntry[]) => Promise<(AppendedEntry | RefusedEntry)[]>
   /** Classifies a failure of `append`. See src/db/client/errors.ts. */
   readonly faultOf: (error: unknown) => DatabaseFault
-  /** Moves the entries of locked rooms from `batch` and `later` to other lanes. Returns the ids of these rooms. */
+  /**
+   * Moves those entries of `batch` and `later` that belong to locked rooms to other lanes. Returns the ids of the locked rooms.
+   * The caller must then skip the entries of these rooms.
+   */
   readonly setAside?: (batch: Pending[], later: Pending[]) => Promise<ReadonlySet<number>>
   /** Called when all entries of a batch have been settled. */
   readonly onSettled: (batch: Pending[]) => void
-  /** Called with each failure, and the number of entries that it concerns. */
+  /** Called for each failure, with the number of affected entries. */
   readonly onFailure: (error: unknown, entries: number) => void
-  /** The delays before the retries, in milliseconds. There is one retry for each. */
+  /** The delays before the retries, in milliseconds. The number of delays is the maximum number of retries. */
   readonly retryDelays: readonly number[]
   readonly delay: (ms: number) => Promise<void>
 }
 
-const PASSING: ReadonlySet<DatabaseFault> = new Set(['retry', 'locked', 'replace-connection'])
+const TRANSIENT: ReadonlySet<DatabaseFault> = new Set(['retry', 'locked', 'replace-connection'])
 
-/** Creates the function that commits a batch. It never rejects. */
+/** Creates the function that commits a batch. The function never rejects. */
 export const createCommit = (options: CommitOptions): ((batch: Pending[]) => Promise<void>) => {
   const { append, faultOf, setAside, onSettled, onFailure, retryDelays, delay } = options
 
@@ -49,8 +52,8 @@ export const createCommit = (options: CommitOptions): ((batch: Pending[]) => Pro
   }
 
   /**
-   * Commits the parts of a batch one after another. An attempt may fail although its entries were stored. When it is retried, the
-   * write ids prevent that they are stored twice.
+   * Commits the parts of a batch one after another. An attempt may fail although its entries were stored. A retry does not
+   * store them again, because it finds their write ids in the database.
    */
   const commit = async ([batch, ...later]: Pending[][], attempt = 0): Promise<void> => {
     if (!batch) return
@@ -64,7 +67,7 @@ export const createCommit = (options: CommitOptions): ((batch: Pending[]) => Pro
     }
     settle(batch, at => {
       const result = results[at]
-      if (!result) return { error: failure(new Error('the append left an entry out')) }
+      if (!result) return { error: failure(new Error('The append returned no result for an entry.')) }
       return 'refused' in result ? { error: refusalOf(result.refused) } : { appended: result }
     })
     return commit(later)
@@ -86,7 +89,7 @@ export const createCommit = (options: CommitOptions): ((batch: Pending[]) => Pro
         )
     }
     const pause = retryDelays[attempt]
-    if (!PASSING.has(fault) || pause === undefined) {
+    if (!TRANSIENT.has(fault) || pause === undefined) {
       settle(batch, () => ({ error: failure(error) }))
       return commit(later)
     }

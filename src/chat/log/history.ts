@@ -1,6 +1,6 @@
 /**
- * Reads parts of a room's log for HTTP responses. A long part is read in batches while the response is sent. So a response uses
- * bounded memory, even if it is long and its client reads slowly.
+ * Reads parts of a room's log for HTTP responses. A long part is read in batches while the response is sent, so that memory use
+ * stays bounded even if the client reads slowly.
  */
 import { Readable } from 'node:stream'
 import type { MessagesRepository } from '../../db/database.ts'
@@ -13,8 +13,9 @@ import type { PageCache } from './page-cache.ts'
 import type { Slices } from './slices.ts'
 
 /**
- * Selects a part of a room's log. Without `after`, the last `limit` messages: the newest ones, or those before the entry
- * `before`. With `after`, the first `limit` entries of all kinds after it, and before `before` if that is set.
+ * Selects a part of a room's log by `seq`. Without `after`, selects the newest `limit` messages, or the newest `limit` messages
+ * before `before`. With `after`, selects at most the first `limit` entries of all kinds after `after`, and only those before
+ * `before` if `before` is set.
  */
 export interface Range {
   readonly before?: number | undefined
@@ -25,12 +26,12 @@ export interface Range {
 /** A part of a room's log, oldest entry first. */
 export interface LogPart {
   readonly room: RoomShown
-  /** True if there are more entries in the requested direction. */
+  /** With `after`, true if the log has later entries than this part. Without `after`, true if the log has earlier entries. */
   readonly hasMore: boolean
   /**
-   * Returns the text `before`, the entries as JSON items with commas between them, and the text `after`, in UTF-8. `before` and
-   * `after` must be ASCII. If `isShown` is set, omits the entries for which it returns false. Returns a buffer if the part is
-   * short, else a stream, which emits an error if the rest cannot be read.
+   * Returns UTF-8 text: `before`, then the entries as comma-separated JSON items, then `after`. `before` and `after` must be
+   * ASCII. If `isShown` is set, omits the entries for which `isShown` returns false. Returns a buffer if the part is short.
+   * Otherwise returns a stream, which emits an error if the rest of the part cannot be read.
    */
   json(before: string, after: string, isShown?: (entry: Entry) => boolean): Buffer | Readable
 }
@@ -47,7 +48,7 @@ interface Bounds {
   readonly to: number
 }
 
-/** About how many bytes of frames are read at a time for one response. */
+/** Approximate size in bytes of the frames that are read at a time for one response. */
 const BATCH_BYTES = 64 * 1024
 
 const all = (): boolean => true
@@ -55,7 +56,7 @@ const isMessage = (entry: Entry): boolean => entry.isMessage
 
 /** Creates the function that reads a part of a room's log. */
 export const createHistory = ({ pages, extent, messagesFrom, slices }: HistoryOptions) => {
-  /** Reads the first entries of a range, about `BATCH_BYTES` of them. */
+  /** Reads entries from the start of a range, up to about `BATCH_BYTES` bytes of frames. */
   const readBatch = async (room: Room, { from, to }: Bounds): Promise<Entry[]> => {
     let batch: Entry[] = []
     let bytes = 0
@@ -74,11 +75,15 @@ export const createHistory = ({ pages, extent, messagesFrom, slices }: HistoryOp
     return batch
   }
 
-  /** Reads the rest of a range in batches. The range stays the same during the read, because the log grows only at its end. */
+  /**
+   * Reads the rest of a range in batches. The bounds of the range stay valid during the read, because entries are only added at
+   * the end of the log.
+   */
   async function* readOn(room: Room, epoch: string, { from, to }: Bounds): AsyncGenerator<Entry[]> {
     for (let at = from; at <= to; ) {
       const batch = await readBatch(room, { from: at, to })
-      if (room.epoch !== epoch) throw new Error('The log was replaced during the read.')
+      if (room.epoch !== epoch)
+        throw new Error('The log of the room was replaced by a new incarnation while it was read.')
       if (batch.length === 0) return
       at = (batch.at(-1)?.seq ?? to) + 1
       yield batch
@@ -86,8 +91,8 @@ export const createHistory = ({ pages, extent, messagesFrom, slices }: HistoryOp
   }
 
   /**
-   * Moves a range whose entries were all deleted to the nearest existing entries, so that a client that pages through the log can
-   * continue. Returns `undefined` if there are none.
+   * Returns the bounds of the nearest existing entries for a range whose entries were all deleted, so that a client can
+   * continue to page through the log. Returns `undefined` if no such entries exist.
    */
   const moved = async (room: Room, range: Range, { from, to }: Bounds): Promise<Bounds | undefined> => {
     const isBackward = range.after === undefined
@@ -98,7 +103,10 @@ export const createHistory = ({ pages, extent, messagesFrom, slices }: HistoryOp
       : placesOf(room, { ...range, after: found.first - 1 })
   }
 
-  /** Returns the bounds of a range. Without `after`, `limit` counts messages only, so the bounds may include other entries. */
+  /**
+   * Returns the bounds of a range. Without `after`, `limit` counts only messages, so the bounds may include more than `limit`
+   * entries.
+   */
   const placesOf = async (room: Room, range: Range): Promise<Bounds> => {
     const bounds = boundsOf(room, range)
     if (range.after !== undefined || !room.hasOthers) return bounds
@@ -155,7 +163,9 @@ async function* streamItems({ head, rest, after, isShown, isFirst, slices }: Str
   yield Buffer.from(after, 'latin1')
 }
 
-/** Returns the bounds of a range if each entry counts. The range is empty if `to` is less than `from`. */
+/**
+ * Returns the bounds of a range in which `limit` counts entries of all kinds. The range is empty if `to` is less than `from`.
+ */
 const boundsOf = (room: Room, range: Range): Bounds => {
   const last = lastOf(room, range)
   if (range.after === undefined) return { from: Math.max(last - range.limit + 1, room.oldest), to: last }

@@ -1,23 +1,25 @@
-/** Queues entries and appends them in batches, one at a time. Entries that arrive during an append form the next batch. */
+/**
+ * Queues entries and appends them in batches, one batch at a time. Entries that arrive during an append form the next batch.
+ */
 import type { AppendedEntry, NewEntry } from '../../db/database.ts'
 import type { ChatError } from '../../protocol/errors.ts'
 
 /** The result for an entry: its position in the log, or the error. */
 export type Outcome = { readonly appended: AppendedEntry } | { readonly error: ChatError }
 
-/** A queued entry. */
+/** A queued entry, and the callbacks that receive its result. */
 export interface Pending {
   readonly entry: NewEntry
   /** The size of the entry, in bytes of ciphertext. */
   readonly bytes: number
-  /** The callbacks that receive the result. There are several if the same entry was queued several times. */
+  /** Called with the result. There are several callbacks if the same entry was queued several times. */
   readonly settle: ((outcome: Outcome) => void)[]
 }
 
 export interface LaneOptions {
-  /** Settles every entry of the batch, or moves it to another lane. Never rejects. */
+  /** Appends a batch. Settles every entry of the batch, or moves the entry to another lane. Never rejects. */
   readonly commit: (batch: Pending[]) => Promise<void>
-  /** Called when nothing is queued or in flight. */
+  /** Called when no entry is queued or in flight. */
   readonly onIdle?: () => void
   /** Maximum number of entries in a batch. */
   readonly maxBatch: number
@@ -27,13 +29,16 @@ export interface LaneOptions {
 
 /** A queue for the entries of one or more rooms. */
 export interface Lane {
-  /** True if nothing is queued or in flight. */
+  /** True if no entry is queued or in flight. */
   readonly isIdle: boolean
-  /** Queues an entry. Returns false if an entry with the same write id is already queued; both then settle with the same result. */
+  /**
+   * Queues an entry. If an entry with the same write id is already queued, returns false, and settles the new entry as a replay
+   * with the result of the queued entry.
+   */
   add(pending: Pending): boolean
   /** Removes the queued entries of a room, and returns them in order. */
   remove(roomId: number): Pending[]
-  /** Resolves when nothing is queued or in flight. */
+  /** Resolves when no entry is queued or in flight. */
   idle(): Promise<void>
 }
 
@@ -69,7 +74,7 @@ export const createLane = ({ commit, onIdle = () => {}, maxBatch, maxBatchBytes 
       // A batch must not contain the same write id twice, so the second entry is not queued.
       if (same) same.settle.push(...pending.settle.map(settled => asReplay(settled, same.entry)))
       else queue.set(key, pending)
-      // Deferred to the end of this turn of the event loop, so that entries that arrive together are in one batch.
+      // The run starts at the end of this turn of the event loop, so that entries that arrive together are in one batch.
       running ??= Promise.resolve().then(run)
       return !same
     },

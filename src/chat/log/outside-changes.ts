@@ -1,4 +1,7 @@
-/** Applies changes that were made directly in the database: first to connections, then to the cached log. */
+/**
+ * Applies changes that were made directly in the database, for example by an operator. Changes of users are applied before the
+ * page cache is cleared, so that new entries have the new names.
+ */
 import type { Changes, ChangesRepository } from '../../db/database.ts'
 import type { Log } from '../../lib/logging.ts'
 import type { CurrentUsers } from '../access/current-users.ts'
@@ -57,8 +60,8 @@ export const createOutsideChanges = (
 
   return {
     onChanges(changes: Changes) {
-      // The names are changed before the cache is cleared. Entries that are created after this line have the new names, and entries
-      // that were created before it are removed from the cache below.
+      // The names must change before pages are removed from the cache. Then entries that are created after this line have the
+      // new names, and entries that were created earlier are removed below.
       users.apply(changes)
       for (const { id, title, isDeleted } of changes.rooms) if (!isDeleted) rooms.retitle(id, title)
       removeRooms(changes.rooms.filter(({ isDeleted }) => isDeleted).map(({ id }) => id))
@@ -69,10 +72,13 @@ export const createOutsideChanges = (
     },
     onLost() {
       drop()
-      // Clears the page cache a second time after the names are refreshed: entries with the old names may have been cached in the
-      // meantime.
+      // Clears the page cache again after the names were refreshed, because entries with the old names may have been cached in
+      // the meantime.
       Promise.all([users.refresh(), refreshRooms()]).then(drop, err =>
-        log.warn({ err }, 'failed to look up the connected users and their rooms; old names may still be shown')
+        log.warn(
+          { err },
+          'failed to look up the connected users and the loaded rooms after changes were lost; old names may still be shown'
+        )
       )
     }
   }

@@ -1,7 +1,7 @@
 /**
- * Caches entries of the log in their public form, in pages of fixed positions (1-64, 65-128, …). A page is read from the database
- * once for all concurrent readers, or filled with entries as this process delivers them. The least recently read pages are
- * removed. A page may have gaps, because an operator or the retention may have deleted entries.
+ * Caches entries of logs in their public form, in pages of fixed positions (1-64, 65-128, …). A page is read from the database
+ * once for all concurrent readers, or is filled with entries as this process delivers them. When the cache is full, the least
+ * recently read pages are removed. A page may have gaps, because an operator or the retention may have deleted entries.
  */
 
 /** An entry in the cache. */
@@ -18,9 +18,15 @@ export type ReadLog<Entry> = (roomId: number, from: number, to: number) => Promi
 
 export interface PageCacheOptions<Entry> {
   readonly read: ReadLog<Entry>
-  /** Returns the first `seq` of a log with `from <= seq <= to`. Called only if the rest of a page is missing. */
+  /**
+   * Returns the lowest `seq` in a log with `from <= seq <= to`. Called only if the page of the requested position has no more
+   * entries.
+   */
   readonly firstSeq: (roomId: number, from: number, to: number) => Promise<number | undefined>
-  /** Returns whether all changes were applied that are older than a few seconds. While it returns false, the cache is not used. */
+  /**
+   * Returns whether every change that is older than a few seconds has been applied. While it returns false, entries are read
+   * from the database and not from the cache.
+   */
   readonly isCurrent?: (() => boolean) | undefined
   /** Maximum size of all pages together, in bytes. */
   readonly maxBytes?: number
@@ -28,29 +34,38 @@ export interface PageCacheOptions<Entry> {
   readonly pageSize?: number
 }
 
-/** A cache of the pages of all rooms. */
 export interface PageCache<Entry> {
   /** The size of all pages together, in bytes. */
   readonly bytes: number
-  /** Adds an entry that was just committed or read. Ignores it if it does not follow the last entry of its cached page. */
+  /**
+   * Adds an entry that was just committed or read. If the page of the entry is cached, ignores the entry unless it directly
+   * follows the last entry of that page.
+   */
   add(roomId: number, entry: Entry): void
   /**
-   * Returns consecutive entries, starting with `from`, at most to the end of the page and to `head`. Synchronous if they are
-   * cached. If the entry `from` was deleted, starts with the next existing one. Returns no entries if there are none up to
-   * `head`.
+   * Returns consecutive entries from `from` on, at most to the end of the page and to `head`. If the entry `from` was deleted,
+   * starts with the next existing entry. Returns no entries if none exists up to `head`. Synchronous if the entries are cached.
    */
   from(roomId: number, from: number, head: number): Entry[] | Promise<Entry[]>
-  /** Like `from`, but does not stop at a gap: the entries need not be consecutive. */
+  /** Like `from`, but does not stop at a gap, so the entries need not be consecutive. */
   past(roomId: number, from: number, head: number): Entry[] | Promise<Entry[]>
-  /** A number that changes whenever an entry or a name has changed, so that earlier copies of entries must no longer be shown. */
+  /**
+   * Changes whenever a stored entry or a name changes. A copy of an entry that was made at another version is stale and must
+   * not be shown.
+   */
   readonly version: number
-  /** Removes the pages that contain entries from `from` to `to`, both inclusive, because these were changed or deleted. */
+  /**
+   * Removes the pages that contain entries from `from` to `to`, both inclusive, because these entries were changed or deleted.
+   */
   invalidate(roomId: number, from: number, to: number): void
   /** Removes the pages that contain entries with the names of these users. */
   invalidateUsers(userIds: ReadonlySet<number>): void
   /** Removes all pages, and discards the results of reads in progress. */
   clear(): void
-  /** Removes the pages of a room that start below `below`, or all of them. Discards the results of reads in progress for them. */
+  /**
+   * Removes the pages of a room that start below `below`, or all pages of the room by default. Discards the results of reads of
+   * these pages that are in progress.
+   */
   forget(roomId: number, below?: number): void
 }
 
@@ -63,22 +78,24 @@ interface Page<Entry> {
   bytes: number
 }
 
-/** A read from the database in progress. */
+/** A read from the database that is in progress. */
 interface Loading<Entry> {
   readonly roomId: number
   readonly first: number
   readonly last: number
   readonly entries: Promise<Entry[]>
-  /** True if entries changed after the read began. Its result is discarded, and the page is read again. */
+  /** True if entries changed after the read began. The result of the read is then discarded, and the page is read again. */
   isOutdated: boolean
-  /** The ids of users whose names changed after the read began. If the result contains one of them, the page is read again. */
+  /**
+   * The ids of users whose names changed after the read began. If the result contains an entry of one of these users, the page
+   * is read again.
+   */
   readonly renamed: Set<number>
 }
 
 const MAX_BYTES = 64 * 1024 * 1024
 const PAGE_SIZE = 64
 
-/** Creates the page cache. */
 export const createPageCache = <Entry extends Placed>({
   read,
   firstSeq,
@@ -86,15 +103,22 @@ export const createPageCache = <Entry extends Placed>({
   maxBytes = MAX_BYTES,
   pageSize = PAGE_SIZE
 }: PageCacheOptions<Entry>): PageCache<Entry> => {
-  // A Map keeps its order of insertion. A page that is read is moved to the end, and pages are removed from the front.
+  // A Map keeps its order of insertion. When a page is read, it is moved to the end. Pages are removed from the front, so the
+  // least recently read page is removed first.
   const pages = new Map<string, Page<Entry>>()
-  /** The keys of the pages of each room, so that an erasure in a thousand rooms does not search all pages a thousand times. */
+  /**
+   * The keys of the cached pages, keyed by room id. Without this index, an erasure in a thousand rooms would search all pages a
+   * thousand times.
+   */
   const keysOf = new Map<number, Set<string>>()
   const loading = new Map<string, Loading<Entry>>()
   let bytes = 0
   let version = 0
 
-  /** Marks reads in progress as outdated, so that their results are discarded. Changes the version. */
+  /**
+   * Changes the version. Marks the reads in progress for which `isConcerned` returns true as outdated, so that their results
+   * are discarded.
+   */
   const outdate = (isConcerned: (one: Loading<Entry>) => boolean): void => {
     version++
     for (const [key, one] of loading) {
@@ -162,7 +186,7 @@ export const createPageCache = <Entry extends Placed>({
         // The page ends with the last entry that was read, because the entries after it may not be committed yet.
         const end = entries.at(-1)?.seq ?? 0
         const added = pages.get(key)
-        // Entries that were added during the read follow the ones that were read.
+        // Entries that `add` has added during the read are kept if they directly follow the entries that were read.
         const rest = added && added.first <= end + 1 ? added.entries.filter(({ seq }) => seq > end) : []
         if (end > 0) keep(roomId, [...entries, ...rest], first)
         return entries

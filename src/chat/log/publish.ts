@@ -12,7 +12,7 @@ import type { AppendQueue } from './append-queue.ts'
 import { type Draft, type Entry, encryptEntry, entryOf, isSameEntry } from './codec.ts'
 import { refusalOf } from './refusals.ts'
 
-/** A version that no room has. An entry with this version is read from the database before it is delivered. */
+/** A version that no room ever has. An entry with this version is read from the database before it is delivered. */
 const OUTDATED = -1
 
 /** A message as its sender provides it. */
@@ -28,10 +28,14 @@ export interface Submission {
   readonly command: Command
 }
 
-/** The result of `post`: the stored entry, or the error. `isReplay` is true if it was already stored with the same nonce. */
+/**
+ * The result of `post`: the stored entry, or the error. `isReplay` is true if the entry was already stored with the same nonce.
+ */
 export type PublishResult = { readonly error: ChatError } | { readonly entry: Entry; readonly isReplay: boolean }
 
-/** Who publishes. `beforeMessage` is called for the messages of a `person`, and not for those of the host application. */
+/**
+ * Who publishes: a user (`person`) or the host application (`host`). `beforeMessage` is called only for the messages of users.
+ */
 export type PublishedBy = 'person' | 'host'
 
 /** A committed message in the form that host applications receive. */
@@ -53,27 +57,33 @@ export interface PublisherOptions {
   readonly bus: Bus
   readonly access: Access
   readonly log: Log
-  /** The maximum number of messages per second per user. It is part of an error message. */
+  /** Maximum number of messages per second per user, for the text of the error. The connection registry applies the limit. */
   readonly messageRate: number
   readonly maxMessageLength: number
   readonly isDraining: () => boolean
   /** See `ChatOptions.isUpgradeFinished`. */
   readonly isUpgradeFinished?: (() => boolean) | undefined
-  /** Returns the principal with the current name. Throws if the user was deleted after the principal was looked up. */
+  /**
+   * Returns the principal with the user's current name. Throws `unavailable` if the user was deleted after the principal was
+   * looked up.
+   */
   readonly author: (principal: Principal) => Principal
-  /** Like `author`, but never throws: a deleted user keeps the last known name. */
+  /** Like `author`, but does not throw for a deleted user, who keeps the last known name. */
   readonly named: (principal: Principal) => Principal
-  /** Called at most once with each message that this process commits. Must not throw. */
+  /** Called at most once for each message that this process commits. Must not throw. */
   readonly onMessage?: ((message: CommittedMessage) => void) | undefined
 }
 
 export interface Publisher {
-  /** Counts a message against the user's rate limit. Called before its room is looked up. Throws `rate_limited`. */
+  /**
+   * Counts a message against the user's rate limit. Throws `rate_limited` if the limit is exceeded. Called before the room of
+   * the message is looked up.
+   */
   admit(userId: number): void
   /**
-   * Publishes an entry. If it is rejected before the append, throws a ChatError, or returns a promise that rejects with one if
-   * `beforeMessage` has to be called first. Otherwise calls `posted` once with the result of the append. The callback runs before
-   * the subscribers receive the entry.
+   * Publishes an entry. If the entry is rejected before the append, throws a ChatError, or rejects with a ChatError if
+   * `beforeMessage` was called. Otherwise calls `posted` once with the result of the append, before the subscribers receive the
+   * entry.
    */
   post(
     principal: Principal,
@@ -106,7 +116,8 @@ export const createPublisher = ({
   const prepare = ({ kind, command }: Submission): Body => kind.prepare(command, { maxMessageLength })
 
   /**
-   * Prepares a message that the host has edited. If it is not valid, the host is at fault, so the sender receives `unavailable`.
+   * Prepares a message that `beforeMessage` has edited. Throws `unavailable` if the edited message is not valid, because the
+   * fault is the host's and not the sender's.
    */
   const prepareEdit = (edited: Submission): Body => {
     try {
@@ -122,7 +133,10 @@ export const createPublisher = ({
       throw new ChatError('unavailable', 'The service is restarting. Send the message again in a moment.')
   }
 
-  /** Rejects the entry before it is queued. The database checks this again while it holds the lock of the room. */
+  /**
+   * Throws `upgrade_pending` if entries of this kind are not accepted yet. The database checks this again while it holds the
+   * lock of the room.
+   */
   const refuseBeforeUpgrade = ({ kind }: Kind): void => {
     if (kind !== MESSAGE && !isUpgradeFinished()) throw refusalOf('upgrade_pending')
   }
@@ -145,8 +159,8 @@ export const createPublisher = ({
       if (appended.stored && !isSameEntry(draft, appended.stored, keyring)) return posted({ error: nonceReused() })
       const entry = entryOf(draft, appended)
       posted({ entry, isReplay: appended.replayed })
-      // A replay is announced too, because the first attempt may have been committed without being announced. It is read from the
-      // database, because the stored entry may have been erased since.
+      // A replay is announced too, because the first attempt may have been committed without being announced. The entry of a
+      // replay is read from the database, because it may have been erased since the first attempt.
       if (room.committed(entry, appended.replayed ? OUTDATED : version)) bus.announce(room.id, entry.seq)
       const { content, kind } = draft
       if (onMessage && !appended.replayed && kind.kind === MESSAGE && content !== null)
@@ -181,7 +195,6 @@ export const createPublisher = ({
 
 const metaOf = ({ meta }: Body): Post['meta'] => (meta === null ? undefined : JSON.parse(meta))
 
-/** Returns a committed message in the form that host applications receive. */
 export const committedMessage = (
   { room, content, meta, nonce }: Post & { readonly room: { readonly name: string } },
   user: PublicUser,

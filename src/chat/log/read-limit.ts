@@ -1,6 +1,6 @@
 /**
- * Limits how much history each user may read over HTTP: by a rate, and by the number of concurrent responses. A response counts
- * until its client has read it, so that clients which don't read their responses use bounded memory.
+ * Limits how much history each user may read over HTTP, by the rate of reads and by the number of concurrent responses. A
+ * response counts until its client has read it, so that the memory for unread responses is bounded.
  */
 import pLimit, { type LimitFunction } from 'p-limit'
 import type { Clock } from '../../lib/clock.ts'
@@ -9,7 +9,7 @@ import { TokenBucket } from '../connections/token-bucket.ts'
 
 export interface ReadLimitOptions {
   readonly clock: Clock
-  /** The reads per second per user. 0 disables this limit. */
+  /** Maximum number of reads per second per user. 0 disables this limit. */
   readonly readRate: number
 }
 
@@ -18,35 +18,40 @@ export interface Read {
   readonly userId: number
   /** The number of requested entries, or of requested rooms. */
   readonly entries: number
-  /** Resolves when the client has read the response, or its connection is closed. Never rejects. */
+  /** Resolves when the client has read the response, or when the connection is closed. Never rejects. */
   readonly ended: Promise<unknown>
 }
 
 export interface ReadLimit {
   /**
-   * Resolves when the read may start. Rejects with `rate_limited` if the user reads too much, and with `busy` if all users together
-   * do.
+   * Resolves when the read may start. Rejects with `rate_limited` if the user reads too much, and with `busy` if all users
+   * together read too much.
    */
   enter(read: Read): Promise<void>
   close(): void
 }
 
-/** This many entries count as one read. A request for more of them counts as several reads. */
+/** The number of entries that count as one read. A request for more entries counts as several reads. */
 export const ENTRIES_PER_READ = 50
-/** The size of a burst of reads, in seconds of the rate `readRate`. */
+/** A burst may contain as many reads as `readRate` allows in this many seconds. */
 export const READ_BURST_SECONDS = 10
 
-// Maximum number of concurrent responses per user, and of requests per user that wait for one of them to end.
+// Maximum number of concurrent responses per user, and maximum number of a user's requests that wait for one of these responses
+// to end.
 const MAX_OF_USER = 8
 const MAX_WAITING_OF_USER = 100
-// Maximum number of concurrent responses of all users, and of requests that wait for one of them to end.
+// Maximum number of concurrent responses of all users, and maximum number of requests that wait for one of these responses to
+// end.
 const MAX_OF_ALL = 512
 const MAX_WAITING = 2000
 /**
- * How long a request may wait, in milliseconds. After that it is rejected, because the client does not read its other responses.
+ * Maximum time in milliseconds that a request waits. After this time, the request is rejected, because the client apparently
+ * does not read its other responses.
  */
 const WAIT_MS = 5000
-/** How often idle users are removed, in milliseconds. Their token buckets are full by then, like new ones. */
+/**
+ * Interval in milliseconds at which idle users are removed. Their token buckets are full, so new buckets would be no different.
+ */
 const SWEEP_MS = 10_000
 
 interface Reader {
@@ -60,7 +65,7 @@ interface Waiting {
   refuse(): void
 }
 
-/** Limits how many history reads run at once in this process, and how many each user may make per second. */
+/** Creates the limits of this process. Timers run until `close` is called. */
 export const createReadLimit = ({ clock, readRate }: ReadLimitOptions): ReadLimit => {
   const readers = new Map<number, Reader>()
   const slots = pLimit(MAX_OF_ALL)
@@ -94,7 +99,7 @@ export const createReadLimit = ({ clock, readRate }: ReadLimitOptions): ReadLimi
     async enter({ userId, entries, ended }) {
       const reader = readerOf(userId)
       reader.usedAt = clock.monotonic()
-      // A request for more than a whole burst costs one burst, because the bucket never holds more.
+      // A request for more than a whole burst costs one burst, because the bucket never holds more tokens.
       const cost = Math.min(Math.max(1, Math.ceil(entries / ENTRIES_PER_READ)), burst)
       const retryAfterMs = reader.bucket.take(reader.usedAt, cost)
       if (retryAfterMs > 0) throw tooFast(readRate, retryAfterMs)
@@ -120,11 +125,11 @@ export const createReadLimit = ({ clock, readRate }: ReadLimitOptions): ReadLimi
 }
 
 const tooFast = (readRate: number, retryAfterMs: number): ChatError => {
-  const detail = `You read more than ${readRate} times ${ENTRIES_PER_READ} entries per second. Wait before the next request.`
+  const detail = `You made more than ${readRate} reads per second. Every ${ENTRIES_PER_READ} entries count as one read. Wait before the next read.`
   return new ChatError('rate_limited', detail, { retryAfterMs })
 }
 
-const UNREAD = new Error('other responses are not read')
+const UNREAD = new Error('The client does not read its other responses.')
 
 const unread = (): ChatError =>
   new ChatError('rate_limited', `You have ${MAX_OF_USER} responses that you have not read. Read them first.`, {
@@ -132,7 +137,7 @@ const unread = (): ChatError =>
     cause: UNREAD
   })
 
-/** Returns whether a read was rejected because its user doesn't read the responses in progress. */
+/** Returns whether a read was rejected because the user does not read the responses that are in progress. */
 export const isUnread = (error: unknown): boolean => error instanceof ChatError && error.cause === UNREAD
 
 const busy = (): ChatError =>

@@ -19,7 +19,7 @@ export interface LogReaderOptions {
   readonly keyring: Keyring
   readonly clock: Clock
   readonly log: Log
-  /** Maximum number of concurrent queries that read the log. The other connections of the pool are left for appends. */
+  /** Maximum number of concurrent queries that read the log. The other connections of the pool stay available for appends. */
   readonly concurrentReads: number
   /** See `PageCacheOptions.isCurrent`. */
   readonly isCurrent?: (() => boolean) | undefined
@@ -28,17 +28,16 @@ export interface LogReaderOptions {
 }
 
 export interface LogReader {
-  /** Runs a query that only reads. Waits while `concurrentReads` of them are running. */
+  /** Runs a read-only query. The query waits while `concurrentReads` other queries are running. */
   readonly limited: LimitFunction
   readonly pages: PageCache<Entry>
-  /** Returns a part of a room's log. */
   part(room: Room, range: Range): Promise<LogPart>
 }
 
-/** Minimum time between two log lines about entries that cannot be decrypted, in milliseconds. */
+/** Minimum time in milliseconds between two log lines about entries that cannot be decrypted. */
 const REPORT_MS = 60_000
 
-/** Creates the page cache, and the function that reads a part of a log through it. */
+/** Creates the page cache, and the function that reads a part of a log through the cache. */
 export const createLogReader = (options: LogReaderOptions): LogReader => {
   const { messages, kinds, keyring, clock, nameOf, isCurrent } = options
   const slices = createSlices({ clock })
@@ -62,7 +61,7 @@ export const createLogReader = (options: LogReaderOptions): LogReader => {
   return { limited, pages, part: createHistory({ pages, extent, messagesFrom, slices }) }
 }
 
-/** Creates a function that counts the entries which cannot be decrypted. It logs their number at most once per interval. */
+/** Creates a function that counts the entries that cannot be decrypted, and logs their number at most once per `REPORT_MS`. */
 const createReport = ({ clock, log }: LogReaderOptions) => {
   let undecryptable = 0
   let total = 0

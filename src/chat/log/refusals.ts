@@ -1,16 +1,21 @@
-/** Converts a refusal of the database to an error. drizzle/0008_append_entries.sql defines the codes of refusals. */
+/**
+ * Converts the codes with which the database refuses entries to errors. drizzle/0008_append_entries.sql defines these codes.
+ */
 import { ChatError, type ErrorCode } from '../../protocol/errors.ts'
 
 const DETAILS: Partial<Record<ErrorCode, string>> = {
-  room_not_found: 'The room was deleted.',
-  message_not_found: 'There is no such message in this room.',
-  upgrade_pending: 'The service is being upgraded and accepts messages only. Send it again later.'
+  room_not_found: 'The room was deleted. Choose another room.',
+  message_not_found: 'There is no such message in this room. It may have been deleted.',
+  upgrade_pending: 'The service is being upgraded and accepts only messages. Try again later.'
 }
 
 const isKnown = (code: string): code is keyof typeof DETAILS => code in DETAILS
 
-/** Returns the error for a refused entry. The code may be unknown, because a newer release may have migrated the database. */
+/**
+ * Returns the error for a code. A newer release may have migrated the database, so a code can be unknown. The error is then
+ * `not_allowed`.
+ */
 export const refusalOf = (code: string): ChatError =>
   isKnown(code)
     ? new ChatError(code, DETAILS[code] ?? '')
-    : new ChatError('not_allowed', 'The service does not allow this now.')
+    : new ChatError('not_allowed', 'The service does not allow this at the moment. Try again later.')

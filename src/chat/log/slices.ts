@@ -1,12 +1,15 @@
 /**
- * Splits long jobs into slices. All jobs together run for at most a few milliseconds per turn of the event loop, so that
- * decrypting a thousand messages for one client does not delay the messages of others.
+ * Splits long jobs into slices. All jobs together run for at most a few milliseconds per turn of the event loop, so that a long
+ * job for one client, such as the decryption of a thousand messages, does not delay the messages of other clients.
  */
 import type { Clock } from '../../lib/clock.ts'
 
 export interface SlicesOptions {
   readonly clock: Pick<Clock, 'monotonic'>
-  /** How long all jobs together may run per turn, in milliseconds. At least one item is processed per turn. */
+  /**
+   * Maximum time in milliseconds that all jobs together run per turn. At least one item is processed per turn, even if it takes
+   * longer.
+   */
   readonly maxMs?: number
 }
 
@@ -15,10 +18,10 @@ export interface Slices {
   map<Item, Result>(items: readonly Item[], work: (item: Item) => Result): Promise<Result[]>
 }
 
-/** Processes items until the monotonic time `end`. Returns whether all items are done. */
+/** Processes items until the monotonic time `end`. Returns whether all items have been processed. */
 type Job = (end: number) => boolean
 
-/** Creates the queue of jobs. Jobs that don't finish in one slice take turns. */
+/** Creates the queue of jobs. A job that doesn't finish in its slice moves to the end of the queue. */
 export const createSlices = ({ clock, maxMs = 2 }: SlicesOptions): Slices => {
   const jobs: Job[] = []
   let isScheduled = false

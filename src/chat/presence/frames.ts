@@ -1,8 +1,8 @@
-/** Creates the frames about users: who connected, joined, left or is typing. */
+/** Creates the frames that report which users have connected, joined, left or are typing. */
 import type { SystemFrame, TypingNotice } from '../../protocol/frames.ts'
 import type { Principal } from '../access/authorize.ts'
 
-/** How long clients show a user as typing after a notification, in milliseconds. */
+/** Time in milliseconds for which clients show a user as typing after a notification. */
 const TYPING_SHOWN_MS = 5000
 
 const SENTENCES = {
@@ -11,7 +11,7 @@ const SENTENCES = {
   left: (name: string) => `${name} left the chat`
 }
 
-/** Returns the frame for a user who connected, joined or left. Its sentence is the same as that of the FastAPI backend. */
+/** Returns the frame for a user who connected, joined or left. The frame's `message` is the same as in the FastAPI backend. */
 export const systemFrame = (
   event: SystemFrame['event'],
   { userId, username }: Pick<Principal, 'userId' | 'username'>,

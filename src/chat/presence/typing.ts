@@ -4,24 +4,24 @@ import type { Clock } from '../../lib/clock.ts'
 import { TokenBucket } from '../connections/token-bucket.ts'
 import { createUserBuckets } from '../connections/user-buckets.ts'
 
-/** Minimum time between two notifications about one user in one room, in milliseconds. */
+/** Minimum time in milliseconds between two notifications about the same user in the same room. */
 const TYPING_MS = 1000
-/** Notifications about one user in all rooms together, per second and in a burst. */
+/** Maximum number of notifications about one user in all rooms together, per second and in a burst. */
 const PER_SECOND = 5
 const BURST = 10
 /**
- * Frames for one room, per second and in a burst. A notification counts once for each subscriber, so a large room shows fewer
- * typing users.
+ * Maximum number of frames for the subscribers of one room, per second and in a burst. A notification counts once for each
+ * subscriber, so a large room shows fewer typing users.
  */
 const NOTICES_PER_SECOND = 2000
 const NOTICE_BURST = 4000
-/** Maximum number of tracked rooms, and of tracked pairs of a user and a room. Each takes about 100 bytes. */
+/** Maximum number of tracked rooms, and maximum number of tracked pairs of a user and a room. Each takes about 100 bytes. */
 const MAX_REMEMBERED = 10_000
 
 export interface Typing {
   /**
-   * Returns whether the subscribers of a room may be notified now that a user is typing, and counts the notification if so. The
-   * limits apply to all connections of the user together, including those to other processes.
+   * Returns whether to notify the subscribers of a room that a user is typing. If so, counts the notification. The limits apply
+   * to all connections of the user together, including connections to other processes.
    */
   may(userId: number, roomId: number, subscribers: number): boolean
   close(): void

@@ -1,4 +1,4 @@
-/** Lists, returns, creates and changes the rooms of the chat. */
+/** Lists, looks up, creates and changes rooms, for users and for the host application. */
 import type { Bus } from '../../bus/bus.ts'
 import type { RoomsRepository } from '../../db/database.ts'
 import { ChatError } from '../../protocol/errors.ts'
@@ -10,15 +10,21 @@ import { publicRoom, publicRoomOfRow } from './public-room.ts'
 import type { RoomRegistry } from './registry.ts'
 
 export interface ChatRooms {
-  /** Returns at most `limit` rooms that the principal may read, sorted by name, that follow `after`. */
+  /**
+   * Returns at most `limit` rooms that the principal may read, sorted by name. The list starts after `after`, which is a room
+   * name or the `next` of the previous list.
+   */
   list(principal: Principal, after: string, limit: number): Promise<RoomList>
   /** Returns a room. Throws `room_not_found`. */
   show(principal: Principal, room: string): Promise<RoomShown>
   /** Creates a room. Throws `room_taken` or `not_allowed`. */
   create(principal: Principal, room: NewRoom): Promise<RoomShown>
-  /** Returns a room, and creates it if it doesn't exist. For the host application: does not call `authorize`. */
+  /**
+   * Returns a room, and creates the room first if it doesn't exist. Called by the host application, so does not call
+   * `authorize`.
+   */
   ensure(room: NewRoom): Promise<RoomShown>
-  /** Changes a room on every process. For the host application: does not call `authorize`. Throws `room_not_found`. */
+  /** Changes a room on every process. Called by the host application, so does not call `authorize`. Throws `room_not_found`. */
   change(room: string, change: { readonly title: string | null }): Promise<RoomShown>
 }
 
@@ -43,7 +49,7 @@ export const createChatRooms = (options: ChatRoomsOptions): ChatRooms => {
       return { rooms: rows.map(publicRoomOfRow), has_more: next !== undefined, ...(next === undefined ? {} : { next }) }
     },
     show: async (principal, name) => publicRoom(await findRoom(principal, name, 'read')),
-    // The error and the response time must not reveal whether a room exists that the user may not read.
+    // If the user may not read the room, neither the error nor the response time may reveal whether the room exists.
     async create(principal, room) {
       const decisions = [access.may(principal, room.room, 'create'), access.may(principal, room.room, 'read')]
       const [mayCreate, mayRead] = await Promise.all(decisions)
@@ -75,7 +81,7 @@ export const createChatRooms = (options: ChatRoomsOptions): ChatRooms => {
       const row = room && (await repository.update(room.id, change))
       if (!row) throw noSuchRoom()
       bus.publish({ kind: 'room_changed', room: row.id })
-      // Reads the title again and does not use `row`, because another process may have changed the room in the meantime.
+      // Reads the title again instead of using `row`, because another process may have changed the room in the meantime.
       await rooms.refresh(row.id)
       return publicRoom(room)
     }
@@ -84,4 +90,8 @@ export const createChatRooms = (options: ChatRoomsOptions): ChatRooms => {
 
 const isTaken = (error: unknown): boolean => error instanceof ChatError && error.code === 'room_taken'
 
-const notCreated = (): ChatError => new ChatError('not_allowed', 'You may not create this room.')
+const notCreated = (): ChatError =>
+  new ChatError(
+    'not_allowed',
+    'You are not allowed to create this room. Choose another name, or ask someone with the permission.'
+  )

@@ -7,7 +7,7 @@ import type { Access, Principal } from '../access/authorize.ts'
 export interface RoomListingOptions {
   readonly rooms: Pick<RoomsRepository, 'list'>
   readonly access: Access
-  /** Encrypts a cursor that is the name of a room which the user may not read. */
+  /** Encrypts a cursor if it is the name of a room that the user may not read. */
   readonly keyring: Keyring
 }
 
@@ -18,16 +18,21 @@ export interface RoomListPart {
   readonly next: string | undefined
 }
 
-/** Maximum number of rooms that are read from the database for one part. It bounds the work for a user who may read few rooms. */
+/**
+ * Maximum number of rooms that are read from the database for one part. The limit bounds the work for a user who may read only
+ * few rooms.
+ */
 const MAX_EXAMINED = 1000
-/** The number of rooms per query if the host application authorizes, because some rooms may be omitted. */
+/** The number of rooms per query if the host application authorizes reads. The list may then omit some of these rooms. */
 const PAGE = 100
 /** Maximum number of concurrent calls of `authorize`. */
 const AT_ONCE = 16
-/** Matches an encrypted cursor, which is a Fernet token. No room name matches. */
+/** Matches an encrypted cursor, which is a Fernet token. No room name matches, because room names have no capital letters. */
 const ENCRYPTED = /^gAAAA/
 
-/** Returns at most `limit` rooms. `after` is a room name or the `next` of the previous part. The list starts after that room. */
+/**
+ * Returns at most `limit` rooms. `after` is a room name or the `next` of the previous part. The part starts after that room.
+ */
 export type ListRooms = (principal: Principal, after: string, limit: number) => Promise<RoomListPart>
 
 export const createRoomListing =

@@ -3,7 +3,6 @@ import type { RoomRow } from '../../db/database.ts'
 import type { Room as RoomShown } from '../../protocol/http/rooms.ts'
 import type { Room } from './room.ts'
 
-/** Converts a loaded room. */
 export const publicRoom = ({ name, title, epoch, oldest, head }: Room): RoomShown => ({
   room: name,
   title,
@@ -12,7 +11,6 @@ export const publicRoom = ({ name, title, epoch, oldest, head }: Room): RoomShow
   seq: head
 })
 
-/** Converts a row of the database. */
 export const publicRoomOfRow = ({ name, title, epoch, oldestSeq, lastSeq }: RoomRow): RoomShown => ({
   room: name,
   title,

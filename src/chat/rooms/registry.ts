@@ -1,4 +1,4 @@
-/** Registers the rooms that this process uses. Keeps them up to date with the database, and removes unused ones from memory. */
+/** Keeps the rooms that this process uses in memory and up to date with the database, and removes unused rooms from memory. */
 import type { RoomRow, RoomsRepository } from '../../db/database.ts'
 import { createBatch } from '../../lib/batch.ts'
 import type { Clock } from '../../lib/clock.ts'
@@ -14,30 +14,30 @@ export interface RoomRegistry {
   get(name: string): Room | undefined
   byId(id: number): Room | undefined
   all(): Iterable<Room>
-  /** Returns a room, and loads it first if necessary. Returns `undefined` if it doesn't exist. */
+  /** Returns a room, and loads the room first if necessary. Returns `undefined` if the room doesn't exist. */
   load(name: string): Promise<Room | undefined>
-  /** Looks up rooms in the database even if they are loaded, so that the time it takes does not reveal which rooms exist. */
+  /** Queries rooms in the database even if they are loaded, so that response times do not reveal which rooms exist. */
   probe(names: readonly string[]): Promise<void>
-  /** Registers the room of a row that was just read or created. Returns the registered room if there is one. */
+  /** Returns the room of a row that was just read or created. Registers the room unless it is already registered. */
   adopt(row: RoomRow): Room
   /** Called when another process has appended the entry `seq` to a room's log. */
   grown(roomId: number, seq: number): void
   /** Applies a changed title. Rooms that are being loaded are read again, because their rows may have the old title. */
   retitle(id: number, title: string | null): void
-  /** Reads the title of a loaded room again, because another process changed it. Never rejects. */
+  /** Reads the title of a loaded room again, because it has changed. Never rejects. */
   refresh(id: number): Promise<void>
   /** Removes a deleted room. */
   remove(id: number): void
-  /** Drops entries that rooms hold back. Called when entries or names have changed. See `Room.changed`. */
+  /** Calls `Room.changed` for every loaded room. */
   changed(): void
   /**
-   * Queries which loaded rooms have changed in the database, page by page, and starts to read their missing entries. One pass
-   * runs at a time.
+   * Queries which loaded rooms have changed in the database, and starts to read their missing entries. Only one run is active
+   * at a time. If called during a run, the run starts over when it has queried all rooms.
    */
   look(): Promise<void>
   /** Delivers the entries that rooms hold back during a pause. Called before the connections are closed. */
   flush(): void
-  /** Removes rooms without subscribers that nothing has used since the last sweep. */
+  /** Removes rooms that have no subscribers and have not been used since the last sweep. */
   sweep(): void
 }
 
@@ -46,11 +46,11 @@ export interface RoomRegistryOptions {
   readonly pages: PageCache<Entry>
   readonly log: Log
   readonly clock: Pick<Clock, 'monotonic'>
-  /** About how many rooms without subscribers are kept in memory. */
+  /** Approximate maximum number of rooms without subscribers that are kept in memory. */
   readonly maxIdle?: number
 }
 
-/** Maximum number of rooms that are not loaded and whose announced `seq` is remembered until they are loaded. */
+/** Maximum number of unloaded rooms whose announced `seq` is remembered until they are loaded. */
 const MAX_UNLOADED = 10_000
 const MAX_IDLE = 10_000
 /** Maximum number of rooms per query. */
@@ -80,14 +80,15 @@ export const createRoomRegistry = ({
   }
 
   /**
-   * Removes rooms without subscribers: first those that were not used since the last sweep, then the others, each in the order in
-   * which they were loaded.
+   * Removes up to half of `maxIdle` rooms without subscribers. Rooms that were not used since the last sweep are removed before
+   * rooms that were used. Within these groups, rooms that were loaded first are removed first.
    */
   const evict = (): void => {
     const idle = [...byId.values()].filter(({ subscribers }) => subscribers.size === 0)
     const inOrder = [...idle.filter(room => !used.has(room)), ...idle.filter(room => used.has(room))]
     for (const room of inOrder.slice(0, Math.ceil(maxIdle / 2))) drop(room)
-    // Rooms with subscribers stay, so `byId` may still be large. The next eviction waits until as many new rooms are loaded.
+    // Rooms with subscribers stay, so `byId` may still be large. The next eviction waits until half of `maxIdle` more rooms are
+    // loaded, so that not every load starts one.
     evictAt = Math.max(maxIdle, byId.size + Math.ceil(maxIdle / 2))
   }
 
@@ -114,7 +115,7 @@ export const createRoomRegistry = ({
       for (;;) {
         const before = titles
         const row = await find(name)
-        // If a title changed or a room was deleted during the query, the row may be outdated, so it is read again. This is rare.
+        // If a title changed or a room was deleted during the query, the row may be outdated, so the row is read again.
         if (before === titles) return row && adopt(row)
       }
     } finally {
@@ -174,7 +175,7 @@ export const createRoomRegistry = ({
         for (;;) {
           const before = titles
           const row = await find(room.name)
-          // If a title changed during the query, the row may have an older one, so it is read again.
+          // If a title changed during the query, the row may have the old title, so the row is read again.
           if (before !== titles) continue
           if (row?.id === id) room.title = row.title
           return
@@ -192,7 +193,7 @@ export const createRoomRegistry = ({
       for (const room of byId.values()) room.changed()
     },
     look() {
-      // A running pass may already have queried a room that has changed since, so another pass follows it.
+      // The active run may already have queried a room before the room changed, so all rooms are queried again.
       if (looking) isStale = true
       looking ??= lookAtAll().finally(() => {
         looking = undefined

@@ -1,10 +1,11 @@
 /**
- * Delivers a room's log to the subscribers of this process, strictly in the order of `seq`. Other processes announce only the `seq`
- * of their entries, and the entries are read from the log. An entry is delivered only after all entries before it.
+ * Delivers a room's log to the subscribers of this process, in the order of `seq`. An entry is delivered only after all entries
+ * before it. Other processes announce only the `seq` of their entries, so this process reads these entries from the log.
  *
- * Entries are delivered at the end of the turn of the event loop in which they are added. A delivery to many subscribers takes
- * long, and one write costs about the same for one entry as for twenty. So a delivery is followed by a pause that is proportional
- * to its duration, and the entries of the pause are delivered together. See docs/performance.md.
+ * Entries are delivered at the end of the turn of the event loop in which they are added, unless the room pauses. A delivery to
+ * many subscribers takes long, and one write costs about the same for one entry as for twenty. So each delivery is followed by
+ * a pause in proportion to its duration, and the entries that are added during the pause are delivered together. See
+ * docs/performance.md.
  */
 import type { Clock } from '../../lib/clock.ts'
 import type { Log } from '../../lib/logging.ts'
@@ -14,14 +15,18 @@ import type { PageCache } from '../log/page-cache.ts'
 
 /** Receives the entries of a room. See subscription.ts. */
 export interface Subscriber {
-  /** Delivers consecutive entries. `head` is the `seq` of the last one. Called at most once per turn of the event loop. */
+  /** Delivers consecutive entries. `head` is the `seq` of the last entry. Called at most once per turn of the event loop. */
   deliver(chunk: Chunk, head: number): void
-  /** Sends a frame that is not in the log. Drops it if the client reads too slowly, or belongs to the user `exceptUserId`. */
+  /**
+   * Sends a frame that is not in the log, such as a typing notification. Drops the frame if the client reads too slowly, or if
+   * the client belongs to the user `exceptUserId`.
+   */
   hint(frame: Encoded, exceptUserId?: number): void
-  /** Sends a presence frame. Drops it if it equals the previous one, or if the client reads too slowly. */
+  /** Sends a presence frame. Drops the frame if it equals the previous presence frame, or if the client reads too slowly. */
   replace(frame: Encoded): void
   /**
-   * Reports that the next entries cannot be delivered: the log is a new incarnation (`epoch`), or they were deleted (`expired`).
+   * Reports that the next entries cannot be delivered, either because the log is a new incarnation (`epoch`), or because the
+   * entries were deleted (`expired`).
    */
   broken(reason: 'epoch' | 'expired'): void
 }
@@ -33,7 +38,7 @@ export interface Reach {
   readonly oldestSeq: number
 }
 
-/** The state of a room when it is loaded, and what the room needs. */
+/** The state of a room when it is loaded, and the parts of the chat that the room uses. */
 export interface RoomOptions extends Reach {
   readonly id: number
   readonly name: string
@@ -44,11 +49,14 @@ export interface RoomOptions extends Reach {
   readonly clock: Pick<Clock, 'monotonic'>
 }
 
-/** Maximum number of entries committed here that are kept while earlier entries are read. Further ones are read from the log. */
+/**
+ * Maximum number of this process's entries that are kept in memory until all earlier entries have been read. Any further
+ * entries are read from the log.
+ */
 const MAX_AHEAD = 1000
-/** The pause after a delivery, as a share of its duration. */
+/** The pause after a delivery, as a fraction of the duration of the delivery. */
 const PAUSE_SHARE = 0.3
-/** Maximum pause after a delivery, in milliseconds. */
+/** Maximum pause in milliseconds after a delivery. */
 const MAX_PAUSE_MS = 5
 
 export class Room {
@@ -59,8 +67,8 @@ export class Room {
   epoch: string
   oldest: number
   /**
-   * True if the log may have entries that are not messages, or gaps. Then the database has to be queried for where a list of the
-   * last n messages begins.
+   * True if the log may have gaps, or entries that are not messages. The first `seq` of the last n messages must then be looked
+   * up in the database.
    */
   hasOthers: boolean
   /** The `seq` of the newest entry that was delivered. */
@@ -73,7 +81,7 @@ export class Room {
   #timer: NodeJS.Timeout | undefined
   /** The monotonic time in milliseconds before which nothing is delivered. */
   #pausedUntil = 0
-  /** Entries committed here, by `seq`, that wait until the entries before them have been read. */
+  /** Entries that this process has committed, keyed by `seq`. They wait until all earlier entries have been read. */
   readonly #ahead = new Map<number, Entry>()
   /** The `seq` of the newest entry that is known to exist. */
   #known: number
@@ -92,14 +100,15 @@ export class Room {
     this.#clock = clock
   }
 
-  /** A number that changes whenever an entry or a name has changed, so that earlier copies of entries must no longer be shown. */
+  /** See `PageCache.version`. */
   get version(): number {
     return this.#pages.version
   }
 
   /**
-   * Adds an entry that this process committed. Returns whether it is new. `version` is the version at the time when the entry was
-   * created. If it has changed since, the entry may contain an old name or erased text, so it is read from the database instead.
+   * Adds an entry that this process committed. Returns false if the room already has the entry. `version` is the version of the
+   * room when the entry was created. If the version has changed since then, the entry may contain an old name or erased text,
+   * so the entry is read from the database instead.
    */
   committed(entry: Entry, version = this.version): boolean {
     const tail = this.tail
@@ -113,8 +122,8 @@ export class Room {
   }
 
   /**
-   * Delivers the entries of a pause. Drops the entries that wait for earlier ones, so that they are read from the log. Called when
-   * entries or names have changed.
+   * Delivers the pending entries. Drops the entries that wait for earlier entries, so that they are read from the log. Called
+   * when entries or names have changed.
    */
   changed(): void {
     this.deliver()
@@ -127,7 +136,10 @@ export class Room {
     if (this.#known > this.tail) this.#reading ??= this.#read()
   }
 
-  /** Applies the range of the log in the database. Resolves when the read of the missing entries has ended. */
+  /**
+   * Applies the current incarnation and range of the log in the database. Resolves when the missing entries have been read, or
+   * when the read has failed.
+   */
   async reaches({ epoch, lastSeq, oldestSeq }: Reach): Promise<void> {
     if (oldestSeq > this.oldest) this.#pages.forget(this.id, oldestSeq)
     this.oldest = Math.max(1, oldestSeq)
@@ -137,7 +149,7 @@ export class Room {
     await this.#reading
   }
 
-  /** Returns entries from `seq` on, at most to the end of a page of the cache and to `head`. Synchronous if they are cached. */
+  /** Returns consecutive entries from `seq` on. See `PageCache.from`. */
   from(seq: number): Entry[] | Promise<Entry[]> {
     return this.#pages.from(this.id, seq, this.head)
   }
@@ -147,7 +159,7 @@ export class Room {
     await this.#reading
   }
 
-  /** The `seq` of the newest entry that is in memory, with all entries before it. It may not be delivered yet. */
+  /** The `seq` of the newest entry that was delivered or is pending. */
   get tail(): number {
     return this.head + this.#pending.length
   }
@@ -189,10 +201,10 @@ export class Room {
       while (this.#known > this.tail) {
         const from = this.tail + 1
         const entries = await this.#pages.from(this.id, from, this.#known)
-        // During the read, entries may have been committed here, or the log may have become a new incarnation.
+        // If entries were committed here during the read, or if the log became a new incarnation, the result is out of date.
         if (this.tail !== from - 1) continue
         const [first] = entries
-        // The announced entry doesn't exist, for example after the database was restored.
+        // If nothing was read, the announced entry doesn't exist, for example because the database was restored from a backup.
         if (!first) this.#known = this.tail
         else if (first.seq > from) this.#skipTo(first.seq)
         for (const entry of entries) if (entry.seq === this.tail + 1) this.#append(entry)

@@ -18,7 +18,10 @@ import { type Since, Subscription } from './subscription.ts'
 
 /** Maximum number of subscriptions of a connection. */
 export const MAX_SUBSCRIPTIONS = 128
-/** How many rooms a user may enter, per second and in a burst. It is limited because all subscribers of a room are notified. */
+/**
+ * Maximum number of rooms that a user may enter, per second and in a burst. The number is limited because all subscribers of a
+ * room are notified.
+ */
 const ARRIVALS_PER_SECOND = 5
 const ARRIVAL_BURST = 2 * MAX_SUBSCRIPTIONS
 
@@ -33,22 +36,27 @@ export interface SubscriptionManagerOptions {
   readonly clock: Clock
   /** Returns the range of a room's log in the database, or `undefined` if the room doesn't exist. */
   readonly reach: (roomId: number) => Promise<Reach | undefined>
-  /** Returns whether the process is stopping. Clients are not notified then that users leave, because most will reconnect. */
+  /**
+   * Returns whether the process is stopping. If so, clients are not notified that users leave, because most users will
+   * reconnect.
+   */
   readonly isDraining: () => boolean
 }
 
 /** A method that handles a frame throws a ChatError if it rejects the frame. */
 export interface SubscriptionManager {
-  /** Subscribes a connection to a loaded room, or replaces its subscription. `ref` is repeated in the reply. */
-  follow(connection: Connection, room: Room, since: Since, ref?: string): void
+  /**
+   * Subscribes a connection to a loaded room, or replaces the connection's subscription to the room. The reply repeats `ref`.
+   */
+  add(connection: Connection, room: Room, since: Since, ref?: string): void
   /** Handles a `subscribe` frame. If its `after` is ahead of this process, first reads the range of the log from the database. */
   subscribe(connection: Connection, room: Room, frame: FrameOf<'subscribe'>): Promise<void>
   unsubscribe(connection: Connection, frame: FrameOf<'unsubscribe'>): void
   /** Ends a subscription because the user may no longer read the room, and notifies the client. */
   expel(connection: Connection, room: string): void
   /**
-   * Returns whether a limit drops a typing frame. Called before `authorize`, which is then not called for dropped frames. Throws
-   * `not_allowed` if the connection is not subscribed to the room.
+   * Returns whether a typing frame exceeds a limit and must be dropped. Called before `authorize`, so that `authorize` is not
+   * called for dropped frames. Throws `not_allowed` if the connection is not subscribed to the room.
    */
   isTypingTooOften(connection: Connection, room: string): boolean
   typing(connection: Connection, room: Room, frame: FrameOf<'typing'>): void
@@ -107,14 +115,14 @@ export const createSubscriptionManager = ({
   const typing = createTyping(clock)
   const arrivals = createUserBuckets({ clock, perSecond: ARRIVALS_PER_SECOND, burst: ARRIVAL_BURST })
 
-  /** Throws `rate_limited` if the user enters rooms too often. Further connections of a user to the same room don't count. */
+  /** Throws `rate_limited` if the user enters rooms too often. Further connections of the user to the same room don't count. */
   const admit = (roomId: number, userId: number): void => {
     const retryAfterMs = presence.has(roomId, userId) ? 0 : arrivals.take(userId)
     if (retryAfterMs > 0)
       throw new ChatError('rate_limited', 'You enter rooms too often. Try again in a moment.', { retryAfterMs })
   }
 
-  const follow: SubscriptionManager['follow'] = (connection, room, since, ref) => {
+  const add: SubscriptionManager['add'] = (connection, room, since, ref) => {
     const { subscriptions, principal } = connection
     if (connection.isEnded) return
     const before = subscriptions.get(room.name)
@@ -133,30 +141,31 @@ export const createSubscriptionManager = ({
     if (room) presence.leave(room.id, connection.principal)
   }
 
-  /** Ends a subscription. Returns false if there was none. */
-  const unfollow = (connection: Connection, name: string): boolean => {
+  /** Ends a subscription. Returns false if the connection was not subscribed to the room. */
+  const endSubscription = (connection: Connection, name: string): boolean => {
     connection.subscriptions.get(name)?.end()
-    const wasFollowed = connection.subscriptions.delete(name)
-    if (wasFollowed) leave(connection, name)
-    return wasFollowed
+    const wasSubscribed = connection.subscriptions.delete(name)
+    if (wasSubscribed) leave(connection, name)
+    return wasSubscribed
   }
 
   return {
-    follow,
+    add,
     async subscribe(connection, room, { after, epoch, ref }) {
-      // Another process may have appended entries that this one has not yet read. The database has the end of the log.
+      // Another process may have appended entries that this process has not read yet, so the end of the log is read from the
+      // database.
       if (after !== undefined && after > room.head) {
         const known = await reach(room.id)
         if (known) await room.reaches(known)
       }
-      follow(connection, room, { after, epoch }, ref)
+      add(connection, room, { after, epoch }, ref)
     },
     unsubscribe(connection, { room, ref }) {
-      unfollow(connection, room)
+      endSubscription(connection, room)
       connection.send({ type: 'unsubscribed', room, ...(ref === undefined ? {} : { ref }) })
     },
     expel(connection, room) {
-      if (unfollow(connection, room)) connection.send({ type: 'unsubscribed', room, reason: 'not_allowed' })
+      if (endSubscription(connection, room)) connection.send({ type: 'unsubscribed', room, reason: 'not_allowed' })
     },
     isTypingTooOften({ subscriptions, principal }, name) {
       if (!subscriptions.has(name)) throw notSubscribed()
@@ -186,7 +195,7 @@ export const createSubscriptionManager = ({
     async sendHeads(connections) {
       let count = 0
       for (const connection of [...connections]) {
-        // Continues in another turn of the event loop, so that sending to many connections does not delay messages.
+        // After each group of connections, continues in another turn of the event loop, so that messages are not delayed.
         if (++count % HEADS_PER_TURN === 0) await new Promise(setImmediate)
         const heads = [...connection.subscriptions.keys()].map(name => [name, rooms.get(name)?.head ?? 0])
         if (heads.length === 0) continue
@@ -203,11 +212,10 @@ export const createSubscriptionManager = ({
 }
 
 const notSubscribed = (): ChatError =>
-  new ChatError('not_allowed', 'Subscribe to the room before you send typing frames.')
+  new ChatError('not_allowed', 'You are not subscribed to this room. Subscribe to it before you send typing frames.')
 
-/** Returns the error for a connection that has the maximum number of subscriptions. */
 export const tooManyRooms = (): ChatError =>
   new ChatError(
     'too_many_rooms',
-    `A connection may subscribe to ${MAX_SUBSCRIPTIONS} rooms. Unsubscribe from one first.`
+    `A connection may subscribe to at most ${MAX_SUBSCRIPTIONS} rooms. Unsubscribe from another room first.`
   )

@@ -1,22 +1,24 @@
 /**
- * Subscribes one connection to one room. A subscription is either live or it catches up. While it is live, it sends entries as
- * the room delivers them. If the client is behind, because it has reconnected or reads slowly, the subscription catches up: it
- * reads the log from its cursor on as the socket drains, and queues nothing itself. When the cursor reaches the head of the log,
- * it is live again.
+ * Subscribes one connection to one room. A live subscription sends entries as the room delivers them. If the client reads
+ * slowly or was disconnected, the subscription catches up instead. It then reads the log from its cursor on as the socket
+ * drains, and queues nothing itself. When the cursor reaches the head of the log, the subscription is live again.
  */
 import type { Connection } from '../connections/connection.ts'
 import { type Chunk, chunkOf, type Encoded, encode } from '../connections/socket-writer.ts'
 import type { Entry } from '../log/codec.ts'
 import type { Room, Subscriber } from '../rooms/room.ts'
 
-/** A client that missed more entries than this receives `resync`. It has to load the history instead. */
+/**
+ * Maximum number of missed entries that are sent to a client. A client that missed more entries receives `resync`, and has to
+ * load the history.
+ */
 const MAX_MISSED = 1000
-/** About how many bytes are sent in one write while a subscription catches up. */
+/** Approximate size in bytes of one write while a subscription catches up. */
 const STRIDE_BYTES = 128 * 1024
 
 type Reason = 'too_far' | 'expired' | 'epoch' | 'ahead'
 
-/** What a client has already received: the entries up to `after`, of the incarnation `epoch` of the log. */
+/** What a client has already received: the entries up to the `seq` `after`, in the incarnation `epoch` of the log. */
 export interface Since {
   readonly after?: number | undefined
   readonly epoch?: string | undefined
@@ -33,14 +35,17 @@ export class Subscription implements Subscriber {
   /** The presence frame that was last sent. */
   #replaced: Encoded | undefined
 
-  /** Sends `subscribed`, and then the entries after `after`. Sends `resync` if these cannot be delivered completely. */
+  /**
+   * Sends `subscribed`, and then the entries after `after`. If some of these entries cannot be delivered, sends `resync`
+   * instead.
+   */
   constructor(connection: Connection, room: Room, { after, epoch }: Since, ref: string | undefined) {
     this.#connection = connection
     this.#room = room
     this.#cursor = room.head
     room.subscribers.add(this)
     const reason = after === undefined ? undefined : whyNot(room, after, epoch)
-    this.#say(reason ? 'resync' : 'subscribed', reason ? { reason } : {}, ref)
+    this.#sendState(reason ? 'resync' : 'subscribed', reason ? { reason } : {}, ref)
     if (reason || after === undefined || after >= room.head) return
     this.#cursor = after
     this.#isLive = false
@@ -54,7 +59,7 @@ export class Subscription implements Subscriber {
 
   deliver(chunk: Chunk, head: number): void {
     if (!this.#isLive) return
-    // If the queue is full, the subscription catches up: it reads the log as the socket drains.
+    // If the queue is full, the entries are not written. The subscription then reads them from the log as the socket drains.
     if (this.#connection.write(chunk)) this.#cursor = head
     else this.#isLive = false
   }
@@ -68,7 +73,7 @@ export class Subscription implements Subscriber {
     if (this.#connection.hint(frame)) this.#replaced = frame
   }
 
-  /** Remembers what the client received from its previous subscription to the room, so that it isn't sent again. */
+  /** Copies the last presence frame of the previous subscription to the room, so that an equal frame isn't sent again. */
   takeOver(before: Subscription): void {
     this.#replaced = before.#replaced
   }
@@ -77,7 +82,7 @@ export class Subscription implements Subscriber {
     this.#resync(reason)
   }
 
-  /** Continues to catch up, if the socket's queue has room. Called when that may have changed. */
+  /** Continues to catch up, if the socket's queue has room. Called when the queue may have room again. */
   resume(): void {
     if (!this.#isLive && !this.#isReading && !this.#isEnded) void this.#catchUp()
   }
@@ -94,9 +99,9 @@ export class Subscription implements Subscriber {
         if (from < this.#room.oldest) return this.#resync('expired')
         const found = this.#room.from(from)
         const entries = Array.isArray(found) ? found : await found
-        // During the read, the subscription may have ended, or the log may have become a new incarnation.
+        // If the subscription ended during the read, or if the log became a new incarnation, the result is out of date.
         if (this.#isEnded || this.#cursor !== from - 1) continue
-        // If the next entry was deleted, the client must not receive later ones, because it could not notice the gap.
+        // If the next entry was deleted, the client must not receive later entries, because it could not notice the gap.
         if (entries[0]?.seq !== from) return this.#resync('expired')
         this.#write(entries)
       }
@@ -118,10 +123,10 @@ export class Subscription implements Subscriber {
   #resync(reason: Reason): void {
     this.#cursor = this.#room.head
     this.#isLive = true
-    this.#say('resync', { reason }, undefined)
+    this.#sendState('resync', { reason }, undefined)
   }
 
-  #say(type: 'subscribed' | 'resync', more: { reason?: Reason }, ref: string | undefined): void {
+  #sendState(type: 'subscribed' | 'resync', more: { reason?: Reason }, ref: string | undefined): void {
     const { name, epoch, head, oldest } = this.#room
     const marks = ref === undefined ? {} : { ref }
     this.#connection.reply(encode(JSON.stringify({ type, room: name, epoch, seq: head, oldest, ...more, ...marks })))

@@ -203,5 +203,5 @@ describe('a service whose upgrade is not finished', () => {
 
 test('a registry refuses two kinds of one name, and the name of another frame', () => {
   for (const taken of [[wave, wave], [{ ...wave, kind: 'pong' }], [{ ...wave, commandType: 'ping' }]])
-    expect(() => createKinds(taken)).toThrow(/same name/)
+    expect(() => createKinds(taken)).toThrow(/already used by another kind or frame/)
 })

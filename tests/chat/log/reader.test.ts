@@ -124,5 +124,5 @@ test('a list that can not be read to its end fails, and is never shorter without
   await room.reaches({ epoch: 'another', lastSeq: 1000, oldestSeq: 1 })
   await expect(async () => {
     for await (const _ of body);
-  }).rejects.toThrow('The log was replaced')
+  }).rejects.toThrow('replaced by a new incarnation')
 })
