@@ -21,7 +21,7 @@ import type { Need, Resolved } from './config/resolve.ts'
 import { separateSchemas } from './http/schema-bucket.ts'
 import { serializeResponses } from './http/serialize-responses.ts'
 import { type Clock, systemClock } from './lib/clock.ts'
-import { redactingLogger, serializers } from './lib/logging.ts'
+import { redactingLogger, requestLogger } from './lib/logging.ts'
 
 /** A group of routes that a standalone service serves in addition to the API. A host application usually has its own pages. */
 export type Page = 'entrance' | 'health' | 'documents' | 'app'
@@ -84,9 +84,7 @@ const assemble = async (fastify: FastifyInstance, options: ChatServiceOptions): 
   checkPages(pages)
   // Replaced before any route is registered. A query string may contain a token, which must not be logged.
   fastify.log = redactingLogger(fastify.log)
-  fastify.setChildLoggerFactory((logger, bindings, given) =>
-    redactingLogger(logger.child(bindings, { ...given, serializers }))
-  )
+  fastify.setChildLoggerFactory(requestLogger)
 
   separateSchemas(fastify, validatorCompiler)
   if (!fastify.hasPlugin('chat-responses')) await fastify.register(responsesPlugin, { clock })

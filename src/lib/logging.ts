@@ -85,6 +85,51 @@ const METHODS = {
 export const redactingLogger = <T extends Logger>(logger: T): T =>
   redacts in logger ? logger : Object.assign(Object.create(logger), METHODS, { [wrapped]: logger })
 
+/**
+ * Creates the logger of a request. The child of a logger that redacts its lines itself is created when it logs its first line,
+ * because a child takes longer to create than the rest of a short request, and most requests log nothing above `info`.
+ */
+export const requestLogger = <T extends Logger>(parent: T, bindings: object, options: object): T => {
+  if (!(redacts in parent) || 'level' in options || 'serializers' in options)
+    return redactingLogger(parent.child(...([bindings, { ...options, serializers }] as never[])) as T)
+  return Object.assign(Object.create(LAZY), { [wrapped]: parent, [childBindings]: bindings })
+}
+
+const childBindings = Symbol('bindings')
+
+interface Lazy extends Wrapper {
+  [childBindings]: object | undefined
+  [wrapped]: Wrapper[typeof wrapped]
+}
+
+/** Returns the logger of a request, after creating it if necessary. */
+const created = (lazy: Lazy): Lazy[typeof wrapped] => {
+  const { [wrapped]: logger, [childBindings]: bindings } = lazy
+  if (bindings === undefined) return logger
+  lazy[childBindings] = undefined
+  lazy[wrapped] = logger.child(bindings as never) as Lazy[typeof wrapped]
+  return lazy[wrapped]
+}
+
+const LAZY = {
+  ...Object.fromEntries(
+    LEVELS.map(level => [
+      level,
+      function (this: Lazy, ...args: never[]): void {
+        if (this[wrapped].isLevelEnabled?.(level) !== false) created(this)[level](...args)
+      }
+    ])
+  ),
+  [redacts]: true,
+  silent(): void {},
+  child(this: Lazy, ...args: never[]): unknown {
+    return created(this).child(...args)
+  },
+  get level(): unknown {
+    return Reflect.get((this as unknown as Lazy)[wrapped], 'level')
+  }
+}
+
 /** The methods of a pino logger that the service uses. */
 export interface Log {
   debug(fields: object, message: string): void
