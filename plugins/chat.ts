@@ -13,6 +13,7 @@ import type { ChatOptions, ChatStorage, HostFunctions } from '../src/chat/option
 import { createOptionsReader, type SettingOptions } from '../src/config/plugin-options.ts'
 import { chatSettings } from '../src/config/settings/chat.ts'
 import { faultOf } from '../src/db/client/errors.ts'
+import { waitOnce } from '../src/http/first-request.ts'
 import { type Clock, systemClock } from '../src/lib/clock.ts'
 import { version } from '../src/lib/package.ts'
 import { withoutRepeats } from '../src/lib/repeated-log.ts'
@@ -90,7 +91,7 @@ export default fp(
     }
     fastify.decorate('chatListen', () => void startOnce())
     fastify.addHook('onListen', startOnce)
-    fastify.addHook('onRequest', startOnce)
+    fastify.addHook('onRequest', waitOnce(startOnce))
     fastify.addHook('onReady', () => chat.start())
     addShutdown(fastify, chat)
     shutdownOf(fastify).add('leave the bus', record.stop)

@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { createOptionsReader, type SettingOptions } from '../src/config/plugin-options.ts'
 import { opsSettings } from '../src/config/settings/ops.ts'
+import { waitOnce } from '../src/http/first-request.ts'
 import { type Clock, systemClock } from '../src/lib/clock.ts'
 import { version } from '../src/lib/package.ts'
 import { withoutRepeats } from '../src/lib/repeated-log.ts'
@@ -59,7 +60,7 @@ export default fp(
       return started
     }
     fastify.addHook('onListen', startOnce)
-    fastify.addHook('onRequest', startOnce)
+    fastify.addHook('onRequest', waitOnce(startOnce))
     shutdownOf(fastify).add('stop monitoring', () => {
       monitor.stop()
       meter.stop()

@@ -1,6 +1,5 @@
 /** Registers the third-party plugins that the routes need, unless the host application has registered its own. */
 import cors from '@fastify/cors'
-import helmet from '@fastify/helmet'
 import rateLimit from '@fastify/rate-limit'
 import swagger from '@fastify/swagger'
 import type { FastifyInstance, FastifyRequest, RouteOptions } from 'fastify'
@@ -8,7 +7,6 @@ import fp from 'fastify-plugin'
 import { createOptionsReader, type SettingOptions } from '../src/config/plugin-options.ts'
 import { platformSettings } from '../src/config/settings/http.ts'
 import { rateLimitStore } from '../src/http/rate-limit-store.ts'
-import { EMBEDDED_HEADERS } from '../src/http/security-headers.ts'
 import { corsOptions, createOrigins } from '../src/lib/origins.ts'
 import type { Load } from '../src/ops/load.ts'
 import { ChatError, type ErrorCode } from '../src/protocol/errors.ts'
@@ -47,11 +45,13 @@ export default fp(
   async function chatPlatform(fastify: FastifyInstance, options: ChatPlatformOptions) {
     const { corsOrigins, publicUrl, apiContact } = readOptions(options)
     const { prefix = '', hasDocument = false } = options
-    fastify.addHook('onRequest', async request => checkUpgradeAndStop(fastify, request))
+    fastify.addHook('onRequest', (request, _reply, done) => {
+      checkUpgradeAndStop(fastify, request)
+      done()
+    })
     if (corsOrigins.length > 0 && !fastify.hasPlugin('@fastify/cors')) {
       await fastify.register(cors, corsOptions(createOrigins(corsOrigins, publicUrl)))
     }
-    if (!fastify.hasPlugin('@fastify/helmet')) await fastify.register(helmet, EMBEDDED_HEADERS)
     if (!fastify.hasPlugin('@fastify/rate-limit')) await registerRateLimit(fastify)
     const isHostDocument = fastify.hasPlugin('@fastify/swagger')
     if (isHostDocument || !fastify.chatAuth.accounts) {

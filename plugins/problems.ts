@@ -20,6 +20,7 @@ import { components } from '../src/protocol/components.ts'
 import { ChatError, type ErrorCode } from '../src/protocol/errors.ts'
 import { EmbeddedProblem, Problem } from '../src/protocol/http/problems.ts'
 import { compile, compileCoercing } from '../src/protocol/validation.ts'
+import { sendRequestId } from './headers.ts'
 
 /** Compiles the validators of requests. Parameters and headers are converted to the type in the schema; bodies are not. */
 export const validatorCompiler: FastifySchemaCompiler<object> = ({ schema, httpPart }) =>
@@ -42,7 +43,6 @@ export default fp(
     fastify.removeAllContentTypeParsers()
     fastify.addContentTypeParser('application/json', { parseAs: 'string' }, boundedJsonParser(fastify))
     fastify.setErrorHandler(sendProblem)
-    fastify.addHook('onRequest', async (request, reply) => sendRequestId(request, reply))
   },
   { name: 'chat-problems', fastify: '5.x' }
 )
@@ -60,10 +60,6 @@ const boundedJsonParser = (fastify: FastifyInstance): FastifyBodyParser<string> 
 
 const serializerOf = (fastify: FastifyInstance): FastifySerializerCompiler<unknown> =>
   SerializerSelector()(fastify.getSchemas()) as FastifySerializerCompiler<unknown>
-/** Sends the id that the request has in the log, unless the host has already set the header. */
-const sendRequestId = ({ id }: FastifyRequest, reply: FastifyReply): void => {
-  if (!reply.hasHeader('x-request-id')) reply.header('x-request-id', id)
-}
 
 /**
  * The error codes of limits. They are logged as warnings: they are not failures, but an operator may have to change a limit.

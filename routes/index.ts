@@ -45,11 +45,13 @@ export const authenticatedRoutes: FastifyPluginAsync<SocketRouteOptions> = async
 /** Adds hooks to a scope that set `request.chatUser`, and that respond with 401 if a request is not authenticated. */
 export const requireUser = (fastify: FastifyInstance): void => {
   const { chatAuth } = fastify
-  fastify.addHook('onRequest', async request => {
-    if (!request.routeOptions.config.chatSocket) await chatAuth.requireUser(request)
+  fastify.addHook('onRequest', (request, _reply, done) => {
+    if (request.routeOptions.config.chatSocket) return done()
+    return chatAuth.requireUser(request)
   })
   // A WebSocket is authenticated in a later hook than other requests, because `checkOrigins` must check its origin first.
-  fastify.addHook('preValidation', async request => {
-    if (request.routeOptions.config.chatSocket) await chatAuth.requireSocketUser(request)
+  fastify.addHook('preValidation', (request, _reply, done) => {
+    if (!request.routeOptions.config.chatSocket) return done()
+    return chatAuth.requireSocketUser(request)
   })
 }

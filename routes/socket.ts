@@ -69,8 +69,9 @@ export default socketRoute
  */
 export const checkOrigins = (fastify: FastifyInstance, options: SocketRouteOptions): void => {
   const origins = createOrigins(options.corsOrigins, options.publicUrl)
-  fastify.addHook('preValidation', async (request, reply) => {
+  fastify.addHook('preValidation', (request, reply, done) => {
     if (request.routeOptions.config.chatSocket) checkOrigin(request, reply, origins)
+    done()
   })
 }
 

@@ -8,6 +8,7 @@ import chatPlugin, { type ChatPluginOptions } from '../plugins/chat.ts'
 import configPlugin, { type HostSettings } from '../plugins/config.ts'
 import cryptoPlugin from '../plugins/crypto.ts'
 import dbPlugin, { type DatabaseHandle } from '../plugins/db.ts'
+import headersPlugin from '../plugins/headers.ts'
 import opsPlugin from '../plugins/ops.ts'
 import platformPlugin from '../plugins/platform.ts'
 import problemsPlugin, { validatorCompiler } from '../plugins/problems.ts'
@@ -88,14 +89,8 @@ const assemble = async (fastify: FastifyInstance, options: ChatServiceOptions): 
 
   separateSchemas(fastify, validatorCompiler)
   if (!fastify.hasPlugin('chat-responses')) await fastify.register(responsesPlugin, { clock })
+  if (!fastify.hasPlugin('chat-headers')) await fastify.register(headersPlugin)
   fastify.addHook('onRoute', serializeResponses)
-  // A response for one user must not be stored (RFC 9111, 5.2.2.5). This hook runs after the hooks of the host, so it overrides
-  // a header that would allow storing.
-  fastify.addHook('onSend', (request, reply, payload, done) => {
-    if (reply.statusCode >= 400 || !request.routeOptions.config.chatMayBeStored)
-      reply.header('cache-control', 'no-store')
-    done(null, payload)
-  })
 
   const given = Object.keys(settings).length > 0 ? { settings } : {}
   const without: Need[] = [...(client ? ['database' as const] : []), ...(authenticate ? ['secretKey' as const] : [])]

@@ -3,15 +3,14 @@ import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import { createRequire } from 'node:module'
 import cors from '@fastify/cors'
-import helmet from '@fastify/helmet'
 import Fastify, { type FastifyInstance } from 'fastify'
+import headersPlugin from '../plugins/headers.ts'
 import { sendNotFound, sendProblem } from '../plugins/problems.ts'
 import responsesPlugin from '../plugins/responses.ts'
 import { type ChatServiceOptions, chatService } from './app.ts'
 import type { Settings } from './config/settings.ts'
 import { checkHead, refuseMalformed, takeEveryRequest } from './http/malformed.ts'
 import { watchSockets } from './http/open-sockets.ts'
-import { OWN_HEADERS } from './http/security-headers.ts'
 import { trustProxies } from './lib/client-address.ts'
 import { systemClock } from './lib/clock.ts'
 import { logMethod, redactsItself, serializers } from './lib/logging.ts'
@@ -88,13 +87,13 @@ export const createServer = async (options: ServerOptions): Promise<FastifyInsta
   shutdownOf(fastify).add('end open requests', ({ timeoutMs }) => sockets.destroyIn(timeoutMs))
   takeEveryRequest(fastify.server)
   await fastify.register(responsesPlugin, { clock: injected.clock ?? systemClock, isWhole: true, ...stalls })
-  fastify.addHook('onRequest', async (request, reply) => {
-    reply.header('x-request-id', request.id)
-  })
   // Registered on the root instance, so that these plugins also apply to the responses for unknown paths.
-  await fastify.register(helmet, OWN_HEADERS)
+  await fastify.register(headersPlugin, { isWhole: true })
   await fastify.register(cors, corsOptions(origins))
-  fastify.addHook('onRequest', async ({ raw }) => checkHead(raw))
+  fastify.addHook('onRequest', ({ raw }, _reply, done) => {
+    checkHead(raw)
+    done()
+  })
   fastify.setNotFoundHandler(sendNotFound)
   fastify.setErrorHandler(sendProblem)
   await fastify.register(chatService, { resolved: { settings, warnings }, ...injected, pages: true })

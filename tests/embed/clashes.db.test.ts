@@ -109,7 +109,26 @@ test('a host that lets everything be stored does not let be stored what the chat
 test('beside @fastify/helmet: one set of headers, the host’s', async () => {
   const policy = { directives: { defaultSrc: ["'self'"] }, useDefaults: false }
   const { call } = await startHost({ before: host => host.register(helmet, { contentSecurityPolicy: policy }) })
-  expect((await call('GET', messages, { as: 'ann' })).headers.get('content-security-policy')).toBe("default-src 'self'")
+  const { headers } = await call('GET', messages, { as: 'ann' })
+  expect(headers.get('content-security-policy')).toBe("default-src 'self'")
+  expect(headers.get('x-frame-options')).toBe('SAMEORIGIN')
+})
+
+test('a security header or request id that the host has set is not replaced', async () => {
+  const { call } = await startHost({
+    before: host => {
+      host.addHook('onRequest', async (_, reply) => {
+        reply.header('content-security-policy', "default-src 'self'").header('x-request-id', 'mine')
+        reply.raw.setHeader('cross-origin-resource-policy', 'cross-origin')
+      })
+      host.addHook('onSend', async (_, reply) => void reply.header('x-content-type-options', 'mine'))
+    }
+  })
+  const { headers } = await call('GET', messages, { as: 'ann' })
+  expect(headers.get('content-security-policy')).toBe("default-src 'self'")
+  expect(headers.get('x-request-id')).toBe('mine')
+  expect(headers.get('cross-origin-resource-policy')).toBe('cross-origin')
+  expect(headers.get('x-content-type-options')).toBe('mine')
 })
 
 test('beside @fastify/swagger: our routes appear in the host’s document, under its own way to authenticate', async () => {

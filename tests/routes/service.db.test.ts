@@ -203,13 +203,48 @@ test('no origin is allowed when none is listed', async () => {
   expect(headers.get('access-control-allow-origin')).toBeNull()
 })
 
-test('helmet’s headers are there', async () => {
-  const { call } = await startChat()
-  const { headers } = await call('GET', '/health/live')
-  expect(headers.get('x-content-type-options')).toBe('nosniff')
+const headersOf = (headers: Headers, names: readonly string[]) =>
+  Object.fromEntries(names.map(name => [name, headers.get(name)]))
+
+// The headers that docs/security.md describes, with the defaults of helmet 8.
+const FOR_ALL = {
+  'x-content-type-options': 'nosniff',
+  'cross-origin-resource-policy': 'same-origin',
+  'strict-transport-security': 'max-age=31536000'
+}
+const FOR_DOCUMENTS = {
+  ...FOR_ALL,
+  'cross-origin-opener-policy': 'same-origin',
+  'origin-agent-cluster': '?1',
+  'referrer-policy': 'no-referrer',
+  'x-dns-prefetch-control': 'off',
+  'x-download-options': 'noopen',
+  'x-frame-options': 'SAMEORIGIN',
+  'x-permitted-cross-domain-policies': 'none',
+  'x-xss-protection': '0'
+}
+const JSON_POLICY = "default-src 'none';frame-ancestors 'none'"
+
+test.for(['/health/live', '/nowhere', '/api/users/me', '/openapi.json'])(
+  'JSON has only the security headers that concern it: %s',
+  async path => {
+    const { url } = await startChat()
+    for (const method of ['GET', 'HEAD']) {
+      const { headers } = await fetch(url + path, { method })
+      expect(headersOf(headers, Object.keys(FOR_DOCUMENTS))).toEqual({
+        ...Object.fromEntries(Object.keys(FOR_DOCUMENTS).map(name => [name, null])),
+        ...FOR_ALL
+      })
+      expect(headers.get('content-security-policy')).toBe(JSON_POLICY)
+    }
+  }
+)
+
+test.for(['/docs', '/docs/start.js', '/docs/'])('a document has all security headers: %s', async path => {
+  const { url } = await startChat()
+  const { headers } = await fetch(url + path, { redirect: 'manual' })
+  expect(headersOf(headers, Object.keys(FOR_DOCUMENTS))).toEqual(FOR_DOCUMENTS)
   expect(headers.get('content-security-policy')).toContain("default-src 'none'")
-  expect(headers.get('strict-transport-security')).toBe('max-age=31536000')
-  expect((await call('GET', '/nowhere')).headers.get('x-content-type-options')).toBe('nosniff')
 })
 
 test('the API document names the contact that is set', async () => {

@@ -1,0 +1,46 @@
+/** Sets the headers of all responses: the request id, caching, and what browsers must not do with a response. */
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import fp from 'fastify-plugin'
+import { DATA_HEADERS, DOCUMENT_HEADERS, HSTS } from '../src/http/security-headers.ts'
+
+/** Options of the headers plugin. */
+export interface ChatHeadersOptions {
+  /** Whether the server belongs to the chat. If true, responses have HSTS, which affects the whole domain. */
+  readonly isWhole?: boolean
+}
+
+/**
+ * A header that the host application has set is not replaced, except `Cache-Control`. If the host has registered `@fastify/helmet`,
+ * the chat sets no security headers.
+ */
+export default fp(
+  async function chatHeaders(fastify: FastifyInstance, { isWhole = false }: ChatHeadersOptions) {
+    const areHosts = fastify.hasPlugin('@fastify/helmet')
+    const forData = areHosts ? [] : Object.entries({ ...DATA_HEADERS, ...(isWhole ? HSTS : {}) })
+    const forDocuments = areHosts ? [] : [...forData, ...Object.entries(DOCUMENT_HEADERS)]
+
+    fastify.addHook('onRequest', (request, reply, done) => {
+      sendRequestId(request, reply)
+      done()
+    })
+    // A response for one user must not be stored (RFC 9111, 5.2.2.5). This hook runs after the hooks of the host, so it overrides
+    // a header that would allow storing.
+    fastify.addHook('onSend', (request, reply, payload, done) => {
+      if (reply.statusCode >= 400 || !request.routeOptions.config.chatMayBeStored)
+        reply.header('cache-control', 'no-store')
+      for (const [name, value] of isJson(reply) ? forData : forDocuments) {
+        if (!reply.hasHeader(name)) reply.header(name, value)
+      }
+      done(null, payload)
+    })
+  },
+  { name: 'chat-headers', fastify: '5.x' }
+)
+
+/** Sends the id that the request has in the log, unless the host has already set the header. */
+export const sendRequestId = ({ id }: FastifyRequest, reply: FastifyReply): void => {
+  if (!reply.hasHeader('x-request-id')) reply.header('x-request-id', id)
+}
+
+const isJson = (reply: FastifyReply): boolean =>
+  /^application\/(problem\+)?json\b/.test(String(reply.getHeader('content-type')))
