@@ -16,6 +16,7 @@ import { authSettings } from '../src/config/settings/auth.ts'
 import type { UserRecord } from '../src/db/repositories/users.ts'
 import { type Clock, systemClock } from '../src/lib/clock.ts'
 import { withoutRepeats } from '../src/lib/repeated-log.ts'
+import { whenKnown } from '../src/lib/when-known.ts'
 import { ChatError } from '../src/protocol/errors.ts'
 
 /** The authenticated user of a request. */
@@ -102,20 +103,22 @@ export default fp(
     }
 
     const accounts = await createOwnAccounts(fastify, settings, clock)
-    const renew = async (token: string): Promise<Caller> => {
+    const identify = (token: string): Caller | Promise<Caller> => {
       const askedAt = clock.monotonic()
-      const { user, expiresAt } = await accounts.identify(token)
-      return principalOf({ ...user, externalId: null }, expiresAt, askedAt)
+      return whenKnown(accounts.identify(token), ({ user, expiresAt }) =>
+        principalOf({ ...user, externalId: null }, expiresAt, askedAt)
+      )
     }
     const requireToken = async (request: FastifyRequest, token: string | undefined, example?: string) => {
       if (!token) throw missingToken(example)
-      request.chatUser = await renew(token)
+      const caller = identify(token)
+      request.chatUser = caller instanceof Promise ? await caller : caller
     }
     fastify.decorate('chatAuth', {
       accounts,
       requireUser: request => requireToken(request, extractToken({ authorization: request.headers.authorization })),
       requireSocketUser: request => requireToken(request, socketToken(request), '/ws/chat?token=<token>'),
-      renew,
+      renew: async token => identify(token),
       admit: hostUsers.admit
     })
   },

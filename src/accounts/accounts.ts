@@ -2,6 +2,7 @@
 
 import type { UserRecord } from '../db/repositories/users.ts'
 import type { Clock } from '../lib/clock.ts'
+import { whenKnown } from '../lib/when-known.ts'
 import { ChatError } from '../protocol/errors.ts'
 import type { AccessToken } from '../protocol/http/users.ts'
 import type { Passwords } from './passwords.ts'
@@ -40,9 +41,15 @@ export interface Accounts {
   login(username: string, password: string): Promise<AccessToken>
   /**
    * Returns the user of a token, and the expiry of the token in milliseconds since the epoch. Throws `token_expired` or
-   * `invalid_token`. The token of a deleted user becomes invalid within a second of the deletion.
+   * `invalid_token`. The token of a deleted user becomes invalid within a second of the deletion. Synchronous if the user is
+   * cached.
    */
-  identify(token: string): Promise<{ readonly user: UserRecord; readonly expiresAt: number }>
+  identify(token: string): Identity | Promise<Identity>
+}
+
+interface Identity {
+  readonly user: UserRecord
+  readonly expiresAt: number
 }
 
 export const createAccounts = ({ users, passwords, tokens, clock }: AccountsOptions): Accounts => {
@@ -73,11 +80,12 @@ export const createAccounts = ({ users, passwords, tokens, clock }: AccountsOpti
       }
       throw new ChatError('invalid_credentials', 'Wrong username or password.')
     },
-    async identify(token) {
+    identify(token) {
       const claims = tokens.verify(token)
-      const user = await userById(claims.uid)
-      if (!user) throw badToken()
-      return { user, expiresAt: claims.exp * 1000 }
+      return whenKnown<UserRecord | undefined, Identity>(userById(claims.uid), user => {
+        if (!user) throw badToken()
+        return { user, expiresAt: claims.exp * 1000 }
+      })
     }
   }
 }

@@ -8,13 +8,13 @@ const TTL_MS = 500
 const MAX_CACHED = 10_000
 
 /**
- * Creates a function that looks up a user by the id of a chat user or of a host user. Ids that belong to no user are not
- * cached.
+ * Creates a function that looks up a user by the id of a chat user or of a host user. It is
+ * synchronous if the user is cached. Ids that belong to no user are not cached.
  */
 export const createUserLookup = <Id extends number | string, User>(
   findByIds: (ids: readonly Id[]) => Promise<ReadonlyMap<Id, User>>,
   monotonic: () => number
-): ((id: Id) => Promise<User | undefined>) => {
+): ((id: Id) => User | Promise<User | undefined>) => {
   const found = new LruMap<{ readonly user: User; readonly until: number }>(MAX_CACHED)
   const load = createBatch<Id, User>(async ids => {
     // Computed before the query, because the result may already be outdated when a slow query ends.
@@ -23,7 +23,7 @@ export const createUserLookup = <Id extends number | string, User>(
     for (const [id, user] of users) found.set(id, { user, until })
     return users
   })
-  return async id => {
+  return id => {
     const known = found.get(id)
     return known && monotonic() < known.until ? known.user : load(id)
   }

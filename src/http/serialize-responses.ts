@@ -1,5 +1,6 @@
 /** Serializes responses before the hooks of a host application run. */
 import type { FastifyReply, RouteOptions } from 'fastify'
+import { whenKnown } from '../lib/when-known.ts'
 
 /**
  * An `onRoute` hook that makes the handler return JSON text instead of an object. Otherwise a host's `preSerialization` hook
@@ -8,9 +9,10 @@ import type { FastifyReply, RouteOptions } from 'fastify'
  */
 export const serializeResponses = (route: RouteOptions): void => {
   const { handler } = route
-  route.handler = async function (request, reply) {
-    const payload = await handler.call(this, request, reply)
-    return isPlain(payload) ? toJson(payload, reply) : payload
+  route.handler = function (request, reply) {
+    return whenKnown(handler.call(this, request, reply), payload =>
+      isPlain(payload) ? toJson(payload, reply) : payload
+    )
   }
 }
 

@@ -157,7 +157,3 @@ const isDraft = (edited: Partial<MessageDraft> | undefined): boolean =>
   typeof edited?.content === 'string' &&
   (edited.meta === undefined ||
     (typeof edited.meta === 'object' && edited.meta !== null && !Array.isArray(edited.meta)))
-
-/** Calls `next` with a value, or with what a promise resolves to. Synchronous if the value is not a promise. */
-export const whenKnown = <T, R>(value: T | Promise<T>, next: (value: T) => R | Promise<R>): R | Promise<R> =>
-  value instanceof Promise ? value.then(next) : next(value)

@@ -2,11 +2,12 @@
  * Finds a room by name and authorizes an action in the room. If the user may not read the room, the error is the same as for a
  * room that doesn't exist.
  */
+import { whenKnown } from '../../lib/when-known.ts'
 import { ChatError } from '../../protocol/errors.ts'
 import { isRoomName } from '../../protocol/http/messages.ts'
 import type { RoomRegistry } from '../rooms/registry.ts'
 import type { Room } from '../rooms/room.ts'
-import { type Access, type Action, type Principal, whenKnown } from './authorize.ts'
+import type { Access, Action, Principal } from './authorize.ts'
 
 /**
  * Returns the room, or throws `room_not_found`. Returns a promise only if `authorize` has to be called or the room has to be

@@ -1,10 +1,11 @@
 /** Opens connections: registers them, sends their first frames, and dispatches the frames of their clients. */
 import { type Clock, timestamp } from '../../lib/clock.ts'
+import { whenKnown } from '../../lib/when-known.ts'
 import { CLOSE } from '../../protocol/close-codes.ts'
 import { ChatError } from '../../protocol/errors.ts'
 import type { Limits } from '../../protocol/frames.ts'
 import { GENERAL, MESSAGE } from '../../protocol/http/messages.ts'
-import { type Principal, whenKnown } from '../access/authorize.ts'
+import type { Principal } from '../access/authorize.ts'
 import type { FindRoom } from '../access/room-access.ts'
 import type { Kinds } from '../kinds/index.ts'
 import type { Command, Kind } from '../kinds/kind.ts'
