@@ -1,5 +1,5 @@
 /** Creates the chat from the database, the keyring and the authentication. Decorates `chatCore` and `chatListen`. */
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { DoneFuncWithErrOrRes, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import type { Bus } from '../src/bus/bus.ts'
 import { deferBus } from '../src/bus/deferred.ts'
@@ -115,15 +115,23 @@ const addShutdown = (fastify: FastifyInstance, { stop }: ChatCore): void => {
  */
 export const limitReads =
   (entriesOf: (request: FastifyRequest) => number = () => 1) =>
-  async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
+  (request: FastifyRequest, reply: FastifyReply, done: DoneFuncWithErrOrRes): void => {
     const { chatCore, chatResponses } = request.server
     const { userId } = callerOf(request)
-    const ended = chatResponses.ended(reply)
-    await chatCore.log.readLimit.enter({ userId, entries: entriesOf(request), ended }).catch(error => {
-      // The client does not read the responses on its other connections, so this connection is closed.
-      if (isUnread(error)) reply.header('connection', 'close')
-      throw error
+    const waiting = chatCore.log.readLimit.enter({
+      userId,
+      entries: entriesOf(request),
+      onEnd: ended => chatResponses.onEnd(reply, ended)
     })
+    if (!waiting) return done()
+    waiting.then(
+      () => done(),
+      error => {
+        // The client does not read the responses on its other connections, so this connection is closed.
+        if (isUnread(error)) reply.header('connection', 'close')
+        done(error)
+      }
+    )
   }
 
 export type { HttpTwin, Kind } from '../src/chat/kinds/kind.ts'

@@ -20,8 +20,8 @@ declare module 'fastify' {
     chatResponses: {
       /** Watches a response that is sent without running hooks, for example to a malformed URL. */
       watch(request: FastifyRequest, reply: FastifyReply): void
-      /** Resolves when the response has been sent or the connection is closed. */
-      ended(reply: FastifyReply): Promise<void>
+      /** Calls `ended` once, when the response has been sent or the connection is closed. */
+      onEnd(reply: FastifyReply, ended: () => void): void
       /** Watches a socket until it is closed. */
       watchSocket(socket: Socket): void
     }
@@ -53,18 +53,21 @@ export default fp(
     })
     const turns = createTurns()
     const watch = ({ raw }: FastifyRequest, reply: FastifyReply): void => {
-      if (hasOwnSocket(raw)) reply.raw.once('close', stalls.watch(raw.socket))
+      if (hasOwnSocket(raw)) turns.onEnd(raw.socket, reply.raw, stalls.watch(raw.socket))
     }
     fastify.decorate('chatResponses', {
       watch,
-      ended: ({ raw }) => turns.ended(raw),
+      onEnd: ({ request, raw }, ended) => turns.onEnd(request.raw.socket, raw, ended),
       watchSocket: socket => void stalls.watch(socket)
     })
     fastify.addHook('onRequest', (request, reply, done) => {
       if (!hasOwnSocket(request.raw)) return done()
-      watch(request, reply)
-      if (isWhole) done()
-      else turns.take(request.raw.socket, reply.raw, done)
+      const begin = (): void => {
+        watch(request, reply)
+        done()
+      }
+      if (isWhole) begin()
+      else turns.take(request.raw.socket, reply.raw, begin)
     })
     if (isWhole) {
       takeTurns(fastify.server, turns)

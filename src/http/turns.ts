@@ -10,19 +10,22 @@ import type { Socket } from 'node:net'
 export interface Turns {
   /** Calls `begin` after all earlier requests of the connection have ended. Never calls it if the connection is closed first. */
   take(socket: Socket, response: ServerResponse, begin: () => void): void
-  /** Resolves when the response has been sent or the connection is closed. */
-  ended(response: ServerResponse): Promise<void>
+  /** Calls `ended` once, when the response has been sent or the connection is closed. */
+  onEnd(socket: Socket, response: ServerResponse, ended: () => void): void
 }
 
 interface Turn {
   readonly response: ServerResponse
   readonly begin: () => void
+  /** What is called when the response has ended. */
+  onEnd: (() => void)[]
 }
 
 interface RequestQueue {
   current: Turn | undefined
   waiting: Turn[]
   isPaused: boolean
+  isClosed: boolean
 }
 
 /** A socket with the undocumented properties that Node's HTTP server sets on it. */
@@ -41,32 +44,22 @@ const isOver = (response: ServerResponse): boolean =>
 /** Creates the queues of all connections. */
 export const createTurns = (): Turns => {
   const queues = new WeakMap<Socket, RequestQueue>()
-  const endings = new WeakMap<ServerResponse, { readonly promise: Promise<void>; readonly end: () => void }>()
 
-  const endingOf = (response: ServerResponse) => {
-    const known = endings.get(response)
-    if (known) return known
-    let end = (): void => {}
-    const promise = new Promise<void>(resolve => {
-      end = resolve
-    })
-    const ending = { promise, end }
-    endings.set(response, ending)
-    // If the client disconnected before this call, the response is already closed and emits no event.
-    if (isOver(response)) end()
-    else response.once('close', end).once('finish', end)
-    return ending
+  const endCurrent = (queue: RequestQueue): void => {
+    const ended = queue.current?.onEnd.splice(0) ?? []
+    for (const call of ended) call()
   }
 
   const queueOf = (socket: Socket): RequestQueue => {
     const known = queues.get(socket)
     if (known) return known
-    const queue: RequestQueue = { current: undefined, waiting: [], isPaused: false }
+    const queue: RequestQueue = { current: undefined, waiting: [], isPaused: false, isClosed: false }
     queues.set(socket, queue)
     // When a connection is closed, Node emits `close` only for the response that is being sent, so the current one is ended here.
     socket.once('close', () => {
+      queue.isClosed = true
       queue.waiting = []
-      if (queue.current) endingOf(queue.current.response).end()
+      endCurrent(queue)
     })
     return queue
   }
@@ -89,6 +82,7 @@ export const createTurns = (): Turns => {
   const start = (socket: Socket, queue: RequestQueue, turn: Turn): void => {
     queue.current = turn
     turn.response.once('close', () => {
+      endCurrent(queue)
       const next = queue.waiting.shift()
       queue.current = next
       pauseOrResume(socket, queue)
@@ -100,10 +94,26 @@ export const createTurns = (): Turns => {
   return {
     take(socket, response, begin) {
       const queue = queueOf(socket)
-      if (!queue.current) return start(socket, queue, { response, begin })
-      queue.waiting.push({ response, begin })
+      const turn: Turn = { response, begin, onEnd: [] }
+      if (!queue.current) return start(socket, queue, turn)
+      queue.waiting.push(turn)
       pauseOrResume(socket, queue)
     },
-    ended: response => endingOf(response).promise
+    onEnd(socket, response, ended) {
+      const queue = queues.get(socket)
+      // If the client disconnected before this call, no event follows.
+      if (isOver(response) || queue?.isClosed) return ended()
+      if (queue?.current?.response === response) queue.current.onEnd.push(ended)
+      else callOnce(response, ended)
+    }
   }
+}
+
+/** Calls `ended` at the first of two events. An HTTP/2 response emits only one of them if its stream is reset. */
+const callOnce = (response: ServerResponse, ended: () => void): void => {
+  const call = (): void => {
+    response.off('close', call).off('finish', call)
+    ended()
+  }
+  response.on('close', call).on('finish', call)
 }

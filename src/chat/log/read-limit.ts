@@ -2,8 +2,8 @@
  * Limits how much history each user may read over HTTP, by the rate of reads and by the number of concurrent responses. A
  * response counts until its client has read it, so that the memory for unread responses is bounded.
  */
-import pLimit, { type LimitFunction } from 'p-limit'
 import type { Clock } from '../../lib/clock.ts'
+import { createSlots, type Slots } from '../../lib/slots.ts'
 import { ChatError } from '../../protocol/errors.ts'
 import { TokenBucket } from '../connections/token-bucket.ts'
 
@@ -18,16 +18,16 @@ export interface Read {
   readonly userId: number
   /** The number of requested entries, or of requested rooms. */
   readonly entries: number
-  /** Resolves when the client has read the response, or when the connection is closed. Never rejects. */
-  readonly ended: Promise<unknown>
+  /** Calls `ended` once, when the client has read the response, or when the connection is closed. */
+  onEnd(ended: () => void): void
 }
 
 export interface ReadLimit {
   /**
-   * Resolves when the read may start. Rejects with `rate_limited` if the user reads too much, and with `busy` if all users
-   * together read too much.
+   * Returns `undefined` if the read may start now, else a promise that resolves when it may. The promise rejects with `rate_limited`
+   * if the user reads too much, and with `busy` if all users together read too much.
    */
-  enter(read: Read): Promise<void>
+  enter(read: Read): Promise<void> | undefined
   close(): void
 }
 
@@ -56,66 +56,82 @@ const SWEEP_MS = 10_000
 
 interface Reader {
   readonly bucket: TokenBucket
-  readonly slots: LimitFunction
+  readonly slots: Slots
   usedAt: number
 }
 
-interface Waiting {
+/** A read that waits for its slots, or that has them. */
+interface Turn {
   readonly since: number
-  refuse(): void
+  state: 'waiting' | 'begun' | 'refused'
+  begin(): void
+  refuse(error: ChatError): void
 }
+
+const ignore = (): void => {}
 
 /** Creates the limits of this process. Timers run until `close` is called. */
 export const createReadLimit = ({ clock, readRate }: ReadLimitOptions): ReadLimit => {
   const readers = new Map<number, Reader>()
-  const slots = pLimit(MAX_OF_ALL)
+  const slots = createSlots(MAX_OF_ALL)
   const burst = readRate * READ_BURST_SECONDS
 
-  const waiting = new Set<Waiting>()
+  const waiting = new Set<Turn>()
   const stopRefusing = clock.every(1000, () => {
     // The requests are in the order of arrival, so all requests after the first recent one are recent too.
     for (const one of waiting) {
       if (clock.monotonic() - one.since < WAIT_MS) return
       waiting.delete(one)
-      one.refuse()
+      one.state = 'refused'
+      one.refuse(unread())
     }
   })
   const stopSweeping = clock.every(SWEEP_MS, () => {
     const before = clock.monotonic() - READ_BURST_SECONDS * 1000
     for (const [userId, { slots, usedAt }] of readers) {
-      if (slots.activeCount === 0 && slots.pendingCount === 0 && usedAt < before) readers.delete(userId)
+      if (slots.active === 0 && usedAt < before) readers.delete(userId)
     }
   })
 
   const readerOf = (userId: number): Reader => {
     const known = readers.get(userId)
     if (known) return known
-    const reader = { bucket: new TokenBucket(readRate, burst), slots: pLimit(MAX_OF_USER), usedAt: 0 }
+    const reader = { bucket: new TokenBucket(readRate, burst), slots: createSlots(MAX_OF_USER), usedAt: 0 }
     readers.set(userId, reader)
     return reader
   }
 
+  /** Takes both slots of a read, which has them until its response has ended. */
+  const take = (reader: Reader, turn: Turn, onEnd: Read['onEnd']): void => {
+    const release = (): void => {
+      slots.release()
+      reader.slots.release()
+    }
+    const begin = (): void => {
+      if (turn.state === 'refused') return release()
+      turn.state = 'begun'
+      waiting.delete(turn)
+      turn.begin()
+      onEnd(release)
+    }
+    reader.slots.take(() => slots.take(begin))
+  }
+
   return {
-    async enter({ userId, entries, ended }) {
+    enter({ userId, entries, onEnd }) {
       const reader = readerOf(userId)
       reader.usedAt = clock.monotonic()
       // A request for more than a whole burst costs one burst, because the bucket never holds more tokens.
       const cost = Math.min(Math.max(1, Math.ceil(entries / ENTRIES_PER_READ)), burst)
       const retryAfterMs = reader.bucket.take(reader.usedAt, cost)
-      if (retryAfterMs > 0) throw tooFast(readRate, retryAfterMs)
-      if (reader.slots.pendingCount >= MAX_WAITING_OF_USER) throw unread()
-      if (slots.pendingCount >= MAX_WAITING) throw busy()
-      await new Promise<void>((begin, reject) => {
-        const one = { since: reader.usedAt, refuse: () => reject(unread()) }
-        waiting.add(one)
-        void reader.slots(() =>
-          slots(() => {
-            if (!waiting.delete(one)) return
-            begin()
-            return ended
-          })
-        )
-      })
+      if (retryAfterMs > 0) return Promise.reject(tooFast(readRate, retryAfterMs))
+      if (reader.slots.waiting >= MAX_WAITING_OF_USER) return Promise.reject(unread())
+      if (slots.waiting >= MAX_WAITING) return Promise.reject(busy())
+      const turn: Turn = { since: reader.usedAt, state: 'waiting', begin: ignore, refuse: ignore }
+      take(reader, turn, onEnd)
+      if (turn.state === 'begun') return undefined
+      waiting.add(turn)
+      return new Promise((begin, refuse) => Object.assign(turn, { begin, refuse }))
     },
     close() {
       stopRefusing()

@@ -8,10 +8,10 @@ const start = (readRate: number) => {
   /** Starts a read that lasts until `end` is called. `began` is true once the limit has let it begin. */
   const read = (userId: number, entries = 1) => {
     const state = { began: false, end: () => {}, entered: Promise.resolve() }
-    const ended = new Promise<void>(resolve => {
-      state.end = resolve
-    })
-    state.entered = limit.enter({ userId, entries, ended }).then(() => {
+    const onEnd = (ended: () => void) => {
+      state.end = ended
+    }
+    state.entered = Promise.resolve(limit.enter({ userId, entries, onEnd })).then(() => {
       state.began = true
     })
     state.entered.catch(() => {})

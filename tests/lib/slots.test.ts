@@ -1,0 +1,31 @@
+import { expect, test } from 'vitest'
+import { createSlots } from '../../src/lib/slots.ts'
+
+test('it begins tasks at once while slots are free, and the others in order as slots are released', () => {
+  const slots = createSlots(2)
+  const begun: number[] = []
+  for (const task of [1, 2, 3, 4]) slots.take(() => begun.push(task))
+  expect(begun).toEqual([1, 2])
+  expect(slots).toMatchObject({ active: 2, waiting: 2 })
+  slots.release()
+  expect(begun).toEqual([1, 2, 3])
+  slots.release()
+  slots.release()
+  expect(begun).toEqual([1, 2, 3, 4])
+  expect(slots).toMatchObject({ active: 1, waiting: 0 })
+})
+
+test('it begins any number of waiting tasks that release their slot at once', () => {
+  const slots = createSlots(1)
+  let begun = 0
+  slots.take(() => {})
+  for (let task = 0; task < 100_000; task++) {
+    slots.take(() => {
+      begun++
+      slots.release()
+    })
+  }
+  slots.release()
+  expect(begun).toBe(100_000)
+  expect(slots).toMatchObject({ active: 0, waiting: 0 })
+})
