@@ -135,7 +135,7 @@ export const limitReads =
   }
 
 export type { HttpTwin, Kind } from '../src/chat/kinds/kind.ts'
-export { restItems } from '../src/chat/log/codec.ts'
+export { restItems } from '../src/chat/log/items.ts'
 // Routes must not import src/chat directly, so this plugin exports what they need.
 export type { LogPart } from '../src/chat/log/reader.ts'
 

@@ -1,4 +1,5 @@
 /** Reads the logs of rooms and appends entries to them, for the HTTP routes and the host application. */
+import { whenKnown } from '../../lib/when-known.ts'
 import { GENERAL } from '../../protocol/http/messages.ts'
 import { type Principal, publicUserOf } from '../access/authorize.ts'
 import type { CurrentUsers } from '../access/current-users.ts'
@@ -37,7 +38,8 @@ export interface ChatLog {
   readonly kinds: Kinds
   /** Limits reads over HTTP. Routes call `enter` before each read. */
   readonly readLimit: Pick<ReadLimit, 'enter'>
-  read(principal: Principal, room: string, range: Range): Promise<LogPart>
+  /** Returns a part of a room's log. Synchronous if the part is cached. */
+  read(principal: Principal, room: string, range: Range): LogPart | Promise<LogPart>
   /** Appends an entry. Resolves after the commit. Rejects with the ChatError that an `error` frame would contain. */
   append(principal: Principal, room: string, submission: Submission): Promise<Published>
   /** Appends a message. Resolves and rejects like `append`. */
@@ -79,7 +81,7 @@ export const createChatLog = (options: ChatLogOptions): ChatLog => {
   return {
     kinds,
     readLimit,
-    read: async (principal, name, range) => reader.part(await findRoom(principal, name, 'read'), range),
+    read: (principal, name, range) => whenKnown(findRoom(principal, name, 'read'), room => reader.part(room, range)),
     append,
     publish: (principal, name, post) => append(principal, name, submissionOf(post)),
     async publishAsHost(principal, { room: name = GENERAL, ...post }) {

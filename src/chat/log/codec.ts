@@ -93,7 +93,7 @@ interface Shown {
 
 /** Creates an entry of a kind that this release supports. */
 export const makeEntry = (kind: string, place: Place, { fields, unavailable }: Shown, createdAt: number): Entry => {
-  // `restItems` relies on this order: `type` is the first field, and `timestamp` is the last.
+  // items.ts relies on this order: `type` is the first field, and `timestamp` is the last.
   const frame = {
     type: kind,
     ...place,
@@ -142,43 +142,9 @@ const entryOfFrame = (
 ): Entry => {
   const encoded = encode(JSON.stringify(frame))
   // The size is counted twice, because a small frame is part of a larger buffer of Node's buffer pool, and the whole buffer
-  // stays in memory as long as the frame does.
-  const bytes = 2 * (encoded.frame.length + (more.item?.length ?? 0)) + 200
+  // stays in memory as long as the frame does. It is counted once more for the JSON of its page (page-items.ts).
+  const bytes = 3 * (encoded.frame.length + (more.item?.length ?? 0)) + 200
   return { frame: encoded.frame, head: encoded.head, id, seq, userId, createdAt, ...more, bytes }
-}
-
-// The HTTP item of a message differs from its frame at both ends. The item has no `type` at the start, and it has `created_at`
-// instead of `timestamp` at the end.
-const FRAME_HEAD = '{"type":"message",'.length
-const FRAME_TAIL = '"timestamp":"2026-01-31T12:00:00.123+00:00"}'.length
-const STAMP = FRAME_TAIL - '"timestamp":'.length
-const CREATED_AT = Buffer.from('"created_at":')
-const COMMA = 0x2c
-const BRACE = 0x7b
-
-/**
- * Returns UTF-8 text: `before`, then the entries as comma-separated HTTP items, then `after`. `before` and `after` must be
- * ASCII. Copies the items from the encoded frames without parsing the frames.
- */
-export const restItems = (before: string, entries: readonly Entry[], after: string): Buffer => {
-  const grows = 2 - FRAME_HEAD + CREATED_AT.length - (FRAME_TAIL - STAMP)
-  const sizeOf = ({ frame, item }: Entry): number => (item ? item.length + 1 : frame.length + grows)
-  const size = entries.reduce((sum, entry) => sum + sizeOf(entry), before.length + after.length)
-  const bytes = Buffer.allocUnsafe(size)
-  let at = bytes.write(before, 'latin1')
-  for (const [index, { frame, head, item }] of entries.entries()) {
-    if (index > 0) bytes[at++] = COMMA
-    if (item) {
-      at += item.copy(bytes, at)
-      continue
-    }
-    bytes[at++] = BRACE
-    at += frame.copy(bytes, at, head + FRAME_HEAD, frame.length - FRAME_TAIL)
-    at += CREATED_AT.copy(bytes, at)
-    at += frame.copy(bytes, at, frame.length - STAMP)
-  }
-  at += bytes.write(after, at, 'latin1')
-  return bytes.subarray(0, at)
 }
 
 /**

@@ -8,8 +8,10 @@ import { piecesOf } from '../../lib/pieces.ts'
 import type { Room as RoomShown } from '../../protocol/http/rooms.ts'
 import { publicRoom } from '../rooms/public-room.ts'
 import type { Room } from '../rooms/room.ts'
-import { type Entry, restItems } from './codec.ts'
+import type { Entry } from './codec.ts'
+import { joinItems, restItems } from './items.ts'
 import type { PageCache } from './page-cache.ts'
+import { createPageItems } from './page-items.ts'
 import type { Slices } from './slices.ts'
 
 /**
@@ -30,10 +32,10 @@ export interface LogPart {
   readonly hasMore: boolean
   /**
    * Returns UTF-8 text: `before`, then the entries as comma-separated JSON items, then `after`. `before` and `after` must be
-   * ASCII. If `isShown` is set, omits the entries for which `isShown` returns false. Returns a buffer if the part is short.
-   * Otherwise returns a stream, which emits an error if the rest of the part cannot be read.
+   * ASCII. With `omitUnavailable`, omits the entries that cannot be shown. Returns a buffer if the part is short. Otherwise
+   * returns a stream, which emits an error if the rest of the part cannot be read.
    */
-  json(before: string, after: string, isShown?: (entry: Entry) => boolean): Buffer | Readable
+  json(before: string, after: string, options?: { readonly omitUnavailable?: boolean }): Buffer | Readable
 }
 
 export interface HistoryOptions {
@@ -56,6 +58,8 @@ const isMessage = (entry: Entry): boolean => entry.isMessage
 
 /** Creates the function that reads a part of a room's log. */
 export const createHistory = ({ pages, extent, messagesFrom, slices }: HistoryOptions) => {
+  const cachedItems = createPageItems(pages)
+
   /** Reads entries from the start of a range, up to about `BATCH_BYTES` bytes of frames. */
   const readBatch = async (room: Room, { from, to }: Bounds): Promise<Entry[]> => {
     let batch: Entry[] = []
@@ -113,7 +117,20 @@ export const createHistory = ({ pages, extent, messagesFrom, slices }: HistoryOp
     return { ...bounds, from: Math.max(await messagesFrom(room.id, bounds.to, range.limit), room.oldest) }
   }
 
-  return async (room: Room, range: Range): Promise<LogPart> => {
+  /** Returns a part whose entries are all cached messages, if it is short. Other parts are read, entry by entry. */
+  const cachedPart = (room: Room, range: Range): LogPart | undefined => {
+    if (range.after === undefined && room.hasOthers) return undefined
+    const { from, to } = boundsOf(room, range)
+    const pieces = from <= to ? cachedItems(room.id, from, to, BATCH_BYTES) : undefined
+    if (!pieces) return undefined
+    return {
+      room: publicRoom(room),
+      hasMore: hasMoreOf(room, range, { from, to }),
+      json: (before, after) => joinItems(before, pieces, after)
+    }
+  }
+
+  const readPart = async (room: Room, range: Range): Promise<LogPart> => {
     const { epoch } = room
     let bounds = await placesOf(room, range)
     let first = await readBatch(room, bounds)
@@ -121,15 +138,14 @@ export const createHistory = ({ pages, extent, messagesFrom, slices }: HistoryOp
       bounds = (await moved(room, range, bounds)) ?? { from: room.oldest, to: 0 }
       first = await readBatch(room, bounds)
     }
-    const { from, to } = bounds
+    const { to } = bounds
     const isListed = range.after === undefined ? isMessage : all
     const last = first.at(-1)?.seq ?? to
-    const more = range.after === undefined ? from > room.oldest : to < lastOf(room, range)
     return {
       room: publicRoom(room),
-      hasMore: more && first.length > 0,
-      json(before, after, isWanted = all) {
-        const isShown = (entry: Entry): boolean => isListed(entry) && isWanted(entry)
+      hasMore: hasMoreOf(room, range, bounds) && first.length > 0,
+      json(before, after, { omitUnavailable = false } = {}) {
+        const isShown = (entry: Entry): boolean => isListed(entry) && !(omitUnavailable && entry.unavailable)
         const shown = first.filter(isShown)
         if (last >= to) return restItems(before, shown, after)
         const head = restItems(before, shown, '')
@@ -140,6 +156,8 @@ export const createHistory = ({ pages, extent, messagesFrom, slices }: HistoryOp
       }
     }
   }
+
+  return (room: Room, range: Range): LogPart | Promise<LogPart> => cachedPart(room, range) ?? readPart(room, range)
 }
 
 interface StreamOptions {
@@ -172,5 +190,9 @@ const boundsOf = (room: Room, range: Range): Bounds => {
   const from = Math.max(range.after + 1, room.oldest)
   return { from, to: Math.min(from + range.limit - 1, last) }
 }
+
+/** Returns whether a room has more entries in the requested direction. */
+const hasMoreOf = (room: Room, range: Range, { from, to }: Bounds): boolean =>
+  range.after === undefined ? from > room.oldest : to < lastOf(room, range)
 
 const lastOf = ({ tail }: Room, { before }: Range): number => (before === undefined ? tail : Math.min(before - 1, tail))

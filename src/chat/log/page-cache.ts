@@ -47,6 +47,11 @@ export interface PageCache<Entry> {
    * starts with the next existing entry. Returns no entries if none exists up to `head`. Synchronous if the entries are cached.
    */
   from(roomId: number, from: number, head: number): Entry[] | Promise<Entry[]>
+  /**
+   * Returns all cached entries of the page that contains the entry `seq`, if that entry is cached or was deleted. The array is the
+   * same until the page is removed, except that entries are added at its end.
+   */
+  page(roomId: number, seq: number): readonly Entry[] | undefined
   /** Like `from`, but does not stop at a gap, so the entries need not be consecutive. */
   past(roomId: number, from: number, head: number): Entry[] | Promise<Entry[]>
   /**
@@ -208,13 +213,18 @@ export const createPageCache = <Entry extends Placed>({
     return next === undefined ? [] : past(roomId, next, head)
   }
 
-  const past: PageCache<Entry>['past'] = (roomId, from, head) => {
-    const key = keyOf(roomId, from)
+  const page: PageCache<Entry>['page'] = (roomId, seq) => {
+    const key = keyOf(roomId, seq)
     const page = pages.get(key)
-    if (!page || from < page.first || from > page.last || !isCurrent()) return loadFrom(roomId, from, head)
+    if (!page || seq < page.first || seq > page.last || !isCurrent()) return undefined
     pages.delete(key)
     pages.set(key, page)
-    return between(page.entries, from, head)
+    return page.entries
+  }
+
+  const past: PageCache<Entry>['past'] = (roomId, from, head) => {
+    const entries = page(roomId, from)
+    return entries ? between(entries, from, head) : loadFrom(roomId, from, head)
   }
 
   return {
@@ -237,6 +247,7 @@ export const createPageCache = <Entry extends Placed>({
       return Array.isArray(found) ? runOf(found) : found.then(runOf)
     },
     past,
+    page,
     get version() {
       return version
     },

@@ -31,7 +31,8 @@ export interface LogReader {
   /** Runs a read-only query. The query waits while `concurrentReads` other queries are running. */
   readonly limited: LimitFunction
   readonly pages: PageCache<Entry>
-  part(room: Room, range: Range): Promise<LogPart>
+  /** Returns a part of a room's log. Synchronous if the part is cached. */
+  part(room: Room, range: Range): LogPart | Promise<LogPart>
 }
 
 /** Minimum time in milliseconds between two log lines about entries that cannot be decrypted. */

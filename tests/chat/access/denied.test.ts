@@ -61,7 +61,7 @@ const over = async (chat: ChatCore, rooms: string[], frame?: object): Promise<un
 
 const WAYS: Record<string, (chat: ChatCore, room: string) => Promise<unknown>> = {
   'GET a room': (chat, room) => chat.rooms.show(ann, room),
-  'GET its messages': (chat, room) => chat.log.read(ann, room, { limit: 10 }),
+  'GET its messages': async (chat, room) => chat.log.read(ann, room, { limit: 10 }),
   'GET its presence': (chat, room) => chat.presence.of(ann, room),
   'POST a message': (chat, room) => chat.log.publish(ann, room, { content: 'psst' }),
   'a subscribe frame': (chat, room) => over(chat, [], { type: 'subscribe', room }),

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { createKinds } from '../../../src/chat/kinds/index.ts'
+import { makeEntry } from '../../../src/chat/log/codec.ts'
 import { createLogReader } from '../../../src/chat/log/reader.ts'
 import { Room } from '../../../src/chat/rooms/room.ts'
 import { createKeyring } from '../../../src/crypto/keyring.ts'
@@ -125,4 +126,65 @@ test('a list that can not be read to its end fails, and is never shorter without
   await expect(async () => {
     for await (const _ of body);
   }).rejects.toThrow('replaced by a new incarnation')
+})
+
+test.for([
+  { before: 200, limit: 50 },
+  { before: 65, limit: 64 },
+  { before: 66, limit: 2 },
+  { after: 63, limit: 2 },
+  { after: 10, before: 40, limit: 100 },
+  { after: 250, limit: 100 },
+  { limit: 300 },
+  { before: 1, limit: 5 }
+])('it has the same bytes from the cache as from the database: %o', async range => {
+  const { reading, room } = await start(300)
+  const read = async () => {
+    const part = await reading.part(room, range)
+    return { text: String(part.json('[', ']')), hasMore: part.hasMore, room: part.room }
+  }
+  const first = await read()
+  expect(await read()).toEqual(first)
+  expect(seqs(JSON.parse(first.text))).toEqual(
+    upTo(
+      range.after === undefined ? Math.max(1, (range.before ?? 301) - range.limit) : range.after + 1,
+      Math.min((range.before ?? 301) - 1, range.after === undefined ? 300 : range.after + range.limit)
+    )
+  )
+})
+
+test('it returns entries that were added to a page after its JSON was cached', async () => {
+  const { reading, room, list } = await start(10)
+  for (const seq of [11, 12]) {
+    await list({ limit: 5 })
+    expect(seqs((await list({ limit: 5 })).items)).toEqual(upTo(seq - 5, seq - 1))
+    const place = { id: seq, room: 'general', seq, user_id: 1, username: 'ann' }
+    room.committed(makeEntry('message', place, { fields: { content: 'schön 🌊' } }, 0), reading.pages.version)
+  }
+  expect((await list({ limit: 1 })).items).toMatchObject([{ seq: 12, content: 'schön 🌊' }])
+})
+
+test('it omits an entry that was deleted after the JSON of its page was cached', async () => {
+  const deleted = new Set<number>()
+  const { reading, list } = await start(100, { isDeleted: seq => deleted.has(seq) })
+  await list({ limit: 100 })
+  await list({ limit: 100 })
+  deleted.add(50)
+  reading.pages.invalidate(1, 50, 50)
+  expect(seqs((await list({ limit: 100 })).items)).toEqual([...upTo(1, 49), ...upTo(51, 100)])
+  expect(seqs((await list({ before: 52, limit: 3 })).items)).toEqual([49, 51])
+})
+
+test('it does not use the cached JSON of messages if an entry is of another kind or cannot be shown', async () => {
+  const { reading, room, list } = await start(2)
+  await list({ limit: 5 })
+  const place = { room: 'general', user_id: 1, username: 'ann' }
+  const erased = { fields: { content: null }, unavailable: 'erased' } as const
+  room.committed(makeEntry('message', { ...place, id: 3, seq: 3 }, erased, 0), reading.pages.version)
+  room.committed(makeEntry('topic', { ...place, id: 4, seq: 4 }, { fields: {} }, 0), reading.pages.version)
+  const textOf = async (options: { omitUnavailable?: boolean }) =>
+    JSON.parse(String((await reading.part(room, { limit: 5 })).json('[', ']', options)))
+  expect(seqs(await textOf({}))).toEqual([1, 2, 3])
+  expect(seqs(await textOf({ omitUnavailable: true }))).toEqual([1, 2])
+  expect((await list({ after: 2, limit: 5 })).items).toMatchObject([{ seq: 3 }, { seq: 4, type: 'topic' }])
 })
