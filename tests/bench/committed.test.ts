@@ -1,6 +1,6 @@
 /** Tests the comparison of a run with the committed results. */
 import { expect, test } from 'vitest'
-import { asComparison } from './committed.ts'
+import { asComparison, mergeRows } from './committed.ts'
 import type { Row } from './rows.ts'
 
 const rowOf = (own: number[], peer = [100, 100, 100], title = 'messages'): Row => ({
@@ -33,4 +33,14 @@ test('compares ratios, not values: a slower machine does not move them', () => {
 
 test('names rows that are not in the committed results', () => {
   expect(asComparison([], [rowOf([80, 82, 84])])).toContain('messages\n  not in the committed table')
+})
+
+test('merges rows: measured ones replace the committed ones, and new ones come last', () => {
+  const [kept, before, now, added] = [
+    rowOf([1], [1], 'a'),
+    rowOf([2], [1], 'b'),
+    rowOf([3], [1], 'b'),
+    rowOf([4], [1], 'c')
+  ]
+  expect(mergeRows([before, kept], [added, now])).toEqual([now, kept, added])
 })

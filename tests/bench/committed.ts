@@ -23,6 +23,13 @@ export const readResults = (path: string): Conditions & { readonly rows: readonl
   return { ...conditions, rows: rows.map(row => ({ ...row, runs: new Map(Object.entries(row.runs)) })) }
 }
 
+/** Returns the committed rows, with those replaced that were measured again, and new rows at the end. */
+export const mergeRows = (committed: readonly Row[], rows: readonly Row[]): Row[] => {
+  const again = new Map(rows.map(row => [row.title, row]))
+  const known = committed.map(row => again.get(row.title) ?? row)
+  return [...known, ...rows.filter(({ title }) => !committed.some(row => row.title === title))]
+}
+
 /** Returns whether a value moved by more than its spread: neither median is in the range of the other. */
 export const hasMoved = (before: Spread, now: Spread): boolean => {
   const isOutside = ({ median }: Spread, { min, max }: Spread) => median < min || median > max

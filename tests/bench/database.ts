@@ -23,6 +23,13 @@ const onServer = async (text: string) => {
   }
 }
 
+const open = new Set<BenchDatabase>()
+
+/** Drops the databases of a benchmark that failed. */
+export const dropDatabases = async (): Promise<void> => {
+  for (const database of open) await database.drop()
+}
+
 /** Creates a database, so that no other client of the server appears in its statistics. */
 export const createBenchDatabase = async (): Promise<BenchDatabase> => {
   const name = `bench_${randomBytes(4).toString('hex')}`
@@ -30,15 +37,18 @@ export const createBenchDatabase = async (): Promise<BenchDatabase> => {
   const url = new URL(SERVER_URL)
   url.pathname = name
   const sql = postgres(url.href, { max: 4, onnotice: () => {} })
-  return {
+  const database: BenchDatabase = {
     url: url.href,
     sql,
     secrets: { SECRET_KEY: generateKey(), ENCRYPTION_KEY: generateKey() },
     async drop() {
+      open.delete(database)
       await sql.end({ timeout: 1 })
       await onServer(`drop database ${name} with (force)`)
     }
   }
+  open.add(database)
+  return database
 }
 
 export const serverVersion = async (): Promise<string> =>

@@ -9,6 +9,7 @@ const SIZES = [1, 10, 100, 1000, 10_000]
 /** A connection may subscribe to 128 rooms. */
 const ROOMS_EACH = 100
 const IN_FLIGHT = 100
+const WARM_UP_MS = 2000
 /** The service looks up which rooms have changed every 5 seconds. */
 const PASSES = 5
 const PASS_SECONDS = 5
@@ -44,7 +45,7 @@ const cpuPerMessage = async (service: Service, rooms: number, seconds: number): 
     if (!isOver) sender.send(...Array.from({ length: count }, next))
   }
   sender.send(...Array.from({ length: IN_FLIGHT }, next))
-  await pause(500)
+  await pause(WARM_UP_MS)
   const before = { cpu: service.cpu(), frames: sender.frames }
   await pause(seconds * 1000)
   const each = (service.cpu() - before.cpu) / (sender.frames - before.frames)

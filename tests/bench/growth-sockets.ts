@@ -6,6 +6,7 @@ import { type Effort, pause, type Row } from './rows.ts'
 import { startService } from './service.ts'
 
 const IN_FLIGHT = 16
+const WARM_UP_SECONDS = 2
 
 export const growthOfSockets = async ({ seconds }: Effort): Promise<Row> => {
   const sizes = [10, 100, 1000, 10_000].filter(size => size < 10_000 || hasFilesFor(size))
@@ -16,6 +17,7 @@ export const growthOfSockets = async ({ seconds }: Effort): Promise<Row> => {
     const service = await startService(database)
     const crowd = await nodeGenerator.connect(service, size)
     await pause(1000)
+    await crowd.saturate(IN_FLIGHT, WARM_UP_SECONDS)
     const { perCpuSecond } = await crowd.saturate(IN_FLIGHT, seconds)
     runs.set(String(size), [1e6 / perCpuSecond])
     crowd.close()

@@ -2,7 +2,8 @@
  * Runs all benchmarks one after another: `npm run bench`, or `npm run bench -- durable memory` for some. Needs PostgreSQL
  * (TEST_DATABASE_URL, or the local server).
  *
- *   --write    updates the tables in docs/performance.md and the files docs/bench.json, docs/bench.svg and docs/growth.svg
+ *   --write    updates the tables in docs/performance.md and the files docs/bench.json, docs/bench.svg and docs/growth.svg;
+ *              a run of some benchmarks replaces their rows only
  *   --compare  prints each ratio beside the committed one, and marks those that moved by more than their spread
  *   --short    runs the fan-out and the durable messages only, for about one minute
  */
@@ -10,8 +11,8 @@ import { cpus } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { append } from './append.ts'
-import { asComparison, type Conditions, readResults } from './committed.ts'
-import { serverVersion } from './database.ts'
+import { asComparison, type Conditions, mergeRows, readResults } from './committed.ts'
+import { dropDatabases, serverVersion } from './database.ts'
 import { durable } from './durable.ts'
 import { fanOut } from './fan-out.ts'
 import { fernet } from './fernet.ts'
@@ -24,7 +25,7 @@ import { processes } from './processes.ts'
 import { asText } from './report.ts'
 import { resume } from './resume.ts'
 import type { Effort, Row } from './rows.ts'
-import { pinTo } from './subjects.ts'
+import { killSubjects, pinTo } from './subjects.ts'
 import { writeDocuments } from './write.ts'
 
 const benchmarks: Readonly<Record<string, (effort: Effort) => Promise<Row[]>>> = {
@@ -75,15 +76,22 @@ const docs = join(import.meta.dirname, '../../docs')
 const began = performance.now()
 const rows: Row[] = []
 for (const name of names) {
-  const results = (await benchmarks[name]?.(effort)) ?? []
-  for (const row of results) process.stdout.write(`${asText(row)}\n`)
-  rows.push(...results)
+  const results = await benchmarks[name]?.(effort).catch(async err => {
+    process.exitCode = 1
+    killSubjects()
+    await dropDatabases()
+    process.stderr.write(`*** FAILED: ${name}. Run it again: npm run bench -- ${name} --write. ***\n${err.stack}\n`)
+  })
+  for (const row of results ?? []) process.stdout.write(`${asText(row)}\n`)
+  rows.push(...(results ?? []))
 }
 const minutes = ((performance.now() - began) / 60_000).toFixed(1)
 process.stdout.write(`${minutes} minutes, ${JSON.stringify(conditions)}\n`)
+const committed = readResults(join(docs, 'bench.json'))
 if (values.compare) {
-  const { rows: committed, date, cpu } = readResults(join(docs, 'bench.json'))
-  process.stdout.write(`\nThe committed table (${date}, ${cpu}) -> this run\n${asComparison(committed, rows)}`)
+  const { date, cpu } = committed
+  process.stdout.write(`\nThe committed table (${date}, ${cpu}) -> this run\n${asComparison(committed.rows, rows)}`)
 }
-if (values.write) writeDocuments(docs, conditions, minutes, rows)
-process.exit(0)
+const isPart = positionals.length > 0 || values.short
+if (values.write) writeDocuments(docs, conditions, isPart ? mergeRows(committed.rows, rows) : rows)
+process.exit()

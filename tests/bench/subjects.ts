@@ -62,6 +62,14 @@ const cpuSeconds = (pid: number): number => {
 /** Returns the CPU time of the load (this process), in seconds. */
 export const loadCpu = (): number => cpuSeconds(process.pid)
 
+const running = new Set<ChildProcess>()
+
+/** Kills every subject. Called when a benchmark failed, and whenever this process exits. */
+export const killSubjects = (): void => {
+  for (const child of running) child.kill('SIGKILL')
+}
+process.once('exit', killSubjects)
+
 /** Starts Node.js with the arguments, on the first core. */
 export const start = (args: readonly string[], env: Readonly<Record<string, string>>): ChildProcess => {
   const child = spawn(process.execPath, ['--expose-gc', '--import', './tests/bench/collect.js', ...args], {
@@ -70,8 +78,8 @@ export const start = (args: readonly string[], env: Readonly<Record<string, stri
     stdio: ['pipe', 'pipe', 'inherit']
   })
   pinTo(0, child.pid ?? 0)
-  // Kills the subject whenever this process exits.
-  process.once('exit', () => child.kill('SIGKILL'))
+  running.add(child)
+  child.once('exit', () => running.delete(child))
   return child
 }
 

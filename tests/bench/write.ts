@@ -16,13 +16,13 @@ const replacePart = (page: string, name: string, text: string): string => {
   return `${before}<!-- ${name} -->\n\n${text}\n\n<!-- /${name} -->${after}`
 }
 
-export const writeDocuments = (docs: string, conditions: Conditions, minutes: string, rows: readonly Row[]): void => {
+export const writeDocuments = (docs: string, conditions: Conditions, rows: readonly Row[]): void => {
   const { date, cpu, node, postgresql } = conditions
   writeResults(join(docs, 'bench.json'), conditions, rows)
   writeFileSync(join(docs, 'bench.svg'), asPlot(rows))
   writeFileSync(join(docs, 'growth.svg'), asGrowthPlot(rows))
   const path = join(docs, 'performance.md')
-  const summary = `Measured on ${date} in ${minutes} minutes: ${cpu}, Node.js ${node}, PostgreSQL ${postgresql} on the same machine.`
+  const summary = `Measured on ${date}: ${cpu}, Node.js ${node}, PostgreSQL ${postgresql} on the same machine.`
   const page = replacePart(readFileSync(path, 'utf8'), 'bench', `${summary}\n\n${asMarkdown(rows)}`)
   const plot = '![Costs by the number of sockets, rooms and stored messages](growth.svg)'
   writeFileSync(path, replacePart(page, 'growth', `${plot}\n\n${asGrowthMarkdown(rows)}`))
