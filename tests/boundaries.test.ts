@@ -1,4 +1,7 @@
-/** Tests the import rules of docs/architecture.md: which part may import which, dynamic imports included. Biome reports cycles. */
+/**
+ * Tests which parts may import which others, as docs/architecture.md lists. Checks dynamic imports too. Biome reports import
+ * cycles.
+ */
 import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 import { expect, test } from 'vitest'
@@ -37,9 +40,9 @@ const isOurs = ({ of }: Import): boolean => /^(src|client|plugins|routes)\//.tes
 const partOf = (file: string): string => /^(?:src\/)?([\w-]+)(?:\/|\.)/.exec(file)?.[1] ?? file
 const shown = (broken: Import[]): string[] => broken.map(({ from, of }) => `${from} imports ${of}`)
 
-/** The parts that each part may import values from. Types may also come from a sibling, whose values are passed as arguments. */
 const SIBLINGS = ['config', 'crypto', 'db', 'bus', 'accounts', 'http', 'ops']
 const BELOW = ['lib', 'protocol']
+/** The parts whose values each part may import. */
 const MAY_IMPORT: Record<string, readonly string[]> = {
   lib: [],
   protocol: ['lib'],
@@ -52,6 +55,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   tui: ['client'],
   web: ['client']
 }
+/** The parts from which each part may also import types. A sibling's values are passed as arguments. */
 const MAY_IMPORT_TYPES: Record<string, readonly string[]> = {
   ...Object.fromEntries(SIBLINGS.map(part => [part, SIBLINGS])),
   chat: SIBLINGS,
@@ -85,12 +89,12 @@ test.for(['lib', 'protocol', 'crypto', 'db', 'bus', 'accounts', 'config', 'ops',
   }
 )
 
-test('SQL is in src/db only', () => {
+test('only src/db imports the database libraries', () => {
   const broken = imports.filter(one => /^(drizzle-orm|postgres$|@electric-sql)/.test(one.of) && !one.isType)
   expect(shown(broken.filter(one => partOf(one.from) !== 'db'))).toEqual([])
 })
 
-test('only src/tui/screen imports Ink and React, and it is imported dynamically only, because it is bundled', () => {
+test('only src/tui/screen imports Ink and React, and only src/cli/client imports src/tui/screen, dynamically', () => {
   const isInScreen = (file: string) => file.startsWith('src/tui/screen/')
   const broken = imports.filter(one => {
     if (/^(ink|react|string-width)$/.test(one.of)) return !isInScreen(one.from)
@@ -109,7 +113,7 @@ test('only the clients import the SDK', () => {
   expect(shown(imports.filter(one => !clients.includes(partOf(one.from)) && partOf(one.of) === 'client'))).toEqual([])
 })
 
-test('src/web imports the SDK as applications do, and Preact: it runs in browsers', () => {
+test('src/web imports only the entry point of the SDK and Preact, and no other part imports src/web', () => {
   const broken = imports.filter(
     one =>
       partOf(one.from) === 'web' &&

@@ -1,4 +1,4 @@
-/** Tests that the documents match the code. */
+/** Tests that the documents match the code, and that their links lead to files. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -25,7 +25,7 @@ test('docs/settings.md and .env.example list every setting once', () => {
   expect(lines.map(([, name]) => name).sort()).toEqual(names)
 })
 
-test('.env.example, filled in, is a good configuration, and empty it names what is missing', () => {
+test('.env.example is a valid configuration after it is filled in, and causes an error about missing settings before', () => {
   const lines = [...read('.env.example').matchAll(/^([A-Z][A-Z_]+)=(.*)$/gm)]
   const byName = new Map(lines.map(([, name = '', value = '']) => [name, value]))
   const values = Object.fromEntries(settingNames.map(name => [name, byName.get(environmentName(name)) ?? '']))
@@ -53,10 +53,10 @@ test('every link in the documents leads to a file', () => {
   expect(documents.flatMap(linksOf).filter(target => !existsSync(join(root, target)))).toEqual([])
 })
 
-test('every page is two clicks from the README', () => {
+test('every page is at most two clicks from the README', () => {
   const near = linksOf('README.md')
   const reached = new Set([...near, ...near.filter(target => target.endsWith('.md')).flatMap(linksOf)])
-  // Of the API reference, only the index must be reachable. It links to the other pages.
+  // Only the index of the API reference must be reachable, because it links to the other pages of the reference.
   const wanted = pages.filter(page => !page.startsWith('docs/api/') || page === 'docs/api/README.md')
   expect(wanted.filter(page => !reached.has(page) && !page.startsWith('docs/adr/0'))).toEqual([])
   expect(linksOf('docs/adr/README.md')).toEqual(
@@ -64,7 +64,7 @@ test('every page is two clicks from the README', () => {
   )
 })
 
-test('files that comments and documents name are there', () => {
+test('every file that a comment or a document names exists', () => {
   const mentioned = ['src', 'client', 'plugins', 'routes', 'drizzle', 'docs', 'tests'].flatMap(folder =>
     readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
       // Skips the generated reference, which names its own pages, and migrations, which never change after they are applied.

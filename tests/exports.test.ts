@@ -1,4 +1,4 @@
-/** Tests the entry points of the package. package.json lists each by name. */
+/** Tests the entry points of the package, which package.json lists by name. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { expect, test } from 'vitest'
@@ -23,12 +23,12 @@ test('every entry point has a source file and its types', () => {
   }
 })
 
-test('every schema is a schema: no helper is public', () => {
+test('src/schemas.ts exports only schemas, and no helper functions', () => {
   const helpers = Object.entries(schemas).filter(([, value]) => typeof value !== 'object')
   expect(helpers).toEqual([])
 })
 
-test('dependencies and peers are ranges, and versions of tools are exact', () => {
+test('dependencies and peer dependencies have version ranges, and development dependencies have exact versions', () => {
   expect(Object.values({ ...dependencies, ...peerDependencies }).filter(range => !/^\^\d/.test(String(range)))).toEqual(
     []
   )

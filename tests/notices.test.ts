@@ -47,7 +47,7 @@ test('a package without a license text fails the build', () => {
   expect(() => noticesOf([join(folder, 'bare')])).toThrow('The bundled package bare has no license text')
 })
 
-test('the texts of Swagger UI and Redoc are of the installed versions; if this fails, run `npm run notices`', () => {
+test('the notices of Swagger UI and Redoc match the installed versions (if this fails, run `npm run notices`)', () => {
   const texts: string[] = prebuiltNotices()
   expect(texts.map(text => /^\S+/.exec(text)?.[0])).toEqual(['swagger-ui', 'redoc'])
   const map = JSON.parse(readFileSync(`${resolve('redoc/bundles/redoc.standalone.js')}.map`, 'utf8'))

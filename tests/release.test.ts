@@ -1,4 +1,4 @@
-/** Tests what a release requires. */
+/** Tests what a release requires: equal versions of both packages, and GitHub actions that are pinned by digest. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -6,7 +6,7 @@ import { expect, test } from 'vitest'
 const root = join(import.meta.dirname, '..')
 const versionOf = (file: string): string => JSON.parse(readFileSync(join(root, file), 'utf8')).version
 
-test('both packages have one version', () => {
+test('both packages have the same version', () => {
   expect(versionOf('client/package.json')).toBe(versionOf('package.json'))
 })
 

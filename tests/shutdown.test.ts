@@ -1,4 +1,4 @@
-/** Tests the shutdown steps: their order and time limits, and that docs/operations.md lists the same. */
+/** Tests the order and the timeouts of the shutdown steps, and that docs/operations.md lists the same. */
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
@@ -25,7 +25,7 @@ const start = (work: () => unknown) => {
   return { shutdown, begun, aborted, warnings }
 }
 
-test('docs/operations.md lists the steps and their limits in order', () => {
+test('docs/operations.md lists the shutdown steps and their timeouts in order', () => {
   const text = readFileSync(resolve(import.meta.dirname, '../docs/operations.md'), 'utf8')
   const rows = [...text.matchAll(/^\| ([a-z A-Z]+?) +\| ([\d.]+) s +\|/gm)].map(([, name, seconds]) => [
     name,
@@ -34,13 +34,13 @@ test('docs/operations.md lists the steps and their limits in order', () => {
   expect(rows).toEqual(SHUTDOWN_STEPS.map(({ name, timeoutMs }) => [name, timeoutMs]))
 })
 
-test('the limits of the steps before the database leave it 2 s until the process exits', () => {
+test('the timeouts of the shutdown steps leave the database 2 s to close before the process exits', () => {
   const before = STEPS.filter(({ name }) => name !== 'close the database')
   expect(before.reduce((sum, { timeoutMs }) => sum + timeoutMs, 0)).toBeLessThanOrEqual(EXIT_MS - 2000)
   expect(EXIT_MS).toBeLessThan(10_000)
 })
 
-test('steps that never end are aborted at their limits, one after another', async () => {
+test('shutdown steps that never end are aborted after their timeouts, one after another', async () => {
   const { shutdown, begun, aborted, warnings } = start(() => new Promise(() => {}))
   const startedAt = performance.now()
   const done = Promise.all([shutdown.run('before').then(() => shutdown.run('after'))])
@@ -58,7 +58,7 @@ test('steps that never end are aborted at their limits, one after another', asyn
   expect(warnings).toHaveLength(STEPS.length)
 })
 
-test('a step that fails, at once or later, is logged and the next one begins', async () => {
+test('a shutdown step that throws or rejects is logged, and the next step begins', async () => {
   const failures: (() => unknown)[] = [
     () => {
       throw new Error('at once')

@@ -1,4 +1,4 @@
-/** Tests the contract of the bus with every driver. */
+/** Tests every driver of the bus against the contract in src/bus/bus.ts. */
 import { randomUUID } from 'node:crypto'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { type Bus, MAX_EVENT_BYTES } from '../../src/bus/bus.ts'
@@ -8,7 +8,7 @@ import type { BusEvent } from '../../src/bus/events.ts'
 import { openClient } from '../../src/db/client/open.ts'
 import { testDatabaseUrl } from '../support/database.ts'
 
-/** Creates buses: `make` creates buses that receive each other's events, `other` one of another chat instance. */
+/** Prepares a driver. `make` creates buses that receive each other's events. `other` creates a bus of another chat instance. */
 type Driver = () => Promise<{ make(): Promise<Bus>; other(): Promise<Bus> }>
 
 const memory: Driver = async () => {
@@ -28,12 +28,12 @@ const onPostgres: Driver = async () => {
   return { make: () => make(name), other: () => make(`${name} other`) }
 }
 
-/** Creates an event. The length of the username determines its size. */
+/** Creates a `typing` event. The length of `username` determines the size of the event. */
 const typing = (user_id: number, username: string) => ({ kind: 'typing', room: 1, user_id, username }) as const
 
-/** Listens on a bus. Records what the bus delivers, and lets a test wait for it. */
+/** Listens on a bus and records what the bus delivers. `until` resolves when enough has been recorded. */
 const listening = async (bus: Bus) => {
-  const heard: { grown: [number, number][]; events: BusEvent[]; from: string[]; resets: number } = {
+  const received: { grown: [number, number][]; events: BusEvent[]; from: string[]; resets: number } = {
     grown: [],
     events: [],
     from: [],
@@ -42,16 +42,16 @@ const listening = async (bus: Bus) => {
   let check = () => {}
   await bus.listen({
     grown(roomId, seq) {
-      heard.grown.push([roomId, seq])
+      received.grown.push([roomId, seq])
       check()
     },
     event(event, from) {
-      heard.events.push(event)
-      heard.from.push(from)
+      received.events.push(event)
+      received.from.push(from)
       check()
     },
     reset() {
-      heard.resets++
+      received.resets++
     }
   })
   onTestFinished(() => bus.close())
@@ -60,59 +60,59 @@ const listening = async (bus: Bus) => {
       check = () => isEnough() && resolve()
       check()
     })
-  return { bus, heard, until }
+  return { bus, received, until }
 }
 
 describe.each([
   ['memory', memory],
   ['PostgreSQL', onPostgres]
 ])('the bus over %s', (_, driver) => {
-  test('notifies others of the newest seq of each room, and never itself', async () => {
+  test('notifies other processes, but not itself, of the newest seq of each room', async () => {
     const { make } = await driver()
     const [one, two] = [await listening(await make()), await listening(await make())]
     for (let seq = 1; seq <= 100; seq++) one.bus.announce(7, seq)
     one.bus.announce(8, 3)
     one.bus.announce(8, 2)
-    await two.until(() => two.heard.grown.length >= 2)
-    expect(two.heard.grown).toEqual([
+    await two.until(() => two.received.grown.length >= 2)
+    expect(two.received.grown).toEqual([
       [7, 100],
       [8, 3]
     ])
     two.bus.publish({ kind: 'alive' })
-    await one.until(() => one.heard.events.length === 1)
-    expect(one.heard.grown).toEqual([])
+    await one.until(() => one.received.events.length === 1)
+    expect(one.received.grown).toEqual([])
   })
 
-  test('delivers events in order, with the id of their process', async () => {
+  test('delivers events in order, with the id of the process that published them', async () => {
     const { make } = await driver()
     const [one, two] = [await listening(await make()), await listening(await make())]
     const events = Array.from({ length: 300 }, (_, at) => typing(at, 'é'.repeat(at % 90)))
     for (const event of events) expect(one.bus.publish(event)).toBe(true)
-    await two.until(() => two.heard.events.length === events.length)
-    expect(two.heard.events).toEqual(events)
-    expect(new Set(two.heard.from)).toEqual(new Set([one.bus.processId]))
+    await two.until(() => two.received.events.length === events.length)
+    expect(two.received.events).toEqual(events)
+    expect(new Set(two.received.from)).toEqual(new Set([one.bus.processId]))
   })
 
-  test('refuses an event that is too big, and carries the biggest', async () => {
+  test('delivers an event of the maximum size and drops a larger event', async () => {
     const { make } = await driver()
     const [one, two] = [await listening(await make()), await listening(await make())]
     const empty = Buffer.byteLength(JSON.stringify(typing(1, '')))
     const biggest = typing(1, 'x'.repeat(MAX_EVENT_BYTES - empty))
     expect(one.bus.publish({ ...biggest, username: `${biggest.username}x` })).toBe(false)
     expect(one.bus.publish(biggest)).toBe(true)
-    await two.until(() => two.heard.events.length === 1)
-    expect(two.heard.events).toEqual([biggest])
+    await two.until(() => two.received.events.length === 1)
+    expect(two.received.events).toEqual([biggest])
   })
 
-  test('carries news of very many rooms', async () => {
+  test('delivers announcements of 2,000 rooms', async () => {
     const { make } = await driver()
     const [one, two] = [await listening(await make()), await listening(await make())]
     for (let roomId = 1; roomId <= 2000; roomId++) one.bus.announce(roomId, Number.MAX_SAFE_INTEGER)
-    await two.until(() => two.heard.grown.length === 2000)
-    expect(new Set(two.heard.grown.map(([roomId]) => roomId)).size).toBe(2000)
+    await two.until(() => two.received.grown.length === 2000)
+    expect(new Set(two.received.grown.map(([roomId]) => roomId)).size).toBe(2000)
   })
 
-  test('keeps instances apart', async () => {
+  test('does not deliver events of another chat instance', async () => {
     const { make, other } = await driver()
     const [one, two, foreign] = [
       await listening(await make()),
@@ -123,24 +123,24 @@ describe.each([
     foreign.bus.publish({ kind: 'gone' })
     await foreign.bus.close()
     one.bus.publish({ kind: 'alive' })
-    await two.until(() => two.heard.events.length > 0)
-    expect(two.heard.events).toEqual([{ kind: 'alive' }])
-    expect(two.heard.grown).toEqual([])
+    await two.until(() => two.received.events.length > 0)
+    expect(two.received.events).toEqual([{ kind: 'alive' }])
+    expect(two.received.grown).toEqual([])
   })
 
-  test('says reset once it listens, and sends what waits when it closes', async () => {
+  test('calls reset when it starts to listen, and sends queued notifications when it closes', async () => {
     const { make } = await driver()
     const [one, two] = [await listening(await make()), await listening(await make())]
-    expect(one.heard.resets).toBe(1)
+    expect(one.received.resets).toBe(1)
     one.bus.announce(1, 5)
     one.bus.publish({ kind: 'gone' })
     await one.bus.close()
-    await two.until(() => two.heard.events.length === 1)
-    expect(two.heard.grown).toEqual([[1, 5]])
+    await two.until(() => two.received.events.length === 1)
+    expect(two.received.grown).toEqual([[1, 5]])
   })
 })
 
-test('the bus over PostgreSQL says reset when its listener was cut and listens again', async () => {
+test('the bus over PostgreSQL calls reset when it listens again after its listener was terminated', async () => {
   const url = await testDatabaseUrl()
   const client = await openClient({ url, poolMax: 2 })
   onTestFinished(() => client.close())
@@ -159,8 +159,8 @@ test('the bus over PostgreSQL says reset when its listener was cut and listens a
   const [one, two] = [await listening(make()), await listening(make())]
   // Terminates only the listeners of this test, because other test files run on the same server.
   await client.query('select pg_terminate_backend(pid) from pg_stat_activity where query = $1', [`listen "${channel}"`])
-  await expect.poll(() => two.heard.resets).toBe(2)
-  await expect.poll(() => one.heard.resets).toBe(2)
+  await expect.poll(() => two.received.resets).toBe(2)
+  await expect.poll(() => one.received.resets).toBe(2)
   one.bus.announce(1, 2)
-  await two.until(() => two.heard.grown.length > 0)
+  await two.until(() => two.received.grown.length > 0)
 })

@@ -4,28 +4,28 @@ import { deferBus } from '../../src/bus/deferred.ts'
 
 const listener = { grown() {}, event() {}, reset() {} }
 
-/** Creates a bus that records its calls. Its `listen` calls the given function. */
-const noting = (listen: () => Promise<void> = async () => {}) => {
+/** Creates a bus that records which of its methods are called. Its `listen` also calls the given function. */
+const recordingBus = (listen: () => Promise<void> = async () => {}) => {
   const calls: string[] = []
-  const note = (call: string) => void calls.push(call)
+  const record = (call: string) => void calls.push(call)
   const bus: Bus = {
     processId: 'p',
-    announce: () => note('announce'),
+    announce: () => record('announce'),
     publish() {
-      note('publish')
+      record('publish')
       return true
     },
     listen() {
-      note('listen')
+      record('listen')
       return listen()
     },
-    close: async () => note('close')
+    close: async () => record('close')
   }
   return { bus, calls }
 }
 
-test('it opens no connection until a message is announced or it is asked to', async () => {
-  const { bus, calls } = noting()
+test('it opens no connection until a message is announced after listen, or begin is called', async () => {
+  const { bus, calls } = recordingBus()
   const deferred = deferBus(bus, () => {})
   deferred.begin()
   await deferred.listen(listener)
@@ -39,8 +39,8 @@ test('it opens no connection until a message is announced or it is asked to', as
   expect(calls.at(-1)).toBe('close')
 })
 
-test('it opens none after it was closed, and none to close if there was no use', async () => {
-  const { bus, calls } = noting()
+test('it opens no connection after it was closed', async () => {
+  const { bus, calls } = recordingBus()
   const deferred = deferBus(bus, () => {})
   await deferred.listen(listener)
   await deferred.close()
@@ -48,12 +48,12 @@ test('it opens none after it was closed, and none to close if there was no use',
   expect(calls).toEqual(['close'])
 })
 
-test('a connection that opens after the stop is closed', async () => {
+test('it closes a connection that opens after the bus was closed', async () => {
   let open = () => {}
   const opening = new Promise<void>(resolve => {
     open = resolve
   })
-  const { bus, calls } = noting(() => opening)
+  const { bus, calls } = recordingBus(() => opening)
   const deferred = deferBus(bus, () => {})
   await deferred.listen(listener)
   deferred.begin()
@@ -63,9 +63,9 @@ test('a connection that opens after the stop is closed', async () => {
   expect(calls).toEqual(['listen', 'close', 'close'])
 })
 
-test('a failure to open is reported', async () => {
+test('it reports that a connection failed to open', async () => {
   const failures: unknown[] = []
-  const { bus } = noting(() => Promise.reject(new Error('away')))
+  const { bus } = recordingBus(() => Promise.reject(new Error('away')))
   const deferred = deferBus(bus, error => failures.push(error))
   await deferred.listen(listener)
   deferred.begin()

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { createOutbox, deliver } from '../../src/bus/envelope.ts'
 import type { BusEvent } from '../../src/bus/events.ts'
 
-test('it hands over a bounded number of payloads, in order, until nothing waits', () => {
+test('it returns a bounded number of payloads at a time, in order, until the outbox is empty', () => {
   const outbox = createOutbox('p')
   for (let room = 1; room <= 66_000; room++) {
     outbox.announce(room, room)
@@ -27,7 +27,7 @@ test('it hands over a bounded number of payloads, in order, until nothing waits'
   expect(present).toEqual(Array.from({ length: 20_000 }, (_, at) => at + 1))
 })
 
-test('it keeps a bounded number of events while nobody takes them', () => {
+test('it keeps a bounded number of events while no payload is taken', () => {
   const outbox = createOutbox('p')
   for (let at = 0; at < 20_000; at++) expect(outbox.publish({ kind: 'alive' })).toBe(true)
   expect(outbox.publish({ kind: 'alive' })).toBe(false)
@@ -43,7 +43,7 @@ const delivered = (payload: string): unknown[] => {
   return [...grown, ...events]
 }
 
-test('it delivers every event as processes of version 0.1 send it, and sends it so', () => {
+test('it delivers and sends every event in the format of version 0.1', () => {
   const events: BusEvent[] = [
     { kind: 'present', room: 1, users: [[7, 'ann']] },
     { kind: 'present', room: 1, count: 101 },
@@ -74,7 +74,7 @@ test('it delivers every event as processes of version 0.1 send it, and sends it 
   expect(delivered('{"from":"database","events":[{"kind":"changed"}]}')).toEqual([{ kind: 'changed' }])
 })
 
-test('it ignores events of an unknown kind or without their fields, and delivers those beside them', () => {
+test('it ignores events of an unknown kind or without valid fields, and delivers the other events of the payload', () => {
   const bad = [
     null,
     'alive',

@@ -1,4 +1,4 @@
-/** Tests that the checker of the chaos run finds each kind of error: a check that can't fail proves nothing. */
+/** Tests that the checker of the chaos run finds each kind of error, because a check that cannot fail proves nothing. */
 import { expect, test } from 'vitest'
 import { check, type LogEntry } from './check.ts'
 import type { ClientRecord } from './client.ts'
@@ -40,6 +40,6 @@ test.for([
   ['a delivery that differs from the log', log, { delivered: [{ seq: 3, content: 'other' }] }, /another 3/],
   ['a reader that was left behind', log, { delivered: [{ seq: 2, content: 'two' }] }, /up to 2 of 3/],
   ['an error that a client detected', log, { faults: ['3 came after 1'] }, /3 came after 1/]
-] as const)('%s is found', ([, entries, changed, found]) => {
+] as const)('finds %s', ([, entries, changed, found]) => {
   expect(check(entries as LogEntry[], [record(changed as Partial<ClientRecord>)]).join('\n')).toMatch(found)
 })

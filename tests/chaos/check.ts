@@ -1,4 +1,4 @@
-/** Checks a complete run against each guarantee of docs/protocol.md. */
+/** Checks the log and the clients' records of a chaos run against the guarantees of docs/protocol.md. */
 import type { ClientRecord } from './client.ts'
 
 export interface LogEntry {
@@ -7,7 +7,7 @@ export interface LogEntry {
   readonly nonce?: string
 }
 
-/** Returns a sentence for each violated guarantee; an empty list if there is none. */
+/** Returns a description of each violation of a guarantee. The list is empty if there are no violations. */
 export const check = (log: readonly LogEntry[], records: readonly ClientRecord[]): string[] => [
   ...gaps(log),
   ...lost(log, records),

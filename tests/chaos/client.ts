@@ -1,17 +1,16 @@
 /**
- * A well-behaved client. It sends with and without nonces, repeats messages that were not acknowledged, and resumes after a
- * reconnection. It records everything that it receives, for the checker.
+ * A chat client that uses the protocol correctly. It sends messages with and without nonces, repeats messages that were not
+ * acknowledged, and resumes after a reconnection. It records everything that it sends and receives, for check.ts.
  */
 import { WebSocket } from 'ws'
 
-/** What one client sent and received. */
 export interface ClientRecord {
   readonly name: string
-  /** The acknowledged `seq` by nonce. */
+  /** The `seq` of each acknowledged message, keyed by nonce. */
   readonly acknowledged: Map<string, number>
-  /** The sent texts; each is unique. */
+  /** The contents of all sent messages. Each content is unique. */
   readonly sent: Set<string>
-  /** The delivered messages in order. */
+  /** The delivered messages, in the order of their delivery. */
   readonly delivered: { readonly seq: number; readonly content: string }[]
   /** Errors that the client itself detected. */
   readonly faults: string[]
@@ -21,18 +20,18 @@ export interface ClientRecord {
 
 export interface ChaosClient {
   readonly record: ClientRecord
-  /** Whether every message with a nonce is acknowledged. */
+  /** Whether every message that was sent with a nonce is acknowledged. */
   readonly isSettled: boolean
   readonly lastSeq: number
   send(): void
-  /** Stops reading for a time. */
+  /** Stops reading from the connection for `ms` milliseconds. */
   pause(ms: number): void
   close(): void
 }
 
 export interface ClientOptions {
   readonly name: string
-  /** The addresses of the services. Each connection uses a random one. */
+  /** The URLs of the services. Each connection uses a random URL. */
   readonly urls: readonly string[]
   readonly password: string
   readonly random: () => number
@@ -116,14 +115,14 @@ export const createClient = ({ name, urls, password, random }: ClientOptions): C
         token ??= await login()
         await session(anyUrl())
       } catch {
-        // The service is down: try again after the pause.
+        // The service is unreachable. The loop tries again after a delay.
       }
       record.reconnects++
       await new Promise(done => setTimeout(done, 100 + random() * 400))
     }
   }
 
-  /** Runs one connection. Resolves when it is closed. */
+  /** Opens a connection. Resolves when the connection is closed. */
   const session = (url: string): Promise<void> =>
     new Promise(resolve => {
       const opened = new WebSocket(`${url.replace('http', 'ws')}/ws/chat?rooms=&token=${token}`, {
@@ -132,7 +131,7 @@ export const createClient = ({ name, urls, password, random }: ClientOptions): C
       socket = opened
       let receivedAt = Date.now()
       const again = setInterval(() => {
-        // A silent service is down or paused: the client connects again, perhaps to the other one.
+        // A service that sends nothing is down or paused, so the client reconnects, perhaps to the other service.
         if (Date.now() - receivedAt > 6000) opened.terminate()
         else write({ type: 'ping' })
         resend()

@@ -1,4 +1,4 @@
-/** Runs a separate PostgreSQL cluster from Debian's binaries, which can be restarted as after a power failure. */
+/** Runs a separate PostgreSQL cluster with Debian's binaries. `restart` simulates a power failure. */
 import { execFileSync } from 'node:child_process'
 import { chownSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir, userInfo } from 'node:os'
@@ -7,21 +7,19 @@ import { freePort } from '../support/free-port.ts'
 
 export interface Cluster {
   readonly port: number
-  /** Stops every backend at once, without a checkpoint, and starts the server again. Committed data must survive. */
+  /** Stops every backend immediately, without a checkpoint, and starts the server again. Committed data must survive. */
   restart(): void
   stop(): void
-  /** Starts a standby by streaming replication from this cluster. The standby is read-only until it is promoted. */
+  /** Starts a standby that replicates this cluster by streaming. The standby is read-only until it is promoted. */
   standby(): Promise<Standby>
 }
 
 export interface Standby extends Cluster {
-  /** Promotes the standby to a primary. */
   promote(): void
 }
 
-/** Options of a cluster. */
 export interface ClusterOptions {
-  /** An existing folder for the data, which isn't removed. The default is a temporary folder. */
+  /** An existing folder for the data. `stop` does not remove it. The default is a temporary folder, which `stop` removes. */
   readonly folder?: string
   /** Additional server settings, as `name=value`. */
   readonly settings?: readonly string[]
@@ -29,7 +27,7 @@ export interface ClusterOptions {
 
 const LIBRARY = '/usr/lib/postgresql'
 
-/** Returns the folder of the newest installed PostgreSQL binaries; `undefined` if there are none. */
+/** Returns the folder of the newest installed PostgreSQL binaries, or `undefined` if none are installed. */
 export const findBinaries = (): string | undefined => {
   try {
     const [newest] = readdirSync(LIBRARY).sort((a, b) => Number(b) - Number(a))
@@ -39,7 +37,7 @@ export const findBinaries = (): string | undefined => {
   }
 }
 
-/** Returns the user that runs PostgreSQL if this process is root, because PostgreSQL refuses to run as root. */
+/** Returns the ids of the user `postgres` if this process runs as root, because PostgreSQL refuses to run as root. */
 export const owner = (): { uid: number; gid: number } | undefined => {
   if (userInfo().uid !== 0) return undefined
   const id = (flag: string) => Number(execFileSync('id', [flag, 'postgres'], { encoding: 'utf8' }))

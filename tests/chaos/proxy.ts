@@ -1,4 +1,4 @@
-/** A TCP proxy that injects faults: it cuts connections, or holds back bytes in both directions. */
+/** A TCP proxy that injects faults: it closes connections, or holds back bytes in both directions. */
 import { connect, createServer, type Socket } from 'node:net'
 
 export interface FaultProxy {
@@ -7,11 +7,11 @@ export interface FaultProxy {
   cut(): void
   /** Holds back all bytes without closing a connection, as when a cable is unplugged. */
   stall(): void
-  /** Holds back the bytes of the current connections permanently, without closing them. New connections work. */
+  /** Holds back the bytes of the existing connections permanently, without closing them. New connections work. */
   halfOpen(): void
-  /** Ends `stall` and forwards what was held back. Half-open connections stay half open. */
+  /** Ends `stall` and forwards the bytes that were held back. Half-open connections stay half open. */
   resume(): void
-  /** Connects new connections to another port. Current ones are not changed. */
+  /** Forwards new connections to another port. Existing connections keep the previous port. */
   redirect(port: number): void
   close(): void
 }

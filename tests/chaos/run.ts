@@ -1,7 +1,7 @@
 /**
- * Injects random faults into two processes and a separate PostgreSQL cluster: `npm run test:chaos -- --seed N --minutes M`.
- * The same seed repeats the same faults in the same order, though not their exact timing. Exits with 1 if a guarantee was
- * violated, and prints which.
+ * Injects random faults into two service processes and a separate PostgreSQL cluster: `npm run test:chaos -- --seed N --minutes
+ * M`. A seed determines the faults and their order, but not their exact timing. If a guarantee was violated, prints the
+ * violations and exits with 1.
  */
 import { parseArgs } from 'node:util'
 import { generateKey } from '../../src/crypto/fernet.ts'
@@ -61,7 +61,7 @@ const clients: ChaosClient[] = Array.from({ length: Number(values.clients) }, (_
   createClient({ name: `client-${at}`, urls, password: 'SecurePass123', random: randomOf(seed + at + 1) })
 )
 
-/** The faults. Each ends after a time, or at the end of the run. */
+/** Functions that each inject one kind of fault, keyed by the name of the fault. */
 const faults: Record<string, (service: Service) => Promise<void>> = {
   async kill(service) {
     await service.kill()
@@ -125,7 +125,7 @@ while (Date.now() < endsAt) {
 }
 clearInterval(sending)
 
-// After all faults have ended, every client must reach the end of the same log.
+// Ends all faults. Every client must then reach the end of the same log.
 for (const service of services) {
   service.proxy.resume()
   service.signal('SIGCONT')

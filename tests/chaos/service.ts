@@ -1,4 +1,4 @@
-/** Runs one service process under test, which reaches its database through a fault proxy. */
+/** Runs one service process under test. The process reaches its database through a fault proxy. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
@@ -11,7 +11,7 @@ export interface Service {
   start(): void
   kill(): Promise<void>
   signal(signal: NodeJS.Signals): void
-  /** Returns its standard error, to print after a failed run. */
+  /** Returns the last 10,000 characters of the process's standard error. */
   readonly stderr: () => string
 }
 

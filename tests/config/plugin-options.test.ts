@@ -22,14 +22,17 @@ test.for([
   ['db', databaseSettings, []],
   ['platform', platformSettings, []],
   ['ops', opsSettings, []]
-] as const)('%s has the same defaults alone as in the service', ([name, declared, excused]) => {
-  const read = createOptionsReader(name, { settings: declared, excused: [...excused] as never[] })
-  const values = read({})
-  expect(Object.keys(values).length).toBeGreaterThan(0)
-  expect(settings).toMatchObject(values)
-})
+] as const)(
+  'the plugin %s has the same defaults when it is registered alone as in the service',
+  ([name, declared, excused]) => {
+    const read = createOptionsReader(name, { settings: declared, excused: [...excused] as never[] })
+    const values = read({})
+    expect(Object.keys(values).length).toBeGreaterThan(0)
+    expect(settings).toMatchObject(values)
+  }
+)
 
-test('reads given options and fills in the others', () => {
+test('reads the given options and adds the defaults of the others', () => {
   const read = createOptionsReader('chat', { settings: chatSettings })
   const given = Object.freeze({ messageRateLimit: 3, readRateLimit: undefined, unrelated: 'x' })
   expect(read(given)).toEqual({
@@ -42,7 +45,7 @@ test('reads given options and fills in the others', () => {
   })
 })
 
-test.for(settingNames)('%s has an owner and a description, and limits if it is a number', name => {
+test.for(settingNames)('the setting %s has an owner and a description, and limits if it is a number', name => {
   const { owner, description, type, minimum, maximum } = settingOf(name)
   expect(owner).toMatch(/^[a-z]+$/)
   expect(description).toMatch(/^[A-Z`].*\.$/)

@@ -12,18 +12,18 @@ const needed = { secretKey: SECRET_KEY, encryptionKey: ENCRYPTION_KEY, databaseU
 const fromEnvironment = (values: Record<string, string>, mode: 'dev' | 'production' = 'production') =>
   resolveSettings({ values: { ...needed, ...values }, mode, names: 'environment' })
 
-const refusal = (values: Record<string, string>, mode: 'dev' | 'production' = 'production'): ConfigError => {
+const configErrorOf = (values: Record<string, string>, mode: 'dev' | 'production' = 'production'): ConfigError => {
   try {
     fromEnvironment(values, mode)
   } catch (error) {
     if (error instanceof ConfigError) return error
     throw error
   }
-  throw new Error('nothing was refused')
+  throw new Error('no ConfigError was thrown')
 }
 
 describe('settings from the environment', () => {
-  test('have PROTOCOL’s defaults', () => {
+  test('reads the defaults of all settings that are not set', () => {
     expect(fromEnvironment({}).settings).toMatchObject({
       databaseSchema: 'public',
       databaseWaitSeconds: 10,
@@ -45,7 +45,7 @@ describe('settings from the environment', () => {
     })
   })
 
-  test('become typed values', () => {
+  test('converts environment variables to typed values', () => {
     const { settings } = fromEnvironment({
       port: '9000',
       migrateOnStart: 'false',
@@ -68,7 +68,7 @@ describe('settings from the environment', () => {
     expect(Object.isFrozen(settings)).toBe(true)
   })
 
-  test('name the database in parts', () => {
+  test('builds the database URL from its parts', () => {
     const parts = { databaseHost: 'db', databaseName: 'ch/at', databaseUser: 'us@er', databasePassword: 'p:/?#@' }
     const { settings } = resolveSettings({
       values: { secretKey: SECRET_KEY, encryptionKey: ENCRYPTION_KEY, ...parts },
@@ -80,13 +80,13 @@ describe('settings from the environment', () => {
     expect([url.username, url.password].map(decodeURIComponent)).toEqual(['us@er', 'p:/?#@'])
   })
 
-  test('let the URL win over the parts, and warn', () => {
+  test('prefers the database URL to its parts, and warns', () => {
     const { settings, warnings } = fromEnvironment({ databaseHost: 'other' })
     expect(settings.databaseUrl).toBe('postgres://u:p@h/d')
     expect(warnings).toEqual([expect.stringContaining('DATABASE_URL')])
   })
 
-  test('take encryption from the URL when it is not set', () => {
+  test('reads databaseSsl from sslmode in the database URL if the setting is missing', () => {
     const ssl = (databaseUrl: string, more = {}) => fromEnvironment({ databaseUrl, ...more }).settings.databaseSsl
     expect(ssl('postgres://h/d?sslmode=require')).toBe('require')
     expect(ssl('postgres://h/d?sslmode=verify-ca')).toBe('verify-full')
@@ -94,7 +94,7 @@ describe('settings from the environment', () => {
     expect(ssl('postgres://h/d')).toBeUndefined()
   })
 
-  test('guess a database in dev, and nowhere else', () => {
+  test('has a default database in dev mode only', () => {
     const values = { secretKey: SECRET_KEY, encryptionKey: ENCRYPTION_KEY }
     expect(resolveSettings({ values, mode: 'dev', names: 'environment' }).settings.databaseUrl).toBe(
       'pglite:.data/chat'
@@ -104,11 +104,11 @@ describe('settings from the environment', () => {
     )
   })
 
-  test('warn of a proxy that anyone may be', () => {
+  test('warns if every client is trusted as a proxy', () => {
     expect(fromEnvironment({ trustProxy: 'true' }).warnings).toEqual([expect.stringContaining('TRUST_PROXY')])
   })
 
-  test('that are all bad are all named at once, with no value repeated', () => {
+  test('reports all invalid settings in one error, without their values', () => {
     const values = {
       secretKey: 'tooshort-s3cret',
       encryptionKey: 'not-a-fernet-key',
@@ -122,7 +122,7 @@ describe('settings from the environment', () => {
       trustProxy: '3',
       migrateOnStart: 'perhaps'
     }
-    const { message, bad } = refusal(values)
+    const { message, bad } = configErrorOf(values)
     expect([...new Set(bad.map(({ name }) => name))].sort()).toEqual(Object.keys(values).sort())
     for (const name of Object.keys(values)) expect(message).toContain(environmentName(name))
     for (const value of [
@@ -145,26 +145,26 @@ describe('settings from the environment', () => {
     ['secretKey', 'your-secret-key-here-0123456789-abcdefg'],
     ['secretKey', 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa'],
     ['encryptionKey', 'AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=']
-  ] as const)('refuse the %s %s as a placeholder', ([name, value]) => {
-    expect(refusal({ [name]: value }).bad).toEqual([{ name, message: expect.stringContaining('placeholder') }])
+  ] as const)('rejects the %s %s as a placeholder', ([name, value]) => {
+    expect(configErrorOf({ [name]: value }).bad).toEqual([{ name, message: expect.stringContaining('placeholder') }])
   })
 
-  test('name origins in the form in which browsers send them, and the reason for each that none sends', () => {
+  test('normalizes origins to the form that browsers send, and gives a reason for each invalid origin', () => {
     const corsOrigins = 'https://App.example.com:443, https://*.example.org, capacitor://localhost'
     expect(fromEnvironment({ corsOrigins }).settings.corsOrigins).toEqual([
       'https://app.example.com',
       'https://*.example.org',
       'capacitor://localhost'
     ])
-    const { message } = refusal({ corsOrigins: 'https://a.example, https://b.example/, c.example, null' })
+    const { message } = configErrorOf({ corsOrigins: 'https://a.example, https://b.example/, c.example, null' })
     expect(message).toMatch(/CORS_ORIGINS \(item 2\) must not end with a slash/)
     expect(message).toMatch(/CORS_ORIGINS \(item 3\) must begin with a scheme/)
     expect(message).toMatch(/CORS_ORIGINS \(item 4\) must not be null/)
     expect(message).not.toContain('b.example')
   })
 
-  test('let any page in with * in dev only', () => {
-    expect(refusal({ corsOrigins: '*' }).message).toMatch(/CORS_ORIGINS must not be \*/)
+  test('accepts the origin * in dev mode only', () => {
+    expect(configErrorOf({ corsOrigins: '*' }).message).toMatch(/CORS_ORIGINS must not be \*/)
     expect(fromEnvironment({ corsOrigins: '*' }, 'dev').settings.corsOrigins).toEqual(['*'])
   })
 })
@@ -173,24 +173,24 @@ describe('settings from a host', () => {
   const host = (values: Record<string, unknown>) =>
     resolveSettings({ values: { ...needed, ...values }, mode: 'production', names: 'options' })
 
-  test('are typed, and called by their names there', () => {
+  test('checks the types of a host’s options, and reports errors with the names of the options', () => {
     expect(host({ corsOrigins: ['https://a.example'], port: 9000 }).settings).toMatchObject({ port: 9000 })
     expect(() => host({ port: '9000' })).toThrow(/^ {2}port must be an integer$/m)
     expect(() => host({ databaseUrl: undefined })).toThrow(/^ {2}databaseUrl is missing/m)
   })
 
-  test('that do not exist are refused: a typing error must not become a default', () => {
+  test('rejects unknown options, so that a misspelled name does not silently become a default', () => {
     expect(() => host({ databaseURL: 'x' })).toThrow(/^ {2}databaseURL is not a setting$/m)
   })
 
-  test('need no database when a client is handed over', () => {
+  test('requires no database setting if the host passes in a client', () => {
     const values = { secretKey: SECRET_KEY, encryptionKey: ENCRYPTION_KEY }
     expect(
       resolveSettings({ values, mode: 'production', names: 'options', without: ['database'] }).settings
     ).toBeTruthy()
   })
 
-  test('are not changed in the host’s hands', () => {
+  test('does not change the options of the host', () => {
     const corsOrigins = Object.freeze(['https://a.example'])
     const values = Object.freeze({ ...needed, corsOrigins })
     expect(resolveSettings({ values, mode: 'production', names: 'options' }).settings.corsOrigins).toEqual(corsOrigins)
@@ -205,12 +205,12 @@ describe('the environment', () => {
     return cwd
   }
 
-  test('comes before .env', () => {
+  test('prefers environment variables to .env', () => {
     const cwd = folder({ '.env': 'PORT=1\nHOST="from file"\nUNRELATED=x' })
     expect(collectEnvironment({ environment: { PORT: '2' }, cwd }).values).toEqual({ port: '2', host: 'from file' })
   })
 
-  test('reads an .env or a value file with a byte order mark and CRLF line ends', () => {
+  test('reads an .env or a value file with a byte order mark and CRLF line endings', () => {
     const cwd = folder({
       secret: `\uFEFF${SECRET_KEY}\r\n`,
       '.env': '\uFEFFPORT=1\r\nHOST=127.0.0.1\r\nSECRET_KEY_FILE=secret\r\n'
@@ -219,13 +219,13 @@ describe('the environment', () => {
     expect({ values, bad }).toEqual({ values: { port: '1', host: '127.0.0.1', secretKey: SECRET_KEY }, bad: [] })
   })
 
-  test('gives any setting as a file', () => {
+  test('reads a setting from the file that a variable ending in _FILE names', () => {
     const cwd = folder({ secret: `${SECRET_KEY}\n`, '.env': 'SECRET_KEY=other' })
     const { values } = collectEnvironment({ environment: { SECRET_KEY_FILE: 'secret' }, cwd })
     expect(values).toEqual({ secretKey: SECRET_KEY })
   })
 
-  test('refuses a file that is not there, and a setting that is given twice, beside everything else that is wrong', () => {
+  test('reports a missing file and a setting that is given twice together with all other errors', () => {
     const environment = { SECRET_KEY_FILE: '/nowhere/secret', PORT: '1', PORT_FILE: 'x', LOG_LEVEL: 'loud' }
     const { values, bad } = collectEnvironment({ environment, cwd: folder({}) })
     const read = () => resolveSettings({ values, bad, mode: 'production', names: 'environment' })
@@ -239,7 +239,7 @@ describe('the environment', () => {
   })
 })
 
-test('every setting’s name survives the way to the environment and back', () => {
+test('every setting has a unique environment name', () => {
   const names = settingNames.map(environmentName)
   expect(new Set(names).size).toBe(settingNames.length)
   expect(names).toContain('DATABASE_POOL_MAX')

@@ -1,7 +1,7 @@
 /**
- * `npm run test:contract`: lints the OpenAPI document of a running service with Spectral. Generates clients from it with three
- * generators, compiles them strictly, and calls the API with one of them. The generators need TypeScript 5, so they and the
- * clients are in a separate package beside this file.
+ * Checks the API with generated clients (`npm run test:contract`). Lints the OpenAPI document of a running service with
+ * Spectral, generates clients from it with three generators, compiles them in strict mode, and calls the API with one of them.
+ * The generators need TypeScript 5, so this folder is a separate package.
  */
 import { execFile, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
@@ -21,13 +21,16 @@ const generators = join(import.meta.dirname, 'generators')
 const tool = (name: string): string => join(import.meta.dirname, 'node_modules/.bin', name)
 
 const run = async (command: string, args: string[], cwd?: string): Promise<void> => {
-  // The compiler prints its errors to its standard output.
+  // The error contains both streams, because the TypeScript compiler prints its errors to standard output.
   await promisify(execFile)(command, args, { cwd }).catch(({ stdout, stderr }) => {
     throw new Error(`${command} ${args.join(' ')} failed:\n${stdout}${stderr}`)
   })
 }
 
-/** Creates a database on the PostgreSQL server if there is one, otherwise an embedded one, which takes longer to create. */
+/**
+ * Creates a database on the PostgreSQL server, or an embedded database if there is no server. An embedded one takes longer to
+ * create.
+ */
 const newDatabase = async (): Promise<{ url: string; drop(): Promise<unknown> }> => {
   const server = process.env.TEST_DATABASE_URL ?? 'postgres://postgres@127.0.0.1:5432/postgres'
   const name = `chat_contract_${randomBytes(6).toString('hex')}`
@@ -43,7 +46,7 @@ const newDatabase = async (): Promise<{ url: string; drop(): Promise<unknown> }>
   }
 }
 
-/** Starts the service as it is deployed, with a new database. */
+/** Starts the service with a new database in a separate process, as in a deployment. */
 const startService = async () => {
   const database = await newDatabase()
   const port = await freePort()
@@ -76,8 +79,8 @@ const startService = async () => {
 const untilReady = async (url: string, hasEnded: () => boolean): Promise<void> => {
   const deadline = Date.now() + START_MS
   for (;;) {
-    const answer = await fetch(`${url}/health/ready`).catch(() => undefined)
-    if (answer?.ok) return
+    const response = await fetch(`${url}/health/ready`).catch(() => undefined)
+    if (response?.ok) return
     if (hasEnded() || Date.now() > deadline) throw new Error('The service did not start.')
     await new Promise(resolve => setTimeout(resolve, 100))
   }
@@ -90,7 +93,7 @@ const took = async <T>(what: string, work: () => Promise<T>): Promise<T> => {
   return done
 }
 
-/** Generates clients with other generators, and checks that they compile in strict TypeScript. */
+/** Lints the document, generates clients with the other two generators, and checks that these compile in strict mode. */
 const generateOthers = async (url: string): Promise<void> => {
   rmSync(join(generators, 'generated'), { recursive: true, force: true })
   mkdirSync(join(generators, 'generated'), { recursive: true })

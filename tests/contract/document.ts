@@ -1,11 +1,11 @@
-/** Reads the operations of the OpenAPI document, and checks whether a response is documented. */
+/** Reads the operations of docs/openapi.json, and checks whether a response is documented. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ValidateFunction } from 'ajv'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import type { Reply } from './http.ts'
 
-/** The part of a JSON Schema that tests read. */
+/** The keywords of JSON Schema that the tests read. */
 export interface Schema {
   readonly $ref?: string
   readonly type?: string
@@ -17,7 +17,6 @@ export interface Schema {
   readonly examples?: readonly unknown[]
 }
 
-/** A parameter. `example` is a valid value. */
 export interface Parameter {
   readonly in: 'path' | 'query' | 'header'
   readonly name: string
@@ -27,23 +26,21 @@ export interface Parameter {
   readonly schema: Schema
 }
 
-/** The content of a request or a response, by media type. */
+/** The schemas and examples of a request or a response body, keyed by media type. */
 export type Content = Readonly<
   Record<string, { schema: Schema; example?: unknown; examples?: Record<string, { value: unknown }> }>
 >
 
-/** A documented response. */
 export interface Response {
   readonly description: string
   readonly headers?: Readonly<Record<string, { schema: Schema }>>
   readonly content?: Content
 }
 
-/** One operation: a method of a path. */
 export interface Operation {
   readonly operationId: string
   readonly method: string
-  /** The path as in the document: `/api/chat/rooms/{room}`. */
+  /** The path template, such as `/api/chat/rooms/{room}`. */
   readonly path: string
   readonly summary?: string
   readonly description?: string
@@ -54,12 +51,11 @@ export interface Operation {
 }
 
 const file = join(import.meta.dirname, '../../docs/openapi.json')
-/** The committed document. tests/cli/cli.e2e.test.ts checks that it is current. */
+/** The committed OpenAPI document. tests/cli/cli.e2e.test.ts checks that it is current. */
 export const document = JSON.parse(readFileSync(file, 'utf8'))
 
 type Item = Record<string, Omit<Operation, 'method' | 'path'>>
 
-/** Every operation of the document. */
 export const operations: readonly Operation[] = Object.entries<Item>(document.paths).flatMap(([path, item]) =>
   Object.entries(item).map(([method, operation]) => ({
     ...operation,
@@ -69,14 +65,14 @@ export const operations: readonly Operation[] = Object.entries<Item>(document.pa
   }))
 )
 
-/** Returns the operation with this id. */
+/** Returns the operation with the given `operationId`. Throws if the document has none. */
 export const operationOf = (id: string): Operation => {
   const found = operations.find(({ operationId }) => operationId === id)
   if (!found) throw new Error(`The document has no operation ${id}.`)
   return found
 }
 
-/** Returns the component that a reference names, or the schema itself. */
+/** Returns the component that `$ref` names, or the schema itself if it has no `$ref`. */
 export const resolve = (schema: Schema): Schema =>
   schema.$ref === undefined ? schema : document.components.schemas[schema.$ref.split('/').at(-1) ?? '']
 
@@ -86,7 +82,9 @@ ajv.addSchema({ $id: 'document', components: document.components })
 
 const validators = new Map<Schema, ValidateFunction>()
 
-/** Returns the violations of a schema of the document by a value, as text. Returns an empty text if there are none. */
+/**
+ * Checks a value against a schema of the document. Returns the violations as text, or an empty string if the value is valid.
+ */
 export const faultsOf = (schema: Schema, value: unknown): string => {
   const validate = validators.get(schema) ?? ajv.compile(absolute(schema))
   validators.set(schema, validate)
@@ -96,7 +94,10 @@ export const faultsOf = (schema: Schema, value: unknown): string => {
 const absolute = (schema: Schema): object =>
   JSON.parse(JSON.stringify(schema), (key, value) => (key === '$ref' ? `document${value}` : value))
 
-/** Returns why a response is not one that the document describes for the operation. Returns an empty text if it is. */
+/**
+ * Checks a response against the documented responses of an operation. Returns a description of the first difference, or an
+ * empty string if the response is documented.
+ */
 export const undocumented = ({ responses }: Operation, { status, headers, text }: Reply): string => {
   const response = responses[status]
   if (!response) return `${status} is not documented`
@@ -109,7 +110,10 @@ export const undocumented = ({ responses }: Operation, { status, headers, text }
   return headerFaults(response, headers) || faultsOf(content.schema, JSON.parse(text))
 }
 
-/** Returns which documented headers are missing or wrong. Those of rate limits may be missing, because limits can be turned off. */
+/**
+ * Returns which documented header is missing or invalid. An `x-ratelimit-` header may be missing, because rate limits can be
+ * turned off.
+ */
 const headerFaults = ({ headers: documented = {} }: Response, headers: Reply['headers']): string => {
   for (const [name, { schema }] of Object.entries(documented)) {
     const value = headers[name]

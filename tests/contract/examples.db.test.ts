@@ -1,4 +1,7 @@
-/** Sends every example of the OpenAPI document to a running service. The responses must be as documented, the errors too. */
+/**
+ * Sends every example request of the OpenAPI document to a running service. The responses, errors included, must be as
+ * documented.
+ */
 import { once } from 'node:events'
 import { createConnection } from 'node:net'
 import { createSigner } from 'fast-jwt'
@@ -9,7 +12,7 @@ import { startChat } from '../support/start-chat.ts'
 import { document, faultsOf, type Operation, operations, resolve, type Schema, undocumented } from './document.ts'
 import { createSender, type Reply, type Sent } from './http.ts'
 
-/** Returns a request with the operation's examples. If `isBare`, omits the optional parameters. */
+/** Creates a request from the examples of an operation. If `isBare` is true, omits the optional parameters. */
 const exampleOf = (operation: Operation, token: string, { isBare = false } = {}): Sent => {
   const given = operation.parameters.filter(({ required }) => required || !isBare)
   const of = (place: string) =>
@@ -29,7 +32,7 @@ const exampleOf = (operation: Operation, token: string, { isBare = false } = {})
   }
 }
 
-/** A long timeout, because each test sends a request for every example. */
+/** The timeout is long because each test sends a request for every example. */
 const OPTIONS = { timeout: 300_000 }
 
 const start = async (settings = {}) => {
@@ -39,12 +42,12 @@ const start = async (settings = {}) => {
   return { url, database, send, register }
 }
 
-/** Returns the types of an object's values, by name. */
+/** Returns the type of each property of an object, keyed by the name of the property. */
 const typesOf = (value: object): Record<string, string> =>
   Object.fromEntries(Object.entries(value).map(([name, field]) => [name, typeof field]))
 
 test(
-  'every operation takes its own examples, all of them or only the needed, and answers what it shows',
+  'every operation accepts its examples, with and without optional parameters, and responds as documented',
   OPTIONS,
   async () => {
     const { send } = await start({ messageRateLimit: 0 })
@@ -75,7 +78,7 @@ test(
   }
 )
 
-test('every example beside a schema is one that the schema allows', () => {
+test('every example is valid for its schema', () => {
   let seen = 0
   const walk = (node: unknown): void => {
     if (typeof node !== 'object' || node === null) return
@@ -93,11 +96,11 @@ test('every example beside a schema is one that the schema allows', () => {
   expect(seen).toBeGreaterThan(100)
 })
 
-/** Errors that a single request cannot cause, with the tests that cover them. */
-const NOT_FROM_HERE: Partial<Record<ErrorCode, string>> = {
-  internal_error: 'a fault of ours: tests/routes/service.db.test.ts',
-  unavailable: 'a database that is away, or a stop: tests/routes/service.db.test.ts',
-  busy: 'more passwords, messages or reads than can wait: passwords, writer and read-limit.test.ts',
+/** The errors that a single request cannot cause, with their causes and the tests that cover them. */
+const COVERED_ELSEWHERE: Partial<Record<ErrorCode, string>> = {
+  internal_error: 'a bug in the service: tests/routes/service.db.test.ts',
+  unavailable: 'an unavailable database, or a shutdown: tests/routes/service.db.test.ts',
+  busy: 'a full queue of passwords, messages or reads: passwords, append-queue and read-limit.test.ts',
   not_allowed: 'a host’s `authorize`',
   rejected: 'a host’s `beforeMessage`'
 }
@@ -109,8 +112,11 @@ const authorized = (request: Sent, token: string): Sent => ({
   headers: { ...request.headers, authorization: `Bearer ${token}` }
 })
 
-/** Functions that change an operation's example so that it causes the error. `expired` is an expired token. */
-const SPOILED: Partial<Record<ErrorCode, (request: Sent, expired: string) => Sent>> = {
+/**
+ * Functions that change an operation's example request so that it causes an error, keyed by the code of the error. `expired` is
+ * an expired token.
+ */
+const CAUSES: Partial<Record<ErrorCode, (request: Sent, expired: string) => Sent>> = {
   invalid_json: request => replaced(request, { body: `${request.body}}` }),
   payload_too_large: request => replaced(request, { body: JSON.stringify({ content: 'x'.repeat(100_000) }) }),
   unsupported_media_type: request =>
@@ -151,8 +157,8 @@ const expectProblem = (operation: Operation, example: unknown, reply: Reply): vo
   expect(body.instance).toBe(reply.headers['x-request-id'])
 }
 
-describe('every error that an operation shows', () => {
-  test('is what a spoiled request is answered', OPTIONS, async () => {
+describe('every documented error of an operation', () => {
+  test('is returned for a request that causes it', OPTIONS, async () => {
     const { send, register, database } = await start({ messageRateLimit: 0 })
     const { id: uid, token } = await register('john')
     const iat = Math.floor(Date.now() / 1000) - 120
@@ -167,19 +173,19 @@ describe('every error that an operation shows', () => {
     const post = operations.find(({ operationId }) => operationId === 'postMessage') as Operation
     await send(exampleOf(post, token))
 
-    const left: string[] = []
+    const uncovered: string[] = []
     for (const operation of operations) {
       for (const { code, example } of codesOf(operation)) {
-        if (code in NOT_FROM_HERE || code === 'bad_request' || code === 'rate_limited') continue
-        const spoil = SPOILED[code]
-        if (!spoil) left.push(`${operation.operationId}: ${code}`)
-        else expectProblem(operation, example, await send(spoil(exampleOf(operation, token), expired)))
+        if (code in COVERED_ELSEWHERE || code === 'bad_request' || code === 'rate_limited') continue
+        const cause = CAUSES[code]
+        if (!cause) uncovered.push(`${operation.operationId}: ${code}`)
+        else expectProblem(operation, example, await send(cause(exampleOf(operation, token), expired)))
       }
     }
-    expect(left).toEqual([])
+    expect(uncovered).toEqual([])
   })
 
-  test('is, past a limit, a 429', OPTIONS, async () => {
+  test('is returned with 429 when a rate limit is exceeded', OPTIONS, async () => {
     const { send, register } = await start({
       registerRateLimit: 1,
       loginRateLimit: 1,
@@ -196,17 +202,17 @@ describe('every error that an operation shows', () => {
     }
   })
 
-  test('is, for what is not HTTP, a 400', OPTIONS, async () => {
+  test('is returned with 400 for a request that is not HTTP', OPTIONS, async () => {
     const { url } = await start()
     for (const operation of operations) {
       const socket = createConnection(Number(new URL(url).port), '127.0.0.1')
-      let answer = ''
+      let response = ''
       socket.on('data', data => {
-        answer += data
+        response += data
       })
       socket.end(`${operation.method} ${operation.path} HTTP/1.1\r\nhost: x\r\nno header\r\n\r\n`)
       await once(socket, 'close')
-      const [head = '', text = ''] = answer.split('\r\n\r\n')
+      const [head = '', text = ''] = response.split('\r\n\r\n')
       const headers = Object.fromEntries(
         head
           .split('\r\n')

@@ -1,6 +1,6 @@
 /**
- * Sends generated requests, derived from the OpenAPI document, to a running service. No response may be a 5xx, and each must be
- * documented. A failure prints its seed. PROPERTY_SEED repeats a run, FUZZ_RUNS sets the number of requests.
+ * Sends requests that are generated from the OpenAPI document to a running service. Every response must be documented, and none
+ * may be a 5xx. A failure prints its seed. Set PROPERTY_SEED to repeat a run, and FUZZ_RUNS to change the number of requests.
  */
 import { expect, onTestFinished, test } from 'vitest'
 import type { Settings } from '../../src/config/settings.ts'
@@ -11,7 +11,7 @@ import { createSender, type Reply, type Sent } from './http.ts'
 import { oddSegment, requestsTo } from './requests.ts'
 
 const bounds = { numRuns: Number(process.env.FUZZ_RUNS ?? 80) }
-/** A long timeout, because each test sends hundreds of requests. */
+/** The timeout is long because each test sends many requests. */
 const OPTIONS = { timeout: 300_000 }
 
 const start = async (settings: Partial<Settings> = {}) => {
@@ -21,11 +21,11 @@ const start = async (settings: Partial<Settings> = {}) => {
   const { token } = await register('john')
   const { send, close } = createSender(url)
   onTestFinished(close)
-  const forget = () => database.client.query(`delete from "${database.schema}".rate_limits`, [])
-  return { token, send, forget }
+  const resetRateLimits = () => database.client.query(`delete from "${database.schema}".rate_limits`, [])
+  return { token, send, resetRateLimits }
 }
 
-const complaint = (fault: string, { method, path, headers, body }: Sent, { status, text }: Reply): string =>
+const describeFailure = (fault: string, { method, path, headers, body }: Sent, { status, text }: Reply): string =>
   [
     fault,
     `${method} ${path}`,
@@ -34,34 +34,34 @@ const complaint = (fault: string, { method, path, headers, body }: Sent, { statu
     `${status} ${text.slice(0, 600)}`
   ].join('\n')
 
-const judge = (operation: Operation, sent: Sent, reply: Reply): void => {
+const check = (operation: Operation, sent: Sent, reply: Reply): void => {
   const fault = reply.status >= 500 ? 'a 5xx' : undocumented(operation, reply)
-  if (fault) throw new Error(complaint(fault, sent, reply))
+  if (fault) throw new Error(describeFailure(fault, sent, reply))
 }
 
 test.for(operations.map(({ operationId }) => operationId))(
-  '%s answers whatever comes as documented',
+  '%s responds to generated requests as documented',
   OPTIONS,
   async id => {
     const operation = operationOf(id)
-    const { token, send, forget } = await start()
+    const { token, send, resetRateLimits } = await start()
     const statuses = new Set<number>()
     await fc.assert(
       fc.asyncProperty(requestsTo(operation, token), async request => {
-        // The rate limit of this operation has no setting, and would reject all requests after the tenth.
-        if (id === 'createRoom') await forget()
+        // The rate limit of `createRoom` is not configurable, and would reject all requests after the tenth.
+        if (id === 'createRoom') await resetRateLimits()
         const reply = await send(request)
-        judge(operation, request, reply)
+        check(operation, request, reply)
         statuses.add(reply.status)
       }),
       bounds
     )
-    // If no request succeeded, the test would cover only the validation.
+    // At least one request must succeed. Otherwise, the test would cover only the validation.
     expect([...statuses].filter(status => status < 300)).not.toEqual([])
   }
 )
 
-test('no more requests than the limit get past it, and the rest get the documented 429', OPTIONS, async () => {
+test('login rejects all requests above its rate limit with the documented 429', OPTIONS, async () => {
   const operation = operationOf('login')
   const { token, send } = await start({ loginRateLimit: 5 })
   const statuses: number[] = []
@@ -69,15 +69,15 @@ test('no more requests than the limit get past it, and the rest get the document
   await fc.assert(
     fc.asyncProperty(requestsTo(operation, token), async request => {
       const reply = await send(request)
-      judge(operation, request, reply)
+      check(operation, request, reply)
       statuses.push(reply.status)
       if (reply.status === 429) expect(Number(reply.headers['retry-after'])).toBeGreaterThan(0)
     }),
     { numRuns: 60 }
   )
-  // The limit is per minute, and on a busy machine the requests may take longer than that.
+  // The limit is per minute. On a busy machine, the requests may take more than one minute.
   const minutes = 1 + Math.floor((performance.now() - began) / 60_000)
-  // Invalid requests don't count towards the limit. Every password that is checked does.
+  // Invalid requests do not count towards the limit. Every request whose password is checked counts.
   expect(statuses.filter(status => status === 200 || status === 401).length).toBeLessThanOrEqual(5 * minutes)
   expect(statuses).toContain(429)
 })
@@ -95,7 +95,7 @@ const PATHS = [
   '/nowhere'
 ]
 
-test('what is not in the document is refused with a problem', OPTIONS, async () => {
+test('a request that is not in the document gets a problem document', OPTIONS, async () => {
   const { token, send } = await start()
   const known = new Set(operations.map(({ method, path }) => `${method} ${path}`))
   await fc.assert(
@@ -119,7 +119,7 @@ test('what is not in the document is refused with a problem', OPTIONS, async () 
             : isProblem
               ? faultsOf(problem, JSON.parse(reply.text))
               : 'no problem'
-        if (fault || reply.status >= 500) throw new Error(complaint(fault, request, reply))
+        if (fault || reply.status >= 500) throw new Error(describeFailure(fault, request, reply))
       }
     ),
     bounds

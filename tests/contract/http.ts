@@ -1,7 +1,7 @@
-/** Sends HTTP requests with Node's own client, which doesn't change paths and headers, as `fetch` does. */
+/** Sends HTTP requests with `node:http`, because `fetch` changes paths and headers. */
 import { Agent, request } from 'node:http'
 
-/** A request. `path` is sent unchanged. */
+/** A request to send. The path and the headers are sent unchanged, even if they are invalid. */
 export interface Sent {
   readonly method: string
   readonly path: string
@@ -9,14 +9,13 @@ export interface Sent {
   readonly body?: string | Buffer | undefined
 }
 
-/** A response. */
 export interface Reply {
   readonly status: number
   readonly headers: Readonly<Record<string, string | undefined>>
   readonly text: string
 }
 
-/** Creates a sender of requests to one service, which keeps its connections open. */
+/** Creates a client of one service. The client reuses its connections until `close` is called. */
 export const createSender = (url: string) => {
   const { hostname, port } = new URL(url)
   const agent = new Agent({ keepAlive: true })

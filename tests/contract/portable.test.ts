@@ -1,4 +1,4 @@
-/** Tests that the documents use only features that any code generator supports. */
+/** Tests that the OpenAPI and AsyncAPI documents use only features that all code generators support. */
 import { expect, test } from 'vitest'
 import { createKinds } from '../../src/chat/kinds/index.ts'
 import { buildAsyncApi } from '../../src/protocol/asyncapi.ts'
@@ -7,7 +7,7 @@ import { document, operations } from './document.ts'
 
 type Node = Record<string, unknown>
 
-/** Returns all objects inside a value, each with the name of its property. */
+/** Returns all objects inside a value. `name` is the name of the property that contains the object. */
 const nodesOf = (value: unknown, name = ''): (readonly [name: string, node: Node])[] => {
   if (typeof value !== 'object' || value === null) return []
   const own = Array.isArray(value) ? [] : [[name, value as Node] as const]
@@ -16,26 +16,26 @@ const nodesOf = (value: unknown, name = ''): (readonly [name: string, node: Node
 
 const schemas = [...nodesOf(document), ...nodesOf(buildAsyncApi({ frames: createKinds().frames }))]
 
-test('has patterns that mean the same in every dialect of regular expressions', () => {
+test('the documents contain only patterns that have the same meaning in every regular expression engine', () => {
   const patterns = schemas.map(([, { pattern }]) => pattern).filter(pattern => typeof pattern === 'string')
   expect(patterns.length).toBeGreaterThan(5)
-  // Unicode properties, code point escapes and look-around don't work without flags, or in every regular expression engine.
+  // Some regular expression engines lack Unicode properties, code point escapes or look-around, or need flags for them.
   expect(patterns.filter(pattern => /\\p|\\u\{|\(\?/i.test(pattern))).toEqual([])
   for (const pattern of patterns) expect(() => new RegExp(pattern)).not.toThrow()
 })
 
-test('has 64-bit ids and places in a log', () => {
+test('the documents declare ids and seqs as 64-bit integers', () => {
   const names = new Set(['id', 'user_id', 'seq', 'oldest'])
   const integers = schemas.filter(([name, { type }]) => names.has(name) && type === 'integer')
   expect(integers.length).toBeGreaterThan(5)
   expect(integers.filter(([, { format }]) => format !== 'int64')).toEqual([])
 })
 
-test('lists every error code of the catalog', () => {
+test('the OpenAPI document lists every error code of the catalog', () => {
   const { code } = document.components.schemas.ChatProblem.properties
   expect(code.enum).toEqual(Object.keys(ERRORS))
 })
 
-test('describes every operation', () => {
+test('the OpenAPI document has a description of every operation', () => {
   expect(operations.filter(({ description }) => !description).map(({ operationId }) => operationId)).toEqual([])
 })

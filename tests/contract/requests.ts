@@ -1,4 +1,6 @@
-/** Generates requests to an operation of the document. Most parts are valid, and any part may be malformed. */
+/**
+ * Generates requests to an operation of the OpenAPI document. Most parts of a request are valid, but any part may be invalid.
+ */
 import type { Arbitrary } from 'fast-check'
 import fc from '../support/properties.ts'
 import { type Operation, type Parameter, resolve, type Schema } from './document.ts'
@@ -6,7 +8,7 @@ import type { Sent } from './http.ts'
 
 const HUGE = 'x'.repeat(70_000)
 
-/** Generates texts that often cause errors in software. */
+/** Generates texts that often reveal bugs, such as control characters, paths and SQL. */
 const oddText: Arbitrary<string> = fc.oneof(
   fc.string({ unit: 'binary', maxLength: 70 }),
   fc.string({ maxLength: 12 }),
@@ -28,7 +30,7 @@ const oddText: Arbitrary<string> = fc.oneof(
   fc.constantFrom('__proto__', 'constructor', 'toString', 'general', 'General', 'general ', HUGE)
 )
 
-/** Generates any JSON value. */
+/** Generates arbitrary JSON values. */
 const anything: Arbitrary<unknown> = fc.oneof(
   oddText,
   fc.constantFrom<unknown>(null, true, 0, -1, 1.5, 1e308, Number.MAX_SAFE_INTEGER, [], {}, [[]], [null]),
@@ -39,8 +41,8 @@ const anything: Arbitrary<unknown> = fc.oneof(
 const mostly = <T>(good: Arbitrary<T>, bad: Arbitrary<T>): Arbitrary<T> =>
   fc.oneof({ weight: 5, arbitrary: good }, { weight: 1, arbitrary: bad })
 
-/** Generates values for a schema: its examples, or values that match its type and pattern if it has none. */
-const asked = (schema: Schema): Arbitrary<unknown> => {
+/** Generates valid values for a schema: its examples, or values that match its type and pattern if it has no examples. */
+const validValue = (schema: Schema): Arbitrary<unknown> => {
   const { type, pattern, minimum = 0, maximum = 1_000_000, examples } = schema
   if (examples) return fc.constantFrom(...examples)
   if (type === 'integer') return fc.integer({ min: minimum, max: Math.min(maximum, 1_000_000) })
@@ -53,7 +55,7 @@ const asked = (schema: Schema): Arbitrary<unknown> => {
 const objectOf = (schema: Schema): Arbitrary<Record<string, unknown>> => {
   const [example = {}] = (schema.examples ?? []) as Record<string, unknown>[]
   const properties = Object.entries(schema.properties ?? {}).map(([name, property]) => {
-    const good = name in example ? fc.oneof(fc.constant(example[name]), asked(property)) : asked(property)
+    const good = name in example ? fc.oneof(fc.constant(example[name]), validValue(property)) : validValue(property)
     return [name, mostly(good, anything)] as const
   })
   const required = schema.required ?? []
@@ -70,7 +72,7 @@ const objectOf = (schema: Schema): Arbitrary<Record<string, unknown>> => {
     })
 }
 
-/** Generates bodies as text, with their content type. */
+/** Generates request bodies with their content types. Most bodies are valid for the operation. */
 const bodyOf = ({ requestBody }: Operation): Arbitrary<{ body?: string | Buffer; type?: string }> => {
   if (!requestBody) {
     return mostly<{ body?: string; type?: string }>(
@@ -118,10 +120,14 @@ const bodyOf = ({ requestBody }: Operation): Arbitrary<{ body?: string | Buffer;
 
 const printable = (text: string): string => text.replace(/[^\t\x20-\x7e\x80-\xff]/g, '').slice(0, 2000)
 
-/** Generates values of a parameter as they are sent: mostly valid ones, encoded by `write`, otherwise ones of `odd`. */
-const wordOf = (parameter: Parameter, odd: Arbitrary<string>, write: (text: string) => string): Arbitrary<string> => {
+/** Generates values of a parameter. Most are valid values, encoded by `write`. The others come from `odd`. */
+const parameterValue = (
+  parameter: Parameter,
+  odd: Arbitrary<string>,
+  write: (text: string) => string
+): Arbitrary<string> => {
   const { schema, example } = parameter
-  const good = example === undefined ? asked(schema) : fc.oneof(asked(schema), fc.constant(example))
+  const good = example === undefined ? validValue(schema) : fc.oneof(validValue(schema), fc.constant(example))
   return mostly(
     good.map(value => write(String(value))),
     odd
@@ -130,7 +136,7 @@ const wordOf = (parameter: Parameter, odd: Arbitrary<string>, write: (text: stri
 
 const escaped = (text: string): string => encodeURIComponent(text.toWellFormed().slice(0, 500))
 
-/** Generates percent-encoded segments of a path or query, malformed ones included. */
+/** Generates percent-encoded segments of a path or a query. Some segments are malformed. */
 export const oddSegment: Arbitrary<string> = fc.oneof(
   oddText.map(escaped),
   fc.constantFrom(
@@ -156,7 +162,7 @@ export const oddSegment: Arbitrary<string> = fc.oneof(
 const pathOf = ({ path, parameters }: Operation): Arbitrary<string> => {
   const names = parameters.filter(one => one.in === 'path')
   return fc
-    .tuple(...names.map(one => wordOf(one, oddSegment, escaped)))
+    .tuple(...names.map(one => parameterValue(one, oddSegment, escaped)))
     .map(words => names.reduce((text, { name }, at) => text.replace(`{${name}}`, () => words[at] ?? ''), path))
 }
 
@@ -165,7 +171,7 @@ const queryOf = ({ parameters }: Operation): Arbitrary<string> => {
     .filter(one => one.in === 'query')
     .map(one =>
       fc.option(
-        wordOf(one, oddSegment, escaped).map(word => `${one.name}=${word}`),
+        parameterValue(one, oddSegment, escaped).map(word => `${one.name}=${word}`),
         { nil: '' }
       )
     )
@@ -189,7 +195,7 @@ const queryOf = ({ parameters }: Operation): Arbitrary<string> => {
 const headersOf = ({ parameters }: Operation): Arbitrary<Record<string, string>> => {
   const own = parameters
     .filter(one => one.in === 'header')
-    .map(one => [one.name, wordOf(one, oddText.map(printable), printable)] as const)
+    .map(one => [one.name, parameterValue(one, oddText.map(printable), printable)] as const)
   const odd = fc.constantFrom<Record<string, string>>(
     { accept: 'text/html' },
     { 'accept-encoding': 'br;q=9' },
@@ -209,7 +215,7 @@ const headersOf = ({ parameters }: Operation): Arbitrary<Record<string, string>>
     .map(([some, other]) => ({ ...some, ...other }) as Record<string, string>)
 }
 
-/** Generates `Authorization` headers without a valid token. */
+/** Generates `Authorization` headers that contain no valid token. */
 const badAuthorization = fc.oneof(
   fc.constantFrom(
     '',
@@ -227,7 +233,10 @@ const badAuthorization = fc.oneof(
     .map(parts => `Bearer ${parts.map(part => Buffer.from(JSON.stringify(part)).toString('base64url')).join('.')}.x`)
 )
 
-/** Generates requests to an operation. `token` is a valid token. */
+/**
+ * Generates valid and invalid requests to an operation. `token` must be valid and is in most requests. The others have an
+ * invalid `Authorization` header.
+ */
 export const requestsTo = (operation: Operation, token: string): Arbitrary<Sent> =>
   fc
     .record({

@@ -1,4 +1,7 @@
-/** Tests that this implementation decrypts the Fernet tokens of Python's `cryptography`, and Python decrypts those of this one. */
+/**
+ * Tests that the service decrypts Fernet tokens of Python's `cryptography`, and that `cryptography` decrypts tokens of the
+ * service.
+ */
 import { execFileSync } from 'node:child_process'
 import { expect, test } from 'vitest'
 import { decrypt, encrypt, parseKey } from '../../src/crypto/fernet.ts'

@@ -1,4 +1,4 @@
-/** Tests Fernet with the vectors of its specification (github.com/fernet/spec), and against two other implementations. */
+/** Tests Fernet with the vectors of its specification (github.com/fernet/spec), and against the npm package `fernet`. */
 import { createRequire } from 'node:module'
 import { describe, expect, test } from 'vitest'
 import { decrypt, encrypt, generateKey, parseKey } from '../../src/crypto/fernet.ts'
@@ -6,23 +6,24 @@ import fc from '../support/properties.ts'
 
 const SECRET = 'cw_0x689RpI-jtRR7oE8h_eQsKImvJapLeSbXpwF4e4='
 const key = parseKey(SECRET)
-// generate.json and verify.json: "hello", encrypted on 1985-10-26T01:20:00-07:00 with the IV 0, 1, 2, … 15.
-const SEALED_AT = Date.parse('1985-10-26T01:20:00-07:00')
+// From generate.json and verify.json of the specification: "hello", encrypted at 1985-10-26T01:20:00-07:00 with the IV 0, 1, 2,
+// … 15.
+const ENCRYPTED_AT = Date.parse('1985-10-26T01:20:00-07:00')
 const TOKEN = 'gAAAAAAdwJ6wAAECAwQFBgcICQoLDA0ODy021cpGVWKZ_eEwCGM4BLLF_5CV9dOPmrhuVUPgJobwOz7JcbmrR64jVmpU4IwqDA=='
 
 describe('the specification', () => {
-  test('generate: the same text, time, IV and key make the same token', () => {
+  test('generate: the same text, time, IV and key result in the same token', () => {
     const iv = Uint8Array.from({ length: 16 }, (_, at) => at)
-    expect(encrypt(key, 'hello', { now: SEALED_AT, iv })).toBe(TOKEN)
+    expect(encrypt(key, 'hello', { now: ENCRYPTED_AT, iv })).toBe(TOKEN)
   })
 
-  test('verify: the token opens within its time', () => {
+  test('verify: the token is decrypted within its time to live', () => {
     const now = Date.parse('1985-10-26T01:20:01-07:00')
     expect(decrypt(key, TOKEN, { ttlSeconds: 60, now })).toBe('hello')
     expect(decrypt(key, TOKEN)).toBe('hello')
   })
 
-  // The cases of invalid.json.
+  // From invalid.json of the specification.
   test.for([
     [
       'incorrect mac',
@@ -56,7 +57,7 @@ describe('the specification', () => {
   ] as const)('invalid: %s', ([what, token]) => {
     const now = Date.parse(what === 'expired TTL' ? '1985-10-26T01:21:31-07:00' : '1985-10-26T01:20:01-07:00')
     expect(decrypt(key, token, { ttlSeconds: 60, now })).toBeUndefined()
-    // A token that is invalid only because of its time can be decrypted without a time to live.
+    // A token that is invalid only because of its timestamp is decrypted if no time to live is given.
     const isTimeAlone = what === 'expired TTL' || what.startsWith('far-future')
     expect(decrypt(key, token)).toBe(isTimeAlone ? '' : undefined)
   })
@@ -73,12 +74,12 @@ describe('a token', () => {
     )
   })
 
-  test('is different each time: no initialization vector comes twice', () => {
+  test('has a different initialization vector each time', () => {
     const tokens = Array.from({ length: 2000 }, () => encrypt(key, 'same', { now: 0 }))
     expect(new Set(tokens.map(token => Buffer.from(token, 'base64url').toString('hex', 9, 25))).size).toBe(2000)
   })
 
-  test('does not open with a bit changed anywhere, cut, or with anything added', () => {
+  test('is not decrypted if any bit was changed, or anything was removed or added', () => {
     const token = encrypt(key, 'the text', { now: 0 })
     const bytes = Buffer.from(token, 'base64url')
     fc.assert(
@@ -102,12 +103,12 @@ describe('a token', () => {
     }
   })
 
-  test('does not open in another spelling of its base64', () => {
+  test('is not decrypted in another base64 encoding', () => {
     const standard =
       Array.from({ length: 50 }, () => encrypt(key, 'text', { now: 0 })).find(one => /[-_]/.test(one)) ?? ''
     expect(decrypt(key, standard)).toBe('text')
     expect(decrypt(key, standard.replaceAll('-', '+').replaceAll('_', '/'))).toBeUndefined()
-    // The last character before the padding has unused bits. Only one encoding is canonical.
+    // The last character before the padding has unused bits. Only the encoding in which they are 0 is valid.
     const padded = encrypt(key, 'x'.repeat(1), { now: 0 })
     expect(padded.endsWith('==')).toBe(true)
     const last = padded.at(-3) ?? ''
@@ -116,7 +117,7 @@ describe('a token', () => {
     expect(decrypt(key, `${padded.slice(0, -3)}${other}==`)).toBeUndefined()
   })
 
-  test('never opens from arbitrary input, and never throws', () => {
+  test('is never decrypted from arbitrary input, which does not throw either', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), any => {
         expect(decrypt(key, any)).toBeUndefined()
@@ -129,12 +130,12 @@ describe('a token', () => {
     )
   })
 
-  test('does not open with another key', () => {
+  test('is not decrypted with another key', () => {
     expect(decrypt(parseKey(generateKey()), encrypt(key, 'text', { now: 0 }))).toBeUndefined()
   })
 
   test.for(['', 'short', 'x'.repeat(44), `${SECRET}=`, SECRET.slice(0, -1), SECRET.replace('_', '/'), `${SECRET}\n`])(
-    'has no key %j, and the refusal does not repeat it',
+    'does not accept the key %j, and does not repeat it in the error',
     bad => {
       expect(() => parseKey(bad)).toThrow(/Fernet key/)
       if (bad) expect(() => parseKey(bad)).not.toThrow(bad)
@@ -145,7 +146,7 @@ describe('a token', () => {
 const SAMPLES = ['', 'Hello, world!', 'Grüße 😀 日本語', 'x'.repeat(4000), '\u0000\n\t']
 
 describe('other implementations', () => {
-  test('the fernet package opens our tokens, and we open its', () => {
+  test('the npm package fernet decrypts tokens of the service, and the service decrypts its tokens', () => {
     const fernet = createRequire(import.meta.url)('fernet')
     const secret = new fernet.Secret(SECRET)
     for (const text of SAMPLES) {

@@ -16,7 +16,7 @@ describe('the keyring', () => {
     expect(before.decrypt(after.encrypt('text').token)).toBeUndefined()
   })
 
-  test('names a key by the key, wherever it stands in the list', () => {
+  test('derives the id of a key from the key, regardless of its place in the list', () => {
     const alone = createKeyring({ current: old, now })
     const moved = createKeyring({ current, previous: [generateKey(), old], now })
     expect(moved.decrypt(alone.encrypt('text').token, alone.currentKeyId)).toBe('text')
@@ -24,7 +24,7 @@ describe('the keyring', () => {
     expect(alone.currentKeyId).toMatch(/^[0-9a-f]{16}$/)
   })
 
-  test('opens a token whose key id is missing, unknown or wrong with whichever key fits', () => {
+  test('tries all keys to decrypt a token whose key id is missing, unknown or wrong', () => {
     const ring = createKeyring({ current, previous: [old], now })
     const { token } = createKeyring({ current: old, now }).encrypt('text')
     expect(ring.decrypt(token)).toBe('text')
@@ -33,7 +33,7 @@ describe('the keyring', () => {
     expect(ring.failures).toBe(0)
   })
 
-  test('counts what no key opens', () => {
+  test('counts tokens that no key decrypts', () => {
     const ring = createKeyring({ current, now })
     const { token, keyId } = createKeyring({ current: old, now }).encrypt('text')
     expect(ring.decrypt(token, keyId)).toBeUndefined()
@@ -41,7 +41,7 @@ describe('the keyring', () => {
     expect(ring.failures).toBe(2)
   })
 
-  test('refuses a bad key without repeating it', () => {
+  test('rejects an invalid key without repeating it in the error', () => {
     expect(() => createKeyring({ current: 'not-a-key', now })).toThrow(/Fernet key/)
     expect(() => createKeyring({ current, previous: ['not-a-key'], now })).not.toThrow(/not-a-key/)
   })

@@ -1,4 +1,4 @@
-/** Tests docker-compose.yml with the `.env` that its users have. Compose itself reads it, which needs no Docker engine. */
+/** Tests docker-compose.yml with the `.env` files that users have. Runs only `compose config`, which needs no Docker engine. */
 import { spawnSync } from 'node:child_process'
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -23,7 +23,7 @@ const EXAMPLE = readFileSync(join(root, '.env.example'), 'utf8')
 const KEYS = `SECRET_KEY=${SECRET_KEY}\nENCRYPTION_KEY=${ENCRYPTION_KEY}\n`
 const FILLED = `${EXAMPLE}DATABASE_PASSWORD=p\n${KEYS}`
 
-/** Runs `compose config` with this `.env`. Returns its exit code and output. */
+/** Runs `compose config` with the given `.env`. Returns the exit code and the output. */
 const configure = (dotenv: string) => {
   const folder = mkdtempSync(join(tmpdir(), 'chat-compose-'))
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
@@ -47,7 +47,7 @@ const servicesOf = (dotenv: string): { postgres: Service; chat: Service } => {
   return parse(stdout).services
 }
 
-/** Returns the published addresses. Compose 1 prints the short form of a port, Compose 2 the long one. */
+/** Returns the published addresses. Compose 1 prints ports in the short form, Compose 2 in the long form. */
 const addressesOf = (ports: (string | { host_ip: string; published: string; target: number })[]): string[] =>
   ports.map(port =>
     typeof port === 'string' ? port.replace('/tcp', '') : `${port.host_ip}:${port.published}:${port.target}`
@@ -55,14 +55,14 @@ const addressesOf = (ports: (string | { host_ip: string; published: string; targ
 
 const reads = test.skipIf(!compose)
 
-reads('with .env.example alone it says what to fill in, and how', () => {
+reads('docker-compose.yml with an unchanged .env.example fails, and names the settings to fill in', () => {
   expect(configure(EXAMPLE).stderr).toContain('set DATABASE_PASSWORD in .env')
   const { status, stderr } = configure(`${EXAMPLE}DATABASE_PASSWORD=p\n`)
   expect(status).not.toBe(0)
   expect(stderr).toContain('keys generate')
 })
 
-reads('filled in, it starts the database and then a service that has no rights', () => {
+reads('docker-compose.yml starts the database first, and the service without privileges', () => {
   const { postgres, chat } = servicesOf(FILLED)
   expect(postgres).toMatchObject({ image: 'postgres:17', environment: { POSTGRES_PASSWORD: 'p', POSTGRES_DB: 'chat' } })
   expect(postgres.healthcheck.test.join(' ')).toContain('pg_isready -h 127.0.0.1')
@@ -76,21 +76,24 @@ reads('filled in, it starts the database and then a service that has no rights',
   expect(chat.volumes).toBeUndefined()
 })
 
-reads('whatever .env says for this machine, the service finds its database and can be reached', () => {
-  const dev =
-    'DATABASE_URL=pglite:.data/chat\nDATABASE_PORT=5433\nDATABASE_SSL=verify-full\nHOST=127.0.0.1\nPORT=9000\n'
-  const { postgres, chat } = servicesOf(`${FILLED}${dev}LOG_LEVEL=warn\n`)
-  const { values } = collectEnvironment({ environment: chat.environment, cwd: tmpdir() })
-  const { settings, warnings } = resolveSettings({ values, mode: 'production', names: 'environment' })
-  expect(warnings).toEqual([])
-  expect(settings).toMatchObject({
-    databaseUrl: 'postgres://chat:p@postgres:5432/chat',
-    databaseSsl: 'disable',
-    host: '0.0.0.0',
-    port: 8000,
-    logLevel: 'warn',
-    secretKey: SECRET_KEY,
-    encryptionKey: ENCRYPTION_KEY
-  })
-  expect([postgres.ports, chat.ports].map(addressesOf)).toEqual([['127.0.0.1:5433:5432'], ['127.0.0.1:9000:8000']])
-})
+reads(
+  'docker-compose.yml connects the service to its database and publishes it, even if .env has other addresses',
+  () => {
+    const dev =
+      'DATABASE_URL=pglite:.data/chat\nDATABASE_PORT=5433\nDATABASE_SSL=verify-full\nHOST=127.0.0.1\nPORT=9000\n'
+    const { postgres, chat } = servicesOf(`${FILLED}${dev}LOG_LEVEL=warn\n`)
+    const { values } = collectEnvironment({ environment: chat.environment, cwd: tmpdir() })
+    const { settings, warnings } = resolveSettings({ values, mode: 'production', names: 'environment' })
+    expect(warnings).toEqual([])
+    expect(settings).toMatchObject({
+      databaseUrl: 'postgres://chat:p@postgres:5432/chat',
+      databaseSsl: 'disable',
+      host: '0.0.0.0',
+      port: 8000,
+      logLevel: 'warn',
+      secretKey: SECRET_KEY,
+      encryptionKey: ENCRYPTION_KEY
+    })
+    expect([postgres.ports, chat.ports].map(addressesOf)).toEqual([['127.0.0.1:5433:5432'], ['127.0.0.1:9000:8000']])
+  }
+)

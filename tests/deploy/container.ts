@@ -1,7 +1,7 @@
 /**
  * Runs a container without a Docker engine, with the restrictions of `docker run --read-only --cap-drop ALL --security-opt
- * no-new-privileges`. The image's files are mounted read-only. Its command runs as process 1 of a process tree, as the image's user
- * and without capabilities. The container uses the machine's network.
+ * no-new-privileges`. The image's files are mounted read-only. The command runs as process 1 of a PID namespace, as the image's
+ * user and without capabilities. The container uses the machine's network.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -48,7 +48,9 @@ exec chroot "$root" env -C "$folder" setpriv --reuid="\${user%:*}" --regid="\${u
   --inh-caps=-all --ambient-caps=-all --bounding-set=-all --no-new-privs "$@"
 `
 
-/** Runs a command in the image, by default the image's own command. The container is killed when the test ends. */
+/**
+ * Runs a command in a container of the image. The default is the image's own command. Kills the container when the test ends.
+ */
 export const runContainer = (
   { root, config, env = {} }: ContainerOptions,
   command: readonly string[] = [...config.Entrypoint, ...config.Cmd]
@@ -61,7 +63,7 @@ export const runContainer = (
   })
   const inside = () => firstProcess(child)
   onTestFinished(() => {
-    // `--kill-child` has no effect after process 1 has changed its user, so process 1 is killed here.
+    // `--kill-child` has no effect after process 1 has changed its user, so this kills process 1.
     if (child.exitCode === null && child.signalCode === null && inside() > 0) process.kill(inside(), 'SIGKILL')
     child.kill('SIGKILL')
   })
@@ -80,17 +82,17 @@ export const runContainer = (
 }
 
 const outcomeOf = async (child: ChildProcess): Container['ended'] => {
-  const said = { out: '', err: '' }
+  const output = { out: '', err: '' }
   child.stdout?.on('data', data => {
-    said.out += data
+    output.out += data
   })
   child.stderr?.on('data', data => {
-    said.err += data
+    output.err += data
   })
   const [code] = await once(child, 'close')
-  return { code, ...said }
+  return { code, ...output }
 }
 
-/** Returns the process id of the container's process 1 on the machine. It is the only child of `unshare`. */
+/** Returns the id that the container's process 1 has on the machine. Process 1 is the only child of `unshare`. */
 const firstProcess = ({ pid }: ChildProcess): number =>
   Number(readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim())

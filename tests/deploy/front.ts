@@ -1,4 +1,7 @@
-/** Runs the proxies with the configurations in `deploy/`. Changes only the values that users also have to change. */
+/**
+ * Runs nginx and Caddy with the configurations in `deploy/`. Changes only what every deployment has to change, such as ports,
+ * and what a machine without Internet access needs.
+ */
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -15,18 +18,21 @@ export const DOMAIN = 'chat.example.com'
 const DEPLOY = join(import.meta.dirname, '../../deploy')
 const START_MS = 60_000
 
-/** A proxy in front of a service, with TLS for DOMAIN on 127.0.0.1. */
+/** A running proxy in front of a service. It accepts TLS connections for DOMAIN on 127.0.0.1. */
 export interface Front {
   readonly port: number
-  /** The port for HTTP, which only redirects to HTTPS. */
+  /** The port for plain HTTP, where every request is redirected to HTTPS. */
   readonly plainPort?: number
   /** Returns the CA certificate that signed the proxy's certificate, as PEM. */
   readonly ca: () => string
-  /** Returns the access log and the error log so far. */
+  /** Returns what the access log and the error log contain so far. */
   readonly log: () => string
 }
 
-/** A kind of proxy. `program` is undefined if it isn't installed. `start` runs it in front of the port `upstream`. */
+/**
+ * A kind of proxy. `program` is the path of its executable, or undefined if the proxy is not installed. `start` runs the proxy
+ * in front of the service on the port `upstream`.
+ */
 export interface Proxy {
   readonly name: string
   readonly program: string | undefined
@@ -44,28 +50,32 @@ const newFolder = (): string => {
 
 interface Started {
   readonly env?: Record<string, string>
-  /** Returns whether the program is ready. `said` is its standard error so far. */
-  readonly isUp: (said: string) => boolean | Promise<boolean>
+  /** Returns whether the program is ready. `output` is what the program has written to standard error so far. */
+  readonly isUp: (output: string) => boolean | Promise<boolean>
 }
 
-/** Starts a program, and stops it when the test ends. Resolves when it is ready. The result returns its standard error. */
+/**
+ * Starts a program, and stops it when the test ends. Resolves when the program is ready, with a function that returns its
+ * standard error.
+ */
 const startProgram = async (path: string, args: string[], { env = {}, isUp }: Started) => {
   const child = spawn(path, args, { env: { ...process.env, ...env }, stdio: ['ignore', 'ignore', 'pipe'] })
-  let said = ''
+  let output = ''
   child.stderr.on('data', data => {
-    said += data
+    output += data
   })
   const ended = once(child, 'close')
   onTestFinished(async () => {
     child.kill('SIGTERM')
     await ended
   })
-  const giveUpAt = Date.now() + START_MS
-  while (!(await isUp(said))) {
-    if (child.exitCode !== null || Date.now() > giveUpAt) throw new Error(`${path} is not up. It said: ${said}`)
+  const deadline = Date.now() + START_MS
+  while (!(await isUp(output))) {
+    if (child.exitCode !== null || Date.now() > deadline)
+      throw new Error(`${path} did not become ready. It printed: ${output}`)
     await delay(20)
   }
-  return () => said
+  return () => output
 }
 
 const listens = (port: number): Promise<boolean> =>
@@ -75,17 +85,20 @@ const listens = (port: number): Promise<boolean> =>
     socket.once('connect', () => socket.destroy())
   })
 
-const shakesHands = (port: number): Promise<boolean> =>
+const completesTlsHandshake = (port: number): Promise<boolean> =>
   new Promise(resolve => {
     const socket = connectTls({ port, host: '127.0.0.1', servername: DOMAIN, rejectUnauthorized: false })
     socket.once('secureConnect', () => resolve(true)).once('error', () => resolve(false))
     socket.once('secureConnect', () => socket.destroy())
   })
 
-/** Replaces a text in a shipped file. Throws unless it occurs exactly `times` times, because the file may have changed. */
+/**
+ * Replaces `from` in the text of a shipped file. Throws if `from` does not occur exactly `times` times, because the file has
+ * changed and the test no longer matches it.
+ */
 const replaced = (text: string, from: string, to: string, times: number): string => {
   const parts = text.split(from)
-  if (parts.length - 1 !== times) throw new Error(`"${from}" is there ${parts.length - 1} times, not ${times}`)
+  if (parts.length - 1 !== times) throw new Error(`"${from}" occurs ${parts.length - 1} times instead of ${times}.`)
   return parts.join(to)
 }
 
@@ -114,11 +127,11 @@ export const nginx: Proxy = {
     const main = `daemon off; pid ${folder}/pid; ${user} worker_processes 1; error_log stderr; events {}
       http { ${temporary.join(' ')} include ${folder}/site.conf; }`
     writeFileSync(join(folder, 'main.conf'), main)
-    const said = await startProgram(this.program ?? 'nginx', ['-p', folder, '-e', 'stderr', '-c', 'main.conf'], {
+    const output = await startProgram(this.program ?? 'nginx', ['-p', folder, '-e', 'stderr', '-c', 'main.conf'], {
       isUp: () => listens(port)
     })
     const logs = ['fastify-chat.log', 'error.log'].map(name => join(folder, name))
-    const log = () => [said(), ...logs.map(path => readFileSync(path, 'utf8'))].join('')
+    const log = () => [output(), ...logs.map(path => readFileSync(path, 'utf8'))].join('')
     return { port, plainPort, ca: () => readFileSync(certificate, 'utf8'), log }
   }
 }
@@ -129,7 +142,7 @@ export const caddy: Proxy = {
   async start(upstream) {
     const folder = newFolder()
     const port = await freePort()
-    // Caddy creates its own certificates, because the test runs without the Internet.
+    // Caddy issues its certificates itself, because the test has no Internet access.
     const offline = `
       admin off
       local_certs
@@ -141,8 +154,8 @@ export const caddy: Proxy = {
     writeFileSync(join(folder, 'Caddyfile'), replaced(shipped, '\n{\n', `\n{${offline}\n`, 1))
     const log = await startProgram(this.program ?? 'caddy', ['run', '--config', join(folder, 'Caddyfile')], {
       env: { CHAT_SITE: `${DOMAIN}:${port}`, CHAT_UPSTREAMS: `127.0.0.1:${upstream}`, HOME: folder },
-      // Caddy listens before it has its certificate, and logs that it has one before it uses it.
-      isUp: () => shakesHands(port)
+      // Waits for a TLS handshake, because Caddy listens, and logs that it has a certificate, before it uses the certificate.
+      isUp: () => completesTlsHandshake(port)
     })
     const authority = join(folder, 'storage/pki/authorities/local/root.crt')
     return { port, ca: () => readFileSync(authority, 'utf8'), log }
@@ -150,12 +163,12 @@ export const caddy: Proxy = {
 }
 
 /** Sends an HTTPS request to a proxy, from one of this machine's loopback addresses. */
-export const ask = async (
+export const sendRequest = async (
   { port, ca }: Front,
   path: string,
   { from = '127.0.0.1', headers = {}, body }: { from?: string; headers?: Record<string, string>; body?: string } = {}
 ) => {
-  const asked = request({
+  const sent = request({
     host: '127.0.0.1',
     port,
     path,
@@ -172,8 +185,8 @@ export const ask = async (
       ...headers
     }
   })
-  asked.end(body)
-  const [response] = await once(asked, 'response')
+  sent.end(body)
+  const [response] = await once(sent, 'response')
   let text = ''
   for await (const part of response) text += part
   return { status: response.statusCode as number, headers: response.headers, text }

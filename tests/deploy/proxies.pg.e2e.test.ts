@@ -1,22 +1,28 @@
-/** Tests the service behind the proxies of `deploy/`: WebSocket, TLS, and which address the rate limits count. */
+/**
+ * Tests the service behind the proxies of `deploy/`: WebSocket connections, TLS, and the client addresses of the rate limits.
+ */
 import { readFileSync } from 'node:fs'
 import type { LookupFunction } from 'node:net'
 import { describe, expect, test } from 'vitest'
 import { PING_INTERVAL_MS } from '../../src/chat/connections/liveness.ts'
 import { connect } from '../support/socket-client.ts'
 import { PASSWORD, startChat } from '../support/start-chat.ts'
-import { ask, caddy, DOMAIN, type Front, nginx } from './front.ts'
+import { caddy, DOMAIN, type Front, nginx, sendRequest } from './front.ts'
 
 const TRUSTING = { trustProxy: ['127.0.0.1'], loginRateLimit: 2 }
 
 const login = (front: Front, from: string, headers: Record<string, string> = {}) =>
-  ask(front, '/api/auth/login', { from, headers, body: JSON.stringify({ username: 'nobody', password: PASSWORD }) })
+  sendRequest(front, '/api/auth/login', {
+    from,
+    headers,
+    body: JSON.stringify({ username: 'nobody', password: PASSWORD })
+  })
 
 /** Resolves every name to 127.0.0.1, like an entry in /etc/hosts. */
 const toThisMachine: LookupFunction = (_name, { all }, done) =>
   all ? done(null, [{ address: '127.0.0.1', family: 4 }]) : done(null, '127.0.0.1', 4)
 
-const enter = (front: Front, token: string, headers: Record<string, string> = {}) => {
+const connectThrough = (front: Front, token: string, headers: Record<string, string> = {}) => {
   const options = { ca: front.ca(), headers, lookup: toThisMachine }
   return connect(`wss://${DOMAIN}:${front.port}/ws/chat?token=${token}`, options)
 }
@@ -31,37 +37,38 @@ describe.for([nginx, caddy])('behind $name', proxy => {
   }
   const behind = test.skipIf(!proxy.program)
 
-  behind('people chat over TLS, and learn of a restart', async () => {
+  behind('users can chat over TLS, and are disconnected with 1012 when the service restarts', async () => {
     const chat = await startChat({ settings: TRUSTING })
     const front = await proxy.start(portOf(chat.url))
     const [john, jane] = [await chat.register('john'), await chat.register('jane')]
-    const [his, hers] = [await enter(front, john.token), await enter(front, jane.token)]
+    const [his, hers] = [await connectThrough(front, john.token), await connectThrough(front, jane.token)]
     his.send({ type: 'message', content: 'Hello, world!' })
     expect(await hers.nextOf('message')).toMatchObject({ username: 'john', content: 'Hello, world!' })
     await chat.server.close()
     expect((await hers.closed).code).toBe(1012)
   })
 
-  behind('limits count the client’s own address, whatever it says of itself', async () => {
+  behind('rate limits use the client’s own address and ignore forged headers', async () => {
     const chat = await startChat({ settings: TRUSTING })
     const front = await proxy.start(portOf(chat.url))
     const statuses = []
     for (let times = 0; times < 3; times += 1) statuses.push((await login(front, '127.0.0.2')).status)
     expect(statuses).toEqual([401, 401, 429])
-    const lies = { 'x-real-ip': '203.0.113.7', forwarded: 'for=203.0.113.7', 'x-forwarded-for': '203.0.113.7' }
-    for (const [name, value] of Object.entries(lies)) {
+    const forged = { 'x-real-ip': '203.0.113.7', forwarded: 'for=203.0.113.7', 'x-forwarded-for': '203.0.113.7' }
+    for (const [name, value] of Object.entries(forged)) {
       expect((await login(front, '127.0.0.2', { [name]: value })).status, name).toBe(429)
     }
     expect((await login(front, '127.0.0.3')).status).toBe(401)
   })
 
-  behind('nobody uses up the limit of another’s address', async () => {
+  behind('a forged header does not use up the rate limit of another address', async () => {
     const chat = await startChat({ settings: TRUSTING })
     const front = await proxy.start(portOf(chat.url))
     const forged = { 'x-forwarded-for': '127.0.0.5' }
     for (let times = 0; times < 3; times += 1) await login(front, '127.0.0.4', forged)
     expect((await login(front, '127.0.0.5')).status).toBe(401)
-    // The service trusts the same header when it connects like a proxy does. Only the proxy prevents forged headers.
+    // If a client connects directly to the service from a trusted address, the service trusts the forged header. Only a proxy
+    // in front prevents that.
     const direct = { method: 'POST', headers: { 'content-type': 'application/json', ...forged } }
     const body = JSON.stringify({ username: 'nobody', password: PASSWORD })
     const statuses = []
@@ -71,21 +78,21 @@ describe.for([nginx, caddy])('behind $name', proxy => {
     expect(statuses).toEqual([401, 429])
   })
 
-  behind('a page of its own host may connect, another may not', async () => {
+  behind('a page of the same origin may connect, and a page of another origin may not', async () => {
     const chat = await startChat({ settings: TRUSTING })
     const front = await proxy.start(portOf(chat.url))
     const { token } = await chat.register('john')
-    const page = await enter(front, token, { origin: `https://${DOMAIN}:${front.port}` })
+    const page = await connectThrough(front, token, { origin: `https://${DOMAIN}:${front.port}` })
     expect((await page.next()).event).toBe('connected')
     const foreign = { origin: 'https://evil.example', 'x-forwarded-host': 'evil.example' }
-    await expect(enter(front, token, foreign)).rejects.toThrow('403')
+    await expect(connectThrough(front, token, foreign)).rejects.toThrow('403')
   })
 
-  behind('what is too large is refused by the service, in its own words', async () => {
+  behind('a body that is too large is rejected by the service with its own problem document', async () => {
     const chat = await startChat({ settings: TRUSTING })
     const front = await proxy.start(portOf(chat.url))
     const { token } = await chat.register('john')
-    const { status, headers, text } = await ask(front, '/api/chat/rooms/general/messages', {
+    const { status, headers, text } = await sendRequest(front, '/api/chat/rooms/general/messages', {
       headers: { authorization: `Bearer ${token}` },
       body: JSON.stringify({ content: 'x'.repeat(1_200_000) })
     })
@@ -96,30 +103,30 @@ describe.for([nginx, caddy])('behind $name', proxy => {
     })
   })
 
-  behind('its log has the requests, those that fail too, but no token', async () => {
+  behind('the proxy’s log contains successful and failed requests, but no token', async () => {
     const chat = await startChat({ settings: TRUSTING })
     const front = await proxy.start(portOf(chat.url))
     const { token } = await chat.register('john')
-    await (await enter(front, token)).close()
+    await (await connectThrough(front, token)).close()
     await expect.poll(() => front.log()).toMatch(/"GET \/ws\/chat" 101|"uri":"\/ws\/chat\?token=REDACTED"/)
     await chat.server.close()
-    await expect(enter(front, token)).rejects.toThrow('502')
+    await expect(connectThrough(front, token)).rejects.toThrow('502')
     await expect.poll(() => front.log()).toMatch(/\/ws\/chat.*\b502\b/)
     expect(front.log()).not.toContain(token.slice(-20))
   })
 })
 
-test.skipIf(!nginx.program)('behind nginx, plain HTTP is sent to HTTPS', async () => {
+test.skipIf(!nginx.program)('nginx redirects plain HTTP to HTTPS', async () => {
   const chat = await startChat()
   const { plainPort } = await nginx.start(portOf(chat.url))
-  const answer = await fetch(`http://127.0.0.1:${plainPort}/docs?a=b`, { redirect: 'manual' })
-  expect({ status: answer.status, to: answer.headers.get('location') }).toEqual({
+  const response = await fetch(`http://127.0.0.1:${plainPort}/docs?a=b`, { redirect: 'manual' })
+  expect({ status: response.status, to: response.headers.get('location') }).toEqual({
     status: 308,
     to: `https://${DOMAIN}/docs?a=b`
   })
 })
 
-test('it keeps a silent client connected through nginx for longer than the service does', () => {
+test('nginx keeps a silent client connected for longer than the service does', () => {
   const conf = readFileSync(new URL('../../deploy/nginx.conf', import.meta.url), 'utf8')
   const [, socket = ''] = conf.split('location = /ws/chat')
   for (const [, name, seconds] of socket.matchAll(/proxy_(read|send)_timeout (\d+)s;/g)) {

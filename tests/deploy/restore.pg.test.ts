@@ -1,4 +1,4 @@
-/** Tests what docs/operations.md says to do after restoring a backup. */
+/** Tests the SQL statement that docs/operations.md requires after a backup was restored. */
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { testDatabase } from '../support/database.ts'
@@ -7,7 +7,7 @@ import { startChat } from '../support/start-chat.ts'
 const manual = readFileSync(new URL('../../docs/operations.md', import.meta.url), 'utf8')
 const [, statement = ''] = /```sql\n(update rooms [^;]+;)\n```/.exec(manual) ?? []
 
-test('it sends resync to a client from before the restore, however far the log has grown since', async () => {
+test('it sends resync to a client that subscribed before the restore, regardless of how far the log has grown since', async () => {
   const database = await testDatabase()
   const before = await startChat({ database })
   const john = await before.register('john')
@@ -25,6 +25,7 @@ test('it sends resync to a client from before the restore, however far the log h
     await back.nextOf('ack')
   }
   back.send({ type: 'subscribe', room: 'general', after: 1, epoch })
-  // After a restore, `seq` may be behind messages that clients have. The statement above changes the epoch, which causes a resync.
+  // After a restore, clients may have messages with a higher `seq` than the log has. The SQL statement changes the epoch, so
+  // the service sends `resync`.
   expect(await back.nextOf('resync')).toMatchObject({ room: 'general', reason: 'epoch' })
 })

@@ -1,4 +1,4 @@
-/** Tests the built image: its files, its start, a chat, its health and its stop. tests/deploy/image.sh runs these tests. */
+/** Tests the built image: its files, startup, chat, health check and shutdown. tests/deploy/image.sh runs these tests. */
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
@@ -32,21 +32,23 @@ afterAll(async () => {
 const keys = { SECRET_KEY, ENCRYPTION_KEY, HOST: '127.0.0.1' }
 const run = (env: Record<string, string>, command?: string[]) => runContainer({ root, config, env }, command)
 
-/** Starts the service and waits until it is ready. `startedIn` is the time that it took, in milliseconds. */
+/**
+ * Starts the service in a container. Resolves when the service is ready. `startedIn` is the time until then, in milliseconds.
+ */
 const serve = async () => {
   const began = Date.now()
   const port = String(await freePort())
   const env = { ...keys, DATABASE_URL: databaseUrl, PORT: port }
   const container = run(env)
   const url = `http://127.0.0.1:${port}`
-  let isOver = false
-  const over = container.ended.then(({ out, err }) => {
-    isOver = true
+  let hasEnded = false
+  const output = container.ended.then(({ out, err }) => {
+    hasEnded = true
     return `${out}${err}`
   })
   while (!(await fetch(`${url}/health/ready`).catch(() => undefined))?.ok) {
-    if (isOver) throw new Error(`it ended: ${await over}`)
-    if (Date.now() - began > 60_000) throw new Error('it was not ready within 60 s')
+    if (hasEnded) throw new Error(`The service ended: ${await output}`)
+    if (Date.now() - began > 60_000) throw new Error('The service was not ready within 60 s.')
     await delay(20)
   }
   const isHealthy = async () => (await run(env, [...config.Healthcheck.Test.slice(1)]).ended).code === 0
@@ -59,14 +61,14 @@ const post = async (url: string, body: unknown, token?: string) => {
   return { status: response.status, body: (await response.json()) as Record<string, string> }
 }
 
-test('its label names the release, and no secret is baked in', () => {
+test('the image’s labels contain the version and the revision, and its configuration contains no secret', () => {
   expect(config.Labels['org.opencontainers.image.version']).toBe(version)
   expect(config.Labels['org.opencontainers.image.revision']).not.toBe('unknown')
   expect(JSON.stringify(config)).not.toMatch(/SECRET_KEY|ENCRYPTION_KEY|PASSWORD|DATABASE/)
   expect(config).toMatchObject({ User: '1000:1000', StopSignal: 'SIGTERM' })
 })
 
-test('it holds what the service needs and nothing else, and the service owns none of it', () => {
+test('the image contains only the files that the service needs, and the service cannot write to them', () => {
   expect(readdirSync(join(root, 'app')).sort()).toEqual(['LICENSE', 'dist', 'drizzle', 'node_modules', 'package.json'])
   const modules = join(root, 'app/node_modules')
   for (const name of ['fastify', '@node-rs/bcrypt']) expect(existsSync(join(modules, name)), name).toBe(true)
@@ -81,25 +83,25 @@ test('it holds what the service needs and nothing else, and the service owns non
   expect(writable).toEqual([])
 })
 
-test('its arguments are the program’s: keys, help, the release', async () => {
+test('the image passes its arguments to the program, for example keys generate and --version', async () => {
   const generated = await run({}, [...config.Entrypoint, 'keys', 'generate']).ended
   expect(generated).toMatchObject({ code: 0, err: '' })
   expect(generated.out).toMatch(/^SECRET_KEY=[\w-]{64}\nENCRYPTION_KEY=[\w-]{43}=\n$/)
   expect((await run({}, [...config.Entrypoint, '--version']).ended).out).toBe(`${version}\n`)
 })
 
-test('without settings it ends with 1 and names them', async () => {
+test('the service exits with 1 and names the missing settings if there are none', async () => {
   const { code, err } = await run({}).ended
   expect(code).toBe(1)
   for (const name of ['SECRET_KEY', 'ENCRYPTION_KEY', 'DATABASE_URL']) expect(err).toContain(name)
 })
 
-test('it migrates as a job of its own', async () => {
+test('the image runs the migrations as a separate command', async () => {
   const { code, out } = await run({ DATABASE_URL: databaseUrl }, [...config.Entrypoint, 'migrate', 'up']).ended
   expect({ code, out }).toEqual({ code: 0, out: expect.stringContaining('applied 0000_tables') })
 })
 
-test('it serves without a right to anything: no root, no capability, no writable file', async () => {
+test('the service runs without root, without capabilities and without writable files', async () => {
   const { container, startedIn } = await serve()
   expect(container.status('Uid')).toBe('1000\t1000\t1000\t1000')
   for (const set of ['CapEff', 'CapPrm', 'CapInh', 'CapBnd', 'CapAmb']) {
@@ -112,7 +114,7 @@ test('it serves without a right to anything: no root, no capability, no writable
   process.stdout.write(`ready after ${startedIn} ms\n`)
 })
 
-test('two people chat through it, and it stops on SIGTERM with 0, telling them to come back', async () => {
+test('two users can chat, and SIGTERM closes their connections with 1012 and ends the service with 0', async () => {
   const { container, url, isHealthy } = await serve()
   const people = []
   for (const username of ['john', 'jane']) {
@@ -138,23 +140,23 @@ test('two people chat through it, and it stops on SIGTERM with 0, telling them t
   expect(await isHealthy()).toBe(false)
 })
 
-test('a process that hangs is not healthy', async () => {
+test('the health check fails for a process that hangs', async () => {
   const { container, isHealthy } = await serve()
   container.signal('SIGSTOP')
   expect(await isHealthy()).toBe(false)
 })
 
-test('SIGTERM ends it while it waits for a database', async () => {
-  const deaf = createServer().listen(0, '127.0.0.1')
+test('SIGTERM ends the service while it waits for a database', async () => {
+  const silent = createServer().listen(0, '127.0.0.1')
   onTestFinished(() => {
-    deaf.close()
+    silent.close()
   })
-  await once(deaf, 'listening')
-  const address = deaf.address()
+  await once(silent, 'listening')
+  const address = silent.address()
   const port = typeof address === 'object' && address ? address.port : 0
-  const asked = once(deaf, 'connection')
+  const connected = once(silent, 'connection')
   const container = run({ ...keys, DATABASE_URL: `postgres://u:p@127.0.0.1:${port}/x`, DATABASE_WAIT_SECONDS: '60' })
-  await asked
+  await connected
   container.signal('SIGTERM')
   expect((await container.ended).code).toBe(0)
 })

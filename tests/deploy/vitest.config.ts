@@ -1,4 +1,4 @@
-/** Configures Vitest for tests/deploy/image.sh, which builds the image that these tests run. */
+/** Configures Vitest for tests/deploy/image.sh, which builds the image and runs these tests on it. */
 import { defineConfig } from 'vitest/config'
 
 export default defineConfig({

@@ -1,4 +1,4 @@
-/** Tests the examples by running each as a reader would. */
+/** Tests the examples. Runs each of them as a reader would. */
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { resolve } from 'node:path'
@@ -11,7 +11,7 @@ import { PASSWORD, startChat } from '../support/start-chat.ts'
 
 const root = resolve(import.meta.dirname, '../..')
 
-/** Starts a program. `said` resolves when the program has printed a text. */
+/** Starts a program. `untilPrinted` resolves when the program has printed a text. */
 const start = (command: string, args: string[], env: NodeJS.ProcessEnv = {}) => {
   const child = spawn(command, args, { cwd: root, env: { ...process.env, ...env }, detached: true })
   let out = ''
@@ -23,28 +23,32 @@ const start = (command: string, args: string[], env: NodeJS.ProcessEnv = {}) => 
     })
   }
   endGroupWithTest(child)
-  const said = (text: string) =>
+  const untilPrinted = (text: string) =>
     new Promise<void>((done, fail) => {
       check = () => {
         if (out.includes(text)) done()
       }
-      child.once('exit', () => (out.includes(text) ? done() : fail(new Error(`it ended, and said: ${out}`))))
+      child.once('exit', () =>
+        out.includes(text)
+          ? done()
+          : fail(new Error(`The program ended before it printed "${text}". It printed: ${out}`))
+      )
       check()
     })
-  return { child, said, out: () => out }
+  return { child, untilPrinted, out: () => out }
 }
 
 const example = (name: string, env: NodeJS.ProcessEnv) => start('npx', ['tsx', `examples/${name}`], env)
 
-test('host.ts: its own login, its own rules, the chat inside', async () => {
+test('host.ts: runs the chat inside an application with its own login and rules', async () => {
   const port = await freePort()
   const host = example('host.ts', { PORT: `${port}`, DATABASE_URL: inject('testListenUrl'), ENCRYPTION_KEY })
-  await host.said(`http://localhost:${port}`)
+  await host.untilPrinted(`http://localhost:${port}`)
   const login = async (who: string) => {
     const headers = { 'content-type': 'application/json' }
     const body = JSON.stringify({ name: who })
-    const answer = await fetch(`http://localhost:${port}/login`, { method: 'POST', headers, body })
-    return answer.headers.get('set-cookie')?.split(';')[0] ?? ''
+    const response = await fetch(`http://localhost:${port}/login`, { method: 'POST', headers, body })
+    return response.headers.get('set-cookie')?.split(';')[0] ?? ''
   }
   const join = async (cookie: string) => {
     const headers = { cookie }
@@ -64,10 +68,10 @@ test('host.ts: its own login, its own rules, the chat inside', async () => {
   await expect(join('sid=nobody')).rejects.toThrow('401')
 }, 300_000)
 
-test('bot.ts: answers each ping once', async () => {
+test('bot.ts: responds to each ping once', async () => {
   const { url, register, join } = await startChat()
   const bot = example('bot.ts', { CHAT_URL: url })
-  await bot.said('online')
+  await bot.untilPrinted('online')
   const john = await join(await register('john'))
   john.send({ type: 'message', content: '!ping' })
   for (const content of ['!ping', 'pong, john']) expect(await john.nextOf('message')).toMatchObject({ content })
@@ -86,20 +90,20 @@ if (!python && process.env.CI !== 'true') {
 }
 
 test.skipIf(!python && process.env.CI !== 'true')(
-  'client.py: registers, chats and reads what was said',
+  'client.py: registers, chats and reads the history',
   async () => {
     const { url, register, join } = await startChat()
     const john = await join(await register('john'))
     const jane = start(python ?? 'python3', ['examples/client.py', 'jane', PASSWORD, url])
-    await jane.said('Connected as jane')
+    await jane.untilPrinted('Connected as jane')
     jane.child.stdin.write('Hello, John!\n')
     expect(await john.nextOf('message')).toMatchObject({ username: 'jane', content: 'Hello, John!' })
     john.send({ type: 'message', content: 'Hello, Jane!' })
-    await jane.said('john: Hello, Jane!')
+    await jane.untilPrinted('john: Hello, Jane!')
     jane.child.stdin.end()
     expect((await once(jane.child, 'exit'))[0]).toBe(0)
     const later = start(python ?? 'python3', ['examples/client.py', 'jane', PASSWORD, url])
-    await later.said('john: Hello, Jane!')
+    await later.untilPrinted('john: Hello, Jane!')
   },
   300_000
 )

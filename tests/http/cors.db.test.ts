@@ -1,4 +1,4 @@
-/** Tests the CORS headers of the service: which responses pages of other origins may read, errors included. */
+/** Tests which responses of the service a page of another origin may read. Error responses are included. */
 import { expect, test } from 'vitest'
 import { WebSocket } from 'ws'
 import { operations } from '../contract/document.ts'
@@ -6,13 +6,13 @@ import { PASSWORD, startChat } from '../support/start-chat.ts'
 
 const ORIGIN = 'https://app.example.com'
 
-test('a page may read every refusal: 400, 401, 404, 413, 415, 422, 429 and 500', async () => {
+test('a page of an allowed origin may read every error: 400, 401, 404, 413, 415, 422, 429 and 500', async () => {
   const { call, database } = await startChat({
     settings: { corsOrigins: [ORIGIN], loginRateLimit: 1, registerRateLimit: 5 }
   })
   const json = { 'content-type': 'application/json' }
   const login = { username: 'nobody', password: PASSWORD }
-  const refusals: [number, string, string, { body?: unknown; headers?: Record<string, string> }?][] = [
+  const errors: [number, string, string, { body?: unknown; headers?: Record<string, string> }?][] = [
     [400, 'GET', '/%zz'],
     [400, 'POST', '/api/auth/login', { body: '{', headers: json }],
     [401, 'GET', '/api/users/me'],
@@ -27,14 +27,14 @@ test('a page may read every refusal: 400, 401, 404, 413, 415, 422, 429 and 500',
     [429, 'POST', '/api/auth/login', { body: login }]
   ]
   const readable = async (status: number, method: string, path: string, { body, headers }: CallBody = {}) => {
-    const answer = await call(method, path, { body, headers: { ...headers, origin: ORIGIN } })
-    expect({ path, status: answer.status }).toEqual({ path, status: status })
-    expect({ path, origin: answer.headers.get('access-control-allow-origin') }).toEqual({ path, origin: ORIGIN })
-    expect(answer.headers.get('access-control-allow-credentials')).toBe('true')
-    expect(answer.headers.get('access-control-expose-headers')).toContain('retry-after')
-    expect(answer.headers.get('vary')).toContain('Origin')
+    const response = await call(method, path, { body, headers: { ...headers, origin: ORIGIN } })
+    expect({ path, status: response.status }).toEqual({ path, status: status })
+    expect({ path, origin: response.headers.get('access-control-allow-origin') }).toEqual({ path, origin: ORIGIN })
+    expect(response.headers.get('access-control-allow-credentials')).toBe('true')
+    expect(response.headers.get('access-control-expose-headers')).toContain('retry-after')
+    expect(response.headers.get('vary')).toContain('Origin')
   }
-  for (const [status, method, path, options] of refusals) await readable(status, method, path, options)
+  for (const [status, method, path, options] of errors) await readable(status, method, path, options)
   const { drizzle } = database.client
   const { insert } = drizzle
   drizzle.insert = () => {
@@ -49,7 +49,7 @@ interface CallBody {
   readonly headers?: Record<string, string>
 }
 
-test('a page of another origin may read nothing', async () => {
+test('a page of an origin that is not allowed may read nothing', async () => {
   const { call } = await startChat({ settings: { corsOrigins: [ORIGIN] } })
   for (const path of ['/%zz', '/nowhere', '/api/users/me', '/health/live']) {
     const { headers } = await call('GET', path, { headers: { origin: 'https://evil.example' } })
@@ -61,9 +61,9 @@ test('a preflight allows every method that a route has', async () => {
   const { call } = await startChat({ settings: { corsOrigins: [ORIGIN] } })
   for (const { method, path } of operations) {
     const headers = { origin: ORIGIN, 'access-control-request-method': method }
-    const answer = await call('OPTIONS', path.replaceAll(/\{\w+\}/g, 'general'), { headers })
-    expect(answer.status).toBe(204)
-    expect(answer.headers.get('access-control-allow-methods')?.split(', ')).toContain(method.toUpperCase())
+    const response = await call('OPTIONS', path.replaceAll(/\{\w+\}/g, 'general'), { headers })
+    expect(response.status).toBe(204)
+    expect(response.headers.get('access-control-allow-methods')?.split(', ')).toContain(method.toUpperCase())
   }
 })
 
@@ -75,7 +75,7 @@ test.for([
   ['https://public.example', true],
   ['https://evil.example', false],
   ['null', false]
-] as const)('CORS and the WebSocket agree about %s', async ([origin, isAllowed]) => {
+] as const)('CORS and the WebSocket apply the same rule to the origin %s', async ([origin, isAllowed]) => {
   const settings = {
     corsOrigins: ['https://App.example.com:443', 'https://*.example.org', 'capacitor://localhost'],
     publicUrl: 'https://public.example/chat'

@@ -1,4 +1,7 @@
-/** Tests upgrades that no handler accepts. They are handled as ordinary requests, even if a client repeats them on a connection. */
+/**
+ * Tests upgrade requests that no handler accepts. They are handled as ordinary requests, regardless of how often a client
+ * repeats them on one connection.
+ */
 import dns, { type LookupAllOptions } from 'node:dns'
 import { once } from 'node:events'
 import type { Socket } from 'node:net'
@@ -9,7 +12,10 @@ import { type RunningSockets, startSockets } from '../support/start-sockets.ts'
 
 const EVENTS = ['close', 'data', 'drain', 'end', 'error', 'finish', 'pause', 'readable', 'resume', 'timeout']
 
-/** Connects. Returns the connection, with functions that inspect the listeners and methods of the server's socket. */
+/**
+ * Opens a connection. Returns the connection, and functions that return the number of listeners and the methods of the server's
+ * socket.
+ */
 const connectWatched = async ({ app, port }: RunningSockets, isTls: boolean) => {
   const accepted = once(app.server, isTls ? 'secureConnection' : 'connection')
   const tls = { tls: true, rejectUnauthorized: false } as const
@@ -19,14 +25,14 @@ const connectWatched = async ({ app, port }: RunningSockets, isTls: boolean) => 
   return { connection, listeners, methods: () => [socket.on, socket.addListener, socket.prependListener] }
 }
 
-const ask = async (connection: RawConnection, text: string, times: number): Promise<void> => {
+const expectOk = async (connection: RawConnection, text: string, times: number): Promise<void> => {
   connection.write(text.repeat(times))
   for (let at = 0; at < times; at++) expect((await connection.response()).status).toBe(200)
 }
 
 const OFFERS = {
   h2c: requestText('GET /plain', H2C),
-  'a protocol that nobody knows': requestText('GET /plain', { connection: 'upgrade', upgrade: 'x/1' }),
+  'an unknown protocol': requestText('GET /plain', { connection: 'upgrade', upgrade: 'x/1' }),
   'several protocols': requestText('GET /plain', { connection: 'upgrade', upgrade: 'h2c, websocket' }),
   'HTTP/2 in a request with a body': requestText(
     'POST /plain',
@@ -49,22 +55,22 @@ const OFFERS = {
 }
 
 test.for(Object.entries(OFFERS).flatMap(([name, text]) => [[name, text, false] as const, [name, text, true] as const]))(
-  '%s costs as little the thousandth time as the first (TLS: %$2)',
+  '%s leaves no listeners on the socket after a thousand requests (TLS: %$2)',
   async ([, text, isTls]) => {
     const running = await startSockets(isTls ? { server: { https: createCertificate() } } : {})
     const { connection, listeners, methods } = await connectWatched(running, isTls)
-    await ask(connection, text, 1)
+    await expectOk(connection, text, 1)
     const before = listeners()
     const methodsBefore = methods()
-    // Sends requests one after the other, then many in one write.
-    for (let round = 0; round < 20; round++) await ask(connection, text, 1)
-    for (let round = 0; round < 40; round++) await ask(connection, text, 25)
+    // Sends single requests one after another, and then batches of 25 requests in one write.
+    for (let round = 0; round < 20; round++) await expectOk(connection, text, 1)
+    for (let round = 0; round < 40; round++) await expectOk(connection, text, 25)
     expect(listeners()).toBeLessThanOrEqual(before)
     expect(methods()).toEqual(methodsBefore)
   }
 )
 
-test('a body that comes in chunks, after an offer of HTTP/2, reaches the route', async () => {
+test('the chunked body of a request that offers HTTP/2 reaches the route', async () => {
   const { port } = await startSockets()
   const connection = await connectRaw({ host: '127.0.0.1', port })
   const headers = { ...H2C, 'content-type': 'application/json', 'transfer-encoding': 'chunked' }
@@ -73,7 +79,7 @@ test('a body that comes in chunks, after an offer of HTTP/2, reaches the route',
   expect(await connection.response()).toMatchObject({ status: 200, body: '{"a":1}' })
 })
 
-test('a WebSocket where there is none is answered by the route of that path, and ends the connection', async () => {
+test('a WebSocket request to another route gets the response of that route, and its connection is closed', async () => {
   const { port } = await startSockets()
   for (const [path, status] of [
     ['/plain', 200],
@@ -88,7 +94,7 @@ test('a WebSocket where there is none is answered by the route of that path, and
   }
 })
 
-test('an offer at a WebSocket’s own path that opens none is a plain request to it', async () => {
+test('an upgrade request to the WebSocket route that opens no WebSocket is handled as a plain request', async () => {
   const { port } = await startSockets()
   for (const headers of [
     H2C,
@@ -104,7 +110,7 @@ test('an offer at a WebSocket’s own path that opens none is a plain request to
   expect(await old.response()).toMatchObject({ status: 426 })
 })
 
-test('a WebSocket behind a request that is not answered yet waits for its response, and is refused', async () => {
+test('a WebSocket request that is pipelined behind an unfinished request waits for its response and is rejected', async () => {
   let finish = () => {}
   const { port } = await startSockets({
     before: app =>
@@ -119,26 +125,26 @@ test('a WebSocket behind a request that is not answered yet waits for its respon
   const connection = await connectRaw({ host: '127.0.0.1', port })
   connection.write(requestText('GET /slow') + requestText('GET /ws/chat', WEBSOCKET))
   const other = await connectRaw({ host: '127.0.0.1', port })
-  await ask(other, requestText('GET /plain'), 1)
+  await expectOk(other, requestText('GET /plain'), 1)
   finish()
   expect(await connection.response()).toMatchObject({ status: 200, body: 'slow' })
   expect(await connection.response()).toMatchObject({ status: 426 })
   await connection.closed
 })
 
-test('a server for each address of localhost ignores what nobody takes', async () => {
+test('the additional servers of localhost ignore upgrades that no handler accepts', async () => {
   const lookup = dns.lookup
   const addresses = ['127.0.0.1', '127.0.0.2'].map(address => ({ address, family: 4 }))
-  // Fastify looks up all addresses of localhost, and creates additional servers for those after the first.
-  const both = (host: string, options: LookupAllOptions, done: (error: null, found: object[]) => void): void =>
+  // Fastify looks up all addresses of localhost, and creates an additional server for each address after the first.
+  const lookupBoth = (host: string, options: LookupAllOptions, done: (error: null, found: object[]) => void): void =>
     host === 'localhost' && options.all ? done(null, addresses) : lookup(host, options, done as never)
-  vi.spyOn(dns, 'lookup').mockImplementation(both as never)
+  vi.spyOn(dns, 'lookup').mockImplementation(lookupBoth as never)
   onTestFinished(() => void vi.restoreAllMocks())
   const { app, port } = await startSockets({ listen: { host: 'localhost' } })
   expect(app.addresses()).toHaveLength(2)
   for (const { address: host } of addresses) {
     const connection = await connectRaw({ host, port })
-    await ask(connection, requestText('GET /plain', H2C), 50)
+    await expectOk(connection, requestText('GET /plain', H2C), 50)
     connection.write(requestText('GET /ws/chat', WEBSOCKET))
     expect((await connection.response()).status).toBe(101)
   }

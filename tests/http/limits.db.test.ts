@@ -1,4 +1,4 @@
-/** Tests what the rate limits of registration and login count, and for which address. */
+/** Tests which requests the rate limits of registration, login and room creation count, and for which client address. */
 import { request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,7 +8,7 @@ import { testDatabase } from '../support/database.ts'
 import { testSettings } from '../support/settings.ts'
 import { PASSWORD, startChat } from '../support/start-chat.ts'
 
-test('a registration that is refused as invalid counts against no limit', async () => {
+test('an invalid registration does not count towards the rate limit', async () => {
   const { call } = await startChat({ settings: { registerRateLimit: 2 } })
   const register = (body: unknown, headers = {}) => call('POST', '/api/auth/register', { body, headers })
   const invalid: [unknown, number, object?][] = [
@@ -26,7 +26,7 @@ test('a registration that is refused as invalid counts against no limit', async 
   expect(statuses).toEqual([201, 201, 429])
 })
 
-test('a room that is refused as invalid counts against no limit', async () => {
+test('an invalid request to create a room does not count towards the rate limit', async () => {
   const { call, register } = await startChat()
   const { token } = await register('john')
   for (let at = 0; at < 12; at++) {
@@ -35,7 +35,7 @@ test('a room that is refused as invalid counts against no limit', async () => {
   expect((await call('POST', '/api/chat/rooms', { token, body: { room: 'room' } })).status).toBe(201)
 })
 
-test('the login limit counts a client behind a proxy once, whatever port the proxy writes', async () => {
+test('the login limit ignores the port that a proxy appends to the client’s address', async () => {
   const { call, log } = await startChat({ settings: { loginRateLimit: 2, trustProxy: ['loopback', '10.0.0.0/8'] } })
   const login = async (forwarded: string) => {
     const headers = { 'x-forwarded-for': forwarded }
@@ -54,7 +54,7 @@ test('the login limit counts a client behind a proxy once, whatever port the pro
   expect(log()).not.toContain('40001')
 })
 
-test('clients on a Unix socket, which have no address, log in and share one limit', async () => {
+test('clients on a Unix socket, which have no address, can log in and share one rate limit', async () => {
   const database = await testDatabase()
   const settings = testSettings({ databaseSchema: database.schema, loginRateLimit: 1 })
   const lines: string[] = []

@@ -1,4 +1,7 @@
-/** Tests requests that Node rejects without a body, or without any response. The chat's own server sends a problem document. */
+/**
+ * Tests requests that Node by default rejects without a body, or closes without a response. The chat's own server sends a
+ * problem document.
+ */
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
@@ -12,7 +15,7 @@ const BODY = { 'content-type': 'application/json', 'content-length': '2' }
 
 const REFUSED: readonly (readonly [string, number, string, string])[] = [
   ['no Host', 400, 'bad_request', HOSTLESS('GET /health/live')],
-  ['no Host, at a path that is not there', 400, 'bad_request', HOSTLESS('GET /nowhere')],
+  ['no Host, for an unknown path', 400, 'bad_request', HOSTLESS('GET /nowhere')],
   ['no Host, with a body', 400, 'bad_request', HOSTLESS('POST /api/auth/login', BODY, '{}')],
   ['no Host, for a WebSocket', 400, 'bad_request', HOSTLESS('GET /ws/chat', WEBSOCKET)],
   ['an expectation', 417, 'bad_request', requestText('GET /health/live', { expect: 'nothing' })],
@@ -24,7 +27,7 @@ const REFUSED: readonly (readonly [string, number, string, string])[] = [
   ],
   ['an expectation, for a WebSocket', 417, 'bad_request', requestText('GET /ws/chat', { ...WEBSOCKET, expect: 'x' })],
   ['CONNECT', 405, 'bad_request', requestText('CONNECT example.com:443')],
-  ['a method that is none', 400, 'bad_request', requestText('NONE /')],
+  ['an unknown method', 400, 'bad_request', requestText('NONE /')],
   ['no HTTP', 400, 'bad_request', '\u0000\u0001\r\n\r\n'],
   [
     'two lengths',
@@ -41,7 +44,7 @@ const REFUSED: readonly (readonly [string, number, string, string])[] = [
   ]
 ]
 
-test('what Node refuses by itself is answered with a problem', async () => {
+test('a request that Node rejects gets a problem document', async () => {
   const { url } = await startChat()
   for (const [name, status, code, text] of REFUSED) {
     const connection = await connectRaw({ host: '127.0.0.1', port: Number(new URL(url).port) })
@@ -58,7 +61,7 @@ test('what Node refuses by itself is answered with a problem', async () => {
   }
 })
 
-test('nothing is written into a response that has begun', async () => {
+test('no problem document is written into a response that has begun', async () => {
   const server = createServer(
     (_request, response) => void response.writeHead(200, { 'content-length': 9 }).write('half')
   )
@@ -72,7 +75,7 @@ test('nothing is written into a response that has begun', async () => {
   expect(await connection.closed).toMatch(/\r\n\r\nhalf$/)
 })
 
-test('HTTP/1.0 needs no Host, and 100-continue is answered', async () => {
+test('a request with HTTP/1.0 needs no Host, and 100-continue gets a 100', async () => {
   const { url } = await startChat()
   const port = Number(new URL(url).port)
   const old = await connectRaw({ host: '127.0.0.1', port })
@@ -85,7 +88,7 @@ test('HTTP/1.0 needs no Host, and 100-continue is answered', async () => {
   expect((await connection.response()).status).toBe(422)
 })
 
-test('a WebSocket that opens none, with a good token, gets a problem', async () => {
+test('an invalid WebSocket handshake with a valid token gets a problem document', async () => {
   const { url, register } = await startChat()
   const { token } = await register('john')
   for (const [headers, status] of [

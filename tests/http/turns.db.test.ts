@@ -1,4 +1,4 @@
-/** Tests pipelined requests: the service handles them one at a time and in order, and they don't delay other clients. */
+/** Tests that pipelined requests are handled one at a time and in order, and that they do not delay other clients. */
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
@@ -30,10 +30,10 @@ const textOf = async (socket: Socket): Promise<string> => {
   return text
 }
 
-test('ten thousand pipelined requests are answered in order, and read from the connection as they are', async () => {
+test('ten thousand pipelined requests get their responses in order, and reads are paused meanwhile', async () => {
   const { server, open, get, accepted } = await start()
   let running = 0
-  let most = 0
+  let maximum = 0
   let begun = 0
   server.server.on('request', (_, response) => {
     begun++
@@ -41,23 +41,23 @@ test('ten thousand pipelined requests are answered in order, and read from the c
   })
   const socket = await open()
   const many = Array.from({ length: 10_000 }, (_, at) => get(`/nowhere/${at}`)).join('')
-  const answer = textOf(socket)
+  const responses = textOf(socket)
   socket.write(many + get('/health/live', 'connection: close\r\n'))
   const watching = setInterval(() => {
     running = begun
-    most = Math.max(most, running)
+    maximum = Math.max(maximum, running)
   }, 1)
-  const text = await answer
+  const text = await responses
   clearInterval(watching)
   const paths = [...text.matchAll(/\/nowhere\/(\d+)/g)].map(([, at]) => Number(at))
   expect(paths).toEqual(Array.from({ length: 10_000 }, (_, at) => at))
   expect(text).toMatch(/HTTP\/1\.1 200 OK/)
-  // At most the requests that one read from the socket contains.
-  expect(most).toBeLessThan(2000)
+  // The connection is paused after each read, so the maximum is the number of requests in one read.
+  expect(maximum).toBeLessThan(2000)
   expect(accepted).toHaveLength(1)
 }, 300_000)
 
-test('a turn of the loop begins one request of a connection', async () => {
+test('only one request of a connection starts per turn of the event loop', async () => {
   const { server, open, get } = await start()
   const begun: number[] = []
   let turn = 0
@@ -70,14 +70,14 @@ test('a turn of the loop begins one request of a connection', async () => {
   count()
   server.server.on('request', (_, response) => response.once('finish', () => begun.push(turn)))
   const socket = await open()
-  const answer = textOf(socket)
+  const responses = textOf(socket)
   socket.write(get('/health/live').repeat(20) + get('/health/live', 'connection: close\r\n'))
-  await answer
+  await responses
   isDone = true
   expect(new Set(begun).size).toBe(21)
 })
 
-test('a request is routed in its turn, not when its packet is parsed', async () => {
+test('a pipelined request is routed when its turn comes, not when it is parsed', async () => {
   const { open, get, log } = await start()
   const routed: number[] = []
   const routings = (): number => log().split('incoming request').length
@@ -89,23 +89,23 @@ test('a request is routed in its turn, not when its packet is parsed', async () 
       if (!isDone) count(now)
     })
   const socket = await open()
-  const answer = textOf(socket)
+  const responses = textOf(socket)
   count(routings())
   socket.write(get('/health/live').repeat(20) + get('/health/live', 'connection: close\r\n'))
-  await answer
+  await responses
   isDone = true
   expect(routed.reduce((sum, ofTurn) => sum + ofTurn, 0)).toBe(21)
   expect(Math.max(...routed)).toBe(1)
 })
 
-test('a connection with many requests that wait is not read from, however small they are', async () => {
+test('reads from a connection are paused while many small requests are queued', async () => {
   const { server, open } = await start()
   let waiting = 0
-  let most = 0
+  let maximum = 0
   let ended = 0
   const enough = new Promise<void>(resolve =>
     server.server.prependListener('request', (_, response) => {
-      most = Math.max(most, ++waiting)
+      maximum = Math.max(maximum, ++waiting)
       response.once('close', () => {
         waiting--
         if (++ended === 20_000) resolve()
@@ -122,11 +122,12 @@ test('a connection with many requests that wait is not read from, however small 
   write()
   await enough
   socket.destroy()
-  // At most the requests that one read from the socket contains, and a few more.
-  expect(most).toBeLessThan(2100)
+  // The connection is paused while too many requests are queued, so the maximum is the number of requests in one read and a few
+  // more.
+  expect(maximum).toBeLessThan(2100)
 }, 120_000)
 
-test('a connection that breaks while its requests wait keeps no place of its user', async () => {
+test('a connection that is reset while its requests are queued does not count towards the limit of its user', async () => {
   const { call, open, get, token } = await start()
   for (let at = 0; at < 12; at++) {
     const socket = await open()
@@ -137,13 +138,13 @@ test('a connection that breaks while its requests wait keeps no place of its use
   for (let at = 0; at < 20; at++) expect((await call('GET', '/api/users/me', { token })).status).toBe(200)
 })
 
-test('a request with a body, pipelined behind others, is read whole', async () => {
+test('the complete body of a request that is pipelined behind others is read', async () => {
   const { open, get, token } = await start()
   const socket = await open()
-  const answer = textOf(socket)
+  const responses = textOf(socket)
   const body = JSON.stringify({ content: 'x'.repeat(3000) })
   const post = `POST /api/chat/rooms/general/messages HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${token}\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`
   socket.write(get('/health/live').repeat(30) + post + get('/health/live', 'connection: close\r\n'))
-  const text = await answer
+  const text = await responses
   expect(text.match(/HTTP\/1\.1 \d+/g)).toEqual([...Array(30).fill('HTTP/1.1 200'), 'HTTP/1.1 201', 'HTTP/1.1 200'])
 })

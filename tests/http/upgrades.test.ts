@@ -1,4 +1,7 @@
-/** Tests the chat's own upgrades. The matched route selects them, each gets a response, and none delays a shutdown. */
+/**
+ * Tests WebSocket upgrades of the chat's route. The router decides which upgrades are the chat's. Each of them gets a response,
+ * and none delays a shutdown.
+ */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join as joinPath } from 'node:path'
@@ -11,7 +14,7 @@ import { connectRaw, requestText, WEBSOCKET } from '../support/raw-http.ts'
 import { type StartSocketsOptions, startSockets } from '../support/start-sockets.ts'
 
 /** Sends a WebSocket upgrade request over a raw connection, and returns the response. */
-const ask = async (port: number, path = '/ws/chat', headers: Record<string, string> = WEBSOCKET) => {
+const requestUpgrade = async (port: number, path = '/ws/chat', headers: Record<string, string> = WEBSOCKET) => {
   const connection = await connectRaw({ host: '127.0.0.1', port })
   connection.write(requestText(`GET ${path}`, headers))
   return { connection, response: await connection.response() }
@@ -20,7 +23,7 @@ const ask = async (port: number, path = '/ws/chat', headers: Record<string, stri
 const connections = (app: FastifyInstance): Promise<number> =>
   new Promise(resolve => app.server.getConnections((_error, count) => resolve(count)))
 
-describe('the path of a WebSocket is matched as the router matches it', () => {
+describe('the path of a WebSocket is matched with the router’s settings', () => {
   const strip = { rewriteUrl: ({ url = '' }: { url?: string }) => url.replace(/^\/app/, '') }
   const tenants = { prefixes: ['/:tenant'] }
   test.for<[string, string, StartSocketsOptions]>([
@@ -47,32 +50,32 @@ describe('the path of a WebSocket is matched as the router matches it', () => {
     expect((await connection.response()).status).toBe(101)
   })
 
-  test('and other paths are not', async () => {
+  test('does not match other paths', async () => {
     const { port } = await startSockets()
     for (const path of ['/WS/chat', '/ws/chat/', '//ws/chat', '/ws/chat;a=b', '/ws%2Fchat']) {
-      expect((await ask(port, path)).response.status, path).toBe(404)
+      expect((await requestUpgrade(port, path)).response.status, path).toBe(404)
     }
   })
 
-  test('in each of two places of one host', async () => {
+  test('matches the path below each of two prefixes in one host', async () => {
     const { join } = await startSockets({ prefixes: ['/one', '/two'] })
     await join('/one/ws/chat')
     await join('/two/ws/chat')
   })
 
-  test('only for the host name that a host application allows', async () => {
+  test('matches the path only for the host name in the route’s constraints', async () => {
     const { port } = await startSockets({
       before: app =>
         app.addHook('onRoute', route => {
           if (route.url === '/ws/chat') route.constraints = { host: 'chat.example' }
         })
     })
-    expect((await ask(port, '/ws/chat', { ...WEBSOCKET, host: 'chat.example' })).response.status).toBe(101)
-    expect((await ask(port, '/ws/chat', { ...WEBSOCKET, host: 'other.example' })).response.status).toBe(404)
+    expect((await requestUpgrade(port, '/ws/chat', { ...WEBSOCKET, host: 'chat.example' })).response.status).toBe(101)
+    expect((await requestUpgrade(port, '/ws/chat', { ...WEBSOCKET, host: 'other.example' })).response.status).toBe(404)
   })
 })
 
-describe('an upgrade is answered, and its socket closed', () => {
+describe('an upgrade gets a response, and its socket is closed', () => {
   const hook = (onRequest: (request: FastifyRequest, reply: FastifyReply) => unknown): StartSocketsOptions => ({
     before: app => void app.addHook('onRequest', onRequest as never)
   })
@@ -88,7 +91,7 @@ describe('an upgrade is answered, and its socket closed', () => {
       })
     ],
     [
-      'a hook hijacks the reply and writes itself',
+      'a hook hijacks the reply and writes a response',
       403,
       hook(async (_request, reply) => {
         reply.hijack()
@@ -97,15 +100,15 @@ describe('an upgrade is answered, and its socket closed', () => {
       })
     ],
     [
-      'a hook hijacks the reply and forgets it',
+      'a hook hijacks the reply and writes nothing',
       503,
       { ...hook(async (_request, reply) => reply.hijack()), responseTimeoutMs: 50 }
     ],
     ['a hook never ends', 503, { ...hook(() => {}), responseTimeoutMs: 50 }],
-    ['the route refuses', 500, { authenticate: () => Promise.reject(new Error('nobody')) }]
+    ['the route rejects the upgrade', 500, { authenticate: () => Promise.reject(new Error('nobody')) }]
   ])('when %s', async ([, status, options]) => {
     const { app, port } = await startSockets(options)
-    const { connection, response } = await ask(port)
+    const { connection, response } = await requestUpgrade(port)
     expect(response).toMatchObject({ status })
     expect(response.headers.get('connection')).toMatch(/close/)
     await connection.closed
@@ -113,21 +116,21 @@ describe('an upgrade is answered, and its socket closed', () => {
     await app.close()
   })
 
-  test('when a hook takes the socket and ends it by hand', async () => {
+  test('closes the socket after a hook has ended it', async () => {
     const { app, port } = await startSockets(
       hook(async (request, reply) => {
         reply.hijack()
         request.raw.socket.end('HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n')
       })
     )
-    const { connection, response } = await ask(port)
+    const { connection, response } = await requestUpgrade(port)
     expect(response.status).toBe(403)
     connection.socket.end()
     await connection.closed
     await app.close()
   })
 
-  test('also to a client that sends more, and reads late', async () => {
+  test('responds to a client that sends more data and reads late', async () => {
     const { port } = await startSockets({ authenticate: () => Promise.reject(new Error('nobody')) })
     const connection = await connectRaw({ host: '127.0.0.1', port })
     connection.socket.pause()
@@ -139,15 +142,15 @@ describe('an upgrade is answered, and its socket closed', () => {
   })
 })
 
-describe('a stop', () => {
-  test('does not wait for an upgrade that nobody answers', async () => {
-    const asked = createDeferred()
+describe('closing the server', () => {
+  test('responds with 503 to an upgrade that a hook has not handled yet', async () => {
+    const received = createDeferred()
     const { app, port } = await startSockets({
-      before: host => void host.addHook('onRequest', () => asked.resolve())
+      before: host => void host.addHook('onRequest', () => received.resolve())
     })
     const connection = await connectRaw({ host: '127.0.0.1', port })
     connection.write(requestText('GET /ws/chat', WEBSOCKET))
-    await asked.promise
+    await received.promise
     const closed = app.close()
     const { status, headers } = await connection.response()
     expect([status, headers.get('retry-after'), headers.get('cache-control')]).toEqual([503, '1', 'no-store'])
@@ -155,18 +158,18 @@ describe('a stop', () => {
   })
 })
 
-describe('a request that opens no WebSocket gets a problem', () => {
+describe('an invalid WebSocket handshake gets a problem document', () => {
   const { host: _, ...withoutHost } = { host: '', ...WEBSOCKET }
   test.for<[string, number, string, Record<string, string>]>([
     ['a key of the wrong length', 400, 'bad_request', { ...WEBSOCKET, 'sec-websocket-key': 'dG9vc2hvcnQ=' }],
-    ['a key that is none', 400, 'bad_request', { ...WEBSOCKET, 'sec-websocket-key': '!' }],
-    ['a list of subprotocols that is none', 400, 'bad_request', { ...WEBSOCKET, 'sec-websocket-protocol': 'a,,b' }],
+    ['a malformed key', 400, 'bad_request', { ...WEBSOCKET, 'sec-websocket-key': '!' }],
+    ['a malformed list of subprotocols', 400, 'bad_request', { ...WEBSOCKET, 'sec-websocket-protocol': 'a,,b' }],
     ['another version', 426, 'upgrade_required', { ...WEBSOCKET, 'sec-websocket-version': '7' }],
-    ['a version that is none', 426, 'upgrade_required', { ...WEBSOCKET, 'sec-websocket-version': 'x' }],
+    ['a malformed version', 426, 'upgrade_required', { ...WEBSOCKET, 'sec-websocket-version': 'x' }],
     ['no upgrade', 426, 'upgrade_required', {}]
   ])('for %s', async ([, status, code, headers]) => {
     const { port } = await startSockets()
-    const { response } = await ask(port, '/ws/chat', headers)
+    const { response } = await requestUpgrade(port, '/ws/chat', headers)
     expect(response.status).toBe(status)
     expect(response.headers.get('content-type')).toMatch('application/problem+json')
     expect(JSON.parse(response.body)).toMatchObject({ status, code })
@@ -176,7 +179,7 @@ describe('a request that opens no WebSocket gets a problem', () => {
     expect(response.headers.get('sec-websocket-version')).toBe('13')
   })
 
-  test('for a missing key, version or Host', async () => {
+  test('responds with a problem document if the key, the version or Host is missing', async () => {
     const { port } = await startSockets()
     for (const [missing, status] of [
       ['sec-websocket-key', 400],
@@ -208,7 +211,7 @@ describe('a client without an address', () => {
   })
 
   test.for([false, true, ['127.0.0.1']])(
-    'is injected, before and after the host’s @fastify/websocket (trustProxy: %s)',
+    'connects with injectWS, before and after the host’s @fastify/websocket (trustProxy: %s)',
     async trustProxy => {
       for (const order of ['before', 'after'] as const) {
         const { app } = await startSockets({

@@ -4,12 +4,12 @@ import { fakeClock } from '../support/clock.ts'
 
 const start = async (first: 'ok' | 'read_only' | Error = 'ok') => {
   const clock = fakeClock()
-  const state = { database: first as 'ok' | 'read_only' | Error | Promise<'ok'>, msSinceHeartbeat: 0, asked: 0 }
+  const state = { database: first as 'ok' | 'read_only' | Error | Promise<'ok'>, msSinceHeartbeat: 0, pings: 0 }
   const failures: HealthChecks[] = []
   const monitor = createHealth({
     clock,
     pingDatabase: async () => {
-      state.asked++
+      state.pings++
       if (state.database instanceof Error) throw state.database
       return state.database
     },
@@ -27,22 +27,22 @@ const start = async (first: 'ok' | 'read_only' | Error = 'ok') => {
 }
 
 describe('the health monitor', () => {
-  test('it checks once a second, however often it is asked', async () => {
+  test('it checks the database once per second, regardless of how often its state is read', async () => {
     const { monitor, state, seconds } = await start()
-    expect(state.asked).toBe(1)
+    expect(state.pings).toBe(1)
     for (let at = 0; at < 1000; at++) expect([monitor.isReady, monitor.latest.database]).toEqual([true, 'ok'])
-    expect(state.asked).toBe(1)
+    expect(state.pings).toBe(1)
     await seconds(10)
-    expect(state.asked).toBe(11)
+    expect(state.pings).toBe(11)
     monitor.stop()
     await seconds(10)
-    expect(state.asked).toBe(11)
+    expect(state.pings).toBe(11)
   })
 
   test.each([
     ['unreachable', { database: new Error('down') }, { database: 'unavailable', listening: 'ok' }],
     ['read-only', { database: 'read_only' as const }, { database: 'read_only', listening: 'ok' }],
-    ['deaf for 30 s', { msSinceHeartbeat: 30_000 }, { database: 'ok', listening: 'deaf' }]
+    ['without notifications for 30 s', { msSinceHeartbeat: 30_000 }, { database: 'ok', listening: 'deaf' }]
   ])(
     'it is not ready after 3 checks in a row that find it %s, and ready after 2 that do not',
     async (_, bad, found) => {
@@ -67,25 +67,25 @@ describe('the health monitor', () => {
     }
   )
 
-  test('it is ready or not from its first check on', async () => {
+  test('it is ready after the first check if that check succeeds, and not ready otherwise', async () => {
     expect((await start()).monitor.isReady).toBe(true)
     expect((await start(new Error('down'))).monitor.isReady).toBe(false)
     const { monitor } = await start('read_only')
     expect([monitor.isReady, monitor.latest.database]).toEqual([false, 'read_only'])
   })
 
-  test('it asks a database that is silent once at a time', async () => {
+  test('it sends no second query to a database that has not yet responded to the first', async () => {
     const { state, seconds } = await start()
     let respond = (_: 'ok') => {}
     state.database = new Promise<'ok'>(resolve => {
       respond = resolve
     })
     await seconds(5)
-    expect(state.asked).toBe(2)
+    expect(state.pings).toBe(2)
     respond('ok')
     state.database = 'ok'
     await new Promise(setImmediate)
     await seconds(1)
-    expect(state.asked).toBe(3)
+    expect(state.pings).toBe(3)
   })
 })

@@ -9,14 +9,14 @@ const start = (maxLoopDelayMs: number) => {
     enable: () => true,
     disable: () => true,
     reset: () => {},
-    // Like the histogram of Node, includes its resolution of 20 ms in each delay.
+    // Node's histogram adds its resolution of 20 ms to each delay, so this one does too.
     percentile: () => (state.delayMs + 20) * 1e6
   }
   const meter = createLoadMeter({ clock, maxLoopDelayMs, waitingQueries: () => state.waiting, histogram })
   return { clock, state, meter }
 }
 
-test('it calls a loop delay above the bound high, and above twice the bound extreme', () => {
+test('it reports a loop delay above the limit as high, and above twice the limit as extreme', () => {
   const { clock, state, meter } = start(100)
   const levels = [100, 101, 200, 201].map(delayMs => {
     state.delayMs = delayMs
@@ -27,7 +27,7 @@ test('it calls a loop delay above the bound high, and above twice the bound extr
   expect(meter.loopDelayMs).toBe(201)
 })
 
-test('it judges the delay by windows of 10 s, and not at all with a bound of 0', () => {
+test('it evaluates the loop delay in windows of 10 s, and ignores it if the limit is 0', () => {
   const [bounded, unbounded] = [start(100), start(0)]
   for (const { clock, state } of [bounded, unbounded]) {
     state.delayMs = 10_000
@@ -38,7 +38,7 @@ test('it judges the delay by windows of 10 s, and not at all with a bound of 0',
   expect([bounded.meter.level(), unbounded.meter.level()]).toEqual(['extreme', 'normal'])
 })
 
-test('it calls 100 waiting queries normal, more high, and more than 200 extreme', () => {
+test('it reports up to 100 waiting queries as normal, up to 200 as high, and more as extreme', () => {
   const { state, meter } = start(0)
   const levels = [100, 101, 200, 201].map(waiting => {
     state.waiting = waiting

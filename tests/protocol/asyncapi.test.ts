@@ -1,4 +1,4 @@
-/** Tests that the AsyncAPI document is valid for the official parser, and contains every frame. */
+/** Tests that the official parser accepts the AsyncAPI document, and that the document contains every frame. */
 import { Parser } from '@asyncapi/parser'
 import { expect, test } from 'vitest'
 import { createKinds } from '../../src/chat/kinds/index.ts'
@@ -6,9 +6,9 @@ import { buildAsyncApi } from '../../src/protocol/asyncapi.ts'
 
 const { frames } = createKinds()
 
-test('is parsed clean, and has every frame in its direction', async () => {
+test('is parsed without diagnostics, and contains every frame with its direction', async () => {
   const { document, diagnostics } = await new Parser().parse(JSON.stringify(buildAsyncApi({ frames })))
-  // Ignores the hint that a newer version of AsyncAPI exists.
+  // Ignores the notice that a newer version of AsyncAPI exists.
   const faults = diagnostics.filter(({ code }) => code !== 'asyncapi-latest-version')
   expect(faults.map(({ code, message, path }) => `${code} ${path.join('.')}: ${message}`)).toEqual([])
   const namesOf = (action: 'send' | 'receive') =>
@@ -22,7 +22,7 @@ test('is parsed clean, and has every frame in its direction', async () => {
   expect(namesOf('send')).toEqual(Object.keys(frames.service))
 }, 30_000)
 
-test('names the address that clients use', () => {
+test('contains the address from publicUrl', () => {
   expect(buildAsyncApi({ frames, publicUrl: 'https://chat.example.com/support' })).toMatchObject({
     servers: { service: { host: 'chat.example.com', protocol: 'wss', pathname: '/support' } }
   })

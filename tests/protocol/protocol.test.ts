@@ -1,4 +1,4 @@
-/** Tests docs/protocol.md: its tables match the catalogs, and its example frames match the schemas. */
+/** Tests that the tables of docs/protocol.md match the catalogs, and that its example frames match the schemas. */
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -11,7 +11,7 @@ const { frames } = createKinds()
 const root = join(import.meta.dirname, '../..')
 const page = readFileSync(join(root, 'docs/protocol.md'), 'utf8')
 
-/** Returns the rows of the table under a heading, each as a list of its cells. */
+/** Returns the rows of the table under a heading, each row as a list of cells. */
 const tableUnder = (heading: string): string[][] => {
   const [, section = ''] = page.split(`\n## ${heading}\n`)
   const [text = ''] = section.split('\n## ')
@@ -24,7 +24,7 @@ const tableUnder = (heading: string): string[][] => {
   )
 }
 
-test('the table of error codes is the catalogue', () => {
+test('the table of error codes matches the error catalog', () => {
   const wanted = Object.entries(ERRORS).map(([code, { status, title, advice }]) => [
     `\`${code}\``,
     String(status),
@@ -34,12 +34,12 @@ test('the table of error codes is the catalogue', () => {
   expect(tableUnder('Error codes')).toEqual(wanted)
 })
 
-test('the table of close codes is the catalogue', () => {
+test('the table of close codes matches the close-code catalog', () => {
   const wanted = Object.values(CLOSE).map(({ code, reason, advice }) => [String(code), reason, advice])
   expect(tableUnder('Close codes')).toEqual(wanted)
 })
 
-test('no server code closes a socket with a code that is not in the catalogue', () => {
+test('no server code closes a socket with a literal close code, which might be missing from the catalog', () => {
   const read = (folder: string): string[] =>
     readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
       .map(file => join(folder, file))
@@ -49,7 +49,7 @@ test('no server code closes a socket with a code that is not in the catalogue', 
   expect(files.filter(file => /\.close\(\s*\d/.test(readFileSync(join(root, file), 'utf8')))).toEqual([])
 })
 
-test('every frame has an example, and each example is a frame', () => {
+test('every frame has an example, and every example is a valid frame', () => {
   const lines = [...page.matchAll(/^([<>]) (\{.*\})$/gm)].map(([, direction, text = '']) => ({
     direction,
     frame: JSON.parse(text)

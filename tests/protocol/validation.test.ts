@@ -33,11 +33,11 @@ test.for([
   [{ type: 'array', maxItems: 1 }, [1, 2], 'A must have at most 1 item.'],
   [{ type: 'array', uniqueItems: true }, [1, 1], 'A must not contain an item twice.'],
   [{ not: {} }, 1, 'A is not valid.']
-] as const)('it reports a value that breaks %o with a message of its own', ([schema, value, sentence]) => {
+] as const)('it reports a value that violates %o with a specific message', ([schema, value, sentence]) => {
   expect(problemsOf({ type: 'object', properties: { a: schema } }, { a: value })).toEqual([`/body/a: ${sentence}`])
 })
 
-test('what is missing, unknown or in a list is named, and the parts of a request too', () => {
+test('it names missing and unknown properties, items of lists, and the parts of a request', () => {
   const schema = { type: 'object', required: ['name'], properties: { name: {} }, additionalProperties: false }
   expect(problemsOf(schema, { 'a/b': 1 })).toEqual([
     '/body/name: Name is missing.',
@@ -53,7 +53,7 @@ test('what is missing, unknown or in a list is named, and the parts of a request
 const partsOf = (schema: unknown): TSchema[] =>
   typeof schema === 'object' && schema !== null ? [schema as TSchema, ...Object.values(schema).flatMap(partsOf)] : []
 
-test('every pattern in a schema says its rule in words', () => {
+test('every pattern in a schema has a description of its rule', () => {
   const patterns = partsOf(Object.values(schemas)).filter(({ pattern }) => typeof pattern === 'string')
   expect(patterns.length).toBeGreaterThan(5)
   const rules = patterns.map(part => String(part['x-rule'] ?? part.description))

@@ -1,7 +1,7 @@
 /**
- * Calls the whole API with only the OpenAPI document, through a client of openapi-typescript and openapi-fetch. That it compiles is
- * half of the test, because every field below has its type from the document. ../client.ts calls it with the service's address.
- * Throws at the first response that is not as documented.
+ * Calls the complete API through a client that openapi-typescript and openapi-fetch derive from the OpenAPI document. The
+ * compilation is part of the test, because the type of every field below comes from the document. ../client.ts calls `flow`
+ * with the URL of the service. Throws at the first response that is not as documented.
  */
 import createClient from 'openapi-fetch'
 import type { components, paths } from './generated/api.js'
@@ -12,7 +12,7 @@ const ensure: (condition: boolean, what: string) => asserts condition = (conditi
   if (!condition) throw new Error(`Not as documented: ${what}`)
 }
 
-/** Returns the problem of an error response. Throws if the response is not an error with this status and code. */
+/** Returns the problem document of an error response. Throws if the response has another status or code. */
 const refused = (error: Problem | undefined, status: number, code: string): Problem => {
   ensure(error?.status === status && error.code === code, `${status} ${code}, but ${JSON.stringify(error)}`)
   return error
@@ -20,7 +20,7 @@ const refused = (error: Problem | undefined, status: number, code: string): Prob
 
 const credentials = { username: 'john', password: 'SecurePass123' }
 
-/** Registers a user and returns a client that is logged in. */
+/** Registers a user, and returns a client with the user's access token. */
 const logIn = async (baseUrl: string) => {
   const client = createClient<paths>({ baseUrl })
   const { data: user, response } = await client.POST('/api/auth/register', { body: credentials })
@@ -103,7 +103,6 @@ const readBack = async (client: Client, room: string, userId: number): Promise<v
   ensure(presence.data?.count === 0 && presence.data.users?.length === 0, 'nobody there')
 }
 
-/** Calls all operations. Rejects at the first response that is not as documented. */
 export const flow = async (baseUrl: string): Promise<void> => {
   const { client, userId } = await logIn(baseUrl)
   const room = await makeRooms(client)

@@ -1,4 +1,4 @@
-// Zod schemas for everything that goes in or comes out.
+// Generates Zod schemas for all parts of requests and responses.
 const all = { response: true, body: true, param: true, query: true, header: true }
 
 module.exports = {
