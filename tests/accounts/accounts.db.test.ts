@@ -18,7 +18,10 @@ const tokens: AccessTokens = {
 const weak = createPasswords({ rounds: 4 })
 const strong = createPasswords({ rounds: 5 })
 
-/** Creates accounts that hash with `passwords`. `between` runs once, after the first check of a password and before any write. */
+/**
+ * Creates accounts that hash with `passwords`. `between` is called once, after the first check of a password and before any
+ * write.
+ */
 const setup = async (
   passwords: Passwords,
   between: (database: Awaited<ReturnType<typeof testDatabase>>) => unknown
@@ -48,7 +51,7 @@ const sql = (database: Awaited<ReturnType<typeof testDatabase>>, statement: stri
 test.for([
   ['renews', strong],
   ['keeps', weak]
-] as const)('a login that %s the hash is refused when the password is changed meanwhile', async ([, passwords]) => {
+] as const)('a login that %s the hash is rejected if the password is changed meanwhile', async ([, passwords]) => {
   const changed = await strong.hash(NEW)
   const { accounts, hash } = await setup(passwords, database =>
     sql(database, 'update users set hashed_password = $1', [changed])
@@ -60,12 +63,12 @@ test.for([
 test.for([
   ['renews', strong],
   ['keeps', weak]
-] as const)('a login that %s the hash is refused when the user is deleted meanwhile', async ([, passwords]) => {
+] as const)('a login that %s the hash is rejected if the user is deleted meanwhile', async ([, passwords]) => {
   const { accounts } = await setup(passwords, database => sql(database, 'delete from users'))
   await expect(accounts.login('john', OLD)).rejects.toMatchObject({ code: 'invalid_credentials' })
 })
 
-test('a login that renews the hash goes on when another login has renewed it meanwhile', async () => {
+test('a login that renews the hash succeeds if another login has renewed it meanwhile', async () => {
   const renewed = await strong.hash(OLD)
   const { accounts, hash } = await setup(strong, database =>
     sql(database, 'update users set hashed_password = $1', [renewed])
@@ -74,14 +77,14 @@ test('a login that renews the hash goes on when another login has renewed it mea
   expect(await hash()).toBe(renewed)
 })
 
-test('two logins at once renew the hash and both succeed', async () => {
+test('two concurrent logins that renew the hash both succeed', async () => {
   const { accounts, hash } = await setup(strong, () => {})
   await Promise.all([accounts.login('john', OLD), accounts.login('john', OLD)])
   expect(strong.needsRehash(await hash(), OLD)).toBe(false)
 })
 
-test('many logins at once succeed with a password whose hash each of them would renew', async () => {
-  // A decomposed é, as some keyboards send it. The service hashes the normalized form.
+test('many concurrent logins that renew the hash all succeed', async () => {
+  // The é is decomposed, as some keyboards send it. The service hashes the normalized form.
   const password = 'Se\u0301curePass123'
   const { accounts, database, john } = await setup(strong, () => {})
   await sql(database, 'update users set hashed_password = $1', [await strong.hash(password)])

@@ -5,12 +5,12 @@ import { ChatError } from '../../src/protocol/errors.ts'
 
 const passwords = createPasswords({ rounds: 4 })
 
-/** Wraps bcrypt. Counts the calls, and the maximum that ran at the same time. */
+/** Wraps bcrypt. Counts its calls, and the maximum number of concurrent calls. */
 const countingBcrypt = () => {
-  const calls = { hash: 0, verify: 0, running: 0, most: 0 }
+  const calls = { hash: 0, verify: 0, running: 0, maximum: 0 }
   const counted = async <T>(kind: 'hash' | 'verify', work: () => Promise<T>): Promise<T> => {
     calls[kind]++
-    calls.most = Math.max(calls.most, ++calls.running)
+    calls.maximum = Math.max(calls.maximum, ++calls.running)
     try {
       return await work()
     } finally {
@@ -37,21 +37,21 @@ describe('a password', () => {
     ['72 bytes', 'A1a'.repeat(24)],
     ['73 bytes', `${'A1a'.repeat(24)}x`],
     ['128 characters of four bytes', '😀'.repeat(128)]
-  ] as const)('of %s counts to its last byte', async ([, password]) => {
+  ] as const)('of %s is compared up to its last byte', async ([, password]) => {
     const hash = await passwords.hash(password)
     expect(await passwords.verify(password, hash)).toBe(true)
     expect(await passwords.verify(`${password}x`, hash)).toBe(false)
     expect(await passwords.verify(password.slice(0, -2), hash)).toBe(false)
   })
 
-  test('that is the digest of a long one is not that one', async () => {
+  test('that is the digest of a long password does not verify as the long password', async () => {
     const long = 'A1a'.repeat(40)
     const { createHash } = await import('node:crypto')
     const digest = createHash('sha256').update(long).digest('base64')
     expect(await passwords.verify(digest, await passwords.hash(long))).toBe(false)
   })
 
-  test('is the same however a keyboard composes its letters', async () => {
+  test('verifies regardless of the Unicode normalization of its letters', async () => {
     const [composed, decomposed] = ['Sécure-Päss-1'.normalize('NFC'), 'Sécure-Päss-1'.normalize('NFD')]
     expect(composed).not.toBe(decomposed)
     for (const stored of [composed, decomposed]) {
@@ -61,7 +61,7 @@ describe('a password', () => {
     }
   })
 
-  test('that was hashed as received verifies as received, and is to be hashed again', async () => {
+  test('that was hashed without normalization verifies, and needs a new hash', async () => {
     const received = 'Sécure-Pass-1'.normalize('NFD')
     const hash = await nodeBcrypt.hash(received, { cost: 4 })
     expect(await passwords.verify(received, hash)).toBe(true)
@@ -74,7 +74,7 @@ describe('a password', () => {
   test.for([
     ['known', true],
     ['unknown', false]
-  ] as const)('that is not normalized costs two verifications when the user is %s', async ([, isKnown]) => {
+  ] as const)('that is not normalized costs two verifications if the user is %s', async ([, isKnown]) => {
     const { bcrypt, calls } = countingBcrypt()
     const counted = createPasswords({ rounds: 4, bcrypt })
     const hash = isKnown ? await counted.hash('SecurePass123') : undefined
@@ -83,7 +83,7 @@ describe('a password', () => {
     expect(calls.verify).toBe(2)
   })
 
-  test('hashed by the FastAPI backend ($2b$12$) verifies and stays', async () => {
+  test('hashed by the FastAPI backend ($2b$12$) verifies, and needs no new hash', async () => {
     // A hash in the format of passlib: CryptContext(schemes=["bcrypt"]).hash("SecurePass123")
     const theirs = await nodeBcrypt.hash('SecurePass123', { cost: 12 })
     expect(theirs).toMatch(/^\$2b\$12\$/)
@@ -92,7 +92,7 @@ describe('a password', () => {
     expect(ours.needsRehash(theirs, 'SecurePass123')).toBe(false)
   })
 
-  test('is hashed again when its cost is lower, or when its hash stops at byte 72', async () => {
+  test('needs a new hash if its hash has a lower cost or ignores bytes after the 72nd', async () => {
     const stronger = createPasswords({ rounds: 5 })
     const hash = await passwords.hash('SecurePass123')
     expect(stronger.needsRehash(hash, 'SecurePass123')).toBe(true)
@@ -105,22 +105,25 @@ describe('a password', () => {
   })
 })
 
-describe('without a user', () => {
-  test.for([undefined, null, '', 'garbage', '$2b$12$short'])('the hash %j costs one verification', async hash => {
-    const { bcrypt, calls } = countingBcrypt()
-    const counted = createPasswords({ rounds: 4, bcrypt })
-    expect(await counted.verify('SecurePass123', hash)).toBe(false)
-    const { verify } = calls
-    await counted.verify('SecurePass123', hash)
-    expect(calls.verify - verify).toBe(1)
-  })
+describe('for a user without a valid hash,', () => {
+  test.for([undefined, null, '', 'garbage', '$2b$12$short'])(
+    'the hash %j costs one verification like any other',
+    async hash => {
+      const { bcrypt, calls } = countingBcrypt()
+      const counted = createPasswords({ rounds: 4, bcrypt })
+      expect(await counted.verify('SecurePass123', hash)).toBe(false)
+      const { verify } = calls
+      await counted.verify('SecurePass123', hash)
+      expect(calls.verify - verify).toBe(1)
+    }
+  )
 
-  test('and with a password that is the decoy’s, nobody gets in', async () => {
+  test('the password of the decoy hash is rejected too', async () => {
     expect(await passwords.verify('decoy', undefined)).toBe(false)
   })
 })
 
-describe('a refusal', () => {
+describe('a failed verification', () => {
   test.for([
     ['of a lower cost', () => nodeBcrypt.hash('SecurePass123', { cost: 4 })],
     ['of the service’s cost', () => nodeBcrypt.hash('SecurePass123', { cost: 6 })],
@@ -132,7 +135,7 @@ describe('a refusal', () => {
     ['that is garbage', async () => 'sha256+garbage'],
     ['that is none', async () => null]
   ] as [string, () => Promise<string | null>][])(
-    'takes a hash at the service’s cost beside a stored one %s',
+    'includes a hash at the service’s cost for a stored hash %s',
     async ([, stored]) => {
       const hash = await stored()
       const costs: number[] = []
@@ -153,14 +156,14 @@ describe('a refusal', () => {
   )
 })
 
-describe('the semaphore', () => {
-  test('lets so many run at once, and says busy when too many wait', async () => {
+describe('the limit of concurrent hashes', () => {
+  test('is not exceeded, and too many waiting requests are rejected with busy', async () => {
     const { bcrypt, calls } = countingBcrypt()
     const few = createPasswords({ rounds: 4, concurrency: 2, maxQueue: 3, bcrypt })
-    const asked = Array.from({ length: 8 }, () => few.hash('SecurePass123').catch(error => error))
-    const answers = await Promise.all(asked)
-    expect(calls.most).toBe(2)
-    const refused = answers.filter(answer => answer instanceof ChatError)
+    const hashes = Array.from({ length: 8 }, () => few.hash('SecurePass123').catch(error => error))
+    const results = await Promise.all(hashes)
+    expect(calls.maximum).toBe(2)
+    const refused = results.filter(result => result instanceof ChatError)
     expect(refused.length).toBeGreaterThan(0)
     expect(refused[0]).toMatchObject({ code: 'busy', retryAfterMs: expect.any(Number) })
     expect(await few.hash('SecurePass123')).toMatch(/^\$2/)

@@ -23,13 +23,13 @@ const setup = () => {
   }
 }
 
-test('those who ask in one turn of the loop share a query, and each gets its own answer', async () => {
+test('look-ups in the same turn of the event loop share a query, and each gets its own result', async () => {
   const { queries, lookup } = setup()
   expect(await Promise.all([7, 3, 500, 7].map(lookup))).toEqual([user(7), user(3), undefined, user(7)])
   expect(queries).toEqual([[7, 3, 500]])
 })
 
-test('a user who was found is there for half a second, and then asked about again', async () => {
+test('a found user is cached for half a second, and then queried again', async () => {
   const { clock, queries, lookup } = setup()
   await lookup(1)
   clock.advance(499)
@@ -40,14 +40,14 @@ test('a user who was found is there for half a second, and then asked about agai
   expect(queries).toEqual([[1], [1]])
 })
 
-test('who is not found is asked about each time', async () => {
+test('a user who is not found is queried each time', async () => {
   const { queries, lookup } = setup()
   await lookup(500)
   await lookup(500)
   expect(queries).toEqual([[500], [500]])
 })
 
-test('a query that fails fails those who asked, and nobody after them', async () => {
+test('a failed query rejects the look-ups that share it, and no later ones', async () => {
   const { lookup, fail } = setup()
   fail(new Error('away'))
   expect(await Promise.allSettled([lookup(1), lookup(2)])).toMatchObject([

@@ -1,4 +1,7 @@
-/** Tests that changes by an operator in the database reach every process: its caches, its connections and its presence. */
+/**
+ * Tests that changes that an operator makes directly in the database reach the caches, the connections and the presence of
+ * every process.
+ */
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { createMemoryBus, createMemoryNetwork } from '../../src/bus/drivers/memory.ts'
 import { engine, testDatabase } from '../support/database.ts'
@@ -10,7 +13,9 @@ type Notified = 'with notifications' | 'with notifications lost'
 /** The embedded database sends no notifications. */
 const WAYS: readonly Notified[] =
   engine === 'pglite' ? ['with notifications lost'] : ['with notifications', 'with notifications lost']
-/** Starts two processes on one database. John is connected to both, and both have his messages in their page cache. */
+/**
+ * Starts two processes on one database. John is connected to both processes, and both have his messages in their page cache.
+ */
 const startTwo = async (way: Notified) => {
   const network = createMemoryNetwork()
   const bus = () => (way === 'with notifications' ? {} : { bus: createMemoryBus(network) })
@@ -46,7 +51,7 @@ const resumed = async (chat: RunningChat, person: Person, count: number) => {
 }
 
 describe.for(WAYS)('%s', way => {
-  test('erased text is served by no process any more', async () => {
+  test('erased content is no longer returned by any process', async () => {
     const { one, two, ann, run } = await startTwo(way)
     await run('update messages set content = null where seq = 2')
     for (const chat of [one, two]) {
@@ -57,7 +62,7 @@ describe.for(WAYS)('%s', way => {
     }
   })
 
-  test('deleted messages are served by no process any more', async () => {
+  test('deleted messages are no longer returned by any process', async () => {
     const { one, two, ann, run } = await startTwo(way)
     await run('delete from messages where seq = 3')
     for (const chat of [one, two]) {
@@ -67,7 +72,7 @@ describe.for(WAYS)('%s', way => {
     }
   })
 
-  test('a new name is shown in history, on live connections and among those present', async () => {
+  test('a new username is shown in history, on open connections and in presence', async () => {
     const { one, two, ann, sockets, run } = await startTwo(way)
     const watching = await two.join(ann)
     await run(`update users set username = 'johnny' where username = 'john'`)
@@ -85,7 +90,7 @@ describe.for(WAYS)('%s', way => {
     expect((await history(two, ann)).at(-1)).toMatchObject({ username: 'johnny' })
   })
 
-  test('a deleted user is disconnected, absent, unknown to requests, and without a name in history', async () => {
+  test('a deleted user is disconnected, not present, not authenticated, and has no name in history', async () => {
     const { one, two, john, ann, sockets, run } = await startTwo(way)
     await one.join(ann)
     await run(`delete from users where username = 'john'`)
@@ -99,7 +104,7 @@ describe.for(WAYS)('%s', way => {
     }
   })
 
-  test('a new title is shown, and a deleted room is followed and found no more', async () => {
+  test('a new title is shown, and a deleted room is unsubscribed and no longer found', async () => {
     const { two, ann, sockets, run } = await startTwo(way)
     await run(`update rooms set title = 'Lobby' where name = 'general'`)
     const room = () => two.call('GET', '/api/chat/rooms/general', { token: ann.token })
@@ -116,7 +121,7 @@ describe.for(WAYS)('%s', way => {
   })
 })
 
-test('a send that is repeated after its message was erased does not bring the text back', async () => {
+test('a repeated request does not restore the content of an erased message', async () => {
   const { database, call, register } = await startChat()
   const { token } = await register('john')
   const send = () =>
@@ -130,7 +135,7 @@ test('a send that is repeated after its message was erased does not bring the te
   expect(await send()).toMatchObject({ status: 200, body: { content: null, unavailable: 'erased' } })
 })
 
-test('a host’s deleted user is disconnected, and comes back as a new user of the chat', async () => {
+test('a deleted user of the host is disconnected, and returns as a new user of the chat', async () => {
   const { database, join, call } = await startHost()
   const ann = await join('ann')
   const before = await call('GET', '/support/api/users/me', { as: 'ann' })
@@ -141,7 +146,7 @@ test('a host’s deleted user is disconnected, and comes back as a new user of t
     .not.toBe(before.body.id)
 })
 
-test('changes that can not be read are one log line, and history comes from the database', async () => {
+test('history is read from the database while changes cannot be read, which is logged once', async () => {
   const database = await testDatabase()
   const { query, transaction } = database.client
   let isBroken = false

@@ -1,6 +1,6 @@
 /**
- * Tests a service in its own process whose wall clock libfaketime changes while it runs. The faults are those of
- * clock-steps.test.ts, with the real timers, drivers and libraries. Skipped if libfaketime isn't installed.
+ * Tests a service process whose wall clock is changed by libfaketime while it runs. Makes the same steps as
+ * clock-steps.test.ts, but with real timers, drivers and libraries. Skipped if libfaketime is not installed.
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -19,7 +19,7 @@ const library = ['x86_64', 'aarch64']
 
 const root = join(import.meta.dirname, '../..')
 
-/** Starts the service. `step` sets the offset of its wall clock from the machine's, in seconds. */
+/** Starts the service. `step` sets how many seconds its wall clock is ahead of the machine's. */
 const start = async () => {
   const folder = mkdtempSync(join(tmpdir(), 'chat-clock-'))
   const file = join(folder, 'offset')
@@ -46,9 +46,9 @@ const start = async () => {
     }
   })
   onTestFinished(async () => {
-    const gone = once(child, 'exit')
+    const exited = once(child, 'exit')
     child.kill('SIGTERM')
-    await gone
+    await exited
     rmSync(folder, { recursive: true })
   })
   await new Promise<void>(resolve => child.stdout.on('data', data => String(data).includes('listening') && resolve()))
@@ -72,7 +72,7 @@ const start = async () => {
 }
 
 test.skipIf(!library)(
-  'a running service goes on as before when its wall clock is set forward and back',
+  'a running service is not affected when its wall clock is set forward and back',
   async () => {
     const { step, logIn } = await start()
     const [john, jane] = [await logIn('john'), await logIn('jane')]
@@ -87,9 +87,10 @@ test.skipIf(!library)(
       expect(Math.abs(Date.parse(server_time) - first - seconds * 1000)).toBeLessThan(50_000)
       expect(await watcher.nextOf('system')).toMatchObject({ event: 'joined', username: 'jane' })
       await passer.close()
-      // This takes about five seconds, in which the service would close silent and expired connections.
+      // The event arrives after about five seconds. Meanwhile, the service would close connections that seem silent or expired.
       expect(await watcher.nextOf('system')).toMatchObject({ event: 'left', username: 'jane' })
-      // Sends twice the burst, because the token bucket refills while a slow service stores the first messages.
+      // Sends twice the burst of the rate limit, because the token bucket is refilled while a slow service stores the first
+      // messages.
       for (let at = 0; at < 60; at++) watcher.send({ type: 'message', content: 'x', ref: `${at}` })
       const errors = (await watcher.untilPong()).filter(({ type }) => type === 'error')
       expect(errors.length).toBeGreaterThan(0)

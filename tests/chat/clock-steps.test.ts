@@ -1,4 +1,4 @@
-/** Tests that a step of the wall clock changes only points in time, and no duration. */
+/** Tests that a step of the wall clock changes only timestamps and the expiry of tokens, and no timeout or interval. */
 import { describe, expect, test } from 'vitest'
 import { createMemoryBus, createMemoryNetwork } from '../../src/bus/drivers/memory.ts'
 import type { Access, Principal } from '../../src/chat/access/authorize.ts'
@@ -43,10 +43,10 @@ const open = ({ hasChatV1 = true, clock = fakeClock(), principal = {} as Partial
     { socket, principal: who, hasChatV1, address: 'a', rooms: [], log: silentLog },
     host
   )
-  const pass = (ms: number, isAnswered = true): void => {
+  const pass = (ms: number, hasPong = true): void => {
     for (let passed = 0; passed < ms; passed += 1000) {
       clock.advance(1000)
-      if (isAnswered) socket.emit('pong')
+      if (hasPong) socket.emit('pong')
       connection.tick()
     }
   }
@@ -54,28 +54,28 @@ const open = ({ hasChatV1 = true, clock = fakeClock(), principal = {} as Partial
 }
 
 describe.for(STEPS)('a wall clock that is set %s', ([, step]) => {
-  test('ends no healthy connection', () => {
+  test('closes no healthy connection', () => {
     const { clock, socket, connection } = open()
     clock.step(step)
     connection.tick()
     expect(socket.readyState).toBe(1)
   })
 
-  test('stops no pings', () => {
+  test('does not stop the pings', () => {
     const { clock, pass, pings } = open()
     clock.step(step)
     pass(2 * PING_INTERVAL_MS)
     expect(pings()).toBe(2)
   })
 
-  test('does not keep a silentLog connection', () => {
+  test('does not keep a silent connection open', () => {
     const { clock, pass, socket } = open()
     clock.step(step)
     pass(2 * PING_INTERVAL_MS + 1000, false)
     expect(socket.readyState).toBe(3)
   })
 
-  test('does not keep a client that reads nothing', async () => {
+  test('does not keep the connection of a client that does not read open', async () => {
     const { clock, connection, pass, socket } = open()
     socket.slow()
     connection.send({ type: 'pong' })
@@ -86,7 +86,7 @@ describe.for(STEPS)('a wall clock that is set %s', ([, step]) => {
     expect(socket.closedWith).toBe(4108)
   })
 
-  test('refills the rate of messages as before', () => {
+  test('does not change how fast the message rate limit is refilled', () => {
     const clock = fakeClock()
     const registry = createConnectionRegistry({ clock, connectionsPerUser: 0, connectionsPerIp: 0, messageRate: 10 })
     while (registry.takeMessage(1) === 0);
@@ -97,7 +97,7 @@ describe.for(STEPS)('a wall clock that is set %s', ([, step]) => {
     expect(taken.filter(wait => wait === 0)).toHaveLength(10)
   })
 
-  test('shows a person as gone after the same grace', () => {
+  test('does not change the grace period after which a user has left', () => {
     const clock = fakeClock()
     const notices: string[] = []
     const presence = createPresence({
@@ -115,7 +115,7 @@ describe.for(STEPS)('a wall clock that is set %s', ([, step]) => {
     expect(notices).toEqual(['joined', 'left'])
   })
 
-  test('lets a person back in who was disconnected before it', async () => {
+  test('does not prevent a revoked user from connecting again', async () => {
     const clock = fakeClock()
     const network = createMemoryNetwork()
     const [here, there] = await Promise.all([revoking(clock, network), revoking(clock, network)])
@@ -133,7 +133,7 @@ describe.for(STEPS)('a wall clock that is set %s', ([, step]) => {
 })
 
 describe('the expiry of a token', () => {
-  test('comes no later when the wall clock is set back', () => {
+  test('is not delayed if the wall clock is set back', () => {
     const { clock, pass, socket } = open({ principal: { expiresAt: fakeClock().now() + 30 * MINUTE } })
     clock.step(-HOUR)
     pass(29 * MINUTE)
@@ -142,7 +142,7 @@ describe('the expiry of a token', () => {
     expect(socket.closedWith).toBe(4401)
   })
 
-  test('comes when the wall clock is set past it', () => {
+  test('takes effect if the wall clock is set past it', () => {
     const { clock, pass, socket } = open({ principal: { expiresAt: fakeClock().now() + 30 * MINUTE } })
     clock.step(HOUR)
     pass(1000)

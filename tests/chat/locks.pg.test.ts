@@ -1,4 +1,4 @@
-/** Tests that a lock held by another session delays only the work that needs it. */
+/** Tests that a lock that another session holds delays only the work that needs the lock. */
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { openClient } from '../../src/db/client/open.ts'
 import type { SqlClient } from '../../src/db/client/types.ts'
@@ -6,7 +6,7 @@ import { testDatabaseUrl } from '../support/database.ts'
 import { createDeferred } from '../support/deferred.ts'
 import { type RunningChat, startChat } from '../support/start-chat.ts'
 
-/** Holds the locks that a statement takes until the returned function is called. */
+/** Executes a statement, and holds its locks until the returned function is called. */
 const hold = async (text: string): Promise<() => Promise<void>> => {
   const client = await openClient({ url: await testDatabaseUrl(), poolMax: 1 })
   const [held, released] = [createDeferred(), createDeferred()]
@@ -21,7 +21,7 @@ const hold = async (text: string): Promise<() => Promise<void>> => {
     await holding
     await client.close()
   }
-  // Releases the lock after a failure too, because the schema can be dropped only when nothing waits for the lock.
+  // Releases the locks after a failed test too, because the schema cannot be dropped while other statements wait for them.
   onTestFinished(end)
   return end
 }
@@ -31,13 +31,13 @@ const start = async (): Promise<RunningChat & { client: SqlClient; table: (name:
   return { ...chat, client: chat.database.client, table: name => `"${chat.database.schema}"."${name}"` }
 }
 
-/** The service's `lock_timeout`, the minimum duration of a statement that waits for a held lock. */
+/** The service's `lock_timeout` in milliseconds. A statement that waits for a held lock takes at least this long. */
 const LOCK_TIMEOUT_MS = 8000
 
 const send = (room: string, nonce: string) => ({ type: 'message', room, content: nonce, nonce })
 
-describe('a lock that somebody else holds', () => {
-  test('on a room, it delays the messages of that room only', async () => {
+describe('a lock that another session holds', () => {
+  test('on a room delays only the messages of that room', async () => {
     const chat = await start()
     const john = await chat.register('john')
     for (const room of ['other', 'third']) {
@@ -48,15 +48,15 @@ describe('a lock that somebody else holds', () => {
     for (const room of ['general', 'other', 'third']) socket.send(send(room, `${room}-1`))
     const acks = [await socket.nextOf('ack'), await socket.nextOf('ack')]
     expect(acks.map(({ nonce }) => nonce).sort()).toEqual(['other-1', 'third-1'])
-    // The queue knows by now that the room is locked, so the other rooms don't wait for it again. A busy machine delays some
-    // responses; the lock timeout of a second would delay every one.
+    // The append queue has detected that the room is locked, so messages to other rooms no longer wait for it. A busy machine
+    // delays some acks, but a wait for the lock timeout of a second would delay all of them.
     const waits: number[] = []
     for (let at = 2; at < 20; at++) {
       socket.send(send('general', `general-${at}`))
       socket.send(send('other', `other-${at}`))
-      const asked = performance.now()
+      const startedAt = performance.now()
       expect(await socket.nextOf('ack')).toMatchObject({ nonce: `other-${at}` })
-      waits.push(performance.now() - asked)
+      waits.push(performance.now() - startedAt)
     }
     expect(Math.min(...waits)).toBeLessThan(900)
     await release()
@@ -68,7 +68,7 @@ describe('a lock that somebody else holds', () => {
     )
   }, 300_000)
 
-  test('on a message, a user and their counters, it delays no message, no read and nobody else’s login', async () => {
+  test('on messages, users and rate limits delays no message, no read and no login of another user', async () => {
     const chat = await start()
     const [john, jane] = [await chat.register('john'), await chat.register('jane')]
     const socket = await chat.join(john)
@@ -92,14 +92,14 @@ describe('a lock that somebody else holds', () => {
       async () => expect(await chat.call('POST', '/api/auth/login', { body })).toMatchObject({ status: 200 })
     ]
     for (const work of works) {
-      const asked = performance.now()
+      const startedAt = performance.now()
       await work()
-      expect(performance.now() - asked).toBeLessThan(LOCK_TIMEOUT_MS)
+      expect(performance.now() - startedAt).toBeLessThan(LOCK_TIMEOUT_MS)
     }
     await release()
   }, 300_000)
 
-  test('on whole tables, it keeps the connections of nobody’s messages', async () => {
+  test('on whole tables does not block the connections that append messages', async () => {
     const chat = await start()
     const john = await chat.register('john')
     const socket = await chat.join(john)
@@ -107,7 +107,7 @@ describe('a lock that somebody else holds', () => {
       `lock table ${chat.table('users')}, ${chat.table('rate_limits')} in access exclusive mode`
     )
     const body = { username: 'jane', password: 'SecurePass123' }
-    // More requests than the pool has connections. All of them wait for the lock.
+    // There are more requests than connections in the pool, and all of them wait for the lock.
     const logins = Array.from({ length: 30 }, () => chat.call('POST', '/api/auth/register', { body }))
     for (let at = 1; at <= 10; at++) {
       socket.send(send('general', `m${at}`))
@@ -115,12 +115,12 @@ describe('a lock that somebody else holds', () => {
     }
     expect((await chat.call('GET', '/health/ready')).status).toBe(200)
     await release()
-    const answers = await Promise.all(logins)
-    expect(answers.filter(({ status }) => status === 201)).toHaveLength(1)
-    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([201, 409]))
+    const responses = await Promise.all(logins)
+    expect(responses.filter(({ status }) => status === 201)).toHaveLength(1)
+    expect(new Set(responses.map(({ status }) => status))).toEqual(new Set([201, 409]))
   }, 300_000)
 
-  test('on whole tables and on a room, it delays the messages of that room only', async () => {
+  test('on whole tables and a room delays only the messages of that room', async () => {
     const chat = await start()
     const john = await chat.register('john')
     await chat.call('POST', '/api/chat/rooms', { token: john.token, body: { room: 'other' } })
@@ -132,11 +132,11 @@ describe('a lock that somebody else holds', () => {
     const body = { username: 'jane', password: 'SecurePass123' }
     const logins = Array.from({ length: 30 }, () => chat.call('POST', '/api/auth/register', { body }))
     await expect.poll(() => chat.client.waiting?.()).toBeGreaterThan(0)
-    const asked = performance.now()
+    const startedAt = performance.now()
     socket.send(send('general', 'locked'))
     socket.send(send('other', 'free'))
     expect(await socket.nextOf('ack')).toMatchObject({ nonce: 'free' })
-    expect(performance.now() - asked).toBeLessThan(20_000)
+    expect(performance.now() - startedAt).toBeLessThan(20_000)
     await release()
     expect(await socket.nextOf('ack')).toMatchObject({ nonce: 'locked' })
     await Promise.all(logins)

@@ -1,4 +1,4 @@
-/** Tests a process with more rooms than a statement may have parameters. */
+/** Tests a process with 70,000 rooms, which is more than the 65,535 parameters that PostgreSQL allows in a statement. */
 import { expect, test } from 'vitest'
 import type { Entry } from '../../src/chat/log/codec.ts'
 import { createPageCache } from '../../src/chat/log/page-cache.ts'
@@ -10,7 +10,7 @@ const COUNT = 70_000
 const failures: unknown[] = []
 const log = { debug() {}, info() {}, warn: (fields: object) => failures.push(fields), error() {} }
 
-test('it learns of what grew among 70,000 rooms that are subscribed to, without one large statement', async () => {
+test('it detects a change among 70,000 subscribed rooms without a large statement', async () => {
   const { rooms: repository, messages, client, schema } = await testDatabase()
   await client.query(
     `insert into "${schema}".rooms (name) select 'room-' || at from generate_series(1, ${COUNT}) as at`
@@ -30,17 +30,17 @@ test('it learns of what grew among 70,000 rooms that are subscribed to, without 
   await messages.append([
     { roomId: grown?.id ?? 0, userId: 1, writeId: 'w', kind: 'message', content: 't', meta: null, keyId: 'k' }
   ])
-  const asked = client.query
+  const query = client.query
   const sizes: number[] = []
   Object.assign(client, {
     query: (text: string, params: readonly unknown[] = []) => {
       sizes.push(JSON.stringify(params).length)
-      return asked(text, params)
+      return query(text, params)
     }
   })
   await client.query(`update "${schema}".rooms set epoch = 'other' where id = $1`, [grown?.id])
   await rooms.look()
-  Object.assign(client, { query: asked })
+  Object.assign(client, { query })
   expect(grown?.epoch).toBe('other')
   expect(Math.max(...sizes)).toBeLessThan(100_000)
   expect(failures).toEqual([])

@@ -1,6 +1,6 @@
 /**
  * Tests two chats on one log with random sequences of actions: clients subscribe, send, resume, read slowly and disconnect, and
- * the bus loses announcements. Each client must receive the log from where it began, each entry once and in order.
+ * the bus loses announcements. Each client must receive every entry since the start of its subscription, once and in order.
  */
 import { expect, test } from 'vitest'
 import type { Bus } from '../../src/bus/bus.ts'
@@ -13,14 +13,17 @@ import { createMemoryLog } from '../support/memory-log.ts'
 import fc, { SEED } from '../support/properties.ts'
 
 const ROOMS = ['general', 'other'] as const
-/** The content of a long message. Four of them fill a connection's queue. */
+/** The content of a long message. Four such messages fill the queue of a connection. */
 const LONG = 'x'.repeat(300_000)
-/** Maximum long messages in one run, which spends most of its time on them. */
+/** Maximum number of long messages in a run. Most of the run's time is spent on long messages. */
 const MAX_LONG = 24
 const pause = async (turns: number): Promise<void> => {
   for (let turn = 0; turn < turns; turn++) await new Promise(setImmediate)
 }
-/** After this many turns of the event loop without a change, all work is done: no operation on the log in memory takes longer. */
+/**
+ * All work is complete after this many turns of the event loop without a change, because no operation on the log in memory
+ * takes more turns.
+ */
 const QUIET_TURNS = 30
 
 /** Waits until `measure` has returned the same value for `QUIET_TURNS` turns of the event loop. */
@@ -34,7 +37,7 @@ const quiet = async (measure: () => number): Promise<void> => {
   }
 }
 
-/** The last `seq` that a client received in a room. Determines which entry it may receive next. */
+/** A client's place in a room. `seq` is that of the last received entry, so the next entry must have `seq + 1`. */
 interface View {
   seq: number | undefined
 }
@@ -72,14 +75,14 @@ class Client {
     return this.#earlier + (this.socket?.frames.length ?? 0)
   }
 
-  /** Checks that the frames delivered since the last call continue those before. */
+  /** Checks that the frames since the last call continue the earlier frames without a gap or a repetition. */
   hear(): void {
     const frames = this.socket?.frames ?? []
     for (; this.#read < frames.length; this.#read++) this.#take(frames[this.#read] ?? {})
   }
 
   #take(frame: Sent): void {
-    // A subscription starts at `after`, even if later entries were delivered after the client sent the `subscribe` frame.
+    // A subscription starts at `after`, which the client also sent as `ref`. Later entries may have been delivered in between.
     if (frame.type === 'subscribed') {
       this.views.set(frame.room, { seq: frame.ref === undefined ? frame.seq : Number(frame.ref) })
     }
@@ -145,7 +148,7 @@ const step = fc.oneof(
   { weight: 3, arbitrary: fc.record({ kind: fc.constant('pause' as const), turns: fc.nat(6) }) }
 )
 
-test(`what a client is delivered is the log, each entry once and in order, whatever happens (PROPERTY_SEED=${SEED})`, async () => {
+test(`each client receives every entry once and in order after any sequence of actions (PROPERTY_SEED=${SEED})`, async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(step, { minLength: 10, maxLength: 60 }),
@@ -188,7 +191,8 @@ test(`what a client is delivered is the log, each entry once and in order, whate
           }
           if (one.kind === 'send') say(client, one.room, one.count, one.isLong)
           if (one.kind === 'overrun') {
-            // The client reads slowly while others send more than its queue holds. It reads again before the service closes it.
+            // The client stops reading while another client sends more than the queue holds, and reads again before the service
+            // closes the connection.
             client.socket?.slow()
             for (let batch = 0; batch < 4; batch++) {
               say(clients[one.by] as Client, one.room, 2, true)
@@ -211,7 +215,7 @@ test(`what a client is delivered is the log, each entry once and in order, whate
         await pause(8)
         for (const one of steps) await act(one)
 
-        // All faults end: every client is connected and reads, and the processes poll the log.
+        // Ends all faults: reconnects every client, and lets the processes poll the log.
         for (const [at, client] of clients.entries()) client.connect(chats[at % 2] as ChatCore)
         for (const { client, frame } of sent) client.socket?.receive(frame)
         for (let round = 0; round < 3; round++) {

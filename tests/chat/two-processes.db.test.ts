@@ -1,4 +1,7 @@
-/** Tests two services on one database. The clients of each must receive what the other stores, complete and in order. */
+/**
+ * Tests two services on one database. The clients of each service must receive what the other service stores, complete and in
+ * order.
+ */
 import { describe, expect, test } from 'vitest'
 import type { Bus, BusListener } from '../../src/bus/bus.ts'
 import { createMemoryBus, createMemoryNetwork } from '../../src/bus/drivers/memory.ts'
@@ -7,7 +10,7 @@ import { engine } from '../support/database.ts'
 import type { SocketClient } from '../support/socket-client.ts'
 import { type RunningChat, type StartOptions, startChat } from '../support/start-chat.ts'
 
-/** Starts two services that share a bus: that of PostgreSQL if available, otherwise one in memory. */
+/** Starts two services that share the PostgreSQL bus, or a bus in memory if the database is embedded or `busOf` is given. */
 const startTwo = async (options: StartOptions = {}, busOf?: (bus: Bus) => Bus): Promise<[RunningChat, RunningChat]> => {
   const network = createMemoryNetwork()
   const bus = () => {
@@ -40,7 +43,7 @@ const expectSameLog = async (clients: SocketClient[], count: number) => {
 }
 
 describe('two processes', () => {
-  test('deliver one log to everybody, whoever is connected where', async () => {
+  test('deliver the same log to all clients of both', async () => {
     const [one, two] = await startTwo()
     const [john, jane] = [await one.register('john'), await one.register('jane')]
     const clients = [await one.join(john), await two.join(jane), await two.join(john)]
@@ -49,7 +52,7 @@ describe('two processes', () => {
     await expectSameLog(clients, 300)
   })
 
-  test('store a nonce once, sent to both at once', async () => {
+  test('store a message once if it is sent to both with the same nonce', async () => {
     const [one, two] = await startTwo()
     const john = await one.register('john')
     const [here, there] = [await one.join(john), await two.join(john)]
@@ -68,16 +71,16 @@ describe('two processes', () => {
     expect(await one.database.rooms.findByName('general')).toMatchObject({ lastSeq: 50 })
   })
 
-  test('find what was never announced, though the bus loses everything', async () => {
+  test('deliver all messages even if the bus loses all announcements', async () => {
     const clock = fakeClock()
-    const deaf = (bus: Bus): Bus => ({ ...bus, announce() {}, publish: () => true, listen: async () => {} })
-    const [one, two] = await startTwo({ clock }, deaf)
+    const lossy = (bus: Bus): Bus => ({ ...bus, announce() {}, publish: () => true, listen: async () => {} })
+    const [one, two] = await startTwo({ clock }, lossy)
     const [john, jane] = [await one.register('john'), await one.register('jane')]
     const [here, there] = [await one.join(john), await two.join(jane)]
     talk(here, 'a', 20)
     await readAll(here, 20)
     expect((await there.untilPong()).filter(({ type }) => type === 'message')).toEqual([])
-    // Before it delivers this message, the service reads the entries that it missed.
+    // Before the service delivers this message, it reads the entries that it missed.
     talk(there, 'b', 1)
     expect((await readAll(there, 21)).at(-1)).toEqual({ seq: 21, content: 'b 0' })
     talk(here, 'c', 5)
@@ -86,7 +89,7 @@ describe('two processes', () => {
     expect((await readAll(there, 5)).map(({ seq }) => seq)).toEqual([22, 23, 24, 25, 26])
   })
 
-  test('read what was missed when the bus says so', async () => {
+  test('read missed messages when the bus calls reset', async () => {
     let listener: BusListener | undefined
     const cut = (bus: Bus): Bus => ({
       ...bus,
@@ -104,9 +107,9 @@ describe('two processes', () => {
     expect((await readAll(there, 3)).length).toBe(3)
   })
 
-  test('know no more than the database: `after` beyond what one has heard is read, not called ahead', async () => {
-    const deaf = (bus: Bus): Bus => ({ ...bus, announce() {}, listen: async () => {} })
-    const [one, two] = await startTwo({ clock: fakeClock() }, deaf)
+  test('query the database if `after` is higher than the last known seq, and report ahead only if the log is shorter', async () => {
+    const lossy = (bus: Bus): Bus => ({ ...bus, announce() {}, listen: async () => {} })
+    const [one, two] = await startTwo({ clock: fakeClock() }, lossy)
     const john = await one.register('john')
     const [here, there] = [await one.join(john), await two.join(john, {}, '?rooms=general')]
     await there.nextOf('subscribed')
@@ -118,7 +121,7 @@ describe('two processes', () => {
     expect(await there.nextOf('resync')).toMatchObject({ reason: 'ahead', seq: 5, ref: 'ahead' })
   })
 
-  test('pass typing on', async () => {
+  test('deliver typing to the clients of both', async () => {
     const [one, two] = await startTwo()
     const [john, jane] = [await one.register('john'), await one.register('jane')]
     const [here, there] = [await one.join(john), await two.join(jane)]
@@ -127,7 +130,7 @@ describe('two processes', () => {
   })
 })
 
-test('who is back within the grace was never away', async () => {
+test('a user who reconnects within the grace period does not leave the chat', async () => {
   const clock = fakeClock()
   const chat = await startChat({ clock })
   const [john, jane] = [await chat.register('john'), await chat.register('jane')]

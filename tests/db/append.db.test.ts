@@ -1,4 +1,4 @@
-/** Tests that concurrent appends leave no gaps, store no entry twice, and never go back in time. */
+/** Tests that concurrent appends leave no gaps in `seq`, store no entry twice, and never decrease `created_at`. */
 import { describe, expect, test } from 'vitest'
 import { type AppendedEntry, type ChatDatabase, createDatabase, type NewEntry } from '../../src/db/database.ts'
 import { testDatabase } from '../support/database.ts'
@@ -7,7 +7,7 @@ const start = async () => {
   const database = await testDatabase()
   const user = await database.users.create({ username: 'john', hashedPassword: null })
   const room = await database.rooms.findByName('general')
-  if (!room) throw new Error('the first room is missing')
+  if (!room) throw new Error('The database has no room "general".')
   const entry = (writeId: string, changed: Partial<NewEntry> = {}): NewEntry => ({
     roomId: room.id,
     userId: user.id,
@@ -18,7 +18,7 @@ const start = async () => {
     keyId: 'k',
     ...changed
   })
-  /** Appends entries. Fails if one of them is refused. */
+  /** Appends entries. Throws if the database refuses one of them. */
   const append = async (...batch: NewEntry[]): Promise<AppendedEntry[]> => {
     const results = await database.messages.append(batch)
     return results.map(result => {
@@ -37,7 +37,7 @@ const addRoom = async ({ client, schema }: ChatDatabase, name: string): Promise<
 }
 
 describe('an append', () => {
-  test('numbers a batch in its order, from where the room stood', async () => {
+  test('numbers the entries of a batch in order, after the last seq of the room', async () => {
     const { database, entry, room, append } = await start()
     const first = await append(entry('a'), entry('b'))
     const second = await append(entry('c'))
@@ -54,7 +54,7 @@ describe('an append', () => {
     ])
   })
 
-  test('answers a known write id with its first place, and what is stored under it', async () => {
+  test('returns the seq and the stored entry for a known write id', async () => {
     const { database, entry } = await start()
     const [first] = await database.messages.append([entry('a', { meta: 'meta token' })])
     const again = await database.messages.append([entry('new'), entry('a', { content: 'other' })])
@@ -70,7 +70,7 @@ describe('an append', () => {
     expect(await database.rooms.findByName('general')).toMatchObject({ lastSeq: 2 })
   })
 
-  test('holds a write id single for its room and user, not beyond', async () => {
+  test('requires a write id to be unique per room and user only', async () => {
     const { database, entry, append } = await start()
     const jane = await database.users.create({ username: 'jane', hashedPassword: null })
     const other = await addRoom(database, 'other')
@@ -82,14 +82,14 @@ describe('an append', () => {
     ])
   })
 
-  test('is all or nothing: a NUL stores nothing', async () => {
+  test('stores no entry of a batch if one contains a NUL', async () => {
     const { database, entry } = await start()
     await expect(database.messages.append([entry('a'), entry('b', { content: '\u0000' })])).rejects.toThrow()
     const [only] = await database.messages.append([entry('c')])
     expect(only).toMatchObject({ seq: 1 })
   })
 
-  test('refuses single entries with a code, and stores the rest without a gap', async () => {
+  test('refuses single entries with a code, and stores the others without a gap', async () => {
     const { database, room, entry, append } = await start()
     await append(entry('a'))
     const wave = { kind: 'wave', content: null, keyId: null }
@@ -121,7 +121,7 @@ describe('an append', () => {
     ])
   })
 
-  test('appends messages only while older processes may run', async () => {
+  test('appends only messages while processes of an older release may run', async () => {
     const { database, entry, append } = await start()
     const wave = entry('wave', { kind: 'wave' })
     await database.client.query(`delete from "${database.schema}".upgrades`)
@@ -133,9 +133,9 @@ describe('an append', () => {
     expect(await append(wave)).toMatchObject([{ seq: 2, replayed: false }])
   })
 
-  test('finds where a list of messages begins, whatever is between', async () => {
+  test('finds where a list of messages begins, regardless of other entries between them', async () => {
     const { database, room, entry, append } = await start()
-    // The messages are at 1, 4, 5, 6 and 10.
+    // The messages have the seqs 1, 4, 5, 6 and 10.
     const kinds = [
       'message',
       'wave',
@@ -150,7 +150,7 @@ describe('an append', () => {
       'wave'
     ]
     const all = kinds.map((kind, at) => entry(`w${at}`, { kind }))
-    // Sequences of other entries begin and end both inside a batch and at its boundary.
+    // Runs of other entries begin and end inside a batch as well as at the boundary of a batch.
     await append(...all.slice(0, 2))
     await append(...all.slice(2, 8))
     await append(...all.slice(8))
@@ -163,7 +163,7 @@ describe('an append', () => {
     }
   })
 
-  test('never goes back in time, though the clock does', async () => {
+  test('never decreases the time, even if the clock is set back', async () => {
     const { database, entry, room, append } = await start()
     const future = Date.now() + 3_600_000
     await database.client.query(
@@ -176,7 +176,7 @@ describe('an append', () => {
     expect(second?.createdAt).toBe(future)
   })
 
-  test('answers the same time as the history does', async () => {
+  test('returns the same time as the history', async () => {
     const { database, entry, room, append } = await start()
     const [appended] = await append(entry('a'))
     const [stored] = await database.messages.newest(room.id, 1)
@@ -184,7 +184,7 @@ describe('an append', () => {
     expect(Number.isInteger(appended?.createdAt)).toBe(true)
   })
 
-  test('refuses a snapshot that is older than its locks', async () => {
+  test('rejects an isolation level with a snapshot that is older than its locks', async () => {
     const { database } = await start()
     const attempt = database.client.transaction(async transaction => {
       await transaction.exec('set transaction isolation level repeatable read')
@@ -196,7 +196,7 @@ describe('an append', () => {
     await expect(attempt).rejects.toThrow(/read committed/)
   })
 
-  test('racing the same 300 write ids leaves no gap and no double', async () => {
+  test('leaves no gap and stores nothing twice if 300 write ids are appended concurrently', async () => {
     const { database, entry } = await start()
     const other = await addRoom(database, 'other')
     const ids = Array.from({ length: 300 }, (_, at) => `w${at}`)
@@ -223,13 +223,13 @@ describe('an append', () => {
     expect(times?.steps_back).toBe(0)
   })
 
-  test('looks write ids up by the index, never by reading the log', async () => {
+  test('looks up write ids with the index, and never scans the table', async () => {
     const { database, entry } = await start()
     for (let batch = 0; batch < 25; batch++) {
       await database.messages.append(Array.from({ length: 200 }, (_, at) => entry(`fill-${batch}-${at}`)))
     }
     await database.client.query(`analyze "${database.schema}".messages`)
-    // Uses one transaction, because the counters of a transaction are exact and belong to its connection.
+    // Uses one transaction, because the statistics of the current transaction are exact, but visible only on its connection.
     await database.client.transaction(async ({ query }) => {
       const { messages } = createDatabase({ ...database.client, query }, database.schema)
       const scanned = async () => {

@@ -24,12 +24,12 @@ const start = async (given?: ChatDatabase) => {
 
 const NOTHING = { deletedUsers: [], renamedUsers: [], rooms: [], entries: [] }
 
-test('a first read returns no changes, only where to begin', async () => {
+test('the first read returns a snapshot and no changes', async () => {
   const { changes } = await testDatabase()
   expect(await changes.read(undefined)).toEqual({ snapshot: expect.any(String), changes: undefined })
 })
 
-test('registering, appending, creating a room and renewing a hash change nothing', async () => {
+test('registering, appending, creating a room and replacing a password hash are not changes', async () => {
   const { database, entry, seen, john } = await start()
   const ann = await database.users.create({ username: 'ann', hashedPassword: 'h' })
   await database.users.admit({ externalId: 'x', username: 'Host user' })
@@ -41,7 +41,7 @@ test('registering, appending, creating a room and renewing a hash change nothing
   expect(await database.client.query(`select from "${database.schema}".log_changes`)).toEqual([])
 })
 
-test('a deleted user is revoked, once', async () => {
+test('a deleted user is reported once', async () => {
   const { seen, run, john } = await start()
   await run('delete from users where id = $1', [john.id])
   expect(await seen()).toEqual({ ...NOTHING, deletedUsers: [john.id] })
@@ -51,7 +51,7 @@ test('a deleted user is revoked, once', async () => {
   ])
 })
 
-test('a renamed user is there under the new name, and one whose id was changed is gone', async () => {
+test('a renamed user is reported with the new name, and a user with a changed id as deleted', async () => {
   const { seen, run, john } = await start()
   await run(`update users set username = 'johnny'`)
   expect(await seen()).toEqual({ ...NOTHING, renamedUsers: [{ id: john.id, username: 'johnny' }] })
@@ -63,14 +63,14 @@ test('a renamed user is there under the new name, and one whose id was changed i
   })
 })
 
-test('a host’s new name for a user is a change', async () => {
+test('a new name from the host application is reported', async () => {
   const { database, seen } = await start()
   const { id } = await database.users.admit({ externalId: 'x', username: 'Ann' })
   await database.users.admit({ externalId: 'x', username: 'Ann Other' })
   expect(await seen()).toEqual({ ...NOTHING, renamedUsers: [{ id, username: 'Ann Other' }] })
 })
 
-test('entries that are erased, changed or deleted are known by their room and place', async () => {
+test('erased and deleted entries are reported as a room and a range of seqs', async () => {
   const { seen, run, room } = await start()
   await run('update messages set content = null where seq between 3 and 5')
   expect(await seen()).toEqual({ ...NOTHING, entries: [{ roomId: room.id, from: 3, to: 5 }] })
@@ -80,7 +80,7 @@ test('entries that are erased, changed or deleted are known by their room and pl
   expect(await seen()).toEqual(NOTHING)
 })
 
-test('a room with another title, and a deleted one, are changes; the same title is none', async () => {
+test('a room with a new title and a deleted room are reported, but not an unchanged title', async () => {
   const { seen, run, room } = await start()
   await run(`update rooms set title = 'Coffee' where id = $1`, [room.id])
   expect(await seen()).toEqual({ ...NOTHING, rooms: [{ id: room.id, title: 'Coffee', isDeleted: false }] })
@@ -90,14 +90,14 @@ test('a room with another title, and a deleted one, are changes; the same title 
   expect(await seen()).toEqual({ ...NOTHING, rooms: [{ id: room.id, title: null, isDeleted: true }] })
 })
 
-test.for(['users', 'messages', 'rooms'])('truncating %s is a change of everything', async table => {
+test.for(['users', 'messages', 'rooms'])('truncating %s is reported as an unknown change', async table => {
   const { seen, run } = await start()
   await run(`truncate ${table}`)
   expect(await seen()).toBeUndefined()
   expect(await seen()).toEqual(NOTHING)
 })
 
-test('many changes at once are a change of everything, and cost one statement', async () => {
+test('many changes at once are reported as an unknown change', async () => {
   const { seen, run } = await start()
   await run(`update users set username = 'jonathan'`)
   await run(`insert into users (username) select 'user' || n from generate_series(1, 5000) as n`)
@@ -109,7 +109,7 @@ test('many changes at once are a change of everything, and cost one statement', 
   expect(await seen()).toEqual(NOTHING)
 })
 
-test('the rows of an undone transaction are never seen', async () => {
+test('changes that were rolled back are not reported', async () => {
   const { database, seen, run } = await start()
   const undone = database.client.transaction(async transaction => {
     await transaction.exec(`delete from "${database.schema}".users`)
@@ -120,7 +120,7 @@ test('the rows of an undone transaction are never seen', async () => {
   expect(await run('select from revocations')).toEqual([])
 })
 
-test('a snapshot from a database that was further is not read on from', async () => {
+test('changes since a snapshot from the future are reported as unknown', async () => {
   const { changes } = await testDatabase()
   const { snapshot } = await changes.read(undefined)
   const [xmin = '0', xmax = '0'] = snapshot.split(':')
@@ -128,7 +128,7 @@ test('a snapshot from a database that was further is not read on from', async ()
   expect((await changes.read(ahead)).changes).toBeUndefined()
 })
 
-test('rows that came with a restored copy are not taken for new ones', async () => {
+test('rows of a restored backup are not reported as new changes', async () => {
   const { seen, run } = await start()
   await run(
     `insert into revocations (uid, reason, xid) values (1, 'deleted', (pg_current_xact_id()::text::bigint + 1000000)::text::xid8)`
@@ -136,7 +136,7 @@ test('rows that came with a restored copy are not taken for new ones', async () 
   expect(await seen()).toEqual(NOTHING)
 })
 
-test('rows are swept when they are an hour old', async () => {
+test('rows are deleted when they are older than an hour', async () => {
   const { database, run } = await start()
   await run(
     `insert into revocations (uid, reason, at) values (1, 'deleted', now() - interval '2 hours'), (2, 'deleted', now())`
@@ -147,7 +147,7 @@ test('rows are swept when they are an hour old', async () => {
   expect(await run('select user_id from log_changes')).toEqual([{ user_id: 2 }])
 })
 
-test('the migration goes down and up again over data, and then changes are seen as before', async () => {
+test('changes are reported again after the migration was reverted and applied again', async () => {
   const { database, run } = await start()
   const { client, schema, changes } = database
   while ((await migrateDown(client, schema)) !== '0005_changes') {}

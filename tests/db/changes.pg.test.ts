@@ -15,7 +15,7 @@ const connect = () => {
   return sql
 }
 
-test('a change of a long transaction is seen when it commits, however many came after it', async () => {
+test('a change in a long transaction is read after its commit, even if later changes were read before', async () => {
   const { schema, users, changes } = await testDatabase()
   const [john, ann] = [
     await users.create({ username: 'john', hashedPassword: null }),
@@ -31,7 +31,7 @@ test('a change of a long transaction is seen when it commits, however many came 
   const open = await long.reserve()
   await open.unsafe('begin')
   await open.unsafe(`delete from "${schema}".users where id = ${john.id}`)
-  // The row's own time says that it was written long ago.
+  // Sets the time of the row to the past, so that a reader that selects changes by time would miss it.
   await open.unsafe(`update "${schema}".revocations set at = now() - interval '50 minutes'`)
   expect(await seen()).toEqual([])
   await short.unsafe(`delete from "${schema}".users where id = ${ann.id}`)
@@ -42,7 +42,7 @@ test('a change of a long transaction is seen when it commits, however many came 
   expect(await seen()).toEqual([])
 })
 
-test('it is read while every other query waits, and waits itself for no locked table for long', async () => {
+test('changes are read while all other queries wait, and reading fails soon if a table is locked', async () => {
   const { schema } = await testDatabase()
   const client = await openClient({ url: inject('testDatabaseUrl'), poolMax: 3 })
   onTestFinished(() => client.close())
@@ -61,7 +61,7 @@ test('it is read while every other query waits, and waits itself for no locked t
   for (const session of [waiting, locking]) session.release()
 })
 
-test('a role that may only delete users and erase messages needs no other right, and wakes every process', async () => {
+test('a role needs no further privilege to delete users and erase messages, and every process is notified', async () => {
   const { client, schema, users, rooms } = await testDatabase()
   await users.create({ username: 'john', hashedPassword: null })
   const role = `operator_${randomBytes(6).toString('hex')}`
@@ -85,7 +85,7 @@ test('a role that may only delete users and erase messages needs no other right,
   expect(await received.promise).toEqual([{ kind: 'changed' }, 'database'])
 })
 
-test('a channel is found whatever the schema is called', async () => {
+test('notifications are delivered for any name of the schema', async () => {
   const { client } = await testDatabase()
   const schema = `t_${randomBytes(4).toString('hex')} "quoted" \\ ü`
   onTestFinished(async () => {

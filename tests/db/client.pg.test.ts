@@ -1,4 +1,4 @@
-/** Tests what only a PostgreSQL server can show: failing connections, and waiting for the server. */
+/** Tests connections that fail and the wait for a server, which only apply to PostgreSQL. */
 import { createServer, Socket } from 'node:net'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { faultOf } from '../../src/db/client/errors.ts'
@@ -8,14 +8,14 @@ import { testDatabaseUrl } from '../support/database.ts'
 import { freePort } from '../support/free-port.ts'
 
 describe('waiting for a database', () => {
-  test('resolves when it answers', async () => {
+  test('resolves when the database responds', async () => {
     const client = await openClient({ url: await testDatabaseUrl(), poolMax: 10 })
     await waitForDatabase(client, { seconds: 60 })
     expect(await client.query('select 1 as one')).toEqual([{ one: 1 }])
     await client.close()
   })
 
-  test('names host and port of one that stays away, and never the password', async () => {
+  test('rejects with the host and the port of an unreachable database, but without the password', async () => {
     const port = await freePort()
     const client = await openClient({ url: `postgres://john:opensesame@127.0.0.1:${port}/chat`, poolMax: 10 })
     let retries = 0
@@ -27,7 +27,7 @@ describe('waiting for a database', () => {
     expect(retries).toBe(1)
   })
 
-  test('gives up on one that takes the connection and says nothing', async () => {
+  test('rejects if the server accepts the connection and does not respond', async () => {
     const silent = createServer().listen(0, '127.0.0.1')
     await new Promise(resolve => silent.once('listening', resolve))
     const address = silent.address()
@@ -38,7 +38,7 @@ describe('waiting for a database', () => {
     silent.close()
   })
 
-  test('says at once what a database that answers has against us', async () => {
+  test('rejects immediately with the error of a server that responds', async () => {
     const url = new URL(await testDatabaseUrl())
     url.pathname = '/no_such_database'
     const client = await openClient({ url: url.href, poolMax: 10 })
@@ -47,7 +47,7 @@ describe('waiting for a database', () => {
   })
 })
 
-test('it distinguishes a connection that is cut from a statement that is wrong', async () => {
+test('it distinguishes a terminated connection from an invalid statement', async () => {
   const client = await openClient({ url: await testDatabaseUrl(), poolMax: 10 })
   const cut = await client.query('select pg_terminate_backend(pg_backend_pid())').catch(error => error)
   const wrong = await client.query('select nonsense').catch(error => error)
@@ -57,14 +57,14 @@ test('it distinguishes a connection that is cut from a statement that is wrong',
 })
 
 describe('listening', () => {
-  test('comes back after its connection was cut, and says so', async () => {
+  test('starts again after its connection was terminated, and reports it', async () => {
     const client = await openClient({ url: await testDatabaseUrl(), poolMax: 10 })
-    const heard: string[] = []
+    const received: string[] = []
     let listened = 0
     let onListening = () => {}
     const stop = await client.notifications?.listen(
       'c1',
-      payload => heard.push(payload),
+      payload => received.push(payload),
       () => {
         listened++
         onListening()
@@ -78,13 +78,13 @@ describe('listening', () => {
     )
     await again
     await client.notifications?.notify('c1', ['hello'])
-    await expect.poll(() => heard).toEqual(['hello'])
+    await expect.poll(() => received).toEqual(['hello'])
     expect(listened).toBe(2)
     await stop?.()
     await client.close()
   })
 
-  test('does not hammer a server that refuses it', async () => {
+  test('retries with increasing delays if the server rejects it', async () => {
     const admin = await openClient({ url: await testDatabaseUrl(), poolMax: 10 })
     const name = `chat_gone_${Math.random().toString(36).slice(2)}`
     await admin.query(`create database ${name}`)
@@ -107,7 +107,7 @@ describe('listening', () => {
     } as typeof connect
     await admin.query(`drop database ${name} with (force)`)
     await expect.poll(() => attempts.length).toBeGreaterThan(7)
-    // The pauses between eight attempts are at least 20, 40, … 1280 ms. A busy machine only adds to them.
+    // The pauses between eight attempts are at least 20, 40, … 1280 ms. A busy machine only makes them longer.
     expect((attempts[7] ?? 0) - (attempts[0] ?? 0)).toBeGreaterThan(2000)
     await stop?.()
     await client.close()

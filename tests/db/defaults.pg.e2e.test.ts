@@ -19,7 +19,8 @@ const DEFAULTS: Record<string, string> = {
   backslash_quote: 'off',
   transform_null_equals: 'on',
   search_path: `'nowhere'`,
-  // Shorter than the timeouts that the service sets. Long enough for the statements that it sends before it sets them.
+  // These timeouts are shorter than those of the service, but long enough for the statements that it executes before it sets
+  // its own.
   statement_timeout: '5000',
   lock_timeout: '4000',
   idle_in_transaction_session_timeout: '3000',
@@ -58,14 +59,14 @@ const expectNoErrors = (log: string): void => {
 }
 
 describe('with an administrator’s defaults', () => {
-  test.each(['database', 'role'] as const)('of a %s, everything works', async of => {
-    // With a timeout this short, the server would close an idle listener each second, which the log would show.
+  test.each(['database', 'role'] as const)('of a %s, the whole service works', async of => {
+    // With this timeout, the server would close an idle listener every second, which the log would show.
     const service = await startService(await createDefaults(of, { idle_session_timeout: '1000' }))
     await exercise(service, 'john')
     expectNoErrors(service.log())
   })
 
-  test.runIf(hasPgbouncer)('everything works through a pooler in transaction mode', async () => {
+  test.runIf(hasPgbouncer)('the whole service works through a pooler in transaction mode', async () => {
     const { databaseUrl, databaseSchema } = await createDefaults('database')
     const pgbouncer = await startPgbouncer(databaseUrl, { mode: 'transaction' })
     onTestFinished(pgbouncer.stop)
@@ -77,11 +78,11 @@ describe('with an administrator’s defaults', () => {
   test.each([
     ['as it is', {}],
     ['without types, prepared statements or a second connection', { fetch_types: false, prepare: false, max: 1 }]
-  ])('everything works with a host application’s client %s', async (_, options) => {
+  ])('the whole service works with a host application’s client %s', async (_, options) => {
     const { databaseUrl, databaseSchema } = await createDefaults('database')
     const sql = postgres(databaseUrl, { onnotice: () => {}, ...options })
     onTestFinished(() => sql.end({ timeout: 1 }))
-    // The host's own statements run with the administrator's defaults.
+    // Opens a connection for the host before the service uses the client. It has the administrator's defaults.
     await sql`select 1`
     const service = await startService({ databaseUrl: '', databaseSchema, migrateOnStart: true }, sql)
     await exercise(service, 'john')
@@ -90,7 +91,7 @@ describe('with an administrator’s defaults', () => {
     expect(row).toEqual({ isolation: 'serializable' })
   })
 
-  test('an acknowledged message is on the disk, though commits of the database are not', async () => {
+  test('commits of the service are synchronous even if the default is asynchronous', async () => {
     const { databaseUrl } = await createDefaults('database')
     const client = await openClient({ url: databaseUrl, poolMax: 10 })
     onTestFinished(() => client.close())

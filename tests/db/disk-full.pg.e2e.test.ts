@@ -1,4 +1,4 @@
-/** Tests a full disk: the tables are on a small file system in memory. Mounting it needs root. */
+/** Tests the service while the disk is full. The tables are on a small file system in memory, which only root can mount. */
 import { execFileSync } from 'node:child_process'
 import { chmodSync, closeSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs'
 import { tmpdir, userInfo } from 'node:os'
@@ -63,14 +63,14 @@ describe.skipIf(!mountable)('a full disk', () => {
     return () => rmSync(path)
   }
 
-  test('it refuses messages at once, with one log line per interval, and takes them again when there is space', async () => {
+  test('rejects messages immediately, logs one line per interval, and accepts messages again when there is space', async () => {
     const url = `postgres://postgres@127.0.0.1:${cluster.port}`
     const admin = await openClient({ url: `${url}/postgres`, poolMax: 1 })
     onTestFinished(() => admin.close())
     const [as] = execFileSync('stat', ['-c', '%u:%g', `/proc/${await pidOf(admin)}`], { encoding: 'utf8' }).split('\n')
     execFileSync('chown', [as ?? '', disk])
     await admin.query(`create tablespace small location '${disk}'`)
-    // The write-ahead log (pg_wal) is on another disk, because without space for it the server would restart.
+    // The write-ahead log (pg_wal) is on another disk, because the server restarts if there is no space for it.
     await admin.query('create database chat tablespace small')
     const client = await openClient({ url: `${url}/chat`, poolMax: 10 })
     onTestFinished(() => client.close())
@@ -83,18 +83,18 @@ describe.skipIf(!mountable)('a full disk', () => {
     expect(await socket.nextOf('ack')).toMatchObject({ seq: 1 })
 
     const free = fill()
-    const answers: Record<string, string>[] = []
+    const responses: Record<string, string>[] = []
     let sent = 0
-    // Existing pages still have some space. After they are full, every message is refused.
-    while (answers.filter(({ type }) => type === 'error').length < 240) {
+    // The existing pages still have some space. When they are full, every message is rejected.
+    while (responses.filter(({ type }) => type === 'error').length < 240) {
       for (let at = 0; at < 60; at++) socket.send({ type: 'message', content, nonce: `n${sent++}` })
-      const until = answers.length + 60
-      while (answers.length < until) {
+      const until = responses.length + 60
+      while (responses.length < until) {
         const frame = await socket.next()
-        if (frame.type === 'ack' || frame.type === 'error') answers.push(frame)
+        if (frame.type === 'ack' || frame.type === 'error') responses.push(frame)
       }
     }
-    const refused = answers.filter(({ type }) => type === 'error')
+    const refused = responses.filter(({ type }) => type === 'error')
     expect(new Set(refused.map(({ code }) => code))).toEqual(new Set(['unavailable']))
     const lines = chat
       .log()
@@ -111,12 +111,12 @@ describe.skipIf(!mountable)('a full disk', () => {
     socket.send({ type: 'message', content, nonce: resent })
     expect(await socket.nextOf('ack')).toMatchObject({ nonce: resent })
     const stored = await client.query<{ count: string }>('select count(*) from public.messages')
-    const acknowledged = answers.filter(({ type }) => type === 'ack').length + 2
+    const acknowledged = responses.filter(({ type }) => type === 'ack').length + 2
     expect(Number(stored[0]?.count)).toBe(acknowledged)
   }, 300_000)
 })
 
-/** The process id of a server process, by its connection. */
+/** Returns the process id of the server process that handles the client's connection. */
 const pidOf = async (client: SqlClient): Promise<number> => {
   const [row] = await client.query<{ pid: number }>('select pg_backend_pid() as pid')
   return row?.pid ?? 0

@@ -1,4 +1,6 @@
-/** Tests the folder of the embedded database: only one process may open it, and nothing is lost when that process is killed. */
+/**
+ * Tests the folder of the embedded database: only one process may open it, and no commit is lost when that process is killed.
+ */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
@@ -16,25 +18,25 @@ const newFolder = (): string => {
   return folder
 }
 
-/** Runs a module in a separate process, and waits for its first line of output. The process is killed when the test ends. */
+/** Runs a module in a separate process. Resolves with its first output. The process is killed when the test ends. */
 const run = async (source: string) => {
   const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', source], {
     cwd: join(import.meta.dirname, '../..'),
     stdio: ['ignore', 'pipe', 'inherit']
   })
   endWithTest(child)
-  const [said] = await once(child.stdout, 'data')
-  return { child, said: String(said).trim() }
+  const [output] = await once(child.stdout, 'data')
+  return { child, output: String(output).trim() }
 }
 
 const kill = async (child: { kill(signal: 'SIGKILL'): boolean } & NodeJS.EventEmitter) => {
-  const gone = once(child, 'exit')
+  const exited = once(child, 'exit')
   child.kill('SIGKILL')
-  await gone
+  await exited
 }
 
 describe('the lock on a folder', () => {
-  test('is one holder’s, and free again after it', async () => {
+  test('is held by one process, and can be acquired again after it is released', async () => {
     const folder = newFolder()
     const lock = await lockFolder(folder)
     await expect(lockFolder(folder, 0)).rejects.toThrow(/open in another process/)
@@ -43,7 +45,7 @@ describe('the lock on a folder', () => {
     expect(readdirSync(join(folder, 'lock'))).toEqual([])
   })
 
-  test('is waited for', async () => {
+  test('is acquired as soon as it is released', async () => {
     const folder = newFolder()
     const lock = await lockFolder(folder)
     const waiting = lockFolder(folder)
@@ -51,22 +53,22 @@ describe('the lock on a folder', () => {
     await (await waiting).release()
   })
 
-  test('has one holder at a time though many ask at once', async () => {
+  test('has one holder at a time if it is requested concurrently', async () => {
     const folder = newFolder()
     let held = 0
-    let most = 0
+    let maximum = 0
     const takeTurn = async () => {
       const lock = await lockFolder(folder, 60_000)
-      most = Math.max(most, ++held)
+      maximum = Math.max(maximum, ++held)
       await new Promise(setImmediate)
       held--
       await lock.release()
     }
     await Promise.all(Array.from({ length: 6 }, takeTurn))
-    expect(most).toBe(1)
+    expect(maximum).toBe(1)
   })
 
-  test('is not kept by a process that was killed, nor by files that only look like it', async () => {
+  test('is not held by a killed process, nor by unrelated files in its folder', async () => {
     const folder = newFolder()
     const { child } = await run(`
       import { lockFolder } from './src/db/client/folder-lock.ts'
@@ -83,12 +85,12 @@ describe('the lock on a folder', () => {
     await lock.release()
   })
 
-  test('does not take a young socket that refuses away: it may be about to listen', async () => {
+  test('does not remove a new socket that refuses connections, because its process may be about to listen', async () => {
     const folder = newFolder()
     await (await lockFolder(folder)).release()
     const server = createServer().listen(join(folder, 'lock', 'young.s'))
     await once(server, 'listening')
-    // The socket file of a killed process stays. Renaming it before the server closes has the same effect.
+    // A killed process leaves its socket file. Renaming the file before the server closes also leaves it.
     const young = join(folder, 'lock', 'left.s')
     const { renameSync } = await import('node:fs')
     renameSync(join(folder, 'lock', 'young.s'), young)
@@ -97,7 +99,7 @@ describe('the lock on a folder', () => {
     expect(existsSync(young)).toBe(true)
   })
 
-  test('works for a folder whose path is too long for a socket’s address', async () => {
+  test('works for a folder whose path is too long for the address of a socket', async () => {
     const folder = join(newFolder(), 'x'.repeat(90))
     const lock = await lockFolder(folder)
     await expect(lockFolder(folder, 0)).rejects.toThrow(/open in another process/)
@@ -105,19 +107,19 @@ describe('the lock on a folder', () => {
   })
 })
 
-test('the embedded database keeps what was committed when its process is killed, and refuses a second one', async () => {
+test('the embedded database keeps commits if its process is killed, and rejects a second process', async () => {
   const folder = newFolder()
-  const { child, said } = await run(`
+  const { child, output } = await run(`
     import { openEmbedded } from './src/db/client/pglite.ts'
     const client = await openEmbedded(${JSON.stringify(folder)})
     await client.transaction(tx => tx.exec('create table kept (n int); insert into kept values (1), (2)'))
     console.log('written')
     setInterval(() => {}, 1000)`)
-  expect(said).toBe('written')
+  expect(output).toBe('written')
   const second = run(`
     import { openEmbedded } from './src/db/client/pglite.ts'
     await openEmbedded(${JSON.stringify(folder)}).catch(error => console.log(error.message))`)
-  expect((await second).said).toMatch(/open in another process, and two processes would corrupt it/)
+  expect((await second).output).toMatch(/open in another process, and two processes would corrupt it/)
   await kill(child)
   const client = await openEmbedded(folder)
   expect(await client.query('select n from kept order by n')).toEqual([{ n: 1 }, { n: 2 }])
@@ -125,7 +127,7 @@ test('the embedded database keeps what was committed when its process is killed,
   await expect(client.query('select 1')).rejects.toThrow()
 }, 300_000)
 
-test('`:memory:` is a database without a folder, `memory` is a folder', { timeout: 60_000 }, async () => {
+test('`:memory:` opens a database without a folder', { timeout: 60_000 }, async () => {
   const client = await openEmbedded(':memory:')
   onTestFinished(() => client.close())
   expect(await client.query('select 1 as one')).toEqual([{ one: 1 }])

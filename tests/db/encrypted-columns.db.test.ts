@@ -1,11 +1,11 @@
-/** Tests that the list of encrypted columns matches what the service stores. */
+/** Tests that the list of encrypted columns matches the columns in which the service stores Fernet tokens. */
 import { expect, test } from 'vitest'
 import { BUILT_IN } from '../../src/chat/kinds/index.ts'
 import { countTokensByKey, ENCRYPTED_COLUMNS } from '../../src/db/encrypted-columns.ts'
 import { startChat } from '../support/start-chat.ts'
 import { wave } from '../support/wave.ts'
 
-test('every column in which a token is found is in the list, and every column of the list has one', async () => {
+test('the list contains exactly the columns in which tokens are found', async () => {
   const { database, register, join } = await startChat({ kinds: [...BUILT_IN, wave] })
   const { client, schema } = database
   const john = await join(await register('john'))
@@ -24,7 +24,7 @@ test('every column in which a token is found is in the list, and every column of
   expect(columns).toContainEqual({ table: 'others', column: 'detail' })
   const withTokens = []
   for (const { table, column } of columns) {
-    // Every Fernet token begins with these characters: its version, and the first bytes of a time of this century.
+    // Every Fernet token begins with these characters. They encode its version and the first bytes of its timestamp.
     const found = await client.query(
       `select 1 from "${schema}"."${table}" where "${column}"::text like '%gAAAAA%' limit 1`
     )

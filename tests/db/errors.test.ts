@@ -33,15 +33,15 @@ describe('the classification of database errors', () => {
     expect(codes.map(code => [code, faultOf(coded(code))])).toEqual(codes.map(code => [code, fault]))
   })
 
-  test('it looks through the causes of an error, and through an AggregateError', () => {
+  test('it classifies an error by its causes, and by the errors of an AggregateError', () => {
     expect(faultOf(new Error('Failed query', { cause: coded('25006') }))).toBe('replace-connection')
     expect(faultOf(new Error('a', { cause: new Error('b', { cause: coded('53100') }) }))).toBe('refuse')
     expect(faultOf(new AggregateError([coded('ECONNREFUSED'), coded('ENETUNREACH')]))).toBe('retry')
-    // An error code that is not of the database doesn't hide that of its cause.
+    // The code of another library does not hide the database's code in the cause.
     expect(faultOf(coded('FST_ERR_SOMETHING', coded('57P01')))).toBe('retry')
   })
 
-  test('it survives a cause that is a circle, and what is no error', () => {
+  test('it accepts circular causes, and values that are not errors', () => {
     const circle = new Error('circle')
     circle.cause = circle
     expect(codesOf(circle)).toEqual([])
@@ -55,11 +55,11 @@ describe('the classification of database errors', () => {
     expect([faultOf(socket), faultOf(file)]).toEqual(['retry', 'divide'])
   })
 
-  test('it retries a database that gives no answer in time', () => {
+  test('it classifies a timeout of the database as retry', () => {
     expect(faultOf(new TimeoutError('the database', 1))).toBe('retry')
   })
 
-  test('it distinguishes what may be sent again from what may not', () => {
+  test('it distinguishes statements that may be retried from statements that may not', () => {
     const codes = ['57P01', '55P03', '25006', '53100', '22021', '42P01']
     expect(codes.filter(code => mayRetry(coded(code)))).toEqual(['57P01', '55P03', '25006'])
     expect(codes.filter(code => isUnavailable(coded(code)))).toEqual(['57P01', '55P03', '25006', '53100'])

@@ -10,7 +10,10 @@ import { binaries, describeWithCluster } from '../support/own-cluster.ts'
 import { testSettings } from '../support/settings.ts'
 import { type Person, type RunningChat, startChat } from '../support/start-chat.ts'
 
-/** The pool closes a connection that is idle for a minute. A pool that isn't replaced stays on the standby for that long. */
+/**
+ * Time in milliseconds after which the pool closes an idle connection. A pool that is not replaced stays connected to the
+ * standby for that long.
+ */
 const IDLE_CLOSED_MS = 60_000
 
 describeWithCluster('a failover', () => {
@@ -50,7 +53,7 @@ describeWithCluster('a failover', () => {
       headers: { 'idempotency-key': content }
     })
 
-  /** Posts a message again until it is stored. */
+  /** Sends a message repeatedly until it is stored. */
   const stored = (chat: RunningChat, john: Person, content: string) =>
     expect
       .poll(async () => (await post(chat, john, content)).status, { timeout: IDLE_CLOSED_MS / 2, interval: 100 })
@@ -61,7 +64,7 @@ describeWithCluster('a failover', () => {
     return body.map(({ content }: { content: string }) => content)
   }
 
-  test('it leaves connections that landed on a standby as soon as new ones lead elsewhere, and loses nothing', async () => {
+  test('replaces connections to a standby as soon as the primary is reachable, and loses no message', async () => {
     const { chat, john } = await start()
     expect((await post(chat, john, 'before')).status).toBe(201)
     proxy.redirect(standby.port)
@@ -77,7 +80,7 @@ describeWithCluster('a failover', () => {
     await expect
       .poll(() => chat.call('GET', '/health/ready'))
       .toMatchObject({ status: 503, body: { checks: { database: 'read_only', serving: 'not_ready' } } })
-    // From here on no connection is cut, so a connection to the standby would stay open.
+    // From here on, the proxy closes no connections, so a connection to the standby would stay open.
     const during = post(chat, john, 'during')
     proxy.redirect(primary.port)
     await stored(chat, john, 'after')
@@ -90,7 +93,7 @@ describeWithCluster('a failover', () => {
     expect(chat.log().match(/an append failed/g)?.length ?? 0).toBeLessThan(20)
   }, 300_000)
 
-  test('it starts on a read-only server with nothing pending, and can write when that can', async () => {
+  test('lets the service start on a read-only server without pending migrations, and write after the promotion', async () => {
     const { server, lines } = await startOn(url(standby.port))
     expect((await server.inject('/health/ready')).json()).toMatchObject({ checks: { database: 'read_only' } })
     expect(lines.join('')).not.toMatch(/CREATE/i)
@@ -101,7 +104,7 @@ describeWithCluster('a failover', () => {
     expect(registered.statusCode).toBe(201)
   }, 300_000)
 
-  test('it says what to do when migrations are pending on a read-only server', async () => {
+  test('causes an error with advice if migrations are pending on a read-only server', async () => {
     const client = await openClient({ url: url(primary.port), poolMax: 1 })
     onTestFinished(() => client.close())
     await client.query(`alter database postgres set default_transaction_read_only = on`)

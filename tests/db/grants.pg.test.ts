@@ -1,4 +1,4 @@
-/** Tests that the privileges in docs/operations.md are sufficient: a role that owns nothing can run the whole service. */
+/** Tests that the privileges in docs/operations.md are sufficient: a role that owns no tables can run the whole service. */
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -13,11 +13,11 @@ import { connect } from '../support/socket-client.ts'
 const documented = (): string => {
   const text = readFileSync(join(import.meta.dirname, '../../docs/operations.md'), 'utf8')
   const [, sql] = /```sql\n(create role chat_service[^`]*)```/.exec(text) ?? []
-  if (!sql) throw new Error('docs/operations.md has no grants')
+  if (!sql) throw new Error('docs/operations.md contains no SQL block that creates the role chat_service.')
   return sql
 }
 
-/** Creates a role with only the documented privileges on a migrated schema. Returns the role's URL. */
+/** Creates a role with only the documented privileges on a migrated schema. Returns a database URL for the role. */
 const leastPrivileged = async (): Promise<{ url: string; schema: string; role: string }> => {
   const admin = await testClient()
   const schema = await testSchema()
@@ -51,7 +51,7 @@ const startAs = async (url: string, schema: string) => {
   return { url: await server.listen({ host: '127.0.0.1', port: 0 }), server, log: () => lines.join('') }
 }
 
-test('it registers, logs in, chats, resumes, creates rooms and counts limits without owning anything', async () => {
+test('a role that owns no tables can register, log in, chat, resume, create rooms and count rate limits', async () => {
   const { url, schema } = await leastPrivileged()
   const chat = await startAs(url, schema)
   const call = async (path: string, body?: object, token?: string) => {
@@ -89,7 +89,7 @@ test('it registers, logs in, chats, resumes, creates rooms and counts limits wit
   expect(chat.log()).not.toMatch(/42501|permission denied/)
 }, 300_000)
 
-test('it says what to do when migrations are pending that its role can not apply', async () => {
+test('the service fails with advice if migrations are pending that its role cannot apply', async () => {
   const { url, schema } = await leastPrivileged()
   const admin = await testClient()
   await admin.query(

@@ -5,7 +5,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import { migrateDown, migrateUp, migrationStatus, readMigrations } from '../../src/db/migrate.ts'
 import { testClient, testDatabaseUrl, testSchema } from '../support/database.ts'
 
-/** Creates a schema in which the migrations from 0005 on are pending, and a transaction that has locked its messages. */
+/** Creates a schema in which the migrations from 0005 on are pending, and a transaction that locks its table `messages`. */
 const start = async () => {
   const [client, schema] = [await testClient(), await testSchema()]
   await migrateUp(client, schema)
@@ -18,7 +18,7 @@ const start = async () => {
   return { client, schema, pending, commit: () => sql.unsafe('commit').execute() }
 }
 
-test('it gives up on a table that stays locked, says which, and changes nothing', async () => {
+test('it fails if a table stays locked, names the table, and changes nothing', async () => {
   const { client, schema, pending, commit } = await start()
   const attempt = migrateUp(client, schema, { lockMs: 50, pausesMs: [1] })
   await expect(attempt).rejects.toThrow(
@@ -29,9 +29,10 @@ test('it gives up on a table that stays locked, says which, and changes nothing'
   await commit()
 })
 
-test('it applies the migrations after a pause when the transaction has ended by then', async () => {
+test('it applies the migrations after a pause in which the other transaction has ended', async () => {
   const { client, schema, pending, commit } = await start()
-  // There is a pause after each failed attempt. Several attempts may fail after the commit begins, if the server is busy.
+  // The next pause is requested after each failed attempt, and the second request starts the commit. On a busy server, more
+  // attempts may fail before the commit is complete.
   let committed: Promise<unknown> | undefined
   const pausesMs = (function* () {
     yield 1

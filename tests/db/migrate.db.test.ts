@@ -10,13 +10,13 @@ const start = async () => ({ client: await testClient(), schema: await testSchem
 const tagsOf = () => readMigrations().map(({ tag }) => tag)
 
 describe('migrating', () => {
-  test('applies everything once, and says what it did', async () => {
+  test('applies every migration once, and returns the applied tags', async () => {
     const { client, schema } = await start()
     expect(await migrateUp(client, schema)).toEqual(tagsOf())
     expect(await migrateUp(client, schema)).toEqual([])
   })
 
-  test('shows the history before, between and after', async () => {
+  test('returns the state of each migration', async () => {
     const { client, schema } = await start()
     expect((await migrationStatus(client, schema)).map(({ state }) => state)).toEqual(tagsOf().map(() => 'pending'))
     await migrateUp(client, schema)
@@ -27,7 +27,7 @@ describe('migrating', () => {
     expect((await migrationStatus(client, schema))[0]?.appliedAt).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/)
   })
 
-  test('goes up, down and up again on data, a step at a time, and the data is there', async () => {
+  test('keeps the data when migrations are reverted one by one and applied again', async () => {
     const { client, schema } = await start()
     await migrateUp(client, schema)
     const { users, rooms, messages } = createDatabase(client, schema)
@@ -37,7 +37,7 @@ describe('migrating', () => {
     await messages.append([{ ...entry, writeId: 'a' }])
 
     const all = tagsOf()
-    // The first migration creates the tables. All others can be reverted and applied again with data in the tables.
+    // The first migration creates the tables. All others can be reverted and applied again while the tables contain data.
     for (const tag of all.slice(1).reverse()) expect(await migrateDown(client, schema)).toBe(tag)
     expect(await migrateUp(client, schema)).toEqual(all.slice(1))
     expect(await rooms.findByName('general')).toMatchObject({ id: room?.id, epoch: room?.epoch, lastSeq: 1 })
@@ -61,7 +61,7 @@ describe('migrating', () => {
     expect(await migrateUp(client, schema)).toEqual(all)
   })
 
-  test('keeps two schemas of one database apart, bookkeeping and sequences included', async () => {
+  test('keeps two schemas of one database independent, including their migrations and sequences', async () => {
     const [one, other] = [await start(), await start()]
     await migrateUp(one.client, one.schema)
     await migrateUp(other.client, other.schema)
@@ -76,7 +76,7 @@ describe('migrating', () => {
     expect(strays).toEqual([])
   })
 
-  test('refuses to go on when an applied file was changed, and shows it', async () => {
+  test('fails if an applied file was changed, and reports it in the status', async () => {
     const { client, schema } = await start()
     await migrateUp(client, schema)
     await client.query(`update "${schema}".chat_migrations set hash = 'other' where tag = $1`, [tagsOf()[0]])
@@ -84,7 +84,7 @@ describe('migrating', () => {
     expect((await migrationStatus(client, schema))[0]).toMatchObject({ tag: '0000_tables', state: 'changed' })
   })
 
-  test('lets an older release start on a newer one’s database, and refuses to undo what it does not know', async () => {
+  test('lets an older release start on a newer database, and does not revert unknown migrations', async () => {
     const { client, schema } = await start()
     await migrateUp(client, schema)
     await client.query(`insert into "${schema}".chat_migrations (tag, hash) values ('9999_later', 'h')`)
@@ -93,7 +93,7 @@ describe('migrating', () => {
     await expect(migrateDown(client, schema)).rejects.toThrow(/9999_later/)
   })
 
-  test('is asked for in words when a service that must not migrate finds a schema that is behind', async () => {
+  test('is requested by an error with advice if a service that must not migrate finds pending migrations', async () => {
     const { client, schema } = await start()
     await expect(requireMigrated(client, schema)).rejects.toThrow(/0000_tables.*Run `fastify-chat migrate up`/s)
     await migrateUp(client, schema)
@@ -102,13 +102,13 @@ describe('migrating', () => {
     await expect(requireMigrated(client, schema)).rejects.toThrow(tagsOf().at(-1))
   })
 
-  test('several at once on an empty schema all succeed, and one of them migrates', async () => {
+  test('succeeds for all of several concurrent runs, of which one applies the migrations', async () => {
     const { client, schema } = await start()
     const applied = await Promise.all(Array.from({ length: 4 }, () => migrateUp(client, schema)))
     expect(applied.map(tags => tags.length).sort()).toEqual([0, 0, 0, tagsOf().length])
   })
 
-  test('every file has a down migration, and Drizzle’s snapshot is that of the tables', () => {
+  test('has a down migration and an entry in Drizzle’s journal for every file', () => {
     const drizzle = join(import.meta.dirname, '../../drizzle')
     for (const { tag, down } of readMigrations())
       expect({ tag, down }).toMatchObject({ down: expect.stringMatching(/\w/) })

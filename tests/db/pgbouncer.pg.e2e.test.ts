@@ -1,4 +1,7 @@
-/** Tests the service behind Debian's PgBouncer: default configuration, both pool modes, ignored startup parameters. */
+/**
+ * Tests the service behind Debian's PgBouncer, in both pool modes, with the default configuration and with ignored startup
+ * parameters.
+ */
 import { randomBytes } from 'node:crypto'
 import postgres from 'postgres'
 import { describe, expect, inject, onTestFinished, test } from 'vitest'
@@ -37,7 +40,7 @@ describe.runIf(hasPgbouncer)('behind PgBouncer', () => {
     expect(errors).toBeNull()
   })
 
-  test.each(SETUPS)('%s, every transaction has the settings it depends on', async (_, options) => {
+  test.each(SETUPS)('%s, every transaction has the settings that the service requires', async (_, options) => {
     const { databaseUrl: url } = await start(options)
     const client = await openClient({ url, poolMax: 10 })
     onTestFinished(() => client.close())
@@ -52,7 +55,7 @@ describe.runIf(hasPgbouncer)('behind PgBouncer', () => {
     expect(prepared.flat()).toEqual(Array.from({ length: 20 }, (_, n) => ({ n })))
   })
 
-  test('in session mode two processes hear each other at once', async () => {
+  test('in session mode, two processes receive each other’s notifications', async () => {
     const settings = await start()
     const [one, other] = [await startService(settings), await startService(settings)]
     expect(one.log()).not.toContain('DATABASE_LISTEN_URL')
@@ -62,7 +65,7 @@ describe.runIf(hasPgbouncer)('behind PgBouncer', () => {
     expect(await socket.nextOf('message')).toMatchObject({ content: 'hello' })
   })
 
-  test('in transaction mode it warns that nothing is heard, names the setting, and polls', async () => {
+  test('in transaction mode, the service warns that notifications are not delivered, and polls', async () => {
     const settings = await start({ mode: 'transaction' })
     const [one, other] = [await startService(settings), await startService(settings)]
     expect(one.log()).toMatch(/does not deliver notifications.*DATABASE_LISTEN_URL/)
@@ -72,7 +75,7 @@ describe.runIf(hasPgbouncer)('behind PgBouncer', () => {
     expect(await socket.nextOf('message')).toMatchObject({ content: 'hello' })
   })
 
-  test('in transaction mode DATABASE_LISTEN_URL makes it hear', async () => {
+  test('in transaction mode, notifications are delivered over DATABASE_LISTEN_URL', async () => {
     const settings = { ...(await start({ mode: 'transaction' })), databaseListenUrl: direct() }
     const [one, other] = [await startService(settings), await startService(settings)]
     expect(one.log()).not.toContain('DATABASE_LISTEN_URL')
@@ -84,11 +87,12 @@ describe.runIf(hasPgbouncer)('behind PgBouncer', () => {
       sender.send({ type: 'message', content, ref: 'r' })
       expect(await socket.nextOf('message')).toMatchObject({ content })
     }
-    // With polling every 5 s, six messages would take 25 s, because each is sent after the previous one has arrived.
+    // If the process only polled every 5 s, the six messages would take 25 s, because each is sent after the previous one has
+    // arrived.
     expect(performance.now() - began).toBeLessThan(20_000)
   })
 
-  test('what the pooler says is in the message', async () => {
+  test('the pooler’s message is in the error', async () => {
     const { databaseUrl } = await start()
     const wrong = databaseUrl.replace(/:[^:@/]*@/, ':wrong-password@')
     const attempt = startService({ databaseUrl: wrong, databaseWaitSeconds: 0 })

@@ -1,4 +1,4 @@
-/** Tests that the connection pool is opened once, and that a replacement applies to all its users. */
+/** Tests that a connection pool is opened once, and that a replacement of its connections applies to all users of the pool. */
 import postgres from 'postgres'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { openClient } from '../../src/db/client/open.ts'
@@ -25,14 +25,14 @@ const start = async ({ mayReplace = true, max = 2 } = {}) => {
 const READ_ONLY = `do $$ begin raise exception 'read-only' using errcode = '25006'; end $$`
 
 describe('a pool', () => {
-  test('it is opened once, by the first of many uses', async () => {
+  test('it is opened once, when it is first used', async () => {
     const { query, opened } = await start()
     expect(opened).toHaveLength(0)
     await Promise.all([query('select 1'), query('select 1'), query('select 1')])
     expect(opened).toHaveLength(1)
   })
 
-  test('it is opened again after opening failed', async () => {
+  test('it is opened again after opening has failed', async () => {
     let attempts = 0
     const open = async () => {
       attempts++
@@ -46,7 +46,7 @@ describe('a pool', () => {
     await expect(pool.run(async opened => opened)).rejects.toMatchObject({ code: 'CONNECTION_ENDED' })
   })
 
-  test('it replaces its connections when a statement meets a server that is read-only', async () => {
+  test('it replaces its connections after a statement failed because the server is read-only', async () => {
     const { query, opened } = await start()
     const before = await query('select pg_backend_pid() as pid')
     await expect(query(READ_ONLY)).rejects.toThrow()
@@ -54,7 +54,7 @@ describe('a pool', () => {
     expect(opened).toHaveLength(2)
   })
 
-  test('it lets work end on the connection that is replaced', async () => {
+  test('it lets statements finish on a connection that is being replaced', async () => {
     const { query, replace, opened } = await start({ max: 4 })
     await query('select 1')
     const release = await lock()
@@ -66,7 +66,7 @@ describe('a pool', () => {
     expect(await slow).toMatchObject({ word: 'done' })
   })
 
-  test('it replaces at most once a second, and never what is somebody else’s', async () => {
+  test('it replaces its connections at most once per second, and never those of a host application', async () => {
     const now = vi.spyOn(systemClock, 'monotonic')
     onTestFinished(() => now.mockRestore())
     now.mockReturnValue(10_000)
@@ -86,14 +86,14 @@ describe('a pool', () => {
     expect(hosts.opened).toHaveLength(1)
   })
 
-  test('it keeps its connections when a statement is wrong', async () => {
+  test('it keeps its connections after a statement with an error', async () => {
     const { query, opened } = await start()
     await expect(query('select nonsense')).rejects.toThrow()
     await query('select 1')
     expect(opened).toHaveLength(1)
   })
 
-  test('it knows how many uses wait for a connection', async () => {
+  test('it counts the queries that wait for a connection', async () => {
     const { query, waiting } = await start({ max: 2 })
     await query('select 1')
     expect(waiting()).toBe(0)
@@ -107,7 +107,7 @@ describe('a pool', () => {
     expect(waiting()).toBe(0)
   })
 
-  test('it sends nothing behind a statement that runs, and keeps connections for what is urgent', async () => {
+  test('it queues no query behind a running statement, and reserves connections for urgent queries', async () => {
     const { query, run, runUrgently, waiting } = await start({ max: 10 })
     const release = await lock()
     const blocked = Array.from({ length: 30 }, () => query(`select pg_advisory_xact_lock(${LOCK})`))
@@ -122,7 +122,7 @@ describe('a pool', () => {
   })
 
   test.each([1, 2, 3])(
-    'it appends and reads with a maximum of %i, and reserves one connection from 2 up',
+    'it runs urgent queries with a maximum of %i connections, and reserves one of them from 2 up',
     async max => {
       const { query, runUrgently } = await start({ max })
       const release = await lock()
@@ -136,7 +136,7 @@ describe('a pool', () => {
     }
   )
 
-  test('it replaces its connections when an urgent query meets a server that is read-only', async () => {
+  test('it replaces its connections after an urgent query failed because the server is read-only', async () => {
     const { runUrgently, query, opened } = await start()
     await expect(runUrgently(async sql => sql.unsafe(READ_ONLY))).rejects.toThrow()
     await query('select 1')
@@ -157,7 +157,7 @@ const lock = async (): Promise<() => Promise<void>> => {
 }
 
 test.each(['query', 'transaction', 'drizzle'])(
-  'a client replaces its connections when %s meets a read-only server',
+  'a client replaces its connections after %s failed because the server is read-only',
   async how => {
     const client = await openClient({ url: await testDatabaseUrl(), poolMax: 1 })
     onTestFinished(() => client.close())

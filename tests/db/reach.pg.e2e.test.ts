@@ -1,4 +1,4 @@
-/** Tests every way to name a server, the parameters of a URL, and the error messages when TLS fails. */
+/** Tests the ways to name a database server, the parameters of a database URL, and the error messages when TLS fails. */
 import { execFileSync } from 'node:child_process'
 import { chmodSync, chownSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { networkInterfaces, tmpdir } from 'node:os'
@@ -59,16 +59,16 @@ const open = async (options: Omit<ClientOptions, 'poolMax'>) => {
   return client
 }
 
-const refusal = async (options: Omit<ClientOptions, 'poolMax'>): Promise<string> => {
+const errorMessageOf = async (options: Omit<ClientOptions, 'poolMax'>): Promise<string> => {
   const client = await open(options)
   const error = await waitForDatabase(client, { seconds: 0 }).catch(thrown => thrown)
   return error.message
 }
 
-/** Returns a URL of the cluster for TCP. */
+/** Returns a URL that reaches the cluster over TCP. */
 const url = (host = '127.0.0.1', more = '') => `postgres://postgres:secret@${host}:${cluster.port}/postgres${more}`
 
-/** Turns TLS off, or on with a certificate. Resolves when the server uses the new settings. */
+/** Turns TLS off, or on with the given certificate. Resolves when the server uses the new settings. */
 const serve = async (certificate: 'good' | 'expired' | 'none') => {
   const client = await open({ url: url() })
   const path = (extension: string) => join(certificates, `${certificate}.${extension}`)
@@ -137,7 +137,7 @@ describeWithCluster('a server is reached', () => {
     expect(await client.query('select 1 as one')).toEqual([{ one: 1 }])
   })
 
-  test('and listened to', async () => {
+  test('and delivers notifications over a Unix socket', async () => {
     const client = await open({ url: `postgres://postgres@/postgres?host=${folder}&port=${cluster.port}` })
     expect(await client.notifications?.isDelivered()).toBe(true)
   })
@@ -149,7 +149,7 @@ describeWithCluster('the parameters of a URL', () => {
     '&application_name=mine&connect_timeout=4&target_session_attrs=any&options=-c%20geqo%3Doff%20-c%20statement_timeout%3D1' +
     '&work_mem=5MB&ssl_min_protocol_version=TLSv1.2&keepalives_idle=30&client_encoding=latin1'
 
-  test('reach the server when they are its settings; the others are ignored, with one warning', async () => {
+  test('are sent to the server if they are its settings, and otherwise ignored with one warning', async () => {
     const warnings: string[] = []
     const client = await open({ url: url('127.0.0.1', parameters), onWarning: sentence => warnings.push(sentence) })
     const [row] =
@@ -165,8 +165,10 @@ describeWithCluster('the parameters of a URL', () => {
     expect(warnings[0]).not.toMatch(/sslmode|application_name|work_mem|geqo|secret/)
   })
 
-  test('with a value that the server refuses are reported in its own words', async () => {
-    expect(await refusal({ url: url('127.0.0.1', '?work_mem=much') })).toMatch(/invalid value for parameter "work_mem"/)
+  test('with an invalid value cause an error with the server’s message', async () => {
+    expect(await errorMessageOf({ url: url('127.0.0.1', '?work_mem=much') })).toMatch(
+      /invalid value for parameter "work_mem"/
+    )
   })
 })
 
@@ -179,14 +181,14 @@ describeWithCluster('TLS', () => {
     ['sslmode=require', {}, '?sslmode=require'],
     ['sslmode=verify-ca', {}, '?sslmode=verify-ca'],
     ['ssl=true', {}, '?ssl=true']
-  ] as const)('%s against a server without TLS says so', async (_, options, parameters) => {
+  ] as const)('%s fails with advice if the server does not support TLS', async (_, options, parameters) => {
     await serve('none')
-    expect(await refusal({ url: url('localhost', parameters), ...options })).toMatch(
+    expect(await errorMessageOf({ url: url('localhost', parameters), ...options })).toMatch(
       /rejected the connection.*does not support TLS.*DATABASE_SSL=disable/
     )
   })
 
-  test('is used with a good certificate, and left out where it is only preferred', async () => {
+  test('is used with a valid certificate, and is not used by default', async () => {
     await serve('good')
     const encrypted = async (options: Partial<ClientOptions>, parameters = '') => {
       const client = await open({ url: url('localhost', parameters), ...options })
@@ -201,13 +203,17 @@ describeWithCluster('TLS', () => {
     expect(await encrypted({ ssl: 'disable' }, '?sslmode=require')).toBe(false)
   })
 
-  test('says what is wrong with a certificate', async () => {
+  test('fails with the reason why a certificate is not valid', async () => {
     await serve('good')
     const full = { ssl: 'verify-full' } as const
-    expect(await refusal({ url: url('localhost'), ...full })).toMatch(/authority .* is not trusted.*DATABASE_CA/)
-    expect(await refusal({ url: url('localhost'), ...full, ca: ca('other') })).toMatch(/authority .* DATABASE_CA/)
-    expect(await refusal({ url: url('127.0.0.1'), ...full, ca: ca() })).toMatch(/certificate is for another host name/)
+    expect(await errorMessageOf({ url: url('localhost'), ...full })).toMatch(/authority .* is not trusted.*DATABASE_CA/)
+    expect(await errorMessageOf({ url: url('localhost'), ...full, ca: ca('other') })).toMatch(
+      /authority .* DATABASE_CA/
+    )
+    expect(await errorMessageOf({ url: url('127.0.0.1'), ...full, ca: ca() })).toMatch(
+      /certificate is for another host name/
+    )
     await serve('expired')
-    expect(await refusal({ url: url('localhost'), ...full, ca: ca() })).toMatch(/certificate has expired/)
+    expect(await errorMessageOf({ url: url('localhost'), ...full, ca: ca() })).toMatch(/certificate has expired/)
   })
 })

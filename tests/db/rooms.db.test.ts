@@ -12,7 +12,7 @@ const entry = (roomId: number, writeId: string) => ({
   keyId: 'k'
 })
 
-test('it returns the rooms that changed, and of those only how far they reach', async () => {
+test('it returns only the rooms that changed, with their epoch and range of seqs', async () => {
   const { rooms, messages, client, schema } = await testDatabase()
   const made: RoomRow[] = []
   for (const name of ['grown', 'pruned', 'restored', 'same']) made.push(await rooms.create({ name, title: null }))
@@ -32,14 +32,14 @@ test('it returns the rooms that changed, and of those only how far they reach', 
   expect(await rooms.reach(0)).toBeUndefined()
 })
 
-test('it asks about 70,000 rooms in one query', async () => {
+test('it queries 70,000 rooms in one statement', async () => {
   const { rooms } = await testDatabase()
   const known = Array.from({ length: 70_000 }, (_, at) => ({ id: at + 1000, epoch: 'e', lastSeq: 1, oldestSeq: 1 }))
   expect(await rooms.changed(known)).toEqual([])
   expect(await rooms.locked(known.map(({ id }) => id))).toHaveLength(70_000)
 })
 
-test('it names no room as locked that is free', async () => {
+test('it does not report an unlocked room as locked', async () => {
   const { rooms } = await testDatabase()
   const { id } = await rooms.create({ name: 'free', title: null })
   expect(await rooms.locked([id])).toEqual([])

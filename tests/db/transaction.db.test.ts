@@ -16,7 +16,7 @@ const message = (roomId: number, userId: number, writeId = 'w') => ({
 })
 
 describe('a unit of work', () => {
-  test('commits what several repositories wrote, and returns the result', async () => {
+  test('commits the writes of several repositories, and returns the result', async () => {
     const database = await testDatabase()
     const seq = await database.transaction(async ({ users, rooms, messages }) => {
       const user = await users.create(john)
@@ -32,7 +32,7 @@ describe('a unit of work', () => {
     expect(await database.users.findByUsername('john')).toBeDefined()
   })
 
-  test('writes nothing when its work rejects, and rejects with the same error', async () => {
+  test('writes nothing if its function rejects, and rejects with the same error', async () => {
     const database = await testDatabase()
     const room = await database.rooms.findByName('general')
     const failure = new ChatError('busy', 'Later.')
@@ -40,7 +40,7 @@ describe('a unit of work', () => {
       const user = await users.create(john)
       await rooms.create({ name: 'den', title: null })
       await messages.append([message(room?.id ?? 0, user.id)])
-      // Outside of a transaction, `read` starts its own one.
+      // In a unit of work, `read` must not start a transaction of its own.
       await changes.read(undefined)
       throw failure
     })
@@ -48,7 +48,7 @@ describe('a unit of work', () => {
     expect(await database.users.findByUsername('john')).toBeUndefined()
     expect(await database.rooms.findByName('den')).toBeUndefined()
     expect(await database.rooms.findByName('general')).toMatchObject({ lastSeq: 0 })
-    // The `seq` that was not committed is assigned again.
+    // The `seq` of the entry that was rolled back is assigned again.
     expect(await database.messages.append([message(room?.id ?? 0, 1)])).toMatchObject([{ seq: 1 }])
   })
 

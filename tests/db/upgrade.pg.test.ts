@@ -6,7 +6,9 @@ import { migrateDown, migrateUp } from '../../src/db/migrate.ts'
 import { finishUpgrade, isOlder } from '../../src/db/upgrade.ts'
 import { testClient, testSchema } from '../support/database.ts'
 
-/** Creates a database as an upgrade from an older release leaves it: reverts the newer migrations and applies them again. */
+/**
+ * Creates a database in the state after an upgrade from an older release. Reverts the newer migrations and applies them again.
+ */
 const start = async () => {
   const [client, schema] = [await testClient(), await testSchema()]
   await migrateUp(client, schema)
@@ -16,7 +18,7 @@ const start = async () => {
   const room = await database.rooms.findByName('general')
   const entry = { roomId: room?.id ?? 0, userId: 1, content: 't', meta: null, keyId: 'k' }
   const append = (writeId: string, kind = 'message') => database.messages.append([{ ...entry, writeId, kind }])
-  /** Appends an entry as an older release does. */
+  /** Appends a message with the SQL function that older releases call. */
   const appendAsOlder = (writeId: string) =>
     client.query(`select seq from "${schema}".chat_append($1, '{1}', $2, '{message}', '{t}', '{null}', '{k}')`, [
       [room?.id],
@@ -26,7 +28,7 @@ const start = async () => {
   return { client, schema, database, append, appendAsOlder, finish }
 }
 
-test('a connection of an older release keeps the upgrade from being finished', async () => {
+test('an upgrade cannot be finished while a connection of an older release is open', async () => {
   const { append, appendAsOlder, finish } = await start()
   const older = postgres(inject('testListenUrl'), { max: 1, connection: { application_name: 'fastify-chat' } })
   onTestFinished(() => older.end())
@@ -43,7 +45,7 @@ test('a connection of an older release keeps the upgrade from being finished', a
   await finish()
 })
 
-test('a process of an older version keeps the upgrade from being finished, for a minute after it was seen last', async () => {
+test('an upgrade cannot be finished until a minute after a process of an older version was last seen', async () => {
   const { client, schema, database, finish } = await start()
   const process = (id: string, version: string) =>
     database.processes.refresh({ id, version, keyId: 'k1', keyIds: ['k1', 'k2'] })
@@ -59,7 +61,7 @@ test('a process of an older version keeps the upgrade from being finished, for a
   expect(await process('one', '1.2.0')).toEqual({ isFinished: true })
 })
 
-test('a finished upgrade can be reverted with its migration, over data', async () => {
+test('a finished upgrade can be reverted with its migration if there is data', async () => {
   const { client, schema, append, appendAsOlder, finish, database } = await start()
   await append('a')
   await finish()
@@ -72,7 +74,7 @@ test('a finished upgrade can be reverted with its migration, over data', async (
   expect(await database.processes.live()).toEqual([])
 })
 
-test('a new database is finished from the start', async () => {
+test('the upgrade of a new database is finished from the start', async () => {
   const [client, schema] = [await testClient(), await testSchema()]
   await migrateUp(client, schema)
   const { processes } = createDatabase(client, schema)
@@ -85,6 +87,6 @@ test.for([
   ['2.0.0', '1.9.9', false],
   ['1.2.3', '1.2.3', false],
   ['1.2.3-rc.1', '1.2.3', false]
-] as const)('version %s against %s: older is %s', ([one, other, isExpected]) => {
+] as const)('version %s is older than %s: %s', ([one, other, isExpected]) => {
   expect(isOlder(one, other)).toBe(isExpected)
 })

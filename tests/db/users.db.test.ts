@@ -7,7 +7,7 @@ import { testDatabase } from '../support/database.ts'
 import { planOf, recordQueries } from '../support/plans.ts'
 
 describe('users', () => {
-  test('are found by name in any case, and by id', async () => {
+  test('are found by name regardless of case, and by id', async () => {
     const { users } = await testDatabase()
     const john = await users.create({ username: 'JohnI', hashedPassword: 'h' })
     expect(await users.findByUsername('johni')).toEqual(john)
@@ -16,7 +16,7 @@ describe('users', () => {
     expect(Math.abs(john.createdAt - Date.now())).toBeLessThan(60_000)
   })
 
-  test('have a name that nobody else has, whatever the case', async () => {
+  test('have a unique name regardless of case', async () => {
     const { users } = await testDatabase()
     await users.create({ username: 'john', hashedPassword: null })
     const error = await users.create({ username: 'JOHN', hashedPassword: null }).catch(thrown => thrown)
@@ -24,7 +24,7 @@ describe('users', () => {
     expect(error.code).toBe('username_taken')
   })
 
-  test('may come from elsewhere, each once', async () => {
+  test('have a unique external id', async () => {
     const { users } = await testDatabase()
     await users.create({ username: 'john', hashedPassword: null, externalId: 'ext-1', displayName: 'John' })
     const again = users.create({ username: 'jane', hashedPassword: null, externalId: 'ext-1' })
@@ -32,7 +32,7 @@ describe('users', () => {
     await expect(again).rejects.not.toBeInstanceOf(ChatError)
   })
 
-  test('get a new password hash only in place of the one that was checked', async () => {
+  test('get a new password hash only if it replaces the hash that was checked', async () => {
     const { users } = await testDatabase()
     const { id } = await users.create({ username: 'john', hashedPassword: 'old' })
     expect(await users.replacePasswordHash(id, 'old', 'new')).toBe(true)
@@ -43,7 +43,7 @@ describe('users', () => {
     expect(await users.replacePasswordHash(id + 1, 'new', 'newer')).toBe(false)
   })
 
-  test('who registered here are found by name, and never a host application’s of the same name', async () => {
+  test('who have registered are found by name, and users of a host application are not', async () => {
     const { users } = await testDatabase()
     for (const externalId of ['a', 'b', 'c']) await users.admit({ externalId, username: 'John' })
     expect(await users.findByUsername('john')).toBeUndefined()
@@ -52,7 +52,7 @@ describe('users', () => {
     expect(await users.findByUsername('John')).toEqual(john)
   })
 
-  test('are looked up by an index, whether the name is known, unknown or a host user’s', async () => {
+  test('are looked up with the same index for known, unknown and host users', async () => {
     const { client, schema } = await testDatabase()
     recordQueries(client)
     const users = createUsersRepository(client, createTables(schema))
@@ -82,7 +82,7 @@ describe('users', () => {
 })
 
 describe('rooms', () => {
-  test('are found and listed by an index', async () => {
+  test('are found and listed with an index', async () => {
     const { client, schema } = await testDatabase()
     recordQueries(client)
     const rooms = createRoomsRepository(client, createTables(schema), schema)
@@ -98,7 +98,7 @@ describe('rooms', () => {
 })
 
 describe('rate limits', () => {
-  test('count hits of a key within the window that the first began, and start over after it', async () => {
+  test('count the hits of a key in the window that the first hit starts, and start over after it', async () => {
     const { rateLimits, client, schema } = await testDatabase()
     expect(await rateLimits.hit('a', 60_000)).toEqual({ current: 1, ttlMs: 60_000 })
     const second = await rateLimits.hit('a', 60_000)
@@ -109,7 +109,7 @@ describe('rate limits', () => {
     expect(await rateLimits.hit('a', 1000)).toEqual({ current: 1, ttlMs: 1000 })
   })
 
-  test('start over when the clock of the database was set back', async () => {
+  test('start over if the clock of the database was set back', async () => {
     const { rateLimits, client, schema } = await testDatabase()
     await rateLimits.hit('a', 60_000)
     await client.query(`update "${schema}".rate_limits set expires_at = expires_at + interval '1 hour'`)
@@ -117,7 +117,7 @@ describe('rate limits', () => {
     expect(await rateLimits.hit('a', 60_000)).toMatchObject({ current: 2 })
   })
 
-  test('lose no hit when many come at once', async () => {
+  test('count all concurrent hits', async () => {
     const { rateLimits } = await testDatabase()
     const hits = await Promise.all(Array.from({ length: 40 }, () => rateLimits.hit('a', 60_000)))
     expect(hits.map(({ current }) => current).sort((a, b) => a - b)).toEqual(hits.map((_, at) => at + 1))

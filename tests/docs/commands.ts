@@ -1,6 +1,7 @@
 /**
- * `npm run test:docs`: runs every command of the documents (their ```sh blocks) in a clean copy of the commit, in the order in
- * which a reader would run them. NOT_HERE lists the commands that cannot run, with the reason. Fails for an unknown command.
+ * Runs every command in the ```sh blocks of the documents in a clean copy of the commit: `npm run test:docs`. Runs the commands
+ * in the order in which a reader would. NOT_HERE lists the commands that cannot run here, with the reasons. Fails for a command
+ * that is neither in STEPS nor in NOT_HERE.
  */
 import { execFileSync, spawn } from 'node:child_process'
 import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
@@ -14,18 +15,24 @@ const STEP_MS = 90_000
 /** The frame that is typed into wscat. */
 const HELLO = '{"type":"message","content":"Hello, world!"}'
 
-/** The commands that cannot run here, with the reason. */
+/** The commands that cannot run here, with the reasons. */
 const NOT_HERE: readonly (readonly [RegExp, string])[] = [
-  [/^npm ci && npm test$/, '.ci/run runs both'],
+  [/^npm ci && npm test$/, '.ci/run runs both commands'],
   [/^docker /, 'needs a Docker engine; tests/deploy builds and runs the same without one'],
-  [/^cp \.env\.example \.env$/, 'the reader fills it in; tests/documents.test.ts does, and resolves it'],
-  [/^echo "DATABASE_PASSWORD=/, 'goes with it'],
-  [/^(pg_dump|createdb|pg_restore) /, 'wants databases to copy; tests/deploy/restore.pg.test.ts does what comes after'],
-  [/^npx fastify-chat client/, 'wants a terminal; tests/tui draws its screens'],
-  [/^export FASTIFY_CHAT_PASSWORD=/, 'goes with the next'],
+  [
+    /^cp \.env\.example \.env$/,
+    'the reader fills in the file; tests/documents.test.ts fills it in and resolves the settings'
+  ],
+  [/^echo "DATABASE_PASSWORD=/, 'writes to the file of the command before it'],
+  [
+    /^(pg_dump|createdb|pg_restore) /,
+    'needs databases to copy; tests/deploy/restore.pg.test.ts tests the step after it'
+  ],
+  [/^npx fastify-chat client/, 'needs a terminal; tests/tui tests the screens'],
+  [/^export FASTIFY_CHAT_PASSWORD=/, 'sets a variable for the next command'],
   [
     /fastify-chat client .*--(send|lines|json)/,
-    'wants the package installed; tests/tui/pipes.pg.e2e.test.ts runs these'
+    'needs the installed package; tests/tui/pipes.pg.e2e.test.ts runs these commands'
   ]
 ]
 
@@ -34,7 +41,6 @@ const commandsOf = (page: string): string[] =>
   [...readFileSync(join(root, page), 'utf8').matchAll(/^```sh\n(.*?)^```$/gms)].flatMap(([, block = '']) =>
     block
       .replaceAll(/\\\n\s*/g, '')
-      // Each line is a command. The token of a line `TOKEN=$(…)` is kept for later blocks.
       .split('\n')
       .map(line => line.replace(/\s+# .*$/, '').trim())
       .filter(Boolean)
@@ -61,7 +67,7 @@ let token = ''
 const adapted = (command: string): string =>
   `${token && `TOKEN=${token}; `}${command.replaceAll('localhost:8000', `127.0.0.1:${port}`)}`
 
-/** Runs a command to its end and returns its output. Throws unless the exit code is 0. */
+/** Runs a command until it ends, and returns its output. Throws unless the exit code is 0. */
 const run = (command: string): string =>
   execFileSync('bash', ['-c', adapted(command)], {
     cwd: copy,
@@ -71,13 +77,13 @@ const run = (command: string): string =>
     stdio: ['ignore', 'pipe', 'pipe']
   })
 
-/** Starts the service with a command. Resolves when the service responds, with a function that stops it. */
+/** Starts the service with a command. Resolves when the service responds, with a function that stops the service. */
 const stay = async (command: string): Promise<() => Promise<void>> => {
   const child = spawn('bash', ['-c', adapted(command)], { cwd: copy, env, detached: true })
-  let said = ''
+  let output = ''
   for (const stream of [child.stdout, child.stderr]) {
     stream.on('data', data => {
-      said += data
+      output += data
     })
   }
   const ended = new Promise<void>(resolve => child.once('close', () => resolve()))
@@ -90,30 +96,33 @@ const stay = async (command: string): Promise<() => Promise<void>> => {
     if ((await fetch(`http://127.0.0.1:${port}/health`).catch(() => undefined))?.ok) return stop
     if (child.exitCode !== null || Date.now() > deadline) {
       await stop()
-      throw new Error(`${command} did not start:\n${said}`)
+      throw new Error(`${command} did not start:\n${output}`)
     }
     await new Promise(resolve => setTimeout(resolve, 100))
   }
 }
 
-/** Runs wscat on a pseudo-terminal (`script`), types a frame and waits until the service delivers it. */
+/**
+ * Runs wscat on a pseudo-terminal (`script`), and types a frame. Resolves when the service has delivered the message and wscat
+ * has ended.
+ */
 const talk = (command: string): Promise<void> =>
   new Promise((resolve, reject) => {
     const line = adapted(command.replace('npx wscat', 'npx --yes wscat'))
     const child = spawn('script', ['-qefc', line, '/dev/null'], { cwd: copy, env: { ...env, SHELL: '/bin/bash' } })
-    let said = ''
+    let output = ''
     const timer = setTimeout(() => child.kill('SIGKILL'), STEP_MS)
     child.stdout.on('data', data => {
-      const before = said
-      said += data
-      if (!before.includes('"subscribed"') && said.includes('"subscribed"')) child.stdin.write(`${HELLO}\r`)
+      const before = output
+      output += data
+      if (!before.includes('"subscribed"') && output.includes('"subscribed"')) child.stdin.write(`${HELLO}\r`)
       // Presses Ctrl-C, which ends wscat.
-      if (/"username":"john","content":"Hello, world!"/.test(said)) child.stdin.write('\u0003')
+      if (/"username":"john","content":"Hello, world!"/.test(output)) child.stdin.write('\u0003')
     })
     child.once('close', () => {
       clearTimeout(timer)
-      if (/"username":"john","content":"Hello, world!"/.test(said)) resolve()
-      else reject(new Error(`wscat heard no message:\n${said}`))
+      if (/"username":"john","content":"Hello, world!"/.test(output)) resolve()
+      else reject(new Error(`wscat received no message:\n${output}`))
     })
   })
 
@@ -124,7 +133,7 @@ const during: Step = async command => {
   stop = await stay(command)
 }
 
-/** How each command is run. A command that is neither here nor in NOT_HERE is a failure. */
+/** Maps patterns of commands to the functions that run them. */
 const STEPS: [RegExp, Step][] = [
   [/^npm ci && npm run dev$/, () => during('npm run dev')],
   [/^npx wscat /, talk],
@@ -137,7 +146,7 @@ const STEPS: [RegExp, Step][] = [
   [
     /^curl .*messages/,
     command => {
-      if (!run(command).includes('Hello, world!')) throw new Error('the history has no message')
+      if (!run(command).includes('Hello, world!')) throw new Error('The history does not contain the message.')
     }
   ],
   [/^curl /, run],
@@ -169,7 +178,7 @@ try {
       const [, step] = STEPS.find(([pattern]) => pattern.test(command)) ?? []
       const began = Date.now()
       try {
-        if (!step) throw new Error('Nobody runs it: add it to STEPS, or to NOT_HERE with the reason.')
+        if (!step) throw new Error('The command is unknown. Add it to STEPS, or to NOT_HERE with the reason.')
         await step(command)
         say(`ok        ${command} (${((Date.now() - began) / 1000).toFixed(1)} s)`)
       } catch (error) {
@@ -180,7 +189,7 @@ try {
   }
   for (const [pattern] of NOT_HERE.filter(([one]) => ![...seen].some(command => one.test(command)))) {
     failed++
-    say(`FAILED    ${pattern} is in NOT_HERE and in no document`)
+    say(`FAILED    ${pattern} matches no command of the documents. Remove it from NOT_HERE.`)
   }
 } finally {
   await stop()

@@ -1,6 +1,7 @@
 /**
- * The attacks. Each repeats for some seconds what a hostile client can do, and reconnects as often as the service accepts. All
- * are bounded in connections and in time, and connect to this machine only.
+ * Defines the attacks. For some seconds, each attack repeats what a hostile client can do, and reconnects as often as the
+ * service accepts connections. All attacks are limited in time and in their number of connections, and connect to this machine
+ * only.
  */
 
 import { floodFrames } from './attacks/frames.ts'
@@ -9,19 +10,18 @@ import { floodReads } from './attacks/reads.ts'
 import { abuseRooms } from './attacks/rooms.ts'
 import type { Account } from './people.ts'
 
-/** The target of an attack. */
 export interface Target {
   readonly port: number
-  /** Accounts of the attacker. */
+  /** The accounts of the attacker. */
   readonly accounts: readonly Account[]
   /** Aborted when the time of the attack is over. */
   readonly signal: AbortSignal
 }
 
-/** An attack with its name in the table. */
 export interface Attack {
+  /** Identifies the attack in the table of results. */
   readonly name: string
-  /** Whether the attack leaves connections open and silent, which the service has to close. */
+  /** Whether the attack leaves idle connections open. The service must close them. */
   readonly leavesOpen?: boolean
   run(target: Target): Promise<void>
 }

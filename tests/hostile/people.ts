@@ -1,4 +1,6 @@
-/** Simulates users who chat during the attacks, and measures the latency of their acknowledgements and the missing ones. */
+/**
+ * Simulates users who chat during the attacks. Measures the latency of the acks for their messages, and counts missing acks.
+ */
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { WebSocket } from 'ws'
@@ -13,16 +15,16 @@ export interface Account {
 
 /** What the users measured during one attack. */
 export interface Measurement {
-  /** Milliseconds from a send to its acknowledgement, ascending. */
+  /** The milliseconds from each message to its ack, in ascending order. */
   readonly acks: readonly number[]
-  /** Sends that were not acknowledged in time, and requests without a response. */
+  /** The number of messages without an ack within the timeout, and of HTTP requests that failed. */
   readonly unanswered: number
   /** The number of times that a user lost the connection. */
   readonly lost: number
 }
 
 export interface People {
-  /** Waits for pending acknowledgements, returns the measurement and starts a new one. */
+  /** Waits for pending acks. Returns the measurement since the last call, and starts a new one. */
   take(): Promise<Measurement>
   stop(): void
 }
@@ -44,10 +46,10 @@ export const createAccount = async (port: number, name: string): Promise<Account
   return { name, token }
 }
 
-/** Milliseconds between the messages of a user, and between the HTTP requests that check the service. */
+/** Intervals in milliseconds between the messages of a user, and between the HTTP requests that check the service. */
 const SEND_MS = 120
 const PROBE_MS = 250
-/** A response later than this counts as missing, in milliseconds. */
+/** Timeout for a response, in milliseconds. A later response counts as missing. */
 const RESPONSE_TIMEOUT_MS = 15_000
 /** The delay before a user reconnects, in milliseconds. */
 const RECONNECT_MS = 300
@@ -60,7 +62,7 @@ export const startPeople = async (port: number, accounts: readonly Account[], ro
   let lost = 0
   let isStopped = false
 
-  /** Connects, and reconnects when the connection is lost. */
+  /** Opens a connection for an account, and opens a new one when the connection is lost. */
   const join = async (account: Account, onOpen: (socket: WebSocket) => void): Promise<void> => {
     const socket = new WebSocket(`ws://127.0.0.1:${port}/ws/chat?rooms=${room}&token=${account.token}`, ['chat.v1'])
     socket.on('error', () => {})

@@ -1,9 +1,11 @@
 /**
- * `npm run test:hostile`: attacks the built service, one attack after another, while other users chat.
- * Prints for each attack the latency of the others (p50 and p99, also in relation to a time without attacks), the sockets left
- * open and the log lines. Fails on memory growth, open sockets, log floods and missing responses. Latencies are not asserted.
+ * Attacks the built service with one attack after another, while other users chat: `npm run test:hostile`. For each attack,
+ * prints the latency of the other users' acks (p50 and p99, also relative to a period without attacks), the number of sockets
+ * left open and the number of log lines. Fails if the memory grows too much, sockets stay open, a log line is repeated too
+ * often, or responses are missing. Does not fail because of latencies.
  *
- * Options: `--only TEXT` runs the attacks whose name contains it; `--seconds N` is the length of each (5).
+ * Options: `--only TEXT` runs the attacks whose names contain TEXT. `--seconds N` sets the duration of each attack, by default
+ * 5.
  */
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
@@ -18,15 +20,19 @@ const { values } = parseArgs({ options: { only: { type: 'string' }, seconds: { t
 const attackMs = Number(values.seconds) * 1000
 
 /**
- * When the memory is measured after the last attack, and its maximum growth. The memory in use after a garbage collection
- * counts, and the page cache may be full; the resident memory, which includes what the allocator keeps, is only printed.
+ * The delay from the last attack to the measurement of the memory in milliseconds, and the maximum growth factor. Compares only
+ * the memory in use after a garbage collection, with an allowance for a full page cache. The resident memory is printed, but
+ * not compared, because it includes memory that the allocator keeps.
  */
 const REST_MS = 60_000
 const MAX_GROWTH = 1.2
 const PAGE_CACHE_BYTES = 64 * 1024 * 1024
-/** Maximum time until all sockets are closed after an attack, in milliseconds. Longer than the service's own timeouts. */
+/** Maximum time in milliseconds until all sockets are closed after an attack. It is longer than the service's own timeouts. */
 const SOCKETS_MS = 20_000
-/** Maximum log lines with the same message during an attack: a few intervals, each for a few kinds of clients. */
+/**
+ * Maximum number of log lines with the same message during an attack. The service repeats a line once per interval and kind of
+ * client.
+ */
 const MAX_LINES = 20
 
 const SETTINGS = { REGISTER_RATE_LIMIT: '0', LOGIN_RATE_LIMIT: '0', LOG_LEVEL: 'warn' }
@@ -43,7 +49,10 @@ const pause = (ms: number): Promise<void> => new Promise(done => setTimeout(done
 const percentile = (sorted: readonly number[], share: number): number =>
   sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN
 
-/** Fills the log with large messages for the read attacks, and reads them once, so that the page cache is as full before as after. */
+/**
+ * Fills the message log for the attacks that read it. Reads all messages once, so that the page cache is as full before the
+ * attacks as after them.
+ */
 const fillHistory = async ({ port }: Victim, writers: readonly Account[]): Promise<void> => {
   const content = '🌊'.repeat(4000)
   await Promise.all(
@@ -82,7 +91,8 @@ const attackOnce = async (attack: Attack, victim: Victim, people: People, accoun
   attacker.send({ attack: attack.name, ms: attackMs, target: { port: victim.port, accounts } } satisfies Order)
   await Promise.race([done, once(attacker, 'exit')])
   const seen = await people.take()
-  // The service has to close what an attack leaves open. All other connections end with the attacker's process.
+  // The service must close the connections that such an attack leaves open. All others are closed when the attacker's process
+  // ends.
   const held = attack.leavesOpen ? await socketsAfter(victim, before) : 0
   attacker.kill('SIGKILL')
   const socketsLeft = held + (await socketsAfter(victim, before))
@@ -93,7 +103,7 @@ const attackOnce = async (attack: Attack, victim: Victim, people: People, accoun
   return { name: attack.name, seen, socketsLeft, lines: [...log.values()].reduce((sum, count) => sum + count, 0) }
 }
 
-const judge = ({ name, seen, socketsLeft }: Row): void => {
+const check = ({ name, seen, socketsLeft }: Row): void => {
   if (socketsLeft > 0) faults.push(`${name}: ${socketsLeft} sockets were left open`)
   if (seen.unanswered > 0) faults.push(`${name}: ${seen.unanswered} requests of other users got no response`)
   if (seen.lost > 0) faults.push(`${name}: other users lost their connection ${seen.lost} times`)
@@ -130,7 +140,7 @@ try {
   process.stdout.write(`${show({ name: 'quiet', seen: quiet, socketsLeft: 0, lines: 0 }, quiet)}\n`)
   for (const attack of attacks.filter(({ name }) => name.includes(values.only ?? ''))) {
     const row = await attackOnce(attack, victim, people, bad)
-    judge(row)
+    check(row)
     process.stdout.write(`${show(row, quiet)}\n`)
     if (!victim.isUp) throw new Error(`the service ended during: ${attack.name}`)
   }

@@ -2,12 +2,12 @@
 import { readEnvironment } from '../../dist/plugins/config.js'
 import { startServer } from '../../dist/src/server.js'
 
-// Shorter timeouts for clients, so that the run doesn't have to wait for the default ones.
+// The timeouts for clients are shorter than by default, so that the run does not take as long.
 const timeouts = { requestMs: 5000, keepAliveMs: 5000, responseStallMs: 5000 }
 await startServer({ ...readEnvironment({ mode: 'production' }), timeouts })
 process.on('message', () => {
   global.gc()
-  // A second collection frees what finalizers of the first one released.
+  // The second collection frees the memory that the finalizers of the first one released.
   setImmediate(() => {
     global.gc()
     process.send(process.memoryUsage())

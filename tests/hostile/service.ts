@@ -1,6 +1,6 @@
 /**
- * Runs the built service under attack in a separate process with a new database, and reads its memory, sockets and log lines.
- * It starts as `fastify-chat serve` does, with shorter timeouts.
+ * Runs the built service under attack in a separate process with a new database. Reads the memory, the sockets and the log
+ * lines of the service, which starts like `fastify-chat serve`, but with shorter timeouts.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
@@ -15,11 +15,11 @@ import { ENCRYPTION_KEY, SECRET_KEY } from '../support/settings.ts'
 /** The service under attack. */
 export interface Victim {
   readonly port: number
-  /** Returns the memory in bytes, after a full garbage collection. */
+  /** Returns the memory usage in bytes after a full garbage collection. */
   memory(): Promise<NodeJS.MemoryUsage>
   /** Returns how many client sockets are open. */
   sockets(): number
-  /** Returns the log lines at level `warn` and above since the last call, with a count for each message. */
+  /** Returns how many lines at level `warn` and above were logged since the last call, keyed by message. */
   takeLog(): ReadonlyMap<string, number>
   readonly isUp: boolean
   stop(): Promise<void>
@@ -98,7 +98,7 @@ const ready = async (child: ChildProcess): Promise<void> => {
   if (message !== 'ready') throw new Error(String(message))
 }
 
-/** Counts the sockets on the service's port that a process still has, from Linux's table of connections. */
+/** Counts the sockets on the service's port that a process still holds, according to Linux's table of connections. */
 const clientSockets = (port: number): number => {
   const local = `:${port.toString(16).toUpperCase().padStart(4, '0')}`
   return ['/proc/net/tcp', '/proc/net/tcp6']

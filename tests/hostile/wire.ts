@@ -1,12 +1,12 @@
-/** Raw connections for attacks: they send what a client library would refuse to send, and don't have to read. */
+/** Opens raw connections for attacks. They can send what a client library rejects, and do not have to read responses. */
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 
-/** Frame types of RFC 6455, 5.2. */
+/** The opcodes of WebSocket frames (RFC 6455, section 5.2). */
 export const OPCODE = { continuation: 0, text: 1, binary: 2, close: 8, ping: 9, pong: 10 } as const
 
-/** Opens a TCP connection. Its errors are ignored. */
+/** Opens a TCP connection, and ignores its errors. */
 export const open = async (port: number): Promise<Socket> => {
   const socket = connect({ port, host: '127.0.0.1', noDelay: true })
   socket.on('error', () => {})
@@ -14,7 +14,7 @@ export const open = async (port: number): Promise<Socket> => {
   return socket
 }
 
-/** Writes, and waits until the socket accepts more data, is closed, or the time is over. */
+/** Writes data. Resolves when the socket accepts more data, when it is closed, or when `signal` is aborted. */
 export const write = (socket: Socket, data: string | Buffer, signal: AbortSignal): Promise<void> => {
   if (socket.destroyed || socket.write(data)) return Promise.resolve()
   return new Promise(resolve => {
@@ -29,13 +29,13 @@ export const write = (socket: Socket, data: string | Buffer, signal: AbortSignal
   })
 }
 
-/** Returns the request line and the headers of a request as text, with the access token if given. */
+/** Returns the request line and the headers of a request as text, with an access token if it is given. */
 export const head = (line: string, token?: string, more: readonly string[] = []): string =>
   [`${line} HTTP/1.1`, 'host: 127.0.0.1', ...(token ? [`authorization: Bearer ${token}`] : []), ...more, '', ''].join(
     '\r\n'
   )
 
-/** Opens a WebSocket and returns its raw connection, which discards what it receives. */
+/** Opens a WebSocket. Returns its raw connection, which discards all received data. */
 export const upgrade = async (port: number, token: string, path = '/ws/chat'): Promise<Socket> => {
   const socket = await open(port)
   const key = randomBytes(16).toString('base64')
@@ -46,7 +46,7 @@ export const upgrade = async (port: number, token: string, path = '/ws/chat'): P
   return socket
 }
 
-/** Returns a client frame, masked with zeros, which leave the payload unchanged. */
+/** Returns the bytes of a client's frame. The masking key is all zeros, so it does not change the payload. */
 export const frame = (opcode: number, payload: string | Buffer = '', isFinal = true): Buffer => {
   const bytes = Buffer.from(payload)
   const { length } = bytes
@@ -64,6 +64,6 @@ export const frame = (opcode: number, payload: string | Buffer = '', isFinal = t
   return Buffer.concat([header, bytes])
 }
 
-/** Returns a buffer repeated `count` times, for one write. */
+/** Returns `data` repeated `count` times, so that it can be sent in one write. */
 export const times = (count: number, data: string | Buffer): Buffer =>
   Buffer.concat(Array.from({ length: count }, () => Buffer.from(data)))

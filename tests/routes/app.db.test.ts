@@ -22,7 +22,7 @@ test('a browser at / is redirected to the web client, any other client gets JSON
   }
 })
 
-test('the page has a strict policy and is asked for anew, its files are kept for ever', async () => {
+test('the page has a strict policy and is revalidated, and its files are cached as immutable', async () => {
   const { call } = await startChat()
   const { status, body, headers } = await call('GET', '/app')
   expect(status).toBe(200)
@@ -33,17 +33,17 @@ test('the page has a strict policy and is asked for anew, its files are kept for
   const files = [...String(body).matchAll(/(?:src|href)="([^"]+)"/g)].map(([, file = '']) => file)
   expect(files).toHaveLength(3)
   for (const file of files) {
-    const answer = await call('GET', new URL(file, 'http://localhost/app').pathname)
-    expect(answer.status).toBe(200)
-    expect(answer.headers.get('content-type')).toMatch(/^(text\/javascript|text\/css|image\/svg\+xml)/)
-    expect(answer.headers.get('cache-control')).toContain('immutable')
-    expect(answer.headers.get('vary')).toContain('Accept-Encoding')
+    const response = await call('GET', new URL(file, 'http://localhost/app').pathname)
+    expect(response.status).toBe(200)
+    expect(response.headers.get('content-type')).toMatch(/^(text\/javascript|text\/css|image\/svg\+xml)/)
+    expect(response.headers.get('cache-control')).toContain('immutable')
+    expect(response.headers.get('vary')).toContain('Accept-Encoding')
   }
   expect(await call('GET', '/app/nothing.js')).toMatchObject({ status: 404, body: { code: 'not_found' } })
   expect(await call('GET', '/app/..%2f..%2fpackage.json')).toMatchObject({ status: 404 })
 })
 
-test('the page is compressed only for who accepts that (RFC 9110, 12.5.3)', async () => {
+test('the page is compressed only for clients that accept it (RFC 9110, 12.5.3)', async () => {
   const { url } = await startChat()
   for (const [accepted, encoding] of [
     ['gzip', 'gzip'],
@@ -70,7 +70,7 @@ test('with WEB_CLIENT=false there is no page, and browsers get JSON too', async 
   expect(body.endpoints).not.toHaveProperty('app')
 })
 
-test('in a host it is mounted when asked for, below the prefix, and only for the chat’s own accounts', async () => {
+test('in a host, the page is mounted below the prefix if it is requested and the chat has its own accounts', async () => {
   const own = await startHost({ pages: ['app', 'entrance'], authenticate: undefined, secretKey: SECRET_KEY })
   expect(await own.call('GET', '/support/app')).toMatchObject({ status: 200 })
   for (const [path, location] of [
@@ -80,8 +80,8 @@ test('in a host it is mounted when asked for, below the prefix, and only for the
     const sent = await entranceFor(own.url + path, BROWSER)
     expect([path, sent.headers.get('location')]).toEqual([path, location])
   }
-  const unasked = await startHost({ authenticate: undefined, secretKey: SECRET_KEY })
-  expect(await unasked.call('GET', '/support/app')).toMatchObject({ status: 404 })
+  const withoutPages = await startHost({ authenticate: undefined, secretKey: SECRET_KEY })
+  expect(await withoutPages.call('GET', '/support/app')).toMatchObject({ status: 404 })
   const foreign = await startHost({ pages: ['app', 'entrance'] })
   expect(await foreign.call('GET', '/support/app', { as: 'ann' })).toMatchObject({ status: 404 })
 })

@@ -5,18 +5,18 @@ import { PASSWORD, startChat } from '../support/start-chat.ts'
 const TIMESTAMP = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00$/
 
 describe('registering', () => {
-  test('answers 201 with id, username and created_at', async () => {
+  test('returns 201 with id, username and created_at', async () => {
     const { call } = await startChat()
-    const answer = await call('POST', '/api/auth/register', { body: { username: 'john', password: PASSWORD } })
-    expect(answer.status).toBe(201)
-    expect(answer.body).toEqual({
+    const response = await call('POST', '/api/auth/register', { body: { username: 'john', password: PASSWORD } })
+    expect(response.status).toBe(201)
+    expect(response.body).toEqual({
       id: expect.any(Number),
       username: 'john',
       created_at: expect.stringMatching(TIMESTAMP)
     })
   })
 
-  test('refuses a name that is taken in another case with 409', async () => {
+  test('rejects a name that is taken in another case with 409', async () => {
     const { call } = await startChat()
     await call('POST', '/api/auth/register', { body: { username: 'John', password: PASSWORD } })
     const { status, body, headers } = await call('POST', '/api/auth/register', {
@@ -27,14 +27,14 @@ describe('registering', () => {
     expect(body).toMatchObject({ code: 'username_taken', status: 409, instance: headers.get('x-request-id') })
   })
 
-  test('gives a name that many ask for at once to one of them', async () => {
+  test('registers a name once if it is requested concurrently', async () => {
     const { call } = await startChat()
-    const answers = await Promise.all(
+    const responses = await Promise.all(
       Array.from({ length: 5 }, () =>
         call('POST', '/api/auth/register', { body: { username: 'only', password: PASSWORD } })
       )
     )
-    expect(answers.map(({ status }) => status).sort()).toEqual([201, 409, 409, 409, 409])
+    expect(responses.map(({ status }) => status).sort()).toEqual([201, 409, 409, 409, 409])
   })
 
   test('reports every violated rule at once', async () => {
@@ -42,8 +42,8 @@ describe('registering', () => {
     const { status, body } = await call('POST', '/api/auth/register', { body: { username: 'a!', password: '-' } })
     expect(status).toBe(422)
     expect(body.code).toBe('validation_failed')
-    const told = body.errors.map(({ path, message }: { path: string; message: string }) => `${path} ${message}`)
-    expect(told.sort()).toEqual([
+    const violations = body.errors.map(({ path, message }: { path: string; message: string }) => `${path} ${message}`)
+    expect(violations.sort()).toEqual([
       '/body/password Password must have a digit.',
       '/body/password Password must have a lower-case letter.',
       '/body/password Password must have an upper-case letter.',
@@ -77,7 +77,7 @@ describe('registering', () => {
     ['broken JSON', '{"username":', 400, 'invalid_json'],
     ['an empty body', '', 400, 'invalid_json'],
     ['too much', `{"username":"${'x'.repeat(20_000)}"}`, 413, 'payload_too_large']
-  ] as const)('refuses %s', async ([, body, status, code]) => {
+  ] as const)('rejects %s', async ([, body, status, code]) => {
     const { call } = await startChat()
     const headers = { 'content-type': 'application/json' }
     expect(await call('POST', '/api/auth/register', { body, headers })).toMatchObject({
@@ -86,16 +86,16 @@ describe('registering', () => {
     })
   })
 
-  test('refuses a form and plain text with 415', async () => {
+  test('rejects a form and plain text with 415', async () => {
     const { call } = await startChat()
     for (const type of ['application/x-www-form-urlencoded', 'text/plain']) {
       const headers = { 'content-type': type }
-      const answer = await call('POST', '/api/auth/register', { body: 'username=john', headers })
-      expect(answer).toMatchObject({ status: 415, body: { code: 'unsupported_media_type' } })
+      const response = await call('POST', '/api/auth/register', { body: 'username=john', headers })
+      expect(response).toMatchObject({ status: 415, body: { code: 'unsupported_media_type' } })
     }
   })
 
-  test('accepts every name and password that keeps the rules, and logs in with them', async () => {
+  test('accepts every valid name and password, and logs in with them', async () => {
     const { call } = await startChat()
     const name = fc.stringMatching(/^[A-Za-z0-9_-]{3,50}$/)
     const password = fc.string({ minLength: 5, maxLength: 100, unit: 'grapheme' }).map(text => `Aa1${text}`)
@@ -116,7 +116,7 @@ describe('registering', () => {
 })
 
 describe('logging in', () => {
-  test('answers a bearer token for 30 minutes, whatever the case of the name', async () => {
+  test('returns a bearer token for 30 minutes, regardless of the case of the name', async () => {
     const { call } = await startChat()
     await call('POST', '/api/auth/register', { body: { username: 'John', password: PASSWORD } })
     const { status, body } = await call('POST', '/api/auth/login', { body: { username: 'JOHN', password: PASSWORD } })
@@ -126,7 +126,7 @@ describe('logging in', () => {
     expect(me.body).toMatchObject({ username: 'John' })
   })
 
-  test('answers 401 to a name that nobody can have, a NUL included', async () => {
+  test('returns 401 for a name that is not valid, such as one with a NUL', async () => {
     const { call } = await startChat()
     for (const username of ['\u0000', 'a\u0000b', 'Ä', ' ']) {
       const { status } = await call('POST', '/api/auth/login', { body: { username, password: PASSWORD } })
@@ -134,20 +134,20 @@ describe('logging in', () => {
     }
   })
 
-  test('says the same to a wrong password and to an unknown user', async () => {
+  test('returns the same response for a wrong password and an unknown user', async () => {
     const { call, register } = await startChat()
     await register('john')
     const wrong = await call('POST', '/api/auth/login', { body: { username: 'john', password: 'Wrong12345' } })
     const unknown = await call('POST', '/api/auth/login', { body: { username: 'jane', password: 'Wrong12345' } })
     expect(wrong.status).toBe(401)
     expect(wrong.headers.get('www-authenticate')).toMatch(/^Bearer/)
-    const { instance: _, ...told } = wrong.body
-    expect(unknown).toMatchObject({ status: 401, body: told })
+    const { instance: _, ...problem } = wrong.body
+    expect(unknown).toMatchObject({ status: 401, body: problem })
   })
 
-  test('takes a hash of the FastAPI backend, and hashes it anew when its cost is lower', async () => {
+  test('accepts a hash of the FastAPI backend, and replaces it if its cost is lower', async () => {
     const { call, database } = await startChat({ settings: { bcryptRounds: 5 } })
-    // A bcrypt hash in the format of the FastAPI backend's passlib, with a cost of 4.
+    // This is a bcrypt hash with a cost of 4, in the format of passlib, which the FastAPI backend uses.
     const { hash } = await import('@node-rs/bcrypt')
     const hashedPassword = await hash(PASSWORD, { cost: 4 })
     const user = await database.users.create({ username: 'imported', hashedPassword })
@@ -159,24 +159,24 @@ describe('logging in', () => {
   })
 })
 
-describe('the limits', () => {
-  test('allow 5 registrations a minute and address, then answer 429 with Retry-After', async () => {
+describe('the rate limits', () => {
+  test('allow 5 registrations per minute per IP address, and then return 429 with Retry-After', async () => {
     const { call, log } = await startChat({ settings: { registerRateLimit: 5 } })
     const statuses: number[] = []
     for (let at = 0; at < 6; at++) {
       const body = { username: `user-${at}`, password: PASSWORD }
-      const { status, headers, body: told } = await call('POST', '/api/auth/register', { body })
+      const { status, headers, body: problem } = await call('POST', '/api/auth/register', { body })
       statuses.push(status)
       if (status === 429) {
         expect(Number(headers.get('retry-after'))).toBeGreaterThan(0)
-        expect(told).toMatchObject({ code: 'rate_limited', title: 'Too many requests' })
+        expect(problem).toMatchObject({ code: 'rate_limited', title: 'Too many requests' })
       }
     }
     expect(statuses).toEqual([201, 201, 201, 201, 201, 429])
     expect(log()).toMatch(/"level":40.*"rate_limited".*a limit rejected/)
   })
 
-  test('count over all processes, and each route for itself', async () => {
+  test('count the requests of all processes, separately for each route', async () => {
     const one = await startChat({ settings: { loginRateLimit: 2, registerRateLimit: 1 } })
     const other = await startChat({ settings: { loginRateLimit: 2, registerRateLimit: 1 }, database: one.database })
     const body = { username: 'john', password: PASSWORD }

@@ -1,4 +1,4 @@
-/** Tests every route with every kind of invalid token. Reads the routes from the server, so that no new one is forgotten. */
+/** Tests every route with every kind of invalid token. Reads the routes from the server, so that new routes are included. */
 import { createHmac } from 'node:crypto'
 import { createSigner } from 'fast-jwt'
 import Fastify from 'fastify'
@@ -8,7 +8,7 @@ import { testDatabase } from '../support/database.ts'
 import { SECRET_KEY, testSettings } from '../support/settings.ts'
 
 /** The routes that require no token. Every other route must require one. */
-const OPEN = [
+const PUBLIC = [
   'POST /api/auth/register',
   'POST /api/auth/login',
   'GET /',
@@ -25,9 +25,9 @@ const OPEN = [
   'GET /redoc/start.js',
   'GET /redoc/redoc.standalone.js'
 ]
-const isOpen = (route: string): boolean => {
+const isPublic = (route: string): boolean => {
   const asGet = route.replace(/^HEAD /, 'GET ')
-  return OPEN.includes(asGet) || /^GET \/docs(\/|$)/.test(asGet)
+  return PUBLIC.includes(asGet) || /^GET \/docs(\/|$)/.test(asGet)
 }
 
 const start = async () => {
@@ -43,7 +43,7 @@ const start = async () => {
   return { database, server, routes }
 }
 
-test('every route that is not open on purpose answers 401 to every bad token, and lets a good one in', async () => {
+test('every route that is not public returns 401 for every invalid token, and accepts a valid one', async () => {
   const { database, server, routes } = await start()
   const user = await database.users.create({ username: 'john', hashedPassword: null })
   const now = Math.floor(Date.now() / 1000)
@@ -75,24 +75,24 @@ test('every route that is not open on purpose answers 401 to every bad token, an
     'a string for claims': signedByHand('john')
   }
 
-  const guarded = routes.filter(route => !isOpen(route))
+  const guarded = routes.filter(route => !isPublic(route))
   expect(guarded).toContain('GET /api/users/me')
   expect(guarded).toContain('GET /ws/chat')
   expect(guarded).toContain('HEAD /api/chat/rooms/:room')
 
-  const answers: string[] = []
+  const results: string[] = []
   for (const route of guarded) {
     const [method = '', url = ''] = route.split(' ')
     for (const [kind, token] of Object.entries(bad)) {
       const headers = token === undefined ? {} : { authorization: `Bearer ${token}` }
-      const { statusCode, headers: answered } = await server.inject({ method: method as 'GET', url, headers })
-      answers.push(`${route}, ${kind}: ${statusCode} ${answered['www-authenticate'] ? 'challenged' : ''}`)
+      const { statusCode, headers: responseHeaders } = await server.inject({ method: method as 'GET', url, headers })
+      results.push(`${route}, ${kind}: ${statusCode} ${responseHeaders['www-authenticate'] ? 'challenged' : ''}`)
     }
     const headers = { authorization: `Bearer ${signWith(SECRET_KEY, good)}` }
     const { statusCode } = await server.inject({ method: method as 'GET', url, headers })
-    answers.push(`${route}, good: ${statusCode === 401 ? 'refused' : 'let in'}`)
+    results.push(`${route}, good: ${statusCode === 401 ? 'rejected' : 'accepted'}`)
   }
-  const wrong = answers.filter(answer => !/: 401 challenged$|: let in$/.test(answer))
+  const wrong = results.filter(result => !/: 401 challenged$|: accepted$/.test(result))
   expect(wrong).toEqual([])
   await server.close()
 })

@@ -10,23 +10,23 @@ const token = (text: string): string => encrypt(key, text, { now: 0 })
 const long = token('x'.repeat(900_000))
 
 const BAD: readonly (readonly [what: string, columns: Record<string, string | null>])[] = [
-  ['text that is no token', { content: 'hello' }],
-  ['an empty text', { content: '' }],
+  ['content that is not a token', { content: 'hello' }],
+  ['empty content', { content: '' }],
   ['a token that was altered', { content: `${token('x').slice(0, -6)}AAAA==` }],
   ['a token in the column of meta', { meta: token('a message, not JSON') }],
   ['meta that is text', { meta: '{"a":1}' }],
-  ['meta that is JSON but no object', { meta: token('[1]') }],
+  ['meta that is JSON but not an object', { meta: token('[1]') }],
   ['meta that is null in JSON', { meta: token('null') }],
-  ['meta that is half of JSON', { meta: token('{"a":') }],
-  ['a text longer than any token', { content: long }],
-  ['a time after any calendar', { created_at: 'infinity' }],
-  ['a time before any calendar', { created_at: '-infinity' }],
+  ['meta that is truncated JSON', { meta: token('{"a":') }],
+  ['content longer than any token', { content: long }],
+  ['the time infinity', { created_at: 'infinity' }],
+  ['the time minus infinity', { created_at: '-infinity' }],
   ['a year of five digits', { created_at: '20000-01-01' }],
   ['a year before Christ', { created_at: '0044-03-15 BC' }]
 ]
 
 const GOOD: readonly (readonly [what: string, columns: Record<string, string | null>])[] = [
-  ['the id of a key that is not ours', { key_id: 'nobody' }],
+  ['the id of an unknown key', { key_id: 'nobody' }],
   ['no id of a key', { key_id: null }],
   ['a NUL in its text', { content: token('a\u0000b') }],
   ['a token where its nonce was', { write_id: `${token('x')}` }]
@@ -34,7 +34,7 @@ const GOOD: readonly (readonly [what: string, columns: Record<string, string | n
 
 const columns = { kind: 'message', content: token('a message'), meta: token('{"a":1}'), key_id: 'x', created_at: 'now' }
 
-test('a bad row is delivered as unavailable everywhere, and the rest of the room as it is', async () => {
+test('an invalid row is returned as unavailable, and the other messages of the room are not affected', async () => {
   const { database, ...first } = await startChat()
   const { schema, client } = database
   const john = await first.register('john')
@@ -78,7 +78,7 @@ test('a bad row is delivered as unavailable everywhere, and the rest of the room
   expect(JSON.parse(lines[0] ?? '')).toMatchObject({ level: 40, undecryptable: BAD.length, total: BAD.length })
 })
 
-test('what cannot be decrypted is logged once a minute however often it is read, with a count', async () => {
+test('messages that cannot be decrypted are logged once per minute with a count', async () => {
   const { database, ...first } = await startChat()
   const { schema, client } = database
   const john = await first.register('john')
@@ -99,7 +99,7 @@ test('what cannot be decrypted is logged once a minute however often it is read,
   expect(log()).toMatch(/"undecryptable":2,"total":3/)
 })
 
-test('a repeat of a nonce whose stored text can not be read counts as the same', async () => {
+test('a repeated nonce is acknowledged if the stored content cannot be read', async () => {
   const { database, register, join } = await startChat()
   const { schema, client } = database
   const writer = await join(await register('john'))

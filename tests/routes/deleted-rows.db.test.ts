@@ -7,7 +7,9 @@ import { startChat } from '../support/start-chat.ts'
 const upTo = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, at) => from + at)
 const seqs = (frames: Frame[]) => frames.map(({ seq }) => seq)
 
-/** Starts a process that writes `count` messages, and a second process after some of the messages were deleted. */
+/**
+ * Starts a process that stores `count` messages, deletes the messages that match `deleted`, and then starts a second process.
+ */
 const start = async (count: number, deleted: string, { oldest = 1 } = {}) => {
   const first = await startChat({ settings: { messageRateLimit: 0 } })
   const { database } = first
@@ -49,19 +51,22 @@ describe('catching up', () => {
     ['more than a page', 'seq between 50 and 150', 49],
     ['a single one', 'seq = 100', 99],
     ['all of them', 'seq > 10', 10]
-  ] as const)('over rows of which %s were deleted says resync expired, and goes on live', async ([, deleted, last]) => {
-    const { reader, say, clock } = await start(200, deleted)
-    reader.send({ type: 'subscribe', room: 'general', after: 10 })
-    const { seen, resync } = await untilResync(reader)
-    expect(seen).toEqual(last < 11 ? [] : upTo(11, last))
-    expect(resync).toMatchObject({ reason: 'expired', seq: 200 })
-    await say(1)
-    // The embedded database sends no notifications, so a process polls every five seconds.
-    clock.advance(5000)
-    expect(await reader.nextOf('message')).toMatchObject({ seq: 201 })
-  })
+  ] as const)(
+    'over rows of which %s were deleted sends resync expired, and continues live',
+    async ([, deleted, last]) => {
+      const { reader, say, clock } = await start(200, deleted)
+      reader.send({ type: 'subscribe', room: 'general', after: 10 })
+      const { seen, resync } = await untilResync(reader)
+      expect(seen).toEqual(last < 11 ? [] : upTo(11, last))
+      expect(resync).toMatchObject({ reason: 'expired', seq: 200 })
+      await say(1)
+      // The embedded database sends no notifications, so the second process finds the message when it polls every five seconds.
+      clock.advance(5000)
+      expect(await reader.nextOf('message')).toMatchObject({ seq: 201 })
+    }
+  )
 
-  test('says resync expired when the oldest kept entry is moved past the cursor, though the page cache has it', async () => {
+  test('sends resync expired for entries below the oldest one, even if they are in the page cache', async () => {
     const { second, john, reader, clock, setOldest, remove, list } = await start(100, 'seq < 0')
     expect((await list('limit=100')).messages).toHaveLength(100)
     await setOldest(51)
@@ -77,14 +82,14 @@ describe('catching up', () => {
   })
 })
 
-describe('a process that meets a gap in what another wrote', () => {
+describe('a process that finds a gap in the entries of another process', () => {
   test('sends a resync to live subscribers, and continues after it', async () => {
     const { first, john, say, remove, setOldest } = await start(1, 'seq < 0')
     const clock = fakeClock(Date.now())
     // A process on a separate bus receives no announcements. It finds other processes' entries when it polls every five seconds.
     const { createMemoryBus } = await import('../../src/bus/drivers/memory.ts')
-    const deaf = await startChat({ database: first.database, clock, bus: createMemoryBus() })
-    const reader = await deaf.join(john)
+    const isolated = await startChat({ database: first.database, clock, bus: createMemoryBus() })
+    const reader = await isolated.join(john)
     await say(9)
     await remove('seq between 2 and 7')
     clock.advance(5000)
@@ -106,12 +111,12 @@ describe('a process that meets a gap in what another wrote', () => {
 describe('lists over HTTP', () => {
   const page = async (list: (query: string) => Promise<Frame>, next: (page: Frame) => string, query: string) => {
     const pages: Frame[] = []
-    for (let ask: string | undefined = query; ask !== undefined; ) {
-      const answer = await list(ask)
-      pages.push(answer)
+    for (let nextQuery: string | undefined = query; nextQuery !== undefined; ) {
+      const response = await list(nextQuery)
+      pages.push(response)
       expect(pages.length).toBeLessThan(20)
-      if (answer.has_more) expect(answer.messages.length).toBeGreaterThan(0)
-      ask = answer.has_more ? next(answer) : undefined
+      if (response.has_more) expect(response.messages.length).toBeGreaterThan(0)
+      nextQuery = response.has_more ? next(response) : undefined
     }
     return pages.flatMap(({ messages }) => seqs(messages))
   }
@@ -121,7 +126,7 @@ describe('lists over HTTP', () => {
     ['at the start', 'seq < 150', upTo(150, 200)],
     ['in the middle', 'seq between 30 and 170', [...upTo(1, 29), ...upTo(171, 200)]],
     ['everywhere', 'true', []]
-  ] as const)('lead to everything that is left when rows are missing %s', async ([, deleted, left]) => {
+  ] as const)('return all remaining messages when rows are missing %s', async ([, deleted, left]) => {
     const { list } = await start(200, deleted)
     const forward = await page(list, ({ messages }) => `after=${messages.at(-1).seq}&limit=20`, 'after=0&limit=20')
     expect(forward).toEqual(left)

@@ -2,7 +2,7 @@ import Fastify from 'fastify'
 import { expect, test } from 'vitest'
 import { requireUser } from '../../routes/index.ts'
 
-test('a route in the authenticated scope requires a user without any option, and so do scopes within it', async () => {
+test('every route in the authenticated scope and its inner scopes requires a user without any option', async () => {
   const app = Fastify()
   const rejectCaller = async () => {
     throw Object.assign(new Error('Send the access token.'), { statusCode: 401 })

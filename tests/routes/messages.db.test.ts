@@ -15,7 +15,7 @@ const talk = async (count: number) => {
 }
 
 describe('the history', () => {
-  test('is a bare array, oldest first, of the newest messages', async () => {
+  test('is an array of the newest messages, oldest first', async () => {
     const { call, john } = await talk(5)
     const { status, body } = await call('GET', '/api/chat/messages?limit=3', { token: john.token })
     expect(status).toBe(200)
@@ -35,7 +35,7 @@ describe('the history', () => {
     })
   })
 
-  test('has 50 messages unless told otherwise', async () => {
+  test('has 50 messages by default', async () => {
     const { call, john } = await talk(60)
     const { body } = await call('GET', '/api/chat/messages', { token: john.token })
     expect(body).toHaveLength(50)
@@ -52,15 +52,15 @@ describe('the history', () => {
     ['1000', 200],
     ['1001', 200],
     ['99999999999', 200]
-  ] as const)('with limit=%s answers %i', async ([limit, status]) => {
+  ] as const)('with limit=%s returns %i', async ([limit, status]) => {
     const { call, register } = await startChat()
     const { token } = await register('john')
-    const answer = await call('GET', `/api/chat/messages?limit=${limit}`, { token })
-    expect(answer.status).toBe(status)
-    if (status === 422) expect(answer.body.errors).toMatchObject([{ path: '/query/limit' }])
+    const response = await call('GET', `/api/chat/messages?limit=${limit}`, { token })
+    expect(response.status).toBe(status)
+    if (status === 422) expect(response.body.errors).toMatchObject([{ path: '/query/limit' }])
   })
 
-  test('shows a nonce and meta, and says what the live frame said', async () => {
+  test('contains the nonce and the meta, like the live frame', async () => {
     const { call, john, client } = await talk(0)
     const content = 'emoji 😀 \u0000 and a lone \ud800'
     client.send({ type: 'message', content, nonce: 'n1', meta: { a: [1, { b: '\ud800' }] } })
@@ -69,7 +69,7 @@ describe('the history', () => {
     expect(body).toEqual([{ ...live, created_at: timestamp }])
   })
 
-  test('accepts a body of 32 levels, and refuses one that costs more to parse', async () => {
+  test('accepts a body of 32 levels, and rejects one that costs more to parse', async () => {
     const { call, register } = await startChat()
     const { token } = await register('john')
     const headers = { 'content-type': 'application/json' }
@@ -90,7 +90,7 @@ describe('the history', () => {
     }
   })
 
-  test('keeps every meta as it was sent, whatever its keys are', async () => {
+  test('returns every meta as it was sent, regardless of its keys', async () => {
     const { call, john, client } = await talk(0)
     const meta = { 'a\nb': 1, __proto__x: 2, '': { '\u2028': [null, true] }, constructor: 'c' }
     client.send({ type: 'message', content: 'x', meta })
@@ -124,7 +124,7 @@ describe('the history', () => {
     expect(log()).toMatch(/"level":40.*stored messages cannot be decrypted/)
   })
 
-  test('keeps the messages of a deleted user in their places', async () => {
+  test('keeps the messages of a deleted user in order', async () => {
     const { register, join, database } = await startChat()
     const [john, jane] = [await register('john'), await register('jane')]
     for (const person of [john, jane, john]) {
@@ -156,7 +156,7 @@ describe('the history', () => {
     expect(keyring.decrypt(rows[0]?.content ?? '')).toBe('a very secret text')
   })
 
-  test('survives a rotation of the encryption key', async () => {
+  test('is readable after a rotation of the encryption key', async () => {
     const { john, database } = await talk(1)
     const rotated = await startChat({
       database,

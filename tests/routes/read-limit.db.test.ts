@@ -4,7 +4,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import { fakeClock } from '../support/clock.ts'
 import { startChat } from '../support/start-chat.ts'
 
-test('reads beyond the budget are 429 with Retry-After, for their user alone', async () => {
+test('reads above the rate limit of a user get 429 with Retry-After', async () => {
   const clock = fakeClock(Date.now())
   const { call, register } = await startChat({ clock, settings: { readRateLimit: 2 } })
   const [john, jane] = [await register('john'), await register('jane')]
@@ -29,7 +29,7 @@ test('reads beyond the budget are 429 with Retry-After, for their user alone', a
   expect((await read(john.token)).status).toBe(200)
 })
 
-test('a hundred pipelined reads are all answered, in order, some of them 429', async () => {
+test('a hundred pipelined reads all get a response, and most of them are 429', async () => {
   const { url, register, settings } = await startChat()
   const { token } = await register('john')
   expect(settings.readRateLimit).toBe(20)

@@ -5,7 +5,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import { fakeClock } from '../support/clock.ts'
 import { startChat } from '../support/start-chat.ts'
 
-test('GET / says what this is and where to go', async () => {
+test('GET / returns the version and the paths of the service', async () => {
   const { call } = await startChat()
   expect(await call('GET', '/')).toMatchObject({
     status: 200,
@@ -17,23 +17,23 @@ test('GET / says what this is and where to go', async () => {
   })
 })
 
-test('a start may take longer than the wait for the database', async () => {
+test('a start with a long wait for the database has no timeout', async () => {
   const { server } = await startChat({ settings: { databaseWaitSeconds: 100 } })
   // 0 means no timeout.
   expect(server.initialConfig.pluginTimeout).toBe(0)
 })
 
-test('the health routes are well', async () => {
+test('the health routes return 200', async () => {
   const { call } = await startChat()
   expect(await call('GET', '/health')).toMatchObject({ status: 200, body: { status: 'healthy' } })
   expect(await call('GET', '/health/live')).toMatchObject({ status: 200, body: { status: 'healthy' } })
   expect(await call('GET', '/health/ready')).toMatchObject({ status: 200, body: { status: 'healthy' } })
 })
 
-test('a database that does not answer makes health 503, and shows no internals', async () => {
+test('an unreachable database makes health return 503 without internals', async () => {
   const clock = fakeClock()
   const { call, database, log } = await startChat({ clock })
-  // The first request waits for the first check.
+  // The first request waits for the first health check.
   expect(await call('GET', '/health')).toMatchObject({ status: 200 })
   const { query } = database.client
   onTestFinished(() => void Object.assign(database.client, { query }))
@@ -49,7 +49,8 @@ test('a database that does not answer makes health 503, and shows no internals',
   await second()
   const failing = { status: 503, body: { status: 'unhealthy', checks: { database: 'unavailable' } } }
   for (let at = 0; at < 5; at++) expect(await call('GET', '/health')).toMatchObject(failing)
-  // One or two failed checks don't make the process unready, so that a load balancer keeps its clients there.
+  // After one or two failed checks the process is still ready, so that a load balancer does not move clients after a short
+  // failure.
   expect(await call('GET', '/health/ready')).toMatchObject({ status: 200 })
   await second()
   await second()
@@ -67,7 +68,7 @@ test('a database that does not answer makes health 503, and shows no internals',
   expect(log().match(/a health check failed/g)).toHaveLength(1)
 })
 
-test('an overloaded process refuses history and lists, then new sockets, and never a message', async () => {
+test('an overloaded process rejects history and lists, then new WebSockets, and never messages', async () => {
   const { call, register, join, database } = await startChat()
   const john = await register('john')
   const { token } = john
@@ -94,52 +95,52 @@ test('an overloaded process refuses history and lists, then new sockets, and nev
 
 test('an unknown path is a 404 problem that does not repeat the query', async () => {
   const { call } = await startChat()
-  const answer = await call('GET', '/nowhere?token=secret-token')
-  expect(answer).toMatchObject({ status: 404, body: { code: 'not_found' } })
-  expect(answer.headers.get('content-type')).toContain('application/problem+json')
-  expect(JSON.stringify(answer.body)).not.toContain('secret-token')
+  const response = await call('GET', '/nowhere?token=secret-token')
+  expect(response).toMatchObject({ status: 404, body: { code: 'not_found' } })
+  expect(response.headers.get('content-type')).toContain('application/problem+json')
+  expect(JSON.stringify(response.body)).not.toContain('secret-token')
 })
 
-test('a body that is not JSON by its own word is a 415, plain text too', async () => {
+test('a body with a content type other than JSON gets a 415', async () => {
   const { call } = await startChat()
   const body = '{"username":"john","password":"SecurePass123"}'
   for (const type of ['text/plain', 'text/plain; charset=utf-8', 'application/x-www-form-urlencoded', '']) {
-    const answer = await call('POST', '/api/auth/login', { body, headers: { 'content-type': type } })
-    expect({ type, ...answer }).toMatchObject({ type, status: 415, body: { code: 'unsupported_media_type' } })
+    const response = await call('POST', '/api/auth/login', { body, headers: { 'content-type': type } })
+    expect({ type, ...response }).toMatchObject({ type, status: 415, body: { code: 'unsupported_media_type' } })
   }
 })
 
-test('a preflight allows every header that clients send, and an OPTIONS that is none is no error', async () => {
+test('a preflight allows every header that clients send, and an OPTIONS request without an origin returns 204', async () => {
   const { call } = await startChat({ settings: { corsOrigins: ['https://chat.example.com'] } })
-  const asked = { origin: 'https://chat.example.com', 'access-control-request-method': 'POST' }
-  const { status, headers } = await call('OPTIONS', '/api/chat/rooms/general/messages', { headers: asked })
+  const preflightHeaders = { origin: 'https://chat.example.com', 'access-control-request-method': 'POST' }
+  const { status, headers } = await call('OPTIONS', '/api/chat/rooms/general/messages', { headers: preflightHeaders })
   expect(status).toBe(204)
   const allowed = headers.get('access-control-allow-headers')?.split(', ')
   expect(allowed).toEqual(expect.arrayContaining(['authorization', 'content-type', 'idempotency-key']))
   expect(await call('OPTIONS', '/api/auth/login')).toMatchObject({ status: 204, body: '' })
 })
 
-test('what is not HTTP, or too much of it, is answered with a problem', async () => {
+test('a request that is not HTTP or has too large headers gets a problem document', async () => {
   const { url } = await startChat()
   const raw = async (text: string): Promise<string> => {
     const socket = createConnection(Number(new URL(url).port), '127.0.0.1')
-    let answer = ''
+    let response = ''
     socket.on('data', data => {
-      answer += data
+      response += data
     })
     socket.end(text)
     await once(socket, 'close')
-    return answer
+    return response
   }
   expect(await raw('NONSENSE\r\n\r\n')).toMatch(/^HTTP\/1.1 400 .*application\/problem\+json.*"code":"bad_request"/s)
   const large = await raw(`GET / HTTP/1.1\r\nhost: x\r\nx: ${'x'.repeat(20_000)}\r\n\r\n`)
   expect(large).toMatch(/^HTTP\/1.1 431 .*"code":"payload_too_large"/s)
 })
 
-test('an offer of HTTP/2 is ignored, and the request answered, its body included', async () => {
+test('an offer of HTTP/2 is ignored, and the request is handled with its body', async () => {
   const { url } = await startChat()
   const { hostname, port } = new URL(url)
-  const ask = (method: string, path: string, body = ''): Promise<{ status: number | undefined; text: string }> =>
+  const send = (method: string, path: string, body = ''): Promise<{ status: number | undefined; text: string }> =>
     new Promise((resolve, reject) => {
       const headers = {
         connection: 'Upgrade, HTTP2-Settings',
@@ -158,12 +159,12 @@ test('an offer of HTTP/2 is ignored, and the request answered, its body included
       sent.on('error', reject)
       sent.end(body)
     })
-  expect(await ask('GET', '/health')).toMatchObject({ status: 200, text: expect.stringContaining('healthy') })
+  expect(await send('GET', '/health')).toMatchObject({ status: 200, text: expect.stringContaining('healthy') })
   const body = JSON.stringify({ username: 'john', password: 'SecurePass123' })
-  expect(await ask('POST', '/api/auth/register', body)).toMatchObject({ status: 201 })
+  expect(await send('POST', '/api/auth/register', body)).toMatchObject({ status: 201 })
 })
 
-test('a request id that looks like one is kept, another is made', async () => {
+test('a valid request id is kept, and an invalid one is replaced', async () => {
   const { call } = await startChat()
   const kept = await call('GET', '/health/live', { headers: { 'x-request-id': 'abc-12345' } })
   expect(kept.headers.get('x-request-id')).toBe('abc-12345')
@@ -171,7 +172,7 @@ test('a request id that looks like one is kept, another is made', async () => {
   expect(made.headers.get('x-request-id')).toMatch(/^[0-9a-f-]{36}$/)
 })
 
-test('only the origins that are listed get CORS headers, with credentials', async () => {
+test('only allowed origins get CORS headers, which allow credentials', async () => {
   const { call } = await startChat({ settings: { corsOrigins: ['https://app.example'] } })
   const preflight = (origin: string) =>
     call('OPTIONS', '/api/auth/login', { headers: { origin, 'access-control-request-method': 'POST' } })
@@ -179,7 +180,7 @@ test('only the origins that are listed get CORS headers, with credentials', asyn
   expect(good.headers.get('access-control-allow-origin')).toBe('https://app.example')
   expect(good.headers.get('access-control-allow-credentials')).toBe('true')
   expect(good.headers.get('access-control-allow-methods')).toContain('POST')
-  // The headers that a page sends: for the token, for JSON, and for the idempotency of a message.
+  // A page sends these headers for the token, for JSON, and for the idempotency key of a message.
   for (const header of ['authorization', 'content-type', 'idempotency-key']) {
     expect(good.headers.get('access-control-allow-headers')).toContain(header)
   }
@@ -187,17 +188,17 @@ test('only the origins that are listed get CORS headers, with credentials', asyn
   expect(bad.headers.get('access-control-allow-origin')).toBeNull()
 })
 
-test('OPTIONS without an origin is answered, and not with an error that is no problem', async () => {
+test('OPTIONS without an origin returns 204', async () => {
   const { call } = await startChat()
   expect(await call('OPTIONS', '/api/auth/login')).toMatchObject({ status: 204, body: '' })
 })
 
-test('the framework’s own time limit does not cut the wait for a database short', async () => {
+test('Fastify’s plugin timeout is disabled, so that it does not limit the wait for the database', async () => {
   const { server } = await startChat()
   expect(server.initialConfig.pluginTimeout).toBe(0)
 })
 
-test('no origin is allowed when none is listed', async () => {
+test('no origin is allowed by default', async () => {
   const { call } = await startChat()
   const { headers } = await call('GET', '/health/live', { headers: { origin: 'https://app.example' } })
   expect(headers.get('access-control-allow-origin')).toBeNull()
@@ -247,12 +248,12 @@ test.for(['/docs', '/docs/start.js', '/docs/'])('a document has all security hea
   expect(headers.get('content-security-policy')).toContain("default-src 'none'")
 })
 
-test('the API document names the contact that is set', async () => {
+test('the OpenAPI document contains the configured contact', async () => {
   const { call } = await startChat({ settings: { apiContact: 'chat@example.com' } })
   expect((await call('GET', '/openapi.json')).body.info.contact).toEqual({ email: 'chat@example.com' })
 })
 
-test('the documents name nothing outside, and every asset is there', async () => {
+test('the documentation pages load no external assets, and all their assets exist', async () => {
   const { call } = await startChat()
   for (const page of ['/docs', '/redoc']) {
     const { status, body, headers } = await call('GET', page)

@@ -8,7 +8,7 @@ import { startChat } from '../support/start-chat.ts'
 const socketUrl = (url: string): string => `${url.replace('http', 'ws')}/ws/chat`
 
 describe('connecting', () => {
-  test('begins with a system frame that says who, what and how long', async () => {
+  test('begins with a system frame that contains the user, the limits and the expiry', async () => {
     const { register, join } = await startChat()
     const john = await register('john')
     const { first } = await join(john)
@@ -40,7 +40,7 @@ describe('connecting', () => {
     expect(client.socket.protocol).toBe(protocol)
   })
 
-  test('is refused before the upgrade without a good token', async () => {
+  test('is rejected with 401 without a valid token', async () => {
     const { url } = await startChat()
     await expect(connect(socketUrl(url))).rejects.toThrow('401')
     await expect(connect(`${socketUrl(url)}?token=nonsense`)).rejects.toThrow('401')
@@ -52,7 +52,7 @@ describe('connecting', () => {
     ['https://app.example', 101],
     ['https://public.example', 101],
     ['own', 101]
-  ] as const)('from the origin %s answers %i', async ([origin, status]) => {
+  ] as const)('from the origin %s returns %i', async ([origin, status]) => {
     const { register, url } = await startChat({
       settings: { corsOrigins: ['https://app.example'], publicUrl: 'https://public.example/chat' }
     })
@@ -64,13 +64,13 @@ describe('connecting', () => {
     else await expect(attempt).rejects.toThrow(String(status))
   })
 
-  test('answers 426 to a plain request', async () => {
+  test('returns 426 for a plain request', async () => {
     const { register, call } = await startChat()
     const { token } = await register('john')
     expect(await call('GET', '/ws/chat', { token })).toMatchObject({ status: 426, body: { code: 'upgrade_required' } })
   })
 
-  test('loses no frame that came before authentication had finished', async () => {
+  test('loses no frame that arrived before authentication had finished', async () => {
     const { register, join, url } = await startChat()
     const john = await register('john')
     const listener = await join(john)
@@ -92,8 +92,8 @@ describe('connecting', () => {
   })
 })
 
-describe('talking', () => {
-  test('reaches everyone connected, the sender too', async () => {
+describe('a chat', () => {
+  test('delivers a message to all connected clients, including the sender', async () => {
     const { register, join } = await startChat()
     const [john, jane] = [await register('john'), await register('jane')]
     const [one, two] = [await join(john), await join(jane)]
@@ -112,7 +112,7 @@ describe('talking', () => {
     expect(await two.nextOf('message')).toEqual(expected)
   })
 
-  test('shows who joined and left, once a person, whatever the number of their connections', async () => {
+  test('reports that a user joined and left once, regardless of the number of connections', async () => {
     const { register, join } = await startChat()
     const [john, jane] = [await register('john'), await register('jane')]
     const watching = await join(john)
@@ -127,7 +127,7 @@ describe('talking', () => {
     expect(await watching.nextOf('system')).toMatchObject({ event: 'left', message: 'jane left the chat' })
   })
 
-  test('serves all of a person’s connections', async () => {
+  test('delivers a message to all connections of a user', async () => {
     const { register, join } = await startChat()
     const john = await register('john')
     const clients = [await join(john), await join(john), await join(john)]
@@ -145,7 +145,7 @@ describe('talking', () => {
     expect(frames.map(({ seq }) => seq)).toEqual(Array.from({ length: 200 }, (_, at) => at + 1))
   })
 
-  test('acknowledges a send that had a nonce or a ref, before its message', async () => {
+  test('acknowledges a message with a nonce or a ref before it delivers the message', async () => {
     const { register, join } = await startChat()
     const client = await join(await register('john'))
     client.send({ type: 'message', content: 'x', nonce: 'n1', ref: 'r1' })
@@ -164,7 +164,7 @@ describe('talking', () => {
     expect(await client.next()).toMatchObject({ type: 'message', seq: 2 })
   })
 
-  test('stores a nonce once: the same again is acknowledged unchanged, another text is refused', async () => {
+  test('stores a nonce once, acknowledges the same message again, and rejects another message', async () => {
     const { register, join } = await startChat()
     const john = await register('john')
     const [one, two] = [await join(john), await join(john)]
@@ -179,7 +179,7 @@ describe('talking', () => {
     expect((await one.untilPong()).filter(({ type }) => type === 'message')).toHaveLength(1)
   })
 
-  test('another person’s same nonce is another message', async () => {
+  test('stores the same nonce of another user as another message', async () => {
     const { register, join } = await startChat()
     const [one, two] = [await join(await register('john')), await join(await register('jane'))]
     one.send({ type: 'message', content: 'a', nonce: 'n' })
@@ -189,7 +189,7 @@ describe('talking', () => {
   })
 })
 
-describe('a bad frame', () => {
+describe('an invalid frame', () => {
   test.for([
     ['nonsense', 'invalid_frame'],
     ['{"type":"message"}', 'invalid_frame'],
@@ -197,7 +197,7 @@ describe('a bad frame', () => {
     ['{"type":"message","content":"x","room":"nowhere"}', 'room_not_found'],
     [`{"type":"message","content":"${'x'.repeat(4001)}"}`, 'message_too_long'],
     [`{"type":"message","content":"x","meta":{"a":"${'x'.repeat(2048)}"}}`, 'invalid_frame']
-  ] as const)('gets an error and keeps the connection: %s', async ([frame, code]) => {
+  ] as const)('gets an error and does not close the connection: %s', async ([frame, code]) => {
     const { register, join } = await startChat()
     const client = await join(await register('john'))
     client.send(frame)
@@ -213,7 +213,7 @@ describe('a bad frame', () => {
     expect(await client.next()).toMatchObject({ type: 'error', code: 'invalid_frame' })
   })
 
-  test('of a type that is not known gets an error, unless the type has a dot', async () => {
+  test('of an unknown type gets an error, unless the type contains a dot', async () => {
     const { register, join } = await startChat()
     const client = await join(await register('john'))
     client.send({ type: 'app.custom', content: 'x' })
@@ -222,7 +222,7 @@ describe('a bad frame', () => {
     expect(await client.next()).toMatchObject({ type: 'error', code: 'unknown_frame', ref: '1' })
   })
 
-  test('that is too big closes with 1009, and nobody else notices', async () => {
+  test('that is too large closes the connection with 1009, and does not affect other clients', async () => {
     const { register, join } = await startChat()
     const [one, two] = [await join(await register('john')), await join(await register('jane'))]
     one.send(`{"type":"message","content":"${'x'.repeat(60_000)}"}`)
@@ -231,7 +231,7 @@ describe('a bad frame', () => {
     expect(await two.nextOf('message')).toMatchObject({ content: 'fine' })
   })
 
-  test('a message of the full length, every character escaped, fits', async () => {
+  test('is not reported for a message of the maximum length, even if all characters are escaped', async () => {
     const { register, join } = await startChat()
     const client = await join(await register('john'))
     client.send(`{"type":"message","content":"${'\\ud83d\\ude00'.repeat(4000)}"}`)
@@ -240,7 +240,7 @@ describe('a bad frame', () => {
 })
 
 describe('the limits', () => {
-  test('let 30 messages through at once, then refuse with the time to wait', async () => {
+  test('allow a burst of 30 messages, and then reject messages with the time to wait', async () => {
     const { register, join, log } = await startChat({ clock: fakeClock() })
     const client = await join(await register('john'))
     for (let at = 0; at < 31; at++) client.send({ type: 'message', content: 'x', ref: String(at) })
@@ -249,7 +249,7 @@ describe('the limits', () => {
     expect(log()).toMatch(/"level":40.*"rate_limited".*a limit rejected/)
   })
 
-  test('are a person’s, and not won anew by connecting again', async () => {
+  test('apply per user, and are not reset by a new connection', async () => {
     const { register, join } = await startChat({ clock: fakeClock() })
     const john = await register('john')
     let acknowledged = 0
@@ -269,14 +269,14 @@ describe('the limits', () => {
     expect(acknowledged).toBe(30)
   })
 
-  test('close a client that goes on flooding with 4129', async () => {
+  test('close the connection of a flooding client with 4129', async () => {
     const { register, join } = await startChat({ clock: fakeClock() })
     const client = await join(await register('john'))
     for (let at = 0; at < 300; at++) client.send('flood')
     expect(await client.closed).toMatchObject({ code: 4129, reason: 'flooding' })
   })
 
-  test('refuse the newest connection of a person with 4109', async () => {
+  test('reject the newest connection of a user with 4109', async () => {
     const { register, join } = await startChat({ settings: { connectionsPerUser: 2 } })
     const john = await register('john')
     const [one] = [await join(john), await join(john)]
@@ -288,14 +288,14 @@ describe('the limits', () => {
     expect((await join(john)).first).toMatchObject({ event: 'connected' })
   })
 
-  test('refuse the newest connection of an address with 4109', async () => {
+  test('reject the newest connection of an IP address with 4109', async () => {
     const { register, join } = await startChat({ settings: { connectionsPerIp: 1 } })
     await join(await register('john'))
     const second = await join(await register('jane'))
     expect(await second.closed).toMatchObject({ code: 4109 })
   })
 
-  test('get `busy` while the append queue is full, and store the message when it is sent again', async () => {
+  test('reject messages with busy while the append queue is full', async () => {
     const { register, join } = await startChat({ appendQueue: { maxQueue: 1 }, settings: { messageRateLimit: 0 } })
     const client = await join(await register('john'))
     for (let at = 0; at < 50; at++) client.send({ type: 'message', content: `m${at}`, nonce: `n${at}` })
@@ -303,8 +303,8 @@ describe('the limits', () => {
   })
 })
 
-describe('time', () => {
-  test('ends a chat.v1 connection with 4401 when its token expires', async () => {
+describe('the lifetime of a connection', () => {
+  test('ends with 4401 when the token of a chat.v1 connection expires', async () => {
     const clock = fakeClock()
     const { register, join } = await startChat({ clock })
     const client = await join(await register('john'), { protocols: ['chat.v1'] })
@@ -316,7 +316,7 @@ describe('time', () => {
     expect(await client.closed).toMatchObject({ code: 4401, reason: 'token expired or revoked' })
   })
 
-  test('lets an older client live on past its token', async () => {
+  test('exceeds that of the token without the subprotocol chat.v1', async () => {
     const clock = fakeClock()
     const { register, join, settings } = await startChat({ clock, settings: { accessTokenExpireMinutes: 1 } })
     const client = await join(await register('john'))
@@ -329,7 +329,7 @@ describe('time', () => {
     expect(await client.nextOf('message')).toMatchObject({ content: 'still here' })
   })
 
-  test('ends an older client with its token when LEGACY_SOCKET_HOURS is 0', async () => {
+  test('ends with the token without the subprotocol if LEGACY_SOCKET_HOURS is 0', async () => {
     const clock = fakeClock()
     const { register, join } = await startChat({
       clock,
@@ -344,7 +344,7 @@ describe('time', () => {
     expect(await client.closed).toMatchObject({ code: 4401 })
   })
 
-  test('is won with a new token of the same person, and only of that person', async () => {
+  test('is extended with a new token of the same user, and not of another user', async () => {
     const clock = fakeClock()
     const { register, join, call } = await startChat({ clock, settings: { accessTokenExpireMinutes: 1 } })
     const [john, jane] = [await register('john'), await register('jane')]
@@ -363,7 +363,7 @@ describe('time', () => {
     expect(await client.nextOf('heads')).toEqual({ type: 'heads', rooms: { general: 0 } })
   })
 
-  test('pings every 25 s and drops a peer that stays silent', async () => {
+  test('ends if the client does not respond to a ping, which is sent every 25 s', async () => {
     const clock = fakeClock()
     const { register, url } = await startChat({ clock })
     const { token } = await register('john')
@@ -378,8 +378,8 @@ describe('time', () => {
   })
 })
 
-describe('a stop', () => {
-  test('turns readiness off, says 1012 to everyone and does not wait for one who never answers', async () => {
+describe('a shutdown', () => {
+  test('makes the service unready, closes all connections with 1012, and does not wait for a silent client', async () => {
     const { register, join, server, url } = await startChat()
     const client = await join(await register('john'))
     const stuck = await join(await register('jane'))
@@ -392,7 +392,7 @@ describe('a stop', () => {
   })
 
   test.for(['/ws/chat?token=bad', '/ws/chat/nowhere', '/nowhere', '/%zz'])(
-    'does not wait for the socket of an upgrade that was refused on %s',
+    'does not wait for the socket of an upgrade that was rejected on %s',
     async path => {
       const { server, url } = await startChat()
       await expect(connect(url.replace('http', 'ws') + path)).rejects.toThrow(/40[014]/)
@@ -401,28 +401,25 @@ describe('a stop', () => {
   )
 
   test.for([
-    ['a connection that says nothing', ''],
+    ['a silent connection', ''],
     [
       'half a request',
       'POST /api/auth/login HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 99\r\n\r\n{'
     ],
-    [
-      'an upgrade that is refused',
-      'GET /ws/chat HTTP/1.1\r\nhost: x\r\nupgrade: websocket\r\nconnection: upgrade\r\n\r\n'
-    ]
-  ] as const)('is not held up by %s', async ([, text]) => {
+    ['a rejected upgrade', 'GET /ws/chat HTTP/1.1\r\nhost: x\r\nupgrade: websocket\r\nconnection: upgrade\r\n\r\n']
+  ] as const)('is not delayed by %s', async ([, text]) => {
     const { server, url } = await startChat()
     const socket = createConnection(Number(new URL(url).port), '127.0.0.1')
     socket.on('error', () => {})
     socket.resume()
     await new Promise(resolve => socket.once('connect', resolve))
-    const gone = new Promise(resolve => socket.once('close', resolve))
+    const closed = new Promise(resolve => socket.once('close', resolve))
     socket.write(text)
     await fetch(`${url}/health/live`)
-    await Promise.all([server.close(), gone])
+    await Promise.all([server.close(), closed])
   })
 
-  test('answers health, and 503 problems to everything else, while it goes on', async () => {
+  test('serves health, and responds with 503 problem documents to all other requests', async () => {
     const { register, join, server, call } = await startChat()
     const stuck = await join(await register('jane'))
     stuck.socket.pause()
@@ -436,7 +433,7 @@ describe('a stop', () => {
     await stopped
   })
 
-  test('commits and acknowledges what was sent before it', async () => {
+  test('commits and acknowledges messages that were sent before it', async () => {
     const { register, join, server, database } = await startChat()
     const client = await join(await register('john'))
     for (let at = 0; at < 20; at++) client.send({ type: 'message', content: `m${at}`, ref: String(at) })

@@ -1,4 +1,7 @@
-/** Tests subscriptions to rooms: live, resumed after a `seq`, or with a `resync` that requires loading history. */
+/**
+ * Tests subscriptions to rooms that start live, resume after a `seq`, or receive a `resync` because entries cannot be
+ * delivered.
+ */
 import { describe, expect, test } from 'vitest'
 import { fakeClock } from '../support/clock.ts'
 import { connect, type Frame, type SocketClient } from '../support/socket-client.ts'
@@ -32,7 +35,7 @@ const seqs = (frames: Frame[]) => frames.map(({ seq }) => seq)
 const upTo = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, at) => from + at)
 
 describe('subscribing', () => {
-  test('with `after` delivers what was missed, in order, then what comes, with no seam', async () => {
+  test('with `after` delivers missed and then live messages, in order and without a gap or a repetition', async () => {
     const { say, resume } = await start()
     await say(300)
     const other = await resume({ after: 120 })
@@ -50,7 +53,7 @@ describe('subscribing', () => {
     expect((await other.untilPong()).filter(({ type }) => type === 'message')).toEqual([])
   })
 
-  test('without `after` delivers only what comes', async () => {
+  test('without `after` delivers only new messages', async () => {
     const { say, resume } = await start()
     await say(3)
     const other = await resume({})
@@ -82,22 +85,25 @@ describe('subscribing', () => {
     ['too_far', { after: 0 }, 1001],
     ['ahead', { after: 99 }, 3],
     ['epoch', { after: 1, epoch: 'another' }, 3]
-  ] as const)('says resync %s for what it can’t deliver whole, and follows live', async ([reason, since, count]) => {
-    const { say, resume } = await start()
-    await say(count)
-    const other = await resume(since)
-    expect(await other.nextOf('resync')).toMatchObject({ room: 'general', reason, seq: count, oldest: 1, ref: 's' })
-    await say(1)
-    expect(seqs(await messages(other, 1))).toEqual([count + 1])
-  })
+  ] as const)(
+    'sends resync %s if it cannot deliver all missed messages, and continues live',
+    async ([reason, since, count]) => {
+      const { say, resume } = await start()
+      await say(count)
+      const other = await resume(since)
+      expect(await other.nextOf('resync')).toMatchObject({ room: 'general', reason, seq: count, oldest: 1, ref: 's' })
+      await say(1)
+      expect(seqs(await messages(other, 1))).toEqual([count + 1])
+    }
+  )
 
-  test('says resync expired below the oldest entry that is kept', async () => {
+  test('sends resync expired for a seq below the oldest entry', async () => {
     const { say, database } = await start()
     await say(5)
     const { schema, client } = database
     await client.query(`delete from "${schema}".messages where seq < 4`)
     await client.query(`update "${schema}".rooms set oldest_seq = 4`)
-    // A new process loads the current state of the room.
+    // A new process reads the state of the room from the database.
     const other = await startChat({ database })
     const login = await other.call('POST', '/api/auth/login', { body: { username: 'john', password: 'SecurePass123' } })
     const reader = await other.join({ id: 0, username: 'john', token: login.body.access_token }, {}, '?rooms=')
@@ -107,14 +113,14 @@ describe('subscribing', () => {
     expect(seqs(await messages(reader, 2))).toEqual([4, 5])
   })
 
-  test('from exactly 1,000 behind delivers all of them', async () => {
+  test('delivers all missed messages if there are exactly 1,000', async () => {
     const { say, resume } = await start()
     await say(1000)
     const other = await resume({ after: 0 })
     expect(seqs(await messages(other, 1000))).toEqual(upTo(1, 1000))
   })
 
-  test('to a room that is not there is an error, and the connection stays', async () => {
+  test('to an absent room is an error, and the connection stays open', async () => {
     const { client } = await start()
     client.send({ type: 'subscribe', room: 'nowhere', ref: 'r' })
     expect(await client.nextOf('error')).toMatchObject({ code: 'room_not_found', room: 'nowhere', ref: 'r' })
@@ -122,27 +128,27 @@ describe('subscribing', () => {
     expect(await client.nextOf('error')).toMatchObject({ code: 'room_not_found', nonce: 'n' })
   })
 
-  test('is bounded to 128 rooms a connection', async () => {
+  test('is limited to 128 rooms per connection', async () => {
     const { resume, database } = await start()
     const { schema, client } = database
     await client.query(`insert into "${schema}".rooms (name) select 'r' || n from generate_series(1, 128) as n`)
     const other = await resume({})
     for (let at = 1; at <= 128; at++) other.send({ type: 'subscribe', room: `r${at}`, ref: String(at) })
-    // Rooms are loaded concurrently, so any of them may exceed the limit.
+    // The rooms are loaded concurrently, so any of them may be the one that exceeds the limit.
     const { code, room } = await other.nextOf('error')
     expect(code).toBe('too_many_rooms')
     other.send({ type: 'unsubscribe', room: 'general', ref: 'u' })
     expect(await other.nextOf('unsubscribed')).toEqual({ type: 'unsubscribed', room: 'general', ref: 'u' })
     other.send({ type: 'subscribe', room, ref: 'again' })
-    let followed: Frame
-    do followed = await other.nextOf('subscribed')
-    while (followed.ref !== 'again')
-    expect(followed).toMatchObject({ room })
+    let subscribed: Frame
+    do subscribed = await other.nextOf('subscribed')
+    while (subscribed.ref !== 'again')
+    expect(subscribed).toMatchObject({ room })
   })
 })
 
-describe('not following', () => {
-  test('is possible from the start, and after unsubscribe', async () => {
+describe('a connection without a subscription', () => {
+  test('receives no messages, and can still send', async () => {
     const { say, client, resume } = await start()
     const other = await resume({})
     await other.nextOf('subscribed')
@@ -156,7 +162,7 @@ describe('not following', () => {
     expect(await client.nextOf('message')).toMatchObject({ seq: 1 })
   })
 
-  test('gets a resync where a row was deleted by hand, and continues live', async () => {
+  test('gets a resync when it subscribes over a deleted row, and continues live', async () => {
     const { say, john, database } = await start()
     await say(9)
     await database.client.query(`delete from "${database.schema}".messages where seq = 4`)
@@ -170,7 +176,7 @@ describe('not following', () => {
     expect(await other.nextOf('message')).toMatchObject({ seq: 10 })
   })
 
-  test('absent rooms in ?rooms= are reported, and the others are subscribed to', async () => {
+  test('gets an error for each absent room in ?rooms=, and is subscribed to the others', async () => {
     const { join, john, say } = await start()
     const other = await join(john, {}, '?rooms=nowhere,general')
     expect(await other.nextOf('error')).toMatchObject({ code: 'room_not_found', room: 'nowhere' })
@@ -179,7 +185,7 @@ describe('not following', () => {
     expect(await other.nextOf('message')).toMatchObject({ seq: 1 })
   })
 
-  test('names from the start that no room can have are absent rooms, and only as many are looked for as can be followed', async () => {
+  test('gets an error for each invalid name in ?rooms=, and at most 128 names are lookedUp up', async () => {
     const { join, john, database } = await start()
     const other = await join(john, {}, '?rooms=%00,NO%20ROOM,general')
     expect(await other.nextOf('error')).toMatchObject({ code: 'room_not_found' })
@@ -188,23 +194,23 @@ describe('not following', () => {
 
     const { query } = database.client
     // Counts distinct names and not queries, because a room that changes in the meantime is queried again.
-    const looked = new Set<unknown>()
-    const noted: typeof query = (text, params) => {
-      if (text.includes('name = any')) for (const name of (params?.[0] ?? []) as string[]) looked.add(name)
+    const lookedUp = new Set<unknown>()
+    const recording: typeof query = (text, params) => {
+      if (text.includes('name = any')) for (const name of (params?.[0] ?? []) as string[]) lookedUp.add(name)
       return query(text, params)
     }
-    Object.assign(database.client, { query: noted })
+    Object.assign(database.client, { query: recording })
     const names = Array.from({ length: 1000 }, (_, at) => `r${at}`)
     const many = await join(john, {}, `?rooms=general,${names}`)
     while ((await many.nextOf('error')).code !== 'too_many_rooms');
     expect((await many.untilPong()).filter(({ type }) => type === 'error')).toEqual([])
-    expect(looked.size).toBeGreaterThan(0)
-    expect(looked.size).toBeLessThanOrEqual(128)
+    expect(lookedUp.size).toBeGreaterThan(0)
+    expect(lookedUp.size).toBeLessThanOrEqual(128)
   })
 })
 
 describe('rooms', () => {
-  test('are made, listed and shown, each with a log of its own', async () => {
+  test('are created, listed and shown, each with its own log', async () => {
     const { call, john, client, say } = await start()
     const made = await call('POST', '/api/chat/rooms', { token: john.token, body: { room: 'support', title: 'Help' } })
     expect(made).toMatchObject({ status: 201, body: { room: 'support', title: 'Help', oldest: 1, seq: 0 } })
@@ -229,7 +235,7 @@ describe('rooms', () => {
     }
   })
 
-  test('refuse names that are not keys', async () => {
+  test('cannot have invalid names', async () => {
     const { call, john } = await start()
     for (const room of ['', 'A', '-a', 'a b', 'ä', 'a'.repeat(65)]) {
       const { status } = await call('POST', '/api/chat/rooms', { token: john.token, body: { room } })
@@ -237,7 +243,7 @@ describe('rooms', () => {
     }
   })
 
-  test('refuse titles and places in the list that no database could hold', async () => {
+  test('cannot have titles with a NUL, nor be listed after one', async () => {
     const { call, john } = await start()
     const body = { room: 'support', title: 'a\u0000b' }
     expect(await call('POST', '/api/chat/rooms', { token: john.token, body })).toMatchObject({
@@ -258,13 +264,13 @@ describe('rooms', () => {
     ['a\u200fb', 'must have no line separators or bidirectional controls'],
     ['a\u2028b', 'must have no line separators or bidirectional controls'],
     ['a\u0085b', 'must have no control characters']
-  ] as const)('refuse the title %j', async ([title, rule]) => {
+  ] as const)('cannot have the title %j', async ([title, rule]) => {
     const { call, john } = await start()
     const made = await call('POST', '/api/chat/rooms', { token: john.token, body: { room: 'support', title } })
     expect(made).toMatchObject({ status: 422, body: { errors: [{ path: '/body/title', message: `Title ${rule}.` }] } })
   })
 
-  test('accept titles of emoji sequences and of right-to-left text', async () => {
+  test('may have titles of emoji sequences and of right-to-left text', async () => {
     const { call, john } = await start()
     for (const [at, title] of ['👩‍👩‍👧‍👦', '🏴󠁧󠁢󠁥󠁮󠁧󠁿 Fans', 'مرحبا'].entries()) {
       const made = await call('POST', '/api/chat/rooms', { token: john.token, body: { room: `r${at}`, title } })
@@ -272,7 +278,7 @@ describe('rooms', () => {
     }
   })
 
-  test('refuse messages of which nothing can be seen', async () => {
+  test('reject messages without visible characters', async () => {
     const { call, john } = await start()
     for (const content of ['\u200b', '\u2800 \u3164', '\u202e\u0000', '\u{e0041}']) {
       const posted = await call('POST', '/api/chat/rooms/general/messages', { token: john.token, body: { content } })
@@ -280,7 +286,7 @@ describe('rooms', () => {
     }
   })
 
-  test('are made ten a minute and person at most', async () => {
+  test('can be created at most ten times per minute per user', async () => {
     const { call, john } = await start()
     const statuses: number[] = []
     for (let at = 0; at < 11; at++) {
@@ -289,7 +295,7 @@ describe('rooms', () => {
     expect(statuses).toEqual([...Array.from({ length: 10 }, () => 201), 429])
   })
 
-  test('are read page by page, in both directions, from the window and from the database alike', async () => {
+  test('are read page by page in both directions, from the page cache and from the database', async () => {
     const { call, john, say, database } = await start()
     await say(130)
     const restarted = await startChat({ database })
@@ -313,7 +319,7 @@ describe('rooms', () => {
     }
   })
 
-  test('take posts over HTTP, once for each Idempotency-Key', async () => {
+  test('accept messages over HTTP, once per Idempotency-Key', async () => {
     const { call, john, client } = await start()
     const post = (content: string, key?: string) =>
       call('POST', '/api/chat/rooms/general/messages', {
@@ -333,8 +339,8 @@ describe('rooms', () => {
   })
 })
 
-describe('what is not stored', () => {
-  test('typing reaches the others in the room, and not oneself', async () => {
+describe('presence and typing', () => {
+  test('sends typing to the other users in the room, and not to the sender', async () => {
     const { client, join, register } = await start()
     const jane = await register('jane')
     const other = await join(jane)
@@ -343,32 +349,32 @@ describe('what is not stored', () => {
     expect((await client.untilPong()).filter(({ type }) => type === 'typing')).toEqual([])
   })
 
-  test('presence in an empty room has no people, but names them', async () => {
+  test('returns an empty list of users for an empty room', async () => {
     const { call, john } = await start()
     await call('POST', '/api/chat/rooms', { token: john.token, body: { room: 'support' } })
     const { body } = await call('GET', '/api/chat/rooms/support/presence', { token: john.token })
     expect(body).toEqual({ room: 'support', count: 0, users: [] })
   })
 
-  test('presence is not told again while it stays the same', async () => {
+  test('does not send presence again while it does not change', async () => {
     const clock = fakeClock()
     const { register, url } = await startChat({ clock })
     const { token } = await register('john')
     const client = await connect(`${url.replace('http', 'ws')}/ws/chat?token=${token}`)
     await client.nextOf('presence')
-    const told: unknown[] = []
+    const repeated: unknown[] = []
     client.socket.on('message', data => {
       const frame = JSON.parse(String(data))
-      if (frame.type === 'presence') told.push(frame)
+      if (frame.type === 'presence') repeated.push(frame)
     })
     client.send({ type: 'subscribe', room: 'general' })
     await client.untilPong()
     clock.advance(5000)
     await client.untilPong()
-    expect(told).toEqual([])
+    expect(repeated).toEqual([])
   })
 
-  test('presence says who is there, on a connection and over HTTP', async () => {
+  test('lists the present users, on a connection and over HTTP', async () => {
     const { call, john, client, join, register } = await start()
     const jane = await register('jane')
     await join(jane)

@@ -24,6 +24,6 @@ test.for([
   [['chat.v1', 'bearer', 'token'], 'chat.v1'],
   [['bearer', 'token'], 'bearer'],
   [['other'], false]
-] as const)('the subprotocols %j are answered with %s', ([offered, answer]) => {
-  expect(selectSubprotocol(new Set(offered))).toBe(answer)
+] as const)('of the offered subprotocols %j, it selects %s', ([offered, selected]) => {
+  expect(selectSubprotocol(new Set(offered))).toBe(selected)
 })

@@ -1,4 +1,4 @@
-/** Tests frames that wait for the host application's asynchronous `authorize`. */
+/** Tests frames, connections and revocations while the host application's asynchronous `authorize` is pending. */
 import { expect, onTestFinished, test } from 'vitest'
 import type { Bus } from '../../../src/bus/bus.ts'
 import { createMemoryBus, createMemoryNetwork } from '../../../src/bus/drivers/memory.ts'
@@ -15,7 +15,7 @@ const until = async (isTrue: () => boolean): Promise<void> => {
     if (isTrue()) return
     await new Promise(setImmediate)
   }
-  throw new Error('it never came true')
+  throw new Error('The condition was not met within 10,000 turns of the event loop.')
 }
 
 const gate = () => {
@@ -51,14 +51,14 @@ const start = async (authorize: Authorize, options: StartOptions = {}) => {
   return { chat, clock, log, socket, of, resetBus: () => listener()?.reset() }
 }
 
-test('is done in the order in which it was asked, however long an answer takes', async () => {
+test('frames are handled in the order in which they arrived, regardless of how long authorize takes', async () => {
   const first = gate()
-  let asked = 0
-  const { socket, of } = await start(() => (++asked === 1 ? first.opened.then(() => true) : true))
+  let calls = 0
+  const { socket, of } = await start(() => (++calls === 1 ? first.opened.then(() => true) : true))
   for (const ref of ['1', '2', '3']) socket.receive({ type: 'message', content: ref, ref })
   socket.receive({ type: 'ping' })
   await until(() => of('pong').length === 1)
-  expect(asked).toBe(1)
+  expect(calls).toBe(1)
   first.open()
   await until(() => of('ack').length === 3)
   expect(of('ack').map(({ ref, seq }) => [ref, seq])).toEqual([
@@ -68,8 +68,8 @@ test('is done in the order in which it was asked, however long an answer takes',
   ])
 })
 
-test('is answered by a promise that is not of our making too', async () => {
-  // Not a native promise: a query builder, for example, or a promise of another realm.
+test('authorize may return a thenable that is not a native promise', async () => {
+  // This is not a native promise. A query builder, for example, also returns such objects.
   // biome-ignore lint/suspicious/noThenProperty: the test needs a thenable.
   const thenable = { then: (answered: (may: boolean) => void) => answered(true) } as unknown as Promise<boolean>
   const { socket, of } = await start(() => thenable)
@@ -78,28 +78,28 @@ test('is answered by a promise that is not of our making too', async () => {
   expect(of('error')).toEqual([])
 })
 
-test('waits without reading on from the client, and nothing that was read is lost', async () => {
-  const answer = gate()
-  let asked = 0
+test('reads from a client are paused while authorize is pending, and no frame that was read is lost', async () => {
+  const decision = gate()
+  let calls = 0
   const { socket, of } = await start(() => {
-    asked++
-    return answer.opened.then(() => true)
+    calls++
+    return decision.opened.then(() => true)
   })
-  // `ws` still emits the frames that it has read before the socket was paused.
+  // After the socket was paused, `ws` still emits the frames that it had already read.
   for (let at = 0; at < 300; at++) {
     socket.emit('message', Buffer.from(JSON.stringify({ type: 'message', content: 'x', ref: `${at}` })), false)
   }
   expect(socket.isPaused).toBe(true)
   await new Promise(setImmediate)
-  expect(asked).toBe(1)
-  answer.open()
+  expect(calls).toBe(1)
+  decision.open()
   await until(() => of('ack').length === 300)
   expect(of('ack').map(({ ref }) => Number(ref))).toEqual(Array.from({ length: 300 }, (_, at) => at))
-  expect({ asked, errors: of('error') }).toEqual({ asked: 300, errors: [] })
+  expect({ calls, errors: of('error') }).toEqual({ calls: 300, errors: [] })
   await until(() => !socket.isPaused)
 })
 
-test('is asked about again after a reset of the bus, a room that is just being followed too', async () => {
+test('authorize is called again after a reset of the bus, also for a subscription that is in progress', async () => {
   const reached = gate()
   let isAllowed = true
   const { socket, of, log, resetBus } = await start(() => isAllowed)
@@ -112,7 +112,7 @@ test('is asked about again after a reset of the bus, a room that is just being f
       return reach(id)
     }
   })
-  // The client's `seq` is above this process's, so the process queries the database.
+  // The client's `seq` is higher than the last one that this process knows, so the process queries the database.
   socket.receive({ type: 'subscribe', room: 'general', after: 7 })
   await until(() => isReaching)
   isAllowed = false
@@ -122,26 +122,26 @@ test('is asked about again after a reset of the bus, a room that is just being f
   expect(of('unsubscribed')[0]).toMatchObject({ room: 'general', reason: 'not_allowed' })
 })
 
-test('a host that fails when everybody is asked about again sends nobody away, and is asked once more', async () => {
-  let answer = async () => true
-  let asked = 0
+test('a failing authorize after a reset of the bus ends no subscription, and is called again', async () => {
+  let decision = async () => true
+  let calls = 0
   const { clock, of, socket, resetBus } = await start(() => {
-    asked++
-    return answer()
+    calls++
+    return decision()
   })
   socket.receive({ type: 'subscribe', room: 'general' })
   await until(() => of('subscribed').length === 1)
-  answer = () => Promise.reject(new Error('down'))
-  asked = 0
+  decision = () => Promise.reject(new Error('down'))
+  calls = 0
   resetBus()
-  await until(() => asked === 1)
-  answer = async () => false
+  await until(() => calls === 1)
+  decision = async () => false
   clock.advance(3000)
   await until(() => of('unsubscribed').length === 1)
-  expect(asked).toBe(2)
+  expect(calls).toBe(2)
 })
 
-test('a person who is disconnected is, also where the bus lost the word, and once', async () => {
+test('a revoked user is disconnected from other processes even if the bus loses the first event', async () => {
   const network = createMemoryNetwork()
   const near = createMemoryBus(network)
   let isLossy = true
@@ -156,33 +156,33 @@ test('a person who is disconnected is, also where the bus lost the word, and onc
   await until(() => there.socket.closedWith === 4401)
 })
 
-test('what someone sent who is sent away meanwhile is not stored', async () => {
-  const answer = gate()
-  const { chat, socket, log } = await start(() => answer.opened.then(() => true))
+test('a message that waits for authorize is not stored if its author is disconnected', async () => {
+  const decision = gate()
+  const { chat, socket, log } = await start(() => decision.opened.then(() => true))
   for (const content of ['first', 'second']) socket.receive({ type: 'message', content })
   chat.access.disconnect('1')
-  answer.open()
+  decision.open()
   await chat.log.idle()
   for (let turn = 0; turn < 10; turn++) await new Promise(setImmediate)
   await chat.log.idle()
   expect((await log.rooms.reach(1))?.lastSeq).toBeLessThan(2)
 })
 
-test('the rate comes first: nobody is asked about a message that is over it', async () => {
-  let asked = 0
+test('authorize is not called for a message above the rate limit', async () => {
+  let calls = 0
   const { socket, of } = await start(
     () => {
-      asked++
+      calls++
       return true
     },
     { messageRate: 1 }
   )
   for (let at = 0; at < 10; at++) socket.receive({ type: 'message', content: 'x', ref: `${at}` })
   await until(() => of('ack').length + of('error').length === 10)
-  expect(asked).toBe(3)
+  expect(calls).toBe(3)
 })
 
-test('a user who is no more is disconnected within a minute or so', async () => {
+test('a deleted user is disconnected within about a minute', async () => {
   let users = new Set([1])
   const { clock, socket } = await start(() => true, { existingUsers: async () => users })
   const pass = async (ms: number) => {
@@ -199,11 +199,11 @@ test('a user who is no more is disconnected within a minute or so', async () => 
   await until(() => socket.closedWith === 4401)
 })
 
-test('who comes while it is asked who is still a user stays', async () => {
-  const answer = gate()
+test('a user who connects during the check for deleted users stays connected', async () => {
+  const decision = gate()
   const { chat, clock, socket } = await start(() => true, {
     existingUsers: async ids => {
-      await answer.opened
+      await decision.opened
       return new Set(ids)
     }
   })
@@ -214,12 +214,12 @@ test('who comes while it is asked who is still a user stays', async () => {
   const late = new FakeSocket()
   const principal = { userId: 2, username: 'jane', expiresAt: 4e12, askedAt: clock.now() }
   chat.connections.open({ socket: late, principal, hasChatV1: false, address: 'a', rooms: [], log: silentLog })
-  answer.open()
+  decision.open()
   for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate)
   expect([socket.closedWith, late.closedWith]).toEqual([undefined, undefined])
 })
 
-test('a connection that was being opened when its person was disconnected is closed; a later one is not', async () => {
+test('a connection whose authentication began before a revocation is closed, and a later one is not', async () => {
   const { chat, clock } = await start(() => true)
   const connect = (askedAt: number) => {
     const socket = new FakeSocket()
@@ -233,20 +233,20 @@ test('a connection that was being opened when its person was disconnected is clo
   expect(connect(askedAt + 1).closedWith).toBeUndefined()
 })
 
-test('everybody is asked about in one pass at a time, however long the host takes', async () => {
-  let asked = 0
+test('users are rechecked in one pass at a time, regardless of how long authorize takes', async () => {
+  let calls = 0
   const { clock, of, socket, resetBus } = await start(() => {
-    asked++
-    return asked === 1 ? true : new Promise(() => {})
+    calls++
+    return calls === 1 ? true : new Promise(() => {})
   })
   socket.receive({ type: 'subscribe', room: 'general' })
   await until(() => of('subscribed').length === 1)
   resetBus()
-  await until(() => asked === 2)
+  await until(() => calls === 2)
   for (let tick = 0; tick < 5; tick++) {
     resetBus()
     clock.advance(3000)
     await new Promise(setImmediate)
   }
-  expect(asked).toBe(2)
+  expect(calls).toBe(2)
 })

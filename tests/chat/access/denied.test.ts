@@ -1,4 +1,7 @@
-/** Tests that a room that the user may not read cannot be distinguished from an absent one: same response, same cost. */
+/**
+ * Tests that a user cannot distinguish a room that they may not read from a room that does not exist. The responses are equal,
+ * and so are the numbers of queries and of calls of `authorize`.
+ */
 import { expect, onTestFinished, test } from 'vitest'
 import type { ChatCore } from '../../../src/chat/chat.ts'
 import { ChatError } from '../../../src/protocol/errors.ts'
@@ -13,7 +16,7 @@ const boss = { userId: 2, username: 'boss', expiresAt: 4e12 }
 const start = async () => {
   const clock = fakeClock()
   const { rooms, messages } = createMemoryLog(['general', 'secret'])
-  const counts = { queries: 0, asked: 0 }
+  const counts = { queries: 0, calls: 0 }
   const chat = createMemoryChat({
     rooms: {
       ...rooms,
@@ -30,7 +33,7 @@ const start = async () => {
     messages,
     clock,
     async authorize({ user, room, action }) {
-      counts.asked++
+      counts.calls++
       await new Promise(setImmediate)
       if (user.name === 'boss') return true
       return action === 'create' ? room !== 'forbidden' : room === 'general'
@@ -41,13 +44,16 @@ const start = async () => {
   const cost = async (work: () => Promise<unknown>) => {
     const before = { ...counts }
     const outcome = await work().catch((error: ChatError) => ({ code: error.code, detail: error.detail }))
-    return { outcome, queries: counts.queries - before.queries, asked: counts.asked - before.asked }
+    return { outcome, queries: counts.queries - before.queries, calls: counts.calls - before.calls }
   }
   return { chat, cost, clock }
 }
 
-/** Returns the error frame that a client receives for a frame, or for the rooms that it names when it connects. */
-const over = async (chat: ChatCore, rooms: string[], frame?: object): Promise<unknown> => {
+/**
+ * Connects a client with `rooms`, and sends `frame` if it is given. Returns the error frame that the client receives, without
+ * its `room`.
+ */
+const errorFrameOf = async (chat: ChatCore, rooms: string[], frame?: object): Promise<unknown> => {
   const socket = new FakeSocket()
   const principal = ann
   const absent = await chat.connections.prepare(rooms, { principal, address: 'a' })
@@ -64,36 +70,36 @@ const WAYS: Record<string, (chat: ChatCore, room: string) => Promise<unknown>> =
   'GET its messages': async (chat, room) => chat.log.read(ann, room, { limit: 10 }),
   'GET its presence': (chat, room) => chat.presence.of(ann, room),
   'POST a message': (chat, room) => chat.log.publish(ann, room, { content: 'psst' }),
-  'a subscribe frame': (chat, room) => over(chat, [], { type: 'subscribe', room }),
-  'a message frame': (chat, room) => over(chat, [], { type: 'message', room, content: 'psst' }),
-  'rooms of the connection': (chat, room) => over(chat, [room])
+  'a subscribe frame': (chat, room) => errorFrameOf(chat, [], { type: 'subscribe', room }),
+  'a message frame': (chat, room) => errorFrameOf(chat, [], { type: 'message', room, content: 'psst' }),
+  'rooms of the connection': (chat, room) => errorFrameOf(chat, [room])
 }
 
-test.for(Object.keys(WAYS))('%s: denied and absent are one answer at one cost', async way => {
+test.for(Object.keys(WAYS))('%s: a denied and an absent room cause the same response at the same cost', async way => {
   const { chat, cost } = await start()
   const absent = await cost(() => WAYS[way]?.(chat, 'absent') as Promise<unknown>)
-  expect(absent).toMatchObject({ outcome: { code: 'room_not_found' }, queries: 1, asked: 1 })
+  expect(absent).toMatchObject({ outcome: { code: 'room_not_found' }, queries: 1, calls: 1 })
   const unloaded = await cost(() => WAYS[way]?.(chat, 'secret') as Promise<unknown>)
   expect(unloaded).toEqual(absent)
   await chat.rooms.show(boss, 'secret')
   expect(await cost(() => WAYS[way]?.(chat, 'secret') as Promise<unknown>)).toEqual(absent)
 })
 
-test('typing in a room without a subscription is refused before anybody is asked, and costs nothing', async () => {
+test('a typing frame without a subscription is rejected without a query and without a call of authorize', async () => {
   const { chat, cost } = await start()
-  const typing = (room: string) => cost(() => over(chat, [], { type: 'typing', room }))
+  const typing = (room: string) => cost(() => errorFrameOf(chat, [], { type: 'typing', room }))
   const absent = await typing('absent')
-  expect(absent).toMatchObject({ outcome: { code: 'not_allowed' }, queries: 0, asked: 0 })
+  expect(absent).toMatchObject({ outcome: { code: 'not_allowed' }, queries: 0, calls: 0 })
   expect(await typing('secret')).toEqual(absent)
   await chat.rooms.show(boss, 'secret')
   expect(await typing('secret')).toEqual(absent)
 })
 
-test('a room that is there but may not be read is refused like one that may not be created', async () => {
+test('creating an existing room that the user may not read fails like creating a forbidden room', async () => {
   const { chat, cost } = await start()
   await chat.rooms.show(boss, 'secret')
   const forbidden = await cost(() => chat.rooms.create(ann, { room: 'forbidden' }))
-  expect(forbidden).toMatchObject({ outcome: { code: 'not_allowed' }, queries: 1, asked: 2 })
+  expect(forbidden).toMatchObject({ outcome: { code: 'not_allowed' }, queries: 1, calls: 2 })
   expect(await cost(() => chat.rooms.create(ann, { room: 'secret' }))).toEqual(forbidden)
   expect(await cost(() => chat.rooms.create(boss, { room: 'secret' }))).toMatchObject({
     outcome: { code: 'room_taken' }

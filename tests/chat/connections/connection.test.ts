@@ -26,7 +26,7 @@ const start = ({ hasChatV1, ...more }: { hasChatV1: boolean } & Partial<Connecti
   const socket = new FakeSocket()
   const principal = { userId: 1, username: 'john', expiresAt: clock.now() + HOUR }
   const connection = new Connection({ socket, principal, hasChatV1, address: 'a', rooms: [], log: silentLog }, host)
-  /** Advances the clock, with a client that responds to every ping. */
+  /** Advances the clock. The client responds to every ping. */
   const pass = (ms: number): void => {
     for (let passed = 0; passed < ms; passed += 20_000) {
       clock.advance(20_000)
@@ -37,7 +37,7 @@ const start = ({ hasChatV1, ...more }: { hasChatV1: boolean } & Partial<Connecti
   return { socket, pass }
 }
 
-test('a client that speaks chat.v1 is there until its token expires', () => {
+test('a connection with the subprotocol chat.v1 is closed when its token expires', () => {
   const { socket, pass } = start({ hasChatV1: true })
   pass(HOUR - 60_000)
   expect(socket.closedWith).toBeUndefined()
@@ -45,7 +45,7 @@ test('a client that speaks chat.v1 is there until its token expires', () => {
   expect(socket.closedWith).toBe(4401)
 })
 
-test('an older client outlives its token, but not a day', () => {
+test('a connection without the subprotocol is closed after a day', () => {
   const { socket, pass } = start({ hasChatV1: false })
   pass(24 * HOUR - 60_000)
   expect(socket.closedWith).toBeUndefined()
@@ -53,7 +53,7 @@ test('an older client outlives its token, but not a day', () => {
   expect(socket.closedWith).toBe(4401)
 })
 
-test('an older client lives as long as the operator decides', () => {
+test('a connection without the subprotocol is closed after legacyLifetimeMs', () => {
   const { socket, pass } = start({ hasChatV1: false, legacyLifetimeMs: 2 * HOUR })
   pass(2 * HOUR - 60_000)
   expect(socket.closedWith).toBeUndefined()
@@ -61,7 +61,7 @@ test('an older client lives as long as the operator decides', () => {
   expect(socket.closedWith).toBe(4401)
 })
 
-test('an older client is there until its token expires, if the operator decides so', () => {
+test('a connection without the subprotocol is closed when its token expires if legacyLifetimeMs is 0', () => {
   const { socket, pass } = start({ hasChatV1: false, legacyLifetimeMs: 0 })
   pass(HOUR - 60_000)
   expect(socket.closedWith).toBeUndefined()

@@ -30,14 +30,14 @@ describe('decoding a frame', () => {
     ['{"type":"message","content":"x","room":"No"}', 'Room must be 1-64 characters'],
     ['{"type":"message","content":"x","nonce":"a\\u0000b"}', 'Nonce must be 1-64 printable'],
     ['{"type":"message","content":"x","meta":[]}', 'Meta must be an object.']
-  ])('refuses %s and says what to do', ([text, advice]) => {
+  ])('rejects %s with advice', ([text, advice]) => {
     const decoded = decodeFrame(text as string)
     expect(decoded).toMatchObject({ kind: 'refused', error: { code: 'invalid_frame' } })
     expect(decoded.kind === 'refused' && decoded.error.detail).toContain(advice)
   })
 
   test.for(['{"type":"nope","ref":"r1"}', '{"type":"","ref":"r1"}', '{"type":"__proto__","ref":"r1"}'])(
-    'refuses the unknown type of %s with a code of its own',
+    'rejects the unknown type of %s with the code unknown_frame',
     text => {
       expect(decodeFrame(text)).toMatchObject({
         kind: 'refused',
@@ -47,18 +47,18 @@ describe('decoding a frame', () => {
     }
   )
 
-  test('passes over types with a dot, which are the host’s', () => {
+  test('ignores types with a dot, which belong to the host application', () => {
     expect(decodeFrame('{"type":"app.poke"}')).toEqual({ kind: 'ignored' })
   })
 
-  test('echoes the marks of a refused frame', () => {
+  test('returns the ref and the nonce of a rejected frame', () => {
     expect(decodeFrame('{"type":"message","ref":"r1","nonce":"n1"}')).toMatchObject({
       kind: 'refused',
       marks: { ref: 'r1', nonce: 'n1' }
     })
   })
 
-  test('never throws, whatever comes', () => {
+  test('never throws', () => {
     fc.assert(
       fc.property(
         fc.oneof(
@@ -76,7 +76,7 @@ describe('decoding a frame', () => {
   const nested = (levels: number) => `${'{"a":'.repeat(levels)}1${'}'.repeat(levels)}`
   const withMeta = (meta: string, more = '') => `{"type":"message","content":"x","meta":${meta}${more}}`
 
-  test('accepts 32 levels of objects and arrays, and refuses more', () => {
+  test('accepts 32 levels of objects and arrays, and rejects more', () => {
     expect(decodeFrame(withMeta(nested(31)))).toMatchObject({ kind: 'command' })
     for (const meta of [nested(32), nested(100_000), `{"a":${'['.repeat(100_000)}`]) {
       expect(decodeFrame(withMeta(meta))).toMatchObject({
@@ -86,7 +86,7 @@ describe('decoding a frame', () => {
     }
   })
 
-  test('accepts the densest meta of 2 KiB beside members that it does not know', () => {
+  test('accepts a meta of 2 KiB with the maximum number of values, and 500 unknown members', () => {
     const meta = `{"a":[${'[],'.repeat(679)}[]]}`
     expect(meta.length).toBeLessThanOrEqual(2048)
     const unknown = Array.from({ length: 500 }, (_, at) => `,"x${at}":1`).join('')
@@ -99,14 +99,14 @@ describe('decoding a frame', () => {
     ['objects', '{"a":1},'],
     ['numbers', '1e999,'],
     ['strings', '"",']
-  ])('refuses a frame of very many %s', ([, item = '']) => {
+  ])('rejects a frame with too many %s', ([, item = '']) => {
     expect(decodeFrame(withMeta(`{"a":[${item.repeat(2100)}1]}`))).toMatchObject({
       kind: 'refused',
       error: { code: 'invalid_frame', detail: expect.stringContaining('at most 2048 members, items') }
     })
   })
 
-  test('echoes the marks of a frame that is too deep or has too many values', () => {
+  test('returns the ref, nonce and room of a frame that is too deep or has too many values', () => {
     const marks = { ref: 'r1', nonce: 'n1', room: 'general' }
     for (const meta of [nested(1000), `{"a":[${'[],'.repeat(3000)}1]}`]) {
       expect(decodeFrame(withMeta(meta, `,${JSON.stringify(marks).slice(1, -1)}`))).toMatchObject({
@@ -117,7 +117,7 @@ describe('decoding a frame', () => {
   })
 })
 
-test('meta that can not be written as JSON is refused, as the host application may give it', () => {
+test('a meta of the host application that cannot be serialized as JSON is rejected', () => {
   let meta: Record<string, unknown> = {}
   for (let level = 0; level < 100_000; level++) meta = { a: meta }
   expect(() => metaText(meta)).toThrowError(/2048 bytes/)
@@ -136,7 +136,7 @@ describe('a message’s text', () => {
     }
   )
 
-  test('has its lone surrogates replaced, as UTF-8 would', () => {
+  test('has its lone surrogates replaced with U+FFFD, as in UTF-8', () => {
     expect(messageText('a\ud800b', 10)).toBe('a\ufffdb')
   })
 
@@ -150,7 +150,7 @@ describe('a message’s text', () => {
   })
 })
 
-test('meta of up to 2 KiB is kept as it is, and more is refused', () => {
+test('a meta of up to 2 KiB is stored unchanged, and a larger one is rejected', () => {
   const meta = { a: 'x'.repeat(2048 - 8) }
   expect(JSON.parse(metaText(meta) as string)).toEqual(meta)
   expect(() => metaText({ a: 'x'.repeat(2048) })).toThrowError('2048 bytes')

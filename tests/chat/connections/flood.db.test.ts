@@ -1,4 +1,4 @@
-/** Tests that clients that flood with any kind of frame lose their connection, and that other clients are not affected. */
+/** Tests that a client that sends too many frames of any kind is disconnected, and that other clients are not affected. */
 import type { Socket } from 'node:net'
 import { describe, expect, test } from 'vitest'
 import { createMemoryBus, createMemoryNetwork } from '../../../src/bus/drivers/memory.ts'
@@ -18,7 +18,7 @@ const repeat = (count: number, work: () => void): void => {
   for (let at = 0; at < count; at++) work()
 }
 
-/** Returns a client frame, masked with zeros. */
+/** Returns the bytes of a client's WebSocket frame. `head` is its first byte. The masking key is all zeros. */
 const frame = (head: number, payload = ''): Buffer =>
   Buffer.concat([Buffer.from([head, 0x80 | payload.length, 0, 0, 0, 0]), Buffer.from(payload)])
 
@@ -37,7 +37,7 @@ describe('a client that floods', () => {
     ['frames of the host application', client => repeat(1000, () => client.send({ type: 'app.poke' }))],
     ['tokens', client => repeat(50, () => client.send({ type: 'auth', token: 'x' }))],
     [
-      'long frames that are no messages',
+      'long frames other than messages',
       client => repeat(100, () => client.send({ type: 'ping', x: 'x'.repeat(50_000) }))
     ],
     [
@@ -52,7 +52,7 @@ describe('a client that floods', () => {
           writeRaw(client, Buffer.concat(bytes))
         })
     ]
-  ])('%s is closed with 4129, and others are served', async ([, flood]) => {
+  ])('%s is closed with 4129, and other clients are not affected', async ([, flood]) => {
     const { flooder, other } = await start()
     flooder.socket.on('error', () => {})
     flood(flooder)
@@ -61,7 +61,7 @@ describe('a client that floods', () => {
     expect(await flooder.closed).toMatchObject({ code: 4129 })
   })
 
-  test('with a frame in too many fragments is closed', async () => {
+  test('with a frame of too many fragments is closed', async () => {
     const { flooder, other } = await start()
     flooder.socket.on('error', () => {})
     repeat(2000, () => flooder.socket.send('', { fin: false }))
@@ -69,10 +69,10 @@ describe('a client that floods', () => {
     expect(await other.untilPong()).toEqual([])
   })
 
-  test('with a frame in too many pieces is closed', async () => {
+  test('with a frame that arrives in too many pieces is closed', async () => {
     const { flooder, other } = await start()
     flooder.socket.on('error', () => {})
-    // The header of a frame of 50,000 bytes, which are then sent one at a time.
+    // Sends the header of a frame of 50,000 bytes, and then the payload one byte at a time.
     writeRaw(flooder, Buffer.from([0x81, 0x80 | 126, 0xc3, 0x50, 0, 0, 0, 0]))
     for (let at = 0; at < 20_000 && flooder.socket.readyState === 1; at++) {
       writeRaw(flooder, Buffer.from('x'))
@@ -82,12 +82,12 @@ describe('a client that floods', () => {
     expect(await other.untilPong()).toEqual([])
   })
 
-  test('while it is refused for another reason is dropped', async () => {
+  test('during the closing handshake is terminated', async () => {
     const { join, john } = await start({ settings: { connectionsPerUser: 1 } })
     const refused = await join(john)
     refused.socket.on('error', () => {})
     const { _socket } = refused.socket as unknown as { _socket: Socket }
-    // The client doesn't read the close frame, so it doesn't complete the closing handshake.
+    // The client does not read the close frame, so it does not complete the closing handshake.
     _socket.pause()
     const ended = new Promise(resolve => _socket.once('close', resolve))
     repeat(1000, () => refused.socket.pong())
@@ -96,13 +96,13 @@ describe('a client that floods', () => {
   })
 })
 
-describe('a client that breaks the protocol', () => {
+describe('a client that violates the WebSocket protocol', () => {
   test.for<[string, Buffer, number]>([
     ['with reserved bits', frame(0xf1, 'x'), 1002],
     ['with text that is not UTF-8', Buffer.from([0x81, 0x81, 0, 0, 0, 0, 0xff]), 1007],
     ['in too many fragments', Buffer.concat([frame(0x01), ...Array.from({ length: 2000 }, () => frame(0x00))]), 1008],
     ['that is too big', Buffer.from([0x81, 0xff, 0, 0, 0, 0, 0, 0xff, 0, 0, 0, 0, 0, 0]), 1009]
-  ])('by a frame %s is closed with a code of the catalog', async ([, bytes, code]) => {
+  ])('with a frame %s is closed with a code of the catalog', async ([, bytes, code]) => {
     const { flooder, other } = await start()
     flooder.socket.on('error', () => {})
     writeRaw(flooder, bytes)
@@ -113,7 +113,7 @@ describe('a client that breaks the protocol', () => {
 })
 
 describe('a client that sends many messages at once', () => {
-  test('has all of them stored in order, though only some are handled in each turn', async () => {
+  test('has all of them stored in order, although only some are handled per turn', async () => {
     const { flooder } = await start({ settings: { messageRateLimit: 0 } })
     const text = (at: number) => JSON.stringify({ type: 'message', content: `${at}` })
     writeRaw(flooder, Buffer.concat(Array.from({ length: 1000 }, (_, at) => frame(0x81, text(at)))))
@@ -121,7 +121,7 @@ describe('a client that sends many messages at once', () => {
       expect(await flooder.nextOf('message')).toMatchObject({ content: `${at}`, seq: at + 1 })
   })
 
-  test('has them stored though it leaves at once', async () => {
+  test('has all of them stored even if it disconnects immediately', async () => {
     const { flooder, other } = await start({ settings: { messageRateLimit: 0 } })
     const text = (at: number) => JSON.stringify({ type: 'message', content: `${at}` })
     const messages = Array.from({ length: 300 }, (_, at) => frame(0x81, text(at)))
@@ -130,11 +130,11 @@ describe('a client that sends many messages at once', () => {
   })
 })
 
-describe('hints', () => {
+describe('notifications', () => {
   const typed = async (client: SocketClient) =>
     (await client.untilPong()).filter(({ type }) => type === 'typing').length
 
-  test('of typing come from subscribers only', async () => {
+  test('of typing are accepted from subscribers only', async () => {
     const { flooder, other } = await start()
     flooder.send({ type: 'unsubscribe', room: 'general' })
     await flooder.nextOf('unsubscribed')
@@ -143,7 +143,7 @@ describe('hints', () => {
     expect(await typed(other)).toBe(0)
   })
 
-  test('of typing come once a second, over all connections and processes of the user', async () => {
+  test('of typing are sent once per second for all connections and processes of the user', async () => {
     const clock = fakeClock()
     const database = await testDatabase()
     const network = createMemoryNetwork()
@@ -163,7 +163,7 @@ describe('hints', () => {
     }
   })
 
-  test('of coming and going are limited by user, not by connection', async () => {
+  test('of subscriptions are limited per user, not per connection', async () => {
     const { flooder, join, john } = await start()
     flooder.send({ type: 'unsubscribe', room: 'general' })
     await flooder.nextOf('unsubscribed')
@@ -180,24 +180,24 @@ describe('hints', () => {
       }
       await client.close()
     }
-    // The first connection also subscribed once, when it connected.
+    // The first connection had also subscribed to the room when it connected.
     expect(errors).toHaveLength(5 * 60 + 1 - 256)
     expect(errors[0]).toMatchObject({ code: 'rate_limited', room: 'general', retry_after_ms: expect.any(Number) })
   })
 })
 
-describe('rooms from the start', () => {
-  test('are not looked for when a limit refuses the connection', async () => {
+describe('the rooms in the query of an upgrade', () => {
+  test('are not lookups up if a limit rejects the connection', async () => {
     const { join, john, database } = await start({ settings: { connectionsPerUser: 1 } })
     const { query } = database.client
-    let looked = 0
+    let lookups = 0
     const counted: typeof query = (text, params) => {
-      if (text.includes('name = any')) looked++
+      if (text.includes('name = any')) lookups++
       return query(text, params)
     }
     Object.assign(database.client, { query: counted })
     const refused = await join(john, {}, `?rooms=${Array.from({ length: 128 }, (_, at) => `r${at}`)}`)
     expect(await refused.closed).toMatchObject({ code: 4109 })
-    expect(looked).toBe(0)
+    expect(lookups).toBe(0)
   })
 })

@@ -12,7 +12,7 @@ import { FakeSocket } from '../../support/fake-socket.ts'
 const turn = () => new Promise(setImmediate)
 
 describe('the quota', () => {
-  test('allows 50 frames a second, and 200 at once', () => {
+  test('allows 50 frames per second, and a burst of 200', () => {
     const clock = fakeClock()
     const quota = new FrameQuota({ clock, bytesPerSecond: 0, bytesRead: 0 })
     const paid = (count: number) => Array.from({ length: count }, () => quota.charge(1, 0)).filter(Boolean).length
@@ -24,7 +24,7 @@ describe('the quota', () => {
     expect(paid(1000)).toBe(50)
   })
 
-  test('counts bytes from those of the upgrade on', () => {
+  test('does not count the bytes of the upgrade request', () => {
     const clock = fakeClock()
     const quota = new FrameQuota({ clock, bytesPerSecond: 1000, bytesRead: 5000 })
     expect(quota.charge(0, 8000)).toBe(true)
@@ -34,7 +34,7 @@ describe('the quota', () => {
     expect(quota.charge(0, 9002)).toBe(false)
   })
 
-  test('leaves room for every message that the rate allows, at its full length', () => {
+  test('allows as many messages of the maximum length as the message rate', () => {
     const clock = fakeClock()
     const quota = new FrameQuota({ clock, bytesPerSecond: bytesPerSecond(10, 56_192), bytesRead: 0 })
     let read = 0
@@ -47,7 +47,7 @@ describe('the quota', () => {
     }
   })
 
-  test('allows a subscription to every room at once, but not again and again', () => {
+  test('allows a burst of 256 subscriptions, but no continuous rate of them', () => {
     const clock = fakeClock()
     const quota = new FrameQuota({ clock, bytesPerSecond: 0, bytesRead: 0 })
     const waits = Array.from({ length: 300 }, () => quota.takeSubscription())
@@ -55,12 +55,12 @@ describe('the quota', () => {
     expect(waits.at(-1)).toBe(250)
   })
 
-  test('asks more for a frame that makes the service work', () => {
+  test('charges more for frames that cost the service more', () => {
     expect(costOf('auth')).toBeGreaterThan(costOf('ping'))
   })
 })
 
-/** Creates a connection with a fake socket and clock. */
+/** Opens a connection with a fake socket and a fake clock. `bytes` is its quota in bytes per second, where 0 is no limit. */
 const open = ({ act = () => {}, bytes = 0 }: { act?: ConnectionContext['act']; bytes?: number } = {}) => {
   const clock = fakeClock()
   const log = { debug() {}, info() {}, warn() {}, error() {} }
@@ -76,7 +76,7 @@ const open = ({ act = () => {}, bytes = 0 }: { act?: ConnectionContext['act']; b
     ended() {},
     closed() {}
   }
-  // Like a socket whose client doesn't complete the closing handshake.
+  // Simulates a client that does not complete the closing handshake.
   const socket = Object.assign(new FakeSocket(), {
     close(code: number) {
       socket.closedWith = code
@@ -91,7 +91,7 @@ const open = ({ act = () => {}, bytes = 0 }: { act?: ConnectionContext['act']; b
 
 describe('a flood', () => {
   test.for<[string, (one: ReturnType<typeof open>) => void]>([
-    ['pongs that nobody asked for', ({ socket }) => socket.emit('pong')],
+    ['unsolicited pongs', ({ socket }) => socket.emit('pong')],
     ['pings', ({ socket }) => socket.emit('ping')],
     ['empty frames', ({ send }) => send('')],
     ['binary frames', ({ send }) => send('{"type":"ping"}', true)],
@@ -101,7 +101,7 @@ describe('a flood', () => {
     ['auth frames', ({ send }) => send('{"type":"auth","token":"x"}')],
     ['unsubscribe frames', ({ send }) => send('{"type":"unsubscribe","room":"nowhere"}')],
     ['typing frames', ({ send }) => send('{"type":"typing","room":"general"}')]
-  ])('of %s closes the connection with 4129, and nothing more is read', async ([, flood]) => {
+  ])('of %s closes the connection with 4129, and reads are paused', async ([, flood]) => {
     const one = open()
     for (let at = 0; at < 60; at++) {
       for (let sent = 0; sent < 10; sent++) flood(one)
@@ -110,13 +110,13 @@ describe('a flood', () => {
     expect(one.socket.closedWith).toBe(4129)
     expect(one.socket.isPaused).toBe(true)
     expect(one.socket.frames.filter(({ code }) => code === 'flooding')).toHaveLength(1)
-    const answered = one.socket.frames.length
+    const sentFrames = one.socket.frames.length
     for (let at = 0; at < 1000; at++) flood(one)
     await turn()
-    expect(one.socket.frames.length).toBe(answered)
+    expect(one.socket.frames.length).toBe(sentFrames)
   })
 
-  test('of bytes closes the connection, whatever they are', () => {
+  test('of bytes closes the connection, even if the frames are valid', () => {
     const one = open({ bytes: 1000 })
     const raw = one.socket._socket as unknown as { bytesRead: number }
     for (let at = 1; at <= 4; at++) {
@@ -126,14 +126,14 @@ describe('a flood', () => {
     expect(one.socket.closedWith).toBe(4129)
   })
 
-  test('while the connection closes for another reason ends it at once', () => {
+  test('during the closing handshake terminates the connection immediately', () => {
     const { connection, socket, send } = open()
     connection.close(CLOSE.tooManyConnections)
     for (let at = 0; at < 201; at++) send('x')
     expect(socket.readyState).toBe(3)
   })
 
-  test('is not what a client does that sends as fast as it may', async () => {
+  test('is not detected for a client that sends as much as is allowed', async () => {
     const { clock, socket, send } = open()
     for (let second = 0; second < 60; second++) {
       for (let at = 0; at < 45; at++) send('{"type":"ping"}')

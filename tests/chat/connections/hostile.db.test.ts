@@ -1,4 +1,4 @@
-/** Tests that clients that read too slowly, send too much or disconnect abruptly don't affect other clients. */
+/** Tests that a client that reads too slowly, sends too much or disconnects abruptly does not affect other clients. */
 import { once } from 'node:events'
 import { readdirSync } from 'node:fs'
 import { createConnection } from 'node:net'
@@ -15,7 +15,7 @@ const start = async (options: Parameters<typeof startChat>[0] = {}) => {
   return { ...chat, john, jane, sender: await chat.join(john) }
 }
 
-/** Sends messages and reads the responses after each batch, so that the sender is never a slow reader itself. */
+/** Sends messages in batches, and reads the responses after each batch, so that the sender is not a slow reader itself. */
 const talk = async (sender: SocketClient, count: number): Promise<void> => {
   for (let sent = 0; sent < count; ) {
     for (let at = 0; at < 100 && sent < count; at++, sent++) sender.send({ type: 'message', content: LONG })
@@ -24,14 +24,14 @@ const talk = async (sender: SocketClient, count: number): Promise<void> => {
 }
 
 describe('a slow reader', () => {
-  test('keeps nobody waiting and little memory, and gets everything in order when it reads on', async () => {
+  test('delays no other client, uses little memory, and receives all messages in order when it reads again', async () => {
     const { join, jane, sender } = await start()
     const slow = await join(jane)
     const before = process.memoryUsage()
     slow.socket.pause()
     await talk(sender, 4000)
     const grown = process.memoryUsage().external - before.external
-    // 16 MB were sent. At most one is queued for the slow reader; the page cache has its own limit.
+    // 16 MB were sent. At most 1 MB of it is queued for the slow reader, and the page cache has its own limit.
     expect(grown).toBeLessThan(100 * 1024 * 1024)
     slow.socket.resume()
     const seqs: number[] = []
@@ -56,7 +56,7 @@ describe('a slow reader', () => {
     expect(await slow.closed).toMatchObject({ code: 4108 })
   }, 300_000)
 
-  test('that sends without reading is not read from', async () => {
+  test('that sends without reading does not delay other clients', async () => {
     const { join, jane, sender } = await start()
     const slow = await join(jane)
     slow.socket.pause()
@@ -69,7 +69,7 @@ describe('a slow reader', () => {
 })
 
 describe('hostile frames', () => {
-  test('of 5 MiB end the connection with 1009', async () => {
+  test('of 5 MiB close the connection with 1009', async () => {
     const { sender } = await start()
     sender.socket.on('error', () => {})
     sender.send({ type: 'message', content: 'x'.repeat(5 * 1024 * 1024) })
@@ -83,7 +83,7 @@ describe('hostile frames', () => {
       `{"type":"message","content":"x","meta":{"a":${'['.repeat(25_000)}${']'.repeat(25_000)}}}`
     ],
     ['objects', `{"type":"message","content":"x","meta":${'{"a":'.repeat(8000)}1${'}'.repeat(8000)}}`]
-  ] as const)('of deeply nested %s get an error, and the connection stays', async ([, text]) => {
+  ] as const)('of deeply nested %s get an error, and the connection stays open', async ([, text]) => {
     const { sender } = await start()
     sender.send(text)
     expect(await sender.nextOf('error')).toMatchObject({ code: 'invalid_frame' })
@@ -91,7 +91,7 @@ describe('hostile frames', () => {
     expect(await sender.nextOf('message')).toMatchObject({ content: 'still here' })
   })
 
-  test('with a NUL in a nonce or a room get an error; in the text it is a character', async () => {
+  test('with a NUL in a nonce or a room get an error, but a NUL in the content is allowed', async () => {
     const { sender } = await start()
     sender.send({ type: 'message', content: 'x', nonce: 'a\u0000', ref: '1' })
     expect(await sender.nextOf('error')).toMatchObject({ code: 'invalid_frame', ref: '1' })
@@ -101,7 +101,7 @@ describe('hostile frames', () => {
     expect(await sender.nextOf('message')).toMatchObject({ content: 'a\u0000b' })
   })
 
-  test('that subscribe a thousand times are flooding', async () => {
+  test('that subscribe a thousand times close the connection for flooding', async () => {
     const { sender, join, jane } = await start({ clock: fakeClock() })
     const other = await join(jane)
     for (let at = 0; at < 1000; at++) sender.send({ type: 'subscribe', room: 'general', after: 0 })
@@ -111,7 +111,7 @@ describe('hostile frames', () => {
 })
 
 describe('broken connections', () => {
-  test('200 upgrades that are refused leave no descriptor open', async () => {
+  test('leave no descriptor open after 200 rejected upgrades', async () => {
     const { url } = await start()
     const { port, hostname } = new URL(url)
     const open = () => readdirSync('/proc/self/fd').length
@@ -125,14 +125,14 @@ describe('broken connections', () => {
       socket.write(
         `GET ${path} HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n`
       )
-      // The service must close the connection. The client closes its side only after that.
+      // The service must close the connection, because the client does not close its side first.
       await once(socket, 'close')
     }
     for (let round = 0; round < 10; round++) await Promise.all(Array.from({ length: 20 }, (_, at) => refuse(at)))
     await expect.poll(open).toBeLessThanOrEqual(before + 2)
   })
 
-  test('that break off in the middle of a message leave nothing behind', async () => {
+  test('that are terminated while messages are being stored do not affect later messages', async () => {
     const { call, join, jane, john, sender } = await start()
     for (let at = 0; at < 20; at++) {
       const client = await join(jane, { headers: { 'x-request-id': `broken-off-${at}` } })

@@ -25,14 +25,14 @@ const start = (bytesOf = (_frame: number) => 100) => {
   }
 }
 
-test('a few frames are handled at once', () => {
+test('a few frames are handled immediately', () => {
   const { inbox, handled, notified } = start()
   for (let at = 0; at < FRAMES_PER_TURN; at++) inbox.add(at)
   expect(handled).toHaveLength(FRAMES_PER_TURN)
   expect(notified).toEqual([])
 })
 
-test('many frames are handled in order over several turns, and the socket is not read from meanwhile', async () => {
+test('many frames are handled in order over several turns, and reads are paused meanwhile', async () => {
   const { inbox, handled, notified, turn } = start()
   await turn()
   for (let at = 0; at < 3 * FRAMES_PER_TURN; at++) inbox.add(at)
@@ -49,7 +49,7 @@ test('many frames are handled in order over several turns, and the socket is not
   expect(notified).toEqual(['held', 'empty'])
 })
 
-test('so many bytes are handled in a turn, or one frame of more', async () => {
+test('at most BYTES_PER_TURN are handled per turn, or one larger frame', async () => {
   const sizes = [BYTES_PER_TURN / 2, BYTES_PER_TURN / 2, 1, 3 * SHARED_BYTES_PER_TURN, 1]
   const { inbox, handled, turn } = start(frame => sizes[frame] as number)
   await turn()
@@ -62,7 +62,7 @@ test('so many bytes are handled in a turn, or one frame of more', async () => {
   expect(seen).toEqual([2, 3, 4, 5])
 })
 
-test('large frames of all connections together are handled so many bytes in a turn, each connection in its turn', async () => {
+test('connections take turns with large frames, and handle at most SHARED_BYTES_PER_TURN per turn together', async () => {
   const size = SHARED_BYTES_PER_TURN / 4
   const inboxes = Array.from({ length: 10 }, () => start(() => size))
   const total = () => inboxes.reduce((sum, { handled }) => sum + handled.length, 0)
@@ -74,14 +74,15 @@ test('large frames of all connections together are handled so many bytes in a tu
     expect(total() - before).toBeLessThanOrEqual(4)
     expect(total()).toBeGreaterThan(before)
     if (total() < 20) continue
-    // The first connection is handled at once, and is also first in the queue. It may be ahead by the frames of two turns.
+    // The frames of the first connection are handled at once, and it is also the first in the queue. So it may be ahead of the
+    // other connections by the frames of two turns.
     const counts = inboxes.map(({ handled }) => handled.length)
     expect(Math.max(...counts) - Math.min(...counts)).toBeLessThanOrEqual(4)
   }
   for (const { handled } of inboxes) expect(handled).toEqual([0, 1, 2, 3, 4])
 })
 
-test('small frames don’t wait for the large ones of others', async () => {
+test('small frames do not wait for the large frames of other connections', async () => {
   const large = Array.from({ length: 10 }, () => start(() => BYTES_PER_TURN))
   const small = start(() => LARGE_FRAME_BYTES)
   await new Promise(setImmediate)
@@ -92,7 +93,7 @@ test('small frames don’t wait for the large ones of others', async () => {
   for (const { inbox } of large) inbox.clear()
 })
 
-test('frames wait while none may be handled, until it is asked again', async () => {
+test('frames wait while mayHandle returns false, until proceed is called', async () => {
   const { inbox, handled, notified, turn, block } = start()
   block(true)
   inbox.add(1)
@@ -106,7 +107,7 @@ test('frames wait while none may be handled, until it is asked again', async () 
   expect(notified).toEqual(['held', 'empty'])
 })
 
-test('what was cleared is not handled', async () => {
+test('frames are not handled after clear', async () => {
   const { inbox, handled, turn, block } = start()
   block(true)
   inbox.add(1)

@@ -1,4 +1,7 @@
-/** Tests the encoding and writing of frames, and the internals of `ws` that it relies on. Fails if a new `ws` changes them. */
+/**
+ * Tests how frames are encoded and written, and the internals of `ws` that the code relies on. Fails if a new version of `ws`
+ * changes these internals.
+ */
 import { once } from 'node:events'
 import type { AddressInfo, Socket as NetSocket } from 'node:net'
 import { describe, expect, onTestFinished, test } from 'vitest'
@@ -13,25 +16,25 @@ const pair = async (options: ServerOptions = {}) => {
     client.terminate()
     server.close()
   })
-  const heard: string[] = []
-  client.on('message', data => heard.push(data.toString()))
+  const received: string[] = []
+  client.on('message', data => received.push(data.toString()))
   const [[accepted]] = (await Promise.all([once(server, 'connection'), once(client, 'open')])) as [[WebSocket], unknown]
   const until = async (count: number) => {
-    while (heard.length < count) await once(client, 'message')
-    return heard
+    while (received.length < count) await once(client, 'message')
+    return received
   }
   return { accepted, socket: accepted as unknown as WritableSocket, client, until }
 }
 
 describe('a frame that is encoded once', () => {
-  test('is read by ws as it was, whatever its length', async () => {
+  test('is received unchanged, regardless of its length', async () => {
     const { socket, until } = await pair()
     const texts = ['', 'a', 'é'.repeat(62), 'x'.repeat(125), 'x'.repeat(126), '😀'.repeat(16_384), 'x'.repeat(70_000)]
     for (const text of texts) new SocketWriter(socket).write(chunkOf([encode(text)]))
     expect(await until(texts.length)).toEqual(texts)
   })
 
-  test('has its JSON as payload', () => {
+  test('has its text as the payload', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary', maxLength: 300 }), text => {
         const { frame, head } = encode(text)
@@ -44,11 +47,11 @@ describe('a frame that is encoded once', () => {
 })
 
 describe('writing', () => {
-  test('many frames is one write to the socket, and keeps its place among what ws sends itself', async () => {
+  test('many frames takes one write to the socket, and keeps the order with frames that ws sends', async () => {
     const { accepted, socket, until } = await pair()
     const writes: number[] = []
     const raw = socket._socket
-    if (!raw) throw new Error('ws has no _socket any more')
+    if (!raw) throw new Error('The version of ws has no _socket.')
     const original = raw.write.bind(raw)
     Object.assign(raw, {
       write: (data: Buffer, ...rest: never[]) => {
@@ -66,7 +69,7 @@ describe('writing', () => {
     expect(await until(5)).toEqual(['first', 'a', 'b', 'c', 'last'])
   })
 
-  test('goes through ws where it compresses, and keeps the order', async () => {
+  test('uses ws if the connection is compressed, and keeps the order', async () => {
     const { accepted, socket, until } = await pair({ perMessageDeflate: { threshold: 0 } })
     expect(accepted.extensions).toContain('permessage-deflate')
     accepted.send('x'.repeat(100_000))
@@ -85,11 +88,11 @@ describe('writing', () => {
     new SocketWriter(socket).write(chunkOf([encode('later')]))
   })
 
-  test('finds what it needs of ws: the socket, and as buffered what the socket holds', async () => {
+  test('finds the internals of ws: the socket, and a bufferedAmount that is the buffer of the socket', async () => {
     const { accepted, socket } = await pair()
     expect(socket._socket).toMatchObject({ writableLength: 0, bytesWritten: expect.any(Number) })
     expect(socket).toMatchObject({ readyState: WebSocket.OPEN, extensions: '', bufferedAmount: 0 })
-    // Corks the socket, so that the bytes stay in its buffer and `bufferedAmount` is not 0.
+    // Corks the socket, so that its bytes stay in its buffer and `bufferedAmount` is not 0.
     ;(socket._socket as NetSocket).cork()
     accepted.send('x'.repeat(1000))
     expect(accepted.bufferedAmount).toBe(socket._socket?.writableLength)

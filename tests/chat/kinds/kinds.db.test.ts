@@ -1,4 +1,4 @@
-/** Tests that adding a kind of entry takes one file and a line in the registry. Everything else is derived from the two. */
+/** Tests that a new kind of entry needs only one file and one line in the registry. Everything else is derived from these. */
 import { describe, expect, test } from 'vitest'
 import { BUILT_IN, createKinds } from '../../../src/chat/kinds/index.ts'
 import { version } from '../../../src/lib/package.ts'
@@ -11,13 +11,13 @@ import { wave } from '../../support/wave.ts'
 const kinds = [...BUILT_IN, wave]
 const greet = { type: 'greet', target: 1, content: 'hello', mood: 'glad' }
 
-/** Starts a chat in which john sends two messages, with an entry of the added kind between them. */
+/** Starts a chat. John sends two messages, with an entry of the added kind between them. */
 const start = async () => {
   const chat = await startChat({ kinds })
   const john = await chat.register('john')
   const socket = await chat.join(john)
   socket.send({ type: 'message', content: 'one' })
-  // A client knows the `seq` of a target only after its commit.
+  // A client learns the `seq` of a message only after the commit, so the entry is sent after the message has arrived.
   await socket.nextOf('message')
   socket.send({ ...greet, nonce: 'n1', ref: 'r1' })
   socket.send({ type: 'message', content: 'two', ref: 'r2' })
@@ -28,7 +28,7 @@ const start = async () => {
 }
 
 describe('a kind of entry that was added to the registry', () => {
-  test('is sent, acknowledged, stored encrypted and delivered in its place', async () => {
+  test('is acknowledged, stored encrypted, and delivered in order', async () => {
     const { database, ack, frame } = await start()
     expect(ack).toMatchObject({ nonce: 'n1', ref: 'r1', room: 'general', seq: 2 })
     expect(frame).toMatchObject({
@@ -47,7 +47,7 @@ describe('a kind of entry that was added to the registry', () => {
     expect(row).toEqual({ kind: 'wave', content: expect.stringMatching(/^gAAAAA/) })
   })
 
-  test('is stored once under a nonce', async () => {
+  test('is stored once per nonce', async () => {
     const { socket, ack } = await start()
     socket.send({ ...greet, nonce: 'n1', ref: 'r3' })
     expect(await socket.nextOf('ack')).toMatchObject({ ref: 'r3', seq: ack.seq, id: ack.id })
@@ -57,7 +57,7 @@ describe('a kind of entry that was added to the registry', () => {
     }
   })
 
-  test('is refused by the database without a gap in the log', async () => {
+  test('leaves no gap in the log if the database refuses it', async () => {
     const { socket, call, john } = await start()
     socket.send({ ...greet, target: 2, ref: 'r5' })
     expect(await socket.nextOf('error')).toMatchObject({ code: 'message_not_found', ref: 'r5', room: 'general' })
@@ -70,7 +70,7 @@ describe('a kind of entry that was added to the registry', () => {
     expect(await socket.nextOf('ack')).toMatchObject({ seq: 4 })
   })
 
-  test('is refused when it breaks its schema', async () => {
+  test('is rejected if it violates its schema', async () => {
     const { socket } = await start()
     socket.send({ type: 'greet', ref: 'r4' })
     expect(await socket.nextOf('error')).toMatchObject({
@@ -80,7 +80,7 @@ describe('a kind of entry that was added to the registry', () => {
     })
   })
 
-  test('is resumed by a process that did not commit it', async () => {
+  test('is delivered on a resume by a process that did not commit it', async () => {
     const { database, john } = await start()
     const other = await startChat({ kinds, database })
     const reader = await other.join(john, {}, '?rooms=')
@@ -109,7 +109,7 @@ describe('a kind of entry that was added to the registry', () => {
     expect(await call('PUT', path, { ...options, body: {} })).toMatchObject({ status: 422 })
   })
 
-  test('is in the documents', async () => {
+  test('is described in the OpenAPI and AsyncAPI documents', async () => {
     const { call } = await start()
     const { body: asyncApi } = await call('GET', '/asyncapi.json')
     const { messages } = asyncApi.channels.chat
@@ -124,7 +124,7 @@ describe('a kind of entry that was added to the registry', () => {
     })
   })
 
-  test('is no message in a list of messages, and has its place in the log', async () => {
+  test('is left out of lists of messages, but is part of the log', async () => {
     const { call, john } = await start()
     const list = async (query: string) =>
       (await call('GET', `/api/chat/rooms/general/messages${query}`, { token: john.token })).body.messages
@@ -143,7 +143,7 @@ describe('a kind of entry that was added to the registry', () => {
 })
 
 describe('a service that does not know a kind', () => {
-  test('delivers its place to subscribers, and never as a message', async () => {
+  test('delivers entries of that kind as unknown, and never as messages', async () => {
     const { database, john } = await start()
     const older = await startChat({ database })
     const reader = await older.join(john, {}, '?rooms=')
@@ -168,7 +168,7 @@ describe('a service that does not know a kind', () => {
 })
 
 describe('a service whose upgrade is not finished', () => {
-  test('refuses all but messages, until every process is of this release', async () => {
+  test('accepts only messages until every process runs this release', async () => {
     const clock = fakeClock(Date.now())
     const database = await testDatabase()
     const inSchema = `"${database.schema}"`
@@ -189,7 +189,7 @@ describe('a service whose upgrade is not finished', () => {
     expect(await before.nextOf('ack')).toMatchObject({ seq: 2 })
   })
 
-  test('keeps a row of each process while it runs', async () => {
+  test('stores a row for each process while the process runs', async () => {
     const { database, server } = await startChat()
     // The row is written once the server listens.
     await expect.poll(() => database.processes.live()).toHaveLength(1)
@@ -201,7 +201,7 @@ describe('a service whose upgrade is not finished', () => {
   })
 })
 
-test('a registry refuses two kinds of one name, and the name of another frame', () => {
+test('a registry rejects two kinds with the same name, and a kind with the name of another frame', () => {
   for (const taken of [[wave, wave], [{ ...wave, kind: 'pong' }], [{ ...wave, commandType: 'ping' }]])
     expect(() => createKinds(taken)).toThrow(/already used by another kind or frame/)
 })

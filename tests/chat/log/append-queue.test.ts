@@ -14,7 +14,10 @@ const entry = (writeId: string, content = writeId, roomId = 1): NewEntry => ({
   keyId: 'k'
 })
 
-/** Creates a log in memory. Each call runs the next of `failures`, which may throw; after `undefined` the call succeeds. */
+/**
+ * Creates a log in memory. Each append first calls the next function of `failures`, which may throw. If it is `undefined` or
+ * none is left, the append succeeds.
+ */
 const memoryLog = (failures: (((batch: NewEntry[]) => void) | undefined)[] = []) => {
   const stored = new Map<string, AppendedEntry & { content: string | null }>()
   const batches: string[][] = []
@@ -63,8 +66,8 @@ const start = (log: ReturnType<typeof memoryLog>, options: Partial<AppendQueueOp
 const seqs = (settled: [string, Outcome][]) =>
   settled.map(([writeId, outcome]) => [writeId, 'appended' in outcome ? outcome.appended.seq : outcome.error.code])
 
-describe('the appendQueue', () => {
-  test('writes what arrives together in one batch, and settles it in order', async () => {
+describe('the append queue', () => {
+  test('appends entries that arrive together in one batch, and settles them in order', async () => {
     const log = memoryLog()
     const { appendQueue, append, settled } = start(log)
     for (const id of ['a', 'b', 'c']) append(entry(id))
@@ -77,7 +80,7 @@ describe('the appendQueue', () => {
     ])
   })
 
-  test('settles an entry that the database refused with its error, and the others of the batch as stored', async () => {
+  test('settles a refused entry with its error, and the other entries of the batch as stored', async () => {
     const { appendQueue, append, settled } = start(memoryLog())
     for (const id of ['a', 'refused room_not_found', 'refused of_a_newer_release', 'b']) append(entry(id))
     await appendQueue.idle()
@@ -89,13 +92,13 @@ describe('the appendQueue', () => {
     ])
   })
 
-  test('gathers the next batch while one is in flight, and never has two', async () => {
+  test('collects the next batch while one is in flight, and never has two in flight', async () => {
     const log = memoryLog()
     let release = () => {}
     let inFlight = 0
-    let most = 0
+    let maximum = 0
     const append = async (batch: NewEntry[]) => {
-      most = Math.max(most, ++inFlight)
+      maximum = Math.max(maximum, ++inFlight)
       await new Promise<void>(resolve => {
         release = resolve
       })
@@ -112,10 +115,10 @@ describe('the appendQueue', () => {
     release()
     await appendQueue.idle()
     expect(log.batches).toEqual([['a'], ['b', 'c']])
-    expect(most).toBe(1)
+    expect(maximum).toBe(1)
   })
 
-  test('bounds a batch', async () => {
+  test('limits the size of a batch', async () => {
     const log = memoryLog()
     const { appendQueue, append } = start(log, { maxBatch: 2 })
     for (const id of ['a', 'b', 'c', 'd', 'e']) append(entry(id))
@@ -123,7 +126,7 @@ describe('the appendQueue', () => {
     expect(log.batches.map(batch => batch.length)).toEqual([2, 2, 1])
   })
 
-  test('writes a repeat within a batch once, and answers it as a replay', async () => {
+  test('appends an entry that is repeated within a batch once, and settles the repetition as a replay', async () => {
     const log = memoryLog()
     const { appendQueue, append, settled } = start(log)
     append(entry('same', 'first'))
@@ -135,14 +138,14 @@ describe('the appendQueue', () => {
     expect(second).toMatchObject({ seq: 1, replayed: true, stored: { content: 'first' } })
   })
 
-  test('repeats a whole batch when the connection was lost, also after its commit', async () => {
+  test('retries the whole batch if the connection was lost, even after the commit', async () => {
     const log = memoryLog()
-    const lostAnswer = async (batch: NewEntry[]) => {
+    const loseFirstResponse = async (batch: NewEntry[]) => {
       const appended = await log.append(batch)
       if (log.batches.length === 1) throw new ConnectionLost()
       return appended
     }
-    const { appendQueue, append, settled } = start(log, { append: lostAnswer })
+    const { appendQueue, append, settled } = start(log, { append: loseFirstResponse })
     append(entry('a'))
     append(entry('b'))
     await appendQueue.idle()
@@ -153,7 +156,7 @@ describe('the appendQueue', () => {
     ])
   })
 
-  test('gives up on a connection that stays lost, and reports it to every sender', async () => {
+  test('settles every entry with an error if the connection stays lost', async () => {
     const lost = () => {
       throw new ConnectionLost()
     }
@@ -167,7 +170,7 @@ describe('the appendQueue', () => {
     ])
   })
 
-  test('halves a batch that the database refuses down to the entry that is to blame', async () => {
+  test('halves a batch that the database refuses until only the invalid entry fails', async () => {
     const refuseBad = (batch: NewEntry[]) => {
       if (batch.some(({ writeId }) => writeId === 'bad')) throw new Error('22021')
     }
@@ -178,7 +181,7 @@ describe('the appendQueue', () => {
     expect(Object.fromEntries(seqs(settled))).toEqual({ a: 1, b: 2, bad: 'unavailable', c: 3, d: 4 })
   })
 
-  test('answers busy when its queue is full, and takes more when it has drained', async () => {
+  test('rejects entries with busy while the queue is full, and accepts them when it has drained', async () => {
     const { appendQueue, append, settled } = start(memoryLog(), { maxQueue: 2 })
     append(entry('a'))
     append(entry('b'))
@@ -189,22 +192,25 @@ describe('the appendQueue', () => {
     expect(seqs(settled).map(([id]) => id)).toEqual(['a', 'b', 'c'])
   })
 
-  test.each(['refuse', 'report'] as const)('it refuses a whole batch at once when the fault is %s', async fault => {
-    const log = memoryLog([
-      () => {
-        throw new Fault(fault)
-      }
-    ])
-    const failures: unknown[] = []
-    const { appendQueue, append, settled } = start(log, { onFailure: (_, entries) => failures.push(entries) })
-    for (let at = 0; at < 100; at++) append(entry(`${at}`))
-    await appendQueue.idle()
-    expect(log.batches).toHaveLength(1)
-    expect(failures).toEqual([100])
-    expect(settled.every(([, outcome]) => 'error' in outcome && outcome.error.code === 'unavailable')).toBe(true)
-  })
+  test.each(['refuse', 'report'] as const)(
+    'rejects the whole batch without retries if the fault is %s',
+    async fault => {
+      const log = memoryLog([
+        () => {
+          throw new Fault(fault)
+        }
+      ])
+      const failures: unknown[] = []
+      const { appendQueue, append, settled } = start(log, { onFailure: (_, entries) => failures.push(entries) })
+      for (let at = 0; at < 100; at++) append(entry(`${at}`))
+      await appendQueue.idle()
+      expect(log.batches).toHaveLength(1)
+      expect(failures).toEqual([100])
+      expect(settled.every(([, outcome]) => 'error' in outcome && outcome.error.code === 'unavailable')).toBe(true)
+    }
+  )
 
-  test('it sends a batch again when the session could not write', async () => {
+  test('retries a batch if the session was read-only', async () => {
     const readOnly = () => {
       throw new Fault('replace-connection')
     }
@@ -215,7 +221,10 @@ describe('the appendQueue', () => {
   })
 })
 
-/** Creates a log in which rooms can be locked. An append to a locked room fails, as after the lock timeout. */
+/**
+ * Creates a log in which rooms can be locked. An append to a locked room fails as it does when the lock timeout of the database
+ * expires.
+ */
 const lockableLog = () => {
   const log = memoryLog()
   const locked = new Set<number>()
@@ -224,7 +233,7 @@ const lockableLog = () => {
     if (stored.length === 0) throw new Fault('locked')
     return stored
   }
-  // Retries wait until the test calls `resume`.
+  // A retry waits until the test calls `resume`.
   let release = () => {}
   const waiting: (() => void)[] = []
   const delay = () =>
@@ -249,7 +258,7 @@ const lockableLog = () => {
 }
 
 describe('a locked room', () => {
-  test('it delays its own messages only, in their order', async () => {
+  test('delays only its own messages, and keeps their order', async () => {
     const { log, locked, retry, resume, options } = lockableLog()
     const { appendQueue, append, settled } = start(log, options)
     locked.add(2)
@@ -270,7 +279,7 @@ describe('a locked room', () => {
     expect(log.batches).toEqual([['a', 'c'], ['e'], ['b'], ['d']])
   })
 
-  test('it stays apart when the lock outlasts the retries, and comes back with the first message that is stored', async () => {
+  test('has its own batches until the first message is stored after the lock was released', async () => {
     const { log, locked, options } = lockableLog()
     const batches: number[][] = []
     const traced = (batch: NewEntry[]) => {
@@ -298,12 +307,12 @@ describe('a locked room', () => {
       e: 3,
       f: 4
     })
-    // After the recovery, the rooms share a batch again.
+    // After a message to the formerly locked room has been stored, both rooms share a batch again.
     expect(batches.at(-1)).toEqual([2, 1])
     expect(batches.filter(rooms => rooms.length > 1)).toEqual([[2, 1]])
   })
 
-  test('it keeps its order when a batch that is divided meets the lock in its first half', async () => {
+  test('keeps the order of its messages if the first half of a divided batch meets the lock', async () => {
     const { log, locked, retry, resume, options } = lockableLog()
     const isBad = ({ writeId }: NewEntry) => writeId === 'bad'
     const append = async (batch: NewEntry[]) => {
@@ -313,7 +322,7 @@ describe('a locked room', () => {
     const { appendQueue, append: add, settled } = start(log, { ...options, append })
     locked.add(2)
     for (const one of [entry('a', 'a', 2), entry('b', 'b', 1), entry('c', 'c', 2), entry('bad')]) add(one)
-    // The first batch is in flight by now, so this entry is in the next one.
+    // The first batch is already in flight, so this entry is in the next batch.
     await Promise.resolve().then(() => add(entry('d', 'd', 2)))
     await retry()
     locked.clear()
@@ -323,7 +332,7 @@ describe('a locked room', () => {
     expect(settled.map(([id]) => id).sort()).toEqual(['a', 'b', 'bad', 'c', 'd'])
   })
 
-  test('it shares the lane of the others again when its last failure was not a lock', async () => {
+  test('shares batches with other rooms again if its last failure was not a lock', async () => {
     const { log, locked, retry, resume, options } = lockableLog()
     const deleted = new Set<number>()
     const batches: number[][] = []
@@ -347,7 +356,7 @@ describe('a locked room', () => {
     expect(batches).toContainEqual([2, 1])
   })
 
-  test('it does not hold up a stop, or count twice against the queue, when a message was repeated meanwhile', async () => {
+  test('does not block idle, and counts a message that was repeated meanwhile only once against the queue limit', async () => {
     const { log, locked, retry, resume, options } = lockableLog()
     const { appendQueue, append, settled } = start(log, { ...options, maxQueue: 4 })
     locked.add(1)

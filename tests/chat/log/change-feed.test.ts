@@ -6,10 +6,10 @@ import { fakeClock } from '../../support/clock.ts'
 const NOTHING: Changes = { deletedUsers: [], renamedUsers: [], rooms: [], entries: [] }
 const settled = (): Promise<void> => new Promise(setImmediate)
 
-/** Creates a change feed over a fake database. The test supplies the result of each read. */
+/** Creates a change feed for a fake database. The test completes each read with `succeed` or `fail`. */
 const start = () => {
   const clock = fakeClock()
-  const asked: { since: string | undefined; answer(changes?: Changes): Promise<void>; fail(): Promise<void> }[] = []
+  const reading: { since: string | undefined; succeed(changes?: Changes): Promise<void>; fail(): Promise<void> }[] = []
   const notified: (Changes | 'lost')[] = []
   const lines: unknown[] = []
   let reads = 0
@@ -23,9 +23,9 @@ const start = () => {
       read: since =>
         new Promise<ChangesRead>((resolve, reject) => {
           const snapshot = `s${++reads}`
-          asked.push({
+          reading.push({
             since,
-            answer(changes) {
+            succeed(changes) {
               resolve({ snapshot, changes })
               return settled()
             },
@@ -40,77 +40,77 @@ const start = () => {
     onLost: () => notified.push('lost')
   })
   onTestFinished(() => feed.close())
-  return { clock, feed, asked, notified, lines }
+  return { clock, feed, reading, notified, lines }
 }
 
-test('nothing is read, or taken for current, before it is started', () => {
-  const { clock, feed, asked } = start()
+test('it reads nothing and is not current before it is started', () => {
+  const { clock, feed, reading } = start()
   clock.advance(10_000)
   feed.wake()
-  expect(asked).toEqual([])
+  expect(reading).toEqual([])
   expect(feed.isCurrent()).toBe(false)
 })
 
-test('it starts with everything, and then reads on from each snapshot', async () => {
-  const { clock, feed, asked, notified } = start()
+test('it reports lost changes at the start, and then reads the changes since each snapshot', async () => {
+  const { clock, feed, reading, notified } = start()
   feed.reset()
-  await asked[0]?.answer()
+  await reading[0]?.succeed()
   expect(notified).toEqual(['lost'])
   expect(feed.isCurrent()).toBe(true)
   clock.advance(2000)
-  await asked[1]?.answer({ ...NOTHING, deletedUsers: [1] })
+  await reading[1]?.succeed({ ...NOTHING, deletedUsers: [1] })
   feed.wake()
-  await asked[2]?.answer(NOTHING)
-  expect(asked.map(({ since }) => since)).toEqual([undefined, 's1', 's2'])
+  await reading[2]?.succeed(NOTHING)
+  expect(reading.map(({ since }) => since)).toEqual([undefined, 's1', 's2'])
   expect(notified[1]).toMatchObject({ deletedUsers: [1] })
 })
 
-test('it is not current when no read that began in the last five seconds is complete', async () => {
-  const { clock, feed, asked } = start()
+test('it is not current if no read that began in the last five seconds has completed', async () => {
+  const { clock, feed, reading } = start()
   feed.reset()
-  await asked[0]?.answer()
+  await reading[0]?.succeed()
   clock.advance(2000)
   clock.advance(1000)
-  await asked[1]?.answer(NOTHING)
+  await reading[1]?.succeed(NOTHING)
   clock.advance(3999)
   expect(feed.isCurrent()).toBe(true)
   clock.advance(1)
   expect(feed.isCurrent()).toBe(false)
 })
 
-test('a failed read loses nothing: the next one begins where the last complete one ended', async () => {
-  const { clock, feed, asked, lines } = start()
+test('it continues from the last successful read after a read failed', async () => {
+  const { clock, feed, reading, lines } = start()
   feed.reset()
-  await asked[0]?.answer()
+  await reading[0]?.succeed()
   for (let at = 1; at <= 5; at++) {
     clock.advance(2000)
-    await asked[at]?.fail()
+    await reading[at]?.fail()
   }
   clock.advance(2000)
-  expect(asked.map(({ since }) => since)).toEqual([undefined, 's1', 's1', 's1', 's1', 's1', 's1'])
+  expect(reading.map(({ since }) => since)).toEqual([undefined, 's1', 's1', 's1', 's1', 's1', 's1'])
   expect(lines.length).toBe(1)
 })
 
-test('a reset while it reads starts over after it', async () => {
-  const { clock, feed, asked, notified } = start()
+test('it starts over after a read during which it was reset', async () => {
+  const { clock, feed, reading, notified } = start()
   feed.reset()
   feed.reset()
-  await asked[0]?.answer()
+  await reading[0]?.succeed()
   expect(feed.isCurrent()).toBe(false)
   clock.advance(2000)
-  await asked[1]?.answer()
+  await reading[1]?.succeed()
   expect(notified).toEqual(['lost', 'lost'])
   expect(feed.isCurrent()).toBe(true)
 })
 
-test('after half an hour without a read it starts over: the database may have swept what was missed', async () => {
-  const { clock, feed, asked } = start()
+test('it starts over after half an hour without a successful read, because changes may have been deleted', async () => {
+  const { clock, feed, reading } = start()
   feed.reset()
-  await asked[0]?.answer()
+  await reading[0]?.succeed()
   clock.advance(2000)
-  await asked[1]?.fail()
+  await reading[1]?.fail()
   clock.advance(31 * 60_000)
-  await asked[2]?.fail()
+  await reading[2]?.fail()
   clock.advance(2000)
-  expect(asked.at(-1)?.since).toBeUndefined()
+  expect(reading.at(-1)?.since).toBeUndefined()
 })

@@ -1,4 +1,4 @@
-/** Tests operations that are in progress while the database is changed from outside. */
+/** Tests operations during which rows are changed directly in the database. */
 import { expect, onTestFinished, test } from 'vitest'
 import type { CommittedMessage } from '../../../src/chat/log/publish.ts'
 import type { Changes, ChangesRead } from '../../../src/db/database.ts'
@@ -12,14 +12,17 @@ const NOTHING: Changes = { deletedUsers: [], renamedUsers: [], rooms: [], entrie
 const john = { userId: 1, username: 'john', expiresAt: 4e12 }
 const ann = { userId: 2, username: 'ann', expiresAt: 4e12 }
 
-/** Starts a chat in memory. After `hold` its appends wait. `change` simulates a change of the database from outside. */
+/**
+ * Starts a chat in memory. After `hold`, appends wait until the returned function is called. `change` simulates a change that
+ * was made directly in the database.
+ */
 const start = async () => {
   const clock = fakeClock()
   const { rooms, messages } = createMemoryLog(['general'])
   let pending: Promise<void> | undefined
   let next: Changes = NOTHING
   let reads = 0
-  const heard: CommittedMessage[] = []
+  const received: CommittedMessage[] = []
   const { bus, listener } = observeBus()
   const chat = createMemoryChat({
     rooms,
@@ -44,7 +47,7 @@ const start = async () => {
     },
     bus,
     clock,
-    onMessage: message => heard.push(message)
+    onMessage: message => received.push(message)
   })
   onTestFinished(() => stopChat(chat))
   await chat.start()
@@ -67,10 +70,10 @@ const start = async () => {
     pending = promise
     return resolve
   }
-  return { chat, connect, change, hold, heard }
+  return { chat, connect, change, hold, received }
 }
 
-test('a message that is committed while its author is renamed carries the name that the database has', async () => {
+test('a message that is committed while its author is renamed has the name from the database', async () => {
   const { connect, change, hold } = await start()
   const [author, reader] = [connect(john), connect(ann)]
   const release = hold()
@@ -82,8 +85,8 @@ test('a message that is committed while its author is renamed carries the name t
   expect(author.of('ack')).toHaveLength(1)
 })
 
-test('a host application is given the current name of an author who is renamed during the append', async () => {
-  const { chat, change, hold, heard } = await start()
+test('a host application receives the current name of an author who is renamed during the append', async () => {
+  const { chat, change, hold, received } = await start()
   const release = hold()
   const posted = chat.log.publish(john, 'general', { content: 'hello' })
   const byHost = chat.log.publishAsHost({ ...john, externalId: 'j' }, { content: 'from the host' })
@@ -93,25 +96,25 @@ test('a host application is given the current name of an author who is renamed d
   await posted
   expect(await byHost).toMatchObject({ user: { id: 'j', name: 'johnny' } })
   await expect
-    .poll(() => heard)
+    .poll(() => received)
     .toMatchObject([
       { content: 'hello', user: { id: '1', name: 'johnny' } },
       { content: 'from the host', user: { id: 'j', name: 'johnny' } }
     ])
 })
 
-test('a host application is given the last name of an author who is deleted during the append', async () => {
-  const { chat, change, hold, heard } = await start()
+test('a host application receives the last known name of an author who is deleted during the append', async () => {
+  const { chat, change, hold, received } = await start()
   const release = hold()
   const posted = chat.log.publish(john, 'general', { content: 'hello' })
   await new Promise(setImmediate)
   await change({ deletedUsers: [1] })
   release()
   await posted
-  await expect.poll(() => heard).toMatchObject([{ content: 'hello', user: { id: '1', name: 'john' } }])
+  await expect.poll(() => received).toMatchObject([{ content: 'hello', user: { id: '1', name: 'john' } }])
 })
 
-test('a request that began before its author was renamed writes under the new name', async () => {
+test('a request that began before its author was renamed stores a message with the new name', async () => {
   const { chat, connect, change } = await start()
   const reader = connect(ann)
   await change({ renamedUsers: [{ id: 1, username: 'johnny' }] })
@@ -120,7 +123,7 @@ test('a request that began before its author was renamed writes under the new na
   expect(connect(john).of('system')[0]).toMatchObject({ username: 'johnny' })
 })
 
-test('a request or connection that began before its user was deleted gets no further', async () => {
+test('a request or a connection that began before its user was deleted fails', async () => {
   const { chat, connect, change } = await start()
   const early = connect(john)
   await change({ deletedUsers: [1] })

@@ -7,7 +7,10 @@ const entry = (seq: number) => ({ seq, bytes: 10 })
 const upTo = (from: number, to: number) =>
   Array.from({ length: Math.max(0, to - from + 1) }, (_, at) => entry(from + at))
 
-/** Creates a page cache over a log of `length` entries. Tests can delete entries, and see which ranges were read. */
+/**
+ * Creates a page cache for a log of `length` entries. Tests delete entries in `log`, which also records the ranges that were
+ * read.
+ */
 const start = (length: number, options: { maxBytes?: number; pageSize?: number } = {}) => {
   const log = { length, deleted: new Set<number>(), readings: [] as [number, number][] }
   const left = (from: number, to: number) =>
@@ -26,17 +29,17 @@ const start = (length: number, options: { maxBytes?: number; pageSize?: number }
   return { log, pages }
 }
 
-describe('pages of the log', () => {
-  test('are read once, however many ask at once', async () => {
+describe('the page cache', () => {
+  test('reads a page once for concurrent requests', async () => {
     const { log, pages } = start(100)
-    const answers = await Promise.all(Array.from({ length: 1000 }, (_, at) => pages.from(1, 41 + (at % 10), 100)))
+    const results = await Promise.all(Array.from({ length: 1000 }, (_, at) => pages.from(1, 41 + (at % 10), 100)))
     expect(log.readings).toEqual([[41, 50]])
-    expect(answers[3]).toEqual(upTo(44, 50))
+    expect(results[3]).toEqual(upTo(44, 50))
     expect(pages.from(1, 45, 100)).toEqual(upTo(45, 50))
     expect(log.readings.length).toBe(1)
   })
 
-  test('take up what is delivered, and join it with what is read', async () => {
+  test('adds delivered entries to the pages that were read', async () => {
     const { log, pages } = start(45)
     await pages.from(1, 41, 45)
     for (let seq = 46; seq <= 52; seq++) pages.add(1, entry(seq))
@@ -46,21 +49,21 @@ describe('pages of the log', () => {
     expect(log.readings).toEqual([[41, 45]])
   })
 
-  test('read what came before their first entry', async () => {
+  test('reads the entries before the first cached entry of a page', async () => {
     const { pages } = start(47)
     pages.add(1, entry(47))
     expect(await pages.from(1, 43, 47)).toEqual(upTo(43, 47))
     expect(pages.from(1, 43, 47)).toEqual(upTo(43, 47))
   })
 
-  test('never show what is beyond the head that is asked for', async () => {
+  test('never returns entries beyond the requested end', async () => {
     const { pages } = start(50)
     for (const seq of [41, 42, 43]) pages.add(1, entry(seq))
     expect(pages.from(1, 41, 42)).toEqual(upTo(41, 42))
     expect(await pages.from(1, 44, 45)).toEqual(upTo(44, 45))
   })
 
-  test('stay within their bytes, and keep what was read last', async () => {
+  test('stays within its size limit, and keeps the pages that were read last', async () => {
     const { log, pages } = start(1000, { maxBytes: 500 })
     for (let page = 0; page < 10; page++) await pages.from(1, page * 10 + 1, 1000)
     expect(pages.bytes).toBe(500)
@@ -70,7 +73,7 @@ describe('pages of the log', () => {
     expect(log.readings).toEqual([[1, 10]])
   })
 
-  test('of one room are not another’s, and can be forgotten', async () => {
+  test('keeps the pages of rooms apart, and drops the pages of one room', async () => {
     const { log, pages } = start(10)
     await pages.from(1, 1, 10)
     await pages.from(2, 1, 10)
@@ -82,7 +85,7 @@ describe('pages of the log', () => {
     expect(log.readings.length).toBe(3)
   })
 
-  test('forget what is below a place, and what was being read meanwhile', async () => {
+  test('drops entries below a seq, and discards reads that were in progress', async () => {
     const { log, pages } = start(30)
     for (const from of [1, 11, 21]) await pages.from(1, from, 30)
     pages.forget(1, 15)
@@ -97,7 +100,7 @@ describe('pages of the log', () => {
     expect(log.readings).toEqual([])
   })
 
-  test('end at a gap, and go on after it', async () => {
+  test('returns entries up to a gap, and then the entries after it', async () => {
     const { log, pages } = start(30)
     for (const seq of [4, 5, 8]) log.deleted.add(seq)
     expect(await pages.from(1, 2, 30)).toEqual(upTo(2, 3))
@@ -105,7 +108,7 @@ describe('pages of the log', () => {
     expect(await pages.from(1, 8, 8)).toEqual([])
   })
 
-  test('are kept with their gaps, which can be read past', async () => {
+  test('caches pages with gaps, and can return entries on both sides of a gap', async () => {
     const { log, pages } = start(12)
     for (const seq of [4, 5, 8]) log.deleted.add(seq)
     expect(await pages.past(1, 2, 12)).toEqual([2, 3, 6, 7, 9, 10].map(entry))
@@ -115,7 +118,7 @@ describe('pages of the log', () => {
     expect(log.readings).toEqual([[1, 10]])
   })
 
-  test('have no gap where entries are still to come', async () => {
+  test('does not cache entries that do not exist yet as a gap', async () => {
     const { log, pages } = start(4)
     expect(await pages.from(1, 5, 8)).toEqual([])
     log.length = 7
@@ -124,7 +127,7 @@ describe('pages of the log', () => {
     expect(await pages.from(1, 6, 7)).toEqual([entry(6), entry(7)])
   })
 
-  test('have no gap where an entry was not added yet', async () => {
+  test('does not cache an entry that was not added yet as a gap', async () => {
     const { log, pages } = start(6)
     const reading = pages.past(1, 1, 4)
     pages.add(1, entry(6))
@@ -134,7 +137,7 @@ describe('pages of the log', () => {
     expect(log.readings.length).toBe(2)
   })
 
-  test('skip pages of which nothing is left, however many', async () => {
+  test('skips any number of empty pages', async () => {
     const { log, pages } = start(100_000)
     for (let seq = 5; seq <= 99_990; seq++) log.deleted.add(seq)
     expect(await pages.from(1, 5, 100_000)).toEqual(upTo(99_991, 100_000))
@@ -142,7 +145,7 @@ describe('pages of the log', () => {
     expect(log.readings.length).toBeLessThan(5)
   })
 
-  test('that could not be read are read again', async () => {
+  test('reads a page again after a read failed', async () => {
     let isDown = true
     const pages = createPageCache({
       firstSeq: async () => undefined,
@@ -156,9 +159,9 @@ describe('pages of the log', () => {
     expect(await pages.from(1, 1, 5)).toEqual(upTo(1, 5))
   })
 
-  test('are a view of the log, whatever is added, read, deleted and dropped in whatever order', async () => {
+  test('matches the log after any sequence of additions, reads and deletions', async () => {
     const step = fc.oneof(
-      fc.record({ kind: fc.constant('grow' as const), by: fc.integer({ min: 1, max: 15 }), isTold: fc.boolean() }),
+      fc.record({ kind: fc.constant('grow' as const), by: fc.integer({ min: 1, max: 15 }), isAdded: fc.boolean() }),
       fc.record({ kind: fc.constant('delete' as const), at: fc.nat(200), count: fc.integer({ min: 1, max: 25 }) }),
       fc.record({ kind: fc.constant('read' as const), at: fc.nat(200), count: fc.integer({ min: 1, max: 30 }) })
     )
@@ -169,7 +172,7 @@ describe('pages of the log', () => {
           if (one.kind === 'grow') {
             for (let count = 0; count < one.by; count++) {
               log.length++
-              if (one.isTold) pages.add(1, entry(log.length))
+              if (one.isAdded) pages.add(1, entry(log.length))
             }
             continue
           }
@@ -195,39 +198,42 @@ describe('pages of the log', () => {
   })
 })
 
-/** Creates a page cache whose entries contain the number of the read that loaded them (`by`) and the id of their author. */
+/**
+ * Creates a page cache with slow reads. Each entry contains the number of the read that loaded it (`by`) and the id of its
+ * author. `completeRead` completes the oldest pending read. `readings` returns `by` of a cached entry.
+ */
 const startReadings = (isCurrent = () => true) => {
   let reading = 0
-  const answers: (() => void)[] = []
+  const pendingReads: (() => void)[] = []
   const pages = createPageCache({
     pageSize: 10,
     isCurrent,
     read: async (_, from, to) => {
       const by = ++reading
-      await new Promise<void>(resolve => answers.push(resolve))
+      await new Promise<void>(resolve => pendingReads.push(resolve))
       return upTo(from, to).map(placed => ({ ...placed, userId: placed.seq, by }))
     },
     firstSeq: async () => undefined
   })
   const settled = () => new Promise(setImmediate)
-  const answer = async () => {
+  const completeRead = async () => {
     await settled()
-    answers.shift()?.()
+    pendingReads.shift()?.()
     await settled()
   }
   const readings = async (from: number) => {
     const found = pages.from(1, from, 20)
     return Array.isArray(found) ? found[0]?.by : undefined
   }
-  return { pages, answer, readings }
+  return { pages, completeRead, readings }
 }
 
-describe('what was changed', () => {
-  test('is dropped with its page, and no other page is', async () => {
-    const { pages, answer, readings } = startReadings()
+describe('a change of the log', () => {
+  test('drops the page of the changed entry, and no other page', async () => {
+    const { pages, completeRead, readings } = startReadings()
     for (const from of [1, 11]) {
       void pages.from(1, from, 20)
-      await answer()
+      await completeRead()
     }
     pages.invalidate(1, 5, 5)
     pages.invalidate(2, 1, 20)
@@ -235,48 +241,48 @@ describe('what was changed', () => {
     expect(await readings(11)).toBe(2)
   })
 
-  test('is dropped when it spans pages, or carries the name of a user', async () => {
-    const { pages, answer, readings } = startReadings()
+  test('drops all pages of a range, and all pages with entries of a user', async () => {
+    const { pages, completeRead, readings } = startReadings()
     for (const from of [1, 11]) {
       void pages.from(1, from, 20)
-      await answer()
+      await completeRead()
     }
     pages.invalidateUsers(new Set([13]))
     expect(await readings(1)).toBe(1)
     expect(await readings(11)).toBeUndefined()
-    await answer()
+    await completeRead()
     pages.invalidate(1, 10, 11)
     expect(await readings(1)).toBeUndefined()
     expect(await readings(11)).toBeUndefined()
   })
 
-  test('is neither kept nor delivered by a reading that began before', async () => {
-    const { pages, answer, readings } = startReadings()
+  test('discards the result of a read that began before the change', async () => {
+    const { pages, completeRead, readings } = startReadings()
     const early = pages.from(1, 1, 20)
     const joining = pages.from(1, 2, 20)
     pages.invalidate(1, 3, 3)
     const late = pages.from(1, 1, 20)
-    await answer()
-    await answer()
-    await answer()
+    await completeRead()
+    await completeRead()
+    await completeRead()
     for (const found of [await early, await joining, await late]) expect(found[0]).toMatchObject({ by: 2 })
     expect(await readings(1)).toBe(2)
   })
 
-  test('is dropped without a look at the pages of other rooms', () => {
+  test('drops pages without searching the pages of other rooms', () => {
     const { pages } = start(1)
     for (let room = 1; room <= 50_000; room++) pages.add(room, entry(1))
     const spent = cpuMilliseconds(() => {
       for (let room = 1; room <= 10_000; room++) pages.invalidate(room, 1, 1)
       for (let room = 10_001; room <= 20_000; room++) pages.forget(room)
     })
-    // A search through all pages would take half a minute.
+    // Searching all pages at each change would take half a minute.
     expect(spent).toBeLessThan(5000)
     expect(pages.bytes).toBe(300_000)
   })
 
-  test('holds up no reading of what was not changed, however often it is', async () => {
-    const { pages, answer, readings } = startReadings()
+  test('does not repeat a read of unchanged entries, regardless of the number of changes', async () => {
+    const { pages, completeRead, readings } = startReadings()
     const found = pages.from(1, 1, 20)
     for (let seq = 11; seq <= 20; seq++) {
       pages.invalidate(1, seq, seq)
@@ -284,37 +290,37 @@ describe('what was changed', () => {
       pages.invalidateUsers(new Set([seq]))
       pages.forget(2)
     }
-    await answer()
+    await completeRead()
     expect((await found)[0]).toMatchObject({ by: 1 })
     expect(await readings(1)).toBe(1)
   })
 
-  test('is read again where it carries the name of a user, also for who asked after the change', async () => {
-    const { pages, answer, readings } = startReadings()
+  test('repeats a read with entries of a changed user, also for requests after the change', async () => {
+    const { pages, completeRead, readings } = startReadings()
     const early = pages.from(1, 1, 20)
     pages.invalidateUsers(new Set([3]))
     const late = pages.from(1, 1, 20)
-    await answer()
-    await answer()
+    await completeRead()
+    await completeRead()
     for (const found of [await early, await late]) expect(found[0]).toMatchObject({ by: 2 })
     expect(await readings(1)).toBe(2)
   })
 
-  test('is read again, when it may have been missed, by everybody', async () => {
+  test('reads from the database while changes may have been missed', async () => {
     let isCurrent = true
-    const { pages, answer } = startReadings(() => isCurrent)
+    const { pages, completeRead } = startReadings(() => isCurrent)
     void pages.from(1, 1, 20)
-    await answer()
+    await completeRead()
     isCurrent = false
     const found = pages.from(1, 1, 20)
-    await answer()
+    await completeRead()
     expect((await found)[0]).toMatchObject({ by: 2 })
   })
 
-  test('is everything, when it is unknown', async () => {
-    const { pages, answer, readings } = startReadings()
+  test('drops all pages if the change is unknown', async () => {
+    const { pages, completeRead, readings } = startReadings()
     void pages.from(1, 1, 20)
-    await answer()
+    await completeRead()
     const { version } = pages
     pages.clear()
     expect([pages.bytes, pages.version === version]).toEqual([0, false])

@@ -5,7 +5,7 @@ import { fakeClock } from '../../support/clock.ts'
 const start = (readRate: number) => {
   const clock = fakeClock()
   const limit = createReadLimit({ clock, readRate })
-  /** Starts a read that lasts until `end` is called. `began` is true once the limit has let it begin. */
+  /** Requests a read that ends when `end` is called. `began` becomes true when the limit allows the read to start. */
   const read = (userId: number, entries = 1) => {
     const state = { began: false, end: () => {}, entered: Promise.resolve() }
     const onEnd = (ended: () => void) => {
@@ -22,21 +22,21 @@ const start = (readRate: number) => {
 
 const settled = () => new Promise(setImmediate)
 
-test('a user may read at a rate, in bursts, where 50 entries are one read', async () => {
+test('a user may read at the rate and in bursts, and 50 entries count as one read', async () => {
   const { clock, read } = start(2)
   for (const entries of [1, 50, 51, 750]) {
     const one = read(1, entries)
     await one.entered
     one.end()
   }
-  // The reads above cost 1 + 1 + 2 + 15 of the 20 tokens of the bucket, which holds ten seconds.
+  // The reads above cost 1 + 1 + 2 + 15 of the bucket's 20 tokens, which are ten seconds of the rate.
   await expect(read(1, 200).entered).rejects.toMatchObject({ code: 'rate_limited', retryAfterMs: 1500 })
   await read(2, 200).entered
   clock.advance(1500)
   await read(1, 200).entered
 })
 
-test('what costs more than the burst holds can be read when the budget is full', async () => {
+test('a read that costs more than the burst is allowed when the bucket is full', async () => {
   const { clock, read } = start(1)
   await read(1, 1000).entered
   await expect(read(1, 1000).entered).rejects.toMatchObject({ retryAfterMs: 10_000 })
@@ -44,7 +44,7 @@ test('what costs more than the burst holds can be read when the budget is full',
   await read(1, 1000).entered
 })
 
-test('with a rate of 0 there is no limit but on what is under way', async () => {
+test('a rate of 0 disables the rate limit', async () => {
   const { read } = start(0)
   for (let at = 0; at < 1000; at++) {
     const one = read(1, 1000)
@@ -53,7 +53,7 @@ test('with a rate of 0 there is no limit but on what is under way', async () => 
   }
 })
 
-test('eight responses of a user are under way at a time, and further ones begin as these end', async () => {
+test('a user has at most eight concurrent responses, and the next one starts when one ends', async () => {
   const { read } = start(0)
   const reads = Array.from({ length: 10 }, () => read(1))
   const other = read(2)
@@ -65,7 +65,7 @@ test('eight responses of a user are under way at a time, and further ones begin 
   expect(reads.map(({ began }) => began)).toEqual([...Array(9).fill(true), false])
 })
 
-test('a request waits for five seconds for a response that nobody reads', async () => {
+test('a request is rejected after it has waited five seconds for an unread response', async () => {
   const { clock, read } = start(0)
   const reads = Array.from({ length: 9 }, () => read(1))
   clock.advance(4000)
@@ -77,14 +77,14 @@ test('a request waits for five seconds for a response that nobody reads', async 
   expect(reads[8]?.began).toBe(false)
 })
 
-test('of a user who reads nothing a hundred requests wait, and more are refused', async () => {
+test('at most a hundred requests of a user wait, and further ones are rejected', async () => {
   const { read } = start(0)
   for (let at = 0; at < 108; at++) read(1)
   await expect(read(1).entered).rejects.toMatchObject({ code: 'rate_limited' })
   await read(2).entered
 })
 
-test('of all users 512 responses are under way at a time, and 2,000 requests wait', async () => {
+test('all users together have at most 512 concurrent responses and 2,000 waiting requests', async () => {
   const { read } = start(0)
   const reads = Array.from({ length: 512 + 2000 }, (_, at) => read(Math.floor(at / 8)))
   await settled()
@@ -92,7 +92,7 @@ test('of all users 512 responses are under way at a time, and 2,000 requests wai
   await expect(read(9999).entered).rejects.toMatchObject({ code: 'busy' })
 })
 
-test('a user who reads nothing for a while is forgotten with a full budget, one whose response is under way is not', async () => {
+test('a user is removed from memory when idle, but not while a response is in progress', async () => {
   const { clock, read } = start(1)
   const under = read(1, 500)
   await under.entered

@@ -9,7 +9,7 @@ import { silentLog } from '../../support/memory-chat.ts'
 import { createMemoryLog } from '../../support/memory-log.ts'
 import { ENCRYPTION_KEY } from '../../support/settings.ts'
 
-/** Creates a log reader over a room of `count` messages of `length` characters. Records its queries. */
+/** Creates a reader of a log with `count` messages of `length` characters. `queries` records the reader's queries. */
 const start = async (
   count: number,
   { length = 10, concurrentReads = 2, isDeleted = (_: number): boolean => false } = {}
@@ -29,7 +29,7 @@ const start = async (
       keyId
     }))
   )
-  const queries = { running: 0, most: 0, total: 0, ranges: [] as [number, number][] }
+  const queries = { running: 0, maximum: 0, total: 0, ranges: [] as [number, number][] }
   const reading = createLogReader({
     kinds: createKinds(),
     keyring,
@@ -42,7 +42,7 @@ const start = async (
       async range(roomId, from, to) {
         queries.total++
         queries.ranges.push([from, to])
-        queries.most = Math.max(queries.most, ++queries.running)
+        queries.maximum = Math.max(queries.maximum, ++queries.running)
         const rows = await memory.messages.range(roomId, from, to)
         queries.running--
         return rows.filter(({ seq }) => !isDeleted(seq))
@@ -51,7 +51,7 @@ const start = async (
   })
   const row = { id: 1, name: 'general', title: null, epoch: 'e', lastSeq: count, oldestSeq: 1 }
   const room = new Room({ ...row, pages: reading.pages, log: silentLog, clock: { monotonic: () => 0 } })
-  /** Returns the parsed list, and the size of the largest chunk that it arrived in. */
+  /** Reads a list. Returns the parsed items, and the size in bytes of the longest chunk of the response. */
   const list = async (range: { before?: number; after?: number; limit: number }) => {
     const body = (await reading.part(room, range)).json('[', ']')
     if (Buffer.isBuffer(body)) return { items: JSON.parse(body.toString()), longest: body.length }
@@ -65,7 +65,7 @@ const start = async (
 const seqs = (items: { seq: number }[]) => items.map(({ seq }) => seq)
 const upTo = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, at) => from + at)
 
-test('what was read once is in the page cache, for whoever reads it next', async () => {
+test('entries that were read once are in the page cache for all later reads', async () => {
   const { list, queries } = await start(1000)
   expect(seqs((await list({ limit: 1000 })).items)).toEqual(upTo(1, 1000))
   expect(queries.total).toBe(16)
@@ -74,16 +74,19 @@ test('what was read once is in the page cache, for whoever reads it next', async
   expect(queries.total).toBe(16)
 })
 
-test.for([10, 4000])('of a log with many deleted entries, of %i characters each, a page is read once', async length => {
-  const { list, queries } = await start(640, { length, isDeleted: seq => seq % 2 === 1 })
-  const left = upTo(1, 640).filter(seq => seq % 2 === 0)
-  expect(seqs((await list({ limit: 640 })).items)).toEqual(left)
-  expect(seqs((await list({ limit: 640 })).items)).toEqual(left)
-  expect(seqs((await list({ after: 9, limit: 4 })).items)).toEqual([10, 12])
-  expect(queries.total).toBe(10)
-})
+test.for([10, 4000])(
+  'a page of a log with many deleted entries is read once (%i characters per entry)',
+  async length => {
+    const { list, queries } = await start(640, { length, isDeleted: seq => seq % 2 === 1 })
+    const left = upTo(1, 640).filter(seq => seq % 2 === 0)
+    expect(seqs((await list({ limit: 640 })).items)).toEqual(left)
+    expect(seqs((await list({ limit: 640 })).items)).toEqual(left)
+    expect(seqs((await list({ after: 9, limit: 4 })).items)).toEqual([10, 12])
+    expect(queries.total).toBe(10)
+  }
+)
 
-test('many who read the same at once cost one query a page', async () => {
+test('concurrent reads of the same entries cost one query per page', async () => {
   const { list, queries } = await start(200)
   await Promise.all(Array.from({ length: 50 }, () => list({ limit: 200 })))
   expect(queries.ranges.sort(([a], [b]) => a - b)).toEqual([
@@ -94,13 +97,13 @@ test('many who read the same at once cost one query a page', async () => {
   ])
 })
 
-test.for([1, 2, 5])('no more than %i queries read the log at a time', async concurrentReads => {
+test.for([1, 2, 5])('at most %i queries read the log concurrently', async concurrentReads => {
   const { list, queries } = await start(2000, { concurrentReads })
   await Promise.all(Array.from({ length: 20 }, (_, at) => list({ before: 100 * at + 101, limit: 100 })))
-  expect(queries.most).toBe(concurrentReads)
+  expect(queries.maximum).toBe(concurrentReads)
 })
 
-test('a long list comes in pieces of 32 KiB and reads on only as it is taken', async () => {
+test('a long list is sent in chunks of 32 KiB, and is read only as fast as the client reads it', async () => {
   const { reading, room, list, queries } = await start(1000, { length: 4000 })
   const { items, longest } = await list({ limit: 1000 })
   expect(seqs(items)).toEqual(upTo(1, 1000))
@@ -110,7 +113,7 @@ test('a long list comes in pieces of 32 KiB and reads on only as it is taken', a
   const before = queries.total
   const body = (await reading.part(room, { limit: 1000 })).json('[', ']')
   if (Buffer.isBuffer(body)) throw new Error('not a stream')
-  // A response that nobody reads buffers up to the stream's high-water mark, plus one chunk.
+  // A response that nobody reads buffers at most the stream's high-water mark and one more chunk.
   body.read(0)
   for (let turn = 0; turn < 50; turn++) await new Promise(setImmediate)
   expect(body.readableLength).toBeLessThanOrEqual(128 * 1024)
@@ -118,7 +121,7 @@ test('a long list comes in pieces of 32 KiB and reads on only as it is taken', a
   body.destroy()
 })
 
-test('a list that can not be read to its end fails, and is never shorter without a word', async () => {
+test('a list that cannot be read completely fails, and is never truncated silently', async () => {
   const { reading, room } = await start(1000, { length: 4000 })
   const body = (await reading.part(room, { limit: 1000 })).json('[', ']')
   if (Buffer.isBuffer(body)) throw new Error('not a stream')

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { createSlices } from '../../../src/chat/log/slices.ts'
 
-/** Creates slices of two milliseconds, with a clock that advances by one millisecond at each call. */
+/** Creates slices of 2 ms, with a clock that advances by 1 ms each time that it is read. */
 const start = () => {
   let now = 0
   const slices = createSlices({ clock: { monotonic: () => now++ }, maxMs: 2 })
@@ -21,7 +21,7 @@ const start = () => {
 
 const items = (count: number) => Array.from({ length: count }, (_, at) => at)
 
-test('work is done in order and takes no more than its time of a turn', async () => {
+test('items are processed in order, and for at most the maximum time per turn', async () => {
   const { slices, turn, stop } = start()
   const inTurn = new Map<number, number>()
   const results = await slices.map(items(20), item => {
@@ -33,7 +33,7 @@ test('work is done in order and takes no more than its time of a turn', async ()
   expect(Math.max(...inTurn.values())).toBeLessThanOrEqual(2)
 })
 
-test('the time is shared by all jobs: a short one does not wait for a long one', async () => {
+test('a short job does not wait for a long one', async () => {
   const { slices, stop } = start()
   const ended: string[] = []
   await Promise.all([
@@ -44,7 +44,7 @@ test('the time is shared by all jobs: a short one does not wait for a long one',
   expect(ended).toEqual(['short', 'long'])
 })
 
-test('a job that throws rejects, and the next goes on', async () => {
+test('a job that throws rejects, and later jobs are processed', async () => {
   const { slices, stop } = start()
   const broken = slices.map([1, 2], () => {
     throw new Error('broken')

@@ -6,9 +6,11 @@ import { MAX_NAMED } from '../../../src/chat/presence/room-presence.ts'
 import { fakeClock } from '../../support/clock.ts'
 
 const ROOM = 1
-const person = (userId: number) => ({ userId, username: `user-${userId}` })
+const user = (userId: number) => ({ userId, username: `user-${userId}` })
 
-/** Creates processes that share their presence over a bus. `pass` advances the clock and lets their events arrive. */
+/**
+ * Creates processes that share presence over a bus. `pass` advances the clock, and lets the events between processes arrive.
+ */
 const start = async (count: number) => {
   const clock = fakeClock()
   const network = createMemoryNetwork()
@@ -45,29 +47,29 @@ const start = async (count: number) => {
 }
 
 describe('a user who', () => {
-  test('was deleted is nowhere at once, whatever another process still says', async () => {
+  test('was deleted is removed immediately, even if another process still publishes the user', async () => {
     const { processes, pass } = await start(2)
     const [one, two] = processes
-    one.presence.join(ROOM, person(1))
-    two.presence.join(ROOM, person(1))
-    two.presence.join(ROOM, person(2))
+    one.presence.join(ROOM, user(1))
+    two.presence.join(ROOM, user(1))
+    two.presence.join(ROOM, user(2))
     await pass(2000)
     one.presence.deleted(1)
     expect(one.shown()).toEqual({ count: 1, users: ['user-2'] })
     expect(one.notices.at(-1)).toBe('user-1 left')
-    two.presence.join(ROOM, person(3))
+    two.presence.join(ROOM, user(3))
     await pass(20_000)
     expect(one.shown()).toEqual({ count: 2, users: ['user-2', 'user-3'] })
-    one.presence.leave(ROOM, person(1))
+    one.presence.leave(ROOM, user(1))
     two.presence.deleted(1)
     await pass(2000)
     expect(two.shown()).toEqual(one.shown())
   })
 
-  test('was renamed is shown under the new name, on other processes too', async () => {
+  test('was renamed is shown with the new name on all processes', async () => {
     const { processes, pass } = await start(2)
     const [one, two] = processes
-    one.presence.join(ROOM, person(1))
+    one.presence.join(ROOM, user(1))
     await pass(2000)
     const changes = one.changes()
     one.presence.renamed(1, 'new-name')
@@ -79,20 +81,20 @@ describe('a user who', () => {
 })
 
 describe('presence', () => {
-  test('joins with the first connection and leaves after the last, whichever process they are on', async () => {
+  test('begins with a user’s first connection and ends after the last, on any process', async () => {
     const { processes, pass } = await start(2)
     const [one, two] = processes
-    one.presence.join(ROOM, person(1))
-    one.presence.join(ROOM, person(1))
-    two.presence.join(ROOM, person(1))
-    two.presence.join(ROOM, person(2))
+    one.presence.join(ROOM, user(1))
+    one.presence.join(ROOM, user(1))
+    two.presence.join(ROOM, user(1))
+    two.presence.join(ROOM, user(2))
     await pass(2000)
     for (const { shown } of processes) expect(shown()).toEqual({ count: 2, users: ['user-1', 'user-2'] })
-    one.presence.leave(ROOM, person(1))
-    one.presence.leave(ROOM, person(1))
+    one.presence.leave(ROOM, user(1))
+    one.presence.leave(ROOM, user(1))
     await pass(10_000)
     expect(one.shown()).toEqual({ count: 2, users: ['user-1', 'user-2'] })
-    two.presence.leave(ROOM, person(1))
+    two.presence.leave(ROOM, user(1))
     await pass(7000)
     for (const { shown, notices } of processes) {
       expect(shown()).toEqual({ count: 1, users: ['user-2'] })
@@ -100,26 +102,26 @@ describe('presence', () => {
     }
   })
 
-  test('does not notice who comes back within the grace, on another process too', async () => {
+  test('does not change for a user who returns within the grace period, even on another process', async () => {
     const { processes, pass } = await start(2)
     const [one, two] = processes
-    one.presence.join(ROOM, person(1))
+    one.presence.join(ROOM, user(1))
     await pass(2000)
-    one.presence.leave(ROOM, person(1))
+    one.presence.leave(ROOM, user(1))
     await pass(3000)
-    two.presence.join(ROOM, person(1))
+    two.presence.join(ROOM, user(1))
     await pass(20_000)
     for (const { notices } of processes) expect(notices).toEqual(['user-1 joined'])
   })
 
-  test('has no ghosts: a process that falls silent has nobody within 30 s', async () => {
+  test('ends within 30 s for the users of a process that stops publishing', async () => {
     const { processes, pass, network } = await start(2)
     const [one, two] = processes
-    one.presence.join(ROOM, person(1))
-    two.presence.join(ROOM, person(2))
+    one.presence.join(ROOM, user(1))
+    two.presence.join(ROOM, user(2))
     await pass(2000)
     expect(one.shown().count).toBe(2)
-    // Simulates a killed process, which receives and publishes nothing.
+    // Simulates a killed process, which neither receives nor publishes events.
     network.ends.delete(two.bus.processId)
     Object.assign(two.bus, { publish: () => true })
     await pass(30_000)
@@ -127,11 +129,11 @@ describe('presence', () => {
     expect(one.notices.at(-1)).toBe('user-2 left')
   })
 
-  test('goes at once, after the grace, with a process that announces its end', async () => {
+  test('ends after the grace period for the users of a process that shuts down', async () => {
     const { processes, pass } = await start(2)
     const [one, two] = processes
-    one.presence.join(ROOM, person(1))
-    two.presence.join(ROOM, person(2))
+    one.presence.join(ROOM, user(1))
+    two.presence.join(ROOM, user(2))
     await pass(2000)
     two.presence.close()
     await two.bus.close()
@@ -142,39 +144,39 @@ describe('presence', () => {
   test('is sent to a process that starts later', async () => {
     const { processes, pass } = await start(2)
     const [one, two] = processes
-    one.presence.join(ROOM, person(1))
+    one.presence.join(ROOM, user(1))
     await pass(2000)
     two.presence.events.gone({ kind: 'gone' }, one.bus.processId)
     await pass(10_000)
     expect(two.shown()).toEqual({ count: 1, users: ['user-1'] })
   })
 
-  test(`of more than ${MAX_NAMED} people is a number, without events, and sent once a second at most`, async () => {
+  test(`of more than ${MAX_NAMED} users is a number without events, and is sent at most once per second`, async () => {
     const { processes, pass } = await start(2)
     const [one, two] = processes
-    for (let userId = 1; userId <= MAX_NAMED; userId++) one.presence.join(ROOM, person(userId))
+    for (let userId = 1; userId <= MAX_NAMED; userId++) one.presence.join(ROOM, user(userId))
     expect(one.notices.length).toBe(MAX_NAMED)
-    for (let userId = MAX_NAMED + 1; userId <= 1000; userId++) one.presence.join(ROOM, person(userId))
+    for (let userId = MAX_NAMED + 1; userId <= 1000; userId++) one.presence.join(ROOM, user(userId))
     expect(one.notices.length).toBe(MAX_NAMED)
     await pass(3000)
     expect(one.shown()).toEqual({ count: 1000, users: undefined })
     expect(two.shown()).toEqual({ count: 1000, users: undefined })
     expect(one.changes()).toBe(1)
-    for (let userId = 50; userId <= 1000; userId++) one.presence.leave(ROOM, person(userId))
+    for (let userId = 50; userId <= 1000; userId++) one.presence.leave(ROOM, user(userId))
     await pass(10_000)
     expect(one.shown().users?.length).toBe(49)
     expect(two.shown().users?.length).toBe(49)
     expect(two.changes()).toBeLessThanOrEqual(10)
   })
 
-  test('of very many people is sent less often, since everybody there receives it', async () => {
+  test('of very many users is sent less often, because every subscriber receives it', async () => {
     const { processes, pass } = await start(1)
     const [one] = processes
-    for (let userId = 1; userId <= 10_000; userId++) one.presence.join(ROOM, person(userId))
+    for (let userId = 1; userId <= 10_000; userId++) one.presence.join(ROOM, user(userId))
     await pass(1000)
     const before = one.changes()
     for (let second = 0; second < 30; second++) {
-      one.presence.join(ROOM, person(20_000 + second))
+      one.presence.join(ROOM, user(20_000 + second))
       await pass(1000)
     }
     expect(one.changes() - before).toBeLessThanOrEqual(3)

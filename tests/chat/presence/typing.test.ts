@@ -7,7 +7,7 @@ const start = () => {
   return { clock, typing: createTyping(clock) }
 }
 
-test('a person is shown as typing in a room once a second', () => {
+test('a user is shown as typing in a room once per second', () => {
   const { clock, typing } = start()
   expect([typing.may(1, 1, 10), typing.may(1, 1, 10), typing.may(2, 1, 10)]).toEqual([true, false, true])
   clock.step(-3_600_000)
@@ -17,7 +17,7 @@ test('a person is shown as typing in a room once a second', () => {
   expect(typing.may(1, 1, 10)).toBe(true)
 })
 
-test('a person is shown in ten rooms at once, and then in five a second', () => {
+test('a user is shown as typing in ten rooms at once, and then in five per second', () => {
   const { clock, typing } = start()
   const shown = () => Array.from({ length: 128 }, (_, room) => typing.may(1, room, 10)).filter(Boolean).length
   expect(shown()).toBe(10)
@@ -25,7 +25,7 @@ test('a person is shown in ten rooms at once, and then in five a second', () => 
   expect(shown()).toBe(5)
 })
 
-test('a large room shows few, however many type', () => {
+test('a large room shows only a few users as typing', () => {
   const { clock, typing } = start()
   const shown = (subscribers: number, roomId: number) =>
     Array.from({ length: 1000 }, (_, userId) => typing.may(userId, roomId, subscribers)).filter(Boolean).length

@@ -8,9 +8,9 @@ import { createMemoryLog } from '../../support/memory-log.ts'
 
 const start = (names = ['general'], maxIdle?: number) => {
   const { rooms: repository, messages } = createMemoryLog(names)
-  const asked: number[] = []
+  const queried: number[] = []
   const changed: RoomsRepository['changed'] = known => {
-    asked.push(known.length)
+    queried.push(known.length)
     return repository.changed(known)
   }
   const pages = createPageCache<Entry>({ read: async () => [], firstSeq: async () => undefined })
@@ -22,12 +22,12 @@ const start = (names = ['general'], maxIdle?: number) => {
     clock: { monotonic: () => 0 },
     ...bounds
   })
-  return Object.assign(rooms, { asked, messages })
+  return Object.assign(rooms, { queried, messages })
 }
 
 const namesOf = (count: number): string[] => Array.from({ length: count }, (_, at) => `room-${at}`)
 
-test('a room that nobody follows is let go after a while', async () => {
+test('a room without subscribers is removed from memory after a while', async () => {
   const rooms = start()
   await rooms.load('general')
   rooms.sweep()
@@ -37,7 +37,7 @@ test('a room that nobody follows is let go after a while', async () => {
   expect(rooms.get('general')).toBeUndefined()
 })
 
-test('a room that was just asked for stays, so that who is about to follow it does not follow one that hears nothing', async () => {
+test('a room that was just requested stays in memory, so that its requester can subscribe to it', async () => {
   const rooms = start()
   await rooms.load('general')
   rooms.sweep()
@@ -46,23 +46,23 @@ test('a room that was just asked for stays, so that who is about to follow it do
   expect(rooms.get('general')).toBe(room)
 })
 
-test('it asks about many rooms in pages, and about rooms again that changed behind it', async () => {
+test('it queries many rooms in pages, and starts one further pass for requests during a pass', async () => {
   const names = namesOf(2500)
   const rooms = start(names)
   for (const name of names) await rooms.load(name)
   await Promise.all([rooms.look(), rooms.look(), rooms.look()])
-  expect(rooms.asked).toEqual([1000, 1000, 500, 1000, 1000, 500])
+  expect(rooms.queried).toEqual([1000, 1000, 500, 1000, 1000, 500])
 })
 
-test('it keeps a bounded number of rooms that nobody follows, and every room that somebody does', async () => {
+test('it keeps a bounded number of rooms without subscribers, and every room with subscribers', async () => {
   const names = namesOf(500)
   const rooms = start(names, 100)
-  const followed = await rooms.load('room-0')
-  followed?.subscribers.add({ deliver() {}, hint() {}, replace() {}, broken() {} })
+  const subscribed = await rooms.load('room-0')
+  subscribed?.subscribers.add({ deliver() {}, hint() {}, replace() {}, broken() {} })
   for (const name of names) await rooms.load(name)
   await rooms.look()
-  expect(rooms.asked.reduce((a, b) => a + b, 0)).toBeLessThanOrEqual(151)
-  expect(rooms.get('room-0')).toBe(followed)
+  expect(rooms.queried.reduce((a, b) => a + b, 0)).toBeLessThanOrEqual(151)
+  expect(rooms.get('room-0')).toBe(subscribed)
   expect(rooms.get('room-499')).toBeDefined()
   expect(rooms.get('room-1')).toBeUndefined()
 })

@@ -1,4 +1,7 @@
-/** Tests a changed room on other processes, for any bus. There is no change feed, so that only the bus notifies. */
+/**
+ * Tests with any bus that a change of a room reaches other processes. The chats have no change feed, so only the bus can notify
+ * them.
+ */
 import { expect, onTestFinished } from 'vitest'
 import type { Bus } from '../../../src/bus/bus.ts'
 import type { MemoryChatOptions } from '../../support/memory-chat.ts'
@@ -7,8 +10,8 @@ import { createMemoryChat, stopChat } from '../../support/memory-chat.ts'
 const ann = { userId: 1, username: 'ann', expiresAt: 4e12 }
 
 /**
- * Changes a title on one process, and expects it on two others: on one that has the room in memory, and on one that loads it
- * later.
+ * Changes a room's title on one process. Expects the new title on a process that has loaded the room, and on a process that
+ * loads the room later.
  */
 export const expectTitleEverywhere = async (
   storage: Pick<MemoryChatOptions, 'rooms' | 'messages'>,

@@ -1,4 +1,7 @@
-/** Floods with frames of all kinds (control frames, malformed ones, the protocol's own), because every inbound frame must count. */
+/**
+ * Attacks that flood the service with WebSocket frames: control frames, malformed frames and frames of the chat protocol. The
+ * frame quota must count all of them.
+ */
 import type { Attack } from '../attacks.ts'
 import { frame, OPCODE, times } from '../wire.ts'
 import { flood } from './repeat.ts'

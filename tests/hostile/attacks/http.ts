@@ -1,4 +1,4 @@
-/** Attacks over HTTP: declined upgrades, malformed and unfinished requests, logins, unused connections. */
+/** Attacks over HTTP: declined upgrades, malformed and unfinished requests, guessed passwords, and unused connections. */
 import { randomBytes } from 'node:crypto'
 import type { Attack } from '../attacks.ts'
 import { head, open, times, write } from '../wire.ts'

@@ -1,4 +1,4 @@
-/** Attacks that read: too much, too fast, or without reading the response. */
+/** Attacks that read too much history, read it too fast, or do not read the responses. */
 import type { Attack } from '../attacks.ts'
 import { head, open, times, write } from '../wire.ts'
 import { accountOf, flood, parallel, repeat } from './repeat.ts'
@@ -20,7 +20,7 @@ export const floodReads: readonly Attack[] = [
   unread('history that is not read', HISTORY, 1),
   unread('documents that are not read', '/redoc/redoc.standalone.js', 20),
   {
-    name: 'sixteen readers of history',
+    name: 'history in sixteen parallel reads',
     run: target =>
       parallel(16, at =>
         repeat(target, async () => {
@@ -44,7 +44,7 @@ export const floodReads: readonly Attack[] = [
       )
   },
   {
-    name: 'catching up again and again',
+    name: 'repeated subscriptions with a resume',
     run: flood(4, () => subscribeFrames())
   }
 ]

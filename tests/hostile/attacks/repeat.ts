@@ -1,4 +1,4 @@
-/** Functions that attacks share: repetition and parallel connections until the time is over. */
+/** Functions that the attacks share. They repeat work until the attack's time is over, or run work in parallel. */
 import type { Socket } from 'node:net'
 import type { Target } from '../attacks.ts'
 import type { Account } from '../people.ts'
@@ -6,7 +6,10 @@ import { upgrade, write } from '../wire.ts'
 
 const pause = (ms: number): Promise<void> => new Promise(done => setTimeout(done, ms))
 
-/** Repeats `work` until the time is over. Failures are expected, because the service defends itself, and are retried after 50 ms. */
+/**
+ * Repeats `work` until the time is over. After a failure, retries in 50 ms, because failures are expected when the service
+ * defends itself.
+ */
 export const repeat = async ({ signal }: Target, work: () => Promise<void>): Promise<void> => {
   while (!signal.aborted) {
     await work().catch(() => pause(50))
@@ -19,14 +22,17 @@ export const parallel = async (count: number, work: (at: number) => Promise<void
   await Promise.all(Array.from({ length: count }, (_, at) => work(at)))
 }
 
-/** Returns one of the attacker's accounts. */
+/** Returns one of the attacker's accounts, by a number that may exceed the number of accounts. */
 export const accountOf = ({ accounts }: Target, at: number): Account => {
   const account = accounts[at % accounts.length]
-  if (!account) throw new Error('an attack needs accounts')
+  if (!account) throw new Error('The attack has no accounts.')
   return account
 }
 
-/** Writes to WebSockets as fast as they accept data, and opens a new one when the service closes one. */
+/**
+ * Returns an attack that writes to WebSockets as fast as they accept data. When the service closes one, the attack opens
+ * another.
+ */
 export const flood =
   (sockets: number, bytes: () => Buffer, path?: string) =>
   async (target: Target): Promise<void> => {
@@ -34,14 +40,14 @@ export const flood =
     await parallel(sockets, at =>
       repeat(target, async () => {
         const socket = await upgrade(target.port, accountOf(target, at).token, path)
-        await hammer(target, socket, data)
+        await writeContinuously(target, socket, data)
         socket.destroy()
         await pause(20)
       })
     )
   }
 
-const hammer = async ({ signal }: Target, socket: Socket, data: Buffer): Promise<void> => {
+const writeContinuously = async ({ signal }: Target, socket: Socket, data: Buffer): Promise<void> => {
   while (!signal.aborted && !socket.destroyed) {
     await write(socket, data, signal)
     await pause(0)

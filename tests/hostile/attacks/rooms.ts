@@ -1,4 +1,4 @@
-/** Amplification attacks: little work for the sender, much for the database, the other processes or the users of a room. */
+/** Amplification attacks. They cost the sender little, but the database, the other processes or the users of a room a lot. */
 import type { Attack } from '../attacks.ts'
 import { frame, OPCODE, upgrade } from '../wire.ts'
 import { accountOf, flood, parallel, repeat } from './repeat.ts'
@@ -19,7 +19,7 @@ export const abuseRooms: readonly Attack[] = [
     )
   },
   {
-    name: 'rooms that are not there',
+    name: 'rooms that do not exist',
     run: flood(4, () => Buffer.concat(absent(50).map(room => text({ type: 'subscribe', room }))))
   },
   {
