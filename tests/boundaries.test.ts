@@ -1,6 +1,6 @@
 /**
- * Tests which parts may import which others, as docs/architecture.md lists. Checks dynamic imports too. Biome reports import
- * cycles.
+ * Tests the import rules of docs/architecture.md: which parts each part may import. Checks dynamic imports too. Biome reports
+ * import cycles.
  */
 import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'

@@ -56,7 +56,7 @@ test('every link in the documents leads to a file', () => {
 test('every page is at most two clicks from the README', () => {
   const near = linksOf('README.md')
   const reached = new Set([...near, ...near.filter(target => target.endsWith('.md')).flatMap(linksOf)])
-  // Only the index of the API reference must be reachable, because it links to the other pages of the reference.
+  // Only the index of the API reference must be reachable, because the index links to the other pages of the reference.
   const wanted = pages.filter(page => !page.startsWith('docs/api/') || page === 'docs/api/README.md')
   expect(wanted.filter(page => !reached.has(page) && !page.startsWith('docs/adr/0'))).toEqual([])
   expect(linksOf('docs/adr/README.md')).toEqual(

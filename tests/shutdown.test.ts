@@ -1,4 +1,4 @@
-/** Tests the order and the timeouts of the shutdown steps, and that docs/operations.md lists the same. */
+/** Tests the order and the timeouts of the shutdown steps, and that docs/operations.md lists the same steps and timeouts. */
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'

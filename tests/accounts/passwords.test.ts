@@ -84,7 +84,7 @@ describe('a password', () => {
   })
 
   test('hashed by the FastAPI backend ($2b$12$) verifies, and needs no new hash', async () => {
-    // A hash in the format of passlib: CryptContext(schemes=["bcrypt"]).hash("SecurePass123")
+    // This hash has the format of passlib's CryptContext(schemes=["bcrypt"]).hash("SecurePass123").
     const theirs = await nodeBcrypt.hash('SecurePass123', { cost: 12 })
     expect(theirs).toMatch(/^\$2b\$12\$/)
     const ours = createPasswords({ rounds: 12 })

@@ -31,7 +31,7 @@ const onPostgres: Driver = async () => {
 /** Creates a `typing` event. The length of `username` determines the size of the event. */
 const typing = (user_id: number, username: string) => ({ kind: 'typing', room: 1, user_id, username }) as const
 
-/** Listens on a bus and records what the bus delivers. `until` resolves when enough has been recorded. */
+/** Listens on a bus and records what the bus delivers. `until` resolves when a condition on the records is true. */
 const listening = async (bus: Bus) => {
   const received: { grown: [number, number][]; events: BusEvent[]; from: string[]; resets: number } = {
     grown: [],

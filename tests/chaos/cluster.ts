@@ -10,7 +10,7 @@ export interface Cluster {
   /** Stops every backend immediately, without a checkpoint, and starts the server again. Committed data must survive. */
   restart(): void
   stop(): void
-  /** Starts a standby that replicates this cluster by streaming. The standby is read-only until it is promoted. */
+  /** Starts a standby of this cluster with streaming replication. The standby is read-only until it is promoted. */
   standby(): Promise<Standby>
 }
 
@@ -37,7 +37,10 @@ export const findBinaries = (): string | undefined => {
   }
 }
 
-/** Returns the ids of the user `postgres` if this process runs as root, because PostgreSQL refuses to run as root. */
+/**
+ * Returns the ids of the user `postgres` if this process runs as root, because PostgreSQL refuses to run as root. Otherwise
+ * returns `undefined`.
+ */
 export const owner = (): { uid: number; gid: number } | undefined => {
   if (userInfo().uid !== 0) return undefined
   const id = (flag: string) => Number(execFileSync('id', [flag, 'postgres'], { encoding: 'utf8' }))

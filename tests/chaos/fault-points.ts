@@ -1,6 +1,7 @@
 /**
  * Preloaded into a service under test with `--import`. After one SIGUSR2, the process kills itself between the next commit and
- * its ack. After two, it kills itself between the next ack and the delivery. The service's own code contains no fault points.
+ * its ack. After two signals, the process kills itself between the next ack and the delivery. The service's own code contains
+ * no fault points.
  */
 import { Connection } from '../../src/chat/connections/connection.ts'
 import { Room } from '../../src/chat/rooms/room.ts'

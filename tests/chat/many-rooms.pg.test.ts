@@ -1,4 +1,7 @@
-/** Tests a process with 70,000 rooms, which is more than the 65,535 parameters that PostgreSQL allows in a statement. */
+/**
+ * Tests a process with 70,000 rooms. PostgreSQL allows at most 65,535 parameters in a statement, so a query cannot have a
+ * parameter for each room.
+ */
 import { expect, test } from 'vitest'
 import type { Entry } from '../../src/chat/log/codec.ts'
 import { createPageCache } from '../../src/chat/log/page-cache.ts'

@@ -21,8 +21,8 @@ const pause = async (turns: number): Promise<void> => {
   for (let turn = 0; turn < turns; turn++) await new Promise(setImmediate)
 }
 /**
- * All work is complete after this many turns of the event loop without a change, because no operation on the log in memory
- * takes more turns.
+ * When nothing has changed for this many turns of the event loop, all work is complete, because no operation on the log in
+ * memory takes as long.
  */
 const QUIET_TURNS = 30
 
@@ -37,7 +37,7 @@ const quiet = async (measure: () => number): Promise<void> => {
   }
 }
 
-/** A client's place in a room. `seq` is that of the last received entry, so the next entry must have `seq + 1`. */
+/** The position of a client in a room: the `seq` of the last received entry. The next entry must have `seq + 1`. */
 interface View {
   seq: number | undefined
 }
@@ -82,7 +82,8 @@ class Client {
   }
 
   #take(frame: Sent): void {
-    // A subscription starts at `after`, which the client also sent as `ref`. Later entries may have been delivered in between.
+    // A subscription starts at `after`, which the client also sends as `ref`. Later entries may be delivered between the two
+    // frames `subscribe` and `subscribed`.
     if (frame.type === 'subscribed') {
       this.views.set(frame.room, { seq: frame.ref === undefined ? frame.seq : Number(frame.ref) })
     }

@@ -111,8 +111,8 @@ export const undocumented = ({ responses }: Operation, { status, headers, text }
 }
 
 /**
- * Returns which documented header is missing or invalid. An `x-ratelimit-` header may be missing, because rate limits can be
- * turned off.
+ * Returns a description of the first documented header that is missing or invalid, or an empty string. An `x-ratelimit-` header
+ * may be missing, because rate limits can be turned off.
  */
 const headerFaults = ({ headers: documented = {} }: Response, headers: Reply['headers']): string => {
   for (const [name, { schema }] of Object.entries(documented)) {

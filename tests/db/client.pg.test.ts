@@ -1,4 +1,4 @@
-/** Tests connections that fail and the wait for a server, which only apply to PostgreSQL. */
+/** Tests what PostgreSQL has and the embedded database has not: connections that fail, and the wait for a server. */
 import { createServer, Socket } from 'node:net'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { faultOf } from '../../src/db/client/errors.ts'

@@ -19,8 +19,8 @@ const DEFAULTS: Record<string, string> = {
   backslash_quote: 'off',
   transform_null_equals: 'on',
   search_path: `'nowhere'`,
-  // These timeouts are shorter than those of the service, but long enough for the statements that it executes before it sets
-  // its own.
+  // These timeouts are shorter than those of the service, but long enough for the statements that the service executes before
+  // it sets its own timeouts.
   statement_timeout: '5000',
   lock_timeout: '4000',
   idle_in_transaction_session_timeout: '3000',
@@ -82,7 +82,7 @@ describe('with an administrator’s defaults', () => {
     const { databaseUrl, databaseSchema } = await createDefaults('database')
     const sql = postgres(databaseUrl, { onnotice: () => {}, ...options })
     onTestFinished(() => sql.end({ timeout: 1 }))
-    // Opens a connection for the host before the service uses the client. It has the administrator's defaults.
+    // The host opens a connection before the service uses the client. This connection has the administrator's defaults.
     await sql`select 1`
     const service = await startService({ databaseUrl: '', databaseSchema, migrateOnStart: true }, sql)
     await exercise(service, 'john')

@@ -12,7 +12,7 @@ import { type Person, type RunningChat, startChat } from '../support/start-chat.
 
 /**
  * Time in milliseconds after which the pool closes an idle connection. A pool that is not replaced stays connected to the
- * standby for that long.
+ * standby for at least this time.
  */
 const IDLE_CLOSED_MS = 60_000
 

@@ -31,7 +31,7 @@ test('it fails if a table stays locked, names the table, and changes nothing', a
 
 test('it applies the migrations after a pause in which the other transaction has ended', async () => {
   const { client, schema, pending, commit } = await start()
-  // The next pause is requested after each failed attempt, and the second request starts the commit. On a busy server, more
+  // The migration requests a pause after each failed attempt. The second request starts the commit. On a busy server, more
   // attempts may fail before the commit is complete.
   let committed: Promise<unknown> | undefined
   const pausesMs = (function* () {

@@ -94,7 +94,7 @@ const completesTlsHandshake = (port: number): Promise<boolean> =>
 
 /**
  * Replaces `from` in the text of a shipped file. Throws if `from` does not occur exactly `times` times, because the file has
- * changed and the test no longer matches it.
+ * then changed and this test must be adapted.
  */
 const replaced = (text: string, from: string, to: string, times: number): string => {
   const parts = text.split(from)

@@ -68,7 +68,7 @@ describe.for([nginx, caddy])('behind $name', proxy => {
     for (let times = 0; times < 3; times += 1) await login(front, '127.0.0.4', forged)
     expect((await login(front, '127.0.0.5')).status).toBe(401)
     // If a client connects directly to the service from a trusted address, the service trusts the forged header. Only a proxy
-    // in front prevents that.
+    // in front of the service prevents this.
     const direct = { method: 'POST', headers: { 'content-type': 'application/json', ...forged } }
     const body = JSON.stringify({ username: 'nobody', password: PASSWORD })
     const statuses = []

@@ -33,7 +33,8 @@ const keys = { SECRET_KEY, ENCRYPTION_KEY, HOST: '127.0.0.1' }
 const run = (env: Record<string, string>, command?: string[]) => runContainer({ root, config, env }, command)
 
 /**
- * Starts the service in a container. Resolves when the service is ready. `startedIn` is the time until then, in milliseconds.
+ * Starts the service in a container. Resolves when the service is ready. `startedIn` is the duration of the start in
+ * milliseconds.
  */
 const serve = async () => {
   const began = Date.now()

@@ -15,7 +15,7 @@ export interface Account {
 
 /** What the users measured during one attack. */
 export interface Measurement {
-  /** The milliseconds from each message to its ack, in ascending order. */
+  /** The time from each message to its ack in milliseconds, in ascending order. */
   readonly acks: readonly number[]
   /** The number of messages without an ack within the timeout, and of HTTP requests that failed. */
   readonly unanswered: number

@@ -20,9 +20,9 @@ const { values } = parseArgs({ options: { only: { type: 'string' }, seconds: { t
 const attackMs = Number(values.seconds) * 1000
 
 /**
- * The delay from the last attack to the measurement of the memory in milliseconds, and the maximum growth factor. Compares only
- * the memory in use after a garbage collection, with an allowance for a full page cache. The resident memory is printed, but
- * not compared, because it includes memory that the allocator keeps.
+ * The delay in milliseconds between the last attack and the measurement of the memory, and the maximum growth factor. Only
+ * memory in use after a garbage collection counts, and the page cache may be full. The resident memory is printed, but does not
+ * count, because it includes memory that the allocator keeps.
  */
 const REST_MS = 60_000
 const MAX_GROWTH = 1.2

@@ -1,5 +1,5 @@
 /**
- * Tests requests that Node by default rejects without a body, or closes without a response. The chat's own server sends a
+ * Tests requests to which Node, by default, responds without a body or not at all. The chat's own server responds with a
  * problem document.
  */
 import { createServer } from 'node:http'

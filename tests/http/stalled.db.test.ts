@@ -150,8 +150,8 @@ test('it rejects further requests of a user within seconds while the user reads 
   const arrived = once(server.server, 'request')
   const ninth = call('GET', '/api/users/me', { token: john.token })
   await arrived
-  // Waits until the request has been authenticated and queued. This takes only turns of the event loop, so the clock stands
-  // still.
+  // Waits until the request has been authenticated and queued. This takes only turns of the event loop, so the clock does not
+  // advance.
   for (let turn = 0; turn < 100; turn++) await new Promise(setImmediate)
   await advance(clock, 6)
   expect((await ninth).status).toBe(429)

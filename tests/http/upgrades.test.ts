@@ -1,6 +1,6 @@
 /**
- * Tests WebSocket upgrades of the chat's route. The router decides which upgrades are the chat's. Each of them gets a response,
- * and none delays a shutdown.
+ * Tests WebSocket upgrades of the chat's route. The router decides which upgrades belong to the chat. Every upgrade of the chat
+ * gets a response, and none delays a shutdown.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -31,7 +31,7 @@ describe('a slow reader', () => {
     slow.socket.pause()
     await talk(sender, 4000)
     const grown = process.memoryUsage().external - before.external
-    // 16 MB were sent. At most 1 MB of it is queued for the slow reader, and the page cache has its own limit.
+    // 16 MB were sent. At most 1 MB of these messages is queued for the slow reader, and the page cache has its own limit.
     expect(grown).toBeLessThan(100 * 1024 * 1024)
     slow.socket.resume()
     const seqs: number[] = []

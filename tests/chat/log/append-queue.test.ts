@@ -15,8 +15,8 @@ const entry = (writeId: string, content = writeId, roomId = 1): NewEntry => ({
 })
 
 /**
- * Creates a log in memory. Each append first calls the next function of `failures`, which may throw. If it is `undefined` or
- * none is left, the append succeeds.
+ * Creates a log in memory. Each append first calls the next function of `failures`, which may throw. If the next function is
+ * `undefined`, or if no function is left, the append succeeds.
  */
 const memoryLog = (failures: (((batch: NewEntry[]) => void) | undefined)[] = []) => {
   const stored = new Map<string, AppendedEntry & { content: string | null }>()
@@ -221,10 +221,7 @@ describe('the append queue', () => {
   })
 })
 
-/**
- * Creates a log in which rooms can be locked. An append to a locked room fails as it does when the lock timeout of the database
- * expires.
- */
+/** Creates a log in which rooms can be locked. An append to a locked room fails with the error of an expired lock timeout. */
 const lockableLog = () => {
   const log = memoryLog()
   const locked = new Set<number>()

@@ -200,7 +200,8 @@ describe('the page cache', () => {
 
 /**
  * Creates a page cache with slow reads. Each entry contains the number of the read that loaded it (`by`) and the id of its
- * author. `completeRead` completes the oldest pending read. `readings` returns `by` of a cached entry.
+ * author. `completeRead` completes the oldest pending read. `readings` returns `by` of an entry if the entry is in the page
+ * cache.
  */
 const startReadings = (isCurrent = () => true) => {
   let reading = 0

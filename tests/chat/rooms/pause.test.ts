@@ -1,4 +1,4 @@
-/** Tests the pause after a delivery, in which further entries are gathered. */
+/** Tests that a room pauses after a long delivery, and delivers the entries that arrive during the pause together. */
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { encode } from '../../../src/chat/connections/socket-writer.ts'
 import type { Entry } from '../../../src/chat/log/codec.ts'
@@ -9,7 +9,10 @@ import { silentLog } from '../../support/memory-chat.ts'
 beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] }))
 afterEach(() => void vi.useRealTimers())
 
-/** A room with one subscriber. `write.ms` is how long a delivery to it takes, by the clock of the room. */
+/**
+ * Creates a room with one subscriber. `write.ms` is the duration in milliseconds of each delivery to the subscriber, by the
+ * clock of the room.
+ */
 const start = (ms: number) => {
   const write = { ms }
   const clock = { now: 1000, monotonic: () => clock.now }

@@ -7,8 +7,8 @@ import { upgrade, write } from '../wire.ts'
 const pause = (ms: number): Promise<void> => new Promise(done => setTimeout(done, ms))
 
 /**
- * Repeats `work` until the time is over. After a failure, retries in 50 ms, because failures are expected when the service
- * defends itself.
+ * Repeats `work` until the time is over. Retries a failure after 50 ms, because failures are expected when the service rejects
+ * an attack.
  */
 export const repeat = async ({ signal }: Target, work: () => Promise<void>): Promise<void> => {
   while (!signal.aborted) {
@@ -22,7 +22,7 @@ export const parallel = async (count: number, work: (at: number) => Promise<void
   await Promise.all(Array.from({ length: count }, (_, at) => work(at)))
 }
 
-/** Returns one of the attacker's accounts, by a number that may exceed the number of accounts. */
+/** Returns one of the attacker's accounts. If `at` exceeds the number of accounts, an account is used again. */
 export const accountOf = ({ accounts }: Target, at: number): Account => {
   const account = accounts[at % accounts.length]
   if (!account) throw new Error('The attack has no accounts.')
