@@ -6,7 +6,7 @@ import { dev } from './cli/dev.ts'
 import { generateKeys } from './cli/keys.ts'
 import { migrateCommand } from './cli/migrate.ts'
 import { writeOpenApi } from './cli/openapi.ts'
-import { complain } from './cli/print.ts'
+import { printError } from './cli/print.ts'
 import { serve } from './cli/serve.ts'
 import { version } from './lib/package.ts'
 
@@ -14,7 +14,7 @@ import { version } from './lib/package.ts'
 for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
   process.on(event, error => {
     if (process.listenerCount(event) > 1) return
-    complain(error)
+    printError(error)
     process.exit(1)
   })
 }
@@ -83,7 +83,7 @@ try {
   // Commander has already printed its own errors.
   if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2
   else {
-    complain(error)
+    printError(error)
     process.exit(1)
   }
 }

@@ -7,7 +7,7 @@ import { DEV_DATABASE_URL } from '../config/settings/database.ts'
 import type { Settings } from '../config/settings.ts'
 import { type RunningServer, startServer } from '../server.ts'
 import { newKeys } from './keys.ts'
-import { complain, print } from './print.ts'
+import { print, printError } from './print.ts'
 
 /** Interval in milliseconds at which `.env` is checked for changes. */
 const POLL_MS = 500
@@ -29,7 +29,7 @@ export const dev = async (): Promise<void> => {
   // again.
   let turn = Promise.resolve()
   watchFile(resolve(process.cwd(), '.env'), { interval: POLL_MS }, () => {
-    turn = turn.then(restart).catch(complain)
+    turn = turn.then(restart).catch(printError)
   })
   turn = start(readEnvironment({ mode: 'dev' })).then(server => {
     running = server

@@ -11,7 +11,7 @@ export const print = (...lines: string[]): void => {
  * Prints an error without its stack trace. The message may come from a service or a database, so secrets in it are redacted and
  * control characters are replaced.
  */
-export const complain = (error: unknown): void => {
+export const printError = (error: unknown): void => {
   process.stderr.write(`fastify-chat: ${safeText(messageOf(error))}\n`)
 }
 

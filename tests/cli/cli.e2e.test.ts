@@ -58,30 +58,34 @@ const start = (
   const until = (holds: () => boolean) =>
     new Promise<void>((resolve, reject) => {
       check = () => holds() && resolve()
-      ended.then(({ err: stderr }) => reject(new Error(`it ended first: ${stderr}`)))
+      ended.then(({ err: stderr }) => reject(new Error(`The program ended first: ${stderr}`)))
       check()
     })
-  const says = (text: string | RegExp) => until(() => (typeof text === 'string' ? out.includes(text) : text.test(out)))
-  return { child, ended, says, complains: (text: string) => until(() => err.includes(text)) }
+  const prints = (text: string | RegExp) =>
+    until(() => (typeof text === 'string' ? out.includes(text) : text.test(out)))
+  return { child, ended, prints, printsError: (text: string) => until(() => err.includes(text)) }
 }
 
 const run = (args: string[], options?: Parameters<typeof start>[1]): Promise<Run> => start(args, options).ended
 
 describe('fastify-chat', () => {
-  test('says how it is used', async () => {
+  test('prints its usage and its version', async () => {
     const { out, code } = await run(['--help'])
     expect(code).toBe(0)
     for (const command of ['serve', 'dev', 'migrate', 'keys', 'openapi']) expect(out).toContain(command)
     expect(await run(['--version'])).toMatchObject({ out: `${version}\n`, code: 0 })
   })
 
-  test.for([['nonsense'], ['migrate', 'sideways'], ['serve', '--nonsense']])('exits with 2 on %j', async args => {
-    const { out, err, code } = await run(args)
-    expect({ out, code }).toEqual({ out: '', code: 2 })
-    expect(err).toMatch(/error: .*(unknown|too many)/)
-  })
+  test.for([['nonsense'], ['migrate', 'sideways'], ['serve', '--nonsense']])(
+    'exits with 2 for the arguments %j',
+    async args => {
+      const { out, err, code } = await run(args)
+      expect({ out, code }).toEqual({ out: '', code: 2 })
+      expect(err).toMatch(/error: .*(unknown|too many)/)
+    }
+  )
 
-  test('generates keys that it takes itself', async () => {
+  test('generates new keys in the format of .env', async () => {
     const { out, code } = await run(['keys', 'generate'])
     expect(code).toBe(0)
     expect(out).toMatch(/^SECRET_KEY=[\w-]{64}\nENCRYPTION_KEY=[\w-]{43}=\n$/)
@@ -97,7 +101,7 @@ describe('fastify-chat', () => {
 })
 
 describe('serve', () => {
-  test('names every bad setting in one message, without a stack trace', async () => {
+  test('names every invalid setting in one message, without a stack trace', async () => {
     const env = { PORT: 'eighty', SECRET_KEY: 'opensesame', DATABASE_CA_FILE: 'nowhere' }
     const { out, err, code } = await run(['serve'], { env })
     expect({ out, code }).toEqual({ out: '', code: 1 })
@@ -106,7 +110,7 @@ describe('serve', () => {
     expect(err).not.toMatch(/opensesame|eighty|\n {4}at /)
   })
 
-  test('says which database did not answer, without the password', async () => {
+  test('names the database that does not respond, without its password', async () => {
     const port = await freePort()
     const { err, code } = await run(['serve'], {
       env: {
@@ -121,7 +125,7 @@ describe('serve', () => {
     expect(err).not.toMatch(/opensesame|\n {4}at /)
   })
 
-  test('says that its port is taken', async () => {
+  test('reports that its port is in use', async () => {
     const server = createServer().listen(0, '127.0.0.1')
     onTestFinished(() => {
       server.close()
@@ -136,13 +140,13 @@ describe('serve', () => {
 })
 
 describe('dev', () => {
-  test('writes .env once, chats, and has everything again after a stop and after a kill', async () => {
+  test('writes .env once, and keeps its data after a stop and after a kill', async () => {
     const cwd = newFolder()
     const port = String(await freePort())
     const url = `http://127.0.0.1:${port}`
     const startDev = async () => {
       const dev = start(['dev'], { cwd, env: { PORT: port } })
-      await dev.says('is ready at')
+      await dev.prints('is ready at')
       return dev
     }
     const post = async (path: string) => {
@@ -178,7 +182,7 @@ describe('dev', () => {
     expect((await third.ended).code).toBe(0)
   }, 300_000)
 
-  test('leaves an .env that is there as it is, and says what it lacks', async () => {
+  test('does not change an existing .env, and names a setting that is missing in it', async () => {
     const cwd = newFolder()
     writeFileSync(join(cwd, '.env'), 'LOG_LEVEL=warn\n')
     const { err, code } = await run(['dev'], { cwd })
@@ -187,24 +191,24 @@ describe('dev', () => {
     expect(readFileSync(join(cwd, '.env'), 'utf8')).toBe('LOG_LEVEL=warn\n')
   })
 
-  test('restarts when .env changes, and keeps running when the new one is not valid', async () => {
+  test('restarts when .env changes, and keeps running when the new settings are not valid', async () => {
     const cwd = newFolder()
     const port = String(await freePort())
     const dev = start(['dev'], { cwd, env: { PORT: port } })
-    await dev.says('is ready at')
-    const limit = async (): Promise<string> => {
+    await dev.prints('is ready at')
+    const statusOf = async (): Promise<string> => {
       const response = await fetch(`http://127.0.0.1:${port}/health`)
       const { status } = (await response.json()) as { status: string }
       return status
     }
     appendFileSync(join(cwd, '.env'), 'MAX_MESSAGE_LENGTH=many\n')
-    await dev.complains('MAX_MESSAGE_LENGTH')
-    expect(await limit()).toBe('healthy')
+    await dev.printsError('MAX_MESSAGE_LENGTH')
+    expect(await statusOf()).toBe('healthy')
     const good = readFileSync(join(cwd, '.env'), 'utf8').replace('=many', '=5000')
     writeFileSync(join(cwd, '.env'), good)
-    await dev.says('.env has changed. Restarting.')
-    await dev.says(/is ready at.*is ready at/s)
-    expect(await limit()).toBe('healthy')
+    await dev.prints('.env has changed. Restarting.')
+    await dev.prints(/is ready at.*is ready at/s)
+    expect(await statusOf()).toBe('healthy')
   }, 300_000)
 })
 
@@ -227,7 +231,7 @@ describe('migrate down', () => {
     return shown
   }
 
-  test('asks on a terminal before it deletes data; --yes answers for a script', async () => {
+  test('asks for confirmation on a terminal before it deletes data, unless --yes is given', async () => {
     const cwd = newFolder()
     const env = { DATABASE_URL: 'pglite:data' }
     await run(['migrate', 'up'], { cwd, env })

@@ -1,4 +1,4 @@
-/** Tests the SDK's HTTP calls: requests, and the errors of failed ones. */
+/** Tests the SDK's HTTP calls: the requests, and the errors of failed requests. */
 import { expect, test } from 'vitest'
 import { ChatApiError, createChatApi, type FetchLike } from '../../client/src/index.ts'
 import { fakeTimers, settled } from '../support/fake-service.ts'
@@ -25,7 +25,7 @@ const failure = async (call: Promise<unknown>): Promise<ChatApiError> => {
     () => undefined,
     error => error
   )
-  if (!(error instanceof ChatApiError)) throw new Error(`not a ChatApiError: ${error}`)
+  if (!(error instanceof ChatApiError)) throw new Error(`The call did not reject with a ChatApiError: ${error}`)
   return error
 }
 
@@ -59,7 +59,7 @@ test('requests the resource of each call under the prefix of the service', async
   })
 })
 
-test('rejects with a typed error that has every violated rule and the wait', async () => {
+test('rejects with a ChatApiError that has every violated rule and the time to wait', async () => {
   const problem = {
     code: 'validation_failed',
     detail: 'The request is not valid.',

@@ -22,7 +22,7 @@ const bundle = async () => {
   return { bytes: outputFiles[0]?.contents ?? new Uint8Array(), inputs: Object.keys(metafile.inputs) }
 }
 
-test('is under 10 kB gzipped, and contains the SDK’s own files only', async () => {
+test('has a bundle of less than 10 kB gzipped, which contains only the SDK’s own files', async () => {
   const { bytes, inputs } = await bundle()
   expect(inputs.filter(file => !file.startsWith('client/src/'))).toEqual([])
   expect(inputs.length).toBeGreaterThan(10)
@@ -49,7 +49,7 @@ test('handles every close code as the catalog advises', () => {
   expect(FRAME_TOO_BIG).toBe(CLOSE.frameTooBig.code)
 })
 
-test('repeats a send for exactly the errors that the catalog calls temporary', () => {
+test('repeats a frame for exactly the errors that the catalog calls temporary', () => {
   const temporary = Object.entries(ERRORS).filter(([, { advice }]) =>
     /Try again in a moment|Wait for the number of seconds/.test(advice)
   )

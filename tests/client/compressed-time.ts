@@ -1,4 +1,7 @@
-/** Provides a fast clock for the service and its clients, with which half a minute takes a second or two. */
+/**
+ * Provides a clock for the service and its clients that is 20 times as fast as real time, so that a test of half a minute takes
+ * a second or two.
+ */
 
 import { systemTimers, type Timers } from '../../client/src/platform.ts'
 import { type Clock, systemClock } from '../../src/lib/clock.ts'
@@ -16,7 +19,7 @@ export const fastClock: Clock = {
   every: (ms, work) => systemClock.every(ms / SPEED, work)
 }
 
-/** Returns timers for a client. With a seeded `random` its waits can be repeated. */
+/** Returns timers for a client. With a seeded `random`, the client's waits are the same in every run. */
 export const fastTimers = (random: () => number): Timers => ({
   now,
   monotonic: fastClock.monotonic,

@@ -1,4 +1,4 @@
-/** Tests the SDK's connection: tokens, close codes, reconnection, silent connections. */
+/** Tests the SDK's connection: tokens, close codes, reconnection and silent connections. */
 import { expect, test, vi } from 'vitest'
 import { ChatApiError, type ConnectionState } from '../../client/src/index.ts'
 import { fakeService, type Sent, settled } from '../support/fake-service.ts'
@@ -75,7 +75,7 @@ test('waits as long as the service requires after flooding', async () => {
   expect(client.state).toMatchObject({ status: 'waiting', reason: 'limited', until: timers.now() + 5250 })
 })
 
-test('reconnects at the time of a reconnect frame', async () => {
+test('reconnects after the wait that a reconnect frame requests', async () => {
   const { client, timers, socket } = fakeService()
   const current = await socket(1)
   current.greet()
@@ -85,7 +85,7 @@ test('reconnects at the time of a reconnect frame', async () => {
   expect(client.state).toMatchObject({ status: 'waiting', reason: 'restart', until: timers.now() + 777 })
 })
 
-test('pings a silent connection, and ends it without a pong', async () => {
+test('pings a silent connection, and ends the connection if no pong arrives', async () => {
   const { client, timers, socket } = fakeService()
   const current = await socket(1)
   current.greet()
@@ -104,7 +104,7 @@ test('pings a silent connection, and ends it without a pong', async () => {
   expect(client.state).toMatchObject({ status: 'waiting', reason: 'lost' })
 })
 
-test.for([60_000, -3_600_000])('a wall clock that is set by %i ms ends no connection and stops no ping', async step => {
+test.for([60_000, -3_600_000])('keeps the connection and its pings when the wall clock is set by %i ms', async step => {
   const { client, timers, socket } = fakeService()
   const current = await socket(1)
   current.greet()
@@ -163,7 +163,7 @@ test('checks a refused upgrade over HTTP: retries at once with a new token, or g
   expect(service.sockets).toHaveLength(2)
 })
 
-test('waits after a refused upgrade for Retry-After, or until the service responds', async () => {
+test('waits for Retry-After after a refused upgrade, and reports a service that does not respond as unreachable', async () => {
   const service = fakeService()
   service.http(() => ({
     status: 503,
@@ -209,7 +209,7 @@ test('reports the HTTP status of a failed token callback while it waits', async 
   expect(client.state).toMatchObject({ status: 'waiting', reason: 'token', httpStatus: 503 })
 })
 
-test('renews a token before it expires on the clock of the service', async () => {
+test('renews a token before it expires by the clock of the service', async () => {
   let count = 0
   const { timers, socket } = fakeService({ token: () => `token-${++count}`, timing: { pingInterval: 1e9 } })
   const current = await socket(1)

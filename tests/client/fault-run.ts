@@ -15,7 +15,7 @@ export const peopleOf = (lane: number): string[] => ['ada', 'bob', 'eve'].map(na
 const MESSAGES = 12
 const FAULTS = 5
 const DEADLINE_MS = 120_000
-/** Longer timeouts than the defaults: the clock runs 20 times faster, and a busy machine doesn't. */
+/** Timeouts that are longer than the defaults, because the clock runs 20 times as fast, but a busy machine does not. */
 const TIMING = { connect: 30_000, pongTimeout: 20_000 }
 
 /** Totals over all runs. */
@@ -47,7 +47,7 @@ interface App {
   readonly proxy: FaultProxy
   readonly loss: Loss
   readonly typed: string[]
-  /** The `seq` from the event `message`, and from a loop over `messages()`. */
+  /** `received` has each `seq` from the event `message`, and `looped` each `seq` from a loop over `messages()`. */
   readonly received: number[]
   readonly looped: number[]
   readonly wrong: string[]
@@ -105,7 +105,7 @@ const startApp = async (name: string, target: number, roomName: string, random: 
 const until = async (what: string, isSo: () => boolean): Promise<void> => {
   const deadline = performance.now() + DEADLINE_MS
   while (!isSo()) {
-    if (performance.now() > deadline) throw new Error(`never: ${what}`)
+    if (performance.now() > deadline) throw new Error(`Not within ${DEADLINE_MS / 1000} s: ${what}`)
     await pause(10)
   }
 }
@@ -134,7 +134,6 @@ const causeFault = async (app: App, random: () => number, counts: Counts): Promi
 }
 
 export interface FaultRunOptions {
-  /** The address of the service. */
   readonly url: string
   readonly seed: number
   readonly people: readonly string[]
@@ -142,7 +141,7 @@ export interface FaultRunOptions {
   readonly counts: Counts
 }
 
-/** Runs once. Returns a sentence for each violated guarantee. */
+/** Performs one run. Returns a sentence for each violated guarantee. */
 export const faultRun = async ({ url, seed, people, createRoom, counts }: FaultRunOptions): Promise<string[]> => {
   const random = seeded(seed)
   const roomName = `run-${seed}-${randomBytes(3).toString('hex')}`
@@ -206,7 +205,10 @@ const talk = async (
   await Promise.all([typing(), failing()])
 }
 
-/** Sends a last message and loses it on the others' connections. Only a `heads` frame reveals the gap to them. */
+/**
+ * Sends a last message, which is lost on the connections of the other users. Only a `heads` frame reveals the gap to their
+ * clients.
+ */
 const sendLastMessage = async (apps: readonly App[]): Promise<void> => {
   const [speaker, ...others] = apps
   if (!speaker) return

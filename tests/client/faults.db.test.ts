@@ -9,7 +9,7 @@ import { faultRun, noCounts, peopleOf } from './fault-run.ts'
 
 const runs = Number(process.env.FAULT_RUNS ?? 4)
 const firstSeed = Number(process.env.FAULT_SEED ?? 1)
-/** Maximum parallel runs. A run spends most of its time waiting. */
+/** Maximum number of parallel runs. There may be more than processor cores, because a run spends most of its time waiting. */
 const LANES = 5
 
 test(`keeps every guarantee in ${runs} runs from seed ${firstSeed} on`, {

@@ -7,7 +7,9 @@ export interface Loss {
   percent: number
 }
 
-/** Matches frames that are never lost. Without pings and pongs the connection would look dead, which other faults test. */
+/**
+ * Matches frames that are never lost. Without pings and pongs, the client would end the connection, which other faults test.
+ */
 const SPARED = /^\{"type":"(ping|pong|system)"/
 
 /** Returns a WebSocket constructor whose sockets lose the current percentage of frames. */

@@ -89,22 +89,25 @@ test('repeats a message on the same connection if there is no response', async (
   expect(first.take('message').map(frame => frame.nonce)).toEqual([nonce, nonce, nonce, nonce])
 })
 
-test.for(['rate_limited', 'busy', 'unavailable'])('after %s everything waits, and nothing overtakes', async code => {
-  const { room, client, first, timers } = await joined()
-  room.send('one')
-  room.send('two')
-  const [one = {}] = first.take('message')
-  first.receive(refusal(one, code, { retry_after_ms: 300 }))
-  client.room('other').send('elsewhere')
-  expect(first.take('message')).toEqual([])
-  await timers.advance(299)
-  expect(first.take('message')).toEqual([])
-  await timers.advance(1)
-  expect(first.take('message')).toMatchObject([{ content: 'one', nonce: one.nonce }, { content: 'elsewhere' }])
-  expect(room.state.outgoing.map(({ status }) => status)).toEqual(['pending', 'pending'])
-})
+test.for(['rate_limited', 'busy', 'unavailable'])(
+  'pauses all rooms after %s, and keeps the order of the messages',
+  async code => {
+    const { room, client, first, timers } = await joined()
+    room.send('one')
+    room.send('two')
+    const [one = {}] = first.take('message')
+    first.receive(refusal(one, code, { retry_after_ms: 300 }))
+    client.room('other').send('elsewhere')
+    expect(first.take('message')).toEqual([])
+    await timers.advance(299)
+    expect(first.take('message')).toEqual([])
+    await timers.advance(1)
+    expect(first.take('message')).toMatchObject([{ content: 'one', nonce: one.nonce }, { content: 'elsewhere' }])
+    expect(room.state.outgoing.map(({ status }) => status)).toEqual(['pending', 'pending'])
+  }
+)
 
-test('fails a message after a permanent refusal, and sends the next one', async () => {
+test('marks a message as failed after a permanent refusal, and sends the next message', async () => {
   const { room, first } = await joined()
   const one = room.send('one')
   room.send('two')
@@ -118,7 +121,7 @@ test('fails a message after a permanent refusal, and sends the next one', async 
   expect(room.state.outgoing.map(({ content }) => content)).toEqual(['two', 'one'])
 })
 
-test('keeps the nonce for a retry, unless the nonce was refused', async () => {
+test('keeps the nonce for a retry, unless the service refused the nonce', async () => {
   const { room, first } = await joined()
   const { nonce } = room.send('hello')
   for (const [code, isSame] of [
@@ -142,14 +145,14 @@ test('removes a discarded message', async () => {
   expect(first.take('message')).toMatchObject([{ content: 'two' }])
 })
 
-test('fails a message that exceeds the frame limit without sending it', async () => {
+test('marks a message that exceeds the frame limit as failed, without sending it', async () => {
   const { room, first } = await joined()
   room.send('é'.repeat(LIMITS.max_frame_bytes / 2))
   expect(first.take('message')).toEqual([])
   expect(room.state.outgoing).toMatchObject([{ status: 'failed', error: { code: 'payload_too_large' } }])
 })
 
-test('fails the largest message in flight after close code 1009, and repeats the others', async () => {
+test('marks the largest message in flight as failed after close code 1009, and repeats the others', async () => {
   const { room, client, first, socket, timers } = await joined()
   room.send('small')
   client.room('other').send('a good deal larger')

@@ -26,7 +26,7 @@ const start = async (seq = 0, options: Partial<ChatClientOptions> = {}) => {
 const seqs = (messages: readonly Message[]): number[] => messages.map(({ seq }) => seq)
 const range = (from: number, to: number): number[] => Array.from({ length: to - from + 1 }, (_, at) => from + at)
 
-test('joins a room at its last entry, and resumes after the last received one', async () => {
+test('joins a room at its last entry, and resumes after the last received entry', async () => {
   const { room, first, seen, again, subscribe } = await start(4)
   expect(subscribe).toEqual({ type: 'subscribe', room: 'general', ref: expect.any(String) })
   first.receive(messageFrame(5), messageFrame(6))
@@ -42,7 +42,7 @@ test('joins a room at its last entry, and resumes after the last received one', 
   expect(seqs(room.state.messages)).toEqual(seen)
 })
 
-test('subscribes again once for a gap, and delivers nothing until it is closed', async () => {
+test('subscribes again once for a gap, and delivers nothing until the gap is closed', async () => {
   const { first, seen } = await start(0)
   first.receive(messageFrame(1), messageFrame(3), messageFrame(4))
   const [asked = {}, more] = first.take('subscribe')
@@ -52,7 +52,7 @@ test('subscribes again once for a gap, and delivers nothing until it is closed',
   expect(seen).toEqual([1, 2, 3, 4])
 })
 
-test('finds a gap at the end of the log by heads', async () => {
+test('detects a gap at the end of the log from a heads frame', async () => {
   const { first, seen, timers } = await start(0)
   first.receive(messageFrame(1), { type: 'heads', rooms: { general: 2, unknown: 7 } })
   await timers.advance(2999)
@@ -64,7 +64,7 @@ test('finds a gap at the end of the log by heads', async () => {
   expect(seen).toEqual([1, 2])
 })
 
-test('ignores heads that are ahead only of frames in flight', async () => {
+test('does not subscribe again if a heads frame is ahead of messages in flight', async () => {
   const { first, timers } = await start(0, { timing: { pingInterval: 1e9 } })
   first.receive({ type: 'heads', rooms: { general: 2 } })
   await timers.advance(2000)
@@ -83,7 +83,7 @@ test('subscribes again when catching up makes no progress', async () => {
   expect(seen).toEqual([1])
 })
 
-test('ignores the response to an earlier subscribe', async () => {
+test('ignores the response to an earlier subscribe frame', async () => {
   const { first, timers, resyncs } = await start(0, { timing: { pingInterval: 1e9 } })
   first.receive(messageFrame(2))
   const [early = {}] = first.take('subscribe')
@@ -123,7 +123,7 @@ test('advances past an entry that is not a message when it reads over HTTP', asy
   expect(socket.take('subscribe')).toMatchObject([{ after: 3 }])
 })
 
-test('reads missed entries over HTTP when it is too far behind, and then continues on the connection', async () => {
+test('reads missed entries over HTTP when the room is too far behind, and then continues on the connection', async () => {
   const { first, again, http, seen, resyncs, room } = await start(0, { keep: 5000 })
   first.receive(messageFrame(1))
   first.end(1006)
@@ -165,7 +165,7 @@ test('continues to read missed entries after a failure, and after another discon
 })
 
 test.for(['epoch', 'ahead', 'expired', 'too_far'] as const)(
-  'resync %s: the newest page takes the place of what was there',
+  'replaces the messages by the newest page after a resync (%s)',
   async reason => {
     const { first, again, http, seen, resyncs, room } = await start(3, { backfill: 0 })
     http(() => ({ body: historyPage(1, 3) }))
@@ -262,7 +262,7 @@ test('reports a refused subscription, and tries it again on the next connection'
   expect(room.state).toMatchObject({ status: 'refused', error: { code: 'not_allowed' } })
 })
 
-test('stays subscribed after leave() and a new subscription at once', async () => {
+test('stays subscribed when leave() is immediately followed by a new subscription', async () => {
   const { client, first, room } = await start(0)
   room.leave()
   const next = client.room('general')
@@ -309,7 +309,7 @@ test('does not send typing before the room is joined', async () => {
   expect(socket.take('typing')).toHaveLength(1)
 })
 
-test('returns the same snapshot until something changes, and reports changes once per turn', async () => {
+test('returns the same snapshot until something changes, and reports all synchronous changes once', async () => {
   const { first, room } = await start(0)
   await settled()
   let changes = 0
@@ -323,7 +323,7 @@ test('returns the same snapshot until something changes, and reports changes onc
   expect(changes).toBe(1)
 })
 
-test('subscribes to a hundred rooms again after a disconnection, each after its last entry', async () => {
+test('subscribes again to 128 rooms after a disconnection, each after its last entry', async () => {
   const service = fakeService()
   const rooms = range(1, 128).map(number => service.client.room(`r${number}`))
   const socket = await service.socket(1)

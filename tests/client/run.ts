@@ -1,4 +1,6 @@
-/** `npm run test:client -- --runs 200 --seed 1`: runs many seeded fault runs of the SDK. A failure prints its seed. */
+/**
+ * Runs `npm run test:client -- --runs 200 --seed 1`: performs many seeded fault runs of the SDK. A failed run prints its seed.
+ */
 import { spawnSync } from 'node:child_process'
 import { parseArgs } from 'node:util'
 

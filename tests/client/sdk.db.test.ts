@@ -182,7 +182,7 @@ test('renews a token on the open connection before it expires', async () => {
   expect(client.state.status).toBe('online')
 })
 
-test('is offline after a wrong password, and reports why a room is refused', async () => {
+test('goes offline after a wrong password, and reports why a room was refused', async () => {
   const chat = await startChat()
   await people(chat, 'ada')
   const stranger = clientOf(chat.url, 'nobody')

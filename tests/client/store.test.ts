@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import type { Storage } from '../../client/src/index.ts'
 import { fakeService, messageFrame, settled, subscribedFrame } from '../support/fake-service.ts'
 
-/** Creates a storage whose content a test can read. Asynchronous calls finish when `release` is called. */
+/** Creates a synchronous and an asynchronous storage. Both have the same content, which a test can read in `kept`. */
 const memory = () => {
   const kept = new Map<string, string>()
   const web = {
@@ -91,7 +91,7 @@ test('writes marks at most once per second, and when the client is closed', asyn
   })
 })
 
-test('shows another user nothing of the former one', async () => {
+test('shows another user no data of the former user', async () => {
   const { web } = memory()
   const before = fakeService({ storage: web })
   before.client.room('general').send('from ada')
@@ -106,7 +106,7 @@ test('shows another user nothing of the former one', async () => {
   expect(room.state.outgoing).toEqual([])
 })
 
-test('removes the messages of the former user from memory when a new token belongs to another one, even if the room refuses that user', async () => {
+test('removes the messages of the former user from memory when a new token belongs to another user, even if the room refuses the new user', async () => {
   let token = 'ada'
   const { client, socket } = fakeService({ token: () => token })
   const room = client.room('general')
@@ -125,7 +125,7 @@ test('removes the messages of the former user from memory when a new token belon
 })
 
 test.for(['web', 'asynchronous'] as const)(
-  'forget() leaves nothing behind, whatever was about to be written (%s)',
+  'removes all stored data with forget(), even if writes are pending (%s)',
   async kind => {
     const { kept, [kind]: storage } = memory()
     const { client, socket } = fakeService({ storage })
@@ -146,7 +146,7 @@ test.for(['web', 'asynchronous'] as const)(
   }
 )
 
-test('has no mark at first for a room that is named like a property of every object', async () => {
+test('has no read mark at first for a room that is named like a property of every object', async () => {
   const { client, socket } = fakeService({ storage: memory().web })
   client.room('constructor')
   const current = await socket(1)

@@ -1,4 +1,7 @@
-/** Tests that the generated types of the protocol, which free the SDK from the service and TypeBox, are current. */
+/**
+ * Tests that the generated types of the protocol are current. Because of these types, the SDK depends neither on the service
+ * nor on TypeBox.
+ */
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { CLIENT_TYPES, clientTypes } from '../../tools/client-types.ts'

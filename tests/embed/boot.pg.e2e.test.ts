@@ -8,7 +8,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import { endWithTest } from '../support/child-process.ts'
 import { testClient, testDatabaseUrl, testSchema } from '../support/database.ts'
 
-/** Maximum time for a host to start, fail and exit on a busy machine, in milliseconds. */
+/** Maximum time in milliseconds for a host to start, fail and exit on a busy machine. */
 const LONGEST_MS = 300_000
 
 const startFailing = async (failure: string, url: string, schema: string, port = 0) => {
@@ -45,7 +45,7 @@ const failures = [
 ] as const
 
 test.for(failures)(
-  'a process whose start fails (%s) ends by itself',
+  'exits without help after a failed start (%s)',
   { timeout: LONGEST_MS },
   async ([failure, message]) => {
     const schema = await testSchema()

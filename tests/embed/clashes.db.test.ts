@@ -1,4 +1,7 @@
-/** Tests the chat beside plugins, routes and schemas of a host, one test for each conflict. Neither may affect the other. */
+/**
+ * Tests the chat beside plugins, routes and schemas of a host, one test for each conflict. Neither the chat nor the host may
+ * affect the other.
+ */
 import { createServer, request as httpRequest, type RequestListener } from 'node:http'
 import cors from '@fastify/cors'
 import helmet from '@fastify/helmet'
@@ -18,7 +21,7 @@ import { byHeader, hostSettings, startHost } from '../support/start-host.ts'
 
 const messages = '/support/api/chat/messages'
 
-test('a host’s decorators, hooks, error handler and 404 stay its own', async () => {
+test('does not change a host’s decorators, hooks, error handler and 404 page', async () => {
   const { app, call } = await startHost({
     before(host) {
       host.decorate('chat', 'the host’s')
@@ -46,7 +49,7 @@ test('a host’s decorators, hooks, error handler and 404 stay its own', async (
   expect((await call('GET', messages)).headers.get('content-security-policy')).not.toBeNull()
 })
 
-test('beside @fastify/jwt: its tokens are not ours, ours are not its, and its decorators work', async () => {
+test('rejects tokens of a host’s @fastify/jwt, whose decorators continue to work', async () => {
   const database = await testDatabase()
   const app = Fastify()
   onTestFinished(() => app.close())
@@ -64,19 +67,19 @@ test('beside @fastify/jwt: its tokens are not ours, ours are not its, and its de
   expect(await get('/host', app.jwt.sign({ sub: 'john' }))).toBe(200)
 })
 
-test('beside @fastify/cors: the host’s decides for all routes', async () => {
+test('sends the CORS headers of a host’s @fastify/cors on its routes', async () => {
   const { call } = await startHost({ before: host => host.register(cors, { origin: 'https://host.example' }) })
   const headers = { origin: 'https://host.example' }
-  const answer = await call('GET', messages, { as: 'ann', headers })
-  expect(answer.headers.get('access-control-allow-origin')).toBe('https://host.example')
+  const response = await call('GET', messages, { as: 'ann', headers })
+  expect(response.headers.get('access-control-allow-origin')).toBe('https://host.example')
 })
 
-test('a host may register @fastify/cors after the chat, at the root too', async () => {
+test('works with @fastify/cors that a host registers later, also without a prefix', async () => {
   const { call } = await startHost({ prefix: '', after: host => host.register(cors, { origin: true }) })
   expect((await call('GET', '/api/chat/messages', { as: 'ann' })).status).toBe(200)
 })
 
-test('beside @fastify/rate-limit: the host’s limiter obeys our limits, and its refusal is our problem', async () => {
+test('applies its own limits beside a host’s @fastify/rate-limit, and responds with a problem document', async () => {
   const database = await testDatabase()
   const app = Fastify()
   onTestFinished(() => app.close())
@@ -85,13 +88,13 @@ test('beside @fastify/rate-limit: the host’s limiter obeys our limits, and its
   await app.register(chatService, { ...settings, client: database.client, databaseSchema: database.schema })
   const body = { username: 'nobody', password: 'SecurePass123' }
   const login = () => app.inject({ method: 'POST', url: '/api/auth/login', body })
-  const answers = [await login(), await login(), await login()]
-  expect(answers.map(({ statusCode }) => statusCode)).toEqual([401, 401, 429])
-  expect(answers[2]?.json()).toMatchObject({ status: 429, code: 'rate_limited' })
-  expect(answers[2]?.headers['retry-after']).toBeDefined()
+  const responses = [await login(), await login(), await login()]
+  expect(responses.map(({ statusCode }) => statusCode)).toEqual([401, 401, 429])
+  expect(responses[2]?.json()).toMatchObject({ status: 429, code: 'rate_limited' })
+  expect(responses[2]?.headers['retry-after']).toBeDefined()
 })
 
-test('a host that lets everything be stored does not let be stored what the chat sends to one person', async () => {
+test('keeps its responses out of caches, even if a host’s hooks allow caching of all responses', async () => {
   const { call } = await startHost({
     before: host => {
       host.addHook('onRequest', async (_, reply) => void reply.header('cache-control', 'public, max-age=60'))
@@ -106,7 +109,7 @@ test('a host that lets everything be stored does not let be stored what the chat
   expect(await cachingOf('/mine')).toBe('public, max-age=60')
 })
 
-test('beside @fastify/helmet: one set of headers, the host’s', async () => {
+test('sends only the headers of a host’s @fastify/helmet, if there is one', async () => {
   const policy = { directives: { defaultSrc: ["'self'"] }, useDefaults: false }
   const { call } = await startHost({ before: host => host.register(helmet, { contentSecurityPolicy: policy }) })
   const { headers } = await call('GET', messages, { as: 'ann' })
@@ -131,7 +134,7 @@ test('a security header or request id that the host has set is not replaced', as
   expect(headers.get('x-content-type-options')).toBe('mine')
 })
 
-test('beside @fastify/swagger: our routes appear in the host’s document, under its own way to authenticate', async () => {
+test('adds its routes to the document of a host’s @fastify/swagger, with the host’s security scheme', async () => {
   const { app } = await startHost({
     documentSecurity: [{ cookieAuth: [] }],
     before: async host => {
@@ -153,7 +156,7 @@ test('beside @fastify/swagger: our routes appear in the host’s document, under
   })
 })
 
-test('beside @fastify/websocket: each serves its own, and oversized frames are refused', async () => {
+test('works beside a host’s @fastify/websocket, and closes a connection after an oversized frame', async () => {
   const { join, url } = await startHost({
     before: async host => {
       await host.register(websocket)
@@ -172,7 +175,7 @@ test('beside @fastify/websocket: each serves its own, and oversized frames are r
   expect(await ann.closed).toMatchObject({ code: 1009 })
 })
 
-test('a host may register @fastify/websocket after the chat', async () => {
+test('works with @fastify/websocket that a host registers later', async () => {
   const { join, url } = await startHost({
     after: async host => {
       await host.register(websocket)
@@ -186,7 +189,7 @@ test('a host may register @fastify/websocket after the chat', async () => {
   await late.nextOf('late')
 })
 
-test('upgrades that another library waits for on the same server are left to it', async () => {
+test('does not handle the upgrades of another library on the same server', async () => {
   const { app, url, join } = await startHost({
     before(host) {
       host.server.on('upgrade', (request, socket) => {
@@ -207,7 +210,7 @@ test('upgrades that another library waits for on the same server are left to it'
   expect(app.server.listenerCount('upgrade')).toBe(1)
 })
 
-test('twice in one host, under two prefixes and schemas: each its own users, tokens and sockets', async () => {
+test('runs twice in one host under two prefixes and schemas, with separate users, tokens and sockets', async () => {
   const client = await testClient()
   const app = Fastify()
   onTestFinished(() => app.close())
@@ -236,7 +239,7 @@ test('twice in one host, under two prefixes and schemas: each its own users, tok
   expect((await second.untilPong()).filter(({ type }) => type === 'message')).toEqual([])
 })
 
-test('a host that validates, serializes and parses in a way of its own changes nothing here', async () => {
+test('does not use a host’s validator, serializer and parsers', async () => {
   const { call } = await startHost({
     before(host) {
       host.setValidatorCompiler(() => () => ({ error: new Error('the host’s validator') }))
@@ -255,13 +258,13 @@ test('a host that validates, serializes and parses in a way of its own changes n
   expect(await call('POST', rooms, { as: 'ann', ...text })).toMatchObject({ status: 415 })
 })
 
-test('a host without a prefix, a logger or anything else will do', async () => {
+test('works in a host without a prefix and without a logger', async () => {
   const { call, join } = await startHost({ prefix: '', server: { logger: false } })
   expect((await call('GET', '/api/chat/messages', { as: 'ann' })).status).toBe(200)
   await join('ann')
 })
 
-test('pages are mounted when asked for, each or all', async () => {
+test('serves only the pages that the option `pages` selects', async () => {
   const some = await startHost({ pages: ['health'] })
   expect((await some.call('GET', '/support/health')).body).toMatchObject({ status: 'healthy' })
   expect((await some.call('GET', '/support/')).status).toBe(404)
@@ -272,7 +275,7 @@ test('pages are mounted when asked for, each or all', async () => {
   expect((await all.call('GET', '/support/redoc')).status).toBe(200)
 })
 
-test('a refused upgrade, ours or the host’s, leaves no socket behind', async () => {
+test('leaves no socket open after a refused upgrade, of the chat or of the host', async () => {
   const { app, url, join } = await startHost()
   await expect(join('')).rejects.toThrow('401')
   const elsewhere = new WebSocket(`${url.replace('http', 'ws')}/nowhere`)
@@ -284,17 +287,17 @@ test('a refused upgrade, ours or the host’s, leaves no socket behind', async (
   })
 })
 
-test('a server that is not Fastify’s own factory works too', async () => {
+test('works with a server from a host’s `serverFactory`', async () => {
   const serverFactory = (handler: RequestListener) => createServer(handler)
   const { join } = await startHost({ server: { serverFactory } as never })
   await join('ann')
 })
 
-test('createChat needs no secret for tokens when the host knows its users', () => {
+test('needs no secret for tokens if the host authenticates its users', () => {
   expect(() => createChat({ ...hostSettings, authenticate: byHeader })).not.toThrow()
 })
 
-test('a prefix may end with a slash', async () => {
+test('accepts a prefix that ends with a slash', async () => {
   const { call, url } = await startHost({ prefix: '/support/' })
   expect((await call('GET', messages, { as: 'ann' })).status).toBe(200)
   const client = await connect(`${url.replace('http', 'ws')}/support/ws/chat`, { headers: { 'x-user': 'ann' } })

@@ -11,7 +11,7 @@ const clientOf = (options: postgres.Options<Record<string, postgres.PostgresType
   return sql
 }
 
-/** Sends a message, and reads it on a second host, which has to load it from the database. */
+/** Sends a message, and reads it on a second host, which has to load the message from the database. */
 const chatOver = async (client: postgres.Sql | PGlite, databaseSchema: string) => {
   const first = await startHost({ client, databaseSchema })
   const ann = await first.join('ann:Ann')
@@ -19,13 +19,13 @@ const chatOver = async (client: postgres.Sql | PGlite, databaseSchema: string) =
   await ann.nextOf('message')
   await first.app.close()
   const second = await startHost({ client, databaseSchema })
-  const answer = await second.call('GET', '/support/api/chat/messages', { as: 'bob:Bob' })
-  expect(answer.body).toMatchObject([{ username: 'Ann', content: 'hello', meta: { a: 1 } }])
-  expect(answer.body[0].created_at).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00$/)
+  const response = await second.call('GET', '/support/api/chat/messages', { as: 'bob:Bob' })
+  expect(response.body).toMatchObject([{ username: 'Ann', content: 'hello', meta: { a: 1 } }])
+  expect(response.body[0].created_at).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00$/)
   await second.app.close()
 }
 
-test('a client of postgres.js that reads and names things its own way, and looks elsewhere first', async () => {
+test('works over a client of postgres.js with its own types, names and search path', async () => {
   const elsewhere = await testSchema()
   const sql = clientOf({
     transform: postgres.camel,
@@ -41,15 +41,15 @@ test('a client of postgres.js that reads and names things its own way, and looks
   expect(await sql`select * from users`).toEqual([])
 })
 
-test('a client that may not prepare statements', async () => {
+test('works over a client that may not prepare statements', async () => {
   await chatOver(clientOf({ prepare: false }), await testSchema())
 })
 
-test('a client that knows no array types', async () => {
+test('works over a client that knows no array types', async () => {
   await chatOver(clientOf({ fetch_types: false }), await testSchema())
 })
 
-test('a client that reads and writes every type in a way of its own', async () => {
+test('works over a client that parses and serializes every type differently', async () => {
   const own = (to: number, from: number[]) => ({
     to,
     from,
@@ -70,24 +70,24 @@ test.each([
   ['isolation', { default_transaction_isolation: 'serializable' as const }],
   ['timeouts', { statement_timeout: 5000, lock_timeout: 4000 }],
   ['floats and arrays', { extra_float_digits: -15, array_nulls: 'off', datestyle: 'German' }]
-])('a client with defaults of its own: %s', async (_, connection) => {
+])('works over a client with other defaults, and keeps them: %s', async (_, connection) => {
   const sql = clientOf({ connection })
   await chatOver(sql, await testSchema())
   const [name, value] = Object.entries(connection)[0] ?? []
   const [row] = await sql`select setting from pg_settings where name = ${name ?? ''}`
-  expect(row?.setting, 'what the host has is as it was').toBe(String(value))
+  expect(row?.setting, 'the setting of the host must not change').toBe(String(value))
 })
 
-test('a client that transforms whole rows is refused in a sentence', async () => {
+test('rejects a client that transforms whole rows', async () => {
   const sql = clientOf({ transform: { row: row => row } })
   await expect(startHost({ client: sql, databaseSchema: 'chat' })).rejects.toThrow(/transform\.row/)
 })
 
-test('a client of one connection', async () => {
+test('works over a client with one connection', async () => {
   await chatOver(clientOf({ max: 1 }), await testSchema())
 })
 
-test('the schema "public" is named too, whatever the search path', async () => {
+test('qualifies names in the schema "public" too, regardless of the search path', async () => {
   const name = `chat_${Math.random().toString(36).slice(2, 10)}`
   const admin = clientOf({})
   await admin.unsafe(`create database ${name}`)
@@ -103,7 +103,7 @@ test('the schema "public" is named too, whatever the search path', async () => {
   await chatOver(sql, 'public')
 })
 
-test('a PGlite with defaults and parsers of its own', async () => {
+test('works over a PGlite with other defaults and parsers', async () => {
   const pglite = await PGlite.create({ parsers: { 23: text => ({ text }), 701: text => ({ text }) } })
   onTestFinished(() => pglite.close())
   await pglite.exec(`set default_transaction_isolation to serializable; set datestyle to german; set array_nulls to off;
@@ -114,7 +114,7 @@ test('a PGlite with defaults and parsers of its own', async () => {
   ])
 }, 60_000)
 
-test('a PGlite', async () => {
+test('works over a PGlite', async () => {
   const pglite = await PGlite.create()
   onTestFinished(() => pglite.close())
   await chatOver(pglite, 'chat')

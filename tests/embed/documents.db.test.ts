@@ -15,7 +15,7 @@ import { type HostOptions, startHost } from '../support/start-host.ts'
 
 const info = { title: 'Host', version: '1' }
 
-/** Returns the error codes in the OpenAPI document of a host, by operation. */
+/** Returns the error codes in the OpenAPI document of a host, keyed by operation id. */
 const codesOf = async (options: HostOptions = {}) => {
   const { app } = await startHost({
     before: host => host.register(swagger, { openapi: { openapi: '3.1.0', info } }),
@@ -34,7 +34,7 @@ const codesOf = async (options: HostOptions = {}) => {
   )
 }
 
-test('a host with zod has one document of its own routes and ours', async () => {
+test('adds its routes to the document of a host that uses zod', async () => {
   const { app, call } = await startHost({
     async before(host) {
       host.setValidatorCompiler(validatorCompiler)
@@ -61,7 +61,7 @@ test('a host with zod has one document of its own routes and ours', async () => 
   expect(await call('POST', rooms, { as: 'ann', body: {} })).toMatchObject({ status: 422 })
 })
 
-test('with the host’s users the document lists not_logged_in, and no error of tokens', async () => {
+test('documents not_logged_in and no token errors if the host authenticates users', async () => {
   const codes = await codesOf()
   expect(codes.get('supportGetMe')).toEqual(expect.arrayContaining(['not_logged_in', 'unavailable', 'internal_error']))
   const listed = new Set([...codes.values()].flat())
@@ -69,7 +69,7 @@ test('with the host’s users the document lists not_logged_in, and no error of 
   expect(elsewhere.filter(code => listed.has(code as ErrorCode))).toEqual([])
 })
 
-test('the document lists what the host’s functions throw only where it has them', async () => {
+test('documents the errors of a host’s functions only if the host has these functions', async () => {
   const without = await codesOf()
   expect(without.get('supportPostMessage')).not.toContain('rejected')
   expect(without.get('supportCreateRoom')).not.toContain('not_allowed')
@@ -78,7 +78,7 @@ test('the document lists what the host’s functions throw only where it has the
   expect(codes.get('supportCreateRoom')).toContain('not_allowed')
 })
 
-test('with our own accounts in a host the document lists errors of tokens', async () => {
+test('documents token errors if the chat in a host has its own accounts', async () => {
   const secretKey = 'test-secret-0123456789-abcdefghijklmnop'
   const codes = await codesOf({ authenticate: undefined, secretKey } as HostOptions)
   expect(codes.get('supportGetMe')).toEqual(expect.arrayContaining(['missing_token', 'invalid_token', 'token_expired']))
@@ -86,7 +86,7 @@ test('with our own accounts in a host the document lists errors of tokens', asyn
   expect([...codes.values()].flat()).not.toContain('not_logged_in')
 })
 
-test('error codes of the host are valid by the document', async () => {
+test('documents error codes with a schema that the host’s own codes match', async () => {
   const { app, call } = await startHost({
     before: host => host.register(swagger, { openapi: { openapi: '3.1.0', info } }),
     beforeMessage() {
@@ -107,14 +107,14 @@ test('error codes of the host are valid by the document', async () => {
   for (const one of Object.keys(ERRORS)) expect(code?.description).toContain(`\`${one}\``)
 })
 
-test('operation ids are the same for every chat that a process starts', async () => {
+test('has the same operation ids in every chat that a process starts', async () => {
   const first = await codesOf({ pages: ['health'] })
   const second = await codesOf({ pages: ['health'] })
   expect([...second.keys()]).toEqual([...first.keys()])
   expect([...first.keys()]).toContain('supportGetLiveness')
 })
 
-test('a host may have schemas of the same names, before and after the chat', async () => {
+test('works in a host with schemas of the same names, added before and after the chat', async () => {
   const add = (host: FastifyInstance, $id: string) =>
     host.addSchema({ $id, type: 'object', properties: { by: { type: 'string' } } })
   const { app, call } = await startHost({

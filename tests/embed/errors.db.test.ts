@@ -1,4 +1,4 @@
-/** Tests hooks and plugins of a host on the chat's routes: the errors that they throw, and their changes of responses. */
+/** Tests how hooks and plugins of a host affect the chat's routes: by errors that they throw, and by changes of responses. */
 import sensible from '@fastify/sensible'
 import underPressure from '@fastify/under-pressure'
 import type { FastifyInstance } from 'fastify'
@@ -32,15 +32,15 @@ test.for([
   [422, 'http_422', 'Unprocessable Entity'],
   [429, 'rate_limited', 'Too many requests'],
   [451, 'http_451', 'Unavailable For Legal Reasons']
-] as const)('an error of the host keeps its status %i and its message', async ([status, code, title]) => {
+] as const)('keeps the status %i and the message of a host’s error', async ([status, code, title]) => {
   const { call } = await startFailing(host => {
     throw host.httpErrors.createError(status, 'The host says no.')
   })
-  const answer = await call('GET', path, { as: 'ann' })
-  expect(answer.headers.get('content-type')).toContain('application/problem+json')
-  expect(answer).toMatchObject({ status, body: { status, code, title, detail: 'The host says no.' } })
-  expect(answer.body.type).toBe(`urn:fastify-chat:problem:${code}`)
-  expect(answer.headers.get('www-authenticate')).toBe(status === 401 ? 'Bearer' : null)
+  const response = await call('GET', path, { as: 'ann' })
+  expect(response.headers.get('content-type')).toContain('application/problem+json')
+  expect(response).toMatchObject({ status, body: { status, code, title, detail: 'The host says no.' } })
+  expect(response.body.type).toBe(`urn:fastify-chat:problem:${code}`)
+  expect(response.headers.get('www-authenticate')).toBe(status === 401 ? 'Bearer' : null)
 })
 
 test.for([
@@ -50,44 +50,69 @@ test.for([
   [503, 'unavailable'],
   [504, 'http_504'],
   [507, 'http_507']
-] as const)('a failure of the host keeps its status %i and shows no internals', async ([status, code]) => {
+] as const)('keeps the status %i of a host’s failure, but hides its message', async ([status, code]) => {
   const { call, log } = await startFailing(host => {
     throw host.httpErrors.createError(status, 'connect 10.1.2.3')
   })
-  const answer = await call('GET', path, { as: 'ann' })
-  expect(answer).toMatchObject({ status, body: { status, code } })
-  expect(JSON.stringify(answer.body)).not.toContain('10.1.2.3')
+  const response = await call('GET', path, { as: 'ann' })
+  expect(response).toMatchObject({ status, body: { status, code } })
+  expect(JSON.stringify(response.body)).not.toContain('10.1.2.3')
   expect(log()).toContain('the request failed')
 })
 
 const thrownByHosts: readonly (readonly [string, () => unknown, number, string | RegExp])[] = [
-  ['only a status', () => ({ status: 402, message: 'Pay first.' }), 402, 'Pay first.'],
-  ['no Error', () => ({ statusCode: 410, message: 'Gone.' }), 410, 'Gone.'],
-  ['no message', () => ({ statusCode: 409 }), 409, 'Conflict.'],
-  ['a message that is no text', () => ({ statusCode: 409, message: { a: 1 } }), 409, 'Conflict.'],
-  ['a status that is none', () => Object.assign(new Error('x'), { statusCode: 200 }), 500, /service failed/],
-  ['a status out of range', () => Object.assign(new Error('x'), { statusCode: 999 }), 500, /service failed/],
-  ['a status in words', () => Object.assign(new Error('x'), { statusCode: 'gone' }), 500, /service failed/],
-  ['a SyntaxError', () => new SyntaxError('Unexpected token'), 500, /service failed/],
-  ['validation of its own', () => ({ statusCode: 422, message: 'Bad.', validation: [{ path: ['a'] }] }), 422, 'Bad.'],
   [
-    'a message that clients may not see',
+    'an object with `status` instead of `statusCode`',
+    () => ({ status: 402, message: 'Pay first.' }),
+    402,
+    'Pay first.'
+  ],
+  ['an object that is not an Error', () => ({ statusCode: 410, message: 'Gone.' }), 410, 'Gone.'],
+  ['an object without a message', () => ({ statusCode: 409 }), 409, 'Conflict.'],
+  ['an object whose message is not a string', () => ({ statusCode: 409, message: { a: 1 } }), 409, 'Conflict.'],
+  [
+    'an error with a status of success',
+    () => Object.assign(new Error('x'), { statusCode: 200 }),
+    500,
+    /service failed/
+  ],
+  [
+    'an error with a status out of range',
+    () => Object.assign(new Error('x'), { statusCode: 999 }),
+    500,
+    /service failed/
+  ],
+  [
+    'an error with a status in words',
+    () => Object.assign(new Error('x'), { statusCode: 'gone' }),
+    500,
+    /service failed/
+  ],
+  ['a SyntaxError', () => new SyntaxError('Unexpected token'), 500, /service failed/],
+  [
+    'an object with validation errors of its own',
+    () => ({ statusCode: 422, message: 'Bad.', validation: [{ path: ['a'] }] }),
+    422,
+    'Bad.'
+  ],
+  [
+    'an object whose message clients may not see',
     () => ({ statusCode: 410, message: 'at 10.1.2.3', expose: false }),
     410,
     'Gone.'
   ],
-  ['text', () => 'no', 500, /service failed/]
+  ['a string', () => 'no', 500, /service failed/]
 ]
 
-test.for(thrownByHosts)('what the host throws with %s becomes a problem', async ([, thrown, status, detail]) => {
+test.for(thrownByHosts)('responds with a problem document if a host throws %s', async ([, thrown, status, detail]) => {
   const { call } = await startFailing(() => {
     throw thrown()
   })
-  const answer = await call('GET', path, { as: 'ann' })
-  expect(answer).toMatchObject({ status, body: { status, detail: expect.stringMatching(detail) } })
+  const response = await call('GET', path, { as: 'ann' })
+  expect(response).toMatchObject({ status, body: { status, detail: expect.stringMatching(detail) } })
 })
 
-test('headers that the host has set stay, and those of its error are sent', async () => {
+test('keeps the headers that a host has set, and sends the headers of its error', async () => {
   const { call } = await startHost({
     before: host =>
       host.addHook('onRequest', async (_, reply) => {
@@ -103,19 +128,19 @@ test('headers that the host has set stay, and those of its error are sent', asyn
   expect(headers.get('content-type')).toContain('application/problem+json')
 })
 
-test('the challenge of the host’s error is sent, and a header that HTTP does not allow is left out', async () => {
+test('sends the challenge of a host’s error, and omits headers that HTTP does not allow', async () => {
   const headers = { 'WWW-Authenticate': 'Basic realm="host"', 'x-bad': 'a\r\nb', 'x-wide': '→', 'x bad': 'y' }
   const cookies = ['a=1; Path=/', 'b=2; Expires=Thu, 01 Jan 1970 00:00:00 GMT']
   const { call } = await startFailing(() => {
     throw Object.assign(new Error('Log in.'), { statusCode: 401, headers: { ...headers, 'set-cookie': cookies } })
   })
-  const answer = await call('GET', path)
-  expect(answer).toMatchObject({ status: 401, body: { detail: 'Log in.' } })
-  expect(answer.headers.getSetCookie()).toEqual(cookies)
-  expect(answer.headers.get('www-authenticate')).toBe('Basic realm="host"')
+  const response = await call('GET', path)
+  expect(response).toMatchObject({ status: 401, body: { detail: 'Log in.' } })
+  expect(response.headers.getSetCookie()).toEqual(cookies)
+  expect(response.headers.get('www-authenticate')).toBe('Basic realm="host"')
 })
 
-test('a status that the host’s hook has set counts for an error without one', async () => {
+test('uses the status that a host’s hook has set, if the error has none', async () => {
   const { call } = await startFailing((_, reply) => {
     reply.code(402)
     throw new Error('Pay first.')
@@ -125,7 +150,7 @@ test('a status that the host’s hook has set counts for an error without one', 
 
 const unhealthy = { healthCheck: async () => false, healthCheckInterval: 60_000 }
 
-test('beside @fastify/under-pressure: its 503 and Retry-After are kept', async () => {
+test('keeps the status 503 and Retry-After of a host’s @fastify/under-pressure', async () => {
   const { call } = await startHost({
     before: host => host.register(underPressure, { ...unhealthy, retryAfter: 50, message: 'busy inside' })
   })
@@ -135,7 +160,7 @@ test('beside @fastify/under-pressure: its 503 and Retry-After are kept', async (
   expect(body.detail).not.toContain('inside')
 })
 
-test('what Fastify itself refuses keeps our sentences', async () => {
+test('has its own error messages for what Fastify itself rejects', async () => {
   const { call } = await startHost()
   const text = { body: 'x', headers: { 'content-type': 'text/plain' } }
   expect(await call('POST', '/support/api/chat/rooms', { as: 'ann', ...text })).toMatchObject({
@@ -147,7 +172,7 @@ test('what Fastify itself refuses keeps our sentences', async () => {
   })
 })
 
-test('an envelope that the host puts around its responses changes neither ours nor our errors', async () => {
+test('does not put responses and errors into the envelope of a host’s responses', async () => {
   const { call, chat } = await startHost({
     pages: ['health', 'documents'],
     before(host) {
@@ -169,7 +194,7 @@ test('an envelope that the host puts around its responses changes neither ours n
   expect(await call('GET', '/support/openapi.json')).toMatchObject({ status: 200, body: { openapi: '3.1.0' } })
 })
 
-test('an onSend hook that reads what is sent gets every response and error as JSON', async () => {
+test('passes every response and error to a host’s onSend hook as JSON', async () => {
   const seen: number[] = []
   const { call } = await startHost({
     before: host =>

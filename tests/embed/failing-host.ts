@@ -1,4 +1,7 @@
-/** A host application whose start fails as its first argument says, and which then does nothing. Run by boot.pg.e2e.test.ts. */
+/**
+ * Runs a host application whose start fails. The first argument selects the failure. The host reports the error, and then does
+ * nothing more. boot.pg.e2e.test.ts starts this program.
+ */
 import Fastify, { type FastifyInstance } from 'fastify'
 import crypto from '../../plugins/crypto.ts'
 import db from '../../plugins/db.ts'

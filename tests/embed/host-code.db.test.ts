@@ -7,7 +7,7 @@ import { hostSettings, startHost } from '../support/start-host.ts'
 
 const rooms = '/support/api/chat/rooms'
 
-test('authorize is asked everywhere, with the host’s id; denied looks like absent', async () => {
+test('calls authorize for every access with the host’s id, and treats a denied room like a missing room', async () => {
   const asked = new Set<string>()
   const { call, join, chat } = await startHost({
     authorize({ user, room, action }) {
@@ -42,7 +42,7 @@ test('authorize is asked everywhere, with the host’s id; denied looks like abs
   expect([...asked]).toContain('ann Ann post secret')
 })
 
-test('typing asks the application no more often than it is passed on', async () => {
+test('calls authorize for typing only as often as typing is passed on', async () => {
   let asked = 0
   const { join } = await startHost({
     authorize({ action }) {
@@ -56,19 +56,19 @@ test('typing asks the application no more often than it is passed on', async () 
   expect(asked).toBeLessThanOrEqual(3)
 })
 
-test('an authorize that throws or is late is a no', async () => {
+test('denies access if authorize throws or is late', async () => {
   const { call, log } = await startHost({
     authorize: ({ room }) => (room === 'general' ? Promise.reject(new Error('down')) : new Promise(() => {}))
   })
-  const answers = await Promise.all([
+  const responses = await Promise.all([
     call('GET', `${rooms}/general`, { as: 'ann' }),
     call('POST', rooms, { as: 'ann', body: { room: 'other' } })
   ])
-  expect(answers.map(({ status }) => status)).toEqual([404, 403])
+  expect(responses.map(({ status }) => status)).toEqual([404, 403])
   expect(log()).toMatch(/authorize failed; access denied/)
 })
 
-test('what a connection asks for is done in its order, also when the host takes its time', async () => {
+test('handles the frames of a connection in order, even if authorize is slow', async () => {
   let turn = 0
   const { join } = await startHost({
     authorize: async () => {
@@ -83,7 +83,7 @@ test('what a connection asks for is done in its order, also when the host takes 
   expect(heard).toEqual(Array.from({ length: 10 }, (_, at) => `${at}`))
 })
 
-test('beforeMessage edits what is stored, and refuses with the host’s own word', async () => {
+test('stores what beforeMessage returns, and rejects with the host’s own error code', async () => {
   const { call, join } = await startHost({
     beforeMessage(draft) {
       if (/https?:/.test(draft.content)) throw new ChatRejection('no_links', 'Links are not allowed here.')
@@ -105,7 +105,7 @@ test('beforeMessage edits what is stored, and refuses with the host’s own word
   expect(history.body).toMatchObject([{ content: '**** it', meta: { by: 'ann' } }])
 })
 
-test('a beforeMessage that fails lets nothing through, and no log line shows the text', async () => {
+test('stores nothing if beforeMessage fails, and does not log the text', async () => {
   const { join, log, call } = await startHost({
     beforeMessage(draft) {
       throw new Error(`could not look at ${draft.room}`)
@@ -119,7 +119,7 @@ test('a beforeMessage that fails lets nothing through, and no log line shows the
   expect(log()).not.toMatch(/a-secret-text/)
 })
 
-test('the host posts as whom it likes, past its own rules, and once for a nonce', async () => {
+test('posts as any user of the host, without authorize and rate limits, and once per nonce', async () => {
   const { chat, join } = await startHost({ authorize: ({ action }) => action === 'read', messageRateLimit: 1 })
   const ann = await join('ann')
   const bot = { id: 'bot', name: 'Helper' }
@@ -139,14 +139,14 @@ test('the host posts as whom it likes, past its own rules, and once for a nonce'
   await Promise.all(Array.from({ length: 20 }, (_, at) => chat.post({ as: bot, content: `${at}` })))
 })
 
-test('the host makes rooms, the same one however often', async () => {
+test('creates a room once, even if the host creates it several times', async () => {
   const { chat } = await startHost()
   const made = await Promise.all([1, 2, 3].map(() => chat.createRoom({ room: 'order-1', title: 'Order 1' })))
   expect(new Set(made.map(({ epoch }) => epoch)).size).toBe(1)
   await expect(chat.createRoom({ room: 'Order 1' })).rejects.toMatchObject({ code: 'validation_failed' })
 })
 
-test('message events come once each, after the commit, with the host’s id; a listener that fails harms nobody', async () => {
+test('emits an event once per stored message with the host’s id, even if a listener fails', async () => {
   const { chat, join, log } = await startHost()
   const heard: { content: string; user: unknown; seq: number }[] = []
   chat.on('message', () => {
@@ -167,7 +167,7 @@ test('message events come once each, after the commit, with the host’s id; a l
   expect(log().match(/a listener of the chat failed/g)).toHaveLength(4)
 })
 
-test('recheck and disconnect take effect on every process', async () => {
+test('applies recheck and disconnect on every process', async () => {
   const network = createMemoryNetwork()
   let isMember = true
   const authorize = () => isMember
@@ -193,7 +193,7 @@ test('recheck and disconnect take effect on every process', async () => {
   await bob.nextOf('pong')
 })
 
-test('a chat that does not run, yet or any more, says so with an error of the catalog', async () => {
+test('throws an error of the catalog before it runs and after it has stopped', async () => {
   const idle = createChat(hostSettings)
   const { app, chat } = await startHost({ before: host => host.addHook('onReady', async () => {}) })
   await expect(chat.plugin(app, {})).rejects.toThrow(/already registered/)
@@ -209,7 +209,7 @@ test('a chat that does not run, yet or any more, says so with an error of the ca
   await expectUnavailable(chat, /has stopped/)
 })
 
-test('a post while the database can not be reached rejects with an error of the catalog', async () => {
+test('rejects a post with an error of the catalog while the database cannot be reached', async () => {
   const { chat, database } = await startHost()
   const { drizzle } = database.client
   const { insert } = drizzle
@@ -221,14 +221,14 @@ test('a post while the database can not be reached rejects with an error of the 
   Object.assign(drizzle, { insert })
 })
 
-test('it closes every socket when the host closes', async () => {
+test('closes every socket when the host closes', async () => {
   const { app, join } = await startHost()
   const ann = await join('ann')
   const [closed] = await Promise.all([ann.closed, app.close()])
   expect(closed).toMatchObject({ code: 1012 })
 })
 
-test('the list of rooms goes on past those that may not be read', async () => {
+test('continues the list of rooms past rooms that the user may not read', async () => {
   const { call, chat } = await startHost({ authorize: ({ room }) => room.endsWith('9') })
   for (let at = 10; at < 30; at++) await chat.createRoom({ room: `room-${at}` })
   const seen: string[] = []
@@ -241,7 +241,7 @@ test('the list of rooms goes on past those that may not be read', async () => {
   expect(seen).toEqual(['room-19', 'room-29'])
 })
 
-test('an edit that cannot be stored is the host’s failure, not the sender’s', async () => {
+test('responds with `unavailable` if beforeMessage returns a message that cannot be stored', async () => {
   const { join, log } = await startHost({
     maxMessageLength: 10,
     beforeMessage: draft => ({ ...draft, content: 'x'.repeat(11) })
@@ -252,7 +252,7 @@ test('an edit that cannot be stored is the host’s failure, not the sender’s'
   expect(log()).toMatch(/returned a message that cannot be stored/)
 })
 
-test('the list of rooms contains no name of a room that may not be read', async () => {
+test('does not reveal names of rooms that the user may not read in the list of rooms', async () => {
   const { call, database } = await startHost({ authorize: () => false })
   const table = `"${database.schema}".rooms`
   await database.client.query(`insert into ${table} (name) select 'secret-' || at from generate_series(1, 1100) at`)

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { fakeClock } from '../support/clock.ts'
 import { startHost } from '../support/start-host.ts'
 
-test('the host’s users chat without another login, under the prefix', async () => {
+test('lets the host’s users chat under the prefix without another login', async () => {
   const { call, join } = await startHost()
   const [ann, bob] = [await join('ann:Ann'), await join('bob:Bob')]
   ann.send({ type: 'message', content: 'Hello, Bob!', ref: '1' })
@@ -12,7 +12,7 @@ test('the host’s users chat without another login, under the prefix', async ()
   expect(history.body).toMatchObject([{ username: 'Ann', content: 'Hello, Bob!' }])
 })
 
-test('there is no registering, no logging in, and nothing beside the API', async () => {
+test('serves no registration, no login and no pages by default', async () => {
   const { call } = await startHost()
   for (const path of ['/api/auth/register', '/api/auth/login']) {
     expect(await call('POST', `/support${path}`, { body: {} })).toMatchObject({ status: 404 })
@@ -25,36 +25,36 @@ test('there is no registering, no logging in, and nothing beside the API', async
   }
 })
 
-test('whom the host doesn’t know is refused, over HTTP and before the upgrade', async () => {
+test('rejects a user whom the host doesn’t know, over HTTP and before the upgrade', async () => {
   const { call, join, url } = await startHost()
-  const answer = await call('GET', '/support/api/users/me')
-  expect(answer).toMatchObject({ status: 401, body: { code: 'not_logged_in' } })
-  expect(answer.headers.get('www-authenticate')).toBe('Bearer')
+  const response = await call('GET', '/support/api/users/me')
+  expect(response).toMatchObject({ status: 401, body: { code: 'not_logged_in' } })
+  expect(response.headers.get('www-authenticate')).toBe('Bearer')
   await expect(join('')).rejects.toThrow('401')
   expect((await fetch(`${url}/support/ws/chat`)).status).toBe(401)
 })
 
-test('a token of our own kind is nothing in a host with its own users', async () => {
+test('rejects access tokens of the chat in a host that authenticates its users', async () => {
   const { call, join } = await startHost()
   const token = 'eyJhbGciOiJIUzI1NiJ9.e30.x'
-  const answer = await call('GET', '/support/api/users/me', { headers: { authorization: `Bearer ${token}` } })
-  expect(answer.status).toBe(401)
+  const response = await call('GET', '/support/api/users/me', { headers: { authorization: `Bearer ${token}` } })
+  expect(response.status).toBe(401)
   const ann = await join('ann')
   ann.send({ type: 'auth', token, ref: 'r' })
   expect(await ann.nextOf('error')).toMatchObject({ code: 'not_allowed', ref: 'r' })
 })
 
-test('a user is made once, whoever asks at once, and their name is kept up to date', async () => {
+test('creates a user once for concurrent requests, and updates the name', async () => {
   const { call, database } = await startHost()
   const me = (as: string) => call('GET', '/support/api/users/me', { as })
-  const answers = await Promise.all(Array.from({ length: 8 }, () => me('ann:Ann')))
-  expect(new Set(answers.map(({ body }) => body.id)).size).toBe(1)
+  const responses = await Promise.all(Array.from({ length: 8 }, () => me('ann:Ann')))
+  expect(new Set(responses.map(({ body }) => body.id)).size).toBe(1)
   const renamed = await me('ann:Ann Other')
-  expect(renamed.body).toMatchObject({ id: answers[0]?.body.id, username: 'Ann Other' })
+  expect(renamed.body).toMatchObject({ id: responses[0]?.body.id, username: 'Ann Other' })
   expect(await database.users.findByExternalId('ann')).toMatchObject({ username: 'Ann Other' })
 })
 
-test('names may repeat and break the rules of registration: the host’s id distinguishes users', async () => {
+test('distinguishes users by the host’s id, and allows any name, even if it is not unique', async () => {
   const { call } = await startHost()
   const [first, second] = await Promise.all(
     ['u1:Zoë Ωmega 😀', 'u2:Zoë Ωmega 😀'].map(as =>
@@ -66,30 +66,30 @@ test('names may repeat and break the rules of registration: the host’s id dist
   expect(first?.body.id).not.toBe(second?.body.id)
 })
 
-test('a host that fails, is late or says nonsense lets nobody in', async () => {
-  let answer: () => unknown = () => null
-  const { call, log } = await startHost({ authenticate: async () => (await answer()) as never })
+test('rejects everyone if authenticate fails, is late or returns an invalid user', async () => {
+  let authenticate: () => unknown = () => null
+  const { call, log } = await startHost({ authenticate: async () => (await authenticate()) as never })
   const status = async () => (await call('GET', '/support/api/users/me')).status
-  answer = () => ({ id: '', name: 'Nobody' })
+  authenticate = () => ({ id: '', name: 'Nobody' })
   expect(await status()).toBe(503)
-  answer = () => ({ id: 'ann', name: '\u0000' })
+  authenticate = () => ({ id: 'ann', name: '\u0000' })
   expect(await status()).toBe(503)
   for (const expiresAt of ['2099-01-01T00:00:00Z', new Date(Number.NaN)]) {
-    answer = () => ({ id: 'ann', name: 'Ann', expiresAt })
+    authenticate = () => ({ id: 'ann', name: 'Ann', expiresAt })
     expect(await status()).toBe(503)
   }
-  answer = () => ({ id: 'ann', name: 'Ann', expiresAt: new Date(Date.now() - 1) })
+  authenticate = () => ({ id: 'ann', name: 'Ann', expiresAt: new Date(Date.now() - 1) })
   expect(await status()).toBe(401)
-  answer = () => Promise.reject(new Error('the session store is down'))
+  authenticate = () => Promise.reject(new Error('the session store is down'))
   expect(await status()).toBe(503)
-  answer = () => Promise.reject(Object.assign(new Error('no session'), { statusCode: 401 }))
+  authenticate = () => Promise.reject(Object.assign(new Error('no session'), { statusCode: 401 }))
   expect(await status()).toBe(401)
-  answer = () => new Promise(() => {})
+  authenticate = () => new Promise(() => {})
   expect(await status()).toBe(503)
   expect(log()).toMatch(/authenticate failed; the caller was rejected/)
 })
 
-test('a connection that speaks chat.v1 ends when the host’s word for it does', async () => {
+test('closes a chat.v1 connection at the time `expiresAt` that the host returned', async () => {
   const clock = fakeClock()
   const { join } = await startHost({
     clock,

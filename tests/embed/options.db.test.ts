@@ -17,20 +17,20 @@ const register = async (options: object, level = 'info') => {
   return { app, log: () => lines.join('') }
 }
 
-test('the host’s log level holds for our routes, whatever our own settings say', async () => {
+test('applies the host’s log level to its routes, regardless of its own settings', async () => {
   const { app, log } = await register({}, 'warn')
   expect((await app.inject('/api/users/me')).statusCode).toBe(401)
   expect(log()).not.toContain('request completed')
 })
 
-test('Fastify’s options of a registration are no settings: logLevel sets the level of our routes', async () => {
+test('accepts Fastify’s registration options, and applies logLevel to its routes', async () => {
   const logSerializers = { mine: (value: string) => value }
   const { app, log } = await register({ prefix: '/chat', logLevel: 'silent', logSerializers })
   expect((await app.inject('/chat/api/users/me')).statusCode).toBe(401)
   expect(log()).not.toContain('request completed')
 })
 
-test('our routes send no header that concerns the host’s whole domain', async () => {
+test('sends no header that affects the host’s whole domain', async () => {
   const { call } = await startHost({ pages: true })
   for (const path of ['/support/api/users/me', '/support/health', '/support/docs', '/support/']) {
     const { headers } = await call('GET', path, { as: 'ann' })
@@ -45,6 +45,6 @@ test.for([
   [{ pages: ['docs'] }, /^The option `pages` must be/],
   [{ corsOrigins: () => true }, /corsOrigins must be an array/],
   [{ secretKey: Symbol('key') }, /secretKey must be a string/]
-] as const)('a bad option is a sentence: %s', async ([options, message]) => {
+] as const)('rejects an invalid option with a sentence: %s', async ([options, message]) => {
   await expect(register(options)).rejects.toThrow(message)
 })

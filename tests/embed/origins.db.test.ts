@@ -20,13 +20,13 @@ test.for([
     }
   ],
   ['a later hook', { origin: PAGE, hook: 'preValidation' }]
-] as const)('it follows the host’s @fastify/cors with %s', async ([, options]) => {
+] as const)('follows the host’s @fastify/cors with %s', async ([, options]) => {
   const { join } = await startHost({ before: host => host.register(cors, options as never) })
   await join('ann', { headers: page })
   await expect(join('ann', { headers: evil })).rejects.toThrow('403')
 })
 
-test('it follows CORS headers that the host sets itself', async () => {
+test('follows CORS headers that the host sets itself', async () => {
   const before = (host: FastifyInstance) => {
     host.addHook('onRequest', async (_, reply) => void reply.header('Access-Control-Allow-Origin', PAGE))
   }
@@ -35,20 +35,20 @@ test('it follows CORS headers that the host sets itself', async () => {
   await expect(join('ann', { headers: evil })).rejects.toThrow('403')
 })
 
-test('a host that allows every page without credentials allows no page to use its cookies', async () => {
+test('rejects a page with cookies if the host allows every page without credentials', async () => {
   const { join, log } = await startHost({ before: host => host.register(cors, { origin: '*' }) })
   await join('ann', { headers: evil })
   await expect(join('ann', { headers: { ...evil, cookie: 'sid=1' } })).rejects.toThrow('403')
   expect(log()).toContain('rejected a WebSocket from an origin that is not allowed')
 })
 
-test('the log holds a refused origin without controls', async () => {
+test('logs a rejected origin without control characters', async () => {
   const { join, log } = await startHost()
   await expect(join('ann', { headers: { origin: 'https://evil\u009b31m.example' } })).rejects.toThrow('403')
   expect(log()).toContain('https://evil%9B31m.example')
 })
 
-test('a host that allows a page credentials allows it to use its cookies', async () => {
+test('accepts a page with cookies if the host allows the page credentials', async () => {
   const { join } = await startHost({
     before: host => host.register(cors, { origin: [PAGE], credentials: true })
   })
@@ -56,7 +56,7 @@ test('a host that allows a page credentials allows it to use its cookies', async
   await expect(join('ann', { headers: { ...evil, cookie: 'sid=1' } })).rejects.toThrow('403')
 })
 
-test('corsOrigins allow pages beside the host’s CORS', async () => {
+test('accepts pages in corsOrigins in addition to those that the host’s CORS allows', async () => {
   const { join } = await startHost({
     corsOrigins: ['https://*.other.example'],
     before: host => host.register(cors, { origin: PAGE })
@@ -66,7 +66,7 @@ test('corsOrigins allow pages beside the host’s CORS', async () => {
   await expect(join('ann', { headers: evil })).rejects.toThrow('403')
 })
 
-test('without CORS only the host’s own pages connect', async () => {
+test('accepts only the host’s own pages without CORS', async () => {
   const { join, url } = await startHost()
   await join('ann', { headers: { origin: url } })
   await join('ann')

@@ -18,21 +18,21 @@ const bare = () => {
   return app
 }
 
-test('crypto needs nothing but a key', async () => {
+test('registers crypto with only a key', async () => {
   const app = bare()
   await app.register(crypto, { encryptionKey: ENCRYPTION_KEY })
   const { token, keyId } = app.chatCrypto.encrypt('text')
   expect(app.chatCrypto.decrypt(token, keyId)).toBe('text')
 })
 
-test('config needs nothing but settings', async () => {
+test('registers config with only settings', async () => {
   const app = bare()
   const settings = { secretKey: SECRET_KEY, encryptionKey: ENCRYPTION_KEY, databaseUrl: 'pglite:unused' }
   await app.register(config, { settings })
   expect(app.chatConfig).toMatchObject({ port: 8000, databaseSchema: 'public' })
 })
 
-test('problems makes any error of a host a problem', async () => {
+test('responds to any error of a host with a problem document after problems is registered', async () => {
   const app = bare()
   await app.register(problems)
   app.get('/', async () => {
@@ -41,7 +41,7 @@ test('problems makes any error of a host a problem', async () => {
   expect((await app.inject('/')).json()).toMatchObject({ status: 500, code: 'internal_error' })
 })
 
-test('db needs a client or a URL, and auth and chat stand on it in turn', async () => {
+test('registers auth and chat after db, which has a client', async () => {
   const app = bare()
   const databaseSchema = await testSchema()
   await app.register(db, { client: await testClient(), databaseSchema })
@@ -68,11 +68,11 @@ test.for([
   ['chat-ops', ops, /'chat-db' of plugin 'chat-ops' is not registered/],
   ['chat-platform', platform, /'chat-db' of plugin 'chat-platform' is not registered/],
   ['chat-db', db, /requires `databaseUrl` or `client`/]
-] as const)('%s says what it lacks', async ([, plugin, message]) => {
+] as const)('rejects %s with the name of what is missing', async ([, plugin, message]) => {
   await expect(async () => bare().register(plugin as never)).rejects.toThrow(message)
 })
 
-test('a client that is none is refused with what to do', async () => {
+test('rejects an object that is not a database client', async () => {
   await expect(async () => bare().register(db, { client: {} as never })).rejects.toThrow(
     /neither a client of postgres.js nor a PGlite/
   )
@@ -92,7 +92,7 @@ test.for<[string, unknown, object, RegExp]>([
   ['db with a bad schema', db, { databaseUrl: 'pglite:x', databaseSchema: 'A b' }, /`databaseSchema` must be 1-63/],
   ['db with text for a client', db, { client: 'postgres://h/d' }, /neither a client of postgres.js nor a PGlite/],
   ['config with text', config, { settings: 'x' }, /`settings` of the plugin chat-config must be an object/]
-])('%s says what is wrong', async ([, plugin, options, message]) => {
+])('rejects invalid options with what is wrong: %s', async ([, plugin, options, message]) => {
   await expect(async () => bare().register(plugin as never, options as never)).rejects.toThrow(message)
 })
 
@@ -113,7 +113,7 @@ test.for<[string, unknown, object, RegExp]>([
     { maxMessageLength: 0, authorize: {} },
     /at least 1; `authorize` must be/
   ]
-])('%s says what is wrong', async ([, plugin, options, message]) => {
+])('rejects invalid options with what is wrong: %s', async ([, plugin, options, message]) => {
   const app = bare()
   await app.register(db, { client: await testClient(), databaseSchema: await testSchema() })
   await app.register(crypto, { encryptionKey: ENCRYPTION_KEY })

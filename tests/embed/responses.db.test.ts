@@ -1,4 +1,4 @@
-/** Tests responses in a host application. A stalled response of the chat is closed; the host's responses are not affected. */
+/** Tests responses in a host application. A stalled response of the chat is closed. The host's responses are not affected. */
 import { once } from 'node:events'
 import { connect as connectHttp2 } from 'node:http2'
 import { connect, type Socket } from 'node:net'
@@ -35,7 +35,7 @@ const start = async () => {
   return { ...host, clock, ask }
 }
 
-test('a response of the chat that is not read is closed, one of the host is not', async () => {
+test('closes a response of the chat that the client does not read, but not a response of the host', async () => {
   const { ask, clock } = await start()
   const ours = await ask('/support/api/chat/messages?limit=1000')
   expect(ours?.writableLength).toBeLessThan(256 * 1024)
@@ -47,7 +47,7 @@ test('a response of the chat that is not read is closed, one of the host is not'
   expect([ours?.destroyed, theirs?.destroyed]).toEqual([true, false])
 })
 
-test('a host that speaks HTTP/2 serves the chat over it, many requests of a connection at a time', async () => {
+test('handles many concurrent requests of one HTTP/2 connection', async () => {
   // biome-ignore lint/suspicious/noExplicitAny: Fastify's types have another overload for HTTP/2.
   const { url } = await startHost({ server: { http2: true } as any, readRateLimit: 0 })
   const session = connectHttp2(url)

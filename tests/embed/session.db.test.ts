@@ -11,7 +11,7 @@ declare module 'fastify' {
   }
 }
 
-test('a session logs in over HTTP and the WebSocket, and a CSRF check of the host holds for our routes', async () => {
+test('authenticates users of a host’s session over HTTP and the WebSocket, and applies the host’s CSRF check', async () => {
   const { call, join } = await startHost({
     authenticate: ({ session: { name } }) => (name === undefined ? null : { id: name, name }),
     async before(host) {

@@ -1,4 +1,4 @@
-/** Tests the shutdown steps in a host application. They don't affect the host's server, requests and process. */
+/** Tests the shutdown steps in a host application. The steps don't affect the host's server, requests and process. */
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import Fastify from 'fastify'
@@ -10,7 +10,7 @@ import { testDatabase, testDatabaseUrl } from '../support/database.ts'
 import { silentLog } from '../support/memory-chat.ts'
 import { testSettings } from '../support/settings.ts'
 
-test('closing a host application runs every step that is not of a process, in order', async () => {
+test('runs the shutdown steps in order when a host application closes, except those that only a process has', async () => {
   const app = Fastify()
   const ran: string[] = []
   const shutdown = createShutdown(silentLog)
@@ -39,7 +39,7 @@ test('closing a host application runs every step that is not of a process, in or
   await app.close()
 })
 
-test('closing the server of a process ends open requests too', async () => {
+test('ends open requests when the server of a process closes', async () => {
   const database = await testDatabase()
   const settings = testSettings({ databaseSchema: database.schema, audience: database.schema })
   const server = await createServer({ settings, client: database.client, logTo: { write() {} } })

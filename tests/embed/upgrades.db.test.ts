@@ -53,7 +53,7 @@ const echo = async (url: string): Promise<void> => {
 }
 
 test.for(['before', 'after'] as const)(
-  '@fastify/http-proxy, registered %s the chat, on every other path',
+  'works beside @fastify/http-proxy, which is registered %s the chat and proxies every other path',
   async order => {
     const upstream = await startEcho()
     const host = await startHost({
@@ -66,7 +66,7 @@ test.for(['before', 'after'] as const)(
   }
 )
 
-test('Socket.IO, while the chat asks the host who is calling for longer than Socket.IO lets others live', async () => {
+test('works beside Socket.IO, even if authenticate takes longer than its timeout for upgrades of others', async () => {
   let io: SocketIo | undefined
   const host = await startHost({
     before(app) {
@@ -85,7 +85,7 @@ test('Socket.IO, while the chat asks the host who is calling for longer than Soc
   await once(theirs, 'open')
 })
 
-test('a WebSocket server of the host’s own, which refuses other paths', async () => {
+test('works beside a WebSocket server of the host, which refuses other paths', async () => {
   const host = await startHost({
     before(app) {
       const own = new WebSocketServer({ server: app.server, path: '/own' })
@@ -98,7 +98,7 @@ test('a WebSocket server of the host’s own, which refuses other paths', async 
   expect(await refusedWith(wsUrl(host, '/nowhere'))).toBe(400)
 })
 
-test('@fastify/websocket in a plugin of the host’s, with another limit of size', async () => {
+test('works beside @fastify/websocket in a plugin of the host with another maximum size', async () => {
   const host = await startHost({
     before: app =>
       app.register(async scope => {
@@ -114,7 +114,7 @@ test('@fastify/websocket in a plugin of the host’s, with another limit of size
   expect(await own.closed).toMatchObject({ code: 1009 })
 })
 
-test('@fastify/websocket, whose injectWS reaches the chat', async () => {
+test('accepts connections from injectWS of @fastify/websocket', async () => {
   const { app } = await startHost({ before: host => host.register(websocket) })
   const first = new Promise<string>((resolve, reject) => {
     const headers = { 'x-user': 'ann' }
@@ -136,7 +136,7 @@ test('@fastify/websocket, whose injectWS reaches the chat', async () => {
   await expect(app.injectWS('/support/api/chat/messages', { headers: { 'x-user': 'ann' } })).rejects.toThrow('404')
 })
 
-test('a login wall and under-pressure: what they refuse is answered, and the host stops', async () => {
+test('closes the connection of an upgrade that a host’s hook or @fastify/under-pressure rejects', async () => {
   let isOverloaded = false
   const host = await startHost({
     async before(app) {
@@ -161,7 +161,7 @@ test('a login wall and under-pressure: what they refuse is answered, and the hos
   await host.app.close()
 })
 
-test('a host on a Unix socket: people register, log in and talk, without an address', async () => {
+test('works on a Unix socket, where clients have no address', async () => {
   const [client, databaseSchema] = [await testClient(), await testSchema()]
   const folder = mkdtempSync(join(tmpdir(), 'chat-'))
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
@@ -185,7 +185,7 @@ test('a host on a Unix socket: people register, log in and talk, without an addr
   expect(await john.nextOf('message')).toMatchObject({ content: 'hello' })
 })
 
-test('nobody: an offer of HTTP/2 is ignored as often as a client repeats it', async () => {
+test('ignores any number of offers to upgrade to HTTP/2', async () => {
   const { app } = await startHost({ pages: ['health'] })
   const { port } = app.server.address() as AddressInfo
   const connection = await connectRaw({ host: '127.0.0.1', port })

@@ -27,7 +27,7 @@ test.for([
   ['1.2.3.4:', 'unknown'],
   ['1.2.3.4:5:6', 'unknown'],
   ['x'.repeat(10_000), 'unknown']
-] as const)('it reads %s as %s', ([address, normalized]) => {
+] as const)('normalizes %s to %s', ([address, normalized]) => {
   expect(normalizeAddress(address)).toBe(normalized)
 })
 
@@ -44,11 +44,11 @@ test.for([
   ['fe80::1%eth0', 'fe80:0:0:0::/64'],
   ['', 'unknown'],
   [undefined, 'unknown']
-] as const)('it counts %s as %s', ([address, network]) => {
+] as const)('counts %s as %s in rate limits', ([address, network]) => {
   expect(networkOf(address)).toBe(network)
 })
 
-test('it is unknown where reading the address fails', () => {
+test('returns "unknown" if reading the address throws', () => {
   const request = {
     get ip(): string {
       throw new TypeError('no socket')
@@ -62,7 +62,7 @@ test.for([
   ['203.0.113.2:40001, 10.0.0.5:443', '203.0.113.2'],
   ['198.51.100.9, 203.0.113.2:40001, [fd00::5]:443', '203.0.113.2'],
   ['"[2001:db8::1]:40001", ::ffff:10.0.0.5', '2001:db8::1']
-] as const)('proxies with ports in X-Forwarded-For are trusted: %s', async ([header, address]) => {
+] as const)('trusts proxies with ports in X-Forwarded-For: %s', async ([header, address]) => {
   const app = Fastify({ trustProxy: trustProxies(['loopback', '10.0.0.0/8', 'fd00::/8']) })
   onTestFinished(() => app.close())
   app.get('/', async request => clientAddress(request))
@@ -70,6 +70,6 @@ test.for([
   expect(body).toBe(address)
 })
 
-test('a peer without an address is not trusted as a proxy', () => {
+test('does not trust a peer without an address as a proxy', () => {
   expect(trustProxies(['0.0.0.0/1', 'loopback'])(undefined as unknown as string)).toBe(false)
 })

@@ -11,18 +11,18 @@ const files = ['src', 'client/src', 'plugins', 'routes'].flatMap(folder =>
 )
 
 /**
- * Matches code that reads the wall clock or passes `now` as a function. Also matches `performance.now`: use `clock.monotonic`
- * instead.
+ * Matches code that reads the wall clock or passes `now` as a function. Also matches `performance.now`, because code must use
+ * `clock.monotonic` instead.
  */
 const READING = /Date\.now|new Date\(\)|\bDate\(\)|performance\.now|\b(?:clock|timers|systemClock)\.now\b/g
 
-/** Files that may use the wall clock: for points in time that are shown, stored, or compared with one from outside. */
+/** Files that may use the wall clock: for points in time that are shown, stored, or compared with a time from outside. */
 const ALLOWED: Record<string, { times: number; why: string }> = {
   'src/lib/clock.ts': { times: 2, why: 'the clocks themselves' },
   'client/src/platform.ts': { times: 2, why: 'the clocks of the SDK' },
   'src/accounts/tokens/access-tokens.ts': { times: 3, why: '`iat` and `exp` of a token' },
-  'src/accounts/host-users.ts': { times: 1, why: 'the `expiresAt` that a host gives' },
-  'plugins/auth.ts': { times: 1, why: 'the `expiresAt` of a host that gives none' },
+  'src/accounts/host-users.ts': { times: 1, why: 'the `expiresAt` that a host returns' },
+  'plugins/auth.ts': { times: 1, why: 'the default `expiresAt`, if a host returns none' },
   'plugins/crypto.ts': { times: 1, why: 'the time in a Fernet token' },
   'src/crypto/fernet.ts': { times: 1, why: 'the age of a Fernet token' },
   'src/chat/connections/lifetime.ts': { times: 2, why: 'the expiry of a token' },
@@ -30,7 +30,7 @@ const ALLOWED: Record<string, { times: number; why: string }> = {
   'src/db/client/folder-lock.ts': { times: 1, why: 'the modification time of a file' },
   'client/src/link.ts': { times: 2, why: '`since` and `until`, which apps show' },
   'client/src/outbox.ts': { times: 1, why: '`createdAt`, which apps show' },
-  'client/src/renewal.ts': { times: 1, why: 'the expiry of a token, from a service that does not say its time' },
+  'client/src/renewal.ts': { times: 1, why: 'the expiry of a token, from a service that does not send its time' },
   'src/web/banner.tsx': {
     times: 4,
     why: 'how long it is until a point in time; counted down with the monotonic clock'

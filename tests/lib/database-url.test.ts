@@ -53,7 +53,7 @@ describe('a database URL', () => {
     ],
     ['postgres://h/d?sslmode=odd', { sslmode: undefined }],
     ['postgres://h/d?options=-c%20geqo%3Doff', { parameters: { options: '-c geqo=off' } }]
-  ])('%s', (url, parts) => {
+  ])('parses %s', (url, parts) => {
     expect(parseDatabaseUrl(url)).toMatchObject(parts)
   })
 
@@ -65,11 +65,11 @@ describe('a database URL', () => {
     'postgres://h:99999/d',
     'postgres://[::1/d',
     'postgres://[host]/d'
-  ])('%s is none', url => {
+  ])('rejects %s', url => {
     expect(isDatabaseUrl(url)).toBe(false)
   })
 
-  test('is named without its password', () => {
+  test('names the servers of a URL without its password', () => {
     const named = (url: string) => parseDatabaseUrl(url).hosts.map(nameOfHost).join(', ')
     expect(named('postgres://u:p@h:1,[::1]:2/d')).toBe('h:1, [::1]:2')
     expect(named('postgres://u:p@%2Frun%2Fpostgresql/d')).toBe('/run/postgresql')

@@ -13,7 +13,7 @@ const partsOf = (value: unknown): number => {
   return 1 + Math.max(0, inner.length - 1) + inner.reduce((sum: number, one) => sum + partsOf(one), 0)
 }
 
-// Generates strings of the characters that have a meaning in JSON outside of strings.
+// Generates strings of characters that have a meaning in the syntax of JSON.
 const text = fc.string({
   maxLength: 200,
   size: 'max',
@@ -33,7 +33,7 @@ const { value: json } = fc.letrec(tie => ({
 }))
 
 describe('the bounds of a JSON text', () => {
-  test('agree with JSON.parse about depth and parts', () => {
+  test('counts the depth and the parts of a JSON text correctly', () => {
     fc.assert(
       fc.property(json, fc.constantFrom('', ' ', '\t'), (value, space) => {
         const written = JSON.stringify(value, null, space)
@@ -48,13 +48,13 @@ describe('the bounds of a JSON text', () => {
     )
   })
 
-  test('are found before what comes after is read', () => {
+  test('reports a violation without reading the rest of the text', () => {
     const endless = { length: Number.POSITIVE_INFINITY, charCodeAt: () => '['.charCodeAt(0) } as unknown as string
     expect(brokenBound(endless)).toContain('32 levels')
   })
 
   test.for(['"', '"\\', `"${'x'.repeat(100)}\\"`, '{"a":"', ']]]]', '', '\\'])(
-    'end with a text that is not JSON: %j',
+    'returns for a text that is not JSON: %j',
     broken => {
       expect(brokenBound(broken)).toBeUndefined()
     }
@@ -62,7 +62,7 @@ describe('the bounds of a JSON text', () => {
 })
 
 describe('the outline of a JSON object', () => {
-  test('has the object’s own members, with null in place of what is nested', () => {
+  test('returns the members of a JSON object, with null in place of nested values', () => {
     fc.assert(
       fc.property(fc.dictionary(text, json, { maxKeys: 8 }), object => {
         const parsed = JSON.parse(JSON.stringify(object))
@@ -73,7 +73,7 @@ describe('the outline of a JSON object', () => {
     )
   })
 
-  test('is not read of an object with many members', () => {
+  test('returns no outline of a JSON object with too many members', () => {
     expect(outlineOf(`{${'"a":1,'.repeat(100)}"b":1}`)).toBeUndefined()
   })
 })

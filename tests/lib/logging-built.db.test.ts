@@ -14,7 +14,7 @@ import { connect } from '../support/socket-client.ts'
 import { PASSWORD } from '../support/start-chat.ts'
 
 const DATABASE_PASSWORD = 'database-opensesame'
-/** A hash of a lower cost than the service's, so that the next login writes a new one. */
+/** A hash of a lower cost than the service's, so that the next login writes a new hash. */
 const OLD_HASH = hashSync(PASSWORD, { cost: 4 })
 
 /** Returns SQL for triggers and constraints that fail with whole rows, hashes and ciphertexts in their errors. */
@@ -72,11 +72,11 @@ const caller =
 
 const expectNothingOf = (output: string, secrets: readonly string[]): void => {
   const known = [PASSWORD, DATABASE_PASSWORD, SECRET_KEY, ENCRYPTION_KEY, OLD_HASH, ...secrets]
-  for (const secret of known) expect(output.includes(secret), `the output holds ${secret}`).toBe(false)
+  for (const secret of known) expect(output.includes(secret), `the output contains ${secret}`).toBe(false)
   expect(output).not.toMatch(/\$2b\$|gAAAA|eyJhbGci|whispered|quoted[-_](?:raise|cast|check)_?(?:one|two)|bad row/)
 }
 
-test('no hash, ciphertext, token or text is in the output of a built service whose statements fail', async () => {
+test('prints no hash, ciphertext, token or text when the statements of the built service fail', async () => {
   const { env, client, schema } = await prepare()
   const service = await startBuilt({ ...env, BCRYPT_ROUNDS: '5', MESSAGE_RATE_LIMIT: '0' })
   const call = caller(service)
@@ -97,7 +97,7 @@ test('no hash, ciphertext, token or text is in the output of a built service who
     while ((await socket.nextOf('error')).ref !== nonce);
   }
   if (engine === 'postgres') {
-    // Next, reads fail: first columns are missing, then tables, then the privilege to read.
+    // Makes reads fail as well: first because columns are missing, and then because tables are missing.
     const alter = (text: string) => client.transaction(transaction => transaction.exec(text.replaceAll('$', schema)))
     await alter('alter table $.users rename hashed_password to gone; alter table $.messages rename content to gone')
     await call('POST', '/api/auth/login', { username: 'john', password: PASSWORD })
@@ -123,7 +123,7 @@ test('no hash, ciphertext, token or text is in the output of a built service who
   for (const line of output.trim().split('\n')) expect(() => JSON.parse(line), line).not.toThrow()
 }, 180_000)
 
-test('no password and no row is in what a built command says about a database that refuses it', async () => {
+test('prints no password and no row when a built command cannot use the database', async () => {
   const { env } = await prepare()
   const wrong = { ...env, DATABASE_SCHEMA: 'pg_catalog_not', DATABASE_WAIT_SECONDS: '1' }
   const databases =

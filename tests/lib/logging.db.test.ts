@@ -4,7 +4,7 @@ import { ENCRYPTION_KEY, SECRET_KEY } from '../support/settings.ts'
 import { connect } from '../support/socket-client.ts'
 import { PASSWORD, startChat } from '../support/start-chat.ts'
 
-test('no token, password, hash or message text is in the log of a whole run', async () => {
+test('logs no token, password, hash or message text in a whole run', async () => {
   const { call, register, join, url, log, database, server } = await startChat({
     settings: { logLevel: 'trace', registerRateLimit: 3 }
   })

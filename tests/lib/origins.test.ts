@@ -23,7 +23,7 @@ test.for([
   ['moz-extension://2C127FA4-62C7-7E4F-90E5-472B45EECFDC', 'moz-extension://2c127fa4-62c7-7e4f-90e5-472b45eecfdc'],
   ['file://', 'file://'],
   ['*', '*']
-] as const)('it reads %s as %s', ([text, origin]) => {
+] as const)('parses %s as %s', ([text, origin]) => {
   expect(parseOrigin(text)).toEqual({ origin })
 })
 
@@ -57,11 +57,11 @@ test.for([
   ['ws://chat.example.com', /write http:\/\//],
   ['null', /any website/],
   ['', /scheme/]
-] as const)('it refuses %s with the reason', ([text, reason]) => {
+] as const)('rejects %s with the reason', ([text, reason]) => {
   expect(parseOrigin(text)).toEqual({ reason: expect.stringMatching(reason) })
 })
 
-test('it allows what is listed, in the form in which browsers send it', () => {
+test('allows the listed origins, in the form that browsers send', () => {
   const { isAllowed } = createOrigins(
     ['https://App.example.com:443', 'https://*.example.org', 'http://*.local.test:3000', 'capacitor://localhost'],
     'https://public.example/chat'
@@ -105,7 +105,7 @@ test('it allows what is listed, in the form in which browsers send it', () => {
   expect(() => createOrigins(['https://a.example/'])).toThrow(/must not end with a slash/)
 })
 
-test('a page of the request’s own host is our own, whatever port is written', () => {
+test('accepts a page of the request’s own host, with or without the default port', () => {
   expect(isOwnOrigin('https://chat.example.com', 'chat.example.com')).toBe(true)
   expect(isOwnOrigin('https://chat.example.com', 'Chat.example.com:443')).toBe(true)
   expect(isOwnOrigin('http://localhost:8000', 'localhost:8000')).toBe(true)
@@ -117,7 +117,7 @@ test('a page of the request’s own host is our own, whatever port is written', 
   expect(isOwnOrigin('capacitor://localhost', '')).toBe(false)
 })
 
-test('CORS headers allow a WebSocket with cookies only where they allow credentials', () => {
+test('allows a WebSocket with cookies only if the CORS headers allow credentials', () => {
   const headers = (origin: string, credentials?: string) => ({
     'access-control-allow-origin': origin,
     'access-control-allow-credentials': credentials

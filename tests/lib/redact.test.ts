@@ -1,4 +1,4 @@
-/** Tests which parts of an error and of a text may be logged, whichever library created them. */
+/** Tests which parts of an error and of a text may be logged, regardless of the library that created the error. */
 
 import { DrizzleQueryError } from 'drizzle-orm'
 import Fastify from 'fastify'
@@ -44,7 +44,7 @@ describe('a database error', () => {
     ['wrapped by a class that a bundler renamed', new _a(violation())],
     ['wrapped without its properties', new Error(`insert ${HASH} - bob`, { cause: violation() })],
     ['wrapped several times', new Error('bob', { cause: new Error('bob', { cause: wrapped() }) })]
-  ])('%s keeps its code and names, and nothing of the row', (_, error) => {
+  ])('keeps the code and the names of a database error %s, but no value of the row', (_, error) => {
     const description = describeError(error)
     expect(description).toMatchObject({
       code: '23505',
@@ -57,11 +57,11 @@ describe('a database error', () => {
     expect(description.stack).toMatch(/redact\.test\.ts/)
   })
 
-  test('without a cause loses its message', () => {
+  test('removes the message of a database error without a cause', () => {
     expect(everything(describeError(new _a()))).not.toMatch(SECRETS)
   })
 
-  test('keeps the message of a kind that names objects only', () => {
+  test('keeps the message of a database error that contains only names of objects', () => {
     const denied = Object.assign(new Error('permission denied for table users'), { code: '42501', severity: 'ERROR' })
     expect(describeError(new _a(denied))).toMatchObject({ code: '42501', message: 'permission denied for table users' })
   })
@@ -71,12 +71,12 @@ describe('a database error', () => {
     ['42601', 'syntax error at or near "whispered"'],
     ['22021', 'invalid byte sequence for encoding "UTF8": whispered'],
     ['P0001', 'a trigger raised whispered']
-  ])('loses the message of %s', (code, message) => {
+  ])('removes the message of a database error with the code %s', (code, message) => {
     const error = Object.assign(new Error(message), { code, severity: 'ERROR' })
     expect(everything(describeError(error))).not.toMatch(SECRETS)
   })
 
-  test('loses the message that a trigger raised under another code', () => {
+  test('removes the message that a trigger raised with another code', () => {
     const raised = Object.assign(new Error('whispered'), {
       code: '42501',
       severity: 'ERROR',
@@ -85,7 +85,7 @@ describe('a database error', () => {
     expect(everything(describeError(raised))).not.toMatch(SECRETS)
   })
 
-  test('keeps the words of a network failure, though the driver attached the query', async () => {
+  test('keeps the message of a network error, although the driver attached the query', async () => {
     const sql = postgres('postgres://bob:opensesame@127.0.0.1:1/x', { connect_timeout: 1 })
     const error = await sql`insert into users values (${'bob'}, ${HASH})`.catch(thrown => thrown)
     await sql.end({ timeout: 1 })
@@ -112,11 +112,11 @@ describe('any other error', () => {
     ],
     ['an operator', () => 'x' in ('whispered' as unknown as object)],
     ['an assignment', () => Object.assign('whispered', { 0: 'x' })]
-  ])('of %s does not quote its input', (_, work) => {
+  ])('does not quote the input in an error of %s', (_, work) => {
     expect(everything(describeError(thrownBy(work)))).not.toMatch(SECRETS)
   })
 
-  test('keeps its message, type, code and stack', () => {
+  test('keeps the message, type, code and stack of any other error', () => {
     const error = Object.assign(new TypeError('x is not a function'), { code: 'E_X', hidden: 'bob' })
     expect(describeError(error)).toEqual({
       type: 'TypeError',
@@ -126,30 +126,30 @@ describe('any other error', () => {
     })
   })
 
-  test('loses the words of its cause, and keeps those of a network failure', () => {
+  test('removes the message of a cause, unless the cause is a network error', () => {
     const refused = Object.assign(new Error('connect ECONNREFUSED 127.0.0.1:1'), { code: 'ECONNREFUSED' })
     expect(everything(describeError(new Error('failed', { cause: new Error('whispered') })))).not.toMatch(SECRETS)
     expect(describeError(new Error('failed', { cause: refused })).cause).toMatchObject({ message: refused.message })
   })
 
-  test('of several shows each', () => {
+  test('describes each error of an AggregateError', () => {
     const { errors } = describeError(new AggregateError([violation(), new Error('other')], 'all failed'))
     expect(errors).toMatchObject([{ code: '23505' }, { message: 'other' }])
     expect(everything(errors)).not.toMatch(SECRETS)
   })
 
-  test('of a host’s code that saw the text can be logged without its message', () => {
+  test('removes the message of an error from a host’s function that received the text', () => {
     expect(everything(describeError(withholdMessage(new Error('bad: whispered'))))).not.toMatch(SECRETS)
   })
 
-  test('that was redacted stays as it is', () => {
+  test('does not redact an error twice', () => {
     const once = redactError(violation())
     expect(redactError(once)).toBe(once)
     expect(describeError(once)).toMatchObject({ type: 'PostgresError', code: '23505', table: 'users' })
   })
 })
 
-test('a text loses tokens, hashes, keys and passwords', () => {
+test('removes tokens, hashes, keys and passwords from a text', () => {
   const jwt = 'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln'
   const key = 'cw_0x689RpI-jtRR7oE8h_eQsKImvJapLeSbXpwF4e4='
   const fernet = `gAAAAABn${'x'.repeat(92)}==`
@@ -159,7 +159,7 @@ test('a text loses tokens, hashes, keys and passwords', () => {
   )
 })
 
-test('redacting a long text takes linear time', () => {
+test('redacts a long text in linear time', () => {
   for (const part of ['eyJ', 'gAAAA', '://', 'a', '$2b$12$', 'a=']) {
     expectLinear(length => part.repeat(length / part.length), redactText)
   }
@@ -187,21 +187,21 @@ describe('every way to log an error', () => {
     return { lines, app: Fastify({ logger: { stream: { write: (line: string) => lines.push(line) }, ...options } }) }
   }
 
-  test.each(calls)('%s, by the service’s own logger', (_, call) => {
+  test.each(calls)('redacts an error that is logged %s by the service’s own logger', (_, call) => {
     const { app, lines } = logOf({ serializers, hooks: { logMethod } })
     call(app.log)
     expect(lines).toHaveLength(1)
     expect(lines.join()).not.toMatch(SECRETS)
   })
 
-  test.each(calls)('%s, through a host’s logger', (_, call) => {
+  test.each(calls)('redacts an error that is logged %s through a host’s logger', (_, call) => {
     const { app, lines } = logOf({})
     call(redactingLogger(app.log))
     expect(lines).toHaveLength(1)
     expect(lines.join()).not.toMatch(SECRETS)
   })
 
-  test('leaves fields that are no errors alone', () => {
+  test('does not change fields that are not errors', () => {
     const fields = { room: 'general', at: new Date(0), list: [1, { a: 'b' }] }
     expect(redactArguments([fields, 'said %d', 5])).toEqual([fields, 'said %d', 5])
   })

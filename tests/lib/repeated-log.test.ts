@@ -15,7 +15,7 @@ const start = () => {
 const coded = (code: string): Error => Object.assign(new Error(code), { code })
 
 describe('a log without repeats', () => {
-  test('it writes the first occurrence at once, and one line per interval with a count', () => {
+  test('writes the first occurrence of a line at once, and one line per interval with a count', () => {
     const { lines, clock, log } = start()
     for (let at = 1; at <= 240; at++) log.error({ at }, 'an append failed')
     expect(lines).toEqual([['error', { at: 1 }, 'an append failed']])
@@ -27,7 +27,7 @@ describe('a log without repeats', () => {
     expect(lines).toHaveLength(3)
   })
 
-  test('it writes at once again after a quiet interval', () => {
+  test('writes a line at once again after an interval without it', () => {
     const { lines, clock, log } = start()
     log.warn({}, 'once')
     clock.advance(2000)
@@ -38,7 +38,7 @@ describe('a log without repeats', () => {
     ])
   })
 
-  test('it keeps levels, messages and errors apart', () => {
+  test('does not merge lines with different levels, messages or errors', () => {
     const { lines, log } = start()
     const codes = ['53100', '25006', '53100']
     for (const code of codes) log.error({ err: coded(code) }, 'failed')
@@ -53,7 +53,7 @@ describe('a log without repeats', () => {
     ])
   })
 
-  test('it shares what was written with the other logs of its owner', () => {
+  test('merges lines across all logs of the same owner', () => {
     const { lines, log, other } = start()
     log.error({ at: 1 }, 'failed')
     other.error({ at: 2 }, 'failed')
@@ -65,7 +65,7 @@ describe('a log without repeats', () => {
     expect(lines).toHaveLength(3)
   })
 
-  test('it survives a cause that is a circle', () => {
+  test('handles errors that are causes of each other', () => {
     const { lines, log } = start()
     const [one, other] = [new Error('one'), new Error('other')]
     one.cause = other
@@ -74,7 +74,7 @@ describe('a log without repeats', () => {
     expect(lines).toHaveLength(1)
   })
 
-  test('it keeps no more than a bounded number of kinds', () => {
+  test('tracks a limited number of different lines', () => {
     const { lines, clock, log } = start()
     for (let at = 0; at < 2000; at++) log.warn({}, `message ${at}`)
     expect(lines).toHaveLength(2000)

@@ -9,19 +9,19 @@ const everyCodePoint = function* (): Generator<string> {
 }
 
 describe('a text', () => {
-  test('is invisible when all of it is white space, control or default ignorable, as Unicode has them', () => {
+  test('treats white space, control characters and default ignorable characters as invisible', () => {
     const unseen = /^[\p{White_Space}\p{Cc}\p{Default_Ignorable_Code_Point}]$/u
     const wrong = [...everyCodePoint()].filter(character => unseen.test(character) && isVisible(character))
     expect(wrong).toEqual([])
   })
 
-  test('is invisible when it is a blank that Unicode counts as a letter, mark or symbol', () => {
+  test('treats a blank character as invisible even if Unicode classifies it as a letter or a symbol', () => {
     for (const blank of ['\u2800', '\u3164', '\uffa0', '\u115f\u1160', '\u{16fe4}', '\u{1d159}', '\u{13441}']) {
       expect(isVisible(blank)).toBe(false)
     }
   })
 
-  test('is visible with any letter, digit, mark, punctuation or symbol beside what can not be seen', () => {
+  test('treats a text as visible if a letter, number, punctuation or symbol is between invisible characters', () => {
     const seen = /^[\p{L}\p{N}\p{P}\p{S}]$/u
     const unseen = /^[\p{Default_Ignorable_Code_Point}\u2800\u{1d159}\u{13441}\u{13442}]$/u
     const wrong = [...everyCodePoint()].filter(
@@ -31,18 +31,18 @@ describe('a text', () => {
   })
 
   test.for([
-    ['an emoji of several', '👩‍👩‍👧‍👦'],
+    ['an emoji of several code points', '👩‍👩‍👧‍👦'],
     ['a flag made of tags', '🏴󠁧󠁢󠁥󠁮󠁧󠁿'],
     ['a heart with a variation selector', '❤️'],
     ['Arabic with a right-to-left mark', '\u200fمرحبا'],
     ['Hangul', '한'],
     ['a combining mark alone', '\u0301'],
     ['a lone surrogate, which becomes U+FFFD', '\ud800']
-  ] as const)('is visible when it is %s', ([, text]) => {
+  ] as const)('treats %s as visible', ([, text]) => {
     expect(isVisible(text)).toBe(true)
   })
 
-  test('of many invisible characters takes linear time', () => {
+  test('checks many invisible characters in linear time', () => {
     expectLinear(
       length => '\u200b\u{e0041}'.repeat(length),
       text => expect(isVisible(text)).toBe(false)
@@ -52,7 +52,7 @@ describe('a text', () => {
 
 // Runs without flags, and with the flag `u`, which Ajv sets.
 test.for(['', 'u'])(
-  'the patterns refuse controls, separators and bidirectional controls with the flags "%s"',
+  'rejects control characters, separators and bidirectional controls with patterns that have the flags "%s"',
   flags => {
     const patterns = [NO_CONTROLS, NO_REORDERING].map(pattern => new RegExp(pattern, flags))
     const refused = [...everyCodePoint()].filter(

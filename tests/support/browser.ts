@@ -1,13 +1,16 @@
-/** Runs headless Chromium for tests of the page. Without Chromium the tests are skipped with a message, or fail if CI=true. */
+/**
+ * Runs headless Chromium for tests of the page. If Chromium is not installed, the tests are skipped with a message, or fail if
+ * CI=true.
+ */
 import { existsSync } from 'node:fs'
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
 
 const paths = [process.env.CHROMIUM, '/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome']
 
-/** The path of Chromium: the variable `CHROMIUM`, or an installed one; undefined if there is none. */
+/** The path of Chromium, from the variable `CHROMIUM` or of an installed package. Undefined if Chromium was not found. */
 export const chromiumPath = paths.find(path => path !== undefined && existsSync(path))
 
-/** Returns whether there is a browser, and prints a message if not. Throws if CI=true. */
+/** Returns whether Chromium was found, and prints a message if not. Throws if CI=true and Chromium was not found. */
 export const hasChromium = (): boolean => {
   if (chromiumPath !== undefined) return true
   const reason = 'Chromium was not found. Run apt-get install chromium, or set CHROMIUM to its path'
@@ -28,7 +31,9 @@ export const launchChromium = (): Promise<Browser> =>
     ]
   })
 
-/** A page with its own storage. Records its uncaught errors and console warnings, violations of the CSP included. */
+/**
+ * A page with its own storage. `complaints` contains its uncaught errors and console warnings, including violations of the CSP.
+ */
 export interface Tab {
   readonly page: Page
   readonly complaints: string[]

@@ -69,21 +69,21 @@ const run = (args: string[], env: Record<string, string>) => {
   return { child, ended, output: () => output }
 }
 
-/** Runs a command of the built program to its end. */
+/** Runs a command of the built program. Resolves with the exit code and the output when the program has ended. */
 export const runBuilt = async (args: string[], env: Record<string, string>) => {
   await build()
   const { ended, output } = run(args, env)
   return { code: await ended, output: output() }
 }
 
-/** Starts the built service. Resolves when it listens; rejects if it exits first. */
+/** Starts the built service. Resolves when the service listens. Rejects if it exits first. */
 export const startBuilt = async (env: Record<string, string>): Promise<BuiltService> => {
   await build()
   const port = await freePort()
   const service = run(['serve'], { HOST: '127.0.0.1', PORT: String(port), ...env })
   await new Promise<void>((resolve, reject) => {
     service.child.stdout.on('data', () => service.output().includes('Server listening') && resolve())
-    service.ended.then(() => reject(new Error(`the service ended: ${service.output()}`)))
+    service.ended.then(() => reject(new Error(`The service ended before it listened: ${service.output()}`)))
   })
   return { ...service, url: `http://127.0.0.1:${port}` }
 }

@@ -1,4 +1,4 @@
-/** Ends the processes that tests start when the test ends. */
+/** Ends the processes of a test when the test ends. */
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { onTestFinished } from 'vitest'
@@ -17,7 +17,7 @@ export const endWithTest = (child: ChildProcess): void =>
 
 /**
  * Kills a process and its descendants when the test ends. `npx` starts a chain of processes, and a signal reaches only the
- * first. The process must be spawned with `detached`, so that it leads a process group.
+ * first of them. The process must be spawned with `detached`, so that it leads a process group.
  */
 export const endGroupWithTest = (child: ChildProcess): void =>
   onTestFinished(async () => {
@@ -26,7 +26,7 @@ export const endGroupWithTest = (child: ChildProcess): void =>
     try {
       process.kill(-child.pid, 'SIGKILL')
     } catch (error) {
-      // Every process of the group has ended.
+      // ESRCH means that every process of the group has already ended.
       if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
     }
     await exited

@@ -4,13 +4,13 @@ import type { Clock } from '../../src/lib/clock.ts'
 /** A clock for tests. `advance` runs the periodic jobs that are due in the given time. */
 export interface FakeClock extends Clock {
   advance(ms: number): void
-  /** Steps the wall clock, as an operator or NTP does. The monotonic clock doesn't change. */
+  /** Sets the wall clock forward or back by `ms`, as an operator or NTP does. The monotonic clock doesn't change. */
   step(ms: number): void
 }
 
-/** Creates a clock that starts at a fixed time and stands still until `advance` is called. */
+/** Creates a clock that starts at a fixed time. The time changes only when `advance` is called. */
 export const fakeClock = (startsAt = Date.parse('2026-01-31T12:00:00.123Z')): FakeClock => {
-  // Elapsed time is monotonic; the wall clock is an offset from it.
+  // `now` is the time of the monotonic clock. The wall clock is this time plus `offset`.
   let now = 0
   let offset = startsAt
   const jobs = new Set<{ every: number; due: number; work: () => void }>()

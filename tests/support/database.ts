@@ -9,7 +9,7 @@ import type { SqlClient } from '../../src/db/client/types.ts'
 import { type ChatDatabase, createDatabase } from '../../src/db/database.ts'
 import { migrateUp } from '../../src/db/migrate.ts'
 
-/** The engine of the Vitest project. */
+/** The database engine of the Vitest project. */
 export const engine = process.env.TEST_ENGINE === 'postgres' ? 'postgres' : 'pglite'
 
 let opened: Promise<SqlClient> | undefined
@@ -27,7 +27,7 @@ const copyTemplate = async (): Promise<string> => {
   return `pglite:${folder}`
 }
 
-/** Returns the URL of the database of this test file (PGlite) or of this run (PostgreSQL). It never leads through a pooler. */
+/** Returns the URL of the database of this test file (PGlite) or of this run (PostgreSQL). The URL bypasses any pooler. */
 export const testDatabaseUrl = async (): Promise<string> =>
   engine === 'postgres' ? inject('testListenUrl') : copyTemplate()
 

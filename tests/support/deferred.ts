@@ -4,7 +4,6 @@ export interface Deferred<Value> {
   resolve(value: Value): void
 }
 
-/** Creates a promise with the function that resolves it. */
 export const createDeferred = <Value = void>(): Deferred<Value> => {
   let resolve: Deferred<Value>['resolve'] = () => {}
   const promise = new Promise<Value>(done => {

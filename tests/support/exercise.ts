@@ -1,4 +1,4 @@
-/** Starts a service from settings alone, as the program does, and runs one example of each function. */
+/** Starts a service from settings alone, as the program does, and uses each of its functions once. */
 import type { FastifyInstance } from 'fastify'
 import { expect, onTestFinished } from 'vitest'
 import type { Settings } from '../../src/config/settings.ts'
@@ -41,7 +41,7 @@ const call = async (url: string, token: string | undefined, body?: object) => {
   return { status: response.status, body: (await response.json()) as any }
 }
 
-/** Registers a user and logs in; returns the token. */
+/** Registers a user, logs in and returns the access token. */
 export const logIn = async ({ url }: RunningService, username: string): Promise<string> => {
   const credentials = { username, password: 'SecurePass123' }
   expect(await call(`${url}/api/auth/register`, undefined, credentials)).toMatchObject({
@@ -59,7 +59,9 @@ export const joinWith = ({ url }: RunningService, token: string) =>
 
 const isRecent = (time: string): boolean => Math.abs(Date.parse(time) - Date.now()) < 60_000
 
-/** Registers, logs in, creates a room, sends and reads. Expects every step to work, with correct times. */
+/**
+ * Registers a user, logs in, creates a room, sends messages and reads them. Expects every step to succeed, with correct times.
+ */
 export const exercise = async (service: RunningService, username: string): Promise<void> => {
   const { url } = service
   const token = await logIn(service, username)
@@ -70,7 +72,7 @@ export const exercise = async (service: RunningService, username: string): Promi
   expect((await call(`${url}/api/chat/rooms`, token, { room, title: 'A room' })).status).toBe(201)
   const socket = await joinWith(service, token)
   const content = `said by ${username}, "quoted", back\\slash, {brace}, NULL`
-  // The repeated nonce is found only if the client's driver passes arrays correctly.
+  // The repeated nonce is found only if the database driver passes arrays correctly.
   for (const nonce of ['n1', 'n2', 'n1']) socket.send({ type: 'message', content, meta: { a: [1, null] }, nonce })
   const message = await socket.nextOf('message')
   expect(message).toMatchObject({ content, meta: { a: [1, null] } })

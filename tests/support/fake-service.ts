@@ -16,9 +16,9 @@ export const LIMITS = {
 /** Resolves when the callbacks of all resolved promises have run. */
 export const settled = (): Promise<void> => new Promise(resolve => setImmediate(resolve))
 
-/** Creates timers that stand still until `advance` is called; `random` always returns 0.5. */
+/** Creates timers whose time changes only when `advance` is called. `random` always returns 0.5. */
 export const fakeTimers = (startsAt = Date.parse('2026-01-31T12:00:00.000Z')) => {
-  // Elapsed time is monotonic; the wall clock is an offset from it.
+  // `now` is the time of the monotonic clock. The wall clock is this time plus `offset`.
   let now = 0
   let offset = startsAt
   const jobs = new Set<{ due: number; work: () => void }>()
@@ -76,7 +76,7 @@ export class FakeClientSocket {
     this.isClosed = true
   }
 
-  /** Returns the frames of a type that the client sent since the last call. */
+  /** Returns the frames of a type that the client has sent since the last call for this type. */
   take(type: string): Sent[] {
     const taken = this.frames.filter(frame => frame.type === type)
     this.frames.splice(0, this.frames.length, ...this.frames.filter(frame => frame.type !== type))
@@ -85,7 +85,7 @@ export class FakeClientSocket {
   receive(...frames: object[]): void {
     for (const frame of frames) this.onmessage?.({ data: JSON.stringify(frame) })
   }
-  /** Opens the socket and sends the first frame. */
+  /** Opens the socket and delivers the first frame of the service. */
   greet(more: object = {}): void {
     this.onopen?.()
     this.receive({
@@ -113,7 +113,7 @@ interface HttpResponse {
   readonly headers?: Record<string, string>
 }
 
-/** Creates a client that is connected to a fake service. */
+/** Creates a client, and the fake service that it connects to. */
 export const fakeService = (options: Partial<ChatClientOptions> = {}) => {
   const timers = fakeTimers()
   const sockets: FakeClientSocket[] = []
@@ -160,7 +160,7 @@ export const fakeService = (options: Partial<ChatClientOptions> = {}) => {
     http(next: typeof respond) {
       respond = next
     },
-    /** The newest socket, once the client has opened `count` of them. */
+    /** Returns the newest socket. Throws unless the client has opened exactly `count` sockets. */
     async socket(count = sockets.length || 1): Promise<FakeClientSocket> {
       await settled()
       const socket = sockets[count - 1]
@@ -170,7 +170,6 @@ export const fakeService = (options: Partial<ChatClientOptions> = {}) => {
   }
 }
 
-/** Creates a message frame. */
 export const messageFrame = (seq: number, more: object = {}) => ({
   type: 'message',
   id: seq,

@@ -1,4 +1,7 @@
-/** Fakes a socket without a network. Tests read what is written as frames, and can simulate a slow reader. */
+/**
+ * Fakes a socket without a network. Tests read the written bytes as parsed frames, and can simulate a client that stops
+ * reading.
+ */
 import { EventEmitter } from 'node:events'
 import type { Socket } from '../../src/chat/connections/socket.ts'
 
@@ -22,19 +25,19 @@ export class FakeSocket extends EventEmitter implements Socket {
     return this.#queued
   }
 
-  /** Simulates a reader that stopped: all writes stay queued from now on. */
+  /** Simulates a client that has stopped reading. All writes stay queued from now on. */
   slow(): void {
     this.#isSlow = true
   }
 
-  /** Ends `slow`: the reader takes the queued writes, and all later ones at once. */
+  /** Simulates that the client reads again. The client reads the queued writes now, and later writes immediately. */
   fast(): void {
     this.#isSlow = false
     this.#queued = 0
     this._socket.emit('drain')
   }
 
-  /** Sends a frame from the client. It is queued while the socket is paused, as in the buffers of TCP. */
+  /** Sends a frame from the client. The frame is queued while the socket is paused, as in the buffers of TCP. */
   receive(frame: object): void {
     this.#unread.push(frame)
     this.#read()
@@ -48,7 +51,7 @@ export class FakeSocket extends EventEmitter implements Socket {
   }
 
   send(): void {
-    throw new Error('everything goes past ws here')
+    throw new Error('The service called send(). With this socket, frames must bypass ws.')
   }
   ping(): void {}
   pause(): void {
@@ -89,7 +92,7 @@ export class FakeSocket extends EventEmitter implements Socket {
   }
 }
 
-/** Returns the JSON of consecutive unmasked text frames. */
+/** Parses the JSON of consecutive unmasked text frames. */
 const decode = (bytes: Buffer): Sent[] => {
   const frames: Sent[] = []
   for (let at = 0; at < bytes.length; ) {

@@ -1,7 +1,7 @@
 /** Measures how the cost of a function grows with its input. Uses CPU time, which depends little on the load of the machine. */
 import { expect } from 'vitest'
 
-/** Returns the CPU time of a function, in milliseconds. */
+/** Returns the CPU time of a function in milliseconds. */
 export const cpuMilliseconds = (work: () => unknown): number => {
   const before = process.cpuUsage()
   work()
@@ -9,17 +9,23 @@ export const cpuMilliseconds = (work: () => unknown): number => {
   return (user + system) / 1000
 }
 
-/** Returns the minimum of three runs, because garbage collection and compilation only add time. */
+/** Returns the minimum CPU time of three runs, because garbage collection and compilation only add time. */
 const minimumOf = (work: () => unknown): number => Math.min(...[1, 2, 3].map(() => cpuMilliseconds(work)))
 
 const LARGE = 16_384
-/** Minimum time that is compared. A quadratic function takes hundreds of milliseconds for the large input. */
+/**
+ * CPU time in milliseconds below which nothing is compared. A quadratic function takes hundreds of milliseconds for the large
+ * input, so a function below this time is not quadratic.
+ */
 const NEGLIGIBLE_MS = 25
 
-/** Maximum measurements before the test fails, because on a busy machine CPU time varies too. */
+/** Maximum number of measurements before the test fails. One is not enough, because CPU time also varies on a busy machine. */
 const ATTEMPTS = 5
 
-/** Expects that four times the input takes less than ten times as long. Linear functions take 4 times, quadratic ones 16. */
+/**
+ * Expects that an input of four times the length takes less than ten times the CPU time. A linear function takes four times the
+ * CPU time, and a quadratic function sixteen times.
+ */
 export const expectLinear = <Input>(inputOf: (length: number) => Input, work: (input: Input) => unknown): void => {
   const [small, large] = [inputOf(LARGE / 4), inputOf(LARGE)]
   if (cpuMilliseconds(() => work(large)) < NEGLIGIBLE_MS) return

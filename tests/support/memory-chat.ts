@@ -15,7 +15,7 @@ export type MemoryChatOptions = Pick<ChatStorage, 'rooms' | 'messages'> &
   Partial<ChatStorage & ChatLimits & Omit<ChatOptions, 'storage' | 'limits' | 'host'>> &
   HostFunctions
 
-/** Creates the chat over a log. The caller starts it. */
+/** Creates the chat. The caller has to start it. */
 export const createMemoryChat = ({ clock = fakeClock(), ...options }: MemoryChatOptions): ChatCore => {
   const { messageRate = 0, connectionsPerUser = 0, connectionsPerIp = 0, maxMessageLength = 4000 } = options
   return createChatCore({
@@ -23,7 +23,7 @@ export const createMemoryChat = ({ clock = fakeClock(), ...options }: MemoryChat
     bus: createMemoryBus(),
     clock,
     log: silentLog,
-    authenticate: () => Promise.reject(new Error('not here')),
+    authenticate: () => Promise.reject(new Error('This chat authenticates no user.')),
     ...options,
     storage: { existingUsers: async ids => new Set(ids), faultOf: () => 'divide', ...options },
     limits: { messageRate, connectionsPerUser, connectionsPerIp, maxMessageLength, legacyLifetimeMs: DAY_MS },

@@ -1,4 +1,4 @@
-/** Implements the log in memory with the guarantees of the database, for unit tests. Several chats may share one. */
+/** Implements the log in memory with the guarantees of the database, for unit tests. Several chats may share one log. */
 import type { AppendedEntry, MessagesRepository, RoomRow, RoomsRepository, StoredEntry } from '../../src/db/database.ts'
 
 export interface MemoryLog {
@@ -50,7 +50,7 @@ export const createMemoryLog = (names: readonly string[]): MemoryLog => {
         return rows.filter(({ name }) => names.includes(name)).map(rowOf)
       },
       list: async () => rows.map(rowOf),
-      create: () => Promise.reject(new Error('not in this log')),
+      create: () => Promise.reject(new Error('The log in memory cannot create rooms.')),
       update: async (wanted, { title }) => {
         await tick()
         const row = rows.find(({ id }) => id === wanted)

@@ -1,4 +1,7 @@
-/** Skips tests that need their own PostgreSQL cluster, with a message, if there are no binaries. Throws if CI=true. */
+/**
+ * Skips tests that need their own PostgreSQL cluster, and prints a message, if PostgreSQL's binaries are not installed. Throws
+ * if they are not installed and CI=true.
+ */
 import { describe } from 'vitest'
 import { findBinaries } from '../chaos/cluster.ts'
 

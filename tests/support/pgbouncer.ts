@@ -12,7 +12,7 @@ import { freePort } from './free-port.ts'
 
 const PROGRAM = '/usr/sbin/pgbouncer'
 
-/** Whether the tests of PgBouncer run. With CI=true they always run, and fail without the program. */
+/** Whether the tests of PgBouncer run. With CI=true they always run, and fail if PgBouncer is not installed. */
 export const hasPgbouncer = process.env.CI === 'true' || existsSync(PROGRAM)
 
 export interface PgbouncerOptions {
@@ -22,13 +22,13 @@ export interface PgbouncerOptions {
 }
 
 export interface Pgbouncer {
-  /** The server's URL, through the pooler. */
+  /** The URL of the PostgreSQL server through PgBouncer. */
   readonly url: string
   readonly port: number
   stop(): Promise<void>
 }
 
-/** Starts PgBouncer in front of the server at `server`. Resolves when it accepts connections. */
+/** Starts PgBouncer in front of the PostgreSQL server with the URL `server`. Resolves when PgBouncer accepts connections. */
 export const startPgbouncer = async (server: string, options: PgbouncerOptions = {}): Promise<Pgbouncer> => {
   const { mode = 'session', settings = [] } = options
   const { hosts, user = 'postgres', password = '' } = parseDatabaseUrl(server)
@@ -61,7 +61,7 @@ export const startPgbouncer = async (server: string, options: PgbouncerOptions =
   })
   const ended = once(child, 'exit')
   while (!(await acceptsConnections(port))) {
-    if (child.exitCode !== null) throw new Error(`PgBouncer ended: ${output}`)
+    if (child.exitCode !== null) throw new Error(`PgBouncer ended before it accepted connections: ${output}`)
     await delay(20)
   }
   const { pathname, search } = new URL(server)

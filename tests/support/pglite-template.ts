@@ -1,4 +1,4 @@
-/** Creates an empty embedded database once per run. Creating one takes seconds, so tests copy it. */
+/** Creates an empty embedded database once per run. Tests copy this database, because creating a new one takes seconds. */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -9,7 +9,7 @@ declare module 'vitest' {
   interface ProvidedContext {
     pgliteTemplate: string
     testDatabaseUrl: string
-    /** The URL of the same database, never through a pooler. */
+    /** The URL of the same database, which bypasses any pooler. */
     testListenUrl: string
   }
 }

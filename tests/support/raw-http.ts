@@ -4,18 +4,16 @@ import { connect as connectTcp, type NetConnectOpts, type Socket } from 'node:ne
 import { type ConnectionOptions, connect as connectTls } from 'node:tls'
 import { onTestFinished } from 'vitest'
 
-/** A parsed response. */
 export interface RawResponse {
   readonly status: number
   readonly headers: ReadonlyMap<string, string>
   readonly body: string
 }
 
-/** A connection for raw requests. */
 export interface RawConnection {
   readonly socket: Socket
   write(text: string | Buffer): void
-  /** Returns the next response. Rejects if the connection closes before it is complete. */
+  /** Returns the next response. Rejects if the connection closes before the response is complete. */
   response(): Promise<RawResponse>
   /** Resolves with the bytes after the last response when the connection is closed. */
   readonly closed: Promise<string>
@@ -44,7 +42,7 @@ export const connectRaw = async (
         received = received.slice(parsed.length)
         return parsed.response
       }
-      if (socket.destroyed) throw new Error(`closed after ${JSON.stringify(received.slice(0, 200))}`)
+      if (socket.destroyed) throw new Error(`The connection closed after ${JSON.stringify(received.slice(0, 200))}`)
       await Promise.race([once(socket, 'data'), closed])
     }
   }

@@ -1,11 +1,13 @@
-/** Settings for tests: fixed keys, cheap password hashes, no rate limits for registration and login, no limit on the machine's load. */
+/**
+ * Provides settings for tests: fixed keys, cheap password hashes, and no limits on registration, login and the machine's load.
+ */
 import { resolveSettings } from '../../src/config/resolve.ts'
 import type { Settings } from '../../src/config/settings.ts'
 
 export const SECRET_KEY = 'test-secret-0123456789-abcdefghijklmnop'
 export const ENCRYPTION_KEY = 'cw_0x689RpI-jtRR7oE8h_eQsKImvJapLeSbXpwF4e4='
 
-/** Returns validated settings; `changed` replaces the defaults for tests. */
+/** Returns validated settings. `changed` replaces individual values. */
 export const testSettings = (changed: Partial<Settings> = {}): Settings => ({
   ...resolveSettings({
     values: {

@@ -7,23 +7,22 @@ import { type ClientOptions, WebSocket } from 'ws'
 // biome-ignore lint/suspicious/noExplicitAny: a test reads any field of a frame.
 export type Frame = Record<string, any>
 
-/** A connected client. */
 export interface SocketClient {
   readonly socket: WebSocket
   /** Sends an object as JSON, or a string unchanged. */
   send(frame: object | string): void
-  /** Returns the next frame in order. Rejects if the socket closes before one arrives. */
+  /** Returns the next frame in order. Rejects if the socket closes before a frame arrives. */
   next(): Promise<Frame>
-  /** Returns the next frame of a type and skips those before it. */
+  /** Returns the next frame of a type, and skips the frames before it. */
   nextOf(type: string): Promise<Frame>
-  /** Sends a ping and returns the frames that arrive before its pong. If none arrives, the service has sent none. */
+  /** Sends a ping and returns the frames that arrive before its pong. If there are none, the service had sent nothing. */
   untilPong(): Promise<Frame[]>
   /** Resolves with the close code and reason. */
   readonly closed: Promise<{ code: number; reason: string }>
   close(): Promise<void>
 }
 
-/** Options of the connection. `protocols` and `headers` are those of `ws`. */
+/** The options of the connection. `protocols` and the other options are those of `ws`. */
 export interface ConnectOptions extends ClientOptions {
   readonly protocols?: string[]
 }
@@ -37,7 +36,7 @@ export const connect = async (url: string, { protocols, ...options }: ConnectOpt
   return client
 }
 
-/** Frames that may arrive at any time: `next` skips them, `nextOf` returns them. */
+/** Types of frames that may arrive at any time. `next` skips such frames, and `nextOf` returns them. */
 const HINTS = new Set(['presence', 'heads'])
 
 /** Creates a queue of frames in the order of arrival. */
@@ -70,7 +69,7 @@ const bufferFrames = (socket: WebSocket): SocketClient => {
   })
   const closed = new Promise<{ code: number; reason: string }>(resolve =>
     socket.on('close', (code, reason) => {
-      for (const queue of [main, hints]) queue.end(new Error(`closed with ${code} ${reason}`))
+      for (const queue of [main, hints]) queue.end(new Error(`The socket closed with code ${code} ${reason}`))
       resolve({ code, reason: reason.toString() })
     })
   )

@@ -17,7 +17,6 @@ export interface Person {
   readonly token: string
 }
 
-/** A running service. */
 export interface RunningChat {
   readonly server: FastifyInstance
   readonly database: ChatDatabase
@@ -25,10 +24,13 @@ export interface RunningChat {
   readonly url: string
   /** Returns all log lines so far, as text. */
   readonly log: () => string
-  /** Sends an HTTP request with a JSON body; `token` goes into `Authorization`. */
+  /** Sends an HTTP request with a JSON body. `token` is sent in the header `Authorization`. */
   call(method: string, path: string, options?: CallOptions): Promise<HttpResponse>
   register(username: string): Promise<Person>
-  /** Connects a user with `?token=`, and reads the first frames: the greeting and, by default, the first subscription. */
+  /**
+   * Connects a user with `?token=`. Reads the first frame (`first`) and, without a `query`, the frames of the first
+   * subscription.
+   */
   join(person: Person, options?: ConnectOptions, query?: string): Promise<SocketClient & { readonly first: Frame }>
 }
 

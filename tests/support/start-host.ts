@@ -8,16 +8,15 @@ import { testDatabase } from './database.ts'
 import { ENCRYPTION_KEY } from './settings.ts'
 import { type ConnectOptions, connect, type SocketClient } from './socket-client.ts'
 
-/** A running host. */
 export interface RunningHost {
   readonly app: FastifyInstance
   readonly chat: EmbeddedChat
   readonly database: ChatDatabase
   readonly url: string
   readonly log: () => string
-  /** Sends an HTTP request as one of the host's users, such as `ann` or `ann:Ann Other` (id and name). */
+  /** Sends an HTTP request as one of the host's users. `as` is an id, or an id and a name, such as `ann` or `ann:Ann Other`. */
   call(method: string, path: string, options?: { as?: string; body?: unknown; headers?: object }): Promise<HttpResponse>
-  /** Connects as one of the host's users; see `call`. */
+  /** Connects as one of the host's users. `as` is the same as for `call`. */
   join(as: string, options?: ConnectOptions, query?: string): Promise<SocketClient>
 }
 
@@ -33,7 +32,7 @@ export interface HostOptions extends Partial<CreateChatOptions> {
   readonly prefix?: string
   readonly database?: ChatDatabase
   readonly server?: FastifyServerOptions
-  /** Functions that the host runs before and after it registers the chat. */
+  /** Functions that the host calls before and after it registers the chat. */
   readonly before?: (app: FastifyInstance) => unknown
   readonly after?: (app: FastifyInstance) => unknown
 }
@@ -48,7 +47,7 @@ export const byHeader = ({ headers }: { headers: Record<string, unknown> }): Hos
 /** The settings of a chat in a test, without its database. */
 export const hostSettings = { encryptionKey: ENCRYPTION_KEY, messageRateLimit: 0, maxLoopDelayMs: 0 }
 
-/** Starts a host. It is closed when the test ends. */
+/** Starts a host. The host is closed when the test ends. */
 export const startHost = async (options: HostOptions = {}): Promise<RunningHost> => {
   const { prefix = '/support', database: given, server, before, after, ...changed } = options
   const database = given ?? (await testDatabase())

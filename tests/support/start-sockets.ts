@@ -12,14 +12,13 @@ export interface StartSocketsOptions extends ChatSocketsOptions {
   readonly prefixes?: readonly string[]
   /** The address to listen on, or the path of a Unix socket. */
   readonly listen?: { readonly host: string } | { readonly path: string }
-  /** Functions that the host runs before and after it registers the routes. */
+  /** Functions that the host calls before and after it registers the routes. */
   readonly before?: (app: FastifyInstance) => unknown
   readonly after?: (app: FastifyInstance) => unknown
   /** The function that the route awaits before it opens the WebSocket. */
   readonly authenticate?: () => unknown
 }
 
-/** A running host. */
 export interface RunningSockets {
   readonly app: FastifyInstance
   readonly port: number
@@ -35,7 +34,10 @@ const core = fp(
   { name: 'chat-core' }
 )
 
-/** Starts the host. It has a WebSocket route at `/ws/chat` below each prefix, which sends `hello`, and an HTTP route at `/plain`. */
+/**
+ * Starts the host. Below each prefix, the host has a WebSocket route at `/ws/chat`, which sends `hello`. It also has an HTTP
+ * route at `/plain`.
+ */
 export const startSockets = async (options: StartSocketsOptions = {}): Promise<RunningSockets> => {
   const {
     server,

@@ -1,4 +1,4 @@
-/** Defines a kind of entry for tests: a wave at a message, with a text and a mood. Like every kind, it is one file. */
+/** Defines a kind of entry for tests: a wave at a message, with a text and a mood. */
 import { Type } from '@sinclair/typebox'
 import { defineKind } from '../../src/chat/kinds/kind.ts'
 import { ref } from '../../src/protocol/frames.ts'

@@ -52,7 +52,7 @@ const startClient = (url: string, args: string[], { password = PASSWORD, folder 
       }
       for (const line of lines) look(line)
       output.on('line', look)
-      ended.then(({ err: stderr }) => reject(new Error(`it ended first: ${stderr}`)))
+      ended.then(({ err: stderr }) => reject(new Error(`The client ended first: ${stderr}`)))
     })
   return { child, ended, frame }
 }
@@ -95,7 +95,7 @@ test('sends no joined or left event for a pipe', async () => {
 })
 
 test.each([
-  ['a room that is not there', ['--room', 'nowhere'], {}, 'no such room'],
+  ['a room that does not exist', ['--room', 'nowhere'], {}, 'no such room'],
   ['a wrong password', [], { password: 'WrongPass123' }, 'Wrong username or password'],
   ['no password', [], { password: '' }, 'FASTIFY_CHAT_PASSWORD']
 ])('exits with 1 and the reason after %s', async (_, args, options, reason) => {
@@ -107,7 +107,7 @@ test.each([
   expect(err).not.toMatch(/WrongPass123|\n {4}at /)
 })
 
-test('exits with 1 and what to check at once if the service cannot be reached', async () => {
+test('exits immediately with 1 and advice if the service cannot be reached', async () => {
   const { err, code } = await pipe('hi', `http://127.0.0.1:${await freePort()}`, ['--username', 'ada', '--send'])
   expect(code).toBe(1)
   expect(err).toContain('Nothing was sent. Check --url and that the service is running.')
@@ -164,7 +164,7 @@ test('prints every frame as a line with --json until a signal ends it', async ()
   expect(await client.ended).toMatchObject({ err: '', code: 0 })
 })
 
-test('ends with --json when its output is closed', async () => {
+test('ends when the reader of the output of --json has exited', async () => {
   const chat = await startChat()
   const { token } = await chat.register('ada')
   const client = startClient(chat.url, ['--username', 'ada', '--json'])

@@ -101,7 +101,7 @@ test('loses only spaces at the ends of lines when it wraps', () => {
   expect(cut('你好世界', 5)).toBe('你好…')
 })
 
-test('shows messages and names of other users as text', () => {
+test('shows control characters in messages and names as symbols', () => {
   const messages = [message(1, { content: 'x\x1b]0;t\x07', username: 'b\x1b[Aob' })]
   const text = shown(rowsOf(view({ messages }), 80)).join('\n')
   expect(text).toContain('b␛[Aob x␛]0;t␇')
@@ -161,7 +161,7 @@ test('places the cursor at the position of the next character', () => {
   expect(composerLines({ before: 'a\nb\nc\nd', after: '\ne' }, 10, 2)).toEqual({ lines: ['c', 'd'], row: 1, column: 1 })
 })
 
-test('gives a name one colour, whatever its case', () => {
+test('assigns the same colour to a name regardless of case', () => {
   expect(colourOf('Ada')).toBe(colourOf('ada'))
   expect(new Set(['ada', 'bob', 'eve', 'john', 'mallory', 'trent'].map(colourOf)).size).toBeGreaterThan(3)
 })

@@ -9,7 +9,7 @@ import { fakeService, historyPage, messageFrame, type Sent, settled, subscribedF
 
 afterEach(cleanup)
 
-/** Waits long enough for a busy machine. */
+/** Waits until `look` succeeds. The timeout is long enough for a busy machine. */
 const eventually = <T,>(look: () => T): Promise<T> => vi.waitFor(look, { timeout: 30_000 })
 
 const ENTER = '\r'
@@ -180,7 +180,7 @@ test('shows the login when the session has expired, and then the chat with the d
   expect(calls).toEqual([['logIn', 'ada', 'Secret12']])
 })
 
-test('shows another user neither the draft nor the messages of the former one', async () => {
+test('shows another user neither the draft nor the messages of the former user', async () => {
   let username = 'ada'
   const services = [fakeService({ token: () => 'token-1', backfill: 0 }), fakeService({ token: () => 'token-2' })]
   let count = 0
@@ -226,7 +226,7 @@ test('shows a long message in full after /more', async () => {
   await sees('line 59')
 })
 
-test('loads the previous page on scrolling up, and does not move the view when messages arrive', async () => {
+test('loads the previous page when the user scrolls up, and does not move the view when messages arrive', async () => {
   const { service, socket, screen, type, sees } = await startChat(120)
   expect(service.calls.filter(({ path }) => path.includes('before='))).toHaveLength(1)
   await type(PAGE_UP, PAGE_UP, PAGE_UP)
@@ -255,7 +255,7 @@ test('shows who joins, leaves and types', async () => {
   await sees(/bob joined\n\* bob left\n.*\n.*message 1/)
 })
 
-test('sends lines with two slashes and paths as messages, and commands not', async () => {
+test('sends a line with two slashes as a message, but not commands', async () => {
   const { socket, type, sees } = await startChat(0)
   await type('/help', ENTER)
   await sees('/room NAME')

@@ -25,7 +25,7 @@ test.for([400, 403, 404, 405, 410, 421, 426, 501])('fails at once after a perman
   )
 })
 
-test('fails at once if there is no service at the address', async () => {
+test('fails at once if there is no service at the URL', async () => {
   const token = () =>
     Promise.reject(new ChatApiError({ status: 404, code: 'not_found', detail: 'There is no POST /x.' }))
   await expect(sendTo([404], { token })).rejects.toThrow('There is no POST /x. Nothing was sent. Check --url')

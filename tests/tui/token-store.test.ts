@@ -26,7 +26,7 @@ test('makes the file and its folder accessible to their owner only, even if othe
   expect(statSync(file).mode & 0o777).toBe(0o600)
 })
 
-test('finds the newest token of a service, or that of a name in any case, and removes the file with the last token', () => {
+test('finds the newest token of a service, or the token of a user regardless of case, and removes the file with the last token', () => {
   const { folder: at, file } = folder()
   const tokenStore = createTokenStore(at)
   tokenStore.save({ url, username: 'ada', token: 'a' })
@@ -50,7 +50,7 @@ test('ignores a damaged file', () => {
   }
 })
 
-test('uses a stored token in a session, and removes it when the service refuses it', async () => {
+test('uses a stored token in a session, and removes the token when the service refuses it', async () => {
   const { folder: at, file } = folder()
   const tokenStore = createTokenStore(at)
   tokenStore.save({ url, username: 'ada', token: 'kept' })
@@ -59,7 +59,7 @@ test('uses a stored token in a session, and removes it when the service refuses 
   expect(await session.token({ previous: undefined, isRefused: false })).toBe('kept')
   expect(await session.token({ previous: 'kept', isRefused: false })).toBe('kept')
   expect(readFileSync(file, 'utf8')).toContain('kept')
-  // If the session returns the refused token again, it has no other, and the user has to log in.
+  // If the session returns the refused token again, the session has no other token, and the user has to log in.
   expect(await session.token({ previous: 'kept', isRefused: true })).toBe('kept')
   expect(existsSync(file)).toBe(false)
 })

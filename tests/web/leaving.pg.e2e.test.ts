@@ -68,7 +68,7 @@ describe.skipIf(!hasChromium())('the page', { timeout: 300_000 }, () => {
     expect(await composer(page).inputValue()).toBe('an unfinished secret')
   })
 
-  test('stores nothing of a user after the log-out, and shows nothing to the next one', async () => {
+  test('stores nothing of a user after the log-out, and shows nothing of that user to the next user', async () => {
     const { chat, page, tab } = await start()
     await logIn(tab, chat.url, 'ada', PASSWORD)
     await page.evaluate(
@@ -90,7 +90,7 @@ describe.skipIf(!hasChromium())('the page', { timeout: 300_000 }, () => {
     expect((await stored(page)).filter(key => key.includes('ada'))).toEqual([])
   })
 
-  test('stores nothing after a session has expired, and restores the drafts for the same user, in any case of the name', async () => {
+  test('stores nothing after a session has expired, and restores the drafts for the same user, regardless of the case of the name', async () => {
     const { chat, page, tab } = await start()
     await logIn(tab, chat.url, 'ada', PASSWORD)
     await leaveTraces(page)
@@ -114,7 +114,7 @@ describe.skipIf(!hasChromium())('the page', { timeout: 300_000 }, () => {
     expect((await stored(page)).filter(key => key.includes('ada'))).toEqual([])
   })
 
-  test('logs out in every tab of the same user, and in no other', async () => {
+  test('logs out in every tab of the same user, and in no tab of another user', async () => {
     const { chat, page, tab } = await start()
     const open = async (username: string): Promise<Page> => {
       const another = { page: await page.context().newPage(), complaints: [] }
@@ -131,7 +131,7 @@ describe.skipIf(!hasChromium())('the page', { timeout: 300_000 }, () => {
     expect(await composer(bobs).isVisible()).toBe(true)
   })
 
-  test('shows the login when it is restored from the back/forward cache after a log-out', async () => {
+  test('shows the login when the page is restored from the back/forward cache after a log-out', async () => {
     const { chat, page, tab } = await start()
     await logIn(tab, chat.url, 'ada', PASSWORD)
     await page.evaluate(`sessionStorage.clear()

@@ -126,7 +126,7 @@ const FUNCTIONS: Record<string, (text: string) => unknown> = {
 
 describe.each(Object.keys(FUNCTIONS))('%s', name => {
   const work = FUNCTIONS[name] as (text: string) => unknown
-  test.each(Object.keys(HOSTILE))('takes linear time over %s', kind => {
+  test.each(Object.keys(HOSTILE))('takes linear time for %s', kind => {
     expectLinear(HOSTILE[kind] as (length: number) => string, work)
   })
 })

@@ -1,4 +1,4 @@
-/** Tests the page in a real browser with the real service: chat, restarts of the service, hostile content. */
+/** Tests the page in a real browser with the real service: chat, restarts of the service, and hostile content. */
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import type { Settings } from '../../src/config/settings.ts'
@@ -53,7 +53,7 @@ describe.skipIf(!hasChromium())('the page', { timeout: 300_000 }, () => {
   })
   afterAll(() => browser.close())
 
-  test('shows each of two users the typing and the messages of the other, once', async () => {
+  test('shows each of two users the typing and the messages of the other user once', async () => {
     const chat = await startChat()
     const [ada, bob] = [await enter(chat, 'ada'), await enter(chat, 'bob')]
     // A typing event is sent only once, so both users must be connected before it.
@@ -69,7 +69,7 @@ describe.skipIf(!hasChromium())('the page', { timeout: 300_000 }, () => {
     expect([...ada.complaints, ...bob.complaints]).toEqual([])
   })
 
-  test('shows markup as text, and makes links of http and https only', async () => {
+  test('shows markup as text, and renders links only for http and https', async () => {
     const chat = await startChat()
     const [ada, bob] = [await enter(chat, 'ada'), await enter(chat, 'bob')]
     const attack = '<img src=x onerror="window.hit = 1"><script>window.hit = 1</script>'
@@ -88,7 +88,7 @@ describe.skipIf(!hasChromium())('the page', { timeout: 300_000 }, () => {
     }
   })
 
-  test('sends messages that were written during a restart of the service afterwards, and loses or doubles none', async () => {
+  test('sends messages that were written during a restart of the service once, after the restart', async () => {
     const chat = await startChat()
     // The window is too low for three messages.
     const ada = await enter(chat, 'ada', { viewport: { width: 768, height: 300 } })
@@ -161,7 +161,7 @@ describe.skipIf(!hasChromium())('the page', { timeout: 300_000 }, () => {
     await page.getByRole('link', { name: 'Tea', exact: true }).waitFor()
   })
 
-  test('loads older messages on scrolling up without moving, and counts new ones on the button back', async () => {
+  test('loads older messages on scrolling up without moving the view, and counts new messages on the button to the end', async () => {
     const chat = await startChat({ settings: { messageRateLimit: 0 } })
     await fillRoom(chat, 220)
     const { page, complaints } = await enter(chat, 'ada')

@@ -1,4 +1,4 @@
-/** Tests hostile messages: misleading links, long texts, stacks of combining marks, text directions. */
+/** Tests hostile messages: misleading links, long texts, stacks of combining marks, and text directions. */
 import axe from 'axe-core'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
@@ -30,7 +30,7 @@ describe.skipIf(!hasChromium())('a message', { timeout: 300_000 }, () => {
   })
   afterAll(() => browser.close())
 
-  test('shows the real host of a link that shows another one', async () => {
+  test('shows the real host of a link that shows another host', async () => {
     const page = await start(
       'https://аррӏе.com/login and https://bank.example@evil.example/',
       'https://plain.example/a'
@@ -44,7 +44,7 @@ describe.skipIf(!hasChromium())('a message', { timeout: 300_000 }, () => {
     expect(await first?.getAttribute('dir')).toBe('ltr')
   })
 
-  test('of 1,500 lines is collapsed, and expands and collapses by keyboard with the button in view', async () => {
+  test('collapses a message of 1,400 lines, and expands and collapses it by keyboard with the button in view', async () => {
     const page = await start('before', Array.from({ length: 1400 }, (_, line) => line % 10).join('\n'), 'after')
     const bubble = page.locator('.bubble').nth(1)
     const height = async () => (await bubble.boundingBox())?.height ?? 0
@@ -66,7 +66,7 @@ describe.skipIf(!hasChromium())('a message', { timeout: 300_000 }, () => {
     expect(box && box.y >= 0 && box.y < 740).toBe(true)
   })
 
-  test('with thousands of combining marks paints nothing outside of its bubble', async () => {
+  test('paints nothing of a message with thousands of combining marks outside of its bubble', async () => {
     const page = await start('before', `Z${'\u0301\u0323\u0334'.repeat(1000)}`, 'after')
     const bubble = page.locator('.bubble').nth(1)
     expect(await bubble.evaluate(`getComputedStyle(document.querySelectorAll('.bubble')[1]).overflow`)).toBe('hidden')
@@ -74,7 +74,7 @@ describe.skipIf(!hasChromium())('a message', { timeout: 300_000 }, () => {
     expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(360)
   })
 
-  test('with direction overrides does not change the direction of anything else', async () => {
+  test('does not change the direction of anything outside of a message with direction overrides', async () => {
     const plain = await start('plain', 'after')
     const turned = await start('\u202e\u2067\u202eplain', 'after')
     const places = (page: Page) =>

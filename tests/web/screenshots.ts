@@ -1,4 +1,7 @@
-/** `npm run screenshots -- DIR`: takes screenshots of the page at three widths in both themes, with a new service and some users. */
+/**
+ * Runs `npm run screenshots -- DIR`: takes screenshots of the page at three widths in both themes, with a new service and some
+ * users.
+ */
 import { randomBytes } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'

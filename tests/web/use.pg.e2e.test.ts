@@ -1,4 +1,6 @@
-/** Tests the accessibility of the page: keyboard only, screen readers (the rules of axe-core), both themes, phones. */
+/**
+ * Tests the accessibility of the page: use by keyboard alone, screen readers (the rules of axe-core), both themes, and phones.
+ */
 import axe from 'axe-core'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
@@ -16,7 +18,10 @@ const problemsOf = async (page: Page): Promise<string[]> => {
     .flatMap(({ id, nodes }) => nodes.map(node => `${id}: ${node.html.slice(0, 120)} ${node.failureSummary}`))
 }
 
-/** Maximum presses of Tab: more than twice the controls of the page, because the focus may return to the start while it renders. */
+/**
+ * Maximum number of presses of Tab. It is more than twice the number of controls, because the focus may return to the start
+ * while the page renders.
+ */
 const MAX_PRESSES = 60
 
 /** Presses Tab until the control with the name has the focus. */

@@ -1,4 +1,4 @@
-/** Tests the page's functions over text and messages: rules, links, names, days and groups. */
+/** Tests the page's functions for text and messages: rules, links, names, days and groups. */
 import { expect, test } from 'vitest'
 import type { Message, Outgoing } from '../../client/src/index.ts'
 import { PASSWORD_RULES, type Rule, USERNAME_RULES } from '../../client/src/rules.ts'
@@ -21,7 +21,7 @@ test.each([
   ['a username', USERNAME_RULES, Username],
   ['a password', PASSWORD_RULES, Password]
 ])(
-  'meets all hints for %s exactly when the value is valid by the service’s schema',
+  'meets all rules of the SDK for %s exactly when the value is valid by the service’s schema',
   (_, rules: readonly Rule[], schema) => {
     const isValid = compile(schema)
     fc.assert(
@@ -32,7 +32,7 @@ test.each([
   }
 )
 
-test('finds http and https links only, without the punctuation after them', () => {
+test('finds only http and https links, without the punctuation after them', () => {
   const links = (text: string) => piecesOf(text).flatMap(({ text, href }) => (href === undefined ? [] : [text]))
   expect(links('see https://a.example/b_(c), (http://d.example/e). HTTPS://F.example!')).toEqual([
     'https://a.example/b_(c)',
@@ -58,13 +58,13 @@ test.each([
 })
 
 test.each(['https://a.example/é?ü#я', 'HTTPS://A.Example', 'https://a.example:443/', 'http://[::1]:8000/@b'])(
-  'a link that shows its host is left alone: %s',
+  'adds no host to a link that shows its host: %s',
   text => {
     expect(piecesOf(text)).toEqual([{ text, href: new URL(text).href }])
   }
 )
 
-test('makes no link that is longer than 2,048 characters or contains a direction character', () => {
+test('finds no link that is longer than 2,048 characters or contains a direction character', () => {
   expect(piecesOf(`https://a.example/${'x'.repeat(2048)}`)).toHaveLength(1)
   expect(piecesOf('https://a.example/\u061cb \u202ehttps://c.example')).toMatchObject([
     { href: 'https://a.example/' },
@@ -73,7 +73,7 @@ test('makes no link that is longer than 2,048 characters or contains a direction
   ])
 })
 
-test('truncates a long message at a line or a word, and a short one not', () => {
+test('truncates a long message at a line or a word, but not a short message', () => {
   const lines = (count: number) => Array.from({ length: count }, (_, at) => `line ${at}`).join('\n')
   expect(previewOf(lines(20))).toBe(lines(20))
   expect(previewOf(lines(21))).toBe(lines(15))
@@ -101,7 +101,7 @@ test('keeps the whole text in the pieces of any text', () => {
   )
 })
 
-test('derives a valid room name, or an empty one, from any title', () => {
+test('derives a valid room name, or an empty text, from any title', () => {
   expect(roomNameOf('  Käse & Brot! ')).toBe('kase-brot')
   expect(roomNameOf('日本')).toBe('')
   const isName = new RegExp(RoomName.pattern ?? '')
@@ -146,7 +146,7 @@ test('groups messages by author within a few minutes, and separates days', () =>
   ])
 })
 
-test('keeps the key of an own message when it arrives, and starts no earlier day if the clock is slow', () => {
+test('keeps the key of the user’s own message when the message arrives, and starts no earlier day if the clock is slow', () => {
   const me = { id: 1, username: 'user-1' }
   const before = message(1, '2026-01-31T12:00:00.000Z', 2)
   const outgoing: Outgoing = {

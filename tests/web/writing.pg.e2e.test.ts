@@ -1,4 +1,4 @@
-/** Tests the composer: input methods, phones, pasted text. */
+/** Tests the composer: input methods, phones and pasted text. */
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { enterAs, hasChromium, launchChromium, openTab } from '../support/browser.ts'
@@ -47,7 +47,7 @@ describe.skipIf(!hasChromium())('the composer', { timeout: 300_000 }, () => {
     expect(await composer.inputValue()).toBe('')
   })
 
-  test('keeps indentation, at the start too, and shows it', async () => {
+  test('keeps and shows indentation, also at the start of a message', async () => {
     const { chat, page, composer } = await start()
     const text = '    if (a) {\n\t\tb()\n    }'
     await composer.fill(`${text}\n \n`)
