@@ -16,7 +16,7 @@ export interface LifetimeOptions {
 
 export class Lifetime {
   readonly #clock: Clock
-  /** When a connection that outlives its token ends, in monotonic time. */
+  /** The monotonic time in milliseconds at which a connection that outlives its token ends. */
   readonly #legacyEnd: number | undefined
   #expiresAt = 0
   #goodUntil = 0

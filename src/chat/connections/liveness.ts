@@ -12,7 +12,7 @@ export class Liveness {
   readonly #socket: Socket
   #heardAt: number
   #pingedAt: number
-  /** When `#written` last changed, or nothing was queued. */
+  /** The monotonic time in milliseconds at which `#written` last changed, or at which nothing was queued. */
   #progressAt: number
   /** The number of bytes that were written to the network at `#progressAt`. */
   #written = 0
@@ -45,7 +45,7 @@ export class Liveness {
     return 'alive'
   }
 
-  /** Returns whether bytes are queued and none of them has been written to the network for `STUCK_MS`. */
+  /** Returns whether bytes are queued and none of these bytes has been written to the network for `STUCK_MS`. */
   #isStuck(now: number): boolean {
     const { _socket, bufferedAmount } = this.#socket
     const written = (_socket?.bytesWritten ?? 0) - (_socket?.writableLength ?? 0)

@@ -30,7 +30,7 @@ export interface RoomPresenceContext {
   readonly clock: Clock
   /** The id of this process. */
   readonly processId: string
-  /** Returns whether a user was deleted, so that a list of another process may still contain the user. */
+  /** Returns whether a user was deleted recently. The list of another process may still contain such a user. */
   readonly isDeleted: (userId: number) => boolean
   /** Called when a user has joined or left a room. Not called for a room with more than `MAX_NAMED` users. */
   readonly onNotice: (roomId: number, event: 'joined' | 'left', person: Present) => void
@@ -149,8 +149,9 @@ export class RoomPresence {
   }
 
   /**
-   * Returns whether notifications are due: to other processes if the users of this process have changed, and to subscribers if the
-   * users of the room have changed. A change is returned once.
+   * Returns which notifications are due. `isHereChanged` is true if other processes must be notified because the users of this
+   * process have changed. `isChanged` is true if subscribers must be notified because the users of the room have changed. Each
+   * change is returned only once.
    */
   takeChanges(now: number): { readonly isHereChanged: boolean; readonly isChanged: boolean } {
     const isDue = now - this.#notifiedAt >= CHANGE_MS * Math.max(1, this.#count / SLOW_ABOVE)

@@ -102,7 +102,8 @@ export const createSubscriptionManager = ({
     }
   })
 
-  // Each subscription keeps the frame that it was last sent. Equal frames share one buffer, so that a connection needs less memory.
+  // Each subscription keeps the presence frame that it has sent last. Subscriptions with equal frames share one buffer, so that
+  // a connection needs less memory.
   const frames = new WeakMap<Room, Encoded>()
   const presenceFrame = (room: Room): Encoded => {
     const frame = encode(JSON.stringify({ type: 'presence', ...presence.of(room.id, room.name) }))
