@@ -1,4 +1,7 @@
-/** Compares the append function with bare inserts of the same rows, which do no numbering, look-ups or locking. */
+/**
+ * Compares the SQL function that appends entries with bare inserts of the same rows. Bare inserts assign no numbers, look up no
+ * write ids and lock no rooms.
+ */
 import { openClient } from '../../src/db/client/open.ts'
 import { createDatabase, type NewEntry } from '../../src/db/database.ts'
 import { migrateUp } from '../../src/db/migrate.ts'
@@ -28,7 +31,8 @@ export const append = async ({ rounds }: Effort): Promise<Row[]> => {
       keyId: 'k'
     }))
 
-  // Both tables have the columns and indexes of the log. `keyed` also has foreign keys, which the log doesn't have.
+  // Both tables have the columns and indexes of the table `messages`. `keyed` also has foreign keys, which `messages` does not
+  // have.
   for (const name of ['bare', 'keyed']) {
     await client.query(`create table ${name} (like messages including all)`)
   }

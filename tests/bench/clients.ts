@@ -1,4 +1,4 @@
-/** Many clients at once. */
+/** Connects many clients, counts their frames and closes them. */
 import { readFileSync } from 'node:fs'
 import type { RawClient } from './raw-client.ts'
 
@@ -18,7 +18,10 @@ export const closeAll = (clients: readonly RawClient[]): void => {
   for (const client of clients) client.close()
 }
 
-/** Returns whether this process may open so many sockets. Reports it if not. Node.js raises the soft limit to the hard one. */
+/**
+ * Returns whether this process may open `sockets` sockets, and prints a message if it may not. Node.js has already raised the
+ * soft limit to the hard limit.
+ */
 export const hasFilesFor = (sockets: number): boolean => {
   const limit = Number(/Max open files\s+(\d+)/.exec(readFileSync('/proc/self/limits', 'latin1'))?.[1] ?? Infinity)
   if (limit >= sockets + 200) return true

@@ -1,9 +1,9 @@
-/** Reads and writes the committed results, docs/bench.json, and compares a run with them. */
+/** Reads and writes the committed results in docs/bench.json, and compares the results of a run with them. */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { figure, range } from './report.ts'
 import { type Aim, compare, type Row, type Spread } from './rows.ts'
 
-/** A row in the file: its runs are an object. */
+/** A row in the JSON file, where `runs` is an object instead of a map. */
 type StoredRow = Omit<Row, 'runs'> & { readonly runs: Readonly<Record<string, readonly number[]>> }
 
 export interface Conditions {
@@ -23,14 +23,14 @@ export const readResults = (path: string): Conditions & { readonly rows: readonl
   return { ...conditions, rows: rows.map(row => ({ ...row, runs: new Map(Object.entries(row.runs)) })) }
 }
 
-/** Returns the committed rows, with those replaced that were measured again, and new rows at the end. */
+/** Replaces the committed rows that were measured again. Adds new rows at the end. */
 export const mergeRows = (committed: readonly Row[], rows: readonly Row[]): Row[] => {
   const again = new Map(rows.map(row => [row.title, row]))
   const known = committed.map(row => again.get(row.title) ?? row)
   return [...known, ...rows.filter(({ title }) => !committed.some(row => row.title === title))]
 }
 
-/** Returns whether a value moved by more than its spread: neither median is in the range of the other. */
+/** Returns whether a value moved by more than its spread: the median of each run is outside the range of the other run. */
 export const hasMoved = (before: Spread, now: Spread): boolean => {
   const isOutside = ({ median }: Spread, { min, max }: Spread) => median < min || median > max
   return isOutside(now, before) && isOutside(before, now)
@@ -39,13 +39,13 @@ export const hasMoved = (before: Spread, now: Spread): boolean => {
 const lineOf = (before: Row, now: Row, aim: Aim): string => {
   const [then, today] = [compare(before, aim), compare(now, aim)]
   const format = (value: number) => (aim.as === 'ratio' ? `x${figure(value)}` : figure(value))
-  // A single run has no spread.
+  // A single run has no spread, so nothing can be said about its movement.
   const isSingle = then.min === then.max && today.min === today.max
   const mark = !isSingle && hasMoved(then, today) ? '  ** moved **' : ''
   return `  ${range(then, format).padEnd(24)} -> ${range(today, format).padEnd(24)} beside ${aim.beside}${mark}`
 }
 
-/** Formats each ratio of a run beside the committed one, and marks what moved by more than its spread. */
+/** Formats each ratio of a run beside the committed ratio. Marks the ratios that moved by more than their spread. */
 export const asComparison = (committed: readonly Row[], rows: readonly Row[]): string =>
   rows
     .flatMap(row => {

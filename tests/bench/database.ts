@@ -5,7 +5,7 @@ import { generateKey } from '../../src/crypto/fernet.ts'
 
 const SERVER_URL = process.env.TEST_DATABASE_URL ?? 'postgres://postgres@127.0.0.1:5432/postgres'
 
-/** A new database, with the secrets of the services on it. */
+/** A new database, and the keys that all services on this database use. */
 export interface BenchDatabase {
   readonly url: string
   readonly sql: Sql
@@ -13,7 +13,7 @@ export interface BenchDatabase {
   drop(): Promise<void>
 }
 
-/** Runs one statement on the server. */
+/** Runs a statement on the server, over a connection of its own. */
 const onServer = async (text: string) => {
   const sql = postgres(SERVER_URL, { max: 1, onnotice: () => {} })
   try {
@@ -25,12 +25,12 @@ const onServer = async (text: string) => {
 
 const open = new Set<BenchDatabase>()
 
-/** Drops the databases of a benchmark that failed. */
+/** Drops the databases that a failed benchmark has left. */
 export const dropDatabases = async (): Promise<void> => {
   for (const database of open) await database.drop()
 }
 
-/** Creates a database, so that no other client of the server appears in its statistics. */
+/** Creates a new database, whose statistics contain no other clients of the server. */
 export const createBenchDatabase = async (): Promise<BenchDatabase> => {
   const name = `bench_${randomBytes(4).toString('hex')}`
   await onServer(`create database ${name}`)

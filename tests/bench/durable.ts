@@ -12,14 +12,17 @@ const SENDERS = 20
 const IN_FLIGHT = 200
 const BATCH = 200
 const TEXT = 'x'.repeat(100)
-// The size of a Fernet token for 100 characters.
+// This text is as long as the Fernet token of a text with 100 characters.
 const CIPHERTEXT = `gAAAAA${'x'.repeat(234)}`
 
-/** Returns acks per second to senders without subscriptions. Each ack triggers the next message. */
+/**
+ * Measures the acks per second of senders without subscriptions, where each ack triggers the next message. Also measures the
+ * CPU seconds per second that the service and the load generator use.
+ */
 const acknowledged = async (service: Service, senders: number, inFlight: number, forSeconds: number) => {
   let at = 0
   const clients = await connectMany(senders, () => service.open(service.tokens[at++] ?? '', 'rooms='))
-  // Waits until the first frame has arrived, because it is not an ack.
+  // Waits until the first frame of each connection has arrived, because the first frame is not an ack.
   await pause(300)
   const frame = JSON.stringify({ type: 'message', content: TEXT, ref: 'r' })
   let isOver = false

@@ -1,4 +1,4 @@
-/** Measures deliveries to many sockets of one room: their number per CPU second of the server. */
+/** Measures how many deliveries to the sockets of one room the server makes per CPU second. */
 import { createBenchDatabase } from './database.ts'
 import { generators } from './generators.ts'
 import type { Crowd, Generator, Saturation } from './load.ts'
@@ -16,7 +16,10 @@ type Results = ReadonlyMap<string, readonly Saturation[]>
 const pick = (results: Results, what: keyof Saturation) =>
   new Map([...results].map(([name, all]) => [name, all.map(one => one[what])]))
 
-/** Returns what the numbers of a row depend on: the entries per socket write, and how busy the load was. */
+/**
+ * Returns the note of a row: the number of entries per socket write, and how busy the load generator was. The results depend on
+ * both.
+ */
 const noteOf = (results: Results): string => {
   const writes = [...pick(results, 'perWrite')].map(([name, all]) => `${spread(all).median.toFixed(1)} (${name})`)
   const loads = [...pick(results, 'load').values()].flat()
@@ -28,7 +31,7 @@ const noteOf = (results: Results): string => {
   ].join(' ')
 }
 
-/** Measures every subject with one generator, 16 messages in flight and one. */
+/** Measures every subject with one generator, first with 16 messages in flight and then with one. */
 const measure = async (generator: Generator, { isShort, rounds, seconds }: Effort): Promise<Results[]> => {
   const database = await createBenchDatabase()
   const people = isShort ? 1 : Math.min(generator.people, SOCKETS)
@@ -40,7 +43,7 @@ const measure = async (generator: Generator, { isShort, rounds, seconds }: Effor
   }
   const crowds: [string, Crowd][] = []
   for (const [name, subject] of Object.entries(subjects)) crowds.push([name, await generator.connect(subject, SOCKETS)])
-  // The service announces the joined users for up to five seconds.
+  // Waits until the service has announced all joined users, which takes up to five seconds.
   await pause(people > 1 ? 7000 : 1000)
   const results: Results[] = []
   for (const inFlight of [16, 1]) {

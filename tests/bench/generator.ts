@@ -1,6 +1,6 @@
 /**
- * The independent load generator: compiles load.c into a temporary folder, runs it and returns the JSON that it prints. All of
- * its sockets belong to one user, so that no news about who is present counts as a delivery.
+ * The load generator in C. Compiles load.c in a temporary folder, runs the program and reads the JSON that it prints. All its
+ * sockets belong to one user, so that the service sends no changes of presence, which would count as deliveries.
  */
 import { execFile, spawn, spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -24,7 +24,10 @@ interface Report {
 
 const CONNECT_TIMEOUT_MS = 120_000
 
-/** Returns the path of the compiled program, or undefined if there is no C compiler. It is deleted when this process exits. */
+/**
+ * Returns the path of the compiled program, or `undefined` if there is no C compiler. The program is deleted when this process
+ * exits.
+ */
 const compile = (): string | undefined => {
   const folder = mkdtempSync(join(tmpdir(), 'chat-load-'))
   process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
@@ -39,13 +42,13 @@ const argumentsFor = (subject: Subject, options: Readonly<Record<string, number>
   ...Object.entries(options).flatMap(([name, value]) => [`-${name}`, String(value)])
 ]
 
-/** Runs the generator. This process is bound to the second core, and its children with it. */
+/** Runs the generator, and returns its report. The generator inherits the second core from this process. */
 const run = async (program: string, subject: Subject, options: Readonly<Record<string, number>>): Promise<Report> => {
   const { stdout } = await promisify(execFile)(program, argumentsFor(subject, options))
   return JSON.parse(stdout) as Report
 }
 
-/** Connects idle sockets. Resolves when the subject has accepted them all. */
+/** Connects idle sockets. Resolves when the subject has accepted all of them, with a function that closes them. */
 const hold = async (program: string, subject: Subject, sockets: number): Promise<() => void> => {
   const before = subject.openFiles()
   const child = spawn(program, argumentsFor(subject, { n: sockets, idle: 3600 }), {

@@ -1,4 +1,4 @@
-/** The load generators. Rows that depend on the generator are measured with each of them. */
+/** Selects the load generators. Rows that depend on the generator are measured with each of them. */
 import { createCGenerator } from './generator.ts'
 import type { Generator } from './load.ts'
 import { nodeGenerator } from './node-generator.ts'

@@ -23,7 +23,7 @@ const connectSender = async (service: Service): Promise<RawClient> => {
   return sender
 }
 
-/** Stores a message through a service, and copies it until the room has `size` messages. */
+/** Stores one message through a service. Then copies its row in the database until the room has `size` messages. */
 const fill = async (database: BenchDatabase, size: number): Promise<void> => {
   const service = await startService(database)
   await append(await connectSender(service))
@@ -38,7 +38,7 @@ const fill = async (database: BenchDatabase, size: number): Promise<void> => {
   await sql`checkpoint`
 }
 
-/** Returns the median time of many runs, one after another, in milliseconds. */
+/** Calls `work` many times, one after another. Returns the median duration in milliseconds. */
 const medianOf = async (work: () => Promise<unknown>): Promise<number> => {
   const all: number[] = []
   for (let at = 0; at < TIMES; at++) {

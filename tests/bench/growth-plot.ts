@@ -1,4 +1,4 @@
-/** Draws the rows about growth: one panel for each, with logarithmic axes. */
+/** Draws one panel with logarithmic axes for each row about growth. */
 import { escaped } from './plot.ts'
 import { figure } from './report.ts'
 import { type Row, spread } from './rows.ts'
@@ -15,7 +15,7 @@ interface Point {
 const pointsOf = ({ runs }: Row): Point[] =>
   [...runs].map(([size, all]) => ({ size: Number(size), value: spread(all).median }))
 
-/** Returns the whole powers of ten around the values, at least two decades. */
+/** Returns the exponents of the powers of ten below and above the values. They are at least two apart. */
 const decades = (values: readonly number[]): [number, number] => {
   const logs = values.filter(value => value > 0).map(Math.log10)
   const low = Math.floor(Math.min(...logs))

@@ -6,17 +6,17 @@ import { type Effort, pause, type Row } from './rows.ts'
 import { type Service, startService } from './service.ts'
 
 const SIZES = [1, 10, 100, 1000, 10_000]
-/** A connection may subscribe to 128 rooms. */
+/** The number of rooms per connection. The service allows 128. */
 const ROOMS_EACH = 100
 const IN_FLIGHT = 100
 const WARM_UP_MS = 2000
-/** The service looks up which rooms have changed every 5 seconds. */
+/** The number of measured look-ups of changed rooms. The service starts one every `PASS_SECONDS` seconds. */
 const PASSES = 5
 const PASS_SECONDS = 5
 
 const nameOf = (room: number): string => `room-${room}`
 
-/** Subscribes to every room once. */
+/** Connects readers that together subscribe to every room once. */
 const subscribeAll = async (service: Service, rooms: number): Promise<RawClient[]> => {
   const readers = await connectMany(Math.ceil(rooms / ROOMS_EACH), () =>
     service.open(service.tokens[0] ?? '', 'rooms=')
@@ -33,7 +33,10 @@ const subscribeAll = async (service: Service, rooms: number): Promise<RawClient[
   return readers
 }
 
-/** Sends to the rooms in turn, with `IN_FLIGHT` messages in flight. Returns the CPU time of the service per message, in µs. */
+/**
+ * Sends messages to the rooms in turn, with `IN_FLIGHT` messages in flight. Returns the CPU time of the service per message, in
+ * µs.
+ */
 const cpuPerMessage = async (service: Service, rooms: number, seconds: number): Promise<number> => {
   const sender = await service.open(service.tokens[0] ?? '', 'rooms=')
   await pause(300)
@@ -55,7 +58,7 @@ const cpuPerMessage = async (service: Service, rooms: number, seconds: number): 
   return 1e6 * each
 }
 
-/** Returns the CPU time of the idle service from one look-up to the next, in milliseconds. */
+/** Returns the CPU time that the idle service uses between two look-ups of changed rooms, in milliseconds. */
 const cpuPerPass = async (service: Service): Promise<number> => {
   const before = service.cpu()
   await pause(PASSES * PASS_SECONDS * 1000)

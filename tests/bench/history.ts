@@ -1,4 +1,7 @@
-/** Measures pages of 50 messages over HTTP on ten connections: the newest from the page cache, older ones from the database. */
+/**
+ * Measures requests per second for history pages of 50 messages on ten HTTP connections. The newest page comes from the page
+ * cache, and older pages come from the database.
+ */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
@@ -11,10 +14,11 @@ import { startService } from './service.ts'
 const ROWS = 20_000
 const PAGE = 50
 
-// From this folder's own package.json, so that the project's type check doesn't need its types.
+// The package is installed only in this folder. `require` loads it without types, so that the project's type check does not
+// need them.
 const autocannon = createRequire(import.meta.url)('autocannon')
 
-/** Returns requests per second. */
+/** Sends requests to a URL for `seconds` seconds. Returns the number of responses per second. */
 const load = async (url: string, seconds: number, token = '', more: object = {}): Promise<number> => {
   const headers = { authorization: `Bearer ${token}` }
   const result = await autocannon({ url, connections: 10, duration: seconds, headers, ...more })

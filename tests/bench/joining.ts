@@ -1,4 +1,4 @@
-/** Measures what it costs when one more user joins a room with many users. */
+/** Measures the CPU time that the service needs when one more user joins a room, for different numbers of users in the room. */
 import { connectMany } from './clients.ts'
 import { createBenchDatabase } from './database.ts'
 import { pause, type Row } from './rows.ts'

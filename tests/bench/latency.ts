@@ -1,4 +1,7 @@
-/** Measures the time from send to arrival beside a `ws` loop, in alternating pairs: many deliveries, and few. */
+/**
+ * Measures the time from send to arrival for the service and for a `ws` loop in alternating runs, with many and with few
+ * deliveries.
+ */
 import { createBenchDatabase } from './database.ts'
 import { generators } from './generators.ts'
 import type { Crowd, Generator, Latency } from './load.ts'
@@ -25,7 +28,7 @@ const measure = async (generator: Generator, { sockets, perSecond }: Load, round
     [LOOP, await generator.connect(loop, sockets)],
     ['fastify-chat', await generator.connect(service, sockets)]
   ]
-  // The service announces the joined users for up to five seconds.
+  // Waits until the service has announced all joined users, which takes up to five seconds.
   await pause(generator.people > 1 ? 7000 : 1000)
   const work = crowds.map(([name, crowd]) => [name, () => crowd.latency(perSecond, seconds)])
   const results = await interleave<Latency>(rounds, Object.fromEntries(work))

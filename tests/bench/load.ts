@@ -1,7 +1,7 @@
-/** What a load generator does. */
+/** Defines the interface of the load generators. */
 import type { Subject } from './subjects.ts'
 
-/** The text of a message. */
+/** The content of each message. */
 export const TEXT = 'x'.repeat(100)
 
 export interface Saturation {
@@ -9,9 +9,9 @@ export interface Saturation {
   readonly perCpuSecond: number
   /** Deliveries per second. */
   readonly perSecond: number
-  /** Deliveries per write system call of the subject: entries per socket write. */
+  /** Deliveries per write system call of the subject, which is the number of entries per socket write. */
   readonly perWrite: number
-  /** The generator's use of its core, from 0 to 1. */
+  /** The share of its core that the generator uses, from 0 to 1. */
   readonly load: number
 }
 
@@ -21,11 +21,11 @@ export interface Latency {
   readonly p99: number
 }
 
-/** The clients of one subject, in one room. The first of them sends. */
+/** The clients of one subject in one room. The first client sends the messages. */
 export interface Crowd {
-  /** Keeps `inFlight` messages in flight: each message that arrives back at the sender triggers the next one. */
+  /** Keeps `inFlight` messages in flight. Each message that returns to the sender triggers the next one. */
   saturate(inFlight: number, seconds: number): Promise<Saturation>
-  /** Sends `perSecond` messages per second, whether or not the earlier ones have arrived. */
+  /** Sends `perSecond` messages per second, even if earlier messages have not arrived yet. */
   latency(perSecond: number, seconds: number): Promise<Latency>
   close(): void
 }

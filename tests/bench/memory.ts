@@ -10,7 +10,9 @@ import type { Subject } from './subjects.ts'
 const CONNECTIONS = 5000
 const BARE = '@fastify/websocket alone'
 
-/** Returns bytes per connection, without the first 500, which also allocate the shared structures. */
+/**
+ * Returns the bytes per connection. The first 500 connections are not counted, because they also allocate shared structures.
+ */
 const bytesEach = async (generator: Generator, subject: Subject): Promise<number> => {
   const closeFirst = await generator.hold(subject, 500)
   await pause(6000)

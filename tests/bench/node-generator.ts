@@ -1,4 +1,4 @@
-/** The load generator in this process. It has a user for each client, up to 1,000. */
+/** The load generator in this Node.js process. Each client has its own user, for up to 1,000 users. */
 import { closeAll, connectMany, framesOf } from './clients.ts'
 import { type Crowd, type Generator, type Latency, type Saturation, TEXT } from './load.ts'
 import type { RawClient } from './raw-client.ts'
@@ -54,7 +54,7 @@ const latency = async (
   const sentAt: number[] = []
   const all: number[] = []
   for (const client of clients) {
-    // Deliveries are ordered and without gaps: the n-th to arrive is the n-th that was sent.
+    // Messages arrive in order and without gaps, so the n-th message that a client receives is the n-th that was sent.
     let arrived = 0
     client.onFrames = count => {
       const now = performance.now()

@@ -1,4 +1,4 @@
-/** Starts the peers of peers.ts. */
+/** Starts a peer of peers.ts in its own process. */
 import { createInterface } from 'node:readline'
 import { connectRaw } from './raw-client.ts'
 import { measuredOf, type Subject, start } from './subjects.ts'
@@ -6,7 +6,7 @@ import { measuredOf, type Subject, start } from './subjects.ts'
 export type PeerKind = 'ws-loop' | 'ws-chunk' | 'fastify-websocket' | 'socket.io' | 'fastify-route' | 'postgres.js'
 
 export interface Peer extends Subject {
-  /** Sends the process a line. Returns the line that it prints. */
+  /** Writes a line to the standard input of the process. Returns the next line that the process prints. */
   request(line: string): Promise<string>
 }
 

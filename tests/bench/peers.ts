@@ -1,4 +1,7 @@
-/** Runs one peer of the comparison in its own process: `peers.ts KIND`. Prints its port, or 0, when it is ready. */
+/**
+ * Runs one peer of the comparison in its own process: `peers.ts KIND`. When the peer is ready, prints its port, or 0 if it has
+ * none.
+ */
 import { createServer } from 'node:http'
 import { createRequire } from 'node:module'
 import type { AddressInfo, Socket } from 'node:net'
@@ -15,14 +18,17 @@ const listen = (server: ReturnType<typeof createServer>): void => {
   server.listen(0, '127.0.0.1', () => ready((server.address() as AddressInfo).port))
 }
 
-/** Returns a text frame. The messages of the benchmarks have fewer than 64 KiB. */
+/** Returns the bytes of a text frame. Supports fewer than 64 KiB, which no message of the benchmarks exceeds. */
 const frameOf = (data: Buffer): Buffer => {
   const head =
     data.length < 126 ? Buffer.from([0x81, data.length]) : Buffer.from([0x81, 126, data.length >> 8, data.length & 255])
   return Buffer.concat([head, data])
 }
 
-/** Broadcasts every message with one `send` per socket. If `isChunked`, writes all messages of a turn with one write per socket. */
+/**
+ * Broadcasts every message with one `send` per socket. If `isChunked` is true, collects the messages of a turn of the event
+ * loop, and sends them with one write per socket.
+ */
 const bareWs = (isChunked: boolean): void => {
   const server = createServer()
   const wss = new WebSocketServer({ server, perMessageDeflate: false })
@@ -47,14 +53,18 @@ const bareWs = (isChunked: boolean): void => {
 
 const socketIo = (): void => {
   const server = createServer()
-  // From this folder's own package.json, so that the project's type check doesn't need its types.
+  // The package is installed only in this folder. `require` loads it without types, so that the project's type check does not
+  // need them.
   const { Server } = createRequire(import.meta.url)('socket.io')
   const io = new Server(server, { transports: ['websocket'], perMessageDeflate: false, pingInterval: 600_000 })
   io.on('connection', (socket: NodeJS.EventEmitter) => socket.on('message', data => io.emit('message', data)))
   listen(server)
 }
 
-/** Accepts connections with `@fastify/websocket`. Each has only what any chat needs: the socket and a listener for its messages. */
+/**
+ * Accepts connections with `@fastify/websocket`. Each connection has only what every chat needs: a socket and a listener for
+ * messages.
+ */
 const fastifyWebsocket = async (): Promise<void> => {
   const app = Fastify()
   await app.register(websocket)
@@ -65,7 +75,7 @@ const fastifyWebsocket = async (): Promise<void> => {
   ready((app.server.address() as AddressInfo).port)
 }
 
-/** Responds with the bytes of the file BODY, as JSON. */
+/** Responds to each request with the content of the file BODY, as JSON. */
 const fastifyRoute = async (): Promise<void> => {
   const { readFileSync } = await import('node:fs')
   const body = readFileSync(process.env.BODY ?? '', 'utf8')
@@ -76,8 +86,8 @@ const fastifyRoute = async (): Promise<void> => {
 }
 
 /**
- * Reads pages of 50 at random positions of the log, ten at once. Each input line is a duration in milliseconds, after which it
- * prints the pages per second.
+ * Reads pages of 50 messages at random positions of the log, ten pages concurrently. Each input line is a duration in
+ * milliseconds. The peer reads for this long, and then prints the number of pages per second.
  */
 const postgresJs = (): void => {
   const { DATABASE_URL = '', ROWS = '0' } = process.env

@@ -1,4 +1,4 @@
-/** Draws the comparison of each row with its aims. */
+/** Draws how the rows compare with their aims. Rows about growth are left out, because growth-plot.ts draws them. */
 import { figure } from './report.ts'
 import { type Aim, compare, type Row } from './rows.ts'
 
@@ -9,8 +9,8 @@ const LINE = 26
 export const escaped = (text: string): string => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;')
 
 /**
- * Draws a bar for each aim: the median run in relation to the aim (1 reaches it, more is better), with a whisker from the
- * worst run to the best.
+ * Draws a bar for each aim. The bar shows the median run relative to the aim, where 1 reaches the aim and more is better. A
+ * line through the bar extends from the worst run to the best.
  */
 export const asPlot = (rows: readonly Row[]): string => {
   const compared = rows.filter(({ growing }) => growing === undefined)

@@ -1,11 +1,14 @@
-/** Measures the additional latency when a message is delivered by another process on the same database. */
+/** Measures how much longer the delivery of a message takes if another process on the same database delivers it. */
 import { createBenchDatabase } from './database.ts'
 import { type Effort, interleave, pause, percentile, type Row } from './rows.ts'
 import { type Service, startService } from './service.ts'
 
 const MESSAGES = 200
 
-/** Returns the milliseconds from a send on `from` to the arrival on `to`, for occasional messages. Both may be one process. */
+/**
+ * Sends messages at intervals through the process `from` to a client of the process `to`. Returns the delivery time of each
+ * message in milliseconds. `from` and `to` may be the same process.
+ */
 const delays = async (from: Service, to: Service): Promise<number[]> => {
   const [token = ''] = from.tokens
   const sender = await from.open(token, 'rooms=')
@@ -18,7 +21,7 @@ const delays = async (from: Service, to: Service): Promise<number[]> => {
   for (let at = 0; at < MESSAGES; at++) {
     sentAt = performance.now()
     sender.send(from.message('x'.repeat(300)))
-    // A random pause, so that the sends don't coincide with a timer of the service.
+    // The pause is random, so that the messages do not coincide with a timer of the service.
     await pause(15 + 10 * Math.random())
     while (all.length <= at) await pause(1)
   }

@@ -6,13 +6,13 @@ import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 
 export interface RawClient {
-  /** The number of text frames so far with at least `minBytes`. */
+  /** The number of counted frames so far. A text frame is counted if its payload has at least `minBytes` bytes. */
   readonly frames: number
-  /** Minimum payload of a frame that counts, in bytes. Set it so that only messages count. */
+  /** Minimum size in bytes of the payload of a counted frame. */
   minBytes: number
-  /** Whether only the service's frames of the type `message` count. */
+  /** Whether only frames of the service with the type `message` are counted. */
   onlyMessages: boolean
-  /** Called with the number of text frames that a chunk completed. */
+  /** Called when counted frames arrive. `count` is their number. */
   onFrames: (count: number) => void
   /** Sends text frames in one write. */
   send(...texts: string[]): void
@@ -22,11 +22,13 @@ export interface RawClient {
 const KEY = 'dGhlIHNhbXBsZSBub25jZQ=='
 const TEXT = 1
 const PING = 9
-/** The index of the first letter of the type in a frame of the service, `{"type":"…`. No type but `message` begins with an m. */
+/**
+ * The index of the first letter of the type in a frame of the service (`{"type":"…`). Only the type `message` begins with an m.
+ */
 const TYPE_AT = 9
 const MESSAGE = 0x6d
 
-/** Connects and upgrades. Rejects if the response is not 101. */
+/** Opens a WebSocket. Rejects if the status of the response is not 101. */
 export const connectRaw = async (port: number, path: string): Promise<RawClient> => {
   const socket = connect({ port, host: '127.0.0.1', noDelay: true })
   await once(socket, 'connect')
@@ -104,13 +106,13 @@ const counting = (socket: Socket, rest: Buffer): RawClient => {
   return client
 }
 
-/** Returns the length of the payload of the frame at an offset. `short` is the 7-bit length in its header. */
+/** Returns the length of the payload of the frame that begins at an offset. `short` is the 7-bit length in its header. */
 const lengthOf = (chunk: Buffer, at: number, short: number): number => {
   if (short < 126) return short
   return short === 126 ? chunk.readUInt16BE(at + 2) : Number(chunk.readBigUInt64BE(at + 2))
 }
 
-/** Returns a client frame, masked with zeros, which leave the payload unchanged. */
+/** Returns the bytes of a client's frame. The masking key is all zeros, so it does not change the payload. */
 const masked = (opcode: number, payload: Buffer): Buffer => {
   const { length } = payload
   const header = length < 126 ? Buffer.alloc(6) : Buffer.alloc(8)

@@ -17,7 +17,6 @@ const verdict = (row: Row, aim: Aim): string => {
   return `${value}${of}; aim ${bound(aim)}: ${isReached(row, aim) ? 'reached' : 'missed'}`
 }
 
-/** Formats a row as lines of text. */
 export const asText = (row: Row): string => {
   const { title, unit, runs, aims = [], note } = row
   return [
@@ -29,7 +28,7 @@ export const asText = (row: Row): string => {
   ].join('\n')
 }
 
-/** Formats the rows as a Markdown table, without those about growth. */
+/** Formats the rows that compare the service with peers as a Markdown table. */
 export const asMarkdown = (rows: readonly Row[]): string =>
   [
     '| what | subject | median (min – max) | ours beside it |',
@@ -44,7 +43,7 @@ export const asMarkdown = (rows: readonly Row[]): string =>
     )
   ].join('\n')
 
-/** Formats the rows about growth as Markdown tables, one for each thing that grows. */
+/** Formats the rows about growth as Markdown tables, one table per growing number. */
 export const asGrowthMarkdown = (rows: readonly Row[]): string => {
   const all = rows.filter(row => !isComparison(row))
   const tables = [...new Set(all.map(({ growing = '' }) => growing))]

@@ -1,4 +1,4 @@
-/** Measures how long clients take to resume on another process after theirs was killed, when they have missed many messages. */
+/** Measures how long clients that missed many messages take to resume on another process after their process was killed. */
 import { connectMany, framesOf, hasFilesFor } from './clients.ts'
 import { type BenchDatabase, createBenchDatabase } from './database.ts'
 import { pause, type Row, seconds } from './rows.ts'
@@ -6,7 +6,7 @@ import { type Service, startService } from './service.ts'
 
 const BEHIND = 500
 const TIMEOUT_MS = 300_000
-/** The service polls at intervals of up to 5 s. */
+/** How long the idle service is measured, in seconds. The service polls at intervals of up to 5 s. */
 const IDLE_SECONDS = 6
 
 interface Measurement {
@@ -14,7 +14,7 @@ interface Measurement {
   readonly seconds: number
   readonly cpu: number
   readonly memory: { readonly before: number; readonly peak: number }
-  /** The number of queries of the service, without those that it sends when idle. */
+  /** The number of queries of the service, without the queries that it also sends when idle. */
   readonly queries: number
 }
 
@@ -28,14 +28,17 @@ const fallBehind = async (service: Service, text: string): Promise<void> => {
   sender.close()
 }
 
-/** Returns the number of queries so far. Each query outside a transaction is a transaction. Backends report within a second. */
+/**
+ * Returns the number of queries so far. PostgreSQL counts each query outside of a transaction as a transaction, and updates the
+ * counter within a second.
+ */
 const queriesOf = async ({ sql }: BenchDatabase): Promise<number> => {
   await pause(1500)
   const [row] = await sql`select xact_commit::int as count from pg_stat_database where datname = current_database()`
   return Number(row?.count)
 }
 
-/** Connects every client and subscribes it from the first message. Resolves when each has received every message. */
+/** Connects clients that subscribe from the first message. Resolves when every client has received all messages. */
 const resumeAll = async (service: Service, tokens: readonly string[]): Promise<void> => {
   let at = 0
   const began = performance.now()
@@ -81,7 +84,7 @@ const megabytes = (bytes: number): string => `${Math.round(bytes / 2 ** 20)} MB`
 const shown = (name: string, { connectSeconds, cpu, memory, queries }: Measurement): string =>
   `${name}: ${connectSeconds.toFixed(1)} s to connect; to resume ${cpu.toFixed(1)} s of CPU, at most ${megabytes(memory.peak)} (before: ${megabytes(memory.before)}), ${Math.round(queries)} queries.`
 
-/** Returns the rows of a measurement with few and with many clients, which show how the costs grow. */
+/** Returns rows that compare a measurement with many clients with a measurement with few, to show how the costs grow. */
 const growthOf = (results: ReadonlyMap<string, Measurement>): Row[] => {
   const [few = '', many = ''] = [...results.keys()]
   const row = (title: string, unit: string, atMost: number, of: (one: Measurement) => number): Row => ({

@@ -1,36 +1,45 @@
-/** The results of a benchmark: rows of runs of the service and its peers, and their comparison with the aims. */
+/**
+ * Defines the results of a benchmark, and compares them with the aims. A row contains the results of the service and of its
+ * peers.
+ */
 
-/** The aim of a row: a bound for the service's value, alone or in relation to the peer `beside`, which is a name in `runs`. */
+/**
+ * An aim for the service's result in a row. `as` selects the number that must be within the limits. `beside` is the key of the
+ * peer in `runs`.
+ */
 export interface Aim {
   readonly beside: string
-  /** How the service's value is compared: divided by the peer's, minus the peer's, or alone. */
+  /**
+   * `ratio` is the service's value divided by the peer's, `difference` is the service's value minus the peer's, and `value` is
+   * the service's value alone.
+   */
   readonly as: 'ratio' | 'difference' | 'value'
   readonly atLeast?: number
   readonly atMost?: number
 }
 
-/** One measurement: the same work by several subjects in interleaved runs. */
+/** One measurement, in which all subjects do the same work in interleaved runs. */
 export interface Row {
   readonly title: string
-  /** The title in the plot. */
+  /** A shorter title for the plot. */
   readonly short?: string
   readonly unit: string
-  /** The runs by subject, equally many for each. The service is the last. */
+  /** The results of the runs, keyed by subject. All subjects have the same number of runs. The last key is the service. */
   readonly runs: ReadonlyMap<string, readonly number[]>
   readonly aims?: readonly Aim[]
   readonly note?: string
-  /** For a row about growth: what grows. The subjects of `runs` are its sizes. */
+  /** What grows, if the row is about growth. The keys of `runs` are then sizes instead of subjects. */
   readonly growing?: string
 }
 
-/** How long and how often is measured. */
+/** How long each run lasts, and how many rounds are run. */
 export interface Effort {
   readonly isShort: boolean
   readonly rounds: number
   readonly seconds: number
 }
 
-/** The median of some runs, with the minimum and the maximum. The median of an even number is between the two in the middle. */
+/** The spread of several runs. The median of an even number of runs is the mean of the two in the middle. */
 export interface Spread {
   readonly min: number
   readonly median: number
@@ -44,11 +53,11 @@ export const spread = (all: readonly number[]): Spread => {
   return { min: sorted[0] ?? 0, median, max: sorted.at(-1) ?? 0 }
 }
 
-/** Returns the percentile of the values; `share` is from 0 to 1. */
+/** Returns a percentile of the values. `share` is between 0 and 1, for example 0.99 for p99. */
 export const percentile = (all: readonly number[], share: number): number =>
   [...all].sort((a, b) => a - b)[Math.min(all.length - 1, Math.floor(all.length * share))] ?? 0
 
-/** Returns the seconds that some work takes. */
+/** Returns how many seconds `work` takes. */
 export const seconds = async (work: () => unknown): Promise<number> => {
   const began = performance.now()
   await work()
@@ -57,7 +66,7 @@ export const seconds = async (work: () => unknown): Promise<number> => {
 
 export const pause = (ms: number): Promise<void> => new Promise(done => setTimeout(done, ms))
 
-/** Runs the subjects in turn, so that other load on the machine affects all of them equally. */
+/** Runs all subjects once per round, so that other load on the machine affects all of them equally. */
 export const interleave = async <Result>(
   rounds: number,
   subjects: Readonly<Record<string, () => Promise<Result> | Result>>
@@ -69,10 +78,10 @@ export const interleave = async <Result>(
   return results
 }
 
-/** Returns the runs of the service, the last subject. */
+/** Returns the runs of the service, which is the last subject. */
 const ours = ({ runs }: Row): readonly number[] => [...runs.values()].at(-1) ?? []
 
-/** Compares the service with the peer of an aim, round by round, so that changes in the machine's load cancel out. */
+/** Compares the service with the peer of an aim in each round, so that changes of the machine's load cancel out. */
 export const compare = (row: Row, { beside, as }: Aim): Spread => {
   const peer = row.runs.get(beside) ?? []
   return spread(

@@ -1,11 +1,11 @@
 /**
- * Runs all benchmarks one after another: `npm run bench`, or `npm run bench -- durable memory` for some. Needs PostgreSQL
- * (TEST_DATABASE_URL, or the local server).
+ * Runs the benchmarks one after another: `npm run bench` runs all, `npm run bench -- durable memory` only these two. Needs
+ * PostgreSQL at TEST_DATABASE_URL or on this machine.
  *
  *   --write    updates the tables in docs/performance.md and the files docs/bench.json, docs/bench.svg and docs/growth.svg;
  *              a run of some benchmarks replaces their rows only
  *   --compare  prints each ratio beside the committed one, and marks those that moved by more than their spread
- *   --short    runs the fan-out and the durable messages only, for about one minute
+ *   --short    runs only the fan-out and the durable messages, which takes about one minute
  */
 import { cpus } from 'node:os'
 import { join } from 'node:path'
@@ -69,7 +69,7 @@ const conditionsOf = async (): Promise<Conditions> => {
 }
 
 process.setMaxListeners(0)
-// This process generates the load on the second core. The subjects run on the first.
+// This process generates the load on the second core. The subjects run on the first core.
 pinTo(1, process.pid)
 const conditions = await conditionsOf()
 const docs = join(import.meta.dirname, '../../docs')

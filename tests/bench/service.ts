@@ -15,7 +15,7 @@ export interface Service extends Subject {
 }
 
 export interface ServiceOptions {
-  /** The number of users to register, with a token for each. */
+  /** The number of users to register. Each of them gets a token in `tokens`. */
   readonly people?: number
   readonly env?: Readonly<Record<string, string>>
   readonly nodeArgs?: readonly string[]
@@ -71,7 +71,7 @@ export const startService = async (
   }
 }
 
-/** Logs a user in, after registering it if necessary. Returns the token. */
+/** Registers a user unless it exists, and logs the user in. Returns the access token. */
 const logIn = async (url: string, username: string): Promise<string> => {
   const call = async (path: string): Promise<{ access_token?: string }> => {
     const body = JSON.stringify({ username, password: PASSWORD })

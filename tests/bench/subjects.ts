@@ -1,4 +1,4 @@
-/** A process that is measured: how it is started, and how its CPU time, memory and writes are read from /proc. */
+/** Starts the measured processes, and reads their CPU time, memory and writes from /proc. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
@@ -9,10 +9,10 @@ import { pause } from './rows.ts'
 const root = join(import.meta.dirname, '../..')
 const TICKS_PER_SECOND = 100
 
-/** What is read of a process from outside. */
+/** Measures a process from outside. */
 export interface Measured {
   readonly pid: number
-  /** Returns the CPU time so far, user and system, in seconds. */
+  /** Returns the CPU time of the process so far (user and system), in seconds. */
   cpu(): number
   /** Returns the number of write system calls so far. */
   writes(): number
@@ -22,24 +22,24 @@ export interface Measured {
   memory(): Promise<number>
   /** Returns the maximum resident memory since the last call, in bytes. */
   peakMemory(): number
-  /** Kills the process with SIGKILL. */
+  /** Kills the process with SIGKILL. Resolves when the process has exited. */
   kill(): Promise<void>
 }
 
-/** A process that delivers messages. */
+/** A measured process that delivers messages. */
 export interface Subject extends Measured {
   readonly name: string
   readonly port: number
   readonly isSocketIo: boolean
-  /** Returns the path at which one more client connects. */
+  /** Returns the path of the URL for another client. */
   path(): string
-  /** Connects one more client, which receives everything that is sent from then on. */
+  /** Connects another client. The client receives all messages that are sent from then on. */
   connect(): Promise<RawClient>
-  /** Returns the frame that sends a text to all clients. */
+  /** Returns the frame that a client sends to broadcast a text. */
   message(text: string): string
 }
 
-/** Binds a process to a core, if `taskset` is available. The subjects share the first core, the load has the second. */
+/** Binds a process to a core, if `taskset` is available. The subjects share the first core, and the load runs on the second. */
 export const pinTo = (core: number, pid: number): void => {
   try {
     execFileSync('taskset', ['-a', '-c', '-p', String(core), String(pid)], { stdio: 'ignore' })
@@ -59,18 +59,18 @@ const cpuSeconds = (pid: number): number => {
   return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND
 }
 
-/** Returns the CPU time of the load (this process), in seconds. */
+/** Returns the CPU time in seconds of this process, which generates the load. */
 export const loadCpu = (): number => cpuSeconds(process.pid)
 
 const running = new Set<ChildProcess>()
 
-/** Kills every subject. Called when a benchmark failed, and whenever this process exits. */
+/** Kills all subjects. Called when a benchmark has failed, and when this process exits. */
 export const killSubjects = (): void => {
   for (const child of running) child.kill('SIGKILL')
 }
 process.once('exit', killSubjects)
 
-/** Starts Node.js with the arguments, on the first core. */
+/** Starts Node.js with the given arguments on the first core. */
 export const start = (args: readonly string[], env: Readonly<Record<string, string>>): ChildProcess => {
   const child = spawn(process.execPath, ['--expose-gc', '--import', './tests/bench/collect.js', ...args], {
     cwd: root,

@@ -1,4 +1,4 @@
-/** Writes the results into docs: bench.json, the plots and the generated parts of performance.md. */
+/** Writes the results to docs: bench.json, the plots and the generated parts of performance.md. */
 import { execFileSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -8,7 +8,7 @@ import { asPlot } from './plot.ts'
 import { asGrowthMarkdown, asMarkdown } from './report.ts'
 import type { Row } from './rows.ts'
 
-/** Replaces the part of a page between `<!-- name -->` and `<!-- /name -->`. */
+/** Replaces the part of a page between `<!-- name -->` and `<!-- /name -->`. Throws if the page has no such part. */
 const replacePart = (page: string, name: string, text: string): string => {
   const [before, rest] = page.split(`<!-- ${name} -->`)
   const [, after] = rest?.split(`<!-- /${name} -->`) ?? []

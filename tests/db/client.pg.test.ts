@@ -1,4 +1,4 @@
-/** Tests what PostgreSQL has and the embedded database has not: connections that fail, and the wait for a server. */
+/** Tests failing connections and the wait for a server, which the embedded database does not have. */
 import { createServer, Socket } from 'node:net'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { faultOf } from '../../src/db/client/errors.ts'
