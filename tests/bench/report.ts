@@ -28,7 +28,7 @@ export const asText = (row: Row): string => {
   ].join('\n')
 }
 
-/** Formats the rows that compare the service with peers as a Markdown table. */
+/** Formats the rows that compare the service with peers as a Markdown table, and their notes as a list below it. */
 export const asMarkdown = (rows: readonly Row[]): string =>
   [
     '| what | subject | median (min – max) | ours beside it |',
@@ -36,11 +36,13 @@ export const asMarkdown = (rows: readonly Row[]): string =>
     ...rows.filter(isComparison).flatMap(row =>
       [...row.runs].map(([name, all], at, { length }) => {
         const aims = (row.aims ?? []).filter(aim => aim.beside === name || (aim.as === 'value' && at === length - 1))
-        const what = at === 0 ? `**${row.title}**, ${row.unit}${row.note === undefined ? '' : `. ${row.note}`}` : ''
+        const what = at === 0 ? `**${row.title}**, ${row.unit}` : ''
         const words = aims.map(aim => verdict(row, aim).replace(` of ${aim.beside}`, ''))
         return `| ${what} | ${name} | ${range(spread(all))} | ${words.join('; ')} |`
       })
-    )
+    ),
+    '',
+    ...rows.filter(isComparison).flatMap(({ title, note }) => (note === undefined ? [] : [`- **${title}:** ${note}`]))
   ].join('\n')
 
 /** Formats the rows about growth as Markdown tables, one table per growing number. */
