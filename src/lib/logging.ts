@@ -86,8 +86,8 @@ export const redactingLogger = <T extends Logger>(logger: T): T =>
   redacts in logger ? logger : Object.assign(Object.create(logger), METHODS, { [wrapped]: logger })
 
 /**
- * Creates the logger of a request. The child of a logger that redacts its lines itself is created when it logs its first line,
- * because a child takes longer to create than the rest of a short request, and most requests log nothing above `info`.
+ * Creates the logger of a request. If the parent already redacts its lines, the child logger is created only when the request
+ * logs its first line. Most requests log nothing above `info`, and creating a child takes longer than the rest of a short request.
  */
 export const requestLogger = <T extends Logger>(parent: T, bindings: object, options: object): T => {
   if (!(redacts in parent) || 'level' in options || 'serializers' in options)
@@ -102,7 +102,7 @@ interface Lazy extends Wrapper {
   [wrapped]: Wrapper[typeof wrapped]
 }
 
-/** Returns the logger of a request, after creating it if necessary. */
+/** Returns the logger of a request. The first call creates the logger. */
 const created = (lazy: Lazy): Lazy[typeof wrapped] => {
   const { [wrapped]: logger, [childBindings]: bindings } = lazy
   if (bindings === undefined) return logger

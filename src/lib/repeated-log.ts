@@ -55,7 +55,10 @@ export const createRepeats = (clock: Clock = systemClock, intervalMs = INTERVAL_
 
 type WriteTo = (log: Log, level: keyof Log, fields: object, message: string) => void
 
-/** A log without repeated lines. It is a class, because each connection has one, and closures need several times as much memory. */
+/**
+ * A log without repeated lines. Each connection has such a log, so it is a class: closures would need several times as much
+ * memory.
+ */
 class MergedLog implements Log {
   readonly #log: Log
   readonly #writeTo: WriteTo

@@ -1,17 +1,17 @@
 /** Limits how many tasks run at the same time. */
 
 export interface Slots {
-  /** The number of tasks that run. */
+  /** The number of running tasks. */
   readonly active: number
-  /** The number of tasks that wait for a slot. */
+  /** The number of tasks that are waiting for a slot. */
   readonly waiting: number
   /** Calls `begin` when a slot is free, which may be immediately. The task keeps the slot until `release` is called for it. */
   take(begin: () => void): void
-  /** Ends a task. The task that has waited longest gets its slot. */
+  /** Called when a task has ended. The task that has waited longest gets the slot. */
   release(): void
 }
 
-/** Creates free slots. To take a free slot is synchronous and creates no promise. */
+/** Creates `max` free slots. If a slot is free, `take` calls `begin` synchronously and creates no promise. */
 export const createSlots = (max: number): Slots => {
   const queue: (() => void)[] = []
   let active = 0
@@ -31,7 +31,7 @@ export const createSlots = (max: number): Slots => {
     },
     release() {
       active--
-      // A loop and no recursion: a task that begins may release its slot immediately, and so may all tasks that wait.
+      // A loop instead of recursion, because every waiting task may release its slot as soon as it begins.
       if (isFilling) return
       isFilling = true
       while (active < max && queue.length > 0) {

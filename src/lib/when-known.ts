@@ -1,3 +1,3 @@
-/** Calls `next` with a value, or with what a promise resolves to. Synchronous if the value is not a promise. */
+/** Calls `next` with a value, synchronously, or with the result of a promise when the promise has resolved. */
 export const whenKnown = <T, R>(value: T | Promise<T>, next: (value: T) => R | Promise<R>): R | Promise<R> =>
   value instanceof Promise ? value.then(next) : next(value)

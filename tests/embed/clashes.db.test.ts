@@ -117,7 +117,7 @@ test('sends only the headers of a host’s @fastify/helmet, if there is one', as
   expect(headers.get('x-frame-options')).toBe('SAMEORIGIN')
 })
 
-test('a security header or request id that the host has set is not replaced', async () => {
+test('does not replace a security header or request id that the host has set', async () => {
   const { call } = await startHost({
     before: host => {
       host.addHook('onRequest', async (_, reply) => {

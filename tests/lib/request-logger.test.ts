@@ -17,7 +17,7 @@ const start = () => {
   return { parent, lines, children: () => children }
 }
 
-test('it creates no child for lines below the log level, and one for all other lines', () => {
+test('creates no child for lines below the log level, and one for all other lines', () => {
   const { parent, lines, children } = start()
   const log = requestLogger(parent, { reqId: 'r1' }, {})
   log.debug({}, 'not logged')
@@ -33,7 +33,7 @@ test('it creates no child for lines below the log level, and one for all other l
   ])
 })
 
-test('it applies the level of a route', () => {
+test('applies the level of a route', () => {
   const { parent, lines } = start()
   const log = requestLogger(parent, { reqId: 'r1' }, { level: 'error' })
   log.warn('not logged')
@@ -41,7 +41,7 @@ test('it applies the level of a route', () => {
   expect(lines).toEqual([{ level: 50, reqId: 'r1', msg: 'logged' }])
 })
 
-test('each request has a logger of its own', () => {
+test('creates a separate logger for each request', () => {
   const { parent, lines } = start()
   const [one, other] = [requestLogger(parent, { reqId: 'r1' }, {}), requestLogger(parent, { reqId: 'r2' }, {})]
   one.info('one')

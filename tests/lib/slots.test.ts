@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { createSlots } from '../../src/lib/slots.ts'
 
-test('it begins tasks at once while slots are free, and the others in order as slots are released', () => {
+test('begins tasks at once while slots are free, and the other tasks in order as slots are released', () => {
   const slots = createSlots(2)
   const begun: number[] = []
   for (const task of [1, 2, 3, 4]) slots.take(() => begun.push(task))
@@ -15,7 +15,7 @@ test('it begins tasks at once while slots are free, and the others in order as s
   expect(slots).toMatchObject({ active: 1, waiting: 0 })
 })
 
-test('it begins any number of waiting tasks that release their slot at once', () => {
+test('begins any number of waiting tasks that release their slot at once', () => {
   const slots = createSlots(1)
   let begun = 0
   slots.take(() => {})
