@@ -141,8 +141,8 @@ const entryOfFrame = (
   more: Pick<Entry, 'isMessage' | 'unavailable' | 'item'>
 ): Entry => {
   const encoded = encode(JSON.stringify(frame))
-  // The size is counted twice, because a small frame is part of a larger buffer of Node's buffer pool, and the whole buffer
-  // stays in memory as long as the frame does. It is counted once more for the JSON of its page (page-items.ts).
+  // The size is counted three times. A small frame is part of a larger buffer of Node's buffer pool, and the whole buffer stays
+  // in memory as long as the frame does. In addition, page-items.ts keeps the JSON of the page and a response.
   const bytes = 3 * (encoded.frame.length + (more.item?.length ?? 0)) + 200
   return { frame: encoded.frame, head: encoded.head, id, seq, userId, createdAt, ...more, bytes }
 }

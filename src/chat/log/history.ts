@@ -9,7 +9,7 @@ import type { Room as RoomShown } from '../../protocol/http/rooms.ts'
 import { publicRoom } from '../rooms/public-room.ts'
 import type { Room } from '../rooms/room.ts'
 import type { Entry } from './codec.ts'
-import { joinItems, restItems } from './items.ts'
+import { restItems } from './items.ts'
 import type { PageCache } from './page-cache.ts'
 import { createPageItems } from './page-items.ts'
 import type { Slices } from './slices.ts'
@@ -58,7 +58,7 @@ const isMessage = (entry: Entry): boolean => entry.isMessage
 
 /** Creates the function that reads a part of a room's log. */
 export const createHistory = ({ pages, extent, messagesFrom, slices }: HistoryOptions) => {
-  const cachedItems = createPageItems(pages)
+  const findCached = createPageItems(pages)
 
   /** Reads entries from the start of a range, up to about `BATCH_BYTES` bytes of frames. */
   const readBatch = async (room: Room, { from, to }: Bounds): Promise<Entry[]> => {
@@ -121,12 +121,12 @@ export const createHistory = ({ pages, extent, messagesFrom, slices }: HistoryOp
   const cachedPart = (room: Room, range: Range): LogPart | undefined => {
     if (range.after === undefined && room.hasOthers) return undefined
     const { from, to } = boundsOf(room, range)
-    const pieces = from <= to ? cachedItems(room.id, from, to, BATCH_BYTES) : undefined
-    if (!pieces) return undefined
+    const cached = from <= to ? findCached(room.id, from, to, BATCH_BYTES) : undefined
+    if (!cached) return undefined
     return {
       room: publicRoom(room),
       hasMore: hasMoreOf(room, range, { from, to }),
-      json: (before, after) => joinItems(before, pieces, after)
+      json: cached.json
     }
   }
 

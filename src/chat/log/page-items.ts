@@ -3,19 +3,35 @@
  * not message by message.
  */
 import type { Entry } from './codec.ts'
-import { type Items, itemsOf } from './items.ts'
+import { type Items, itemsOf, joinItems } from './items.ts'
 import type { PageCache } from './page-cache.ts'
 
+/** A part of a log that is cached as a whole. */
+export interface CachedPart {
+  /** Returns the text `before`, the messages as HTTP items with commas between them, and the text `after`. See `restItems`. */
+  json(before: string, after: string): Buffer
+}
+
 /**
- * Returns the messages from `from` to `to` as HTTP items: one piece per page, without commas between the pieces. Returns `undefined`
- * if they are longer than `maxBytes` or not all cached, or if their pages contain an entry that is no message or cannot be shown, or
- * a gap.
+ * Returns the messages from `from` to `to`. Returns `undefined` if they are longer than `maxBytes` or not all cached, or if their
+ * pages contain an entry that is no message or cannot be shown, or a gap.
  */
-export type CachedItems = (roomId: number, from: number, to: number, maxBytes: number) => Buffer[] | undefined
+export type FindCachedPart = (roomId: number, from: number, to: number, maxBytes: number) => CachedPart | undefined
+
+/** The last response that ended with the last message of a page, and the pages that it was copied from. */
+interface Response {
+  readonly pages: readonly Items[]
+  readonly from: number
+  readonly before: string
+  readonly after: string
+  readonly bytes: Buffer
+}
 
 /** Creates the cache. Its memory is included in the size of the entries (`Entry.bytes`), and is freed with their page. */
-export const createPageItems = (pages: Pick<PageCache<Entry>, 'page'>): CachedItems => {
+export const createPageItems = (cache: Pick<PageCache<Entry>, 'page'>): FindCachedPart => {
   const known = new WeakMap<readonly Entry[], Items>()
+  // By the last page. Most reads are for the newest messages of a room, and have the same response until there is another message.
+  const responses = new WeakMap<Items, Response>()
 
   /** Returns the items of a page. They are recreated when entries were added to the page. */
   const itemsIn = (entries: readonly Entry[]): Items | undefined => {
@@ -27,11 +43,21 @@ export const createPageItems = (pages: Pick<PageCache<Entry>, 'page'>): CachedIt
     return items
   }
 
+  const keptResponse = (last: Items, pieces: readonly Buffer[], given: Omit<Response, 'bytes'>): Buffer => {
+    const kept = responses.get(last)
+    if (kept && isSame(kept, given)) return kept.bytes
+    const bytes = joinItems(given.before, pieces, given.after)
+    responses.set(last, { ...given, bytes })
+    return bytes
+  }
+
   return (roomId, from, to, maxBytes) => {
+    const pages: Items[] = []
     const pieces: Buffer[] = []
     let left = maxBytes
+    let isToEnd = false
     for (let at = from; at <= to; ) {
-      const entries = pages.page(roomId, at) ?? []
+      const entries = cache.page(roomId, at) ?? []
       const first = entries[0]?.seq ?? at + 1
       const items = first <= at ? itemsIn(entries) : undefined
       if (!items) return undefined
@@ -39,12 +65,25 @@ export const createPageItems = (pages: Pick<PageCache<Entry>, 'page'>): CachedIt
       const piece = items.bytes.subarray(items.starts[at - first], (items.starts[end] ?? 0) - 1)
       left -= piece.length
       if (left < 0) return undefined
+      pages.push(items)
       pieces.push(piece)
+      isToEnd = end === entries.length
       at = first + end
     }
-    return pieces
+    const last = isToEnd ? pages.at(-1) : undefined
+    return {
+      json: (before, after) =>
+        last ? keptResponse(last, pieces, { pages, from, before, after }) : joinItems(before, pieces, after)
+    }
   }
 }
+
+const isSame = (kept: Response, { pages, from, before, after }: Omit<Response, 'bytes'>): boolean =>
+  kept.from === from &&
+  kept.before === before &&
+  kept.after === after &&
+  kept.pages.length === pages.length &&
+  kept.pages.every((items, at) => items === pages[at])
 
 /** Returns whether all entries are messages that can be shown, without a gap between them. */
 const isPlain = (entries: readonly Entry[]): boolean => {
