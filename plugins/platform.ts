@@ -6,6 +6,7 @@ import type { FastifyInstance, FastifyRequest, RouteOptions } from 'fastify'
 import fp from 'fastify-plugin'
 import { createOptionsReader, type SettingOptions } from '../src/config/plugin-options.ts'
 import { platformSettings } from '../src/config/settings/http.ts'
+import { respondToPlainOptions } from '../src/http/plain-options.ts'
 import { rateLimitStore } from '../src/http/rate-limit-store.ts'
 import { corsOptions, createOrigins } from '../src/lib/origins.ts'
 import type { Load } from '../src/ops/load.ts'
@@ -50,6 +51,7 @@ export default fp(
       done()
     })
     if (corsOrigins.length > 0 && !fastify.hasPlugin('@fastify/cors')) {
+      fastify.addHook('onRequest', respondToPlainOptions)
       await fastify.register(cors, corsOptions(createOrigins(corsOrigins, publicUrl)))
     }
     if (!fastify.hasPlugin('@fastify/rate-limit')) await registerRateLimit(fastify)

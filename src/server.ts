@@ -11,6 +11,7 @@ import { type ChatServiceOptions, chatService } from './app.ts'
 import type { Settings } from './config/settings.ts'
 import { checkHead, refuseMalformed, takeEveryRequest } from './http/malformed.ts'
 import { watchSockets } from './http/open-sockets.ts'
+import { respondToPlainOptions } from './http/plain-options.ts'
 import { trustProxies } from './lib/client-address.ts'
 import { systemClock } from './lib/clock.ts'
 import { logMethod, redactsItself, serializers } from './lib/logging.ts'
@@ -89,6 +90,7 @@ export const createServer = async (options: ServerOptions): Promise<FastifyInsta
   await fastify.register(responsesPlugin, { clock: injected.clock ?? systemClock, isWhole: true, ...stalls })
   // Registered on the root instance, so that these plugins also apply to the responses for unknown paths.
   await fastify.register(headersPlugin, { isWhole: true })
+  fastify.addHook('onRequest', respondToPlainOptions)
   await fastify.register(cors, corsOptions(origins))
   fastify.addHook('onRequest', ({ raw }, _reply, done) => {
     checkHead(raw)

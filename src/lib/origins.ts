@@ -118,9 +118,10 @@ export const isAllowedByCors = (
 
 /** Returns the options of @fastify/cors for these origins. */
 export const corsOptions = (origins: Origins) => ({
-  // Other origins get an empty list, because with `false` the response to an OPTIONS request would be a 404.
-  origin: (origin: string | undefined, allow: (error: null, origin: string | string[]) => void): void =>
-    allow(null, origin !== undefined && origins.isAllowed(origin) ? origin : []),
+  // A client without an `Origin` header is no page and needs no further headers. Other origins get an empty list and not `false`,
+  // because the response to a preflight would then be a 404.
+  origin: (origin: string | undefined, allow: (error: null, origin: false | string | string[]) => void): void =>
+    allow(null, origin === undefined ? false : origins.isAllowed(origin) ? origin : []),
   credentials: true,
   methods: ['GET', 'HEAD', 'POST'],
   allowedHeaders: ['authorization', 'content-type', 'idempotency-key', 'x-request-id'],
