@@ -57,6 +57,13 @@ test('a page of an origin that is not allowed may read nothing', async () => {
   }
 })
 
+test('it sends a client without an origin no CORS headers, but Vary: Origin', async () => {
+  const { call } = await startChat({ settings: { corsOrigins: [ORIGIN] } })
+  const { headers } = await call('GET', '/health/live')
+  expect([...headers.keys()].filter(name => name.startsWith('access-control-'))).toEqual([])
+  expect(headers.get('vary')).toContain('Origin')
+})
+
 test('a preflight allows every method that a route has', async () => {
   const { call } = await startChat({ settings: { corsOrigins: [ORIGIN] } })
   for (const { method, path } of operations) {

@@ -46,7 +46,7 @@ export const restItems = (before: string, entries: readonly Entry[], after: stri
   return bytes.subarray(0, at)
 }
 
-/** Returns the text `before`, pieces of items with commas between them, and the text `after`. See `restItems`. */
+/** Returns `before`, then pieces of items, comma-separated, then `after`. See `restItems`. */
 export const joinItems = (before: string, pieces: readonly Buffer[], after: string): Buffer => {
   const length = pieces.reduce((sum, piece) => sum + piece.length + 1, before.length + after.length)
   const bytes = Buffer.allocUnsafe(length)

@@ -8,7 +8,7 @@ import type { PageCache } from './page-cache.ts'
 
 /** A part of a log that is cached as a whole. */
 export interface CachedPart {
-  /** Returns the text `before`, the messages as HTTP items with commas between them, and the text `after`. See `restItems`. */
+  /** Returns `before`, then the messages as comma-separated HTTP items, then `after`. See `restItems`. */
   json(before: string, after: string): Buffer
 }
 
