@@ -12,6 +12,7 @@ import type { Settings } from './config/settings.ts'
 import { checkHead, refuseMalformed, takeEveryRequest } from './http/malformed.ts'
 import { watchSockets } from './http/open-sockets.ts'
 import { respondToPlainOptions } from './http/plain-options.ts'
+import { DATA_HEADERS, HSTS } from './http/security-headers.ts'
 import { trustProxies } from './lib/client-address.ts'
 import { systemClock } from './lib/clock.ts'
 import { logMethod, redactsItself, serializers } from './lib/logging.ts'
@@ -60,7 +61,7 @@ export const createServer = async (options: ServerOptions): Promise<FastifyInsta
     genReqId: requestId,
     trustProxy: typeof settings.trustProxy === 'boolean' ? settings.trustProxy : trustProxies(settings.trustProxy),
     frameworkErrors(error, request, reply) {
-      reply.headers(corsHeaders(origins, request.headers.origin))
+      reply.headers({ ...corsHeaders(origins, request.headers.origin), ...DATA_HEADERS, ...HSTS })
       fastify.chatResponses.watch(request, reply)
       sendProblem(error, request, reply)
     },

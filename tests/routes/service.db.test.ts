@@ -226,7 +226,7 @@ const FOR_DOCUMENTS = {
 }
 const JSON_POLICY = "default-src 'none';frame-ancestors 'none'"
 
-test.for(['/health/live', '/nowhere', '/api/users/me', '/openapi.json'])(
+test.for(['/health/live', '/nowhere', '/%zz', '/api/users/me', '/openapi.json'])(
   'JSON has only the security headers that concern it: %s',
   async path => {
     const { url } = await startChat()
