@@ -76,6 +76,10 @@ export const createPostgresBus = ({
   let stop: (() => Promise<void>) | undefined
 
   const send = async (): Promise<void> => {
+    timer = undefined
+    earliest = clock.monotonic() + gatherMs
+    // Waits for the rest of this turn of the event loop, so that what is published together is sent together.
+    await undefined
     try {
       if (channel !== undefined) await database.notify(channel, outbox.take())
     } catch (error) {
@@ -84,16 +88,15 @@ export const createPostgresBus = ({
     sending = undefined
     schedule()
   }
+  const begin = (): void => {
+    sending = send()
+  }
   const schedule = (): void => {
-    if (timer || sending || outbox.isEmpty || channel === undefined) return
-    timer = setTimeout(
-      () => {
-        timer = undefined
-        earliest = clock.monotonic() + gatherMs
-        sending = send()
-      },
-      Math.max(0, earliest - clock.monotonic())
-    )
+    if (timer || sending || isClosed || outbox.isEmpty || channel === undefined) return
+    const ms = earliest - clock.monotonic()
+    // A timer takes a millisecond at least, even for 0.
+    if (ms <= 0) return begin()
+    timer = setTimeout(begin, ms)
     timer.unref()
   }
 
