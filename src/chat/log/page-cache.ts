@@ -173,14 +173,23 @@ export const createPageCache = <Entry extends Placed>({
     trim()
   }
 
-  /** Reads the page that contains `seq`, up to `head`, once for all concurrent readers. */
+  /**
+   * Returns the first position to read for the entry `seq`: the one after the cached entries of its page, or the first of the
+   * page.
+   */
+  const firstToRead = (roomId: number, seq: number): number => {
+    const page = pages.get(keyOf(roomId, seq))
+    return page && page.last < seq && isCurrent() ? page.last + 1 : lastOf(seq) - pageSize + 1
+  }
+
+  /** Reads the rest of the page that contains `seq`, up to `head`, once for all concurrent readers. */
   const load = (roomId: number, seq: number, head: number): Promise<Entry[]> => {
     const key = keyOf(roomId, seq)
+    const first = firstToRead(roomId, seq)
     const last = Math.min(lastOf(seq), head)
-    const loadingKey = `${key}-${last}`
+    const loadingKey = `${key}-${first}-${last}`
     const running = loading.get(loadingKey)
     if (running) return running.entries
-    const first = lastOf(seq) - pageSize + 1
     const isOver = (): void => {
       if (loading.get(loadingKey) === one) loading.delete(loadingKey)
     }
@@ -190,10 +199,13 @@ export const createPageCache = <Entry extends Placed>({
         if (one.isOutdated || entries.some(isOf(one.renamed))) return load(roomId, seq, head)
         // The page ends with the last entry that was read, because the entries after it may not be committed yet.
         const end = entries.at(-1)?.seq ?? 0
-        const added = pages.get(key)
-        // Entries that `add` has added during the read are kept if they directly follow the entries that were read.
-        const rest = added && added.first <= end + 1 ? added.entries.filter(({ seq }) => seq > end) : []
-        if (end > 0) keep(roomId, [...entries, ...rest], first)
+        const cached = pages.get(key)
+        // Cached entries that directly precede or follow the entries that were read are kept. `add` has added the following ones
+        // during the read.
+        const before = cached && cached.last >= first - 1 ? cached.entries.filter(({ seq }) => seq < first) : []
+        const after = cached && cached.first <= end + 1 ? cached.entries.filter(({ seq }) => seq > end) : []
+        const start = cached && before.length > 0 ? cached.first : first
+        if (end > 0) keep(roomId, [...before, ...entries, ...after], start)
         return entries
       },
       error => {

@@ -49,6 +49,45 @@ describe('the page cache', () => {
     expect(log.readings).toEqual([[41, 45]])
   })
 
+  test('reads only the entries after the cached ones of a page', async () => {
+    const { log, pages } = start(45)
+    await pages.from(1, 41, 45)
+    log.length = 47
+    expect(await pages.from(1, 46, 47)).toEqual(upTo(46, 47))
+    log.length = 52
+    expect(await pages.from(1, 50, 52)).toEqual(upTo(50, 50))
+    expect(pages.from(1, 41, 52)).toEqual(upTo(41, 50))
+    expect(log.readings).toEqual([
+      [41, 45],
+      [46, 47],
+      [48, 50]
+    ])
+  })
+
+  test('keeps a page complete, whichever of two reads of it ends first', async () => {
+    const { pages, completeRead } = startReadings()
+    const seqs = async (from: number) => (await pages.from(1, from, 20)).map(({ seq }) => seq)
+    pages.add(1, { ...entry(13), userId: 13, by: 0 })
+    const [whole, rest] = [seqs(11), seqs(14)]
+    await completeRead()
+    await completeRead()
+    expect(await whole).toEqual([11, 12, 13, 14, 15, 16, 17, 18, 19, 20])
+    expect(await rest).toEqual([14, 15, 16, 17, 18, 19, 20])
+    expect(pages.from(1, 11, 20)).toHaveLength(10)
+  })
+
+  test('does not combine the rest of a page with a part that was dropped during the read', async () => {
+    const { pages, completeRead } = startReadings()
+    pages.add(1, { ...entry(11), userId: 11, by: 0 })
+    const rest = pages.from(1, 12, 20)
+    pages.invalidate(1, 11, 11)
+    await completeRead()
+    expect(await rest).toHaveLength(9)
+    const whole = pages.from(1, 11, 20)
+    await completeRead()
+    expect(await whole).toHaveLength(10)
+  })
+
   test('reads the entries before the first cached entry of a page', async () => {
     const { pages } = start(47)
     pages.add(1, entry(47))
