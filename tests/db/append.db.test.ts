@@ -70,6 +70,18 @@ describe('an append', () => {
     expect(await database.rooms.findByName('general')).toMatchObject({ lastSeq: 2 })
   })
 
+  test('stores nothing for a known write id, and uses no number for it', async () => {
+    const { database, entry, append } = await start()
+    const first = await append(entry('a'), entry('b'))
+    expect(await append(entry('a'))).toMatchObject([{ ...first[0], replayed: true, stored: { content: 'token of a' } }])
+    expect(await append(entry('b'), entry('a'))).toMatchObject([
+      { ...first[1], replayed: true, stored: { content: 'token of b' } },
+      { ...first[0], replayed: true, stored: { content: 'token of a' } }
+    ])
+    expect(await append(entry('c'))).toMatchObject([{ seq: 3, replayed: false }])
+    expect(await database.rooms.findByName('general')).toMatchObject({ lastSeq: 3 })
+  })
+
   test('requires a write id to be unique per room and user only', async () => {
     const { database, entry, append } = await start()
     const jane = await database.users.create({ username: 'jane', hashedPassword: null })
@@ -196,32 +208,40 @@ describe('an append', () => {
     await expect(attempt).rejects.toThrow(/read committed/)
   })
 
-  test('leaves no gap and stores nothing twice if 300 write ids are appended concurrently', async () => {
-    const { database, entry } = await start()
-    const other = await addRoom(database, 'other')
-    const ids = Array.from({ length: 300 }, (_, at) => `w${at}`)
-    const shuffled = (by: number) => ids.map((_, at) => ids[(at * by + 7 * by) % ids.length] ?? '')
-    const race = async (order: string[]) => {
-      for (let at = 0; at < order.length; at += 20) {
-        const batch = order.slice(at, at + 20).flatMap(id => [entry(id), entry(id, { roomId: other })])
-        await database.messages.append(batch)
+  test.each([
+    ['of two rooms', [20, 20, 20, 20], 2],
+    ['of one room', [1, 7, 20, 60], 1]
+  ])(
+    'leaves no gap and stores nothing twice if 300 write ids are appended concurrently in batches %s',
+    async (_, sizes, rooms) => {
+      const { database, entry } = await start()
+      const other = await addRoom(database, 'other')
+      const ids = Array.from({ length: 300 }, (_, at) => `w${at}`)
+      const shuffled = (by: number) => ids.map((_, at) => ids[(at * by + 7 * by) % ids.length] ?? '')
+      const race = async (order: string[], size = 0) => {
+        for (let at = 0; at < order.length; at += size) {
+          const batch = order.slice(at, at + size)
+          const both = batch.flatMap(id => [entry(id), entry(id, { roomId: other })])
+          await database.messages.append(rooms === 2 ? both : both.filter(({ roomId }) => roomId === other))
+        }
       }
-    }
-    await Promise.all([race(shuffled(1)), race(shuffled(7)), race(shuffled(11)), race([...ids].reverse())])
-    const [row] = await database.client.query<Record<string, number>>(
-      `select count(*)::int as entries, count(distinct write_id)::int as ids, min(seq)::int as lowest,
+      const orders = [shuffled(1), shuffled(7), shuffled(11), [...ids].reverse()]
+      await Promise.all(orders.map((order, at) => race(order, sizes[at])))
+      const [row] = await database.client.query<Record<string, number>>(
+        `select count(*)::int as entries, count(distinct write_id)::int as ids, min(seq)::int as lowest,
          max(seq)::int as highest, count(distinct seq)::int as seqs
        from "${database.schema}".messages where room_id = $1`,
-      [other]
-    )
-    expect(row).toEqual({ entries: 300, ids: 300, lowest: 1, highest: 300, seqs: 300 })
-    const [times] = await database.client.query<{ steps_back: number }>(
-      `select count(*)::int as steps_back from (
+        [other]
+      )
+      expect(row).toEqual({ entries: 300, ids: 300, lowest: 1, highest: 300, seqs: 300 })
+      const [times] = await database.client.query<{ steps_back: number }>(
+        `select count(*)::int as steps_back from (
          select created_at < lag(created_at) over (partition by room_id order by seq) as back
          from "${database.schema}".messages) as steps where back`
-    )
-    expect(times?.steps_back).toBe(0)
-  })
+      )
+      expect(times?.steps_back).toBe(0)
+    }
+  )
 
   test('looks up write ids with the index, and never scans the table', async () => {
     const { database, entry } = await start()

@@ -65,13 +65,24 @@ test('a finished upgrade can be reverted with its migration if there is data', a
   const { client, schema, append, appendAsOlder, finish, database } = await start()
   await append('a')
   await finish()
+  expect(await migrateDown(client, schema)).toBe('0010_append_messages')
   expect(await migrateDown(client, schema)).toBe('0009_upgrade_guard')
   expect(await appendAsOlder('b')).toEqual([{ seq: 2 }])
-  expect(await migrateUp(client, schema)).toEqual(['0009_upgrade_guard'])
+  expect(await migrateUp(client, schema)).toEqual(['0009_upgrade_guard', '0010_append_messages'])
   expect(await append('c', 'wave')).toEqual([{ refused: 'upgrade_pending' }])
   await finish()
   expect(await append('c', 'wave')).toMatchObject([{ seq: 3 }])
   expect(await database.processes.live()).toEqual([])
+})
+
+test('a running process continues to append when the append function is replaced, and when that is reverted', async () => {
+  const { client, schema, append } = await start()
+  expect(await append('a')).toMatchObject([{ seq: 1 }])
+  expect(await migrateDown(client, schema)).toBe('0010_append_messages')
+  expect(await append('b')).toMatchObject([{ seq: 2 }])
+  await migrateUp(client, schema)
+  expect(await append('c')).toMatchObject([{ seq: 3 }])
+  expect(await append('a')).toMatchObject([{ seq: 1, replayed: true }])
 })
 
 test('the upgrade of a new database is finished from the start', async () => {
