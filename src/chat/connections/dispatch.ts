@@ -46,12 +46,20 @@ export const createFrameDispatch = (options: FrameDispatchOptions): ((opened: Co
   const { registry, subscriptionManager, publisher, clock, limits, findRoom, isDraining } = options
 
   const send = (connection: Connection, room: Room, kind: Kind, command: Command): void | Promise<void> => {
-    const { room: _, ...marks } = marksOf(command)
+    const { ref, nonce } = command
     const posted = (outcome: PublishResult): void => {
-      if ('error' in outcome) return connection.refuse(outcome.error, { room: room.name, ...marks })
-      if (command.nonce === undefined && command.ref === undefined) return
+      if ('error' in outcome) return connection.refuse(outcome.error, { ...marksOf(command), room: room.name })
+      if (nonce === undefined && ref === undefined) return
       const { id, seq, createdAt } = outcome.entry
-      connection.send({ type: 'ack', ...marks, id, room: room.name, seq, timestamp: timestamp(createdAt) })
+      connection.send({
+        type: 'ack',
+        ...(ref === undefined ? {} : { ref }),
+        ...(nonce === undefined ? {} : { nonce }),
+        id,
+        room: room.name,
+        seq,
+        timestamp: timestamp(createdAt)
+      })
     }
     return publisher.post(connection.principal, room, { kind, command }, posted, 'person')
   }

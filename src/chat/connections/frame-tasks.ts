@@ -56,10 +56,16 @@ export class FrameTasks implements TaskOwner<FrameMarks> {
    * Handles a frame when all earlier frames have been handled. Drops the frame if the connection no longer accepts it by then.
    */
   #performIf(isCommand: boolean, frame: object, handle: () => void | Promise<void>): void {
-    const work = (): void | Promise<void> => {
-      if (this.#connection.accepts(isCommand)) return handle()
-    }
-    this.perform({ work, marks: marksOf(frame) })
+    const connection = this.#connection
+    this.perform({
+      work() {
+        if (connection.accepts(isCommand)) return handle()
+      },
+      // Computed only for an error, because most frames succeed.
+      get marks() {
+        return marksOf(frame)
+      }
+    })
   }
 
   onWaiting(): void {

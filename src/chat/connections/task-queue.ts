@@ -3,8 +3,8 @@
 /** A task of a connection, such as the handling of one frame. */
 export interface Task<Marks> {
   /** Performs the task. Throws, or rejects, with the error to report to the client. */
-  readonly work: () => void | Promise<void>
-  /** The fields that identify the frame. An `error` frame that is sent to the client repeats these fields. */
+  work(): void | Promise<void>
+  /** The fields that identify the frame. An `error` frame that is sent to the client repeats them. Read only for an error. */
   readonly marks: Marks
 }
 
@@ -42,11 +42,11 @@ export class TaskQueue<Marks> {
     if (waiting) void this.#performBehind(waiting)
   }
 
-  #attempt({ work, marks }: Task<Marks>): Promise<void> | undefined {
+  #attempt(task: Task<Marks>): Promise<void> | undefined {
     try {
-      return work()?.catch(error => this.#owner.onRefused(error, marks))
+      return task.work()?.catch(error => this.#owner.onRefused(error, task.marks))
     } catch (error) {
-      this.#owner.onRefused(error, marks)
+      this.#owner.onRefused(error, task.marks)
     }
   }
 

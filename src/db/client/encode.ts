@@ -3,13 +3,18 @@
  * application's client may encode types in its own way, or may not support arrays.
  */
 
-const escaped = (text: string): string => text.replaceAll('\\', '\\\\').replaceAll('"', '\\"')
+/** Escapes a text for use in quotes. Most texts are base64 or numbers, which need it not: looking is cheaper than replacing. */
+const escaped = (text: string): string =>
+  text.includes('"') || text.includes('\\') ? text.replaceAll('\\', '\\\\').replaceAll('"', '\\"') : text
+
+const encodeItem = (item: unknown): string => {
+  if (item === null) return 'null'
+  return typeof item === 'number' ? String(item) : `"${escaped(String(item))}"`
+}
 
 /** Converts an array to a PostgreSQL array literal. Returns any other value unchanged. */
 export const encodeParameter = (value: unknown): unknown =>
-  Array.isArray(value)
-    ? `{${value.map(item => (item === null ? 'null' : `"${escaped(String(item))}"`)).join(',')}}`
-    : value
+  Array.isArray(value) ? `{${value.map(encodeItem).join(',')}}` : value
 
 // The OIDs of the numeric types. `bigint` (20) is read as a number too, because every number in the schema is below 2^53.
 const NUMBERS = [20, 21, 23, 26, 700, 701]

@@ -16,7 +16,11 @@ export type Execute = (
 ) => Promise<Rows>
 
 export const asObjects = <Row extends object>({ names, rows }: Rows): Row[] =>
-  rows.map(row => Object.fromEntries(names.map((name, at) => [name, row[at]])) as Row)
+  rows.map(row => {
+    const object: Record<string, unknown> = {}
+    for (let at = 0; at < names.length; at++) object[names[at] as string] = row[at]
+    return object as Row
+  })
 
 /**
  * Creates a Drizzle client that runs its statements with `execute`. Drizzle expects a client of postgres.js, but uses only the
