@@ -44,6 +44,9 @@ LABEL org.opencontainers.image.title="fastify-chat" \
   org.opencontainers.image.created="${CREATED}" \
   org.opencontainers.image.source="${SOURCE}"
 ENV NODE_ENV=production
+# Most objects of a message live for some milliseconds. With more space for new objects, fewer of them are copied by the garbage
+# collector.
+ENV NODE_OPTIONS=--max-semi-space-size=32
 WORKDIR /app
 # Owned by root, so that the service can't change its own code.
 COPY package.json LICENSE ./

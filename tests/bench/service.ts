@@ -26,7 +26,7 @@ export const startService = async (
   { people = 1, env = {}, nodeArgs = [] }: ServiceOptions = {}
 ): Promise<Service> => {
   const port = await freePort()
-  const child = start([...nodeArgs, 'dist/src/cli.js', 'serve'], {
+  const child = start(['--max-semi-space-size=32', ...nodeArgs, 'dist/src/cli.js', 'serve'], {
     ...secrets,
     DATABASE_URL: databaseUrl,
     HOST: '127.0.0.1',
