@@ -15,9 +15,9 @@ export interface ChatHeadersOptions {
  */
 export default fp(
   async function chatHeaders(fastify: FastifyInstance, { isWhole = false }: ChatHeadersOptions) {
-    const areHosts = fastify.hasPlugin('@fastify/helmet')
-    const forData = areHosts ? [] : Object.entries({ ...DATA_HEADERS, ...(isWhole ? HSTS : {}) })
-    const forDocuments = areHosts ? [] : [...forData, ...Object.entries(DOCUMENT_HEADERS)]
+    const hasHelmet = fastify.hasPlugin('@fastify/helmet')
+    const forData = hasHelmet ? [] : Object.entries({ ...DATA_HEADERS, ...(isWhole ? HSTS : {}) })
+    const forDocuments = hasHelmet ? [] : [...forData, ...Object.entries(DOCUMENT_HEADERS)]
 
     fastify.addHook('onRequest', (request, reply, done) => {
       sendRequestId(request, reply)
