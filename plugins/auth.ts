@@ -22,7 +22,10 @@ import { ChatError } from '../src/protocol/errors.ts'
 /** The authenticated user of a request. */
 type Caller = Principal & Pick<UserRecord, 'createdAt'>
 
-/** Returns the host user who sent a request, or nothing if nobody is logged in. Called for each request and upgrade. */
+/**
+ * Returns the host user who sent a request, or nothing if nobody is logged in. Called for each request and upgrade that
+ * requires a user.
+ */
 export type Authenticate = (
   request: FastifyRequest
 ) => HostUser | null | undefined | Promise<HostUser | null | undefined>
@@ -32,16 +35,19 @@ declare module 'fastify' {
     chatAuth: {
       /** The accounts of this service. Null if a host application authenticates the users. */
       readonly accounts: Accounts | null
-      /** Sets `request.chatUser`. Throws, with the status 401, if the request is not authenticated. Used as an `onRequest` hook. */
+      /**
+       * Sets `request.chatUser`. Throws an error with the status 401 if the request is not authenticated, and `unavailable` if
+       * the host's `authenticate` fails. Used as an `onRequest` hook.
+       */
       requireUser(request: FastifyRequest): Promise<void>
       /** Like `requireUser`, for a WebSocket upgrade: the token may also be in the subprotocols or in the query. */
       requireSocketUser(request: FastifyRequest): Promise<void>
       /**
-       * Returns the user of a new token that was sent on an open connection. Throws `invalid_token` or `token_expired`; in a host
-       * application always throws `not_allowed`.
+       * Returns the user of a new token that was sent on an open connection. Throws `invalid_token` or `token_expired`. If a
+       * host application authenticates the users, always throws `not_allowed`.
        */
       renew(token: string): Promise<Caller>
-      /** Returns the chat user of a host user, created on first use. */
+      /** Returns the chat user of a host user. Creates the chat user on first use. */
       admit(person: HostUser): Promise<UserRecord>
     }
   }
@@ -51,8 +57,8 @@ declare module 'fastify' {
 }
 
 /**
- * Options of the auth plugin. docs/settings.md describes the settings among them. `secretKey` is required unless `authenticate` is
- * given.
+ * Options of the auth plugin. docs/settings.md describes the options that are settings. `secretKey` is required unless
+ * `authenticate` is given.
  */
 export interface ChatAuthOptions extends SettingOptions<typeof authSettings> {
   /** Authenticates the users of a host application. With this function, the service has no accounts and issues no tokens. */
@@ -187,15 +193,15 @@ const createOwnAccounts = async (
   })
 }
 
-/** Registers `@fastify/jwt` in a separate child instance, and returns its methods. */
+/** Registers `@fastify/jwt` in a separate child instance, and returns the methods that `@fastify/jwt` adds. */
 const loadJwt = async (fastify: FastifyInstance, secret: string): Promise<Jwt> => {
   let jwt: Jwt | undefined
   await fastify.register(async function chatJwt(child) {
-    // Shadows the `jwt` decorator of a host, to which the plugin would otherwise add the namespace.
+    // Shadows the `jwt` decorator of a host. Otherwise, `@fastify/jwt` would add the namespace to the decorator of the host.
     child.decorate('jwt', Object.create(null))
     await child.register(jwtPlugin, { namespace: NAMESPACE, secret, decoratorName: 'chatJwtUser' })
     jwt = (child.jwt as unknown as Record<string, Jwt>)[NAMESPACE]
   })
-  if (!jwt) throw new Error('@fastify/jwt did not register its namespace.')
+  if (!jwt) throw new Error('@fastify/jwt did not register the namespace "chat".')
   return jwt
 }

@@ -25,20 +25,26 @@ import { callerOf } from './auth.ts'
 declare module 'fastify' {
   interface FastifyInstance {
     chatCore: ChatCore
-    /** Starts to listen to other processes. Called automatically when the server listens or receives its first request. */
+    /**
+     * Connects to the bus, and records this process in the table `processes`. The plugin does both by itself when the server
+     * listens or receives its first request.
+     */
     chatListen(): void
   }
 }
 
-/** Options of the chat plugin. docs/settings.md describes the settings among them. */
+/** Options of the chat plugin. docs/settings.md describes the options that are settings. */
 export interface ChatPluginOptions
   extends SettingOptions<typeof chatSettings>,
     HostFunctions,
     Pick<ChatOptions, 'appendQueue'> {
-  /** Replaces the bus, which uses the database by default. The chat closes the bus when the chat stops. */
+  /**
+   * Replaces the default bus, which uses the notifications of the database, or only memory if the database sends none. The chat
+   * closes the bus when the chat stops.
+   */
   readonly bus?: Bus | undefined
   readonly clock?: Clock
-  /** Replaces the kinds of entries in tests. */
+  /** Replaces the kinds of entries. Used only in tests. */
   readonly kinds?: readonly Kind[] | undefined
 }
 
@@ -81,8 +87,8 @@ export default fp(
       appendQueue
     })
     fastify.decorate('chatCore', chat)
-    // Not started in `onReady`, because an open connection would keep the process running if the application then failed to
-    // start.
+    // The bus and the process record are not started in `onReady`. If the application failed to start after `onReady`, their
+    // open connections would keep the process running.
     let started: Promise<void> | undefined
     const startOnce = (): Promise<void> => {
       begin()
@@ -109,9 +115,9 @@ const addShutdown = (fastify: FastifyInstance, { stop }: ChatCore): void => {
 }
 
 /**
- * Returns a `preHandler` hook for routes that read the log. The hook waits until the user may read the number of entries that
- * `entriesOf` returns. Throws `rate_limited` or `busy`. A read counts as in progress until the client has received the whole
- * response.
+ * Returns a `preHandler` hook for routes that read from the database. The hook waits until the user may read the number of
+ * entries that `entriesOf` returns, or rejects the request with `rate_limited` or `busy`. A read counts as in progress until
+ * the client has received the whole response or the connection is closed.
  */
 export const limitReads =
   (entriesOf: (request: FastifyRequest) => number = () => 1) =>
@@ -139,7 +145,7 @@ export { restItems } from '../src/chat/log/items.ts'
 // Routes must not import src/chat directly, so this plugin exports what they need.
 export type { LogPart } from '../src/chat/log/reader.ts'
 
-/** Interval in milliseconds at which changes are polled if the database sends no notifications. */
+/** Interval in milliseconds at which changes are polled if the bus does not use the notifications of the database. */
 const UNNOTIFIED_POLL_MS = 500
 
 const storageOf = ({ chatDb }: FastifyInstance, options: ChatPluginOptions): ChatStorage => ({
@@ -152,10 +158,16 @@ const storageOf = ({ chatDb }: FastifyInstance, options: ChatPluginOptions): Cha
   concurrentReads: readsFor(chatDb.client.maxConnections)
 })
 
-/** Returns how many reads of the log may run at the same time: half of the pool, so that connections are free for appends. */
+/**
+ * Returns how many reads of the log may run at the same time: half of the pool, but at least 1 and at most 16. The other
+ * connections are free for appends.
+ */
 const readsFor = (maxConnections = 1): number => Math.max(1, Math.min(16, Math.floor(maxConnections / 2)))
 
-/** Creates the bus: over PostgreSQL if the database sends notifications, else in memory. */
+/**
+ * Creates the default bus, which uses PostgreSQL if the database sends notifications, and memory otherwise. `begin` connects
+ * the bus.
+ */
 const busOf = (fastify: FastifyInstance, clock: Clock = systemClock): { bus: Bus; begin(): void } => {
   const { chatDb, server, log } = fastify
   const quiet = withoutRepeats(server, log)
@@ -163,15 +175,16 @@ const busOf = (fastify: FastifyInstance, clock: Clock = systemClock): { bus: Bus
   if (!notifications) return { bus: createMemoryBus(), begin: ignore }
   const bus = createPostgresBus({
     database: notifications,
-    // The epoch of the first room distinguishes a database from its copies.
+    // The channel of the bus depends on the epoch of `general`. After an operator has restored the database and changed the
+    // epochs, new processes therefore do not share a channel with processes that were started before.
     instance: async () => [chatDb.schema, (await chatDb.rooms.findByName(GENERAL))?.epoch ?? ''],
     clock,
     onListenFailure: err => quiet.warn({ err }, 'failed to listen for notifications of other processes; retrying'),
     onFailure: err => quiet.warn({ err }, 'failed to notify other processes; they will find the changes when they poll')
   })
   const deferred = deferBus(bus, err => quiet.warn({ err }, 'failed to listen to other processes; retrying'))
-  // Listens once at the start, so that the start fails if listening is impossible, for example with a wrong
-  // DATABASE_LISTEN_URL.
+  // Listens once, and then stops, so that the start fails if listening is impossible, for example because DATABASE_LISTEN_URL
+  // is wrong.
   fastify.addHook('onReady', async () => {
     const stop = await notifications.listen('fastify_chat', ignore, ignore)
     await stop()

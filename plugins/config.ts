@@ -1,4 +1,4 @@
-/** Validates and freezes the settings. Decorates `chatConfig`. No other file reads the environment. */
+/** Validates and freezes the settings. Decorates `chatConfig`. No other file of the service reads the environment. */
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { collectEnvironment } from '../src/config/environment.ts'
@@ -11,16 +11,18 @@ declare module 'fastify' {
   }
 }
 
-/** The settings as options. Settings without a default (`secretKey`, `encryptionKey`, the database) are required. */
+/**
+ * The settings as options. `encryptionKey` is required. `secretKey` is required unless a host authenticates the users, and the
+ * database unless a host passes its own client.
+ */
 export type HostSettings = { readonly [Name in keyof SettingsInput]?: SettingsInput[Name] | undefined }
 
-/** Options of the config plugin. */
 export interface ChatConfigOptions {
   /** The settings to use instead of the environment, which is then not read. */
   readonly settings?: HostSettings
   /** Resolved settings, which are used instead of `settings`. */
   readonly resolved?: Resolved
-  /** Required settings that may be missing; see ResolveOptions. */
+  /** Settings without a default that may nevertheless be missing. See `ResolveOptions`. */
   readonly without?: ResolveOptions['without']
 }
 

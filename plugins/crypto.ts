@@ -12,7 +12,7 @@ declare module 'fastify' {
   }
 }
 
-/** Options of the crypto plugin. docs/settings.md describes the settings among them. */
+/** Options of the crypto plugin. docs/settings.md describes the options that are settings. */
 export interface ChatCryptoOptions extends SettingOptions<typeof cryptoSettings, 'encryptionKey'> {
   readonly clock?: Clock
 }

@@ -1,4 +1,7 @@
-/** Opens the database, or uses the client of a host application, and applies the migrations. Decorates `chatDb`. */
+/**
+ * Opens the database, or uses the client of a host application. Applies the migrations if `migrateOnStart` is true. Decorates
+ * `chatDb`.
+ */
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { createOptionsReader, type SettingOptions, type SettingValues } from '../src/config/plugin-options.ts'
@@ -16,8 +19,8 @@ declare module 'fastify' {
 }
 
 /**
- * Options of the db plugin. docs/settings.md describes the settings among them. `databaseUrl` is required unless `client` is
- * given.
+ * Options of the db plugin. docs/settings.md describes the options that are settings. `databaseUrl` is required unless `client`
+ * is given.
  */
 export interface ChatDbOptions extends SettingOptions<typeof databaseSettings> {
   /**
@@ -30,7 +33,7 @@ type Settings = SettingValues<typeof databaseSettings>
 
 const readOptions = createOptionsReader('chat-db', { settings: databaseSettings })
 
-/** Rejects if the database cannot be reached or a migration fails. The error names the host and the port. */
+/** Decorates the instance with the repositories. Rejects if the database cannot be reached or if a migration fails. */
 export default fp(
   async function chatDb(fastify: FastifyInstance, options: ChatDbOptions) {
     const settings = readOptions(options)
@@ -44,12 +47,13 @@ export default fp(
 
 /** Returns the client without `notifications` if notifications do not arrive, so that the service polls more often instead. */
 const withoutLostNotifications = async (fastify: FastifyInstance, client: SqlClient): Promise<SqlClient> => {
-  // An error means that the listener could not connect. The bus reports such an error, so it is ignored here.
+  // An error means that the listener could not connect. The error is ignored here, because the chat plugin also listens at the
+  // start and then reports the error.
   const isDelivered = (await client.notifications?.isDelivered().catch(() => true)) ?? true
   if (isDelivered) return client
   fastify.log.warn(
     `The pooler at ${client.where} does not deliver notifications (LISTEN), as is usual in transaction mode. Messages of other processes ` +
-      'arrive seconds late. Set DATABASE_LISTEN_URL (databaseListenUrl) to a direct connection to PostgreSQL.'
+      'arrive several seconds late. Set DATABASE_LISTEN_URL (databaseListenUrl) to a direct connection to PostgreSQL.'
   )
   return { ...client, notifications: null }
 }
@@ -64,9 +68,9 @@ const adopt = async (fastify: FastifyInstance, handle: DatabaseHandle, settings:
 }
 
 /**
- * Opens the database, waits until it responds, and applies the migrations. For PostgreSQL, a separate client does this and is
- * then closed. The returned client connects with its first query, so if the start fails later, no open connection keeps the
- * process running.
+ * Opens the database, waits until it responds, and applies the migrations. If `migrateOnStart` is false, checks instead that
+ * the migrations are applied. For PostgreSQL, a separate client does this and is then closed. The returned client connects with
+ * its first query, so if the start fails later, no open connection keeps the process running.
  */
 const open = async (fastify: FastifyInstance, settings: Settings): Promise<SqlClient> => {
   if (!settings.databaseUrl) throw new TypeError('The plugin chat-db requires `databaseUrl` or `client`.')

@@ -1,17 +1,19 @@
-/** Sets the headers of all responses: the request id, caching, and what browsers must not do with a response. */
+/**
+ * Sets headers on all responses: the request id, `Cache-Control`, and security headers, which restrict what a browser may do
+ * with a response.
+ */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { DATA_HEADERS, DOCUMENT_HEADERS, HSTS } from '../src/http/security-headers.ts'
 
-/** Options of the headers plugin. */
 export interface ChatHeadersOptions {
   /** Whether the server belongs to the chat. If true, responses have HSTS, which affects the whole domain. */
   readonly isWhole?: boolean
 }
 
 /**
- * A header that the host application has set is not replaced, except `Cache-Control`. If the host has registered `@fastify/helmet`,
- * the chat sets no security headers.
+ * Does not replace a header that the host application has set, except `Cache-Control`. If the host has registered
+ * `@fastify/helmet`, sets no security headers.
  */
 export default fp(
   async function chatHeaders(fastify: FastifyInstance, { isWhole = false }: ChatHeadersOptions) {
@@ -23,8 +25,8 @@ export default fp(
       sendRequestId(request, reply)
       done()
     })
-    // A response for one user must not be stored (RFC 9111, 5.2.2.5). This hook runs after the hooks of the host, so it overrides
-    // a header that would allow storing.
+    // A response for one user must not be stored (RFC 9111, 5.2.2.5). This hook runs after the hooks of the host, so it
+    // overrides a header that would allow storing.
     fastify.addHook('onSend', (request, reply, payload, done) => {
       if (reply.statusCode >= 400 || !request.routeOptions.config.chatMayBeStored)
         reply.header('cache-control', 'no-store')
@@ -37,7 +39,7 @@ export default fp(
   { name: 'chat-headers', fastify: '5.x' }
 )
 
-/** Sends the id that the request has in the log, unless the host has already set the header. */
+/** Sets the header `X-Request-Id` to the id that the request has in the log, unless the host has already set this header. */
 export const sendRequestId = ({ id }: FastifyRequest, reply: FastifyReply): void => {
   if (!reply.hasHeader('x-request-id')) reply.header('x-request-id', id)
 }

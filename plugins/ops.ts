@@ -20,17 +20,17 @@ declare module 'fastify' {
       /** Returns `healthy` whenever the process can respond. Checks nothing else. */
       live(): Liveness
       /**
-       * Returns whether to route requests to this process. The status becomes `unhealthy` after 3 consecutive failed checks and
-       * when a shutdown begins, and `healthy` again after 2 consecutive successful checks.
+       * Returns whether to route requests to this process. The first check sets the status. Then the status becomes `unhealthy`
+       * after 3 consecutive failed checks, and `healthy` after 2 consecutive successful checks. From the beginning of a
+       * shutdown, it is `unhealthy`.
        */
       ready(): Health
-      /** Returns the load of this process. */
       load(): Load
     }
   }
 }
 
-/** Options of the ops plugin. docs/settings.md describes the settings among them. */
+/** Options of the ops plugin. docs/settings.md describes the options that are settings. */
 export interface ChatOpsOptions extends SettingOptions<typeof opsSettings> {
   readonly clock?: Clock
 }
@@ -52,8 +52,8 @@ export default fp(
       onFailure: (checks, err) => log.warn(err === undefined ? { checks } : { checks, err }, 'a health check failed')
     })
     const meter = createLoadMeter({ clock, maxLoopDelayMs, waitingQueries: () => chatDb.client.waiting?.() ?? 0 })
-    // The checks are not started in `onReady`, because their connection would keep the process running if the application then
-    // failed to start.
+    // The checks are not started in `onReady`. If the application failed to start after `onReady`, the connection of the checks
+    // would keep the process running.
     let started: Promise<void> | undefined
     const startOnce = (): Promise<void> => {
       started ??= monitor.start()

@@ -1,4 +1,7 @@
-/** Registers the third-party plugins that the routes need, unless the host application has registered its own. */
+/**
+ * Registers the third-party plugins that the routes need, unless the host application has already registered them. Rejects
+ * requests during a shutdown and while the process is overloaded.
+ */
 import cors from '@fastify/cors'
 import rateLimit from '@fastify/rate-limit'
 import swagger from '@fastify/swagger'
@@ -28,7 +31,7 @@ declare module 'fastify' {
   }
 }
 
-/** Options of the platform plugin. docs/settings.md describes the settings among them. */
+/** Options of the platform plugin. docs/settings.md describes the options that are settings. */
 export interface ChatPlatformOptions extends SettingOptions<typeof platformSettings> {
   /** The path prefix of all routes. */
   readonly prefix?: string
@@ -74,13 +77,16 @@ export default fp(
 )
 
 /**
- * Rejects a request in three cases: the host's `@fastify/websocket`, which accepts upgrades on every GET route, has accepted it
- * as an upgrade; the service is shutting down, and the route is not a health route; or the process is overloaded.
+ * Rejects a request in three cases:
+ * - The host's `@fastify/websocket`, which accepts upgrades on every GET route, has accepted the request as an upgrade, but the
+ *   path is not a WebSocket route of the chat.
+ * - The service is shutting down, and the route does not have `chatWhileStopping`.
+ * - The process is overloaded, and the route is a WebSocket route or has `chatMayWait`.
  */
 const checkUpgradeAndStop = (fastify: FastifyInstance, request: FastifyRequest): void => {
   const { chatSocket, chatWhileStopping, chatMayWait } = request.routeOptions.config
   if (Reflect.get(request, 'ws') && !fastify.chatSockets.isUpgrade(request)) {
-    throw new ChatError('not_found', 'This path does not accept WebSockets. Connect to /ws/chat.')
+    throw new ChatError('not_found', `This path does not accept WebSockets. Connect to ${fastify.prefix}/ws/chat.`)
   }
   if (fastify.chatCore.isDraining && !chatWhileStopping) {
     throw new ChatError('unavailable', 'The service is restarting. Try again in a moment.', { retryAfterMs: 1000 })
@@ -88,10 +94,13 @@ const checkUpgradeAndStop = (fastify: FastifyInstance, request: FastifyRequest):
   if (chatMayWait || chatSocket) refuseWhileLoaded(fastify.chatOps.load(), chatSocket === true)
 }
 
-/** Rejects new WebSockets and reads while the process is overloaded, so that it can handle the messages of connected users. */
+/**
+ * Rejects reads while the load is high, and also new WebSockets while it is extreme, so that the process can handle the
+ * messages of connected users.
+ */
 const refuseWhileLoaded = (load: Load, isSocket: boolean): void => {
   if (load === 'normal' || (isSocket && load !== 'extreme')) return
-  // With jitter, so that clients which are rejected at the same time do not retry at the same time.
+  // The delay is random, so that clients that are rejected at the same time do not retry at the same time.
   const retryAfterMs = 2000 + Math.random() * 8000
   throw new ChatError('busy', 'The service is busy. Try again in a moment.', { retryAfterMs })
 }
@@ -101,8 +110,8 @@ type CodeHere = (code: ErrorCode) => ErrorCode | undefined
 const TOKEN_ERRORS: ReadonlySet<ErrorCode> = new Set(['missing_token', 'invalid_token', 'token_expired'])
 
 /**
- * Returns a mapping of error codes for the document of a host application. If the host authenticates the users, token errors become
- * `not_logged_in`. Impossible codes are omitted.
+ * Returns a function that maps the error codes of a route to the codes in the OpenAPI document. If the host authenticates the
+ * users, token errors become `not_logged_in`. Impossible codes are omitted.
  */
 const codeIn =
   ({ impossibleErrors = [] }: ChatPlatformOptions, areUsersHosts: boolean): CodeHere =>
@@ -112,8 +121,8 @@ const codeIn =
   }
 
 /**
- * Adapts the schema of a route to the OpenAPI document of a host application. That document does not define the security schemes of
- * the service, and its operation ids must be unique.
+ * Adapts the schema of a route to the OpenAPI document of a host application. That document does not define the security
+ * schemes of the service, and its operation ids must be unique.
  */
 const fitDocument = (
   route: RouteOptions,

@@ -22,23 +22,26 @@ import { EmbeddedProblem, Problem } from '../src/protocol/http/problems.ts'
 import { compile, compileCoercing } from '../src/protocol/validation.ts'
 import { sendRequestId } from './headers.ts'
 
-/** Compiles the validators of requests. Parameters and headers are converted to the type in the schema; bodies are not. */
+/**
+ * Compiles the validators of requests. They convert path parameters, query parameters and headers to the types in the schema,
+ * but do not convert bodies.
+ */
 export const validatorCompiler: FastifySchemaCompiler<object> = ({ schema, httpPart }) =>
   httpPart === 'body' ? compile(schema) : compileCoercing(schema)
 
-/** Options of the problems plugin. */
 export interface ChatProblemsOptions {
   /** Whether the schema of problems allows only the error codes of the catalog. By default a host application may add codes. */
   readonly hasOwnCodesOnly?: boolean
 }
 
-/** Applies to the service's own scope, so that a host application keeps its validator and its error handler. */
+/** Affects only the scope in which it is registered, so that a host application keeps its own validator and error handler. */
 export default fp(
   async function chatProblems(fastify: FastifyInstance, { hasOwnCodesOnly = false }: ChatProblemsOptions) {
     for (const schema of components)
       fastify.addSchema(schema === Problem && !hasOwnCodesOnly ? EmbeddedProblem : schema)
     fastify.setValidatorCompiler(validatorCompiler)
-    // Replaces the serializer and the parsers of a host, and the parser of Fastify that accepts plain text as a body.
+    // Replaces, in this scope, the serializer and the parsers of a host, and the parser of Fastify that accepts plain text as a
+    // body.
     fastify.setSerializerCompiler(serializerOf(fastify))
     fastify.removeAllContentTypeParsers()
     fastify.addContentTypeParser('application/json', { parseAs: 'string' }, boundedJsonParser(fastify))
@@ -62,7 +65,7 @@ const serializerOf = (fastify: FastifyInstance): FastifySerializerCompiler<unkno
   SerializerSelector()(fastify.getSchemas()) as FastifySerializerCompiler<unknown>
 
 /**
- * The error codes of limits. They are logged as warnings: they are not failures, but an operator may have to change a limit.
+ * The error codes of limits. They are not failures, but are logged as warnings, because an operator may have to change a limit.
  */
 const LIMITS: ReadonlySet<string> = new Set<ErrorCode>([
   'rate_limited',
@@ -72,8 +75,9 @@ const LIMITS: ReadonlySet<string> = new Set<ErrorCode>([
 ])
 
 /**
- * Sends an error as a problem. Used as an error handler. An error with a status of 500 or more is logged, and the problem does not
- * show its cause. The problem is sent as text, so that a host's `preSerialization` hook or serializer cannot change it.
+ * Sends an error as a problem. Used as an error handler. An error with a status of 500 or more is logged, and the problem does
+ * not reveal the cause. The problem is passed to Fastify as a string, so that a host's `preSerialization` hook or serializer
+ * cannot change it.
  */
 export const sendProblem = (error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
   const refusal = refusalOf(error, { replyStatus: reply.statusCode, isUnavailable })
@@ -91,7 +95,10 @@ export const sendProblem = (error: unknown, request: FastifyRequest, reply: Fast
     .send(JSON.stringify(problemOf(refusal, request.id)))
 }
 
-/** Returns the headers that a 426 must have (RFC 9110, 15.5.22; RFC 6455, 4.4). HTTP/2 does not allow these headers. */
+/**
+ * Returns the headers that a response with the status 426 must have (RFC 9110, 15.5.22; RFC 6455, 4.4). Returns none for
+ * HTTP/2, which does not allow these headers.
+ */
 const upgradeOffer = ({ raw }: FastifyRequest, reply: FastifyReply): Record<string, string> =>
   raw.httpVersionMajor > 1
     ? {}

@@ -1,6 +1,6 @@
 /**
- * Limits the memory that responses need while clients do not read them. A connection has one response at a time, a long response is
- * written in pieces as the client reads, and a connection without progress is closed. Decorates `chatResponses`.
+ * Limits the memory that responses need while clients do not read them. A connection has one response at a time, a long
+ * response is written in pieces as the client reads, and a connection without progress is closed. Decorates `chatResponses`.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { type Server, Socket } from 'node:net'
@@ -18,30 +18,32 @@ import { shutdownOf } from '../src/shutdown.ts'
 declare module 'fastify' {
   interface FastifyInstance {
     chatResponses: {
-      /** Watches a response that is sent without running hooks, for example to a malformed URL. */
+      /**
+       * Watches a response for which no hooks run, for example the response to a malformed URL. Closes the connection if the
+       * client does not read the response.
+       */
       watch(request: FastifyRequest, reply: FastifyReply): void
       /** Calls `ended` once, when the response has been sent or the connection is closed. */
       onEnd(reply: FastifyReply, ended: () => void): void
-      /** Watches a socket until it is closed. */
+      /** Watches a socket until the socket is closed, and closes it if the client does not read what was written to it. */
       watchSocket(socket: Socket): void
     }
   }
 }
 
-/** Options of the responses plugin. */
 export interface ChatResponsesOptions {
   readonly clock?: Clock
-  /** Timeout in milliseconds for a client to read 16 KiB, 30,000 by default. */
+  /** Timeout in milliseconds for a client to read 16 KiB. The default is 30,000. */
   readonly responseStallMs?: number
   /**
-   * Whether the server belongs to the chat. If true, the requests of a connection are queued before routing, so that each turn of
-   * the event loop handles only one of them, even if a packet contains a thousand. In a host application only requests to the
+   * Whether the server belongs to the chat. If true, the requests of a connection are queued before routing, so that each turn
+   * of the event loop handles only one of them, even if a packet contains a thousand requests. If false, only requests to the
    * chat's routes are queued, after routing.
    */
   readonly isWhole?: boolean
 }
 
-/** Applies to the service's own scope, so the responses of a host application are not affected. */
+/** Affects only the scope in which it is registered, so that the responses of a host application stay unchanged. */
 export default fp(
   async function chatResponses(fastify: FastifyInstance, options: ChatResponsesOptions) {
     const { clock = systemClock, responseStallMs, isWhole = false } = options
@@ -93,8 +95,8 @@ const takeTurns = (server: Server, turns: Turns): void => {
 }
 
 /**
- * Returns whether a request is HTTP/1 on a real connection. A WebSocket has its own limits, HTTP/2 has flow control, and an injected
- * request has no socket.
+ * Returns whether a request is an HTTP/1 request on a real connection, and not an upgrade. A WebSocket has its own limits,
+ * HTTP/2 has flow control, and an injected request has no socket.
  */
 const hasOwnSocket = (request: IncomingMessage): boolean => {
   const isUpgrade = 'upgrade' in request && request.upgrade === true

@@ -18,21 +18,19 @@ import { CLOSE } from '../src/protocol/close-codes.ts'
 import { ChatError } from '../src/protocol/errors.ts'
 import { shutdownOf } from '../src/shutdown.ts'
 
-/** An open WebSocket. */
 export type OpenSocket = ConnectionOptions['socket'] & { readonly protocol: string }
 
-/** Options of the sockets plugin. */
 export type ChatSocketsOptions = Pick<UpgradesOptions, 'responseTimeoutMs'>
 
 declare module 'fastify' {
   interface FastifyInstance {
     chatSockets: {
       /**
-       * Opens the WebSocket of an upgrade and calls `opened` with it, unless the client has disconnected. Throws a ChatError if the
-       * request is not a valid WebSocket upgrade.
+       * Opens the WebSocket of an upgrade and calls `opened` with it, unless the client has disconnected. Throws a ChatError if
+       * the request is not a valid WebSocket upgrade.
        */
       open(request: FastifyRequest, reply: FastifyReply, opened: (socket: OpenSocket) => void): void
-      /** Returns whether a request is an upgrade to a WebSocket of this chat. */
+      /** Returns whether a request is an upgrade to a WebSocket of this chat that is not yet accepted. */
       isUpgrade(request: FastifyRequest): boolean
     }
   }

@@ -35,8 +35,8 @@ export interface ChatServiceOptions extends HostSettings {
   /** The path prefix of all routes. This is an option of Fastify. */
   readonly prefix?: string
   /**
-   * The groups of routes to mount in addition to the API. `true` mounts all of them; the default is none. The web client is not
-   * mounted if `webClient` is false, nor if `authenticate` is given, because it needs accounts of the service.
+   * The groups of routes to mount in addition to the API. `true` mounts all of them; the default is none. The web client needs
+   * accounts of the service, so it is not mounted if `authenticate` is given. It is also not mounted if `webClient` is false.
    */
   readonly pages?: boolean | readonly Page[]
   /** A database client (postgres.js, PGlite) to use instead of `databaseUrl`. The service never closes it. */
@@ -46,7 +46,9 @@ export interface ChatServiceOptions extends HostSettings {
    * in.
    */
   readonly authenticate?: Authenticate | undefined
-  /** Decides who may read a room, publish in it or create it. Without this function, every authenticated user may do so. */
+  /**
+   * Decides who may read a room, publish in a room or create a room. Without this function, every authenticated user may do so.
+   */
   readonly authorize?: Authorize | undefined
   /** Edits or rejects a message before it is encrypted. */
   readonly beforeMessage?: BeforeMessage | undefined
@@ -59,11 +61,11 @@ export interface ChatServiceOptions extends HostSettings {
    */
   readonly resolved?: Resolved | undefined
   readonly clock?: Clock | undefined
-  /** Replaces the bus between processes, which uses the database by default. */
+  /** Replaces the default bus, which uses the notifications of the database, or only memory if the database sends none. */
   readonly bus?: Bus | undefined
-  /** Replaces the limits of the append queue in tests. */
+  /** Replaces options of the append queue. Used only in tests. */
   readonly appendQueue?: ChatOptions['appendQueue']
-  /** Replaces the kinds of entries in tests. */
+  /** Replaces the kinds of entries. Used only in tests. */
   readonly kinds?: ChatPluginOptions['kinds']
 }
 
@@ -72,7 +74,8 @@ export const chatService = async (fastify: FastifyInstance, options: ChatService
   try {
     await assemble(fastify, options)
   } catch (error) {
-    // Fastify runs no onClose hooks after a failed start, so the folder of an embedded database would stay locked.
+    // Fastify runs no onClose hooks after a failed start. If the client stayed open, the folder of an embedded database would
+    // stay locked.
     if (!options.client && fastify.hasDecorator('chatDb')) await fastify.chatDb.client.close()
     throw error
   }
@@ -83,7 +86,8 @@ const assemble = async (fastify: FastifyInstance, options: ChatServiceOptions): 
   const { authenticate, authorize, beforeMessage, onMessage, documentSecurity, ...others } = more
   const settings = withoutFastifyOptions(others)
   checkPages(pages)
-  // Replaced before any route is registered. A query string may contain a token, which must not be logged.
+  // The loggers are replaced before any route is registered, because a query string may contain a token, which must not be
+  // logged.
   fastify.log = redactingLogger(fastify.log)
   fastify.setChildLoggerFactory(requestLogger)
 

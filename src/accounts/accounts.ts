@@ -74,8 +74,8 @@ export const createAccounts = ({ users, passwords, tokens, clock }: AccountsOpti
         // `verify` is also called if there is no such user, so that the response time does not reveal whether the user exists.
         const isRight = await passwords.verify(password, user?.hashedPassword)
         if (!user?.hashedPassword || !isRight) break
-        // Only the first attempt may renew the hash. A later attempt runs because another login has renewed it, and a second
-        // renewal would make that login start over.
+        // Only the first attempt may renew the hash. A later attempt usually runs because another login has renewed it, and a
+        // second renewal would make that login start over.
         if (await confirm(user.id, user.hashedPassword, password, attempt === 0)) return tokens.issue(user)
       }
       throw new ChatError('invalid_credentials', 'Wrong username or password.')

@@ -42,9 +42,9 @@ export interface HostUsers {
    */
   admit(person: HostUser): Promise<UserRecord>
   /**
-   * Calls the host's `authenticate`, and returns the chat user of its result. Throws `not_logged_in` if the result is empty or
-   * expired, or if `authenticate` throws an error with the status 401 or 403. Throws `unavailable` if the result is invalid, or
-   * if `authenticate` throws any other error or times out.
+   * Calls the host's `authenticate`, and returns the chat user of its result. Throws `not_logged_in` if `authenticate` returns
+   * no user or an expired one, or throws an error with the status 401 or 403. Throws `unavailable` if `authenticate` returns an
+   * invalid user, throws any other error, or times out.
    */
   identify(authenticate: () => unknown): Promise<{ readonly user: UserRecord; readonly expiresAt: number | undefined }>
 }
@@ -93,8 +93,8 @@ const notLoggedIn = (): ChatError =>
   new ChatError('not_logged_in', 'You are not logged in. Log in with the application that this chat is part of.')
 
 /**
- * Calls the host's `authenticate`. If it throws an error, removes the message of the error, because the message may quote a
- * token.
+ * Calls the host's `authenticate`. Redacts an error that will be logged, because its message may quote a token. An error with
+ * the status 401 or 403 is not logged, and stays unchanged.
  */
 const callHost = async <T>(authenticate: () => T): Promise<Awaited<T>> => {
   try {
@@ -119,17 +119,20 @@ const checkedIdentity = (identity: HostUser): void => {
   }
 }
 
-/** Returns the values to store. An id with a lone surrogate is invalid, because another character would be stored in its place. */
+/**
+ * Returns the values to store. An id with a lone surrogate is invalid, because another character would be stored in its place.
+ */
 const checked = ({ id, name }: HostUser): { externalId: string; username: string } => {
   const externalId = typeof id === 'number' && Number.isSafeInteger(id) ? String(id) : id
   if (!isText(externalId, MAX_ID) || !externalId.isWellFormed()) {
     throw new TypeError(
-      `The id of a host user must be an integer, or a string of 1-${MAX_ID} characters. At least one character must be visible.`
+      `The id of a host user must be a safe integer, or a string of 1-${MAX_ID} characters with a visible character and ` +
+        'without NUL characters and lone surrogates.'
     )
   }
   if (!isText(name, MAX_NAME)) {
     throw new TypeError(
-      `The name of a host user must be a string of 1-${MAX_NAME} characters. At least one character must be visible.`
+      `The name of a host user must be a string of 1-${MAX_NAME} characters with a visible character and without NUL characters.`
     )
   }
   return { externalId, username: name.toWellFormed() }

@@ -18,7 +18,6 @@ const BCRYPT_BYTES = 72
  */
 const PREHASHED = 'sha256+'
 
-/** Hashes and verifies passwords. */
 export interface Passwords {
   /** Normalizes a password and returns its hash. Throws `busy` if too many hashes are queued. */
   hash(password: string): Promise<string>
@@ -45,8 +44,8 @@ export interface PasswordOptions {
   /** Maximum number of hashes that are computed at the same time. */
   readonly concurrency?: number
   /**
-   * Maximum number of queued hashes. A core computes about five hashes per second, so requests in a longer queue would time
-   * out.
+   * Maximum number of queued hashes. At the default cost, a core computes about five hashes per second, so requests in a longer
+   * queue would time out.
    */
   readonly maxQueue?: number
   readonly bcrypt?: Bcrypt

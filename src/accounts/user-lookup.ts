@@ -1,4 +1,4 @@
-/** Looks up the users of requests in batches. Caches a user for only half a second, because users are deleted and renamed. */
+/** Looks up the users of requests in batches. Caches a user for only half a second, because users may be deleted or renamed. */
 import { LruMap } from 'toad-cache'
 import { createBatch } from '../lib/batch.ts'
 
@@ -8,8 +8,8 @@ const TTL_MS = 500
 const MAX_CACHED = 10_000
 
 /**
- * Creates a function that looks up a user by the id of a chat user or of a host user. It is
- * synchronous if the user is cached. Ids that belong to no user are not cached.
+ * Creates a function that looks up users, either by their ids in the chat or by their ids in the host application. The function
+ * is synchronous if the user is cached. Ids that belong to no user are not cached.
  */
 export const createUserLookup = <Id extends number | string, User>(
   findByIds: (ids: readonly Id[]) => Promise<ReadonlyMap<Id, User>>,

@@ -1,7 +1,7 @@
 /**
- * Sends notifications to other processes. The bus makes delivery fast, but correctness does not depend on it: a notification is
- * delivered at most once, possibly out of order, and may be lost. So a listener reads the log of a room when it is notified,
- * reads all rooms again after `reset`, and also polls.
+ * Sends notifications to other processes. The bus makes delivery fast, but correctness does not depend on the bus: a
+ * notification is delivered at most once, possibly out of order, and may be lost. So a process reads the log of a room when it
+ * receives a notification about the room, checks all rooms after `reset`, and also polls.
  */
 import type { BusEvent } from './events.ts'
 
@@ -19,13 +19,20 @@ export interface BusListener {
 export interface Bus {
   /** Identifies this process to the others. */
   readonly processId: string
-  /** Announces that a room's log has grown. Announcements within a few milliseconds are merged: only the newest `seq` is sent. */
+  /**
+   * Announces that a room's log has grown. Announcements within a few milliseconds are merged: only the newest `seq` is sent.
+   */
   announce(roomId: number, seq: number): void
-  /** Queues an event. Returns false, and drops it, if its JSON is longer than `MAX_EVENT_BYTES` or too many events are queued. */
+  /**
+   * Queues an event. Drops the event and returns false if its JSON is longer than `MAX_EVENT_BYTES` or too many events are
+   * queued.
+   */
   publish(event: BusEvent): boolean
   /** Starts to listen. Resolves when the bus is ready to receive notifications. Must be called only once. */
   listen(listener: BusListener): Promise<void>
-  /** Returns the milliseconds since this process last received its own heartbeat. Absent on a bus that loses no notifications. */
+  /**
+   * Returns the milliseconds since this process last received its own heartbeat. Absent on a bus that loses no notifications.
+   */
   msSinceHeartbeat?(): number
   /** Sends the queued notifications, and stops listening. */
   close(): Promise<void>

@@ -1,4 +1,4 @@
-/** Defers the connection of a bus until its first use. */
+/** Defers the connection of a bus until the process needs it. */
 import { setTimeout as delay } from 'node:timers/promises'
 import { withTimeout } from '../lib/timeout.ts'
 import type { Bus, BusListener } from './bus.ts'
@@ -9,7 +9,7 @@ export interface DeferredBus extends Bus {
   begin(): void
 }
 
-/** Delay in milliseconds before the next attempt to listen. */
+/** Delay in milliseconds between a failed attempt to listen and the next attempt. */
 const RETRY_MS = 1000
 /** Timeout in milliseconds for `close` to wait for an attempt to listen that is in progress. */
 const CLOSE_TIMEOUT_MS = 1000
@@ -48,7 +48,7 @@ export const deferBus = (bus: Bus, onFailure: (error: unknown) => void): Deferre
       begin()
       bus.announce(roomId, seq)
     },
-    // Does not open the connection, because events are about clients of this process, which has no clients before `begin`.
+    // Does not open the connection. The bus queues the event until the connection is open.
     publish: event => bus.publish(event),
     msSinceHeartbeat: () => (opening ? (bus.msSinceHeartbeat?.() ?? 0) : 0),
     async listen(target) {

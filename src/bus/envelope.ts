@@ -13,7 +13,7 @@ interface Envelope {
 const PAIR_BYTES = 32
 /** Maximum number of payloads that are sent at a time. Together they have about half a megabyte. */
 const MAX_PAYLOADS = 64
-/** Maximum number of queued events, which is reached if the database does not respond. Further events are dropped. */
+/** Maximum number of queued events. Usually reached only if the database does not respond. Further events are dropped. */
 const MAX_EVENTS = 20_000
 
 /** Creates a queue of announcements and events, from which payloads are taken. */
@@ -38,7 +38,7 @@ export const createOutbox = (from: string) => {
       grown = new Map()
       events = []
     },
-    /** Removes the queued items and returns them in as few payloads as possible. Items beyond `MAX_PAYLOADS` stay queued. */
+    /** Removes the queued items, and returns them packed into payloads. Items beyond `MAX_PAYLOADS` stay queued. */
     take(): string[] {
       const pairs = [...grown]
       const perPayload = Math.floor(MAX_EVENT_BYTES / PAIR_BYTES)

@@ -1,15 +1,21 @@
 /**
- * Defines the events of the bus and their fields. Processes of several versions share a bus, so the name and the type of a field
- * must never change. A process ignores events of an unknown kind.
+ * Defines the events of the bus and their fields. Processes of several versions share a bus, so the name and the type of a
+ * field must never change. A process ignores events of an unknown kind.
  */
 
 /** Maps a kind of event to its fields. The bus may lose events, so anything that must not be lost is read from the database. */
 export interface BusEvents {
-  /** Rows were changed. Published by triggers of the database (drizzle/0005_changes.sql). */
+  /**
+   * Users, rooms or messages were changed or deleted in the database. Published by triggers of the database
+   * (drizzle/0005_changes.sql).
+   */
   readonly changed: object
-  /** A property of a room, such as its title, was changed. Published after the commit by the process that changed it. */
+  /** A property of a room, such as its title, was changed. Published, after the commit, by the process that made the change. */
   readonly room_changed: { readonly room: number }
-  /** The users who are connected to the process and subscribed to the room; only `count` if there are too many to list. */
+  /**
+   * Lists the users who are connected to the process and subscribed to the room. If there are too many to list, contains only
+   * `count`.
+   */
   readonly present: {
     readonly room: number
     readonly users?: readonly (readonly [userId: number, username: string])[]
@@ -28,11 +34,11 @@ export interface BusEvents {
 
 /** The fields of a revocation, which is published several times, because the bus may lose an event. */
 interface Repeated {
-  /** The user's id in the host application. */
+  /** The `id` that the user has as a `PublicUser` (src/chat/access/authorize.ts). */
   readonly person: string
   /** Identifies the revocation, so that a repetition has no effect. */
   readonly word: string
-  /** Milliseconds since the revocation was first published; absent the first time. */
+  /** Milliseconds since the revocation was first published. If absent, 0 is assumed. */
   readonly age_ms?: number
 }
 

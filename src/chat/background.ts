@@ -16,7 +16,7 @@ export interface ChatStop {
   refuseWork(): void
   /** Resolves when every accepted message is committed or rejected. */
   commitAccepted(): Promise<void>
-  /** Stops the timers. */
+  /** Stops the timers and the change feed. */
   endBackgroundWork(): void
   /**
    * Sends `reconnect` to every client and closes every socket with code 1012. Destroys the sockets that are still open after a
@@ -34,7 +34,7 @@ const look = ({ log }: ChatOptions, { rooms }: Parts): void => {
   rooms.look().catch(err => log.warn({ err }, 'failed to query which rooms have changed in the database; retrying'))
 }
 
-/** Starts to handle the events of other processes. */
+/** Starts to handle the notifications of other processes. */
 export const listen = (options: ChatOptions, parts: Parts): Promise<void> => {
   const { rooms, feed, revocation, subscriptionManager } = parts
   return options.bus.listen({

@@ -24,7 +24,7 @@ export interface ChatCore {
   readonly log: ChatLog
   readonly rooms: ChatRooms
   readonly presence: {
-    /** Returns the users who are in a room. Throws `room_not_found`. */
+    /** Returns the users who are present in a room. Throws `room_not_found`. */
     of(principal: Principal, room: string): Promise<Presence>
   }
   readonly access: Pick<Revocation, 'recheck' | 'disconnect'>
@@ -36,12 +36,12 @@ export interface ChatCore {
    * heartbeat.
    */
   msSinceHeartbeat(): number
-  /** Starts to handle the events of other processes. */
+  /** Starts to handle the notifications of other processes. */
   start(): Promise<void>
   readonly stop: ChatStop
 }
 
-/** Creates the chat of one process and starts its timers. The steps of `stop` stop these timers. */
+/** Creates the chat of one process and starts its timers. The shutdown steps in `stop` end the timers. */
 export const createChatCore = (options: ChatOptions): ChatCore => {
   const { bus, storage } = options
   let isDraining = false

@@ -65,7 +65,7 @@ test('denies access if authorize throws or is late', async () => {
     call('POST', rooms, { as: 'ann', body: { room: 'other' } })
   ])
   expect(responses.map(({ status }) => status)).toEqual([404, 403])
-  expect(log()).toMatch(/authorize failed; access denied/)
+  expect(log()).toMatch(/authorize failed; the action was not authorized/)
 })
 
 test('handles the frames of a connection in order, even if authorize is slow', async () => {

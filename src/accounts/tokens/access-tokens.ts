@@ -26,7 +26,6 @@ export interface AccessTokensOptions {
   readonly lifetime: number
 }
 
-/** Issues and verifies access tokens. */
 export interface AccessTokens {
   issue(user: { readonly id: number; readonly username: string }): AccessToken
   /** Returns the claims of a token. Throws `invalid_token` or `token_expired`, and no other error. */
@@ -68,7 +67,7 @@ export const createAccessTokens = (options: AccessTokensOptions): AccessTokens =
         verified.set(token, claims)
         return claims
       } catch (error) {
-        // Every error of the library results in a 401, regardless of its class or code.
+        // Every error of @fastify/jwt results in a 401, regardless of its class or code.
         throw isExpiry(error) ? new ChatError('token_expired', 'The token has expired. Log in again.') : badToken()
       }
     }
@@ -98,8 +97,8 @@ const firstGood = <T>(secrets: readonly string[], verify: (secret: string) => T)
     try {
       return verify(secret)
     } catch (error) {
-      // An error about the expiry means that the signature matched this secret. The error of the next secret must not replace
-      // it.
+      // An expiry error means that the signature matched this secret. The error for a later secret must not replace the expiry
+      // error.
       if (!isExpiry(failure)) failure = error
     }
   }

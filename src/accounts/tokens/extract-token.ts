@@ -1,6 +1,6 @@
 /**
- * Extracts the access token from a request. A WebSocket client in a browser cannot set the `Authorization` header, so a token may
- * also be in the subprotocols or in the query. See docs/protocol.md.
+ * Extracts the access token from a request. A WebSocket client in a browser cannot set the `Authorization` header, so a token
+ * may also be in the subprotocols or in the query. See docs/protocol.md.
  */
 
 /** The parts of a request that may contain a token, in order of precedence. */
@@ -25,6 +25,9 @@ const fromSubprotocols = (header: string | undefined): string | undefined => {
   return scheme === 'bearer' ? token : undefined
 }
 
-/** Returns the subprotocol to accept: `chat.v1` if it is offered, else `bearer`. Never accepts the token as a subprotocol. */
+/**
+ * Returns the subprotocol to accept: `chat.v1` if it is offered, or else `bearer` if that is offered. Returns false if neither
+ * is offered, because a token must not be accepted as a subprotocol.
+ */
 export const selectSubprotocol = (offered: ReadonlySet<string>): 'chat.v1' | 'bearer' | false =>
   offered.has('chat.v1') ? 'chat.v1' : offered.has('bearer') ? 'bearer' : false

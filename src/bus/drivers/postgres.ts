@@ -30,7 +30,10 @@ export interface PostgresBusOptions {
   /** Called with the error each time listening fails. The bus then tries to listen again. */
   readonly onListenFailure?: (error: unknown) => void
   readonly clock?: Clock
-  /** Minimum time in milliseconds between two notifications. Events in between are sent together. */
+  /**
+   * Minimum time in milliseconds between two queries that send notifications. Announcements and events in between are sent
+   * together.
+   */
   readonly gatherMs?: number
 }
 
@@ -50,7 +53,8 @@ const channelOf = (instance: readonly string[]): string =>
   `fastify_chat_${createHash('sha256').update(JSON.stringify(instance)).digest('hex').slice(0, 32)}`
 
 /**
- * Creates the bus of one process. It sends one query at a time. Events that are published meanwhile are sent in the next query.
+ * Creates the bus of one process. The bus sends one query at a time. Events that are published during a query are sent in the
+ * next query.
  */
 export const createPostgresBus = ({
   database,
@@ -127,7 +131,7 @@ export const createPostgresBus = ({
       const open = async (): Promise<void> => {
         builtAt = clock.monotonic()
         stop = await database.listen(name, receive, () => listener.reset(), onListenFailure)
-        // If the bus was closed in the meantime, `close` did not stop this listener.
+        // If `close` was called during `database.listen`, it could not stop this listener.
         if (isClosed) await stop()
       }
       const beat = (): void => {

@@ -8,7 +8,7 @@ import { withholdMessage } from '../../lib/redact.ts'
 import { withTimeout } from '../../lib/timeout.ts'
 import { ChatError, ChatRejection } from '../../protocol/errors.ts'
 
-/** An action in a room. */
+/** What a user wants to do: read a room, publish in a room, or create a room. */
 export type Action = 'read' | 'post' | 'create'
 
 /** The authenticated user who acts, and how long the authentication is valid. */
@@ -44,10 +44,12 @@ export interface AccessRequest {
   readonly action: Action
 }
 
-/** Returns whether the user may perform the action. A room that a user may not read looks to that user as if it did not exist. */
+/**
+ * Returns whether the user may perform the action. A room that a user may not read looks to that user as if it did not exist.
+ */
 export type Authorize = (request: AccessRequest) => boolean | Promise<boolean>
 
-/** A message before it is encrypted. Only `content` and `meta` may be changed. */
+/** A message before it is encrypted. `beforeMessage` may change only `content` and `meta`; other changes are ignored. */
 export interface MessageDraft {
   readonly room: string
   readonly user: PublicUser
@@ -58,7 +60,7 @@ export interface MessageDraft {
 
 /**
  * Accepts a message (returns the draft unchanged), edits it (returns another draft) or rejects it (throws a ChatRejection).
- * Called again when a client sends a message again with the same nonce. If the result then differs from the first result, the
+ * Called again when a client sends a message again with the same nonce. If the second result differs from the first, the
  * message is rejected with `nonce_reused`.
  */
 export type BeforeMessage = (draft: MessageDraft) => MessageDraft | Promise<MessageDraft>
@@ -94,7 +96,7 @@ export const createAccess = ({ authorize, beforeMessage, log }: AccessOptions): 
   const ask: Access['ask'] = (principal, room, action) => {
     if (!authorize) return true
     const failed = (err: unknown): undefined => {
-      log.error({ err, room, action }, 'authorize failed; access denied')
+      log.error({ err, room, action }, 'authorize failed; the action was not authorized')
     }
     try {
       const result = authorize({ user: publicUserOf(principal), room, action })
@@ -142,8 +144,8 @@ const edit = async (beforeMessage: BeforeMessage, draft: MessageDraft, log: Log)
 }
 
 /**
- * Calls `beforeMessage`. If it throws an error, removes the message of the error, because the error is logged and its message
- * may quote the text of the chat message.
+ * Calls `beforeMessage`. Redacts an error that is not a ChatRejection, because the error is logged and its message may quote
+ * the text of the chat message.
  */
 const callHost = async (beforeMessage: BeforeMessage, draft: MessageDraft): Promise<MessageDraft> => {
   try {

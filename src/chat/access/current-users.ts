@@ -31,7 +31,7 @@ export interface CurrentUsers {
    * up.
    */
   named<A extends Principal>(principal: A): A
-  /** Like `named`, for the author of an entry. Throws `unavailable` if the user was deleted after the principal was looked up. */
+  /** Like `named`, for the author of an entry. Throws `unavailable` if the user was deleted recently. */
   author<A extends Principal>(principal: A): A
   /** Returns whether the user was deleted recently. */
   isDeleted(userId: number): boolean
@@ -39,8 +39,8 @@ export interface CurrentUsers {
 }
 
 /**
- * Minimum time in milliseconds for which a change is remembered. It is longer than the maximum duration of a request or an
- * upgrade.
+ * Minimum time in milliseconds for which a change is remembered. A request or an upgrade that looked up the user before the
+ * change usually ends within this time.
  */
 const REMEMBER_MS = 30_000
 

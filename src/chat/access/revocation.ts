@@ -28,18 +28,24 @@ export interface RevocationOptions {
 export interface Revocation {
   /**
    * Calls `authorize` again for a user and a room, on every process that the user is connected to. If `authorize` denies
-   * access, ends the user's subscriptions to the room. `userId` is the user's id in the host application.
+   * access, ends the user's subscriptions to the room. `userId` is the `id` that the user has as a `PublicUser`.
    */
   recheck(userId: string, room: string): void
-  /** Calls `authorize` again for each user of this process and each room of that user. Retries if `authorize` fails. */
+  /**
+   * Calls `authorize` again for each user of this process and each room that the user is subscribed to. Retries if `authorize`
+   * fails.
+   */
   recheckAll(): void
-  /** Closes all connections of a user with code 4401, on every process. `userId` is the user's id in the host application. */
+  /**
+   * Closes all connections of a user with code 4401, on every process. `userId` is the `id` that the user has as a
+   * `PublicUser`.
+   */
   disconnect(userId: string): void
   /** Handles events of other processes. */
   readonly events: Pick<BusEventHandlers, 'recheck' | 'disconnect'>
   /**
-   * Returns whether the user was disconnected after this authentication began. If so, no connection may be opened for the
-   * principal.
+   * Returns whether the user was disconnected after the authentication of this principal began. If so, no connection may be
+   * opened for the principal.
    */
   isRevoked(principal: Principal): boolean
   close(): void
@@ -71,8 +77,8 @@ export const createRevocation = (options: RevocationOptions): Revocation => {
   // The ids of recently received revocations. A re-broadcast of one of them is ignored.
   let received = new Set<string>()
   let receivedBefore = new Set<string>()
-  // The monotonic time in milliseconds at which each user was last disconnected, keyed by the user's id in the host
-  // application. Each time is kept for twice as long as a revocation is re-broadcast.
+  // The monotonic time in milliseconds at which each user was last disconnected, keyed by the `id` that the user has as a
+  // `PublicUser`. Each time is kept for twice as long as a revocation is re-broadcast.
   const disconnected = new Map<string, number>()
   let isIncomplete = false
   let isRechecking = false
@@ -81,8 +87,8 @@ export const createRevocation = (options: RevocationOptions): Revocation => {
     [...registry.all()].filter(({ principal }) => publicUserOf(principal).id === externalId)
 
   /**
-   * Checks the subscriptions of connections to all rooms, or only to the room `only`. Each check is a task in the queue of its
-   * connection, so it runs after a subscription that is in progress.
+   * Checks all subscriptions of the connections, or only their subscriptions to the room `only`. The check of a connection is a
+   * task in the queue of that connection, so it runs after a subscription that is in progress.
    */
   const recheckHere = (connections: Iterable<Connection>, may: typeof access.may, only?: string): void => {
     const work = async (connection: Connection): Promise<void> => {
@@ -171,7 +177,7 @@ export const createRevocation = (options: RevocationOptions): Revocation => {
     broadcasts.add(added)
   }
 
-  /** Publishes a revocation with its age. A point in time would be wrong, because the clocks of processes differ. */
+  /** Publishes a revocation with its age instead of its time, because the clocks of processes differ. */
   const publish = ({ event, startedAt }: Broadcast): void => {
     bus.publish({ ...event, age_ms: Math.round(clock.monotonic() - startedAt) })
   }

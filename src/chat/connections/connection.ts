@@ -136,8 +136,8 @@ export class Connection {
   }
 
   /**
-   * Sends pings. Ends the connection if its lifetime is over, or if the client is silent or stuck. Otherwise continues work that
-   * waited for the socket. Called about once per second.
+   * Sends pings. Ends the connection if its lifetime is over, or if the client is silent or stuck. Otherwise continues work
+   * that waited for the socket. Called about once per second.
    */
   tick(): void {
     if (this.#isEnded) return
@@ -150,8 +150,8 @@ export class Connection {
   }
 
   /**
-   * Returns whether a received frame may still be handled. After the connection has ended, only messages may be handled. If it
-   * was closed because access was revoked or the token expired, no frame may be handled.
+   * Returns whether a received frame may still be handled. After the connection has ended, only messages may be handled. If the
+   * connection was closed because access was revoked or the token expired, no frame may be handled.
    */
   accepts(isMessage: boolean): boolean {
     return !this.#isEnded || (isMessage && !this.#isRevoked)
@@ -182,8 +182,8 @@ export class Connection {
   }
 
   /**
-   * Handles queued frames and continues subscriptions that had to wait, if the outgoing queue has room. Called when the queue
-   * may have room again.
+   * Handles queued incoming frames and resumes waiting subscriptions, unless too many outgoing bytes are queued. Called when
+   * the outgoing queue may have become shorter.
    */
   drained(): void {
     if (!this.hasRoom) return

@@ -1,4 +1,4 @@
-/** Defines the options of a connection, and the functions of the chat that it calls. */
+/** Defines the options of a connection, and the functions of the chat that a connection calls. */
 import type { Clock } from '../../lib/clock.ts'
 import type { Log } from '../../lib/logging.ts'
 import type { ClientFrame } from '../../protocol/frames.ts'
@@ -11,7 +11,7 @@ import type { Socket } from './socket.ts'
 /** A frame that the chat handles. The connection handles `auth` and `ping` itself. */
 export type ChatFrame = Exclude<ClientFrame, { type: 'auth' | 'ping' }>
 
-/** What all connections of a process share. */
+/** The options and functions that all connections of a process share. */
 export interface ConnectionContext {
   readonly clock: Clock
   readonly maxFrameBytes: number
@@ -42,9 +42,9 @@ export interface ConnectionContext {
 export interface ConnectionOptions {
   readonly socket: Socket
   readonly principal: Principal
-  /** True if the client selected the subprotocol `chat.v1`. Such a connection ends when its token expires. */
+  /** True if the subprotocol of the connection is `chat.v1`. Such a connection ends when its token expires. */
   readonly hasChatV1: boolean
-  /** The IP address of the client, for the limits per IP address. */
+  /** The IPv4 address of the client, or the /64 network of its IPv6 address, for the limits per IP address. */
   readonly address: string
   /** The names of the rooms to subscribe to when the connection opens. */
   readonly rooms: readonly string[]

@@ -108,7 +108,7 @@ export const createFrameDispatch = (options: FrameDispatchOptions): ((opened: Co
     return options.kinds.all.map(({ kind }) => kind).filter(kind => isFinished || kind === MESSAGE)
   }
 
-  /** Sends `connected`, and subscribes to the rooms in the request for the connection. */
+  /** Sends `connected`, and subscribes the connection to the rooms in its options. */
   const greet = (connection: Connection, { rooms: names, absent }: ConnectionOptions): void => {
     const { principal } = connection
     connection.send({

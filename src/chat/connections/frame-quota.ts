@@ -1,6 +1,6 @@
 /**
- * Limits how many frames and bytes one connection may send. Data frames, WebSocket pings and pongs count as frames. Bytes are
- * counted as read from the socket, including frame headers and fragments. A connection that exceeds its quota is flooding.
+ * Limits how many frames and bytes one connection may send. Data frames, WebSocket pings and pongs count as frames. All bytes
+ * that are read from the socket count, including frame headers. A connection that exceeds its quota is flooding.
  */
 import type { Clock } from '../../lib/clock.ts'
 import { TokenBucket } from './token-bucket.ts'

@@ -1,6 +1,6 @@
 /**
- * Queues the incoming frames of one connection. `ws` emits all frames of one socket read in the same turn of the event loop,
- * and these can be thousands of small frames. The inbox handles a bounded number of frames and bytes per turn and queues the
+ * Queues the incoming frames of one connection. `ws` emits all frames of a read in the same turn of the event loop, and one
+ * read may contain thousands of small frames. The inbox handles a bounded number of frames and bytes per turn and queues the
  * rest. While frames are queued, reads from the socket are paused.
  */
 import { currentTurn, takeBytes, type Waiting, wait } from './turns.ts'
@@ -42,7 +42,8 @@ export class Inbox<Frame> implements Waiting {
     return this.#at < this.#held.length
   }
 
-  // While `mayHandle` returns false, a later turn would not help. The connection calls `proceed` when the result may have changed.
+  // While `mayHandle` returns false, a later turn would not help. The connection calls `proceed` when the result may have
+  // changed.
   get isWaiting(): boolean {
     return this.isHolding && this.#owner.mayHandle()
   }

@@ -89,7 +89,9 @@ export class Incoming implements InboxOwner<InboundFrame> {
     return false
   }
 
-  /** Drops queued frames and stops reads, because a client that floods continues to send while its connection is being closed. */
+  /**
+   * Drops queued frames and stops reads, because a client that floods continues to send while its connection is being closed.
+   */
   stop(): void {
     this.#inbox.clear()
     this.#socket.pause()
@@ -100,8 +102,8 @@ export class Incoming implements InboxOwner<InboundFrame> {
     const { isEnded } = this.#receiver
     if (!this.charge(isEnded ? 1 : 0) || isEnded) return
     this.#liveness.heard()
-    // The chat's own WebSocket server rejects such a frame earlier, but the WebSocket server of a host application may have a
-    // higher limit.
+    // `ws` has the same limit and closes the socket earlier (see src/http/handshake.ts). This check does not depend on the
+    // options of `ws`.
     if (data.length > this.#maxFrameBytes) return this.#receiver.close(CLOSE.frameTooBig)
     this.#inbox.add({ data, isBinary })
   }

@@ -16,7 +16,7 @@ export interface LifetimeOptions {
 
 export class Lifetime {
   readonly #clock: Clock
-  /** The monotonic time in milliseconds at which a connection that outlives its token ends. */
+  /** The monotonic time in milliseconds at which the connection ends, or undefined if it ends when its token expires. */
   readonly #legacyEnd: number | undefined
   #expiresAt = 0
   #goodUntil = 0
@@ -33,7 +33,7 @@ export class Lifetime {
     const now = this.#clock.monotonic()
     if (this.#legacyEnd !== undefined) return now >= this.#legacyEnd
     // Both clocks are checked. If the wall clock is set forward, the connection ends early, because HTTP requests with the
-    // token are rejected then too. If the wall clock is set back, the monotonic clock still ends the connection on time.
+    // token are then rejected too. If the wall clock is set back, the monotonic clock still ends the connection on time.
     return now >= this.#goodUntil || this.#clock.now() >= this.#expiresAt
   }
 
