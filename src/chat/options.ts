@@ -35,7 +35,10 @@ export interface ChatLimits {
   readonly connectionsPerIp: number
   /** Maximum length of a message, in characters (Unicode code points). */
   readonly maxMessageLength: number
-  /** Maximum duration in milliseconds of a connection without `chat.v1`. If 0, the connection ends when its token expires. */
+  /**
+   * Maximum duration in milliseconds of a connection without the subprotocol `chat.v1`. If 0, such a connection ends when its
+   * token expires.
+   */
   readonly legacyLifetimeMs: number
 }
 

@@ -56,7 +56,7 @@ const checkedUrl = (given: string): string => {
 const inPipe = async (session: Session, options: ClientOptions): Promise<void> => {
   if (!session.isReady) {
     throw new Error(
-      'You are not logged in. Set --username and the variable FASTIFY_CHAT_PASSWORD, or log in once with --remember.'
+      'You are not logged in. Set --username and FASTIFY_CHAT_PASSWORD, or log in once on a terminal with --remember.'
     )
   }
   // Stops when the reader of this program's output has exited, as in `… --json | head -1`.

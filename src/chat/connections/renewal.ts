@@ -1,11 +1,14 @@
-/** Extends a connection when its client sends a new token. The client sends the new token before the old token expires. */
+/** Extends a connection when its client sends a new token. The client has to send it before the old token expires. */
 import { timestamp } from '../../lib/clock.ts'
 import { ChatError } from '../../protocol/errors.ts'
 import type { AuthFrame } from '../../protocol/frames.ts'
 import type { Principal } from '../access/authorize.ts'
 import type { Connection } from './connection.ts'
 
-/** Verifies a new token and replaces the principal of the connection. Sends `authenticated`, or an `error` frame. Never rejects. */
+/**
+ * Verifies a new token and replaces the principal of the connection. Sends an `authenticated` frame or an `error` frame. Never
+ * rejects.
+ */
 export const renewPrincipal = async (
   connection: Connection,
   { token, ref }: AuthFrame,

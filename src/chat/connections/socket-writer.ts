@@ -3,8 +3,9 @@
  * socket at the same time are concatenated for one write. A room's frames are concatenated once for all subscribers.
  *
  * Bypasses `ws` and writes to its net.Socket, `_socket`, which is private. This is safe only while `ws` itself has nothing
- * queued, which is true if its `bufferedAmount` equals the `writableLength` of the net.Socket. Otherwise, frames are sent with
- * `ws.send`. tests/chat/connections/socket-writer.test.ts checks this property of the installed `ws`.
+ * queued, that is, while the `bufferedAmount` of `ws` equals the `writableLength` of the net.Socket. Otherwise, and if `ws`
+ * compresses, frames are sent with `ws.send`. tests/chat/connections/socket-writer.test.ts checks that `bufferedAmount` of the
+ * installed `ws` has this meaning.
  */
 import type { Socket as NetSocket } from 'node:net'
 

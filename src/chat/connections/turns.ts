@@ -4,14 +4,17 @@
  * limited.
  */
 
-/** Maximum number of bytes of large frames that all connections together handle in one turn, which takes a few milliseconds. */
+/**
+ * Maximum number of bytes of large frames that all connections together handle in one turn. Handling that many bytes takes a
+ * few milliseconds. The first large frame of a turn may exceed the limit.
+ */
 export const SHARED_BYTES_PER_TURN = 128 * 1024
 /** A frame with more bytes than this is large. */
 export const LARGE_FRAME_BYTES = 4096
 
-/** The queued frames of one connection, which wait for a later turn. */
+/** A queue of one connection's frames that wait for a later turn. */
 export interface Waiting {
-  /** Handles frames within the limits of this turn. Returns whether it handled any. */
+  /** Handles frames within the limits of this turn. Returns whether any frame was handled. */
   handleHeld(): boolean
   /** True while frames are queued that may be handled in a later turn. */
   readonly isWaiting: boolean
@@ -28,7 +31,10 @@ const schedule = (): void => {
   setImmediate(begin)
 }
 
-/** Starts a turn. A connection that handled frames moves to the end of the queue. All others keep their position. */
+/**
+ * Starts a turn. A connection that handled frames and has more of them moves to the end of the queue. A connection that handled
+ * none keeps its position.
+ */
 const begin = (): void => {
   isScheduled = false
   turn++
@@ -50,15 +56,15 @@ export const currentTurn = (): number => {
   return turn
 }
 
-/** Adds a connection's queued frames to the end of the queue of connections, unless they are already in it. */
+/** Adds a connection with queued frames to the end of the queue of connections, unless the connection is already in it. */
 export const wait = (waiting: Waiting): void => {
   queue.add(waiting)
   schedule()
 }
 
 /**
- * Returns whether a frame of this size may be handled in this turn. If so, counts its bytes. The first large frame of a turn
- * may always be handled.
+ * Returns whether a frame of this size may be handled in this turn. If so, and if the frame is large, counts its bytes. The
+ * first large frame of a turn may always be handled.
  */
 export const takeBytes = (bytes: number): boolean => {
   schedule()

@@ -15,7 +15,7 @@ export interface Kinds {
   of(kind: string): Kind | undefined
   /** Returns the kind of the entry that a frame of this `type` appends, or `undefined` if such a frame appends no entry. */
   ofCommand(type: string): Kind | undefined
-  /** All frames, keyed by `type`: `client` has those that clients send, and `service` those that the service sends. */
+  /** All frames, keyed by `type`. `client` has the frames that clients send, and `service` has the frames that they receive. */
   readonly frames: { readonly client: DocumentedFrames; readonly service: DocumentedFrames }
 }
 
@@ -34,7 +34,7 @@ export const createKinds = (all: readonly Kind[] = BUILT_IN): Kinds => {
   const isTaken = all.some(({ kind, commandType }) => kind in serviceFrames || commandType in connectionFrames)
   if (isTaken || byKind.size < all.length || byCommand.size < all.length)
     throw new TypeError(
-      'The name or command type of a kind is already used by another kind or frame. Choose another one.'
+      'The name or command type of a kind is already used by another kind or frame. Rename one of them.'
     )
   return {
     all,

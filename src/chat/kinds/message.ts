@@ -1,4 +1,4 @@
-/** Defines the kind `message`. A message has a text (`content`) and optional JSON data of the client (`meta`). */
+/** Defines the kind `message`. A message has a text (`content`) and optional JSON data of its sender (`meta`). */
 import { type Static, Type } from '@sinclair/typebox'
 import { isVisible } from '../../lib/text.ts'
 import { ChatError } from '../../protocol/errors.ts'
@@ -43,7 +43,7 @@ export type MessageFrame = Static<typeof MessageFrame>
 
 /**
  * Serializes the `meta` of a message as JSON. Throws `invalid_frame` if the JSON is larger than `MAX_META_BYTES`, or if a host
- * application passes an object that `JSON.stringify` cannot serialize because of its deep nesting.
+ * application passes an object that `JSON.stringify` cannot serialize, for example because it is nested too deeply.
  */
 export const metaText = (meta: Record<string, unknown> | undefined): string | null => {
   if (meta === undefined) return null

@@ -20,14 +20,14 @@ export interface AppendQueueOptions extends Pick<CommitOptions, 'append' | 'faul
   readonly onFailure?: CommitOptions['onFailure']
   /** Maximum number of entries in a batch. */
   readonly maxBatch?: number
-  /** Maximum number of entries in the queue. */
+  /** Maximum number of entries that are queued or in flight. */
   readonly maxQueue?: number
   /** Maximum size of a batch, in bytes of ciphertext. */
   readonly maxBatchBytes?: number
-  /** Maximum size of the queue, in bytes of ciphertext. */
+  /** Maximum size of all entries that are queued or in flight, in bytes of ciphertext. The last entry may exceed the limit. */
   readonly maxQueueBytes?: number
   /**
-   * Timeout in milliseconds of one attempt to append a batch. After the timeout, the connection to the database counts as lost.
+   * Timeout in milliseconds of one attempt to append a batch. An attempt that times out is treated like a lost connection.
    */
   readonly attemptMs?: number
   readonly retryDelays?: readonly number[]
@@ -45,7 +45,7 @@ export interface AppendQueue {
 const RETRY_DELAYS = [50, 200, 500, 1000, 2000, 3000]
 /**
  * Maximum number of concurrent appends to locked rooms. Each of these appends uses a database connection until the lock is
- * released or times out.
+ * released or the wait for the lock times out.
  */
 const SLOW_AT_ONCE = 2
 /** Timeout in milliseconds of the query for locked rooms. */
@@ -79,8 +79,8 @@ export const createAppendQueue = ({
   const bounds = { maxBatch, maxBatchBytes }
 
   /**
-   * Returns the lane of a locked room, and creates the lane if necessary. New entries of the room use the lane until it is idle
-   * and its last append did not fail because of a lock. So a long lock delays the other rooms only once.
+   * Returns the lane of a locked room, and creates the lane if necessary. New entries of the room use this lane until the lane
+   * is idle after an append that did not fail because of a lock. So a long lock delays the other rooms only once.
    */
   const slowLaneOf = (roomId: number): Lane => {
     const known = slowLanes.get(roomId)

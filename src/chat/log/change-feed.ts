@@ -14,7 +14,7 @@ export interface ChangeFeedOptions {
   readonly log: Log
   /**
    * Interval in milliseconds at which the feed polls. The default is 2000. A database without notifications needs a shorter
-   * one.
+   * interval.
    */
   readonly pollMs?: number | undefined
   /** Called with the changes of each read. */
@@ -103,7 +103,8 @@ export const createChangeFeed = (options: ChangeFeedOptions): ChangeFeed => {
   const stops = [
     clock.every(pollMs, wake),
     clock.every(SWEEP_MS, () => {
-      if (isStarted) repository.sweep().catch(err => log.warn({ err }, 'failed to delete old log_changes; retrying'))
+      if (isStarted)
+        repository.sweep().catch(err => log.warn({ err }, 'failed to delete old rows of log_changes; retrying'))
     })
   ]
 
@@ -130,7 +131,7 @@ const createReport = ({ clock, log }: ChangeFeedOptions) => {
     if (clock.monotonic() - reportedAt < REPORT_MS) return
     log.warn(
       { err, failures },
-      'failed to read changes from the database; retrying, and reading the history without the page cache until then'
+      'failed to read changes from the database; retrying. Until a read succeeds, history may be read without the page cache'
     )
     reportedAt = clock.monotonic()
     failures = 0

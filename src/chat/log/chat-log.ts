@@ -30,8 +30,8 @@ export interface Published {
 }
 
 /**
- * Reads and appends to the logs of rooms. A method that takes a room rejects with `room_not_found` if the room doesn't exist,
- * or if the principal may not read the room.
+ * Reads the logs of rooms and appends entries to them. A method that takes a room fails with `room_not_found` if the room
+ * doesn't exist. All such methods except `publishAsHost` also do so if the principal may not read the room.
  */
 export interface ChatLog {
   /** The kinds of entries that this process supports. */
@@ -44,9 +44,9 @@ export interface ChatLog {
   append(principal: Principal, room: string, submission: Submission): Promise<Published>
   /** Appends a message. Resolves and rejects like `append`. */
   publish(principal: Principal, room: string, post: Post): Promise<Published>
-  /** Appends a message of the host application, without a rate limit and without calling `authorize` or `beforeMessage`. */
+  /** Appends a message for the host application, without a rate limit and without calling `authorize` or `beforeMessage`. */
   publishAsHost(principal: Principal, post: Post & { readonly room?: string | undefined }): Promise<CommittedMessage>
-  /** Resolves when every accepted message is committed or rejected. */
+  /** Resolves when every entry in the append queue has been committed or rejected. */
   idle(): Promise<void>
 }
 

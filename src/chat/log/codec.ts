@@ -59,7 +59,7 @@ export const encryptEntry = (draft: Draft, keyring: Keyring): NewEntry => {
   }
 }
 
-/** Why the content of an entry cannot be shown: no key decrypts it, or it was erased. */
+/** Why content cannot be shown. `key`: no key decrypts the row, or the row is not valid. `erased`: the content was erased. */
 type Unavailable = 'key' | 'erased'
 
 /** An entry in its public form, encoded once for all readers. */
@@ -216,8 +216,8 @@ const objectOf = (json = ''): Record<string, unknown> | undefined => {
 }
 
 /**
- * Returns whether the stored entry with a draft's write id has the same content as the draft. Assumes so if the stored entry
- * was erased or if no key decrypts it.
+ * Returns whether the stored entry with a draft's write id has the same content as the draft. Stored text that was erased, or
+ * that no key decrypts, is assumed to be the same.
  */
 export const isSameEntry = (draft: Draft, stored: StoredBody, keyring: Keyring): boolean => {
   if (stored.kind !== draft.kind.kind) return false

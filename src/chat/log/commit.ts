@@ -1,6 +1,6 @@
 /**
- * Appends a batch and settles its entries. If the append fails, the error decides whether the batch is retried, divided or
- * rejected.
+ * Appends a batch and settles its entries. If the append fails, the type of the error determines whether the batch is retried,
+ * divided or rejected, or whether the entries of locked rooms are moved to other lanes.
  */
 
 import type { DatabaseFault } from '../../db/client/errors.ts'
@@ -18,8 +18,8 @@ export interface CommitOptions {
   /** Classifies a failure of `append`. See src/db/client/errors.ts. */
   readonly faultOf: (error: unknown) => DatabaseFault
   /**
-   * Moves those entries of `batch` and `later` that belong to locked rooms to other lanes. Returns the ids of the locked rooms.
-   * The caller must then skip the entries of these rooms.
+   * Finds the locked rooms of a batch, and moves their entries from `batch`, `later` and the queue to other lanes. Returns the
+   * ids of the locked rooms. The caller must skip the entries of these rooms.
    */
   readonly setAside?: (batch: Pending[], later: Pending[]) => Promise<ReadonlySet<number>>
   /** Called when all entries of a batch have been settled. */

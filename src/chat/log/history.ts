@@ -28,7 +28,10 @@ export interface Range {
 /** A part of a room's log, oldest entry first. */
 export interface LogPart {
   readonly room: RoomShown
-  /** With `after`, true if the log has later entries than this part. Without `after`, true if the log has earlier entries. */
+  /**
+   * With `after`, true if the log has later entries than this part, not counting the entry `before` and later entries. Without
+   * `after`, true if the log has earlier entries.
+   */
   readonly hasMore: boolean
   /**
    * Returns UTF-8 text: `before`, then the entries as comma-separated JSON items, then `after`. `before` and `after` must be
@@ -87,7 +90,7 @@ export const createHistory = ({ pages, extent, messagesFrom, slices }: HistoryOp
     for (let at = from; at <= to; ) {
       const batch = await readBatch(room, { from: at, to })
       if (room.epoch !== epoch)
-        throw new Error('The log of the room was replaced by a new incarnation while it was read.')
+        throw new Error('The log of the room was replaced by a new incarnation while it was read. Request it again.')
       if (batch.length === 0) return
       at = (batch.at(-1)?.seq ?? to) + 1
       yield batch
@@ -117,7 +120,7 @@ export const createHistory = ({ pages, extent, messagesFrom, slices }: HistoryOp
     return { ...bounds, from: Math.max(await messagesFrom(room.id, bounds.to, range.limit), room.oldest) }
   }
 
-  /** Returns a part whose entries are all cached messages, if it is short. Other parts are read, entry by entry. */
+  /** Returns a short part that consists of cached messages without a gap. Returns `undefined` for any other part. */
   const cachedPart = (room: Room, range: Range): LogPart | undefined => {
     if (range.after === undefined && room.hasOthers) return undefined
     const { from, to } = boundsOf(room, range)

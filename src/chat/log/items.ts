@@ -1,4 +1,4 @@
-/** Converts entries to the items of HTTP lists. Copies them from the encoded frames, without parsing these. */
+/** Converts entries to the items of HTTP lists. Copies messages from their encoded frames, without parsing the frames. */
 import type { Entry } from './codec.ts'
 
 // The HTTP item of a message differs from its frame at both ends. The item has no `type` at the start, and it has `created_at`
@@ -11,14 +11,13 @@ const GROWS = 2 - FRAME_HEAD + CREATED_AT.length - (FRAME_TAIL - STAMP)
 const COMMA = 0x2c
 const BRACE = 0x7b
 
-/** Entries as HTTP items in UTF-8, with commas between them. */
+/** Entries as HTTP items in UTF-8, with a comma after each item. */
 export interface Items {
   readonly bytes: Buffer
-  /** Where each item starts, and at the end where a further one would start after a comma. */
+  /** The offset of each item in `bytes`, followed by the offset after the comma of the last item. */
   readonly starts: readonly number[]
 }
 
-/** Returns entries as HTTP items. */
 export const itemsOf = (entries: readonly Entry[]): Items => {
   const bytes = Buffer.allocUnsafe(maxLength(entries))
   const starts = [0]
@@ -60,11 +59,11 @@ export const joinItems = (before: string, pieces: readonly Buffer[], after: stri
   return bytes.subarray(0, at)
 }
 
-/** Returns a length that is sufficient for entries as items, with a comma after each. */
+/** Returns the maximum size in bytes of entries as HTTP items with a comma after each item. */
 const maxLength = (entries: readonly Entry[]): number =>
   entries.reduce((sum, { frame, item }) => sum + (item ? item.length + 1 : frame.length + GROWS), 0)
 
-/** Copies the item of an entry into `bytes` at `at`. Returns where it ends. */
+/** Copies the item of an entry into `bytes` at `at`. Returns the offset after the item. */
 const copyItem = (bytes: Buffer, at: number, { frame, head, item }: Entry): number => {
   if (item) return at + item.copy(bytes, at)
   let end = at

@@ -32,8 +32,8 @@ export interface Lane {
   /** True if no entry is queued or in flight. */
   readonly isIdle: boolean
   /**
-   * Queues an entry. If an entry with the same write id is already queued, returns false, and settles the new entry as a replay
-   * with the result of the queued entry.
+   * Queues an entry. If an entry with the same room, user and write id is already queued, returns false. In this case, the new
+   * entry settles as a replay, with the result of the queued entry.
    */
   add(pending: Pending): boolean
   /** Removes the queued entries of a room, and returns them in order. */
@@ -74,7 +74,7 @@ export const createLane = ({ commit, onIdle = () => {}, maxBatch, maxBatchBytes 
       // A batch must not contain the same write id twice, so the second entry is not queued.
       if (same) same.settle.push(...pending.settle.map(settled => asReplay(settled, same.entry)))
       else queue.set(key, pending)
-      // The run starts at the end of this turn of the event loop, so that entries that arrive together are in one batch.
+      // The run starts in a microtask, so that entries that are added by the same synchronous code are in one batch.
       running ??= Promise.resolve().then(run)
       return !same
     },

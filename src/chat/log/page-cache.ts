@@ -1,7 +1,7 @@
 /**
  * Caches entries of logs in their public form, in pages of fixed positions (1-64, 65-128, …). A page is read from the database
  * once for all concurrent readers, or is filled with entries as this process delivers them. When the cache is full, the least
- * recently read pages are removed. A page may have gaps, because an operator or the retention may have deleted entries.
+ * recently read pages are removed. A page may have gaps, because entries may have been deleted.
  */
 
 /** An entry in the cache. */
@@ -19,8 +19,8 @@ export type ReadLog<Entry> = (roomId: number, from: number, to: number) => Promi
 export interface PageCacheOptions<Entry> {
   readonly read: ReadLog<Entry>
   /**
-   * Returns the lowest `seq` in a log with `from <= seq <= to`. Called only if the page of the requested position has no more
-   * entries.
+   * Returns the lowest `seq` in a log with `from <= seq <= to`, or `undefined` if there is none. Called only if the page of the
+   * requested position has no entry at or after this position.
    */
   readonly firstSeq: (roomId: number, from: number, to: number) => Promise<number | undefined>
   /**
@@ -43,13 +43,13 @@ export interface PageCache<Entry> {
    */
   add(roomId: number, entry: Entry): void
   /**
-   * Returns consecutive entries from `from` on, at most to the end of the page and to `head`. If the entry `from` was deleted,
-   * starts with the next existing entry. Returns no entries if none exists up to `head`. Synchronous if the entries are cached.
+   * Returns consecutive entries of one page, from `from` on and at most to `head`. If the entry `from` was deleted, starts with
+   * the next existing entry. Returns no entries if none exists up to `head`. Synchronous if the entries are cached.
    */
   from(roomId: number, from: number, head: number): Entry[] | Promise<Entry[]>
   /**
-   * Returns all cached entries of the page that contains the entry `seq`, if that entry is cached or was deleted. The array is the
-   * same until the page is removed, except that entries are added at its end.
+   * Returns all cached entries of the page that contains the entry `seq`, if that entry is cached or was deleted. Until the
+   * page is removed, every call returns the same array, to which new entries are added at the end.
    */
   page(roomId: number, seq: number): readonly Entry[] | undefined
   /** Like `from`, but does not stop at a gap, so the entries need not be consecutive. */
@@ -83,7 +83,7 @@ interface Page<Entry> {
   bytes: number
 }
 
-/** A read from the database that is in progress. */
+/** An ongoing read from the database. */
 interface Loading<Entry> {
   readonly roomId: number
   readonly first: number

@@ -1,6 +1,6 @@
 /**
- * Caches the JSON of the messages of each page in the page cache. A part of a room's log is then copied from a page as a whole, and
- * not message by message.
+ * Caches the JSON of the messages of each page of the page cache, so that a part of a room's log is copied page by page and not
+ * message by message.
  */
 import type { Entry } from './codec.ts'
 import { type Items, itemsOf, joinItems } from './items.ts'
@@ -13,8 +13,8 @@ export interface CachedPart {
 }
 
 /**
- * Returns the messages from `from` to `to`. Returns `undefined` if they are longer than `maxBytes` or not all cached, or if their
- * pages contain an entry that is no message or cannot be shown, or a gap.
+ * Returns the messages from `from` to `to`. Returns `undefined` if the messages are longer than `maxBytes`, or if not all of them
+ * are cached. Also returns `undefined` if one of the pages has a gap, or an entry that is not a message or cannot be shown.
  */
 export type FindCachedPart = (roomId: number, from: number, to: number, maxBytes: number) => CachedPart | undefined
 
@@ -33,7 +33,7 @@ export const createPageItems = (cache: Pick<PageCache<Entry>, 'page'>): FindCach
   // By the last page. Most reads are for the newest messages of a room, and have the same response until there is another message.
   const responses = new WeakMap<Items, Response>()
 
-  /** Returns the items of a page. They are recreated when entries were added to the page. */
+  /** Returns the items of a page, or `undefined` if `isPlain` returns false. Recreates the items after entries were added. */
   const itemsIn = (entries: readonly Entry[]): Items | undefined => {
     const cached = known.get(entries)
     if (cached?.starts.length === entries.length + 1) return cached

@@ -1,4 +1,6 @@
-/** Publishes entries: checks, encrypts and commits them. After the commit, notifies first the sender and then the subscribers. */
+/**
+ * Checks, encrypts and commits entries. After the commit of an entry, notifies first the sender and then the subscribers.
+ */
 import type { Bus } from '../../bus/bus.ts'
 import type { Keyring } from '../../crypto/keyring.ts'
 import type { Log } from '../../lib/logging.ts'
@@ -76,8 +78,8 @@ export interface PublisherOptions {
 
 export interface Publisher {
   /**
-   * Counts a message against the user's rate limit. Throws `rate_limited` if the limit is exceeded. Called before the room of
-   * the message is looked up.
+   * Counts an entry against the user's message rate limit. Throws `rate_limited` if the limit is exceeded. Called before the
+   * room of the entry is looked up.
    */
   admit(userId: number): void
   /**

@@ -24,8 +24,8 @@ export interface Read {
 
 export interface ReadLimit {
   /**
-   * Returns `undefined` if the read may start now, else a promise that resolves when it may. The promise rejects with `rate_limited`
-   * if the user reads too much, and with `busy` if all users together read too much.
+   * Returns `undefined` if the read may start now. Otherwise returns a promise, which resolves when the read may start. The
+   * promise rejects with `rate_limited` if the user reads too much, and with `busy` if all users together read too much.
    */
   enter(read: Read): Promise<void> | undefined
   close(): void
@@ -101,7 +101,7 @@ export const createReadLimit = ({ clock, readRate }: ReadLimitOptions): ReadLimi
     return reader
   }
 
-  /** Takes both slots of a read, which has them until its response has ended. */
+  /** Takes the two slots of a read, one of the user and one of all users. The read keeps them until its response has ended. */
   const take = (reader: Reader, turn: Turn, onEnd: Read['onEnd']): void => {
     const release = (): void => {
       slots.release()

@@ -1,4 +1,4 @@
-/** Reads the log through the page cache. Pages that are not cached are read from the database. */
+/** Reads the logs of rooms through the page cache. Pages that are not cached are read from the database. */
 import pLimit, { type LimitFunction } from 'p-limit'
 import type { Keyring } from '../../crypto/keyring.ts'
 import type { MessagesRepository } from '../../db/database.ts'

@@ -1,5 +1,6 @@
 /**
- * Converts the codes with which the database refuses entries to errors. drizzle/0008_append_entries.sql defines these codes.
+ * Converts the code that the database returns for a refused entry to an error. drizzle/0008_append_entries.sql defines the
+ * codes.
  */
 import { ChatError, type ErrorCode } from '../../protocol/errors.ts'
 
@@ -12,8 +13,8 @@ const DETAILS: Partial<Record<ErrorCode, string>> = {
 const isKnown = (code: string): code is keyof typeof DETAILS => code in DETAILS
 
 /**
- * Returns the error for a code. A newer release may have migrated the database, so a code can be unknown. The error is then
- * `not_allowed`.
+ * Returns the error for a code. A newer release may have migrated the database, so a code can be unknown. The error for an
+ * unknown code is `not_allowed`.
  */
 export const refusalOf = (code: string): ChatError =>
   isKnown(code)

@@ -18,7 +18,7 @@ export interface Slices {
   map<Item, Result>(items: readonly Item[], work: (item: Item) => Result): Promise<Result[]>
 }
 
-/** Processes items until the monotonic time `end`. Returns whether all items have been processed. */
+/** Processes items until the monotonic time `end`. Returns true if all items have been processed or one has failed. */
 type Job = (end: number) => boolean
 
 /** Creates the queue of jobs. A job that doesn't finish in its slice moves to the end of the queue. */

@@ -1,4 +1,4 @@
-/** Creates the frames that report which users have connected, joined, left or are typing. */
+/** Creates the frames that report that a user connected, joined, left or is typing. */
 import type { SystemFrame, TypingNotice } from '../../protocol/frames.ts'
 import type { Principal } from '../access/authorize.ts'
 

@@ -82,7 +82,7 @@ export const createPresence = ({ bus, clock, onNotice, onChange }: PresenceOptio
     refreshSome()
   }
 
-  /** Publishes the users of the next rooms, a bounded number per tick. */
+  /** Publishes the users of at most `REFRESHED_AT_ONCE` of the rooms in `unrefreshed`. */
   const refreshSome = (): void => {
     for (const roomId of unrefreshed.splice(0, REFRESHED_AT_ONCE)) {
       const room = rooms.get(roomId)

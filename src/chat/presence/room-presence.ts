@@ -1,6 +1,6 @@
 /**
- * Tracks which users are in one room. A user is in the room while the user is connected to at least one process, and for
- * `GRACE_MS` afterwards.
+ * Tracks which users are in one room. A user is in the room while at least one process has a connection of the user in the
+ * room, and for `GRACE_MS` afterwards.
  */
 import type { BusEvent } from '../../bus/events.ts'
 import type { Clock } from '../../lib/clock.ts'
@@ -38,9 +38,9 @@ export interface RoomPresenceContext {
 
 interface Seen {
   person: Present
-  /** The ids of the processes that this user is connected to. */
+  /** The ids of the processes that have a connection of this user in the room. */
   readonly holders: Set<string>
-  /** The monotonic time in milliseconds at which the user is removed. Infinity while the user is connected to a process. */
+  /** The monotonic time in milliseconds at which the user is removed. Infinity until the user's last connection ends. */
   leavesAt: number
 }
 
@@ -48,7 +48,7 @@ export class RoomPresence {
   readonly #roomId: number
   readonly #context: RoomPresenceContext
   readonly #people = new Map<number, Seen>()
-  /** The number of connections to this process, keyed by user id. */
+  /** The number of this process's connections in the room, keyed by user id. */
   readonly #here = new Map<number, number>()
   /**
    * The number of a process's users in the room, keyed by process id. Contains only other processes that have too many users to
@@ -70,7 +70,7 @@ export class RoomPresence {
     return this.#people.size === 0 && this.#crowds.size === 0
   }
 
-  /** True if users are connected to this process. */
+  /** True if this process has connections in the room. */
   get hasOwn(): boolean {
     return this.#here.size > 0
   }
@@ -173,7 +173,7 @@ export class RoomPresence {
     return { room, count, users: users.sort((a, b) => a.user_id - b.user_id) }
   }
 
-  /** Returns the event that lists the users of this process. */
+  /** Returns the event that lists the users of this process, or has only their number if there are too many to list. */
   snapshot(): BusEvent<'present'> {
     const about = { kind: 'present', room: this.#roomId } as const
     if (this.#here.size > MAX_NAMED) return { ...about, count: this.#here.size }

@@ -20,11 +20,14 @@ export interface ChatRooms {
   /** Creates a room. Throws `room_taken` or `not_allowed`. */
   create(principal: Principal, room: NewRoom): Promise<RoomShown>
   /**
-   * Returns a room, and creates the room first if it doesn't exist. Called by the host application, so does not call
-   * `authorize`.
+   * Returns a room, and creates the room first if it doesn't exist. Does not call `authorize`, because this method is for the
+   * host application and not for users.
    */
   ensure(room: NewRoom): Promise<RoomShown>
-  /** Changes a room on every process. Called by the host application, so does not call `authorize`. Throws `room_not_found`. */
+  /**
+   * Changes a room, and notifies the other processes. Does not call `authorize`, because this method is for the host
+   * application and not for users. Throws `room_not_found`.
+   */
   change(room: string, change: { readonly title: string | null }): Promise<RoomShown>
 }
 

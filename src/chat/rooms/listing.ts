@@ -11,7 +11,7 @@ export interface RoomListingOptions {
   readonly keyring: Keyring
 }
 
-/** One part of the list. */
+/** A part of the list of rooms that a user may read. */
 export interface RoomListPart {
   readonly rooms: readonly RoomRow[]
   /** The cursor of the next part. Undefined if there are no more rooms. */
@@ -20,12 +20,12 @@ export interface RoomListPart {
 
 /**
  * Maximum number of rooms that are read from the database for one part. The limit bounds the work for a user who may read only
- * few rooms.
+ * a few of many rooms.
  */
 const MAX_EXAMINED = 1000
-/** The number of rooms per query if the host application authorizes reads. The list may then omit some of these rooms. */
+/** The number of rooms per query if the host application authorizes reads. It may deny some of these rooms. */
 const PAGE = 100
-/** Maximum number of concurrent calls of `authorize`. */
+/** Maximum number of concurrent calls of `authorize` for one part. */
 const AT_ONCE = 16
 /** Matches an encrypted cursor, which is a Fernet token. No room name matches, because room names have no capital letters. */
 const ENCRYPTED = /^gAAAA/

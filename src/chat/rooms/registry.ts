@@ -1,4 +1,7 @@
-/** Keeps the rooms that this process uses in memory and up to date with the database, and removes unused rooms from memory. */
+/**
+ * Loads the rooms that this process uses, and keeps the loaded rooms up to date with the database. Removes unused rooms from
+ * memory.
+ */
 import type { RoomRow, RoomsRepository } from '../../db/database.ts'
 import { createBatch } from '../../lib/batch.ts'
 import type { Clock } from '../../lib/clock.ts'
@@ -50,7 +53,7 @@ export interface RoomRegistryOptions {
   readonly maxIdle?: number
 }
 
-/** Maximum number of unloaded rooms whose announced `seq` is remembered until they are loaded. */
+/** Maximum number of rooms whose `seq` is remembered because it was announced while the room was not loaded. */
 const MAX_UNLOADED = 10_000
 const MAX_IDLE = 10_000
 /** Maximum number of rooms per query. */
@@ -80,15 +83,15 @@ export const createRoomRegistry = ({
   }
 
   /**
-   * Removes up to half of `maxIdle` rooms without subscribers. Rooms that were not used since the last sweep are removed before
-   * rooms that were used. Within these groups, rooms that were loaded first are removed first.
+   * Removes rooms without subscribers, at most `maxIdle / 2` of them. Rooms that were not used since the last sweep are removed
+   * before rooms that were used. Within each group, rooms that were loaded first are removed first.
    */
   const evict = (): void => {
     const idle = [...byId.values()].filter(({ subscribers }) => subscribers.size === 0)
     const inOrder = [...idle.filter(room => !used.has(room)), ...idle.filter(room => used.has(room))]
     for (const room of inOrder.slice(0, Math.ceil(maxIdle / 2))) drop(room)
-    // Rooms with subscribers stay, so `byId` may still be large. The next eviction waits until half of `maxIdle` more rooms are
-    // loaded, so that not every load starts one.
+    // Rooms with subscribers stay, so `byId` may still be large. The next eviction waits until `maxIdle / 2` more rooms are
+    // loaded, so that not every load starts an eviction.
     evictAt = Math.max(maxIdle, byId.size + Math.ceil(maxIdle / 2))
   }
 
@@ -100,7 +103,7 @@ export const createRoomRegistry = ({
     byName.set(row.name, room)
     byId.set(row.id, room)
     used.add(room)
-    // Another process may have appended entries after the row was read.
+    // Another process may have appended entries after the row was read. If so, the room starts to read these entries.
     room.grown(unloadedHeads.get(row.id) ?? 0)
     return room
   }

@@ -2,10 +2,9 @@
  * Delivers a room's log to the subscribers of this process, in the order of `seq`. An entry is delivered only after all entries
  * before it. Other processes announce only the `seq` of their entries, so this process reads these entries from the log.
  *
- * Entries are delivered at the end of the turn of the event loop in which they are added, unless the room pauses. A delivery to
- * many subscribers takes long, and one write costs about the same for one entry as for twenty. So each delivery is followed by
- * a pause in proportion to its duration, and the entries that are added during the pause are delivered together. See
- * docs/performance.md.
+ * Entries are delivered in a microtask after they are added, unless the room pauses. A delivery to many subscribers takes a
+ * long time, and one write costs about the same for one entry as for twenty. So each delivery is followed by a pause in
+ * proportion to its duration, and the entries that are added during the pause are delivered together. See docs/performance.md.
  */
 import type { Clock } from '../../lib/clock.ts'
 import type { Log } from '../../lib/logging.ts'
@@ -15,7 +14,7 @@ import type { PageCache } from '../log/page-cache.ts'
 
 /** Receives the entries of a room. See subscription.ts. */
 export interface Subscriber {
-  /** Delivers consecutive entries. `head` is the `seq` of the last entry. Called at most once per turn of the event loop. */
+  /** Delivers consecutive entries. `head` is the `seq` of the last entry. */
   deliver(chunk: Chunk, head: number): void
   /**
    * Sends a frame that is not in the log, such as a typing notification. Drops the frame if the client reads too slowly, or if
@@ -67,8 +66,8 @@ export class Room {
   epoch: string
   oldest: number
   /**
-   * True if the log may have gaps, or entries that are not messages. The first `seq` of the last n messages must then be looked
-   * up in the database.
+   * True if the log may have gaps, or entries that are not messages. In this case, the first `seq` of the last n messages must
+   * be looked up in the database.
    */
   hasOthers: boolean
   /** The `seq` of the newest entry that was delivered. */
@@ -79,7 +78,7 @@ export class Room {
   /** The entries after `head` that the next delivery contains. */
   #pending: Entry[] = []
   #timer: NodeJS.Timeout | undefined
-  /** The monotonic time in milliseconds before which nothing is delivered. */
+  /** The monotonic time in milliseconds at which the pause after the last delivery ends. */
   #pausedUntil = 0
   /** Entries that this process has committed, keyed by `seq`. They wait until all earlier entries have been read. */
   readonly #ahead = new Map<number, Entry>()

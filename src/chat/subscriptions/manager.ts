@@ -49,7 +49,10 @@ export interface SubscriptionManager {
    * Subscribes a connection to a loaded room, or replaces the connection's subscription to the room. The reply repeats `ref`.
    */
   add(connection: Connection, room: Room, since: Since, ref?: string): void
-  /** Handles a `subscribe` frame. If its `after` is ahead of this process, first reads the range of the log from the database. */
+  /**
+   * Handles a `subscribe` frame. If its `after` is greater than the newest `seq` that this process delivered, first reads the
+   * range of the log from the database.
+   */
   subscribe(connection: Connection, room: Room, frame: FrameOf<'subscribe'>): Promise<void>
   unsubscribe(connection: Connection, frame: FrameOf<'unsubscribe'>): void
   /** Ends a subscription because the user may no longer read the room, and notifies the client. */
@@ -63,7 +66,7 @@ export interface SubscriptionManager {
   /** Called when a connection and its subscriptions have ended. */
   left(connection: Connection): void
   presence(room: Room): Presence
-  /** Called when a user was renamed. */
+  /** Called when a user was renamed. Applies the new name in presence. */
   renamed(userId: number, username: string): void
   /** Called when a user was deleted. Removes the user from presence. */
   deleted(userId: number): void

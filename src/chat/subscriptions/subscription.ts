@@ -18,7 +18,7 @@ const STRIDE_BYTES = 128 * 1024
 
 type Reason = 'too_far' | 'expired' | 'epoch' | 'ahead'
 
-/** What a client has already received: the entries up to the `seq` `after`, in the incarnation `epoch` of the log. */
+/** What a client has already received: the entries up to and including `after`, in the incarnation `epoch` of the log. */
 export interface Since {
   readonly after?: number | undefined
   readonly epoch?: string | undefined
@@ -59,7 +59,7 @@ export class Subscription implements Subscriber {
 
   deliver(chunk: Chunk, head: number): void {
     if (!this.#isLive) return
-    // If the queue is full, the entries are not written. The subscription then reads them from the log as the socket drains.
+    // If the socket's queue is full, the entries are not written. The subscription reads them from the log as the queue drains.
     if (this.#connection.write(chunk)) this.#cursor = head
     else this.#isLive = false
   }
@@ -73,7 +73,7 @@ export class Subscription implements Subscriber {
     if (this.#connection.hint(frame)) this.#replaced = frame
   }
 
-  /** Copies the last presence frame of the previous subscription to the room, so that an equal frame isn't sent again. */
+  /** Copies the last presence frame from the subscription that this one replaces, so that an equal frame isn't sent again. */
   takeOver(before: Subscription): void {
     this.#replaced = before.#replaced
   }
@@ -82,7 +82,7 @@ export class Subscription implements Subscriber {
     this.#resync(reason)
   }
 
-  /** Continues to catch up, if the socket's queue has room. Called when the queue may have room again. */
+  /** Continues to catch up, unless the socket's queue is full. Called when the queue may have become shorter. */
   resume(): void {
     if (!this.#isLive && !this.#isReading && !this.#isEnded) void this.#catchUp()
   }
