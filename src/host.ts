@@ -22,7 +22,10 @@ export interface PostOptions extends HostPost {
   readonly as: Omit<HostUser, 'expiresAt'>
 }
 
-/** A function that is called with each message. Its errors are logged. If it returns a promise, the chat does not wait for it. */
+/**
+ * A function that is called with each message. If it throws or rejects, the error is logged. The chat does not wait for a
+ * promise that it returns.
+ */
 export type MessageListener = (message: CommittedMessage) => unknown
 
 /**
@@ -33,8 +36,8 @@ export interface EmbeddedChat {
   /** The Fastify plugin of the chat. Register it once: `app.register(chat.plugin, { prefix: '/support' })`. */
   readonly plugin: (fastify: FastifyInstance, options: { prefix?: string }) => Promise<void>
   /**
-   * Publishes a message. Does not call `authorize` or `beforeMessage`, and applies no rate limit. Resolves after the commit. If a
-   * message with the same `nonce` was already published, returns that message. Rejects with a ChatError (`room_not_found`,
+   * Publishes a message. Does not call `authorize` or `beforeMessage`, and applies no rate limit. Resolves after the commit. If
+   * a message with the same `nonce` was already published, returns that message. Rejects with a ChatError (`room_not_found`,
    * `validation_failed`, `message_too_long`, `nonce_reused`, `busy`, `unavailable`), or with a TypeError if `as` is invalid.
    */
   post(message: PostOptions): Promise<CommittedMessage>
@@ -52,7 +55,10 @@ export interface EmbeddedChat {
    * subscriptions to it.
    */
   recheck(userId: string | number, room: string): void
-  /** Closes all connections of a user with 4401, on every process. `authenticate` decides whether the user may reconnect. */
+  /**
+   * Closes all connections of a user with the code 4401, on every process. `authenticate` decides whether the user may
+   * reconnect.
+   */
   disconnect(userId: string | number): void
 }
 
@@ -81,7 +87,9 @@ export const createChat = (options: CreateChatOptions): EmbeddedChat => {
 
   const plugin = async (fastify: FastifyInstance, { prefix }: { prefix?: string }): Promise<void> => {
     if (isRegistered)
-      throw new Error('This chat is already registered. Create another one with createChat for another prefix.')
+      throw new Error(
+        'This chat is already registered. To register a chat under another prefix, create another chat with createChat.'
+      )
     isRegistered = true
     const onFault = (err: unknown): void =>
       fastify.log.error({ err: withholdMessage(err) }, 'a listener of the chat failed')
@@ -121,7 +129,9 @@ export const createChat = (options: CreateChatOptions): EmbeddedChat => {
 const isHostPost = compile(hostPost)
 const isNewRoom = compile(newRoom)
 
-/** Runs `work`. Rejects with `unavailable` if the database cannot be reached, for example because the application is closing. */
+/**
+ * Runs `work`. Rejects with `unavailable` if the database cannot be reached, for example because the application is closing.
+ */
 const typed = async <T>(work: () => Promise<T>): Promise<T> => {
   try {
     return await work()

@@ -56,10 +56,10 @@ const checkedUrl = (given: string): string => {
 const inPipe = async (session: Session, options: ClientOptions): Promise<void> => {
   if (!session.isReady) {
     throw new Error(
-      'You are not logged in. Set --username and FASTIFY_CHAT_PASSWORD, or log in once on a terminal with --remember.'
+      'You are not logged in. Use --username and set FASTIFY_CHAT_PASSWORD, or log in once in a terminal with --remember.'
     )
   }
-  // Stops when the reader of this program's output has exited, as in `… --json | head -1`.
+  // Ends the stream of frames on a signal, or when the program that reads the output has exited, as in `… --json | head -1`.
   const stopped = new AbortController()
   process.stdout.on('error', () => stopped.abort())
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stopped.abort())

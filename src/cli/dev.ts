@@ -1,4 +1,7 @@
-/** Runs `fastify-chat dev`, the service for development on this machine. The first run creates `.env` with new keys. */
+/**
+ * Runs `fastify-chat dev`, the service for development on this machine. If `.env` does not exist, creates the file with the
+ * settings that are missing, such as new keys.
+ */
 import { existsSync, watchFile, writeFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { environmentValues, readEnvironment } from '../../plugins/config.ts'
@@ -12,7 +15,10 @@ import { print, printError } from './print.ts'
 /** Interval in milliseconds at which `.env` is checked for changes. */
 const POLL_MS = 500
 
-/** Runs the service until a signal ends it, and restarts it when `.env` changes. Rejects if it can't start. */
+/**
+ * Starts the service, and restarts it when `.env` changes. The service runs until a signal ends it. Rejects if the service
+ * can't start.
+ */
 export const dev = async (): Promise<void> => {
   if (writeFirstEnvironment(process.cwd())) print('Created .env with new keys, for this machine only.')
   let running: RunningServer | undefined
@@ -25,8 +31,8 @@ export const dev = async (): Promise<void> => {
     await before?.close()
     running = await start(resolved)
   }
-  // Watches `.env` before the first start, so that no change is missed. If a restart fails, the next change of the file tries
-  // again.
+  // Watches `.env` before the first start, so that no change is missed. After a failed restart, the next change of the file
+  // causes another restart.
   let turn = Promise.resolve()
   watchFile(resolve(process.cwd(), '.env'), { interval: POLL_MS }, () => {
     turn = turn.then(restart).catch(printError)

@@ -1,4 +1,4 @@
-/** Runs `fastify-chat migrate up|down|status|finish`, for an operator or a job before a deployment. */
+/** Runs `fastify-chat migrate up|down|status|finish`, for operators and for jobs that run before a deployment. */
 import { createInterface } from 'node:readline/promises'
 import { readEnvironment } from '../../plugins/config.ts'
 import { openClient, waitForDatabase } from '../db/client/open.ts'
@@ -37,7 +37,10 @@ export interface MigrateOptions {
   readonly yes?: true
 }
 
-/** Returns the function that runs a subcommand of `migrate`. It reads only the settings of the database, and needs no keys. */
+/**
+ * Returns the function that runs a subcommand of `migrate`. The function uses only the database settings, so the keys may be
+ * missing.
+ */
 export const migrateCommand =
   (name: keyof typeof works) =>
   async ({ yes }: MigrateOptions): Promise<void> => {

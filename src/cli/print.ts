@@ -1,4 +1,4 @@
-/** Prints results to the standard output, and errors to the standard error. */
+/** Prints results to standard output, and errors to standard error. */
 
 import { redactError } from '../lib/redact.ts'
 import { safeText } from '../tui/safe-text.ts'
@@ -8,8 +8,8 @@ export const print = (...lines: string[]): void => {
 }
 
 /**
- * Prints an error without its stack trace. The message may come from a service or a database, so secrets in it are redacted and
- * control characters are replaced.
+ * Prints an error without its stack trace. The message may contain text from a server or a database, so secrets in the message
+ * are redacted and control characters are replaced.
  */
 export const printError = (error: unknown): void => {
   process.stderr.write(`fastify-chat: ${safeText(messageOf(error))}\n`)

@@ -2,7 +2,9 @@
 import { readEnvironment } from '../../plugins/config.ts'
 import { startServer } from '../server.ts'
 
-/** Runs the service until a signal ends it. Rejects if the configuration is invalid or the database can't be used. */
+/**
+ * Starts the service, which runs until a signal ends it. Rejects if the configuration is invalid or the database can't be used.
+ */
 export const serve = async (): Promise<void> => {
   await startServer({ ...readEnvironment({ mode: 'production' }), pretty: process.stdout.isTTY })
 }

@@ -6,7 +6,7 @@ import { DEV_DATABASE_URL } from './settings/database.ts'
 import type { Mode } from './settings/define.ts'
 import type { Settings, SettingsInput } from './settings.ts'
 
-/** The URL of the database, with warnings. If it cannot be determined, `bad` contains the settings to correct. */
+/** The URL of the database, with warnings. If the URL cannot be determined, `bad` contains the settings to correct. */
 export interface Database {
   readonly url: string
   readonly bad: readonly BadSetting[]
@@ -15,7 +15,7 @@ export interface Database {
 
 const PARTS = ['databaseHost', 'databaseName', 'databaseUser', 'databasePassword'] as const
 
-/** Returns the database that the settings select. The URL is empty if no database is needed. */
+/** Returns the database that the settings select. If they select none and `isNeeded` is false, the URL is empty. */
 export const databaseOf = (input: Partial<SettingsInput>, mode: Mode, isNeeded: boolean): Database => {
   const given = PARTS.filter(name => input[name] !== undefined)
   const { databaseUrl } = input
@@ -55,7 +55,10 @@ const urlOf = (input: Partial<SettingsInput>): string => {
   return `postgres://${part(databaseUser)}${password}@${address}:${databasePort}/${part(databaseName)}`
 }
 
-/** Returns the `sslmode` of a URL if it requires encryption. */
+/**
+ * Returns the TLS mode that the `sslmode` of a URL requires, or `undefined` if it does not require encryption. `verify-ca`
+ * counts as `verify-full`.
+ */
 export const sslOf = (url: string): Settings['databaseSsl'] => {
   if (!isDatabaseUrl(url)) return undefined
   const { sslmode: mode } = parseDatabaseUrl(url)

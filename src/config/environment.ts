@@ -10,11 +10,11 @@ import { environmentName, type SettingName, settingNames } from './settings.ts'
 
 export interface EnvironmentOptions {
   readonly environment: Readonly<Record<string, string | undefined>>
-  /** The directory that contains `.env`, to which the paths of files are relative. */
+  /** The directory that contains `.env`. The paths in `NAME_FILE` variables are relative to this directory. */
   readonly cwd: string
 }
 
-/** The values, keyed by camelCase name, and the settings that could not be read. */
+/** The values, keyed by camelCase name, and the settings that are set twice or cannot be read. */
 export interface Collected {
   readonly values: Record<string, string>
   readonly bad: readonly BadSetting[]

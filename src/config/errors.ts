@@ -1,16 +1,16 @@
-/** Reports everything that is wrong with a configuration in one error. */
+/** Defines the error that lists all bad settings of a configuration. */
 import { environmentName } from './settings.ts'
 
 /** How an error names the settings: as environment variables or as options. */
 export type Names = 'environment' | 'options'
 
-/** A bad setting: its name, and a message that continues a sentence after the name. */
+/** A bad setting. In the error, `message` follows the name of the setting, for example `is missing`. */
 export interface BadSetting {
   readonly name: string
   readonly message: string
 }
 
-/** Thrown when settings are invalid. The message lists every bad setting and how to correct it, but contains no value. */
+/** Thrown when settings are invalid. The message says what is wrong with each of them, but contains no value. */
 export class ConfigError extends Error {
   readonly bad: readonly BadSetting[]
 

@@ -3,7 +3,8 @@ import { type SettingName, SettingsInput, settingNames, settingOf } from './sett
 
 const FLAGS: Readonly<Record<string, boolean>> = { true: true, '1': true, false: false, '0': false }
 /**
- * The values of a setting that is either a flag or a list. They do not include `1`, because `1` could be an item of the list.
+ * Maps strings to the boolean values of a setting that accepts a boolean or a list. `1` and `0` are not included, because each
+ * could be an item of the list.
  */
 const SWITCHES: Readonly<Record<string, boolean>> = { true: true, false: false, off: false }
 

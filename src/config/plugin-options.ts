@@ -36,7 +36,7 @@ export const createOptionsReader = <T extends TProperties, Excused extends keyof
   const validate = compile(Type.Object(Object.fromEntries(properties)))
 
   return (options: object): SettingValues<T, Excused> => {
-    // Copied, because Ajv adds the defaults to the object that it validates.
+    // Validates a copy, because Ajv adds the defaults to the object that it validates.
     const values = copyOf(options, settings)
     const bad = validate(values) ? [] : brokenRules(validate.errors ?? []).map(broken => inWords(broken, settings))
     for (const name of functions) {

@@ -1,4 +1,4 @@
-/** Validates settings. Reports all errors at once, and never the value of a setting. */
+/** Validates settings. Reports all errors at once, without the values of the settings. */
 import { parseOrigin } from '../lib/origins.ts'
 import { type BrokenRule, brokenRules, compile } from '../protocol/validation.ts'
 import { databaseOf, sslOf } from './database-url.ts'
@@ -68,7 +68,7 @@ const checked = (input: Readonly<Record<string, unknown>>, mode: Mode, bad: read
     .filter(name => input[name] !== undefined && !bad.some(one => one.name === name))
     .flatMap(name => (settingOf(name).check?.(input[name], mode) ?? []).map(message => ({ name, message })))
 
-/** Removes duplicate messages, which occur because each alternative of an `anyOf` reports the same error. */
+/** Removes duplicate messages. */
 const merged = (bad: readonly BadSetting[]): BadSetting[] => [
   ...new Map(bad.map(one => [`${one.name} ${one.message}`, one])).values()
 ]

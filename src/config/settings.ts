@@ -1,7 +1,7 @@
 /**
- * Composes all settings from the files in `settings/`. Each setting is declared there once: its type, default, owner, description
- * and advice. Validation, plugin options, environment variables, docs/settings.md and .env.example are derived from these
- * declarations.
+ * Composes all settings from the files in `settings/`. Each setting is declared there once: its type, default, owner,
+ * description and advice. Validation, plugin options, environment variables, docs/settings.md and .env.example are derived from
+ * these declarations.
  */
 import { type Static, Type } from '@sinclair/typebox'
 import { authRouteSettings, authSettings, cryptoSettings } from './settings/auth.ts'
@@ -11,7 +11,7 @@ import type { SettingDetails, SettingOwner } from './settings/define.ts'
 import { appSettings, platformSettings, serverSettings } from './settings/http.ts'
 import { opsSettings } from './settings/ops.ts'
 
-/** The schema of all settings, as they are before they are resolved. */
+/** The schema of all settings before they are resolved. */
 export const SettingsInput = Type.Object(
   {
     ...databaseParts,
@@ -30,8 +30,8 @@ export const SettingsInput = Type.Object(
 export type SettingsInput = Static<typeof SettingsInput>
 
 /**
- * The resolved settings: complete, validated and frozen. `databaseUrl` combines the separate settings of the database, and is
- * empty if a host application passes its own client.
+ * The resolved settings: complete, validated and frozen. If the separate settings of the database are set instead of
+ * `databaseUrl`, `databaseUrl` is the URL that combines them. It is empty if a host application passes its own client.
  */
 export type Settings = Readonly<
   Omit<SettingsInput, keyof typeof databaseParts | 'databaseUrl' | 'audience'> & {
@@ -46,10 +46,10 @@ export type SettingName = keyof SettingsInput
 /** The names of all settings as options, in the order of docs/settings.md. */
 export const settingNames = Object.keys(SettingsInput.properties) as SettingName[]
 
-/** Returns the environment variable of a setting, for example `DATABASE_URL` for `databaseUrl`. */
+/** Returns the name of a setting as an environment variable, for example `DATABASE_URL` for `databaseUrl`. */
 export const environmentName = (name: string): string => name.replace(/[A-Z]/g, '_$&').toUpperCase()
 
-/** The declaration of a setting. */
+/** The schema of a setting, with the properties that the project adds to JSON Schema. */
 export interface SettingSchema extends SettingDetails {
   readonly owner: SettingOwner
   readonly type?: string

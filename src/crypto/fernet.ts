@@ -1,7 +1,7 @@
 /**
- * Encrypts and decrypts Fernet tokens (github.com/fernet/spec): AES-128-CBC with HMAC-SHA256 in URL-safe base64, with node:crypto.
- * The `fernet` package is not used, because it compares MACs in variable time and is about sixteen times slower. The tests compare
- * this implementation with that package and with Python's `cryptography`. See docs/security.md.
+ * Encrypts and decrypts Fernet tokens (github.com/fernet/spec): AES-128-CBC with HMAC-SHA256 in URL-safe base64, with
+ * node:crypto. The `fernet` package is not used, because it compares MACs in variable time and is about sixteen times slower.
+ * The tests compare this implementation with that package and with Python's `cryptography`. See docs/security.md.
  */
 import { isUtf8 } from 'node:buffer'
 import {
@@ -32,9 +32,9 @@ export interface FernetKey {
   readonly signing: KeyObject
   readonly encryption: Buffer
   /**
-   * Encrypts the blocks of all tokens as one stream, because it takes longer to create a cipher than to encrypt a message. The
-   * first block of each token is random, and the ciphertext of this block is the IV of the token. So the IV is as unpredictable
-   * as the random block.
+   * Encrypts the blocks of all tokens as one stream, because it takes longer to create a cipher than to encrypt a message. For
+   * each token, a random block is encrypted first, and its ciphertext is the IV of the token. So the IV is as unpredictable as
+   * the random block.
    */
   readonly cipher: Cipher
   /**
@@ -107,13 +107,16 @@ export const encrypt = (key: FernetKey, text: string, { now, iv }: EncryptOption
 
 /** The maximum age of a token, and the current time. */
 export interface DecryptOptions {
-  /** Maximum age in seconds. Without it, the age is not checked. */
+  /** Maximum age in seconds. If absent, the age is not checked. */
   readonly ttlSeconds?: number
   /** The current time in milliseconds since the epoch. */
   readonly now?: number
 }
 
-/** Returns the plaintext of a token, or `undefined` if the token is malformed, altered, expired or encrypted with another key. */
+/**
+ * Returns the plaintext of a token. Returns `undefined` if the token is malformed, altered, expired or encrypted with another
+ * key.
+ */
 export const decrypt = (
   key: FernetKey,
   token: string,

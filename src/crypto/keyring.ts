@@ -10,7 +10,7 @@ export interface Keyring {
   readonly keyIds: readonly string[]
   /** The number of calls of `decrypt` in which no key could decrypt the token. */
   readonly failures: number
-  /** Encrypts a text. Returns the token, and the id of its key, which is stored with the token. */
+  /** Encrypts a text. Returns the token and the id of its key. The caller stores the id with the token. */
   encrypt(text: string): { token: string; keyId: string }
   /**
    * Decrypts a token with the key `id` or, if that fails, with any other key. Returns `undefined` if no key decrypts the token.

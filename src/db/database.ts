@@ -1,4 +1,4 @@
-/** Creates the repositories, which read and write the tables of one schema, and runs several of them in one transaction. */
+/** Creates the repositories, which read and write the tables of one schema, and can run their statements in one transaction. */
 import { withTimeout } from '../lib/timeout.ts'
 import type { SqlClient } from './client/types.ts'
 import { type ChangesRepository, createChangesRepository } from './repositories/changes.ts'

@@ -12,7 +12,8 @@ import type { SqlClient, SqlTransaction } from './client/types.ts'
 import { finishIn } from './repositories/processes.ts'
 
 /**
- * A migration. `up` is the SQL that applies the migration, `down` the SQL that reverts it. Both are for the schema `public`.
+ * A migration. `up` is the SQL that applies the migration, and `down` is the SQL that reverts it. Both are for the schema
+ * `public`.
  */
 export interface Migration {
   /** The name of the file without `.sql`, for example `0000_tables`. */
@@ -139,7 +140,7 @@ export const migrationStatus = (client: SqlClient, schema: string): Promise<Migr
     return [...ours, ...foreign.map(({ tag, at }) => ({ tag, state: 'unknown' as const, appliedAt: at }))]
   })
 
-/** Rejects if a migration of this release is pending. Used by a service that must not migrate the database itself. */
+/** Rejects if a migration of this release is pending. Used if `migrateOnStart` is false, and before an upgrade is finished. */
 export const requireMigrated = async (client: SqlClient, schema: string): Promise<void> => {
   const pending = (await migrationStatus(client, schema)).filter(({ state }) => state === 'pending')
   if (pending.length === 0) return
@@ -169,8 +170,8 @@ const locked = async <T>(client: SqlClient, schema: string, wait: LockWait, work
 
 const lockedOnce = <T>(client: SqlClient, schema: string, lockMs: number, work: Work<T>): Promise<T> =>
   client.transaction(async transaction => {
-    // A migration may take long, so it has no statement timeout. Waiting for the advisory lock has no lock timeout either,
-    // because another process may hold the lock while it migrates.
+    // A migration may take a long time, so it has no statement timeout. Waiting for the advisory lock has no lock timeout
+    // either, because another process may hold the lock while it migrates.
     await transaction.exec('set local statement_timeout = 0; set local lock_timeout = 0')
     await transaction.query('select pg_advisory_xact_lock(hashtextextended($1, 0))', [`fastify-chat:migrate:${schema}`])
     await transaction.exec(`set local lock_timeout = ${lockMs}`)
@@ -227,5 +228,7 @@ const refuseChanged = (migrations: readonly Migration[], applied: ReadonlyMap<st
   const changed = migrations.filter(({ tag, hash }) => applied.has(tag) && applied.get(tag)?.hash !== hash)
   if (changed.length === 0) return
   const tags = changed.map(({ tag }) => tag).join(', ')
-  throw new Error(`Applied migrations have changed: ${tags}. Restore the files, and write a new migration instead.`)
+  throw new Error(
+    `The files of applied migrations have changed: ${tags}. Restore the files, and write a new migration instead.`
+  )
 }

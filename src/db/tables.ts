@@ -67,8 +67,8 @@ export const createTables = (schema?: string) => {
     createdAt: moment('created_at').notNull().default(now)
   })
 
-  // No foreign keys, because they slow an append down by a third (docs/performance.md) and the service never deletes users or
-  // rooms.
+  // The table has no foreign keys, because they slow an append down by a third (docs/performance.md) and the service never
+  // deletes users or rooms.
   const messages = table(
     'messages',
     {

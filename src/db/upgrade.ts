@@ -1,6 +1,6 @@
 /**
- * Finishes a rolling upgrade, which is possible when no process of an older release is running. From then on, entries of all
- * kinds are accepted.
+ * Finishes a rolling upgrade, which is possible when no process of an older release is running. Once the upgrade is finished,
+ * entries of all kinds are accepted.
  */
 import type { SqlClient } from './client/types.ts'
 import { requireMigrated } from './migrate.ts'
@@ -34,7 +34,7 @@ export const finishUpgrade = async (client: SqlClient, schema: string, version: 
       'Stop the older processes and run the command again. A pooler may keep a connection open for a while after its process ' +
       'has stopped.'
     throw new Error(
-      `The upgrade can't be finished, because older processes may still run: ${older.join(', ')}. ${advice}`
+      `The upgrade can't be finished, because older processes may still be running: ${older.join(', ')}. ${advice}`
     )
   }
   await client.transaction(transaction => finishIn(transaction, schema))

@@ -1,8 +1,8 @@
 import type { onRequestHookHandler } from 'fastify'
 
 /**
- * Returns an `onRequest` hook that waits for `work` until it has succeeded once. After that, it calls neither `work` nor awaits
- * anything.
+ * Returns an `onRequest` hook that runs `work` before each request is handled, until `work` has succeeded once. If `work`
+ * fails, the request fails with the same error.
  */
 export const waitOnce = (work: () => Promise<void>): onRequestHookHandler => {
   let isDone = false

@@ -22,7 +22,7 @@ export interface Handshake {
   open(upgrade: Upgrade, opened: (socket: WebSocket) => void): void
 }
 
-/** Maximum number of fragments of a frame. A proxy may split the largest frame into about two hundred. */
+/** Maximum number of fragments of a frame. A proxy may split the largest frame into about two hundred fragments. */
 const MAX_FRAGMENTS = 1024
 /** Maximum number of chunks in which a frame may arrive. Even a chunk of a few bytes needs much memory. */
 const MAX_CHUNKS = 4096
@@ -39,8 +39,8 @@ export const createHandshake = ({ maxPayload, chooseProtocol }: HandshakeOptions
     // `maxPayload` limits only the number of bytes, so without these limits a client could send any number of empty fragments.
     maxFragments: MAX_FRAGMENTS,
     maxBufferedChunks: MAX_CHUNKS,
-    // Disabled, because the frame quota of the connection limits pings, and closes the connection with a code that shows the
-    // reason.
+    // The limit of `ws` for pings is disabled, because the frame quota of the connection also limits pings, and closes the
+    // connection with a code that shows the reason.
     maxPendingAutoPongs: 0,
     handleProtocols: chooseProtocol
   } as ConstructorParameters<typeof WebSocketServer>[0])
@@ -69,6 +69,6 @@ const checkRequest = (request: IncomingMessage): void => {
   }
   // Node does not check that an upgrade has a Host header. Injected requests in tests may omit the header.
   if (host === undefined && request instanceof IncomingMessage) {
-    throw new ChatError('bad_request', 'The request has no Host header.')
+    throw new ChatError('bad_request', 'The request has no Host header. Add the header.')
   }
 }

@@ -10,7 +10,10 @@ const LINGER_MS = 1000
 
 type Rejection = readonly [status: number, error: ChatError]
 
-const MALFORMED: Rejection = [400, new ChatError('bad_request', 'The request is malformed.')]
+const MALFORMED: Rejection = [
+  400,
+  new ChatError('bad_request', 'The request is not valid HTTP. Send a valid HTTP/1.1 request.')
+]
 /** Maps the code of an error from Node to the status and the error of the response. */
 const REJECTIONS: Readonly<Record<string, Rejection>> = {
   HPE_HEADER_OVERFLOW: [
@@ -67,10 +70,13 @@ export const takeEveryRequest = (server: Server): void => {
   })
 }
 
-/** Throws if a request has no Host header (RFC 9112, 3.2) or an unsupported expectation (RFC 9110, 10.1.1). */
+/**
+ * Throws if an HTTP/1.1 request has no Host header (RFC 9112, 3.2), or if a request has an unsupported expectation (RFC 9110,
+ * 10.1.1).
+ */
 export const checkHead = ({ httpVersion, headers }: IncomingMessage): void => {
   if (httpVersion === '1.1' && headers.host === undefined) {
-    throw new ChatError('bad_request', 'The request has no Host header.')
+    throw new ChatError('bad_request', 'The request has no Host header. Add the header.')
   }
   if (headers.expect !== undefined && !/^100-continue$/i.test(headers.expect)) {
     throw Object.assign(

@@ -8,7 +8,7 @@ import type { IncomingMessage } from 'node:http'
 /** The HTTP parser of a connection, with the undocumented properties that this module uses. */
 export interface Parser {
   onIncoming?: ((request: IncomingMessage & { upgrade?: boolean | null }, isKeptAlive: boolean) => number) | null
-  /** Parses bytes, and returns how many were parsed. */
+  /** Parses bytes, and returns how many were parsed or an error. */
   execute?(bytes: Buffer): number | Error
   getCurrentBuffer?(): Buffer
   [ignored]?: boolean
@@ -40,8 +40,8 @@ export const continueAfterUpgrades = (socket: ParsingSocket, parser: Parser): vo
   const key = executedKey(parser)
   if (key === undefined) return
   const onExecuted = Reflect.get(parser, key) as (parsed: number | Error) => void
-  // Bytes are parsed in two ways. Native code parses the bytes that it reads from the socket's handle, and Node then calls this
-  // function. For all other bytes, Node calls `execute`.
+  // Bytes are parsed in two ways. Native code parses the bytes that it reads from the socket's handle, and Node then calls the
+  // function under `key`. For all other bytes, Node calls `execute`.
   const continued = (parsed: number | Error): void => {
     const rest =
       parser[ignored] && typeof parsed === 'number' ? parser.getCurrentBuffer?.().subarray(parsed) : undefined

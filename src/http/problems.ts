@@ -15,7 +15,6 @@ export interface Refusal {
   readonly headers: Readonly<Record<string, string | string[]>>
 }
 
-/** The context in which an error occurred. */
 export interface RefusalContext {
   /** The reply's current status. If it is not 4xx or 5xx, the status of the error is used. */
   readonly replyStatus: number
@@ -45,8 +44,8 @@ const PARTS: Readonly<Record<string, string>> = {
 const INVALID_JSON = new Set(['FST_ERR_CTP_INVALID_JSON_BODY', 'FST_ERR_CTP_EMPTY_JSON_BODY'])
 
 /**
- * Maps the status of an error that is not a ChatError to a code of the catalog. For any other status, the code is `http_` and
- * the status.
+ * Maps the status of an error that is not a ChatError to a code of the catalog. For any other status, the code is `http_`
+ * followed by the status.
  */
 const CODES: Partial<Record<number, ErrorCode>> = {
   400: 'bad_request',
@@ -75,14 +74,17 @@ const DETAILS: Partial<Record<number, string>> = {
 }
 const FAILURE = 'The service failed. Try again, and report the `instance` of this problem if it happens again.'
 
-/** Returns the response to an error. An error from a host keeps its status and headers and, if the status is below 500, its message. */
+/**
+ * Returns the response to an error. An error from a host keeps its status and headers. It also keeps its message if the status
+ * is below 500.
+ */
 export const refusalOf = (error: unknown, { replyStatus, isUnavailable }: RefusalContext): Refusal => {
   if (error instanceof ChatError) return ofChatError(error)
   const thrown: Thrown = typeof error === 'object' && error !== null ? error : {}
   const violated = ofValidation(thrown)
   if (violated) return violated
   if (typeof thrown.code === 'string' && INVALID_JSON.has(thrown.code)) {
-    return ofChatError(new ChatError('invalid_json', 'The body is not valid JSON.'))
+    return ofChatError(new ChatError('invalid_json', 'The body is empty or is not valid JSON. Send valid JSON.'))
   }
   const status = statusOf(replyStatus) ?? statusOf(thrown.statusCode) ?? statusOf(thrown.status)
   if (status === undefined && isUnavailable(error)) {
@@ -163,7 +165,10 @@ const isSendable = (name: string, value: string | string[]): boolean => {
   }
 }
 
-/** Returns the headers that `http-errors` attached to an error, except those that describe the body, which is replaced. */
+/**
+ * Returns the headers that `http-errors` attached to an error. Omits headers that describe the connection or the body, which is
+ * replaced, and headers that cannot be sent.
+ */
 const headersOf = (headers: unknown): Record<string, string | string[]> =>
   typeof headers === 'object' && headers !== null
     ? Object.fromEntries(

@@ -1,11 +1,12 @@
 /**
- * Headers that tell browsers what they must not do with a response. They are constants, because responses to reads of the history
- * are so short that computing a dozen headers would take a considerable part of their time.
+ * Defines the headers that restrict what browsers may do with a response. The headers are constants, because reads of the
+ * history take so little time that computing a dozen headers would slow them down considerably.
  */
 
 /**
- * Headers of every response. JSON has only these: browsers must not guess another type, must not show it as a page that loads or is
- * framed by anything, and must not load it into a page of another origin. The API documents and the web client set their own policies.
+ * Headers of every response. JSON responses have only these headers. A browser then does not guess another type, does not load
+ * anything if it shows the response as a page, does not show it in a frame, and does not load it into a page of another origin.
+ * The API documents and the web client set their own policies.
  */
 export const DATA_HEADERS = {
   'content-security-policy': "default-src 'none';frame-ancestors 'none'",
@@ -13,7 +14,7 @@ export const DATA_HEADERS = {
   'x-content-type-options': 'nosniff'
 }
 
-/** Further headers of all other responses, such as pages, scripts and redirects. They have no effect on JSON. */
+/** Further headers of responses that are not JSON, such as pages, scripts and redirects. They have no effect on JSON. */
 export const DOCUMENT_HEADERS = {
   'cross-origin-opener-policy': 'same-origin',
   'origin-agent-cluster': '?1',
@@ -26,7 +27,7 @@ export const DOCUMENT_HEADERS = {
 }
 
 /**
- * If a browser reaches the service over TLS, HSTS makes the browser use only TLS for a year (RFC 6797).
- * Subdomains are excluded, because they may belong to other services of the operator.
+ * If a browser reaches the service over TLS, HSTS makes the browser use only TLS for a year (RFC 6797). Subdomains are
+ * excluded, because they may belong to other services of the operator.
  */
 export const HSTS = { 'strict-transport-security': 'max-age=31536000' }

@@ -4,8 +4,8 @@ import { whenKnown } from '../lib/when-known.ts'
 
 /**
  * An `onRoute` hook that makes the handler return JSON text instead of an object. Otherwise a host's `preSerialization` hook
- * (for example, one that wraps responses in an envelope) or reply serializer could change a response so that it violates its
- * schema. Fastify runs neither of them for text.
+ * (for example, one that wraps responses in an envelope) or `setReplySerializer` could change a response so that it violates
+ * its schema. Fastify uses neither of them for text.
  */
 export const serializeResponses = (route: RouteOptions): void => {
   const { handler } = route

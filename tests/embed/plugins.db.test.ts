@@ -74,7 +74,7 @@ test.for([
 
 test('rejects an object that is not a database client', async () => {
   await expect(async () => bare().register(db, { client: {} as never })).rejects.toThrow(
-    /neither a client of postgres.js nor a PGlite/
+    /not a client of postgres.js, a PGlite or an SqlClient/
   )
 })
 
@@ -90,7 +90,12 @@ test.for<[string, unknown, object, RegExp]>([
   ['db with a number', db, { databaseUrl: 7 }, /plugin chat-db are not valid: `databaseUrl` must be a string/],
   ['db with another database’s URL', db, { databaseUrl: 'mysql://h/d' }, /`databaseUrl` must be postgres:/],
   ['db with a bad schema', db, { databaseUrl: 'pglite:x', databaseSchema: 'A b' }, /`databaseSchema` must be 1-63/],
-  ['db with text for a client', db, { client: 'postgres://h/d' }, /neither a client of postgres.js nor a PGlite/],
+  [
+    'db with text for a client',
+    db,
+    { client: 'postgres://h/d' },
+    /not a client of postgres.js, a PGlite or an SqlClient/
+  ],
   ['config with text', config, { settings: 'x' }, /`settings` of the plugin chat-config must be an object/]
 ])('rejects invalid options with what is wrong: %s', async ([, plugin, options, message]) => {
   await expect(async () => bare().register(plugin as never, options as never)).rejects.toThrow(message)

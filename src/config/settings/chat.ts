@@ -1,4 +1,4 @@
-/** The limits of the chat itself. */
+/** The limits of messages, reads and WebSocket connections. */
 import { integer, limit, ownedBy } from './define.ts'
 
 export const chatSettings = ownedBy('chat', {

@@ -4,7 +4,10 @@ import { flag, integer, oneOf, optional, ownedBy, text } from './define.ts'
 
 const URL_ADVICE = 'cannot be read as a URL. Encode special characters (@ as %40, / as %2F, # as %23)'
 
-/** Returns an error for a URL that cannot be parsed. Otherwise the driver would reject the URL with a less helpful message. */
+/**
+ * Returns an error for a URL that cannot be parsed. Without this check, the driver would reject the URL with a less helpful
+ * message.
+ */
 const isParsed = (value: unknown): string[] =>
   String(value).startsWith('pglite:') || isDatabaseUrl(String(value)) ? [] : [URL_ADVICE]
 

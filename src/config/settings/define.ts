@@ -55,7 +55,7 @@ export const text = (details: TextDetails) =>
 export const integer = (value: number, details: NumberDetails) =>
   Type.Integer({ minimum: 0, default: value, ...details })
 
-/** Declares an integer setting that limits something. 0 means no limit. */
+/** Declares a limit: an integer setting from 0 to 1,000,000. 0 means no limit, unless the description says otherwise. */
 export const limit = (value: number, details: SettingDetails) => integer(value, { maximum: 1_000_000, ...details })
 
 export const flag = (value: boolean, details: SettingDetails) => Type.Boolean({ default: value, ...details })

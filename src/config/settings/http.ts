@@ -14,7 +14,10 @@ const areOrigins = (value: unknown, mode: Mode): string[] => {
   return isAny ? [...bad, 'must not be * in production. List the origins of your pages'] : bad
 }
 
-/** Returns whether Fastify's parser accepts an entry. Shorthands such as `10.1` are rejected, because they are probably mistakes. */
+/**
+ * Returns whether an entry is an address, a range or a name that Fastify accepts. Returns false for shorthands such as `10.1`,
+ * which Fastify would accept, because they are probably mistakes.
+ */
 const isProxy = (proxy: unknown): boolean => {
   if (typeof proxy !== 'string') return false
   if (['loopback', 'linklocal', 'uniquelocal'].includes(proxy)) return true

@@ -1,4 +1,4 @@
-/** The settings of health and load. */
+/** The settings of overload protection. */
 import { limit, ownedBy } from './define.ts'
 
 export const opsSettings = ownedBy('ops', {

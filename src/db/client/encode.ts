@@ -28,7 +28,9 @@ export const PARSERS: Readonly<Record<number, (text: string) => unknown>> = {
   ...Object.fromEntries(TEXTS.map(type => [type, String]))
 }
 
-/** Decodes a value according to the OID of its type. Returns a value that is neither a number nor a boolean as text. */
+/**
+ * Decodes a value according to the OID of its type. Returns numbers, booleans and null as such, and any other value as text.
+ */
 export const decodeValue = (type: number, bytes: Uint8Array | null): unknown => {
   if (bytes === null) return null
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString()
@@ -37,7 +39,10 @@ export const decodeValue = (type: number, bytes: Uint8Array | null): unknown => 
 
 const asIs = (value: unknown): unknown => value
 
-/** Defines the same conversions in the form that postgres.js expects, for the clients that the service creates. */
+/**
+ * The type conversions that replace those of postgres.js in the service's own clients: `bigint` is parsed as a number, and
+ * times stay text.
+ */
 export const TYPES = {
   number8: { to: 20, from: [20], serialize: String, parse: Number },
   moment: { to: 1184, from: [1082, 1114, 1184], serialize: asIs, parse: asIs }

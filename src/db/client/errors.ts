@@ -4,7 +4,8 @@ import { TimeoutError } from '../../lib/timeout.ts'
 /**
  * What the caller should do about a database error.
  *
- * - `retry`: the connection or the server failed. The statement may have taken effect or not; it may be sent again.
+ * - `retry`: the failure is temporary, such as a lost connection or a deadlock. The statement may or may not have taken effect;
+ *   it may be sent again.
  * - `locked`: a lock was not granted in time. Nothing was written; the statement may be sent again.
  * - `replace-connection`: this session cannot write (a standby, a read-only server) or is not in the expected state. Nothing
  *   was written; the statement may be sent again on a new connection.
@@ -41,7 +42,7 @@ const DRIVER_CODES = new Set([
   'ETIMEDOUT'
 ])
 
-/** Maps SQLSTATEs whose fault differs from the fault of their class in `CLASSES`. */
+/** Maps SQLSTATEs to faults. A SQLSTATE that is not listed has the fault of its class in `CLASSES`. */
 const STATES: Readonly<Record<string, DatabaseFault>> = {
   '25006': 'replace-connection', // read_only_sql_transaction: a standby, or default_transaction_read_only
   '25P02': 'replace-connection', // in_failed_sql_transaction: a pooler handed over a session with a failed transaction
@@ -69,12 +70,13 @@ const CLASSES: Readonly<Record<string, DatabaseFault>> = {
   '54': 'divide', // program limit exceeded: for example a row that is too large
   '57': 'retry', // operator intervention: shutdown, crash, starting up
   '58': 'refuse', // system error: input or output failed
-  P0: 'divide' // PL/pgSQL: chat_append got a deleted room, or a host's trigger rejected a row
+  P0: 'divide' // PL/pgSQL: a function of the service or a host's trigger rejected a row
 }
 
 const SQLSTATE = /^[0-9A-Z]{5}$/
 /**
- * Matches SQLSTATEs that neither the SQL standard nor PostgreSQL defines. A host's trigger may reject a row with such a code.
+ * Matches SQLSTATEs of the classes that the SQL standard leaves to the implementation, except PostgreSQL's 72 and XX. A host's
+ * trigger may reject a row with such a SQLSTATE.
  */
 const CUSTOM_STATE = /^(?!72|HV|XX)[5-9I-Z]/
 const TLS = /^(ERR_SSL|ERR_TLS|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_)/

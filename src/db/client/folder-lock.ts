@@ -1,7 +1,7 @@
 /**
  * Locks a folder for one process. The process that holds the lock listens on a Unix socket in the folder. Other processes can
  * connect to the socket only while that process is running, so a lock ends with its process. A file with a process id could not
- * show whether the process is running, because in a container the id is always 1.
+ * show whether the process is running, because in a container the id is usually 1.
  *
  * Each process first listens on a socket with a unique name, and then checks for other sockets. Of two processes, the one that
  * checks later finds the socket of the other, so two processes never hold the lock at the same time. If each finds the socket
@@ -103,8 +103,8 @@ const isLive = (path: string): Promise<boolean> =>
   })
 
 /**
- * Returns whether a socket is old enough to be removed. A time in the future counts as old, because the clock may have been set
- * back.
+ * Returns whether a socket is old enough to be removed. A modification time in the future by more than `DEAD_AFTER_MS` also
+ * counts as old, because the clock may have been set back.
  */
 const isOld = (path: string): boolean => {
   const stats = statSync(path, { throwIfNoEntry: false })

@@ -1,6 +1,6 @@
 /**
- * Listens for notifications on a connection, and reconnects with growing delays. The `listen` of postgres.js reconnects without a
- * delay while the server rejects connections, for example because it is starting up or has too many connections. That causes
+ * Listens for notifications on a connection, and reconnects with growing delays. The `listen` of postgres.js reconnects without
+ * a delay while the server rejects connections, for example because it is starting up or has too many connections. That causes
  * hundreds of attempts per second on a server that is already under load.
  */
 import type postgres from 'postgres'
@@ -75,7 +75,7 @@ export const listenOn = async ({
 
   const scheduleRetry = (): void => {
     if (isEnded || timer) return
-    // With jitter, so that the processes of a service don't reconnect at the same time.
+    // Adds jitter, so that the processes of a service don't reconnect at the same time.
     timer = setTimeout(
       () => {
         timer = undefined

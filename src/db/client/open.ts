@@ -22,19 +22,23 @@ export interface EmbeddedHandle {
   readonly waitReady: Promise<void>
 }
 
-/** Wraps a client of the host application, and never closes that client. Rejects with a TypeError if `handle` is not a client. */
+/**
+ * Wraps a client of the host application. An SqlClient is returned as it is. Rejects with a TypeError if `handle` is not a
+ * client.
+ */
 export const adoptClient = async (handle: DatabaseHandle, listenUrl?: string): Promise<SqlClient> => {
   if (typeof handle === 'function' && 'unsafe' in handle) return adoptPostgres(handle, listenUrl)
   if (typeof handle === 'object' && handle !== null && 'waitReady' in handle)
     return adoptEmbedded(handle as unknown as PGlite)
   if (typeof handle === 'object' && handle !== null && 'engine' in handle) return handle
   throw new TypeError(
-    '`client` is neither a client of postgres.js nor a PGlite. Pass one of these, or `databaseUrl` instead.'
+    '`client` is not a client of postgres.js, a PGlite or an SqlClient. Pass one of these, or `databaseUrl` instead.'
   )
 }
 
 /**
- * Creates a client that never connects. It is used to generate the API documents, which need only the routes of the service.
+ * Creates a client for the generation of the API documents, which needs only the routes of the service and runs no queries. So
+ * the client never connects.
  */
 export const offlineClient = (): SqlClient => ({
   ...openPostgres({ url: 'postgres://offline@localhost:1/offline', poolMax: 1 }),

@@ -23,15 +23,18 @@ export interface PoolOptions<T> {
 }
 
 export interface Pool<T> {
-  /** Runs work on a connection. If the work fails because the server is read-only, replaces the connections. */
+  /**
+   * Runs work on a connection. If the work fails with the fault `replace-connection`, for example because the server is
+   * read-only, replaces the connections.
+   */
   run<R>(work: (opened: T) => Promise<R>): Promise<R>
-  /** Runs work on a reserved connection, without waiting for other work. */
+  /** Runs urgent work. It does not wait for calls of `run`, because they leave the reserved connections free. */
   runUrgently<R>(work: (opened: T) => Promise<R>): Promise<R>
   /** Returns how many calls of `run` wait for a connection. */
   waiting(): number
   /**
-   * Closes the connections after their queries have ended. Work that starts later uses new connections. Does nothing if the
-   * last replacement was less than a second ago.
+   * Closes the connections after their queries have ended. Work that starts later uses new connections. Does nothing if
+   * `mayReplace` is false, or if the last replacement was less than a second ago.
    */
   replace(): void
   end(): Promise<void>
@@ -54,7 +57,8 @@ export const createPool = <T>({ open, end, maxConnections, mayReplace }: PoolOpt
   /** The value that `current` resolved to. With it, an open pool is used without waiting for a microtask. */
   let opened: T | undefined
   let replacedAt = Number.NEGATIVE_INFINITY
-  // Limits the work to the connections that are not reserved. postgres.js would queue further work behind running queries.
+  // Limits `run` to the connections that are not reserved. Without this limit, urgent work would wait behind the queries that
+  // postgres.js queues.
   const limit = pLimit(maxConnections - reservedOf(maxConnections))
   let ending: Promise<void> | undefined
 

@@ -32,7 +32,10 @@ export const openPostgres = (options: ClientOptions): SqlClient => {
     onnotice: () => {}
   }
 
-  /** Inspects the server on a connection that sends no session settings as startup parameters, as a pooler may reject them. */
+  /**
+   * Inspects the server on a connection that does not send the session settings as startup parameters, because a pooler may
+   * reject them.
+   */
   const inspect = async () => {
     const sql = postgres({ ...base, max: 1 })
     try {
@@ -126,8 +129,8 @@ const clientOver = ({ pool, run, where, maxConnections, connect }: ClientParts):
     })
 
   const notify = async (channel: string, payloads: readonly string[]): Promise<void> => {
-    // By default, the commit of a transaction with `NOTIFY` waits for a disk sync. The sync is turned off, because a
-    // notification may be lost in a crash.
+    // By default, the commit of a transaction with `NOTIFY` waits for a disk sync. This commit does not wait, because the
+    // service tolerates the loss of notifications in a crash.
     const text = `select set_config('synchronous_commit', 'off', true), pg_notify($1, payload)
       from unnest($2::text[]) as payload`
     await pool.runUrgently(({ sql, prepare }) => run(sql, text, [channel, payloads], prepare))
@@ -156,7 +159,7 @@ const clientOver = ({ pool, run, where, maxConnections, connect }: ClientParts):
 
 const inTransaction = async <T>({ sql, settings }: Opened, work: (transaction: Runner) => Promise<T>): Promise<T> => {
   const result = await sql.begin('isolation level read committed', async transaction => {
-    // Not awaited here, so that the settings and the first statement of `work` are sent together.
+    // The settings are not awaited here, so that they are sent together with the first statement of `work`.
     const isSet = settings === '' ? undefined : transaction.unsafe(settings).simple().execute()
     const [done] = await Promise.all([work(transaction), isSet])
     return { done }

@@ -8,7 +8,10 @@ export interface Rows {
   readonly rows: unknown[][]
 }
 
-/** Runs a statement. If `isPrepared` is true, prepares the statement, which is faster for a statement that is sent often. */
+/**
+ * Runs a statement. If `isPrepared` is true, prepares the statement if the connection allows it, which makes a frequent
+ * statement faster.
+ */
 export type Execute = (
   text: string,
   params: readonly unknown[],

@@ -85,8 +85,8 @@ export const inspectSession = async (run: Run, wanted: Settings = {}): Promise<S
 }
 
 /**
- * Returns the setting which guarantees that an acknowledged message is on disk. Overrides only `off`. The other values
- * determine which replicas must have the message, which the administrator decides.
+ * Returns `synchronous_commit` with a value that guarantees that an acknowledged message is on disk. Replaces only `off`. The
+ * other values determine which replicas must have the message, and that is the administrator's decision.
  */
 const durability = (current = 'on'): Settings => ({ synchronous_commit: current === 'off' ? 'on' : current })
 
@@ -95,7 +95,7 @@ const literal = (text: string): string => `'${text.replaceAll("'", "''")}'`
 /** Returns the statements that apply settings to the current transaction or the session; empty if there are none. */
 export const statementsThatSet = (settings: Settings, scope: 'local' | 'session'): string =>
   Object.entries(settings)
-    // The required settings use `SET`, which takes no snapshot as a query does. The settings from the URL use `set_config`,
+    // The required settings use `SET`, which, unlike a query, takes no snapshot. The settings from the URL use `set_config`,
     // because `SET` would treat a quoted list, such as a `search_path`, as one name.
     .map(([name, value]) =>
       name in NEEDED

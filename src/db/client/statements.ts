@@ -21,7 +21,10 @@ type Parameters = postgres.ParameterOrJSON<never>[]
 /** Returns the process id from the connection's BackendKeyData, which postgres.js does not declare. */
 const pidOf = ({ state }: { state?: unknown }): number | null => (state as { pid?: number } | undefined)?.pid ?? null
 
-/** Returns the columns of a result. postgres.js declares that they are always present, but a statement without rows has none. */
+/**
+ * Returns the columns of a result. The types of postgres.js always declare columns, but the result of a statement such as `SET`
+ * has none.
+ */
 const columnsOf = ({ columns }: { columns: unknown }) => (columns ?? []) as postgres.Column<string>[]
 
 export const runOwn: Run = async (runner, text, params, prepare) => {
@@ -31,8 +34,8 @@ export const runOwn: Run = async (runner, text, params, prepare) => {
 }
 
 /**
- * Returns a function that runs statements on a host's client. It reads raw bytes, because the client may convert values in its
- * own way. `rename` is the client's transformation of column names.
+ * Returns a function that runs statements on a host's client. The function reads raw bytes, because the client may convert
+ * values in its own way. `rename` is the client's transformation of column names.
  */
 export const runForeign = (rename: (name: string) => string): Run => {
   const originalName = createRenaming(rename)

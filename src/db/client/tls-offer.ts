@@ -28,8 +28,8 @@ const offersTls = async ({ host, port }: DatabaseHost): Promise<boolean> => {
 }
 
 /**
- * If a connection failed because the server does not support TLS, returns a new error that says so. Else returns the given
- * error.
+ * If a connection failed because the server does not support TLS, returns a new error that says so. Otherwise, returns the
+ * given error.
  */
 export const explainTls = async (error: unknown, [server]: readonly DatabaseHost[]): Promise<unknown> => {
   if (!server || !codesOf(error).includes('ECONNRESET') || (await offersTls(server))) return error

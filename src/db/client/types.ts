@@ -31,7 +31,7 @@ export interface Notifications {
 }
 
 export interface QueryOptions {
-  /** Uses a connection that is reserved for urgent work, such as an append. */
+  /** Whether to use a connection that is reserved for urgent work, such as an append. */
   readonly isUrgent?: boolean
 }
 
@@ -40,7 +40,10 @@ export interface SqlClient {
   readonly engine: 'postgres' | 'pglite'
   /** Null for the embedded database, which only one process can use. */
   readonly notifications: Notifications | null
-  /** Identifies the database in messages to the operator: `host:port` or the folder. Never contains a password. */
+  /**
+   * Identifies the database in messages to the operator, for example by `host:port` or by its folder. Never contains a
+   * password.
+   */
   readonly where: string
   /** Maximum number of connections; 1 if absent. */
   readonly maxConnections?: number
@@ -50,7 +53,7 @@ export interface SqlClient {
    */
   // biome-ignore lint/suspicious/noExplicitAny: the tables are created per schema, so Drizzle's own schema type is unused.
   readonly drizzle: PgDatabase<PgQueryResultHKT, any>
-  /** Runs one prepared statement, whose parameters are `$1`, `$2`, … */
+  /** Runs one statement, whose parameters are `$1`, `$2`, … The statement is prepared if the connection allows it. */
   query<Row extends object>(text: string, params?: readonly unknown[], options?: QueryOptions): Promise<Row[]>
   /** Runs work atomically, at the isolation level read committed. */
   transaction<T>(work: (transaction: SqlTransaction) => Promise<T>, options?: QueryOptions): Promise<T>
@@ -61,11 +64,12 @@ export interface SqlClient {
   close(): Promise<void>
 }
 
-/** The options of a database client. */
 export interface ClientOptions {
   /** `postgres://user:password@host:port/name`, or `pglite:DIR` for the embedded database. */
   readonly url: string
-  /** The TLS mode. `require` encrypts but does not verify the server; `verify-full` verifies the certificate and its host name. */
+  /**
+   * The TLS mode. `require` encrypts but does not verify the server. `verify-full` verifies the certificate and its host name.
+   */
   readonly ssl?: 'disable' | 'require' | 'verify-full' | undefined
   /** The certificate of the certificate authority for `verify-full`, in PEM format. */
   readonly ca?: string | undefined

@@ -55,14 +55,14 @@ export const connectionOptions = (url: DatabaseUrl, { ssl, ca }: TlsOptions): Co
     ssl: isLocal ? false : tls(ssl ?? url.sslmode ?? 'disable', ca, names),
     connect_timeout: Number(parameters.connect_timeout) || CONNECT_SECONDS,
     keep_alive: 15,
-    // With one server there is nothing to choose, and the check would only delay the connection.
+    // With only one server, the check of `target_session_attrs` would only delay the connection.
     ...(hosts.length > 1 && attributes && attributes !== 'any'
       ? { target_session_attrs: attributes as 'primary' }
       : {}),
     connection: {
       application_name: parameters.application_name ?? `fastify-chat/${version}`,
-      // `options` may also contain values for the proxy of a hosting provider, so all parts except `-c name=value` are passed
-      // on.
+      // `options` may also contain values for the proxy of a hosting provider, so everything in it except session settings is
+      // passed on.
       ...(otherOptions(parameters.options) ? { options: otherOptions(parameters.options) } : {})
     }
   }

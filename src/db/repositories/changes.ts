@@ -21,7 +21,7 @@ export interface ChangesRead {
   readonly snapshot: string
   /**
    * `undefined` if the changes cannot be listed: there are too many, a table was truncated, `since` is absent or from another
-   * database, or the database has been restored since.
+   * database, or the database has been restored since that snapshot.
    */
   readonly changes: Changes | undefined
 }
@@ -43,13 +43,13 @@ export interface ChangesRepository {
  * connection.
  */
 const LOCK_MS = 1000
-/** Maximum number of changes that a read lists from each of the two tables. */
+/** Maximum number of changes that a read lists from each of the tables `revocations` and `log_changes`. */
 const MAX_CHANGES = 1000
 
 interface Row {
   readonly snapshot: string
   readonly is_lost: boolean
-  // JSON as text, so that no driver converts the values.
+  // The query returns JSON as text, so that no driver converts the values.
   readonly deleted: string
   readonly changed: string
 }
@@ -93,7 +93,7 @@ export const createChangesRepository = ({ query, transaction }: SqlClient, schem
     isUrgentTaken = true
     try {
       const work = async (own: SqlTransaction): Promise<Row[]> => {
-        // A separate statement, because `set_config` in the query would be too late: a query locks its tables before it
+        // This is a separate statement, because `set_config` in the query would be too late: a query locks its tables before it
         // evaluates expressions.
         await own.exec(`set local lock_timeout = ${LOCK_MS}`)
         return own.query<Row>(read, [since ?? null])

@@ -1,6 +1,6 @@
 /**
- * Appends entries to the log with a database function, and reads them by `seq`. `content` and `meta` are Fernet tokens here, never
- * plaintext.
+ * Appends entries to the log with a database function, and reads them by `seq`. `content` and `meta` are Fernet tokens here,
+ * never plaintext.
  */
 
 import { and, between, desc, eq, sql } from 'drizzle-orm'
@@ -65,8 +65,8 @@ export interface StoredEntry {
 /** Appends and reads the entries of all rooms in one schema. */
 export interface MessagesRepository {
   /**
-   * Appends a batch in one transaction and one round trip. After the commit, resolves with one result per entry, in the order of
-   * the batch. A write id must not occur twice in a batch. See drizzle/0008_append_entries.sql.
+   * Appends a batch in one transaction and one round trip. After the commit, resolves with one result per entry, in the order
+   * of the batch. Two entries of a batch must not have the same room, user and write id. See drizzle/0008_append_entries.sql.
    */
   append(batch: readonly NewEntry[]): Promise<(AppendedEntry | RefusedEntry)[]>
   /** Returns the newest entries of a room, at most `limit`, in ascending order. */
@@ -90,7 +90,7 @@ export interface Extent {
 
 /**
  * Maximum length of a token, in bytes. The service never stores a longer one. Longer text in the column is not read, because it
- * could exhaust the memory.
+ * could exhaust the memory of the process.
  */
 const MAX_TOKEN_BYTES = 1024 * 1024
 

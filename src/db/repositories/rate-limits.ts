@@ -8,7 +8,7 @@ import type { SqlClient } from '../client/types.ts'
 /** Counts requests in the table `rate_limits` of one schema. */
 export interface RateLimitsRepository {
   /**
-   * Counts a request of `key`. The first request starts a period of `windowMs` milliseconds. Returns the number of requests in
+   * Counts a request for `key`. The first request starts a period of `windowMs` milliseconds. Returns the number of requests in
    * the current period, and the milliseconds until the period ends.
    */
   hit(key: string, windowMs: number): Promise<{ current: number; ttlMs: number }>
@@ -42,8 +42,8 @@ export const createRateLimitsRepository = ({ query }: SqlClient, schema: string)
       if (!row) throw new Error('The query that counts a request in "rate_limits" returned no row.')
       if (systemClock.monotonic() - sweptAt > SWEEP_MS) {
         sweptAt = systemClock.monotonic()
-        // Not awaited, so that the request is not delayed. A failure is ignored, because the next sweep deletes the same
-        // counters.
+        // The deletion is not awaited, so that the request is not delayed. A failure is ignored, because the next deletion
+        // includes the same counters.
         query(sweep).catch(() => {})
       }
       return { current: row.hits, ttlMs: Math.ceil(row.ttl) }

@@ -5,7 +5,7 @@ import { ChatError } from '../../protocol/errors.ts'
 import type { SqlClient } from '../client/types.ts'
 import type { Tables } from '../tables.ts'
 
-/** A room. `epoch` identifies the incarnation of its log. While the log is empty, `lastSeq` is 0 and `oldestSeq` is 1. */
+/** A room. `epoch` identifies the incarnation of its log. In a new room, `lastSeq` is 0 and `oldestSeq` is 1. */
 export interface RoomRow {
   readonly id: number
   readonly name: string
@@ -44,7 +44,8 @@ export interface RoomsRepository {
    */
   changed(known: readonly RoomReach[]): Promise<RoomReach[]>
   /**
-   * Returns the rooms of `ids` whose rows are locked, so that an append to them would wait. Includes rooms that do not exist.
+   * Returns those of the given ids whose rooms are locked, so that an append to them would wait. Includes the ids of rooms that
+   * do not exist.
    */
   locked(ids: readonly number[]): Promise<number[]>
 }
@@ -78,7 +79,7 @@ export const createRoomsRepository = (client: SqlClient, { rooms }: Tables, sche
 
   const inSchema = `"${schema.replaceAll('"', '""')}"`
   const table = `${inSchema}."rooms"`
-  // Cast to double precision, because drivers return a bigint as text.
+  // Casts to double precision, because the client that a host application passes in may return a bigint as text.
   const changed = `select room.id, room.epoch, room.last_seq::double precision as "lastSeq",
       room.oldest_seq::double precision as "oldestSeq"
     from unnest($1::integer[], $2::text[], $3::bigint[], $4::bigint[]) as known (id, epoch, last_seq, oldest_seq)

@@ -6,7 +6,8 @@ import type { SqlClient } from '../client/types.ts'
 import { milliseconds, type Tables } from '../tables.ts'
 
 /**
- * A user. `hashedPassword` is null for a user who cannot log in with a password. `createdAt` is in milliseconds since the epoch.
+ * A user. `hashedPassword` is null for a user who cannot log in with a password. `createdAt` is in milliseconds since the
+ * epoch.
  */
 export interface UserRecord {
   readonly id: number
@@ -125,8 +126,8 @@ export const createUsersRepository = ({ drizzle }: SqlClient, { users }: Tables)
 }
 
 /**
- * Returns whether an insert failed because the name is taken. Drizzle wraps the driver's error, and the field with the constraint's
- * name depends on the driver.
+ * Returns whether an insert failed because the name is taken. Drizzle wraps the driver's error, and the field with the
+ * constraint's name depends on the driver.
  */
 const isTaken = (error: unknown): boolean => {
   const cause = error instanceof Error ? error.cause : undefined
