@@ -9,16 +9,18 @@ export interface SendOptions extends Pick<ChatClientOptions, 'url' | 'token' | '
   readonly timeout: number
 }
 
-/** Sends the input. Rejects with an error for the user if a message is refused, or isn't acknowledged in time. */
+/**
+ * Sends the input. Rejects if a message is refused, or is not acknowledged in time. The error message is written for the user.
+ */
 export const sendInput = async (input: string, options: SendOptions): Promise<void> => {
   const messages = messagesOf(input, options.isByLine)
   if (messages.length === 0)
-    throw new Error('There is nothing to send: the standard input is empty. Pipe the text into the command.')
+    throw new Error('There is nothing to send: the standard input contains no text. Pipe the text into the command.')
   const client = createChatClient(options)
   try {
     const room = client.room(options.room)
     const sent = messages.map(content => room.send(content))
-    // Unsubscribes, so that the room doesn't announce this user to the other users. The messages are sent regardless of this.
+    // Unsubscribes, so that the service does not announce this user to the room. Sending does not require a subscription.
     room.leave()
     await withDeadline(client, options.timeout, acknowledged(sent, room.settled))
   } finally {
@@ -41,12 +43,15 @@ const acknowledged = async (
   }
 }
 
-/** Client errors that are temporary: a timeout, a conflict, a replayed early request, a rate limit. */
+/** The status codes of temporary client errors: timeout, conflict, early request that might be replayed, rate limit. */
 const TEMPORARY = [408, 409, 425, 429]
-/** Server errors that are permanent: the server doesn't support the method, or this version of HTTP. */
+/** The status codes of permanent server errors: the service does not support the method or the version of HTTP. */
 const PERMANENT = [501, 505]
 
-/** Returns whether a retry would get the same status. Not called for a 401, after which the client gets a new token. */
+/**
+ * Returns whether a retry would get the same status. Not called for a 401, because the client then gets a new token and
+ * retries.
+ */
 const isPermanent = (status: number): boolean =>
   status < 500 ? !TEMPORARY.includes(status) : PERMANENT.includes(status)
 
@@ -56,14 +61,17 @@ const refused = (detail: string): Error =>
 const unreachable = (detail: string): Error =>
   new Error(`${detail} Nothing was sent. Check --url and that the service is running.`)
 
-/** Rejects when the client goes offline, when the first connection fails, or after `timeout` milliseconds. */
+/**
+ * Waits for `work`. Rejects after `timeout` milliseconds and when the client goes offline. Before the first connection, also
+ * rejects when the service is unreachable or responds with a permanent error.
+ */
 const withDeadline = (client: ChatClient, timeout: number, work: Promise<void>): Promise<void> => {
   let detail = ''
   let wasOnline = false
   return new Promise<void>((resolve, reject) => {
     const timer = setTimeout(() => {
       const why = detail && `${detail} `
-      const advice = 'The messages may have been stored. Check the room before you send them again.'
+      const advice = 'Some messages may have been stored. Check the room before you send the input again.'
       reject(new Error(`${why}The service did not acknowledge all messages within ${timeout / 1000} s. ${advice}`))
     }, timeout)
     const stop = client.on('state', state => {

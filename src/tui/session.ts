@@ -1,7 +1,7 @@
 /**
  * Holds the user's access token and gets a new token when it expires. Keeps the password in memory while the program runs,
- * because an access token is valid for half an hour. Without a password, as with a stored token, the user has to log in again
- * when the token expires.
+ * because an access token expires soon (by default after 30 minutes). Without a password, as with a stored token, the user has
+ * to log in again when the token expires.
  */
 import {
   type ChatClient,
@@ -58,7 +58,7 @@ export const createSession = ({ url, tokenStore, shouldRemember, ...given }: Ses
     if (token !== undefined && token !== previous) return token
     if (username !== undefined && password !== undefined) await logIn(username, password)
     else if (isRefused && username !== undefined) tokenStore.remove(url, username)
-    // If the client receives the same token again, it knows that there is no other token.
+    // Without a password, this is the same token again. If the service has refused the token, the client goes offline.
     return token ?? ''
   }
 

@@ -1,4 +1,4 @@
-/** Stores the access tokens of `--remember` in one file that only its owner may read, newest first. */
+/** Stores the access tokens of `--remember` in one file, newest first. Only the owner of the file may read it. */
 import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 
@@ -11,7 +11,8 @@ export interface StoredToken {
 
 export interface TokenStore {
   /**
-   * Returns the newest token for a service, or the token of `username` for that service. Usernames are compared without case.
+   * Returns the newest token for a service. If `username` is given, returns the token of this user. Usernames are
+   * case-insensitive.
    */
   find(url: string, username?: string): StoredToken | undefined
   /** Replaces the user's token for the same service. */
@@ -50,7 +51,10 @@ const isEntry = (value: unknown): value is StoredToken => {
   return [url, username, token].every(field => typeof field === 'string')
 }
 
-/** Writes a temporary file with mode 0600 and renames it, so that the file is never incomplete or readable by others. */
+/**
+ * Writes a temporary file with mode 0600 and renames it, so that the file is never incomplete or readable by others. Deletes
+ * the file if there are no entries.
+ */
 const write = (path: string, entries: StoredToken[]): void => {
   if (entries.length === 0) return rmSync(path, { force: true })
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 })

@@ -1,4 +1,4 @@
-/** Renders the page: the chat for a user who is logged in, otherwise the form to log in. */
+/** Renders the page: the chat if a user is logged in, otherwise the login form. */
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { Chat } from './chat.tsx'
 import { listen } from './hooks.ts'
@@ -43,7 +43,7 @@ export const App = () => {
     current?.storage.close()
     setCurrent(undefined)
   }
-  /** Moves drafts and unsent messages to memory, for the next login of the same user. */
+  /** Ends an expired session. Keeps the user's data in memory, in case the same user logs in next. */
   const expire = (username: string): void => {
     saved.current = takeUserData(username)
     end()
@@ -70,8 +70,8 @@ export const App = () => {
 const leaveRoom = (): void => history.replaceState(null, '', location.pathname)
 
 /**
- * Logs out when another tab of this browser logs the same user out, even if this page was in the back/forward cache
- * at that time. Returns a function that notifies the other tabs.
+ * Logs out when another tab of this browser logs the same user out. Reloads a page that is restored from the back/forward
+ * cache if this tab's session has changed in the meantime. Returns a function that notifies the other tabs.
  */
 const useOtherTabs = (session: Session | undefined, logOut: () => void): ((username: string) => void) => {
   const channel = useRef<BroadcastChannel>()

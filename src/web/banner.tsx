@@ -1,4 +1,4 @@
-/** Shows that the connection is down: the reason, the time until the next attempt, and a button to reconnect now. */
+/** Shows why the connection is down, when the next attempt starts, and a button to reconnect now. */
 import { useEffect, useRef, useState } from 'preact/hooks'
 import type { ConnectionState, WaitingReason } from '../../client/src/index.ts'
 
@@ -54,7 +54,7 @@ export const Banner = ({ state: now, onConnect }: BannerProps) => {
 const Countdown = ({ until }: { readonly until: number }) => {
   const [left, setLeft] = useState(until - Date.now())
   useEffect(() => {
-    // Doesn't use the wall clock, which may change during the countdown.
+    // Counts down on the monotonic clock, because the wall clock may be set during the countdown.
     const endsAt = performance.now() + until - Date.now()
     const show = () => setLeft(endsAt - performance.now())
     show()

@@ -17,7 +17,7 @@ interface ChatProps {
 }
 
 const DEFAULT_ROOM = 'general'
-/** Characters that are removed from the tab's title, because they would reorder the text after them. */
+/** Matches the characters that are removed from the tab's title, because they can reorder the text after them. */
 const DIRECTION = /\p{Bidi_Control}/gu
 
 /** Opens one connection, and closes it when the component is unmounted. */

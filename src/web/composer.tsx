@@ -49,7 +49,7 @@ export const Composer = ({ room, title, drafts, limit, onSend }: ComposerProps) 
   useLayoutEffect(() => {
     if (matchMedia('(pointer: fine)').matches) field.current?.focus()
   }, [])
-  // Adjusts the height to the text. The style sheet sets the maximum height.
+  // Fits the height to the text. The style sheet sets the maximum height.
   useLayoutEffect(() => {
     if (!field.current) return
     field.current.style.height = 'auto'

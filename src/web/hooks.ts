@@ -2,7 +2,10 @@
 import { useEffect, useState } from 'preact/hooks'
 import { isEscape } from './keys.ts'
 
-/** Returns the result of `read`. Renders again when the store calls `changed`. Both functions must stay the same while mounted. */
+/**
+ * Returns the result of `read`. Renders the component again when the store calls `changed`. Only the first values of both
+ * parameters are used.
+ */
 export const useStore = <T>(subscribe: (changed: () => void) => () => void, read: () => T): T => {
   const [value, setValue] = useState<T>(read)
   useEffect(() => {
@@ -31,13 +34,13 @@ const readHash = (): string => {
   }
 }
 
-/** Calls `listener` for each event until the returned function is called. */
+/** Adds an event listener. Returns a function that removes it. */
 export const listen = (target: EventTarget, event: string, listener: (event: Event) => void): (() => void) => {
   target.addEventListener(event, listener)
   return () => target.removeEventListener(event, listener)
 }
 
-/** Calls `listener` at each press of Escape while the component is mounted. */
+/** Calls `listener` each time that Escape is pressed while the component is mounted. */
 export const useEscape = (listener: () => void): void => {
   useEffect(() => listen(document, 'keydown', event => isEscape(event as KeyboardEvent) && listener()), [])
 }

@@ -1,6 +1,6 @@
-/** Interprets key presses, with input methods (Chinese, Japanese, Korean, dead keys) and phones in mind. */
+/** Interprets key presses. Takes input methods (Chinese, Japanese, Korean, dead keys) and phones into account. */
 
-/** The part of a `KeyboardEvent` that is used. */
+/** The properties of a `KeyboardEvent` that this file reads. */
 interface KeyPress {
   readonly key: string
   readonly keyCode: number
@@ -16,7 +16,9 @@ interface KeyPress {
  */
 const isOfInputMethod = (event: KeyPress): boolean => event.isComposing || event.keyCode === 229
 
-/** Returns whether the key sends the message. On a phone (`isTouch`), Enter starts a new line and the button sends. */
+/**
+ * Returns whether the key press sends the message. On a phone (`isTouch`), Enter starts a new line unless Ctrl or Cmd is held.
+ */
 export const isSendKey = (event: KeyPress, isTouch: boolean): boolean => {
   if (event.key !== 'Enter' || isOfInputMethod(event)) return false
   return event.ctrlKey || event.metaKey || !(event.shiftKey || isTouch)

@@ -1,12 +1,12 @@
 /**
- * Finds the links in a text: only http and https, without the punctuation that follows them. Takes linear time for any text.
+ * Finds the http and https links in a text. Punctuation after a link is not part of the link. Takes linear time for any text.
  */
 
 /** A piece of a text. A piece with `href` is a link. */
 export interface Piece {
   readonly text: string
   readonly href?: string
-  /** The host of the link; undefined if the text shows exactly this host. */
+  /** The host of the link; undefined if the text already shows exactly this host. */
   readonly host?: string
 }
 
@@ -15,7 +15,7 @@ const BEGIN = /https?:\/\//gi
 const END = /[\s\p{Cc}<>"'`\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]|$/gu
 const PUNCTUATION = new Set('.,:;!?…\'"*_~。，、；：！？')
 const BRACKETS: Record<string, string> = { '(': ')', '[': ']', '{': '}' }
-/** Maximum number of characters of a link. Parsing a longer host takes more than linear time. */
+/** Maximum number of characters of a link, because the time to parse a host grows faster than the length of the host. */
 const MAX_LENGTH = 2048
 
 export const piecesOf = (text: string): Piece[] => {
@@ -34,7 +34,7 @@ export const piecesOf = (text: string): Piece[] => {
 }
 
 function* candidates(text: string): Generator<{ readonly start: number; readonly end: number }> {
-  // Copies the expressions, because each stores the position of its last match.
+  // Copies the regular expressions, because each of them stores the position of its last match.
   const [begin, end] = [new RegExp(BEGIN), new RegExp(END)]
   for (let match = begin.exec(text); match; match = begin.exec(text)) {
     end.lastIndex = begin.lastIndex
@@ -57,7 +57,7 @@ const trimmed = (found: string): string => {
   }
 }
 
-/** Counts, for each kind of closing bracket, how many more of them there are than opening brackets. */
+/** Returns, for each kind of closing bracket, the number of closing brackets minus the number of opening brackets. */
 const surplusOf = (text: string): Map<string, number> => {
   const surplus = new Map(Object.values(BRACKETS).map(close => [close, 0]))
   for (const character of text) {
@@ -69,9 +69,9 @@ const surplusOf = (text: string): Map<string, number> => {
 }
 
 /**
- * Returns the target of a link. Adds the host if the text doesn't show exactly this host, because letters of other scripts
- * (`аpple.com` with a Cyrillic а), a name before an `@`, a backslash, percent signs or numbers can make one host look like
- * another.
+ * Returns the target of a link. Includes the host if the text does not show exactly this host, because letters of other scripts
+ * (`аpple.com` with a Cyrillic а), a name before an `@`, a backslash, percent signs or a numeric address can make one host look
+ * like another.
  */
 const targetOf = (link: string): Omit<Piece, 'text'> | undefined => {
   if (!URL.canParse(link)) return undefined

@@ -1,4 +1,4 @@
-/** Groups messages, including the user's unsent messages, by day and then by consecutive messages of one author. */
+/** Groups messages by day, and within a day by consecutive messages of one author. Includes the user's unsent messages. */
 import type { Message, Outgoing } from '../../client/src/index.ts'
 
 /** A message as the page shows it. */
@@ -65,7 +65,7 @@ type Author = Pick<Group, 'userId' | 'username' | 'isOwn'>
 const add = (days: Day[], line: Line, author: Author): void => {
   const key = new Date(line.at).toDateString()
   let day = days.at(-1)
-  // If this browser's clock is slow, the user's own message must not start an earlier day.
+  // If this browser's clock is slow, the user's unsent message must not start an earlier day.
   if (!day || (day.key !== key && line.at > day.at)) {
     day = { key, at: line.at, groups: [] }
     days.push(day)

@@ -29,7 +29,7 @@ export const MessageList = ({ room, state, title, identity, onSend }: MessageLis
   const box = useRef<HTMLDivElement>(null)
   const { messages, outgoing, hasOlder, isLoadingOlder } = state
   const me = { id: identity?.user_id, username: identity?.username ?? '' }
-  // Memoized, so that Preact compares the messages only when they change.
+  // Memoized, so that Preact compares the rendered messages only when the messages change.
   const shown = useMemo(
     () => <Days days={groupMessages(messages, outgoing, me)} room={room} />,
     [messages, outgoing, me.id]
@@ -55,7 +55,7 @@ export const MessageList = ({ room, state, title, identity, onSend }: MessageLis
     else setLeftAt(before => before ?? messages.at(-1)?.seq ?? 0)
   }
 
-  // Loads the newest page, once the room is joined.
+  // Loads the newest page if no message is loaded yet. `older` waits until the room is joined.
   useEffect(() => {
     if (messages.length === 0) load()
   }, [])

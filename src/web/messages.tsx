@@ -95,7 +95,8 @@ const Text = ({ content }: { readonly content: string }) => {
 }
 
 /**
- * Renders a link from left to right, which is the direction of URLs. Adds the host of the link if the text shows another host.
+ * Renders a link from left to right, which is the direction of URLs. Adds the host of the link if the text does not show
+ * exactly this host.
  */
 const Link = ({ text, href, host }: Piece) => (
   <a href={href} dir="ltr" target="_blank" rel="noopener noreferrer nofollow">

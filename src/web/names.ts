@@ -3,7 +3,7 @@
 const MAX_TITLE_LENGTH = 200
 
 /**
- * Returns the room name for a title, for example `kase-brot` for `Käse & Brot`. Returns an empty text if no character can be
+ * Returns the room name for a title, for example `kase-brot` for `Käse & Brot`. Returns an empty string if no character can be
  * used.
  */
 export const roomNameOf = (title: string): string =>
@@ -18,7 +18,9 @@ export const roomNameOf = (title: string): string =>
     .slice(0, 64)
     .replace(/-+$/, '')
 
-/** Returns one or two letters: the first letters of the first two words, or the first two letters of a single word. */
+/**
+ * Returns at most two characters: the first characters of the first two words, or the first two characters of a single word.
+ */
 export const initialsOf = (username: string): string => {
   const [first = '', second] = username.split(/[^\p{L}\p{N}]+/u).filter(Boolean)
   const letters = second === undefined ? [...first].slice(0, 2) : [...first].slice(0, 1).concat([...second].slice(0, 1))

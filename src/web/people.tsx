@@ -5,7 +5,8 @@ import { Avatar } from './avatar.tsx'
 type Presence = NonNullable<RoomState['presence']>
 
 /**
- * Renders the list of users. If there are more than a hundred, renders only their number, because the service sends no names.
+ * Renders the list of users. If there are more than a hundred, renders only their number, because the service then sends no
+ * names.
  */
 export const PeopleList = ({ presence, me }: { readonly presence: Presence; readonly me: number | undefined }) => (
   <aside class="people" id="people" aria-label="People here">

@@ -2,9 +2,7 @@
 
 const MAX_LINES = 20
 const MAX_LENGTH = 2000
-/**
- * Number of lines of a shortened message. It is much lower than the maximum, so that "Show more" never reveals just one line.
- */
+/** Number of lines of a shortened message. This is well below `MAX_LINES`, so that "Show more" never reveals just one line. */
 const SHOWN_LINES = 15
 const SHOWN_LENGTH = 1500
 /** Maximum number of characters by which the end is moved back to a space. */
@@ -21,7 +19,8 @@ export const previewOf = (text: string): string => {
 }
 
 /**
- * Returns the offset of the end of a line. `line` is counted from 1. If the text has fewer lines, returns the end of the text.
+ * Returns the offset of the end of a line. `line` is counted from 1. If the text has fewer lines, returns the length of the
+ * text.
  */
 const endOfLine = (text: string, line: number): number => {
   let at = -1

@@ -12,9 +12,8 @@ interface RoomViewProps {
   readonly room: Room
   readonly title: string
   readonly client: ChatClient
-  /** The storage of drafts. */
   readonly drafts: WebStorage
-  /** Opens the drawer with the rooms. */
+  /** Called to open the drawer with the rooms. */
   readonly onMenu: () => void
 }
 

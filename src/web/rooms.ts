@@ -1,6 +1,6 @@
 /**
- * Maintains the list of rooms with their unread counts. Polls the list over HTTP. Rooms that were opened are also updated by
- * each message on the connection.
+ * Maintains the list of rooms with their unread counts. Polls the list over HTTP. Each message that arrives on the connection
+ * also updates its room.
  */
 import type { ChatClient, Room, WebStorage } from '../../client/src/index.ts'
 import { listen } from './hooks.ts'
@@ -121,7 +121,7 @@ export const createRooms = (client: ChatClient, storage: WebStorage): Rooms => {
   }
 }
 
-/** Loads the read position of each room. The storage contains only room names and numbers, no content. */
+/** Loads the read position of each room. The stored value contains only room names and numbers, no messages. */
 const loadReadPositions = (storage: WebStorage): Map<string, number> => {
   try {
     return new Map(JSON.parse(storage.getItem(READ_KEY) ?? '[]'))

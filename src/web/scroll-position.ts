@@ -27,7 +27,8 @@ export const useScrollPosition = (list: RefObject<HTMLElement>, content: unknown
     shouldScrollToEnd.current = false
   }, [content])
 
-  // Restores the position when the size of the view changes, because of a phone's keyboard, a banner or a growing composer.
+  // When the size of the view changes (because of a phone's keyboard, a banner or a growing composer), scrolls to the end again
+  // if the list was at its end.
   useLayoutEffect(() => {
     const box = list.current
     if (!box) return
@@ -48,15 +49,15 @@ export const useScrollPosition = (list: RefObject<HTMLElement>, content: unknown
   }
 }
 
-/** The scroll position, and the size of the view at which it was measured. */
+/** Whether the list was scrolled to its end, and the size of the view at which this was measured. */
 interface View {
   atEnd: boolean
-  /** Whether the size has changed and the position isn't restored yet. */
+  /** Whether the size has changed, but `atEnd` has not been applied to the new size yet. */
   isResizing: boolean
   size: string
 }
 
-/** Measures the position, except during a resize, because the browser briefly scrolls a view that becomes larger. */
+/** Measures `atEnd`, except during a resize, because the browser briefly scrolls a view that becomes larger. */
 const measure = (view: View, box: HTMLElement): void => {
   if (view.isResizing) return
   if (view.size === sizeOf(box)) {

@@ -1,19 +1,22 @@
 /**
- * Stores one user's data in this browser: drafts, unsent messages and read positions. The data is removed when the session
- * ends.
+ * Stores one user's data in this browser: drafts, unsent messages and read positions. When the user logs out or the
+ * session expires, the data is removed from the browser's storage.
  */
 import type { WebStorage } from '../../client/src/index.ts'
 
 /** The storage of one user. Ignores writes after `close`, so that a client that is still closing stores nothing. */
 export interface UserStorage {
-  /** Survives reloads. The browser removes it when the tab is closed. */
+  /** The storage of this tab. The data is kept across reloads, and the browser removes it when the tab is closed. */
   readonly tab: WebStorage
-  /** Shared by all tabs. */
+  /** The storage that all tabs of this browser share. */
   readonly browser: WebStorage
   close(): void
 }
 
-/** The data of a user whose session has ended. It is kept in memory until the same user logs in again. */
+/**
+ * The data of a user whose session has expired. It is kept in memory until the next login, and restored if the same user logs
+ * in.
+ */
 export interface UserData {
   readonly username: string
   readonly tab: readonly Entry[]
@@ -22,7 +25,7 @@ export interface UserData {
 
 type Entry = readonly [key: string, value: string]
 
-/** Distinguishes this service from other services of the same origin, which have other paths. */
+/** The path of the service. It distinguishes this service from other services of the same origin. */
 const path = new URL('.', location.href).pathname
 /** The prefix of every key that the page stores. For a service at `/`, the prefix contains no path. */
 export const KEY_PREFIX = path === '/' ? 'fastify-chat:' : `fastify-chat@${path}:`

@@ -5,7 +5,7 @@ import { ChatError } from '../../src/protocol/errors.ts'
 
 const passwords = createPasswords({ rounds: 4 })
 
-/** Wraps bcrypt. Counts its calls, and the maximum number of concurrent calls. */
+/** Wraps bcrypt. Counts its calls, and records the maximum number of concurrent calls. */
 const countingBcrypt = () => {
   const calls = { hash: 0, verify: 0, running: 0, maximum: 0 }
   const counted = async <T>(kind: 'hash' | 'verify', work: () => Promise<T>): Promise<T> => {

@@ -1,6 +1,6 @@
 /**
- * Compares the SQL function that appends entries with bare inserts of the same rows. Bare inserts assign no numbers, look up no
- * write ids and lock no rooms.
+ * Compares the SQL function that appends entries with bare inserts of the same rows. Bare inserts do not assign sequence
+ * numbers, look up write ids or lock rooms.
  */
 import { openClient } from '../../src/db/client/open.ts'
 import { createDatabase, type NewEntry } from '../../src/db/database.ts'

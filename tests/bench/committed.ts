@@ -30,7 +30,10 @@ export const mergeRows = (committed: readonly Row[], rows: readonly Row[]): Row[
   return [...known, ...rows.filter(({ title }) => !committed.some(row => row.title === title))]
 }
 
-/** Returns whether a value moved by more than its spread: the median of each run is outside the range of the other run. */
+/**
+ * Returns whether a value moved by more than its spread, which means that the median of each run is outside the range of the
+ * other run.
+ */
 export const hasMoved = (before: Spread, now: Spread): boolean => {
   const isOutside = ({ median }: Spread, { min, max }: Spread) => median < min || median > max
   return isOutside(now, before) && isOutside(before, now)
@@ -45,7 +48,7 @@ const lineOf = (before: Row, now: Row, aim: Aim): string => {
   return `  ${range(then, format).padEnd(24)} -> ${range(today, format).padEnd(24)} beside ${aim.beside}${mark}`
 }
 
-/** Formats each ratio of a run beside the committed ratio. Marks the ratios that moved by more than their spread. */
+/** Formats the result for each aim beside the committed result. Marks the results that moved by more than their spread. */
 export const asComparison = (committed: readonly Row[], rows: readonly Row[]): string =>
   rows
     .flatMap(row => {

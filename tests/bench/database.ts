@@ -25,12 +25,12 @@ const onServer = async (text: string) => {
 
 const open = new Set<BenchDatabase>()
 
-/** Drops the databases that a failed benchmark has left. */
+/** Drops the databases that a failed benchmark has left behind. */
 export const dropDatabases = async (): Promise<void> => {
   for (const database of open) await database.drop()
 }
 
-/** Creates a new database, whose statistics contain no other clients of the server. */
+/** Creates a new database, so that its statistics do not include other clients of the server. */
 export const createBenchDatabase = async (): Promise<BenchDatabase> => {
   const name = `bench_${randomBytes(4).toString('hex')}`
   await onServer(`create database ${name}`)

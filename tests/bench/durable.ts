@@ -22,7 +22,7 @@ const CIPHERTEXT = `gAAAAA${'x'.repeat(234)}`
 const acknowledged = async (service: Service, senders: number, inFlight: number, forSeconds: number) => {
   let at = 0
   const clients = await connectMany(senders, () => service.open(service.tokens[at++] ?? '', 'rooms='))
-  // Waits until the first frame of each connection has arrived, because the first frame is not an ack.
+  // Waits for the first frame of each connection, because this frame is not an ack.
   await pause(300)
   const frame = JSON.stringify({ type: 'message', content: TEXT, ref: 'r' })
   let isOver = false

@@ -1,4 +1,4 @@
-/** Measures how many deliveries to the sockets of one room the server makes per CPU second. */
+/** Measures how many deliveries per CPU second each subject makes to the sockets of one room. */
 import { createBenchDatabase } from './database.ts'
 import { generators } from './generators.ts'
 import type { Crowd, Generator, Saturation } from './load.ts'

@@ -1,4 +1,4 @@
-/** Compares the service's Fernet implementation with the npm package `fernet`. */
+/** Compares the speed of the service's Fernet implementation with the speed of the npm package `fernet`. */
 import { createRequire } from 'node:module'
 import { decrypt, encrypt, generateKey, parseKey } from '../../src/crypto/fernet.ts'
 import { type Effort, interleave, type Row, seconds } from './rows.ts'

@@ -58,7 +58,10 @@ const cpuPerMessage = async (service: Service, rooms: number, seconds: number): 
   return 1e6 * each
 }
 
-/** Returns the CPU time that the idle service uses between two look-ups of changed rooms, in milliseconds. */
+/**
+ * Returns the CPU time in milliseconds that the idle service uses per look-up of changed rooms, including all other work
+ * between two look-ups.
+ */
 const cpuPerPass = async (service: Service): Promise<number> => {
   const before = service.cpu()
   await pause(PASSES * PASS_SECONDS * 1000)

@@ -15,8 +15,8 @@ import { loadCpu, type Subject } from './subjects.ts'
 const ROWS = 20_000
 const PAGE = 50
 
-// The package is installed only in this folder. `require` loads it without types, so that the project's type check does not
-// need them.
+// The package is installed only in this folder. `require` loads it without types, so that the type check of the project does
+// not depend on the package.
 const autocannon = createRequire(import.meta.url)('autocannon')
 
 interface Run {

@@ -1,4 +1,7 @@
-/** The load generator in this Node.js process. Each client has its own user, for up to 1,000 users. */
+/**
+ * The load generator in this Node.js process. Each client has its own user. If there are more than 1,000 clients, they share
+ * 1,000 users.
+ */
 import { closeAll, connectMany, framesOf } from './clients.ts'
 import { type Crowd, type Generator, type Latency, type Saturation, TEXT } from './load.ts'
 import type { RawClient } from './raw-client.ts'

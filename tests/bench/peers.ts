@@ -53,8 +53,8 @@ const bareWs = (isChunked: boolean): void => {
 
 const socketIo = (): void => {
   const server = createServer()
-  // The package is installed only in this folder. `require` loads it without types, so that the project's type check does not
-  // need them.
+  // The package is installed only in this folder. `require` loads it without types, so that the type check of the project does
+  // not depend on the package.
   const { Server } = createRequire(import.meta.url)('socket.io')
   const io = new Server(server, { transports: ['websocket'], perMessageDeflate: false, pingInterval: 600_000 })
   io.on('connection', (socket: NodeJS.EventEmitter) => socket.on('message', data => io.emit('message', data)))

@@ -1,4 +1,7 @@
-/** Measures how much longer the delivery of a message takes if another process on the same database delivers it. */
+/**
+ * Measures how much longer it takes to deliver a message through another process on the same database than through the process
+ * that stored the message.
+ */
 import { createBenchDatabase } from './database.ts'
 import { type Effort, interleave, pause, percentile, type Row } from './rows.ts'
 import { type Service, startService } from './service.ts'

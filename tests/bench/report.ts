@@ -45,7 +45,7 @@ export const asMarkdown = (rows: readonly Row[]): string =>
     ...rows.filter(isComparison).flatMap(({ title, note }) => (note === undefined ? [] : [`- **${title}:** ${note}`]))
   ].join('\n')
 
-/** Formats the rows about growth as Markdown tables, one table per growing number. */
+/** Formats the rows about growth as Markdown tables, one table for each quantity that grows. */
 export const asGrowthMarkdown = (rows: readonly Row[]): string => {
   const all = rows.filter(row => !isComparison(row))
   const tables = [...new Set(all.map(({ growing = '' }) => growing))]

@@ -1,4 +1,7 @@
-/** Measures how long clients that missed many messages take to resume on another process after their process was killed. */
+/**
+ * Measures clients whose process was killed and that missed many messages: how long they take to resume on another process, and
+ * how much CPU time, memory and queries this costs.
+ */
 import { connectMany, framesOf, hasFilesFor } from './clients.ts'
 import { type BenchDatabase, createBenchDatabase } from './database.ts'
 import { pause, type Row, seconds } from './rows.ts'
@@ -14,7 +17,7 @@ interface Measurement {
   readonly seconds: number
   readonly cpu: number
   readonly memory: { readonly before: number; readonly peak: number }
-  /** The number of queries of the service, without the queries that it also sends when idle. */
+  /** The number of queries that the service sent for the resumption. Excludes the queries that it also sends when idle. */
   readonly queries: number
 }
 
@@ -29,8 +32,8 @@ const fallBehind = async (service: Service, text: string): Promise<void> => {
 }
 
 /**
- * Returns the number of queries so far. PostgreSQL counts each query outside of a transaction as a transaction, and updates the
- * counter within a second.
+ * Returns the number of queries so far. PostgreSQL counts each query outside of a transaction block as a transaction, and
+ * updates the counter within a second.
  */
 const queriesOf = async ({ sql }: BenchDatabase): Promise<number> => {
   await pause(1500)

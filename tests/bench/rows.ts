@@ -32,7 +32,7 @@ export interface Row {
   readonly growing?: string
 }
 
-/** How long each run lasts, and how many rounds are run. */
+/** How long each run lasts, how many rounds are run, and whether the benchmark runs in its short form. */
 export interface Effort {
   readonly isShort: boolean
   readonly rounds: number

@@ -3,8 +3,9 @@
  * PostgreSQL at TEST_DATABASE_URL or on this machine.
  *
  *   --write    updates the tables in docs/performance.md and the files docs/bench.json, docs/bench.svg and docs/growth.svg;
- *              a run of some benchmarks replaces their rows only
- *   --compare  prints each ratio beside the committed one, and marks those that moved by more than their spread
+ *              if only some benchmarks run, replaces only their rows
+ *   --compare  prints each result that has an aim beside the committed result, and marks those that moved by more than their
+ *              spread
  *   --short    runs only the fan-out and the durable messages, which takes about one minute
  */
 import { cpus } from 'node:os'

@@ -9,7 +9,7 @@ import { pause } from './rows.ts'
 const root = join(import.meta.dirname, '../..')
 const TICKS_PER_SECOND = 100
 
-/** Measures a process from outside. */
+/** A process that is measured from outside. */
 export interface Measured {
   readonly pid: number
   /** Returns the CPU time of the process so far (user and system), in seconds. */
@@ -31,7 +31,7 @@ export interface Subject extends Measured {
   readonly name: string
   readonly port: number
   readonly isSocketIo: boolean
-  /** Returns the path of the URL for another client. */
+  /** Returns the path and query of the URL to which another client connects. */
   path(): string
   /** Connects another client. The client receives all messages that are sent from then on. */
   connect(): Promise<RawClient>

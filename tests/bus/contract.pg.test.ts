@@ -8,7 +8,10 @@ import type { BusEvent } from '../../src/bus/events.ts'
 import { openClient } from '../../src/db/client/open.ts'
 import { testDatabaseUrl } from '../support/database.ts'
 
-/** Prepares a driver. `make` creates buses that receive each other's events. `other` creates a bus of another chat instance. */
+/**
+ * Prepares a driver. `make` creates buses that receive each other's events. `other` creates a bus of another chat instance,
+ * which must not receive these events.
+ */
 type Driver = () => Promise<{ make(): Promise<Bus>; other(): Promise<Bus> }>
 
 const memory: Driver = async () => {

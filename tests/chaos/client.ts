@@ -31,7 +31,7 @@ export interface ChaosClient {
 
 export interface ClientOptions {
   readonly name: string
-  /** The URLs of the services. Each connection uses a random URL. */
+  /** The URLs of the services. Each connection uses one of them at random. */
   readonly urls: readonly string[]
   readonly password: string
   readonly random: () => number

@@ -1,4 +1,4 @@
-/** Runs a separate PostgreSQL cluster with Debian's binaries. `restart` simulates a power failure. */
+/** Runs a separate PostgreSQL cluster with Debian's binaries. `restart` simulates a crash of the server. */
 import { execFileSync } from 'node:child_process'
 import { chownSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir, userInfo } from 'node:os'

@@ -5,7 +5,7 @@ export interface FaultProxy {
   readonly port: number
   /** Closes every connection. */
   cut(): void
-  /** Holds back all bytes without closing a connection, as when a cable is unplugged. */
+  /** Holds back all bytes without closing a connection, as if a cable were unplugged. */
   stall(): void
   /** Holds back the bytes of the existing connections permanently, without closing them. New connections work. */
   halfOpen(): void

@@ -87,10 +87,11 @@ test.skipIf(!library)(
       expect(Math.abs(Date.parse(server_time) - first - seconds * 1000)).toBeLessThan(50_000)
       expect(await watcher.nextOf('system')).toMatchObject({ event: 'joined', username: 'jane' })
       await passer.close()
-      // The event arrives after about five seconds. Meanwhile, the service would close connections that seem silent or expired.
+      // The event arrives after about five seconds. In this time, a service that measured time with its wall clock would close
+      // connections that seem silent or expired.
       expect(await watcher.nextOf('system')).toMatchObject({ event: 'left', username: 'jane' })
-      // Sends twice the burst of the rate limit, because the token bucket is refilled while a slow service stores the first
-      // messages.
+      // Sends twice as many messages as the burst of the rate limit allows, because the token bucket is refilled while a slow
+      // service stores the first messages.
       for (let at = 0; at < 60; at++) watcher.send({ type: 'message', content: 'x', ref: `${at}` })
       const errors = (await watcher.untilPong()).filter(({ type }) => type === 'error')
       expect(errors.length).toBeGreaterThan(0)

@@ -31,7 +31,10 @@ const start = async (): Promise<RunningChat & { client: SqlClient; table: (name:
   return { ...chat, client: chat.database.client, table: name => `"${chat.database.schema}"."${name}"` }
 }
 
-/** The service's `lock_timeout` in milliseconds. A statement that waits for a held lock takes at least this long. */
+/**
+ * The service's `lock_timeout` in milliseconds. A statement that waits for a held lock takes at least this long, unless a
+ * shorter timeout is set for the statement.
+ */
 const LOCK_TIMEOUT_MS = 8000
 
 const send = (room: string, nonce: string) => ({ type: 'message', room, content: nonce, nonce })
@@ -49,7 +52,8 @@ describe('a lock that another session holds', () => {
     const acks = [await socket.nextOf('ack'), await socket.nextOf('ack')]
     expect(acks.map(({ nonce }) => nonce).sort()).toEqual(['other-1', 'third-1'])
     // The append queue has detected that the room is locked, so messages to other rooms no longer wait for the lock. On a busy
-    // machine some acks are late. If the messages still waited for the lock timeout of one second, all acks would be late.
+    // machine some acks are late. If the messages still waited for the lock timeout of appends, which is one second, all acks
+    // would be late.
     const waits: number[] = []
     for (let at = 2; at < 20; at++) {
       socket.send(send('general', `general-${at}`))

@@ -21,8 +21,8 @@ const pause = async (turns: number): Promise<void> => {
   for (let turn = 0; turn < turns; turn++) await new Promise(setImmediate)
 }
 /**
- * When nothing has changed for this many turns of the event loop, all work is complete, because no operation on the log in
- * memory takes as long.
+ * After this many turns of the event loop without a change, all work is complete, because every operation on the log in memory
+ * takes fewer turns.
  */
 const QUIET_TURNS = 30
 
@@ -82,8 +82,8 @@ class Client {
   }
 
   #take(frame: Sent): void {
-    // A subscription starts at `after`, which the client also sends as `ref`. Later entries may be delivered between the two
-    // frames `subscribe` and `subscribed`.
+    // A subscription starts at `after`, which the client also sends as `ref`. `seq` of the frame `subscribed` may be higher,
+    // because it is the newest entry of the room.
     if (frame.type === 'subscribed') {
       this.views.set(frame.room, { seq: frame.ref === undefined ? frame.seq : Number(frame.ref) })
     }

@@ -80,7 +80,7 @@ describe('two processes', () => {
     talk(here, 'a', 20)
     await readAll(here, 20)
     expect((await there.untilPong()).filter(({ type }) => type === 'message')).toEqual([])
-    // Before the service delivers this message, it reads the entries that it missed.
+    // The second service missed the entries of the first service. It must read them before it delivers its own message.
     talk(there, 'b', 1)
     expect((await readAll(there, 21)).at(-1)).toEqual({ seq: 21, content: 'b 0' })
     talk(here, 'c', 5)

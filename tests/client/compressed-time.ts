@@ -6,7 +6,7 @@
 import { systemTimers, type Timers } from '../../client/src/platform.ts'
 import { type Clock, systemClock } from '../../src/lib/clock.ts'
 
-/** Seconds of the fast clock per real second. */
+/** The number of seconds on the fast clock per real second. */
 export const SPEED = 20
 
 const startedAt = Date.now()

@@ -1,6 +1,6 @@
 /**
- * Performs one seeded run. Three users send messages through proxies that cut, stall or half-open connections and lose frames, and
- * one of the users reloads the page. After the faults, compares what each user received with the log.
+ * Performs one seeded run. Three users send messages over connections that are cut, stalled or left half open and that lose
+ * frames, and one of the users reloads the page. After the faults, compares what each user received with the log.
  */
 import { randomBytes } from 'node:crypto'
 import { type ChatClient, createChatApi, createChatClient, type Room, type Storage } from '../../client/src/index.ts'
@@ -141,7 +141,7 @@ export interface FaultRunOptions {
   readonly counts: Counts
 }
 
-/** Performs one run. Returns a sentence for each violated guarantee. */
+/** Performs one run. Returns a description of each violated guarantee. */
 export const faultRun = async ({ url, seed, people, createRoom, counts }: FaultRunOptions): Promise<string[]> => {
   const random = seeded(seed)
   const roomName = `run-${seed}-${randomBytes(3).toString('hex')}`

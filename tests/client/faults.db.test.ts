@@ -1,6 +1,7 @@
 /**
- * Tests the SDK against the real service, through proxies that cut, delay, stall or half-open connections and lose frames. No
- * message may be lost, duplicated or out of order. Performs a few runs; `npm run test:client -- --runs 200 --seed 1` performs many.
+ * Tests the SDK against the real service, over connections that are cut, delayed, stalled or left half open and that lose
+ * frames. No message may be lost, duplicated or out of order. Performs a few runs; `npm run test:client -- --runs 200 --seed 1`
+ * performs many.
  */
 import { expect, test } from 'vitest'
 import { startChat } from '../support/start-chat.ts'

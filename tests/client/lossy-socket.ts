@@ -8,7 +8,8 @@ export interface Loss {
 }
 
 /**
- * Matches frames that are never lost. Without pings and pongs, the client would end the connection, which other faults test.
+ * Matches frames that are never lost. If pings or pongs were lost, the client would close the connection, which the other
+ * faults already test.
  */
 const SPARED = /^\{"type":"(ping|pong|system)"/
 

@@ -1,4 +1,4 @@
-/** Tests what the SDK stores over restarts: unsent messages and read marks of one user, in any storage. */
+/** Tests what the SDK stores across restarts: the unsent messages and the read marks of one user, in any storage. */
 import { expect, test } from 'vitest'
 import type { Storage } from '../../client/src/index.ts'
 import { fakeService, messageFrame, settled, subscribedFrame } from '../support/fake-service.ts'

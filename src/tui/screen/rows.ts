@@ -31,7 +31,7 @@ export const rowsOf = ({ room, notices, username, isUnfolded }: View, width: num
   const rows: Row[] = []
   let day = ''
   let at = 0
-  // Not `push(...more)`, because a long message may have more rows than the maximum number of arguments of a call.
+  // Does not call `push(...more)`, because a long message may have more rows than a call may have arguments.
   const add = (more: readonly Row[]): void => {
     for (const row of more) rows.push(row)
   }

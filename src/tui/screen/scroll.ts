@@ -4,7 +4,7 @@
  */
 import type { Row } from './rows.ts'
 
-/** The key of the lowest visible row; undefined keeps the newest row visible. */
+/** The key of the lowest visible row. With `undefined`, the newest row stays visible. */
 export type ScrollPosition = string | undefined
 
 const bottomOf = (rows: readonly Row[], position: ScrollPosition): number => {

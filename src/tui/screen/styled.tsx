@@ -1,5 +1,5 @@
 /** @jsxImportSource react */
-/** Renders rows of styled text. Each row already fits the window, so that Ink wraps nothing. */
+/** Renders rows of styled text. Each row already fits the width of the window, so Ink does not wrap it. */
 import { Text } from 'ink'
 import { createContext, useContext } from 'react'
 import type { Row, Span } from './rows.ts'

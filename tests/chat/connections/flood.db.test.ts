@@ -18,7 +18,7 @@ const repeat = (count: number, work: () => void): void => {
   for (let at = 0; at < count; at++) work()
 }
 
-/** Returns the bytes of a client's WebSocket frame. `head` is its first byte. The masking key is all zeros. */
+/** Returns the bytes of a client's WebSocket frame. `head` is the first byte of the frame. The masking key is all zeros. */
 const frame = (head: number, payload = ''): Buffer =>
   Buffer.concat([Buffer.from([head, 0x80 | payload.length, 0, 0, 0, 0]), Buffer.from(payload)])
 
@@ -187,7 +187,7 @@ describe('notifications', () => {
 })
 
 describe('the rooms in the query of an upgrade', () => {
-  test('are not lookups up if a limit rejects the connection', async () => {
+  test('are not looked up if a limit rejects the connection', async () => {
     const { join, john, database } = await start({ settings: { connectionsPerUser: 1 } })
     const { query } = database.client
     let lookups = 0

@@ -1,6 +1,6 @@
 /**
- * Tests how frames are encoded and written, and the internals of `ws` that the code relies on. Fails if a new version of `ws`
- * changes these internals.
+ * Tests how frames are encoded and written, and the internals of `ws` that the socket writer relies on. Fails if a new version
+ * of `ws` changes these internals.
  */
 import { once } from 'node:events'
 import type { AddressInfo, Socket as NetSocket } from 'node:net'

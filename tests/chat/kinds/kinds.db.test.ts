@@ -17,7 +17,8 @@ const start = async () => {
   const john = await chat.register('john')
   const socket = await chat.join(john)
   socket.send({ type: 'message', content: 'one' })
-  // A client learns the `seq` of a message only after the commit, so the entry is sent after the message has arrived.
+  // The entry refers to the first message by its `seq`. A client learns this `seq` only after the commit, so it waits for the
+  // message.
   await socket.nextOf('message')
   socket.send({ ...greet, nonce: 'n1', ref: 'r1' })
   socket.send({ type: 'message', content: 'two', ref: 'r2' })
@@ -191,7 +192,7 @@ describe('a service whose upgrade is not finished', () => {
 
   test('stores a row for each process while the process runs', async () => {
     const { database, server } = await startChat()
-    // The row is written once the server listens.
+    // The service writes the row after it has started to listen.
     await expect.poll(() => database.processes.live()).toHaveLength(1)
     const [row] = await database.processes.live()
     expect(row).toMatchObject({ version, keyId: expect.stringMatching(/^[0-9a-f]{16}$/) })

@@ -1,4 +1,4 @@
-/** Tests operations during which rows are changed directly in the database. */
+/** Tests operations that are running while rows are changed directly in the database. */
 import { expect, onTestFinished, test } from 'vitest'
 import type { CommittedMessage } from '../../../src/chat/log/publish.ts'
 import type { Changes, ChangesRead } from '../../../src/db/database.ts'
@@ -13,8 +13,8 @@ const john = { userId: 1, username: 'john', expiresAt: 4e12 }
 const ann = { userId: 2, username: 'ann', expiresAt: 4e12 }
 
 /**
- * Starts a chat in memory. After `hold`, appends wait until the returned function is called. `change` simulates a change that
- * was made directly in the database.
+ * Starts a chat in memory. After `hold()`, appends wait until the function that `hold` returned is called. `change` simulates a
+ * change that was made directly in the database.
  */
 const start = async () => {
   const clock = fakeClock()

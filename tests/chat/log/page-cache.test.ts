@@ -238,9 +238,9 @@ describe('the page cache', () => {
 })
 
 /**
- * Creates a page cache with slow reads. Each entry contains the number of the read that loaded it (`by`) and the id of its
- * author. `completeRead` completes the oldest pending read. `readings` returns `by` of an entry if the entry is in the page
- * cache.
+ * Creates a page cache with slow reads. In each entry, `by` is the number of the read that loaded the entry, and `userId` is
+ * the author. `completeRead` completes the oldest pending read. `readings` returns `by` of an entry, or undefined if the entry
+ * is not in the page cache.
  */
 const startReadings = (isCurrent = () => true) => {
   let reading = 0
@@ -316,7 +316,7 @@ describe('a change of the log', () => {
       for (let room = 1; room <= 10_000; room++) pages.invalidate(room, 1, 1)
       for (let room = 10_001; room <= 20_000; room++) pages.forget(room)
     })
-    // Searching all pages at each change would take half a minute.
+    // If each change searched all pages, this would take half a minute.
     expect(spent).toBeLessThan(5000)
     expect(pages.bytes).toBe(300_000)
   })

@@ -29,7 +29,7 @@ test('a user may read at the rate and in bursts, and 50 entries count as one rea
     await one.entered
     one.end()
   }
-  // The bucket holds 20 tokens, which is the number for ten seconds. The reads above cost 1 + 1 + 2 + 15 tokens.
+  // The bucket holds 20 tokens, which are refilled in ten seconds. The reads above cost 1 + 1 + 2 + 15 tokens.
   await expect(read(1, 200).entered).rejects.toMatchObject({ code: 'rate_limited', retryAfterMs: 1500 })
   await read(2, 200).entered
   clock.advance(1500)
