@@ -20,7 +20,7 @@ import { corsHeaders, corsOptions, createOrigins } from './lib/origins.ts'
 import { shutdownOf } from './shutdown.ts'
 import { exitOnSignals, stopOnSignals } from './signals.ts'
 
-/** The timeouts of clients, in milliseconds. */
+/** Timeouts for clients, in milliseconds. */
 export interface Timeouts {
   /** Timeout for sending a complete request. */
   readonly requestMs?: number
@@ -37,11 +37,11 @@ export interface ServerOptions extends Pick<ChatServiceOptions, 'client' | 'cloc
   readonly settings: Settings
   /** Warnings about the settings, which are logged. */
   readonly warnings?: readonly string[]
-  /** Formats log lines as text for a terminal instead of JSON, if pino-pretty is installed. */
+  /** Whether log lines are text for a terminal instead of JSON. Has no effect if pino-pretty is not installed. */
   readonly pretty?: boolean
   /** Shortens timeouts in tests. */
   readonly timeouts?: Timeouts
-  /** Receives log lines instead of the standard output. */
+  /** Receives the log lines that would otherwise go to standard output. */
   readonly logTo?: { write(line: string): void }
 }
 
@@ -66,8 +66,8 @@ export const createServer = async (options: ServerOptions): Promise<FastifyInsta
       sendProblem(error, request, reply)
     },
     routerOptions: { maxParamLength: 128 },
-    // Disables the timeout, because the slow steps of the start have their own timeouts: DATABASE_WAIT_SECONDS and the lock
-    // timeout of migrations.
+    // Disables the timeout of plugins, because the slow steps of the start have their own timeouts: DATABASE_WAIT_SECONDS and
+    // the lock timeout of migrations.
     pluginTimeout: 0,
     requestTimeout: requestMs,
     keepAliveTimeout: keepAliveMs,

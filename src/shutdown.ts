@@ -7,27 +7,29 @@ import type { Log } from './lib/logging.ts'
 import { withTimeout } from './lib/timeout.ts'
 
 /**
- * The steps. Steps of the phase `before` run while the server still accepts connections. Steps of the phase `after` run when
- * the server is closed. Steps with `isOfProcess` have no actions in a host application, which owns its server and its process.
+ * The steps of a shutdown, in order. Steps of the phase `before` run while the server still accepts connections. Steps of the
+ * phase `after` run when the server is closed. The step `exit` has no actions; its timeout limits the whole shutdown. Steps
+ * with `isOfProcess` have no actions in a host application, which owns its server and its process.
  */
 export const SHUTDOWN_STEPS = [
-  // /health/ready returns 503, requests get 503, frames are rejected.
+  // From now on, /health/ready and new requests get a 503, and frames are rejected.
   { name: 'refuse new work', phase: 'before', timeoutMs: 100 },
   // If the database cannot be reached, no message is lost, because clients send unacknowledged messages again.
   { name: 'commit accepted messages', phase: 'before', timeoutMs: 2500 },
   // Stops polling, sweeping and the periodic `heads` frames.
   { name: 'stop background work', phase: 'before', timeoutMs: 100 },
-  // Sends a `reconnect` frame with a random delay, then closes with 1012. Destroys sockets whose client does not respond.
+  // Sends each client a `reconnect` frame with a random delay, and closes its WebSocket with 1012. Destroys sockets whose
+  // client does not respond.
   { name: 'close WebSockets', phase: 'before', timeoutMs: 2000 },
-  // Notifies other processes that this one no longer has users, and deletes its row in the table `processes`.
+  // Notifies other processes that this process no longer has users, and deletes its row in the table `processes`.
   { name: 'leave the bus', phase: 'before', timeoutMs: 1500 },
   // An upgrade that waits for a hook gets a 503 after 0.7 s.
   { name: 'limit open upgrades', phase: 'before', timeoutMs: 100 },
-  // The server stops listening. Sockets that are still open at the end are destroyed.
+  // Sockets that are still open after 0.7 s are destroyed. Meanwhile, the server stops listening and requests are completed.
   { name: 'end open requests', phase: 'before', timeoutMs: 700, isOfProcess: true },
   // Stops health checks, stalled-response checks, and the handling of WebSocket upgrades.
   { name: 'stop monitoring', phase: 'after', timeoutMs: 100 },
-  // A client that the host application passed in stays open. An embedded database may take long to write its files.
+  // A database client that the host application passed in stays open. An embedded database may need seconds to write its files.
   { name: 'close the database', phase: 'after', timeoutMs: 5000 },
   // The exit status is 0, or 1 after an uncaught error or a second signal. The process exits after this time, even if a step is
   // still running.
@@ -43,7 +45,7 @@ export interface ShutdownStep {
 
 export type StepName = (typeof SHUTDOWN_STEPS)[number]['name']
 
-/** A function that does the work of a step. `signal` is aborted when the step times out or one of its actions fails. */
+/** An action of a step. `signal` is aborted when the step times out or one of its actions fails. */
 export type ShutdownAction = (limits: { readonly timeoutMs: number; readonly signal: AbortSignal }) => unknown
 
 export interface Shutdown {

@@ -1,14 +1,14 @@
 /**
- * Handles signals and uncaught errors. The first signal or error starts the shutdown (src/shutdown.ts). A second signal exits
- * the process immediately.
+ * Handles signals and uncaught errors. The first signal or error starts the shutdown (src/shutdown.ts). A later signal exits
+ * the process immediately, unless it arrives within `SAME_SIGNAL_MS`.
  */
 import type { FastifyInstance } from 'fastify'
 import { systemClock } from './lib/clock.ts'
 import { EXIT_MS } from './shutdown.ts'
 
 /**
- * Time in milliseconds after the first signal in which further signals are ignored. npm and file watchers forward a signal that
- * the process has already received as a member of the process group.
+ * Time in milliseconds after the first signal during which further signals are ignored. npm and file watchers forward a signal
+ * that the process has already received as a member of the process group.
  */
 const SAME_SIGNAL_MS = 1000
 
@@ -28,8 +28,8 @@ export const exitOnSignals = (): { over(): void } => {
 }
 
 /**
- * Shuts down and exits on a signal (status 0) or an uncaught error (status 1). The returned `now` shuts down without exiting, and
- * removes the handlers.
+ * Shuts down and exits on a signal (status 0) or an uncaught error (status 1). The returned `now` removes the signal and error
+ * handlers and shuts down without exiting.
  */
 export const stopOnSignals = (fastify: FastifyInstance): { now(): Promise<void> } => {
   let startedAt: number | undefined

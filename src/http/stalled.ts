@@ -11,7 +11,7 @@ export interface StallWatchOptions {
   readonly stallMs?: number
   /** Timeout in milliseconds for a client to read a whole response. */
   readonly totalMs?: number
-  /** Called each time a connection is closed. */
+  /** Called each time a stalled connection is closed. */
   readonly onStalled?: () => void
 }
 
@@ -21,7 +21,7 @@ export interface StallWatch {
   close(): void
 }
 
-/** Minimum number of bytes that count as progress of the client. */
+/** Minimum number of bytes that a client must read within `stallMs`. */
 const MIN_BYTES = 16 * 1024
 const STALL_MS = 30_000
 const TOTAL_MS = 10 * 60_000
@@ -31,7 +31,7 @@ interface Watched {
   readonly socket: Socket
   readonly startedAt: number
   /**
-   * The monotonic time at which the client last made progress. `sent` is the number of bytes that the client had read by then.
+   * The monotonic time at which the client last made progress. `sent` is the number of bytes that had been sent by that time.
    */
   progressAt: number
   sent: number

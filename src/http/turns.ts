@@ -1,8 +1,8 @@
 /**
  * Handles the requests of a connection one at a time. With HTTP/1.1 a client may send many requests before it reads a response
  * (pipelining), and Node emits all of them at once. Here a request starts only after the previous one of its connection has
- * ended, in a later turn of the event loop. Reads from a connection are paused while too many requests are queued. So a
- * connection needs memory for only one response, and delays other connections by at most one request per turn.
+ * ended, in a later turn of the event loop. Reads from a connection are paused while too many requests are queued. As a result,
+ * a connection needs memory for only one response, and delays other connections by at most one request per turn.
  */
 import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
@@ -17,7 +17,7 @@ export interface Turns {
 interface Turn {
   readonly response: ServerResponse
   readonly begin: () => void
-  /** What is called when the response has ended. */
+  /** The functions to call when the response has ended or the connection is closed. */
   onEnd: (() => void)[]
 }
 
@@ -34,14 +34,14 @@ interface PausableSocket extends Socket {
   readonly parser?: { resume?(): void } | null
 }
 
-/** Maximum number of queued requests of a connection. If more are queued, reads are paused. */
+/** While a connection has more queued requests than this number, reads from the connection are paused. */
 const MAX_WAITING = 16
 
-/** Returns whether a response has ended and emits no further event. For HTTP/2, the stream of the response is checked. */
+/** Returns whether a response has ended and emits no further event. Also checks the stream of an HTTP/2 response. */
 const isOver = (response: ServerResponse): boolean =>
   response.closed || response.writableFinished || Reflect.get(response, 'stream')?.closed === true
 
-/** Creates the queues of all connections. */
+/** Creates the request queues, one for each connection. */
 export const createTurns = (): Turns => {
   const queues = new WeakMap<Socket, RequestQueue>()
 
@@ -55,7 +55,8 @@ export const createTurns = (): Turns => {
     if (known) return known
     const queue: RequestQueue = { current: undefined, waiting: [], isPaused: false, isClosed: false }
     queues.set(socket, queue)
-    // When a connection is closed, Node emits `close` only for the response that is being sent, so the current one is ended here.
+    // When a connection is closed, Node emits `close` only for the response that is being sent, so this listener ends the
+    // current request itself.
     socket.once('close', () => {
       queue.isClosed = true
       queue.waiting = []
@@ -64,7 +65,10 @@ export const createTurns = (): Turns => {
     return queue
   }
 
-  /** Pauses or resumes reads. Called after each response, because Node resumes reads when a response has ended. */
+  /**
+   * Pauses or resumes reads. Called when a request is queued, and after each response, because Node resumes reads when a
+   * response has ended.
+   */
   const pauseOrResume = (socket: PausableSocket, queue: RequestQueue): void => {
     if (queue.waiting.length > MAX_WAITING) {
       queue.isPaused = true
@@ -109,7 +113,10 @@ export const createTurns = (): Turns => {
   }
 }
 
-/** Calls `ended` at the first of two events. An HTTP/2 response emits only one of them if its stream is reset. */
+/**
+ * Calls `ended` at the first of the events `close` and `finish`. An HTTP/2 response emits only one of them if its stream is
+ * reset.
+ */
 const callOnce = (response: ServerResponse, ended: () => void): void => {
   const call = (): void => {
     response.off('close', call).off('finish', call)

@@ -10,7 +10,7 @@ import { decideUpgrades, placeholder } from './upgrade-parsing.ts'
 
 /** A chat that handles some of the server's upgrades. */
 export interface UpgradeOwner {
-  /** Returns whether the request's path leads to a WebSocket route of this chat. */
+  /** Returns whether the request's path matches a WebSocket route of this chat. */
   isOurs(request: IncomingMessage): boolean
   /** Handles an upgrade. Never throws. */
   take(request: IncomingMessage, socket: Duplex, head: Buffer): void
@@ -19,7 +19,9 @@ export interface UpgradeOwner {
 /** The upgrade dispatcher of one server. */
 export interface UpgradeGate {
   readonly owners: Set<UpgradeOwner>
-  /** Also handles the upgrades of another server, which forwards its events to this server. */
+  /**
+   * Also dispatches the upgrades of `other`, an additional server from which Fastify forwards `upgrade` events to this server.
+   */
   include(other: Server): void
 }
 
@@ -66,8 +68,8 @@ const openGate = (server: Server): UpgradeGate => {
 }
 
 /**
- * Returns whether a request opens a WebSocket (RFC 6455, 4.1). Other upgrades, for example to HTTP/2 (`h2c`), and upgrades in
- * HTTP/1.0 must be ignored (RFC 9110, 7.8).
+ * Returns whether a request is a WebSocket handshake (RFC 6455, 4.1). A chat ignores any other upgrade (RFC 9110, 7.8), for
+ * example to HTTP/2 (`h2c`) or in HTTP/1.0.
  */
 const offersWebSocket = ({ method, headers, httpVersion }: IncomingMessage): boolean =>
   method === 'GET' &&
@@ -88,8 +90,8 @@ type UpgradeEvent = [request: IncomingMessage, socket: Duplex, head: Buffer]
 type RequestEvent = [request: IncomingMessage, response: ServerResponse]
 
 /**
- * Replaces the server's method `emit`, because a listener could not hide an event from other listeners. Engine.io, for example,
- * closes every upgrade that is not its own after 1 s.
+ * Replaces the server's method `emit`, because a listener cannot hide an event from other listeners. Engine.io, for example,
+ * closes the connection of an upgrade to any other path after 1 s.
  */
 const interceptEvents = (server: Server, { ownerOf, isDeclined }: Interception): void => {
   const emit = server.emit

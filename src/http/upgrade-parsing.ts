@@ -1,8 +1,8 @@
 /**
  * Decides, while Node parses a request, whether the request becomes an `upgrade` event. If not, its `Upgrade` header is
- * ignored, as RFC 9110 (7.8) allows, and the request is handled as an ordinary one. Node 22 and 24 call
- * `server.shouldUpgradeCallback` for the decision. Node 20 has no such callback, so the parser of each connection is wrapped
- * instead.
+ * ignored, as RFC 9110 (7.8) allows, and the request is handled as an ordinary one. Node 22.21, 24.9 and later releases call
+ * `server.shouldUpgradeCallback` for the decision. Earlier releases have no such callback, so the parser of each connection is
+ * wrapped instead.
  */
 import type { IncomingMessage } from 'node:http'
 import type { Server } from 'node:net'
@@ -11,7 +11,7 @@ import { continueAfterUpgrades, type Parser, type ParsingSocket, upgradeIsIgnore
 /** Returns whether a request with an `Upgrade` header becomes an `upgrade` event, or `undefined` to let Node decide. */
 export type DecideUpgrade = (request: IncomingMessage) => boolean | undefined
 
-/** A server of Node 22.21 or 24.9 and later. The types of Node 20 do not contain the callback. */
+/** A server in Node 22.21, 24.9 or a later release. The types of Node 20 do not contain the callback. */
 interface ServerWithUpgradeCallback {
   shouldUpgradeCallback: (request: IncomingMessage) => boolean
 }

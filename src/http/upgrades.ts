@@ -1,8 +1,8 @@
 /**
  * Handles the HTTP upgrades of a chat on a server that other applications may share. An upgrade belongs to the chat if its path
- * matches a WebSocket route of the chat. No other listener of the server receives such an upgrade. It is routed like a request,
- * so that the same hooks, limits and errors apply as on every other route. The socket is closed after the response, unless the
- * route accepts the upgrade.
+ * matches a WebSocket route of the chat. No other listener of the server receives such an upgrade. The chat routes the upgrade
+ * like a request, so that the same hooks, limits and errors apply as on every other route. The socket is closed after the
+ * response, unless the route accepts the upgrade.
  */
 import { type IncomingMessage, ServerResponse } from 'node:http'
 import type { Server, Socket } from 'node:net'
@@ -21,7 +21,7 @@ export interface Upgrade {
 
 export interface UpgradesOptions {
   readonly server: Server
-  /** Returns whether the request's path leads to a WebSocket route of this chat. */
+  /** Returns whether the request's path matches a WebSocket route of this chat. */
   isOurs(request: IncomingMessage): boolean
   /** Routes an upgrade like a request. */
   route(request: IncomingMessage, response: ServerResponse): void
@@ -37,7 +37,7 @@ export interface Upgrades {
   find(request: IncomingMessage): Upgrade | undefined
   /** Stops tracking an upgrade. The caller then owns its socket. */
   accept(request: IncomingMessage): void
-  /** Also handles the upgrades of another server, which forwards its events to `server`. */
+  /** Also handles the upgrades of `other`, an additional server from which Fastify forwards `upgrade` events to `server`. */
   include(other: Server): void
   /** Shortens the timeout of upgrades that have no response yet, so that the server can close. */
   drain(): void

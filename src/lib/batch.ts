@@ -3,16 +3,17 @@ import { setTimeout as pause } from 'node:timers/promises'
 import DataLoader from 'dataloader'
 
 /**
- * Maximum time in milliseconds that lookups wait for the previous query. It is short, so that a query that hangs does not delay
- * the next ones.
+ * Maximum time in milliseconds that lookups wait for the previous query. It is short, so that a query that hangs delays the
+ * next lookups only briefly.
  */
 const MAX_WAIT_MS = 5
 /** Maximum number of keys in a query. */
 const MAX_KEYS = 1000
 
 /**
- * Creates a lookup of one key from a lookup of many keys. The first key is queried immediately. The keys that are requested while
- * that query runs are sent together in the next one.
+ * Creates a lookup of one key from a lookup of many keys. If no query is running, a key is queried at the end of the current
+ * turn of the event loop. Keys that are requested during a query wait until the query ends, for at most `MAX_WAIT_MS`, and are
+ * then sent together in the next query.
  */
 export const createBatch = <Key, Value>(
   find: (keys: readonly Key[]) => Promise<ReadonlyMap<Key, Value>>
@@ -25,7 +26,8 @@ export const createBatch = <Key, Value>(
       const found = await query
       return keys.map(key => found.get(key))
     },
-    // Waits for the end of this turn of the event loop, so that keys which are requested in the same turn are included.
+    // Waits for the end of this turn of the event loop, so that the query includes all keys that are requested in the same
+    // turn.
     { cache: false, maxBatchSize: MAX_KEYS, batchScheduleFn: ask => void earlier.then(() => setImmediate(ask)) }
   )
   return key => loader.load(key)

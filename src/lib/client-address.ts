@@ -5,7 +5,7 @@ import proxyAddr from '@fastify/proxy-addr'
 /** Used as the address of a client on a Unix socket, of an injected request, or of a client whose address is not valid. */
 export const UNKNOWN_ADDRESS = 'unknown'
 
-/** The part of a Fastify request that is read. */
+/** The part of a Fastify request that this module reads. */
 export interface AddressedRequest {
   /** The `ip` of a Fastify request. On a Unix socket it is undefined, even if `trustProxy` is set and a proxy sent an address. */
   readonly ip: string | undefined
@@ -16,9 +16,9 @@ const MAPPED = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/
 const GROUPS = 8
 
 /**
- * Returns the plain address. Removes a port (Azure sends `203.0.113.2:40001` in X-Forwarded-For), brackets, quotes (RFC 7239)
- * and a zone. Returns an IPv6 address in its short form (RFC 5952), and an IPv4-mapped IPv6 address as IPv4. Returns `unknown`
- * if the text is not an address.
+ * Normalizes an address. Removes a port (Azure sends `203.0.113.2:40001` in X-Forwarded-For), brackets, quotes (RFC 7239) and a
+ * zone. Returns an IPv6 address in its short form (RFC 5952), and an IPv4-mapped IPv6 address as IPv4. Returns `unknown` if the
+ * text is not an address.
  */
 export const normalizeAddress = (address: string | undefined): string => {
   const bare = (address ?? '').trim().replace(/^"(.*)"$/, '$1')
@@ -39,7 +39,7 @@ export const clientAddress = (request: AddressedRequest): string => {
   try {
     return normalizeAddress(request.ip)
   } catch {
-    // With `trustProxy`, Fastify reads the address of the socket and throws if an injected upgrade has none.
+    // With `trustProxy`, Fastify reads the address of the socket. If an injected upgrade has no such address, Fastify throws.
     return UNKNOWN_ADDRESS
   }
 }
@@ -61,8 +61,8 @@ export const clientNetwork = (request: AddressedRequest): string => networkOf(cl
 
 /**
  * Returns a function for Fastify's option `trustProxy`. `proxies` may contain addresses, CIDRs, `loopback`, `linklocal` and
- * `uniquelocal`; throws a TypeError for anything else. The function recognizes a proxy even if its entry in X-Forwarded-For has a
- * port.
+ * `uniquelocal`; any other entry causes a TypeError. The returned function recognizes a proxy even if its entry in
+ * X-Forwarded-For has a port.
  */
 export const trustProxies = (proxies: readonly string[]): ((address: string) => boolean) => {
   const isTrusted = proxyAddr.compile([...proxies])

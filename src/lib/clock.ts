@@ -10,7 +10,6 @@ export interface Clock {
   every(ms: number, work: () => void): () => void
 }
 
-/** The clock of the machine. */
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),

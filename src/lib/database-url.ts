@@ -1,7 +1,7 @@
 /**
  * Parses a PostgreSQL connection URL as libpq does. Such a URL may contain several hosts, IPv6 addresses and Unix sockets, and
  * its parameters may contain the host, port, user, password and database. `URL` rejects some of these forms, and drivers
- * interpret other forms differently.
+ * interpret other forms differently from libpq.
  */
 import { isIPv6 } from 'node:net'
 
@@ -18,7 +18,10 @@ export interface DatabaseUrl {
   readonly user: string | undefined
   readonly password: string | undefined
   readonly database: string | undefined
-  /** The parameter `sslmode`, if libpq supports its value. */
+  /**
+   * The parameter `sslmode`, if libpq supports its value. Otherwise `require`, if the URL has `ssl` with a value other than
+   * `false`.
+   */
   readonly sslmode: SslMode | undefined
   /** The remaining parameters. */
   readonly parameters: Readonly<Record<string, string>>
@@ -34,12 +37,13 @@ const DEFAULT_PORT = 5432
 export const isSocket = (host: string): boolean => host.startsWith('/')
 
 /**
- * Returns the parts of a URL. Throws a TypeError if `url` is not valid. The error contains no part of the URL, which may
- * contain a password.
+ * Returns the parts of a URL. Throws an error if `url` is not valid. The error contains no part of the URL, which may contain a
+ * password.
  */
 export const parseDatabaseUrl = (url: string): DatabaseUrl => {
   const match = URL_FORM.exec(url)
-  if (!match) throw new TypeError('not a postgres:// URL')
+  if (!match)
+    throw new TypeError('The database URL is not valid. Use the form postgres://user:password@host:port/database.')
   const [, userinfo = '', authority = '', path = '', query = ''] = match
   const { host, port, user, password, dbname, sslmode, ssl, ...parameters } = Object.fromEntries(
     new URLSearchParams(query)
@@ -51,7 +55,7 @@ export const parseDatabaseUrl = (url: string): DatabaseUrl => {
     user: user ?? decoded(at < 0 ? userinfo : userinfo.slice(0, at)),
     password: password ?? decoded(at < 0 ? undefined : userinfo.slice(at + 1)),
     database: dbname ?? decoded(path),
-    // Other drivers use `ssl=true` instead of `sslmode`.
+    // The URLs of other drivers contain `ssl=true` instead of `sslmode`.
     sslmode: SSL_MODES.find(mode => mode === sslmode) ?? (ssl === undefined || ssl === 'false' ? undefined : 'require'),
     parameters
   }
@@ -75,10 +79,15 @@ const hostsOf = (entries: readonly string[], ports: string | undefined): Databas
 const hostOf = (entry: string, port: string | undefined): DatabaseHost => {
   if (isIPv6(entry) || isSocket(entry)) return fromSocketFile({ host: entry, port: portOf(port) })
   const [, host = '', own] = /^(\[[^\]]*\]|[^\s:<>"\\^`{|}]*)(?::(\d*))?$/.exec(entry) ?? []
-  if (!host && entry) throw new TypeError('an invalid host')
+  if (!host && entry)
+    throw new TypeError(
+      'A host in the database URL is not valid. Use a host name, an address or the folder of a Unix socket.'
+    )
   const isBracketed = host.startsWith('[')
   if (isBracketed && !isIPv6(host.slice(1, -1)))
-    throw new TypeError('brackets around something other than an IPv6 address')
+    throw new TypeError(
+      'The brackets in the database URL contain no IPv6 address. Remove the brackets, or correct the address.'
+    )
   return { host: isBracketed ? host.slice(1, -1) : host || 'localhost', port: portOf(own || port) }
 }
 
@@ -95,7 +104,7 @@ const portOf = (text: string | undefined): number => {
   if (!text) return DEFAULT_PORT
   const port = Number(text)
   if (Number.isInteger(port) && port > 0 && port < 65_536) return port
-  throw new TypeError('an invalid port')
+  throw new TypeError('A port in the database URL is not valid. Use a number from 1 to 65535.')
 }
 
 /** Returns whether `parseDatabaseUrl` accepts a text. */

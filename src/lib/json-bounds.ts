@@ -11,7 +11,7 @@ export const MAX_JSON_DEPTH = 32
  * 1,366 of them, because an empty array and its comma take three bytes.
  */
 export const MAX_JSON_PARTS = 2048
-/** Maximum number of commas at the top level of the object, for `outlineOf`. */
+/** Maximum number of commas at the top level of an object that `outlineOf` accepts. */
 const MAX_OUTLINE_COMMAS = 64
 /** How many characters of a string are read one by one before `indexOf` is used, which is faster only for long strings. */
 const SHORT_STRING = 32

@@ -64,8 +64,8 @@ interface Wrapper {
 /** Marks a logger whose hook is `logMethod`, so that `redactingLogger` does not wrap it. */
 export const redactsItself = (logger: object): void => void Object.assign(logger, { [redacts]: true })
 
-// Shared by all wrappers, because each request has its own wrapper. The arguments of a line below the log level are not
-// redacted, because that line is not written.
+// Shared by all wrappers to save memory, because each request has its own wrapper. The arguments of a line below the log level
+// are not redacted, because that line is not written.
 const METHODS = {
   ...Object.fromEntries(
     LEVELS.map(level => [

@@ -7,7 +7,10 @@
 export type ParsedOrigin = { readonly origin: string } | { readonly reason: string }
 
 export interface Origins {
-  /** Returns whether a page with this origin is allowed. Returns false without an origin, because the client is then not a page. */
+  /**
+   * Returns whether a page with this origin is allowed. Returns false if `origin` is undefined, because a client that sends no
+   * origin is not a page.
+   */
   isAllowed(origin: string | undefined): boolean
 }
 
@@ -17,14 +20,14 @@ const MAX_LENGTH = 300
 const WILDCARD = '*.'
 
 /**
- * Parses an origin from a setting. Pages have an origin with the scheme http or https; hybrid apps and extensions have schemes of
- * their own (`capacitor://localhost`, `chrome-extension://…`). An origin is rejected if no browser sends it or if any website can
- * send it. The reason is the end of a sentence about the setting.
+ * Parses an origin from a setting or a request. Pages have an origin with the scheme http or https; hybrid apps and extensions
+ * have schemes of their own (`capacitor://localhost`, `chrome-extension://…`). An origin is rejected if no browser sends it or
+ * if any website can send it. The reason is the end of a sentence about the origin.
  */
 export const parseOrigin = (text: string): ParsedOrigin => {
   const lower = text.toLowerCase()
   if (lower === '*') return { origin: '*' }
-  // A sandboxed frame on any website has the origin `null`, so that origin would allow every page.
+  // A sandboxed frame on any website has the origin `null`, so allowing `null` would allow every page.
   if (lower === 'null') return { reason: 'must not be null, because any website can send that origin' }
   if (lower === 'file://') return { origin: lower }
   const [, scheme = '', authority = ''] = ORIGIN.exec(lower) ?? []
@@ -93,7 +96,10 @@ const required = (text: string): string => {
   throw new TypeError(`An allowed origin ${parsed.reason}.`)
 }
 
-/** Returns whether an origin has the host of the request, `host`. Each of the two may contain or omit the default port. */
+/**
+ * Returns whether the host and port of an origin are those of `host`, the host of a request. Each of the two may omit the
+ * default port.
+ */
 export const isOwnOrigin = (origin: string, host: string): boolean => {
   const own = `${origin.split(':', 1)[0]}://${host}`
   return (
@@ -118,8 +124,8 @@ export const isAllowedByCors = (
 
 /** Returns the options of @fastify/cors for these origins. */
 export const corsOptions = (origins: Origins) => ({
-  // A client without an `Origin` header is no page and needs no further headers. Other origins get an empty list and not `false`,
-  // because the response to a preflight would then be a 404.
+  // A client without an `Origin` header is not a page and needs no further headers. For an origin that is not allowed, the
+  // value is an empty list, because with `false` the response to a preflight would be a 404.
   origin: (origin: string | undefined, allow: (error: null, origin: false | string | string[]) => void): void =>
     allow(null, origin === undefined ? false : origins.isAllowed(origin) ? origin : []),
   credentials: true,
@@ -134,8 +140,8 @@ export const corsOptions = (origins: Origins) => ({
 const EXPOSED = ['retry-after', 'x-request-id', 'x-ratelimit-limit', 'x-ratelimit-remaining', 'x-ratelimit-reset']
 
 /**
- * Returns the CORS headers for a response that is sent without running hooks, for example to a malformed URL. Without these
- * headers the page could not read the response.
+ * Returns the CORS headers for a response that is sent without running hooks, for example to a request with a malformed URL.
+ * Without these headers the page could not read the response.
  */
 export const corsHeaders = (origins: Origins, origin: string | undefined): Record<string, string> => ({
   vary: 'Origin',

@@ -9,5 +9,5 @@ const manifest = require.resolve('fastify-chat/package.json')
 /** The version in package.json. */
 export const version: string = require(manifest).version
 
-/** Returns the absolute path of a file of this package, for example of `packageFile('drizzle')`. */
+/** Returns the absolute path of a file of this package, for example `packageFile('drizzle')`. */
 export const packageFile = (...parts: string[]): string => join(dirname(manifest), ...parts)

@@ -1,6 +1,6 @@
 /** Splits bytes into pieces, so that the progress of a slow client can be measured while it reads a response. */
 
-/** Length of a piece, in bytes. */
+/** Maximum length of a piece, in bytes. */
 export const PIECE_BYTES = 32 * 1024
 
 /** Splits bytes into pieces without copying them. */

@@ -10,13 +10,13 @@ const SECRETS: readonly (readonly [RegExp, string])[] = [
   [/(?<![\w-])eyJ[\w-]*\.[\w-]*\.?[\w-]*/g, '[token]'],
   [/([?&](?:access_)?token=)[^&\s"'<>]+/gi, '$1[token]'],
   [/\$2[abxy]\$\d\d\$[./\w]*/g, '[hash]'],
-  // A Fernet token, then a Fernet key.
+  // The next two patterns match a Fernet token and a Fernet key.
   [/(?<![\w-])gAAAA[\w-]{16,}=*/g, '[ciphertext]'],
   [/(?<![\w-])[\w-]{43}=(?![\w=-])/g, '[key]'],
   [/(:\/\/[^\s/@:]*):[^\s/@]+@/g, '$1:[password]@']
 ]
 
-/** Replaces the parts of a text that look like a token, a hash, a key or a password in a URL. */
+/** Replaces the parts of a text that look like a token, a hash, a ciphertext, a key or a password in a URL. */
 export const redactText = (text: string): string =>
   SECRETS.reduce((redacted, [pattern, word]) => redacted.replace(pattern, word), text)
 
@@ -46,7 +46,8 @@ const isFromDatabase = (value: unknown): value is Properties =>
   (sqlStateOf(value) !== undefined || ('query' in value && ('params' in value || 'parameters' in value)))
 
 /**
- * Returns the innermost database error among the causes, because the errors that wrap it repeat its message and add parameters.
+ * Returns the innermost database error among an error and its causes, because the errors that wrap a database error repeat its
+ * message and add parameters.
  */
 const databaseErrorIn = (error: unknown, depth = 0): Properties | undefined => {
   if (!isObject(error) || depth > 8) return undefined
@@ -62,7 +63,8 @@ const codeOf = (object: Properties): string | undefined => wordIn(object, 'code'
 const withheld = (why: string): string => `message withheld: ${why}`
 
 /**
- * Returns whether a code comes from the operating system or from a network connection. The messages of such errors are safe.
+ * Returns whether a code comes from the operating system or from a network connection. The message of an error with such a code
+ * contains no secrets or user data.
  */
 const isNetworkCode = (code: string | undefined): boolean =>
   code !== undefined && /^(?:E[A-Z0-9]{2,}|CONNECT\w*)$/.test(code) && !SQLSTATE.test(code)
@@ -112,7 +114,9 @@ const DATABASE_FIELDS = [
   ['constraint', 'constraint_name', 'constraint']
 ] as const
 
-/** Shortens a text for a log line. The message about a statement with thousands of parameters may have megabytes. */
+/**
+ * Shortens a text for a log line. The message of an error in a statement with thousands of parameters may be megabytes long.
+ */
 const clip = (text: string): string => (text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)}… [clipped]` : text)
 const MAX_TEXT = 4000
 

@@ -12,7 +12,7 @@ interface Repeated {
 
 /** Interval in milliseconds at which a repeated line is written. */
 const INTERVAL_MS = 10_000
-/** Maximum number of different lines that are tracked. Further lines are written each time. */
+/** Maximum number of different lines that are tracked. Any other line is written each time it is logged. */
 const MAX_KINDS = 500
 /** Maximum number of nested causes of an error that are read. */
 const MAX_CAUSES = 8

@@ -37,7 +37,7 @@ const INVISIBLE: readonly (readonly [first: number, last: number])[] = [
 ]
 
 const isInvisible = (codePoint: number): boolean => {
-  // ASCII first, because most text is ASCII.
+  // Checks for ASCII first, because most text is ASCII.
   if (codePoint < 0x7f) return codePoint <= 0x20
   let low = 0
   let high = INVISIBLE.length - 1

@@ -9,8 +9,8 @@ export class TimeoutError extends Error {
 }
 
 /**
- * Returns the result of a promise. Throws a TimeoutError after `ms` milliseconds. The timer does not keep the process running.
- * `what` is the subject of the error message.
+ * Returns the result of a promise. Throws a TimeoutError if the promise is not settled after `ms` milliseconds. The timer does
+ * not keep the process running. `what` is the subject of the error message.
  */
 export const withTimeout = async <T>(ms: number, what: string, result: PromiseLike<T>): Promise<T> => {
   let timer: NodeJS.Timeout | undefined
@@ -21,7 +21,7 @@ export const withTimeout = async <T>(ms: number, what: string, result: PromiseLi
     return await Promise.race([result, late])
   } finally {
     clearTimeout(timer)
-    // If the promise rejects after the timeout, that must not be an unhandled rejection.
+    // Without this handler, a rejection after the timeout would be an unhandled rejection.
     result.then(undefined, () => {})
   }
 }

@@ -1,10 +1,13 @@
-/** Checks once a second whether the database is writable and notifications arrive. */
+/** Checks once a second whether the database is writable and whether notifications arrive. */
 import type { Clock } from '../lib/clock.ts'
 
 /** The result of each check: `ok`, or the failure. */
 export interface HealthChecks {
   readonly database: 'ok' | 'unavailable' | 'read_only'
-  /** `deaf` if this process has not received its own heartbeat for 30 s, so other notifications do not arrive either. */
+  /**
+   * `deaf` if this process has not received its own heartbeat for 30 s. It then probably receives no other notifications
+   * either.
+   */
   readonly listening: 'ok' | 'deaf'
 }
 
@@ -20,13 +23,13 @@ export interface HealthOptions {
 
 /** Runs the checks and reports their latest results. */
 export interface HealthMonitor {
-  /** Starts the interval, and resolves after the first check. */
+  /** Starts the interval, and resolves after the first run of the checks. */
   start(): Promise<void>
-  /** The result of the latest check. */
+  /** The results of the latest run. */
   readonly latest: HealthChecks
   /**
-   * Whether requests should be routed to this process. `start` sets it to the result of the first check. Later it becomes false
-   * after 3 consecutive failed checks, and true after 2 consecutive successful ones.
+   * Whether requests should be routed to this process. Becomes true in `start` if the first run succeeds. Later becomes false
+   * after 3 consecutive runs with a failed check, and true after 2 consecutive runs without one.
    */
   readonly isReady: boolean
   stop(): void
@@ -41,7 +44,7 @@ const SUCCESSES = 2
 export const createHealth = ({ clock, pingDatabase, msSinceHeartbeat, onFailure }: HealthOptions): HealthMonitor => {
   let latest: HealthChecks = { database: 'unavailable', listening: 'ok' }
   let isReady = false
-  /** The number of consecutive checks whose result differs from `isReady`. */
+  /** The number of consecutive runs whose result differs from `isReady`. */
   let contrary = 0
   let isChecking = false
   let stop = () => {}
@@ -60,7 +63,7 @@ export const createHealth = ({ clock, pingDatabase, msSinceHeartbeat, onFailure 
   }
 
   const checkAgain = async (): Promise<void> => {
-    // A check that waits for the database may take longer than the interval. Checks must not overlap.
+    // A run that waits for the database may take longer than the interval. Runs must not overlap.
     if (isChecking) return
     isChecking = true
     const isWell = await check()

@@ -2,12 +2,14 @@
 import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks'
 import type { Clock } from '../lib/clock.ts'
 
-/** The level of the load. `high`: requests for history and lists are rejected. `extreme`: new WebSockets are rejected too. */
+/**
+ * The level of the load. At `high`, requests for history and lists are rejected. At `extreme`, new WebSockets are rejected too.
+ */
 export type Load = 'normal' | 'high' | 'extreme'
 
 export interface LoadOptions {
   readonly clock: Clock
-  /** Event loop delay in milliseconds (p99 over 10 s) above which the load is high. 0 ignores the delay. */
+  /** Event loop delay in milliseconds (p99 over 10 s) above which the load is high. If 0, the delay is ignored. */
   readonly maxLoopDelayMs: number
   /** Returns how many queries wait for a connection. */
   readonly waitingQueries: () => number

@@ -35,7 +35,10 @@ export const createProcessRecord = ({ repository, clock, log, ...about }: Proces
     try {
       await withTimeout(TIMEOUT_MS, 'the database', work())
     } catch (err) {
-      log.warn({ err }, 'failed to write the row of this process in the table "processes"; continuing without it')
+      log.warn(
+        { err },
+        'failed to write or delete the row of this process in the table "processes"; continuing without the change'
+      )
     }
   }
 

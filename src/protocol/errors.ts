@@ -129,7 +129,7 @@ export class ChatError extends Error {
   }
 }
 
-/** Matches every code, including those of a host application. */
+/** Matches every error code, including the codes of a host application. */
 export const CODE_PATTERN = '^[a-z][a-z0-9_.]{0,63}$'
 const CODE = new RegExp(CODE_PATTERN)
 
@@ -144,7 +144,7 @@ export class ChatRejection extends ChatError {
   constructor(code: string, detail: string) {
     if (!CODE.test(code))
       throw new TypeError(
-        'The code of a ChatRejection is invalid. Use 1-64 characters of a-z, 0-9, "_" and ".", such as "no_links".'
+        'The code of a ChatRejection must begin with a-z and have 1-64 characters of a-z, 0-9, "_" and ".", as in "no_links".'
       )
     super('rejected', detail)
     this.name = 'ChatRejection'

@@ -33,7 +33,7 @@ export type PingFrame = Static<typeof PingFrame>
 
 /**
  * Subscribes to a room. With `after`, the service first sends every entry with a greater `seq`. If the client is already
- * subscribed, the subscription restarts after `after`.
+ * subscribed, the new subscription replaces the old one.
  */
 export const SubscribeFrame = Type.Object(
   {
@@ -93,7 +93,10 @@ export const Limits = Type.Object({
 })
 export type Limits = Static<typeof Limits>
 
-/** Reports that a user joined or left a room. The first frame of a connection contains the user of the client. */
+/**
+ * Reports that a user joined or left a room. The first frame of a connection has the event `connected` and contains the user of
+ * the client.
+ */
 export const SystemFrame = Type.Object(
   {
     type: Type.Literal('system'),
@@ -136,8 +139,8 @@ export const SubscribedFrame = Type.Object(
 export type SubscribedFrame = Static<typeof SubscribedFrame>
 
 /**
- * Confirms a subscription, instead of `subscribed`, if the service cannot deliver all missed entries. The client should load
- * the history. New entries are delivered.
+ * Reports that the service cannot deliver all missed entries. The client should load the history. The service continues to send
+ * new entries. Sent instead of `subscribed`, or later during a subscription.
  */
 export const ResyncFrame = Type.Object(
   {
@@ -186,7 +189,7 @@ export type TypingNotice = Static<typeof TypingNotice>
 export const PresenceFrame = Type.Object({ type: Type.Literal('presence'), ...presence }, { $id: 'ChatPresenceFrame' })
 export type PresenceFrame = Static<typeof PresenceFrame>
 
-/** Announces a planned shutdown. The client should reconnect after `after_ms` milliseconds, which is random for each client. */
+/** Announces a planned shutdown. The client should reconnect after `after_ms` milliseconds, a random delay for each client. */
 export const ReconnectFrame = Type.Object(
   { type: Type.Literal('reconnect'), after_ms: Type.Integer({ minimum: 0 }) },
   { $id: 'ChatReconnectFrame' }
@@ -218,7 +221,9 @@ export const AuthenticatedFrame = Type.Object(
 )
 export type AuthenticatedFrame = Static<typeof AuthenticatedFrame>
 
-/** Reports that a frame was rejected. The connection stays open. */
+/**
+ * Reports that a frame was rejected. The connection stays open, except after the codes `flooding` and `too_many_connections`.
+ */
 export const ErrorFrame = Type.Object(
   {
     type: Type.Literal('error'),

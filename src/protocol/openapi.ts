@@ -52,7 +52,7 @@ export const openApiBase = ({ publicUrl, apiContact }: OpenApiOptions = {}) => (
   }
 })
 
-/** Returns the name of a component, which is the `$id` of its schema. */
+/** Returns the name of a component: the `$id` of its schema, or `def-` and an index if the schema has no `$id`. */
 export const schemaName = (schema: { $id?: unknown }, _uri: unknown, _fragment: string, at: number): string =>
   typeof schema.$id === 'string' ? schema.$id : `def-${at}`
 
@@ -61,7 +61,7 @@ export const SECURED = [{ bearerAuth: [] }]
 /** The `security` of a route that requires no access token. */
 export const PUBLIC: { [name: string]: string[] }[] = []
 
-// These functions document a response header whose value is text or an integer.
+// These functions document a response header. The value of the header is text or an integer.
 const text = (description: string) => ({ type: 'string', description })
 const count = (description: string) => ({ type: 'integer', minimum: 0, description })
 
@@ -80,16 +80,14 @@ const HEADERS: Record<number, object> = { 401: CHALLENGE, 429: RETRY_AFTER, 503:
 const advice = (codes: readonly ErrorCode[]): string =>
   codes.map(code => `\`${code}\`: ${ERRORS[code].title}. ${ERRORS[code].advice}`).join('\n\n')
 
-/**
- * Documents a successful response of a route, whose body is JSON of one schema. `isLimited` adds the headers of rate limits.
- */
+/** Documents a successful response with a JSON body of the given schema. `isLimited` adds the headers of rate limits. */
 export const jsonResponse = <T>(description: string, schema: T, { isLimited = false } = {}) => ({
   description,
   headers: { ...REQUEST_ID, ...(isLimited ? RATE : {}) },
   content: { 'application/json': { schema } }
 })
 
-/** Documents the error responses of a route, keyed by status. Adds the codes that every route may return to the given codes. */
+/** Documents the error responses of a route, keyed by status: the given codes, and the codes that every route may return. */
 export const problems = (...codes: ErrorCode[]) => {
   const byStatus = new Map<number, ErrorCode[]>()
   for (const code of new Set<ErrorCode>(['bad_request', ...codes, 'internal_error'])) {

@@ -17,7 +17,7 @@ const visible: FuncKeywordDefinition = {
   error: { message: 'must have a visible character' }
 }
 
-// Like `pattern`, but always with Unicode mode, which JSON Schema does not guarantee for `pattern`.
+// Like `pattern`, but always in Unicode mode. JSON Schema does not guarantee this mode for `pattern`.
 const has: FuncKeywordDefinition = {
   keyword: 'x-has',
   type: 'string',
@@ -63,8 +63,8 @@ const inSchema = ({ parentSchema }: ErrorObject): string =>
   parentSchema?.['x-rule'] ?? parentSchema?.description ?? 'is not valid'
 
 /**
- * Maps the keyword of an error to a function that returns the violated rule, as the end of a sentence after the name of a
- * value.
+ * Maps the keyword of an error to a function that returns the violated rule, as the end of a sentence that begins with the name
+ * of a value.
  */
 const RULES: Readonly<Record<string, (error: ErrorObject) => string>> = {
   required: () => 'is missing',
@@ -93,8 +93,8 @@ const RULES: Readonly<Record<string, (error: ErrorObject) => string>> = {
 }
 
 /**
- * Returns the rule that an error reports. Uses the message of the error only for the keywords that are defined above, and never
- * for Ajv's own keywords.
+ * Returns the rule that an error reports. Uses the message of the error only for custom keywords (`x-…`) that are not in
+ * `RULES`, and never for Ajv's own keywords.
  */
 const ruleOf = (error: ErrorObject): string =>
   RULES[error.keyword]?.(error) ?? (error.keyword.startsWith('x-') ? error.message : undefined) ?? 'is not valid'

@@ -1,7 +1,7 @@
 /**
- * Makes text from other users safe to print on a terminal. Escape sequences can move the cursor, set the title or the
- * clipboard, and type as the user, so none may reach the terminal. Control characters are replaced by visible symbols and not
- * removed, so that the reader notices them.
+ * Makes text from other users safe to print on a terminal. Escape sequences can move the cursor, change the title or the
+ * clipboard, and send input as if the user had typed it, so none may reach the terminal. Control characters are not removed but
+ * replaced with visible symbols, so that the reader notices them.
  */
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: this expression finds control characters.
@@ -20,11 +20,14 @@ const symbolOf = (control: string): string => {
   return code === 0x7f ? '\u2421' : '\ufffd'
 }
 
-/** Replaces control characters by symbols: ESC by `␛`, and characters that have no symbol by `�`. Keeps line breaks. */
+/**
+ * Replaces control characters with symbols (ESC with `␛`, characters that have no symbol with `�`), and tabs with spaces. Keeps
+ * line breaks.
+ */
 export const safeText = (text: string): string =>
   text.toWellFormed().replace(LINE_ENDS, '\n').replace(BIDI, '\ufffd').replace(CONTROLS, symbolOf)
 
-/** Like `safeText`, but replaces line breaks by spaces. For names and sentences. */
+/** Like `safeText`, but also replaces line breaks with spaces. Used for names and sentences. */
 export const safeLine = (text: string): string => safeText(text).replaceAll('\n', ' ')
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: this expression finds control characters.
@@ -34,7 +37,7 @@ const SPACES = '\t\n\r'
 /**
  * Returns equivalent JSON on one line, with a `\u` escape for every character that a terminal could interpret. Inside strings,
  * JSON allows control characters only from U+007F on. Between values, it allows only tabs and line breaks, which are replaced
- * by spaces.
+ * with spaces.
  */
 export const safeJson = (json: string): string =>
   json.replace(UNSAFE_IN_JSON, character =>

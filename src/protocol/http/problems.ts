@@ -45,7 +45,9 @@ const problemOf = <Code extends TSchema>(code: Code) =>
 const codes = Object.keys(ERRORS)
 const CODE = 'A stable, machine-readable code. Codes are added over time.'
 
-/** Describes a problem (RFC 9457) with a stable `code`; `errors` lists every violated rule of a 422. */
+/**
+ * Describes a problem (RFC 9457) with a stable `code`; `errors` lists every violated rule if the code is `validation_failed`.
+ */
 export const Problem = problemOf(Type.Unsafe<string>({ type: 'string', enum: codes, description: CODE }))
 
 /** Describes a problem in a host application, whose `beforeMessage`, hooks and plugins may add codes. */

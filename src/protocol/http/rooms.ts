@@ -52,8 +52,8 @@ export const RoomList = Type.Object(
 export type RoomList = Static<typeof RoomList>
 
 /**
- * Defines the query parameter `after` of `GET /api/chat/rooms`. The value need not be the name of an existing room, because it
- * is only compared with names.
+ * Defines the query parameter `after` of `GET /api/chat/rooms`. The value is the `next` of the previous page, or a name that is
+ * only compared with room names and need not be that of an existing room.
  */
 export const AfterRoom = Type.Optional(
   Type.String({

@@ -48,8 +48,9 @@ const MAX_MEMOIZED = 10_000
 export const widthOf = memoize(stringWidth)
 
 /**
- * Returns the maximum width of one grapheme in cells. Some terminals need more than `widthOf`, because they draw each code
- * point of an emoji with a skin tone, or of a family, separately. Lines are wrapped by the maximum, so that no row is too long.
+ * Returns the maximum width of one grapheme in cells. Some terminals need more cells than `widthOf` returns, because they draw
+ * each code point of an emoji with a skin tone, or of a family, separately. Lines are wrapped according to the maximum, so that
+ * no row is too long.
  */
 const maxWidthOf = memoize(grapheme => {
   let cells = 0
@@ -67,8 +68,8 @@ export const cellsOf = (text: string): number => sumOf(text, widthOf)
 const PIECES = /\s+|[\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}]|[^\s\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}]+/gu
 
 /**
- * Wraps text into lines of at most `width` cells, except the first line, which has at most `first` cells. Breaks between words,
- * and inside a word that is longer than a line.
+ * Wraps text into lines of at most `width` cells, except the first line, which has at most `first` cells. Breaks lines between
+ * words, and inside a word that is longer than a line.
  */
 export const wrap = (text: string, width: number, first = width): string[] => {
   return text.split('\n').flatMap((line, index) => wrapParagraph(line, width, index === 0 ? first : width))

@@ -116,7 +116,7 @@ const status = ({ connection, room }: View, isScrolled: boolean): Span => {
   }
   if (room.status === 'refused')
     return {
-      text: room.error?.detail ?? 'You may not read this room. Go to another one with /room NAME.',
+      text: room.error?.detail ?? 'You may not read this room. Go to another room with /room NAME.',
       colour: 'red'
     }
   if (room.isLoadingOlder) return { text: 'loading older messages…', isDim: true }

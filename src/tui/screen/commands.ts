@@ -30,7 +30,10 @@ const NAMES = {
   more: 'more'
 } as const
 
-/** Maximum characters of a command: room names have at most 64. The regular expression below is too slow for long texts. */
+/**
+ * Maximum length of a command in characters. Room names have at most 64. The regular expression below is too slow for long
+ * texts.
+ */
 const MAX_COMMAND_LENGTH = 200
 
 /** Returns the command in a line, or the text to send. Paths and texts of several lines are not commands. */

@@ -10,8 +10,8 @@ export interface ComposerLines {
 }
 
 /**
- * Breaks lines at any character and not between words, so that typed text never moves. Returns up to `height` lines around the
- * cursor.
+ * Breaks lines at any character, and not only between words, so that typed text never moves. Returns up to `height` lines
+ * around the cursor.
  */
 export const composerLines = ({ before, after }: Draft, width: number, height: number): ComposerLines => {
   const lines = ['']

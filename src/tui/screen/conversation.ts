@@ -49,7 +49,7 @@ export const createConversation = (client: ChatClient, name: string, userOf: () 
   let room: Room
   let view: View
 
-  /** Returns the `seq` that a new notice follows; undefined until the newest page is loaded. */
+  /** Returns the `seq` that a new notice follows: 0 in an empty room, and undefined until the newest page is loaded. */
   const lastSeq = (): number | undefined => {
     const { messages, status, hasOlder } = room.state
     return messages.at(-1)?.seq ?? (status === 'live' && !hasOlder ? 0 : undefined)

@@ -1,4 +1,4 @@
-/** Hooks that the components share. */
+/** Provides the React hooks that the components share. */
 import { useStdin, useStdout } from 'ink'
 import { useEffect, useReducer, useRef, useState } from 'react'
 import { type Draft, edit } from './editor.ts'
@@ -24,7 +24,7 @@ export const useKeys = (onKey: (key: Key) => void): void => {
   }, [stdin])
 }
 
-/** Returns the size of the window in cells, and renders again when the size changes. */
+/** Returns the size of the window in cells. The component renders again when the size changes. */
 export const useSize = (): { readonly columns: number; readonly rows: number } => {
   const { stdout } = useStdout()
   const [size, setSize] = useState({ columns: stdout.columns || 80, rows: stdout.rows || 24 })

@@ -1,5 +1,8 @@
 /** @jsxImportSource react */
-/** The terminal client's screen. The build bundles it with Ink and React into one file, so that users install neither. */
+/**
+ * The terminal client's screen. The build bundles it with Ink and React into one file, so that users need not install Ink and
+ * React.
+ */
 import { render } from 'ink'
 import type { ChatClient } from '../../../client/src/index.ts'
 import type { Session } from '../session.ts'
@@ -29,7 +32,7 @@ export const openScreen = async ({ session, room, hasColour }: ScreenOptions): P
   }
   stdin.setEncoding('utf8').setRawMode(true).resume()
   stdout.write(ENTER)
-  // When the terminal is closed, SIGHUP ends the process. Until then, writes may fail.
+  // When the terminal is closed, writes fail until SIGHUP ends the process.
   stdout.on('error', () => {})
   const restore = (): void => {
     stdin.setRawMode(false).pause()
@@ -40,7 +43,7 @@ export const openScreen = async ({ session, room, hasColour }: ScreenOptions): P
       exitOnCtrlC: false,
       patchConsole: false
     })
-    // A resize leaves pieces of the previous frame on the screen.
+    // A resize leaves parts of the previous output on the screen.
     stdout.prependListener('resize', () => {
       app.clear()
       stdout.write(CLEAR)

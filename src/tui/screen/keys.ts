@@ -118,8 +118,8 @@ export const createKeyDecoder = (): ((read: string) => Key[]) => {
       keys.push(...some)
       if (wasPaste && isPaste) break
     }
-    // Drops an escape character that is followed by another. The Escape key has no function here, and no sequence begins with
-    // both.
+    // Drops an escape character that is followed by another one. The Escape key has no function here, and no sequence begins
+    // with two escape characters.
     if (rest.startsWith('\x1b\x1b') && !isPaste) rest = rest.slice(1)
     return keys
   }

@@ -88,7 +88,7 @@ const useForm = ({ username: given, reason, onLogIn, onRegister, onDone }: Login
     } catch (error) {
       errors.set(errorMessagesOf(error))
     }
-    // The service may also reject the new token, and then this form is shown again.
+    // Also runs after a login, because the service may reject the new token, and this form is then shown again.
     isBusy.set(false)
   }
   const actions: Partial<Record<Extract<Key, { type: 'key' }>['name'], () => void>> = {
