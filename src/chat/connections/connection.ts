@@ -11,6 +11,7 @@ import type { Principal } from '../access/authorize.ts'
 import type { Subscription } from '../subscriptions/subscription.ts'
 import type { ConnectionContext, ConnectionOptions } from './context.ts'
 import type { Accepted, FrameMarks } from './decode.ts'
+import { type Chunk, type Encoded, encode } from './encoded.ts'
 import { errorFrame, isLimit } from './error-frame.ts'
 import type { FrameQuota } from './frame-quota.ts'
 import { FrameTasks } from './frame-tasks.ts'
@@ -19,7 +20,6 @@ import { Lifetime } from './lifetime.ts'
 import { Liveness } from './liveness.ts'
 import { Outgoing } from './outgoing.ts'
 import type { Socket } from './socket.ts'
-import { type Chunk, type Encoded, encode } from './socket-writer.ts'
 import type { Task } from './task-queue.ts'
 
 export class Connection {
@@ -31,7 +31,7 @@ export class Connection {
   readonly #socket: Socket
   readonly #context: ConnectionContext
   readonly #incoming: Incoming
-  readonly #outgoing: Outgoing
+  readonly outgoing: Outgoing
   readonly #lifetime: Lifetime
   readonly #liveness: Liveness
   readonly #tasks: FrameTasks
@@ -47,7 +47,7 @@ export class Connection {
     const { clock, decode, maxFrameBytes, bytesPerSecond = 0, legacyLifetimeMs } = context
     this.#lifetime = new Lifetime({ clock, hasChatV1, expiresAt: principal.expiresAt, legacyLifetimeMs })
     this.#liveness = new Liveness(clock, socket)
-    this.#outgoing = new Outgoing(socket, () => this.#incoming.pause())
+    this.outgoing = new Outgoing(socket, () => this.#incoming.pause())
     this.#incoming = new Incoming(this, {
       socket,
       clock,
@@ -72,27 +72,9 @@ export class Connection {
     return this.#incoming.quota
   }
 
-  /** True while so little is queued that subscriptions may continue to read from the log. */
-  get hasRoom(): boolean {
-    return this.#outgoing.hasRoom
-  }
-
-  /** Writes entries of a log, unless they don't fit into the queue. Returns whether they were written. */
-  write(chunk: Chunk): boolean {
-    return this.#outgoing.write(chunk)
-  }
-
-  /**
-   * Sends a frame that may be lost (presence, typing), unless more than half of the queue is used. Returns whether the frame
-   * was sent.
-   */
-  hint(frame: Encoded): boolean {
-    return this.#outgoing.hint(frame)
-  }
-
   /** Queues an encoded frame. The frame is written together with the other replies of this turn of the event loop. */
   reply(frame: Encoded): void {
-    this.#outgoing.reply(frame)
+    this.outgoing.reply(frame)
   }
 
   send(frame: ServerFrame): void {
@@ -122,7 +104,7 @@ export class Connection {
   close({ code, reason }: CloseCode): void {
     if (code === CLOSE.tokenExpired.code) this.#isRevoked = true
     if (this.#isEnded) return
-    this.#outgoing.flush()
+    this.outgoing.flush()
     this.#end()
     // Reads are resumed, because the client's close frame could not be received otherwise.
     if (this.#incoming.isPaused) this.#socket.resume()
@@ -162,7 +144,7 @@ export class Connection {
    * are queued to be sent.
    */
   mayHandle(): boolean {
-    return this.#isEnded || !(this.#tasks.isBehind || this.#outgoing.isFull)
+    return this.#isEnded || !(this.#tasks.isBehind || this.outgoing.isFull)
   }
 
   handle(accepted: Accepted): void {
@@ -186,7 +168,7 @@ export class Connection {
    * the outgoing queue may have become shorter.
    */
   drained(): void {
-    if (!this.hasRoom) return
+    if (!this.outgoing.mayCatchUp) return
     this.#incoming.proceed()
     if (!this.#tasks.isBehind) this.#incoming.resume()
     for (const subscription of this.subscriptions.values()) subscription.resume()
@@ -195,7 +177,7 @@ export class Connection {
   #end(): void {
     if (this.#isEnded) return
     this.#isEnded = true
-    this.#outgoing.end()
+    this.outgoing.end()
     for (const subscription of this.subscriptions.values()) subscription.end()
     this.#context.ended(this)
     this.#incoming.proceed()

@@ -2,8 +2,13 @@
  * Writes to a connection's socket and limits the number of bytes that are queued in it. Replies of one turn of the event loop
  * are sent in one write, before any other frame. Entries that don't fit into the queue are not sent. Instead, the subscription
  * reads them from the log when the socket drains.
+ *
+ * Bypasses `ws` and writes to its net.Socket, `_socket`, which is private. This is safe as long as `ws` has queued nothing itself.
+ * It queues frames only while it compresses or reads a Blob, so a connection with compression is written to with `ws.send`.
+ * tests/chat/connections/outgoing.test.ts checks that the installed `ws` behaves so.
  */
-import { type Chunk, chunkOf, type Encoded, SocketWriter, type WritableSocket } from './socket-writer.ts'
+import type { Socket as NetSocket } from 'node:net'
+import { type Chunk, chunkOf, type Encoded } from './encoded.ts'
 
 /**
  * Maximum number of bytes that are queued for a slow reader. If more than half of this maximum is queued, hints (presence,
@@ -13,34 +18,54 @@ const MAX_QUEUED_BYTES = 1024 * 1024
 /** A subscription that catches up reads from the log only while at most this many bytes are queued. */
 const CATCH_UP_BYTES = MAX_QUEUED_BYTES / 4
 
+/** The members of a `ws` socket that are used for writing. `_socket` is private in `ws`. */
+export interface WritableSocket {
+  readonly readyState: number
+  readonly bufferedAmount: number
+  readonly extensions: string
+  readonly _socket?:
+    | (Pick<NetSocket, 'write' | 'writableLength' | 'bytesWritten' | 'on'> &
+        Partial<Pick<NetSocket, 'bytesRead' | 'end'>>)
+    | null
+  send(data: Uint8Array, options: { binary: boolean }, done: (error?: Error | null) => void): void
+}
+
+const OPEN = 1
+
 export class Outgoing {
-  readonly #writer: SocketWriter
+  readonly #socket: WritableSocket
+  /** The net.Socket, or null if `ws` compresses. It is read once, because `ws` computes `extensions` on every access. */
+  readonly #raw: WritableSocket['_socket']
   readonly #onFull: () => void
-  #replies: Encoded[] = []
+  #replies: Encoded[] | undefined
   #isEnded = false
 
   /** `onFull` is called when replies have filled the queue. The caller must pause reads. */
   constructor(socket: WritableSocket, onFull: () => void) {
-    this.#writer = new SocketWriter(socket)
+    this.#socket = socket
+    this.#raw = socket.extensions === '' ? socket._socket : null
     this.#onFull = onFull
   }
 
   /** True while so little is queued that subscriptions may continue to read from the log. */
-  get hasRoom(): boolean {
-    return !this.#isEnded && this.#writer.queued <= CATCH_UP_BYTES
+  get mayCatchUp(): boolean {
+    return !this.#isEnded && this.#queued <= CATCH_UP_BYTES
   }
 
   get isFull(): boolean {
-    return this.#writer.queued > MAX_QUEUED_BYTES
+    return this.#queued > MAX_QUEUED_BYTES
   }
 
-  /** Writes entries of a log, unless they don't fit into the queue. Returns whether they were written. */
+  /**
+   * Writes entries of a log, unless they don't fit into the queue. Returns whether they were written. This is called for every
+   * socket and delivery, so it reads as few objects of the socket as possible.
+   */
   write(chunk: Chunk): boolean {
     if (this.#isEnded) return false
-    if (this.#replies.length > 0) this.flush()
-    const queued = this.#writer.queued
+    if (this.#replies) this.flush()
+    const queued = this.#queued
     if (queued > 0 && queued + chunk.bytes.length > MAX_QUEUED_BYTES) return false
-    this.#writer.write(chunk)
+    this.#write(chunk)
     return true
   }
 
@@ -51,30 +76,42 @@ export class Outgoing {
   hint(frame: Encoded): boolean {
     if (this.#isEnded) return false
     this.flush()
-    if (this.#writer.queued > MAX_QUEUED_BYTES / 2) return false
-    this.#writer.write(chunkOf([frame]))
+    if (this.#queued > MAX_QUEUED_BYTES / 2) return false
+    this.#write(chunkOf([frame]))
     return true
   }
 
   /** Queues the reply to a frame. The reply is written together with the other replies of this turn of the event loop. */
   reply(frame: Encoded): void {
     if (this.#isEnded) return
-    this.#replies.push(frame)
-    if (this.#replies.length === 1) queueMicrotask(() => this.flush())
+    if (this.#replies) return void this.#replies.push(frame)
+    this.#replies = [frame]
+    queueMicrotask(() => this.flush())
   }
 
   /** Writes the queued replies. */
   flush(): void {
-    if (this.#replies.length === 0) return
+    if (!this.#replies) return
     const chunk = chunkOf(this.#replies)
-    this.#replies = []
-    this.#writer.write(chunk)
+    this.#replies = undefined
+    this.#write(chunk)
     if (this.isFull) this.#onFull()
   }
 
   /** Drops queued replies. Nothing is written after this call. */
   end(): void {
     this.#isEnded = true
-    this.#replies = []
+    this.#replies = undefined
+  }
+
+  /** The number of bytes that are queued. */
+  get #queued(): number {
+    return this.#raw ? this.#raw.writableLength : this.#socket.bufferedAmount
+  }
+
+  /** Writes a chunk in one write if possible, or else frame by frame. If writing fails, the socket emits `close`. */
+  #write({ frames, bytes }: Chunk): void {
+    if (this.#raw && this.#socket.readyState === OPEN) this.#raw.write(bytes)
+    else for (const { frame, head } of frames) this.#socket.send(frame.subarray(head), { binary: false }, () => {})
   }
 }

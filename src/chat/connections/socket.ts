@@ -1,5 +1,5 @@
 /** Declares the members of a `ws` socket that a connection uses. */
-import type { WritableSocket } from './socket-writer.ts'
+import type { WritableSocket } from './outgoing.ts'
 
 export interface Socket extends WritableSocket {
   ping(): void

@@ -156,6 +156,7 @@ export const createPublisher = ({
     const { username } = author(principal)
     const draft = username === given.username ? given : { ...given, username }
     appendQueue.append(encryptEntry(draft, keyring), outcome => {
+      room.appendEnded()
       if ('error' in outcome) return posted(outcome)
       const { appended } = outcome
       if (appended.stored && !isSameEntry(draft, appended.stored, keyring)) return posted({ error: nonceReused() })
@@ -168,6 +169,8 @@ export const createPublisher = ({
       if (onMessage && !appended.replayed && kind.kind === MESSAGE && content !== null)
         onMessage(committedMessage({ ...draft, content, meta: metaOf(draft) }, publicUserOf(named(principal)), entry))
     })
+    // Not before the call, which throws if the queue is full. The callback is always called later.
+    room.appendStarted()
   }
 
   const post: Publisher['post'] = (principal, room, submission, posted, by) => {

@@ -2,15 +2,14 @@
  * Delivers a room's log to the subscribers of this process, in the order of `seq`. An entry is delivered only after all entries
  * before it. Other processes announce only the `seq` of their entries, so this process reads these entries from the log.
  *
- * Entries are delivered in a microtask after they are added, unless the room pauses. A delivery to many subscribers takes a
- * long time, and one write costs about the same for one entry as for twenty. So each delivery is followed by a pause in
- * proportion to its duration, and the entries that are added during the pause are delivered together. See docs/performance.md.
+ * Entries are delivered in a microtask after they are added, or later if the room pauses. See pause.ts.
  */
 import type { Clock } from '../../lib/clock.ts'
 import type { Log } from '../../lib/logging.ts'
-import { type Chunk, chunkOf, type Encoded } from '../connections/socket-writer.ts'
+import { type Chunk, chunkOf, type Encoded } from '../connections/encoded.ts'
 import type { Entry } from '../log/codec.ts'
 import type { PageCache } from '../log/page-cache.ts'
+import { Pause } from './pause.ts'
 
 /** Receives the entries of a room. See subscription.ts. */
 export interface Subscriber {
@@ -53,11 +52,6 @@ export interface RoomOptions extends Reach {
  * entries are read from the log.
  */
 const MAX_AHEAD = 1000
-/** The pause after a delivery, as a fraction of the duration of the delivery. */
-const PAUSE_SHARE = 0.3
-/** Maximum pause in milliseconds after a delivery. */
-const MAX_PAUSE_MS = 5
-
 export class Room {
   readonly id: number
   readonly name: string
@@ -75,11 +69,9 @@ export class Room {
   readonly #pages: PageCache<Entry>
   readonly #log: Log
   readonly #clock: Pick<Clock, 'monotonic'>
+  readonly #pause: Pause
   /** The entries after `head` that the next delivery contains. */
   #pending: Entry[] = []
-  #timer: NodeJS.Timeout | undefined
-  /** The monotonic time in milliseconds at which the pause after the last delivery ends. */
-  #pausedUntil = 0
   /** Entries that this process has committed, keyed by `seq`. They wait until all earlier entries have been read. */
   readonly #ahead = new Map<number, Entry>()
   /** The `seq` of the newest entry that is known to exist. */
@@ -97,11 +89,22 @@ export class Room {
     this.#pages = pages
     this.#log = log
     this.#clock = clock
+    this.#pause = new Pause(clock, () => this.deliver())
   }
 
   /** See `PageCache.version`. */
   get version(): number {
     return this.#pages.version
+  }
+
+  /** Called when the append of an entry of this process starts. `appendEnded` must be called for it later. */
+  appendStarted(): void {
+    this.#pause.appendStarted()
+  }
+
+  /** Called when the append has ended, and before `committed`. */
+  appendEnded(): void {
+    this.#pause.appendEnded()
   }
 
   /**
@@ -168,21 +171,14 @@ export class Room {
     this.#pages.add(this.id, entry)
     this.#ahead.delete(entry.seq)
     this.#pending.push(entry)
-    if (this.#pending.length === 1) this.#schedule()
+    if (this.#pending.length === 1) this.#pause.schedule()
     const next = this.#ahead.get(entry.seq + 1)
     if (next) this.#append(next)
   }
 
-  #schedule(): void {
-    const pause = this.#pausedUntil - this.#clock.monotonic()
-    if (pause <= 0) queueMicrotask(() => this.deliver())
-    else this.#timer ??= setTimeout(() => this.deliver(), pause)
-  }
-
   /** Delivers the pending entries now, even during a pause. */
   deliver(): void {
-    clearTimeout(this.#timer)
-    this.#timer = undefined
+    this.#pause.cancel()
     const entries = this.#pending
     if (entries.length === 0) return
     this.#pending = []
@@ -191,8 +187,7 @@ export class Room {
     const startedAt = this.#clock.monotonic()
     const chunk = chunkOf(entries)
     for (const subscriber of this.subscribers) subscriber.deliver(chunk, this.head)
-    const endedAt = this.#clock.monotonic()
-    this.#pausedUntil = endedAt + Math.min(MAX_PAUSE_MS, PAUSE_SHARE * (endedAt - startedAt))
+    this.#pause.start(this.#clock.monotonic() - startedAt)
   }
 
   async #read(): Promise<void> {

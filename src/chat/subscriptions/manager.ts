@@ -7,7 +7,7 @@ import { GENERAL } from '../../protocol/http/messages.ts'
 import type { Presence } from '../../protocol/http/rooms.ts'
 import type { Connection } from '../connections/connection.ts'
 import type { ChatFrame } from '../connections/context.ts'
-import { type Encoded, encode } from '../connections/socket-writer.ts'
+import { type Encoded, encode } from '../connections/encoded.ts'
 import { createUserBuckets } from '../connections/user-buckets.ts'
 import { systemFrame, typingNotice } from '../presence/frames.ts'
 import { createPresence } from '../presence/presence.ts'
@@ -203,7 +203,7 @@ export const createSubscriptionManager = ({
         if (++count % HEADS_PER_TURN === 0) await new Promise(setImmediate)
         const heads = [...connection.subscriptions.keys()].map(name => [name, rooms.get(name)?.head ?? 0])
         if (heads.length === 0) continue
-        connection.hint(encode(JSON.stringify({ type: 'heads', rooms: Object.fromEntries(heads) })))
+        connection.outgoing.hint(encode(JSON.stringify({ type: 'heads', rooms: Object.fromEntries(heads) })))
       }
     },
     refresh: () => presence.refresh(),

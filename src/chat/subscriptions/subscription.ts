@@ -4,7 +4,8 @@
  * drains, and queues nothing itself. When the cursor reaches the head of the log, the subscription is live again.
  */
 import type { Connection } from '../connections/connection.ts'
-import { type Chunk, chunkOf, type Encoded, encode } from '../connections/socket-writer.ts'
+import { type Chunk, chunkOf, type Encoded, encode } from '../connections/encoded.ts'
+import type { Outgoing } from '../connections/outgoing.ts'
 import type { Entry } from '../log/codec.ts'
 import type { Room, Subscriber } from '../rooms/room.ts'
 
@@ -26,6 +27,7 @@ export interface Since {
 
 export class Subscription implements Subscriber {
   readonly #connection: Connection
+  readonly #outgoing: Outgoing
   readonly #room: Room
   /** The `seq` of the last entry that was written to the socket. */
   #cursor: number
@@ -41,6 +43,7 @@ export class Subscription implements Subscriber {
    */
   constructor(connection: Connection, room: Room, { after, epoch }: Since, ref: string | undefined) {
     this.#connection = connection
+    this.#outgoing = connection.outgoing
     this.#room = room
     this.#cursor = room.head
     room.subscribers.add(this)
@@ -60,17 +63,17 @@ export class Subscription implements Subscriber {
   deliver(chunk: Chunk, head: number): void {
     if (!this.#isLive) return
     // If the socket's queue is full, the entries are not written. The subscription reads them from the log as the queue drains.
-    if (this.#connection.write(chunk)) this.#cursor = head
+    if (this.#outgoing.write(chunk)) this.#cursor = head
     else this.#isLive = false
   }
 
   hint(frame: Encoded, exceptUserId?: number): void {
-    if (this.#connection.principal.userId !== exceptUserId) this.#connection.hint(frame)
+    if (this.#connection.principal.userId !== exceptUserId) this.#outgoing.hint(frame)
   }
 
   replace(frame: Encoded): void {
     if (this.#replaced?.frame.equals(frame.frame)) return
-    if (this.#connection.hint(frame)) this.#replaced = frame
+    if (this.#outgoing.hint(frame)) this.#replaced = frame
   }
 
   /** Copies the last presence frame from the subscription that this one replaces, so that an equal frame isn't sent again. */
@@ -90,7 +93,7 @@ export class Subscription implements Subscriber {
   async #catchUp(): Promise<void> {
     this.#isReading = true
     try {
-      while (!this.#isEnded && this.#connection.hasRoom) {
+      while (!this.#isEnded && this.#outgoing.mayCatchUp) {
         if (this.#cursor >= this.#room.head) {
           this.#isLive = true
           return
@@ -117,7 +120,7 @@ export class Subscription implements Subscriber {
     let count = 0
     while (count < entries.length && bytes < STRIDE_BYTES) bytes += entries[count++]?.frame.length ?? 0
     const stride = entries.slice(0, count)
-    if (this.#connection.write(chunkOf(stride))) this.#cursor = stride.at(-1)?.seq ?? this.#cursor
+    if (this.#outgoing.write(chunkOf(stride))) this.#cursor = stride.at(-1)?.seq ?? this.#cursor
   }
 
   #resync(reason: Reason): void {

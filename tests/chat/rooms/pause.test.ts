@@ -1,6 +1,6 @@
 /** Tests that a room pauses after a long delivery, and delivers the entries that arrive during the pause together. */
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { encode } from '../../../src/chat/connections/socket-writer.ts'
+import { encode } from '../../../src/chat/connections/encoded.ts'
 import type { Entry } from '../../../src/chat/log/codec.ts'
 import { createPageCache } from '../../../src/chat/log/page-cache.ts'
 import { Room } from '../../../src/chat/rooms/room.ts'
@@ -14,7 +14,6 @@ afterEach(() => void vi.useRealTimers())
  * clock of the room.
  */
 const start = (ms: number) => {
-  const write = { ms }
   const clock = { now: 1000, monotonic: () => clock.now }
   const pages = createPageCache<Entry>({ read: async () => [], firstSeq: async () => undefined })
   const row = { id: 1, name: 'general', title: null, epoch: 'e', lastSeq: 0, oldestSeq: 1 }
@@ -23,21 +22,27 @@ const start = (ms: number) => {
   room.subscribers.add({
     deliver({ frames }) {
       deliveries.push(frames.length)
-      clock.now += write.ms
+      clock.now += ms
     },
     hint() {},
     replace() {},
     broken() {}
   })
   let seq = 0
-  const commit = (count: number) => {
-    for (let at = 0; at < count; at++) room.committed(entry(++seq))
+  /** Commits entries whose append has started before, or which are appended at once. */
+  const commit = (count: number, { isStarted = false } = {}) => {
+    if (!isStarted) for (let at = 0; at < count; at++) room.appendStarted()
+    for (let at = 0; at < count; at++) {
+      room.appendEnded()
+      room.committed(entry(++seq))
+    }
   }
   const wait = async (ms: number) => {
     clock.now += ms
     await vi.advanceTimersByTimeAsync(ms)
   }
-  return { room, deliveries, commit, wait, write }
+  const turn = () => new Promise(setImmediate)
+  return { room, deliveries, commit, wait, turn }
 }
 
 const entry = (seq: number): Entry => ({
@@ -51,35 +56,59 @@ const entry = (seq: number): Entry => ({
   bytes: 100
 })
 
-describe('after a delivery that took 10 ms', () => {
-  test('the entries of the next 3 ms are delivered together', async () => {
-    const { deliveries, commit, wait } = start(10)
-    commit(1)
-    await wait(0)
-    expect(deliveries).toEqual([1])
+describe('after a delivery that took 4 ms', () => {
+  /** Delivers one entry, and starts the append of another one. */
+  const startAppend = async () => {
+    const started = start(4)
+    started.commit(1)
+    await started.wait(0)
+    expect(started.deliveries).toEqual([1])
+    started.room.appendStarted()
+    return started
+  }
+
+  test('entries wait for an entry that is being appended, and are delivered with it', async () => {
+    const { deliveries, commit, wait, turn } = await startAppend()
     commit(2)
     await wait(1)
-    commit(3)
-    await wait(1)
+    await turn()
     expect(deliveries).toEqual([1])
-    await wait(1)
-    expect(deliveries).toEqual([1, 5])
+    commit(1, { isStarted: true })
+    await turn()
+    expect(deliveries).toEqual([1, 3])
   })
 
-  test('an entry that arrives later than 3 ms is delivered at once', async () => {
-    const { deliveries, commit, wait } = start(10)
-    commit(1)
-    await wait(0)
+  test('entries wait for at most 4 ms', async () => {
+    const { deliveries, commit, wait } = await startAppend()
+    commit(2)
     await wait(3)
+    expect(deliveries).toEqual([1])
+    await wait(1)
+    expect(deliveries).toEqual([1, 2])
+  })
+
+  test('an entry that is committed later than 4 ms is delivered at once', async () => {
+    const { deliveries, commit, wait } = await startAppend()
+    await wait(4)
     commit(1)
     await wait(0)
     expect(deliveries).toEqual([1, 1])
   })
 
-  test('the pending entries are part of the history', async () => {
-    const { room, commit, wait } = start(10)
+  test('an entry does not wait if no other entry is being appended, except for messages that were already received', async () => {
+    const { room, deliveries, commit, turn } = await startAppend()
+    commit(1, { isStarted: true })
+    expect(deliveries).toEqual([1])
+    await turn()
+    expect(deliveries).toEqual([1, 1])
     commit(1)
-    await wait(0)
+    room.appendStarted()
+    await turn()
+    expect(deliveries).toEqual([1, 1])
+  })
+
+  test('the pending entries are part of the history', async () => {
+    const { room, commit } = await startAppend()
     commit(1)
     expect([room.head, room.tail]).toEqual([1, 2])
   })
@@ -87,9 +116,7 @@ describe('after a delivery that took 10 ms', () => {
   test.for(['deliver', 'changed'] as const)(
     '`%s` delivers the pending entries at once, and no timer remains',
     async name => {
-      const { room, deliveries, commit, wait } = start(10)
-      commit(1)
-      await wait(0)
+      const { room, deliveries, commit } = await startAppend()
       commit(2)
       room[name]()
       expect(deliveries).toEqual([1, 2])
@@ -98,10 +125,11 @@ describe('after a delivery that took 10 ms', () => {
   )
 })
 
-test('the pause is at most 5 ms', async () => {
-  const { deliveries, commit, wait } = start(1000)
+test('entries wait for at most 5 ms after a longer delivery', async () => {
+  const { room, deliveries, commit, wait } = start(1000)
   commit(1)
   await wait(0)
+  room.appendStarted()
   commit(1)
   await wait(4)
   expect(deliveries).toEqual([1])
@@ -114,6 +142,7 @@ test('a room without subscribers does not pause', async () => {
   room.subscribers.clear()
   commit(1)
   await wait(0)
+  room.appendStarted()
   commit(1)
   await wait(0)
   expect(room.head).toBe(2)

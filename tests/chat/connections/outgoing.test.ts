@@ -6,7 +6,8 @@ import { once } from 'node:events'
 import type { AddressInfo, Socket as NetSocket } from 'node:net'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { type ServerOptions, WebSocket, WebSocketServer } from 'ws'
-import { chunkOf, encode, SocketWriter, type WritableSocket } from '../../../src/chat/connections/socket-writer.ts'
+import { chunkOf, encode } from '../../../src/chat/connections/encoded.ts'
+import { Outgoing, type WritableSocket } from '../../../src/chat/connections/outgoing.ts'
 import fc from '../../support/properties.ts'
 
 const pair = async (options: ServerOptions = {}) => {
@@ -30,7 +31,7 @@ describe('a frame that is encoded once', () => {
   test('is received unchanged, regardless of its length', async () => {
     const { socket, until } = await pair()
     const texts = ['', 'a', 'é'.repeat(62), 'x'.repeat(125), 'x'.repeat(126), '😀'.repeat(16_384), 'x'.repeat(70_000)]
-    for (const text of texts) new SocketWriter(socket).write(chunkOf([encode(text)]))
+    for (const text of texts) new Outgoing(socket, () => {}).write(chunkOf([encode(text)]))
     expect(await until(texts.length)).toEqual(texts)
   })
 
@@ -63,7 +64,7 @@ describe('writing', () => {
     accepted.ping()
     writes.length = 0
     const chunk = chunkOf(['a', 'b', 'c'].map(encode))
-    new SocketWriter(socket).write(chunk)
+    new Outgoing(socket, () => {}).write(chunk)
     expect(writes).toEqual([chunk.bytes.length])
     accepted.send('last')
     expect(await until(5)).toEqual(['first', 'a', 'b', 'c', 'last'])
@@ -73,7 +74,7 @@ describe('writing', () => {
     const { accepted, socket, until } = await pair({ perMessageDeflate: { threshold: 0 } })
     expect(accepted.extensions).toContain('permessage-deflate')
     accepted.send('x'.repeat(100_000))
-    new SocketWriter(socket).write(chunkOf(['a', 'b'].map(encode)))
+    new Outgoing(socket, () => {}).write(chunkOf(['a', 'b'].map(encode)))
     accepted.send('last')
     expect((await until(4)).map(text => text.slice(0, 4))).toEqual(['xxxx', 'a', 'b', 'last'])
   })
@@ -82,10 +83,10 @@ describe('writing', () => {
     const { accepted, socket, client } = await pair()
     const closed = once(client, 'close')
     accepted.close(1000)
-    new SocketWriter(socket).write(chunkOf([encode('late')]))
+    new Outgoing(socket, () => {}).write(chunkOf([encode('late')]))
     const [code] = await closed
     expect(code).toBe(1000)
-    new SocketWriter(socket).write(chunkOf([encode('later')]))
+    new Outgoing(socket, () => {}).write(chunkOf([encode('later')]))
   })
 
   test('finds the internals of ws: the socket, and a bufferedAmount that is the buffer of the socket', async () => {

@@ -1,0 +1,41 @@
+/** Encodes a message once as a WebSocket frame (RFC 6455, section 5.2) for many sockets, and concatenates frames for one write. */
+/** One text message as a complete WebSocket frame: a frame header of `head` bytes, then the JSON. */
+export interface Encoded {
+  readonly frame: Buffer
+  readonly head: number
+}
+
+/** Frames for one write. `bytes` is their concatenation. */
+export interface Chunk {
+  readonly frames: readonly Encoded[]
+  readonly bytes: Buffer
+}
+
+const TEXT = 0x81
+const LENGTH_16 = 126
+const LENGTH_64 = 127
+
+/** Encodes a JSON text as one WebSocket text frame. The frame is unmasked, like every frame that a server sends. */
+export const encode = (json: string): Encoded => {
+  const length = Buffer.byteLength(json)
+  const head = length < LENGTH_16 ? 2 : length < 65_536 ? 4 : 10
+  const frame = Buffer.allocUnsafe(head + length)
+  frame[0] = TEXT
+  if (head === 2) frame[1] = length
+  else if (head === 4) {
+    frame[1] = LENGTH_16
+    frame.writeUInt16BE(length, 2)
+  } else {
+    frame[1] = LENGTH_64
+    frame.writeBigUInt64BE(BigInt(length), 2)
+  }
+  frame.write(json, head, 'utf8')
+  return { frame, head }
+}
+
+/** Concatenates frames for one write. */
+export const chunkOf = (frames: readonly Encoded[]): Chunk => {
+  const [only] = frames
+  const bytes = only && frames.length === 1 ? only.frame : Buffer.concat(frames.map(({ frame }) => frame))
+  return { frames, bytes }
+}
