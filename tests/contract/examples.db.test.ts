@@ -32,7 +32,7 @@ const exampleOf = (operation: Operation, token: string, { isBare = false } = {})
   }
 }
 
-/** The timeout is long because each test sends a request for every example. */
+/** The timeout is long because most of these tests send requests to all operations. */
 const OPTIONS = { timeout: 300_000 }
 
 const start = async (settings = {}) => {

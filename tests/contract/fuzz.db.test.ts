@@ -1,6 +1,7 @@
 /**
  * Sends requests that are generated from the OpenAPI document to a running service. Every response must be documented, and none
- * may be a 5xx. A failure prints its seed. Set PROPERTY_SEED to repeat a run, and FUZZ_RUNS to change the number of requests.
+ * may have a 5xx status. A failure prints its seed. Set PROPERTY_SEED to repeat a run, and FUZZ_RUNS to change the number of
+ * requests.
  */
 import { expect, onTestFinished, test } from 'vitest'
 import type { Settings } from '../../src/config/settings.ts'
@@ -56,7 +57,7 @@ test.for(operations.map(({ operationId }) => operationId))(
       }),
       bounds
     )
-    // At least one request must succeed. Otherwise, the test would cover only the validation.
+    // At least one request must succeed. Otherwise, the test would cover only error responses.
     expect([...statuses].filter(status => status < 300)).not.toEqual([])
   }
 )

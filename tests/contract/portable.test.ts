@@ -1,4 +1,7 @@
-/** Tests that the OpenAPI and AsyncAPI documents use only features that all code generators support. */
+/**
+ * Tests what code generators need from the OpenAPI and AsyncAPI documents: portable patterns, 64-bit integers, error codes and
+ * descriptions.
+ */
 import { expect, test } from 'vitest'
 import { createKinds } from '../../src/chat/kinds/index.ts'
 import { buildAsyncApi } from '../../src/protocol/asyncapi.ts'
@@ -7,7 +10,7 @@ import { document, operations } from './document.ts'
 
 type Node = Record<string, unknown>
 
-/** Returns all objects inside a value. `name` is the name of the property that contains the object. */
+/** Returns a value and all objects inside it, without arrays. `name` is the property name or array index of the object. */
 const nodesOf = (value: unknown, name = ''): (readonly [name: string, node: Node])[] => {
   if (typeof value !== 'object' || value === null) return []
   const own = Array.isArray(value) ? [] : [[name, value as Node] as const]

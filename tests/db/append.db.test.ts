@@ -119,7 +119,7 @@ describe('an append', () => {
       { seq: 3, replayed: false, stored: null },
       { seq: 1, replayed: true }
     ])
-    // The first entry's target is not a message. The second has a known write id, so the stored entry is returned.
+    // The target of the first entry is not a message. The second entry has a known write id, so its stored entry is returned.
     expect(
       await database.messages.append([entry('on a wave', { targetSeq: 3 }), entry('wave', { ...wave, targetSeq: 3 })])
     ).toMatchObject([
@@ -162,7 +162,7 @@ describe('an append', () => {
       'wave'
     ]
     const all = kinds.map((kind, at) => entry(`w${at}`, { kind }))
-    // Runs of other entries begin and end inside a batch as well as at the boundary of a batch.
+    // Both groups of consecutive waves cross a boundary between two batches.
     await append(...all.slice(0, 2))
     await append(...all.slice(2, 8))
     await append(...all.slice(8))

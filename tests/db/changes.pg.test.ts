@@ -31,7 +31,7 @@ test('a change in a long transaction is read after its commit, even if later cha
   const open = await long.reserve()
   await open.unsafe('begin')
   await open.unsafe(`delete from "${schema}".users where id = ${john.id}`)
-  // Sets the time of the row to the past, so that a reader that selects changes by time would miss it.
+  // Sets the time of the row to the past, so that a reader that selects changes by time would miss the row.
   await open.unsafe(`update "${schema}".revocations set at = now() - interval '50 minutes'`)
   expect(await seen()).toEqual([])
   await short.unsafe(`delete from "${schema}".users where id = ${ann.id}`)

@@ -1,4 +1,4 @@
-/** Tests failing connections and the wait for a server, which the embedded database does not have. */
+/** Tests terminated connections and the wait for an unreachable server. The embedded database has neither. */
 import { createServer, Socket } from 'node:net'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { faultOf } from '../../src/db/client/errors.ts'

@@ -60,7 +60,8 @@ const expectNoErrors = (log: string): void => {
 
 describe('with an administrator’s defaults', () => {
   test.each(['database', 'role'] as const)('of a %s, the whole service works', async of => {
-    // With this timeout, the server would close an idle listener every second, which the log would show.
+    // The service must override this timeout. Otherwise, the server would close the idle listening connection after a second,
+    // and the log would contain errors.
     const service = await startService(await createDefaults(of, { idle_session_timeout: '1000' }))
     await exercise(service, 'john')
     expectNoErrors(service.log())

@@ -85,7 +85,7 @@ describe.skipIf(!mountable)('a full disk', () => {
     const free = fill()
     const responses: Record<string, string>[] = []
     let sent = 0
-    // The existing pages still have some space. When they are full, every message is rejected.
+    // The existing pages of the tables still have free space. When these pages are full, every message is rejected.
     while (responses.filter(({ type }) => type === 'error').length < 240) {
       for (let at = 0; at < 60; at++) socket.send({ type: 'message', content, nonce: `n${sent++}` })
       const until = responses.length + 60

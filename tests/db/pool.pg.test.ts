@@ -1,4 +1,4 @@
-/** Tests that a connection pool is opened once, and that a replacement of its connections applies to all users of the pool. */
+/** Tests how a connection pool opens, replaces its connections when the server is read-only, and queues queries. */
 import postgres from 'postgres'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { openClient } from '../../src/db/client/open.ts'

@@ -1,4 +1,4 @@
-/** Tests the ways to name a database server, the parameters of a database URL, and the error messages when TLS fails. */
+/** Tests how a database URL addresses a server, the parameters of the URL, and the error messages when TLS fails. */
 import { execFileSync } from 'node:child_process'
 import { chmodSync, chownSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { networkInterfaces, tmpdir } from 'node:os'
@@ -20,7 +20,7 @@ const openssl = (...args: string[]): void => {
   execFileSync('openssl', args, { cwd: certificates, stdio: 'ignore' })
 }
 
-/** Creates two certificates for `localhost`: a valid one and an expired one. */
+/** Creates two certificate authorities. The first signs two certificates for `localhost`: a valid one and an expired one. */
 const createCertificates = (): void => {
   mkdirSync(certificates)
   const ca = ['-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout', 'ca.key', '-out', 'ca.pem', '-subj', '/CN=test']

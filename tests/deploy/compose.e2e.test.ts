@@ -1,4 +1,4 @@
-/** Tests docker-compose.yml with the `.env` files that users have. Runs only `compose config`, which needs no Docker engine. */
+/** Tests docker-compose.yml with different `.env` files. Runs only `compose config`, which needs no Docker engine. */
 import { spawnSync } from 'node:child_process'
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'

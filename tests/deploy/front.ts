@@ -23,9 +23,9 @@ export interface Front {
   readonly port: number
   /** The port for plain HTTP, where every request is redirected to HTTPS. */
   readonly plainPort?: number
-  /** Returns the CA certificate that signed the proxy's certificate, as PEM. */
+  /** Returns the certificate that a client must trust in order to connect, as PEM. */
   readonly ca: () => string
-  /** Returns what the access log and the error log contain so far. */
+  /** Returns all log lines of the proxy so far. */
   readonly log: () => string
 }
 

@@ -1,5 +1,6 @@
 /**
- * Tests the service behind the proxies of `deploy/`: WebSocket connections, TLS, and the client addresses of the rate limits.
+ * Tests the service behind the proxies of `deploy/`: WebSocket connections, TLS, and the client addresses that the rate limits
+ * use.
  */
 import { readFileSync } from 'node:fs'
 import type { LookupFunction } from 'node:net'

@@ -1,4 +1,4 @@
-/** Tests the SQL statement that docs/operations.md requires after a backup was restored. */
+/** Tests the SQL statement that an operator must run after a backup is restored, according to docs/operations.md. */
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { testDatabase } from '../support/database.ts'

@@ -1,4 +1,4 @@
-/** Tests a host's own database client. The chat qualifies every name, changes nothing in the client and doesn't close it. */
+/** Tests a host's own database client. The chat qualifies every name with its schema. The client is not changed or closed. */
 import { PGlite } from '@electric-sql/pglite'
 import postgres from 'postgres'
 import { expect, inject, onTestFinished, test } from 'vitest'

@@ -1,4 +1,4 @@
-/** Tests how hooks and plugins of a host affect the chat's routes: by errors that they throw, and by changes of responses. */
+/** Tests how hooks and plugins of a host affect the chat's routes when they throw errors or change responses. */
 import sensible from '@fastify/sensible'
 import underPressure from '@fastify/under-pressure'
 import type { FastifyInstance } from 'fastify'

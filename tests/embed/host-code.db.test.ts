@@ -33,7 +33,7 @@ test('calls authorize for every access with the host’s id, and treats a denied
     ann.send({ type, room: 'secret', content: 'psst', ref: type })
     expect(await ann.nextOf('error')).toMatchObject({ code: 'room_not_found', room: 'secret', ref: type })
   }
-  // Refused because the user isn't subscribed, whether the room exists or not.
+  // The service refuses `typing` because the user isn't subscribed. Its response does not reveal whether the room exists.
   for (const room of ['secret', 'absent']) {
     ann.send({ type: 'typing', room, ref: room })
     expect(await ann.nextOf('error')).toMatchObject({ code: 'not_allowed', room, ref: room })

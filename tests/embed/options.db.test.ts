@@ -1,4 +1,4 @@
-/** Tests that Fastify's registration options keep their meaning, and that no header affects the host's whole domain. */
+/** Tests that the chat applies Fastify's registration options, and sends no header that affects the host's whole domain. */
 import Fastify from 'fastify'
 import { expect, onTestFinished, test } from 'vitest'
 import { chatService } from '../../src/index.ts'

@@ -35,7 +35,7 @@ const refusedWith = async (url: string): Promise<number | undefined> => {
   return statusCode
 }
 
-/** Starts a separate service that sends every WebSocket message back. */
+/** Starts a separate server that echoes every WebSocket message. */
 const startEcho = async (): Promise<string> => {
   const upstream = Fastify()
   onTestFinished(() => upstream.close())

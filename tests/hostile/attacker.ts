@@ -1,7 +1,7 @@
-/** Runs the attacks in a separate process, so that their own work does not delay the users whose latency is measured. */
+/** Runs the attacks in a separate process, so that they do not delay the users whose latency is measured. */
 import { type Attack, attacks, type Target } from './attacks.ts'
 
-/** A message of run.ts that requests an attack for `ms` milliseconds. */
+/** The message by which run.ts starts an attack. The attack runs for `ms` milliseconds. */
 export interface Order {
   readonly attack: string
   readonly ms: number

@@ -17,7 +17,7 @@ export interface Account {
 export interface Measurement {
   /** The time from each message to its ack in milliseconds, in ascending order. */
   readonly acks: readonly number[]
-  /** The number of messages without an ack within the timeout, and of HTTP requests that failed. */
+  /** The number of messages that got no response within the timeout, plus the number of HTTP requests that failed. */
   readonly unanswered: number
   /** The number of times that a user lost the connection. */
   readonly lost: number

@@ -2,7 +2,7 @@
  * Attacks the built service with one attack after another, while other users chat: `npm run test:hostile`. For each attack,
  * prints the latency of the other users' acks (p50 and p99, also relative to a period without attacks), the number of sockets
  * left open and the number of log lines. Fails if the memory grows too much, sockets stay open, a log line is repeated too
- * often, or responses are missing. Does not fail because of latencies.
+ * often, or other users lose their connection or get no response. Does not fail because of latencies.
  *
  * Options: `--only TEXT` runs the attacks whose names contain TEXT. `--seconds N` sets the duration of each attack, by default
  * 5.
@@ -20,18 +20,18 @@ const { values } = parseArgs({ options: { only: { type: 'string' }, seconds: { t
 const attackMs = Number(values.seconds) * 1000
 
 /**
- * The delay in milliseconds between the last attack and the measurement of the memory, and the maximum growth factor. Only
- * memory in use after a garbage collection counts, and the page cache may be full. The resident memory is printed, but does not
- * count, because it includes memory that the allocator keeps.
+ * The delay in milliseconds between the last attack and the measurement of the memory, and the maximum growth factor. The
+ * factor compares the memory in use after a garbage collection with the memory before the attacks plus a full page cache. The
+ * resident memory is only printed, because it includes memory that the allocator keeps.
  */
 const REST_MS = 60_000
 const MAX_GROWTH = 1.2
 const PAGE_CACHE_BYTES = 64 * 1024 * 1024
-/** Maximum time in milliseconds until all sockets are closed after an attack. It is longer than the service's own timeouts. */
+/** Maximum time in milliseconds until all sockets are closed after an attack. This is longer than the service's timeouts. */
 const SOCKETS_MS = 20_000
 /**
- * Maximum number of log lines with the same message during an attack. The service repeats a line once per interval and kind of
- * client.
+ * Maximum number of log lines with the same message during an attack. The service writes a repeated line once per interval,
+ * separately for each error code and place in the code.
  */
 const MAX_LINES = 20
 
@@ -91,8 +91,8 @@ const attackOnce = async (attack: Attack, victim: Victim, people: People, accoun
   attacker.send({ attack: attack.name, ms: attackMs, target: { port: victim.port, accounts } } satisfies Order)
   await Promise.race([done, once(attacker, 'exit')])
   const seen = await people.take()
-  // The service must close the connections that such an attack leaves open. All others are closed when the attacker's process
-  // ends.
+  // If `leavesOpen` is set, the service must close the connections before the attacker's process ends. Otherwise, they are
+  // closed when that process ends.
   const held = attack.leavesOpen ? await socketsAfter(victim, before) : 0
   attacker.kill('SIGKILL')
   const socketsLeft = held + (await socketsAfter(victim, before))

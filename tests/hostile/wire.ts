@@ -1,4 +1,4 @@
-/** Opens raw connections for attacks. They can send what a client library rejects, and do not have to read responses. */
+/** Opens raw connections, so that attacks can send what a client library rejects, and do not have to read responses. */
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
@@ -29,7 +29,7 @@ export const write = (socket: Socket, data: string | Buffer, signal: AbortSignal
   })
 }
 
-/** Returns the request line and the headers of a request as text, with an access token if it is given. */
+/** Returns the request line and the headers of a request as text, with the access token if one is given. */
 export const head = (line: string, token?: string, more: readonly string[] = []): string =>
   [`${line} HTTP/1.1`, 'host: 127.0.0.1', ...(token ? [`authorization: Bearer ${token}`] : []), ...more, '', ''].join(
     '\r\n'

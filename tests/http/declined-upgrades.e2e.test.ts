@@ -13,8 +13,8 @@ import { type RunningSockets, startSockets } from '../support/start-sockets.ts'
 const EVENTS = ['close', 'data', 'drain', 'end', 'error', 'finish', 'pause', 'readable', 'resume', 'timeout']
 
 /**
- * Opens a connection. Returns the connection, and functions that return the number of listeners and the methods of the server's
- * socket.
+ * Opens a connection. Returns the connection, and functions that inspect the server's socket: its number of listeners, and its
+ * methods that add listeners.
  */
 const connectWatched = async ({ app, port }: RunningSockets, isTls: boolean) => {
   const accepted = once(app.server, isTls ? 'secureConnection' : 'connection')

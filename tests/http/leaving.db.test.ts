@@ -38,7 +38,7 @@ const start = async (options: HostOptions = {}) => {
     async untilDisconnected() {
       await expect.poll(() => disconnected).toBe(CLIENTS)
     },
-    /** Completes the authentication of all requests, whose clients have disconnected by then. */
+    /** Completes the authentication of all requests, and waits until the service has processed the results. */
     async finishAuthentication() {
       gate.resolve()
       await expect.poll(() => finished).toBe(CLIENTS)

@@ -1,4 +1,7 @@
-/** Tests which requests the rate limits of registration, login and room creation count, and for which client address. */
+/**
+ * Tests which requests count towards the rate limits of registration, login and room creation, and for which client address
+ * they count.
+ */
 import { request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

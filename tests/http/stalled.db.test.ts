@@ -125,7 +125,7 @@ test('the connection of a client that reads slowly stays open until the complete
   client.setEncoding('utf8')
   client.on('data', data => {
     text += data
-    // The client needs half a second to read each chunk.
+    // Simulates that the client needs half a second to read each chunk.
     clock.advance(500)
   })
   client.resume()

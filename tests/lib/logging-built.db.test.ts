@@ -1,6 +1,7 @@
 /**
- * Tests the log of the built service. Statements fail in all parts of the service, with errors that quote rows and parameters. The
- * output must contain none of them. The built service is tested because a bundler once renamed the class of such errors.
+ * Tests the log of the built service. Makes statements fail in all parts of the service, with errors that quote rows and
+ * parameters. The output must contain no rows and no parameters. Tests the built service because a bundler once renamed the
+ * class of these errors.
  */
 import { hashSync } from '@node-rs/bcrypt'
 import { afterEach, expect, test } from 'vitest'
@@ -14,7 +15,7 @@ import { connect } from '../support/socket-client.ts'
 import { PASSWORD } from '../support/start-chat.ts'
 
 const DATABASE_PASSWORD = 'database-opensesame'
-/** A hash of a lower cost than the service's, so that the next login writes a new hash. */
+/** A hash with a lower cost than the service uses, so that the next login writes a new hash. */
 const OLD_HASH = hashSync(PASSWORD, { cost: 4 })
 
 /** Returns SQL for triggers and constraints that fail with whole rows, hashes and ciphertexts in their errors. */
@@ -104,7 +105,7 @@ test('prints no hash, ciphertext, token or text when the statements of the built
     await call('POST', '/api/auth/register', { username: 'jane', password: PASSWORD })
     await call('GET', '/api/chat/messages', undefined, token)
     await call('GET', '/api/users/me', undefined, token)
-    // Makes users readable again, because each request looks up its user.
+    // Makes the table `users` readable again, because each request looks up its user.
     await alter('alter table $.users rename gone to hashed_password')
     await alter('drop table $.messages; drop table $.rooms; drop table $.rate_limits')
     await call('GET', '/api/chat/messages?before_id=1', undefined, token)

@@ -50,7 +50,7 @@ describe('a text', () => {
   })
 })
 
-// Runs without flags, and with the flag `u`, which Ajv sets.
+// Tests the patterns without flags, and with the flag `u`, which Ajv sets.
 test.for(['', 'u'])(
   'rejects control characters, separators and bidirectional controls with patterns that have the flags "%s"',
   flags => {

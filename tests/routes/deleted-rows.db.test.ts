@@ -1,4 +1,7 @@
-/** Tests rows of the log that an operator or retention has deleted. The service must report the gap to every reader. */
+/**
+ * Tests rows of the log that an operator or retention has deleted. The service must report the gap to every client that reads
+ * past it.
+ */
 import { describe, expect, test } from 'vitest'
 import { fakeClock } from '../support/clock.ts'
 import type { Frame, SocketClient } from '../support/socket-client.ts'
@@ -9,6 +12,7 @@ const seqs = (frames: Frame[]) => frames.map(({ seq }) => seq)
 
 /**
  * Starts a process that stores `count` messages, deletes the messages that match `deleted`, and then starts a second process.
+ * `reader` is connected to the second process.
  */
 const start = async (count: number, deleted: string, { oldest = 1 } = {}) => {
   const first = await startChat({ settings: { messageRateLimit: 0 } })
@@ -60,7 +64,7 @@ describe('catching up', () => {
       expect(seen).toEqual(last < 11 ? [] : upTo(11, last))
       expect(resync).toMatchObject({ reason: 'expired', seq: 200 })
       await say(1)
-      // The embedded database sends no notifications, so the second process finds the message when it polls every five seconds.
+      // The embedded database sends no notifications, so the second process finds the message at its next poll, after 5 s.
       clock.advance(5000)
       expect(await reader.nextOf('message')).toMatchObject({ seq: 201 })
     }
@@ -86,7 +90,7 @@ describe('a process that finds a gap in the entries of another process', () => {
   test('sends a resync to live subscribers, and continues after it', async () => {
     const { first, john, say, remove, setOldest } = await start(1, 'seq < 0')
     const clock = fakeClock(Date.now())
-    // A process on a separate bus receives no announcements. It finds other processes' entries when it polls every five seconds.
+    // A process on a separate bus receives no announcements. It finds the entries of other processes by polling every 5 s.
     const { createMemoryBus } = await import('../../src/bus/drivers/memory.ts')
     const isolated = await startChat({ database: first.database, clock, bus: createMemoryBus() })
     const reader = await isolated.join(john)

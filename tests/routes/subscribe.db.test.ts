@@ -1,7 +1,4 @@
-/**
- * Tests subscriptions to rooms that start live, resume after a `seq`, or receive a `resync` because entries cannot be
- * delivered.
- */
+/** Tests room subscriptions: they start live, resume after a `seq`, or receive `resync` if entries cannot be delivered. */
 import { describe, expect, test } from 'vitest'
 import { fakeClock } from '../support/clock.ts'
 import { connect, type Frame, type SocketClient } from '../support/socket-client.ts'
@@ -156,7 +153,7 @@ describe('a connection without a subscription', () => {
     await other.nextOf('unsubscribed')
     await say(1)
     expect((await other.untilPong()).filter(({ type }) => type === 'message')).toEqual([])
-    // The client's own messages are still acknowledged.
+    // The unsubscribed client still receives acks for its own messages.
     other.send({ type: 'message', content: 'x', nonce: 'n' })
     expect(await other.nextOf('ack')).toMatchObject({ seq: 2 })
     expect(await client.nextOf('message')).toMatchObject({ seq: 1 })
@@ -185,7 +182,7 @@ describe('a connection without a subscription', () => {
     expect(await other.nextOf('message')).toMatchObject({ seq: 1 })
   })
 
-  test('gets an error for each invalid name in ?rooms=, and at most 128 names are lookedUp up', async () => {
+  test('gets an error for each invalid name in ?rooms=, and at most 128 names are looked up', async () => {
     const { join, john, database } = await start()
     const other = await join(john, {}, '?rooms=%00,NO%20ROOM,general')
     expect(await other.nextOf('error')).toMatchObject({ code: 'room_not_found' })

@@ -7,7 +7,7 @@ import { type Browser, type BrowserContextOptions, chromium, type Page } from 'p
 
 const paths = [process.env.CHROMIUM, '/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome']
 
-/** The path of Chromium, from the variable `CHROMIUM` or of an installed package. Undefined if Chromium was not found. */
+/** The path of Chromium: the environment variable `CHROMIUM`, or where packages install it. Undefined if no file exists. */
 export const chromiumPath = paths.find(path => path !== undefined && existsSync(path))
 
 /** Returns whether Chromium was found, and prints a message if not. Throws if CI=true and Chromium was not found. */

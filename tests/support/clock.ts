@@ -1,4 +1,4 @@
-/** Provides a clock whose time changes only when a test advances it. */
+/** Provides a clock whose time changes only when a test changes it. */
 import type { Clock } from '../../src/lib/clock.ts'
 
 /** A clock for tests. `advance` runs the periodic jobs that are due in the given time. */
@@ -8,7 +8,7 @@ export interface FakeClock extends Clock {
   step(ms: number): void
 }
 
-/** Creates a clock that starts at a fixed time. The time changes only when `advance` is called. */
+/** Creates a clock that starts at a fixed time. Only `advance` and `step` change the time. */
 export const fakeClock = (startsAt = Date.parse('2026-01-31T12:00:00.123Z')): FakeClock => {
   // `now` is the time of the monotonic clock. The wall clock is this time plus `offset`.
   let now = 0

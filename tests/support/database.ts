@@ -27,7 +27,10 @@ const copyTemplate = async (): Promise<string> => {
   return `pglite:${folder}`
 }
 
-/** Returns the URL of the database of this test file (PGlite) or of this run (PostgreSQL). The URL bypasses any pooler. */
+/**
+ * Returns the URL of a new copy of the embedded database (PGlite), or of the database of this run (PostgreSQL). The URL
+ * bypasses any pooler.
+ */
 export const testDatabaseUrl = async (): Promise<string> =>
   engine === 'postgres' ? inject('testListenUrl') : copyTemplate()
 

@@ -1,4 +1,4 @@
-/** Starts a service from settings alone, as the program does, and uses each of its functions once. */
+/** Starts a service from settings alone, as the program does, and checks its main functions. */
 import type { FastifyInstance } from 'fastify'
 import { expect, onTestFinished } from 'vitest'
 import type { Settings } from '../../src/config/settings.ts'

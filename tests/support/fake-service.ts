@@ -1,4 +1,4 @@
-/** Fakes the service for tests of the SDK. The test opens and closes the sockets, sets the HTTP responses and moves the clock. */
+/** Fakes the service for tests of the SDK. The test controls the sockets, the HTTP responses and the clock. */
 import { onTestFinished } from 'vitest'
 import { type ChatClientOptions, createChatClient, type ResponseLike, type Timers } from '../../client/src/index.ts'
 
@@ -16,7 +16,7 @@ export const LIMITS = {
 /** Resolves when the callbacks of all resolved promises have run. */
 export const settled = (): Promise<void> => new Promise(resolve => setImmediate(resolve))
 
-/** Creates timers whose time changes only when `advance` is called. `random` always returns 0.5. */
+/** Creates timers whose time changes only when `advance` or `step` is called. `random` always returns 0.5. */
 export const fakeTimers = (startsAt = Date.parse('2026-01-31T12:00:00.000Z')) => {
   // `now` is the time of the monotonic clock. The wall clock is this time plus `offset`.
   let now = 0

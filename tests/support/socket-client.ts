@@ -11,7 +11,7 @@ export interface SocketClient {
   readonly socket: WebSocket
   /** Sends an object as JSON, or a string unchanged. */
   send(frame: object | string): void
-  /** Returns the next frame in order. Rejects if the socket closes before a frame arrives. */
+  /** Returns the next frame in order, except `presence` and `heads` frames. Rejects if the socket closes first. */
   next(): Promise<Frame>
   /** Returns the next frame of a type, and skips the frames before it. */
   nextOf(type: string): Promise<Frame>

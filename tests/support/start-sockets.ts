@@ -35,8 +35,8 @@ const core = fp(
 )
 
 /**
- * Starts the host. Below each prefix, the host has a WebSocket route at `/ws/chat`, which sends `hello`. It also has an HTTP
- * route at `/plain`.
+ * Starts the host. Below each prefix, the host has a WebSocket route at `/ws/chat`, which sends `hello`. The host also has
+ * HTTP routes at `/plain`, without a prefix.
  */
 export const startSockets = async (options: StartSocketsOptions = {}): Promise<RunningSockets> => {
   const {

@@ -1,4 +1,4 @@
-/** Tests the rows of a room: wrapped to the window, in order, and scrolled without jumps. */
+/** Tests how the messages of a room are arranged in rows: wrapping, order and scroll position. */
 import { expect, test } from 'vitest'
 import type { Message, Outgoing, RoomState } from '../../client/src/index.ts'
 import { cellsOf, cut, wrap } from '../../src/tui/screen/cells.ts'

@@ -41,7 +41,7 @@ const start = ({ session = {}, hasColour = false, token = () => 'token-1' }: Set
     for (const read of reads) screen.stdin.write(read)
     await settled()
   }
-  /** Waits until the screen has the text. */
+  /** Waits until the screen shows the text. */
   const sees = (text: string | RegExp) => eventually(() => expect(screen.lastFrame()).toMatch(text))
   return { service, screen, calls, type, sees }
 }

@@ -1,4 +1,4 @@
-/** Tests for which HTTP statuses `--send` tries again. */
+/** Tests which HTTP statuses make `--send` retry, and which make it fail at once. */
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'

@@ -1,4 +1,6 @@
-/** Tests stored tokens, which only their owner may read and which are stored only on request, and the session that uses them. */
+/**
+ * Tests stored tokens and the session that uses them. A token is stored only on request, and only its owner may read it.
+ */
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -59,7 +61,7 @@ test('uses a stored token in a session, and removes the token when the service r
   expect(await session.token({ previous: undefined, isRefused: false })).toBe('kept')
   expect(await session.token({ previous: 'kept', isRefused: false })).toBe('kept')
   expect(readFileSync(file, 'utf8')).toContain('kept')
-  // If the session returns the refused token again, the session has no other token, and the user has to log in.
+  // The session has no other token, so it returns the refused token again. The user then has to log in.
   expect(await session.token({ previous: 'kept', isRefused: true })).toBe('kept')
   expect(existsSync(file)).toBe(false)
 })

@@ -10,7 +10,7 @@ const composer = (page: Page) => page.getByRole('textbox', { name: /^Message to/
 const stored = (page: Page): Promise<string[]> =>
   page.evaluate(`[...Object.keys(sessionStorage), ...Object.keys(localStorage)].sort()`)
 
-/** Starts a service with two users and two rooms, and opens a browser with an empty storage. */
+/** Starts a service with two users and two rooms, and opens a browser tab with an empty storage. */
 const start = async (options = {}) => {
   const chat = await startChat()
   const ada = await chat.register('ada')
@@ -21,7 +21,7 @@ const start = async (options = {}) => {
   return { chat, ...tab, tab }
 }
 
-/** Creates a draft in each room, a message that cannot be sent, and read positions. */
+/** Types a draft in each room, so that the page stores data of the user. */
 const leaveTraces = async (page: Page): Promise<void> => {
   await composer(page).fill('an unfinished secret')
   await page.evaluate(`location.hash = 'tea'`)

@@ -37,7 +37,7 @@ const stop = async ({ server, url, settings, database }: RunningChat) => {
   }
 }
 
-/** Makes the page reconnect at once, as when the user returns to it. */
+/** Makes the page reconnect at once, as when the device is online again. */
 const hurry = (page: Page): Promise<void> => page.evaluate(`dispatchEvent(new Event('online'))`)
 
 const fillRoom = async (chat: RunningChat, count: number): Promise<void> => {
@@ -100,7 +100,7 @@ describe.skipIf(!hasChromium())('the page', { timeout: 300_000 }, () => {
     await say(ada.page, 'two')
     await say(ada.page, 'three')
     expect(await ada.page.locator('.line.pending').count()).toBe(2)
-    // The banner may appear and disappear between attempts. The scroll position must not change.
+    // The banner may appear and disappear between attempts. The newest message must stay in view.
     const retry = ada.page.waitForEvent('websocket')
     await hurry(ada.page)
     await retry
@@ -184,7 +184,7 @@ describe.skipIf(!hasChromium())('the page', { timeout: 300_000 }, () => {
     expect(complaints).toEqual([])
   })
 
-  // Measured in CPU time, which does not depend on the load of the machine.
+  // Measures CPU time, because elapsed time depends on the load of the machine.
   test('shows the first message after less than a second of CPU time', async () => {
     const chat = await startChat({ settings: { messageRateLimit: 0 } })
     await fillRoom(chat, 60)
@@ -206,13 +206,13 @@ describe.skipIf(!hasChromium())('the page', { timeout: 300_000 }, () => {
 /** Runs in the browser. Returns the vertical position of a line. */
 const topOf = (line: { getBoundingClientRect(): DOMRectLike }): number => line.getBoundingClientRect().top
 
-/** Runs in the browser. Returns whether an element is completely visible. */
+/** Runs in the browser. Returns whether the bottom of an element is not below the bottom of the list. */
 const isInView = (line: {
   getBoundingClientRect(): DOMRectLike
   closest(selector: string): { getBoundingClientRect(): DOMRectLike }
 }): boolean => line.getBoundingClientRect().bottom <= line.closest('.list').getBoundingClientRect().bottom
 
-/** Runs in the browser. Scrolls near the top, and returns the line there, its position, and the number of lines. */
+/** Runs in the browser. Scrolls near the top. Returns the text and position of the first visible line, and the line count. */
 const lookAtTop = (box: {
   scrollTop: number
   getBoundingClientRect(): { top: number }

@@ -7,7 +7,7 @@ import { startChat } from '../support/start-chat.ts'
 
 let browser: Browser
 
-/** Opens the page of ada, with messages of bob. */
+/** Opens the page as ada. The room contains the given messages of bob. */
 const start = async (...contents: string[]): Promise<Page> => {
   const chat = await startChat()
   const bob = await chat.register('bob')

@@ -20,7 +20,10 @@ const refused = (error: Problem | undefined, status: number, code: string): Prob
 
 const credentials = { username: 'john', password: 'SecurePass123' }
 
-/** Registers a user, and returns a client with the user's access token. */
+/**
+ * Registers a user and logs in. Returns a client that sends the user's access token. Also sends invalid requests, and checks
+ * their errors.
+ */
 const logIn = async (baseUrl: string) => {
   const client = createClient<paths>({ baseUrl })
   const { data: user, response } = await client.POST('/api/auth/register', { body: credentials })
@@ -88,7 +91,7 @@ const readBack = async (client: Client, room: string, userId: number): Promise<v
     const { data } = await client.GET('/api/chat/rooms/{room}/messages', { params: { path: { room }, query } })
     ensure(data !== undefined, 'a page')
     for (const { user_id, content, seq } of data.messages) {
-      // `content` is null for an entry that can't be shown. Its type includes null, so `?.` is required.
+      // `content` is null for an entry that can't be shown. The generated type includes null, so the code must use `?.`.
       ensure(user_id === userId && content?.toUpperCase() === `MESSAGE ${seq}`, 'an entry')
     }
     seen.unshift(...data.messages.map(({ seq }) => seq))

@@ -1,4 +1,4 @@
-/** Functions that the attacks share. They repeat work until the attack's time is over, or run work in parallel. */
+/** Provides the functions that all attacks use to repeat work until their time is over, and to run work in parallel. */
 import type { Socket } from 'node:net'
 import type { Target } from '../attacks.ts'
 import type { Account } from '../people.ts'
@@ -17,12 +17,12 @@ export const repeat = async ({ signal }: Target, work: () => Promise<void>): Pro
   }
 }
 
-/** Runs `work` `count` times in parallel. */
+/** Runs `count` calls of `work` in parallel. Each call receives its number, from 0. */
 export const parallel = async (count: number, work: (at: number) => Promise<void>): Promise<void> => {
   await Promise.all(Array.from({ length: count }, (_, at) => work(at)))
 }
 
-/** Returns one of the attacker's accounts. If `at` exceeds the number of accounts, an account is used again. */
+/** Returns one of the attacker's accounts. `at` starts at 0. After the last account, the first account is returned again. */
 export const accountOf = ({ accounts }: Target, at: number): Account => {
   const account = accounts[at % accounts.length]
   if (!account) throw new Error('The attack has no accounts.')

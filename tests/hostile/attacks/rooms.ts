@@ -1,4 +1,4 @@
-/** Amplification attacks. They cost the sender little, but the database, the other processes or the users of a room a lot. */
+/** Amplification attacks: cheap requests and frames that cause much work for the database, other processes or other users. */
 import type { Attack } from '../attacks.ts'
 import { frame, OPCODE, upgrade } from '../wire.ts'
 import { accountOf, flood, parallel, repeat } from './repeat.ts'
