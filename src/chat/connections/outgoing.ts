@@ -3,9 +3,10 @@
  * are sent in one write, before any other frame. Entries that don't fit into the queue are not sent. Instead, the subscription
  * reads them from the log when the socket drains.
  *
- * Bypasses `ws` and writes to its net.Socket, `_socket`, which is private. This is safe as long as `ws` has queued nothing itself.
- * It queues frames only while it compresses or reads a Blob, so a connection with compression is written to with `ws.send`.
- * tests/chat/connections/outgoing.test.ts checks that the installed `ws` behaves so.
+ * Bypasses `ws` and writes to its net.Socket, `_socket`, which is private. This is safe only while `ws` itself has nothing
+ * queued, that is, while the `bufferedAmount` of `ws` equals the `writableLength` of the net.Socket. Otherwise, and if `ws`
+ * compresses, frames are sent with `ws.send`. tests/chat/connections/outgoing.test.ts checks that `bufferedAmount` of the
+ * installed `ws` has this meaning.
  */
 import type { Socket as NetSocket } from 'node:net'
 import { type Chunk, chunkOf, type Encoded } from './encoded.ts'
@@ -106,12 +107,13 @@ export class Outgoing {
 
   /** The number of bytes that are queued. */
   get #queued(): number {
-    return this.#raw ? this.#raw.writableLength : this.#socket.bufferedAmount
+    return this.#socket.bufferedAmount
   }
 
   /** Writes a chunk in one write if possible, or else frame by frame. If writing fails, the socket emits `close`. */
   #write({ frames, bytes }: Chunk): void {
-    if (this.#raw && this.#socket.readyState === OPEN) this.#raw.write(bytes)
+    const raw = this.#raw
+    if (raw && this.#socket.readyState === OPEN && raw.writableLength === this.#socket.bufferedAmount) raw.write(bytes)
     else for (const { frame, head } of frames) this.#socket.send(frame.subarray(head), { binary: false }, () => {})
   }
 }
