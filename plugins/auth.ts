@@ -202,6 +202,9 @@ const loadJwt = async (fastify: FastifyInstance, secret: string): Promise<Jwt> =
     await child.register(jwtPlugin, { namespace: NAMESPACE, secret, decoratorName: 'chatJwtUser' })
     jwt = (child.jwt as unknown as Record<string, Jwt>)[NAMESPACE]
   })
-  if (!jwt) throw new Error('@fastify/jwt did not register the namespace "chat".')
+  if (!jwt)
+    throw new Error(
+      '@fastify/jwt did not register the namespace "chat". Install the version of @fastify/jwt that fastify-chat requires.'
+    )
   return jwt
 }

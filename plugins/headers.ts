@@ -7,7 +7,7 @@ import fp from 'fastify-plugin'
 import { DATA_HEADERS, DOCUMENT_HEADERS, HSTS } from '../src/http/security-headers.ts'
 
 export interface ChatHeadersOptions {
-  /** Whether the server belongs to the chat. If true, responses have HSTS, which affects the whole domain. */
+  /** True if the whole server belongs to the chat. If true, responses have HSTS, which affects the whole domain. */
   readonly isWhole?: boolean
 }
 

@@ -92,7 +92,10 @@ export const createChat = (options: CreateChatOptions): EmbeddedChat => {
       )
     isRegistered = true
     const onFault = (err: unknown): void =>
-      fastify.log.error({ err: withholdMessage(err) }, 'a listener of the chat failed')
+      fastify.log.error(
+        { err: withholdMessage(err) },
+        'a listener that was added with chat.on("message") failed; the message was published'
+      )
     const onMessage = (message: CommittedMessage): void => {
       // Called asynchronously, so that an error of a listener cannot interrupt the publishing of messages.
       for (const listener of listeners) Promise.resolve(message).then(listener).catch(onFault)

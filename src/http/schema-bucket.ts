@@ -7,9 +7,10 @@ interface Named {
 }
 
 /**
- * Gives an instance and its children their own shared schemas, without the schemas that the host has added or adds later.
- * Whenever the host adds a schema, Fastify recreates the compilers of all child instances. `compilersFactory` makes Fastify use
- * the validator of the service again, instead of Fastify's default.
+ * Gives an instance and its children their own shared schemas. They don't contain the schemas that the host has already added,
+ * and a schema that the host adds later does not replace a schema of the service with the same `$id`. Whenever the host adds a
+ * schema, Fastify recreates the compilers of all child instances. `compilersFactory` makes Fastify use the validator of the
+ * service again, instead of Fastify's default.
  */
 export const separateSchemas = (fastify: FastifyInstance, validatorCompiler: FastifySchemaCompiler<object>): void => {
   const hosts = new Set(Object.values(fastify.getSchemas()))

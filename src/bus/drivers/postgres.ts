@@ -98,7 +98,7 @@ export const createPostgresBus = ({
   const schedule = (): void => {
     if (timer || sending || isClosed || outbox.isEmpty || channel === undefined) return
     const ms = earliest - clock.monotonic()
-    // A timer takes a millisecond at least, even for 0.
+    // A timer takes at least a millisecond, even with a delay of 0.
     if (ms <= 0) return begin()
     timer = setTimeout(begin, ms)
     timer.unref()

@@ -38,4 +38,7 @@ export const createRoomAccess =
   }
 
 export const noSuchRoom = (): ChatError =>
-  new ChatError('room_not_found', 'There is no such room, or you may not read it. The default room is "general".')
+  new ChatError(
+    'room_not_found',
+    'The room does not exist, or you may not do this in it. Check the name of the room. The default room is "general".'
+  )

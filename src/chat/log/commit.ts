@@ -18,8 +18,9 @@ export interface CommitOptions {
   /** Classifies a failure of `append`. See src/db/client/errors.ts. */
   readonly faultOf: (error: unknown) => DatabaseFault
   /**
-   * Finds the locked rooms of a batch, and moves their entries from `batch`, `later` and the queue to other lanes. Returns the
-   * ids of the locked rooms. The caller must skip the entries of these rooms.
+   * Finds the locked rooms of `batch`. Adds the entries of these rooms in `batch` and `later`, and those that are queued, to a
+   * separate queue for each room (see lane.ts). Returns the ids of the locked rooms. Does not change `batch` and `later`, so the
+   * caller must skip the entries of these rooms.
    */
   readonly setAside?: (batch: Pending[], later: Pending[]) => Promise<ReadonlySet<number>>
   /** Called when all entries of a batch have been settled. */

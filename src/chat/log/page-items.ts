@@ -30,7 +30,8 @@ interface Response {
 /** Creates the cache. Its memory is included in the size of the entries (`Entry.bytes`), and is freed with their page. */
 export const createPageItems = (cache: Pick<PageCache<Entry>, 'page'>): FindCachedPart => {
   const known = new WeakMap<readonly Entry[], Items>()
-  // By the last page. Most reads are for the newest messages of a room, and have the same response until there is another message.
+  // Keyed by the last page of the response. Most reads are for the newest messages of a room, and their response stays the same
+  // until another message is published.
   const responses = new WeakMap<Items, Response>()
 
   /** Returns the items of a page, or `undefined` if `isPlain` returns false. Recreates the items after entries were added. */

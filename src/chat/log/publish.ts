@@ -177,7 +177,7 @@ export const createPublisher = ({
     const { kind, command } = submission
     const { userId, username } = principal
     const { nonce } = command
-    // Without spreads, which take several times as long.
+    // Lists the fields, because spreading objects takes several times as long.
     const draftOf = ({ content, meta, target = null, detail = null }: Body): Draft => ({
       kind,
       room,

@@ -1,6 +1,6 @@
 /**
- * Decides when a room delivers its pending entries. A delivery to many subscribers takes a long time, and one write costs about the
- * same for one entry as for twenty. So entries that are about to be committed are awaited and delivered in the same write.
+ * Decides when a room delivers its pending entries. A delivery to many subscribers takes a long time, and one write costs about
+ * the same for one entry as for twenty. So entries that are about to be committed are awaited and delivered in the same write.
  *
  * The room waits only while entries of this process are on their way, at most as long as its last delivery took, and at most
  * `MAX_MS`. A room with few messages or few subscribers never waits. See docs/performance.md.
@@ -56,7 +56,9 @@ export class Pause {
     this.#timer = undefined
   }
 
-  /** Ends the pause if no entry is on its way. Waits for the sockets to be read first, because the next messages may be there. */
+  /**
+   * Ends the pause if no entry is on its way. Waits for the sockets to be read first, because the next messages may be there.
+   */
   #check(): void {
     if (this.#appending > 0 || this.#isChecking) return
     this.#isChecking = true

@@ -3,7 +3,7 @@
  * application's client may encode types in its own way, or may not support arrays.
  */
 
-/** Escapes a text for use in quotes. Most texts are base64 or numbers, which need it not: looking is cheaper than replacing. */
+/** Escapes a text for use in double quotes. Most texts contain nothing to escape, and `includes` is cheaper than `replaceAll`. */
 const escaped = (text: string): string =>
   text.includes('"') || text.includes('\\') ? text.replaceAll('\\', '\\\\').replaceAll('"', '\\"') : text
 
