@@ -95,7 +95,7 @@ test('sends no joined or left event for a pipe', async () => {
 })
 
 test.each([
-  ['a room that does not exist', ['--room', 'nowhere'], {}, 'no such room'],
+  ['a room that does not exist', ['--room', 'nowhere'], {}, 'does not exist'],
   ['a wrong password', [], { password: 'WrongPass123' }, 'Wrong username or password'],
   ['no password', [], { password: '' }, 'FASTIFY_CHAT_PASSWORD']
 ])('exits with 1 and the reason after %s', async (_, args, options, reason) => {
