@@ -93,7 +93,9 @@ const isBetween = (origin: string, start: string, end: string): boolean =>
 const required = (text: string): string => {
   const parsed = parseOrigin(text)
   if ('origin' in parsed) return parsed.origin
-  throw new TypeError(`An allowed origin ${parsed.reason}.`)
+  throw new TypeError(
+    `The allowed origin ${JSON.stringify(text)} ${parsed.reason}. Correct CORS_ORIGINS or PUBLIC_URL.`
+  )
 }
 
 /**

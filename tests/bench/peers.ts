@@ -1,6 +1,6 @@
 /**
- * Runs one peer of the comparison in its own process: `peers.ts KIND`. When the peer is ready, prints its port, or 0 if it has
- * none.
+ * Runs one peer in its own process: `peers.ts KIND`. A peer is a program that the service is compared with, such as a `ws` server
+ * or Socket.IO. When the peer is ready, it prints its port, or 0 if it has none.
  */
 import { createServer } from 'node:http'
 import { createRequire } from 'node:module'

@@ -11,8 +11,8 @@ import { testSettings } from '../support/settings.ts'
 import { type Person, type RunningChat, startChat } from '../support/start-chat.ts'
 
 /**
- * Time in milliseconds after which the pool closes an idle connection. A pool that is not replaced stays connected to the
- * standby for at least this time.
+ * Time in milliseconds after which the pool closes an idle connection. If the pool does not replace its connections, they stay
+ * connected to the standby for at least this time, so a write that succeeds earlier shows that they were replaced.
  */
 const IDLE_CLOSED_MS = 60_000
 

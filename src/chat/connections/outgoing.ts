@@ -41,7 +41,7 @@ export class Outgoing {
   #replies: Encoded[] | undefined
   #isEnded = false
 
-  /** `onFull` is called when replies have filled the queue. The caller must pause reads. */
+  /** Calls `onFull` when replies have filled the queue. `onFull` must pause reads from the connection. */
   constructor(socket: WritableSocket, onFull: () => void) {
     this.#socket = socket
     this.#raw = socket.extensions === '' ? socket._socket : null

@@ -31,7 +31,8 @@ const AT_ONCE = 16
 const ENCRYPTED = /^gAAAA/
 
 /**
- * Returns at most `limit` rooms. `after` is a room name or the `next` of the previous part. The part starts after that room.
+ * Returns a page of at most `limit` rooms. `after` is a room name, or the `next` of the previous page. The page starts after the
+ * room that `after` identifies.
  */
 export type ListRooms = (principal: Principal, after: string, limit: number) => Promise<RoomListPart>
 
