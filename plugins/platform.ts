@@ -81,7 +81,7 @@ export default fp(
  * - The host's `@fastify/websocket`, which accepts upgrades on every GET route, has accepted the request as an upgrade, but the
  *   path is not a WebSocket route of the chat.
  * - The service is shutting down, and the route does not have `chatWhileStopping`.
- * - The process is overloaded, and the route is a WebSocket route or has `chatMayWait`.
+ * - The process is overloaded, and the route has `chatMayWait`, or the route is a WebSocket route and the load is extreme.
  */
 const checkUpgradeAndStop = (fastify: FastifyInstance, request: FastifyRequest): void => {
   const { chatSocket, chatWhileStopping, chatMayWait } = request.routeOptions.config
@@ -121,8 +121,9 @@ const codeIn =
   }
 
 /**
- * Adapts the schema of a route to the OpenAPI document of a host application. That document does not define the security
- * schemes of the service, and its operation ids must be unique.
+ * Adapts the schema of a route if a host application authenticates the users or has its own OpenAPI document. Replaces the
+ * security scheme and the error codes that do not apply. In the document of the host, operation ids must be unique, so `prefix`
+ * is added to the operation id.
  */
 const fitDocument = (
   route: RouteOptions,

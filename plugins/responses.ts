@@ -96,7 +96,7 @@ const takeTurns = (server: Server, turns: Turns): void => {
 
 /**
  * Returns whether a request is an HTTP/1 request on a real connection, and not an upgrade. A WebSocket has its own limits,
- * HTTP/2 has flow control, and an injected request has no socket.
+ * HTTP/2 has flow control, and an injected request has no network socket.
  */
 const hasOwnSocket = (request: IncomingMessage): boolean => {
   const isUpgrade = 'upgrade' in request && request.upgrade === true

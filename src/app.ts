@@ -153,7 +153,7 @@ const checkPages = (pages: unknown): void => {
   throw new TypeError(`The option \`pages\` must be true, false or a list of: ${[...PAGES].join(', ')}.`)
 }
 
-/** Removes `logLevel` and `logSerializers`, which Fastify itself has already applied to the routes. */
+/** Removes `logLevel` and `logSerializers`, which are not settings. Fastify itself applies them to the routes of the plugin. */
 const withoutFastifyOptions = ({
   logLevel: _,
   ...others

@@ -1,6 +1,6 @@
 /**
- * Hashes passwords with bcrypt, a few at a time, because bcrypt uses libuv's thread pool, which file and DNS operations need
- * too.
+ * Hashes passwords with bcrypt. Limits the number of concurrent hashes, because bcrypt uses libuv's thread pool, which file and
+ * DNS operations need too.
  */
 import { createHash } from 'node:crypto'
 import { availableParallelism } from 'node:os'

@@ -28,7 +28,7 @@ export interface Bus {
    * queued.
    */
   publish(event: BusEvent): boolean
-  /** Starts to listen. Resolves when the bus is ready to receive notifications. Must be called only once. */
+  /** Starts to listen. Resolves when the bus is ready to receive notifications. May be called again only if it rejects. */
   listen(listener: BusListener): Promise<void>
   /**
    * Returns the milliseconds since this process last received its own heartbeat. Absent on a bus that loses no notifications.

@@ -11,7 +11,7 @@ interface Envelope {
 }
 
 const PAIR_BYTES = 32
-/** Maximum number of payloads that are sent at a time. Together they have about half a megabyte. */
+/** Maximum number of payloads that are sent at a time. Their total size is at most about half a megabyte. */
 const MAX_PAYLOADS = 64
 /** Maximum number of queued events. Usually reached only if the database does not respond. Further events are dropped. */
 const MAX_EVENTS = 20_000

@@ -3,7 +3,10 @@
  * field must never change. A process ignores events of an unknown kind.
  */
 
-/** Maps a kind of event to its fields. The bus may lose events, so anything that must not be lost is read from the database. */
+/**
+ * Maps a kind of event to its fields. The bus may lose events, so anything that must not be lost is read from the database. In
+ * the descriptions of `present`, `alive` and `gone`, "the process" is the process that publishes the event.
+ */
 export interface BusEvents {
   /**
    * Users, rooms or messages were changed or deleted in the database. Published by triggers of the database

@@ -28,7 +28,8 @@ export interface ChatStop {
 }
 
 /**
- * Queries which rooms have changed in the database, and reads the entries that other processes have appended to these rooms.
+ * Queries which loaded rooms have changed in the database, and reads the entries that other processes have appended to these
+ * rooms.
  */
 const look = ({ log }: ChatOptions, { rooms }: Parts): void => {
   rooms.look().catch(err => log.warn({ err }, 'failed to query which rooms have changed in the database; retrying'))

@@ -1,6 +1,6 @@
 /**
- * Composes the chat of one process from its parts: the log, rooms, presence, access and connections. Each part is in a folder
- * of the same name. The chat contains no SQL and no HTTP.
+ * Composes the chat of one process from its parts: the log, kinds of entries, rooms, subscriptions, presence, access and
+ * connections. Each part is in the folder of its name. The chat contains no SQL and no HTTP.
  */
 import type { Limits } from '../protocol/frames.ts'
 import { MAX_META_BYTES } from '../protocol/http/messages.ts'

@@ -22,7 +22,7 @@ export type AccessClaims = Static<typeof AccessClaims>
 
 const isAccessClaims = compile(AccessClaims)
 
-/** Returns the claims of a verified payload. Throws `invalid_token` if the payload does not have the claims of an access token. */
+/** Returns the claims of a verified payload. Throws `invalid_token` if the payload lacks the claims of an access token. */
 export const readClaims = (payload: unknown): AccessClaims => {
   if (isAccessClaims(payload)) return payload as AccessClaims
   throw new ChatError('invalid_token', 'The token is not an access token of this service.')

@@ -10,7 +10,7 @@ export interface MemoryNetwork {
 
 export const createMemoryNetwork = (): MemoryNetwork => ({ ends: new Map() })
 
-/** Creates a memory bus. Buses with the same `MemoryNetwork` are connected; by default a bus has no peers. */
+/** Creates a memory bus. Buses with the same `MemoryNetwork` are connected. By default, a bus has its own network. */
 export const createMemoryBus = ({ ends }: MemoryNetwork = createMemoryNetwork()): Bus => {
   const processId = randomUUID()
   const outbox = createOutbox(processId)
@@ -22,7 +22,7 @@ export const createMemoryBus = ({ ends }: MemoryNetwork = createMemoryNetwork())
     if (!outbox.isEmpty) schedule()
   }
   const schedule = (): void => {
-    // Without a peer, no other bus could receive the queued items.
+    // If no other bus listens, nothing can receive the queued items.
     if (ends.size <= 1) {
       outbox.clear()
       return

@@ -23,7 +23,7 @@ export interface NotifyingDatabase {
 
 export interface PostgresBusOptions {
   readonly database: NotifyingDatabase
-  /** Returns the values that distinguish this service from others on the same database: its schema, and the epoch of a room. */
+  /** Returns what distinguishes this service from others on the same database: its schema, and the epoch of `general`. */
   readonly instance: () => Promise<readonly string[]>
   /** Called with the error each time sending fails. The send is not retried, because other processes poll. */
   readonly onFailure?: (error: unknown) => void
@@ -53,8 +53,8 @@ const channelOf = (instance: readonly string[]): string =>
   `fastify_chat_${createHash('sha256').update(JSON.stringify(instance)).digest('hex').slice(0, 32)}`
 
 /**
- * Creates the bus of one process. The bus sends one query at a time. Events that are published during a query are sent in the
- * next query.
+ * Creates the bus of one process. Apart from heartbeats, the bus sends one query at a time. Events that are published during a
+ * query are sent in the next query.
  */
 export const createPostgresBus = ({
   database,
@@ -82,7 +82,7 @@ export const createPostgresBus = ({
   const send = async (): Promise<void> => {
     timer = undefined
     earliest = clock.monotonic() + gatherMs
-    // Waits for the rest of this turn of the event loop, so that what is published together is sent together.
+    // Waits until the current synchronous code has ended, so that all notifications of this code are sent together.
     await undefined
     try {
       if (channel !== undefined) await database.notify(channel, outbox.take())

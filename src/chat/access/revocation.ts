@@ -126,8 +126,8 @@ export const createRevocation = (options: RevocationOptions): Revocation => {
   }
 
   /**
-   * Checks the access of all connections. Runs again after at most `REPEAT_MS` if `authorize` fails, or if this function is called
-   * while it is running.
+   * Checks the access of all connections. Runs again after at most `REPEAT_MS` if `authorize` fails, or if this function is
+   * called while it is running.
    */
   const recheckAll = async (): Promise<void> => {
     if (isRechecking) {

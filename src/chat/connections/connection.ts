@@ -132,16 +132,17 @@ export class Connection {
   }
 
   /**
-   * Returns whether a received frame may still be handled. After the connection has ended, only messages may be handled. If the
-   * connection was closed because access was revoked or the token expired, no frame may be handled.
+   * Returns whether a received frame may still be handled. `isMessage` is true for a frame that appends an entry. After the
+   * connection has ended, only such frames may be handled. If the connection was closed because access was revoked or the token
+   * expired, no frame may be handled.
    */
   accepts(isMessage: boolean): boolean {
     return !this.#isEnded || (isMessage && !this.#isRevoked)
   }
 
   /**
-   * Returns whether the next frame may be handled. Returns false while too many frames are in progress, or while too many bytes
-   * are queued to be sent.
+   * Returns whether the next frame may be handled. Unless the connection has ended, returns false while too many frames are in
+   * progress, or while too many bytes are queued to be sent.
    */
   mayHandle(): boolean {
     return this.#isEnded || !(this.#tasks.isBehind || this.outgoing.isFull)

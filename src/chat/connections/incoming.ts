@@ -1,5 +1,5 @@
 /**
- * Receives the frames of a connection. Charges every frame and byte to the connection's quota. Decodes and handles frames in
+ * Receives the frames of a connection. Charges frames and bytes to the connection's quota. Decodes and handles frames in
  * order, a bounded number per turn of the event loop. Pauses reads while too much is queued (backpressure).
  */
 import type { Clock } from '../../lib/clock.ts'
@@ -141,7 +141,7 @@ export class Incoming implements InboxOwner<InboundFrame> {
   }
 }
 
-/** Returns how many frames a decoded frame counts as. A command counts as 0, because messages have a limit per user instead. */
+/** Returns how many frames a decoded frame counts as. A command counts as 0, because commands have a limit per user instead. */
 const costOfDecoded = (decoded: Decoded): number => {
   if (decoded.kind === 'command') return 0
   return decoded.kind === 'frame' ? costOf(decoded.frame.type) : 1
