@@ -67,7 +67,7 @@ export interface ChatOptions {
   readonly bus: Bus
   readonly clock: Clock
   readonly log: Log
-  /** Verifies a token that a client sends to extend its connection. Rejects with a ChatError. */
+  /** Verifies a token that a client sends to extend its connection. Rejects with a ChatError if the token is not valid. */
   readonly authenticate: (token: string) => Promise<Principal>
   /** Replaces options of the append queue, in tests. */
   readonly appendQueue?: Partial<AppendQueueOptions> | undefined

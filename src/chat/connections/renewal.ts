@@ -1,4 +1,7 @@
-/** Extends a connection when its client sends a new token. The client has to send it before the old token expires. */
+/**
+ * Replaces the principal of a connection when its client sends a new token. A connection that ends when its token expires (see
+ * lifetime.ts) is extended, if the client sends the new token before that time.
+ */
 import { timestamp } from '../../lib/clock.ts'
 import { ChatError } from '../../protocol/errors.ts'
 import type { AuthFrame } from '../../protocol/frames.ts'

@@ -4,7 +4,10 @@
 export interface Task<Marks> {
   /** Performs the task. Throws, or rejects, with the error to report to the client. */
   work(): void | Promise<void>
-  /** The fields that identify the frame. An `error` frame that is sent to the client repeats them. Read only for an error. */
+  /**
+   * The fields that identify the frame. An `error` frame that is sent to the client repeats them. The queue gets this property
+   * only if the task fails.
+   */
   readonly marks: Marks
 }
 
@@ -32,7 +35,7 @@ export class TaskQueue<Marks> {
     return this.#behind.length
   }
 
-  /** Performs a task, synchronously unless an earlier task is still in progress. */
+  /** Starts a task synchronously. If an earlier task is still in progress, queues the task instead. */
   perform(task: Task<Marks>): void {
     if (this.#isBusy) {
       this.#behind.push(task)

@@ -40,8 +40,8 @@ export interface Command {
 }
 
 /**
- * The HTTP route that appends an entry of a kind. The request body is the command without the fields that are in the path or in
- * headers.
+ * The HTTP route that appends an entry of a kind. The request body is the command without `type`, `ref`, and the fields that
+ * are in the path or in headers.
  */
 export interface HttpTwin {
   readonly method: 'POST' | 'PUT' | 'PATCH' | 'DELETE'

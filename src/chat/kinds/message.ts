@@ -1,4 +1,4 @@
-/** Defines the kind `message`. A message has a text (`content`) and optional JSON data of its sender (`meta`). */
+/** Defines the kind `message`. A message has a text (`content`) and optional JSON data that its sender adds (`meta`). */
 import { type Static, Type } from '@sinclair/typebox'
 import { isVisible } from '../../lib/text.ts'
 import { ChatError } from '../../protocol/errors.ts'

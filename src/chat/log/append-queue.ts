@@ -2,7 +2,7 @@
  * Queues entries and appends them in batches (group commit). One append at a time is in flight for all rooms whose rows are not
  * locked by another transaction. Each locked room has its own lane (a separate queue), so that the lock delays only the entries
  * of that room. Each entry settles exactly once, after its commit or when it is rejected. The entries of a room settle in the
- * order in which they were queued.
+ * order in which they were queued. An entry that repeats a queued entry settles together with the queued entry.
  */
 import pLimit from 'p-limit'
 import type { NewEntry } from '../../db/database.ts'
@@ -16,7 +16,7 @@ export type { Outcome }
 export interface AppendQueueOptions extends Pick<CommitOptions, 'append' | 'faultOf'> {
   /** Returns the ids of those of the given rooms whose rows are locked. */
   readonly lockedRooms?: (roomIds: number[]) => Promise<number[]>
-  /** Called with each failure, so that the caller can log it. */
+  /** Called for each failure, with the number of affected entries, so that the failure can be logged. */
   readonly onFailure?: CommitOptions['onFailure']
   /** Maximum number of entries in a batch. */
   readonly maxBatch?: number

@@ -48,10 +48,11 @@ const PAUSE_MS = 50
 /** Interval in milliseconds at which old changes are deleted from the database. */
 const SWEEP_MS = 10 * 60_000
 /**
- * If no read succeeds for this many milliseconds, changes may have been deleted before they were read, so `onLost` is called.
+ * If no read has succeeded for this many milliseconds, the next successful read calls `onLost`. This time is shorter than the
+ * hour after which changes are deleted from the database, so that no change is deleted unnoticed.
  */
 const LOST_AFTER_MS = 30 * 60_000
-/** Minimum time in milliseconds between two log lines about failures. */
+/** Minimum time in milliseconds between two log lines about failed reads. */
 const REPORT_MS = 60_000
 
 /** Creates the feed, which reads nothing before the first call of `reset`. */

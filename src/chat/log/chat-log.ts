@@ -31,12 +31,12 @@ export interface Published {
 
 /**
  * Reads the logs of rooms and appends entries to them. A method that takes a room fails with `room_not_found` if the room
- * doesn't exist. All such methods except `publishAsHost` also do so if the principal may not read the room.
+ * doesn't exist. All such methods except `publishAsHost` also do so if the principal may not perform the action in the room.
  */
 export interface ChatLog {
   /** The kinds of entries that this process supports. */
   readonly kinds: Kinds
-  /** Limits reads over HTTP. Routes call `enter` before each read. */
+  /** Limits reads over HTTP. The hook `limitReads` of the routes calls `enter` before each read. */
   readonly readLimit: Pick<ReadLimit, 'enter'>
   /** Returns a part of a room's log. Synchronous if the part is cached. */
   read(principal: Principal, room: string, range: Range): LogPart | Promise<LogPart>

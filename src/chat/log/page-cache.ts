@@ -55,8 +55,8 @@ export interface PageCache<Entry> {
   /** Like `from`, but does not stop at a gap, so the entries need not be consecutive. */
   past(roomId: number, from: number, head: number): Entry[] | Promise<Entry[]>
   /**
-   * Changes whenever a stored entry or a name changes. A copy of an entry that was made at another version is stale and must
-   * not be shown.
+   * Changes whenever a stored entry or a name changes. A copy of an entry that was made at another version may be stale, so it
+   * must not be shown.
    */
   readonly version: number
   /**

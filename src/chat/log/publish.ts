@@ -169,7 +169,8 @@ export const createPublisher = ({
       if (onMessage && !appended.replayed && kind.kind === MESSAGE && content !== null)
         onMessage(committedMessage({ ...draft, content, meta: metaOf(draft) }, publicUserOf(named(principal)), entry))
     })
-    // Not before the call, which throws if the queue is full. The callback is always called later.
+    // `appendStarted` is called after `append`, because `append` throws if the queue is full. The callback above, which calls
+    // `appendEnded`, is never called synchronously.
     room.appendStarted()
   }
 

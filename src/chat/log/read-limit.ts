@@ -45,8 +45,8 @@ const MAX_WAITING_OF_USER = 100
 const MAX_OF_ALL = 512
 const MAX_WAITING = 2000
 /**
- * Maximum time in milliseconds that a request waits. After this time, the request is rejected, because the client apparently
- * does not read its other responses.
+ * Maximum time in milliseconds that a request waits. After this time, the request is rejected with the error for a client that
+ * does not read its other responses, because this is the usual cause.
  */
 const WAIT_MS = 5000
 /**

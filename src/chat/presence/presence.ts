@@ -13,7 +13,10 @@ import { type Present, RoomPresence, type RoomPresenceContext } from './room-pre
 const REFRESH_MS = 8000
 /** Time in milliseconds after which the users of a process that publishes nothing are removed. */
 const SILENT_MS = 24_000
-/** Maximum number of rooms whose users are published again per tick of the timer. */
+/**
+ * Maximum number of rooms whose users one call of `refreshSome` publishes again. The users of the other rooms are published by
+ * later calls, because the timer of `createPresence` repeats the call.
+ */
 const REFRESHED_AT_ONCE = 1000
 /**
  * Time in milliseconds for which a deleted user is ignored in the lists of other processes. After this time, no process lists

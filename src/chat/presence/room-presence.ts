@@ -14,11 +14,14 @@ export const MAX_NAMED = 100
  * within this time, for example by reloading a page, is not reported.
  */
 export const GRACE_MS = 5000
-/** Minimum time in milliseconds between two notifications about the users of a room, to subscribers and to other processes. */
+/**
+ * Minimum time in milliseconds between two updates of the list of users. An update is a `presence` frame for the subscribers, a
+ * `present` event for the other processes, or both.
+ */
 const CHANGE_MS = 1000
 /**
- * The number of users above which the minimum time between notifications grows in proportion to the number of users, because
- * each notification is sent to every subscriber.
+ * The number of users above which the minimum time between updates grows in proportion to the number of users, because each
+ * `presence` frame is sent to every subscriber.
  */
 const SLOW_ABOVE = 1000
 
@@ -149,7 +152,7 @@ export class RoomPresence {
   }
 
   /**
-   * Returns which notifications are due. `isHereChanged` is true if other processes must be notified because the users of this
+   * Returns which updates are due. `isHereChanged` is true if other processes must be notified because the users of this
    * process have changed. `isChanged` is true if subscribers must be notified because the users of the room have changed. Each
    * change is returned only once.
    */

@@ -15,9 +15,12 @@ export interface ChatRooms {
    * name or the `next` of the previous list.
    */
   list(principal: Principal, after: string, limit: number): Promise<RoomList>
-  /** Returns a room. Throws `room_not_found`. */
+  /** Returns a room. Throws `room_not_found` if the room doesn't exist or the principal may not read it. */
   show(principal: Principal, room: string): Promise<RoomShown>
-  /** Creates a room. Throws `room_taken` or `not_allowed`. */
+  /**
+   * Creates a room. Throws `not_allowed` if the principal may not create the room. If the room exists, throws `room_taken`, or
+   * `not_allowed` if the principal may not read the room.
+   */
   create(principal: Principal, room: NewRoom): Promise<RoomShown>
   /**
    * Returns a room, and creates the room first if it doesn't exist. Does not call `authorize`, because this method is for the

@@ -11,21 +11,21 @@ export interface RoomListingOptions {
   readonly keyring: Keyring
 }
 
-/** A part of the list of rooms that a user may read. */
+/** A page of the list of rooms that a user may read. */
 export interface RoomListPart {
   readonly rooms: readonly RoomRow[]
-  /** The cursor of the next part. Undefined if there are no more rooms. */
+  /** The cursor of the next page. Undefined if there are no more rooms. */
   readonly next: string | undefined
 }
 
 /**
- * Maximum number of rooms that are read from the database for one part. The limit bounds the work for a user who may read only
+ * Maximum number of rooms that are read from the database for one page. The limit bounds the work for a user who may read only
  * a few of many rooms.
  */
 const MAX_EXAMINED = 1000
 /** The number of rooms per query if the host application authorizes reads. It may deny some of these rooms. */
 const PAGE = 100
-/** Maximum number of concurrent calls of `authorize` for one part. */
+/** Maximum number of concurrent calls of `authorize` for one page. */
 const AT_ONCE = 16
 /** Matches an encrypted cursor, which is a Fernet token. No room name matches, because room names have no capital letters. */
 const ENCRYPTED = /^gAAAA/

@@ -2,7 +2,7 @@
  * Decides when a room delivers its pending entries. A delivery to many subscribers takes a long time, and one write costs about
  * the same for one entry as for twenty. So entries that are about to be committed are awaited and delivered in the same write.
  *
- * The room waits only while entries of this process are on their way, at most as long as its last delivery took, and at most
+ * The room waits only while this process is appending entries to it, at most as long as its last delivery took, and at most
  * `MAX_MS`. A room with few messages or few subscribers never waits. See docs/performance.md.
  */
 import type { Clock } from '../../lib/clock.ts'
@@ -37,7 +37,7 @@ export class Pause {
     if (this.#timer) this.#check()
   }
 
-  /** Called when an entry is pending. Delivers in a microtask, or else when the pause ends. */
+  /** Called when an entry is pending. Delivers in a microtask, or when the pause ends if the room pauses. */
   schedule(): void {
     const ms = this.#until - this.#clock.monotonic()
     if (ms <= 0) return queueMicrotask(this.#deliver)
@@ -57,7 +57,8 @@ export class Pause {
   }
 
   /**
-   * Ends the pause if no entry is on its way. Waits for the sockets to be read first, because the next messages may be there.
+   * Ends the pause if no entry is being appended. Lets the event loop read the sockets first, because they may contain further
+   * messages for the room.
    */
   #check(): void {
     if (this.#appending > 0 || this.#isChecking) return

@@ -13,7 +13,7 @@ import { Room } from './room.ts'
 
 /** The rooms that are loaded in this process. */
 export interface RoomRegistry {
-  /** Returns a room if it is loaded. The room stays loaded for a while, so that the caller can subscribe to it. */
+  /** Returns a room if it is loaded. Marks the room as used, so that the next sweep does not remove it. */
   get(name: string): Room | undefined
   byId(id: number): Room | undefined
   all(): Iterable<Room>

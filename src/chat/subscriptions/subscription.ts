@@ -29,7 +29,7 @@ export class Subscription implements Subscriber {
   readonly #connection: Connection
   readonly #outgoing: Outgoing
   readonly #room: Room
-  /** The `seq` of the last entry that was written to the socket. */
+  /** The next entry to write to the socket is the first one after this `seq`. */
   #cursor: number
   #isLive = true
   #isReading = false
@@ -104,7 +104,8 @@ export class Subscription implements Subscriber {
         const entries = Array.isArray(found) ? found : await found
         // If the subscription ended during the read, or if the log became a new incarnation, the result is out of date.
         if (this.#isEnded || this.#cursor !== from - 1) continue
-        // If the next entry was deleted, the client must not receive later entries, because it could not notice the gap.
+        // If the next entry was deleted, sends `resync` and not the later entries, because a client relies on receiving the
+        // missed entries without a gap.
         if (entries[0]?.seq !== from) return this.#resync('expired')
         this.#write(entries)
       }
