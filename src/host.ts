@@ -23,8 +23,8 @@ export interface PostOptions extends HostPost {
 }
 
 /**
- * A function that is called with each message. If it throws or rejects, the error is logged. The chat does not wait for a
- * promise that it returns.
+ * A function that is called with each message. If the function throws, or returns a promise that rejects, the chat logs the
+ * error. The chat does not wait for the promise.
  */
 export type MessageListener = (message: CommittedMessage) => unknown
 
@@ -41,7 +41,10 @@ export interface EmbeddedChat {
    * `validation_failed`, `message_too_long`, `nonce_reused`, `busy`, `unavailable`), or with a TypeError if `as` is invalid.
    */
   post(message: PostOptions): Promise<CommittedMessage>
-  /** Returns a room, and creates it if it doesn't exist. Rejects with a ChatError if the name is invalid. */
+  /**
+   * Returns a room, and creates it if it doesn't exist. Rejects with a ChatError (`validation_failed`, `unavailable`), for
+   * example if the name is invalid.
+   */
   createRoom(room: NewRoom): Promise<Room>
   /**
    * Adds a listener, which is called after the commit with each message that this process published. It is called at most once
@@ -97,7 +100,7 @@ export const createChat = (options: CreateChatOptions): EmbeddedChat => {
         'a listener that was added with chat.on("message") failed; the message was published'
       )
     const onMessage = (message: CommittedMessage): void => {
-      // Called asynchronously, so that an error of a listener cannot interrupt the publishing of messages.
+      // Calls the listeners asynchronously, so that an error of a listener cannot interrupt the publishing of messages.
       for (const listener of listeners) Promise.resolve(message).then(listener).catch(onFault)
     }
     await chatService(fastify, { ...options, ...(prefix === undefined ? {} : { prefix }), onMessage })

@@ -31,7 +31,8 @@ export type SettingsInput = Static<typeof SettingsInput>
 
 /**
  * The resolved settings: complete, validated and frozen. If the separate settings of the database are set instead of
- * `databaseUrl`, `databaseUrl` is the URL that combines them. It is empty if a host application passes its own client.
+ * `databaseUrl`, the resolved `databaseUrl` combines them. The resolved `databaseUrl` is empty only if a host application
+ * passes its own client.
  */
 export type Settings = Readonly<
   Omit<SettingsInput, keyof typeof databaseParts | 'databaseUrl' | 'audience'> & {

@@ -1,6 +1,6 @@
 /**
  * Encrypts and decrypts Fernet tokens (github.com/fernet/spec): AES-128-CBC with HMAC-SHA256 in URL-safe base64, with
- * node:crypto. The `fernet` package is not used, because it compares MACs in variable time and is about sixteen times slower.
+ * node:crypto. The `fernet` package is not used, because it compares MACs in variable time and is more than ten times slower.
  * The tests compare this implementation with that package and with Python's `cryptography`. See docs/security.md.
  */
 import { isUtf8 } from 'node:buffer'

@@ -8,7 +8,10 @@ import { ChatError } from '../protocol/errors.ts'
 import type { Upgrade } from './upgrades.ts'
 
 export interface HandshakeOptions {
-  /** Maximum size in bytes of a frame from a client. A larger frame closes the socket with 1009. */
+  /**
+   * Maximum size in bytes of a WebSocket message from a client. Each WebSocket message contains one frame of the chat protocol.
+   * A larger message closes the socket with 1009.
+   */
   readonly maxPayload: number
   /** Returns which of the offered subprotocols to accept, or false to accept none. */
   chooseProtocol(offered: ReadonlySet<string>): string | false
@@ -22,9 +25,9 @@ export interface Handshake {
   open(upgrade: Upgrade, opened: (socket: WebSocket) => void): void
 }
 
-/** Maximum number of fragments of a frame. A proxy may split the largest frame into about two hundred fragments. */
+/** Maximum number of fragments of a WebSocket message. A proxy may split the largest one into about two hundred fragments. */
 const MAX_FRAGMENTS = 1024
-/** Maximum number of chunks in which a frame may arrive. Even a chunk of a few bytes needs much memory. */
+/** Maximum number of buffered chunks of received bytes that `ws` has not parsed yet. Even a small chunk needs much memory. */
 const MAX_CHUNKS = 4096
 /** Timeout in milliseconds for a client to respond to a close frame. */
 const CLOSE_TIMEOUT_MS = 5000

@@ -60,7 +60,8 @@ const write = (socket: Duplex, [status, error]: Rejection): void => {
 
 /**
  * Responds to CONNECT requests with a problem. Passes requests with an unsupported expectation to the request handlers, where
- * `checkHead` rejects them with a problem. Node itself would reject them without a problem.
+ * `checkHead` rejects them with a problem. Without these listeners, Node would close the connection of a CONNECT request, and
+ * would respond to an unsupported expectation with an empty 417.
  */
 export const takeEveryRequest = (server: Server): void => {
   server.on('checkExpectation', (request, response) => server.emit('request', request, response))

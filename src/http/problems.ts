@@ -44,8 +44,8 @@ const PARTS: Readonly<Record<string, string>> = {
 const INVALID_JSON = new Set(['FST_ERR_CTP_INVALID_JSON_BODY', 'FST_ERR_CTP_EMPTY_JSON_BODY'])
 
 /**
- * Maps the status of an error that is not a ChatError to a code of the catalog. For any other status, the code is `http_`
- * followed by the status.
+ * Maps the status of an error that is not a ChatError to a code of the catalog. For any other status, the code is `bad_request`
+ * if the error is from Fastify and the status is below 500, and otherwise `http_` followed by the status.
  */
 const CODES: Partial<Record<number, ErrorCode>> = {
   400: 'bad_request',

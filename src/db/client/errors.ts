@@ -42,7 +42,7 @@ const DRIVER_CODES = new Set([
   'ETIMEDOUT'
 ])
 
-/** Maps SQLSTATEs to faults. A SQLSTATE that is not listed has the fault of its class in `CLASSES`. */
+/** Maps SQLSTATEs to faults. A SQLSTATE that is not listed here has the fault of its class, if `CLASSES` lists the class. */
 const STATES: Readonly<Record<string, DatabaseFault>> = {
   '25006': 'replace-connection', // read_only_sql_transaction: a standby, or default_transaction_read_only
   '25P02': 'replace-connection', // in_failed_sql_transaction: a pooler handed over a session with a failed transaction

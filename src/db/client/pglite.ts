@@ -11,7 +11,7 @@ import { asObjects, drizzleOver, type Execute, type Rows } from './rows.ts'
 import { inspectSession, statementsThatSet } from './session.ts'
 import type { SqlClient, SqlTransaction } from './types.ts'
 
-// With these settings PGlite uses a fifth of the memory that it needs by default, and is as fast (docs/performance.md).
+// With these settings, PGlite uses about half of the memory that it uses by default, and is as fast (docs/performance.md).
 const SMALL = [
   'shared_buffers=2MB',
   'wal_buffers=64kB',

@@ -54,7 +54,10 @@ const ACCEPTED: Readonly<Record<string, (value: string) => boolean>> = {
 
 /** The result of inspecting a connection. */
 export interface Session {
-  /** True if a pooler is in front of the server. Sessions are then shared, so statements must not be prepared. */
+  /**
+   * True if a pooler is in front of the server. Sessions are then shared, so statements must not be prepared. Also true if the
+   * `pid` of the connection is unknown. PGlite has no `pid`, so its client ignores this field.
+   */
   readonly isPooled: boolean
   /** The settings to apply. Contains only settings that this server supports. */
   readonly settings: Settings

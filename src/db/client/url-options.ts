@@ -37,7 +37,10 @@ const tls = (mode: SslMode, ca: string | undefined, hosts: readonly string[]): f
   return { rejectUnauthorized: true, ...authority, checkServerIdentity: identity }
 }
 
-/** Returns the connection options. The only session settings among them are `application_name` and a provider's `options`. */
+/**
+ * Returns the connection options. The only session setting among them is `application_name`; `urlSettings` returns the session
+ * settings that the URL contains.
+ */
 export const connectionOptions = (url: DatabaseUrl, { ssl, ca }: TlsOptions): ConnectionOptions => {
   const { hosts, user, password, database, parameters } = url
   const [first] = hosts

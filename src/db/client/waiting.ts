@@ -15,9 +15,9 @@ export interface WaitOptions {
 const MAX_DELAY_MS = 2000
 
 /**
- * Resolves when the database responds. Retries with growing delays while the database cannot be reached. Rejects after
- * `seconds`, or immediately if the server rejects the connection. The error names the database and quotes the server's message,
- * if any.
+ * Resolves when the database responds. Retries with growing delays after an error that may be temporary, for example if the
+ * server cannot be reached or is starting up. Rejects after `seconds`, or immediately after any other error, such as a wrong
+ * password. The error names the database and quotes the server's message, if any.
  */
 export const waitForDatabase = async (client: SqlClient, { seconds, onRetry }: WaitOptions): Promise<void> => {
   const deadline = systemClock.monotonic() + seconds * 1000
@@ -33,7 +33,10 @@ export const waitForDatabase = async (client: SqlClient, { seconds, onRetry }: W
   }
 }
 
-/** Sends a query and returns its error, if any. Returns an `ETIMEDOUT` error if there is no response before the deadline. */
+/**
+ * Sends a query and returns its error, if any. Returns an `ETIMEDOUT` error if there is no response before the deadline, or
+ * within a second if less than a second is left.
+ */
 const tryOnce = async (client: SqlClient, deadline: number): Promise<unknown> => {
   const silence = new AbortController()
   const timeout = delay(Math.max(1000, deadline - systemClock.monotonic()), 'silent', { signal: silence.signal })

@@ -14,7 +14,7 @@ export interface RateLimitsRepository {
   hit(key: string, windowMs: number): Promise<{ current: number; ttlMs: number }>
 }
 
-/** Minimum time in milliseconds between two deletions of expired counters. */
+/** Minimum time in milliseconds between two deletions of expired counters by the same process. */
 const SWEEP_MS = 60_000
 const MAX_SWEPT = 10_000
 

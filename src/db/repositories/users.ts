@@ -48,7 +48,7 @@ export interface UsersRepository {
 }
 
 const UNIQUE_VIOLATION = '23505'
-/** Maximum number of users that one query returns. */
+/** Maximum number of users that one query of `findByIds` returns. */
 const PAGE = 1000
 
 /** @internal */
