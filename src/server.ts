@@ -37,7 +37,7 @@ export interface ServerOptions extends Pick<ChatServiceOptions, 'client' | 'cloc
   readonly settings: Settings
   /** Warnings about the settings, which are logged. */
   readonly warnings?: readonly string[]
-  /** Whether log lines are text for a terminal instead of JSON. Has no effect if pino-pretty is not installed. */
+  /** Whether log lines are text for a terminal instead of JSON. Has no effect with `logTo` or without pino-pretty. */
   readonly pretty?: boolean
   /** Shortens timeouts in tests. */
   readonly timeouts?: Timeouts

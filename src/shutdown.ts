@@ -1,6 +1,7 @@
 /**
- * Defines the steps of a shutdown, their order and their timeouts. A shutdown runs on SIGTERM or when a host application closes.
- * Plugins add actions to the steps, and each plugin closes what it has opened.
+ * Defines the steps of a shutdown, their order and their timeouts. A shutdown runs on a signal, on an uncaught error
+ * (src/signals.ts) or when a host application closes. Plugins add actions to the steps, and each plugin closes what it has
+ * opened.
  */
 import type { FastifyInstance } from 'fastify'
 import type { Log } from './lib/logging.ts'
@@ -16,7 +17,7 @@ export const SHUTDOWN_STEPS = [
   { name: 'refuse new work', phase: 'before', timeoutMs: 100 },
   // If the database cannot be reached, no message is lost, because clients send unacknowledged messages again.
   { name: 'commit accepted messages', phase: 'before', timeoutMs: 2500 },
-  // Stops polling, sweeping and the periodic `heads` frames.
+  // Stops polling, the removal of unused rooms from memory, and the periodic `heads` frames.
   { name: 'stop background work', phase: 'before', timeoutMs: 100 },
   // Sends each client a `reconnect` frame with a random delay, and closes its WebSocket with 1012. Destroys sockets whose
   // client does not respond.

@@ -31,7 +31,8 @@ interface Watched {
   readonly socket: Socket
   readonly startedAt: number
   /**
-   * The monotonic time at which the client last made progress. `sent` is the number of bytes that had been sent by that time.
+   * The monotonic time at which the client last made progress or had nothing to read. `sent` is the number of bytes that had
+   * been sent by that time.
    */
   progressAt: number
   sent: number

@@ -72,7 +72,7 @@ export const createTurns = (): Turns => {
   const pauseOrResume = (socket: PausableSocket, queue: RequestQueue): void => {
     if (queue.waiting.length > MAX_WAITING) {
       queue.isPaused = true
-      // Unless this flag of Node is set, Node resumes reads when a request ends, one turn after the pause.
+      // Unless this flag of Node is set, Node resumes reads as soon as it has parsed the whole request.
       socket._paused = true
       socket.pause()
     } else if (queue.isPaused) {

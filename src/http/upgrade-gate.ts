@@ -1,7 +1,7 @@
 /**
- * Dispatches the upgrades of a server that several applications may share. An upgrade to a path of a chat is passed to that
- * chat only. Any other upgrade is passed to the `upgrade` listeners of the server. If the server has no such listener, the
- * upgrade is ignored and the request is handled as an ordinary one.
+ * Dispatches the upgrades of a server that several applications may share. A WebSocket handshake for a path of a chat is passed
+ * to that chat only. An upgrade to any other path is passed to the server's `upgrade` listeners, if there are any. All other
+ * upgrades are ignored, and their requests are handled as ordinary ones.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Server } from 'node:net'
@@ -90,8 +90,8 @@ type UpgradeEvent = [request: IncomingMessage, socket: Duplex, head: Buffer]
 type RequestEvent = [request: IncomingMessage, response: ServerResponse]
 
 /**
- * Replaces the server's method `emit`, because a listener cannot hide an event from other listeners. Engine.io, for example,
- * closes the connection of an upgrade to any other path after 1 s.
+ * Replaces the server's method `emit`, because a listener cannot hide an event from other listeners. For example, if the path
+ * of an upgrade is not that of Engine.io, the listener of Engine.io closes the connection after 1 s.
  */
 const interceptEvents = (server: Server, { ownerOf, isDeclined }: Interception): void => {
   const emit = server.emit

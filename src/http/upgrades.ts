@@ -57,7 +57,7 @@ export const createUpgrades = (options: UpgradesOptions): Upgrades => {
   let { responseTimeoutMs = RESPONSE_TIMEOUT_MS } = options
 
   const take = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
-    // Fastify reads the client's address from `request.socket`, which an injected request in a test lacks.
+    // Fastify reads the client's address from `request.socket`, which an injected upgrade in a test lacks.
     request.socket ??= socket as Socket
     const upgrade = { request, socket, head, response: new ServerResponse(request) }
     const one = holdUpgrade(upgrade, refuse, () => held.delete(request))
@@ -85,7 +85,7 @@ export const createUpgrades = (options: UpgradesOptions): Upgrades => {
   }
 }
 
-/** Tracks an upgrade and its socket until the chat has responded. */
+/** Tracks an upgrade until its socket is closed, or until other code takes over the socket. */
 interface HeldUpgrade {
   readonly upgrade: Upgrade
   /** Rejects the upgrade if it has no response after `ms` milliseconds. */

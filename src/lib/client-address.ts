@@ -2,7 +2,7 @@
 import { isIPv4, isIPv6 } from 'node:net'
 import proxyAddr from '@fastify/proxy-addr'
 
-/** Used as the address of a client on a Unix socket, of an injected request, or of a client whose address is not valid. */
+/** Used as the address of a client on a Unix socket, of an injected upgrade, or of a client whose address is not valid. */
 export const UNKNOWN_ADDRESS = 'unknown'
 
 /** The part of a Fastify request that this module reads. */

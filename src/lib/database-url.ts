@@ -55,7 +55,7 @@ export const parseDatabaseUrl = (url: string): DatabaseUrl => {
     user: user ?? decoded(at < 0 ? userinfo : userinfo.slice(0, at)),
     password: password ?? decoded(at < 0 ? undefined : userinfo.slice(at + 1)),
     database: dbname ?? decoded(path),
-    // The URLs of other drivers contain `ssl=true` instead of `sslmode`.
+    // The URLs of some drivers contain `ssl=true` instead of `sslmode`.
     sslmode: SSL_MODES.find(mode => mode === sslmode) ?? (ssl === undefined || ssl === 'false' ? undefined : 'require'),
     parameters
   }

@@ -1,6 +1,6 @@
 /**
  * Redacts log lines. A line contains no query string (which may contain `?token=`) and nothing that looks like a secret. An
- * error is logged only as `describeError` returns it. This applies to every key of every log call.
+ * error is logged only as `describeError` returns it. These rules apply to every key of every log call.
  */
 import { clientAddress } from './client-address.ts'
 import { describeError, redactArguments, redactText } from './redact.ts'
@@ -87,7 +87,8 @@ export const redactingLogger = <T extends Logger>(logger: T): T =>
 
 /**
  * Creates the logger of a request. If the parent already redacts its lines, the child logger is created only when the request
- * logs its first line. Most requests log nothing above `info`, and creating a child takes longer than the rest of a short request.
+ * logs its first line. If the log level is above `info`, most requests log nothing, and creating a child would take longer than
+ * the rest of a short request.
  */
 export const requestLogger = <T extends Logger>(parent: T, bindings: object, options: object): T => {
   if (!(redacts in parent) || 'level' in options || 'serializers' in options)

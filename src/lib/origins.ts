@@ -21,8 +21,9 @@ const WILDCARD = '*.'
 
 /**
  * Parses an origin from a setting or a request. Pages have an origin with the scheme http or https; hybrid apps and extensions
- * have schemes of their own (`capacitor://localhost`, `chrome-extension://…`). An origin is rejected if no browser sends it or
- * if any website can send it. The reason is the end of a sentence about the origin.
+ * have schemes of their own (`capacitor://localhost`, `chrome-extension://…`). The wildcards `*` and `*.example.com` are
+ * accepted too. Any other text is rejected if no browser sends it as an origin, or if any website can send it. The reason is
+ * the end of a sentence about the origin.
  */
 export const parseOrigin = (text: string): ParsedOrigin => {
   const lower = text.toLowerCase()
@@ -126,8 +127,8 @@ export const isAllowedByCors = (
 
 /** Returns the options of @fastify/cors for these origins. */
 export const corsOptions = (origins: Origins) => ({
-  // A client without an `Origin` header is not a page and needs no further headers. For an origin that is not allowed, the
-  // value is an empty list, because with `false` the response to a preflight would be a 404.
+  // A client without an `Origin` header is not a page and needs no `Access-Control-*` headers. For an origin that is not
+  // allowed, the value is an empty list, because with `false` the response to a preflight would be a 404.
   origin: (origin: string | undefined, allow: (error: null, origin: false | string | string[]) => void): void =>
     allow(null, origin === undefined ? false : origins.isAllowed(origin) ? origin : []),
   credentials: true,

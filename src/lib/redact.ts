@@ -1,7 +1,7 @@
 /**
  * Removes secrets and user data from errors and texts that are logged or printed. Database errors may quote rows and parameters,
- * and parsers may quote their input. A message is kept only if errors of its kind cannot quote data. Errors are recognized by
- * their properties and not by the names of their classes, because a library may rename its classes.
+ * and parsers may quote their input, so the messages of such errors are withheld. In all other messages, secrets are replaced.
+ * Errors are recognized by their properties and not by the names of their classes, because a library may rename its classes.
  */
 import { types } from 'node:util'
 
@@ -27,7 +27,10 @@ const isError = (value: unknown): value is Error & Properties => types.isNativeE
 
 /** Matches SQLSTATE codes, but not the codes of Node's errors. */
 const SQLSTATE = /^(?:\d[\dA-Z]|F0|HV|P0|XX)[\dA-Z]{3}$/
-/** Matches SQLSTATE classes and codes whose messages contain names of objects and conditions, but never a value. */
+/**
+ * Matches SQLSTATE classes and codes whose messages contain names of objects and conditions, but never a value. The only
+ * exception is `QUOTES_STATEMENT`.
+ */
 const NAMES_ONLY = /^(?:0[8A]|2[4-8]|3[BDF]|4[04]|42|5[3-8])|^XX00[12]$/
 /** The SQLSTATE of `syntax error at or near …`, whose message quotes the statement. */
 const QUOTES_STATEMENT = '42601'

@@ -7,7 +7,7 @@ export interface Slots {
   readonly waiting: number
   /** Calls `begin` when a slot is free, which may be immediately. The task keeps the slot until `release` is called for it. */
   take(begin: () => void): void
-  /** Called when a task has ended. The task that has waited longest gets the slot. */
+  /** Frees the slot of a task that has ended. The task that has waited longest gets the slot. */
   release(): void
 }
 

@@ -17,7 +17,7 @@ export interface LoadOptions {
   readonly histogram?: Pick<IntervalHistogram, 'enable' | 'disable' | 'reset' | 'percentile'>
 }
 
-/** Measures the load from its creation until `stop`. */
+/** Measures the load until `stop` is called. */
 export interface LoadMeter {
   level(): Load
   /** Event loop delay in milliseconds (p99) in the last full period of 10 s. */

@@ -222,7 +222,8 @@ export const AuthenticatedFrame = Type.Object(
 export type AuthenticatedFrame = Static<typeof AuthenticatedFrame>
 
 /**
- * Reports that a frame was rejected. The connection stays open, except after the codes `flooding` and `too_many_connections`.
+ * Reports that a frame or the connection was rejected. The connection stays open, except after the codes `flooding` and
+ * `too_many_connections`.
  */
 export const ErrorFrame = Type.Object(
   {

@@ -74,7 +74,7 @@ const RATE = {
 const RETRY_AFTER = { 'retry-after': count('Seconds to wait before trying again.') }
 const CHALLENGE = { 'www-authenticate': text('The required scheme, `Bearer`, and the error (RFC 6750).') }
 
-/** Maps a status to the headers that only responses with this status have. */
+/** Maps a status to the additional headers of responses with this status. */
 const HEADERS: Record<number, object> = { 401: CHALLENGE, 429: RETRY_AFTER, 503: RETRY_AFTER }
 
 const advice = (codes: readonly ErrorCode[]): string =>

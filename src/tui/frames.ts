@@ -1,4 +1,4 @@
-/** Implements `--json`: prints every frame from the service as a line of JSON, for scripts. */
+/** Implements `--json`, which prints every frame from the service as a line of JSON, for scripts. */
 import type { ChatClientOptions, SocketConstructor } from '../../client/src/index.ts'
 import { createChatClient } from '../../client/src/index.ts'
 import { findWebSocket, NO_WEBSOCKET, type SocketLike } from '../../client/src/platform.ts'

@@ -71,7 +71,10 @@ export const messageFields = {
   nonce: Type.Optional(Nonce)
 }
 
-/** Defines the content of an entry. If the content is null, `unavailable` says why: no key decrypts it, or it was erased. */
+/**
+ * Defines the content of an entry. If the content of a message is null, `unavailable` says why: no key decrypts the content, or
+ * it was erased.
+ */
 export const shown = {
   content: Type.Union([Type.String(), Type.Null()]),
   unavailable: Type.Optional(Type.Union([Type.Literal('key'), Type.Literal('erased')]))
@@ -104,7 +107,7 @@ export const Entry = Type.Object(
 )
 export type Entry = Static<typeof Entry>
 
-/** Describes a part of a room’s log, with the oldest entry first. */
+/** Describes a page of a room’s log, with the oldest entry first. */
 export const EntryList = Type.Object(
   {
     room: RoomName,

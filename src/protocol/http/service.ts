@@ -1,4 +1,4 @@
-/** Defines the responses about the service itself: the start page and the health. */
+/** Defines the responses about the service itself: the start page and the health checks. */
 import { type Static, Type } from '@sinclair/typebox'
 
 /** Describes the response of `GET /`. */

@@ -6,8 +6,8 @@ import stringWidth from 'string-width'
 const segmenter = new Intl.Segmenter(undefined, { granularity: 'grapheme' })
 
 /**
- * Number of UTF-16 units per call of the segmenter. V8 copies the whole input for each segment, so a long input would take
- * quadratic time and memory. A longer grapheme (a letter with dozens of combining marks) is split.
+ * Number of UTF-16 units by which each call of the segmenter advances. V8 copies the whole input for each segment, so a long
+ * input would take quadratic time and memory. A longer grapheme (a letter with dozens of combining marks) is split.
  */
 const CHUNK = 64
 const ASCII = /^[ -~]*$/

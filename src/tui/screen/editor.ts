@@ -1,4 +1,4 @@
-/** Edits the draft. The cursor moves by graphemes, so that an emoji of several code points is deleted as one character. */
+/** Edits the draft. Moves the cursor and deletes by graphemes, so that an emoji of several code points is one character. */
 import { graphemesOf } from './cells.ts'
 import type { Key, KeyName } from './keys.ts'
 

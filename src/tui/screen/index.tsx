@@ -1,7 +1,7 @@
 /** @jsxImportSource react */
 /**
- * The terminal client's screen. The build bundles it with Ink and React into one file, so that users need not install Ink and
- * React.
+ * Shows the screen of the terminal client. The build bundles this module with Ink and React into one file, so that users need
+ * not install Ink and React.
  */
 import { render } from 'ink'
 import type { ChatClient } from '../../../client/src/index.ts'
