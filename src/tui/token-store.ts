@@ -15,7 +15,7 @@ export interface TokenStore {
    * case-insensitive.
    */
   find(url: string, username?: string): StoredToken | undefined
-  /** Replaces the user's token for the same service. */
+  /** Stores a token. Replaces the stored token of the same user for the same service. */
   save(entry: StoredToken): void
   remove(url: string, username: string): void
 }

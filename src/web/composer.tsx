@@ -17,7 +17,7 @@ interface ComposerProps {
   readonly onSend: () => void
 }
 
-/** The counter is shown when at most this many characters are left. */
+/** The counter is shown when fewer than this many characters are left. */
 const COUNT_FROM = 200
 
 export const Composer = ({ room, title, drafts, limit, onSend }: ComposerProps) => {

@@ -3,8 +3,8 @@ import { useEffect, useState } from 'preact/hooks'
 import { isEscape } from './keys.ts'
 
 /**
- * Returns the result of `read`. Renders the component again when the store calls `changed`. Only the first values of both
- * parameters are used.
+ * Returns the result of `read`. Calls `read` again when the store calls `changed`, and renders the component again if the
+ * result is a different one. Only the first values of both parameters are used.
  */
 export const useStore = <T>(subscribe: (changed: () => void) => () => void, read: () => T): T => {
   const [value, setValue] = useState<T>(read)

@@ -11,7 +11,10 @@ export interface Piece {
 }
 
 const BEGIN = /https?:\/\//gi
-/** Matches the end of a link: white space, a control character, a quote, or a character that changes the text direction. */
+/**
+ * Matches the end of a link: white space, a control character, an angle bracket, a quote, a character that changes the text
+ * direction, or the end of the text.
+ */
 const END = /[\s\p{Cc}<>"'`\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]|$/gu
 const PUNCTUATION = new Set('.,:;!?…\'"*_~。，、；：！？')
 const BRACKETS: Record<string, string> = { '(': ')', '[': ']', '{': '}' }

@@ -9,7 +9,7 @@ export interface Line {
   readonly unavailable?: Message['unavailable']
   /** Time in milliseconds since the epoch. */
   readonly at: number
-  /** Set for the user's own message until the message is in the log. */
+  /** Set for the user's own message until the service delivers the message. */
   readonly outgoing?: Outgoing
 }
 

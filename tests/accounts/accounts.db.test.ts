@@ -84,7 +84,7 @@ test('two concurrent logins that renew the hash both succeed', async () => {
 })
 
 test('many concurrent logins that renew the hash all succeed', async () => {
-  // The é is decomposed, as some keyboards send it. The service hashes the normalized form.
+  // The é is decomposed, as some keyboards send it. Normalization changes this password, so each login renews its hash.
   const password = 'Se\u0301curePass123'
   const { accounts, database, john } = await setup(strong, () => {})
   await sql(database, 'update users set hashed_password = $1', [await strong.hash(password)])

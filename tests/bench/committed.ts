@@ -42,7 +42,7 @@ export const hasMoved = (before: Spread, now: Spread): boolean => {
 const lineOf = (before: Row, now: Row, aim: Aim): string => {
   const [then, today] = [compare(before, aim), compare(now, aim)]
   const format = (value: number) => (aim.as === 'ratio' ? `x${figure(value)}` : figure(value))
-  // A single run has no spread, so nothing can be said about its movement.
+  // A result of a single run has no spread, so the comparison cannot show whether the value has moved.
   const isSingle = then.min === then.max && today.min === today.max
   const mark = !isSingle && hasMoved(then, today) ? '  ** moved **' : ''
   return `  ${range(then, format).padEnd(24)} -> ${range(today, format).padEnd(24)} beside ${aim.beside}${mark}`

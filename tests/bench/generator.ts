@@ -25,8 +25,8 @@ interface Report {
 const CONNECT_TIMEOUT_MS = 120_000
 
 /**
- * Returns the path of the compiled program, or `undefined` if there is no C compiler. The program is deleted when this process
- * exits.
+ * Compiles load.c. Returns the path of the program, or `undefined` if there is no C compiler or the compilation fails. The
+ * program is deleted when this process exits.
  */
 const compile = (): string | undefined => {
   const folder = mkdtempSync(join(tmpdir(), 'chat-load-'))
@@ -42,7 +42,7 @@ const argumentsFor = (subject: Subject, options: Readonly<Record<string, number>
   ...Object.entries(options).flatMap(([name, value]) => [`-${name}`, String(value)])
 ]
 
-/** Runs the generator, and returns its report. The generator inherits the second core from this process. */
+/** Runs the generator, and returns its report. The generator inherits the CPU affinity of this process, the second core. */
 const run = async (program: string, subject: Subject, options: Readonly<Record<string, number>>): Promise<Report> => {
   const { stdout } = await promisify(execFile)(program, argumentsFor(subject, options))
   return JSON.parse(stdout) as Report

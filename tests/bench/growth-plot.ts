@@ -15,7 +15,7 @@ interface Point {
 const pointsOf = ({ runs }: Row): Point[] =>
   [...runs].map(([size, all]) => ({ size: Number(size), value: spread(all).median }))
 
-/** Returns the exponents of a power of ten below the values and one above the values. The exponents differ by at least two. */
+/** Returns the exponents of two powers of ten that enclose the values. The exponents differ by at least two. */
 const decades = (values: readonly number[]): [number, number] => {
   const logs = values.filter(value => value > 0).map(Math.log10)
   const low = Math.floor(Math.min(...logs))

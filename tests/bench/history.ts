@@ -1,6 +1,6 @@
 /**
- * Measures requests per second for history pages of 50 messages on ten HTTP connections. The newest page comes from the page
- * cache, and older pages come from the database.
+ * Measures requests per second for history pages of 50 messages on ten HTTP connections: for the newest page, and for pages at
+ * random positions of the log.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -22,7 +22,7 @@ const autocannon = createRequire(import.meta.url)('autocannon')
 interface Run {
   readonly perSecond: number
   readonly perCpuSecond: number
-  /** How much of its core the load used. */
+  /** The share of its core that the load generator used, from 0 to 1. */
   readonly load: number
 }
 

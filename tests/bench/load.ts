@@ -32,7 +32,7 @@ export interface Crowd {
 
 export interface Generator {
   readonly name: string
-  /** The number of users that the clients are divided among. */
+  /** Maximum number of users that the clients are divided among. */
   readonly people: number
   connect(subject: Subject, sockets: number): Promise<Crowd>
   /** Connects sockets that only receive. Returns a function that closes them. */

@@ -1,6 +1,6 @@
 /**
- * The load generator in this Node.js process. Each client has its own user. If there are more than 1,000 clients, they share
- * 1,000 users.
+ * The load generator in this Node.js process. The clients are divided among the users that the benchmark has registered, at
+ * most 1,000.
  */
 import { closeAll, connectMany, framesOf } from './clients.ts'
 import { type Crowd, type Generator, type Latency, type Saturation, TEXT } from './load.ts'

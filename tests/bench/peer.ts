@@ -1,4 +1,4 @@
-/** Starts a peer of peers.ts in its own process. */
+/** Starts one of the peers that peers.ts defines, in its own process. */
 import { createInterface } from 'node:readline'
 import { connectRaw } from './raw-client.ts'
 import { measuredOf, type Subject, start } from './subjects.ts'

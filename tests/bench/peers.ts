@@ -18,7 +18,7 @@ const listen = (server: ReturnType<typeof createServer>): void => {
   server.listen(0, '127.0.0.1', () => ready((server.address() as AddressInfo).port))
 }
 
-/** Returns the bytes of a text frame. Supports fewer than 64 KiB, which no message of the benchmarks exceeds. */
+/** Returns the bytes of a text frame. The payload must be shorter than 64 KiB, as all messages of the benchmarks are. */
 const frameOf = (data: Buffer): Buffer => {
   const head =
     data.length < 126 ? Buffer.from([0x81, data.length]) : Buffer.from([0x81, 126, data.length >> 8, data.length & 255])
@@ -75,7 +75,7 @@ const fastifyWebsocket = async (): Promise<void> => {
   ready((app.server.address() as AddressInfo).port)
 }
 
-/** Responds to each request with the content of the file BODY, as JSON. */
+/** Responds to each request with the content of a JSON file. The environment variable `BODY` is the path of the file. */
 const fastifyRoute = async (): Promise<void> => {
   const { readFileSync } = await import('node:fs')
   const body = readFileSync(process.env.BODY ?? '', 'utf8')

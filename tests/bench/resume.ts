@@ -1,6 +1,6 @@
 /**
- * Measures clients whose process was killed and that missed many messages: how long they take to resume on another process, and
- * how much CPU time, memory and queries this costs.
+ * Measures clients that were connected to a killed service process and have missed many messages: how long they take to resume
+ * on another service process, and how much CPU time, memory and queries this costs.
  */
 import { connectMany, framesOf, hasFilesFor } from './clients.ts'
 import { type BenchDatabase, createBenchDatabase } from './database.ts'

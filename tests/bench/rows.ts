@@ -4,21 +4,21 @@
  */
 
 /**
- * An aim for the service's result in a row. `as` selects the number that must be within the limits. `beside` is the key of the
- * peer in `runs`.
+ * An aim for the service's result in a row, which is the last one in `runs`. `as` selects the number that must be within the
+ * limits. `beside` is the key in `runs` of the result to compare with: a peer's, or the service's at a smaller size.
  */
 export interface Aim {
   readonly beside: string
   /**
-   * `ratio` is the service's value divided by the peer's, `difference` is the service's value minus the peer's, and `value` is
-   * the service's value alone.
+   * `ratio` is the service's value divided by the value of `beside`, `difference` is the service's value minus the value of
+   * `beside`, and `value` is the service's value alone.
    */
   readonly as: 'ratio' | 'difference' | 'value'
   readonly atLeast?: number
   readonly atMost?: number
 }
 
-/** One measurement, in which all subjects do the same work in interleaved runs. */
+/** One measurement. If it compares subjects, all of them do the same work in interleaved runs. */
 export interface Row {
   readonly title: string
   /** A shorter title for the plot. */

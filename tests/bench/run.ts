@@ -6,7 +6,8 @@
  *              if only some benchmarks run, replaces only their rows
  *   --compare  prints each result that has an aim beside the committed result, and marks those that moved by more than their
  *              spread
- *   --short    runs only the fan-out and the durable messages, which takes about one minute
+ *   --short    uses fewer and shorter runs; if no benchmarks are named, runs only `fan-out` and `durable`, which takes about
+ *              one minute
  */
 import { cpus } from 'node:os'
 import { join } from 'node:path'

@@ -71,7 +71,7 @@ export const startService = async (
   }
 }
 
-/** Registers a user unless it exists, and logs the user in. Returns the access token. */
+/** Registers a user, unless the user exists, and logs the user in. Returns the access token. */
 const logIn = async (url: string, username: string): Promise<string> => {
   const call = async (path: string): Promise<{ access_token?: string }> => {
     const body = JSON.stringify({ username, password: PASSWORD })

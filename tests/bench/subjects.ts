@@ -39,7 +39,10 @@ export interface Subject extends Measured {
   message(text: string): string
 }
 
-/** Binds a process to a core, if `taskset` is available. The subjects share the first core, and the load runs on the second. */
+/**
+ * Binds a process to a core, if `taskset` is available. The subjects share the first core, and the load generator runs on the
+ * second.
+ */
 export const pinTo = (core: number, pid: number): void => {
   try {
     execFileSync('taskset', ['-a', '-c', '-p', String(core), String(pid)], { stdio: 'ignore' })

@@ -1,6 +1,6 @@
 /**
- * A chat client that uses the protocol correctly. It sends messages with and without nonces, repeats messages that were not
- * acknowledged, and resumes after a reconnection. It records everything that it sends and receives, for check.ts.
+ * A chat client that uses the protocol correctly. It sends messages with and without nonces, resends messages with nonces until
+ * they are acknowledged, and resumes after a reconnection. It records messages, acks and errors for check.ts.
  */
 import { WebSocket } from 'ws'
 

@@ -111,7 +111,7 @@ describe('a lock that another session holds', () => {
       `lock table ${chat.table('users')}, ${chat.table('rate_limits')} in access exclusive mode`
     )
     const body = { username: 'jane', password: 'SecurePass123' }
-    // There are more requests than connections in the pool, and all of them wait for the lock.
+    // Sends more requests than the pool has connections. All of these requests need the locked tables.
     const logins = Array.from({ length: 30 }, () => chat.call('POST', '/api/auth/register', { body }))
     for (let at = 1; at <= 10; at++) {
       socket.send(send('general', `m${at}`))

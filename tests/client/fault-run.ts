@@ -15,7 +15,10 @@ export const peopleOf = (lane: number): string[] => ['ada', 'bob', 'eve'].map(na
 const MESSAGES = 12
 const FAULTS = 5
 const DEADLINE_MS = 120_000
-/** Timeouts that are longer than the defaults, because the clock runs 20 times as fast, but a busy machine does not. */
+/**
+ * Timeouts that are longer than the defaults. On a clock that is 20 times as fast as real time, the default timeouts would be
+ * too short for a busy machine.
+ */
 const TIMING = { connect: 30_000, pongTimeout: 20_000 }
 
 /** Totals over all runs. */

@@ -10,7 +10,10 @@ import { faultRun, noCounts, peopleOf } from './fault-run.ts'
 
 const runs = Number(process.env.FAULT_RUNS ?? 4)
 const firstSeed = Number(process.env.FAULT_SEED ?? 1)
-/** Maximum number of parallel runs. There may be more than processor cores, because a run spends most of its time waiting. */
+/**
+ * Maximum number of parallel runs. It may be higher than the number of processor cores, because a run spends most of its time
+ * waiting.
+ */
 const LANES = 5
 
 test(`keeps every guarantee in ${runs} runs from seed ${firstSeed} on`, {
@@ -18,7 +21,7 @@ test(`keeps every guarantee in ${runs} runs from seed ${firstSeed} on`, {
 }, async () => {
   const chat = await startChat({
     clock: fastClock,
-    // At twenty times the speed, tokens expire within seconds and fast senders reach the rate limit.
+    // On the fast clock, these tokens expire within seconds of real time, and fast senders reach this rate limit.
     settings: { accessTokenExpireMinutes: 2, messageRateLimit: 1 }
   })
   const counts = noCounts()

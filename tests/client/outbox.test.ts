@@ -1,4 +1,4 @@
-/** Tests the SDK's outbox: messages are sent once and in order, and have a status. */
+/** Tests the SDK's outbox: messages are sent in order, are resent if there is no response, and have a status. */
 import { expect, test } from 'vitest'
 import type { Outgoing } from '../../client/src/index.ts'
 import { fakeService, LIMITS, messageFrame, type Sent, subscribedFrame } from '../support/fake-service.ts'

@@ -125,7 +125,7 @@ const textRows = ({ key, time, username, width, isDim = false }: Head, content: 
   const name = cut(safeLine(username), width - time.length - 2)
   const taken = cellsOf(`${time} ${name} `)
   const indent = width >= WIDE && taken <= width / 3 ? taken : 2
-  // If the name leaves no space in its row, the text starts in the next row.
+  // If the name leaves fewer than 8 columns in its row, the text starts in the next row.
   const first = width - taken
   const text = first < 8 ? `\n${safeText(content)}` : safeText(content)
   return wrap(text, width - indent, Math.max(first, 1)).map((line, index) => ({

@@ -112,7 +112,7 @@ test('authorize is called again after a reset of the bus, also for a subscriptio
       return reach(id)
     }
   })
-  // The client's `seq` is higher than the last `seq` that this process knows, so the process queries the database.
+  // `after` is higher than the last `seq` that this process knows, so the process queries the database.
   socket.receive({ type: 'subscribe', room: 'general', after: 7 })
   await until(() => isReaching)
   isAllowed = false

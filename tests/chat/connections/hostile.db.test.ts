@@ -15,7 +15,7 @@ const start = async (options: Parameters<typeof startChat>[0] = {}) => {
   return { ...chat, john, jane, sender: await chat.join(john) }
 }
 
-/** Sends messages in batches, and reads the responses after each batch, so that the sender is not a slow reader itself. */
+/** Sends messages in batches, and receives them after each batch, so that the sender is not a slow reader itself. */
 const talk = async (sender: SocketClient, count: number): Promise<void> => {
   for (let sent = 0; sent < count; ) {
     for (let at = 0; at < 100 && sent < count; at++, sent++) sender.send({ type: 'message', content: LONG })

@@ -10,8 +10,8 @@ beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] 
 afterEach(() => void vi.useRealTimers())
 
 /**
- * Creates a room with one subscriber. `write.ms` is the duration in milliseconds of each delivery to the subscriber, by the
- * clock of the room.
+ * Creates a room with one subscriber. Each delivery to the subscriber takes `ms` milliseconds, as measured by the clock of the
+ * room.
  */
 const start = (ms: number) => {
   const clock = { now: 1000, monotonic: () => clock.now }
@@ -29,7 +29,7 @@ const start = (ms: number) => {
     broken() {}
   })
   let seq = 0
-  /** Commits entries whose append has started before, or which are appended at once. */
+  /** Appends and commits `count` entries. With `isStarted`, the test has already started their appends. */
   const commit = (count: number, { isStarted = false } = {}) => {
     if (!isStarted) for (let at = 0; at < count; at++) room.appendStarted()
     for (let at = 0; at < count; at++) {
