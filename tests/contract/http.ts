@@ -1,7 +1,7 @@
 /** Sends HTTP requests with `node:http`, because `fetch` changes paths and headers. */
 import { Agent, request } from 'node:http'
 
-/** A request to send. The path and the headers are sent unchanged, even if they are invalid. */
+/** A request to send. The path and the headers are not normalized. A `content-length` header is added if there is a body. */
 export interface Sent {
   readonly method: string
   readonly path: string

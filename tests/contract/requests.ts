@@ -136,7 +136,7 @@ const parameterValue = (
 
 const escaped = (text: string): string => encodeURIComponent(text.toWellFormed().slice(0, 500))
 
-/** Generates percent-encoded segments of a path or a query. Some segments are malformed. */
+/** Generates segments of a path or a query that often reveal bugs. Most are percent-encoded, and some are malformed. */
 export const oddSegment: Arbitrary<string> = fc.oneof(
   oddText.map(escaped),
   fc.constantFrom(

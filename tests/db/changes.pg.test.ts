@@ -1,4 +1,4 @@
-/** Tests changes that concurrent sessions of a PostgreSQL server make. */
+/** Tests how the service reads, and is notified of, the changes that other sessions of a PostgreSQL server make. */
 import { randomBytes } from 'node:crypto'
 import postgres from 'postgres'
 import { expect, inject, onTestFinished, test } from 'vitest'

@@ -18,7 +18,7 @@ const newFolder = (): string => {
   return folder
 }
 
-/** Runs a module in a separate process. Resolves with its first output. The process is killed when the test ends. */
+/** Runs a module in a separate process, which is killed when the test ends. Resolves with the process and its first output. */
 const run = async (source: string) => {
   const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', source], {
     cwd: join(import.meta.dirname, '../..'),

@@ -80,7 +80,7 @@ describeWithCluster('a failover', () => {
     await expect
       .poll(() => chat.call('GET', '/health/ready'))
       .toMatchObject({ status: 503, body: { checks: { database: 'read_only', serving: 'not_ready' } } })
-    // From here on, the proxy closes no connections, so a connection to the standby would stay open.
+    // From here on, the proxy closes no connections, so a connection to the standby stays open until the pool replaces it.
     const during = post(chat, john, 'during')
     proxy.redirect(primary.port)
     await stored(chat, john, 'after')

@@ -1,6 +1,6 @@
 /**
- * Runs every command in the ```sh blocks of the documents in a clean copy of the commit: `npm run test:docs`. Runs the commands
- * in the order in which a reader would. NOT_HERE lists the commands that cannot run here, with the reasons. Fails for a command
+ * Runs the commands in the ```sh blocks of the documents in a clean copy of the commit: `npm run test:docs`. Runs them in the
+ * order in which they appear, as a reader would. Skips the commands in NOT_HERE, which cannot run here. Fails for a command
  * that is neither in STEPS nor in NOT_HERE.
  */
 import { execFileSync, spawn } from 'node:child_process'

@@ -7,7 +7,7 @@ import { startHost } from '../support/start-host.ts'
 
 const path = '/support/api/users/me'
 
-/** Starts a host whose onRequest hook calls `fail`, which throws or sends a reply. */
+/** Starts a host whose onRequest hook calls `fail`. `fail` throws an error, and may first set the status of the reply. */
 const startFailing = (fail: (host: FastifyInstance, reply: { code(status: number): unknown }) => unknown) =>
   startHost({
     async before(host) {

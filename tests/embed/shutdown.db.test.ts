@@ -1,4 +1,7 @@
-/** Tests the shutdown steps in a host application. The steps don't affect the host's server, requests and process. */
+/**
+ * Tests the shutdown in a host application, where the steps for the server and the process do not run, and the shutdown of the
+ * service's own server.
+ */
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import Fastify from 'fastify'
@@ -46,7 +49,7 @@ test('ends open requests when the server of a process closes', async () => {
   const url = await server.listen({ host: '127.0.0.1', port: 0 })
   const socket = connect(Number(new URL(url).port), '127.0.0.1')
   socket.on('error', () => {})
-  // Sends a request whose body never ends.
+  // Sends a request whose body is never completed.
   socket.write(
     'POST /api/auth/login HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n{'
   )

@@ -1,4 +1,4 @@
-/** Tests the examples. Runs each of them as a reader would. */
+/** Tests the examples. Runs each example as a separate program, as a reader of the documentation would. */
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { resolve } from 'node:path'

@@ -1,7 +1,7 @@
 /**
- * Defines the attacks. For some seconds, each attack repeats what a hostile client can do, and reconnects as often as the
- * service accepts connections. All attacks are limited in time and in their number of connections, and connect to this machine
- * only.
+ * Defines the attacks. Most attacks repeat for several seconds what a hostile client can do, and reconnect as often as the
+ * service accepts connections. The attacks with `leavesOpen` open their connections once, and leave them open. All attacks are
+ * limited in time and in their number of concurrent connections, and connect to this machine only.
  */
 
 import { floodFrames } from './attacks/frames.ts'

@@ -50,8 +50,8 @@ const percentile = (sorted: readonly number[], share: number): number =>
   sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN
 
 /**
- * Fills the message log for the attacks that read it. Reads all messages once, so that the page cache is as full before the
- * attacks as after them.
+ * Fills the message log for the attacks that read it. Reads all messages once, so that the page cache already contains them
+ * when the memory before the attacks is measured.
  */
 const fillHistory = async ({ port }: Victim, writers: readonly Account[]): Promise<void> => {
   const content = '🌊'.repeat(4000)

@@ -11,7 +11,7 @@ import { ENCRYPTION_KEY } from '../support/settings.ts'
 import { startChat } from '../support/start-chat.ts'
 
 /**
- * Maximum number of bytes buffered for a connection: a batch of the list, the stream's buffer, and the chunk that is being
+ * Maximum number of bytes buffered for a connection: a batch of messages, the stream's buffer, and the chunk that is being
  * written.
  */
 const MAX_BYTES = 256 * 1024

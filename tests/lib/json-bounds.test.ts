@@ -6,7 +6,7 @@ import fc from '../support/properties.ts'
 const depthOf = (value: unknown): number =>
   typeof value === 'object' && value !== null ? 1 + Math.max(0, ...Object.values(value).map(depthOf)) : 0
 
-/** Returns the number of objects and arrays in a parsed value, plus the number of commas in them. */
+/** Returns the number of objects and arrays in a parsed value, plus the number of commas that separate their items in JSON. */
 const partsOf = (value: unknown): number => {
   if (typeof value !== 'object' || value === null) return 0
   const inner = Object.values(value)

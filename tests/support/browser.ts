@@ -32,7 +32,8 @@ export const launchChromium = (): Promise<Browser> =>
   })
 
 /**
- * A page with its own storage. `complaints` contains its uncaught errors and console warnings, including violations of the CSP.
+ * A page with its own storage. `complaints` contains the page's uncaught errors, and the errors and warnings in its console,
+ * including violations of the CSP.
  */
 export interface Tab {
   readonly page: Page

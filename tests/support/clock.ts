@@ -8,7 +8,7 @@ export interface FakeClock extends Clock {
   step(ms: number): void
 }
 
-/** Creates a clock that starts at a fixed time. Only `advance` and `step` change the time. */
+/** Creates a clock whose wall clock starts at `startsAt`. Only `advance` and `step` change the time. */
 export const fakeClock = (startsAt = Date.parse('2026-01-31T12:00:00.123Z')): FakeClock => {
   // `now` is the time of the monotonic clock. The wall clock is this time plus `offset`.
   let now = 0

@@ -1,4 +1,4 @@
-/** Starts a service from settings alone, as the program does, and checks its main functions. */
+/** Starts a service from settings, as the program does, and checks its main functions. */
 import type { FastifyInstance } from 'fastify'
 import { expect, onTestFinished } from 'vitest'
 import type { Settings } from '../../src/config/settings.ts'
@@ -12,7 +12,7 @@ export interface RunningService {
   readonly log: () => string
 }
 
-/** Starts a migrated service. It is closed when the test ends. */
+/** Starts a service that applies migrations when it starts. The service is closed when the test ends. */
 export const startService = async (
   settings: Partial<Settings>,
   client?: ServerOptions['client']
@@ -60,7 +60,8 @@ export const joinWith = ({ url }: RunningService, token: string) =>
 const isRecent = (time: string): boolean => Math.abs(Date.parse(time) - Date.now()) < 60_000
 
 /**
- * Registers a user, logs in, creates a room, sends messages and reads them. Expects every step to succeed, with correct times.
+ * Registers a user, logs in, creates a room, sends messages and reads them. Expects every step to succeed, and timestamps to be
+ * recent.
  */
 export const exercise = async (service: RunningService, username: string): Promise<void> => {
   const { url } = service

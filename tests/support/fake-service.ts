@@ -160,7 +160,7 @@ export const fakeService = (options: Partial<ChatClientOptions> = {}) => {
     http(next: typeof respond) {
       respond = next
     },
-    /** Returns the newest socket. Throws unless the client has opened exactly `count` sockets. */
+    /** Resolves with the newest socket. Rejects unless the client has opened exactly `count` sockets. */
     async socket(count = sockets.length || 1): Promise<FakeClientSocket> {
       await settled()
       const socket = sockets[count - 1]
@@ -193,7 +193,7 @@ export const subscribedFrame = (seq: number, { ref }: Sent, more: object = {}) =
   ...more
 })
 
-/** Creates a page of history in its HTTP form. */
+/** Creates a page of history, as the HTTP API returns it. */
 export const historyPage = (from: number, to: number, more: object = {}) => ({
   room: 'general',
   epoch: 'e1',

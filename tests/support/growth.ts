@@ -19,7 +19,7 @@ const LARGE = 16_384
  */
 const NEGLIGIBLE_MS = 25
 
-/** Maximum number of measurements. More than one is needed, because CPU time also varies on a busy machine. */
+/** Maximum number of measurements. More than one may be needed, because even CPU time varies somewhat on a busy machine. */
 const ATTEMPTS = 5
 
 /**

@@ -1,4 +1,4 @@
-/** Creates a chat in memory, without a database, a network, a rate limit or a connection limit. */
+/** Creates a chat in memory, without a database or a network, and by default without rate limits and connection limits. */
 import type { Bus, BusListener } from '../../src/bus/bus.ts'
 import { createMemoryBus } from '../../src/bus/drivers/memory.ts'
 import { type ChatCore, createChatCore } from '../../src/chat/chat.ts'

@@ -9,7 +9,7 @@ declare module 'vitest' {
   interface ProvidedContext {
     pgliteTemplate: string
     testDatabaseUrl: string
-    /** The URL of the same database, which bypasses any pooler. */
+    /** A URL of the same database that bypasses any pooler. */
     testListenUrl: string
   }
 }

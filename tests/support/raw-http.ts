@@ -78,7 +78,7 @@ export const WEBSOCKET = {
   'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ=='
 } as const
 
-/** The headers of an HTTP/2 upgrade on a plain connection. */
+/** The headers of an upgrade to HTTP/2 without TLS (h2c). */
 export const H2C = {
   connection: 'Upgrade, HTTP2-Settings',
   upgrade: 'h2c',

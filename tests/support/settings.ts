@@ -7,7 +7,7 @@ import type { Settings } from '../../src/config/settings.ts'
 export const SECRET_KEY = 'test-secret-0123456789-abcdefghijklmnop'
 export const ENCRYPTION_KEY = 'cw_0x689RpI-jtRR7oE8h_eQsKImvJapLeSbXpwF4e4='
 
-/** Returns validated settings. `changed` replaces individual values. */
+/** Returns validated settings. `changed` replaces individual values, and is not validated. */
 export const testSettings = (changed: Partial<Settings> = {}): Settings => ({
   ...resolveSettings({
     values: {

@@ -15,7 +15,7 @@ export interface SocketClient {
   next(): Promise<Frame>
   /** Returns the next frame of a type, and skips the frames before it. */
   nextOf(type: string): Promise<Frame>
-  /** Sends a ping and returns the frames that arrive before its pong. If there are none, the service had sent nothing. */
+  /** Sends a ping. Returns the frames that arrive before its pong, except `presence` and `heads` frames. */
   untilPong(): Promise<Frame[]>
   /** Resolves with the close code and reason. */
   readonly closed: Promise<{ code: number; reason: string }>

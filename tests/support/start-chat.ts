@@ -24,7 +24,7 @@ export interface RunningChat {
   readonly url: string
   /** Returns all log lines so far, as text. */
   readonly log: () => string
-  /** Sends an HTTP request with a JSON body. `token` is sent in the header `Authorization`. */
+  /** Sends an HTTP request. `body` is sent as JSON, or unchanged if it is a string. `token` is sent in `Authorization`. */
   call(method: string, path: string, options?: CallOptions): Promise<HttpResponse>
   register(username: string): Promise<Person>
   /**

@@ -5,7 +5,10 @@ import { expect, onTestFinished, test } from 'vitest'
 import { ChatApiError } from '../../client/src/index.ts'
 import { type SendOptions, sendInput } from '../../src/tui/send.ts'
 
-/** Sends to a server that responds with the given statuses in order, and then always with the last one. */
+/**
+ * Sends to a server that rejects the first attempt with the first of the given statuses, the second with the second and so on,
+ * and every attempt after that with the last status.
+ */
 const sendTo = async (statuses: number[], options: Partial<SendOptions> = {}): Promise<void> => {
   const server = createServer(({ url }, response) => {
     // The SDK sends a request to find out why an upgrade was refused.

@@ -37,7 +37,7 @@ const stop = async ({ server, url, settings, database }: RunningChat) => {
   }
 }
 
-/** Makes the page reconnect at once, as when the device is online again. */
+/** Makes the page reconnect at once, as when the device comes online again. */
 const hurry = (page: Page): Promise<void> => page.evaluate(`dispatchEvent(new Event('online'))`)
 
 const fillRoom = async (chat: RunningChat, count: number): Promise<void> => {
@@ -90,7 +90,7 @@ describe.skipIf(!hasChromium())('the page', { timeout: 300_000 }, () => {
 
   test('sends messages that were written during a restart of the service once, after the restart', async () => {
     const chat = await startChat()
-    // The window is too low for three messages.
+    // The window is not tall enough to show three messages.
     const ada = await enter(chat, 'ada', { viewport: { width: 768, height: 300 } })
     const bob = await enter(chat, 'bob')
     await say(ada.page, 'one')
@@ -166,7 +166,7 @@ describe.skipIf(!hasChromium())('the page', { timeout: 300_000 }, () => {
     await fillRoom(chat, 220)
     const { page, complaints } = await enter(chat, 'ada')
     await page.getByText('message 220', { exact: true }).waitFor()
-    // The end stays visible when the view becomes smaller.
+    // The end of the list stays visible when the window becomes smaller.
     await page.setViewportSize({ width: 500, height: 500 })
     await expect.poll(() => page.getByText('message 220', { exact: true }).evaluate(isInView)).toBe(true)
     const list = page.getByRole('log')

@@ -1,6 +1,6 @@
 /**
- * Runs `npm run screenshots -- DIR`: takes screenshots of the page at three widths in both themes, with a new service and some
- * users.
+ * Takes screenshots of the page at three widths in both themes, with a new service and some users:
+ * `npm run screenshots -- DIR`.
  */
 import { randomBytes } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
@@ -88,7 +88,7 @@ const seed = async () => {
     await call(url, '/api/chat/rooms/odd/messages', { content }, tokens.get(who))
   }
   await server.close()
-  // Dates the messages over two days, some minutes apart.
+  // Spreads the messages over two days, at intervals of three minutes.
   await client.query(
     `update ${schema}.messages set created_at = created_at - (15 - seq) * interval '3 minutes'
        - case when seq <= 5 then interval '1 day' else interval '0' end`
@@ -131,7 +131,7 @@ try {
       await call(url, '/api/chat/rooms/random/messages', { content: 'hello' }, tokens.get('linus'))
       await page.evaluate(`document.dispatchEvent(new Event('visibilitychange'))`)
       await page.locator('.badge').first().waitFor({ state: 'attached' })
-      // Types slowly, because a typing frame is sent at most every three seconds.
+      // Types for four seconds, because the page sends at most one typing frame every three seconds.
       await grace?.getByRole('textbox', { name: /^Message to/ }).pressSequentially('So am I', { delay: 500 })
       await page.getByText('grace is typing').waitFor()
       await page.getByRole('textbox', { name: /^Message to/ }).fill('Then see you there')

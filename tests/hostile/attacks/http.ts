@@ -1,4 +1,7 @@
-/** Attacks over HTTP: declined upgrades, malformed and unfinished requests, guessed passwords, and unused connections. */
+/**
+ * Attacks over HTTP: declined upgrades, pipelined, malformed and unfinished requests, guessed passwords, and connections that
+ * are dropped at once.
+ */
 import { randomBytes } from 'node:crypto'
 import type { Attack } from '../attacks.ts'
 import { head, open, times, write } from '../wire.ts'

@@ -1,4 +1,4 @@
-/** Provides the functions that all attacks use to repeat work until their time is over, and to run work in parallel. */
+/** Provides the functions with which attacks repeat work until the time of the attack is over, and run work in parallel. */
 import type { Socket } from 'node:net'
 import type { Target } from '../attacks.ts'
 import type { Account } from '../people.ts'
@@ -30,8 +30,8 @@ export const accountOf = ({ accounts }: Target, at: number): Account => {
 }
 
 /**
- * Returns an attack that writes to WebSockets as fast as they accept data. When the service closes one, the attack opens
- * another.
+ * Returns the `run` function of an attack. The function writes to `sockets` WebSockets as fast as they accept data, and opens
+ * another WebSocket when the service closes one.
  */
 export const flood =
   (sockets: number, bytes: () => Buffer, path?: string) =>
