@@ -34,11 +34,14 @@ export const createSlots = (max: number): Slots => {
       // A loop instead of recursion, because every waiting task may release its slot as soon as it begins.
       if (isFilling) return
       isFilling = true
-      while (active < max && queue.length > 0) {
-        active++
-        queue.shift()?.()
+      try {
+        while (active < max && queue.length > 0) {
+          active++
+          queue.shift()?.()
+        }
+      } finally {
+        isFilling = false
       }
-      isFilling = false
     }
   }
 }

@@ -29,3 +29,16 @@ test('begins any number of waiting tasks that release their slot at once', () =>
   expect(begun).toBe(100_000)
   expect(slots).toMatchObject({ active: 0, waiting: 0 })
 })
+
+test('a task that throws when it begins does not block later tasks', () => {
+  const slots = createSlots(1)
+  const began: string[] = []
+  slots.take(() => began.push('first'))
+  slots.take(() => {
+    throw new Error('second')
+  })
+  slots.take(() => began.push('third'))
+  expect(() => slots.release()).toThrow('second')
+  slots.release()
+  expect(began).toEqual(['first', 'third'])
+})

@@ -13,16 +13,17 @@ import { migrateUp } from '../../src/db/migrate.ts'
 export const engine = process.env.TEST_ENGINE === 'postgres' ? 'postgres' : 'pglite'
 
 let opened: Promise<SqlClient> | undefined
-let folder: string | undefined
+const folders: string[] = []
 
 afterAll(async () => {
   await (await opened)?.close()
-  if (folder) await rm(folder, { recursive: true, force: true })
+  for (const folder of folders) await rm(folder, { recursive: true, force: true })
 })
 
 /** Copies the empty embedded database. The copy is removed after the tests of the file. */
 const copyTemplate = async (): Promise<string> => {
-  folder = await mkdtemp(join(tmpdir(), 'chat-test-'))
+  const folder = await mkdtemp(join(tmpdir(), 'chat-test-'))
+  folders.push(folder)
   await cp(inject('pgliteTemplate'), folder, { recursive: true })
   return `pglite:${folder}`
 }

@@ -196,7 +196,8 @@ export const createPageCache = <Entry extends Placed>({
     const entries = read(roomId, first, last).then(
       entries => {
         isOver()
-        if (one.isOutdated || entries.some(isOf(one.renamed))) return load(roomId, seq, head)
+        // Other readers may share this read, so it is repeated from its own start and not from `seq`.
+        if (one.isOutdated || entries.some(isOf(one.renamed))) return load(roomId, first, head)
         // The page ends with the last entry that was read, because the entries after it may not be committed yet.
         const end = entries.at(-1)?.seq ?? 0
         const cached = pages.get(key)

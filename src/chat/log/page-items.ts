@@ -2,6 +2,7 @@
  * Caches the JSON of the messages of each page of the page cache, so that a part of a room's log is copied page by page and not
  * message by message.
  */
+import { LruMap } from 'toad-cache'
 import type { Entry } from './codec.ts'
 import { type Items, itemsOf, joinItems } from './items.ts'
 import type { PageCache } from './page-cache.ts'
@@ -18,42 +19,66 @@ export interface CachedPart {
  */
 export type FindCachedPart = (roomId: number, from: number, to: number, maxBytes: number) => CachedPart | undefined
 
-/** The last response that ended with the last message of a page, and the pages that it was copied from. */
+/** The items of a page. Items that are created again have another `id`. */
+interface PageItems extends Items {
+  readonly id: number
+}
+
+/**
+ * The last response of a room that ended with the last message of a page. `pages` are the ids of the items that it was copied
+ * from, and not the items, so that a response does not keep removed pages in memory.
+ */
 interface Response {
-  readonly pages: readonly Items[]
+  readonly pages: readonly number[]
   readonly from: number
   readonly before: string
   readonly after: string
   readonly bytes: Buffer
 }
 
-/** Creates the cache. Its memory is included in the size of the entries (`Entry.bytes`), and is freed with their page. */
-export const createPageItems = (cache: Pick<PageCache<Entry>, 'page'>): FindCachedPart => {
-  const known = new WeakMap<readonly Entry[], Items>()
-  // Keyed by the last page of the response. Most reads are for the newest messages of a room, and their response stays the same
-  // until another message is published.
-  const responses = new WeakMap<Items, Response>()
+/** Maximum number of responses that are kept, each of at most `maxBytes` bytes. */
+const MAX_RESPONSES = 128
+
+/**
+ * Creates the cache. The memory of the items is included in the size of the entries (`Entry.bytes`), and is freed with their
+ * page. The responses need at most `MAX_RESPONSES` times `maxBytes` bytes.
+ */
+export const createPageItems = (cache: Pick<PageCache<Entry>, 'page' | 'version'>): FindCachedPart => {
+  const known = new WeakMap<readonly Entry[], PageItems>()
+  let created = 0
+  // Keyed by room id. Most reads are for the newest messages of a room, and their response stays the same until another message
+  // is published.
+  const responses = new LruMap<Response>(MAX_RESPONSES)
+  let version = cache.version
+
+  /** Drops all responses after entries or names have changed, because a response may contain erased text. */
+  const dropOutdated = (): void => {
+    if (cache.version === version) return
+    responses.clear()
+    version = cache.version
+  }
 
   /** Returns the items of a page, or `undefined` if `isPlain` returns false. Recreates the items after entries were added. */
-  const itemsIn = (entries: readonly Entry[]): Items | undefined => {
+  const itemsIn = (entries: readonly Entry[]): PageItems | undefined => {
     const cached = known.get(entries)
     if (cached?.starts.length === entries.length + 1) return cached
     if (!isPlain(entries)) return undefined
-    const items = itemsOf(entries)
+    const items = { ...itemsOf(entries), id: created++ }
     known.set(entries, items)
     return items
   }
 
-  const keptResponse = (last: Items, pieces: readonly Buffer[], given: Omit<Response, 'bytes'>): Buffer => {
-    const kept = responses.get(last)
+  const keptResponse = (roomId: number, pieces: readonly Buffer[], given: Omit<Response, 'bytes'>): Buffer => {
+    const kept = responses.get(roomId)
     if (kept && isSame(kept, given)) return kept.bytes
     const bytes = joinItems(given.before, pieces, given.after)
-    responses.set(last, { ...given, bytes })
+    responses.set(roomId, { ...given, bytes })
     return bytes
   }
 
   return (roomId, from, to, maxBytes) => {
-    const pages: Items[] = []
+    dropOutdated()
+    const pages: number[] = []
     const pieces: Buffer[] = []
     let left = maxBytes
     let isToEnd = false
@@ -66,15 +91,14 @@ export const createPageItems = (cache: Pick<PageCache<Entry>, 'page'>): FindCach
       const piece = items.bytes.subarray(items.starts[at - first], (items.starts[end] ?? 0) - 1)
       left -= piece.length
       if (left < 0) return undefined
-      pages.push(items)
+      pages.push(items.id)
       pieces.push(piece)
       isToEnd = end === entries.length
       at = first + end
     }
-    const last = isToEnd ? pages.at(-1) : undefined
     return {
       json: (before, after) =>
-        last ? keptResponse(last, pieces, { pages, from, before, after }) : joinItems(before, pieces, after)
+        isToEnd ? keptResponse(roomId, pieces, { pages, from, before, after }) : joinItems(before, pieces, after)
     }
   }
 }
@@ -84,7 +108,7 @@ const isSame = (kept: Response, { pages, from, before, after }: Omit<Response, '
   kept.before === before &&
   kept.after === after &&
   kept.pages.length === pages.length &&
-  kept.pages.every((items, at) => items === pages[at])
+  kept.pages.every((id, at) => id === pages[at])
 
 /** Returns whether all entries are messages that can be shown, without a gap between them. */
 const isPlain = (entries: readonly Entry[]): boolean => {

@@ -161,6 +161,8 @@ export const createSubscriptionManager = ({
       if (after !== undefined && after > room.head) {
         const known = await reach(room.id)
         if (known) await room.reaches(known)
+        // The room may hold back the entries up to `after` during a pause.
+        room.deliver()
       }
       add(connection, room, { after, epoch }, ref)
     },

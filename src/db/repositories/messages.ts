@@ -66,7 +66,7 @@ export interface StoredEntry {
 export interface MessagesRepository {
   /**
    * Appends a batch in one transaction and one round trip. After the commit, resolves with one result per entry, in the order
-   * of the batch. Two entries of a batch must not have the same room, user and write id. See drizzle/0008_append_entries.sql.
+   * of the batch. Two entries of a batch must not have the same room, user and write id. See drizzle/0010_append_messages.sql.
    */
   append(batch: readonly NewEntry[]): Promise<(AppendedEntry | RefusedEntry)[]>
   /** Returns the newest entries of a room, at most `limit`, in ascending order. */

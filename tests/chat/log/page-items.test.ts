@@ -1,0 +1,36 @@
+/** Tests the memory of the responses that are kept beside the page cache. */
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import { expect, test } from 'vitest'
+import { type Entry, makeEntry } from '../../../src/chat/log/codec.ts'
+import { createPageCache } from '../../../src/chat/log/page-cache.ts'
+import { createPageItems } from '../../../src/chat/log/page-items.ts'
+
+test('responses do not keep the pages that the cache has removed', () => {
+  setFlagsFromString('--expose-gc')
+  const gc = runInNewContext('gc') as () => void
+  const maxBytes = 4 * 1024 * 1024
+  const pages = createPageCache<Entry>({ read: async () => [], firstSeq: async () => undefined, maxBytes })
+  const find = createPageItems(pages)
+  const add = (roomId: number, seq: number, length: number) => {
+    const place = { id: seq, room: 'r', seq, user_id: 1, username: 'u' }
+    pages.add(roomId, makeEntry('message', place, { fields: { content: 'x'.repeat(length) } }, 1e12))
+  }
+  const used = () => {
+    gc()
+    gc()
+    return process.memoryUsage().arrayBuffers
+  }
+  const before = used()
+  const ROOMS = 200
+  for (let room = 1; room <= ROOMS; room++) {
+    for (let seq = 1; seq <= 64; seq++) add(room, seq, 12_000)
+    add(room, 65, 1)
+    add(room, 66, 1)
+    find(room, 64, 66, 64 * 1024)?.json('[', ']') // The newest three messages.
+    for (let known = 1; known <= room; known++) find(known, 65, 65, 64 * 1024)?.json('[', ']') // As with ?before=66&limit=1.
+  }
+  expect(used() - before).toBeLessThan(4 * maxBytes)
+  // Also keeps the cache alive until here.
+  expect(find(1, 65, 66, 64 * 1024)).toBeDefined()
+})

@@ -1,0 +1,111 @@
+/** Tests subscriptions with `after`, and lists over HTTP, while a room holds entries back during a pause. */
+import { expect, test } from 'vitest'
+import { createMemoryBus } from '../../../src/bus/drivers/memory.ts'
+import { encode } from '../../../src/chat/connections/encoded.ts'
+import type { Entry } from '../../../src/chat/log/codec.ts'
+import { createPageCache } from '../../../src/chat/log/page-cache.ts'
+import { publicRoom } from '../../../src/chat/rooms/public-room.ts'
+import { createRoomRegistry } from '../../../src/chat/rooms/registry.ts'
+import { createSubscriptionManager } from '../../../src/chat/subscriptions/manager.ts'
+import { fakeClock } from '../../support/clock.ts'
+import { silentLog } from '../../support/memory-chat.ts'
+
+const entry = (seq: number): Entry => ({
+  ...encode(JSON.stringify({ type: 'message', seq })),
+  id: seq,
+  seq,
+  userId: 1,
+  createdAt: 0,
+  isMessage: true,
+  unavailable: undefined,
+  bytes: 100
+})
+
+const start = () => {
+  const clock = fakeClock()
+  let last = 1
+  const pages = createPageCache<Entry>({
+    read: async (_, from, to) =>
+      Array.from({ length: Math.max(0, Math.min(to, last) - from + 1) }, (_, at) => entry(from + at)),
+    firstSeq: async () => undefined
+  })
+  const repository = { findByNames: async () => [], changed: async () => [] } as never
+  const rooms = createRoomRegistry({ repository, pages, log: silentLog, clock })
+  const row = { id: 1, name: 'general', title: null, epoch: 'e', lastSeq: 0, oldestSeq: 1, hasOthers: false }
+  const room = rooms.adopt(row as never)
+  room.subscribers.add({ deliver: () => void clock.advance(4), hint() {}, replace() {}, broken() {} })
+  const manager = createSubscriptionManager({
+    rooms,
+    bus: createMemoryBus(),
+    clock,
+    reach: async () => ({ epoch: 'e', lastSeq: last, oldestSeq: 1 }),
+    isDraining: () => false
+  })
+  const frames: { type: string; seq?: number; reason?: string }[] = []
+  const parse = (frame: { frame: Buffer; head: number }) =>
+    void frames.push(JSON.parse(frame.frame.subarray(frame.head).toString()))
+  const connection = {
+    isEnded: false,
+    principal: { userId: 2, username: 'x' },
+    subscriptions: new Map(),
+    log: silentLog,
+    reply: parse,
+    outgoing: {
+      mayCatchUp: true,
+      write: ({ frames }: { frames: { frame: Buffer; head: number }[] }) => {
+        for (const one of frames) parse(one)
+        return true
+      },
+      hint: () => true
+    }
+  } as never
+  return {
+    room,
+    manager,
+    connection,
+    frames,
+    setLast: (seq: number) => {
+      last = seq
+    }
+  }
+}
+
+const longDelivery = async ({ room }: ReturnType<typeof start>) => {
+  room.appendStarted()
+  room.appendEnded()
+  room.committed(entry(1))
+  await Promise.resolve()
+  await Promise.resolve()
+  expect(room.head).toBe(1)
+}
+
+test('a subscription after an entry that the room holds back is not ahead of the log', async () => {
+  const it = start()
+  await longDelivery(it)
+  it.room.appendStarted() // Another entry is being appended.
+  it.room.appendStarted()
+  it.room.appendEnded()
+  it.setLast(2)
+  it.room.committed(entry(2)) // It is acknowledged, and can be read over HTTP.
+  await it.manager.subscribe(it.connection, it.room, { type: 'subscribe', room: 'general', after: 2, epoch: 'e' })
+  expect(it.frames[0]).toMatchObject({ type: 'subscribed', seq: 2 })
+})
+
+test('a subscription after an entry of another process, which is read for it, is not ahead of the log', async () => {
+  const it = start()
+  await longDelivery(it)
+  it.setLast(2)
+  await it.manager.subscribe(it.connection, it.room, { type: 'subscribe', room: 'general', after: 2, epoch: 'e' })
+  expect(it.frames[0]).toMatchObject({ type: 'subscribed', seq: 2 })
+})
+
+test('the `seq` of a room over HTTP is not below the `seq` of its listed entries', async () => {
+  const it = start()
+  await longDelivery(it)
+  it.room.appendStarted()
+  it.room.appendStarted()
+  it.room.appendEnded()
+  it.room.committed(entry(2))
+  // history.ts reads up to `tail`, and sends publicRoom(room).seq beside it.
+  expect(publicRoom(it.room).seq).toBeGreaterThanOrEqual(it.room.tail)
+})
