@@ -59,10 +59,9 @@ const inPipe = async (session: Session, options: ClientOptions): Promise<void> =
       'You are not logged in. Use --username and set FASTIFY_CHAT_PASSWORD, or log in once in a terminal with --remember.'
     )
   }
-  // Ends the stream of frames on a signal, or when the program that reads the output has exited, as in `… --json | head -1`.
+  // Ends the stream of frames when the program that reads the output has exited, as in `… --json | head -1`.
   const stopped = new AbortController()
   process.stdout.on('error', () => stopped.abort())
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stopped.abort())
 
   const { url, token } = session
   const connection = {
@@ -72,6 +71,7 @@ const inPipe = async (session: Session, options: ClientOptions): Promise<void> =
     ...(options.json ? { WebSocket: await tappedSocket(frame => process.stdout.write(`${safeJson(frame)}\n`)) } : {})
   }
   if (!options.send) {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stopped.abort())
     return streamFrames({
       ...connection,
       signal: stopped.signal,

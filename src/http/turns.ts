@@ -84,6 +84,8 @@ export const createTurns = (): Turns => {
   }
 
   const start = (socket: Socket, queue: RequestQueue, turn: Turn): void => {
+    // The connection may have been closed between the end of the previous response and this turn of the event loop.
+    if (queue.isClosed) return
     queue.current = turn
     turn.response.once('close', () => {
       endCurrent(queue)

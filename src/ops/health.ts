@@ -77,7 +77,9 @@ export const createHealth = ({ clock, pingDatabase, msSinceHeartbeat, onFailure 
   return {
     async start() {
       stop = clock.every(CHECK_MS, () => void checkAgain())
+      isChecking = true
       isReady = await check()
+      isChecking = false
     },
     get latest() {
       return latest

@@ -21,7 +21,7 @@ const hold = async (text: string): Promise<() => Promise<void>> => {
     await holding
     await client.close()
   }
-  // Releases the locks after a failed test too, because the schema cannot be dropped while other statements wait for them.
+  // Releases the locks even if the test fails, because they would block the `drop schema` that runs when the test ends.
   onTestFinished(end)
   return end
 }

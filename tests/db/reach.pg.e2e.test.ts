@@ -184,7 +184,7 @@ describeWithCluster('TLS', () => {
   ] as const)('%s fails with advice if the server does not support TLS', async (_, options, parameters) => {
     await serve('none')
     expect(await errorMessageOf({ url: url('localhost', parameters), ...options })).toMatch(
-      /rejected the connection.*does not support TLS.*DATABASE_SSL=disable/
+      /Cannot connect to the database.*does not support TLS.*DATABASE_SSL=disable/
     )
   })
 

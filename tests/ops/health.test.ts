@@ -89,3 +89,22 @@ describe('the health monitor', () => {
     expect(state.pings).toBe(3)
   })
 })
+
+test('the first check does not overlap with the next one', async () => {
+  const clock = fakeClock()
+  const pings: ((result: 'ok') => void)[] = []
+  const monitor = createHealth({
+    clock,
+    pingDatabase: () => new Promise(resolve => pings.push(resolve)),
+    msSinceHeartbeat: () => 0,
+    onFailure: () => {}
+  })
+  const started = monitor.start()
+  clock.advance(1000)
+  expect(pings).toHaveLength(1)
+  pings[0]?.('ok')
+  await started
+  clock.advance(1000)
+  expect(pings).toHaveLength(2)
+  monitor.stop()
+})

@@ -132,6 +132,19 @@ test('exits with 1 after --timeout if the service accepts the message and never 
   expect(err).toContain('did not acknowledge all messages within 0.5 s')
 })
 
+test('ends on the first signal while --send waits for the service', async () => {
+  const silent = createServer().listen(0, '127.0.0.1')
+  onTestFinished(() => void silent.close())
+  await once(silent, 'listening')
+  const url = `http://127.0.0.1:${(silent.address() as AddressInfo).port}`
+  const { child, ended } = startClient(url, ['--username', 'ada', '--send', '--timeout', '60'])
+  child.stdin.end('hi')
+  await once(silent, 'connection')
+  child.kill('SIGINT')
+  // The process was ended by the signal, so it has no exit code.
+  expect(await ended).toMatchObject({ lines: [], code: null })
+})
+
 test('names --send and --json if it runs without a terminal and without them', async () => {
   const { err, code } = await pipe('hi', 'http://127.0.0.1:1', ['--username', 'ada'])
   expect(code).toBe(1)

@@ -45,8 +45,8 @@ const MAX_WAITING_OF_USER = 100
 const MAX_OF_ALL = 512
 const MAX_WAITING = 2000
 /**
- * Maximum time in milliseconds that a request waits. After this time, the request is rejected with the error for a client that
- * does not read its other responses, because this is the usual cause.
+ * Maximum time in milliseconds that a request waits. After this time, the request is rejected: because the client does not read its
+ * other responses, or because the service is busy if the request waits for the responses of all users.
  */
 const WAIT_MS = 5000
 /**
@@ -64,6 +64,8 @@ interface Reader {
 interface Turn {
   readonly since: number
   state: 'waiting' | 'begun' | 'refused'
+  /** True if the read has the slot of its user, and may wait for the slot of all users. */
+  hasOwnSlot: boolean
   begin(): void
   refuse(error: ChatError): void
 }
@@ -83,7 +85,7 @@ export const createReadLimit = ({ clock, readRate }: ReadLimitOptions): ReadLimi
       if (clock.monotonic() - one.since < WAIT_MS) return
       waiting.delete(one)
       one.state = 'refused'
-      one.refuse(unread())
+      one.refuse(one.hasOwnSlot ? busy() : unread())
     }
   })
   const stopSweeping = clock.every(SWEEP_MS, () => {
@@ -114,7 +116,10 @@ export const createReadLimit = ({ clock, readRate }: ReadLimitOptions): ReadLimi
       turn.begin()
       onEnd(release)
     }
-    reader.slots.take(() => slots.take(begin))
+    reader.slots.take(() => {
+      turn.hasOwnSlot = true
+      slots.take(begin)
+    })
   }
 
   return {
@@ -127,7 +132,7 @@ export const createReadLimit = ({ clock, readRate }: ReadLimitOptions): ReadLimi
       if (retryAfterMs > 0) return Promise.reject(tooFast(readRate, retryAfterMs))
       if (reader.slots.waiting >= MAX_WAITING_OF_USER) return Promise.reject(unread())
       if (slots.waiting >= MAX_WAITING) return Promise.reject(busy())
-      const turn: Turn = { since: reader.usedAt, state: 'waiting', begin: ignore, refuse: ignore }
+      const turn: Turn = { since: reader.usedAt, state: 'waiting', hasOwnSlot: false, begin: ignore, refuse: ignore }
       take(reader, turn, onEnd)
       if (turn.state === 'begun') return undefined
       waiting.add(turn)

@@ -25,8 +25,7 @@ export const waitForDatabase = async (client: SqlClient, { seconds, onRetry }: W
     const failure = await tryOnce(client, deadline)
     if (!failure) return
     // The failure is not set as the cause, because a driver's error may contain connection details.
-    if (!mayRetry(failure))
-      throw new Error(`The database at ${client.where} rejected the connection ${reasonOf(failure)}`)
+    if (!mayRetry(failure)) throw new Error(`Cannot connect to the database at ${client.where} ${reasonOf(failure)}`)
     if (systemClock.monotonic() + pause > deadline) throw new Error(timeoutMessage(client.where, seconds, failure))
     if (pause === 100) onRetry?.()
     await delay(pause)
@@ -52,7 +51,7 @@ const tryOnce = async (client: SqlClient, deadline: number): Promise<unknown> =>
 }
 
 const UNKNOWN_AUTHORITY =
-  'the authority that signed its certificate is not trusted. Set DATABASE_CA to the certificate of that authority'
+  "the authority that signed the server's certificate is not trusted. Set DATABASE_CA to the certificate of that authority"
 
 /** Maps the code of a certificate error to an explanation with advice, because Node's message contains no advice. */
 const CERTIFICATE_REASONS: Readonly<Record<string, string>> = {
@@ -61,10 +60,10 @@ const CERTIFICATE_REASONS: Readonly<Record<string, string>> = {
   UNABLE_TO_GET_ISSUER_CERT: UNKNOWN_AUTHORITY,
   UNABLE_TO_GET_ISSUER_CERT_LOCALLY: UNKNOWN_AUTHORITY,
   UNABLE_TO_VERIFY_LEAF_SIGNATURE: UNKNOWN_AUTHORITY,
-  CERT_HAS_EXPIRED: 'its certificate has expired. Renew it on the server',
-  CERT_NOT_YET_VALID: 'its certificate is not valid yet. Check the clocks',
+  CERT_HAS_EXPIRED: "the server's certificate has expired. Renew it on the server",
+  CERT_NOT_YET_VALID: "the server's certificate is not valid yet. Check the clocks",
   ERR_TLS_CERT_ALTNAME_INVALID:
-    'its certificate is for another host name. Use a host name that is in the certificate, or set DATABASE_SSL=require'
+    "the server's certificate is for another host name. Use a host name that is in the certificate, or set DATABASE_SSL=require"
 }
 
 const codeOf = (failure: unknown): string => codesOf(failure)[0] ?? 'no code'

@@ -50,7 +50,10 @@ const CODE = 'A stable, machine-readable code. Codes are added over time.'
  */
 export const Problem = problemOf(Type.Unsafe<string>({ type: 'string', enum: codes, description: CODE }))
 
-/** Describes a problem in a host application, whose `beforeMessage`, hooks and plugins may add codes. */
+/**
+ * Like `Problem`, for a chat that is embedded in a host application: `code` may also be a code that the host's `beforeMessage`,
+ * hooks or plugins define.
+ */
 export const EmbeddedProblem = problemOf(
   Type.String({
     pattern: CODE_PATTERN,

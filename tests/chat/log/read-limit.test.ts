@@ -92,6 +92,14 @@ test('all users together have at most 512 concurrent responses and 2,000 waiting
   await expect(read(9999).entered).rejects.toMatchObject({ code: 'busy' })
 })
 
+test('a request is rejected as `busy` after it has waited five seconds for the responses of other users', async () => {
+  const { clock, read } = start(0)
+  for (let at = 0; at < 512; at++) read(Math.floor(at / 8))
+  const late = read(9999)
+  clock.advance(5000)
+  await expect(late.entered).rejects.toMatchObject({ code: 'busy' })
+})
+
 test('a user is removed from memory when idle, but not while a response is in progress', async () => {
   const { clock, read } = start(1)
   const under = read(1, 500)
