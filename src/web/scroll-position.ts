@@ -52,7 +52,7 @@ export const useScrollPosition = (list: RefObject<HTMLElement>, content: unknown
 /** Whether the list was scrolled to its end, and the size of the view at which this was measured. */
 interface View {
   atEnd: boolean
-  /** Whether the size has changed, but `atEnd` has not been applied to the new size yet. */
+  /** True from a change of the size until `settle` has restored the scroll position. */
   isResizing: boolean
   size: string
 }

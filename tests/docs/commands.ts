@@ -63,7 +63,10 @@ const { PATH = '', HOME = '' } = process.env
 const env = { PATH, HOME, PORT: String(port), TERM: 'dumb', NO_COLOR: '1' }
 let token = ''
 
-/** Returns the command with the port of this run, and with the variable `TOKEN`, which a reader's shell would keep. */
+/**
+ * Replaces the port in a command with the port of this run. Sets `TOKEN` if an earlier command has set it, because each command
+ * runs in a new shell, while a reader of the documents runs all of them in one.
+ */
 const adapted = (command: string): string =>
   `${token && `TOKEN=${token}; `}${command.replaceAll('localhost:8000', `127.0.0.1:${port}`)}`
 

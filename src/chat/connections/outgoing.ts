@@ -16,7 +16,7 @@ import { type Chunk, chunkOf, type Encoded } from './encoded.ts'
  * typing) are dropped.
  */
 const MAX_QUEUED_BYTES = 1024 * 1024
-/** A subscription that catches up reads from the log only while at most this many bytes are queued. */
+/** While a subscription is catching up, it reads from the log only if at most this many bytes are queued. */
 const CATCH_UP_BYTES = MAX_QUEUED_BYTES / 4
 
 /** The members of a `ws` socket that are used for writing. `_socket` is private in `ws`. */

@@ -50,8 +50,8 @@ export interface SubscriptionManager {
    */
   add(connection: Connection, room: Room, since: Since, ref?: string): void
   /**
-   * Handles a `subscribe` frame. If its `after` is greater than the newest `seq` that this process delivered, first reads the
-   * range of the log from the database.
+   * Handles a `subscribe` frame. If its `after` is greater than the newest `seq` that this process delivered, first queries the
+   * newest `seq` in the database and reads the missing entries, because another process may have appended them.
    */
   subscribe(connection: Connection, room: Room, frame: FrameOf<'subscribe'>): Promise<void>
   unsubscribe(connection: Connection, frame: FrameOf<'unsubscribe'>): void

@@ -26,7 +26,7 @@ export interface ChangesRead {
   readonly changes: Changes | undefined
 }
 
-/** Reads the changes of one schema. */
+/** Reads the changes that triggers have recorded in one schema, and deletes old ones. */
 export interface ChangesRepository {
   /** Returns the current snapshot, and the changes since an earlier one. Without `since`, `changes` is `undefined`. */
   read(since: string | undefined): Promise<ChangesRead>
