@@ -76,6 +76,20 @@ const postUntilStored = async (url: string, headers: Record<string, string>, con
   }
 }
 
+/**
+ * Returns the maximum number of sockets within half a second. The HTTP requests of the other users reuse one connection, which may
+ * be closed and opened again between two of these requests.
+ */
+const socketsBefore = async (victim: Victim): Promise<number> => {
+  const until = performance.now() + 500
+  let sockets = victim.sockets()
+  while (performance.now() < until) {
+    await pause(25)
+    sockets = Math.max(sockets, victim.sockets())
+  }
+  return sockets
+}
+
 const socketsAfter = async (victim: Victim, before: number): Promise<number> => {
   const until = performance.now() + SOCKETS_MS
   while (victim.sockets() > before && performance.now() < until) await pause(100)
@@ -84,7 +98,7 @@ const socketsAfter = async (victim: Victim, before: number): Promise<number> => 
 
 const attackOnce = async (attack: Attack, victim: Victim, people: People, accounts: Account[]): Promise<Row> => {
   const attacker = fork(join(import.meta.dirname, 'attacker.ts'), { execArgv: ['--import', 'tsx', '--no-warnings'] })
-  const before = victim.sockets()
+  const before = await socketsBefore(victim)
   victim.takeLog()
   await people.take()
   const done = once(attacker, 'message')
