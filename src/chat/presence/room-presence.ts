@@ -195,7 +195,10 @@ export class RoomPresence {
     if (seen) {
       seen.holders.add(holder)
       seen.leavesAt = Number.POSITIVE_INFINITY
-      return this.#rename(seen, person)
+      // Another process may publish an old name until it learns of a rename. This process learns of renames itself, and what it
+      // publishes must not depend on what others publish: otherwise, two processes could keep the old name of each other.
+      const isKnownHere = holder !== this.#context.processId && this.#here.has(person.userId)
+      return isKnownHere ? undefined : this.#rename(seen, person)
     }
     if (this.#context.isDeleted(person.userId)) return
     this.#people.set(person.userId, { person, holders: new Set([holder]), leavesAt: Number.POSITIVE_INFINITY })

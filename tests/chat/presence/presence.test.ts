@@ -66,6 +66,22 @@ describe('a user who', () => {
     expect(two.shown()).toEqual(one.shown())
   })
 
+  test('is connected to two processes and was renamed is shown with the new name, whichever process learns it first', async () => {
+    const { processes, pass } = await start(2)
+    const [one, two] = processes
+    one.presence.join(ROOM, user(1))
+    two.presence.join(ROOM, user(1))
+    await pass(2000)
+    one.presence.renamed(1, 'new-name')
+    // The other process still publishes the old name.
+    two.presence.refresh()
+    await pass(250)
+    expect(one.shown().users).toEqual(['new-name'])
+    two.presence.renamed(1, 'new-name')
+    await pass(20_000)
+    expect([one.shown().users, two.shown().users]).toEqual([['new-name'], ['new-name']])
+  })
+
   test('was renamed is shown with the new name on all processes', async () => {
     const { processes, pass } = await start(2)
     const [one, two] = processes
