@@ -122,24 +122,26 @@ test('exits with 1 and the detail of the service if a message is refused', async
   expect(err).toContain('The message has 8 characters. Send at most 5.')
 })
 
+/** Starts a server that accepts connections and never responds. */
+const startSilent = async () => {
+  const server = createServer().listen(0, '127.0.0.1')
+  onTestFinished(() => void server.close())
+  await once(server, 'listening')
+  return { server, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` }
+}
+
 test('exits with 1 after --timeout if the service accepts the message and never responds', async () => {
-  const silent = createServer().listen(0, '127.0.0.1')
-  onTestFinished(() => void silent.close())
-  await once(silent, 'listening')
-  const url = `http://127.0.0.1:${(silent.address() as AddressInfo).port}`
+  const { url } = await startSilent()
   const { err, code } = await pipe('hi', url, ['--username', 'ada', '--send', '--timeout', '0.5'])
   expect(code).toBe(1)
   expect(err).toContain('did not acknowledge all messages within 0.5 s')
 })
 
 test('ends on the first signal while --send waits for the service', async () => {
-  const silent = createServer().listen(0, '127.0.0.1')
-  onTestFinished(() => void silent.close())
-  await once(silent, 'listening')
-  const url = `http://127.0.0.1:${(silent.address() as AddressInfo).port}`
+  const { url, server } = await startSilent()
   const { child, ended } = startClient(url, ['--username', 'ada', '--send', '--timeout', '60'])
   child.stdin.end('hi')
-  await once(silent, 'connection')
+  await once(server, 'connection')
   child.kill('SIGINT')
   // The process was ended by the signal, so it has no exit code.
   expect(await ended).toMatchObject({ lines: [], code: null })

@@ -1,32 +1,21 @@
 /** Tests subscriptions with `after`, and lists over HTTP, while a room holds entries back during a pause. */
 import { expect, test } from 'vitest'
 import { createMemoryBus } from '../../../src/bus/drivers/memory.ts'
-import { encode } from '../../../src/chat/connections/encoded.ts'
 import type { Entry } from '../../../src/chat/log/codec.ts'
 import { createPageCache } from '../../../src/chat/log/page-cache.ts'
 import { publicRoom } from '../../../src/chat/rooms/public-room.ts'
 import { createRoomRegistry } from '../../../src/chat/rooms/registry.ts'
 import { createSubscriptionManager } from '../../../src/chat/subscriptions/manager.ts'
 import { fakeClock } from '../../support/clock.ts'
+import { entryAt } from '../../support/entry.ts'
 import { silentLog } from '../../support/memory-chat.ts'
-
-const entry = (seq: number): Entry => ({
-  ...encode(JSON.stringify({ type: 'message', seq })),
-  id: seq,
-  seq,
-  userId: 1,
-  createdAt: 0,
-  isMessage: true,
-  unavailable: undefined,
-  bytes: 100
-})
 
 const start = () => {
   const clock = fakeClock()
   let last = 1
   const pages = createPageCache<Entry>({
     read: async (_, from, to) =>
-      Array.from({ length: Math.max(0, Math.min(to, last) - from + 1) }, (_, at) => entry(from + at)),
+      Array.from({ length: Math.max(0, Math.min(to, last) - from + 1) }, (_, at) => entryAt(from + at)),
     firstSeq: async () => undefined
   })
   const repository = { findByNames: async () => [], changed: async () => [] } as never
@@ -73,7 +62,7 @@ const start = () => {
 const longDelivery = async ({ room }: ReturnType<typeof start>) => {
   room.appendStarted()
   room.appendEnded()
-  room.committed(entry(1))
+  room.committed(entryAt(1))
   await Promise.resolve()
   await Promise.resolve()
   expect(room.head).toBe(1)
@@ -86,7 +75,7 @@ test('a subscription after an entry that the room holds back is not ahead of the
   it.room.appendStarted()
   it.room.appendEnded()
   it.setLast(2)
-  it.room.committed(entry(2)) // It is acknowledged, and can be read over HTTP.
+  it.room.committed(entryAt(2)) // It is acknowledged, and can be read over HTTP.
   await it.manager.subscribe(it.connection, it.room, { type: 'subscribe', room: 'general', after: 2, epoch: 'e' })
   expect(it.frames[0]).toMatchObject({ type: 'subscribed', seq: 2 })
 })
@@ -105,7 +94,7 @@ test('the `seq` of a room over HTTP is not below the `seq` of its listed entries
   it.room.appendStarted()
   it.room.appendStarted()
   it.room.appendEnded()
-  it.room.committed(entry(2))
+  it.room.committed(entryAt(2))
   // history.ts reads up to `tail`, and sends publicRoom(room).seq beside it.
   expect(publicRoom(it.room).seq).toBeGreaterThanOrEqual(it.room.tail)
 })

@@ -1,9 +1,9 @@
 /** Tests that a room pauses after a long delivery, and delivers the entries that arrive during the pause together. */
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { encode } from '../../../src/chat/connections/encoded.ts'
 import type { Entry } from '../../../src/chat/log/codec.ts'
 import { createPageCache } from '../../../src/chat/log/page-cache.ts'
 import { Room } from '../../../src/chat/rooms/room.ts'
+import { entryAt } from '../../support/entry.ts'
 import { silentLog } from '../../support/memory-chat.ts'
 
 beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] }))
@@ -34,7 +34,7 @@ const start = (ms: number) => {
     if (!isStarted) for (let at = 0; at < count; at++) room.appendStarted()
     for (let at = 0; at < count; at++) {
       room.appendEnded()
-      room.committed(entry(++seq))
+      room.committed(entryAt(++seq))
     }
   }
   const wait = async (ms: number) => {
@@ -44,17 +44,6 @@ const start = (ms: number) => {
   const turn = () => new Promise(setImmediate)
   return { room, deliveries, commit, wait, turn }
 }
-
-const entry = (seq: number): Entry => ({
-  ...encode('{}'),
-  id: seq,
-  seq,
-  userId: 1,
-  createdAt: 0,
-  isMessage: true,
-  unavailable: undefined,
-  bytes: 100
-})
 
 describe('after a delivery that took 4 ms', () => {
   /** Delivers one entry, and starts the append of another one. */
