@@ -94,9 +94,8 @@ const isBetween = (origin: string, start: string, end: string): boolean =>
 const required = (text: string): string => {
   const parsed = parseOrigin(text)
   if ('origin' in parsed) return parsed.origin
-  throw new TypeError(
-    `The allowed origin ${JSON.stringify(text)} ${parsed.reason}. Correct CORS_ORIGINS or PUBLIC_URL.`
-  )
+  // The text is not quoted, because it may contain a password.
+  throw new TypeError(`An allowed origin ${parsed.reason}. Correct CORS_ORIGINS or PUBLIC_URL.`)
 }
 
 /**

@@ -105,6 +105,12 @@ test('allows the listed origins, in the form that browsers send', () => {
   expect(() => createOrigins(['https://a.example/'])).toThrow(/must not end with a slash/)
 })
 
+test('does not repeat an invalid origin in the error, because it may contain a password', () => {
+  const create = () => createOrigins(['https://john:secret@a.example'])
+  expect(create).toThrow(/CORS_ORIGINS/)
+  expect(create).not.toThrow(/secret/)
+})
+
 test('accepts a page of the request’s own host, with or without the default port', () => {
   expect(isOwnOrigin('https://chat.example.com', 'chat.example.com')).toBe(true)
   expect(isOwnOrigin('https://chat.example.com', 'Chat.example.com:443')).toBe(true)
