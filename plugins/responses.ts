@@ -10,6 +10,7 @@ import fp from 'fastify-plugin'
 import { listeningServers } from '../src/http/fastify-internals.ts'
 import { createStallWatch } from '../src/http/stalled.ts'
 import { createTurns, type Turns } from '../src/http/turns.ts'
+import { lingerForBody } from '../src/http/unread-body.ts'
 import { type Clock, systemClock } from '../src/lib/clock.ts'
 import { PIECE_BYTES, piecesOf } from '../src/lib/pieces.ts'
 import { withoutRepeats } from '../src/lib/repeated-log.ts'
@@ -77,7 +78,10 @@ export default fp(
         for (const server of listeningServers(fastify)) if (server !== fastify.server) takeTurns(server, turns)
       })
     }
-    fastify.addHook('onSend', (_request, reply, payload, done) => done(null, inPieces(reply, payload)))
+    fastify.addHook('onSend', (request, reply, payload, done) => {
+      if (hasOwnSocket(request.raw)) lingerForBody(request, reply)
+      done(null, inPieces(reply, payload))
+    })
     shutdownOf(fastify).add('stop monitoring', () => stalls.close())
   },
   { name: 'chat-responses', fastify: '5.x' }
