@@ -1,8 +1,10 @@
 /** Creates the repositories, which read and write the tables of one schema, and can run their statements in one transaction. */
 import { withTimeout } from '../lib/timeout.ts'
 import type { SqlClient } from './client/types.ts'
+import { type AuditRepository, createAuditRepository } from './repositories/audit.ts'
 import { type ChangesRepository, createChangesRepository } from './repositories/changes.ts'
 import { createMessagesRepository, type MessagesRepository } from './repositories/messages.ts'
+import { createOutboxRepository, type OutboxRepository } from './repositories/outbox.ts'
 import { createProcessesRepository, type ProcessesRepository } from './repositories/processes.ts'
 import { createRateLimitsRepository, type RateLimitsRepository } from './repositories/rate-limits.ts'
 import { createRoomsRepository, type RoomsRepository } from './repositories/rooms.ts'
@@ -30,6 +32,8 @@ export interface Repositories {
   readonly rateLimits: RateLimitsRepository
   readonly changes: ChangesRepository
   readonly processes: ProcessesRepository
+  readonly audit: AuditRepository
+  readonly outbox: OutboxRepository
 }
 
 export interface ChatDatabase extends Repositories {
@@ -55,7 +59,9 @@ const createRepositories = (client: SqlClient, schema: string, tables: Tables): 
   messages: createMessagesRepository(client, tables, schema),
   rateLimits: createRateLimitsRepository(client, schema),
   changes: createChangesRepository(client, schema),
-  processes: createProcessesRepository(client, schema)
+  processes: createProcessesRepository(client, schema),
+  audit: createAuditRepository(client, schema),
+  outbox: createOutboxRepository(client, schema)
 })
 
 /** Creates the repositories. Does not connect to the database. */

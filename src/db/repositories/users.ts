@@ -3,7 +3,7 @@
 import { and, eq, getTableColumns, sql } from 'drizzle-orm'
 import { ChatError } from '../../protocol/errors.ts'
 import type { SqlClient } from '../client/types.ts'
-import { milliseconds, type Tables } from '../tables.ts'
+import { milliseconds, type Tables, type UserRole, type UserStatus } from '../tables.ts'
 
 /**
  * A user. `hashedPassword` is null for a user who cannot log in with a password. `createdAt` is in milliseconds since the
@@ -16,6 +16,13 @@ export interface UserRecord {
   readonly displayName: string | null
   readonly externalId: string | null
   readonly createdAt: number
+  readonly status: UserStatus
+  /**
+   * Increases when everything that was issued to the user so far becomes invalid: sessions, access tokens, links and challenges
+   * of a lower generation.
+   */
+  readonly generation: number
+  readonly role: UserRole
 }
 
 export interface NewUser {

@@ -1,0 +1,249 @@
+-- Accounts: sessions, addresses, one-time tokens, second factors, other issuers, the end of an account, and an audit log.
+-- ON DELETE CASCADE is only for rows of "users" that an operator deletes. The service itself keeps the row of a deleted account.
+ALTER TABLE "public"."users" ADD COLUMN "status" text DEFAULT 'active' NOT NULL;--> statement-breakpoint
+ALTER TABLE "public"."users" ADD COLUMN "generation" integer DEFAULT 0 NOT NULL;--> statement-breakpoint
+ALTER TABLE "public"."users" ADD COLUMN "role" text DEFAULT 'user' NOT NULL;
+--> statement-breakpoint
+-- A session without a refresh token authenticates nothing new after the token that was issued with it. The row stays until
+-- `expires_at`, so that revoking the session also closes the sockets of older clients, which outlive their tokens.
+CREATE TABLE "public"."sessions" (
+	"id" text PRIMARY KEY,
+	"user_id" integer NOT NULL REFERENCES "public"."users" ("id") ON DELETE CASCADE,
+	"generation" integer NOT NULL,
+	"created_at" timestamp (3) with time zone DEFAULT clock_timestamp() NOT NULL,
+	"last_used_at" timestamp (3) with time zone DEFAULT clock_timestamp() NOT NULL,
+	"expires_at" timestamp (3) with time zone NOT NULL,
+	"proven_at" timestamp (3) with time zone,
+	"device" text,
+	"address" text,
+	"is_cookie" boolean DEFAULT false NOT NULL,
+	"is_remembered" boolean DEFAULT false NOT NULL,
+	"refresh_number" integer,
+	"refresh_hash" text,
+	"previous_hash" text,
+	"refresh_salt" text,
+	"refresh_mac_key" text,
+	"rotated_at" timestamp (3) with time zone,
+	"successor_used_at" timestamp (3) with time zone
+);
+--> statement-breakpoint
+CREATE INDEX "sessions_user_id_idx" ON "public"."sessions" USING btree ("user_id", "last_used_at");
+--> statement-breakpoint
+CREATE INDEX "sessions_expires_at_idx" ON "public"."sessions" USING btree ("expires_at");
+--> statement-breakpoint
+-- Tokens in links: only their hashes. `address_hash` and `generation` are those of the user when the token was created; a token
+-- is void if they have changed.
+CREATE TABLE "public"."one_time_tokens" (
+	"hash" text PRIMARY KEY,
+	"purpose" text NOT NULL,
+	"user_id" integer REFERENCES "public"."users" ("id") ON DELETE CASCADE,
+	"address_hash" text,
+	"generation" integer,
+	"created_at" timestamp (3) with time zone DEFAULT clock_timestamp() NOT NULL,
+	"expires_at" timestamp (3) with time zone NOT NULL,
+	"used_at" timestamp (3) with time zone
+);
+--> statement-breakpoint
+CREATE INDEX "one_time_tokens_user_id_idx" ON "public"."one_time_tokens" USING btree ("user_id", "purpose");
+--> statement-breakpoint
+CREATE INDEX "one_time_tokens_expires_at_idx" ON "public"."one_time_tokens" USING btree ("expires_at");
+--> statement-breakpoint
+-- The state between two requests of one flow, such as a login that waits for a second factor.
+CREATE TABLE "public"."challenges" (
+	"hash" text PRIMARY KEY,
+	"purpose" text NOT NULL,
+	"user_id" integer REFERENCES "public"."users" ("id") ON DELETE CASCADE,
+	"generation" integer,
+	"data" text,
+	"failures" integer DEFAULT 0 NOT NULL,
+	"created_at" timestamp (3) with time zone DEFAULT clock_timestamp() NOT NULL,
+	"expires_at" timestamp (3) with time zone NOT NULL
+);
+--> statement-breakpoint
+CREATE INDEX "challenges_user_id_idx" ON "public"."challenges" USING btree ("user_id");
+--> statement-breakpoint
+CREATE INDEX "challenges_expires_at_idx" ON "public"."challenges" USING btree ("expires_at");
+--> statement-breakpoint
+-- Keys of HMACs by which encrypted values are found. A rotation re-encrypts them, so the HMACs stay the same.
+CREATE TABLE "public"."lookup_keys" (
+	"name" text PRIMARY KEY,
+	"secret" text NOT NULL,
+	"key_id" text NOT NULL
+);
+--> statement-breakpoint
+-- E-mail addresses. `state` is `verified` or `pending`; only verified addresses are unique.
+CREATE TABLE "public"."emails" (
+	"user_id" integer NOT NULL REFERENCES "public"."users" ("id") ON DELETE CASCADE,
+	"state" text NOT NULL,
+	"address" text NOT NULL,
+	"key_id" text NOT NULL,
+	"address_hash" text NOT NULL,
+	"created_at" timestamp (3) with time zone DEFAULT clock_timestamp() NOT NULL,
+	CONSTRAINT "emails_pkey" PRIMARY KEY ("user_id", "state")
+);
+--> statement-breakpoint
+CREATE UNIQUE INDEX "emails_verified_key" ON "public"."emails" USING btree ("address_hash") WHERE "state" = 'verified';
+--> statement-breakpoint
+-- Mails to send. `payload` is the template's parameters, encrypted; the link is rendered when the mail is sent. A row with
+-- `kind` = 'forgot' is a request whose address is looked up by the worker.
+CREATE TABLE "public"."outbox" (
+	"id" text PRIMARY KEY DEFAULT gen_random_uuid()::text,
+	"kind" text NOT NULL,
+	"user_id" integer REFERENCES "public"."users" ("id") ON DELETE CASCADE,
+	"payload" text NOT NULL,
+	"key_id" text NOT NULL,
+	"attempts" integer DEFAULT 0 NOT NULL,
+	"created_at" timestamp (3) with time zone DEFAULT clock_timestamp() NOT NULL,
+	"next_at" timestamp (3) with time zone DEFAULT clock_timestamp() NOT NULL,
+	"leased_until" timestamp (3) with time zone,
+	"expires_at" timestamp (3) with time zone NOT NULL
+);
+--> statement-breakpoint
+CREATE INDEX "outbox_next_at_idx" ON "public"."outbox" USING btree ("next_at");
+--> statement-breakpoint
+-- Failed logins per account name and address. Names are stored as HMACs. UNLOGGED, because the counts need not survive a crash.
+CREATE UNLOGGED TABLE "public"."login_throttles" (
+	"key" text PRIMARY KEY,
+	"failures" integer NOT NULL,
+	"allowed_at" timestamp (3) with time zone NOT NULL,
+	"expires_at" timestamp (3) with time zone NOT NULL
+);
+--> statement-breakpoint
+CREATE INDEX "login_throttles_expires_at_idx" ON "public"."login_throttles" USING btree ("expires_at");
+--> statement-breakpoint
+-- The networks from which a user logged in.
+CREATE TABLE "public"."known_networks" (
+	"user_id" integer NOT NULL REFERENCES "public"."users" ("id") ON DELETE CASCADE,
+	"network" text NOT NULL,
+	"last_login_at" timestamp (3) with time zone DEFAULT clock_timestamp() NOT NULL,
+	CONSTRAINT "known_networks_pkey" PRIMARY KEY ("user_id", "network")
+);
+--> statement-breakpoint
+-- `last_step` is the last accepted time step (RFC 6238), so that no code is accepted twice.
+CREATE TABLE "public"."totp" (
+	"user_id" integer PRIMARY KEY REFERENCES "public"."users" ("id") ON DELETE CASCADE,
+	"secret" text NOT NULL,
+	"key_id" text NOT NULL,
+	"last_step" bigint DEFAULT 0 NOT NULL,
+	"created_at" timestamp (3) with time zone DEFAULT clock_timestamp() NOT NULL,
+	"confirmed_at" timestamp (3) with time zone
+);
+--> statement-breakpoint
+CREATE TABLE "public"."recovery_codes" (
+	"user_id" integer NOT NULL REFERENCES "public"."users" ("id") ON DELETE CASCADE,
+	"prefix" text NOT NULL,
+	"hash" text NOT NULL,
+	"used_at" timestamp (3) with time zone,
+	CONSTRAINT "recovery_codes_pkey" PRIMARY KEY ("user_id", "prefix")
+);
+--> statement-breakpoint
+CREATE TABLE "public"."passkeys" (
+	"id" text PRIMARY KEY,
+	"user_id" integer NOT NULL REFERENCES "public"."users" ("id") ON DELETE CASCADE,
+	"public_key" text NOT NULL,
+	"counter" bigint NOT NULL,
+	"rp_id" text NOT NULL,
+	"transports" text[] NOT NULL,
+	"name" text NOT NULL,
+	"is_backed_up" boolean NOT NULL,
+	"created_at" timestamp (3) with time zone DEFAULT clock_timestamp() NOT NULL,
+	"last_used_at" timestamp (3) with time zone
+);
+--> statement-breakpoint
+CREATE INDEX "passkeys_user_id_idx" ON "public"."passkeys" USING btree ("user_id");
+--> statement-breakpoint
+-- The random id by which passkeys know a user (WebAuthn's user handle).
+CREATE TABLE "public"."passkey_handles" (
+	"user_id" integer PRIMARY KEY REFERENCES "public"."users" ("id") ON DELETE CASCADE,
+	"handle" text NOT NULL,
+	CONSTRAINT "passkey_handles_handle_key" UNIQUE ("handle")
+);
+--> statement-breakpoint
+-- Users of another issuer: `sub` is unique per `iss`.
+CREATE TABLE "public"."identities" (
+	"issuer" text NOT NULL,
+	"subject" text NOT NULL,
+	"user_id" integer NOT NULL REFERENCES "public"."users" ("id") ON DELETE CASCADE,
+	"created_at" timestamp (3) with time zone DEFAULT clock_timestamp() NOT NULL,
+	CONSTRAINT "identities_pkey" PRIMARY KEY ("issuer", "subject"),
+	CONSTRAINT "identities_user_id_key" UNIQUE ("user_id")
+);
+--> statement-breakpoint
+-- Accounts whose end is being carried out, room by room. `room_id` is the last room that is done.
+CREATE TABLE "public"."deletions" (
+	"user_id" integer PRIMARY KEY REFERENCES "public"."users" ("id") ON DELETE CASCADE,
+	"is_erased" boolean NOT NULL,
+	"room_id" integer DEFAULT 0 NOT NULL,
+	"requested_at" timestamp (3) with time zone DEFAULT clock_timestamp() NOT NULL,
+	"leased_until" timestamp (3) with time zone,
+	"finished_at" timestamp (3) with time zone
+);
+--> statement-breakpoint
+-- Names of deleted accounts, as HMACs, which are not given out until `until`.
+CREATE TABLE "public"."held_names" (
+	"hash" text PRIMARY KEY,
+	"until" timestamp (3) with time zone NOT NULL
+);
+--> statement-breakpoint
+-- Failed logins are counted in one row per account, network and hour; `hour` is null for every other event.
+CREATE TABLE "public"."audit" (
+	"id" bigint GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY,
+	"at" timestamp (3) with time zone DEFAULT clock_timestamp() NOT NULL,
+	"event" text NOT NULL,
+	"user_id" integer,
+	"actor_id" integer,
+	"session_id" text,
+	"address" text,
+	"agent" text,
+	"detail" jsonb,
+	"hour" timestamp (3) with time zone,
+	"count" integer DEFAULT 1 NOT NULL
+);
+--> statement-breakpoint
+CREATE INDEX "audit_at_idx" ON "public"."audit" USING btree ("at");
+--> statement-breakpoint
+CREATE INDEX "audit_user_id_idx" ON "public"."audit" USING btree ("user_id", "id");
+--> statement-breakpoint
+CREATE UNIQUE INDEX "audit_failures_key" ON "public"."audit"
+	USING btree ("event", coalesce("user_id", 0), coalesce("address", ''), "hour") WHERE "hour" IS NOT NULL;
+--> statement-breakpoint
+-- As in 0005_changes.sql, and in addition: a user whose status or generation changed. A new generation ends every session and
+-- every token of a lower one.
+CREATE OR REPLACE FUNCTION "public"."chat_users_updated"() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog SET enable_nestloop = off AS $function$
+DECLARE
+	revoked bigint;
+	renamed bigint;
+BEGIN
+	INSERT INTO "public"."revocations" (uid, reason)
+		SELECT before.id, 'deleted' FROM before WHERE NOT EXISTS (SELECT FROM after WHERE after.id = before.id)
+		UNION ALL
+		SELECT after.id, CASE WHEN after.status = 'active' THEN 'generation' ELSE after.status END
+		FROM after JOIN before ON before.id = after.id
+		WHERE after.generation <> before.generation OR after.status <> before.status;
+	GET DIAGNOSTICS revoked = ROW_COUNT;
+	INSERT INTO "public"."log_changes" (user_id)
+		SELECT after.id FROM after LEFT JOIN before ON before.id = after.id
+		WHERE after.username IS DISTINCT FROM before.username;
+	GET DIAGNOSTICS renamed = ROW_COUNT;
+	IF revoked + renamed > 0 THEN PERFORM "public"."chat_notify_change"(TG_TABLE_SCHEMA); END IF;
+	RETURN NULL;
+END
+$function$;
+--> statement-breakpoint
+-- A session is revoked by deleting its row. Expired rows are deleted too, but nobody needs to know.
+CREATE FUNCTION "public"."chat_sessions_deleted"() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $function$
+BEGIN
+	INSERT INTO "public"."revocations" (uid, sid, reason)
+		SELECT before.user_id, before.id, 'session' FROM before WHERE before.expires_at > clock_timestamp();
+	IF FOUND THEN PERFORM "public"."chat_notify_change"(TG_TABLE_SCHEMA); END IF;
+	RETURN NULL;
+END
+$function$;
+--> statement-breakpoint
+CREATE TRIGGER "chat_sessions_deleted" AFTER DELETE ON "public"."sessions"
+	REFERENCING OLD TABLE AS before FOR EACH STATEMENT EXECUTE FUNCTION "public"."chat_sessions_deleted"();
+--> statement-breakpoint
+CREATE TRIGGER "chat_truncated" AFTER TRUNCATE ON "public"."sessions"
+	FOR EACH STATEMENT EXECUTE FUNCTION "public"."chat_truncated"();
