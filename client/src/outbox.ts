@@ -30,7 +30,7 @@ export interface Outbox {
   all(): Outgoing[]
   of(room: string): Outgoing[]
   add(room: string, content: string, meta?: Record<string, unknown>): Outgoing
-  /** Inserts messages that an earlier run of the app has stored, before the messages of this run. */
+  /** Inserts the messages that an earlier run of the app stored. They precede the messages of this run. */
   restore(messages: readonly Outgoing[]): void
   online(limits: Identity['limits']): void
   /** Handles the loss of the connection. If the close code was 1009 (`wasTooBig`), the largest message in flight fails. */

@@ -126,13 +126,14 @@ const checked = ({ id, name }: HostUser): { externalId: string; username: string
   const externalId = typeof id === 'number' && Number.isSafeInteger(id) ? String(id) : id
   if (!isText(externalId, MAX_ID) || !externalId.isWellFormed()) {
     throw new TypeError(
-      `The id of a host user must be a safe integer, or a string of 1-${MAX_ID} characters with a visible character and ` +
-        'without NUL characters and lone surrogates.'
+      `The id of a host user must be a safe integer, or a string of 1-${MAX_ID} characters. The string must contain ` +
+        'at least one visible character, and no NUL characters or lone surrogates.'
     )
   }
   if (!isText(name, MAX_NAME)) {
     throw new TypeError(
-      `The name of a host user must be a string of 1-${MAX_NAME} characters with a visible character and without NUL characters.`
+      `The name of a host user must be a string of 1-${MAX_NAME} characters. It must contain at least one visible ` +
+        'character and no NUL characters.'
     )
   }
   return { externalId, username: name.toWellFormed() }

@@ -90,8 +90,9 @@ type UpgradeEvent = [request: IncomingMessage, socket: Duplex, head: Buffer]
 type RequestEvent = [request: IncomingMessage, response: ServerResponse]
 
 /**
- * Replaces the server's method `emit`, because a listener cannot hide an event from other listeners. For example, if the path
- * of an upgrade is not that of Engine.io, the listener of Engine.io closes the connection after 1 s.
+ * Replaces the server's `emit`, so that the host's listeners do not receive the chat's upgrades. A listener of the chat could
+ * not prevent this. For example, Engine.io (Socket.IO) on the same server closes the connection of every upgrade for another
+ * path after 1 s.
  */
 const interceptEvents = (server: Server, { ownerOf, isDeclined }: Interception): void => {
   const emit = server.emit

@@ -1,6 +1,6 @@
 /**
- * Tests the shutdown in a host application, where the steps for the server and the process do not run, and the shutdown of the
- * service's own server.
+ * Tests two shutdowns: that of a host application, which skips the steps for the server and the process, and that of the
+ * standalone service.
  */
 import { once } from 'node:events'
 import { connect } from 'node:net'

@@ -79,8 +79,9 @@ export const createAppendQueue = ({
   const bounds = { maxBatch, maxBatchBytes }
 
   /**
-   * Returns the lane of a locked room, and creates the lane if necessary. New entries of the room use this lane until the lane
-   * is idle after an append that did not fail because of a lock. So a long lock delays the other rooms only once.
+   * Returns the separate lane of a locked room, and creates it if necessary. While the lane exists, new entries of the room are
+   * queued in it and not in the main lane, so a long lock delays the other rooms only once. The lane is removed when it is idle
+   * and its last append was not blocked by a lock.
    */
   const slowLaneOf = (roomId: number): Lane => {
     const known = slowLanes.get(roomId)

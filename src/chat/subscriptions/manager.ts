@@ -119,11 +119,11 @@ export const createSubscriptionManager = ({
   const typing = createTyping(clock)
   const arrivals = createUserBuckets({ clock, perSecond: ARRIVALS_PER_SECOND, burst: ARRIVAL_BURST })
 
-  /** Throws `rate_limited` if the user enters rooms too often. Further connections of the user to the same room don't count. */
+  /** Throws `rate_limited` if the user joins rooms too quickly. Further connections of the user to the same room don't count. */
   const admit = (roomId: number, userId: number): void => {
     const retryAfterMs = presence.has(roomId, userId) ? 0 : arrivals.take(userId)
     if (retryAfterMs > 0)
-      throw new ChatError('rate_limited', 'You enter rooms too often. Try again in a moment.', { retryAfterMs })
+      throw new ChatError('rate_limited', 'You are joining rooms too quickly. Try again in a moment.', { retryAfterMs })
   }
 
   const add: SubscriptionManager['add'] = (connection, room, since, ref) => {

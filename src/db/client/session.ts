@@ -55,8 +55,9 @@ const ACCEPTED: Readonly<Record<string, (value: string) => boolean>> = {
 /** The result of inspecting a connection. */
 export interface Session {
   /**
-   * True if a pooler is in front of the server. Sessions are then shared, so statements must not be prepared. Also true if the
-   * `pid` of the connection is unknown. PGlite has no `pid`, so its client ignores this field.
+   * True if a pooler is in front of the server: `pg_backend_pid()` differs from the `pid` that was sent when the connection was
+   * opened. Sessions are then shared, so statements must not be prepared. Also true if that `pid` is unknown. It always is with
+   * PGlite, whose client ignores this field.
    */
   readonly isPooled: boolean
   /** The settings to apply. Contains only settings that this server supports. */

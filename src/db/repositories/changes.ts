@@ -20,8 +20,8 @@ export interface ChangesRead {
    */
   readonly snapshot: string
   /**
-   * `undefined` if the changes cannot be listed: there are too many, a table was truncated, `since` is absent or from another
-   * database, or the database has been restored since that snapshot.
+   * `undefined` if the changes cannot be listed: `read` was called without a snapshot, or with one of another database; the
+   * database was restored after that snapshot; a table was truncated; or there are too many changes.
    */
   readonly changes: Changes | undefined
 }

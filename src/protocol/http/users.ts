@@ -1,4 +1,4 @@
-/** Defines the schemas of registration, login and users, and the form in which passwords are hashed. */
+/** Defines the schemas of registration, login and users, and the Unicode normalization of passwords before they are hashed. */
 import { type Static, Type } from '@sinclair/typebox'
 import { Int64 } from '../integers.ts'
 import { Timestamp } from '../timestamp.ts'
