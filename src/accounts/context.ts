@@ -3,6 +3,7 @@ import type { Keyring } from '../crypto/keyring.ts'
 import type { ChatDatabase } from '../db/database.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Log } from '../lib/logging.ts'
+import type { LookupKeys } from './lookup-keys.ts'
 import type { Mail } from './mail/mail.ts'
 
 export interface AccountsContext {
@@ -11,6 +12,7 @@ export interface AccountsContext {
   readonly clock: Clock
   readonly log: Log
   readonly mail: Mail
+  readonly lookupKeys: LookupKeys
 }
 
 /** The client of a request, for the audit log, rate limits and the list of sessions. */

@@ -3,6 +3,7 @@ import { withTimeout } from '../lib/timeout.ts'
 import type { SqlClient } from './client/types.ts'
 import { type AuditRepository, createAuditRepository } from './repositories/audit.ts'
 import { type ChangesRepository, createChangesRepository } from './repositories/changes.ts'
+import { createLookupKeysRepository, type LookupKeysRepository } from './repositories/lookup-keys.ts'
 import { createMessagesRepository, type MessagesRepository } from './repositories/messages.ts'
 import { createOutboxRepository, type OutboxRepository } from './repositories/outbox.ts'
 import { createProcessesRepository, type ProcessesRepository } from './repositories/processes.ts'
@@ -34,6 +35,7 @@ export interface Repositories {
   readonly processes: ProcessesRepository
   readonly audit: AuditRepository
   readonly outbox: OutboxRepository
+  readonly lookupKeys: LookupKeysRepository
 }
 
 export interface ChatDatabase extends Repositories {
@@ -61,7 +63,8 @@ const createRepositories = (client: SqlClient, schema: string, tables: Tables): 
   changes: createChangesRepository(client, schema),
   processes: createProcessesRepository(client, schema),
   audit: createAuditRepository(client, schema),
-  outbox: createOutboxRepository(client, schema)
+  outbox: createOutboxRepository(client, schema),
+  lookupKeys: createLookupKeysRepository(client, schema)
 })
 
 /** Creates the repositories. Does not connect to the database. */

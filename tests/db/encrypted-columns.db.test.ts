@@ -1,7 +1,10 @@
 /** Tests that the list of encrypted columns matches the columns in which the service stores Fernet tokens. */
 import { expect, test } from 'vitest'
+import { createLookupKeys } from '../../src/accounts/lookup-keys.ts'
 import { BUILT_IN } from '../../src/chat/kinds/index.ts'
+import { createKeyring } from '../../src/crypto/keyring.ts'
 import { countTokensByKey, ENCRYPTED_COLUMNS } from '../../src/db/encrypted-columns.ts'
+import { ENCRYPTION_KEY } from '../support/settings.ts'
 import { startChat } from '../support/start-chat.ts'
 import { wave } from '../support/wave.ts'
 
@@ -15,6 +18,9 @@ test('the list contains exactly the columns in which tokens are found', async ()
   await john.nextOf('ack')
   john.send({ type: 'greet', target: 1, content: 'hello', mood: 'glad', ref: 'r3' })
   await john.nextOf('ack')
+
+  const keyring = createKeyring({ current: ENCRYPTION_KEY, now: Date.now })
+  await createLookupKeys({ repository: database.lookupKeys, keyring }).hash('emails', 'john@example.com')
 
   const columns = await client.query<{ table: string; column: string }>(
     `select table_name as "table", column_name as "column" from information_schema.columns
@@ -34,6 +40,7 @@ test('the list contains exactly the columns in which tokens are found', async ()
 
   const [{ keyId } = { keyId: null }] = await database.processes.live()
   expect(await countTokensByKey(client, schema)).toEqual([
+    { table: 'lookup_keys', column: 'secret', keyId, tokens: 1 },
     { table: 'messages', column: 'content', keyId, tokens: 3 },
     { table: 'messages', column: 'meta', keyId, tokens: 1 }
   ])
