@@ -44,6 +44,11 @@ export const ERRORS = {
   payload_too_large: { status: 413, title: 'Payload too large', advice: 'Send a smaller request.' },
   unsupported_media_type: { status: 415, title: 'Unsupported media type', advice: 'Send application/json.' },
   validation_failed: { status: 422, title: 'Validation failed', advice: 'Correct every field listed in errors.' },
+  password_too_common: {
+    status: 422,
+    title: 'Password too common',
+    advice: 'Choose a password that is not a common one and not the name of the account.'
+  },
   invalid_frame: {
     status: 422,
     title: 'Invalid frame',
