@@ -41,6 +41,7 @@ export const ERRORS = {
   username_taken: { status: 409, title: 'Username taken', advice: 'Choose another username.' },
   room_taken: { status: 409, title: 'Room taken', advice: 'Choose another name.' },
   nonce_reused: { status: 409, title: 'Nonce reused', advice: 'Use a new nonce for a new message.' },
+  link_expired: { status: 410, title: 'Link expired', advice: 'Request a new link.' },
   payload_too_large: { status: 413, title: 'Payload too large', advice: 'Send a smaller request.' },
   unsupported_media_type: { status: 415, title: 'Unsupported media type', advice: 'Send application/json.' },
   validation_failed: { status: 422, title: 'Validation failed', advice: 'Correct every field listed in errors.' },
