@@ -85,7 +85,8 @@ CREATE TABLE "public"."emails" (
 CREATE UNIQUE INDEX "emails_verified_key" ON "public"."emails" USING btree ("address_hash") WHERE "state" = 'verified';
 --> statement-breakpoint
 -- Mails to send. `payload` is the template's parameters, encrypted; the link is rendered when the mail is sent. A row with
--- `kind` = 'forgot' is a request whose address is looked up by the worker.
+-- `kind` = 'forgot' is a request whose address is looked up by the worker. A worker that sends a mail moves `next_at` into the
+-- future, so that no other worker sends it, and that another one sends it if the worker's process ends.
 CREATE TABLE "public"."outbox" (
 	"id" text PRIMARY KEY DEFAULT gen_random_uuid()::text,
 	"kind" text NOT NULL,
@@ -95,7 +96,6 @@ CREATE TABLE "public"."outbox" (
 	"attempts" integer DEFAULT 0 NOT NULL,
 	"created_at" timestamp (3) with time zone DEFAULT clock_timestamp() NOT NULL,
 	"next_at" timestamp (3) with time zone DEFAULT clock_timestamp() NOT NULL,
-	"leased_until" timestamp (3) with time zone,
 	"expires_at" timestamp (3) with time zone NOT NULL
 );
 --> statement-breakpoint

@@ -3,8 +3,10 @@ import { withTimeout } from '../lib/timeout.ts'
 import type { SqlClient } from './client/types.ts'
 import { type AuditRepository, createAuditRepository } from './repositories/audit.ts'
 import { type ChangesRepository, createChangesRepository } from './repositories/changes.ts'
+import { createEmailsRepository, type EmailsRepository } from './repositories/emails.ts'
 import { createLookupKeysRepository, type LookupKeysRepository } from './repositories/lookup-keys.ts'
 import { createMessagesRepository, type MessagesRepository } from './repositories/messages.ts'
+import { createOneTimeTokensRepository, type OneTimeTokensRepository } from './repositories/one-time-tokens.ts'
 import { createOutboxRepository, type OutboxRepository } from './repositories/outbox.ts'
 import { createProcessesRepository, type ProcessesRepository } from './repositories/processes.ts'
 import { createRateLimitsRepository, type RateLimitsRepository } from './repositories/rate-limits.ts'
@@ -36,6 +38,8 @@ export interface Repositories {
   readonly audit: AuditRepository
   readonly outbox: OutboxRepository
   readonly lookupKeys: LookupKeysRepository
+  readonly emails: EmailsRepository
+  readonly oneTimeTokens: OneTimeTokensRepository
 }
 
 export interface ChatDatabase extends Repositories {
@@ -64,7 +68,9 @@ const createRepositories = (client: SqlClient, schema: string, tables: Tables): 
   processes: createProcessesRepository(client, schema),
   audit: createAuditRepository(client, schema),
   outbox: createOutboxRepository(client, schema),
-  lookupKeys: createLookupKeysRepository(client, schema)
+  lookupKeys: createLookupKeysRepository(client, schema),
+  emails: createEmailsRepository(client, schema),
+  oneTimeTokens: createOneTimeTokensRepository(client, schema)
 })
 
 /** Creates the repositories. Does not connect to the database. */
