@@ -14,6 +14,8 @@ $function$;
 --> statement-breakpoint
 DROP TABLE "public"."audit";
 --> statement-breakpoint
+DROP FUNCTION "public"."chat_audit_changed"();
+--> statement-breakpoint
 DROP TABLE "public"."held_names";
 --> statement-breakpoint
 DROP TABLE "public"."deletions";

@@ -4,6 +4,7 @@
  * these declarations.
  */
 import { type Static, Type } from '@sinclair/typebox'
+import { administrationSettings, auditSettings } from './settings/audit.ts'
 import { authRouteSettings, authSettings, cryptoSettings } from './settings/auth.ts'
 import { chatSettings } from './settings/chat.ts'
 import { databaseParts, databaseSettings } from './settings/database.ts'
@@ -18,6 +19,8 @@ export const SettingsInput = Type.Object(
     ...databaseSettings,
     ...authSettings,
     ...cryptoSettings,
+    ...administrationSettings,
+    ...auditSettings,
     ...serverSettings,
     ...platformSettings,
     ...appSettings,

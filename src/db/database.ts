@@ -1,7 +1,12 @@
 /** Creates the repositories, which read and write the tables of one schema, and can run their statements in one transaction. */
 import { withTimeout } from '../lib/timeout.ts'
 import type { SqlClient } from './client/types.ts'
-import { type AuditRepository, createAuditRepository } from './repositories/audit.ts'
+import {
+  type AuditOptions,
+  type AuditRepository,
+  createAuditRepository,
+  type NewAuditEvent
+} from './repositories/audit.ts'
 import { type ChangesRepository, createChangesRepository } from './repositories/changes.ts'
 import { createEmailsRepository, type EmailsRepository } from './repositories/emails.ts'
 import { createLookupKeysRepository, type LookupKeysRepository } from './repositories/lookup-keys.ts'
@@ -59,29 +64,45 @@ export interface ChatDatabase extends Repositories {
   ping(timeoutMs: number): Promise<'ok' | 'read_only'>
 }
 
-const createRepositories = (client: SqlClient, schema: string, tables: Tables): Repositories => ({
+const createRepositories = (client: SqlClient, schema: string, tables: Tables, audit: AuditOptions): Repositories => ({
   users: createUsersRepository(client, tables),
   rooms: createRoomsRepository(client, tables, schema),
   messages: createMessagesRepository(client, tables, schema),
   rateLimits: createRateLimitsRepository(client, schema),
   changes: createChangesRepository(client, schema),
   processes: createProcessesRepository(client, schema),
-  audit: createAuditRepository(client, schema),
+  audit: createAuditRepository(client, schema, audit),
   outbox: createOutboxRepository(client, schema),
   lookupKeys: createLookupKeysRepository(client, schema),
   emails: createEmailsRepository(client, schema),
   oneTimeTokens: createOneTimeTokensRepository(client, schema)
 })
 
+/** Options of the repositories. */
+export interface DatabaseOptions {
+  readonly audit?: AuditOptions
+}
+
 /** Creates the repositories. Does not connect to the database. */
-export const createDatabase = (client: SqlClient, schema: string): ChatDatabase => {
+export const createDatabase = (
+  client: SqlClient,
+  schema: string,
+  { audit = {} }: DatabaseOptions = {}
+): ChatDatabase => {
   const tables = createTables(schema)
   return {
     schema,
     client,
-    ...createRepositories(client, schema, tables),
-    transaction: work =>
-      client.transaction(transaction => work(createRepositories(clientIn(client, transaction), schema, tables))),
+    ...createRepositories(client, schema, tables, audit),
+    async transaction(work) {
+      const recorded: NewAuditEvent[] = []
+      const collecting = { ...audit, onRecorded: (event: NewAuditEvent) => void recorded.push(event) }
+      const result = await client.transaction(transaction =>
+        work(createRepositories(clientIn(client, transaction), schema, tables, collecting))
+      )
+      for (const event of recorded) audit.onRecorded?.(event)
+      return result
+    },
     async ping(timeoutMs) {
       // On a standby, this setting is always `on`.
       const reading = client.query<{ read_only: string }>(
