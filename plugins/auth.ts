@@ -6,21 +6,29 @@ import jwtPlugin from '@fastify/jwt'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { type Accounts, createAccounts } from '../src/accounts/accounts.ts'
+import type { AccountsContext, ClientInfo } from '../src/accounts/context.ts'
 import { createHostUsers, type HostUser } from '../src/accounts/host-users.ts'
+import { createLookupKeys } from '../src/accounts/lookup-keys.ts'
+import { createMail } from '../src/accounts/mail/mail.ts'
 import { createPasswords } from '../src/accounts/passwords.ts'
+import type { Identity } from '../src/accounts/sessions/identify.ts'
 import { createAccessTokens, type Jwt } from '../src/accounts/tokens/access-tokens.ts'
 import { extractToken } from '../src/accounts/tokens/extract-token.ts'
 import type { Principal } from '../src/chat/access/authorize.ts'
 import { createOptionsReader, type SettingOptions, type SettingValues } from '../src/config/plugin-options.ts'
 import { authSettings } from '../src/config/settings/auth.ts'
+import { chatSettings } from '../src/config/settings/chat.ts'
 import type { UserRecord } from '../src/db/repositories/users.ts'
+import { clientAddress } from '../src/lib/client-address.ts'
 import { type Clock, systemClock } from '../src/lib/clock.ts'
+import { safeHeader } from '../src/lib/logging.ts'
 import { withoutRepeats } from '../src/lib/repeated-log.ts'
 import { whenKnown } from '../src/lib/when-known.ts'
 import { ChatError } from '../src/protocol/errors.ts'
 
-/** The authenticated user of a request. */
-type Caller = Principal & Pick<UserRecord, 'createdAt'>
+/** The authenticated user of a request. `sessionId` is null if a host application authenticates the users. */
+export type Caller = Principal &
+  Pick<UserRecord, 'createdAt' | 'generation' | 'role'> & { readonly sessionId: string | null }
 
 /**
  * Returns the host user who sent a request, or nothing if nobody is logged in. Called for each request and upgrade that
@@ -47,6 +55,13 @@ declare module 'fastify' {
        * host application authenticates the users, always throws `not_allowed`.
        */
       renew(token: string): Promise<Caller>
+      /**
+       * Throws `proof_required` unless the user of a request has proven within the last ten minutes who they are. Routes with
+       * `chatProof` call it.
+       */
+      requireProof(request: FastifyRequest): Promise<void>
+      /** Throws `not_allowed` unless the user of a request is an administrator. Routes with `chatAdmin` call it. */
+      requireAdmin(request: FastifyRequest): void
       /** Returns the chat user of a host user. Creates the chat user on first use. */
       admit(person: HostUser): Promise<UserRecord>
     }
@@ -54,13 +69,19 @@ declare module 'fastify' {
   interface FastifyRequest {
     chatUser: Caller | null
   }
+  interface FastifyContextConfig {
+    /** Requires a recent proof of the user's identity: a login, or `POST /api/auth/proof`, within the last ten minutes. */
+    chatProof?: boolean
+    /** Requires an administrator. */
+    chatAdmin?: boolean
+  }
 }
 
 /**
  * Options of the auth plugin. docs/settings.md describes the options that are settings. `secretKey` is required unless
  * `authenticate` is given.
  */
-export interface ChatAuthOptions extends SettingOptions<typeof authSettings> {
+export interface ChatAuthOptions extends SettingOptions<typeof ownSettings> {
   /** Authenticates the users of a host application. With this function, the service has no accounts and issues no tokens. */
   readonly authenticate?: Authenticate | undefined
   readonly clock?: Clock
@@ -70,9 +91,12 @@ export interface ChatAuthOptions extends SettingOptions<typeof authSettings> {
 const NAMESPACE = 'chat'
 /** Default time in milliseconds for which the authentication of a host user is valid. */
 const DAY_MS = 24 * 60 * 60 * 1000
+const HOUR_MS = 60 * 60 * 1000
+
+const ownSettings = { ...authSettings, legacySocketHours: chatSettings.legacySocketHours }
 
 const readOptions = createOptionsReader('chat-auth', {
-  settings: authSettings,
+  settings: ownSettings,
   // Not required with `authenticate`, because then the service signs no tokens.
   excused: ['secretKey'],
   functions: ['authenticate']
@@ -80,7 +104,7 @@ const readOptions = createOptionsReader('chat-auth', {
 
 export default fp(
   async function chatAuth(fastify: FastifyInstance, options: ChatAuthOptions) {
-    const settings = readOptions(options)
+    const values = readOptions(options)
     const { authenticate, clock = systemClock } = options
     const { users } = fastify.chatDb
     const hostUsers = createHostUsers({ users, log: withoutRepeats(fastify.server, fastify.log, clock), clock })
@@ -90,7 +114,10 @@ export default fp(
       const requireUser = async (request: FastifyRequest): Promise<void> => {
         const askedAt = clock.monotonic()
         const { user, expiresAt = clock.now() + DAY_MS } = await hostUsers.identify(() => authenticate(request))
-        request.chatUser = principalOf(user, expiresAt, askedAt)
+        request.chatUser = callerFrom({ user, expiresAt, sessionId: null, generation: user.generation }, askedAt)
+      }
+      const refuseProof = (): never => {
+        throw new ChatError('not_allowed', 'This application authenticates its users itself.')
       }
       const renew = async () => {
         throw new ChatError(
@@ -103,16 +130,18 @@ export default fp(
         requireUser,
         requireSocketUser: requireUser,
         renew,
+        requireProof: async () => refuseProof(),
+        requireAdmin: refuseProof,
         admit: hostUsers.admit
       })
       return
     }
 
-    const accounts = await createOwnAccounts(fastify, settings, clock)
+    const accounts = await createOwnAccounts(fastify, values, clock)
     const identify = (token: string): Caller | Promise<Caller> => {
       const askedAt = clock.monotonic()
-      return whenKnown(accounts.identify(token), ({ user, expiresAt }) =>
-        principalOf({ ...user, externalId: null }, expiresAt, askedAt)
+      return whenKnown(accounts.identify(token), identity =>
+        callerFrom({ ...identity, user: { ...identity.user, externalId: null } }, askedAt)
       )
     }
     const requireToken = async (request: FastifyRequest, token: string | undefined, example?: string) => {
@@ -125,6 +154,13 @@ export default fp(
       requireUser: request => requireToken(request, extractToken({ authorization: request.headers.authorization })),
       requireSocketUser: request => requireToken(request, socketToken(request), '/ws/chat?token=<token>'),
       renew: async token => identify(token),
+      async requireProof(request) {
+        const { userId, sessionId } = callerOf(request)
+        await accounts.requireProof(userId, sessionId)
+      },
+      requireAdmin(request) {
+        if (callerOf(request).role !== 'admin') throw new ChatError('not_allowed', 'Only administrators may do this.')
+      },
       admit: hostUsers.admit
     })
   },
@@ -137,18 +173,29 @@ export const callerOf = ({ chatUser }: FastifyRequest): Caller => {
   return chatUser
 }
 
-const principalOf = (
-  { id, username, externalId, createdAt }: UserRecord,
-  expiresAt: number,
-  askedAt: number
-): Caller => ({
-  userId: id,
-  username,
-  externalId,
-  createdAt,
+const callerFrom = ({ user, expiresAt, sessionId, generation }: Identity, askedAt: number): Caller => ({
+  userId: user.id,
+  username: user.username,
+  externalId: user.externalId,
+  createdAt: user.createdAt,
+  role: user.role,
   expiresAt,
-  askedAt
+  askedAt,
+  sessionId,
+  generation
 })
+
+/** Maximum length of a stored `User-Agent`. */
+const MAX_AGENT = 200
+
+/** Returns the client of a request, for the audit log, rate limits and the list of sessions. */
+export const clientOf = (request: FastifyRequest): ClientInfo => {
+  const agent = request.headers['user-agent']
+  return {
+    address: clientAddress(request),
+    agent: agent === undefined ? undefined : safeHeader(agent).slice(0, MAX_AGENT)
+  }
+}
 
 const missingToken = (example = 'Authorization: Bearer <token>'): ChatError =>
   new ChatError('missing_token', `The request has no access token. Send it, for example, as "${example}".`)
@@ -168,10 +215,10 @@ const socketToken = ({ headers, query }: FastifyRequest): string | undefined => 
 
 const createOwnAccounts = async (
   fastify: FastifyInstance,
-  settings: SettingValues<typeof authSettings, 'secretKey'>,
+  values: SettingValues<typeof ownSettings, 'secretKey'>,
   clock: Clock
-) => {
-  const { secretKey, secretKeyPrevious, accessTokenExpireMinutes, bcryptRounds } = settings
+): Promise<Accounts> => {
+  const { secretKey, secretKeyPrevious, accessTokenExpireMinutes, bcryptRounds, legacySocketHours } = values
   if (!secretKey)
     throw new TypeError(
       'The plugin chat-auth requires `secretKey`, or `authenticate` for the users of a host application.'
@@ -182,16 +229,26 @@ const createOwnAccounts = async (
     clock,
     secretKey,
     secretKeyPrevious,
-    audience: settings.audience ?? fastify.chatDb.schema,
+    audience: values.audience ?? fastify.chatDb.schema,
     lifetime: accessTokenExpireMinutes * 60
   })
   return createAccounts({
-    users: fastify.chatDb.users,
+    context: createContext(fastify, clock),
     passwords: createPasswords({ rounds: bcryptRounds }),
     tokens,
-    clock
+    legacySocketMs: legacySocketHours * HOUR_MS,
+    gates: []
   })
 }
+
+const createContext = (fastify: FastifyInstance, clock: Clock): AccountsContext => ({
+  database: fastify.chatDb,
+  keyring: fastify.chatCrypto,
+  clock,
+  log: withoutRepeats(fastify.server, fastify.log, clock),
+  mail: createMail(fastify.chatCrypto, false),
+  lookupKeys: createLookupKeys({ repository: fastify.chatDb.lookupKeys, keyring: fastify.chatCrypto })
+})
 
 /** Registers `@fastify/jwt` in a separate child instance, and returns the methods that `@fastify/jwt` adds. */
 const loadJwt = async (fastify: FastifyInstance, secret: string): Promise<Jwt> => {

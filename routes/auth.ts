@@ -1,6 +1,7 @@
 /** Registers users and logs them in. These routes need no token and are rate-limited per IP address. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyRequest } from 'fastify'
+import { clientOf } from '../plugins/auth.ts'
 import type { Settings } from '../src/config/settings.ts'
 import { clientNetwork } from '../src/lib/client-address.ts'
 import { timestamp } from '../src/lib/clock.ts'
@@ -90,10 +91,14 @@ const authRoutes: FastifyPluginAsyncTypebox<AuthRoutesOptions> = async (fastify,
       body: refTo(Login),
       response: {
         200: jsonResponse('The access token.', refTo(AccessToken), { isLimited: true }),
-        ...problems('invalid_credentials', ...BODY_PROBLEMS)
+        ...problems('invalid_credentials', 'account_suspended', ...BODY_PROBLEMS)
       }
     },
-    handler: async ({ body }) => accounts.login(body.username, body.password)
+    async handler(request) {
+      const { username, password } = request.body
+      const { token } = await accounts.login({ username, password, client: clientOf(request), options: {} })
+      return token
+    }
   })
 }
 

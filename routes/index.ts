@@ -35,6 +35,7 @@ export const authenticatedRoutes: FastifyPluginAsync<SocketRouteOptions> = async
   // The origin is checked before the token, so that a page which may not connect cannot find out whether a token is valid.
   checkOrigins(fastify, options)
   requireUser(fastify)
+  requireProofAndRole(fastify)
   await fastify.register(userRoutes)
   await fastify.register(messageRoutes)
   await fastify.register(roomRoutes)
@@ -53,5 +54,16 @@ export const requireUser = (fastify: FastifyInstance): void => {
   fastify.addHook('preValidation', (request, _reply, done) => {
     if (!request.routeOptions.config.chatSocket) return done()
     return chatAuth.requireSocketUser(request)
+  })
+}
+
+/** Adds a hook that responds with 403 if a route has `chatAdmin` or `chatProof`, and the user is no administrator or not proven. */
+const requireProofAndRole = (fastify: FastifyInstance): void => {
+  const { chatAuth } = fastify
+  fastify.addHook('onRequest', (request, _reply, done) => {
+    const { chatProof, chatAdmin } = request.routeOptions.config
+    if (chatAdmin) chatAuth.requireAdmin(request)
+    if (!chatProof) return done()
+    return chatAuth.requireProof(request)
   })
 }

@@ -24,7 +24,15 @@ const userRoutes: FastifyPluginAsyncTypebox = async fastify => {
       security: SECURED,
       response: {
         200: jsonResponse('The user.', refTo(User)),
-        ...problems('missing_token', 'invalid_token', 'token_expired', 'rate_limited', 'busy', 'unavailable')
+        ...problems(
+          'missing_token',
+          'invalid_token',
+          'token_expired',
+          'account_suspended',
+          'rate_limited',
+          'busy',
+          'unavailable'
+        )
       }
     },
     handler: async request => {

@@ -16,6 +16,7 @@ import { createOutboxRepository, type OutboxRepository } from './repositories/ou
 import { createProcessesRepository, type ProcessesRepository } from './repositories/processes.ts'
 import { createRateLimitsRepository, type RateLimitsRepository } from './repositories/rate-limits.ts'
 import { createRoomsRepository, type RoomsRepository } from './repositories/rooms.ts'
+import { createSessionsRepository, type SessionsRepository } from './repositories/sessions.ts'
 import { createUsersRepository, type UsersRepository } from './repositories/users.ts'
 import { createTables, type Tables } from './tables.ts'
 import { clientIn } from './transaction.ts'
@@ -42,6 +43,7 @@ export interface Repositories {
   readonly processes: ProcessesRepository
   readonly audit: AuditRepository
   readonly outbox: OutboxRepository
+  readonly sessions: SessionsRepository
   readonly lookupKeys: LookupKeysRepository
   readonly emails: EmailsRepository
   readonly oneTimeTokens: OneTimeTokensRepository
@@ -75,7 +77,8 @@ const createRepositories = (client: SqlClient, schema: string, tables: Tables, a
   outbox: createOutboxRepository(client, schema),
   lookupKeys: createLookupKeysRepository(client, schema),
   emails: createEmailsRepository(client, schema),
-  oneTimeTokens: createOneTimeTokensRepository(client, schema)
+  oneTimeTokens: createOneTimeTokensRepository(client, schema),
+  sessions: createSessionsRepository(client, schema)
 })
 
 /** Options of the repositories. */

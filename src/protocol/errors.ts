@@ -22,7 +22,22 @@ export const ERRORS = {
   missing_token: { status: 401, title: 'Token missing', advice: 'Log in and send the access token.' },
   invalid_token: { status: 401, title: 'Token invalid', advice: 'Log in again for a new access token.' },
   token_expired: { status: 401, title: 'Token expired', advice: 'Log in again for a new access token.' },
+  invalid_refresh_token: {
+    status: 401,
+    title: 'Refresh token invalid',
+    advice: 'The session has ended. Log in again.'
+  },
   not_logged_in: { status: 401, title: 'Not logged in', advice: 'Log in with the application that contains the chat.' },
+  account_suspended: {
+    status: 403,
+    title: 'Account suspended',
+    advice: 'Contact an administrator of the service.'
+  },
+  proof_required: {
+    status: 403,
+    title: 'Proof required',
+    advice: 'Prove who you are with POST /api/auth/proof, and send the request again.'
+  },
   origin_not_allowed: { status: 403, title: 'Origin not allowed', advice: 'Add the page’s origin to CORS_ORIGINS.' },
   not_allowed: { status: 403, title: 'Not allowed', advice: 'Ask someone with the permission.' },
   rejected: { status: 403, title: 'Message rejected', advice: 'Change the message as described in the detail.' },
@@ -99,6 +114,8 @@ export interface ChatErrorOptions {
   readonly errors?: readonly Violation[]
   /** Time in milliseconds that the client should wait before it tries again. */
   readonly retryAfterMs?: number
+  /** Members that are added to the problem document, for example a challenge. Not sent in `error` frames. */
+  readonly extra?: Readonly<Record<string, unknown>>
   readonly cause?: unknown
 }
 
@@ -110,6 +127,7 @@ export class ChatError extends Error {
   readonly code: ErrorCode
   readonly errors: readonly Violation[] | undefined
   readonly retryAfterMs: number | undefined
+  readonly extra: Readonly<Record<string, unknown>> | undefined
 
   constructor(code: ErrorCode, detail: string, options: ChatErrorOptions = {}) {
     super(detail, options.cause === undefined ? undefined : { cause: options.cause })
@@ -117,6 +135,7 @@ export class ChatError extends Error {
     this.code = code
     this.errors = options.errors
     this.retryAfterMs = options.retryAfterMs
+    this.extra = options.extra
   }
 
   /** Returns the code that is sent to the client. Differs from `code` only for a ChatRejection, whose code the host chooses. */

@@ -34,7 +34,7 @@ test('registering, appending, creating a room and replacing a password hash are 
   const ann = await database.users.create({ username: 'ann', hashedPassword: 'h' })
   await database.users.admit({ externalId: 'x', username: 'Host user' })
   await database.users.admit({ externalId: 'x', username: 'Host user' })
-  await database.users.replacePasswordHash(ann.id, 'h', 'h2')
+  await database.users.renewPasswordHash(ann, 'h2')
   await database.messages.append([{ ...entry, userId: john.id, writeId: 'another' }])
   await database.rooms.create({ name: 'new', title: null })
   expect(await seen()).toEqual(NOTHING)

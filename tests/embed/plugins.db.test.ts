@@ -9,6 +9,7 @@ import db from '../../plugins/db.ts'
 import ops from '../../plugins/ops.ts'
 import platform from '../../plugins/platform.ts'
 import problems from '../../plugins/problems.ts'
+import { loginOf } from '../support/accounts.ts'
 import { testClient, testSchema } from '../support/database.ts'
 import { ENCRYPTION_KEY, SECRET_KEY } from '../support/settings.ts'
 
@@ -50,8 +51,11 @@ test('registers auth and chat after db, which has a client', async () => {
   await app.register(chat)
   await app.ready()
   const user = await app.chatAuth.accounts?.register('john', 'SecurePass123')
-  const { access_token } = (await app.chatAuth.accounts?.login('JOHN', 'SecurePass123')) ?? {}
-  expect(await app.chatAuth.renew(access_token ?? '')).toMatchObject({ userId: user?.id, username: 'john' })
+  const started = await app.chatAuth.accounts?.login(loginOf('JOHN', 'SecurePass123'))
+  expect(await app.chatAuth.renew(started?.token.access_token ?? '')).toMatchObject({
+    userId: user?.id,
+    username: 'john'
+  })
   const { entry } = await app.chatCore.log.publish(
     { userId: user?.id ?? 0, username: 'john', expiresAt: 4e12 },
     'general',

@@ -42,10 +42,11 @@ export interface UsersRepository {
   findByUsername(username: string): Promise<UserRecord | undefined>
   /** Returns the users with these ids, keyed by id. Omits users that do not exist. Each query reads at most 1,000 users. */
   findByIds(ids: readonly number[]): Promise<Map<number, UserRecord>>
-  /** Returns whether the user still exists and has the password hash `checked`. */
-  hasPasswordHash(id: number, checked: string): Promise<boolean>
-  /** Replaces the password hash if it is still `checked`. Returns false if the hash was changed or the user was deleted. */
-  replacePasswordHash(id: number, checked: string, hashedPassword: string): Promise<boolean>
+  /**
+   * Renews the hash of a verified password, if the user is active and still has the hash and the generation that were checked.
+   * Returns whether it did.
+   */
+  renewPasswordHash(user: Pick<UserRecord, 'id' | 'hashedPassword' | 'generation'>, renewed: string): Promise<boolean>
   /** Returns the host user with this id in the host application. */
   findByExternalId(externalId: string): Promise<UserRecord | undefined>
   /** Returns host users, keyed by their ids in the host application, in one query. Omits users that do not exist. */
@@ -77,11 +78,6 @@ export const createUsersRepository = ({ drizzle }: SqlClient, { users }: Tables)
     .from(users)
     .where(sql`${users.id} = any(${sql.placeholder('ids')})`)
     .prepare('chat_users_by_ids')
-  const byHash = drizzle
-    .select({ id: users.id })
-    .from(users)
-    .where(and(eq(users.id, sql.placeholder('id')), eq(users.hashedPassword, sql.placeholder('checked'))))
-    .prepare('chat_user_by_hash')
   const byExternalIds = drizzle
     .select(stored)
     .from(users)
@@ -112,11 +108,15 @@ export const createUsersRepository = ({ drizzle }: SqlClient, { users }: Tables)
       }
       return found
     },
-    hasPasswordHash: async (id, checked) => (await byHash.execute({ id, checked })).length > 0,
-    async replacePasswordHash(id, checked, hashedPassword) {
-      const isChecked = and(eq(users.id, id), eq(users.hashedPassword, checked))
-      const replaced = await drizzle.update(users).set({ hashedPassword }).where(isChecked).returning({ id: users.id })
-      return replaced.length > 0
+    async renewPasswordHash({ id, hashedPassword, generation }, renewed) {
+      const isChecked = and(
+        eq(users.id, id),
+        eq(users.hashedPassword, hashedPassword ?? ''),
+        eq(users.generation, generation),
+        eq(users.status, 'active')
+      )
+      const changed = { hashedPassword: renewed }
+      return (await drizzle.update(users).set(changed).where(isChecked).returning({ id: users.id })).length > 0
     },
     findByExternalIds,
     findByExternalId: async externalId => (await findByExternalIds([externalId])).get(externalId),
