@@ -7,16 +7,21 @@ import {
   createAuditRepository,
   type NewAuditEvent
 } from './repositories/audit.ts'
+import { type ChallengesRepository, createChallengesRepository } from './repositories/challenges.ts'
 import { type ChangesRepository, createChangesRepository } from './repositories/changes.ts'
 import { createEmailsRepository, type EmailsRepository } from './repositories/emails.ts'
+import { createFactorsRepository, type FactorsRepository } from './repositories/factors.ts'
 import { createLookupKeysRepository, type LookupKeysRepository } from './repositories/lookup-keys.ts'
 import { createMessagesRepository, type MessagesRepository } from './repositories/messages.ts'
 import { createOneTimeTokensRepository, type OneTimeTokensRepository } from './repositories/one-time-tokens.ts'
 import { createOutboxRepository, type OutboxRepository } from './repositories/outbox.ts'
+import { createPasskeysRepository, type PasskeysRepository } from './repositories/passkeys.ts'
 import { createProcessesRepository, type ProcessesRepository } from './repositories/processes.ts'
 import { createRateLimitsRepository, type RateLimitsRepository } from './repositories/rate-limits.ts'
+import { createRecoveryCodesRepository, type RecoveryCodesRepository } from './repositories/recovery-codes.ts'
 import { createRoomsRepository, type RoomsRepository } from './repositories/rooms.ts'
 import { createSessionsRepository, type SessionsRepository } from './repositories/sessions.ts'
+import { createTotpRepository, type TotpRepository } from './repositories/totp.ts'
 import { createUsersRepository, type UsersRepository } from './repositories/users.ts'
 import { createTables, type Tables } from './tables.ts'
 import { clientIn } from './transaction.ts'
@@ -47,6 +52,11 @@ export interface Repositories {
   readonly lookupKeys: LookupKeysRepository
   readonly emails: EmailsRepository
   readonly oneTimeTokens: OneTimeTokensRepository
+  readonly challenges: ChallengesRepository
+  readonly factors: FactorsRepository
+  readonly totp: TotpRepository
+  readonly recoveryCodes: RecoveryCodesRepository
+  readonly passkeys: PasskeysRepository
 }
 
 export interface ChatDatabase extends Repositories {
@@ -78,7 +88,12 @@ const createRepositories = (client: SqlClient, schema: string, tables: Tables, a
   lookupKeys: createLookupKeysRepository(client, schema),
   emails: createEmailsRepository(client, schema),
   oneTimeTokens: createOneTimeTokensRepository(client, schema),
-  sessions: createSessionsRepository(client, schema)
+  sessions: createSessionsRepository(client, schema),
+  challenges: createChallengesRepository(client, schema),
+  factors: createFactorsRepository(client, schema),
+  totp: createTotpRepository(client, schema),
+  recoveryCodes: createRecoveryCodesRepository(client, schema),
+  passkeys: createPasskeysRepository(client, schema)
 })
 
 /** Options of the repositories. */

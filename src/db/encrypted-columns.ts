@@ -15,7 +15,8 @@ export interface EncryptedColumn {
 export const ENCRYPTED_COLUMNS: readonly EncryptedColumn[] = [
   { table: 'lookup_keys', column: 'secret', keyIdColumn: 'key_id' },
   { table: 'messages', column: 'content', keyIdColumn: 'key_id' },
-  { table: 'messages', column: 'meta', keyIdColumn: 'key_id' }
+  { table: 'messages', column: 'meta', keyIdColumn: 'key_id' },
+  { table: 'totp', column: 'secret', keyIdColumn: 'key_id' }
 ]
 
 /**

@@ -11,7 +11,8 @@ import { wave } from '../support/wave.ts'
 test('the list contains exactly the columns in which tokens are found', async () => {
   const { database, register, join } = await startChat({ kinds: [...BUILT_IN, wave] })
   const { client, schema } = database
-  const john = await join(await register('john'))
+  const person = await register('john')
+  const john = await join(person)
   john.send({ type: 'message', content: 'a', meta: { b: 1 }, ref: 'r1' })
   await john.nextOf('ack')
   john.send({ type: 'message', content: 'c', ref: 'r2' })
@@ -21,6 +22,8 @@ test('the list contains exactly the columns in which tokens are found', async ()
 
   const keyring = createKeyring({ current: ENCRYPTION_KEY, now: Date.now })
   await createLookupKeys({ repository: database.lookupKeys, keyring }).hash('emails', 'john@example.com')
+  const { token, keyId: totpKeyId } = keyring.encrypt('JBSWY3DPEHPK3PXP')
+  await database.totp.enrol({ userId: person.id, secret: token, keyId: totpKeyId })
 
   const columns = await client.query<{ table: string; column: string }>(
     `select table_name as "table", column_name as "column" from information_schema.columns
@@ -42,6 +45,7 @@ test('the list contains exactly the columns in which tokens are found', async ()
   expect(await countTokensByKey(client, schema)).toEqual([
     { table: 'lookup_keys', column: 'secret', keyId, tokens: 1 },
     { table: 'messages', column: 'content', keyId, tokens: 3 },
-    { table: 'messages', column: 'meta', keyId, tokens: 1 }
+    { table: 'messages', column: 'meta', keyId, tokens: 1 },
+    { table: 'totp', column: 'secret', keyId, tokens: 1 }
   ])
 })
