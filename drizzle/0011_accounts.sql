@@ -169,14 +169,26 @@ CREATE TABLE "public"."identities" (
 	CONSTRAINT "identities_user_id_key" UNIQUE ("user_id")
 );
 --> statement-breakpoint
--- Accounts whose end is being carried out, room by room. `room_id` is the last room that is done.
+-- Accounts that are being deleted. `step` is the next step: `anonymize` the user, `erase` the entries room by room, `sweep` those
+-- that were still being appended when the account ended. `room_id` is the last room in which the step is done.
 CREATE TABLE "public"."deletions" (
 	"user_id" integer PRIMARY KEY REFERENCES "public"."users" ("id") ON DELETE CASCADE,
 	"is_erased" boolean NOT NULL,
+	"step" text DEFAULT 'anonymize' NOT NULL,
 	"room_id" integer DEFAULT 0 NOT NULL,
 	"requested_at" timestamp (3) with time zone DEFAULT clock_timestamp() NOT NULL,
 	"leased_until" timestamp (3) with time zone,
 	"finished_at" timestamp (3) with time zone
+);
+--> statement-breakpoint
+CREATE INDEX "deletions_requested_at_idx" ON "public"."deletions" USING btree ("requested_at") WHERE "finished_at" IS NULL;
+--> statement-breakpoint
+-- The last export of each user's data. `claim` identifies the running one, which is over when `leased_until` has passed.
+CREATE TABLE "public"."exports" (
+	"user_id" integer PRIMARY KEY REFERENCES "public"."users" ("id") ON DELETE CASCADE,
+	"claim" text NOT NULL,
+	"leased_until" timestamp (3) with time zone,
+	"completed_at" timestamp (3) with time zone
 );
 --> statement-breakpoint
 -- Names of deleted accounts, as HMACs, which are not given out until `until`.

@@ -100,6 +100,8 @@ export type Entry = {
   /** Makes a send idempotent for its user in its room. */
   nonce?: string
   unavailable?: 'key' | 'erased'
+  /** In an entry of type `erasure`: the erased user. */
+  subject?: number
   /** A time in UTC with milliseconds, RFC 3339. */
   created_at: string
 }
@@ -196,6 +198,21 @@ export type MessageFrame = {
   /** Makes a send idempotent for its user in its room. */
   nonce?: string
   unavailable?: 'key' | 'erased'
+  /** A time in UTC with milliseconds, RFC 3339. */
+  timestamp: string
+}
+
+export type ErasureFrame = {
+  type: 'erasure'
+  id: number
+  /** The name of the room, which identifies it and never changes. */
+  room: string
+  /** The position in the room’s log: 1, 2, 3, … without gaps. */
+  seq: number
+  user_id: number
+  username: string
+  /** The user whose entries with a lower `seq` were erased. */
+  subject: number
   /** A time in UTC with milliseconds, RFC 3339. */
   timestamp: string
 }
@@ -344,6 +361,7 @@ export type PongFrame = {
 
 export type ServerFrame =
   | MessageFrame
+  | ErasureFrame
   | SystemFrame
   | UnknownFrame
   | AckFrame

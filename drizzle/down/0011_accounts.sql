@@ -18,6 +18,8 @@ DROP FUNCTION "public"."chat_audit_changed"();
 --> statement-breakpoint
 DROP TABLE "public"."held_names";
 --> statement-breakpoint
+DROP TABLE "public"."exports";
+--> statement-breakpoint
 DROP TABLE "public"."deletions";
 --> statement-breakpoint
 DROP TABLE "public"."identities";

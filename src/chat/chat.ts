@@ -14,6 +14,7 @@ import { maxFrameBytes } from './connections/decode.ts'
 import { createFrameDispatch } from './connections/dispatch.ts'
 import { BURST_SECONDS } from './connections/registry.ts'
 import { type ChatLog, createChatLog } from './log/chat-log.ts'
+import { type AppendErasure, createAppendErasure } from './log/erase.ts'
 import type { ChatLimits, ChatOptions } from './options.ts'
 import { createParts, type Parts } from './parts.ts'
 import { type ChatRooms, createChatRooms } from './rooms/chat-rooms.ts'
@@ -22,6 +23,8 @@ import { createRoomListing } from './rooms/listing.ts'
 /** The functions of the chat that plugins and routes use. */
 export interface ChatCore {
   readonly log: ChatLog
+  /** Reports the erasure of a user to the subscribers of a room. */
+  readonly appendErasure: AppendErasure
   readonly rooms: ChatRooms
   readonly presence: {
     /** Returns the users who are present in a room. Throws `room_not_found`. */
@@ -50,6 +53,7 @@ export const createChatCore = (options: ChatOptions): ChatCore => {
 
   return {
     log: createChatLog({ ...parts, findRoom }),
+    appendErasure: createAppendErasure({ ...parts, bus }),
     rooms: createChatRooms({
       ...parts,
       repository: storage.rooms,

@@ -4,7 +4,7 @@ import { isDeepStrictEqual } from 'node:util'
 import type { Keyring } from '../../crypto/keyring.ts'
 import type { AppendedEntry, NewEntry, StoredBody, StoredEntry } from '../../db/database.ts'
 import { timestamp } from '../../lib/clock.ts'
-import { MESSAGE } from '../../protocol/http/messages.ts'
+import { ERASURE, MESSAGE } from '../../protocol/http/messages.ts'
 import { type Encoded, encode } from '../connections/encoded.ts'
 import type { Kinds } from '../kinds/index.ts'
 import type { Body, EncryptedColumn, Kind, ShownBody } from '../kinds/kind.ts'
@@ -69,6 +69,8 @@ export interface Entry extends Encoded, Placed {
   readonly createdAt: number
   readonly isMessage: boolean
   readonly unavailable: Unavailable | undefined
+  /** The user whose earlier entries in the room this entry erases. */
+  readonly erasedUser?: number
   /**
    * The entry as an item of an HTTP list, in JSON. Absent for a message, because the item of a message is derived from its
    * frame.
@@ -105,7 +107,8 @@ export const makeEntry = (kind: string, place: Place, { fields, unavailable }: S
   return entryOfFrame(frame, place, createdAt, {
     isMessage,
     unavailable,
-    ...(isMessage ? {} : { item: itemOf({ type: kind }, place, createdAt) })
+    ...(isMessage ? {} : { item: itemOf({ type: kind }, { ...place, ...fields }, createdAt) }),
+    ...(kind === ERASURE && 'subject' in fields ? { erasedUser: Number(fields.subject) } : {})
   })
 }
 
@@ -131,14 +134,14 @@ const MAX_KIND = 64
  * Creates the HTTP item of an entry that is not a message. The `content` of the item is null, so that older clients don't show
  * the item as a message.
  */
-const itemOf = (type: object, place: Place, createdAt: number): Buffer =>
-  Buffer.from(JSON.stringify({ ...type, ...place, content: null, created_at: timestamp(createdAt) }))
+const itemOf = (type: object, fields: object, createdAt: number): Buffer =>
+  Buffer.from(JSON.stringify({ ...type, ...fields, content: null, created_at: timestamp(createdAt) }))
 
 const entryOfFrame = (
   frame: object,
   { id, seq, user_id: userId }: Place,
   createdAt: number,
-  more: Pick<Entry, 'isMessage' | 'unavailable' | 'item'>
+  more: Pick<Entry, 'isMessage' | 'unavailable' | 'item' | 'erasedUser'>
 ): Entry => {
   const encoded = encode(JSON.stringify(frame))
   // The size is counted three times. A small frame is part of a larger buffer of Node's buffer pool, and the whole buffer stays

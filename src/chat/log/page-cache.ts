@@ -65,6 +65,11 @@ export interface PageCache<Entry> {
   invalidate(roomId: number, from: number, to: number): void
   /** Removes the pages that contain entries with the names of these users. */
   invalidateUsers(userIds: ReadonlySet<number>): void
+  /**
+   * Removes the pages of a room that contain entries of a user up to `upTo`, because these entries were erased. Discards the
+   * results of reads of the room up to `upTo` that are in progress.
+   */
+  eraseUser(roomId: number, userId: number, upTo: number): void
   /** Removes all pages, and discards the results of reads in progress. */
   clear(): void
   /**
@@ -272,6 +277,11 @@ export const createPageCache = <Entry extends Placed>({
       outdate(() => false)
       for (const { renamed } of loading.values()) for (const userId of userIds) renamed.add(userId)
       for (const [key, { entries }] of pages) if (entries.some(isOf(userIds))) drop(key)
+    },
+    eraseUser(roomId, userId, upTo) {
+      const isOfUser = isOf(new Set([userId]))
+      outdate(one => one.roomId === roomId && one.first <= upTo)
+      dropOf(roomId, ({ first, entries }) => first <= upTo && entries.some(isOfUser))
     },
     clear() {
       outdate(() => true)

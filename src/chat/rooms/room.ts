@@ -168,6 +168,8 @@ export class Room {
 
   #append(entry: Entry): void {
     this.hasOthers ||= !entry.isMessage
+    // The change feed also removes these pages, but this entry may arrive first.
+    if (entry.erasedUser !== undefined) this.#pages.eraseUser(this.id, entry.erasedUser, entry.seq)
     this.#pages.add(this.id, entry)
     this.#ahead.delete(entry.seq)
     this.#pending.push(entry)
