@@ -246,7 +246,9 @@ const createContext = (fastify: FastifyInstance, clock: Clock): AccountsContext 
   keyring: fastify.chatCrypto,
   clock,
   log: withoutRepeats(fastify.server, fastify.log, clock),
-  mail: createMail(fastify.chatCrypto, false),
+  mail: fastify.hasDecorator('chatMail')
+    ? fastify.chatMail
+    : createMail({ keyring: fastify.chatCrypto, isConfigured: false }),
   lookupKeys: createLookupKeys({ repository: fastify.chatDb.lookupKeys, keyring: fastify.chatCrypto })
 })
 

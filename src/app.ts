@@ -9,6 +9,7 @@ import configPlugin, { type HostSettings } from '../plugins/config.ts'
 import cryptoPlugin from '../plugins/crypto.ts'
 import dbPlugin, { type DatabaseHandle } from '../plugins/db.ts'
 import headersPlugin from '../plugins/headers.ts'
+import mailPlugin, { type ChatMailOptions } from '../plugins/mail.ts'
 import opsPlugin from '../plugins/ops.ts'
 import platformPlugin from '../plugins/platform.ts'
 import problemsPlugin, { validatorCompiler } from '../plugins/problems.ts'
@@ -67,6 +68,10 @@ export interface ChatServiceOptions extends HostSettings {
   readonly appendQueue?: ChatOptions['appendQueue']
   /** Replaces the kinds of entries. Used only in tests. */
   readonly kinds?: ChatPluginOptions['kinds']
+  /** Receives mails as text if `smtpUrl` is missing. Used by `fastify-chat dev`. */
+  readonly printMail?: ChatMailOptions['printMail']
+  /** Replaces the limits of the outbox. Used only in tests. */
+  readonly mailLimits?: ChatMailOptions['mailLimits']
 }
 
 /** Registers the service. The plugin is encapsulated, so its hooks and decorators do not affect the parent instance. */
@@ -83,7 +88,7 @@ export const chatService = async (fastify: FastifyInstance, options: ChatService
 
 const assemble = async (fastify: FastifyInstance, options: ChatServiceOptions): Promise<void> => {
   const { prefix: _, pages = false, resolved, client, clock = systemClock, bus, appendQueue, kinds, ...more } = options
-  const { authenticate, authorize, beforeMessage, onMessage, documentSecurity, ...others } = more
+  const { authenticate, authorize, beforeMessage, onMessage, documentSecurity, printMail, mailLimits, ...others } = more
   const settings = withoutFastifyOptions(others)
   checkPages(pages)
   // The loggers are replaced before any route is registered, because a query string may contain a token, which must not be
@@ -102,6 +107,8 @@ const assemble = async (fastify: FastifyInstance, options: ChatServiceOptions): 
   const config = fastify.chatConfig
   await fastify.register(dbPlugin, { ...config, client })
   await fastify.register(cryptoPlugin, { ...config, clock })
+  // The users of a host application have no addresses here.
+  if (!authenticate) await fastify.register(mailPlugin, { ...config, clock, printMail, mailLimits })
   await fastify.register(authPlugin, { ...config, authenticate, clock })
   await fastify.register(chatPlugin, {
     ...config,

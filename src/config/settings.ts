@@ -10,6 +10,7 @@ import { chatSettings } from './settings/chat.ts'
 import { databaseParts, databaseSettings } from './settings/database.ts'
 import type { SettingDetails, SettingOwner } from './settings/define.ts'
 import { appSettings, platformSettings, serverSettings } from './settings/http.ts'
+import { mailSettings } from './settings/mail.ts'
 import { opsSettings } from './settings/ops.ts'
 
 /** The schema of all settings before they are resolved. */
@@ -25,6 +26,7 @@ export const SettingsInput = Type.Object(
     ...platformSettings,
     ...appSettings,
     ...authRouteSettings,
+    ...mailSettings,
     ...chatSettings,
     ...opsSettings
   },

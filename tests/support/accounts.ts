@@ -19,7 +19,7 @@ export const accountsContext = (database: ChatDatabase, clock = systemClock): Ac
     keyring,
     clock,
     log: silentLog,
-    mail: createMail(keyring, false),
+    mail: createMail({ keyring, isConfigured: false }),
     lookupKeys: createLookupKeys({ repository: database.lookupKeys, keyring })
   }
 }

@@ -9,6 +9,7 @@ export type SettingOwner =
   | 'config'
   | 'crypto'
   | 'db'
+  | 'mail'
   | 'ops'
   | 'platform'
   | 'routes'
