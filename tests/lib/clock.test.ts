@@ -31,6 +31,7 @@ const ALLOWED: Record<string, { times: number; why: string }> = {
   'client/src/link.ts': { times: 2, why: '`since` and `until`, which apps show' },
   'client/src/outbox.ts': { times: 1, why: '`createdAt`, which apps show' },
   'client/src/renewal.ts': { times: 1, why: 'the expiry of a token, from a service that does not send its time' },
+  'client/src/session.ts': { times: 2, why: 'the stored expiry of an access token, which other tabs and programs read' },
   'src/web/banner.tsx': {
     times: 4,
     why: 'how long it is until a point in time; counted down with the monotonic clock'

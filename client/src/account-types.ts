@@ -1,0 +1,76 @@
+/** The types of the account and admin APIs. */
+import type { User } from './protocol.ts'
+
+/** The authenticated user's account. The fields of an address are absent if the service sends no mail or there is no address. */
+export interface Account extends User {
+  readonly display_name?: string
+  readonly role?: Role
+  readonly email?: string
+  readonly email_is_verified?: boolean
+  /** An address that replaces `email` when it is verified. */
+  readonly pending_email?: string
+}
+
+export type Role = 'user' | 'admin'
+
+/** A session of the user. `current` is true for the session of the access token. */
+export interface SessionEntry {
+  readonly id: string
+  readonly device?: string | null
+  readonly address?: string | null
+  readonly created_at: string
+  readonly last_used_at: string
+  readonly current: boolean
+}
+
+export interface Passkey {
+  readonly id: string
+  readonly name: string
+  readonly created_at: string
+  readonly last_used_at?: string | null
+}
+
+/** The user's second factors. */
+export interface Factors {
+  readonly totp: { readonly is_enabled: boolean }
+  readonly recovery_codes: { readonly left: number }
+  readonly passkeys: { readonly is_available: boolean; readonly items: readonly Passkey[] }
+}
+
+/** A secret for an authenticator app. `uri` is the content of its QR code. */
+export interface TotpSecret {
+  readonly secret: string
+  readonly uri: string
+}
+
+export interface RecoveryCodes {
+  readonly recovery_codes: readonly string[]
+}
+
+/** A WebAuthn ceremony: pass `options` to `navigator.credentials`, and its response with `challenge` back to the service. */
+export interface PasskeyCeremony {
+  readonly challenge: string
+  // biome-ignore lint/suspicious/noExplicitAny: the browser defines the options (WebAuthn Level 3, section 5.1).
+  readonly options: any
+}
+
+/** A user, as administrators see them. */
+export interface ManagedUser {
+  readonly id: number
+  readonly username: string
+  readonly display_name?: string | null
+  readonly role: Role
+  readonly status: 'active' | 'suspended' | 'deleted' | (string & {})
+  readonly created_at: string
+}
+
+/** An entry of the audit log. */
+export interface AuditEvent {
+  readonly id: number | string
+  readonly event: string
+  readonly at: string
+  readonly user_id?: number | null
+  readonly actor_id?: number | null
+  readonly address?: string | null
+  readonly [field: string]: unknown
+}
