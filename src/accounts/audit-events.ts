@@ -3,7 +3,13 @@
 /** The name of each event, and when it is recorded. Names are added over time, never renamed. */
 export const AUDIT_EVENTS = {
   login: 'A user logged in.',
-  login_failed: 'Logins failed. Counted per account, network and hour.'
+  login_failed: 'Logins failed. Counted per account, network and hour.',
+  second_factor_failed: 'The password was right, and the code of the second factor was wrong.',
+  factor_added: 'A user added an authenticator app or a passkey.',
+  factor_removed: 'A user removed an authenticator app or a passkey.',
+  recovery_codes_created: 'A user received new recovery codes. Earlier ones became invalid.',
+  recovery_code_used: 'A user logged in, or proved who they are, with a recovery code.',
+  passkey_counter_decreased: 'The counter of a passkey went back. The passkey may have been copied.'
 } as const satisfies Record<string, string>
 
 export type AuditEventName = keyof typeof AUDIT_EVENTS

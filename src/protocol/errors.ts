@@ -19,6 +19,14 @@ export const ERRORS = {
     title: 'Invalid credentials',
     advice: 'Prompt for the username and password again.'
   },
+  second_factor_required: {
+    status: 401,
+    title: 'Second factor required',
+    advice: 'Prompt for one of the methods, and continue with the challenge.'
+  },
+  invalid_code: { status: 401, title: 'Code invalid', advice: 'Prompt for another code.' },
+  invalid_challenge: { status: 401, title: 'Challenge invalid', advice: 'Start the login or the change again.' },
+  invalid_passkey: { status: 401, title: 'Passkey invalid', advice: 'Offer another passkey or another method.' },
   missing_token: { status: 401, title: 'Token missing', advice: 'Log in and send the access token.' },
   invalid_token: { status: 401, title: 'Token invalid', advice: 'Log in again for a new access token.' },
   token_expired: { status: 401, title: 'Token expired', advice: 'Log in again for a new access token.' },
@@ -53,7 +61,16 @@ export const ERRORS = {
     title: 'Message not found',
     advice: 'Load the messages of the room again; the message may have been deleted.'
   },
+  passkey_not_found: { status: 404, title: 'Passkey not found', advice: 'Load the list of passkeys again.' },
+  passkeys_unavailable: {
+    status: 404,
+    title: 'Passkeys unavailable',
+    advice: 'Offer other methods. The operator turns passkeys on with PUBLIC_URL.'
+  },
   username_taken: { status: 409, title: 'Username taken', advice: 'Choose another username.' },
+  totp_enabled: { status: 409, title: 'Authenticator app in use', advice: 'Remove the authenticator app first.' },
+  no_second_factor: { status: 409, title: 'No second factor', advice: 'Add an authenticator app or a passkey first.' },
+  too_many_passkeys: { status: 409, title: 'Too many passkeys', advice: 'Remove a passkey first.' },
   room_taken: { status: 409, title: 'Room taken', advice: 'Choose another name.' },
   nonce_reused: { status: 409, title: 'Nonce reused', advice: 'Use a new nonce for a new message.' },
   link_expired: { status: 410, title: 'Link expired', advice: 'Request a new link.' },
