@@ -14,10 +14,13 @@ import { createPasswords } from '../src/accounts/passwords.ts'
 import type { Identity } from '../src/accounts/sessions/identify.ts'
 import { createAccessTokens, type Jwt } from '../src/accounts/tokens/access-tokens.ts'
 import { extractToken } from '../src/accounts/tokens/extract-token.ts'
+import { loadTwoFactor } from '../src/accounts/two-factor/two-factor.ts'
 import type { Principal } from '../src/chat/access/authorize.ts'
 import { createOptionsReader, type SettingOptions, type SettingValues } from '../src/config/plugin-options.ts'
 import { authSettings } from '../src/config/settings/auth.ts'
 import { chatSettings } from '../src/config/settings/chat.ts'
+import { platformSettings } from '../src/config/settings/http.ts'
+import { twoFactorSettings } from '../src/config/settings/two-factor.ts'
 import type { UserRecord } from '../src/db/repositories/users.ts'
 import { clientAddress } from '../src/lib/client-address.ts'
 import { type Clock, systemClock } from '../src/lib/clock.ts'
@@ -93,7 +96,12 @@ const NAMESPACE = 'chat'
 const DAY_MS = 24 * 60 * 60 * 1000
 const HOUR_MS = 60 * 60 * 1000
 
-const ownSettings = { ...authSettings, legacySocketHours: chatSettings.legacySocketHours }
+const ownSettings = {
+  ...authSettings,
+  ...twoFactorSettings,
+  legacySocketHours: chatSettings.legacySocketHours,
+  publicUrl: platformSettings.publicUrl
+}
 
 const readOptions = createOptionsReader('chat-auth', {
   settings: ownSettings,
@@ -232,8 +240,13 @@ const createOwnAccounts = async (
     audience: values.audience ?? fastify.chatDb.schema,
     lifetime: accessTokenExpireMinutes * 60
   })
+  const context = createContext(fastify, clock)
+  const twoFactor = await loadTwoFactor(context, values)
+  // Not awaited, so that the start does not wait for a table scan.
+  fastify.addHook('onListen', async () => void twoFactor.reportOtherHosts().catch(() => {}))
   return createAccounts({
-    context: createContext(fastify, clock),
+    context,
+    twoFactor,
     passwords: createPasswords({ rounds: bcryptRounds }),
     tokens,
     legacySocketMs: legacySocketHours * HOUR_MS,

@@ -15,6 +15,7 @@ import type { Passwords } from './passwords.ts'
 import { createIdentify, type Identify } from './sessions/identify.ts'
 import { createSessionStarter, type StartedSession } from './sessions/start.ts'
 import type { AccessTokens } from './tokens/access-tokens.ts'
+import type { TwoFactor } from './two-factor/two-factor.ts'
 
 export interface AccountsOptions {
   readonly context: AccountsContext
@@ -25,12 +26,15 @@ export interface AccountsOptions {
   readonly throttle?: LoginThrottle | undefined
   /** The checks between the password and the session, in their order. Inactive users are always rejected first. */
   readonly gates?: readonly LoginGate[]
+  /** The second factors, whose gate is the last one. */
+  readonly twoFactor: TwoFactor
 }
 
 /** Manages the users who registered with a password. */
 export interface Accounts {
   readonly context: AccountsContext
   readonly passwords: Passwords
+  readonly twoFactor: TwoFactor
   /** Creates a user. Throws `username_taken`, or `busy` if too many hashes are queued. */
   register(username: string, password: string): Promise<UserRecord>
   /**
@@ -41,7 +45,7 @@ export interface Accounts {
   /**
    * Starts a session of a user who was verified otherwise, for example by a second factor after the password. `user` is the
    * record that was checked: the session begins only if its hash, status and generation are still the same. Throws
-   * `invalid_credentials` if they are not, and the error of the first gate.
+   * `invalid_credentials` if they are not, and the error of a gate other than that of the second factor.
    */
   startSession(user: UserRecord, request: LoginRequest): Promise<StartedSession>
   /** See `Identify`. A token becomes invalid within half a second after its user or its session has ended. */
@@ -51,17 +55,19 @@ export interface Accounts {
 }
 
 export const createAccounts = (options: AccountsOptions): Accounts => {
-  const { context, passwords, tokens, throttle, gates = [] } = options
+  const { context, passwords, tokens, throttle, twoFactor } = options
+  const gates = [refuseInactive, ...(options.gates ?? [])]
   const { users, sessions } = context.database
   const start = createSessionStarter(options)
 
   return {
     context,
     passwords,
+    twoFactor,
     register: async (username, password) => users.create({ username, hashedPassword: await passwords.hash(password) }),
-    login: createPasswordLogin({ context, passwords, start, throttle, gates: [refuseInactive, ...gates] }),
+    login: createPasswordLogin({ context, passwords, start, throttle, gates: [...gates, twoFactor.gate] }),
     async startSession(user, request) {
-      await refuseInactive(user, request)
+      for (const gate of gates) await gate(user, request)
       const started = await start(user, request)
       if (started) return started
       throw new ChatError('invalid_credentials', 'Your account was changed meanwhile. Log in again.')

@@ -12,6 +12,7 @@ import type { SettingDetails, SettingOwner } from './settings/define.ts'
 import { appSettings, platformSettings, serverSettings } from './settings/http.ts'
 import { mailSettings } from './settings/mail.ts'
 import { opsSettings } from './settings/ops.ts'
+import { twoFactorSettings } from './settings/two-factor.ts'
 
 /** The schema of all settings before they are resolved. */
 export const SettingsInput = Type.Object(
@@ -27,6 +28,7 @@ export const SettingsInput = Type.Object(
     ...appSettings,
     ...authRouteSettings,
     ...mailSettings,
+    ...twoFactorSettings,
     ...chatSettings,
     ...opsSettings
   },

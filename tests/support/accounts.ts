@@ -6,6 +6,7 @@ import { createLookupKeys } from '../../src/accounts/lookup-keys.ts'
 import { createMail } from '../../src/accounts/mail/mail.ts'
 import { createPasswords } from '../../src/accounts/passwords.ts'
 import { type AccessTokens, badToken } from '../../src/accounts/tokens/access-tokens.ts'
+import { createTwoFactor } from '../../src/accounts/two-factor/two-factor.ts'
 import { createKeyring } from '../../src/crypto/keyring.ts'
 import type { ChatDatabase } from '../../src/db/database.ts'
 import { systemClock } from '../../src/lib/clock.ts'
@@ -34,14 +35,17 @@ export const unsignedTokens: AccessTokens = {
 }
 
 /** Creates accounts with cheap hashes and tokens that are not signed. */
-export const testAccounts = (database: ChatDatabase, options: Partial<AccountsOptions> = {}): Accounts =>
-  createAccounts({
-    context: accountsContext(database),
+export const testAccounts = (database: ChatDatabase, options: Partial<AccountsOptions> = {}): Accounts => {
+  const { context = accountsContext(database) } = options
+  return createAccounts({
+    context,
     passwords: createPasswords({ rounds: 4 }),
     tokens: unsignedTokens,
     legacySocketMs: 1000,
+    twoFactor: createTwoFactor({ context, party: undefined, issuer: 'test' }),
     ...options
   })
+}
 
 /** Returns the login of a user whose client is unknown. */
 export const loginOf = (username: string, password: string, options: PasswordLogin['options'] = {}): PasswordLogin => ({

@@ -14,7 +14,7 @@ import {
 } from './login-challenge.ts'
 import { createPasskeyLogin, type PasskeyLogin } from './passkey-login.ts'
 import { createPasskeys, type Passkeys } from './passkeys.ts'
-import type { RelyingParty } from './relying-party.ts'
+import { loadRelyingParty, type RelyingParty } from './relying-party.ts'
 
 export interface TwoFactor {
   /** The last gate of a login with a password. */
@@ -45,6 +45,20 @@ export interface TwoFactorOptions {
   /** The name of the service in authenticator apps. */
   readonly issuer: string
 }
+
+/**
+ * Loads what passkeys need, and composes the second factors. `publicUrl` determines the host name of passkeys, and the name of the
+ * service in authenticator apps. Rejects if passkeys are on and their package is not installed.
+ */
+export const loadTwoFactor = async (
+  context: AccountsContext,
+  { publicUrl, passkeys }: { readonly publicUrl?: string | undefined; readonly passkeys: boolean }
+): Promise<TwoFactor> =>
+  createTwoFactor({
+    context,
+    party: passkeys ? await loadRelyingParty(publicUrl) : undefined,
+    issuer: publicUrl === undefined ? 'fastify-chat' : new URL(publicUrl).host
+  })
 
 export const createTwoFactor = ({ context, party, issuer }: TwoFactorOptions): TwoFactor => {
   const { database, log } = context
