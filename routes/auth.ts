@@ -2,33 +2,17 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyRequest } from 'fastify'
 import { clientOf } from '../plugins/auth.ts'
+import { perMinute } from '../plugins/platform.ts'
 import type { Settings } from '../src/config/settings.ts'
-import { clientNetwork } from '../src/lib/client-address.ts'
 import { timestamp } from '../src/lib/clock.ts'
 import { refTo } from '../src/protocol/components.ts'
 import { AccessToken, Login, MAX_PASSWORD, normalizePassword, Registration, User } from '../src/protocol/http/users.ts'
-import { jsonResponse, PUBLIC, problems } from '../src/protocol/openapi.ts'
+import { BODY_PROBLEMS, jsonResponse, PUBLIC, problems } from '../src/protocol/openapi.ts'
 import { characters } from '../src/protocol/validation.ts'
 
 export type AuthRoutesOptions = Pick<Settings, 'registerRateLimit' | 'loginRateLimit'>
 
 const BODY_LIMIT = 16 * 1024
-
-const BODY_PROBLEMS = [
-  'invalid_json',
-  'payload_too_large',
-  'unsupported_media_type',
-  'validation_failed',
-  'rate_limited',
-  'busy',
-  'unavailable'
-] as const
-
-/** Limits requests per minute per client. Only requests with a valid body count, so a mistake in a form does not. */
-const perMinute = (max: number, groupId: string) =>
-  max === 0
-    ? {}
-    : { rateLimit: { max, timeWindow: 60_000, groupId, hook: 'preHandler' as const, keyGenerator: clientNetwork } }
 
 /** Returns a `preValidation` hook that normalizes the password in a body if `isWanted` returns true for the password. */
 const normalizing =

@@ -56,6 +56,17 @@ export const openApiBase = ({ publicUrl, apiContact }: OpenApiOptions = {}) => (
 export const schemaName = (schema: { $id?: unknown }, _uri: unknown, _fragment: string, at: number): string =>
   typeof schema.$id === 'string' ? schema.$id : `def-${at}`
 
+/** The errors of every route that has a body and is limited. */
+export const BODY_PROBLEMS = [
+  'invalid_json',
+  'payload_too_large',
+  'unsupported_media_type',
+  'validation_failed',
+  'rate_limited',
+  'busy',
+  'unavailable'
+] as const satisfies readonly ErrorCode[]
+
 /** The `security` of a route that requires an access token. */
 export const SECURED = [{ bearerAuth: [] }]
 /** The `security` of a route that requires no access token. */

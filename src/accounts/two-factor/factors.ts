@@ -66,7 +66,10 @@ export const createFactors = ({ context, issuer, rpId }: FactorsOptions): Factor
     renewRecoveryCodes: actor =>
       change(actor, async changing => {
         if (!hasFactor(await changing.repositories.factors.summary(actor.user.id, undefined))) {
-          throw new ChatError('no_second_factor', 'Add an authenticator app or a passkey before you create recovery codes.')
+          throw new ChatError(
+            'no_second_factor',
+            'Add an authenticator app or a passkey before you create recovery codes.'
+          )
         }
         return replaceRecoveryCodes(changing, actor.user.id)
       })

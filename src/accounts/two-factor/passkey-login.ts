@@ -104,7 +104,8 @@ export const createPasskeyLogin = ({ context, party, logins }: PasskeyLoginOptio
       const before = await repositories.passkeys.use({ id, userId, counter, isBackedUp })
       if (before === undefined) throw invalidPasskey()
       // An authenticator without a counter always reports 0.
-      if (counter <= before && (counter > 0 || before > 0)) await record('passkey_counter_decreased', { before, counter })
+      if (counter <= before && (counter > 0 || before > 0))
+        await record('passkey_counter_decreased', { before, counter })
       if (loginHash !== '') await logins.end(repositories, loginHash)
     })
 
@@ -118,7 +119,8 @@ export const createPasskeyLogin = ({ context, party, logins }: PasskeyLoginOptio
       const { userId, data } = await take(answer.challenge, 'passkey_login')
       const interrupted = data ? await logins.findByHash(data) : undefined
       const verified = await verify(answer, userId, userId === null)
-      const user = interrupted?.user ?? (await database.users.findByIds([verified.passkey.userId])).get(verified.passkey.userId)
+      const user =
+        interrupted?.user ?? (await database.users.findByIds([verified.passkey.userId])).get(verified.passkey.userId)
       if (!user) throw invalidPasskey()
       await refuseInactive(user, { client, options: {} })
       await use({ user, client }, verified, data ?? '')

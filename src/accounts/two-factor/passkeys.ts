@@ -82,7 +82,10 @@ export const createPasskeys = (context: AccountsContext, party: RelyingParty | u
           data: null,
           lifetimeMs: CEREMONY_MS
         })
-        return { existing, handle: await repositories.passkeys.handleOf(user.id, randomBytes(32).toString('base64url')) }
+        return {
+          existing,
+          handle: await repositories.passkeys.handleOf(user.id, randomBytes(32).toString('base64url'))
+        }
       })
       const options = await library.generateRegistrationOptions({
         rpName: rpId,

@@ -33,11 +33,7 @@ export const createRecoveryCodes = (): NewRecoveryCodes => {
  * and reads letters that are not in the alphabet as the digits they resemble.
  */
 export const parseRecoveryCode = (text: string): RecoveryCodeRow | undefined => {
-  const code = text
-    .replace(/[\s-]/g, '')
-    .toUpperCase()
-    .replaceAll('O', '0')
-    .replace(/[IL]/g, '1')
+  const code = text.replace(/[\s-]/g, '').toUpperCase().replaceAll('O', '0').replace(/[IL]/g, '1')
   return code.length === LENGTH && [...code].every(digit => DIGITS.includes(digit)) ? rowOf(code) : undefined
 }
 
