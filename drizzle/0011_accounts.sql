@@ -101,15 +101,70 @@ CREATE TABLE "public"."outbox" (
 --> statement-breakpoint
 CREATE INDEX "outbox_next_at_idx" ON "public"."outbox" USING btree ("next_at");
 --> statement-breakpoint
--- Failed logins per account name and address. Names are stored as HMACs. UNLOGGED, because the counts need not survive a crash.
+-- Attempts to log in, per account name and per account name and network. Names and networks are stored as HMACs. UNLOGGED, because
+-- the counts need not survive a crash.
 CREATE UNLOGGED TABLE "public"."login_throttles" (
 	"key" text PRIMARY KEY,
-	"failures" integer NOT NULL,
+	"attempts" integer NOT NULL,
 	"allowed_at" timestamp (3) with time zone NOT NULL,
 	"expires_at" timestamp (3) with time zone NOT NULL
 );
 --> statement-breakpoint
 CREATE INDEX "login_throttles_expires_at_idx" ON "public"."login_throttles" USING btree ("expires_at");
+--> statement-breakpoint
+-- Counts an attempt for every key, or for none if one of the keys must wait. Returns the milliseconds until the next attempt may
+-- be made, or 0 if this attempt may be made and was counted. `free` attempts of a key need no wait; then the wait begins with
+-- `first_ms` and doubles with each attempt up to `max_ms`. A count ends `window_ms` after the first attempt, or after the last one
+-- if `slides`. A count that would end later than its rules allow is from before the clock was set back, and has ended, too.
+CREATE FUNCTION "public"."chat_count_attempt"(
+	keys text[],
+	free integer[],
+	first_ms double precision[],
+	max_ms double precision[],
+	window_ms double precision[],
+	slides boolean[]
+) RETURNS double precision
+LANGUAGE plpgsql AS $function$
+DECLARE
+	moment timestamptz;
+	wait_ms double precision;
+BEGIN
+	-- Locks the rows of all keys, in the order of the keys, so that no two attempts wait for each other.
+	INSERT INTO "public"."login_throttles" AS counted (key, attempts, allowed_at, expires_at)
+		SELECT one.key, 0, clock_timestamp(), clock_timestamp() FROM unnest(keys) AS one (key) ORDER BY one.key
+		ON CONFLICT (key) DO UPDATE SET attempts = counted.attempts WHERE false;
+	-- A stored time has milliseconds, and must not be rounded up to a time that is still to come.
+	moment := date_trunc('milliseconds', clock_timestamp());
+	SELECT max(least(rule.max_ms, extract(epoch FROM counted.allowed_at - moment) * 1000)) INTO wait_ms
+		FROM unnest(keys, max_ms, window_ms) AS rule (key, max_ms, window_ms)
+		JOIN "public"."login_throttles" AS counted ON counted.key = rule.key
+		WHERE counted.expires_at > moment AND counted.expires_at < moment + 2 * rule.window_ms * interval '1 millisecond';
+	IF wait_ms > 0 THEN RETURN wait_ms; END IF;
+	UPDATE "public"."login_throttles" AS counted SET
+			attempts = made.attempts,
+			allowed_at = moment + CASE
+				WHEN made.attempts < made.free THEN interval '0'
+				ELSE least(made.max_ms, made.first_ms * power(2::double precision, least(30, made.attempts - made.free)))
+					* interval '1 millisecond'
+			END,
+			expires_at = CASE
+				WHEN made.attempts > 1 AND NOT made.slides THEN counted.expires_at
+				ELSE moment + made.window_ms * interval '1 millisecond'
+			END
+		FROM (
+			SELECT rule.*, 1 + CASE
+					WHEN earlier.expires_at > moment
+						AND earlier.expires_at < moment + 2 * rule.window_ms * interval '1 millisecond' THEN earlier.attempts
+					ELSE 0
+				END AS attempts
+			FROM unnest(keys, free, first_ms, max_ms, window_ms, slides)
+				AS rule (key, free, first_ms, max_ms, window_ms, slides)
+			JOIN "public"."login_throttles" AS earlier ON earlier.key = rule.key
+		) AS made
+		WHERE counted.key = made.key;
+	RETURN 0;
+END
+$function$;
 --> statement-breakpoint
 -- The networks from which a user logged in.
 CREATE TABLE "public"."known_networks" (

@@ -10,6 +10,8 @@ import type { AccountsContext, ClientInfo } from '../src/accounts/context.ts'
 import { createHostUsers, type HostUser } from '../src/accounts/host-users.ts'
 import { createLookupKeys } from '../src/accounts/lookup-keys.ts'
 import { createMail } from '../src/accounts/mail/mail.ts'
+import { createPasswordPolicy, serviceNamesOf } from '../src/accounts/passwords/policy.ts'
+import { createLoginThrottle } from '../src/accounts/passwords/throttle.ts'
 import { createPasswords } from '../src/accounts/passwords.ts'
 import type { Identity } from '../src/accounts/sessions/identify.ts'
 import { createAccessTokens, type Jwt } from '../src/accounts/tokens/access-tokens.ts'
@@ -20,6 +22,7 @@ import { createOptionsReader, type SettingOptions, type SettingValues } from '..
 import { authSettings } from '../src/config/settings/auth.ts'
 import { chatSettings } from '../src/config/settings/chat.ts'
 import { platformSettings } from '../src/config/settings/http.ts'
+import { passwordSettings } from '../src/config/settings/passwords.ts'
 import { twoFactorSettings } from '../src/config/settings/two-factor.ts'
 import type { UserRecord } from '../src/db/repositories/users.ts'
 import { clientAddress } from '../src/lib/client-address.ts'
@@ -99,6 +102,7 @@ const HOUR_MS = 60 * 60 * 1000
 const ownSettings = {
   ...authSettings,
   ...twoFactorSettings,
+  ...passwordSettings,
   legacySocketHours: chatSettings.legacySocketHours,
   publicUrl: platformSettings.publicUrl
 }
@@ -249,6 +253,11 @@ const createOwnAccounts = async (
     twoFactor,
     passwords: createPasswords({ rounds: bcryptRounds }),
     tokens,
+    policy: createPasswordPolicy({
+      isCommonChecked: values.passwordCommonCheck,
+      serviceNames: serviceNamesOf(values.publicUrl)
+    }),
+    throttle: createLoginThrottle(context),
     legacySocketMs: legacySocketHours * HOUR_MS,
     gates: []
   })

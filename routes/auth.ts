@@ -48,7 +48,7 @@ const authRoutes: FastifyPluginAsyncTypebox<AuthRoutesOptions> = async (fastify,
       body: refTo(Registration),
       response: {
         201: jsonResponse('The registered user.', refTo(User), { isLimited: true }),
-        ...problems('username_taken', ...BODY_PROBLEMS)
+        ...problems('username_taken', 'password_too_common', ...BODY_PROBLEMS)
       }
     },
     async handler(request, reply) {

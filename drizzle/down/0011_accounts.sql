@@ -34,6 +34,10 @@ DROP TABLE "public"."totp";
 --> statement-breakpoint
 DROP TABLE "public"."known_networks";
 --> statement-breakpoint
+DROP FUNCTION "public"."chat_count_attempt"(
+	text[], integer[], double precision[], double precision[], double precision[], boolean[]
+);
+--> statement-breakpoint
 DROP TABLE "public"."login_throttles";
 --> statement-breakpoint
 DROP TABLE "public"."outbox";

@@ -3,14 +3,9 @@
 import type { UserRecord } from '../db/repositories/users.ts'
 import { ChatError } from '../protocol/errors.ts'
 import type { AccountsContext } from './context.ts'
-import {
-  createPasswordLogin,
-  type LoginGate,
-  type LoginRequest,
-  type LoginThrottle,
-  type PasswordLogin,
-  refuseInactive
-} from './login.ts'
+import { createPasswordLogin, type LoginGate, type LoginRequest, type PasswordLogin, refuseInactive } from './login.ts'
+import type { PasswordPolicy } from './passwords/policy.ts'
+import type { LoginThrottle } from './passwords/throttle.ts'
 import type { Passwords } from './passwords.ts'
 import { createIdentify, type Identify } from './sessions/identify.ts'
 import { createSessionStarter, type StartedSession } from './sessions/start.ts'
@@ -23,6 +18,7 @@ export interface AccountsOptions {
   readonly tokens: AccessTokens
   /** Maximum duration in milliseconds of a socket without `chat.v1`. */
   readonly legacySocketMs: number
+  readonly policy?: PasswordPolicy | undefined
   readonly throttle?: LoginThrottle | undefined
   /** The checks between the password and the session, in their order. Inactive users are always rejected first. */
   readonly gates?: readonly LoginGate[]
@@ -35,7 +31,7 @@ export interface Accounts {
   readonly context: AccountsContext
   readonly passwords: Passwords
   readonly twoFactor: TwoFactor
-  /** Creates a user. Throws `username_taken`, or `busy` if too many hashes are queued. */
+  /** Creates a user. Throws `username_taken`, `password_too_common`, or `busy` if too many hashes are queued. */
   register(username: string, password: string): Promise<UserRecord>
   /**
    * Starts a session for a username and a password. The case of the username is ignored. Throws `invalid_credentials`, `busy`,
@@ -55,7 +51,7 @@ export interface Accounts {
 }
 
 export const createAccounts = (options: AccountsOptions): Accounts => {
-  const { context, passwords, tokens, throttle, twoFactor } = options
+  const { context, passwords, tokens, policy, throttle, twoFactor } = options
   const gates = [refuseInactive, ...(options.gates ?? [])]
   const { users, sessions } = context.database
   const start = createSessionStarter(options)
@@ -64,7 +60,10 @@ export const createAccounts = (options: AccountsOptions): Accounts => {
     context,
     passwords,
     twoFactor,
-    register: async (username, password) => users.create({ username, hashedPassword: await passwords.hash(password) }),
+    async register(username, password) {
+      policy?.check(password, username)
+      return users.create({ username, hashedPassword: await passwords.hash(password) })
+    },
     login: createPasswordLogin({ context, passwords, start, throttle, gates: [...gates, twoFactor.gate] }),
     async startSession(user, request) {
       for (const gate of gates) await gate(user, request)

@@ -3,8 +3,10 @@
  * that inserts the session.
  */
 import type { UserRecord } from '../db/repositories/users.ts'
+import { networkOf } from '../lib/client-address.ts'
 import { ChatError } from '../protocol/errors.ts'
 import type { AccountsContext, ClientInfo } from './context.ts'
+import type { LoginThrottle } from './passwords/throttle.ts'
 import type { Passwords } from './passwords.ts'
 import type { SessionStarter, StartedSession } from './sessions/start.ts'
 
@@ -35,16 +37,6 @@ export interface PasswordLogin extends LoginRequest {
  */
 export type LoginGate = (user: UserRecord, request: LoginRequest) => Promise<void>
 
-/** Limits the attempts to log in. */
-export interface LoginThrottle {
-  /** Counts an attempt, before the password is checked. Throws `rate_limited`. */
-  admit(login: PasswordLogin): Promise<void>
-  /** Called when the password was wrong, or the user is unknown. */
-  failed(login: PasswordLogin, user: UserRecord | undefined): Promise<void>
-  /** Called when a session has begun. */
-  passed(login: PasswordLogin, user: UserRecord): Promise<void>
-}
-
 export interface PasswordLoginOptions {
   readonly context: AccountsContext
   readonly passwords: Passwords
@@ -64,7 +56,7 @@ export const createPasswordLogin = (
   options: PasswordLoginOptions
 ): ((login: PasswordLogin) => Promise<StartedSession>) => {
   const { context, passwords, start, throttle, gates } = options
-  const { users } = context.database
+  const { users, audit } = context.database
 
   /**
    * Replaces a hash with a lower cost. Returns the user with the new hash, or undefined if the user was changed since the
@@ -81,13 +73,17 @@ export const createPasswordLogin = (
   const verified = async ({ username, password }: PasswordLogin): Promise<Verified> => {
     // PostgreSQL cannot store a NUL character in text, so no user has such a name and a query would fail.
     const user = username.includes('\u0000') ? undefined : await users.findByUsername(username)
+    // A deleted user does not exist for others. A suspended user is rejected by a gate, with a reason.
+    const hash = user && (user.status === 'active' || user.status === 'suspended') ? user.hashedPassword : null
     // `verify` is also called if there is no such user, so that the response time does not reveal whether the user exists.
-    const isRight = await passwords.verify(password, user?.hashedPassword)
-    return { user, isRight: isRight && Boolean(user?.hashedPassword) }
+    return { user, isRight: await passwords.verify(password, hash) }
   }
 
-  return async login => {
-    await throttle?.admit(login)
+  /** Returns a session, or the user whose password was wrong or who was changed meanwhile. */
+  const tryLogin = async (
+    login: PasswordLogin
+  ): Promise<{ started?: StartedSession; user: UserRecord | undefined }> => {
+    const counted = await throttle?.admit(login)
     let found: UserRecord | undefined
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
       const { user, isRight } = await verified(login)
@@ -97,13 +93,19 @@ export const createPasswordLogin = (
       // second renewal would make that login start over.
       const current = await renewed(user, login.password, attempt === 0)
       if (!current) continue
+      // Before the gates, because a gate that asks for a second factor does not make the password wrong.
+      await counted?.succeed()
       for (const gate of gates) await gate(current, login)
       const started = await start(current, login)
-      if (!started) continue
-      await throttle?.passed(login, current)
-      return started
+      if (started) return { started, user }
     }
-    await throttle?.failed(login, found)
+    return { user: found }
+  }
+
+  return async login => {
+    const { started, user } = await tryLogin(login)
+    if (started) return started
+    await audit.countFailedLogin({ userId: user?.id, network: networkOf(login.client.address) })
     throw invalidCredentials()
   }
 }

@@ -12,6 +12,7 @@ import type { SettingDetails, SettingOwner } from './settings/define.ts'
 import { appSettings, platformSettings, serverSettings } from './settings/http.ts'
 import { mailSettings } from './settings/mail.ts'
 import { opsSettings } from './settings/ops.ts'
+import { passwordSettings } from './settings/passwords.ts'
 import { twoFactorSettings } from './settings/two-factor.ts'
 
 /** The schema of all settings before they are resolved. */
@@ -20,6 +21,7 @@ export const SettingsInput = Type.Object(
     ...databaseParts,
     ...databaseSettings,
     ...authSettings,
+    ...passwordSettings,
     ...cryptoSettings,
     ...administrationSettings,
     ...auditSettings,

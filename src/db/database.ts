@@ -11,6 +11,8 @@ import { type ChallengesRepository, createChallengesRepository } from './reposit
 import { type ChangesRepository, createChangesRepository } from './repositories/changes.ts'
 import { createEmailsRepository, type EmailsRepository } from './repositories/emails.ts'
 import { createFactorsRepository, type FactorsRepository } from './repositories/factors.ts'
+import { createKnownNetworksRepository, type KnownNetworksRepository } from './repositories/known-networks.ts'
+import { createLoginThrottlesRepository, type LoginThrottlesRepository } from './repositories/login-throttles.ts'
 import { createLookupKeysRepository, type LookupKeysRepository } from './repositories/lookup-keys.ts'
 import { createMessagesRepository, type MessagesRepository } from './repositories/messages.ts'
 import { createOneTimeTokensRepository, type OneTimeTokensRepository } from './repositories/one-time-tokens.ts'
@@ -57,6 +59,8 @@ export interface Repositories {
   readonly totp: TotpRepository
   readonly recoveryCodes: RecoveryCodesRepository
   readonly passkeys: PasskeysRepository
+  readonly loginThrottles: LoginThrottlesRepository
+  readonly knownNetworks: KnownNetworksRepository
 }
 
 export interface ChatDatabase extends Repositories {
@@ -93,7 +97,9 @@ const createRepositories = (client: SqlClient, schema: string, tables: Tables, a
   factors: createFactorsRepository(client, schema),
   totp: createTotpRepository(client, schema),
   recoveryCodes: createRecoveryCodesRepository(client, schema),
-  passkeys: createPasskeysRepository(client, schema)
+  passkeys: createPasskeysRepository(client, schema),
+  loginThrottles: createLoginThrottlesRepository(client, schema),
+  knownNetworks: createKnownNetworksRepository(client, schema)
 })
 
 /** Options of the repositories. */

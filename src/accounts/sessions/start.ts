@@ -1,6 +1,7 @@
 /** Starts sessions: inserts the row, limits their number, and issues the first tokens. */
 import { randomBytes } from 'node:crypto'
 import type { UserRecord } from '../../db/repositories/users.ts'
+import { networkOf } from '../../lib/client-address.ts'
 import type { AccessToken } from '../../protocol/http/users.ts'
 import type { AccountsContext } from '../context.ts'
 import type { LoginRequest } from '../login.ts'
@@ -48,6 +49,7 @@ export const createSessionStarter = ({ context, tokens, legacySocketMs }: Sessio
       if (!isStarted) return undefined
       await repositories.sessions.trim(user.id, MAX_SESSIONS)
       const { address, agent } = client
+      await repositories.knownNetworks.record(user.id, networkOf(address))
       await repositories.audit.record({ event: 'login', userId: user.id, sessionId: id, address, agent })
       return { userId: user.id, sessionId: id, token: tokens.issue(user, { id }) }
     })
