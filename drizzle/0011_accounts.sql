@@ -131,7 +131,7 @@ DECLARE
 BEGIN
 	-- Locks the rows of all keys, in the order of the keys, so that no two attempts wait for each other.
 	INSERT INTO "public"."login_throttles" AS counted (key, attempts, allowed_at, expires_at)
-		SELECT one.key, 0, clock_timestamp(), clock_timestamp() FROM unnest(keys) AS one (key) ORDER BY one.key
+		SELECT one.key, 0, to_timestamp(0), to_timestamp(0) FROM unnest(keys) AS one (key) ORDER BY one.key
 		ON CONFLICT (key) DO UPDATE SET attempts = counted.attempts WHERE false;
 	-- A stored time has milliseconds, and must not be rounded up to a time that is still to come.
 	moment := date_trunc('milliseconds', clock_timestamp());
