@@ -23,14 +23,17 @@ import { authSettings } from '../src/config/settings/auth.ts'
 import { chatSettings } from '../src/config/settings/chat.ts'
 import { platformSettings } from '../src/config/settings/http.ts'
 import { passwordSettings } from '../src/config/settings/passwords.ts'
+import { sessionSettings } from '../src/config/settings/sessions.ts'
 import { twoFactorSettings } from '../src/config/settings/two-factor.ts'
 import type { UserRecord } from '../src/db/repositories/users.ts'
+import { createSessionCookies, type SessionCookies } from '../src/http/session-cookies.ts'
 import { clientAddress } from '../src/lib/client-address.ts'
 import { type Clock, systemClock } from '../src/lib/clock.ts'
 import { safeHeader } from '../src/lib/logging.ts'
 import { withoutRepeats } from '../src/lib/repeated-log.ts'
 import { whenKnown } from '../src/lib/when-known.ts'
 import { ChatError } from '../src/protocol/errors.ts'
+import { shutdownOf } from '../src/shutdown.ts'
 
 /** The authenticated user of a request. `sessionId` is null if a host application authenticates the users. */
 export type Caller = Principal &
@@ -49,6 +52,8 @@ declare module 'fastify' {
     chatAuth: {
       /** The accounts of this service. Null if a host application authenticates the users. */
       readonly accounts: Accounts | null
+      /** The cookie of sessions. Not used if a host application authenticates the users. */
+      readonly cookies: SessionCookies
       /**
        * Sets `request.chatUser`. Throws an error with the status 401 if the request is not authenticated, and `unavailable` if
        * the host's `authenticate` fails. Used as an `onRequest` hook.
@@ -98,11 +103,14 @@ const NAMESPACE = 'chat'
 /** Default time in milliseconds for which the authentication of a host user is valid. */
 const DAY_MS = 24 * 60 * 60 * 1000
 const HOUR_MS = 60 * 60 * 1000
+/** Interval in milliseconds at which sessions that have ended are deleted. */
+const SWEEP_MS = 10 * 60_000
 
 const ownSettings = {
   ...authSettings,
   ...twoFactorSettings,
   ...passwordSettings,
+  ...sessionSettings,
   legacySocketHours: chatSettings.legacySocketHours,
   publicUrl: platformSettings.publicUrl
 }
@@ -120,6 +128,9 @@ export default fp(
     const { authenticate, clock = systemClock } = options
     const { users } = fastify.chatDb
     const hostUsers = createHostUsers({ users, log: withoutRepeats(fastify.server, fastify.log, clock), clock })
+
+    const audience = values.audience ?? fastify.chatDb.schema
+    const cookies = createSessionCookies({ audience, publicUrl: values.publicUrl })
 
     fastify.decorateRequest('chatUser', null)
     if (authenticate) {
@@ -139,6 +150,7 @@ export default fp(
       }
       fastify.decorate('chatAuth', {
         accounts: null,
+        cookies,
         requireUser,
         requireSocketUser: requireUser,
         renew,
@@ -161,14 +173,17 @@ export default fp(
       const caller = identify(token)
       request.chatUser = caller instanceof Promise ? await caller : caller
     }
+    const stopSweeping = clock.every(SWEEP_MS, () => accounts.sessions.sweep())
+    shutdownOf(fastify).add('stop background work', async () => stopSweeping())
     fastify.decorate('chatAuth', {
       accounts,
-      requireUser: request => requireToken(request, extractToken({ authorization: request.headers.authorization })),
+      cookies,
+      requireUser: request => requireToken(request, tokenOf(request)),
       requireSocketUser: request => requireToken(request, socketToken(request), '/ws/chat?token=<token>'),
       renew: async token => identify(token),
       async requireProof(request) {
         const { userId, sessionId } = callerOf(request)
-        await accounts.requireProof(userId, sessionId)
+        await accounts.proofs.require(userId, sessionId)
       },
       requireAdmin(request) {
         if (callerOf(request).role !== 'admin') throw new ChatError('not_allowed', 'Only administrators may do this.')
@@ -208,6 +223,16 @@ export const clientOf = (request: FastifyRequest): ClientInfo => {
     agent: agent === undefined ? undefined : safeHeader(agent).slice(0, MAX_AGENT)
   }
 }
+
+/** Returns the access token in the Authorization header of a request. */
+export const tokenOf = ({ headers }: FastifyRequest): string | undefined =>
+  extractToken({ authorization: headers.authorization })
+
+// Routes must not import src/accounts directly, so this plugin exports what they need.
+export type { Accounts } from '../src/accounts/accounts.ts'
+export type { LoginRequest } from '../src/accounts/login.ts'
+export { PROOF_SECONDS } from '../src/accounts/sessions/proof.ts'
+export type { StartedSession } from '../src/accounts/sessions/start.ts'
 
 const missingToken = (example = 'Authorization: Bearer <token>'): ChatError =>
   new ChatError('missing_token', `The request has no access token. Send it, for example, as "${example}".`)
@@ -258,6 +283,7 @@ const createOwnAccounts = async (
       serviceNames: serviceNamesOf(values.publicUrl)
     }),
     throttle: createLoginThrottle(context),
+    lifetime: { idleMs: values.sessionIdleDays * DAY_MS, maxMs: values.sessionMaxDays * DAY_MS },
     legacySocketMs: legacySocketHours * HOUR_MS,
     gates: []
   })

@@ -1,7 +1,6 @@
 /** Registers users and logs them in. These routes need no token and are rate-limited per IP address. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyRequest } from 'fastify'
-import { clientOf } from '../plugins/auth.ts'
 import { perMinute } from '../plugins/platform.ts'
 import type { Settings } from '../src/config/settings.ts'
 import { timestamp } from '../src/lib/clock.ts'
@@ -9,6 +8,7 @@ import { refTo } from '../src/protocol/components.ts'
 import { AccessToken, Login, MAX_PASSWORD, normalizePassword, Registration, User } from '../src/protocol/http/users.ts'
 import { BODY_PROBLEMS, jsonResponse, PUBLIC, problems } from '../src/protocol/openapi.ts'
 import { characters } from '../src/protocol/validation.ts'
+import { loginRequestOf, sessionResponse } from './session-response.ts'
 
 export type AuthRoutesOptions = Pick<Settings, 'registerRateLimit' | 'loginRateLimit'>
 
@@ -75,13 +75,13 @@ const authRoutes: FastifyPluginAsyncTypebox<AuthRoutesOptions> = async (fastify,
       body: refTo(Login),
       response: {
         200: jsonResponse('The access token.', refTo(AccessToken), { isLimited: true }),
-        ...problems('invalid_credentials', 'account_suspended', ...BODY_PROBLEMS)
+        ...problems('invalid_credentials', 'account_suspended', 'origin_not_allowed', ...BODY_PROBLEMS)
       }
     },
-    async handler(request) {
-      const { username, password } = request.body
-      const { token } = await accounts.login({ username, password, client: clientOf(request), options: {} })
-      return token
+    async handler(request, reply) {
+      const { username, password, ...options } = request.body
+      const started = await accounts.login({ username, password, ...loginRequestOf(request, options) })
+      return sessionResponse(request, reply, started)
     }
   })
 }

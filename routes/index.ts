@@ -8,6 +8,7 @@ import entryRoutes from './entries.ts'
 import healthRoutes from './health.ts'
 import messageRoutes from './messages.ts'
 import roomRoutes from './rooms.ts'
+import sessionRoutes, { publicSessionRoutes } from './sessions.ts'
 import socketRoute, { checkOrigins, type SocketRouteOptions } from './socket.ts'
 import userRoutes from './users.ts'
 
@@ -24,6 +25,7 @@ export interface PublicRoutesOptions extends AuthRoutesOptions {
 export const publicRoutes: FastifyPluginAsync<PublicRoutesOptions> = async (fastify, options) => {
   const { registerRateLimit, loginRateLimit, publicUrl, hasHealth, hasEntrance, hasDocuments, hasApp } = options
   await fastify.register(authRoutes, { registerRateLimit, loginRateLimit })
+  await fastify.register(publicSessionRoutes)
   if (hasHealth) await fastify.register(healthRoutes)
   if (hasEntrance) await fastify.register(entranceRoute, { hasApp })
   if (hasDocuments) await fastify.register(docsRoutes, { publicUrl })
@@ -37,6 +39,7 @@ export const authenticatedRoutes: FastifyPluginAsync<SocketRouteOptions> = async
   requireUser(fastify)
   requireProofAndRole(fastify)
   await fastify.register(userRoutes)
+  await fastify.register(sessionRoutes)
   await fastify.register(messageRoutes)
   await fastify.register(roomRoutes)
   await fastify.register(entryRoutes)

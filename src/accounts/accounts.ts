@@ -1,5 +1,6 @@
 /** Registers users with a password, logs them in, and identifies them by their access tokens. */
 
+import type { SessionLifetime } from '../db/repositories/refresh-tokens.ts'
 import type { UserRecord } from '../db/repositories/users.ts'
 import { ChatError } from '../protocol/errors.ts'
 import type { AccountsContext } from './context.ts'
@@ -8,7 +9,10 @@ import type { PasswordPolicy } from './passwords/policy.ts'
 import type { LoginThrottle } from './passwords/throttle.ts'
 import type { Passwords } from './passwords.ts'
 import { createIdentify, type Identify } from './sessions/identify.ts'
+import { createProofs, type Proofs } from './sessions/proof.ts'
+import { createSessions, type Sessions } from './sessions/sessions.ts'
 import { createSessionStarter, type StartedSession } from './sessions/start.ts'
+import { createSessionUse } from './sessions/use.ts'
 import type { AccessTokens } from './tokens/access-tokens.ts'
 import type { TwoFactor } from './two-factor/two-factor.ts'
 
@@ -16,6 +20,7 @@ export interface AccountsOptions {
   readonly context: AccountsContext
   readonly passwords: Passwords
   readonly tokens: AccessTokens
+  readonly lifetime: SessionLifetime
   /** Maximum duration in milliseconds of a socket without `chat.v1`. */
   readonly legacySocketMs: number
   readonly policy?: PasswordPolicy | undefined
@@ -46,15 +51,17 @@ export interface Accounts {
   startSession(user: UserRecord, request: LoginRequest): Promise<StartedSession>
   /** See `Identify`. A token becomes invalid within half a second after its user or its session has ended. */
   readonly identify: Identify
-  /** Throws `proof_required` unless the session was proven within the last ten minutes. */
-  requireProof(userId: number, sessionId: string | null): Promise<void>
+  readonly sessions: Sessions
+  readonly proofs: Proofs
 }
 
 export const createAccounts = (options: AccountsOptions): Accounts => {
-  const { context, passwords, tokens, policy, throttle, twoFactor } = options
+  const { context, passwords, tokens, lifetime, policy, throttle, twoFactor } = options
   const gates = [refuseInactive, ...(options.gates ?? [])]
-  const { users, sessions } = context.database
+  const { clock, log, database } = context
+  const { users, sessions, refreshTokens } = database
   const start = createSessionStarter(options)
+  const use = createSessionUse({ sessions, refreshTokens, lifetime, clock, log })
 
   return {
     context,
@@ -71,10 +78,13 @@ export const createAccounts = (options: AccountsOptions): Accounts => {
       if (started) return started
       throw new ChatError('invalid_credentials', 'Your account was changed meanwhile. Log in again.')
     },
-    identify: createIdentify({ sessions, tokens, clock: context.clock }),
-    async requireProof(userId, sessionId) {
-      if (sessionId !== null && (await sessions.isProven(userId, sessionId))) return
-      throw new ChatError('proof_required', 'Prove who you are with your password, then send the request again.')
-    }
+    identify: createIdentify({ sessions, tokens, clock, use }),
+    sessions: createSessions(options),
+    proofs: createProofs({
+      context,
+      passwords,
+      throttle,
+      gates: [(user, { client, code }) => twoFactor.requireCode({ user, client }, code)]
+    })
   }
 }

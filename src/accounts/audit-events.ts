@@ -9,7 +9,11 @@ export const AUDIT_EVENTS = {
   factor_removed: 'A user removed an authenticator app or a passkey.',
   recovery_codes_created: 'A user received new recovery codes. Earlier ones became invalid.',
   recovery_code_used: 'A user logged in, or proved who they are, with a recovery code.',
-  passkey_counter_decreased: 'The counter of a passkey went back. The passkey may have been copied.'
+  passkey_counter_decreased: 'The counter of a passkey went back. The passkey may have been copied.',
+  logout: 'A user logged out.',
+  logout_all: 'A user ended all sessions.',
+  session_ended: 'A user ended another session.',
+  refresh_reused: 'A session was ended, because an old refresh token was presented: somebody has a copy.'
 } as const satisfies Record<string, string>
 
 export type AuditEventName = keyof typeof AUDIT_EVENTS

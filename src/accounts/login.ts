@@ -16,7 +16,7 @@ export interface LoginOptions {
   readonly session?: boolean | undefined
   /** Whether the refresh tokens are sent in a cookie. Implies `session`. */
   readonly cookie?: boolean | undefined
-  /** Whether the cookie is kept when the browser is closed. */
+  /** Whether the cookie is kept when the browser is closed. The default is true. */
   readonly remember?: boolean | undefined
 }
 
@@ -24,6 +24,8 @@ export interface LoginOptions {
 export interface LoginRequest {
   readonly client: ClientInfo
   readonly options: LoginOptions
+  /** The refresh token in the cookie that the new session's cookie replaces. Its session ends. */
+  readonly replaces?: string | undefined
 }
 
 export interface PasswordLogin extends LoginRequest {

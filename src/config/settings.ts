@@ -13,6 +13,7 @@ import { appSettings, platformSettings, serverSettings } from './settings/http.t
 import { mailSettings } from './settings/mail.ts'
 import { opsSettings } from './settings/ops.ts'
 import { passwordSettings } from './settings/passwords.ts'
+import { sessionSettings } from './settings/sessions.ts'
 import { twoFactorSettings } from './settings/two-factor.ts'
 
 /** The schema of all settings before they are resolved. */
@@ -22,6 +23,7 @@ export const SettingsInput = Type.Object(
     ...databaseSettings,
     ...authSettings,
     ...passwordSettings,
+    ...sessionSettings,
     ...cryptoSettings,
     ...administrationSettings,
     ...auditSettings,

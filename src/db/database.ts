@@ -21,6 +21,7 @@ import { createPasskeysRepository, type PasskeysRepository } from './repositorie
 import { createProcessesRepository, type ProcessesRepository } from './repositories/processes.ts'
 import { createRateLimitsRepository, type RateLimitsRepository } from './repositories/rate-limits.ts'
 import { createRecoveryCodesRepository, type RecoveryCodesRepository } from './repositories/recovery-codes.ts'
+import { createRefreshTokensRepository, type RefreshTokensRepository } from './repositories/refresh-tokens.ts'
 import { createRoomsRepository, type RoomsRepository } from './repositories/rooms.ts'
 import { createSessionsRepository, type SessionsRepository } from './repositories/sessions.ts'
 import { createTotpRepository, type TotpRepository } from './repositories/totp.ts'
@@ -51,6 +52,7 @@ export interface Repositories {
   readonly audit: AuditRepository
   readonly outbox: OutboxRepository
   readonly sessions: SessionsRepository
+  readonly refreshTokens: RefreshTokensRepository
   readonly lookupKeys: LookupKeysRepository
   readonly emails: EmailsRepository
   readonly oneTimeTokens: OneTimeTokensRepository
@@ -93,6 +95,7 @@ const createRepositories = (client: SqlClient, schema: string, tables: Tables, a
   emails: createEmailsRepository(client, schema),
   oneTimeTokens: createOneTimeTokensRepository(client, schema),
   sessions: createSessionsRepository(client, schema),
+  refreshTokens: createRefreshTokensRepository(client, schema),
   challenges: createChallengesRepository(client, schema),
   factors: createFactorsRepository(client, schema),
   totp: createTotpRepository(client, schema),

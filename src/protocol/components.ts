@@ -4,6 +4,7 @@ import { Entry, EntryList, Message, NewMessage } from './http/messages.ts'
 import { Problem } from './http/problems.ts'
 import { NewRoom, Presence, Room, RoomList } from './http/rooms.ts'
 import { Entrance, Health, Liveness } from './http/service.ts'
+import { Proof, Proven, RefreshTokenBody, SessionList } from './http/sessions.ts'
 import { AccessToken, Login, Registration, User } from './http/users.ts'
 
 /** Lists the schemas to which HTTP routes refer by `$id`. */
@@ -12,6 +13,10 @@ export const components = [
   Login,
   User,
   AccessToken,
+  RefreshTokenBody,
+  SessionList,
+  Proof,
+  Proven,
   Message,
   Entry,
   EntryList,

@@ -98,6 +98,9 @@ export const jsonResponse = <T>(description: string, schema: T, { isLimited = fa
   content: { 'application/json': { schema } }
 })
 
+/** Documents a successful response without a body. */
+export const emptyResponse = (description: string) => ({ description, headers: REQUEST_ID, type: 'null' })
+
 /** Documents the error responses of a route, keyed by status: the given codes, and the codes that every route may return. */
 export const problems = (...codes: ErrorCode[]) => {
   const byStatus = new Map<number, ErrorCode[]>()

@@ -34,6 +34,8 @@ export const unsignedTokens: AccessTokens = {
   }
 }
 
+const DAY_MS = 24 * 60 * 60 * 1000
+
 /** Creates accounts with cheap hashes and tokens that are not signed. */
 export const testAccounts = (database: ChatDatabase, options: Partial<AccountsOptions> = {}): Accounts => {
   const { context = accountsContext(database) } = options
@@ -41,6 +43,7 @@ export const testAccounts = (database: ChatDatabase, options: Partial<AccountsOp
     context,
     passwords: createPasswords({ rounds: 4 }),
     tokens: unsignedTokens,
+    lifetime: { idleMs: 14 * DAY_MS, maxMs: 90 * DAY_MS },
     legacySocketMs: 1000,
     twoFactor: createTwoFactor({ context, party: undefined, issuer: 'test' }),
     ...options

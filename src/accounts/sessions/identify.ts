@@ -7,6 +7,7 @@ import { suspended } from '../login.ts'
 import { type AccessTokens, badToken } from '../tokens/access-tokens.ts'
 import type { AccessClaims } from '../tokens/claims.ts'
 import { createUserLookup } from '../user-lookup.ts'
+import type { SessionUse } from './use.ts'
 
 export interface Identity {
   readonly user: UserRecord
@@ -28,9 +29,10 @@ export interface IdentifyOptions {
   readonly sessions: Pick<SessionsRepository, 'find'>
   readonly tokens: Pick<AccessTokens, 'verify'>
   readonly clock: Clock
+  readonly use: SessionUse
 }
 
-export const createIdentify = ({ sessions, tokens, clock }: IdentifyOptions): Identify => {
+export const createIdentify = ({ sessions, tokens, clock, use }: IdentifyOptions): Identify => {
   const lookUp = createUserLookup<string, SessionUser>(async keys => {
     const found = await sessions.find(keys.map(parsed))
     return new Map(keys.flatMap((key, at) => (found[at] ? [[key, found[at]]] : [])))
@@ -39,13 +41,9 @@ export const createIdentify = ({ sessions, tokens, clock }: IdentifyOptions): Id
   return token => {
     const claims = tokens.verify(token)
     return whenKnown<SessionUser | undefined, Identity>(lookUp(keyOf(claims)), found => {
-      const session = checked(claims, found)
-      return {
-        user: session.user,
-        sessionId: claims.sid ?? null,
-        generation: session.generation,
-        expiresAt: claims.exp * 1000
-      }
+      const { user, generation } = checked(claims, found)
+      if (found?.session) use(claims, found.session)
+      return { user, sessionId: claims.sid ?? null, generation, expiresAt: claims.exp * 1000 }
     })
   }
 }

@@ -1,6 +1,7 @@
 /** Stores the sessions of users. The database's clock decides when a session ends. */
 import type { SqlClient } from '../client/types.ts'
 import type { UserRole, UserStatus } from '../tables.ts'
+import { END, type EndRow, endOf, endOfUse, type SessionEnd, type SessionLifetime } from './refresh-tokens.ts'
 import type { UserRecord } from './users.ts'
 
 /** The user of an access token, and the session that the token belongs to. */
@@ -45,14 +46,43 @@ export interface NewSession {
   readonly refresh?: { readonly hash: string; readonly salt: string; readonly macKey: string } | undefined
 }
 
+/** A session in the list of a user. Times are in milliseconds since the epoch. */
+export interface ListedSession {
+  readonly id: string
+  readonly device: string | null
+  readonly address: string | null
+  readonly createdAt: number
+  readonly lastUsedAt: number
+}
+
 export interface SessionsRepository {
   /** Returns the users and sessions of access tokens, in the order of `keys`. Users that do not exist are undefined. */
   find(keys: readonly SessionKey[]): Promise<(SessionUser | undefined)[]>
   /**
    * Creates a session, if the user is active and still has the password hash and the generation that were checked. Returns
-   * whether it did. One statement checks and inserts.
+   * when the session ends, or undefined if the user was changed. One statement checks and inserts.
    */
-  start(session: NewSession): Promise<boolean>
+  start(session: NewSession): Promise<SessionEnd | undefined>
+  /** Returns the user's sessions that have not ended, the most recently used first. */
+  list(userId: number, plainMs: number): Promise<ListedSession[]>
+  /** Ends a session of a user. Returns whether the session existed. */
+  end(userId: number, sessionId: string): Promise<boolean>
+  /** Ends every session and every access token of a user, by a new generation. */
+  endAll(userId: number): Promise<void>
+  /**
+   * Ends all sessions of a user but one, which is raised to the user's new generation. Call it in the transaction that increased
+   * the generation, for example by a change of the password.
+   */
+  keepOnly(userId: number, sessionId: string, generation: number): Promise<void>
+  /** Stores that the sessions are in use, unless that was stored less than five minutes ago, and extends them. */
+  touch(sessionIds: readonly string[], lifetime: SessionLifetime): Promise<void>
+  /**
+   * Stores that the owner of a session proved who they are, if the user is active and still has the password hash and the
+   * generation that were checked. Returns whether it did.
+   */
+  prove(user: CheckedUser, sessionId: string): Promise<boolean>
+  /** Deletes at most `limit` sessions that have ended. */
+  sweep(limit: number): Promise<void>
   /** Ends the user's least recently used sessions beyond the newest `max`, and those of an earlier generation. */
   trim(userId: number, max: number): Promise<void>
   /** Returns whether the session has not ended and its owner proved who they are within the last ten minutes. */
@@ -106,7 +136,7 @@ export const createSessionsRepository = ({ query }: SqlClient, schema: string): 
       case when $6::boolean then clock_timestamp() end, $7::text, $8::text, $9::boolean, $10::boolean,
       case when $11::text is not null then 1 end, $11::text, $12::text, $13::text,
       case when $11::text is not null then clock_timestamp() end
-    from checked returning id`
+    from checked returning ${END}`
   const trim = `delete from ${sessions} where user_id = $1 and (
       generation < (select generation from ${users} where id = $1)
       or id in (select id from ${sessions} where user_id = $1 order by last_used_at desc, created_at desc offset $2)
@@ -114,6 +144,26 @@ export const createSessionsRepository = ({ query }: SqlClient, schema: string): 
   const proven = `select 1 as one from ${sessions} as session join ${users} as owner on owner.id = session.user_id
     where session.id = $2 and owner.id = $1 and owner.status = 'active' and session.generation = owner.generation
       and session.expires_at > clock_timestamp() and session.proven_at > clock_timestamp() - ${PROOF}`
+
+  // A session without refresh tokens is listed while its access token is valid, and while a socket is open. Open sockets are stored
+  // as use every five minutes.
+  const list = `select session.id, device, address,
+      (extract(epoch from session.created_at) * 1000)::double precision as "createdAt",
+      (extract(epoch from last_used_at) * 1000)::double precision as "lastUsedAt"
+    from ${sessions} as session join ${users} as owner on owner.id = session.user_id
+    where owner.id = $1 and session.generation = owner.generation and expires_at > clock_timestamp() and (
+      refresh_hash is not null or last_used_at > clock_timestamp() - interval '15 minutes'
+      or session.created_at > clock_timestamp() - $2::double precision * interval '1 millisecond'
+    ) order by last_used_at desc, session.created_at desc`
+  const touch = `update ${sessions} set last_used_at = clock_timestamp(),
+      expires_at = case when refresh_hash is null then expires_at else ${endOfUse('$2', '$3')} end
+    where id = any($1::text[]) and last_used_at < clock_timestamp() - ${TOUCH} and expires_at > clock_timestamp()`
+  const prove = `update ${sessions} as session set proven_at = clock_timestamp() from ${users} as owner
+    where session.id = $4 and session.user_id = owner.id and session.generation = owner.generation
+      and owner.id = $1 and owner.hashed_password is not distinct from $2 and owner.generation = $3
+      and owner.status = 'active' returning 1 as one`
+  const sweep = `delete from ${sessions} where id in (
+      select id from ${sessions} where expires_at < clock_timestamp() limit $1 for update skip locked)`
 
   return {
     async find(keys) {
@@ -126,7 +176,32 @@ export const createSessionsRepository = ({ query }: SqlClient, schema: string): 
       const checked = [user.id, user.hashedPassword, user.generation]
       const tokens = [refresh?.hash ?? null, refresh?.salt ?? null, refresh?.macKey ?? null]
       const params = [id, ...checked, lifetimeMs, isProven, device, address, isCookie, isRemembered, ...tokens]
-      return (await query(start, params)).length > 0
+      const [row] = await query<EndRow>(start, params)
+      return row && endOf(row)
+    },
+    list: (userId, plainMs) => query<ListedSession>(list, [userId, plainMs]),
+    async end(userId, sessionId) {
+      const text = `delete from ${sessions} where user_id = $1 and id = $2 returning 1 as one`
+      return (await query(text, [userId, sessionId])).length > 0
+    },
+    async endAll(userId) {
+      await query(`update ${users} set generation = generation + 1 where id = $1`, [userId])
+    },
+    async keepOnly(userId, sessionId, generation) {
+      await query(`update ${sessions} set generation = $3 where user_id = $1 and id = $2`, [
+        userId,
+        sessionId,
+        generation
+      ])
+      await query(`delete from ${sessions} where user_id = $1 and id <> $2`, [userId, sessionId])
+    },
+    async touch(sessionIds, { idleMs, maxMs }) {
+      await query(touch, [sessionIds, idleMs, maxMs])
+    },
+    prove: async (user, sessionId) =>
+      (await query(prove, [user.id, user.hashedPassword, user.generation, sessionId])).length > 0,
+    async sweep(limit) {
+      await query(sweep, [limit])
     },
     async trim(userId, max) {
       await query(trim, [userId, max])

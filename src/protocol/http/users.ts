@@ -39,6 +39,23 @@ export const Registration = Type.Object(
 )
 export type Registration = Static<typeof Registration>
 
+/** The fields with which every login says what it needs. */
+export const loginOptions = {
+  session: Type.Optional(
+    Type.Boolean({
+      description: 'Whether to return a refresh token. Without it, the login ends with its access token.'
+    })
+  ),
+  cookie: Type.Optional(
+    Type.Boolean({
+      description: 'Whether to set the refresh token as a cookie, for pages of the service itself. Implies `session`.'
+    })
+  ),
+  remember: Type.Optional(
+    Type.Boolean({ description: 'Whether the browser keeps the cookie when it is closed. The default is true.' })
+  )
+}
+
 /**
  * Describes the body of `POST /api/auth/login`. Older accounts may violate the rules of registration, so this schema has fewer
  * rules.
@@ -46,7 +63,8 @@ export type Registration = Static<typeof Registration>
 export const Login = Type.Object(
   {
     username: Type.String({ minLength: 1, maxLength: 50 }),
-    password: Type.String({ minLength: 1, maxLength: MAX_PASSWORD })
+    password: Type.String({ minLength: 1, maxLength: MAX_PASSWORD }),
+    ...loginOptions
   },
   { $id: 'ChatLogin', examples: [{ username: 'john', password: 'SecurePass123' }] }
 )
@@ -64,7 +82,12 @@ export const AccessToken = Type.Object(
   {
     access_token: Type.String({ description: 'A JWT (RFC 7519). Send it as `Authorization: Bearer …`.' }),
     token_type: Type.Literal('bearer'),
-    expires_in: Type.Integer({ minimum: 1, description: 'Seconds until the token expires.' })
+    expires_in: Type.Integer({ minimum: 1, description: 'Seconds until the token expires.' }),
+    session_id: Type.Optional(Type.String({ description: 'The session, if the login has refresh tokens.' })),
+    refresh_token: Type.Optional(
+      Type.String({ description: 'Send it to `POST /api/auth/refresh` for new tokens. Absent if it is in the cookie.' })
+    ),
+    refresh_expires_at: Type.Optional(Timestamp)
   },
   {
     $id: 'ChatAccessToken',
