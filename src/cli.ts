@@ -70,7 +70,7 @@ program
   .option('--url <url>', 'URL of the service', 'http://localhost:8000')
   .option('--username <name>', 'your username')
   .option('--room <name>', 'the first room to open', 'general')
-  .option('--remember', 'store the access token in a file that only you can read')
+  .option('--remember', 'keep the session in a file that only you can read')
   .option('--send', 'send the standard input as one message, and exit')
   .addOption(new Option('--lines', 'send each line of the standard input as a message').implies({ send: true }))
   .option('--json', 'print each frame as a line of JSON')
