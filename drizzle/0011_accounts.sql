@@ -4,6 +4,8 @@ ALTER TABLE "public"."users" ADD COLUMN "status" text DEFAULT 'active' NOT NULL;
 ALTER TABLE "public"."users" ADD COLUMN "generation" integer DEFAULT 0 NOT NULL;--> statement-breakpoint
 ALTER TABLE "public"."users" ADD COLUMN "role" text DEFAULT 'user' NOT NULL;
 --> statement-breakpoint
+CREATE INDEX "users_admins_idx" ON "public"."users" USING btree ("id") WHERE "role" = 'admin';
+--> statement-breakpoint
 -- A session without a refresh token authenticates nothing new after the token that was issued with it. The row stays until
 -- `expires_at`, so that revoking the session also closes the sockets of older clients, which outlive their tokens.
 CREATE TABLE "public"."sessions" (

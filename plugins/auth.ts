@@ -6,6 +6,9 @@ import jwtPlugin from '@fastify/jwt'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { type Accounts, createAccounts } from '../src/accounts/accounts.ts'
+import { createAdminGuard } from '../src/accounts/admin/admin-guard.ts'
+import type { Administrator } from '../src/accounts/admin/administration.ts'
+import { createAuditRetention } from '../src/accounts/audit-retention.ts'
 import type { AccountsContext, ClientInfo } from '../src/accounts/context.ts'
 import { createHostUsers, type HostUser } from '../src/accounts/host-users.ts'
 import { createLookupKeys } from '../src/accounts/lookup-keys.ts'
@@ -19,6 +22,7 @@ import { extractToken } from '../src/accounts/tokens/extract-token.ts'
 import { loadTwoFactor } from '../src/accounts/two-factor/two-factor.ts'
 import type { Principal } from '../src/chat/access/authorize.ts'
 import { createOptionsReader, type SettingOptions, type SettingValues } from '../src/config/plugin-options.ts'
+import { administrationSettings } from '../src/config/settings/audit.ts'
 import { authSettings } from '../src/config/settings/auth.ts'
 import { chatSettings } from '../src/config/settings/chat.ts'
 import { platformSettings } from '../src/config/settings/http.ts'
@@ -71,8 +75,11 @@ declare module 'fastify' {
        * `chatProof` call it.
        */
       requireProof(request: FastifyRequest): Promise<void>
-      /** Throws `not_allowed` unless the user of a request is an administrator. Routes with `chatAdmin` call it. */
-      requireAdmin(request: FastifyRequest): void
+      /**
+       * Throws `not_allowed` unless the user of a request is an administrator, and `second_factor_missing` if the service requires
+       * a second factor of administrators. Routes with `chatAdmin` call it.
+       */
+      requireAdmin(request: FastifyRequest): Promise<void>
       /** Returns the chat user of a host user. Creates the chat user on first use. */
       admit(person: HostUser): Promise<UserRecord>
     }
@@ -108,6 +115,7 @@ const SWEEP_MS = 10 * 60_000
 
 const ownSettings = {
   ...authSettings,
+  ...administrationSettings,
   ...twoFactorSettings,
   ...passwordSettings,
   ...sessionSettings,
@@ -131,7 +139,7 @@ export default fp(
 
     const audience = values.audience ?? fastify.chatDb.schema
     const cookies = createSessionCookies({ audience, publicUrl: values.publicUrl })
-
+    startAuditRetention(fastify, clock, values.auditAddressDays)
     fastify.decorateRequest('chatUser', null)
     if (authenticate) {
       const requireUser = async (request: FastifyRequest): Promise<void> => {
@@ -155,13 +163,22 @@ export default fp(
         requireSocketUser: requireUser,
         renew,
         requireProof: async () => refuseProof(),
-        requireAdmin: refuseProof,
+        requireAdmin: async () => refuseProof(),
         admit: hostUsers.admit
       })
       return
     }
 
     const accounts = await createOwnAccounts(fastify, values, clock)
+    const adminGuard = createAdminGuard({
+      administration: fastify.chatDb.administration,
+      factors: fastify.chatDb.factors,
+      isFactorRequired: values.adminSecondFactor
+    })
+    fastify.addHook('onListen', async () => {
+      const warning = await adminGuard.warning()
+      if (warning) fastify.log.warn(warning)
+    })
     const identify = (token: string): Caller | Promise<Caller> => {
       const askedAt = clock.monotonic()
       return whenKnown(accounts.identify(token), identity =>
@@ -185,9 +202,7 @@ export default fp(
         const { userId, sessionId } = callerOf(request)
         await accounts.proofs.require(userId, sessionId)
       },
-      requireAdmin(request) {
-        if (callerOf(request).role !== 'admin') throw new ChatError('not_allowed', 'Only administrators may do this.')
-      },
+      requireAdmin: request => adminGuard.check(callerOf(request)),
       admit: hostUsers.admit
     })
   },
@@ -198,6 +213,17 @@ export default fp(
 export const callerOf = ({ chatUser }: FastifyRequest): Caller => {
   if (!chatUser) throw missingToken()
   return chatUser
+}
+
+export type { ManagedUser as StoredManagedUser } from '../src/db/repositories/administration.ts'
+export type { AuditRow } from '../src/db/repositories/audit-reader.ts'
+
+/** Returns the administrator who sent a request. Call it in routes with `chatAdmin` and `chatProof`. */
+export const administratorOf = (request: FastifyRequest): Administrator => {
+  const { userId, generation, sessionId } = callerOf(request)
+  // `chatProof` has already rejected requests without a session.
+  if (sessionId === null) throw new ChatError('proof_required', 'Log in again.')
+  return { userId, generation, sessionId, client: clientOf(request) }
 }
 
 const callerFrom = ({ user, expiresAt, sessionId, generation }: Identity, askedAt: number): Caller => ({
@@ -299,6 +325,14 @@ const createContext = (fastify: FastifyInstance, clock: Clock): AccountsContext 
     : createMail({ keyring: fastify.chatCrypto, isConfigured: false }),
   lookupKeys: createLookupKeys({ repository: fastify.chatDb.lookupKeys, keyring: fastify.chatCrypto })
 })
+
+/** Starts to blank and delete old events of the audit log, and stops when the process stops. */
+const startAuditRetention = (fastify: FastifyInstance, clock: Clock, addressDays: number): void => {
+  const log = withoutRepeats(fastify.server, fastify.log, clock)
+  const retention = createAuditRetention({ audit: fastify.chatDb.audit, clock, log, addressDays })
+  fastify.addHook('onListen', async () => retention.start())
+  shutdownOf(fastify).add('stop background work', () => retention.stop())
+}
 
 /** Registers `@fastify/jwt` in a separate child instance, and returns the methods that `@fastify/jwt` adds. */
 const loadJwt = async (fastify: FastifyInstance, secret: string): Promise<Jwt> => {

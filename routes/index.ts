@@ -1,5 +1,7 @@
 /** Registers all routes. Every route requires an authenticated user, except those in `publicRoutes`. */
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
+import adminAuditRoutes from './admin-audit.ts'
+import adminUserRoutes from './admin-users.ts'
 import appRoutes from './app.ts'
 import authRoutes, { type AuthRoutesOptions } from './auth.ts'
 import docsRoutes from './docs.ts'
@@ -44,6 +46,8 @@ export const authenticatedRoutes: FastifyPluginAsync<SocketRouteOptions> = async
   await fastify.register(roomRoutes)
   await fastify.register(entryRoutes)
   await fastify.register(socketRoute)
+  await fastify.register(adminUserRoutes)
+  await fastify.register(adminAuditRoutes)
 }
 
 /** Adds hooks to a scope that set `request.chatUser`, and that respond with 401 if a request is not authenticated. */
@@ -64,9 +68,11 @@ export const requireUser = (fastify: FastifyInstance): void => {
 const requireProofAndRole = (fastify: FastifyInstance): void => {
   const { chatAuth } = fastify
   fastify.addHook('onRequest', (request, _reply, done) => {
-    const { chatProof, chatAdmin } = request.routeOptions.config
-    if (chatAdmin) chatAuth.requireAdmin(request)
-    if (!chatProof) return done()
+    if (!request.routeOptions.config.chatAdmin) return done()
+    return chatAuth.requireAdmin(request)
+  })
+  fastify.addHook('onRequest', (request, _reply, done) => {
+    if (!request.routeOptions.config.chatProof) return done()
     return chatAuth.requireProof(request)
   })
 }

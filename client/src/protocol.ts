@@ -15,11 +15,13 @@ export type ErrorCode =
   | 'not_logged_in'
   | 'account_suspended'
   | 'proof_required'
+  | 'second_factor_missing'
   | 'origin_not_allowed'
   | 'not_allowed'
   | 'rejected'
   | 'wrong_user'
   | 'not_found'
+  | 'user_not_found'
   | 'room_not_found'
   | 'message_not_found'
   | 'passkey_not_found'
@@ -28,6 +30,7 @@ export type ErrorCode =
   | 'totp_enabled'
   | 'no_second_factor'
   | 'too_many_passkeys'
+  | 'last_admin'
   | 'room_taken'
   | 'nonce_reused'
   | 'link_expired'
@@ -61,6 +64,12 @@ export type AccessToken = {
   token_type: 'bearer'
   /** Seconds until the token expires. */
   expires_in: number
+  /** The session, if the login has refresh tokens. */
+  session_id?: string
+  /** Send it to `POST /api/auth/refresh` for new tokens. Absent if it is in the cookie. */
+  refresh_token?: string
+  /** A time in UTC with milliseconds, RFC 3339. */
+  refresh_expires_at?: string
 }
 
 export type Room = {

@@ -3,6 +3,8 @@
 import type { SessionLifetime } from '../db/repositories/refresh-tokens.ts'
 import type { UserRecord } from '../db/repositories/users.ts'
 import { ChatError } from '../protocol/errors.ts'
+import { type Administration, createAdministration } from './admin/administration.ts'
+import { type AuditLog, createAuditLog } from './admin/audit-log.ts'
 import type { AccountsContext } from './context.ts'
 import { createPasswordLogin, type LoginGate, type LoginRequest, type PasswordLogin, refuseInactive } from './login.ts'
 import type { PasswordPolicy } from './passwords/policy.ts'
@@ -53,6 +55,8 @@ export interface Accounts {
   readonly identify: Identify
   readonly sessions: Sessions
   readonly proofs: Proofs
+  readonly administration: Administration
+  readonly auditLog: AuditLog
 }
 
 export const createAccounts = (options: AccountsOptions): Accounts => {
@@ -85,6 +89,8 @@ export const createAccounts = (options: AccountsOptions): Accounts => {
       passwords,
       throttle,
       gates: [(user, { client, code }) => twoFactor.requireCode({ user, client }, code)]
-    })
+    }),
+    administration: createAdministration(context),
+    auditLog: createAuditLog(context)
   }
 }

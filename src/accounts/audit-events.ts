@@ -13,7 +13,14 @@ export const AUDIT_EVENTS = {
   logout: 'A user logged out.',
   logout_all: 'A user ended all sessions.',
   session_ended: 'A user ended another session.',
-  refresh_reused: 'A session was ended, because an old refresh token was presented: somebody has a copy.'
+  refresh_reused: 'A session was ended, because an old refresh token was presented: somebody has a copy.',
+  user_created: 'The operator created a user. `role` is the role of the user.',
+  role_changed: 'A user got another role, which is in `role`.',
+  user_suspended: 'A user was suspended, which ended every session.',
+  user_restored: 'A suspended user was restored.',
+  sessions_ended: 'Every session of a user was ended by an administrator or the operator, or of all users (`all`).',
+  reset_issued: 'An administrator or the operator issued a link or token to reset the password of a user.',
+  audit_read: 'An administrator read the audit log. The details are the filter.'
 } as const satisfies Record<string, string>
 
 export type AuditEventName = keyof typeof AUDIT_EVENTS

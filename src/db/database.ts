@@ -1,6 +1,7 @@
 /** Creates the repositories, which read and write the tables of one schema, and can run their statements in one transaction. */
 import { withTimeout } from '../lib/timeout.ts'
 import type { SqlClient } from './client/types.ts'
+import { type AdministrationRepository, createAdministrationRepository } from './repositories/administration.ts'
 import {
   type AuditOptions,
   type AuditRepository,
@@ -49,6 +50,7 @@ export interface Repositories {
   readonly rateLimits: RateLimitsRepository
   readonly changes: ChangesRepository
   readonly processes: ProcessesRepository
+  readonly administration: AdministrationRepository
   readonly audit: AuditRepository
   readonly outbox: OutboxRepository
   readonly sessions: SessionsRepository
@@ -89,6 +91,7 @@ const createRepositories = (client: SqlClient, schema: string, tables: Tables, a
   rateLimits: createRateLimitsRepository(client, schema),
   changes: createChangesRepository(client, schema),
   processes: createProcessesRepository(client, schema),
+  administration: createAdministrationRepository(client, schema),
   audit: createAuditRepository(client, schema, audit),
   outbox: createOutboxRepository(client, schema),
   lookupKeys: createLookupKeysRepository(client, schema),

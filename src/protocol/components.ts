@@ -1,5 +1,6 @@
 /** Lists the schemas that become components of the OpenAPI document. */
 import { type Static, type TSchema, Type } from '@sinclair/typebox'
+import { AuditEvent, AuditEventList, IssuedReset, ManagedUser, ManagedUserList, UserChange } from './http/admin.ts'
 import { Entry, EntryList, Message, NewMessage } from './http/messages.ts'
 import { Problem } from './http/problems.ts'
 import { NewRoom, Presence, Room, RoomList } from './http/rooms.ts'
@@ -25,6 +26,12 @@ export const components = [
   RoomList,
   NewRoom,
   Presence,
+  ManagedUser,
+  ManagedUserList,
+  UserChange,
+  IssuedReset,
+  AuditEvent,
+  AuditEventList,
   Problem,
   Entrance,
   Health,

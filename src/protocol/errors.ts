@@ -46,11 +46,17 @@ export const ERRORS = {
     title: 'Proof required',
     advice: 'Prove who you are with POST /api/auth/proof, and send the request again.'
   },
+  second_factor_missing: {
+    status: 403,
+    title: 'Second factor missing',
+    advice: 'Add a second factor to your account, and send the request again.'
+  },
   origin_not_allowed: { status: 403, title: 'Origin not allowed', advice: 'Add the page’s origin to CORS_ORIGINS.' },
   not_allowed: { status: 403, title: 'Not allowed', advice: 'Ask someone with the permission.' },
   rejected: { status: 403, title: 'Message rejected', advice: 'Change the message as described in the detail.' },
   wrong_user: { status: 403, title: 'Token of another user', advice: 'Open a new connection for another user.' },
   not_found: { status: 404, title: 'Not found', advice: 'Compare the path with the API document.' },
+  user_not_found: { status: 404, title: 'User not found', advice: 'Load the list of users again.' },
   room_not_found: {
     status: 404,
     title: 'Room not found',
@@ -71,6 +77,7 @@ export const ERRORS = {
   totp_enabled: { status: 409, title: 'Authenticator app in use', advice: 'Remove the authenticator app first.' },
   no_second_factor: { status: 409, title: 'No second factor', advice: 'Add an authenticator app or a passkey first.' },
   too_many_passkeys: { status: 409, title: 'Too many passkeys', advice: 'Remove a passkey first.' },
+  last_admin: { status: 409, title: 'Last administrator', advice: 'Promote another user first.' },
   room_taken: { status: 409, title: 'Room taken', advice: 'Choose another name.' },
   nonce_reused: { status: 409, title: 'Nonce reused', advice: 'Use a new nonce for a new message.' },
   link_expired: { status: 410, title: 'Link expired', advice: 'Request a new link.' },

@@ -38,6 +38,7 @@ export const openApiBase = ({ publicUrl, apiContact }: OpenApiOptions = {}) => (
     { name: 'users', description: 'The authenticated user' },
     { name: 'chat', description: 'Messages of the room `general`' },
     { name: 'rooms', description: 'Rooms and their logs' },
+    { name: 'admin', description: 'Administration of users, and the audit log' },
     { name: 'service', description: 'The service itself' }
   ],
   components: {
