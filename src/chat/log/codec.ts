@@ -8,7 +8,7 @@ import { ERASURE, MESSAGE } from '../../protocol/http/messages.ts'
 import { type Encoded, encode } from '../connections/encoded.ts'
 import type { Kinds } from '../kinds/index.ts'
 import type { Body, EncryptedColumn, Kind, ShownBody } from '../kinds/kind.ts'
-import type { Placed } from './page-cache.ts'
+import type { Placed } from './page-store.ts'
 
 /** An entry that does not have a position in the log yet. `content` and `meta` are plain text. */
 export interface Draft extends Body {
