@@ -10,7 +10,7 @@ import { message } from '../kinds/message.ts'
 import type { RoomRegistry } from '../rooms/registry.ts'
 import type { Room } from '../rooms/room.ts'
 import type { AppendQueue } from './append-queue.ts'
-import type { Entry } from './codec.ts'
+import type { Entry } from './entry.ts'
 import {
   type CommittedMessage,
   committedMessage,

@@ -11,7 +11,8 @@ import type { ConnectionRegistry } from '../connections/registry.ts'
 import type { Body, Command, Kind } from '../kinds/kind.ts'
 import type { Room } from '../rooms/room.ts'
 import type { AppendQueue } from './append-queue.ts'
-import { type Draft, type Entry, encryptEntry, entryOf, isSameEntry } from './codec.ts'
+import { type Draft, encryptEntry, entryOf, isSameEntry } from './codec.ts'
+import type { Entry } from './entry.ts'
 import { refusalOf } from './refusals.ts'
 
 /** A version that no room ever has. An entry with this version is read from the database before it is delivered. */

@@ -7,7 +7,7 @@ import { createBatch } from '../../lib/batch.ts'
 import type { Clock } from '../../lib/clock.ts'
 import type { Log } from '../../lib/logging.ts'
 import { isRoomName } from '../../protocol/http/messages.ts'
-import type { Entry } from '../log/codec.ts'
+import type { Entry } from '../log/entry.ts'
 import type { PageCache } from '../log/page-cache.ts'
 import { Room } from './room.ts'
 

@@ -7,7 +7,7 @@
 import type { Clock } from '../../lib/clock.ts'
 import type { Log } from '../../lib/logging.ts'
 import { type Chunk, chunkOf, type Encoded } from '../connections/encoded.ts'
-import type { Entry } from '../log/codec.ts'
+import type { Entry } from '../log/entry.ts'
 import type { PageCache } from '../log/page-cache.ts'
 import { Pause } from './pause.ts'
 

@@ -6,7 +6,7 @@
 import type { Connection } from '../connections/connection.ts'
 import { type Chunk, chunkOf, type Encoded, encode } from '../connections/encoded.ts'
 import type { Outgoing } from '../connections/outgoing.ts'
-import type { Entry } from '../log/codec.ts'
+import type { Entry } from '../log/entry.ts'
 import type { Room, Subscriber } from '../rooms/room.ts'
 
 /**
