@@ -2,7 +2,7 @@
 import type { FastifyInstance } from 'fastify'
 import type { HostUser } from './accounts/host-users.ts'
 import { type ChatServiceOptions, chatService } from './app.ts'
-import type { CommittedMessage } from './chat/log/publish.ts'
+import type { CommittedMessage } from './chat/log/committed-message.ts'
 import { isUnavailable } from './db/client/errors.ts'
 import { withholdMessage } from './lib/redact.ts'
 import { ChatError } from './protocol/errors.ts'

@@ -11,7 +11,7 @@ export type {
   MessageDraft,
   PublicUser
 } from './chat/access/authorize.ts'
-export type { CommittedMessage } from './chat/log/publish.ts'
+export type { CommittedMessage } from './chat/log/committed-message.ts'
 export {
   type CreateChatOptions,
   createChat,

@@ -1,6 +1,6 @@
 /** Tests operations that are running while rows are changed directly in the database. */
 import { expect, onTestFinished, test } from 'vitest'
-import type { CommittedMessage } from '../../../src/chat/log/publish.ts'
+import type { CommittedMessage } from '../../../src/chat/log/committed-message.ts'
 import type { Changes, ChangesRead } from '../../../src/db/database.ts'
 import { fakeClock } from '../../support/clock.ts'
 import { createDeferred } from '../../support/deferred.ts'
