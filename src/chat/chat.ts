@@ -2,7 +2,7 @@
  * Composes the chat of one process from its parts: the log, kinds of entries, rooms, subscriptions, presence, access and
  * connections. Each part is in the folder of its name. The chat contains no SQL and no HTTP.
  */
-import type { Limits } from '../protocol/frames.ts'
+import type { Limits } from '../protocol/frames/connection.ts'
 import { MAX_META_BYTES } from '../protocol/http/messages.ts'
 import type { Presence } from '../protocol/http/rooms.ts'
 import type { Principal } from './access/authorize.ts'
