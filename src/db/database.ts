@@ -30,15 +30,9 @@ import { createUsersRepository, type UsersRepository } from './repositories/user
 import { createTables, type Tables } from './tables.ts'
 import { clientIn } from './transaction.ts'
 
+export type { AppendedEntry, NewEntry, RefusedEntry, StoredBody } from './repositories/append.ts'
 export type { Changes, ChangesRead, ChangesRepository } from './repositories/changes.ts'
-export type {
-  AppendedEntry,
-  MessagesRepository,
-  NewEntry,
-  RefusedEntry,
-  StoredBody,
-  StoredEntry
-} from './repositories/messages.ts'
+export type { MessagesRepository, StoredEntry } from './repositories/messages.ts'
 export type { RoomRow, RoomsRepository } from './repositories/rooms.ts'
 export type { UsersRepository } from './repositories/users.ts'
 
