@@ -3,7 +3,7 @@ import type { AdministrationRepository } from '../../db/repositories/administrat
 import type { FactorsRepository } from '../../db/repositories/factors.ts'
 import type { UserRole } from '../../db/tables.ts'
 import { ChatError } from '../../protocol/errors.ts'
-import { notAdmin } from './administration.ts'
+import { notAdmin } from './actor.ts'
 
 export interface AdminGuardOptions {
   readonly administration: Pick<AdministrationRepository, 'countAdmins'>

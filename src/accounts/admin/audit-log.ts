@@ -1,7 +1,7 @@
 /** Lets administrators read the audit log. Each page that is read is itself an event. */
 import type { AuditFilter, AuditRow } from '../../db/repositories/audit-reader.ts'
 import type { AccountsContext } from '../context.ts'
-import { type Actor, notAdmin, recordFor, sessionOf } from './administration.ts'
+import { type Actor, notAdmin, recordFor, sessionOf } from './actor.ts'
 
 export interface AuditLog {
   /** Returns at most `limit` events, newest first, and records that they were read. Throws `not_allowed`. */

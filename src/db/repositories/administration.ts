@@ -28,6 +28,8 @@ export interface UserChange {
 export interface UserPage {
   /** Only users whose names begin with this text, regardless of case. */
   readonly prefix?: string | undefined
+  /** Only administrators. */
+  readonly role?: 'admin' | undefined
   /** Only users with a higher id. */
   readonly after?: number | undefined
   readonly limit: number
@@ -59,8 +61,8 @@ export interface AdministrationRepository {
   change(admin: AdminSession | null, id: number, change: UserChange): Promise<ManagedUser | undefined>
   /** Ends every session of a user. Returns false in the cases in which `change` returns undefined. */
   endSessions(admin: AdminSession | null, id: number): Promise<boolean>
-  /** Ends every session of at most `limit` users with an id above `after`. Returns the highest of their ids, or undefined. */
-  endSessionsOfMany(after: number, limit: number): Promise<number | undefined>
+  /** Ends every session of the next `limit` users with an id above `after`. Returns their ids in order. */
+  endSessionsOfMany(after: number, limit: number): Promise<number[]>
   /** Counts the active administrators, and those of them without a second factor. */
   countAdmins(): Promise<AdminCount>
 }
@@ -95,14 +97,11 @@ export const createAdministrationRepository = (
   // Not `for update`, which would wait for every insert of a row that refers to the user.
   const lock = `select ${columns} from ${users} where id = $1 and ${isManaged} for no key update`
   const lockAdmins = `select id from ${users} where ${isAdmin} order by id for no key update`
-  const all = `select ${columns} from ${users}
-    where id > $1::bigint and external_id is null and status <> 'deleted' order by id limit $2`
   // The conditions on the name are those of the index "users_username_key". U+10FFFF follows every character of a name.
   const name = 'lower(username collate "C")'
-  const prefixed = `select ${columns} from ${users}
-    where id > $1::bigint and external_id is null and status <> 'deleted'
-      and ${name} >= lower($3 collate "C") and ${name} < lower($3 collate "C") || chr(1114111)
-    order by id limit $2`
+  const hasPrefix = `${name} >= lower($3 collate "C") and ${name} < lower($3 collate "C") || chr(1114111)`
+  const list = (conditions: string): string => `select ${columns} from ${users}
+    where id > $1::bigint and external_id is null and status <> 'deleted' ${conditions} order by id limit $2`
   const endMany = `update ${users} set generation = generation + 1 where id in (
       select id from ${users} where id > $1::bigint and external_id is null and status <> 'deleted' order by id limit $2
     ) returning id`
@@ -114,8 +113,11 @@ export const createAdministrationRepository = (
     admin ? [admin.userId, admin.generation, admin.sessionId] : [null, null, null]
 
   return {
-    list: ({ prefix = '', after = 0, limit }) =>
-      prefix === '' ? query<ManagedUser>(all, [after, limit]) : query<ManagedUser>(prefixed, [after, limit, prefix]),
+    list({ prefix = '', role, after = 0, limit }) {
+      const admins = role === 'admin' ? `and role = 'admin'` : ''
+      if (prefix === '') return query<ManagedUser>(list(admins), [after, limit])
+      return query<ManagedUser>(list(`${admins} and ${hasPrefix}`), [after, limit, prefix])
+    },
     isAllowed: async admin =>
       admin === null || (await query(`${administrator} for share of admin`, valuesOf(admin))).length > 0,
     lockAdmins: async () => (await query<{ id: number }>(lockAdmins)).map(({ id }) => id),
@@ -127,7 +129,7 @@ export const createAdministrationRepository = (
     endSessions: async (admin, id) => (await query(endSessions, [...valuesOf(admin), id])).length > 0,
     async endSessionsOfMany(after, limit) {
       const rows = await query<{ id: number }>(endMany, [after, limit])
-      return rows.length > 0 ? Math.max(...rows.map(({ id }) => id)) : undefined
+      return rows.map(({ id }) => id).sort((a, b) => a - b)
     },
     async countAdmins() {
       const [row] = await query<AdminCount>(

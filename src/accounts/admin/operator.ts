@@ -1,0 +1,47 @@
+/** Does what only the operator of the service may do, on the command line: creates users, and ends all sessions. */
+import type { ManagedUser } from '../../db/repositories/administration.ts'
+import type { UserRole } from '../../db/tables.ts'
+import type { AccountsContext } from '../context.ts'
+import { recordFor } from './actor.ts'
+
+export interface NewManagedUser {
+  readonly username: string
+  readonly hashedPassword: string
+  readonly role: UserRole
+}
+
+export interface Operator {
+  /** Creates a user. Throws `username_taken`. */
+  createUser(user: NewManagedUser): Promise<ManagedUser>
+  /** Ends every session of every user. Returns the number of users. */
+  endAllSessions(): Promise<number>
+}
+
+/** Maximum number of users whose sessions end in one transaction. */
+const BATCH = 1000
+
+export const createOperator = ({ database }: Pick<AccountsContext, 'database'>): Operator => ({
+  createUser: ({ role, ...user }) =>
+    database.transaction(async repositories => {
+      const { id } = await repositories.users.create(user)
+      const created = await repositories.administration.change(null, id, { role })
+      if (!created) throw new Error('The insert into "users" created no user.')
+      await recordFor(repositories, 'operator', id, { event: 'user_created', detail: { role } })
+      return created
+    }),
+  async endAllSessions() {
+    let last = 0
+    let users = 0
+    for (;;) {
+      const ids = await database.transaction(async repositories => {
+        // The event belongs to the transaction of the first batch, so that an interrupted run is recorded too.
+        if (last === 0)
+          await recordFor(repositories, 'operator', undefined, { event: 'sessions_ended', detail: { all: true } })
+        return repositories.administration.endSessionsOfMany(last, BATCH)
+      })
+      users += ids.length
+      if (ids.length < BATCH) return users
+      last = ids.at(-1) ?? last
+    }
+  }
+})
