@@ -1,27 +1,19 @@
 /** Registers users and logs them in. These routes need no token and are rate-limited per IP address. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import type { FastifyRequest } from 'fastify'
 import { perMinute } from '../plugins/platform.ts'
 import type { Settings } from '../src/config/settings.ts'
+import { normalizing } from '../src/http/normalize-password.ts'
 import { timestamp } from '../src/lib/clock.ts'
 import { refTo } from '../src/protocol/components.ts'
-import { AccessToken, Login, MAX_PASSWORD, normalizePassword, Registration, User } from '../src/protocol/http/users.ts'
+import { AccessToken, Login, MAX_PASSWORD, Registration, User } from '../src/protocol/http/users.ts'
 import { BODY_PROBLEMS, jsonResponse, PUBLIC, problems } from '../src/protocol/openapi.ts'
 import { characters } from '../src/protocol/validation.ts'
 import { loginRequestOf, sessionResponse } from './session-response.ts'
 
 export type AuthRoutesOptions = Pick<Settings, 'registerRateLimit' | 'loginRateLimit'>
 
-const BODY_LIMIT = 16 * 1024
+export const BODY_LIMIT = 16 * 1024
 
-/** Returns a `preValidation` hook that normalizes the password in a body if `isWanted` returns true for the password. */
-const normalizing =
-  (isWanted: (password: string) => boolean) =>
-  async ({ body }: FastifyRequest): Promise<void> => {
-    const { password } = Object(body)
-    if (typeof password === 'string' && isWanted(password)) Object(body).password = normalizePassword(password)
-  }
-const always = (): boolean => true
 /**
  * Returns whether a password is normalized at login because it might then be short enough. A shorter password is not
  * normalized, because the stored hash may be that of a password which was not normalized either.
@@ -38,7 +30,7 @@ const authRoutes: FastifyPluginAsyncTypebox<AuthRoutesOptions> = async (fastify,
     url: '/api/auth/register',
     bodyLimit: BODY_LIMIT,
     config: perMinute(options.registerRateLimit, ':register'),
-    preValidation: normalizing(always),
+    preValidation: normalizing('password'),
     schema: {
       operationId: 'register',
       summary: 'Register a new user',
@@ -65,7 +57,7 @@ const authRoutes: FastifyPluginAsyncTypebox<AuthRoutesOptions> = async (fastify,
     url: '/api/auth/login',
     bodyLimit: BODY_LIMIT,
     config: perMinute(options.loginRateLimit, ':login'),
-    preValidation: normalizing(isOverlong),
+    preValidation: normalizing('password', isOverlong),
     schema: {
       operationId: 'login',
       summary: 'Log in for an access token',

@@ -9,6 +9,7 @@ import entranceRoute from './entrance.ts'
 import entryRoutes from './entries.ts'
 import healthRoutes from './health.ts'
 import messageRoutes from './messages.ts'
+import passwordRoutes, { publicPasswordRoutes } from './passwords.ts'
 import roomRoutes from './rooms.ts'
 import sessionRoutes, { publicSessionRoutes } from './sessions.ts'
 import socketRoute, { checkOrigins, type SocketRouteOptions } from './socket.ts'
@@ -28,20 +29,24 @@ export const publicRoutes: FastifyPluginAsync<PublicRoutesOptions> = async (fast
   const { registerRateLimit, loginRateLimit, publicUrl, hasHealth, hasEntrance, hasDocuments, hasApp } = options
   await fastify.register(authRoutes, { registerRateLimit, loginRateLimit })
   await fastify.register(publicSessionRoutes)
+  await fastify.register(publicPasswordRoutes, { loginRateLimit })
   if (hasHealth) await fastify.register(healthRoutes)
   if (hasEntrance) await fastify.register(entranceRoute, { hasApp })
   if (hasDocuments) await fastify.register(docsRoutes, { publicUrl })
   if (hasApp) await fastify.register(appRoutes)
 }
 
+export type AuthenticatedRoutesOptions = SocketRouteOptions & Pick<AuthRoutesOptions, 'loginRateLimit'>
+
 /** The routes that require an authenticated user. */
-export const authenticatedRoutes: FastifyPluginAsync<SocketRouteOptions> = async (fastify, options) => {
+export const authenticatedRoutes: FastifyPluginAsync<AuthenticatedRoutesOptions> = async (fastify, options) => {
   // The origin is checked before the token, so that a page which may not connect cannot find out whether a token is valid.
   checkOrigins(fastify, options)
   requireUser(fastify)
   requireProofAndRole(fastify)
   await fastify.register(userRoutes)
   await fastify.register(sessionRoutes)
+  await fastify.register(passwordRoutes, { loginRateLimit: options.loginRateLimit })
   await fastify.register(messageRoutes)
   await fastify.register(roomRoutes)
   await fastify.register(entryRoutes)

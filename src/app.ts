@@ -149,7 +149,7 @@ const assemble = async (fastify: FastifyInstance, options: ChatServiceOptions): 
     hasDocuments: mounts('documents'),
     hasApp: mounts('app') && config.webClient && !authenticate
   })
-  await fastify.register(authenticatedRoutes, { corsOrigins, publicUrl })
+  await fastify.register(authenticatedRoutes, { corsOrigins, publicUrl, loginRateLimit })
 }
 
 const PAGES: ReadonlySet<unknown> = new Set<Page>(['entrance', 'health', 'documents', 'app'])

@@ -7,6 +7,7 @@ import { type Administration, createAdministration } from './admin/administratio
 import { type AuditLog, createAuditLog } from './admin/audit-log.ts'
 import type { AccountsContext } from './context.ts'
 import { createPasswordLogin, type LoginGate, type LoginRequest, type PasswordLogin, refuseInactive } from './login.ts'
+import { createPasswordChanges, type PasswordChanges } from './passwords/changes.ts'
 import type { PasswordPolicy } from './passwords/policy.ts'
 import type { LoginThrottle } from './passwords/throttle.ts'
 import type { Passwords } from './passwords.ts'
@@ -57,6 +58,7 @@ export interface Accounts {
   readonly proofs: Proofs
   readonly administration: Administration
   readonly auditLog: AuditLog
+  readonly passwordChanges: PasswordChanges
 }
 
 export const createAccounts = (options: AccountsOptions): Accounts => {
@@ -84,6 +86,7 @@ export const createAccounts = (options: AccountsOptions): Accounts => {
     },
     identify: createIdentify({ sessions, tokens, clock, use }),
     sessions: createSessions(options),
+    passwordChanges: createPasswordChanges({ context, passwords, policy, throttle }),
     proofs: createProofs({
       context,
       passwords,

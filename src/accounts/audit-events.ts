@@ -3,6 +3,8 @@
 /** The name of each event, and when it is recorded. Names are added over time, never renamed. */
 export const AUDIT_EVENTS = {
   login: 'A user logged in.',
+  password_changed: 'A user changed the password.',
+  password_reset: 'A password was changed with the token of a link.',
   login_failed: 'Logins failed. Counted per account, network and hour.',
   second_factor_failed: 'The password was right, and the code of the second factor was wrong.',
   factor_added: 'A user added an authenticator app or a passkey.',

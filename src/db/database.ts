@@ -19,6 +19,7 @@ import { createMessagesRepository, type MessagesRepository } from './repositorie
 import { createOneTimeTokensRepository, type OneTimeTokensRepository } from './repositories/one-time-tokens.ts'
 import { createOutboxRepository, type OutboxRepository } from './repositories/outbox.ts'
 import { createPasskeysRepository, type PasskeysRepository } from './repositories/passkeys.ts'
+import { createPasswordsRepository, type PasswordsRepository } from './repositories/passwords.ts'
 import { createProcessesRepository, type ProcessesRepository } from './repositories/processes.ts'
 import { createRateLimitsRepository, type RateLimitsRepository } from './repositories/rate-limits.ts'
 import { createRecoveryCodesRepository, type RecoveryCodesRepository } from './repositories/recovery-codes.ts'
@@ -59,6 +60,7 @@ export interface Repositories {
   readonly passkeys: PasskeysRepository
   readonly loginThrottles: LoginThrottlesRepository
   readonly knownNetworks: KnownNetworksRepository
+  readonly passwords: PasswordsRepository
 }
 
 export interface ChatDatabase extends Repositories {
@@ -99,7 +101,8 @@ const createRepositories = (client: SqlClient, schema: string, tables: Tables, a
   recoveryCodes: createRecoveryCodesRepository(client, schema),
   passkeys: createPasskeysRepository(client, schema),
   loginThrottles: createLoginThrottlesRepository(client, schema),
-  knownNetworks: createKnownNetworksRepository(client, schema)
+  knownNetworks: createKnownNetworksRepository(client, schema),
+  passwords: createPasswordsRepository(client, schema)
 })
 
 /** Options of the repositories. */

@@ -2,6 +2,7 @@
 import { type Static, type TSchema, Type } from '@sinclair/typebox'
 import { AuditEvent, AuditEventList, IssuedReset, ManagedUser, ManagedUserList, UserChange } from './http/admin.ts'
 import { Entry, EntryList, Message, NewMessage } from './http/messages.ts'
+import { ForgottenPassword, PasswordChange, PasswordReset } from './http/passwords.ts'
 import { Problem } from './http/problems.ts'
 import { NewRoom, Presence, Room, RoomList } from './http/rooms.ts'
 import { Entrance, Health, Liveness } from './http/service.ts'
@@ -18,6 +19,9 @@ export const components = [
   SessionList,
   Proof,
   Proven,
+  PasswordChange,
+  ForgottenPassword,
+  PasswordReset,
   Message,
   Entry,
   EntryList,

@@ -30,6 +30,8 @@ export interface LoginThrottle {
    * apply to a network from which the user logged in within 30 days.
    */
   admit(login: ThrottledLogin): Promise<Attempt>
+  /** Ends the count of a name and network, because the user has proven their identity otherwise. */
+  clear(login: ThrottledLogin): Promise<void>
 }
 
 export interface LoginThrottleOptions {
@@ -95,6 +97,13 @@ export const createLoginThrottle = ({ database, lookupKeys }: LoginThrottleOptio
           return forgiven
         }
       }
+    },
+    async clear({ username, client: { address } }) {
+      const rules = await networkRules(lowerCase(username), address)
+      await loginThrottles.forgive(
+        rules.map(({ key }) => key),
+        []
+      )
     }
   }
 }

@@ -31,6 +31,8 @@ export interface OneTimeTokensRepository {
    * false, and stores nothing, if one was requested after it, or if the user is not active.
    */
   issue(token: NewOneTimeToken): Promise<boolean>
+  /** Returns what a token stands for. Returns undefined if there is no such token, or if it has expired. */
+  find(hash: string, purpose: TokenPurpose): Promise<OneTimeToken | undefined>
   /** Removes a token, and returns what it stands for. Returns undefined if there is no such token, or if it has expired. */
   take(hash: string, purpose: TokenPurpose): Promise<OneTimeToken | undefined>
   /** Removes all tokens of a user, or those of one purpose. */
@@ -44,6 +46,8 @@ export const createOneTimeTokensRepository = (
 ): OneTimeTokensRepository => {
   const inSchema = `"${schema.replaceAll('"', '""')}"`
   const table = `${inSchema}."one_time_tokens"`
+  const stored = 'user_id as "userId", address_hash as "addressHash", generation'
+  const isValid = 'hash = $1 and purpose = $2 and expires_at > clock_timestamp()'
   // The tokens of one mail, which is sent again after a failure, are all valid: an attempt that seemed to fail may have arrived.
   const issue = `with request as (
       select coalesce(to_timestamp($6::double precision / 1000), clock_timestamp())::timestamptz(3) as at
@@ -64,14 +68,10 @@ export const createOneTimeTokensRepository = (
       const rows = await query(issue, [hash, purpose, userId, addressHash, lifetimeMs, requestedAt])
       return rows.length > 0
     },
-    async take(hash, purpose) {
-      const [token] = await query<OneTimeToken>(
-        `delete from ${table} where hash = $1 and purpose = $2 and expires_at > clock_timestamp()
-         returning user_id as "userId", address_hash as "addressHash", generation`,
-        [hash, purpose]
-      )
-      return token
-    },
+    find: async (hash, purpose) =>
+      (await query<OneTimeToken>(`select ${stored} from ${table} where ${isValid}`, [hash, purpose]))[0],
+    take: async (hash, purpose) =>
+      (await query<OneTimeToken>(`delete from ${table} where ${isValid} returning ${stored}`, [hash, purpose]))[0],
     async removeOf(userId, purpose) {
       await query(`delete from ${table} where user_id = $1 and ($2::text is null or purpose = $2)`, [
         userId,
