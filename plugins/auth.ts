@@ -6,8 +6,8 @@ import jwtPlugin from '@fastify/jwt'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { type Accounts, createAccounts } from '../src/accounts/accounts.ts'
-import { createAdminGuard } from '../src/accounts/admin/admin-guard.ts'
 import type { Administrator } from '../src/accounts/admin/actor.ts'
+import { createAdminGuard } from '../src/accounts/admin/admin-guard.ts'
 import { createAuditRetention } from '../src/accounts/audit-retention.ts'
 import type { AccountsContext, ClientInfo } from '../src/accounts/context.ts'
 import { createHostUsers, type HostUser } from '../src/accounts/host-users.ts'
@@ -26,6 +26,7 @@ import { administrationSettings } from '../src/config/settings/audit.ts'
 import { authSettings } from '../src/config/settings/auth.ts'
 import { chatSettings } from '../src/config/settings/chat.ts'
 import { platformSettings } from '../src/config/settings/http.ts'
+import { mailSettings } from '../src/config/settings/mail.ts'
 import { passwordSettings } from '../src/config/settings/passwords.ts'
 import { sessionSettings } from '../src/config/settings/sessions.ts'
 import { twoFactorSettings } from '../src/config/settings/two-factor.ts'
@@ -120,7 +121,8 @@ const ownSettings = {
   ...passwordSettings,
   ...sessionSettings,
   legacySocketHours: chatSettings.legacySocketHours,
-  publicUrl: platformSettings.publicUrl
+  publicUrl: platformSettings.publicUrl,
+  requireVerifiedEmail: mailSettings.requireVerifiedEmail
 }
 
 const readOptions = createOptionsReader('chat-auth', {
@@ -311,6 +313,7 @@ const createOwnAccounts = async (
     throttle: createLoginThrottle(context),
     lifetime: { idleMs: values.sessionIdleDays * DAY_MS, maxMs: values.sessionMaxDays * DAY_MS },
     legacySocketMs: legacySocketHours * HOUR_MS,
+    isEmailRequired: values.requireVerifiedEmail,
     gates: []
   })
 }

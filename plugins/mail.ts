@@ -6,12 +6,14 @@ import { createComposer } from '../src/accounts/mail/compose.ts'
 import { createMail, type Mail } from '../src/accounts/mail/mail.ts'
 import { printTo } from '../src/accounts/mail/print.ts'
 import { createSmtp, type SendMail } from '../src/accounts/mail/smtp.ts'
-import { createOutboxWorker, type WorkerLimits } from '../src/accounts/mail/worker.ts'
+import { createOutboxWorker, type OutboxWorker, type WorkerLimits } from '../src/accounts/mail/worker.ts'
 import { createOptionsReader, type SettingOptions, type SettingValues } from '../src/config/plugin-options.ts'
 import { platformSettings } from '../src/config/settings/http.ts'
 import { mailSettings } from '../src/config/settings/mail.ts'
+import type { EmailsRepository } from '../src/db/repositories/emails.ts'
 import { waitOnce } from '../src/http/first-request.ts'
 import { type Clock, systemClock } from '../src/lib/clock.ts'
+import type { Log } from '../src/lib/logging.ts'
 import { withoutRepeats } from '../src/lib/repeated-log.ts'
 import { shutdownOf } from '../src/shutdown.ts'
 
@@ -56,7 +58,9 @@ export default fp(
       log,
       ...(mailLimits ? { limits: mailLimits } : {})
     })
-    runWorker(fastify, worker)
+    runWorker(fastify, worker, async () => {
+      if (settings.requireVerifiedEmail) await reportUnverified(chatDb.emails, log)
+    })
     fastify.decorate('chatMail', createMail({ keyring, isConfigured: true, onStored: worker.wake }))
   },
   { name: 'chat-mail', fastify: '5.x', dependencies: ['chat-db', 'chat-crypto'] }
@@ -81,13 +85,23 @@ const linkUrlOf = ({ mailLinkUrl, publicUrl }: Values): string =>
 /** How long a shutdown waits for the mails that are being sent, in milliseconds. Less than its step. */
 const GRACE_MS = 1500
 
+/** Logs how many users must verify an address before they can log in again. */
+const reportUnverified = async (emails: EmailsRepository, log: Log): Promise<void> => {
+  const users = await emails.countUnverified()
+  if (users === 0) return
+  log.warn({ users }, 'REQUIRE_VERIFIED_EMAIL is true: these users must verify an e-mail address at their next login')
+}
+
 /** Starts the worker when the instance serves requests, and stops it with the instance. */
-const runWorker = (fastify: FastifyInstance, worker: ReturnType<typeof createOutboxWorker>): void => {
+const runWorker = (fastify: FastifyInstance, worker: OutboxWorker, onStart: () => Promise<void>): void => {
   // Not in `onReady`: if the application failed to start after it, the queries of the worker would keep the process running.
   let isStarted = false
   const startOnce = async (): Promise<void> => {
-    if (!isStarted) worker.start()
+    if (isStarted) return
     isStarted = true
+    worker.start()
+    // Not awaited, so that the start does not wait for a table scan.
+    onStart().catch(err => fastify.log.warn({ err }, 'failed to count the users without a verified e-mail address'))
   }
   fastify.addHook('onListen', startOnce)
   fastify.addHook('onRequest', waitOnce(startOnce))

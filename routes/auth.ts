@@ -1,5 +1,6 @@
 /** Registers users and logs them in. These routes need no token and are rate-limited per IP address. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { clientOf } from '../plugins/auth.ts'
 import { perMinute } from '../plugins/platform.ts'
 import type { Settings } from '../src/config/settings.ts'
 import { normalizing } from '../src/http/normalize-password.ts'
@@ -34,7 +35,8 @@ const authRoutes: FastifyPluginAsyncTypebox<AuthRoutesOptions> = async (fastify,
     schema: {
       operationId: 'register',
       summary: 'Register a new user',
-      description: 'Usernames are unique regardless of case.',
+      description:
+        'Usernames are unique regardless of case. An e-mail address is used when it has been confirmed with the link that is sent to it.',
       tags: ['auth'],
       security: PUBLIC,
       body: refTo(Registration),
@@ -44,8 +46,9 @@ const authRoutes: FastifyPluginAsyncTypebox<AuthRoutesOptions> = async (fastify,
       }
     },
     async handler(request, reply) {
-      const { username, password } = request.body
-      const user = await accounts.register(username, password)
+      const { username, password, email } = request.body
+      const entered = email === undefined ? undefined : { address: email, client: clientOf(request) }
+      const user = await accounts.register(username, password, entered)
       request.log.info({ user_id: user.id }, 'a user registered')
       reply.code(201)
       return { id: user.id, username: user.username, created_at: timestamp(user.createdAt) }

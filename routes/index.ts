@@ -5,6 +5,7 @@ import adminUserRoutes from './admin-users.ts'
 import appRoutes from './app.ts'
 import authRoutes, { type AuthRoutesOptions } from './auth.ts'
 import docsRoutes from './docs.ts'
+import emailRoutes, { publicEmailRoutes } from './emails.ts'
 import entranceRoute from './entrance.ts'
 import entryRoutes from './entries.ts'
 import healthRoutes from './health.ts'
@@ -30,6 +31,7 @@ export const publicRoutes: FastifyPluginAsync<PublicRoutesOptions> = async (fast
   await fastify.register(authRoutes, { registerRateLimit, loginRateLimit })
   await fastify.register(publicSessionRoutes)
   await fastify.register(publicPasswordRoutes, { loginRateLimit })
+  await fastify.register(publicEmailRoutes, { loginRateLimit })
   if (hasHealth) await fastify.register(healthRoutes)
   if (hasEntrance) await fastify.register(entranceRoute, { hasApp })
   if (hasDocuments) await fastify.register(docsRoutes, { publicUrl })
@@ -47,6 +49,7 @@ export const authenticatedRoutes: FastifyPluginAsync<AuthenticatedRoutesOptions>
   await fastify.register(userRoutes)
   await fastify.register(sessionRoutes)
   await fastify.register(passwordRoutes, { loginRateLimit: options.loginRateLimit })
+  await fastify.register(emailRoutes)
   await fastify.register(messageRoutes)
   await fastify.register(roomRoutes)
   await fastify.register(entryRoutes)

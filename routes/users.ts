@@ -3,6 +3,7 @@
  * the response to a rejected upgrade.
  */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { FastifyInstance } from 'fastify'
 import { callerOf } from '../plugins/auth.ts'
 import { limitReads } from '../plugins/chat.ts'
 import { timestamp } from '../src/lib/clock.ts'
@@ -37,9 +38,21 @@ const userRoutes: FastifyPluginAsyncTypebox = async fastify => {
     },
     handler: async request => {
       const { userId: id, username, createdAt } = callerOf(request)
-      return { id, username, created_at: timestamp(createdAt) }
+      return { id, username, created_at: timestamp(createdAt), ...(await emailFieldsOf(request.server, id)) }
     }
   })
+}
+
+/** Returns the fields about the e-mail address of a user. None if the service sends no mail. */
+const emailFieldsOf = async ({ chatAuth }: FastifyInstance, userId: number) => {
+  const emails = chatAuth.accounts?.emails
+  if (!emails?.isConfigured) return {}
+  const { email, isVerified, pendingEmail } = await emails.describe(userId)
+  return {
+    ...(email === undefined ? {} : { email }),
+    email_is_verified: isVerified,
+    ...(pendingEmail === undefined ? {} : { pending_email: pendingEmail })
+  }
 }
 
 export default userRoutes

@@ -24,6 +24,7 @@ export {
   UnknownFrame,
   UnsubscribedFrame
 } from './protocol/frames/room.ts'
+export { EmailAddress, EmailBody, EmailChallenge, EmailVerification } from './protocol/http/emails.ts'
 export { Entry, EntryList, Message, Meta, NewMessage, Nonce, RoomName } from './protocol/http/messages.ts'
 export { Limit } from './protocol/http/paging.ts'
 export { Problem } from './protocol/http/problems.ts'

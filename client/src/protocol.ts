@@ -14,6 +14,7 @@ export type ErrorCode =
   | 'invalid_refresh_token'
   | 'not_logged_in'
   | 'account_suspended'
+  | 'email_not_verified'
   | 'proof_required'
   | 'second_factor_missing'
   | 'origin_not_allowed'
@@ -56,6 +57,12 @@ export type User = {
   username: string
   /** A time in UTC with milliseconds, RFC 3339. */
   created_at: string
+  /** The e-mail address, if the service sends mail and there is one. */
+  email?: string
+  /** Absent if the service sends no mail. */
+  email_is_verified?: boolean
+  /** An address that replaces `email` when it has been confirmed. */
+  pending_email?: string
 }
 
 export type AccessToken = {

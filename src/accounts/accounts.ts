@@ -5,7 +5,8 @@ import type { UserRecord } from '../db/repositories/users.ts'
 import { ChatError } from '../protocol/errors.ts'
 import { type Administration, createAdministration } from './admin/administration.ts'
 import { type AuditLog, createAuditLog } from './admin/audit-log.ts'
-import type { AccountsContext } from './context.ts'
+import type { AccountsContext, ClientInfo } from './context.ts'
+import { createEmails, type Emails } from './emails/emails.ts'
 import { createPasswordLogin, type LoginGate, type LoginRequest, type PasswordLogin, refuseInactive } from './login.ts'
 import { createPasswordChanges, type PasswordChanges } from './passwords/changes.ts'
 import type { PasswordPolicy } from './passwords/policy.ts'
@@ -28,10 +29,21 @@ export interface AccountsOptions {
   readonly legacySocketMs: number
   readonly policy?: PasswordPolicy | undefined
   readonly throttle?: LoginThrottle | undefined
-  /** The checks between the password and the session, in their order. Inactive users are always rejected first. */
+  /** Whether users must verify an e-mail address before they can log in. */
+  readonly isEmailRequired?: boolean
+  /**
+   * The checks between the password and the session, in their order. Inactive users, and those without a verified address if
+   * one is required, are always rejected first.
+   */
   readonly gates?: readonly LoginGate[]
   /** The second factors, whose gate is the last one. */
   readonly twoFactor: TwoFactor
+}
+
+/** An e-mail address that a user entered, and the client of the request. */
+export interface EnteredEmail {
+  readonly address: string
+  readonly client: ClientInfo
 }
 
 /** Manages the users who registered with a password. */
@@ -39,8 +51,12 @@ export interface Accounts {
   readonly context: AccountsContext
   readonly passwords: Passwords
   readonly twoFactor: TwoFactor
-  /** Creates a user. Throws `username_taken`, `password_too_common`, or `busy` if too many hashes are queued. */
-  register(username: string, password: string): Promise<UserRecord>
+  readonly emails: Emails
+  /**
+   * Creates a user, and sends a link to the e-mail address. Throws `username_taken`, `password_too_common`, `validation_failed`
+   * for an address that is not valid, or `busy` if too many hashes are queued.
+   */
+  register(username: string, password: string, email?: EnteredEmail): Promise<UserRecord>
   /**
    * Starts a session for a username and a password. The case of the username is ignored. Throws `invalid_credentials`, `busy`,
    * or the error of a gate, for example `account_suspended`.
@@ -62,8 +78,9 @@ export interface Accounts {
 }
 
 export const createAccounts = (options: AccountsOptions): Accounts => {
-  const { context, passwords, tokens, lifetime, policy, throttle, twoFactor } = options
-  const gates = [refuseInactive, ...(options.gates ?? [])]
+  const { context, passwords, tokens, lifetime, policy, throttle, twoFactor, isEmailRequired = false } = options
+  const emails = createEmails({ context, isRequired: isEmailRequired })
+  const gates = [refuseInactive, emails.gate, ...(options.gates ?? [])]
   const { clock, log, database } = context
   const { users, sessions, refreshTokens } = database
   const start = createSessionStarter(options)
@@ -73,9 +90,17 @@ export const createAccounts = (options: AccountsOptions): Accounts => {
     context,
     passwords,
     twoFactor,
-    async register(username, password) {
+    emails,
+    async register(username, password, email) {
       policy?.check(password, username)
-      return users.create({ username, hashedPassword: await passwords.hash(password) })
+      const prepared = email && (await emails.prepare(email.address))
+      const user = { username, hashedPassword: await passwords.hash(password) }
+      if (!prepared) return users.create(user)
+      return database.transaction(async repositories => {
+        const created = await repositories.users.create(user)
+        await emails.store(repositories, created, prepared, email.client)
+        return created
+      })
     },
     login: createPasswordLogin({ context, passwords, start, throttle, gates: [...gates, twoFactor.gate] }),
     async startSession(user, request) {

@@ -22,7 +22,10 @@ export const AUDIT_EVENTS = {
   user_restored: 'A suspended user was restored.',
   sessions_ended: 'Every session of a user was ended by an administrator or the operator, or of all users (`all`).',
   reset_issued: 'An administrator or the operator issued a link or token to reset the password of a user.',
-  audit_read: 'An administrator read the audit log. The details are the filter.'
+  audit_read: 'An administrator read the audit log. The details are the filter.',
+  email_entered: 'A user entered an e-mail address, to which a link was sent.',
+  email_verified: 'A user confirmed an e-mail address.',
+  email_removed: 'A user removed the e-mail address.'
 } as const satisfies Record<string, string>
 
 export type AuditEventName = keyof typeof AUDIT_EVENTS

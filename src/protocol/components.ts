@@ -1,6 +1,7 @@
 /** Lists the schemas that become components of the OpenAPI document. */
 import { type Static, type TSchema, Type } from '@sinclair/typebox'
 import { AuditEvent, AuditEventList, IssuedReset, ManagedUser, ManagedUserList, UserChange } from './http/admin.ts'
+import { EmailBody, EmailChallenge, EmailVerification } from './http/emails.ts'
 import { Entry, EntryList, Message, NewMessage } from './http/messages.ts'
 import { ForgottenPassword, PasswordChange, PasswordReset } from './http/passwords.ts'
 import { Problem } from './http/problems.ts'
@@ -22,6 +23,9 @@ export const components = [
   PasswordChange,
   ForgottenPassword,
   PasswordReset,
+  EmailBody,
+  EmailVerification,
+  EmailChallenge,
   Message,
   Entry,
   EntryList,

@@ -41,6 +41,11 @@ export const ERRORS = {
     title: 'Account suspended',
     advice: 'Contact an administrator of the service.'
   },
+  email_not_verified: {
+    status: 403,
+    title: 'E-mail address not verified',
+    advice: 'Prompt for the link in the mail, or for another address with POST /api/auth/email and the challenge.'
+  },
   proof_required: {
     status: 403,
     title: 'Proof required',

@@ -1,6 +1,7 @@
 /** Tests that the list of encrypted columns matches the columns in which the service stores Fernet tokens. */
 import { expect, test } from 'vitest'
 import { createLookupKeys } from '../../src/accounts/lookup-keys.ts'
+import { createMail } from '../../src/accounts/mail/mail.ts'
 import { BUILT_IN } from '../../src/chat/kinds/index.ts'
 import { createKeyring } from '../../src/crypto/keyring.ts'
 import { countTokensByKey, ENCRYPTED_COLUMNS } from '../../src/db/encrypted-columns.ts'
@@ -21,7 +22,14 @@ test('the list contains exactly the columns in which tokens are found', async ()
   await john.nextOf('ack')
 
   const keyring = createKeyring({ current: ENCRYPTION_KEY, now: Date.now })
-  await createLookupKeys({ repository: database.lookupKeys, keyring }).hash('emails', 'john@example.com')
+  const addressHash = await createLookupKeys({ repository: database.lookupKeys, keyring }).hash(
+    'emails',
+    'j@example.com'
+  )
+  const email = keyring.encrypt('j@example.com')
+  await database.emails.setPending({ userId: person.id, address: email.token, keyId: email.keyId, addressHash })
+  const mail = createMail({ keyring, isConfigured: true })
+  await mail.enqueue(database, { kind: 'verify_email', userId: person.id, params: { addressHash } })
   const { token, keyId: totpKeyId } = keyring.encrypt('JBSWY3DPEHPK3PXP')
   await database.totp.enrol({ userId: person.id, secret: token, keyId: totpKeyId })
 
@@ -43,9 +51,11 @@ test('the list contains exactly the columns in which tokens are found', async ()
 
   const [{ keyId } = { keyId: null }] = await database.processes.live()
   expect(await countTokensByKey(client, schema)).toEqual([
+    { table: 'emails', column: 'address', keyId, tokens: 1 },
     { table: 'lookup_keys', column: 'secret', keyId, tokens: 1 },
     { table: 'messages', column: 'content', keyId, tokens: 3 },
     { table: 'messages', column: 'meta', keyId, tokens: 1 },
+    { table: 'outbox', column: 'payload', keyId, tokens: 1 },
     { table: 'totp', column: 'secret', keyId, tokens: 1 }
   ])
 })

@@ -48,7 +48,7 @@ interface HttpResponse {
 }
 
 /** The parts of the service that a test can replace. */
-export interface StartOptions extends Pick<ServerOptions, 'clock' | 'bus' | 'appendQueue' | 'kinds'> {
+export interface StartOptions extends Pick<ServerOptions, 'clock' | 'bus' | 'appendQueue' | 'kinds' | 'printMail'> {
   readonly settings?: Partial<Settings>
   readonly database?: ChatDatabase
 }

@@ -47,6 +47,11 @@ export interface UsersRepository {
    * Returns whether it did.
    */
   renewPasswordHash(user: Pick<UserRecord, 'id' | 'hashedPassword' | 'generation'>, renewed: string): Promise<boolean>
+  /**
+   * Locks the row of a user until the end of the transaction. Returns false if the user is not active, or has another
+   * generation than the one that was checked.
+   */
+  lockActive(user: Pick<UserRecord, 'id' | 'generation'>): Promise<boolean>
   /** Returns the host user with this id in the host application. */
   findByExternalId(externalId: string): Promise<UserRecord | undefined>
   /** Returns host users, keyed by their ids in the host application, in one query. Omits users that do not exist. */
@@ -117,6 +122,11 @@ export const createUsersRepository = ({ drizzle }: SqlClient, { users }: Tables)
       )
       const changed = { hashedPassword: renewed }
       return (await drizzle.update(users).set(changed).where(isChecked).returning({ id: users.id })).length > 0
+    },
+    async lockActive({ id, generation }) {
+      const isChecked = and(eq(users.id, id), eq(users.generation, generation), eq(users.status, 'active'))
+      // Rows that refer to the user can still be inserted.
+      return (await drizzle.select({ id: users.id }).from(users).where(isChecked).for('no key update')).length > 0
     },
     findByExternalIds,
     findByExternalId: async externalId => (await findByExternalIds([externalId])).get(externalId),

@@ -2,6 +2,7 @@
 import { type Static, Type } from '@sinclair/typebox'
 import { Int64 } from '../integers.ts'
 import { Timestamp } from '../timestamp.ts'
+import { EmailAddress } from './emails.ts'
 
 /** Describes the name of a registered user: 3-50 characters of `[A-Za-z0-9_-]`, unique regardless of case. */
 export const Username = Type.String({
@@ -34,7 +35,7 @@ export const Password = Type.String({
 
 /** Describes the body of `POST /api/auth/register`. */
 export const Registration = Type.Object(
-  { username: Username, password: Password },
+  { username: Username, password: Password, email: Type.Optional(EmailAddress) },
   { $id: 'ChatRegistration', examples: [{ username: 'john', password: 'SecurePass123' }] }
 )
 export type Registration = Static<typeof Registration>
@@ -72,7 +73,18 @@ export type Login = Static<typeof Login>
 
 /** Describes the user in the responses of `POST /api/auth/register` and `GET /api/users/me`. */
 export const User = Type.Object(
-  { id: Int64({ minimum: 1 }), username: Type.String(), created_at: Timestamp },
+  {
+    id: Int64({ minimum: 1 }),
+    username: Type.String(),
+    created_at: Timestamp,
+    email: Type.Optional(
+      Type.String({ description: 'The e-mail address, if the service sends mail and there is one.' })
+    ),
+    email_is_verified: Type.Optional(Type.Boolean({ description: 'Absent if the service sends no mail.' })),
+    pending_email: Type.Optional(
+      Type.String({ description: 'An address that replaces `email` when it has been confirmed.' })
+    )
+  },
   { $id: 'ChatUser', examples: [{ id: 1, username: 'john', created_at: '2026-01-31T12:00:00.123+00:00' }] }
 )
 export type User = Static<typeof User>
