@@ -19,6 +19,7 @@ import { createPasswords } from '../src/accounts/passwords.ts'
 import type { Identity } from '../src/accounts/sessions/identify.ts'
 import { createAccessTokens, type Jwt } from '../src/accounts/tokens/access-tokens.ts'
 import { extractToken } from '../src/accounts/tokens/extract-token.ts'
+import type { FactorActor } from '../src/accounts/two-factor/change.ts'
 import { loadTwoFactor } from '../src/accounts/two-factor/two-factor.ts'
 import type { Principal } from '../src/chat/access/authorize.ts'
 import { createOptionsReader, type SettingOptions, type SettingValues } from '../src/config/plugin-options.ts'
@@ -261,6 +262,11 @@ export type { Accounts } from '../src/accounts/accounts.ts'
 export type { LoginRequest } from '../src/accounts/login.ts'
 export { PROOF_SECONDS } from '../src/accounts/sessions/proof.ts'
 export type { StartedSession } from '../src/accounts/sessions/start.ts'
+/** Returns whose second factors a request changes. */
+export const factorActorOf = (request: FastifyRequest): FactorActor => {
+  const { userId: id, username, generation, sessionId } = callerOf(request)
+  return { user: { id, username, generation, sessionId }, client: clientOf(request) }
+}
 
 const missingToken = (example = 'Authorization: Bearer <token>'): ChatError =>
   new ChatError('missing_token', `The request has no access token. Send it, for example, as "${example}".`)

@@ -70,7 +70,13 @@ const authRoutes: FastifyPluginAsyncTypebox<AuthRoutesOptions> = async (fastify,
       body: refTo(Login),
       response: {
         200: jsonResponse('The access token.', refTo(AccessToken), { isLimited: true }),
-        ...problems('invalid_credentials', 'account_suspended', 'origin_not_allowed', ...BODY_PROBLEMS)
+        ...problems(
+          'invalid_credentials',
+          'second_factor_required',
+          'account_suspended',
+          'origin_not_allowed',
+          ...BODY_PROBLEMS
+        )
       }
     },
     async handler(request, reply) {

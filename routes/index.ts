@@ -11,9 +11,12 @@ import entryRoutes from './entries.ts'
 import healthRoutes from './health.ts'
 import messageRoutes from './messages.ts'
 import passwordRoutes, { publicPasswordRoutes } from './passwords.ts'
+import passkeyRoutes from './passkeys.ts'
 import roomRoutes from './rooms.ts'
 import sessionRoutes, { publicSessionRoutes } from './sessions.ts'
 import socketRoute, { checkOrigins, type SocketRouteOptions } from './socket.ts'
+import totpRoutes from './totp.ts'
+import twoFactorLoginRoutes from './two-factor-login.ts'
 import userRoutes from './users.ts'
 
 /** Which public routes are mounted in addition to register and login. */
@@ -25,13 +28,14 @@ export interface PublicRoutesOptions extends AuthRoutesOptions {
   readonly hasApp: boolean
 }
 
-/** The routes that require no user: register, login, health, the start page, the API documents and the web client. */
+/** The routes that require no user: register, login, second factors, health, the start page, the API documents and the web client. */
 export const publicRoutes: FastifyPluginAsync<PublicRoutesOptions> = async (fastify, options) => {
   const { registerRateLimit, loginRateLimit, publicUrl, hasHealth, hasEntrance, hasDocuments, hasApp } = options
   await fastify.register(authRoutes, { registerRateLimit, loginRateLimit })
   await fastify.register(publicSessionRoutes)
   await fastify.register(publicPasswordRoutes, { loginRateLimit })
   await fastify.register(publicEmailRoutes, { loginRateLimit })
+  await fastify.register(twoFactorLoginRoutes, { loginRateLimit })
   if (hasHealth) await fastify.register(healthRoutes)
   if (hasEntrance) await fastify.register(entranceRoute, { hasApp })
   if (hasDocuments) await fastify.register(docsRoutes, { publicUrl })
@@ -50,6 +54,8 @@ export const authenticatedRoutes: FastifyPluginAsync<AuthenticatedRoutesOptions>
   await fastify.register(sessionRoutes)
   await fastify.register(passwordRoutes, { loginRateLimit: options.loginRateLimit })
   await fastify.register(emailRoutes)
+  await fastify.register(totpRoutes)
+  await fastify.register(passkeyRoutes)
   await fastify.register(messageRoutes)
   await fastify.register(roomRoutes)
   await fastify.register(entryRoutes)

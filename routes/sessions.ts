@@ -200,7 +200,15 @@ const sessionRoutes: FastifyPluginAsyncTypebox = async fastify => {
       body: refTo(Proof),
       response: {
         200: jsonResponse('The proof is accepted.', refTo(Proven)),
-        ...problems('invalid_credentials', 'rate_limited', 'busy', ...GUARD, ...BODY)
+        ...problems(
+          'invalid_credentials',
+          'second_factor_required',
+          'invalid_code',
+          'rate_limited',
+          'busy',
+          ...GUARD,
+          ...BODY
+        )
       }
     },
     async handler(request) {

@@ -8,6 +8,19 @@ import { Problem } from './http/problems.ts'
 import { NewRoom, Presence, Room, RoomList } from './http/rooms.ts'
 import { Entrance, Health, Liveness } from './http/service.ts'
 import { Proof, Proven, RefreshTokenBody, SessionList } from './http/sessions.ts'
+import {
+  AddedPasskey,
+  CodeLogin,
+  Factors,
+  NewPasskey,
+  PasskeyLogin,
+  PasskeyLoginStart,
+  PasskeyProof,
+  PasskeyRequest,
+  RecoveryCodes,
+  TotpCode,
+  TotpSecret
+} from './http/two-factor.ts'
 import { AccessToken, Login, Registration, User } from './http/users.ts'
 
 /** Lists the schemas to which HTTP routes refer by `$id`. */
@@ -43,7 +56,18 @@ export const components = [
   Problem,
   Entrance,
   Health,
-  Liveness
+  Liveness,
+  Factors,
+  TotpSecret,
+  TotpCode,
+  RecoveryCodes,
+  CodeLogin,
+  PasskeyRequest,
+  NewPasskey,
+  AddedPasskey,
+  PasskeyLoginStart,
+  PasskeyLogin,
+  PasskeyProof
 ]
 
 /** Returns a schema that refers to a component. Its static type is that of the component. */

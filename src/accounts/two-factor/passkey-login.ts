@@ -1,11 +1,12 @@
 /** Verifies passkeys: as a second factor, for a login without a password, and as a recent proof. */
 import type { PasskeyRecord } from '../../db/repositories/passkeys.ts'
+import type { UserRecord } from '../../db/repositories/users.ts'
 import type { AccountsContext, ClientInfo } from '../context.ts'
 import { refuseInactive } from '../login.ts'
 import { type ChallengePurpose, createChallenge, hashOfChallenge, invalidChallenge } from './challenge.ts'
 import { createFactorChanges, type FactorActor } from './change.ts'
 import type { InterruptedLogin, LoginChallenges } from './login-challenge.ts'
-import { available, bytesOf, CEREMONY_MS, invalidPasskey, type PasskeyAnswer, type PasskeyRequest } from './passkeys.ts'
+import { available, bytesOf, CEREMONY_MS, invalidPasskey, type PasskeyReply, type PasskeyRequest } from './passkeys.ts'
 import type { RelyingParty } from './relying-party.ts'
 
 export interface PasskeyLogin {
@@ -20,12 +21,12 @@ export interface PasskeyLogin {
    */
   login(
     client: ClientInfo,
-    answer: PasskeyAnswer
+    reply: PasskeyReply
   ): Promise<Pick<InterruptedLogin, 'user'> & Partial<Pick<InterruptedLogin, 'options'>>>
   /** Starts a proof of a user who is logged in. */
   startProof(actor: FactorActor): Promise<PasskeyRequest>
-  /** Verifies that a passkey is one of the user's. Throws `invalid_challenge` or `invalid_passkey`. */
-  prove(actor: FactorActor, answer: PasskeyAnswer): Promise<void>
+  /** Verifies that a passkey is one of the user's. Returns the user. Throws `invalid_challenge` or `invalid_passkey`. */
+  prove(actor: FactorActor, reply: PasskeyReply): Promise<UserRecord>
 }
 
 export interface PasskeyLoginOptions {
@@ -65,6 +66,12 @@ export const createPasskeyLogin = ({ context, party, logins }: PasskeyLoginOptio
     return { challenge, options }
   }
 
+  const userOf = async (id: number): Promise<UserRecord> => {
+    const user = (await database.users.findByIds([id])).get(id)
+    if (!user) throw invalidPasskey()
+    return user
+  }
+
   /** Takes a challenge, so that it is used once even if the verification fails. */
   const take = async (challenge: string, purpose: ChallengePurpose) => {
     const taken = await database.challenges.take(hashOfChallenge(challenge), purpose)
@@ -73,14 +80,14 @@ export const createPasskeyLogin = ({ context, party, logins }: PasskeyLoginOptio
   }
 
   /** Returns the passkey of a response, and what the authenticator reported. */
-  const verify = async (answer: PasskeyAnswer, userId: number | null, mustVerify: boolean) => {
+  const verify = async (reply: PasskeyReply, userId: number | null, mustVerify: boolean) => {
     const { id: rpId, origin, library } = available(party)
-    const passkey = await database.passkeys.find(answer.response.id)
-    if (!passkey || passkey.rpId !== rpId || !isOwn(passkey, answer, userId)) throw invalidPasskey()
+    const passkey = await database.passkeys.find(reply.response.id)
+    if (!passkey || passkey.rpId !== rpId || !isOwn(passkey, reply, userId)) throw invalidPasskey()
     const { verified, authenticationInfo } = await library
       .verifyAuthenticationResponse({
-        response: answer.response,
-        expectedChallenge: answer.challenge,
+        response: reply.response,
+        expectedChallenge: reply.challenge,
         expectedOrigin: origin,
         expectedRPID: rpId,
         requireUserVerification: mustVerify,
@@ -115,22 +122,21 @@ export const createPasskeyLogin = ({ context, party, logins }: PasskeyLoginOptio
       const { user } = await logins.find(loginChallenge)
       return start({ purpose: 'passkey_login', user, loginHash: hashOfChallenge(loginChallenge), mustVerify: false })
     },
-    async login(client, answer) {
-      const { userId, data } = await take(answer.challenge, 'passkey_login')
+    async login(client, reply) {
+      const { userId, data } = await take(reply.challenge, 'passkey_login')
       const interrupted = data ? await logins.findByHash(data) : undefined
-      const verified = await verify(answer, userId, userId === null)
-      const user =
-        interrupted?.user ?? (await database.users.findByIds([verified.passkey.userId])).get(verified.passkey.userId)
-      if (!user) throw invalidPasskey()
+      const verified = await verify(reply, userId, userId === null)
+      const user = interrupted?.user ?? (await userOf(verified.passkey.userId))
       await refuseInactive(user, { client, options: {} })
       await use({ user, client }, verified, data ?? '')
       return { user, ...(interrupted ? { options: interrupted.options } : {}) }
     },
     startProof: ({ user }) => start({ purpose: 'passkey_proof', user, mustVerify: true }),
-    async prove(actor, answer) {
-      const { userId, generation } = await take(answer.challenge, 'passkey_proof')
+    async prove(actor, reply) {
+      const { userId, generation } = await take(reply.challenge, 'passkey_proof')
       if (userId !== actor.user.id || generation !== actor.user.generation) throw invalidChallenge()
-      await use(actor, await verify(answer, userId, true))
+      await use(actor, await verify(reply, userId, true))
+      return userOf(userId)
     }
   }
 }
@@ -139,7 +145,7 @@ export const createPasskeyLogin = ({ context, party, logins }: PasskeyLoginOptio
  * Returns whether a passkey belongs to the expected user. If no user is expected, the authenticator must have returned the user
  * handle that was stored when the passkey was created.
  */
-const isOwn = ({ userId, handle }: PasskeyRecord, { response }: PasskeyAnswer, expected: number | null): boolean => {
+const isOwn = ({ userId, handle }: PasskeyRecord, { response }: PasskeyReply, expected: number | null): boolean => {
   const { userHandle } = response.response
   if (expected === null) return userHandle === handle
   return userId === expected && (!userHandle || userHandle === handle)

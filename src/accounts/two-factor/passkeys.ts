@@ -1,5 +1,5 @@
 /** Adds and removes passkeys (WebAuthn). */
-import { randomBytes } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import type { PasskeyRecord } from '../../db/repositories/passkeys.ts'
 import { ChatError } from '../../protocol/errors.ts'
 import type { AccountsContext } from '../context.ts'
@@ -21,25 +21,32 @@ export interface PasskeyRequest {
 }
 
 /** What a page received from the browser. */
-export interface PasskeyAnswer {
+export interface PasskeyReply {
   readonly challenge: string
   readonly response: PasskeyResponse
 }
 
-export interface AddedPasskey extends Pick<PasskeyRecord, 'id' | 'name' | 'createdAt'> {
+export interface AddedPasskey extends Pick<PasskeyRecord, 'name' | 'createdAt'> {
+  readonly publicId: string
   /** The first recovery codes of a user who had no second factor before. */
   readonly recoveryCodes?: readonly string[]
 }
 
+export interface ListedPasskey extends PasskeyRecord {
+  readonly publicId: string
+  /** False if the passkey was created for another host name. */
+  readonly isUsable: boolean
+}
+
 export interface Passkeys {
   /** Returns all passkeys of a user, also those of another host name. */
-  list(userId: number): Promise<PasskeyRecord[]>
+  list(userId: number): Promise<ListedPasskey[]>
   /** Throws `too_many_passkeys` or `passkeys_unavailable`. */
   startAdding(actor: FactorActor): Promise<PasskeyRequest>
   /** Throws `invalid_challenge`, `invalid_passkey`, `too_many_passkeys` or `passkeys_unavailable`. */
-  add(actor: FactorActor, answer: PasskeyAnswer & { readonly name: string }): Promise<AddedPasskey>
+  add(actor: FactorActor, reply: PasskeyReply & { readonly name: string }): Promise<AddedPasskey>
   /** Throws `passkey_not_found`. */
-  remove(actor: FactorActor, id: string): Promise<void>
+  remove(actor: FactorActor, publicId: string): Promise<void>
 }
 
 export const createPasskeys = (context: AccountsContext, party: RelyingParty | undefined): Passkeys => {
@@ -47,12 +54,12 @@ export const createPasskeys = (context: AccountsContext, party: RelyingParty | u
   const change = createFactorChanges(context)
 
   /** Returns the public key of a new passkey. */
-  const verified = async (answer: PasskeyAnswer) => {
+  const verified = async (reply: PasskeyReply) => {
     const { id, origin, library } = available(party)
     const { verified: isVerified, registrationInfo } = await library
       .verifyRegistrationResponse({
-        response: answer.response,
-        expectedChallenge: answer.challenge,
+        response: reply.response,
+        expectedChallenge: reply.challenge,
         expectedOrigin: origin,
         expectedRPID: id,
         // A passkey that does not verify its user is a second factor, but no login without a password.
@@ -66,7 +73,10 @@ export const createPasskeys = (context: AccountsContext, party: RelyingParty | u
   }
 
   return {
-    list: userId => database.passkeys.list(userId),
+    async list(userId) {
+      const passkeys = await database.passkeys.list(userId)
+      return passkeys.map(one => ({ ...one, publicId: publicIdOf(one.id), isUsable: one.rpId === party?.id }))
+    },
     async startAdding(actor) {
       const { id: rpId, library } = available(party)
       const { user } = actor
@@ -103,13 +113,13 @@ export const createPasskeys = (context: AccountsContext, party: RelyingParty | u
       })
       return { challenge, options }
     },
-    async add(actor, answer) {
+    async add(actor, reply) {
       const { user } = actor
       // Taken before the response is verified, so that a challenge is used once even if the verification fails.
-      const taken = await database.challenges.take(hashOfChallenge(answer.challenge), PURPOSE)
+      const taken = await database.challenges.take(hashOfChallenge(reply.challenge), PURPOSE)
       if (taken?.userId !== user.id || taken.generation !== user.generation) throw invalidChallenge()
-      const { credential, credentialBackedUp } = await verified(answer)
-      const { name } = answer
+      const { credential, credentialBackedUp } = await verified(reply)
+      const { name } = reply
       return change(actor, async changing => {
         const { factors, passkeys } = changing.repositories
         const before = await factors.summary(user.id, undefined)
@@ -120,19 +130,21 @@ export const createPasskeys = (context: AccountsContext, party: RelyingParty | u
           publicKey: Buffer.from(credential.publicKey).toString('base64url'),
           counter: credential.counter,
           rpId: available(party).id,
-          transports: transportsOf(answer.response),
+          transports: transportsOf(reply.response),
           name,
           isBackedUp: credentialBackedUp
         })
         if (createdAt === undefined) throw new ChatError('invalid_passkey', 'This passkey has been added already.')
         await changing.report('factor_added', { factor: 'passkey' })
-        const added = { id: credential.id, name, createdAt }
+        const added = { publicId: publicIdOf(credential.id), name, createdAt }
         return hasFactor(before) ? added : { ...added, recoveryCodes: await replaceRecoveryCodes(changing, user.id) }
       })
     },
-    remove: (actor, id) =>
+    remove: (actor, publicId) =>
       change(actor, async changing => {
-        if (!(await changing.repositories.passkeys.remove(actor.user.id, id))) {
+        const { passkeys } = changing.repositories
+        const passkey = (await passkeys.list(actor.user.id)).find(({ id }) => publicIdOf(id) === publicId)
+        if (!passkey || !(await passkeys.remove(actor.user.id, passkey.id))) {
           throw new ChatError('passkey_not_found', 'You have no such passkey. It may have been removed already.')
         }
         await changing.report('factor_removed', { factor: 'passkey' })
@@ -140,6 +152,12 @@ export const createPasskeys = (context: AccountsContext, party: RelyingParty | u
       })
   }
 }
+
+/**
+ * Returns the id of a passkey in the API. The id of its credential has up to 1,023 bytes, which is too long for a path.
+ */
+export const publicIdOf = (credentialId: string): string =>
+  createHash('sha256').update(credentialId).digest('base64url').slice(0, 22)
 
 /** Returns the relying party. Throws `passkeys_unavailable` if passkeys are off. */
 export const available = (party: RelyingParty | undefined): RelyingParty => {
