@@ -43,7 +43,7 @@ export const createRefresh = ({ context, tokens, lifetime }: RefreshOptions): Re
     await mail.enqueue(repositories, { kind: 'session_reused', userId, params: {} })
   }
 
-  /** Returns the token to return, and when the session ends. */
+  /** Returns the token to return, and when the session ends. Returns undefined if the user was changed meanwhile. */
   const exchange = async (repositories: Repositories, state: RefreshState, token: RefreshToken, how: Decision) => {
     const { sessionId } = token
     if (how === 'repeat') {
@@ -53,7 +53,7 @@ export const createRefresh = ({ context, tokens, lifetime }: RefreshOptions): Re
     const secret = nextSecret(token.secret, state)
     const isNew = how === 'rotate'
     const end = isNew ? await repositories.refreshTokens.rotate(sessionId, hashOfSecret(secret), lifetime) : state.end
-    return { sessionId, secret, number: token.number + 1, end }
+    return end && { sessionId, secret, number: token.number + 1, end }
   }
 
   return async ({ token: text, isCookie, client }) => {
@@ -68,7 +68,8 @@ export const createRefresh = ({ context, tokens, lifetime }: RefreshOptions): Re
         if (state.user.status === 'suspended') throw suspended()
         if (state.user.status !== 'active' || state.generation !== state.user.generation) return undefined
         if (how === 'reused') return end(repositories, state, token, client)
-        return issued(tokens, state, await exchange(repositories, state, token, how))
+        const next = await exchange(repositories, state, token, how)
+        return next && issued(tokens, state, next)
       }))
     if (refreshed) return refreshed
     throw new ChatError('invalid_refresh_token', 'The session has ended. Log in again.')

@@ -43,8 +43,11 @@ export interface RefreshTokensRepository {
   find(sessionId: string): Promise<RefreshState | undefined>
   /** Like `find`, and locks the row of the session until the transaction ends. */
   lock(sessionId: string): Promise<RefreshState | undefined>
-  /** Stores the hash of the next token, and extends the session. Returns its new end. */
-  rotate(sessionId: string, hash: string, lifetime: SessionLifetime): Promise<SessionEnd>
+  /**
+   * Stores the hash of the next token, and extends the session. Returns its new end, or undefined if its user was changed since
+   * the state was read.
+   */
+  rotate(sessionId: string, hash: string, lifetime: SessionLifetime): Promise<SessionEnd | undefined>
   /** Stores that the current token, which has this number, is in use, unless that is stored already. */
   markUsed(sessionId: string, number: number): Promise<void>
 }
@@ -100,10 +103,13 @@ export const createRefreshTokensRepository = (
       coalesce(successor_used_at <= clock_timestamp() - ${GRACE}, false) as is_in_use, ${END}
     from ${sessions} as session join ${users} as owner on owner.id = session.user_id
     where session.id = $1 and refresh_hash is not null and expires_at > clock_timestamp()`
-  const rotate = `update ${sessions} set refresh_number = refresh_number + 1, refresh_hash = $2,
+  const rotate = `update ${sessions} as session set refresh_number = refresh_number + 1, refresh_hash = $2,
       previous_hash = refresh_hash, rotated_at = clock_timestamp(), successor_used_at = null,
       last_used_at = clock_timestamp(), expires_at = ${endOfUse('$3', '$4')}
-    where id = $1 returning ${END}`
+    where id = $1 and exists (
+      select from ${users} as owner
+      where owner.id = user_id and owner.status = 'active' and owner.generation = session.generation
+    ) returning ${END}`
   const markUsed = `update ${sessions} set successor_used_at = clock_timestamp()
     where id = $1 and refresh_number = $2 and successor_used_at is null`
 
@@ -117,8 +123,7 @@ export const createRefreshTokensRepository = (
     lock: async sessionId => ((await query(lock, [sessionId])).length > 0 ? find(sessionId) : undefined),
     async rotate(sessionId, hash, { idleMs, maxMs }) {
       const [row] = await query<EndRow>(rotate, [sessionId, hash, idleMs, maxMs])
-      if (!row) throw new Error('The update of a locked row of "sessions" returned no row.')
-      return endOf(row)
+      return row && endOf(row)
     },
     async markUsed(sessionId, number) {
       await query(markUsed, [sessionId, number])
