@@ -2,6 +2,8 @@
  * Composes the chat of one process from its parts: the log, kinds of entries, rooms, subscriptions, presence, access and
  * connections. Each part is in the folder of its name. The chat contains no SQL and no HTTP.
  */
+import { CLOSE, type CloseCode } from '../protocol/close-codes.ts'
+import { ChatError } from '../protocol/errors.ts'
 import type { Limits } from '../protocol/frames/connection.ts'
 import { MAX_META_BYTES } from '../protocol/http/messages.ts'
 import type { Presence } from '../protocol/http/rooms.ts'
@@ -88,6 +90,8 @@ const openConnections = (
   isDraining: () => boolean
 ): ChatConnections => {
   const { users, revocation } = parts
+  const closeCodeOf = (principal: Principal): CloseCode | undefined =>
+    revocation.isRevoked(principal) ? CLOSE.tokenExpired : users.closeCodeOf(principal)
   const frameBytes = maxFrameBytes(options.limits.maxMessageLength)
   const open = createFrameDispatch({
     ...parts,
@@ -97,8 +101,12 @@ const openConnections = (
     findRoom,
     isUpgradeFinished: options.isUpgradeFinished,
     isDraining,
-    isRevoked: principal => revocation.isRevoked(principal) || users.isDeleted(principal.userId),
-    authenticate: async token => users.named(await options.authenticate(token))
+    closeCodeOf,
+    async authenticate(token) {
+      const principal = await options.authenticate(token)
+      if (closeCodeOf(principal)) throw new ChatError('invalid_token', 'The session has ended. Log in again.')
+      return users.named(principal)
+    }
   })
   return createChatConnections({
     ...parts,

@@ -156,10 +156,8 @@ const revoking = async (clock: ReturnType<typeof fakeClock>, network: ReturnType
     registry: createConnectionRegistry({ clock, connectionsPerUser: 0, connectionsPerIp: 0, messageRate: 0 }),
     bus,
     clock,
-    log: silentLog,
     access: { may: () => true, ask: () => true, isDelegated: false } satisfies Access,
-    subscriptionManager: { expel() {} } as unknown as SubscriptionManager,
-    existing: async ids => new Set(ids)
+    subscriptionManager: { expel() {} } as unknown as SubscriptionManager
   })
   await bus.listen({ grown() {}, event: createEventHandler(one.events), reset() {} })
   return one

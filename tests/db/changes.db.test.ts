@@ -22,7 +22,7 @@ const start = async (given?: ChatDatabase) => {
   return { database, john, room, entry, seen, run }
 }
 
-const NOTHING = { deletedUsers: [], renamedUsers: [], rooms: [], entries: [] }
+const NOTHING = { deletedUsers: [], renamedUsers: [], revokedSessions: [], revokedUsers: [], rooms: [], entries: [] }
 
 test('the first read returns a snapshot and no changes', async () => {
   const { changes } = await testDatabase()

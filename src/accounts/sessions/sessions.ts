@@ -21,6 +21,8 @@ export interface Sessions {
   endByToken(presented: PresentedToken): Promise<boolean>
   /** Ends every session and every access token of a user. */
   endAll(session: Omit<EndedSession, 'sessionId'>): Promise<void>
+  /** Stores that sessions are in use, because they have open connections. */
+  touch(sessionIds: readonly string[]): Promise<void>
   /** Deletes sessions that have ended. Called periodically. */
   sweep(): void
 }
@@ -53,6 +55,7 @@ export const createSessions = (options: RefreshOptions): Sessions => {
         await sessions.endAll(userId)
         await audit.record({ event: 'logout_all', userId, ...client })
       }),
+    touch: ids => database.sessions.touch(ids, options.lifetime),
     sweep: () =>
       void database.sessions
         .sweep(SWEPT_AT_ONCE)
