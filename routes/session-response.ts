@@ -1,7 +1,6 @@
 /** Reads what a login wants from a request, and sends the tokens of a session: in the body, or the refresh token in the cookie. */
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { clientOf, type LoginRequest, type StartedSession } from '../plugins/auth.ts'
-import { timestamp } from '../src/lib/clock.ts'
 import type { AccessToken } from '../src/protocol/http/users.ts'
 
 /**
@@ -27,7 +26,7 @@ export const sessionResponse = (
   { token, sessionId, refresh }: StartedSession
 ): AccessToken => {
   if (!refresh) return token
-  const body = { ...token, session_id: sessionId, refresh_expires_at: timestamp(refresh.end.at) }
+  const body = { ...token, session_id: sessionId, refresh_expires_in: Math.max(0, Math.floor(refresh.end.inMs / 1000)) }
   if (!refresh.isCookie) return { ...body, refresh_token: refresh.token }
   const maxAgeMs = refresh.isRemembered ? refresh.end.inMs : undefined
   request.server.chatAuth.cookies.write(request, reply, refresh.token, maxAgeMs)

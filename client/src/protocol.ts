@@ -75,8 +75,8 @@ export type AccessToken = {
   session_id?: string
   /** Send it to `POST /api/auth/refresh` for new tokens. Absent if it is in the cookie. */
   refresh_token?: string
-  /** A time in UTC with milliseconds, RFC 3339. */
-  refresh_expires_at?: string
+  /** Seconds until the session ends, unless it is used before. */
+  refresh_expires_in?: number
 }
 
 export type Room = {

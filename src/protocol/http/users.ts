@@ -99,7 +99,9 @@ export const AccessToken = Type.Object(
     refresh_token: Type.Optional(
       Type.String({ description: 'Send it to `POST /api/auth/refresh` for new tokens. Absent if it is in the cookie.' })
     ),
-    refresh_expires_at: Type.Optional(Timestamp)
+    refresh_expires_in: Type.Optional(
+      Type.Integer({ minimum: 0, description: 'Seconds until the session ends, unless it is used before.' })
+    )
   },
   {
     $id: 'ChatAccessToken',
