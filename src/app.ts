@@ -12,6 +12,7 @@ import headersPlugin from '../plugins/headers.ts'
 import mailPlugin, { type ChatMailOptions } from '../plugins/mail.ts'
 import opsPlugin from '../plugins/ops.ts'
 import platformPlugin from '../plugins/platform.ts'
+import privacyPlugin from '../plugins/privacy.ts'
 import problemsPlugin, { validatorCompiler } from '../plugins/problems.ts'
 import responsesPlugin from '../plugins/responses.ts'
 import socketsPlugin from '../plugins/sockets.ts'
@@ -120,6 +121,7 @@ const assemble = async (fastify: FastifyInstance, options: ChatServiceOptions): 
     appendQueue,
     kinds
   })
+  await fastify.register(privacyPlugin, { ...config, clock })
   await fastify.register(opsPlugin, { ...config, clock })
   // Only the standalone service passes resolved settings. It has no host application that could add error codes.
   await fastify.register(problemsPlugin, { hasOwnCodesOnly: resolved !== undefined })

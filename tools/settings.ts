@@ -16,6 +16,7 @@ const OWNERS: Readonly<Record<SettingOwner, readonly [section: string, file: str
   routes: ['HTTP', 'routes/auth.ts'],
   mail: ['E-mail', 'plugins/mail.ts'],
   chat: ['Chat', 'plugins/chat.ts'],
+  privacy: ['Accounts that are deleted', 'plugins/privacy.ts'],
   ops: ['Operations', 'plugins/ops.ts']
 }
 

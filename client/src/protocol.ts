@@ -15,6 +15,7 @@ export type ErrorCode =
   | 'not_logged_in'
   | 'account_suspended'
   | 'email_not_verified'
+  | 'account_deleted'
   | 'proof_required'
   | 'second_factor_missing'
   | 'origin_not_allowed'
@@ -55,6 +56,9 @@ export type ErrorCode =
 export type User = {
   id: number
   username: string
+  /** A name to display; absent if the user has set none. */
+  display_name?: string
+  role?: 'user' | 'admin'
   /** A time in UTC with milliseconds, RFC 3339. */
   created_at: string
   /** The e-mail address, if the service sends mail and there is one. */

@@ -7,6 +7,7 @@ import { type Administration, createAdministration } from './admin/administratio
 import { type AuditLog, createAuditLog } from './admin/audit-log.ts'
 import type { AccountsContext, ClientInfo } from './context.ts'
 import { createEmails, type Emails } from './emails/emails.ts'
+import { createUnlessHeld, hashOfName } from './held-names.ts'
 import { createPasswordLogin, type LoginGate, type LoginRequest, type PasswordLogin, refuseInactive } from './login.ts'
 import { createPasswordChanges, type PasswordChanges } from './passwords/changes.ts'
 import type { PasswordPolicy } from './passwords/policy.ts'
@@ -82,7 +83,7 @@ export const createAccounts = (options: AccountsOptions): Accounts => {
   const emails = createEmails({ context, isRequired: isEmailRequired })
   const gates = [refuseInactive, emails.gate, ...(options.gates ?? [])]
   const { clock, log, database } = context
-  const { users, sessions, refreshTokens } = database
+  const { sessions, refreshTokens } = database
   const start = createSessionStarter(options)
   const use = createSessionUse({ sessions, refreshTokens, lifetime, clock, log })
 
@@ -95,10 +96,10 @@ export const createAccounts = (options: AccountsOptions): Accounts => {
       policy?.check(password, username)
       const prepared = email && (await emails.prepare(email.address))
       const user = { username, hashedPassword: await passwords.hash(password) }
-      if (!prepared) return users.create(user)
+      const nameHash = await hashOfName(context, username)
       return database.transaction(async repositories => {
-        const created = await repositories.users.create(user)
-        await emails.store(repositories, created, prepared, email.client)
+        const created = await createUnlessHeld(repositories, user, nameHash)
+        if (prepared) await emails.store(repositories, created, prepared, email.client)
         return created
       })
     },

@@ -25,7 +25,9 @@ export const AUDIT_EVENTS = {
   audit_read: 'An administrator read the audit log. The details are the filter.',
   email_entered: 'A user entered an e-mail address, to which a link was sent.',
   email_verified: 'A user confirmed an e-mail address.',
-  email_removed: 'A user removed the e-mail address.'
+  email_removed: 'A user removed the e-mail address.',
+  account_deletion_requested: 'An account was deleted: its login and its sessions ended.',
+  account_deleted: 'The deletion of an account has finished.'
 } as const satisfies Record<string, string>
 
 export type AuditEventName = keyof typeof AUDIT_EVENTS

@@ -13,6 +13,7 @@ import { appSettings, platformSettings, serverSettings } from './settings/http.t
 import { mailSettings } from './settings/mail.ts'
 import { opsSettings } from './settings/ops.ts'
 import { passwordSettings } from './settings/passwords.ts'
+import { privacySettings } from './settings/privacy.ts'
 import { sessionSettings } from './settings/sessions.ts'
 import { twoFactorSettings } from './settings/two-factor.ts'
 
@@ -34,6 +35,7 @@ export const SettingsInput = Type.Object(
     ...mailSettings,
     ...twoFactorSettings,
     ...chatSettings,
+    ...privacySettings,
     ...opsSettings
   },
   { additionalProperties: false }

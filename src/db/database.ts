@@ -8,10 +8,14 @@ import {
   createAuditRepository,
   type NewAuditEvent
 } from './repositories/audit.ts'
+import { type AuthoredRepository, createAuthoredRepository } from './repositories/authored.ts'
 import { type ChallengesRepository, createChallengesRepository } from './repositories/challenges.ts'
 import { type ChangesRepository, createChangesRepository } from './repositories/changes.ts'
+import { createDeletionsRepository, type DeletionsRepository } from './repositories/deletions.ts'
 import { createEmailsRepository, type EmailsRepository } from './repositories/emails.ts'
+import { createExportsRepository, type ExportsRepository } from './repositories/exports.ts'
 import { createFactorsRepository, type FactorsRepository } from './repositories/factors.ts'
+import { createHeldNamesRepository, type HeldNamesRepository } from './repositories/held-names.ts'
 import { createKnownNetworksRepository, type KnownNetworksRepository } from './repositories/known-networks.ts'
 import { createLoginThrottlesRepository, type LoginThrottlesRepository } from './repositories/login-throttles.ts'
 import { createLookupKeysRepository, type LookupKeysRepository } from './repositories/lookup-keys.ts'
@@ -61,6 +65,10 @@ export interface Repositories {
   readonly loginThrottles: LoginThrottlesRepository
   readonly knownNetworks: KnownNetworksRepository
   readonly passwords: PasswordsRepository
+  readonly deletions: DeletionsRepository
+  readonly heldNames: HeldNamesRepository
+  readonly authored: AuthoredRepository
+  readonly exports: ExportsRepository
 }
 
 export interface ChatDatabase extends Repositories {
@@ -102,7 +110,11 @@ const createRepositories = (client: SqlClient, schema: string, tables: Tables, a
   passkeys: createPasskeysRepository(client, schema),
   loginThrottles: createLoginThrottlesRepository(client, schema),
   knownNetworks: createKnownNetworksRepository(client, schema),
-  passwords: createPasswordsRepository(client, schema)
+  passwords: createPasswordsRepository(client, schema),
+  deletions: createDeletionsRepository(client, schema),
+  heldNames: createHeldNamesRepository(client, schema),
+  authored: createAuthoredRepository(client, schema),
+  exports: createExportsRepository(client, schema)
 })
 
 /** Options of the repositories. */

@@ -21,7 +21,7 @@ import {
   TotpCode,
   TotpSecret
 } from './http/two-factor.ts'
-import { AccessToken, Login, Registration, User } from './http/users.ts'
+import { AccessToken, AccountDeletion, Login, ProfileChange, Registration, User } from './http/users.ts'
 
 /** Lists the schemas to which HTTP routes refer by `$id`. */
 export const components = [
@@ -39,6 +39,8 @@ export const components = [
   EmailBody,
   EmailVerification,
   EmailChallenge,
+  ProfileChange,
+  AccountDeletion,
   Message,
   Entry,
   EntryList,

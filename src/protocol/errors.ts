@@ -46,6 +46,11 @@ export const ERRORS = {
     title: 'E-mail address not verified',
     advice: 'Prompt for the link in the mail, or for another address with POST /api/auth/email and the challenge.'
   },
+  account_deleted: {
+    status: 403,
+    title: 'Account deleted',
+    advice: 'The account does not exist anymore. Log in as another user.'
+  },
   proof_required: {
     status: 403,
     title: 'Proof required',

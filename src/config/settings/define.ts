@@ -12,6 +12,7 @@ export type SettingOwner =
   | 'mail'
   | 'ops'
   | 'platform'
+  | 'privacy'
   | 'routes'
   | 'server'
 

@@ -52,11 +52,13 @@ export interface UsersRepository {
    * generation than the one that was checked.
    */
   lockActive(user: Pick<UserRecord, 'id' | 'generation'>): Promise<boolean>
+  /** Sets the name to display. Returns undefined if the user is not active. */
+  setDisplayName(id: number, displayName: string | null): Promise<UserRecord | undefined>
   /** Returns the host user with this id in the host application. */
   findByExternalId(externalId: string): Promise<UserRecord | undefined>
   /** Returns host users, keyed by their ids in the host application, in one query. Omits users that do not exist. */
   findByExternalIds(externalIds: readonly string[]): Promise<Map<string, UserRecord>>
-  /** Creates the record of a host user, or updates the username in an existing record. */
+  /** Creates the record of a host user, or updates the username in an existing record, unless the user was deleted. */
   admit(user: { externalId: string; username: string }): Promise<UserRecord>
 }
 
@@ -128,13 +130,22 @@ export const createUsersRepository = ({ drizzle }: SqlClient, { users }: Tables)
       // Rows that refer to the user can still be inserted.
       return (await drizzle.select({ id: users.id }).from(users).where(isChecked).for('no key update')).length > 0
     },
+    async setDisplayName(id, displayName) {
+      const isActive = and(eq(users.id, id), eq(users.status, 'active'))
+      return (await drizzle.update(users).set({ displayName }).where(isActive).returning(stored))[0]
+    },
     findByExternalIds,
     findByExternalId: async externalId => (await findByExternalIds([externalId])).get(externalId),
     async admit({ externalId, username }) {
       const [row] = await drizzle
         .insert(users)
         .values({ externalId, username })
-        .onConflictDoUpdate({ target: users.externalId, set: { username } })
+        .onConflictDoUpdate({
+          target: users.externalId,
+          set: {
+            username: sql`case when ${users.status} in ('deleting', 'deleted') then ${users.username} else excluded.username end`
+          }
+        })
         .returning(stored)
       if (!row) throw new Error('The upsert into "users" returned no row.')
       return row

@@ -1,5 +1,6 @@
 /** Defines the schemas of registration, login and users, and the Unicode normalization of passwords before they are hashed. */
 import { type Static, Type } from '@sinclair/typebox'
+import { NO_CONTROLS, NO_REORDERING } from '../../lib/text.ts'
 import { Int64 } from '../integers.ts'
 import { Timestamp } from '../timestamp.ts'
 import { EmailAddress } from './emails.ts'
@@ -76,6 +77,8 @@ export const User = Type.Object(
   {
     id: Int64({ minimum: 1 }),
     username: Type.String(),
+    display_name: Type.Optional(Type.String({ description: 'A name to display; absent if the user has set none.' })),
+    role: Type.Optional(Type.Union([Type.Literal('user'), Type.Literal('admin')])),
     created_at: Timestamp,
     email: Type.Optional(
       Type.String({ description: 'The e-mail address, if the service sends mail and there is one.' })
@@ -88,6 +91,38 @@ export const User = Type.Object(
   { $id: 'ChatUser', examples: [{ id: 1, username: 'john', created_at: '2026-01-31T12:00:00.123+00:00' }] }
 )
 export type User = Static<typeof User>
+
+/** Describes a name to display: one line with a visible character. `x-visible` is a keyword of src/protocol/validation.ts. */
+const DisplayName = Type.Unsafe<string | null>({
+  type: ['string', 'null'],
+  minLength: 1,
+  maxLength: 200,
+  pattern: NO_CONTROLS,
+  'x-rule': 'must have no control characters',
+  'x-visible': true,
+  allOf: [
+    {
+      type: ['string', 'null'],
+      pattern: NO_REORDERING,
+      description: 'must have no line separators or bidirectional controls'
+    }
+  ],
+  description: '1-200 characters in one line; null to remove it.'
+})
+
+/** Describes the body of `PATCH /api/users/me`. */
+export const ProfileChange = Type.Object(
+  { display_name: DisplayName },
+  { $id: 'ChatProfileChange', examples: [{ display_name: 'John Doe' }] }
+)
+export type ProfileChange = Static<typeof ProfileChange>
+
+/** Describes the body of `DELETE /api/users/me`. */
+export const AccountDeletion = Type.Object(
+  { erase: Type.Optional(Type.Boolean({ description: 'Whether all your messages are erased too.' })) },
+  { $id: 'ChatAccountDeletion', examples: [{ erase: true }] }
+)
+export type AccountDeletion = Static<typeof AccountDeletion>
 
 /** Describes the response to a login: the access token (a JWT, RFC 7519) and its lifetime. */
 export const AccessToken = Type.Object(
