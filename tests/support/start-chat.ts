@@ -51,12 +51,15 @@ interface HttpResponse {
 export interface StartOptions extends Pick<ServerOptions, 'clock' | 'bus' | 'appendQueue' | 'kinds' | 'printMail'> {
   readonly settings?: Partial<Settings>
   readonly database?: ChatDatabase
+  /** The port to listen on, for a test whose settings contain it. The default is any free port. */
+  readonly port?: number
 }
 
 /** Starts the service. It is closed when the test ends. */
 export const startChat = async ({
   settings: changed,
   database: given,
+  port = 0,
   ...injected
 }: StartOptions = {}): Promise<RunningChat> => {
   const database = given ?? (await testDatabase())
@@ -69,7 +72,7 @@ export const startChat = async ({
     ...injected
   })
   onTestFinished(() => server.close())
-  const url = await server.listen({ host: '127.0.0.1', port: 0 })
+  const url = await server.listen({ host: '127.0.0.1', port })
 
   const call: RunningChat['call'] = async (method, path, { token, body, headers } = {}) => {
     const response = await fetch(url + path, {
