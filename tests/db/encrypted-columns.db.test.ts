@@ -52,7 +52,7 @@ test('the list contains exactly the columns in which tokens are found', async ()
   const [{ keyId } = { keyId: null }] = await database.processes.live()
   expect(await countTokensByKey(client, schema)).toEqual([
     { table: 'emails', column: 'address', keyId, tokens: 1 },
-    { table: 'lookup_keys', column: 'secret', keyId, tokens: 1 },
+    { table: 'lookup_keys', column: 'secret', keyId, tokens: 2 },
     { table: 'messages', column: 'content', keyId, tokens: 3 },
     { table: 'messages', column: 'meta', keyId, tokens: 1 },
     { table: 'outbox', column: 'payload', keyId, tokens: 1 },
