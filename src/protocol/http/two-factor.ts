@@ -21,9 +21,8 @@ const Code = Type.String({
   examples: ['492039', '7Q3K-9XJH-M2TD-0WPA']
 })
 
-const codes = Type.Array(Type.String({ examples: ['7Q3K-9XJH-M2TD-0WPA'] }), {
-  description: 'Ten codes, each for one login. They cannot be read again.'
-})
+const CODES = 'Ten codes, each for one login. They cannot be read again.'
+const codesOf = (description: string) => Type.Array(Type.String({ examples: ['7Q3K-9XJH-M2TD-0WPA'] }), { description })
 
 /** Describes a new authenticator app. */
 export const TotpSecret = Type.Object(
@@ -42,7 +41,7 @@ export const TotpCode = Type.Object({ code: Code }, { $id: 'ChatTotpCode', examp
 
 /** Describes new recovery codes. */
 export const RecoveryCodes = Type.Object(
-  { recovery_codes: codes },
+  { recovery_codes: codesOf(CODES) },
   { $id: 'ChatRecoveryCodes', examples: [{ recovery_codes: ['7Q3K-9XJH-M2TD-0WPA'] }] }
 )
 
@@ -149,7 +148,7 @@ export const NewPasskey = Type.Object(
 export const AddedPasskey = Type.Object(
   {
     ...passkey,
-    recovery_codes: Type.Optional({ ...codes, description: `${codes.description} Present if there were none before.` })
+    recovery_codes: Type.Optional(codesOf(`${CODES} Present if there were none before.`))
   },
   { $id: 'ChatAddedPasskey', examples: [examplePasskey] }
 )
