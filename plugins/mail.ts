@@ -8,7 +8,7 @@ import { printTo } from '../src/accounts/mail/print.ts'
 import { createSmtp, type SendMail } from '../src/accounts/mail/smtp.ts'
 import { createOutboxWorker, type OutboxWorker, type WorkerLimits } from '../src/accounts/mail/worker.ts'
 import { createOptionsReader, type SettingOptions, type SettingValues } from '../src/config/plugin-options.ts'
-import { platformSettings } from '../src/config/settings/http.ts'
+import { platformSettings, serverSettings } from '../src/config/settings/http.ts'
 import { mailSettings } from '../src/config/settings/mail.ts'
 import type { EmailsRepository } from '../src/db/repositories/emails.ts'
 import { waitOnce } from '../src/http/first-request.ts'
@@ -23,7 +23,7 @@ declare module 'fastify' {
   }
 }
 
-const usedSettings = { ...mailSettings, publicUrl: platformSettings.publicUrl }
+const usedSettings = { ...mailSettings, publicUrl: platformSettings.publicUrl, port: serverSettings.port }
 
 /** Options of the mail plugin. docs/settings.md describes the options that are settings. */
 export interface ChatMailOptions extends SettingOptions<typeof usedSettings> {
@@ -33,9 +33,6 @@ export interface ChatMailOptions extends SettingOptions<typeof usedSettings> {
   /** Replaces the limits of the worker. Used only in tests. */
   readonly mailLimits?: Partial<WorkerLimits> | undefined
 }
-
-/** The page to which links lead if neither `publicUrl` nor `mailLinkUrl` is set. Only printed mails contain it. */
-const DEV_LINK_URL = 'http://localhost:8000/app'
 
 const readOptions = createOptionsReader('chat-mail', { settings: usedSettings, functions: ['printMail'] })
 
@@ -79,8 +76,11 @@ const senderOf = async (
   return createSmtp({ url: smtpUrl, from: mailFrom })
 }
 
-const linkUrlOf = ({ mailLinkUrl, publicUrl }: Values): string =>
-  mailLinkUrl ?? (publicUrl === undefined ? DEV_LINK_URL : `${publicUrl.replace(/\/$/, '')}/app`)
+/** Returns the page to which links lead. Only printed mails lead to this machine. */
+const linkUrlOf = ({ mailLinkUrl, publicUrl, port }: Values): string => {
+  const serviceUrl = publicUrl ?? `http://localhost:${port}`
+  return mailLinkUrl ?? `${serviceUrl.replace(/\/$/, '')}/app`
+}
 
 /** How long a shutdown waits for the mails that are being sent, in milliseconds. Less than its step. */
 const GRACE_MS = 1500

@@ -6,6 +6,7 @@ import chat from '../../plugins/chat.ts'
 import config from '../../plugins/config.ts'
 import crypto from '../../plugins/crypto.ts'
 import db from '../../plugins/db.ts'
+import mail from '../../plugins/mail.ts'
 import ops from '../../plugins/ops.ts'
 import platform from '../../plugins/platform.ts'
 import problems from '../../plugins/problems.ts'
@@ -129,4 +130,24 @@ test.for<[string, unknown, object, RegExp]>([
   if (plugin !== auth) await app.register(auth, { secretKey: SECRET_KEY })
   if (plugin === ops) await app.register(chat, {})
   await expect(async () => app.register(plugin as never, options as never)).rejects.toThrow(message)
+})
+
+test('registers mail after db and crypto, which sends nothing without a server', async () => {
+  const app = bare()
+  await app.register(db, { client: await testClient(), databaseSchema: await testSchema() })
+  await app.register(crypto, { encryptionKey: ENCRYPTION_KEY })
+  await app.register(mail)
+  await app.ready()
+  expect(app.chatMail.isConfigured).toBe(false)
+  await app.chatMail.enqueue(app.chatDb, { kind: 'forgot', userId: null, params: { address: 'john@example.com' } })
+  expect(await app.chatDb.outbox.lease({ first: 1, again: 1, leaseMs: 1 })).toEqual([])
+})
+
+test('rejects a mail server without a sender or a page for links, and does not quote its password', async () => {
+  const app = bare()
+  await app.register(db, { client: await testClient(), databaseSchema: await testSchema() })
+  await app.register(crypto, { encryptionKey: ENCRYPTION_KEY })
+  const registered = async () =>
+    app.register(mail, { smtpUrl: 'smtp://chat:hunter2@localhost', mailFrom: 'chat@example.com' })
+  await expect(registered()).rejects.toThrow(/publicUrl/)
 })

@@ -174,6 +174,37 @@ describe('a link', () => {
   })
 })
 
+describe('a forgotten password', () => {
+  test('is replaced with the link that the verified address receives', async () => {
+    const chat = await startMailChat()
+    await chat.verified('john', 'john@example.com')
+    const forgot = (email: string) => chat.call('POST', '/api/auth/password/forgot', { body: { email } })
+    expect((await forgot('nobody@example.com')).status).toBe(202)
+    expect((await forgot('John@EXAMPLE.com')).status).toBe(202)
+    const [mail] = await chat.mail.to('john@example.com', 2)
+    expect(mail?.link).toMatch(/^https:\/\/chat\.example\.com\/app#reset=[\w-]{43}$/)
+    const body = { token: mail?.token, password: 'OtherPass456' }
+    expect((await chat.call('POST', '/api/auth/password/reset', { body })).status).toBe(204)
+    expect((await chat.login('john')).status).toBe(401)
+    expect((await chat.login('john', 'OtherPass456')).status).toBe(200)
+    const [notice] = await chat.mail.to('john@example.com', 3)
+    expect(notice?.subject).toContain('password was changed')
+    expect((await chat.call('POST', '/api/auth/password/reset', { body })).status).toBe(410)
+  })
+
+  test('cannot be replaced with a link that was sent before the address changed', async () => {
+    const chat = await startMailChat()
+    const { token } = await chat.verified('john', 'john@example.com')
+    await chat.call('POST', '/api/auth/password/forgot', { body: { email: 'john@example.com' } })
+    const [reset] = await chat.mail.to('john@example.com', 2)
+    await put(chat, token, 'new@example.com')
+    const [mail] = await chat.mail.to('new@example.com')
+    expect((await verify(chat, mail?.token)).status).toBe(204)
+    const body = { token: reset?.token, password: 'OtherPass456' }
+    expect((await chat.call('POST', '/api/auth/password/reset', { body })).status).toBe(410)
+  })
+})
+
 describe('with REQUIRE_VERIFIED_EMAIL', () => {
   test('a login is rejected until the address is verified, and its challenge sends links', async () => {
     const chat = await startMailChat({ requireVerifiedEmail: true })

@@ -11,9 +11,6 @@ export const newToken = (): string => randomBytes(TOKEN_BYTES).toString('base64u
 /** Returns the SHA-256 of a token in hex. A plain hash suffices, because a random token cannot be guessed. */
 export const hashToken = (token: string): string => createHash('sha256').update(token).digest('hex')
 
-/** What a redeemed token stands for. */
-export type RedeemedToken = Pick<OneTimeToken, 'userId' | 'addressHash'>
-
 /**
  * Uses up a token in a transaction, and locks the row of its user. Returns undefined if the token is void: unknown, used,
  * expired, or issued to an earlier generation of the user, or if the user is not active. The caller also compares the address.
@@ -22,7 +19,7 @@ export const redeemToken = async (
   { oneTimeTokens, users }: Pick<Repositories, 'oneTimeTokens' | 'users'>,
   token: string,
   purpose: TokenPurpose
-): Promise<RedeemedToken | undefined> => {
+): Promise<OneTimeToken | undefined> => {
   const hash = hashToken(token)
   const found = await oneTimeTokens.find(hash, purpose)
   // The user is locked before the token, as in every other transaction that changes the account, so that none waits for another.

@@ -79,9 +79,14 @@ export const createOutboxWorker = (options: OutboxWorkerOptions): OutboxWorker =
         await lease()
       }
     })()
-      .catch(err => log.warn({ err }, 'failed to read the outbox; retrying'))
+      .catch(err => {
+        mayHaveMore = false
+        log.warn({ err }, 'failed to read the outbox; retrying')
+      })
       .finally(() => {
         looking = undefined
+        // Another call may have come after the loop had ended.
+        if (mayHaveMore && !isRefusing) look()
       })
   }
 

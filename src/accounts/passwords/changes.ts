@@ -2,7 +2,7 @@
 import { ChatError } from '../../protocol/errors.ts'
 import type { AccountsContext, ClientInfo } from '../context.ts'
 import { normalizeAddress } from '../emails/address.ts'
-import { hashToken } from '../mail/token.ts'
+import { hashToken, redeemToken } from '../mail/token.ts'
 import type { Passwords } from '../passwords.ts'
 import { badToken } from '../tokens/access-tokens.ts'
 import type { PasswordPolicy } from './policy.ts'
@@ -70,14 +70,13 @@ export const createPasswordChanges = (options: PasswordChangesOptions): Password
       await mail.enqueue(database, { kind: 'forgot', userId: null, params, lifetimeMs: REQUEST_MS })
     },
     async reset(token, password, client) {
-      const hash = hashToken(token)
-      const found = await database.oneTimeTokens.find(hash, 'reset_password')
+      const found = await database.oneTimeTokens.find(hashToken(token), 'reset_password')
       const user = found && (await database.users.findByIds([found.userId])).get(found.userId)
       if (!user) throw linkExpired()
       policy?.check(password, user.username)
       const hashedPassword = await passwords.hash(password)
       await database.transaction(async repositories => {
-        const taken = await repositories.oneTimeTokens.take(hash, 'reset_password')
+        const taken = await redeemToken(repositories, token, 'reset_password')
         if (!taken || !(await repositories.passwords.reset(taken, hashedPassword))) throw linkExpired()
         await repositories.audit.record({ event: 'password_reset', userId: user.id, ...client })
         await mail.enqueue(repositories, { kind: 'password_changed', userId: user.id, params: {} })
