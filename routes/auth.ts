@@ -3,12 +3,12 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { clientOf } from '../plugins/auth.ts'
 import { perMinute } from '../plugins/platform.ts'
 import type { Settings } from '../src/config/settings.ts'
-import { normalizing } from '../src/http/normalize-password.ts'
 import { timestamp } from '../src/lib/clock.ts'
 import { refTo } from '../src/protocol/components.ts'
 import { AccessToken, Login, MAX_PASSWORD, Registration, User } from '../src/protocol/http/users.ts'
 import { BODY_PROBLEMS, jsonResponse, PUBLIC, problems } from '../src/protocol/openapi.ts'
 import { characters } from '../src/protocol/validation.ts'
+import { normalizing } from './normalize-password.ts'
 import { loginRequestOf, sessionResponse } from './session-response.ts'
 
 export type AuthRoutesOptions = Pick<Settings, 'registerRateLimit' | 'loginRateLimit'>

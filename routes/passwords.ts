@@ -2,11 +2,11 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { callerOf, clientOf } from '../plugins/auth.ts'
 import { perMinute } from '../plugins/platform.ts'
-import { normalizing } from '../src/http/normalize-password.ts'
 import { refTo } from '../src/protocol/components.ts'
 import { ForgottenPassword, PasswordChange, PasswordReset } from '../src/protocol/http/passwords.ts'
 import { BODY_PROBLEMS, emptyResponse, PUBLIC, problems, SECURED } from '../src/protocol/openapi.ts'
 import { type AuthRoutesOptions, BODY_LIMIT } from './auth.ts'
+import { normalizing } from './normalize-password.ts'
 
 type PasswordRoutesOptions = Pick<AuthRoutesOptions, 'loginRateLimit'>
 

@@ -1,6 +1,6 @@
 /** Normalizes the password in the body of a request before the body is validated, so that its length is that of what is hashed. */
 import type { FastifyRequest } from 'fastify'
-import { normalizePassword } from '../protocol/http/users.ts'
+import { normalizePassword } from '../src/protocol/http/users.ts'
 
 /** Returns a `preValidation` hook that normalizes a field of a body if `isWanted` returns true for its value. */
 export const normalizing =
