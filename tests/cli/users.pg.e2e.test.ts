@@ -127,7 +127,7 @@ describe('users create', () => {
     }
     expect(await failing(['jane'], 'short\n')).toMatch(/Password must have a digit\./)
     expect(await failing(['jane'], 'Password123\n')).toMatch(/many people use/)
-    expect(await failing(['j a'], PASSWORD)).toMatch(/Username must have only letters.*"-"\.$/)
+    expect(await failing(['j a'], PASSWORD)).toMatch(/Username must have only letters.*"-"\.\n/)
     expect(await failing(['JOHN'], PASSWORD)).toMatch(/is taken/)
     expect(await failing(['jane'], '')).toMatch(/contains no password/)
     expect(await failing(['jane', PASSWORD], '')).toMatch(/too many arguments/)

@@ -117,10 +117,12 @@ describe('a change of a user', () => {
     ])
   })
 
-  test('suspends a user, whose requests and logins end, and restores the user', async () => {
+  test('suspends a user, whose sockets, requests and logins end, and restores the user', async () => {
     const { chat, admin, john } = await start()
     const call = adminCall(chat, admin)
+    const socket = await chat.join(john)
     expect((await call('PATCH', `/users/${john.id}`, { status: 'suspended' })).body.status).toBe('suspended')
+    expect(await socket.closed).toMatchObject({ code: 4403 })
     await expect
       .poll(async () => (await chat.call('GET', '/api/users/me', { token: john.token })).body.code)
       .toBe('account_suspended')
@@ -146,11 +148,24 @@ describe('a change of a user', () => {
       status: 409,
       body: { code: 'last_admin' }
     })
-    expect((await call('PATCH', `/users/${admin.id}`, { status: 'suspended' })).body.code).toBe('not_allowed')
+    expect((await call('PATCH', `/users/${admin.id}`, { status: 'suspended' })).body.code).toBe('last_admin')
     await promote(chat, john)
+    expect((await call('PATCH', `/users/${admin.id}`, { status: 'suspended' })).body.code).toBe('not_allowed')
     await chat.database.administration.change(null, john.id, { status: 'suspended' })
     expect((await call('PATCH', `/users/${admin.id}`, { role: 'user' })).body.code).toBe('last_admin')
     expect((await call('GET', '/users?limit=1')).status).toBe(200)
+  })
+
+  test('leaves one of two administrators who demote each other at once, on two processes', async () => {
+    const { chat, admin, john } = await start()
+    const other = await startChat({ database: chat.database })
+    await promote(chat, john)
+    const demote = (at: RunningChat, actor: Person, id: number) =>
+      adminCall(at, actor)('PATCH', `/users/${id}`, { role: 'user' })
+    await expect.poll(async () => (await adminCall(other, john)('GET', '/users')).status).toBe(200)
+    const [one, two] = await Promise.all([demote(chat, admin, john.id), demote(other, john, admin.id)])
+    expect([one.status, two.status].filter(status => status === 200)).toHaveLength(1)
+    expect(await chat.database.administration.countAdmins()).toMatchObject({ all: 1 })
   })
 
   test('fails for an unknown user, a deleted user, and a body without a change', async () => {
@@ -174,16 +189,57 @@ describe('a change of a user', () => {
 
   test('ends every session of a user, and none of others', async () => {
     const { chat, admin, john, jane } = await start()
+    const sockets = [await chat.join(john), await chat.join(jane)] as const
     expect((await adminCall(chat, admin)('POST', `/users/${john.id}/logout-all`)).status).toBe(204)
+    expect(await sockets[0].closed).toMatchObject({ code: 4401 })
     const me = ({ token }: Person) => chat.call('GET', '/api/users/me', { token })
     await expect.poll(async () => (await me(john)).body.code).toBe('invalid_token')
     expect((await me(jane)).status).toBe(200)
+    sockets[1].send({ type: 'message', content: 'still here', ref: 'r' })
+    expect(await sockets[1].nextOf('ack')).toMatchObject({ ref: 'r' })
     expect(await eventsOf(chat)).toContainEqual({
       event: 'sessions_ended',
       userId: john.id,
       actorId: admin.id,
       detail: null
     })
+  })
+})
+
+describe('the reset of a password', () => {
+  test('returns a token, with which the user chooses a new password once', async () => {
+    const { chat, admin, john } = await start()
+    const call = adminCall(chat, admin)
+    const { body } = await call('POST', `/users/${john.id}/reset-password`)
+    expect(body).toEqual({ is_mailed: false, token: expect.stringMatching(/^[\w-]{43}$/), expires_in: 86_400 })
+    const reset = () =>
+      chat.call('POST', '/api/auth/password/reset', { body: { token: body.token, password: 'Correct7horses' } })
+    const login = (password: string) => chat.call('POST', '/api/auth/login', { body: { username: 'john', password } })
+    expect((await login(PASSWORD)).status).toBe(200)
+    expect((await reset()).status).toBe(204)
+    expect((await reset()).body.code).toBe('link_expired')
+    expect((await login('Correct7horses')).status).toBe(200)
+    expect(chat.log()).not.toContain(body.token)
+  })
+})
+
+describe('ADMIN_SECOND_FACTOR', () => {
+  test('keeps administrators without a second factor out, and a warning counts them at the start', async () => {
+    const { chat, admin } = await start()
+    const second = await startChat({ database: chat.database, settings: { adminSecondFactor: true } })
+    expect(await adminCall(second, admin)('GET', '/users')).toMatchObject({
+      status: 403,
+      body: { code: 'second_factor_missing' }
+    })
+    expect(second.log()).toContain('1 of 1 administrators has no second factor, so ADMIN_SECOND_FACTOR locks them out')
+    const { client, schema } = chat.database
+    await client.query(
+      `insert into "${schema}".totp (user_id, secret, key_id, confirmed_at) values ($1, 's', 'k', now())`,
+      [admin.id]
+    )
+    expect((await adminCall(second, admin)('GET', '/users')).status).toBe(200)
+    const third = await startChat({ database: chat.database })
+    expect(third.log()).not.toContain('no second factor')
   })
 })
 

@@ -97,13 +97,18 @@ export const createAdministrationRepository = (
   // Not `for update`, which would wait for every insert of a row that refers to the user.
   const lock = `select ${columns} from ${users} where id = $1 and ${isManaged} for no key update`
   const lockAdmins = `select id from ${users} where ${isAdmin} order by id for no key update`
-  // The conditions on the name are those of the index "users_username_key". U+10FFFF follows every character of a name.
+  const isListed = `external_id is null and status <> 'deleted'`
+  const all = (from: string): string => `select ${columns} from ${from} where id > $1::bigint order by id limit $2`
+  const everyone = all(`(select * from ${users} where ${isListed}) as listed`)
+  const admins = all(`(select * from ${users} where ${isListed} and role = 'admin') as listed`)
+  // The conditions on the name are those of the index "users_username_key". U+10FFFF follows every character of a name. With
+  // "offset 0", PostgreSQL finds the names first: in the order of the ids, it might read the whole table to find a few names.
   const name = 'lower(username collate "C")'
-  const hasPrefix = `${name} >= lower($3 collate "C") and ${name} < lower($3 collate "C") || chr(1114111)`
-  const list = (conditions: string): string => `select ${columns} from ${users}
-    where id > $1::bigint and external_id is null and status <> 'deleted' ${conditions} order by id limit $2`
+  const prefixed = all(`(select * from ${users} where ${isListed}
+    and ${name} >= lower($3 collate "C") and ${name} < lower($3 collate "C") || chr(1114111) offset 0) as listed`)
+  const prefixedAdmins = prefixed.replace('where id > $1', `where role = 'admin' and id > $1`)
   const endMany = `update ${users} set generation = generation + 1 where id in (
-      select id from ${users} where id > $1::bigint and external_id is null and status <> 'deleted' order by id limit $2
+      select id from ${users} where id > $1::bigint and ${isListed} order by id limit $2
     ) returning id`
 
   const hasFactor = `(exists (select from ${inSchema}."totp" where user_id = admin.id and confirmed_at is not null)
@@ -114,9 +119,9 @@ export const createAdministrationRepository = (
 
   return {
     list({ prefix = '', role, after = 0, limit }) {
-      const admins = role === 'admin' ? `and role = 'admin'` : ''
-      if (prefix === '') return query<ManagedUser>(list(admins), [after, limit])
-      return query<ManagedUser>(list(`${admins} and ${hasPrefix}`), [after, limit, prefix])
+      const isAdmins = role === 'admin'
+      if (prefix === '') return query<ManagedUser>(isAdmins ? admins : everyone, [after, limit])
+      return query<ManagedUser>(isAdmins ? prefixedAdmins : prefixed, [after, limit, prefix])
     },
     isAllowed: async admin =>
       admin === null || (await query(`${administrator} for share of admin`, valuesOf(admin))).length > 0,
