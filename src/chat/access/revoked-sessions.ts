@@ -42,9 +42,11 @@ export const createRevokedSessions = (clock: Clock): RevokedSessions => {
     },
     standingOf(principal) {
       const { userId, sessionId } = principal
+      const user = users.get(userId) ?? usersBefore.get(userId)
+      // Suspending a user also ends the sessions, and the client must not reconnect.
+      if (user?.status === 'suspended') return { close: CLOSE.notAllowed }
       const isEnded = sessionId != null && (sessions.has(sessionId) || sessionsBefore.has(sessionId))
       if (isEnded) return { close: CLOSE.tokenExpired }
-      const user = users.get(userId) ?? usersBefore.get(userId)
       return user && standingAfter(user, principal)
     },
     close: stop
@@ -59,7 +61,6 @@ const standingAfter = (
   { status, generation, keptSessions }: RevokedUser,
   { sessionId, generation: known = 0 }: Principal
 ): Standing => {
-  if (status === 'suspended') return { close: CLOSE.notAllowed }
   if (status !== 'active') return { close: CLOSE.tokenExpired }
   if (known >= generation) return undefined
   return sessionId != null && keptSessions.includes(sessionId) ? { generation } : { close: CLOSE.tokenExpired }

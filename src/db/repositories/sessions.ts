@@ -69,11 +69,6 @@ export interface SessionsRepository {
   end(userId: number, sessionId: string): Promise<boolean>
   /** Ends every session and every access token of a user, by a new generation. */
   endAll(userId: number): Promise<void>
-  /**
-   * Ends all sessions of a user but one, which is raised to the user's new generation. Call it in the transaction that increased
-   * the generation, for example by a change of the password.
-   */
-  keepOnly(userId: number, sessionId: string, generation: number): Promise<void>
   /** Stores that the sessions are in use, unless that was stored less than five minutes ago, and extends them. */
   touch(sessionIds: readonly string[], lifetime: SessionLifetime): Promise<void>
   /**
@@ -186,14 +181,6 @@ export const createSessionsRepository = ({ query }: SqlClient, schema: string): 
     },
     async endAll(userId) {
       await query(`update ${users} set generation = generation + 1 where id = $1`, [userId])
-    },
-    async keepOnly(userId, sessionId, generation) {
-      await query(`update ${sessions} set generation = $3 where user_id = $1 and id = $2`, [
-        userId,
-        sessionId,
-        generation
-      ])
-      await query(`delete from ${sessions} where user_id = $1 and id <> $2`, [userId, sessionId])
     },
     async touch(sessionIds, { idleMs, maxMs }) {
       await query(touch, [sessionIds, idleMs, maxMs])
