@@ -6,6 +6,7 @@ import type { AccountsContext } from '../src/accounts/context.ts'
 import { createDeletionJob, type DeletionJob } from '../src/accounts/deletion/job.ts'
 import { createRequestDeletion, type RequestDeletion } from '../src/accounts/deletion/request.ts'
 import { createExports, type Exports } from '../src/accounts/export/export.ts'
+import { createHostAccounts, type HostAccounts } from '../src/accounts/host-accounts.ts'
 import { createLookupKeys } from '../src/accounts/lookup-keys.ts'
 import { createMail } from '../src/accounts/mail/mail.ts'
 import { createOptionsReader, type SettingOptions } from '../src/config/plugin-options.ts'
@@ -21,6 +22,8 @@ declare module 'fastify' {
       /** Ends an account. See `RequestDeletion`. The rest of the deletion runs in the background, on any process. */
       readonly requestDeletion: RequestDeletion
       readonly exports: Exports
+      /** Does the same for a host application, by the ids that it knows. */
+      readonly hostAccounts: HostAccounts
     }
   }
 }
@@ -44,18 +47,22 @@ export default fp(
       appendErasure: erased => fastify.chatCore.appendErasure(erased)
     })
     runJob(fastify, job)
+    const requestDeletion = createRequestDeletion({
+      context,
+      erasesByDefault: onDelete === 'erase',
+      onRequested: job.wake
+    })
+    const exports = createExports({
+      database,
+      keyring,
+      clock,
+      onFailure: err => log.warn({ err }, 'failed to end an export; the next one of this user can begin in a minute')
+    })
+    const hasOwnAccounts = fastify.chatAuth.accounts !== null
     fastify.decorate('chatPrivacy', {
-      requestDeletion: createRequestDeletion({
-        context,
-        erasesByDefault: onDelete === 'erase',
-        onRequested: job.wake
-      }),
-      exports: createExports({
-        database,
-        keyring,
-        clock,
-        onFailure: err => log.warn({ err }, 'failed to end an export; the next one of this user can begin in a minute')
-      })
+      requestDeletion,
+      exports,
+      hostAccounts: createHostAccounts({ context, hasOwnAccounts, requestDeletion, exports })
     })
   },
   { name: 'chat-privacy', fastify: '5.x', dependencies: ['chat-db', 'chat-crypto', 'chat-auth', 'chat-core'] }

@@ -52,6 +52,8 @@ export interface UsersRepository {
    * generation than the one that was checked.
    */
   lockActive(user: Pick<UserRecord, 'id' | 'generation'>): Promise<boolean>
+  /** Suspends an active user, or restores a suspended one. A suspension ends every session. Returns whether it changed the user. */
+  changeStatus(id: number, status: 'active' | 'suspended'): Promise<boolean>
   /** Sets the name to display. Returns undefined if the user is not active. */
   setDisplayName(id: number, displayName: string | null): Promise<UserRecord | undefined>
   /** Returns the host user with this id in the host application. */
@@ -129,6 +131,15 @@ export const createUsersRepository = ({ drizzle }: SqlClient, { users }: Tables)
       const isChecked = and(eq(users.id, id), eq(users.generation, generation), eq(users.status, 'active'))
       // Rows that refer to the user can still be inserted.
       return (await drizzle.select({ id: users.id }).from(users).where(isChecked).for('no key update')).length > 0
+    },
+    async changeStatus(id, status) {
+      const isSuspended = status === 'suspended'
+      const changed = await drizzle
+        .update(users)
+        .set({ status, ...(isSuspended ? { generation: sql`${users.generation} + 1` } : {}) })
+        .where(and(eq(users.id, id), eq(users.status, isSuspended ? 'active' : 'suspended')))
+        .returning({ id: users.id })
+      return changed.length > 0
     },
     async setDisplayName(id, displayName) {
       const isActive = and(eq(users.id, id), eq(users.status, 'active'))
