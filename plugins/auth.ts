@@ -11,6 +11,7 @@ import { createAdminGuard } from '../src/accounts/admin/admin-guard.ts'
 import { createAuditRetention } from '../src/accounts/audit-retention.ts'
 import type { AccountsContext, ClientInfo } from '../src/accounts/context.ts'
 import { createHostUsers, type HostUser } from '../src/accounts/host-users.ts'
+import { loadIssuer } from '../src/accounts/issuers/issuer.ts'
 import { createLookupKeys } from '../src/accounts/lookup-keys.ts'
 import { createMail } from '../src/accounts/mail/mail.ts'
 import { createPasswordPolicy, serviceNamesOf } from '../src/accounts/passwords/policy.ts'
@@ -27,8 +28,10 @@ import { administrationSettings } from '../src/config/settings/audit.ts'
 import { authSettings } from '../src/config/settings/auth.ts'
 import { chatSettings } from '../src/config/settings/chat.ts'
 import { platformSettings } from '../src/config/settings/http.ts'
+import { issuerSettings } from '../src/config/settings/issuers.ts'
 import { mailSettings } from '../src/config/settings/mail.ts'
 import { passwordSettings } from '../src/config/settings/passwords.ts'
+import { registrationSettings } from '../src/config/settings/registration.ts'
 import { sessionSettings } from '../src/config/settings/sessions.ts'
 import { twoFactorSettings } from '../src/config/settings/two-factor.ts'
 import type { UserRecord } from '../src/db/repositories/users.ts'
@@ -58,6 +61,8 @@ declare module 'fastify' {
     chatAuth: {
       /** The accounts of this service. Null if a host application authenticates the users. */
       readonly accounts: Accounts | null
+      /** Whether users can register and log in at this service. */
+      readonly hasLocalAccounts: boolean
       /** The cookie of sessions. Not used if a host application authenticates the users. */
       readonly cookies: SessionCookies
       /**
@@ -121,6 +126,8 @@ const ownSettings = {
   ...twoFactorSettings,
   ...passwordSettings,
   ...sessionSettings,
+  ...registrationSettings,
+  ...issuerSettings,
   legacySocketHours: chatSettings.legacySocketHours,
   publicUrl: platformSettings.publicUrl,
   requireVerifiedEmail: mailSettings.requireVerifiedEmail
@@ -161,6 +168,7 @@ export default fp(
       }
       fastify.decorate('chatAuth', {
         accounts: null,
+        hasLocalAccounts: false,
         cookies,
         requireUser,
         requireSocketUser: requireUser,
@@ -197,6 +205,7 @@ export default fp(
     shutdownOf(fastify).add('stop background work', async () => stopSweeping())
     fastify.decorate('chatAuth', {
       accounts,
+      hasLocalAccounts: values.authLocal,
       cookies,
       requireUser: request => requireToken(request, tokenOf(request)),
       requireSocketUser: request => requireToken(request, socketToken(request), '/ws/chat?token=<token>'),
@@ -304,6 +313,8 @@ const createOwnAccounts = async (
     lifetime: accessTokenExpireMinutes * 60
   })
   const context = createContext(fastify, clock)
+  const issuer = await loadIssuer(context, values)
+  if (issuer) shutdownOf(fastify).add('stop background work', async () => issuer.stop())
   const twoFactor = await loadTwoFactor(context, values)
   // Not awaited, so that the start does not wait for a table scan.
   fastify.addHook('onListen', async () => void twoFactor.reportOtherHosts().catch(() => {}))
@@ -320,6 +331,9 @@ const createOwnAccounts = async (
     lifetime: { idleMs: values.sessionIdleDays * DAY_MS, maxMs: values.sessionMaxDays * DAY_MS },
     legacySocketMs: legacySocketHours * HOUR_MS,
     isEmailRequired: values.requireVerifiedEmail,
+    registration: values.registration,
+    issuer,
+    isLocal: values.authLocal,
     gates: []
   })
 }

@@ -36,19 +36,26 @@ const authRoutes: FastifyPluginAsyncTypebox<AuthRoutesOptions> = async (fastify,
       operationId: 'register',
       summary: 'Register a new user',
       description:
-        'Usernames are unique regardless of case. An e-mail address is used when it has been confirmed with the link that is sent to it.',
+        'Usernames are unique regardless of case, and some are reserved. Needs an invitation if only invited people can register. An e-mail address is used when it has been confirmed with the link that is sent to it.',
       tags: ['auth'],
       security: PUBLIC,
       body: refTo(Registration),
       response: {
         201: jsonResponse('The registered user.', refTo(User), { isLimited: true }),
-        ...problems('username_taken', 'password_too_common', ...BODY_PROBLEMS)
+        ...problems(
+          'registration_closed',
+          'invitation_required',
+          'invalid_invitation',
+          'username_taken',
+          'username_reserved',
+          'password_too_common',
+          ...BODY_PROBLEMS
+        )
       }
     },
     async handler(request, reply) {
-      const { username, password, email } = request.body
-      const entered = email === undefined ? undefined : { address: email, client: clientOf(request) }
-      const user = await accounts.register(username, password, entered)
+      const { username, password, email, invitation } = request.body
+      const user = await accounts.register(username, password, { email, invitation, client: clientOf(request) })
       request.log.info({ user_id: user.id }, 'a user registered')
       reply.code(201)
       return { id: user.id, username: user.username, created_at: timestamp(user.createdAt) }

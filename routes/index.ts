@@ -1,6 +1,7 @@
 /** Registers all routes. Every route requires an authenticated user, except those in `publicRoutes`. */
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import adminAuditRoutes from './admin-audit.ts'
+import adminInvitationRoutes from './admin-invitations.ts'
 import adminUserRoutes from './admin-users.ts'
 import appRoutes from './app.ts'
 import authRoutes, { type AuthRoutesOptions } from './auth.ts'
@@ -31,15 +32,22 @@ export interface PublicRoutesOptions extends AuthRoutesOptions {
 /** The routes that require no user: register, login, second factors, health, the start page, the API documents and the web client. */
 export const publicRoutes: FastifyPluginAsync<PublicRoutesOptions> = async (fastify, options) => {
   const { registerRateLimit, loginRateLimit, publicUrl, hasHealth, hasEntrance, hasDocuments, hasApp } = options
-  await fastify.register(authRoutes, { registerRateLimit, loginRateLimit })
-  await fastify.register(publicSessionRoutes)
-  await fastify.register(publicPasswordRoutes, { loginRateLimit })
-  await fastify.register(publicEmailRoutes, { loginRateLimit })
-  await fastify.register(twoFactorLoginRoutes, { loginRateLimit })
+  if (fastify.chatAuth.hasLocalAccounts)
+    await fastify.register(publicLocalRoutes, { registerRateLimit, loginRateLimit })
   if (hasHealth) await fastify.register(healthRoutes)
   if (hasEntrance) await fastify.register(entranceRoute, { hasApp })
   if (hasDocuments) await fastify.register(docsRoutes, { publicUrl })
   if (hasApp) await fastify.register(appRoutes)
+}
+
+/** The routes with which users register and log in at this service. */
+const publicLocalRoutes: FastifyPluginAsync<AuthRoutesOptions> = async (fastify, options) => {
+  const { loginRateLimit } = options
+  await fastify.register(authRoutes, options)
+  await fastify.register(publicSessionRoutes)
+  await fastify.register(publicPasswordRoutes, { loginRateLimit })
+  await fastify.register(publicEmailRoutes, { loginRateLimit })
+  await fastify.register(twoFactorLoginRoutes, { loginRateLimit })
 }
 
 export type AuthenticatedRoutesOptions = SocketRouteOptions & Pick<AuthRoutesOptions, 'loginRateLimit'>
@@ -51,17 +59,23 @@ export const authenticatedRoutes: FastifyPluginAsync<AuthenticatedRoutesOptions>
   requireUser(fastify)
   requireProofAndRole(fastify)
   await fastify.register(userRoutes)
-  await fastify.register(sessionRoutes)
-  await fastify.register(passwordRoutes, { loginRateLimit: options.loginRateLimit })
-  await fastify.register(emailRoutes)
-  await fastify.register(totpRoutes)
-  await fastify.register(passkeyRoutes)
+  if (fastify.chatAuth.hasLocalAccounts) await fastify.register(localRoutes, { loginRateLimit: options.loginRateLimit })
   await fastify.register(messageRoutes)
   await fastify.register(roomRoutes)
   await fastify.register(entryRoutes)
   await fastify.register(socketRoute)
   await fastify.register(adminUserRoutes)
   await fastify.register(adminAuditRoutes)
+}
+
+/** The routes of users who registered at this service, who have sessions, passwords, addresses and second factors here. */
+const localRoutes: FastifyPluginAsync<Pick<AuthRoutesOptions, 'loginRateLimit'>> = async (fastify, options) => {
+  await fastify.register(sessionRoutes)
+  await fastify.register(passwordRoutes, options)
+  await fastify.register(emailRoutes)
+  await fastify.register(totpRoutes)
+  await fastify.register(passkeyRoutes)
+  await fastify.register(adminInvitationRoutes)
 }
 
 /** Adds hooks to a scope that set `request.chatUser`, and that respond with 401 if a request is not authenticated. */

@@ -149,7 +149,7 @@ const assemble = async (fastify: FastifyInstance, options: ChatServiceOptions): 
     hasHealth: mounts('health'),
     hasEntrance: mounts('entrance'),
     hasDocuments: mounts('documents'),
-    hasApp: mounts('app') && config.webClient && !authenticate
+    hasApp: mounts('app') && config.webClient && !authenticate && config.authLocal
   })
   await fastify.register(authenticatedRoutes, { corsOrigins, publicUrl, loginRateLimit })
 }

@@ -4,6 +4,7 @@ import { type BrokenRule, brokenRules, compile } from '../protocol/validation.ts
 import { databaseOf, sslOf } from './database-url.ts'
 import { type BadSetting, ConfigError, type Names } from './errors.ts'
 import { fromStrings } from './from-strings.ts'
+import { issuerOf } from './issuer.ts'
 import { mailOf } from './mail.ts'
 import type { Mode } from './settings/define.ts'
 import { type SettingName, type Settings, SettingsInput, settingNames, settingOf } from './settings.ts'
@@ -49,7 +50,7 @@ export const resolveSettings = (options: ResolveOptions): Resolved => {
   bad.push(...checked(input, mode, bad))
   const database = databaseOf(input, mode, !without.includes('database'))
   bad.push(...database.bad.filter(one => !isUnread(one)))
-  bad.push(...mailOf(input, mode))
+  bad.push(...mailOf(input, mode), ...issuerOf(input))
   if (bad.length > 0) throw new ConfigError(merged(bad), names)
 
   const settings = settingsOf(input as SettingsInput, database.url)

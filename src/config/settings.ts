@@ -10,10 +10,12 @@ import { chatSettings } from './settings/chat.ts'
 import { databaseParts, databaseSettings } from './settings/database.ts'
 import type { SettingDetails, SettingOwner } from './settings/define.ts'
 import { appSettings, platformSettings, serverSettings } from './settings/http.ts'
+import { issuerSettings } from './settings/issuers.ts'
 import { mailSettings } from './settings/mail.ts'
 import { opsSettings } from './settings/ops.ts'
 import { passwordSettings } from './settings/passwords.ts'
 import { privacySettings } from './settings/privacy.ts'
+import { registrationSettings } from './settings/registration.ts'
 import { sessionSettings } from './settings/sessions.ts'
 import { twoFactorSettings } from './settings/two-factor.ts'
 
@@ -25,6 +27,8 @@ export const SettingsInput = Type.Object(
     ...authSettings,
     ...passwordSettings,
     ...sessionSettings,
+    ...registrationSettings,
+    ...issuerSettings,
     ...cryptoSettings,
     ...administrationSettings,
     ...auditSettings,

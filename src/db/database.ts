@@ -16,6 +16,8 @@ import { createEmailsRepository, type EmailsRepository } from './repositories/em
 import { createExportsRepository, type ExportsRepository } from './repositories/exports.ts'
 import { createFactorsRepository, type FactorsRepository } from './repositories/factors.ts'
 import { createHeldNamesRepository, type HeldNamesRepository } from './repositories/held-names.ts'
+import { createIdentitiesRepository, type IdentitiesRepository } from './repositories/identities.ts'
+import { createInvitationsRepository, type InvitationsRepository } from './repositories/invitations.ts'
 import { createKnownNetworksRepository, type KnownNetworksRepository } from './repositories/known-networks.ts'
 import { createLoginThrottlesRepository, type LoginThrottlesRepository } from './repositories/login-throttles.ts'
 import { createLookupKeysRepository, type LookupKeysRepository } from './repositories/lookup-keys.ts'
@@ -64,6 +66,8 @@ export interface Repositories {
   readonly passkeys: PasskeysRepository
   readonly loginThrottles: LoginThrottlesRepository
   readonly knownNetworks: KnownNetworksRepository
+  readonly identities: IdentitiesRepository
+  readonly invitations: InvitationsRepository
   readonly passwords: PasswordsRepository
   readonly deletions: DeletionsRepository
   readonly heldNames: HeldNamesRepository
@@ -114,7 +118,9 @@ const createRepositories = (client: SqlClient, schema: string, tables: Tables, a
   deletions: createDeletionsRepository(client, schema),
   heldNames: createHeldNamesRepository(client, schema),
   authored: createAuthoredRepository(client, schema),
-  exports: createExportsRepository(client, schema)
+  exports: createExportsRepository(client, schema),
+  identities: createIdentitiesRepository(client, schema),
+  invitations: createInvitationsRepository(client, schema)
 })
 
 /** Options of the repositories. */

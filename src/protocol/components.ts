@@ -1,6 +1,15 @@
 /** Lists the schemas that become components of the OpenAPI document. */
 import { type Static, type TSchema, Type } from '@sinclair/typebox'
-import { AuditEvent, AuditEventList, IssuedReset, ManagedUser, ManagedUserList, UserChange } from './http/admin.ts'
+import {
+  AuditEvent,
+  AuditEventList,
+  Invitation,
+  IssuedReset,
+  ManagedUser,
+  ManagedUserList,
+  NewInvitation,
+  UserChange
+} from './http/admin.ts'
 import { EmailBody, EmailChallenge, EmailVerification } from './http/emails.ts'
 import { Entry, EntryList, Message, NewMessage } from './http/messages.ts'
 import { ForgottenPassword, PasswordChange, PasswordReset } from './http/passwords.ts'
@@ -53,6 +62,8 @@ export const components = [
   ManagedUserList,
   UserChange,
   IssuedReset,
+  NewInvitation,
+  Invitation,
   AuditEvent,
   AuditEventList,
   Problem,

@@ -51,6 +51,9 @@ export const ERRORS = {
     title: 'Account deleted',
     advice: 'The account does not exist anymore. Log in as another user.'
   },
+  registration_closed: { status: 403, title: 'Registration closed', advice: 'Ask an administrator for an account.' },
+  invitation_required: { status: 403, title: 'Invitation required', advice: 'Prompt for an invitation.' },
+  invalid_invitation: { status: 403, title: 'Invitation invalid', advice: 'Prompt for another invitation.' },
   proof_required: {
     status: 403,
     title: 'Proof required',
@@ -84,6 +87,7 @@ export const ERRORS = {
     advice: 'Offer other methods. The operator turns passkeys on with PUBLIC_URL.'
   },
   username_taken: { status: 409, title: 'Username taken', advice: 'Choose another username.' },
+  username_reserved: { status: 409, title: 'Username reserved', advice: 'Choose another username.' },
   totp_enabled: { status: 409, title: 'Authenticator app in use', advice: 'Remove the authenticator app first.' },
   no_second_factor: { status: 409, title: 'No second factor', advice: 'Add an authenticator app or a passkey first.' },
   too_many_passkeys: { status: 409, title: 'Too many passkeys', advice: 'Remove a passkey first.' },

@@ -41,6 +41,27 @@ export const UserChange = Type.Object(
   { $id: 'ChatUserChange', minProperties: 1, examples: [{ role: 'admin' }] }
 )
 
+/** Describes the body of `POST /api/admin/invitations`. */
+export const NewInvitation = Type.Object(
+  {
+    expires_in_hours: Type.Optional(
+      Type.Integer({ minimum: 1, maximum: 720, default: 72, description: 'How long the invitation can be used.' })
+    )
+  },
+  { $id: 'ChatNewInvitation', examples: [{ expires_in_hours: 72 }] }
+)
+
+/** Describes an invitation. */
+export const Invitation = Type.Object(
+  {
+    invitation: Type.String({
+      description: 'Give it to one person for `POST /api/auth/register`. It is shown only once.'
+    }),
+    expires_at: Timestamp
+  },
+  { $id: 'ChatInvitation', examples: [{ invitation: 'C4m2Yb…', expires_at: '2026-01-31T12:00:00.123+00:00' }] }
+)
+
 /** Describes the response to a request to reset the password of a user. */
 export const IssuedReset = Type.Object(
   {

@@ -36,7 +36,14 @@ export const Password = Type.String({
 
 /** Describes the body of `POST /api/auth/register`. */
 export const Registration = Type.Object(
-  { username: Username, password: Password, email: Type.Optional(EmailAddress) },
+  {
+    username: Username,
+    password: Password,
+    email: Type.Optional(EmailAddress),
+    invitation: Type.Optional(
+      Type.String({ minLength: 1, maxLength: 100, description: 'Required if only invited people can register.' })
+    )
+  },
   { $id: 'ChatRegistration', examples: [{ username: 'john', password: 'SecurePass123' }] }
 )
 export type Registration = Static<typeof Registration>
