@@ -9,7 +9,16 @@ import { writeOpenApi } from './cli/openapi.ts'
 import { printError } from './cli/print.ts'
 import { serve } from './cli/serve.ts'
 import { revokeSessions } from './cli/sessions.ts'
-import { createUser, demoteUser, listUsers, promoteUser, resetPassword, restoreUser, suspendUser } from './cli/users.ts'
+import {
+  createUser,
+  demoteUser,
+  listUsers,
+  promoteUser,
+  removeFactors,
+  resetPassword,
+  restoreUser,
+  suspendUser
+} from './cli/users.ts'
 import { version } from './lib/package.ts'
 
 // Prints only a redacted message, because Node would print the whole error. A running server has its own handlers (src/signals.ts).
@@ -74,6 +83,10 @@ users
   .command('reset-password <name>')
   .description('print a token with which a user can choose a new password')
   .action(resetPassword)
+users
+  .command('remove-factors <name>')
+  .description('remove the authenticator app, the passkeys and the recovery codes of a user who lost them')
+  .action(removeFactors)
 
 program
   .command('sessions')

@@ -91,6 +91,14 @@ export const resetPassword = (name: string): Promise<void> =>
 
 const HOUR_MS = 60 * 60 * 1000
 
+/** Runs `users remove-factors`. */
+export const removeFactors = (name: string): Promise<void> =>
+  withDatabase(async ({ database, operator }) => {
+    const user = await findUser(database, name)
+    const isRemoved = await operator.removeFactors(user.id)
+    print(isRemoved ? `${shown(user)} now logs in with the password alone.` : `${shown(user)} has no second factor.`)
+  })
+
 /** Returns the name and the id of a user, for a message to the operator. */
 export const shown = ({ id, username }: Pick<UserRecord, 'id' | 'username'>): string =>
   `${safeText(username)} (id ${id})`

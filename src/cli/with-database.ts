@@ -26,8 +26,9 @@ export const withDatabase = async (work: (tools: AccountTools) => Promise<void>)
     await waitForDatabase(client, { seconds: settings.databaseWaitSeconds })
     await requireMigrated(client, schema)
     const database = createDatabase(client, schema, { audit: { days } })
-    const administration = createAdministration({ database, mail: mailOf(settings) })
-    await work({ settings, database, administration, operator: createOperator({ database }) })
+    const context = { database, mail: mailOf(settings) }
+    const administration = createAdministration(context)
+    await work({ settings, database, administration, operator: createOperator(context) })
   } finally {
     await client.close()
   }

@@ -211,7 +211,21 @@ describe('users', () => {
     expect(await database.oneTimeTokens.take(hash, 'reset_password')).toMatchObject({ userId: 1 })
   })
 
-  test.for(['promote --yes', 'demote', 'suspend', 'restore', 'reset-password'])(
+  test('removes the second factors of a user, and records it', async () => {
+    const { run, database } = await start()
+    await register(database, 'john')
+    expect((await run(['users', 'remove-factors', 'john'])).output).toBe('john (id 1) has no second factor.\n')
+    await database.totp.enrol({ userId: 1, secret: 's', keyId: 'k' })
+    await database.totp.confirm(1, 1)
+    await database.recoveryCodes.replace(1, [{ prefix: 'AA', hash: 'h' }])
+    expect((await run(['users', 'remove-factors', 'John'])).output).toBe(
+      'john (id 1) now logs in with the password alone.\n'
+    )
+    expect(await database.factors.summary(1, undefined)).toMatchObject({ hasTotp: false, recoveryCodes: 0 })
+    expect((await database.audit.list({ userId: 1 }, 1))[0]).toMatchObject({ event: 'factor_removed' })
+  })
+
+  test.for(['promote --yes', 'demote', 'suspend', 'restore', 'reset-password', 'remove-factors'])(
     '%s fails for an unknown name, and names the next command',
     async command => {
       const { run } = await start()

@@ -1,7 +1,11 @@
 /** Tests authenticator apps, recovery codes and the login that requires them, over HTTP and over two processes. */
 import { describe, expect, test } from 'vitest'
+import { createMail } from '../../src/accounts/mail/mail.ts'
+import { createTwoFactor } from '../../src/accounts/two-factor/two-factor.ts'
+import { accountsContext } from '../support/accounts.ts'
 import { fakeClock } from '../support/clock.ts'
-import { PASSWORD, type StartOptions, startChat } from '../support/start-chat.ts'
+import { testDatabase } from '../support/database.ts'
+import { PASSWORD, type Person, type RunningChat, type StartOptions, startChat } from '../support/start-chat.ts'
 import { challengeOf, codeAt, enrol, enterCode, enterPassword, STEP_MS } from '../support/two-factor.ts'
 
 /** Starts a service whose clock the test controls, with a user who has an authenticator app. */
@@ -126,6 +130,25 @@ describe('a login with a second factor', () => {
     expect(second).toMatchObject({ status: 200, body: { token_type: 'bearer', expires_in: 1800 } })
     const me = await chat.call('GET', '/api/users/me', { token: second.body.access_token })
     expect(me.body).toMatchObject({ id: john.id, username: 'john' })
+  })
+
+  test('keeps the options of the first step', async () => {
+    const { chat, nextCode } = await start()
+    const first = await enterPassword(chat, 'john', { session: true })
+    const { body } = await enterCode(chat, first.body.challenge, nextCode())
+    expect(body).toMatchObject({ session_id: expect.any(String), refresh_token: expect.any(String) })
+    const origin = { origin: chat.url }
+    const byCookie = await chat.call('POST', '/api/auth/login', {
+      body: { username: 'john', password: PASSWORD, cookie: true },
+      headers: origin
+    })
+    const second = await chat.call('POST', '/api/auth/totp/login', {
+      body: { challenge: byCookie.body.challenge, code: nextCode() },
+      headers: origin
+    })
+    expect(second.status).toBe(200)
+    expect(second.body.refresh_token).toBeUndefined()
+    expect(second.headers.get('set-cookie')).toMatch(/HttpOnly/)
   })
 
   test('responds to a wrong password as for any other user', async () => {
@@ -271,6 +294,64 @@ describe('recovery codes', () => {
     for (const code of recoveryCodes) await enterCode(chat, await challengeOf(chat, 'john'), code)
     expect((await enterPassword(chat, 'john')).body.methods).toEqual(['totp'])
   })
+})
+
+describe('a proof with the password', () => {
+  const prove = (chat: RunningChat, { token }: Person, code?: string) =>
+    chat.call('POST', '/api/auth/proof', { token, body: { password: PASSWORD, ...(code ? { code } : {}) } })
+
+  test('needs a code of the app or a recovery code, once each', async () => {
+    const { chat, john, nextCode, recoveryCodes, run } = await start()
+    await run('update {}.sessions set proven_at = null')
+    expect(await prove(chat, john)).toMatchObject({
+      status: 401,
+      body: { code: 'second_factor_required', methods: ['totp', 'recovery_code'] }
+    })
+    expect((await prove(chat, john, wrong)).body.code).toBe('invalid_code')
+    expect((await chat.call('DELETE', '/api/auth/totp', { token: john.token })).body.code).toBe('proof_required')
+    const code = nextCode()
+    expect(await prove(chat, john, code)).toMatchObject({ status: 200, body: { expires_in: 600 } })
+    expect((await prove(chat, john, code)).body.code).toBe('invalid_code')
+    expect((await prove(chat, john, recoveryCodes[0])).status).toBe(200)
+    expect((await prove(chat, john, recoveryCodes[0])).body.code).toBe('invalid_code')
+    expect((await chat.call('DELETE', '/api/auth/totp', { token: john.token })).status).toBe(204)
+  })
+
+  test('needs no code without a second factor', async () => {
+    const chat = await startChat()
+    const john = await chat.register('john')
+    expect((await prove(chat, john)).status).toBe(200)
+    expect((await prove(chat, john, wrong)).status).toBe(200)
+  })
+
+  test('counts wrong codes like a login', async () => {
+    const { chat, john, nextCode } = await start()
+    for (let times = 0; times < 20; times++) await prove(chat, john, wrong)
+    expect(await prove(chat, john, nextCode())).toMatchObject({ status: 429, body: { code: 'rate_limited' } })
+    expect((await enterCode(chat, await challengeOf(chat, 'john'), nextCode())).status).toBe(429)
+  })
+})
+
+test('the owner receives a mail about every change', async () => {
+  const database = await testDatabase()
+  const user = await database.users.create({ username: 'john', hashedPassword: null })
+  const context = accountsContext(database)
+  const mail = createMail({ keyring: context.keyring, isConfigured: true })
+  const { factors } = createTwoFactor({ context: { ...context, mail }, party: undefined, issuer: 'test' })
+  const actor = { user, client: { address: '192.0.2.1', agent: undefined } }
+  const { secret } = await factors.enrolTotp(actor)
+  await factors.confirmTotp(actor, codeAt(secret, Date.now()))
+  await factors.renewRecoveryCodes(actor)
+  await factors.removeTotp(actor)
+  const mails = await database.client.query<{ kind: string }>(
+    `select kind from "${database.schema}".outbox order by created_at, kind`
+  )
+  expect(mails.map(({ kind }) => kind).sort()).toEqual([
+    'factor_added',
+    'factor_removed',
+    'recovery_codes_created',
+    'recovery_codes_created'
+  ])
 })
 
 test('the audit log contains every change, and neither it nor the log nor the database contains a secret', async () => {

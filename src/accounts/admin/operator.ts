@@ -1,4 +1,4 @@
-/** Does what only the operator of the service may do, on the command line: creates users, and ends all sessions. */
+/** Does what only the operator of the service may do, on the command line: creates users, ends all sessions, and removes second factors. */
 import type { ManagedUser } from '../../db/repositories/administration.ts'
 import type { UserRole } from '../../db/tables.ts'
 import type { AccountsContext } from '../context.ts'
@@ -15,12 +15,14 @@ export interface Operator {
   createUser(user: NewManagedUser): Promise<ManagedUser>
   /** Ends every session of every user. Returns the number of users. */
   endAllSessions(): Promise<number>
+  /** Removes all second factors of a user who lost them. Returns false if the user has none. */
+  removeFactors(userId: number): Promise<boolean>
 }
 
 /** Maximum number of users whose sessions end in one transaction. */
 const BATCH = 1000
 
-export const createOperator = ({ database }: Pick<AccountsContext, 'database'>): Operator => ({
+export const createOperator = ({ database, mail }: Pick<AccountsContext, 'database' | 'mail'>): Operator => ({
   createUser: ({ role, ...user }) =>
     database.transaction(async repositories => {
       const { id } = await repositories.users.create(user)
@@ -43,5 +45,15 @@ export const createOperator = ({ database }: Pick<AccountsContext, 'database'>):
       if (ids.length < BATCH) return users
       last = ids.at(-1) ?? last
     }
-  }
+  },
+  removeFactors: userId =>
+    database.transaction(async repositories => {
+      await repositories.administration.lock(userId)
+      const { hasTotp, allPasskeys } = await repositories.factors.summary(userId, undefined)
+      if (!hasTotp && allPasskeys === 0) return false
+      await repositories.factors.removeAll(userId)
+      await recordFor(repositories, 'operator', userId, { event: 'factor_removed', detail: { factor: 'all' } })
+      await mail.enqueue(repositories, { kind: 'factor_removed', userId, params: { factor: 'all' } })
+      return true
+    })
 })

@@ -101,9 +101,10 @@ export const MAIL_TEMPLATES = {
     'A second factor was added',
     data => `To log in to ${account(data)}, ${factorOf(data)} was added as a second factor.`
   ),
-  factor_removed: notice(
-    'A second factor was removed',
-    data => `For ${account(data)}, ${factorOf(data)} is no longer a second factor.`
+  factor_removed: notice('A second factor was removed', data =>
+    data.params.factor === 'all'
+      ? `The operator of the service removed all second factors of ${account(data)}.`
+      : `For ${account(data)}, ${factorOf(data)} is no longer a second factor.`
   ),
   recovery_codes_created: notice(
     'New recovery codes',
