@@ -6,6 +6,8 @@
 import { Secret, TOTP } from 'otpauth'
 import { expect, test } from 'vitest'
 import type { Accounts } from '../../src/accounts/accounts.ts'
+import type { AccountsContext } from '../../src/accounts/context.ts'
+import { createMail } from '../../src/accounts/mail/mail.ts'
 import { hashToken, newToken } from '../../src/accounts/mail/token.ts'
 import { createPasswords } from '../../src/accounts/passwords.ts'
 import type { ChatDatabase } from '../../src/db/database.ts'
@@ -142,6 +144,44 @@ const WRITES: readonly Write[] = [
     hasEffect: subject => hasPassword(subject, NEW)
   },
   {
+    name: 'an e-mail address',
+    pausedAt: 'transaction',
+    prepare:
+      async ({ user }) =>
+      paused =>
+        paused.emails.enter(user, 'new@example.com', client),
+    hasEffect: async ({ database, user }) => (await database.emails.listOf(user.id)).length > 0
+  },
+  {
+    name: 'a confirmed e-mail address',
+    pausedAt: 'transaction',
+    async prepare({ database, user }) {
+      const addressHash = `hash-${user.id}`
+      await database.emails.setPending({ userId: user.id, address: '', keyId: '', addressHash })
+      const [token, lifetimeMs] = [newToken(), 60_000]
+      const link = {
+        hash: hashToken(token),
+        purpose: 'verify_email',
+        userId: user.id,
+        addressHash,
+        lifetimeMs
+      } as const
+      await database.oneTimeTokens.issue(link)
+      return paused => paused.emails.verify(token, client)
+    },
+    hasEffect: async ({ database, user }) =>
+      (await database.emails.listOf(user.id)).some(({ state }) => state === 'verified')
+  },
+  {
+    name: 'a removed e-mail address',
+    pausedAt: 'transaction',
+    async prepare({ database, user }) {
+      await database.emails.setPending({ userId: user.id, address: '', keyId: '', addressHash: `hash-${user.id}` })
+      return paused => paused.emails.remove(user, client)
+    },
+    hasEffect: async ({ database, user }) => (await database.emails.listOf(user.id)).length === 0
+  },
+  {
     name: 'a confirmed authenticator app',
     pausedAt: 'factors.lock',
     async prepare(subject) {
@@ -228,6 +268,12 @@ const subjectOf = async (database: ChatDatabase, username: string): Promise<Subj
   return { database, accounts, user, sessionId, resetTokens, sql, current, isUsable }
 }
 
+/** Returns a context in which mails are stored. */
+const mailingContext = (database: ChatDatabase): AccountsContext => {
+  const context = accountsContext(database)
+  return { ...context, mail: createMail({ keyring: context.keyring, isConfigured: true }) }
+}
+
 test.for(WRITES.map(write => [write.name, write] as const))(
   'the write of %s has no effect if the account changes after the check',
   async ([, { pausedAt, prepare, hasEffect }]) => {
@@ -241,7 +287,7 @@ test.for(WRITES.map(write => [write.name, write] as const))(
         isReached = true
         await happen(subject)
       })
-      const context = accountsContext(paused)
+      const context = mailingContext(paused)
       const result = await act(testAccounts(paused, { context, passwords: strong })).catch(error => error)
       expect({ event, isReached }).toEqual({ event, isReached: true })
       if (event === 'nothing') expect(result).not.toBeInstanceOf(Error)
