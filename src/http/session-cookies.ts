@@ -3,6 +3,7 @@
  * tokens in the body.
  */
 import { createHash } from 'node:crypto'
+import { parseCookie, stringifySetCookie } from 'cookie'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { ChatError } from '../protocol/errors.ts'
 
@@ -44,15 +45,15 @@ export const createSessionCookies = ({ audience, publicUrl }: SessionCookiesOpti
 
   const set = (request: FastifyRequest, reply: FastifyReply, value: string, maxAge: number | undefined): void => {
     const { name: named, isSecure } = nameOf(request)
-    const attributes = ['Path=/', 'HttpOnly', 'SameSite=Strict', ...(isSecure ? ['Secure'] : [])]
-    const age = maxAge === undefined ? [] : [`Max-Age=${maxAge}`]
-    reply.header('set-cookie', [`${named}=${value}`, ...attributes, ...age].join('; '))
+    const attributes = { path: '/', httpOnly: true, sameSite: 'strict', secure: isSecure } as const
+    const age = maxAge === undefined ? {} : { maxAge }
+    reply.header('set-cookie', stringifySetCookie(named, value, { ...attributes, ...age }))
   }
 
   const isOwnPage = (request: FastifyRequest): boolean => reasonAgainst(request, originOf(request)) === undefined
 
   return {
-    read: request => valueOf(request.headers.cookie, nameOf(request).name),
+    read: request => parseCookie(request.headers.cookie ?? '')[nameOf(request).name] || undefined,
     requireOwnPage(request) {
       const reason = reasonAgainst(request, originOf(request))
       if (reason) throw new ChatError('origin_not_allowed', reason)
@@ -62,12 +63,6 @@ export const createSessionCookies = ({ audience, publicUrl }: SessionCookiesOpti
       set(request, reply, token, maxAgeMs === undefined ? undefined : Math.floor(maxAgeMs / 1000)),
     clear: (request, reply) => set(request, reply, '', 0)
   }
-}
-
-/** Returns the value of a cookie. Neither names nor values of this service need an encoding. */
-const valueOf = (header: string | undefined, name: string): string | undefined => {
-  const found = header?.split(';').find(pair => pair.trim().startsWith(`${name}=`))
-  return found?.trim().slice(name.length + 1) || undefined
 }
 
 const originFrom = (text: string): string | undefined => (URL.canParse(text) ? new URL(text).origin : undefined)
