@@ -216,12 +216,14 @@ CREATE TABLE "public"."passkey_handles" (
 	CONSTRAINT "passkey_handles_handle_key" UNIQUE ("handle")
 );
 --> statement-breakpoint
--- Users of another issuer: `sub` is unique per `iss`.
+-- Users of another issuer: `sub` is unique per `iss`. Tokens that the issuer issued before `tokens_from` are void: it is when the user
+-- got a new generation, which these tokens do not contain.
 CREATE TABLE "public"."identities" (
 	"issuer" text NOT NULL,
 	"subject" text NOT NULL,
 	"user_id" integer NOT NULL REFERENCES "public"."users" ("id") ON DELETE CASCADE,
 	"created_at" timestamp (3) with time zone DEFAULT clock_timestamp() NOT NULL,
+	"tokens_from" timestamp (3) with time zone,
 	CONSTRAINT "identities_pkey" PRIMARY KEY ("issuer", "subject"),
 	CONSTRAINT "identities_user_id_key" UNIQUE ("user_id")
 );
@@ -323,6 +325,11 @@ BEGIN
 		FROM after JOIN before ON before.id = after.id
 		WHERE after.generation <> before.generation OR after.status <> before.status;
 	GET DIAGNOSTICS revoked = ROW_COUNT;
+	IF revoked > 0 THEN
+		UPDATE "public"."identities" AS identity SET tokens_from = clock_timestamp()
+			FROM after JOIN before ON before.id = after.id
+			WHERE identity.user_id = after.id AND after.generation <> before.generation;
+	END IF;
 	INSERT INTO "public"."log_changes" (user_id)
 		SELECT after.id FROM after LEFT JOIN before ON before.id = after.id
 		WHERE after.username IS DISTINCT FROM before.username;

@@ -2,9 +2,18 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import * as jose from 'jose'
 import { type CryptoKey, exportJWK, generateKeyPair, type JWK, SignJWT } from 'jose'
 import { onTestFinished } from 'vitest'
+import { fetchJson } from '../../src/accounts/issuers/fetch-json.ts'
+import { createIssuerTokens } from '../../src/accounts/issuers/issuer-tokens.ts'
+import { readKeySet } from '../../src/accounts/issuers/key-set.ts'
+import { createKeySource } from '../../src/accounts/issuers/key-source.ts'
+import { createIssuerKeys } from '../../src/accounts/issuers/keys.ts'
 import type { Settings } from '../../src/config/settings.ts'
+import type { Clock } from '../../src/lib/clock.ts'
+import { ChatError } from '../../src/protocol/errors.ts'
+import { silentLog } from './memory-chat.ts'
 
 export const AUDIENCE = 'chat-api'
 
@@ -74,4 +83,30 @@ export const startIssuer = async (now: () => number = Date.now): Promise<TestIss
     }
   }
   return issuer
+}
+
+/** Returns the verification of the issuer's tokens, without a service. `log` collects the warnings. */
+export const verifierOf = (issuer: TestIssuer, clock: Clock, { jwksUrl }: { readonly jwksUrl?: string } = {}) => {
+  const warnings: string[] = []
+  const log = { ...silentLog, warn: (_: unknown, message?: string) => void warnings.push(message ?? '') }
+  const fetchKeys = createKeySource({ issuer: issuer.url, jwksUrl, fetchJson })
+  const keys = createIssuerKeys({ load: async () => readKeySet(jose, await fetchKeys()), clock, log })
+  const tokens = createIssuerTokens({
+    jose,
+    keys,
+    clock,
+    issuer: issuer.url,
+    audience: AUDIENCE,
+    nameClaim: 'preferred_username'
+  })
+  /** Returns the subject of a token, or the code of the error. */
+  const outcome = async (token: string): Promise<string> => {
+    try {
+      return (await tokens.verify(token)).subject
+    } catch (error) {
+      if (error instanceof ChatError) return error.code
+      throw error
+    }
+  }
+  return { tokens, outcome, warnings }
 }

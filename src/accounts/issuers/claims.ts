@@ -6,6 +6,8 @@ import type { Payload } from './jose.ts'
 export interface Person {
   /** The `sub` claim, which identifies the person at the issuer and never changes. */
   readonly subject: string
+  /** When the token was issued, in milliseconds since the epoch. 0 if the token does not say so. */
+  readonly issuedAt: number
   /** The claim with a name, which need not be a valid or free username. */
   readonly name: unknown
   /** When the token is no longer accepted, in milliseconds since the epoch. */
@@ -23,7 +25,7 @@ const MAX_NAME = 200
 
 /** Returns the person in a token. Throws `invalid_token` for values that cannot be stored. */
 export const personOf = (payload: Payload, nameClaim: string): Person => {
-  const { sub: subject, exp } = payload
+  const { sub: subject, exp, iat } = payload
   const isStorable = (value: unknown): value is string =>
     typeof value === 'string' && value.length > 0 && value.length <= MAX_SUBJECT && value.isWellFormed()
   // PostgreSQL cannot store a NUL character in text.
@@ -32,6 +34,7 @@ export const personOf = (payload: Payload, nameClaim: string): Person => {
   const name = payload[nameClaim]
   return {
     subject,
+    issuedAt: typeof iat === 'number' ? iat * 1000 : 0,
     name: typeof name === 'string' ? name.slice(0, MAX_NAME) : undefined,
     expiresAt: (exp + LEEWAY_SECONDS) * 1000
   }

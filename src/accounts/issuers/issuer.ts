@@ -1,10 +1,11 @@
 /** Authenticates the people of another issuer, such as a company's identity provider, by its access tokens. */
-import type { UserRecord } from '../../db/repositories/users.ts'
+import type { IssuerUser } from '../../db/repositories/identities.ts'
 import { whenKnown } from '../../lib/when-known.ts'
 import { ChatError } from '../../protocol/errors.ts'
 import type { AccountsContext } from '../context.ts'
 import { suspended } from '../login.ts'
 import type { Identify, Identity } from '../sessions/identify.ts'
+import { badToken } from '../tokens/access-tokens.ts'
 import type { Person } from './claims.ts'
 import { type FetchJson, fetchJson } from './fetch-json.ts'
 import { createIssuerTokens } from './issuer-tokens.ts'
@@ -60,16 +61,17 @@ export const loadIssuer = async (
     names: tokens.names,
     identify: token =>
       whenKnown<Person, Identity>(tokens.verify(token), person =>
-        whenKnown<UserRecord, Identity>(findUser(person), user => identityOf(user, person))
+        whenKnown<IssuerUser, Identity>(findUser(person), found => identityOf(found, person))
       ),
     stop: keys.stop
   }
 }
 
 /** Throws for a person whose account was suspended or deleted. A deleted person does not get another account. */
-const identityOf = (user: UserRecord, { expiresAt }: Person): Identity => {
+const identityOf = ({ user, tokensFrom }: IssuerUser, { issuedAt, expiresAt }: Person): Identity => {
   if (user.status === 'suspended') throw suspended()
   if (user.status !== 'active') throw new ChatError('account_deleted', 'Your account was deleted.')
+  if (tokensFrom !== null && issuedAt < tokensFrom) throw badToken()
   // The tokens of other issuers have no generation, so a socket gets that of its user, and ends when a new one begins.
   return { user, sessionId: null, generation: user.generation, expiresAt }
 }

@@ -1,4 +1,5 @@
 /** Finds the users of the people of another issuer, and creates a user for each of them on first use. */
+import type { IssuerUser } from '../../db/repositories/identities.ts'
 import type { UserRecord } from '../../db/repositories/users.ts'
 import { whenKnown } from '../../lib/when-known.ts'
 import { ChatError } from '../../protocol/errors.ts'
@@ -15,7 +16,7 @@ export interface PeopleOptions {
 }
 
 /** Returns the user of a person. Synchronous if the user is cached. */
-export type FindUser = (person: Person) => UserRecord | Promise<UserRecord>
+export type FindUser = (person: Person) => IssuerUser | Promise<IssuerUser>
 
 /** Thrown to undo the creation of a user, because another request has created one for the same person. */
 class AlreadyCreated extends Error {}
@@ -24,7 +25,7 @@ export const createPeople = ({ context, issuer }: PeopleOptions): FindUser => {
   const { database } = context
   const find = (subjects: readonly string[]) => database.identities.find(issuer, subjects)
   const lookUp = createUserLookup(find, context.clock.monotonic)
-  const creating = new Map<string, Promise<UserRecord>>()
+  const creating = new Map<string, Promise<IssuerUser>>()
 
   /** Creates a user with this name. Returns undefined if the name is taken or held. Throws AlreadyCreated. */
   const createAs = async (username: string, subject: string): Promise<UserRecord | undefined> => {
@@ -42,11 +43,11 @@ export const createPeople = ({ context, issuer }: PeopleOptions): FindUser => {
     }
   }
 
-  const create = async ({ subject, name }: Person): Promise<UserRecord> => {
+  const create = async ({ subject, name }: Person): Promise<IssuerUser> => {
     for (const username of usernamesFor(name)) {
       try {
         const user = await createAs(username, subject)
-        if (user) return user
+        if (user) return { user, tokensFrom: null }
       } catch (error) {
         if (!(error instanceof AlreadyCreated)) throw error
         const existing = (await find([subject])).get(subject)
@@ -57,7 +58,7 @@ export const createPeople = ({ context, issuer }: PeopleOptions): FindUser => {
   }
 
   /** Creates the user once, if several requests of a new person arrive together. */
-  const createOnce = (person: Person): Promise<UserRecord> => {
+  const createOnce = (person: Person): Promise<IssuerUser> => {
     const { subject } = person
     const running = creating.get(subject) ?? create(person).finally(() => creating.delete(subject))
     creating.set(subject, running)
@@ -65,5 +66,5 @@ export const createPeople = ({ context, issuer }: PeopleOptions): FindUser => {
   }
 
   return person =>
-    whenKnown<UserRecord | undefined, UserRecord>(lookUp(person.subject), user => user ?? createOnce(person))
+    whenKnown<IssuerUser | undefined, IssuerUser>(lookUp(person.subject), found => found ?? createOnce(person))
 }

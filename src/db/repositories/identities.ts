@@ -8,9 +8,19 @@ export interface NewIdentity {
   readonly userId: number
 }
 
+/** The user of a person of an issuer. */
+export interface IssuerUser {
+  readonly user: UserRecord
+  /**
+   * Tokens that the issuer issued before this time are void, because all sessions of the user were ended then. In milliseconds
+   * since the epoch; null if that never happened.
+   */
+  readonly tokensFrom: number | null
+}
+
 export interface IdentitiesRepository {
   /** Returns the users of people of an issuer, keyed by subject. Omits people without a user. */
-  find(issuer: string, subjects: readonly string[]): Promise<Map<string, UserRecord>>
+  find(issuer: string, subjects: readonly string[]): Promise<Map<string, IssuerUser>>
   /**
    * Stores the user of a person. Returns false, and stores nothing, if the person has a user. Waits for a transaction that stores
    * one.
@@ -18,13 +28,16 @@ export interface IdentitiesRepository {
   add(identity: NewIdentity): Promise<boolean>
 }
 
+type FoundRow = UserRecord & Pick<IssuerUser, 'tokensFrom'> & { readonly subject: string }
+
 /** @internal */
 export const createIdentitiesRepository = (
   { query }: Pick<SqlClient, 'query'>,
   schema: string
 ): IdentitiesRepository => {
   const inSchema = `"${schema.replaceAll('"', '""')}"`
-  const find = `select identity.subject, owner.id, owner.username, owner.hashed_password as "hashedPassword",
+  const find = `select identity.subject,
+      (extract(epoch from identity.tokens_from) * 1000)::double precision as "tokensFrom", owner.id, owner.username, owner.hashed_password as "hashedPassword",
       owner.display_name as "displayName", owner.external_id as "externalId",
       (extract(epoch from owner.created_at) * 1000)::double precision as "createdAt", owner.status, owner.generation, owner.role
     from ${inSchema}."identities" as identity join ${inSchema}."users" as owner on owner.id = identity.user_id
@@ -34,8 +47,8 @@ export const createIdentitiesRepository = (
 
   return {
     async find(issuer, subjects) {
-      const rows = await query<UserRecord & { readonly subject: string }>(find, [issuer, subjects])
-      return new Map(rows.map(({ subject, ...user }) => [subject, user]))
+      const rows = await query<FoundRow>(find, [issuer, subjects])
+      return new Map(rows.map(({ subject, tokensFrom, ...user }) => [subject, { user, tokensFrom }]))
     },
     add: async ({ issuer, subject, userId }) => (await query(add, [issuer, subject, userId])).length > 0
   }
