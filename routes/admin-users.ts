@@ -8,6 +8,7 @@ import { refTo } from '../src/protocol/components.ts'
 import type { ErrorCode } from '../src/protocol/errors.ts'
 import { IssuedReset, ManagedUser, ManagedUserList, UserChange } from '../src/protocol/http/admin.ts'
 import { countOf, Limit, pageOf } from '../src/protocol/http/paging.ts'
+import { AccountDeletion } from '../src/protocol/http/users.ts'
 import { Int64 } from '../src/protocol/integers.ts'
 import { jsonResponse, problems, SECURED } from '../src/protocol/openapi.ts'
 
@@ -99,6 +100,32 @@ const adminUserRoutes: FastifyPluginAsyncTypebox = async fastify => {
     },
     handler: async request =>
       shown(await administration.change(administratorOf(request), request.params.id, request.body))
+  })
+
+  fastify.route({
+    method: 'DELETE',
+    url: '/api/admin/users/:id',
+    bodyLimit: BODY_LIMIT,
+    config: ADMIN_ONLY,
+    schema: {
+      operationId: 'deleteUser',
+      summary: 'Delete the account of a user',
+      description:
+        'Ends every session at once. The rest is done in the background, and cannot be undone. The messages stay under the name `deleted user <id>`, or are erased.',
+      tags: ['admin'],
+      security: SECURED,
+      params: UserId,
+      body: Type.Optional(refTo(AccountDeletion)),
+      response: {
+        202: { description: 'The account has ended.', type: 'null' },
+        ...problems('user_not_found', 'last_admin', ...ADMIN_PROBLEMS, ...BODY)
+      }
+    },
+    async handler(request, reply) {
+      const actor = administratorOf(request)
+      await fastify.chatPrivacy.requestDeletion(request.params.id, { erase: request.body?.erase, actor })
+      return reply.code(202).send()
+    }
   })
 
   fastify.route({

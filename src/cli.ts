@@ -11,6 +11,7 @@ import { serve } from './cli/serve.ts'
 import { revokeSessions } from './cli/sessions.ts'
 import {
   createUser,
+  deleteUser,
   demoteUser,
   listUsers,
   promoteUser,
@@ -79,6 +80,12 @@ users
   .description('end every session of a user, who cannot log in until restored')
   .action(suspendUser)
 users.command('restore <name>').description('let a suspended user log in again').action(restoreUser)
+users
+  .command('delete <name>')
+  .description('delete the account of a user; asks for confirmation')
+  .option('--erase', 'erase every message of the user too')
+  .option('-y, --yes', 'do not ask for confirmation')
+  .action(deleteUser)
 users
   .command('reset-password <name>')
   .description('print a token with which a user can choose a new password')

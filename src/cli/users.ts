@@ -75,6 +75,18 @@ export const suspendUser = changing({ status: 'suspended' }, 'is suspended. Ever
 /** Runs `users restore`. */
 export const restoreUser = changing({ status: 'active' }, 'can log in again.')
 
+/** Runs `users delete`. Asks for confirmation. A running service does the rest. */
+export const deleteUser = (name: string, { erase, yes }: ConfirmOptions & { readonly erase?: true }): Promise<void> =>
+  withDatabase(async ({ database, settings, requestDeletion }) => {
+    const user = await findUser(database, name)
+    const isErased = erase || settings.onDelete === 'erase'
+    const messages = isErased ? 'erase every message of the user' : 'keep the messages under another name'
+    const question = `Delete ${shown(user)} and ${messages}? This cannot be undone.`
+    if (!yes && !(await confirm(question))) return print('Nothing was changed.')
+    await requestDeletion(user.id, { erase, actor: 'operator' })
+    print(`${shown(user)} is deleted. Every session has ended. A running service removes the rest.`)
+  })
+
 /** Runs `users reset-password`. */
 export const resetPassword = (name: string): Promise<void> =>
   withDatabase(async ({ database, settings, administration }) => {

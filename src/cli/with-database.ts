@@ -2,9 +2,10 @@
 import { readEnvironment } from '../../plugins/config.ts'
 import { type Administration, createAdministration } from '../accounts/admin/administration.ts'
 import { createOperator, type Operator } from '../accounts/admin/operator.ts'
+import { createRequestDeletion, type RequestDeletion } from '../accounts/deletion/request.ts'
 import { createMail, type Mail } from '../accounts/mail/mail.ts'
 import type { Settings } from '../config/settings.ts'
-import { createKeyring } from '../crypto/keyring.ts'
+import { createKeyring, type Keyring } from '../crypto/keyring.ts'
 import { openClient, waitForDatabase } from '../db/client/open.ts'
 import { type ChatDatabase, createDatabase } from '../db/database.ts'
 import { requireMigrated } from '../db/migrate.ts'
@@ -15,6 +16,7 @@ export interface AccountTools {
   readonly database: ChatDatabase
   readonly administration: Administration
   readonly operator: Operator
+  readonly requestDeletion: RequestDeletion
 }
 
 /** Runs `work` with an open database, whose migrations must be applied. */
@@ -26,18 +28,23 @@ export const withDatabase = async (work: (tools: AccountTools) => Promise<void>)
     await waitForDatabase(client, { seconds: settings.databaseWaitSeconds })
     await requireMigrated(client, schema)
     const database = createDatabase(client, schema, { audit: { days } })
-    const context = { database, mail: mailOf(settings) }
-    const administration = createAdministration(context)
-    await work({ settings, database, administration, operator: createOperator(context) })
+    const context = { database, ...mailOf(settings) }
+    await work({
+      settings,
+      database,
+      administration: createAdministration(context),
+      operator: createOperator(context),
+      requestDeletion: createRequestDeletion({ context, erasesByDefault: settings.onDelete === 'erase' })
+    })
   } finally {
     await client.close()
   }
 }
 
-/** Returns a mail that stores notifications for the worker of the service, if the service sends mails. */
-const mailOf = ({ smtpUrl, encryptionKey, encryptionKeyPrevious }: Settings): Mail => {
+/** Returns a mail that stores notifications for the worker of the service, and its keyring, if the service sends mails. */
+const mailOf = ({ smtpUrl, encryptionKey, encryptionKeyPrevious }: Settings): { mail: Mail; keyring?: Keyring } => {
   const isConfigured = smtpUrl !== undefined && Boolean(encryptionKey)
-  if (!isConfigured) return { isConfigured, async enqueue() {} }
+  if (!isConfigured) return { mail: { isConfigured, async enqueue() {} } }
   const keyring = createKeyring({ current: encryptionKey, previous: encryptionKeyPrevious, now: systemClock.now })
-  return createMail({ keyring, isConfigured })
+  return { mail: createMail({ keyring, isConfigured }), keyring }
 }

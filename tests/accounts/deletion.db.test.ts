@@ -146,6 +146,21 @@ describe('the deletion of an account', () => {
   })
 })
 
+test('an administrator deletes the account of another user, as long as the administrator may', async () => {
+  const { chat, call, john, jane, database, finished } = await start()
+  await database.administration.change(null, jane.id, { role: 'admin' })
+  const remove = (id: number, { token }: Person) => call('DELETE', `/api/admin/users/${id}`, { token, body: {} })
+  expect(await remove(jane.id, john)).toMatchObject({ status: 403, body: { code: 'not_allowed' } })
+  expect(await remove(9999, jane)).toMatchObject({ status: 404, body: { code: 'user_not_found' } })
+  expect(await remove(jane.id, jane)).toMatchObject({ status: 409, body: { code: 'last_admin' } })
+  expect(await remove(john.id, jane)).toMatchObject({ status: 202 })
+  expect(await remove(john.id, jane)).toMatchObject({ status: 404 })
+  await finished()
+  const [requested] = await database.audit.list({ userId: john.id, event: 'account_deletion_requested' }, 9)
+  expect(requested).toMatchObject({ actorId: jane.id, detail: { erase: false } })
+  expect(await statusOf(chat, jane)).toBe('active')
+})
+
 describe('the erasure of an account', () => {
   test('clears the texts in every room, and reports it once per room', async () => {
     const { chat, call, join, john, jane, database, finished } = await start()

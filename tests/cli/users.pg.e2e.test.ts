@@ -70,6 +70,15 @@ const register = async ({ users }: ChatDatabase, ...names: string[]) => {
 const eventsOf = async ({ audit }: ChatDatabase) =>
   (await audit.list({}, 100)).map(({ event, userId, detail }) => [event, userId, detail])
 
+test('users delete ends the account of a user, and leaves the rest to a running service', async () => {
+  const { run, database } = await start()
+  await register(database, 'john')
+  const done = 'john (id 1) is deleted. Every session has ended. A running service removes the rest.\n'
+  expect(await run(['users', 'delete', 'JOHN', '--erase', '--yes'])).toEqual({ output: done, code: 0 })
+  expect((await database.users.findByIds([1])).get(1)).toMatchObject({ status: 'deleting', hashedPassword: null })
+  expect(await eventsOf(database)).toEqual([['account_deletion_requested', 1, { erase: true, by: 'operator' }]])
+})
+
 describe('users create', () => {
   test('creates a user and an administrator, who can log in to the running service', async () => {
     const { run, env, database } = await start()

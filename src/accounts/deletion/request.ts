@@ -19,7 +19,10 @@ export interface DeletionRequest {
 export type RequestDeletion = (userId: number, request?: DeletionRequest) => Promise<void>
 
 export interface DeletionRequestOptions {
-  readonly context: Pick<AccountsContext, 'database' | 'keyring' | 'mail'>
+  readonly context: Pick<AccountsContext, 'database' | 'mail'> & {
+    /** Decrypts the address of the mail. The command line may have no key if the service sends no mail. */
+    readonly keyring?: AccountsContext['keyring'] | undefined
+  }
   /** Whether the messages of every deleted user are erased. */
   readonly erasesByDefault: boolean
   /** Called after the commit. */
@@ -33,7 +36,7 @@ export const createRequestDeletion = ({
 }: DeletionRequestOptions): RequestDeletion => {
   /** Returns the verified address of a user. It is part of the mail, because the job deletes it before the mail is sent. */
   const addressOf = async (userId: number): Promise<string | undefined> => {
-    if (!mail.isConfigured) return undefined
+    if (!mail.isConfigured || !keyring) return undefined
     const verified = (await database.emails.listOf(userId)).find(({ state }) => state === 'verified')
     return verified && keyring.decrypt(verified.address, verified.keyId)
   }
