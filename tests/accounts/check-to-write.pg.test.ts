@@ -10,10 +10,13 @@ import type { AccountsContext } from '../../src/accounts/context.ts'
 import { createMail } from '../../src/accounts/mail/mail.ts'
 import { hashToken, newToken } from '../../src/accounts/mail/token.ts'
 import { createPasswords } from '../../src/accounts/passwords.ts'
+import type { PasskeyResponse } from '../../src/accounts/two-factor/relying-party.ts'
+import { loadTwoFactor } from '../../src/accounts/two-factor/two-factor.ts'
 import type { ChatDatabase } from '../../src/db/database.ts'
 import type { UserRecord } from '../../src/db/repositories/users.ts'
 import { ChatError } from '../../src/protocol/errors.ts'
 import { accountsContext, loginOf, testAccounts } from '../support/accounts.ts'
+import { createAuthenticator } from '../support/authenticator.ts'
 import { testDatabase } from '../support/database.ts'
 import { type PausePoint, pausedDatabase } from '../support/paused-database.ts'
 
@@ -63,6 +66,12 @@ const confirmTotp = async (subject: Subject): Promise<string> => {
   await factors.confirmTotp(actorOf(subject), codeOf(secret))
   return secret
 }
+
+const ORIGIN = 'https://chat.example.com'
+
+/** Returns the passkeys of accounts for a service with a host name. */
+const withPasskeys = async ({ context }: Accounts) =>
+  (await loadTwoFactor(context, { publicUrl: ORIGIN, passkeys: true })).passkeys
 
 const isStarted = (subject: Subject, result: unknown) => subject.isUsable((result as { sessionId: string }).sessionId)
 
@@ -211,6 +220,27 @@ const WRITES: readonly Write[] = [
     hasEffect: async ({ database, user }) => (await database.totp.find(user.id)) === undefined
   },
   {
+    name: 'a code that a proof uses',
+    pausedAt: 'factors.lock',
+    async prepare(subject) {
+      const secret = await confirmTotp(subject)
+      const { user, sql } = subject
+      await sql('update @totp set last_step = 0 where user_id = $1')
+      return paused => paused.twoFactor.requireCode({ user, client }, codeOf(secret))
+    },
+    hasEffect: async ({ sql }) => (await sql('select from @totp where user_id = $1 and last_step > 0')).length > 0
+  },
+  {
+    name: 'an added passkey',
+    pausedAt: 'factors.lock',
+    async prepare(subject) {
+      const { challenge, options } = await (await withPasskeys(subject.accounts)).startAdding(actorOf(subject))
+      const response = createAuthenticator(ORIGIN).create(options) as PasskeyResponse
+      return async paused => (await withPasskeys(paused)).add(actorOf(subject), { challenge, response, name: 'Laptop' })
+    },
+    hasEffect: async ({ database, user }) => (await database.passkeys.list(user.id)).length > 0
+  },
+  {
     name: 'a role that an administrator gives',
     pausedAt: 'transaction',
     async prepare({ database, user, sessionId, sql }) {
@@ -261,6 +291,8 @@ const subjectOf = async (database: ChatDatabase, username: string): Promise<Subj
   const sql = <Row extends object>(text: string): Promise<Row[]> =>
     database.client.query<Row>(text.replaceAll('@', `"${database.schema}".`), text.includes('$1') ? [user.id] : [])
   const current = async () => (await database.users.findByIds([user.id])).get(user.id) ?? user
+  // The session of a plain login ends after two seconds here, which a busy machine exceeds.
+  await sql(`update @sessions set expires_at = now() + interval '1 hour' where user_id = $1`)
   const isUsable = async (id: string) => {
     const [found] = await database.sessions.find([{ userId: user.id, sessionId: id }])
     return found?.user.status === 'active' && found.session?.generation === found.user.generation
