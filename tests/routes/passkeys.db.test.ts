@@ -106,7 +106,8 @@ describe('adding a passkey', () => {
     for (let at = 0; at < 18; at++) await add(chat, john, createAuthenticator(ORIGIN))
     const { token } = john
     const requests = []
-    for (let at = 0; at < 6; at++) requests.push((await chat.call('POST', '/api/auth/passkeys/options', { token })).body)
+    for (let at = 0; at < 6; at++)
+      requests.push((await chat.call('POST', '/api/auth/passkeys/options', { token })).body)
     const more = await Promise.all(
       requests.map(({ challenge, options }) => {
         const body = { challenge, name: 'Key', response: createAuthenticator(ORIGIN).create(options) }

@@ -25,8 +25,6 @@ export interface FactorChange {
   ): Promise<void>
 }
 
-export type ChangeFactors = <T>(actor: FactorActor, work: (change: FactorChange) => Promise<T>) => Promise<T>
-
 /**
  * Returns a function that runs a change in a transaction which has locked the user's row. Nothing is changed if the user was
  * changed since the request was authenticated: then `onStale` is thrown.
