@@ -12,6 +12,8 @@ import { AccountDeletion } from '../src/protocol/http/users.ts'
 import { Int64 } from '../src/protocol/integers.ts'
 import { jsonResponse, problems, SECURED } from '../src/protocol/openapi.ts'
 
+import { optionalBody } from './optional-body.ts'
+
 const BODY_LIMIT = 16 * 1024
 
 /** The errors of every route for administrators. */
@@ -41,9 +43,9 @@ export const After = Type.Optional(
 const UserId = Type.Object({ id: Int64({ minimum: 1, maximum: 2 ** 31 - 1 }) })
 
 const adminUserRoutes: FastifyPluginAsyncTypebox = async fastify => {
-  const { accounts } = fastify.chatAuth
-  if (!accounts) return
-  const { administration } = accounts
+  const { chatAuth, chatPrivacy } = fastify
+  if (!chatAuth.accounts) return
+  const { administration } = chatAuth.accounts
 
   fastify.route({
     method: 'GET',
@@ -107,6 +109,7 @@ const adminUserRoutes: FastifyPluginAsyncTypebox = async fastify => {
     url: '/api/admin/users/:id',
     bodyLimit: BODY_LIMIT,
     config: ADMIN_ONLY,
+    preValidation: optionalBody,
     schema: {
       operationId: 'deleteUser',
       summary: 'Delete the account of a user',
@@ -123,7 +126,7 @@ const adminUserRoutes: FastifyPluginAsyncTypebox = async fastify => {
     },
     async handler(request, reply) {
       const actor = administratorOf(request)
-      await fastify.chatPrivacy.requestDeletion(request.params.id, { erase: request.body?.erase, actor })
+      await chatPrivacy.requestDeletion(request.params.id, { erase: request.body?.erase, actor })
       return reply.code(202).send()
     }
   })
@@ -146,8 +149,7 @@ const adminUserRoutes: FastifyPluginAsyncTypebox = async fastify => {
     },
     async handler(request, reply) {
       await administration.endSessions(administratorOf(request), request.params.id)
-      reply.code(204)
-      return null
+      return reply.code(204).send()
     }
   })
 

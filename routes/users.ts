@@ -12,6 +12,7 @@ import { refTo } from '../src/protocol/components.ts'
 import { ChatError } from '../src/protocol/errors.ts'
 import { AccountDeletion, ProfileChange, User } from '../src/protocol/http/users.ts'
 import { jsonResponse, problems, SECURED } from '../src/protocol/openapi.ts'
+import { optionalBody } from './optional-body.ts'
 
 const GUARD = [
   'missing_token',
@@ -76,6 +77,7 @@ const userRoutes: FastifyPluginAsyncTypebox = async fastify => {
     url: '/api/users/me',
     bodyLimit: BODY_LIMIT,
     config: { chatProof: true },
+    preValidation: optionalBody,
     schema: {
       operationId: 'deleteMe',
       summary: 'Delete your account',

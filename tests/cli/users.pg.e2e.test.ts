@@ -10,6 +10,7 @@ import { migrateUp } from '../../src/db/migrate.ts'
 import { builtProgram, startBuilt } from '../support/built-service.ts'
 import { endWithTest } from '../support/child-process.ts'
 import { testClient, testDatabaseUrl, testSchema } from '../support/database.ts'
+import { ENCRYPTION_KEY } from '../support/settings.ts'
 
 const PASSWORD = 'Correct7horses'
 
@@ -29,7 +30,7 @@ const start = async () => {
   await migrateUp(client, schema)
   const cwd = mkdtempSync(join(tmpdir(), 'chat-users-'))
   onTestFinished(() => rmSync(cwd, { recursive: true, force: true }))
-  const env = { DATABASE_URL: await testDatabaseUrl(), DATABASE_SCHEMA: schema, BCRYPT_ROUNDS: '4' }
+  const env = { DATABASE_URL: await testDatabaseUrl(), DATABASE_SCHEMA: schema, ENCRYPTION_KEY, BCRYPT_ROUNDS: '4' }
 
   /** Runs a command without a terminal. `input` is the standard input. */
   const run = (args: readonly string[], input = ''): Promise<Run> => {
@@ -69,15 +70,6 @@ const register = async ({ users }: ChatDatabase, ...names: string[]) => {
 
 const eventsOf = async ({ audit }: ChatDatabase) =>
   (await audit.list({}, 100)).map(({ event, userId, detail }) => [event, userId, detail])
-
-test('users delete ends the account of a user, and leaves the rest to a running service', async () => {
-  const { run, database } = await start()
-  await register(database, 'john')
-  const done = 'john (id 1) is deleted. Every session has ended. A running service removes the rest.\n'
-  expect(await run(['users', 'delete', 'JOHN', '--erase', '--yes'])).toEqual({ output: done, code: 0 })
-  expect((await database.users.findByIds([1])).get(1)).toMatchObject({ status: 'deleting', hashedPassword: null })
-  expect(await eventsOf(database)).toEqual([['account_deletion_requested', 1, { erase: true, by: 'operator' }]])
-})
 
 describe('users create', () => {
   test('creates a user and an administrator, who can log in to the running service', async () => {
@@ -234,7 +226,27 @@ describe('users', () => {
     expect((await database.audit.list({ userId: 1 }, 1))[0]).toMatchObject({ event: 'factor_removed' })
   })
 
-  test.for(['promote --yes', 'demote', 'suspend', 'restore', 'reset-password', 'remove-factors'])(
+  test('deletes a user after a question, whose name cannot be given to another user', async () => {
+    const { run, type, database } = await start()
+    await register(database, 'john', 'jane')
+    await database.administration.change(null, 2, { role: 'admin' })
+    const refused = await type(['users', 'delete', 'John'], [['[y/N]', 'n\r']])
+    expect(refused.output).toContain('Delete john (id 1) and keep the messages under another name?')
+    expect(await database.users.findByUsername('john')).toMatchObject({ status: 'active' })
+    expect(await run(['users', 'delete', 'John', '--erase', '--yes'])).toEqual({
+      output: 'john (id 1) is deleted. Every session has ended. A running service removes the rest.\n',
+      code: 0
+    })
+    expect((await database.users.findByIds([1])).get(1)).toMatchObject({ status: 'deleting', hashedPassword: null })
+    expect((await run(['users', 'create', 'john'], PASSWORD)).output).toContain('is taken')
+    expect(await run(['users', 'delete', 'jane', '--yes'])).toMatchObject({
+      code: 1,
+      output: expect.stringContaining('only administrator')
+    })
+    expect(await eventsOf(database)).toEqual([['account_deletion_requested', 1, { erase: true, by: 'operator' }]])
+  })
+
+  test.for(['promote --yes', 'demote', 'suspend', 'restore', 'reset-password', 'remove-factors', 'delete --yes'])(
     '%s fails for an unknown name, and names the next command',
     async command => {
       const { run } = await start()

@@ -26,6 +26,7 @@ describe('a route for administrators', () => {
   const ROUTES = [
     ['GET', '/users'],
     ['PATCH', '/users/2', { role: 'admin' }],
+    ['DELETE', '/users/2'],
     ['POST', '/users/2/logout-all'],
     ['POST', '/users/2/reset-password'],
     ['GET', '/audit']
@@ -203,6 +204,27 @@ describe('a change of a user', () => {
       actorId: admin.id,
       detail: null
     })
+  })
+})
+
+describe('the deletion of a user', () => {
+  test('ends the sessions at once, and is recorded with the administrator', async () => {
+    const { chat, admin, john, jane } = await start()
+    const call = adminCall(chat, admin)
+    const socket = await chat.join(john)
+    expect((await call('DELETE', `/users/${john.id}`, { erase: true })).status).toBe(202)
+    expect((await call('DELETE', `/users/${jane.id}`)).status).toBe(202)
+    expect(await socket.closed).toMatchObject({ code: 4401 })
+    await expect
+      .poll(async () => (await chat.call('GET', '/api/users/me', { token: john.token })).body.code)
+      .toBe('invalid_token')
+    const requests = (await eventsOf(chat)).filter(({ event }) => event === 'account_deletion_requested')
+    expect(requests).toEqual([
+      { event: 'account_deletion_requested', userId: jane.id, actorId: admin.id, detail: { erase: false } },
+      { event: 'account_deletion_requested', userId: john.id, actorId: admin.id, detail: { erase: true } }
+    ])
+    expect((await call('DELETE', `/users/${john.id}`)).body.code).toBe('user_not_found')
+    expect((await call('DELETE', `/users/${admin.id}`)).body.code).toBe('last_admin')
   })
 })
 

@@ -2,6 +2,7 @@
 import type { ManagedUser } from '../../db/repositories/administration.ts'
 import type { UserRole } from '../../db/tables.ts'
 import type { AccountsContext } from '../context.ts'
+import { createUnlessHeld, hashOfName } from '../held-names.ts'
 import { recordFor } from './actor.ts'
 
 export interface NewManagedUser {
@@ -11,7 +12,7 @@ export interface NewManagedUser {
 }
 
 export interface Operator {
-  /** Creates a user. Throws `username_taken`. */
+  /** Creates a user, also with a reserved name. Throws `username_taken`, also for the name of a user who was deleted recently. */
   createUser(user: NewManagedUser): Promise<ManagedUser>
   /** Ends every session of every user. Returns the number of users. */
   endAllSessions(): Promise<number>
@@ -22,15 +23,21 @@ export interface Operator {
 /** Maximum number of users whose sessions end in one transaction. */
 const BATCH = 1000
 
-export const createOperator = ({ database, mail }: Pick<AccountsContext, 'database' | 'mail'>): Operator => ({
-  createUser: ({ role, ...user }) =>
-    database.transaction(async repositories => {
-      const { id } = await repositories.users.create(user)
+export const createOperator = ({
+  database,
+  lookupKeys,
+  mail
+}: Pick<AccountsContext, 'database' | 'lookupKeys' | 'mail'>): Operator => ({
+  async createUser({ role, ...user }) {
+    const nameHash = await hashOfName({ lookupKeys }, user.username)
+    return database.transaction(async repositories => {
+      const { id } = await createUnlessHeld(repositories, user, nameHash)
       const created = await repositories.administration.change(null, id, { role })
       if (!created) throw new Error('The insert into "users" created no user.')
       await recordFor(repositories, 'operator', id, { event: 'user_created', detail: { role } })
       return created
-    }),
+    })
+  },
   async endAllSessions() {
     let last = 0
     let users = 0
