@@ -24,8 +24,6 @@ export interface RefreshState {
 
 /** When a session ends, unless it is used before. */
 export interface SessionEnd {
-  /** In milliseconds since the epoch. */
-  readonly at: number
   /** Milliseconds from now. */
   readonly inMs: number
 }
@@ -78,15 +76,13 @@ export const endOfUse = (idle: string, max: string): string =>
     created_at + ${max}::double precision * interval '1 millisecond')`
 
 /** The SQL that selects an `EndRow`. */
-export const END = `(extract(epoch from expires_at) * 1000)::double precision as ends_at,
-  (extract(epoch from expires_at - clock_timestamp()) * 1000)::double precision as ends_in`
+export const END = '(extract(epoch from expires_at - clock_timestamp()) * 1000)::double precision as ends_in'
 
 export interface EndRow {
-  readonly ends_at: number
   readonly ends_in: number
 }
 
-export const endOf = ({ ends_at, ends_in }: EndRow): SessionEnd => ({ at: ends_at, inMs: ends_in })
+export const endOf = ({ ends_in }: EndRow): SessionEnd => ({ inMs: ends_in })
 
 /** @internal */
 export const createRefreshTokensRepository = (
