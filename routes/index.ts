@@ -5,6 +5,7 @@ import adminInvitationRoutes from './admin-invitations.ts'
 import adminUserRoutes from './admin-users.ts'
 import appRoutes from './app.ts'
 import authRoutes, { type AuthRoutesOptions } from './auth.ts'
+import authFeatureRoutes, { type AuthFeatureRoutesOptions } from './auth-features.ts'
 import docsRoutes from './docs.ts'
 import emailRoutes, { publicEmailRoutes } from './emails.ts'
 import entranceRoute from './entrance.ts'
@@ -21,7 +22,7 @@ import twoFactorLoginRoutes from './two-factor-login.ts'
 import userRoutes from './users.ts'
 
 /** Which public routes are mounted in addition to register and login. */
-export interface PublicRoutesOptions extends AuthRoutesOptions {
+export interface PublicRoutesOptions extends AuthRoutesOptions, AuthFeatureRoutesOptions {
   readonly publicUrl?: string | undefined
   readonly hasHealth: boolean
   readonly hasEntrance: boolean
@@ -31,9 +32,12 @@ export interface PublicRoutesOptions extends AuthRoutesOptions {
 
 /** The routes that require no user: register, login, second factors, health, the start page, the API documents and the web client. */
 export const publicRoutes: FastifyPluginAsync<PublicRoutesOptions> = async (fastify, options) => {
-  const { registerRateLimit, loginRateLimit, publicUrl, hasHealth, hasEntrance, hasDocuments, hasApp } = options
-  if (fastify.chatAuth.hasLocalAccounts)
+  const { registerRateLimit, loginRateLimit, registration, requireVerifiedEmail, ...more } = options
+  const { publicUrl, hasHealth, hasEntrance, hasDocuments, hasApp } = more
+  if (fastify.chatAuth.hasLocalAccounts) {
     await fastify.register(publicLocalRoutes, { registerRateLimit, loginRateLimit })
+    await fastify.register(authFeatureRoutes, { registration, requireVerifiedEmail })
+  }
   if (hasHealth) await fastify.register(healthRoutes)
   if (hasEntrance) await fastify.register(entranceRoute, { hasApp })
   if (hasDocuments) await fastify.register(docsRoutes, { publicUrl })

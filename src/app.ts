@@ -146,6 +146,8 @@ const assemble = async (fastify: FastifyInstance, options: ChatServiceOptions): 
     registerRateLimit,
     loginRateLimit,
     publicUrl,
+    registration: config.registration,
+    requireVerifiedEmail: config.requireVerifiedEmail,
     hasHealth: mounts('health'),
     hasEntrance: mounts('entrance'),
     hasDocuments: mounts('documents'),

@@ -11,6 +11,16 @@ export interface Account extends User {
   readonly pending_email?: string
 }
 
+/** What the service offers to people who are not logged in. */
+export interface AuthFeatures {
+  readonly registration: 'open' | 'invite' | 'closed'
+  /** Whether the service sends mails, for example with a link to set a new password. */
+  readonly mail: boolean
+  /** Whether a login needs a verified address. */
+  readonly verified_email: boolean
+  readonly passkeys: boolean
+}
+
 export type Role = 'user' | 'admin'
 
 /** A session of the user. `current` is true for the session of the access token. */

@@ -1,6 +1,7 @@
 /** Provides typed functions for the user's own account: profile, password, e-mail, sessions, second factors, export, deletion. */
 import type {
   Account,
+  AuthFeatures,
   Factors,
   Passkey,
   PasskeyCeremony,
@@ -15,6 +16,8 @@ import { type CallOptions, createCall } from './call.ts'
  * called `prove`, within the last ten minutes. A function that the service doesn't offer rejects with `not_found` (404).
  */
 export interface AccountApi {
+  /** Returns what the service offers. Needs no token. */
+  features(): Promise<AuthFeatures>
   me(): Promise<Account>
   setDisplayName(name: string): Promise<Account>
   /** Confirms that the user is present. `code` is needed if the user has an authenticator app. */
@@ -76,6 +79,7 @@ export const createAccountApi = (options: CallOptions): AccountApi => {
   const open = <Body>(path: string, body: object): Promise<Body> =>
     call('POST', `/api/auth/${path}`, { body, isPublic: true })
   return {
+    features: () => call('GET', '/api/auth/features', { isPublic: true }),
     me: () => call('GET', '/api/users/me'),
     setDisplayName: name => call('PATCH', '/api/users/me', { body: { display_name: name } }),
     prove: (password, code) => post('proof', { password, ...(code === undefined ? {} : { code }) }),

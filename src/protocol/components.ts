@@ -11,6 +11,7 @@ import {
   UserChange
 } from './http/admin.ts'
 import { EmailBody, EmailChallenge, EmailVerification } from './http/emails.ts'
+import { AuthFeatures } from './http/features.ts'
 import { Entry, EntryList, Message, NewMessage } from './http/messages.ts'
 import { ForgottenPassword, PasswordChange, PasswordReset } from './http/passwords.ts'
 import { Problem } from './http/problems.ts'
@@ -38,6 +39,7 @@ export const components = [
   Login,
   User,
   AccessToken,
+  AuthFeatures,
   RefreshTokenBody,
   SessionList,
   Proof,
