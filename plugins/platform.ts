@@ -62,7 +62,11 @@ export default fp(
     const isHostDocument = fastify.hasPlugin('@fastify/swagger')
     if (isHostDocument || !fastify.chatAuth.accounts) {
       const codeHere = codeIn(options, fastify.chatAuth.accounts === null)
-      fastify.addHook('onRoute', route => fitDocument(route, isHostDocument ? prefix : '', options, codeHere))
+      fastify.addHook('onRoute', route => {
+        // Routes for administrators reject users without the host's `authorize`.
+        const kept: CodeHere = route.config?.chatAdmin ? code => code : codeHere
+        fitDocument(route, isHostDocument ? prefix : '', options, kept)
+      })
     }
     if (hasDocument) {
       const openapi = openApiBase({ publicUrl, apiContact })
