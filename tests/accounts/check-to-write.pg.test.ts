@@ -241,6 +241,17 @@ const WRITES: readonly Write[] = [
     hasEffect: async ({ database, user }) => (await database.passkeys.list(user.id)).length > 0
   },
   {
+    name: 'a display name',
+    pausedAt: 'users.setDisplayName',
+    prepare:
+      async ({ user }) =>
+      async paused => {
+        if (!(await paused.context.database.users.setDisplayName(user, 'John')))
+          throw new ChatError('invalid_token', '')
+      },
+    hasEffect: async subject => (await subject.current()).displayName === 'John'
+  },
+  {
     name: 'a role that an administrator gives',
     pausedAt: 'transaction',
     async prepare({ database, user, sessionId, sql }) {
@@ -267,6 +278,7 @@ const EVENTS: Readonly<Record<string, (subject: Subject) => Promise<unknown>>> =
   'a reset of the password': ({ accounts, resetTokens: [, token] }) =>
     accounts.passwordChanges.reset(token, 'ThirdPass789', client),
   'a suspension': ({ accounts, user }) => accounts.administration.change('operator', user.id, { status: 'suspended' }),
+  // The first statement of a deletion. The next one deletes the sessions, and would wait for a refresh that is paused.
   'a deletion': ({ sql }) =>
     sql(`update @users set status = 'deleting', generation = generation + 1, hashed_password = null where id = $1`)
 }

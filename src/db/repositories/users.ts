@@ -54,8 +54,11 @@ export interface UsersRepository {
   lockActive(user: Pick<UserRecord, 'id' | 'generation'>): Promise<boolean>
   /** Suspends an active user, or restores a suspended one. A suspension ends every session. Returns whether it changed the user. */
   changeStatus(id: number, status: 'active' | 'suspended'): Promise<boolean>
-  /** Sets the name to display. Returns undefined if the user is not active. */
-  setDisplayName(id: number, displayName: string | null): Promise<UserRecord | undefined>
+  /** Sets the name to display. Returns undefined if the user is not active or has another generation. */
+  setDisplayName(
+    user: Pick<UserRecord, 'id' | 'generation'>,
+    displayName: string | null
+  ): Promise<UserRecord | undefined>
   /** Returns the host user with this id in the host application. */
   findByExternalId(externalId: string): Promise<UserRecord | undefined>
   /** Returns host users, keyed by their ids in the host application, in one query. Omits users that do not exist. */
@@ -141,9 +144,9 @@ export const createUsersRepository = ({ drizzle }: SqlClient, { users }: Tables)
         .returning({ id: users.id })
       return changed.length > 0
     },
-    async setDisplayName(id, displayName) {
-      const isActive = and(eq(users.id, id), eq(users.status, 'active'))
-      return (await drizzle.update(users).set({ displayName }).where(isActive).returning(stored))[0]
+    async setDisplayName({ id, generation }, displayName) {
+      const isChecked = and(eq(users.id, id), eq(users.generation, generation), eq(users.status, 'active'))
+      return (await drizzle.update(users).set({ displayName }).where(isChecked).returning(stored))[0]
     },
     findByExternalIds,
     findByExternalId: async externalId => (await findByExternalIds([externalId])).get(externalId),
