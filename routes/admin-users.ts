@@ -139,6 +139,7 @@ const adminUserRoutes: FastifyPluginAsyncTypebox = async fastify => {
     schema: {
       operationId: 'endSessionsOfUser',
       summary: 'End every session of a user',
+      description: 'The connections of the user are closed with 4401. The user can log in again.',
       tags: ['admin'],
       security: SECURED,
       params: UserId,

@@ -26,6 +26,7 @@ const authFeatureRoutes: FastifyPluginAsyncTypebox<AuthFeatureRoutesOptions> = a
     schema: {
       operationId: 'getAuthFeatures',
       summary: 'What the service offers: registration, mails, passkeys',
+      description: 'Clients hide what the service does not offer. The response is the same for everybody.',
       tags: ['auth'],
       security: PUBLIC,
       response: { 200: jsonResponse('The features.', refTo(AuthFeatures)) }

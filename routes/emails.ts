@@ -100,6 +100,8 @@ const emailRoutes: FastifyPluginAsyncTypebox = async fastify => {
     schema: {
       operationId: 'removeMyEmail',
       summary: 'Remove the e-mail address',
+      description:
+        'Removes the verified address and the one that waits for its verification. Mailed links to them stop working.',
       tags: ['users'],
       security: SECURED,
       response: {

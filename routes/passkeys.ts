@@ -27,6 +27,8 @@ const passkeyRoutes: FastifyPluginAsyncTypebox = async fastify => {
       ...documented,
       operationId: 'getPasskeyOptions',
       summary: 'Start to add a passkey',
+      description:
+        'Pass `options` to `navigator.credentials.create` (WebAuthn), and send its result with `challenge` within five minutes.',
       response: {
         200: jsonResponse('What to pass to the browser.', refTo(PasskeyRequest)),
         ...problems('too_many_passkeys', 'passkeys_unavailable', 'proof_required', ...TOKEN_PROBLEMS)
@@ -98,6 +100,8 @@ const passkeyRoutes: FastifyPluginAsyncTypebox = async fastify => {
       ...documented,
       operationId: 'getPasskeyProofOptions',
       summary: 'Start a proof with a passkey',
+      description:
+        'Pass `options` to `navigator.credentials.get` (WebAuthn), and send its result with `challenge` within five minutes.',
       response: {
         200: jsonResponse('What to pass to the browser.', refTo(PasskeyRequest)),
         ...problems('passkeys_unavailable', ...TOKEN_PROBLEMS)

@@ -73,6 +73,8 @@ export const publicSessionRoutes: FastifyPluginAsyncTypebox = async fastify => {
     schema: {
       operationId: 'logout',
       summary: 'End the session of a refresh token, of the cookie, or of the access token',
+      description:
+        'The token in the body counts before the access token, and the access token before the cookie. Every connection of the session is closed.',
       tags: ['auth'],
       security: PUBLIC,
       body: refTo(RefreshTokenBody),
@@ -121,6 +123,7 @@ const sessionRoutes: FastifyPluginAsyncTypebox = async fastify => {
     schema: {
       operationId: 'listSessions',
       summary: 'Your sessions, the most recently used first',
+      description: 'A session is a login on one device. `current` marks the one of this request.',
       tags: ['auth'],
       security: SECURED,
       response: { 200: jsonResponse('The sessions.', refTo(SessionList)), ...problems(...GUARD) }
@@ -176,6 +179,8 @@ const sessionRoutes: FastifyPluginAsyncTypebox = async fastify => {
     schema: {
       operationId: 'logoutAll',
       summary: 'End all your sessions, also this one',
+      description:
+        'Ends every session and every access token on all processes, and closes their connections with 4401.',
       tags: ['auth'],
       security: SECURED,
       response: { 204: emptyResponse('All sessions have ended.'), ...problems('proof_required', ...GUARD) }

@@ -24,6 +24,7 @@ const totpRoutes: FastifyPluginAsyncTypebox = async fastify => {
       ...documented,
       operationId: 'getFactors',
       summary: 'The second factors of the user',
+      description: 'Whether an authenticator app is set up, how many recovery codes are left, and the passkeys.',
       response: { 200: jsonResponse('The second factors.', refTo(Factors)), ...problems(...TOKEN_PROBLEMS) }
     },
     async handler(request) {

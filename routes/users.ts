@@ -59,6 +59,7 @@ const userRoutes: FastifyPluginAsyncTypebox = async fastify => {
     schema: {
       operationId: 'updateMe',
       summary: 'Change your profile',
+      description: 'Only the given fields change. `display_name: null` removes the display name.',
       tags: ['users'],
       security: SECURED,
       body: refTo(ProfileChange),
