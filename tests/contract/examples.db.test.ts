@@ -102,7 +102,10 @@ const COVERED_ELSEWHERE: Partial<Record<ErrorCode, string>> = {
   unavailable: 'an unavailable database, or a shutdown: tests/routes/service.db.test.ts',
   busy: 'a full queue of passwords, messages or reads: passwords, append-queue and read-limit.test.ts',
   not_allowed: 'a host’s `authorize`',
-  rejected: 'a host’s `beforeMessage`'
+  rejected: 'a host’s `beforeMessage`',
+  registration_closed: 'another value of REGISTRATION: tests/routes/registration.db.test.ts',
+  invitation_required: 'another value of REGISTRATION: tests/routes/registration.db.test.ts',
+  invalid_invitation: 'another value of REGISTRATION: tests/routes/registration.db.test.ts'
 }
 
 const replaced = (request: Sent, changed: Partial<Sent>): Sent => ({ ...request, ...changed })
@@ -130,6 +133,7 @@ const CAUSES: Partial<Record<ErrorCode, (request: Sent, expired: string) => Sent
   token_expired: authorized,
   invalid_credentials: request => withBody(request, { username: 'john', password: 'Wrong-password-1' }),
   username_taken: request => withBody(request, { username: 'JOHN', password: 'SecurePass123' }),
+  username_reserved: request => withBody(request, { username: 'Admin', password: 'SecurePass123' }),
   room_taken: request => withBody(request, { room: 'general' }),
   room_not_found: request => replaced(request, { path: request.path.replace('/general', '/nowhere') }),
   nonce_reused: request => withBody(request, { content: 'something else' }),
