@@ -4,7 +4,7 @@ import { type CallOptions, createCall } from './call.ts'
 
 /** The functions of the admin API. All need the role `admin` and a recent proof (`prove` of the account API). */
 export interface AdminApi {
-  /** Lists users whose name contains `query`. To get the next page, pass the `next` of the previous page as `after`. */
+  /** Lists users whose name begins with `query`. To get the next page, pass the `next` of the previous page as `after`. */
   users(page?: { readonly query?: string; readonly after?: string | number; readonly limit?: number }): Promise<{
     readonly users: readonly ManagedUser[]
     readonly next?: string | number | null
@@ -14,8 +14,10 @@ export interface AdminApi {
     change: { readonly role?: Role; readonly status?: 'active' | 'suspended' }
   ): Promise<ManagedUser>
   deleteUser(id: number, shouldErase?: boolean): Promise<void>
-  /** Creates a token to set a new password. The token is absent if the service has mailed it to the user. */
-  resetPassword(id: number): Promise<{ readonly token?: string }>
+  /** Lets a user set a new password. The service mails a link to the user, or returns a token if there is no verified address. */
+  resetPassword(
+    id: number
+  ): Promise<{ readonly is_mailed: boolean; readonly token?: string; readonly expires_in: number }>
   endSessions(id: number): Promise<void>
   invite(expiresInHours?: number): Promise<{ readonly invitation: string; readonly expires_at: string }>
   /** Returns a page of the audit log, newest entry first. */
@@ -36,8 +38,7 @@ export const createAdminApi = (options: CallOptions): AdminApi => {
     changeUser: (id, change) => call('PATCH', user(id), { body: change }),
     deleteUser: (id, shouldErase) =>
       call('DELETE', user(id), { body: shouldErase === undefined ? {} : { erase: shouldErase } }),
-    resetPassword: async id =>
-      (await call<{ token?: string } | undefined>('POST', user(id, '/reset-password'), { body: {} })) ?? {},
+    resetPassword: id => call('POST', user(id, '/reset-password'), { body: {} }),
     endSessions: id => call('POST', user(id, '/logout-all'), { body: {} }),
     invite: expiresInHours =>
       call('POST', '/api/admin/invitations', {

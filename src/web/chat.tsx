@@ -83,7 +83,8 @@ export const Chat = ({ page, username, storage, onOtherUser, onLogOut }: ChatPro
     document.title = `${unread > 0 ? `(${unread}) ` : ''}${title.replace(DIRECTION, '')} · Chat`
   }, [unread, title])
   useEffect(() => setOpen(false), [name])
-  useEscape(() => setOpen(false))
+  // Escape in a dialog closes only the dialog.
+  useEscape(() => document.querySelector('dialog[open]') ?? setOpen(false))
 
   return (
     <div class={isOpen ? 'shell open' : 'shell'}>

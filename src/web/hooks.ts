@@ -42,7 +42,7 @@ export const listen = (target: EventTarget, event: string, listener: (event: Eve
 }
 
 /** Calls `listener` each time that Escape is pressed while the component is mounted. */
-export const useEscape = (listener: () => void): void => {
+export const useEscape = (listener: () => unknown): void => {
   useEffect(() => listen(document, 'keydown', event => isEscape(event as KeyboardEvent) && listener()), [])
 }
 

@@ -28,7 +28,9 @@ export const launchChromium = (): Promise<Browser> =>
       '--disable-gpu',
       '--disable-background-networking',
       '--disable-component-update',
-      '--no-first-run'
+      '--no-first-run',
+      // A host that browsers do not treat as secure, unlike localhost.
+      '--host-resolver-rules=MAP chat.test 127.0.0.1'
     ]
   })
 

@@ -1,22 +1,13 @@
 /**
  * Tests the accessibility of the page: use by keyboard alone, screen readers (the rules of axe-core), both themes, and phones.
  */
-import axe from 'axe-core'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { endSessions, enterAs, hasChromium, launchChromium, openTab } from '../support/browser.ts'
+import { problemsOf } from '../support/page-problems.ts'
 import { PASSWORD, startChat } from '../support/start-chat.ts'
 
 let browser: Browser
-
-/** Returns the serious and critical findings of axe-core as text. */
-const problemsOf = async (page: Page): Promise<string[]> => {
-  await page.evaluate(axe.source)
-  const { violations } = (await page.evaluate('axe.run()')) as axe.AxeResults
-  return violations
-    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-    .flatMap(({ id, nodes }) => nodes.map(node => `${id}: ${node.html.slice(0, 120)} ${node.failureSummary}`))
-}
 
 /**
  * Maximum number of presses of Tab. It is more than twice the number of controls, because the focus may return to the start

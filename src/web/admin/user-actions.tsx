@@ -26,10 +26,10 @@ export const UserActions = ({ admin, withProof, user, onChange }: UserActionsPro
       return 'Saved.'
     })
   const reset = run(async () => {
-    const { token } = await admin.resetPassword(user.id)
+    const { token, expires_in: seconds } = await admin.resetPassword(user.id)
     return token === undefined
       ? 'The user gets a mail with a link to set a new password.'
-      : `Give this link to the user. It works for 30 minutes: ${location.origin}${location.pathname}#reset=${token}`
+      : `Give this link to the user. It works for ${Math.floor(seconds / 60)} minutes: ${location.origin}${location.pathname}#reset=${token}`
   })
   const isSuspended = user.status === 'suspended'
   return (

@@ -13,6 +13,9 @@ export interface AdminSectionProps {
   readonly withProof: WithProof
 }
 
+/** The states in which a user can be changed. A user whose account is being deleted can't. */
+const CHANGEABLE: readonly string[] = ['active', 'suspended']
+
 export const UsersSection = ({ admin, withProof, userId }: AdminSectionProps & { readonly userId: number }) => {
   const [query, setQuery] = useState('')
   const [selected, setSelected] = useState<number>()
@@ -38,7 +41,7 @@ export const UsersSection = ({ admin, withProof, userId }: AdminSectionProps & {
           pages.reload()
         }}
       >
-        <Field name="user-query" label="Search by name" value={query} inputMode="search" onInput={setQuery} />
+        <Field name="user-query" label="Name begins with" value={query} inputMode="search" onInput={setQuery} />
         <button type="submit" class="primary" disabled={loading.isBusy}>
           Search
         </button>
@@ -54,9 +57,8 @@ export const UsersSection = ({ admin, withProof, userId }: AdminSectionProps & {
               {user.status !== 'active' && <span class="mark bad">{user.status}</span>}
               <p class="hint">since {fullDate(Date.parse(user.created_at))}</p>
             </div>
-            {user.id === userId ? (
-              <span class="hint">you</span>
-            ) : (
+            {user.id === userId && <span class="hint">you</span>}
+            {user.id !== userId && CHANGEABLE.includes(user.status) && (
               <button
                 type="button"
                 class="plain"
