@@ -258,7 +258,8 @@ export const clientOf = (request: FastifyRequest): ClientInfo => {
   const agent = request.headers['user-agent']
   return {
     address: clientAddress(request),
-    agent: agent === undefined ? undefined : safeHeader(agent).slice(0, MAX_AGENT)
+    // Spaces stay as they are, because people read the name of a device.
+    agent: agent === undefined ? undefined : safeHeader(agent).replaceAll('%20', ' ').slice(0, MAX_AGENT)
   }
 }
 

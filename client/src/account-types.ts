@@ -74,13 +74,18 @@ export interface ManagedUser {
   readonly created_at: string
 }
 
-/** An entry of the audit log. */
+/** An event of the audit log. Fields that don't apply to an event are absent. */
 export interface AuditEvent {
-  readonly id: number | string
+  readonly id: number
   readonly event: string
   readonly at: string
-  readonly user_id?: number | null
-  readonly actor_id?: number | null
-  readonly address?: string | null
-  readonly [field: string]: unknown
+  /** The user to whom it happened, and the administrator who did it, if another user. */
+  readonly user_id?: number
+  readonly actor_id?: number
+  readonly session_id?: string
+  readonly address?: string
+  readonly agent?: string
+  readonly detail?: Readonly<Record<string, string | number | boolean>>
+  /** How many failed logins the event counts; 1 for other events. */
+  readonly count: number
 }

@@ -1,6 +1,7 @@
 /** Renders the audit log, newest entry first. */
 import { useState } from 'preact/hooks'
 import type { AuditEvent } from '../../../client/src/index.ts'
+import { deviceOf } from '../account/device.ts'
 import { Field } from '../field.tsx'
 import { useProtectedAction } from '../proof.tsx'
 import { Refusal } from '../refusal.tsx'
@@ -62,11 +63,14 @@ export const AuditSection = ({ admin, withProof }: AdminSectionProps) => {
   )
 }
 
-const SHOWN_ELSEWHERE = ['id', 'event', 'at']
+const SHOWN_ELSEWHERE = ['id', 'event', 'at', 'agent']
 
-/** Returns the remaining fields that have a value, as text. */
-const detailsOf = (entry: AuditEvent): string =>
-  Object.entries(entry)
-    .filter(([name, value]) => !SHOWN_ELSEWHERE.includes(name) && value !== null && value !== undefined)
-    .map(([name, value]) => `${name}: ${typeof value === 'object' ? JSON.stringify(value) : value}`)
-    .join(', ')
+/** Returns the remaining fields that say something, as text. */
+const detailsOf = ({ agent, detail, count, ...fields }: AuditEvent): string =>
+  [
+    ...Object.entries({ ...fields, ...(detail ?? {}) })
+      .filter(([name, value]) => !SHOWN_ELSEWHERE.includes(name) && value !== null && value !== undefined)
+      .map(([name, value]) => `${name}: ${value}`),
+    ...(count > 1 ? [`${count} times`] : []),
+    ...(agent ? [deviceOf(agent)] : [])
+  ].join(', ')

@@ -41,16 +41,19 @@ export const UserActions = ({ admin, withProof, user, onChange }: UserActionsPro
         <button type="button" class="plain" onClick={change({ status: isSuspended ? 'active' : 'suspended' })}>
           {isSuspended ? 'Restore' : 'Suspend'}
         </button>
-        <button
-          type="button"
-          class="plain"
-          onClick={run(async () => {
-            await admin.endSessions(user.id)
-            return 'All sessions of the user have ended.'
-          })}
-        >
-          Log out everywhere
-        </button>
+        {/* A suspension has ended all sessions. */}
+        {!isSuspended && (
+          <button
+            type="button"
+            class="plain"
+            onClick={run(async () => {
+              await admin.endSessions(user.id)
+              return 'All sessions of the user have ended.'
+            })}
+          >
+            Log out everywhere
+          </button>
+        )}
         <button type="button" class="plain" onClick={reset}>
           Reset the password
         </button>
