@@ -2,7 +2,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { refTo } from '../src/protocol/components.ts'
 import { AuthFeatures } from '../src/protocol/http/features.ts'
-import { jsonResponse, PUBLIC } from '../src/protocol/openapi.ts'
+import { jsonResponse, PUBLIC, problems } from '../src/protocol/openapi.ts'
 
 export interface AuthFeatureRoutesOptions {
   readonly registration: AuthFeatures['registration']
@@ -29,7 +29,7 @@ const authFeatureRoutes: FastifyPluginAsyncTypebox<AuthFeatureRoutesOptions> = a
       description: 'Clients hide what the service does not offer. The response is the same for everybody.',
       tags: ['auth'],
       security: PUBLIC,
-      response: { 200: jsonResponse('The features.', refTo(AuthFeatures)) }
+      response: { 200: jsonResponse('The features.', refTo(AuthFeatures)), ...problems() }
     },
     handler: async () => features
   })
