@@ -54,9 +54,11 @@ export const UserActions = ({ admin, withProof, user, onChange }: UserActionsPro
             Log out everywhere
           </button>
         )}
-        <button type="button" class="plain" onClick={reset}>
-          Reset the password
-        </button>
+        {!isSuspended && (
+          <button type="button" class="plain" onClick={reset}>
+            Reset the password
+          </button>
+        )}
         <button type="button" class="plain bad" aria-expanded={isDeleting} onClick={() => setDeleting(!isDeleting)}>
           Delete…
         </button>
