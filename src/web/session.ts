@@ -53,15 +53,19 @@ export const readUser = (): KnownUser | undefined => {
 export const saveUser = (user: KnownUser): void => browserStorage.setItem(USER, JSON.stringify(user))
 
 /**
- * Logs out. If the service can't be reached, the cookie still authenticates the user, so a mark makes `finishLogOut` repeat the
- * call later.
+ * Logs out. Until the service has confirmed it, the cookie still authenticates the user, so a mark makes `finishLogOut` repeat the
+ * call, for example after the tab was closed in the middle or without a network.
  */
 export const logOut = async (session: Session): Promise<void> => {
+  // Listeners are called in their order, so this one runs after the page has cleared its storage.
+  const stop = session.on('state', () => browserStorage.setItem(LEAVING, 'yes'))
   try {
     await session.logOut()
     browserStorage.removeItem(LEAVING)
   } catch {
-    browserStorage.setItem(LEAVING, 'yes')
+    // The mark stays.
+  } finally {
+    stop()
   }
 }
 

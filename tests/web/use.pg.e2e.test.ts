@@ -83,8 +83,8 @@ describe.skipIf(!hasChromium())('the page', { timeout: 300_000 }, () => {
     await tabTo(page, 'Log out')
     await page.keyboard.press('Enter')
     await page.getByRole('heading', { name: 'Welcome back' }).waitFor()
-    expect(await page.evaluate('sessionStorage.length + localStorage.length')).toBe(0)
-    expect(await page.context().cookies()).toEqual([])
+    await expect.poll(() => page.context().cookies()).toEqual([])
+    await expect.poll(() => page.evaluate('sessionStorage.length + localStorage.length')).toBe(0)
     expect(complaints).toEqual([])
   })
 
