@@ -16,10 +16,3 @@ export const mailLinkOf = (hash: string): MailLink | undefined => {
   const [, purpose, token] = LINK.exec(hash) ?? []
   return token === undefined ? undefined : { purpose: purpose as MailLink['purpose'], token }
 }
-
-/** Removes a link from the address bar and returns it. */
-export const takeMailLink = (): MailLink | undefined => {
-  const link = mailLinkOf(location.hash)
-  if (link) history.replaceState(null, '', location.pathname)
-  return link
-}

@@ -1,7 +1,14 @@
 /** The entry point of the page: renders the app into the document. */
 import { render } from 'preact'
 import { App } from './app.tsx'
-import { takeMailLink } from './mail-links.ts'
+import { type MailLink, mailLinkOf } from './mail-links.ts'
+
+/** Removes a mail link from the address bar and returns it. */
+const takeMailLink = (): MailLink | undefined => {
+  const link = mailLinkOf(location.hash)
+  if (link) history.replaceState(null, '', location.pathname)
+  return link
+}
 
 const root = document.getElementById('root')
 // Listens before every component does, so that none takes the token of a link for the name of a room.
