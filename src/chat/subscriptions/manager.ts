@@ -133,6 +133,8 @@ export const createSubscriptionManager = ({
     if (!before && subscriptions.size >= MAX_SUBSCRIPTIONS) throw tooManyRooms()
     if (!before) admit(room.id, principal.userId)
     before?.end()
+    // `subscribed` contains the newest `seq`, so the room must not hold back committed entries during a pause.
+    room.deliver()
     const subscription = new Subscription(connection, room, since, ref)
     subscriptions.set(room.name, subscription)
     if (before) return subscription.takeOver(before)
