@@ -14,12 +14,17 @@ const start = async () => {
     client.send({ type: 'message', room, content: `m${count}`, ref })
     for (;;) if ((await client.nextOf('ack')).ref === ref) return
   }
+  /** Says messages, and waits until they are delivered. An ack may precede the delivery, which may need a read of the log. */
+  const sayAndShow = async (count: number) => {
+    await say(count)
+    while (Number((await client.nextOf('message')).seq) < count);
+  }
   const resume = (frame: object) =>
     chat.join(john, {}, '?rooms=').then(async other => {
       other.send({ type: 'subscribe', room: 'general', ref: 's', ...frame })
       return other
     })
-  return { ...chat, john, client, say, resume }
+  return { ...chat, john, client, say, sayAndShow, resume }
 }
 
 const messages = async (client: SocketClient, count: number): Promise<Frame[]> => {
@@ -51,8 +56,8 @@ describe('subscribing', () => {
   })
 
   test('without `after` delivers only new messages', async () => {
-    const { say, resume } = await start()
-    await say(3)
+    const { say, sayAndShow, resume } = await start()
+    await sayAndShow(3)
     const other = await resume({})
     expect(await other.nextOf('subscribed')).toMatchObject({ seq: 3 })
     await say(1)
@@ -85,8 +90,8 @@ describe('subscribing', () => {
   ] as const)(
     'sends resync %s if it cannot deliver all missed messages, and continues live',
     async ([reason, since, count]) => {
-      const { say, resume } = await start()
-      await say(count)
+      const { say, sayAndShow, resume } = await start()
+      await sayAndShow(count)
       const other = await resume(since)
       expect(await other.nextOf('resync')).toMatchObject({ room: 'general', reason, seq: count, oldest: 1, ref: 's' })
       await say(1)

@@ -132,9 +132,10 @@ export const createSubscriptionManager = ({
     const before = subscriptions.get(room.name)
     if (!before && subscriptions.size >= MAX_SUBSCRIPTIONS) throw tooManyRooms()
     if (!before) admit(room.id, principal.userId)
-    before?.end()
-    // `subscribed` contains the newest `seq`, so the room must not hold back committed entries during a pause.
+    // `subscribed` contains the newest `seq`, so the room must not hold back committed entries. They are delivered before the
+    // earlier subscription of the connection ends, because the new one begins after them.
     room.deliver()
+    before?.end()
     const subscription = new Subscription(connection, room, since, ref)
     subscriptions.set(room.name, subscription)
     if (before) return subscription.takeOver(before)
@@ -160,11 +161,9 @@ export const createSubscriptionManager = ({
     async subscribe(connection, room, { after, epoch, ref }) {
       // Another process may have appended entries that this process has not read yet, so the end of the log is read from the
       // database.
-      if (after !== undefined && after > room.head) {
+      if (after !== undefined && after > room.tail) {
         const known = await reach(room.id)
         if (known) await room.reaches(known)
-        // The room may hold back the entries up to `after` during a pause.
-        room.deliver()
       }
       add(connection, room, { after, epoch }, ref)
     },

@@ -68,14 +68,20 @@ const longDelivery = async ({ room }: ReturnType<typeof start>) => {
   expect(room.head).toBe(1)
 }
 
-test('a subscription after an entry that the room holds back is not ahead of the log', async () => {
-  const it = start()
-  await longDelivery(it)
-  it.room.appendStarted() // Another entry is being appended.
+/** Commits entry 2: it is acknowledged, but the room holds it back, because another entry is being appended. */
+const heldBack = (it: ReturnType<typeof start>) => {
+  it.room.appendStarted()
   it.room.appendStarted()
   it.room.appendEnded()
   it.setLast(2)
-  it.room.committed(entryAt(2)) // It is acknowledged, and can be read over HTTP.
+  it.room.committed(entryAt(2))
+  expect(it.room.head).toBe(1)
+}
+
+test('a subscription after an entry that the room holds back is not ahead of the log', async () => {
+  const it = start()
+  await longDelivery(it)
+  heldBack(it)
   await it.manager.subscribe(it.connection, it.room, { type: 'subscribe', room: 'general', after: 2, epoch: 'e' })
   expect(it.frames[0]).toMatchObject({ type: 'subscribed', seq: 2 })
 })
@@ -88,13 +94,33 @@ test('a subscription after an entry of another process, which is read for it, is
   expect(it.frames[0]).toMatchObject({ type: 'subscribed', seq: 2 })
 })
 
+test('a new subscription without `after` reports the `seq` of an entry that the room holds back', async () => {
+  const it = start()
+  await longDelivery(it)
+  heldBack(it)
+  await it.manager.subscribe(it.connection, it.room, { type: 'subscribe', room: 'general' })
+  expect(it.frames[0]).toMatchObject({ type: 'subscribed', seq: 2 })
+})
+
+test('a repeated subscription without `after` does not miss an entry that the room holds back', async () => {
+  const it = start()
+  await longDelivery(it)
+  await it.manager.subscribe(it.connection, it.room, { type: 'subscribe', room: 'general' })
+  heldBack(it)
+  await it.manager.subscribe(it.connection, it.room, { type: 'subscribe', room: 'general' })
+  it.room.deliver()
+  const shown = it.frames.filter(({ type }) => type === 'subscribed' || type === 'message')
+  expect(shown).toMatchObject([
+    { type: 'subscribed', seq: 1 },
+    { type: 'message', seq: 2 },
+    { type: 'subscribed', seq: 2 }
+  ])
+})
+
 test('the `seq` of a room over HTTP is not below the `seq` of its listed entries', async () => {
   const it = start()
   await longDelivery(it)
-  it.room.appendStarted()
-  it.room.appendStarted()
-  it.room.appendEnded()
-  it.room.committed(entryAt(2))
+  heldBack(it)
   // history.ts reads up to `tail`, and sends publicRoom(room).seq beside it.
   expect(publicRoom(it.room).seq).toBeGreaterThanOrEqual(it.room.tail)
 })
