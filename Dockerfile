@@ -18,13 +18,16 @@ COPY plugins plugins
 COPY routes routes
 RUN npm run build
 
-# Production dependencies. Fastify is a peer and a development dependency of the package, which `--omit=dev` would leave out;
-# here it is a dependency, at the locked version. The embedded database and pino-pretty are not for production.
+# Production dependencies. Fastify and the packages for mails, passkeys and other issuers are peers and development dependencies of the package,
+# which `--omit=dev` would leave out; here they are dependencies, at the locked versions. The embedded database and pino-pretty
+# are not for production.
 FROM ${NODE_IMAGE} AS modules
 WORKDIR /app
 COPY package.json package-lock.json ./
 RUN --mount=type=cache,target=/root/.npm \
-  npm pkg set "dependencies.fastify=$(npm pkg get devDependencies.fastify | tr -d '"')" \
+  for name in fastify jose nodemailer @simplewebauthn/server; do \
+    npm pkg set "dependencies.$name=$(npm pkg get "devDependencies.$name" | tr -d '"')" || exit 1; \
+  done \
   && npm pkg delete workspaces devDependencies peerDependencies peerDependenciesMeta \
   && npm ci --ignore-scripts --no-audit --no-fund
 COPY --from=build /app/dist dist

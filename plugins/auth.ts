@@ -6,21 +6,47 @@ import jwtPlugin from '@fastify/jwt'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { type Accounts, createAccounts } from '../src/accounts/accounts.ts'
+import type { Administrator } from '../src/accounts/admin/actor.ts'
+import { createAdminGuard } from '../src/accounts/admin/admin-guard.ts'
+import { createAuditRetention } from '../src/accounts/audit-retention.ts'
+import type { AccountsContext, ClientInfo } from '../src/accounts/context.ts'
 import { createHostUsers, type HostUser } from '../src/accounts/host-users.ts'
+import { loadIssuer } from '../src/accounts/issuers/issuer.ts'
+import { createLookupKeys } from '../src/accounts/lookup-keys.ts'
+import { createMail } from '../src/accounts/mail/mail.ts'
+import { createPasswordPolicy, serviceNamesOf } from '../src/accounts/passwords/policy.ts'
+import { createLoginThrottle } from '../src/accounts/passwords/throttle.ts'
 import { createPasswords } from '../src/accounts/passwords.ts'
+import type { Identity } from '../src/accounts/sessions/identify.ts'
 import { createAccessTokens, type Jwt } from '../src/accounts/tokens/access-tokens.ts'
 import { extractToken } from '../src/accounts/tokens/extract-token.ts'
+import type { FactorActor } from '../src/accounts/two-factor/change.ts'
+import { loadTwoFactor } from '../src/accounts/two-factor/two-factor.ts'
 import type { Principal } from '../src/chat/access/authorize.ts'
 import { createOptionsReader, type SettingOptions, type SettingValues } from '../src/config/plugin-options.ts'
+import { administrationSettings } from '../src/config/settings/audit.ts'
 import { authSettings } from '../src/config/settings/auth.ts'
+import { chatSettings } from '../src/config/settings/chat.ts'
+import { platformSettings } from '../src/config/settings/http.ts'
+import { issuerSettings } from '../src/config/settings/issuers.ts'
+import { mailSettings } from '../src/config/settings/mail.ts'
+import { passwordSettings } from '../src/config/settings/passwords.ts'
+import { registrationSettings } from '../src/config/settings/registration.ts'
+import { sessionSettings } from '../src/config/settings/sessions.ts'
+import { twoFactorSettings } from '../src/config/settings/two-factor.ts'
 import type { UserRecord } from '../src/db/repositories/users.ts'
+import { createSessionCookies, type SessionCookies } from '../src/http/session-cookies.ts'
+import { clientAddress } from '../src/lib/client-address.ts'
 import { type Clock, systemClock } from '../src/lib/clock.ts'
+import { safeHeader } from '../src/lib/logging.ts'
 import { withoutRepeats } from '../src/lib/repeated-log.ts'
 import { whenKnown } from '../src/lib/when-known.ts'
 import { ChatError } from '../src/protocol/errors.ts'
+import { shutdownOf } from '../src/shutdown.ts'
 
-/** The authenticated user of a request. */
-type Caller = Principal & Pick<UserRecord, 'createdAt'>
+/** The authenticated user of a request. `sessionId` is null if a host application authenticates the users. */
+export type Caller = Principal &
+  Pick<UserRecord, 'createdAt' | 'generation' | 'role'> & { readonly sessionId: string | null }
 
 /**
  * Returns the host user who sent a request, or nothing if nobody is logged in. Called for each request and upgrade that
@@ -35,6 +61,10 @@ declare module 'fastify' {
     chatAuth: {
       /** The accounts of this service. Null if a host application authenticates the users. */
       readonly accounts: Accounts | null
+      /** Whether users can register and log in at this service. */
+      readonly hasLocalAccounts: boolean
+      /** The cookie of sessions. Not used if a host application authenticates the users. */
+      readonly cookies: SessionCookies
       /**
        * Sets `request.chatUser`. Throws an error with the status 401 if the request is not authenticated, and `unavailable` if
        * the host's `authenticate` fails. Used as an `onRequest` hook.
@@ -47,6 +77,16 @@ declare module 'fastify' {
        * host application authenticates the users, always throws `not_allowed`.
        */
       renew(token: string): Promise<Caller>
+      /**
+       * Throws `proof_required` unless the user of a request has proven within the last ten minutes who they are. Routes with
+       * `chatProof` call it.
+       */
+      requireProof(request: FastifyRequest): Promise<void>
+      /**
+       * Throws `not_allowed` unless the user of a request is an administrator, and `second_factor_missing` if the service requires
+       * a second factor of administrators. Routes with `chatAdmin` call it.
+       */
+      requireAdmin(request: FastifyRequest): Promise<void>
       /** Returns the chat user of a host user. Creates the chat user on first use. */
       admit(person: HostUser): Promise<UserRecord>
     }
@@ -54,13 +94,19 @@ declare module 'fastify' {
   interface FastifyRequest {
     chatUser: Caller | null
   }
+  interface FastifyContextConfig {
+    /** Requires a recent proof of the user's identity: a login, or `POST /api/auth/proof`, within the last ten minutes. */
+    chatProof?: boolean
+    /** Requires an administrator. */
+    chatAdmin?: boolean
+  }
 }
 
 /**
  * Options of the auth plugin. docs/settings.md describes the options that are settings. `secretKey` is required unless
  * `authenticate` is given.
  */
-export interface ChatAuthOptions extends SettingOptions<typeof authSettings> {
+export interface ChatAuthOptions extends SettingOptions<typeof ownSettings> {
   /** Authenticates the users of a host application. With this function, the service has no accounts and issues no tokens. */
   readonly authenticate?: Authenticate | undefined
   readonly clock?: Clock
@@ -70,9 +116,25 @@ export interface ChatAuthOptions extends SettingOptions<typeof authSettings> {
 const NAMESPACE = 'chat'
 /** Default time in milliseconds for which the authentication of a host user is valid. */
 const DAY_MS = 24 * 60 * 60 * 1000
+const HOUR_MS = 60 * 60 * 1000
+/** Interval in milliseconds at which sessions that have ended are deleted. */
+const SWEEP_MS = 10 * 60_000
+
+const ownSettings = {
+  ...authSettings,
+  ...administrationSettings,
+  ...twoFactorSettings,
+  ...passwordSettings,
+  ...sessionSettings,
+  ...registrationSettings,
+  ...issuerSettings,
+  legacySocketHours: chatSettings.legacySocketHours,
+  publicUrl: platformSettings.publicUrl,
+  requireVerifiedEmail: mailSettings.requireVerifiedEmail
+}
 
 const readOptions = createOptionsReader('chat-auth', {
-  settings: authSettings,
+  settings: ownSettings,
   // Not required with `authenticate`, because then the service signs no tokens.
   excused: ['secretKey'],
   functions: ['authenticate']
@@ -80,17 +142,23 @@ const readOptions = createOptionsReader('chat-auth', {
 
 export default fp(
   async function chatAuth(fastify: FastifyInstance, options: ChatAuthOptions) {
-    const settings = readOptions(options)
+    const values = readOptions(options)
     const { authenticate, clock = systemClock } = options
     const { users } = fastify.chatDb
     const hostUsers = createHostUsers({ users, log: withoutRepeats(fastify.server, fastify.log, clock), clock })
 
+    const audience = values.audience ?? fastify.chatDb.schema
+    const cookies = createSessionCookies({ audience, publicUrl: values.publicUrl })
+    startAuditRetention(fastify, clock, values.auditAddressDays)
     fastify.decorateRequest('chatUser', null)
     if (authenticate) {
       const requireUser = async (request: FastifyRequest): Promise<void> => {
         const askedAt = clock.monotonic()
         const { user, expiresAt = clock.now() + DAY_MS } = await hostUsers.identify(() => authenticate(request))
-        request.chatUser = principalOf(user, expiresAt, askedAt)
+        request.chatUser = callerFrom({ user, expiresAt, sessionId: null, generation: user.generation }, askedAt)
+      }
+      const refuseProof = (): never => {
+        throw new ChatError('not_allowed', 'This application authenticates its users itself.')
       }
       const renew = async () => {
         throw new ChatError(
@@ -100,19 +168,32 @@ export default fp(
       }
       fastify.decorate('chatAuth', {
         accounts: null,
+        hasLocalAccounts: false,
+        cookies,
         requireUser,
         requireSocketUser: requireUser,
         renew,
+        requireProof: async () => refuseProof(),
+        requireAdmin: async () => refuseProof(),
         admit: hostUsers.admit
       })
       return
     }
 
-    const accounts = await createOwnAccounts(fastify, settings, clock)
+    const accounts = await createOwnAccounts(fastify, values, clock)
+    const adminGuard = createAdminGuard({
+      administration: fastify.chatDb.administration,
+      factors: fastify.chatDb.factors,
+      isFactorRequired: values.adminSecondFactor
+    })
+    fastify.addHook('onListen', async () => {
+      const warning = await adminGuard.warning()
+      if (warning) fastify.log.warn(warning)
+    })
     const identify = (token: string): Caller | Promise<Caller> => {
       const askedAt = clock.monotonic()
-      return whenKnown(accounts.identify(token), ({ user, expiresAt }) =>
-        principalOf({ ...user, externalId: null }, expiresAt, askedAt)
+      return whenKnown(accounts.identify(token), identity =>
+        callerFrom({ ...identity, user: { ...identity.user, externalId: null } }, askedAt)
       )
     }
     const requireToken = async (request: FastifyRequest, token: string | undefined, example?: string) => {
@@ -120,11 +201,20 @@ export default fp(
       const caller = identify(token)
       request.chatUser = caller instanceof Promise ? await caller : caller
     }
+    const stopSweeping = clock.every(SWEEP_MS, () => accounts.sessions.sweep())
+    shutdownOf(fastify).add('stop background work', async () => stopSweeping())
     fastify.decorate('chatAuth', {
       accounts,
-      requireUser: request => requireToken(request, extractToken({ authorization: request.headers.authorization })),
+      hasLocalAccounts: values.authLocal,
+      cookies,
+      requireUser: request => requireToken(request, tokenOf(request)),
       requireSocketUser: request => requireToken(request, socketToken(request), '/ws/chat?token=<token>'),
       renew: async token => identify(token),
+      async requireProof(request) {
+        const { userId, sessionId } = callerOf(request)
+        await accounts.proofs.require(userId, sessionId)
+      },
+      requireAdmin: request => adminGuard.check(callerOf(request)),
       admit: hostUsers.admit
     })
   },
@@ -137,18 +227,56 @@ export const callerOf = ({ chatUser }: FastifyRequest): Caller => {
   return chatUser
 }
 
-const principalOf = (
-  { id, username, externalId, createdAt }: UserRecord,
-  expiresAt: number,
-  askedAt: number
-): Caller => ({
-  userId: id,
-  username,
-  externalId,
-  createdAt,
+export type { ManagedUser as StoredManagedUser } from '../src/db/repositories/administration.ts'
+export type { AuditRow } from '../src/db/repositories/audit-reader.ts'
+
+/** Returns the administrator who sent a request. Call it in routes with `chatAdmin` and `chatProof`. */
+export const administratorOf = (request: FastifyRequest): Administrator => {
+  const { userId, generation, sessionId } = callerOf(request)
+  // `chatProof` has already rejected requests without a session.
+  if (sessionId === null) throw new ChatError('proof_required', 'Log in again.')
+  return { userId, generation, sessionId, client: clientOf(request) }
+}
+
+const callerFrom = ({ user, expiresAt, sessionId, generation }: Identity, askedAt: number): Caller => ({
+  userId: user.id,
+  username: user.username,
+  externalId: user.externalId,
+  createdAt: user.createdAt,
+  role: user.role,
   expiresAt,
-  askedAt
+  askedAt,
+  sessionId,
+  generation
 })
+
+/** Maximum length of a stored `User-Agent`. */
+const MAX_AGENT = 200
+
+/** Returns the client of a request, for the audit log, rate limits and the list of sessions. */
+export const clientOf = (request: FastifyRequest): ClientInfo => {
+  const agent = request.headers['user-agent']
+  return {
+    address: clientAddress(request),
+    // Spaces stay as they are, because people read the name of a device.
+    agent: agent === undefined ? undefined : safeHeader(agent).replaceAll('%20', ' ').slice(0, MAX_AGENT)
+  }
+}
+
+/** Returns the access token in the Authorization header of a request. */
+export const tokenOf = ({ headers }: FastifyRequest): string | undefined =>
+  extractToken({ authorization: headers.authorization })
+
+// Routes must not import src/accounts directly, so this plugin exports what they need.
+export type { Accounts } from '../src/accounts/accounts.ts'
+export type { LoginRequest } from '../src/accounts/login.ts'
+export { PROOF_SECONDS } from '../src/accounts/sessions/proof.ts'
+export type { StartedSession } from '../src/accounts/sessions/start.ts'
+/** Returns whose second factors a request changes. */
+export const factorActorOf = (request: FastifyRequest): FactorActor => {
+  const { userId: id, username, generation, sessionId } = callerOf(request)
+  return { user: { id, username, generation, sessionId }, client: clientOf(request) }
+}
 
 const missingToken = (example = 'Authorization: Bearer <token>'): ChatError =>
   new ChatError('missing_token', `The request has no access token. Send it, for example, as "${example}".`)
@@ -168,10 +296,10 @@ const socketToken = ({ headers, query }: FastifyRequest): string | undefined => 
 
 const createOwnAccounts = async (
   fastify: FastifyInstance,
-  settings: SettingValues<typeof authSettings, 'secretKey'>,
+  values: SettingValues<typeof ownSettings, 'secretKey'>,
   clock: Clock
-) => {
-  const { secretKey, secretKeyPrevious, accessTokenExpireMinutes, bcryptRounds } = settings
+): Promise<Accounts> => {
+  const { secretKey, secretKeyPrevious, accessTokenExpireMinutes, bcryptRounds, legacySocketHours } = values
   if (!secretKey)
     throw new TypeError(
       'The plugin chat-auth requires `secretKey`, or `authenticate` for the users of a host application.'
@@ -182,15 +310,52 @@ const createOwnAccounts = async (
     clock,
     secretKey,
     secretKeyPrevious,
-    audience: settings.audience ?? fastify.chatDb.schema,
+    audience: values.audience ?? fastify.chatDb.schema,
     lifetime: accessTokenExpireMinutes * 60
   })
+  const context = createContext(fastify, clock)
+  const issuer = await loadIssuer(context, values)
+  if (issuer) shutdownOf(fastify).add('stop background work', async () => issuer.stop())
+  const twoFactor = await loadTwoFactor(context, values)
+  // Not awaited, so that the start does not wait for a table scan.
+  fastify.addHook('onListen', async () => void twoFactor.reportOtherHosts().catch(() => {}))
   return createAccounts({
-    users: fastify.chatDb.users,
+    context,
+    twoFactor,
     passwords: createPasswords({ rounds: bcryptRounds }),
     tokens,
-    clock
+    policy: createPasswordPolicy({
+      isCommonChecked: values.passwordCommonCheck,
+      serviceNames: serviceNamesOf(values.publicUrl)
+    }),
+    throttle: createLoginThrottle(context),
+    lifetime: { idleMs: values.sessionIdleDays * DAY_MS, maxMs: values.sessionMaxDays * DAY_MS },
+    legacySocketMs: legacySocketHours * HOUR_MS,
+    isEmailRequired: values.requireVerifiedEmail,
+    registration: values.registration,
+    issuer,
+    isLocal: values.authLocal,
+    gates: []
   })
+}
+
+const createContext = (fastify: FastifyInstance, clock: Clock): AccountsContext => ({
+  database: fastify.chatDb,
+  keyring: fastify.chatCrypto,
+  clock,
+  log: withoutRepeats(fastify.server, fastify.log, clock),
+  mail: fastify.hasDecorator('chatMail')
+    ? fastify.chatMail
+    : createMail({ keyring: fastify.chatCrypto, isConfigured: false }),
+  lookupKeys: createLookupKeys({ repository: fastify.chatDb.lookupKeys, keyring: fastify.chatCrypto })
+})
+
+/** Starts to blank and delete old events of the audit log, and stops when the process stops. */
+const startAuditRetention = (fastify: FastifyInstance, clock: Clock, addressDays: number): void => {
+  const log = withoutRepeats(fastify.server, fastify.log, clock)
+  const retention = createAuditRetention({ audit: fastify.chatDb.audit, clock, log, addressDays })
+  fastify.addHook('onListen', async () => retention.start())
+  shutdownOf(fastify).add('stop background work', () => retention.stop())
 }
 
 /** Registers `@fastify/jwt` in a separate child instance, and returns the methods that `@fastify/jwt` adds. */

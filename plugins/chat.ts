@@ -148,12 +148,13 @@ export type { LogPart } from '../src/chat/log/reader.ts'
 /** Interval in milliseconds at which changes are polled if the bus does not use the notifications of the database. */
 const UNNOTIFIED_POLL_MS = 500
 
-const storageOf = ({ chatDb }: FastifyInstance, options: ChatPluginOptions): ChatStorage => ({
+const storageOf = ({ chatDb, chatAuth }: FastifyInstance, options: ChatPluginOptions): ChatStorage => ({
   rooms: chatDb.rooms,
   messages: chatDb.messages,
   changes: chatDb.changes,
   changesPollMs: chatDb.client.notifications && !options.bus ? undefined : UNNOTIFIED_POLL_MS,
-  existingUsers: async ids => new Set((await chatDb.users.findByIds(ids)).keys()),
+  sessionUsers: keys => chatDb.sessions.find(keys),
+  touchSessions: ids => chatAuth.accounts?.sessions.touch(ids) ?? Promise.resolve(),
   faultOf,
   concurrentReads: readsFor(chatDb.client.maxConnections)
 })

@@ -5,11 +5,14 @@
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { createOptionsReader, type SettingOptions, type SettingValues } from '../src/config/plugin-options.ts'
+import { auditSettings } from '../src/config/settings/audit.ts'
 import { databaseSettings } from '../src/config/settings/database.ts'
 import { adoptClient, type DatabaseHandle, openClient, waitForDatabase } from '../src/db/client/open.ts'
 import type { SqlClient } from '../src/db/client/types.ts'
 import { type ChatDatabase, createDatabase } from '../src/db/database.ts'
 import { migrateUp, requireMigrated } from '../src/db/migrate.ts'
+import type { NewAuditEvent } from '../src/db/repositories/audit.ts'
+import type { Log } from '../src/lib/logging.ts'
 import { shutdownOf } from '../src/shutdown.ts'
 
 declare module 'fastify' {
@@ -18,20 +21,22 @@ declare module 'fastify' {
   }
 }
 
+const ownSettings = { ...databaseSettings, ...auditSettings }
+
 /**
  * Options of the db plugin. docs/settings.md describes the options that are settings. `databaseUrl` is required unless `client`
  * is given.
  */
-export interface ChatDbOptions extends SettingOptions<typeof databaseSettings> {
+export interface ChatDbOptions extends SettingOptions<typeof ownSettings> {
   /**
    * A database client to use instead of `databaseUrl`. The plugin never closes the client, and does not wait for the database.
    */
   readonly client?: DatabaseHandle | undefined
 }
 
-type Settings = SettingValues<typeof databaseSettings>
+type Settings = SettingValues<typeof ownSettings>
 
-const readOptions = createOptionsReader('chat-db', { settings: databaseSettings })
+const readOptions = createOptionsReader('chat-db', { settings: ownSettings })
 
 /** Decorates the instance with the repositories. Rejects if the database cannot be reached or if a migration fails. */
 export default fp(
@@ -40,10 +45,15 @@ export default fp(
     const client = options.client ? await adopt(fastify, options.client, settings) : await open(fastify, settings)
     // A client that the host application passed in stays open.
     if (!options.client) shutdownOf(fastify).add('close the database', () => client.close())
-    fastify.decorate('chatDb', createDatabase(client, settings.databaseSchema))
+    const audit = { days: settings.auditDays, onRecorded: (event: NewAuditEvent) => logEvent(fastify.log, event) }
+    fastify.decorate('chatDb', createDatabase(client, settings.databaseSchema, { audit }))
   },
   { name: 'chat-db', fastify: '5.x' }
 )
+
+/** Logs an event of the audit log: ids and codes, without the address and the agent of the client. */
+const logEvent = (log: Log, { event, userId, actorId, sessionId, detail }: NewAuditEvent): void =>
+  log.info({ event, user_id: userId, actor_id: actorId, session_id: sessionId, detail }, 'recorded an audit event')
 
 /** Returns the client without `notifications` if notifications do not arrive, so that the service polls more often instead. */
 const withoutLostNotifications = async (fastify: FastifyInstance, client: SqlClient): Promise<SqlClient> => {

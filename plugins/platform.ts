@@ -11,6 +11,7 @@ import { createOptionsReader, type SettingOptions } from '../src/config/plugin-o
 import { platformSettings } from '../src/config/settings/http.ts'
 import { respondToPlainOptions } from '../src/http/plain-options.ts'
 import { rateLimitStore } from '../src/http/rate-limit-store.ts'
+import { clientNetwork } from '../src/lib/client-address.ts'
 import { corsOptions, createOrigins } from '../src/lib/origins.ts'
 import type { Load } from '../src/ops/load.ts'
 import { ChatError, type ErrorCode } from '../src/protocol/errors.ts'
@@ -61,7 +62,11 @@ export default fp(
     const isHostDocument = fastify.hasPlugin('@fastify/swagger')
     if (isHostDocument || !fastify.chatAuth.accounts) {
       const codeHere = codeIn(options, fastify.chatAuth.accounts === null)
-      fastify.addHook('onRoute', route => fitDocument(route, isHostDocument ? prefix : '', options, codeHere))
+      fastify.addHook('onRoute', route => {
+        // Routes for administrators reject users without the host's `authorize`.
+        const kept: CodeHere = route.config?.chatAdmin ? code => code : codeHere
+        fitDocument(route, isHostDocument ? prefix : '', options, kept)
+      })
     }
     if (hasDocument) {
       const openapi = openApiBase({ publicUrl, apiContact })
@@ -161,3 +166,12 @@ const registerRateLimit = async (fastify: FastifyInstance): Promise<void> => {
     }
   })
 }
+
+/**
+ * Returns the `config` of a route that limits requests per minute per client. Only requests with a valid body count, so a mistake
+ * in a form does not. 0 is no limit.
+ */
+export const perMinute = (max: number, groupId: string) =>
+  max === 0
+    ? {}
+    : { rateLimit: { max, timeWindow: 60_000, groupId, hook: 'preHandler' as const, keyGenerator: clientNetwork } }

@@ -1,42 +1,20 @@
 /** Registers users and logs them in. These routes need no token and are rate-limited per IP address. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import type { FastifyRequest } from 'fastify'
+import { clientOf } from '../plugins/auth.ts'
+import { perMinute } from '../plugins/platform.ts'
 import type { Settings } from '../src/config/settings.ts'
-import { clientNetwork } from '../src/lib/client-address.ts'
 import { timestamp } from '../src/lib/clock.ts'
 import { refTo } from '../src/protocol/components.ts'
-import { AccessToken, Login, MAX_PASSWORD, normalizePassword, Registration, User } from '../src/protocol/http/users.ts'
-import { jsonResponse, PUBLIC, problems } from '../src/protocol/openapi.ts'
+import { AccessToken, Login, MAX_PASSWORD, Registration, User } from '../src/protocol/http/users.ts'
+import { BODY_PROBLEMS, jsonResponse, PUBLIC, problems } from '../src/protocol/openapi.ts'
 import { characters } from '../src/protocol/validation.ts'
+import { normalizing } from './normalize-password.ts'
+import { loginRequestOf, sessionResponse } from './session-response.ts'
 
 export type AuthRoutesOptions = Pick<Settings, 'registerRateLimit' | 'loginRateLimit'>
 
-const BODY_LIMIT = 16 * 1024
+export const BODY_LIMIT = 16 * 1024
 
-const BODY_PROBLEMS = [
-  'invalid_json',
-  'payload_too_large',
-  'unsupported_media_type',
-  'validation_failed',
-  'rate_limited',
-  'busy',
-  'unavailable'
-] as const
-
-/** Limits requests per minute per client. Only requests with a valid body count, so a mistake in a form does not. */
-const perMinute = (max: number, groupId: string) =>
-  max === 0
-    ? {}
-    : { rateLimit: { max, timeWindow: 60_000, groupId, hook: 'preHandler' as const, keyGenerator: clientNetwork } }
-
-/** Returns a `preValidation` hook that normalizes the password in a body if `isWanted` returns true for the password. */
-const normalizing =
-  (isWanted: (password: string) => boolean) =>
-  async ({ body }: FastifyRequest): Promise<void> => {
-    const { password } = Object(body)
-    if (typeof password === 'string' && isWanted(password)) Object(body).password = normalizePassword(password)
-  }
-const always = (): boolean => true
 /**
  * Returns whether a password is normalized at login because it might then be short enough. A shorter password is not
  * normalized, because the stored hash may be that of a password which was not normalized either.
@@ -53,22 +31,31 @@ const authRoutes: FastifyPluginAsyncTypebox<AuthRoutesOptions> = async (fastify,
     url: '/api/auth/register',
     bodyLimit: BODY_LIMIT,
     config: perMinute(options.registerRateLimit, ':register'),
-    preValidation: normalizing(always),
+    preValidation: normalizing('password'),
     schema: {
       operationId: 'register',
       summary: 'Register a new user',
-      description: 'Usernames are unique regardless of case.',
+      description:
+        'Usernames are unique regardless of case, and some are reserved. Needs an invitation if only invited people can register. An e-mail address is used when it has been confirmed with the link that is sent to it.',
       tags: ['auth'],
       security: PUBLIC,
       body: refTo(Registration),
       response: {
         201: jsonResponse('The registered user.', refTo(User), { isLimited: true }),
-        ...problems('username_taken', ...BODY_PROBLEMS)
+        ...problems(
+          'registration_closed',
+          'invitation_required',
+          'invalid_invitation',
+          'username_taken',
+          'username_reserved',
+          'password_too_common',
+          ...BODY_PROBLEMS
+        )
       }
     },
     async handler(request, reply) {
-      const { username, password } = request.body
-      const user = await accounts.register(username, password)
+      const { username, password, email, invitation } = request.body
+      const user = await accounts.register(username, password, { email, invitation, client: clientOf(request) })
       request.log.info({ user_id: user.id }, 'a user registered')
       reply.code(201)
       return { id: user.id, username: user.username, created_at: timestamp(user.createdAt) }
@@ -80,7 +67,7 @@ const authRoutes: FastifyPluginAsyncTypebox<AuthRoutesOptions> = async (fastify,
     url: '/api/auth/login',
     bodyLimit: BODY_LIMIT,
     config: perMinute(options.loginRateLimit, ':login'),
-    preValidation: normalizing(isOverlong),
+    preValidation: normalizing('password', isOverlong),
     schema: {
       operationId: 'login',
       summary: 'Log in for an access token',
@@ -90,10 +77,20 @@ const authRoutes: FastifyPluginAsyncTypebox<AuthRoutesOptions> = async (fastify,
       body: refTo(Login),
       response: {
         200: jsonResponse('The access token.', refTo(AccessToken), { isLimited: true }),
-        ...problems('invalid_credentials', ...BODY_PROBLEMS)
+        ...problems(
+          'invalid_credentials',
+          'second_factor_required',
+          'account_suspended',
+          'origin_not_allowed',
+          ...BODY_PROBLEMS
+        )
       }
     },
-    handler: async ({ body }) => accounts.login(body.username, body.password)
+    async handler(request, reply) {
+      const { username, password, ...options } = request.body
+      const started = await accounts.login({ username, password, ...loginRequestOf(request, options) })
+      return sessionResponse(request, reply, started)
+    }
   })
 }
 

@@ -6,7 +6,14 @@ import { refTo } from '../src/protocol/components.ts'
 import { Entry, MESSAGE, Nonce, RoomName } from '../src/protocol/http/messages.ts'
 import { jsonResponse, problems, SECURED } from '../src/protocol/openapi.ts'
 
-const GUARD = ['missing_token', 'invalid_token', 'token_expired', 'unavailable', 'validation_failed'] as const
+const GUARD = [
+  'missing_token',
+  'invalid_token',
+  'token_expired',
+  'account_suspended',
+  'unavailable',
+  'validation_failed'
+] as const
 const BODY = ['invalid_json', 'payload_too_large', 'unsupported_media_type'] as const
 
 /** Fields of a command that are not in the body: the path and `Idempotency-Key` contain them, or only the WebSocket needs them. */

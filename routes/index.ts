@@ -1,18 +1,28 @@
 /** Registers all routes. Every route requires an authenticated user, except those in `publicRoutes`. */
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
+import adminAuditRoutes from './admin-audit.ts'
+import adminInvitationRoutes from './admin-invitations.ts'
+import adminUserRoutes from './admin-users.ts'
 import appRoutes from './app.ts'
 import authRoutes, { type AuthRoutesOptions } from './auth.ts'
+import authFeatureRoutes, { type AuthFeatureRoutesOptions } from './auth-features.ts'
 import docsRoutes from './docs.ts'
+import emailRoutes, { publicEmailRoutes } from './emails.ts'
 import entranceRoute from './entrance.ts'
 import entryRoutes from './entries.ts'
 import healthRoutes from './health.ts'
 import messageRoutes from './messages.ts'
+import passkeyRoutes from './passkeys.ts'
+import passwordRoutes, { publicPasswordRoutes } from './passwords.ts'
 import roomRoutes from './rooms.ts'
+import sessionRoutes, { publicSessionRoutes } from './sessions.ts'
 import socketRoute, { checkOrigins, type SocketRouteOptions } from './socket.ts'
+import totpRoutes from './totp.ts'
+import twoFactorLoginRoutes from './two-factor-login.ts'
 import userRoutes from './users.ts'
 
 /** Which public routes are mounted in addition to register and login. */
-export interface PublicRoutesOptions extends AuthRoutesOptions {
+export interface PublicRoutesOptions extends AuthRoutesOptions, AuthFeatureRoutesOptions {
   readonly publicUrl?: string | undefined
   readonly hasHealth: boolean
   readonly hasEntrance: boolean
@@ -20,26 +30,56 @@ export interface PublicRoutesOptions extends AuthRoutesOptions {
   readonly hasApp: boolean
 }
 
-/** The routes that require no user: register, login, health, the start page, the API documents and the web client. */
+/** The routes that require no user: register, login, second factors, health, the start page, the API documents and the web client. */
 export const publicRoutes: FastifyPluginAsync<PublicRoutesOptions> = async (fastify, options) => {
-  const { registerRateLimit, loginRateLimit, publicUrl, hasHealth, hasEntrance, hasDocuments, hasApp } = options
-  await fastify.register(authRoutes, { registerRateLimit, loginRateLimit })
+  const { registerRateLimit, loginRateLimit, registration, requireVerifiedEmail, ...more } = options
+  const { publicUrl, hasHealth, hasEntrance, hasDocuments, hasApp } = more
+  if (fastify.chatAuth.hasLocalAccounts) {
+    await fastify.register(publicLocalRoutes, { registerRateLimit, loginRateLimit })
+    await fastify.register(authFeatureRoutes, { registration, requireVerifiedEmail })
+  }
   if (hasHealth) await fastify.register(healthRoutes)
   if (hasEntrance) await fastify.register(entranceRoute, { hasApp })
   if (hasDocuments) await fastify.register(docsRoutes, { publicUrl })
   if (hasApp) await fastify.register(appRoutes)
 }
 
+/** The routes with which users register and log in at this service. */
+const publicLocalRoutes: FastifyPluginAsync<AuthRoutesOptions> = async (fastify, options) => {
+  const { loginRateLimit } = options
+  await fastify.register(authRoutes, options)
+  await fastify.register(publicSessionRoutes)
+  await fastify.register(publicPasswordRoutes, { loginRateLimit })
+  await fastify.register(publicEmailRoutes, { loginRateLimit })
+  await fastify.register(twoFactorLoginRoutes, { loginRateLimit })
+}
+
+export type AuthenticatedRoutesOptions = SocketRouteOptions & Pick<AuthRoutesOptions, 'loginRateLimit'>
+
 /** The routes that require an authenticated user. */
-export const authenticatedRoutes: FastifyPluginAsync<SocketRouteOptions> = async (fastify, options) => {
+export const authenticatedRoutes: FastifyPluginAsync<AuthenticatedRoutesOptions> = async (fastify, options) => {
   // The origin is checked before the token, so that a page which may not connect cannot find out whether a token is valid.
   checkOrigins(fastify, options)
   requireUser(fastify)
+  requireProofAndRole(fastify)
   await fastify.register(userRoutes)
+  if (fastify.chatAuth.hasLocalAccounts) await fastify.register(localRoutes, { loginRateLimit: options.loginRateLimit })
   await fastify.register(messageRoutes)
   await fastify.register(roomRoutes)
   await fastify.register(entryRoutes)
   await fastify.register(socketRoute)
+  await fastify.register(adminUserRoutes)
+  await fastify.register(adminAuditRoutes)
+}
+
+/** The routes of users who registered at this service, who have sessions, passwords, addresses and second factors here. */
+const localRoutes: FastifyPluginAsync<Pick<AuthRoutesOptions, 'loginRateLimit'>> = async (fastify, options) => {
+  await fastify.register(sessionRoutes)
+  await fastify.register(passwordRoutes, options)
+  await fastify.register(emailRoutes)
+  await fastify.register(totpRoutes)
+  await fastify.register(passkeyRoutes)
+  await fastify.register(adminInvitationRoutes)
 }
 
 /** Adds hooks to a scope that set `request.chatUser`, and that respond with 401 if a request is not authenticated. */
@@ -53,5 +93,18 @@ export const requireUser = (fastify: FastifyInstance): void => {
   fastify.addHook('preValidation', (request, _reply, done) => {
     if (!request.routeOptions.config.chatSocket) return done()
     return chatAuth.requireSocketUser(request)
+  })
+}
+
+/** Adds a hook that responds with 403 if a route has `chatAdmin` or `chatProof`, and the user is no administrator or not proven. */
+const requireProofAndRole = (fastify: FastifyInstance): void => {
+  const { chatAuth } = fastify
+  fastify.addHook('onRequest', (request, _reply, done) => {
+    if (!request.routeOptions.config.chatAdmin) return done()
+    return chatAuth.requireAdmin(request)
+  })
+  fastify.addHook('onRequest', (request, _reply, done) => {
+    if (!request.routeOptions.config.chatProof) return done()
+    return chatAuth.requireProof(request)
   })
 }

@@ -10,6 +10,7 @@ const GUARD = [
   'missing_token',
   'invalid_token',
   'token_expired',
+  'account_suspended',
   'validation_failed',
   'rate_limited',
   'busy',

@@ -17,7 +17,14 @@ const seq = (description: string) =>
 const Before = seq('Return the last entries before this `seq`, or with `after` the first entries between the two.')
 const After = seq('Return the first entries after this `seq`.')
 const Named = Type.Object({ room: RoomName })
-const GUARD = ['missing_token', 'invalid_token', 'token_expired', 'unavailable', 'validation_failed'] as const
+const GUARD = [
+  'missing_token',
+  'invalid_token',
+  'token_expired',
+  'account_suspended',
+  'unavailable',
+  'validation_failed'
+] as const
 const READ = [...GUARD, 'rate_limited', 'busy'] as const
 const BODY = ['invalid_json', 'payload_too_large', 'unsupported_media_type'] as const
 

@@ -1,16 +1,34 @@
 /**
- * Returns the authenticated user. A page also requests this route to find out why a WebSocket was rejected, because it cannot read
- * the response to a rejected upgrade.
+ * Serves the authenticated user's own account: the profile, its deletion and its export. A page also requests the profile to
+ * find out why a WebSocket was rejected, because it cannot read the response to a rejected upgrade.
  */
-import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { callerOf } from '../plugins/auth.ts'
+import { type FastifyPluginAsyncTypebox, Type } from '@fastify/type-provider-typebox'
+import type { FastifyInstance } from 'fastify'
+import { callerOf, clientOf } from '../plugins/auth.ts'
 import { limitReads } from '../plugins/chat.ts'
+import { streamOf } from '../plugins/privacy.ts'
 import { timestamp } from '../src/lib/clock.ts'
 import { refTo } from '../src/protocol/components.ts'
-import { User } from '../src/protocol/http/users.ts'
+import { ChatError } from '../src/protocol/errors.ts'
+import { AccountDeletion, ProfileChange, User } from '../src/protocol/http/users.ts'
 import { jsonResponse, problems, SECURED } from '../src/protocol/openapi.ts'
+import { optionalBody } from './optional-body.ts'
+
+const GUARD = [
+  'missing_token',
+  'invalid_token',
+  'token_expired',
+  'account_suspended',
+  'rate_limited',
+  'busy',
+  'unavailable'
+] as const
+const BODY = ['validation_failed', 'invalid_json', 'payload_too_large', 'unsupported_media_type'] as const
+const BODY_LIMIT = 16 * 1024
 
 const userRoutes: FastifyPluginAsyncTypebox = async fastify => {
+  const { chatPrivacy: privacy, chatAuth, chatDb } = fastify
+
   fastify.route({
     method: 'GET',
     url: '/api/users/me',
@@ -22,16 +40,123 @@ const userRoutes: FastifyPluginAsyncTypebox = async fastify => {
         'Its error also shows why a WebSocket was rejected, since a browser cannot read the status of a rejected upgrade.',
       tags: ['users'],
       security: SECURED,
+      response: { 200: jsonResponse('The user.', refTo(User)), ...problems(...GUARD) }
+    },
+    async handler(request) {
+      const { userId } = callerOf(request)
+      return shown(fastify, (await chatDb.users.findByIds([userId])).get(userId))
+    }
+  })
+
+  // A host application manages the accounts of its users itself.
+  if (!chatAuth.accounts) return
+
+  fastify.route({
+    method: 'PATCH',
+    url: '/api/users/me',
+    bodyLimit: BODY_LIMIT,
+    preHandler: limitReads(),
+    schema: {
+      operationId: 'updateMe',
+      summary: 'Change your profile',
+      description: 'Only the given fields change. `display_name: null` removes the display name.',
+      tags: ['users'],
+      security: SECURED,
+      body: refTo(ProfileChange),
+      response: { 200: jsonResponse('The user.', refTo(User)), ...problems(...GUARD, ...BODY) }
+    },
+    async handler(request) {
+      const { display_name: name } = request.body
+      // PostgreSQL would store another character in place of a lone surrogate.
+      const stored = name === null ? null : name.toWellFormed()
+      const { userId: id, generation } = callerOf(request)
+      return shown(fastify, await chatDb.users.setDisplayName({ id, generation }, stored))
+    }
+  })
+
+  fastify.route({
+    method: 'DELETE',
+    url: '/api/users/me',
+    bodyLimit: BODY_LIMIT,
+    config: { chatProof: true },
+    preValidation: optionalBody,
+    schema: {
+      operationId: 'deleteMe',
+      summary: 'Delete your account',
+      description:
+        'Ends all your sessions at once. The rest is done in the background. Your messages stay under the name `deleted user <id>`, or are erased if you ask for it or the service erases those of every deleted account. Requires a recent proof.',
+      tags: ['users'],
+      security: SECURED,
+      body: Type.Optional(refTo(AccountDeletion)),
       response: {
-        200: jsonResponse('The user.', refTo(User)),
-        ...problems('missing_token', 'invalid_token', 'token_expired', 'rate_limited', 'busy', 'unavailable')
+        202: { description: 'The account has ended.', type: 'null' },
+        ...problems('proof_required', 'last_admin', ...GUARD, ...BODY)
       }
     },
-    handler: async request => {
-      const { userId: id, username, createdAt } = callerOf(request)
-      return { id, username, created_at: timestamp(createdAt) }
+    async handler(request, reply) {
+      const erase = request.body?.erase
+      await privacy.requestDeletion(callerOf(request).userId, { erase, client: clientOf(request) })
+      return reply.code(202).send()
+    }
+  })
+
+  fastify.route({
+    method: 'GET',
+    url: '/api/users/me/export',
+    exposeHeadRoute: false,
+    config: { chatProof: true },
+    preHandler: limitReads(),
+    schema: {
+      operationId: 'exportMe',
+      summary: 'Everything that is stored about you',
+      description:
+        'Lines of JSON, each with a `type`. The last line is `{"type":"end","counts":{…},"complete":true}`; without it the export is incomplete. Once an hour, and one at a time. Requires a recent proof.',
+      tags: ['users'],
+      security: SECURED,
+      response: {
+        200: {
+          description: 'The records, one per line.',
+          content: { 'application/x-ndjson': { schema: Type.String() } }
+        },
+        ...problems('proof_required', ...GUARD)
+      }
+    },
+    async handler(request, reply) {
+      const { lines, end } = await privacy.exports.begin(callerOf(request))
+      fastify.chatResponses.onEnd(reply, end)
+      reply
+        .type('application/x-ndjson; charset=utf-8')
+        .header('content-disposition', 'attachment; filename="chat.ndjson"')
+      return reply.send(streamOf(lines) as unknown as string)
     }
   })
 }
 
 export default userRoutes
+
+type StoredUser = Awaited<ReturnType<FastifyInstance['chatDb']['users']['setDisplayName']>>
+
+const shown = async (fastify: FastifyInstance, user: StoredUser): Promise<User> => {
+  if (!user) throw new ChatError('invalid_token', 'The account does not exist anymore. Log in again.')
+  const { id, username, displayName, role, createdAt } = user
+  return {
+    id,
+    username,
+    ...(displayName === null ? {} : { display_name: displayName }),
+    role,
+    created_at: timestamp(createdAt),
+    ...(await emailFieldsOf(fastify, id))
+  }
+}
+
+/** Returns the fields about the e-mail address of a user. None if the service sends no mail. */
+const emailFieldsOf = async ({ chatAuth }: FastifyInstance, userId: number) => {
+  const emails = chatAuth.accounts?.emails
+  if (!emails?.isConfigured) return {}
+  const { email, isVerified, pendingEmail } = await emails.describe(userId)
+  return {
+    ...(email === undefined ? {} : { email }),
+    email_is_verified: isVerified,
+    ...(pendingEmail === undefined ? {} : { pending_email: pendingEmail })
+  }
+}

@@ -9,8 +9,10 @@ import configPlugin, { type HostSettings } from '../plugins/config.ts'
 import cryptoPlugin from '../plugins/crypto.ts'
 import dbPlugin, { type DatabaseHandle } from '../plugins/db.ts'
 import headersPlugin from '../plugins/headers.ts'
+import mailPlugin, { type ChatMailOptions } from '../plugins/mail.ts'
 import opsPlugin from '../plugins/ops.ts'
 import platformPlugin from '../plugins/platform.ts'
+import privacyPlugin from '../plugins/privacy.ts'
 import problemsPlugin, { validatorCompiler } from '../plugins/problems.ts'
 import responsesPlugin from '../plugins/responses.ts'
 import socketsPlugin from '../plugins/sockets.ts'
@@ -67,6 +69,10 @@ export interface ChatServiceOptions extends HostSettings {
   readonly appendQueue?: ChatOptions['appendQueue']
   /** Replaces the kinds of entries. Used only in tests. */
   readonly kinds?: ChatPluginOptions['kinds']
+  /** Receives mails as text if `smtpUrl` is missing. Used by `fastify-chat dev`. */
+  readonly printMail?: ChatMailOptions['printMail']
+  /** Replaces the limits of the outbox. Used only in tests. */
+  readonly mailLimits?: ChatMailOptions['mailLimits']
 }
 
 /** Registers the service. The plugin is encapsulated, so its hooks and decorators do not affect the parent instance. */
@@ -83,7 +89,7 @@ export const chatService = async (fastify: FastifyInstance, options: ChatService
 
 const assemble = async (fastify: FastifyInstance, options: ChatServiceOptions): Promise<void> => {
   const { prefix: _, pages = false, resolved, client, clock = systemClock, bus, appendQueue, kinds, ...more } = options
-  const { authenticate, authorize, beforeMessage, onMessage, documentSecurity, ...others } = more
+  const { authenticate, authorize, beforeMessage, onMessage, documentSecurity, printMail, mailLimits, ...others } = more
   const settings = withoutFastifyOptions(others)
   checkPages(pages)
   // The loggers are replaced before any route is registered, because a query string may contain a token, which must not be
@@ -102,6 +108,8 @@ const assemble = async (fastify: FastifyInstance, options: ChatServiceOptions): 
   const config = fastify.chatConfig
   await fastify.register(dbPlugin, { ...config, client })
   await fastify.register(cryptoPlugin, { ...config, clock })
+  // The users of a host application have no addresses here.
+  if (!authenticate) await fastify.register(mailPlugin, { ...config, clock, printMail, mailLimits })
   await fastify.register(authPlugin, { ...config, authenticate, clock })
   await fastify.register(chatPlugin, {
     ...config,
@@ -113,6 +121,7 @@ const assemble = async (fastify: FastifyInstance, options: ChatServiceOptions): 
     appendQueue,
     kinds
   })
+  await fastify.register(privacyPlugin, { ...config, clock })
   await fastify.register(opsPlugin, { ...config, clock })
   // Only the standalone service passes resolved settings. It has no host application that could add error codes.
   await fastify.register(problemsPlugin, { hasOwnCodesOnly: resolved !== undefined })
@@ -137,12 +146,14 @@ const assemble = async (fastify: FastifyInstance, options: ChatServiceOptions): 
     registerRateLimit,
     loginRateLimit,
     publicUrl,
+    registration: config.registration,
+    requireVerifiedEmail: config.requireVerifiedEmail,
     hasHealth: mounts('health'),
     hasEntrance: mounts('entrance'),
     hasDocuments: mounts('documents'),
-    hasApp: mounts('app') && config.webClient && !authenticate
+    hasApp: mounts('app') && config.webClient && !authenticate && config.authLocal
   })
-  await fastify.register(authenticatedRoutes, { corsOrigins, publicUrl })
+  await fastify.register(authenticatedRoutes, { corsOrigins, publicUrl, loginRateLimit })
 }
 
 const PAGES: ReadonlySet<unknown> = new Set<Page>(['entrance', 'health', 'documents', 'app'])

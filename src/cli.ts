@@ -8,6 +8,18 @@ import { migrateCommand } from './cli/migrate.ts'
 import { writeOpenApi } from './cli/openapi.ts'
 import { printError } from './cli/print.ts'
 import { serve } from './cli/serve.ts'
+import { revokeSessions } from './cli/sessions.ts'
+import {
+  createUser,
+  deleteUser,
+  demoteUser,
+  listUsers,
+  promoteUser,
+  removeFactors,
+  resetPassword,
+  restoreUser,
+  suspendUser
+} from './cli/users.ts'
 import { version } from './lib/package.ts'
 
 // Prints only a redacted message, because Node would print the whole error. A running server has its own handlers (src/signals.ts).
@@ -46,6 +58,52 @@ migrate
   .action(migrateCommand('finish'))
 migrate.command('status').description('show the state of every migration').action(migrateCommand('status'))
 
+const users = program.command('users').description('create, list and change users; names are in any case')
+users
+  .command('create <name>')
+  .description('create a user; the password is read from the terminal or from the standard input')
+  .option('--admin', 'make the user an administrator')
+  .action(createUser)
+users
+  .command('list [prefix]')
+  .description('list users, or those whose names begin with a prefix')
+  .option('--admins', 'list only administrators')
+  .action(listUsers)
+users
+  .command('promote <name>')
+  .description('make a user an administrator; shows the age of the account and asks for confirmation')
+  .option('-y, --yes', 'do not ask for confirmation')
+  .action(promoteUser)
+users.command('demote <name>').description('make an administrator a user again').action(demoteUser)
+users
+  .command('suspend <name>')
+  .description('end every session of a user, who cannot log in until restored')
+  .action(suspendUser)
+users.command('restore <name>').description('let a suspended user log in again').action(restoreUser)
+users
+  .command('delete <name>')
+  .description('delete the account of a user; asks for confirmation')
+  .option('--erase', 'erase every message of the user too')
+  .option('-y, --yes', 'do not ask for confirmation')
+  .action(deleteUser)
+users
+  .command('reset-password <name>')
+  .description('print a token with which a user can choose a new password')
+  .action(resetPassword)
+users
+  .command('remove-factors <name>')
+  .description('remove the authenticator app, the passkeys and the recovery codes of a user who lost them')
+  .action(removeFactors)
+
+program
+  .command('sessions')
+  .description('manage sessions')
+  .command('revoke [name]')
+  .description('end every session of a user, or of all users; --all asks for confirmation')
+  .option('--all', 'end the sessions of all users')
+  .option('-y, --yes', 'do not ask for confirmation')
+  .action(revokeSessions)
+
 program
   .command('keys')
   .description('manage keys')
@@ -70,7 +128,7 @@ program
   .option('--url <url>', 'URL of the service', 'http://localhost:8000')
   .option('--username <name>', 'your username')
   .option('--room <name>', 'the first room to open', 'general')
-  .option('--remember', 'store the access token in a file that only you can read')
+  .option('--remember', 'keep the session in a file that only you can read')
   .option('--send', 'send the standard input as one message, and exit')
   .addOption(new Option('--lines', 'send each line of the standard input as a message').implies({ send: true }))
   .option('--json', 'print each frame as a line of JSON')

@@ -1,8 +1,9 @@
 /** Creates a chat for a host application, whose code can publish messages, receive events and revoke access. */
 import type { FastifyInstance } from 'fastify'
+import type { ExportRecord } from './accounts/export/records.ts'
 import type { HostUser } from './accounts/host-users.ts'
 import { type ChatServiceOptions, chatService } from './app.ts'
-import type { CommittedMessage } from './chat/log/publish.ts'
+import type { CommittedMessage } from './chat/log/committed-message.ts'
 import { isUnavailable } from './db/client/errors.ts'
 import { withholdMessage } from './lib/redact.ts'
 import { ChatError } from './protocol/errors.ts'
@@ -63,6 +64,25 @@ export interface EmbeddedChat {
    * reconnect.
    */
   disconnect(userId: string | number): void
+  /**
+   * Closes all connections of a user with the code 4403, on every process, and rejects the user's requests with
+   * `account_suspended` until `restore` is called. Resolves with false if nobody with this id has used the chat, or if the
+   * account was deleted.
+   */
+  suspend(userId: string | number): Promise<boolean>
+  /** Restores a suspended user. Resolves like `suspend`. */
+  restore(userId: string | number): Promise<boolean>
+  /**
+   * Deletes the account of a user: closes all connections with the code 4401, and from then on rejects requests with
+   * `account_deleted`. The messages stay under the name `deleted user <id>`; with `erase`, or with the setting `onDelete`, they
+   * are erased in the background. Cannot be undone. Resolves like `suspend`.
+   */
+  deleteUser(userId: string | number, options?: { readonly erase?: boolean }): Promise<boolean>
+  /**
+   * Returns everything that is stored about a user, record by record, and reads on only as the loop does. The last record has the
+   * type `end`. Throws `user_not_found` if nobody with this id has used the chat.
+   */
+  exportUser(userId: string | number): AsyncIterable<ExportRecord>
 }
 
 /**
@@ -128,7 +148,12 @@ export const createChat = (options: CreateChatOptions): EmbeddedChat => {
     on: (_, listener) => void listeners.add(listener),
     off: (_, listener) => void listeners.delete(listener),
     recheck: (userId, room) => running().chatCore.access.recheck(String(userId), room),
-    disconnect: userId => running().chatCore.access.disconnect(String(userId))
+    disconnect: userId => running().chatCore.access.disconnect(String(userId)),
+    suspend: userId => typed(async () => running().chatPrivacy.hostAccounts.suspend(String(userId))),
+    restore: userId => typed(async () => running().chatPrivacy.hostAccounts.restore(String(userId))),
+    deleteUser: (userId, { erase } = {}) =>
+      typed(async () => running().chatPrivacy.hostAccounts.delete(String(userId), erase)),
+    exportUser: userId => running().chatPrivacy.hostAccounts.export(String(userId))
   }
 }
 

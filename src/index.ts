@@ -1,5 +1,6 @@
 /** Exports the plugin `chatService`, `createChat` for host applications, and their types and errors. */
 export type { Authenticate } from '../plugins/auth.ts'
+export type { ExportRecord } from './accounts/export/records.ts'
 export type { HostUser } from './accounts/host-users.ts'
 export type { ChatServiceOptions, Page } from './app.ts'
 export { chatService, chatService as default } from './app.ts'
@@ -11,7 +12,7 @@ export type {
   MessageDraft,
   PublicUser
 } from './chat/access/authorize.ts'
-export type { CommittedMessage } from './chat/log/publish.ts'
+export type { CommittedMessage } from './chat/log/committed-message.ts'
 export {
   type CreateChatOptions,
   createChat,

@@ -5,27 +5,26 @@ import type { ClientFrame as ConnectionFrame, ServerFrame as ServiceFrame } from
 export { MessageFrame, SendFrame } from './chat/kinds/message.ts'
 export { type SettingName, type Settings, SettingsInput } from './config/settings.ts'
 export { components } from './protocol/components.ts'
+export { AuthFrame, PingFrame, SubscribeFrame, TypingFrame, UnsubscribeFrame } from './protocol/frames/client.ts'
 export {
   AckFrame,
   AuthenticatedFrame,
-  AuthFrame,
   ErrorFrame,
-  HeadsFrame,
   Limits,
-  PingFrame,
   PongFrame,
-  PresenceFrame,
   ReconnectFrame,
+  SystemFrame
+} from './protocol/frames/connection.ts'
+export {
+  HeadsFrame,
+  PresenceFrame,
   ResyncFrame,
   SubscribedFrame,
-  SubscribeFrame,
-  SystemFrame,
-  TypingFrame,
   TypingNotice,
   UnknownFrame,
-  UnsubscribedFrame,
-  UnsubscribeFrame
-} from './protocol/frames.ts'
+  UnsubscribedFrame
+} from './protocol/frames/room.ts'
+export { EmailAddress, EmailBody, EmailChallenge, EmailVerification } from './protocol/http/emails.ts'
 export { Entry, EntryList, Message, Meta, NewMessage, Nonce, RoomName } from './protocol/http/messages.ts'
 export { Limit } from './protocol/http/paging.ts'
 export { Problem } from './protocol/http/problems.ts'

@@ -33,7 +33,8 @@ export interface Timeouts {
 const REQUEST_MS = 30_000
 const KEEP_ALIVE_MS = 72_000
 
-export interface ServerOptions extends Pick<ChatServiceOptions, 'client' | 'clock' | 'bus' | 'appendQueue' | 'kinds'> {
+export interface ServerOptions
+  extends Pick<ChatServiceOptions, 'client' | 'clock' | 'bus' | 'appendQueue' | 'kinds' | 'printMail' | 'mailLimits'> {
   readonly settings: Settings
   /** Warnings about the settings, which are logged. */
   readonly warnings?: readonly string[]

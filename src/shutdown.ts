@@ -17,10 +17,10 @@ export const SHUTDOWN_STEPS = [
   { name: 'refuse new work', phase: 'before', timeoutMs: 100 },
   // If the database cannot be reached, no message is lost, because clients send unacknowledged messages again.
   { name: 'commit accepted messages', phase: 'before', timeoutMs: 2500 },
-  // Stops polling, the removal of unused rooms from memory, and the periodic `heads` frames.
+  // Stops polling, the sending of further mails, the removal of unused rooms from memory, and the periodic `heads` frames.
   { name: 'stop background work', phase: 'before', timeoutMs: 100 },
   // Sends each client a `reconnect` frame with a random delay, and closes its WebSocket with 1012. Destroys sockets whose
-  // client does not respond.
+  // client does not respond. Meanwhile, waits for mails that are being sent.
   { name: 'close WebSockets', phase: 'before', timeoutMs: 2000 },
   // Notifies other processes that this process no longer has users, and deletes its row in the table `processes`.
   { name: 'leave the bus', phase: 'before', timeoutMs: 1500 },

@@ -54,7 +54,8 @@ mkdirSync('dist/web/app', { recursive: true })
 const { files, modules } = await buildPageWithModules()
 for (const [name, bytes] of files) writeFileSync(`dist/web/${name}`, bytes)
 
-// Writes the license texts of all packages whose code the bundles contain.
+// Writes the license texts of all packages whose code the bundles contain, and of zxcvbn, whose list of passwords
+// src/accounts/passwords/common-words.ts contains.
 const terminal = Object.values(metafile.outputs)
   .flatMap(({ inputs }) => Object.keys(inputs))
   .map(file => absolute(file))
@@ -62,7 +63,7 @@ writeFileSync(
   'dist/THIRD_PARTY_NOTICES',
   [
     'The files of dist/ contain code of the packages below, each with its license.',
-    ...noticesOf(packagesOf([...terminal, ...modules])),
+    ...noticesOf(packagesOf([...terminal, ...modules, resolve('zxcvbn')])),
     ...prebuiltNotices()
   ].join(LINE)
 )

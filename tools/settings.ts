@@ -14,7 +14,9 @@ const OWNERS: Readonly<Record<SettingOwner, readonly [section: string, file: str
   platform: ['HTTP', 'plugins/platform.ts'],
   app: ['HTTP', 'src/app.ts'],
   routes: ['HTTP', 'routes/auth.ts'],
+  mail: ['E-mail', 'plugins/mail.ts'],
   chat: ['Chat', 'plugins/chat.ts'],
+  privacy: ['Accounts that are deleted', 'plugins/privacy.ts'],
   ops: ['Operations', 'plugins/ops.ts']
 }
 

@@ -5,6 +5,8 @@
 import type { Timers } from './platform.ts'
 import type { Timing } from './types.ts'
 
+type Waits = Pick<Timing, 'backoffBase' | 'backoffMax'>
+
 export interface Backoff {
   /** Returns the wait before the next attempt in milliseconds: `atLeast` plus a random time. */
   next(atLeast?: number): number
@@ -12,7 +14,7 @@ export interface Backoff {
   reset(): void
 }
 
-export const createBackoff = ({ random }: Timers, { backoffBase, backoffMax }: Timing): Backoff => {
+export const createBackoff = ({ random }: Timers, { backoffBase, backoffMax }: Waits): Backoff => {
   let attempt = 0
   return {
     next(atLeast = 0) {

@@ -12,6 +12,8 @@ export interface ChatApiErrorOptions {
   readonly code: ChatErrorCode
   readonly detail: string
   readonly errors?: readonly Violation[]
+  readonly challenge?: string
+  readonly methods?: readonly string[]
   readonly retryAfterMs?: number
   readonly instance?: string
   readonly cause?: unknown
@@ -19,7 +21,8 @@ export interface ChatApiErrorOptions {
 
 /**
  * Thrown when an HTTP call fails. `detail` is a sentence for the user. For a response with status 422, `errors` lists every
- * violated rule. `retryAfterMs` is the value of `Retry-After` in milliseconds. `instance` is the id of the request. Without a
+ * violated rule. `challenge` continues a login that needs another step, and `methods` lists the second factors that the step
+ * accepts. `retryAfterMs` is the value of `Retry-After` in milliseconds. `instance` is the id of the request. Without a
  * response, `status` is 0 and `code` is `network_error` or `timeout`. If the app's token callback failed, `code` is `no_token`
  * and `cause` is the error of the callback.
  */
@@ -28,16 +31,21 @@ export class ChatApiError extends Error {
   readonly code: ChatErrorCode
   readonly detail: string
   readonly errors: readonly Violation[]
+  readonly challenge: string | undefined
+  readonly methods: readonly string[]
   readonly retryAfterMs: number | undefined
   readonly instance: string | undefined
 
-  constructor({ status, code, detail, errors = [], retryAfterMs, instance, cause }: ChatApiErrorOptions) {
+  constructor(options: ChatApiErrorOptions) {
+    const { status, code, detail, errors = [], challenge, methods = [], retryAfterMs, instance, cause } = options
     super(detail, cause === undefined ? undefined : { cause })
     this.name = 'ChatApiError'
     this.status = status
     this.code = code
     this.detail = detail
     this.errors = errors
+    this.challenge = challenge
+    this.methods = methods
     this.retryAfterMs = retryAfterMs
     this.instance = instance
   }

@@ -2,6 +2,9 @@
  * The public exports of the SDK, for the packages `fastify-chat-client` and `fastify-chat/client`. The code runs in browsers
  * and on Node 20.19 and later.
  */
+export { type AccountApi, createAccountApi } from './account.ts'
+export type * from './account-types.ts'
+export { type AdminApi, createAdminApi } from './admin.ts'
 export { type ChatApi, type ChatApiOptions, createChatApi, type HistoryRange } from './api.ts'
 export { createChatClient } from './client.ts'
 export { ChatApiError, type Violation } from './errors.ts'
@@ -9,4 +12,6 @@ export type { FetchLike, ResponseLike, SocketConstructor, SocketLike, Timers } f
 export type { AccessToken, ClientFrame, ServerFrame, User } from './protocol.ts'
 export type * from './room-types.ts'
 export { PASSWORD_RULES, type Rule, USERNAME_RULES } from './rules.ts'
+export { createSession } from './session.ts'
+export type * from './session-types.ts'
 export type * from './types.ts'

@@ -1,5 +1,6 @@
 /**
- * Converts log entries to messages. All messages of the SDK have the form of the HTTP API, also those that arrived in a frame.
+ * Converts log entries to messages, and removes the contents of erased ones. All messages of the SDK have the form of the HTTP
+ * API, also those that arrived in a frame.
  */
 import type { Message } from './room-types.ts'
 
@@ -11,4 +12,22 @@ export const messageOf = (entry: { readonly [field: string]: unknown }): Message
   const { type = 'message', timestamp, ...fields } = entry
   if (type !== 'message') return undefined
   return Object.freeze({ ...fields, created_at: fields.created_at ?? timestamp }) as unknown as Message
+}
+
+/** An entry of the log that erases all earlier entries of a user in its room. */
+export interface Erasure {
+  readonly userId: number
+  /** The `seq` of the erasure. */
+  readonly seq: number
+}
+
+/** Converts a frame or an entry of a history page to an erasure. Returns undefined for an entry of another type. */
+export const erasureOf = ({ type, subject, seq }: { readonly [field: string]: unknown }): Erasure | undefined =>
+  type === 'erasure' ? { userId: Number(subject), seq: Number(seq) } : undefined
+
+/** Returns the message without its content if it was erased, or else the message itself. */
+export const withErasure = (message: Message, { userId, seq }: Erasure): Message => {
+  if (message.user_id !== userId || message.seq >= seq || message.unavailable === 'erased') return message
+  const { meta: _, nonce: __, ...rest } = message
+  return Object.freeze({ ...rest, content: null, unavailable: 'erased' })
 }

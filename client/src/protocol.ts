@@ -4,23 +4,46 @@ export type ErrorCode =
   | 'bad_request'
   | 'invalid_json'
   | 'invalid_credentials'
+  | 'second_factor_required'
+  | 'invalid_code'
+  | 'invalid_challenge'
+  | 'invalid_passkey'
   | 'missing_token'
   | 'invalid_token'
   | 'token_expired'
+  | 'invalid_refresh_token'
   | 'not_logged_in'
+  | 'account_suspended'
+  | 'email_not_verified'
+  | 'account_deleted'
+  | 'registration_closed'
+  | 'invitation_required'
+  | 'invalid_invitation'
+  | 'proof_required'
+  | 'second_factor_missing'
   | 'origin_not_allowed'
   | 'not_allowed'
   | 'rejected'
   | 'wrong_user'
   | 'not_found'
+  | 'user_not_found'
   | 'room_not_found'
   | 'message_not_found'
+  | 'passkey_not_found'
+  | 'passkeys_unavailable'
   | 'username_taken'
+  | 'username_reserved'
+  | 'totp_enabled'
+  | 'no_second_factor'
+  | 'too_many_passkeys'
+  | 'last_admin'
   | 'room_taken'
   | 'nonce_reused'
+  | 'link_expired'
   | 'payload_too_large'
   | 'unsupported_media_type'
   | 'validation_failed'
+  | 'password_too_common'
   | 'invalid_frame'
   | 'unknown_frame'
   | 'message_too_long'
@@ -37,8 +60,17 @@ export type ErrorCode =
 export type User = {
   id: number
   username: string
+  /** A name to display; absent if the user has set none. */
+  display_name?: string
+  role?: 'user' | 'admin'
   /** A time in UTC with milliseconds, RFC 3339. */
   created_at: string
+  /** The e-mail address, if the service sends mail and there is one. */
+  email?: string
+  /** Absent if the service sends no mail. */
+  email_is_verified?: boolean
+  /** An address that replaces `email` when it has been confirmed. */
+  pending_email?: string
 }
 
 export type AccessToken = {
@@ -47,6 +79,12 @@ export type AccessToken = {
   token_type: 'bearer'
   /** Seconds until the token expires. */
   expires_in: number
+  /** The session, if the login has refresh tokens. */
+  session_id?: string
+  /** Send it to `POST /api/auth/refresh` for new tokens. Absent if it is in the cookie. */
+  refresh_token?: string
+  /** Seconds until the session ends, unless it is used before. */
+  refresh_expires_in?: number
 }
 
 export type Room = {
@@ -98,6 +136,8 @@ export type Entry = {
   /** Makes a send idempotent for its user in its room. */
   nonce?: string
   unavailable?: 'key' | 'erased'
+  /** In an entry of type `erasure`: the erased user. */
+  subject?: number
   /** A time in UTC with milliseconds, RFC 3339. */
   created_at: string
 }
@@ -194,6 +234,21 @@ export type MessageFrame = {
   /** Makes a send idempotent for its user in its room. */
   nonce?: string
   unavailable?: 'key' | 'erased'
+  /** A time in UTC with milliseconds, RFC 3339. */
+  timestamp: string
+}
+
+export type ErasureFrame = {
+  type: 'erasure'
+  id: number
+  /** The name of the room, which identifies it and never changes. */
+  room: string
+  /** The position in the room’s log: 1, 2, 3, … without gaps. */
+  seq: number
+  user_id: number
+  username: string
+  /** The user whose entries with a lower `seq` were erased. */
+  subject: number
   /** A time in UTC with milliseconds, RFC 3339. */
   timestamp: string
 }
@@ -342,6 +397,7 @@ export type PongFrame = {
 
 export type ServerFrame =
   | MessageFrame
+  | ErasureFrame
   | SystemFrame
   | UnknownFrame
   | AckFrame

@@ -2,6 +2,8 @@
 
 interface Queue<Value> extends AsyncIterableIterator<Value> {
   push(value: Value): void
+  /** Replaces each queued value by the result of `change`. */
+  replace(change: (value: Value) => Value): void
   /** Ends the loop after it has received the queued values. */
   end(): void
 }
@@ -18,6 +20,9 @@ const createQueue = <Value>(onEnd: (queue: Queue<Value>) => void): Queue<Value> 
       const first = waiting.shift()
       if (first) first({ value, done: false })
       else values.push(value)
+    },
+    replace(change) {
+      values = values.map(change)
     },
     end() {
       if (isEnded) return
@@ -44,6 +49,8 @@ const createQueue = <Value>(onEnd: (queue: Queue<Value>) => void): Queue<Value> 
 export interface Queues<Value> {
   open(): AsyncIterableIterator<Value>
   push(value: Value): void
+  /** Replaces each value that a loop has not read yet by the result of `change`. */
+  replace(change: (value: Value) => Value): void
   /** Ends all open loops. */
   end(): void
 }
@@ -58,6 +65,9 @@ export const createQueues = <Value>(): Queues<Value> => {
     },
     push(value) {
       for (const queue of queues) queue.push(value)
+    },
+    replace(change) {
+      for (const queue of queues) queue.replace(change)
     },
     end() {
       for (const queue of [...queues]) queue.end()

@@ -92,6 +92,11 @@ export interface RoomEvents {
    * messages that `older()` loads.
    */
   message: Message
+  /**
+   * All messages of a user before the entry `seq` were erased. `state.messages` no longer contains their contents. If the app
+   * stores messages itself, it must remove the contents too.
+   */
+  erasure: { readonly userId: number; readonly seq: number }
   /** The status of an outgoing message changed. */
   outgoing: Outgoing
   /** The connection couldn't resume a part of the log. That part is skipped, or it is read over HTTP. */

@@ -4,7 +4,7 @@
  */
 import type { ChatApi } from './api.ts'
 import { createEmitter } from './emitter.ts'
-import { messageOf } from './message.ts'
+import { type Erasure, erasureOf, messageOf, withErasure } from './message.ts'
 import type { Outbox } from './outbox.ts'
 import { createPaging } from './paging.ts'
 import { createPeople } from './people.ts'
@@ -99,7 +99,16 @@ export const createRoom = (options: RoomOptions): OwnedRoom => {
     changed()
   }
 
+  const erase = (erasure: Erasure): void => {
+    timeline.erase(erasure)
+    loops.replace(message => withErasure(message, erasure))
+    changed()
+    events.emit('erasure', erasure)
+  }
+
   const deliver = (entry: { readonly [field: string]: unknown }): void => {
+    const erasure = erasureOf(entry)
+    if (erasure) return erase(erasure)
     const message = messageOf(entry)
     if (!message) return options.onUnknown(entry as Frame)
     timeline.append(message)

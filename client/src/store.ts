@@ -127,7 +127,7 @@ export const createStore = ({ storage: given, key, timers, onError, snapshot: ta
   }
 }
 
-const asStorage = (given: Storage | WebStorage): Storage =>
+export const asStorage = (given: Storage | WebStorage): Storage =>
   'getItem' in given
     ? {
         get: key => given.getItem(key),

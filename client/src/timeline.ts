@@ -1,4 +1,5 @@
 /** Holds the messages of a room in memory. They are a part of the log without gaps, which grows at both ends. */
+import { type Erasure, withErasure } from './message.ts'
 import type { Message } from './room-types.ts'
 
 export interface Timeline {
@@ -14,6 +15,8 @@ export interface Timeline {
    */
   begin(seq: number, oldest: number): void
   append(message: Message): void
+  /** Removes the contents of erased messages, also of those that are inserted later, until the next call to `begin`. */
+  erase(erasure: Erasure): void
   /**
    * Inserts a page of history before all messages. `from` is the `seq` of the page's first entry of any type, undefined for an
    * empty page.
@@ -32,6 +35,13 @@ export const createTimeline = (keep: number, isHeld: () => boolean): Timeline =>
   let hasOlder = false
   let generation = 0
   let max = keep
+  // Pages of history that were requested before an erasure may arrive after it. Keyed by user id.
+  const erasures = new Map<number, Erasure>()
+
+  const erased = (message: Message): Message => {
+    const erasure = erasures.get(message.user_id)
+    return erasure ? withErasure(message, erasure) : message
+  }
 
   return {
     get messages() {
@@ -53,6 +63,7 @@ export const createTimeline = (keep: number, isHeld: () => boolean): Timeline =>
       first = seq + 1
       hasOlder = first > oldest
       max = keep
+      erasures.clear()
       generation++
     },
     append(message) {
@@ -63,8 +74,13 @@ export const createTimeline = (keep: number, isHeld: () => boolean): Timeline =>
       first = all[0]?.seq
       hasOlder = true
     },
+    erase(erasure) {
+      erasures.set(erasure.userId, erasure)
+      all = all.map(message => withErasure(message, erasure))
+      shown = undefined
+    },
     prepend(page, from, hasMore) {
-      all = [...page, ...all]
+      all = [...page.map(erased), ...all]
       shown = undefined
       max += page.length
       first = from ?? first

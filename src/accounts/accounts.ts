@@ -1,91 +1,124 @@
 /** Registers users with a password, logs them in, and identifies them by their access tokens. */
 
+import type { SessionLifetime } from '../db/repositories/refresh-tokens.ts'
 import type { UserRecord } from '../db/repositories/users.ts'
-import type { Clock } from '../lib/clock.ts'
-import { whenKnown } from '../lib/when-known.ts'
 import { ChatError } from '../protocol/errors.ts'
-import type { AccessToken } from '../protocol/http/users.ts'
+import { type Administration, createAdministration } from './admin/administration.ts'
+import { type AuditLog, createAuditLog } from './admin/audit-log.ts'
+import { createInvitations, type Invitations } from './admin/invitations.ts'
+import type { AccountsContext } from './context.ts'
+import { createEmails, type Emails } from './emails/emails.ts'
+import type { Issuer } from './issuers/issuer.ts'
+import { createPasswordLogin, type LoginGate, type LoginRequest, type PasswordLogin, refuseInactive } from './login.ts'
+import { createPasswordChanges, type PasswordChanges } from './passwords/changes.ts'
+import type { PasswordPolicy } from './passwords/policy.ts'
+import type { LoginThrottle } from './passwords/throttle.ts'
 import type { Passwords } from './passwords.ts'
+import { createRegister, type Register, type RegistrationMode } from './registration.ts'
+import { createIdentify, type Identify } from './sessions/identify.ts'
+import { createProofs, type Proofs } from './sessions/proof.ts'
+import { createSessions, type Sessions } from './sessions/sessions.ts'
+import { createSessionStarter, type StartedSession } from './sessions/start.ts'
+import { createSessionUse } from './sessions/use.ts'
 import { type AccessTokens, badToken } from './tokens/access-tokens.ts'
-import { createUserLookup } from './user-lookup.ts'
-
-/** The methods of the user repository that accounts use. */
-export interface AccountsRepository {
-  create(user: { username: string; hashedPassword: string }): Promise<UserRecord>
-  findByUsername(username: string): Promise<UserRecord | undefined>
-  findByIds(ids: readonly number[]): Promise<ReadonlyMap<number, UserRecord>>
-  hasPasswordHash(id: number, checked: string): Promise<boolean>
-  replacePasswordHash(id: number, checked: string, hashedPassword: string): Promise<boolean>
-}
+import type { TwoFactor } from './two-factor/two-factor.ts'
 
 export interface AccountsOptions {
-  readonly users: AccountsRepository
+  readonly context: AccountsContext
   readonly passwords: Passwords
   readonly tokens: AccessTokens
-  readonly clock: Clock
+  readonly lifetime: SessionLifetime
+  /** Maximum duration in milliseconds of a socket without `chat.v1`. */
+  readonly legacySocketMs: number
+  readonly policy?: PasswordPolicy | undefined
+  readonly throttle?: LoginThrottle | undefined
+  /** Whether users must verify an e-mail address before they can log in. */
+  readonly isEmailRequired?: boolean
+  /**
+   * The checks between the password and the session, in their order. Inactive users, and those without a verified address if
+   * one is required, are always rejected first.
+   */
+  readonly gates?: readonly LoginGate[]
+  /** The second factors, whose gate is the last one. */
+  readonly twoFactor: TwoFactor
+  /** Who can register. The default is everyone. */
+  readonly registration?: RegistrationMode
+  /** Another issuer whose access tokens are accepted. */
+  readonly issuer?: Issuer | undefined
+  /** Whether the access tokens of this service are accepted. The default is true. */
+  readonly isLocal?: boolean
 }
-
-/**
- * Maximum number of attempts of a login. A login starts over if another request changes the stored hash at the same time, for
- * example because that request renews the hash.
- */
-const MAX_ATTEMPTS = 3
 
 /** Manages the users who registered with a password. */
 export interface Accounts {
-  /** Creates a user. Throws `username_taken`, or `busy` if too many hashes are queued. */
-  register(username: string, password: string): Promise<UserRecord>
+  readonly context: AccountsContext
+  readonly passwords: Passwords
+  readonly twoFactor: TwoFactor
+  readonly emails: Emails
+  readonly register: Register
   /**
-   * Returns a token for a username and a password. The case of the username is ignored. Throws `invalid_credentials` or `busy`.
+   * Starts a session for a username and a password. The case of the username is ignored. Throws `invalid_credentials`, `busy`,
+   * or the error of a gate, for example `account_suspended`.
    */
-  login(username: string, password: string): Promise<AccessToken>
+  login(login: PasswordLogin): Promise<StartedSession>
   /**
-   * Returns the user of a token, and the expiry of the token in milliseconds since the epoch. Throws `token_expired` or
-   * `invalid_token`. The token of a deleted user becomes invalid within a second of the deletion. Synchronous if the user is
-   * cached.
+   * Starts a session of a user who was verified otherwise, for example by a second factor after the password. `user` is the
+   * record that was checked: the session begins only if its hash, status and generation are still the same. Throws
+   * `invalid_credentials` if they are not, and the error of a gate other than that of the second factor.
    */
-  identify(token: string): Identity | Promise<Identity>
+  startSession(user: UserRecord, request: LoginRequest): Promise<StartedSession>
+  /**
+   * See `Identify`. Accepts access tokens of this service and of the other issuer. A token becomes invalid within half a second
+   * after its user or its session has ended.
+   */
+  readonly identify: Identify
+  readonly sessions: Sessions
+  readonly proofs: Proofs
+  readonly administration: Administration
+  readonly invitations: Invitations
+  readonly auditLog: AuditLog
+  readonly passwordChanges: PasswordChanges
 }
 
-interface Identity {
-  readonly user: UserRecord
-  readonly expiresAt: number
-}
-
-export const createAccounts = ({ users, passwords, tokens, clock }: AccountsOptions): Accounts => {
-  const userById = createUserLookup(users.findByIds, clock.monotonic)
-
-  /**
-   * Returns whether the user still has the hash that was checked. While bcrypt ran, the password may have changed or the user
-   * may have been deleted. If the hash must be renewed and `mayRenew` is true, the statement that checks the hash also replaces
-   * it.
-   */
-  const confirm = async (id: number, checked: string, password: string, mayRenew: boolean): Promise<boolean> =>
-    mayRenew && passwords.needsRehash(checked, password)
-      ? users.replacePasswordHash(id, checked, await passwords.hash(password))
-      : users.hasPasswordHash(id, checked)
+export const createAccounts = (options: AccountsOptions): Accounts => {
+  const { context, passwords, tokens, lifetime, policy, throttle, twoFactor, isEmailRequired = false } = options
+  const { registration = 'open', issuer, isLocal = true } = options
+  const emails = createEmails({ context, isRequired: isEmailRequired })
+  const gates = [refuseInactive, emails.gate, ...(options.gates ?? [])]
+  const { clock, log, database } = context
+  const { sessions, refreshTokens } = database
+  const start = createSessionStarter(options)
+  const use = createSessionUse({ sessions, refreshTokens, lifetime, clock, log })
+  const identifyOwn: Identify = isLocal ? createIdentify({ sessions, tokens, clock, use }) : refuseToken
 
   return {
-    register: async (username, password) => users.create({ username, hashedPassword: await passwords.hash(password) }),
-    async login(username, password) {
-      for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
-        // PostgreSQL cannot store a NUL character in text, so no user has such a name and a query would fail.
-        const user = username.includes('\u0000') ? undefined : await users.findByUsername(username)
-        // `verify` is also called if there is no such user, so that the response time does not reveal whether the user exists.
-        const isRight = await passwords.verify(password, user?.hashedPassword)
-        if (!user?.hashedPassword || !isRight) break
-        // Only the first attempt may renew the hash. A later attempt usually runs because another login has renewed it, and a
-        // second renewal would make that login start over.
-        if (await confirm(user.id, user.hashedPassword, password, attempt === 0)) return tokens.issue(user)
-      }
-      throw new ChatError('invalid_credentials', 'Wrong username or password.')
+    context,
+    passwords,
+    twoFactor,
+    emails,
+    register: createRegister({ context, passwords, emails, policy, mode: registration }),
+    login: createPasswordLogin({ context, passwords, start, throttle, gates: [...gates, twoFactor.gate] }),
+    async startSession(user, request) {
+      for (const gate of gates) await gate(user, request)
+      const started = await start(user, request)
+      if (started) return started
+      throw new ChatError('invalid_credentials', 'Your account was changed meanwhile. Log in again.')
     },
-    identify(token) {
-      const claims = tokens.verify(token)
-      return whenKnown<UserRecord | undefined, Identity>(userById(claims.uid), user => {
-        if (!user) throw badToken()
-        return { user, expiresAt: claims.exp * 1000 }
-      })
-    }
+    identify: token => (issuer?.names(token) ? issuer.identify(token) : identifyOwn(token)),
+    sessions: createSessions(options),
+    passwordChanges: createPasswordChanges({ context, passwords, policy, throttle }),
+    proofs: createProofs({
+      context,
+      passwords,
+      throttle,
+      gates: [(user, { client, code }) => twoFactor.requireCode({ user, client }, code)]
+    }),
+    administration: createAdministration(context),
+    invitations: createInvitations(context, registration),
+    auditLog: createAuditLog(context)
   }
+}
+
+const refuseToken = (): never => {
+  throw badToken()
 }

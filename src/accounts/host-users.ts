@@ -6,6 +6,7 @@ import { withholdMessage } from '../lib/redact.ts'
 import { isVisible } from '../lib/text.ts'
 import { withTimeout } from '../lib/timeout.ts'
 import { ChatError } from '../protocol/errors.ts'
+import { suspended } from './login.ts'
 import { createUserLookup } from './user-lookup.ts'
 
 /** A user in the form that the host application passes to the chat. */
@@ -38,7 +39,7 @@ export interface HostUsersOptions {
 export interface HostUsers {
   /**
    * Returns the chat user of a host user. Creates the chat user on first use, and updates its name if the name has changed.
-   * Throws a TypeError if the host user is invalid.
+   * Throws a TypeError if the host user is invalid, and `account_suspended` or `account_deleted` if the account has ended.
    */
   admit(person: HostUser): Promise<UserRecord>
   /**
@@ -59,8 +60,12 @@ export const createHostUsers = ({ users, log, clock }: HostUsersOptions): HostUs
 
   const admit: HostUsers['admit'] = async person => {
     const { externalId, username } = checked(person)
-    const user = await userByExternalId(externalId)
-    return user?.username === username ? user : users.admit({ externalId, username })
+    const known = await userByExternalId(externalId)
+    if (known) refuseEnded(known)
+    if (known?.username === username) return known
+    const user = await users.admit({ externalId, username })
+    refuseEnded(user)
+    return user
   }
 
   return {
@@ -87,6 +92,12 @@ export const createHostUsers = ({ users, log, clock }: HostUsersOptions): HostUs
       return { user: await admit(identity), expiresAt }
     }
   }
+}
+
+/** Rejects users whom the host application has suspended or deleted with the chat's handle. */
+const refuseEnded = ({ status }: UserRecord): void => {
+  if (status === 'suspended') throw suspended()
+  if (status !== 'active') throw new ChatError('account_deleted', 'Your account in this chat was deleted.')
 }
 
 const notLoggedIn = (): ChatError =>

@@ -23,8 +23,9 @@ export interface Passwords {
   hash(password: string): Promise<string>
   /**
    * Returns whether a password matches a hash. Tries the normalized password, and then the password as received, because older
-   * hashes are of passwords that were not normalized. A mismatch takes at least as long as one hash at the configured cost,
-   * even if the stored hash is missing, unreadable or has a lower cost. Throws `busy` if too many hashes are queued.
+   * hashes are of passwords that were not normalized. A mismatch takes as long as one hash at the configured cost, even if the
+   * stored hash is missing, unreadable or has a lower cost, and longer only if the stored hash has a higher cost. Throws `busy`
+   * if too many hashes are queued.
    */
   verify(password: string, hash: string | null | undefined): Promise<boolean>
   /**
@@ -70,16 +71,27 @@ export const createPasswords = ({
   const decoy = queued(() => bcrypt.hash('decoy', { cost: rounds }))
   decoy.catch(() => {})
 
+  /**
+   * Spends the time that a hash at the configured cost takes longer than one at `cost`. Each step of the cost doubles the time, so
+   * one hash at each cost from `cost` up to the configured one, exclusive, takes as long as the difference.
+   */
+  const spendDifference = async (cost: number): Promise<void> => {
+    for (let step = cost; step < rounds; step++) await bcrypt.hash('decoy', { cost: step })
+  }
+
   const verifyForm = async (password: string, hash: string | null | undefined): Promise<boolean> => {
     const cost = costOf(bcrypt, hash)
-    if (hash && cost !== undefined) {
-      const given = hash.startsWith(PREHASHED) ? digest(password) : password
-      if (await queued(() => bcrypt.verify(given, bcryptPart(hash)))) return true
-      if (cost >= rounds) return false
+    if (!hash || cost === undefined) {
+      const same = await decoy
+      await queued(() => bcrypt.verify(password, same))
+      return false
     }
-    const same = await decoy
-    await queued(() => bcrypt.verify(password, same))
-    return false
+    const given = hash.startsWith(PREHASHED) ? digest(password) : password
+    return queued(async () => {
+      if (await bcrypt.verify(given, bcryptPart(hash))) return true
+      await spendDifference(cost)
+      return false
+    })
   }
 
   return {

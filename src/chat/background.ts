@@ -9,6 +9,12 @@ const POLL_MS = 5000
 const SWEEP_MS = 60_000
 /** Interval in milliseconds at which clients receive a `heads` frame, with the newest `seq` of each of their rooms. */
 const HEADS_MS = 30_000
+/** Interval in milliseconds at which the users and sessions of all connections are looked up, because changes may be unreadable. */
+const USERS_MS = 20_000
+/** Interval in milliseconds at which the sessions of open connections are stored as used. */
+const TOUCH_MS = 5 * 60_000
+/** Maximum number of sessions that are stored as used in one statement. */
+const TOUCHED_AT_ONCE = 1000
 
 /** The steps of a shutdown, in order. See src/shutdown.ts. */
 export interface ChatStop {
@@ -55,11 +61,27 @@ export const listen = (options: ChatOptions, parts: Parts): Promise<void> => {
   })
 }
 
+const refreshUsers = ({ log }: ChatOptions, { users }: Parts): void => {
+  users.refresh().catch(err => log.warn({ err }, 'failed to look up the connected users; retrying'))
+}
+
+const touchSessions = async ({ storage }: ChatOptions, { registry }: Parts): Promise<void> => {
+  const ids = [...new Set([...registry.all()].flatMap(({ principal }) => principal.sessionId ?? []))]
+  for (let at = 0; at < ids.length; at += TOUCHED_AT_ONCE) {
+    await storage.touchSessions?.(ids.slice(at, at + TOUCHED_AT_ONCE))
+  }
+}
+
 /** Starts the timers. Returns a function that stops them. */
 const startBackgroundWork = (options: ChatOptions, parts: Parts): (() => void) => {
   const { rooms, feed, users, registry, subscriptionManager } = parts
   const stops = [
     options.clock.every(POLL_MS, () => look(options, parts)),
+    options.clock.every(USERS_MS, () => refreshUsers(options, parts)),
+    options.clock.every(TOUCH_MS, () => {
+      const failed = (err: unknown): void => options.log.warn({ err }, 'failed to store the use of sessions; retrying')
+      touchSessions(options, parts).catch(failed)
+    }),
     options.clock.every(SWEEP_MS, () => rooms.sweep()),
     options.clock.every(HEADS_MS, () => void subscriptionManager.sendHeads(registry.all()))
   ]

@@ -2,7 +2,9 @@
  * Composes the chat of one process from its parts: the log, kinds of entries, rooms, subscriptions, presence, access and
  * connections. Each part is in the folder of its name. The chat contains no SQL and no HTTP.
  */
-import type { Limits } from '../protocol/frames.ts'
+import { CLOSE, type CloseCode } from '../protocol/close-codes.ts'
+import { ChatError } from '../protocol/errors.ts'
+import type { Limits } from '../protocol/frames/connection.ts'
 import { MAX_META_BYTES } from '../protocol/http/messages.ts'
 import type { Presence } from '../protocol/http/rooms.ts'
 import type { Principal } from './access/authorize.ts'
@@ -14,6 +16,7 @@ import { maxFrameBytes } from './connections/decode.ts'
 import { createFrameDispatch } from './connections/dispatch.ts'
 import { BURST_SECONDS } from './connections/registry.ts'
 import { type ChatLog, createChatLog } from './log/chat-log.ts'
+import { type AppendErasure, createAppendErasure } from './log/erase.ts'
 import type { ChatLimits, ChatOptions } from './options.ts'
 import { createParts, type Parts } from './parts.ts'
 import { type ChatRooms, createChatRooms } from './rooms/chat-rooms.ts'
@@ -22,6 +25,8 @@ import { createRoomListing } from './rooms/listing.ts'
 /** The functions of the chat that plugins and routes use. */
 export interface ChatCore {
   readonly log: ChatLog
+  /** Reports the erasure of a user to the subscribers of a room. */
+  readonly appendErasure: AppendErasure
   readonly rooms: ChatRooms
   readonly presence: {
     /** Returns the users who are present in a room. Throws `room_not_found`. */
@@ -50,6 +55,7 @@ export const createChatCore = (options: ChatOptions): ChatCore => {
 
   return {
     log: createChatLog({ ...parts, findRoom }),
+    appendErasure: createAppendErasure({ ...parts, bus }),
     rooms: createChatRooms({
       ...parts,
       repository: storage.rooms,
@@ -84,6 +90,8 @@ const openConnections = (
   isDraining: () => boolean
 ): ChatConnections => {
   const { users, revocation } = parts
+  const closeCodeOf = (principal: Principal): CloseCode | undefined =>
+    revocation.isRevoked(principal) ? CLOSE.tokenExpired : users.closeCodeOf(principal)
   const frameBytes = maxFrameBytes(options.limits.maxMessageLength)
   const open = createFrameDispatch({
     ...parts,
@@ -93,8 +101,12 @@ const openConnections = (
     findRoom,
     isUpgradeFinished: options.isUpgradeFinished,
     isDraining,
-    isRevoked: principal => revocation.isRevoked(principal) || users.isDeleted(principal.userId),
-    authenticate: async token => users.named(await options.authenticate(token))
+    closeCodeOf,
+    async authenticate(token) {
+      const principal = await options.authenticate(token)
+      if (closeCodeOf(principal)) throw new ChatError('invalid_token', 'The session has ended. Log in again.')
+      return users.named(principal)
+    }
   })
   return createChatConnections({
     ...parts,

@@ -2,6 +2,7 @@
 import type { Bus } from '../bus/bus.ts'
 import type { Keyring } from '../crypto/keyring.ts'
 import type { ChangesRepository, MessagesRepository, RoomsRepository } from '../db/database.ts'
+import type { SessionKey, SessionUser } from '../db/repositories/sessions.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Log } from '../lib/logging.ts'
 import type { Authorize, BeforeMessage, Principal } from './access/authorize.ts'
@@ -17,8 +18,13 @@ export interface ChatStorage {
   readonly changes?: ChangesRepository | undefined
   /** Interval in milliseconds at which changes are polled. See `ChangeFeedOptions.pollMs`. */
   readonly changesPollMs?: number | undefined
-  /** Returns those of the given ids that belong to existing users. Deleted users are disconnected. */
-  readonly existingUsers: (userIds: readonly number[]) => Promise<ReadonlySet<number>>
+  /**
+   * Returns the users and sessions of connections as they are now, in the order of `keys`; undefined for deleted users. If absent,
+   * only changes close connections.
+   */
+  readonly sessionUsers?: ((keys: readonly SessionKey[]) => Promise<readonly (SessionUser | undefined)[]>) | undefined
+  /** Stores that the sessions of connections are in use. */
+  readonly touchSessions?: ((sessionIds: readonly string[]) => Promise<void>) | undefined
   /** Classifies a failure of the database. See src/db/client/errors.ts. */
   readonly faultOf: AppendQueueOptions['faultOf']
   /** Maximum number of concurrent queries that read the log. The default is 1. See `LogReaderOptions.concurrentReads`. */

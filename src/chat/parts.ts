@@ -50,9 +50,9 @@ export const createParts = (options: ChatOptions, isDraining: () => boolean): Pa
   const people = { registry, subscriptionManager, clock }
   const users = createCurrentUsers({
     ...people,
-    usernames: async ids => (await storage.changes?.usernames(ids)) ?? new Map()
+    sessionUsers: storage.sessionUsers
   })
-  const revocation = createRevocation({ ...people, bus, log, access, existing: storage.existingUsers })
+  const revocation = createRevocation({ ...people, bus, access })
   const publishing = createPublishing(options, { access, registry, users }, isDraining)
   const readLimit = createReadLimit({ clock, readRate: options.limits.readRate ?? 0 })
   const parts = {

@@ -9,7 +9,7 @@ import { streamFrames, tappedSocket } from '../tui/frames.ts'
 import { safeJson, safeLine } from '../tui/safe-text.ts'
 import { sendInput } from '../tui/send.ts'
 import { createSession, type Session } from '../tui/session.ts'
-import { createTokenStore } from '../tui/token-store.ts'
+import { openSessionFile } from '../tui/session-file.ts'
 
 /** The command-line options, as Commander has parsed them. */
 export interface ClientOptions {
@@ -32,7 +32,7 @@ export const client = async (options: ClientOptions): Promise<void> => {
     url,
     username: options.username,
     password: password || undefined,
-    tokenStore: createTokenStore(config || join(homedir(), '.config')),
+    file: openSessionFile(config || join(homedir(), '.config')),
     shouldRemember: options.remember ?? false
   })
   if (options.send || options.json) return inPipe(session, options)

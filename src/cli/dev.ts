@@ -44,7 +44,7 @@ export const dev = async (): Promise<void> => {
 }
 
 const start = async (resolved: Resolved): Promise<RunningServer> => {
-  const server = await startServer({ ...resolved, pretty: process.stdout.isTTY })
+  const server = await startServer({ ...resolved, pretty: process.stdout.isTTY, printMail: text => print(text) })
   print(...banner(resolved.settings))
   return server
 }

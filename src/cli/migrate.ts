@@ -1,5 +1,4 @@
 /** Runs `fastify-chat migrate up|down|status|finish`, for operators and for jobs that run before a deployment. */
-import { createInterface } from 'node:readline/promises'
 import { readEnvironment } from '../../plugins/config.ts'
 import { openClient, waitForDatabase } from '../db/client/open.ts'
 import type { SqlClient } from '../db/client/types.ts'
@@ -7,6 +6,7 @@ import { type MigrationStatus, migrateDown, migrateUp, migrationStatus } from '.
 import { finishUpgrade } from '../db/upgrade.ts'
 import { version } from '../lib/package.ts'
 import { print } from './print.ts'
+import { confirm } from './terminal.ts'
 
 type Work = (client: SqlClient, schema: string) => Promise<string[]>
 
@@ -63,19 +63,9 @@ export const migrateCommand =
  */
 const isConfirmed = async (name: keyof typeof works, client: SqlClient, schema: string): Promise<boolean> => {
   const where = `the schema "${schema}" at ${client.where}`
-  if (name === 'finish') {
-    if (!process.stdin.isTTY)
-      throw new Error('There is no terminal to ask for confirmation. Run `fastify-chat migrate finish --yes`.')
-    return ask(`Finish the upgrade of ${where}, so that older releases can no longer write to it?`)
-  }
+  if (name === 'finish')
+    return confirm(`Finish the upgrade of ${where}, so that older releases can no longer write to it?`)
   const newest = (await migrationStatus(client, schema)).findLast(({ state }) => state !== 'pending')
   if (name !== 'down' || !process.stdin.isTTY || !newest) return true
-  return ask(`Revert ${newest.tag} in ${where}, and delete its data?`)
-}
-
-const ask = async (text: string): Promise<boolean> => {
-  const terminal = createInterface({ input: process.stdin, output: process.stderr })
-  const question = `${text} [y/N] `
-  const reply = await terminal.question(question).finally(() => terminal.close())
-  return /^y(es)?$/i.test(reply.trim())
+  return confirm(`Revert ${newest.tag} in ${where}, and delete its data?`)
 }

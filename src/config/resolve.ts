@@ -4,6 +4,8 @@ import { type BrokenRule, brokenRules, compile } from '../protocol/validation.ts
 import { databaseOf, sslOf } from './database-url.ts'
 import { type BadSetting, ConfigError, type Names } from './errors.ts'
 import { fromStrings } from './from-strings.ts'
+import { issuerOf } from './issuer.ts'
+import { mailOf } from './mail.ts'
 import type { Mode } from './settings/define.ts'
 import { type SettingName, type Settings, SettingsInput, settingNames, settingOf } from './settings.ts'
 
@@ -48,6 +50,7 @@ export const resolveSettings = (options: ResolveOptions): Resolved => {
   bad.push(...checked(input, mode, bad))
   const database = databaseOf(input, mode, !without.includes('database'))
   bad.push(...database.bad.filter(one => !isUnread(one)))
+  bad.push(...mailOf(input, mode), ...issuerOf(input))
   if (bad.length > 0) throw new ConfigError(merged(bad), names)
 
   const settings = settingsOf(input as SettingsInput, database.url)
@@ -86,14 +89,26 @@ const settingsOf = (input: SettingsInput, url: string): Settings => {
   })
 }
 
-const warningsOf = ({ trustProxy, databaseUrl, bcryptRounds }: Settings, mode: Mode): string[] => [
-  ...(trustProxy === true
-    ? ['TRUST_PROXY is true, so a client can choose the IP address that rate limits count. List your proxies instead.']
-    : []),
-  ...(mode === 'production' && databaseUrl.startsWith('pglite:')
-    ? ['The embedded database is for development, because it may not survive a power failure. Use PostgreSQL instead.']
-    : []),
-  ...(mode === 'production' && bcryptRounds < 10
-    ? ['BCRYPT_ROUNDS is below 10, so passwords are only weakly protected. Set it to 10 or more.']
-    : [])
-]
+const warningsOf = (settings: Settings, mode: Mode): string[] => {
+  const { trustProxy, databaseUrl, bcryptRounds, smtpUrl, mailLinkUrl, webClient } = settings
+  return [
+    ...(trustProxy === true
+      ? [
+          'TRUST_PROXY is true, so a client can choose the IP address that rate limits count. List your proxies instead.'
+        ]
+      : []),
+    ...(mode === 'production' && databaseUrl.startsWith('pglite:')
+      ? [
+          'The embedded database is for development, because it may not survive a power failure. Use PostgreSQL instead.'
+        ]
+      : []),
+    ...(mode === 'production' && bcryptRounds < 10
+      ? ['BCRYPT_ROUNDS is below 10, so passwords are only weakly protected. Set it to 10 or more.']
+      : []),
+    ...(smtpUrl !== undefined && mailLinkUrl === undefined && !webClient
+      ? [
+          'WEB_CLIENT is false, so links in mails lead to a page that does not exist. Set MAIL_LINK_URL to your own page.'
+        ]
+      : [])
+  ]
+}

@@ -4,12 +4,20 @@
  * these declarations.
  */
 import { type Static, Type } from '@sinclair/typebox'
+import { administrationSettings, auditSettings } from './settings/audit.ts'
 import { authRouteSettings, authSettings, cryptoSettings } from './settings/auth.ts'
 import { chatSettings } from './settings/chat.ts'
 import { databaseParts, databaseSettings } from './settings/database.ts'
 import type { SettingDetails, SettingOwner } from './settings/define.ts'
 import { appSettings, platformSettings, serverSettings } from './settings/http.ts'
+import { issuerSettings } from './settings/issuers.ts'
+import { mailSettings } from './settings/mail.ts'
 import { opsSettings } from './settings/ops.ts'
+import { passwordSettings } from './settings/passwords.ts'
+import { privacySettings } from './settings/privacy.ts'
+import { registrationSettings } from './settings/registration.ts'
+import { sessionSettings } from './settings/sessions.ts'
+import { twoFactorSettings } from './settings/two-factor.ts'
 
 /** The schema of all settings before they are resolved. */
 export const SettingsInput = Type.Object(
@@ -17,12 +25,21 @@ export const SettingsInput = Type.Object(
     ...databaseParts,
     ...databaseSettings,
     ...authSettings,
+    ...passwordSettings,
+    ...sessionSettings,
+    ...registrationSettings,
+    ...issuerSettings,
     ...cryptoSettings,
+    ...administrationSettings,
+    ...auditSettings,
     ...serverSettings,
     ...platformSettings,
     ...appSettings,
     ...authRouteSettings,
+    ...mailSettings,
+    ...twoFactorSettings,
     ...chatSettings,
+    ...privacySettings,
     ...opsSettings
   },
   { additionalProperties: false }

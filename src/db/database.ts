@@ -1,24 +1,45 @@
 /** Creates the repositories, which read and write the tables of one schema, and can run their statements in one transaction. */
 import { withTimeout } from '../lib/timeout.ts'
 import type { SqlClient } from './client/types.ts'
+import { type AdministrationRepository, createAdministrationRepository } from './repositories/administration.ts'
+import {
+  type AuditOptions,
+  type AuditRepository,
+  createAuditRepository,
+  type NewAuditEvent
+} from './repositories/audit.ts'
+import { type AuthoredRepository, createAuthoredRepository } from './repositories/authored.ts'
+import { type ChallengesRepository, createChallengesRepository } from './repositories/challenges.ts'
 import { type ChangesRepository, createChangesRepository } from './repositories/changes.ts'
+import { createDeletionsRepository, type DeletionsRepository } from './repositories/deletions.ts'
+import { createEmailsRepository, type EmailsRepository } from './repositories/emails.ts'
+import { createExportsRepository, type ExportsRepository } from './repositories/exports.ts'
+import { createFactorsRepository, type FactorsRepository } from './repositories/factors.ts'
+import { createHeldNamesRepository, type HeldNamesRepository } from './repositories/held-names.ts'
+import { createIdentitiesRepository, type IdentitiesRepository } from './repositories/identities.ts'
+import { createInvitationsRepository, type InvitationsRepository } from './repositories/invitations.ts'
+import { createKnownNetworksRepository, type KnownNetworksRepository } from './repositories/known-networks.ts'
+import { createLoginThrottlesRepository, type LoginThrottlesRepository } from './repositories/login-throttles.ts'
+import { createLookupKeysRepository, type LookupKeysRepository } from './repositories/lookup-keys.ts'
 import { createMessagesRepository, type MessagesRepository } from './repositories/messages.ts'
+import { createOneTimeTokensRepository, type OneTimeTokensRepository } from './repositories/one-time-tokens.ts'
+import { createOutboxRepository, type OutboxRepository } from './repositories/outbox.ts'
+import { createPasskeysRepository, type PasskeysRepository } from './repositories/passkeys.ts'
+import { createPasswordsRepository, type PasswordsRepository } from './repositories/passwords.ts'
 import { createProcessesRepository, type ProcessesRepository } from './repositories/processes.ts'
 import { createRateLimitsRepository, type RateLimitsRepository } from './repositories/rate-limits.ts'
+import { createRecoveryCodesRepository, type RecoveryCodesRepository } from './repositories/recovery-codes.ts'
+import { createRefreshTokensRepository, type RefreshTokensRepository } from './repositories/refresh-tokens.ts'
 import { createRoomsRepository, type RoomsRepository } from './repositories/rooms.ts'
+import { createSessionsRepository, type SessionsRepository } from './repositories/sessions.ts'
+import { createTotpRepository, type TotpRepository } from './repositories/totp.ts'
 import { createUsersRepository, type UsersRepository } from './repositories/users.ts'
 import { createTables, type Tables } from './tables.ts'
 import { clientIn } from './transaction.ts'
 
+export type { AppendedEntry, NewEntry, RefusedEntry, StoredBody } from './repositories/append.ts'
 export type { Changes, ChangesRead, ChangesRepository } from './repositories/changes.ts'
-export type {
-  AppendedEntry,
-  MessagesRepository,
-  NewEntry,
-  RefusedEntry,
-  StoredBody,
-  StoredEntry
-} from './repositories/messages.ts'
+export type { MessagesRepository, StoredEntry } from './repositories/messages.ts'
 export type { RoomRow, RoomsRepository } from './repositories/rooms.ts'
 export type { UsersRepository } from './repositories/users.ts'
 
@@ -30,6 +51,28 @@ export interface Repositories {
   readonly rateLimits: RateLimitsRepository
   readonly changes: ChangesRepository
   readonly processes: ProcessesRepository
+  readonly administration: AdministrationRepository
+  readonly audit: AuditRepository
+  readonly outbox: OutboxRepository
+  readonly sessions: SessionsRepository
+  readonly refreshTokens: RefreshTokensRepository
+  readonly lookupKeys: LookupKeysRepository
+  readonly emails: EmailsRepository
+  readonly oneTimeTokens: OneTimeTokensRepository
+  readonly challenges: ChallengesRepository
+  readonly factors: FactorsRepository
+  readonly totp: TotpRepository
+  readonly recoveryCodes: RecoveryCodesRepository
+  readonly passkeys: PasskeysRepository
+  readonly loginThrottles: LoginThrottlesRepository
+  readonly knownNetworks: KnownNetworksRepository
+  readonly identities: IdentitiesRepository
+  readonly invitations: InvitationsRepository
+  readonly passwords: PasswordsRepository
+  readonly deletions: DeletionsRepository
+  readonly heldNames: HeldNamesRepository
+  readonly authored: AuthoredRepository
+  readonly exports: ExportsRepository
 }
 
 export interface ChatDatabase extends Repositories {
@@ -49,24 +92,62 @@ export interface ChatDatabase extends Repositories {
   ping(timeoutMs: number): Promise<'ok' | 'read_only'>
 }
 
-const createRepositories = (client: SqlClient, schema: string, tables: Tables): Repositories => ({
+const createRepositories = (client: SqlClient, schema: string, tables: Tables, audit: AuditOptions): Repositories => ({
   users: createUsersRepository(client, tables),
   rooms: createRoomsRepository(client, tables, schema),
   messages: createMessagesRepository(client, tables, schema),
   rateLimits: createRateLimitsRepository(client, schema),
   changes: createChangesRepository(client, schema),
-  processes: createProcessesRepository(client, schema)
+  processes: createProcessesRepository(client, schema),
+  administration: createAdministrationRepository(client, schema),
+  audit: createAuditRepository(client, schema, audit),
+  outbox: createOutboxRepository(client, schema),
+  lookupKeys: createLookupKeysRepository(client, schema),
+  emails: createEmailsRepository(client, schema),
+  oneTimeTokens: createOneTimeTokensRepository(client, schema),
+  sessions: createSessionsRepository(client, schema),
+  refreshTokens: createRefreshTokensRepository(client, schema),
+  challenges: createChallengesRepository(client, schema),
+  factors: createFactorsRepository(client, schema),
+  totp: createTotpRepository(client, schema),
+  recoveryCodes: createRecoveryCodesRepository(client, schema),
+  passkeys: createPasskeysRepository(client, schema),
+  loginThrottles: createLoginThrottlesRepository(client, schema),
+  knownNetworks: createKnownNetworksRepository(client, schema),
+  passwords: createPasswordsRepository(client, schema),
+  deletions: createDeletionsRepository(client, schema),
+  heldNames: createHeldNamesRepository(client, schema),
+  authored: createAuthoredRepository(client, schema),
+  exports: createExportsRepository(client, schema),
+  identities: createIdentitiesRepository(client, schema),
+  invitations: createInvitationsRepository(client, schema)
 })
 
+/** Options of the repositories. */
+export interface DatabaseOptions {
+  readonly audit?: AuditOptions
+}
+
 /** Creates the repositories. Does not connect to the database. */
-export const createDatabase = (client: SqlClient, schema: string): ChatDatabase => {
+export const createDatabase = (
+  client: SqlClient,
+  schema: string,
+  { audit = {} }: DatabaseOptions = {}
+): ChatDatabase => {
   const tables = createTables(schema)
   return {
     schema,
     client,
-    ...createRepositories(client, schema, tables),
-    transaction: work =>
-      client.transaction(transaction => work(createRepositories(clientIn(client, transaction), schema, tables))),
+    ...createRepositories(client, schema, tables, audit),
+    async transaction(work) {
+      const recorded: NewAuditEvent[] = []
+      const collecting = { ...audit, onRecorded: (event: NewAuditEvent) => void recorded.push(event) }
+      const result = await client.transaction(transaction =>
+        work(createRepositories(clientIn(client, transaction), schema, tables, collecting))
+      )
+      for (const event of recorded) audit.onRecorded?.(event)
+      return result
+    },
     async ping(timeoutMs) {
       // On a standby, this setting is always `on`.
       const reading = client.query<{ read_only: string }>(

@@ -13,8 +13,12 @@ export interface EncryptedColumn {
 
 /** Every encrypted column. A test stores an entry of each kind and compares this list with the columns that contain tokens. */
 export const ENCRYPTED_COLUMNS: readonly EncryptedColumn[] = [
+  { table: 'emails', column: 'address', keyIdColumn: 'key_id' },
+  { table: 'lookup_keys', column: 'secret', keyIdColumn: 'key_id' },
   { table: 'messages', column: 'content', keyIdColumn: 'key_id' },
-  { table: 'messages', column: 'meta', keyIdColumn: 'key_id' }
+  { table: 'messages', column: 'meta', keyIdColumn: 'key_id' },
+  { table: 'outbox', column: 'payload', keyIdColumn: 'key_id' },
+  { table: 'totp', column: 'secret', keyIdColumn: 'key_id' }
 ]
 
 /**

@@ -29,6 +29,15 @@ export const milliseconds = (column: PgColumn): SQL<number> =>
   sql<number>`(extract(epoch from ${column}) * 1000)::double precision`
 
 /**
+ * The state of an account. A suspended user cannot log in. `deleting` is a deleted account whose data is still being removed;
+ * `deleted` is one without name, hash and addresses, whose row stays because entries refer to it.
+ */
+export type UserStatus = 'active' | 'suspended' | 'deleting' | 'deleted'
+
+/** What a user may do beyond the chat: an administrator manages other accounts. */
+export type UserRole = 'user' | 'admin'
+
+/**
  * Creates the definitions of the tables of one schema. Without `schema`, the names of the tables are not qualified.
  * @internal
  */
@@ -45,6 +54,9 @@ export const createTables = (schema?: string) => {
       hashedPassword: text('hashed_password'),
       externalId: text('external_id').unique('users_external_id_key'),
       displayName: text('display_name'),
+      status: text('status').$type<UserStatus>().notNull().default('active'),
+      generation: integer('generation').notNull().default(0),
+      role: text('role').$type<UserRole>().notNull().default('user'),
       createdAt: moment('created_at').notNull().default(now)
     },
     // The index contains only registered users. Host users are identified by `external_id`, so two host users may have the same

@@ -12,6 +12,8 @@ export interface Refusal {
   readonly title: string
   readonly detail: string
   readonly errors?: readonly Violation[] | undefined
+  /** More members of the problem document. */
+  readonly extra?: Readonly<Record<string, unknown>> | undefined
   readonly headers: Readonly<Record<string, string | string[]>>
 }
 
@@ -94,7 +96,8 @@ export const refusalOf = (error: unknown, { replyStatus, isUnavailable }: Refusa
 }
 
 /** Returns the body of a problem response. */
-export const problemOf = ({ status, code, urn, title, detail, errors }: Refusal, instance: string): Problem => ({
+export const problemOf = ({ status, code, urn, title, detail, errors, extra }: Refusal, instance: string): Problem => ({
+  ...extra,
   type: `urn:fastify-chat:problem:${urn}`,
   title,
   status,
@@ -111,13 +114,14 @@ const CHALLENGES: Partial<Record<string, string>> = {
 }
 
 /** Returns the response to an error of the catalog. */
-export const ofChatError = ({ code, word, detail, errors, retryAfterMs, statusCode }: ChatError): Refusal => ({
+export const ofChatError = ({ code, word, detail, errors, extra, retryAfterMs, statusCode }: ChatError): Refusal => ({
   status: statusCode,
   code: word,
   urn: code,
   title: ERRORS[code].title,
   detail,
   errors,
+  extra,
   headers: {
     ...(statusCode === 401 ? { 'www-authenticate': CHALLENGES[code] ?? 'Bearer' } : {}),
     ...(retryAfterMs === undefined ? {} : { 'retry-after': String(Math.max(1, Math.ceil(retryAfterMs / 1000))) })

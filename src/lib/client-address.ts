@@ -14,6 +14,7 @@ export interface AddressedRequest {
 /** Matches an IPv4-mapped IPv6 address in the hexadecimal form that `URL` returns. */
 const MAPPED = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/
 const GROUPS = 8
+const BITS_OF_GROUP = 16
 
 /**
  * Normalizes an address. Removes a port (Azure sends `203.0.113.2:40001` in X-Forwarded-For), brackets, quotes (RFC 7239) and a
@@ -45,15 +46,15 @@ export const clientAddress = (request: AddressedRequest): string => {
 }
 
 /**
- * Returns the key by which a rate limit counts a client: an IPv4 address, or the /64 network of an IPv6 address, for example
- * `2001:db8:0:1::/64`. One subscriber usually has a whole /64.
+ * Returns the key by which a rate limit counts a client: an IPv4 address, or the network of an IPv6 address, for example
+ * `2001:db8:0:1::/64`. One subscriber usually has a whole /64, and may have a /48.
  */
-export const networkOf = (address: string | undefined): string => {
+export const networkOf = (address: string | undefined, bits: 48 | 64 = 64): string => {
   const plain = normalizeAddress(address)
   if (!isIPv6(plain)) return plain
   const [left = [], right = []] = plain.split('::').map(side => side.split(':').filter(Boolean))
   const zeros = Array.from({ length: GROUPS - left.length - right.length }, () => '0')
-  return `${[...left, ...zeros, ...right].slice(0, 4).join(':')}::/64`
+  return `${[...left, ...zeros, ...right].slice(0, bits / BITS_OF_GROUP).join(':')}::/${bits}`
 }
 
 /** Returns the key by which a rate limit counts the client of a request. */

@@ -131,7 +131,7 @@ export const corsOptions = (origins: Origins) => ({
   origin: (origin: string | undefined, allow: (error: null, origin: false | string | string[]) => void): void =>
     allow(null, origin === undefined ? false : origins.isAllowed(origin) ? origin : []),
   credentials: true,
-  methods: ['GET', 'HEAD', 'POST'],
+  methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
   allowedHeaders: ['authorization', 'content-type', 'idempotency-key', 'x-request-id'],
   exposedHeaders: EXPOSED,
   maxAge: 600,

@@ -8,6 +8,8 @@ import { types } from 'node:util'
 const SECRETS: readonly (readonly [RegExp, string])[] = [
   // A JWT. Matches only at the start of a word, so that a long text of `eyJeyJ…` is scanned only once.
   [/(?<![\w-])eyJ[\w-]*\.[\w-]*\.?[\w-]*/g, '[token]'],
+  // A refresh token, also in a cookie.
+  [/(?<![\w-])[\w-]{22}\.\d{1,9}\.[\w-]{43}\.[\w-]{43}/g, '[token]'],
   [/([?&](?:access_)?token=)[^&\s"'<>]+/gi, '$1[token]'],
   [/\$2[abxy]\$\d\d\$[./\w]*/g, '[hash]'],
   // The next two patterns match a Fernet token and a Fernet key.

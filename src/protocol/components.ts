@@ -1,10 +1,37 @@
 /** Lists the schemas that become components of the OpenAPI document. */
 import { type Static, type TSchema, Type } from '@sinclair/typebox'
+import {
+  AuditEvent,
+  AuditEventList,
+  Invitation,
+  IssuedReset,
+  ManagedUser,
+  ManagedUserList,
+  NewInvitation,
+  UserChange
+} from './http/admin.ts'
+import { EmailBody, EmailChallenge, EmailVerification } from './http/emails.ts'
+import { AuthFeatures } from './http/features.ts'
 import { Entry, EntryList, Message, NewMessage } from './http/messages.ts'
+import { ForgottenPassword, PasswordChange, PasswordReset } from './http/passwords.ts'
 import { Problem } from './http/problems.ts'
 import { NewRoom, Presence, Room, RoomList } from './http/rooms.ts'
 import { Entrance, Health, Liveness } from './http/service.ts'
-import { AccessToken, Login, Registration, User } from './http/users.ts'
+import { Proof, Proven, RefreshTokenBody, SessionList } from './http/sessions.ts'
+import {
+  AddedPasskey,
+  CodeLogin,
+  Factors,
+  NewPasskey,
+  PasskeyLogin,
+  PasskeyLoginStart,
+  PasskeyProof,
+  PasskeyRequest,
+  RecoveryCodes,
+  TotpCode,
+  TotpSecret
+} from './http/two-factor.ts'
+import { AccessToken, AccountDeletion, Login, ProfileChange, Registration, User } from './http/users.ts'
 
 /** Lists the schemas to which HTTP routes refer by `$id`. */
 export const components = [
@@ -12,6 +39,19 @@ export const components = [
   Login,
   User,
   AccessToken,
+  AuthFeatures,
+  RefreshTokenBody,
+  SessionList,
+  Proof,
+  Proven,
+  PasswordChange,
+  ForgottenPassword,
+  PasswordReset,
+  EmailBody,
+  EmailVerification,
+  EmailChallenge,
+  ProfileChange,
+  AccountDeletion,
   Message,
   Entry,
   EntryList,
@@ -20,10 +60,29 @@ export const components = [
   RoomList,
   NewRoom,
   Presence,
+  ManagedUser,
+  ManagedUserList,
+  UserChange,
+  IssuedReset,
+  NewInvitation,
+  Invitation,
+  AuditEvent,
+  AuditEventList,
   Problem,
   Entrance,
   Health,
-  Liveness
+  Liveness,
+  Factors,
+  TotpSecret,
+  TotpCode,
+  RecoveryCodes,
+  CodeLogin,
+  PasskeyRequest,
+  NewPasskey,
+  AddedPasskey,
+  PasskeyLoginStart,
+  PasskeyLogin,
+  PasskeyProof
 ]
 
 /** Returns a schema that refers to a component. Its static type is that of the component. */

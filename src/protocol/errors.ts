@@ -19,15 +19,57 @@ export const ERRORS = {
     title: 'Invalid credentials',
     advice: 'Prompt for the username and password again.'
   },
+  second_factor_required: {
+    status: 401,
+    title: 'Second factor required',
+    advice: 'Prompt for one of the methods, and continue with the challenge.'
+  },
+  invalid_code: { status: 401, title: 'Code invalid', advice: 'Prompt for another code.' },
+  invalid_challenge: { status: 401, title: 'Challenge invalid', advice: 'Start the login or the change again.' },
+  invalid_passkey: { status: 401, title: 'Passkey invalid', advice: 'Offer another passkey or another method.' },
   missing_token: { status: 401, title: 'Token missing', advice: 'Log in and send the access token.' },
   invalid_token: { status: 401, title: 'Token invalid', advice: 'Log in again for a new access token.' },
   token_expired: { status: 401, title: 'Token expired', advice: 'Log in again for a new access token.' },
+  invalid_refresh_token: {
+    status: 401,
+    title: 'Refresh token invalid',
+    advice: 'The session has ended. Log in again.'
+  },
   not_logged_in: { status: 401, title: 'Not logged in', advice: 'Log in with the application that contains the chat.' },
+  account_suspended: {
+    status: 403,
+    title: 'Account suspended',
+    advice: 'Contact an administrator of the service.'
+  },
+  email_not_verified: {
+    status: 403,
+    title: 'E-mail address not verified',
+    advice: 'Prompt for the link in the mail, or for another address with POST /api/auth/email and the challenge.'
+  },
+  account_deleted: {
+    status: 403,
+    title: 'Account deleted',
+    advice: 'The account does not exist anymore. Log in as another user.'
+  },
+  registration_closed: { status: 403, title: 'Registration closed', advice: 'Ask an administrator for an account.' },
+  invitation_required: { status: 403, title: 'Invitation required', advice: 'Prompt for an invitation.' },
+  invalid_invitation: { status: 403, title: 'Invitation invalid', advice: 'Prompt for another invitation.' },
+  proof_required: {
+    status: 403,
+    title: 'Proof required',
+    advice: 'Prove who you are with POST /api/auth/proof, and send the request again.'
+  },
+  second_factor_missing: {
+    status: 403,
+    title: 'Second factor missing',
+    advice: 'Add a second factor to your account, and send the request again.'
+  },
   origin_not_allowed: { status: 403, title: 'Origin not allowed', advice: 'Add the page’s origin to CORS_ORIGINS.' },
   not_allowed: { status: 403, title: 'Not allowed', advice: 'Ask someone with the permission.' },
   rejected: { status: 403, title: 'Message rejected', advice: 'Change the message as described in the detail.' },
   wrong_user: { status: 403, title: 'Token of another user', advice: 'Open a new connection for another user.' },
   not_found: { status: 404, title: 'Not found', advice: 'Compare the path with the API document.' },
+  user_not_found: { status: 404, title: 'User not found', advice: 'Load the list of users again.' },
   room_not_found: {
     status: 404,
     title: 'Room not found',
@@ -38,12 +80,29 @@ export const ERRORS = {
     title: 'Message not found',
     advice: 'Load the messages of the room again; the message may have been deleted.'
   },
+  passkey_not_found: { status: 404, title: 'Passkey not found', advice: 'Load the list of passkeys again.' },
+  passkeys_unavailable: {
+    status: 404,
+    title: 'Passkeys unavailable',
+    advice: 'Offer other methods. The operator turns passkeys on with PUBLIC_URL.'
+  },
   username_taken: { status: 409, title: 'Username taken', advice: 'Choose another username.' },
+  username_reserved: { status: 409, title: 'Username reserved', advice: 'Choose another username.' },
+  totp_enabled: { status: 409, title: 'Authenticator app in use', advice: 'Remove the authenticator app first.' },
+  no_second_factor: { status: 409, title: 'No second factor', advice: 'Add an authenticator app or a passkey first.' },
+  too_many_passkeys: { status: 409, title: 'Too many passkeys', advice: 'Remove a passkey first.' },
+  last_admin: { status: 409, title: 'Last administrator', advice: 'Promote another user first.' },
   room_taken: { status: 409, title: 'Room taken', advice: 'Choose another name.' },
   nonce_reused: { status: 409, title: 'Nonce reused', advice: 'Use a new nonce for a new message.' },
+  link_expired: { status: 410, title: 'Link expired', advice: 'Request a new link.' },
   payload_too_large: { status: 413, title: 'Payload too large', advice: 'Send a smaller request.' },
   unsupported_media_type: { status: 415, title: 'Unsupported media type', advice: 'Send application/json.' },
   validation_failed: { status: 422, title: 'Validation failed', advice: 'Correct every field listed in errors.' },
+  password_too_common: {
+    status: 422,
+    title: 'Password too common',
+    advice: 'Choose a password that is not a common one and not the name of the account.'
+  },
   invalid_frame: {
     status: 422,
     title: 'Invalid frame',
@@ -93,6 +152,8 @@ export interface ChatErrorOptions {
   readonly errors?: readonly Violation[]
   /** Time in milliseconds that the client should wait before it tries again. */
   readonly retryAfterMs?: number
+  /** Members that are added to the problem document, for example a challenge. Not sent in `error` frames. */
+  readonly extra?: Readonly<Record<string, unknown>>
   readonly cause?: unknown
 }
 
@@ -104,6 +165,7 @@ export class ChatError extends Error {
   readonly code: ErrorCode
   readonly errors: readonly Violation[] | undefined
   readonly retryAfterMs: number | undefined
+  readonly extra: Readonly<Record<string, unknown>> | undefined
 
   constructor(code: ErrorCode, detail: string, options: ChatErrorOptions = {}) {
     super(detail, options.cause === undefined ? undefined : { cause: options.cause })
@@ -111,6 +173,7 @@ export class ChatError extends Error {
     this.code = code
     this.errors = options.errors
     this.retryAfterMs = options.retryAfterMs
+    this.extra = options.extra
   }
 
   /** Returns the code that is sent to the client. Differs from `code` only for a ChatRejection, whose code the host chooses. */

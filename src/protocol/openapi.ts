@@ -38,6 +38,7 @@ export const openApiBase = ({ publicUrl, apiContact }: OpenApiOptions = {}) => (
     { name: 'users', description: 'The authenticated user' },
     { name: 'chat', description: 'Messages of the room `general`' },
     { name: 'rooms', description: 'Rooms and their logs' },
+    { name: 'admin', description: 'Administration of users, and the audit log' },
     { name: 'service', description: 'The service itself' }
   ],
   components: {
@@ -55,6 +56,17 @@ export const openApiBase = ({ publicUrl, apiContact }: OpenApiOptions = {}) => (
 /** Returns the name of a component: the `$id` of its schema, or `def-` and an index if the schema has no `$id`. */
 export const schemaName = (schema: { $id?: unknown }, _uri: unknown, _fragment: string, at: number): string =>
   typeof schema.$id === 'string' ? schema.$id : `def-${at}`
+
+/** The errors of every route that has a body and is limited. */
+export const BODY_PROBLEMS = [
+  'invalid_json',
+  'payload_too_large',
+  'unsupported_media_type',
+  'validation_failed',
+  'rate_limited',
+  'busy',
+  'unavailable'
+] as const satisfies readonly ErrorCode[]
 
 /** The `security` of a route that requires an access token. */
 export const SECURED = [{ bearerAuth: [] }]
@@ -86,6 +98,9 @@ export const jsonResponse = <T>(description: string, schema: T, { isLimited = fa
   headers: { ...REQUEST_ID, ...(isLimited ? RATE : {}) },
   content: { 'application/json': { schema } }
 })
+
+/** Documents a successful response without a body. */
+export const emptyResponse = (description: string) => ({ description, headers: REQUEST_ID, type: 'null' })
 
 /** Documents the error responses of a route, keyed by status: the given codes, and the codes that every route may return. */
 export const problems = (...codes: ErrorCode[]) => {

@@ -1,65 +1,88 @@
 /**
- * Holds the user's access token and gets a new token when it expires. Keeps the password in memory while the program runs,
- * because an access token expires soon (by default after 30 minutes). Without a password, as with a stored token, the user has
- * to log in again when the token expires.
+ * Keeps the user logged in while the program runs, and with `--remember` until the session ends. Without `--remember`, nothing is
+ * written to the disk, and the session ends with the program.
  */
 import {
+  ChatApiError,
   type ChatClient,
   type ChatClientOptions,
   createChatApi,
   createChatClient,
+  createSession as createSdkSession,
   type TokenRequest
 } from '../../client/src/index.ts'
-import type { TokenStore } from './token-store.ts'
+import { type SessionFile, storageOf } from './session-file.ts'
 
 export interface SessionOptions {
   readonly url: string
   readonly username?: string | undefined
+  /** The password from the environment, with which scripts log in. */
   readonly password?: string | undefined
-  readonly tokenStore: TokenStore
-  /** Whether new tokens are stored. A stored token is used in any case. */
+  readonly file: SessionFile
+  /** Whether a new session is stored. A stored session is used in any case. */
   readonly shouldRemember: boolean
 }
 
 export interface Session {
   readonly url: string
-  /** The username that was given, the username of the stored token, or the username of the last login. */
+  /** The username that was given, the username of the stored session, or the username of the last login. */
   readonly username: string | undefined
-  /** Whether the session can connect: it has a username, and a token or a password. */
+  /** Whether the session can connect: it is stored, or has a username and a password. */
   readonly isReady: boolean
   /** Returns the access token. Passed to `createChatClient` as the option `token`. */
   readonly token: Extract<ChatClientOptions['token'], (...args: never) => unknown>
-  /** Logs in and keeps the token. Rejects with a ChatApiError. */
+  /** Logs in. Rejects with a ChatApiError; with `second_factor_required`, call `logInWithCode` with its challenge. */
   logIn(username: string, password: string): Promise<void>
+  logInWithCode(challenge: string, code: string): Promise<void>
   /** Registers a user, then logs in. Rejects with a ChatApiError. */
   register(username: string, password: string): Promise<void>
   /** Creates a client. After a long absence, the client loads only the newest page, not all missed messages. */
   connect(): ChatClient
+  /** Ends a session that is not stored. Never rejects. */
+  end(): Promise<void>
 }
 
-/** Creates a session from the given username and password, or from a stored token. */
-export const createSession = ({ url, tokenStore, shouldRemember, ...given }: SessionOptions): Session => {
-  const api = createChatApi({ url })
-  const stored = tokenStore.find(url, given.username)
-  let { username = stored?.username, password } = given
-  // A given password takes precedence over a stored token.
-  let token = password === undefined ? stored?.token : undefined
+/** How long the program waits for the log-out when it ends, in milliseconds. */
+const LOG_OUT_MS = 2000
 
-  const logIn = async (name: string, secret: string): Promise<void> => {
-    const response = await api.login(name, secret)
-    token = response.access_token
+/** Creates a session from the given username and password, or from a stored session. */
+export const createSession = ({ url, file, shouldRemember, ...given }: SessionOptions): Session => {
+  const api = createChatApi({ url })
+  const stored = file.find(url, given.username)
+  const { password } = given
+  let username = given.username ?? stored?.username
+  /** The user of the login in progress, whose session is stored. */
+  let owner = username
+  const onDisk = createSdkSession({ url, storage: storageOf(file, url, () => owner), lock: file.lock })
+  const inMemory = createSdkSession({ url, timing: { connect: LOG_OUT_MS * 5 } })
+  const target = shouldRemember ? onDisk : inMemory
+  // Without --remember, a given password takes precedence over a stored session.
+  let active = stored && (password === undefined || shouldRemember) ? onDisk : undefined
+
+  const begin = async (name: string | undefined, logIn: () => Promise<void>): Promise<void> => {
+    owner = name
+    await logIn()
     username = name
-    password = secret
-    if (shouldRemember) tokenStore.save({ url, username, token })
+    active = target
+  }
+  const logIn = (name: string, secret: string): Promise<void> =>
+    begin(name, () => target.logIn({ username: name, password: secret }))
+
+  /** Logs in with the password of the environment. A script that stores nothing needs no session, which would outlive it. */
+  const tokenOfPassword = async (name: string, secret: string): Promise<string> => {
+    if (!shouldRemember) return (await api.login(name, secret)).access_token
+    await logIn(name, secret)
+    return target.token()
   }
 
-  const currentToken = async ({ previous, isRefused }: TokenRequest): Promise<string> => {
-    // The client hasn't tried this token yet, because it is a stored token or was issued by a login in the meantime.
-    if (token !== undefined && token !== previous) return token
-    if (username !== undefined && password !== undefined) await logIn(username, password)
-    else if (isRefused && username !== undefined) tokenStore.remove(url, username)
-    // Without a password, this is the same token again. If the service has refused the token, the client goes offline.
-    return token ?? ''
+  const token = async (request: TokenRequest): Promise<string> => {
+    const hasPassword = username !== undefined && password !== undefined
+    try {
+      if (active || !hasPassword) return await (active ?? target).token(request)
+    } catch (error) {
+      if (!hasPassword || !(error instanceof ChatApiError) || error.status !== 401) throw error
+    }
+    return tokenOfPassword(username ?? '', password ?? '')
   }
 
   return {
@@ -68,14 +91,20 @@ export const createSession = ({ url, tokenStore, shouldRemember, ...given }: Ses
       return username
     },
     get isReady() {
-      return username !== undefined && (token !== undefined || password !== undefined)
+      return active !== undefined || (username !== undefined && password !== undefined)
     },
-    token: currentToken,
+    token,
     logIn,
+    logInWithCode: (challenge, code) => begin(owner, () => target.logInWithCode({ challenge, code })),
     async register(name, secret) {
       await api.register(name, secret)
       await logIn(name, secret)
     },
-    connect: () => createChatClient({ url, token: currentToken, backfill: 0 })
+    connect: () => createChatClient({ url, token, backfill: 0 }),
+    async end() {
+      if (active !== inMemory || inMemory.state.status !== 'active') return
+      const late = new Promise<void>(resolve => setTimeout(resolve, LOG_OUT_MS).unref())
+      await Promise.race([inMemory.logOut().catch(() => {}), late])
+    }
   }
 }

@@ -1,12 +1,13 @@
-/** Renders the page: the chat if a user is logged in, otherwise the login form. */
+/** Renders the page: the chat if a user is logged in, the form of a mail link, or the login form. */
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { Chat } from './chat.tsx'
 import { listen } from './hooks.ts'
-import { Login } from './login.tsx'
-import { readSession, type Session, saveSession } from './session.ts'
+import { Login } from './login/login.tsx'
+import { MailLinkForm } from './login/mail-link-form.tsx'
+import type { MailLink } from './mail-links.ts'
+import { createMemorySession, createPageSession, finishLogOut, logOut, readUser, saveUser } from './session.ts'
 import {
   clearStorage,
-  KEY_PREFIX,
   openUserStorage,
   restoreUserData,
   takeUserData,
@@ -14,86 +15,108 @@ import {
   type UserStorage
 } from './user-storage.ts'
 
-/** A session, with the data that the browser stores for its user. */
+/** A user who is logged in, with the data that the browser stores for the user. */
 interface Current {
-  readonly session: Session
+  readonly username: string
   readonly storage: UserStorage
 }
 
-const open = (session: Session): Current => ({ session, storage: openUserStorage(session.username) })
+const open = (username: string): Current => ({ username, storage: openUserStorage(username) })
 
-export const App = () => {
+export const App = ({ link: given }: { readonly link: MailLink | undefined }) => {
+  const [page, setPage] = useState(createPageSession)
+  const [link, setLink] = useState(given)
   const [current, setCurrent] = useState(() => {
-    const session = readSession()
-    return session && open(session)
+    const user = readUser()
+    return user && open(user.username)
   })
   const saved = useRef<UserData>()
+  const { session, account, memoryReason } = page
 
-  const begin = (session: Session): void => {
-    const { username } = session
+  const begin = (username: string): void => {
     // Another user must not start in the previous user's room, whose name is still in the URL.
     if (saved.current && saved.current.username.toLowerCase() !== username.toLowerCase()) leaveRoom()
     clearStorage(username)
     restoreUserData(saved.current, username)
     saved.current = undefined
-    saveSession(session)
-    setCurrent(open(session))
+    if (memoryReason === undefined) saveUser({ username })
+    setLink(undefined)
+    setCurrent(open(username))
   }
-  const end = (): void => {
+  /** Ends the session in this tab. Keeps the user's data in memory after an expiry, in case the same user logs in next. */
+  const end = (isExpired: boolean): void => {
+    saved.current = isExpired && current ? takeUserData(current.username) : undefined
+    if (!isExpired) {
+      clearStorage()
+      leaveRoom()
+    }
     current?.storage.close()
     setCurrent(undefined)
   }
-  /** Ends an expired session. Keeps the user's data in memory, in case the same user logs in next. */
-  const expire = (username: string): void => {
-    saved.current = takeUserData(username)
-    end()
-  }
-  const logOut = (): void => {
-    clearStorage()
-    leaveRoom()
-    end()
-  }
-  const notifyTabs = useOtherTabs(current?.session, logOut)
+  const latest = useRef({ current, end })
+  latest.current = { current, end }
 
-  if (!current) {
-    const notice = saved.current && 'Your session has ended. Log in again to continue.'
-    return <Login username={saved.current?.username} notice={notice} onDone={begin} />
-  }
-  const { session, storage } = current
-  const leave = (): void => {
-    notifyTabs(session.username)
-    logOut()
-  }
-  return <Chat session={session} storage={storage} onExpire={() => expire(session.username)} onLogOut={leave} />
-}
-
-const leaveRoom = (): void => history.replaceState(null, '', location.pathname)
-
-/**
- * Logs out when another tab of this browser logs the same user out. Reloads a page that is restored from the back/forward
- * cache if this tab's session has changed in the meantime. Returns a function that notifies the other tabs.
- */
-const useOtherTabs = (session: Session | undefined, logOut: () => void): ((username: string) => void) => {
-  const channel = useRef<BroadcastChannel>()
-  const latest = useRef({ session, logOut })
-  latest.current = { session, logOut }
-  useEffect(() => {
-    const tabs = new BroadcastChannel(KEY_PREFIX)
-    channel.current = tabs
-    const stops = [
-      listen(tabs, 'message', event => {
-        const { session: mine, logOut: leave } = latest.current
-        if ((event as MessageEvent).data === mine?.username.toLowerCase()) leave()
+  useEffect(
+    () =>
+      session.on('state', state => {
+        if (state.status !== 'ended' || !latest.current.current) return
+        // The cookie now belongs to another login, maybe of another user.
+        if (state.reason === 'replaced') return location.reload()
+        latest.current.end(state.reason === 'refused')
       }),
+    [session]
+  )
+  useEffect(() => {
+    const finish = () => void finishLogOut(session)
+    finish()
+    const stops = [
+      listen(window, 'online', finish),
+      // The page is restored from the back/forward cache, and another tab may have logged out meanwhile.
       listen(window, 'pageshow', event => {
         const isRestored = (event as PageTransitionEvent).persisted
-        if (isRestored && readSession()?.token !== latest.current.session?.token) location.reload()
-      }),
-      () => tabs.close()
+        if (isRestored && memoryReason === undefined && readUser()?.username !== latest.current.current?.username)
+          location.reload()
+      })
     ]
     return () => {
       for (const stop of stops) stop()
     }
-  }, [])
-  return username => channel.current?.postMessage(username.toLowerCase())
+  }, [session])
+
+  if (link && link.purpose !== 'invitation') {
+    return <MailLinkForm link={link} account={account} onDone={() => setLink(undefined)} />
+  }
+  if (!current) {
+    const notice = saved.current && 'Your session has ended. Log in again to continue.'
+    return (
+      <Login
+        page={page}
+        username={saved.current?.username}
+        invitation={link?.token}
+        notice={notice}
+        onMemory={() => {
+          const memory = createMemorySession()
+          setPage(memory)
+          return memory
+        }}
+        onDone={begin}
+      />
+    )
+  }
+  const { username, storage } = current
+  return (
+    <Chat
+      key={username}
+      page={page}
+      username={username}
+      storage={storage}
+      onOtherUser={name => {
+        saveUser({ username: name })
+        setCurrent(open(name))
+      }}
+      onLogOut={() => void logOut(session)}
+    />
+  )
 }
+
+const leaveRoom = (): void => history.replaceState(null, '', location.pathname)

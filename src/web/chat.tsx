@@ -1,20 +1,26 @@
 /** Renders the chat of the user who is logged in: the list of rooms and the current room, on one connection. */
 import { useEffect, useMemo, useState } from 'preact/hooks'
-import { createChatClient } from '../../client/src/index.ts'
+import { type ChatClient, createChatClient, type Session } from '../../client/src/index.ts'
 import { Banner } from './banner.tsx'
-import { listen, useEscape, useHash, useStore } from './hooks.ts'
+import { listen, useEscape, useHash, useLoaded, useStore } from './hooks.ts'
+import { lazy } from './lazy.tsx'
 import { RoomView } from './room-view.tsx'
 import { createRooms } from './rooms.ts'
-import { type Session, serviceUrl } from './session.ts'
+import { type PageSession, readUser, saveUser, serviceUrl } from './session.ts'
 import { Sidebar } from './sidebar.tsx'
 import type { UserStorage } from './user-storage.ts'
 
 interface ChatProps {
-  readonly session: Session
+  readonly page: PageSession
+  readonly username: string
   readonly storage: UserStorage
-  readonly onExpire: () => void
+  /** Called with the name of the user of the session if it is not the expected user. */
+  readonly onOtherUser: (username: string) => void
   readonly onLogOut: () => void
 }
+
+const Account = lazy(async () => (await import('./account/account.tsx')).Account)
+const Admin = lazy(async () => (await import('./admin/admin.tsx')).Admin)
 
 const DEFAULT_ROOM = 'general'
 /** Matches the characters that are removed from the tab's title, because they can reorder the text after them. */
@@ -44,8 +50,24 @@ const useChat = ({ token }: Session, storage: UserStorage) => {
   return chat
 }
 
-export const Chat = ({ session, storage, onExpire, onLogOut }: ChatProps) => {
+/** Checks that the session belongs to the expected user: another tab may have logged in as somebody else. */
+const useUserCheck = (client: ChatClient, onOtherUser: (username: string) => void): void =>
+  useEffect(
+    () =>
+      client.on('identity', ({ user_id: userId }) => {
+        const known = readUser()
+        if (known && known.userId === undefined) saveUser({ ...known, userId })
+        else if (known && known.userId !== userId) void client.api.me().then(({ username }) => onOtherUser(username))
+      }),
+    [client]
+  )
+
+export const Chat = ({ page, username, storage, onOtherUser, onLogOut }: ChatProps) => {
+  const { session, account, memoryReason } = page
   const { client, rooms } = useChat(session, storage)
+  const [dialog, setDialog] = useState<'account' | 'admin'>()
+  const me = useLoaded(() => account.me())
+  useUserCheck(client, onOtherUser)
   const state = useStore(
     changed => client.on('state', changed),
     () => client.state
@@ -58,23 +80,24 @@ export const Chat = ({ session, storage, onExpire, onLogOut }: ChatProps) => {
   const unread = list.reduce((sum, entry) => sum + entry.unread, 0)
 
   useEffect(() => {
-    if (state.status === 'offline' && state.reason === 'unauthorized') onExpire()
-  }, [state])
-  useEffect(() => {
     document.title = `${unread > 0 ? `(${unread}) ` : ''}${title.replace(DIRECTION, '')} · Chat`
   }, [unread, title])
   useEffect(() => setOpen(false), [name])
-  useEscape(() => setOpen(false))
+  // Escape in a dialog closes only the dialog.
+  useEscape(() => document.querySelector('dialog[open]') ?? setOpen(false))
 
   return (
     <div class={isOpen ? 'shell open' : 'shell'}>
       <Sidebar
-        identity={client.identity ?? { user_id: undefined, username: session.username }}
+        identity={client.identity ?? { user_id: undefined, username }}
         rooms={rooms}
         list={list}
         current={name}
         isOpen={isOpen}
         onClose={() => setOpen(false)}
+        isAdmin={me?.role === 'admin'}
+        onAccount={() => setDialog('account')}
+        onAdmin={() => setDialog('admin')}
         onLogOut={onLogOut}
       />
       <main class="main" inert={isOpen}>
@@ -88,6 +111,12 @@ export const Chat = ({ session, storage, onExpire, onLogOut }: ChatProps) => {
           onMenu={() => setOpen(true)}
         />
       </main>
+      {dialog === 'account' && (
+        <Account {...{ account, memoryReason }} onClose={() => setDialog(undefined)} onEnded={onLogOut} />
+      )}
+      {dialog === 'admin' && me && (
+        <Admin {...{ session, account }} userId={me.id} onClose={() => setDialog(undefined)} />
+      )}
     </div>
   )
 }

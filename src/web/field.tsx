@@ -11,12 +11,17 @@ interface FieldProps {
   readonly label: string
   readonly value: string
   readonly rules?: readonly Rule[]
-  readonly autoComplete?: 'username' | 'current-password' | 'new-password' | 'off'
+  readonly autoComplete?: 'username' | 'current-password' | 'new-password' | 'one-time-code' | 'email' | 'off'
   readonly isSecret?: boolean
+  /** The keyboard of a phone. */
+  readonly inputMode?: 'text' | 'email' | 'search'
+  /** An explanation below the field. */
+  readonly hint?: string
   readonly onInput: (value: string) => void
 }
 
-export const Field = ({ name, label, value, rules = [], autoComplete = 'off', isSecret, onInput }: FieldProps) => {
+export const Field = (props: FieldProps) => {
+  const { name, label, value, rules = [], autoComplete = 'off', isSecret, inputMode = 'text', hint, onInput } = props
   const [isShown, setShown] = useState(false)
   return (
     <div class="field">
@@ -28,9 +33,10 @@ export const Field = ({ name, label, value, rules = [], autoComplete = 'off', is
           type={isSecret && !isShown ? 'password' : 'text'}
           value={value}
           autocomplete={autoComplete}
+          inputmode={inputMode}
           autocapitalize="none"
           spellcheck={false}
-          aria-describedby={rules.length > 0 ? `${name}-rules` : undefined}
+          aria-describedby={rules.length > 0 ? `${name}-rules` : hint && `${name}-hint`}
           onInput={event => onInput(event.currentTarget.value)}
         />
         {isSecret && (
@@ -40,6 +46,11 @@ export const Field = ({ name, label, value, rules = [], autoComplete = 'off', is
           </button>
         )}
       </div>
+      {hint && (
+        <p class="hint" id={`${name}-hint`}>
+          {hint}
+        </p>
+      )}
       {rules.length > 0 && (
         <ul class="rules" id={`${name}-rules`}>
           {rules.map(rule => (

@@ -1,5 +1,6 @@
 /** Hooks that the components share. */
 import { useEffect, useState } from 'preact/hooks'
+import { ChatApiError } from '../../client/src/index.ts'
 import { isEscape } from './keys.ts'
 
 /**
@@ -41,9 +42,57 @@ export const listen = (target: EventTarget, event: string, listener: (event: Eve
 }
 
 /** Calls `listener` each time that Escape is pressed while the component is mounted. */
-export const useEscape = (listener: () => void): void => {
+export const useEscape = (listener: () => unknown): void => {
   useEffect(() => listen(document, 'keydown', event => isEscape(event as KeyboardEvent) && listener()), [])
 }
 
 /** Returns whether the device has only a touch screen. Not cached, because a keyboard with a trackpad may be attached later. */
 export const isTouch = (): boolean => matchMedia('(hover: none) and (pointer: coarse)').matches
+
+/** An action that calls the service, such as submitting a form. */
+export interface Action {
+  readonly isBusy: boolean
+  /** The error of the last run. */
+  readonly error: ChatApiError | undefined
+  /** Runs `work`, unless it is still running. Resolves with whether it succeeded. Keeps a ChatApiError in `error`. */
+  run(work: () => Promise<unknown>): Promise<boolean>
+  /** Removes the error. */
+  reset(): void
+}
+
+export const useAction = (): Action => {
+  const [isBusy, setBusy] = useState(false)
+  const [error, setError] = useState<ChatApiError>()
+  return {
+    isBusy,
+    error,
+    async run(work) {
+      if (isBusy) return false
+      setBusy(true)
+      setError(undefined)
+      try {
+        await work()
+        return true
+      } catch (cause) {
+        if (!(cause instanceof ChatApiError)) throw cause
+        setError(cause)
+        return false
+      } finally {
+        setBusy(false)
+      }
+    },
+    reset: () => setError(undefined)
+  }
+}
+
+/** Returns the result of `load`, which is called once; undefined until it has resolved and if it rejects. */
+export const useLoaded = <T>(load: () => Promise<T>): T | undefined => {
+  const [value, setValue] = useState<T>()
+  useEffect(() => {
+    load().then(
+      result => setValue(() => result),
+      () => {}
+    )
+  }, [])
+  return value
+}

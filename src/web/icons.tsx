@@ -61,6 +61,12 @@ export const Leave = () => (
   </Icon>
 )
 
+export const Shield = () => (
+  <Icon>
+    <path d="M10 2.5l6.5 2.3v4.7c0 4-2.7 6.7-6.5 8-3.8-1.3-6.5-4-6.5-8V4.8zM7.2 10l2 2 3.6-3.8" />
+  </Icon>
+)
+
 export const Send = () => (
   <Icon>
     <path d="M10 16V4M4.5 9.5L10 4l5.5 5.5" />

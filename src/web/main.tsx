@@ -1,6 +1,21 @@
 /** The entry point of the page: renders the app into the document. */
 import { render } from 'preact'
 import { App } from './app.tsx'
+import { type MailLink, mailLinkOf } from './mail-links.ts'
+
+/** Removes a mail link from the address bar and returns it. */
+const takeMailLink = (): MailLink | undefined => {
+  const link = mailLinkOf(location.hash)
+  if (link) history.replaceState(null, '', location.pathname)
+  return link
+}
 
 const root = document.getElementById('root')
-if (root) render(<App />, root)
+// Listens before every component does, so that none takes the token of a link for the name of a room.
+const show = (): void => {
+  const link = takeMailLink()
+  if (root && link) render(<App key={link.token} link={link} />, root)
+}
+addEventListener('hashchange', show)
+const link = takeMailLink()
+if (root) render(<App key={link?.token} link={link} />, root)

@@ -1,28 +1,75 @@
 /**
- * Stores the tab's access token in `sessionStorage`, so that the session ends when the tab is closed. Also exports the
- * service's URL.
+ * Holds the page's session. The refresh token is a cookie that no script can read, so the user stays logged in over reloads and in
+ * all tabs. Where the browser would not accept the cookie, the tokens are in memory and a reload ends the session.
  */
-import { tabStorage } from './user-storage.ts'
-
-/** A user and their access token. */
-export interface Session {
-  readonly username: string
-  readonly token: string
-}
-
-const KEY = 'session'
+import { type AccountApi, createAccountApi, createSession, type Session } from '../../client/src/index.ts'
+import { browserStorage, KEY_PREFIX } from './user-storage.ts'
 
 /** The URL of the service, which is the URL of the page (`<prefix>/app`) without `app`. */
 export const serviceUrl = new URL('.', location.href).href
 
-export const readSession = (): Session | undefined => {
+const NOT_SECURE =
+  'This page was loaded without HTTPS, so this browser can’t stay logged in: a reload of the page ends the session.'
+const OTHER_ORIGIN =
+  'The service doesn’t know this address as its own (PUBLIC_URL), so this browser can’t stay logged in: a reload of the page ends the session.'
+
+/** The session, and why it is kept only in memory, if it is. */
+export interface PageSession {
+  readonly session: Session
+  readonly account: AccountApi
+  readonly memoryReason: string | undefined
+}
+
+const create = (memoryReason: string | undefined): PageSession => {
+  const isCookieMode = memoryReason === undefined
+  const session = createSession({ url: serviceUrl, isCookieMode, storageKey: `${KEY_PREFIX}session` })
+  return { session, account: createAccountApi({ url: serviceUrl, token: session.token }), memoryReason }
+}
+
+/** Creates the session. Browsers also treat `localhost` as secure. */
+export const createPageSession = (): PageSession => create(isSecureContext ? undefined : NOT_SECURE)
+
+/** Creates the session after the service has refused the cookie for the page's origin. */
+export const createMemorySession = (): PageSession => create(OTHER_ORIGIN)
+
+/** Who is logged in, as far as the browser knows. Contains no secret: the cookie decides. */
+export interface KnownUser {
+  readonly username: string
+  readonly userId?: number
+}
+
+const USER = 'user'
+const LEAVING = 'log-out'
+
+export const readUser = (): KnownUser | undefined => {
   try {
-    const kept: Partial<Session> | null = JSON.parse(tabStorage.getItem(KEY) ?? 'null')
-    if (typeof kept?.username !== 'string' || typeof kept.token !== 'string') return undefined
-    return { username: kept.username, token: kept.token }
+    const kept: Partial<KnownUser> | null = JSON.parse(browserStorage.getItem(USER) ?? 'null')
+    return typeof kept?.username === 'string' ? (kept as KnownUser) : undefined
   } catch {
     return undefined
   }
 }
 
-export const saveSession = (session: Session): void => tabStorage.setItem(KEY, JSON.stringify(session))
+export const saveUser = (user: KnownUser): void => browserStorage.setItem(USER, JSON.stringify(user))
+
+/**
+ * Logs out. Until the service has confirmed it, the cookie still authenticates the user, so a mark makes `finishLogOut` repeat the
+ * call, for example after the tab was closed in the middle or without a network.
+ */
+export const logOut = async (session: Session): Promise<void> => {
+  // Listeners are called in their order, so this one runs after the page has cleared its storage.
+  const stop = session.on('state', () => browserStorage.setItem(LEAVING, 'yes'))
+  try {
+    await session.logOut()
+    browserStorage.removeItem(LEAVING)
+  } catch {
+    // The mark stays.
+  } finally {
+    stop()
+  }
+}
+
+/** Repeats a log-out that the service has not confirmed. Call it before the session is used, and when the device is online again. */
+export const finishLogOut = async (session: Session): Promise<void> => {
+  if (browserStorage.getItem(LEAVING) !== null && session.state.status !== 'active') await logOut(session)
+}

@@ -4,7 +4,7 @@
  */
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { Avatar } from './avatar.tsx'
-import { Cross, Leave, Logo, Plus } from './icons.tsx'
+import { Cross, Leave, Logo, Plus, Shield } from './icons.tsx'
 import { NewRoom } from './new-room.tsx'
 import type { RoomEntry, Rooms } from './rooms.ts'
 
@@ -15,11 +15,15 @@ interface SidebarProps {
   readonly current: string
   /** Whether the drawer is open. */
   readonly isOpen: boolean
+  readonly isAdmin: boolean
   readonly onClose: () => void
+  readonly onAccount: () => void
+  readonly onAdmin: () => void
   readonly onLogOut: () => void
 }
 
-export const Sidebar = ({ identity, rooms, list, current, isOpen, onClose, onLogOut }: SidebarProps) => {
+export const Sidebar = (props: SidebarProps) => {
+  const { identity, rooms, list, current, isOpen, isAdmin, onClose, onAccount, onAdmin, onLogOut } = props
   const [isCreating, setCreating] = useState(false)
   const close = useRef<HTMLButtonElement>(null)
   useEffect(() => {
@@ -54,10 +58,24 @@ export const Sidebar = ({ identity, rooms, list, current, isOpen, onClose, onLog
           ))}
         </ul>
         <footer>
-          <Avatar id={identity.user_id} name={identity.username} />
-          <span class="me" dir="auto">
-            {identity.username}
-          </span>
+          <button type="button" class="me-button" onClick={onAccount} title="Account">
+            <Avatar id={identity.user_id} name={identity.username} />
+            <span class="me" dir="auto">
+              {identity.username}
+            </span>
+            <span class="hidden">Account</span>
+          </button>
+          {isAdmin && (
+            <button
+              type="button"
+              class="icon-button"
+              onClick={onAdmin}
+              aria-label="Administration"
+              title="Administration"
+            >
+              <Shield />
+            </button>
+          )}
           <button type="button" class="icon-button" onClick={onLogOut} aria-label="Log out" title="Log out">
             <Leave />
           </button>

@@ -6,6 +6,8 @@ const near = new Intl.DateTimeFormat(undefined, { weekday: 'long', day: 'numeric
 const far = new Intl.DateTimeFormat(undefined, { day: 'numeric', month: 'long', year: 'numeric' })
 
 export const clockTime = (at: number): string => clock.format(at)
+/** Returns a date with its year, such as `3 February 2026`. */
+export const fullDate = (at: number): string => far.format(at)
 export const fullTime = (at: number): string => full.format(at)
 
 /** Returns `Today`, `Yesterday`, a weekday with its date, or the date with its year. */

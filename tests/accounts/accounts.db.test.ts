@@ -1,19 +1,10 @@
 import { expect, test } from 'vitest'
-import { createAccounts } from '../../src/accounts/accounts.ts'
 import { createPasswords, type Passwords } from '../../src/accounts/passwords.ts'
-import { type AccessTokens, badToken } from '../../src/accounts/tokens/access-tokens.ts'
-import { systemClock } from '../../src/lib/clock.ts'
+import { loginOf, testAccounts } from '../support/accounts.ts'
 import { testDatabase } from '../support/database.ts'
 
 const OLD = 'SecurePass123'
 const NEW = 'OtherPass456'
-
-const tokens: AccessTokens = {
-  issue: ({ username }) => ({ access_token: username, token_type: 'bearer', expires_in: 1 }),
-  verify() {
-    throw badToken()
-  }
-}
 
 const weak = createPasswords({ rounds: 4 })
 const strong = createPasswords({ rounds: 5 })
@@ -40,13 +31,13 @@ const setup = async (
       return isRight
     }
   }
-  const accounts = createAccounts({ users: database.users, passwords: paused, tokens, clock: systemClock })
+  const accounts = testAccounts(database, { passwords: paused })
   const hash = async () => (await database.users.findByIds([john.id])).get(john.id)?.hashedPassword ?? ''
   return { accounts, hash, john, database }
 }
 
 const sql = (database: Awaited<ReturnType<typeof testDatabase>>, statement: string, params: unknown[] = []) =>
-  database.client.query(statement.replace('users', `"${database.schema}".users`), params)
+  database.client.query(statement.replace(/\busers\b/, `"${database.schema}".users`), params)
 
 test.for([
   ['renews', strong],
@@ -56,7 +47,7 @@ test.for([
   const { accounts, hash } = await setup(passwords, database =>
     sql(database, 'update users set hashed_password = $1', [changed])
   )
-  await expect(accounts.login('john', OLD)).rejects.toMatchObject({ code: 'invalid_credentials' })
+  await expect(accounts.login(loginOf('john', OLD))).rejects.toMatchObject({ code: 'invalid_credentials' })
   expect(await hash()).toBe(changed)
 })
 
@@ -65,7 +56,7 @@ test.for([
   ['keeps', weak]
 ] as const)('a login that %s the hash is rejected if the user is deleted meanwhile', async ([, passwords]) => {
   const { accounts } = await setup(passwords, database => sql(database, 'delete from users'))
-  await expect(accounts.login('john', OLD)).rejects.toMatchObject({ code: 'invalid_credentials' })
+  await expect(accounts.login(loginOf('john', OLD))).rejects.toMatchObject({ code: 'invalid_credentials' })
 })
 
 test('a login that renews the hash succeeds if another login has renewed it meanwhile', async () => {
@@ -73,13 +64,13 @@ test('a login that renews the hash succeeds if another login has renewed it mean
   const { accounts, hash } = await setup(strong, database =>
     sql(database, 'update users set hashed_password = $1', [renewed])
   )
-  expect(await accounts.login('john', OLD)).toMatchObject({ access_token: 'john' })
+  expect(await accounts.login(loginOf('john', OLD))).toMatchObject({ token: { access_token: 'john' } })
   expect(await hash()).toBe(renewed)
 })
 
 test('two concurrent logins that renew the hash both succeed', async () => {
   const { accounts, hash } = await setup(strong, () => {})
-  await Promise.all([accounts.login('john', OLD), accounts.login('john', OLD)])
+  await Promise.all([accounts.login(loginOf('john', OLD)), accounts.login(loginOf('john', OLD))])
   expect(strong.needsRehash(await hash(), OLD)).toBe(false)
 })
 
@@ -88,7 +79,7 @@ test('many concurrent logins that renew the hash all succeed', async () => {
   const password = 'Se\u0301curePass123'
   const { accounts, database, john } = await setup(strong, () => {})
   await sql(database, 'update users set hashed_password = $1', [await strong.hash(password)])
-  const logins = await Promise.all(Array.from({ length: 12 }, () => accounts.login('john', password)))
+  const logins = await Promise.all(Array.from({ length: 12 }, () => accounts.login(loginOf('john', password))))
   expect(logins).toHaveLength(12)
   expect((await database.users.findByIds([john.id])).get(john.id)?.hashedPassword).toMatch(/^\$2/)
 })

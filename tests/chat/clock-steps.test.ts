@@ -11,7 +11,7 @@ import { PING_INTERVAL_MS } from '../../src/chat/connections/liveness.ts'
 import { createConnectionRegistry } from '../../src/chat/connections/registry.ts'
 import { createKinds } from '../../src/chat/kinds/index.ts'
 import { createPresence } from '../../src/chat/presence/presence.ts'
-import { GRACE_MS } from '../../src/chat/presence/room-presence.ts'
+import { GRACE_MS } from '../../src/chat/presence/present-users.ts'
 import type { SubscriptionManager } from '../../src/chat/subscriptions/manager.ts'
 import { fakeClock } from '../support/clock.ts'
 import { FakeSocket } from '../support/fake-socket.ts'
@@ -156,10 +156,8 @@ const revoking = async (clock: ReturnType<typeof fakeClock>, network: ReturnType
     registry: createConnectionRegistry({ clock, connectionsPerUser: 0, connectionsPerIp: 0, messageRate: 0 }),
     bus,
     clock,
-    log: silentLog,
     access: { may: () => true, ask: () => true, isDelegated: false } satisfies Access,
-    subscriptionManager: { expel() {} } as unknown as SubscriptionManager,
-    existing: async ids => new Set(ids)
+    subscriptionManager: { expel() {} } as unknown as SubscriptionManager
   })
   await bus.listen({ grown() {}, event: createEventHandler(one.events), reset() {} })
   return one

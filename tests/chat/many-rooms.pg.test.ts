@@ -3,7 +3,7 @@
  * parameter for each room.
  */
 import { expect, test } from 'vitest'
-import type { Entry } from '../../src/chat/log/codec.ts'
+import type { Entry } from '../../src/chat/log/entry.ts'
 import { createPageCache } from '../../src/chat/log/page-cache.ts'
 import { createRoomRegistry } from '../../src/chat/rooms/registry.ts'
 import { systemClock } from '../../src/lib/clock.ts'

@@ -22,11 +22,11 @@ const bundle = async () => {
   return { bytes: outputFiles[0]?.contents ?? new Uint8Array(), inputs: Object.keys(metafile.inputs) }
 }
 
-test('has a bundle of less than 10 kB gzipped, which contains only the SDK’s own files', async () => {
+test('has a bundle of less than 13 kB gzipped, which contains only the SDK’s own files', async () => {
   const { bytes, inputs } = await bundle()
   expect(inputs.filter(file => !file.startsWith('client/src/'))).toEqual([])
   expect(inputs.length).toBeGreaterThan(10)
-  expect(gzipSync(bytes).length).toBeLessThan(10_000)
+  expect(gzipSync(bytes).length).toBeLessThan(13_000)
 })
 
 test('handles every close code as the catalog advises', () => {

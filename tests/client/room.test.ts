@@ -375,3 +375,66 @@ test('does not end the wait to read missed entries when live messages arrive', a
   expect(socket.take('subscribe')).toHaveLength(1)
   expect(calls).toHaveLength(1)
 })
+
+const erasureFrame = (seq: number, subject: number) => ({
+  ...messageFrame(seq),
+  type: 'erasure',
+  content: undefined,
+  subject
+})
+const contents = (messages: readonly Message[]) => messages.map(({ content, unavailable }) => content ?? unavailable)
+
+test('removes the contents of the messages before an erasure, from the state and from loops', async () => {
+  const { first, room } = await start(0)
+  const loop = room.messages()
+  const erasures: unknown[] = []
+  room.on('erasure', erasure => erasures.push(erasure))
+  first.receive(
+    messageFrame(1, { meta: { a: 1 }, nonce: 'n1' }),
+    messageFrame(2, { user_id: 3 }),
+    erasureFrame(3, 2),
+    messageFrame(4)
+  )
+  const expected = ['erased', 'message 2', 'message 4']
+  expect(contents(room.state.messages)).toEqual(expected)
+  expect(room.state.messages[0]).toEqual({
+    id: 1,
+    room: 'general',
+    seq: 1,
+    user_id: 2,
+    username: 'bob',
+    content: null,
+    unavailable: 'erased',
+    created_at: '2026-01-31T12:00:00.000+00:00'
+  })
+  expect(erasures).toEqual([{ userId: 2, seq: 3 }])
+  expect(room.state.status).toBe('live')
+  const seen: Message[] = []
+  for await (const message of loop) if (seen.push(message) === 3) break
+  expect(contents(seen)).toEqual(expected)
+})
+
+test('removes the contents of erased messages from a page of history that arrives after the erasure', async () => {
+  const { first, room, http } = await start(3)
+  let respond = (_: object) => {}
+  http(() => new Promise(resolve => (respond = resolve as typeof respond)))
+  const loaded = room.older()
+  await settled()
+  first.receive(erasureFrame(4, 2), messageFrame(5))
+  respond({ body: historyPage(1, 3) })
+  await loaded
+  expect(contents(room.state.messages)).toEqual(['erased', 'erased', 'erased', 'message 5'])
+})
+
+test('applies an erasure among the missed entries that are read over HTTP', async () => {
+  const { first, room, again, http } = await start(0)
+  first.receive(messageFrame(1))
+  first.end(1006)
+  const { messages } = historyPage(2, 4)
+  const erasure = { ...messages[1], type: 'erasure', content: null, subject: 2 }
+  http(() => ({ body: historyPage(2, 4, { messages: [messages[0], erasure, messages[2]], has_more: false }) }))
+  const { socket, subscribe } = await again()
+  socket.receive({ ...subscribedFrame(4, subscribe), type: 'resync', reason: 'too_far' })
+  await settled()
+  expect(contents(room.state.messages)).toEqual(['erased', 'erased', 'message 4'])
+})

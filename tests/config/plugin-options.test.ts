@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { createOptionsReader } from '../../src/config/plugin-options.ts'
 import { resolveSettings } from '../../src/config/resolve.ts'
+import { auditSettings } from '../../src/config/settings/audit.ts'
 import { authSettings } from '../../src/config/settings/auth.ts'
 import { chatSettings } from '../../src/config/settings/chat.ts'
 import { databaseSettings } from '../../src/config/settings/database.ts'
@@ -19,7 +20,7 @@ const { settings } = resolveSettings({
 test.for([
   ['auth', authSettings, ['secretKey']],
   ['chat', chatSettings, []],
-  ['db', databaseSettings, []],
+  ['db', { ...databaseSettings, ...auditSettings }, []],
   ['platform', platformSettings, []],
   ['ops', opsSettings, []]
 ] as const)(

@@ -42,6 +42,7 @@ export interface Operation {
   readonly method: string
   /** The path template, such as `/api/chat/rooms/{room}`. */
   readonly path: string
+  readonly tags: readonly string[]
   readonly summary?: string
   readonly description?: string
   readonly security: readonly object[]
@@ -107,7 +108,8 @@ export const undocumented = ({ responses }: Operation, { status, headers, text }
     return text === '' ? headerFaults(response, headers) : `${status} has a body that is not documented`
   const content = response.content[type]
   if (!content) return `${status} is not documented as ${type}`
-  return headerFaults(response, headers) || faultsOf(content.schema, JSON.parse(text))
+  const values = type === 'application/x-ndjson' ? text.trim().split('\n') : [text]
+  return headerFaults(response, headers) || values.map(value => faultsOf(content.schema, JSON.parse(value))).join('')
 }
 
 /**
@@ -123,3 +125,14 @@ const headerFaults = ({ headers: documented = {} }: Response, headers: Reply['he
   }
   return ''
 }
+
+/**
+ * The operations of accounts that change who may send the next request, or that need a token, a code or a challenge of an earlier
+ * response. A single example cannot succeed, and the routes' own tests cover their results and errors.
+ */
+const FLOW_TAGS = new Set(['auth', 'users', 'admin'])
+const SINGLE_REQUESTS = new Set(['register', 'login', 'getMe', 'getAuthFeatures'])
+
+/** Returns whether an operation is a step of such a flow. */
+export const isFlow = ({ operationId, tags }: Operation): boolean =>
+  tags.some(tag => FLOW_TAGS.has(tag)) && !SINGLE_REQUESTS.has(operationId)

@@ -9,7 +9,16 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import type { ErrorCode } from '../../src/protocol/errors.ts'
 import { SECRET_KEY } from '../support/settings.ts'
 import { startChat } from '../support/start-chat.ts'
-import { document, faultsOf, type Operation, operations, resolve, type Schema, undocumented } from './document.ts'
+import {
+  document,
+  faultsOf,
+  isFlow,
+  type Operation,
+  operations,
+  resolve,
+  type Schema,
+  undocumented
+} from './document.ts'
 import { createSender, type Reply, type Sent } from './http.ts'
 
 /** Creates a request from the examples of an operation. If `isBare` is true, omits the optional parameters. */
@@ -35,6 +44,9 @@ const exampleOf = (operation: Operation, token: string, { isBare = false } = {})
 /** The timeout is long because most of these tests send requests to all operations. */
 const OPTIONS = { timeout: 300_000 }
 
+/** The operations whose examples can succeed by themselves. */
+const single = operations.filter(operation => !isFlow(operation))
+
 const start = async (settings = {}) => {
   const { url, database, register } = await startChat({ settings })
   const { send, close } = createSender(url)
@@ -52,7 +64,7 @@ test(
   async () => {
     const { send } = await start({ messageRateLimit: 0 })
     let token = ''
-    for (const operation of operations) {
+    for (const operation of single) {
       const request = exampleOf(operation, token)
       const reply = await send(request)
       expect([operation.operationId, reply.status, undocumented(operation, reply)]).toEqual([
@@ -102,7 +114,14 @@ const COVERED_ELSEWHERE: Partial<Record<ErrorCode, string>> = {
   unavailable: 'an unavailable database, or a shutdown: tests/routes/service.db.test.ts',
   busy: 'a full queue of passwords, messages or reads: passwords, append-queue and read-limit.test.ts',
   not_allowed: 'a host’s `authorize`',
-  rejected: 'a host’s `beforeMessage`'
+  rejected: 'a host’s `beforeMessage`',
+  registration_closed: 'another value of REGISTRATION: tests/routes/registration.db.test.ts',
+  invitation_required: 'another value of REGISTRATION: tests/routes/registration.db.test.ts',
+  invalid_invitation: 'another value of REGISTRATION: tests/routes/registration.db.test.ts',
+  account_suspended: 'a suspended user: tests/routes/sessions.db.test.ts',
+  second_factor_required: 'a user with a second factor: tests/routes/two-factor.db.test.ts',
+  email_not_verified: 'REQUIRE_VERIFIED_EMAIL: tests/routes/emails.db.test.ts',
+  origin_not_allowed: 'a login by cookie from another origin: tests/routes/session-cookies.db.test.ts'
 }
 
 const replaced = (request: Sent, changed: Partial<Sent>): Sent => ({ ...request, ...changed })
@@ -130,6 +149,8 @@ const CAUSES: Partial<Record<ErrorCode, (request: Sent, expired: string) => Sent
   token_expired: authorized,
   invalid_credentials: request => withBody(request, { username: 'john', password: 'Wrong-password-1' }),
   username_taken: request => withBody(request, { username: 'JOHN', password: 'SecurePass123' }),
+  username_reserved: request => withBody(request, { username: 'Admin', password: 'SecurePass123' }),
+  password_too_common: request => withBody(request, { username: 'jill', password: 'Password123' }),
   room_taken: request => withBody(request, { room: 'general' }),
   room_not_found: request => replaced(request, { path: request.path.replace('/general', '/nowhere') }),
   nonce_reused: request => withBody(request, { content: 'something else' }),
@@ -174,7 +195,7 @@ describe('every documented error of an operation', () => {
     await send(exampleOf(post, token))
 
     const uncovered: string[] = []
-    for (const operation of operations) {
+    for (const operation of single) {
       for (const { code, example } of codesOf(operation)) {
         if (code in COVERED_ELSEWHERE || code === 'bad_request' || code === 'rate_limited') continue
         const cause = CAUSES[code]
@@ -185,6 +206,32 @@ describe('every documented error of an operation', () => {
     expect(uncovered).toEqual([])
   })
 
+  test('is returned for a request to a flow of accounts without a valid token', OPTIONS, async () => {
+    const { send } = await start()
+    const secured = operations.filter(operation => isFlow(operation) && operation.security.length > 0)
+    expect(secured.length).toBeGreaterThan(20)
+    for (const operation of secured) {
+      for (const code of ['missing_token', 'invalid_token'] as const) {
+        const example = codesOf(operation).find(one => one.code === code)?.example
+        const cause = CAUSES[code] as (request: Sent, expired: string) => Sent
+        expectProblem(operation, example, await send(cause(exampleOf(operation, ''), '')))
+      }
+    }
+  })
+
+  test('is a documented response to the example of every flow of accounts', OPTIONS, async () => {
+    const { send, register } = await start()
+    for (const [at, operation] of operations.filter(isFlow).entries()) {
+      const { token } = await register(`user-${at}`)
+      const reply = await send(exampleOf(operation, token))
+      expect([operation.operationId, undocumented(operation, reply), reply.status < 500]).toEqual([
+        operation.operationId,
+        '',
+        true
+      ])
+    }
+  })
+
   test('is returned with 429 when a rate limit is exceeded', OPTIONS, async () => {
     const { send, register } = await start({
       registerRateLimit: 1,
@@ -193,7 +240,7 @@ describe('every documented error of an operation', () => {
       readRateLimit: 1
     })
     const { token } = await register('john')
-    for (const operation of operations) {
+    for (const operation of single) {
       const limited = codesOf(operation).find(({ code }) => code === 'rate_limited')
       if (!limited) continue
       let reply = await send(exampleOf(operation, token))

@@ -46,6 +46,7 @@ const validValue = (schema: Schema): Arbitrary<unknown> => {
   const { type, pattern, minimum = 0, maximum = 1_000_000, examples } = schema
   if (examples) return fc.constantFrom(...examples)
   if (type === 'integer') return fc.integer({ min: minimum, max: Math.min(maximum, 1_000_000) })
+  if (type === 'boolean') return fc.boolean()
   if (type === 'object')
     return fc.dictionary(fc.string({ maxLength: 5 }), fc.jsonValue({ maxDepth: 2 }), { maxKeys: 3 })
   if (pattern) return fc.stringMatching(new RegExp(pattern))

@@ -22,7 +22,7 @@ const start = async (given?: ChatDatabase) => {
   return { database, john, room, entry, seen, run }
 }
 
-const NOTHING = { deletedUsers: [], renamedUsers: [], rooms: [], entries: [] }
+const NOTHING = { deletedUsers: [], renamedUsers: [], revokedSessions: [], revokedUsers: [], rooms: [], entries: [] }
 
 test('the first read returns a snapshot and no changes', async () => {
   const { changes } = await testDatabase()
@@ -34,7 +34,7 @@ test('registering, appending, creating a room and replacing a password hash are 
   const ann = await database.users.create({ username: 'ann', hashedPassword: 'h' })
   await database.users.admit({ externalId: 'x', username: 'Host user' })
   await database.users.admit({ externalId: 'x', username: 'Host user' })
-  await database.users.replacePasswordHash(ann.id, 'h', 'h2')
+  await database.users.renewPasswordHash(ann, 'h2')
   await database.messages.append([{ ...entry, userId: john.id, writeId: 'another' }])
   await database.rooms.create({ name: 'new', title: null })
   expect(await seen()).toEqual(NOTHING)
@@ -49,6 +49,36 @@ test('a deleted user is reported once', async () => {
   expect(await run('select uid, sid, reason from revocations')).toEqual([
     { uid: john.id, sid: null, reason: 'deleted' }
   ])
+})
+
+test('a session that is ended is reported, and one that had expired or is used is not', async () => {
+  const { database, seen, run, john } = await start()
+  const session = (id: string, days: number, generation = 0) =>
+    run(
+      `insert into "${database.schema}".sessions (id, user_id, generation, expires_at)
+      values ($1, $2, $3, clock_timestamp() + $4::integer * interval '1 day')`,
+      [id, john.id, generation, days]
+    )
+  await session('live', 1)
+  await session('expired', -1)
+  await database.sessions.touch(['live'], { idleMs: 1000, maxMs: 1000 })
+  expect(await seen()).toEqual(NOTHING)
+  await run(`delete from "${database.schema}".sessions`)
+  expect(await seen()).toEqual({ ...NOTHING, revokedSessions: ['live'] })
+})
+
+test('a user with another generation or status is reported with the sessions of that generation', async () => {
+  const { database, seen, run, john } = await start()
+  await run('update users set generation = 3')
+  await run(`insert into "${database.schema}".sessions (id, user_id, generation, expires_at)
+    select 's' || n, ${john.id}, n, clock_timestamp() + interval '1 day' from generate_series(2, 3) as n`)
+  const user = { id: john.id, status: 'active', generation: 3, keptSessions: ['s3'] }
+  expect(await seen()).toEqual({ ...NOTHING, revokedUsers: [user] })
+  await run(`update users set status = 'suspended', generation = 4`)
+  const suspended = { id: john.id, status: 'suspended', generation: 4, keptSessions: [] }
+  expect(await seen()).toEqual({ ...NOTHING, revokedUsers: [suspended] })
+  await run(`update users set role = 'admin', display_name = 'John'`)
+  expect(await seen()).toEqual(NOTHING)
 })
 
 test('a renamed user is reported with the new name, and a user with a changed id as deleted', async () => {
@@ -92,7 +122,7 @@ test('a room with a new title and a deleted room are reported, but not an unchan
 
 test.for(['users', 'messages', 'rooms'])('truncating %s is reported as an unknown change', async table => {
   const { seen, run } = await start()
-  await run(`truncate ${table}`)
+  await run(`truncate ${table} cascade`)
   expect(await seen()).toBeUndefined()
   expect(await seen()).toEqual(NOTHING)
 })

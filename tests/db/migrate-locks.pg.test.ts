@@ -2,7 +2,8 @@
 
 import postgres from 'postgres'
 import { expect, onTestFinished, test } from 'vitest'
-import { migrateDown, migrateUp, migrationStatus, readMigrations } from '../../src/db/migrate.ts'
+import { readMigrations } from '../../src/db/migrate/files.ts'
+import { migrateDown, migrateUp, migrationStatus } from '../../src/db/migrate.ts'
 import { testClient, testDatabaseUrl, testSchema } from '../support/database.ts'
 
 /** Creates a schema in which the migrations from 0005 on are pending, and a transaction that locks its table `messages`. */

@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { createDatabase } from '../../src/db/database.ts'
-import { migrateDown, migrateUp, migrationStatus, readMigrations, requireMigrated } from '../../src/db/migrate.ts'
+import { readMigrations } from '../../src/db/migrate/files.ts'
+import { migrateDown, migrateUp, migrationStatus, requireMigrated } from '../../src/db/migrate.ts'
 import { testClient, testSchema } from '../support/database.ts'
 
 const start = async () => ({ client: await testClient(), schema: await testSchema() })

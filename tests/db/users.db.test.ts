@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { createRoomsRepository } from '../../src/db/repositories/rooms.ts'
+import { createSessionsRepository } from '../../src/db/repositories/sessions.ts'
 import { createUsersRepository } from '../../src/db/repositories/users.ts'
 import { createTables } from '../../src/db/tables.ts'
 import { ChatError } from '../../src/protocol/errors.ts'
@@ -33,14 +34,17 @@ describe('users', () => {
   })
 
   test('get a new password hash only if it replaces the hash that was checked', async () => {
-    const { users } = await testDatabase()
+    const { users, client, schema } = await testDatabase()
     const { id } = await users.create({ username: 'john', hashedPassword: 'old' })
-    expect(await users.replacePasswordHash(id, 'old', 'new')).toBe(true)
-    expect(await users.replacePasswordHash(id, 'old', 'stale')).toBe(false)
+    const john = { id, hashedPassword: 'old', generation: 0 }
+    expect(await users.renewPasswordHash(john, 'new')).toBe(true)
+    expect(await users.renewPasswordHash(john, 'stale')).toBe(false)
     expect((await users.findByIds([id])).get(id)).toMatchObject({ hashedPassword: 'new' })
-    expect(await users.hasPasswordHash(id, 'new')).toBe(true)
-    expect(await users.hasPasswordHash(id, 'old')).toBe(false)
-    expect(await users.replacePasswordHash(id + 1, 'new', 'newer')).toBe(false)
+    const renewed = { ...john, hashedPassword: 'new' }
+    expect(await users.renewPasswordHash({ ...renewed, generation: 1 }, 'newer')).toBe(false)
+    expect(await users.renewPasswordHash({ ...renewed, id: id + 1 }, 'newer')).toBe(false)
+    await client.query(`update "${schema}".users set status = 'suspended'`)
+    expect(await users.renewPasswordHash(renewed, 'newer')).toBe(false)
   })
 
   test('who have registered are found by name, and users of a host application are not', async () => {
@@ -56,6 +60,7 @@ describe('users', () => {
     const { client, schema } = await testDatabase()
     recordQueries(client)
     const users = createUsersRepository(client, createTables(schema))
+    const sessions = createSessionsRepository(client, schema)
     await client.query(`insert into "${schema}".users (username, external_id)
       select 'user' || n, case when n % 2 = 0 then 'ext' || n end from generate_series(1, 100000) as n`)
     await client.query(`analyze "${schema}".users`)
@@ -63,15 +68,15 @@ describe('users', () => {
       name: (name: string) => users.findByUsername(name),
       host: (name: string) => users.findByExternalId(name),
       ids: (id: string) => users.findByIds([Number(id)]),
-      hash: (id: string) => users.hasPasswordHash(Number(id), 'h')
+      session: (id: string) => sessions.find([{ userId: Number(id), sessionId: id }])
     }
     const known = {
       name: ['USER1', 'nobody', 'user2'],
       host: ['ext2', 'nobody'],
       ids: ['1', '999999'],
-      hash: ['1', '999999']
+      session: ['1', '999999']
     }
-    for (const look of ['name', 'host', 'ids', 'hash'] as const) {
+    for (const look of ['name', 'host', 'ids', 'session'] as const) {
       const plans = []
       for (const wanted of known[look]) plans.push(await planOf(client, () => ask[look](wanted)))
       expect(plans[0]).toMatch(/Index (Only )?Scan|Bitmap Index Scan/)

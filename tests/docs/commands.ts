@@ -28,6 +28,10 @@ const NOT_HERE: readonly (readonly [RegExp, string])[] = [
     /^(pg_dump|createdb|pg_restore) /,
     'needs databases to copy; tests/deploy/restore.pg.test.ts tests the step after it'
   ],
+  [
+    /^npx fastify-chat (users|sessions) /,
+    'needs the installed package; tests/cli/users.pg.e2e.test.ts runs these commands'
+  ],
   [/^npx fastify-chat client/, 'needs a terminal; tests/tui tests the screens'],
   [/^export FASTIFY_CHAT_PASSWORD=/, 'sets a variable for the next command'],
   [

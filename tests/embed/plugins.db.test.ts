@@ -6,9 +6,11 @@ import chat from '../../plugins/chat.ts'
 import config from '../../plugins/config.ts'
 import crypto from '../../plugins/crypto.ts'
 import db from '../../plugins/db.ts'
+import mail from '../../plugins/mail.ts'
 import ops from '../../plugins/ops.ts'
 import platform from '../../plugins/platform.ts'
 import problems from '../../plugins/problems.ts'
+import { loginOf } from '../support/accounts.ts'
 import { testClient, testSchema } from '../support/database.ts'
 import { ENCRYPTION_KEY, SECRET_KEY } from '../support/settings.ts'
 
@@ -50,8 +52,11 @@ test('registers auth and chat after db, which has a client', async () => {
   await app.register(chat)
   await app.ready()
   const user = await app.chatAuth.accounts?.register('john', 'SecurePass123')
-  const { access_token } = (await app.chatAuth.accounts?.login('JOHN', 'SecurePass123')) ?? {}
-  expect(await app.chatAuth.renew(access_token ?? '')).toMatchObject({ userId: user?.id, username: 'john' })
+  const started = await app.chatAuth.accounts?.login(loginOf('JOHN', 'SecurePass123'))
+  expect(await app.chatAuth.renew(started?.token.access_token ?? '')).toMatchObject({
+    userId: user?.id,
+    username: 'john'
+  })
   const { entry } = await app.chatCore.log.publish(
     { userId: user?.id ?? 0, username: 'john', expiresAt: 4e12 },
     'general',
@@ -125,4 +130,24 @@ test.for<[string, unknown, object, RegExp]>([
   if (plugin !== auth) await app.register(auth, { secretKey: SECRET_KEY })
   if (plugin === ops) await app.register(chat, {})
   await expect(async () => app.register(plugin as never, options as never)).rejects.toThrow(message)
+})
+
+test('registers mail after db and crypto, which sends nothing without a server', async () => {
+  const app = bare()
+  await app.register(db, { client: await testClient(), databaseSchema: await testSchema() })
+  await app.register(crypto, { encryptionKey: ENCRYPTION_KEY })
+  await app.register(mail)
+  await app.ready()
+  expect(app.chatMail.isConfigured).toBe(false)
+  await app.chatMail.enqueue(app.chatDb, { kind: 'forgot', userId: null, params: { address: 'john@example.com' } })
+  expect(await app.chatDb.outbox.lease({ first: 1, again: 1, leaseMs: 1 })).toEqual([])
+})
+
+test('rejects a mail server without a sender or a page for links, and does not quote its password', async () => {
+  const app = bare()
+  await app.register(db, { client: await testClient(), databaseSchema: await testSchema() })
+  await app.register(crypto, { encryptionKey: ENCRYPTION_KEY })
+  const registered = async () =>
+    app.register(mail, { smtpUrl: 'smtp://chat:hunter2@localhost', mailFrom: 'chat@example.com' })
+  await expect(registered()).rejects.toThrow(/publicUrl/)
 })

@@ -21,16 +21,25 @@ const ALLOWED: Record<string, { times: number; why: string }> = {
   'src/lib/clock.ts': { times: 2, why: 'the clocks themselves' },
   'client/src/platform.ts': { times: 2, why: 'the clocks of the SDK' },
   'src/accounts/tokens/access-tokens.ts': { times: 3, why: '`iat` and `exp` of a token' },
+  'src/accounts/issuers/issuer-tokens.ts': { times: 2, why: '`exp` and `nbf` of a token of another issuer' },
   'src/accounts/host-users.ts': { times: 1, why: 'the `expiresAt` that a host returns' },
+  'src/accounts/two-factor/codes.ts': { times: 1, why: 'the time step of a code (RFC 6238)' },
+  'src/accounts/two-factor/factors.ts': { times: 1, why: 'the time step of a code (RFC 6238)' },
   'plugins/auth.ts': { times: 1, why: 'the default `expiresAt`, if a host returns none' },
   'plugins/crypto.ts': { times: 1, why: 'the time in a Fernet token' },
   'src/crypto/fernet.ts': { times: 1, why: 'the age of a Fernet token' },
   'src/chat/connections/lifetime.ts': { times: 2, why: 'the expiry of a token' },
   'src/chat/connections/dispatch.ts': { times: 1, why: '`server_time`' },
+  'src/cli/users.ts': { times: 1, why: 'the age of an account, which the operator sees' },
+  'src/cli/with-database.ts': { times: 1, why: 'the time in a Fernet token' },
   'src/db/client/folder-lock.ts': { times: 1, why: 'the modification time of a file' },
   'client/src/link.ts': { times: 2, why: '`since` and `until`, which apps show' },
   'client/src/outbox.ts': { times: 1, why: '`createdAt`, which apps show' },
   'client/src/renewal.ts': { times: 1, why: 'the expiry of a token, from a service that does not send its time' },
+  'client/src/session.ts': {
+    times: 2,
+    why: 'the stored expiry of an access token, which other tabs and programs read'
+  },
   'src/web/banner.tsx': {
     times: 4,
     why: 'how long it is until a point in time; counted down with the monotonic clock'

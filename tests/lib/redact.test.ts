@@ -153,9 +153,10 @@ test('removes tokens, hashes, keys and passwords from a text', () => {
   const jwt = 'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln'
   const key = 'cw_0x689RpI-jtRR7oE8h_eQsKImvJapLeSbXpwF4e4='
   const fernet = `gAAAAABn${'x'.repeat(92)}==`
-  const text = `${jwt} ${key} ${fernet} ${HASH} sha256+${HASH} postgres://bob2:opensesame@h/db /ws?token=abc&a=1`
+  const refresh = `${'s'.repeat(22)}.12.${'x'.repeat(43)}.${'m'.repeat(43)}`
+  const text = `${jwt} __Host-chat-0a1b2c3d=${refresh}; ${key} ${fernet} ${HASH} sha256+${HASH} postgres://bob2:opensesame@h/db /ws?token=abc&a=1`
   expect(redactText(text)).toBe(
-    '[token] [key] [ciphertext] [hash] sha256+[hash] postgres://bob2:[password]@h/db /ws?token=[token]&a=1'
+    '[token] __Host-chat-0a1b2c3d=[token]; [key] [ciphertext] [hash] sha256+[hash] postgres://bob2:[password]@h/db /ws?token=[token]&a=1'
   )
 })
 

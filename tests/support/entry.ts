@@ -1,6 +1,6 @@
 /** Creates entries of a log in the form that subscribers receive. */
 import { encode } from '../../src/chat/connections/encoded.ts'
-import type { Entry } from '../../src/chat/log/codec.ts'
+import type { Entry } from '../../src/chat/log/entry.ts'
 
 /** Returns a message with this `seq`. Its frame contains only its type and its `seq`. */
 export const entryAt = (seq: number): Entry => ({

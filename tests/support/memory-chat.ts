@@ -25,7 +25,7 @@ export const createMemoryChat = ({ clock = fakeClock(), ...options }: MemoryChat
     log: silentLog,
     authenticate: () => Promise.reject(new Error('This chat authenticates no user.')),
     ...options,
-    storage: { existingUsers: async ids => new Set(ids), faultOf: () => 'divide', ...options },
+    storage: { faultOf: () => 'divide', ...options },
     limits: { messageRate, connectionsPerUser, connectionsPerIp, maxMessageLength, legacyLifetimeMs: DAY_MS },
     host: options
   })

@@ -48,15 +48,18 @@ interface HttpResponse {
 }
 
 /** The parts of the service that a test can replace. */
-export interface StartOptions extends Pick<ServerOptions, 'clock' | 'bus' | 'appendQueue' | 'kinds'> {
+export interface StartOptions extends Pick<ServerOptions, 'clock' | 'bus' | 'appendQueue' | 'kinds' | 'printMail'> {
   readonly settings?: Partial<Settings>
   readonly database?: ChatDatabase
+  /** The port to listen on, for a test whose settings contain it. The default is any free port. */
+  readonly port?: number
 }
 
 /** Starts the service. It is closed when the test ends. */
 export const startChat = async ({
   settings: changed,
   database: given,
+  port = 0,
   ...injected
 }: StartOptions = {}): Promise<RunningChat> => {
   const database = given ?? (await testDatabase())
@@ -69,7 +72,7 @@ export const startChat = async ({
     ...injected
   })
   onTestFinished(() => server.close())
-  const url = await server.listen({ host: '127.0.0.1', port: 0 })
+  const url = await server.listen({ host: '127.0.0.1', port })
 
   const call: RunningChat['call'] = async (method, path, { token, body, headers } = {}) => {
     const response = await fetch(url + path, {
@@ -82,7 +85,7 @@ export const startChat = async ({
       ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) })
     })
     const text = await response.text()
-    const isJson = response.headers.get('content-type')?.includes('json')
+    const isJson = /\bjson\b/.test(response.headers.get('content-type') ?? '')
     return { status: response.status, headers: response.headers, body: isJson ? JSON.parse(text) : text }
   }
 

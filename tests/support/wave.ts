@@ -1,7 +1,7 @@
 /** Defines a kind of entry for tests: a wave at a message, with a text and a mood. */
 import { Type } from '@sinclair/typebox'
 import { defineKind } from '../../src/chat/kinds/kind.ts'
-import { ref } from '../../src/protocol/frames.ts'
+import { ref } from '../../src/protocol/frames/ref.ts'
 import { messageFields, Nonce, RoomName, shown } from '../../src/protocol/http/messages.ts'
 import { Int64 } from '../../src/protocol/integers.ts'
 import { Timestamp } from '../../src/protocol/timestamp.ts'

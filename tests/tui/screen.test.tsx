@@ -31,8 +31,10 @@ const start = ({ session = {}, hasColour = false, token = () => 'token-1' }: Set
     isReady: true,
     token: async () => 'token-1',
     logIn: async (...given) => void calls.push(['logIn', ...given]),
+    logInWithCode: async (...given) => void calls.push(['logInWithCode', ...given]),
     register: async (...given) => void calls.push(['register', ...given]),
     connect: () => service.client,
+    end: async () => {},
     ...session
   }
   const screen = render(<App session={person} room="general" hasColour={hasColour} connect={person.connect} />)
@@ -74,6 +76,29 @@ test('hides the password, and shows the error message of the service', async () 
   await type(ENTER)
   await sees('Wrong username or password.')
   expect(screen.frames.join('')).not.toContain('Secret12')
+})
+
+test('asks for a code if the login needs one, and returns to the password with Ctrl-R', async () => {
+  const session = {
+    isReady: false,
+    username: undefined,
+    logIn: async () => {
+      const refusal = { status: 401, code: 'second_factor_required', detail: 'Enter a code.', challenge: 'c1' } as const
+      throw new ChatApiError({ ...refusal, methods: ['totp', 'recovery_code'] })
+    }
+  }
+  const { type, calls, sees } = start({ session })
+  await type('ada', ENTER, 'Secret12', ENTER)
+  await sees('Second step')
+  await type('99')
+  await sees(/Code +99/)
+  await type('\x12')
+  await sees('Password')
+  await type(ENTER)
+  await sees('Second step')
+  await type('123456', ENTER)
+  await sees('#general')
+  expect(calls).toEqual([['logInWithCode', 'c1', '123456']])
 })
 
 test('shows the rules as they are met during registration, and then the chat', async () => {

@@ -9,10 +9,10 @@ import { type RunningChat, startChat } from '../support/start-chat.ts'
 let browser: Browser
 
 const enter = async (chat: RunningChat, username: string, options = {}): Promise<Tab> => {
-  const { token } = await chat.register(username)
+  await chat.register(username)
   const tab = await openTab(browser, options)
   onTestFinished(() => tab.page.context().close())
-  await enterAs(tab, chat.url, username, token)
+  await enterAs(tab, chat.url, username)
   return tab
 }
 

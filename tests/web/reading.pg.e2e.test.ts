@@ -16,7 +16,8 @@ const start = async (...contents: string[]): Promise<Page> => {
   }
   const tab = await openTab(browser, { viewport: { width: 360, height: 740 } })
   onTestFinished(() => tab.page.context().close())
-  await enterAs(tab, chat.url, 'ada', (await chat.register('ada')).token)
+  await chat.register('ada')
+  await enterAs(tab, chat.url, 'ada')
   await tab.page
     .locator('.bubble')
     .nth(contents.length - 1)

@@ -5,6 +5,8 @@
 import { randomBytes } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { Secret, TOTP } from 'otpauth'
+import type { Page } from 'playwright-core'
 import { openClient } from '../../src/db/client/open.ts'
 import { migrateUp } from '../../src/db/migrate.ts'
 import { createServer } from '../../src/server.ts'
@@ -24,7 +26,7 @@ await migrateUp(client, schema)
 
 const start = async () => {
   const settings = testSettings({ databaseSchema: schema, audience: schema, messageRateLimit: 0 })
-  const server = await createServer({ settings, client, logTo: { write() {} } })
+  const server = await createServer({ settings, client, logTo: { write() {} }, printMail() {} })
   return { server, url: await server.listen({ host: '127.0.0.1', port: 0 }) }
 }
 
@@ -87,6 +89,7 @@ const seed = async () => {
   for (const [who, content] of ODD) {
     await call(url, '/api/chat/rooms/odd/messages', { content }, tokens.get(who))
   }
+  await client.query(`update ${schema}.users set role = 'admin' where username = 'ada'`)
   await server.close()
   // Spreads the messages over two days, at intervals of three minutes.
   await client.query(
@@ -94,6 +97,51 @@ const seed = async () => {
        - case when seq <= 5 then interval '1 day' else interval '0' end`
   )
   return tokens
+}
+
+/** Returns the code that an authenticator app shows at a time. Vitest, which the helpers of tests import, does not run here. */
+const codeAt = (secret: string, timestamp: number): string =>
+  new TOTP({ secret: Secret.fromBase32(secret) }).generate({ timestamp })
+
+/** Takes screenshots of the account dialog, with the set-up of an authenticator app, and of the view for administrators. */
+const shootDialogs = async (page: Page, shot: (name: string) => Promise<unknown>): Promise<void> => {
+  const press = (name: string): Promise<void> => page.getByRole('button', { name, exact: true }).click()
+  await page.getByRole('button', { name: /Account$/ }).click()
+  for (const section of ['Profile', 'Password', 'E-mail', 'Sessions', 'Your data', 'Two-step login']) {
+    await press(section)
+    if (section === 'Sessions') await page.getByText('this session').waitFor()
+    await shot(`account-${section.toLowerCase().replaceAll(' ', '-')}`)
+  }
+  await press('Set up an app')
+  await page.getByRole('img', { name: 'The key as a QR code' }).waitFor()
+  await shot('account-app')
+  const secret = String(await page.locator('.section-form code').first().textContent()).replaceAll(' ', '')
+  await page.getByLabel('Code that the app shows').fill(codeAt(secret, Date.now()))
+  await press('Turn on')
+  await page.getByRole('heading', { name: 'Save your recovery codes' }).waitFor()
+  await shot('account-codes')
+  await press('I have saved them')
+  await client.query(`update ${schema}.sessions set proven_at = now() - interval '1 hour'`)
+  await press('Remove the app')
+  await page.getByLabel('Your password', { exact: true }).fill(PASSWORD)
+  await shot('account-proof')
+  const code = codeAt(secret, Date.now() + 30_000)
+  await page.getByLabel('Code of your app').fill(code)
+  await press('Confirm')
+  await page.getByText('Off. With an app').waitFor()
+  await press('Close')
+  await press('Administration')
+  await press('Manage grace')
+  await press('Delete…')
+  await shot('admin-users')
+  await press('Invitations')
+  await press('Create a link')
+  await page.locator('.note code').waitFor()
+  await shot('admin-invitation')
+  await press('Audit log')
+  await page.locator('.audit li').first().waitFor()
+  await shot('admin-audit')
+  await press('Close')
 }
 
 const tokens = await seed()
@@ -141,6 +189,9 @@ try {
         await page.getByRole('button', { name: 'Rooms' }).click()
         await page.waitForTimeout(300)
         await shot('drawer')
+      }
+      await shootDialogs(page, shot)
+      if (width < 760) {
         await page.keyboard.press('Escape')
         await page.getByRole('button', { name: '4 people here' }).click()
         await shot('people')

@@ -5,7 +5,9 @@ import { PASSWORD_RULES, type Rule, USERNAME_RULES } from '../../client/src/rule
 import { RoomName } from '../../src/protocol/http/messages.ts'
 import { Password, Username } from '../../src/protocol/http/users.ts'
 import { compile } from '../../src/protocol/validation.ts'
+import { deviceOf } from '../../src/web/account/device.ts'
 import { piecesOf } from '../../src/web/links.ts'
+import { mailLinkOf } from '../../src/web/mail-links.ts'
 import { groupMessages } from '../../src/web/message-groups.ts'
 import { hueOf, initialsOf, roomNameOf } from '../../src/web/names.ts'
 import { previewOf } from '../../src/web/preview.ts'
@@ -167,4 +169,28 @@ test('names days relative to today', () => {
   expect(dayName(now, now)).toBe('Today')
   expect(dayName(new Date(2026, 0, 30, 23).getTime(), now)).toBe('Yesterday')
   expect(dayName(new Date(2025, 5, 1).getTime(), now)).toContain('2025')
+})
+
+test.each([
+  ['Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0', 'Firefox on Linux'],
+  ['Mozilla/5.0 (Windows NT 10.0) AppleWebKit/537.36 Chrome/140.0.0.0 Safari/537.36 Edg/140.0.0.0', 'Edge on Windows'],
+  [
+    'Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) Version/18.0 Mobile/15E148 Safari/604.1',
+    'Safari on iPhone'
+  ],
+  ['Mozilla/5.0 (Linux; Android 15) AppleWebKit/537.36 Chrome/140.0.0.0 Mobile Safari/537.36', 'Chrome on Android'],
+  ['curl/8.5.0', 'curl'],
+  [null, 'Unknown device']
+])('names the device with the user agent %s', (agent, name) => {
+  expect(deviceOf(agent)).toBe(name)
+})
+
+test('finds the token of a mail link, and takes no name of a room for one', () => {
+  expect(mailLinkOf('#reset=a-B_c.9')).toEqual({ purpose: 'reset', token: 'a-B_c.9' })
+  expect(mailLinkOf('#verify=x')).toEqual({ purpose: 'verify', token: 'x' })
+  const isName = new RegExp(RoomName.pattern ?? '')
+  for (const hash of ['#general', '#reset', '#reset=', '#other=x', '#reset=a b', '']) {
+    expect(mailLinkOf(hash)).toBeUndefined()
+  }
+  expect(isName.test('reset=x')).toBe(false)
 })

@@ -10,7 +10,8 @@ const start = async (options = {}) => {
   const chat = await startChat()
   const tab = await openTab(browser, options)
   onTestFinished(() => tab.page.context().close())
-  await enterAs(tab, chat.url, 'ada', (await chat.register('ada')).token)
+  await chat.register('ada')
+  await enterAs(tab, chat.url, 'ada')
   return { chat, page: tab.page, composer: tab.page.getByRole('textbox', { name: /^Message to/ }) }
 }
 

@@ -1,6 +1,7 @@
 /** Issues and verifies access tokens (JWT, RFC 7519) with @fastify/jwt. The only algorithm is HS256. */
 import { randomUUID } from 'node:crypto'
 import { LruMap } from 'toad-cache'
+import type { UserRecord } from '../../db/repositories/users.ts'
 import type { Clock } from '../../lib/clock.ts'
 import { ChatError } from '../../protocol/errors.ts'
 import type { AccessToken } from '../../protocol/http/users.ts'
@@ -26,8 +27,21 @@ export interface AccessTokensOptions {
   readonly lifetime: number
 }
 
+/** The session that a token is issued for. */
+export interface TokenSession {
+  readonly id: string
+  /** The number of the refresh token that is issued with the access token. */
+  readonly refreshNumber?: number | undefined
+  /** Time in milliseconds until the session ends. The token expires no later. */
+  readonly endsInMs?: number | undefined
+}
+
 export interface AccessTokens {
-  issue(user: { readonly id: number; readonly username: string }): AccessToken
+  /** Lifetime of a token, in seconds. */
+  readonly lifetime: number
+
+  /** Returns a token of a user, and of a session if one is given. */
+  issue(user: Pick<UserRecord, 'id' | 'username' | 'generation'>, session?: TokenSession): AccessToken
   /** Returns the claims of a token. Throws `invalid_token` or `token_expired`, and no other error. */
   verify(token: string): AccessClaims
 }
@@ -53,11 +67,18 @@ export const createAccessTokens = (options: AccessTokensOptions): AccessTokens =
     )
 
   return {
-    issue({ id: uid, username: sub }) {
+    lifetime,
+    issue(
+      { id: uid, username: sub, generation: gen },
+      { id: sid, refreshNumber: rtn, endsInMs }: Partial<TokenSession> = {}
+    ) {
       const iat = Math.floor(clock.now() / 1000)
-      const claims = { sub, uid, jti: randomUUID(), iat, exp: iat + lifetime, aud: audience }
+      const expires_in =
+        endsInMs === undefined ? lifetime : Math.max(1, Math.min(lifetime, Math.floor(endsInMs / 1000)))
+      const session = { ...(sid === undefined ? {} : { sid }), gen, ...(rtn === undefined ? {} : { rtn }) }
+      const claims = { sub, uid, jti: randomUUID(), iat, exp: iat + expires_in, aud: audience, ...session }
       const access_token = jwt.sign(claims, { key: ring.current.secret, kid: ring.current.kid, algorithm: 'HS256' })
-      return { access_token, token_type: 'bearer', expires_in: lifetime }
+      return { access_token, token_type: 'bearer', expires_in }
     },
     verify(token) {
       const known = verified.get(token)

@@ -9,6 +9,8 @@ import { compile } from '../../protocol/validation.ts'
 
 /**
  * The claims of an access token. `uid` is the user's id, and `sub` is the display name. Times are in seconds since the epoch.
+ * `sid` is the id of the session, `gen` the user's generation, and `rtn` the number of the refresh token that was issued with the
+ * access token. Tokens of releases without sessions have neither and count as generation 0.
  */
 export const AccessClaims = Type.Object({
   sub: Type.String({ minLength: 1 }),
@@ -16,7 +18,10 @@ export const AccessClaims = Type.Object({
   jti: Type.String({ minLength: 1 }),
   iat: Type.Integer({ minimum: 0 }),
   exp: Type.Integer({ minimum: 0 }),
-  aud: Type.String()
+  aud: Type.String(),
+  sid: Type.Optional(Type.String({ minLength: 1, maxLength: 64 })),
+  gen: Type.Optional(Type.Integer({ minimum: 0 })),
+  rtn: Type.Optional(Type.Integer({ minimum: 1 }))
 })
 export type AccessClaims = Static<typeof AccessClaims>
 

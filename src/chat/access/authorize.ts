@@ -24,6 +24,10 @@ export interface Principal {
    * connection may be opened for this principal.
    */
   readonly askedAt?: number | undefined
+  /** The session of the user. Null or absent if a host application authenticates the users. */
+  readonly sessionId?: string | null | undefined
+  /** The generation of the session. The principal is void when the user has a higher one. */
+  readonly generation?: number | undefined
 }
 
 /**

@@ -1,30 +1,37 @@
 /**
- * Applies changes of users in the database to the connections of these users. A deleted user is disconnected and removed from
- * presence. A renamed user stays connected under the new name.
+ * Applies changes of users and sessions in the database to connections. A deleted user is disconnected and removed from presence.
+ * The connections of an ended session are closed. A renamed user stays connected under the new name.
  */
 
 import type { Changes } from '../../db/database.ts'
+import type { SessionUser } from '../../db/repositories/sessions.ts'
 import type { Clock } from '../../lib/clock.ts'
-import { CLOSE } from '../../protocol/close-codes.ts'
+import { CLOSE, type CloseCode } from '../../protocol/close-codes.ts'
 import { ChatError } from '../../protocol/errors.ts'
+import type { Connection } from '../connections/connection.ts'
 import type { ConnectionRegistry } from '../connections/registry.ts'
+import type { ChatStorage } from '../options.ts'
 import type { SubscriptionManager } from '../subscriptions/manager.ts'
 import type { Principal } from './authorize.ts'
+import { createRevokedSessions } from './revoked-sessions.ts'
 
 export interface CurrentUsersOptions {
   readonly registry: ConnectionRegistry
   readonly subscriptionManager: SubscriptionManager
   readonly clock: Clock
-  /** Returns the names of the given users, keyed by user id. Omits users that don't exist. */
-  readonly usernames: (ids: readonly number[]) => Promise<ReadonlyMap<number, string>>
+  /** See `ChatStorage.sessionUsers`. */
+  readonly sessionUsers: ChatStorage['sessionUsers']
 }
 
-type UserChanges = Pick<Changes, 'deletedUsers' | 'renamedUsers'>
+type UserChanges = Pick<Changes, 'deletedUsers' | 'renamedUsers' | 'revokedSessions' | 'revokedUsers'>
 
 export interface CurrentUsers {
   /** Applies changes to connections and presence, and remembers the changes for a while. */
   apply(changes: UserChanges): void
-  /** Looks up all connected users and applies what has changed. Called when changes may have been missed. */
+  /**
+   * Looks up all connected users and sessions, and applies what has changed. Called periodically, and when changes may have been
+   * missed.
+   */
   refresh(): Promise<void>
   /**
    * Returns the principal with the user's current name, because the user may have been renamed after the principal was looked
@@ -33,8 +40,8 @@ export interface CurrentUsers {
   named<A extends Principal>(principal: A): A
   /** Like `named`, for the author of an entry. Throws `unavailable` if the user was deleted recently. */
   author<A extends Principal>(principal: A): A
-  /** Returns whether the user was deleted recently. */
-  isDeleted(userId: number): boolean
+  /** Returns the code with which a connection must be closed, if the user was deleted or the session ended recently. */
+  closeCodeOf(principal: Principal): CloseCode | undefined
   close(): void
 }
 
@@ -43,13 +50,16 @@ export interface CurrentUsers {
  * change usually ends within this time.
  */
 const REMEMBER_MS = 30_000
+/** Maximum number of users and sessions per query. */
+const PAGE = 1000
 
 export const createCurrentUsers = ({
   registry,
   subscriptionManager,
   clock,
-  usernames
+  sessionUsers
 }: CurrentUsersOptions): CurrentUsers => {
+  const revoked = createRevokedSessions(clock)
   let deleted = new Set<number>()
   let deletedBefore = new Set<number>()
   let renamed = new Map<number, string>()
@@ -67,8 +77,18 @@ export const createCurrentUsers = ({
 
   const isDeleted = (userId: number): boolean => deleted.has(userId) || deletedBefore.has(userId)
 
-  const apply: CurrentUsers['apply'] = ({ deletedUsers, renamedUsers }) => {
-    if (deletedUsers.length === 0 && renamedUsers.length === 0) return
+  /** Closes the connection if its session has ended. Otherwise raises its generation to that of a session that was kept. */
+  const check = (connection: Connection): void => {
+    const standing = revoked.standingOf(connection.principal)
+    if (!standing) return
+    if ('close' in standing) connection.close(standing.close)
+    else connection.principal = { ...connection.principal, generation: standing.generation }
+  }
+
+  const apply: CurrentUsers['apply'] = changes => {
+    const { deletedUsers, renamedUsers, revokedSessions, revokedUsers } = changes
+    if (deletedUsers.length + renamedUsers.length + revokedSessions.length + revokedUsers.length === 0) return
+    revoked.add(changes)
     const deletedNow = new Set(deletedUsers)
     const names = new Map(renamedUsers.map(({ id, username }) => [id, username]))
     for (const id of deletedNow) deleted.add(id)
@@ -77,6 +97,7 @@ export const createCurrentUsers = ({
       const { userId } = connection.principal
       if (deletedNow.has(userId)) connection.close(CLOSE.tokenExpired)
       else if (names.has(userId)) connection.principal = named(connection.principal)
+      check(connection)
     }
     for (const id of deletedNow) subscriptionManager.deleted(id)
     for (const [id, username] of names) subscriptionManager.renamed(id, username)
@@ -90,16 +111,61 @@ export const createCurrentUsers = ({
       const detail = 'Your account was changed a moment ago. Log in again, or try again in a moment.'
       throw new ChatError('unavailable', detail, { retryAfterMs: 1000 })
     },
-    isDeleted,
-    async refresh() {
-      const connected = new Map([...registry.all()].map(({ principal }) => [principal.userId, principal.username]))
-      if (connected.size === 0) return
-      const names = await usernames([...connected.keys()])
-      apply({
-        deletedUsers: [...connected.keys()].filter(id => !names.has(id)),
-        renamedUsers: [...names].flatMap(([id, username]) => (username === connected.get(id) ? [] : [{ id, username }]))
-      })
+    closeCodeOf(principal) {
+      if (isDeleted(principal.userId)) return CLOSE.tokenExpired
+      const standing = revoked.standingOf(principal)
+      return standing && 'close' in standing ? standing.close : undefined
     },
-    close: stop
+    async refresh() {
+      const connected = new Map([...registry.all()].map(({ principal }) => [keyOf(principal), principal]))
+      const pairs: Pair[] = []
+      for (const page of pagesOf([...connected.values()])) {
+        const keys = page.map(({ userId, sessionId }) => ({ userId, sessionId: sessionId ?? undefined }))
+        const found = await sessionUsers?.(keys)
+        if (!found) return
+        pairs.push(...page.map((principal, at) => ({ principal, now: found[at] })))
+      }
+      apply(changesOf(pairs))
+    },
+    close() {
+      stop()
+      revoked.close()
+    }
+  }
+}
+
+const keyOf = ({ userId, sessionId }: Principal): string => `${userId} ${sessionId ?? ''}`
+
+const pagesOf = (principals: readonly Principal[]): Principal[][] =>
+  Array.from({ length: Math.ceil(principals.length / PAGE) }, (_, at) => principals.slice(at * PAGE, (at + 1) * PAGE))
+
+/** The principal of a connection, and what is stored of its user and session now. */
+interface Pair {
+  readonly principal: Principal
+  readonly now: SessionUser | undefined
+}
+
+/** Returns what has changed since the principals were looked up. */
+const changesOf = (pairs: readonly Pair[]): UserChanges => {
+  const present = pairs.flatMap(({ principal, now }) => (now ? [{ principal, ...now }] : []))
+  const isCurrent = ({ session, user }: SessionUser): boolean => session?.generation === user.generation
+  const kept = new Map<number, string[]>()
+  for (const { principal, ...now } of present) {
+    const { userId, sessionId } = principal
+    if (sessionId != null && isCurrent(now)) kept.set(userId, [...(kept.get(userId) ?? []), sessionId])
+  }
+  return {
+    deletedUsers: pairs.flatMap(({ principal, now }) => (now ? [] : [principal.userId])),
+    renamedUsers: present.flatMap(({ principal, user: { id, username } }) =>
+      username === principal.username ? [] : [{ id, username }]
+    ),
+    revokedSessions: present.flatMap(({ principal: { sessionId }, ...now }) =>
+      sessionId == null || isCurrent(now) ? [] : [sessionId]
+    ),
+    revokedUsers: present.flatMap(({ principal: { generation = 0 }, user: { id, status, ...user } }) =>
+      status === 'active' && user.generation <= generation
+        ? []
+        : [{ id, status, generation: user.generation, keptSessions: kept.get(id) ?? [] }]
+    )
   }
 }

@@ -7,7 +7,6 @@ import pLimit from 'p-limit'
 import type { Bus } from '../../bus/bus.ts'
 import type { BusEvent, BusEventHandlers } from '../../bus/events.ts'
 import type { Clock } from '../../lib/clock.ts'
-import type { Log } from '../../lib/logging.ts'
 import { CLOSE } from '../../protocol/close-codes.ts'
 import type { Connection } from '../connections/connection.ts'
 import type { ConnectionRegistry } from '../connections/registry.ts'
@@ -18,11 +17,8 @@ export interface RevocationOptions {
   readonly registry: ConnectionRegistry
   readonly bus: Bus
   readonly clock: Clock
-  readonly log: Log
   readonly access: Access
   readonly subscriptionManager: SubscriptionManager
-  /** Returns those of the given ids that belong to existing users. */
-  readonly existing: (userIds: readonly number[]) => Promise<ReadonlySet<number>>
 }
 
 export interface Revocation {
@@ -54,8 +50,8 @@ export interface Revocation {
 /** Interval in milliseconds at which a revocation is re-broadcast, and how many times it is re-broadcast. */
 const REPEAT_MS = 3000
 const REPEATS = 10
-/** Interval in milliseconds at which the database is queried for connected users who were deleted. */
-const USERS_MS = 20_000
+/** Interval in milliseconds after which the ids of received revocations are forgotten, at the second time. */
+const FORGET_MS = 20_000
 /** Maximum number of concurrent calls of `authorize` in `recheckAll`. */
 const AT_ONCE = 16
 /** The number of connections that `recheckAll` checks at a time. */
@@ -72,7 +68,7 @@ interface Broadcast {
 }
 
 export const createRevocation = (options: RevocationOptions): Revocation => {
-  const { registry, bus, clock, log, access, subscriptionManager, existing } = options
+  const { registry, bus, clock, access, subscriptionManager } = options
   const broadcasts = new Set<Broadcast>()
   // The ids of recently received revocations. A re-broadcast of one of them is ignored.
   let received = new Set<string>()
@@ -148,17 +144,6 @@ export const createRevocation = (options: RevocationOptions): Revocation => {
     isRechecking = false
   }
 
-  const disconnectDeleted = async (): Promise<void> => {
-    const checked = new Set([...registry.all()].map(({ principal }) => principal.userId))
-    if (checked.size === 0) return
-    const present = await existing([...checked])
-    for (const connection of [...registry.all()]) {
-      const { userId } = connection.principal
-      // Users who connected during the query are not in its result, so only users in `checked` are disconnected.
-      if (checked.has(userId) && !present.has(userId)) connection.close(CLOSE.tokenExpired)
-    }
-  }
-
   const isRevoked = (principal: Principal): boolean =>
     (principal.askedAt ?? 0) <= (disconnected.get(publicUserOf(principal).id) ?? Number.NEGATIVE_INFINITY)
 
@@ -191,7 +176,6 @@ export const createRevocation = (options: RevocationOptions): Revocation => {
     act(event, clock.monotonic() - (event.age_ms ?? 0))
   }
 
-  const warn = (err: unknown): void => log.warn({ err }, 'failed to look up deleted users; retrying')
   const stops = [
     clock.every(REPEAT_MS, () => {
       for (const one of broadcasts) {
@@ -202,8 +186,7 @@ export const createRevocation = (options: RevocationOptions): Revocation => {
       const old = clock.monotonic() - 2 * REPEATS * REPEAT_MS
       for (const [user, at] of disconnected) if (at < old) disconnected.delete(user)
     }),
-    clock.every(USERS_MS, () => {
-      disconnectDeleted().catch(warn)
+    clock.every(FORGET_MS, () => {
       receivedBefore = received
       received = new Set()
     })

@@ -102,7 +102,7 @@ export class Connection {
 
   /** Ends the connection and sends a close frame. No other frame is sent after it. */
   close({ code, reason }: CloseCode): void {
-    if (code === CLOSE.tokenExpired.code) this.#isRevoked = true
+    if (code === CLOSE.tokenExpired.code || code === CLOSE.notAllowed.code) this.#isRevoked = true
     if (this.#isEnded) return
     this.outgoing.flush()
     this.#end()

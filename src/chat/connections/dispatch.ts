@@ -1,15 +1,16 @@
 /** Opens connections: registers them, sends their first frames, and dispatches the frames of their clients. */
 import { type Clock, timestamp } from '../../lib/clock.ts'
 import { whenKnown } from '../../lib/when-known.ts'
-import { CLOSE } from '../../protocol/close-codes.ts'
+import { CLOSE, type CloseCode } from '../../protocol/close-codes.ts'
 import { ChatError } from '../../protocol/errors.ts'
-import type { Limits } from '../../protocol/frames.ts'
+import type { Limits } from '../../protocol/frames/connection.ts'
 import { GENERAL, MESSAGE } from '../../protocol/http/messages.ts'
 import type { Principal } from '../access/authorize.ts'
 import type { FindRoom } from '../access/room-access.ts'
 import type { Kinds } from '../kinds/index.ts'
 import type { Command, Kind } from '../kinds/kind.ts'
-import type { Publisher, PublishResult } from '../log/publish.ts'
+import type { PublishResult } from '../log/append-draft.ts'
+import type { Publisher } from '../log/publish.ts'
 import { systemFrame } from '../presence/frames.ts'
 import type { Room } from '../rooms/room.ts'
 import { MAX_SUBSCRIPTIONS, type SubscriptionManager, tooManyRooms } from '../subscriptions/manager.ts'
@@ -34,8 +35,11 @@ export interface FrameDispatchOptions {
   readonly findRoom: FindRoom
   readonly authenticate: (token: string) => Promise<Principal>
   readonly isDraining: () => boolean
-  /** Returns whether the user was disconnected or deleted while the connection was being opened. */
-  readonly isRevoked: (principal: Principal) => boolean
+  /**
+   * Returns the close code if the user was disconnected or deleted, or the session was ended, while the connection was being
+   * opened.
+   */
+  readonly closeCodeOf: (principal: Principal) => CloseCode | undefined
 }
 
 /**
@@ -138,7 +142,8 @@ export const createFrameDispatch = (options: FrameDispatchOptions): ((opened: Co
   return opened => {
     const connection = new Connection(opened, context)
     if (isDraining()) return connection.close(CLOSE.restart)
-    if (options.isRevoked(opened.principal)) return connection.close(CLOSE.tokenExpired)
+    const revoked = options.closeCodeOf(opened.principal)
+    if (revoked) return connection.close(revoked)
     const refusal = registry.refusal(connection.principal.userId, connection.address)
     if (refusal) {
       connection.refuse(refusal)

@@ -4,7 +4,7 @@
  */
 import { timestamp } from '../../lib/clock.ts'
 import { ChatError } from '../../protocol/errors.ts'
-import type { AuthFrame } from '../../protocol/frames.ts'
+import type { AuthFrame } from '../../protocol/frames/client.ts'
 import type { Principal } from '../access/authorize.ts'
 import type { Connection } from './connection.ts'
 

@@ -3,17 +3,20 @@
  * To add a kind, add its file to this folder, and add the kind to `BUILT_IN`.
  */
 import { connectionFrames, type DocumentedFrames, serviceFrames } from '../../protocol/frames.ts'
+import { erasure } from './erasure.ts'
 import type { Kind } from './kind.ts'
 import { message } from './message.ts'
 
-export const BUILT_IN: readonly Kind[] = [message]
+export const BUILT_IN: readonly Kind[] = [message, erasure]
 
 /** The registry of the kinds that a process supports. */
 export interface Kinds {
   readonly all: readonly Kind[]
   /** Returns the kind with this name, or `undefined` if this release doesn't support the kind. */
   of(kind: string): Kind | undefined
-  /** Returns the kind of the entry that a frame of this `type` appends, or `undefined` if such a frame appends no entry. */
+  /**
+   * Returns the kind of the entry that a client's frame of this `type` appends, or `undefined` if such a frame appends no entry.
+   */
   ofCommand(type: string): Kind | undefined
   /** All frames, keyed by `type`. `client` has the frames that clients send, and `service` has the frames that they receive. */
   readonly frames: { readonly client: DocumentedFrames; readonly service: DocumentedFrames }
@@ -24,15 +27,16 @@ export interface Kinds {
  * kind is already the type of another frame.
  */
 export const createKinds = (all: readonly Kind[] = BUILT_IN): Kinds => {
+  const sent = all.filter(({ isServiceOnly }) => !isServiceOnly)
   const byKind = new Map(all.map(kind => [kind.kind, kind]))
-  const byCommand = new Map(all.map(kind => [kind.commandType, kind]))
-  const commands = all.map(({ commandType, command, summary }) => [
+  const byCommand = new Map(sent.map(kind => [kind.commandType, kind]))
+  const commands = sent.map(({ commandType, command, summary }) => [
     commandType,
     { schema: command, summary: summary.command }
   ])
   const entries = all.map(({ kind, frame, summary }) => [kind, { schema: frame, summary: summary.frame }])
   const isTaken = all.some(({ kind, commandType }) => kind in serviceFrames || commandType in connectionFrames)
-  if (isTaken || byKind.size < all.length || byCommand.size < all.length)
+  if (isTaken || byKind.size < all.length || byCommand.size < sent.length)
     throw new TypeError(
       'The name or command type of a kind is already used by another kind or frame. Rename one of them.'
     )

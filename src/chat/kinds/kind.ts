@@ -85,6 +85,11 @@ export interface KindDefinition<Schema extends CommandSchema> {
    * and `meta`, like a message.
    */
   readonly isEditable?: boolean
+  /**
+   * True if only the service appends entries of the kind. Clients then have no frame for it, and `command` describes what the
+   * service passes to `prepare`.
+   */
+  readonly isServiceOnly?: boolean
   readonly http?: HttpTwin
   /**
    * Returns what to store for a command. Throws a ChatError if the command is not valid. Does not check for conflicts with

@@ -2,7 +2,7 @@
 import { type Static, Type } from '@sinclair/typebox'
 import { isVisible } from '../../lib/text.ts'
 import { ChatError } from '../../protocol/errors.ts'
-import { ref } from '../../protocol/frames.ts'
+import { ref } from '../../protocol/frames/ref.ts'
 import {
   MAX_META_BYTES,
   MESSAGE,

@@ -9,17 +9,11 @@ import type { Command } from '../kinds/kind.ts'
 import { message } from '../kinds/message.ts'
 import type { RoomRegistry } from '../rooms/registry.ts'
 import type { Room } from '../rooms/room.ts'
+import type { PublishResult } from './append-draft.ts'
 import type { AppendQueue } from './append-queue.ts'
-import type { Entry } from './codec.ts'
-import {
-  type CommittedMessage,
-  committedMessage,
-  type Post,
-  type PublishedBy,
-  type Publisher,
-  type PublishResult,
-  type Submission
-} from './publish.ts'
+import { type CommittedMessage, committedMessage, type Post } from './committed-message.ts'
+import type { Entry } from './entry.ts'
+import type { PublishedBy, Publisher, Submission } from './publish.ts'
 import type { ReadLimit } from './read-limit.ts'
 import type { LogPart, LogReader, Range } from './reader.ts'
 

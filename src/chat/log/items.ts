@@ -1,5 +1,5 @@
 /** Converts entries to the items of HTTP lists. Copies messages from their encoded frames, without parsing the frames. */
-import type { Entry } from './codec.ts'
+import type { Entry } from './entry.ts'
 
 // The HTTP item of a message differs from its frame at both ends. The item has no `type` at the start, and it has `created_at`
 // instead of `timestamp` at the end.

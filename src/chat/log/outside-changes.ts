@@ -9,7 +9,7 @@ import type { ConnectionRegistry } from '../connections/registry.ts'
 import type { RoomRegistry } from '../rooms/registry.ts'
 import type { SubscriptionManager } from '../subscriptions/manager.ts'
 import type { ChangeFeedOptions } from './change-feed.ts'
-import type { Entry } from './codec.ts'
+import type { Entry } from './entry.ts'
 import type { PageCache } from './page-cache.ts'
 
 export interface OutsideChangesOptions {

@@ -3,7 +3,7 @@
  * message by message.
  */
 import { LruMap } from 'toad-cache'
-import type { Entry } from './codec.ts'
+import type { Entry } from './entry.ts'
 import { type Items, itemsOf, joinItems } from './items.ts'
 import type { PageCache } from './page-cache.ts'
 

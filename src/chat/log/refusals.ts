@@ -1,6 +1,6 @@
 /**
- * Converts the code that the database returns for a refused entry to an error. drizzle/0008_append_entries.sql defines the
- * codes.
+ * Creates the errors for entries that are refused because of the state of a room or of the service. Converts the code that the
+ * database returns for a refused entry to an error. drizzle/0008_append_entries.sql defines the codes.
  */
 import { ChatError, type ErrorCode } from '../../protocol/errors.ts'
 
@@ -20,3 +20,7 @@ export const refusalOf = (code: string): ChatError =>
   isKnown(code)
     ? new ChatError(code, DETAILS[code] ?? '')
     : new ChatError('not_allowed', 'The service does not allow this at the moment. Try again later.')
+
+/** Returns the error for an entry that is not accepted because the process is stopping. */
+export const restarting = (): ChatError =>
+  new ChatError('unavailable', 'The service is restarting. Send the message again in a moment.')

@@ -1,5 +1,6 @@
 /** Creates the frames that report that a user connected, joined, left or is typing. */
-import type { SystemFrame, TypingNotice } from '../../protocol/frames.ts'
+import type { SystemFrame } from '../../protocol/frames/connection.ts'
+import type { TypingNotice } from '../../protocol/frames/room.ts'
 import type { Principal } from '../access/authorize.ts'
 
 /** Time in milliseconds for which clients show a user as typing after a notification. */

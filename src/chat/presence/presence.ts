@@ -7,7 +7,8 @@ import type { Bus } from '../../bus/bus.ts'
 import type { BusEventHandlers } from '../../bus/events.ts'
 import type { Clock } from '../../lib/clock.ts'
 import type { Presence } from '../../protocol/http/rooms.ts'
-import { type Present, RoomPresence, type RoomPresenceContext } from './room-presence.ts'
+import type { Present } from './present-users.ts'
+import { RoomPresence, type RoomPresenceContext } from './room-presence.ts'
 
 /** Interval in milliseconds at which a process publishes its users again. */
 const REFRESH_MS = 8000

@@ -1,19 +1,14 @@
 /**
- * Tracks which users are in one room. A user is in the room while at least one process has a connection of the user in the
- * room, and for `GRACE_MS` afterwards.
+ * Tracks which users are in one room: those of this process by its connections, and those of other processes by the lists that
+ * they publish. Limits how often updates of the list of users are due.
  */
 import type { BusEvent } from '../../bus/events.ts'
 import type { Clock } from '../../lib/clock.ts'
 import type { Presence } from '../../protocol/http/rooms.ts'
-import type { Principal } from '../access/authorize.ts'
+import { type Present, PresentUsers } from './present-users.ts'
 
 /** Maximum number of users of a room that are listed by name. For a room with more users, only the number of users is shown. */
 export const MAX_NAMED = 100
-/**
- * Time in milliseconds between the end of a user's last connection and the report that the user has left. A user who reconnects
- * within this time, for example by reloading a page, is not reported.
- */
-export const GRACE_MS = 5000
 /**
  * Minimum time in milliseconds between two updates of the list of users. An update is a `presence` frame for the subscribers, a
  * `present` event for the other processes, or both.
@@ -24,9 +19,6 @@ const CHANGE_MS = 1000
  * `presence` frame is sent to every subscriber.
  */
 const SLOW_ABOVE = 1000
-
-/** A user in a room. */
-export type Present = Pick<Principal, 'userId' | 'username'>
 
 /** What all rooms of a process share. */
 export interface RoomPresenceContext {
@@ -39,18 +31,10 @@ export interface RoomPresenceContext {
   readonly onNotice: (roomId: number, event: 'joined' | 'left', person: Present) => void
 }
 
-interface Seen {
-  person: Present
-  /** The ids of the processes that have a connection of this user in the room. */
-  readonly holders: Set<string>
-  /** The monotonic time in milliseconds at which the user is removed. Infinity until the user's last connection ends. */
-  leavesAt: number
-}
-
 export class RoomPresence {
   readonly #roomId: number
   readonly #context: RoomPresenceContext
-  readonly #people = new Map<number, Seen>()
+  readonly #users = new PresentUsers()
   /** The number of this process's connections in the room, keyed by user id. */
   readonly #here = new Map<number, number>()
   /**
@@ -61,8 +45,6 @@ export class RoomPresence {
   #notifiedAt = Number.NEGATIVE_INFINITY
   #isChanged = false
   #isHereChanged = false
-  /** True if a user may have to be removed. If false, `sweep` does not check the users of the room. */
-  #isLeaving = false
 
   constructor(roomId: number, context: RoomPresenceContext) {
     this.#roomId = roomId
@@ -70,7 +52,7 @@ export class RoomPresence {
   }
 
   get isEmpty(): boolean {
-    return this.#people.size === 0 && this.#crowds.size === 0
+    return this.#users.size === 0 && this.#crowds.size === 0
   }
 
   /** True if this process has connections in the room. */
@@ -98,7 +80,7 @@ export class RoomPresence {
     if (count > 1) return void this.#here.set(userId, count - 1)
     this.#here.delete(userId)
     this.#isHereChanged = true
-    this.#remove(userId, this.#context.processId)
+    this.#users.release(userId, this.#context.processId, this.#context.clock.monotonic())
   }
 
   /** Applies the list of another process: its users, or only their number. */
@@ -108,47 +90,36 @@ export class RoomPresence {
     else this.#crowds.delete(process)
     if (before !== count) this.#isChanged = true
     const named = new Set(users.map(([userId]) => userId))
-    for (const [userId, { holders }] of this.#people) {
-      if (holders.has(process) && !named.has(userId)) this.#remove(userId, process)
-    }
+    this.#users.releaseOthers(named, process, this.#context.clock.monotonic())
     for (const [userId, username] of users) this.#add({ userId, username }, process)
   }
 
   /** Removes the users of another process, because that process has stopped. */
   forget(process: string): void {
     if (this.#crowds.delete(process)) this.#isChanged = true
-    for (const userId of this.#people.keys()) this.#remove(userId, process)
+    this.#users.releaseOthers(new Set(), process, this.#context.clock.monotonic())
   }
 
   /** Applies the new name of a user. */
   rename(userId: number, username: string): void {
-    const seen = this.#people.get(userId)
-    if (seen) this.#rename(seen, { userId, username })
+    if (this.#users.rename({ userId, username })) this.#isChanged = true
     if (this.#here.has(userId)) this.#isHereChanged = true
   }
 
   /** Removes a deleted user immediately. */
   delete(userId: number): void {
-    const seen = this.#people.get(userId)
-    if (!seen) return
     const now = this.#context.clock.monotonic()
-    seen.leavesAt = now
-    this.#isLeaving = true
-    this.sweep(now)
+    if (this.#users.end(userId, now)) this.sweep(now)
   }
 
   /** Removes users who have left and did not return in time. */
   sweep(now: number): void {
-    if (!this.#isLeaving) return
-    this.#isLeaving = false
-    for (const [userId, { person, leavesAt }] of this.#people) {
-      if (leavesAt < Number.POSITIVE_INFINITY && leavesAt > now) this.#isLeaving = true
-      if (leavesAt > now) continue
-      const isNamed = this.#count <= MAX_NAMED
-      this.#people.delete(userId)
-      this.#isChanged = true
-      if (isNamed) this.#context.onNotice(this.#roomId, 'left', person)
-    }
+    const left = this.#users.takeLeft(now)
+    if (left.length === 0) return
+    this.#isChanged = true
+    // Each user is reported as if the users had been removed one by one.
+    let count = this.#count + left.length
+    for (const person of left) if (count-- <= MAX_NAMED) this.#context.onNotice(this.#roomId, 'left', person)
   }
 
   /**
@@ -169,10 +140,7 @@ export class RoomPresence {
   list(room: string): Presence {
     const count = this.#count
     if (count > MAX_NAMED || this.#crowds.size > 0) return { room, count }
-    const users = [...this.#people.values()].map(({ person }) => ({
-      user_id: person.userId,
-      username: person.username
-    }))
+    const users = this.#users.list().map(({ userId, username }) => ({ user_id: userId, username }))
     return { room, count, users: users.sort((a, b) => a.user_id - b.user_id) }
   }
 
@@ -180,42 +148,26 @@ export class RoomPresence {
   snapshot(): BusEvent<'present'> {
     const about = { kind: 'present', room: this.#roomId } as const
     if (this.#here.size > MAX_NAMED) return { ...about, count: this.#here.size }
-    const users = [...this.#here.keys()].map(
-      userId => [userId, this.#people.get(userId)?.person.username ?? ''] as const
-    )
+    const users = [...this.#here.keys()].map(userId => [userId, this.#users.nameOf(userId) ?? ''] as const)
     return { ...about, users }
   }
 
   get #count(): number {
-    return [...this.#crowds.values()].reduce((a, b) => a + b, this.#people.size)
+    return [...this.#crowds.values()].reduce((a, b) => a + b, this.#users.size)
   }
 
   #add(person: Present, holder: string): void {
-    const seen = this.#people.get(person.userId)
-    if (seen) {
-      seen.holders.add(holder)
-      seen.leavesAt = Number.POSITIVE_INFINITY
+    const { userId } = person
+    if (this.#users.hold(userId, holder)) {
       // Another process may publish an old name until it learns of a rename. This process learns of renames itself, and what it
       // publishes must not depend on what others publish: otherwise, two processes could keep the old name of each other.
-      const isKnownHere = holder !== this.#context.processId && this.#here.has(person.userId)
-      return isKnownHere ? undefined : this.#rename(seen, person)
+      const isKnownHere = holder !== this.#context.processId && this.#here.has(userId)
+      if (!isKnownHere && this.#users.rename(person)) this.#isChanged = true
+      return
     }
-    if (this.#context.isDeleted(person.userId)) return
-    this.#people.set(person.userId, { person, holders: new Set([holder]), leavesAt: Number.POSITIVE_INFINITY })
+    if (this.#context.isDeleted(userId)) return
+    this.#users.add(person, holder)
     this.#isChanged = true
     if (this.#count <= MAX_NAMED) this.#context.onNotice(this.#roomId, 'joined', person)
-  }
-
-  #remove(userId: number, holder: string): void {
-    const seen = this.#people.get(userId)
-    if (!seen?.holders.delete(holder) || seen.holders.size > 0) return
-    seen.leavesAt = this.#context.clock.monotonic() + GRACE_MS
-    this.#isLeaving = true
-  }
-
-  #rename(seen: Seen, person: Present): void {
-    if (seen.person.username === person.username) return
-    seen.person = person
-    this.#isChanged = true
   }
 }

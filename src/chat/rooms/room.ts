@@ -1,33 +1,12 @@
 /**
- * Delivers a room's log to the subscribers of this process, in the order of `seq`. An entry is delivered only after all entries
- * before it. Other processes announce only the `seq` of their entries, so this process reads these entries from the log.
- *
- * Entries are delivered in a microtask after they are added, or later if the room pauses. See pause.ts.
+ * Orders the entries of a room's log for the subscribers of this process. An entry is passed to delivery.ts only after all
+ * entries before it. Other processes announce only the `seq` of their entries, so this process reads these from the log.
  */
 import type { Clock } from '../../lib/clock.ts'
 import type { Log } from '../../lib/logging.ts'
-import { type Chunk, chunkOf, type Encoded } from '../connections/encoded.ts'
-import type { Entry } from '../log/codec.ts'
+import type { Entry } from '../log/entry.ts'
 import type { PageCache } from '../log/page-cache.ts'
-import { Pause } from './pause.ts'
-
-/** Receives the entries of a room. See subscription.ts. */
-export interface Subscriber {
-  /** Delivers consecutive entries. `head` is the `seq` of the last entry. */
-  deliver(chunk: Chunk, head: number): void
-  /**
-   * Sends a frame that is not in the log, such as a typing notification. Drops the frame if the client reads too slowly, or if
-   * the client belongs to the user `exceptUserId`.
-   */
-  hint(frame: Encoded, exceptUserId?: number): void
-  /** Sends a presence frame. Drops the frame if it equals the previous presence frame, or if the client reads too slowly. */
-  replace(frame: Encoded): void
-  /**
-   * Reports that the next entries cannot be delivered, either because the log is a new incarnation (`epoch`), or because the
-   * entries were deleted (`expired`).
-   */
-  broken(reason: 'epoch' | 'expired'): void
-}
+import { Delivery, type Subscriber } from './delivery.ts'
 
 /** The incarnation and the range of a log in the database. */
 export interface Reach {
@@ -47,16 +26,13 @@ export interface RoomOptions extends Reach {
   readonly clock: Pick<Clock, 'monotonic'>
 }
 
-/**
- * Maximum number of this process's entries that are kept in memory until all earlier entries have been read. Any further
- * entries are read from the log.
- */
+/** Maximum number of entries in `#ahead`. Any further entries are read from the log. */
 const MAX_AHEAD = 1000
 export class Room {
   readonly id: number
   readonly name: string
   title: string | null
-  readonly subscribers = new Set<Subscriber>()
+  readonly subscribers: Set<Subscriber>
   epoch: string
   oldest: number
   /**
@@ -64,14 +40,9 @@ export class Room {
    * be looked up in the database.
    */
   hasOthers: boolean
-  /** The `seq` of the newest entry that was delivered. */
-  head: number
   readonly #pages: PageCache<Entry>
   readonly #log: Log
-  readonly #clock: Pick<Clock, 'monotonic'>
-  readonly #pause: Pause
-  /** The entries after `head` that the next delivery contains. */
-  #pending: Entry[] = []
+  readonly #delivery: Delivery
   /** Entries that this process has committed, keyed by `seq`. They wait until all earlier entries have been read. */
   readonly #ahead = new Map<number, Entry>()
   /** The `seq` of the newest entry that is known to exist. */
@@ -85,11 +56,21 @@ export class Room {
     this.epoch = epoch
     this.hasOthers = hasOthers
     this.oldest = Math.max(1, oldestSeq)
-    this.head = this.#known = lastSeq
+    this.#known = lastSeq
     this.#pages = pages
     this.#log = log
-    this.#clock = clock
-    this.#pause = new Pause(clock, () => this.deliver())
+    this.#delivery = new Delivery(lastSeq, clock)
+    this.subscribers = this.#delivery.subscribers
+  }
+
+  /** The `seq` of the newest entry that was delivered. */
+  get head(): number {
+    return this.#delivery.head
+  }
+
+  /** The `seq` of the newest entry that was delivered or is pending. */
+  get tail(): number {
+    return this.#delivery.tail
   }
 
   /** See `PageCache.version`. */
@@ -99,12 +80,12 @@ export class Room {
 
   /** Called when the append of an entry of this process starts. `appendEnded` must be called for it later. */
   appendStarted(): void {
-    this.#pause.appendStarted()
+    this.#delivery.appendStarted()
   }
 
   /** Called when the append has ended, and before `committed`. */
   appendEnded(): void {
-    this.#pause.appendEnded()
+    this.#delivery.appendEnded()
   }
 
   /**
@@ -161,33 +142,20 @@ export class Room {
     await this.#reading
   }
 
-  /** The `seq` of the newest entry that was delivered or is pending. */
-  get tail(): number {
-    return this.head + this.#pending.length
+  /** Delivers the pending entries now, even during a pause. */
+  deliver(): void {
+    this.#delivery.deliver()
   }
 
   #append(entry: Entry): void {
     this.hasOthers ||= !entry.isMessage
+    // The change feed also removes these pages, but this entry may arrive first.
+    if (entry.erasedUser !== undefined) this.#pages.eraseUser(this.id, entry.erasedUser, entry.seq)
     this.#pages.add(this.id, entry)
     this.#ahead.delete(entry.seq)
-    this.#pending.push(entry)
-    if (this.#pending.length === 1) this.#pause.schedule()
+    this.#delivery.add(entry)
     const next = this.#ahead.get(entry.seq + 1)
     if (next) this.#append(next)
-  }
-
-  /** Delivers the pending entries now, even during a pause. */
-  deliver(): void {
-    this.#pause.cancel()
-    const entries = this.#pending
-    if (entries.length === 0) return
-    this.#pending = []
-    this.head += entries.length
-    if (this.subscribers.size === 0) return
-    const startedAt = this.#clock.monotonic()
-    const chunk = chunkOf(entries)
-    for (const subscriber of this.subscribers) subscriber.deliver(chunk, this.head)
-    this.#pause.start(this.#clock.monotonic() - startedAt)
   }
 
   async #read(): Promise<void> {
@@ -215,19 +183,17 @@ export class Room {
   #skipTo(seq: number): void {
     this.hasOthers = true
     this.deliver()
-    this.head = seq - 1
-    this.#known = Math.max(this.#known, this.head)
+    this.#known = Math.max(this.#known, seq - 1)
     for (const ahead of this.#ahead.keys()) if (ahead < seq) this.#ahead.delete(ahead)
-    for (const subscriber of this.subscribers) subscriber.broken('expired')
+    this.#delivery.restart(seq - 1, 'expired')
   }
 
   #renew(epoch: string, lastSeq: number): void {
     this.epoch = epoch
     this.hasOthers = true
     this.#pages.forget(this.id)
-    this.#pending = []
     this.#ahead.clear()
-    this.head = this.#known = lastSeq
-    for (const subscriber of this.subscribers) subscriber.broken('epoch')
+    this.#known = lastSeq
+    this.#delivery.restart(lastSeq, 'epoch')
   }
 }

@@ -1,19 +1,17 @@
-/** Subscribes connections to rooms, and notifies subscribers of presence and typing. */
-import type { Bus } from '../../bus/bus.ts'
-import type { BusEventHandlers } from '../../bus/events.ts'
-import type { Clock } from '../../lib/clock.ts'
+/** Subscribes connections to rooms, and applies to presence which users enter and leave rooms with these subscriptions. */
 import { ChatError } from '../../protocol/errors.ts'
 import { GENERAL } from '../../protocol/http/messages.ts'
 import type { Presence } from '../../protocol/http/rooms.ts'
 import type { Connection } from '../connections/connection.ts'
 import type { ChatFrame } from '../connections/context.ts'
-import { type Encoded, encode } from '../connections/encoded.ts'
 import { createUserBuckets } from '../connections/user-buckets.ts'
-import { systemFrame, typingNotice } from '../presence/frames.ts'
-import { createPresence } from '../presence/presence.ts'
-import { createTyping } from '../presence/typing.ts'
-import type { RoomRegistry } from '../rooms/registry.ts'
+import {
+  createPresenceNotifications,
+  type PresenceNotifications,
+  type PresenceNotificationsOptions
+} from '../presence/notifications.ts'
 import type { Reach, Room } from '../rooms/room.ts'
+import { sendHeads } from './heads.ts'
 import { type Since, Subscription } from './subscription.ts'
 
 /** Maximum number of subscriptions of a connection. */
@@ -25,22 +23,11 @@ export const MAX_SUBSCRIPTIONS = 128
 const ARRIVALS_PER_SECOND = 5
 const ARRIVAL_BURST = 2 * MAX_SUBSCRIPTIONS
 
-/** Maximum number of connections that receive a `heads` frame in one turn of the event loop. */
-const HEADS_PER_TURN = 100
-
 type FrameOf<Type extends ChatFrame['type']> = ChatFrame & { type: Type }
 
-export interface SubscriptionManagerOptions {
-  readonly rooms: RoomRegistry
-  readonly bus: Bus
-  readonly clock: Clock
+export interface SubscriptionManagerOptions extends PresenceNotificationsOptions {
   /** Returns the range of a room's log in the database, or `undefined` if the room doesn't exist. */
   readonly reach: (roomId: number) => Promise<Reach | undefined>
-  /**
-   * Returns whether the process is stopping. If so, clients are not notified that users leave, because most users will
-   * reconnect.
-   */
-  readonly isDraining: () => boolean
 }
 
 /** A method that handles a frame throws a ChatError if it rejects the frame. */
@@ -71,7 +58,7 @@ export interface SubscriptionManager {
   /** Called when a user was deleted. Removes the user from presence. */
   deleted(userId: number): void
   /** Handles events of other processes. */
-  readonly events: Pick<BusEventHandlers, 'present' | 'alive' | 'gone' | 'typing'>
+  readonly events: PresenceNotifications['events']
   /** Sends each connection a `heads` frame with the newest `seq` of each of its rooms. */
   sendHeads(connections: Iterable<Connection>): Promise<void>
   /** Publishes the users of this process again. Called after a reset of the bus. */
@@ -79,44 +66,9 @@ export interface SubscriptionManager {
   close(): void
 }
 
-export const createSubscriptionManager = ({
-  rooms,
-  bus,
-  clock,
-  reach,
-  isDraining
-}: SubscriptionManagerOptions): SubscriptionManager => {
-  const hint = (roomId: number, frameFor: (room: Room) => object, exceptUserId?: number): void => {
-    const room = rooms.byId(roomId)
-    if (!room || isDraining()) return
-    const encoded = encode(JSON.stringify(frameFor(room)))
-    for (const subscriber of room.subscribers) subscriber.hint(encoded, exceptUserId)
-  }
-
-  const presence = createPresence({
-    bus,
-    clock,
-    onNotice: (roomId, event, person) => hint(roomId, room => systemFrame(event, person, room.name), person.userId),
-    onChange(roomId) {
-      const room = rooms.byId(roomId)
-      if (!room || isDraining()) return
-      const frame = presenceFrame(room)
-      for (const subscriber of room.subscribers) subscriber.replace(frame)
-    }
-  })
-
-  // Each subscription keeps the presence frame that it has sent last. Subscriptions with equal frames share one buffer, so that
-  // a connection needs less memory.
-  const frames = new WeakMap<Room, Encoded>()
-  const presenceFrame = (room: Room): Encoded => {
-    const frame = encode(JSON.stringify({ type: 'presence', ...presence.of(room.id, room.name) }))
-    const before = frames.get(room)
-    if (before?.frame.equals(frame.frame)) return before
-    frames.set(room, frame)
-    return frame
-  }
-
-  const typing = createTyping(clock)
+export const createSubscriptionManager = ({ reach, ...options }: SubscriptionManagerOptions): SubscriptionManager => {
+  const { rooms, clock } = options
+  const presence = createPresenceNotifications(options)
   const arrivals = createUserBuckets({ clock, perSecond: ARRIVALS_PER_SECOND, burst: ARRIVAL_BURST })
 
   /** Throws `rate_limited` if the user joins rooms too quickly. Further connections of the user to the same room don't count. */
@@ -140,7 +92,7 @@ export const createSubscriptionManager = ({
     subscriptions.set(room.name, subscription)
     if (before) return subscription.takeOver(before)
     presence.join(room.id, principal)
-    subscription.replace(presenceFrame(room))
+    subscription.replace(presence.frameOf(room))
   }
 
   const leave = (connection: Connection, name: string): void => {
@@ -177,14 +129,12 @@ export const createSubscriptionManager = ({
     isTypingTooOften({ subscriptions, principal }, name) {
       if (!subscriptions.has(name)) throw notSubscribed()
       const room = rooms.get(name)
-      return room !== undefined && !typing.may(principal.userId, room.id, room.subscribers.size)
+      return room !== undefined && !presence.mayType(principal.userId, room)
     },
-    typing(connection, room, { room: name = GENERAL }) {
-      const { principal } = connection
+    typing({ subscriptions, principal }, room, { room: name = GENERAL }) {
       // The subscription may have ended while `authorize` ran.
-      if (!connection.subscriptions.has(name)) throw notSubscribed()
-      hint(room.id, ({ name }) => typingNotice(name, principal), principal.userId)
-      bus.publish({ kind: 'typing', room: room.id, user_id: principal.userId, username: principal.username })
+      if (!subscriptions.has(name)) throw notSubscribed()
+      presence.typing(room, principal)
     },
     left(connection) {
       for (const name of connection.subscriptions.keys()) leave(connection, name)
@@ -192,26 +142,10 @@ export const createSubscriptionManager = ({
     presence: ({ id, name }) => presence.of(id, name),
     renamed: (userId, username) => presence.renamed(userId, username),
     deleted: userId => presence.deleted(userId),
-    events: {
-      ...presence.events,
-      typing({ room: roomId, user_id: userId, username }) {
-        if (typing.may(userId, roomId, rooms.byId(roomId)?.subscribers.size ?? 0))
-          hint(roomId, ({ name }) => typingNotice(name, { userId, username }), userId)
-      }
-    },
-    async sendHeads(connections) {
-      let count = 0
-      for (const connection of [...connections]) {
-        // After each group of connections, continues in another turn of the event loop, so that messages are not delayed.
-        if (++count % HEADS_PER_TURN === 0) await new Promise(setImmediate)
-        const heads = [...connection.subscriptions.keys()].map(name => [name, rooms.get(name)?.head ?? 0])
-        if (heads.length === 0) continue
-        connection.outgoing.hint(encode(JSON.stringify({ type: 'heads', rooms: Object.fromEntries(heads) })))
-      }
-    },
+    events: presence.events,
+    sendHeads: connections => sendHeads(rooms, connections),
     refresh: () => presence.refresh(),
     close() {
-      typing.close()
       arrivals.close()
       presence.close()
     }

@@ -6,8 +6,9 @@
 import type { Connection } from '../connections/connection.ts'
 import { type Chunk, chunkOf, type Encoded, encode } from '../connections/encoded.ts'
 import type { Outgoing } from '../connections/outgoing.ts'
-import type { Entry } from '../log/codec.ts'
-import type { Room, Subscriber } from '../rooms/room.ts'
+import type { Entry } from '../log/entry.ts'
+import type { Subscriber } from '../rooms/delivery.ts'
+import type { Room } from '../rooms/room.ts'
 
 /**
  * Maximum number of missed entries that are sent to a client. A client that missed more entries receives `resync`, and has to

@@ -9,8 +9,10 @@ export type SettingOwner =
   | 'config'
   | 'crypto'
   | 'db'
+  | 'mail'
   | 'ops'
   | 'platform'
+  | 'privacy'
   | 'routes'
   | 'server'
 

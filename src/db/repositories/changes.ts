@@ -1,17 +1,32 @@
 /**
- * Reads the changes that database triggers have recorded: deleted or renamed users, changed or deleted entries, and changed or
- * deleted rooms.
+ * Reads the changes that database triggers have recorded: deleted, renamed or revoked users, ended sessions, changed or
+ * deleted entries, and changed or deleted rooms.
  */
 import type { SqlClient, SqlTransaction } from '../client/types.ts'
+import type { UserStatus } from '../tables.ts'
 
 /** The changes that have become visible since an earlier snapshot. */
 export interface Changes {
   readonly deletedUsers: readonly number[]
   readonly renamedUsers: readonly { readonly id: number; readonly username: string }[]
+  /** The ids of sessions that were ended before their time. */
+  readonly revokedSessions: readonly string[]
+  /** Users whose status or generation changed, as they are now. */
+  readonly revokedUsers: readonly RevokedUser[]
   /** Rooms whose title changed, and deleted rooms. */
   readonly rooms: readonly { readonly id: number; readonly title: string | null; readonly isDeleted: boolean }[]
   /** Ranges of entries that were changed or deleted; `from` and `to` are inclusive. */
   readonly entries: readonly { readonly roomId: number; readonly from: number; readonly to: number }[]
+}
+
+/** A user whose earlier sessions have ended. */
+export interface RevokedUser {
+  readonly id: number
+  readonly status: UserStatus
+  /** Sessions and access tokens of a lower generation have ended. */
+  readonly generation: number
+  /** The ids of the user's sessions of the current generation, also of those that had a lower one before. */
+  readonly keptSessions: readonly string[]
 }
 
 export interface ChangesRead {
@@ -30,8 +45,6 @@ export interface ChangesRead {
 export interface ChangesRepository {
   /** Returns the current snapshot, and the changes since an earlier one. Without `since`, `changes` is `undefined`. */
   read(since: string | undefined): Promise<ChangesRead>
-  /** Returns the usernames of the users with these ids, keyed by id. Omits users that do not exist. */
-  usernames(ids: readonly number[]): Promise<Map<number, string>>
   /** Returns the titles of the rooms with these ids, keyed by id. Omits rooms that do not exist. */
   titles(ids: readonly number[]): Promise<Map<number, string | null>>
   /** Deletes recorded changes that are older than an hour. */
@@ -50,8 +63,17 @@ interface Row {
   readonly snapshot: string
   readonly is_lost: boolean
   // The query returns JSON as text, so that no driver converts the values.
-  readonly deleted: string
+  readonly revoked: string
   readonly changed: string
+}
+
+interface RevokedRow {
+  readonly uid: number
+  readonly sid: string | null
+  readonly reason: string
+  readonly status: UserStatus | null
+  readonly generation: number
+  readonly kept: readonly string[] | null
 }
 
 interface ChangedRow {
@@ -74,9 +96,13 @@ export const createChangesRepository = ({ query, transaction }: SqlClient, schem
     and xid < pg_snapshot_xmax(pg_current_snapshot())`
   const read = `select pg_current_snapshot()::text as snapshot,
     $1::text is null or pg_snapshot_xmax($1::text::pg_snapshot) > pg_snapshot_xmax(pg_current_snapshot()) as is_lost,
-    (select coalesce(json_agg(uid), '[]')::text from (
-      select uid from ${inSchema('revocations')} where ${isNew} and reason = 'deleted' limit ${MAX_CHANGES + 1}
-    ) as revoked) as deleted,
+    (select coalesce(json_agg(row_to_json(revoked)), '[]')::text from (
+      select log.uid, log.sid, log.reason, users.status, users.generation,
+        case when users.id is not null then (select json_agg(sessions.id) from ${inSchema('sessions')} as sessions
+          where sessions.user_id = users.id and sessions.generation = users.generation) end as kept
+      from (select * from ${inSchema('revocations')} where ${isNew} limit ${MAX_CHANGES + 1}) as log
+      left join ${inSchema('users')} as users on users.id = log.uid and log.sid is null and log.reason <> 'deleted'
+    ) as revoked) as revoked,
     (select coalesce(json_agg(row_to_json(changed)), '[]')::text from (
       select log.room_id, log.from_seq, log.to_seq, log.user_id, users.username, rooms.title, rooms.id is not null as has_room
       from (select * from ${inSchema('log_changes')} where ${isNew} limit ${MAX_CHANGES + 1}) as log
@@ -108,15 +134,10 @@ export const createChangesRepository = ({ query, transaction }: SqlClient, schem
     async read(since) {
       const row = await readRow(since)
       if (!row) throw new Error('The query for the changes in "revocations" and "log_changes" returned no row.')
-      const deleted = JSON.parse(row.deleted) as number[]
+      const revoked = JSON.parse(row.revoked) as RevokedRow[]
       const changed = JSON.parse(row.changed) as ChangedRow[]
-      const isTooMuch = Math.max(deleted.length, changed.length) > MAX_CHANGES || changed.some(isEverything)
-      return { snapshot: row.snapshot, changes: row.is_lost || isTooMuch ? undefined : changesOf(deleted, changed) }
-    },
-    async usernames(ids) {
-      const text = `select id, username from ${inSchema('users')} where id = any($1)`
-      const rows = await query<{ id: number; username: string }>(text, [ids])
-      return new Map(rows.map(({ id, username }) => [id, username]))
+      const isTooMuch = Math.max(revoked.length, changed.length) > MAX_CHANGES || changed.some(isEverything)
+      return { snapshot: row.snapshot, changes: row.is_lost || isTooMuch ? undefined : changesOf(revoked, changed) }
     },
     async titles(ids) {
       const text = `select id, title from ${inSchema('rooms')} where id = any($1)`
@@ -133,8 +154,12 @@ export const createChangesRepository = ({ query, transaction }: SqlClient, schem
 
 const isEverything = ({ room_id, user_id }: ChangedRow): boolean => room_id === null && user_id === null
 
-const changesOf = (deletedUsers: number[], changed: ChangedRow[]): Changes => ({
-  deletedUsers,
+const changesOf = (revoked: RevokedRow[], changed: ChangedRow[]): Changes => ({
+  deletedUsers: revoked.filter(({ reason }) => reason === 'deleted').map(({ uid }) => uid),
+  revokedSessions: revoked.flatMap(({ sid }) => sid ?? []),
+  revokedUsers: revoked.flatMap(({ uid: id, status, generation, kept }) =>
+    status === null ? [] : [{ id, status, generation, keptSessions: kept ?? [] }]
+  ),
   renamedUsers: changed.flatMap(({ user_id: id, username }) =>
     id === null || username === null ? [] : [{ id, username }]
   ),

@@ -1,74 +1,28 @@
 /**
- * Appends entries to the log with a database function, and reads them by `seq`. `content` and `meta` are Fernet tokens here,
- * never plaintext.
+ * Reads the entries of the log by `seq`, and appends entries with append.ts. `content` and `meta` are Fernet tokens here, never
+ * plaintext.
  */
-
 import { and, between, desc, eq, sql } from 'drizzle-orm'
 import { MESSAGE } from '../../protocol/http/messages.ts'
 import type { SqlClient } from '../client/types.ts'
 import { milliseconds, type Tables } from '../tables.ts'
-
-/** An entry to append. If the user has already appended an entry with the same `writeId` to the room, nothing is appended. */
-export interface NewEntry {
-  readonly roomId: number
-  readonly userId: number
-  readonly writeId: string
-  readonly kind: string
-  /** The `seq` of the message that the entry refers to. */
-  readonly targetSeq?: number | null
-  readonly content: string | null
-  readonly meta: string | null
-  readonly keyId: string | null
-  /** The unencrypted data of the entry, serialized as JSON. The kind of the entry defines the fields; messages have none. */
-  readonly detail?: string | null
-}
-
-/** The part of a stored entry that is compared with the new entry if a write id is used again. */
-export type StoredBody = Pick<StoredEntry, 'kind' | 'targetSeq' | 'content' | 'meta' | 'detail'>
-
-/** The result for an entry that the database function rejected. `refused` is a code of the error catalog. */
-export interface RefusedEntry {
-  readonly refused: string
-}
-
-/**
- * The result for an entry that is in the log. If an entry with the same write id already existed, `replayed` is true, and the
- * other fields are those of the existing entry. Otherwise `stored` is null.
- */
-export interface AppendedEntry {
-  readonly id: number
-  readonly seq: number
-  /** In milliseconds since the epoch. Never decreases within a room. */
-  readonly createdAt: number
-  readonly replayed: boolean
-  readonly stored: StoredBody | null
-}
+import { type AppendBatch, createAppendBatch, type StoredBody } from './append.ts'
 
 /** A stored entry, with the current name of its user. */
-export interface StoredEntry {
+export interface StoredEntry extends StoredBody {
   readonly id: number
   readonly roomId: number
   readonly seq: number
-  readonly kind: string
-  readonly targetSeq: number | null
   readonly userId: number
   readonly username: string
-  readonly content: string | null
-  readonly meta: string | null
   readonly keyId: string | null
-  /** The unencrypted data, serialized as JSON. Null for a message. */
-  readonly detail: string | null
   readonly writeId: string
   readonly createdAt: number
 }
 
 /** Appends and reads the entries of all rooms in one schema. */
 export interface MessagesRepository {
-  /**
-   * Appends a batch in one transaction and one round trip. After the commit, resolves with one result per entry, in the order
-   * of the batch. Two entries of a batch must not have the same room, user and write id. See drizzle/0010_append_messages.sql.
-   */
-  append(batch: readonly NewEntry[]): Promise<(AppendedEntry | RefusedEntry)[]>
+  readonly append: AppendBatch
   /** Returns the newest entries of a room, at most `limit`, in ascending order. */
   newest(roomId: number, limit: number): Promise<StoredEntry[]>
   /**
@@ -94,15 +48,6 @@ export interface Extent {
  */
 const MAX_TOKEN_BYTES = 1024 * 1024
 
-interface AppendRow extends Omit<StoredBody, 'targetSeq'> {
-  readonly outcome: 'stored' | 'replayed' | 'refused'
-  readonly code: string
-  readonly id: number
-  readonly seq: number
-  readonly ms: number
-  readonly target_seq: number | null
-}
-
 /** @internal */
 export const createMessagesRepository = (
   client: SqlClient,
@@ -110,8 +55,6 @@ export const createMessagesRepository = (
   schema: string
 ): MessagesRepository => {
   const inSchema = `"${schema.replaceAll('"', '""')}"`
-  const append = `select outcome, code, id, seq, ms, kind, target_seq, content, meta, detail
-    from ${inSchema}.chat_append_entries($1, $2, $3, $4, $5, $6, $7, $8, $9) order by ord`
   const details = `select seq::double precision, detail::text from ${inSchema}.others
     where room_id = $1 and seq = any($2::bigint[]) and detail is not null`
   const messagesFrom = `select ${inSchema}.chat_messages_from($1, $2, $3)::double precision as "from"`
@@ -185,22 +128,7 @@ export const createMessagesRepository = (
   }
 
   return {
-    async append(batch) {
-      const column = <Name extends keyof NewEntry>(name: Name) => batch.map(entry => entry[name] ?? null)
-      const columns = [
-        column('roomId'),
-        column('userId'),
-        column('writeId'),
-        column('kind'),
-        column('targetSeq'),
-        column('content'),
-        column('meta'),
-        column('keyId'),
-        column('detail')
-      ]
-      const rows = await client.query<AppendRow>(append, columns, { isUrgent: true })
-      return rows.map(resultOf)
-    },
+    append: createAppendBatch(client, schema),
     range: async (roomId, from, to) => withDetails(roomId, await range.execute({ roomId, from, to })),
     async messagesFrom(roomId, to, count) {
       const [row] = await client.query<{ from: number }>(messagesFrom, [roomId, to, count])
@@ -212,11 +140,4 @@ export const createMessagesRepository = (
     },
     newest: async (roomId, limit) => withDetails(roomId, (await newest.execute({ roomId, limit })).reverse())
   }
-}
-
-const resultOf = (row: AppendRow): AppendedEntry | RefusedEntry => {
-  const { outcome, code, id, seq, ms: createdAt, kind, target_seq: targetSeq, content, meta, detail } = row
-  if (outcome === 'refused') return { refused: code }
-  const replayed = outcome === 'replayed'
-  return { id, seq, createdAt, replayed, stored: replayed ? { kind, targetSeq, content, meta, detail } : null }
 }

@@ -3,7 +3,7 @@
 import { and, eq, getTableColumns, sql } from 'drizzle-orm'
 import { ChatError } from '../../protocol/errors.ts'
 import type { SqlClient } from '../client/types.ts'
-import { milliseconds, type Tables } from '../tables.ts'
+import { milliseconds, type Tables, type UserRole, type UserStatus } from '../tables.ts'
 
 /**
  * A user. `hashedPassword` is null for a user who cannot log in with a password. `createdAt` is in milliseconds since the
@@ -16,6 +16,13 @@ export interface UserRecord {
   readonly displayName: string | null
   readonly externalId: string | null
   readonly createdAt: number
+  readonly status: UserStatus
+  /**
+   * Increases when everything that was issued to the user so far becomes invalid: sessions, access tokens, links and challenges
+   * of a lower generation.
+   */
+  readonly generation: number
+  readonly role: UserRole
 }
 
 export interface NewUser {
@@ -35,15 +42,28 @@ export interface UsersRepository {
   findByUsername(username: string): Promise<UserRecord | undefined>
   /** Returns the users with these ids, keyed by id. Omits users that do not exist. Each query reads at most 1,000 users. */
   findByIds(ids: readonly number[]): Promise<Map<number, UserRecord>>
-  /** Returns whether the user still exists and has the password hash `checked`. */
-  hasPasswordHash(id: number, checked: string): Promise<boolean>
-  /** Replaces the password hash if it is still `checked`. Returns false if the hash was changed or the user was deleted. */
-  replacePasswordHash(id: number, checked: string, hashedPassword: string): Promise<boolean>
+  /**
+   * Renews the hash of a verified password, if the user is active and still has the hash and the generation that were checked.
+   * Returns whether it did.
+   */
+  renewPasswordHash(user: Pick<UserRecord, 'id' | 'hashedPassword' | 'generation'>, renewed: string): Promise<boolean>
+  /**
+   * Locks the row of a user until the end of the transaction. Returns false if the user is not active, or has another
+   * generation than the one that was checked.
+   */
+  lockActive(user: Pick<UserRecord, 'id' | 'generation'>): Promise<boolean>
+  /** Suspends an active user, or restores a suspended one. A suspension ends every session. Returns whether it changed the user. */
+  changeStatus(id: number, status: 'active' | 'suspended'): Promise<boolean>
+  /** Sets the name to display. Returns undefined if the user is not active or has another generation. */
+  setDisplayName(
+    user: Pick<UserRecord, 'id' | 'generation'>,
+    displayName: string | null
+  ): Promise<UserRecord | undefined>
   /** Returns the host user with this id in the host application. */
   findByExternalId(externalId: string): Promise<UserRecord | undefined>
   /** Returns host users, keyed by their ids in the host application, in one query. Omits users that do not exist. */
   findByExternalIds(externalIds: readonly string[]): Promise<Map<string, UserRecord>>
-  /** Creates the record of a host user, or updates the username in an existing record. */
+  /** Creates the record of a host user, or updates the username in an existing record, unless the user was deleted. */
   admit(user: { externalId: string; username: string }): Promise<UserRecord>
 }
 
@@ -70,11 +90,6 @@ export const createUsersRepository = ({ drizzle }: SqlClient, { users }: Tables)
     .from(users)
     .where(sql`${users.id} = any(${sql.placeholder('ids')})`)
     .prepare('chat_users_by_ids')
-  const byHash = drizzle
-    .select({ id: users.id })
-    .from(users)
-    .where(and(eq(users.id, sql.placeholder('id')), eq(users.hashedPassword, sql.placeholder('checked'))))
-    .prepare('chat_user_by_hash')
   const byExternalIds = drizzle
     .select(stored)
     .from(users)
@@ -105,11 +120,33 @@ export const createUsersRepository = ({ drizzle }: SqlClient, { users }: Tables)
       }
       return found
     },
-    hasPasswordHash: async (id, checked) => (await byHash.execute({ id, checked })).length > 0,
-    async replacePasswordHash(id, checked, hashedPassword) {
-      const isChecked = and(eq(users.id, id), eq(users.hashedPassword, checked))
-      const replaced = await drizzle.update(users).set({ hashedPassword }).where(isChecked).returning({ id: users.id })
-      return replaced.length > 0
+    async renewPasswordHash({ id, hashedPassword, generation }, renewed) {
+      const isChecked = and(
+        eq(users.id, id),
+        eq(users.hashedPassword, hashedPassword ?? ''),
+        eq(users.generation, generation),
+        eq(users.status, 'active')
+      )
+      const changed = { hashedPassword: renewed }
+      return (await drizzle.update(users).set(changed).where(isChecked).returning({ id: users.id })).length > 0
+    },
+    async lockActive({ id, generation }) {
+      const isChecked = and(eq(users.id, id), eq(users.generation, generation), eq(users.status, 'active'))
+      // Rows that refer to the user can still be inserted.
+      return (await drizzle.select({ id: users.id }).from(users).where(isChecked).for('no key update')).length > 0
+    },
+    async changeStatus(id, status) {
+      const isSuspended = status === 'suspended'
+      const changed = await drizzle
+        .update(users)
+        .set({ status, ...(isSuspended ? { generation: sql`${users.generation} + 1` } : {}) })
+        .where(and(eq(users.id, id), eq(users.status, isSuspended ? 'active' : 'suspended')))
+        .returning({ id: users.id })
+      return changed.length > 0
+    },
+    async setDisplayName({ id, generation }, displayName) {
+      const isChecked = and(eq(users.id, id), eq(users.generation, generation), eq(users.status, 'active'))
+      return (await drizzle.update(users).set({ displayName }).where(isChecked).returning(stored))[0]
     },
     findByExternalIds,
     findByExternalId: async externalId => (await findByExternalIds([externalId])).get(externalId),
@@ -117,7 +154,12 @@ export const createUsersRepository = ({ drizzle }: SqlClient, { users }: Tables)
       const [row] = await drizzle
         .insert(users)
         .values({ externalId, username })
-        .onConflictDoUpdate({ target: users.externalId, set: { username } })
+        .onConflictDoUpdate({
+          target: users.externalId,
+          set: {
+            username: sql`case when ${users.status} in ('deleting', 'deleted') then ${users.username} else excluded.username end`
+          }
+        })
         .returning(stored)
       if (!row) throw new Error('The upsert into "users" returned no row.')
       return row

@@ -12,6 +12,9 @@ export const GENERAL = 'general'
 /** The kind of an entry that is a message. */
 export const MESSAGE = 'message'
 
+/** The kind of an entry from which on all earlier entries of a user are erased. */
+export const ERASURE = 'erasure'
+
 const ROOM_NAME = '^[a-z0-9][a-z0-9._:-]{0,63}$'
 
 /** Describes the name of a room, which identifies the room and never changes. */
@@ -101,6 +104,7 @@ export const Entry = Type.Object(
     kind: Type.Optional(Type.String({ description: 'The kind of an entry of type `unknown`.' })),
     ...messageFields,
     ...shown,
+    subject: Type.Optional(Int64({ minimum: 1, description: 'In an entry of type `erasure`: the erased user.' })),
     created_at: Timestamp
   },
   { $id: 'ChatEntry', examples: [EXAMPLE] }

@@ -17,3 +17,13 @@ export const Limit = Type.Optional(
 
 /** Returns how many items to read for the query parameter `limit`, which may be absent. */
 export const countOf = (limit = DEFAULT_LIMIT): number => Math.min(limit, MAX_LIMIT)
+
+/** Returns the first `count` of the items that were found, and the id of the last of them if more were found. */
+export const pageOf = <T extends { readonly id: number }>(
+  found: readonly T[],
+  count: number
+): { readonly items: T[]; readonly next?: number } => {
+  const items = found.slice(0, count)
+  const last = items.at(-1)
+  return found.length > count && last ? { items, next: last.id } : { items }
+}

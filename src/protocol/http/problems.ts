@@ -25,6 +25,14 @@ const problemOf = <Code extends TSchema>(code: Code) =>
           }),
           { description: 'Every violated rule of a 422.' }
         )
+      ),
+      challenge: Type.Optional(
+        Type.String({ description: 'Continues a login that was interrupted, for example for a second factor.' })
+      ),
+      methods: Type.Optional(
+        Type.Array(Type.String(), {
+          description: 'The second factors with which a login can continue: `totp`, `recovery_code` and `passkey`.'
+        })
       )
     },
     {

@@ -1,7 +1,9 @@
 /** Defines the schemas of registration, login and users, and the Unicode normalization of passwords before they are hashed. */
 import { type Static, Type } from '@sinclair/typebox'
+import { NO_CONTROLS, NO_REORDERING } from '../../lib/text.ts'
 import { Int64 } from '../integers.ts'
 import { Timestamp } from '../timestamp.ts'
+import { EmailAddress } from './emails.ts'
 
 /** Describes the name of a registered user: 3-50 characters of `[A-Za-z0-9_-]`, unique regardless of case. */
 export const Username = Type.String({
@@ -34,10 +36,34 @@ export const Password = Type.String({
 
 /** Describes the body of `POST /api/auth/register`. */
 export const Registration = Type.Object(
-  { username: Username, password: Password },
+  {
+    username: Username,
+    password: Password,
+    email: Type.Optional(EmailAddress),
+    invitation: Type.Optional(
+      Type.String({ minLength: 1, maxLength: 100, description: 'Required if only invited people can register.' })
+    )
+  },
   { $id: 'ChatRegistration', examples: [{ username: 'john', password: 'SecurePass123' }] }
 )
 export type Registration = Static<typeof Registration>
+
+/** The fields with which every login says what it needs. */
+export const loginOptions = {
+  session: Type.Optional(
+    Type.Boolean({
+      description: 'Whether to return a refresh token. Without it, the login ends with its access token.'
+    })
+  ),
+  cookie: Type.Optional(
+    Type.Boolean({
+      description: 'Whether to set the refresh token as a cookie, for pages of the service itself. Implies `session`.'
+    })
+  ),
+  remember: Type.Optional(
+    Type.Boolean({ description: 'Whether the browser keeps the cookie when it is closed. The default is true.' })
+  )
+}
 
 /**
  * Describes the body of `POST /api/auth/login`. Older accounts may violate the rules of registration, so this schema has fewer
@@ -46,7 +72,8 @@ export type Registration = Static<typeof Registration>
 export const Login = Type.Object(
   {
     username: Type.String({ minLength: 1, maxLength: 50 }),
-    password: Type.String({ minLength: 1, maxLength: MAX_PASSWORD })
+    password: Type.String({ minLength: 1, maxLength: MAX_PASSWORD }),
+    ...loginOptions
   },
   { $id: 'ChatLogin', examples: [{ username: 'john', password: 'SecurePass123' }] }
 )
@@ -54,17 +81,69 @@ export type Login = Static<typeof Login>
 
 /** Describes the user in the responses of `POST /api/auth/register` and `GET /api/users/me`. */
 export const User = Type.Object(
-  { id: Int64({ minimum: 1 }), username: Type.String(), created_at: Timestamp },
+  {
+    id: Int64({ minimum: 1 }),
+    username: Type.String(),
+    display_name: Type.Optional(Type.String({ description: 'A name to display; absent if the user has set none.' })),
+    role: Type.Optional(Type.Union([Type.Literal('user'), Type.Literal('admin')])),
+    created_at: Timestamp,
+    email: Type.Optional(
+      Type.String({ description: 'The e-mail address, if the service sends mail and there is one.' })
+    ),
+    email_is_verified: Type.Optional(Type.Boolean({ description: 'Absent if the service sends no mail.' })),
+    pending_email: Type.Optional(
+      Type.String({ description: 'An address that replaces `email` when it has been confirmed.' })
+    )
+  },
   { $id: 'ChatUser', examples: [{ id: 1, username: 'john', created_at: '2026-01-31T12:00:00.123+00:00' }] }
 )
 export type User = Static<typeof User>
+
+/** Describes a name to display: one line with a visible character. `x-visible` is a keyword of src/protocol/validation.ts. */
+const DisplayName = Type.Unsafe<string | null>({
+  type: ['string', 'null'],
+  minLength: 1,
+  maxLength: 200,
+  pattern: NO_CONTROLS,
+  'x-rule': 'must have no control characters',
+  'x-visible': true,
+  allOf: [
+    {
+      type: ['string', 'null'],
+      pattern: NO_REORDERING,
+      description: 'must have no line separators or bidirectional controls'
+    }
+  ],
+  description: '1-200 characters in one line; null to remove it.'
+})
+
+/** Describes the body of `PATCH /api/users/me`. */
+export const ProfileChange = Type.Object(
+  { display_name: DisplayName },
+  { $id: 'ChatProfileChange', examples: [{ display_name: 'John Doe' }] }
+)
+export type ProfileChange = Static<typeof ProfileChange>
+
+/** Describes the body of `DELETE /api/users/me`. */
+export const AccountDeletion = Type.Object(
+  { erase: Type.Optional(Type.Boolean({ description: 'Whether all your messages are erased too.' })) },
+  { $id: 'ChatAccountDeletion', examples: [{ erase: true }] }
+)
+export type AccountDeletion = Static<typeof AccountDeletion>
 
 /** Describes the response to a login: the access token (a JWT, RFC 7519) and its lifetime. */
 export const AccessToken = Type.Object(
   {
     access_token: Type.String({ description: 'A JWT (RFC 7519). Send it as `Authorization: Bearer …`.' }),
     token_type: Type.Literal('bearer'),
-    expires_in: Type.Integer({ minimum: 1, description: 'Seconds until the token expires.' })
+    expires_in: Type.Integer({ minimum: 1, description: 'Seconds until the token expires.' }),
+    session_id: Type.Optional(Type.String({ description: 'The session, if the login has refresh tokens.' })),
+    refresh_token: Type.Optional(
+      Type.String({ description: 'Send it to `POST /api/auth/refresh` for new tokens. Absent if it is in the cookie.' })
+    ),
+    refresh_expires_in: Type.Optional(
+      Type.Integer({ minimum: 0, description: 'Seconds until the session ends, unless it is used before.' })
+    )
   },
   {
     $id: 'ChatAccessToken',

@@ -61,6 +61,7 @@ export const App = ({ session, room, hasColour, connect }: AppProps) => {
           username={session.username ?? ''}
           reason={isUnauthorized ? state.detail : ''}
           onLogIn={session.logIn}
+          onCode={session.logInWithCode}
           onRegister={session.register}
           onDone={onLoggedIn}
         />

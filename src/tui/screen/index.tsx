@@ -53,5 +53,6 @@ export const openScreen = async ({ session, room, hasColour }: ScreenOptions): P
   } finally {
     restore()
     client?.close()
+    await session.end()
   }
 }

@@ -3,11 +3,13 @@ import { expect, onTestFinished, test } from 'vitest'
 import type { Bus } from '../../../src/bus/bus.ts'
 import { createMemoryBus, createMemoryNetwork } from '../../../src/bus/drivers/memory.ts'
 import type { Authorize } from '../../../src/chat/access/authorize.ts'
+import type { ChatStorage } from '../../../src/chat/options.ts'
 import { fakeClock } from '../../support/clock.ts'
 import { createDeferred } from '../../support/deferred.ts'
 import { FakeSocket } from '../../support/fake-socket.ts'
 import { createMemoryChat, observeBus, silentLog, stopChat } from '../../support/memory-chat.ts'
 import { createMemoryLog } from '../../support/memory-log.ts'
+import { userRecord } from '../../support/user-record.ts'
 
 /** Resolves when `isTrue` returns true. Rejects after 10,000 turns of the event loop. */
 const until = async (isTrue: () => boolean): Promise<void> => {
@@ -26,8 +28,10 @@ const gate = () => {
 interface StartOptions {
   readonly bus?: Bus
   readonly messageRate?: number
-  readonly existingUsers?: (ids: readonly number[]) => Promise<ReadonlySet<number>>
+  readonly sessionUsers?: ChatStorage['sessionUsers']
 }
+
+const found = (userId: number) => ({ user: userRecord(userId, 'john'), session: undefined })
 
 const start = async (authorize: Authorize, options: StartOptions = {}) => {
   const clock = fakeClock()
@@ -184,7 +188,9 @@ test('authorize is not called for a message above the rate limit', async () => {
 
 test('a deleted user is disconnected within about a minute', async () => {
   let users = new Set([1])
-  const { clock, socket } = await start(() => true, { existingUsers: async () => users })
+  const { clock, socket } = await start(() => true, {
+    sessionUsers: async keys => keys.map(({ userId }) => (users.has(userId) ? found(userId) : undefined))
+  })
   const pass = async (ms: number) => {
     for (let passed = 0; passed < ms; passed += 20_000) {
       clock.advance(20_000)
@@ -202,9 +208,9 @@ test('a deleted user is disconnected within about a minute', async () => {
 test('a user who connects during the check for deleted users stays connected', async () => {
   const decision = gate()
   const { chat, clock, socket } = await start(() => true, {
-    existingUsers: async ids => {
+    sessionUsers: async keys => {
       await decision.opened
-      return new Set(ids)
+      return keys.map(({ userId }) => found(userId))
     }
   })
   for (let passed = 0; passed < 60_000; passed += 20_000) {

@@ -3,7 +3,14 @@ import { createChangeFeed } from '../../../src/chat/log/change-feed.ts'
 import type { Changes, ChangesRead } from '../../../src/db/database.ts'
 import { fakeClock } from '../../support/clock.ts'
 
-const NOTHING: Changes = { deletedUsers: [], renamedUsers: [], rooms: [], entries: [] }
+const NOTHING: Changes = {
+  deletedUsers: [],
+  renamedUsers: [],
+  revokedSessions: [],
+  revokedUsers: [],
+  rooms: [],
+  entries: []
+}
 const settled = (): Promise<void> => new Promise(setImmediate)
 
 /** Creates a change feed for a fake database. The test completes each read with `succeed` or `fail`. */
@@ -17,7 +24,6 @@ const start = () => {
     clock,
     log: { debug() {}, info() {}, warn: line => lines.push(line), error() {} },
     repository: {
-      usernames: async () => new Map(),
       titles: async () => new Map(),
       sweep: async () => {},
       read: since =>

@@ -1,14 +1,22 @@
 /** Tests operations that are running while rows are changed directly in the database. */
 import { expect, onTestFinished, test } from 'vitest'
-import type { CommittedMessage } from '../../../src/chat/log/publish.ts'
+import type { CommittedMessage } from '../../../src/chat/log/committed-message.ts'
 import type { Changes, ChangesRead } from '../../../src/db/database.ts'
 import { fakeClock } from '../../support/clock.ts'
 import { createDeferred } from '../../support/deferred.ts'
 import { FakeSocket } from '../../support/fake-socket.ts'
 import { createMemoryChat, observeBus, silentLog, stopChat } from '../../support/memory-chat.ts'
 import { createMemoryLog } from '../../support/memory-log.ts'
+import { userRecord } from '../../support/user-record.ts'
 
-const NOTHING: Changes = { deletedUsers: [], renamedUsers: [], rooms: [], entries: [] }
+const NOTHING: Changes = {
+  deletedUsers: [],
+  renamedUsers: [],
+  revokedSessions: [],
+  revokedUsers: [],
+  rooms: [],
+  entries: []
+}
 const john = { userId: 1, username: 'john', expiresAt: 4e12 }
 const ann = { userId: 2, username: 'ann', expiresAt: 4e12 }
 
@@ -41,10 +49,11 @@ const start = async () => {
         next = NOTHING
         return { snapshot: 's', changes }
       },
-      usernames: async ids => new Map(ids.map(id => [id, id === 1 ? 'john' : 'ann'])),
       titles: async ids => new Map(ids.map(id => [id, null])),
       sweep: async () => {}
     },
+    sessionUsers: async keys =>
+      keys.map(({ userId }) => ({ user: userRecord(userId, userId === 1 ? 'john' : 'ann'), session: undefined })),
     bus,
     clock,
     onMessage: message => received.push(message)

@@ -309,6 +309,24 @@ describe('a change of the log', () => {
     expect(await readings(1)).toBe(2)
   })
 
+  test('drops the pages of a room with entries of an erased user, and repeats the reads of the room before the erasure', async () => {
+    const { pages, completeRead, readings } = startReadings()
+    for (const from of [1, 11]) {
+      void pages.from(1, from, 20)
+      await completeRead()
+    }
+    pages.eraseUser(2, 13, 20)
+    pages.eraseUser(1, 13, 10)
+    expect([await readings(1), await readings(11)]).toEqual([1, 2])
+    pages.eraseUser(1, 13, 14)
+    expect([await readings(1), await readings(11)]).toEqual([1, undefined])
+    pages.eraseUser(1, 13, 14)
+    await completeRead()
+    expect(await readings(11)).toBeUndefined()
+    await completeRead()
+    expect(await readings(11)).toBe(4)
+  })
+
   test('drops pages without searching the pages of other rooms', () => {
     const { pages } = start(1)
     for (let room = 1; room <= 50_000; room++) pages.add(room, entry(1))

@@ -2,7 +2,7 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { expect, test } from 'vitest'
-import { type Entry, makeEntry } from '../../../src/chat/log/codec.ts'
+import { type Entry, makeEntry } from '../../../src/chat/log/entry.ts'
 import { createPageCache } from '../../../src/chat/log/page-cache.ts'
 import { createPageItems } from '../../../src/chat/log/page-items.ts'
 

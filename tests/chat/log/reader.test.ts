@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { createKinds } from '../../../src/chat/kinds/index.ts'
-import { makeEntry } from '../../../src/chat/log/codec.ts'
+import { makeEntry } from '../../../src/chat/log/entry.ts'
 import { createLogReader } from '../../../src/chat/log/reader.ts'
 import { Room } from '../../../src/chat/rooms/room.ts'
 import { createKeyring } from '../../../src/crypto/keyring.ts'

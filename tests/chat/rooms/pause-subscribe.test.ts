@@ -1,7 +1,7 @@
 /** Tests subscriptions with `after`, and lists over HTTP, while a room holds entries back during a pause. */
 import { expect, test } from 'vitest'
 import { createMemoryBus } from '../../../src/bus/drivers/memory.ts'
-import type { Entry } from '../../../src/chat/log/codec.ts'
+import type { Entry } from '../../../src/chat/log/entry.ts'
 import { createPageCache } from '../../../src/chat/log/page-cache.ts'
 import { publicRoom } from '../../../src/chat/rooms/public-room.ts'
 import { createRoomRegistry } from '../../../src/chat/rooms/registry.ts'

@@ -1,6 +1,6 @@
 /** Tests that a room pauses after a long delivery, and delivers the entries that arrive during the pause together. */
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import type { Entry } from '../../../src/chat/log/codec.ts'
+import type { Entry } from '../../../src/chat/log/entry.ts'
 import { createPageCache } from '../../../src/chat/log/page-cache.ts'
 import { Room } from '../../../src/chat/rooms/room.ts'
 import { entryAt } from '../../support/entry.ts'

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { Entry } from '../../../src/chat/log/codec.ts'
+import type { Entry } from '../../../src/chat/log/entry.ts'
 import { createPageCache } from '../../../src/chat/log/page-cache.ts'
 import { createRoomRegistry } from '../../../src/chat/rooms/registry.ts'
 import type { RoomsRepository } from '../../../src/db/database.ts'

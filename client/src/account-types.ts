@@ -1,0 +1,91 @@
+/** The types of the account and admin APIs. */
+import type { User } from './protocol.ts'
+
+/** The authenticated user's account. The fields of an address are absent if the service sends no mail or there is no address. */
+export interface Account extends User {
+  readonly display_name?: string
+  readonly role?: Role
+  readonly email?: string
+  readonly email_is_verified?: boolean
+  /** An address that replaces `email` when it is verified. */
+  readonly pending_email?: string
+}
+
+/** What the service offers to people who are not logged in. */
+export interface AuthFeatures {
+  readonly registration: 'open' | 'invite' | 'closed'
+  /** Whether the service sends mails, for example with a link to set a new password. */
+  readonly mail: boolean
+  /** Whether a login needs a verified address. */
+  readonly verified_email: boolean
+  readonly passkeys: boolean
+}
+
+export type Role = 'user' | 'admin'
+
+/** A session of the user. `current` is true for the session of the access token. */
+export interface SessionEntry {
+  readonly id: string
+  readonly device?: string | null
+  readonly address?: string | null
+  readonly created_at: string
+  readonly last_used_at: string
+  readonly current: boolean
+}
+
+export interface Passkey {
+  readonly id: string
+  readonly name: string
+  readonly created_at: string
+  readonly last_used_at?: string | null
+}
+
+/** The user's second factors. */
+export interface Factors {
+  readonly totp: { readonly is_enabled: boolean }
+  readonly recovery_codes: { readonly left: number }
+  readonly passkeys: { readonly is_available: boolean; readonly items: readonly Passkey[] }
+}
+
+/** A secret for an authenticator app. `uri` is the content of its QR code. */
+export interface TotpSecret {
+  readonly secret: string
+  readonly uri: string
+}
+
+export interface RecoveryCodes {
+  readonly recovery_codes: readonly string[]
+}
+
+/** A WebAuthn ceremony: pass `options` to `navigator.credentials`, and its response with `challenge` back to the service. */
+export interface PasskeyCeremony {
+  readonly challenge: string
+  // biome-ignore lint/suspicious/noExplicitAny: the browser defines the options (WebAuthn Level 3, section 5.1).
+  readonly options: any
+}
+
+/** A user, as administrators see them. */
+export interface ManagedUser {
+  readonly id: number
+  readonly username: string
+  readonly display_name?: string | null
+  readonly role: Role
+  readonly status: 'active' | 'suspended' | 'deleted' | (string & {})
+  readonly created_at: string
+}
+
+/** An event of the audit log. Fields that don't apply to an event are absent. */
+export interface AuditEvent {
+  readonly id: number
+  readonly event: string
+  readonly at: string
+  /** The user to whom it happened, and the administrator who did it, if another user. */
+  readonly user_id?: number
+  readonly actor_id?: number
+  readonly session_id?: string
+  readonly address?: string
+  readonly agent?: string
+  readonly detail?: Readonly<Record<string, string | number | boolean>>
+  /** How many failed logins the event counts; 1 for other events. */
+  readonly count: number
+}

@@ -1,0 +1,49 @@
+/** Provides typed functions for administrators: users, invitations and the audit log. */
+import type { AuditEvent, ManagedUser, Role } from './account-types.ts'
+import { type CallOptions, createCall } from './call.ts'
+
+/** The functions of the admin API. All need the role `admin` and a recent proof (`prove` of the account API). */
+export interface AdminApi {
+  /** Lists users whose name begins with `query`. To get the next page, pass the `next` of the previous page as `after`. */
+  users(page?: { readonly query?: string; readonly after?: string | number; readonly limit?: number }): Promise<{
+    readonly users: readonly ManagedUser[]
+    readonly next?: string | number | null
+  }>
+  changeUser(
+    id: number,
+    change: { readonly role?: Role; readonly status?: 'active' | 'suspended' }
+  ): Promise<ManagedUser>
+  deleteUser(id: number, shouldErase?: boolean): Promise<void>
+  /** Lets a user set a new password. The service mails a link to the user, or returns a token if there is no verified address. */
+  resetPassword(
+    id: number
+  ): Promise<{ readonly is_mailed: boolean; readonly token?: string; readonly expires_in: number }>
+  endSessions(id: number): Promise<void>
+  invite(expiresInHours?: number): Promise<{ readonly invitation: string; readonly expires_at: string }>
+  /** Returns a page of the audit log, newest entry first. */
+  audit(page?: {
+    readonly after?: string | number
+    readonly limit?: number
+    readonly user?: number
+    readonly event?: string
+  }): Promise<{ readonly events: readonly AuditEvent[]; readonly next?: string | number | null }>
+}
+
+/** Creates the functions that call one service. */
+export const createAdminApi = (options: CallOptions): AdminApi => {
+  const call = createCall(options)
+  const user = (id: number, action = ''): string => `/api/admin/users/${id}${action}`
+  return {
+    users: (page = {}) => call('GET', '/api/admin/users', { query: page }),
+    changeUser: (id, change) => call('PATCH', user(id), { body: change }),
+    deleteUser: (id, shouldErase) =>
+      call('DELETE', user(id), { body: shouldErase === undefined ? {} : { erase: shouldErase } }),
+    resetPassword: id => call('POST', user(id, '/reset-password'), { body: {} }),
+    endSessions: id => call('POST', user(id, '/logout-all'), { body: {} }),
+    invite: expiresInHours =>
+      call('POST', '/api/admin/invitations', {
+        body: expiresInHours === undefined ? {} : { expires_in_hours: expiresInHours }
+      }),
+    audit: (page = {}) => call('GET', '/api/admin/audit', { query: page })
+  }
+}

@@ -1,0 +1,93 @@
+/** The public types of sessions: options, state, and the functions that start, renew and end a session. */
+import type { FetchLike, Timers } from './platform.ts'
+import type { Storage, Timing, TokenRequest, WebStorage } from './types.ts'
+
+/**
+ * - `none`: nobody is logged in, or a stored session has not been read yet.
+ * - `active`: `token()` returns access tokens. `id` is the id of the session; undefined if the service has no sessions.
+ * - `ended`: the session can't be continued, and `reason` is why. The user has to log in again.
+ */
+export type SessionState =
+  | { readonly status: 'none' }
+  | { readonly status: 'active'; readonly id: string | undefined }
+  | { readonly status: 'ended'; readonly reason: SessionEnd; readonly detail: string }
+
+/**
+ * `refused`: the service refused the refresh token, because the session expired or was revoked. `logged_out`: `logOut()` was
+ * called, here or by another tab or program with the same storage. `replaced`: another login took the place of this session in
+ * the cookie or the storage, maybe of another user; restore it with a new object.
+ */
+export type SessionEnd = 'refused' | 'logged_out' | 'replaced'
+
+/** Runs `work` while no other tab or program that shares the session runs its own, and returns the result. */
+export type SessionLock = <Result>(work: () => Promise<Result>) => Promise<Result>
+
+/** The options of a session. Only `url` is required. */
+export interface SessionOptions {
+  /** The URL of the service, including its path prefix if it has one. */
+  readonly url: string
+  /**
+   * Where the tokens are kept, so that the session survives a restart of the app. Anybody who reads them can act as the user.
+   * Default: in memory.
+   */
+  readonly storage?: Storage | WebStorage
+  /** The key in `storage`, and the name of the lock. Default: `fastify-chat:session`. */
+  readonly storageKey?: string
+  /**
+   * Whether the refresh token is a cookie that no script can read. Only for pages that the service itself serves, from the same
+   * origin; `storage` is not used.
+   */
+  readonly isCookieMode?: boolean
+  /** Replaces the lock. Default: Web Locks, if the platform has them and the session is shared. */
+  readonly lock?: SessionLock
+  readonly fetch?: FetchLike
+  readonly timers?: Timers
+  readonly timing?: Partial<Pick<Timing, 'backoffBase' | 'backoffMax' | 'connect'>>
+}
+
+export interface Credentials {
+  readonly username: string
+  readonly password: string
+  /** Whether the cookie outlives the browser. Only for cookie mode. Default: true. */
+  readonly shouldRemember?: boolean
+}
+
+export interface SessionEvents {
+  /** The state of the session changed. */
+  state: SessionState
+}
+
+/** The session of one user: logs in, keeps the access token current, and logs out. All functions reject with a ChatApiError. */
+export interface Session {
+  readonly state: SessionState
+  /**
+   * Returns an access token that is valid for at least ten more seconds, and renews it if needed. Pass it to `createChatClient`
+   * and `createChatApi` as the option `token`. Rejects with status 401 if nobody is logged in or the session has ended. After any
+   * other error, for example `unavailable`, `rate_limited` or `network_error`, the session continues: call it again later.
+   */
+  token(request?: TokenRequest): Promise<string>
+  /**
+   * Logs in. Errors: `invalid_credentials` (401); `second_factor_required` (401), which has a `challenge` and the `methods` that
+   * can answer it; `email_not_verified` (403, with a `challenge`); `account_suspended` (403); `rate_limited` (429).
+   */
+  logIn(credentials: Credentials): Promise<void>
+  /** Continues a login with the code of an authenticator app or a recovery code. Error: `invalid_code` (401). */
+  logInWithCode(step: { readonly challenge: string; readonly code: string }): Promise<void>
+  /** Logs in with the response of a passkey. `challenge` is that of `passkeyLoginOptions` of the account API. */
+  logInWithPasskey(step: {
+    readonly challenge: string
+    readonly response: object
+    readonly shouldRemember?: boolean
+  }): Promise<void>
+  /**
+   * Continues the session of the storage or of the cookie. Returns false if there is none. Rejects if the service can't be
+   * reached, in which case the session continues and `token()` tries again.
+   */
+  restore(): Promise<boolean>
+  /**
+   * Ends the session. Forgets the tokens in any case; rejects if the service did not confirm that the session has ended, and can
+   * be called again.
+   */
+  logOut(): Promise<void>
+  on<Name extends keyof SessionEvents>(event: Name, listener: (value: SessionEvents[Name]) => void): () => void
+}

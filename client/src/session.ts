@@ -1,0 +1,212 @@
+/**
+ * Keeps a user logged in: renews the access token before it expires, once for all tabs and programs that share the session. Only
+ * the service ends a session, with a 401 `invalid_refresh_token`: a service that is down or busy, or a broken network, doesn't.
+ */
+import { createBackoff } from './backoff.ts'
+import { createCall } from './call.ts'
+import { createEmitter } from './emitter.ts'
+import { ChatApiError } from './errors.ts'
+import { systemTimers } from './platform.ts'
+import type { Session, SessionEnd, SessionEvents, SessionOptions, SessionState } from './session-types.ts'
+import { createVault, type SessionTokens } from './session-vault.ts'
+import type { TokenRequest } from './types.ts'
+
+/** The response to a login or a refresh. In cookie mode, it has no `refresh_token`. */
+interface LoginResponse {
+  readonly access_token: string
+  readonly expires_in: number
+  readonly session_id?: string
+  readonly refresh_token?: string
+}
+
+/** An access token is used until this many milliseconds before it expires. */
+const MARGIN_MS = 10_000
+
+const ENDS: { readonly [reason in SessionEnd]: string } = {
+  refused: 'The session has ended. Log in again.',
+  logged_out: 'The user has logged out. Log in again.',
+  replaced: 'Another login has replaced the session.'
+}
+
+/** Creates a session. Does nothing until one of its functions is called. */
+export const createSession = (options: SessionOptions): Session => {
+  const { isCookieMode = false, timers = systemTimers, timing = {} } = options
+  const events = createEmitter<SessionEvents>()
+  const call = createCall({ ...options, timeout: timing.connect ?? 10_000 })
+  const backoff = createBackoff(timers, { backoffBase: 500, backoffMax: 30_000, ...timing })
+  let state: SessionState = { status: 'none' }
+  let current: { readonly token: string; readonly endsAt: number } | undefined
+  let pending: Promise<string> | undefined
+  /** The last error of a busy service, and the time before which only a client that has waited itself tries again. */
+  let failure: { readonly error: ChatApiError; readonly until: number } | undefined
+
+  /** The tokens of a session that has ended here, until the service confirms that it has ended there. */
+  let leaving: { readonly refreshToken: string | undefined; readonly bearer: string | undefined } | undefined
+
+  const vault = createVault(options, tokens => {
+    if (state.status !== 'active') return
+    if (tokens.sessionId === undefined) end('logged_out')
+    else if (tokens.sessionId !== state.id) end('replaced')
+    else use(tokens)
+  })
+
+  const setState = (next: SessionState): void => {
+    state = next
+    events.emit('state', next)
+  }
+
+  const end = (reason: SessionEnd): ChatApiError => {
+    current = undefined
+    const detail = ENDS[reason]
+    if (state.status !== 'ended') setState({ status: 'ended', reason, detail })
+    return endedError(detail)
+  }
+
+  /** Makes the tokens the current ones. */
+  const use = ({ accessToken, expiresAt = 0, sessionId }: SessionTokens): void => {
+    if (accessToken !== undefined)
+      current = { token: accessToken, endsAt: timers.monotonic() + expiresAt - timers.now() }
+    if (state.status !== 'active' || state.id !== sessionId) setState({ status: 'active', id: sessionId })
+  }
+
+  const tokensOf = (response: LoginResponse): SessionTokens => ({
+    accessToken: response.access_token,
+    expiresAt: timers.now() + response.expires_in * 1000,
+    ...(response.session_id === undefined ? {} : { sessionId: response.session_id }),
+    ...(response.refresh_token === undefined ? {} : { refreshToken: response.refresh_token })
+  })
+
+  const isUsable = (stale: string | undefined): boolean =>
+    current !== undefined && current.token !== stale && current.endsAt - timers.monotonic() > MARGIN_MS
+
+  /** Returns a token other than `stale`. Runs under the lock, so that one tab renews the token for all. */
+  const renew = async (stale: string | undefined): Promise<string> => {
+    const kept = await vault.read()
+    if (!kept) throw state.status === 'active' ? end('logged_out') : endedError('Nobody is logged in. Log in first.')
+    if (state.status === 'active' && kept.sessionId !== state.id) throw end('replaced')
+    if (kept.accessToken !== undefined && kept.accessToken !== current?.token) {
+      use(kept)
+      if (current && isUsable(stale)) return current.token
+    }
+    const tokens = await refreshed(kept)
+    await vault.write(tokens)
+    if (state.status === 'active' && tokens.sessionId !== state.id) throw end('replaced')
+    use(tokens)
+    return String(tokens.accessToken)
+  }
+
+  const refreshed = async ({ refreshToken }: SessionTokens): Promise<SessionTokens> => {
+    const body = isCookieMode ? {} : { refresh_token: refreshToken }
+    try {
+      // A service without sessions has issued no refresh token.
+      if (!isCookieMode && refreshToken === undefined) throw endedError(ENDS.refused)
+      const response = await call<LoginResponse>('POST', '/api/auth/refresh', { body, isPublic: true })
+      backoff.reset()
+      failure = undefined
+      return tokensOf(response)
+    } catch (error) {
+      if (!isEnd(error)) throw error
+      await vault.remove(false)
+      throw end('refused')
+    }
+  }
+
+  const request = async (stale: string | undefined): Promise<string> => {
+    try {
+      return await vault.lock(() => renew(stale))
+    } catch (cause) {
+      const error = isEnd(cause) ? cause : temporary(cause)
+      const wait = error.status === 429 || error.status >= 500 ? backoff.next(error.retryAfterMs) : 0
+      failure = { error, until: timers.monotonic() + wait }
+      throw error
+    }
+  }
+
+  const token = async ({ previous, isRefused = false }: Partial<TokenRequest> = {}): Promise<string> => {
+    if (state.status === 'ended') throw endedError(state.detail)
+    if (current && isUsable(previous)) return current.token
+    try {
+      if (previous === undefined && failure && timers.monotonic() < failure.until) throw failure.error
+      pending ??= request(previous ?? current?.token).finally(() => {
+        pending = undefined
+      })
+      return await pending
+    } catch (error) {
+      const isValid = current !== undefined && !isRefused && current.endsAt > timers.monotonic()
+      if (current && isValid && !isEnd(error)) return current.token
+      throw error
+    }
+  }
+
+  const begin = async (path: string, body: object, shouldRemember = true): Promise<void> => {
+    const wanted = isCookieMode ? { cookie: true, remember: shouldRemember } : { session: true }
+    const response = await call<LoginResponse>('POST', path, { body: { ...body, ...wanted }, isPublic: true })
+    const tokens = tokensOf(response)
+    failure = leaving = undefined
+    await vault.lock(() => vault.write(tokens))
+    use(tokens)
+  }
+
+  const logOut = async (): Promise<void> => {
+    const refreshToken = (await vault.read())?.refreshToken
+    leaving ??= { refreshToken, bearer: current?.token }
+    await vault.remove(true)
+    end('logged_out')
+    try {
+      await call('POST', '/api/auth/logout', {
+        body: leaving.refreshToken === undefined ? {} : { refresh_token: leaving.refreshToken },
+        // The service would end the session of the access token instead of that of the cookie.
+        headers: isCookieMode || leaving.bearer === undefined ? {} : { authorization: `Bearer ${leaving.bearer}` },
+        isPublic: true
+      })
+    } catch (error) {
+      // The session has ended already.
+      if (!(error instanceof ChatApiError) || error.status !== 401) throw error
+    }
+    leaving = undefined
+  }
+
+  return {
+    get state() {
+      return state
+    },
+    token,
+    logIn: ({ username, password, shouldRemember }) => begin('/api/auth/login', { username, password }, shouldRemember),
+    logInWithCode: ({ challenge, code }) => begin('/api/auth/totp/login', { challenge, code }),
+    logInWithPasskey: ({ challenge, response, shouldRemember }) =>
+      begin('/api/auth/passkeys/login', { challenge, response }, shouldRemember),
+    async restore() {
+      if (state.status === 'ended') setState({ status: 'none' })
+      try {
+        await token()
+        return true
+      } catch (error) {
+        if (isEnd(error)) return false
+        throw error
+      }
+    },
+    logOut: () => vault.lock(logOut),
+    on: events.on
+  }
+}
+
+const isEnd = (error: unknown): error is ChatApiError =>
+  error instanceof ChatApiError && error.status === 401 && error.code === 'invalid_refresh_token'
+
+/** Creates the error for a session that can't be continued. Its status makes `createChatClient` go offline as `unauthorized`. */
+const endedError = (detail: string): ChatApiError =>
+  new ChatApiError({ status: 401, code: 'invalid_refresh_token', detail })
+
+/**
+ * Returns the error for a session that continues. Its status is never 401, because a client would go offline. A proxy may send a
+ * 401, and a storage may fail.
+ */
+const temporary = (cause: unknown): ChatApiError => {
+  if (cause instanceof ChatApiError && cause.status !== 401) return cause
+  return new ChatApiError({
+    status: 0,
+    code: 'no_token',
+    detail: cause instanceof ChatApiError ? cause.detail : 'The stored session could not be read or written.',
+    cause
+  })
+}

@@ -1,0 +1,120 @@
+/** Serves the e-mail addresses of users: enter, confirm, change and remove. */
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { callerOf, clientOf } from '../plugins/auth.ts'
+import { limitReads } from '../plugins/chat.ts'
+import { perMinute } from '../plugins/platform.ts'
+import { refTo } from '../src/protocol/components.ts'
+import { EmailBody, EmailChallenge, EmailVerification } from '../src/protocol/http/emails.ts'
+import { BODY_PROBLEMS, emptyResponse, PUBLIC, problems, SECURED } from '../src/protocol/openapi.ts'
+import { type AuthRoutesOptions, BODY_LIMIT } from './auth.ts'
+
+const GUARD = ['missing_token', 'invalid_token', 'token_expired', 'account_suspended', 'proof_required'] as const
+
+/** The routes that need no access token. */
+export const publicEmailRoutes: FastifyPluginAsyncTypebox<Pick<AuthRoutesOptions, 'loginRateLimit'>> = async (
+  fastify,
+  { loginRateLimit }
+) => {
+  const { accounts } = fastify.chatAuth
+  if (!accounts) return
+
+  fastify.route({
+    method: 'POST',
+    url: '/api/auth/email/verify',
+    bodyLimit: BODY_LIMIT,
+    config: perMinute(loginRateLimit, ':email'),
+    schema: {
+      operationId: 'verifyEmail',
+      summary: 'Confirm an e-mail address',
+      description: 'Send this only when the person presses a button, because mail scanners open links.',
+      tags: ['auth'],
+      security: PUBLIC,
+      body: refTo(EmailVerification),
+      response: { 204: emptyResponse('The address is confirmed.'), ...problems('link_expired', ...BODY_PROBLEMS) }
+    },
+    async handler(request, reply) {
+      await accounts.emails.verify(request.body.token, clientOf(request))
+      reply.code(204)
+    }
+  })
+
+  fastify.route({
+    method: 'POST',
+    url: '/api/auth/email',
+    bodyLimit: BODY_LIMIT,
+    config: perMinute(loginRateLimit, ':email'),
+    schema: {
+      operationId: 'requestVerification',
+      summary: 'Request another link after email_not_verified',
+      description:
+        'Without `email`, the link is sent to the address that was entered before. At most three mails an hour are sent.',
+      tags: ['auth'],
+      security: PUBLIC,
+      body: refTo(EmailChallenge),
+      response: {
+        202: emptyResponse('A mail is sent, unless too many were.'),
+        ...problems('invalid_challenge', 'invalid_token', ...BODY_PROBLEMS)
+      }
+    },
+    async handler(request, reply) {
+      const { challenge, email } = request.body
+      await accounts.emails.resend(challenge, email, clientOf(request))
+      reply.code(202)
+    }
+  })
+}
+
+/** The routes that require an authenticated user. */
+const emailRoutes: FastifyPluginAsyncTypebox = async fastify => {
+  const { accounts } = fastify.chatAuth
+  if (!accounts) return
+
+  fastify.route({
+    method: 'PUT',
+    url: '/api/users/me/email',
+    bodyLimit: BODY_LIMIT,
+    config: { chatProof: true },
+    preHandler: limitReads(),
+    schema: {
+      operationId: 'setMyEmail',
+      summary: 'Enter or change the e-mail address',
+      description:
+        'Sends a link to the address, which is used when it has been confirmed. Until then, a former address stays. If the address belongs to another account, its owner gets a mail instead; the response is the same. At most three mails an hour are sent.',
+      tags: ['users'],
+      security: SECURED,
+      body: refTo(EmailBody),
+      response: { 202: emptyResponse('A mail is sent, unless too many were.'), ...problems(...GUARD, ...BODY_PROBLEMS) }
+    },
+    async handler(request, reply) {
+      const { userId: id, generation } = callerOf(request)
+      await accounts.emails.enter({ id, generation }, request.body.email, clientOf(request))
+      reply.code(202)
+    }
+  })
+
+  fastify.route({
+    method: 'DELETE',
+    url: '/api/users/me/email',
+    config: { chatProof: true },
+    preHandler: limitReads(),
+    schema: {
+      operationId: 'removeMyEmail',
+      summary: 'Remove the e-mail address',
+      description:
+        'Removes the verified address and the one that waits for its verification. Mailed links to them stop working.',
+      tags: ['users'],
+      security: SECURED,
+      response: {
+        204: emptyResponse('The account has no address.'),
+        ...problems(...GUARD, 'not_allowed', 'rate_limited', 'busy', 'unavailable')
+      }
+    },
+    async handler(request, reply) {
+      const { userId: id, generation } = callerOf(request)
+      await accounts.emails.remove({ id, generation }, clientOf(request))
+      reply.code(204)
+    }
+  })
+}
+
+export default emailRoutes

@@ -1,0 +1,7 @@
+/** Lets a client leave out a body whose fields are all optional. */
+import type { FastifyRequest } from 'fastify'
+
+/** Replaces a missing body with `{}`, because a missing body does not match the schema of an object. A `preValidation` hook. */
+export const optionalBody = async (request: FastifyRequest): Promise<void> => {
+  request.body ??= {}
+}

@@ -1,0 +1,143 @@
+/** Adds and removes passkeys, and accepts a passkey as a recent proof. */
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { Type } from '@sinclair/typebox'
+import { callerOf, factorActorOf, PROOF_SECONDS } from '../plugins/auth.ts'
+import { timestamp } from '../src/lib/clock.ts'
+import { refTo } from '../src/protocol/components.ts'
+import { Proven } from '../src/protocol/http/sessions.ts'
+import { AddedPasskey, NewPasskey, PasskeyProof, PasskeyRequest } from '../src/protocol/http/two-factor.ts'
+import { BODY_PROBLEMS, emptyResponse, jsonResponse, problems, SECURED } from '../src/protocol/openapi.ts'
+
+const BODY_LIMIT = 16 * 1024
+const TOKEN_PROBLEMS = ['missing_token', 'invalid_token', 'token_expired', 'account_suspended', 'unavailable'] as const
+
+/** Mounts the routes, unless a host application authenticates the users. */
+const passkeyRoutes: FastifyPluginAsyncTypebox = async fastify => {
+  const { accounts } = fastify.chatAuth
+  if (!accounts) return
+  const { passkeys, passkeyLogin } = accounts.twoFactor
+  const shared = { bodyLimit: BODY_LIMIT, config: { chatProof: true } }
+  const documented = { tags: ['auth'], security: SECURED }
+
+  fastify.route({
+    method: 'POST',
+    url: '/api/auth/passkeys/options',
+    ...shared,
+    schema: {
+      ...documented,
+      operationId: 'getPasskeyOptions',
+      summary: 'Start to add a passkey',
+      description:
+        'Pass `options` to `navigator.credentials.create` (WebAuthn), and send its result with `challenge` within five minutes.',
+      response: {
+        200: jsonResponse('What to pass to the browser.', refTo(PasskeyRequest)),
+        ...problems('too_many_passkeys', 'passkeys_unavailable', 'proof_required', ...TOKEN_PROBLEMS)
+      }
+    },
+    handler: request => passkeys.startAdding(factorActorOf(request))
+  })
+
+  fastify.route({
+    method: 'POST',
+    url: '/api/auth/passkeys',
+    ...shared,
+    schema: {
+      ...documented,
+      operationId: 'addPasskey',
+      summary: 'Add a passkey',
+      description: 'From now on, logins require a second factor.',
+      body: refTo(NewPasskey),
+      response: {
+        201: jsonResponse('The passkey.', refTo(AddedPasskey)),
+        ...problems(
+          'invalid_challenge',
+          'invalid_passkey',
+          'too_many_passkeys',
+          'passkeys_unavailable',
+          'proof_required',
+          ...TOKEN_PROBLEMS,
+          ...BODY_PROBLEMS
+        )
+      }
+    },
+    async handler(request, reply) {
+      const { publicId, name, createdAt, recoveryCodes } = await passkeys.add(factorActorOf(request), request.body)
+      reply.code(201)
+      return {
+        id: publicId,
+        name,
+        created_at: timestamp(createdAt),
+        ...(recoveryCodes ? { recovery_codes: [...recoveryCodes] } : {})
+      }
+    }
+  })
+
+  fastify.route({
+    method: 'DELETE',
+    url: '/api/auth/passkeys/:id',
+    config: shared.config,
+    schema: {
+      ...documented,
+      operationId: 'removePasskey',
+      summary: 'Remove a passkey',
+      description: 'The last second factor that is removed takes the recovery codes with it.',
+      params: Type.Object({ id: Type.String({ minLength: 1, maxLength: 100 }) }),
+      response: {
+        204: emptyResponse('The passkey was removed.'),
+        ...problems('passkey_not_found', 'validation_failed', 'proof_required', ...TOKEN_PROBLEMS)
+      }
+    },
+    async handler(request, reply) {
+      await passkeys.remove(factorActorOf(request), request.params.id)
+      return reply.code(204).send()
+    }
+  })
+
+  fastify.route({
+    method: 'POST',
+    url: '/api/auth/passkeys/proof/options',
+    schema: {
+      ...documented,
+      operationId: 'getPasskeyProofOptions',
+      summary: 'Start a proof with a passkey',
+      description:
+        'Pass `options` to `navigator.credentials.get` (WebAuthn), and send its result with `challenge` within five minutes.',
+      response: {
+        200: jsonResponse('What to pass to the browser.', refTo(PasskeyRequest)),
+        ...problems('passkeys_unavailable', ...TOKEN_PROBLEMS)
+      }
+    },
+    handler: request => passkeyLogin.startProof(factorActorOf(request))
+  })
+
+  fastify.route({
+    method: 'POST',
+    url: '/api/auth/passkeys/proof',
+    bodyLimit: BODY_LIMIT,
+    schema: {
+      ...documented,
+      operationId: 'proveWithPasskey',
+      summary: 'Prove who you are with a passkey',
+      description: 'It replaces the password and the code. The passkey must verify its user.',
+      body: refTo(PasskeyProof),
+      response: {
+        200: jsonResponse('The proof is accepted.', refTo(Proven)),
+        ...problems(
+          'invalid_challenge',
+          'invalid_passkey',
+          'passkeys_unavailable',
+          'invalid_credentials',
+          ...TOKEN_PROBLEMS,
+          ...BODY_PROBLEMS
+        )
+      }
+    },
+    async handler(request) {
+      const user = await passkeyLogin.prove(factorActorOf(request), request.body)
+      await accounts.proofs.mark(user, callerOf(request).sessionId)
+      return { expires_in: PROOF_SECONDS }
+    }
+  })
+}
+
+export default passkeyRoutes

@@ -1,0 +1,107 @@
+/** Changes passwords: with a session that was proven, or with the link in a mail. */
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { callerOf, clientOf } from '../plugins/auth.ts'
+import { perMinute } from '../plugins/platform.ts'
+import { refTo } from '../src/protocol/components.ts'
+import { ForgottenPassword, PasswordChange, PasswordReset } from '../src/protocol/http/passwords.ts'
+import { BODY_PROBLEMS, emptyResponse, PUBLIC, problems, SECURED } from '../src/protocol/openapi.ts'
+import { type AuthRoutesOptions, BODY_LIMIT } from './auth.ts'
+import { normalizing } from './normalize-password.ts'
+
+type PasswordRoutesOptions = Pick<AuthRoutesOptions, 'loginRateLimit'>
+
+/** The routes that need no access token. */
+export const publicPasswordRoutes: FastifyPluginAsyncTypebox<PasswordRoutesOptions> = async (
+  fastify,
+  { loginRateLimit }
+) => {
+  const { accounts } = fastify.chatAuth
+  if (!accounts) return
+
+  fastify.route({
+    method: 'POST',
+    url: '/api/auth/password/forgot',
+    bodyLimit: BODY_LIMIT,
+    config: perMinute(loginRateLimit, ':forgot'),
+    schema: {
+      operationId: 'forgotPassword',
+      summary: 'Request a mail with a link for a new password',
+      description:
+        'The response is the same whether an account has the address or not. The mail is sent only to confirmed addresses, and at most three times an hour. No mail is sent if the service has no mail server.',
+      tags: ['auth'],
+      security: PUBLIC,
+      body: refTo(ForgottenPassword),
+      response: { 202: emptyResponse('The request is accepted.'), ...problems(...BODY_PROBLEMS) }
+    },
+    async handler(request, reply) {
+      await accounts.passwordChanges.forgot(request.body.email)
+      reply.code(202)
+    }
+  })
+
+  fastify.route({
+    method: 'POST',
+    url: '/api/auth/password/reset',
+    bodyLimit: BODY_LIMIT,
+    config: perMinute(loginRateLimit, ':reset'),
+    preValidation: normalizing('password'),
+    schema: {
+      operationId: 'resetPassword',
+      summary: 'Choose a new password with the token of a link',
+      description:
+        'Ends every session of the user and does not log in. The token is valid for 30 minutes and works once. Second factors stay.',
+      tags: ['auth'],
+      security: PUBLIC,
+      body: refTo(PasswordReset),
+      response: {
+        204: emptyResponse('The password is changed.'),
+        ...problems('link_expired', 'password_too_common', ...BODY_PROBLEMS)
+      }
+    },
+    async handler(request, reply) {
+      const { token, password } = request.body
+      await accounts.passwordChanges.reset(token, password, clientOf(request))
+      reply.code(204)
+    }
+  })
+}
+
+/** The route that requires an authenticated user. */
+const passwordRoutes: FastifyPluginAsyncTypebox<PasswordRoutesOptions> = async (fastify, { loginRateLimit }) => {
+  const { accounts } = fastify.chatAuth
+  if (!accounts) return
+
+  fastify.route({
+    method: 'POST',
+    url: '/api/users/me/password',
+    bodyLimit: BODY_LIMIT,
+    config: { ...perMinute(loginRateLimit, ':password'), chatProof: true },
+    preValidation: normalizing('new'),
+    schema: {
+      operationId: 'changeMyPassword',
+      summary: 'Change the password',
+      description: 'Ends every other session of the user. The session of the request and its tokens stay valid.',
+      tags: ['users'],
+      security: SECURED,
+      body: refTo(PasswordChange),
+      response: {
+        204: emptyResponse('The password is changed.'),
+        ...problems(
+          'missing_token',
+          'invalid_token',
+          'token_expired',
+          'account_suspended',
+          'proof_required',
+          'password_too_common',
+          ...BODY_PROBLEMS
+        )
+      }
+    },
+    async handler(request, reply) {
+      await accounts.passwordChanges.change(callerOf(request), request.body.new, clientOf(request))
+      reply.code(204)
+    }
+  })
+}
+
+export default passwordRoutes

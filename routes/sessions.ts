@@ -1,0 +1,227 @@
+/** Serves the sessions of users: refreshes and ends them, lists them, and accepts proofs of who a user is. */
+import { type FastifyPluginAsyncTypebox, Type } from '@fastify/type-provider-typebox'
+import type { FastifyRequest } from 'fastify'
+import { type Accounts, callerOf, clientOf, PROOF_SECONDS, tokenOf } from '../plugins/auth.ts'
+import { timestamp } from '../src/lib/clock.ts'
+import { refTo } from '../src/protocol/components.ts'
+import { ChatError } from '../src/protocol/errors.ts'
+import { Proof, Proven, RefreshTokenBody, SessionList } from '../src/protocol/http/sessions.ts'
+import { AccessToken } from '../src/protocol/http/users.ts'
+import { emptyResponse, jsonResponse, PUBLIC, problems, SECURED } from '../src/protocol/openapi.ts'
+import { sessionResponse } from './session-response.ts'
+
+const BODY_LIMIT = 16 * 1024
+const BODY = [
+  'invalid_json',
+  'payload_too_large',
+  'unsupported_media_type',
+  'validation_failed',
+  'unavailable'
+] as const
+const GUARD = ['missing_token', 'invalid_token', 'token_expired', 'account_suspended', 'unavailable'] as const
+const SessionId = Type.Object({ id: Type.String({ maxLength: 64 }) })
+
+/** Accepts a request without a body, because the token may be in the cookie or in the Authorization header. */
+const acceptNoBody = async (request: FastifyRequest): Promise<void> => {
+  request.body ??= {}
+}
+
+/** The routes that need no access token. */
+export const publicSessionRoutes: FastifyPluginAsyncTypebox = async fastify => {
+  const { accounts, cookies } = fastify.chatAuth
+  if (!accounts) return
+
+  fastify.route({
+    method: 'POST',
+    url: '/api/auth/refresh',
+    bodyLimit: BODY_LIMIT,
+    preValidation: acceptNoBody,
+    schema: {
+      operationId: 'refresh',
+      summary: 'Exchange a refresh token for new tokens',
+      description:
+        'The same token may be sent again, for example because the response was lost: the response contains the same refresh token. A token that was replaced long ago ends its session.',
+      tags: ['auth'],
+      security: PUBLIC,
+      body: refTo(RefreshTokenBody),
+      response: {
+        200: jsonResponse('The new tokens.', refTo(AccessToken)),
+        ...problems('invalid_refresh_token', 'account_suspended', 'origin_not_allowed', ...BODY)
+      }
+    },
+    async handler(request, reply) {
+      const { refresh_token: given } = request.body
+      const client = clientOf(request)
+      if (given !== undefined) {
+        return sessionResponse(
+          request,
+          reply,
+          await accounts.sessions.refresh({ token: given, isCookie: false, client })
+        )
+      }
+      cookies.requireOwnPage(request)
+      const token = cookies.read(request) ?? ''
+      return sessionResponse(request, reply, await accounts.sessions.refresh({ token, isCookie: true, client }))
+    }
+  })
+
+  fastify.route({
+    method: 'POST',
+    url: '/api/auth/logout',
+    bodyLimit: BODY_LIMIT,
+    preValidation: acceptNoBody,
+    schema: {
+      operationId: 'logout',
+      summary: 'End the session of a refresh token, of the cookie, or of the access token',
+      description:
+        'The token in the body counts before the access token, and the access token before the cookie. Every connection of the session is closed.',
+      tags: ['auth'],
+      security: PUBLIC,
+      body: refTo(RefreshTokenBody),
+      response: {
+        204: emptyResponse('The session has ended.'),
+        ...problems('origin_not_allowed', ...GUARD, ...BODY)
+      }
+    },
+    async handler(request, reply) {
+      await logOut(accounts, request, request.body.refresh_token)
+      if (cookies.read(request) !== undefined && cookies.isOwnPage(request)) cookies.clear(request, reply)
+      return reply.code(204).send()
+    }
+  })
+}
+
+/** Ends the session of the token in the body, of the access token, or of the cookie, in this order. */
+const logOut = async (accounts: Accounts, request: FastifyRequest, given: string | undefined): Promise<void> => {
+  const { cookies } = request.server.chatAuth
+  const client = clientOf(request)
+  if (given !== undefined) {
+    await accounts.sessions.endByToken({ token: given, isCookie: false, client })
+    return
+  }
+  const accessToken = tokenOf(request)
+  if (accessToken !== undefined) {
+    const { user, sessionId } = await accounts.identify(accessToken)
+    if (sessionId !== null) await accounts.sessions.end({ userId: user.id, sessionId, client }, 'logout')
+    return
+  }
+  const token = cookies.read(request)
+  if (token === undefined)
+    throw new ChatError('missing_token', 'Send the refresh token or the access token to log out.')
+  cookies.requireOwnPage(request)
+  await accounts.sessions.endByToken({ token, isCookie: true, client })
+}
+
+/** The routes that need an access token. */
+const sessionRoutes: FastifyPluginAsyncTypebox = async fastify => {
+  const { accounts, cookies } = fastify.chatAuth
+  if (!accounts) return
+
+  fastify.route({
+    method: 'GET',
+    url: '/api/auth/sessions',
+    schema: {
+      operationId: 'listSessions',
+      summary: 'Your sessions, the most recently used first',
+      description: 'A session is a login on one device. `current` marks the one of this request.',
+      tags: ['auth'],
+      security: SECURED,
+      response: { 200: jsonResponse('The sessions.', refTo(SessionList)), ...problems(...GUARD) }
+    },
+    async handler(request) {
+      const { userId, sessionId } = callerOf(request)
+      const sessions = await accounts.sessions.list(userId)
+      return {
+        sessions: sessions.map(({ id, device, address, createdAt, lastUsedAt }) => ({
+          id,
+          device,
+          address,
+          created_at: timestamp(createdAt),
+          last_used_at: timestamp(lastUsedAt),
+          current: id === sessionId
+        }))
+      }
+    }
+  })
+
+  fastify.route({
+    method: 'DELETE',
+    url: '/api/auth/sessions/:id',
+    schema: {
+      operationId: 'endSession',
+      summary: 'End one of your sessions',
+      description: 'Every session but the current one needs a recent proof.',
+      tags: ['auth'],
+      security: SECURED,
+      params: SessionId,
+      response: {
+        204: emptyResponse('The session has ended.'),
+        ...problems('not_found', 'proof_required', 'validation_failed', ...GUARD)
+      }
+    },
+    async handler(request, reply) {
+      const { userId, sessionId } = callerOf(request)
+      const { id } = request.params
+      const isCurrent = id === sessionId
+      if (!isCurrent) await fastify.chatAuth.requireProof(request)
+      const ended = { userId, sessionId: id, client: clientOf(request) }
+      if (!(await accounts.sessions.end(ended, isCurrent ? 'logout' : 'session_ended'))) {
+        throw new ChatError('not_found', 'You have no such session. It may have ended already.')
+      }
+      return reply.code(204).send()
+    }
+  })
+
+  fastify.route({
+    method: 'POST',
+    url: '/api/auth/logout-all',
+    config: { chatProof: true },
+    schema: {
+      operationId: 'logoutAll',
+      summary: 'End all your sessions, also this one',
+      description:
+        'Ends every session and every access token on all processes, and closes their connections with 4401.',
+      tags: ['auth'],
+      security: SECURED,
+      response: { 204: emptyResponse('All sessions have ended.'), ...problems('proof_required', ...GUARD) }
+    },
+    async handler(request, reply) {
+      await accounts.sessions.endAll({ userId: callerOf(request).userId, client: clientOf(request) })
+      if (cookies.read(request) !== undefined && cookies.isOwnPage(request)) cookies.clear(request, reply)
+      return reply.code(204).send()
+    }
+  })
+
+  fastify.route({
+    method: 'POST',
+    url: '/api/auth/proof',
+    bodyLimit: BODY_LIMIT,
+    schema: {
+      operationId: 'prove',
+      summary: 'Prove who you are, for requests that respond with proof_required',
+      description: 'A login is a proof too. A proof is accepted for ten minutes.',
+      tags: ['auth'],
+      security: SECURED,
+      body: refTo(Proof),
+      response: {
+        200: jsonResponse('The proof is accepted.', refTo(Proven)),
+        ...problems(
+          'invalid_credentials',
+          'second_factor_required',
+          'invalid_code',
+          'rate_limited',
+          'busy',
+          ...GUARD,
+          ...BODY
+        )
+      }
+    },
+    async handler(request) {
+      const { userId, sessionId } = callerOf(request)
+      await accounts.proofs.prove({ userId, sessionId, ...request.body, client: clientOf(request) })
+      return { expires_in: PROOF_SECONDS }
+    }
+  })
+}
+
+export default sessionRoutes

@@ -1,0 +1,58 @@
+/** Defines who administers: an administrator or the operator. Records what they do, and rejects what they may not do. */
+import type { Repositories } from '../../db/database.ts'
+import type { AdminSession } from '../../db/repositories/administration.ts'
+import type { NewAuditEvent } from '../../db/repositories/audit.ts'
+import { ChatError } from '../../protocol/errors.ts'
+import type { AuditEventName } from '../audit-events.ts'
+import type { ClientInfo } from '../context.ts'
+
+/** An administrator who sends a request, or `operator`: whoever runs the command line or the host application. */
+export type Actor = Administrator | 'operator'
+
+export interface Administrator extends AdminSession {
+  readonly client: ClientInfo
+}
+
+/** Returns the session that a write checks again, or null for the operator. */
+export const sessionOf = (actor: Actor): AdminSession | null => (actor === 'operator' ? null : actor)
+
+/** What an actor did to a user. */
+export type AdminEvent = Pick<NewAuditEvent, 'detail'> & { readonly event: AuditEventName }
+
+/** Records what an actor did to a user, or to no user in particular. */
+export const recordFor = (
+  { audit }: Pick<Repositories, 'audit'>,
+  actor: Actor,
+  userId: number | undefined,
+  { event, detail }: AdminEvent
+): Promise<void> =>
+  actor === 'operator'
+    ? audit.record({ event, userId, detail: { ...detail, by: 'operator' } })
+    : audit.record({ event, userId, actorId: actor.userId, sessionId: actor.sessionId, ...actor.client, detail })
+
+/** Returns the error for a write that changed nothing: either the actor may not do it, or there is no such user. */
+export const refusal = async (
+  { administration }: Pick<Repositories, 'administration'>,
+  actor: Actor
+): Promise<ChatError> =>
+  (await administration.isAllowed(sessionOf(actor)))
+    ? new ChatError('user_not_found', 'There is no such user. The account may have been deleted or suspended.')
+    : notAdmin()
+
+/** Returns the error for a user who is no administrator. */
+export const notAdmin = (): ChatError => new ChatError('not_allowed', 'Only administrators may do this.')
+
+/**
+ * Throws `last_admin` if a user is the only administrator of `admins`, which `lockAdmins` returned. Call it in the transaction of
+ * each write that leaves one administrator less.
+ */
+export const refuseLastAdmin = async (
+  { administration }: Pick<Repositories, 'administration'>,
+  actor: Actor,
+  id: number
+): Promise<void> => {
+  const admins = await administration.lockAdmins()
+  if (admins.length !== 1 || admins[0] !== id) return
+  if (!(await administration.isAllowed(sessionOf(actor)))) throw notAdmin()
+  throw new ChatError('last_admin', 'This is the only administrator. Promote another user first.')
+}

@@ -1,0 +1,109 @@
+/**
+ * Changes the accounts of others: roles, suspensions, sessions, passwords. Each change checks again that the actor may do it, and
+ * is audited in its transaction.
+ */
+import type { Repositories } from '../../db/database.ts'
+import type { ManagedUser, UserChange, UserPage } from '../../db/repositories/administration.ts'
+import { ChatError } from '../../protocol/errors.ts'
+import type { AccountsContext } from '../context.ts'
+import { RESET_LIFETIME_MS } from '../mail/templates.ts'
+import { hashToken, newToken } from '../mail/token.ts'
+import { type Actor, type AdminEvent, notAdmin, recordFor, refusal, refuseLastAdmin, sessionOf } from './actor.ts'
+
+export interface Administration {
+  /** Returns users in the order of their ids. Omits deleted users. */
+  list(page: UserPage): Promise<ManagedUser[]>
+  /**
+   * Changes the role of a user, suspends or restores the user. Throws `user_not_found`, `not_allowed`, or `last_admin` if there
+   * would be no administrator left. A change to the current values does nothing.
+   */
+  change(actor: Actor, id: number, change: UserChange): Promise<ManagedUser>
+  /** Ends every session of a user. Throws `user_not_found` or `not_allowed`. */
+  endSessions(actor: Actor, id: number): Promise<void>
+  /**
+   * Lets a user choose a new password: mails a link to the verified address of the user, or returns a token if there is none. The
+   * operator always gets a token. Throws `user_not_found`, also for a suspended user, or `not_allowed`.
+   */
+  resetPassword(actor: Actor, id: number): Promise<IssuedReset>
+}
+
+export interface IssuedReset {
+  /** Absent if a link was mailed. */
+  readonly token?: string
+  /** Time in milliseconds until the token or the link expires. */
+  readonly lifetimeMs: number
+}
+
+type Context = Pick<AccountsContext, 'database' | 'mail'>
+
+export const createAdministration = (context: Context): Administration => {
+  const { transaction, administration } = context.database
+  return {
+    list: administration.list,
+    change: (actor, id, change) => transaction(repositories => changeUser(context, repositories, actor, id, change)),
+    endSessions: (actor, id) =>
+      transaction(async repositories => {
+        const isEnded = await repositories.administration.endSessions(sessionOf(actor), id)
+        if (!isEnded) throw await refusal(repositories, actor)
+        await recordFor(repositories, actor, id, { event: 'sessions_ended' })
+      }),
+    resetPassword: (actor, id) => transaction(repositories => resetPassword(context, repositories, actor, id))
+  }
+}
+
+const changeUser = async (
+  { mail }: Context,
+  repositories: Repositories,
+  actor: Actor,
+  id: number,
+  change: UserChange
+): Promise<ManagedUser> => {
+  const { administration } = repositories
+  // The rows of administrators are locked before that of the user, so that no two transactions wait for each other.
+  if (change.role === 'user' || change.status === 'suspended') await refuseLastAdmin(repositories, actor, id)
+  const before = await administration.lock(id)
+  if (before) refuseOwnSuspension(actor, id, change)
+  const after = await administration.change(sessionOf(actor), id, change)
+  if (!before || !after) throw await refusal(repositories, actor)
+  for (const event of eventsOf(before, after)) await recordFor(repositories, actor, id, event)
+  if (before.role !== 'admin' && after.role === 'admin')
+    await mail.enqueue(repositories, { kind: 'new_admin', userId: id, params: {} })
+  return after
+}
+
+const refuseOwnSuspension = (actor: Actor, id: number, { status }: UserChange): void => {
+  if (status !== 'suspended' || actor === 'operator' || actor.userId !== id) return
+  throw new ChatError('not_allowed', 'You cannot suspend your own account. Ask another administrator.')
+}
+
+const eventsOf = (before: ManagedUser, after: ManagedUser): AdminEvent[] => [
+  ...(before.role === after.role ? [] : [{ event: 'role_changed' as const, detail: { role: after.role } }]),
+  ...(before.status === after.status
+    ? []
+    : [{ event: after.status === 'suspended' ? ('user_suspended' as const) : ('user_restored' as const) }])
+]
+
+/** Lifetime in milliseconds of a token that a person passes on, which takes longer than a mail. */
+const RESET_MS = 24 * 60 * 60 * 1000
+
+const resetPassword = async (
+  { mail }: Context,
+  repositories: Repositories,
+  actor: Actor,
+  userId: number
+): Promise<IssuedReset> => {
+  const { administration, emails, oneTimeTokens } = repositories
+  if (!(await administration.isAllowed(sessionOf(actor)))) throw notAdmin()
+  const user = await administration.lock(userId)
+  if (user?.status !== 'active') throw await refusal(repositories, actor)
+  await recordFor(repositories, actor, userId, { event: 'reset_issued' })
+  const isMailed = mail.isConfigured && actor !== 'operator'
+  if (isMailed && (await emails.listOf(userId)).some(({ state }) => state === 'verified')) {
+    await mail.enqueue(repositories, { kind: 'reset_password', userId, params: {} })
+    return { lifetimeMs: RESET_LIFETIME_MS }
+  }
+  const token = newToken()
+  const purpose = 'reset_password'
+  await oneTimeTokens.issue({ hash: hashToken(token), purpose, userId, addressHash: null, lifetimeMs: RESET_MS })
+  return { token, lifetimeMs: RESET_MS }
+}

@@ -1,0 +1,56 @@
+/** Erases what a user wrote, room by room in short transactions, and reports it to whoever keeps the messages. */
+import type { LeasedDeletion } from '../../db/repositories/deletions.ts'
+import { ChatError } from '../../protocol/errors.ts'
+import type { DeletionJobOptions } from './job.ts'
+
+/** Duration in milliseconds of the lease of a deletion. It is extended with every room, and during long rooms. */
+export const LEASE_MS = 60_000
+
+type EraseRoomsOptions = Pick<DeletionJobOptions, 'database' | 'clock' | 'appendErasure'> & {
+  readonly isClosed: () => boolean
+}
+
+/**
+ * Returns a function that erases the user of a deletion in all rooms that are not done yet. Every part can be repeated: the
+ * deletion is continued after a crash, and two processes may do the same room. Resolves with false if the process stops.
+ */
+export const createEraseRooms = ({ database, clock, appendErasure, isClosed }: EraseRoomsOptions) => {
+  const { authored, deletions } = database
+
+  /** Erases the entries of a room, and then appends an erasure up to the last one. Resolves with false if the process stops. */
+  const eraseRoom = async (userId: number, roomId: number): Promise<boolean> => {
+    let leasedAt = clock.monotonic()
+    let upTo = 0
+    let after: string | undefined = ''
+    while (after !== undefined) {
+      if (isClosed()) return false
+      const batch = await authored.erase(roomId, userId, after)
+      upTo = Math.max(upTo, batch.seq)
+      after = batch.last
+      if (clock.monotonic() - leasedAt < LEASE_MS / 4) continue
+      leasedAt = clock.monotonic()
+      await deletions.advance(userId, 0, LEASE_MS)
+    }
+    if (upTo > 0) await appendErasure({ roomId, userId, upTo }).catch(ignoreMissingRoom)
+    return true
+  }
+
+  return async ({ userId, roomId }: LeasedDeletion): Promise<boolean> => {
+    let at: number | undefined = roomId
+    while (at !== undefined) {
+      const { rooms, last } = await authored.rooms(userId, at)
+      for (const { id } of rooms) {
+        if (isClosed() || !(await eraseRoom(userId, id))) return false
+        await deletions.advance(userId, id, LEASE_MS)
+      }
+      if (last !== undefined) await deletions.advance(userId, last, LEASE_MS)
+      at = last
+    }
+    return true
+  }
+}
+
+/** A room that was deleted meanwhile has no subscribers. */
+const ignoreMissingRoom = (error: unknown): void => {
+  if (!(error instanceof ChatError && error.code === 'room_not_found')) throw error
+}

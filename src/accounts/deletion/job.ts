@@ -1,0 +1,130 @@
+/**
+ * Carries out deletions of accounts in the background: anonymizes the user, erases the messages if requested, and marks the
+ * account as deleted. Each deletion is leased in the database, so that one process works on it, and another one continues after
+ * a crash.
+ */
+import type { ChatDatabase } from '../../db/database.ts'
+import type { LeasedDeletion } from '../../db/repositories/deletions.ts'
+import type { Clock } from '../../lib/clock.ts'
+import type { Log } from '../../lib/logging.ts'
+import type { AccountsContext } from '../context.ts'
+import { hashOfName } from '../held-names.ts'
+import { createEraseRooms, LEASE_MS } from './erase-rooms.ts'
+
+export interface DeletionJobOptions {
+  readonly database: ChatDatabase
+  readonly lookupKeys: AccountsContext['lookupKeys']
+  readonly clock: Clock
+  readonly log: Log
+  /** How many days the name of a deleted account is not given out. */
+  readonly nameHoldDays: number
+  /** Appends an `erasure` to the log of a room. Repeated calls with the same `upTo` append one. */
+  readonly appendErasure: (erased: { roomId: number; userId: number; upTo: number }) => Promise<void>
+}
+
+export interface DeletionJob {
+  /** Starts to look for deletions periodically. Does nothing after `stop`. */
+  start(): void
+  /** Looks for deletions now. */
+  wake(): void
+  /** Stops after the statement that is running, and resolves then. The next process continues. */
+  stop(): Promise<void>
+}
+
+/** Interval in milliseconds at which every process looks for deletions that no process works on. */
+const POLL_MS = 5000
+/** Delay in milliseconds before a deletion that failed is continued. */
+const RETRY_MS = 10_000
+/**
+ * Time in milliseconds after the end of an account, after which nothing of the user is still being appended: a process may
+ * learn of the end 30 s late, and repeats an append for a while. Then the rooms are erased once more.
+ */
+const SETTLE_MS = 120_000
+/** Interval in milliseconds at which the names that are no longer held are deleted. */
+const SWEEP_MS = 60 * 60_000
+
+export const createDeletionJob = (options: DeletionJobOptions): DeletionJob => {
+  const { database, clock, log, nameHoldDays } = options
+  const { deletions } = database
+  let stops: (() => void)[] | undefined
+  let running: Promise<void> | undefined
+  let isWanted = false
+  let isStopped = false
+  const isClosed = (): boolean => stops === undefined
+  const eraseRooms = createEraseRooms({ ...options, isClosed })
+
+  /** Removes the name and everything else that identifies the user, and holds the name. */
+  const anonymize = async (userId: number): Promise<void> => {
+    const user = (await database.users.findByIds([userId])).get(userId)
+    if (user?.status !== 'deleting') return
+    const hash = user.externalId === null ? await hashOfName(options, user.username) : undefined
+    await database.transaction(async repositories => {
+      // If another process has anonymized the user meanwhile, the name is the one of the tombstone, which needs no hold.
+      if (!(await repositories.deletions.anonymize(userId, user.username))) return
+      if (hash !== undefined && nameHoldDays > 0) await repositories.heldNames.hold(hash, nameHoldDays)
+      await repositories.audit.blankUser(userId)
+    })
+  }
+
+  const finish = async (userId: number): Promise<void> => {
+    await database.transaction(async repositories => {
+      if (await repositories.deletions.finish(userId)) {
+        await repositories.audit.record({ event: 'account_deleted', userId })
+      }
+    })
+  }
+
+  const perform = async (deletion: LeasedDeletion): Promise<void> => {
+    const { userId, isErased, step } = deletion
+    if (step === 'anonymize') {
+      await anonymize(userId)
+      return isErased ? deletions.next(userId, 'erase') : finish(userId)
+    }
+    if (!(await eraseRooms(deletion))) return deletions.postpone(userId, 0)
+    return step === 'erase' ? deletions.next(userId, 'sweep') : finish(userId)
+  }
+
+  const run = async (): Promise<void> => {
+    while (!isClosed()) {
+      const leased = await deletions.lease({ leaseMs: LEASE_MS, settleMs: SETTLE_MS })
+      if (!leased) return
+      try {
+        await perform(leased)
+      } catch (err) {
+        log.warn({ err, user_id: leased.userId }, 'failed to continue the deletion of an account; retrying')
+        await deletions.postpone(leased.userId, RETRY_MS)
+      }
+    }
+  }
+
+  const failed = (err: unknown): void => log.warn({ err }, 'failed to look for deleted accounts; retrying')
+
+  const wake = (): void => {
+    if (isClosed()) return
+    isWanted = true
+    running ??= (async () => {
+      while (isWanted && !isClosed()) {
+        isWanted = false
+        await run().catch(failed)
+      }
+    })().finally(() => {
+      running = undefined
+      if (isWanted) wake()
+    })
+  }
+
+  return {
+    start() {
+      if (stops || isStopped) return
+      stops = [clock.every(POLL_MS, wake), clock.every(SWEEP_MS, () => void database.heldNames.sweep().catch(failed))]
+      wake()
+    },
+    wake,
+    async stop() {
+      isStopped = true
+      for (const stop of stops ?? []) stop()
+      stops = undefined
+      await running
+    }
+  }
+}

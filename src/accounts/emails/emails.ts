@@ -1,0 +1,195 @@
+/** Manages the e-mail addresses of users: entered, confirmed by a link, changed and removed. */
+import type { Repositories } from '../../db/database.ts'
+import type { EmailRecord, NewEmail } from '../../db/repositories/emails.ts'
+import type { UserRecord } from '../../db/repositories/users.ts'
+import { ChatError } from '../../protocol/errors.ts'
+import type { AccountsContext, ClientInfo } from '../context.ts'
+import { hashToken, redeemToken } from '../mail/token.ts'
+import { type NormalizedAddress, normalizeAddress } from './address.ts'
+import { badChallenge, createVerificationGate, type VerificationGate } from './gate.ts'
+
+/** The user whose address changes, as they were when the request was authenticated. */
+export type EmailOwner = Pick<UserRecord, 'id' | 'generation'>
+
+/** An address that can be stored. */
+export type PreparedEmail = Omit<NewEmail, 'userId'>
+
+/** The addresses of a user. */
+export interface EmailStatus {
+  /** The verified address, or the pending one if there is none. */
+  readonly email: string | undefined
+  readonly isVerified: boolean
+  /** An address that replaces the verified one when it is confirmed. */
+  readonly pendingEmail: string | undefined
+}
+
+export interface Emails {
+  /** False if the service sends no mail. Then users have no addresses. */
+  readonly isConfigured: boolean
+  /** The login gate. Does nothing unless `isRequired`. */
+  readonly gate: VerificationGate
+  /**
+   * Stores an address, and sends it a link. If another user has verified the address, that user is notified instead, and nothing
+   * else differs. Throws `validation_failed`, or `invalid_token` if the user was changed since the request was authenticated.
+   */
+  enter(user: EmailOwner, address: string, client: ClientInfo): Promise<void>
+  /** Prepares an address for `store`, outside of the transaction. Throws `validation_failed`. */
+  prepare(address: string): Promise<PreparedEmail>
+  /** Like `enter`, in an open transaction, for a user who was created in it or whose row it has locked. */
+  store(repositories: Repositories, user: EmailOwner, email: PreparedEmail, client: ClientInfo): Promise<void>
+  /** Removes the addresses of a user, and notifies the verified one. Throws `not_allowed` if users must have an address. */
+  remove(user: EmailOwner, client: ClientInfo): Promise<void>
+  /** Confirms the address to which a link was sent. Throws `link_expired`. */
+  verify(token: string, client: ClientInfo): Promise<void>
+  /**
+   * Sends another link to the user whose login the gate rejected, to the pending address or to a new one. Throws
+   * `invalid_challenge` or `validation_failed`.
+   */
+  resend(challenge: string, address: string | undefined, client: ClientInfo): Promise<void>
+  describe(userId: number): Promise<EmailStatus>
+}
+
+export interface EmailsOptions {
+  readonly context: AccountsContext
+  /** Whether users must verify an address before they can log in. */
+  readonly isRequired: boolean
+}
+
+/** Maximum number of mails that one challenge can request. */
+const MAX_RESENDS = 10
+
+export const createEmails = ({ context, isRequired }: EmailsOptions): Emails => {
+  const { database, keyring, lookupKeys, mail } = context
+
+  const decrypted = ({ address, keyId }: Pick<EmailRecord, 'address' | 'keyId'>): string => {
+    const text = keyring.decrypt(address, keyId)
+    if (text === undefined) throw new Error('An address cannot be decrypted. Complete ENCRYPTION_KEY_PREVIOUS.')
+    return text
+  }
+
+  /** Sends a link to the pending address of a user, or notifies the user who has verified it. */
+  const sendLink = async (repositories: Repositories, userId: number, addressHash: string): Promise<void> => {
+    const owner = await repositories.emails.findVerified(addressHash)
+    // Each branch costs the same, so that the time of the response does not reveal whether the address is taken.
+    await (owner
+      ? mail.enqueue(repositories, { kind: 'email_taken', userId: owner.userId, params: {} })
+      : mail.enqueue(repositories, { kind: 'verify_email', userId, params: { addressHash } }))
+  }
+
+  const prepare: Emails['prepare'] = async text => {
+    if (!mail.isConfigured) throw invalidAddress('cannot be stored, because this service sends no mail')
+    const { address, key } = normalized(text)
+    const { token, keyId } = keyring.encrypt(address)
+    return { address: token, keyId, addressHash: await lookupKeys.hash('emails', key) }
+  }
+
+  const store: Emails['store'] = async (repositories, { id: userId }, email, client) => {
+    await repositories.oneTimeTokens.removeOf(userId, 'verify_email')
+    const verified = (await repositories.emails.listOf(userId)).find(isVerified)
+    if (verified?.addressHash === email.addressHash) return repositories.emails.removePending(userId)
+    await repositories.emails.setPending({ userId, ...email })
+    await sendLink(repositories, userId, email.addressHash)
+    await repositories.audit.record({ event: 'email_entered', userId, ...client })
+  }
+
+  const enter: Emails['enter'] = async (user, text, client) => {
+    const email = await prepare(text)
+    await database.transaction(async repositories => {
+      await lock(repositories, user)
+      await store(repositories, user, email, client)
+    })
+  }
+
+  return {
+    isConfigured: mail.isConfigured,
+    gate: createVerificationGate({ database, isRequired }),
+    enter,
+    prepare,
+    store,
+    async remove(user, client) {
+      if (isRequired) {
+        throw new ChatError('not_allowed', 'This service requires an e-mail address. Enter another one instead.')
+      }
+      await database.transaction(async repositories => {
+        await lock(repositories, user)
+        const verified = (await repositories.emails.listOf(user.id)).find(isVerified)
+        await repositories.emails.removeOf(user.id)
+        await repositories.oneTimeTokens.removeOf(user.id)
+        if (verified) {
+          const params = { address: decrypted(verified) }
+          await mail.enqueue(repositories, { kind: 'email_removed', userId: user.id, params })
+        }
+        await repositories.audit.record({ event: 'email_removed', userId: user.id, ...client })
+      })
+    },
+    async verify(token, client) {
+      const work = database.transaction(async repositories => {
+        const redeemed = await redeemToken(repositories, token, 'verify_email')
+        if (!redeemed?.addressHash) return false
+        const { userId, addressHash } = redeemed
+        const before = (await repositories.emails.listOf(userId)).find(isVerified)
+        if (!(await repositories.emails.verify(userId, addressHash))) return false
+        // Links for a new password were sent to the former address.
+        await repositories.oneTimeTokens.removeOf(userId)
+        if (before) {
+          await mail.enqueue(repositories, { kind: 'email_changed', userId, params: { address: decrypted(before) } })
+        }
+        await repositories.audit.record({ event: 'email_verified', userId, ...client })
+        return true
+      })
+      if (!(await work.catch(falseIfTaken))) {
+        throw new ChatError('link_expired', 'The link is no longer valid. Enter the address again for a new one.')
+      }
+    },
+    async resend(challenge, address, client) {
+      const found = await database.challenges.attempt(hashToken(challenge), 'verify_email', MAX_RESENDS)
+      if (!found || found.userId === null || found.generation === null) throw badChallenge()
+      const user = { id: found.userId, generation: found.generation }
+      if (address !== undefined) return enter(user, address, client)
+      await database.transaction(async repositories => {
+        await lock(repositories, user)
+        const pending = (await repositories.emails.listOf(user.id)).find(one => !isVerified(one))
+        if (!pending) throw invalidAddress('is missing, because your account has no address')
+        await sendLink(repositories, user.id, pending.addressHash)
+      })
+    },
+    async describe(userId) {
+      const emails = await database.emails.listOf(userId)
+      const addressOf = (isWanted: (email: EmailRecord) => boolean): string | undefined => {
+        const email = emails.find(isWanted)
+        return email && decrypted(email)
+      }
+      const verified = addressOf(isVerified)
+      const pending = addressOf(email => !isVerified(email))
+      if (verified === undefined) return { email: pending, isVerified: false, pendingEmail: undefined }
+      return { email: verified, isVerified: true, pendingEmail: pending }
+    }
+  }
+}
+
+const isVerified = ({ state }: EmailRecord): boolean => state === 'verified'
+
+/** Locks the user's row until the end of the transaction, so that nothing else changes the account meanwhile. */
+const lock = async (repositories: Repositories, user: EmailOwner): Promise<void> => {
+  if (await repositories.users.lockActive(user)) return
+  throw new ChatError('invalid_token', 'Your account was changed meanwhile. Log in again.')
+}
+
+const normalized = (text: string): NormalizedAddress => {
+  const address = normalizeAddress(text)
+  if (!address) throw invalidAddress('must be an e-mail address such as john@example.com')
+  return address
+}
+
+const invalidAddress = (message: string): ChatError =>
+  new ChatError('validation_failed', `The request is not valid. The e-mail address ${message}.`, {
+    errors: [{ path: '/body/email', message }]
+  })
+
+/** SQLSTATE `unique_violation`: another user verified the same address at the same time. */
+const UNIQUE_VIOLATION = '23505'
+
+const falseIfTaken = (error: unknown): false => {
+  if (Object(error).code === UNIQUE_VIOLATION) return false
+  throw error
+}

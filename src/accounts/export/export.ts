@@ -1,0 +1,101 @@
+/** Exports what is stored about a user, as records or as lines of JSON (NDJSON). */
+import { randomUUID } from 'node:crypto'
+import type { ExportClaim } from '../../db/repositories/exports.ts'
+import type { Clock } from '../../lib/clock.ts'
+import { ChatError } from '../../protocol/errors.ts'
+import { type ExportOptions, type ExportRecord, recordsOf } from './records.ts'
+
+/** An export that this process runs for a client. */
+export interface RunningExport {
+  /** Pieces of UTF-8 text. Reads on only when the last piece was taken. */
+  readonly lines: AsyncGenerator<Buffer>
+  /** Must be called when the response has ended, whether the export is complete or not. */
+  end(): void
+}
+
+export interface Exports {
+  /** Returns all records of a user. The last one has the number of records per type, and `complete: true`. */
+  records(userId: number): AsyncGenerator<ExportRecord>
+  /**
+   * Begins an export for a user. Throws `rate_limited` if another one is running or was completed within the last hour, on any
+   * process, and `busy` if this process runs too many.
+   */
+  begin(user: { readonly userId: number; readonly generation: number }): Promise<RunningExport>
+}
+
+export interface ExportsOptions extends ExportOptions {
+  readonly clock: Pick<Clock, 'monotonic'>
+  /** Called with an error of the database when an export cannot be ended. It ends by itself after a minute. */
+  readonly onFailure: (error: unknown) => void
+}
+
+/** Duration in milliseconds of the lease of an export. After a crash, the next export can begin when it has ended. */
+const LEASE_MS = 60_000
+/** Maximum number of exports that a process runs at the same time. Each needs a database connection most of the time. */
+const AT_ONCE = 4
+/** Approximate size of a piece, in bytes. */
+const PIECE_BYTES = 16 * 1024
+
+export const createExports = (options: ExportsOptions): Exports => {
+  const { database, clock, onFailure } = options
+  let running = 0
+
+  async function* records(userId: number): AsyncGenerator<ExportRecord> {
+    const counts: Record<string, number> = {}
+    for await (const record of recordsOf(options, userId)) {
+      counts[record.type] = (counts[record.type] ?? 0) + 1
+      yield record
+    }
+    yield { type: 'end', counts, complete: true }
+  }
+
+  /** Returns the lines of an export, and extends its lease meanwhile. */
+  async function* linesOf(claim: ExportClaim): AsyncGenerator<Buffer> {
+    let renewedAt = clock.monotonic()
+    let piece = ''
+    for await (const record of records(claim.userId)) {
+      if (record.type === 'end') await database.exports.complete(claim)
+      piece += `${JSON.stringify(record)}\n`
+      if (piece.length < PIECE_BYTES) continue
+      yield Buffer.from(piece)
+      piece = ''
+      if (clock.monotonic() - renewedAt < LEASE_MS / 4) continue
+      renewedAt = clock.monotonic()
+      if (!(await database.exports.renew(claim, LEASE_MS))) throw new Error('The session of the export has ended.')
+    }
+    yield Buffer.from(piece)
+  }
+
+  return {
+    records,
+    async begin({ userId, generation }) {
+      if (running >= AT_ONCE) {
+        throw new ChatError('busy', 'Too many exports are running. Try again in a minute.', { retryAfterMs: 60_000 })
+      }
+      running++
+      const claim = { userId, generation, claim: randomUUID() }
+      try {
+        const retryAfterMs = await database.exports.begin(claim, LEASE_MS)
+        if (retryAfterMs > 0) throw tooOften(retryAfterMs)
+      } catch (error) {
+        running--
+        throw error
+      }
+      let isEnded = false
+      return {
+        lines: linesOf(claim),
+        end() {
+          if (isEnded) return
+          isEnded = true
+          running--
+          database.exports.end(claim).catch(onFailure)
+        }
+      }
+    }
+  }
+}
+
+const tooOften = (retryAfterMs: number): ChatError =>
+  new ChatError('rate_limited', 'Your data can be exported once an hour, and one export at a time. Try again later.', {
+    retryAfterMs
+  })

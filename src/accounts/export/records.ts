@@ -1,0 +1,122 @@
+/** Reads what is stored about a user, record by record and page by page, so that memory use does not grow with the data. */
+import type { Keyring } from '../../crypto/keyring.ts'
+import type { ChatDatabase } from '../../db/database.ts'
+import type { AuditRow } from '../../db/repositories/audit-reader.ts'
+import type { AuthoredEntry } from '../../db/repositories/authored.ts'
+import { timestamp } from '../../lib/clock.ts'
+import { MESSAGE } from '../../protocol/http/messages.ts'
+
+/** A record of an export. `type` is one of `profile`, `email`, `identity`, `passkey`, `session`, `message`, `event` and `end`. */
+export interface ExportRecord {
+  readonly type: string
+  readonly [field: string]: unknown
+}
+
+export interface ExportOptions {
+  readonly database: ChatDatabase
+  readonly keyring: Keyring
+}
+
+/** The number of messages and events per query. */
+const PAGE = 50
+
+/** Returns the records of a user, without the last one. */
+export async function* recordsOf({ database, keyring }: ExportOptions, userId: number): AsyncGenerator<ExportRecord> {
+  yield* accountRecords({ database, keyring }, userId)
+  for await (const { room, entry } of entriesOf(database, userId)) yield messageRecord(keyring, room, entry)
+  for (let before: number | undefined; ; ) {
+    const rows = await database.audit.list({ userId, before }, PAGE)
+    for (const row of rows) if (row.userId === userId) yield eventRecord(row)
+    before = rows.at(-1)?.id
+    if (rows.length < PAGE) return
+  }
+}
+
+async function* accountRecords({ database, keyring }: ExportOptions, userId: number): AsyncGenerator<ExportRecord> {
+  const user = (await database.users.findByIds([userId])).get(userId)
+  if (!user) return
+  const { id, username, displayName, externalId, role, status, createdAt } = user
+  yield {
+    type: 'profile',
+    id,
+    username,
+    display_name: displayName,
+    ...(externalId === null ? {} : { external_id: externalId }),
+    role,
+    status,
+    created_at: timestamp(createdAt)
+  }
+  for (const { address, keyId, state } of await database.emails.listOf(userId)) {
+    yield { type: 'email', address: keyring.decrypt(address, keyId) ?? null, is_verified: state === 'verified' }
+  }
+  for (const identity of await database.exports.identitiesOf(userId)) yield { type: 'identity', ...identity }
+  for (const { name, createdAt } of await database.passkeys.list(userId)) {
+    yield { type: 'passkey', name, created_at: timestamp(createdAt) }
+  }
+  for (const { id, device, address, createdAt, lastUsedAt } of await database.exports.sessionsOf(userId)) {
+    const times = { created_at: timestamp(createdAt), last_used_at: timestamp(lastUsedAt) }
+    yield { type: 'session', id, device, address, ...times }
+  }
+}
+
+/** Returns the user's messages, room by room. Within a room, they are in no particular order. */
+async function* entriesOf({ authored }: ChatDatabase, userId: number) {
+  for (let at: number | undefined = 0; at !== undefined; ) {
+    const { rooms, last } = await authored.rooms(userId, at)
+    for (const { id, name: room } of rooms) {
+      for (let after = ''; ; ) {
+        const page = await authored.page(id, userId, after, PAGE)
+        for (const entry of page) if (entry.kind === MESSAGE) yield { room, entry }
+        after = page.at(-1)?.writeId ?? ''
+        if (page.length < PAGE) break
+      }
+    }
+    at = last
+  }
+}
+
+const messageRecord = (
+  keyring: Keyring,
+  room: string,
+  { seq, id, content, meta, keyId, createdAt }: AuthoredEntry
+): ExportRecord => {
+  const decrypted = (token: string | null): string | undefined =>
+    token === null ? undefined : keyring.decrypt(token, keyId ?? undefined)
+  const text = decrypted(content)
+  const metaText = decrypted(meta)
+  return {
+    type: 'message',
+    room,
+    seq,
+    id,
+    created_at: timeOf(createdAt),
+    content: text ?? null,
+    ...(text === undefined ? { unavailable: content === null ? 'erased' : 'key' } : {}),
+    ...(metaText === undefined ? {} : { meta: parsed(metaText) })
+  }
+}
+
+/** Returns a time, or null if the stored one is out of range, for example after a restore of damaged data. */
+const timeOf = (ms: number): string | null => (Math.abs(ms) <= LAST_TIME ? timestamp(ms) : null)
+
+/** The latest time that a timestamp of four-digit years can have, in milliseconds since the epoch. */
+const LAST_TIME = Date.parse('9999-12-31T23:59:59.999Z')
+
+const parsed = (json: string): unknown => {
+  try {
+    return JSON.parse(json)
+  } catch {
+    return json
+  }
+}
+
+/** Omits the address and the agent of an administrator, which are not data about the user. */
+const eventRecord = ({ id, at, event, userId, actorId, address, agent, detail, count }: AuditRow): ExportRecord => ({
+  type: 'event',
+  id,
+  at: timestamp(at),
+  event,
+  ...(actorId === null || actorId === userId ? { address, agent } : { by: 'administrator' }),
+  ...(detail === null ? {} : { detail }),
+  ...(count === 1 ? {} : { count })
+})

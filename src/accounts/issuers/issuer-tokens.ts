@@ -1,0 +1,120 @@
+/** Verifies access tokens of another issuer (RFC 9068, or JWT in general) with the keys that the issuer publishes. */
+import { createHash } from 'node:crypto'
+import { LruMap } from 'toad-cache'
+import type { Clock } from '../../lib/clock.ts'
+import { ChatError } from '../../protocol/errors.ts'
+import { badToken } from '../tokens/access-tokens.ts'
+import { LEEWAY_SECONDS, type Person, personOf, refuseOtherTokens } from './claims.ts'
+import type { Jose, Payload } from './jose.ts'
+import { ALGORITHMS, type Algorithm } from './key-set.ts'
+import type { IssuerKeys } from './keys.ts'
+
+export interface IssuerTokensOptions {
+  readonly jose: Pick<Jose, 'decodeProtectedHeader' | 'jwtVerify'>
+  readonly keys: IssuerKeys
+  readonly clock: Clock
+  /** The `iss` claim. */
+  readonly issuer: string
+  /** What the `aud` claim must be or contain. */
+  readonly audience: string
+  /** The claim from which the username of a new user is made. */
+  readonly nameClaim: string
+}
+
+export interface IssuerTokens {
+  /** Returns whether a token says that it is from the issuer. */
+  names(token: string): boolean
+  /**
+   * Returns the person of a token. Throws `invalid_token`, `token_expired`, or `unavailable` if the keys of the issuer cannot be
+   * fetched. Synchronous if the token was verified before.
+   */
+  verify(token: string): Person | Promise<Person>
+}
+
+/** Maximum number of verified tokens that are cached, of about 500 bytes each. */
+const MAX_VERIFIED = 10_000
+/** Maximum length of a token in characters. Longer ones do not fit into the headers of a request. */
+const MAX_TOKEN = 16 * 1024
+/** Maximum number of keys that are tried for a token without `kid`. */
+const MAX_TRIED = 8
+
+export const createIssuerTokens = (options: IssuerTokensOptions): IssuerTokens => {
+  const { jose, keys, clock, issuer, audience, nameClaim } = options
+  // The keys of the cache are hashes, because the tokens of other issuers may be several kilobytes long.
+  const verified = new LruMap<{ readonly person: Person; readonly version: number }>(MAX_VERIFIED)
+
+  const payloadOf = async (token: string, key: object, algorithm: Algorithm): Promise<Payload> => {
+    const { payload } = await jose.jwtVerify(token, key, {
+      algorithms: [algorithm],
+      issuer,
+      audience,
+      requiredClaims: ['iss', 'aud', 'exp', 'sub'],
+      clockTolerance: LEEWAY_SECONDS,
+      currentDate: new Date(clock.now())
+    })
+    return payload
+  }
+
+  const verifyNow = async (token: string, hash: string): Promise<Person> => {
+    const { kid, algorithm } = headerOf(jose, token)
+    const candidates = await keys.find(kid, algorithm)
+    const { version } = keys
+    for (const { key } of candidates.slice(0, MAX_TRIED)) {
+      const payload = await payloadOf(token, key, algorithm).catch(failure)
+      if (!payload) continue
+      refuseOtherTokens(payload)
+      const person = personOf(payload, nameClaim)
+      verified.set(hash, { person, version })
+      return person
+    }
+    throw badToken()
+  }
+
+  return {
+    names: token => token.length <= MAX_TOKEN && issuerOf(token) === issuer,
+    verify(token) {
+      const hash = createHash('sha256').update(token).digest('base64')
+      const known = verified.get(hash)
+      const isCurrent = known?.version === keys.version && keys.isUsable()
+      return known && isCurrent && clock.now() < known.person.expiresAt ? known.person : verifyNow(token, hash)
+    }
+  }
+}
+
+/** Returns the `iss` claim of a token that has not been verified. */
+const issuerOf = (token: string): unknown => {
+  try {
+    const [, payload = ''] = token.split('.', 2)
+    return JSON.parse(Buffer.from(payload, 'base64url').toString('utf8')).iss
+  } catch {
+    return undefined
+  }
+}
+
+/** Media types in the header `typ` of access tokens. ID tokens of some issuers have `JWT`, too. */
+const TYPES: ReadonlySet<unknown> = new Set(['at+jwt', 'application/at+jwt', 'jwt'])
+
+const headerOf = ({ decodeProtectedHeader }: Pick<Jose, 'decodeProtectedHeader'>, token: string) => {
+  const { typ, alg, kid } = decoded(() => decodeProtectedHeader(token))
+  const algorithm = ALGORITHMS.find(one => one === alg)
+  const hasType = typeof typ === 'string' && TYPES.has(typ.toLowerCase())
+  if (!hasType || !algorithm || !(kid === undefined || typeof kid === 'string')) throw badToken()
+  return { kid, algorithm }
+}
+
+const decoded = (decode: () => Payload): Payload => {
+  try {
+    return decode()
+  } catch {
+    throw badToken()
+  }
+}
+
+/**
+ * Returns undefined, so that the next key is tried. Throws `token_expired` for an expired token, because its signature matched. The
+ * cause of any other error is not revealed.
+ */
+const failure = (error: unknown): undefined => {
+  if (Object(error).code !== 'ERR_JWT_EXPIRED') return undefined
+  throw new ChatError('token_expired', 'The token has expired. Get a new one from its issuer.')
+}

@@ -1,0 +1,38 @@
+/** Loads jose, an optional peer dependency that is needed only if AUTH_ISSUER is set. */
+
+/** A public key of jose. */
+export type ImportedKey = object
+
+/** The claims of a token, whose types are not checked. */
+export type Payload = Readonly<Record<string, unknown>>
+
+/**
+ * The functions of jose that are used. Its own types are not used, because declarations must not refer to an optional package.
+ */
+export interface Jose {
+  importJWK(jwk: object, algorithm: string): Promise<ImportedKey>
+  decodeProtectedHeader(token: string): Payload
+  /** Rejects with an error whose `code` is `ERR_JWT_EXPIRED` for an expired token, after the signature was verified. */
+  jwtVerify(
+    token: string,
+    key: ImportedKey,
+    options: {
+      readonly algorithms: string[]
+      readonly issuer: string
+      readonly audience: string
+      readonly requiredClaims: string[]
+      /** Seconds. */
+      readonly clockTolerance: number
+      readonly currentDate: Date
+    }
+  ): Promise<{ readonly payload: Payload }>
+}
+
+/** Rejects if jose is not installed. */
+export const loadJose = async (load: () => Promise<unknown> = () => import('jose')): Promise<Jose> => {
+  try {
+    return (await load()) as Jose
+  } catch (cause) {
+    throw new Error('AUTH_ISSUER is set, but jose is not installed. Run `npm install jose`.', { cause })
+  }
+}

@@ -1,0 +1,70 @@
+/** Finds the users of the people of another issuer, and creates a user for each of them on first use. */
+import type { IssuerUser } from '../../db/repositories/identities.ts'
+import type { UserRecord } from '../../db/repositories/users.ts'
+import { whenKnown } from '../../lib/when-known.ts'
+import { ChatError } from '../../protocol/errors.ts'
+import type { AccountsContext } from '../context.ts'
+import { createUnlessHeld, hashOfName } from '../held-names.ts'
+import { createUserLookup } from '../user-lookup.ts'
+import type { Person } from './claims.ts'
+import { usernamesFor } from './usernames.ts'
+
+export interface PeopleOptions {
+  readonly context: AccountsContext
+  /** The `iss` claim. A person is identified by it and by `sub`, and never by a name or an address. */
+  readonly issuer: string
+}
+
+/** Returns the user of a person. Synchronous if the user is cached. */
+export type FindUser = (person: Person) => IssuerUser | Promise<IssuerUser>
+
+/** Thrown to undo the creation of a user, because another request has created one for the same person. */
+class AlreadyCreated extends Error {}
+
+export const createPeople = ({ context, issuer }: PeopleOptions): FindUser => {
+  const { database } = context
+  const find = (subjects: readonly string[]) => database.identities.find(issuer, subjects)
+  const lookUp = createUserLookup(find, context.clock.monotonic)
+  const creating = new Map<string, Promise<IssuerUser>>()
+
+  /** Creates a user with this name. Returns undefined if the name is taken or held. Throws AlreadyCreated. */
+  const createAs = async (username: string, subject: string): Promise<UserRecord | undefined> => {
+    const nameHash = await hashOfName(context, username)
+    try {
+      return await database.transaction(async repositories => {
+        const user = await createUnlessHeld(repositories, { username, hashedPassword: null }, nameHash)
+        if (!(await repositories.identities.add({ issuer, subject, userId: user.id }))) throw new AlreadyCreated()
+        await repositories.audit.record({ event: 'identity_added', userId: user.id })
+        return user
+      })
+    } catch (error) {
+      if (error instanceof ChatError && error.code === 'username_taken') return undefined
+      throw error
+    }
+  }
+
+  const create = async ({ subject, name }: Person): Promise<IssuerUser> => {
+    for (const username of usernamesFor(name)) {
+      try {
+        const user = await createAs(username, subject)
+        if (user) return { user, tokensFrom: null }
+      } catch (error) {
+        if (!(error instanceof AlreadyCreated)) throw error
+        const existing = (await find([subject])).get(subject)
+        if (existing) return existing
+      }
+    }
+    throw new ChatError('unavailable', 'Your account could not be created, because its name is taken. Try again.')
+  }
+
+  /** Creates the user once, if several requests of a new person arrive together. */
+  const createOnce = (person: Person): Promise<IssuerUser> => {
+    const { subject } = person
+    const running = creating.get(subject) ?? create(person).finally(() => creating.delete(subject))
+    creating.set(subject, running)
+    return running
+  }
+
+  return person =>
+    whenKnown<IssuerUser | undefined, IssuerUser>(lookUp(person.subject), found => found ?? createOnce(person))
+}

@@ -1,0 +1,35 @@
+/** Makes usernames for the people of another issuer. */
+import { randomInt } from 'node:crypto'
+import { isReservedName } from '../reserved-names.ts'
+
+const MIN = 3
+/** Shorter than the maximum of 50, so that a number can be appended. */
+const MAX = 42
+const FALLBACK = 'user'
+/** How many numbers in sequence are tried, and then how many random ones. */
+const IN_SEQUENCE = 9
+const RANDOM = 20
+
+/**
+ * Returns a valid username for the name of a person. Of an e-mail address, only the part before the `@` is used. Letters lose their
+ * accents, and other characters become `-`.
+ */
+export const usernameFrom = (name: unknown): string => {
+  const [local = ''] = (typeof name === 'string' ? name : '').split('@', 1)
+  const cleaned = local
+    .normalize('NFKD')
+    .replace(/\p{M}/gu, '')
+    .replace(/[^A-Za-z0-9_]+/g, '-')
+    .slice(0, MAX)
+    .replace(/^-+|-+$/g, '')
+  if (cleaned === '') return FALLBACK
+  return cleaned.length < MIN ? `${FALLBACK}-${cleaned}` : cleaned
+}
+
+/** Returns the usernames to try for the name of a person, in their order: `john`, `john-2`, `john-3`. Leaves out reserved names. */
+export function* usernamesFor(name: unknown): Generator<string> {
+  const username = usernameFrom(name)
+  if (!isReservedName(username)) yield username
+  for (let number = 2; number <= IN_SEQUENCE; number++) yield `${username}-${number}`
+  for (let tried = 0; tried < RANDOM; tried++) yield `${username}-${randomInt(100_000, 1_000_000)}`
+}

@@ -1,0 +1,64 @@
+/**
+ * Computes the HMACs by which values are found that the database contains only encrypted, or not at all. Each kind of value has
+ * a random key, which is stored encrypted. A rotation of the encryption key re-encrypts it, so the HMACs stay the same.
+ */
+import { createHmac, createSecretKey, type KeyObject, randomBytes } from 'node:crypto'
+import type { Keyring } from '../crypto/keyring.ts'
+import type { LookupKeysRepository } from '../db/repositories/lookup-keys.ts'
+
+/** The kinds of values. The name of a kind is stored, so it must not change. */
+export type LookupKeyName = 'emails' | 'names'
+
+export interface LookupKeys {
+  /**
+   * Returns the HMAC-SHA-256 of a text in hex. The caller normalizes the text. The first call for a name reads its key, so it
+   * must not be awaited inside a transaction: the embedded database has only one session.
+   */
+  hash(name: LookupKeyName, text: string): Promise<string>
+}
+
+export interface LookupKeysOptions {
+  readonly repository: LookupKeysRepository
+  readonly keyring: Keyring
+}
+
+const KEY_BYTES = 32
+
+export const createLookupKeys = ({ repository, keyring }: LookupKeysOptions): LookupKeys => {
+  const keys = new Map<LookupKeyName, Promise<KeyObject>>()
+
+  /** Returns the key of a kind. Creates it on first use; if several processes do so at once, all use the one that was stored. */
+  const load = async (name: LookupKeyName): Promise<KeyObject> => {
+    let stored = await repository.find(name)
+    if (!stored) {
+      const { token, keyId } = keyring.encrypt(randomBytes(KEY_BYTES).toString('base64url'))
+      await repository.add(name, { secret: token, keyId })
+      stored = await repository.find(name)
+    }
+    const secret = stored && keyring.decrypt(stored.secret, stored.keyId)
+    if (!secret) {
+      throw new Error(
+        `The key "${name}" in the table "lookup_keys" cannot be decrypted. Add the ENCRYPTION_KEY that encrypted it to ` +
+          'ENCRYPTION_KEY_PREVIOUS.'
+      )
+    }
+    return createSecretKey(Buffer.from(secret, 'base64url'))
+  }
+
+  const keyOf = (name: LookupKeyName): Promise<KeyObject> => {
+    const known = keys.get(name)
+    if (known) return known
+    const loading = load(name)
+    keys.set(name, loading)
+    // A failure is not cached, so that the next call reads the key again.
+    loading.catch(() => keys.delete(name))
+    return loading
+  }
+
+  return {
+    hash: async (name, text) =>
+      createHmac('sha256', await keyOf(name))
+        .update(text)
+        .digest('hex')
+  }
+}

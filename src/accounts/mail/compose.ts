@@ -1,0 +1,103 @@
+/** Turns rows of the outbox into mails: looks up the user and the address, and creates the link. */
+import type { Keyring } from '../../crypto/keyring.ts'
+import type { ChatDatabase } from '../../db/database.ts'
+import type { EmailRecord } from '../../db/repositories/emails.ts'
+import type { LeasedMail } from '../../db/repositories/outbox.ts'
+import { normalizeAddress } from '../emails/address.ts'
+import type { LookupKeys } from '../lookup-keys.ts'
+import { mayMail } from './mail.ts'
+import { renderMail } from './render.ts'
+import type { OutgoingMail } from './smtp.ts'
+import { type MailTemplate, templateOf } from './templates.ts'
+import { hashToken, newToken } from './token.ts'
+
+export interface ComposerOptions {
+  readonly database: Pick<ChatDatabase, 'transaction' | 'users' | 'emails' | 'oneTimeTokens'>
+  readonly keyring: Keyring
+  readonly lookupKeys: LookupKeys
+  /** The URL of the page to which links lead. The token is added as its fragment. */
+  readonly linkUrl: string
+}
+
+/**
+ * Returns the mail of a row, or undefined if it must not be sent: its user or address no longer exists, or a newer link has
+ * replaced it. Rejects if it cannot be composed now.
+ */
+export type Compose = (row: LeasedMail) => Promise<OutgoingMail | undefined>
+
+type Params = Readonly<Record<string, string>>
+
+interface Recipient {
+  readonly to: string
+  readonly addressHash: string | null
+}
+
+export const createComposer = (options: ComposerOptions): Compose => {
+  const { database, keyring, lookupKeys, linkUrl } = options
+  const site = new URL(linkUrl).hostname
+
+  const decrypted = (token: string, keyId: string, what: string): string => {
+    const text = keyring.decrypt(token, keyId)
+    if (text !== undefined) return text
+    throw new Error(`${what} cannot be decrypted. Add the ENCRYPTION_KEY that encrypted it to ENCRYPTION_KEY_PREVIOUS.`)
+  }
+
+  /** Looks up whose address a request for a new password names, and turns the request into a mail to that user. */
+  const resolveForgotten = async (row: LeasedMail, params: Params): Promise<LeasedMail | undefined> => {
+    const normalized = normalizeAddress(params.address ?? '')
+    if (!normalized) return undefined
+    const email = await database.emails.findVerified(await lookupKeys.hash('emails', normalized.key))
+    if (!email) return undefined
+    const { token, keyId } = keyring.encrypt('{}')
+    const mail = { kind: 'reset_password', userId: email.userId, payload: token, keyId } as const
+    // In one transaction, so that the mail is counted once, and not again if sending it fails.
+    return database.transaction(async repositories => {
+      if (!(await mayMail(repositories, mail))) return undefined
+      await repositories.outbox.address(row.id, mail)
+      return { ...row, ...mail }
+    })
+  }
+
+  /** Returns the address to which a mail goes: one in its parameters, or that of its user. */
+  const recipientOf = async ({ userId }: LeasedMail, params: Params, { link }: MailTemplate) => {
+    if (params.address !== undefined) return { to: params.address, addressHash: null }
+    const emails = userId === null ? [] : await database.emails.listOf(userId)
+    const state: EmailRecord['state'] = link?.purpose === 'verify_email' ? 'pending' : 'verified'
+    const email = emails.find(one => one.state === state)
+    // The user has entered another address since.
+    if (!email || (params.addressHash !== undefined && params.addressHash !== email.addressHash)) return undefined
+    return { to: decrypted(email.address, email.keyId, 'An address'), addressHash: email.addressHash }
+  }
+
+  const linkOf = async (row: LeasedMail, { addressHash }: Recipient, { link }: MailTemplate) => {
+    if (!link || row.userId === null) return undefined
+    const token = newToken()
+    const isIssued = await database.oneTimeTokens.issue({
+      hash: hashToken(token),
+      purpose: link.purpose,
+      userId: row.userId,
+      addressHash,
+      lifetimeMs: link.lifetimeMs,
+      requestedAt: row.createdAt
+    })
+    return isIssued ? `${linkUrl}#${link.fragment}=${token}` : undefined
+  }
+
+  return async leased => {
+    const given: Params = JSON.parse(decrypted(leased.payload, leased.keyId, 'A row of the table "outbox"'))
+    const isForgotten = leased.kind === 'forgot'
+    const row = isForgotten ? await resolveForgotten(leased, given) : leased
+    if (!row) return undefined
+    const params = isForgotten ? {} : given
+    const template = templateOf(row.kind)
+    // A newer release may have stored the mail during a rolling upgrade. One of its processes will send it.
+    if (!template) throw new Error('The kind of a mail is unknown to this release.')
+    const recipient = await recipientOf(row, params, template)
+    if (!recipient) return undefined
+    const link = await linkOf(row, recipient, template)
+    if (template.link && !link) return undefined
+    const user = row.userId === null ? undefined : (await database.users.findByIds([row.userId])).get(row.userId)
+    const username = params.username ?? user?.username ?? ''
+    return { id: row.id, to: recipient.to, ...renderMail(template, { username, site, params }, link) }
+  }
+}

@@ -1,0 +1,181 @@
+/** Sends the mails of the outbox. Any number of processes may do so at once. */
+import type { LeasedMail, OutboxRepository } from '../../db/repositories/outbox.ts'
+import type { Clock } from '../../lib/clock.ts'
+import type { Log } from '../../lib/logging.ts'
+import { withTimeout } from '../../lib/timeout.ts'
+import type { Compose } from './compose.ts'
+import { MailError, type SendMail } from './smtp.ts'
+
+export interface OutboxWorkerOptions {
+  readonly outbox: OutboxRepository
+  readonly compose: Compose
+  readonly send: SendMail
+  readonly clock: Clock
+  readonly log: Log
+  readonly limits?: Partial<WorkerLimits>
+}
+
+export interface WorkerLimits {
+  /** Maximum number of mails that are sent for the first time at once. */
+  readonly first: number
+  /** Maximum number of mails that are sent again at once. They have slots of their own, so that they delay no new mail. */
+  readonly again: number
+  /** Timeout in milliseconds for composing and sending a mail. */
+  readonly deliveryMs: number
+  /** The delay in milliseconds before the second attempt. It doubles with each further one, up to `maxDelayMs`. */
+  readonly delayMs: number
+  readonly maxDelayMs: number
+}
+
+export interface OutboxWorker {
+  start(): void
+  /** Looks for new mails soon, because one is about to be committed. */
+  wake(): void
+  /** Takes no more mails. */
+  refuseWork(): void
+  /** Waits for the mails that are being sent, and interrupts them after `graceMs`. Another process sends those. */
+  stop(graceMs: number): Promise<void>
+}
+
+const LIMITS: WorkerLimits = { first: 6, again: 3, deliveryMs: 40_000, delayMs: 15_000, maxDelayMs: 30 * 60_000 }
+/** Interval in milliseconds at which the outbox is read, for mails of other processes and of those that ended. */
+const POLL_MS = 2000
+/** Delay in milliseconds after which a mail that this process stored is read. Its transaction has usually ended by then. */
+const WAKE_MS = 50
+const SWEEP_MS = 60_000
+/** How much longer than a delivery a lease lasts, in milliseconds. */
+const LEASE_MARGIN_MS = 80_000
+
+export const createOutboxWorker = (options: OutboxWorkerOptions): OutboxWorker => {
+  const { outbox, compose, send, clock, log } = options
+  const limits = { ...LIMITS, ...options.limits }
+  const running = new Set<{
+    readonly isFirst: boolean
+    readonly controller: AbortController
+    readonly done: Promise<void>
+  }>()
+  const stops: (() => void)[] = []
+  let isRefusing = false
+  let looking: Promise<void> | undefined
+  let mayHaveMore = false
+  let wakeTimer: NodeJS.Timeout | undefined
+
+  const count = (isFirst: boolean): number => [...running].filter(one => one.isFirst === isFirst).length
+
+  const lease = async (): Promise<void> => {
+    const first = limits.first - count(true)
+    const again = limits.again - count(false)
+    if (isRefusing || first + again === 0) return
+    const mails = await outbox.lease({ first, again, leaseMs: limits.deliveryMs + LEASE_MARGIN_MS })
+    for (const mail of mails) begin(mail)
+  }
+
+  /** Leases mails while slots are free. Concurrent calls are merged. */
+  const look = (): void => {
+    mayHaveMore = true
+    looking ??= (async () => {
+      while (mayHaveMore && !isRefusing) {
+        mayHaveMore = false
+        await lease()
+      }
+    })()
+      .catch(err => {
+        mayHaveMore = false
+        log.warn({ err }, 'failed to read the outbox; retrying')
+      })
+      .finally(() => {
+        looking = undefined
+        // Another call may have come after the loop had ended.
+        if (mayHaveMore && !isRefusing) look()
+      })
+  }
+
+  const begin = (mail: LeasedMail): void => {
+    const controller = new AbortController()
+    const one = { isFirst: mail.attempts <= 1, controller, done: deliver(mail, controller) }
+    running.add(one)
+    void one.done.finally(() => {
+      running.delete(one)
+      look()
+    })
+  }
+
+  const attempt = async (mail: LeasedMail, signal: AbortSignal): Promise<void> => {
+    const composed = await compose(mail)
+    if (composed) await send(composed, signal)
+    await outbox.remove(mail.id)
+    log.info(
+      { mail_id: mail.id, kind: mail.kind },
+      composed ? 'a mail was sent' : 'a mail was dropped, because it is void'
+    )
+  }
+
+  const deliver = async (mail: LeasedMail, controller: AbortController): Promise<void> => {
+    try {
+      await withTimeout(limits.deliveryMs, 'a mail', attempt(mail, controller.signal))
+    } catch (error) {
+      controller.abort()
+      await settle(mail, error).catch(err =>
+        log.warn({ err, mail_id: mail.id }, 'failed to update a mail in the outbox')
+      )
+    }
+  }
+
+  /** Removes a mail that was rejected, and schedules another attempt after any other failure. */
+  const settle = async (mail: LeasedMail, error: unknown): Promise<void> => {
+    const about = { mail_id: mail.id, kind: mail.kind, attempts: mail.attempts, ...describe(error) }
+    if (error instanceof MailError && error.isPermanent) {
+      log.warn(about, 'the SMTP server rejected a mail; it is not sent again')
+      return outbox.remove(mail.id)
+    }
+    if (isRefusing) return outbox.retry(mail, 0)
+    log.warn(about, 'failed to send a mail; retrying later')
+    return outbox.retry(mail, delayOf(mail.attempts, limits))
+  }
+
+  const removeExpired = async (): Promise<void> => {
+    for (const { id, kind, attempts } of await outbox.removeExpired()) {
+      log.warn({ mail_id: id, kind, attempts }, 'a mail expired before it could be sent')
+    }
+  }
+
+  return {
+    start() {
+      stops.push(
+        clock.every(POLL_MS, look),
+        clock.every(SWEEP_MS, () => {
+          removeExpired().catch(err => log.warn({ err }, 'failed to remove expired mails; retrying'))
+        })
+      )
+      look()
+    },
+    wake() {
+      if (isRefusing) return
+      wakeTimer ??= setTimeout(() => {
+        wakeTimer = undefined
+        look()
+      }, WAKE_MS).unref()
+    },
+    refuseWork() {
+      isRefusing = true
+      clearTimeout(wakeTimer)
+      for (const stop of stops) stop()
+    },
+    async stop(graceMs) {
+      isRefusing = true
+      await looking
+      const ended = Promise.all([...running].map(({ done }) => done))
+      await withTimeout(graceMs, 'the mails being sent', ended).catch(() => {})
+      for (const { controller } of running) controller.abort()
+      await ended
+    }
+  }
+}
+
+/** Returns the delay before the next attempt, with jitter, so that mails of one outage are not sent all at once. */
+const delayOf = (attempts: number, { delayMs, maxDelayMs }: WorkerLimits): number =>
+  Math.min(delayMs * 2 ** (attempts - 1), maxDelayMs) * (0.75 + Math.random() / 2)
+
+/** Returns what a log line may say about a failure. The response of an SMTP server may contain the address. */
+const describe = (error: unknown): object =>
+  error instanceof MailError ? { code: error.code, response_code: error.responseCode } : { err: error }

@@ -1,0 +1,46 @@
+/**
+ * Reduces passwords to what people memorize, so that `P@ssw0rd!1` and `password` compare as equal. Used for the list of common
+ * passwords, both when tools/common-passwords.ts creates it and when a new password is checked.
+ */
+
+/** Maps characters that people type instead of letters. `1` may be `i` or `l`, so these two letters count as the same. */
+const READ_AS: Readonly<Record<string, string>> = {
+  '@': 'a',
+  '0': 'o',
+  '1': 'i',
+  '3': 'e',
+  '4': 'a',
+  '5': 's',
+  '7': 't',
+  $: 's',
+  l: 'i'
+}
+
+/** Returns a text in lower case, with the digits and symbols that people type instead of letters replaced by these letters. */
+export const readAsLetters = (text: string): string =>
+  text
+    .normalize('NFKC')
+    .toLowerCase()
+    .replace(/[@013457$l]/g, character => READ_AS[character] ?? character)
+
+/** Maximum length of a word in the list of common passwords. */
+const MAX_WORD = 20
+
+/**
+ * Returns the words that a password may consist of. The digits and symbols at both ends are cut off: all of them, and each smaller
+ * number of them, because `Trustno1!` contains the common password `trustno1`. Each word is returned as `readAsLetters` writes
+ * it, and has at most 20 characters. Returns no word if the password has no letter.
+ */
+export function* wordsOf(password: string): Generator<string> {
+  const characters = [...password.normalize('NFKC').toLowerCase()]
+  const isLetter = (character: string): boolean => /\p{L}/u.test(character)
+  const first = characters.findIndex(isLetter)
+  const last = characters.findLastIndex(isLetter)
+  if (first === -1 || last - first >= MAX_WORD) return
+  const letters = characters.map(readAsLetters)
+  for (let start = first; start >= Math.max(0, last + 1 - MAX_WORD); start--) {
+    for (let end = last + 1; end <= Math.min(letters.length, start + MAX_WORD); end++) {
+      yield letters.slice(start, end).join('')
+    }
+  }
+}

@@ -1,0 +1,73 @@
+/** Identifies the user and the session of an access token. Both are looked up together and cached for half a second. */
+import type { SessionKey, SessionsRepository, SessionUser } from '../../db/repositories/sessions.ts'
+import type { UserRecord } from '../../db/repositories/users.ts'
+import type { Clock } from '../../lib/clock.ts'
+import { whenKnown } from '../../lib/when-known.ts'
+import { suspended } from '../login.ts'
+import { type AccessTokens, badToken } from '../tokens/access-tokens.ts'
+import type { AccessClaims } from '../tokens/claims.ts'
+import { createUserLookup } from '../user-lookup.ts'
+import type { SessionUse } from './use.ts'
+
+export interface Identity {
+  readonly user: UserRecord
+  /** Null for a token of a release without sessions. */
+  readonly sessionId: string | null
+  /** The generation of the session, or of a token without one. The identity is void when the user has a higher one. */
+  readonly generation: number
+  /** Expiry of the token, in milliseconds since the epoch. */
+  readonly expiresAt: number
+}
+
+/**
+ * Returns the identity of an access token. Throws `token_expired`, `invalid_token` or `account_suspended`. Synchronous if the
+ * user and the session are cached.
+ */
+export type Identify = (token: string) => Identity | Promise<Identity>
+
+export interface IdentifyOptions {
+  readonly sessions: Pick<SessionsRepository, 'find'>
+  readonly tokens: Pick<AccessTokens, 'verify'>
+  readonly clock: Clock
+  readonly use: SessionUse
+}
+
+export const createIdentify = ({ sessions, tokens, clock, use }: IdentifyOptions): Identify => {
+  const lookUp = createUserLookup<string, SessionUser>(async keys => {
+    const found = await sessions.find(keys.map(parsed))
+    return new Map(keys.flatMap((key, at) => (found[at] ? [[key, found[at]]] : [])))
+  }, clock.monotonic)
+
+  return token => {
+    const claims = tokens.verify(token)
+    return whenKnown<SessionUser | undefined, Identity>(lookUp(keyOf(claims)), found => {
+      const { user, generation } = checked(claims, found)
+      if (found?.session) use(claims, found.session)
+      return { user, sessionId: claims.sid ?? null, generation, expiresAt: claims.exp * 1000 }
+    })
+  }
+}
+
+/** The claims of an access token that identify a user and a session. */
+const keyOf = ({ uid, sid = '' }: AccessClaims): string => `${uid} ${sid}`
+
+const parsed = (key: string): SessionKey => {
+  const [userId = '', sessionId] = key.split(' ', 2)
+  return { userId: Number(userId), sessionId: sessionId || undefined }
+}
+
+/**
+ * Returns the user and the generation of the session. Throws if the user or the session has ended. A session whose generation
+ * was raised with that of its user, as by a change of the password, keeps its tokens.
+ */
+const checked = (
+  { sid, gen = 0 }: AccessClaims,
+  found: SessionUser | undefined
+): { readonly user: UserRecord; readonly generation: number } => {
+  if (!found) throw badToken()
+  const { user, session } = found
+  if (user.status === 'suspended') throw suspended()
+  const generation = sid === undefined ? gen : session?.generation
+  if (user.status !== 'active' || generation === undefined || generation < user.generation) throw badToken()
+  return { user, generation }
+}

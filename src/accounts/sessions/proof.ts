@@ -1,0 +1,68 @@
+/** Proves who the user of a session is, with the password, so that the session may do what needs a recent proof. */
+import type { UserRecord } from '../../db/repositories/users.ts'
+import { ChatError } from '../../protocol/errors.ts'
+import type { AccountsContext, ClientInfo } from '../context.ts'
+import type { LoginThrottle } from '../passwords/throttle.ts'
+import type { Passwords } from '../passwords.ts'
+
+export interface PasswordProof {
+  readonly userId: number
+  readonly sessionId: string | null
+  readonly password: string
+  /** The code of a second factor. */
+  readonly code?: string | undefined
+  readonly client: ClientInfo
+}
+
+/** Checks a user whose password was right. Throws a ChatError to reject the proof, for example if the code is wrong. */
+export type ProofGate = (user: UserRecord, proof: PasswordProof) => Promise<void>
+
+export interface ProofsOptions {
+  readonly context: AccountsContext
+  readonly passwords: Passwords
+  readonly throttle?: LoginThrottle | undefined
+  /** The checks between the password and the proof, in their order. */
+  readonly gates: readonly ProofGate[]
+}
+
+export interface Proofs {
+  /** Marks the session as proven. Throws `invalid_credentials`, `rate_limited`, `busy`, or the error of a gate. */
+  prove(proof: PasswordProof): Promise<void>
+  /**
+   * Marks the session as proven after another check of the user, such as a passkey. `user` is the record that was checked.
+   * Throws `invalid_credentials` if the user or the session has changed since.
+   */
+  mark(user: UserRecord, sessionId: string | null): Promise<void>
+  /** Throws `proof_required` unless the session was proven within the last ten minutes. */
+  require(userId: number, sessionId: string | null): Promise<void>
+}
+
+/** Seconds for which a proof is accepted. */
+export const PROOF_SECONDS = 600
+
+export const createProofs = ({ context, passwords, throttle, gates }: ProofsOptions): Proofs => {
+  const { users, sessions } = context.database
+
+  const mark: Proofs['mark'] = async (user, sessionId) => {
+    if (sessionId !== null && (await sessions.prove(user, sessionId))) return
+    throw new ChatError('invalid_credentials', 'Your account was changed meanwhile. Log in again.')
+  }
+
+  return {
+    mark,
+    async prove(proof) {
+      const { userId, sessionId, password, client } = proof
+      const user = (await users.findByIds([userId])).get(userId)
+      const counted = await throttle?.admit({ username: user?.username ?? '', client })
+      const isRight = await passwords.verify(password, user?.hashedPassword)
+      if (!user || !isRight) throw new ChatError('invalid_credentials', 'Wrong password.')
+      await counted?.succeed()
+      for (const gate of gates) await gate(user, proof)
+      await mark(user, sessionId)
+    },
+    async require(userId, sessionId) {
+      if (sessionId !== null && (await sessions.isProven(userId, sessionId))) return
+      throw new ChatError('proof_required', 'Prove who you are with your password, then send the request again.')
+    }
+  }
+}

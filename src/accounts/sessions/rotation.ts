@@ -1,0 +1,27 @@
+/** Decides what happens to a presented refresh token. The caller holds the lock of the session's row. */
+import type { RefreshState } from '../../db/repositories/refresh-tokens.ts'
+import { hashOfSecret, hasMac, isEqual, type RefreshToken } from './refresh-token.ts'
+
+/**
+ * - `rotate`: the token is the current one; issue its successor.
+ * - `repeat`: the token is the current one and was issued less than 30 s ago; return it again.
+ * - `successor`: the token is the previous one; return its successor again.
+ * - `reused`: the token is an old one of this session, which somebody has copied; end the session.
+ * - `unknown`: the token is not one of this session.
+ */
+export type Decision = 'rotate' | 'repeat' | 'successor' | 'reused' | 'unknown'
+
+export const decide = (state: RefreshState, token: RefreshToken): Decision => {
+  if (!hasMac(token, state)) return 'unknown'
+  const { number } = state
+  // A higher number occurs only if the database was restored from a backup.
+  if (token.number > number) return 'unknown'
+  if (token.number < number - 1) return 'reused'
+  const hash = hashOfSecret(token.secret)
+  if (token.number === number) {
+    if (!isEqual(hash, state.hash)) return 'unknown'
+    return state.isRecent ? 'repeat' : 'rotate'
+  }
+  if (!isEqual(hash, state.previousHash)) return 'unknown'
+  return state.isSuccessorInUse ? 'reused' : 'successor'
+}

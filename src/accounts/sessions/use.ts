@@ -1,0 +1,48 @@
+/** Stores that sessions are used: the time of the last use, and the first use of a refresh token's successor. */
+import { LruMap } from 'toad-cache'
+import type { RefreshTokensRepository, SessionLifetime } from '../../db/repositories/refresh-tokens.ts'
+import type { LiveSession, SessionsRepository } from '../../db/repositories/sessions.ts'
+import { createBatch } from '../../lib/batch.ts'
+import type { Clock } from '../../lib/clock.ts'
+import type { Log } from '../../lib/logging.ts'
+import type { AccessClaims } from '../tokens/claims.ts'
+
+export interface SessionUseOptions {
+  readonly sessions: Pick<SessionsRepository, 'touch'>
+  readonly refreshTokens: Pick<RefreshTokensRepository, 'markUsed'>
+  readonly lifetime: SessionLifetime
+  readonly clock: Clock
+  readonly log: Log
+}
+
+/** Stores what the use of an access token changes in its session, if anything. Does not wait for the database. */
+export type SessionUse = (claims: AccessClaims, session: LiveSession) => void
+
+/** Time in milliseconds after which an unsuccessful write is repeated. */
+const REPEAT_MS = 5000
+const MAX_REMEMBERED = 10_000
+
+export const createSessionUse = ({ sessions, refreshTokens, lifetime, clock, log }: SessionUseOptions): SessionUse => {
+  const written = new LruMap<number>(MAX_REMEMBERED)
+  const touch = createBatch<string, true>(async ids => {
+    await sessions.touch(ids, lifetime)
+    return new Map<string, true>()
+  })
+
+  /** Returns whether this is the first call for a key within some seconds. */
+  const isFirst = (key: string): boolean => {
+    const now = clock.monotonic()
+    const at = written.get(key)
+    if (at !== undefined && now - at < REPEAT_MS) return false
+    written.set(key, now)
+    return true
+  }
+  const failed = (err: unknown): void => log.warn({ err }, 'failed to store the use of a session; retrying')
+
+  return ({ rtn }, { id, isTouchDue, refreshNumber, isSuccessorUsed }) => {
+    if (isTouchDue && isFirst(id)) touch(id).catch(failed)
+    // The first token of a session is nobody's successor.
+    const isSuccessor = rtn !== undefined && rtn > 1 && rtn === refreshNumber && !isSuccessorUsed
+    if (isSuccessor && isFirst(`${id} ${rtn}`)) refreshTokens.markUsed(id, rtn).catch(failed)
+  }
+}

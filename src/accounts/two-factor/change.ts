@@ -1,0 +1,57 @@
+/** Changes second factors: a transaction that locks the user, changes the rows, and reports the change to the owner. */
+import type { Repositories } from '../../db/database.ts'
+import type { CheckedUser } from '../../db/repositories/factors.ts'
+import { ChatError } from '../../protocol/errors.ts'
+import type { AuditEventName } from '../audit-events.ts'
+import type { AccountsContext, ClientInfo } from '../context.ts'
+
+/** Whose factor a request changes or uses. */
+export interface FactorActor {
+  readonly user: CheckedUser & { readonly username: string }
+  readonly client: ClientInfo
+}
+
+type Detail = Readonly<Record<string, string | number>>
+
+/** What a change may use. Everything is written in its transaction. */
+export interface FactorChange {
+  readonly repositories: Repositories
+  /** Records an event in the audit log. */
+  record(event: AuditEventName, detail?: Detail): Promise<void>
+  /** Records an event, and sends the owner a mail of the same kind. */
+  report(
+    event: 'factor_added' | 'factor_removed' | 'recovery_codes_created' | 'recovery_code_used',
+    detail?: Detail
+  ): Promise<void>
+}
+
+/**
+ * Returns a function that runs a change in a transaction which has locked the user's row. Nothing is changed if the user was
+ * changed since the request was authenticated: then `onStale` is thrown.
+ */
+export const createFactorChanges =
+  ({ database, mail }: Pick<AccountsContext, 'database' | 'mail'>, onStale: () => ChatError = sessionEnded) =>
+  <T>({ user, client }: FactorActor, work: (change: FactorChange) => Promise<T>): Promise<T> =>
+    database.transaction(async repositories => {
+      if (!(await repositories.factors.lock(user))) throw onStale()
+      const record: FactorChange['record'] = (event, detail) =>
+        repositories.audit.record({
+          event,
+          userId: user.id,
+          sessionId: user.sessionId ?? undefined,
+          address: client.address,
+          agent: client.agent,
+          detail
+        })
+      return work({
+        repositories,
+        record,
+        async report(event, detail = {}) {
+          await record(event, detail)
+          const params = Object.fromEntries(Object.entries(detail).map(([name, value]) => [name, String(value)]))
+          await mail.enqueue(repositories, { kind: event, userId: user.id, params })
+        }
+      })
+    })
+
+const sessionEnded = (): ChatError => new ChatError('invalid_token', 'Your session has ended. Log in again.')

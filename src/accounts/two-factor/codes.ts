@@ -1,0 +1,83 @@
+/** Accepts the codes of authenticator apps and recovery codes. Each code is accepted once, over all processes. */
+import type { Keyring } from '../../crypto/keyring.ts'
+import type { Repositories } from '../../db/database.ts'
+import type { TotpSecret } from '../../db/repositories/totp.ts'
+import { ChatError } from '../../protocol/errors.ts'
+import type { AccountsContext } from '../context.ts'
+import { createFactorChanges, type FactorActor, type FactorChange } from './change.ts'
+import { parseRecoveryCode } from './recovery-codes.ts'
+import { parseTotpCode, stepOfCode } from './totp.ts'
+
+/** Maximum number of wrong codes of an account per day. */
+const MAX_PER_DAY = 20
+const DAY_MS = 24 * 60 * 60 * 1000
+
+export interface Codes {
+  /**
+   * Accepts a code of the app or a recovery code of a user. `also` runs in the transaction that accepts it. Throws `invalid_code`,
+   * `rate_limited` after 20 wrong codes in a day, `onStale` if the user was changed, or the error of `also`.
+   */
+  accept(actor: FactorActor, code: string, also?: (repositories: Repositories) => Promise<void>): Promise<void>
+}
+
+/** Creates the check of codes. `onStale` creates the error for a user who was changed since the request was authenticated. */
+export const createCodes = (
+  context: Pick<AccountsContext, 'database' | 'keyring' | 'clock' | 'mail'>,
+  onStale?: () => ChatError
+): Codes => {
+  const { database, keyring, clock } = context
+  const change = createFactorChanges(context, onStale)
+
+  const acceptTotp = async ({ repositories }: FactorChange, userId: number, code: string): Promise<boolean> => {
+    const stored = await repositories.totp.find(userId)
+    if (!stored?.isConfirmed) return false
+    const step = stepOfCode(secretOf(keyring, stored), code, clock.now())
+    return step !== undefined && repositories.totp.acceptStep(userId, step)
+  }
+
+  const acceptRecoveryCode = async ({ repositories, report }: FactorChange, userId: number, code: string) => {
+    const row = parseRecoveryCode(code)
+    if (!row || !(await repositories.recoveryCodes.use(userId, row))) return false
+    const { recoveryCodes } = await repositories.factors.summary(userId, undefined)
+    await report('recovery_code_used', { left: recoveryCodes })
+    return true
+  }
+
+  return {
+    async accept(actor, code, also) {
+      const { user, client } = actor
+      const waitMs = await database.factors.countCode(user.id, MAX_PER_DAY, DAY_MS)
+      if (waitMs > 0) {
+        throw new ChatError('rate_limited', 'Too many wrong codes were entered for this account. Try again tomorrow.', {
+          retryAfterMs: waitMs
+        })
+      }
+      const isAccepted = await change(actor, async changing => {
+        const digits = parseTotpCode(code)
+        const isRight =
+          digits === undefined
+            ? await acceptRecoveryCode(changing, user.id, code)
+            : await acceptTotp(changing, user.id, digits)
+        if (isRight) await also?.(changing.repositories)
+        return isRight
+      })
+      if (isAccepted) return database.factors.uncountCode(user.id)
+      const { address, agent } = client
+      await database.audit.record({ event: 'second_factor_failed', userId: user.id, address, agent })
+      throw invalidCode()
+    }
+  }
+}
+
+/** Returns the error for a code that is wrong, or that was accepted before. */
+export const invalidCode = (): ChatError =>
+  new ChatError('invalid_code', 'The code is wrong, or it was used before. Enter the next code of your app.')
+
+/** Decrypts a stored secret. Throws an error that names no secret if no key decrypts it. */
+export const secretOf = (keyring: Keyring, { userId, secret, keyId }: TotpSecret): string => {
+  const text = keyring.decrypt(secret, keyId)
+  if (text !== undefined) return text
+  throw new Error(
+    `The TOTP secret of user ${userId} cannot be decrypted. Add its key, ${keyId}, to ENCRYPTION_KEY_PREVIOUS.`
+  )
+}

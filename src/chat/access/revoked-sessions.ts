@@ -1,0 +1,67 @@
+/**
+ * Remembers which sessions and which generations of users were revoked recently. A request or an upgrade that looked up its user
+ * before a revocation usually ends while the revocation is remembered.
+ */
+import type { Changes } from '../../db/database.ts'
+import type { Clock } from '../../lib/clock.ts'
+import { CLOSE, type CloseCode } from '../../protocol/close-codes.ts'
+import type { Principal } from './authorize.ts'
+
+export type Revoked = Pick<Changes, 'revokedSessions' | 'revokedUsers'>
+
+type RevokedUser = Changes['revokedUsers'][number]
+
+/** What a principal is after a revocation: closed with a code, or current, with the generation that it has now. */
+export type Standing = { readonly close: CloseCode } | { readonly generation: number } | undefined
+
+export interface RevokedSessions {
+  add(revoked: Revoked): void
+  /** Returns how the recent revocations concern a principal, or undefined if they don't. */
+  standingOf(principal: Principal): Standing
+  close(): void
+}
+
+/** Minimum time in milliseconds for which a revocation is remembered. */
+const REMEMBER_MS = 30_000
+
+export const createRevokedSessions = (clock: Clock): RevokedSessions => {
+  let sessions = new Set<string>()
+  let sessionsBefore = new Set<string>()
+  let users = new Map<number, RevokedUser>()
+  let usersBefore = new Map<number, RevokedUser>()
+
+  const stop = clock.every(REMEMBER_MS, () => {
+    ;[sessionsBefore, usersBefore] = [sessions, users]
+    ;[sessions, users] = [new Set(), new Map()]
+  })
+
+  return {
+    add({ revokedSessions, revokedUsers }) {
+      for (const id of revokedSessions) sessions.add(id)
+      for (const user of revokedUsers) users.set(user.id, user)
+    },
+    standingOf(principal) {
+      const { userId, sessionId } = principal
+      const user = users.get(userId) ?? usersBefore.get(userId)
+      // Suspending a user also ends the sessions, and the client must not reconnect.
+      if (user?.status === 'suspended') return { close: CLOSE.notAllowed }
+      const isEnded = sessionId != null && (sessions.has(sessionId) || sessionsBefore.has(sessionId))
+      if (isEnded) return { close: CLOSE.tokenExpired }
+      return user && standingAfter(user, principal)
+    },
+    close: stop
+  }
+}
+
+/**
+ * Generations are compared, never times: a session that began after the revocation has the new generation. A session that was kept,
+ * as by a change of the password, has it too.
+ */
+const standingAfter = (
+  { status, generation, keptSessions }: RevokedUser,
+  { sessionId, generation: known = 0 }: Principal
+): Standing => {
+  if (status !== 'active') return { close: CLOSE.tokenExpired }
+  if (known >= generation) return undefined
+  return sessionId != null && keptSessions.includes(sessionId) ? { generation } : { close: CLOSE.tokenExpired }
+}

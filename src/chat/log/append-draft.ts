@@ -1,0 +1,80 @@
+/**
+ * Encrypts a draft and appends it to the log. After the commit, notifies the sender, then the subscribers of this process, then
+ * the other processes, and then the host application.
+ */
+import type { Bus } from '../../bus/bus.ts'
+import type { Keyring } from '../../crypto/keyring.ts'
+import { ChatError } from '../../protocol/errors.ts'
+import { MESSAGE } from '../../protocol/http/messages.ts'
+import { type Principal, publicUserOf } from '../access/authorize.ts'
+import type { Room } from '../rooms/room.ts'
+import type { AppendQueue } from './append-queue.ts'
+import { type Draft, encryptEntry, entryOf, isSameEntry } from './codec.ts'
+import { type CommittedMessage, committedMessage, metaOf } from './committed-message.ts'
+import type { Entry } from './entry.ts'
+import { restarting } from './refusals.ts'
+
+/** A version that no room ever has. An entry with this version is read from the database before it is delivered. */
+const OUTDATED = -1
+
+/**
+ * The result of an append: the stored entry, or the error. `isReplay` is true if the entry was already stored with the same
+ * nonce.
+ */
+export type PublishResult = { readonly error: ChatError } | { readonly entry: Entry; readonly isReplay: boolean }
+
+export interface AppendDraftOptions {
+  readonly appendQueue: AppendQueue
+  readonly keyring: Keyring
+  readonly bus: Bus
+  readonly isDraining: () => boolean
+  /**
+   * Returns the principal with the user's current name. Throws `unavailable` if the user was deleted after the principal was
+   * looked up.
+   */
+  readonly author: (principal: Principal) => Principal
+  /** Like `author`, but does not throw for a deleted user, who keeps the last known name. */
+  readonly named: (principal: Principal) => Principal
+  /** Called at most once for each message that this process commits. Must not throw. */
+  readonly onMessage?: ((message: CommittedMessage) => void) | undefined
+}
+
+/**
+ * Appends a draft. Throws a ChatError if the draft is rejected before the append. Otherwise calls `posted` once with the result
+ * of the append, before the subscribers receive the entry.
+ */
+export type AppendDraft = (
+  given: Draft,
+  room: Room,
+  principal: Principal,
+  posted: (outcome: PublishResult) => void
+) => void
+
+export const createAppendDraft =
+  ({ appendQueue, keyring, bus, isDraining, author, named, onMessage }: AppendDraftOptions): AppendDraft =>
+  (given, room, principal, posted) => {
+    if (isDraining()) throw restarting()
+    const { version } = room
+    const { username } = author(principal)
+    const draft = username === given.username ? given : { ...given, username }
+    appendQueue.append(encryptEntry(draft, keyring), outcome => {
+      room.appendEnded()
+      if ('error' in outcome) return posted(outcome)
+      const { appended } = outcome
+      if (appended.stored && !isSameEntry(draft, appended.stored, keyring)) return posted({ error: nonceReused() })
+      const entry = entryOf(draft, appended)
+      posted({ entry, isReplay: appended.replayed })
+      // A replay is announced too, because the first attempt may have been committed without being announced. The entry of a
+      // replay is read from the database, because it may have been erased since the first attempt.
+      if (room.committed(entry, appended.replayed ? OUTDATED : version)) bus.announce(room.id, entry.seq)
+      const { content, kind } = draft
+      if (onMessage && !appended.replayed && kind.kind === MESSAGE && content !== null)
+        onMessage(committedMessage({ ...draft, content, meta: metaOf(draft) }, publicUserOf(named(principal)), entry))
+    })
+    // `appendStarted` is called after `append`, because `append` throws if the queue is full. The callback above, which calls
+    // `appendEnded`, is never called synchronously.
+    room.appendStarted()
+  }
+
+const nonceReused = (): ChatError =>
+  new ChatError('nonce_reused', 'This nonce was used for another message in this room. Use a new nonce.')

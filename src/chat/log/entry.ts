@@ -1,0 +1,96 @@
+/** Defines an entry in its public form, which clients receive, and encodes it once for all readers. */
+import { timestamp } from '../../lib/clock.ts'
+import { ERASURE, MESSAGE } from '../../protocol/http/messages.ts'
+import { type Encoded, encode } from '../connections/encoded.ts'
+import type { Placed } from './page-store.ts'
+
+/** Why content cannot be shown. `key`: no key decrypts the row, or the row is not valid. `erased`: the content was erased. */
+type Unavailable = 'key' | 'erased'
+
+/** An entry in its public form, encoded once for all readers. */
+export interface Entry extends Encoded, Placed {
+  readonly id: number
+  /** When the entry was committed, in milliseconds since the epoch. */
+  readonly createdAt: number
+  readonly isMessage: boolean
+  readonly unavailable: Unavailable | undefined
+  /** The user whose earlier entries in the room this entry erases. */
+  readonly erasedUser?: number
+  /**
+   * The entry as an item of an HTTP list, in JSON. Absent for a message, because the item of a message is derived from its
+   * frame.
+   */
+  readonly item?: Buffer
+}
+
+/** The fields of a frame that give the position and the author of its entry. */
+interface Place {
+  readonly id: number
+  readonly room: string
+  readonly seq: number
+  readonly user_id: number
+  readonly username: string
+}
+
+export interface Shown {
+  /** The fields of the frame after those of `Place`. */
+  readonly fields: object
+  readonly unavailable?: Unavailable
+}
+
+/** Creates an entry of a kind that this release supports. */
+export const makeEntry = (kind: string, place: Place, { fields, unavailable }: Shown, createdAt: number): Entry => {
+  // items.ts relies on this order: `type` is the first field, and `timestamp` is the last.
+  const frame = {
+    type: kind,
+    ...place,
+    ...fields,
+    ...(unavailable && { unavailable }),
+    timestamp: timestamp(createdAt)
+  }
+  const isMessage = kind === MESSAGE
+  return entryOfFrame(frame, place, createdAt, {
+    isMessage,
+    unavailable,
+    ...(isMessage ? {} : { item: itemOf({ type: kind }, { ...place, ...fields }, createdAt) }),
+    ...(kind === ERASURE && 'subject' in fields ? { erasedUser: Number(fields.subject) } : {})
+  })
+}
+
+/**
+ * Creates an entry of a kind that this release doesn't support. Such an entry is delivered too, so that subscribers don't see a
+ * gap in the log.
+ */
+export const makeUnknown = (storedKind: string, place: Place, createdAt: number): Entry => {
+  const { room, seq } = place
+  const kind = storedKind.slice(0, MAX_KIND)
+  const item = itemOf({ type: 'unknown', kind }, place, createdAt)
+  return entryOfFrame({ type: 'unknown', kind, room, seq }, place, createdAt, {
+    isMessage: false,
+    unavailable: undefined,
+    item
+  })
+}
+
+/** Maximum length of the name of an unknown kind in a frame. Longer names are truncated. */
+const MAX_KIND = 64
+
+/**
+ * Creates the HTTP item of an entry that is not a message. The `content` of the item is null, so that older clients don't show
+ * the item as a message.
+ */
+const itemOf = (type: object, fields: object, createdAt: number): Buffer =>
+  Buffer.from(JSON.stringify({ ...type, ...fields, content: null, created_at: timestamp(createdAt) }))
+
+const entryOfFrame = (
+  frame: object,
+  { id, seq, user_id: userId }: Place,
+  createdAt: number,
+  more: Pick<Entry, 'isMessage' | 'unavailable' | 'item' | 'erasedUser'>
+): Entry => {
+  const encoded = encode(JSON.stringify(frame))
+  // The size is counted three times. A small frame is part of a larger buffer of Node's buffer pool, and the whole buffer stays
+  // in memory as long as the frame does. In addition, page-items.ts keeps the JSON of the page and a response.
+  const bytes = 3 * (encoded.frame.length + (more.item?.length ?? 0)) + 200
+  return { frame: encoded.frame, head: encoded.head, id, seq, userId, createdAt, ...more, bytes }
+}

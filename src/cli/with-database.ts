@@ -1,0 +1,56 @@
+/** Opens the database for commands that change accounts. */
+import { readEnvironment } from '../../plugins/config.ts'
+import { type Administration, createAdministration } from '../accounts/admin/administration.ts'
+import { createOperator, type Operator } from '../accounts/admin/operator.ts'
+import { createRequestDeletion, type RequestDeletion } from '../accounts/deletion/request.ts'
+import { createLookupKeys } from '../accounts/lookup-keys.ts'
+import { createMail } from '../accounts/mail/mail.ts'
+import type { Settings } from '../config/settings.ts'
+import { createKeyring } from '../crypto/keyring.ts'
+import { openClient, waitForDatabase } from '../db/client/open.ts'
+import type { SqlClient } from '../db/client/types.ts'
+import { type ChatDatabase, createDatabase } from '../db/database.ts'
+import { requireMigrated } from '../db/migrate.ts'
+import { systemClock } from '../lib/clock.ts'
+
+export interface AccountTools {
+  readonly settings: Settings
+  readonly database: ChatDatabase
+  readonly administration: Administration
+  readonly operator: Operator
+  readonly requestDeletion: RequestDeletion
+}
+
+/** Runs `work` with an open database, whose migrations must be applied. `SECRET_KEY` may be missing. */
+export const withDatabase = async (work: (tools: AccountTools) => Promise<void>): Promise<void> => {
+  const { settings } = readEnvironment({ mode: 'production', without: ['secretKey'] })
+  const { databaseUrl: url, databaseSsl: ssl, databaseCa: ca } = settings
+  const client = await openClient({ url, ssl, ca, poolMax: 1 })
+  try {
+    await waitForDatabase(client, { seconds: settings.databaseWaitSeconds })
+    await requireMigrated(client, settings.databaseSchema)
+    await work(toolsOf(client, settings))
+  } finally {
+    await client.close()
+  }
+}
+
+const toolsOf = (client: SqlClient, settings: Settings): AccountTools => {
+  const { databaseSchema, auditDays, encryptionKey: current, encryptionKeyPrevious: previous } = settings
+  const database = createDatabase(client, databaseSchema, { audit: { days: auditDays } })
+  const keyring = createKeyring({ current, previous, now: systemClock.now })
+  const context = {
+    database,
+    keyring,
+    // The worker of the running service sends the mails.
+    mail: createMail({ keyring, isConfigured: settings.smtpUrl !== undefined }),
+    lookupKeys: createLookupKeys({ repository: database.lookupKeys, keyring })
+  }
+  return {
+    settings,
+    database,
+    administration: createAdministration(context),
+    operator: createOperator(context),
+    requestDeletion: createRequestDeletion({ context, erasesByDefault: settings.onDelete === 'erase' })
+  }
+}

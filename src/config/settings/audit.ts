@@ -1,0 +1,25 @@
+/** The settings of administrators and of the audit log. */
+import { flag, integer, ownedBy } from './define.ts'
+
+const MAX_DAYS = 3650
+
+export const administrationSettings = ownedBy('auth', {
+  adminSecondFactor: flag(false, {
+    description: 'Whether administrators need a second factor for the administration.'
+  }),
+  auditAddressDays: integer(30, {
+    minimum: 1,
+    maximum: MAX_DAYS,
+    unit: 'days',
+    description: 'How long the audit log contains the address and the User-Agent of clients.'
+  })
+})
+
+export const auditSettings = ownedBy('db', {
+  auditDays: integer(365, {
+    minimum: 1,
+    maximum: MAX_DAYS,
+    unit: 'days',
+    description: 'How long an event stays in the audit log. A change applies to events that are recorded after it.'
+  })
+})

@@ -1,0 +1,148 @@
+/** Lists users for administrators, and changes their roles and states. */
+import type { SqlClient } from '../client/types.ts'
+import type { UserRole, UserStatus } from '../tables.ts'
+
+/** An administrator, as a request was authenticated. */
+export interface AdminSession {
+  readonly userId: number
+  readonly generation: number
+  readonly sessionId: string
+}
+
+/** A user as administrators see it. `createdAt` is in milliseconds since the epoch. */
+export interface ManagedUser {
+  readonly id: number
+  readonly username: string
+  readonly displayName: string | null
+  readonly role: UserRole
+  readonly status: UserStatus
+  readonly createdAt: number
+}
+
+/** What to change. Omitted fields stay as they are. */
+export interface UserChange {
+  readonly role?: UserRole | undefined
+  readonly status?: 'active' | 'suspended' | undefined
+}
+
+export interface UserPage {
+  /** Only users whose names begin with this text, regardless of case. */
+  readonly prefix?: string | undefined
+  /** Only administrators. */
+  readonly role?: 'admin' | undefined
+  /** Only users with a higher id. */
+  readonly after?: number | undefined
+  readonly limit: number
+}
+
+/**
+ * Administers the users who registered here. A write that is done for an administrator takes place only if the administrator and
+ * the session are still valid in the same statement. `null` stands for the operator of the service, who needs no session.
+ */
+export interface AdministrationRepository {
+  /** Returns users in the order of their ids. Omits deleted users and users of a host application. */
+  list(page: UserPage): Promise<ManagedUser[]>
+  /**
+   * Returns whether the administrator may still administer. In a transaction, this stays so until its end, because the row of the
+   * administrator is locked.
+   */
+  isAllowed(admin: AdminSession | null): Promise<boolean>
+  /**
+   * Locks the rows of all active administrators in the order of their ids, and returns the ids. Call it before a write that
+   * leaves one administrator less, so that of two such writes at once, the second sees the first.
+   */
+  lockAdmins(): Promise<number[]>
+  /** Locks the row of a user and returns it. Returns undefined if the user does not exist, or is deleted. */
+  lock(id: number): Promise<ManagedUser | undefined>
+  /**
+   * Changes a user. A suspension ends every session of the user. Returns undefined if the administrator may not administer
+   * anymore, or if there is no such user.
+   */
+  change(admin: AdminSession | null, id: number, change: UserChange): Promise<ManagedUser | undefined>
+  /** Ends every session of a user. Returns false in the cases in which `change` returns undefined. */
+  endSessions(admin: AdminSession | null, id: number): Promise<boolean>
+  /** Ends every session of the next `limit` users with an id above `after`. Returns their ids in order. */
+  endSessionsOfMany(after: number, limit: number): Promise<number[]>
+  /** Counts the active administrators, and those of them without a second factor. */
+  countAdmins(): Promise<AdminCount>
+}
+
+export interface AdminCount {
+  readonly all: number
+  readonly withoutFactor: number
+}
+
+/** @internal */
+export const createAdministrationRepository = (
+  { query }: Pick<SqlClient, 'query'>,
+  schema: string
+): AdministrationRepository => {
+  const inSchema = `"${schema.replaceAll('"', '""')}"`
+  const users = `${inSchema}."users"`
+  const columns = `id, username, display_name as "displayName", role, status,
+    (extract(epoch from created_at) * 1000)::double precision as "createdAt"`
+  const isManaged = `external_id is null and status in ('active', 'suspended')`
+  // $1 to $3 are the id, the generation and the session of the administrator, or null for the operator.
+  const administrator = `select admin.id from ${users} as admin
+    join ${inSchema}."sessions" as session on session.user_id = admin.id
+    where admin.id = $1 and admin.role = 'admin' and admin.status = 'active' and admin.generation = $2::integer
+      and session.id = $3::text and session.generation = admin.generation and session.expires_at > clock_timestamp()`
+  const isAllowed = `($1::integer is null or exists (${administrator}))`
+  const isAdmin = `role = 'admin' and status = 'active' and external_id is null`
+  const change = `update ${users} set role = coalesce($5, role), status = coalesce($6, status),
+      generation = generation + case when $6 = 'suspended' and status <> 'suspended' then 1 else 0 end
+    where id = $4 and ${isManaged} and ${isAllowed} returning ${columns}`
+  const endSessions = `update ${users} set generation = generation + 1
+    where id = $4 and ${isManaged} and ${isAllowed} returning id`
+  // Not `for update`, which would wait for every insert of a row that refers to the user.
+  const lock = `select ${columns} from ${users} where id = $1 and ${isManaged} for no key update`
+  const lockAdmins = `select id from ${users} where ${isAdmin} order by id for no key update`
+  const isListed = `external_id is null and status <> 'deleted'`
+  const all = (from: string): string => `select ${columns} from ${from} where id > $1::bigint order by id limit $2`
+  const everyone = all(`(select * from ${users} where ${isListed}) as listed`)
+  const admins = all(`(select * from ${users} where ${isListed} and role = 'admin') as listed`)
+  // The conditions on the name are those of the index "users_username_key". U+10FFFF follows every character of a name. With
+  // "offset 0", PostgreSQL finds the names first: in the order of the ids, it might read the whole table to find a few names.
+  const name = 'lower(username collate "C")'
+  const prefixed = all(`(select * from ${users} where ${isListed}
+    and ${name} >= lower($3 collate "C") and ${name} < lower($3 collate "C") || chr(1114111) offset 0) as listed`)
+  const prefixedAdmins = prefixed.replace('where id > $1', `where role = 'admin' and id > $1`)
+  const endMany = `update ${users} set generation = generation + 1 where id in (
+      select id from ${users} where id > $1::bigint and ${isListed} order by id limit $2
+    ) returning id`
+
+  const hasFactor = `(exists (select from ${inSchema}."totp" where user_id = admin.id and confirmed_at is not null)
+    or exists (select from ${inSchema}."passkeys" where user_id = admin.id))`
+
+  const valuesOf = (admin: AdminSession | null) =>
+    admin ? [admin.userId, admin.generation, admin.sessionId] : [null, null, null]
+
+  return {
+    list({ prefix = '', role, after = 0, limit }) {
+      const isAdmins = role === 'admin'
+      if (prefix === '') return query<ManagedUser>(isAdmins ? admins : everyone, [after, limit])
+      return query<ManagedUser>(isAdmins ? prefixedAdmins : prefixed, [after, limit, prefix])
+    },
+    isAllowed: async admin =>
+      admin === null || (await query(`${administrator} for share of admin`, valuesOf(admin))).length > 0,
+    lockAdmins: async () => (await query<{ id: number }>(lockAdmins)).map(({ id }) => id),
+    lock: async id => (await query<ManagedUser>(lock, [id]))[0],
+    async change(admin, id, { role = null, status = null }) {
+      const [row] = await query<ManagedUser>(change, [...valuesOf(admin), id, role, status])
+      return row
+    },
+    endSessions: async (admin, id) => (await query(endSessions, [...valuesOf(admin), id])).length > 0,
+    async endSessionsOfMany(after, limit) {
+      const rows = await query<{ id: number }>(endMany, [after, limit])
+      return rows.map(({ id }) => id).sort((a, b) => a - b)
+    },
+    async countAdmins() {
+      const [row] = await query<AdminCount>(
+        `select count(*)::integer as "all",
+           (count(*) filter (where not ${hasFactor}))::integer as "withoutFactor"
+         from ${users} as admin where ${isAdmin}`
+      )
+      return row ?? { all: 0, withoutFactor: 0 }
+    }
+  }
+}

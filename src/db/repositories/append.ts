@@ -1,0 +1,90 @@
+/** Appends entries to the log with a database function. `content` and `meta` are Fernet tokens here, never plaintext. */
+import type { SqlClient } from '../client/types.ts'
+
+/** An entry to append. If the user has already appended an entry with the same `writeId` to the room, nothing is appended. */
+export interface NewEntry {
+  readonly roomId: number
+  readonly userId: number
+  readonly writeId: string
+  readonly kind: string
+  /** The `seq` of the message that the entry refers to. */
+  readonly targetSeq?: number | null
+  readonly content: string | null
+  readonly meta: string | null
+  readonly keyId: string | null
+  /** The unencrypted data of the entry, serialized as JSON. The kind of the entry defines the fields; messages have none. */
+  readonly detail?: string | null
+}
+
+/** The part of a stored entry that is compared with the new entry if a write id is used again. */
+export interface StoredBody {
+  readonly kind: string
+  readonly targetSeq: number | null
+  readonly content: string | null
+  readonly meta: string | null
+  /** The unencrypted data, serialized as JSON. Null for a message. */
+  readonly detail: string | null
+}
+
+/** The result for an entry that the database function rejected. `refused` is a code of the error catalog. */
+export interface RefusedEntry {
+  readonly refused: string
+}
+
+/**
+ * The result for an entry that is in the log. If an entry with the same write id already existed, `replayed` is true, and the
+ * other fields are those of the existing entry. Otherwise `stored` is null.
+ */
+export interface AppendedEntry {
+  readonly id: number
+  readonly seq: number
+  /** In milliseconds since the epoch. Never decreases within a room. */
+  readonly createdAt: number
+  readonly replayed: boolean
+  readonly stored: StoredBody | null
+}
+
+/**
+ * Appends a batch in one transaction and one round trip. After the commit, resolves with one result per entry, in the order
+ * of the batch. Two entries of a batch must not have the same room, user and write id. See drizzle/0010_append_messages.sql.
+ */
+export type AppendBatch = (batch: readonly NewEntry[]) => Promise<(AppendedEntry | RefusedEntry)[]>
+
+interface AppendRow extends Omit<StoredBody, 'targetSeq'> {
+  readonly outcome: 'stored' | 'replayed' | 'refused'
+  readonly code: string
+  readonly id: number
+  readonly seq: number
+  readonly ms: number
+  readonly target_seq: number | null
+}
+
+/** @internal */
+export const createAppendBatch = (client: SqlClient, schema: string): AppendBatch => {
+  const append = `select outcome, code, id, seq, ms, kind, target_seq, content, meta, detail
+    from "${schema.replaceAll('"', '""')}".chat_append_entries($1, $2, $3, $4, $5, $6, $7, $8, $9) order by ord`
+
+  return async batch => {
+    const column = <Name extends keyof NewEntry>(name: Name) => batch.map(entry => entry[name] ?? null)
+    const columns = [
+      column('roomId'),
+      column('userId'),
+      column('writeId'),
+      column('kind'),
+      column('targetSeq'),
+      column('content'),
+      column('meta'),
+      column('keyId'),
+      column('detail')
+    ]
+    const rows = await client.query<AppendRow>(append, columns, { isUrgent: true })
+    return rows.map(resultOf)
+  }
+}
+
+const resultOf = (row: AppendRow): AppendedEntry | RefusedEntry => {
+  const { outcome, code, id, seq, ms: createdAt, kind, target_seq: targetSeq, content, meta, detail } = row
+  if (outcome === 'refused') return { refused: code }
+  const replayed = outcome === 'replayed'
+  return { id, seq, createdAt, replayed, stored: replayed ? { kind, targetSeq, content, meta, detail } : null }
+}

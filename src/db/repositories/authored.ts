@@ -1,0 +1,83 @@
+/** Reads and erases what one user wrote, room by room and in batches, by the index of write ids. */
+import { ERASURE } from '../../protocol/http/messages.ts'
+import type { SqlClient } from '../client/types.ts'
+
+/** A part of the rooms in which a user wrote. `last` is the last room that was searched, undefined if there are no more. */
+export interface AuthoredRooms {
+  readonly rooms: readonly { readonly id: number; readonly name: string }[]
+  readonly last: number | undefined
+}
+
+/** A batch of erased entries. */
+export interface ErasedBatch {
+  /** The write id to continue after, undefined after the last batch. */
+  readonly last: string | undefined
+  /** The highest `seq` of the batch, 0 if it is empty. */
+  readonly seq: number
+}
+
+/** An entry of a user. `content` and `meta` are Fernet tokens. `createdAt` is in milliseconds since the epoch. */
+export interface AuthoredEntry {
+  readonly seq: number
+  readonly id: number
+  readonly kind: string
+  readonly writeId: string
+  readonly content: string | null
+  readonly meta: string | null
+  readonly keyId: string | null
+  readonly createdAt: number
+}
+
+export interface AuthoredRepository {
+  /** Returns the rooms after `roomId` in which the user wrote. Searches a limited number of rooms. */
+  rooms(userId: number, roomId: number): Promise<AuthoredRooms>
+  /** Erases the texts of the user's entries of a room that follow the write id `after`. Changes a limited number of rows. */
+  erase(roomId: number, userId: number, after: string): Promise<ErasedBatch>
+  /** Returns at most `limit` entries of the user in a room, in the order of their write ids, after the write id `after`. */
+  page(roomId: number, userId: number, after: string, limit: number): Promise<AuthoredEntry[]>
+}
+
+/** Maximum number of rooms that one statement searches. */
+const ROOMS = 1000
+/** Maximum number of entries that one statement erases. */
+const ENTRIES = 200
+
+/** @internal */
+export const createAuthoredRepository = ({ query }: Pick<SqlClient, 'query'>, schema: string): AuthoredRepository => {
+  const inSchema = (table: string): string => `"${schema.replaceAll('"', '""')}"."${table}"`
+  const messages = inSchema('messages')
+  // `offset 0` keeps the planner from joining the tables, which could read the whole log.
+  const rooms = `select searched.id, searched.name, exists (
+      select from ${messages} as entry
+      where entry.room_id = searched.id and entry.user_id = $1 and entry.kind <> '${ERASURE}' offset 0
+    ) as found
+    from (select id, name from ${inSchema('rooms')} where id > $2 order by id limit ${ROOMS}) as searched
+    order by searched.id`
+  const batch = `select seq, write_id, kind, content is not null or meta is not null as has_text from ${messages}
+    where room_id = $1 and user_id = $2 and write_id > $3 order by write_id limit ${ENTRIES}`
+  const erase = `with batch as (${batch}), erased as (
+      update ${messages} as entry set content = null, meta = null, key_id = null
+      from batch where entry.room_id = $1 and entry.seq = batch.seq and batch.has_text
+    )
+    select count(*)::integer as count, max(write_id) as last,
+      coalesce(max(seq) filter (where kind <> '${ERASURE}'), 0)::double precision as seq
+    from batch`
+  const page = `select seq::double precision as seq, id::double precision as id, kind, write_id as "writeId", content, meta,
+      key_id as "keyId", (extract(epoch from created_at) * 1000)::double precision as "createdAt"
+    from ${messages} where room_id = $1 and user_id = $2 and write_id > $3 order by write_id limit $4`
+
+  return {
+    async rooms(userId, roomId) {
+      const searched = await query<{ id: number; name: string; found: boolean }>(rooms, [userId, roomId])
+      return {
+        rooms: searched.filter(({ found }) => found).map(({ id, name }) => ({ id, name })),
+        last: searched.length < ROOMS ? undefined : searched.at(-1)?.id
+      }
+    },
+    async erase(roomId, userId, after) {
+      const [row] = await query<{ count: number; last: string | null; seq: number }>(erase, [roomId, userId, after])
+      return { last: row?.count === ENTRIES ? (row.last ?? undefined) : undefined, seq: row?.seq ?? 0 }
+    },
+    page: (roomId, userId, after, limit) => query<AuthoredEntry>(page, [roomId, userId, after, limit])
+  }
+}

@@ -1,0 +1,142 @@
+/** Stores which accounts are being deleted, and how far. Any process continues a deletion whose lease has ended. */
+import type { SqlClient } from '../client/types.ts'
+import type { UserRole, UserStatus } from '../tables.ts'
+
+/** The next step of a deletion. See drizzle/0011_accounts.sql. */
+export type DeletionStep = 'anonymize' | 'erase' | 'sweep'
+
+/** A deletion that this process may continue until its lease ends. */
+export interface LeasedDeletion {
+  readonly userId: number
+  /** Whether the user's messages are erased. */
+  readonly isErased: boolean
+  readonly step: DeletionStep
+  /** The last room in which the step is done. */
+  readonly roomId: number
+}
+
+/** The account that was ended, or why it was not: `last_admin` if nobody else is an administrator. */
+export type BegunDeletion = { readonly username: string } | 'last_admin' | undefined
+
+export interface DeletionsRepository {
+  /**
+   * Ends an account: its password, its sessions, its tokens and its role. Returns undefined if there is no such account, or if
+   * it has ended before. Several statements: call it in a transaction. Two administrators who are deleted at the same time leave
+   * one.
+   */
+  begin(userId: number, isErased: boolean): Promise<BegunDeletion>
+  /**
+   * Leases a deletion that is due, for `leaseMs` milliseconds. The step `erase` is due when no process of an older release runs,
+   * and `sweep` when the account ended `settleMs` milliseconds ago.
+   */
+  lease(times: { readonly leaseMs: number; readonly settleMs: number }): Promise<LeasedDeletion | undefined>
+  /** Records that a step is done in the rooms up to `roomId`, and extends the lease. */
+  advance(userId: number, roomId: number, leaseMs: number): Promise<void>
+  /** Records the next step, and ends the lease. */
+  next(userId: number, step: DeletionStep): Promise<void>
+  /** Ends the lease after `delayMs` milliseconds. */
+  postpone(userId: number, delayMs: number): Promise<void>
+  /**
+   * Removes what identifies a user, except the ids in other systems by which a deleted user is refused. `username` is the one
+   * that the caller knows. Returns false if the user has another one. Many statements: call it in a transaction.
+   */
+  anonymize(userId: number, username: string): Promise<boolean>
+  /** Marks the account as deleted. Returns false if it was before. */
+  finish(userId: number): Promise<boolean>
+}
+
+/** The tables whose rows about a user are deleted. A test compares this list with the tables that refer to users. */
+export const PERSONAL_TABLES = [
+  'sessions',
+  'one_time_tokens',
+  'challenges',
+  'emails',
+  'outbox',
+  'known_networks',
+  'totp',
+  'recovery_codes',
+  'passkeys',
+  'passkey_handles',
+  'exports'
+] as const
+
+/** The name that is shown for a deleted user. It has a space, so nobody can register it. */
+export const tombstoneName = (userId: number): string => `deleted user ${userId}`
+
+/** @internal */
+export const createDeletionsRepository = ({ query }: Pick<SqlClient, 'query'>, schema: string): DeletionsRepository => {
+  const inSchema = (table: string): string => `"${schema.replaceAll('"', '""')}"."${table}"`
+  const [table, users] = [inSchema('deletions'), inSchema('users')]
+  const inMs = (parameter: string): string =>
+    `clock_timestamp() + ${parameter}::double precision * interval '1 millisecond'`
+  const end = `update ${users} set status = 'deleting', generation = generation + 1, hashed_password = null, role = 'user'
+    where id = $1 and role = $2 and status in ('active', 'suspended') returning username`
+  const admins = `select id from ${users}
+    where role = 'admin' and status = 'active' and external_id is null order by id for no key update`
+  const lease = `update ${table} as leased set leased_until = ${inMs('$1')}
+    where user_id = (
+      select user_id from ${table}
+      where finished_at is null and (leased_until is null or leased_until < clock_timestamp()) and (
+        step = 'anonymize'
+        or (step = 'erase' and exists (select from ${inSchema('upgrades')} where upgrades.step = 'kinds'))
+        or (step = 'sweep' and requested_at < clock_timestamp() - $2::double precision * interval '1 millisecond')
+      )
+      order by requested_at limit 1 for update skip locked
+    )
+    returning user_id as "userId", is_erased as "isErased", step, room_id as "roomId"`
+
+  const begin = async (userId: number, isErased: boolean): Promise<BegunDeletion> => {
+    const [user] = await query<{ role: UserRole; status: UserStatus }>(
+      `select role, status from ${users} where id = $1`,
+      [userId]
+    )
+    if (user?.status !== 'active' && user?.status !== 'suspended') return undefined
+    if (user.role === 'admin') {
+      const all = await query<{ id: number }>(admins)
+      if (all.length === 1 && all[0]?.id === userId) return 'last_admin'
+    }
+    // If another transaction has changed the role meanwhile, the role is checked again.
+    const [ended] = await query<{ username: string }>(end, [userId, user.role])
+    if (!ended) return begin(userId, isErased)
+    await query(`delete from ${inSchema('sessions')} where user_id = $1`, [userId])
+    await query(`insert into ${table} (user_id, is_erased) values ($1, $2)`, [userId, isErased])
+    return ended
+  }
+
+  return {
+    begin,
+    lease: async ({ leaseMs, settleMs }) => (await query<LeasedDeletion>(lease, [leaseMs, settleMs]))[0],
+    async advance(userId, roomId, leaseMs) {
+      await query(
+        `update ${table} set room_id = greatest(room_id, $2), leased_until = ${inMs('$3')} where user_id = $1`,
+        [userId, roomId, leaseMs]
+      )
+    },
+    async next(userId, step) {
+      await query(`update ${table} set step = $2, room_id = 0, leased_until = null where user_id = $1`, [userId, step])
+    },
+    async postpone(userId, delayMs) {
+      await query(`update ${table} set leased_until = ${inMs('$2')} where user_id = $1`, [userId, delayMs])
+    },
+    async anonymize(userId, username) {
+      const renamed = await query(
+        `update ${users} set username = $3, display_name = null where id = $1 and username = $2 and status = 'deleting'
+         returning id`,
+        [userId, username, tombstoneName(userId)]
+      )
+      if (renamed.length === 0) return false
+      for (const name of PERSONAL_TABLES) await query(`delete from ${inSchema(name)} where user_id = $1`, [userId])
+      return true
+    },
+    async finish(userId) {
+      await query(`update ${table} set finished_at = clock_timestamp(), leased_until = null where user_id = $1`, [
+        userId
+      ])
+      const done = await query(
+        `update ${users} set status = 'deleted' where id = $1 and status = 'deleting' returning id`,
+        [userId]
+      )
+      return done.length > 0
+    }
+  }
+}

@@ -1,0 +1,94 @@
+/** Reads which second factors users have, locks users while their factors change, and counts wrong codes. */
+import type { SqlClient } from '../client/types.ts'
+
+/** A user as an earlier statement found it. A write takes effect only if the user is still the same. */
+export interface CheckedUser {
+  readonly id: number
+  readonly generation: number
+  /** The password hash that was verified. Not compared if absent, because then the request was authenticated by its session. */
+  readonly hashedPassword?: string | null | undefined
+  /** The session that authenticated the request. */
+  readonly sessionId?: string | null | undefined
+}
+
+/** The second factors of a user. Counts only passkeys that work at `rpId`, and recovery codes that are not used. */
+export interface FactorSummary {
+  readonly hasTotp: boolean
+  readonly recoveryCodes: number
+  readonly passkeys: number
+  /** The number of all passkeys. Those of another host name count as a second factor too, although they do not work. */
+  readonly allPasskeys: number
+}
+
+/** Reads and writes the second factors of one schema as a whole. */
+export interface FactorsRepository {
+  /**
+   * Locks the row of a user until the end of the transaction. Returns false if the user is not active, has another generation or
+   * hash than the one that was checked, or if the session has ended. Call it first in each transaction that changes a factor or
+   * accepts a code, so that no password change, suspension or deletion comes between check and write.
+   */
+  lock(user: CheckedUser): Promise<boolean>
+  summary(userId: number, rpId: string | undefined): Promise<FactorSummary>
+  /** Deletes all factors and recovery codes of a user. */
+  removeAll(userId: number): Promise<void>
+  /**
+   * Counts a code before it is checked. Returns 0 if the code may be checked, or else the milliseconds to wait: a user has
+   * `max` codes per `windowMs`.
+   */
+  countCode(userId: number, max: number, windowMs: number): Promise<number>
+  /** Takes back the count of a code, because it was right. */
+  uncountCode(userId: number): Promise<void>
+}
+
+/** @internal */
+export const createFactorsRepository = ({ query }: Pick<SqlClient, 'query'>, schema: string): FactorsRepository => {
+  const inSchema = `"${schema.replaceAll('"', '""')}"`
+  const lock = `select id from ${inSchema}.users
+    where id = $1 and generation = $2 and status = 'active'
+      and (not $3::boolean or hashed_password is not distinct from $4::text)
+      and ($5::text is null or exists (
+        select from ${inSchema}.sessions as session
+        where session.id = $5 and session.user_id = $1 and session.expires_at > clock_timestamp()))
+    for no key update`
+  const summary = `select
+      exists (select from ${inSchema}.totp where user_id = $1 and confirmed_at is not null) as "hasTotp",
+      (select count(*)::integer from ${inSchema}.recovery_codes where user_id = $1 and used_at is null) as "recoveryCodes",
+      count(*) filter (where rp_id = $2)::integer as passkeys, count(*)::integer as "allPasskeys"
+    from ${inSchema}.passkeys where user_id = $1`
+  // The table of rate limits, whose expired rows are deleted by its own repository.
+  const count = `insert into ${inSchema}.rate_limits as counted (key, hits, expires_at)
+    values ($1, 1, clock_timestamp() + $2::double precision * interval '1 millisecond')
+    on conflict (key) do update set
+      hits = case when counted.expires_at > clock_timestamp() then counted.hits + 1 else 1 end,
+      expires_at = case when counted.expires_at > clock_timestamp() then counted.expires_at else excluded.expires_at end
+    where counted.expires_at <= clock_timestamp() or counted.hits < $3
+    returning hits`
+  const keyOf = (userId: number): string => `second-factor:${userId}`
+
+  return {
+    async lock({ id, generation, hashedPassword, sessionId = null }) {
+      const params = [id, generation, hashedPassword !== undefined, hashedPassword ?? null, sessionId]
+      return (await query(lock, params)).length > 0
+    },
+    async summary(userId, rpId = '') {
+      const [row] = await query<FactorSummary>(summary, [userId, rpId])
+      return row ?? { hasTotp: false, recoveryCodes: 0, passkeys: 0, allPasskeys: 0 }
+    },
+    async removeAll(userId) {
+      for (const table of ['totp', 'recovery_codes', 'passkeys', 'passkey_handles'])
+        await query(`delete from ${inSchema}.${table} where user_id = $1`, [userId])
+    },
+    async countCode(userId, max, windowMs) {
+      if ((await query(count, [keyOf(userId), windowMs, max])).length > 0) return 0
+      const [row] = await query<{ ms: number }>(
+        `select greatest(1, extract(epoch from expires_at - clock_timestamp()) * 1000)::double precision as ms
+         from ${inSchema}.rate_limits where key = $1`,
+        [keyOf(userId)]
+      )
+      return row?.ms ?? 1
+    },
+    async uncountCode(userId) {
+      await query(`update ${inSchema}.rate_limits set hits = hits - 1 where key = $1 and hits > 0`, [keyOf(userId)])
+    }
+  }
+}

@@ -1,0 +1,37 @@
+/** Stores invitations: the SHA-256 of their tokens. They belong to no user, so that they outlive the administrator's sessions. */
+import type { SqlClient } from '../client/types.ts'
+
+export interface InvitationsRepository {
+  /** Stores an invitation, and deletes those that have expired. Returns when it expires, in milliseconds since the epoch. */
+  add(hash: string, lifetimeMs: number): Promise<number>
+  /** Returns whether an invitation can be used. */
+  isValid(hash: string): Promise<boolean>
+  /**
+   * Uses up an invitation. Returns false if there is none, or if it has expired. Call it in the transaction of the registration:
+   * two registrations with the same invitation wait for each other.
+   */
+  take(hash: string): Promise<boolean>
+}
+
+/** @internal */
+export const createInvitationsRepository = (
+  { query }: Pick<SqlClient, 'query'>,
+  schema: string
+): InvitationsRepository => {
+  const table = `"${schema.replaceAll('"', '""')}"."one_time_tokens"`
+  const isUsable = `hash = $1 and purpose = 'invite' and expires_at > clock_timestamp()`
+  const add = `with expired as (delete from ${table} where expires_at < clock_timestamp())
+    insert into ${table} (hash, purpose, expires_at)
+      values ($1, 'invite', clock_timestamp() + $2::double precision * interval '1 millisecond')
+    returning (extract(epoch from expires_at) * 1000)::double precision as at`
+
+  return {
+    async add(hash, lifetimeMs) {
+      const [row] = await query<{ at: number }>(add, [hash, lifetimeMs])
+      if (!row) throw new Error('The insert into "one_time_tokens" returned no row.')
+      return row.at
+    },
+    isValid: async hash => (await query(`select 1 as one from ${table} where ${isUsable}`, [hash])).length > 0,
+    take: async hash => (await query(`delete from ${table} where ${isUsable} returning 1 as one`, [hash])).length > 0
+  }
+}

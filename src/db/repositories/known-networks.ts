@@ -1,0 +1,41 @@
+/** Stores the networks from which users logged in. */
+import type { SqlClient } from '../client/types.ts'
+
+/** Number of days after its last login for which a network is known. */
+const KNOWN_DAYS = 30
+
+export interface KnownNetworksRepository {
+  /** Returns whether the registered user with this name logged in from a network within the last 30 days. */
+  isKnown(username: string, network: string): Promise<boolean>
+  /** Stores that a user logged in from a network, and removes the networks of the user that are not known anymore. */
+  record(userId: number, network: string): Promise<void>
+}
+
+/** @internal */
+export const createKnownNetworksRepository = (
+  { query }: Pick<SqlClient, 'query'>,
+  schema: string
+): KnownNetworksRepository => {
+  const inSchema = `"${schema.replaceAll('"', '""')}"`
+  const table = `${inSchema}."known_networks"`
+  const since = `clock_timestamp() - interval '${KNOWN_DAYS} days'`
+  // The condition on the user is that of the index of registered users.
+  const isKnown = `select from ${table} as known join ${inSchema}."users" as u on u.id = known.user_id
+    where lower(u.username collate "C") = lower($1 collate "C") and u.external_id is null
+      and known.network = $2 and known.last_login_at > ${since}`
+  const record = `with outdated as (
+      delete from ${table} where user_id = $1 and network <> $2 and last_login_at <= ${since}
+    )
+    insert into ${table} as known (user_id, network) values ($1, $2)
+    on conflict (user_id, network) do update set last_login_at = clock_timestamp()
+      where known.last_login_at < clock_timestamp() - interval '1 hour'`
+
+  return {
+    // PostgreSQL cannot store a NUL character in text, so no user has such a name.
+    isKnown: async (username, network) =>
+      !username.includes('\u0000') && (await query(isKnown, [username, network])).length > 0,
+    async record(userId, network) {
+      await query(record, [userId, network])
+    }
+  }
+}

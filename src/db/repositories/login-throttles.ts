@@ -1,0 +1,76 @@
+/** Counts attempts to log in, across all processes. A crash of the database server resets the counts. */
+import { systemClock } from '../../lib/clock.ts'
+import type { SqlClient } from '../client/types.ts'
+
+/** What an attempt counts for, and when the next attempt must wait. */
+export interface ThrottleRule {
+  /** Identifies the count. Contains no name and no address. */
+  readonly key: string
+  /** The number of attempts that need no wait. */
+  readonly free: number
+  /** The wait after that number of attempts, in milliseconds. It doubles with each further attempt. */
+  readonly firstWaitMs: number
+  readonly maxWaitMs: number
+  /** Time in milliseconds after which the count ends. */
+  readonly windowMs: number
+  /** Whether that time begins with the last attempt instead of the first. */
+  readonly isSliding: boolean
+}
+
+export interface LoginThrottlesRepository {
+  /**
+   * Counts an attempt for each rule, or for none if one of them must wait. Returns the wait in milliseconds, or 0 if the attempt
+   * was counted.
+   */
+  count(rules: readonly ThrottleRule[]): Promise<number>
+  /** Ends the counts `ended`, and takes one attempt back from the counts of `uncounted`. */
+  forgive(ended: readonly string[], uncounted: readonly Pick<ThrottleRule, 'key' | 'free'>[]): Promise<void>
+}
+
+/** Minimum time in milliseconds between two deletions of ended counts by the same process. */
+const SWEEP_MS = 60_000
+const MAX_SWEPT = 10_000
+
+/** @internal */
+export const createLoginThrottlesRepository = (
+  { query }: Pick<SqlClient, 'query'>,
+  schema: string
+): LoginThrottlesRepository => {
+  const inSchema = `"${schema.replaceAll('"', '""')}"`
+  const table = `${inSchema}."login_throttles"`
+  const count = `select ${inSchema}."chat_count_attempt"($1::text[], $2::integer[], $3::double precision[],
+    $4::double precision[], $5::double precision[], $6::boolean[]) as wait`
+  const forgive = `with ended as (delete from ${table} where key = any($1::text[]))
+    update ${table} as counted set
+      attempts = greatest(0, counted.attempts - 1),
+      allowed_at = case when counted.attempts <= one.free then date_trunc('milliseconds', clock_timestamp())
+        else counted.allowed_at end
+    from unnest($2::text[], $3::integer[]) as one (key, free) where counted.key = one.key`
+  const sweep = `delete from ${table} where key in (
+    select key from ${table} where expires_at <= clock_timestamp() limit ${MAX_SWEPT} for update skip locked)`
+  let sweptAt = systemClock.monotonic()
+
+  return {
+    async count(rules) {
+      const of = <T>(value: (rule: ThrottleRule) => T): T[] => rules.map(value)
+      const [row] = await query<{ wait: number }>(count, [
+        of(rule => rule.key),
+        of(rule => rule.free),
+        of(rule => rule.firstWaitMs),
+        of(rule => rule.maxWaitMs),
+        of(rule => rule.windowMs),
+        of(rule => rule.isSliding)
+      ])
+      if (systemClock.monotonic() - sweptAt > SWEEP_MS) {
+        sweptAt = systemClock.monotonic()
+        // The deletion is not awaited, so that the login is not delayed. A failure is ignored, because the next deletion includes
+        // the same counts.
+        query(sweep).catch(() => {})
+      }
+      return Math.ceil(row?.wait ?? 0)
+    },
+    async forgive(ended, uncounted) {
+      await query(forgive, [ended, uncounted.map(({ key }) => key), uncounted.map(({ free }) => free)])
+    }
+  }
+}

@@ -1,0 +1,82 @@
+/** Stores the tokens of links in mails: only their SHA-256. */
+import type { SqlClient } from '../client/types.ts'
+
+export type TokenPurpose = 'verify_email' | 'reset_password'
+
+export interface NewOneTimeToken {
+  /** The SHA-256 of the token. */
+  readonly hash: string
+  readonly purpose: TokenPurpose
+  readonly userId: number
+  /** The HMAC of the address for which the token is valid. Null for a token that is not sent by mail. */
+  readonly addressHash: string | null
+  readonly lifetimeMs: number
+  /**
+   * When the token was requested, in milliseconds since the epoch. The default is now. A mail may be sent long after it was
+   * requested, and after a later one.
+   */
+  readonly requestedAt?: number | undefined
+}
+
+/** What a token stands for. It is void unless the user still has this generation and this address. */
+export interface OneTimeToken {
+  readonly userId: number
+  readonly addressHash: string | null
+  readonly generation: number
+}
+
+export interface OneTimeTokensRepository {
+  /**
+   * Stores a token with the generation of its user, and removes those of the same purpose that were requested before. Returns
+   * false, and stores nothing, if one was requested after it, or if the user is not active.
+   */
+  issue(token: NewOneTimeToken): Promise<boolean>
+  /** Returns what a token stands for. Returns undefined if there is no such token, or if it has expired. */
+  find(hash: string, purpose: TokenPurpose): Promise<OneTimeToken | undefined>
+  /** Removes a token, and returns what it stands for. Returns undefined if there is no such token, or if it has expired. */
+  take(hash: string, purpose: TokenPurpose): Promise<OneTimeToken | undefined>
+  /** Removes all tokens of a user, or those of one purpose. */
+  removeOf(userId: number, purpose?: TokenPurpose): Promise<void>
+}
+
+/** @internal */
+export const createOneTimeTokensRepository = (
+  { query }: Pick<SqlClient, 'query'>,
+  schema: string
+): OneTimeTokensRepository => {
+  const inSchema = `"${schema.replaceAll('"', '""')}"`
+  const table = `${inSchema}."one_time_tokens"`
+  const stored = 'user_id as "userId", address_hash as "addressHash", generation'
+  const isValid = 'hash = $1 and purpose = $2 and expires_at > clock_timestamp()'
+  // The tokens of one mail, which is sent again after a failure, are all valid: an attempt that seemed to fail may have arrived.
+  const issue = `with request as (
+      select coalesce(to_timestamp($6::double precision / 1000), clock_timestamp())::timestamptz(3) as at
+    ), voided as (
+      delete from ${table} where (user_id = $3 and purpose = $2 and created_at < (select at from request))
+        or expires_at < clock_timestamp()
+    )
+    insert into ${table} (hash, purpose, user_id, address_hash, generation, created_at, expires_at)
+      select $1, $2, id, $4, generation, at, clock_timestamp() + $5::double precision * interval '1 millisecond'
+      from ${inSchema}."users", request
+      where id = $3 and status = 'active' and not exists (
+        select from ${table} where user_id = $3 and purpose = $2 and created_at > at
+      )
+    returning hash`
+
+  return {
+    async issue({ hash, purpose, userId, addressHash, lifetimeMs, requestedAt = null }) {
+      const rows = await query(issue, [hash, purpose, userId, addressHash, lifetimeMs, requestedAt])
+      return rows.length > 0
+    },
+    find: async (hash, purpose) =>
+      (await query<OneTimeToken>(`select ${stored} from ${table} where ${isValid}`, [hash, purpose]))[0],
+    take: async (hash, purpose) =>
+      (await query<OneTimeToken>(`delete from ${table} where ${isValid} returning ${stored}`, [hash, purpose]))[0],
+    async removeOf(userId, purpose) {
+      await query(`delete from ${table} where user_id = $1 and ($2::text is null or purpose = $2)`, [
+        userId,
+        purpose ?? null
+      ])
+    }
+  }
+}

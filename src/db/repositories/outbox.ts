@@ -1,0 +1,86 @@
+/** Stores mails until they are sent. Their parameters are encrypted. */
+import type { SqlClient } from '../client/types.ts'
+
+/** A mail to send. `payload` is a Fernet token, and `keyId` the id of its key. */
+export interface NewOutboxMail {
+  readonly kind: string
+  readonly userId: number | null
+  readonly payload: string
+  readonly keyId: string
+  /** Time in milliseconds after which the mail is not sent anymore. */
+  readonly lifetimeMs: number
+}
+
+/** A mail that this process may send until its lease ends. */
+export interface LeasedMail extends Omit<NewOutboxMail, 'lifetimeMs'> {
+  readonly id: string
+  /** The number of attempts, with the one that the lease is for. */
+  readonly attempts: number
+  /** The time in milliseconds since the epoch at which the mail was stored. */
+  readonly createdAt: number
+}
+
+export interface OutboxRepository {
+  /** Stores a mail, which is sent after the commit. */
+  add(mail: NewOutboxMail): Promise<void>
+  /**
+   * Leases mails that are due, for `leaseMs` milliseconds: at most `first` that were never tried, and at most `again` others.
+   * No other call returns them meanwhile.
+   */
+  lease(limits: { readonly first: number; readonly again: number; readonly leaseMs: number }): Promise<LeasedMail[]>
+  /** Ends the lease of a mail, which is due again after `delayMs` milliseconds. Does nothing if the mail was leased again. */
+  retry(mail: Pick<LeasedMail, 'id' | 'attempts'>, delayMs: number): Promise<void>
+  /** Turns a leased mail into one for a user. */
+  address(id: string, mail: Pick<NewOutboxMail, 'kind' | 'userId' | 'payload' | 'keyId'>): Promise<void>
+  remove(id: string): Promise<void>
+  /** Removes the mails that expired some minutes ago, and returns them. */
+  removeExpired(): Promise<Pick<LeasedMail, 'id' | 'kind' | 'attempts'>[]>
+}
+
+/** @internal */
+export const createOutboxRepository = ({ query }: Pick<SqlClient, 'query'>, schema: string): OutboxRepository => {
+  const table = `"${schema.replaceAll('"', '""')}"."outbox"`
+  const inMs = (parameter: string): string =>
+    `clock_timestamp() + ${parameter}::double precision * interval '1 millisecond'`
+  const due = (condition: string, limit: string): string =>
+    `select id from ${table} where next_at <= clock_timestamp() and expires_at > clock_timestamp() and ${condition}
+     order by next_at limit ${limit}::integer for update skip locked`
+  const lease = `with first as (${due('attempts = 0', '$1')}), again as (${due('attempts > 0', '$2')})
+    update ${table} as mail set attempts = attempts + 1, next_at = ${inMs('$3')}
+    where id in (select id from first union all select id from again)
+    returning id, kind, user_id as "userId", payload, key_id as "keyId", attempts,
+      (extract(epoch from created_at) * 1000)::double precision as "createdAt"`
+
+  return {
+    async add({ kind, userId, payload, keyId, lifetimeMs }) {
+      await query(
+        `insert into ${table} (kind, user_id, payload, key_id, expires_at) values ($1, $2, $3, $4, ${inMs('$5')})`,
+        [kind, userId, payload, keyId, lifetimeMs]
+      )
+    },
+    lease: ({ first, again, leaseMs }) => query<LeasedMail>(lease, [first, again, leaseMs]),
+    async retry({ id, attempts }, delayMs) {
+      await query(`update ${table} set next_at = ${inMs('$3')} where id = $1 and attempts = $2`, [
+        id,
+        attempts,
+        delayMs
+      ])
+    },
+    async address(id, { kind, userId, payload, keyId }) {
+      await query(`update ${table} set kind = $2, user_id = $3, payload = $4, key_id = $5 where id = $1`, [
+        id,
+        kind,
+        userId,
+        payload,
+        keyId
+      ])
+    },
+    async remove(id) {
+      await query(`delete from ${table} where id = $1`, [id])
+    },
+    removeExpired: () =>
+      query(
+        `delete from ${table} where expires_at < clock_timestamp() - interval '5 minutes' returning id, kind, attempts`
+      )
+  }
+}

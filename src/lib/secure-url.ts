@@ -1,0 +1,17 @@
+/** Decides to which URLs the service sends requests of its own: only over TLS, or to this computer. */
+
+const LOCAL: ReadonlySet<string> = new Set(['localhost', '127.0.0.1', '[::1]'])
+
+/** Returns whether a URL leads to this computer. */
+const isLocalUrl = (text: string): boolean => URL.canParse(text) && LOCAL.has(new URL(text).hostname)
+
+/** Returns whether a URL has the scheme https, or http and a name or an address of this computer, and no password. */
+export const isSecureUrl = (text: string): boolean => {
+  if (!URL.canParse(text)) return false
+  const { protocol, username, password } = new URL(text)
+  if (username !== '' || password !== '') return false
+  return protocol === 'https:' || (protocol === 'http:' && isLocalUrl(text))
+}
+
+/** Returns whether `from` may name `to` as a further URL. A server elsewhere must not lead to this computer. */
+export const mayLeadTo = (from: string, to: string): boolean => isSecureUrl(to) && (isLocalUrl(from) || !isLocalUrl(to))

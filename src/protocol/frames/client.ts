@@ -1,0 +1,49 @@
+/** Defines the frames that a client sends, except frames that append an entry. */
+import { type Static, Type } from '@sinclair/typebox'
+import { RoomName } from '../http/messages.ts'
+import { Int64 } from '../integers.ts'
+import { ref } from './ref.ts'
+
+/** Replaces the token of the connection. The new token must belong to the same user. */
+export const AuthFrame = Type.Object(
+  { type: Type.Literal('auth'), token: Type.String({ minLength: 1 }), ref },
+  { $id: 'ChatAuthFrame' }
+)
+export type AuthFrame = Static<typeof AuthFrame>
+
+/** Requests a `pong`. For clients, such as browsers, that cannot see the ping frames of the WebSocket protocol. */
+export const PingFrame = Type.Object({ type: Type.Literal('ping'), ref }, { $id: 'ChatPingFrame' })
+export type PingFrame = Static<typeof PingFrame>
+
+/**
+ * Subscribes to a room. With `after`, the service first sends every entry with a greater `seq`. If the client is already
+ * subscribed, the new subscription replaces the old one.
+ */
+export const SubscribeFrame = Type.Object(
+  {
+    type: Type.Literal('subscribe'),
+    room: RoomName,
+    after: Type.Optional(Int64({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })),
+    epoch: Type.Optional(Type.String({ maxLength: 64, description: 'The epoch of the log that `after` refers to.' })),
+    ref
+  },
+  { $id: 'ChatSubscribeFrame' }
+)
+export type SubscribeFrame = Static<typeof SubscribeFrame>
+
+/** Ends the subscription to a room. */
+export const UnsubscribeFrame = Type.Object(
+  { type: Type.Literal('unsubscribe'), room: RoomName, ref },
+  { $id: 'ChatUnsubscribeFrame' }
+)
+export type UnsubscribeFrame = Static<typeof UnsubscribeFrame>
+
+/**
+ * Reports that the client’s user is typing in a room. The default of `room` is `general`. The service does not store this
+ * event.
+ */
+export const TypingFrame = Type.Object(
+  { type: Type.Literal('typing'), room: Type.Optional(RoomName), ref },
+  { $id: 'ChatTypingFrame' }
+)
+export type TypingFrame = Static<typeof TypingFrame>

@@ -1,0 +1,86 @@
+/** Defines the frames in which the service reports on a room: its log, and the users who are in it. */
+import { type Static, Type } from '@sinclair/typebox'
+import { RoomName } from '../http/messages.ts'
+import { presence } from '../http/rooms.ts'
+import { Int64 } from '../integers.ts'
+import { ref } from './ref.ts'
+
+/** Describes the range of a room’s log. */
+const reach = {
+  room: RoomName,
+  epoch: Type.String({ description: 'Identifies this incarnation of the log. Send it with `after`.' }),
+  seq: Int64({ minimum: 0, description: 'The `seq` of the newest entry.' }),
+  oldest: Int64({ minimum: 1, description: 'The `seq` of the oldest entry that is kept.' })
+}
+
+/** Delivers an entry of a kind that this process doesn’t support, while an older and a newer release run together. */
+export const UnknownFrame = Type.Object(
+  {
+    type: Type.Literal('unknown'),
+    kind: Type.String({ description: 'The kind, which a newer release defines.' }),
+    room: RoomName,
+    seq: Int64({ minimum: 1 })
+  },
+  { $id: 'ChatUnknownFrame' }
+)
+export type UnknownFrame = Static<typeof UnknownFrame>
+
+/**
+ * Confirms a subscription. The service then sends the entries that the client missed since `after`, followed by new entries.
+ */
+export const SubscribedFrame = Type.Object(
+  { type: Type.Literal('subscribed'), ...reach, ref },
+  { $id: 'ChatSubscribedFrame' }
+)
+export type SubscribedFrame = Static<typeof SubscribedFrame>
+
+/**
+ * Reports that the service cannot deliver all missed entries. The client should load the history. The service continues to send
+ * new entries. Sent instead of `subscribed`, or later during a subscription.
+ */
+export const ResyncFrame = Type.Object(
+  {
+    type: Type.Literal('resync'),
+    ...reach,
+    reason: Type.Union([
+      Type.Literal('too_far'),
+      Type.Literal('expired'),
+      Type.Literal('epoch'),
+      Type.Literal('ahead')
+    ]),
+    ref
+  },
+  { $id: 'ChatResyncFrame' }
+)
+export type ResyncFrame = Static<typeof ResyncFrame>
+
+/** Reports that a subscription has ended: on request, or because the user may no longer read the room. */
+export const UnsubscribedFrame = Type.Object(
+  { type: Type.Literal('unsubscribed'), room: RoomName, reason: Type.Optional(Type.String()), ref },
+  { $id: 'ChatUnsubscribedFrame' }
+)
+export type UnsubscribedFrame = Static<typeof UnsubscribedFrame>
+
+/** Reports the newest `seq` of each subscribed room from time to time, so that a client can detect a gap. */
+export const HeadsFrame = Type.Object(
+  { type: Type.Literal('heads'), rooms: Type.Record(Type.String(), Int64()) },
+  { $id: 'ChatHeadsFrame' }
+)
+export type HeadsFrame = Static<typeof HeadsFrame>
+
+/** Reports that someone is typing in a room. */
+export const TypingNotice = Type.Object(
+  {
+    type: Type.Literal('typing'),
+    room: RoomName,
+    user_id: Int64(),
+    username: Type.String(),
+    expires_in_ms: Type.Integer()
+  },
+  { $id: 'ChatTypingNotice' }
+)
+export type TypingNotice = Static<typeof TypingNotice>
+
+/** Reports everyone who is in a room, or only the count if there are more than 100 people. */
+export const PresenceFrame = Type.Object({ type: Type.Literal('presence'), ...presence }, { $id: 'ChatPresenceFrame' })
+export type PresenceFrame = Static<typeof PresenceFrame>

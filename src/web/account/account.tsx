@@ -1,0 +1,69 @@
+/** Renders the account dialog: profile, password, e-mail, second factors, sessions, and the user's data. */
+import { useEffect, useState } from 'preact/hooks'
+import type { AccountApi, Account as AccountData, AuthFeatures, Factors } from '../../../client/src/index.ts'
+import { useLoaded } from '../hooks.ts'
+import { Panel, type PanelSection } from '../panel.tsx'
+import { useProof, type WithProof } from '../proof.tsx'
+import { DataSection } from './data.tsx'
+import { EmailSection } from './email.tsx'
+import { FactorsSection } from './factors.tsx'
+import { PasswordSection } from './password.tsx'
+import { ProfileSection } from './profile.tsx'
+import { SessionsSection } from './sessions.tsx'
+
+export interface AccountProps {
+  readonly account: AccountApi
+  readonly memoryReason: string | undefined
+  readonly onClose: () => void
+  /** Called when the user's own session has ended. */
+  readonly onEnded: () => void
+}
+
+/** The properties of every section. */
+export interface SectionProps {
+  readonly account: AccountApi
+  readonly me: AccountData
+  readonly withProof: WithProof
+  /** Loads the account and its factors again. */
+  readonly onChange: () => void
+}
+
+interface Loaded {
+  readonly me: AccountData
+  /** Undefined if the service has no second factors, as with the users of a host application. */
+  readonly factors: Factors | undefined
+}
+
+export const Account = ({ account, memoryReason, onClose, onEnded }: AccountProps) => {
+  const [loaded, setLoaded] = useState<Loaded>()
+  const features = useLoaded(() => account.features())
+  const { withProof, dialog } = useProof(account, loaded?.factors)
+  const load = async (): Promise<void> => {
+    const [me, factors] = await Promise.all([account.me(), account.factors().catch(() => undefined)])
+    setLoaded({ me, factors })
+  }
+  useEffect(() => void load().catch(() => {}), [])
+
+  const sections = loaded
+    ? sectionsOf({ ...loaded, features, memoryReason, onEnded, account, withProof, onChange: () => void load() })
+    : [{ label: 'Profile', content: <p class="hint">Loading…</p> }]
+  return (
+    <Panel title="Account" sections={sections} onClose={onClose}>
+      {dialog}
+    </Panel>
+  )
+}
+
+interface AllProps extends SectionProps, Loaded, Pick<AccountProps, 'memoryReason' | 'onEnded'> {
+  readonly features: AuthFeatures | undefined
+}
+
+/** Returns the sections that the service offers. */
+const sectionsOf = ({ factors, features, memoryReason, onEnded, ...common }: AllProps): PanelSection[] => [
+  { label: 'Profile', content: <ProfileSection {...common} /> },
+  { label: 'Password', content: <PasswordSection {...common} /> },
+  ...(features?.mail ? [{ label: 'E-mail', content: <EmailSection {...common} /> }] : []),
+  ...(factors ? [{ label: 'Two-step login', content: <FactorsSection {...common} factors={factors} /> }] : []),
+  { label: 'Sessions', content: <SessionsSection {...common} {...{ memoryReason, onEnded }} /> },
+  { label: 'Your data', content: <DataSection {...common} onEnded={onEnded} /> }
+]

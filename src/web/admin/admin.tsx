@@ -1,0 +1,38 @@
+/** Renders the view for administrators: users, invitations and the audit log. */
+import { type AccountApi, type AuthFeatures, createAdminApi, type Session } from '../../../client/src/index.ts'
+import { useLoaded } from '../hooks.ts'
+import { Panel } from '../panel.tsx'
+import { useProof } from '../proof.tsx'
+import { serviceUrl } from '../session.ts'
+import { AuditSection } from './audit.tsx'
+import { InvitationSection } from './invitation.tsx'
+import { UsersSection } from './users.tsx'
+
+export interface AdminProps {
+  readonly session: Session
+  readonly account: AccountApi
+  readonly userId: number
+  readonly onClose: () => void
+}
+
+export const Admin = ({ session, account, userId, onClose }: AdminProps) => {
+  const admin = createAdminApi({ url: serviceUrl, token: session.token })
+  const factors = useLoaded(() => account.factors())
+  const features = useLoaded<AuthFeatures>(() => account.features())
+  const { withProof, dialog } = useProof(account, factors)
+  const common = { admin, withProof }
+  const hasInvitations = features !== undefined && features.registration !== 'closed'
+  return (
+    <Panel
+      title="Administration"
+      sections={[
+        { label: 'Users', content: <UsersSection {...common} userId={userId} /> },
+        ...(hasInvitations ? [{ label: 'Invitations', content: <InvitationSection {...common} /> }] : []),
+        { label: 'Audit log', content: <AuditSection {...common} /> }
+      ]}
+      onClose={onClose}
+    >
+      {dialog}
+    </Panel>
+  )
+}

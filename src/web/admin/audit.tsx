@@ -1,0 +1,76 @@
+/** Renders the audit log, newest entry first. */
+import { useState } from 'preact/hooks'
+import type { AuditEvent } from '../../../client/src/index.ts'
+import { deviceOf } from '../account/device.ts'
+import { Field } from '../field.tsx'
+import { useProtectedAction } from '../proof.tsx'
+import { Refusal } from '../refusal.tsx'
+import { fullTime } from '../times.ts'
+import { usePages } from './pages.ts'
+import type { AdminSectionProps } from './users.tsx'
+
+export const AuditSection = ({ admin, withProof }: AdminSectionProps) => {
+  const [user, setUser] = useState('')
+  const [event, setEvent] = useState('')
+  const loading = useProtectedAction(withProof)
+  const pages = usePages<AuditEvent>(loading, async after => {
+    const { events, next } = await admin.audit({
+      ...(user === '' ? {} : { user: Number(user) }),
+      ...(event === '' ? {} : { event }),
+      ...(after === undefined ? {} : { after })
+    })
+    return { items: events, next: next ?? undefined }
+  })
+  return (
+    <>
+      <form
+        class="search"
+        onSubmit={submitted => {
+          submitted.preventDefault()
+          pages.reload()
+        }}
+      >
+        <Field
+          name="audit-user"
+          label="Id of a user"
+          value={user}
+          onInput={value => setUser(value.replace(/\D/g, ''))}
+        />
+        <Field name="audit-event" label="Event" value={event} onInput={value => setEvent(value.trim())} />
+        <button type="submit" class="primary" disabled={loading.isBusy}>
+          Search
+        </button>
+      </form>
+      <Refusal error={loading.error} />
+      <ul class="entries audit">
+        {pages.items.map(entry => (
+          <li key={entry.id}>
+            <div>
+              <strong>{entry.event}</strong>
+              <p class="hint">{fullTime(Date.parse(entry.at))}</p>
+            </div>
+            <span class="hint">{detailsOf(entry)}</span>
+          </li>
+        ))}
+      </ul>
+      {pages.items.length === 0 && !loading.isBusy && !loading.error && <p class="hint">There are no entries.</p>}
+      {pages.hasMore && (
+        <button type="button" class="plain" disabled={loading.isBusy} onClick={pages.loadMore}>
+          Show more
+        </button>
+      )}
+    </>
+  )
+}
+
+const SHOWN_ELSEWHERE = ['id', 'event', 'at', 'agent']
+
+/** Returns the remaining fields that say something, as text. */
+const detailsOf = ({ agent, detail, count, ...fields }: AuditEvent): string =>
+  [
+    ...Object.entries({ ...fields, ...(detail ?? {}) })
+      .filter(([name, value]) => !SHOWN_ELSEWHERE.includes(name) && value !== null && value !== undefined)
+      .map(([name, value]) => `${name}: ${value}`),
+    ...(count > 1 ? [`${count} times`] : []),
+    ...(agent ? [deviceOf(agent)] : [])
+  ].join(', ')

@@ -1,0 +1,78 @@
+/**
+ * Renders the steps of a login: the credentials, then a second factor or the verification of the e-mail address if the service
+ * asks for it; or the request for a new password.
+ */
+import { useEffect, useState } from 'preact/hooks'
+import type { ChatApiError } from '../../../client/src/index.ts'
+import { useLoaded } from '../hooks.ts'
+import type { PageSession } from '../session.ts'
+import { Credentials, type LogIn } from './credentials.tsx'
+import { ForgotPassword } from './forgot-password.tsx'
+import { SecondFactor } from './second-factor.tsx'
+import { UnverifiedEmail } from './unverified-email.tsx'
+
+interface LoginProps {
+  readonly page: PageSession
+  readonly username?: string | undefined
+  /** The token of an invitation, with which the user can register. */
+  readonly invitation?: string | undefined
+  /** Why the user has to log in again. */
+  readonly notice?: string | undefined
+  /** Creates a session that uses no cookie, and makes it the page's session. */
+  readonly onMemory: () => PageSession
+  readonly onDone: (username: string) => void
+}
+
+type Step =
+  | { readonly name: 'credentials'; readonly notice?: string | undefined }
+  | { readonly name: 'factor'; readonly username: string; readonly refusal: ChatApiError }
+  | { readonly name: 'email'; readonly refusal: ChatApiError }
+  | { readonly name: 'forgot' }
+
+export const Login = ({ page, username = '', invitation, notice, onMemory, onDone }: LoginProps) => {
+  const [step, setStep] = useState<Step>({ name: 'credentials', notice })
+  const [shouldRemember, setRemember] = useState(true)
+  const features = useLoaded(() => page.account.features())
+  useEffect(() => {
+    document.title = 'Log in · Chat'
+  }, [])
+
+  const finish = async ({ account }: PageSession, name: string | undefined): Promise<void> =>
+    onDone(name ?? (await account.me()).username)
+
+  const logIn: LogIn = async (work, name) => {
+    try {
+      await work(page.session)
+      await finish(page, name)
+    } catch (error) {
+      const refusal = error as ChatApiError
+      if (refusal.code === 'second_factor_required') return setStep({ name: 'factor', username: name ?? '', refusal })
+      if (refusal.code === 'email_not_verified') return setStep({ name: 'email', refusal })
+      if (refusal.code !== 'origin_not_allowed' || page.memoryReason !== undefined) throw error
+      const memory = onMemory()
+      await work(memory.session)
+      await finish(memory, name)
+    }
+  }
+  const restart = (text?: string) => () => setStep({ name: 'credentials', notice: text })
+
+  if (step.name === 'factor') {
+    const { username: name, refusal } = step
+    return (
+      <SecondFactor {...{ page, shouldRemember, refusal }} onLogIn={work => logIn(work, name)} onCancel={restart()} />
+    )
+  }
+  if (step.name === 'email') {
+    return <UnverifiedEmail account={page.account} refusal={step.refusal} onCancel={restart()} />
+  }
+  if (step.name === 'forgot') return <ForgotPassword account={page.account} onCancel={restart()} />
+  return (
+    <Credentials
+      {...{ page, username, invitation, features, shouldRemember }}
+      notice={step.notice}
+      onRemember={setRemember}
+      onForgot={() => setStep({ name: 'forgot' })}
+      onLogIn={logIn}
+    />
+  )
+}

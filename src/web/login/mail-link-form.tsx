@@ -1,0 +1,65 @@
+/** Renders the form of a mail link: to set a new password, or to verify an e-mail address. */
+import { useState } from 'preact/hooks'
+import { type AccountApi, PASSWORD_RULES } from '../../../client/src/index.ts'
+import { Field } from '../field.tsx'
+import { useAction } from '../hooks.ts'
+import type { MailLink } from '../mail-links.ts'
+import { Card } from './card.tsx'
+
+interface MailLinkFormProps {
+  readonly link: MailLink
+  readonly account: AccountApi
+  readonly onDone: () => void
+}
+
+export const MailLinkForm = ({ link, account, onDone }: MailLinkFormProps) => {
+  const [password, setPassword] = useState('')
+  const [isDone, setDone] = useState(false)
+  const action = useAction()
+  const isReset = link.purpose === 'reset'
+  const submit = (): void =>
+    void action
+      .run(() => (isReset ? account.resetPassword(link.token, password) : account.verifyEmail(link.token)))
+      .then(setDone)
+
+  if (isDone) {
+    return (
+      <Card
+        title={isReset ? 'Password changed' : 'E-mail verified'}
+        lead={isReset ? 'All sessions have ended. Log in with the new password.' : 'The address is now yours to use.'}
+        button="Continue"
+        focus={() => 'button'}
+        action={action}
+        onSubmit={onDone}
+      />
+    )
+  }
+  return (
+    <Card
+      title={isReset ? 'Set a new password' : 'Verify your e-mail'}
+      lead={isReset ? 'It replaces the old one, and ends every session.' : 'Confirm that this address is yours.'}
+      button={isReset ? 'Set the password' : 'Verify the address'}
+      focus={() => (isReset ? 'input' : 'button')}
+      action={action}
+      isComplete={!isReset || password !== ''}
+      onSubmit={submit}
+      after={
+        <button type="button" class="plain" onClick={onDone}>
+          Cancel
+        </button>
+      }
+    >
+      {isReset && (
+        <Field
+          name="password"
+          label="New password"
+          value={password}
+          rules={PASSWORD_RULES}
+          autoComplete="new-password"
+          isSecret
+          onInput={setPassword}
+        />
+      )}
+    </Card>
+  )
+}

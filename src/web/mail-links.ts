@@ -1,0 +1,18 @@
+/**
+ * Reads the token of a link from a mail or an invitation out of the URL's fragment: `#reset=…`, `#verify=…`, `#invitation=…`.
+ * Removes it from the address bar at once, so that it is in no history, bookmark or screenshot. Nothing is sent until the user
+ * presses a button, because mail scanners open links.
+ */
+
+export interface MailLink {
+  readonly purpose: 'reset' | 'verify' | 'invitation'
+  readonly token: string
+}
+
+const LINK = /^#(reset|verify|invitation)=([\w.~-]+)$/
+
+/** Returns the link in a fragment; undefined if the fragment is the name of a room. */
+export const mailLinkOf = (hash: string): MailLink | undefined => {
+  const [, purpose, token] = LINK.exec(hash) ?? []
+  return token === undefined ? undefined : { purpose: purpose as MailLink['purpose'], token }
+}

@@ -1,0 +1,54 @@
+/** Renders a large dialog with sections, of which one is shown. On a phone, it fills the screen. */
+import type { ComponentChildren } from 'preact'
+import { useLayoutEffect, useRef, useState } from 'preact/hooks'
+import { Cross } from './icons.tsx'
+
+/** A section, by its label in the navigation. */
+export interface PanelSection {
+  readonly label: string
+  readonly content: ComponentChildren
+}
+
+interface PanelProps {
+  readonly title: string
+  readonly sections: readonly PanelSection[]
+  readonly onClose: () => void
+  /** Dialogs that belong to the panel. */
+  readonly children?: ComponentChildren
+}
+
+export const Panel = ({ title, sections, onClose, children }: PanelProps) => {
+  const [label, setLabel] = useState(sections[0]?.label)
+  const dialog = useRef<HTMLDialogElement>(null)
+  const shown = sections.find(section => section.label === label) ?? sections[0]
+  useLayoutEffect(() => dialog.current?.showModal(), [])
+
+  return (
+    <dialog ref={dialog} class="panel" onClose={onClose} aria-labelledby="panel-title">
+      <header>
+        <h2 id="panel-title">{title}</h2>
+        <button type="button" class="icon-button" onClick={() => dialog.current?.close()} aria-label="Close">
+          <Cross />
+        </button>
+      </header>
+      <nav aria-label={title}>
+        {sections.map(section => (
+          <button
+            key={section.label}
+            type="button"
+            aria-current={section === shown}
+            onClick={() => setLabel(section.label)}
+          >
+            {section.label}
+          </button>
+        ))}
+      </nav>
+      {/* The key clears the state of a section when another is shown. The tabindex lets the keyboard scroll. */}
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls must be reachable by keyboard. */}
+      <section key={shown?.label} class="panel-body" aria-label={shown?.label} tabIndex={0}>
+        {shown?.content}
+      </section>
+      {children}
+    </dialog>
+  )
+}

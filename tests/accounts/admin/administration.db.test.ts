@@ -1,0 +1,140 @@
+/** Tests that every change checks again, in its transaction, that the administrator may do it. */
+import { describe, expect, test } from 'vitest'
+import type { Accounts } from '../../../src/accounts/accounts.ts'
+import type { Administrator } from '../../../src/accounts/admin/actor.ts'
+import { createAuditLog } from '../../../src/accounts/admin/audit-log.ts'
+import { type ChatDatabase, createDatabase } from '../../../src/db/database.ts'
+import type { UserPage } from '../../../src/db/repositories/administration.ts'
+import { loginOf, testAccounts } from '../../support/accounts.ts'
+import { testDatabase } from '../../support/database.ts'
+
+const PASSWORD = 'SecurePass123'
+const client = { address: '192.0.2.7', agent: 'test' }
+
+/** Registers administrators, each with a session, and a user. */
+const start = async () => {
+  const database = await testDatabase()
+  const accounts = testAccounts(database)
+  const admin = async (name: string): Promise<Administrator> => {
+    const { id, generation } = await accounts.register(name, PASSWORD)
+    await database.administration.change(null, id, { role: 'admin' })
+    const { sessionId } = await accounts.login(loginOf(name, PASSWORD))
+    return { userId: id, generation, sessionId, client }
+  }
+  const [first, second] = [await admin('first'), await admin('second')]
+  const { id: john } = await accounts.register('john', PASSWORD)
+  return { database, accounts, first, second, john }
+}
+
+const stateOf = async ({ client: sql, schema }: ChatDatabase) => ({
+  users: await sql.query(`select id, role, status, generation from "${schema}".users order by id`),
+  tokens: await sql.query(`select hash from "${schema}".one_time_tokens`),
+  events: await sql.query(`select event from "${schema}".audit where event <> 'login' order by id`)
+})
+
+const WRITES: Readonly<Record<string, (accounts: Accounts, actor: Administrator, id: number) => Promise<unknown>>> = {
+  'a promotion': (accounts, actor, id) => accounts.administration.change(actor, id, { role: 'admin' }),
+  'a suspension': (accounts, actor, id) => accounts.administration.change(actor, id, { status: 'suspended' }),
+  'the end of sessions': (accounts, actor, id) => accounts.administration.endSessions(actor, id),
+  'the reset of a password': (accounts, actor, id) => accounts.administration.resetPassword(actor, id),
+  'reading the audit log': ({ context }, actor) => createAuditLog(context).read(actor, {}, 10)
+}
+
+const ENDS: Readonly<Record<string, string>> = {
+  'is no administrator anymore': `update @users set role = 'user' where id = $1`,
+  'is suspended': `update @users set status = 'suspended', generation = generation + 1 where id = $1`,
+  'has a new password': `update @users set generation = generation + 1, hashed_password = 'h' where id = $1`,
+  'has ended the session': 'delete from @sessions where user_id = $1',
+  'has an expired session': 'update @sessions set expires_at = clock_timestamp() where user_id = $1'
+}
+
+describe('an administrator', () => {
+  test.for(Object.keys(WRITES).flatMap(write => Object.keys(ENDS).map(end => [write, end] as const)))(
+    'has no effect with %s, and records nothing, who %s',
+    async ([write, end]) => {
+      const { database, accounts, first, john } = await start()
+      await database.client.query((ENDS[end] ?? '').replaceAll('@', `"${database.schema}".`), [first.userId])
+      const before = await stateOf(database)
+      await expect(WRITES[write]?.(accounts, first, john)).rejects.toMatchObject({ code: 'not_allowed' })
+      expect(await stateOf(database)).toEqual(before)
+    }
+  )
+
+  test('may do all of it with a valid session', async () => {
+    const { database, accounts, first, john } = await start()
+    for (const write of Object.values(WRITES).reverse()) await write(accounts, first, john)
+    const { events } = await stateOf(database)
+    expect(events).toEqual(
+      ['audit_read', 'reset_issued', 'sessions_ended', 'user_suspended', 'role_changed'].map(event => ({ event }))
+    )
+  })
+})
+
+describe('of two writes at once that each remove an administrator', () => {
+  const REMOVALS = {
+    'demote each other': [{ role: 'user' }, { role: 'user' }],
+    'suspend each other': [{ status: 'suspended' }, { status: 'suspended' }],
+    'demote and suspend each other': [{ role: 'user' }, { status: 'suspended' }]
+  } as const
+
+  test.for(Object.keys(REMOVALS) as (keyof typeof REMOVALS)[])('one fails: %s', async kind => {
+    const { database, accounts, first, second } = await start()
+    const [one, other] = REMOVALS[kind]
+    for (let round = 0; round < 5; round++) {
+      const outcomes = await Promise.allSettled([
+        accounts.administration.change(first, second.userId, one),
+        accounts.administration.change(second, first.userId, other)
+      ])
+      expect(outcomes.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected'])
+      const [failure] = outcomes.flatMap(outcome => (outcome.status === 'rejected' ? [outcome.reason] : []))
+      // Whoever comes second is no administrator anymore.
+      expect(failure).toMatchObject({ code: expect.stringMatching(/^(last_admin|not_allowed)$/) })
+      expect(await database.administration.countAdmins()).toMatchObject({ all: 1 })
+      const { client: sql, schema } = database
+      await sql.query(
+        `update "${schema}".users set role = 'admin', status = 'active', generation = 0
+        where id in ($1, $2)`,
+        [first.userId, second.userId]
+      )
+    }
+  })
+
+  test('one fails with last_admin: administrators who resign', async () => {
+    const { database, accounts, first, second } = await start()
+    const outcomes = await Promise.allSettled(
+      [first, second].map(actor => accounts.administration.change(actor, actor.userId, { role: 'user' }))
+    )
+    const failures = outcomes.flatMap(outcome => (outcome.status === 'rejected' ? [outcome.reason.code] : []))
+    expect(failures).toEqual(['last_admin'])
+    expect(await database.administration.countAdmins()).toMatchObject({ all: 1 })
+  })
+})
+
+describe('the list of users', () => {
+  test('is read with an index, with a prefix and without', async () => {
+    const { client: sql, schema } = await testDatabase()
+    await sql.query(`insert into "${schema}".users (username)
+      select chr(97 + n % 26) || 'user' || n from generate_series(1, 60000) as n`)
+    await sql.query(`analyze "${schema}".users`)
+    const texts: string[] = []
+    const recording: typeof sql = {
+      ...sql,
+      query(text, params) {
+        texts.push(text)
+        return sql.query(text, params)
+      }
+    }
+    const { administration } = createDatabase(recording, schema)
+    const planOf = async (page: Omit<UserPage, 'limit'>) => {
+      const found = await administration.list({ ...page, limit: 50 })
+      const params = [page.after ?? 0, 50, ...(page.prefix === undefined ? [] : [page.prefix])]
+      const rows = await sql.query<{ 'QUERY PLAN': string }>(`explain ${texts.at(-1)}`, params)
+      return { found: found.map(({ username }) => username), plan: rows.map(row => row['QUERY PLAN']).join('\n') }
+    }
+    const few = await planOf({ prefix: 'JUSER1233' })
+    expect(few.found).toEqual(['juser12333'])
+    expect(few.plan).toContain('users_username_key')
+    const others = [{}, { after: 59_000 }, { role: 'admin' }, { role: 'admin', prefix: 'j' }, { prefix: 'j' }] as const
+    for (const page of others) expect((await planOf(page)).plan).not.toContain('Seq Scan')
+  })
+})

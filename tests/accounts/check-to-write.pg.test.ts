@@ -1,0 +1,343 @@
+/**
+ * Tests that every write to an account verifies again what was checked before it. A change of the password, a reset, a suspension
+ * and a deletion are placed between the check and the write, and the write must then have no effect. Add a row to `WRITES` for
+ * each new write.
+ */
+import { Secret, TOTP } from 'otpauth'
+import { expect, test } from 'vitest'
+import type { Accounts } from '../../src/accounts/accounts.ts'
+import type { AccountsContext } from '../../src/accounts/context.ts'
+import { createMail } from '../../src/accounts/mail/mail.ts'
+import { hashToken, newToken } from '../../src/accounts/mail/token.ts'
+import { createPasswords } from '../../src/accounts/passwords.ts'
+import type { PasskeyResponse } from '../../src/accounts/two-factor/relying-party.ts'
+import { loadTwoFactor } from '../../src/accounts/two-factor/two-factor.ts'
+import type { ChatDatabase } from '../../src/db/database.ts'
+import type { UserRecord } from '../../src/db/repositories/users.ts'
+import { ChatError } from '../../src/protocol/errors.ts'
+import { accountsContext, loginOf, testAccounts } from '../support/accounts.ts'
+import { createAuthenticator } from '../support/authenticator.ts'
+import { testDatabase } from '../support/database.ts'
+import { type PausePoint, pausedDatabase } from '../support/paused-database.ts'
+
+const OLD = 'SecurePass123'
+const client = { address: '192.0.2.1', agent: 'test' }
+const weak = createPasswords({ rounds: 4 })
+const strong = createPasswords({ rounds: 5 })
+
+/** An account, and the means to look at it and to change it. */
+interface Subject {
+  readonly database: ChatDatabase
+  /** Accounts whose actions are not paused. */
+  readonly accounts: Accounts
+  readonly user: UserRecord
+  /** A session of the user, from which the action is requested. */
+  readonly sessionId: string
+  /** Tokens of links for a new password: one for the action, and one for a reset meanwhile. */
+  readonly resetTokens: readonly [string, string]
+  /** Runs a statement. `@` stands for the schema, and `$1` for the user's id. */
+  sql<Row extends object>(text: string): Promise<Row[]>
+  current(): Promise<UserRecord>
+  isUsable(sessionId: string): Promise<boolean>
+}
+
+interface Write {
+  /** Completes the sentence "the write of …". */
+  readonly name: string
+  readonly pausedAt: PausePoint
+  /** Prepares the account. Returns the action, which begins with the checks and ends with the write. */
+  prepare(subject: Subject): Promise<(paused: Accounts) => Promise<unknown>>
+  /** Returns whether the write took effect. `result` is what the action returned. */
+  hasEffect(subject: Subject, result: unknown): Promise<boolean>
+}
+
+const codeOf = (secret: string, steps = 0): string =>
+  new TOTP({ secret: Secret.fromBase32(secret) }).generate({ timestamp: Date.now() + steps * 30_000 })
+
+/** Returns the user of a session as the routes pass it on. */
+const actorOf = ({ user: { id, username, generation }, sessionId }: Subject) => ({
+  user: { id, username, generation, sessionId },
+  client
+})
+
+const confirmTotp = async (subject: Subject): Promise<string> => {
+  const { factors } = subject.accounts.twoFactor
+  const { secret } = await factors.enrolTotp(actorOf(subject))
+  await factors.confirmTotp(actorOf(subject), codeOf(secret))
+  return secret
+}
+
+const ORIGIN = 'https://chat.example.com'
+
+/** Returns the passkeys of accounts for a service with a host name. */
+const withPasskeys = async ({ context }: Accounts) =>
+  (await loadTwoFactor(context, { publicUrl: ORIGIN, passkeys: true })).passkeys
+
+const isStarted = (subject: Subject, result: unknown) => subject.isUsable((result as { sessionId: string }).sessionId)
+
+const hasPassword = async (subject: Subject, password: string): Promise<boolean> =>
+  weak.verify(password, (await subject.current()).hashedPassword)
+
+const NEW = 'OtherPass456'
+
+const WRITES: readonly Write[] = [
+  {
+    name: 'the session of a login',
+    pausedAt: 'sessions.start',
+    prepare:
+      async ({ user }) =>
+      paused =>
+        paused.login(loginOf(user.username, OLD)),
+    hasEffect: isStarted
+  },
+  {
+    name: 'the session of a login with a second factor',
+    pausedAt: 'sessions.start',
+    async prepare(subject) {
+      const secret = await confirmTotp(subject)
+      const login = await subject.accounts.login(loginOf(subject.user.username, OLD)).catch(error => error)
+      return async paused => {
+        const { user, options } = await paused.twoFactor.continueLogin(client, login.extra.challenge, codeOf(secret, 1))
+        return paused.startSession(user, { client, options })
+      }
+    },
+    hasEffect: isStarted
+  },
+  {
+    name: 'a renewed hash',
+    pausedAt: 'users.renewPasswordHash',
+    prepare:
+      async ({ user }) =>
+      paused =>
+        paused.login(loginOf(user.username, OLD)),
+    async hasEffect(subject) {
+      const { hashedPassword } = await subject.current()
+      return Boolean(hashedPassword && !strong.needsRehash(hashedPassword, OLD) && (await hasPassword(subject, OLD)))
+    }
+  },
+  {
+    name: 'a refresh token',
+    pausedAt: 'refreshTokens.rotate',
+    async prepare({ accounts, user, sql }) {
+      const started = await accounts.login(loginOf(user.username, OLD, { session: true }))
+      await sql(`update @sessions set rotated_at = rotated_at - interval '1 minute' where user_id = $1`)
+      return paused => paused.sessions.refresh({ token: started.refresh?.token ?? '', isCookie: false, client })
+    },
+    hasEffect: isStarted
+  },
+  {
+    name: 'a proof',
+    pausedAt: 'sessions.prove',
+    async prepare({ user, sessionId, sql }) {
+      await sql(`update @sessions set proven_at = null where user_id = $1`)
+      return paused => paused.proofs.prove({ userId: user.id, sessionId, password: OLD, client })
+    },
+    hasEffect: ({ database, user, sessionId }) => database.sessions.isProven(user.id, sessionId)
+  },
+  {
+    name: 'a changed password',
+    pausedAt: 'passwords.change',
+    prepare:
+      async ({ user, sessionId }) =>
+      paused =>
+        paused.passwordChanges.change({ userId: user.id, username: user.username, sessionId }, NEW, client),
+    hasEffect: subject => hasPassword(subject, NEW)
+  },
+  {
+    name: 'a password that is reset',
+    pausedAt: 'transaction',
+    prepare:
+      async ({ resetTokens: [token] }) =>
+      paused =>
+        paused.passwordChanges.reset(token, NEW, client),
+    hasEffect: subject => hasPassword(subject, NEW)
+  },
+  {
+    name: 'an e-mail address',
+    pausedAt: 'transaction',
+    prepare:
+      async ({ user }) =>
+      paused =>
+        paused.emails.enter(user, 'new@example.com', client),
+    hasEffect: async ({ database, user }) => (await database.emails.listOf(user.id)).length > 0
+  },
+  {
+    name: 'a confirmed e-mail address',
+    pausedAt: 'transaction',
+    async prepare({ database, user }) {
+      const addressHash = `hash-${user.id}`
+      await database.emails.setPending({ userId: user.id, address: '', keyId: '', addressHash })
+      const [token, lifetimeMs] = [newToken(), 60_000]
+      const link = {
+        hash: hashToken(token),
+        purpose: 'verify_email',
+        userId: user.id,
+        addressHash,
+        lifetimeMs
+      } as const
+      await database.oneTimeTokens.issue(link)
+      return paused => paused.emails.verify(token, client)
+    },
+    hasEffect: async ({ database, user }) =>
+      (await database.emails.listOf(user.id)).some(({ state }) => state === 'verified')
+  },
+  {
+    name: 'a removed e-mail address',
+    pausedAt: 'transaction',
+    async prepare({ database, user }) {
+      await database.emails.setPending({ userId: user.id, address: '', keyId: '', addressHash: `hash-${user.id}` })
+      return paused => paused.emails.remove(user, client)
+    },
+    hasEffect: async ({ database, user }) => (await database.emails.listOf(user.id)).length === 0
+  },
+  {
+    name: 'a confirmed authenticator app',
+    pausedAt: 'factors.lock',
+    async prepare(subject) {
+      const { secret } = await subject.accounts.twoFactor.factors.enrolTotp(actorOf(subject))
+      return paused => paused.twoFactor.factors.confirmTotp(actorOf(subject), codeOf(secret))
+    },
+    hasEffect: async ({ database, user }) => (await database.totp.find(user.id))?.isConfirmed === true
+  },
+  {
+    name: 'new recovery codes',
+    pausedAt: 'factors.lock',
+    async prepare(subject) {
+      await confirmTotp(subject)
+      await subject.sql(`update @recovery_codes set hash = 'earlier' where user_id = $1`)
+      return paused => paused.twoFactor.factors.renewRecoveryCodes(actorOf(subject))
+    },
+    hasEffect: async ({ sql }) =>
+      (await sql(`select from @recovery_codes where user_id = $1 and hash <> 'earlier'`)).length > 0
+  },
+  {
+    name: 'a removed authenticator app',
+    pausedAt: 'factors.lock',
+    async prepare(subject) {
+      await confirmTotp(subject)
+      return paused => paused.twoFactor.factors.removeTotp(actorOf(subject))
+    },
+    hasEffect: async ({ database, user }) => (await database.totp.find(user.id)) === undefined
+  },
+  {
+    name: 'a code that a proof uses',
+    pausedAt: 'factors.lock',
+    async prepare(subject) {
+      const secret = await confirmTotp(subject)
+      const { user, sql } = subject
+      await sql('update @totp set last_step = 0 where user_id = $1')
+      return paused => paused.twoFactor.requireCode({ user, client }, codeOf(secret))
+    },
+    hasEffect: async ({ sql }) => (await sql('select from @totp where user_id = $1 and last_step > 0')).length > 0
+  },
+  {
+    name: 'an added passkey',
+    pausedAt: 'factors.lock',
+    async prepare(subject) {
+      const { challenge, options } = await (await withPasskeys(subject.accounts)).startAdding(actorOf(subject))
+      const response = createAuthenticator(ORIGIN).create(options) as PasskeyResponse
+      return async paused => (await withPasskeys(paused)).add(actorOf(subject), { challenge, response, name: 'Laptop' })
+    },
+    hasEffect: async ({ database, user }) => (await database.passkeys.list(user.id)).length > 0
+  },
+  {
+    name: 'a display name',
+    pausedAt: 'users.setDisplayName',
+    prepare:
+      async ({ user }) =>
+      async paused => {
+        if (!(await paused.context.database.users.setDisplayName(user, 'John')))
+          throw new ChatError('invalid_token', '')
+      },
+    hasEffect: async subject => (await subject.current()).displayName === 'John'
+  },
+  {
+    name: 'a role that an administrator gives',
+    pausedAt: 'transaction',
+    async prepare({ database, user, sessionId, sql }) {
+      const root = await database.users.create({ username: `root${user.id}`, hashedPassword: null })
+      await sql(`update @users set role = 'admin' where id in ($1, ${root.id})`)
+      const other = await database.users.create({ username: `other${user.id}`, hashedPassword: null })
+      const actor = { userId: user.id, generation: user.generation, sessionId, client }
+      return paused => paused.administration.change(actor, other.id, { role: 'admin' })
+    },
+    hasEffect: async ({ sql, user }) =>
+      (await sql(`select from @users where role = 'admin' and username = 'other' || $1`)).length > 0 && user.id > 0
+  }
+]
+
+/** What happens to the account between the check and the write. */
+const EVENTS: Readonly<Record<string, (subject: Subject) => Promise<unknown>>> = {
+  nothing: async () => {},
+  async 'a change of the password'({ accounts, user: { id, username }, sql }) {
+    const sessionId = newToken()
+    await sql(`insert into @sessions (id, user_id, generation, expires_at, proven_at)
+      select '${sessionId}', id, generation, now() + interval '1 hour', now() from @users where id = $1`)
+    await accounts.passwordChanges.change({ userId: id, username, sessionId }, 'ThirdPass789', client)
+  },
+  'a reset of the password': ({ accounts, resetTokens: [, token] }) =>
+    accounts.passwordChanges.reset(token, 'ThirdPass789', client),
+  'a suspension': ({ accounts, user }) => accounts.administration.change('operator', user.id, { status: 'suspended' }),
+  // The first statement of a deletion. The next one deletes the sessions, and would wait for a refresh that is paused.
+  'a deletion': ({ sql }) =>
+    sql(`update @users set status = 'deleting', generation = generation + 1, hashed_password = null where id = $1`)
+}
+
+const subjectOf = async (database: ChatDatabase, username: string): Promise<Subject> => {
+  const accounts = testAccounts(database, { passwords: weak })
+  const user = await database.users.create({ username, hashedPassword: await weak.hash(OLD) })
+  const { sessionId } = await accounts.login(loginOf(username, OLD))
+  const resetTokens: [string, string] = [newToken(), newToken()]
+  for (const token of resetTokens) {
+    const purpose = 'reset_password' as const
+    // Requested at the same time, because a link that was requested later would replace the other one.
+    const times = { requestedAt: 1, lifetimeMs: 60_000 }
+    await database.oneTimeTokens.issue({
+      hash: hashToken(token),
+      purpose,
+      userId: user.id,
+      addressHash: null,
+      ...times
+    })
+  }
+  const sql = <Row extends object>(text: string): Promise<Row[]> =>
+    database.client.query<Row>(text.replaceAll('@', `"${database.schema}".`), text.includes('$1') ? [user.id] : [])
+  const current = async () => (await database.users.findByIds([user.id])).get(user.id) ?? user
+  // The session of a plain login ends after two seconds here, which a busy machine exceeds.
+  await sql(`update @sessions set expires_at = now() + interval '1 hour' where user_id = $1`)
+  const isUsable = async (id: string) => {
+    const [found] = await database.sessions.find([{ userId: user.id, sessionId: id }])
+    return found?.user.status === 'active' && found.session?.generation === found.user.generation
+  }
+  return { database, accounts, user, sessionId, resetTokens, sql, current, isUsable }
+}
+
+/** Returns a context in which mails are stored. */
+const mailingContext = (database: ChatDatabase): AccountsContext => {
+  const context = accountsContext(database)
+  return { ...context, mail: createMail({ keyring: context.keyring, isConfigured: true }) }
+}
+
+test.for(WRITES.map(write => [write.name, write] as const))(
+  'the write of %s has no effect if the account changes after the check',
+  async ([, { pausedAt, prepare, hasEffect }]) => {
+    const database = await testDatabase()
+    const effects: Record<string, boolean> = {}
+    for (const [at, [event, happen]] of Object.entries(EVENTS).entries()) {
+      const subject = await subjectOf(database, `john${at}`)
+      const act = await prepare(subject)
+      let isReached = false
+      const paused = pausedDatabase(database, pausedAt, async () => {
+        isReached = true
+        await happen(subject)
+      })
+      const context = mailingContext(paused)
+      const result = await act(testAccounts(paused, { context, passwords: strong })).catch(error => error)
+      expect({ event, isReached }).toEqual({ event, isReached: true })
+      if (event === 'nothing') expect(result).not.toBeInstanceOf(Error)
+      else expect({ event, result }).toEqual({ event, result: expect.any(ChatError) })
+      effects[event] = !(result instanceof Error && pausedAt === 'sessions.start') && (await hasEffect(subject, result))
+    }
+    expect(effects).toEqual(Object.fromEntries(Object.keys(EVENTS).map(event => [event, event === 'nothing'])))
+  }
+)

@@ -1,0 +1,146 @@
+/** Tests the export of what is stored about a user. */
+import { once } from 'node:events'
+import { request } from 'node:http'
+import { expect, test } from 'vitest'
+import { createExports } from '../../src/accounts/export/export.ts'
+import { accountsContext } from '../support/accounts.ts'
+import { type Person, type RunningChat, startChat } from '../support/start-chat.ts'
+
+const EXPORT = '/api/users/me/export'
+
+const start = async () => {
+  const chat = await startChat({ settings: { messageRateLimit: 0, readRateLimit: 0 } })
+  const [john, jane] = [await chat.register('john'), await chat.register('jane')]
+  const exported = async ({ token }: Person) => {
+    const { status, body, headers } = await chat.call('GET', EXPORT, { token })
+    // biome-ignore lint/suspicious/noExplicitAny: a test reads any field of a record.
+    const records: any[] =
+      status === 200
+        ? String(body)
+            .split('\n')
+            .slice(0, -1)
+            .map(line => JSON.parse(line))
+        : []
+    return { status, headers, body, records }
+  }
+  const inSchema = `"${chat.database.schema}"`
+  return { ...chat, chat, john, jane, exported, inSchema }
+}
+
+/** Appends messages without the service. Returns their ids. */
+const fill = async ({ database }: RunningChat, { id }: Person, count: number, content: string) => {
+  const room = await database.rooms.findByName('general')
+  const { keyring } = accountsContext(database)
+  const { token, keyId } = keyring.encrypt(content)
+  for (let at = 0; at < count; at += 200) {
+    const batch = Array.from({ length: Math.min(200, count - at) }, (_, index) => ({
+      roomId: room?.id ?? 0,
+      userId: id,
+      writeId: `w${at + index}`,
+      kind: 'message',
+      content: token,
+      meta: null,
+      keyId
+    }))
+    await database.messages.append(batch)
+  }
+}
+
+test('contains the profile, sessions, own messages and events, and nothing of other users', async () => {
+  const { call, join, john, jane, exported } = await start()
+  await call('PATCH', '/api/users/me', { token: john.token, body: { display_name: 'John Doe' } })
+  await call('POST', '/api/chat/rooms', { token: jane.token, body: { room: 'two' } })
+  const [his, hers] = [await join(john), await join(jane)]
+  his.send({ type: 'message', content: 'schön 🌊', meta: { a: 1 }, ref: '1' })
+  await his.nextOf('ack')
+  hers.send({ type: 'message', content: 'of jane', ref: '2' })
+  await hers.nextOf('ack')
+  his.send({ type: 'message', room: 'two', content: 'there', ref: '3' })
+  await his.nextOf('ack')
+  const { status, headers, records, body } = await exported(john)
+  expect(status).toBe(200)
+  expect(headers.get('content-type')).toBe('application/x-ndjson; charset=utf-8')
+  const of = (type: string) => records.filter(record => record.type === type)
+  expect(of('profile')).toMatchObject([{ id: john.id, username: 'john', display_name: 'John Doe', status: 'active' }])
+  expect(of('session')).toHaveLength(1)
+  expect(of('message')).toMatchObject([
+    { room: 'general', seq: 1, content: 'schön 🌊', meta: { a: 1 } },
+    { room: 'two', seq: 1, content: 'there' }
+  ])
+  expect(of('event').length).toBeGreaterThan(0)
+  const counts = Object.fromEntries(['profile', 'session', 'message', 'event'].map(type => [type, of(type).length]))
+  expect(records.at(-1)).toEqual({ type: 'end', counts, complete: true })
+  expect(body).not.toContain('jane')
+})
+
+test('is possible once an hour, and needs a recent proof', async () => {
+  const { john, jane, exported, database, inSchema } = await start()
+  expect((await exported(john)).status).toBe(200)
+  const again = await exported(john)
+  expect(again).toMatchObject({ status: 429 })
+  expect(Number(again.headers.get('retry-after'))).toBeGreaterThan(3500)
+  expect((await exported(jane)).status).toBe(200)
+  await database.client.query(`update ${inSchema}.exports set completed_at = completed_at - interval '61 minutes'`)
+  expect((await exported(john)).status).toBe(200)
+  await database.client.query(`update ${inSchema}.sessions set proven_at = null`)
+  expect(await exported(john)).toMatchObject({ status: 403 })
+})
+
+test('runs once at a time over all processes, and an aborted one leaves the next free', async () => {
+  const { chat, john, exported, url, database, inSchema } = await start()
+  const other = await startChat({ database })
+  await fill(chat, john, 4000, 'x'.repeat(4000))
+  const running = request(url + EXPORT, { headers: { authorization: `Bearer ${john.token}` } }).end()
+  const [response] = await once(running, 'response')
+  await once(response, 'readable')
+  const busy = await other.call('GET', EXPORT, { token: john.token })
+  expect(busy).toMatchObject({ status: 429, body: { code: 'rate_limited' } })
+  const claims = () =>
+    database.client.query(`select completed_at is null as open from ${inSchema}.exports where leased_until is not null`)
+  expect(await claims()).toEqual([{ open: true }])
+  running.destroy()
+  await expect.poll(claims).toEqual([])
+  const { status, records } = await exported(john)
+  expect([status, records.at(-1)]).toMatchObject([200, { counts: { message: 4000 }, complete: true }])
+})
+
+test('reads pages only as its client reads the response', async () => {
+  const { chat, john, url, database } = await start()
+  await fill(chat, john, 6000, 'x'.repeat(4000))
+  const { client } = database
+  let pages = 0
+  const { query } = client
+  Object.assign(client, {
+    query: (text: string, ...rest: [unknown[]?]) => {
+      if (text.includes('order by write_id')) pages++
+      return query(text, ...rest)
+    }
+  })
+  const running = request(url + EXPORT, { headers: { authorization: `Bearer ${john.token}` } }).end()
+  const [response] = await once(running, 'response')
+  await once(response, 'readable')
+  const seen = async () => {
+    const before = pages
+    await database.client.query('select pg_sleep(0.2)')
+    return pages - before
+  }
+  await expect.poll(seen).toBe(0)
+  expect(pages).toBeLessThan(110)
+  let text = ''
+  for await (const piece of response) text += piece
+  expect(text.trimEnd().split('\n').at(-1)).toContain('"complete":true')
+})
+
+test('ends if the sessions of the user end', async () => {
+  const { john, database, inSchema, chat } = await start()
+  await fill(chat, john, 300, 'x'.repeat(1000))
+  let now = 0
+  const context = accountsContext(database)
+  const exports = createExports({ ...context, clock: { monotonic: () => now }, onFailure: () => {} })
+  const { lines, end } = await exports.begin({ userId: john.id, generation: 0 })
+  expect((await lines.next()).done).toBe(false)
+  await database.client.query(`update ${inSchema}.users set generation = 1 where id = $1`, [john.id])
+  now = 30_000
+  await expect(lines.next()).rejects.toThrow('The session of the export has ended.')
+  end()
+})

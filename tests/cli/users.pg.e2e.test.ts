@@ -1,0 +1,288 @@
+/** Tests `fastify-chat users` and `fastify-chat sessions` of the built program, next to a running service. */
+import { spawn } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { type ChatDatabase, createDatabase } from '../../src/db/database.ts'
+import { migrateUp } from '../../src/db/migrate.ts'
+import { builtProgram, startBuilt } from '../support/built-service.ts'
+import { endWithTest } from '../support/child-process.ts'
+import { testClient, testDatabaseUrl, testSchema } from '../support/database.ts'
+import { ENCRYPTION_KEY } from '../support/settings.ts'
+
+const PASSWORD = 'Correct7horses'
+
+let program: string
+beforeAll(async () => {
+  program = await builtProgram()
+})
+
+interface Run {
+  readonly output: string
+  readonly code: number | null
+}
+
+/** Prepares a database, and returns functions that run the program on it. */
+const start = async () => {
+  const [client, schema] = [await testClient(), await testSchema()]
+  await migrateUp(client, schema)
+  const cwd = mkdtempSync(join(tmpdir(), 'chat-users-'))
+  onTestFinished(() => rmSync(cwd, { recursive: true, force: true }))
+  const env = { DATABASE_URL: await testDatabaseUrl(), DATABASE_SCHEMA: schema, ENCRYPTION_KEY, BCRYPT_ROUNDS: '4' }
+
+  /** Runs a command without a terminal. `input` is the standard input. */
+  const run = (args: readonly string[], input = ''): Promise<Run> => {
+    const child = spawn(process.execPath, [program, ...args], { cwd, env: { PATH: process.env.PATH, ...env } })
+    child.stdin.end(input)
+    return outputOf(child)
+  }
+  /** Runs a command on a pseudo-terminal, and types an answer to each prompt. */
+  const type = (args: readonly string[], answers: readonly (readonly [prompt: string, typed: string])[]) => {
+    const command = [process.execPath, program, ...args].join(' ')
+    const child = spawn('script', ['-qec', command, '/dev/null'], { cwd, env: { PATH: process.env.PATH, ...env } })
+    let shown = ''
+    const rest = [...answers]
+    child.stdout.on('data', data => {
+      shown += data
+      const [next] = rest
+      if (!next || !shown.includes(next[0])) return
+      shown = ''
+      rest.shift()
+      child.stdin.write(next[1])
+    })
+    return outputOf(child)
+  }
+  return { run, type, env, database: createDatabase(client, schema) }
+}
+
+const outputOf = (child: ReturnType<typeof spawn>): Promise<Run> => {
+  endWithTest(child)
+  let output = ''
+  for (const stream of [child.stdout, child.stderr]) stream?.on('data', data => (output += data))
+  return new Promise(resolve => child.on('close', code => resolve({ output, code })))
+}
+
+const register = async ({ users }: ChatDatabase, ...names: string[]) => {
+  for (const username of names) await users.create({ username, hashedPassword: 'h' })
+}
+
+const eventsOf = async ({ audit }: ChatDatabase) =>
+  (await audit.list({}, 100)).map(({ event, userId, detail }) => [event, userId, detail])
+
+describe('users create', () => {
+  test('creates a user and an administrator, who can log in to the running service', async () => {
+    const { run, env, database } = await start()
+    const service = await startBuilt(env)
+    expect(await run(['users', 'create', 'John'], `${PASSWORD}\n`)).toEqual({
+      output: 'Created the user John (id 1).\n',
+      code: 0
+    })
+    expect(await run(['users', 'create', 'ops', '--admin'], PASSWORD)).toEqual({
+      output: 'Created the administrator ops (id 2).\n',
+      code: 0
+    })
+    const login = async (username: string): Promise<number> => {
+      const response = await fetch(`${service.url}/api/auth/login`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ username, password: PASSWORD })
+      })
+      const { access_token: token } = (await response.json()) as { access_token: string }
+      const users = await fetch(`${service.url}/api/admin/users`, { headers: { authorization: `Bearer ${token}` } })
+      return users.status
+    }
+    expect(await login('john')).toBe(403)
+    expect(await login('ops')).toBe(200)
+    expect((await eventsOf(database)).filter(([event]) => event === 'user_created')).toEqual([
+      ['user_created', 2, { role: 'admin', by: 'operator' }],
+      ['user_created', 1, { role: 'user', by: 'operator' }]
+    ])
+  })
+
+  test('asks for the password twice on a terminal, and does not show it', async () => {
+    const { type, database } = await start()
+    const answers = (second: string) =>
+      [
+        ['Password:', `${PASSWORD}\r`],
+        ['Repeat the password:', `${second}\r`]
+      ] as const
+    const created = await type(['users', 'create', 'john'], answers(PASSWORD))
+    expect(created.output).toContain('Created the user john (id 1).')
+    expect(created.output).not.toContain(PASSWORD)
+    const mistyped = await type(['users', 'create', 'jane'], answers('Correct7house'))
+    expect(mistyped).toMatchObject({ code: 1, output: expect.stringContaining('The passwords differ. Try again.') })
+    const cancelled = await type(['users', 'create', 'jane'], [['Password:', '\u0003']])
+    expect(cancelled.output).not.toContain('Created')
+    expect(await database.administration.list({ limit: 10 })).toMatchObject([{ username: 'john' }])
+  })
+
+  test('rejects a weak password, a common one, an invalid or taken name, and a password as an argument', async () => {
+    const { run, database } = await start()
+    await register(database, 'john')
+    const failing = async (args: string[], input: string) => {
+      const { output, code } = await run(['users', 'create', ...args], input)
+      expect(code).not.toBe(0)
+      return output
+    }
+    expect(await failing(['jane'], 'short\n')).toMatch(/Password must have a digit\./)
+    expect(await failing(['jane'], 'Password123\n')).toMatch(/many people use/)
+    expect(await failing(['j a'], PASSWORD)).toMatch(/Username must have only letters.*"-"\.\n/)
+    expect(await failing(['JOHN'], PASSWORD)).toMatch(/is taken/)
+    expect(await failing(['jane'], '')).toMatch(/contains no password/)
+    expect(await failing(['jane', PASSWORD], '')).toMatch(/too many arguments/)
+    expect(await database.administration.list({ limit: 10 })).toHaveLength(1)
+  })
+})
+
+describe('users', () => {
+  test('lists users, and finds them by the beginning of a name', async () => {
+    const { run, database } = await start()
+    await register(database, 'john', 'jane', 'Joan')
+    await database.administration.change(null, 2, { role: 'admin', status: 'suspended' })
+    const names = async (...args: string[]) =>
+      (await run(['users', 'list', ...args])).output
+        .trim()
+        .split('\n')
+        .map(line => line.split(/ {2,}/))
+    const day = expect.stringMatching(/^\d{4}-\d\d-\d\d$/)
+    expect(await names()).toEqual([
+      ['ID', 'ROLE', 'STATUS', 'REGISTERED', 'NAME'],
+      ['1', 'user', 'active', day, 'john'],
+      ['2', 'admin', 'suspended', day, 'jane'],
+      ['3', 'user', 'active', day, 'Joan']
+    ])
+    expect((await names('JO')).slice(1).map(([id]) => id)).toEqual(['1', '3'])
+    expect((await names('--admins')).slice(1).map(([id]) => id)).toEqual(['2'])
+  })
+
+  test('promotes after a question that shows the age of the account, and without a question with --yes', async () => {
+    const { run, type, database } = await start()
+    await register(database, 'john')
+    const { client, schema } = database
+    await client.query(`update "${schema}".users set created_at = created_at - interval '3 days'`)
+    const role = async () => (await database.users.findByUsername('john'))?.role
+    expect(await run(['users', 'promote', 'john'])).toMatchObject({
+      code: 1,
+      output: expect.stringContaining('Add the option --yes')
+    })
+    const refused = await type(['users', 'promote', 'JOHN'], [['[y/N]', 'n\r']])
+    expect(refused.output).toContain('john (id 1) registered 3 days ago')
+    expect(refused.output).toContain('Nothing was changed.')
+    expect(await role()).toBe('user')
+    await type(['users', 'promote', 'JOHN'], [['[y/N]', 'y\r']])
+    expect(await role()).toBe('admin')
+    await register(database, 'jane')
+    expect(await run(['users', 'promote', 'jane', '--yes'])).toEqual({
+      output: 'jane (id 2) is an administrator.\n',
+      code: 0
+    })
+    expect(await eventsOf(database)).toEqual([
+      ['role_changed', 2, { role: 'admin', by: 'operator' }],
+      ['role_changed', 1, { role: 'admin', by: 'operator' }]
+    ])
+  })
+
+  test('of two demotions at once in two processes, one leaves an administrator', async () => {
+    const { run, database } = await start()
+    await register(database, 'john', 'jane')
+    for (const id of [1, 2]) await database.administration.change(null, id, { role: 'admin' })
+    const runs = await Promise.all([run(['users', 'demote', 'john']), run(['users', 'demote', 'jane'])])
+    expect(runs.map(({ code }) => code).sort()).toEqual([0, 1])
+    expect(runs.find(({ code }) => code === 1)?.output).toContain('This is the only administrator.')
+    expect(await database.administration.countAdmins()).toMatchObject({ all: 1 })
+  })
+
+  test('suspends and restores a user, and resets a password with a token that is stored as a hash', async () => {
+    const { run, database } = await start()
+    await register(database, 'john')
+    const user = () => database.users.findByUsername('john')
+    expect((await run(['users', 'suspend', 'John'])).output).toBe(
+      'john (id 1) is suspended. Every session has ended.\n'
+    )
+    expect(await user()).toMatchObject({ status: 'suspended', generation: 1 })
+    expect((await run(['users', 'reset-password', 'john'])).code).toBe(1)
+    expect((await run(['users', 'restore', 'john'])).output).toBe('john (id 1) can log in again.\n')
+    expect(await user()).toMatchObject({ status: 'active', generation: 1 })
+    const { output, code } = await run(['users', 'reset-password', 'john'])
+    expect(code).toBe(0)
+    const token = output.trim().split('\n').at(-1)?.trim() ?? ''
+    const hash = createHash('sha256').update(token).digest('hex')
+    expect(await database.oneTimeTokens.take(hash, 'reset_password')).toMatchObject({ userId: 1 })
+  })
+
+  test('removes the second factors of a user, and records it', async () => {
+    const { run, database } = await start()
+    await register(database, 'john')
+    expect((await run(['users', 'remove-factors', 'john'])).output).toBe('john (id 1) has no second factor.\n')
+    await database.totp.enrol({ userId: 1, secret: 's', keyId: 'k' })
+    await database.totp.confirm(1, 1)
+    await database.recoveryCodes.replace(1, [{ prefix: 'AA', hash: 'h' }])
+    expect((await run(['users', 'remove-factors', 'John'])).output).toBe(
+      'john (id 1) now logs in with the password alone.\n'
+    )
+    expect(await database.factors.summary(1, undefined)).toMatchObject({ hasTotp: false, recoveryCodes: 0 })
+    expect((await database.audit.list({ userId: 1 }, 1))[0]).toMatchObject({ event: 'factor_removed' })
+  })
+
+  test('deletes a user after a question, whose name cannot be given to another user', async () => {
+    const { run, type, database } = await start()
+    await register(database, 'john', 'jane')
+    await database.administration.change(null, 2, { role: 'admin' })
+    const refused = await type(['users', 'delete', 'John'], [['[y/N]', 'n\r']])
+    expect(refused.output).toContain('Delete john (id 1) and keep the messages under another name?')
+    expect(await database.users.findByUsername('john')).toMatchObject({ status: 'active' })
+    expect(await run(['users', 'delete', 'John', '--erase', '--yes'])).toEqual({
+      output: 'john (id 1) is deleted. Every session has ended. A running service removes the rest.\n',
+      code: 0
+    })
+    expect((await database.users.findByIds([1])).get(1)).toMatchObject({ status: 'deleting', hashedPassword: null })
+    expect((await run(['users', 'create', 'john'], PASSWORD)).output).toContain('is taken')
+    expect(await run(['users', 'delete', 'jane', '--yes'])).toMatchObject({
+      code: 1,
+      output: expect.stringContaining('only administrator')
+    })
+    expect(await eventsOf(database)).toEqual([['account_deletion_requested', 1, { erase: true, by: 'operator' }]])
+  })
+
+  test.for(['promote --yes', 'demote', 'suspend', 'restore', 'reset-password', 'remove-factors', 'delete --yes'])(
+    '%s fails for an unknown name, and names the next command',
+    async command => {
+      const { run } = await start()
+      expect(await run(['users', ...command.split(' '), 'nobody'])).toEqual({
+        output: 'fastify-chat: There is no user "nobody". Run `fastify-chat users list`.\n',
+        code: 1
+      })
+    }
+  )
+})
+
+describe('sessions revoke', () => {
+  test('ends the sessions of one user, or of all users after a question', async () => {
+    const { run, type, database } = await start()
+    await register(database, 'john', 'jane')
+    const generations = async () => {
+      const found = await database.users.findByIds([1, 2])
+      return [found.get(1)?.generation, found.get(2)?.generation]
+    }
+    expect(await run(['sessions', 'revoke', 'JOHN'])).toEqual({
+      output: 'Every session of john (id 1) has ended.\n',
+      code: 0
+    })
+    expect(await generations()).toEqual([1, 0])
+    for (const args of [[], ['john', '--all']]) expect((await run(['sessions', 'revoke', ...args])).code).toBe(1)
+    expect((await run(['sessions', 'revoke', '--all'])).output).toContain('Add the option --yes')
+    await type(['sessions', 'revoke', '--all'], [['[y/N]', 'n\r']])
+    expect(await generations()).toEqual([1, 0])
+    expect(await run(['sessions', 'revoke', '--all', '--yes'])).toEqual({
+      output: 'The sessions of 2 users have ended.\n',
+      code: 0
+    })
+    expect(await generations()).toEqual([2, 1])
+    expect(await eventsOf(database)).toEqual([
+      ['sessions_ended', null, { all: true, by: 'operator' }],
+      ['sessions_ended', 1, { by: 'operator' }]
+    ])
+  })
+})

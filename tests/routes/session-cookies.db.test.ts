@@ -1,0 +1,122 @@
+/** Tests sessions whose refresh token is in a cookie, which only pages of the service itself may use. */
+import { expect, test } from 'vitest'
+import { auditOf, passTime } from '../support/sessions.ts'
+import { PASSWORD, startChat } from '../support/start-chat.ts'
+
+const start = async (settings: NonNullable<Parameters<typeof startChat>[0]>['settings'] = {}) => {
+  const chat = await startChat({ settings })
+  const body = { username: 'john', password: PASSWORD }
+  await chat.call('POST', '/api/auth/register', { body })
+  const login = (headers: Record<string, string>, options: object = {}) =>
+    chat.call('POST', '/api/auth/login', { body: { ...body, cookie: true, ...options }, headers })
+  const post = (path: string, headers: Record<string, string>) => chat.call('POST', `/api/auth/${path}`, { headers })
+  return { ...chat, login, post }
+}
+
+const cookieOf = ({ headers }: { readonly headers: Headers }) => {
+  const [pair = '', ...attributes] = (headers.get('set-cookie') ?? '').split('; ')
+  return { pair, name: pair.split('=', 1)[0], attributes }
+}
+
+const PUBLIC = { publicUrl: 'https://chat.example.com' }
+const PAGE = { origin: 'https://chat.example.com' }
+
+test('a login of a page sets a cookie with the prefix, and returns no refresh token', async () => {
+  const { login } = await start(PUBLIC)
+  const response = await login(PAGE)
+  expect(response.body).toEqual({
+    access_token: expect.any(String),
+    token_type: 'bearer',
+    expires_in: 1800,
+    session_id: expect.any(String),
+    refresh_expires_in: expect.any(Number)
+  })
+  const { name, attributes } = cookieOf(response)
+  expect(name).toMatch(/^__Host-chat-[0-9a-f]{8}$/)
+  const age = attributes.find(attribute => attribute.startsWith('Max-Age='))
+  const others = attributes.filter(attribute => attribute !== age)
+  expect(others.sort()).toEqual(['HttpOnly', 'Path=/', 'SameSite=Strict', 'Secure'])
+  const seconds = Number(age?.split('=')[1])
+  expect(seconds).toBeGreaterThan(14 * 24 * 3600 - 60)
+  expect(cookieOf(await login(PAGE, { remember: false })).attributes).toHaveLength(4)
+})
+
+test('a refresh and a logout by cookie need the own origin, and a failed one keeps the cookie', async () => {
+  const { login, post, database } = await start({ ...PUBLIC, corsOrigins: ['https://other.example.com'] })
+  const { pair: cookie, name } = cookieOf(await login(PAGE))
+  const foreign = [
+    {},
+    { origin: 'https://other.example.com' },
+    { origin: 'http://chat.example.com' },
+    { origin: 'null' },
+    { ...PAGE, 'sec-fetch-site': 'same-site' },
+    { ...PAGE, 'sec-fetch-site': 'cross-site' }
+  ]
+  for (const headers of foreign as Record<string, string>[]) {
+    for (const path of ['refresh', 'logout']) {
+      const response = await post(path, { ...headers, cookie })
+      expect(response).toMatchObject({ status: 403, body: { code: 'origin_not_allowed' } })
+      expect(response.headers.get('set-cookie')).toBeNull()
+    }
+    expect((await login(headers)).body.code).toBe('origin_not_allowed')
+  }
+  const own = { ...PAGE, cookie, 'sec-fetch-site': 'same-origin' }
+  await passTime(database, 31)
+  const refreshed = await post('refresh', own)
+  expect(refreshed).toMatchObject({ status: 200, body: { token_type: 'bearer' } })
+  expect(cookieOf(refreshed).name).toBe(name)
+  expect(cookieOf(refreshed).pair).not.toBe(cookie)
+  const failed = await post('refresh', { ...PAGE, cookie: `${name}=nonsense` })
+  expect(failed).toMatchObject({ status: 401, body: { code: 'invalid_refresh_token' } })
+  expect(failed.headers.get('set-cookie')).toBeNull()
+  const loggedOut = await post('logout', { ...PAGE, cookie: cookieOf(refreshed).pair })
+  expect(loggedOut.status).toBe(204)
+  expect(cookieOf(loggedOut).attributes).toContain('Max-Age=0')
+  expect((await post('refresh', { ...PAGE, cookie: cookieOf(refreshed).pair })).status).toBe(401)
+})
+
+test('a token of a cookie is not accepted in a body, and the reverse', async () => {
+  const { login, call } = await start(PUBLIC)
+  const { pair, name } = cookieOf(await login(PAGE))
+  const refresh_token = pair.slice(pair.indexOf('=') + 1)
+  const refresh = (body: object, headers = {}) => call('POST', '/api/auth/refresh', { body, headers })
+  expect((await refresh({ refresh_token })).status).toBe(401)
+  const { body } = await call('POST', '/api/auth/login', {
+    body: { username: 'john', password: PASSWORD, session: true }
+  })
+  expect((await refresh({}, { ...PAGE, cookie: `${name}=${body.refresh_token}` })).status).toBe(401)
+  expect((await refresh({ refresh_token: body.refresh_token })).status).toBe(200)
+})
+
+test('a login by cookie ends the session that its cookie replaces', async () => {
+  const { login, post, database } = await start(PUBLIC)
+  const { pair: cookie } = cookieOf(await login(PAGE))
+  const replacing = await login({ ...PAGE, cookie })
+  expect(replacing.status).toBe(200)
+  expect((await post('refresh', { ...PAGE, cookie })).status).toBe(401)
+  expect((await post('refresh', { ...PAGE, cookie: cookieOf(replacing).pair })).status).toBe(200)
+  expect(await auditOf(database, 'refresh_reused')).toEqual([])
+})
+
+test('without PUBLIC_URL, a page on this computer has a cookie with the port in its name and without Secure', async () => {
+  const { login, post, url } = await start()
+  const { port } = new URL(url)
+  const page = { origin: url }
+  const response = await login(page)
+  const { pair: cookie, name, attributes } = cookieOf(response)
+  expect(name).toMatch(new RegExp(`^chat-[0-9a-f]{8}-${port}$`))
+  expect(attributes).not.toContain('Secure')
+  expect((await post('refresh', { ...page, cookie })).status).toBe(200)
+  expect((await post('refresh', { origin: 'http://127.0.0.1:1', cookie })).status).toBe(403)
+})
+
+test('over plain HTTP from another computer there is no cookie, and behind a trusted proxy with TLS there is', async () => {
+  const { server } = await start({ trustProxy: true })
+  const payload = { username: 'john', password: PASSWORD, cookie: true }
+  const login = (headers: Record<string, string>) =>
+    server.inject({ method: 'POST', url: '/api/auth/login', payload, headers: { host: 'chat.test', ...headers } })
+  const plain = await login({ origin: 'http://chat.test' })
+  expect(plain.json()).toMatchObject({ code: 'origin_not_allowed', detail: expect.stringContaining('HTTPS') })
+  const secure = await login({ origin: 'https://chat.test', 'x-forwarded-proto': 'https' })
+  expect(secure.headers['set-cookie']).toMatch(/^__Host-chat-/)
+})

@@ -1,0 +1,12 @@
+/** Checks a page with the rules of axe-core. */
+import axe from 'axe-core'
+import type { Page } from 'playwright-core'
+
+/** Returns the serious and critical findings as text. */
+export const problemsOf = async (page: Page): Promise<string[]> => {
+  await page.evaluate(axe.source)
+  const { violations } = (await page.evaluate('axe.run()')) as axe.AxeResults
+  return violations
+    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+    .flatMap(({ id, nodes }) => nodes.map(node => `${id}: ${node.html.slice(0, 120)} ${node.failureSummary}`))
+}
