@@ -68,7 +68,7 @@ export const createHistory = ({ pages, extent, messagesFrom, slices }: HistoryOp
     let batch: Entry[] = []
     let bytes = 0
     for (let at = from; at <= to && bytes < BATCH_BYTES; at = (batch.at(-1)?.seq ?? to) + 1) {
-      const page = pages.past(room.id, at, room.tail)
+      const page = pages.past(room.id, at, room.known)
       const entries = Array.isArray(page) ? page : await page
       let count = 0
       for (const { seq, frame } of entries) {
@@ -198,4 +198,9 @@ const boundsOf = (room: Room, range: Range): Bounds => {
 const hasMoreOf = (room: Room, range: Range, { from, to }: Bounds): boolean =>
   range.after === undefined ? from > room.oldest : to < lastOf(room, range)
 
-const lastOf = ({ tail }: Room, { before }: Range): number => (before === undefined ? tail : Math.min(before - 1, tail))
+/**
+ * Returns the `seq` of the last entry that a range may contain. Counts the entries that the room has not read yet, so that a
+ * response contains every message that was acknowledged before the request.
+ */
+const lastOf = ({ known }: Room, { before }: Range): number =>
+  before === undefined ? known : Math.min(before - 1, known)

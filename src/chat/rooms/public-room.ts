@@ -3,12 +3,12 @@ import type { RoomRow } from '../../db/database.ts'
 import type { Room as RoomShown } from '../../protocol/http/rooms.ts'
 import type { Room } from './room.ts'
 
-export const publicRoom = ({ name, title, epoch, oldest, tail }: Room): RoomShown => ({
+export const publicRoom = ({ name, title, epoch, oldest, known }: Room): RoomShown => ({
   room: name,
   title,
   epoch,
   oldest,
-  seq: tail
+  seq: known
 })
 
 export const publicRoomOfRow = ({ name, title, epoch, oldestSeq, lastSeq }: RoomRow): RoomShown => ({

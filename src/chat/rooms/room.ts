@@ -73,6 +73,14 @@ export class Room {
     return this.#delivery.tail
   }
 
+  /**
+   * The `seq` of the newest entry that is known to exist. The entries after `tail` are being read, for example because another
+   * process appended them, or because an entry was changed while it was appended.
+   */
+  get known(): number {
+    return this.#known
+  }
+
   /** See `PageCache.version`. */
   get version(): number {
     return this.#pages.version
@@ -116,7 +124,7 @@ export class Room {
   /** Called when the log is known to have an entry `seq`. Starts to read the missing entries. */
   grown(seq: number): void {
     if (seq > this.#known) this.#known = seq
-    if (this.#known > this.tail) this.#reading ??= this.#read()
+    if (this.#known > this.tail) this.#reading ??= this.#read(this.#known)
   }
 
   /**
@@ -129,7 +137,7 @@ export class Room {
     if (epoch !== this.epoch) return this.#renew(epoch, lastSeq)
     if (this.oldest > this.tail + 1) this.#skipTo(this.oldest)
     this.grown(lastSeq)
-    await this.#reading
+    await this.caughtUp()
   }
 
   /** Returns consecutive entries from `seq` on. See `PageCache.from`. */
@@ -137,9 +145,13 @@ export class Room {
     return this.#pages.from(this.id, seq, this.head)
   }
 
-  /** Resolves when the current read of missing entries has ended. */
-  async settled(): Promise<void> {
+  /** Resolves when the entries up to `known` at the time of the call have been read, or when the read has failed. */
+  async caughtUp(): Promise<void> {
+    const known = this.#known
+    this.grown(known)
     await this.#reading
+    // The read may have started before `known` was announced. Then another read follows it.
+    if (this.tail < known) await this.#reading
   }
 
   /** Delivers the pending entries now, even during a pause. */
@@ -158,24 +170,29 @@ export class Room {
     if (next) this.#append(next)
   }
 
-  async #read(): Promise<void> {
+  /** Reads the missing entries up to `to`. Entries that become known during the read are read by a further read. */
+  async #read(to: number): Promise<void> {
     try {
-      while (this.#known > this.tail) {
+      while (to > this.tail) {
         const from = this.tail + 1
-        const entries = await this.#pages.from(this.id, from, this.#known)
+        const entries = await this.#pages.from(this.id, from, to)
         // If entries were committed here during the read, or if the log became a new incarnation, the result is out of date.
         if (this.tail !== from - 1) continue
         const [first] = entries
         // If nothing was read, the announced entry doesn't exist, for example because the database was restored from a backup.
-        if (!first) this.#known = this.tail
-        else if (first.seq > from) this.#skipTo(first.seq)
+        if (!first) {
+          this.#known = this.tail
+          break
+        }
+        if (first.seq > from) this.#skipTo(first.seq)
         for (const entry of entries) if (entry.seq === this.tail + 1) this.#append(entry)
       }
+      this.#reading = undefined
+      this.grown(this.#known)
     } catch (err) {
       // The next notification or poll starts another read.
-      this.#log.warn({ err, room_id: this.id }, 'failed to read the log of a room; retrying')
-    } finally {
       this.#reading = undefined
+      this.#log.warn({ err, room_id: this.id }, 'failed to read the log of a room; retrying')
     }
   }
 

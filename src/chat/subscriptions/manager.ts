@@ -33,9 +33,10 @@ export interface SubscriptionManagerOptions extends PresenceNotificationsOptions
 /** A method that handles a frame throws a ChatError if it rejects the frame. */
 export interface SubscriptionManager {
   /**
-   * Subscribes a connection to a loaded room, or replaces the connection's subscription to the room. The reply repeats `ref`.
+   * Subscribes a connection to a loaded room, or replaces the connection's subscription to the room. The reply repeats `ref`. If
+   * the room is reading entries that are known to exist, first waits for them, because the reply contains the newest `seq`.
    */
-  add(connection: Connection, room: Room, since: Since, ref?: string): void
+  add(connection: Connection, room: Room, since: Since, ref?: string): void | Promise<void>
   /**
    * Handles a `subscribe` frame. If its `after` is greater than the newest `seq` that this process delivered, first queries the
    * newest `seq` in the database and reads the missing entries, because another process may have appended them.
@@ -78,7 +79,7 @@ export const createSubscriptionManager = ({ reach, ...options }: SubscriptionMan
       throw new ChatError('rate_limited', 'You are joining rooms too quickly. Try again in a moment.', { retryAfterMs })
   }
 
-  const add: SubscriptionManager['add'] = (connection, room, since, ref) => {
+  const addNow = (connection: Connection, room: Room, since: Since, ref?: string): void => {
     const { subscriptions, principal } = connection
     if (connection.isEnded) return
     const before = subscriptions.get(room.name)
@@ -93,6 +94,11 @@ export const createSubscriptionManager = ({ reach, ...options }: SubscriptionMan
     if (before) return subscription.takeOver(before)
     presence.join(room.id, principal)
     subscription.replace(presence.frameOf(room))
+  }
+
+  const add: SubscriptionManager['add'] = (connection, room, since, ref) => {
+    if (room.tail >= room.known) return addNow(connection, room, since, ref)
+    return room.caughtUp().then(() => addNow(connection, room, since, ref))
   }
 
   const leave = (connection: Connection, name: string): void => {
@@ -113,11 +119,11 @@ export const createSubscriptionManager = ({ reach, ...options }: SubscriptionMan
     async subscribe(connection, room, { after, epoch, ref }) {
       // Another process may have appended entries that this process has not read yet, so the end of the log is read from the
       // database.
-      if (after !== undefined && after > room.tail) {
+      if (after !== undefined && after > room.known) {
         const known = await reach(room.id)
         if (known) await room.reaches(known)
       }
-      add(connection, room, { after, epoch }, ref)
+      await add(connection, room, { after, epoch }, ref)
     },
     unsubscribe(connection, { room, ref }) {
       endSubscription(connection, room)

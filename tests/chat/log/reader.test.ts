@@ -86,6 +86,14 @@ test.for([10, 4000])(
   }
 )
 
+test('a list contains an acknowledged entry that the room has not read yet', async () => {
+  const { room, list } = await start(3)
+  await room.reaches({ epoch: 'another', lastSeq: 2, oldestSeq: 1 })
+  room.grown(3)
+  expect(room.tail).toBe(2)
+  expect(seqs((await list({ limit: 10 })).items)).toEqual([1, 2, 3])
+})
+
 test('concurrent reads of the same entries cost one query per page', async () => {
   const { list, queries } = await start(200)
   await Promise.all(Array.from({ length: 50 }, () => list({ limit: 200 })))

@@ -1,9 +1,8 @@
-/** Tests subscriptions with `after`, and lists over HTTP, while a room holds entries back during a pause. */
+/** Tests subscriptions while a room holds entries back during a pause, or reads entries that were acknowledged. */
 import { expect, test } from 'vitest'
 import { createMemoryBus } from '../../../src/bus/drivers/memory.ts'
 import type { Entry } from '../../../src/chat/log/entry.ts'
 import { createPageCache } from '../../../src/chat/log/page-cache.ts'
-import { publicRoom } from '../../../src/chat/rooms/public-room.ts'
 import { createRoomRegistry } from '../../../src/chat/rooms/registry.ts'
 import { createSubscriptionManager } from '../../../src/chat/subscriptions/manager.ts'
 import { fakeClock } from '../../support/clock.ts'
@@ -117,10 +116,34 @@ test('a repeated subscription without `after` does not miss an entry that the ro
   ])
 })
 
-test('the `seq` of a room over HTTP is not below the `seq` of its listed entries', async () => {
+test.for([undefined, 2])(
+  'a subscription waits until the room has read an acknowledged entry (after: %s)',
+  async after => {
+    const it = start()
+    await longDelivery(it)
+    it.setLast(2)
+    // The entry is read from the database, because another entry changed while it was appended.
+    it.room.committed(entryAt(2), -1)
+    expect(it.room.tail).toBe(1)
+    await it.manager.subscribe(it.connection, it.room, {
+      type: 'subscribe',
+      room: 'general',
+      ...(after ? { after } : {})
+    })
+    expect(it.frames[0]).toMatchObject({ type: 'subscribed', seq: 2 })
+  }
+)
+
+test('a subscription does not wait for entries that become known later', async () => {
   const it = start()
-  await longDelivery(it)
-  heldBack(it)
-  // history.ts reads up to `tail`, and sends publicRoom(room).seq beside it.
-  expect(publicRoom(it.room).seq).toBeGreaterThanOrEqual(it.room.tail)
+  it.setLast(1)
+  it.room.grown(1)
+  const waiting = it.room.caughtUp().then(() => it.room.tail)
+  for (let seq = 2; seq <= 50; seq++) {
+    it.setLast(seq)
+    it.room.grown(seq)
+  }
+  expect(await waiting).toBeLessThan(50)
+  await it.room.caughtUp()
+  expect(it.room.tail).toBe(50)
 })
