@@ -1,25 +1,8 @@
 #!/usr/bin/env node
 /** Runs the command-line program `fastify-chat`. Exit codes: 0 success, 1 failure, 2 wrong usage. */
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
-import type { ClientOptions } from './cli/client.ts'
-import { dev } from './cli/dev.ts'
-import { generateKeys } from './cli/keys.ts'
-import { migrateCommand } from './cli/migrate.ts'
-import { writeOpenApi } from './cli/openapi.ts'
+import type { MigrateCommand, MigrateOptions } from './cli/migrate.ts'
 import { printError } from './cli/print.ts'
-import { serve } from './cli/serve.ts'
-import { revokeSessions } from './cli/sessions.ts'
-import {
-  createUser,
-  deleteUser,
-  demoteUser,
-  listUsers,
-  promoteUser,
-  removeFactors,
-  resetPassword,
-  restoreUser,
-  suspendUser
-} from './cli/users.ts'
 import { version } from './lib/package.ts'
 
 // Prints only a redacted message, because Node would print the whole error. A running server has its own handlers (src/signals.ts).
@@ -31,69 +14,86 @@ for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
   })
 }
 
+/**
+ * Returns an action that loads its module when the command runs. Loading the modules of all commands takes longer than most
+ * commands do.
+ */
+const load =
+  <Module, Name extends keyof Module>(module: () => Promise<Module>, name: Name) =>
+  async (...given: unknown[]): Promise<void> => {
+    const action = (await module())[name] as (...given: unknown[]) => void | Promise<void>
+    await action(...given)
+  }
+const migration = (name: MigrateCommand) => async (options: MigrateOptions) =>
+  (await import('./cli/migrate.ts')).migrate(name, options)
+const ofUsers = () => import('./cli/users.ts')
+
 const program = new Command('fastify-chat')
   .description('A self-hosted real-time chat service. Settings come from the environment and from .env.')
   .version(version)
   .showHelpAfterError('(see fastify-chat --help)')
   .exitOverride()
 
-program.command('serve').description('run the service, in production').action(serve)
+program
+  .command('serve')
+  .description('run the service, in production')
+  .action(load(() => import('./cli/serve.ts'), 'serve'))
 
 program
   .command('dev')
   .description('run the service for development: writes .env and opens an embedded database if there is none')
-  .action(dev)
+  .action(load(() => import('./cli/dev.ts'), 'dev'))
 
 const migrate = program.command('migrate').description('apply or revert database migrations')
-migrate.command('up').description('apply every pending migration').action(migrateCommand('up'))
+migrate.command('up').description('apply every pending migration').action(migration('up'))
 migrate
   .command('down')
   .description('revert the newest migration and delete its data; asks for confirmation on a terminal')
   .option('-y, --yes', 'do not ask for confirmation')
-  .action(migrateCommand('down'))
+  .action(migration('down'))
 migrate
   .command('finish')
   .description('finish an upgrade, after which older releases can no longer write; asks for confirmation')
   .option('-y, --yes', 'do not ask for confirmation')
-  .action(migrateCommand('finish'))
-migrate.command('status').description('show the state of every migration').action(migrateCommand('status'))
+  .action(migration('finish'))
+migrate.command('status').description('show the state of every migration').action(migration('status'))
 
 const users = program.command('users').description('create, list and change users; names are in any case')
 users
   .command('create <name>')
   .description('create a user; the password is read from the terminal or from the standard input')
   .option('--admin', 'make the user an administrator')
-  .action(createUser)
+  .action(load(ofUsers, 'createUser'))
 users
   .command('list [prefix]')
   .description('list users, or those whose names begin with a prefix')
   .option('--admins', 'list only administrators')
-  .action(listUsers)
+  .action(load(ofUsers, 'listUsers'))
 users
   .command('promote <name>')
   .description('make a user an administrator; shows the age of the account and asks for confirmation')
   .option('-y, --yes', 'do not ask for confirmation')
-  .action(promoteUser)
-users.command('demote <name>').description('make an administrator a user again').action(demoteUser)
+  .action(load(ofUsers, 'promoteUser'))
+users.command('demote <name>').description('make an administrator a user again').action(load(ofUsers, 'demoteUser'))
 users
   .command('suspend <name>')
   .description('end every session of a user, who cannot log in until restored')
-  .action(suspendUser)
-users.command('restore <name>').description('let a suspended user log in again').action(restoreUser)
+  .action(load(ofUsers, 'suspendUser'))
+users.command('restore <name>').description('let a suspended user log in again').action(load(ofUsers, 'restoreUser'))
 users
   .command('delete <name>')
   .description('delete the account of a user; asks for confirmation')
   .option('--erase', 'erase every message of the user too')
   .option('-y, --yes', 'do not ask for confirmation')
-  .action(deleteUser)
+  .action(load(ofUsers, 'deleteUser'))
 users
   .command('reset-password <name>')
   .description('print a token with which a user can choose a new password')
-  .action(resetPassword)
+  .action(load(ofUsers, 'resetPassword'))
 users
   .command('remove-factors <name>')
   .description('remove the authenticator app, the passkeys and the recovery codes of a user who lost them')
-  .action(removeFactors)
+  .action(load(ofUsers, 'removeFactors'))
 
 program
   .command('sessions')
@@ -102,20 +102,20 @@ program
   .description('end every session of a user, or of all users; --all asks for confirmation')
   .option('--all', 'end the sessions of all users')
   .option('-y, --yes', 'do not ask for confirmation')
-  .action(revokeSessions)
+  .action(load(() => import('./cli/sessions.ts'), 'revokeSessions'))
 
 program
   .command('keys')
   .description('manage keys')
   .command('generate')
   .description('print a new SECRET_KEY and ENCRYPTION_KEY, in the format of .env')
-  .action(generateKeys)
+  .action(load(() => import('./cli/keys.ts'), 'generateKeys'))
 
 program
   .command('openapi')
   .description('print the OpenAPI document')
   .option('-o, --output <file>', 'write the document to a file instead')
-  .action(writeOpenApi)
+  .action(load(() => import('./cli/openapi.ts'), 'writeOpenApi'))
 
 const seconds = (value: string): number => {
   if (Number(value) > 0) return Number(value)
@@ -133,7 +133,7 @@ program
   .addOption(new Option('--lines', 'send each line of the standard input as a message').implies({ send: true }))
   .option('--json', 'print each frame as a line of JSON')
   .option('--timeout <seconds>', 'how long --send waits for the acknowledgement', seconds, 30)
-  .action(async (options: ClientOptions) => (await import('./cli/client.ts')).client(options))
+  .action(load(() => import('./cli/client.ts'), 'client'))
 
 try {
   await program.parseAsync()

@@ -37,31 +37,28 @@ export interface MigrateOptions {
   readonly yes?: true
 }
 
-/**
- * Returns the function that runs a subcommand of `migrate`. The function uses only the database settings, so the keys may be
- * missing.
- */
-export const migrateCommand =
-  (name: keyof typeof works) =>
-  async ({ yes }: MigrateOptions): Promise<void> => {
-    const { settings } = readEnvironment({ mode: 'production', without: ['secretKey', 'encryptionKey'] })
-    const { databaseUrl: url, databaseSsl: ssl, databaseCa: ca } = settings
-    const client = await openClient({ url, ssl, ca, poolMax: 1 })
-    try {
-      await waitForDatabase(client, { seconds: settings.databaseWaitSeconds })
-      if (!yes && !(await isConfirmed(name, client, settings.databaseSchema)))
-        return print(name === 'down' ? 'Nothing was reverted.' : 'Nothing was changed.')
-      print(...(await works[name](client, settings.databaseSchema)))
-    } finally {
-      await client.close()
-    }
+export type MigrateCommand = keyof typeof works
+
+/** Runs a subcommand of `migrate`. Uses only the database settings, so the keys may be missing. */
+export const migrate = async (name: MigrateCommand, { yes }: MigrateOptions): Promise<void> => {
+  const { settings } = readEnvironment({ mode: 'production', without: ['secretKey', 'encryptionKey'] })
+  const { databaseUrl: url, databaseSsl: ssl, databaseCa: ca } = settings
+  const client = await openClient({ url, ssl, ca, poolMax: 1 })
+  try {
+    await waitForDatabase(client, { seconds: settings.databaseWaitSeconds })
+    if (!yes && !(await isConfirmed(name, client, settings.databaseSchema)))
+      return print(name === 'down' ? 'Nothing was reverted.' : 'Nothing was changed.')
+    print(...(await works[name](client, settings.databaseSchema)))
+  } finally {
+    await client.close()
   }
+}
 
 /**
  * Asks for confirmation on the terminal before `migrate down` and `migrate finish`. In a script, which has no terminal,
  * `migrate down` runs without confirmation, as in earlier releases, and `migrate finish` requires `--yes`.
  */
-const isConfirmed = async (name: keyof typeof works, client: SqlClient, schema: string): Promise<boolean> => {
+const isConfirmed = async (name: MigrateCommand, client: SqlClient, schema: string): Promise<boolean> => {
   const where = `the schema "${schema}" at ${client.where}`
   if (name === 'finish')
     return confirm(`Finish the upgrade of ${where}, so that older releases can no longer write to it?`)
