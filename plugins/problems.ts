@@ -1,17 +1,10 @@
 /** Configures validation, serialization and error responses (problems, RFC 9457) for all routes of the chat. */
 
-import { SerializerSelector } from '@fastify/fast-json-stringify-compiler'
-import type {
-  FastifyBodyParser,
-  FastifyInstance,
-  FastifyReply,
-  FastifyRequest,
-  FastifySchemaCompiler,
-  FastifySerializerCompiler
-} from 'fastify'
+import type { FastifyBodyParser, FastifyInstance, FastifyReply, FastifyRequest, FastifySchemaCompiler } from 'fastify'
 import fp from 'fastify-plugin'
 import { isUnavailable } from '../src/db/client/errors.ts'
 import { problemOf, refusalOf } from '../src/http/problems.ts'
+import { createSerializerCompiler } from '../src/http/serializers.ts'
 import { clientAddress } from '../src/lib/client-address.ts'
 import { brokenBound } from '../src/lib/json-bounds.ts'
 import { safePath } from '../src/lib/logging.ts'
@@ -42,7 +35,7 @@ export default fp(
     fastify.setValidatorCompiler(validatorCompiler)
     // Replaces, in this scope, the serializer and the parsers of a host, and the parser of Fastify that accepts plain text as a
     // body.
-    fastify.setSerializerCompiler(serializerOf(fastify))
+    fastify.setSerializerCompiler(createSerializerCompiler(fastify.getSchemas()))
     fastify.removeAllContentTypeParsers()
     fastify.addContentTypeParser('application/json', { parseAs: 'string' }, boundedJsonParser(fastify))
     fastify.setErrorHandler(sendProblem)
@@ -60,9 +53,6 @@ const boundedJsonParser = (fastify: FastifyInstance): FastifyBodyParser<string> 
     done(new ChatError('validation_failed', `The request is not valid. The body ${rule}.`, { errors }))
   }
 }
-
-const serializerOf = (fastify: FastifyInstance): FastifySerializerCompiler<unknown> =>
-  SerializerSelector()(fastify.getSchemas()) as FastifySerializerCompiler<unknown>
 
 /**
  * The error codes of limits. They are not failures, but are logged as warnings, because an operator may have to change a limit.

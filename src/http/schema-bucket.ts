@@ -1,6 +1,6 @@
 /** Separates the shared schemas (`$id`) of the service from those of a host application, which may have the same ids. */
-import { SerializerSelector } from '@fastify/fast-json-stringify-compiler'
 import type { FastifyInstance, FastifySchemaCompiler } from 'fastify'
+import { createSerializerCompiler } from './serializers.ts'
 
 interface Named {
   readonly $id: string
@@ -16,9 +16,9 @@ export const separateSchemas = (fastify: FastifyInstance, validatorCompiler: Fas
   const hosts = new Set(Object.values(fastify.getSchemas()))
   fastify.setSchemaController({
     compilersFactory: {
-      // The cast is needed because Fastify's type allows only a compiler that uses Fastify's own Ajv.
+      // The casts are needed because Fastify's types allow only compilers that use Fastify's own Ajv and options.
       buildValidator: (() => validatorCompiler) as never,
-      buildSerializer: SerializerSelector()
+      buildSerializer: createSerializerCompiler as never
     },
     bucket(inherited) {
       const schemas = new Map(Object.entries(inherited ?? {}).filter(([, schema]) => !hosts.has(schema)))
