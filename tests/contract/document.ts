@@ -108,8 +108,8 @@ export const undocumented = ({ responses }: Operation, { status, headers, text }
     return text === '' ? headerFaults(response, headers) : `${status} has a body that is not documented`
   const content = response.content[type]
   if (!content) return `${status} is not documented as ${type}`
-  const values = type === 'application/x-ndjson' ? text.trim().split('\n') : [text]
-  return headerFaults(response, headers) || values.map(value => faultsOf(content.schema, JSON.parse(value))).join('')
+  const value = type === 'application/x-ndjson' ? text : JSON.parse(text)
+  return headerFaults(response, headers) || faultsOf(content.schema, value)
 }
 
 /**
