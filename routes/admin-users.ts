@@ -10,7 +10,7 @@ import { IssuedReset, ManagedUser, ManagedUserList, UserChange } from '../src/pr
 import { countOf, Limit, pageOf } from '../src/protocol/http/paging.ts'
 import { AccountDeletion } from '../src/protocol/http/users.ts'
 import { Int64 } from '../src/protocol/integers.ts'
-import { jsonResponse, problems, SECURED } from '../src/protocol/openapi.ts'
+import { ANY_BODY, jsonResponse, problems, SECURED } from '../src/protocol/openapi.ts'
 
 import { optionalBody } from './optional-body.ts'
 
@@ -33,7 +33,6 @@ export const ADMIN_PROBLEMS = [
 export const ADMIN_ONLY = { chatAdmin: true, chatProof: true }
 
 const LIST = ['rate_limited', 'busy'] as const
-const BODY = ['invalid_json', 'payload_too_large', 'unsupported_media_type'] as const
 
 /** Defines the query parameter `after` of the lists: the `next` of the page before. */
 export const After = Type.Optional(
@@ -97,7 +96,7 @@ const adminUserRoutes: FastifyPluginAsyncTypebox = async fastify => {
       body: refTo(UserChange),
       response: {
         200: jsonResponse('The changed user.', refTo(ManagedUser)),
-        ...problems('user_not_found', 'last_admin', ...ADMIN_PROBLEMS, ...BODY)
+        ...problems('user_not_found', 'last_admin', ...ADMIN_PROBLEMS, ...ANY_BODY)
       }
     },
     handler: async request =>
@@ -121,7 +120,7 @@ const adminUserRoutes: FastifyPluginAsyncTypebox = async fastify => {
       body: Type.Optional(refTo(AccountDeletion)),
       response: {
         202: { description: 'The account has ended.', type: 'null' },
-        ...problems('user_not_found', 'last_admin', ...ADMIN_PROBLEMS, ...BODY)
+        ...problems('user_not_found', 'last_admin', ...ADMIN_PROBLEMS, ...ANY_BODY)
       }
     },
     async handler(request, reply) {

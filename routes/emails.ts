@@ -5,7 +5,7 @@ import { limitReads } from '../plugins/chat.ts'
 import { perMinute } from '../plugins/platform.ts'
 import { refTo } from '../src/protocol/components.ts'
 import { EmailBody, EmailChallenge, EmailVerification } from '../src/protocol/http/emails.ts'
-import { BODY_PROBLEMS, emptyResponse, PUBLIC, problems, SECURED } from '../src/protocol/openapi.ts'
+import { ANY_BODY, BODY_PROBLEMS, emptyResponse, PUBLIC, problems, SECURED } from '../src/protocol/openapi.ts'
 import { type AuthRoutesOptions, BODY_LIMIT } from './auth.ts'
 
 const GUARD = ['missing_token', 'invalid_token', 'token_expired', 'account_suspended', 'proof_required'] as const
@@ -106,7 +106,7 @@ const emailRoutes: FastifyPluginAsyncTypebox = async fastify => {
       security: SECURED,
       response: {
         204: emptyResponse('The account has no address.'),
-        ...problems(...GUARD, 'not_allowed', 'rate_limited', 'busy', 'unavailable')
+        ...problems(...GUARD, ...ANY_BODY, 'not_allowed', 'rate_limited', 'busy', 'unavailable')
       }
     },
     async handler(request, reply) {

@@ -4,7 +4,7 @@ import { callerOf } from '../plugins/auth.ts'
 import { type HttpTwin, type Kind, restItems } from '../plugins/chat.ts'
 import { refTo } from '../src/protocol/components.ts'
 import { Entry, MESSAGE, Nonce, RoomName } from '../src/protocol/http/messages.ts'
-import { jsonResponse, problems, SECURED } from '../src/protocol/openapi.ts'
+import { ANY_BODY, jsonResponse, problems, SECURED } from '../src/protocol/openapi.ts'
 
 const GUARD = [
   'missing_token',
@@ -14,7 +14,6 @@ const GUARD = [
   'unavailable',
   'validation_failed'
 ] as const
-const BODY = ['invalid_json', 'payload_too_large', 'unsupported_media_type'] as const
 
 /** Fields of a command that are not in the body: the path and `Idempotency-Key` contain them, or only the WebSocket needs them. */
 const ELSEWHERE = ['type', 'room', 'nonce', 'ref']
@@ -58,7 +57,7 @@ const entryRoutes: FastifyPluginAsyncTypebox = async fastify => {
             'rate_limited',
             'busy',
             ...GUARD,
-            ...BODY
+            ...ANY_BODY
           )
         }
       },

@@ -6,7 +6,7 @@ import { timestamp } from '../src/lib/clock.ts'
 import { refTo } from '../src/protocol/components.ts'
 import { Proven } from '../src/protocol/http/sessions.ts'
 import { AddedPasskey, NewPasskey, PasskeyProof, PasskeyRequest } from '../src/protocol/http/two-factor.ts'
-import { BODY_PROBLEMS, emptyResponse, jsonResponse, problems, SECURED } from '../src/protocol/openapi.ts'
+import { ANY_BODY, BODY_PROBLEMS, emptyResponse, jsonResponse, problems, SECURED } from '../src/protocol/openapi.ts'
 
 const BODY_LIMIT = 16 * 1024
 const TOKEN_PROBLEMS = ['missing_token', 'invalid_token', 'token_expired', 'account_suspended', 'unavailable'] as const
@@ -31,7 +31,7 @@ const passkeyRoutes: FastifyPluginAsyncTypebox = async fastify => {
         'Pass `options` to `navigator.credentials.create` (WebAuthn), and send its result with `challenge` within five minutes.',
       response: {
         200: jsonResponse('What to pass to the browser.', refTo(PasskeyRequest)),
-        ...problems('too_many_passkeys', 'passkeys_unavailable', 'proof_required', ...TOKEN_PROBLEMS)
+        ...problems('too_many_passkeys', 'passkeys_unavailable', 'proof_required', ...ANY_BODY, ...TOKEN_PROBLEMS)
       }
     },
     handler: request => passkeys.startAdding(factorActorOf(request))
@@ -84,7 +84,7 @@ const passkeyRoutes: FastifyPluginAsyncTypebox = async fastify => {
       params: Type.Object({ id: Type.String({ minLength: 1, maxLength: 100 }) }),
       response: {
         204: emptyResponse('The passkey was removed.'),
-        ...problems('passkey_not_found', 'validation_failed', 'proof_required', ...TOKEN_PROBLEMS)
+        ...problems('passkey_not_found', 'validation_failed', 'proof_required', ...ANY_BODY, ...TOKEN_PROBLEMS)
       }
     },
     async handler(request, reply) {
@@ -104,7 +104,7 @@ const passkeyRoutes: FastifyPluginAsyncTypebox = async fastify => {
         'Pass `options` to `navigator.credentials.get` (WebAuthn), and send its result with `challenge` within five minutes.',
       response: {
         200: jsonResponse('What to pass to the browser.', refTo(PasskeyRequest)),
-        ...problems('passkeys_unavailable', ...TOKEN_PROBLEMS)
+        ...problems('passkeys_unavailable', ...ANY_BODY, ...TOKEN_PROBLEMS)
       }
     },
     handler: request => passkeyLogin.startProof(factorActorOf(request))

@@ -6,7 +6,7 @@ import { refTo } from '../src/protocol/components.ts'
 import { EntryList, RoomName } from '../src/protocol/http/messages.ts'
 import { countOf, Limit } from '../src/protocol/http/paging.ts'
 import { AfterRoom, NewRoom, Presence, Room, RoomList } from '../src/protocol/http/rooms.ts'
-import { jsonResponse, problems, SECURED } from '../src/protocol/openapi.ts'
+import { ANY_BODY, jsonResponse, problems, SECURED } from '../src/protocol/openapi.ts'
 
 /** Maximum number of rooms that a user may create per minute. */
 const NEW_ROOMS_PER_MINUTE = 10
@@ -26,7 +26,6 @@ const GUARD = [
   'validation_failed'
 ] as const
 const READ = [...GUARD, 'rate_limited', 'busy'] as const
-const BODY = ['invalid_json', 'payload_too_large', 'unsupported_media_type'] as const
 
 const roomRoutes: FastifyPluginAsyncTypebox = async fastify => {
   const { chatCore: chat } = fastify
@@ -81,7 +80,7 @@ const roomRoutes: FastifyPluginAsyncTypebox = async fastify => {
       body: refTo(NewRoom),
       response: {
         201: jsonResponse('The created room.', refTo(Room), { isLimited: true }),
-        ...problems('room_taken', 'not_allowed', 'rate_limited', ...GUARD, ...BODY)
+        ...problems('room_taken', 'not_allowed', 'rate_limited', ...GUARD, ...ANY_BODY)
       }
     },
     async handler(request, reply) {

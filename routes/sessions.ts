@@ -7,17 +7,11 @@ import { refTo } from '../src/protocol/components.ts'
 import { ChatError } from '../src/protocol/errors.ts'
 import { Proof, Proven, RefreshTokenBody, SessionList } from '../src/protocol/http/sessions.ts'
 import { AccessToken } from '../src/protocol/http/users.ts'
-import { emptyResponse, jsonResponse, PUBLIC, problems, SECURED } from '../src/protocol/openapi.ts'
+import { ANY_BODY, emptyResponse, jsonResponse, PUBLIC, problems, SECURED } from '../src/protocol/openapi.ts'
 import { sessionResponse } from './session-response.ts'
 
 const BODY_LIMIT = 16 * 1024
-const BODY = [
-  'invalid_json',
-  'payload_too_large',
-  'unsupported_media_type',
-  'validation_failed',
-  'unavailable'
-] as const
+const BODY = [...ANY_BODY, 'validation_failed', 'unavailable'] as const
 const GUARD = ['missing_token', 'invalid_token', 'token_expired', 'account_suspended', 'unavailable'] as const
 const SessionId = Type.Object({ id: Type.String({ maxLength: 64 }) })
 
@@ -156,7 +150,7 @@ const sessionRoutes: FastifyPluginAsyncTypebox = async fastify => {
       params: SessionId,
       response: {
         204: emptyResponse('The session has ended.'),
-        ...problems('not_found', 'proof_required', 'validation_failed', ...GUARD)
+        ...problems('not_found', 'proof_required', 'validation_failed', ...ANY_BODY, ...GUARD)
       }
     },
     async handler(request, reply) {
@@ -183,7 +177,7 @@ const sessionRoutes: FastifyPluginAsyncTypebox = async fastify => {
         'Ends every session and every access token on all processes, and closes their connections with 4401.',
       tags: ['auth'],
       security: SECURED,
-      response: { 204: emptyResponse('All sessions have ended.'), ...problems('proof_required', ...GUARD) }
+      response: { 204: emptyResponse('All sessions have ended.'), ...problems('proof_required', ...ANY_BODY, ...GUARD) }
     },
     async handler(request, reply) {
       await accounts.sessions.endAll({ userId: callerOf(request).userId, client: clientOf(request) })

@@ -4,7 +4,7 @@ import { factorActorOf } from '../plugins/auth.ts'
 import { timestamp } from '../src/lib/clock.ts'
 import { refTo } from '../src/protocol/components.ts'
 import { Factors, RecoveryCodes, TotpCode, TotpSecret } from '../src/protocol/http/two-factor.ts'
-import { BODY_PROBLEMS, emptyResponse, jsonResponse, problems, SECURED } from '../src/protocol/openapi.ts'
+import { ANY_BODY, BODY_PROBLEMS, emptyResponse, jsonResponse, problems, SECURED } from '../src/protocol/openapi.ts'
 
 const BODY_LIMIT = 16 * 1024
 const TOKEN_PROBLEMS = ['missing_token', 'invalid_token', 'token_expired', 'account_suspended', 'unavailable'] as const
@@ -56,7 +56,7 @@ const totpRoutes: FastifyPluginAsyncTypebox = async fastify => {
       description: 'The app is not used before its first code is confirmed.',
       response: {
         200: jsonResponse('The secret.', refTo(TotpSecret)),
-        ...problems('totp_enabled', 'proof_required', ...TOKEN_PROBLEMS)
+        ...problems('totp_enabled', 'proof_required', ...ANY_BODY, ...TOKEN_PROBLEMS)
       }
     },
     handler: request => factors.enrolTotp(factorActorOf(request))
@@ -91,7 +91,10 @@ const totpRoutes: FastifyPluginAsyncTypebox = async fastify => {
       operationId: 'removeTotp',
       summary: 'Remove the authenticator app',
       description: 'The last second factor that is removed takes the recovery codes with it.',
-      response: { 204: emptyResponse('There is no app anymore.'), ...problems('proof_required', ...TOKEN_PROBLEMS) }
+      response: {
+        204: emptyResponse('There is no app anymore.'),
+        ...problems('proof_required', ...ANY_BODY, ...TOKEN_PROBLEMS)
+      }
     },
     async handler(request, reply) {
       await factors.removeTotp(factorActorOf(request))
@@ -110,7 +113,7 @@ const totpRoutes: FastifyPluginAsyncTypebox = async fastify => {
       description: 'Earlier ones become invalid.',
       response: {
         200: jsonResponse('The recovery codes.', refTo(RecoveryCodes)),
-        ...problems('no_second_factor', 'proof_required', ...TOKEN_PROBLEMS)
+        ...problems('no_second_factor', 'proof_required', ...ANY_BODY, ...TOKEN_PROBLEMS)
       }
     },
     handler: async request => ({ recovery_codes: [...(await factors.renewRecoveryCodes(factorActorOf(request)))] })

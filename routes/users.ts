@@ -11,7 +11,7 @@ import { timestamp } from '../src/lib/clock.ts'
 import { refTo } from '../src/protocol/components.ts'
 import { ChatError } from '../src/protocol/errors.ts'
 import { AccountDeletion, ProfileChange, User } from '../src/protocol/http/users.ts'
-import { jsonResponse, problems, SECURED } from '../src/protocol/openapi.ts'
+import { ANY_BODY, jsonResponse, problems, SECURED } from '../src/protocol/openapi.ts'
 import { optionalBody } from './optional-body.ts'
 
 const GUARD = [
@@ -23,7 +23,7 @@ const GUARD = [
   'busy',
   'unavailable'
 ] as const
-const BODY = ['validation_failed', 'invalid_json', 'payload_too_large', 'unsupported_media_type'] as const
+const BODY = ['validation_failed', ...ANY_BODY] as const
 const BODY_LIMIT = 16 * 1024
 
 const userRoutes: FastifyPluginAsyncTypebox = async fastify => {

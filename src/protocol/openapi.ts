@@ -57,11 +57,16 @@ export const openApiBase = ({ publicUrl, apiContact }: OpenApiOptions = {}) => (
 export const schemaName = (schema: { $id?: unknown }, _uri: unknown, _fragment: string, at: number): string =>
   typeof schema.$id === 'string' ? schema.$id : `def-${at}`
 
-/** The errors of every route that has a body and is limited. */
-export const BODY_PROBLEMS = [
+/** The errors of every request with a body, which a client may also send to a route that needs none. */
+export const ANY_BODY = [
   'invalid_json',
   'payload_too_large',
-  'unsupported_media_type',
+  'unsupported_media_type'
+] as const satisfies readonly ErrorCode[]
+
+/** The errors of every route that has a body and is limited. */
+export const BODY_PROBLEMS = [
+  ...ANY_BODY,
   'validation_failed',
   'rate_limited',
   'busy',
