@@ -2,28 +2,19 @@
  * Authenticates requests. Registered users are authenticated by an access token, and host users by the host's function
  * `authenticate`. Decorates `chatAuth` and `request.chatUser`.
  */
-import jwtPlugin from '@fastify/jwt'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
-import { type Accounts, createAccounts } from '../src/accounts/accounts.ts'
+import type { Accounts } from '../src/accounts/accounts.ts'
 import type { Administrator } from '../src/accounts/admin/actor.ts'
 import { createAdminGuard } from '../src/accounts/admin/admin-guard.ts'
 import { createAuditRetention } from '../src/accounts/audit-retention.ts'
-import type { AccountsContext, ClientInfo } from '../src/accounts/context.ts'
+import type { ClientInfo } from '../src/accounts/context.ts'
 import { createHostUsers, type HostUser } from '../src/accounts/host-users.ts'
-import { loadIssuer } from '../src/accounts/issuers/issuer.ts'
-import { createLookupKeys } from '../src/accounts/lookup-keys.ts'
-import { createMail } from '../src/accounts/mail/mail.ts'
-import { createPasswordPolicy, serviceNamesOf } from '../src/accounts/passwords/policy.ts'
-import { createLoginThrottle } from '../src/accounts/passwords/throttle.ts'
-import { createPasswords } from '../src/accounts/passwords.ts'
 import type { Identity } from '../src/accounts/sessions/identify.ts'
-import { createAccessTokens, type Jwt } from '../src/accounts/tokens/access-tokens.ts'
 import { extractToken } from '../src/accounts/tokens/extract-token.ts'
 import type { FactorActor } from '../src/accounts/two-factor/change.ts'
-import { loadTwoFactor } from '../src/accounts/two-factor/two-factor.ts'
 import type { Principal } from '../src/chat/access/authorize.ts'
-import { createOptionsReader, type SettingOptions, type SettingValues } from '../src/config/plugin-options.ts'
+import { createOptionsReader, type SettingOptions } from '../src/config/plugin-options.ts'
 import { administrationSettings } from '../src/config/settings/audit.ts'
 import { authSettings } from '../src/config/settings/auth.ts'
 import { chatSettings } from '../src/config/settings/chat.ts'
@@ -112,15 +103,12 @@ export interface ChatAuthOptions extends SettingOptions<typeof ownSettings> {
   readonly clock?: Clock
 }
 
-// The namespace prevents conflicts with the decorators of a host that also uses @fastify/jwt.
-const NAMESPACE = 'chat'
 /** Default time in milliseconds for which the authentication of a host user is valid. */
 const DAY_MS = 24 * 60 * 60 * 1000
-const HOUR_MS = 60 * 60 * 1000
 /** Interval in milliseconds at which sessions that have ended are deleted. */
 const SWEEP_MS = 10 * 60_000
 
-const ownSettings = {
+export const ownSettings = {
   ...authSettings,
   ...administrationSettings,
   ...twoFactorSettings,
@@ -180,6 +168,8 @@ export default fp(
       return
     }
 
+    // Loaded here, so that a host with its own users does not load the code and the libraries of accounts.
+    const { createOwnAccounts } = await import('./own-accounts.ts')
     const accounts = await createOwnAccounts(fastify, values, clock)
     const adminGuard = createAdminGuard({
       administration: fastify.chatDb.administration,
@@ -294,82 +284,10 @@ const socketToken = ({ headers, query }: FastifyRequest): string | undefined => 
   })
 }
 
-const createOwnAccounts = async (
-  fastify: FastifyInstance,
-  values: SettingValues<typeof ownSettings, 'secretKey'>,
-  clock: Clock
-): Promise<Accounts> => {
-  const { secretKey, secretKeyPrevious, accessTokenExpireMinutes, bcryptRounds, legacySocketHours } = values
-  if (!secretKey)
-    throw new TypeError(
-      'The plugin chat-auth requires `secretKey`, or `authenticate` for the users of a host application.'
-    )
-  const jwt = await loadJwt(fastify, secretKey)
-  const tokens = createAccessTokens({
-    jwt,
-    clock,
-    secretKey,
-    secretKeyPrevious,
-    audience: values.audience ?? fastify.chatDb.schema,
-    lifetime: accessTokenExpireMinutes * 60
-  })
-  const context = createContext(fastify, clock)
-  const issuer = await loadIssuer(context, values)
-  if (issuer) shutdownOf(fastify).add('stop background work', async () => issuer.stop())
-  const twoFactor = await loadTwoFactor(context, values)
-  // Not awaited, so that the start does not wait for a table scan.
-  fastify.addHook('onListen', async () => void twoFactor.reportOtherHosts().catch(() => {}))
-  return createAccounts({
-    context,
-    twoFactor,
-    passwords: createPasswords({ rounds: bcryptRounds }),
-    tokens,
-    policy: createPasswordPolicy({
-      isCommonChecked: values.passwordCommonCheck,
-      serviceNames: serviceNamesOf(values.publicUrl)
-    }),
-    throttle: createLoginThrottle(context),
-    lifetime: { idleMs: values.sessionIdleDays * DAY_MS, maxMs: values.sessionMaxDays * DAY_MS },
-    legacySocketMs: legacySocketHours * HOUR_MS,
-    isEmailRequired: values.requireVerifiedEmail,
-    registration: values.registration,
-    issuer,
-    isLocal: values.authLocal,
-    gates: []
-  })
-}
-
-const createContext = (fastify: FastifyInstance, clock: Clock): AccountsContext => ({
-  database: fastify.chatDb,
-  keyring: fastify.chatCrypto,
-  clock,
-  log: withoutRepeats(fastify.server, fastify.log, clock),
-  mail: fastify.hasDecorator('chatMail')
-    ? fastify.chatMail
-    : createMail({ keyring: fastify.chatCrypto, isConfigured: false }),
-  lookupKeys: createLookupKeys({ repository: fastify.chatDb.lookupKeys, keyring: fastify.chatCrypto })
-})
-
 /** Starts to blank and delete old events of the audit log, and stops when the process stops. */
 const startAuditRetention = (fastify: FastifyInstance, clock: Clock, addressDays: number): void => {
   const log = withoutRepeats(fastify.server, fastify.log, clock)
   const retention = createAuditRetention({ audit: fastify.chatDb.audit, clock, log, addressDays })
   fastify.addHook('onListen', async () => retention.start())
   shutdownOf(fastify).add('stop background work', () => retention.stop())
-}
-
-/** Registers `@fastify/jwt` in a separate child instance, and returns the methods that `@fastify/jwt` adds. */
-const loadJwt = async (fastify: FastifyInstance, secret: string): Promise<Jwt> => {
-  let jwt: Jwt | undefined
-  await fastify.register(async function chatJwt(child) {
-    // Shadows the `jwt` decorator of a host. Otherwise, `@fastify/jwt` would add the namespace to the decorator of the host.
-    child.decorate('jwt', Object.create(null))
-    await child.register(jwtPlugin, { namespace: NAMESPACE, secret, decoratorName: 'chatJwtUser' })
-    jwt = (child.jwt as unknown as Record<string, Jwt>)[NAMESPACE]
-  })
-  if (!jwt)
-    throw new Error(
-      '@fastify/jwt did not register the namespace "chat". Install the version of @fastify/jwt that fastify-chat requires.'
-    )
-  return jwt
 }
