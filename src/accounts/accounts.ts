@@ -35,11 +35,11 @@ export interface AccountsOptions {
   /** Whether users must verify an e-mail address before they can log in. */
   readonly isEmailRequired?: boolean
   /**
-   * The checks between the password and the session, in their order. Inactive users, and those without a verified address if
-   * one is required, are always rejected first.
+   * The checks before the session, in their order. Inactive users, those without a second factor that is required, and those
+   * without a verified address if one is required, are always rejected first.
    */
   readonly gates?: readonly LoginGate[]
-  /** The second factors, whose gate is the last one. */
+  /** The second factors, whose gate comes before everything that the password alone must not allow. */
   readonly twoFactor: TwoFactor
   /** Who can register. The default is everyone. */
   readonly registration?: RegistrationMode
@@ -84,7 +84,8 @@ export const createAccounts = (options: AccountsOptions): Accounts => {
   const { context, passwords, tokens, lifetime, policy, throttle, twoFactor, isEmailRequired = false } = options
   const { registration = 'open', issuer, isLocal = true } = options
   const emails = createEmails({ context, isRequired: isEmailRequired })
-  const gates = [refuseInactive, emails.gate, ...(options.gates ?? [])]
+  // The second factor comes before the address: the challenge of `emails.gate` lets whoever has it enter another address.
+  const gates = [emails.gate, ...(options.gates ?? [])]
   const { clock, log, database } = context
   const { sessions, refreshTokens } = database
   const start = createSessionStarter(options)
@@ -97,9 +98,15 @@ export const createAccounts = (options: AccountsOptions): Accounts => {
     twoFactor,
     emails,
     register: createRegister({ context, passwords, emails, policy, mode: registration }),
-    login: createPasswordLogin({ context, passwords, start, throttle, gates: [...gates, twoFactor.gate] }),
+    login: createPasswordLogin({
+      context,
+      passwords,
+      start,
+      throttle,
+      gates: [refuseInactive, twoFactor.gate, ...gates]
+    }),
     async startSession(user, request) {
-      for (const gate of gates) await gate(user, request)
+      for (const gate of [refuseInactive, ...gates]) await gate(user, request)
       const started = await start(user, request)
       if (started) return started
       throw new ChatError('invalid_credentials', 'Your account was changed meanwhile. Log in again.')

@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { PASSWORD, startChat } from '../support/start-chat.ts'
 import { type MailChat, mailValues, startMailChat } from '../support/start-mail-chat.ts'
+import { challengeOf, enrol, enterCode } from '../support/two-factor.ts'
 
 const me = async ({ call }: MailChat, token: string) => (await call('GET', '/api/users/me', { token })).body
 const register = ({ call }: MailChat, username: string, email?: string) =>
@@ -244,6 +245,34 @@ describe('with REQUIRE_VERIFIED_EMAIL', () => {
     const { body: another } = await chat.login('john')
     await chat.database.client.query(`update "${chat.database.schema}".users set generation = generation + 1`)
     expect((await resend(another.challenge)).status).toBe(401)
+  })
+
+  test('a login asks for the second factor before it gives out a challenge for the address', async () => {
+    const chat = await startMailChat({ requireVerifiedEmail: true })
+    const john = await chat.verified('john', 'john@example.com')
+    const { recoveryCodes } = await enrol(chat, { ...john, username: 'john' }, Date.now())
+    await chat.database.emails.removeOf(john.id)
+    const challenge = await challengeOf(chat, 'john')
+    const body = { challenge, email: 'mallory@example.com' }
+    expect((await chat.call('POST', '/api/auth/email', { body })).body).toMatchObject({ code: 'invalid_challenge' })
+    const continued = await enterCode(chat, challenge, recoveryCodes[0] ?? '')
+    expect(continued.body).toMatchObject({ code: 'email_not_verified' })
+    const own = { challenge: continued.body.challenge, email: 'john@example.com' }
+    expect((await chat.call('POST', '/api/auth/email', { body: own })).status).toBe(202)
+  })
+
+  test('a challenge is void when the address has been verified', async () => {
+    const chat = await startMailChat({ requireVerifiedEmail: true })
+    await register(chat, 'john', 'john@example.com')
+    const { challenge } = (await chat.login('john')).body
+    const [mail] = await chat.mail.to('john@example.com')
+    await verify(chat, mail?.token)
+    for (const email of [undefined, 'mallory@example.com']) {
+      const { body } = await chat.call('POST', '/api/auth/email', { body: { challenge, email } })
+      expect(body).toMatchObject({ code: 'invalid_challenge' })
+    }
+    const token = await tokenOf(chat, 'john')
+    expect(await me(chat, token)).not.toHaveProperty('pending_email')
   })
 
   test('the start reports how many users it locks out', async () => {

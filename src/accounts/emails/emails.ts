@@ -92,18 +92,16 @@ export const createEmails = ({ context, isRequired }: EmailsOptions): Emails => 
     await repositories.audit.record({ event: 'email_entered', userId, ...client })
   }
 
-  const enter: Emails['enter'] = async (user, text, client) => {
-    const email = await prepare(text)
-    await database.transaction(async repositories => {
-      await lock(repositories, user)
-      await store(repositories, user, email, client)
-    })
-  }
-
   return {
     isConfigured: mail.isConfigured,
     gate: createVerificationGate({ database, isRequired }),
-    enter,
+    async enter(user, text, client) {
+      const email = await prepare(text)
+      await database.transaction(async repositories => {
+        await lock(repositories, user)
+        await store(repositories, user, email, client)
+      })
+    },
     prepare,
     store,
     async remove(user, client) {
@@ -145,10 +143,14 @@ export const createEmails = ({ context, isRequired }: EmailsOptions): Emails => 
       const found = await database.challenges.attempt(hashToken(challenge), 'verify_email', MAX_RESENDS)
       if (!found || found.userId === null || found.generation === null) throw badChallenge()
       const user = { id: found.userId, generation: found.generation }
-      if (address !== undefined) return enter(user, address, client)
+      const email = address === undefined ? undefined : await prepare(address)
       await database.transaction(async repositories => {
         await lock(repositories, user)
-        const pending = (await repositories.emails.listOf(user.id)).find(one => !isVerified(one))
+        const emails = await repositories.emails.listOf(user.id)
+        // The challenge is for users without a verified address. One that was verified since can only be changed after a login.
+        if (emails.some(isVerified)) throw badChallenge()
+        if (email) return store(repositories, user, email, client)
+        const pending = emails.find(one => !isVerified(one))
         if (!pending) throw invalidAddress('is missing, because your account has no address')
         await sendLink(repositories, user.id, pending.addressHash)
       })
