@@ -104,12 +104,20 @@ program
   .option('-y, --yes', 'do not ask for confirmation')
   .action(load(() => import('./cli/sessions.ts'), 'revokeSessions'))
 
-program
-  .command('keys')
-  .description('manage keys')
+const ofRotation = () => import('./cli/key-rotation.ts')
+const keys = program.command('keys').description('generate keys, and rotate the ENCRYPTION_KEY')
+keys
   .command('generate')
   .description('print a new SECRET_KEY and ENCRYPTION_KEY, in the format of .env')
   .action(load(() => import('./cli/keys.ts'), 'generateKeys'))
+keys
+  .command('status')
+  .description('show which keys encrypt what is stored, and which of them can be removed')
+  .action(load(ofRotation, 'showKeys'))
+keys
+  .command('rotate')
+  .description('encrypt everything that is stored with the current ENCRYPTION_KEY; the service may run meanwhile')
+  .action(load(ofRotation, 'rotateKeys'))
 
 program
   .command('openapi')

@@ -36,13 +36,20 @@ export const createLookupKeys = ({ repository, keyring }: LookupKeysOptions): Lo
       stored = await repository.find(name)
     }
     const secret = stored && keyring.decrypt(stored.secret, stored.keyId)
-    if (!secret) {
+    if (!stored || !secret) {
       throw new Error(
         `The key "${name}" in the table "lookup_keys" cannot be decrypted. Add the ENCRYPTION_KEY that encrypted it to ` +
           'ENCRYPTION_KEY_PREVIOUS.'
       )
     }
+    if (stored.keyId !== keyring.currentKeyId) await renew(name, stored.secret, secret)
     return createSecretKey(Buffer.from(secret, 'base64url'))
+  }
+
+  /** Encrypts a key with the current encryption key, so that the earlier one can be removed. */
+  const renew = async (name: LookupKeyName, before: string, secret: string): Promise<void> => {
+    const { token, keyId } = keyring.encrypt(secret)
+    await repository.replace(name, before, { secret: token, keyId })
   }
 
   const keyOf = (name: LookupKeyName): Promise<KeyObject> => {

@@ -6,7 +6,7 @@ import { createRequestDeletion, type RequestDeletion } from '../accounts/deletio
 import { createLookupKeys } from '../accounts/lookup-keys.ts'
 import { createMail } from '../accounts/mail/mail.ts'
 import type { Settings } from '../config/settings.ts'
-import { createKeyring } from '../crypto/keyring.ts'
+import { createKeyring, type Keyring } from '../crypto/keyring.ts'
 import { openClient, waitForDatabase } from '../db/client/open.ts'
 import type { SqlClient } from '../db/client/types.ts'
 import { type ChatDatabase, createDatabase } from '../db/database.ts'
@@ -16,6 +16,7 @@ import { systemClock } from '../lib/clock.ts'
 export interface AccountTools {
   readonly settings: Settings
   readonly database: ChatDatabase
+  readonly keyring: Keyring
   readonly administration: Administration
   readonly operator: Operator
   readonly requestDeletion: RequestDeletion
@@ -49,6 +50,7 @@ const toolsOf = (client: SqlClient, settings: Settings): AccountTools => {
   return {
     settings,
     database,
+    keyring,
     administration: createAdministration(context),
     operator: createOperator(context),
     requestDeletion: createRequestDeletion({ context, erasesByDefault: settings.onDelete === 'erase' })

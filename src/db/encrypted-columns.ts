@@ -9,16 +9,18 @@ export interface EncryptedColumn {
   readonly table: string
   readonly column: string
   readonly keyIdColumn: string
+  /** The columns of the table's primary key, with their types. */
+  readonly primaryKey: Readonly<Record<string, 'integer' | 'bigint' | 'text'>>
 }
 
 /** Every encrypted column. A test stores an entry of each kind and compares this list with the columns that contain tokens. */
 export const ENCRYPTED_COLUMNS: readonly EncryptedColumn[] = [
-  { table: 'emails', column: 'address', keyIdColumn: 'key_id' },
-  { table: 'lookup_keys', column: 'secret', keyIdColumn: 'key_id' },
-  { table: 'messages', column: 'content', keyIdColumn: 'key_id' },
-  { table: 'messages', column: 'meta', keyIdColumn: 'key_id' },
-  { table: 'outbox', column: 'payload', keyIdColumn: 'key_id' },
-  { table: 'totp', column: 'secret', keyIdColumn: 'key_id' }
+  { table: 'emails', column: 'address', keyIdColumn: 'key_id', primaryKey: { user_id: 'integer', state: 'text' } },
+  { table: 'lookup_keys', column: 'secret', keyIdColumn: 'key_id', primaryKey: { name: 'text' } },
+  { table: 'messages', column: 'content', keyIdColumn: 'key_id', primaryKey: { room_id: 'integer', seq: 'bigint' } },
+  { table: 'messages', column: 'meta', keyIdColumn: 'key_id', primaryKey: { room_id: 'integer', seq: 'bigint' } },
+  { table: 'outbox', column: 'payload', keyIdColumn: 'key_id', primaryKey: { id: 'text' } },
+  { table: 'totp', column: 'secret', keyIdColumn: 'key_id', primaryKey: { user_id: 'integer' } }
 ]
 
 /**

@@ -32,6 +32,14 @@ test('a key stays the same when the encryption key is rotated, and is stored onl
   expect(row?.secret).toMatch(/^gAAAAA/)
 })
 
+test('a key is encrypted again when it is read after a rotation, so that the old encryption key can be removed', async () => {
+  const { lookupKeys: repository } = await testDatabase()
+  const second = generateKey()
+  const hash = await createLookupKeys({ repository, keyring: keyringOf(first) }).hash('names', 'a')
+  await createLookupKeys({ repository, keyring: keyringOf(second, first) }).hash('names', 'a')
+  expect(await createLookupKeys({ repository, keyring: keyringOf(second) }).hash('names', 'a')).toBe(hash)
+})
+
 test('a key that cannot be decrypted is reported, and read again by the next call', async () => {
   const { lookupKeys: repository } = await testDatabase()
   await createLookupKeys({ repository, keyring: keyringOf(first) }).hash('emails', 'a')

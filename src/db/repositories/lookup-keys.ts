@@ -11,6 +11,8 @@ export interface LookupKeysRepository {
   find(name: string): Promise<StoredLookupKey | undefined>
   /** Stores a key unless there is one with this name. Waits for a transaction that is storing one. */
   add(name: string, key: StoredLookupKey): Promise<void>
+  /** Replaces the secret `before` of a key. Does nothing if another process has replaced it since. */
+  replace(name: string, before: string, key: StoredLookupKey): Promise<void>
 }
 
 /** @internal */
@@ -29,6 +31,14 @@ export const createLookupKeysRepository = (
     async add(name, { secret, keyId }) {
       await query(`insert into ${table} (name, secret, key_id) values ($1, $2, $3) on conflict (name) do nothing`, [
         name,
+        secret,
+        keyId
+      ])
+    },
+    async replace(name, before, { secret, keyId }) {
+      await query(`update ${table} set secret = $3, key_id = $4 where name = $1 and secret = $2`, [
+        name,
+        before,
         secret,
         keyId
       ])
