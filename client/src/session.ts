@@ -89,25 +89,32 @@ export const createSession = (options: SessionOptions): Session => {
       if (current && isUsable(stale)) return current.token
     }
     const tokens = await refreshed(kept)
+    // A lock may be lost while the browser has frozen the tab, so the tokens may have been replaced or removed meanwhile.
+    if (state.status === 'ended') throw endedError(state.detail)
+    if (!isSame(await vault.read(), kept)) return renew(stale)
+    if (!tokens) {
+      await vault.remove(false)
+      throw end('refused')
+    }
     await vault.write(tokens)
     if (state.status === 'active' && tokens.sessionId !== state.id) throw end('replaced')
     use(tokens)
     return String(tokens.accessToken)
   }
 
-  const refreshed = async ({ refreshToken }: SessionTokens): Promise<SessionTokens> => {
+  /** Returns new tokens, or undefined if the service refuses the refresh token. */
+  const refreshed = async ({ refreshToken }: SessionTokens): Promise<SessionTokens | undefined> => {
     const body = isCookieMode ? {} : { refresh_token: refreshToken }
+    // A service without sessions has issued no refresh token.
+    if (!isCookieMode && refreshToken === undefined) return undefined
     try {
-      // A service without sessions has issued no refresh token.
-      if (!isCookieMode && refreshToken === undefined) throw endedError(ENDS.refused)
       const response = await call<LoginResponse>('POST', '/api/auth/refresh', { body, isPublic: true })
       backoff.reset()
       failure = undefined
       return tokensOf(response)
     } catch (error) {
       if (!isEnd(error)) throw error
-      await vault.remove(false)
-      throw end('refused')
+      return undefined
     }
   }
 
@@ -148,9 +155,16 @@ export const createSession = (options: SessionOptions): Session => {
   }
 
   const logOut = async (): Promise<void> => {
-    const refreshToken = (await vault.read())?.refreshToken
-    leaving ??= { refreshToken, bearer: current?.token }
-    await vault.remove(true)
+    let problem: ChatApiError | undefined
+    const keep = (cause: unknown): undefined => {
+      problem = temporary(cause)
+    }
+    const kept = await vault.read().catch(keep)
+    leaving = {
+      refreshToken: kept?.refreshToken ?? leaving?.refreshToken,
+      bearer: current?.token ?? leaving?.bearer
+    }
+    await vault.remove(true).catch(keep)
     end('logged_out')
     try {
       await call('POST', '/api/auth/logout', {
@@ -160,8 +174,9 @@ export const createSession = (options: SessionOptions): Session => {
         isPublic: true
       })
     } catch (error) {
-      // The session has ended already.
       if (!(error instanceof ChatApiError) || error.status !== 401) throw error
+      // The session has ended already, or the storage did not return its tokens.
+      if (problem) throw problem
     }
     leaving = undefined
   }
@@ -189,6 +204,11 @@ export const createSession = (options: SessionOptions): Session => {
     on: events.on
   }
 }
+
+const isSame = (one: SessionTokens | undefined, other: SessionTokens): boolean =>
+  one?.refreshToken === other.refreshToken &&
+  one?.accessToken === other.accessToken &&
+  one?.sessionId === other.sessionId
 
 const isEnd = (error: unknown): error is ChatApiError =>
   error instanceof ChatApiError && error.status === 401 && error.code === 'invalid_refresh_token'

@@ -221,6 +221,103 @@ test('forgets the tokens when it logs out without a network, and logs out when i
   expect(service.isRevoked('s1')).toBe(true)
 })
 
+/** Starts to renew the token of a tab that has lost the lock. `finish` delivers the response of the service. */
+const renewSlowly = async ({ service, timers, tab }: ReturnType<typeof setUp>) => {
+  let finish = () => {}
+  const held = new Promise<void>(resolve => {
+    finish = resolve
+  })
+  const lock: SessionLock = work => work()
+  const slow = tab({
+    lock,
+    async fetch(url, init) {
+      const response = await service.fetch(url, init)
+      if (url.endsWith('/refresh')) await held
+      return response
+    }
+  })
+  const other = tab({ lock })
+  await slow.logIn(LOGIN)
+  await other.restore()
+  await timers.advance(1_800_000)
+  const token = slow.token()
+  await settled()
+  return { slow, other, token, finish }
+}
+
+test('keeps the newer tokens of another tab when its own response is late', async () => {
+  const all = setUp()
+  const { other, token, finish } = await renewSlowly(all)
+  all.service.use(await other.token())
+  await all.timers.advance(1_800_000)
+  const newest = await other.token()
+  finish()
+  expect(await token).toBe(newest)
+  expect(all.storage.stored()).toMatchObject({ accessToken: newest, refreshToken: 's1.3' })
+})
+
+test.for(['here', 'in another tab'] as const)('writes no tokens after a log-out %s', async where => {
+  const all = setUp()
+  const { slow, other, token, finish } = await renewSlowly(all)
+  await (where === 'here' ? slow : other).logOut()
+  finish()
+  expect(await failure(token)).toMatchObject({ status: 401, code: 'invalid_refresh_token' })
+  expect(slow.state).toMatchObject({ status: 'ended', reason: 'logged_out' })
+  expect(all.storage.stored()).toBeNull()
+})
+
+test('keeps the tokens of a new login when an earlier renewal is refused late', async () => {
+  const { service, timers, storage, tab } = setUp()
+  await tab().logIn(LOGIN)
+  let finish = () => {}
+  const held = new Promise<void>(resolve => {
+    finish = resolve
+  })
+  const slow = tab({
+    lock: work => work(),
+    async fetch(url, init) {
+      const response = await service.fetch(url, init)
+      await held
+      return response
+    }
+  })
+  await timers.advance(1_800_000)
+  service.revoke('s1')
+  const restored = slow.restore()
+  await settled()
+  await tab({ lock: work => work() }).logIn(LOGIN)
+  finish()
+  expect(await restored).toBe(false)
+  expect(slow.state).toMatchObject({ status: 'ended', reason: 'replaced' })
+  expect(storage.stored()).toMatchObject({ sessionId: 's2' })
+  expect(await slow.restore()).toBe(true)
+})
+
+test('logs out at the service also if the storage fails', async () => {
+  const { service, storage, tab } = setUp()
+  const session = tab()
+  await session.logIn(LOGIN)
+  const token = await session.token()
+  storage.get = storage.remove = async () => {
+    throw new Error('The disk is gone.')
+  }
+  await session.logOut()
+  expect(session.state).toMatchObject({ status: 'ended', reason: 'logged_out' })
+  expect(service.calls.at(-1)).toMatchObject({ path: '/api/auth/logout', body: {}, token })
+})
+
+test('rejects a log-out if the storage fails and the service does not know the session', async () => {
+  const { service, storage, tab } = setUp()
+  const session = tab()
+  await session.logIn(LOGIN)
+  storage.get = async () => {
+    throw new Error('The disk is gone.')
+  }
+  service.fail({ status: 401, body: { code: 'token_expired' } })
+  expect(await failure(session.logOut())).toMatchObject({ code: 'no_token', cause: new Error('The disk is gone.') })
+  expect(session.state).toMatchObject({ status: 'ended', reason: 'logged_out' })
+})
+
 test('reports a second factor with its challenge, and continues with the code', async () => {
   const { service, tab } = setUp()
   const session = tab()
