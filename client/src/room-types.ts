@@ -93,10 +93,10 @@ export interface RoomEvents {
    */
   message: Message
   /**
-   * All messages of a user before the entry `seq` were erased. `state.messages` no longer contains their contents. If the app
-   * stores messages itself, it must remove the contents too.
+   * All messages of a user before the entry `seq` were erased. `state.messages` no longer contains their contents, and has
+   * `username` in place of the user's name. If the app stores messages itself, it must do the same.
    */
-  erasure: { readonly userId: number; readonly seq: number }
+  erasure: { readonly userId: number; readonly username: string; readonly seq: number }
   /** The status of an outgoing message changed. */
   outgoing: Outgoing
   /** The connection couldn't resume a part of the log. That part is skipped, or it is read over HTTP. */

@@ -380,6 +380,8 @@ const erasureFrame = (seq: number, subject: number) => ({
   ...messageFrame(seq),
   type: 'erasure',
   content: undefined,
+  user_id: subject,
+  username: `deleted user ${subject}`,
   subject
 })
 const contents = (messages: readonly Message[]) => messages.map(({ content, unavailable }) => content ?? unavailable)
@@ -402,12 +404,12 @@ test('removes the contents of the messages before an erasure, from the state and
     room: 'general',
     seq: 1,
     user_id: 2,
-    username: 'bob',
+    username: 'deleted user 2',
     content: null,
     unavailable: 'erased',
     created_at: '2026-01-31T12:00:00.000+00:00'
   })
-  expect(erasures).toEqual([{ userId: 2, seq: 3 }])
+  expect(erasures).toEqual([{ userId: 2, username: 'deleted user 2', seq: 3 }])
   expect(room.state.status).toBe('live')
   const seen: Message[] = []
   for await (const message of loop) if (seen.push(message) === 3) break
