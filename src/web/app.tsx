@@ -5,7 +5,15 @@ import { listen } from './hooks.ts'
 import { Login } from './login/login.tsx'
 import { MailLinkForm } from './login/mail-link-form.tsx'
 import type { MailLink } from './mail-links.ts'
-import { createMemorySession, createPageSession, finishLogOut, logOut, readUser, saveUser } from './session.ts'
+import {
+  createMemorySession,
+  createPageSession,
+  finishLogOut,
+  logOut,
+  type PageSession,
+  readUser,
+  saveUser
+} from './session.ts'
 import {
   clearStorage,
   openUserStorage,
@@ -33,7 +41,7 @@ export const App = ({ link: given }: { readonly link: MailLink | undefined }) =>
   const saved = useRef<UserData>()
   const { session, account, memoryReason } = page
 
-  const begin = (username: string): void => {
+  const begin = (username: string, { memoryReason }: PageSession): void => {
     // Another user must not start in the previous user's room, whose name is still in the URL.
     if (saved.current && saved.current.username.toLowerCase() !== username.toLowerCase()) leaveRoom()
     clearStorage(username)

@@ -20,7 +20,7 @@ interface LoginProps {
   readonly notice?: string | undefined
   /** Creates a session that uses no cookie, and makes it the page's session. */
   readonly onMemory: () => PageSession
-  readonly onDone: (username: string) => void
+  readonly onDone: (username: string, page: PageSession) => void
 }
 
 type Step =
@@ -37,21 +37,21 @@ export const Login = ({ page, username = '', invitation, notice, onMemory, onDon
     document.title = 'Log in · Chat'
   }, [])
 
-  const finish = async ({ account }: PageSession, name: string | undefined): Promise<void> =>
-    onDone(name ?? (await account.me()).username)
-
   const logIn: LogIn = async (work, name) => {
+    const attempt = async (at: PageSession): Promise<void> => {
+      await work(at.session)
+      onDone(name ?? (await at.account.me()).username, at)
+    }
     try {
-      await work(page.session)
-      await finish(page, name)
+      await attempt(page).catch((error: ChatApiError) => {
+        if (error.code !== 'origin_not_allowed' || page.memoryReason !== undefined) throw error
+        return attempt(onMemory())
+      })
     } catch (error) {
       const refusal = error as ChatApiError
       if (refusal.code === 'second_factor_required') return setStep({ name: 'factor', username: name ?? '', refusal })
       if (refusal.code === 'email_not_verified') return setStep({ name: 'email', refusal })
-      if (refusal.code !== 'origin_not_allowed' || page.memoryReason !== undefined) throw error
-      const memory = onMemory()
-      await work(memory.session)
-      await finish(memory, name)
+      throw error
     }
   }
   const restart = (text?: string) => () => setStep({ name: 'credentials', notice: text })
