@@ -38,7 +38,12 @@ export interface Passkey {
   readonly name: string
   readonly created_at: string
   readonly last_used_at?: string | null
+  /** False if the passkey was created for another host name, so that it can't be used here. */
+  readonly is_usable: boolean
 }
+
+/** A passkey that was added. `recovery_codes` are present if it is the user's first second factor, and can't be read again. */
+export interface AddedPasskey extends Pick<Passkey, 'id' | 'name' | 'created_at'>, Partial<RecoveryCodes> {}
 
 /** The user's second factors. */
 export interface Factors {

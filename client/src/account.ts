@@ -1,9 +1,9 @@
 /** Provides typed functions for the user's own account: profile, password, e-mail, sessions, second factors, export, deletion. */
 import type {
   Account,
+  AddedPasskey,
   AuthFeatures,
   Factors,
-  Passkey,
   PasskeyCeremony,
   RecoveryCodes,
   SessionEntry,
@@ -19,7 +19,8 @@ export interface AccountApi {
   /** Returns what the service offers. Needs no token. */
   features(): Promise<AuthFeatures>
   me(): Promise<Account>
-  setDisplayName(name: string): Promise<Account>
+  /** Sets the display name; null removes it. */
+  setDisplayName(name: string | null): Promise<Account>
   /** Confirms that the user is present. `code` is needed if the user has an authenticator app. */
   prove(password: string, code?: string): Promise<unknown>
   /** Proof. Ends all other sessions. */
@@ -52,12 +53,12 @@ export interface AccountApi {
   createRecoveryCodes(): Promise<RecoveryCodes>
   /** Proof. */
   passkeyOptions(): Promise<PasskeyCeremony>
-  /** Proof. */
+  /** Proof. The first second factor also returns recovery codes, which can't be read again. */
   addPasskey(passkey: {
     readonly challenge: string
     readonly name: string
     readonly response: object
-  }): Promise<Passkey>
+  }): Promise<AddedPasskey>
   /** Proof. */
   removePasskey(id: string): Promise<void>
   /** Returns the options for a login: as a second factor with the `challenge` of the refused login, else without a password. */

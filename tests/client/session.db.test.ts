@@ -120,6 +120,7 @@ test('sets up an authenticator app, needs its code at the next login, and manage
   await second.logInWithCode({ challenge: String(refusal.challenge), code: String(codes[0]) })
   expect(second.state.status).toBe('active')
   expect(await account.setDisplayName('Ada L.')).toMatchObject({ display_name: 'Ada L.' })
+  expect(await account.setDisplayName(null)).not.toHaveProperty('display_name')
   await account.changePassword('AnotherPass456')
   expect((await refusalOf(second.token({ previous: await second.token(), isRefused: true }))).status).toBe(401)
   expect(await account.exportData()).toContain('"complete":true')

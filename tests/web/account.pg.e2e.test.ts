@@ -5,7 +5,7 @@ import { enterAs, hasChromium, launchChromium, logIn, openTab, type Tab } from '
 import { freePort } from '../support/free-port.ts'
 import { problemsOf } from '../support/page-problems.ts'
 import { PASSWORD, type RunningChat, type StartOptions, startChat } from '../support/start-chat.ts'
-import { codeAt } from '../support/two-factor.ts'
+import { codeAt, enrol } from '../support/two-factor.ts'
 
 let browser: Browser
 
@@ -18,9 +18,9 @@ const type = (page: Page, label: string, text: string): Promise<void> =>
 const start = async (options: StartOptions = {}) => {
   const mails: string[] = []
   const chat = await startChat({ printMail: text => mails.push(text), ...options })
-  await chat.register('ada')
+  const ada = await chat.register('ada')
   const tab = await newTab()
-  return { chat, mails, tab, page: tab.page, complaints: tab.complaints }
+  return { chat, mails, ada, tab, page: tab.page, complaints: tab.complaints }
 }
 
 const newTab = async (options = {}): Promise<Tab> => {
@@ -125,6 +125,9 @@ describe.skipIf(!hasChromium())('the page', { timeout: 600_000 }, () => {
     await type(page, 'Display name', 'Ada L.')
     await press(page, 'Save')
     await page.getByText('Your display name is saved.').waitFor()
+    await type(page, 'Display name', ' ')
+    await press(page, 'Save')
+    await page.getByText('Your display name is removed.').waitFor()
     await openAccount(page, 'Sessions')
     await page.getByText('this session').waitFor()
     await ageProof(chat)
@@ -179,6 +182,35 @@ describe.skipIf(!hasChromium())('the page', { timeout: 600_000 }, () => {
     await composer(page).waitFor()
   })
 
+  test('asks for the second factor at the first login on an address that the service does not know', async () => {
+    const { chat, ada, page } = await start({ settings: { publicUrl: 'https://chat.example.com' } })
+    const { secret } = await enrol(chat, ada, Date.now())
+    await page.goto(`${chat.url}/app`)
+    await type(page, 'Username', 'ada')
+    await type(page, 'Password', PASSWORD)
+    await page.keyboard.press('Enter')
+    await page.getByRole('heading', { name: 'Second step' }).waitFor()
+    await type(page, 'Code', codeAt(secret, Date.now() + 30_000))
+    await press(page, 'Continue')
+    await composer(page).waitFor()
+    await page.reload()
+    await page.getByRole('heading', { name: 'Welcome back' }).waitFor()
+  })
+
+  test('removes what it has announced of a user whose account is erased', async () => {
+    const { chat, tab, page } = await start()
+    const { token } = await chat.register('bob')
+    await enterAs(tab, chat.url, 'ada')
+    await chat.call('POST', '/api/chat/rooms/general/messages', { token, body: { content: 'my secret' } })
+    await page.getByRole('status').filter({ hasText: 'bob: my secret' }).waitFor({ state: 'attached' })
+    await chat.call('DELETE', '/api/users/me', { token, body: { erase: true } })
+    await page
+      .getByText(/deleted user/)
+      .first()
+      .waitFor()
+    await expect.poll(() => page.content()).not.toMatch(/my secret|>bob/)
+  })
+
   test('verifies an address and sets a new password by the links of mails, without keeping their tokens in the URL', async () => {
     const { chat, mails, tab, page } = await start()
     await enterAs(tab, chat.url, 'ada')
@@ -208,10 +240,10 @@ describe.skipIf(!hasChromium())('the page', { timeout: 600_000 }, () => {
     await logIn(tab, chat.url, 'ada', 'AnotherPass456')
   })
 
-  test('adds a passkey, logs in with it, and removes it', async () => {
+  test('adds a passkey and shows its recovery codes, logs in with it, and removes it', async () => {
     const port = await freePort()
     const publicUrl = `http://localhost:${port}`
-    const { tab, page } = await start({ port, settings: { publicUrl } })
+    const { chat, tab, page } = await start({ port, settings: { publicUrl } })
     const devtools = await page.context().newCDPSession(page)
     await devtools.send('WebAuthn.enable')
     await devtools.send('WebAuthn.addVirtualAuthenticator', {
@@ -228,7 +260,17 @@ describe.skipIf(!hasChromium())('the page', { timeout: 600_000 }, () => {
     await openAccount(page, 'Two-step login')
     await type(page, 'Name of the new passkey', 'My laptop')
     await press(page, 'Add a passkey')
+    await page.getByRole('heading', { name: 'Save your recovery codes' }).waitFor()
+    expect(await page.locator('.codes code').count()).toBe(10)
+    await press(page, 'I have saved them')
+    await page.getByText('10 of 10 are left').waitFor()
     await page.getByText('My laptop').waitFor()
+    await chat.database.client.query(`update ${chat.database.schema}.passkeys set rp_id = 'old.example'`)
+    await openAccount(page, 'Profile')
+    await page.keyboard.press('Escape')
+    await openAccount(page, 'Two-step login')
+    await page.getByText('It was added at another address of the service').waitFor()
+    await chat.database.client.query(`update ${chat.database.schema}.passkeys set rp_id = 'localhost'`)
     await page.keyboard.press('Escape')
     await press(page, 'Log out')
     await press(page, 'Log in with a passkey')

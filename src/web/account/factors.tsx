@@ -12,6 +12,11 @@ export interface FactorsProps extends SectionProps {
   readonly factors: Factors
 }
 
+export interface FactorSetUpProps extends FactorsProps {
+  /** Shows new recovery codes. */
+  readonly onCodes: (codes: readonly string[]) => void
+}
+
 export const FactorsSection = (props: FactorsProps) => {
   const { account, factors, withProof, onChange } = props
   const [codes, setCodes] = useState<readonly string[]>()
@@ -46,7 +51,7 @@ export const FactorsSection = (props: FactorsProps) => {
           onSubmit={() => void creating.run(async () => show((await account.createRecoveryCodes()).recovery_codes))}
         />
       )}
-      {factors.passkeys.is_available && 'PublicKeyCredential' in window && <Passkeys {...props} />}
+      {factors.passkeys.is_available && 'PublicKeyCredential' in window && <Passkeys {...props} onCodes={show} />}
     </>
   )
 }

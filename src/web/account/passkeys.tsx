@@ -5,25 +5,22 @@ import { createPasskey } from '../passkey.ts'
 import { useProtectedAction } from '../proof.tsx'
 import { Refusal } from '../refusal.tsx'
 import { fullDate } from '../times.ts'
-import type { FactorsProps } from './factors.tsx'
+import type { FactorSetUpProps } from './factors.tsx'
 import { SectionForm } from './section.tsx'
 
-export const Passkeys = ({ account, factors, withProof, onChange }: FactorsProps) => {
+export const Passkeys = ({ account, factors, withProof, onChange, onCodes }: FactorSetUpProps) => {
   const [name, setName] = useState('')
   const adding = useProtectedAction(withProof)
   const removing = useProtectedAction(withProof)
   const add = (): void =>
-    void adding
-      .run(async () => {
-        const { challenge, options } = await account.passkeyOptions()
-        const response = await createPasskey(options)
-        await account.addPasskey({ challenge, name: name.trim(), response })
-      })
-      .then(isDone => {
-        if (!isDone) return
-        setName('')
-        onChange()
-      })
+    void adding.run(async () => {
+      const { challenge, options } = await account.passkeyOptions()
+      const response = await createPasskey(options)
+      const { recovery_codes: codes } = await account.addPasskey({ challenge, name: name.trim(), response })
+      setName('')
+      if (codes) onCodes(codes)
+      else onChange()
+    })
   const remove = (id: string): void =>
     void removing.run(() => account.removePasskey(id)).then(isDone => isDone && onChange())
   return (
@@ -45,6 +42,9 @@ export const Passkeys = ({ account, factors, withProof, onChange }: FactorsProps
                 added {fullDate(Date.parse(passkey.created_at))}
                 {passkey.last_used_at && `, last used ${fullDate(Date.parse(passkey.last_used_at))}`}
               </p>
+              {!passkey.is_usable && (
+                <p class="note">It was added at another address of the service, and doesn’t work here.</p>
+              )}
             </div>
             <button
               type="button"

@@ -13,8 +13,8 @@ export const ProfileSection = ({ account, me, onChange }: SectionProps) => {
   const submit = (): void =>
     void action.run(async () => {
       setDone(undefined)
-      await account.setDisplayName(name.trim())
-      setDone('Your display name is saved.')
+      await account.setDisplayName(name.trim() || null)
+      setDone(name.trim() === '' ? 'Your display name is removed.' : 'Your display name is saved.')
       onChange()
     })
   return (
@@ -35,7 +35,7 @@ export const ProfileSection = ({ account, me, onChange }: SectionProps) => {
         name="display-name"
         label="Display name"
         value={name}
-        hint="What others see. Leave it empty to show your username."
+        hint="Administrators see it beside your username, which all others see. Leave it empty to remove it."
         onInput={setName}
       />
     </SectionForm>

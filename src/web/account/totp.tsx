@@ -4,16 +4,12 @@ import type { TotpSecret } from '../../../client/src/index.ts'
 import { Field } from '../field.tsx'
 import { lazy } from '../lazy.tsx'
 import { useProtectedAction } from '../proof.tsx'
-import type { FactorsProps } from './factors.tsx'
+import type { FactorSetUpProps } from './factors.tsx'
 import { SectionForm } from './section.tsx'
 
 const QrCode = lazy(async () => (await import('./qr-code.tsx')).QrCode)
 
-interface TotpSetUpProps extends FactorsProps {
-  readonly onCodes: (codes: readonly string[]) => void
-}
-
-export const TotpSetUp = ({ account, withProof, onCodes }: TotpSetUpProps) => {
+export const TotpSetUp = ({ account, withProof, onCodes }: FactorSetUpProps) => {
   const [secret, setSecret] = useState<TotpSecret>()
   const [code, setCode] = useState('')
   const action = useProtectedAction(withProof)
