@@ -6,6 +6,7 @@ import { createKinds } from '../../src/chat/kinds/index.ts'
 import { CLOSE } from '../../src/protocol/close-codes.ts'
 import { ERRORS } from '../../src/protocol/errors.ts'
 import { compile, violations } from '../../src/protocol/validation.ts'
+import { operations } from '../contract/document.ts'
 
 const { frames } = createKinds()
 const root = join(import.meta.dirname, '../..')
@@ -32,6 +33,20 @@ test('the table of error codes matches the error catalog', () => {
     advice
   ])
   expect(tableUnder('Error codes')).toEqual(wanted)
+})
+
+test('the table of routes matches the OpenAPI document', () => {
+  const wanted = operations.map(({ method, path, summary }) => [`\`${method} ${path}\``, summary])
+  expect(tableUnder('Routes').sort()).toEqual(wanted.sort())
+})
+
+test('the text explains every route of accounts, in addition to the table', () => {
+  const [before = '', after = ''] = page.split('\n## Routes\n')
+  const text = before + after.slice(after.indexOf('\n## '))
+  const routes = operations
+    .filter(({ tags }) => !tags.includes('service'))
+    .map(({ method, path }) => `${method} ${path}`)
+  expect(routes.filter(route => !text.includes(route))).toEqual([])
 })
 
 test('the table of close codes matches the close-code catalog', () => {
