@@ -10,7 +10,7 @@ import { IssuedReset, ManagedUser, ManagedUserList, UserChange } from '../src/pr
 import { countOf, Limit, pageOf } from '../src/protocol/http/paging.ts'
 import { AccountDeletion } from '../src/protocol/http/users.ts'
 import { Int64 } from '../src/protocol/integers.ts'
-import { ANY_BODY, jsonResponse, problems, SECURED } from '../src/protocol/openapi.ts'
+import { ANY_BODY, jsonResponse, problems, SECURED, TOKEN_PROBLEMS } from '../src/protocol/openapi.ts'
 
 import { optionalBody } from './optional-body.ts'
 
@@ -18,10 +18,7 @@ const BODY_LIMIT = 16 * 1024
 
 /** The errors of every route for administrators. */
 export const ADMIN_PROBLEMS = [
-  'missing_token',
-  'invalid_token',
-  'token_expired',
-  'account_suspended',
+  ...TOKEN_PROBLEMS,
   'not_allowed',
   'second_factor_missing',
   'proof_required',

@@ -81,6 +81,7 @@ const authRoutes: FastifyPluginAsyncTypebox<AuthRoutesOptions> = async (fastify,
           'invalid_credentials',
           'second_factor_required',
           'account_suspended',
+          'email_not_verified',
           'origin_not_allowed',
           ...BODY_PROBLEMS
         )

@@ -5,10 +5,18 @@ import { limitReads } from '../plugins/chat.ts'
 import { perMinute } from '../plugins/platform.ts'
 import { refTo } from '../src/protocol/components.ts'
 import { EmailBody, EmailChallenge, EmailVerification } from '../src/protocol/http/emails.ts'
-import { ANY_BODY, BODY_PROBLEMS, emptyResponse, PUBLIC, problems, SECURED } from '../src/protocol/openapi.ts'
+import {
+  ANY_BODY,
+  BODY_PROBLEMS,
+  emptyResponse,
+  PUBLIC,
+  problems,
+  SECURED,
+  TOKEN_PROBLEMS
+} from '../src/protocol/openapi.ts'
 import { type AuthRoutesOptions, BODY_LIMIT } from './auth.ts'
 
-const GUARD = ['missing_token', 'invalid_token', 'token_expired', 'account_suspended', 'proof_required'] as const
+const GUARD = [...TOKEN_PROBLEMS, 'proof_required'] as const
 
 /** The routes that need no access token. */
 export const publicEmailRoutes: FastifyPluginAsyncTypebox<Pick<AuthRoutesOptions, 'loginRateLimit'>> = async (

@@ -4,16 +4,9 @@ import { callerOf } from '../plugins/auth.ts'
 import { type HttpTwin, type Kind, restItems } from '../plugins/chat.ts'
 import { refTo } from '../src/protocol/components.ts'
 import { Entry, MESSAGE, Nonce, RoomName } from '../src/protocol/http/messages.ts'
-import { ANY_BODY, jsonResponse, problems, SECURED } from '../src/protocol/openapi.ts'
+import { ANY_BODY, jsonResponse, problems, SECURED, TOKEN_PROBLEMS } from '../src/protocol/openapi.ts'
 
-const GUARD = [
-  'missing_token',
-  'invalid_token',
-  'token_expired',
-  'account_suspended',
-  'unavailable',
-  'validation_failed'
-] as const
+const GUARD = [...TOKEN_PROBLEMS, 'validation_failed'] as const
 
 /** Fields of a command that are not in the body: the path and `Idempotency-Key` contain them, or only the WebSocket needs them. */
 const ELSEWHERE = ['type', 'room', 'nonce', 'ref']

@@ -4,18 +4,9 @@ import { callerOf } from '../plugins/auth.ts'
 import { limitReads } from '../plugins/chat.ts'
 import { GENERAL, Message } from '../src/protocol/http/messages.ts'
 import { countOf, Limit } from '../src/protocol/http/paging.ts'
-import { jsonResponse, listOf, problems, SECURED } from '../src/protocol/openapi.ts'
+import { jsonResponse, listOf, problems, SECURED, TOKEN_PROBLEMS } from '../src/protocol/openapi.ts'
 
-const GUARD = [
-  'missing_token',
-  'invalid_token',
-  'token_expired',
-  'account_suspended',
-  'validation_failed',
-  'rate_limited',
-  'busy',
-  'unavailable'
-] as const
+const GUARD = [...TOKEN_PROBLEMS, 'validation_failed', 'rate_limited', 'busy', 'unavailable'] as const
 
 const messageRoutes: FastifyPluginAsyncTypebox = async fastify => {
   fastify.route({

@@ -6,10 +6,17 @@ import { timestamp } from '../src/lib/clock.ts'
 import { refTo } from '../src/protocol/components.ts'
 import { Proven } from '../src/protocol/http/sessions.ts'
 import { AddedPasskey, NewPasskey, PasskeyProof, PasskeyRequest } from '../src/protocol/http/two-factor.ts'
-import { ANY_BODY, BODY_PROBLEMS, emptyResponse, jsonResponse, problems, SECURED } from '../src/protocol/openapi.ts'
+import {
+  ANY_BODY,
+  BODY_PROBLEMS,
+  emptyResponse,
+  jsonResponse,
+  problems,
+  SECURED,
+  TOKEN_PROBLEMS
+} from '../src/protocol/openapi.ts'
 
 const BODY_LIMIT = 16 * 1024
-const TOKEN_PROBLEMS = ['missing_token', 'invalid_token', 'token_expired', 'account_suspended', 'unavailable'] as const
 
 /** Mounts the routes, unless a host application authenticates the users. */
 const passkeyRoutes: FastifyPluginAsyncTypebox = async fastify => {

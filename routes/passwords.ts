@@ -4,7 +4,7 @@ import { callerOf, clientOf } from '../plugins/auth.ts'
 import { perMinute } from '../plugins/platform.ts'
 import { refTo } from '../src/protocol/components.ts'
 import { ForgottenPassword, PasswordChange, PasswordReset } from '../src/protocol/http/passwords.ts'
-import { BODY_PROBLEMS, emptyResponse, PUBLIC, problems, SECURED } from '../src/protocol/openapi.ts'
+import { BODY_PROBLEMS, emptyResponse, PUBLIC, problems, SECURED, TOKEN_PROBLEMS } from '../src/protocol/openapi.ts'
 import { type AuthRoutesOptions, BODY_LIMIT } from './auth.ts'
 import { normalizing } from './normalize-password.ts'
 
@@ -49,7 +49,7 @@ export const publicPasswordRoutes: FastifyPluginAsyncTypebox<PasswordRoutesOptio
       operationId: 'resetPassword',
       summary: 'Choose a new password with the token of a link',
       description:
-        'Ends every session of the user and does not log in. The token is valid for 30 minutes and works once. Second factors stay.',
+        'Ends every session of the user and does not log in. The token works once: that of a mail for 30 minutes, that of an administrator for 24 hours. Second factors stay.',
       tags: ['auth'],
       security: PUBLIC,
       body: refTo(PasswordReset),
@@ -86,15 +86,7 @@ const passwordRoutes: FastifyPluginAsyncTypebox<PasswordRoutesOptions> = async (
       body: refTo(PasswordChange),
       response: {
         204: emptyResponse('The password is changed.'),
-        ...problems(
-          'missing_token',
-          'invalid_token',
-          'token_expired',
-          'account_suspended',
-          'proof_required',
-          'password_too_common',
-          ...BODY_PROBLEMS
-        )
+        ...problems(...TOKEN_PROBLEMS, 'proof_required', 'password_too_common', ...BODY_PROBLEMS)
       }
     },
     async handler(request, reply) {

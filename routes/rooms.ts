@@ -6,7 +6,7 @@ import { refTo } from '../src/protocol/components.ts'
 import { EntryList, RoomName } from '../src/protocol/http/messages.ts'
 import { countOf, Limit } from '../src/protocol/http/paging.ts'
 import { AfterRoom, NewRoom, Presence, Room, RoomList } from '../src/protocol/http/rooms.ts'
-import { ANY_BODY, jsonResponse, problems, SECURED } from '../src/protocol/openapi.ts'
+import { ANY_BODY, jsonResponse, problems, SECURED, TOKEN_PROBLEMS } from '../src/protocol/openapi.ts'
 
 /** Maximum number of rooms that a user may create per minute. */
 const NEW_ROOMS_PER_MINUTE = 10
@@ -17,14 +17,7 @@ const seq = (description: string) =>
 const Before = seq('Return the last entries before this `seq`, or with `after` the first entries between the two.')
 const After = seq('Return the first entries after this `seq`.')
 const Named = Type.Object({ room: RoomName })
-const GUARD = [
-  'missing_token',
-  'invalid_token',
-  'token_expired',
-  'account_suspended',
-  'unavailable',
-  'validation_failed'
-] as const
+const GUARD = [...TOKEN_PROBLEMS, 'validation_failed'] as const
 const READ = [...GUARD, 'rate_limited', 'busy'] as const
 
 const roomRoutes: FastifyPluginAsyncTypebox = async fastify => {

@@ -7,12 +7,19 @@ import { refTo } from '../src/protocol/components.ts'
 import { ChatError } from '../src/protocol/errors.ts'
 import { Proof, Proven, RefreshTokenBody, SessionList } from '../src/protocol/http/sessions.ts'
 import { AccessToken } from '../src/protocol/http/users.ts'
-import { ANY_BODY, emptyResponse, jsonResponse, PUBLIC, problems, SECURED } from '../src/protocol/openapi.ts'
+import {
+  ANY_BODY,
+  emptyResponse,
+  jsonResponse,
+  PUBLIC,
+  problems,
+  SECURED,
+  TOKEN_PROBLEMS
+} from '../src/protocol/openapi.ts'
 import { sessionResponse } from './session-response.ts'
 
 const BODY_LIMIT = 16 * 1024
 const BODY = [...ANY_BODY, 'validation_failed', 'unavailable'] as const
-const GUARD = ['missing_token', 'invalid_token', 'token_expired', 'account_suspended', 'unavailable'] as const
 const SessionId = Type.Object({ id: Type.String({ maxLength: 64 }) })
 
 /** Accepts a request without a body, because the token may be in the cookie or in the Authorization header. */
@@ -74,7 +81,7 @@ export const publicSessionRoutes: FastifyPluginAsyncTypebox = async fastify => {
       body: refTo(RefreshTokenBody),
       response: {
         204: emptyResponse('The session has ended.'),
-        ...problems('origin_not_allowed', ...GUARD, ...BODY)
+        ...problems('origin_not_allowed', ...TOKEN_PROBLEMS, ...BODY)
       }
     },
     async handler(request, reply) {
@@ -120,7 +127,7 @@ const sessionRoutes: FastifyPluginAsyncTypebox = async fastify => {
       description: 'A session is a login on one device. `current` marks the one of this request.',
       tags: ['auth'],
       security: SECURED,
-      response: { 200: jsonResponse('The sessions.', refTo(SessionList)), ...problems(...GUARD) }
+      response: { 200: jsonResponse('The sessions.', refTo(SessionList)), ...problems(...TOKEN_PROBLEMS) }
     },
     async handler(request) {
       const { userId, sessionId } = callerOf(request)
@@ -150,7 +157,7 @@ const sessionRoutes: FastifyPluginAsyncTypebox = async fastify => {
       params: SessionId,
       response: {
         204: emptyResponse('The session has ended.'),
-        ...problems('not_found', 'proof_required', 'validation_failed', ...ANY_BODY, ...GUARD)
+        ...problems('not_found', 'proof_required', 'validation_failed', ...ANY_BODY, ...TOKEN_PROBLEMS)
       }
     },
     async handler(request, reply) {
@@ -177,7 +184,10 @@ const sessionRoutes: FastifyPluginAsyncTypebox = async fastify => {
         'Ends every session and every access token on all processes, and closes their connections with 4401.',
       tags: ['auth'],
       security: SECURED,
-      response: { 204: emptyResponse('All sessions have ended.'), ...problems('proof_required', ...ANY_BODY, ...GUARD) }
+      response: {
+        204: emptyResponse('All sessions have ended.'),
+        ...problems('proof_required', ...ANY_BODY, ...TOKEN_PROBLEMS)
+      }
     },
     async handler(request, reply) {
       await accounts.sessions.endAll({ userId: callerOf(request).userId, client: clientOf(request) })
@@ -205,7 +215,7 @@ const sessionRoutes: FastifyPluginAsyncTypebox = async fastify => {
           'invalid_code',
           'rate_limited',
           'busy',
-          ...GUARD,
+          ...TOKEN_PROBLEMS,
           ...BODY
         )
       }

@@ -12,6 +12,15 @@ import { loginRequestOf, sessionResponse } from './session-response.ts'
 export type TwoFactorLoginOptions = Pick<Settings, 'loginRateLimit'>
 
 const BODY_LIMIT = 16 * 1024
+/** The errors of every request that completes a login: the account may have changed since the first step. */
+const LOGIN_PROBLEMS = [
+  'invalid_challenge',
+  'invalid_credentials',
+  'account_suspended',
+  'email_not_verified',
+  'origin_not_allowed',
+  ...BODY_PROBLEMS
+] as const
 
 /** Mounts the routes, unless a host application authenticates the users. */
 const twoFactorLoginRoutes: FastifyPluginAsyncTypebox<TwoFactorLoginOptions> = async (fastify, { loginRateLimit }) => {
@@ -34,7 +43,7 @@ const twoFactorLoginRoutes: FastifyPluginAsyncTypebox<TwoFactorLoginOptions> = a
       body: refTo(CodeLogin),
       response: {
         200: jsonResponse('The access token.', refTo(AccessToken), { isLimited: true }),
-        ...problems('invalid_challenge', 'invalid_code', 'account_suspended', 'origin_not_allowed', ...BODY_PROBLEMS)
+        ...problems('invalid_code', ...LOGIN_PROBLEMS)
       }
     },
     async handler(request, reply) {
@@ -76,14 +85,7 @@ const twoFactorLoginRoutes: FastifyPluginAsyncTypebox<TwoFactorLoginOptions> = a
       body: refTo(PasskeyLogin),
       response: {
         200: jsonResponse('The access token.', refTo(AccessToken), { isLimited: true }),
-        ...problems(
-          'invalid_challenge',
-          'invalid_passkey',
-          'account_suspended',
-          'origin_not_allowed',
-          'passkeys_unavailable',
-          ...BODY_PROBLEMS
-        )
+        ...problems('invalid_passkey', 'passkeys_unavailable', ...LOGIN_PROBLEMS)
       }
     },
     async handler(request, reply) {

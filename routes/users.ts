@@ -11,18 +11,10 @@ import { timestamp } from '../src/lib/clock.ts'
 import { refTo } from '../src/protocol/components.ts'
 import { ChatError } from '../src/protocol/errors.ts'
 import { AccountDeletion, ProfileChange, User } from '../src/protocol/http/users.ts'
-import { ANY_BODY, jsonResponse, problems, SECURED } from '../src/protocol/openapi.ts'
+import { ANY_BODY, jsonResponse, problems, SECURED, TOKEN_PROBLEMS } from '../src/protocol/openapi.ts'
 import { optionalBody } from './optional-body.ts'
 
-const GUARD = [
-  'missing_token',
-  'invalid_token',
-  'token_expired',
-  'account_suspended',
-  'rate_limited',
-  'busy',
-  'unavailable'
-] as const
+const GUARD = [...TOKEN_PROBLEMS, 'rate_limited', 'busy'] as const
 const BODY = ['validation_failed', ...ANY_BODY] as const
 const BODY_LIMIT = 16 * 1024
 

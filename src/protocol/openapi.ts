@@ -73,6 +73,16 @@ export const BODY_PROBLEMS = [
   'unavailable'
 ] as const satisfies readonly ErrorCode[]
 
+/** The errors of every route that requires an authenticated user. */
+export const TOKEN_PROBLEMS = [
+  'missing_token',
+  'invalid_token',
+  'token_expired',
+  'account_suspended',
+  'account_deleted',
+  'unavailable'
+] as const satisfies readonly ErrorCode[]
+
 /** The `security` of a route that requires an access token. */
 export const SECURED = [{ bearerAuth: [] }]
 /** The `security` of a route that requires no access token. */

@@ -119,6 +119,7 @@ const COVERED_ELSEWHERE: Partial<Record<ErrorCode, string>> = {
   invitation_required: 'another value of REGISTRATION: tests/routes/registration.db.test.ts',
   invalid_invitation: 'another value of REGISTRATION: tests/routes/registration.db.test.ts',
   account_suspended: 'a suspended user: tests/routes/sessions.db.test.ts',
+  account_deleted: 'a deleted user of another issuer: tests/routes/issuers.db.test.ts',
   second_factor_required: 'a user with a second factor: tests/routes/two-factor.db.test.ts',
   email_not_verified: 'REQUIRE_VERIFIED_EMAIL: tests/routes/emails.db.test.ts',
   origin_not_allowed: 'a login by cookie from another origin: tests/routes/session-cookies.db.test.ts'

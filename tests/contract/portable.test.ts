@@ -6,7 +6,7 @@ import { expect, test } from 'vitest'
 import { createKinds } from '../../src/chat/kinds/index.ts'
 import { buildAsyncApi } from '../../src/protocol/asyncapi.ts'
 import { ERRORS } from '../../src/protocol/errors.ts'
-import { document, operations } from './document.ts'
+import { document, type Operation, operationOf, operations } from './document.ts'
 
 type Node = Record<string, unknown>
 
@@ -42,4 +42,24 @@ test('the OpenAPI document lists every error code of the catalog', () => {
 
 test('the OpenAPI document has a description of every operation', () => {
   expect(operations.filter(({ description }) => !description).map(({ operationId }) => operationId)).toEqual([])
+})
+
+/** Returns the error codes that an operation documents. */
+const errorsOf = ({ responses }: Operation): string[] =>
+  Object.values(responses).flatMap(({ content }) => Object.keys(content?.['application/problem+json']?.examples ?? {}))
+
+test('the OpenAPI document lists what each login can return, and each token', () => {
+  for (const id of ['login', 'logInWithCode', 'logInWithPasskey']) {
+    const expected = ['invalid_credentials', 'account_suspended', 'email_not_verified', 'origin_not_allowed']
+    expect([id, errorsOf(operationOf(id))]).toEqual([id, expect.arrayContaining(expected)])
+  }
+  const secured = operations.filter(({ security }) => security?.length > 0)
+  expect(secured.length).toBeGreaterThan(20)
+  for (const operation of secured) {
+    const expected = ['missing_token', 'invalid_token', 'token_expired', 'account_suspended', 'account_deleted']
+    expect([operation.operationId, errorsOf(operation)]).toEqual([
+      operation.operationId,
+      expect.arrayContaining(expected)
+    ])
+  }
 })
