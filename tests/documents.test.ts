@@ -44,22 +44,67 @@ const pages = readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8
   .filter(name => name.endsWith('.md'))
   .map(name => `docs/${name}`)
 
-/** Returns the files that a page links to. */
-const linksOf = (page: string): string[] =>
-  [...read(page).matchAll(/\]\((?!https?:)([^)#]+)[^)]*\)/g)].map(([, target = '']) => join(dirname(page), target))
+interface Link {
+  readonly file: string
+  readonly anchor: string | undefined
+}
 
-test('every link in the documents leads to a file', () => {
-  const documents = ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'drizzle/README.md', ...pages]
-  expect(documents.flatMap(linksOf).filter(target => !existsSync(join(root, target)))).toEqual([])
+/** Returns the links of a page to files and headings. */
+const linksIn = (page: string): Link[] =>
+  [...read(page).matchAll(/\]\((?!\w+:)([^)#\s]*)(?:#([^)\s]*))?\)/g)].map(([, target = '', anchor]) => ({
+    file: target === '' ? page : join(dirname(page), target),
+    anchor
+  }))
+
+/** Returns the files that a page links to. */
+const filesLinkedFrom = (page: string): string[] => [...new Set(linksIn(page).map(({ file }) => file))]
+
+/** Returns the anchors of a page, as GitHub creates them from headings, and those of its HTML. */
+const targetsOf = (page: string): Set<string> => {
+  const text = read(page).replace(/^```.*?^```/gms, '')
+  const headings = [...text.matchAll(/^#+ (.*)$/gm)].map(([, title = '']) =>
+    title
+      .replace(/\[([^\]]*)\]\([^)]*\)/g, '$1')
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N}\s_-]/gu, '')
+      .replaceAll(' ', '-')
+  )
+  const repeated = headings.map((slug, at) => {
+    const earlier = headings.slice(0, at).filter(other => other === slug).length
+    return earlier === 0 ? slug : `${slug}-${earlier}`
+  })
+  return new Set([...repeated, ...[...text.matchAll(/<a id="([^"]+)"/g)].map(([, id = '']) => id)])
+}
+
+test('every link in the documents leads to a file, and to a heading of it', () => {
+  const documents = [
+    'README.md',
+    'CONTRIBUTING.md',
+    'CHANGELOG.md',
+    'SECURITY.md',
+    'client/README.md',
+    'drizzle/README.md',
+    ...pages
+  ]
+  const links = documents.flatMap(page => linksIn(page).map(link => ({ page, ...link })))
+  expect(links.length).toBeGreaterThan(100)
+  const targets = new Map<string, Set<string>>()
+  const isBroken = ({ file, anchor }: Link): boolean => {
+    if (!existsSync(join(root, file))) return true
+    if (anchor === undefined || !file.endsWith('.md')) return false
+    if (!targets.has(file)) targets.set(file, targetsOf(file))
+    return targets.get(file)?.has(anchor) !== true
+  }
+  expect(links.filter(isBroken)).toEqual([])
 })
 
 test('every page is at most two clicks from the README', () => {
-  const near = linksOf('README.md')
-  const reached = new Set([...near, ...near.filter(target => target.endsWith('.md')).flatMap(linksOf)])
+  const near = filesLinkedFrom('README.md')
+  const reached = new Set([...near, ...near.filter(target => target.endsWith('.md')).flatMap(filesLinkedFrom)])
   // Only the index of the API reference must be reachable, because the index links to the other pages of the reference.
   const wanted = pages.filter(page => !page.startsWith('docs/api/') || page === 'docs/api/README.md')
   expect(wanted.filter(page => !reached.has(page) && !page.startsWith('docs/adr/0'))).toEqual([])
-  expect(linksOf('docs/adr/README.md')).toEqual(
+  expect(filesLinkedFrom('docs/adr/README.md')).toEqual(
     expect.arrayContaining(pages.filter(page => page.startsWith('docs/adr/0')))
   )
 })
