@@ -87,12 +87,14 @@ CREATE TABLE "public"."emails" (
 CREATE UNIQUE INDEX "emails_verified_key" ON "public"."emails" USING btree ("address_hash") WHERE "state" = 'verified';
 --> statement-breakpoint
 -- Mails to send. `payload` is the template's parameters, encrypted; the link is rendered when the mail is sent. A row with
--- `kind` = 'forgot' is a request whose address is looked up by the worker. A worker that sends a mail moves `next_at` into the
+-- `kind` = 'forgot' is a request whose address is looked up by the worker. `generation` is that of the user when the mail was
+-- stored: a link is not sent after it has changed. A worker that sends a mail moves `next_at` into the
 -- future, so that no other worker sends it, and that another one sends it if the worker's process ends.
 CREATE TABLE "public"."outbox" (
 	"id" text PRIMARY KEY DEFAULT gen_random_uuid()::text,
 	"kind" text NOT NULL,
 	"user_id" integer REFERENCES "public"."users" ("id") ON DELETE CASCADE,
+	"generation" integer,
 	"payload" text NOT NULL,
 	"key_id" text NOT NULL,
 	"attempts" integer DEFAULT 0 NOT NULL,

@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { createLookupKeys } from '../src/accounts/lookup-keys.ts'
 import { createComposer } from '../src/accounts/mail/compose.ts'
+import { startMailExpiry } from '../src/accounts/mail/expiry.ts'
 import { createMail, type Mail } from '../src/accounts/mail/mail.ts'
 import { printTo } from '../src/accounts/mail/print.ts'
 import { createSmtp, type SendMail } from '../src/accounts/mail/smtp.ts'
@@ -42,10 +43,11 @@ export default fp(
     const settings = readOptions(options)
     const { chatDb, chatCrypto: keyring } = fastify
     const { clock = systemClock, printMail, mailLimits } = options
+    const log = withoutRepeats(fastify.server, fastify.log, clock)
     const send = await senderOf(settings, printMail)
+    runExpiry(fastify, () => startMailExpiry({ outbox: chatDb.outbox, clock, log }))
     if (!send) return void fastify.decorate('chatMail', createMail({ keyring, isConfigured: false }))
 
-    const log = withoutRepeats(fastify.server, fastify.log, clock)
     const lookupKeys = createLookupKeys({ repository: chatDb.lookupKeys, keyring })
     const worker = createOutboxWorker({
       outbox: chatDb.outbox,
@@ -90,6 +92,15 @@ const reportUnverified = async (emails: EmailsRepository, log: Log): Promise<voi
   const users = await emails.countUnverified()
   if (users === 0) return
   log.warn({ users }, 'REQUIRE_VERIFIED_EMAIL is true: these users must verify an e-mail address at their next login')
+}
+
+/** Removes expired mails while the instance serves requests. */
+const runExpiry = (fastify: FastifyInstance, start: () => () => void): void => {
+  let stop: (() => void) | undefined
+  fastify.addHook('onListen', async () => {
+    stop ??= start()
+  })
+  shutdownOf(fastify).add('stop background work', async () => stop?.())
 }
 
 /** Starts the worker when the instance serves requests, and stops it with the instance. */

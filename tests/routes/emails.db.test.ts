@@ -1,5 +1,7 @@
 /** Tests the e-mail addresses of users, over HTTP and with an SMTP server. */
 import { describe, expect, test } from 'vitest'
+import { createKeyring } from '../../src/crypto/keyring.ts'
+import { fakeClock } from '../support/clock.ts'
 import { PASSWORD, startChat } from '../support/start-chat.ts'
 import { type MailChat, mailValues, startMailChat } from '../support/start-mail-chat.ts'
 import { challengeOf, enrol, enterCode } from '../support/two-factor.ts'
@@ -113,6 +115,28 @@ describe('an address of another user', () => {
     }
   })
 
+  test('gets three mails an hour, from however many accounts, whether it is taken or free', async () => {
+    const chat = await startMailChat()
+    await chat.verified('john', 'john@example.com')
+    for (const name of ['one', 'two', 'three', 'four']) {
+      for (const email of ['john@example.com', 'free@example.com'])
+        await register(chat, `${name}-${email.slice(0, 4)}`, email)
+    }
+    await chat.idle()
+    const to = (address: string) => chat.mail.mails.filter(mail => mail.to === address).length
+    expect([to('john@example.com'), to('free@example.com')]).toEqual([3, 3])
+  })
+
+  test('does not change the limit of the one who enters it', async () => {
+    const chat = await startMailChat()
+    await chat.verified('john', 'john@example.com')
+    await register(chat, 'eve', 'eve@example.com')
+    const token = await tokenOf(chat, 'eve')
+    for (const email of ['john@example.com', 'a@example.com', 'b@example.com']) await put(chat, token, email)
+    await chat.idle()
+    expect(chat.mail.mails.map(({ to }) => to)).not.toContain('b@example.com')
+  })
+
   test('can be pending for several users, and belongs to the first who confirms it', async () => {
     const chat = await startMailChat()
     for (const name of ['one', 'two']) await register(chat, name, 'shared@example.com')
@@ -147,6 +171,19 @@ describe('a link', () => {
     const [mail] = await chat.mail.to('john@example.com')
     await chat.database.client.query(`update "${chat.database.schema}".users set generation = generation + 1`)
     expect((await verify(chat, mail?.token)).status).toBe(410)
+  })
+
+  test('stays valid when no more mails are sent, because too many were', async () => {
+    const chat = await startMailChat()
+    await register(chat, 'john', 'john@example.com')
+    const token = await tokenOf(chat, 'john')
+    for (let at = 0; at < 2; at++) await put(chat, token, 'john@example.com')
+    await chat.mail.to('john@example.com', 3)
+    await chat.idle()
+    expect((await put(chat, token, 'John@example.com')).status).toBe(202)
+    await chat.idle()
+    const links = await Promise.all(chat.mail.mails.map(mail => verify(chat, mail.token)))
+    expect(links.map(({ status }) => status).sort()).toEqual([204, 410, 410])
   })
 
   test('is void when it has expired', async () => {
@@ -301,6 +338,16 @@ describe('without SMTP_URL', () => {
     ])
     const { token } = await registered('john')
     expect(Object.keys((await call('GET', '/api/users/me', { token })).body).join()).not.toContain('email')
+  })
+
+  test('mails that were stored with it are removed when they expire', async () => {
+    const clock = fakeClock(Date.now())
+    const { database, settings } = await startChat({ clock })
+    const { token, keyId } = createKeyring({ current: settings.encryptionKey, now: Date.now }).encrypt('{}')
+    await database.outbox.add({ kind: 'new_admin', userId: null, payload: token, keyId, lifetimeMs: -360_000 })
+    clock.advance(60_000)
+    const left = () => database.client.query(`select id from "${database.schema}".outbox`)
+    await expect.poll(left).toEqual([])
   })
 
   test('mails are printed in dev', async () => {

@@ -2,6 +2,7 @@
 import { expect, onTestFinished } from 'vitest'
 import { createLookupKeys } from '../../src/accounts/lookup-keys.ts'
 import { createComposer } from '../../src/accounts/mail/compose.ts'
+import { startMailExpiry } from '../../src/accounts/mail/expiry.ts'
 import { createMail, type NewMail } from '../../src/accounts/mail/mail.ts'
 import { createSmtp } from '../../src/accounts/mail/smtp.ts'
 import { createOutboxWorker, type WorkerLimits } from '../../src/accounts/mail/worker.ts'
@@ -47,7 +48,9 @@ export const createOutbox = (database: ChatDatabase) => {
         limits
       })
       worker.start()
+      const stopExpiry = startMailExpiry({ outbox: database.outbox, clock, log })
       onTestFinished(async () => {
+        stopExpiry()
         worker.refuseWork()
         await worker.stop(0)
       })

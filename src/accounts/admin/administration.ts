@@ -21,8 +21,9 @@ export interface Administration {
   /** Ends every session of a user. Throws `user_not_found` or `not_allowed`. */
   endSessions(actor: Actor, id: number): Promise<void>
   /**
-   * Lets a user choose a new password: mails a link to the verified address of the user, or returns a token if there is none. The
-   * operator always gets a token. Throws `user_not_found`, also for a suspended user, or `not_allowed`.
+   * Lets a user choose a new password: mails a link to the verified address of the user, or returns a token if there is none, or if
+   * too many were mailed. The operator always gets a token. Throws `user_not_found`, also for a suspended user, or `not_allowed`,
+   * also for a user of another issuer.
    */
   resetPassword(actor: Actor, id: number): Promise<IssuedReset>
 }
@@ -92,15 +93,19 @@ const resetPassword = async (
   actor: Actor,
   userId: number
 ): Promise<IssuedReset> => {
-  const { administration, emails, oneTimeTokens } = repositories
+  const { administration, emails, identities, oneTimeTokens } = repositories
   if (!(await administration.isAllowed(sessionOf(actor)))) throw notAdmin()
   const user = await administration.lock(userId)
   if (user?.status !== 'active') throw await refusal(repositories, actor)
+  if (await identities.has(userId)) {
+    throw new ChatError('not_allowed', 'This user logs in at another issuer, and has no password here to reset.')
+  }
   await recordFor(repositories, actor, userId, { event: 'reset_issued' })
-  const isMailed = mail.isConfigured && actor !== 'operator'
-  if (isMailed && (await emails.listOf(userId)).some(({ state }) => state === 'verified')) {
-    await mail.enqueue(repositories, { kind: 'reset_password', userId, params: {} })
-    return { lifetimeMs: RESET_LIFETIME_MS }
+  const verified = (await emails.listOf(userId)).find(({ state }) => state === 'verified')
+  if (verified && actor !== 'operator') {
+    const params = { addressHash: verified.addressHash }
+    const isMailed = await mail.enqueue(repositories, { kind: 'reset_password', userId, params })
+    if (isMailed) return { lifetimeMs: RESET_LIFETIME_MS }
   }
   const token = newToken()
   const purpose = 'reset_password'

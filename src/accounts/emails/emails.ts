@@ -70,10 +70,12 @@ export const createEmails = ({ context, isRequired }: EmailsOptions): Emails => 
   /** Sends a link to the pending address of a user, or notifies the user who has verified it. */
   const sendLink = async (repositories: Repositories, userId: number, addressHash: string): Promise<void> => {
     const owner = await repositories.emails.findVerified(addressHash)
-    // Each branch costs the same, so that the time of the response does not reveal whether the address is taken.
+    // The branches have the same counts and cost the same, so that neither a limit nor the time of the response reveals whether the
+    // address is taken. Many accounts together cannot send more mails to an address than one.
+    const countedFor = [`verify_email:${userId}`, `address:${addressHash}`]
     await (owner
-      ? mail.enqueue(repositories, { kind: 'email_taken', userId: owner.userId, params: {} })
-      : mail.enqueue(repositories, { kind: 'verify_email', userId, params: { addressHash } }))
+      ? mail.enqueue(repositories, { kind: 'email_taken', userId: owner.userId, params: {}, countedFor })
+      : mail.enqueue(repositories, { kind: 'verify_email', userId, params: { addressHash }, countedFor }))
   }
 
   const prepare: Emails['prepare'] = async text => {
@@ -84,8 +86,11 @@ export const createEmails = ({ context, isRequired }: EmailsOptions): Emails => 
   }
 
   const store: Emails['store'] = async (repositories, { id: userId }, email, client) => {
-    await repositories.oneTimeTokens.removeOf(userId, 'verify_email')
-    const verified = (await repositories.emails.listOf(userId)).find(isVerified)
+    const emails = await repositories.emails.listOf(userId)
+    const pending = emails.find(one => !isVerified(one))
+    // Links to the same address stay valid until a newer one is sent, which a limit may prevent.
+    if (pending?.addressHash !== email.addressHash) await repositories.oneTimeTokens.removeOf(userId, 'verify_email')
+    const verified = emails.find(isVerified)
     if (verified?.addressHash === email.addressHash) return repositories.emails.removePending(userId)
     await repositories.emails.setPending({ userId, ...email })
     await sendLink(repositories, userId, email.addressHash)
@@ -123,21 +128,21 @@ export const createEmails = ({ context, isRequired }: EmailsOptions): Emails => 
     async verify(token, client) {
       const work = database.transaction(async repositories => {
         const redeemed = await redeemToken(repositories, token, 'verify_email')
-        if (!redeemed?.addressHash) return false
+        if (!redeemed?.addressHash) throw linkExpired()
         const { userId, addressHash } = redeemed
         const before = (await repositories.emails.listOf(userId)).find(isVerified)
-        if (!(await repositories.emails.verify(userId, addressHash))) return false
+        // The error undoes the transaction: `verify` may have removed the former address before another user verified this one.
+        if (!(await repositories.emails.verify(userId, addressHash))) throw linkExpired()
         // Links for a new password were sent to the former address.
         await repositories.oneTimeTokens.removeOf(userId)
         if (before) {
           await mail.enqueue(repositories, { kind: 'email_changed', userId, params: { address: decrypted(before) } })
         }
         await repositories.audit.record({ event: 'email_verified', userId, ...client })
-        return true
       })
-      if (!(await work.catch(falseIfTaken))) {
-        throw new ChatError('link_expired', 'The link is no longer valid. Enter the address again for a new one.')
-      }
+      await work.catch(error => {
+        throw Object(error).code === UNIQUE_VIOLATION ? linkExpired() : error
+      })
     },
     async resend(challenge, address, client) {
       const found = await database.challenges.attempt(hashToken(challenge), 'verify_email', MAX_RESENDS)
@@ -191,7 +196,5 @@ const invalidAddress = (message: string): ChatError =>
 /** SQLSTATE `unique_violation`: another user verified the same address at the same time. */
 const UNIQUE_VIOLATION = '23505'
 
-const falseIfTaken = (error: unknown): false => {
-  if (Object(error).code === UNIQUE_VIOLATION) return false
-  throw error
-}
+const linkExpired = (): ChatError =>
+  new ChatError('link_expired', 'The link is no longer valid. Enter the address again for a new one.')

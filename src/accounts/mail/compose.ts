@@ -20,12 +20,17 @@ export interface ComposerOptions {
 }
 
 /**
- * Returns the mail of a row, or undefined if it must not be sent: its user or address no longer exists, or a newer link has
- * replaced it. Rejects if it cannot be composed now.
+ * Returns the mail of a row, or undefined if it must not be sent: its user or address no longer exists, or its link would be void,
+ * because a newer one, another password or another address has replaced it. Rejects if it cannot be composed now.
  */
 export type Compose = (row: LeasedMail) => Promise<OutgoingMail | undefined>
 
 type Params = Readonly<Record<string, string>>
+
+interface Resolved {
+  readonly row: LeasedMail
+  readonly params: Params
+}
 
 interface Recipient {
   readonly to: string
@@ -43,18 +48,19 @@ export const createComposer = (options: ComposerOptions): Compose => {
   }
 
   /** Looks up whose address a request for a new password names, and turns the request into a mail to that user. */
-  const resolveForgotten = async (row: LeasedMail, params: Params): Promise<LeasedMail | undefined> => {
-    const normalized = normalizeAddress(params.address ?? '')
+  const resolveForgotten = async (row: LeasedMail, { address = '' }: Params): Promise<Resolved | undefined> => {
+    const normalized = normalizeAddress(address)
     if (!normalized) return undefined
     const email = await database.emails.findVerified(await lookupKeys.hash('emails', normalized.key))
     if (!email) return undefined
-    const { token, keyId } = keyring.encrypt('{}')
+    const params = { addressHash: email.addressHash }
+    const { token, keyId } = keyring.encrypt(JSON.stringify(params))
     const mail = { kind: 'reset_password', userId: email.userId, payload: token, keyId } as const
     // In one transaction, so that the mail is counted once, and not again if sending it fails.
     return database.transaction(async repositories => {
       if (!(await mayMail(repositories, mail))) return undefined
-      await repositories.outbox.address(row.id, mail)
-      return { ...row, ...mail }
+      const generation = await repositories.outbox.address(row.id, mail)
+      return { row: { ...row, ...mail, generation }, params }
     })
   }
 
@@ -78,17 +84,17 @@ export const createComposer = (options: ComposerOptions): Compose => {
       userId: row.userId,
       addressHash,
       lifetimeMs: link.lifetimeMs,
-      requestedAt: row.createdAt
+      requestedAt: row.createdAt,
+      generation: row.generation
     })
     return isIssued ? `${linkUrl}#${link.fragment}=${token}` : undefined
   }
 
   return async leased => {
     const given: Params = JSON.parse(decrypted(leased.payload, leased.keyId, 'A row of the table "outbox"'))
-    const isForgotten = leased.kind === 'forgot'
-    const row = isForgotten ? await resolveForgotten(leased, given) : leased
-    if (!row) return undefined
-    const params = isForgotten ? {} : given
+    const resolved = leased.kind === 'forgot' ? await resolveForgotten(leased, given) : { row: leased, params: given }
+    if (!resolved) return undefined
+    const { row, params } = resolved
     const template = templateOf(row.kind)
     // A newer release may have stored the mail during a rolling upgrade. One of its processes will send it.
     if (!template) throw new Error('The kind of a mail is unknown to this release.')

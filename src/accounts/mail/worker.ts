@@ -42,7 +42,6 @@ const LIMITS: WorkerLimits = { first: 6, again: 3, deliveryMs: 40_000, delayMs: 
 const POLL_MS = 2000
 /** Delay in milliseconds after which a mail that this process stored is read. Its transaction has usually ended by then. */
 const WAKE_MS = 50
-const SWEEP_MS = 60_000
 /** How much longer than a delivery a lease lasts, in milliseconds. */
 const LEASE_MARGIN_MS = 80_000
 
@@ -54,7 +53,7 @@ export const createOutboxWorker = (options: OutboxWorkerOptions): OutboxWorker =
     readonly controller: AbortController
     readonly done: Promise<void>
   }>()
-  const stops: (() => void)[] = []
+  let stopPolling: (() => void) | undefined
   let isRefusing = false
   let looking: Promise<void> | undefined
   let mayHaveMore = false
@@ -133,20 +132,9 @@ export const createOutboxWorker = (options: OutboxWorkerOptions): OutboxWorker =
     return outbox.retry(mail, delayOf(mail.attempts, limits))
   }
 
-  const removeExpired = async (): Promise<void> => {
-    for (const { id, kind, attempts } of await outbox.removeExpired()) {
-      log.warn({ mail_id: id, kind, attempts }, 'a mail expired before it could be sent')
-    }
-  }
-
   return {
     start() {
-      stops.push(
-        clock.every(POLL_MS, look),
-        clock.every(SWEEP_MS, () => {
-          removeExpired().catch(err => log.warn({ err }, 'failed to remove expired mails; retrying'))
-        })
-      )
+      stopPolling ??= clock.every(POLL_MS, look)
       look()
     },
     wake() {
@@ -159,7 +147,7 @@ export const createOutboxWorker = (options: OutboxWorkerOptions): OutboxWorker =
     refuseWork() {
       isRefusing = true
       clearTimeout(wakeTimer)
-      for (const stop of stops) stop()
+      stopPolling?.()
     },
     async stop(graceMs) {
       isRefusing = true

@@ -26,6 +26,8 @@ export interface IdentitiesRepository {
    * one.
    */
   add(identity: NewIdentity): Promise<boolean>
+  /** Returns whether a user is a person of another issuer. */
+  has(userId: number): Promise<boolean>
 }
 
 type FoundRow = UserRecord & Pick<IssuerUser, 'tokensFrom'> & { readonly subject: string }
@@ -50,6 +52,7 @@ export const createIdentitiesRepository = (
       const rows = await query<FoundRow>(find, [issuer, subjects])
       return new Map(rows.map(({ subject, tokensFrom, ...user }) => [subject, { user, tokensFrom }]))
     },
-    add: async ({ issuer, subject, userId }) => (await query(add, [issuer, subject, userId])).length > 0
+    add: async ({ issuer, subject, userId }) => (await query(add, [issuer, subject, userId])).length > 0,
+    has: async userId => (await query(`select from ${inSchema}."identities" where user_id = $1`, [userId])).length > 0
   }
 }

@@ -16,6 +16,8 @@ export interface NewOneTimeToken {
    * requested, and after a later one.
    */
   readonly requestedAt?: number | undefined
+  /** The generation of the user when the token was requested. The default is the current one. */
+  readonly generation?: number | null | undefined
 }
 
 /** What a token stands for. It is void unless the user still has this generation and this address. */
@@ -28,7 +30,7 @@ export interface OneTimeToken {
 export interface OneTimeTokensRepository {
   /**
    * Stores a token with the generation of its user, and removes those of the same purpose that were requested before. Returns
-   * false, and stores nothing, if one was requested after it, or if the user is not active.
+   * false, and stores nothing, if one was requested after it, or if the user is not active or has another generation.
    */
   issue(token: NewOneTimeToken): Promise<boolean>
   /** Returns what a token stands for. Returns undefined if there is no such token, or if it has expired. */
@@ -58,15 +60,15 @@ export const createOneTimeTokensRepository = (
     insert into ${table} (hash, purpose, user_id, address_hash, generation, created_at, expires_at)
       select $1, $2, id, $4, generation, at, clock_timestamp() + $5::double precision * interval '1 millisecond'
       from ${inSchema}."users", request
-      where id = $3 and status = 'active' and not exists (
+      where id = $3 and status = 'active' and generation = coalesce($7::integer, generation) and not exists (
         select from ${table} where user_id = $3 and purpose = $2 and created_at > at
       )
     returning hash`
 
   return {
-    async issue({ hash, purpose, userId, addressHash, lifetimeMs, requestedAt = null }) {
-      const rows = await query(issue, [hash, purpose, userId, addressHash, lifetimeMs, requestedAt])
-      return rows.length > 0
+    async issue({ hash, purpose, userId, addressHash, lifetimeMs, requestedAt = null, generation = null }) {
+      const params = [hash, purpose, userId, addressHash, lifetimeMs, requestedAt, generation]
+      return (await query(issue, params)).length > 0
     },
     find: async (hash, purpose) =>
       (await query<OneTimeToken>(`select ${stored} from ${table} where ${isValid}`, [hash, purpose]))[0],

@@ -14,6 +14,8 @@ export interface NewOutboxMail {
 /** A mail that this process may send until its lease ends. */
 export interface LeasedMail extends Omit<NewOutboxMail, 'lifetimeMs'> {
   readonly id: string
+  /** The generation of the user when the mail was stored. Null for a mail to no user. */
+  readonly generation: number | null
   /** The number of attempts, with the one that the lease is for. */
   readonly attempts: number
   /** The time in milliseconds since the epoch at which the mail was stored. */
@@ -21,7 +23,7 @@ export interface LeasedMail extends Omit<NewOutboxMail, 'lifetimeMs'> {
 }
 
 export interface OutboxRepository {
-  /** Stores a mail, which is sent after the commit. */
+  /** Stores a mail with the generation of its user. It is sent after the commit. */
   add(mail: NewOutboxMail): Promise<void>
   /**
    * Leases mails that are due, for `leaseMs` milliseconds: at most `first` that were never tried, and at most `again` others.
@@ -30,8 +32,8 @@ export interface OutboxRepository {
   lease(limits: { readonly first: number; readonly again: number; readonly leaseMs: number }): Promise<LeasedMail[]>
   /** Ends the lease of a mail, which is due again after `delayMs` milliseconds. Does nothing if the mail was leased again. */
   retry(mail: Pick<LeasedMail, 'id' | 'attempts'>, delayMs: number): Promise<void>
-  /** Turns a leased mail into one for a user. */
-  address(id: string, mail: Pick<NewOutboxMail, 'kind' | 'userId' | 'payload' | 'keyId'>): Promise<void>
+  /** Turns a leased mail into one for a user. Returns the generation of the user. */
+  address(id: string, mail: Pick<NewOutboxMail, 'kind' | 'userId' | 'payload' | 'keyId'>): Promise<number | null>
   remove(id: string): Promise<void>
   /** Removes the mails that expired some minutes ago, and returns them. */
   removeExpired(): Promise<Pick<LeasedMail, 'id' | 'kind' | 'attempts'>[]>
@@ -39,7 +41,9 @@ export interface OutboxRepository {
 
 /** @internal */
 export const createOutboxRepository = ({ query }: Pick<SqlClient, 'query'>, schema: string): OutboxRepository => {
-  const table = `"${schema.replaceAll('"', '""')}"."outbox"`
+  const inSchema = `"${schema.replaceAll('"', '""')}"`
+  const table = `${inSchema}."outbox"`
+  const generationOf = (user: string): string => `(select generation from ${inSchema}."users" where id = ${user})`
   const inMs = (parameter: string): string =>
     `clock_timestamp() + ${parameter}::double precision * interval '1 millisecond'`
   const due = (condition: string, limit: string): string =>
@@ -48,13 +52,14 @@ export const createOutboxRepository = ({ query }: Pick<SqlClient, 'query'>, sche
   const lease = `with first as (${due('attempts = 0', '$1')}), again as (${due('attempts > 0', '$2')})
     update ${table} as mail set attempts = attempts + 1, next_at = ${inMs('$3')}
     where id in (select id from first union all select id from again)
-    returning id, kind, user_id as "userId", payload, key_id as "keyId", attempts,
+    returning id, kind, user_id as "userId", payload, key_id as "keyId", attempts, generation,
       (extract(epoch from created_at) * 1000)::double precision as "createdAt"`
 
   return {
     async add({ kind, userId, payload, keyId, lifetimeMs }) {
       await query(
-        `insert into ${table} (kind, user_id, payload, key_id, expires_at) values ($1, $2, $3, $4, ${inMs('$5')})`,
+        `insert into ${table} (kind, user_id, payload, key_id, expires_at, generation)
+         values ($1, $2, $3, $4, ${inMs('$5')}, ${generationOf('$2')})`,
         [kind, userId, payload, keyId, lifetimeMs]
       )
     },
@@ -67,13 +72,12 @@ export const createOutboxRepository = ({ query }: Pick<SqlClient, 'query'>, sche
       ])
     },
     async address(id, { kind, userId, payload, keyId }) {
-      await query(`update ${table} set kind = $2, user_id = $3, payload = $4, key_id = $5 where id = $1`, [
-        id,
-        kind,
-        userId,
-        payload,
-        keyId
-      ])
+      const [row] = await query<Pick<LeasedMail, 'generation'>>(
+        `update ${table} set kind = $2, user_id = $3, payload = $4, key_id = $5, generation = ${generationOf('$3')}
+         where id = $1 returning generation`,
+        [id, kind, userId, payload, keyId]
+      )
+      return row?.generation ?? null
     },
     async remove(id) {
       await query(`delete from ${table} where id = $1`, [id])

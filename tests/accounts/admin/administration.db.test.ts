@@ -2,7 +2,9 @@
 import { describe, expect, test } from 'vitest'
 import type { Accounts } from '../../../src/accounts/accounts.ts'
 import type { Administrator } from '../../../src/accounts/admin/actor.ts'
+import { createAdministration } from '../../../src/accounts/admin/administration.ts'
 import { createAuditLog } from '../../../src/accounts/admin/audit-log.ts'
+import { createMail } from '../../../src/accounts/mail/mail.ts'
 import { type ChatDatabase, createDatabase } from '../../../src/db/database.ts'
 import type { UserPage } from '../../../src/db/repositories/administration.ts'
 import { loginOf, testAccounts } from '../../support/accounts.ts'
@@ -47,6 +49,31 @@ const ENDS: Readonly<Record<string, string>> = {
   'has ended the session': 'delete from @sessions where user_id = $1',
   'has an expired session': 'update @sessions set expires_at = clock_timestamp() where user_id = $1'
 }
+
+describe('the reset of a password', () => {
+  test('returns a token if too many links were mailed', async () => {
+    const { database, accounts, first, john } = await start()
+    const mail = createMail({ keyring: accounts.context.keyring, isConfigured: true })
+    const { resetPassword } = createAdministration({ database, mail })
+    const email = accounts.context.keyring.encrypt('john@example.com')
+    const address = { userId: john, address: email.token, keyId: email.keyId, addressHash: 'a' }
+    await database.emails.setPending(address)
+    await database.emails.verify(john, 'a')
+    for (let at = 0; at < 3; at++) expect(await resetPassword(first, john)).not.toHaveProperty('token')
+    expect(await resetPassword(first, john)).toHaveProperty('token')
+  })
+
+  test('is refused for a user of another issuer', async () => {
+    const { database, accounts, first, john } = await start()
+    await database.identities.add({ issuer: 'https://issuer.example', subject: '1', userId: john })
+    for (const actor of [first, 'operator'] as const) {
+      await expect(accounts.administration.resetPassword(actor, john)).rejects.toMatchObject({
+        code: 'not_allowed',
+        message: expect.stringContaining('another issuer')
+      })
+    }
+  })
+})
 
 describe('an administrator', () => {
   test.for(Object.keys(WRITES).flatMap(write => Object.keys(ENDS).map(end => [write, end] as const)))(

@@ -213,6 +213,44 @@ describe('a mail', () => {
   })
 })
 
+describe('a link', () => {
+  const reset = (outbox: Outbox, userId: number, addressHash: string) =>
+    outbox.enqueue({ kind: 'reset_password', userId, params: { addressHash } })
+
+  test.each([
+    ['the password', `update @users set generation = generation + 1`],
+    ['the address', `update @emails set address_hash = 'other'`]
+  ])('is not sent if %s was changed while the mail waited', async (_, change) => {
+    const { database, outbox } = await start()
+    const server = await startMailServer()
+    const { id } = await outbox.person('john', 'john@example.com')
+    await reset(outbox, id, await outbox.lookupKeys.hash('emails', 'john@example.com'))
+    await database.client.query(change.replace('@', `"${database.schema}".`))
+    await outbox.work(server.url)
+    await isEmpty(outbox)
+    expect(server.mails).toEqual([])
+    expect(outbox.lines).toContainEqual(expect.objectContaining({ message: expect.stringContaining('it is void') }))
+  })
+
+  test('for a forgotten password is not sent if the password was changed after the first attempt to send it', async () => {
+    const { database, outbox } = await start()
+    let isBusy = true
+    const server = await startMailServer({
+      onRecipient() {
+        if (isBusy) throw smtpError(450, 'later')
+      }
+    })
+    await outbox.person('john', 'john@example.com')
+    await outbox.enqueue({ kind: 'forgot', userId: null, params: { address: 'john@example.com' } })
+    const worker = await outbox.work(server.url, { delayMs: 1 })
+    await expect.poll(() => outbox.lines).toContainEqual(expect.objectContaining({ response_code: 450 }))
+    await database.client.query(`update "${database.schema}".users set generation = generation + 1`)
+    isBusy = false
+    await outbox.drain(worker)
+    expect(server.mails).toEqual([])
+  })
+})
+
 describe('an account', () => {
   test('gets three mails per hour and kind', async () => {
     const { outbox } = await start()
