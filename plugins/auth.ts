@@ -61,6 +61,11 @@ declare module 'fastify' {
        * the host's `authenticate` fails. Used as an `onRequest` hook.
        */
       requireUser(request: FastifyRequest): Promise<void>
+      /**
+       * Checks the user of a request again, because its body may arrive long after its headers: the session may have ended, or
+       * the user may be suspended or deleted. Does not call the host's `authenticate` again. Used as a `preValidation` hook.
+       */
+      recheckUser(request: FastifyRequest): Promise<void>
       /** Like `requireUser`, for a WebSocket upgrade: the token may also be in the subprotocols or in the query. */
       requireSocketUser(request: FastifyRequest): Promise<void>
       /**
@@ -159,6 +164,7 @@ export default fp(
         hasLocalAccounts: false,
         cookies,
         requireUser,
+        recheckUser: request => hostUsers.recheck(callerOf(request)),
         requireSocketUser: requireUser,
         renew,
         requireProof: async () => refuseProof(),
@@ -198,6 +204,7 @@ export default fp(
       hasLocalAccounts: values.authLocal,
       cookies,
       requireUser: request => requireToken(request, tokenOf(request)),
+      recheckUser: request => requireToken(request, tokenOf(request)),
       requireSocketUser: request => requireToken(request, socketToken(request), '/ws/chat?token=<token>'),
       renew: async token => identify(token),
       async requireProof(request) {

@@ -1,5 +1,5 @@
 /** Registers all routes. Every route requires an authenticated user, except those in `publicRoutes`. */
-import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
+import type { FastifyInstance, FastifyPluginAsync, FastifyRequest } from 'fastify'
 import adminAuditRoutes from './admin-audit.ts'
 import adminInvitationRoutes from './admin-invitations.ts'
 import adminUserRoutes from './admin-users.ts'
@@ -82,7 +82,16 @@ const localRoutes: FastifyPluginAsync<Pick<AuthRoutesOptions, 'loginRateLimit'>>
   await fastify.register(adminInvitationRoutes)
 }
 
-/** Adds hooks to a scope that set `request.chatUser`, and that respond with 401 if a request is not authenticated. */
+/**
+ * Returns whether the body of a request may still be missing when its headers are checked. A client may send the body much later,
+ * so what was checked is checked again after it.
+ */
+const mayHaveBody = ({ method }: FastifyRequest): boolean => method !== 'GET' && method !== 'HEAD'
+
+/**
+ * Adds hooks to a scope that set `request.chatUser`, and that respond with 401 if a request is not authenticated, or not anymore
+ * when its body has arrived.
+ */
 export const requireUser = (fastify: FastifyInstance): void => {
   const { chatAuth } = fastify
   fastify.addHook('onRequest', (request, _reply, done) => {
@@ -91,20 +100,27 @@ export const requireUser = (fastify: FastifyInstance): void => {
   })
   // A WebSocket is authenticated in a later hook than other requests, because `checkOrigins` must check its origin first.
   fastify.addHook('preValidation', (request, _reply, done) => {
-    if (!request.routeOptions.config.chatSocket) return done()
-    return chatAuth.requireSocketUser(request)
+    if (request.routeOptions.config.chatSocket) return chatAuth.requireSocketUser(request)
+    if (!mayHaveBody(request)) return done()
+    return chatAuth.recheckUser(request)
   })
 }
 
-/** Adds a hook that responds with 403 if a route has `chatAdmin` or `chatProof`, and the user is no administrator or not proven. */
+/**
+ * Adds hooks that respond with 403 if a route has `chatAdmin` or `chatProof`, and the user is no administrator or not proven, or
+ * not anymore when the body of the request has arrived.
+ */
 const requireProofAndRole = (fastify: FastifyInstance): void => {
   const { chatAuth } = fastify
-  fastify.addHook('onRequest', (request, _reply, done) => {
-    if (!request.routeOptions.config.chatAdmin) return done()
-    return chatAuth.requireAdmin(request)
-  })
-  fastify.addHook('onRequest', (request, _reply, done) => {
-    if (!request.routeOptions.config.chatProof) return done()
-    return chatAuth.requireProof(request)
-  })
+  const check = async (request: FastifyRequest): Promise<void> => {
+    const { chatAdmin, chatProof } = request.routeOptions.config
+    if (chatAdmin) await chatAuth.requireAdmin(request)
+    if (chatProof) await chatAuth.requireProof(request)
+  }
+  const isChecked = ({ routeOptions: { config } }: FastifyRequest): boolean =>
+    config.chatAdmin === true || config.chatProof === true
+  fastify.addHook('onRequest', (request, _reply, done) => (isChecked(request) ? check(request) : done()))
+  fastify.addHook('preValidation', (request, _reply, done) =>
+    isChecked(request) && mayHaveBody(request) ? check(request) : done()
+  )
 }

@@ -133,9 +133,9 @@ export const createChat = (options: CreateChatOptions): EmbeddedChat => {
       typed(async () => {
         const { chatAuth, chatCore } = running()
         check(isHostPost, message)
-        const { id: userId, username, externalId } = await chatAuth.admit(as)
+        const { id: userId, username, externalId, generation } = await chatAuth.admit(as)
         return chatCore.log.publishAsHost(
-          { userId, username, externalId, expiresAt: Number.POSITIVE_INFINITY },
+          { userId, username, externalId, generation, expiresAt: Number.POSITIVE_INFINITY },
           message
         )
       }),

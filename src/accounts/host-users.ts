@@ -48,6 +48,8 @@ export interface HostUsers {
    * invalid user, throws any other error, or times out.
    */
   identify(authenticate: () => unknown): Promise<{ readonly user: UserRecord; readonly expiresAt: number | undefined }>
+  /** Throws `account_suspended` or `account_deleted` if the account of a chat user has ended since it was identified. */
+  recheck(user: { readonly externalId?: string | null | undefined }): Promise<void>
 }
 
 /** Timeout in milliseconds of the host's `authenticate`. */
@@ -70,6 +72,11 @@ export const createHostUsers = ({ users, log, clock }: HostUsersOptions): HostUs
 
   return {
     admit,
+    async recheck({ externalId }) {
+      const user = externalId == null ? undefined : await userByExternalId(externalId)
+      if (!user) throw ended()
+      refuseEnded(user)
+    },
     async identify(authenticate) {
       let identity: HostUser | null | undefined
       try {
@@ -97,8 +104,10 @@ export const createHostUsers = ({ users, log, clock }: HostUsersOptions): HostUs
 /** Rejects users whom the host application has suspended or deleted with the chat's handle. */
 const refuseEnded = ({ status }: UserRecord): void => {
   if (status === 'suspended') throw suspended()
-  if (status !== 'active') throw new ChatError('account_deleted', 'Your account in this chat was deleted.')
+  if (status !== 'active') throw ended()
 }
+
+const ended = (): ChatError => new ChatError('account_deleted', 'Your account in this chat was deleted.')
 
 const notLoggedIn = (): ChatError =>
   new ChatError('not_logged_in', 'You are not logged in. Log in with the application that this chat is part of.')

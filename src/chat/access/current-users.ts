@@ -38,9 +38,12 @@ export interface CurrentUsers {
    * up.
    */
   named<A extends Principal>(principal: A): A
-  /** Like `named`, for the author of an entry. Throws `unavailable` if the user was deleted recently. */
+  /**
+   * Like `named`, for the author of an entry. Throws `unavailable` if the user was deleted or suspended recently, or if the session
+   * ended recently.
+   */
   author<A extends Principal>(principal: A): A
-  /** Returns the code with which a connection must be closed, if the user was deleted or the session ended recently. */
+  /** Returns the code with which a connection must be closed, if the user was deleted or suspended, or the session ended, recently. */
   closeCodeOf(principal: Principal): CloseCode | undefined
   close(): void
 }
@@ -103,19 +106,21 @@ export const createCurrentUsers = ({
     for (const [id, username] of names) subscriptionManager.renamed(id, username)
   }
 
+  const closeCodeOf: CurrentUsers['closeCodeOf'] = principal => {
+    if (isDeleted(principal.userId)) return CLOSE.tokenExpired
+    const standing = revoked.standingOf(principal)
+    return standing && 'close' in standing ? standing.close : undefined
+  }
+
   return {
     apply,
     named,
     author(principal) {
-      if (!isDeleted(principal.userId)) return named(principal)
+      if (closeCodeOf(principal) === undefined) return named(principal)
       const detail = 'Your account was changed a moment ago. Log in again, or try again in a moment.'
       throw new ChatError('unavailable', detail, { retryAfterMs: 1000 })
     },
-    closeCodeOf(principal) {
-      if (isDeleted(principal.userId)) return CLOSE.tokenExpired
-      const standing = revoked.standingOf(principal)
-      return standing && 'close' in standing ? standing.close : undefined
-    },
+    closeCodeOf,
     async refresh() {
       const connected = new Map([...registry.all()].map(({ principal }) => [keyOf(principal), principal]))
       const pairs: Pair[] = []

@@ -29,8 +29,8 @@ export interface AppendDraftOptions {
   readonly bus: Bus
   readonly isDraining: () => boolean
   /**
-   * Returns the principal with the user's current name. Throws `unavailable` if the user was deleted after the principal was
-   * looked up.
+   * Returns the principal with the user's current name. Throws `unavailable` if the user was deleted or suspended, or the session
+   * ended, after the principal was looked up.
    */
   readonly author: (principal: Principal) => Principal
   /** Like `author`, but does not throw for a deleted user, who keeps the last known name. */

@@ -93,6 +93,20 @@ test('an upgrade that looked up its user before a new generation is closed, unle
   expect(connect({ generation: 3 }).closedWith).toBe(4403)
 })
 
+test('a request that looked up its user before a suspension or the end of the session appends nothing', async () => {
+  const { chat, change } = await start()
+  const publish = (changed: Partial<Principal> = {}) =>
+    chat.log.publish({ ...JOHN, ...changed }, 'general', { content: 'late' })
+  await change({ revokedSessions: ['s1'] })
+  await expect(publish()).rejects.toMatchObject({ code: 'unavailable' })
+  expect((await publish({ sessionId: 's2' })).entry.seq).toBe(1)
+  await change(revoked(1, [], 'suspended'))
+  await expect(publish({ sessionId: 's2' })).rejects.toMatchObject({ code: 'unavailable' })
+  await change(revoked(2, ['s2']))
+  await expect(publish({ sessionId: 's3', generation: 1 })).rejects.toMatchObject({ code: 'unavailable' })
+  expect((await publish({ sessionId: 's2', generation: 1 })).entry.seq).toBe(2)
+})
+
 test('a token of an ended session does not renew a connection', async () => {
   const { connect, change } = await start({ authenticate: async () => ({ ...JOHN, sessionId: 's2' }) })
   const socket = connect()
