@@ -25,7 +25,8 @@ import { passwordSettings } from '../src/config/settings/passwords.ts'
 import { registrationSettings } from '../src/config/settings/registration.ts'
 import { sessionSettings } from '../src/config/settings/sessions.ts'
 import { twoFactorSettings } from '../src/config/settings/two-factor.ts'
-import type { UserRecord } from '../src/db/repositories/users.ts'
+import type { UserSession } from '../src/db/repositories/live-session.ts'
+import type { CheckedUser, UserRecord } from '../src/db/repositories/users.ts'
 import { createSessionCookies, type SessionCookies } from '../src/http/session-cookies.ts'
 import { clientAddress } from '../src/lib/client-address.ts'
 import { type Clock, systemClock } from '../src/lib/clock.ts'
@@ -224,16 +225,28 @@ export const callerOf = ({ chatUser }: FastifyRequest): Caller => {
   return chatUser
 }
 
+/** Returns the user of a request as a write checks it again: the session must be live and proven. For routes with `chatProof`. */
+export const provenOwnerOf = (request: FastifyRequest): CheckedUser => {
+  const { userId: id, generation, sessionId } = callerOf(request)
+  return { id, generation, sessionId, isProven: true }
+}
+
 export type { ManagedUser as StoredManagedUser } from '../src/db/repositories/administration.ts'
 export type { AuditRow } from '../src/db/repositories/audit-reader.ts'
 
-/** Returns the administrator who sent a request. Call it in routes with `chatAdmin` and `chatProof`. */
-export const administratorOf = (request: FastifyRequest): Administrator => {
+/** Returns the session of a request. Call it in routes with `chatProof`. */
+export const sessionOf = (request: FastifyRequest): UserSession => {
   const { userId, generation, sessionId } = callerOf(request)
   // `chatProof` has already rejected requests without a session.
   if (sessionId === null) throw new ChatError('proof_required', 'Log in again.')
-  return { userId, generation, sessionId, client: clientOf(request) }
+  return { userId, generation, sessionId }
 }
+
+/** Returns the administrator who sent a request. Call it in routes with `chatAdmin` and `chatProof`. */
+export const administratorOf = (request: FastifyRequest): Administrator => ({
+  ...sessionOf(request),
+  client: clientOf(request)
+})
 
 const callerFrom = ({ user, expiresAt, sessionId, generation }: Identity, askedAt: number): Caller => ({
   userId: user.id,

@@ -121,8 +121,8 @@ const adminUserRoutes: FastifyPluginAsyncTypebox = async fastify => {
       }
     },
     async handler(request, reply) {
-      const actor = administratorOf(request)
-      await chatPrivacy.requestDeletion(request.params.id, { erase: request.body?.erase, actor })
+      const by = administratorOf(request)
+      await chatPrivacy.requestDeletion(request.params.id, { erase: request.body?.erase, by })
       return reply.code(202).send()
     }
   })

@@ -1,6 +1,6 @@
 /** Serves the e-mail addresses of users: enter, confirm, change and remove. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { callerOf, clientOf } from '../plugins/auth.ts'
+import { clientOf, provenOwnerOf } from '../plugins/auth.ts'
 import { limitReads } from '../plugins/chat.ts'
 import { perMinute } from '../plugins/platform.ts'
 import { refTo } from '../src/protocol/components.ts'
@@ -94,8 +94,7 @@ const emailRoutes: FastifyPluginAsyncTypebox = async fastify => {
       response: { 202: emptyResponse('A mail is sent, unless too many were.'), ...problems(...GUARD, ...BODY_PROBLEMS) }
     },
     async handler(request, reply) {
-      const { userId: id, generation } = callerOf(request)
-      await accounts.emails.enter({ id, generation }, request.body.email, clientOf(request))
+      await accounts.emails.enter(provenOwnerOf(request), request.body.email, clientOf(request))
       reply.code(202)
     }
   })
@@ -118,8 +117,7 @@ const emailRoutes: FastifyPluginAsyncTypebox = async fastify => {
       }
     },
     async handler(request, reply) {
-      const { userId: id, generation } = callerOf(request)
-      await accounts.emails.remove({ id, generation }, clientOf(request))
+      await accounts.emails.remove(provenOwnerOf(request), clientOf(request))
       reply.code(204)
     }
   })

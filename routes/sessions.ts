@@ -1,7 +1,7 @@
 /** Serves the sessions of users: refreshes and ends them, lists them, and accepts proofs of who a user is. */
 import { type FastifyPluginAsyncTypebox, Type } from '@fastify/type-provider-typebox'
 import type { FastifyRequest } from 'fastify'
-import { type Accounts, callerOf, clientOf, PROOF_SECONDS, tokenOf } from '../plugins/auth.ts'
+import { type Accounts, callerOf, clientOf, PROOF_SECONDS, provenOwnerOf, tokenOf } from '../plugins/auth.ts'
 import { timestamp } from '../src/lib/clock.ts'
 import { refTo } from '../src/protocol/components.ts'
 import { ChatError } from '../src/protocol/errors.ts'
@@ -103,7 +103,7 @@ const logOut = async (accounts: Accounts, request: FastifyRequest, given: string
   const accessToken = tokenOf(request)
   if (accessToken !== undefined) {
     const { user, sessionId } = await accounts.identify(accessToken)
-    if (sessionId !== null) await accounts.sessions.end({ userId: user.id, sessionId, client }, 'logout')
+    if (sessionId !== null) await accounts.sessions.end({ userId: user.id, sessionId, client })
     return
   }
   const token = cookies.read(request)
@@ -165,8 +165,11 @@ const sessionRoutes: FastifyPluginAsyncTypebox = async fastify => {
       const { id } = request.params
       const isCurrent = id === sessionId
       if (!isCurrent) await fastify.chatAuth.requireProof(request)
-      const ended = { userId, sessionId: id, client: clientOf(request) }
-      if (!(await accounts.sessions.end(ended, isCurrent ? 'logout' : 'session_ended'))) {
+      const client = clientOf(request)
+      const isEnded = isCurrent
+        ? await accounts.sessions.end({ userId, sessionId: id, client })
+        : await accounts.sessions.endOther(provenOwnerOf(request), id, client)
+      if (!isEnded) {
         throw new ChatError('not_found', 'You have no such session. It may have ended already.')
       }
       return reply.code(204).send()
@@ -190,7 +193,7 @@ const sessionRoutes: FastifyPluginAsyncTypebox = async fastify => {
       }
     },
     async handler(request, reply) {
-      await accounts.sessions.endAll({ userId: callerOf(request).userId, client: clientOf(request) })
+      await accounts.sessions.endAll(provenOwnerOf(request), clientOf(request))
       if (cookies.read(request) !== undefined && cookies.isOwnPage(request)) cookies.clear(request, reply)
       return reply.code(204).send()
     }

@@ -4,7 +4,7 @@
  */
 import { type FastifyPluginAsyncTypebox, Type } from '@fastify/type-provider-typebox'
 import type { FastifyInstance } from 'fastify'
-import { callerOf, clientOf } from '../plugins/auth.ts'
+import { callerOf, clientOf, provenOwnerOf, sessionOf } from '../plugins/auth.ts'
 import { limitReads } from '../plugins/chat.ts'
 import { streamOf } from '../plugins/privacy.ts'
 import { timestamp } from '../src/lib/clock.ts'
@@ -86,8 +86,8 @@ const userRoutes: FastifyPluginAsyncTypebox = async fastify => {
       }
     },
     async handler(request, reply) {
-      const erase = request.body?.erase
-      await privacy.requestDeletion(callerOf(request).userId, { erase, client: clientOf(request) })
+      const owner = { ...provenOwnerOf(request), client: clientOf(request) }
+      await privacy.requestDeletion(callerOf(request).userId, { erase: request.body?.erase, by: owner })
       return reply.code(202).send()
     }
   })
@@ -114,7 +114,7 @@ const userRoutes: FastifyPluginAsyncTypebox = async fastify => {
       }
     },
     async handler(request, reply) {
-      const { lines, end } = await privacy.exports.begin(callerOf(request))
+      const { lines, end } = await privacy.exports.begin(sessionOf(request))
       fastify.chatResponses.onEnd(reply, end)
       reply
         .type('application/x-ndjson; charset=utf-8')

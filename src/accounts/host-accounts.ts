@@ -58,7 +58,7 @@ export const createHostAccounts = (options: HostAccountsOptions): HostAccounts =
     async delete(id, erase) {
       const user = await find(id)
       if (!user || user.status === 'deleting' || user.status === 'deleted') return false
-      await requestDeletion(user.id, { erase, actor: 'operator' })
+      await requestDeletion(user.id, { erase, by: 'operator' })
       return true
     },
     async *export(id) {

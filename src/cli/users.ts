@@ -83,7 +83,7 @@ export const deleteUser = (name: string, { erase, yes }: ConfirmOptions & { read
     const messages = isErased ? 'erase every message of the user' : 'keep the messages under another name'
     const question = `Delete ${shown(user)} and ${messages}? This cannot be undone.`
     if (!yes && !(await confirm(question))) return print('Nothing was changed.')
-    await requestDeletion(user.id, { erase, actor: 'operator' })
+    await requestDeletion(user.id, { erase, by: 'operator' })
     print(`${shown(user)} is deleted. Every session has ended. A running service removes the rest.`)
   })
 

@@ -93,7 +93,7 @@ export interface ChatDatabase extends Repositories {
 }
 
 const createRepositories = (client: SqlClient, schema: string, tables: Tables, audit: AuditOptions): Repositories => ({
-  users: createUsersRepository(client, tables),
+  users: createUsersRepository(client, tables, schema),
   rooms: createRoomsRepository(client, tables, schema),
   messages: createMessagesRepository(client, tables, schema),
   rateLimits: createRateLimitsRepository(client, schema),

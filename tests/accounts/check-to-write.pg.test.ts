@@ -1,12 +1,15 @@
 /**
- * Tests that every write to an account verifies again what was checked before it. A change of the password, a reset, a suspension
- * and a deletion are placed between the check and the write, and the write must then have no effect. Add a row to `WRITES` for
+ * Tests that every write to an account verifies again what was checked before it. A change of the password, a reset, a
+ * suspension, a deletion and the end of the session are placed between the check and the write, and the write must then have no effect. Add a row to `WRITES` for
  * each new write.
  */
 import { Secret, TOTP } from 'otpauth'
 import { expect, test } from 'vitest'
 import type { Accounts } from '../../src/accounts/accounts.ts'
+import { createInvitations } from '../../src/accounts/admin/invitations.ts'
 import type { AccountsContext } from '../../src/accounts/context.ts'
+import { createRequestDeletion } from '../../src/accounts/deletion/request.ts'
+import { createExports } from '../../src/accounts/export/export.ts'
 import { createMail } from '../../src/accounts/mail/mail.ts'
 import { hashToken, newToken } from '../../src/accounts/mail/token.ts'
 import { createPasswords } from '../../src/accounts/passwords.ts'
@@ -45,6 +48,10 @@ interface Write {
   /** Completes the sentence "the write of …". */
   readonly name: string
   readonly pausedAt: PausePoint
+  /** Whether the write needs the session of the request, so that it has no effect if that session ends. */
+  readonly isOfSession?: true
+  /** Events that cannot come between check and write, because they wait for a row that the check locks. */
+  readonly excluded?: readonly string[]
   /** Prepares the account. Returns the action, which begins with the checks and ends with the write. */
   prepare(subject: Subject): Promise<(paused: Accounts) => Promise<unknown>>
   /** Returns whether the write took effect. `result` is what the action returned. */
@@ -73,12 +80,56 @@ const ORIGIN = 'https://chat.example.com'
 const withPasskeys = async ({ context }: Accounts) =>
   (await loadTwoFactor(context, { publicUrl: ORIGIN, passkeys: true })).passkeys
 
+const OUTBOX = 'select from @outbox where user_id = $1'
+
+/** Returns the user of a session as the routes pass it on for a write that needs a proof. */
+const ownerOf = ({ user: { id, generation }, sessionId }: Subject) => ({ id, generation, sessionId, isProven: true })
+
+/** Returns an administrator as the routes pass it on. Makes the user, and another one, an administrator. */
+const adminOf = async ({ database, user, sessionId, sql }: Subject) => {
+  const root = await database.users.create({ username: `root${user.id}`, hashedPassword: null })
+  await sql(`update @users set role = 'admin' where id in ($1, ${root.id})`)
+  const other = await database.users.create({ username: `other${user.id}`, hashedPassword: null })
+  return { actor: { userId: user.id, generation: user.generation, sessionId, client }, other }
+}
+
+const addPasskey = async (subject: Subject) => {
+  const passkeys = await withPasskeys(subject.accounts)
+  const { challenge, options } = await passkeys.startAdding(actorOf(subject))
+  const response = createAuthenticator(ORIGIN).create(options) as PasskeyResponse
+  return passkeys.add(actorOf(subject), { challenge, response, name: 'Laptop' })
+}
+
+const deletionOf = (context: AccountsContext) => createRequestDeletion({ context, erasesByDefault: false })
+
+/** Returns the exports of accounts. They report an export that cannot be ended to nobody. */
+const exportsOf = ({ context }: Accounts) => createExports({ ...context, onFailure: () => {} })
+
+const exportAll = async (paused: Accounts, { user: { id: userId, generation }, sessionId }: Subject) => {
+  const { lines, end } = await exportsOf(paused).begin({ userId, generation, sessionId })
+  try {
+    for await (const _ of lines);
+  } catch (error) {
+    // The response has begun, so it has no problem.
+    throw new ChatError('invalid_token', String(error))
+  } finally {
+    end()
+  }
+}
+
+const isRecorded = async ({ sql }: Subject, event: string): Promise<boolean> =>
+  (await sql(`select from @audit where user_id = $1 and event = '${event}'`)).length > 0
+
 const isStarted = (subject: Subject, result: unknown) => subject.isUsable((result as { sessionId: string }).sessionId)
 
 const hasPassword = async (subject: Subject, password: string): Promise<boolean> =>
   weak.verify(password, (await subject.current()).hashedPassword)
 
 const NEW = 'OtherPass456'
+
+/** Events that concern only writes which need the session of the request. */
+const SESSION_END = 'the end of the session'
+const SAME_SESSION = 'a change of the password by the same session'
 
 const WRITES: readonly Write[] = [
   {
@@ -118,6 +169,7 @@ const WRITES: readonly Write[] = [
   {
     name: 'a refresh token',
     pausedAt: 'refreshTokens.rotate',
+    excluded: ['a deletion'],
     async prepare({ accounts, user, sql }) {
       const started = await accounts.login(loginOf(user.username, OLD, { session: true }))
       await sql(`update @sessions set rotated_at = rotated_at - interval '1 minute' where user_id = $1`)
@@ -128,6 +180,9 @@ const WRITES: readonly Write[] = [
   {
     name: 'a proof',
     pausedAt: 'sessions.prove',
+    isOfSession: true,
+    // It needs a proof itself.
+    excluded: [SAME_SESSION],
     async prepare({ user, sessionId, sql }) {
       await sql(`update @sessions set proven_at = null where user_id = $1`)
       return paused => paused.proofs.prove({ userId: user.id, sessionId, password: OLD, client })
@@ -137,10 +192,11 @@ const WRITES: readonly Write[] = [
   {
     name: 'a changed password',
     pausedAt: 'passwords.change',
+    isOfSession: true,
     prepare:
-      async ({ user, sessionId }) =>
+      async ({ user: { id: userId, username, generation }, sessionId }) =>
       paused =>
-        paused.passwordChanges.change({ userId: user.id, username: user.username, sessionId }, NEW, client),
+        paused.passwordChanges.change({ userId, username, generation, sessionId }, NEW, client),
     hasEffect: subject => hasPassword(subject, NEW)
   },
   {
@@ -155,10 +211,8 @@ const WRITES: readonly Write[] = [
   {
     name: 'an e-mail address',
     pausedAt: 'transaction',
-    prepare:
-      async ({ user }) =>
-      paused =>
-        paused.emails.enter(user, 'new@example.com', client),
+    isOfSession: true,
+    prepare: async subject => paused => paused.emails.enter(ownerOf(subject), 'new@example.com', client),
     hasEffect: async ({ database, user }) => (await database.emails.listOf(user.id)).length > 0
   },
   {
@@ -182,17 +236,40 @@ const WRITES: readonly Write[] = [
       (await database.emails.listOf(user.id)).some(({ state }) => state === 'verified')
   },
   {
+    name: 'another link to confirm an e-mail address',
+    pausedAt: 'transaction',
+    async prepare({ database, user: { id: userId, generation } }) {
+      await database.emails.setPending({ userId, address: '', keyId: '', addressHash: `hash-${userId}` })
+      const challenge = newToken()
+      const purpose = 'verify_email'
+      const times = { data: null, lifetimeMs: 60_000 }
+      await database.challenges.create({ hash: hashToken(challenge), purpose, userId, generation, ...times })
+      return paused => paused.emails.resend(challenge, undefined, client)
+    },
+    hasEffect: async ({ sql }) => (await sql(`${OUTBOX} and kind = 'verify_email'`)).length > 0
+  },
+  {
     name: 'a removed e-mail address',
     pausedAt: 'transaction',
-    async prepare({ database, user }) {
+    isOfSession: true,
+    async prepare(subject) {
+      const { database, user } = subject
       await database.emails.setPending({ userId: user.id, address: '', keyId: '', addressHash: `hash-${user.id}` })
-      return paused => paused.emails.remove(user, client)
+      return paused => paused.emails.remove(ownerOf(subject), client)
     },
     hasEffect: async ({ database, user }) => (await database.emails.listOf(user.id)).length === 0
   },
   {
+    name: 'a new secret of an authenticator app',
+    pausedAt: 'users.lockActive',
+    isOfSession: true,
+    prepare: async subject => paused => paused.twoFactor.factors.enrolTotp(actorOf(subject)),
+    hasEffect: async ({ database, user }) => (await database.totp.find(user.id)) !== undefined
+  },
+  {
     name: 'a confirmed authenticator app',
-    pausedAt: 'factors.lock',
+    pausedAt: 'users.lockActive',
+    isOfSession: true,
     async prepare(subject) {
       const { secret } = await subject.accounts.twoFactor.factors.enrolTotp(actorOf(subject))
       return paused => paused.twoFactor.factors.confirmTotp(actorOf(subject), codeOf(secret))
@@ -201,7 +278,8 @@ const WRITES: readonly Write[] = [
   },
   {
     name: 'new recovery codes',
-    pausedAt: 'factors.lock',
+    pausedAt: 'users.lockActive',
+    isOfSession: true,
     async prepare(subject) {
       await confirmTotp(subject)
       await subject.sql(`update @recovery_codes set hash = 'earlier' where user_id = $1`)
@@ -211,8 +289,22 @@ const WRITES: readonly Write[] = [
       (await sql(`select from @recovery_codes where user_id = $1 and hash <> 'earlier'`)).length > 0
   },
   {
+    name: 'a recovery code that continues a login',
+    pausedAt: 'users.lockActive',
+    async prepare(subject) {
+      const { factors } = subject.accounts.twoFactor
+      const { secret } = await factors.enrolTotp(actorOf(subject))
+      const [code = ''] = await factors.confirmTotp(actorOf(subject), codeOf(secret))
+      const login = await subject.accounts.login(loginOf(subject.user.username, OLD)).catch(error => error)
+      return paused => paused.twoFactor.continueLogin(client, login.extra.challenge, code)
+    },
+    hasEffect: async ({ sql }) =>
+      (await sql('select from @recovery_codes where user_id = $1 and used_at is not null')).length > 0
+  },
+  {
     name: 'a removed authenticator app',
-    pausedAt: 'factors.lock',
+    pausedAt: 'users.lockActive',
+    isOfSession: true,
     async prepare(subject) {
       await confirmTotp(subject)
       return paused => paused.twoFactor.factors.removeTotp(actorOf(subject))
@@ -221,7 +313,7 @@ const WRITES: readonly Write[] = [
   },
   {
     name: 'a code that a proof uses',
-    pausedAt: 'factors.lock',
+    pausedAt: 'users.lockActive',
     async prepare(subject) {
       const secret = await confirmTotp(subject)
       const { user, sql } = subject
@@ -231,8 +323,19 @@ const WRITES: readonly Write[] = [
     hasEffect: async ({ sql }) => (await sql('select from @totp where user_id = $1 and last_step > 0')).length > 0
   },
   {
+    name: 'a removed passkey',
+    pausedAt: 'users.lockActive',
+    isOfSession: true,
+    async prepare(subject) {
+      const { publicId } = await addPasskey(subject)
+      return async paused => (await withPasskeys(paused)).remove(actorOf(subject), publicId)
+    },
+    hasEffect: async ({ database, user }) => (await database.passkeys.list(user.id)).length === 0
+  },
+  {
     name: 'an added passkey',
-    pausedAt: 'factors.lock',
+    pausedAt: 'users.lockActive',
+    isOfSession: true,
     async prepare(subject) {
       const { challenge, options } = await (await withPasskeys(subject.accounts)).startAdding(actorOf(subject))
       const response = createAuthenticator(ORIGIN).create(options) as PasskeyResponse
@@ -252,35 +355,97 @@ const WRITES: readonly Write[] = [
     hasEffect: async subject => (await subject.current()).displayName === 'John'
   },
   {
+    name: 'the end of another session',
+    pausedAt: 'transaction',
+    isOfSession: true,
+    async prepare(subject) {
+      const { sessionId } = await subject.accounts.login(loginOf(subject.user.username, OLD))
+      return paused => paused.sessions.endOther(ownerOf(subject), sessionId, client)
+    },
+    hasEffect: subject => isRecorded(subject, 'session_ended')
+  },
+  {
+    name: 'the end of all sessions',
+    pausedAt: 'transaction',
+    isOfSession: true,
+    prepare: async subject => paused => paused.sessions.endAll(ownerOf(subject), client),
+    hasEffect: subject => isRecorded(subject, 'logout_all')
+  },
+  {
+    name: 'the deletion of the own account',
+    pausedAt: 'transaction',
+    isOfSession: true,
+    prepare: async subject => paused =>
+      deletionOf(paused.context)(subject.user.id, { erase: true, by: { ...ownerOf(subject), client } }),
+    hasEffect: async ({ sql }) => (await sql('select from @deletions where user_id = $1 and is_erased')).length > 0
+  },
+  {
+    name: 'the beginning of an export',
+    pausedAt: 'exports.begin',
+    isOfSession: true,
+    prepare: async subject => paused => exportAll(paused, subject),
+    hasEffect: async ({ sql }) => (await sql('select from @exports where user_id = $1')).length > 0
+  },
+  {
+    name: 'a complete export',
+    pausedAt: 'exports.complete',
+    isOfSession: true,
+    prepare: async subject => paused => exportAll(paused, subject),
+    hasEffect: async ({ sql }) =>
+      (await sql('select from @exports where user_id = $1 and completed_at is not null')).length > 0
+  },
+  {
     name: 'a role that an administrator gives',
     pausedAt: 'transaction',
-    async prepare({ database, user, sessionId, sql }) {
-      const root = await database.users.create({ username: `root${user.id}`, hashedPassword: null })
-      await sql(`update @users set role = 'admin' where id in ($1, ${root.id})`)
-      const other = await database.users.create({ username: `other${user.id}`, hashedPassword: null })
-      const actor = { userId: user.id, generation: user.generation, sessionId, client }
+    isOfSession: true,
+    async prepare(subject) {
+      const { actor, other } = await adminOf(subject)
       return paused => paused.administration.change(actor, other.id, { role: 'admin' })
     },
     hasEffect: async ({ sql, user }) =>
-      (await sql(`select from @users where role = 'admin' and username = 'other' || $1`)).length > 0 && user.id > 0
+      (await sql(`select from @users where role = 'admin' and username = 'other${user.id}'`)).length > 0
+  },
+  {
+    name: 'a deletion by an administrator',
+    pausedAt: 'transaction',
+    isOfSession: true,
+    async prepare(subject) {
+      const { actor, other } = await adminOf(subject)
+      return paused => deletionOf(paused.context)(other.id, { by: actor })
+    },
+    hasEffect: async ({ sql, user }) =>
+      (await sql(`select from @users where status = 'deleting' and username = 'other${user.id}'`)).length > 0
+  },
+  {
+    name: 'an invitation by an administrator',
+    pausedAt: 'transaction',
+    isOfSession: true,
+    async prepare(subject) {
+      const { actor } = await adminOf(subject)
+      await subject.sql(`delete from @one_time_tokens where purpose = 'invite'`)
+      return paused => createInvitations(paused.context, 'invite').create(actor, 60_000)
+    },
+    hasEffect: async ({ sql }) => (await sql(`select from @one_time_tokens where purpose = 'invite'`)).length > 0
   }
 ]
 
 /** What happens to the account between the check and the write. */
 const EVENTS: Readonly<Record<string, (subject: Subject) => Promise<unknown>>> = {
   nothing: async () => {},
-  async 'a change of the password'({ accounts, user: { id, username }, sql }) {
+  async 'a change of the password'({ accounts, user: { id: userId, username, generation }, sql }) {
     const sessionId = newToken()
     await sql(`insert into @sessions (id, user_id, generation, expires_at, proven_at)
       select '${sessionId}', id, generation, now() + interval '1 hour', now() from @users where id = $1`)
-    await accounts.passwordChanges.change({ userId: id, username, sessionId }, 'ThirdPass789', client)
+    await accounts.passwordChanges.change({ userId, username, generation, sessionId }, 'ThirdPass789', client)
   },
   'a reset of the password': ({ accounts, resetTokens: [, token] }) =>
     accounts.passwordChanges.reset(token, 'ThirdPass789', client),
   'a suspension': ({ accounts, user }) => accounts.administration.change('operator', user.id, { status: 'suspended' }),
-  // The first statement of a deletion. The next one deletes the sessions, and would wait for a refresh that is paused.
-  'a deletion': ({ sql }) =>
-    sql(`update @users set status = 'deleting', generation = generation + 1, hashed_password = null where id = $1`)
+  'a deletion': ({ accounts, user }) => deletionOf(accounts.context)(user.id, { by: 'operator' }),
+  // Keeps the session, which then has another generation than the one that was checked.
+  [SAME_SESSION]: ({ accounts, user: { id: userId, username, generation }, sessionId }) =>
+    accounts.passwordChanges.change({ userId, username, generation, sessionId }, 'ThirdPass789', client),
+  [SESSION_END]: ({ database, user, sessionId }) => database.sessions.end(user.id, sessionId)
 }
 
 const subjectOf = async (database: ChatDatabase, username: string): Promise<Subject> => {
@@ -320,10 +485,13 @@ const mailingContext = (database: ChatDatabase): AccountsContext => {
 
 test.for(WRITES.map(write => [write.name, write] as const))(
   'the write of %s has no effect if the account changes after the check',
-  async ([, { pausedAt, prepare, hasEffect }]) => {
+  async ([, { pausedAt, isOfSession, excluded = [], prepare, hasEffect }]) => {
     const database = await testDatabase()
     const effects: Record<string, boolean> = {}
-    for (const [at, [event, happen]] of Object.entries(EVENTS).entries()) {
+    const events = Object.entries(EVENTS).filter(
+      ([event]) => !excluded.includes(event) && (isOfSession || (event !== SESSION_END && event !== SAME_SESSION))
+    )
+    for (const [at, [event, happen]] of events.entries()) {
       const subject = await subjectOf(database, `john${at}`)
       const act = await prepare(subject)
       let isReached = false
@@ -338,6 +506,6 @@ test.for(WRITES.map(write => [write.name, write] as const))(
       else expect({ event, result }).toEqual({ event, result: expect.any(ChatError) })
       effects[event] = !(result instanceof Error && pausedAt === 'sessions.start') && (await hasEffect(subject, result))
     }
-    expect(effects).toEqual(Object.fromEntries(Object.keys(EVENTS).map(event => [event, event === 'nothing'])))
+    expect(effects).toEqual(Object.fromEntries(events.map(([event]) => [event, event === 'nothing'])))
   }
 )

@@ -131,16 +131,20 @@ test('reads pages only as its client reads the response', async () => {
   expect(text.trimEnd().split('\n').at(-1)).toContain('"complete":true')
 })
 
-test('ends if the sessions of the user end', async () => {
+test('ends within a second, and is not complete, if the session ends', async () => {
   const { john, database, inSchema, chat } = await start()
   await fill(chat, john, 300, 'x'.repeat(1000))
   let now = 0
   const context = accountsContext(database)
   const exports = createExports({ ...context, clock: { monotonic: () => now }, onFailure: () => {} })
-  const { lines, end } = await exports.begin({ userId: john.id, generation: 0 })
+  const [session] = await database.client.query<{ id: string }>(
+    `select id from ${inSchema}.sessions where user_id = $1`,
+    [john.id]
+  )
+  const { lines, end } = await exports.begin({ userId: john.id, generation: 0, sessionId: session?.id ?? '' })
   expect((await lines.next()).done).toBe(false)
-  await database.client.query(`update ${inSchema}.users set generation = 1 where id = $1`, [john.id])
-  now = 30_000
+  await database.sessions.end(john.id, session?.id ?? '')
+  now = 1000
   await expect(lines.next()).rejects.toThrow('The session of the export has ended.')
   end()
 })

@@ -98,7 +98,7 @@ test('a passkey belongs to one user and one host name, and reports the counter b
 test('the lock of a user fails after any change of what was checked', async () => {
   const { database, john, run } = await setup()
   const lock = (changed = {}) =>
-    database.transaction(({ factors }) => factors.lock({ id: john.id, generation: 0, ...changed }))
+    database.transaction(({ users }) => users.lockActive({ id: john.id, generation: 0, ...changed }))
   await run(
     `insert into {}.sessions (id, user_id, generation, expires_at) values
     ('live', $1, 0, clock_timestamp() + interval '1 hour'), ('over', $1, 0, clock_timestamp() - interval '1 hour')`,
@@ -111,6 +111,11 @@ test('the lock of a user fails after any change of what was checked', async () =
   expect(await lock({ generation: 1 })).toBe(false)
   expect(await lock({ sessionId: 'over' })).toBe(false)
   expect(await lock({ sessionId: 'none' })).toBe(false)
+  expect(await lock({ sessionId: 'live', isProven: true })).toBe(false)
+  await run(`update {}.sessions set proven_at = clock_timestamp()`)
+  expect(await lock({ sessionId: 'live', isProven: true })).toBe(true)
+  await run(`update {}.sessions set generation = -1`)
+  expect(await lock({ sessionId: 'live' })).toBe(false)
   await run(`update {}.users set status = 'suspended'`)
   expect(await lock()).toBe(false)
 })

@@ -59,7 +59,7 @@ describe('users', () => {
   test('are looked up with the same index for known, unknown and host users', async () => {
     const { client, schema } = await testDatabase()
     recordQueries(client)
-    const users = createUsersRepository(client, createTables(schema))
+    const users = createUsersRepository(client, createTables(schema), schema)
     const sessions = createSessionsRepository(client, schema)
     await client.query(`insert into "${schema}".users (username, external_id)
       select 'user' || n, case when n % 2 = 0 then 'ext' || n end from generate_series(1, 100000) as n`)

@@ -1,7 +1,7 @@
 /** Defines who administers: an administrator or the operator. Records what they do, and rejects what they may not do. */
 import type { Repositories } from '../../db/database.ts'
-import type { AdminSession } from '../../db/repositories/administration.ts'
 import type { NewAuditEvent } from '../../db/repositories/audit.ts'
+import type { UserSession } from '../../db/repositories/live-session.ts'
 import { ChatError } from '../../protocol/errors.ts'
 import type { AuditEventName } from '../audit-events.ts'
 import type { ClientInfo } from '../context.ts'
@@ -9,12 +9,12 @@ import type { ClientInfo } from '../context.ts'
 /** An administrator who sends a request, or `operator`: whoever runs the command line or the host application. */
 export type Actor = Administrator | 'operator'
 
-export interface Administrator extends AdminSession {
+export interface Administrator extends UserSession {
   readonly client: ClientInfo
 }
 
 /** Returns the session that a write checks again, or null for the operator. */
-export const sessionOf = (actor: Actor): AdminSession | null => (actor === 'operator' ? null : actor)
+export const sessionOf = (actor: Actor): UserSession | null => (actor === 'operator' ? null : actor)
 
 /** What an actor did to a user. */
 export type AdminEvent = Pick<NewAuditEvent, 'detail'> & { readonly event: AuditEventName }
@@ -34,10 +34,21 @@ export const recordFor = (
 export const refusal = async (
   { administration }: Pick<Repositories, 'administration'>,
   actor: Actor
-): Promise<ChatError> =>
-  (await administration.isAllowed(sessionOf(actor)))
-    ? new ChatError('user_not_found', 'There is no such user. The account may have been deleted or suspended.')
-    : notAdmin()
+): Promise<ChatError> => ((await administration.isAllowed(sessionOf(actor))) ? noSuchUser() : notAdmin())
+
+export const noSuchUser = (): ChatError =>
+  new ChatError('user_not_found', 'There is no such user. The account may have been deleted or suspended.')
+
+/**
+ * Locks the administrators before an administrator changes a user, so that no two transactions wait for each other. Call it first
+ * in the transaction.
+ */
+export const lockFor = async (
+  { administration }: Pick<Repositories, 'administration'>,
+  actor: Actor
+): Promise<void> => {
+  if (actor !== 'operator') await administration.lockAdmins()
+}
 
 /** Returns the error for a user who is no administrator. */
 export const notAdmin = (): ChatError => new ChatError('not_allowed', 'Only administrators may do this.')

@@ -1,22 +1,29 @@
 /** Ends accounts. The rest of a deletion is a job, see job.ts. */
+
+import type { Repositories } from '../../db/database.ts'
+import type { CheckedUser } from '../../db/repositories/users.ts'
 import { ChatError } from '../../protocol/errors.ts'
-import { type Actor, recordFor, refusal, sessionOf } from '../admin/actor.ts'
+import { type Actor, lockFor, noSuchUser, notAdmin, recordFor, sessionOf } from '../admin/actor.ts'
 import type { AccountsContext, ClientInfo } from '../context.ts'
+import { badToken } from '../tokens/access-tokens.ts'
 
 export interface DeletionRequest {
   /** Whether the messages of the user are erased too. The default is the setting `onDelete`, which a request cannot weaken. */
   readonly erase?: boolean | undefined
-  /** Who deletes the account of somebody else. Absent if users delete their own. */
-  readonly actor?: Actor | undefined
-  /** The client of a user who deletes the own account. */
-  readonly client?: ClientInfo | undefined
+  /** Who deletes the account: the user, as the request was authenticated, or somebody else. */
+  readonly by: Owner | Actor
+}
+
+/** A user who deletes the own account. */
+export interface Owner extends CheckedUser {
+  readonly client: ClientInfo
 }
 
 /**
- * Ends an account: its login, sessions and sockets end with the transaction. Throws `last_admin`, `user_not_found`, or
- * `not_allowed` if the actor is no administrator anymore.
+ * Ends an account: its login, sessions and sockets end with the transaction. Throws `last_admin`, `user_not_found`, `not_allowed`
+ * if the actor is no administrator anymore, or `invalid_token` if the session of the user has ended.
  */
-export type RequestDeletion = (userId: number, request?: DeletionRequest) => Promise<void>
+export type RequestDeletion = (userId: number, request: DeletionRequest) => Promise<void>
 
 export interface DeletionRequestOptions {
   readonly context: Pick<AccountsContext, 'database' | 'mail'> & {
@@ -41,24 +48,40 @@ export const createRequestDeletion = ({
     return verified && keyring.decrypt(verified.address, verified.keyId)
   }
 
-  return async (userId, { erase = false, actor, client } = {}) => {
+  return async (userId, { erase = false, by }) => {
     const detail = { erase: erase || erasesByDefault }
     const address = await addressOf(userId)
     await database.transaction(async repositories => {
+      await check(repositories, userId, by)
       const begun = await repositories.deletions.begin(userId, detail.erase)
-      // Checked after `begin`, which locks administrators in the order of their ids.
-      const isAllowed = actor === undefined || (await repositories.administration.isAllowed(sessionOf(actor)))
-      if (!begun || !isAllowed) throw await refusal(repositories, actor ?? 'operator')
+      if (!begun) throw noSuchUser()
       if (begun === 'last_admin') throw lastAdmin()
       const event = 'account_deletion_requested'
-      if (actor) await recordFor(repositories, actor, userId, { event, detail })
-      else await repositories.audit.record({ event, userId, ...client, detail })
+      if (isOwner(by)) await repositories.audit.record({ event, userId, ...by.client, detail })
+      else await recordFor(repositories, by, userId, { event, detail })
       if (address === undefined) return
       const params = { address, username: begun.username }
       await mail.enqueue(repositories, { kind: 'account_deleted', userId: null, params })
     })
     onRequested()
   }
+}
+
+const isOwner = (by: Owner | Actor): by is Owner => typeof by === 'object' && 'id' in by
+
+/** Throws unless the account may be deleted. Locks administrators before any other user, like every write of an administrator. */
+const check = async (
+  { administration, users }: Pick<Repositories, 'administration' | 'users'>,
+  userId: number,
+  by: Owner | Actor
+): Promise<void> => {
+  if (isOwner(by)) {
+    if ((await users.findByIds([userId])).get(userId)?.role === 'admin') await administration.lockAdmins()
+    if (!(await users.lockActive(by))) throw badToken()
+    return
+  }
+  await lockFor({ administration }, by)
+  if (!(await administration.isAllowed(sessionOf(by)))) throw notAdmin()
 }
 
 const lastAdmin = (): ChatError =>

@@ -1,7 +1,7 @@
 /** Manages the e-mail addresses of users: entered, confirmed by a link, changed and removed. */
 import type { Repositories } from '../../db/database.ts'
 import type { EmailRecord, NewEmail } from '../../db/repositories/emails.ts'
-import type { UserRecord } from '../../db/repositories/users.ts'
+import type { CheckedUser } from '../../db/repositories/users.ts'
 import { ChatError } from '../../protocol/errors.ts'
 import type { AccountsContext, ClientInfo } from '../context.ts'
 import { hashToken, redeemToken } from '../mail/token.ts'
@@ -9,7 +9,7 @@ import { type NormalizedAddress, normalizeAddress } from './address.ts'
 import { badChallenge, createVerificationGate, type VerificationGate } from './gate.ts'
 
 /** The user whose address changes, as they were when the request was authenticated. */
-export type EmailOwner = Pick<UserRecord, 'id' | 'generation'>
+export type EmailOwner = CheckedUser
 
 /** An address that can be stored. */
 export type PreparedEmail = Omit<NewEmail, 'userId'>

@@ -1,8 +1,10 @@
 /** Exports what is stored about a user, as records or as lines of JSON (NDJSON). */
 import { randomUUID } from 'node:crypto'
 import type { ExportClaim } from '../../db/repositories/exports.ts'
+import type { UserSession } from '../../db/repositories/live-session.ts'
 import type { Clock } from '../../lib/clock.ts'
 import { ChatError } from '../../protocol/errors.ts'
+import { badToken } from '../tokens/access-tokens.ts'
 import { type ExportOptions, type ExportRecord, recordsOf } from './records.ts'
 
 /** An export that this process runs for a client. */
@@ -18,9 +20,9 @@ export interface Exports {
   records(userId: number): AsyncGenerator<ExportRecord>
   /**
    * Begins an export for a user. Throws `rate_limited` if another one is running or was completed within the last hour, on any
-   * process, and `busy` if this process runs too many.
+   * process, `busy` if this process runs too many, and `invalid_token` if the session has ended.
    */
-  begin(user: { readonly userId: number; readonly generation: number }): Promise<RunningExport>
+  begin(session: UserSession): Promise<RunningExport>
 }
 
 export interface ExportsOptions extends ExportOptions {
@@ -31,6 +33,8 @@ export interface ExportsOptions extends ExportOptions {
 
 /** Duration in milliseconds of the lease of an export. After a crash, the next export can begin when it has ended. */
 const LEASE_MS = 60_000
+/** Interval in milliseconds at which an export extends its lease, and ends if the session has ended. */
+const RENEW_MS = 1000
 /** Maximum number of exports that a process runs at the same time. Each needs a database connection most of the time. */
 const AT_ONCE = 4
 /** Approximate size of a piece, in bytes. */
@@ -54,28 +58,31 @@ export const createExports = (options: ExportsOptions): Exports => {
     let renewedAt = clock.monotonic()
     let piece = ''
     for await (const record of records(claim.userId)) {
-      if (record.type === 'end') await database.exports.complete(claim)
+      if (record.type === 'end') {
+        if (!(await database.exports.complete(claim))) throw sessionEnded()
+      } else if (clock.monotonic() - renewedAt >= RENEW_MS) {
+        renewedAt = clock.monotonic()
+        if (!(await database.exports.renew(claim, LEASE_MS))) throw sessionEnded()
+      }
       piece += `${JSON.stringify(record)}\n`
       if (piece.length < PIECE_BYTES) continue
       yield Buffer.from(piece)
       piece = ''
-      if (clock.monotonic() - renewedAt < LEASE_MS / 4) continue
-      renewedAt = clock.monotonic()
-      if (!(await database.exports.renew(claim, LEASE_MS))) throw new Error('The session of the export has ended.')
     }
     yield Buffer.from(piece)
   }
 
   return {
     records,
-    async begin({ userId, generation }) {
+    async begin({ userId, generation, sessionId }) {
       if (running >= AT_ONCE) {
         throw new ChatError('busy', 'Too many exports are running. Try again in a minute.', { retryAfterMs: 60_000 })
       }
       running++
-      const claim = { userId, generation, claim: randomUUID() }
+      const claim = { userId, generation, sessionId, claim: randomUUID() }
       try {
         const retryAfterMs = await database.exports.begin(claim, LEASE_MS)
+        if (retryAfterMs === undefined) throw badToken()
         if (retryAfterMs > 0) throw tooOften(retryAfterMs)
       } catch (error) {
         running--
@@ -94,6 +101,8 @@ export const createExports = (options: ExportsOptions): Exports => {
     }
   }
 }
+
+const sessionEnded = (): Error => new Error('The session of the export has ended.')
 
 const tooOften = (retryAfterMs: number): ChatError =>
   new ChatError('rate_limited', 'Your data can be exported once an hour, and one export at a time. Try again later.', {

@@ -12,6 +12,7 @@ import type { LoginThrottle } from './throttle.ts'
 export interface PasswordOwner {
   readonly userId: number
   readonly username: string
+  readonly generation: number
   readonly sessionId: string | null
 }
 
@@ -51,12 +52,12 @@ export const createPasswordChanges = (options: PasswordChangesOptions): Password
   const { database, mail, lookupKeys } = context
 
   return {
-    async change({ userId, username, sessionId }, password, client) {
+    async change({ userId, username, generation, sessionId }, password, client) {
       if (sessionId === null) throw badToken()
       policy?.check(password, username)
       const hashedPassword = await passwords.hash(password)
       await database.transaction(async repositories => {
-        if (!(await repositories.passwords.change({ userId, sessionId, hashedPassword }))) throw badToken()
+        if (!(await repositories.passwords.change({ userId, generation, sessionId, hashedPassword }))) throw badToken()
         await repositories.audit.record({ event: 'password_changed', userId, sessionId, ...client })
         await mail.enqueue(repositories, { kind: 'password_changed', userId, params: {} })
       })

@@ -1,10 +1,13 @@
 /** Refreshes, lists and ends sessions, and deletes those that have ended by themselves. */
+import type { Repositories } from '../../db/database.ts'
 import type { ListedSession } from '../../db/repositories/sessions.ts'
+import type { CheckedUser } from '../../db/repositories/users.ts'
 import type { ClientInfo } from '../context.ts'
+import { badToken } from '../tokens/access-tokens.ts'
 import { createRefresh, type PresentedToken, type Refresh, type RefreshOptions } from './refresh.ts'
 import { hasMac, parseRefreshToken } from './refresh-token.ts'
 
-/** A session that its user ends, or all sessions if `sessionId` is absent. */
+/** A session that its user ends. */
 export interface EndedSession {
   readonly userId: number
   readonly sessionId: string
@@ -15,12 +18,17 @@ export interface Sessions {
   readonly refresh: Refresh
   /** Returns the sessions of a user that have not ended, the most recently used first. */
   list(userId: number): Promise<ListedSession[]>
-  /** Ends a session. `event` says who did. Returns false if the user has no such session. */
-  end(session: EndedSession, event: 'logout' | 'session_ended'): Promise<boolean>
+  /** Ends the session of a request. Returns false if it has ended before. */
+  end(session: EndedSession): Promise<boolean>
+  /**
+   * Ends another session of a user. Returns false if the user has no such session. Throws `invalid_token` if the user or the
+   * session of the request was changed meanwhile.
+   */
+  endOther(owner: CheckedUser, sessionId: string, client: ClientInfo): Promise<boolean>
   /** Ends the session of a refresh token. Returns whether the token is one of a session. */
   endByToken(presented: PresentedToken): Promise<boolean>
-  /** Ends every session and every access token of a user. */
-  endAll(session: Omit<EndedSession, 'sessionId'>): Promise<void>
+  /** Ends every session and every access token of a user. Throws `invalid_token` like `endOther`. */
+  endAll(owner: CheckedUser, client: ClientInfo): Promise<void>
   /** Stores that sessions are in use, because they have open connections. */
   touch(sessionIds: readonly string[]): Promise<void>
   /** Deletes sessions that have ended. Called periodically. */
@@ -33,27 +41,38 @@ const SWEPT_AT_ONCE = 1000
 export const createSessions = (options: RefreshOptions): Sessions => {
   const { database, log } = options.context
 
-  const end: Sessions['end'] = ({ userId, sessionId, client }, event) =>
-    database.transaction(async ({ sessions, audit }) => {
-      const isEnded = await sessions.end(userId, sessionId)
-      if (isEnded) await audit.record({ event, userId, sessionId, ...client })
-      return isEnded
-    })
+  const endIn = async (
+    { sessions, audit }: Pick<Repositories, 'sessions' | 'audit'>,
+    { userId, sessionId, client }: EndedSession,
+    event: 'logout' | 'session_ended'
+  ): Promise<boolean> => {
+    const isEnded = await sessions.end(userId, sessionId)
+    if (isEnded) await audit.record({ event, userId, sessionId, ...client })
+    return isEnded
+  }
+
+  const end: Sessions['end'] = session => database.transaction(repositories => endIn(repositories, session, 'logout'))
 
   return {
     refresh: createRefresh(options),
     list: userId => database.sessions.list(userId, options.tokens.lifetime * 1000),
     end,
+    endOther: (owner, sessionId, client) =>
+      database.transaction(async repositories => {
+        if (!(await repositories.users.lockActive(owner))) throw badToken()
+        return endIn(repositories, { userId: owner.id, sessionId, client }, 'session_ended')
+      }),
     async endByToken({ token: text, isCookie, client }) {
       const token = parseRefreshToken(text)
       const state = token && (await database.refreshTokens.find(token.sessionId))
       if (!state || state.isCookie !== isCookie || !hasMac(token, state)) return false
-      return end({ userId: state.user.id, sessionId: token.sessionId, client }, 'logout')
+      return end({ userId: state.user.id, sessionId: token.sessionId, client })
     },
-    endAll: ({ userId, client }) =>
-      database.transaction(async ({ sessions, audit }) => {
-        await sessions.endAll(userId)
-        await audit.record({ event: 'logout_all', userId, ...client })
+    endAll: (owner, client) =>
+      database.transaction(async ({ users, sessions, audit }) => {
+        if (!(await users.lockActive(owner))) throw badToken()
+        await sessions.endAll(owner.id)
+        await audit.record({ event: 'logout_all', userId: owner.id, ...client })
       }),
     touch: ids => database.sessions.touch(ids, options.lifetime),
     sweep: () =>

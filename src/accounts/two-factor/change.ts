@@ -1,6 +1,6 @@
 /** Changes second factors: a transaction that locks the user, changes the rows, and reports the change to the owner. */
 import type { Repositories } from '../../db/database.ts'
-import type { CheckedUser } from '../../db/repositories/factors.ts'
+import type { CheckedUser } from '../../db/repositories/users.ts'
 import { ChatError } from '../../protocol/errors.ts'
 import type { AuditEventName } from '../audit-events.ts'
 import type { AccountsContext, ClientInfo } from '../context.ts'
@@ -33,7 +33,7 @@ export const createFactorChanges =
   ({ database, mail }: Pick<AccountsContext, 'database' | 'mail'>, onStale: () => ChatError = sessionEnded) =>
   <T>({ user, client }: FactorActor, work: (change: FactorChange) => Promise<T>): Promise<T> =>
     database.transaction(async repositories => {
-      if (!(await repositories.factors.lock(user))) throw onStale()
+      if (!(await repositories.users.lockActive(user))) throw onStale()
       const record: FactorChange['record'] = (event, detail) =>
         repositories.audit.record({
           event,

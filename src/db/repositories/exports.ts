@@ -1,10 +1,9 @@
 /** Stores the exports of users' data, so that all processes together run one at a time per user, and one per hour. */
 import type { SqlClient } from '../client/types.ts'
+import { isLive, type UserSession } from './live-session.ts'
 
-/** A running export. `generation` is that of the user when the export began. */
-export interface ExportClaim {
-  readonly userId: number
-  readonly generation: number
+/** A running export, and the session that requested it. */
+export interface ExportClaim extends UserSession {
   /** A random id of this export. */
   readonly claim: string
 }
@@ -27,13 +26,14 @@ export interface ExportedIdentity {
 export interface ExportsRepository {
   /**
    * Begins an export for `leaseMs` milliseconds. Returns 0, or after how many milliseconds the user may try again, because
-   * another export is running or was completed within the last hour.
+   * another export is running or was completed within the last hour. Returns undefined if the session has ended, or was not proven
+   * within the last ten minutes.
    */
-  begin(claim: ExportClaim, leaseMs: number): Promise<number>
-  /** Extends the lease. Returns false if the export must end, because the user logged out everywhere or was deleted. */
+  begin(claim: ExportClaim, leaseMs: number): Promise<number | undefined>
+  /** Extends the lease. Returns false if the export must end, because the session has ended or the user was changed. */
   renew(claim: ExportClaim, leaseMs: number): Promise<boolean>
-  /** Marks an export as completed, so that the next one may begin after an hour. */
-  complete(claim: ExportClaim): Promise<void>
+  /** Marks an export as completed, so that the next one may begin after an hour. Returns false in the cases of `renew`. */
+  complete(claim: ExportClaim): Promise<boolean>
   /** Ends an export. If it was not completed, the next one may begin at once. */
   end(claim: ExportClaim): Promise<void>
   sessionsOf(userId: number): Promise<ExportedSession[]>
@@ -42,37 +42,36 @@ export interface ExportsRepository {
 
 /** @internal */
 export const createExportsRepository = ({ query }: Pick<SqlClient, 'query'>, schema: string): ExportsRepository => {
-  const inSchema = (table: string): string => `"${schema.replaceAll('"', '""')}"."${table}"`
+  const quoted = `"${schema.replaceAll('"', '""')}"`
+  const inSchema = (table: string): string => `${quoted}."${table}"`
   const table = inSchema('exports')
   const inMs = (parameter: string): string =>
     `clock_timestamp() + ${parameter}::double precision * interval '1 millisecond'`
-  const begin = `insert into ${table} as latest (user_id, claim, leased_until) values ($1, $2, ${inMs('$3')})
+  // $1 to $3 are the user, the generation and the session.
+  const owner = { userId: '$1', generation: '$2', sessionId: '$3' } as const
+  const isProven = isLive(quoted, owner, { isProven: true })
+  const begin = `insert into ${table} as latest (user_id, claim, leased_until)
+    select $1::integer, $4::text, ${inMs('$5')} where ${isProven}
     on conflict (user_id) do update set claim = excluded.claim, leased_until = excluded.leased_until
     where coalesce(latest.leased_until < clock_timestamp(), true)
       and coalesce(latest.completed_at < clock_timestamp() - interval '1 hour', true)
     returning user_id`
   const wait = `select (extract(epoch from greatest(
       leased_until - clock_timestamp(), completed_at + interval '1 hour' - clock_timestamp(), interval '1 second'
-    )) * 1000)::double precision as ms from ${table} where user_id = $1`
-  const renew = `update ${table} set leased_until = ${inMs('$3')}
-    where user_id = $1 and claim = $2
-      and exists (select from ${inSchema('users')} where id = $1 and status = 'active' and generation = $4)
-    returning user_id`
+    )) * 1000)::double precision as ms from ${table} where user_id = $1 and ${isProven}`
+  const renew = `update ${table} set leased_until = ${inMs('$5')}
+    where user_id = $1 and claim = $4 and ${isLive(quoted, owner)} returning user_id`
+  const complete = `update ${table} set completed_at = clock_timestamp(), leased_until = null
+    where user_id = $1 and claim = $4 and ${isLive(quoted, owner)} returning user_id`
+  const valuesOf = ({ userId, generation, sessionId }: UserSession) => [userId, generation, sessionId]
 
   return {
-    async begin({ userId, claim }, leaseMs) {
-      if ((await query(begin, [userId, claim, leaseMs])).length > 0) return 0
-      const [row] = await query<{ ms: number }>(wait, [userId])
-      return row?.ms ?? 1000
+    async begin(claim, leaseMs) {
+      if ((await query(begin, [...valuesOf(claim), claim.claim, leaseMs])).length > 0) return 0
+      return (await query<{ ms: number }>(wait, valuesOf(claim)))[0]?.ms
     },
-    renew: async ({ userId, claim, generation }, leaseMs) =>
-      (await query(renew, [userId, claim, leaseMs, generation])).length > 0,
-    async complete({ userId, claim }) {
-      await query(
-        `update ${table} set completed_at = clock_timestamp(), leased_until = null where user_id = $1 and claim = $2`,
-        [userId, claim]
-      )
-    },
+    renew: async (claim, leaseMs) => (await query(renew, [...valuesOf(claim), claim.claim, leaseMs])).length > 0,
+    complete: async claim => (await query(complete, [...valuesOf(claim), claim.claim])).length > 0,
     async end({ userId, claim }) {
       await query(`update ${table} set leased_until = null where user_id = $1 and claim = $2`, [userId, claim])
     },

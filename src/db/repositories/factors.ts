@@ -1,15 +1,5 @@
-/** Reads which second factors users have, locks users while their factors change, and counts wrong codes. */
+/** Reads which second factors users have, and counts wrong codes. */
 import type { SqlClient } from '../client/types.ts'
-
-/** A user as an earlier statement found it. A write takes effect only if the user is still the same. */
-export interface CheckedUser {
-  readonly id: number
-  readonly generation: number
-  /** The password hash that was verified. Not compared if absent, because then the request was authenticated by its session. */
-  readonly hashedPassword?: string | null | undefined
-  /** The session that authenticated the request. */
-  readonly sessionId?: string | null | undefined
-}
 
 /** The second factors of a user. Counts only passkeys that work at `rpId`, and recovery codes that are not used. */
 export interface FactorSummary {
@@ -22,12 +12,6 @@ export interface FactorSummary {
 
 /** Reads and writes the second factors of one schema as a whole. */
 export interface FactorsRepository {
-  /**
-   * Locks the row of a user until the end of the transaction. Returns false if the user is not active, has another generation or
-   * hash than the one that was checked, or if the session has ended. Call it first in each transaction that changes a factor or
-   * accepts a code, so that no password change, suspension or deletion comes between check and write.
-   */
-  lock(user: CheckedUser): Promise<boolean>
   summary(userId: number, rpId: string | undefined): Promise<FactorSummary>
   /** Deletes all factors and recovery codes of a user. */
   removeAll(userId: number): Promise<void>
@@ -43,13 +27,6 @@ export interface FactorsRepository {
 /** @internal */
 export const createFactorsRepository = ({ query }: Pick<SqlClient, 'query'>, schema: string): FactorsRepository => {
   const inSchema = `"${schema.replaceAll('"', '""')}"`
-  const lock = `select id from ${inSchema}.users
-    where id = $1 and generation = $2 and status = 'active'
-      and (not $3::boolean or hashed_password is not distinct from $4::text)
-      and ($5::text is null or exists (
-        select from ${inSchema}.sessions as session
-        where session.id = $5 and session.user_id = $1 and session.expires_at > clock_timestamp()))
-    for no key update`
   const summary = `select
       exists (select from ${inSchema}.totp where user_id = $1 and confirmed_at is not null) as "hasTotp",
       (select count(*)::integer from ${inSchema}.recovery_codes where user_id = $1 and used_at is null) as "recoveryCodes",
@@ -66,10 +43,6 @@ export const createFactorsRepository = ({ query }: Pick<SqlClient, 'query'>, sch
   const keyOf = (userId: number): string => `second-factor:${userId}`
 
   return {
-    async lock({ id, generation, hashedPassword, sessionId = null }) {
-      const params = [id, generation, hashedPassword !== undefined, hashedPassword ?? null, sessionId]
-      return (await query(lock, params)).length > 0
-    },
     async summary(userId, rpId = '') {
       const [row] = await query<FactorSummary>(summary, [userId, rpId])
       return row ?? { hasTotp: false, recoveryCodes: 0, passkeys: 0, allPasskeys: 0 }

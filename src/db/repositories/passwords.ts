@@ -1,11 +1,10 @@
 /** Changes the passwords of users, in statements that check again what was verified. */
 import type { SqlClient } from '../client/types.ts'
+import { PROOF, type UserSession } from './live-session.ts'
 import type { OneTimeToken } from './one-time-tokens.ts'
 
 /** A change by a session that was proven. */
-export interface PasswordChange {
-  readonly userId: number
-  readonly sessionId: string
+export interface PasswordChange extends UserSession {
   readonly hashedPassword: string
 }
 
@@ -30,12 +29,12 @@ export const createPasswordsRepository = ({ query }: Pick<SqlClient, 'query'>, s
   const hasPassword = `owner.status = 'active' and owner.external_id is null
     and not exists (select from ${inSchema('identities')} as identity where identity.user_id = owner.id)`
   const isProven = `session.expires_at > clock_timestamp()
-    and session.proven_at > clock_timestamp() - interval '10 minutes'`
+    and session.proven_at > clock_timestamp() - ${PROOF}`
   // Locks the user before the session, as a login does.
   const change = `update ${users} as owner set hashed_password = $3, generation = owner.generation + 1
     from ${sessions} as session
-    where owner.id = $1 and session.id = $2 and session.user_id = owner.id and session.generation = owner.generation
-      and ${hasPassword} and ${isProven}
+    where owner.id = $1 and owner.generation = $4 and session.id = $2 and session.user_id = owner.id
+      and session.generation = owner.generation and ${hasPassword} and ${isProven}
     returning owner.generation`
   // Finds no row if the session has been ended meanwhile.
   const keep = `update ${sessions} as session set generation = $3::integer
@@ -49,8 +48,9 @@ export const createPasswordsRepository = ({ query }: Pick<SqlClient, 'query'>, s
     returning owner.id`
 
   return {
-    async change({ userId, sessionId, hashedPassword }) {
-      const [changed] = await query<{ generation: number }>(change, [userId, sessionId, hashedPassword])
+    async change({ userId, generation, sessionId, hashedPassword }) {
+      const params = [userId, sessionId, hashedPassword, generation]
+      const [changed] = await query<{ generation: number }>(change, params)
       return changed !== undefined && (await query(keep, [userId, sessionId, changed.generation])).length > 0
     },
     reset: async ({ userId, generation, addressHash }, hashedPassword) =>

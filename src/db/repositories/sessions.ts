@@ -1,6 +1,7 @@
 /** Stores the sessions of users. The database's clock decides when a session ends. */
 import type { SqlClient } from '../client/types.ts'
 import type { UserRole, UserStatus } from '../tables.ts'
+import { PROOF } from './live-session.ts'
 import { END, type EndRow, endOf, endOfUse, type SessionEnd, type SessionLifetime } from './refresh-tokens.ts'
 import type { UserRecord } from './users.ts'
 
@@ -86,8 +87,6 @@ export interface SessionsRepository {
 
 /** Time after which a use of a session is stored again. */
 const TOUCH = `interval '5 minutes'`
-/** Time for which a proof is accepted. */
-const PROOF = `interval '10 minutes'`
 
 interface FoundRow {
   readonly at: number

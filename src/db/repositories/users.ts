@@ -4,6 +4,7 @@ import { and, eq, getTableColumns, sql } from 'drizzle-orm'
 import { ChatError } from '../../protocol/errors.ts'
 import type { SqlClient } from '../client/types.ts'
 import { milliseconds, type Tables, type UserRole, type UserStatus } from '../tables.ts'
+import { PROOF } from './live-session.ts'
 
 /**
  * A user. `hashedPassword` is null for a user who cannot log in with a password. `createdAt` is in milliseconds since the
@@ -23,6 +24,18 @@ export interface UserRecord {
    */
   readonly generation: number
   readonly role: UserRole
+}
+
+/** A user as an earlier statement found it. A write takes effect only if the user is still the same. */
+export interface CheckedUser {
+  readonly id: number
+  readonly generation: number
+  /** The password hash that was verified. Not compared if absent, because then the request was authenticated by its session. */
+  readonly hashedPassword?: string | null | undefined
+  /** The session that authenticated the request. */
+  readonly sessionId?: string | null | undefined
+  /** Whether the session must have been proven within the last ten minutes. */
+  readonly isProven?: boolean | undefined
 }
 
 export interface NewUser {
@@ -48,10 +61,11 @@ export interface UsersRepository {
    */
   renewPasswordHash(user: Pick<UserRecord, 'id' | 'hashedPassword' | 'generation'>, renewed: string): Promise<boolean>
   /**
-   * Locks the row of a user until the end of the transaction. Returns false if the user is not active, or has another
-   * generation than the one that was checked.
+   * Locks the row of a user until the end of the transaction. Returns false if the user is not active, has another generation or
+   * hash than the one that was checked, or if the session has ended. Call it first in each transaction that changes an account or
+   * accepts a code, so that no password change, suspension or deletion comes between check and write.
    */
-  lockActive(user: Pick<UserRecord, 'id' | 'generation'>): Promise<boolean>
+  lockActive(user: CheckedUser): Promise<boolean>
   /** Suspends an active user, or restores a suspended one. A suspension ends every session. Returns whether it changed the user. */
   changeStatus(id: number, status: 'active' | 'suspended'): Promise<boolean>
   /** Sets the name to display. Returns undefined if the user is not active or has another generation. */
@@ -72,7 +86,23 @@ const UNIQUE_VIOLATION = '23505'
 const PAGE = 1000
 
 /** @internal */
-export const createUsersRepository = ({ drizzle }: SqlClient, { users }: Tables): UsersRepository => {
+export const createUsersRepository = (
+  { drizzle, query }: SqlClient,
+  { users }: Tables,
+  schema: string
+): UsersRepository => {
+  const inSchema = `"${schema.replaceAll('"', '""')}"`
+  // Rows that refer to the user can still be inserted.
+  const lockActive = `select id from ${inSchema}.users
+    where id = $1 and generation = $2 and status = 'active'
+      and (not $3::boolean or hashed_password is not distinct from $4::text)
+      and ($5::text is null or exists (
+        select from ${inSchema}.sessions as session
+        where session.id = $5 and session.user_id = $1 and session.generation = $2
+          and session.expires_at > clock_timestamp()
+          and (not $6::boolean or session.proven_at > clock_timestamp() - ${PROOF})
+      ))
+    for no key update`
   const stored = { ...getTableColumns(users), createdAt: milliseconds(users.createdAt) }
   const byName = drizzle
     .select(stored)
@@ -130,10 +160,9 @@ export const createUsersRepository = ({ drizzle }: SqlClient, { users }: Tables)
       const changed = { hashedPassword: renewed }
       return (await drizzle.update(users).set(changed).where(isChecked).returning({ id: users.id })).length > 0
     },
-    async lockActive({ id, generation }) {
-      const isChecked = and(eq(users.id, id), eq(users.generation, generation), eq(users.status, 'active'))
-      // Rows that refer to the user can still be inserted.
-      return (await drizzle.select({ id: users.id }).from(users).where(isChecked).for('no key update')).length > 0
+    async lockActive({ id, generation, hashedPassword, sessionId = null, isProven = false }) {
+      const params = [id, generation, hashedPassword !== undefined, hashedPassword ?? null, sessionId, isProven]
+      return (await query(lockActive, params)).length > 0
     },
     async changeStatus(id, status) {
       const isSuspended = status === 'suspended'
