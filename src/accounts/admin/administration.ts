@@ -8,7 +8,16 @@ import { ChatError } from '../../protocol/errors.ts'
 import type { AccountsContext } from '../context.ts'
 import { RESET_LIFETIME_MS } from '../mail/templates.ts'
 import { hashToken, newToken } from '../mail/token.ts'
-import { type Actor, type AdminEvent, notAdmin, recordFor, refusal, refuseLastAdmin, sessionOf } from './actor.ts'
+import {
+  type Actor,
+  type AdminEvent,
+  lockFor,
+  notAdmin,
+  recordFor,
+  refusal,
+  refuseLastAdmin,
+  sessionOf
+} from './actor.ts'
 
 export interface Administration {
   /** Returns users in the order of their ids. Omits deleted users. */
@@ -44,6 +53,7 @@ export const createAdministration = (context: Context): Administration => {
     change: (actor, id, change) => transaction(repositories => changeUser(context, repositories, actor, id, change)),
     endSessions: (actor, id) =>
       transaction(async repositories => {
+        await lockFor(repositories, actor)
         const isEnded = await repositories.administration.endSessions(sessionOf(actor), id)
         if (!isEnded) throw await refusal(repositories, actor)
         await recordFor(repositories, actor, id, { event: 'sessions_ended' })
@@ -60,7 +70,7 @@ const changeUser = async (
   change: UserChange
 ): Promise<ManagedUser> => {
   const { administration } = repositories
-  // The rows of administrators are locked before that of the user, so that no two transactions wait for each other.
+  await lockFor(repositories, actor)
   if (change.role === 'user' || change.status === 'suspended') await refuseLastAdmin(repositories, actor, id)
   const before = await administration.lock(id)
   if (before) refuseOwnSuspension(actor, id, change)
@@ -94,6 +104,7 @@ const resetPassword = async (
   userId: number
 ): Promise<IssuedReset> => {
   const { administration, emails, identities, oneTimeTokens } = repositories
+  await lockFor(repositories, actor)
   if (!(await administration.isAllowed(sessionOf(actor)))) throw notAdmin()
   const user = await administration.lock(userId)
   if (user?.status !== 'active') throw await refusal(repositories, actor)

@@ -1,13 +1,7 @@
 /** Lists users for administrators, and changes their roles and states. */
 import type { SqlClient } from '../client/types.ts'
 import type { UserRole, UserStatus } from '../tables.ts'
-
-/** An administrator, as a request was authenticated. */
-export interface AdminSession {
-  readonly userId: number
-  readonly generation: number
-  readonly sessionId: string
-}
+import type { UserSession } from './live-session.ts'
 
 /** A user as administrators see it. `createdAt` is in milliseconds since the epoch. */
 export interface ManagedUser {
@@ -46,7 +40,7 @@ export interface AdministrationRepository {
    * Returns whether the administrator may still administer. In a transaction, this stays so until its end, because the row of the
    * administrator is locked.
    */
-  isAllowed(admin: AdminSession | null): Promise<boolean>
+  isAllowed(admin: UserSession | null): Promise<boolean>
   /**
    * Locks the rows of all active administrators in the order of their ids, and returns the ids. Call it before a write that
    * leaves one administrator less, so that of two such writes at once, the second sees the first.
@@ -58,9 +52,9 @@ export interface AdministrationRepository {
    * Changes a user. A suspension ends every session of the user. Returns undefined if the administrator may not administer
    * anymore, or if there is no such user.
    */
-  change(admin: AdminSession | null, id: number, change: UserChange): Promise<ManagedUser | undefined>
+  change(admin: UserSession | null, id: number, change: UserChange): Promise<ManagedUser | undefined>
   /** Ends every session of a user. Returns false in the cases in which `change` returns undefined. */
-  endSessions(admin: AdminSession | null, id: number): Promise<boolean>
+  endSessions(admin: UserSession | null, id: number): Promise<boolean>
   /** Ends every session of the next `limit` users with an id above `after`. Returns their ids in order. */
   endSessionsOfMany(after: number, limit: number): Promise<number[]>
   /** Counts the active administrators, and those of them without a second factor. */
@@ -71,6 +65,14 @@ export interface AdminCount {
   readonly all: number
   readonly withoutFactor: number
 }
+
+/** Returns the condition for a row of `users`, by its name, that it is an active administrator who can log in at this service. */
+const isAdminIn = (inSchema: string): string => `role = 'admin' and status = 'active' and external_id is null
+    and not exists (select from ${inSchema}."identities" as identity where identity.user_id = users.id)`
+
+/** Returns the statement that locks all active administrators in the order of their ids. `inSchema` is the quoted schema. */
+export const lockAdminsIn = (inSchema: string): string =>
+  `select id from ${inSchema}."users" where ${isAdminIn(inSchema)} order by id for no key update`
 
 /** @internal */
 export const createAdministrationRepository = (
@@ -88,7 +90,7 @@ export const createAdministrationRepository = (
     where admin.id = $1 and admin.role = 'admin' and admin.status = 'active' and admin.generation = $2::integer
       and session.id = $3::text and session.generation = admin.generation and session.expires_at > clock_timestamp()`
   const isAllowed = `($1::integer is null or exists (${administrator}))`
-  const isAdmin = `role = 'admin' and status = 'active' and external_id is null`
+  const isAdmin = isAdminIn(inSchema)
   const change = `update ${users} set role = coalesce($5, role), status = coalesce($6, status),
       generation = generation + case when $6 = 'suspended' and status <> 'suspended' then 1 else 0 end
     where id = $4 and ${isManaged} and ${isAllowed} returning ${columns}`
@@ -96,7 +98,7 @@ export const createAdministrationRepository = (
     where id = $4 and ${isManaged} and ${isAllowed} returning id`
   // Not `for update`, which would wait for every insert of a row that refers to the user.
   const lock = `select ${columns} from ${users} where id = $1 and ${isManaged} for no key update`
-  const lockAdmins = `select id from ${users} where ${isAdmin} order by id for no key update`
+  const lockAdmins = lockAdminsIn(inSchema)
   const isListed = `external_id is null and status <> 'deleted'`
   const all = (from: string): string => `select ${columns} from ${from} where id > $1::bigint order by id limit $2`
   const everyone = all(`(select * from ${users} where ${isListed}) as listed`)
@@ -111,10 +113,10 @@ export const createAdministrationRepository = (
       select id from ${users} where id > $1::bigint and ${isListed} order by id limit $2
     ) returning id`
 
-  const hasFactor = `(exists (select from ${inSchema}."totp" where user_id = admin.id and confirmed_at is not null)
-    or exists (select from ${inSchema}."passkeys" where user_id = admin.id))`
+  const hasFactor = `(exists (select from ${inSchema}."totp" where user_id = users.id and confirmed_at is not null)
+    or exists (select from ${inSchema}."passkeys" where user_id = users.id))`
 
-  const valuesOf = (admin: AdminSession | null) =>
+  const valuesOf = (admin: UserSession | null) =>
     admin ? [admin.userId, admin.generation, admin.sessionId] : [null, null, null]
 
   return {
@@ -140,7 +142,7 @@ export const createAdministrationRepository = (
       const [row] = await query<AdminCount>(
         `select count(*)::integer as "all",
            (count(*) filter (where not ${hasFactor}))::integer as "withoutFactor"
-         from ${users} as admin where ${isAdmin}`
+         from ${users} where ${isAdmin}`
       )
       return row ?? { all: 0, withoutFactor: 0 }
     }

@@ -1,6 +1,7 @@
 /** Stores which accounts are being deleted, and how far. Any process continues a deletion whose lease has ended. */
 import type { SqlClient } from '../client/types.ts'
 import type { UserRole, UserStatus } from '../tables.ts'
+import { lockAdminsIn } from './administration.ts'
 
 /** The next step of a deletion. See drizzle/0011_accounts.sql. */
 export type DeletionStep = 'anonymize' | 'erase' | 'sweep'
@@ -65,14 +66,14 @@ export const tombstoneName = (userId: number): string => `deleted user ${userId}
 
 /** @internal */
 export const createDeletionsRepository = ({ query }: Pick<SqlClient, 'query'>, schema: string): DeletionsRepository => {
-  const inSchema = (table: string): string => `"${schema.replaceAll('"', '""')}"."${table}"`
+  const quoted = `"${schema.replaceAll('"', '""')}"`
+  const inSchema = (table: string): string => `${quoted}."${table}"`
   const [table, users] = [inSchema('deletions'), inSchema('users')]
   const inMs = (parameter: string): string =>
     `clock_timestamp() + ${parameter}::double precision * interval '1 millisecond'`
   const end = `update ${users} set status = 'deleting', generation = generation + 1, hashed_password = null, role = 'user'
     where id = $1 and role = $2 and status in ('active', 'suspended') returning username`
-  const admins = `select id from ${users}
-    where role = 'admin' and status = 'active' and external_id is null order by id for no key update`
+  const admins = lockAdminsIn(quoted)
   const lease = `update ${table} as leased set leased_until = ${inMs('$1')}
     where user_id = (
       select user_id from ${table}

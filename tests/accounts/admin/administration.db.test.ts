@@ -1,14 +1,18 @@
 /** Tests that every change checks again, in its transaction, that the administrator may do it. */
+import { setTimeout as delay } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import type { Accounts } from '../../../src/accounts/accounts.ts'
 import type { Administrator } from '../../../src/accounts/admin/actor.ts'
 import { createAdministration } from '../../../src/accounts/admin/administration.ts'
 import { createAuditLog } from '../../../src/accounts/admin/audit-log.ts'
+import { createRequestDeletion } from '../../../src/accounts/deletion/request.ts'
 import { createMail } from '../../../src/accounts/mail/mail.ts'
 import { type ChatDatabase, createDatabase } from '../../../src/db/database.ts'
 import type { UserPage } from '../../../src/db/repositories/administration.ts'
+import { ChatError } from '../../../src/protocol/errors.ts'
 import { loginOf, testAccounts } from '../../support/accounts.ts'
 import { testDatabase } from '../../support/database.ts'
+import { type PausePoint, pausedDatabase } from '../../support/paused-database.ts'
 
 const PASSWORD = 'SecurePass123'
 const client = { address: '192.0.2.7', agent: 'test' }
@@ -95,6 +99,69 @@ describe('an administrator', () => {
       ['audit_read', 'reset_issued', 'sessions_ended', 'user_suspended', 'role_changed'].map(event => ({ event }))
     )
   })
+})
+
+describe('of two administrators who act at the same time', () => {
+  type Started = Awaited<ReturnType<typeof start>>
+  type Act = (accounts: Accounts, started: Started) => Promise<unknown>
+  const deleteUser = ({ context }: Accounts, by: Administrator, id: number) =>
+    createRequestDeletion({ context, erasesByDefault: false })(id, { by })
+  const PAIRS: Readonly<Record<string, readonly [PausePoint, Act, Act]>> = {
+    'resets a password, the other one suspends': [
+      'administration.lock',
+      ({ administration }, { first, second }) => administration.resetPassword(second, first.userId),
+      ({ administration }, { first, second }) => administration.change(first, second.userId, { status: 'suspended' })
+    ],
+    'deletes a user, the other one suspends the same one': [
+      'administration.isAllowed',
+      (accounts, { second, john }) => deleteUser(accounts, second, john),
+      ({ administration }, { first, john }) => administration.change(first, john, { status: 'suspended' })
+    ],
+    'promotes an administrator, the other one deletes the first': [
+      'administration.change',
+      ({ administration }, { first, second }) => administration.change(second, first.userId, { role: 'admin' }),
+      (accounts, { first, second }) => deleteUser(accounts, first, second.userId)
+    ]
+  }
+
+  test.for(Object.entries(PAIRS))('one waits for the other: one %s', async ([, [point, act, actMeanwhile]]) => {
+    const started = await start()
+    let other: Promise<unknown> = Promise.resolve()
+    const paused = pausedDatabase(started.database, point, async () => {
+      other = actMeanwhile(started.accounts, started)
+      await Promise.race([other.catch(() => {}), delay(300)])
+    })
+    await act(testAccounts(paused), started)
+    // The second one may find that there is nothing left to do, or that it may not do it anymore.
+    const failure = await other.then(
+      () => undefined,
+      error => error
+    )
+    if (failure) expect(failure).toBeInstanceOf(ChatError)
+  })
+})
+
+test('an administrator deletes the own account like that of another user, unless it is the last one', async () => {
+  const { accounts, database, first, second } = await start()
+  const requestDeletion = createRequestDeletion({ context: accounts.context, erasesByDefault: false })
+  await requestDeletion(first.userId, { by: first })
+  expect((await database.users.findByIds([first.userId])).get(first.userId)?.status).toBe('deleting')
+  await expect(requestDeletion(second.userId, { by: second })).rejects.toMatchObject({ code: 'last_admin' })
+})
+
+test('an administrator of another issuer, who cannot administer here, is not counted', async () => {
+  const { accounts, database, first, second, john } = await start()
+  const { client: sql, schema } = database
+  await sql.query(`update "${schema}".users set role = 'admin', hashed_password = null where id = $1`, [john])
+  await sql.query(`insert into "${schema}".identities (issuer, subject, user_id) values ('https://a.test', 's', $1)`, [
+    john
+  ])
+  expect(await database.administration.countAdmins()).toMatchObject({ all: 2 })
+  await accounts.administration.change(first, second.userId, { role: 'user' })
+  const LAST = { code: 'last_admin' }
+  await expect(accounts.administration.change(first, first.userId, { role: 'user' })).rejects.toMatchObject(LAST)
+  const requestDeletion = createRequestDeletion({ context: accounts.context, erasesByDefault: false })
+  await expect(requestDeletion(first.userId, { by: 'operator' })).rejects.toMatchObject(LAST)
 })
 
 describe('of two writes at once that each remove an administrator', () => {
