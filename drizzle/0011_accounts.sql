@@ -178,6 +178,8 @@ CREATE TABLE "public"."known_networks" (
 	CONSTRAINT "known_networks_pkey" PRIMARY KEY ("user_id", "network")
 );
 --> statement-breakpoint
+CREATE INDEX "known_networks_last_login_at_idx" ON "public"."known_networks" USING btree ("last_login_at");
+--> statement-breakpoint
 -- `last_step` is the last accepted time step (RFC 6238), so that no code is accepted twice.
 CREATE TABLE "public"."totp" (
 	"user_id" integer PRIMARY KEY REFERENCES "public"."users" ("id") ON DELETE CASCADE,

@@ -7,9 +7,9 @@ import fp from 'fastify-plugin'
 import type { Accounts } from '../src/accounts/accounts.ts'
 import type { Administrator } from '../src/accounts/admin/actor.ts'
 import { createAdminGuard } from '../src/accounts/admin/admin-guard.ts'
-import { createAuditRetention } from '../src/accounts/audit-retention.ts'
 import type { ClientInfo } from '../src/accounts/context.ts'
 import { createHostUsers, type HostUser } from '../src/accounts/host-users.ts'
+import { createRetention, retentionJobs } from '../src/accounts/retention.ts'
 import type { Identity } from '../src/accounts/sessions/identify.ts'
 import { extractToken } from '../src/accounts/tokens/extract-token.ts'
 import type { FactorActor } from '../src/accounts/two-factor/change.ts'
@@ -111,8 +111,6 @@ export interface ChatAuthOptions extends SettingOptions<typeof ownSettings> {
 
 /** Default time in milliseconds for which the authentication of a host user is valid. */
 const DAY_MS = 24 * 60 * 60 * 1000
-/** Interval in milliseconds at which sessions that have ended are deleted. */
-const SWEEP_MS = 10 * 60_000
 
 export const ownSettings = {
   ...authSettings,
@@ -143,7 +141,7 @@ export default fp(
 
     const audience = values.audience ?? fastify.chatDb.schema
     const cookies = createSessionCookies({ audience, publicUrl: values.publicUrl })
-    startAuditRetention(fastify, clock, values.auditAddressDays)
+    startRetention(fastify, clock, values.auditAddressDays)
     fastify.decorateRequest('chatUser', null)
     if (authenticate) {
       const requireUser = async (request: FastifyRequest): Promise<void> => {
@@ -198,8 +196,6 @@ export default fp(
       const caller = identify(token)
       request.chatUser = caller instanceof Promise ? await caller : caller
     }
-    const stopSweeping = clock.every(SWEEP_MS, () => accounts.sessions.sweep())
-    shutdownOf(fastify).add('stop background work', async () => stopSweeping())
     fastify.decorate('chatAuth', {
       accounts,
       hasLocalAccounts: values.authLocal,
@@ -304,10 +300,10 @@ const socketToken = ({ headers, query }: FastifyRequest): string | undefined => 
   })
 }
 
-/** Starts to blank and delete old events of the audit log, and stops when the process stops. */
-const startAuditRetention = (fastify: FastifyInstance, clock: Clock, addressDays: number): void => {
+/** Starts to delete what need not be kept anymore, and stops when the process stops. */
+const startRetention = (fastify: FastifyInstance, clock: Clock, addressDays: number): void => {
   const log = withoutRepeats(fastify.server, fastify.log, clock)
-  const retention = createAuditRetention({ audit: fastify.chatDb.audit, clock, log, addressDays })
+  const retention = createRetention({ jobs: retentionJobs(fastify.chatDb, addressDays), clock, log })
   fastify.addHook('onListen', async () => retention.start())
   shutdownOf(fastify).add('stop background work', () => retention.stop())
 }

@@ -2,6 +2,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from '@sinclair/typebox'
 import { callerOf, factorActorOf, PROOF_SECONDS } from '../plugins/auth.ts'
+import { limitReads } from '../plugins/chat.ts'
 import { timestamp } from '../src/lib/clock.ts'
 import { refTo } from '../src/protocol/components.ts'
 import { Proven } from '../src/protocol/http/sessions.ts'
@@ -15,21 +16,26 @@ import {
   SECURED,
   TOKEN_PROBLEMS
 } from '../src/protocol/openapi.ts'
+import { limitChanges } from './limit-changes.ts'
 
 const BODY_LIMIT = 16 * 1024
+const GUARD = [...TOKEN_PROBLEMS, 'rate_limited', 'busy'] as const
 
 /** Mounts the routes, unless a host application authenticates the users. */
 const passkeyRoutes: FastifyPluginAsyncTypebox = async fastify => {
   const { accounts } = fastify.chatAuth
   if (!accounts) return
   const { passkeys, passkeyLogin } = accounts.twoFactor
-  const shared = { bodyLimit: BODY_LIMIT, config: { chatProof: true } }
+  const change = { config: { chatProof: true }, preHandler: [limitReads(), limitChanges('factors')] }
+  const challenge = { preHandler: [limitReads(), limitChanges('challenges')] }
   const documented = { tags: ['auth'], security: SECURED }
 
   fastify.route({
     method: 'POST',
     url: '/api/auth/passkeys/options',
-    ...shared,
+    bodyLimit: BODY_LIMIT,
+    config: change.config,
+    ...challenge,
     schema: {
       ...documented,
       operationId: 'getPasskeyOptions',
@@ -38,7 +44,7 @@ const passkeyRoutes: FastifyPluginAsyncTypebox = async fastify => {
         'Pass `options` to `navigator.credentials.create` (WebAuthn), and send its result with `challenge` within five minutes.',
       response: {
         200: jsonResponse('What to pass to the browser.', refTo(PasskeyRequest)),
-        ...problems('too_many_passkeys', 'passkeys_unavailable', 'proof_required', ...ANY_BODY, ...TOKEN_PROBLEMS)
+        ...problems('too_many_passkeys', 'passkeys_unavailable', 'proof_required', ...ANY_BODY, ...GUARD)
       }
     },
     handler: request => passkeys.startAdding(factorActorOf(request))
@@ -47,7 +53,8 @@ const passkeyRoutes: FastifyPluginAsyncTypebox = async fastify => {
   fastify.route({
     method: 'POST',
     url: '/api/auth/passkeys',
-    ...shared,
+    bodyLimit: BODY_LIMIT,
+    ...change,
     schema: {
       ...documented,
       operationId: 'addPasskey',
@@ -62,7 +69,7 @@ const passkeyRoutes: FastifyPluginAsyncTypebox = async fastify => {
           'too_many_passkeys',
           'passkeys_unavailable',
           'proof_required',
-          ...TOKEN_PROBLEMS,
+          ...GUARD,
           ...BODY_PROBLEMS
         )
       }
@@ -82,7 +89,7 @@ const passkeyRoutes: FastifyPluginAsyncTypebox = async fastify => {
   fastify.route({
     method: 'DELETE',
     url: '/api/auth/passkeys/:id',
-    config: shared.config,
+    ...change,
     schema: {
       ...documented,
       operationId: 'removePasskey',
@@ -91,7 +98,7 @@ const passkeyRoutes: FastifyPluginAsyncTypebox = async fastify => {
       params: Type.Object({ id: Type.String({ minLength: 1, maxLength: 100 }) }),
       response: {
         204: emptyResponse('The passkey was removed.'),
-        ...problems('passkey_not_found', 'validation_failed', 'proof_required', ...ANY_BODY, ...TOKEN_PROBLEMS)
+        ...problems('passkey_not_found', 'validation_failed', 'proof_required', ...ANY_BODY, ...GUARD)
       }
     },
     async handler(request, reply) {
@@ -103,6 +110,7 @@ const passkeyRoutes: FastifyPluginAsyncTypebox = async fastify => {
   fastify.route({
     method: 'POST',
     url: '/api/auth/passkeys/proof/options',
+    ...challenge,
     schema: {
       ...documented,
       operationId: 'getPasskeyProofOptions',
@@ -111,7 +119,7 @@ const passkeyRoutes: FastifyPluginAsyncTypebox = async fastify => {
         'Pass `options` to `navigator.credentials.get` (WebAuthn), and send its result with `challenge` within five minutes.',
       response: {
         200: jsonResponse('What to pass to the browser.', refTo(PasskeyRequest)),
-        ...problems('passkeys_unavailable', ...ANY_BODY, ...TOKEN_PROBLEMS)
+        ...problems('passkeys_unavailable', ...ANY_BODY, ...GUARD)
       }
     },
     handler: request => passkeyLogin.startProof(factorActorOf(request))
@@ -121,6 +129,7 @@ const passkeyRoutes: FastifyPluginAsyncTypebox = async fastify => {
     method: 'POST',
     url: '/api/auth/passkeys/proof',
     bodyLimit: BODY_LIMIT,
+    preHandler: limitReads(),
     schema: {
       ...documented,
       operationId: 'proveWithPasskey',
@@ -134,7 +143,7 @@ const passkeyRoutes: FastifyPluginAsyncTypebox = async fastify => {
           'invalid_passkey',
           'passkeys_unavailable',
           'invalid_credentials',
-          ...TOKEN_PROBLEMS,
+          ...GUARD,
           ...BODY_PROBLEMS
         )
       }

@@ -1,6 +1,7 @@
 /** Lists second factors, sets up authenticator apps, and creates recovery codes. Every change requires a recent proof. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { factorActorOf } from '../plugins/auth.ts'
+import { limitReads } from '../plugins/chat.ts'
 import { timestamp } from '../src/lib/clock.ts'
 import { refTo } from '../src/protocol/components.ts'
 import { Factors, RecoveryCodes, TotpCode, TotpSecret } from '../src/protocol/http/two-factor.ts'
@@ -13,26 +14,30 @@ import {
   SECURED,
   TOKEN_PROBLEMS
 } from '../src/protocol/openapi.ts'
+import { limitChanges } from './limit-changes.ts'
 
 const BODY_LIMIT = 16 * 1024
+const GUARD = [...TOKEN_PROBLEMS, 'rate_limited', 'busy'] as const
 
 /** Mounts the routes, unless a host application authenticates the users. */
 const totpRoutes: FastifyPluginAsyncTypebox = async fastify => {
   const { accounts } = fastify.chatAuth
   if (!accounts) return
   const { factors, passkeys, hasPasskeys } = accounts.twoFactor
-  const shared = { bodyLimit: BODY_LIMIT, config: { chatProof: true } }
+  const change = { config: { chatProof: true }, preHandler: [limitReads(), limitChanges('factors')] }
+  const shared = { bodyLimit: BODY_LIMIT, ...change }
   const documented = { tags: ['auth'], security: SECURED }
 
   fastify.route({
     method: 'GET',
     url: '/api/auth/factors',
+    preHandler: limitReads(),
     schema: {
       ...documented,
       operationId: 'getFactors',
       summary: 'The second factors of the user',
       description: 'Whether an authenticator app is set up, how many recovery codes are left, and the passkeys.',
-      response: { 200: jsonResponse('The second factors.', refTo(Factors)), ...problems(...TOKEN_PROBLEMS) }
+      response: { 200: jsonResponse('The second factors.', refTo(Factors)), ...problems(...GUARD) }
     },
     async handler(request) {
       const { user } = factorActorOf(request)
@@ -63,7 +68,7 @@ const totpRoutes: FastifyPluginAsyncTypebox = async fastify => {
       description: 'The app is not used before its first code is confirmed.',
       response: {
         200: jsonResponse('The secret.', refTo(TotpSecret)),
-        ...problems('totp_enabled', 'proof_required', ...ANY_BODY, ...TOKEN_PROBLEMS)
+        ...problems('totp_enabled', 'proof_required', ...ANY_BODY, ...GUARD)
       }
     },
     handler: request => factors.enrolTotp(factorActorOf(request))
@@ -81,7 +86,7 @@ const totpRoutes: FastifyPluginAsyncTypebox = async fastify => {
       body: refTo(TotpCode),
       response: {
         200: jsonResponse('The recovery codes.', refTo(RecoveryCodes)),
-        ...problems('invalid_code', 'proof_required', ...TOKEN_PROBLEMS, ...BODY_PROBLEMS)
+        ...problems('invalid_code', 'proof_required', ...GUARD, ...BODY_PROBLEMS)
       }
     },
     handler: async request => ({
@@ -92,7 +97,7 @@ const totpRoutes: FastifyPluginAsyncTypebox = async fastify => {
   fastify.route({
     method: 'DELETE',
     url: '/api/auth/totp',
-    config: shared.config,
+    ...change,
     schema: {
       ...documented,
       operationId: 'removeTotp',
@@ -100,7 +105,7 @@ const totpRoutes: FastifyPluginAsyncTypebox = async fastify => {
       description: 'The last second factor that is removed takes the recovery codes with it.',
       response: {
         204: emptyResponse('There is no app anymore.'),
-        ...problems('proof_required', ...ANY_BODY, ...TOKEN_PROBLEMS)
+        ...problems('proof_required', ...ANY_BODY, ...GUARD)
       }
     },
     async handler(request, reply) {
@@ -120,7 +125,7 @@ const totpRoutes: FastifyPluginAsyncTypebox = async fastify => {
       description: 'Earlier ones become invalid.',
       response: {
         200: jsonResponse('The recovery codes.', refTo(RecoveryCodes)),
-        ...problems('no_second_factor', 'proof_required', ...ANY_BODY, ...TOKEN_PROBLEMS)
+        ...problems('no_second_factor', 'proof_required', ...ANY_BODY, ...GUARD)
       }
     },
     handler: async request => ({ recovery_codes: [...(await factors.renewRecoveryCodes(factorActorOf(request)))] })

@@ -342,7 +342,7 @@ describe('the use of a session', () => {
     await accounts.login(loginOf('john', PASSWORD, { session: true }))
     await passTime(database, 14 * DAY_S + 1)
     const { sessionId } = await accounts.login(loginOf('john', PASSWORD))
-    accounts.sessions.sweep()
+    expect(await database.sessions.sweep(10)).toBe(1)
     const stored = () => database.client.query(`select id from "${database.schema}".sessions`)
     await expect.poll(stored).toEqual([{ id: sessionId }])
   })

@@ -332,6 +332,18 @@ describe('a proof with the password', () => {
   })
 })
 
+test('a user changes factors at most twenty times an hour', async () => {
+  const { call, register } = await startChat()
+  const [john, jane] = [await register('john'), await register('jane')]
+  const setUp = ({ token }: Person) => call('POST', '/api/auth/totp', { token })
+  for (let at = 0; at < 20; at++) expect((await setUp(john)).status).toBe(200)
+  const { status, body, headers } = await setUp(john)
+  expect([status, body.code]).toEqual([429, 'rate_limited'])
+  expect(Number(headers.get('retry-after'))).toBeGreaterThan(3000)
+  expect((await call('DELETE', '/api/auth/totp', { token: john.token })).status).toBe(429)
+  expect((await setUp(jane)).status).toBe(200)
+})
+
 test('the owner receives a mail about every change', async () => {
   const database = await testDatabase()
   const user = await database.users.create({ username: 'john', hashedPassword: null })

@@ -1,4 +1,4 @@
-/** Refreshes, lists and ends sessions, and deletes those that have ended by themselves. */
+/** Refreshes, lists and ends sessions. */
 import type { Repositories } from '../../db/database.ts'
 import type { ListedSession } from '../../db/repositories/sessions.ts'
 import type { CheckedUser } from '../../db/repositories/users.ts'
@@ -31,15 +31,10 @@ export interface Sessions {
   endAll(owner: CheckedUser, client: ClientInfo): Promise<void>
   /** Stores that sessions are in use, because they have open connections. */
   touch(sessionIds: readonly string[]): Promise<void>
-  /** Deletes sessions that have ended. Called periodically. */
-  sweep(): void
 }
 
-/** Maximum number of sessions that one statement of `sweep` deletes. */
-const SWEPT_AT_ONCE = 1000
-
 export const createSessions = (options: RefreshOptions): Sessions => {
-  const { database, log } = options.context
+  const { database } = options.context
 
   const endIn = async (
     { sessions, audit }: Pick<Repositories, 'sessions' | 'audit'>,
@@ -74,10 +69,6 @@ export const createSessions = (options: RefreshOptions): Sessions => {
         await sessions.endAll(owner.id)
         await audit.record({ event: 'logout_all', userId: owner.id, ...client })
       }),
-    touch: ids => database.sessions.touch(ids, options.lifetime),
-    sweep: () =>
-      void database.sessions
-        .sweep(SWEPT_AT_ONCE)
-        .catch(err => log.warn({ err }, 'failed to delete sessions that have ended; retrying'))
+    touch: ids => database.sessions.touch(ids, options.lifetime)
   }
 }

@@ -7,8 +7,10 @@ const KNOWN_DAYS = 30
 export interface KnownNetworksRepository {
   /** Returns whether the registered user with this name logged in from a network within the last 30 days. */
   isKnown(username: string, network: string): Promise<boolean>
-  /** Stores that a user logged in from a network, and removes the networks of the user that are not known anymore. */
+  /** Stores that a user logged in from a network. */
   record(userId: number, network: string): Promise<void>
+  /** Deletes at most `limit` networks that are not known anymore. Returns their number. */
+  sweep(limit: number): Promise<number>
 }
 
 /** @internal */
@@ -23,12 +25,12 @@ export const createKnownNetworksRepository = (
   const isKnown = `select from ${table} as known join ${inSchema}."users" as u on u.id = known.user_id
     where lower(u.username collate "C") = lower($1 collate "C") and u.external_id is null
       and known.network = $2 and known.last_login_at > ${since}`
-  const record = `with outdated as (
-      delete from ${table} where user_id = $1 and network <> $2 and last_login_at <= ${since}
-    )
-    insert into ${table} as known (user_id, network) values ($1, $2)
+  const record = `insert into ${table} as known (user_id, network) values ($1, $2)
     on conflict (user_id, network) do update set last_login_at = clock_timestamp()
       where known.last_login_at < clock_timestamp() - interval '1 hour'`
+  const sweep = `delete from ${table} where (user_id, network) in (
+      select user_id, network from ${table} where last_login_at <= ${since} limit $1 for update skip locked
+    ) returning user_id`
 
   return {
     // PostgreSQL cannot store a NUL character in text, so no user has such a name.
@@ -36,6 +38,7 @@ export const createKnownNetworksRepository = (
       !username.includes('\u0000') && (await query(isKnown, [username, network])).length > 0,
     async record(userId, network) {
       await query(record, [userId, network])
-    }
+    },
+    sweep: async limit => (await query(sweep, [limit])).length
   }
 }

@@ -1,5 +1,4 @@
 /** Counts attempts to log in, across all processes. A crash of the database server resets the counts. */
-import { systemClock } from '../../lib/clock.ts'
 import type { SqlClient } from '../client/types.ts'
 
 /** What an attempt counts for, and when the next attempt must wait. */
@@ -25,11 +24,9 @@ export interface LoginThrottlesRepository {
   count(rules: readonly ThrottleRule[]): Promise<number>
   /** Ends the counts `ended`, and takes one attempt back from the counts of `uncounted`. */
   forgive(ended: readonly string[], uncounted: readonly Pick<ThrottleRule, 'key' | 'free'>[]): Promise<void>
+  /** Deletes at most `limit` counts that have ended. Returns their number. */
+  sweep(limit: number): Promise<number>
 }
-
-/** Minimum time in milliseconds between two deletions of ended counts by the same process. */
-const SWEEP_MS = 60_000
-const MAX_SWEPT = 10_000
 
 /** @internal */
 export const createLoginThrottlesRepository = (
@@ -47,8 +44,7 @@ export const createLoginThrottlesRepository = (
         else counted.allowed_at end
     from unnest($2::text[], $3::integer[]) as one (key, free) where counted.key = one.key`
   const sweep = `delete from ${table} where key in (
-    select key from ${table} where expires_at <= clock_timestamp() limit ${MAX_SWEPT} for update skip locked)`
-  let sweptAt = systemClock.monotonic()
+    select key from ${table} where expires_at <= clock_timestamp() limit $1 for update skip locked) returning key`
 
   return {
     async count(rules) {
@@ -61,16 +57,11 @@ export const createLoginThrottlesRepository = (
         of(rule => rule.windowMs),
         of(rule => rule.isSliding)
       ])
-      if (systemClock.monotonic() - sweptAt > SWEEP_MS) {
-        sweptAt = systemClock.monotonic()
-        // The deletion is not awaited, so that the login is not delayed. A failure is ignored, because the next deletion includes
-        // the same counts.
-        query(sweep).catch(() => {})
-      }
       return Math.ceil(row?.wait ?? 0)
     },
     async forgive(ended, uncounted) {
       await query(forgive, [ended, uncounted.map(({ key }) => key), uncounted.map(({ free }) => free)])
-    }
+    },
+    sweep: async limit => (await query(sweep, [limit])).length
   }
 }

@@ -2,7 +2,6 @@
  * Counts requests per period, across all processes. A crash of the database server resets the counts, because the table is
  * unlogged.
  */
-import { systemClock } from '../../lib/clock.ts'
 import type { SqlClient } from '../client/types.ts'
 
 /** Counts requests in the table `rate_limits` of one schema. */
@@ -12,11 +11,9 @@ export interface RateLimitsRepository {
    * the current period, and the milliseconds until the period ends.
    */
   hit(key: string, windowMs: number): Promise<{ current: number; ttlMs: number }>
+  /** Deletes at most `limit` counters whose period has ended. Returns their number. */
+  sweep(limit: number): Promise<number>
 }
-
-/** Minimum time in milliseconds between two deletions of expired counters by the same process. */
-const SWEEP_MS = 60_000
-const MAX_SWEPT = 10_000
 
 export const createRateLimitsRepository = ({ query }: SqlClient, schema: string): RateLimitsRepository => {
   const table = `"${schema.replaceAll('"', '""')}"."rate_limits"`
@@ -33,20 +30,14 @@ export const createRateLimitsRepository = ({ query }: SqlClient, schema: string)
     returning hits,
       least($2, greatest(0, extract(epoch from expires_at - now()) * 1000))::double precision as ttl`
   const sweep = `delete from ${table} where key in (
-    select key from ${table} where expires_at <= now() limit ${MAX_SWEPT} for update skip locked)`
-  let sweptAt = systemClock.monotonic()
+    select key from ${table} where expires_at <= now() limit $1 for update skip locked) returning key`
 
   return {
     async hit(key, windowMs) {
       const [row] = await query<{ hits: number; ttl: number }>(hit, [key, windowMs])
       if (!row) throw new Error('The query that counts a request in "rate_limits" returned no row.')
-      if (systemClock.monotonic() - sweptAt > SWEEP_MS) {
-        sweptAt = systemClock.monotonic()
-        // The deletion is not awaited, so that the request is not delayed. A failure is ignored, because the next deletion
-        // includes the same counters.
-        query(sweep).catch(() => {})
-      }
       return { current: row.hits, ttlMs: Math.ceil(row.ttl) }
-    }
+    },
+    sweep: async limit => (await query(sweep, [limit])).length
   }
 }

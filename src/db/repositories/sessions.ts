@@ -77,8 +77,8 @@ export interface SessionsRepository {
    * generation that were checked. Returns whether it did.
    */
   prove(user: CheckedUser, sessionId: string): Promise<boolean>
-  /** Deletes at most `limit` sessions that have ended. */
-  sweep(limit: number): Promise<void>
+  /** Deletes at most `limit` sessions that have ended. Returns their number. */
+  sweep(limit: number): Promise<number>
   /** Ends the user's least recently used sessions beyond the newest `max`, and those of an earlier generation. */
   trim(userId: number, max: number): Promise<void>
   /** Returns whether the session has not ended and its owner proved who they are within the last ten minutes. */
@@ -157,7 +157,8 @@ export const createSessionsRepository = ({ query }: SqlClient, schema: string): 
       and owner.id = $1 and owner.hashed_password is not distinct from $2 and owner.generation = $3
       and owner.status = 'active' returning 1 as one`
   const sweep = `delete from ${sessions} where id in (
-      select id from ${sessions} where expires_at < clock_timestamp() limit $1 for update skip locked)`
+      select id from ${sessions} where expires_at < clock_timestamp() limit $1 for update skip locked)
+    returning 1 as one`
 
   return {
     async find(keys) {
@@ -186,9 +187,7 @@ export const createSessionsRepository = ({ query }: SqlClient, schema: string): 
     },
     prove: async (user, sessionId) =>
       (await query(prove, [user.id, user.hashedPassword, user.generation, sessionId])).length > 0,
-    async sweep(limit) {
-      await query(sweep, [limit])
-    },
+    sweep: async limit => (await query(sweep, [limit])).length,
     async trim(userId, max) {
       await query(trim, [userId, max])
     },

@@ -102,6 +102,7 @@ test('the limit of a name does not apply to networks from which the user logged 
   await pass(1)
   expect(await attempt('john', '192.0.2.1')).toBe(59)
   await knownNetworks.record(john.id, '203.0.113.1')
+  expect(await knownNetworks.sweep(10)).toBe(2)
   expect(await database.client.query(`select network from ${networks}`)).toEqual([{ network: '203.0.113.1' }])
   await knownNetworks.record(john.id, '203.0.113.1')
 })

@@ -1,0 +1,75 @@
+/** Periodically deletes what need not be kept anymore. */
+import type { ChatDatabase } from '../db/database.ts'
+import type { Clock } from '../lib/clock.ts'
+import type { Log } from '../lib/logging.ts'
+
+/** Interval in milliseconds between two runs. Every process runs them, and skips the rows that another process changes. */
+const RUN_MS = 10 * 60_000
+/** Maximum number of rows that one statement changes. */
+const BATCH = 1000
+
+/** Deletes or changes at most `limit` rows, and returns their number. */
+export type RetentionJob = (limit: number) => Promise<number>
+
+export interface RetentionOptions {
+  /** The jobs by the names under which their failures are logged. */
+  readonly jobs: Readonly<Record<string, RetentionJob>>
+  readonly clock: Clock
+  readonly log: Log
+}
+
+export interface Retention {
+  start(): void
+  /** Stops the timer. Resolves when a running statement has ended. */
+  stop(): Promise<void>
+}
+
+/** Returns the jobs for the tables of accounts. The audit log contains addresses for `addressDays` days. */
+export const retentionJobs = (
+  {
+    audit,
+    sessions,
+    loginThrottles,
+    knownNetworks,
+    rateLimits
+  }: Pick<ChatDatabase, 'audit' | 'sessions' | 'loginThrottles' | 'knownNetworks' | 'rateLimits'>,
+  addressDays: number
+): RetentionOptions['jobs'] => ({
+  audit_addresses: limit => audit.blankOlderThan(addressDays, limit),
+  audit: audit.deleteExpired,
+  sessions: sessions.sweep,
+  login_throttles: loginThrottles.sweep,
+  known_networks: knownNetworks.sweep,
+  rate_limits: rateLimits.sweep
+})
+
+export const createRetention = ({ jobs, clock, log }: RetentionOptions): Retention => {
+  let stopTimer: (() => void) | undefined
+  let running: Promise<void> | undefined
+
+  const run = async (): Promise<void> => {
+    for (const [job, work] of Object.entries(jobs)) {
+      try {
+        // Repeated until a statement finds fewer rows than it may change, or the process stops.
+        while (stopTimer && (await work(BATCH)) === BATCH);
+      } catch (err) {
+        log.warn({ err, job }, 'failed to delete rows that need not be kept anymore; retrying in ten minutes')
+      }
+    }
+  }
+
+  return {
+    start() {
+      stopTimer ??= clock.every(RUN_MS, () => {
+        running ??= run().finally(() => {
+          running = undefined
+        })
+      })
+    },
+    async stop() {
+      stopTimer?.()
+      stopTimer = undefined
+      await running
+    }
+  }
+}
