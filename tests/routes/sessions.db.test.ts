@@ -335,6 +335,23 @@ describe('the use of a session', () => {
     expect((await times()).left).toBeGreaterThan(14 * DAY_S - 60)
   })
 
+  test('sessions without refresh tokens that nobody can use anymore do not end others', async () => {
+    const database = await testDatabase()
+    const accounts = testAccounts(database)
+    await accounts.register('john', PASSWORD)
+    const { sessionId } = await accounts.login(loginOf('john', PASSWORD, { session: true }))
+    await passTime(database, 3600)
+    await database.client.query(
+      `insert into "${database.schema}".sessions (id, user_id, generation, created_at, last_used_at, expires_at)
+       select 's' || n, user_id, generation, now() - interval '30 minutes', now() - interval '30 minutes', expires_at
+       from "${database.schema}".sessions, generate_series(1, 99) as n`
+    )
+    const { sessionId: newest } = await accounts.login(loginOf('john', PASSWORD))
+    const rows = await database.client.query<{ id: string }>(`select id from "${database.schema}".sessions`)
+    expect(rows).toHaveLength(100)
+    expect(rows.map(({ id }) => id)).toEqual(expect.arrayContaining([sessionId, newest]))
+  })
+
   test('sessions that have ended are deleted', async () => {
     const database = await testDatabase()
     const accounts = testAccounts(database)

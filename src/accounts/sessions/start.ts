@@ -66,7 +66,7 @@ export const createSessionStarter = (options: SessionStarterOptions): SessionSta
         refresh: keys && { hash: hashOfSecret(keys.secret), salt: keys.salt, macKey: keys.macKey }
       })
       if (!end) return undefined
-      await repositories.sessions.trim(user.id, MAX_SESSIONS)
+      await repositories.sessions.trim(user.id, MAX_SESSIONS, tokens.lifetime * 1000)
       if (replaces !== undefined) await endReplaced(repositories, replaces)
       const { address, agent } = client
       await repositories.knownNetworks.record(user.id, networkOf(address))

@@ -79,8 +79,11 @@ export interface SessionsRepository {
   prove(user: CheckedUser, sessionId: string): Promise<boolean>
   /** Deletes at most `limit` sessions that have ended. Returns their number. */
   sweep(limit: number): Promise<number>
-  /** Ends the user's least recently used sessions beyond the newest `max`, and those of an earlier generation. */
-  trim(userId: number, max: number): Promise<void>
+  /**
+   * Ends the user's sessions beyond `max`, and those of an earlier generation. First those that are not listed anymore, then the least
+   * recently used ones.
+   */
+  trim(userId: number, max: number, plainMs: number): Promise<void>
   /** Returns whether the session has not ended and its owner proved who they are within the last ten minutes. */
   isProven(userId: number, sessionId: string): Promise<boolean>
 }
@@ -105,6 +108,14 @@ interface FoundRow {
   readonly refresh_number: number | null
   readonly is_successor_used: boolean
 }
+
+/**
+ * Returns the condition that a session is listed. A session without refresh tokens is listed while its access token is valid, and while
+ * a socket is open. Open sockets are stored as use every five minutes.
+ */
+const isListed = (createdAt: string, plainMs: string): string =>
+  `(refresh_hash is not null or last_used_at > clock_timestamp() - interval '15 minutes'
+    or ${createdAt} > clock_timestamp() - ${plainMs}::double precision * interval '1 millisecond')`
 
 /** @internal */
 export const createSessionsRepository = ({ query }: SqlClient, schema: string): SessionsRepository => {
@@ -133,22 +144,19 @@ export const createSessionsRepository = ({ query }: SqlClient, schema: string): 
     from checked returning ${END}`
   const trim = `delete from ${sessions} where user_id = $1 and (
       generation < (select generation from ${users} where id = $1)
-      or id in (select id from ${sessions} where user_id = $1 order by last_used_at desc, created_at desc offset $2)
+      or id in (select id from ${sessions} where user_id = $1 
+        order by ${isListed('created_at', '$3')} desc, last_used_at desc, created_at desc offset $2)
     )`
   const proven = `select 1 as one from ${sessions} as session join ${users} as owner on owner.id = session.user_id
     where session.id = $2 and owner.id = $1 and owner.status = 'active' and session.generation = owner.generation
       and session.expires_at > clock_timestamp() and session.proven_at > clock_timestamp() - ${PROOF}`
 
-  // A session without refresh tokens is listed while its access token is valid, and while a socket is open. Open sockets are stored
-  // as use every five minutes.
   const list = `select session.id, device, address,
       (extract(epoch from session.created_at) * 1000)::double precision as "createdAt",
       (extract(epoch from last_used_at) * 1000)::double precision as "lastUsedAt"
     from ${sessions} as session join ${users} as owner on owner.id = session.user_id
-    where owner.id = $1 and session.generation = owner.generation and expires_at > clock_timestamp() and (
-      refresh_hash is not null or last_used_at > clock_timestamp() - interval '15 minutes'
-      or session.created_at > clock_timestamp() - $2::double precision * interval '1 millisecond'
-    ) order by last_used_at desc, session.created_at desc`
+    where owner.id = $1 and session.generation = owner.generation and expires_at > clock_timestamp()
+      and ${isListed('session.created_at', '$2')} order by last_used_at desc, session.created_at desc`
   const touch = `update ${sessions} set last_used_at = clock_timestamp(),
       expires_at = case when refresh_hash is null then expires_at else ${endOfUse('$2', '$3')} end
     where id = any($1::text[]) and last_used_at < clock_timestamp() - ${TOUCH} and expires_at > clock_timestamp()`
@@ -188,8 +196,8 @@ export const createSessionsRepository = ({ query }: SqlClient, schema: string): 
     prove: async (user, sessionId) =>
       (await query(prove, [user.id, user.hashedPassword, user.generation, sessionId])).length > 0,
     sweep: async limit => (await query(sweep, [limit])).length,
-    async trim(userId, max) {
-      await query(trim, [userId, max])
+    async trim(userId, max, plainMs) {
+      await query(trim, [userId, max, plainMs])
     },
     isProven: async (userId, sessionId) => (await query(proven, [userId, sessionId])).length > 0
   }
