@@ -6,7 +6,7 @@ import { ChatError } from '../../protocol/errors.ts'
 import { badToken } from '../tokens/access-tokens.ts'
 import { LEEWAY_SECONDS, type Person, personOf, refuseOtherTokens } from './claims.ts'
 import type { Jose, Payload } from './jose.ts'
-import { ALGORITHMS, type Algorithm } from './key-set.ts'
+import { ALGORITHMS, type Algorithm, type IssuerKey } from './key-set.ts'
 import type { IssuerKeys } from './keys.ts'
 
 export interface IssuerTokensOptions {
@@ -55,19 +55,35 @@ export const createIssuerTokens = (options: IssuerTokensOptions): IssuerTokens =
     return payload
   }
 
+  /** Returns the claims of a token that one of the keys verifies. */
+  const payloadWith = async (
+    candidates: readonly IssuerKey[],
+    token: string,
+    algorithm: Algorithm
+  ): Promise<Payload | undefined> => {
+    for (const { key } of candidates.slice(0, MAX_TRIED)) {
+      const payload = await payloadOf(token, key, algorithm).catch(failure)
+      if (payload) return payload
+    }
+    return undefined
+  }
+
   const verifyNow = async (token: string, hash: string): Promise<Person> => {
     const { kid, algorithm } = headerOf(jose, token)
     const candidates = await keys.find(kid, algorithm)
-    const { version } = keys
-    for (const { key } of candidates.slice(0, MAX_TRIED)) {
-      const payload = await payloadOf(token, key, algorithm).catch(failure)
-      if (!payload) continue
-      refuseOtherTokens(payload)
-      const person = personOf(payload, nameClaim)
-      verified.set(hash, { person, version })
-      return person
+    let { version } = keys
+    let payload = await payloadWith(candidates, token, algorithm)
+    if (!payload && kid === undefined) {
+      // Without `kid`, a new key of the issuer shows only in that no known key verifies its tokens.
+      const newer = await keys.findNewer(version, algorithm)
+      version = keys.version
+      payload = await payloadWith(newer, token, algorithm)
     }
-    throw badToken()
+    if (!payload) throw badToken()
+    refuseOtherTokens(payload)
+    const person = personOf(payload, nameClaim)
+    verified.set(hash, { person, version })
+    return person
   }
 
   return {

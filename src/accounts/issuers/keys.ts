@@ -25,6 +25,12 @@ export interface IssuerKeys {
    * be fetched.
    */
   find(kid: string | undefined, algorithm: Algorithm): Promise<readonly IssuerKey[]>
+  /**
+   * Returns the keys that may have signed a token without `kid` that none of the keys with this version verifies. Fetches them if
+   * they are still the same, at most once a minute. Returns nothing if there are no other keys, and throws `unavailable` if they
+   * cannot be fetched.
+   */
+  findNewer(version: number, algorithm: Algorithm): Promise<readonly IssuerKey[]>
   /** Stops fetching keys periodically. */
   stop(): void
 }
@@ -111,6 +117,12 @@ export const createIssuerKeys = ({ load, clock, log }: IssuerKeysOptions): Issue
       const found = matching(kid, algorithm)
       if (found.length > 0) return found
       throw failedSince === undefined ? badToken() : unavailable()
+    },
+    async findNewer(tried, algorithm) {
+      if (version === tried) await refreshForUnknown()
+      if (version !== tried) return matching(undefined, algorithm)
+      if (failedSince !== undefined) throw unavailable()
+      return []
     },
     stop
   }

@@ -35,6 +35,21 @@ describe('the keys of an issuer', () => {
     expect(issuer.fetches()).toBe(3)
   })
 
+  test('are fetched again, at most once a minute, for tokens without a kid that none of them verifies', async () => {
+    const { clock, issuer, outcome } = await start()
+    const unnamed = (subject: string) => issuer.token(subject, { header: { kid: undefined } })
+    expect(await outcome(await unnamed('old'))).toBe('old')
+    issuer.keys = [await createKey()]
+    const tokens = await Promise.all(['one', 'two', 'three'].map(unnamed))
+    expect(await Promise.all(tokens.map(outcome))).toEqual(['one', 'two', 'three'])
+    expect(issuer.fetches()).toBe(2)
+    const forged = await issuer.token('person-1', { header: { kid: undefined }, key: await createKey() })
+    expect(await outcome(forged)).toBe('invalid_token')
+    clock.advance(MINUTE)
+    expect(await outcome(forged)).toBe('invalid_token')
+    expect(issuer.fetches()).toBe(3)
+  })
+
   test('are fetched once for all tokens that arrive at the same time', async () => {
     const { issuer, outcome } = await start()
     const tokens = await Promise.all(Array.from({ length: 20 }, (_, at) => issuer.token(`person-${at}`)))
