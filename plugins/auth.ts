@@ -38,7 +38,8 @@ import { shutdownOf } from '../src/shutdown.ts'
 
 /** The authenticated user of a request. `sessionId` is null if a host application authenticates the users. */
 export type Caller = Principal &
-  Pick<UserRecord, 'createdAt' | 'generation' | 'role'> & { readonly sessionId: string | null }
+  Pick<UserRecord, 'createdAt' | 'generation' | 'role'> &
+  Pick<Identity, 'sessionId' | 'authenticatedAt'>
 
 /**
  * Returns the host user who sent a request, or nothing if nobody is logged in. Called for each request and upgrade that
@@ -94,6 +95,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** Requires a recent proof of the user's identity: a login, or `POST /api/auth/proof`, within the last ten minutes. */
     chatProof?: boolean
+    /** Accepts a login at another issuer as the proof that `chatProof` requires. */
+    chatIssuerProof?: boolean
     /** Requires an administrator. */
     chatAdmin?: boolean
   }
@@ -205,8 +208,9 @@ export default fp(
       requireSocketUser: request => requireToken(request, socketToken(request), '/ws/chat?token=<token>'),
       renew: async token => identify(token),
       async requireProof(request) {
-        const { userId, sessionId } = callerOf(request)
-        await accounts.proofs.require(userId, sessionId)
+        const { userId, sessionId, authenticatedAt } = callerOf(request)
+        const { chatIssuerProof } = request.routeOptions.config
+        await accounts.proofs.require({ userId, sessionId, ...(chatIssuerProof ? { authenticatedAt } : {}) })
       },
       requireAdmin: request => adminGuard.check(callerOf(request)),
       admit: hostUsers.admit
@@ -244,16 +248,14 @@ export const administratorOf = (request: FastifyRequest): Administrator => ({
   client: clientOf(request)
 })
 
-const callerFrom = ({ user, expiresAt, sessionId, generation }: Identity, askedAt: number): Caller => ({
+const callerFrom = ({ user, ...identity }: Identity, askedAt: number): Caller => ({
+  ...identity,
   userId: user.id,
   username: user.username,
   externalId: user.externalId,
   createdAt: user.createdAt,
   role: user.role,
-  expiresAt,
-  askedAt,
-  sessionId,
-  generation
+  askedAt
 })
 
 /** Maximum length of a stored `User-Agent`. */

@@ -4,7 +4,7 @@
  */
 import { type FastifyPluginAsyncTypebox, Type } from '@fastify/type-provider-typebox'
 import type { FastifyInstance } from 'fastify'
-import { callerOf, clientOf, provenOwnerOf, sessionOf } from '../plugins/auth.ts'
+import { callerOf, clientOf, provenOwnerOf } from '../plugins/auth.ts'
 import { limitReads } from '../plugins/chat.ts'
 import { streamOf } from '../plugins/privacy.ts'
 import { timestamp } from '../src/lib/clock.ts'
@@ -70,13 +70,13 @@ const userRoutes: FastifyPluginAsyncTypebox = async fastify => {
     method: 'DELETE',
     url: '/api/users/me',
     bodyLimit: BODY_LIMIT,
-    config: { chatProof: true },
+    config: { chatProof: true, chatIssuerProof: true },
     preValidation: optionalBody,
     schema: {
       operationId: 'deleteMe',
       summary: 'Delete your account',
       description:
-        'Ends all your sessions at once. The rest is done in the background. Your messages stay under the name `deleted user <id>`, or are erased if you ask for it or the service erases those of every deleted account. Requires a recent proof.',
+        'Ends all your sessions at once. The rest is done in the background. Your messages stay under the name `deleted user <id>`, or are erased if you ask for it or the service erases those of every deleted account. Requires a recent proof, or a token of another issuer whose login was within ten minutes.',
       tags: ['users'],
       security: SECURED,
       body: Type.Optional(refTo(AccountDeletion)),
@@ -96,13 +96,13 @@ const userRoutes: FastifyPluginAsyncTypebox = async fastify => {
     method: 'GET',
     url: '/api/users/me/export',
     exposeHeadRoute: false,
-    config: { chatProof: true },
+    config: { chatProof: true, chatIssuerProof: true },
     preHandler: limitReads(),
     schema: {
       operationId: 'exportMe',
       summary: 'Everything that is stored about you',
       description:
-        'Lines of JSON, each with a `type`. The last line is `{"type":"end","counts":{…},"complete":true}`; without it the export is incomplete. Once an hour, and one at a time. Requires a recent proof.',
+        'Lines of JSON, each with a `type`. The last line is `{"type":"end","counts":{…},"complete":true}`; without it the export is incomplete. Once an hour, and one at a time. Requires a recent proof, or a token of another issuer whose login was within ten minutes.',
       tags: ['users'],
       security: SECURED,
       response: {
@@ -114,7 +114,7 @@ const userRoutes: FastifyPluginAsyncTypebox = async fastify => {
       }
     },
     async handler(request, reply) {
-      const { lines, end } = await privacy.exports.begin(sessionOf(request))
+      const { lines, end } = await privacy.exports.begin(callerOf(request))
       fastify.chatResponses.onEnd(reply, end)
       reply
         .type('application/x-ndjson; charset=utf-8')

@@ -103,6 +103,37 @@ test('a suspended or deleted person gets 403 and no other account, and open sock
   expect(await client.query(`select id from "${schema}".users`)).toHaveLength(1)
 })
 
+test('a person who logged in at the issuer within ten minutes can export and delete the account', async () => {
+  const { issuer, chat, me } = await start()
+  const now = Math.floor(Date.now() / 1000)
+  const tokenOf = (claims: object) => issuer.token('person-1', { claims: { preferred_username: 'john', ...claims } })
+  const old = [
+    await tokenOf({ auth_time: now - 660 }),
+    await tokenOf({ iat: now - 660 }),
+    await tokenOf({ iat: undefined })
+  ]
+  for (const token of old) {
+    for (const [method, path] of [
+      ['GET', '/api/users/me/export'],
+      ['DELETE', '/api/users/me']
+    ] as const) {
+      const { status, body } = await chat.call(method, path, { token })
+      expect([status, body.code]).toEqual([403, 'proof_required'])
+    }
+  }
+  const token = await tokenOf({ auth_time: now - 60 })
+  expect((await chat.call('POST', '/api/auth/logout-all', { token })).body.code).toBe('proof_required')
+  const { body } = await chat.call('GET', '/api/users/me/export', { token })
+  expect(
+    body
+      .trim()
+      .split('\n')
+      .map((line: string) => JSON.parse(line).type)
+  ).toEqual(expect.arrayContaining(['profile', 'identity', 'end']))
+  expect((await chat.call('DELETE', '/api/users/me', { token })).status).toBe(202)
+  await expect.poll(() => me(token)).toMatchObject({ status: 403, code: 'account_deleted' })
+})
+
 test('ending all sessions of a person closes sockets, and rejects the tokens that were issued before', async () => {
   const { issuer, chat, me } = await start()
   const token = await issuer.token('person-1', NAMED)

@@ -1,7 +1,6 @@
 /** Exports what is stored about a user, as records or as lines of JSON (NDJSON). */
 import { randomUUID } from 'node:crypto'
-import type { ExportClaim } from '../../db/repositories/exports.ts'
-import type { UserSession } from '../../db/repositories/live-session.ts'
+import type { ExportClaim, ExportOwner } from '../../db/repositories/exports.ts'
 import type { Clock } from '../../lib/clock.ts'
 import { ChatError } from '../../protocol/errors.ts'
 import { badToken } from '../tokens/access-tokens.ts'
@@ -22,7 +21,7 @@ export interface Exports {
    * Begins an export for a user. Throws `rate_limited` if another one is running or was completed within the last hour, on any
    * process, `busy` if this process runs too many, and `invalid_token` if the session has ended.
    */
-  begin(session: UserSession): Promise<RunningExport>
+  begin(owner: ExportOwner): Promise<RunningExport>
 }
 
 export interface ExportsOptions extends ExportOptions {

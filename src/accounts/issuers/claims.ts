@@ -8,6 +8,8 @@ export interface Person {
   readonly subject: string
   /** When the token was issued, in milliseconds since the epoch. 0 if the token does not say so. */
   readonly issuedAt: number
+  /** When the person logged in at the issuer, or when the token was issued if it does not say so. In milliseconds since the epoch. */
+  readonly authenticatedAt: number
   /** The claim with a name, which need not be a valid or free username. */
   readonly name: unknown
   /** When the token is no longer accepted, in milliseconds since the epoch. */
@@ -25,16 +27,18 @@ const MAX_NAME = 200
 
 /** Returns the person in a token. Throws `invalid_token` for values that cannot be stored. */
 export const personOf = (payload: Payload, nameClaim: string): Person => {
-  const { sub: subject, exp, iat } = payload
+  const { sub: subject, exp, iat, auth_time: authTime } = payload
   const isStorable = (value: unknown): value is string =>
     typeof value === 'string' && value.length > 0 && value.length <= MAX_SUBJECT && value.isWellFormed()
   // PostgreSQL cannot store a NUL character in text.
   if (!isStorable(subject) || subject.includes('\u0000')) throw badToken()
   if (typeof exp !== 'number' || exp > MAX_SECONDS) throw badToken()
   const name = payload[nameClaim]
+  const issuedAt = typeof iat === 'number' ? iat * 1000 : 0
   return {
     subject,
-    issuedAt: typeof iat === 'number' ? iat * 1000 : 0,
+    issuedAt,
+    authenticatedAt: typeof authTime === 'number' ? authTime * 1000 : issuedAt,
     name: typeof name === 'string' ? name.slice(0, MAX_NAME) : undefined,
     expiresAt: (exp + LEEWAY_SECONDS) * 1000
   }

@@ -68,10 +68,10 @@ export const loadIssuer = async (
 }
 
 /** Throws for a person whose account was suspended or deleted. A deleted person does not get another account. */
-const identityOf = ({ user, tokensFrom }: IssuerUser, { issuedAt, expiresAt }: Person): Identity => {
+const identityOf = ({ user, tokensFrom }: IssuerUser, { issuedAt, authenticatedAt, expiresAt }: Person): Identity => {
   if (user.status === 'suspended') throw suspended()
   if (user.status !== 'active') throw new ChatError('account_deleted', 'Your account was deleted.')
   if (tokensFrom !== null && issuedAt < tokensFrom) throw badToken()
   // The tokens of other issuers have no generation, so a socket gets that of its user, and ends when a new one begins.
-  return { user, sessionId: null, generation: user.generation, expiresAt }
+  return { user, sessionId: null, generation: user.generation, expiresAt, authenticatedAt }
 }

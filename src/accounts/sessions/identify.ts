@@ -11,12 +11,14 @@ import type { SessionUse } from './use.ts'
 
 export interface Identity {
   readonly user: UserRecord
-  /** Null for a token of a release without sessions. */
+  /** Null for a token of a release without sessions, or of another issuer. */
   readonly sessionId: string | null
   /** The generation of the session, or of a token without one. The identity is void when the user has a higher one. */
   readonly generation: number
   /** Expiry of the token, in milliseconds since the epoch. */
   readonly expiresAt: number
+  /** When another issuer authenticated the user, in milliseconds since the epoch. Absent for a token of this service. */
+  readonly authenticatedAt?: number
 }
 
 /**

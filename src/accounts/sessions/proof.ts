@@ -33,8 +33,19 @@ export interface Proofs {
    * Throws `invalid_credentials` if the user or the session has changed since.
    */
   mark(user: UserRecord, sessionId: string | null): Promise<void>
-  /** Throws `proof_required` unless the session was proven within the last ten minutes. */
-  require(userId: number, sessionId: string | null): Promise<void>
+  /**
+   * Throws `proof_required` unless the session was proven within the last ten minutes, or another issuer authenticated the user
+   * within the last ten minutes.
+   */
+  require(user: ProvenUser): Promise<void>
+}
+
+/** The user of a request that needs a recent proof. */
+export interface ProvenUser {
+  readonly userId: number
+  readonly sessionId: string | null
+  /** When another issuer authenticated the user, in milliseconds since the epoch. Absent if that is no proof. */
+  readonly authenticatedAt?: number | undefined
 }
 
 /** Seconds for which a proof is accepted. */
@@ -60,7 +71,11 @@ export const createProofs = ({ context, passwords, throttle, gates }: ProofsOpti
       for (const gate of gates) await gate(user, proof)
       await mark(user, sessionId)
     },
-    async require(userId, sessionId) {
+    async require({ userId, sessionId, authenticatedAt }) {
+      if (authenticatedAt !== undefined) {
+        if (context.clock.now() - authenticatedAt <= PROOF_SECONDS * 1000) return
+        throw new ChatError('proof_required', 'Log in again where you got your token, and use the new token.')
+      }
       if (sessionId !== null && (await sessions.isProven(userId, sessionId))) return
       throw new ChatError('proof_required', 'Prove who you are with your password, then send the request again.')
     }

@@ -2,8 +2,13 @@
 import type { SqlClient } from '../client/types.ts'
 import { isLive, type UserSession } from './live-session.ts'
 
-/** A running export, and the session that requested it. */
-export interface ExportClaim extends UserSession {
+/** The user and the session that requested an export. The session is null for a person of another issuer. */
+export interface ExportOwner extends Omit<UserSession, 'sessionId'> {
+  readonly sessionId: string | null
+}
+
+/** A running export, and who requested it. */
+export interface ExportClaim extends ExportOwner {
   /** A random id of this export. */
   readonly claim: string
 }
@@ -63,7 +68,7 @@ export const createExportsRepository = ({ query }: Pick<SqlClient, 'query'>, sch
     where user_id = $1 and claim = $4 and ${isLive(quoted, owner)} returning user_id`
   const complete = `update ${table} set completed_at = clock_timestamp(), leased_until = null
     where user_id = $1 and claim = $4 and ${isLive(quoted, owner)} returning user_id`
-  const valuesOf = ({ userId, generation, sessionId }: UserSession) => [userId, generation, sessionId]
+  const valuesOf = ({ userId, generation, sessionId }: ExportOwner) => [userId, generation, sessionId]
 
   return {
     async begin(claim, leaseMs) {

@@ -12,14 +12,17 @@ export const PROOF = `interval '10 minutes'`
 
 /**
  * Returns a condition that is true while the user of a session is active and has the generation that was checked, and the session
- * has not ended. The parameters of the statement contain the values of the `UserSession`. `inSchema` is the quoted schema.
+ * has not ended. The parameters of the statement contain the values of the `UserSession`. Without a session, only the user is checked.
+ * `inSchema` is the quoted schema.
  */
 export const isLive = (
   inSchema: string,
   { userId, generation, sessionId }: Readonly<Record<keyof UserSession, `$${number}`>>,
   { isProven = false } = {}
 ): string => `exists (
-    select from ${inSchema}."users" as live_user join ${inSchema}."sessions" as live on live.user_id = live_user.id
+    select from ${inSchema}."users" as live_user
     where live_user.id = ${userId} and live_user.generation = ${generation}::integer and live_user.status = 'active'
-      and live.id = ${sessionId}::text and live.generation = live_user.generation and live.expires_at > clock_timestamp()
-      ${isProven ? `and live.proven_at > clock_timestamp() - ${PROOF}` : ''})`
+      and (${sessionId}::text is null or exists (
+        select from ${inSchema}."sessions" as live where live.user_id = live_user.id and live.id = ${sessionId}::text
+          and live.generation = live_user.generation and live.expires_at > clock_timestamp()
+          ${isProven ? `and live.proven_at > clock_timestamp() - ${PROOF}` : ''})))`
