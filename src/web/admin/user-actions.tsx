@@ -4,6 +4,7 @@ import type { ManagedUser } from '../../../client/src/index.ts'
 import { CheckBox } from '../check-box.tsx'
 import { useProtectedAction } from '../proof.tsx'
 import { Refusal } from '../refusal.tsx'
+import { fullTime } from '../times.ts'
 import type { AdminSectionProps } from './users.tsx'
 
 interface UserActionsProps extends AdminSectionProps {
@@ -29,7 +30,7 @@ export const UserActions = ({ admin, withProof, user, onChange }: UserActionsPro
     const { token, expires_in: seconds } = await admin.resetPassword(user.id)
     return token === undefined
       ? 'The user gets a mail with a link to set a new password.'
-      : `Give this link to the user. It works for ${Math.floor(seconds / 60)} minutes: ${location.origin}${location.pathname}#reset=${token}`
+      : `Give this link to the user. It works once, until ${fullTime(Date.now() + seconds * 1000)}: ${location.origin}${location.pathname}#reset=${token}`
   })
   const isSuspended = user.status === 'suspended'
   return (
