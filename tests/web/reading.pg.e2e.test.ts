@@ -31,6 +31,24 @@ describe.skipIf(!hasChromium())('a message', { timeout: 300_000 }, () => {
   })
   afterAll(() => browser.close())
 
+  test('is removed from the list and the announcements when its author is erased', async () => {
+    const chat = await startChat()
+    const { token } = await chat.register('bob')
+    await chat.register('ada')
+    const tab = await openTab(browser)
+    onTestFinished(() => tab.page.context().close())
+    const { page } = tab
+    await enterAs(tab, chat.url, 'ada')
+    await chat.call('POST', '/api/chat/rooms/general/messages', { token, body: { content: 'my secret' } })
+    await page.getByRole('status').filter({ hasText: 'bob: my secret' }).waitFor({ state: 'attached' })
+    await chat.call('DELETE', '/api/users/me', { token, body: { erase: true } })
+    await page
+      .getByText(/deleted user/)
+      .first()
+      .waitFor()
+    await expect.poll(() => page.content()).not.toMatch(/my secret|>bob/)
+  })
+
   test('shows the real host of a link that shows another host', async () => {
     const page = await start(
       'https://аррӏе.com/login and https://bank.example@evil.example/',

@@ -1,0 +1,30 @@
+/** Tests the profile of a user over HTTP, and what the service offers. */
+import { expect, test } from 'vitest'
+import { startChat } from '../support/start-chat.ts'
+
+test('a display name is set, shown to its owner and to administrators, and removed with null', async () => {
+  const { call, register, database } = await startChat()
+  const { id, token } = await register('john')
+  const change = (name: unknown) => call('PATCH', '/api/users/me', { token, body: { display_name: name } })
+  expect(await change('John Doe')).toMatchObject({ status: 200, body: { username: 'john', display_name: 'John Doe' } })
+  await database.client.query(`update ${database.schema}.users set role = 'admin' where id = ${id}`)
+  // The role is cached for half a second.
+  await expect
+    .poll(async () => (await call('GET', '/api/admin/users', { token })).body.users)
+    .toMatchObject([{ username: 'john', display_name: 'John Doe' }])
+  expect((await change('')).body).toMatchObject({ status: 422, code: 'validation_failed' })
+  expect((await change('\u200b')).body).toMatchObject({ status: 422, code: 'validation_failed' })
+  expect((await change(null)).body).not.toHaveProperty('display_name')
+  expect((await call('GET', '/api/users/me', { token })).body).not.toHaveProperty('display_name')
+})
+
+test('the features of the service depend on its settings, and need no token', async () => {
+  const publicUrl = 'https://chat.example.com'
+  const { call } = await startChat({ settings: { registration: 'invite', publicUrl }, printMail: () => {} })
+  expect((await call('GET', '/api/auth/features')).body).toEqual({
+    registration: 'invite',
+    mail: true,
+    verified_email: false,
+    passkeys: true
+  })
+})
