@@ -6,7 +6,7 @@ import type { UserRecord } from '../db/repositories/users.ts'
 import { networkOf } from '../lib/client-address.ts'
 import { ChatError } from '../protocol/errors.ts'
 import type { AccountsContext, ClientInfo } from './context.ts'
-import type { LoginThrottle } from './passwords/throttle.ts'
+import { checkedIn, type LoginThrottle } from './passwords/throttle.ts'
 import type { Passwords } from './passwords.ts'
 import type { SessionStarter, StartedSession } from './sessions/start.ts'
 
@@ -88,12 +88,12 @@ export const createPasswordLogin = (
     const counted = await throttle?.admit(login)
     let found: UserRecord | undefined
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
-      const { user, isRight } = await verified(login)
+      const { user, isRight } = await checkedIn(counted, verified(login))
       found = user
       if (!user || !isRight) break
       // Only the first attempt may renew the hash. A later attempt usually runs because another login has renewed it, and a
       // second renewal would make that login start over.
-      const current = await renewed(user, login.password, attempt === 0)
+      const current = await checkedIn(counted, renewed(user, login.password, attempt === 0))
       if (!current) continue
       // Before the gates, because a gate that asks for a second factor does not make the password wrong.
       await counted?.succeed()

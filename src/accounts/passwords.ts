@@ -82,16 +82,13 @@ export const createPasswords = ({
   const verifyForm = async (password: string, hash: string | null | undefined): Promise<boolean> => {
     const cost = costOf(bcrypt, hash)
     if (!hash || cost === undefined) {
-      const same = await decoy
-      await queued(() => bcrypt.verify(password, same))
+      await bcrypt.verify(password, await decoy)
       return false
     }
     const given = hash.startsWith(PREHASHED) ? digest(password) : password
-    return queued(async () => {
-      if (await bcrypt.verify(given, bcryptPart(hash))) return true
-      await spendDifference(cost)
-      return false
-    })
+    if (await bcrypt.verify(given, bcryptPart(hash))) return true
+    await spendDifference(cost)
+    return false
   }
 
   return {
@@ -102,11 +99,13 @@ export const createPasswords = ({
     },
     async verify(password, hash) {
       // Both forms are tried even if the user does not exist, so that the response time does not reveal whether the user
-      // exists.
-      for (const form of new Set([normalizePassword(password), password])) {
-        if (await verifyForm(form, hash)) return true
-      }
-      return false
+      // exists. They are queued as one, so that after `busy` none of them has been tried.
+      return queued(async () => {
+        for (const form of new Set([normalizePassword(password), password])) {
+          if (await verifyForm(form, hash)) return true
+        }
+        return false
+      })
     },
     needsRehash(hash, password) {
       // The hash does not show whether it is of the normalized password, so a password that normalization changes is hashed

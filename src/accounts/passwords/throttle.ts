@@ -12,10 +12,26 @@ import type { LookupKeys } from '../lookup-keys.ts'
 /** An attempt that was counted as a failure. */
 export interface Attempt {
   /**
-   * Reports that the password was right: ends the count of the name and network, and does not count for the name. Further calls have no
-   * effect.
+   * Reports that the password was right: ends the count of the name and network, and does not count for the name. After it, or
+   * after `takeBack`, further calls have no effect.
    */
   succeed(): Promise<void>
+  /** Takes the attempt back, because the password could not be checked. */
+  takeBack(): Promise<void>
+}
+
+/**
+ * Returns the result of the check of a password. Takes the attempt back if the check fails, for example because the service is busy,
+ * so that only wrong passwords are counted.
+ */
+export const checkedIn = async <T>(attempt: Attempt | undefined, check: Promise<T>): Promise<T> => {
+  try {
+    return await check
+  } catch (error) {
+    // The error of the check is more important than that of the count.
+    await attempt?.takeBack().catch(() => {})
+    throw error
+  }
 }
 
 /** The name that a client wants to log in with, and the client. */
@@ -89,24 +105,27 @@ export const createLoginThrottle = ({ database, lookupKeys }: LoginThrottleOptio
       const ofName = isKnown ? [] : [await rule(PER_NAME, 'name', name)]
       const waitMs = await loginThrottles.count([...ofNetwork, ...ofName])
       if (waitMs > 0) throw tooMany(waitMs)
-      const ended = ofNetwork.map(({ key }) => key)
+      const [networks, names] = [keysOf(ofNetwork), keysOf(ofName)]
       let forgiven: Promise<void> | undefined
       return {
         succeed() {
-          forgiven ??= loginThrottles.forgive(ended, ofName)
+          forgiven ??= loginThrottles.forgive(networks, names)
+          return forgiven
+        },
+        takeBack() {
+          forgiven ??= loginThrottles.forgive([], [...networks, ...names])
           return forgiven
         }
       }
     },
     async clear({ username, client: { address } }) {
       const rules = await networkRules(lowerCase(username), address)
-      await loginThrottles.forgive(
-        rules.map(({ key }) => key),
-        []
-      )
+      await loginThrottles.forgive(keysOf(rules), [])
     }
   }
 }
+
+const keysOf = (rules: readonly ThrottleRule[]): string[] => rules.map(({ key }) => key)
 
 /** Returns a name as the database compares it: only the case of ASCII letters is ignored. */
 const lowerCase = (username: string): string => username.replace(/[A-Z]+/g, letters => letters.toLowerCase())

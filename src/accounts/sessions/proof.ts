@@ -2,7 +2,7 @@
 import type { UserRecord } from '../../db/repositories/users.ts'
 import { ChatError } from '../../protocol/errors.ts'
 import type { AccountsContext, ClientInfo } from '../context.ts'
-import type { LoginThrottle } from '../passwords/throttle.ts'
+import { checkedIn, type LoginThrottle } from '../passwords/throttle.ts'
 import type { Passwords } from '../passwords.ts'
 
 export interface PasswordProof {
@@ -65,7 +65,7 @@ export const createProofs = ({ context, passwords, throttle, gates }: ProofsOpti
       const { userId, sessionId, password, client } = proof
       const user = (await users.findByIds([userId])).get(userId)
       const counted = await throttle?.admit({ username: user?.username ?? '', client })
-      const isRight = await passwords.verify(password, user?.hashedPassword)
+      const isRight = await checkedIn(counted, passwords.verify(password, user?.hashedPassword))
       if (!user || !isRight) throw new ChatError('invalid_credentials', 'Wrong password.')
       await counted?.succeed()
       for (const gate of gates) await gate(user, proof)

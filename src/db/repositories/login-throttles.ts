@@ -22,8 +22,8 @@ export interface LoginThrottlesRepository {
    * was counted.
    */
   count(rules: readonly ThrottleRule[]): Promise<number>
-  /** Ends the counts `ended`, and takes one attempt back from the counts of `uncounted`. */
-  forgive(ended: readonly string[], uncounted: readonly Pick<ThrottleRule, 'key' | 'free'>[]): Promise<void>
+  /** Ends the counts with the keys `ended`, and takes one attempt, and the wait after it, back from those of `uncounted`. */
+  forgive(ended: readonly string[], uncounted: readonly string[]): Promise<void>
   /** Deletes at most `limit` counts that have ended. Returns their number. */
   sweep(limit: number): Promise<number>
 }
@@ -37,12 +37,14 @@ export const createLoginThrottlesRepository = (
   const table = `${inSchema}."login_throttles"`
   const count = `select ${inSchema}."chat_count_attempt"($1::text[], $2::integer[], $3::double precision[],
     $4::double precision[], $5::double precision[], $6::boolean[]) as wait`
-  const forgive = `with ended as (delete from ${table} where key = any($1::text[]))
-    update ${table} as counted set
-      attempts = greatest(0, counted.attempts - 1),
-      allowed_at = case when counted.attempts <= one.free then date_trunc('milliseconds', clock_timestamp())
-        else counted.allowed_at end
-    from unnest($2::text[], $3::integer[]) as one (key, free) where counted.key = one.key`
+  // Locks the rows of all keys, in the order of the keys, as "chat_count_attempt" does.
+  const forgive = `with locked as materialized (
+      select key from ${table} where key = any($1::text[] || $2::text[]) order by key for update
+    ), ended as (
+      delete from ${table} where key in (select key from locked) and key = any($1::text[])
+    )
+    update ${table} set attempts = greatest(0, attempts - 1), allowed_at = date_trunc('milliseconds', clock_timestamp())
+    where key in (select key from locked) and key = any($2::text[])`
   const sweep = `delete from ${table} where key in (
     select key from ${table} where expires_at <= clock_timestamp() limit $1 for update skip locked) returning key`
 
@@ -60,7 +62,7 @@ export const createLoginThrottlesRepository = (
       return Math.ceil(row?.wait ?? 0)
     },
     async forgive(ended, uncounted) {
-      await query(forgive, [ended, uncounted.map(({ key }) => key), uncounted.map(({ free }) => free)])
+      await query(forgive, [ended, uncounted])
     },
     sweep: async limit => (await query(sweep, [limit])).length
   }

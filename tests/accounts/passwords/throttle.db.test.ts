@@ -2,11 +2,15 @@
 import { expect, test } from 'vitest'
 import { createLookupKeys } from '../../../src/accounts/lookup-keys.ts'
 import { createLoginThrottle, type LoginThrottle } from '../../../src/accounts/passwords/throttle.ts'
+import { createPasswords } from '../../../src/accounts/passwords.ts'
 import { createKeyring } from '../../../src/crypto/keyring.ts'
 import type { ChatDatabase } from '../../../src/db/database.ts'
 import { ChatError } from '../../../src/protocol/errors.ts'
+import { loginOf, testAccounts } from '../../support/accounts.ts'
 import { testDatabase } from '../../support/database.ts'
 import { ENCRYPTION_KEY } from '../../support/settings.ts'
+
+const PASSWORD = 'SecurePass123'
 
 const throttleOf = (database: ChatDatabase): LoginThrottle => {
   const keyring = createKeyring({ current: ENCRYPTION_KEY, now: Date.now })
@@ -185,4 +189,49 @@ test('the look-up of a known network uses indexes', async () => {
   expect(plan).toContain('users_username_key')
   expect(plan).toContain('known_networks_pkey')
   expect(plan).not.toContain('Seq Scan')
+})
+
+test('an attempt whose password could not be checked is taken back, also after a wait', async () => {
+  const { database, throttle, counted, pass, table } = await setup()
+  const client = { address: '192.0.2.1', agent: undefined }
+  const accounts = testAccounts(database, { throttle })
+  const { id: userId } = await accounts.register('john', PASSWORD)
+  const { sessionId } = await accounts.login(loginOf('john', PASSWORD))
+  const busy = async () => {
+    throw new ChatError('busy', '')
+  }
+  const passwords = { ...createPasswords({ rounds: 4 }), verify: busy }
+  const { login, proofs } = testAccounts(database, { throttle, passwords })
+  await database.client.query(`delete from ${table}`)
+  await database.client.query(`delete from "${database.schema}".known_networks`)
+  const failing = [
+    () => login({ ...loginOf('john', PASSWORD), client }),
+    () => proofs.prove({ userId, sessionId, password: PASSWORD, client })
+  ]
+  for (const attempt of failing) {
+    for (let at = 0; at < 7; at++) await expect(attempt()).rejects.toMatchObject({ code: 'busy' })
+    expect(await counted()).toEqual([0, 0])
+  }
+  for (let at = 0; at < 5; at++)
+    await expect(accounts.login({ ...loginOf('john', 'wrong'), client })).rejects.toMatchObject({
+      code: 'invalid_credentials'
+    })
+  await pass(1)
+  for (const attempt of failing) await expect(attempt()).rejects.toMatchObject({ code: 'busy' })
+  await accounts.login({ ...loginOf('john', PASSWORD), client })
+})
+
+test('attempts and their results do not wait for each other', async () => {
+  const { database } = await setup()
+  const limits = { free: 1000, firstWaitMs: 1, maxWaitMs: 1, windowMs: 60_000, isSliding: true }
+  const { loginThrottles } = database
+  const work = Array.from({ length: 300 }, (_, at) =>
+    at % 2
+      ? loginThrottles.count([
+          { key: 'a', ...limits },
+          { key: 'b', ...limits }
+        ])
+      : loginThrottles.forgive(at % 4 ? ['b'] : ['a'], at % 4 ? ['a'] : ['b'])
+  )
+  await Promise.all(work)
 })
