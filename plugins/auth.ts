@@ -279,6 +279,7 @@ export const tokenOf = ({ headers }: FastifyRequest): string | undefined =>
 export type { Accounts } from '../src/accounts/accounts.ts'
 export type { LoginRequest } from '../src/accounts/login.ts'
 export { PROOF_SECONDS } from '../src/accounts/sessions/proof.ts'
+export { sessionIdOfToken } from '../src/accounts/sessions/refresh-token.ts'
 export type { StartedSession } from '../src/accounts/sessions/start.ts'
 /** Returns whose second factors a request changes. */
 export const factorActorOf = (request: FastifyRequest): FactorActor => {

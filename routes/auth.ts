@@ -5,21 +5,14 @@ import { perMinute } from '../plugins/platform.ts'
 import type { Settings } from '../src/config/settings.ts'
 import { timestamp } from '../src/lib/clock.ts'
 import { refTo } from '../src/protocol/components.ts'
-import { AccessToken, Login, MAX_PASSWORD, Registration, User } from '../src/protocol/http/users.ts'
+import { AccessToken, Login, Registration, User } from '../src/protocol/http/users.ts'
 import { BODY_PROBLEMS, jsonResponse, PUBLIC, problems } from '../src/protocol/openapi.ts'
-import { characters } from '../src/protocol/validation.ts'
-import { normalizing } from './normalize-password.ts'
+import { isOverlong, normalizing } from './normalize-password.ts'
 import { loginRequestOf, sessionResponse } from './session-response.ts'
 
 export type AuthRoutesOptions = Pick<Settings, 'registerRateLimit' | 'loginRateLimit'>
 
 export const BODY_LIMIT = 16 * 1024
-
-/**
- * Returns whether a password is normalized at login because it might then be short enough. A shorter password is not
- * normalized, because the stored hash may be that of a password which was not normalized either.
- */
-const isOverlong = (password: string): boolean => characters(password) > MAX_PASSWORD
 
 /** Mounts the routes, unless a host application authenticates the users. */
 const authRoutes: FastifyPluginAsyncTypebox<AuthRoutesOptions> = async (fastify, options) => {

@@ -74,7 +74,7 @@ export const authenticatedRoutes: FastifyPluginAsync<AuthenticatedRoutesOptions>
 
 /** The routes of users who registered at this service, who have sessions, passwords, addresses and second factors here. */
 const localRoutes: FastifyPluginAsync<Pick<AuthRoutesOptions, 'loginRateLimit'>> = async (fastify, options) => {
-  await fastify.register(sessionRoutes)
+  await fastify.register(sessionRoutes, options)
   await fastify.register(passwordRoutes, options)
   await fastify.register(emailRoutes)
   await fastify.register(totpRoutes)

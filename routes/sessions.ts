@@ -1,7 +1,16 @@
 /** Serves the sessions of users: refreshes and ends them, lists them, and accepts proofs of who a user is. */
 import { type FastifyPluginAsyncTypebox, Type } from '@fastify/type-provider-typebox'
 import type { FastifyRequest } from 'fastify'
-import { type Accounts, callerOf, clientOf, PROOF_SECONDS, provenOwnerOf, tokenOf } from '../plugins/auth.ts'
+import {
+  type Accounts,
+  callerOf,
+  clientOf,
+  PROOF_SECONDS,
+  provenOwnerOf,
+  sessionIdOfToken,
+  tokenOf
+} from '../plugins/auth.ts'
+import { perMinute } from '../plugins/platform.ts'
 import { timestamp } from '../src/lib/clock.ts'
 import { refTo } from '../src/protocol/components.ts'
 import { ChatError } from '../src/protocol/errors.ts'
@@ -16,11 +25,12 @@ import {
   SECURED,
   TOKEN_PROBLEMS
 } from '../src/protocol/openapi.ts'
+import { type AuthRoutesOptions, BODY_LIMIT } from './auth.ts'
+import { isOverlong, normalizing } from './normalize-password.ts'
 import { sessionResponse } from './session-response.ts'
 
-const BODY_LIMIT = 16 * 1024
 const BODY = [...ANY_BODY, 'validation_failed', 'unavailable'] as const
-const SessionId = Type.Object({ id: Type.String({ maxLength: 64 }) })
+const SessionId = Type.Object({ id: Type.String({ maxLength: 64, pattern: '^[\\w-]*$' }) })
 
 /** Accepts a request without a body, because the token may be in the cookie or in the Authorization header. */
 const acceptNoBody = async (request: FastifyRequest): Promise<void> => {
@@ -85,36 +95,50 @@ export const publicSessionRoutes: FastifyPluginAsyncTypebox = async fastify => {
       }
     },
     async handler(request, reply) {
-      await logOut(accounts, request, request.body.refresh_token)
-      if (cookies.read(request) !== undefined && cookies.isOwnPage(request)) cookies.clear(request, reply)
+      const ended = await logOut(accounts, request, request.body.refresh_token)
+      const cookie = cookies.read(request)
+      // The cookie of another session stays.
+      const isEnded = cookie !== undefined && sessionIdOfToken(cookie) === ended
+      if (isEnded && cookies.isOwnPage(request)) cookies.clear(request, reply)
       return reply.code(204).send()
     }
   })
 }
 
-/** Ends the session of the token in the body, of the access token, or of the cookie, in this order. */
-const logOut = async (accounts: Accounts, request: FastifyRequest, given: string | undefined): Promise<void> => {
+/**
+ * Ends the session of the token in the body, of the access token, or of the cookie, in this order. Returns the id of the session,
+ * whether it has ended now or before. A token without a session returns no id of a session.
+ */
+const logOut = async (
+  accounts: Accounts,
+  request: FastifyRequest,
+  given: string | undefined
+): Promise<string | null | undefined> => {
   const { cookies } = request.server.chatAuth
   const client = clientOf(request)
   if (given !== undefined) {
     await accounts.sessions.endByToken({ token: given, isCookie: false, client })
-    return
+    return sessionIdOfToken(given)
   }
   const accessToken = tokenOf(request)
   if (accessToken !== undefined) {
     const { user, sessionId } = await accounts.identify(accessToken)
     if (sessionId !== null) await accounts.sessions.end({ userId: user.id, sessionId, client })
-    return
+    return sessionId
   }
   const token = cookies.read(request)
   if (token === undefined)
     throw new ChatError('missing_token', 'Send the refresh token or the access token to log out.')
   cookies.requireOwnPage(request)
   await accounts.sessions.endByToken({ token, isCookie: true, client })
+  return sessionIdOfToken(token)
 }
 
 /** The routes that need an access token. */
-const sessionRoutes: FastifyPluginAsyncTypebox = async fastify => {
+const sessionRoutes: FastifyPluginAsyncTypebox<Pick<AuthRoutesOptions, 'loginRateLimit'>> = async (
+  fastify,
+  { loginRateLimit }
+) => {
   const { accounts, cookies } = fastify.chatAuth
   if (!accounts) return
 
@@ -193,8 +217,10 @@ const sessionRoutes: FastifyPluginAsyncTypebox = async fastify => {
       }
     },
     async handler(request, reply) {
+      const cookie = cookies.isOwnPage(request) ? cookies.read(request) : undefined
+      const userOfCookie = cookie && (await accounts.sessions.userOf(cookie))
       await accounts.sessions.endAll(provenOwnerOf(request), clientOf(request))
-      if (cookies.read(request) !== undefined && cookies.isOwnPage(request)) cookies.clear(request, reply)
+      if (userOfCookie === callerOf(request).userId) cookies.clear(request, reply)
       return reply.code(204).send()
     }
   })
@@ -203,6 +229,8 @@ const sessionRoutes: FastifyPluginAsyncTypebox = async fastify => {
     method: 'POST',
     url: '/api/auth/proof',
     bodyLimit: BODY_LIMIT,
+    config: perMinute(loginRateLimit, ':proof'),
+    preValidation: normalizing('password', isOverlong),
     schema: {
       operationId: 'prove',
       summary: 'Prove who you are, for requests that respond with proof_required',
@@ -211,7 +239,7 @@ const sessionRoutes: FastifyPluginAsyncTypebox = async fastify => {
       security: SECURED,
       body: refTo(Proof),
       response: {
-        200: jsonResponse('The proof is accepted.', refTo(Proven)),
+        200: jsonResponse('The proof is accepted.', refTo(Proven), { isLimited: true }),
         ...problems(
           'invalid_credentials',
           'second_factor_required',

@@ -75,6 +75,32 @@ test('a refresh and a logout by cookie need the own origin, and a failed one kee
   expect((await post('refresh', { ...PAGE, cookie: cookieOf(refreshed).pair })).status).toBe(401)
 })
 
+test('a logout of one session keeps the cookie of another one, and a logout of all keeps that of another user', async () => {
+  const { login, post, call } = await start(PUBLIC)
+  const john = await login(PAGE)
+  const { pair: cookie } = cookieOf(john)
+  const own = { ...PAGE, cookie }
+  const { body: other } = await call('POST', '/api/auth/login', {
+    body: { username: 'john', password: PASSWORD, session: true }
+  })
+  const bearer = (token: string) => ({ ...own, authorization: `Bearer ${token}` })
+  const loggedOut = await post('logout', bearer(other.access_token))
+  expect([loggedOut.status, loggedOut.headers.get('set-cookie')]).toEqual([204, null])
+  await call('POST', '/api/auth/register', { body: { username: 'jane', password: PASSWORD } })
+  const { body: jane } = await call('POST', '/api/auth/login', { body: { username: 'jane', password: PASSWORD } })
+  const all = await post('logout-all', bearer(jane.access_token))
+  expect([all.status, all.headers.get('set-cookie')]).toEqual([204, null])
+  expect((await post('refresh', own)).status).toBe(200)
+  expect(cookieOf(await post('logout-all', bearer(john.body.access_token))).attributes).toContain('Max-Age=0')
+})
+
+test('a logout with the access token of the session of the cookie deletes the cookie', async () => {
+  const { login, post } = await start(PUBLIC)
+  const response = await login(PAGE)
+  const headers = { ...PAGE, cookie: cookieOf(response).pair, authorization: `Bearer ${response.body.access_token}` }
+  expect(cookieOf(await post('logout', headers)).attributes).toContain('Max-Age=0')
+})
+
 test('a token of a cookie is not accepted in a body, and the reverse', async () => {
   const { login, call } = await start(PUBLIC)
   const { pair, name } = cookieOf(await login(PAGE))

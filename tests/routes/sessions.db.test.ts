@@ -364,3 +364,27 @@ describe('the use of a session', () => {
     await expect.poll(stored).toEqual([{ id: sessionId }])
   })
 })
+
+test('a proof is limited per minute, and accepts any form of a long password', async () => {
+  const { call, database } = await startChat({ settings: { loginRateLimit: 3 } })
+  const password = `Aé1${'é'.repeat(125)}`
+  await call('POST', '/api/auth/register', { body: { username: 'ada', password } })
+  const { body } = await call('POST', '/api/auth/login', { body: { username: 'ada', password } })
+  const prove = (given: string) =>
+    call('POST', '/api/auth/proof', { token: body.access_token, body: { password: given } })
+  expect((await prove(password.normalize('NFD'))).status).toBe(200)
+  expect((await prove(password)).status).toBe(200)
+  expect((await prove('wrong')).status).toBe(401)
+  expect(await prove(password)).toMatchObject({ status: 429, body: { code: 'rate_limited' } })
+  expect((await auditOf(database, 'login')).length).toBe(1)
+})
+
+test('an id with characters that no id has is rejected', async () => {
+  const { call, login } = await start()
+  const { access_token: token } = await login()
+  for (const id of ['%00', 'a%00b', '%F0%9F%98%80', 'a.b'])
+    expect(await call('DELETE', `/api/auth/sessions/${id}`, { token })).toMatchObject({ status: 422 })
+  expect(await call('DELETE', '/api/auth/sessions/unknown', { token })).toMatchObject({ status: 404 })
+  // Not compared by the database.
+  expect(await call('DELETE', '/api/auth/passkeys/%00', { token })).toMatchObject({ status: 404 })
+})

@@ -29,6 +29,9 @@ export const parseRefreshToken = (text: string): RefreshToken | undefined => {
   return { sessionId, number: Number(number), secret, mac }
 }
 
+/** Returns the id of the session that a token names, or undefined if the text is not a refresh token. */
+export const sessionIdOfToken = (text: string): string | undefined => parseRefreshToken(text)?.sessionId
+
 /** Returns random keys for a session, and the secret of its first token. */
 export const createRefreshKeys = (): RefreshKeys & { readonly secret: string } => ({
   secret: random(),

@@ -27,6 +27,8 @@ export interface Sessions {
   endOther(owner: CheckedUser, sessionId: string, client: ClientInfo): Promise<boolean>
   /** Ends the session of a refresh token. Returns whether the token is one of a session. */
   endByToken(presented: PresentedToken): Promise<boolean>
+  /** Returns the id of the user of a refresh token, or undefined if the token is none of a session. */
+  userOf(token: string): Promise<number | undefined>
   /** Ends every session and every access token of a user. Throws `invalid_token` like `endOther`. */
   endAll(owner: CheckedUser, client: ClientInfo): Promise<void>
   /** Stores that sessions are in use, because they have open connections. */
@@ -48,7 +50,14 @@ export const createSessions = (options: RefreshOptions): Sessions => {
 
   const end: Sessions['end'] = session => database.transaction(repositories => endIn(repositories, session, 'logout'))
 
+  const userOf: Sessions['userOf'] = async text => {
+    const token = parseRefreshToken(text)
+    const state = token && (await database.refreshTokens.find(token.sessionId))
+    return state && hasMac(token, state) ? state.user.id : undefined
+  }
+
   return {
+    userOf,
     refresh: createRefresh(options),
     list: userId => database.sessions.list(userId, options.tokens.lifetime * 1000),
     end,
