@@ -77,6 +77,51 @@ test('two processes that look at the same time carry out each deletion once, and
   for (const userId of users) expect(await database.audit.list({ userId, event: 'account_deleted' }, 9)).toHaveLength(1)
 })
 
+test('a long erasure does not hold up the anonymization of others', async () => {
+  const database = await testDatabase()
+  await database.rooms.create({ name: 'two', title: null })
+  const create = (username: string) => database.users.create({ username, hashedPassword: 'x' })
+  const [john, jane, ada] = [await create('john'), await create('jane'), await create('ada')]
+  const rooms = await database.rooms.findByNames(['general', 'two'])
+  for (const { id: roomId } of rooms) {
+    const entry = { roomId, userId: john.id, kind: 'message', content: 't', meta: null, keyId: 'k' }
+    await database.messages.append([{ ...entry, writeId: 'a' }])
+  }
+  const begin = (user = john, isErased = false) =>
+    database.transaction(({ deletions }) => deletions.begin(user.id, isErased))
+  const namesOf = async () => {
+    const users = await database.users.findByIds([jane.id, ada.id])
+    return [jane, ada].map(({ id }) => users.get(id)?.username)
+  }
+  const names: (string | undefined)[][] = []
+  const job = createDeletionJob({
+    ...accountsContext(database),
+    nameHoldDays: 90,
+    async appendErasure() {
+      names.push(await namesOf())
+      if (names.length === 1) await begin(ada)
+    }
+  })
+  onTestFinished(() => job.stop())
+  await begin(john, true)
+  job.start()
+  await expect.poll(() => names.length).toBe(1)
+  await expect.poll(() => names.length).toBe(2)
+  expect(names).toEqual([
+    ['jane', 'ada'],
+    ['jane', `deleted user ${ada.id}`]
+  ])
+  // A deletion to anonymize comes before an older one with another step.
+  await begin(jane)
+  const lease = () => database.deletions.lease({ leaseMs: 1000, settleMs: 0 })
+  await job.stop()
+  await database.client.query(`update "${database.schema}".deletions set leased_until = null, step = 'erase',
+    finished_at = null where user_id <> ${jane.id}`)
+  await database.client.query(`update "${database.schema}".deletions set leased_until = null, step = 'anonymize',
+    finished_at = null where user_id = ${jane.id}`)
+  expect((await lease())?.userId).toBe(jane.id)
+})
+
 test('an erased text is shown neither by another process, which had cached it, nor by the SDK of its clients', async () => {
   const one = await startChat({ settings })
   const two = await startChat({ settings, database: one.database })

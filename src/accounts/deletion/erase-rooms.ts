@@ -8,13 +8,15 @@ export const LEASE_MS = 60_000
 
 type EraseRoomsOptions = Pick<DeletionJobOptions, 'database' | 'clock' | 'appendErasure'> & {
   readonly isClosed: () => boolean
+  /** Called between batches, because the erasure of one user may take long. */
+  readonly between: () => Promise<void>
 }
 
 /**
  * Returns a function that erases the user of a deletion in all rooms that are not done yet. Every part can be repeated: the
  * deletion is continued after a crash, and two processes may do the same room. Resolves with false if the process stops.
  */
-export const createEraseRooms = ({ database, clock, appendErasure, isClosed }: EraseRoomsOptions) => {
+export const createEraseRooms = ({ database, clock, appendErasure, isClosed, between }: EraseRoomsOptions) => {
   const { authored, deletions } = database
 
   /** Erases the entries of a room, and then appends an erasure up to the last one. Resolves with false if the process stops. */
@@ -27,6 +29,7 @@ export const createEraseRooms = ({ database, clock, appendErasure, isClosed }: E
       const batch = await authored.erase(roomId, userId, after)
       upTo = Math.max(upTo, batch.seq)
       after = batch.last
+      await between()
       if (clock.monotonic() - leasedAt < LEASE_MS / 4) continue
       leasedAt = clock.monotonic()
       await deletions.advance(userId, 0, LEASE_MS)

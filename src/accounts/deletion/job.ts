@@ -4,7 +4,7 @@
  * a crash.
  */
 import type { ChatDatabase } from '../../db/database.ts'
-import type { LeasedDeletion } from '../../db/repositories/deletions.ts'
+import type { DeletionStep, LeasedDeletion } from '../../db/repositories/deletions.ts'
 import type { Clock } from '../../lib/clock.ts'
 import type { Log } from '../../lib/logging.ts'
 import type { AccountsContext } from '../context.ts'
@@ -51,7 +51,7 @@ export const createDeletionJob = (options: DeletionJobOptions): DeletionJob => {
   let isWanted = false
   let isStopped = false
   const isClosed = (): boolean => stops === undefined
-  const eraseRooms = createEraseRooms({ ...options, isClosed })
+  const eraseRooms = createEraseRooms({ ...options, isClosed, between: () => run('anonymize') })
 
   /** Removes the name and everything else that identifies the user, and holds the name. */
   const anonymize = async (userId: number): Promise<void> => {
@@ -84,9 +84,10 @@ export const createDeletionJob = (options: DeletionJobOptions): DeletionJob => {
     return step === 'erase' ? deletions.next(userId, 'sweep') : finish(userId)
   }
 
-  const run = async (): Promise<void> => {
+  /** Carries out the deletions that are due. With a step, only that step: an erasure must not hold up the others. */
+  const run = async (step?: DeletionStep): Promise<void> => {
     while (!isClosed()) {
-      const leased = await deletions.lease({ leaseMs: LEASE_MS, settleMs: SETTLE_MS })
+      const leased = await deletions.lease({ leaseMs: LEASE_MS, settleMs: SETTLE_MS, step })
       if (!leased) return
       try {
         await perform(leased)

@@ -19,6 +19,13 @@ export interface LeasedDeletion {
 /** The account that was ended, or why it was not: `last_admin` if nobody else is an administrator. */
 export type BegunDeletion = { readonly username: string } | 'last_admin' | undefined
 
+export interface LeaseOptions {
+  readonly leaseMs: number
+  readonly settleMs: number
+  /** Leases only a deletion whose next step is this one. */
+  readonly step?: DeletionStep | undefined
+}
+
 export interface DeletionsRepository {
   /**
    * Ends an account: its password, its sessions, its tokens and its role. Returns undefined if there is no such account, or if
@@ -27,10 +34,10 @@ export interface DeletionsRepository {
    */
   begin(userId: number, isErased: boolean): Promise<BegunDeletion>
   /**
-   * Leases a deletion that is due, for `leaseMs` milliseconds. The step `erase` is due when no process of an older release runs,
-   * and `sweep` when the account ended `settleMs` milliseconds ago.
+   * Leases a deletion that is due, for `leaseMs` milliseconds: one to anonymize before all others, and then the oldest. The step
+   * `erase` is due when no process of an older release runs, and `sweep` when the account ended `settleMs` milliseconds ago.
    */
-  lease(times: { readonly leaseMs: number; readonly settleMs: number }): Promise<LeasedDeletion | undefined>
+  lease(options: LeaseOptions): Promise<LeasedDeletion | undefined>
   /** Records that a step is done in the rooms up to `roomId`, and extends the lease. */
   advance(userId: number, roomId: number, leaseMs: number): Promise<void>
   /** Records the next step, and ends the lease. */
@@ -81,8 +88,8 @@ export const createDeletionsRepository = ({ query }: Pick<SqlClient, 'query'>, s
         step = 'anonymize'
         or (step = 'erase' and exists (select from ${inSchema('upgrades')} where upgrades.step = 'kinds'))
         or (step = 'sweep' and requested_at < clock_timestamp() - $2::double precision * interval '1 millisecond')
-      )
-      order by requested_at limit 1 for update skip locked
+      ) and ($3::text is null or step = $3)
+      order by step <> 'anonymize', requested_at limit 1 for update skip locked
     )
     returning user_id as "userId", is_erased as "isErased", step, room_id as "roomId"`
 
@@ -106,7 +113,8 @@ export const createDeletionsRepository = ({ query }: Pick<SqlClient, 'query'>, s
 
   return {
     begin,
-    lease: async ({ leaseMs, settleMs }) => (await query<LeasedDeletion>(lease, [leaseMs, settleMs]))[0],
+    lease: async ({ leaseMs, settleMs, step = null }) =>
+      (await query<LeasedDeletion>(lease, [leaseMs, settleMs, step]))[0],
     async advance(userId, roomId, leaseMs) {
       await query(
         `update ${table} set room_id = greatest(room_id, $2), leased_until = ${inMs('$3')} where user_id = $1`,
