@@ -128,6 +128,11 @@ const assemble = async (fastify: FastifyInstance, options: ChatServiceOptions): 
   await fastify.register(socketsPlugin)
   const mounts = (page: Page): boolean => (typeof pages === 'boolean' ? pages : pages.includes(page))
   const { corsOrigins, publicUrl, apiContact, registerRateLimit, loginRateLimit } = config
+  if (config.smtpUrl && !config.mailLinkUrl && !mounts('app') && !authenticate) {
+    fastify.log.warn(
+      'The option `pages` leaves out the web client, so links in mails lead to a page that does not exist. Set `mailLinkUrl` to your own page.'
+    )
+  }
   await fastify.register(platformPlugin, {
     prefix: fastify.prefix,
     corsOrigins,

@@ -90,7 +90,7 @@ const settingsOf = (input: SettingsInput, url: string): Settings => {
 }
 
 const warningsOf = (settings: Settings, mode: Mode): string[] => {
-  const { trustProxy, databaseUrl, bcryptRounds, smtpUrl, mailLinkUrl, webClient } = settings
+  const { trustProxy, databaseUrl, bcryptRounds, smtpUrl, mailLinkUrl, webClient, authLocal } = settings
   return [
     ...(trustProxy === true
       ? [
@@ -105,9 +105,9 @@ const warningsOf = (settings: Settings, mode: Mode): string[] => {
     ...(mode === 'production' && bcryptRounds < 10
       ? ['BCRYPT_ROUNDS is below 10, so passwords are only weakly protected. Set it to 10 or more.']
       : []),
-    ...(smtpUrl !== undefined && mailLinkUrl === undefined && !webClient
+    ...(smtpUrl !== undefined && mailLinkUrl === undefined && !(webClient && authLocal)
       ? [
-          'WEB_CLIENT is false, so links in mails lead to a page that does not exist. Set MAIL_LINK_URL to your own page.'
+          `${webClient ? 'AUTH_LOCAL' : 'WEB_CLIENT'} is false, so links in mails lead to a page that does not exist. Set MAIL_LINK_URL to your own page.`
         ]
       : [])
   ]

@@ -28,6 +28,8 @@ describe('the settings of mail', () => {
     [{ smtpUrl, mailFrom }, 'SMTP_URL requires PUBLIC_URL'],
     [{ smtpUrl: 'smtp://chat:hunter2@', mailFrom }, 'SMTP_URL must be smtp://'],
     [{ smtpUrl: 'smtp://chat:hunter2@mail/path', mailFrom }, 'SMTP_URL must be smtp://'],
+    [{ smtpUrl: 'smtp://chat:hunter2%@mail', mailFrom }, 'SMTP_URL must be smtp://'],
+    [{ smtpUrl: 'smtp://ch%E4t:hunter2@mail', mailFrom }, 'SMTP_URL must be smtp://'],
     [{ smtpUrl: 'http://chat:hunter2@mail', mailFrom }, 'SMTP_URL must be smtp://'],
     [{ mailFrom: 'chat@example.com\r\nBcc: x@example.com' }, 'MAIL_FROM must be an address'],
     [{ mailLinkUrl: 'https://example.com/#a' }, 'MAIL_LINK_URL must be'],
@@ -45,6 +47,9 @@ describe('the settings of mail', () => {
   test('warn about links that lead to a page that is not served', () => {
     const values = { smtpUrl, mailFrom, publicUrl: 'https://chat.example.com', webClient: 'false' }
     expect(resolve(values).warnings).toEqual([expect.stringContaining('MAIL_LINK_URL')])
+    const external = { authLocal: 'false', authIssuer: 'https://issuer.example', authAudience: 'chat' }
+    const withoutAccounts = resolve({ ...values, webClient: 'true', ...external })
+    expect(withoutAccounts.warnings).toEqual([expect.stringMatching(/^AUTH_LOCAL is false.*MAIL_LINK_URL/)])
     expect(resolve({ ...values, mailLinkUrl: 'https://example.com/account' }).warnings).toEqual([])
   })
 })

@@ -30,6 +30,16 @@ test('accepts Fastify’s registration options, and applies logLevel to its rout
   expect(log()).not.toContain('request completed')
 })
 
+test('warns about links in mails that lead to a page which `pages` leaves out', async () => {
+  const mail = { smtpUrl: 'smtp://localhost', mailFrom: 'chat@example.com', publicUrl: 'https://chat.example.com' }
+  const without = await register({ ...mail, pages: ['health'] }, 'warn')
+  expect(without.log()).toMatch(/The option `pages` .* Set `mailLinkUrl`/)
+  for (const options of [{ pages: ['app'] }, { pages: false, mailLinkUrl: 'https://example.com/account' }]) {
+    const { log } = await register({ ...mail, ...options }, 'warn')
+    expect(log()).not.toContain('mailLinkUrl')
+  }
+})
+
 test('sends no header that affects the host’s whole domain', async () => {
   const { call } = await startHost({ pages: true })
   for (const path of ['/support/api/users/me', '/support/health', '/support/docs', '/support/']) {
