@@ -3,8 +3,10 @@ import { once } from 'node:events'
 import { request } from 'node:http'
 import { expect, test } from 'vitest'
 import { createExports } from '../../src/accounts/export/export.ts'
+import { PERSONAL_TABLES } from '../../src/db/repositories/deletions.ts'
 import { accountsContext } from '../support/accounts.ts'
 import { type Person, type RunningChat, startChat } from '../support/start-chat.ts'
+import { enrol } from '../support/two-factor.ts'
 
 const EXPORT = '/api/users/me/export'
 
@@ -68,9 +70,49 @@ test('contains the profile, sessions, own messages and events, and nothing of ot
     { room: 'two', seq: 1, content: 'there' }
   ])
   expect(of('event').length).toBeGreaterThan(0)
-  const counts = Object.fromEntries(['profile', 'session', 'message', 'event'].map(type => [type, of(type).length]))
+  const counts = Object.fromEntries(
+    ['profile', 'session', 'network', 'message', 'event'].map(type => [type, of(type).length])
+  )
   expect(records.at(-1)).toEqual({ type: 'end', counts, complete: true })
   expect(body).not.toContain('jane')
+})
+
+/** The type of record that contains the rows of each table with personal data, or null for rows that are only secrets or tasks. */
+const RECORDS: Record<(typeof PERSONAL_TABLES)[number], string | null> = {
+  sessions: 'session',
+  emails: 'email',
+  known_networks: 'network',
+  totp: 'totp',
+  recovery_codes: 'recovery_codes',
+  passkeys: 'passkey',
+  // Hashes of tokens and challenges, a random number, mails that are being sent, and the export itself.
+  one_time_tokens: null,
+  challenges: null,
+  passkey_handles: null,
+  outbox: null,
+  exports: null
+}
+
+test('contains a record of every table with personal data', async () => {
+  const { chat, john, exported, database, inSchema } = await start()
+  expect(Object.keys(RECORDS).sort()).toEqual([...PERSONAL_TABLES].sort())
+  await enrol(chat, john, Date.now())
+  await database.client.query(`insert into ${inSchema}.passkey_handles (user_id, handle) values ($1, 'h')`, [john.id])
+  await database.client.query(
+    `insert into ${inSchema}.passkeys (id, user_id, public_key, counter, rp_id, transports, name, is_backed_up)
+     values ('p', $1, 'k', 0, 'localhost', '{}', 'Laptop', false)`,
+    [john.id]
+  )
+  const email = accountsContext(database).keyring.encrypt('john@example.com')
+  await database.emails.setPending({ userId: john.id, address: email.token, keyId: email.keyId, addressHash: 'h' })
+  const { records, body } = await exported(john)
+  const types = new Set(records.map(({ type }) => type))
+  for (const type of Object.values(RECORDS)) if (type !== null) expect(types).toContain(type)
+  const of = (type: string) => records.filter(record => record.type === type)
+  expect(of('totp')).toEqual([{ type: 'totp', created_at: expect.any(String), is_confirmed: true }])
+  expect(of('recovery_codes')).toEqual([{ type: 'recovery_codes', left: 10 }])
+  expect(of('network')).toMatchObject([{ network: '127.0.0.1' }])
+  expect(body).not.toContain('gAAAAA')
 })
 
 test('is possible once an hour, and needs a recent proof', async () => {

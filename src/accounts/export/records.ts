@@ -6,7 +6,10 @@ import type { AuthoredEntry } from '../../db/repositories/authored.ts'
 import { timestamp } from '../../lib/clock.ts'
 import { MESSAGE } from '../../protocol/http/messages.ts'
 
-/** A record of an export. `type` is one of `profile`, `email`, `identity`, `passkey`, `session`, `message`, `event` and `end`. */
+/**
+ * A record of an export. `type` is one of `profile`, `email`, `identity`, `totp`, `passkey`, `recovery_codes`, `session`, `network`,
+ * `message`, `event` and `end`.
+ */
 export interface ExportRecord {
   readonly type: string
   readonly [field: string]: unknown
@@ -50,12 +53,20 @@ async function* accountRecords({ database, keyring }: ExportOptions, userId: num
     yield { type: 'email', address: keyring.decrypt(address, keyId) ?? null, is_verified: state === 'verified' }
   }
   for (const identity of await database.exports.identitiesOf(userId)) yield { type: 'identity', ...identity }
+  for (const { createdAt, isConfirmed } of await database.exports.totpOf(userId)) {
+    yield { type: 'totp', created_at: timestamp(createdAt), is_confirmed: isConfirmed }
+  }
+  const { recoveryCodes } = await database.factors.summary(userId, undefined)
+  if (recoveryCodes > 0) yield { type: 'recovery_codes', left: recoveryCodes }
   for (const { name, createdAt } of await database.passkeys.list(userId)) {
     yield { type: 'passkey', name, created_at: timestamp(createdAt) }
   }
   for (const { id, device, address, createdAt, lastUsedAt } of await database.exports.sessionsOf(userId)) {
     const times = { created_at: timestamp(createdAt), last_used_at: timestamp(lastUsedAt) }
     yield { type: 'session', id, device, address, ...times }
+  }
+  for (const { network, lastLoginAt } of await database.exports.networksOf(userId)) {
+    yield { type: 'network', network, last_login_at: timestamp(lastLoginAt) }
   }
 }
 

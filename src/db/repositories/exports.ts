@@ -28,6 +28,18 @@ export interface ExportedIdentity {
   readonly subject: string
 }
 
+/** The secret of an authenticator app, without the secret. `createdAt` is in milliseconds since the epoch. */
+export interface ExportedTotp {
+  readonly createdAt: number
+  readonly isConfirmed: boolean
+}
+
+/** A network from which the user logged in. `lastLoginAt` is in milliseconds since the epoch. */
+export interface ExportedNetwork {
+  readonly network: string
+  readonly lastLoginAt: number
+}
+
 export interface ExportsRepository {
   /**
    * Begins an export for `leaseMs` milliseconds. Returns 0, or after how many milliseconds the user may try again, because
@@ -43,6 +55,8 @@ export interface ExportsRepository {
   end(claim: ExportClaim): Promise<void>
   sessionsOf(userId: number): Promise<ExportedSession[]>
   identitiesOf(userId: number): Promise<ExportedIdentity[]>
+  totpOf(userId: number): Promise<ExportedTotp[]>
+  networksOf(userId: number): Promise<ExportedNetwork[]>
 }
 
 /** @internal */
@@ -88,6 +102,18 @@ export const createExportsRepository = ({ query }: Pick<SqlClient, 'query'>, sch
         [userId]
       ),
     identitiesOf: userId =>
-      query<ExportedIdentity>(`select issuer, subject from ${inSchema('identities')} where user_id = $1`, [userId])
+      query<ExportedIdentity>(`select issuer, subject from ${inSchema('identities')} where user_id = $1`, [userId]),
+    totpOf: userId =>
+      query<ExportedTotp>(
+        `select (extract(epoch from created_at) * 1000)::double precision as "createdAt",
+           confirmed_at is not null as "isConfirmed" from ${inSchema('totp')} where user_id = $1`,
+        [userId]
+      ),
+    networksOf: userId =>
+      query<ExportedNetwork>(
+        `select network, (extract(epoch from last_login_at) * 1000)::double precision as "lastLoginAt"
+         from ${inSchema('known_networks')} where user_id = $1 order by last_login_at, network`,
+        [userId]
+      )
   }
 }
