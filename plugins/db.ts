@@ -4,6 +4,7 @@
  */
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
+import { logEvent } from '../src/accounts/log-event.ts'
 import { createOptionsReader, type SettingOptions, type SettingValues } from '../src/config/plugin-options.ts'
 import { auditSettings } from '../src/config/settings/audit.ts'
 import { databaseSettings } from '../src/config/settings/database.ts'
@@ -12,7 +13,6 @@ import type { SqlClient } from '../src/db/client/types.ts'
 import { type ChatDatabase, createDatabase } from '../src/db/database.ts'
 import { migrateUp, requireMigrated } from '../src/db/migrate.ts'
 import type { NewAuditEvent } from '../src/db/repositories/audit.ts'
-import type { Log } from '../src/lib/logging.ts'
 import { shutdownOf } from '../src/shutdown.ts'
 
 declare module 'fastify' {
@@ -50,10 +50,6 @@ export default fp(
   },
   { name: 'chat-db', fastify: '5.x' }
 )
-
-/** Logs an event of the audit log: ids and codes, without the address and the agent of the client. */
-const logEvent = (log: Log, { event, userId, actorId, sessionId, detail }: NewAuditEvent): void =>
-  log.info({ event, user_id: userId, actor_id: actorId, session_id: sessionId, detail }, 'recorded an audit event')
 
 /** Returns the client without `notifications` if notifications do not arrive, so that the service polls more often instead. */
 const withoutLostNotifications = async (fastify: FastifyInstance, client: SqlClient): Promise<SqlClient> => {

@@ -1,11 +1,28 @@
 /** Prints results to standard output, and errors to standard error. */
-
+import { systemClock } from '../lib/clock.ts'
+import type { Log } from '../lib/logging.ts'
 import { redactError } from '../lib/redact.ts'
 import { safeText } from '../tui/safe-text.ts'
 
 export const print = (...lines: string[]): void => {
   process.stdout.write(`${lines.join('\n')}\n`)
 }
+
+/**
+ * Logs to standard error, in the form of the service's log, unless standard error is a terminal: then nobody collects the lines, and
+ * what the command prints says the same.
+ */
+export const commandLog: Pick<Log, 'info'> = {
+  info(fields, message) {
+    if (process.stderr.isTTY) return
+    process.stderr.write(
+      `${JSON.stringify({ level: INFO, time: systemClock.now(), ...Object(fields), msg: message })}\n`
+    )
+  }
+}
+
+/** The level `info` of pino. */
+const INFO = 30
 
 /**
  * Prints an error without its stack trace. The message may contain text from a server or a database, so secrets in the message

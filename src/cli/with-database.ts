@@ -3,6 +3,7 @@ import { readEnvironment } from '../../plugins/config.ts'
 import { type Administration, createAdministration } from '../accounts/admin/administration.ts'
 import { createOperator, type Operator } from '../accounts/admin/operator.ts'
 import { createRequestDeletion, type RequestDeletion } from '../accounts/deletion/request.ts'
+import { logEvent } from '../accounts/log-event.ts'
 import { createLookupKeys } from '../accounts/lookup-keys.ts'
 import { createMail } from '../accounts/mail/mail.ts'
 import type { Settings } from '../config/settings.ts'
@@ -11,7 +12,9 @@ import { openClient, waitForDatabase } from '../db/client/open.ts'
 import type { SqlClient } from '../db/client/types.ts'
 import { type ChatDatabase, createDatabase } from '../db/database.ts'
 import { requireMigrated } from '../db/migrate.ts'
+import type { NewAuditEvent } from '../db/repositories/audit.ts'
 import { systemClock } from '../lib/clock.ts'
+import { commandLog } from './print.ts'
 
 export interface AccountTools {
   readonly settings: Settings
@@ -38,7 +41,8 @@ export const withDatabase = async (work: (tools: AccountTools) => Promise<void>)
 
 const toolsOf = (client: SqlClient, settings: Settings): AccountTools => {
   const { databaseSchema, auditDays, encryptionKey: current, encryptionKeyPrevious: previous } = settings
-  const database = createDatabase(client, databaseSchema, { audit: { days: auditDays } })
+  const audit = { days: auditDays, onRecorded: (event: NewAuditEvent) => logEvent(commandLog, event) }
+  const database = createDatabase(client, databaseSchema, { audit })
   const keyring = createKeyring({ current, previous, now: systemClock.now })
   const context = {
     database,

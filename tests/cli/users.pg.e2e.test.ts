@@ -20,6 +20,7 @@ beforeAll(async () => {
 })
 
 interface Run {
+  /** What the command printed, without log lines. */
   readonly output: string
   readonly code: number | null
 }
@@ -32,11 +33,12 @@ const start = async () => {
   onTestFinished(() => rmSync(cwd, { recursive: true, force: true }))
   const env = { DATABASE_URL: await testDatabaseUrl(), DATABASE_SCHEMA: schema, ENCRYPTION_KEY, BCRYPT_ROUNDS: '4' }
 
+  const logs: object[] = []
   /** Runs a command without a terminal. `input` is the standard input. */
   const run = (args: readonly string[], input = ''): Promise<Run> => {
     const child = spawn(process.execPath, [program, ...args], { cwd, env: { PATH: process.env.PATH, ...env } })
     child.stdin.end(input)
-    return outputOf(child)
+    return outputOf(child, logs)
   }
   /** Runs a command on a pseudo-terminal, and types an answer to each prompt. */
   const type = (args: readonly string[], answers: readonly (readonly [prompt: string, typed: string])[]) => {
@@ -52,16 +54,24 @@ const start = async () => {
       rest.shift()
       child.stdin.write(next[1])
     })
-    return outputOf(child)
+    return outputOf(child, logs)
   }
-  return { run, type, env, database: createDatabase(client, schema) }
+  return { run, type, env, logs, database: createDatabase(client, schema) }
 }
 
-const outputOf = (child: ReturnType<typeof spawn>): Promise<Run> => {
+/** Resolves with what a command printed. Adds its log lines to `logs`. */
+const outputOf = (child: ReturnType<typeof spawn>, logs: object[]): Promise<Run> => {
   endWithTest(child)
   let output = ''
   for (const stream of [child.stdout, child.stderr]) stream?.on('data', data => (output += data))
-  return new Promise(resolve => child.on('close', code => resolve({ output, code })))
+  return new Promise(resolve =>
+    child.on('close', code => {
+      const isLogged = (line: string): boolean => line.startsWith('{"level":')
+      const lines = output.split('\n')
+      logs.push(...lines.filter(isLogged).map(line => JSON.parse(line)))
+      resolve({ output: lines.filter(line => !isLogged(line)).join('\n'), code })
+    })
+  )
 }
 
 const register = async ({ users }: ChatDatabase, ...names: string[]) => {
@@ -73,12 +83,16 @@ const eventsOf = async ({ audit }: ChatDatabase) =>
 
 describe('users create', () => {
   test('creates a user and an administrator, who can log in to the running service', async () => {
-    const { run, env, database } = await start()
+    const { run, env, logs, database } = await start()
     const service = await startBuilt(env)
     expect(await run(['users', 'create', 'John'], `${PASSWORD}\n`)).toEqual({
       output: 'Created the user John (id 1).\n',
       code: 0
     })
+    const detail = { role: 'user', by: 'operator' }
+    expect(logs).toEqual([
+      { level: 30, time: expect.any(Number), event: 'user_created', user_id: 1, detail, msg: 'recorded an audit event' }
+    ])
     expect(await run(['users', 'create', 'ops', '--admin'], PASSWORD)).toEqual({
       output: 'Created the administrator ops (id 2).\n',
       code: 0
