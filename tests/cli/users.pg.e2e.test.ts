@@ -1,10 +1,11 @@
-/** Tests `fastify-chat users` and `fastify-chat sessions` of the built program, next to a running service. */
+/** Tests `fastify-chat users`, `sessions` and `keys` of the built program, next to a running service. */
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { generateKey } from '../../src/crypto/fernet.ts'
 import { type ChatDatabase, createDatabase } from '../../src/db/database.ts'
 import { migrateUp } from '../../src/db/migrate.ts'
 import { builtProgram, startBuilt } from '../support/built-service.ts'
@@ -35,8 +36,11 @@ const start = async () => {
 
   const logs: object[] = []
   /** Runs a command without a terminal. `input` is the standard input. */
-  const run = (args: readonly string[], input = ''): Promise<Run> => {
-    const child = spawn(process.execPath, [program, ...args], { cwd, env: { PATH: process.env.PATH, ...env } })
+  const run = (args: readonly string[], input = '', changed: Readonly<Record<string, string>> = {}): Promise<Run> => {
+    const child = spawn(process.execPath, [program, ...args], {
+      cwd,
+      env: { PATH: process.env.PATH, ...env, ...changed }
+    })
     child.stdin.end(input)
     return outputOf(child, logs)
   }
@@ -270,6 +274,28 @@ describe('users', () => {
       })
     }
   )
+})
+
+describe('keys', () => {
+  test('are rotated when every running process has the new key, and then the old one can be removed', async () => {
+    const { run, env, database } = await start()
+    const service = await startBuilt(env)
+    const key = generateKey()
+    const rotating = { ENCRYPTION_KEY: key, ENCRYPTION_KEY_PREVIOUS: ENCRYPTION_KEY }
+    await run(['users', 'create', 'john'], PASSWORD)
+    expect((await run(['keys', 'status'], '', rotating)).output).toMatch(
+      /must stay: 1 running process encrypts with it/
+    )
+    const refused = await run(['keys', 'rotate'], '', rotating)
+    expect(refused).toMatchObject({ code: 1, output: expect.stringContaining('1 running process has no key') })
+    service.child.kill('SIGTERM')
+    await service.ended
+    const rotated = await run(['keys', 'rotate'], '', rotating)
+    expect(rotated.output).toMatch(/lookup_keys: 1 row encrypted again[\s\S]*can be removed/)
+    expect(rotated.code).toBe(0)
+    expect((await run(['users', 'create', 'jane'], PASSWORD, { ENCRYPTION_KEY: key })).code).toBe(0)
+    expect(await database.users.findByUsername('jane')).toBeDefined()
+  })
 })
 
 describe('sessions revoke', () => {
