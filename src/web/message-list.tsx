@@ -110,9 +110,9 @@ const Days = ({ days, room }: { readonly days: ReturnType<typeof groupMessages>;
   <>
     {days.map(day => (
       <section key={day.key} class="day" aria-label={dayName(day.at)}>
-        <h3>
+        <h2>
           <span>{dayName(day.at)}</span>
-        </h3>
+        </h2>
         {day.groups.map(group => (
           <MessageGroup key={group.key} group={group} room={room} />
         ))}

@@ -10,7 +10,7 @@ type Presence = NonNullable<RoomState['presence']>
  */
 export const PeopleList = ({ presence, me }: { readonly presence: Presence; readonly me: number | undefined }) => (
   <aside class="people" id="people" aria-label="People here">
-    <h3>{presence.count === 1 ? '1 person here' : `${presence.count} people here`}</h3>
+    <h2>{presence.count === 1 ? '1 person here' : `${presence.count} people here`}</h2>
     <ul>
       {(presence.users ?? []).map(({ user_id, username }) => (
         <li key={user_id}>

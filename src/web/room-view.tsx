@@ -34,9 +34,9 @@ export const RoomView = ({ room, title, client, drafts, onMenu }: RoomViewProps)
         <button type="button" class="icon-button drawer-only" onClick={onMenu} aria-label="Rooms">
           <Menu />
         </button>
-        <h2 dir="auto">
+        <h1 dir="auto">
           <span aria-hidden="true">#</span> {title}
-        </h2>
+        </h1>
         {presence && (
           <button
             type="button"

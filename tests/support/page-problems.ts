@@ -2,11 +2,11 @@
 import axe from 'axe-core'
 import type { Page } from 'playwright-core'
 
-/** Returns the serious and critical findings as text. */
+/** Returns all findings as text. */
 export const problemsOf = async (page: Page): Promise<string[]> => {
   await page.evaluate(axe.source)
   const { violations } = (await page.evaluate('axe.run()')) as axe.AxeResults
-  return violations
-    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-    .flatMap(({ id, nodes }) => nodes.map(node => `${id}: ${node.html.slice(0, 120)} ${node.failureSummary}`))
+  return violations.flatMap(({ id, impact, nodes }) =>
+    nodes.map(node => `${impact} ${id}: ${node.html.slice(0, 120)} ${node.failureSummary}`)
+  )
 }

@@ -1,0 +1,102 @@
+/** Checks the forms of accounts with axe-core, in widths of phones, tablets and computers, and in both themes. */
+import { describe, expect, test } from 'vitest'
+import {
+  ageProof,
+  enterPassword,
+  heading,
+  linkIn,
+  makeAdmin,
+  openAccount,
+  press,
+  setUpApp,
+  type,
+  useBrowser
+} from '../support/account-page.ts'
+import { enterAs, hasChromium } from '../support/browser.ts'
+import { problemsOf } from '../support/page-problems.ts'
+import { codeAt } from '../support/two-factor.ts'
+
+describe.skipIf(!hasChromium())('the page', { timeout: 600_000 }, () => {
+  const { newTab, start } = useBrowser()
+
+  test.each(
+    (['light', 'dark'] as const).flatMap(colorScheme => [360, 768, 1280].map(width => [colorScheme, width] as const))
+  )(
+    'has no findings of axe-core in the forms of accounts, in the %s theme with a width of %i px',
+    async (colorScheme, width) => {
+      const { chat, mails } = await start({ settings: { registration: 'open' } })
+      await chat.register('bob')
+      await makeAdmin(chat, 'ada')
+      const tab = await newTab({ viewport: { width, height: 740 }, colorScheme, reducedMotion: 'reduce' })
+      const { page } = tab
+      const check = async (what: string): Promise<void> => {
+        const overflow = await page.evaluate('document.documentElement.scrollWidth - innerWidth')
+        expect([what, overflow, await problemsOf(page)]).toEqual([what, 0, []])
+      }
+      /** Opens the list of rooms, which contains the buttons of the dialogs. */
+      const showMenu = async (): Promise<void> => {
+        if (width <= 760) await press(page, 'Rooms')
+      }
+
+      await enterAs(tab, chat.url, 'ada')
+      await showMenu()
+      for (const section of ['Profile', 'Password', 'E-mail', 'Sessions', 'Your data', 'Two-step login']) {
+        await openAccount(page, section)
+        await check(section)
+      }
+      const { secret } = await setUpApp(page)
+      await check('recovery codes')
+      await press(page, 'I have saved them')
+      await ageProof(chat)
+      await press(page, 'Create new codes')
+      await heading(page, 'Confirm that it’s you')
+      await check('proof')
+      await press(page, 'Cancel')
+      await openAccount(page, 'E-mail')
+      await chat.database.client.query(`update ${chat.database.schema}.sessions set proven_at = now()`)
+      await type(page, 'New address', 'ada@example.com')
+      await press(page, 'Send a mail to this address')
+      await page.getByText('Open the link in the mail').waitFor()
+      await press(page, 'Close')
+
+      await press(page, 'Administration')
+      await press(page, 'Manage bob')
+      await press(page, 'Delete…')
+      await check('users')
+      await press(page, 'Invitations')
+      await press(page, 'Create a link')
+      await page.locator('.note code').waitFor()
+      await check('invitations')
+      await press(page, 'Audit log')
+      await page.locator('.audit li').first().waitFor()
+      await check('audit log')
+      await press(page, 'Close')
+
+      await page.evaluate(`location.hash = '${await linkIn(mails, 'verify')}'`)
+      await heading(page, 'Verify your e-mail')
+      await check('link to verify')
+      await press(page, 'Cancel')
+      await showMenu()
+      await press(page, 'Log out')
+      await heading(page, 'Welcome back')
+      await check('login')
+      await press(page, 'Register')
+      await check('registration')
+      await press(page, 'Log in')
+      await press(page, 'Forgot your password?')
+      await check('forgotten password')
+      await press(page, 'Back to the login')
+      await enterPassword(page)
+      await heading(page, 'Second step')
+      await check('second step')
+      await type(page, 'Code', codeAt(secret, 0))
+      await press(page, 'Continue')
+      await page.getByRole('alert').locator('p').waitFor()
+      await check('wrong code')
+      await page.goto(`${chat.url}/docs`)
+      await page.goto(`${chat.url}/app#reset=${'x'.repeat(43)}`)
+      await heading(page, 'Set a new password')
+      await check('link for a new password')
+    }
+  )
+})
