@@ -177,7 +177,7 @@ export default fp(
     }
 
     // Loaded here, so that a host with its own users does not load the code and the libraries of accounts.
-    const { createOwnAccounts } = await import('./own-accounts.ts')
+    const { createOwnAccounts } = await import('./auth/own-accounts.ts')
     const accounts = await createOwnAccounts(fastify, values, clock)
     const adminGuard = createAdminGuard({
       administration: fastify.chatDb.administration,
