@@ -167,7 +167,8 @@ test('uses a token of another issuer', async () => {
     token: () => issuer.token('person-1', { claims: { preferred_username: 'ada' } })
   })
   expect(await account.me()).toMatchObject({ username: 'ada' })
-  expect(await refusalOf(account.exportData())).toMatchObject({ code: 'proof_required' })
+  expect(await refusalOf(account.endAllSessions())).toMatchObject({ code: 'proof_required' })
+  expect(await account.exportData()).toContain('"complete":true')
 })
 
 test('invites a person, who registers', async () => {
