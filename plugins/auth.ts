@@ -76,8 +76,8 @@ declare module 'fastify' {
        */
       renew(token: string): Promise<Caller>
       /**
-       * Throws `proof_required` unless the user of a request has proven within the last ten minutes who they are. Routes with
-       * `chatProof` call it.
+       * Throws `proof_required` unless the user of a request has proven within the last ten minutes who they are. Sets the generation
+       * of `request.chatUser`. Routes with `chatProof` call it.
        */
       requireProof(request: FastifyRequest): Promise<void>
       /**
@@ -208,9 +208,13 @@ export default fp(
       requireSocketUser: request => requireToken(request, socketToken(request), '/ws/chat?token=<token>'),
       renew: async token => identify(token),
       async requireProof(request) {
-        const { userId, sessionId, authenticatedAt } = callerOf(request)
+        const caller = callerOf(request)
+        const { userId, sessionId, authenticatedAt } = caller
         const { chatIssuerProof } = request.routeOptions.config
-        await accounts.proofs.require({ userId, sessionId, ...(chatIssuerProof ? { authenticatedAt } : {}) })
+        const proven = { userId, sessionId, ...(chatIssuerProof ? { authenticatedAt } : {}) }
+        // The generation in the cache is too low if the session has just changed the password.
+        const generation = (await accounts.proofs.require(proven)) ?? caller.generation
+        request.chatUser = { ...caller, generation }
       },
       requireAdmin: request => adminGuard.check(callerOf(request)),
       admit: hostUsers.admit

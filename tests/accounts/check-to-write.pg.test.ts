@@ -187,7 +187,8 @@ const WRITES: readonly Write[] = [
       await sql(`update @sessions set proven_at = null where user_id = $1`)
       return paused => paused.proofs.prove({ userId: user.id, sessionId, password: OLD, client })
     },
-    hasEffect: ({ database, user, sessionId }) => database.sessions.isProven(user.id, sessionId)
+    hasEffect: async ({ database, user, sessionId }) =>
+      (await database.sessions.provenGeneration(user.id, sessionId)) !== undefined
   },
   {
     name: 'a changed password',

@@ -50,6 +50,14 @@ describe('changing the password', () => {
     expect(await me(chat, next.access_token)).toBe(200)
   })
 
+  test('is followed at once by other changes of the same session', async () => {
+    const chat = await startChat()
+    const { token } = await chat.register('john')
+    for (const password of [NEW, PASSWORD, NEW]) expect((await change(chat, token, password)).status).toBe(204)
+    expect((await chat.call('GET', '/api/users/me/export', { token })).status).toBe(200)
+    expect((await chat.call('DELETE', '/api/users/me', { token })).status).toBe(202)
+  })
+
   test('needs a recent proof', async () => {
     const chat = await startChat()
     const john = await chat.register('john')

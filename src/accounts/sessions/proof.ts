@@ -35,9 +35,9 @@ export interface Proofs {
   mark(user: UserRecord, sessionId: string | null): Promise<void>
   /**
    * Throws `proof_required` unless the session was proven within the last ten minutes, or another issuer authenticated the user
-   * within the last ten minutes.
+   * within the last ten minutes. Returns the current generation of the session, if there is one.
    */
-  require(user: ProvenUser): Promise<void>
+  require(user: ProvenUser): Promise<number | undefined>
 }
 
 /** The user of a request that needs a recent proof. */
@@ -73,10 +73,11 @@ export const createProofs = ({ context, passwords, throttle, gates }: ProofsOpti
     },
     async require({ userId, sessionId, authenticatedAt }) {
       if (authenticatedAt !== undefined) {
-        if (context.clock.now() - authenticatedAt <= PROOF_SECONDS * 1000) return
+        if (context.clock.now() - authenticatedAt <= PROOF_SECONDS * 1000) return undefined
         throw new ChatError('proof_required', 'Log in again where you got your token, and use the new token.')
       }
-      if (sessionId !== null && (await sessions.isProven(userId, sessionId))) return
+      const generation = sessionId === null ? undefined : await sessions.provenGeneration(userId, sessionId)
+      if (generation !== undefined) return generation
       throw new ChatError('proof_required', 'Prove who you are with your password, then send the request again.')
     }
   }

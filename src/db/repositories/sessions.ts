@@ -84,8 +84,11 @@ export interface SessionsRepository {
    * recently used ones.
    */
   trim(userId: number, max: number, plainMs: number): Promise<void>
-  /** Returns whether the session has not ended and its owner proved who they are within the last ten minutes. */
-  isProven(userId: number, sessionId: string): Promise<boolean>
+  /**
+   * Returns the generation of a session that has not ended and whose owner proved who they are within the last ten minutes, or
+   * undefined if there is no such session.
+   */
+  provenGeneration(userId: number, sessionId: string): Promise<number | undefined>
 }
 
 /** Time after which a use of a session is stored again. */
@@ -147,7 +150,7 @@ export const createSessionsRepository = ({ query }: SqlClient, schema: string): 
       or id in (select id from ${sessions} where user_id = $1 
         order by ${isListed('created_at', '$3')} desc, last_used_at desc, created_at desc offset $2)
     )`
-  const proven = `select 1 as one from ${sessions} as session join ${users} as owner on owner.id = session.user_id
+  const proven = `select session.generation from ${sessions} as session join ${users} as owner on owner.id = session.user_id
     where session.id = $2 and owner.id = $1 and owner.status = 'active' and session.generation = owner.generation
       and session.expires_at > clock_timestamp() and session.proven_at > clock_timestamp() - ${PROOF}`
 
@@ -199,7 +202,8 @@ export const createSessionsRepository = ({ query }: SqlClient, schema: string): 
     async trim(userId, max, plainMs) {
       await query(trim, [userId, max, plainMs])
     },
-    isProven: async (userId, sessionId) => (await query(proven, [userId, sessionId])).length > 0
+    provenGeneration: async (userId, sessionId) =>
+      (await query<{ generation: number }>(proven, [userId, sessionId]))[0]?.generation
   }
 }
 
