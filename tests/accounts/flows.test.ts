@@ -55,7 +55,7 @@ const SDK_ADMIN = sdk('lets an administrator promote, demote, suspend, restore a
 const SDK_SEARCH = sessionSdk('lets an administrator find, suspend and invite users, and read the audit log')
 const PAGE_REGISTER = use('can be used by keyboard alone: register, create a room, send, change the room, log out')
 const PAGE_STAY = login(
-  'stays signed in over a reload and for 40 minutes in three tabs, which refresh once, without a token in the storage'
+  'stays signed in over a reload and over four renewals in three tabs, without a token in the storage'
 )
 const PAGE_PROFILE = account('changes the display name and the password after a proof, and ends another session')
 const PAGE_APP = account('sets up an authenticator app, and logs in with its code and with a recovery code')

@@ -18,7 +18,7 @@ import { codeAt, enrol } from '../support/two-factor.ts'
 describe.skipIf(!hasChromium())('the login', { timeout: 600_000 }, () => {
   const { start, startWithAuthenticator } = useBrowser()
 
-  test('stays signed in over a reload and for 40 minutes in three tabs, which refresh once, without a token in the storage', async () => {
+  test('stays signed in over a reload and over four renewals in three tabs, without a token in the storage', async () => {
     const { chat, tab, page, complaints } = await start({ settings: { accessTokenExpireMinutes: 1 } })
     await page.clock.install()
     await logIn(tab, chat.url, 'ada', PASSWORD)
