@@ -20,7 +20,8 @@ const client = { address: '192.0.2.7', agent: 'test' }
 /** Registers administrators, each with a session, and a user. */
 const start = async () => {
   const database = await testDatabase()
-  const accounts = testAccounts(database)
+  // The sessions must last as long as a test on a busy machine.
+  const accounts = testAccounts(database, { legacySocketMs: 3_600_000 })
   const admin = async (name: string): Promise<Administrator> => {
     const { id, generation } = await accounts.register(name, PASSWORD)
     await database.administration.change(null, id, { role: 'admin' })

@@ -242,7 +242,7 @@ describe('a link', () => {
     })
     await outbox.person('john', 'john@example.com')
     await outbox.enqueue({ kind: 'forgot', userId: null, params: { address: 'john@example.com' } })
-    const worker = await outbox.work(server.url, { delayMs: 1 })
+    const worker = await outbox.work(server.url)
     await expect.poll(() => outbox.lines).toContainEqual(expect.objectContaining({ response_code: 450 }))
     await database.client.query(`update "${database.schema}".users set generation = generation + 1`)
     isBusy = false
