@@ -173,7 +173,7 @@ export type SendFrame = {
   nonce?: string
   /** The client’s own data, at most 2 KiB as JSON; encrypted at rest like the content. */
   meta?: Record<string, unknown>
-  /** Echoed in the response to this frame. */
+  /** Repeated in the response to this frame. */
   ref?: string
 }
 
@@ -184,7 +184,7 @@ export type SubscribeFrame = {
   after?: number
   /** The epoch of the log that `after` refers to. */
   epoch?: string
-  /** Echoed in the response to this frame. */
+  /** Repeated in the response to this frame. */
   ref?: string
 }
 
@@ -192,7 +192,7 @@ export type UnsubscribeFrame = {
   type: 'unsubscribe'
   /** The name of the room, which identifies it and never changes. */
   room: string
-  /** Echoed in the response to this frame. */
+  /** Repeated in the response to this frame. */
   ref?: string
 }
 
@@ -200,20 +200,20 @@ export type TypingFrame = {
   type: 'typing'
   /** The name of the room, which identifies it and never changes. */
   room?: string
-  /** Echoed in the response to this frame. */
+  /** Repeated in the response to this frame. */
   ref?: string
 }
 
 export type AuthFrame = {
   type: 'auth'
   token: string
-  /** Echoed in the response to this frame. */
+  /** Repeated in the response to this frame. */
   ref?: string
 }
 
 export type PingFrame = {
   type: 'ping'
-  /** Echoed in the response to this frame. */
+  /** Repeated in the response to this frame. */
   ref?: string
 }
 
@@ -292,7 +292,7 @@ export type AckFrame = {
   type: 'ack'
   /** Makes a send idempotent for its user in its room. */
   nonce?: string
-  /** Echoed in the response to this frame. */
+  /** The `ref` of the frame that this frame responds to. */
   ref?: string
   id: number
   /** The name of the room, which identifies it and never changes. */
@@ -312,7 +312,7 @@ export type SubscribedFrame = {
   seq: number
   /** The `seq` of the oldest entry that is kept. */
   oldest: number
-  /** Echoed in the response to this frame. */
+  /** The `ref` of the frame that this frame responds to. */
   ref?: string
 }
 
@@ -327,7 +327,7 @@ export type ResyncFrame = {
   /** The `seq` of the oldest entry that is kept. */
   oldest: number
   reason: 'too_far' | 'expired' | 'epoch' | 'ahead'
-  /** Echoed in the response to this frame. */
+  /** The `ref` of the frame that this frame responds to. */
   ref?: string
 }
 
@@ -336,7 +336,7 @@ export type UnsubscribedFrame = {
   /** The name of the room, which identifies it and never changes. */
   room: string
   reason?: string
-  /** Echoed in the response to this frame. */
+  /** The `ref` of the frame that this frame responds to. */
   ref?: string
 }
 
@@ -374,7 +374,7 @@ export type AuthenticatedFrame = {
   type: 'authenticated'
   /** A time in UTC with milliseconds, RFC 3339. */
   expires_at: string
-  /** Echoed in the response to this frame. */
+  /** The `ref` of the frame that this frame responds to. */
   ref?: string
 }
 
@@ -384,14 +384,14 @@ export type ErrorFrame = {
   detail: string
   room?: string
   nonce?: string
-  /** Echoed in the response to this frame. */
+  /** The `ref` of the frame that this frame responds to. */
   ref?: string
   retry_after_ms?: number
 }
 
 export type PongFrame = {
   type: 'pong'
-  /** Echoed in the response to this frame. */
+  /** The `ref` of the frame that this frame responds to. */
   ref?: string
 }
 

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import type { ChatDatabase } from '../../src/db/database.ts'
 import { PERSONAL_TABLES } from '../../src/db/repositories/deletions.ts'
-import { fakeClock } from '../support/clock.ts'
+import { fakeClock, whileJobsRun } from '../support/clock.ts'
 import { testDatabase } from '../support/database.ts'
 import type { SocketClient } from '../support/socket-client.ts'
 import { PASSWORD, type Person, type RunningChat, startChat } from '../support/start-chat.ts'
@@ -54,7 +54,7 @@ describe('the deletion of an account', () => {
     const { chat, call, join, john, database, clock } = await start()
     const socket = await join(john)
     expect(await deleteMe(chat, john)).toMatchObject({ status: 202 })
-    expect((await socket.closed).code).toBe(4401)
+    expect((await whileJobsRun(clock, socket.closed)).code).toBe(4401)
     clock.advance(500)
     expect(await call('GET', '/api/users/me', { token: john.token })).toMatchObject({ body: { code: 'invalid_token' } })
     const login = await call('POST', '/api/auth/login', { body: { username: 'john', password: PASSWORD } })

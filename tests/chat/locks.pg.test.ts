@@ -82,7 +82,7 @@ describe('a lock that another session holds', () => {
       `insert into ${chat.table('rate_limits')} values ('somebody', 1, now() - interval '1 hour')`
     )
     const release = await hold(`select from ${chat.table('messages')} for update;
-      select from ${chat.table('users')} for update; select from ${chat.table('rate_limits')} for update;
+      select from ${chat.table('users')} where username = 'john' for update; select from ${chat.table('rate_limits')} for update;
       select pg_advisory_xact_lock(hashtextextended('fastify-chat:migrate:${chat.database.schema}', 0))`)
     const { token } = jane
     const body = { username: 'jane', password: 'SecurePass123' }

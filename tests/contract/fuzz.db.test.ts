@@ -15,11 +15,12 @@ const bounds = { numRuns: Number(process.env.FUZZ_RUNS ?? 80) }
 /** The timeout is long because each test sends many requests. */
 const OPTIONS = { timeout: 300_000 }
 
-const start = async (settings: Partial<Settings> = {}) => {
+/** Starts a service with one user. A login with the example of the document needs the user `john`, and a registration must not. */
+const start = async (settings: Partial<Settings> = {}, username = 'john') => {
   const { url, register, database } = await startChat({
     settings: { messageRateLimit: 0, readRateLimit: 0, logLevel: 'silent', ...settings }
   })
-  const { token } = await register('john')
+  const { token } = await register(username)
   const { send, close } = createSender(url)
   onTestFinished(close)
   const resetRateLimits = async () => {
@@ -48,7 +49,7 @@ test.for(operations.map(({ operationId }) => operationId))(
   OPTIONS,
   async id => {
     const operation = operationOf(id)
-    const { token, send, resetRateLimits } = await start()
+    const { token, send, resetRateLimits } = await start({}, id === 'register' ? 'jane' : 'john')
     const statuses = new Set<number>()
     await fc.assert(
       fc.asyncProperty(requestsTo(operation, token), async request => {

@@ -1,13 +1,22 @@
 /** Tests which responses of the service a page of another origin may read. Error responses are included. */
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { WebSocket } from 'ws'
 import { operations } from '../contract/document.ts'
+import { testDatabase } from '../support/database.ts'
 import { PASSWORD, startChat } from '../support/start-chat.ts'
 
 const ORIGIN = 'https://app.example.com'
 
 test('a page of an allowed origin may read every error: 400, 401, 404, 413, 415, 422, 429 and 500', async () => {
-  const { call, database } = await startChat({
+  const database = await testDatabase()
+  const { transaction } = database.client
+  let isBroken = false
+  const breakable: typeof transaction = (...work) =>
+    isBroken ? Promise.reject(new Error('broken')) : transaction(...work)
+  Object.assign(database.client, { transaction: breakable })
+  onTestFinished(() => void Object.assign(database.client, { transaction }))
+  const { call } = await startChat({
+    database,
     settings: { corsOrigins: [ORIGIN], loginRateLimit: 1, registerRateLimit: 5 }
   })
   const json = { 'content-type': 'application/json' }
@@ -19,7 +28,7 @@ test('a page of an allowed origin may read every error: 400, 401, 404, 413, 415,
     [401, 'GET', '/ws/chat'],
     [401, 'POST', '/api/auth/login', { body: login }],
     [404, 'GET', '/nowhere'],
-    [404, 'DELETE', '/api/users/me'],
+    [404, 'PUT', '/api/users/me'],
     [404, 'GET', '/app/nothing.js'],
     [413, 'POST', '/api/auth/login', { body: { username: 'x'.repeat(20_000) } }],
     [415, 'POST', '/api/auth/login', { body: 'x', headers: { 'content-type': 'text/plain' } }],
@@ -35,13 +44,9 @@ test('a page of an allowed origin may read every error: 400, 401, 404, 413, 415,
     expect(response.headers.get('vary')).toContain('Origin')
   }
   for (const [status, method, path, options] of errors) await readable(status, method, path, options)
-  const { drizzle } = database.client
-  const { insert } = drizzle
-  drizzle.insert = () => {
-    throw new Error('broken')
-  }
-  const register = readable(500, 'POST', '/api/auth/register', { body: { username: 'john', password: PASSWORD } })
-  await register.finally(() => Object.assign(drizzle, { insert }))
+  isBroken = true
+  await readable(500, 'POST', '/api/auth/register', { body: { username: 'john', password: PASSWORD } })
+  isBroken = false
 })
 
 interface CallBody {

@@ -38,3 +38,19 @@ export const fakeClock = (startsAt = Date.parse('2026-01-31T12:00:00.123Z')): Fa
     }
   }
 }
+
+/**
+ * Returns the value of a promise, and lets the periodic jobs of a fake clock run until it settles. For example, the embedded
+ * database sends no notifications, so changes are found only by a job.
+ */
+export const whileJobsRun = async <T>(clock: FakeClock, promise: Promise<T>): Promise<T> => {
+  let isSettled = false
+  const settled = promise.finally(() => {
+    isSettled = true
+  })
+  for (;;) {
+    await Promise.race([settled, new Promise(resolve => setTimeout(resolve, 20))])
+    if (isSettled) return settled
+    clock.advance(100)
+  }
+}

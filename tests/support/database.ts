@@ -44,10 +44,11 @@ export const testClient = (): Promise<SqlClient> => {
   return opened
 }
 
-/** Returns an unused schema name. The schema is dropped when the test ends. */
+/** Returns an unused schema name. On PostgreSQL, the schema is dropped when the test ends. The folder of PGlite is removed anyway. */
 export const testSchema = async (): Promise<string> => {
   const client = await testClient()
   const schema = `t_${randomBytes(6).toString('hex')}`
+  if (engine === 'pglite') return schema
   onTestFinished(async () => {
     await client.query(`drop schema if exists ${schema} cascade`)
   })

@@ -3,7 +3,7 @@ import { type Static, Type } from '@sinclair/typebox'
 import { Nonce, RoomName } from '../http/messages.ts'
 import { Int64 } from '../integers.ts'
 import { Timestamp } from '../timestamp.ts'
-import { ref } from './ref.ts'
+import { repeatedRef } from './ref.ts'
 
 /** Describes the limits of a connection, which the first `system` frame contains. 0 means no limit. */
 export const Limits = Type.Object({
@@ -54,7 +54,7 @@ export const AckFrame = Type.Object(
   {
     type: Type.Literal('ack'),
     nonce: Type.Optional(Nonce),
-    ref,
+    ref: repeatedRef,
     id: Int64(),
     room: RoomName,
     seq: Int64(),
@@ -66,7 +66,7 @@ export type AckFrame = Static<typeof AckFrame>
 
 /** Confirms a new token. The connection now stays open until `expires_at`. */
 export const AuthenticatedFrame = Type.Object(
-  { type: Type.Literal('authenticated'), expires_at: Timestamp, ref },
+  { type: Type.Literal('authenticated'), expires_at: Timestamp, ref: repeatedRef },
   { $id: 'ChatAuthenticatedFrame' }
 )
 export type AuthenticatedFrame = Static<typeof AuthenticatedFrame>
@@ -82,7 +82,7 @@ export const ErrorFrame = Type.Object(
     detail: Type.String(),
     room: Type.Optional(Type.String()),
     nonce: Type.Optional(Type.String()),
-    ref,
+    ref: repeatedRef,
     retry_after_ms: Type.Optional(Type.Integer({ minimum: 0 }))
   },
   { $id: 'ChatErrorFrame' }
@@ -90,5 +90,5 @@ export const ErrorFrame = Type.Object(
 export type ErrorFrame = Static<typeof ErrorFrame>
 
 /** Responds to `ping`. */
-export const PongFrame = Type.Object({ type: Type.Literal('pong'), ref }, { $id: 'ChatPongFrame' })
+export const PongFrame = Type.Object({ type: Type.Literal('pong'), ref: repeatedRef }, { $id: 'ChatPongFrame' })
 export type PongFrame = Static<typeof PongFrame>

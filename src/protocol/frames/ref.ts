@@ -1,5 +1,9 @@
-/** Defines the field `ref`, which every frame of a client may have. */
+/** Defines the field `ref`, which every frame of a client may have, and which the response repeats. */
 import { Type } from '@sinclair/typebox'
 
-const Ref = Type.String({ maxLength: 64, description: 'Echoed in the response to this frame.' })
-export const ref = Type.Optional(Ref)
+const refOf = (description: string) => Type.Optional(Type.String({ maxLength: 64, description }))
+
+/** The field of a client's frame. */
+export const ref = refOf('Repeated in the response to this frame.')
+/** The field of a server's frame. */
+export const repeatedRef = refOf('The `ref` of the frame that this frame responds to.')

@@ -3,7 +3,7 @@ import { type Static, Type } from '@sinclair/typebox'
 import { RoomName } from '../http/messages.ts'
 import { presence } from '../http/rooms.ts'
 import { Int64 } from '../integers.ts'
-import { ref } from './ref.ts'
+import { repeatedRef } from './ref.ts'
 
 /** Describes the range of a room’s log. */
 const reach = {
@@ -29,7 +29,7 @@ export type UnknownFrame = Static<typeof UnknownFrame>
  * Confirms a subscription. The service then sends the entries that the client missed since `after`, followed by new entries.
  */
 export const SubscribedFrame = Type.Object(
-  { type: Type.Literal('subscribed'), ...reach, ref },
+  { type: Type.Literal('subscribed'), ...reach, ref: repeatedRef },
   { $id: 'ChatSubscribedFrame' }
 )
 export type SubscribedFrame = Static<typeof SubscribedFrame>
@@ -48,7 +48,7 @@ export const ResyncFrame = Type.Object(
       Type.Literal('epoch'),
       Type.Literal('ahead')
     ]),
-    ref
+    ref: repeatedRef
   },
   { $id: 'ChatResyncFrame' }
 )
@@ -56,7 +56,7 @@ export type ResyncFrame = Static<typeof ResyncFrame>
 
 /** Reports that a subscription has ended: on request, or because the user may no longer read the room. */
 export const UnsubscribedFrame = Type.Object(
-  { type: Type.Literal('unsubscribed'), room: RoomName, reason: Type.Optional(Type.String()), ref },
+  { type: Type.Literal('unsubscribed'), room: RoomName, reason: Type.Optional(Type.String()), ref: repeatedRef },
   { $id: 'ChatUnsubscribedFrame' }
 )
 export type UnsubscribedFrame = Static<typeof UnsubscribedFrame>
