@@ -85,6 +85,17 @@ test('it tries to listen again with every heartbeat while listening fails', asyn
   expect(bus.msSinceHeartbeat?.()).toBe(0)
 })
 
+test('it opens one connection at a time, and leaves no listener behind', async () => {
+  const { bus, state, clock } = await start()
+  state.losesNotifications = true
+  // The heartbeats of two hours are due before a connection can be opened.
+  clock.advance(7_200_000)
+  await turn()
+  expect(state.listens).toBe(2)
+  await bus.close()
+  expect(state.stops).toBe(2)
+})
+
 test('it measures with the monotonic clock, so a step of the wall clock does not look like a missing heartbeat', async () => {
   const { bus, state, clock, seconds } = await start()
   clock.step(3_600_000)

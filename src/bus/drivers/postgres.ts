@@ -44,6 +44,8 @@ const CLOSE_TIMEOUT_MS = 1000
 const HEARTBEAT_MS = 5000
 /** Time in milliseconds without a heartbeat after which the listening connection is replaced. */
 const REBUILD_MS = 15_000
+/** Timeout in milliseconds for opening a listening connection. */
+const OPEN_TIMEOUT_MS = 15_000
 
 const NO_HEARTBEAT =
   'This process receives no notifications. If DATABASE_URL leads to a transaction pooler, set DATABASE_LISTEN_URL to a direct connection.'
@@ -128,23 +130,39 @@ export const createPostgresBus = ({
         if (payload.startsWith(ours)) heardAt = clock.monotonic()
         else deliver(payload, listener, processId)
       }
+      let isOpening = false
       const open = async (): Promise<void> => {
+        isOpening = true
         builtAt = clock.monotonic()
-        stop = await database.listen(name, receive, () => listener.reset(), onListenFailure)
+        let isLate = false
+        try {
+          const listening = database.listen(name, receive, () => listener.reset(), onListenFailure)
+          // A listener that is opened after the timeout is replaced by another one, so it must not stay.
+          listening.then(end => (isLate ? end() : undefined)).catch(() => {})
+          stop = await withTimeout(OPEN_TIMEOUT_MS, 'the database', listening)
+        } catch (error) {
+          isLate = true
+          throw error
+        } finally {
+          isOpening = false
+        }
         // If `close` was called during `database.listen`, it could not stop this listener.
         if (isClosed) await stop()
       }
       const beat = (): void => {
         database.notify(name, [`${ours}}`]).catch(onFailure)
-        if (clock.monotonic() - Math.max(heardAt, builtAt) < REBUILD_MS) return
-        builtAt = clock.monotonic()
+        // Only one connection is opened at a time. Otherwise the listener of an earlier attempt would stay.
+        if (isOpening || clock.monotonic() - Math.max(heardAt, builtAt) < REBUILD_MS) return
+        isOpening = true
         onListenFailure(new Error(NO_HEARTBEAT))
         const failed = (error: unknown): void => {
           // Makes the next call of `beat` try again.
           builtAt = Number.NEGATIVE_INFINITY
           onListenFailure(error)
         }
-        Promise.resolve(stop?.()).then(open).catch(failed)
+        const before = stop
+        stop = undefined
+        Promise.resolve(before?.()).catch(onListenFailure).then(open).catch(failed)
       }
       heardAt = clock.monotonic()
       await open()
