@@ -22,6 +22,7 @@ const NAMESPACE = 'chat'
 const DAY_MS = 24 * 60 * 60 * 1000
 const HOUR_MS = 60 * 60 * 1000
 
+/** Creates the accounts from the settings of the auth plugin. Throws a TypeError if `secretKey` is missing. */
 export const createOwnAccounts = async (
   fastify: FastifyInstance,
   values: SettingValues<typeof ownSettings, 'secretKey'>,

@@ -38,7 +38,7 @@ export interface SubscriptionManager {
    */
   add(connection: Connection, room: Room, since: Since, ref?: string): void | Promise<void>
   /**
-   * Handles a `subscribe` frame. If its `after` is greater than the newest `seq` that this process delivered, first queries the
+   * Handles a `subscribe` frame. If its `after` is greater than the newest `seq` that this process knows, first queries the
    * newest `seq` in the database and reads the missing entries, because another process may have appended them.
    */
   subscribe(connection: Connection, room: Room, frame: FrameOf<'subscribe'>): Promise<void>
