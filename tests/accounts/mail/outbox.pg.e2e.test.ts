@@ -57,6 +57,10 @@ test('a mail is sent again with the same id, and both links work, if its process
   const isAccepted = new Promise<void>(resolve => {
     accepted = resolve
   })
+  let ended = (): void => {}
+  const isEnded = new Promise<void>(resolve => {
+    ended = resolve
+  })
   let isFirst = true
   const { mail, client, schema, startService } = await start({
     onData() {
@@ -64,7 +68,7 @@ test('a mail is sent again with the same id, and both links work, if its process
       isFirst = false
       accepted()
       // The server keeps the mail, but its response arrives only after the end of the process.
-      return new Promise(resolve => setTimeout(resolve, 500))
+      return isEnded
     }
   })
   const first = await startService()
@@ -72,6 +76,7 @@ test('a mail is sent again with the same id, and both links work, if its process
   await isAccepted
   first.child.kill('SIGKILL')
   await first.ended
+  ended()
   await mail.to(EMAIL)
   const second = await startService()
   await client.query(`update ${schema}.outbox set next_at = clock_timestamp()`)
