@@ -9,11 +9,13 @@ const POLL_MS = 5000
 const SWEEP_MS = 60_000
 /** Interval in milliseconds at which clients receive a `heads` frame, with the newest `seq` of each of their rooms. */
 const HEADS_MS = 30_000
-/** Interval in milliseconds at which the users and sessions of all connections are looked up, because changes may be unreadable. */
+/**
+ * Interval in milliseconds at which the users and sessions of all connections are looked up, because the change feed may fail.
+ */
 const USERS_MS = 20_000
-/** Interval in milliseconds at which the sessions of open connections are stored as used. */
+/** Interval in milliseconds at which the time of last use is stored for the sessions of open connections. */
 const TOUCH_MS = 5 * 60_000
-/** Maximum number of sessions that are stored as used in one statement. */
+/** Maximum number of sessions whose time of last use is stored in one statement. */
 const TOUCHED_AT_ONCE = 1000
 
 /** The steps of a shutdown, in order. See src/shutdown.ts. */

@@ -19,11 +19,11 @@ export interface ChatStorage {
   /** Interval in milliseconds at which changes are polled. See `ChangeFeedOptions.pollMs`. */
   readonly changesPollMs?: number | undefined
   /**
-   * Returns the users and sessions of connections as they are now, in the order of `keys`; undefined for deleted users. If absent,
-   * only changes close connections.
+   * Returns the current users and sessions of connections, in the order of `keys`. A deleted user is undefined. If absent,
+   * connections are closed only because of reported changes.
    */
   readonly sessionUsers?: ((keys: readonly SessionKey[]) => Promise<readonly (SessionUser | undefined)[]>) | undefined
-  /** Stores that the sessions of connections are in use. */
+  /** Stores the current time as the last use of these sessions. */
   readonly touchSessions?: ((sessionIds: readonly string[]) => Promise<void>) | undefined
   /** Classifies a failure of the database. See src/db/client/errors.ts. */
   readonly faultOf: AppendQueueOptions['faultOf']

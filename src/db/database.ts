@@ -80,8 +80,8 @@ export interface ChatDatabase extends Repositories {
   readonly client: SqlClient
   /**
    * Runs `work` in one transaction. Everything that is written with the given repositories is committed together, or not at all
-   * if `work` rejects. Rejects with the error of `work` or of the commit. `work` must use only the given repositories. The
-   * embedded database has only one session, so any other query waits until the transaction has ended. If `work` awaits such a
+   * if `work` rejects. Rejects with the error of `work` or of the commit. `work` must use only the given repositories. In the
+   * embedded database, which has only one session, a query outside the transaction waits for its end. If `work` awaits such a
    * query, the transaction never ends.
    */
   transaction<T>(work: (repositories: Repositories) => Promise<T>): Promise<T>

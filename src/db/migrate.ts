@@ -1,7 +1,6 @@
 /**
- * Applies the migrations in drizzle/ to one schema, and reverts them. Each run is one transaction that holds an advisory lock,
- * so if several processes start at the same time, one of them migrates while the others wait, and the others then find nothing
- * pending.
+ * Applies the migrations in drizzle/ to one schema, and reverts them. Each run is one transaction that holds an advisory lock.
+ * If several processes start at the same time, one of them migrates while the others wait and then find nothing pending.
  */
 import { codesOf } from './client/errors.ts'
 import type { SqlClient } from './client/types.ts'
@@ -32,8 +31,8 @@ const LOCK_WAIT: LockWait = { lockMs: 3000, pausesMs: [1000, 2000, 4000] }
 
 /**
  * Applies the pending migrations and returns their tags. Rejects, and changes nothing, if the file of an applied migration has
- * changed. If nothing is pending, takes no lock and writes nothing, so that a service can also start with a role that does not
- * own the schema, or on a read-only server.
+ * changed. If nothing is pending, takes no lock and writes nothing. A service can therefore start with a role that does not own
+ * the schema, or on a read-only server.
  */
 export const migrateUp = async (client: SqlClient, schema: string, wait = LOCK_WAIT): Promise<string[]> => {
   const status = await migrationStatus(client, schema)

@@ -27,7 +27,7 @@ type Row = Readonly<Record<string, string | null>>
 
 /**
  * Encrypts every token that is not encrypted with the current key again. Returns the number of rows that no key decrypts. Skips
- * rows that another transaction has locked, so each table is gone through until a pass changes nothing.
+ * rows that another transaction has locked, and therefore repeats the pass through a table until a pass changes nothing.
  */
 export const reencrypt = async (options: ReencryptOptions): Promise<number> => {
   let unreadable = 0
@@ -46,7 +46,7 @@ export const reencrypt = async (options: ReencryptOptions): Promise<number> => {
 const tablesOf = (columns: readonly EncryptedColumn[]): EncryptedColumn[][] =>
   [...new Set(columns.map(({ table }) => table))].map(name => columns.filter(({ table }) => table === name))
 
-/** Goes through a table once, in the order of its primary key. */
+/** Performs one pass through a table, in the order of its primary key. */
 const passOver = async (
   { client, schema, keyring, batch = BATCH, onBatch }: ReencryptOptions,
   columns: readonly EncryptedColumn[]

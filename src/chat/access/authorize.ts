@@ -26,7 +26,7 @@ export interface Principal {
   readonly askedAt?: number | undefined
   /** The session of the user. Null or absent if a host application authenticates the users. */
   readonly sessionId?: string | null | undefined
-  /** The generation of the session. The principal is void when the user has a higher one. */
+  /** The generation of the session at that time. The principal is no longer valid if the user now has a higher generation. */
   readonly generation?: number | undefined
 }
 
@@ -104,7 +104,7 @@ export const createAccess = ({ authorize, beforeMessage, log }: AccessOptions): 
     }
     try {
       const result = authorize({ user: publicUserOf(principal), room, action })
-      // A result of any other type is awaited, because it may be a promise from another realm or library.
+      // A result of any other type is awaited, because it may be a promise that is not an instance of this realm's `Promise`.
       if (typeof result === 'boolean') return result
       return withTimeout(HOST_TIMEOUT_MS, 'authorize', Promise.resolve(result)).then(isTrue, failed)
     } catch (error) {

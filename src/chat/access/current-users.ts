@@ -43,7 +43,10 @@ export interface CurrentUsers {
    * ended recently.
    */
   author<A extends Principal>(principal: A): A
-  /** Returns the code with which a connection must be closed, if the user was deleted or suspended, or the session ended, recently. */
+  /**
+   * Returns a close code if the user was deleted or suspended recently, or if the session ended recently. Otherwise returns
+   * undefined.
+   */
   closeCodeOf(principal: Principal): CloseCode | undefined
   close(): void
 }
@@ -80,7 +83,7 @@ export const createCurrentUsers = ({
 
   const isDeleted = (userId: number): boolean => deleted.has(userId) || deletedBefore.has(userId)
 
-  /** Closes the connection if its session has ended. Otherwise raises its generation to that of a session that was kept. */
+  /** Closes the connection if its session was revoked. If the session was kept, sets its new generation in the principal. */
   const check = (connection: Connection): void => {
     const standing = revoked.standingOf(connection.principal)
     if (!standing) return
@@ -144,7 +147,7 @@ const keyOf = ({ userId, sessionId }: Principal): string => `${userId} ${session
 const pagesOf = (principals: readonly Principal[]): Principal[][] =>
   Array.from({ length: Math.ceil(principals.length / PAGE) }, (_, at) => principals.slice(at * PAGE, (at + 1) * PAGE))
 
-/** The principal of a connection, and what is stored of its user and session now. */
+/** The principal of a connection, and the current record of its user and session. `now` is undefined for a deleted user. */
 interface Pair {
   readonly principal: Principal
   readonly now: SessionUser | undefined

@@ -50,7 +50,7 @@ export interface Revocation {
 /** Interval in milliseconds at which a revocation is re-broadcast, and how many times it is re-broadcast. */
 const REPEAT_MS = 3000
 const REPEATS = 10
-/** Interval in milliseconds after which the ids of received revocations are forgotten, at the second time. */
+/** Interval in milliseconds. The id of a received revocation is forgotten after at least one interval and at most two. */
 const FORGET_MS = 20_000
 /** Maximum number of concurrent calls of `authorize` in `recheckAll`. */
 const AT_ONCE = 16

@@ -11,12 +11,15 @@ export type Revoked = Pick<Changes, 'revokedSessions' | 'revokedUsers'>
 
 type RevokedUser = Changes['revokedUsers'][number]
 
-/** What a principal is after a revocation: closed with a code, or current, with the generation that it has now. */
+/**
+ * The effect of recent revocations on a principal. Either its connections must be closed with a code, or it is still valid and
+ * has a new generation. Undefined if there is no effect.
+ */
 export type Standing = { readonly close: CloseCode } | { readonly generation: number } | undefined
 
 export interface RevokedSessions {
   add(revoked: Revoked): void
-  /** Returns how the recent revocations concern a principal, or undefined if they don't. */
+  /** Returns the effect of the recent revocations on a principal. */
   standingOf(principal: Principal): Standing
   close(): void
 }
@@ -54,8 +57,8 @@ export const createRevokedSessions = (clock: Clock): RevokedSessions => {
 }
 
 /**
- * Generations are compared, never times: a session that began after the revocation has the new generation. A session that was kept,
- * as by a change of the password, has it too.
+ * Compares generations and not times. A session has the new generation, and stays valid, if it began after the revocation. A
+ * session that was kept gets the new generation, for example the session that changed the password.
  */
 const standingAfter = (
   { status, generation, keptSessions }: RevokedUser,

@@ -29,8 +29,8 @@ export interface Range {
 export interface LogPart {
   readonly room: RoomShown
   /**
-   * With `after`, true if the log has later entries than this part, not counting the entry `before` and later entries. Without
-   * `after`, true if the log has earlier entries.
+   * With `after`, true if the log has later entries than this part, not counting `before` and the entries that follow it.
+   * Without `after`, true if the log has earlier entries.
    */
   readonly hasMore: boolean
   /**

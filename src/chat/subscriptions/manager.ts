@@ -1,4 +1,4 @@
-/** Subscribes connections to rooms, and applies to presence which users enter and leave rooms with these subscriptions. */
+/** Subscribes connections to rooms, and updates presence when a subscription begins or ends. */
 import { ChatError } from '../../protocol/errors.ts'
 import { GENERAL } from '../../protocol/http/messages.ts'
 import type { Presence } from '../../protocol/http/rooms.ts'

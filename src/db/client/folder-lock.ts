@@ -103,8 +103,8 @@ const isLive = (path: string): Promise<boolean> =>
   })
 
 /**
- * Returns whether a socket is old enough to be removed. A modification time in the future by more than `DEAD_AFTER_MS` also
- * counts as old, because the clock may have been set back.
+ * Returns whether a socket is old enough to be removed. A modification time that is more than `DEAD_AFTER_MS` in the future
+ * also counts as old, because the clock may have been set back.
  */
 const isOld = (path: string): boolean => {
   const stats = statSync(path, { throwIfNoEntry: false })

@@ -55,14 +55,14 @@ const ACCEPTED: Readonly<Record<string, (value: string) => boolean>> = {
 /** The result of inspecting a connection. */
 export interface Session {
   /**
-   * True if a pooler is in front of the server: `pg_backend_pid()` differs from the `pid` that was sent when the connection was
-   * opened. Sessions are then shared, so statements must not be prepared. Also true if that `pid` is unknown. It always is with
-   * PGlite, whose client ignores this field.
+   * True if a pooler is between this process and the server: `pg_backend_pid()` differs from the `pid` that was sent when the
+   * connection was opened. Clients of a pooler share sessions, so statements must not be prepared. Also true if that `pid` is
+   * unknown, as it always is with PGlite, whose client ignores this field.
    */
   readonly isPooled: boolean
   /** The settings to apply. Contains only settings that this server supports. */
   readonly settings: Settings
-  /** True if the session already has acceptable values for all settings, so that none need be applied. */
+  /** True if the session already has acceptable values for all settings, so that none of them has to be applied. */
   readonly isAcceptable: boolean
   /** The names of settings from the URL that the server does not support. */
   readonly unknown: readonly string[]

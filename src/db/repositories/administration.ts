@@ -13,7 +13,7 @@ export interface ManagedUser {
   readonly createdAt: number
 }
 
-/** What to change. Omitted fields stay as they are. */
+/** The fields to change. Omitted fields keep their values. */
 export interface UserChange {
   readonly role?: UserRole | undefined
   readonly status?: 'active' | 'suspended' | undefined
@@ -30,34 +30,35 @@ export interface UserPage {
 }
 
 /**
- * Administers the users who registered here. A write that is done for an administrator takes place only if the administrator and
- * the session are still valid in the same statement. `null` stands for the operator of the service, who needs no session.
+ * Administers the users who registered with this service. A write of an administrator checks, in the same statement, that the
+ * administrator may still administer and that the session has not ended. `null` instead of an administrator means the operator
+ * of the service, who needs no session.
  */
 export interface AdministrationRepository {
   /** Returns users in the order of their ids. Omits deleted users and users of a host application. */
   list(page: UserPage): Promise<ManagedUser[]>
   /**
-   * Returns whether the administrator may still administer. In a transaction, this stays so until its end, because the row of the
-   * administrator is locked.
+   * Returns whether the administrator may still administer. Locks the administrator's row, so in a transaction the result holds
+   * until the end.
    */
   isAllowed(admin: UserSession | null): Promise<boolean>
   /**
    * Locks the rows of all active administrators in the order of their ids, and returns the ids. Call it before a write that
-   * leaves one administrator less, so that of two such writes at once, the second sees the first.
+   * removes an administrator. Of two such concurrent writes, the second then sees the result of the first.
    */
   lockAdmins(): Promise<number[]>
   /** Locks the row of a user and returns it. Returns undefined if the user does not exist, or is deleted. */
   lock(id: number): Promise<ManagedUser | undefined>
   /**
-   * Changes a user. A suspension ends every session of the user. Returns undefined if the administrator may not administer
-   * anymore, or if there is no such user.
+   * Changes a user. A suspension ends every session of the user. Returns undefined if the administrator may no longer
+   * administer, or if there is no such user.
    */
   change(admin: UserSession | null, id: number, change: UserChange): Promise<ManagedUser | undefined>
   /** Ends every session of a user. Returns false in the cases in which `change` returns undefined. */
   endSessions(admin: UserSession | null, id: number): Promise<boolean>
   /** Ends every session of the next `limit` users with an id above `after`. Returns their ids in order. */
   endSessionsOfMany(after: number, limit: number): Promise<number[]>
-  /** Counts the active administrators, and those of them without a second factor. */
+  /** Counts the active administrators, and how many of them have no second factor. */
   countAdmins(): Promise<AdminCount>
 }
 
@@ -66,7 +67,9 @@ export interface AdminCount {
   readonly withoutFactor: number
 }
 
-/** Returns the condition for a row of `users`, by its name, that it is an active administrator who can log in at this service. */
+/**
+ * Returns a condition on a row of `users`. The condition is true for an active administrator who can log in to this service.
+ */
 const isAdminIn = (inSchema: string): string => `role = 'admin' and status = 'active' and external_id is null
     and not exists (select from ${inSchema}."identities" as identity where identity.user_id = users.id)`
 
@@ -96,15 +99,16 @@ export const createAdministrationRepository = (
     where id = $4 and ${isManaged} and ${isAllowed} returning ${columns}`
   const endSessions = `update ${users} set generation = generation + 1
     where id = $4 and ${isManaged} and ${isAllowed} returning id`
-  // Not `for update`, which would wait for every insert of a row that refers to the user.
+  // Not `for update`, because inserts of rows that refer to the user would then wait for the lock.
   const lock = `select ${columns} from ${users} where id = $1 and ${isManaged} for no key update`
   const lockAdmins = lockAdminsIn(inSchema)
   const isListed = `external_id is null and status <> 'deleted'`
   const all = (from: string): string => `select ${columns} from ${from} where id > $1::bigint order by id limit $2`
   const everyone = all(`(select * from ${users} where ${isListed}) as listed`)
   const admins = all(`(select * from ${users} where ${isListed} and role = 'admin') as listed`)
-  // The conditions on the name are those of the index "users_username_key". U+10FFFF follows every character of a name. With
-  // "offset 0", PostgreSQL finds the names first: in the order of the ids, it might read the whole table to find a few names.
+  // The conditions on the name match the index "users_username_key". U+10FFFF sorts after every character of a name. With
+  // "offset 0", PostgreSQL searches by name first. Otherwise it might read the whole table in the order of ids to find a few
+  // names.
   const name = 'lower(username collate "C")'
   const prefixed = all(`(select * from ${users} where ${isListed}
     and ${name} >= lower($3 collate "C") and ${name} < lower($3 collate "C") || chr(1114111) offset 0) as listed`)

@@ -12,7 +12,7 @@ export interface AuditRow {
   readonly address: string | null
   readonly agent: string | null
   readonly detail: Readonly<Record<string, string | number | boolean>> | null
-  /** How many failed logins a row counts. 1 for every other event. */
+  /** The number of failed logins that a row counts. The number is 1 for every other event. */
   readonly count: number
 }
 
@@ -30,14 +30,14 @@ const MAX_ID = Number.MAX_SAFE_INTEGER
 /** @internal */
 export const createAuditReader = ({ query }: Pick<SqlClient, 'query'>, schema: string) => {
   const table = `"${schema.replaceAll('"', '""')}"."audit"`
-  // Casts, because the client of a host application may return a bigint as text, and may parse JSON or not.
+  // Casts values, because a host application's client may return a bigint as text, and may return JSON parsed or as text.
   const columns = `id::double precision as id, (extract(epoch from at) * 1000)::double precision as at, event,
     user_id as "userId", actor_id as "actorId", session_id as "sessionId", address, agent, detail::text as detail, count`
   const newest = (condition: string): string =>
     `select * from ${table} where id < $1::bigint and ${condition} order by id desc limit $2`
   const all = `select ${columns} from (${newest('true')}) as found order by id desc`
   const ofEvent = `select ${columns} from (${newest('event = $3')}) as found order by id desc`
-  // A query per index. With "or", PostgreSQL would read all events of the user and sort them.
+  // Runs one query per index. With "or", PostgreSQL would read and sort all events of the user.
   const ofUser = (more = ''): string => `select ${columns} from (
       (${newest(`user_id = $3${more}`)}) union all
       (${newest(`actor_id = $3 and user_id is distinct from $3${more}`)})

@@ -3,8 +3,8 @@ import type { SqlClient } from '../client/types.ts'
 import { type AuditFilter, type AuditRow, createAuditReader } from './audit-reader.ts'
 
 /**
- * An event of an account. `userId` is the account it happened to, and `actorId` the user who caused it, if another one.
- * `detail` contains ids, numbers and codes: no names, addresses, tokens or texts.
+ * An event that happened to the account `userId`. `actorId` is the user who caused the event, if that is another user. `detail`
+ * contains ids, numbers and codes, but no names, addresses, tokens or texts.
  */
 export interface NewAuditEvent {
   readonly event: string
@@ -28,18 +28,18 @@ export interface FailedLogin {
 export interface AuditRepository {
   /** Stores an event. Call it with the repositories of the transaction that changes the account. */
   record(event: NewAuditEvent): Promise<void>
-  /** Counts a failed login in the row of its account, network and hour. */
+  /** Counts a failed login. One row counts the failed logins to one account from one network in one hour. */
   countFailedLogin(login: FailedLogin): Promise<void>
   /** Returns at most `limit` events, newest first. */
   list(filter: AuditFilter, limit: number): Promise<AuditRow[]>
   /**
-   * Sets the address and the agent of a user's requests to null. Called when the account is deleted. Requests of an administrator
-   * that concern the user keep theirs.
+   * Removes the address and the agent from the events that a user caused. Called when the account is deleted. Events that an
+   * administrator caused for this user keep the address and the agent of the administrator.
    */
   blankUser(userId: number): Promise<void>
   /** Sets addresses and agents that are older than `days` to null, in at most `limit` rows. Returns the number of rows. */
   blankOlderThan(days: number, limit: number): Promise<number>
-  /** Deletes at most `limit` events that need not be kept anymore. Returns the number of rows. */
+  /** Deletes at most `limit` events whose retention time has ended. Returns the number of rows. */
   deleteExpired(limit: number): Promise<number>
 }
 

@@ -1,8 +1,11 @@
-/** Reads and erases what one user wrote, room by room and in batches, by the index of write ids. */
+/** Reads and erases the entries of one user, room by room and in batches, with the index of write ids. */
 import { ERASURE } from '../../protocol/http/messages.ts'
 import type { SqlClient } from '../client/types.ts'
 
-/** A part of the rooms in which a user wrote. `last` is the last room that was searched, undefined if there are no more. */
+/**
+ * A page of the rooms in which a user wrote. `last` is the last room that was searched. It is undefined if no room is left to
+ * search.
+ */
 export interface AuthoredRooms {
   readonly rooms: readonly { readonly id: number; readonly name: string }[]
   readonly last: number | undefined
@@ -10,9 +13,9 @@ export interface AuthoredRooms {
 
 /** A batch of erased entries. */
 export interface ErasedBatch {
-  /** The write id to continue after, undefined after the last batch. */
+  /** The write id after which the next batch begins. Undefined if this is the last batch. */
   readonly last: string | undefined
-  /** The highest `seq` of the batch, 0 if it is empty. */
+  /** The highest `seq` of the batch. 0 if the batch is empty. */
   readonly seq: number
 }
 
@@ -31,7 +34,7 @@ export interface AuthoredEntry {
 export interface AuthoredRepository {
   /** Returns the rooms after `roomId` in which the user wrote. Searches a limited number of rooms. */
   rooms(userId: number, roomId: number): Promise<AuthoredRooms>
-  /** Erases the texts of the user's entries of a room that follow the write id `after`. Changes a limited number of rows. */
+  /** Erases the texts of the user's entries in a room that follow the write id `after`. Changes a limited number of rows. */
   erase(roomId: number, userId: number, after: string): Promise<ErasedBatch>
   /** Returns at most `limit` entries of the user in a room, in the order of their write ids, after the write id `after`. */
   page(roomId: number, userId: number, after: string, limit: number): Promise<AuthoredEntry[]>
@@ -46,7 +49,7 @@ const ENTRIES = 200
 export const createAuthoredRepository = ({ query }: Pick<SqlClient, 'query'>, schema: string): AuthoredRepository => {
   const inSchema = (table: string): string => `"${schema.replaceAll('"', '""')}"."${table}"`
   const messages = inSchema('messages')
-  // `offset 0` keeps the planner from joining the tables, which could read the whole log.
+  // `offset 0` prevents PostgreSQL from joining the tables in an order that reads the whole log.
   const rooms = `select searched.id, searched.name, exists (
       select from ${messages} as entry
       where entry.room_id = searched.id and entry.user_id = $1 and entry.kind <> '${ERASURE}' offset 0

@@ -1,10 +1,10 @@
 /**
- * Stores challenges: the state between two requests of one flow, such as a login that waits for a second factor. Only the hash of
- * a challenge is stored.
+ * Stores challenges. A challenge is the state between two requests of one flow, such as a login that waits for a second factor.
+ * Only the hash of a challenge is stored.
  */
 import type { SqlClient } from '../client/types.ts'
 
-/** A challenge to store. `data` is what a later request of the flow needs, and contains no secrets. */
+/** A challenge to store. `data` contains what a later request of the flow needs, and no secrets. */
 export interface NewChallenge {
   /** The SHA-256 of the challenge. */
   readonly hash: string
@@ -26,7 +26,7 @@ export interface ChallengesRepository {
   create(challenge: NewChallenge): Promise<void>
   find(hash: string, purpose: string): Promise<StoredChallenge | undefined>
   /**
-   * Counts an attempt, and returns the challenge. Returns undefined if the challenge had `max` attempts before. The attempt is
+   * Counts an attempt, and returns the challenge. Returns undefined if the challenge already had `max` attempts. The attempt is
    * counted before its code is checked, so that concurrent requests cannot exceed `max`.
    */
   attempt(hash: string, purpose: string, max: number): Promise<StoredChallenge | undefined>

@@ -9,9 +9,9 @@ import type { UserStatus } from '../tables.ts'
 export interface Changes {
   readonly deletedUsers: readonly number[]
   readonly renamedUsers: readonly { readonly id: number; readonly username: string }[]
-  /** The ids of sessions that were ended before their time. */
+  /** The ids of sessions that were ended before they expired. */
   readonly revokedSessions: readonly string[]
-  /** Users whose status or generation changed, as they are now. */
+  /** The current state of users whose status or generation changed. */
   readonly revokedUsers: readonly RevokedUser[]
   /** Rooms whose title changed, and deleted rooms. */
   readonly rooms: readonly { readonly id: number; readonly title: string | null; readonly isDeleted: boolean }[]
@@ -25,7 +25,9 @@ export interface RevokedUser {
   readonly status: UserStatus
   /** Sessions and access tokens of a lower generation have ended. */
   readonly generation: number
-  /** The ids of the user's sessions of the current generation, also of those that had a lower one before. */
+  /**
+   * The ids of the user's sessions that have the current generation. These include sessions that had a lower generation before.
+   */
   readonly keptSessions: readonly string[]
 }
 

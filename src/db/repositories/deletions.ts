@@ -1,4 +1,7 @@
-/** Stores which accounts are being deleted, and how far. Any process continues a deletion whose lease has ended. */
+/**
+ * Stores which accounts are being deleted, and the next step of each deletion. Any process may continue a deletion whose lease
+ * has ended.
+ */
 import type { SqlClient } from '../client/types.ts'
 import type { UserRole, UserStatus } from '../tables.ts'
 import { lockAdminsIn } from './administration.ts'
@@ -16,7 +19,7 @@ export interface LeasedDeletion {
   readonly roomId: number
 }
 
-/** The account that was ended, or why it was not: `last_admin` if nobody else is an administrator. */
+/** The result of ending an account: the account's username, or `last_admin` if the user is the only administrator. */
 export type BegunDeletion = { readonly username: string } | 'last_admin' | undefined
 
 export interface LeaseOptions {
@@ -28,14 +31,15 @@ export interface LeaseOptions {
 
 export interface DeletionsRepository {
   /**
-   * Ends an account: its password, its sessions, its tokens and its role. Returns undefined if there is no such account, or if
-   * it has ended before. Several statements: call it in a transaction. Two administrators who are deleted at the same time leave
-   * one.
+   * Ends an account: removes its password, sessions, tokens and role. Returns undefined if there is no such account, or if the
+   * account was ended before. Runs several statements, so it must be called in a transaction. If the last two administrators
+   * are deleted at the same time, only one deletion succeeds.
    */
   begin(userId: number, isErased: boolean): Promise<BegunDeletion>
   /**
-   * Leases a deletion that is due, for `leaseMs` milliseconds: one to anonymize before all others, and then the oldest. The step
-   * `erase` is due when no process of an older release runs, and `sweep` when the account ended `settleMs` milliseconds ago.
+   * Leases a deletion that is due, for `leaseMs` milliseconds. Prefers deletions in the step `anonymize`, and then the oldest.
+   * The step `erase` is due when no process of an older release is running. The step `sweep` is due `settleMs` milliseconds
+   * after the account was ended.
    */
   lease(options: LeaseOptions): Promise<LeasedDeletion | undefined>
   /** Records that a step is done in the rooms up to `roomId`, and extends the lease. */
@@ -45,11 +49,11 @@ export interface DeletionsRepository {
   /** Ends the lease after `delayMs` milliseconds. */
   postpone(userId: number, delayMs: number): Promise<void>
   /**
-   * Removes what identifies a user, except the ids in other systems by which a deleted user is refused. `username` is the one
-   * that the caller knows. Returns false if the user has another one. Many statements: call it in a transaction.
+   * Removes the data that identifies a user. Keeps the user's ids in other systems, by which a deleted user is refused. Returns
+   * false if the user's name is no longer `username`. Runs many statements, so it must be called in a transaction.
    */
   anonymize(userId: number, username: string): Promise<boolean>
-  /** Marks the account as deleted. Returns false if it was before. */
+  /** Marks the account as deleted. Returns false if it was already marked. */
   finish(userId: number): Promise<boolean>
 }
 
@@ -68,7 +72,7 @@ export const PERSONAL_TABLES = [
   'exports'
 ] as const
 
-/** The name that is shown for a deleted user. It has a space, so nobody can register it. */
+/** The name that is shown for a deleted user. It contains a space, so that nobody can register it. */
 export const tombstoneName = (userId: number): string => `deleted user ${userId}`
 
 /** @internal */
@@ -103,7 +107,8 @@ export const createDeletionsRepository = ({ query }: Pick<SqlClient, 'query'>, s
       const all = await query<{ id: number }>(admins)
       if (all.length === 1 && all[0]?.id === userId) return 'last_admin'
     }
-    // If another transaction has changed the role meanwhile, the role is checked again.
+    // If another transaction has changed the role since the query above, this statement finds no row, and the role is checked
+    // again.
     const [ended] = await query<{ username: string }>(end, [userId, user.role])
     if (!ended) return begin(userId, isErased)
     await query(`delete from ${inSchema('sessions')} where user_id = $1`, [userId])

@@ -1,4 +1,4 @@
-/** Stores the e-mail addresses of users. They are encrypted, and found by an HMAC. */
+/** Stores the e-mail addresses of users. The addresses are encrypted, and are found by an HMAC. */
 import type { SqlClient } from '../client/types.ts'
 
 /** An address. `address` is a Fernet token, `keyId` the id of its key, and `addressHash` the HMAC of the normalized address. */
@@ -9,7 +9,10 @@ export interface NewEmail {
   readonly addressHash: string
 }
 
-/** A user has at most one address of each state. Verified addresses are unique, and pending ones are not. */
+/**
+ * The states of an address. A user has at most one address in each state. Only one user can have a verified address, but
+ * several users can have it as a pending address.
+ */
 export interface EmailRecord extends NewEmail {
   readonly state: 'verified' | 'pending'
 }
@@ -25,8 +28,8 @@ export interface EmailsRepository {
   /** Removes all addresses of a user. */
   removeOf(userId: number): Promise<void>
   /**
-   * Makes a user's pending address the verified one. Returns false if the user has no pending address with this HMAC, or if
-   * another user has verified the address. Two statements: call it in a transaction.
+   * Changes a user's pending address to verified. Returns false if the user has no pending address with this HMAC, or if
+   * another user has verified the address. Runs two statements, so it must be called in a transaction.
    */
   verify(userId: number, addressHash: string): Promise<boolean>
   /** Counts the active users with a password and without a verified address. Scans the table of users. */

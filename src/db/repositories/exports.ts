@@ -1,8 +1,8 @@
-/** Stores the exports of users' data, so that all processes together run one at a time per user, and one per hour. */
+/** Records the exports of users' data. Across all processes, a user may have one export running, and one completed per hour. */
 import type { SqlClient } from '../client/types.ts'
 import { isLive, type UserSession } from './live-session.ts'
 
-/** The user and the session that requested an export. The session is null for a person of another issuer. */
+/** The user and the session that requested an export. The session is null for a user who logs in at another issuer. */
 export interface ExportOwner extends Omit<UserSession, 'sessionId'> {
   readonly sessionId: string | null
 }
@@ -28,7 +28,7 @@ export interface ExportedIdentity {
   readonly subject: string
 }
 
-/** The secret of an authenticator app, without the secret. `createdAt` is in milliseconds since the epoch. */
+/** An authenticator app, without its secret. `createdAt` is in milliseconds since the epoch. */
 export interface ExportedTotp {
   readonly createdAt: number
   readonly isConfirmed: boolean
@@ -42,16 +42,16 @@ export interface ExportedNetwork {
 
 export interface ExportsRepository {
   /**
-   * Begins an export for `leaseMs` milliseconds. Returns 0, or after how many milliseconds the user may try again, because
-   * another export is running or was completed within the last hour. Returns undefined if the session has ended, or was not proven
-   * within the last ten minutes.
+   * Begins an export for `leaseMs` milliseconds and returns 0. If another export is running or was completed within the last
+   * hour, returns the milliseconds to wait. Returns undefined if the session has ended, or if its owner did not prove who they
+   * are within the last ten minutes.
    */
   begin(claim: ExportClaim, leaseMs: number): Promise<number | undefined>
   /** Extends the lease. Returns false if the export must end, because the session has ended or the user was changed. */
   renew(claim: ExportClaim, leaseMs: number): Promise<boolean>
-  /** Marks an export as completed, so that the next one may begin after an hour. Returns false in the cases of `renew`. */
+  /** Marks an export as completed, so that the next one may begin after an hour. Returns false in the same cases as `renew`. */
   complete(claim: ExportClaim): Promise<boolean>
-  /** Ends an export. If it was not completed, the next one may begin at once. */
+  /** Ends an export. If it was not completed, the next one may begin immediately. */
   end(claim: ExportClaim): Promise<void>
   sessionsOf(userId: number): Promise<ExportedSession[]>
   identitiesOf(userId: number): Promise<ExportedIdentity[]>

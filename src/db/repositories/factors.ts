@@ -1,26 +1,28 @@
 /** Reads which second factors users have, and counts wrong codes. */
 import type { SqlClient } from '../client/types.ts'
 
-/** The second factors of a user. Counts only passkeys that work at `rpId`, and recovery codes that are not used. */
+/** The second factors of a user. Counts only passkeys that work with the host name `rpId`, and only unused recovery codes. */
 export interface FactorSummary {
   readonly hasTotp: boolean
   readonly recoveryCodes: number
   readonly passkeys: number
-  /** The number of all passkeys. Those of another host name count as a second factor too, although they do not work. */
+  /**
+   * The number of all passkeys. Passkeys for another host name also count as a second factor, although they do not work here.
+   */
   readonly allPasskeys: number
 }
 
-/** Reads and writes the second factors of one schema as a whole. */
+/** Reads and deletes the second factors of users in one schema. */
 export interface FactorsRepository {
   summary(userId: number, rpId: string | undefined): Promise<FactorSummary>
   /** Deletes all factors and recovery codes of a user. */
   removeAll(userId: number): Promise<void>
   /**
-   * Counts a code before it is checked. Returns 0 if the code may be checked, or else the milliseconds to wait: a user has
-   * `max` codes per `windowMs`.
+   * Counts a code before it is checked. Returns 0 if the code may be checked, or else the milliseconds to wait. A user may
+   * enter `max` codes per `windowMs` milliseconds.
    */
   countCode(userId: number, max: number, windowMs: number): Promise<number>
-  /** Takes back the count of a code, because it was right. */
+  /** Subtracts a code from the count, because the code was right. */
   uncountCode(userId: number): Promise<void>
 }
 
@@ -32,7 +34,7 @@ export const createFactorsRepository = ({ query }: Pick<SqlClient, 'query'>, sch
       (select count(*)::integer from ${inSchema}.recovery_codes where user_id = $1 and used_at is null) as "recoveryCodes",
       count(*) filter (where rp_id = $2)::integer as passkeys, count(*)::integer as "allPasskeys"
     from ${inSchema}.passkeys where user_id = $1`
-  // The table of rate limits, whose expired rows are deleted by its own repository.
+  // Uses the table "rate_limits". The repository in rate-limits.ts deletes its expired rows.
   const count = `insert into ${inSchema}.rate_limits as counted (key, hits, expires_at)
     values ($1, 1, clock_timestamp() + $2::double precision * interval '1 millisecond')
     on conflict (key) do update set

@@ -1,8 +1,8 @@
-/** Stores the names of deleted accounts, as HMACs, until they are given out again. */
+/** Stores the names of deleted accounts, as HMACs, until the names may be registered again. */
 import type { SqlClient } from '../client/types.ts'
 
 export interface HeldNamesRepository {
-  /** Holds a name for a number of days. Does not shorten an earlier hold. */
+  /** Holds a name for a number of days. Does not shorten an existing hold. */
   hold(hash: string, days: number): Promise<void>
   isHeld(hash: string): Promise<boolean>
   /** Deletes the names that are no longer held. */

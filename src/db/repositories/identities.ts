@@ -1,4 +1,4 @@
-/** Stores which users are people of other issuers. A person is identified by the issuer and by the subject at the issuer. */
+/** Maps people of other issuers to users. A person is identified by the issuer and by the person's subject at the issuer. */
 import type { SqlClient } from '../client/types.ts'
 import type { UserRecord } from './users.ts'
 
@@ -12,8 +12,8 @@ export interface NewIdentity {
 export interface IssuerUser {
   readonly user: UserRecord
   /**
-   * Tokens that the issuer issued before this time are void, because all sessions of the user were ended then. In milliseconds
-   * since the epoch; null if that never happened.
+   * Tokens that the issuer issued before this time are not accepted, because all sessions of the user were ended then. In
+   * milliseconds since the epoch. Null if that never happened.
    */
   readonly tokensFrom: number | null
 }
@@ -22,8 +22,8 @@ export interface IdentitiesRepository {
   /** Returns the users of people of an issuer, keyed by subject. Omits people without a user. */
   find(issuer: string, subjects: readonly string[]): Promise<Map<string, IssuerUser>>
   /**
-   * Stores the user of a person. Returns false, and stores nothing, if the person has a user. Waits for a transaction that stores
-   * one.
+   * Stores the user of a person. Returns false, and stores nothing, if the person already has a user. Waits for any transaction
+   * that is storing a user for the same person.
    */
   add(identity: NewIdentity): Promise<boolean>
   /** Returns whether a user is a person of another issuer. */

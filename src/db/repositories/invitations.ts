@@ -1,4 +1,7 @@
-/** Stores invitations: the SHA-256 of their tokens. They belong to no user, so that they outlive the administrator's sessions. */
+/**
+ * Stores invitations, each as the SHA-256 of its token. An invitation belongs to no user, so it stays valid when the
+ * administrator's sessions end.
+ */
 import type { SqlClient } from '../client/types.ts'
 
 export interface InvitationsRepository {
@@ -7,8 +10,8 @@ export interface InvitationsRepository {
   /** Returns whether an invitation can be used. */
   isValid(hash: string): Promise<boolean>
   /**
-   * Uses up an invitation. Returns false if there is none, or if it has expired. Call it in the transaction of the registration:
-   * two registrations with the same invitation wait for each other.
+   * Uses up an invitation. Returns false if there is none, or if it has expired. Must be called in the transaction of the
+   * registration, so that a second registration with the same invitation waits for the first.
    */
   take(hash: string): Promise<boolean>
 }

@@ -1,7 +1,7 @@
 /** Stores the networks from which users logged in. */
 import type { SqlClient } from '../client/types.ts'
 
-/** Number of days after its last login for which a network is known. */
+/** Number of days for which a network is known after the last login from it. */
 const KNOWN_DAYS = 30
 
 export interface KnownNetworksRepository {
@@ -9,7 +9,7 @@ export interface KnownNetworksRepository {
   isKnown(username: string, network: string): Promise<boolean>
   /** Stores that a user logged in from a network. */
   record(userId: number, network: string): Promise<void>
-  /** Deletes at most `limit` networks that are not known anymore. Returns their number. */
+  /** Deletes at most `limit` networks that are no longer known. Returns their number. */
   sweep(limit: number): Promise<number>
 }
 
@@ -21,7 +21,7 @@ export const createKnownNetworksRepository = (
   const inSchema = `"${schema.replaceAll('"', '""')}"`
   const table = `${inSchema}."known_networks"`
   const since = `clock_timestamp() - interval '${KNOWN_DAYS} days'`
-  // The condition on the user is that of the index of registered users.
+  // Repeats the condition of the index of registered users, so that PostgreSQL can use the index.
   const isKnown = `select from ${table} as known join ${inSchema}."users" as u on u.id = known.user_id
     where lower(u.username collate "C") = lower($1 collate "C") and u.external_id is null
       and known.network = $2 and known.last_login_at > ${since}`

@@ -1,4 +1,4 @@
-/** Defines the conditions under which a session may act, for statements that check them again. */
+/** Defines the conditions under which a session may act. Statements that write check these conditions again. */
 
 /** The session that authenticated a request, and the generation of its user at that time. */
 export interface UserSession {
@@ -7,13 +7,16 @@ export interface UserSession {
   readonly sessionId: string
 }
 
-/** Time for which a proof is accepted. */
+/**
+ * Time for which a proof is accepted. The owner of a session proves who they are by entering a password or a second factor
+ * again.
+ */
 export const PROOF = `interval '10 minutes'`
 
 /**
- * Returns a condition that is true while the user of a session is active and has the generation that was checked, and the session
- * has not ended. The parameters of the statement contain the values of the `UserSession`. Without a session, only the user is checked.
- * `inSchema` is the quoted schema.
+ * Returns a condition on a `UserSession`, whose values are parameters of the statement. The condition is true if the user is
+ * active and still has the given generation, and the session has not ended. If the id of the session is null, only the user is
+ * checked. `inSchema` is the quoted schema.
  */
 export const isLive = (
   inSchema: string,

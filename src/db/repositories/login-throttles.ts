@@ -1,18 +1,18 @@
 /** Counts attempts to log in, across all processes. A crash of the database server resets the counts. */
 import type { SqlClient } from '../client/types.ts'
 
-/** What an attempt counts for, and when the next attempt must wait. */
+/** A rule that identifies a count of attempts and determines how long the next attempt must wait. */
 export interface ThrottleRule {
   /** Identifies the count. Contains no name and no address. */
   readonly key: string
   /** The number of attempts that need no wait. */
   readonly free: number
-  /** The wait after that number of attempts, in milliseconds. It doubles with each further attempt. */
+  /** The wait after the last attempt that needs no wait, in milliseconds. The wait doubles with each further attempt. */
   readonly firstWaitMs: number
   readonly maxWaitMs: number
-  /** Time in milliseconds after which the count ends. */
+  /** Time in milliseconds after which the count is reset. */
   readonly windowMs: number
-  /** Whether that time begins with the last attempt instead of the first. */
+  /** True if that time begins with the last attempt. False if it begins with the first attempt. */
   readonly isSliding: boolean
 }
 
@@ -22,9 +22,12 @@ export interface LoginThrottlesRepository {
    * was counted.
    */
   count(rules: readonly ThrottleRule[]): Promise<number>
-  /** Ends the counts with the keys `ended`, and takes one attempt, and the wait after it, back from those of `uncounted`. */
+  /**
+   * Deletes the counts with the keys `ended`. Subtracts one attempt from the counts with the keys `uncounted`, and ends their
+   * wait.
+   */
   forgive(ended: readonly string[], uncounted: readonly string[]): Promise<void>
-  /** Deletes at most `limit` counts that have ended. Returns their number. */
+  /** Deletes at most `limit` counts whose time has ended. Returns their number. */
   sweep(limit: number): Promise<number>
 }
 
@@ -37,7 +40,7 @@ export const createLoginThrottlesRepository = (
   const table = `${inSchema}."login_throttles"`
   const count = `select ${inSchema}."chat_count_attempt"($1::text[], $2::integer[], $3::double precision[],
     $4::double precision[], $5::double precision[], $6::boolean[]) as wait`
-  // Locks the rows of all keys, in the order of the keys, as "chat_count_attempt" does.
+  // Locks the rows in the order of their keys, as "chat_count_attempt" does, to prevent deadlocks.
   const forgive = `with locked as materialized (
       select key from ${table} where key = any($1::text[] || $2::text[]) order by key for update
     ), ended as (

@@ -1,4 +1,4 @@
-/** Stores the keys of the HMACs by which encrypted values are found. The keys are encrypted. */
+/** Stores the keys of the HMACs by which encrypted values are found. These keys are themselves encrypted. */
 import type { SqlClient } from '../client/types.ts'
 
 /** A stored key. `secret` is a Fernet token, and `keyId` the id of its key. */
@@ -9,9 +9,9 @@ export interface StoredLookupKey {
 
 export interface LookupKeysRepository {
   find(name: string): Promise<StoredLookupKey | undefined>
-  /** Stores a key unless there is one with this name. Waits for a transaction that is storing one. */
+  /** Stores a key unless a key with this name exists. Waits for any transaction that is storing a key with this name. */
   add(name: string, key: StoredLookupKey): Promise<void>
-  /** Replaces the secret `before` of a key. Does nothing if another process has replaced it since. */
+  /** Replaces the secret of a key if it is still `before`. Does nothing if another process has replaced it. */
   replace(name: string, before: string, key: StoredLookupKey): Promise<void>
 }
 

@@ -1,4 +1,4 @@
-/** Stores the tokens of links in mails: only their SHA-256. */
+/** Stores one-time tokens, for example those of the links in mails. Only the SHA-256 of each token is stored. */
 import type { SqlClient } from '../client/types.ts'
 
 export type TokenPurpose = 'verify_email' | 'reset_password'
@@ -13,14 +13,17 @@ export interface NewOneTimeToken {
   readonly lifetimeMs: number
   /**
    * When the token was requested, in milliseconds since the epoch. The default is now. A mail may be sent long after it was
-   * requested, and after a later one.
+   * requested, and even after the mail of a later request.
    */
   readonly requestedAt?: number | undefined
   /** The generation of the user when the token was requested. The default is the current one. */
   readonly generation?: number | null | undefined
 }
 
-/** What a token stands for. It is void unless the user still has this generation and this address. */
+/**
+ * The user and the address for which a token was issued. The token is valid only while the user still has this generation and
+ * this address.
+ */
 export interface OneTimeToken {
   readonly userId: number
   readonly addressHash: string | null
@@ -29,15 +32,15 @@ export interface OneTimeToken {
 
 export interface OneTimeTokensRepository {
   /**
-   * Stores a token with the generation of its user, and removes those of the same purpose that were requested before. Returns
-   * false, and stores nothing, if one was requested after it, or if the user is not active or has another generation.
+   * Stores a token with the generation of its user, and deletes tokens of the same purpose that were requested earlier. Returns
+   * false, and stores nothing, if such a token was requested later, or if the user is not active or has another generation.
    */
   issue(token: NewOneTimeToken): Promise<boolean>
-  /** Returns what a token stands for. Returns undefined if there is no such token, or if it has expired. */
+  /** Returns the user and the address of a token. Returns undefined if there is no such token, or if it has expired. */
   find(hash: string, purpose: TokenPurpose): Promise<OneTimeToken | undefined>
-  /** Removes a token, and returns what it stands for. Returns undefined if there is no such token, or if it has expired. */
+  /** Deletes a token, and returns its user and address. Returns undefined if there is no such token, or if it has expired. */
   take(hash: string, purpose: TokenPurpose): Promise<OneTimeToken | undefined>
-  /** Removes all tokens of a user, or those of one purpose. */
+  /** Deletes all tokens of a user. With `purpose`, deletes only those of that purpose. */
   removeOf(userId: number, purpose?: TokenPurpose): Promise<void>
 }
 
@@ -50,7 +53,8 @@ export const createOneTimeTokensRepository = (
   const table = `${inSchema}."one_time_tokens"`
   const stored = 'user_id as "userId", address_hash as "addressHash", generation'
   const isValid = 'hash = $1 and purpose = $2 and expires_at > clock_timestamp()'
-  // The tokens of one mail, which is sent again after a failure, are all valid: an attempt that seemed to fail may have arrived.
+  // A failed mail is sent again with a new token, and all its tokens stay valid. An attempt that seemed to fail may have
+  // delivered the mail.
   const issue = `with request as (
       select coalesce(to_timestamp($6::double precision / 1000), clock_timestamp())::timestamptz(3) as at
     ), voided as (

@@ -7,7 +7,7 @@ export interface NewOutboxMail {
   readonly userId: number | null
   readonly payload: string
   readonly keyId: string
-  /** Time in milliseconds after which the mail is not sent anymore. */
+  /** Time in milliseconds after which the mail is no longer sent. */
   readonly lifetimeMs: number
 }
 
@@ -16,7 +16,7 @@ export interface LeasedMail extends Omit<NewOutboxMail, 'lifetimeMs'> {
   readonly id: string
   /** The generation of the user when the mail was stored. Null for a mail to no user. */
   readonly generation: number | null
-  /** The number of attempts, with the one that the lease is for. */
+  /** The number of attempts to send the mail, including the attempt of this lease. */
   readonly attempts: number
   /** The time in milliseconds since the epoch at which the mail was stored. */
   readonly createdAt: number
@@ -26,13 +26,13 @@ export interface OutboxRepository {
   /** Stores a mail with the generation of its user. It is sent after the commit. */
   add(mail: NewOutboxMail): Promise<void>
   /**
-   * Leases mails that are due, for `leaseMs` milliseconds: at most `first` that were never tried, and at most `again` others.
-   * No other call returns them meanwhile.
+   * Leases mails that are due, for `leaseMs` milliseconds: at most `first` mails that were never tried, and at most `again`
+   * others. No other call returns these mails during that time.
    */
   lease(limits: { readonly first: number; readonly again: number; readonly leaseMs: number }): Promise<LeasedMail[]>
   /** Ends the lease of a mail, which is due again after `delayMs` milliseconds. Does nothing if the mail was leased again. */
   retry(mail: Pick<LeasedMail, 'id' | 'attempts'>, delayMs: number): Promise<void>
-  /** Turns a leased mail into one for a user. Returns the generation of the user. */
+  /** Assigns a user to a leased mail, and replaces its kind and payload. Returns the generation of the user. */
   address(id: string, mail: Pick<NewOutboxMail, 'kind' | 'userId' | 'payload' | 'keyId'>): Promise<number | null>
   remove(id: string): Promise<void>
   /** Removes the mails that expired some minutes ago, and returns them. */

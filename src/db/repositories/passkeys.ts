@@ -8,9 +8,9 @@ export interface NewPasskey {
   readonly userId: number
   /** The public key in COSE form, in base64url. */
   readonly publicKey: string
-  /** How often the authenticator has signed, or 0 if it does not count. */
+  /** The number of signatures that the authenticator has counted. 0 if the authenticator does not count. */
   readonly counter: number
-  /** The host name for which the passkey was created (WebAuthn's RP ID). It works for no other. */
+  /** The host name for which the passkey was created (WebAuthn's RP ID). The passkey works for no other host name. */
   readonly rpId: string
   readonly transports: readonly string[]
   readonly name: string
@@ -25,12 +25,12 @@ export interface PasskeyRecord extends NewPasskey {
   readonly handle: string
 }
 
-/** What a login with a passkey reports. */
+/** The data that a login with a passkey reports. */
 export type PasskeyUse = Pick<NewPasskey, 'id' | 'userId' | 'counter' | 'isBackedUp'>
 
 /** Reads and writes the passkeys of one schema. */
 export interface PasskeysRepository {
-  /** Stores a passkey, and returns its creation time. Returns undefined if a passkey with this id exists. */
+  /** Stores a passkey, and returns its creation time. Returns undefined if a passkey with this id already exists. */
   add(passkey: NewPasskey): Promise<number | undefined>
   find(id: string): Promise<PasskeyRecord | undefined>
   /** Returns the passkeys of a user, oldest first. */
@@ -38,9 +38,9 @@ export interface PasskeysRepository {
   /** Stores the use of a passkey. Returns the counter before it, or undefined if the passkey was deleted. */
   use(passkey: PasskeyUse): Promise<number | undefined>
   remove(userId: number, id: string): Promise<boolean>
-  /** Returns the handle of a user. Stores `created` if the user has none. */
+  /** Returns the handle of a user. If the user has none, stores and returns `created`. */
   handleOf(userId: number, created: string): Promise<string>
-  /** Counts the passkeys that were created for other host names than `rpId`, and their users. */
+  /** Counts the passkeys that were created for other host names than `rpId`, and the users who have such passkeys. */
   countOthers(rpId: string): Promise<{ passkeys: number; users: number }>
 }
 
@@ -65,7 +65,8 @@ export const createPasskeysRepository = ({ query }: Pick<SqlClient, 'query'>, sc
   const use = `update ${table} as stored set counter = $3, is_backed_up = $4, last_used_at = clock_timestamp()
     from (select id, counter from ${table} where id = $1 and user_id = $2 for update) as before
     where stored.id = before.id returning before.counter::double precision as counter`
-  // The update changes nothing. Without it, the insert would return no row if the user has a handle.
+  // The update changes nothing. It is needed because an insert with "do nothing" returns no row if the user already has a
+  // handle.
   const handle = `insert into ${inSchema}."passkey_handles" as stored (user_id, handle) values ($1, $2)
     on conflict (user_id) do update set handle = stored.handle returning handle`
   return {

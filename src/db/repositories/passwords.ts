@@ -1,23 +1,24 @@
-/** Changes the passwords of users, in statements that check again what was verified. */
+/** Changes passwords of users. Each statement checks again what the caller has already verified. */
 import type { SqlClient } from '../client/types.ts'
 import { PROOF, type UserSession } from './live-session.ts'
 import type { OneTimeToken } from './one-time-tokens.ts'
 
-/** A change by a session that was proven. */
+/** A change of a password, requested in a session whose owner has proven who they are. */
 export interface PasswordChange extends UserSession {
   readonly hashedPassword: string
 }
 
 export interface PasswordsRepository {
   /**
-   * Changes the password of an active user and ends every session except the given one. Returns false, and changes nothing, if
-   * that session has ended, or was not proven within the last ten minutes, or if the user has changed since it was. Several
-   * statements: call it in a transaction, which must be rolled back if the result is false.
+   * Changes the password of an active user and ends every session except the given one. Returns false if that session has
+   * ended, or if its owner did not prove who they are within the last ten minutes. Also returns false if the user was changed
+   * since the session was checked. Runs several statements, so it must be called in a transaction, which must be rolled back if
+   * the result is false.
    */
   change(change: PasswordChange): Promise<boolean>
   /**
-   * Changes the password of an active user and ends every session. Returns false if the token is void: its user has another
-   * generation or another verified address now, or belongs to another issuer.
+   * Changes the password of an active user and ends every session. Returns false if the token is no longer valid, because the
+   * user has another generation, another verified address, or logs in at another issuer.
    */
   reset(token: OneTimeToken, hashedPassword: string): Promise<boolean>
 }
@@ -30,13 +31,13 @@ export const createPasswordsRepository = ({ query }: Pick<SqlClient, 'query'>, s
     and not exists (select from ${inSchema('identities')} as identity where identity.user_id = owner.id)`
   const isProven = `session.expires_at > clock_timestamp()
     and session.proven_at > clock_timestamp() - ${PROOF}`
-  // Locks the user before the session, as a login does.
+  // Locks the user before the session, as a login does, to prevent deadlocks.
   const change = `update ${users} as owner set hashed_password = $3, generation = owner.generation + 1
     from ${sessions} as session
     where owner.id = $1 and owner.generation = $4 and session.id = $2 and session.user_id = owner.id
       and session.generation = owner.generation and ${hasPassword} and ${isProven}
     returning owner.generation`
-  // Finds no row if the session has been ended meanwhile.
+  // Finds no row if the session has ended since the statement above.
   const keep = `update ${sessions} as session set generation = $3::integer
     where session.id = $2 and session.user_id = $1 and session.generation = $3::integer - 1 and ${isProven}
     returning session.id`

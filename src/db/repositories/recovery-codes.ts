@@ -1,4 +1,4 @@
-/** Stores the hashes of recovery codes. The first characters of a code, its prefix, name its row. */
+/** Stores the hashes of recovery codes. The first characters of a code are its prefix, by which its row is found. */
 import type { SqlClient } from '../client/types.ts'
 
 export interface RecoveryCodeRow {

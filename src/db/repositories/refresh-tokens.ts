@@ -10,7 +10,7 @@ export interface RefreshState {
   readonly isRemembered: boolean
   /** The number of the current token. */
   readonly number: number
-  /** SHA-256 of the secret of the current token, and of the one before. */
+  /** The SHA-256 of the secret of the current token, and of the previous token. */
   readonly hash: string
   readonly previousHash: string | null
   readonly salt: string
@@ -22,7 +22,7 @@ export interface RefreshState {
   readonly end: SessionEnd
 }
 
-/** When a session ends, unless it is used before. */
+/** When a session ends, unless the session is used before that time. */
 export interface SessionEnd {
   /** Milliseconds from now. */
   readonly inMs: number
@@ -42,15 +42,21 @@ export interface RefreshTokensRepository {
   /** Like `find`, and locks the row of the session until the transaction ends. */
   lock(sessionId: string): Promise<RefreshState | undefined>
   /**
-   * Stores the hash of the next token, and extends the session. Returns its new end, or undefined if its user was changed since
-   * the state was read.
+   * Stores the hash of the next token, and extends the session. Returns the new end of the session. Returns undefined if the
+   * user was changed since the state was read.
    */
   rotate(sessionId: string, hash: string, lifetime: SessionLifetime): Promise<SessionEnd | undefined>
-  /** Stores that the current token, which has this number, is in use, unless that is stored already. */
+  /**
+   * Stores that the token with this number is in use. Does nothing if that is already stored, or if it is no longer the current
+   * token.
+   */
   markUsed(sessionId: string, number: number): Promise<void>
 }
 
-/** Time for which a token is not exchanged again, and its predecessor is accepted although it is in use. */
+/**
+ * For this time after its creation, a token is not exchanged for a new one. For this time after its first use, the previous
+ * token is still accepted.
+ */
 const GRACE = `interval '30 seconds'`
 
 interface StateRow extends EndRow {
@@ -70,7 +76,10 @@ interface StateRow extends EndRow {
   readonly is_in_use: boolean
 }
 
-/** Returns SQL for the end of a session that is used now. The parameters are those of its idle and its absolute lifetime. */
+/**
+ * Returns SQL for the end of a session that is used now. The parameters are the idle lifetime and the absolute lifetime of the
+ * session.
+ */
 export const endOfUse = (idle: string, max: string): string =>
   `least(clock_timestamp() + ${idle}::double precision * interval '1 millisecond',
     created_at + ${max}::double precision * interval '1 millisecond')`
@@ -91,7 +100,7 @@ export const createRefreshTokensRepository = (
 ): RefreshTokensRepository => {
   const inSchema = (table: string): string => `"${schema.replaceAll('"', '""')}"."${table}"`
   const [sessions, users] = [inSchema('sessions'), inSchema('users')]
-  // Two statements, because the second sees what was committed while the first waited for the lock.
+  // Uses two statements, because the second one also sees what was committed while the first one waited for the lock.
   const lock = `select 1 as one from ${sessions} where id = $1 for update`
   const state = `select owner.id as user_id, owner.username, owner.generation as user_generation, owner.status,
       session.generation, is_cookie, is_remembered, refresh_number, refresh_hash, previous_hash, refresh_salt,

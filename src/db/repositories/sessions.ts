@@ -12,7 +12,10 @@ export interface SessionUser {
   readonly session: LiveSession | undefined
 }
 
-/** A session that has not ended by itself. It is still void if its `generation` is below that of its user. */
+/**
+ * A session that has not expired and was not ended. It is nevertheless invalid if its `generation` is lower than that of its
+ * user.
+ */
 export interface LiveSession {
   readonly id: string
   readonly generation: number
@@ -30,13 +33,13 @@ export interface SessionKey {
   readonly sessionId: string | undefined
 }
 
-/** What the user must still be when a session begins. */
+/** The state of the user that was checked. A session begins only if the user still has this state. */
 export type CheckedUser = Pick<UserRecord, 'id' | 'hashedPassword' | 'generation'>
 
 export interface NewSession {
   readonly id: string
   readonly user: CheckedUser
-  /** Time in milliseconds after which the session ends, unless it is used before. */
+  /** Time in milliseconds after which the session ends, unless the session is used before that time. */
   readonly lifetimeMs: number
   readonly isProven: boolean
   readonly device: string | undefined
@@ -68,30 +71,30 @@ export interface SessionsRepository {
   list(userId: number, plainMs: number): Promise<ListedSession[]>
   /** Ends a session of a user. Returns whether the session existed. */
   end(userId: number, sessionId: string): Promise<boolean>
-  /** Ends every session and every access token of a user, by a new generation. */
+  /** Ends every session and every access token of a user, by raising the generation of the user. */
   endAll(userId: number): Promise<void>
   /** Stores that the sessions are in use, unless that was stored less than five minutes ago, and extends them. */
   touch(sessionIds: readonly string[], lifetime: SessionLifetime): Promise<void>
   /**
-   * Stores that the owner of a session proved who they are, if the user is active and still has the password hash and the
-   * generation that were checked. Returns whether it did.
+   * Stores that the owner of a session proved who they are. Does nothing, and returns false, unless the user is active and
+   * still has the password hash and the generation that were checked.
    */
   prove(user: CheckedUser, sessionId: string): Promise<boolean>
   /** Deletes at most `limit` sessions that have ended. Returns their number. */
   sweep(limit: number): Promise<number>
   /**
-   * Ends the user's sessions beyond `max`, and those of an earlier generation. First those that are not listed anymore, then the least
-   * recently used ones.
+   * Ends the user's sessions of an earlier generation, and all sessions beyond `max`. Ends unlisted sessions first, and then
+   * the least recently used ones.
    */
   trim(userId: number, max: number, plainMs: number): Promise<void>
   /**
-   * Returns the generation of a session that has not ended and whose owner proved who they are within the last ten minutes, or
-   * undefined if there is no such session.
+   * Returns the generation of a session that has not ended, and whose owner proved who they are within the last ten minutes.
+   * Returns undefined if there is no such session.
    */
   provenGeneration(userId: number, sessionId: string): Promise<number | undefined>
 }
 
-/** Time after which a use of a session is stored again. */
+/** Minimum time between two updates of a session's time of last use. */
 const TOUCH = `interval '5 minutes'`
 
 interface FoundRow {
@@ -113,8 +116,8 @@ interface FoundRow {
 }
 
 /**
- * Returns the condition that a session is listed. A session without refresh tokens is listed while its access token is valid, and while
- * a socket is open. Open sockets are stored as use every five minutes.
+ * Returns the condition under which a session is listed. A session without refresh tokens is listed while its access token is
+ * valid, or while one of its sockets is open. The time of last use is updated every five minutes while a socket is open.
  */
 const isListed = (createdAt: string, plainMs: string): string =>
   `(refresh_hash is not null or last_used_at > clock_timestamp() - interval '15 minutes'
@@ -133,7 +136,7 @@ export const createSessionsRepository = ({ query }: SqlClient, schema: string): 
     join ${users} as owner on owner.id = asked.user_id
     left join ${sessions} as session on session.id = asked.session_id and session.user_id = owner.id
       and session.expires_at > clock_timestamp()`
-  // The lock makes this statement wait for a transaction that changes the user, and check the user again after it.
+  // With the lock, this statement waits for a transaction that is changing the user, and then checks the user again.
   const start = `with checked as (
       select id, generation from ${users}
       where id = $2 and hashed_password is not distinct from $3 and generation = $4 and status = 'active' for share

@@ -14,14 +14,17 @@ export interface StoredTotp extends TotpSecret {
 
 /** Reads and writes the secrets of one schema. */
 export interface TotpRepository {
-  /** Stores a secret that is not confirmed yet, in place of an earlier one. Returns false if the user has a confirmed secret. */
+  /**
+   * Stores a secret that is not confirmed yet, and replaces an earlier unconfirmed one. Returns false if the user has a
+   * confirmed secret.
+   */
   enrol(secret: TotpSecret): Promise<boolean>
   find(userId: number): Promise<StoredTotp | undefined>
   /** Confirms a secret with the time step of its first code. Returns false if the secret is confirmed already. */
   confirm(userId: number, step: number): Promise<boolean>
   /**
-   * Stores the time step of a code, unless a code of this step or of a later one was accepted before. The condition is part of the
-   * update, so that two processes cannot accept one code.
+   * Stores the time step of a code, unless a code of this step or a later one was already accepted. The update itself contains
+   * this condition, so that two processes cannot accept the same code.
    */
   acceptStep(userId: number, step: number): Promise<boolean>
   /** Deletes the secret of a user. Returns whether it was confirmed. */

@@ -26,15 +26,17 @@ export interface UserRecord {
   readonly role: UserRole
 }
 
-/** A user as an earlier statement found it. A write takes effect only if the user is still the same. */
+/** A user as an earlier statement found it. A write takes effect only if the user has not changed since then. */
 export interface CheckedUser {
   readonly id: number
   readonly generation: number
-  /** The password hash that was verified. Not compared if absent, because then the request was authenticated by its session. */
+  /**
+   * The password hash that was verified. If absent, the hash is not compared, because the session authenticated the request.
+   */
   readonly hashedPassword?: string | null | undefined
   /** The session that authenticated the request. */
   readonly sessionId?: string | null | undefined
-  /** Whether the session must have been proven within the last ten minutes. */
+  /** True if the owner of the session must have proven who they are within the last ten minutes. */
   readonly isProven?: boolean | undefined
 }
 
@@ -56,14 +58,14 @@ export interface UsersRepository {
   /** Returns the users with these ids, keyed by id. Omits users that do not exist. Each query reads at most 1,000 users. */
   findByIds(ids: readonly number[]): Promise<Map<number, UserRecord>>
   /**
-   * Renews the hash of a verified password, if the user is active and still has the hash and the generation that were checked.
-   * Returns whether it did.
+   * Replaces the hash of a verified password with a new hash of it, if the user is active and still has the checked hash and
+   * generation. Returns whether it did.
    */
   renewPasswordHash(user: Pick<UserRecord, 'id' | 'hashedPassword' | 'generation'>, renewed: string): Promise<boolean>
   /**
-   * Locks the row of a user until the end of the transaction. Returns false if the user is not active, has another generation or
-   * hash than the one that was checked, or if the session has ended. Call it first in each transaction that changes an account or
-   * accepts a code, so that no password change, suspension or deletion comes between check and write.
+   * Locks the row of a user until the end of the transaction. Returns false if the user is not active, has another generation
+   * or hash than the one that was checked, or if the session has ended. Must be called first in each transaction that changes
+   * an account or accepts a code. Then no password change, suspension or deletion can happen between the check and the write.
    */
   lockActive(user: CheckedUser): Promise<boolean>
   /** Suspends an active user, or restores a suspended one. A suspension ends every session. Returns whether it changed the user. */
@@ -92,7 +94,7 @@ export const createUsersRepository = (
   schema: string
 ): UsersRepository => {
   const inSchema = `"${schema.replaceAll('"', '""')}"`
-  // Rows that refer to the user can still be inserted.
+  // This lock does not block inserts of rows that refer to the user.
   const lockActive = `select id from ${inSchema}.users
     where id = $1 and generation = $2 and status = 'active'
       and (not $3::boolean or hashed_password is not distinct from $4::text)
