@@ -32,20 +32,20 @@ export interface AccountsOptions {
   readonly legacySocketMs: number
   readonly policy?: PasswordPolicy | undefined
   readonly throttle?: LoginThrottle | undefined
-  /** Whether users must verify an e-mail address before they can log in. */
+  /** True if users must verify an e-mail address before they can log in. */
   readonly isEmailRequired?: boolean
   /**
-   * The checks before the session, in their order. Inactive users, those without a second factor that is required, and those
-   * without a verified address if one is required, are always rejected first.
+   * Further gates, which run in this order after the built-in ones. The built-in gates reject inactive users, then users
+   * without a required second factor, then users without a required verified address.
    */
   readonly gates?: readonly LoginGate[]
-  /** The second factors, whose gate comes before everything that the password alone must not allow. */
+  /** The second factors. Their gate runs before every gate whose error lets the client act without a session. */
   readonly twoFactor: TwoFactor
   /** Who can register. The default is everyone. */
   readonly registration?: RegistrationMode
   /** Another issuer whose access tokens are accepted. */
   readonly issuer?: Issuer | undefined
-  /** Whether the access tokens of this service are accepted. The default is true. */
+  /** True if the access tokens of this service are accepted. The default is true. */
   readonly isLocal?: boolean
 }
 
@@ -62,9 +62,9 @@ export interface Accounts {
    */
   login(login: PasswordLogin): Promise<StartedSession>
   /**
-   * Starts a session of a user who was verified otherwise, for example by a second factor after the password. `user` is the
-   * record that was checked: the session begins only if its hash, status and generation are still the same. Throws
-   * `invalid_credentials` if they are not, and the error of a gate other than that of the second factor.
+   * Starts a session of a user who was verified in another way, for example by a second factor after the password. `user` is
+   * the record that was checked. Throws `invalid_credentials` if the hash, status or generation of the user has changed since
+   * then. Throws the error of a gate, except the gate of the second factor.
    */
   startSession(user: UserRecord, request: LoginRequest): Promise<StartedSession>
   /**
@@ -84,7 +84,8 @@ export const createAccounts = (options: AccountsOptions): Accounts => {
   const { context, passwords, tokens, lifetime, policy, throttle, twoFactor, isEmailRequired = false } = options
   const { registration = 'open', issuer, isLocal = true } = options
   const emails = createEmails({ context, isRequired: isEmailRequired })
-  // The second factor comes before the address: the challenge of `emails.gate` lets whoever has it enter another address.
+  // The gate of the second factor runs before `emails.gate`, because the challenge of `emails.gate` allows its holder to enter
+  // another address.
   const gates = [emails.gate, ...(options.gates ?? [])]
   const { clock, log, database } = context
   const { sessions, refreshTokens } = database

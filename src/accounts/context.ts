@@ -1,4 +1,4 @@
-/** Defines what every part of the accounts uses. */
+/** Defines the objects that all parts of the accounts use. */
 import type { Keyring } from '../crypto/keyring.ts'
 import type { ChatDatabase } from '../db/database.ts'
 import type { Clock } from '../lib/clock.ts'

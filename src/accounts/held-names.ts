@@ -1,10 +1,10 @@
-/** Keeps the names of deleted accounts from being given out, so that nobody can pose as the person who had the name. */
+/** Prevents the registration of names of deleted accounts for a time, so that nobody can pose as the former user. */
 import type { Repositories } from '../db/database.ts'
 import type { NewUser, UserRecord } from '../db/repositories/users.ts'
 import { ChatError } from '../protocol/errors.ts'
 import type { AccountsContext } from './context.ts'
 
-/** Returns the HMAC of a name, regardless of the case of ASCII letters. Must not be awaited inside a transaction. */
+/** Returns the HMAC of a name. The case of ASCII letters is ignored. Must not be awaited inside a transaction. */
 export const hashOfName = ({ lookupKeys }: Pick<AccountsContext, 'lookupKeys'>, username: string): Promise<string> =>
   lookupKeys.hash(
     'names',
@@ -12,8 +12,9 @@ export const hashOfName = ({ lookupKeys }: Pick<AccountsContext, 'lookupKeys'>, 
   )
 
 /**
- * Creates a user with the repositories of a transaction. Throws `username_taken` if another user has the name, or if it is held.
- * The hold is checked after the insert: a deletion frees the name and holds it in one transaction, for which the insert waits.
+ * Creates a user with the repositories of a transaction. Throws `username_taken` if another user has the name, or if the name
+ * is held. Checks the hold after the insert: the insert waits for a running deletion, which frees and holds the name in one
+ * transaction.
  */
 export const createUnlessHeld = async (
   { users, heldNames }: Pick<Repositories, 'users' | 'heldNames'>,

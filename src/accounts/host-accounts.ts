@@ -1,4 +1,7 @@
-/** Suspends, restores, deletes and exports users for a host application, which knows them by the ids that it sees in the chat. */
+/**
+ * Suspends, restores, deletes and exports users for a host application. The host identifies a user by the `id` that the user
+ * has as a `PublicUser`.
+ */
 import type { UserRecord } from '../db/repositories/users.ts'
 import { ChatError } from '../protocol/errors.ts'
 import { recordFor } from './admin/actor.ts'
@@ -8,19 +11,22 @@ import type { RequestDeletion } from './deletion/request.ts'
 import type { Exports } from './export/export.ts'
 import type { ExportRecord } from './export/records.ts'
 
-/** The methods resolve with false if nobody with the id has used the chat, or if the account was deleted. */
+/** The methods resolve with false if the chat has no user with the id, or if the account was deleted. */
 export interface HostAccounts {
-  /** Ends every session and socket of a user. Until `restore`, requests are rejected with `account_suspended`. */
+  /**
+   * Suspends a user and ends every session and socket of the user. Until `restore` is called, requests are rejected with
+   * `account_suspended`.
+   */
   suspend(id: string): Promise<boolean>
   restore(id: string): Promise<boolean>
   delete(id: string, erase: boolean | undefined): Promise<boolean>
-  /** Returns all records of a user. Throws `user_not_found` when the first one is read. */
+  /** Returns all records of a user. Throws `user_not_found` when the first record is read. */
   export(id: string): AsyncGenerator<ExportRecord>
 }
 
 export interface HostAccountsOptions {
   readonly context: Pick<AccountsContext, 'database' | 'mail'>
-  /** Whether users can register with the chat. Then an id may also be one of the chat. */
+  /** True if users can register with the chat. In this case, an id may also be the numeric id of a registered user. */
   readonly hasOwnAccounts: boolean
   readonly requestDeletion: RequestDeletion
   readonly exports: Pick<Exports, 'records'>

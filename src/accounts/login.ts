@@ -1,6 +1,6 @@
 /**
- * Logs users in with a password: throttle, password, gates, session. Whatever was verified is verified again by the statement
- * that inserts the session.
+ * Logs users in with a password, in four steps: throttle, password, gates, session. The statement that inserts the session
+ * checks again that the user has not changed since the password was verified.
  */
 import type { UserRecord } from '../db/repositories/users.ts'
 import { networkOf } from '../lib/client-address.ts'
@@ -10,13 +10,13 @@ import { checkedIn, type LoginThrottle } from './passwords/throttle.ts'
 import type { Passwords } from './passwords.ts'
 import type { SessionStarter, StartedSession } from './sessions/start.ts'
 
-/** What a client wants from a login. */
+/** The options of a login. */
 export interface LoginOptions {
-  /** Whether the session has refresh tokens. */
+  /** True if the session has refresh tokens. */
   readonly session?: boolean | undefined
-  /** Whether the refresh tokens are sent in a cookie. Implies `session`. */
+  /** True if the refresh tokens are sent in a cookie. Implies `session`. */
   readonly cookie?: boolean | undefined
-  /** Whether the cookie is kept when the browser is closed. The default is true. */
+  /** True if the browser keeps the cookie after it is closed. The default is true. */
   readonly remember?: boolean | undefined
 }
 
@@ -24,7 +24,7 @@ export interface LoginOptions {
 export interface LoginRequest {
   readonly client: ClientInfo
   readonly options: LoginOptions
-  /** The refresh token in the cookie that the new session's cookie replaces. Its session ends. */
+  /** The refresh token in the cookie that the cookie of the new session replaces. The session of this token ends. */
   readonly replaces?: string | undefined
 }
 
@@ -61,7 +61,7 @@ export const createPasswordLogin = (
   const { users, audit } = context.database
 
   /**
-   * Replaces a hash with a lower cost. Returns the user with the new hash, or undefined if the user was changed since the
+   * Replaces a hash of a lower cost. Returns the user with the current hash, or undefined if the user was changed since the
    * password was checked.
    */
   const renewed = async (user: UserRecord, password: string, mayRenew: boolean): Promise<UserRecord | undefined> => {
@@ -71,7 +71,7 @@ export const createPasswordLogin = (
     return (await users.renewPasswordHash(user, hashedPassword)) ? { ...user, hashedPassword } : undefined
   }
 
-  /** Returns the user if the password is right. */
+  /** Looks up the user and verifies the password. */
   const verified = async ({ username, password }: PasswordLogin): Promise<Verified> => {
     // PostgreSQL cannot store a NUL character in text, so no user has such a name and a query would fail.
     const user = username.includes('\u0000') ? undefined : await users.findByUsername(username)
@@ -81,7 +81,10 @@ export const createPasswordLogin = (
     return { user, isRight: await passwords.verify(password, hash) }
   }
 
-  /** Returns a session, or the user whose password was wrong or who was changed meanwhile. */
+  /**
+   * Returns a session. If there is none, returns only the user, whose password was wrong or who was changed during every
+   * attempt.
+   */
   const tryLogin = async (
     login: PasswordLogin
   ): Promise<{ started?: StartedSession; user: UserRecord | undefined }> => {
@@ -95,7 +98,7 @@ export const createPasswordLogin = (
       // second renewal would make that login start over.
       const current = await checkedIn(counted, renewed(user, login.password, attempt === 0))
       if (!current) continue
-      // Before the gates, because a gate that asks for a second factor does not make the password wrong.
+      // Called before the gates. The password is right even if a gate then asks for a second factor.
       await counted?.succeed()
       for (const gate of gates) await gate(current, login)
       const started = await start(current, login)
@@ -107,7 +110,8 @@ export const createPasswordLogin = (
   return async login => {
     const { started, user } = await tryLogin(login)
     if (started) return started
-    // An event cannot be deleted, and an unknown name has no limit over all networks: a client with a /48 has 65,536 of /64.
+    // Failed logins are stored as events, which cannot be deleted, and those with an unknown name have no limit over all
+    // networks. So unknown names are counted per /48 network, because a client with a /48 has 65,536 networks of /64.
     await audit.countFailedLogin({ userId: user?.id, network: networkOf(login.client.address, user ? 64 : 48) })
     throw invalidCredentials()
   }
@@ -120,7 +124,7 @@ interface Verified {
 
 const invalidCredentials = (): ChatError => new ChatError('invalid_credentials', 'Wrong username or password.')
 
-/** Rejects users who are suspended, and those whose account is being deleted. */
+/** Rejects users who are suspended, or whose account is being deleted. */
 export const refuseInactive: LoginGate = async ({ status }) => {
   if (status === 'suspended') throw suspended()
   if (status !== 'active') throw invalidCredentials()

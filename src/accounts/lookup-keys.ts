@@ -1,6 +1,7 @@
 /**
- * Computes the HMACs by which values are found that the database contains only encrypted, or not at all. Each kind of value has
- * a random key, which is stored encrypted. A rotation of the encryption key re-encrypts it, so the HMACs stay the same.
+ * Computes HMACs by which a value can be found that the database stores only encrypted, or only as an HMAC. Each kind of value
+ * has its own random key, which is stored encrypted. A rotation of the encryption key re-encrypts this key without changing it,
+ * so the HMACs stay the same.
  */
 import { createHmac, createSecretKey, type KeyObject, randomBytes } from 'node:crypto'
 import type { Keyring } from '../crypto/keyring.ts'
@@ -11,8 +12,8 @@ export type LookupKeyName = 'emails' | 'names'
 
 export interface LookupKeys {
   /**
-   * Returns the HMAC-SHA-256 of a text in hex. The caller normalizes the text. The first call for a name reads its key, so it
-   * must not be awaited inside a transaction: the embedded database has only one session.
+   * Returns the HMAC-SHA-256 of a text in hex. The caller normalizes the text. The first call for a kind reads its key, so it
+   * must not be awaited inside a transaction, because the embedded database has only one session.
    */
   hash(name: LookupKeyName, text: string): Promise<string>
 }
@@ -27,7 +28,10 @@ const KEY_BYTES = 32
 export const createLookupKeys = ({ repository, keyring }: LookupKeysOptions): LookupKeys => {
   const keys = new Map<LookupKeyName, Promise<KeyObject>>()
 
-  /** Returns the key of a kind. Creates it on first use; if several processes do so at once, all use the one that was stored. */
+  /**
+   * Returns the key of a kind, and creates it on first use. If several processes create it at the same time, all of them use
+   * the one that was stored.
+   */
   const load = async (name: LookupKeyName): Promise<KeyObject> => {
     let stored = await repository.find(name)
     if (!stored) {
@@ -46,7 +50,7 @@ export const createLookupKeys = ({ repository, keyring }: LookupKeysOptions): Lo
     return createSecretKey(Buffer.from(secret, 'base64url'))
   }
 
-  /** Encrypts a key with the current encryption key, so that the earlier one can be removed. */
+  /** Encrypts a key with the current encryption key, so that the operator can remove the earlier encryption key. */
   const renew = async (name: LookupKeyName, before: string, secret: string): Promise<void> => {
     const { token, keyId } = keyring.encrypt(secret)
     await repository.replace(name, before, { secret: token, keyId })

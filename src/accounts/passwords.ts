@@ -72,8 +72,8 @@ export const createPasswords = ({
   decoy.catch(() => {})
 
   /**
-   * Spends the time that a hash at the configured cost takes longer than one at `cost`. Each step of the cost doubles the time, so
-   * one hash at each cost from `cost` up to the configured one, exclusive, takes as long as the difference.
+   * Spends the difference in time between a hash at the configured cost and a hash at `cost`. Each step of the cost doubles the
+   * time. So the difference equals the time of one hash at each cost, from `cost` up to but not including the configured one.
    */
   const spendDifference = async (cost: number): Promise<void> => {
     for (let step = cost; step < rounds; step++) await bcrypt.hash('decoy', { cost: step })
@@ -99,7 +99,7 @@ export const createPasswords = ({
     },
     async verify(password, hash) {
       // Both forms are tried even if the user does not exist, so that the response time does not reveal whether the user
-      // exists. They are queued as one, so that after `busy` none of them has been tried.
+      // exists. They are queued together, so that `busy` is thrown before either of them is tried.
       return queued(async () => {
         for (const form of new Set([normalizePassword(password), password])) {
           if (await verifyForm(form, hash)) return true
@@ -108,8 +108,8 @@ export const createPasswords = ({
       })
     },
     needsRehash(hash, password) {
-      // The hash does not show whether it is of the normalized password, so a password that normalization changes is hashed
-      // again at each login. This is rare, because most keyboards produce the normalized form.
+      // The hash does not show whether the password was normalized before hashing. So a password that normalization changes is
+      // hashed again at each login. This is rare, because most keyboards produce the normalized form.
       if (password !== normalizePassword(password)) return true
       // An imported hash of a long password covers only its first 72 bytes.
       if (isLong(password) && !hash.startsWith(PREHASHED)) return true

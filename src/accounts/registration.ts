@@ -1,4 +1,4 @@
-/** Registers users with a password: everyone, people with an invitation, or nobody. */
+/** Registers users with a password. Depending on the mode, everyone can register, only people with an invitation, or nobody. */
 import type { UserRecord } from '../db/repositories/users.ts'
 import { ChatError } from '../protocol/errors.ts'
 import type { AccountsContext, ClientInfo } from './context.ts'
@@ -12,7 +12,7 @@ import { isReservedName } from './reserved-names.ts'
 /** Who can register. */
 export type RegistrationMode = 'open' | 'invite' | 'closed'
 
-/** What a person enters beside a username and a password. */
+/** The optional data of a registration, in addition to a username and a password. */
 export interface RegistrationDetails {
   readonly email?: string | undefined
   /** The token of an invitation. Ignored if everyone can register. */
@@ -21,9 +21,9 @@ export interface RegistrationDetails {
 }
 
 /**
- * Creates a user, and sends a link to the e-mail address. Throws `registration_closed`, `invitation_required`,
- * `invalid_invitation`, `username_taken`, `username_reserved`, `password_too_common`, `validation_failed` for an address that is not
- * valid, or `busy` if too many hashes are queued.
+ * Creates a user, and mails a link to the e-mail address if one is given. Throws `registration_closed`, `invitation_required`,
+ * `invalid_invitation`, `username_taken`, `username_reserved`, `password_too_common`, `validation_failed` for an invalid
+ * address, or `busy` if too many hashes are queued.
  */
 export type Register = (username: string, password: string, details?: RegistrationDetails) => Promise<UserRecord>
 
@@ -41,8 +41,8 @@ export const createRegister = ({ context, passwords, emails, policy, mode }: Reg
   const { database } = context
 
   /**
-   * Returns the hash of the invitation, or undefined if none is needed. Checks it before anything else, so that nobody without an
-   * invitation learns which names are taken, or makes the service hash a password.
+   * Returns the hash of the invitation, or undefined if none is needed. Called before all other checks. Otherwise, a person
+   * without an invitation could find out which names are taken, or make the service hash a password.
    */
   const invited = async (invitation: string | undefined): Promise<string | undefined> => {
     if (mode === 'open') return undefined
@@ -66,7 +66,8 @@ export const createRegister = ({ context, passwords, emails, policy, mode }: Reg
     const hashedPassword = await passwords.hash(password)
     const nameHash = await hashOfName(context, username)
     return database.transaction(async repositories => {
-      // Whether the invitation is still unused is decided here. If the name is taken, it stays unused.
+      // Uses up the invitation in this transaction. If the name is taken, the transaction is rolled back, and the invitation
+      // stays unused.
       if (invitationHash && !(await repositories.invitations.take(invitationHash))) throw invalidInvitation()
       const user = await createUnlessHeld(repositories, { username, hashedPassword }, nameHash)
       if (prepared) await emails.store(repositories, user, prepared, client)
@@ -76,7 +77,7 @@ export const createRegister = ({ context, passwords, emails, policy, mode }: Reg
   }
 }
 
-/** Returns the error for a registration while nobody can register. */
+/** Returns the error for a registration when nobody can register. */
 export const registrationClosed = (): ChatError =>
   new ChatError('registration_closed', 'Nobody can register here. Ask an administrator for an account.')
 

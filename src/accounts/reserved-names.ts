@@ -1,4 +1,4 @@
-/** Lists the usernames that nobody can register, because others would take them for the operator or for a group. */
+/** Lists the usernames that nobody can register, because other users would mistake them for the operator or for a group. */
 
 const RESERVED: ReadonlySet<string> = new Set([
   'admin',

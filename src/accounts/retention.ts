@@ -1,9 +1,11 @@
-/** Periodically deletes what need not be kept anymore. */
+/** Periodically deletes data whose retention time has ended. */
 import type { ChatDatabase } from '../db/database.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Log } from '../lib/logging.ts'
 
-/** Interval in milliseconds between two runs. Every process runs them, and skips the rows that another process changes. */
+/**
+ * Interval in milliseconds between two runs. Every process performs the runs, and skips rows that another process has locked.
+ */
 const RUN_MS = 10 * 60_000
 /** Maximum number of rows that one statement changes. */
 const BATCH = 1000
@@ -12,7 +14,7 @@ const BATCH = 1000
 export type RetentionJob = (limit: number) => Promise<number>
 
 export interface RetentionOptions {
-  /** The jobs by the names under which their failures are logged. */
+  /** The jobs. Each key is the name under which a failure of the job is logged. */
   readonly jobs: Readonly<Record<string, RetentionJob>>
   readonly clock: Clock
   readonly log: Log
@@ -24,7 +26,7 @@ export interface Retention {
   stop(): Promise<void>
 }
 
-/** Returns the jobs for the tables of accounts. The audit log contains addresses for `addressDays` days. */
+/** Returns the jobs for the tables of accounts. The audit log keeps addresses for `addressDays` days. */
 export const retentionJobs = (
   {
     audit,
@@ -50,7 +52,7 @@ export const createRetention = ({ jobs, clock, log }: RetentionOptions): Retenti
   const run = async (): Promise<void> => {
     for (const [job, work] of Object.entries(jobs)) {
       try {
-        // Repeated until a statement finds fewer rows than it may change, or the process stops.
+        // The job is repeated until a statement finds fewer rows than its limit, or until the process stops.
         while (stopTimer && (await work(BATCH)) === BATCH);
       } catch (err) {
         log.warn({ err, job }, 'failed to delete rows that need not be kept anymore; retrying in ten minutes')

@@ -1,4 +1,7 @@
-/** Defines who administers: an administrator or the operator. Records what they do, and rejects what they may not do. */
+/**
+ * Defines who administers users: an administrator or the operator. Records their actions, and rejects actions that they may not
+ * perform.
+ */
 import type { Repositories } from '../../db/database.ts'
 import type { NewAuditEvent } from '../../db/repositories/audit.ts'
 import type { UserSession } from '../../db/repositories/live-session.ts'
@@ -6,7 +9,7 @@ import { ChatError } from '../../protocol/errors.ts'
 import type { AuditEventName } from '../audit-events.ts'
 import type { ClientInfo } from '../context.ts'
 
-/** An administrator who sends a request, or `operator`: whoever runs the command line or the host application. */
+/** An administrator who sends a request, or `operator` for the person who runs the command line or the host application. */
 export type Actor = Administrator | 'operator'
 
 export interface Administrator extends UserSession {
@@ -16,10 +19,10 @@ export interface Administrator extends UserSession {
 /** Returns the session that a write checks again, or null for the operator. */
 export const sessionOf = (actor: Actor): UserSession | null => (actor === 'operator' ? null : actor)
 
-/** What an actor did to a user. */
+/** What an actor did. */
 export type AdminEvent = Pick<NewAuditEvent, 'detail'> & { readonly event: AuditEventName }
 
-/** Records what an actor did to a user, or to no user in particular. */
+/** Records what an actor did to a user. If the action concerns no particular user, `userId` is undefined. */
 export const recordFor = (
   { audit }: Pick<Repositories, 'audit'>,
   actor: Actor,
@@ -30,7 +33,10 @@ export const recordFor = (
     ? audit.record({ event, userId, detail: { ...detail, by: 'operator' } })
     : audit.record({ event, userId, actorId: actor.userId, sessionId: actor.sessionId, ...actor.client, detail })
 
-/** Returns the error for a write that changed nothing: either the actor may not do it, or there is no such user. */
+/**
+ * Returns the error for a write that changed nothing. The cause is either that the actor may not write, or that there is no
+ * such user.
+ */
 export const refusal = async (
   { administration }: Pick<Repositories, 'administration'>,
   actor: Actor
@@ -40,8 +46,8 @@ export const noSuchUser = (): ChatError =>
   new ChatError('user_not_found', 'There is no such user. The account may have been deleted or suspended.')
 
 /**
- * Locks the administrators before an administrator changes a user, so that no two transactions wait for each other. Call it first
- * in the transaction.
+ * Locks the administrators before an administrator changes a user, to prevent deadlocks between transactions. Must be called
+ * first in the transaction.
  */
 export const lockFor = async (
   { administration }: Pick<Repositories, 'administration'>,
@@ -50,12 +56,12 @@ export const lockFor = async (
   if (actor !== 'operator') await administration.lockAdmins()
 }
 
-/** Returns the error for a user who is no administrator. */
+/** Returns the error for a user who is not an administrator. */
 export const notAdmin = (): ChatError => new ChatError('not_allowed', 'Only administrators may do this.')
 
 /**
- * Throws `last_admin` if a user is the only administrator of `admins`, which `lockAdmins` returned. Call it in the transaction of
- * each write that leaves one administrator less.
+ * Locks the administrators, and throws `last_admin` if the user `id` is the only one. Must be called in the transaction of each
+ * write that removes an administrator.
  */
 export const refuseLastAdmin = async (
   { administration }: Pick<Repositories, 'administration'>,

@@ -1,4 +1,4 @@
-/** Decides whether a user may use the administration: the role, and the second factor if one is required. */
+/** Decides whether a user may use the administration. Checks the role, and the second factor if one is required. */
 import type { AdministrationRepository } from '../../db/repositories/administration.ts'
 import type { FactorsRepository } from '../../db/repositories/factors.ts'
 import type { UserRole } from '../../db/tables.ts'
@@ -8,12 +8,15 @@ import { notAdmin } from './actor.ts'
 export interface AdminGuardOptions {
   readonly administration: Pick<AdministrationRepository, 'countAdmins'>
   readonly factors: Pick<FactorsRepository, 'summary'>
-  /** Whether administrators need a second factor. */
+  /** True if administrators need a second factor. */
   readonly isFactorRequired: boolean
 }
 
 export interface AdminGuard {
-  /** Throws `not_allowed` unless the user is an administrator, and `second_factor_missing` without a required factor. */
+  /**
+   * Throws `not_allowed` if the user is not an administrator. Throws `second_factor_missing` if the user has no second factor
+   * but needs one.
+   */
   check(user: { readonly userId: number; readonly role: UserRole }): Promise<void>
   /** Returns a warning for the operator if there are administrators without a second factor. */
   warning(): Promise<string | undefined>

@@ -1,6 +1,6 @@
 /**
- * Changes the accounts of others: roles, suspensions, sessions, passwords. Each change checks again that the actor may do it, and
- * is audited in its transaction.
+ * Changes the accounts of other users: roles, suspensions, sessions and passwords. The transaction of each change checks again
+ * that the actor may make the change, and records it in the audit log.
  */
 import type { Repositories } from '../../db/database.ts'
 import type { ManagedUser, UserChange, UserPage } from '../../db/repositories/administration.ts'
@@ -23,16 +23,17 @@ export interface Administration {
   /** Returns users in the order of their ids. Omits deleted users. */
   list(page: UserPage): Promise<ManagedUser[]>
   /**
-   * Changes the role of a user, suspends or restores the user. Throws `user_not_found`, `not_allowed`, or `last_admin` if there
-   * would be no administrator left. A change to the current values does nothing.
+   * Changes the role or the status of a user. A status of `suspended` suspends the user, and `active` restores a suspended
+   * user. Throws `user_not_found`, `not_allowed`, or `last_admin` if no administrator would remain. Does nothing if the values
+   * are the current ones.
    */
   change(actor: Actor, id: number, change: UserChange): Promise<ManagedUser>
   /** Ends every session of a user. Throws `user_not_found` or `not_allowed`. */
   endSessions(actor: Actor, id: number): Promise<void>
   /**
-   * Lets a user choose a new password: mails a link to the verified address of the user, or returns a token if there is none, or if
-   * too many were mailed. The operator always gets a token. Throws `user_not_found`, also for a suspended user, or `not_allowed`,
-   * also for a user of another issuer.
+   * Allows a user to choose a new password. Mails a link to the verified address of the user. Returns a token instead if the
+   * user has no verified address, or if too many links were mailed, or if the operator calls this. Throws `user_not_found`,
+   * also for a suspended user. Throws `not_allowed`, also for a user of another issuer.
    */
   resetPassword(actor: Actor, id: number): Promise<IssuedReset>
 }
@@ -94,7 +95,10 @@ const eventsOf = (before: ManagedUser, after: ManagedUser): AdminEvent[] => [
     : [{ event: after.status === 'suspended' ? ('user_suspended' as const) : ('user_restored' as const) }])
 ]
 
-/** Lifetime in milliseconds of a token that a person passes on, which takes longer than a mail. */
+/**
+ * Lifetime in milliseconds of a token that is returned. It is longer than that of a mailed link, because a person has to pass
+ * the token on.
+ */
 const RESET_MS = 24 * 60 * 60 * 1000
 
 const resetPassword = async (

@@ -1,4 +1,4 @@
-/** Lets administrators read the audit log. Each page that is read is itself an event. */
+/** Returns pages of the audit log to administrators. Each page that is read is recorded as an event. */
 import type { AuditFilter, AuditRow } from '../../db/repositories/audit-reader.ts'
 import type { AccountsContext } from '../context.ts'
 import { type Actor, notAdmin, recordFor, sessionOf } from './actor.ts'

@@ -1,11 +1,11 @@
-/** Issues invitations, with which people can register while the registration is not open to everyone. */
+/** Issues invitations. People with an invitation can register while registration is not open to everyone. */
 import type { AccountsContext } from '../context.ts'
 import { hashToken, newToken } from '../mail/token.ts'
 import { type RegistrationMode, registrationClosed } from '../registration.ts'
 import { type Actor, notAdmin, recordFor, sessionOf } from './actor.ts'
 
 export interface Invitation {
-  /** The token. Only its hash is stored. */
+  /** The token. The database stores only its hash. */
   readonly invitation: string
   /** In milliseconds since the epoch. */
   readonly expiresAt: number

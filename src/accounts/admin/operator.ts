@@ -1,4 +1,7 @@
-/** Does what only the operator of the service may do, on the command line: creates users, ends all sessions, and removes second factors. */
+/**
+ * Performs actions that only the operator may perform, on the command line: creates users, ends all sessions, and removes
+ * second factors.
+ */
 import type { ManagedUser } from '../../db/repositories/administration.ts'
 import type { UserRole } from '../../db/tables.ts'
 import type { AccountsContext } from '../context.ts'
@@ -12,7 +15,10 @@ export interface NewManagedUser {
 }
 
 export interface Operator {
-  /** Creates a user, also with a reserved name. Throws `username_taken`, also for the name of a user who was deleted recently. */
+  /**
+   * Creates a user. The name may be a reserved one. Throws `username_taken`, also for the name of a user who was deleted
+   * recently.
+   */
   createUser(user: NewManagedUser): Promise<ManagedUser>
   /** Ends every session of every user. Returns the number of users. */
   endAllSessions(): Promise<number>
@@ -43,7 +49,7 @@ export const createOperator = ({
     let users = 0
     for (;;) {
       const ids = await database.transaction(async repositories => {
-        // The event belongs to the transaction of the first batch, so that an interrupted run is recorded too.
+        // The event is recorded in the transaction of the first batch, so that an interrupted run is recorded too.
         if (last === 0)
           await recordFor(repositories, 'operator', undefined, { event: 'sessions_ended', detail: { all: true } })
         return repositories.administration.endSessionsOfMany(last, BATCH)

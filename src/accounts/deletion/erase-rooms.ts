@@ -1,4 +1,4 @@
-/** Erases what a user wrote, room by room in short transactions, and reports it to whoever keeps the messages. */
+/** Erases the messages of a user, room by room in short transactions, and announces each erasure in the log of its room. */
 import type { LeasedDeletion } from '../../db/repositories/deletions.ts'
 import { ChatError } from '../../protocol/errors.ts'
 import type { DeletionJobOptions } from './job.ts'
@@ -8,18 +8,21 @@ export const LEASE_MS = 60_000
 
 type EraseRoomsOptions = Pick<DeletionJobOptions, 'database' | 'clock' | 'appendErasure'> & {
   readonly isClosed: () => boolean
-  /** Called between batches, because the erasure of one user may take long. */
+  /** Called between batches, because erasing the messages of one user may take long. */
   readonly between: () => Promise<void>
 }
 
 /**
- * Returns a function that erases the user of a deletion in all rooms that are not done yet. Every part can be repeated: the
- * deletion is continued after a crash, and two processes may do the same room. Resolves with false if the process stops.
+ * Returns a function that erases the user's messages in all rooms that are not done yet. Every step can be repeated, because a
+ * deletion continues after a crash, and two processes may erase the same room. Resolves with false if the process stops.
  */
 export const createEraseRooms = ({ database, clock, appendErasure, isClosed, between }: EraseRoomsOptions) => {
   const { authored, deletions } = database
 
-  /** Erases the entries of a room, and then appends an erasure up to the last one. Resolves with false if the process stops. */
+  /**
+   * Erases the entries of a room, and then appends an `erasure` up to the last erased entry. Resolves with false if the process
+   * stops.
+   */
   const eraseRoom = async (userId: number, roomId: number): Promise<boolean> => {
     let leasedAt = clock.monotonic()
     let upTo = 0
@@ -53,7 +56,7 @@ export const createEraseRooms = ({ database, clock, appendErasure, isClosed, bet
   }
 }
 
-/** A room that was deleted meanwhile has no subscribers. */
+/** A room that was deleted in the meantime has no subscribers. */
 const ignoreMissingRoom = (error: unknown): void => {
   if (!(error instanceof ChatError && error.code === 'room_not_found')) throw error
 }

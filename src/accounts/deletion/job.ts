@@ -1,7 +1,7 @@
 /**
- * Carries out deletions of accounts in the background: anonymizes the user, erases the messages if requested, and marks the
- * account as deleted. Each deletion is leased in the database, so that one process works on it, and another one continues after
- * a crash.
+ * Performs deletions of accounts in the background. Anonymizes the user, erases the messages if requested, and marks the
+ * account as deleted. A process leases each deletion in the database, so that only one process works on it, and another process
+ * can continue it after a crash.
  */
 import type { ChatDatabase } from '../../db/database.ts'
 import type { DeletionStep, LeasedDeletion } from '../../db/repositories/deletions.ts'
@@ -16,9 +16,9 @@ export interface DeletionJobOptions {
   readonly lookupKeys: AccountsContext['lookupKeys']
   readonly clock: Clock
   readonly log: Log
-  /** How many days the name of a deleted account is not given out. */
+  /** Number of days for which nobody can register the name of a deleted account. */
   readonly nameHoldDays: number
-  /** Appends an `erasure` to the log of a room. Repeated calls with the same `upTo` append one. */
+  /** Appends an `erasure` to the log of a room. Repeated calls with the same `upTo` append only one. */
   readonly appendErasure: (erased: { roomId: number; userId: number; upTo: number }) => Promise<void>
 }
 
@@ -27,20 +27,21 @@ export interface DeletionJob {
   start(): void
   /** Looks for deletions now. */
   wake(): void
-  /** Stops after the statement that is running, and resolves then. The next process continues. */
+  /** Stops the job. Resolves when the running statement has ended. Another process continues the deletion. */
   stop(): Promise<void>
 }
 
-/** Interval in milliseconds at which every process looks for deletions that no process works on. */
+/** Interval in milliseconds at which every process looks for deletions that no process is working on. */
 const POLL_MS = 5000
-/** Delay in milliseconds before a deletion that failed is continued. */
+/** Delay in milliseconds before a failed deletion is continued. */
 const RETRY_MS = 10_000
 /**
- * Time in milliseconds after the end of an account, after which nothing of the user is still being appended: a process may
- * learn of the end 30 s late, and repeats an append for a while. Then the rooms are erased once more.
+ * Time in milliseconds after the end of an account. A process may read that the account has ended up to 30 s late, and may
+ * retry an append for a while. After `SETTLE_MS`, no entry of the user is being appended, so the rooms are erased a second
+ * time.
  */
 const SETTLE_MS = 120_000
-/** Interval in milliseconds at which the names that are no longer held are deleted. */
+/** Interval in milliseconds at which names that are no longer held are deleted. */
 const SWEEP_MS = 60 * 60_000
 
 export const createDeletionJob = (options: DeletionJobOptions): DeletionJob => {
@@ -53,13 +54,14 @@ export const createDeletionJob = (options: DeletionJobOptions): DeletionJob => {
   const isClosed = (): boolean => stops === undefined
   const eraseRooms = createEraseRooms({ ...options, isClosed, between: () => run('anonymize') })
 
-  /** Removes the name and everything else that identifies the user, and holds the name. */
+  /** Removes the name and all other data that identify the user, and holds the name. */
   const anonymize = async (userId: number): Promise<void> => {
     const user = (await database.users.findByIds([userId])).get(userId)
     if (user?.status !== 'deleting') return
     const hash = user.externalId === null ? await hashOfName(options, user.username) : undefined
     await database.transaction(async repositories => {
-      // If another process has anonymized the user meanwhile, the name is the one of the tombstone, which needs no hold.
+      // If another process has anonymized the user in the meantime, the current name is only the placeholder for a deleted
+      // user. Such a name is not held.
       if (!(await repositories.deletions.anonymize(userId, user.username))) return
       if (hash !== undefined && nameHoldDays > 0) await repositories.heldNames.hold(hash, nameHoldDays)
       await repositories.audit.blankUser(userId)
@@ -84,7 +86,10 @@ export const createDeletionJob = (options: DeletionJobOptions): DeletionJob => {
     return step === 'erase' ? deletions.next(userId, 'sweep') : finish(userId)
   }
 
-  /** Carries out the deletions that are due. With a step, only that step: an erasure must not hold up the others. */
+  /**
+   * Performs the deletions that are due. With `step`, performs only deletions in that step, so that a long erasure does not
+   * delay the others.
+   */
   const run = async (step?: DeletionStep): Promise<void> => {
     while (!isClosed()) {
       const leased = await deletions.lease({ leaseMs: LEASE_MS, settleMs: SETTLE_MS, step })

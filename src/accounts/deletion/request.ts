@@ -1,4 +1,4 @@
-/** Ends accounts. The rest of a deletion is a job, see job.ts. */
+/** Ends accounts immediately. The deletion job (job.ts) performs the rest of the deletion. */
 
 import type { Repositories } from '../../db/database.ts'
 import type { CheckedUser } from '../../db/repositories/users.ts'
@@ -8,29 +8,31 @@ import type { AccountsContext, ClientInfo } from '../context.ts'
 import { badToken } from '../tokens/access-tokens.ts'
 
 export interface DeletionRequest {
-  /** Whether the messages of the user are erased too. The default is the setting `onDelete`, which a request cannot weaken. */
+  /** True if the messages of the user are also erased. If the setting `onDelete` requires the erasure, false has no effect. */
   readonly erase?: boolean | undefined
-  /** Who deletes the account: the user, as the request was authenticated, or somebody else. */
+  /** Who deletes the account: the user, as the request was authenticated, or an administrator or the operator. */
   readonly by: Owner | Actor
 }
 
-/** A user who deletes the own account. */
+/** The user who deletes their own account. */
 export interface Owner extends CheckedUser {
   readonly client: ClientInfo
 }
 
 /**
- * Ends an account: its login, sessions and sockets end with the transaction. Throws `last_admin`, `user_not_found`, `not_allowed`
- * if the actor is no administrator anymore, or `invalid_token` if the session of the user has ended.
+ * Ends an account. Its login, sessions and sockets end with the transaction. Throws `last_admin`, `user_not_found`,
+ * `not_allowed` if the actor is no longer an administrator, or `invalid_token` if the session of the user has ended.
  */
 export type RequestDeletion = (userId: number, request: DeletionRequest) => Promise<void>
 
 export interface DeletionRequestOptions {
   readonly context: Pick<AccountsContext, 'database' | 'mail'> & {
-    /** Decrypts the address of the mail. The command line may have no key if the service sends no mail. */
+    /**
+     * Decrypts the address of the mail. Absent if the command line has no key, which it needs only if the service sends mail.
+     */
     readonly keyring?: AccountsContext['keyring'] | undefined
   }
-  /** Whether the messages of every deleted user are erased. */
+  /** True if the messages of every deleted user are erased. */
   readonly erasesByDefault: boolean
   /** Called after the commit. */
   readonly onRequested?: () => void
@@ -41,7 +43,10 @@ export const createRequestDeletion = ({
   erasesByDefault,
   onRequested = () => {}
 }: DeletionRequestOptions): RequestDeletion => {
-  /** Returns the verified address of a user. It is part of the mail, because the job deletes it before the mail is sent. */
+  /**
+   * Returns the verified address of a user. The address is stored with the mail, because the job deletes it from the account
+   * before the mail is sent.
+   */
   const addressOf = async (userId: number): Promise<string | undefined> => {
     if (!mail.isConfigured || !keyring) return undefined
     const verified = (await database.emails.listOf(userId)).find(({ state }) => state === 'verified')
@@ -69,7 +74,10 @@ export const createRequestDeletion = ({
 
 const isOwner = (by: Owner | Actor): by is Owner => typeof by === 'object' && 'id' in by
 
-/** Throws unless the account may be deleted. Locks administrators before any other user, like every write of an administrator. */
+/**
+ * Throws if the account may not be deleted. Locks administrators before any other user, as every write by an administrator
+ * does.
+ */
 const check = async (
   { administration, users }: Pick<Repositories, 'administration' | 'users'>,
   userId: number,

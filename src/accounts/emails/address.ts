@@ -4,9 +4,9 @@ import { isVisible } from '../../lib/text.ts'
 
 /** An address in two forms. */
 export interface NormalizedAddress {
-  /** The form to which mails are sent: as entered, with the domain in ASCII (punycode, RFC 5891). */
+  /** The form to which mails are sent: the address as entered, with the domain in ASCII (punycode, RFC 5891). */
   readonly address: string
-  /** The form that is compared: Unicode NFC and lower case. */
+  /** The form in which addresses are compared: Unicode NFC and lower case. */
   readonly key: string
 }
 
@@ -18,12 +18,12 @@ const MAX_LOCAL_BYTES = 64
 // Quoted parts ("a b"@example.com) are valid in RFC 5321 but practically unused, and mail servers disagree about them.
 const FORBIDDEN_IN_LOCAL = /[\s\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}"(),:;<>@[\\\]]/u
 const FORBIDDEN_IN_DOMAIN = /[\s\p{Cc}\p{Cf}\p{Cs}!-,/:-@[-`{-~]/u
-/** Matches a host name with two labels or more, whose last one begins with a letter, which excludes IP addresses. */
+/** Matches a host name of two labels or more. The last label must begin with a letter, which excludes IP addresses. */
 const DOMAIN = /^(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?$/
 
 /**
- * Returns both forms of an address, or undefined if it is not valid. Addresses that differ only in case are the same: the
- * standard allows servers to distinguish them, but none does, and people enter them in any case.
+ * Returns both forms of an address, or undefined if it is not valid. Addresses that differ only in case count as the same. The
+ * standard allows servers to distinguish them, but hardly any server does, and people do not type the case consistently.
  */
 export const normalizeAddress = (text: string): NormalizedAddress | undefined => {
   if (text.length > 2 * MAX_ADDRESS) return undefined

@@ -1,4 +1,6 @@
-/** Manages the e-mail addresses of users: entered, confirmed by a link, changed and removed. */
+/**
+ * Manages the e-mail addresses of users. A user enters an address, confirms it with a mailed link, and may change or remove it.
+ */
 import type { Repositories } from '../../db/database.ts'
 import type { EmailRecord, NewEmail } from '../../db/repositories/emails.ts'
 import type { CheckedUser } from '../../db/repositories/users.ts'
@@ -8,10 +10,10 @@ import { hashToken, redeemToken } from '../mail/token.ts'
 import { type NormalizedAddress, normalizeAddress } from './address.ts'
 import { badChallenge, createVerificationGate, type VerificationGate } from './gate.ts'
 
-/** The user whose address changes, as they were when the request was authenticated. */
+/** The user whose address changes. The generation is the one with which the request was authenticated. */
 export type EmailOwner = CheckedUser
 
-/** An address that can be stored. */
+/** An encrypted address, ready to be stored. */
 export type PreparedEmail = Omit<NewEmail, 'userId'>
 
 /** The addresses of a user. */
@@ -24,26 +26,27 @@ export interface EmailStatus {
 }
 
 export interface Emails {
-  /** False if the service sends no mail. Then users have no addresses. */
+  /** False if the service sends no mail. In this case, users have no addresses. */
   readonly isConfigured: boolean
-  /** The login gate. Does nothing unless `isRequired`. */
+  /** The gate of the login. It does nothing if no address is required. */
   readonly gate: VerificationGate
   /**
-   * Stores an address, and sends it a link. If another user has verified the address, that user is notified instead, and nothing
-   * else differs. Throws `validation_failed`, or `invalid_token` if the user was changed since the request was authenticated.
+   * Stores an address, and mails a link to it. If another user has verified the address, notifies that user instead. The caller
+   * cannot observe the difference. Throws `validation_failed`, or `invalid_token` if the user was changed since the request was
+   * authenticated.
    */
   enter(user: EmailOwner, address: string, client: ClientInfo): Promise<void>
-  /** Prepares an address for `store`, outside of the transaction. Throws `validation_failed`. */
+  /** Encrypts an address for `store`. Must not be awaited inside a transaction. Throws `validation_failed`. */
   prepare(address: string): Promise<PreparedEmail>
-  /** Like `enter`, in an open transaction, for a user who was created in it or whose row it has locked. */
+  /** Like `enter`, inside an open transaction that has created the user or has locked the user's row. */
   store(repositories: Repositories, user: EmailOwner, email: PreparedEmail, client: ClientInfo): Promise<void>
-  /** Removes the addresses of a user, and notifies the verified one. Throws `not_allowed` if users must have an address. */
+  /** Removes the addresses of a user, and notifies the verified address. Throws `not_allowed` if users must have an address. */
   remove(user: EmailOwner, client: ClientInfo): Promise<void>
   /** Confirms the address to which a link was sent. Throws `link_expired`. */
   verify(token: string, client: ClientInfo): Promise<void>
   /**
-   * Sends another link to the user whose login the gate rejected, to the pending address or to a new one. Throws
-   * `invalid_challenge` or `validation_failed`.
+   * Mails another link to a user whose login the gate rejected. Sends it to the pending address, or to a new one if `address`
+   * is given. Throws `invalid_challenge` or `validation_failed`.
    */
   resend(challenge: string, address: string | undefined, client: ClientInfo): Promise<void>
   describe(userId: number): Promise<EmailStatus>
@@ -51,7 +54,7 @@ export interface Emails {
 
 export interface EmailsOptions {
   readonly context: AccountsContext
-  /** Whether users must verify an address before they can log in. */
+  /** True if users must verify an address before they can log in. */
   readonly isRequired: boolean
 }
 
@@ -67,11 +70,13 @@ export const createEmails = ({ context, isRequired }: EmailsOptions): Emails => 
     return text
   }
 
-  /** Sends a link to the pending address of a user, or notifies the user who has verified it. */
+  /**
+   * Mails a link to the pending address of a user. If another user has verified that address, notifies the other user instead.
+   */
   const sendLink = async (repositories: Repositories, userId: number, addressHash: string): Promise<void> => {
     const owner = await repositories.emails.findVerified(addressHash)
-    // The branches have the same counts and cost the same, so that neither a limit nor the time of the response reveals whether the
-    // address is taken. Many accounts together cannot send more mails to an address than one.
+    // Both branches count against the same limits and take the same time. Otherwise, a limit or the response time would reveal
+    // whether the address is taken. The limit per address also holds when many accounts enter the same address.
     const countedFor = [`verify_email:${userId}`, `address:${addressHash}`]
     await (owner
       ? mail.enqueue(repositories, { kind: 'email_taken', userId: owner.userId, params: {}, countedFor })
@@ -88,7 +93,7 @@ export const createEmails = ({ context, isRequired }: EmailsOptions): Emails => 
   const store: Emails['store'] = async (repositories, { id: userId }, email, client) => {
     const emails = await repositories.emails.listOf(userId)
     const pending = emails.find(one => !isVerified(one))
-    // Links to the same address stay valid until a newer one is sent, which a limit may prevent.
+    // Entering the same address again keeps its earlier links valid, because a limit may prevent the mail with a new link.
     if (pending?.addressHash !== email.addressHash) await repositories.oneTimeTokens.removeOf(userId, 'verify_email')
     const verified = emails.find(isVerified)
     if (verified?.addressHash === email.addressHash) return repositories.emails.removePending(userId)
@@ -131,9 +136,10 @@ export const createEmails = ({ context, isRequired }: EmailsOptions): Emails => 
         if (!redeemed?.addressHash) throw linkExpired()
         const { userId, addressHash } = redeemed
         const before = (await repositories.emails.listOf(userId)).find(isVerified)
-        // The error undoes the transaction: `verify` may have removed the former address before another user verified this one.
+        // The thrown error rolls the transaction back. This is necessary because `verify` may already have removed the former
+        // address before it finds that another user has verified the new one.
         if (!(await repositories.emails.verify(userId, addressHash))) throw linkExpired()
-        // Links for a new password were sent to the former address.
+        // Removes links for a new password too, because they were sent to the former address.
         await repositories.oneTimeTokens.removeOf(userId)
         if (before) {
           await mail.enqueue(repositories, { kind: 'email_changed', userId, params: { address: decrypted(before) } })
@@ -152,7 +158,8 @@ export const createEmails = ({ context, isRequired }: EmailsOptions): Emails => 
       await database.transaction(async repositories => {
         await lock(repositories, user)
         const emails = await repositories.emails.listOf(user.id)
-        // The challenge is for users without a verified address. One that was verified since can only be changed after a login.
+        // The challenge is only for users without a verified address. A user who has verified an address since then must log in
+        // to change it.
         if (emails.some(isVerified)) throw badChallenge()
         if (email) return store(repositories, user, email, client)
         const pending = emails.find(one => !isVerified(one))
@@ -176,7 +183,7 @@ export const createEmails = ({ context, isRequired }: EmailsOptions): Emails => 
 
 const isVerified = ({ state }: EmailRecord): boolean => state === 'verified'
 
-/** Locks the user's row until the end of the transaction, so that nothing else changes the account meanwhile. */
+/** Locks the user's row until the end of the transaction, so that no other transaction changes the account during that time. */
 const lock = async (repositories: Repositories, user: EmailOwner): Promise<void> => {
   if (await repositories.users.lockActive(user)) return
   throw new ChatError('invalid_token', 'Your account was changed meanwhile. Log in again.')

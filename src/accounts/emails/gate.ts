@@ -1,10 +1,12 @@
-/** Rejects logins of users without a verified e-mail address, if the service requires one. */
+/** Rejects logins of users without a verified e-mail address, if the service requires a verified address. */
 import type { ChatDatabase } from '../../db/database.ts'
 import type { UserRecord } from '../../db/repositories/users.ts'
 import { ChatError } from '../../protocol/errors.ts'
 import { hashToken, newToken } from '../mail/token.ts'
 
-/** Checks a user whose password was right. Throws `email_not_verified`, with a challenge that lets the user request a link. */
+/**
+ * Checks a user whose password was right. Throws `email_not_verified` with a challenge, with which the user can request a link.
+ */
 export type VerificationGate = (user: UserRecord) => Promise<void>
 
 export interface VerificationGateOptions {

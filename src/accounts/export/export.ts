@@ -1,4 +1,4 @@
-/** Exports what is stored about a user, as records or as lines of JSON (NDJSON). */
+/** Exports the stored data of a user, as records or as lines of JSON (NDJSON). */
 import { randomUUID } from 'node:crypto'
 import type { ExportClaim, ExportOwner } from '../../db/repositories/exports.ts'
 import type { Clock } from '../../lib/clock.ts'
@@ -8,31 +8,37 @@ import { type ExportOptions, type ExportRecord, recordsOf } from './records.ts'
 
 /** An export that this process runs for a client. */
 export interface RunningExport {
-  /** Pieces of UTF-8 text. Reads on only when the last piece was taken. */
+  /** Pieces of UTF-8 text. The next piece is read from the database only when the previous one was taken. */
   readonly lines: AsyncGenerator<Buffer>
-  /** Must be called when the response has ended, whether the export is complete or not. */
+  /** Must be called when the response has ended, even if the export is not complete. */
   end(): void
 }
 
 export interface Exports {
-  /** Returns all records of a user. The last one has the number of records per type, and `complete: true`. */
+  /** Returns all records of a user. The last record contains the number of records per type, and `complete: true`. */
   records(userId: number): AsyncGenerator<ExportRecord>
   /**
-   * Begins an export for a user. Throws `rate_limited` if another one is running or was completed within the last hour, on any
-   * process, `busy` if this process runs too many, and `invalid_token` if the session has ended.
+   * Begins an export for a user. Throws `rate_limited` if another export of the user is running on any process, or was
+   * completed within the last hour. Throws `busy` if this process runs too many exports, and `invalid_token` if the session has
+   * ended.
    */
   begin(owner: ExportOwner): Promise<RunningExport>
 }
 
 export interface ExportsOptions extends ExportOptions {
   readonly clock: Pick<Clock, 'monotonic'>
-  /** Called with an error of the database when an export cannot be ended. It ends by itself after a minute. */
+  /**
+   * Called with the database error if the end of an export cannot be stored. The export then ends when its lease expires, after
+   * a minute.
+   */
   readonly onFailure: (error: unknown) => void
 }
 
-/** Duration in milliseconds of the lease of an export. After a crash, the next export can begin when it has ended. */
+/**
+ * Duration in milliseconds of the lease of an export. If the process crashes, the next export can begin when the lease expires.
+ */
 const LEASE_MS = 60_000
-/** Interval in milliseconds at which an export extends its lease, and ends if the session has ended. */
+/** Interval in milliseconds at which an export extends its lease. If the session has ended, the export ends too. */
 const RENEW_MS = 1000
 /** Maximum number of exports that a process runs at the same time. Each needs a database connection most of the time. */
 const AT_ONCE = 4
@@ -52,7 +58,7 @@ export const createExports = (options: ExportsOptions): Exports => {
     yield { type: 'end', counts, complete: true }
   }
 
-  /** Returns the lines of an export, and extends its lease meanwhile. */
+  /** Returns the lines of an export. Extends the lease of the export while they are read. */
   async function* linesOf(claim: ExportClaim): AsyncGenerator<Buffer> {
     let renewedAt = clock.monotonic()
     let piece = ''

@@ -1,4 +1,4 @@
-/** Reads what is stored about a user, record by record and page by page, so that memory use does not grow with the data. */
+/** Reads the stored data of a user, record by record and page by page, so that memory use does not grow with the data. */
 import type { Keyring } from '../../crypto/keyring.ts'
 import type { ChatDatabase } from '../../db/database.ts'
 import type { AuditRow } from '../../db/repositories/audit-reader.ts'
@@ -23,7 +23,7 @@ export interface ExportOptions {
 /** The number of messages and events per query. */
 const PAGE = 50
 
-/** Returns the records of a user, without the last one. */
+/** Returns the records of a user, except the last record, `end`. */
 export async function* recordsOf({ database, keyring }: ExportOptions, userId: number): AsyncGenerator<ExportRecord> {
   yield* accountRecords({ database, keyring }, userId)
   for await (const { room, entry } of entriesOf(database, userId)) yield messageRecord(keyring, room, entry)
@@ -107,10 +107,10 @@ const messageRecord = (
   }
 }
 
-/** Returns a time, or null if the stored one is out of range, for example after a restore of damaged data. */
+/** Returns a time, or null if the stored time is out of range, for example after damaged data was restored. */
 const timeOf = (ms: number): string | null => (Math.abs(ms) <= LAST_TIME ? timestamp(ms) : null)
 
-/** The latest time that a timestamp of four-digit years can have, in milliseconds since the epoch. */
+/** The latest time that a timestamp with a year of four digits can represent, in milliseconds since the epoch. */
 const LAST_TIME = Date.parse('9999-12-31T23:59:59.999Z')
 
 const parsed = (json: string): unknown => {
@@ -121,7 +121,7 @@ const parsed = (json: string): unknown => {
   }
 }
 
-/** Omits the address and the agent of an administrator, which are not data about the user. */
+/** Omits the address and the agent of an administrator, because they are not data about the user. */
 const eventRecord = ({ id, at, event, userId, actorId, address, agent, detail, count }: AuditRow): ExportRecord => ({
   type: 'event',
   id,

@@ -1,16 +1,19 @@
-/** Reads the claims of a verified token of another issuer, and rejects tokens that are no access tokens. */
+/** Reads the claims of a verified token of another issuer, and rejects tokens that are not access tokens. */
 import { badToken } from '../tokens/access-tokens.ts'
 import type { Payload } from './jose.ts'
 
-/** The person in a token. */
+/** The person whom a token identifies. */
 export interface Person {
-  /** The `sub` claim, which identifies the person at the issuer and never changes. */
+  /** The `sub` claim. It identifies the person at the issuer and never changes. */
   readonly subject: string
-  /** When the token was issued, in milliseconds since the epoch. 0 if the token does not say so. */
+  /** When the token was issued, in milliseconds since the epoch. 0 if the token contains no such time. */
   readonly issuedAt: number
-  /** When the person logged in at the issuer, or when the token was issued if it does not say so. In milliseconds since the epoch. */
+  /**
+   * When the person logged in at the issuer, in milliseconds since the epoch. If the token contains no such time, this is the
+   * time at which it was issued.
+   */
   readonly authenticatedAt: number
-  /** The claim with a name, which need not be a valid or free username. */
+  /** The claim that contains a name. The name may be taken, or not valid as a username. */
   readonly name: unknown
   /** When the token is no longer accepted, in milliseconds since the epoch. */
   readonly expiresAt: number
@@ -19,7 +22,7 @@ export interface Person {
 /** Seconds for which a token is accepted before its `nbf` and after its `exp`, because clocks differ. */
 export const LEEWAY_SECONDS = 60
 
-/** The end of the year 9999, the last time that timestamps can show. */
+/** The end of the year 9999, the latest time that timestamps can represent. */
 const MAX_SECONDS = 253_402_300_799 - LEEWAY_SECONDS
 /** Maximum length of a subject (OpenID Connect Core 1.0, section 2). */
 const MAX_SUBJECT = 255
@@ -44,12 +47,15 @@ export const personOf = (payload: Payload, nameClaim: string): Person => {
   }
 }
 
-/** Claims that only ID tokens have (OpenID Connect Core 1.0), and only logout tokens. */
+/** Claims that only ID tokens or logout tokens have (OpenID Connect Core 1.0). */
 const OTHER_CLAIMS = ['nonce', 'at_hash', 'c_hash', 's_hash', 'events']
-/** The claim `typ` of Keycloak's tokens that are no access tokens. */
+/** Values of the claim `typ` in Keycloak's tokens that are not access tokens. */
 const OTHER_TYPES: ReadonlySet<unknown> = new Set(['id', 'refresh', 'offline', 'logout'])
 
-/** Throws `invalid_token` for ID tokens, refresh tokens and logout tokens, which the same keys sign. */
+/**
+ * Throws `invalid_token` for ID tokens, refresh tokens and logout tokens. The issuer signs them with the same keys as access
+ * tokens.
+ */
 export const refuseOtherTokens = (payload: Payload): void => {
   const { typ, token_use: use } = payload
   const isOther =

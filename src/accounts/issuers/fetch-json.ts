@@ -1,15 +1,15 @@
 /** Fetches JSON documents of an issuer, with limits on time and size. */
 import { isSecureUrl } from '../../lib/secure-url.ts'
 
-/** Returns the JSON document at a URL. Rejects if there is none, or if a limit is exceeded. */
+/** Returns the JSON document at a URL. Rejects if there is no such document, or if a limit is exceeded. */
 export type FetchJson = (url: string) => Promise<unknown>
 
 /** Maximum time in milliseconds for the whole response. */
 const TIMEOUT_MS = 5000
-/** Maximum size of a document. The keys of large providers, with their certificates, have about 20 kB. */
+/** Maximum size of a document in bytes. The key sets of large providers, which include certificates, have about 20 kB. */
 const MAX_BYTES = 256 * 1024
 
-/** Does not follow redirects, which could lead to an address that only this computer can reach. */
+/** Does not follow redirects, because a redirect could lead to an address that only this computer can reach. */
 export const fetchJson: FetchJson = async url => {
   if (!isSecureUrl(url)) throw new Error('The URL of an issuer must begin with https://, or http:// for localhost.')
   const response = await fetch(url, {
@@ -29,7 +29,7 @@ const textOf = async ({ body }: Response): Promise<string> => {
   let size = 0
   for await (const chunk of body ?? []) {
     size += chunk.byteLength
-    // An error ends the iteration, which cancels the response.
+    // Throwing an error ends the iteration, which cancels the response.
     if (size > MAX_BYTES) throw new Error(`The document of the issuer is larger than ${MAX_BYTES} bytes.`)
     chunks.push(chunk)
   }

@@ -15,25 +15,25 @@ export interface IssuerTokensOptions {
   readonly clock: Clock
   /** The `iss` claim. */
   readonly issuer: string
-  /** What the `aud` claim must be or contain. */
+  /** A value that the `aud` claim must equal or contain. */
   readonly audience: string
-  /** The claim from which the username of a new user is made. */
+  /** The claim from which the username of a new user is derived. */
   readonly nameClaim: string
 }
 
 export interface IssuerTokens {
-  /** Returns whether a token says that it is from the issuer. */
+  /** Returns whether the `iss` claim of a token names this issuer. The token is not verified. */
   names(token: string): boolean
   /**
-   * Returns the person of a token. Throws `invalid_token`, `token_expired`, or `unavailable` if the keys of the issuer cannot be
-   * fetched. Synchronous if the token was verified before.
+   * Returns the person whom a token identifies. Throws `invalid_token`, `token_expired`, or `unavailable` if the keys of the
+   * issuer cannot be fetched. Synchronous if the result is cached.
    */
   verify(token: string): Person | Promise<Person>
 }
 
 /** Maximum number of verified tokens that are cached, of about 500 bytes each. */
 const MAX_VERIFIED = 10_000
-/** Maximum length of a token in characters. Longer ones do not fit into the headers of a request. */
+/** Maximum length of a token in characters. A longer token does not fit into the headers of a request. */
 const MAX_TOKEN = 16 * 1024
 /** Maximum number of keys that are tried for a token without `kid`. */
 const MAX_TRIED = 8
@@ -74,7 +74,7 @@ export const createIssuerTokens = (options: IssuerTokensOptions): IssuerTokens =
     let { version } = keys
     let payload = await payloadWith(candidates, token, algorithm)
     if (!payload && kid === undefined) {
-      // Without `kid`, a new key of the issuer shows only in that no known key verifies its tokens.
+      // A token without `kid` does not name its key. So newer keys are tried when none of the known keys verifies the token.
       const newer = await keys.findNewer(version, algorithm)
       version = keys.version
       payload = await payloadWith(newer, token, algorithm)
@@ -107,7 +107,7 @@ const issuerOf = (token: string): unknown => {
   }
 }
 
-/** Media types in the header `typ` of access tokens. ID tokens of some issuers have `JWT`, too. */
+/** Values of the header `typ` that are accepted. `JWT` is among them, although some issuers use it for ID tokens too. */
 const TYPES: ReadonlySet<unknown> = new Set(['at+jwt', 'application/at+jwt', 'jwt'])
 
 const headerOf = ({ decodeProtectedHeader }: Pick<Jose, 'decodeProtectedHeader'>, token: string) => {
@@ -127,8 +127,8 @@ const decoded = (decode: () => Payload): Payload => {
 }
 
 /**
- * Returns undefined, so that the next key is tried. Throws `token_expired` for an expired token, because its signature matched. The
- * cause of any other error is not revealed.
+ * Returns undefined, so that the next key is tried. Throws `token_expired` for an expired token, because its signature matched
+ * the key. Does not reveal the cause of any other error.
  */
 const failure = (error: unknown): undefined => {
   if (Object(error).code !== 'ERR_JWT_EXPIRED') return undefined

@@ -1,4 +1,4 @@
-/** Authenticates the people of another issuer, such as a company's identity provider, by its access tokens. */
+/** Authenticates the users of another issuer, such as a company's identity provider, by the access tokens of that issuer. */
 import type { IssuerUser } from '../../db/repositories/identities.ts'
 import { whenKnown } from '../../lib/when-known.ts'
 import { ChatError } from '../../protocol/errors.ts'
@@ -17,7 +17,7 @@ import { createPeople } from './people.ts'
 
 /** Another issuer whose access tokens are accepted. */
 export interface Issuer {
-  /** Returns whether a token says that it is from this issuer. Only then, `identify` may be called. */
+  /** Returns whether the `iss` claim of a token names this issuer. `identify` may be called only for such a token. */
   names(token: string): boolean
   /**
    * Returns the identity of an access token. Creates a user for a new person. Throws `invalid_token`, `token_expired`,
@@ -41,7 +41,7 @@ export interface IssuerFunctions {
   readonly fetchJson?: FetchJson
 }
 
-/** Returns undefined if there is no other issuer. Rejects if jose is not installed. */
+/** Returns undefined if no other issuer is configured. Rejects if jose is not installed. */
 export const loadIssuer = async (
   context: AccountsContext,
   settings: IssuerSettings,
@@ -67,11 +67,14 @@ export const loadIssuer = async (
   }
 }
 
-/** Throws for a person whose account was suspended or deleted. A deleted person does not get another account. */
+/**
+ * Throws for a person whose account was suspended or deleted. A person whose account was deleted does not get another account.
+ */
 const identityOf = ({ user, tokensFrom }: IssuerUser, { issuedAt, authenticatedAt, expiresAt }: Person): Identity => {
   if (user.status === 'suspended') throw suspended()
   if (user.status !== 'active') throw new ChatError('account_deleted', 'Your account was deleted.')
   if (tokensFrom !== null && issuedAt < tokensFrom) throw badToken()
-  // The tokens of other issuers have no generation, so a socket gets that of its user, and ends when a new one begins.
+  // Tokens of other issuers have no generation. So the identity has the current generation of the user, and a socket ends when
+  // the user gets a higher one.
   return { user, sessionId: null, generation: user.generation, expiresAt, authenticatedAt }
 }

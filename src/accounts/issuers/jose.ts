@@ -7,12 +7,16 @@ export type ImportedKey = object
 export type Payload = Readonly<Record<string, unknown>>
 
 /**
- * The functions of jose that are used. Its own types are not used, because declarations must not refer to an optional package.
+ * The functions of jose that are used. The types of jose are not used, because type declarations must not refer to an optional
+ * package.
  */
 export interface Jose {
   importJWK(jwk: object, algorithm: string): Promise<ImportedKey>
   decodeProtectedHeader(token: string): Payload
-  /** Rejects with an error whose `code` is `ERR_JWT_EXPIRED` for an expired token, after the signature was verified. */
+  /**
+   * Rejects with an error whose `code` is `ERR_JWT_EXPIRED` for an expired token. The signature of such a token has been
+   * verified.
+   */
   jwtVerify(
     token: string,
     key: ImportedKey,
@@ -21,7 +25,7 @@ export interface Jose {
       readonly issuer: string
       readonly audience: string
       readonly requiredClaims: string[]
-      /** Seconds. */
+      /** In seconds. */
       readonly clockTolerance: number
       readonly currentDate: Date
     }

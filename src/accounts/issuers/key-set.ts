@@ -1,11 +1,11 @@
 /** Reads the public keys of an issuer from its JSON Web Key Set (RFC 7517). */
 import type { ImportedKey, Jose } from './jose.ts'
 
-/** The algorithms of signatures that are accepted. None of them has a secret key that both sides know. */
+/** The algorithms of signatures that are accepted. All of them use key pairs, and none uses a shared secret. */
 export const ALGORITHMS = ['RS256', 'ES256', 'EdDSA'] as const
 export type Algorithm = (typeof ALGORITHMS)[number]
 
-/** A public key. It verifies only signatures of its own algorithm, whatever the header of a token says. */
+/** A public key. It verifies only signatures of its own algorithm, whatever the header of a token contains. */
 export interface IssuerKey {
   readonly kid: string | undefined
   readonly algorithm: Algorithm
@@ -14,10 +14,10 @@ export interface IssuerKey {
 
 type Jwk = Readonly<Record<string, unknown>>
 
-/** Maximum number of keys that are read. Providers publish two to five. */
+/** Maximum number of keys that are read. Providers publish two to five keys. */
 const MAX_KEYS = 100
 
-/** Returns the usable keys of a key set. Skips keys of other kinds. Throws if the document is no key set. */
+/** Returns the usable keys of a key set. Skips keys of other kinds. Throws if the document is not a key set. */
 export const readKeySet = async ({ importJWK }: Pick<Jose, 'importJWK'>, document: unknown): Promise<IssuerKey[]> => {
   const { keys } = Object(document) as { keys?: unknown }
   if (!Array.isArray(keys)) throw new Error('The document with the keys of the issuer has no list `keys`.')
@@ -35,7 +35,7 @@ export const readKeySet = async ({ importJWK }: Pick<Jose, 'importJWK'>, documen
   return (await Promise.all(read)).flat()
 }
 
-/** Returns the algorithm of a key for signatures. Returns undefined for a key with another purpose or algorithm. */
+/** Returns the signature algorithm of a key. Returns undefined for a key with another purpose or algorithm. */
 const algorithmOf = ({ kty, crv, alg, use, key_ops: operations }: Jwk): Algorithm | undefined => {
   if (use !== undefined && use !== 'sig') return undefined
   if (operations !== undefined && !(Array.isArray(operations) && operations.includes('verify'))) return undefined
@@ -47,5 +47,5 @@ const algorithmOf = ({ kty, crv, alg, use, key_ops: operations }: Jwk): Algorith
   return undefined
 }
 
-/** Leaves out the private part, in case the document contains it. */
+/** Omits the private part of a key, in case the document contains it. */
 const publicPart = ({ kty, crv, n, e, x, y }: Jwk): object => ({ kty, crv, n, e, x, y })

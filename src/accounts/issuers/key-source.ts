@@ -1,18 +1,18 @@
-/** Finds out where an issuer publishes its keys, and fetches them. */
+/** Finds the URL at which an issuer publishes its keys, and fetches the keys. */
 import { mayLeadTo } from '../../lib/secure-url.ts'
 import type { FetchJson } from './fetch-json.ts'
 
 export interface KeySourceOptions {
-  /** The `iss` of the issuer, which is a URL. */
+  /** The `iss` claim of the issuer, which is a URL. */
   readonly issuer: string
-  /** The URL of the keys. Without it, the issuer's discovery document names it. */
+  /** The URL of the keys. If absent, the URL comes from the issuer's discovery document. */
   readonly jwksUrl: string | undefined
   readonly fetchJson: FetchJson
 }
 
 /**
- * Returns a function that fetches the key set of an issuer. The discovery document (OpenID Connect Discovery 1.0) is read each
- * time, because the keys may move.
+ * Returns a function that fetches the key set of an issuer. Reads the discovery document (OpenID Connect Discovery 1.0) each
+ * time, because the URL of the keys may change.
  */
 export const createKeySource = ({ issuer, jwksUrl, fetchJson }: KeySourceOptions): (() => Promise<unknown>) => {
   const discover = async (): Promise<string> => {

@@ -1,6 +1,6 @@
 /**
- * Keeps the keys of an issuer: fetches them periodically and for an unknown `kid`, and continues with the last ones while the issuer
- * does not respond.
+ * Caches the keys of an issuer. Fetches them periodically, and for an unknown `kid`. While the issuer does not respond, keeps
+ * using the last keys.
  */
 import type { Clock } from '../../lib/clock.ts'
 import type { Log } from '../../lib/logging.ts'
@@ -16,18 +16,18 @@ export interface IssuerKeysOptions {
 }
 
 export interface IssuerKeys {
-  /** Changes whenever keys were fetched, so that a token that was verified with earlier keys is verified again. */
+  /** Changes whenever keys were fetched. A token that was verified with keys of an earlier version is then verified again. */
   readonly version: number
-  /** Whether the keys may be used: they were fetched, and no outage of more than an hour has begun since. */
+  /** Returns true if keys were fetched, and if fetching has not failed for more than an hour since then. */
   isUsable(): boolean
   /**
-   * Returns the keys that may have signed a token. Throws `invalid_token` if there are none, and `unavailable` if the keys cannot
-   * be fetched.
+   * Returns the keys that may have signed a token. Throws `invalid_token` if there are no such keys, and `unavailable` if the
+   * keys cannot be fetched.
    */
   find(kid: string | undefined, algorithm: Algorithm): Promise<readonly IssuerKey[]>
   /**
-   * Returns the keys that may have signed a token without `kid` that none of the keys with this version verifies. Fetches them if
-   * they are still the same, at most once a minute. Returns nothing if there are no other keys, and throws `unavailable` if they
+   * Returns keys that are newer than `version` and may have signed a token without `kid`. If there are no newer keys, fetches
+   * the keys, at most once a minute. Returns an empty list if the version is still the same. Throws `unavailable` if the keys
    * cannot be fetched.
    */
   findNewer(version: number, algorithm: Algorithm): Promise<readonly IssuerKey[]>
@@ -35,15 +35,20 @@ export interface IssuerKeys {
   stop(): void
 }
 
-/** Interval in milliseconds at which the age of the keys is checked. While the issuer does not respond, it is asked again. */
+/**
+ * Interval in milliseconds at which the age of the keys is checked. If the last fetch failed, keys are fetched again at this
+ * interval.
+ */
 const CHECK_MS = 60_000
-/** Age in milliseconds after which keys are fetched again, so that a key that the issuer removed is not accepted for long. */
+/**
+ * Age in milliseconds after which keys are fetched again. It limits how long a key is accepted after the issuer has removed it.
+ */
 const MAX_AGE_MS = 5 * 60_000
 /** Minimum time in milliseconds between two fetches for unknown keys. */
 const UNKNOWN_MS = 60_000
-/** Minimum time in milliseconds between two fetches for tokens while there are no usable keys. */
+/** Minimum time in milliseconds between two fetches that tokens cause while there are no usable keys. */
 const RETRY_MS = 5000
-/** How long the last keys are used while the issuer does not respond, in milliseconds. */
+/** Maximum time in milliseconds for which the last keys are used while fetches fail. */
 const OUTAGE_MS = 60 * 60_000
 
 export const createIssuerKeys = ({ load, clock, log }: IssuerKeysOptions): IssuerKeys => {
@@ -98,7 +103,7 @@ export const createIssuerKeys = ({ load, clock, log }: IssuerKeysOptions): Issue
   }
 
   const stop = clock.every(CHECK_MS, () => {
-    // A service that has seen no token of the issuer yet does not need its keys.
+    // No keys are needed before the first token of the issuer arrives.
     const isDue = failedSince !== undefined || clock.monotonic() - loadedAt >= MAX_AGE_MS
     if (triedAt !== Number.NEGATIVE_INFINITY && isDue) void refresh()
   })

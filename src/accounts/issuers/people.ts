@@ -1,4 +1,4 @@
-/** Finds the users of the people of another issuer, and creates a user for each of them on first use. */
+/** Maps the people of another issuer to users, and creates a user for each person on first use. */
 import type { IssuerUser } from '../../db/repositories/identities.ts'
 import type { UserRecord } from '../../db/repositories/users.ts'
 import { whenKnown } from '../../lib/when-known.ts'
@@ -11,14 +11,14 @@ import { usernamesFor } from './usernames.ts'
 
 export interface PeopleOptions {
   readonly context: AccountsContext
-  /** The `iss` claim. A person is identified by it and by `sub`, and never by a name or an address. */
+  /** The `iss` claim. Together with `sub`, it identifies a person. A name or an address never does. */
   readonly issuer: string
 }
 
 /** Returns the user of a person. Synchronous if the user is cached. */
 export type FindUser = (person: Person) => IssuerUser | Promise<IssuerUser>
 
-/** Thrown to undo the creation of a user, because another request has created one for the same person. */
+/** Thrown to roll back the creation of a user, because another request has created a user for the same person. */
 class AlreadyCreated extends Error {}
 
 export const createPeople = ({ context, issuer }: PeopleOptions): FindUser => {
@@ -57,7 +57,7 @@ export const createPeople = ({ context, issuer }: PeopleOptions): FindUser => {
     throw new ChatError('unavailable', 'Your account could not be created, because its name is taken. Try again.')
   }
 
-  /** Creates the user once, if several requests of a new person arrive together. */
+  /** Creates the user only once if several requests of a new person arrive at the same time. */
   const createOnce = (person: Person): Promise<IssuerUser> => {
     const { subject } = person
     const running = creating.get(subject) ?? create(person).finally(() => creating.delete(subject))

@@ -1,18 +1,18 @@
-/** Makes usernames for the people of another issuer. */
+/** Derives usernames for the people of another issuer. */
 import { randomInt } from 'node:crypto'
 import { isReservedName } from '../reserved-names.ts'
 
 const MIN = 3
-/** Shorter than the maximum of 50, so that a number can be appended. */
+/** Less than the maximum length of 50, so that a number can be appended. */
 const MAX = 42
 const FALLBACK = 'user'
-/** How many numbers in sequence are tried, and then how many random ones. */
+/** The number of sequential suffixes to try, and then the number of random suffixes to try. */
 const IN_SEQUENCE = 9
 const RANDOM = 20
 
 /**
- * Returns a valid username for the name of a person. Of an e-mail address, only the part before the `@` is used. Letters lose their
- * accents, and other characters become `-`.
+ * Derives a valid username from the name of a person. Uses only the part of an e-mail address before the `@`. Removes the
+ * accents of letters, and replaces other characters by `-`.
  */
 export const usernameFrom = (name: unknown): string => {
   const [local = ''] = (typeof name === 'string' ? name : '').split('@', 1)
@@ -26,7 +26,7 @@ export const usernameFrom = (name: unknown): string => {
   return cleaned.length < MIN ? `${FALLBACK}-${cleaned}` : cleaned
 }
 
-/** Returns the usernames to try for the name of a person, in their order: `john`, `john-2`, `john-3`. Leaves out reserved names. */
+/** Returns the usernames to try for the name of a person, in order: `john`, `john-2`, `john-3`. Omits reserved names. */
 export function* usernamesFor(name: unknown): Generator<string> {
   const username = usernameFrom(name)
   if (!isReservedName(username)) yield username

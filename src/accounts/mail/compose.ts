@@ -1,4 +1,4 @@
-/** Turns rows of the outbox into mails: looks up the user and the address, and creates the link. */
+/** Composes mails from rows of the outbox. Looks up the user and the address, and creates the link. */
 import type { Keyring } from '../../crypto/keyring.ts'
 import type { ChatDatabase } from '../../db/database.ts'
 import type { EmailRecord } from '../../db/repositories/emails.ts'
@@ -20,8 +20,9 @@ export interface ComposerOptions {
 }
 
 /**
- * Returns the mail of a row, or undefined if it must not be sent: its user or address no longer exists, or its link would be void,
- * because a newer one, another password or another address has replaced it. Rejects if it cannot be composed now.
+ * Returns the mail of a row. Returns undefined if the mail must not be sent, because its user or address no longer exists, or
+ * because its link would not be valid. A link is not valid if a newer link, another password or another address has replaced
+ * it. Rejects if the mail cannot be composed now.
  */
 export type Compose = (row: LeasedMail) => Promise<OutgoingMail | undefined>
 
@@ -47,7 +48,7 @@ export const createComposer = (options: ComposerOptions): Compose => {
     throw new Error(`${what} cannot be decrypted. Add the ENCRYPTION_KEY that encrypted it to ENCRYPTION_KEY_PREVIOUS.`)
   }
 
-  /** Looks up whose address a request for a new password names, and turns the request into a mail to that user. */
+  /** Looks up the user of the address in a request for a new password. Turns the request into a mail to that user. */
   const resolveForgotten = async (row: LeasedMail, { address = '' }: Params): Promise<Resolved | undefined> => {
     const normalized = normalizeAddress(address)
     if (!normalized) return undefined
@@ -56,7 +57,7 @@ export const createComposer = (options: ComposerOptions): Compose => {
     const params = { addressHash: email.addressHash }
     const { token, keyId } = keyring.encrypt(JSON.stringify(params))
     const mail = { kind: 'reset_password', userId: email.userId, payload: token, keyId } as const
-    // In one transaction, so that the mail is counted once, and not again if sending it fails.
+    // Counts the mail and assigns it to the user in one transaction, so that a retry does not count it again.
     return database.transaction(async repositories => {
       if (!(await mayMail(repositories, mail))) return undefined
       const generation = await repositories.outbox.address(row.id, mail)
@@ -64,13 +65,13 @@ export const createComposer = (options: ComposerOptions): Compose => {
     })
   }
 
-  /** Returns the address to which a mail goes: one in its parameters, or that of its user. */
+  /** Returns the address to which a mail goes: the one in its parameters, or else that of its user. */
   const recipientOf = async ({ userId }: LeasedMail, params: Params, { link }: MailTemplate) => {
     if (params.address !== undefined) return { to: params.address, addressHash: null }
     const emails = userId === null ? [] : await database.emails.listOf(userId)
     const state: EmailRecord['state'] = link?.purpose === 'verify_email' ? 'pending' : 'verified'
     const email = emails.find(one => one.state === state)
-    // The user has entered another address since.
+    // The user has changed the address since the mail was stored.
     if (!email || (params.addressHash !== undefined && params.addressHash !== email.addressHash)) return undefined
     return { to: decrypted(email.address, email.keyId, 'An address'), addressHash: email.addressHash }
   }
@@ -96,7 +97,7 @@ export const createComposer = (options: ComposerOptions): Compose => {
     if (!resolved) return undefined
     const { row, params } = resolved
     const template = templateOf(row.kind)
-    // A newer release may have stored the mail during a rolling upgrade. One of its processes will send it.
+    // During a rolling upgrade, a process of a newer release may have stored the mail. Such a process will also send it.
     if (!template) throw new Error('The kind of a mail is unknown to this release.')
     const recipient = await recipientOf(row, params, template)
     if (!recipient) return undefined

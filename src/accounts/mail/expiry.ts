@@ -1,4 +1,7 @@
-/** Removes mails that expired before they could be sent. Also runs without an SMTP server, which may have been removed. */
+/**
+ * Removes mails that expired before they could be sent. Runs even without an SMTP server, because the operator may have removed
+ * the setting while mails were stored.
+ */
 import type { OutboxRepository } from '../../db/repositories/outbox.ts'
 import type { Clock } from '../../lib/clock.ts'
 import type { Log } from '../../lib/logging.ts'
@@ -11,7 +14,7 @@ export interface MailExpiryOptions {
 
 const SWEEP_MS = 60_000
 
-/** Starts to remove expired mails every minute. Returns a function that stops it. */
+/** Starts to remove expired mails every minute. Returns a function that stops the timer. */
 export const startMailExpiry = ({ outbox, clock, log }: MailExpiryOptions): (() => void) => {
   const removeExpired = async (): Promise<void> => {
     for (const { id, kind, attempts } of await outbox.removeExpired()) {

@@ -1,4 +1,4 @@
-/** Stores mails in the outbox, in the transaction of the change that they report. The worker of the outbox sends them. */
+/** Stores mails in the outbox, in the transaction of the change that they report. worker.ts sends the mails. */
 import type { Keyring } from '../../crypto/keyring.ts'
 import type { Repositories } from '../../db/database.ts'
 import type { MailKind } from './templates.ts'
@@ -8,18 +8,19 @@ export interface NewMail {
   readonly kind: MailKind
   readonly userId: number | null
   readonly params: Readonly<Record<string, string>>
-  /** Time in milliseconds after which the mail is not sent anymore. The default is a day. */
+  /** Time in milliseconds after which the mail is no longer sent. The default is a day. */
   readonly lifetimeMs?: number | undefined
-  /** What the mail counts for. The default is its kind and user. */
+  /** The keys under which the mail counts against the limit. The default is one key of the user and the kind of the mail. */
   readonly countedFor?: readonly string[] | undefined
 }
 
 export interface Mail {
-  /** False if no SMTP server is configured. Then `enqueue` does nothing. */
+  /** False if no SMTP server is configured. In this case, `enqueue` does nothing. */
   readonly isConfigured: boolean
   /**
-   * Stores a mail with the repositories of a transaction. Returns false, and stores nothing, if no SMTP server is configured, or if
-   * three mails within an hour counted for the same user and kind, or `countedFor`, so that nobody can flood a mailbox.
+   * Stores a mail with the repositories of a transaction. Returns false, and stores nothing, if no SMTP server is configured.
+   * Also returns false if three mails were counted within an hour under one of the keys in `countedFor`, so that nobody can
+   * flood a mailbox.
    */
   enqueue(repositories: Pick<Repositories, 'outbox' | 'rateLimits'>, mail: NewMail): Promise<boolean>
 }
@@ -35,7 +36,7 @@ const HOUR_MS = 60 * 60 * 1000
 const DAY_MS = 24 * HOUR_MS
 const MAX_PER_HOUR = 3
 
-/** Counts a mail. Returns false if too many mails counted for the same. */
+/** Counts a mail under its keys. Returns false if a key has too many mails. */
 export const mayMail = async (
   { rateLimits }: Pick<Repositories, 'rateLimits'>,
   { kind, userId, countedFor }: Pick<NewMail, 'kind' | 'userId' | 'countedFor'>

@@ -5,7 +5,7 @@ import type { RenderedMail } from './render.ts'
 /** A mail that is ready to be sent. */
 export interface OutgoingMail extends RenderedMail {
   readonly to: string
-  /** Identifies the mail. A mail that is sent twice has the same id, so that mailboxes can show it once. */
+  /** The id of the mail. A mail that is sent twice has the same id, so that mail programs can show it only once. */
   readonly id: string
 }
 
@@ -13,11 +13,11 @@ export interface OutgoingMail extends RenderedMail {
 export type SendMail = (mail: OutgoingMail, signal: AbortSignal) => Promise<void>
 
 /**
- * Thrown when a mail cannot be sent. The message and the properties contain no address, but what the server says may, so it is
- * left out.
+ * Thrown when a mail cannot be sent. Neither the message nor the properties contain an address. The response of the server is
+ * omitted, because it may contain one.
  */
 export class MailError extends Error {
-  /** Whether sending the same mail again would fail too. */
+  /** True if sending the same mail again would also fail. */
   readonly isPermanent: boolean
   readonly code: string
   readonly responseCode: number | undefined
@@ -38,7 +38,7 @@ export interface SmtpOptions {
   readonly from: string
 }
 
-/** Timeouts of a connection in milliseconds. The worker limits the whole delivery too. */
+/** Timeouts of a connection in milliseconds. The worker also limits the duration of the whole delivery. */
 const TIMEOUTS = { connectionTimeout: 10_000, greetingTimeout: 10_000, socketTimeout: 20_000, dnsTimeout: 5_000 }
 
 /** Creates a function that sends mails. Rejects if nodemailer is not installed. */
@@ -60,7 +60,7 @@ export const createSmtp = async ({ url, from }: SmtpOptions): Promise<SendMail> 
         subject,
         text,
         html,
-        // RFC 3834: automatic replies, such as those of people on holiday, are not wanted.
+        // Suppresses automatic replies, such as out-of-office replies (RFC 3834).
         headers: { 'Auto-Submitted': 'auto-generated' },
         signal
       })
@@ -81,7 +81,7 @@ const loadNodemailer = async () => {
 const isLocal = (host: string): boolean =>
   host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'))
 
-/** Returns the connection options of nodemailer. A password is sent only over TLS, except to this machine. */
+/** Returns the connection options of nodemailer. A password is sent only over TLS, except to a server on this machine. */
 const connectionOf = (text: string) => {
   const { protocol, hostname, port, username, password } = new URL(text)
   const host = hostname.replace(/^\[|\]$/g, '')
@@ -100,7 +100,10 @@ const senderOf = (from: string): { name: string; address: string } => {
   return { name: name.trim(), address }
 }
 
-/** The codes of nodemailer for a mail or a recipient that the server rejected. Others concern the connection or the login. */
+/**
+ * The error codes with which nodemailer reports that the server rejected a mail or a recipient. Other codes concern the
+ * connection or the login.
+ */
 const OF_THE_MAIL: ReadonlySet<unknown> = new Set(['EENVELOPE', 'EMESSAGE'])
 
 const AUTHENTICATION_REQUIRED = 530
@@ -111,7 +114,8 @@ const toMailError = (error: unknown): MailError => {
   return new MailError({
     code: typeof code === 'string' ? code : 'unknown',
     responseCode: response,
-    // A rejected login or a greeting with 5xx is a mistake in the configuration, so the mail waits until it is corrected.
+    // If the login or the greeting is rejected with 5xx, the configuration is wrong. The mail stays in the outbox until the
+    // operator corrects it.
     isPermanent:
       OF_THE_MAIL.has(code) && response !== AUTHENTICATION_REQUIRED && (response === undefined || response >= 500)
   })

@@ -1,7 +1,7 @@
-/** Defines the mails: what each kind says, and which link it contains. */
+/** Defines the mails: the text of each kind, and the link that it contains. */
 import type { TokenPurpose } from '../../db/repositories/one-time-tokens.ts'
 
-/** What a template may mention. */
+/** The values that a template may use. */
 export interface MailData {
   /** The name of the account. */
   readonly username: string
@@ -12,7 +12,7 @@ export interface MailData {
 
 export interface MailTemplate {
   readonly subject: (data: MailData) => string
-  /** The paragraphs of the mail. The link follows the first one. */
+  /** The paragraphs of the mail. If the mail has a link, the link follows the first paragraph. */
   readonly paragraphs: (data: MailData) => readonly string[]
   /** A link with a one-time token that the worker creates when it sends the mail. */
   readonly link?: {
@@ -28,7 +28,7 @@ export interface MailTemplate {
 const MINUTE_MS = 60_000
 const HOUR_MS = 60 * MINUTE_MS
 
-/** The time in milliseconds for which a link to a new password is valid. */
+/** The time in milliseconds for which a link for a new password is valid. */
 export const RESET_LIFETIME_MS = 30 * MINUTE_MS
 export const VERIFY_LIFETIME_MS = 24 * HOUR_MS
 
@@ -46,7 +46,10 @@ const account = ({ username, site }: MailData): string => `your account ${userna
 const FACTORS: Readonly<Record<string, string>> = { totp: 'an authenticator app', passkey: 'a passkey' }
 const factorOf = ({ params }: MailData): string => FACTORS[params.factor ?? ''] ?? 'a second factor'
 
-/** Every kind of mail except `forgot`, which is a request for `reset_password` whose address has not been looked up. */
+/**
+ * Every kind of mail except `forgot`. A row of the kind `forgot` is a request for `reset_password` whose address has not been
+ * looked up yet.
+ */
 export const MAIL_TEMPLATES = {
   verify_email: {
     subject: ({ site }) => `Confirm your e-mail address (${site})`,

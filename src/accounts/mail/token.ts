@@ -12,8 +12,9 @@ export const newToken = (): string => randomBytes(TOKEN_BYTES).toString('base64u
 export const hashToken = (token: string): string => createHash('sha256').update(token).digest('hex')
 
 /**
- * Uses up a token in a transaction, and locks the row of its user. Returns undefined if the token is void: unknown, used,
- * expired, or issued to an earlier generation of the user, or if the user is not active. The caller also compares the address.
+ * Uses up a token in a transaction, and locks the row of its user. Returns undefined if the token is unknown, used or expired,
+ * if it was issued to an earlier generation of the user, or if the user is not active. The caller also has to compare the
+ * address.
  */
 export const redeemToken = async (
   { oneTimeTokens, users }: Pick<Repositories, 'oneTimeTokens' | 'users'>,
@@ -22,7 +23,7 @@ export const redeemToken = async (
 ): Promise<OneTimeToken | undefined> => {
   const hash = hashToken(token)
   const found = await oneTimeTokens.find(hash, purpose)
-  // The user is locked before the token, as in every other transaction that changes the account, so that none waits for another.
+  // The user is locked before the token, as in every other transaction that changes the account, to prevent deadlocks.
   if (!found || !(await users.lockActive({ id: found.userId, generation: found.generation }))) return undefined
   return oneTimeTokens.take(hash, purpose)
 }

@@ -1,4 +1,4 @@
-/** Sends the mails of the outbox. Any number of processes may do so at once. */
+/** Sends the mails of the outbox. Several processes may run this worker at the same time. */
 import type { LeasedMail, OutboxRepository } from '../../db/repositories/outbox.ts'
 import type { Clock } from '../../lib/clock.ts'
 import type { Log } from '../../lib/logging.ts'
@@ -16,33 +16,38 @@ export interface OutboxWorkerOptions {
 }
 
 export interface WorkerLimits {
-  /** Maximum number of mails that are sent for the first time at once. */
+  /** Maximum number of first attempts that are in progress at the same time. */
   readonly first: number
-  /** Maximum number of mails that are sent again at once. They have slots of their own, so that they delay no new mail. */
+  /**
+   * Maximum number of retries that are in progress at the same time. This limit is separate, so that retries do not delay new
+   * mails.
+   */
   readonly again: number
   /** Timeout in milliseconds for composing and sending a mail. */
   readonly deliveryMs: number
-  /** The delay in milliseconds before the second attempt. It doubles with each further one, up to `maxDelayMs`. */
+  /** The delay in milliseconds before the second attempt. It doubles with each further attempt, up to `maxDelayMs`. */
   readonly delayMs: number
   readonly maxDelayMs: number
 }
 
 export interface OutboxWorker {
   start(): void
-  /** Looks for new mails soon, because one is about to be committed. */
+  /** Reads the outbox after a short delay, because a new mail is about to be committed. */
   wake(): void
-  /** Takes no more mails. */
+  /** Stops taking mails from the outbox. */
   refuseWork(): void
-  /** Waits for the mails that are being sent, and interrupts them after `graceMs`. Another process sends those. */
+  /**
+   * Waits for the mails that are being sent, and interrupts them after `graceMs`. Another process sends the interrupted mails.
+   */
   stop(graceMs: number): Promise<void>
 }
 
 const LIMITS: WorkerLimits = { first: 6, again: 3, deliveryMs: 40_000, delayMs: 15_000, maxDelayMs: 30 * 60_000 }
-/** Interval in milliseconds at which the outbox is read, for mails of other processes and of those that ended. */
+/** Interval in milliseconds at which the outbox is read, because other processes may have stored mails or may have stopped. */
 const POLL_MS = 2000
-/** Delay in milliseconds after which a mail that this process stored is read. Its transaction has usually ended by then. */
+/** Delay in milliseconds between storing a mail and reading the outbox. The transaction has usually been committed by then. */
 const WAKE_MS = 50
-/** How much longer than a delivery a lease lasts, in milliseconds. */
+/** Time in milliseconds by which a lease is longer than the timeout of a delivery. */
 const LEASE_MARGIN_MS = 80_000
 
 export const createOutboxWorker = (options: OutboxWorkerOptions): OutboxWorker => {
@@ -69,7 +74,7 @@ export const createOutboxWorker = (options: OutboxWorkerOptions): OutboxWorker =
     for (const mail of mails) begin(mail)
   }
 
-  /** Leases mails while slots are free. Concurrent calls are merged. */
+  /** Leases mails while slots are free. Calls during a run make the run repeat. */
   const look = (): void => {
     mayHaveMore = true
     looking ??= (async () => {
@@ -84,7 +89,7 @@ export const createOutboxWorker = (options: OutboxWorkerOptions): OutboxWorker =
       })
       .finally(() => {
         looking = undefined
-        // Another call may have come after the loop had ended.
+        // Another call may have arrived after the loop ended.
         if (mayHaveMore && !isRefusing) look()
       })
   }
@@ -160,10 +165,15 @@ export const createOutboxWorker = (options: OutboxWorkerOptions): OutboxWorker =
   }
 }
 
-/** Returns the delay before the next attempt, with jitter, so that mails of one outage are not sent all at once. */
+/**
+ * Returns the delay before the next attempt. The delay has jitter, so that mails that failed together are not retried all at
+ * once.
+ */
 const delayOf = (attempts: number, { delayMs, maxDelayMs }: WorkerLimits): number =>
   Math.min(delayMs * 2 ** (attempts - 1), maxDelayMs) * (0.75 + Math.random() / 2)
 
-/** Returns what a log line may say about a failure. The response of an SMTP server may contain the address. */
+/**
+ * Returns what may be logged about a failure. The response of an SMTP server is omitted, because it may contain the address.
+ */
 const describe = (error: unknown): object =>
   error instanceof MailError ? { code: error.code, response_code: error.responseCode } : { err: error }

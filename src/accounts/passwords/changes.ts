@@ -1,4 +1,4 @@
-/** Changes passwords: with a session that was proven, or with the token of a mailed link. */
+/** Changes passwords, either in a session whose owner has proven who they are, or with the token of a mailed link. */
 import { ChatError } from '../../protocol/errors.ts'
 import type { AccountsContext, ClientInfo } from '../context.ts'
 import { normalizeAddress } from '../emails/address.ts'
@@ -19,16 +19,17 @@ export interface PasswordOwner {
 export interface PasswordChanges {
   /**
    * Changes the password and ends every other session. Throws `password_too_common`, `busy`, or `invalid_token` if the session
-   * has ended or the user was changed meanwhile.
+   * has ended or the user was changed in the meantime.
    */
   change(owner: PasswordOwner, password: string, client: ClientInfo): Promise<void>
   /**
-   * Stores that somebody forgot the password of the account with an e-mail address. The address is looked up when the mail is
-   * sent, so that a known address takes as long as an unknown one. At most three requests per address and hour are stored.
+   * Stores a request for a new password for the account with an e-mail address. The address is looked up only when the mail is
+   * sent, so that the response takes equally long for known and unknown addresses. Stores at most three requests per address
+   * and hour.
    */
   forgot(address: string): Promise<void>
   /**
-   * Changes the password of the user of a link, ends every session, and does not log in. Throws `link_expired`,
+   * Changes the password of the user of a link, and ends every session. Does not start a session. Throws `link_expired`,
    * `password_too_common` or `busy`.
    */
   reset(token: string, password: string, client: ClientInfo): Promise<void>
@@ -44,7 +45,7 @@ export interface PasswordChangesOptions {
 const MINUTE_MS = 60 * 1000
 const HOUR_MS = 60 * MINUTE_MS
 const MAX_REQUESTS_PER_HOUR = 3
-/** Time in milliseconds after which a request for a new password is not processed anymore. */
+/** Time in milliseconds after which a request for a new password is no longer processed. */
 const REQUEST_MS = 30 * MINUTE_MS
 
 export const createPasswordChanges = (options: PasswordChangesOptions): PasswordChanges => {
@@ -82,7 +83,7 @@ export const createPasswordChanges = (options: PasswordChangesOptions): Password
         await repositories.audit.record({ event: 'password_reset', userId: user.id, ...client })
         await mail.enqueue(repositories, { kind: 'password_changed', userId: user.id, params: {} })
       })
-      // Whoever forgot the password has probably used up the attempts.
+      // Ends the throttle, because a user who forgot the password has probably used up the attempts.
       await throttle?.clear({ username: user.username, client })
     }
   }

@@ -11,7 +11,7 @@ export const isCommon = (password: string): boolean => {
   return false
 }
 
-/** Finds a word with a binary search in the sorted text, so that the list takes no memory beside that text. */
+/** Finds a word with a binary search in the sorted text, so that the list needs no memory in addition to that text. */
 const isListed = (word: string): boolean => {
   let low = 0
   let high = COMMON_WORDS.length

@@ -8,7 +8,7 @@ export interface PasswordPolicy {
 }
 
 export interface PasswordPolicyOptions {
-  /** Whether common passwords are refused. */
+  /** True if common passwords are refused. */
   readonly isCommonChecked: boolean
   /** The names of the service, such as its host name. */
   readonly serviceNames: readonly string[]
@@ -32,7 +32,7 @@ export const createPasswordPolicy = ({ isCommonChecked, serviceNames }: Password
   }
 })
 
-/** Names that every instance of the service has. */
+/** Names that are common to every instance of the service. */
 const PRODUCT_NAMES = ['fastify-chat']
 
 /** Returns the names of a service: the name of the program, its host name, and the parts of the host name. */

@@ -1,9 +1,9 @@
 /**
- * Reduces passwords to what people memorize, so that `P@ssw0rd!1` and `password` compare as equal. Used for the list of common
- * passwords, both when tools/common-passwords.ts creates it and when a new password is checked.
+ * Reduces passwords to the words that people memorize, so that `P@ssw0rd!1` and `password` compare as equal.
+ * tools/common-passwords.ts uses this to create the list of common passwords, and policy.ts to check new passwords.
  */
 
-/** Maps characters that people type instead of letters. `1` may be `i` or `l`, so these two letters count as the same. */
+/** Maps characters to the letters that they replace. `1` may stand for `i` or `l`, so these two letters count as the same. */
 const READ_AS: Readonly<Record<string, string>> = {
   '@': 'a',
   '0': 'o',
@@ -16,7 +16,7 @@ const READ_AS: Readonly<Record<string, string>> = {
   l: 'i'
 }
 
-/** Returns a text in lower case, with the digits and symbols that people type instead of letters replaced by these letters. */
+/** Returns a text in lower case. Replaces digits and symbols by the letters for which people type them. */
 export const readAsLetters = (text: string): string =>
   text
     .normalize('NFKC')
@@ -27,9 +27,9 @@ export const readAsLetters = (text: string): string =>
 const MAX_WORD = 20
 
 /**
- * Returns the words that a password may consist of. The digits and symbols at both ends are cut off: all of them, and each smaller
- * number of them, because `Trustno1!` contains the common password `trustno1`. Each word is returned as `readAsLetters` writes
- * it, and has at most 20 characters. Returns no word if the password has no letter.
+ * Returns the words that a password may consist of. Cuts off all digits and symbols at both ends, and also each smaller number
+ * of them, because `Trustno1!` contains the common password `trustno1`. Each word has the form that `readAsLetters` returns,
+ * and at most 20 characters. Returns no word if the password has no letter.
  */
 export function* wordsOf(password: string): Generator<string> {
   const characters = [...password.normalize('NFKC').toLowerCase()]

@@ -1,6 +1,6 @@
 /**
- * Limits how often the password of an account can be guessed. An attempt is counted before the password is checked, so that many
- * attempts at once are not more than the limit. Unknown names are counted like known ones.
+ * Limits how often the password of an account can be guessed. Each attempt is counted before the password is checked, so that
+ * concurrent attempts cannot exceed the limit. Unknown names are counted in the same way as known names.
  */
 import type { ChatDatabase } from '../../db/database.ts'
 import type { ThrottleRule } from '../../db/repositories/login-throttles.ts'
@@ -9,32 +9,32 @@ import { ChatError } from '../../protocol/errors.ts'
 import type { ClientInfo } from '../context.ts'
 import type { LookupKeys } from '../lookup-keys.ts'
 
-/** An attempt that was counted as a failure. */
+/** An attempt. It counts as a failure unless `succeed` or `takeBack` is called. */
 export interface Attempt {
   /**
-   * Reports that the password was right: ends the count of the name and network, and does not count for the name. After it, or
-   * after `takeBack`, further calls have no effect.
+   * Reports that the password was right. Resets the counts of the name and the network, and removes this attempt from the count
+   * of the name. After this call or `takeBack`, further calls have no effect.
    */
   succeed(): Promise<void>
-  /** Takes the attempt back, because the password could not be checked. */
+  /** Removes the attempt from all counts, because the password could not be checked. */
   takeBack(): Promise<void>
 }
 
 /**
- * Returns the result of the check of a password. Takes the attempt back if the check fails, for example because the service is busy,
- * so that only wrong passwords are counted.
+ * Awaits the check of a password and returns its result. If the check fails, for example because the service is busy, takes the
+ * attempt back, so that only wrong passwords are counted.
  */
 export const checkedIn = async <T>(attempt: Attempt | undefined, check: Promise<T>): Promise<T> => {
   try {
     return await check
   } catch (error) {
-    // The error of the check is more important than that of the count.
+    // Throws the error of the check even if taking the attempt back also fails.
     await attempt?.takeBack().catch(() => {})
     throw error
   }
 }
 
-/** The name that a client wants to log in with, and the client. */
+/** The name and the client of a login. */
 export interface ThrottledLogin {
   readonly username: string
   readonly client: Pick<ClientInfo, 'address'>
@@ -42,11 +42,11 @@ export interface ThrottledLogin {
 
 export interface LoginThrottle {
   /**
-   * Counts an attempt to log in with a name. Throws `rate_limited` if the next attempt must wait. The limit of the name does not
-   * apply to a network from which the user logged in within 30 days.
+   * Counts an attempt to log in with a name. Throws `rate_limited` if the client must wait before the next attempt. The limit
+   * per name does not apply to a network from which the user logged in within the last 30 days.
    */
   admit(login: ThrottledLogin): Promise<Attempt>
-  /** Ends the count of a name and network, because the user has proven their identity otherwise. */
+  /** Resets the counts of a name and a network, because the user has proven their identity in another way. */
   clear(login: ThrottledLogin): Promise<void>
 }
 
@@ -61,7 +61,10 @@ const HOUR_MS = 60 * MINUTE_MS
 
 type Limits = Omit<ThrottleRule, 'key'>
 
-/** Attempts of a network for one name: five without a wait, then waits from one second to five minutes. */
+/**
+ * Limits the attempts of one network for one name. Five attempts need no wait. After that, the wait grows from one second to
+ * five minutes.
+ */
 const PER_NETWORK: Limits = {
   free: 5,
   firstWaitMs: SECOND_MS,
@@ -69,9 +72,9 @@ const PER_NETWORK: Limits = {
   windowMs: HOUR_MS,
   isSliding: true
 }
-/** A subscriber with a /48 has 65,536 networks of /64. */
+/** Limits the attempts of one /48 network for one name, because a subscriber with a /48 has 65,536 networks of /64. */
 const PER_WIDE_NETWORK: Limits = { ...PER_NETWORK, free: 16 * PER_NETWORK.free }
-/** Attempts for one name, from all networks together: 100 an hour, then one a minute. */
+/** Limits the attempts for one name from all networks together: 100 per hour, and then one per minute. */
 const PER_NAME: Limits = {
   free: 100,
   firstWaitMs: MINUTE_MS,
@@ -83,13 +86,13 @@ const PER_NAME: Limits = {
 export const createLoginThrottle = ({ database, lookupKeys }: LoginThrottleOptions): LoginThrottle => {
   const { loginThrottles, knownNetworks } = database
 
-  // A username may contain a newline, so it is the last part, and the first part is of no other kind of rule.
+  // The name is the last part, because a username may contain a newline. The first part identifies the kind of the rule.
   const rule = async (limits: Limits, ...parts: readonly string[]): Promise<ThrottleRule> => ({
     ...limits,
     key: await lookupKeys.hash('names', parts.join('\n'))
   })
 
-  /** Returns the rules of a client, one for IPv4 and two for IPv6. */
+  /** Returns the rules for a client: one for an IPv4 address, two for an IPv6 address. */
   const networkRules = (name: string, address: string): Promise<ThrottleRule[]> => {
     const [narrow, wide] = [networkOf(address), networkOf(address, 48)]
     const rules = [rule(PER_NETWORK, 'network', narrow, name)]
@@ -127,7 +130,7 @@ export const createLoginThrottle = ({ database, lookupKeys }: LoginThrottleOptio
 
 const keysOf = (rules: readonly ThrottleRule[]): string[] => rules.map(({ key }) => key)
 
-/** Returns a name as the database compares it: only the case of ASCII letters is ignored. */
+/** Returns a name in the form in which the database compares it. Only the case of ASCII letters is ignored. */
 const lowerCase = (username: string): string => username.replace(/[A-Z]+/g, letters => letters.toLowerCase())
 
 const tooMany = (waitMs: number): ChatError => {

@@ -1,4 +1,4 @@
-/** Identifies the user and the session of an access token. Both are looked up together and cached for half a second. */
+/** Identifies the user and the session of an access token. Looks both up together, and caches them for half a second. */
 import type { SessionKey, SessionsRepository, SessionUser } from '../../db/repositories/sessions.ts'
 import type { UserRecord } from '../../db/repositories/users.ts'
 import type { Clock } from '../../lib/clock.ts'
@@ -11,9 +11,12 @@ import type { SessionUse } from './use.ts'
 
 export interface Identity {
   readonly user: UserRecord
-  /** Null for a token of a release without sessions, or of another issuer. */
+  /** Null for a token of another issuer, or of a release that had no sessions. */
   readonly sessionId: string | null
-  /** The generation of the session, or of a token without one. The identity is void when the user has a higher one. */
+  /**
+   * The generation of the session, or of the token if there is no session. The identity is no longer valid if the user now has
+   * a higher generation.
+   */
   readonly generation: number
   /** Expiry of the token, in milliseconds since the epoch. */
   readonly expiresAt: number
@@ -59,8 +62,8 @@ const parsed = (key: string): SessionKey => {
 }
 
 /**
- * Returns the user and the generation of the session. Throws if the user or the session has ended. A session whose generation
- * was raised with that of its user, as by a change of the password, keeps its tokens.
+ * Returns the user and the generation of the session. Throws if the user or the session has ended. If a session was kept, for
+ * example when its user changed the password, its generation was raised, and its access tokens stay valid.
  */
 const checked = (
   { sid, gen = 0 }: AccessClaims,

@@ -1,4 +1,6 @@
-/** Proves who the user of a session is, with the password, so that the session may do what needs a recent proof. */
+/**
+ * Lets the owner of a session prove who they are, with the password. Some requests need such a proof from the last ten minutes.
+ */
 import type { UserRecord } from '../../db/repositories/users.ts'
 import { ChatError } from '../../protocol/errors.ts'
 import type { AccountsContext, ClientInfo } from '../context.ts'
@@ -21,21 +23,24 @@ export interface ProofsOptions {
   readonly context: AccountsContext
   readonly passwords: Passwords
   readonly throttle?: LoginThrottle | undefined
-  /** The checks between the password and the proof, in their order. */
+  /** The gates that run between the check of the password and the proof, in this order. */
   readonly gates: readonly ProofGate[]
 }
 
 export interface Proofs {
-  /** Marks the session as proven. Throws `invalid_credentials`, `rate_limited`, `busy`, or the error of a gate. */
+  /**
+   * Checks the password, and marks the session as proven. Throws `invalid_credentials`, `rate_limited`, `busy`, or the error of
+   * a gate.
+   */
   prove(proof: PasswordProof): Promise<void>
   /**
-   * Marks the session as proven after another check of the user, such as a passkey. `user` is the record that was checked.
-   * Throws `invalid_credentials` if the user or the session has changed since.
+   * Marks the session as proven after the user was checked in another way, for example with a passkey. `user` is the record
+   * that was checked. Throws `invalid_credentials` if the user or the session has changed since then.
    */
   mark(user: UserRecord, sessionId: string | null): Promise<void>
   /**
-   * Throws `proof_required` unless the session was proven within the last ten minutes, or another issuer authenticated the user
-   * within the last ten minutes. Returns the current generation of the session, if there is one.
+   * Throws `proof_required` if the session was not proven within the last ten minutes, and no other issuer authenticated the
+   * user within that time. Returns the current generation of the session, if there is a session.
    */
   require(user: ProvenUser): Promise<number | undefined>
 }
@@ -44,11 +49,14 @@ export interface Proofs {
 export interface ProvenUser {
   readonly userId: number
   readonly sessionId: string | null
-  /** When another issuer authenticated the user, in milliseconds since the epoch. Absent if that is no proof. */
+  /**
+   * When another issuer authenticated the user, in milliseconds since the epoch. Absent if that authentication does not count
+   * as a proof.
+   */
   readonly authenticatedAt?: number | undefined
 }
 
-/** Seconds for which a proof is accepted. */
+/** Time in seconds for which a proof is accepted. */
 export const PROOF_SECONDS = 600
 
 export const createProofs = ({ context, passwords, throttle, gates }: ProofsOptions): Proofs => {

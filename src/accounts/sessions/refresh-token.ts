@@ -1,11 +1,12 @@
 /**
- * Creates and parses refresh tokens, `sid.n.secret.mac`. The secret of token n + 1 is an HMAC-SHA-256 of the secret of token n
- * over the salt of the session, so whoever presents token n twice gets the same successor. The database stores only SHA-256 of
- * the newest two secrets. The mac distinguishes an old token of the session from an invented one.
+ * Creates and parses refresh tokens of the form `sid.n.secret.mac`. The secret of token n + 1 is an HMAC-SHA-256, with the
+ * secret of token n as the key and the salt of the session as the message. So every exchange of token n returns the same
+ * successor. The database stores only the SHA-256 of the two newest secrets. The `mac` shows whether the session has issued a
+ * token, even if its secret is no longer stored.
  */
 import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 
-/** A parsed refresh token. Nothing about it has been verified. */
+/** A parsed refresh token. None of its values has been verified. */
 export interface RefreshToken {
   readonly sessionId: string
   readonly number: number
@@ -13,7 +14,7 @@ export interface RefreshToken {
   readonly mac: string
 }
 
-/** The values of a session from which its refresh tokens are derived. */
+/** The random values of a session with which its refresh tokens are created and recognized. */
 export interface RefreshKeys {
   readonly salt: string
   readonly macKey: string
@@ -29,7 +30,7 @@ export const parseRefreshToken = (text: string): RefreshToken | undefined => {
   return { sessionId, number: Number(number), secret, mac }
 }
 
-/** Returns the id of the session that a token names, or undefined if the text is not a refresh token. */
+/** Returns the id of the session in a token, or undefined if the text is not a refresh token. */
 export const sessionIdOfToken = (text: string): string | undefined => parseRefreshToken(text)?.sessionId
 
 /** Returns random keys for a session, and the secret of its first token. */
@@ -47,7 +48,7 @@ export const refreshTokenOf = (token: Omit<RefreshToken, 'mac'>, { macKey }: Pic
 export const nextSecret = (secret: string, { salt }: Pick<RefreshKeys, 'salt'>): string =>
   createHmac('sha256', Buffer.from(secret, 'base64url')).update(salt).digest('base64url')
 
-/** Returns what the database stores of a secret. */
+/** Returns the hash of a secret that the database stores. */
 export const hashOfSecret = (secret: string): string => createHash('sha256').update(secret).digest('base64url')
 
 /** Returns whether the session has issued this token. */

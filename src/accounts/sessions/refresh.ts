@@ -1,4 +1,7 @@
-/** Exchanges refresh tokens. Everything is decided under the lock of the session's row, so that tabs and processes agree. */
+/**
+ * Exchanges refresh tokens. All decisions are made while the session's row is locked, so that concurrent requests of several
+ * tabs or processes get consistent results.
+ */
 import type { Repositories } from '../../db/database.ts'
 import type { RefreshState, SessionEnd, SessionLifetime } from '../../db/repositories/refresh-tokens.ts'
 import { ChatError } from '../../protocol/errors.ts'
@@ -12,7 +15,10 @@ import type { StartedSession } from './start.ts'
 /** A refresh token that a client presents. */
 export interface PresentedToken {
   readonly token: string
-  /** Whether the token was in a cookie. A token is accepted only from where it was sent to. */
+  /**
+   * True if the token was in a cookie. A token that was issued in a cookie is accepted only from a cookie, and any other token
+   * only from a request body.
+   */
   readonly isCookie: boolean
   readonly client: ClientInfo
 }
@@ -24,8 +30,8 @@ export interface RefreshOptions {
 }
 
 /**
- * Returns new tokens for a refresh token. Throws `invalid_refresh_token`, or `account_suspended`. The reuse of an old token ends
- * its session.
+ * Returns new tokens for a refresh token. Throws `invalid_refresh_token` or `account_suspended`. If an old token is used again,
+ * ends its session.
  */
 export type Refresh = (presented: PresentedToken) => Promise<StartedSession>
 
@@ -43,7 +49,7 @@ export const createRefresh = ({ context, tokens, lifetime }: RefreshOptions): Re
     await mail.enqueue(repositories, { kind: 'session_reused', userId, params: {} })
   }
 
-  /** Returns the token to return, and when the session ends. Returns undefined if the user was changed meanwhile. */
+  /** Returns the next refresh token, and when the session ends. Returns undefined if the user was changed in the meantime. */
   const exchange = async (repositories: Repositories, state: RefreshState, token: RefreshToken, how: Decision) => {
     const { sessionId } = token
     if (how === 'repeat') {

@@ -1,4 +1,4 @@
-/** Decides what happens to a presented refresh token. The caller holds the lock of the session's row. */
+/** Decides how to respond to a refresh token. The caller must have locked the session's row. */
 import type { RefreshState } from '../../db/repositories/refresh-tokens.ts'
 import { hashOfSecret, hasMac, isEqual, type RefreshToken } from './refresh-token.ts'
 
@@ -14,7 +14,7 @@ export type Decision = 'rotate' | 'repeat' | 'successor' | 'reused' | 'unknown'
 export const decide = (state: RefreshState, token: RefreshToken): Decision => {
   if (!hasMac(token, state)) return 'unknown'
   const { number } = state
-  // A higher number occurs only if the database was restored from a backup.
+  // A number that is too high occurs only if the database was restored from a backup.
   if (token.number > number) return 'unknown'
   if (token.number < number - 1) return 'reused'
   const hash = hashOfSecret(token.secret)

@@ -18,20 +18,20 @@ export interface Sessions {
   readonly refresh: Refresh
   /** Returns the sessions of a user that have not ended, the most recently used first. */
   list(userId: number): Promise<ListedSession[]>
-  /** Ends the session of a request. Returns false if it has ended before. */
+  /** Ends the session of a request. Returns false if the session has already ended. */
   end(session: EndedSession): Promise<boolean>
   /**
    * Ends another session of a user. Returns false if the user has no such session. Throws `invalid_token` if the user or the
-   * session of the request was changed meanwhile.
+   * session of the request was changed in the meantime.
    */
   endOther(owner: CheckedUser, sessionId: string, client: ClientInfo): Promise<boolean>
-  /** Ends the session of a refresh token. Returns whether the token is one of a session. */
+  /** Ends the session of a refresh token. Returns whether the token belonged to a session. */
   endByToken(presented: PresentedToken): Promise<boolean>
-  /** Returns the id of the user of a refresh token, or undefined if the token is none of a session. */
+  /** Returns the id of the user of a refresh token, or undefined if the token belongs to no session. */
   userOf(token: string): Promise<number | undefined>
-  /** Ends every session and every access token of a user. Throws `invalid_token` like `endOther`. */
+  /** Ends every session and every access token of a user. Throws `invalid_token` in the same cases as `endOther`. */
   endAll(owner: CheckedUser, client: ClientInfo): Promise<void>
-  /** Stores that sessions are in use, because they have open connections. */
+  /** Stores the current time as the last use of sessions, because they have open connections. */
   touch(sessionIds: readonly string[]): Promise<void>
 }
 

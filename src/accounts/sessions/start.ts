@@ -21,15 +21,15 @@ export interface StartedSession {
 export interface IssuedRefreshToken {
   readonly token: string
   readonly end: SessionEnd
-  /** Whether the token is sent in a cookie. */
+  /** True if the token is sent in a cookie. */
   readonly isCookie: boolean
-  /** Whether the cookie is kept when the browser is closed. */
+  /** True if the browser keeps the cookie after it is closed. */
   readonly isRemembered: boolean
 }
 
 /**
- * Starts a session of a user who has been verified. Returns undefined if the user's password hash, status or generation has
- * changed since then.
+ * Starts a session of a verified user. Returns undefined if the user's password hash, status or generation has changed since
+ * the verification.
  */
 export type SessionStarter = (user: UserRecord, request: LoginRequest) => Promise<StartedSession | undefined>
 
@@ -37,7 +37,9 @@ export interface SessionStarterOptions {
   readonly context: AccountsContext
   readonly tokens: AccessTokens
   readonly lifetime: SessionLifetime
-  /** Maximum duration in milliseconds of a socket without `chat.v1`, which outlives its token. */
+  /**
+   * Maximum duration in milliseconds of a socket without `chat.v1`. Such a socket may stay open after its token has expired.
+   */
   readonly legacySocketMs: number
 }
 
@@ -46,7 +48,8 @@ const MAX_SESSIONS = 100
 
 export const createSessionStarter = (options: SessionStarterOptions): SessionStarter => {
   const { context, tokens, lifetime, legacySocketMs } = options
-  // The row of a session without refresh tokens stays until no socket can be open that was opened with its access token.
+  // A session without refresh tokens lasts as long as its access token, plus the maximum duration of a socket that was opened
+  // with that token.
   const plainMs = tokens.lifetime * 1000 + legacySocketMs
   const refreshableMs = Math.min(lifetime.idleMs, lifetime.maxMs)
 
@@ -87,7 +90,7 @@ export const createSessionStarter = (options: SessionStarterOptions): SessionSta
     })
 }
 
-/** Ends the session of the refresh token that the new session replaces, if the token is one of that session. */
+/** Ends the session of the refresh token that the new session replaces. Ignores a token that the session has not issued. */
 const endReplaced = async ({ refreshTokens, sessions }: Repositories, text: string): Promise<void> => {
   const token = parseRefreshToken(text)
   const state = token && (await refreshTokens.lock(token.sessionId))

@@ -1,4 +1,4 @@
-/** Stores that sessions are used: the time of the last use, and the first use of a refresh token's successor. */
+/** Stores the use of sessions: the time of the last use, and the first use of a new refresh token. */
 import { LruMap } from 'toad-cache'
 import type { RefreshTokensRepository, SessionLifetime } from '../../db/repositories/refresh-tokens.ts'
 import type { LiveSession, SessionsRepository } from '../../db/repositories/sessions.ts'
@@ -15,10 +15,13 @@ export interface SessionUseOptions {
   readonly log: Log
 }
 
-/** Stores what the use of an access token changes in its session, if anything. Does not wait for the database. */
+/** Stores what changes in a session when its access token is used. Does not wait for the database. */
 export type SessionUse = (claims: AccessClaims, session: LiveSession) => void
 
-/** Time in milliseconds after which an unsuccessful write is repeated. */
+/**
+ * Minimum time in milliseconds between two writes for the same session and token. After a failure, the next use in that time
+ * writes nothing.
+ */
 const REPEAT_MS = 5000
 const MAX_REMEMBERED = 10_000
 
@@ -29,7 +32,7 @@ export const createSessionUse = ({ sessions, refreshTokens, lifetime, clock, log
     return new Map<string, true>()
   })
 
-  /** Returns whether this is the first call for a key within some seconds. */
+  /** Returns whether this is the first call for a key within `REPEAT_MS`. */
   const isFirst = (key: string): boolean => {
     const now = clock.monotonic()
     const at = written.get(key)
@@ -41,7 +44,7 @@ export const createSessionUse = ({ sessions, refreshTokens, lifetime, clock, log
 
   return ({ rtn }, { id, isTouchDue, refreshNumber, isSuccessorUsed }) => {
     if (isTouchDue && isFirst(id)) touch(id).catch(failed)
-    // The first token of a session is nobody's successor.
+    // The first refresh token of a session has no predecessor, so its use need not be stored.
     const isSuccessor = rtn !== undefined && rtn > 1 && rtn === refreshNumber && !isSuccessorUsed
     if (isSuccessor && isFirst(`${id} ${rtn}`)) refreshTokens.markUsed(id, rtn).catch(failed)
   }

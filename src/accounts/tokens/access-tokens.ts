@@ -32,7 +32,7 @@ export interface TokenSession {
   readonly id: string
   /** The number of the refresh token that is issued with the access token. */
   readonly refreshNumber?: number | undefined
-  /** Time in milliseconds until the session ends. The token expires no later. */
+  /** Time in milliseconds until the session ends. The token does not expire later than the session. */
   readonly endsInMs?: number | undefined
 }
 
@@ -40,7 +40,7 @@ export interface AccessTokens {
   /** Lifetime of a token, in seconds. */
   readonly lifetime: number
 
-  /** Returns a token of a user, and of a session if one is given. */
+  /** Issues a token for a user, and for a session if one is given. */
   issue(user: Pick<UserRecord, 'id' | 'username' | 'generation'>, session?: TokenSession): AccessToken
   /** Returns the claims of a token. Throws `invalid_token` or `token_expired`, and no other error. */
   verify(token: string): AccessClaims

@@ -1,4 +1,4 @@
-/** Creates the random challenges of two-step flows. The database contains only their hashes. */
+/** Creates the random challenges of flows that take two requests. The database stores only their hashes. */
 import { createHash, randomBytes } from 'node:crypto'
 import { ChatError } from '../../protocol/errors.ts'
 

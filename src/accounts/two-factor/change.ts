@@ -1,11 +1,13 @@
-/** Changes second factors: a transaction that locks the user, changes the rows, and reports the change to the owner. */
+/**
+ * Runs changes of second factors in a transaction that locks the user, changes the rows, and reports the change to the owner.
+ */
 import type { Repositories } from '../../db/database.ts'
 import type { CheckedUser } from '../../db/repositories/users.ts'
 import { ChatError } from '../../protocol/errors.ts'
 import type { AuditEventName } from '../audit-events.ts'
 import type { AccountsContext, ClientInfo } from '../context.ts'
 
-/** Whose factor a request changes or uses. */
+/** The user whose second factor a request changes or uses. */
 export interface FactorActor {
   readonly user: CheckedUser & { readonly username: string }
   readonly client: ClientInfo
@@ -13,7 +15,7 @@ export interface FactorActor {
 
 type Detail = Readonly<Record<string, string | number>>
 
-/** What a change may use. Everything is written in its transaction. */
+/** The functions that a change may use. All their writes belong to the transaction of the change. */
 export interface FactorChange {
   readonly repositories: Repositories
   /** Records an event in the audit log. */
@@ -26,8 +28,8 @@ export interface FactorChange {
 }
 
 /**
- * Returns a function that runs a change in a transaction which has locked the user's row. Nothing is changed if the user was
- * changed since the request was authenticated: then `onStale` is thrown.
+ * Returns a function that runs a change in a transaction that has locked the user's row. If the user was changed since the
+ * request was authenticated, throws the error of `onStale` and changes nothing.
  */
 export const createFactorChanges =
   ({ database, mail }: Pick<AccountsContext, 'database' | 'mail'>, onStale: () => ChatError = sessionEnded) =>

@@ -1,4 +1,4 @@
-/** Accepts the codes of authenticator apps and recovery codes. Each code is accepted once, over all processes. */
+/** Accepts codes of authenticator apps and recovery codes. Across all processes, each code is accepted only once. */
 import type { Keyring } from '../../crypto/keyring.ts'
 import type { Repositories } from '../../db/database.ts'
 import type { TotpSecret } from '../../db/repositories/totp.ts'
@@ -8,14 +8,14 @@ import { createFactorChanges, type FactorActor, type FactorChange } from './chan
 import { parseRecoveryCode } from './recovery-codes.ts'
 import { parseTotpCode, stepOfCode } from './totp.ts'
 
-/** Maximum number of wrong codes of an account per day. */
+/** Maximum number of wrong codes per account per day. */
 const MAX_PER_DAY = 20
 const DAY_MS = 24 * 60 * 60 * 1000
 
 export interface Codes {
   /**
-   * Accepts a code of the app or a recovery code of a user. `also` runs in the transaction that accepts it. Throws `invalid_code`,
-   * `rate_limited` after 20 wrong codes in a day, `onStale` if the user was changed, or the error of `also`.
+   * Accepts a code of the app or a recovery code of a user. `also` runs in the same transaction. Throws `invalid_code`,
+   * `rate_limited` after 20 wrong codes in a day, the error of `onStale` if the user was changed, or the error of `also`.
    */
   accept(actor: FactorActor, code: string, also?: (repositories: Repositories) => Promise<void>): Promise<void>
 }
@@ -73,7 +73,7 @@ export const createCodes = (
 export const invalidCode = (): ChatError =>
   new ChatError('invalid_code', 'The code is wrong, or it was used before. Enter the next code of your app.')
 
-/** Decrypts a stored secret. Throws an error that names no secret if no key decrypts it. */
+/** Decrypts a stored secret. If no key decrypts it, throws an error that does not contain the secret. */
 export const secretOf = (keyring: Keyring, { userId, secret, keyId }: TotpSecret): string => {
   const text = keyring.decrypt(secret, keyId)
   if (text !== undefined) return text

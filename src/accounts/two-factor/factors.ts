@@ -11,14 +11,17 @@ import { createTotpSecret, parseTotpCode, stepOfCode, type TotpEnrolment } from 
 export interface Factors {
   /** Returns the factors of a user. */
   summary(userId: number): Promise<FactorSummary>
-  /** Stores a new secret, which is not used before it is confirmed. Throws `totp_enabled` if the user has a confirmed one. */
+  /**
+   * Stores a new secret, which is not used before it is confirmed. Throws `totp_enabled` if the user already has a confirmed
+   * secret.
+   */
   enrolTotp(actor: FactorActor): Promise<TotpEnrolment>
   /**
-   * Confirms the secret with its first code. Returns new recovery codes, which replace earlier ones. Throws `invalid_code`, also if
-   * there is no secret to confirm.
+   * Confirms the secret with its first code. Returns new recovery codes, which replace earlier ones. Throws `invalid_code`,
+   * also if no secret waits for confirmation.
    */
   confirmTotp(actor: FactorActor, code: string): Promise<readonly string[]>
-  /** Removes the app, confirmed or not. */
+  /** Removes the app, even if it is not confirmed. */
   removeTotp(actor: FactorActor): Promise<void>
   /** Returns new recovery codes, which replace earlier ones. Throws `no_second_factor`. */
   renewRecoveryCodes(actor: FactorActor): Promise<readonly string[]>
@@ -76,7 +79,7 @@ export const createFactors = ({ context, issuer, rpId }: FactorsOptions): Factor
   }
 }
 
-/** Creates recovery codes in place of earlier ones. Returns them as the user sees them. */
+/** Replaces the recovery codes with new ones. Returns them in the form that the user sees. */
 export const replaceRecoveryCodes = async (
   { repositories, report }: FactorChange,
   userId: number
@@ -87,7 +90,7 @@ export const replaceRecoveryCodes = async (
   return codes
 }
 
-/** Deletes the recovery codes of a user without a factor, because no login asks for them. */
+/** Deletes the recovery codes of a user who has no second factor, because no login asks such a user for a code. */
 export const forgetUselessCodes = async ({ repositories }: FactorChange, userId: number): Promise<void> => {
   if (!hasFactor(await repositories.factors.summary(userId, undefined))) {
     await repositories.recoveryCodes.removeAll(userId)

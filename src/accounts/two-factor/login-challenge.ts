@@ -1,6 +1,6 @@
 /**
- * Interrupts a login until the second factor is verified. The options of the first request are stored with the challenge, and
- * what was verified then is verified again when the login continues.
+ * Interrupts a login until the second factor is verified. The challenge stores the options of the first request. When the login
+ * continues, it checks again that the user has not changed since the password was verified.
  */
 import { createHash } from 'node:crypto'
 import type { Repositories } from '../../db/database.ts'
@@ -12,7 +12,7 @@ import type { AccountsContext } from '../context.ts'
 import type { LoginGate, LoginOptions } from '../login.ts'
 import { createChallenge, hashOfChallenge, invalidChallenge } from './challenge.ts'
 
-/** Time in milliseconds after which an interrupted login starts over. */
+/** Time in milliseconds after which an interrupted login has to start from the beginning. */
 const LIFETIME_MS = 10 * 60 * 1000
 /** Maximum number of wrong codes per challenge. */
 const MAX_ATTEMPTS = 5
@@ -21,14 +21,17 @@ const PURPOSE = 'second_factor'
 /** The names of the methods by which a login continues, as clients see them. */
 export type FactorMethod = 'totp' | 'recovery_code' | 'passkey'
 
-/** Returns the methods that a user has. A user without a second factor has none, and logs in with the password alone. */
+/**
+ * Returns the methods that a user has. The list is empty for a user without a second factor, who logs in with the password
+ * alone.
+ */
 export const methodsOf = ({ hasTotp, recoveryCodes, passkeys }: FactorSummary): FactorMethod[] => [
   ...(hasTotp ? (['totp'] as const) : []),
   ...(recoveryCodes > 0 ? (['recovery_code'] as const) : []),
   ...(passkeys > 0 ? (['passkey'] as const) : [])
 ]
 
-/** Returns whether a user has a second factor, even one that does not work at the moment. */
+/** Returns whether a user has a second factor. A passkey that does not work at the moment counts too. */
 export const hasFactor = ({ hasTotp, allPasskeys }: FactorSummary): boolean => hasTotp || allPasskeys > 0
 
 /** An interrupted login: the user whose password was right, and the options of that request. */
@@ -41,15 +44,18 @@ export interface LoginChallenges {
   /** Throws `second_factor_required` with a challenge and the methods if the user has a second factor. */
   readonly gate: LoginGate
   /**
-   * Returns the login of a challenge, and counts an attempt to continue it. Throws `invalid_challenge`: also if the password, the
-   * status or the generation of the user has changed since the password was checked.
+   * Returns the login of a challenge, and counts an attempt to continue it. Throws `invalid_challenge`, also if the password,
+   * the status or the generation of the user has changed since the password was checked.
    */
   attempt(challenge: string): Promise<InterruptedLogin>
   /** Returns the login of a challenge without counting an attempt. Throws `invalid_challenge`. */
   find(challenge: string): Promise<InterruptedLogin>
   /** Like `find`, for the hash of a challenge. */
   findByHash(hash: string): Promise<InterruptedLogin>
-  /** Ends a challenge in the transaction that verified the factor. Throws `invalid_challenge` if it was ended before. */
+  /**
+   * Ends a challenge in the transaction that verified the factor. Throws `invalid_challenge` if the challenge has already
+   * ended.
+   */
   end(repositories: Pick<Repositories, 'challenges'>, hash: string): Promise<void>
 }
 
@@ -96,18 +102,21 @@ export const createLoginChallenges = (
 }
 
 interface ChallengeData {
-  /** Changes with the password. */
+  /** A value that changes with the password. */
   readonly password: string
   readonly options: LoginOptions
 }
 
-/** Returns a digest of the password hash, so that the hash is stored in one place only. */
+/**
+ * Returns a digest of the password hash. The challenge contains the digest, so that the hash itself is stored in only one
+ * place.
+ */
 const digestOf = ({ hashedPassword }: UserRecord): string =>
   createHash('sha256')
     .update(hashedPassword ?? '')
     .digest('base64url')
 
-/** Returns the error for a login, or a proof, that needs a second factor. */
+/** Returns the error for a login or a proof that needs a second factor. */
 export const secondFactorRequired = (extra: {
   readonly challenge?: string
   readonly methods: readonly FactorMethod[]

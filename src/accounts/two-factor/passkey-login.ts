@@ -1,4 +1,4 @@
-/** Verifies passkeys: as a second factor, for a login without a password, and as a recent proof. */
+/** Verifies passkeys for three purposes: as a second factor, for a login without a password, and as a recent proof. */
 import type { PasskeyRecord } from '../../db/repositories/passkeys.ts'
 import type { UserRecord } from '../../db/repositories/users.ts'
 import type { AccountsContext, ClientInfo } from '../context.ts'
@@ -16,16 +16,16 @@ export interface PasskeyLogin {
    */
   startLogin(loginChallenge?: string): Promise<PasskeyRequest>
   /**
-   * Returns the user of a verified passkey. `options` are those of the first step, and undefined for a login without a password.
-   * Throws `invalid_challenge` or `invalid_passkey`.
+   * Returns the user of a verified passkey. `options` are those of the first request, or undefined for a login without a
+   * password. Throws `invalid_challenge` or `invalid_passkey`.
    */
   login(
     client: ClientInfo,
     reply: PasskeyReply
   ): Promise<Pick<InterruptedLogin, 'user'> & Partial<Pick<InterruptedLogin, 'options'>>>
-  /** Starts a proof of a user who is logged in. */
+  /** Starts a proof by a user who is logged in. */
   startProof(actor: FactorActor): Promise<PasskeyRequest>
-  /** Verifies that a passkey is one of the user's. Returns the user. Throws `invalid_challenge` or `invalid_passkey`. */
+  /** Verifies that a passkey belongs to the user, and returns the user. Throws `invalid_challenge` or `invalid_passkey`. */
   prove(actor: FactorActor, reply: PasskeyReply): Promise<UserRecord>
 }
 
@@ -35,14 +35,14 @@ export interface PasskeyLoginOptions {
   readonly logins: LoginChallenges
 }
 
-/** For whom a passkey is requested. */
+/** The user for whom a passkey is requested. */
 interface Requested {
   readonly purpose: ChallengePurpose
-  /** Null if the passkey identifies the user. */
+  /** Null if the user is not known until the passkey identifies them. */
   readonly user: { readonly id: number; readonly generation: number } | null
-  /** The hash of the challenge of the login that the passkey continues. */
+  /** The hash of the login challenge, if the passkey continues a login. */
   readonly loginHash?: string
-  /** Whether the authenticator must verify the person, for example with a PIN. Required if no password was given. */
+  /** True if the authenticator must verify the person, for example with a PIN. Required if no password was entered. */
   readonly mustVerify: boolean
 }
 
@@ -72,7 +72,7 @@ export const createPasskeyLogin = ({ context, party, logins }: PasskeyLoginOptio
     return user
   }
 
-  /** Takes a challenge, so that it is used once even if the verification fails. */
+  /** Deletes the challenge before the verification, so that it cannot be used again if the verification fails. */
   const take = async (challenge: string, purpose: ChallengePurpose) => {
     const taken = await database.challenges.take(hashOfChallenge(challenge), purpose)
     if (!taken) throw invalidChallenge()
@@ -91,8 +91,8 @@ export const createPasskeyLogin = ({ context, party, logins }: PasskeyLoginOptio
         expectedOrigin: origin,
         expectedRPID: rpId,
         requireUserVerification: mustVerify,
-        // The package rejects a counter that does not increase. Here it is recorded instead, because some authenticators restore
-        // their counters from a backup.
+        // The package rejects a counter that does not increase. This service only records the fact, because some authenticators
+        // restore their counters from a backup.
         credential: { id: passkey.id, publicKey: bytesOf(passkey.publicKey), counter: 0 }
       })
       .catch(() => {
@@ -104,7 +104,9 @@ export const createPasskeyLogin = ({ context, party, logins }: PasskeyLoginOptio
 
   type Verified = Awaited<ReturnType<typeof verify>>
 
-  /** Stores the use of a passkey. `loginHash` is the hash of the login challenge to end, or empty. */
+  /**
+   * Stores the use of a passkey. `loginHash` is the hash of the login challenge to end, or an empty string if there is none.
+   */
   const use = (actor: FactorActor, { passkey, counter, isBackedUp }: Verified, loginHash = ''): Promise<void> =>
     change(actor, async ({ repositories, record }) => {
       const { id, userId } = passkey

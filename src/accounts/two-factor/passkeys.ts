@@ -9,18 +9,21 @@ import { forgetUselessCodes, replaceRecoveryCodes } from './factors.ts'
 import { hasFactor } from './login-challenge.ts'
 import type { PasskeyResponse, RelyingParty } from './relying-party.ts'
 
-/** Time in milliseconds that a person has for the dialog of the browser. */
+/** Time in milliseconds that a person has to complete the dialog of the browser. */
 export const CEREMONY_MS = 5 * 60 * 1000
 const MAX_PASSKEYS = 20
 const PURPOSE = 'passkey_add'
 
-/** What a page passes to the browser. `options` is the JSON form of WebAuthn's options, and contains the challenge too. */
+/**
+ * The data that a page passes to the browser. `options` is the JSON form of WebAuthn's options, which also contains the
+ * challenge.
+ */
 export interface PasskeyRequest {
   readonly challenge: string
   readonly options: object
 }
 
-/** What a page received from the browser. */
+/** The data that a page received from the browser. */
 export interface PasskeyReply {
   readonly challenge: string
   readonly response: PasskeyResponse
@@ -28,7 +31,7 @@ export interface PasskeyReply {
 
 export interface AddedPasskey extends Pick<PasskeyRecord, 'name' | 'createdAt'> {
   readonly publicId: string
-  /** The first recovery codes of a user who had no second factor before. */
+  /** The first recovery codes of a user who had no second factor before this passkey. */
   readonly recoveryCodes?: readonly string[]
 }
 
@@ -39,7 +42,7 @@ export interface ListedPasskey extends PasskeyRecord {
 }
 
 export interface Passkeys {
-  /** Returns all passkeys of a user, also those of another host name. */
+  /** Returns all passkeys of a user, including those for another host name. */
   list(userId: number): Promise<ListedPasskey[]>
   /** Throws `too_many_passkeys` or `passkeys_unavailable`. */
   startAdding(actor: FactorActor): Promise<PasskeyRequest>
@@ -62,7 +65,7 @@ export const createPasskeys = (context: AccountsContext, party: RelyingParty | u
         expectedChallenge: reply.challenge,
         expectedOrigin: origin,
         expectedRPID: id,
-        // A passkey that does not verify its user is a second factor, but no login without a password.
+        // A passkey that does not verify its user can be a second factor, but it cannot be used for a login without a password.
         requireUserVerification: false
       })
       .catch(() => {
@@ -115,7 +118,7 @@ export const createPasskeys = (context: AccountsContext, party: RelyingParty | u
     },
     async add(actor, reply) {
       const { user } = actor
-      // Taken before the response is verified, so that a challenge is used once even if the verification fails.
+      // The challenge is deleted before the response is verified, so that it cannot be used again if the verification fails.
       const taken = await database.challenges.take(hashOfChallenge(reply.challenge), PURPOSE)
       if (taken?.userId !== user.id || taken.generation !== user.generation) throw invalidChallenge()
       const { credential, credentialBackedUp } = await verified(reply)
@@ -154,7 +157,8 @@ export const createPasskeys = (context: AccountsContext, party: RelyingParty | u
 }
 
 /**
- * Returns the id of a passkey in the API. The id of its credential has up to 1,023 bytes, which is too long for a path.
+ * Returns the id of a passkey in the API. The id of the credential is not used, because it has up to 1,023 bytes, which is too
+ * long for a path.
  */
 export const publicIdOf = (credentialId: string): string =>
   createHash('sha256').update(credentialId).digest('base64url').slice(0, 22)
@@ -165,7 +169,7 @@ export const available = (party: RelyingParty | undefined): RelyingParty => {
   throw new ChatError('passkeys_unavailable', 'This service has no passkeys. Use your password or another method.')
 }
 
-/** Returns the error for a response that cannot be verified. It does not reveal why. */
+/** Returns the error for a response that cannot be verified. The error does not reveal the reason. */
 export const invalidPasskey = (): ChatError =>
   new ChatError('invalid_passkey', 'The passkey could not be verified. Try again, or use another method.')
 
@@ -176,7 +180,7 @@ export const bytesOf = (base64url: string): Uint8Array => new Uint8Array(Buffer.
 
 const MAX_TRANSPORTS = 8
 
-/** Returns how the browser can reach the authenticator. Used as a hint only. */
+/** Returns how the browser can reach the authenticator. The browser uses this only as a hint. */
 const transportsOf = ({ response }: PasskeyResponse): string[] => {
   const { transports } = response
   if (!Array.isArray(transports)) return []

@@ -1,12 +1,15 @@
-/** Creates and parses recovery codes: 80 random bits in base32, for a login without the authenticator app or the passkey. */
+/**
+ * Creates and parses recovery codes. A code has 80 random bits in base32, and replaces the authenticator app or the passkey in
+ * a login.
+ */
 import { createHash, randomBytes } from 'node:crypto'
 import type { RecoveryCodeRow } from '../../db/repositories/recovery-codes.ts'
 
 /** The digits of Crockford's base32, which has no I, L, O and U. */
 const DIGITS = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
-/** 16 digits of 5 bits each. */
+/** 16 digits of 5 bits each make 80 bits. */
 const LENGTH = 16
-/** The first digits name the row of a code, so they differ within the codes of a user. */
+/** The number of digits by which the row of a code is found. These digits differ between the codes of a user. */
 const PREFIX_LENGTH = 2
 const COUNT = 10
 
@@ -29,8 +32,8 @@ export const createRecoveryCodes = (): NewRecoveryCodes => {
 }
 
 /**
- * Returns the row of a code that a user typed, or undefined if the text is not a recovery code. Ignores case, spaces and hyphens,
- * and reads letters that are not in the alphabet as the digits they resemble.
+ * Returns the row of a code that a user typed, or undefined if the text is not a recovery code. Ignores case, spaces and
+ * hyphens. Reads letters that are not in the alphabet as the digits that they resemble.
  */
 export const parseRecoveryCode = (text: string): RecoveryCodeRow | undefined => {
   const code = text.replace(/[\s-]/g, '').toUpperCase().replaceAll('O', '0').replace(/[IL]/g, '1')

@@ -1,10 +1,10 @@
 /**
- * Loads what passkeys need (WebAuthn): the package `@simplewebauthn/server`, which is an optional peer, and the host name for which
- * passkeys are created.
+ * Loads the prerequisites of passkeys (WebAuthn): the package `@simplewebauthn/server`, which is an optional peer dependency,
+ * and the host name for which passkeys are created.
  */
 import { isIP } from 'node:net'
 
-/** A browser's response to a request for a passkey, as JSON. The package checks its members. */
+/** A browser's response to a request for a passkey, as JSON. The package validates its members. */
 export interface PasskeyResponse {
   readonly id: string
   readonly rawId: string
@@ -13,7 +13,7 @@ export interface PasskeyResponse {
   readonly clientExtensionResults?: unknown
 }
 
-/** A passkey as the package verifies it. */
+/** A passkey in the form that the package verifies. */
 export interface PasskeyKey {
   readonly id: string
   readonly publicKey: Uint8Array
@@ -29,8 +29,8 @@ interface Expected {
 }
 
 /**
- * The functions of the package that are used. Its own types are not used, because declarations must not refer to an optional
- * package.
+ * The functions of the package that are used. The types of the package are not used, because type declarations must not refer
+ * to an optional package.
  */
 export interface PasskeyLibrary {
   generateRegistrationOptions(options: object): Promise<object>
@@ -45,7 +45,7 @@ export interface PasskeyLibrary {
   }>
 }
 
-/** The service as browsers know it (WebAuthn's relying party). */
+/** The service as browsers identify it (WebAuthn's relying party). */
 export interface RelyingParty {
   /** The host name. A passkey works only at the host name for which it was created. */
   readonly id: string
@@ -54,8 +54,8 @@ export interface RelyingParty {
 }
 
 /**
- * Returns the host name for passkeys, or undefined if there can be none: browsers have no passkeys for IP addresses, and without
- * TLS only for `localhost`.
+ * Returns the host name for passkeys. Returns undefined if the URL allows none, because browsers create no passkeys for IP
+ * addresses, and require TLS for every host name except `localhost`.
  */
 export const passkeyHost = (publicUrl: string | undefined): string | undefined => {
   if (publicUrl === undefined) return undefined

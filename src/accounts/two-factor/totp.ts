@@ -1,8 +1,11 @@
-/** Creates the secrets of authenticator apps and checks their codes (TOTP, RFC 6238): six digits, SHA-1, steps of 30 seconds. */
+/**
+ * Creates the secrets of authenticator apps, and checks their codes (TOTP, RFC 6238). A code has six digits, uses SHA-1, and
+ * changes every 30 seconds.
+ */
 import { Secret, TOTP } from 'otpauth'
 
 const PERIOD_S = 30
-/** The number of steps by which the clock of the app may differ. */
+/** The number of time steps by which the clock of the app may differ. */
 const DRIFT_STEPS = 1
 
 /** A new secret. */
@@ -13,13 +16,13 @@ export interface TotpEnrolment {
   readonly uri: string
 }
 
-/** Creates a secret of 160 bits, the length that RFC 4226 recommends. `issuer` and `username` are what the app displays. */
+/** Creates a secret of 160 bits, the length that RFC 4226 recommends. The app displays `issuer` and `username`. */
 export const createTotpSecret = (issuer: string, username: string): TotpEnrolment => {
   const totp = new TOTP({ issuer, label: username, secret: new Secret({ size: 20 }), period: PERIOD_S })
   return { secret: totp.secret.base32, uri: totp.toString() }
 }
 
-/** Returns the digits of a code that a user typed, or undefined if the text is not a code of an authenticator app. */
+/** Returns the digits of a code that a user typed, or undefined if the text cannot be a code of an authenticator app. */
 export const parseTotpCode = (text: string): string | undefined => {
   const digits = text.replace(/[\s-]/g, '')
   return /^\d{6}$/.test(digits) ? digits : undefined

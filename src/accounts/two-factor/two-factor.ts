@@ -1,4 +1,7 @@
-/** Composes the second factors: authenticator apps, recovery codes, passkeys, and the login and the proof that require them. */
+/**
+ * Composes the parts of the second factors: authenticator apps, recovery codes, passkeys, and the login and proof that require
+ * them.
+ */
 import type { AccountsContext, ClientInfo } from '../context.ts'
 import type { LoginGate } from '../login.ts'
 import { hashOfChallenge, invalidChallenge } from './challenge.ts'
@@ -17,12 +20,12 @@ import { createPasskeys, type Passkeys } from './passkeys.ts'
 import { loadRelyingParty, type RelyingParty } from './relying-party.ts'
 
 export interface TwoFactor {
-  /** The last gate of a login with a password. */
+  /** The gate of a login with a password. It rejects the login until the second factor is verified. */
   readonly gate: LoginGate
   readonly factors: Factors
   readonly passkeys: Passkeys
   readonly passkeyLogin: PasskeyLogin
-  /** Whether passkeys can be added and used. */
+  /** True if passkeys can be added and used. */
   readonly hasPasskeys: boolean
   /**
    * Verifies the code of an interrupted login. Returns the user and the options of its first step. Throws `invalid_challenge`,
@@ -30,11 +33,11 @@ export interface TwoFactor {
    */
   continueLogin(client: ClientInfo, challenge: string, code: string): Promise<InterruptedLogin>
   /**
-   * Verifies the code of a user who proves who they are with a password, if the user has a second factor. Throws
+   * Verifies the code of a user who proves who they are with a password. Does nothing if the user has no second factor. Throws
    * `second_factor_required` if the code is missing, `invalid_code` or `rate_limited`.
    */
   requireCode(actor: FactorActor, code: string | undefined): Promise<void>
-  /** Logs how many passkeys do not work, because they were created for another host name. Called after the start. */
+  /** Logs how many passkeys do not work because they were created for another host name. Called after the start. */
   reportOtherHosts(): Promise<void>
 }
 
@@ -47,8 +50,8 @@ export interface TwoFactorOptions {
 }
 
 /**
- * Loads what passkeys need, and composes the second factors. `publicUrl` determines the host name of passkeys, and the name of the
- * service in authenticator apps. Rejects if passkeys are on and their package is not installed.
+ * Loads the prerequisites of passkeys, and composes the second factors. `publicUrl` determines the host name of passkeys, and
+ * the name of the service in authenticator apps. Rejects if passkeys are on but their package is not installed.
  */
 export const loadTwoFactor = async (
   context: AccountsContext,
