@@ -1,0 +1,57 @@
+/**
+ * Runs two processes of the service on one PostgreSQL schema, each with a pool of its own, and lets two requests reach the same rows
+ * at the same time.
+ */
+import postgres from 'postgres'
+import { expect, inject, onTestFinished } from 'vitest'
+import { openClient } from '../../src/db/client/open.ts'
+import { createDatabase } from '../../src/db/database.ts'
+import { type RunningChat, type StartOptions, startChat } from './start-chat.ts'
+
+export interface TwoProcesses {
+  readonly one: RunningChat
+  readonly two: RunningChat
+  /** Runs a statement. `@` stands for the schema. */
+  sql<Row extends object>(text: string, params?: unknown[]): Promise<Row[]>
+  /**
+   * Sends two requests, and lets neither of them write before both want to: until then, another transaction holds the rows. `held`
+   * are its statements. Without them, it locks all users, links and challenges. The transaction is rolled back.
+   */
+  race<Result>(first: () => Promise<Result>, second: () => Promise<Result>, held?: string[]): Promise<[Result, Result]>
+}
+
+const ROWS = ['users', 'one_time_tokens', 'challenges'].map(table => `select from @${table} for update`)
+
+export const startTwoProcesses = async (options: Omit<StartOptions, 'database'> = {}): Promise<TwoProcesses> => {
+  const one = await startChat(options)
+  const { client, schema } = one.database
+  const other = await openClient({ url: inject('testDatabaseUrl'), listenUrl: inject('testListenUrl'), poolMax: 5 })
+  onTestFinished(() => other.close())
+  const two = await startChat({ ...options, database: createDatabase(other, schema) })
+  const inSchema = (text: string): string => text.replaceAll('@', `"${schema}".`)
+
+  const waiting = async (): Promise<number> => {
+    const [row] = await client.query<{ count: number }>(
+      `select count(*)::integer as count from pg_stat_activity
+       where wait_event_type = 'Lock' and query like '%"' || $1 || '"%'`,
+      [schema]
+    )
+    return row?.count ?? 0
+  }
+
+  return {
+    one,
+    two,
+    sql: (text, params) => client.query(inSchema(text), params),
+    async race(first, second, held = ROWS) {
+      const holder = postgres(inject('testListenUrl'), { max: 1, onnotice: () => {} })
+      onTestFinished(() => holder.end({ timeout: 1 }))
+      await holder.unsafe('begin')
+      for (const text of held) await holder.unsafe(inSchema(text))
+      const both = Promise.all([first(), second()])
+      await expect.poll(waiting, { interval: 10 }).toBe(2)
+      await holder.unsafe('rollback')
+      return both
+    }
+  }
+}
