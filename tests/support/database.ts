@@ -1,5 +1,4 @@
-/** Provides databases for tests: one client per test file, on the engine of its Vitest project, and one new schema per test. */
-import { randomBytes } from 'node:crypto'
+/** Provides databases for tests: one client per test file, on the engine of its Vitest project, and one schema per test. */
 import { cp, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -7,7 +6,7 @@ import { afterAll, inject, onTestFinished } from 'vitest'
 import { openClient } from '../../src/db/client/open.ts'
 import type { SqlClient } from '../../src/db/client/types.ts'
 import { type ChatDatabase, createDatabase } from '../../src/db/database.ts'
-import { migrateUp } from '../../src/db/migrate.ts'
+import { dropSchema, returnSchema, takeSchema, unusedName } from './schema-pool.ts'
 
 /** The database engine of the Vitest project. */
 export const engine = process.env.TEST_ENGINE === 'postgres' ? 'postgres' : 'pglite'
@@ -47,18 +46,20 @@ export const testClient = (): Promise<SqlClient> => {
 /** Returns an unused schema name. On PostgreSQL, the schema is dropped when the test ends. The folder of PGlite is removed anyway. */
 export const testSchema = async (): Promise<string> => {
   const client = await testClient()
-  const schema = `t_${randomBytes(6).toString('hex')}`
-  if (engine === 'pglite') return schema
-  onTestFinished(async () => {
-    await client.query(`drop schema if exists ${schema} cascade`)
-  })
+  const schema = unusedName()
+  if (engine === 'postgres') onTestFinished(() => dropSchema(client, schema))
   return schema
 }
 
-/** Creates a migrated database in a new schema. */
+/**
+ * Returns a migrated database in a schema with nothing but the rows of the migrations. The schema is reused after a test that
+ * passed. It is emptied last: hooks that close the applications of the test were registered later, so they run before.
+ */
 export const testDatabase = async (): Promise<ChatDatabase> => {
-  const schema = await testSchema()
   const client = await testClient()
-  await migrateUp(client, schema)
+  const schema = await takeSchema(client)
+  onTestFinished(({ task }) =>
+    task.result?.state === 'pass' ? returnSchema(client, schema) : dropSchema(client, schema)
+  )
   return createDatabase(client, schema)
 }

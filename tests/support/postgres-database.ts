@@ -5,7 +5,9 @@
 import { randomBytes } from 'node:crypto'
 import postgres from 'postgres'
 import type { TestProject } from 'vitest/node'
+import { openClient } from '../../src/db/client/open.ts'
 import { startPgbouncer } from './pgbouncer.ts'
+import { createPool } from './schema-pool.ts'
 
 export default async (project: TestProject) => {
   const server = process.env.TEST_DATABASE_URL ?? 'postgres://postgres@127.0.0.1:5432/postgres'
@@ -15,6 +17,9 @@ export default async (project: TestProject) => {
   await sql.unsafe(`create database ${name}`)
   const url = new URL(server)
   url.pathname = `/${name}`
+  const client = await openClient({ url: url.href, poolMax: 1 })
+  await createPool(client)
+  await client.close()
   const pgbouncer = mode && (await startPgbouncer(url.href, { mode }))
   project.provide('testDatabaseUrl', pgbouncer?.url ?? url.href)
   project.provide('testListenUrl', url.href)

@@ -1,0 +1,109 @@
+-- The schemas of the pool in schema-pool.ts, with their catalog and their content after the migrations.
+create schema test_pool;
+
+create table test_pool.schemas (
+  name text primary key,
+  is_idle boolean not null,
+  catalog text not null,
+  rows jsonb not null,
+  sequences jsonb not null
+);
+
+-- Returns a hash of all objects of a schema, their grants, and what the planner knows about them. `xmin` of a catalog row is the
+-- transaction that wrote it, so it changes with the row. `pg_class` is compared by its columns, because VACUUM and ANALYZE write
+-- their estimates without a new `xmin`.
+create function test_pool.catalog_of(target text) returns text language sql as $$
+  with relations as (select class.oid as relation, class.* from pg_class class where relnamespace = target::regnamespace),
+  parts (part) as (
+    select concat_ws('|', relation, relname, relkind, relpersistence, relowner, relacl, reloptions, relnatts, relhasrules,
+      relhastriggers, relrowsecurity, relforcerowsecurity, relreplident, relpages, reltuples) from relations
+    union all select concat_ws('|', row.tableoid, row.oid, row.xmin) from pg_namespace row where row.nspname = target
+    union all select concat_ws('|', row.tableoid, row.oid, row.xmin) from pg_type row where row.typnamespace = target::regnamespace
+    union all select concat_ws('|', row.tableoid, row.oid, row.xmin) from pg_proc row where row.pronamespace = target::regnamespace
+    union all select concat_ws('|', row.tableoid, row.oid, row.xmin) from pg_constraint row where row.connamespace = target::regnamespace
+    union all select concat_ws('|', row.tableoid, row.oid, row.xmin) from pg_statistic_ext row where row.stxnamespace = target::regnamespace
+    union all select concat_ws('|', row.tableoid, relation, row.attnum, row.xmin)
+      from pg_attribute row join relations on row.attrelid = relation
+    union all select concat_ws('|', row.tableoid, relation, row.oid, row.xmin)
+      from pg_attrdef row join relations on row.adrelid = relation
+    union all select concat_ws('|', row.tableoid, relation, row.indexrelid, row.xmin)
+      from pg_index row join relations on row.indrelid = relation
+    union all select concat_ws('|', row.tableoid, relation, row.oid, row.xmin)
+      from pg_trigger row join relations on row.tgrelid = relation
+    union all select concat_ws('|', row.tableoid, relation, row.oid, row.xmin)
+      from pg_rewrite row join relations on row.ev_class = relation
+    union all select concat_ws('|', row.tableoid, relation, row.oid, row.xmin)
+      from pg_policy row join relations on row.polrelid = relation
+    union all select concat_ws('|', row.tableoid, relation, row.seqrelid, row.xmin)
+      from pg_sequence row join relations on row.seqrelid = relation
+    union all select concat_ws('|', row.tableoid, relation, row.staattnum, row.xmin)
+      from pg_statistic row join relations on row.starelid = relation
+  )
+  select md5(string_agg(part, ',' order by part)) from parts
+$$;
+
+create function test_pool.add(target text) returns void language plpgsql as $$
+declare
+  relation text;
+  kind "char";
+  content jsonb;
+  rows jsonb := '{}';
+  sequences jsonb := '{}';
+begin
+  for relation, kind in select relname, relkind from pg_class where relnamespace = target::regnamespace loop
+    if kind = 'r' then
+      execute format('select jsonb_agg(to_jsonb(row)) from %I.%I row', target, relation) into content;
+      if content is not null then rows := rows || jsonb_build_object(relation, content); end if;
+    elsif kind = 'S' then
+      execute format('select to_jsonb(row) from (select * from %I.%I) row', target, relation) into content;
+      sequences := sequences || jsonb_build_object(relation, content);
+    end if;
+  end loop;
+  insert into test_pool.schemas values (target, false, test_pool.catalog_of(target), rows, sequences);
+end
+$$;
+
+-- Returns the name of an idle schema, or null.
+create function test_pool.take() returns text language sql as $$
+  update test_pool.schemas set is_idle = false
+  where name = (select name from test_pool.schemas where is_idle limit 1 for update skip locked)
+  returning name
+$$;
+
+-- Restores the content that a schema had after its migrations. Returns false if the schema can't be reused. Fails if a transaction
+-- still uses one of its tables.
+create function test_pool.give_back(target text) returns boolean language plpgsql as $$
+declare
+  added test_pool.schemas;
+  tables text[];
+  relation text;
+  content jsonb;
+begin
+  select * into added from test_pool.schemas where name = target;
+  if added.catalog is distinct from test_pool.catalog_of(target) then return false; end if;
+
+  -- Until it has been vacuumed, PostgreSQL plans a table as if it had at least 10 pages. So up to this size, the table has the
+  -- plans of a new one.
+  perform from pg_class where relnamespace = target::regnamespace and pg_relation_size(oid) > 10 * 8192;
+  if found then return false; end if;
+
+  select array_agg(format('%I.%I', target, relname)) into tables
+  from pg_class where relnamespace = target::regnamespace and relkind = 'r';
+  execute format('lock table %s in access exclusive mode nowait', array_to_string(tables, ', '));
+  -- Disables the triggers, of which one protects the audit log, and the foreign keys.
+  perform set_config('session_replication_role', 'replica', true);
+  -- TRUNCATE takes 20 times as long, because it creates new files.
+  foreach relation in array tables loop
+    execute format('delete from %s', relation);
+  end loop;
+  for relation, content in select key, value from jsonb_each(added.rows) loop
+    execute format('insert into %1$I.%2$I select * from jsonb_populate_recordset(null::%1$I.%2$I, $1)', target, relation)
+    using content;
+  end loop;
+  for relation, content in select key, value from jsonb_each(added.sequences) loop
+    perform setval(format('%I.%I', target, relation)::regclass, (content->>'last_value')::bigint, (content->>'is_called')::boolean);
+  end loop;
+  update test_pool.schemas set is_idle = true where name = target;
+  return true;
+end
+$$;

@@ -1,0 +1,40 @@
+/**
+ * Keeps migrated schemas for later tests, because migrating a new one takes longer than most tests. The pool is part of the
+ * database, so all test files of a run share it. A returned schema is emptied, and filled with the rows that the migrations
+ * wrote. A schema that the planner could treat differently from a new one, or whose catalog a test changed, isn't reused.
+ */
+import { randomBytes } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import type { SqlClient } from '../../src/db/client/types.ts'
+import { migrateUp } from '../../src/db/migrate.ts'
+
+const POOL = readFileSync(new URL('schema-pool.sql', import.meta.url), 'utf8')
+
+/** Creates an empty pool in the database. */
+export const createPool = (client: SqlClient): Promise<void> =>
+  client.transaction(transaction => transaction.exec(POOL))
+
+/** Returns a schema name that is not in use. */
+export const unusedName = (): string => `t_${randomBytes(6).toString('hex')}`
+
+/** Returns a migrated schema: one of the pool, or a new one. */
+export const takeSchema = async (client: SqlClient): Promise<string> => {
+  const [row] = await client.query<{ name: string | null }>('select test_pool.take() as name')
+  if (row?.name) return row.name
+  const schema = unusedName()
+  await migrateUp(client, schema)
+  await client.query('select test_pool.add($1)', [schema])
+  return schema
+}
+
+/** Empties a schema that `takeSchema` returned, and puts it into the pool. Drops it if it can't be reused. */
+export const returnSchema = async (client: SqlClient, schema: string): Promise<void> => {
+  const returned = client.query<{ done: boolean }>('select test_pool.give_back($1) as done', [schema])
+  const [row] = await returned.catch(() => [])
+  if (!row?.done) await dropSchema(client, schema)
+}
+
+/** Drops a schema. */
+export const dropSchema = async (client: SqlClient, schema: string): Promise<void> => {
+  await client.query(`drop schema if exists ${schema} cascade`)
+}
