@@ -54,7 +54,7 @@ declare module 'fastify' {
     chatAuth: {
       /** The accounts of this service. Null if a host application authenticates the users. */
       readonly accounts: Accounts | null
-      /** Whether users can register and log in at this service. */
+      /** True if users can register and log in at this service. */
       readonly hasLocalAccounts: boolean
       /** The cookie of sessions. Not used if a host application authenticates the users. */
       readonly cookies: SessionCookies
@@ -64,8 +64,9 @@ declare module 'fastify' {
        */
       requireUser(request: FastifyRequest): Promise<void>
       /**
-       * Checks the user of a request again, because its body may arrive long after its headers: the session may have ended, or
-       * the user may be suspended or deleted. Does not call the host's `authenticate` again. Used as a `preValidation` hook.
+       * Checks the user of a request again, because the body may arrive long after the headers. In the meantime, the session
+       * may have ended, or the user may have been suspended or deleted. Does not call the host's `authenticate` again. Used as
+       * a `preValidation` hook.
        */
       recheckUser(request: FastifyRequest): Promise<void>
       /** Like `requireUser`, for a WebSocket upgrade: the token may also be in the subprotocols or in the query. */
@@ -76,13 +77,13 @@ declare module 'fastify' {
        */
       renew(token: string): Promise<Caller>
       /**
-       * Throws `proof_required` unless the user of a request has proven within the last ten minutes who they are. Sets the generation
-       * of `request.chatUser`. Routes with `chatProof` call it.
+       * Throws `proof_required` unless the user of a request has proven within the last ten minutes who they are. Sets the
+       * generation of `request.chatUser`. Called for routes with `chatProof`.
        */
       requireProof(request: FastifyRequest): Promise<void>
       /**
-       * Throws `not_allowed` unless the user of a request is an administrator, and `second_factor_missing` if the service requires
-       * a second factor of administrators. Routes with `chatAdmin` call it.
+       * Throws `not_allowed` if the user of a request is not an administrator. Throws `second_factor_missing` if administrators
+       * need a second factor and the user has none. Called for routes with `chatAdmin`.
        */
       requireAdmin(request: FastifyRequest): Promise<void>
       /** Returns the chat user of a host user. Creates the chat user on first use. */
@@ -130,7 +131,7 @@ export const ownSettings = {
 
 const readOptions = createOptionsReader('chat-auth', {
   settings: ownSettings,
-  // Not required with `authenticate`, because then the service signs no tokens.
+  // Not required with `authenticate`, because the service then signs no tokens.
   excused: ['secretKey'],
   functions: ['authenticate']
 })
@@ -212,7 +213,7 @@ export default fp(
         const { userId, sessionId, authenticatedAt } = caller
         const { chatIssuerProof } = request.routeOptions.config
         const proven = { userId, sessionId, ...(chatIssuerProof ? { authenticatedAt } : {}) }
-        // The generation in the cache is too low if the session has just changed the password.
+        // The cached generation is too low if the session has just changed the password.
         const generation = (await accounts.proofs.require(proven)) ?? caller.generation
         request.chatUser = { ...caller, generation }
       },
@@ -229,7 +230,10 @@ export const callerOf = ({ chatUser }: FastifyRequest): Caller => {
   return chatUser
 }
 
-/** Returns the user of a request as a write checks it again: the session must be live and proven. For routes with `chatProof`. */
+/**
+ * Returns the user of a request, for a write that checks again that the session has not ended and is proven. Call it in routes
+ * with `chatProof`.
+ */
 export const provenOwnerOf = (request: FastifyRequest): CheckedUser => {
   const { userId: id, generation, sessionId } = callerOf(request)
   return { id, generation, sessionId, isProven: true }
@@ -270,7 +274,7 @@ export const clientOf = (request: FastifyRequest): ClientInfo => {
   const agent = request.headers['user-agent']
   return {
     address: clientAddress(request),
-    // Spaces stay as they are, because people read the name of a device.
+    // Decodes spaces, because people read the name of a device.
     agent: agent === undefined ? undefined : safeHeader(agent).replaceAll('%20', ' ').slice(0, MAX_AGENT)
   }
 }
@@ -285,7 +289,7 @@ export type { LoginRequest } from '../src/accounts/login.ts'
 export { PROOF_SECONDS } from '../src/accounts/sessions/proof.ts'
 export { sessionIdOfToken } from '../src/accounts/sessions/refresh-token.ts'
 export type { StartedSession } from '../src/accounts/sessions/start.ts'
-/** Returns whose second factors a request changes. */
+/** Returns the user whose second factors a request changes, and the client that sent the request. */
 export const factorActorOf = (request: FastifyRequest): FactorActor => {
   const { userId: id, username, generation, sessionId } = callerOf(request)
   return { user: { id, username, generation, sessionId }, client: clientOf(request) }
@@ -307,7 +311,7 @@ const socketToken = ({ headers, query }: FastifyRequest): string | undefined => 
   })
 }
 
-/** Starts to delete what need not be kept anymore, and stops when the process stops. */
+/** Starts to delete data whose retention time has ended. Stops when the process stops. */
 const startRetention = (fastify: FastifyInstance, clock: Clock, addressDays: number): void => {
   const log = withoutRepeats(fastify.server, fastify.log, clock)
   const retention = createRetention({ jobs: retentionJobs(fastify.chatDb, addressDays), clock, log })

@@ -78,13 +78,19 @@ const senderOf = async (
   return createSmtp({ url: smtpUrl, from: mailFrom })
 }
 
-/** Returns the page to which links lead. Only printed mails lead to this machine. */
+/**
+ * Returns the URL of the page to which links lead. If no URL is set, links lead to this machine. This happens only for mails
+ * that are printed.
+ */
 const linkUrlOf = ({ mailLinkUrl, publicUrl, port }: Values): string => {
   const serviceUrl = publicUrl ?? `http://localhost:${port}`
   return mailLinkUrl ?? `${serviceUrl.replace(/\/$/, '')}/app`
 }
 
-/** How long a shutdown waits for the mails that are being sent, in milliseconds. Less than its step. */
+/**
+ * Maximum time in milliseconds for which a shutdown waits for mails that are being sent. It is less than the timeout of the
+ * shutdown step.
+ */
 const GRACE_MS = 1500
 
 /** Logs how many users must verify an address before they can log in again. */
@@ -105,7 +111,8 @@ const runExpiry = (fastify: FastifyInstance, start: () => () => void): void => {
 
 /** Starts the worker when the instance serves requests, and stops it with the instance. */
 const runWorker = (fastify: FastifyInstance, worker: OutboxWorker, onStart: () => Promise<void>): void => {
-  // Not in `onReady`: if the application failed to start after it, the queries of the worker would keep the process running.
+  // Not started in `onReady`. If the application failed to start after `onReady`, the queries of the worker would keep the
+  // process running.
   let isStarted = false
   const startOnce = async (): Promise<void> => {
     if (isStarted) return

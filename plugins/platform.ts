@@ -168,8 +168,8 @@ const registerRateLimit = async (fastify: FastifyInstance): Promise<void> => {
 }
 
 /**
- * Returns the `config` of a route that limits requests per minute per client. Only requests with a valid body count, so a mistake
- * in a form does not. 0 is no limit.
+ * Returns the `config` of a route that limits requests per minute per client. Only requests with a valid body count, so that a
+ * mistake in a form does not. 0 means no limit.
  */
 export const perMinute = (max: number, groupId: string) =>
   max === 0

@@ -1,4 +1,4 @@
-/** Deletes and exports what is stored about users. Decorates `chatPrivacy`. */
+/** Deletes and exports the data of users. Decorates `chatPrivacy`. */
 import { Readable } from 'node:stream'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
@@ -22,7 +22,7 @@ declare module 'fastify' {
       /** Ends an account. See `RequestDeletion`. The rest of the deletion runs in the background, on any process. */
       readonly requestDeletion: RequestDeletion
       readonly exports: Exports
-      /** Does the same for a host application, by the ids that it knows. */
+      /** Deletes, suspends, restores and exports users for a host application. See `HostAccounts`. */
       readonly hostAccounts: HostAccounts
     }
   }
@@ -84,15 +84,17 @@ const contextOf = (fastify: FastifyInstance, clock: Clock): AccountsContext => {
 
 /** Starts the job when the instance serves requests, and stops it with the instance. */
 const runJob = (fastify: FastifyInstance, job: DeletionJob): void => {
-  // Not in `onReady`: if the application failed to start after it, the queries of the job would keep the process running.
+  // Not started in `onReady`. If the application failed to start after `onReady`, the queries of the job would keep the process
+  // running.
   const startOnce = async (): Promise<void> => job.start()
   fastify.addHook('onListen', startOnce)
   fastify.addHook('onRequest', waitOnce(startOnce))
   const shutdown = shutdownOf(fastify)
   shutdown.add('stop background work', () => void job.stop())
-  // The step has time for the transaction that is running. The next process would continue it otherwise.
+  // During this step of the shutdown, a running transaction has time to end. If it did not end, another process would have to
+  // repeat it.
   shutdown.add('close WebSockets', job.stop)
 }
 
-/** Returns the lines of an export as a stream that reads on as its client does. */
+/** Returns the lines of an export as a stream. Further lines are read only when the client has received the previous ones. */
 export const streamOf = (lines: AsyncIterable<Buffer>): Readable => Readable.from(lines, { objectMode: false })

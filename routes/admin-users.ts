@@ -31,9 +31,9 @@ export const ADMIN_ONLY = { chatAdmin: true, chatProof: true }
 
 const LIST = ['rate_limited', 'busy'] as const
 
-/** Defines the query parameter `after` of the lists: the `next` of the page before. */
+/** Defines the query parameter `after` of the lists. Its value is the `next` of the previous page. */
 export const After = Type.Optional(
-  Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description: 'The `next` of the page before.' })
+  Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description: 'The `next` of the previous page.' })
 )
 
 const UserId = Type.Object({ id: Int64({ minimum: 1, maximum: 2 ** 31 - 1 }) })

@@ -1,4 +1,6 @@
-/** Returns what the service offers to people who are not logged in, so that a page shows only what works. */
+/**
+ * Returns the features that the service offers to people who are not logged in, so that a page shows only available features.
+ */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { refTo } from '../src/protocol/components.ts'
 import { AuthFeatures } from '../src/protocol/http/features.ts'

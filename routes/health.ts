@@ -20,7 +20,7 @@ const schemaOf = (operationId: string, summary: string, description: string) => 
 const LIVENESS = {
   operationId: 'getLiveness',
   summary: 'Whether the process runs',
-  description: 'For supervisors: nothing else is checked, so an outage of the database restarts no process.',
+  description: 'For supervisors. Only the process is checked, so an outage of the database causes no restart.',
   tags: ['service'],
   security: PUBLIC,
   response: { 200: jsonResponse('The process runs.', refTo(Liveness)), ...problems() }

@@ -72,7 +72,7 @@ export const authenticatedRoutes: FastifyPluginAsync<AuthenticatedRoutesOptions>
   await fastify.register(adminAuditRoutes)
 }
 
-/** The routes of users who registered at this service, who have sessions, passwords, addresses and second factors here. */
+/** The routes for sessions, passwords, addresses and second factors. Only users who log in to this service have these. */
 const localRoutes: FastifyPluginAsync<Pick<AuthRoutesOptions, 'loginRateLimit'>> = async (fastify, options) => {
   await fastify.register(sessionRoutes, options)
   await fastify.register(passwordRoutes, options)
@@ -83,14 +83,14 @@ const localRoutes: FastifyPluginAsync<Pick<AuthRoutesOptions, 'loginRateLimit'>>
 }
 
 /**
- * Returns whether the body of a request may still be missing when its headers are checked. A client may send the body much later,
- * so what was checked is checked again after it.
+ * Returns whether the body of a request may arrive after its headers. If so, the checks of the headers are repeated when the
+ * body has arrived.
  */
 const mayHaveBody = ({ method }: FastifyRequest): boolean => method !== 'GET' && method !== 'HEAD'
 
 /**
- * Adds hooks to a scope that set `request.chatUser`, and that respond with 401 if a request is not authenticated, or not anymore
- * when its body has arrived.
+ * Adds hooks to a scope that set `request.chatUser`. They respond with 401 if a request is not authenticated. They check this
+ * when the headers have arrived, and again when the body has arrived.
  */
 export const requireUser = (fastify: FastifyInstance): void => {
   const { chatAuth } = fastify
@@ -107,8 +107,9 @@ export const requireUser = (fastify: FastifyInstance): void => {
 }
 
 /**
- * Adds hooks that respond with 403 if a route has `chatAdmin` or `chatProof`, and the user is no administrator or not proven, or
- * not anymore when the body of the request has arrived.
+ * Adds hooks that respond with 403 on routes with `chatAdmin` if the user is not an administrator, and on routes with
+ * `chatProof` if the user has not recently proven who they are. They check this when the headers have arrived, and again when
+ * the body has arrived.
  */
 const requireProofAndRole = (fastify: FastifyInstance): void => {
   const { chatAuth } = fastify

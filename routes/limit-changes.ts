@@ -1,4 +1,4 @@
-/** Limits how often users change their second factors, and start to use a passkey. */
+/** Limits how often a user changes second factors or starts to use a passkey. */
 import type { FastifyRequest } from 'fastify'
 import { callerOf } from '../plugins/auth.ts'
 import { ChatError } from '../src/protocol/errors.ts'
@@ -7,8 +7,8 @@ const HOUR_MS = 60 * 60 * 1000
 const MAX_PER_HOUR = 20
 
 /**
- * Returns a `preHandler` hook that throws `rate_limited` after twenty requests of a user within an hour, over all routes with the same
- * `group`.
+ * Returns a `preHandler` hook that throws `rate_limited` after twenty requests of a user within an hour. Routes with the same
+ * `group` are counted together.
  */
 export const limitChanges =
   (group: 'factors' | 'challenges') =>

@@ -1,4 +1,7 @@
-/** Normalizes the password in the body of a request before the body is validated, so that its length is that of what is hashed. */
+/**
+ * Normalizes the password in the body of a request before the body is validated, so that the limits apply to the text that is
+ * hashed.
+ */
 import type { FastifyRequest } from 'fastify'
 import { MAX_PASSWORD, normalizePassword } from '../src/protocol/http/users.ts'
 import { characters } from '../src/protocol/validation.ts'
@@ -12,7 +15,7 @@ export const normalizing =
   }
 
 /**
- * Returns whether a password that is verified is normalized because it might then be short enough. A shorter password is not
- * normalized, because the stored hash may be that of a password which was not normalized either.
+ * Returns whether a password is so long that it must be normalized, because its normalized form may be short enough. A shorter
+ * password of a login is not normalized here, because older hashes are of passwords that were not normalized.
  */
 export const isOverlong = (password: string): boolean => characters(password) > MAX_PASSWORD

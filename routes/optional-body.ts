@@ -1,4 +1,4 @@
-/** Lets a client leave out a body whose fields are all optional. */
+/** Allows clients to omit a body whose fields are all optional. */
 import type { FastifyRequest } from 'fastify'
 
 /** Replaces a missing body with `{}`, because a missing body does not match the schema of an object. A `preValidation` hook. */

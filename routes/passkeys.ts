@@ -94,7 +94,7 @@ const passkeyRoutes: FastifyPluginAsyncTypebox = async fastify => {
       ...documented,
       operationId: 'removePasskey',
       summary: 'Remove a passkey',
-      description: 'The last second factor that is removed takes the recovery codes with it.',
+      description: 'If no second factor is left, the recovery codes are deleted too.',
       params: Type.Object({ id: Type.String({ minLength: 1, maxLength: 100 }) }),
       response: {
         204: emptyResponse('The passkey was removed.'),
@@ -134,7 +134,7 @@ const passkeyRoutes: FastifyPluginAsyncTypebox = async fastify => {
       ...documented,
       operationId: 'proveWithPasskey',
       summary: 'Prove who you are with a passkey',
-      description: 'It replaces the password and the code. The passkey must verify its user.',
+      description: 'The passkey replaces the password and the code, and must verify its user.',
       body: refTo(PasskeyProof),
       response: {
         200: jsonResponse('The proof is accepted.', refTo(Proven)),

@@ -1,4 +1,4 @@
-/** Changes passwords: with a session that was proven, or with the link in a mail. */
+/** Changes passwords, either in a session whose owner has recently proven who they are, or with the link in a mail. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { callerOf, clientOf } from '../plugins/auth.ts'
 import { perMinute } from '../plugins/platform.ts'

@@ -1,12 +1,12 @@
-/** Reads what a login wants from a request, and sends the tokens of a session: in the body, or the refresh token in the cookie. */
+/**
+ * Reads the options of a login from a request, and sends the tokens of a session. The refresh token is sent in the body or in a
+ * cookie.
+ */
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { clientOf, type LoginRequest, type StartedSession } from '../plugins/auth.ts'
 import type { AccessToken } from '../src/protocol/http/users.ts'
 
-/**
- * Returns the client of a login, and what it asks for. Throws `origin_not_allowed` if a page of another origin asks for a
- * cookie.
- */
+/** Returns the client and the options of a login. Throws `origin_not_allowed` if a page of another origin requests a cookie. */
 export const loginRequestOf = (
   request: FastifyRequest,
   { session, cookie, remember }: LoginRequest['options']

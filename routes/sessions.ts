@@ -97,7 +97,7 @@ export const publicSessionRoutes: FastifyPluginAsyncTypebox = async fastify => {
     async handler(request, reply) {
       const ended = await logOut(accounts, request, request.body.refresh_token)
       const cookie = cookies.read(request)
-      // The cookie of another session stays.
+      // Keeps the cookie if it belongs to another session.
       const isEnded = cookie !== undefined && sessionIdOfToken(cookie) === ended
       if (isEnded && cookies.isOwnPage(request)) cookies.clear(request, reply)
       return reply.code(204).send()
@@ -106,8 +106,8 @@ export const publicSessionRoutes: FastifyPluginAsyncTypebox = async fastify => {
 }
 
 /**
- * Ends the session of the token in the body, of the access token, or of the cookie, in this order. Returns the id of the session,
- * whether it has ended now or before. A token without a session returns no id of a session.
+ * Ends a session. Uses the token in the body, or else the access token, or else the cookie. Returns the id of the session, even
+ * if the session had already ended. Returns no id if the token has no session.
  */
 const logOut = async (
   accounts: Accounts,
@@ -148,7 +148,7 @@ const sessionRoutes: FastifyPluginAsyncTypebox<Pick<AuthRoutesOptions, 'loginRat
     schema: {
       operationId: 'listSessions',
       summary: 'Your sessions, the most recently used first',
-      description: 'A session is a login on one device. `current` marks the one of this request.',
+      description: 'A session is a login on one device. `current` is true for the session of this request.',
       tags: ['auth'],
       security: SECURED,
       response: { 200: jsonResponse('The sessions.', refTo(SessionList)), ...problems(...TOKEN_PROBLEMS) }
@@ -206,7 +206,7 @@ const sessionRoutes: FastifyPluginAsyncTypebox<Pick<AuthRoutesOptions, 'loginRat
     config: { chatProof: true },
     schema: {
       operationId: 'logoutAll',
-      summary: 'End all your sessions, also this one',
+      summary: 'End all your sessions, including this one',
       description:
         'Ends every session and every access token on all processes, and closes their connections with 4401.',
       tags: ['auth'],

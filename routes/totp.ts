@@ -102,7 +102,7 @@ const totpRoutes: FastifyPluginAsyncTypebox = async fastify => {
       ...documented,
       operationId: 'removeTotp',
       summary: 'Remove the authenticator app',
-      description: 'The last second factor that is removed takes the recovery codes with it.',
+      description: 'If no second factor is left, the recovery codes are deleted too.',
       response: {
         204: emptyResponse('There is no app anymore.'),
         ...problems('proof_required', ...ANY_BODY, ...GUARD)
@@ -122,7 +122,7 @@ const totpRoutes: FastifyPluginAsyncTypebox = async fastify => {
       ...documented,
       operationId: 'createRecoveryCodes',
       summary: 'Create new recovery codes',
-      description: 'Earlier ones become invalid.',
+      description: 'Earlier codes become invalid.',
       response: {
         200: jsonResponse('The recovery codes.', refTo(RecoveryCodes)),
         ...problems('no_second_factor', 'proof_required', ...ANY_BODY, ...GUARD)

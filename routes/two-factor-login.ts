@@ -79,7 +79,7 @@ const twoFactorLoginRoutes: FastifyPluginAsyncTypebox<TwoFactorLoginOptions> = a
     schema: {
       operationId: 'logInWithPasskey',
       summary: 'Log in with a passkey',
-      description: 'As a second step, the response is that of a login with the options of the first step.',
+      description: 'As the second step of a login, the response is that of a login with the options of the first step.',
       tags: ['auth'],
       security: PUBLIC,
       body: refTo(PasskeyLogin),

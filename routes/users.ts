@@ -100,7 +100,7 @@ const userRoutes: FastifyPluginAsyncTypebox = async fastify => {
     preHandler: limitReads(),
     schema: {
       operationId: 'exportMe',
-      summary: 'Everything that is stored about you',
+      summary: 'Export everything that is stored about you',
       description:
         'Lines of JSON, each with a `type`. The last line is `{"type":"end","counts":{…},"complete":true}`; without it the export is incomplete. Once an hour, and one at a time. Requires a recent proof, or a token of another issuer whose login was within ten minutes.',
       tags: ['users'],
@@ -141,7 +141,7 @@ const shown = async (fastify: FastifyInstance, user: StoredUser): Promise<User> 
   }
 }
 
-/** Returns the fields about the e-mail address of a user. None if the service sends no mail. */
+/** Returns the fields about the e-mail address of a user. Returns no fields if the service sends no mail. */
 const emailFieldsOf = async ({ chatAuth }: FastifyInstance, userId: number) => {
   const emails = chatAuth.accounts?.emails
   if (!emails?.isConfigured) return {}

@@ -41,7 +41,9 @@ program
 
 program
   .command('dev')
-  .description('run the service for development: writes .env and opens an embedded database if there is none')
+  .description(
+    'run the service for development: writes .env if it is missing, and uses an embedded database if none is set'
+  )
   .action(load(() => import('./cli/dev.ts'), 'dev'))
 
 const migrate = program.command('migrate').description('apply or revert database migrations')
@@ -58,7 +60,7 @@ migrate
   .action(migration('finish'))
 migrate.command('status').description('show the state of every migration').action(migration('status'))
 
-const users = program.command('users').description('create, list and change users; names are in any case')
+const users = program.command('users').description('create, list and change users; the case of names is ignored')
 users
   .command('create <name>')
   .description('create a user; the password is read from the terminal or from the standard input')
@@ -74,10 +76,13 @@ users
   .description('make a user an administrator; shows the age of the account and asks for confirmation')
   .option('-y, --yes', 'do not ask for confirmation')
   .action(load(ofUsers, 'promoteUser'))
-users.command('demote <name>').description('make an administrator a user again').action(load(ofUsers, 'demoteUser'))
+users
+  .command('demote <name>')
+  .description('remove the role of administrator from a user')
+  .action(load(ofUsers, 'demoteUser'))
 users
   .command('suspend <name>')
-  .description('end every session of a user, who cannot log in until restored')
+  .description('suspend a user: end every session, and reject logins until the user is restored')
   .action(load(ofUsers, 'suspendUser'))
 users.command('restore <name>').description('let a suspended user log in again').action(load(ofUsers, 'restoreUser'))
 users
@@ -112,11 +117,11 @@ keys
   .action(load(() => import('./cli/keys.ts'), 'generateKeys'))
 keys
   .command('status')
-  .description('show which keys encrypt what is stored, and which of them can be removed')
+  .description('show which keys encrypt the stored data, and which keys can be removed')
   .action(load(ofRotation, 'showKeys'))
 keys
   .command('rotate')
-  .description('encrypt everything that is stored with the current ENCRYPTION_KEY; the service may run meanwhile')
+  .description('encrypt all stored data with the current ENCRYPTION_KEY; the service may keep running')
   .action(load(ofRotation, 'rotateKeys'))
 
 program

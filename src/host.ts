@@ -74,13 +74,13 @@ export interface EmbeddedChat {
   restore(userId: string | number): Promise<boolean>
   /**
    * Deletes the account of a user: closes all connections with the code 4401, and from then on rejects requests with
-   * `account_deleted`. The messages stay under the name `deleted user <id>`; with `erase`, or with the setting `onDelete`, they
-   * are erased in the background. Cannot be undone. Resolves like `suspend`.
+   * `account_deleted`. The messages stay, under the name `deleted user <id>`; with `erase`, or with the setting `onDelete`,
+   * they are erased in the background. Cannot be undone. Resolves like `suspend`.
    */
   deleteUser(userId: string | number, options?: { readonly erase?: boolean }): Promise<boolean>
   /**
-   * Returns everything that is stored about a user, record by record, and reads on only as the loop does. The last record has the
-   * type `end`. Throws `user_not_found` if nobody with this id has used the chat.
+   * Returns all stored data of a user as records. Reads further records only when the loop requests them. The last record has
+   * the type `end`. Throws `user_not_found` if nobody with this id has used the chat.
    */
   exportUser(userId: string | number): AsyncIterable<ExportRecord>
 }

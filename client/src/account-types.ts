@@ -14,9 +14,9 @@ export interface Account extends User {
 /** What the service offers to people who are not logged in. */
 export interface AuthFeatures {
   readonly registration: 'open' | 'invite' | 'closed'
-  /** Whether the service sends mails, for example with a link to set a new password. */
+  /** True if the service sends mails, for example with a link to set a new password. */
   readonly mail: boolean
-  /** Whether a login needs a verified address. */
+  /** True if a login needs a verified address. */
   readonly verified_email: boolean
   readonly passkeys: boolean
 }
@@ -62,7 +62,9 @@ export interface RecoveryCodes {
   readonly recovery_codes: readonly string[]
 }
 
-/** A WebAuthn ceremony: pass `options` to `navigator.credentials`, and its response with `challenge` back to the service. */
+/**
+ * A WebAuthn ceremony. Pass `options` to `navigator.credentials`, and send its response back to the service with `challenge`.
+ */
 export interface PasskeyCeremony {
   readonly challenge: string
   // biome-ignore lint/suspicious/noExplicitAny: the browser defines the options (WebAuthn Level 3, section 5.1).
@@ -84,13 +86,13 @@ export interface AuditEvent {
   readonly id: number
   readonly event: string
   readonly at: string
-  /** The user to whom it happened, and the administrator who did it, if another user. */
+  /** The user to whom the event happened, and the administrator who caused it if that is another user. */
   readonly user_id?: number
   readonly actor_id?: number
   readonly session_id?: string
   readonly address?: string
   readonly agent?: string
   readonly detail?: Readonly<Record<string, string | number | boolean>>
-  /** How many failed logins the event counts; 1 for other events. */
+  /** The number of failed logins that the event counts. It is 1 for other events. */
   readonly count: number
 }

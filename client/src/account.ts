@@ -12,68 +12,77 @@ import type {
 import { type CallOptions, createCall } from './call.ts'
 
 /**
- * The functions of the account API. Those marked "proof" reject with `proof_required` (403) unless the user has logged in, or
- * called `prove`, within the last ten minutes. A function that the service doesn't offer rejects with `not_found` (404).
+ * The functions of the account API. A function that requires a proof rejects with `proof_required` (403) unless the user has
+ * logged in, or called `prove`, within the last ten minutes. A function that the service doesn't offer rejects with `not_found`
+ * (404).
  */
 export interface AccountApi {
-  /** Returns what the service offers. Needs no token. */
+  /** Returns the features that the service offers. Needs no token. */
   features(): Promise<AuthFeatures>
   me(): Promise<Account>
   /** Sets the display name; null removes it. */
   setDisplayName(name: string | null): Promise<Account>
-  /** Confirms that the user is present. `code` is needed if the user has an authenticator app. */
+  /** Proves who the user is. `code` is needed if the user has an authenticator app. */
   prove(password: string, code?: string): Promise<unknown>
-  /** Proof. Ends all other sessions. */
+  /** Changes the password, and ends all other sessions. Requires a proof. */
   changePassword(password: string): Promise<void>
-  /** Requests a mail with a link to set a new password. Resolves also if nobody has the address. */
+  /** Requests a mail with a link to set a new password. Resolves even if nobody has the address. */
   forgotPassword(email: string): Promise<void>
   /** Sets a new password with the token of the mail. Ends every session of the user. */
   resetPassword(token: string, password: string): Promise<void>
-  /** Proof. Sets the address, which takes effect when it is verified. */
+  /** Sets the address, which takes effect when it is verified. Requires a proof. */
   setEmail(email: string): Promise<void>
-  /** Proof. */
+  /** Requires a proof. */
   removeEmail(): Promise<void>
   /** Verifies an address with the token of the mail. */
   verifyEmail(token: string): Promise<void>
-  /** Requests another mail after a login was refused with `email_not_verified`, to another address if there is one. */
+  /**
+   * Requests another mail after a login was refused with `email_not_verified`. With `email`, replaces the address to verify.
+   */
   requestVerification(challenge: string, email?: string): Promise<void>
   sessions(): Promise<{ readonly sessions: readonly SessionEntry[] }>
-  /** Proof, except for the current session. */
+  /** Requires a proof, except for the current session. */
   endSession(id: string): Promise<void>
-  /** Proof. Ends every session, including the current one. */
+  /** Ends every session, including the current one. Requires a proof. */
   endAllSessions(): Promise<void>
   factors(): Promise<Factors>
-  /** Proof. Starts to set up an authenticator app, which takes effect with `confirmTotp`. */
+  /** Starts to set up an authenticator app, which takes effect with `confirmTotp`. Requires a proof. */
   startTotp(): Promise<TotpSecret>
-  /** Proof. */
+  /** Requires a proof. */
   confirmTotp(code: string): Promise<RecoveryCodes>
-  /** Proof. */
+  /** Requires a proof. */
   removeTotp(): Promise<void>
-  /** Proof. Replaces all recovery codes. */
+  /** Replaces all recovery codes. Requires a proof. */
   createRecoveryCodes(): Promise<RecoveryCodes>
-  /** Proof. */
+  /** Requires a proof. */
   passkeyOptions(): Promise<PasskeyCeremony>
-  /** Proof. The first second factor also returns recovery codes, which can't be read again. */
+  /** Adds a passkey. The first second factor also returns recovery codes, which can't be read again. Requires a proof. */
   addPasskey(passkey: {
     readonly challenge: string
     readonly name: string
     readonly response: object
   }): Promise<AddedPasskey>
-  /** Proof. */
+  /** Requires a proof. */
   removePasskey(id: string): Promise<void>
-  /** Returns the options for a login: as a second factor with the `challenge` of the refused login, else without a password. */
+  /**
+   * Returns the options for a login with a passkey. With the `challenge` of a refused login, the passkey is the second factor.
+   * Without it, the passkey replaces the password.
+   */
   passkeyLoginOptions(challenge?: string): Promise<PasskeyCeremony>
   passkeyProofOptions(): Promise<PasskeyCeremony>
   proveWithPasskey(proof: { readonly challenge: string; readonly response: object }): Promise<unknown>
-  /** Proof. Returns the user's data as lines of JSON. May take minutes, and is allowed once an hour. */
+  /** Returns the user's data as lines of JSON. May take minutes, and is allowed once an hour. Requires a proof. */
   exportData(): Promise<string>
-  /** Proof. Deletes the account; with `shouldErase` also the texts of its messages, if the service allows it. */
+  /** Deletes the account. With `shouldErase`, also erases its messages. Requires a proof. */
   deleteAccount(shouldErase?: boolean): Promise<void>
 }
 
 const EXPORT_MS = 10 * 60_000
 
-/** Creates the functions that call one service. `forgotPassword` and others that log a user in need no token. */
+/**
+ * Creates the functions that call one service. Functions for users who are not logged in, such as `forgotPassword`, need no
+ * token.
+ */
 export const createAccountApi = (options: CallOptions): AccountApi => {
   const call = createCall(options)
   const post = <Body>(path: string, body: object = {}): Promise<Body> => call('POST', `/api/auth/${path}`, { body })

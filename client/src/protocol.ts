@@ -104,7 +104,7 @@ export type RoomList = {
   rooms: Room[]
   /** Whether there may be more rooms. Request them with `after` set to `next`. */
   has_more: boolean
-  /** The `after` of the next page, a room name or an opaque cursor; absent on the last page. */
+  /** The value of `after` for the next page: a room name or an opaque cursor. Absent on the last page. */
   next?: string
 }
 
@@ -119,7 +119,7 @@ export type Presence = {
 }
 
 export type Entry = {
-  /** What kind of entry it is; absent for a message. All but messages have no content. */
+  /** The kind of the entry; absent for a message. Only messages have content. */
   type?: string
   /** The kind of an entry of type `unknown`. */
   kind?: string
@@ -133,7 +133,7 @@ export type Entry = {
   content: string | null
   /** The client’s own data, at most 2 KiB as JSON; encrypted at rest like the content. */
   meta?: Record<string, unknown>
-  /** Makes a send idempotent for its user in its room. */
+  /** If the user sends the same nonce to the same room again, nothing new is stored. */
   nonce?: string
   unavailable?: 'key' | 'erased'
   /** In an entry of type `erasure`: the erased user. */
@@ -169,7 +169,7 @@ export type SendFrame = {
   content: string
   /** The name of the room, which identifies it and never changes. */
   room?: string
-  /** Makes a send idempotent for its user in its room. */
+  /** If the user sends the same nonce to the same room again, nothing new is stored. */
   nonce?: string
   /** The client’s own data, at most 2 KiB as JSON; encrypted at rest like the content. */
   meta?: Record<string, unknown>
@@ -231,7 +231,7 @@ export type MessageFrame = {
   content: string | null
   /** The client’s own data, at most 2 KiB as JSON; encrypted at rest like the content. */
   meta?: Record<string, unknown>
-  /** Makes a send idempotent for its user in its room. */
+  /** If the user sends the same nonce to the same room again, nothing new is stored. */
   nonce?: string
   unavailable?: 'key' | 'erased'
   /** A time in UTC with milliseconds, RFC 3339. */
@@ -290,7 +290,7 @@ export type UnknownFrame = {
 
 export type AckFrame = {
   type: 'ack'
-  /** Makes a send idempotent for its user in its room. */
+  /** If the user sends the same nonce to the same room again, nothing new is stored. */
   nonce?: string
   /** The `ref` of the frame that this frame responds to. */
   ref?: string

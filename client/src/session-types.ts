@@ -14,12 +14,12 @@ export type SessionState =
 
 /**
  * `refused`: the service refused the refresh token, because the session expired or was revoked. `logged_out`: `logOut()` was
- * called, here or by another tab or program with the same storage. `replaced`: another login took the place of this session in
- * the cookie or the storage, maybe of another user; restore it with a new object.
+ * called, here or by another tab or program with the same storage. `replaced`: another login, maybe of another user, has
+ * replaced this session in the cookie or the storage. To continue with that session, create a new object and call `restore()`.
  */
 export type SessionEnd = 'refused' | 'logged_out' | 'replaced'
 
-/** Runs `work` while no other tab or program that shares the session runs its own, and returns the result. */
+/** Runs `work` and returns its result. Waits until no other tab or program that shares the session is running `work`. */
 export type SessionLock = <Result>(work: () => Promise<Result>) => Promise<Result>
 
 /** The options of a session. Only `url` is required. */
@@ -34,11 +34,11 @@ export interface SessionOptions {
   /** The key in `storage`, and the name of the lock. Default: `fastify-chat:session`. */
   readonly storageKey?: string
   /**
-   * Whether the refresh token is a cookie that no script can read. Only for pages that the service itself serves, from the same
-   * origin; `storage` is not used.
+   * True if the refresh token is a cookie that no script can read. Only for pages that the service itself serves from the same
+   * origin. In this mode, `storage` is not used.
    */
   readonly isCookieMode?: boolean
-  /** Replaces the lock. Default: Web Locks, if the platform has them and the session is shared. */
+  /** Replaces the lock. Default: Web Locks if the platform has them and the session is shared. */
   readonly lock?: SessionLock
   readonly fetch?: FetchLike
   readonly timers?: Timers
@@ -48,7 +48,7 @@ export interface SessionOptions {
 export interface Credentials {
   readonly username: string
   readonly password: string
-  /** Whether the cookie outlives the browser. Only for cookie mode. Default: true. */
+  /** True if the browser keeps the cookie when it is closed. Only for cookie mode. Default: true. */
   readonly shouldRemember?: boolean
 }
 
@@ -67,8 +67,8 @@ export interface Session {
    */
   token(request?: TokenRequest): Promise<string>
   /**
-   * Logs in. Errors: `invalid_credentials` (401); `second_factor_required` (401), which has a `challenge` and the `methods` that
-   * can answer it; `email_not_verified` (403, with a `challenge`); `account_suspended` (403); `rate_limited` (429).
+   * Logs in. Errors: `invalid_credentials` (401); `second_factor_required` (401), with a `challenge` and the `methods` that the
+   * user has; `email_not_verified` (403), with a `challenge`; `account_suspended` (403); `rate_limited` (429).
    */
   logIn(credentials: Credentials): Promise<void>
   /** Continues a login with the code of an authenticator app or a recovery code. Error: `invalid_code` (401). */
@@ -85,8 +85,8 @@ export interface Session {
    */
   restore(): Promise<boolean>
   /**
-   * Ends the session. Forgets the tokens in any case; rejects if the service did not confirm that the session has ended, and can
-   * be called again.
+   * Ends the session and removes its tokens. Rejects if the service did not confirm that the session has ended. In this case,
+   * call it again.
    */
   logOut(): Promise<void>
   on<Name extends keyof SessionEvents>(event: Name, listener: (value: SessionEvents[Name]) => void): () => void

@@ -1,6 +1,6 @@
 /**
- * Keeps the tokens of a session where all tabs and programs that share the session find them: in memory, in a storage, or, if
- * the refresh token is a cookie, in memory and in the messages of a BroadcastChannel.
+ * Keeps the tokens of a session in a place that all tabs and programs with this session can read. Without cookie mode, this is
+ * memory or a storage. In cookie mode, it is memory, and tabs send each other the tokens over a BroadcastChannel.
  */
 import { systemTimers, type Timers } from './platform.ts'
 import type { SessionLock, SessionOptions } from './session-types.ts'
@@ -23,7 +23,7 @@ export interface Vault {
   readonly lock: SessionLock
 }
 
-/** How long to wait for the lock, in milliseconds. Longer than the timeout of the call that its owner makes. */
+/** Maximum wait for the lock in milliseconds. It is longer than the timeout of the call that the owner of the lock makes. */
 const LOCK_MS = 15_000
 
 /** The parts of Web Locks and BroadcastChannel that are used. */
@@ -108,8 +108,9 @@ const cookieVault = (name: string, onForeign: (tokens: SessionTokens) => void): 
 }
 
 /**
- * Returns a lock over all tabs; undefined if the platform has none. If the owner holds the lock for too long, because the browser
- * has frozen its tab, the work runs without the lock: the service accepts the same refresh token from two tabs at once.
+ * Returns a lock across all tabs, or undefined if the platform has none. If the browser has frozen the tab that holds the lock,
+ * the work runs without the lock after `LOCK_MS`. This is safe, because the service accepts the same refresh token from two
+ * tabs at the same time.
  */
 const webLock = (name: string, timers: Timers): SessionLock | undefined => {
   const locks = (globalThis as unknown as Shared).navigator?.locks

@@ -1,6 +1,7 @@
 /**
- * Keeps a user logged in: renews the access token before it expires, once for all tabs and programs that share the session. Only
- * the service ends a session, with a 401 `invalid_refresh_token`: a service that is down or busy, or a broken network, doesn't.
+ * Keeps a user logged in. Renews the access token before it expires, once for all tabs and programs that share the session.
+ * Only a 401 `invalid_refresh_token` from the service ends a session. A broken network, or a service that is down or busy, does
+ * not.
  */
 import { createBackoff } from './backoff.ts'
 import { createCall } from './call.ts'
@@ -37,10 +38,16 @@ export const createSession = (options: SessionOptions): Session => {
   let state: SessionState = { status: 'none' }
   let current: { readonly token: string; readonly endsAt: number } | undefined
   let pending: Promise<string> | undefined
-  /** The last error of a busy service, and the time before which only a client that has waited itself tries again. */
+  /**
+   * The error of the last failed renewal. Until `until`, `token` rejects with this error at once. A call with a `previous`
+   * token still sends a request, because such a caller has waited itself.
+   */
   let failure: { readonly error: ChatApiError; readonly until: number } | undefined
 
-  /** The tokens of a session that has ended here, until the service confirms that it has ended there. */
+  /**
+   * The tokens of a session that the user has logged out of. They are kept until the service confirms that the session has
+   * ended.
+   */
   let leaving: { readonly refreshToken: string | undefined; readonly bearer: string | undefined } | undefined
 
   const vault = createVault(options, tokens => {
@@ -79,7 +86,7 @@ export const createSession = (options: SessionOptions): Session => {
   const isUsable = (stale: string | undefined): boolean =>
     current !== undefined && current.token !== stale && current.endsAt - timers.monotonic() > MARGIN_MS
 
-  /** Returns a token other than `stale`. Runs under the lock, so that one tab renews the token for all. */
+  /** Returns a token other than `stale`. Runs under the lock, so that only one tab renews the token. */
   const renew = async (stale: string | undefined): Promise<string> => {
     const kept = await vault.read()
     if (!kept) throw state.status === 'active' ? end('logged_out') : endedError('Nobody is logged in. Log in first.')
@@ -89,7 +96,7 @@ export const createSession = (options: SessionOptions): Session => {
       if (current && isUsable(stale)) return current.token
     }
     const tokens = await refreshed(kept)
-    // A lock may be lost while the browser has frozen the tab, so the tokens may have been replaced or removed meanwhile.
+    // The lock is lost if the browser freezes the tab, so another tab may have replaced or removed the tokens in the meantime.
     if (state.status === 'ended') throw endedError(state.detail)
     if (!isSame(await vault.read(), kept)) return renew(stale)
     if (!tokens) {
@@ -169,13 +176,15 @@ export const createSession = (options: SessionOptions): Session => {
     try {
       await call('POST', '/api/auth/logout', {
         body: leaving.refreshToken === undefined ? {} : { refresh_token: leaving.refreshToken },
-        // The service would end the session of the access token instead of that of the cookie.
+        // In cookie mode, the access token is not sent. Otherwise, the service would end its session instead of the session of
+        // the cookie.
         headers: isCookieMode || leaving.bearer === undefined ? {} : { authorization: `Bearer ${leaving.bearer}` },
         isPublic: true
       })
     } catch (error) {
       if (!(error instanceof ChatApiError) || error.status !== 401) throw error
-      // The session has ended already, or the storage did not return its tokens.
+      // A 401 means that the session has already ended, or that no token was sent because the storage failed. Only the failure
+      // is reported.
       if (problem) throw problem
     }
     leaving = undefined
@@ -218,8 +227,8 @@ const endedError = (detail: string): ChatApiError =>
   new ChatApiError({ status: 401, code: 'invalid_refresh_token', detail })
 
 /**
- * Returns the error for a session that continues. Its status is never 401, because a client would go offline. A proxy may send a
- * 401, and a storage may fail.
+ * Returns the error for a session that continues, for example after a failure of the storage. The status is never 401, not even
+ * if a proxy has sent a 401, because the client would go offline.
  */
 const temporary = (cause: unknown): ChatApiError => {
   if (cause instanceof ChatApiError && cause.status !== 401) return cause

@@ -110,7 +110,7 @@ export const createAccounts = (options: AccountsOptions): Accounts => {
       for (const gate of [refuseInactive, ...gates]) await gate(user, request)
       const started = await start(user, request)
       if (started) return started
-      throw new ChatError('invalid_credentials', 'Your account was changed meanwhile. Log in again.')
+      throw new ChatError('invalid_credentials', 'Your account was changed during this request. Log in again.')
     },
     identify: token => (issuer?.names(token) ? issuer.identify(token) : identifyOwn(token)),
     sessions: createSessions(options),

@@ -35,7 +35,7 @@ export interface BusEvents {
   readonly disconnect: Repeated
 }
 
-/** The fields of a revocation, which is published several times, because the bus may lose an event. */
+/** The fields of a revocation. A revocation is published several times, because the bus may lose an event. */
 interface Repeated {
   /** The `id` that the user has as a `PublicUser` (src/chat/access/authorize.ts). */
   readonly person: string

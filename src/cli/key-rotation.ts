@@ -13,7 +13,10 @@ export const showKeys = (): Promise<void> =>
     print(...keyStatus(uses, keyring, await database.processes.live()))
   })
 
-/** Runs `keys rotate`. Refuses while a running process could not read what is encrypted again. */
+/**
+ * Runs `keys rotate`. Rejects if a running process lacks the current key, because the process could not read the re-encrypted
+ * tokens.
+ */
 export const rotateKeys = (): Promise<void> =>
   withDatabase(async ({ database, keyring }) => {
     const { client, schema, processes } = database
@@ -28,7 +31,7 @@ const refuseOldProcesses = (processes: readonly ProcessRow[], currentKeyId: stri
   if (unable === 0) return
   throw new Error(
     `${numbered(unable, 'running process has', 'running processes have')} no key ${currentKeyId}, which is the ENCRYPTION_KEY ` +
-      'of this command, and could not read what it encrypts. Add the key to ENCRYPTION_KEY_PREVIOUS of every process, restart ' +
+      'of this command, and could not read the re-encrypted data. Add the key to ENCRYPTION_KEY_PREVIOUS of every process, restart ' +
       'them, and try again.'
   )
 }
@@ -75,7 +78,7 @@ export const keyStatus = (
       return `Key ${id} must stay: ${numbered(users, 'running process encrypts', 'running processes encrypt')} with it.`
     return tokensOf(id) > 0
       ? `Key ${id} must stay in ENCRYPTION_KEY_PREVIOUS: ${tokens}. To replace them, run "fastify-chat keys rotate".`
-      : `Key ${id} can be removed from ENCRYPTION_KEY_PREVIOUS: no token needs it. Keep it with backups that are older.`
+      : `Key ${id} can be removed from ENCRYPTION_KEY_PREVIOUS: no token needs it. Keep the key for older backups.`
   }
 
   return [

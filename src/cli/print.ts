@@ -9,8 +9,8 @@ export const print = (...lines: string[]): void => {
 }
 
 /**
- * Logs to standard error, in the form of the service's log, unless standard error is a terminal: then nobody collects the lines, and
- * what the command prints says the same.
+ * Logs to standard error, in the form of the service's log. Logs nothing if standard error is a terminal, because nobody
+ * collects those lines, and the output of the command contains the same information.
  */
 export const commandLog: Pick<Log, 'info'> = {
   info(fields, message) {

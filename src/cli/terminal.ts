@@ -11,8 +11,8 @@ export const confirm = async (question: string): Promise<boolean> => {
 }
 
 /**
- * Reads a new password: on a terminal twice and without showing it, else the first line of the standard input. Passwords are never
- * arguments, because every user of the machine can list the arguments of processes.
+ * Reads a new password. On a terminal, asks twice and hides the input. Otherwise reads the first line of the standard input. A
+ * password is never an argument, because every user of the machine can list the arguments of processes.
  */
 export const readNewPassword = async (): Promise<string> => {
   if (!process.stdin.isTTY) return firstLine()
@@ -29,13 +29,14 @@ const firstLine = async (): Promise<string> => {
   )
 }
 
-/** Shows nothing of what readline writes, which is what the user types. */
+/** Discards the output of readline, because readline echoes what the user types. */
 const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() })
 
 const askHidden = async (prompt: string): Promise<string> => {
   process.stderr.write(prompt)
   const terminal = createInterface({ input: process.stdin, output: nowhere, terminal: true })
-  // Ctrl-C and the end of the input leave the question without an answer, so the program would end with success.
+  // Ctrl-C or the end of the input closes the terminal without an answer. Without this rejection, the program would exit with
+  // status 0.
   const interrupted = new Promise<never>((_, reject) => terminal.once('close', () => reject(new Error('Cancelled.'))))
   try {
     return await Promise.race([terminal.question(''), interrupted])

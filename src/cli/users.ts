@@ -44,7 +44,10 @@ const rowOf = (id: string, role: string, status: string, day: string, name: stri
 /** Returns the date of a time, for example `2026-01-31`. */
 const dayOf = (ms: number): string => timestamp(ms).slice(0, 10)
 
-/** Runs `users promote`. Asks for confirmation, and shows the age of the account, so that no impostor is promoted. */
+/**
+ * Runs `users promote`. Asks for confirmation, and shows the age of the account, so that the operator does not promote an
+ * impostor.
+ */
 export const promoteUser = (name: string, { yes }: ConfirmOptions): Promise<void> =>
   withDatabase(async ({ database, administration }) => {
     const user = await findUser(database, name)
@@ -75,7 +78,7 @@ export const suspendUser = changing({ status: 'suspended' }, 'is suspended. Ever
 /** Runs `users restore`. */
 export const restoreUser = changing({ status: 'active' }, 'can log in again.')
 
-/** Runs `users delete`. Asks for confirmation. A running service does the rest. */
+/** Runs `users delete`. Asks for confirmation. A running service performs the rest of the deletion. */
 export const deleteUser = (name: string, { erase, yes }: ConfirmOptions & { readonly erase?: true }): Promise<void> =>
   withDatabase(async ({ database, settings, requestDeletion }) => {
     const user = await findUser(database, name)
@@ -115,7 +118,7 @@ export const removeFactors = (name: string): Promise<void> =>
 export const shown = ({ id, username }: Pick<UserRecord, 'id' | 'username'>): string =>
   `${safeText(username)} (id ${id})`
 
-/** Returns the user with a name, in any case. Throws an error for the operator if there is none. */
+/** Returns the user with a name, regardless of case. If there is none, throws an error for the operator. */
 export const findUser = async (database: ChatDatabase, name: string): Promise<UserRecord> => {
   const user = name.includes('\u0000') ? undefined : await database.users.findByUsername(name)
   if (user) return user

@@ -47,7 +47,7 @@ const toolsOf = (client: SqlClient, settings: Settings): AccountTools => {
   const context = {
     database,
     keyring,
-    // The worker of the running service sends the mails.
+    // The command only stores mails. The worker of a running service sends them.
     mail: createMail({ keyring, isConfigured: settings.smtpUrl !== undefined }),
     lookupKeys: createLookupKeys({ repository: database.lookupKeys, keyring })
   }

@@ -2,7 +2,7 @@
 import type { BadSetting } from './errors.ts'
 import type { SettingsInput } from './settings.ts'
 
-/** Returns the settings that are missing, because others require them. */
+/** Returns the settings that are missing although other settings require them. */
 export const issuerOf = (input: Partial<SettingsInput>): BadSetting[] => {
   const { authIssuer, authAudience, authJwksUrl, authLocal } = input
   if (authIssuer !== undefined) {

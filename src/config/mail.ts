@@ -4,8 +4,8 @@ import type { Mode } from './settings/define.ts'
 import type { SettingsInput } from './settings.ts'
 
 /**
- * Returns the settings that are missing for mails to be sent. Links are never built from the `Host` header of a request, so
- * their URL must be set.
+ * Returns the settings that are required to send mails but are missing. The URL of links must be set, because links are never
+ * built from the `Host` header of a request.
  */
 export const mailOf = (input: Partial<SettingsInput>, mode: Mode): BadSetting[] => {
   const { smtpUrl, mailFrom, mailLinkUrl, publicUrl, requireVerifiedEmail } = input

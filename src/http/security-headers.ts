@@ -4,10 +4,10 @@
  */
 
 /**
- * Security headers of every response. JSON responses have no others, except HSTS. With these headers, a browser does not guess
- * another type, does not load anything for a response that it shows as a page, does not show a response in a frame, and does
- * not load a response into a page of another origin unless CORS allows it. The API documents and the web client set their own
- * policies.
+ * Security headers of every response. JSON responses have only these headers and HSTS. With these headers, a browser does not
+ * guess another type, does not load anything for a response that it shows as a page, does not show a response in a frame, and
+ * does not load a response into a page of another origin unless CORS allows it. The API documents and the web client set their
+ * own policies.
  */
 export const DATA_HEADERS = {
   'content-security-policy': "default-src 'none';frame-ancestors 'none'",

@@ -8,7 +8,10 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { ChatError } from '../protocol/errors.ts'
 
 export interface SessionCookiesOptions {
-  /** Distinguishes services on the same host. */
+  /**
+   * The `aud` claim of the service. The name of the cookie contains its hash, so that services on the same host have different
+   * cookies.
+   */
   readonly audience: string
   readonly publicUrl?: string | undefined
 }

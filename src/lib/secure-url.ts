@@ -1,4 +1,4 @@
-/** Decides to which URLs the service sends requests of its own: only over TLS, or to this computer. */
+/** Decides which URLs the service may request: those with TLS, or those of this computer. */
 
 const LOCAL: ReadonlySet<string> = new Set(['localhost', '127.0.0.1', '[::1]'])
 
@@ -13,5 +13,8 @@ export const isSecureUrl = (text: string): boolean => {
   return protocol === 'https:' || (protocol === 'http:' && isLocalUrl(text))
 }
 
-/** Returns whether `from` may name `to` as a further URL. A server elsewhere must not lead to this computer. */
+/**
+ * Returns whether a document from the URL `from` may refer the service to the URL `to`. A document from another computer may
+ * not refer it to this computer.
+ */
 export const mayLeadTo = (from: string, to: string): boolean => isSecureUrl(to) && (isLocalUrl(from) || !isLocalUrl(to))

@@ -44,7 +44,7 @@ export const ERRORS = {
   email_not_verified: {
     status: 403,
     title: 'E-mail address not verified',
-    advice: 'Prompt for the link in the mail, or for another address with POST /api/auth/email and the challenge.'
+    advice: 'Ask the user to open the link in the mail. POST /api/auth/email with the challenge sends a new link.'
   },
   account_deleted: {
     status: 403,

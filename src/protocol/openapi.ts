@@ -57,7 +57,7 @@ export const openApiBase = ({ publicUrl, apiContact }: OpenApiOptions = {}) => (
 export const schemaName = (schema: { $id?: unknown }, _uri: unknown, _fragment: string, at: number): string =>
   typeof schema.$id === 'string' ? schema.$id : `def-${at}`
 
-/** The errors of every request with a body, which a client may also send to a route that needs none. */
+/** The errors that a body can cause. They also apply to a route that needs no body, because a client may send one. */
 export const ANY_BODY = [
   'invalid_json',
   'payload_too_large',

@@ -1,6 +1,6 @@
 /**
- * Lets one program at a time do something, with a lock file. The file of a program that was killed stays, so a waiting program
- * removes it when it has not changed for longer than any work takes.
+ * Creates a lock from a file, so that only one program at a time performs some work. A program that was killed leaves its lock
+ * file behind. A waiting program removes a lock file that has not changed for longer than any work takes.
  */
 import { randomUUID } from 'node:crypto'
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -9,13 +9,16 @@ import { setTimeout as wait } from 'node:timers/promises'
 import type { SessionLock } from '../../client/src/index.ts'
 import { systemTimers } from '../../client/src/platform.ts'
 
-/** How long the same program may hold the lock, in milliseconds. Longer than the timeout of the call that it makes. */
+/**
+ * Time in milliseconds after which an unchanged lock file is removed. It is longer than the timeout of the call that the owner
+ * makes.
+ */
 const STALE_MS = 15_000
 const POLL_MS = 25
 
-/** Creates the lock. `staleMs` is for tests. */
+/** Creates the lock. Only tests set `staleMs`. */
 export const createFileLock = (path: string, staleMs = STALE_MS): SessionLock => {
-  /** Creates the lock file with an id of its own. Returns false if another program has one. */
+  /** Creates the lock file with a unique id. Returns false if another program holds the lock. */
   const take = (id: string): boolean => {
     try {
       mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
@@ -35,7 +38,8 @@ export const createFileLock = (path: string, staleMs = STALE_MS): SessionLock =>
       const now = ownerOf(path)
       if (now !== owner) since = monotonic()
       owner = now
-      // Two programs may both find the lock stale, and then run at once. The service allows that: a session tolerates it.
+      // Two programs may remove the same lock file and then run at the same time. This is safe, because the service accepts the
+      // same refresh token from two programs at the same time.
       if (monotonic() - since > staleMs) rmSync(path, { force: true })
       else await wait(POLL_MS * (0.5 + random()))
     }

@@ -16,10 +16,10 @@ import { type SessionFile, storageOf } from './session-file.ts'
 export interface SessionOptions {
   readonly url: string
   readonly username?: string | undefined
-  /** The password from the environment, with which scripts log in. */
+  /** The password from the environment. Scripts log in with this password. */
   readonly password?: string | undefined
   readonly file: SessionFile
-  /** Whether a new session is stored. A stored session is used in any case. */
+  /** True if a new session is stored. A stored session is used in any case. */
   readonly shouldRemember: boolean
 }
 
@@ -42,7 +42,7 @@ export interface Session {
   end(): Promise<void>
 }
 
-/** How long the program waits for the log-out when it ends, in milliseconds. */
+/** Maximum wait for the log-out in milliseconds when the program ends. */
 const LOG_OUT_MS = 2000
 
 /** Creates a session from the given username and password, or from a stored session. */
@@ -68,7 +68,10 @@ export const createSession = ({ url, file, shouldRemember, ...given }: SessionOp
   const logIn = (name: string, secret: string): Promise<void> =>
     begin(name, () => target.logIn({ username: name, password: secret }))
 
-  /** Logs in with the password of the environment. A script that stores nothing needs no session, which would outlive it. */
+  /**
+   * Logs in with the password from the environment. Without `--remember`, requests only an access token, because a session
+   * would outlive the script.
+   */
   const tokenOfPassword = async (name: string, secret: string): Promise<string> => {
     if (!shouldRemember) return (await api.login(name, secret)).access_token
     await logIn(name, secret)

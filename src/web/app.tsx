@@ -51,7 +51,7 @@ export const App = ({ link: given }: { readonly link: MailLink | undefined }) =>
     setLink(undefined)
     setCurrent(open(username))
   }
-  /** Ends the session in this tab. Keeps the user's data in memory after an expiry, in case the same user logs in next. */
+  /** Ends the session in this tab. After an expiry, keeps the user's data in memory, in case the same user logs in next. */
   const end = (isExpired: boolean): void => {
     saved.current = isExpired && current ? takeUserData(current.username) : undefined
     if (!isExpired) {

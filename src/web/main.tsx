@@ -11,7 +11,7 @@ const takeMailLink = (): MailLink | undefined => {
 }
 
 const root = document.getElementById('root')
-// Listens before every component does, so that none takes the token of a link for the name of a room.
+// Added before the listeners of all components, so that no component reads the token of a link as the name of a room.
 const show = (): void => {
   const link = takeMailLink()
   if (root && link) render(<App key={link.token} link={link} />, root)

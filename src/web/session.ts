@@ -1,6 +1,6 @@
 /**
- * Holds the page's session. The refresh token is a cookie that no script can read, so the user stays logged in over reloads and in
- * all tabs. Where the browser would not accept the cookie, the tokens are in memory and a reload ends the session.
+ * Holds the page's session. The refresh token is a cookie that no script can read, so the user stays logged in after a reload
+ * and in all tabs. If the browser would not accept the cookie, the tokens are kept in memory, and a reload ends the session.
  */
 import { type AccountApi, createAccountApi, createSession, type Session } from '../../client/src/index.ts'
 import { browserStorage, KEY_PREFIX } from './user-storage.ts'
@@ -13,7 +13,7 @@ const NOT_SECURE =
 const OTHER_ORIGIN =
   'The service doesn’t know this address as its own (PUBLIC_URL), so this browser can’t stay logged in: a reload of the page ends the session.'
 
-/** The session, and why it is kept only in memory, if it is. */
+/** The session. If it is kept only in memory, `memoryReason` explains why. */
 export interface PageSession {
   readonly session: Session
   readonly account: AccountApi
@@ -32,7 +32,7 @@ export const createPageSession = (): PageSession => create(isSecureContext ? und
 /** Creates the session after the service has refused the cookie for the page's origin. */
 export const createMemorySession = (): PageSession => create(OTHER_ORIGIN)
 
-/** Who is logged in, as far as the browser knows. Contains no secret: the cookie decides. */
+/** The user who last logged in with this browser. Contains no secret, because only the cookie authenticates the user. */
 export interface KnownUser {
   readonly username: string
   readonly userId?: number
@@ -53,17 +53,17 @@ export const readUser = (): KnownUser | undefined => {
 export const saveUser = (user: KnownUser): void => browserStorage.setItem(USER, JSON.stringify(user))
 
 /**
- * Logs out. Until the service has confirmed it, the cookie still authenticates the user, so a mark makes `finishLogOut` repeat the
- * call, for example after the tab was closed in the middle or without a network.
+ * Logs out. Until the service has confirmed this, the cookie still authenticates the user. So a mark is stored, with which
+ * `finishLogOut` repeats the call, for example if the network failed or the tab was closed during the call.
  */
 export const logOut = async (session: Session): Promise<void> => {
-  // Listeners are called in their order, so this one runs after the page has cleared its storage.
+  // Listeners are called in the order in which they were added. So this one runs after the page has cleared its storage.
   const stop = session.on('state', () => browserStorage.setItem(LEAVING, 'yes'))
   try {
     await session.logOut()
     browserStorage.removeItem(LEAVING)
   } catch {
-    // The mark stays.
+    // The mark stays, so that `finishLogOut` repeats the call.
   } finally {
     stop()
   }

@@ -1,7 +1,7 @@
 /**
- * Tests that every write to an account verifies again what was checked before it. A change of the password, a reset, a
- * suspension, a deletion and the end of the session are placed between the check and the write, and the write must then have no effect. Add a row to `WRITES` for
- * each new write.
+ * Tests that every write to an account checks again what the request has checked before. Between the check and the write, the
+ * tests change or reset the password, suspend or delete the user, or end the session. The write must then have no effect. Add a
+ * row to `WRITES` for each new write.
  */
 import { Secret, TOTP } from 'otpauth'
 import { expect, test } from 'vitest'
@@ -28,15 +28,15 @@ const client = { address: '192.0.2.1', agent: 'test' }
 const weak = createPasswords({ rounds: 4 })
 const strong = createPasswords({ rounds: 5 })
 
-/** An account, and the means to look at it and to change it. */
+/** An account, and functions to inspect it and to change it. */
 interface Subject {
   readonly database: ChatDatabase
-  /** Accounts whose actions are not paused. */
+  /** The same accounts, whose actions are not paused. */
   readonly accounts: Accounts
   readonly user: UserRecord
-  /** A session of the user, from which the action is requested. */
+  /** The session of the user that requests the action. */
   readonly sessionId: string
-  /** Tokens of links for a new password: one for the action, and one for a reset meanwhile. */
+  /** Tokens of links for a new password. The action uses one, and a reset that runs in between uses the other. */
   readonly resetTokens: readonly [string, string]
   /** Runs a statement. `@` stands for the schema, and `$1` for the user's id. */
   sql<Row extends object>(text: string): Promise<Row[]>
@@ -48,9 +48,9 @@ interface Write {
   /** Completes the sentence "the write of …". */
   readonly name: string
   readonly pausedAt: PausePoint
-  /** Whether the write needs the session of the request, so that it has no effect if that session ends. */
+  /** True if the write needs the session of the request. Such a write has no effect if that session ends. */
   readonly isOfSession?: true
-  /** Events that cannot come between check and write, because they wait for a row that the check locks. */
+  /** Events that cannot happen between the check and the write, because they wait for a row that the check locks. */
   readonly excluded?: readonly string[]
   /** Prepares the account. Returns the action, which begins with the checks and ends with the write. */
   prepare(subject: Subject): Promise<(paused: Accounts) => Promise<unknown>>
@@ -61,7 +61,7 @@ interface Write {
 const codeOf = (secret: string, steps = 0): string =>
   new TOTP({ secret: Secret.fromBase32(secret) }).generate({ timestamp: Date.now() + steps * 30_000 })
 
-/** Returns the user of a session as the routes pass it on. */
+/** Returns the user of a session, as the routes pass it to the accounts. */
 const actorOf = ({ user: { id, username, generation }, sessionId }: Subject) => ({
   user: { id, username, generation, sessionId },
   client
@@ -82,10 +82,10 @@ const withPasskeys = async ({ context }: Accounts) =>
 
 const OUTBOX = 'select from @outbox where user_id = $1'
 
-/** Returns the user of a session as the routes pass it on for a write that needs a proof. */
+/** Like `actorOf`, but for a write that needs a proof. */
 const ownerOf = ({ user: { id, generation }, sessionId }: Subject) => ({ id, generation, sessionId, isProven: true })
 
-/** Returns an administrator as the routes pass it on. Makes the user, and another one, an administrator. */
+/** Returns an administrator, as the routes pass it to the accounts. Makes the user and another user administrators. */
 const adminOf = async ({ database, user, sessionId, sql }: Subject) => {
   const root = await database.users.create({ username: `root${user.id}`, hashedPassword: null })
   await sql(`update @users set role = 'admin' where id in ($1, ${root.id})`)
@@ -102,7 +102,7 @@ const addPasskey = async (subject: Subject) => {
 
 const deletionOf = (context: AccountsContext) => createRequestDeletion({ context, erasesByDefault: false })
 
-/** Returns the exports of accounts. They report an export that cannot be ended to nobody. */
+/** Returns the exports of accounts. Ignores the error of an export that cannot be ended. */
 const exportsOf = ({ context }: Accounts) => createExports({ ...context, onFailure: () => {} })
 
 const exportAll = async (paused: Accounts, { user: { id: userId, generation }, sessionId }: Subject) => {
@@ -110,7 +110,7 @@ const exportAll = async (paused: Accounts, { user: { id: userId, generation }, s
   try {
     for await (const _ of lines);
   } catch (error) {
-    // The response has begun, so it has no problem.
+    // The response has begun before the error, so it contains no problem document.
     throw new ChatError('invalid_token', String(error))
   } finally {
     end()
@@ -127,7 +127,7 @@ const hasPassword = async (subject: Subject, password: string): Promise<boolean>
 
 const NEW = 'OtherPass456'
 
-/** Events that concern only writes which need the session of the request. */
+/** Events that concern only writes that need the session of the request. */
 const SESSION_END = 'the end of the session'
 const SAME_SESSION = 'a change of the password by the same session'
 
@@ -181,7 +181,7 @@ const WRITES: readonly Write[] = [
     name: 'a proof',
     pausedAt: 'sessions.prove',
     isOfSession: true,
-    // It needs a proof itself.
+    // This write needs a proof itself.
     excluded: [SAME_SESSION],
     async prepare({ user, sessionId, sql }) {
       await sql(`update @sessions set proven_at = null where user_id = $1`)
@@ -430,7 +430,7 @@ const WRITES: readonly Write[] = [
   }
 ]
 
-/** What happens to the account between the check and the write. */
+/** The events that happen to the account between the check and the write. */
 const EVENTS: Readonly<Record<string, (subject: Subject) => Promise<unknown>>> = {
   nothing: async () => {},
   async 'a change of the password'({ accounts, user: { id: userId, username, generation }, sql }) {
@@ -443,7 +443,7 @@ const EVENTS: Readonly<Record<string, (subject: Subject) => Promise<unknown>>> =
     accounts.passwordChanges.reset(token, 'ThirdPass789', client),
   'a suspension': ({ accounts, user }) => accounts.administration.change('operator', user.id, { status: 'suspended' }),
   'a deletion': ({ accounts, user }) => deletionOf(accounts.context)(user.id, { by: 'operator' }),
-  // Keeps the session, which then has another generation than the one that was checked.
+  // Keeps the session, but gives it a new generation.
   [SAME_SESSION]: ({ accounts, user: { id: userId, username, generation }, sessionId }) =>
     accounts.passwordChanges.change({ userId, username, generation, sessionId }, 'ThirdPass789', client),
   [SESSION_END]: ({ database, user, sessionId }) => database.sessions.end(user.id, sessionId)
@@ -456,7 +456,7 @@ const subjectOf = async (database: ChatDatabase, username: string): Promise<Subj
   const resetTokens: [string, string] = [newToken(), newToken()]
   for (const token of resetTokens) {
     const purpose = 'reset_password' as const
-    // Requested at the same time, because a link that was requested later would replace the other one.
+    // Both tokens have the same time of request. Otherwise, the later one would replace the other.
     const times = { requestedAt: 1, lifetimeMs: 60_000 }
     await database.oneTimeTokens.issue({
       hash: hashToken(token),
@@ -469,7 +469,7 @@ const subjectOf = async (database: ChatDatabase, username: string): Promise<Subj
   const sql = <Row extends object>(text: string): Promise<Row[]> =>
     database.client.query<Row>(text.replaceAll('@', `"${database.schema}".`), text.includes('$1') ? [user.id] : [])
   const current = async () => (await database.users.findByIds([user.id])).get(user.id) ?? user
-  // The session of a plain login ends after two seconds here, which a busy machine exceeds.
+  // A session without refresh tokens ends after two seconds here. On a busy machine, it would end during the test.
   await sql(`update @sessions set expires_at = now() + interval '1 hour' where user_id = $1`)
   const isUsable = async (id: string) => {
     const [found] = await database.sessions.find([{ userId: user.id, sessionId: id }])

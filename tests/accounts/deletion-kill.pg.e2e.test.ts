@@ -46,7 +46,8 @@ test('a deletion that was interrupted by kill -9 is finished by the next process
   const erasures = () => count(`kind = 'erasure'`)
   const texts = () => count(`user_id = ${john.id} and content is not null`)
 
-  // The lock of a room in the middle holds the job up there, after the room's texts were cleared and before they are reported.
+  // Locks a room in the middle. The job stops there, after it has cleared the texts of the room and before it has reported the
+  // erasure.
   const blocked = rooms[ROOMS / 2]
   await client.transaction(async transaction => {
     await transaction.query(`select 1 as one from "${schema}".rooms where id = $1 for update`, [blocked])

@@ -1,4 +1,7 @@
-/** Tests deletions with several processes: which one carries them out, and that all of them stop to deliver erased texts. */
+/**
+ * Tests deletions with several processes. Only one process performs each deletion, and all processes stop delivering erased
+ * texts.
+ */
 import { expect, onTestFinished, test } from 'vitest'
 import { WebSocket } from 'ws'
 import { createChatClient, type Message } from '../../client/src/index.ts'
@@ -23,7 +26,7 @@ const contents = async ({ call }: RunningChat, { token }: Person): Promise<unkno
 const eraseMe = ({ call }: RunningChat, { token }: Person) =>
   call('DELETE', '/api/users/me', { token, body: { erase: true } })
 
-test('two processes that look at the same time carry out each deletion once, and one erasure per room', async () => {
+test('two processes that look for deletions at the same time perform each deletion once, with one erasure per room', async () => {
   const database = await testDatabase()
   const names = ['general', 'two', 'three']
   for (const name of names.slice(1)) await database.rooms.create({ name, title: null })
@@ -77,7 +80,7 @@ test('two processes that look at the same time carry out each deletion once, and
   for (const userId of users) expect(await database.audit.list({ userId, event: 'account_deleted' }, 9)).toHaveLength(1)
 })
 
-test('a long erasure does not hold up the anonymization of others', async () => {
+test('a long erasure does not delay the anonymization of other users', async () => {
   const database = await testDatabase()
   await database.rooms.create({ name: 'two', title: null })
   const create = (username: string) => database.users.create({ username, hashedPassword: 'x' })
@@ -110,7 +113,7 @@ test('a long erasure does not hold up the anonymization of others', async () => 
     ['jane', 'ada'],
     ['jane', `deleted user ${ada.id}`]
   ])
-  // A deletion to anonymize comes before an older one with another step.
+  // A deletion in the step `anonymize` is leased before an older deletion in another step.
   await begin(jane)
   const lease = () => database.deletions.lease({ leaseMs: 1000, settleMs: 0 })
   await job.stop()
@@ -136,7 +139,7 @@ test('an erased text is shown neither by another process, which had cached it, n
   expect(await contents(two, jane)).toEqual(['a', 'b', 'of jane'])
   await eraseMe(one, john)
   await expect.poll(shown).toEqual(['erased', 'erased', 'of jane'])
-  // The erasure is committed after the texts were cleared, and the other process learns of the change with the erasure at the latest.
+  // The texts are cleared before the erasure is committed. The other process reads the change with the erasure at the latest.
   expect(await contents(two, jane)).toEqual(['erased', 'erased', 'of jane'])
 })
 

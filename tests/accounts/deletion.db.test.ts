@@ -1,4 +1,4 @@
-/** Tests the deletion of accounts: what ends at once, what the job removes, and who learns of erased messages. */
+/** Tests the deletion of accounts: what ends immediately, what the job removes, and who is notified of erased messages. */
 import { describe, expect, test } from 'vitest'
 import type { ChatDatabase } from '../../src/db/database.ts'
 import { PERSONAL_TABLES } from '../../src/db/repositories/deletions.ts'
@@ -14,7 +14,7 @@ const inSchema = ({ schema }: ChatDatabase, table: string) => `"${schema}".${tab
 const deleteMe = ({ call }: RunningChat, { token }: Person, body: object = {}) =>
   call('DELETE', '/api/users/me', { token, body })
 
-/** Lets the time pass after which nothing of the deleted users is still being appended. */
+/** Advances the clock by the time after which no entry of a deleted user is still being appended. */
 const settle = async ({ database }: RunningChat): Promise<void> => {
   await database.client.query(
     `update ${inSchema(database, 'deletions')} set requested_at = requested_at - interval '3 minutes'`
@@ -36,7 +36,7 @@ const start = async () => {
   const chat = await startChat({ clock, settings: { messageRateLimit: 0 } })
   const john = await chat.register('John')
   const jane = await chat.register('jane')
-  /** Waits until the job has nothing to do, and lets it look again meanwhile. */
+  /** Waits until the account of a user is deleted. Advances the clock, so that the job runs. */
   const finished = async (person = john) => {
     await settle(chat)
     await expect
@@ -199,7 +199,7 @@ describe('the erasure of an account', () => {
     ])
   })
 
-  test('includes what was still being appended when the account ended', async () => {
+  test('includes entries that were still being appended when the account ended', async () => {
     const { chat, join, john, jane, database, finished } = await start()
     await send(await join(john), 'one')
     const hers = await join(jane)
@@ -238,7 +238,7 @@ describe('the erasure of an account', () => {
     expect(await hers.nextOf('erasure')).toMatchObject({ seq: 2 })
   })
 
-  test('waits until no process of an older release runs, while the rest of the deletion does not', async () => {
+  test('waits until no process of an older release runs, but the rest of the deletion does not wait', async () => {
     const { chat, clock, join, john, jane, database } = await start()
     await send(await join(john), 'one')
     const hers = await join(jane)

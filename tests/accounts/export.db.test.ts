@@ -1,4 +1,4 @@
-/** Tests the export of what is stored about a user. */
+/** Tests the export of the stored data of a user. */
 import { once } from 'node:events'
 import { request } from 'node:http'
 import { expect, test } from 'vitest'
@@ -29,7 +29,7 @@ const start = async () => {
   return { ...chat, chat, john, jane, exported, inSchema }
 }
 
-/** Appends messages without the service. Returns their ids. */
+/** Inserts messages directly into the database. Returns their ids. */
 const fill = async ({ database }: RunningChat, { id }: Person, count: number, content: string) => {
   const room = await database.rooms.findByName('general')
   const { keyring } = accountsContext(database)
@@ -77,7 +77,10 @@ test('contains the profile, sessions, own messages and events, and nothing of ot
   expect(body).not.toContain('jane')
 })
 
-/** The type of record that contains the rows of each table with personal data, or null for rows that are only secrets or tasks. */
+/**
+ * Maps each table with personal data to the type of the records that contain its rows. Null if the rows are only secrets or
+ * tasks.
+ */
 const RECORDS: Record<(typeof PERSONAL_TABLES)[number], string | null> = {
   sessions: 'session',
   emails: 'email',
@@ -85,7 +88,7 @@ const RECORDS: Record<(typeof PERSONAL_TABLES)[number], string | null> = {
   totp: 'totp',
   recovery_codes: 'recovery_codes',
   passkeys: 'passkey',
-  // Hashes of tokens and challenges, a random number, mails that are being sent, and the export itself.
+  // The table contains hashes of tokens and challenges, a random number, mails that are being sent, or the export itself.
   one_time_tokens: null,
   challenges: null,
   passkey_handles: null,
@@ -128,7 +131,7 @@ test('is possible once an hour, and needs a recent proof', async () => {
   expect(await exported(john)).toMatchObject({ status: 403 })
 })
 
-test('runs once at a time over all processes, and an aborted one leaves the next free', async () => {
+test('runs one export at a time across all processes, and an aborted export does not block the next one', async () => {
   const { chat, john, exported, url, database, inSchema } = await start()
   const other = await startChat({ database })
   await fill(chat, john, 4000, 'x'.repeat(4000))

@@ -1,6 +1,6 @@
 /**
- * Lists what can be done with an account, per client, with the test that covers it. A flow that a client does not offer is
- * listed too, so that a new flow needs a decision for every client.
+ * Lists the flows of an account and, for each client, the test that covers the flow. A flow that a client does not offer is
+ * listed too, so that a new flow requires a decision for every client.
  */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -13,7 +13,7 @@ interface Covered {
 type Cell = Covered | 'not offered'
 type Row = readonly [flow: string, http: Cell, sdk: Cell, page: Cell, terminal: Cell, cli: Cell]
 
-/** Returns a function that names a test of a file. */
+/** Returns a function that refers to a test of a file by its title. */
 const testsOf =
   (file: string) =>
   (title: string): Covered => ({ file, title })
@@ -92,8 +92,8 @@ const ERASE = deletion('clears the texts in every room, and reports it once per 
 const FLOWS: readonly Row[] = [
   ['register', auth('returns 201 with id, username and created_at'), chatSdk('registers, logs in, and uses rooms, history, publishing and presence over HTTP'), PAGE_REGISTER, screen('shows the rules as they are met during registration, and then the chat'), NO],
   ['register with an invitation', INVITATION, SDK_INVITE, PAGE_ADMIN, NO, NO],
-  ['log in without a session', sessions('without `session` returns what it always returned, and its token belongs to a session'), chatSdk('registers, logs in, and uses rooms, history, publishing and presence over HTTP'), NO, terminal('starts no session for a script that stores nothing'), NO],
-  ['log in with a session', sessions('with `session` returns a refresh token, and when the session ends'), SDK_SESSION, login('keeps the session in memory over plain HTTP, and says why'), TERMINAL_STORED, NO],
+  ['log in without a session', sessions('without `session` returns the same fields as older releases, and its token belongs to a session'), chatSdk('registers, logs in, and uses rooms, history, publishing and presence over HTTP'), NO, terminal('starts no session for a script that stores nothing'), NO],
+  ['log in with a session', sessions('with `session` returns a refresh token, and when the session ends'), SDK_SESSION, login('keeps the session in memory over plain HTTP, and shows the reason'), TERMINAL_STORED, NO],
   ['log in with a cookie', cookies('a login of a page sets a cookie with the prefix, and returns no refresh token'), sessionModel('keeps no refresh token in cookie mode, and passes the access token to the other tabs'), PAGE_STAY, NO, NO],
   ['refresh', sessions('returns the same token within 30 s, and then the next one'), SDK_SESSION, PAGE_STAY, TERMINAL_STORED, NO],
   ['reuse of a refresh token', sessions('with an older token ends the session at any time'), sessionModel('ends the session when a thief has used the stolen refresh token'), use('shows the service’s message for a wrong password, and the form after a session has ended'), terminal('removes the stored session when the service refuses it, and logs in with the password of the environment'), NO],
@@ -112,7 +112,7 @@ const FLOWS: readonly Row[] = [
   ['log in with an address that is not verified, and request another mail', UNVERIFIED, sdk('requests another link with the challenge of a login whose address is not verified'), login('verifies the address at a login that needs it, with another mail'), NO, NO],
   ['set up an authenticator app', factors('takes effect with its first code'), SDK_APP, PAGE_APP, NO, NO],
   ['log in with a code', factors('responds to the password with a challenge and the methods, and to the code with a token'), SDK_CODES, PAGE_APP, TERMINAL_CODE, NO],
-  ['remove the authenticator app', factors('takes the recovery codes with it when it is removed as the last factor'), SDK_CODES, PAGE_CODES, NO, NO],
+  ['remove the authenticator app', factors('deletes the recovery codes when it is removed as the last factor'), SDK_CODES, PAGE_CODES, NO, NO],
   ['log in with a recovery code', factors('work once each, in any case and with or without hyphens'), SDK_APP, PAGE_APP, terminal('continues a login with a code'), NO],
   ['replace the recovery codes', factors('replace earlier ones'), SDK_CODES, PAGE_CODES, NO, NO],
   ['add a passkey', passkeys('returns it with the first recovery codes, and lists it'), SDK_PASSKEY, PAGE_PASSKEY, NO, NO],
@@ -125,11 +125,11 @@ const FLOWS: readonly Row[] = [
   ['export', exports('contains the profile, sessions, own messages and events, and nothing of other users'), SDK_APP, PAGE_DATA, NO, NO],
   ['delete the account, and keep its messages', deletion('leaves a tombstone, under whose name the messages stay'), SDK_APP, PAGE_DATA, NO, NO],
   ['delete the account, and erase its messages', ERASE, sdk('deletes an account and erases its messages'), account('deletes the account and erases its messages'), NO, NO],
-  ['read the features', users('the features of the service depend on its settings, and need no token'), sessionSdk('names what the service offers, without a token'), PAGE_LINKS, NO, NO],
+  ['read the features', users('the features of the service depend on its settings, and need no token'), sessionSdk('returns the features of the service without a token'), PAGE_LINKS, NO, NO],
   ['list users', admin('contains users in the order of their ids, in pages, without deleted users and users of a host'), SDK_SEARCH, PAGE_MANAGE, NO, cli('lists users, and finds them by the beginning of a name')],
   ['search users', admin('can be searched by the beginning of a name, in any case'), SDK_SEARCH, PAGE_MANAGE, NO, cli('lists users, and finds them by the beginning of a name')],
   ['promote a user', PROMOTE, SDK_ADMIN, PAGE_MANAGE, NO, cli('promotes after a question that shows the age of the account, and without a question with --yes')],
-  ['demote a user', PROMOTE, SDK_ADMIN, PAGE_MANAGE, NO, cli('of two demotions at once in two processes, one leaves an administrator')],
+  ['demote a user', PROMOTE, SDK_ADMIN, PAGE_MANAGE, NO, cli('of two concurrent demotions in two processes, one fails, so that an administrator remains')],
   ['suspend a user', SUSPEND, SDK_ADMIN, PAGE_ADMIN, NO, CLI_SUSPEND],
   ['restore a user', SUSPEND, SDK_ADMIN, PAGE_ADMIN, NO, CLI_SUSPEND],
   ['end the sessions of a user', admin('ends every session of a user, and none of others'), SDK_ADMIN, PAGE_MANAGE, NO, CLI_SESSIONS],

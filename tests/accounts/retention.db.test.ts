@@ -1,4 +1,4 @@
-/** Tests that the tables of accounts do not grow without a limit. */
+/** Tests that the tables of accounts do not grow without limit. */
 import { expect, test } from 'vitest'
 import { createRetention, retentionJobs } from '../../src/accounts/retention.ts'
 import { loginOf, testAccounts } from '../support/accounts.ts'
@@ -8,7 +8,7 @@ import { silentLog } from '../support/memory-chat.ts'
 
 const ROWS = 2500
 
-test('every row that is not needed anymore is deleted, without further logins, and the others stay', async () => {
+test('every row that is no longer needed is deleted, even without further logins, and all other rows stay', async () => {
   const database = await testDatabase()
   const { client, schema } = database
   const { id } = await database.users.create({ username: 'john', hashedPassword: 'h' })

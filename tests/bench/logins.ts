@@ -1,7 +1,8 @@
 /**
- * Measures whether the time of a rejected login shows if a user exists: `npx tsx tests/bench/logins.ts [users] [logins] [rounds]`.
- * Compares the medians of known names, unknown names, and names whose hash has a lower cost. The names take turns, so that the load
- * of the machine affects all of them alike. Every login is of another name, so that none has to wait.
+ * Measures whether the time of a rejected login reveals if a user exists: `npx tsx tests/bench/logins.ts [users] [logins]
+ * [rounds]`. Compares the medians of known names, unknown names, and names whose hash has a lower cost. The kinds of names take
+ * turns, so that the load of the machine affects all of them equally. Each login uses a different name, so that no login is
+ * throttled.
  */
 import { hash } from '@node-rs/bcrypt'
 import { openClient } from '../../src/db/client/open.ts'
@@ -11,9 +12,9 @@ import { testSettings } from '../support/settings.ts'
 import { createBenchDatabase } from './database.ts'
 
 const [users = 200_000, logins = 200, rounds = 12] = process.argv.slice(2).map(Number)
-/** How much lower the cost of an imported hash is. */
+/** The difference between the configured cost and the cost of an imported hash. */
 const LOWER = 2
-/** Pairs of medians that differ by less are not distinguishable in practice. */
+/** Maximum difference between two medians that nobody can distinguish in practice. */
 const AIM_PERCENT = 5
 const WARM_UP = 10
 

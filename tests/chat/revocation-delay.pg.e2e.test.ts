@@ -1,13 +1,13 @@
 /**
- * Measures how long it takes until the end of a session closes its connection on another process, and prints the result. The time
- * is not asserted, because it depends on the load of the machine.
+ * Measures the time from the end of a session until another process closes the connection of the session, and prints it.
+ * Asserts no limit, because the time depends on the load of the machine.
  */
 import { test } from 'vitest'
 import { startBuilt } from '../support/built-service.ts'
 import { testDatabaseUrl, testSchema } from '../support/database.ts'
 import { createSessionEnds } from '../support/session-ends.ts'
 
-/** How many sessions are ended. More give a better measurement: set ENDED_SESSIONS. */
+/** The number of sessions that are ended. Set ENDED_SESSIONS to a higher number for a more precise measurement. */
 const ENDED = Number(process.env.ENDED_SESSIONS ?? 40)
 
 test(`ending ${ENDED} sessions on one process closes their connections on another`, { timeout: 600_000 }, async () => {

@@ -202,7 +202,7 @@ describe('users', () => {
     ])
   })
 
-  test('of two demotions at once in two processes, one leaves an administrator', async () => {
+  test('of two concurrent demotions in two processes, one fails, so that an administrator remains', async () => {
     const { run, database } = await start()
     await register(database, 'john', 'jane')
     for (const id of [1, 2]) await database.administration.change(null, id, { role: 'admin' })

@@ -128,7 +128,7 @@ test('sets up an authenticator app, needs its code at the next login, and manage
   expect((await refusalOf(sessionOf(chat).logIn({ ...LOGIN, password: 'AnotherPass456' }))).status).toBe(401)
 })
 
-test('names what the service offers, without a token', async () => {
+test('returns the features of the service without a token', async () => {
   const { url } = await startChat({ settings: { registration: 'closed' } })
   expect(await createAccountApi({ url }).features()).toEqual({
     registration: 'closed',

@@ -14,7 +14,7 @@ import { sessionService } from '../support/session-service.ts'
 
 const LOGIN = { username: 'ada', password: 'SecurePass123' }
 
-/** Returns a storage that several sessions can share, as `localStorage` in several tabs. */
+/** Returns a storage that several sessions can share, like `localStorage` in several tabs. */
 const sharedStorage = () => {
   const entries = new Map<string, string>()
   return {
@@ -26,7 +26,7 @@ const sharedStorage = () => {
   }
 }
 
-/** Returns a lock that several sessions can share, as Web Locks in several tabs. */
+/** Returns a lock that several sessions can share, like Web Locks in several tabs. */
 const sharedLock = (): SessionLock => {
   let last: Promise<unknown> = Promise.resolve()
   return work => {

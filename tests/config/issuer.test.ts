@@ -47,14 +47,14 @@ test('settings of another issuer require each other', () => {
   expect(errorOf({ registration: 'some' })).toContain('REGISTRATION must be one of open, invite, closed')
 })
 
-test('an issuer elsewhere may not lead to this computer', () => {
+test('an issuer on another computer may not refer the service to this computer', () => {
   expect(mayLeadTo('https://x.example', 'https://y.example/keys')).toBe(true)
   expect(mayLeadTo('https://x.example', 'http://localhost/keys')).toBe(false)
   expect(mayLeadTo('https://x.example', 'https://127.0.0.1/keys')).toBe(false)
   expect(mayLeadTo('http://localhost', 'http://localhost/keys')).toBe(true)
 })
 
-test('a missing package rejects with the command that installs it', async () => {
+test('a start without the package fails with the command that installs it', async () => {
   const missing = loadJose(() => Promise.reject(new Error('Cannot find package')))
   await expect(missing).rejects.toThrow('AUTH_ISSUER is set, but jose is not installed. Run `npm install jose`.')
 })

@@ -129,8 +129,8 @@ const headerFaults = ({ headers: documented = {} }: Response, headers: Reply['he
 }
 
 /**
- * The operations of accounts that change who may send the next request, or that need a token, a code or a challenge of an earlier
- * response. A single example cannot succeed, and the routes' own tests cover their results and errors.
+ * Operations of accounts that change who may send the next request, or that need a token, a code or a challenge from an earlier
+ * response. A single example request cannot succeed, so the tests of the routes cover their results and errors.
  */
 const FLOW_TAGS = new Set(['auth', 'users', 'admin'])
 const SINGLE_REQUESTS = new Set(['register', 'login', 'getMe', 'getAuthFeatures'])

@@ -1,4 +1,4 @@
-/** Tests the audit log: how it is read and counted, what is blanked and deleted, and which changes the database rejects. */
+/** Tests the audit log: how events are read, counted, blanked and deleted, and which changes the database rejects. */
 import { describe, expect, test } from 'vitest'
 import { type ChatDatabase, createDatabase } from '../../src/db/database.ts'
 import type { NewAuditEvent } from '../../src/db/repositories/audit.ts'
@@ -8,7 +8,7 @@ const CLIENT = { address: '192.0.2.7', agent: 'curl/8' }
 
 const tableOf = ({ schema }: ChatDatabase): string => `"${schema}".audit`
 
-/** Makes every event `days` older. A superuser disables the triggers; the service itself never does. */
+/** Makes every event `days` older. A superuser disables the triggers for this, which the service never does. */
 const age = ({ client, schema }: ChatDatabase, days: number): Promise<void> =>
   client.transaction(async transaction => {
     await transaction.exec(`alter table "${schema}".audit disable trigger user`)
@@ -153,7 +153,7 @@ describe('blanking and deletion', () => {
     const database = createDatabase(client, schema, { audit: { days: 90 } })
     const { audit } = database
     await audit.record({ event: 'old', userId: 1, ...CLIENT })
-    // Two rows of one hour, which have the same key once they have no address.
+    // Two rows of one hour, which have the same key after their addresses are removed.
     await audit.countFailedLogin({ userId: 1, network: '192.0.2.7' })
     await audit.countFailedLogin({ userId: 1, network: '192.0.2.8' })
     await age(database, 31)
@@ -204,7 +204,7 @@ describe('blanking and deletion', () => {
 })
 
 describe('the trigger', () => {
-  // The tests run as the owner of the table, whom no privilege stops.
+  // The tests run as the owner of the table, whom missing privileges don't restrict.
   test.for([
     ['an event', `set event = 'other'`],
     ['a user', 'set user_id = 9'],

@@ -1,4 +1,4 @@
-/** Tests the repositories of challenges and second factors, in particular what concurrent requests and revoked users may do. */
+/** Tests the repositories of challenges and second factors, in particular with concurrent requests and with revoked users. */
 import { expect, test } from 'vitest'
 import { testDatabase } from '../support/database.ts'
 

@@ -73,7 +73,7 @@ test('a rotation encrypts everything with the current key, after which the old k
   expect(counts).toEqual([])
 })
 
-test('a rotation leaves what no key decrypts, and counts it', async () => {
+test('a rotation keeps tokens that no key decrypts, and counts them', async () => {
   const database = await testDatabase()
   await fill(database, keyringOf(generateKey()))
   const { client, schema } = database

@@ -1,4 +1,4 @@
-/** Tests that a host application suspends, restores, deletes and exports its users. */
+/** Tests that a host application can suspend, restore, delete and export its users. */
 import { expect, test } from 'vitest'
 import type { ExportRecord } from '../../src/index.ts'
 import { fakeClock, whileJobsRun } from '../support/clock.ts'
@@ -29,7 +29,7 @@ test('suspends a user, whose sockets are closed with 4403 and whose requests get
   expect(await me('ann:Ann')).toMatchObject({ status: 200, body: { username: 'Ann' } })
 })
 
-test('deletes a user for good, even if the host lets the user in again', async () => {
+test('deletes a user permanently, even if the host authenticates the user again', async () => {
   const { chat, join, me, clock, database } = await start()
   const [ann, bob] = [await join('ann:Ann'), await join('bob:Bob')]
   ann.send({ type: 'message', content: 'secret', ref: '1' })
@@ -47,7 +47,7 @@ test('deletes a user for good, even if the host lets the user in again', async (
   expect(await database.client.query(`select 1 as one from "${database.schema}".held_names`)).toEqual([])
 })
 
-test('exports what is stored about a user, as long as there is somebody with the id', async () => {
+test('exports the stored data of a user, and throws if nobody has the id', async () => {
   const { chat, join } = await start()
   const ann = await join('ann:Ann')
   ann.send({ type: 'message', content: 'one', ref: '1' })
@@ -65,7 +65,7 @@ test('exports what is stored about a user, as long as there is somebody with the
   await expect(nobody()).rejects.toMatchObject({ code: 'user_not_found' })
 })
 
-test('reports with false that nobody with the id has used the chat', async () => {
+test('returns false if nobody with the id has used the chat', async () => {
   const { chat } = await start()
   expect(await chat.suspend('nobody')).toBe(false)
   expect(await chat.restore(17)).toBe(false)

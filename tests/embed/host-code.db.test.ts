@@ -56,7 +56,7 @@ test('calls authorize for typing only as often as typing is passed on', async ()
   expect(asked).toBeLessThanOrEqual(3)
 })
 
-test('denies access if authorize throws or is late', async () => {
+test('denies access if authorize throws or times out', async () => {
   const { call, log } = await startHost({
     authorize: ({ room }) => (room === 'general' ? Promise.reject(new Error('down')) : new Promise(() => {}))
   })

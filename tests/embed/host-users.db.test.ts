@@ -66,7 +66,7 @@ test('distinguishes users by the host’s id, and allows any name, even if it is
   expect(first?.body.id).not.toBe(second?.body.id)
 })
 
-test('rejects everyone if authenticate fails, is late or returns an invalid user', async () => {
+test('rejects everyone if authenticate fails, times out or returns an invalid user', async () => {
   let authenticate: () => unknown = () => null
   const { call, log } = await startHost({ authenticate: async () => (await authenticate()) as never })
   const status = async () => (await call('GET', '/support/api/users/me')).status

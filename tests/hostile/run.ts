@@ -77,8 +77,8 @@ const postUntilStored = async (url: string, headers: Record<string, string>, con
 }
 
 /**
- * Returns the maximum number of sockets within half a second. The HTTP requests of the other users reuse one connection, which may
- * be closed and opened again between two of these requests.
+ * Returns the maximum number of sockets within half a second. The HTTP requests of the other users reuse one connection, which
+ * may be closed and opened again during this time.
  */
 const socketsBefore = async (victim: Victim): Promise<number> => {
   const until = performance.now() + 500

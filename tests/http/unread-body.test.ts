@@ -1,4 +1,4 @@
-/** Tests how long the rest of a rejected body is awaited. unread-body.db.test.ts tests it over HTTP. */
+/** Tests for how long the service waits for the rest of a rejected body. unread-body.db.test.ts tests this over HTTP. */
 import { EventEmitter } from 'node:events'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { lingerForBody } from '../../src/http/unread-body.ts'

@@ -1,11 +1,13 @@
-/** Tests requests whose body arrives after the user has lost what the request needs. Such a request must have no effect. */
+/**
+ * Tests requests whose body arrives after the user has lost a right that the request needs. Such a request must have no effect.
+ */
 import { setTimeout as delay } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { connectRaw, requestText } from '../support/raw-http.ts'
 import { startChat } from '../support/start-chat.ts'
 import { startHost } from '../support/start-host.ts'
 
-/** Time in milliseconds after which no look-up of a user is cached anymore. */
+/** Time in milliseconds after which the user of a request is no longer cached. */
 const CACHED_MS = 600
 
 interface WithheldRequest {

@@ -135,7 +135,7 @@ describe('a change of a user', () => {
       .poll(async () => (await chat.call('GET', '/api/users/me', { token: john.token })).body.code)
       .toBe('invalid_token')
     expect((await login()).status).toBe(200)
-    // The second suspension changed nothing, so it is no event.
+    // The second suspension changed nothing, so no event was recorded.
     expect((await eventsOf(chat)).filter(({ event }) => event.startsWith('user_'))).toEqual([
       { event: 'user_restored', userId: john.id, actorId: admin.id, detail: null },
       { event: 'user_suspended', userId: john.id, actorId: admin.id, detail: null }
@@ -246,7 +246,7 @@ describe('the reset of a password', () => {
 })
 
 describe('ADMIN_SECOND_FACTOR', () => {
-  test('keeps administrators without a second factor out, and a warning counts them at the start', async () => {
+  test('rejects administrators without a second factor, and logs their number at the start', async () => {
     const { chat, admin } = await start()
     const second = await startChat({ database: chat.database, settings: { adminSecondFactor: true } })
     expect(await adminCall(second, admin)('GET', '/users')).toMatchObject({

@@ -127,7 +127,7 @@ describe('an address of another user', () => {
     expect([to('john@example.com'), to('free@example.com')]).toEqual([3, 3])
   })
 
-  test('does not change the limit of the one who enters it', async () => {
+  test('does not change the limit of the user who enters it', async () => {
     const chat = await startMailChat()
     await chat.verified('john', 'john@example.com')
     await register(chat, 'eve', 'eve@example.com')
@@ -312,7 +312,7 @@ describe('with REQUIRE_VERIFIED_EMAIL', () => {
     expect(await me(chat, token)).not.toHaveProperty('pending_email')
   })
 
-  test('the start reports how many users it locks out', async () => {
+  test('the start logs how many users cannot log in before they verify an address', async () => {
     const before = await startMailChat()
     await before.verified('john', 'john@example.com')
     await register(before, 'jane', 'jane@example.com')

@@ -1,4 +1,4 @@
-/** Tests a service that accepts the tokens of another issuer: who the people are, and what ends their access. */
+/** Tests a service that accepts the tokens of another issuer: which users the tokens identify, and what ends their access. */
 import { createHmac } from 'node:crypto'
 import { expect, test } from 'vitest'
 import { startIssuer } from '../support/issuer.ts'
@@ -75,7 +75,7 @@ test('a person gets one account if two processes see the first tokens at once', 
   expect(await client.query(`select event from "${schema}".audit where event = 'identity_added'`)).toHaveLength(1)
 })
 
-test('two people with the same name who come at once get different names', async () => {
+test('two people with the same name who log in at the same time get different usernames', async () => {
   const { issuer, chat } = await start()
   const other = await startChat({ database: chat.database, settings: issuer.settings })
   const seen = await Promise.all(

@@ -7,7 +7,7 @@ const register = async ({ call }: RunningChat, username: string, more: object = 
   return { status, code: body.code }
 }
 
-/** Starts a service with an administrator, and the same service for invited people only. */
+/** Starts a service with an administrator, and a second service on the same database that registers only invited people. */
 const startInvited = async () => {
   const open = await startChat()
   const admin = await open.register('ada')

@@ -1,4 +1,4 @@
-/** Tests sessions whose refresh token is in a cookie, which only pages of the service itself may use. */
+/** Tests sessions whose refresh token is in a cookie. Only pages of the service itself may use the cookie. */
 import { expect, test } from 'vitest'
 import { auditOf, passTime } from '../support/sessions.ts'
 import { PASSWORD, startChat } from '../support/start-chat.ts'

@@ -28,7 +28,7 @@ const clientOf = ({ call, database }: RunningChat) => ({
 const claimsOf = (token: string) => JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString())
 
 describe('a login', () => {
-  test('without `session` returns what it always returned, and its token belongs to a session', async () => {
+  test('without `session` returns the same fields as older releases, and its token belongs to a session', async () => {
     const { login, me, database } = await start()
     const body = await login({})
     expect(body).toEqual({ access_token: expect.any(String), token_type: 'bearer', expires_in: 1800 })
@@ -106,7 +106,7 @@ describe('an access token', () => {
   })
 })
 
-/** Returns a token as a release without sessions issued it: without `sid` and `gen`. */
+/** Returns a token like those of a release without sessions, which have no `sid` and no `gen`. */
 const legacyToken = (uid: number, aud: string): string => {
   const iat = Math.floor(Date.now() / 1000)
   const claims = { sub: 'john', uid, jti: 'j', iat, exp: iat + 600, aud }
@@ -190,7 +190,7 @@ describe('a refresh', () => {
     expect(await auditOf(database, 'refresh_reused')).toEqual([])
   })
 
-  test('is rejected after SESSION_IDLE_DAYS without a use, and after SESSION_MAX_DAYS with many', async () => {
+  test('is rejected after SESSION_IDLE_DAYS without a use, and after SESSION_MAX_DAYS even if it is used', async () => {
     const { login, refresh, pass } = await start({ settings: { sessionIdleDays: 2, sessionMaxDays: 3 } })
     const idle = await login()
     await pass(2 * DAY_S + 1)
@@ -219,7 +219,7 @@ describe('a refresh', () => {
     expect(await refresh(three.refresh_token)).toMatchObject({ status: 401, body: { code: 'invalid_refresh_token' } })
   })
 
-  test('without a token is a 403 for a client that is no page of the service', async () => {
+  test('without a token is a 403 for a client that is not a page of the service', async () => {
     const { call } = await start()
     expect(await call('POST', '/api/auth/refresh')).toMatchObject({ status: 403, body: { code: 'origin_not_allowed' } })
     expect(await call('POST', '/api/auth/refresh', { body: {} })).toMatchObject({ status: 403 })
@@ -385,6 +385,6 @@ test('an id with characters that no id has is rejected', async () => {
   for (const id of ['%00', 'a%00b', '%F0%9F%98%80', 'a.b'])
     expect(await call('DELETE', `/api/auth/sessions/${id}`, { token })).toMatchObject({ status: 422 })
   expect(await call('DELETE', '/api/auth/sessions/unknown', { token })).toMatchObject({ status: 404 })
-  // Not compared by the database.
+  // The database compares none of these values.
   expect(await call('DELETE', '/api/auth/passkeys/%00', { token })).toMatchObject({ status: 404 })
 })

@@ -1,4 +1,4 @@
-/** Tests authenticator apps, recovery codes and the login that requires them, over HTTP and over two processes. */
+/** Tests authenticator apps, recovery codes and the login that requires them, over HTTP and with two processes. */
 import { describe, expect, test } from 'vitest'
 import { createMail } from '../../src/accounts/mail/mail.ts'
 import { createTwoFactor } from '../../src/accounts/two-factor/two-factor.ts'
@@ -14,7 +14,7 @@ const start = async (options: StartOptions = {}) => {
   const chat = await startChat({ clock, ...options })
   const john = await chat.register('john')
   const { secret, recoveryCodes } = await enrol(chat, john, clock.now())
-  /** Returns a code that was not used before. */
+  /** Returns a code of the next time step, because a code is accepted only once. */
   const nextCode = (): string => {
     clock.advance(STEP_MS)
     return codeAt(secret, clock.now())
@@ -72,7 +72,7 @@ describe('an authenticator app', () => {
     expect((await confirm(second.secret)).status).toBe(200)
   })
 
-  test('takes the recovery codes with it when it is removed as the last factor', async () => {
+  test('deletes the recovery codes when it is removed as the last factor', async () => {
     const { chat, john, run } = await start()
     await chat.call('DELETE', '/api/auth/totp', { token: john.token })
     expect(await run('select * from {}.recovery_codes')).toEqual([])
@@ -186,7 +186,7 @@ describe('a login with a second factor', () => {
     const codes = [nextCode(), recoveryCodes[0] ?? '', recoveryCodes[1] ?? '']
     const logins = await Promise.all(codes.map(code => enterCode(chat, challenge, code)))
     expect(statusesOf(logins)).toEqual([200, 401, 401])
-    // The codes of the refused requests were not used up.
+    // The refused requests did not use up their codes.
     const [{ used } = {}] = await run(
       'select count(*)::integer as used from {}.recovery_codes where used_at is not null'
     )

@@ -1,4 +1,4 @@
-/** Tests the profile of a user over HTTP, and what the service offers. */
+/** Tests the profile of a user over HTTP, and the features that the service offers. */
 import { expect, test } from 'vitest'
 import { startChat } from '../support/start-chat.ts'
 

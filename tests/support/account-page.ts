@@ -66,7 +66,7 @@ export const openAccount = async (page: Page, section: string): Promise<void> =>
   await press(page, section)
 }
 
-/** Makes the proof of the login old, so that the next protected call needs another one. */
+/** Moves the proof of the login into the past, so that the next protected call needs another proof. */
 export const ageProof = ({ database }: RunningChat): Promise<unknown> =>
   database.client.query(`update ${database.schema}.sessions set proven_at = now() - interval '1 hour'`)
 

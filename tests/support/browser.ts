@@ -80,7 +80,7 @@ const logInByCookie = async (credentials: { username: string; password: string }
   localStorage.setItem('fastify-chat:user', JSON.stringify({ username: credentials.username }))
 }
 
-/** Ends all sessions, as when they have expired. */
+/** Ends all sessions, as their expiry would. */
 export const endSessions = async ({ database }: Pick<RunningChat, 'database'>): Promise<void> =>
   void (await database.client.query(`delete from ${database.schema}.sessions`))
 

@@ -1,4 +1,6 @@
-/** Runs an issuer of access tokens in this process: its discovery document, its keys, which a test changes, and its tokens. */
+/**
+ * Runs an issuer of access tokens in this process: its discovery document, its keys and its tokens. A test can change the keys.
+ */
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -24,7 +26,7 @@ export interface SigningKey {
   readonly jwk: JWK
 }
 
-/** What a token contains in addition to the claims of a valid one. A claim that is undefined is left out. */
+/** Claims that replace those of a valid token, or are added to them. A claim that is undefined is omitted. */
 export interface TokenOptions {
   readonly claims?: Readonly<Record<string, unknown>>
   readonly header?: Readonly<Record<string, unknown>>
@@ -39,7 +41,7 @@ export interface TestIssuer {
   keys: SigningKey[]
   /** How many times the keys were requested. */
   readonly fetches: () => number
-  /** Replaces the responses. */
+  /** Replaces the responses of the issuer. */
   respond: ((request: IncomingMessage, response: ServerResponse) => void) | undefined
   token(subject: string, options?: TokenOptions): Promise<string>
 }

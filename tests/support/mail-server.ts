@@ -19,9 +19,9 @@ export interface ReceivedMail {
 
 export interface MailServer {
   readonly url: string
-  /** All mails so far. */
+  /** All mails that the server has received. */
   readonly mails: readonly ReceivedMail[]
-  /** Resolves with the mails to an address when there are `count` of them, and with the newest one first. */
+  /** Resolves with the mails to an address, newest first, when there are `count` of them. */
   to(address: string, count?: number): Promise<ReceivedMail[]>
   /** The recipients of every attempt, including those that were refused. */
   readonly attempts: readonly string[]
@@ -32,9 +32,9 @@ export interface MailServer {
 }
 
 export interface MailServerOptions {
-  /** Decides about a recipient. Throws `smtpError` to refuse it. The response waits for the promise. */
+  /** Decides whether to accept a recipient. Throws `smtpError` to refuse it. The response waits for the promise. */
   readonly onRecipient?: (address: string) => unknown
-  /** Decides about a mail that was received completely. */
+  /** Decides whether to accept a mail that was received completely. */
   readonly onData?: (address: string) => unknown
   /** The only accepted user and password. */
   readonly login?: readonly [user: string, password: string]

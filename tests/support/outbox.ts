@@ -13,7 +13,7 @@ import { ENCRYPTION_KEY } from './settings.ts'
 
 const LINK_URL = 'https://chat.example.com/app'
 
-/** Returns what stores mails and starts workers on a database. The clock of the workers stands still. */
+/** Returns functions that store mails and start workers on a database. The clock of the workers stands still. */
 export const createOutbox = (database: ChatDatabase) => {
   const keyring = createKeyring({ current: ENCRYPTION_KEY, now: Date.now })
   const lookupKeys = createLookupKeys({ repository: database.lookupKeys, keyring })
@@ -67,7 +67,7 @@ export const createOutbox = (database: ChatDatabase) => {
     async drain({ poll }: { poll: () => void }): Promise<void> {
       await expect
         .poll(async () => {
-          // Leases are longer, so a mail that is being sent is not sent twice.
+          // Makes mails due now. Leases last longer than 60 seconds, so a mail that is being sent is not sent twice.
           await database.client.query(
             `update "${database.schema}".outbox set next_at = clock_timestamp()
              where next_at < clock_timestamp() + interval '60 seconds'`

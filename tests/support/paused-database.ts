@@ -1,13 +1,13 @@
-/** Pauses an action between its checks and its write, so that a test can change the account meanwhile. */
+/** Pauses an action between its checks and its write, so that a test can change the account in between. */
 import type { ChatDatabase, Repositories } from '../../src/db/database.ts'
 
 /**
- * Where an action is paused: before it begins a transaction, or before it calls a method of a repository, such as
- * `sessions.start`. Choose the method only if the transaction has locked nothing that a change of the account needs.
+ * The point at which an action is paused: before it begins a transaction, or before it calls a method of a repository, such as
+ * `sessions.start`. Choose the method only if the transaction has not locked a row that a change of the account needs.
  */
 export type PausePoint = 'transaction' | `${keyof Repositories}.${string}`
 
-/** Returns a database that calls `between` once, the first time that an action comes to the point. */
+/** Returns a database that calls `between` once, the first time that an action reaches the point. */
 export const pausedDatabase = (
   database: ChatDatabase,
   point: PausePoint,

@@ -1,4 +1,4 @@
-/** Ends sessions at one process, and measures how long their connections to another process stay open. */
+/** Ends sessions on one process, and measures how long their connections to another process stay open. */
 import { expect } from 'vitest'
 import { connect } from './socket-client.ts'
 import { PASSWORD } from './start-chat.ts'
@@ -11,13 +11,13 @@ const post = async (url: string, body: object) => {
 
 export interface SessionEnds {
   /**
-   * Starts a session, connects with it to the process at the URL `there`, and ends it at the process at the URL `here`. Returns the
-   * time in milliseconds until the connection was closed.
+   * Starts a session, opens a connection with it to the process at the URL `there`, and ends the session on the process at the
+   * URL `here`. Returns the time in milliseconds until the connection was closed.
    */
   measure(here: string, there: string): Promise<number>
 }
 
-/** Registers a user at the process at the URL. The measured sessions are those of this user. */
+/** Registers the user of the measured sessions, on the process at the URL. */
 export const createSessionEnds = async (url: string, username: string): Promise<SessionEnds> => {
   const account = { username, password: PASSWORD }
   await post(`${url}/api/auth/register`, account)

@@ -1,6 +1,6 @@
 /**
- * Models the part of the service that issues and renews tokens, for tests of the SDK: idempotent rotation of refresh tokens, and
- * the revocation of a session whose old refresh token is presented. Responses can be lost, delayed or replaced by errors.
+ * Models the part of the service that issues and renews tokens, for tests of the SDK. An exchange of a refresh token can be
+ * repeated, and the reuse of an old one revokes its session. Responses can be lost, delayed or replaced by errors.
  */
 import type { FetchLike, ResponseLike } from '../../client/src/index.ts'
 
@@ -57,7 +57,10 @@ export const sessionService = ({ lifetime = 1800 } = {}) => {
     return tokensOf(row, isCookie)
   }
 
-  /** The rule: the current token is exchanged; the previous one returns the successor until that has been used. */
+  /**
+   * Implements the rule of the service. The current token is exchanged. The previous token returns its successor until the
+   * successor has been used.
+   */
   const refresh = (given: unknown, isCookie: boolean): ResponseLike => {
     const [id = '', n = ''] = String(given).split('.')
     const row = rows.get(id)
@@ -114,11 +117,11 @@ export const sessionService = ({ lifetime = 1800 } = {}) => {
     get refreshes() {
       return calls.filter(({ path }) => path === '/api/auth/refresh').length
     },
-    /** Sets what happens to the next requests, one fault for each. */
+    /** Sets the faults of the next requests, one fault per request. */
     fail(...next: typeof faults) {
       faults = [...next]
     },
-    /** Exchanges a refresh token as a thief, who also uses the new access token. */
+    /** Exchanges a refresh token as a thief would, and uses the new access token. */
     steal(token: string) {
       refresh(token, false)
       const row = rows.get(token.split('.')[0] ?? '')

@@ -1,4 +1,4 @@
-/** Lets time pass for sessions, by moving their stored times into the past. */
+/** Simulates the passing of time for sessions, by moving their stored times into the past. */
 import type { ChatDatabase } from '../../src/db/database.ts'
 
 const TIMES = ['created_at', 'last_used_at', 'expires_at', 'proven_at', 'rotated_at', 'successor_used_at']

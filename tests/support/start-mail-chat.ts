@@ -8,9 +8,9 @@ export interface MailChat extends RunningChat {
   /** Registers a user with an address, confirms it, and logs the user in. */
   verified(username: string, email: string): Promise<{ id: number; token: string }>
   login(username: string, password?: string): Promise<{ status: number; body: Record<string, string> }>
-  /** Returns all rows of all tables as text, as a dump would contain them. */
+  /** Returns all rows of all tables as text, as a database dump would contain them. */
   dump(): Promise<string>
-  /** Resolves when no mail waits to be sent. */
+  /** Resolves when all mails in the outbox have been sent. */
   idle(): Promise<void>
 }
 

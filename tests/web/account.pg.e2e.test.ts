@@ -71,7 +71,7 @@ describe.skipIf(!hasChromium())('the account dialog', { timeout: 600_000 }, () =
     await type(page, 'Code', '000000')
     await press(page, 'Continue')
     await page.getByRole('alert').locator('p').waitFor()
-    // The step of the set-up is used, and the service accepts the next one.
+    // The code of the set-up was used, so the next login needs the code of the next time step.
     await type(page, 'Code', codeAt(secret, Date.now() + 30_000))
     await press(page, 'Continue')
     await composer(page).waitFor()
@@ -121,7 +121,7 @@ describe.skipIf(!hasChromium())('the account dialog', { timeout: 600_000 }, () =
     await press(page, 'Forgot your password?')
     await type(page, 'E-mail', 'ada@example.com')
     await press(page, 'Send the link')
-    await heading(page, 'Look at your mail')
+    await heading(page, 'Check your mail')
     await page.goto(`${chat.url}/docs`)
     await page.goto(`${chat.url}/app${await linkIn(mails, 'reset')}`)
     await type(page, 'New password', 'AnotherPass456')

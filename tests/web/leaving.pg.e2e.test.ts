@@ -28,7 +28,7 @@ const leaveTraces = async (page: Page): Promise<void> => {
   await page.getByRole('textbox', { name: 'Message to Tea' }).fill('another secret')
 }
 
-/** Ends the session of this tab, as after its expiry. */
+/** Ends the session of this tab, as its expiry would. */
 const expire = async (chat: RunningChat, page: Page): Promise<void> => {
   await endSessions(chat)
   await page.getByText('Your session has ended').waitFor()
@@ -124,7 +124,7 @@ describe.skipIf(!hasChromium())('the page', { timeout: 300_000 }, () => {
     await expect.poll(() => page.context().cookies()).toEqual([])
   })
 
-  test('shows the other user in every tab after another user has logged in, and sends nothing in the wrong name', async () => {
+  test('shows the other user in every tab after another user has logged in, and sends nothing for the wrong user', async () => {
     const { chat, page, tab } = await start()
     await logIn(tab, chat.url, 'ada', PASSWORD)
     await composer(page).fill('a secret of ada')
@@ -135,7 +135,7 @@ describe.skipIf(!hasChromium())('the page', { timeout: 300_000 }, () => {
     expect(await composer(page).inputValue()).toBe('')
   })
 
-  test('finishes a log-out that the service has not received, as soon as it can', async () => {
+  test('repeats a log-out that the service has not received, as soon as the service can be reached', async () => {
     const { chat, page, tab } = await start()
     await logIn(tab, chat.url, 'ada', PASSWORD)
     await page.route('**/api/auth/logout', route => route.abort())

@@ -42,7 +42,7 @@ describe.skipIf(!hasChromium())('the login', { timeout: 600_000 }, () => {
     }
     const before = await rotations()
     for (let step = 1; step <= 4; step++) {
-      // The service exchanges a token 30 s after the last time, by its own clock.
+      // The service exchanges a token only 30 s after the previous exchange, by its own clock.
       await client.query(`update ${schema}.sessions set rotated_at = rotated_at - interval '1 minute'`)
       await page.clock.fastForward('10:00')
       await expect.poll(rotations).toBe(before + step)
@@ -64,7 +64,7 @@ describe.skipIf(!hasChromium())('the login', { timeout: 600_000 }, () => {
     expect((await page.context().cookies())[0]?.expires).toBe(-1)
   })
 
-  test('keeps the session in memory over plain HTTP, and says why', async () => {
+  test('keeps the session in memory over plain HTTP, and shows the reason', async () => {
     const { chat, page } = await start()
     const url = chat.url.replace('127.0.0.1', 'chat.test')
     await logIn({ page, complaints: [] }, url, 'ada', PASSWORD)

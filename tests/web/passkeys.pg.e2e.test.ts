@@ -100,7 +100,7 @@ describe.skipIf(!hasChromium())('a passkey in a browser', { timeout: 300_000 }, 
     expect(await add(chat, page, john)).toEqual({ error: 'InvalidStateError' })
   })
 
-  test('without user verification is a second factor, and no login of its own', async () => {
+  test('without user verification is a second factor, but does not log in by itself', async () => {
     const { chat, john, page } = await start({ hasUserVerification: false, isUserVerified: false })
     expect(await add(chat, page, john)).toMatchObject({ status: 201 })
     expect(await logIn(chat, page)).toEqual({ error: 'NotAllowedError' })

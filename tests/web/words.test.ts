@@ -185,7 +185,7 @@ test.each([
   expect(deviceOf(agent)).toBe(name)
 })
 
-test('finds the token of a mail link, and takes no name of a room for one', () => {
+test('finds the token of a mail link, and does not read the name of a room as one', () => {
   expect(mailLinkOf('#reset=a-B_c.9')).toEqual({ purpose: 'reset', token: 'a-B_c.9' })
   expect(mailLinkOf('#verify=x')).toEqual({ purpose: 'verify', token: 'x' })
   const isName = new RegExp(RoomName.pattern ?? '')

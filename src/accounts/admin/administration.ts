@@ -113,7 +113,10 @@ const resetPassword = async (
   const user = await administration.lock(userId)
   if (user?.status !== 'active') throw await refusal(repositories, actor)
   if (await identities.has(userId)) {
-    throw new ChatError('not_allowed', 'This user logs in at another issuer, and has no password here to reset.')
+    throw new ChatError(
+      'not_allowed',
+      'This user logs in at another issuer and has no password here. Reset the password there.'
+    )
   }
   await recordFor(repositories, actor, userId, { event: 'reset_issued' })
   const verified = (await emails.listOf(userId)).find(({ state }) => state === 'verified')

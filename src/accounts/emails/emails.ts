@@ -66,7 +66,8 @@ export const createEmails = ({ context, isRequired }: EmailsOptions): Emails => 
 
   const decrypted = ({ address, keyId }: Pick<EmailRecord, 'address' | 'keyId'>): string => {
     const text = keyring.decrypt(address, keyId)
-    if (text === undefined) throw new Error('An address cannot be decrypted. Complete ENCRYPTION_KEY_PREVIOUS.')
+    if (text === undefined)
+      throw new Error('An address cannot be decrypted. Add the key that encrypted it to ENCRYPTION_KEY_PREVIOUS.')
     return text
   }
 
@@ -186,7 +187,7 @@ const isVerified = ({ state }: EmailRecord): boolean => state === 'verified'
 /** Locks the user's row until the end of the transaction, so that no other transaction changes the account during that time. */
 const lock = async (repositories: Repositories, user: EmailOwner): Promise<void> => {
   if (await repositories.users.lockActive(user)) return
-  throw new ChatError('invalid_token', 'Your account was changed meanwhile. Log in again.')
+  throw new ChatError('invalid_token', 'Your account was changed during this request. Log in again.')
 }
 
 const normalized = (text: string): NormalizedAddress => {

@@ -91,14 +91,15 @@ export const MAIL_TEMPLATES = {
   ),
   email_removed: notice(
     'Your e-mail address was removed',
-    data => `The e-mail address of ${account(data)} was removed. Without one, a forgotten password cannot be replaced.`
+    data =>
+      `The e-mail address of ${account(data)} was removed. Without an address, a forgotten password cannot be replaced.`
   ),
   password_changed: notice('Your password was changed', data => `The password of ${account(data)} was changed.`),
   session_reused: notice(
     'A session was ended',
     data =>
-      `A session of ${account(data)} was ended, because a refresh token was used that had been replaced. Someone may have ` +
-      'copied it.'
+      `A session of ${account(data)} was ended, because a refresh token was used again after it had been replaced. Someone may have ` +
+      'copied the token.'
   ),
   factor_added: notice(
     'A second factor was added',

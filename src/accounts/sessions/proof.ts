@@ -64,7 +64,7 @@ export const createProofs = ({ context, passwords, throttle, gates }: ProofsOpti
 
   const mark: Proofs['mark'] = async (user, sessionId) => {
     if (sessionId !== null && (await sessions.prove(user, sessionId))) return
-    throw new ChatError('invalid_credentials', 'Your account was changed meanwhile. Log in again.')
+    throw new ChatError('invalid_credentials', 'Your account was changed during this request. Log in again.')
   }
 
   return {

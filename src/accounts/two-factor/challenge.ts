@@ -21,4 +21,7 @@ export const hashOfChallenge = (challenge: string): string => createHash('sha256
 
 /** Returns the error for a challenge that does not exist, has expired, or was used. */
 export const invalidChallenge = (): ChatError =>
-  new ChatError('invalid_challenge', 'This took too long, or was tried too often. Start again from the beginning.')
+  new ChatError(
+    'invalid_challenge',
+    'The time for this step is over, or it was tried too often. Start again from the beginning.'
+  )

@@ -79,6 +79,6 @@ const loadLibrary = async (load: () => Promise<unknown>): Promise<PasskeyLibrary
     return (await load()) as PasskeyLibrary
   } catch (cause) {
     const advice = 'Run `npm install @simplewebauthn/server`, or set PASSKEYS to false.'
-    throw new Error(`PUBLIC_URL turns passkeys on, and their package is not installed. ${advice}`, { cause })
+    throw new Error(`PUBLIC_URL turns passkeys on, but their package is not installed. ${advice}`, { cause })
   }
 }

@@ -78,7 +78,7 @@ export const databaseSettings = ownedBy('db', {
       pattern: '^postgres(ql)?://\\S+$',
       'x-rule': 'must be a postgres:// URL',
       description:
-        'A direct connection for notifications between processes, for when `DATABASE_URL` leads to a transaction pooler.',
+        'The URL of a direct connection for notifications between processes. Needed if `DATABASE_URL` leads to a transaction pooler.',
       check: isParsed
     })
   ),

@@ -48,7 +48,7 @@ export const serverSettings = ownedBy('server', {
     anyOf: [{ type: 'boolean' }, { type: 'array', items: { type: 'string' } }],
     default: false,
     description:
-      'The IP addresses or CIDRs of the proxies whose `X-Forwarded-For` is trusted. `true` trusts every client, which can then choose the address that limits count.',
+      'The IP addresses or CIDRs of the proxies whose `X-Forwarded-For` is trusted. With `true`, every client can choose the address to which limits apply.',
     check: areProxies
   }),
   logLevel: oneOf(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], {

@@ -20,7 +20,8 @@ export const issuerSettings = ownedBy('auth', {
   authAudience: optional(
     text({
       maxLength: 1000,
-      description: 'What the `aud` claim of that issuer’s tokens must be or contain. Other tokens are rejected.'
+      description:
+        'The value that the `aud` claim of that issuer’s tokens must equal or contain. Other tokens are rejected.'
     })
   ),
   authJwksUrl: optional(
@@ -37,10 +38,10 @@ export const issuerSettings = ownedBy('auth', {
     default: 'preferred_username',
     maxLength: 200,
     description:
-      'The claim from which the username of a new person is made. The service makes it valid and unique; it does not change later.'
+      'The claim from which the username of a new user is derived. The username is made valid and unique, and does not change later.'
   }),
   authLocal: flag(true, {
     description:
-      'Whether users can register and log in at this service. `false` leaves only those of `AUTH_ISSUER`, which it requires.'
+      'Whether users can register and log in at this service. `false` allows only users of `AUTH_ISSUER`, which is then required.'
   })
 })

@@ -5,6 +5,6 @@ export const registrationSettings = ownedBy('auth', {
   registration: oneOf(['open', 'invite', 'closed'], {
     default: 'open',
     description:
-      'Who can register: everyone (`open`), only people with an invitation of an administrator (`invite`), or nobody (`closed`).'
+      'Who can register: everyone (`open`), only people with an invitation from an administrator (`invite`), or nobody (`closed`).'
   })
 })

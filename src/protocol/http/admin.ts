@@ -27,7 +27,9 @@ export type ManagedUser = Static<typeof ManagedUser>
 export const ManagedUserList = Type.Object(
   {
     users: Type.Array(Type.Unsafe<ManagedUser>(Type.Ref('ChatManagedUser'))),
-    next: Type.Optional(Int64({ minimum: 1, description: 'The `after` of the next page; absent on the last page.' }))
+    next: Type.Optional(
+      Int64({ minimum: 1, description: 'The value of `after` for the next page. Absent on the last page.' })
+    )
   },
   { $id: 'ChatManagedUserList' }
 )
@@ -80,9 +82,9 @@ export const AuditEvent = Type.Object(
     id: Int64({ minimum: 1 }),
     at: Timestamp,
     event: Type.String({ description: 'What happened, for example `login`. Events are added over time.' }),
-    user_id: Type.Optional(Int64({ description: 'The user to whom it happened.' })),
-    actor_id: Type.Optional(Int64({ description: 'The administrator who did it, if another user.' })),
-    session_id: Type.Optional(Type.String({ description: 'The session in which it was done.' })),
+    user_id: Type.Optional(Int64({ description: 'The user to whom the event happened.' })),
+    actor_id: Type.Optional(Int64({ description: 'The user who caused the event, if that is another user.' })),
+    session_id: Type.Optional(Type.String({ description: 'The session in which the event happened.' })),
     address: Type.Optional(
       Type.String({ description: 'The network address of the client. Removed after `AUDIT_ADDRESS_DAYS`.' })
     ),
@@ -113,7 +115,9 @@ export type AuditEvent = Static<typeof AuditEvent>
 export const AuditEventList = Type.Object(
   {
     events: Type.Array(Type.Unsafe<AuditEvent>(Type.Ref('ChatAuditEvent'))),
-    next: Type.Optional(Int64({ minimum: 1, description: 'The `after` of the next page; absent on the last page.' }))
+    next: Type.Optional(
+      Int64({ minimum: 1, description: 'The value of `after` for the next page. Absent on the last page.' })
+    )
   },
   { $id: 'ChatAuditEventList' }
 )

@@ -1,9 +1,9 @@
-/** Defines the schema of what the service offers to people who are not logged in. */
+/** Defines the schema of the features that the service offers to people who are not logged in. */
 import { type Static, Type } from '@sinclair/typebox'
 
 const Registration = Type.Unsafe<'open' | 'invite' | 'closed'>({ type: 'string', enum: ['open', 'invite', 'closed'] })
 
-/** Describes the response of `GET /api/auth/features`, by which pages show only what works. */
+/** Describes the response of `GET /api/auth/features`. Pages use it to show only the features that are available. */
 export const AuthFeatures = Type.Object(
   {
     registration: Registration,

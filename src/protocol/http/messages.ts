@@ -12,7 +12,7 @@ export const GENERAL = 'general'
 /** The kind of an entry that is a message. */
 export const MESSAGE = 'message'
 
-/** The kind of an entry from which on all earlier entries of a user are erased. */
+/** The kind of the entry that reports the erasure of all earlier entries of a user. */
 export const ERASURE = 'erasure'
 
 const ROOM_NAME = '^[a-z0-9][a-z0-9._:-]{0,63}$'
@@ -36,7 +36,7 @@ export const isRoomName = (name: string): boolean => roomName.test(name)
 export const Nonce = Type.String({
   pattern: '^[ -~]{1,64}$',
   'x-rule': 'must be 1-64 printable ASCII characters',
-  description: 'Makes a send idempotent for its user in its room.',
+  description: 'If the user sends the same nonce to the same room again, nothing new is stored.',
   examples: ['7f9c24e8']
 })
 
@@ -99,7 +99,7 @@ export type Message = Static<typeof Message>
 export const Entry = Type.Object(
   {
     type: Type.Optional(
-      Type.String({ description: 'What kind of entry it is; absent for a message. All but messages have no content.' })
+      Type.String({ description: 'The kind of the entry; absent for a message. Only messages have content.' })
     ),
     kind: Type.Optional(Type.String({ description: 'The kind of an entry of type `unknown`.' })),
     ...messageFields,

@@ -18,7 +18,7 @@ export const Limit = Type.Optional(
 /** Returns how many items to read for the query parameter `limit`, which may be absent. */
 export const countOf = (limit = DEFAULT_LIMIT): number => Math.min(limit, MAX_LIMIT)
 
-/** Returns the first `count` of the items that were found, and the id of the last of them if more were found. */
+/** Returns the first `count` items of `found`. If `found` has more items, also returns the id of the last returned item. */
 export const pageOf = <T extends { readonly id: number }>(
   found: readonly T[],
   count: number

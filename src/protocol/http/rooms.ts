@@ -40,7 +40,7 @@ export const RoomList = Type.Object(
     }),
     next: Type.Optional(
       Type.String({
-        description: 'The `after` of the next page, a room name or an opaque cursor; absent on the last page.'
+        description: 'The value of `after` for the next page: a room name or an opaque cursor. Absent on the last page.'
       })
     )
   },
@@ -60,7 +60,7 @@ export const AfterRoom = Type.Optional(
     maxLength: 256,
     pattern: NO_CONTROLS,
     'x-rule': 'must have no control characters',
-    description: 'Return only rooms whose names come after this one, or the `next` of the previous page.',
+    description: 'The `next` of the previous page, or a room name. The response contains only rooms after it.',
     examples: [GENERAL]
   })
 )

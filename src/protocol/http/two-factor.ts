@@ -130,7 +130,7 @@ const reply = {
       response: Type.Record(Type.String(), Type.Unknown()),
       clientExtensionResults: Type.Optional(Type.Unknown())
     },
-    { description: 'What `toJSON()` of the credential returned.' }
+    { description: 'The result of `toJSON()` of the credential.' }
   )
 }
 const exampleReply = {

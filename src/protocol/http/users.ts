@@ -48,11 +48,11 @@ export const Registration = Type.Object(
 )
 export type Registration = Static<typeof Registration>
 
-/** The fields with which every login says what it needs. */
+/** The options of a session, which every login accepts. */
 export const loginOptions = {
   session: Type.Optional(
     Type.Boolean({
-      description: 'Whether to return a refresh token. Without it, the login ends with its access token.'
+      description: 'Whether to return a refresh token. Without one, the session ends when its access token expires.'
     })
   ),
   cookie: Type.Optional(

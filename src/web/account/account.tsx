@@ -30,7 +30,7 @@ export interface SectionProps {
 
 interface Loaded {
   readonly me: AccountData
-  /** Undefined if the service has no second factors, as with the users of a host application. */
+  /** Undefined if the service has no second factors, for example because a host application authenticates the users. */
   readonly factors: Factors | undefined
 }
 

@@ -1,6 +1,9 @@
-/** Names a device by its User-Agent, for a list of sessions. */
+/** Derives the name of a device from its User-Agent, for the list of sessions. */
 
-/** In the order in which they are looked for: browsers name the browsers that they are compatible with, too. */
+/**
+ * In search order. The order matters, because the User-Agent of a browser also names other browsers with which it is
+ * compatible.
+ */
 const BROWSERS: readonly (readonly [pattern: RegExp, name: string])[] = [
   [/\bEdg(e|A|iOS)?\//, 'Edge'],
   [/\b(OPR|Opera)\//, 'Opera'],
@@ -19,7 +22,7 @@ const SYSTEMS: readonly (readonly [pattern: RegExp, name: string])[] = [
   [/\bLinux\b/, 'Linux']
 ]
 
-/** Returns, for example, `Firefox on Linux`; the name of the program if it is no browser. */
+/** Returns, for example, `Firefox on Linux`. For a program that is not a browser, returns the name of the program. */
 export const deviceOf = (userAgent: string | null | undefined): string => {
   if (!userAgent) return 'Unknown device'
   const find = (list: typeof BROWSERS) => list.find(([pattern]) => pattern.test(userAgent))?.[1]

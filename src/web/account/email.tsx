@@ -36,7 +36,7 @@ export const EmailSection = ({ account, me, withProof, onChange }: SectionProps)
           value={email}
           autoComplete="email"
           inputMode="email"
-          hint="It takes effect when you open the link in the mail."
+          hint="The new address takes effect when you open the link in the mail."
           onInput={value => setEmail(value.trim())}
         />
       </SectionForm>

@@ -1,4 +1,4 @@
-/** Renders the user's passkeys, adds and removes them. */
+/** Renders the user's passkeys, and buttons to add and remove them. */
 import { useState } from 'preact/hooks'
 import { Field } from '../field.tsx'
 import { createPasskey } from '../passkey.ts'
@@ -43,7 +43,7 @@ export const Passkeys = ({ account, factors, withProof, onChange, onCodes }: Fac
                 {passkey.last_used_at && `, last used ${fullDate(Date.parse(passkey.last_used_at))}`}
               </p>
               {!passkey.is_usable && (
-                <p class="note">It was added at another address of the service, and doesn’t work here.</p>
+                <p class="note">This passkey was added at another address of the service, and doesn’t work here.</p>
               )}
             </div>
             <button

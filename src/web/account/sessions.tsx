@@ -1,4 +1,4 @@
-/** Renders the user's sessions, and ends them. */
+/** Renders the user's sessions, and buttons to end them. */
 import { useEffect, useState } from 'preact/hooks'
 import type { SessionEntry } from '../../../client/src/index.ts'
 import { useAction } from '../hooks.ts'
@@ -31,7 +31,7 @@ export const SessionsSection = ({ account, withProof, memoryReason, onEnded }: S
       </ul>
       <SectionForm
         title="Log out everywhere"
-        text="Ends all your sessions, this one too."
+        text="Ends all your sessions, including this one."
         button="Log out everywhere"
         action={endingAll}
         isDangerous

@@ -27,7 +27,7 @@ export const TotpSetUp = ({ account, withProof, onCodes }: FactorSetUpProps) => 
   return (
     <SectionForm
       title="Set up your authenticator app"
-      text="Scan the picture with the app, or enter the key there."
+      text="Scan the QR code with the app, or enter the key in the app."
       button="Turn on"
       action={action}
       isComplete={code.trim().length >= 6}

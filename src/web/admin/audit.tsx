@@ -65,7 +65,7 @@ export const AuditSection = ({ admin, withProof }: AdminSectionProps) => {
 
 const SHOWN_ELSEWHERE = ['id', 'event', 'at', 'agent']
 
-/** Returns the remaining fields that say something, as text. */
+/** Returns the fields that are not shown elsewhere, as text. Omits empty fields. */
 const detailsOf = ({ agent, detail, count, ...fields }: AuditEvent): string =>
   [
     ...Object.entries({ ...fields, ...(detail ?? {}) })

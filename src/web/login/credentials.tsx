@@ -121,7 +121,7 @@ export const Credentials = (props: CredentialsProps) => {
           value={email}
           autoComplete="email"
           inputMode="email"
-          hint="To set a new password if you forget it."
+          hint="You need it to set a new password if you forget yours."
           onInput={value => setEmail(value.trim())}
         />
       )}

@@ -23,7 +23,7 @@ export const ForgotPassword = ({ account, onCancel }: ForgotPasswordProps) => {
   if (isSent) {
     return (
       <Card
-        title="Look at your mail"
+        title="Check your mail"
         lead="If an account has this address, a link to set a new password is on its way. It works for 30 minutes."
         action={action}
         after={back}

@@ -1,6 +1,6 @@
 /**
- * Renders the steps of a login: the credentials, then a second factor or the verification of the e-mail address if the service
- * asks for it; or the request for a new password.
+ * Renders the steps of a login. The first step asks for the credentials. If the service requires it, a second step asks for a
+ * second factor, or for the verification of the e-mail address. Also renders the request for a new password.
  */
 import { useEffect, useState } from 'preact/hooks'
 import type { ChatApiError } from '../../../client/src/index.ts'

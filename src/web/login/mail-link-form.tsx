@@ -37,7 +37,11 @@ export const MailLinkForm = ({ link, account, onDone }: MailLinkFormProps) => {
   return (
     <Card
       title={isReset ? 'Set a new password' : 'Verify your e-mail'}
-      lead={isReset ? 'It replaces the old one, and ends every session.' : 'Confirm that this address is yours.'}
+      lead={
+        isReset
+          ? 'The new password replaces the old one, and ends every session.'
+          : 'Confirm that this address is yours.'
+      }
       button={isReset ? 'Set the password' : 'Verify the address'}
       focus={() => (isReset ? 'input' : 'button')}
       action={action}

@@ -12,7 +12,7 @@ const guardOf = ({ isFactorRequired = false, factors = NONE, all = 2, withoutFac
 
 const ADMIN = { userId: 1, role: 'admin' } as const
 
-test('rejects users who are no administrators', async () => {
+test('rejects users who are not administrators', async () => {
   await expect(guardOf().check({ userId: 1, role: 'user' })).rejects.toMatchObject({ code: 'not_allowed' })
   await guardOf().check(ADMIN)
 })

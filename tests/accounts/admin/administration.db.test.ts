@@ -1,4 +1,4 @@
-/** Tests that every change checks again, in its transaction, that the administrator may do it. */
+/** Tests that the transaction of every change checks again that the administrator may make the change. */
 import { setTimeout as delay } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import type { Accounts } from '../../../src/accounts/accounts.ts'
@@ -92,7 +92,7 @@ describe('an administrator', () => {
     }
   )
 
-  test('may do all of it with a valid session', async () => {
+  test('may do everything with a valid session', async () => {
     const { database, accounts, first, john } = await start()
     for (const write of Object.values(WRITES).reverse()) await write(accounts, first, john)
     const { events } = await stateOf(database)
@@ -133,7 +133,7 @@ describe('of two administrators who act at the same time', () => {
       await Promise.race([other.catch(() => {}), delay(300)])
     })
     await act(testAccounts(paused), started)
-    // The second one may find that there is nothing left to do, or that it may not do it anymore.
+    // The second transaction may find that there is nothing left to do, or that its actor is no longer an administrator.
     const failure = await other.then(
       () => undefined,
       error => error
@@ -142,7 +142,7 @@ describe('of two administrators who act at the same time', () => {
   })
 })
 
-test('an administrator deletes the own account like that of another user, unless it is the last one', async () => {
+test('an administrator deletes their own account like that of another user, unless no administrator would remain', async () => {
   const { accounts, database, first, second } = await start()
   const requestDeletion = createRequestDeletion({ context: accounts.context, erasesByDefault: false })
   await requestDeletion(first.userId, { by: first })
@@ -182,7 +182,7 @@ describe('of two writes at once that each remove an administrator', () => {
       ])
       expect(outcomes.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected'])
       const [failure] = outcomes.flatMap(outcome => (outcome.status === 'rejected' ? [outcome.reason] : []))
-      // Whoever comes second is no administrator anymore.
+      // The actor of the second transaction is no longer an administrator.
       expect(failure).toMatchObject({ code: expect.stringMatching(/^(last_admin|not_allowed)$/) })
       expect(await database.administration.countAdmins()).toMatchObject({ all: 1 })
       const { client: sql, schema } = database

@@ -1,4 +1,4 @@
-/** Tests what a response of the e-mail routes could reveal by its duration. */
+/** Tests that the duration of the e-mail routes does not reveal whether an address is taken. */
 import { expect, test } from 'vitest'
 import { createEmails } from '../../../src/accounts/emails/emails.ts'
 import { createMail } from '../../../src/accounts/mail/mail.ts'

@@ -1,4 +1,4 @@
-/** Tests two confirmations of one address at the same time. */
+/** Tests two users who confirm the same address at the same time. */
 import { expect, test } from 'vitest'
 import { createEmails } from '../../../src/accounts/emails/emails.ts'
 import { hashToken } from '../../../src/accounts/mail/token.ts'

@@ -1,4 +1,4 @@
-/** Tests the outbox with an SMTP server that accepts, refuses, delays and dies. */
+/** Tests the outbox with an SMTP server that accepts, refuses or delays mails, or that stops. */
 import { describe, expect, test } from 'vitest'
 import { testDatabase } from '../../support/database.ts'
 import { createDeferred } from '../../support/deferred.ts'
@@ -96,7 +96,7 @@ describe('a mail', () => {
     expect(server.mails).toHaveLength(1)
   })
 
-  test('of which the server dies in the middle is sent again with the same id', async () => {
+  test('whose server stops during the delivery is sent again with the same id', async () => {
     const { outbox } = await start()
     let isDying = true
     const server = await startMailServer({

@@ -1,4 +1,4 @@
-/** Tests that a mail of a committed change is sent although its process is killed. Uses the built service. */
+/** Tests that a mail of a committed change is sent although the process that stored it is killed. Uses the built service. */
 import { randomBytes } from 'node:crypto'
 import { expect, inject, onTestFinished, test } from 'vitest'
 import { openClient } from '../../../src/db/client/open.ts'
@@ -44,7 +44,7 @@ test('a mail is sent by the next process if its process is killed right after th
   first.child.kill('SIGKILL')
   await first.ended
   await mail.restart()
-  // The first process may have tried to send the mail meanwhile.
+  // The first process may already have tried to send the mail.
   await client.query(`update ${schema}.outbox set next_at = clock_timestamp()`)
   const second = await startService()
   const [received] = await mail.to(EMAIL)
@@ -67,7 +67,7 @@ test('a mail is sent again with the same id, and both links work, if its process
       if (!isFirst) return undefined
       isFirst = false
       accepted()
-      // The server keeps the mail, but its response arrives only after the end of the process.
+      // The server accepts the mail, but its response arrives only after the process has ended.
       return isEnded
     }
   })

@@ -36,7 +36,7 @@ test('what the server says about an address is not in the error', async () => {
 
 test('a password is never sent over a connection without TLS to another machine', async () => {
   const server = await startMailServer({ login: ['chat', 'secret'] })
-  // The name resolves to this machine, but is not known to be local.
+  // This address leads to this machine, but does not count as local. So the password is sent only over TLS.
   const send = await createSmtp({ url: server.url.replace('127.0.0.1', '0.0.0.0'), from })
   await expect(send({ ...mail, to: 'john@example.com' }, new AbortController().signal)).rejects.toMatchObject({
     isPermanent: false

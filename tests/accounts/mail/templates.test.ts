@@ -24,6 +24,6 @@ test('HTML is escaped', () => {
   expect(text).toContain('<b>"&')
 })
 
-test('names of the prototype are no kinds', () => {
+test('names of properties of every object are not kinds of mail', () => {
   expect(templateOf('constructor')).toBeUndefined()
 })

@@ -41,7 +41,7 @@ test('at most three requests per address and hour are stored, and the others get
   expect(addresses).toEqual([...Array(3).fill('jane@example.org'), 'x@example.org'])
 })
 
-test('nothing is stored for a text that is no address, and without a mail server', async () => {
+test('nothing is stored for a text that is not an address, or without a mail server', async () => {
   const { changes, stored } = await setup()
   await changes.forgot('jane@example')
   expect(await stored()).toEqual([])

@@ -36,7 +36,7 @@ const setup = async () => {
     for (let at = 0; at < count; at++) waits.push(await attempt(name, address))
     return waits
   }
-  /** Moves every stored time back, as if that many seconds had passed. */
+  /** Moves every stored time into the past by a number of seconds. */
   const pass = (seconds: number) =>
     database.client.query(
       `update ${table} set allowed_at = allowed_at - $1::double precision * interval '1 second',

@@ -1,4 +1,4 @@
-/** Tests refreshes at the same time, over two pools of connections, as two processes have. */
+/** Tests concurrent refreshes over two connection pools, which stand for two processes. */
 import { expect, inject, onTestFinished, test } from 'vitest'
 import { openClient } from '../../../src/db/client/open.ts'
 import { createDatabase } from '../../../src/db/database.ts'

@@ -22,7 +22,7 @@ test('loads the package only if there is a host name', async () => {
   expect(await loadRelyingParty(undefined, load)).toBeUndefined()
   expect(await loadRelyingParty('https://192.0.2.1', load)).toBeUndefined()
   await expect(loadRelyingParty('https://chat.example.com', load)).rejects.toThrow(
-    'PUBLIC_URL turns passkeys on, and their package is not installed. Run `npm install @simplewebauthn/server`, or set PASSKEYS to false.'
+    'PUBLIC_URL turns passkeys on, but their package is not installed. Run `npm install @simplewebauthn/server`, or set PASSKEYS to false.'
   )
   expect(await loadRelyingParty('https://chat.example.com:8443/chat')).toMatchObject({
     id: 'chat.example.com',
