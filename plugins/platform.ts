@@ -63,7 +63,8 @@ export default fp(
     if (isHostDocument || !fastify.chatAuth.accounts) {
       const codeHere = codeIn(options, fastify.chatAuth.accounts === null)
       fastify.addHook('onRoute', route => {
-        // Routes for administrators reject users without the host's `authorize`.
+        // Keeps all error codes of routes for administrators. These routes return `not_allowed` even if the host passes no
+        // `authorize`.
         const kept: CodeHere = route.config?.chatAdmin ? code => code : codeHere
         fitDocument(route, isHostDocument ? prefix : '', options, kept)
       })
@@ -168,8 +169,8 @@ const registerRateLimit = async (fastify: FastifyInstance): Promise<void> => {
 }
 
 /**
- * Returns the `config` of a route that limits requests per minute per client. Only requests with a valid body count, so that a
- * mistake in a form does not. 0 means no limit.
+ * Returns the `config` of a route that limits requests per minute per client. Only requests with a valid body count, so a
+ * mistake in a form does not count. 0 means no limit.
  */
 export const perMinute = (max: number, groupId: string) =>
   max === 0

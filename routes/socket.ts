@@ -76,9 +76,9 @@ export const checkOrigins = (fastify: FastifyInstance, options: SocketRouteOptio
 }
 
 /**
- * Throws `origin_not_allowed` unless the page is from the request's own host, or its origin is allowed by the settings or by
- * CORS headers that hooks of the host application have set. A client without an `Origin` header is not a browser and is
- * accepted.
+ * Throws `origin_not_allowed` if a page may not connect. A page may connect if it is from the request's own host, or if its
+ * origin is allowed by the settings or by CORS headers that hooks of the host application have set. A client without an
+ * `Origin` header is not a browser and is accepted.
  */
 const checkOrigin = (request: FastifyRequest, reply: FastifyReply, origins: Origins): void => {
   const { origin, cookie } = request.headers

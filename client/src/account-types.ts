@@ -11,7 +11,7 @@ export interface Account extends User {
   readonly pending_email?: string
 }
 
-/** What the service offers to people who are not logged in. */
+/** The features that the service offers to people who are not logged in. */
 export interface AuthFeatures {
   readonly registration: 'open' | 'invite' | 'closed'
   /** True if the service sends mails, for example with a link to set a new password. */
@@ -63,7 +63,7 @@ export interface RecoveryCodes {
 }
 
 /**
- * A WebAuthn ceremony. Pass `options` to `navigator.credentials`, and send its response back to the service with `challenge`.
+ * A WebAuthn ceremony. Pass `options` to `navigator.credentials`. Send the response to the service, together with `challenge`.
  */
 export interface PasskeyCeremony {
   readonly challenge: string

@@ -14,7 +14,10 @@ export interface AdminApi {
     change: { readonly role?: Role; readonly status?: 'active' | 'suspended' }
   ): Promise<ManagedUser>
   deleteUser(id: number, shouldErase?: boolean): Promise<void>
-  /** Lets a user set a new password. The service mails a link to the user, or returns a token if there is no verified address. */
+  /**
+   * Allows a user to set a new password. The service mails a link to the user. If the user has no verified address, returns a
+   * token instead.
+   */
   resetPassword(
     id: number
   ): Promise<{ readonly is_mailed: boolean; readonly token?: string; readonly expires_in: number }>

@@ -1,6 +1,6 @@
 /**
- * Converts log entries to messages, and removes the contents of erased ones. All messages of the SDK have the form of the HTTP
- * API, also those that arrived in a frame.
+ * Converts log entries to messages, and removes the contents of erased messages. All messages of the SDK have the form of the
+ * HTTP API, even if they arrived in a frame.
  */
 import type { Message } from './room-types.ts'
 

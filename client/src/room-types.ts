@@ -69,7 +69,7 @@ export interface RoomState {
 export interface Resync {
   /**
    * The service's reason. `too_far`: too many entries are missing. `expired`: missing entries are no longer in the log.
-   * `epoch`, `ahead`: the log is another one than before.
+   * `epoch`, `ahead`: the log was replaced by another one.
    */
   readonly reason: 'too_far' | 'expired' | 'epoch' | 'ahead'
   /**

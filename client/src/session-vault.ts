@@ -83,7 +83,10 @@ const parse = (text: string | null | undefined): SessionTokens | undefined => {
   }
 }
 
-/** The service decides whether there is a session, because only it can read the cookie. */
+/**
+ * Keeps the access token in memory, without the refresh token, which is in the cookie. `read` returns an object even if there
+ * is no session, because only the service can read the cookie.
+ */
 const cookieVault = (name: string, onForeign: (tokens: SessionTokens) => void): Omit<Vault, 'lock'> => {
   const { BroadcastChannel } = globalThis as unknown as Shared
   const tabs = BroadcastChannel && new BroadcastChannel(name)

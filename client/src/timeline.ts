@@ -15,7 +15,10 @@ export interface Timeline {
    */
   begin(seq: number, oldest: number): void
   append(message: Message): void
-  /** Removes the contents of erased messages, also of those that are inserted later, until the next call to `begin`. */
+  /**
+   * Removes the contents of erased messages. Until the next call to `begin`, also removes the contents of erased messages that
+   * are inserted later.
+   */
   erase(erasure: Erasure): void
   /**
    * Inserts a page of history before all messages. `from` is the `seq` of the page's first entry of any type, undefined for an

@@ -49,7 +49,8 @@ export const createTokens = (given: ChatClientOptions['token'], monotonic: () =>
     async usable() {
       if (current !== undefined && !isRefused && monotonic() < endsAt) return current
       const token = await renewed()
-      // The app returned the same token again. The token has expired only by the client's clock, so the service decides.
+      // The app returned the same token again. The client's clock may be wrong about its expiry, so the client sends it, and
+      // the service accepts or refuses it.
       if (token === undefined && !isRefused && current !== undefined) return current
       if (token === undefined) throw refusedTokenError()
       return token

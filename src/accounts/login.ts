@@ -24,7 +24,10 @@ export interface LoginOptions {
 export interface LoginRequest {
   readonly client: ClientInfo
   readonly options: LoginOptions
-  /** The refresh token in the cookie that the cookie of the new session replaces. The session of this token ends. */
+  /**
+   * The refresh token in the cookie of the request. The cookie of the new session replaces that cookie, and the session of the
+   * token ends.
+   */
   readonly replaces?: string | undefined
 }
 
@@ -82,8 +85,8 @@ export const createPasswordLogin = (
   }
 
   /**
-   * Returns a session. If there is none, returns only the user, whose password was wrong or who was changed during every
-   * attempt.
+   * Returns a session if the login succeeds. Otherwise returns only the user that was found, if any. A login also fails if
+   * other requests changed the user during every attempt.
    */
   const tryLogin = async (
     login: PasswordLogin
@@ -110,8 +113,8 @@ export const createPasswordLogin = (
   return async login => {
     const { started, user } = await tryLogin(login)
     if (started) return started
-    // Failed logins are stored as events, which cannot be deleted, and those with an unknown name have no limit over all
-    // networks. So unknown names are counted per /48 network, because a client with a /48 has 65,536 networks of /64.
+    // An event cannot be deleted, and an attacker can invent any number of names. So failed logins with unknown names are
+    // counted per /48 network, because a client with a /48 has 65,536 networks of /64.
     await audit.countFailedLogin({ userId: user?.id, network: networkOf(login.client.address, user ? 64 : 48) })
     throw invalidCredentials()
   }

@@ -24,13 +24,13 @@ export interface Passwords {
   /**
    * Returns whether a password matches a hash. Tries the normalized password, and then the password as received, because older
    * hashes are of passwords that were not normalized. A mismatch takes as long as one hash at the configured cost, even if the
-   * stored hash is missing, unreadable or has a lower cost, and longer only if the stored hash has a higher cost. Throws `busy`
+   * stored hash is missing, unreadable or has a lower cost. Only a stored hash with a higher cost takes longer. Throws `busy`
    * if too many hashes are queued.
    */
   verify(password: string, hash: string | null | undefined): Promise<boolean>
   /**
-   * Returns whether a verified password must be hashed again, because its hash has a lower cost than configured, does not cover
-   * all bytes of the password, or may be of the password before normalization.
+   * Returns whether a verified password must be hashed again. This is the case if its hash has a lower cost than configured,
+   * does not cover all bytes of the password, or may be of the password before normalization.
    */
   needsRehash(hash: string, password: string): boolean
 }

@@ -1,9 +1,12 @@
-/** Encrypts stored tokens again with the current key. A service may run meanwhile, and an interrupted run can be repeated. */
+/**
+ * Encrypts stored tokens again with the current key. The service may run at the same time, and an interrupted run can be
+ * repeated.
+ */
 import type { Keyring } from '../crypto/keyring.ts'
 import type { SqlClient } from './client/types.ts'
 import { ENCRYPTED_COLUMNS, type EncryptedColumn } from './encrypted-columns.ts'
 
-/** What one statement has done. */
+/** The result of one statement. */
 export interface ReencryptedBatch {
   readonly table: string
   /** The number of rows that are now encrypted with the current key. */

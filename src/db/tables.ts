@@ -29,8 +29,8 @@ export const milliseconds = (column: PgColumn): SQL<number> =>
   sql<number>`(extract(epoch from ${column}) * 1000)::double precision`
 
 /**
- * The state of an account. A suspended user cannot log in. `deleting` is a deleted account whose data is still being removed;
- * `deleted` is one without name, hash and addresses, whose row stays because entries refer to it.
+ * The state of an account. A suspended user cannot log in. `deleting`: the account was deleted, and its data is still being
+ * removed. `deleted`: the name, the hash and the addresses were removed. The row stays, because entries refer to it.
  */
 export type UserStatus = 'active' | 'suspended' | 'deleting' | 'deleted'
 

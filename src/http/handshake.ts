@@ -42,8 +42,8 @@ export const createHandshake = ({ maxPayload, chooseProtocol }: HandshakeOptions
     // `maxPayload` limits only the number of bytes, so without these limits a client could send any number of empty fragments.
     maxFragments: MAX_FRAGMENTS,
     maxBufferedChunks: MAX_CHUNKS,
-    // The limit of `ws` for pings is disabled, because the frame quota of the connection also limits pings, and closes the
-    // connection with a code that shows the reason.
+    // The frame quota of the connection also limits pings, and closes the connection with a code that shows the reason. So the
+    // limit of `ws` for pings is disabled.
     maxPendingAutoPongs: 0,
     handleProtocols: chooseProtocol
   } as ConstructorParameters<typeof WebSocketServer>[0])

@@ -1,7 +1,7 @@
 /**
- * Lets a client finish sending a body that the service has already rejected. Fastify closes the connection of such a request. If a
- * connection is closed while unread bytes arrive, TCP resets it, and the response is often lost: a proxy reports a 502 and may
- * stop using the service, for all clients.
+ * Lets a client finish sending a body that the service has already rejected. By default, Fastify closes the connection of such
+ * a request. But if a connection is closed while unread bytes arrive, TCP resets it, and the response is often lost. A proxy
+ * then reports a 502, and may stop using the service for all clients.
  */
 import type { FastifyReply, FastifyRequest } from 'fastify'
 

@@ -8,7 +8,7 @@ import { types } from 'node:util'
 const SECRETS: readonly (readonly [RegExp, string])[] = [
   // A JWT. Matches only at the start of a word, so that a long text of `eyJeyJ…` is scanned only once.
   [/(?<![\w-])eyJ[\w-]*\.[\w-]*\.?[\w-]*/g, '[token]'],
-  // A refresh token, also in a cookie.
+  // Matches a refresh token, also in a cookie.
   [/(?<![\w-])[\w-]{22}\.\d{1,9}\.[\w-]{43}\.[\w-]{43}/g, '[token]'],
   [/([?&](?:access_)?token=)[^&\s"'<>]+/gi, '$1[token]'],
   [/\$2[abxy]\$\d\d\$[./\w]*/g, '[hash]'],
@@ -43,8 +43,8 @@ const sqlStateOf = ({ code }: Properties): string | undefined =>
   typeof code === 'string' && SQLSTATE.test(code) ? code : undefined
 
 /**
- * Returns whether an object is an error of a database driver, an error of a query builder that wraps such an error, or a notice
- * of the database server.
+ * Returns whether an object is an error of a database driver, or an error of a query builder that wraps a driver's error. Also
+ * returns true for a notice of the database server.
  */
 const isFromDatabase = (value: unknown): value is Properties =>
   isObject(value) &&

@@ -1,7 +1,7 @@
 /**
  * Makes text from other users safe to print on a terminal. Escape sequences can move the cursor, change the title or the
- * clipboard, and send input as if the user had typed it, so none may reach the terminal. Control characters are not removed but
- * replaced with visible symbols, so that the reader notices them.
+ * clipboard, and send input as if the user had typed it. So no escape sequence may reach the terminal. Control characters are
+ * replaced with visible symbols instead of being removed, so that the reader notices them.
  */
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: this expression finds control characters.

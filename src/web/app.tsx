@@ -79,7 +79,7 @@ export const App = ({ link: given }: { readonly link: MailLink | undefined }) =>
     finish()
     const stops = [
       listen(window, 'online', finish),
-      // The page is restored from the back/forward cache, and another tab may have logged out meanwhile.
+      // When the page is restored from the back/forward cache, another tab may have logged out in the meantime.
       listen(window, 'pageshow', event => {
         const isRestored = (event as PageTransitionEvent).persisted
         if (isRestored && memoryReason === undefined && readUser()?.username !== latest.current.current?.username)

@@ -83,7 +83,8 @@ export const Chat = ({ page, username, storage, onOtherUser, onLogOut }: ChatPro
     document.title = `${unread > 0 ? `(${unread}) ` : ''}${title.replace(DIRECTION, '')} · Chat`
   }, [unread, title])
   useEffect(() => setOpen(false), [name])
-  // On a wide screen the rooms are no drawer, which would block the rest of the page. As in styles/frame.css.
+  // Closes the drawer when the screen becomes wide. On a wide screen, the list of rooms is not a drawer, and an open drawer
+  // would block the rest of the page. The width is the same as in styles/frame.css.
   useEffect(() => listen(matchMedia('(max-width: 760px)'), 'change', () => setOpen(false)), [])
   // Escape in a dialog closes only the dialog.
   useEscape(() => document.querySelector('dialog[open]') ?? setOpen(false))

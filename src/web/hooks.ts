@@ -85,7 +85,7 @@ export const useAction = (): Action => {
   }
 }
 
-/** Returns the result of `load`, which is called once; undefined until it has resolved and if it rejects. */
+/** Calls `load` once, and returns its result. Returns undefined until `load` has resolved, and if it rejects. */
 export const useLoaded = <T>(load: () => Promise<T>): T | undefined => {
   const [value, setValue] = useState<T>()
   useEffect(() => {

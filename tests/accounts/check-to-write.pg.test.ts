@@ -31,7 +31,7 @@ const strong = createPasswords({ rounds: 5 })
 /** An account, and functions to inspect it and to change it. */
 interface Subject {
   readonly database: ChatDatabase
-  /** The same accounts, whose actions are not paused. */
+  /** The same accounts, but without the pause between the check and the write. */
   readonly accounts: Accounts
   readonly user: UserRecord
   /** The session of the user that requests the action. */

@@ -1,7 +1,7 @@
 /**
- * Tests that of two requests at once over two processes, one wins, the other one gets the documented error, and the state is that
- * of the winner. More races: sessions/concurrent.pg.test.ts (refreshes), tests/routes/two-factor.db.test.ts (codes),
- * admin/administration.db.test.ts (administrators), export.db.test.ts (exports).
+ * Tests two concurrent requests to two processes. One request succeeds, the other gets the documented error, and the state is
+ * that of the successful request. Other files test further races: sessions/concurrent.pg.test.ts (refreshes),
+ * tests/routes/two-factor.db.test.ts (codes), admin/administration.db.test.ts (administrators), export.db.test.ts (exports).
  */
 import { expect, test } from 'vitest'
 import { hashToken, newToken } from '../../src/accounts/mail/token.ts'
@@ -108,7 +108,7 @@ test('a name is given out neither while its account is deleted nor right after i
   expect([...codes]).toEqual(['409 username_taken'])
 })
 
-/** Makes an address the pending one of a user. Returns the token of its link. */
+/** Adds a pending address to a user. Returns the token of the link that confirms the address. */
 const pendingLink = async ({ database }: RunningChat, userId: number, address: string): Promise<string> => {
   const { keyring, lookupKeys } = accountsContext(database)
   const addressHash = await lookupKeys.hash('emails', address)
@@ -186,7 +186,7 @@ test('of the last two administrators who suspend each other, one stays', async (
     () => suspend(one, ada, bob),
     () => suspend(two, bob, ada)
   )
-  // The second one has been suspended when its turn comes.
+  // The user of the second request is suspended before the request continues.
   expect(outcomesOf(both)).toEqual(['200', '403 not_allowed'])
   expect(await adminsOf(pair)).toBe(1)
   const stays = both[0].status === 200 ? ada : bob

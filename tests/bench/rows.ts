@@ -4,8 +4,9 @@
  */
 
 /**
- * An aim for the service's result in a row, which is the last one in `runs`. `as` selects the number that must be within the
- * limits. `beside` is the key in `runs` of the result to compare with: a peer's, or the service's at a smaller size.
+ * An aim for the service's result in a row, which is the last value in `runs`. `as` selects the number that must be within the
+ * limits. `beside` is the key in `runs` of the result to compare with. That is the result of a peer, or the service's result at
+ * a smaller size.
  */
 export interface Aim {
   readonly beside: string
@@ -28,7 +29,7 @@ export interface Row {
   readonly runs: ReadonlyMap<string, readonly number[]>
   readonly aims?: readonly Aim[]
   readonly note?: string
-  /** What grows, if the row is about growth. The keys of `runs` are then sizes instead of subjects. */
+  /** The quantity that grows, if the row is about growth. The keys of `runs` are then sizes instead of subjects. */
   readonly growing?: string
 }
 

@@ -21,7 +21,7 @@ beforeAll(async () => {
 })
 
 interface Run {
-  /** What the command printed, without log lines. */
+  /** The output of the command, without log lines. */
   readonly output: string
   readonly code: number | null
 }

@@ -28,7 +28,7 @@ const enter = async ({ url }: Pick<RunningChat, 'url'>, username: string, passwo
   return { session, account: createAccountApi({ url, token: session.token }) }
 }
 
-/** Makes the proof of every login old. */
+/** Moves the proof of every login into the past. */
 const ageProof = ({ database }: RunningChat): Promise<unknown> =>
   database.client.query(`update ${database.schema}.sessions set proven_at = now() - interval '1 hour'`)
 

@@ -204,7 +204,7 @@ describe('blanking and deletion', () => {
 })
 
 describe('the trigger', () => {
-  // The tests run as the owner of the table, whom missing privileges don't restrict.
+  // The tests run as the owner of the table, who has all privileges. So only the trigger can reject a write.
   test.for([
     ['an event', `set event = 'other'`],
     ['a user', 'set user_id = 9'],

@@ -9,7 +9,7 @@ beforeAll(async () => {
   client = await testClient()
 })
 
-/** Returns all rows of a schema except times, and where its sequences continue. */
+/** Returns all rows of a schema except times, and the next values of its sequences. */
 const contentOf = async (schema: string) => ({
   rooms: await client.query(`select id, name, title, last_seq from ${schema}.rooms`),
   steps: await client.query(`select step from ${schema}.upgrades`),
@@ -64,7 +64,7 @@ describe('does not reuse a schema', () => {
     await returnSchema(client, schema)
   })
 
-  // PGlite has one session only.
+  // PGlite has only one session.
   if (engine === 'postgres') {
     it('that a transaction still uses', async () => {
       const schema = await takeSchema(client)

@@ -69,8 +69,8 @@ const env = { PATH, HOME, PORT: String(port), TERM: 'dumb', NO_COLOR: '1' }
 let token = ''
 
 /**
- * Replaces the port in a command with the port of this run. Sets `TOKEN` if an earlier command has set it, because each command
- * runs in a new shell, while a reader of the documents runs all of them in one.
+ * Replaces the port in a command with the port of this run. Sets `TOKEN` if an earlier command has set it. This is necessary
+ * because each command runs in a new shell, but a reader runs all commands in one shell.
  */
 const adapted = (command: string): string =>
   `${token && `TOKEN=${token}; `}${command.replaceAll('localhost:8000', `127.0.0.1:${port}`)}`

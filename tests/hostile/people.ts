@@ -13,7 +13,7 @@ export interface Account {
   readonly token: string
 }
 
-/** What the users measured during one attack. */
+/** The measurements of the users during one attack. */
 export interface Measurement {
   /** The time from each message to its ack in milliseconds, in ascending order. */
   readonly acks: readonly number[]

@@ -9,7 +9,7 @@ const start = (maxLoopDelayMs: number) => {
     enable: () => true,
     disable: () => true,
     reset: () => {},
-    // Node's histogram adds its resolution of 20 ms to each delay, so this one does too.
+    // Node's histogram adds its resolution of 20 ms to each delay. The histogram of this test does the same.
     percentile: () => (state.delayMs + 20) * 1e6
   }
   const meter = createLoadMeter({ clock, maxLoopDelayMs, waitingQueries: () => state.waiting, histogram })

@@ -207,7 +207,7 @@ test('no origin is allowed by default', async () => {
 const headersOf = (headers: Headers, names: readonly string[]) =>
   Object.fromEntries(names.map(name => [name, headers.get(name)]))
 
-// docs/security.md describes these headers. Those that only documents have are set to the defaults of helmet 8.
+// docs/security.md describes these headers. The headers that only HTML documents have are set to the defaults of helmet 8.
 const FOR_ALL = {
   'x-content-type-options': 'nosniff',
   'cross-origin-resource-policy': 'same-origin',

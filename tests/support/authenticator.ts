@@ -1,7 +1,7 @@
 /** A passkey in software (WebAuthn, ES256), which creates the responses that a browser would send. */
 import { createHash, generateKeyPairSync, randomBytes, sign } from 'node:crypto'
 
-/** What a test can change in a response. */
+/** The parts of a response that a test can change. */
 export interface Ceremony {
   readonly origin?: string
   readonly rpId?: string
@@ -12,7 +12,7 @@ export interface Ceremony {
 
 export interface Authenticator {
   readonly id: string
-  /** Responds to a request to create a passkey. `options` is what the service returned. */
+  /** Responds to a request to create a passkey. `options` are those that the service returned. */
   create(options: Options, changed?: Ceremony): object
   /** Responds to a request for a passkey. */
   get(options: Options, changed?: Ceremony): object

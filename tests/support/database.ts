@@ -43,7 +43,10 @@ export const testClient = (): Promise<SqlClient> => {
   return opened
 }
 
-/** Returns an unused schema name. On PostgreSQL, the schema is dropped when the test ends. The folder of PGlite is removed anyway. */
+/**
+ * Returns an unused schema name. On PostgreSQL, the schema is dropped when the test ends. On PGlite, the whole folder is
+ * removed later.
+ */
 export const testSchema = async (): Promise<string> => {
   const client = await testClient()
   const schema = unusedName()
@@ -52,8 +55,9 @@ export const testSchema = async (): Promise<string> => {
 }
 
 /**
- * Returns a migrated database in a schema with nothing but the rows of the migrations. The schema is reused after a test that
- * passed. It is emptied last: hooks that close the applications of the test were registered later, so they run before.
+ * Returns a migrated database in a schema that contains only the rows of the migrations. If the test passes, the schema is
+ * emptied and reused. This happens after the applications of the test are closed, because hooks run in reverse order of their
+ * registration.
  */
 export const testDatabase = async (): Promise<ChatDatabase> => {
   const client = await testClient()

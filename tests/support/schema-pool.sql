@@ -1,4 +1,4 @@
--- The schemas of the pool in schema-pool.ts, with their catalog and their content after the migrations.
+-- The schemas of the pool in schema-pool.ts, with a hash of their catalog and the rows that the migrations wrote.
 create schema test_pool;
 
 create table test_pool.schemas (
@@ -9,9 +9,9 @@ create table test_pool.schemas (
   sequences jsonb not null
 );
 
--- Returns a hash of all objects of a schema, their grants, and what the planner knows about them. `xmin` of a catalog row is the
--- transaction that wrote it, so it changes with the row. `pg_class` is compared by its columns, because VACUUM and ANALYZE write
--- their estimates without a new `xmin`.
+-- Returns a hash of the objects of a schema, their grants, and the statistics that the planner uses. `xmin` of a catalog row is
+-- the transaction that wrote the row, so it changes when the row changes. For `pg_class`, the hash contains columns instead of
+-- `xmin`, because VACUUM and ANALYZE change the row in place.
 create function test_pool.catalog_of(target text) returns text language sql as $$
   with relations as (select class.oid as relation, class.* from pg_class class where relnamespace = target::regnamespace),
   parts (part) as (
@@ -70,7 +70,7 @@ create function test_pool.take() returns text language sql as $$
   returning name
 $$;
 
--- Restores the content that a schema had after its migrations. Returns false if the schema can't be reused. Fails if a transaction
+-- Restores the rows that a schema had after its migrations. Returns false if the schema can't be reused. Fails if a transaction
 -- still uses one of its tables.
 create function test_pool.give_back(target text) returns boolean language plpgsql as $$
 declare
@@ -82,17 +82,17 @@ begin
   select * into added from test_pool.schemas where name = target;
   if added.catalog is distinct from test_pool.catalog_of(target) then return false; end if;
 
-  -- Until it has been vacuumed, PostgreSQL plans a table as if it had at least 10 pages. So up to this size, the table has the
-  -- plans of a new one.
+  -- PostgreSQL plans a table that has never been vacuumed as if it had at least 10 pages. So up to this size, the plans are the
+  -- same as for a new table.
   perform from pg_class where relnamespace = target::regnamespace and pg_relation_size(oid) > 10 * 8192;
   if found then return false; end if;
 
   select array_agg(format('%I.%I', target, relname)) into tables
   from pg_class where relnamespace = target::regnamespace and relkind = 'r';
   execute format('lock table %s in access exclusive mode nowait', array_to_string(tables, ', '));
-  -- Disables the triggers, of which one protects the audit log, and the foreign keys.
+  -- Disables triggers, including the one that protects the audit log, and the checks of foreign keys.
   perform set_config('session_replication_role', 'replica', true);
-  -- TRUNCATE takes 20 times as long, because it creates new files.
+  -- Uses DELETE, because TRUNCATE takes 20 times as long. TRUNCATE creates new files.
   foreach relation in array tables loop
     execute format('delete from %s', relation);
   end loop;

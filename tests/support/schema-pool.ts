@@ -1,7 +1,7 @@
 /**
- * Keeps migrated schemas for later tests, because migrating a new one takes longer than most tests. The pool is part of the
- * database, so all test files of a run share it. A returned schema is emptied, and filled with the rows that the migrations
- * wrote. A schema that the planner could treat differently from a new one, or whose catalog a test changed, isn't reused.
+ * Keeps migrated schemas for later tests, because migrating a new schema takes longer than most tests. The pool is stored in
+ * the database, so all test files of a run share it. A returned schema is emptied, and filled with the rows that the migrations
+ * wrote. A schema is not reused if a test changed its catalog, or if the planner could treat it differently from a new schema.
  */
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
@@ -17,7 +17,7 @@ export const createPool = (client: SqlClient): Promise<void> =>
 /** Returns a schema name that is not in use. */
 export const unusedName = (): string => `t_${randomBytes(6).toString('hex')}`
 
-/** Returns a migrated schema: one of the pool, or a new one. */
+/** Returns a migrated schema from the pool, or a new one if the pool is empty. */
 export const takeSchema = async (client: SqlClient): Promise<string> => {
   const [row] = await client.query<{ name: string | null }>('select test_pool.take() as name')
   if (row?.name) return row.name

@@ -1,6 +1,6 @@
 /**
- * Runs two processes of the service on one PostgreSQL schema, each with a pool of its own, and lets two requests reach the same rows
- * at the same time.
+ * Runs two processes of the service on one PostgreSQL schema, each with its own pool. Lets two requests reach the same rows at
+ * the same time.
  */
 import postgres from 'postgres'
 import { expect, inject, onTestFinished } from 'vitest'
@@ -14,8 +14,8 @@ export interface TwoProcesses {
   /** Runs a statement. `@` stands for the schema. */
   sql<Row extends object>(text: string, params?: unknown[]): Promise<Row[]>
   /**
-   * Sends two requests, and lets neither of them write before both want to: until then, another transaction holds the rows. `held`
-   * are its statements. Without them, it locks all users, links and challenges. The transaction is rolled back.
+   * Sends two requests, which both wait for locked rows before either of them writes. Another transaction executes `held` to
+   * lock these rows, and is rolled back when both requests wait. By default, `held` locks all users, links and challenges.
    */
   race<Result>(first: () => Promise<Result>, second: () => Promise<Result>, held?: string[]): Promise<[Result, Result]>
 }

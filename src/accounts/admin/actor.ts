@@ -19,7 +19,7 @@ export interface Administrator extends UserSession {
 /** Returns the session that a write checks again, or null for the operator. */
 export const sessionOf = (actor: Actor): UserSession | null => (actor === 'operator' ? null : actor)
 
-/** What an actor did. */
+/** An action of an actor. */
 export type AdminEvent = Pick<NewAuditEvent, 'detail'> & { readonly event: AuditEventName }
 
 /** Records what an actor did to a user. If the action concerns no particular user, `userId` is undefined. */

@@ -28,7 +28,7 @@ export type RequestDeletion = (userId: number, request: DeletionRequest) => Prom
 export interface DeletionRequestOptions {
   readonly context: Pick<AccountsContext, 'database' | 'mail'> & {
     /**
-     * Decrypts the address of the mail. Absent if the command line has no key, which it needs only if the service sends mail.
+     * Decrypts the address of the mail. May be absent on the command line, which needs a key only if the service sends mail.
      */
     readonly keyring?: AccountsContext['keyring'] | undefined
   }

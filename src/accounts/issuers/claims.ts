@@ -15,7 +15,7 @@ export interface Person {
   readonly authenticatedAt: number
   /** The claim that contains a name. The name may be taken, or not valid as a username. */
   readonly name: unknown
-  /** When the token is no longer accepted, in milliseconds since the epoch. */
+  /** The time from which on the token is rejected, in milliseconds since the epoch. */
   readonly expiresAt: number
 }
 
@@ -28,7 +28,7 @@ const MAX_SECONDS = 253_402_300_799 - LEEWAY_SECONDS
 const MAX_SUBJECT = 255
 const MAX_NAME = 200
 
-/** Returns the person in a token. Throws `invalid_token` for values that cannot be stored. */
+/** Returns the person whom a token identifies. Throws `invalid_token` for values that cannot be stored. */
 export const personOf = (payload: Payload, nameClaim: string): Person => {
   const { sub: subject, exp, iat, auth_time: authTime } = payload
   const isStorable = (value: unknown): value is string =>

@@ -1,6 +1,6 @@
 /** Loads jose, an optional peer dependency that is needed only if AUTH_ISSUER is set. */
 
-/** A public key of jose. */
+/** A public key in the form that jose uses. */
 export type ImportedKey = object
 
 /** The claims of a token, whose types are not checked. */

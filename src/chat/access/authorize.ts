@@ -32,8 +32,8 @@ export interface Principal {
 
 /**
  * A user in the form that host applications receive. `id` is the user's id in the host application. For a user who registered
- * with the chat, `id` is the chat's numeric id as a string. If users can register with the chat, the host's own users (such as
- * bots) should have ids that are not numbers, so that no two users have the same id.
+ * with the chat, `id` is the chat's numeric id as a string. If users can register with the chat, ids of the host's own users
+ * (such as bots) should not be numbers. Otherwise, two users could have the same id.
  */
 export interface PublicUser {
   readonly id: string

@@ -13,7 +13,7 @@ export const FRAMES_PER_TURN = 32
  */
 export const BYTES_PER_TURN = 64 * 1024
 
-/** What an inbox needs from its connection. */
+/** The functions of a connection that its inbox calls. */
 export interface InboxOwner<Frame> {
   handle(frame: Frame): void
   bytesOf(frame: Frame): number

@@ -11,7 +11,7 @@ export interface Task<Marks> {
   readonly marks: Marks
 }
 
-/** What a task queue needs from its connection. */
+/** The functions of a connection that its task queue calls. */
 export interface TaskOwner<Marks> {
   /** Called with the error of each task that throws or rejects. */
   onRefused(error: unknown, marks: Marks): void

@@ -114,7 +114,7 @@ export interface Kind extends Omit<KindDefinition<CommandSchema>, 'prepare'> {
 export const defineKind = <Schema extends CommandSchema>(definition: KindDefinition<Schema>): Kind => ({
   ...definition,
   commandType: definition.command.properties.type.const,
-  // The cast is safe, because the frame decoder, the route or src/host.ts has validated the command, and access/authorize.ts
-  // has checked the type of each field that `beforeMessage` may replace.
+  // The cast is safe. The frame decoder, the route or src/host.ts has validated the command, and access/authorize.ts has
+  // checked the type of each field that `beforeMessage` may replace.
   prepare: (command, context) => definition.prepare(command as Omit<Static<Schema>, 'type'>, context)
 })

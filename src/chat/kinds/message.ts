@@ -42,8 +42,8 @@ export const MessageFrame = Type.Object(
 export type MessageFrame = Static<typeof MessageFrame>
 
 /**
- * Serializes the `meta` of a message as JSON. Throws `invalid_frame` if the JSON is larger than `MAX_META_BYTES`, or if a host
- * application passes an object that `JSON.stringify` cannot serialize, for example because it is nested too deeply.
+ * Serializes the `meta` of a message as JSON. Throws `invalid_frame` if the JSON is larger than `MAX_META_BYTES`. Also throws
+ * it if `JSON.stringify` cannot serialize an object from a host application, for example because it is nested too deeply.
  */
 export const metaText = (meta: Record<string, unknown> | undefined): string | null => {
   if (meta === undefined) return null

@@ -14,7 +14,7 @@ import { createLane, type Lane, type Outcome, type Pending } from './lane.ts'
 export type { Outcome }
 
 export interface AppendQueueOptions extends Pick<CommitOptions, 'append' | 'faultOf'> {
-  /** Returns the ids of those of the given rooms whose rows are locked. */
+  /** Returns the ids of the given rooms whose rows are locked. Omits the other rooms. */
   readonly lockedRooms?: (roomIds: number[]) => Promise<number[]>
   /** Called for each failure, with the number of affected entries, so that the failure can be logged. */
   readonly onFailure?: CommitOptions['onFailure']
@@ -80,8 +80,8 @@ export const createAppendQueue = ({
 
   /**
    * Returns the separate lane of a locked room, and creates it if necessary. While the lane exists, new entries of the room are
-   * queued in it and not in the main lane, so a long lock delays the other rooms only once. The lane is removed when it is idle
-   * and its last append was not blocked by a lock.
+   * queued only in this lane. So a long lock delays the other rooms only once. The lane is removed when it is idle and its last
+   * append was not blocked by a lock.
    */
   const slowLaneOf = (roomId: number): Lane => {
     const known = slowLanes.get(roomId)

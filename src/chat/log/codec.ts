@@ -81,9 +81,9 @@ const isErased = ({ encrypted }: Kind, { content }: Pick<StoredEntry, 'content'>
   content === null && encrypted.includes('content')
 
 /**
- * Decrypts a stored entry. If no key decrypts the row, or if the row is not valid (for example, its `meta` is not JSON or its
- * time is out of range), the returned entry has no content and is marked as unavailable. It still has its position, so that the
- * log has no gap.
+ * Decrypts a stored entry. If no key decrypts the row, or if the row is not valid, the returned entry has no content and is
+ * marked as unavailable. For example, a row is not valid if its `meta` is not JSON or its time is out of range. The entry still
+ * has its position, so that the log has no gap.
  */
 export const decryptEntry = (stored: StoredEntry, room: string, kinds: Kinds, keyring: Keyring): Entry => {
   const { id, seq, userId: user_id, username } = stored

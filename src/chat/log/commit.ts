@@ -1,6 +1,6 @@
 /**
- * Appends a batch and settles its entries. If the append fails, the type of the error determines whether the batch is retried,
- * divided or rejected, or whether the entries of each locked room are moved to a separate queue.
+ * Appends a batch and settles its entries. If the append fails, the type of the error determines what happens. Either the batch
+ * is retried, divided or rejected, or the entries of each locked room are moved to a separate queue.
  */
 
 import type { DatabaseFault } from '../../db/client/errors.ts'

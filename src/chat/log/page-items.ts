@@ -1,6 +1,6 @@
 /**
- * Caches the JSON of the messages of each page of the page cache, so that a part of a room's log is copied page by page and not
- * message by message.
+ * Caches the JSON of the messages of each page of the page cache. A part of a room's log can then be copied page by page
+ * instead of message by message.
  */
 import { LruMap } from 'toad-cache'
 import type { Entry } from './entry.ts'

@@ -50,8 +50,8 @@ export const createPageLoads = <Entry extends Placed>({
   const loading = new Map<string, Loading<Entry>>()
 
   /**
-   * Returns the first position to read for the entry `seq`: the one after the cached entries of its page, or the first of the
-   * page.
+   * Returns the first position to read for the entry `seq`: the position after the cached entries of its page, or else the
+   * first position of the page.
    */
   const firstToRead = (roomId: number, seq: number): number => {
     const page = pages.get(roomId, seq)

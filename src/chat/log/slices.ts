@@ -1,6 +1,6 @@
 /**
- * Splits long jobs into slices. All jobs together run for at most a few milliseconds per turn of the event loop, so that a long
- * job for one client, such as the decryption of a thousand messages, does not delay the messages of other clients.
+ * Splits long jobs into slices. All jobs together run for at most a few milliseconds per turn of the event loop. So a long job
+ * for one client, such as the decryption of a thousand messages, does not delay the messages of other clients.
  */
 import type { Clock } from '../../lib/clock.ts'
 

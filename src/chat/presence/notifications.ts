@@ -24,7 +24,7 @@ export interface PresenceNotificationsOptions {
 export interface PresenceNotifications extends Omit<PresenceView, 'events'> {
   /** Returns the presence frame of a room. */
   frameOf(room: Room): Encoded
-  /** Returns whether a typing frame exceeds no limit. If so, counts the frame. See `Typing.may`. */
+  /** Returns whether a typing frame is within all limits. If so, counts the frame. See `Typing.may`. */
   mayType(userId: number, room: Room): boolean
   /** Notifies the subscribers of a room and the other processes that a user is typing. */
   typing(room: Room, person: Present): void

@@ -1,7 +1,7 @@
 /**
  * Tracks which users are in each room, across all processes. Each process publishes the complete list of its users in a room
- * when the list changes, and again every few seconds, so that the next event corrects the list after an event was lost. When a
- * process stops publishing, its users are removed.
+ * when the list changes, and again every few seconds. So if an event was lost, the next event corrects the list. When a process
+ * stops publishing, its users are removed.
  */
 import type { Bus } from '../../bus/bus.ts'
 import type { BusEventHandlers } from '../../bus/events.ts'

@@ -15,12 +15,12 @@ export const MAX_NAMED = 100
  */
 const CHANGE_MS = 1000
 /**
- * The number of users above which the minimum time between updates grows in proportion to the number of users, because each
- * `presence` frame is sent to every subscriber.
+ * If a room has more users than this, the minimum time between updates grows in proportion to the number of users. The reason
+ * is that each `presence` frame is sent to every subscriber.
  */
 const SLOW_ABOVE = 1000
 
-/** What all rooms of a process share. */
+/** The objects that all rooms of a process share. */
 export interface RoomPresenceContext {
   readonly clock: Clock
   /** The id of this process. */

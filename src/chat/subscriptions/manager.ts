@@ -38,8 +38,9 @@ export interface SubscriptionManager {
    */
   add(connection: Connection, room: Room, since: Since, ref?: string): void | Promise<void>
   /**
-   * Handles a `subscribe` frame. If its `after` is greater than the newest `seq` that this process knows, first queries the
-   * newest `seq` in the database and reads the missing entries, because another process may have appended them.
+   * Handles a `subscribe` frame. Its `after` may be greater than the newest `seq` that this process knows, because another
+   * process may have appended entries. In this case, first queries the newest `seq` in the database and reads the missing
+   * entries.
    */
   subscribe(connection: Connection, room: Room, frame: FrameOf<'subscribe'>): Promise<void>
   unsubscribe(connection: Connection, frame: FrameOf<'unsubscribe'>): void
@@ -85,8 +86,8 @@ export const createSubscriptionManager = ({ reach, ...options }: SubscriptionMan
     const before = subscriptions.get(room.name)
     if (!before && subscriptions.size >= MAX_SUBSCRIPTIONS) throw tooManyRooms()
     if (!before) admit(room.id, principal.userId)
-    // `subscribed` contains the newest `seq`, so the room must not hold back committed entries. They are delivered before the
-    // earlier subscription of the connection ends, because the new one begins after them.
+    // `subscribed` contains the newest `seq`, so the room must not hold back committed entries. It delivers them before the
+    // earlier subscription of the connection ends, because the new subscription begins after these entries.
     room.deliver()
     before?.end()
     const subscription = new Subscription(connection, room, since, ref)

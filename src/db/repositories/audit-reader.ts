@@ -18,7 +18,7 @@ export interface AuditRow {
 
 /** Which events to read. Every condition is optional. */
 export interface AuditFilter {
-  /** Only events before the one with this id. */
+  /** Only events before the event with this id. */
   readonly before?: number | undefined
   /** Only events that happened to this user or that this user caused. */
   readonly userId?: number | undefined

@@ -18,7 +18,7 @@ export interface NewAuditEvent {
   readonly detail?: Readonly<Record<string, string | number | boolean>> | undefined
 }
 
-/** A failed login. `userId` is absent if there is no such user: the failures of all unknown names are counted together. */
+/** A failed login. `userId` is absent if no user has the name. The failures of all unknown names are counted together. */
 export interface FailedLogin {
   readonly userId?: number | undefined
   /** The network of the client, as `networkOf` returns it. */
@@ -90,7 +90,7 @@ export const createAuditRepository = (
     },
     async countFailedLogin({ userId, network }) {
       const [row] = await query<{ count: number }>(count, [userId ?? null, network])
-      // One log line per row, so that guessing passwords does not fill the log.
+      // Reports only the first failure of a row, so that an attacker who guesses passwords does not fill the log.
       if (row?.count === 1) onRecorded({ event: 'login_failed', userId })
     },
     async blankUser(userId) {

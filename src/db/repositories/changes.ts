@@ -33,7 +33,8 @@ export interface RevokedUser {
 
 export interface ChangesRead {
   /**
-   * The database snapshot of this read. Pass it to the next read, which then returns the changes that this read could not see.
+   * The database snapshot of this read. If it is passed to the next read, that read returns the changes that were not visible
+   * to this one.
    */
   readonly snapshot: string
   /**
@@ -113,7 +114,8 @@ export const createChangesRepository = ({ query, transaction }: SqlClient, schem
     ) as changed) as changed`
 
   /**
-   * True while a read uses a reserved connection. Only one read at a time may use one; other reads use the rest of the pool.
+   * True while a read uses a reserved connection. Only one read at a time may use a reserved connection. Other reads use the
+   * rest of the pool.
    */
   let isUrgentTaken = false
   const readRow = async (since: string | undefined): Promise<Row | undefined> => {

@@ -5,9 +5,9 @@ import type { SqlClient } from '../client/types.ts'
 export interface ThrottleRule {
   /** Identifies the count. Contains no name and no address. */
   readonly key: string
-  /** The number of attempts that need no wait. */
+  /** The number of attempts before which there is no wait. */
   readonly free: number
-  /** The wait after the last attempt that needs no wait, in milliseconds. The wait doubles with each further attempt. */
+  /** The first wait in milliseconds. It doubles with each further attempt. */
   readonly firstWaitMs: number
   readonly maxWaitMs: number
   /** Time in milliseconds after which the count is reset. */
@@ -18,8 +18,8 @@ export interface ThrottleRule {
 
 export interface LoginThrottlesRepository {
   /**
-   * Counts an attempt for each rule, or for none if one of them must wait. Returns the wait in milliseconds, or 0 if the attempt
-   * was counted.
+   * Counts an attempt for each rule. If the attempt must wait because of a rule, counts it for none of them. Returns the wait
+   * in milliseconds, or 0 if the attempt was counted.
    */
   count(rules: readonly ThrottleRule[]): Promise<number>
   /**

@@ -1,4 +1,7 @@
-/** Stores passkeys (WebAuthn credentials), and the random ids by which passkeys know their users. */
+/**
+ * Stores passkeys (WebAuthn credentials) and user handles. A user handle is a random id with which a passkey identifies its
+ * user.
+ */
 import type { SqlClient } from '../client/types.ts'
 
 /** A passkey to store. */
@@ -21,7 +24,7 @@ export interface NewPasskey {
 export interface PasskeyRecord extends NewPasskey {
   readonly createdAt: number
   readonly lastUsedAt: number | null
-  /** WebAuthn's user handle of the passkey's user. */
+  /** The user handle (WebAuthn) of the user who owns the passkey. */
   readonly handle: string
 }
 

@@ -54,8 +54,8 @@ export interface RefreshTokensRepository {
 }
 
 /**
- * For this time after its creation, a token is not exchanged for a new one. For this time after its first use, the previous
- * token is still accepted.
+ * A token is not exchanged again for this time after it was created. The previous token is accepted for this time after the
+ * first use of the new token.
  */
 const GRACE = `interval '30 seconds'`
 

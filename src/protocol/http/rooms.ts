@@ -52,8 +52,8 @@ export const RoomList = Type.Object(
 export type RoomList = Static<typeof RoomList>
 
 /**
- * Defines the query parameter `after` of `GET /api/chat/rooms`. The value is the `next` of the previous page, or a name that is
- * only compared with room names and need not be that of an existing room.
+ * Defines the query parameter `after` of `GET /api/chat/rooms`. The value is the `next` of the previous page, or a name. The
+ * name is only compared with the names of rooms, so there need not be a room with this name.
  */
 export const AfterRoom = Type.Optional(
   Type.String({

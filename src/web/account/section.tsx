@@ -11,7 +11,7 @@ interface SectionFormProps {
   readonly isComplete?: boolean
   /** Whether the button is red, because the action can't be undone. */
   readonly isDangerous?: boolean
-  /** What the last submit has done. */
+  /** A sentence about the result of the last submit. */
   readonly done?: string | undefined
   readonly onSubmit: () => void
   readonly children?: ComponentChildren

@@ -21,7 +21,7 @@ interface CredentialsProps {
   readonly page: PageSession
   readonly username: string
   readonly invitation: string | undefined
-  /** What the service offers; undefined until it is known. */
+  /** The features that the service offers. Undefined until they are known. */
   readonly features: AuthFeatures | undefined
   readonly notice: string | undefined
   readonly shouldRemember: boolean

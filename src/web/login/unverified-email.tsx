@@ -1,4 +1,7 @@
-/** Renders the step of a login that needs a verified e-mail address: sends another mail, also to a corrected address. */
+/**
+ * Renders the step of a login that needs a verified e-mail address. Sends another mail, to a corrected address if the user
+ * enters one.
+ */
 import { useState } from 'preact/hooks'
 import type { AccountApi, ChatApiError } from '../../../client/src/index.ts'
 import { Field } from '../field.tsx'
