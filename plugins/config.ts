@@ -12,8 +12,8 @@ declare module 'fastify' {
 }
 
 /**
- * The settings as options. `encryptionKey` is required. `secretKey` is required unless a host authenticates the users, and the
- * database unless a host passes its own client.
+ * The settings as options. `encryptionKey` is required. `secretKey` is required unless a host authenticates the users. The
+ * settings of the database are required unless a host passes its own client.
  */
 export type HostSettings = { readonly [Name in keyof SettingsInput]?: SettingsInput[Name] | undefined }
 

@@ -42,7 +42,10 @@ export interface Passkey {
   readonly is_usable: boolean
 }
 
-/** A passkey that was added. `recovery_codes` are present if it is the user's first second factor, and can't be read again. */
+/**
+ * A passkey that was added. If it is the user's first second factor, `recovery_codes` are present. These codes can't be read
+ * again.
+ */
 export interface AddedPasskey extends Pick<Passkey, 'id' | 'name' | 'created_at'>, Partial<RecoveryCodes> {}
 
 /** The user's second factors. */

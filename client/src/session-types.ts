@@ -73,7 +73,7 @@ export interface Session {
   logIn(credentials: Credentials): Promise<void>
   /** Continues a login with the code of an authenticator app or a recovery code. Error: `invalid_code` (401). */
   logInWithCode(step: { readonly challenge: string; readonly code: string }): Promise<void>
-  /** Logs in with the response of a passkey. `challenge` is that of `passkeyLoginOptions` of the account API. */
+  /** Logs in with the response of a passkey. `challenge` comes from `passkeyLoginOptions` of the account API. */
   logInWithPasskey(step: {
     readonly challenge: string
     readonly response: object

@@ -34,7 +34,7 @@ export const milliseconds = (column: PgColumn): SQL<number> =>
  */
 export type UserStatus = 'active' | 'suspended' | 'deleting' | 'deleted'
 
-/** What a user may do beyond the chat: an administrator manages other accounts. */
+/** The role of a user. An administrator manages other accounts. */
 export type UserRole = 'user' | 'admin'
 
 /**

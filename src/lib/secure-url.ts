@@ -5,7 +5,10 @@ const LOCAL: ReadonlySet<string> = new Set(['localhost', '127.0.0.1', '[::1]'])
 /** Returns whether a URL leads to this computer. */
 const isLocalUrl = (text: string): boolean => URL.canParse(text) && LOCAL.has(new URL(text).hostname)
 
-/** Returns whether a URL has the scheme https, or http and a name or an address of this computer, and no password. */
+/**
+ * Returns whether the service may request a URL. The scheme must be https, or http if the host is this computer. The URL must
+ * not contain a user or a password.
+ */
 export const isSecureUrl = (text: string): boolean => {
   if (!URL.canParse(text)) return false
   const { protocol, username, password } = new URL(text)

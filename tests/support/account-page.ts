@@ -82,7 +82,7 @@ export const enterPassword = async (page: Page): Promise<void> => {
   await page.keyboard.press('Enter')
 }
 
-/** Returns the fragment of the newest of at least `count` links in mails. */
+/** Waits until the mails contain `count` links. Returns the fragment of the newest link. */
 export const linkIn = async (mails: readonly string[], purpose: string, count = 1): Promise<string> => {
   const find = () => mails.flatMap(text => new RegExp(`#${purpose}=[\\w.-]+`).exec(text)?.[0] ?? [])
   await expect.poll(() => find().length).toBeGreaterThanOrEqual(count)

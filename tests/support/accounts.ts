@@ -25,7 +25,7 @@ export const accountsContext = (database: ChatDatabase, clock = systemClock): Ac
   }
 }
 
-/** Issues tokens that are not signed: the token of a user is the username. No token is valid. */
+/** Issues tokens that are not signed: the token of a user is the username. Verification rejects every token. */
 export const unsignedTokens: AccessTokens = {
   lifetime: 1,
   issue: ({ username }) => ({ access_token: username, token_type: 'bearer', expires_in: 1 }),

@@ -1,4 +1,4 @@
-/** Runs an SMTP server in the process of a test, which accepts, refuses or delays mails. */
+/** Runs an SMTP server in the process of a test. The server accepts, refuses or delays mails. */
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { SMTPServer } from 'smtp-server'

@@ -9,7 +9,7 @@ test('is under 38 kB gzipped at first, without inline code or files of other ori
   const size = (all: typeof files): number => all.reduce((sum, [, bytes]) => sum + gzipSync(bytes).length, 0)
   const html = String(files.find(([name]) => name === 'index.html')?.[1])
   const script = files.find(([name]) => /^app\/index-.*\.js$/.test(name))
-  // The entry imports its chunks with static imports; dialogs are dynamic ones.
+  // Finds the chunks that the entry imports statically. Dialogs are imported dynamically.
   const imported = [...String(script?.[1]).matchAll(/(?:from|import)\s*"\.\/([^"]+)"/g)].map(
     ([, name]) => `app/${name}`
   )

@@ -206,7 +206,7 @@ describe.skipIf(!hasChromium())('the page', { timeout: 300_000 }, () => {
 /** Runs in the browser. Returns the vertical position of a line. */
 const topOf = (line: { getBoundingClientRect(): DOMRectLike }): number => line.getBoundingClientRect().top
 
-/** Runs in the browser. Returns whether the bottom of an element is not below the bottom of the list. */
+/** Runs in the browser. Returns whether the bottom of an element is at or above the bottom of the list. */
 const isInView = (line: {
   getBoundingClientRect(): DOMRectLike
   closest(selector: string): { getBoundingClientRect(): DOMRectLike }

@@ -6,8 +6,8 @@ import type { Clock } from '../../lib/clock.ts'
 import { TokenBucket } from './token-bucket.ts'
 
 /**
- * Maximum number of frames per second, and in a burst. A frame that appends an entry does not count unless it is rejected,
- * because such frames have a limit per user.
+ * Maximum number of frames per second, and in a burst. A frame that appends an entry counts only if it is rejected, because
+ * accepted entries have a limit per user.
  */
 const FRAMES_PER_SECOND = 50
 const FRAME_BURST = 200

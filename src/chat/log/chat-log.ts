@@ -25,7 +25,8 @@ export interface Published {
 
 /**
  * Reads the logs of rooms and appends entries to them. A method that takes a room fails with `room_not_found` if the room
- * doesn't exist. All such methods except `publishAsHost` also do so if the principal may not perform the action in the room.
+ * doesn't exist. All such methods except `publishAsHost` also fail with this error if the principal may not perform the action
+ * in the room.
  */
 export interface ChatLog {
   /** The kinds of entries that this process supports. */

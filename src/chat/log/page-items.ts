@@ -25,8 +25,8 @@ interface PageItems extends Items {
 }
 
 /**
- * The last response of a room that ended with the last message of a page. `pages` are the ids of the items that it was copied
- * from, and not the items, so that a response does not keep removed pages in memory.
+ * The last response of a room that ended with the last message of a page. `pages` contains the ids of the items from which the
+ * response was copied. It does not contain the items, so that a response does not keep removed pages in memory.
  */
 interface Response {
   readonly pages: readonly number[]

@@ -117,7 +117,7 @@ export class RoomPresence {
     const left = this.#users.takeLeft(now)
     if (left.length === 0) return
     this.#isChanged = true
-    // Each user is reported as if the users had been removed one by one.
+    // Reports each user as if the users had been removed one by one. `count` is the number of users before each removal.
     let count = this.#count + left.length
     for (const person of left) if (count-- <= MAX_NAMED) this.#context.onNotice(this.#roomId, 'left', person)
   }

@@ -7,7 +7,7 @@ import type { Access, Principal } from '../access/authorize.ts'
 export interface RoomListingOptions {
   readonly rooms: Pick<RoomsRepository, 'list'>
   readonly access: Access
-  /** Encrypts a cursor if it is the name of a room that the user may not read. */
+  /** Encrypts cursors that contain the name of a room that the user may not read. */
   readonly keyring: Keyring
 }
 

@@ -43,10 +43,7 @@ export interface RoomsRepository {
    * new incarnation. Sends all of `known` in one query, so the caller must limit the number of rooms.
    */
   changed(known: readonly RoomReach[]): Promise<RoomReach[]>
-  /**
-   * Returns those of the given ids whose rooms are locked, so that an append to them would wait. Includes the ids of rooms that
-   * do not exist.
-   */
+  /** Returns the given ids whose rooms are locked or do not exist. An append to a locked room would wait for the lock. */
   locked(ids: readonly number[]): Promise<number[]>
 }
 

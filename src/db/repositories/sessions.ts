@@ -73,7 +73,10 @@ export interface SessionsRepository {
   end(userId: number, sessionId: string): Promise<boolean>
   /** Ends every session and every access token of a user, by raising the generation of the user. */
   endAll(userId: number): Promise<void>
-  /** Stores that the sessions are in use, unless that was stored less than five minutes ago, and extends them. */
+  /**
+   * Stores the current time as the last use of the sessions, and extends the sessions. Skips a session if its last use was
+   * stored less than five minutes ago.
+   */
   touch(sessionIds: readonly string[], lifetime: SessionLifetime): Promise<void>
   /**
    * Stores that the owner of a session proved who they are. Does nothing, and returns false, unless the user is active and

@@ -1,4 +1,4 @@
-/** Renders a text as a QR code, as one SVG path. The page’s CSP allows no `data:` images. */
+/** Renders a text as a QR code. Uses one SVG path, because the page’s CSP does not allow `data:` images. */
 // Only the encoder is imported, without the parts that draw.
 import { create } from 'qrcode/lib/core/qrcode.js'
 
