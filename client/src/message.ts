@@ -17,7 +17,7 @@ export const messageOf = (entry: { readonly [field: string]: unknown }): Message
 /** An entry of the log that erases all earlier entries of a user in its room. */
 export interface Erasure {
   readonly userId: number
-  /** The name that replaces the user's. */
+  /** The name that replaces the user's name. */
   readonly username: string
   /** The `seq` of the erasure. */
   readonly seq: number

@@ -135,7 +135,7 @@ const webLock = (name: string, timers: Timers): SessionLock | undefined => {
   }
 }
 
-/** Returns a lock within this program. */
+/** Returns a lock that works only within this program. */
 const createQueue = (): SessionLock => {
   let last: Promise<unknown> = Promise.resolve()
   return work => {

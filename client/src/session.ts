@@ -69,7 +69,7 @@ export const createSession = (options: SessionOptions): Session => {
     return endedError(detail)
   }
 
-  /** Makes the tokens the current ones. */
+  /** Uses these tokens from now on. */
   const use = ({ accessToken, expiresAt = 0, sessionId }: SessionTokens): void => {
     if (accessToken !== undefined)
       current = { token: accessToken, endsAt: timers.monotonic() + expiresAt - timers.now() }

@@ -64,7 +64,7 @@ export const ANY_BODY = [
   'unsupported_media_type'
 ] as const satisfies readonly ErrorCode[]
 
-/** The errors of every route that has a body and is limited. */
+/** The errors of every route that has a body and a rate limit. */
 export const BODY_PROBLEMS = [
   ...ANY_BODY,
   'validation_failed',

@@ -127,7 +127,7 @@ const hasPassword = async (subject: Subject, password: string): Promise<boolean>
 
 const NEW = 'OtherPass456'
 
-/** Events that concern only writes that need the session of the request. */
+/** Events that concern only a write that needs the session of the request. */
 const SESSION_END = 'the end of the session'
 const SAME_SESSION = 'a change of the password by the same session'
 
@@ -181,7 +181,7 @@ const WRITES: readonly Write[] = [
     name: 'a proof',
     pausedAt: 'sessions.prove',
     isOfSession: true,
-    // This write needs a proof itself.
+    // Excluded, because a change of the password needs a proof, and this session has none.
     excluded: [SAME_SESSION],
     async prepare({ user, sessionId, sql }) {
       await sql(`update @sessions set proven_at = null where user_id = $1`)

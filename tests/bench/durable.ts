@@ -12,7 +12,7 @@ const SENDERS = 20
 const IN_FLIGHT = 200
 const BATCH = 200
 const TEXT = 'x'.repeat(100)
-// As long as the Fernet token of a text with 100 characters.
+// The text is as long as the Fernet token of a text with 100 characters.
 const CIPHERTEXT = `gAAAAA${'x'.repeat(222)}`
 
 /**

@@ -44,7 +44,7 @@ test('keeps the meaning of JSON on one line, with escapes for what a terminal co
     fc.property(fc.jsonValue(), fc.string({ unit: 'binary' }), (value, text) => {
       const sent = [value, text.toWellFormed(), '\u009b\u2028']
       const shown = safeJson(JSON.stringify(sent, null, 1))
-      // Compares as JSON, which has no -0.
+      // Compares the values as JSON, because JSON has no -0.
       expect(JSON.stringify(JSON.parse(shown))).toBe(JSON.stringify(sent))
       // biome-ignore lint/suspicious/noControlCharactersInRegex: the output must not contain control characters.
       expect(shown).not.toMatch(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]|\p{Bidi_Control}/u)

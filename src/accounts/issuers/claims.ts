@@ -61,7 +61,7 @@ export const refuseOtherTokens = (payload: Payload): void => {
   const isOther =
     OTHER_CLAIMS.some(claim => payload[claim] !== undefined) ||
     (typeof typ === 'string' && OTHER_TYPES.has(typ.toLowerCase())) ||
-    // Amazon Cognito.
+    // Tokens of Amazon Cognito have this claim.
     (use !== undefined && use !== 'access')
   if (isOther) throw badToken()
 }

@@ -55,7 +55,7 @@ export const createIssuerTokens = (options: IssuerTokensOptions): IssuerTokens =
     return payload
   }
 
-  /** Returns the claims of a token that one of the keys verifies. */
+  /** Returns the claims of a token, or undefined if none of the keys verifies the token. */
   const payloadWith = async (
     candidates: readonly IssuerKey[],
     token: string,

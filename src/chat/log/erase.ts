@@ -30,7 +30,7 @@ export const createAppendErasure =
       const entry = {
         roomId,
         userId,
-        // Not ASCII, so that no nonce of a client can be the same.
+        // The write id is not ASCII, so that it cannot equal the nonce of a client.
         writeId: `·erasure-${upTo}`,
         kind: ERASURE,
         content: null,

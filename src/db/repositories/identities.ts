@@ -8,7 +8,7 @@ export interface NewIdentity {
   readonly userId: number
 }
 
-/** The user of a person of an issuer. */
+/** The user who belongs to a person of an issuer. */
 export interface IssuerUser {
   readonly user: UserRecord
   /**

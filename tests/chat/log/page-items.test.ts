@@ -27,10 +27,12 @@ test('responses do not keep the pages that the cache has removed', () => {
     for (let seq = 1; seq <= 64; seq++) add(room, seq, 12_000)
     add(room, 65, 1)
     add(room, 66, 1)
-    find(room, 64, 66, 64 * 1024)?.json('[', ']') // The newest three messages.
-    for (let known = 1; known <= room; known++) find(known, 65, 65, 64 * 1024)?.json('[', ']') // As with ?before=66&limit=1.
+    // Reads the newest three messages of this room.
+    find(room, 64, 66, 64 * 1024)?.json('[', ']')
+    // Reads one message of each room, as a request with ?before=66&limit=1 does.
+    for (let known = 1; known <= room; known++) find(known, 65, 65, 64 * 1024)?.json('[', ']')
   }
   expect(used() - before).toBeLessThan(4 * maxBytes)
-  // Also keeps the cache alive until here.
+  // This read also keeps the cache in memory until this line.
   expect(find(1, 65, 66, 64 * 1024)).toBeDefined()
 })
