@@ -73,7 +73,9 @@ const senderOf = async (
 ): Promise<SendMail | undefined> => {
   if (smtpUrl === undefined) return printMail && printTo(printMail)
   if (mailFrom === undefined || (mailLinkUrl ?? publicUrl) === undefined) {
-    throw new TypeError('The plugin chat-mail requires `mailFrom`, and `publicUrl` or `mailLinkUrl`, with `smtpUrl`.')
+    throw new TypeError(
+      'With `smtpUrl`, the plugin chat-mail requires `mailFrom`, and one of `publicUrl` and `mailLinkUrl`.'
+    )
   }
   return createSmtp({ url: smtpUrl, from: mailFrom })
 }

@@ -110,6 +110,10 @@ export const createExports = (options: ExportsOptions): Exports => {
 const sessionEnded = (): Error => new Error('The session of the export has ended.')
 
 const tooOften = (retryAfterMs: number): ChatError =>
-  new ChatError('rate_limited', 'You can export your data once an hour, and run one export at a time. Try again later.', {
-    retryAfterMs
-  })
+  new ChatError(
+    'rate_limited',
+    'You can export your data once an hour, and run one export at a time. Try again later.',
+    {
+      retryAfterMs
+    }
+  )

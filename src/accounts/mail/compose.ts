@@ -98,7 +98,8 @@ export const createComposer = (options: ComposerOptions): Compose => {
     const { row, params } = resolved
     const template = templateOf(row.kind)
     // During a rolling upgrade, a process of a newer release may have stored the mail. Such a process will also send it.
-    if (!template) throw new Error('The kind of a mail is unknown to this release.')
+    if (!template)
+      throw new Error('A newer release stored a mail of an unknown kind. A process of that release has to send it.')
     const recipient = await recipientOf(row, params, template)
     if (!recipient) return undefined
     const link = await linkOf(row, recipient, template)
