@@ -17,7 +17,7 @@ const start = async ({ mayReplace = true, max = 2 } = {}) => {
     return sql
   }
   const end = (sql: postgres.Sql, timeout: number) => sql.end({ timeout })
-  const pool = createPool({ open, end, maxConnections: max, mayReplace })
+  const pool = createPool({ open, end, maxConnections: max, mayReplace, waitMs: 60_000 })
   const query = (text: string) => pool.run(async sql => (await sql.unsafe(text))[0])
   return { ...pool, opened, query }
 }
@@ -39,7 +39,7 @@ describe('a pool', () => {
       if (attempts === 1) throw new Error('not yet')
       return attempts
     }
-    const pool = createPool({ open, end: async () => {}, maxConnections: 1, mayReplace: true })
+    const pool = createPool({ open, end: async () => {}, maxConnections: 1, mayReplace: true, waitMs: 60_000 })
     await expect(pool.run(async opened => opened)).rejects.toThrow('not yet')
     expect(await pool.run(async opened => opened)).toBe(2)
     await pool.end()

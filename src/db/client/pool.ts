@@ -8,6 +8,7 @@
  */
 import pLimit from 'p-limit'
 import { systemClock } from '../../lib/clock.ts'
+import { TimeoutError, withTimeout } from '../../lib/timeout.ts'
 import { faultOf } from './errors.ts'
 
 export interface PoolOptions<T> {
@@ -20,12 +21,14 @@ export interface PoolOptions<T> {
    * limits how many of them are used at a time.
    */
   readonly mayReplace: boolean
+  /** Maximum time in milliseconds that a call of `run` waits for its turn. */
+  readonly waitMs: number
 }
 
 export interface Pool<T> {
   /**
-   * Runs work on a connection. If the work fails with the fault `replace-connection`, for example because the server is
-   * read-only, replaces the connections.
+   * Runs work on a connection. Throws a TimeoutError if no connection is free in time. Replaces the connections if the work fails
+   * with a TimeoutError, or with the fault `replace-connection`, for example because the server is read-only.
    */
   run<R>(work: (opened: T) => Promise<R>): Promise<R>
   /** Runs urgent work. It does not wait for calls of `run`, because they leave the reserved connections free. */
@@ -52,14 +55,16 @@ const REPLACED_SECONDS = 12
 /** Timeout in seconds for running queries after `end` was called. */
 const ENDED_SECONDS = 2
 
-export const createPool = <T>({ open, end, maxConnections, mayReplace }: PoolOptions<T>): Pool<T> => {
+export const createPool = <T>(options: PoolOptions<T>): Pool<T> => {
+  const { open, end, maxConnections, mayReplace, waitMs } = options
   let current: Promise<T> | undefined
   /** The value that `current` resolved to. With it, an open pool is used without waiting for a microtask. */
   let opened: T | undefined
   let replacedAt = Number.NEGATIVE_INFINITY
   // Limits `run` to the connections that are not reserved. Without this limit, urgent work would wait behind the queries that
   // postgres.js queues.
-  const limit = pLimit(maxConnections - reservedOf(maxConnections))
+  const atOnce = maxConnections - reservedOf(maxConnections)
+  const limit = pLimit(atOnce)
   let ending: Promise<void> | undefined
 
   const openOnce = (): Promise<T> => {
@@ -98,13 +103,34 @@ export const createPool = <T>({ open, end, maxConnections, mayReplace }: PoolOpt
       used = opened ?? (await openOnce())
       return await work(used)
     } catch (error) {
-      if (used !== undefined && used === opened && faultOf(error) === 'replace-connection') replace()
+      if (used !== undefined && used === opened && isBroken(error)) replace()
       throw error
     }
   }
 
+  /** Runs work in its turn. Work whose turn comes too late is not run. */
+  const runInTurn: Pool<T>['run'] = async work => {
+    let isLate = false
+    let begin = (): void => {}
+    const begun = new Promise<void>(resolve => {
+      begin = resolve
+    })
+    const result = limit(async () => {
+      if (isLate) return undefined
+      begin()
+      return { done: await runUrgently(work) }
+    })
+    try {
+      await withTimeout(waitMs, 'a database connection', Promise.race([begun, result]))
+    } catch (error) {
+      isLate = true
+      throw error
+    }
+    return ((await result) as { done: Awaited<ReturnType<typeof work>> }).done
+  }
+
   return {
-    run: work => limit(() => runUrgently(work)),
+    run: work => (limit.activeCount + limit.pendingCount < atOnce ? limit(() => runUrgently(work)) : runInTurn(work)),
     runUrgently,
     replace,
     waiting: () => limit.pendingCount,
@@ -114,3 +140,6 @@ export const createPool = <T>({ open, end, maxConnections, mayReplace }: PoolOpt
     }
   }
 }
+
+/** Returns whether an error means that the connections are of no use: the server is read-only, or does not respond. */
+const isBroken = (error: unknown): boolean => error instanceof TimeoutError || faultOf(error) === 'replace-connection'

@@ -6,6 +6,7 @@ import { deliversNotifications } from './delivery-check.ts'
 import { TYPES } from './encode.ts'
 import { type ListenOptions, listenOn } from './listen.ts'
 import { createPool, type Pool } from './pool.ts'
+import { createResponseLimit, NO_LIMIT, RESPONSE_MS, type ResponseLimit } from './response-limit.ts'
 import { asObjects, drizzleOver, type Execute } from './rows.ts'
 import { inspectSession, statementsThatSet } from './session.ts'
 import { type Run, type Runner, runForeign, runOwn } from './statements.ts'
@@ -23,7 +24,7 @@ interface Opened {
 
 /** Creates a client, which connects with its first query. */
 export const openPostgres = (options: ClientOptions): SqlClient => {
-  const { url, ssl, ca, poolMax, listenUrl, onWarning = () => {} } = options
+  const { url, ssl, ca, poolMax, listenUrl, onWarning = () => {}, responseMs = RESPONSE_MS } = options
   const address = parseDatabaseUrl(url)
   const base: ConnectionOptions = {
     ...connectionOptions(address, { ssl, ca }),
@@ -39,7 +40,8 @@ export const openPostgres = (options: ClientOptions): SqlClient => {
   const inspect = async () => {
     const sql = postgres({ ...base, max: 1 })
     try {
-      return await inspectSession((...query) => runOwn(sql, ...query, false), urlSettings(address))
+      const { wait } = createResponseLimit(responseMs)
+      return await wait(inspectSession((...query) => runOwn(sql, ...query, false), urlSettings(address)))
     } catch (error) {
       throw typeof base.ssl === 'object' ? await explainTls(error, address.hosts) : error
     } finally {
@@ -67,7 +69,8 @@ export const openPostgres = (options: ClientOptions): SqlClient => {
   const listening =
     listenUrl === undefined ? base : { ...base, ...connectionOptions(parseDatabaseUrl(listenUrl), { ssl, ca }) }
   return clientOver({
-    pool: createPool({ open, end, maxConnections: poolMax, mayReplace: true }),
+    pool: createPool({ open, end, maxConnections: poolMax, mayReplace: true, waitMs: responseMs }),
+    responseMs,
     run: runOwn,
     where: address.hosts.map(nameOfHost).join(', '),
     maxConnections: poolMax,
@@ -99,7 +102,8 @@ export const adoptPostgres = (sql: postgres.Sql, listenUrl?: string): SqlClient 
 
   const servers = host.map((name, at) => nameOfHost({ host: name, port: port[at] ?? port[0] ?? 5432 }))
   return clientOver({
-    pool: createPool({ open, end: async () => {}, maxConnections, mayReplace: false }),
+    pool: createPool({ open, end: async () => {}, maxConnections, mayReplace: false, waitMs: RESPONSE_MS }),
+    responseMs: RESPONSE_MS,
     run,
     where: path ? String(path) : servers.join(', '),
     maxConnections,
@@ -113,19 +117,21 @@ export const adoptPostgres = (sql: postgres.Sql, listenUrl?: string): SqlClient 
 
 interface ClientParts extends Pick<ListenOptions, 'connect'> {
   readonly pool: Pool<Opened>
+  readonly responseMs: number
   readonly run: Run
   readonly where: string
   readonly maxConnections: number
 }
 
-const clientOver = ({ pool, run, where, maxConnections, connect }: ClientParts): SqlClient => {
+const clientOver = ({ pool, responseMs, run, where, maxConnections, connect }: ClientParts): SqlClient => {
   const poolFor = (isUrgent: boolean) => (isUrgent ? pool.runUrgently : pool.run)
 
   const execute: Execute = (text, params, { isPrepared, isUrgent = false }) =>
     poolFor(isUrgent)(opened => {
       const { sql, prepare, settings } = opened
-      if (settings === '') return run(sql, text, params, isPrepared && prepare)
-      return inTransaction(opened, transaction => run(transaction, text, params, false))
+      const limit = createResponseLimit(responseMs)
+      if (settings === '') return limit.wait(run(sql, text, params, isPrepared && prepare))
+      return inTransaction(opened, limit, transaction => run(transaction, text, params, false))
     })
 
   const notify = async (channel: string, payloads: readonly string[]): Promise<void> => {
@@ -133,7 +139,9 @@ const clientOver = ({ pool, run, where, maxConnections, connect }: ClientParts):
     // service tolerates the loss of notifications in a crash.
     const text = `select set_config('synchronous_commit', 'off', true), pg_notify($1, payload)
       from unnest($2::text[]) as payload`
-    await pool.runUrgently(({ sql, prepare }) => run(sql, text, [channel, payloads], prepare))
+    await pool.runUrgently(({ sql, prepare }) =>
+      createResponseLimit(responseMs).wait(run(sql, text, [channel, payloads], prepare))
+    )
   }
 
   return {
@@ -145,8 +153,12 @@ const clientOver = ({ pool, run, where, maxConnections, connect }: ClientParts):
     drizzle: drizzleOver(execute),
     query: async <Row extends object>(text: string, params: readonly unknown[] = [], { isUrgent = false } = {}) =>
       asObjects<Row>(await execute(text, params, { isPrepared: true, isUrgent })),
-    transaction: (work, { isUrgent = false } = {}) =>
-      poolFor(isUrgent)(opened => inTransaction(opened, transaction => work(transactionOver(transaction, run)))),
+    transaction: (work, { isUrgent = false, isUnlimited = false } = {}) =>
+      poolFor(isUrgent)(opened => {
+        const limit = isUnlimited ? NO_LIMIT : createResponseLimit(responseMs)
+        const limited: Run = (...statement) => limit.wait(run(...statement))
+        return inTransaction(opened, limit, transaction => work(transactionOver(transaction, limited)))
+      }),
     notifications: {
       notify,
       listen: (channel, onPayload, onListening, onFailure) =>
@@ -157,15 +169,35 @@ const clientOver = ({ pool, run, where, maxConnections, connect }: ClientParts):
   }
 }
 
-const inTransaction = async <T>({ sql, settings }: Opened, work: (transaction: Runner) => Promise<T>): Promise<T> => {
-  const result = await sql.begin('isolation level read committed', async transaction => {
-    // The settings are not awaited here, so that they are sent together with the first statement of `work`.
-    const isSet = settings === '' ? undefined : transaction.unsafe(settings).simple().execute()
-    const [done] = await Promise.all([work(transaction), isSet])
-    return { done }
+const inTransaction = <T>(
+  { sql, settings }: Opened,
+  limit: ResponseLimit,
+  work: (transaction: Runner) => Promise<T>
+): Promise<T> =>
+  limit.during(async () => {
+    let begin = (): void => {}
+    const begun = new Promise<void>(resolve => {
+      begin = resolve
+    })
+    let commit = (): void => {}
+    const working = new Promise<void>(resolve => {
+      commit = resolve
+    })
+    const result = sql.begin('isolation level read committed', async transaction => {
+      begin()
+      // The settings are not awaited here, so that they are sent together with the first statement of `work`.
+      const isSet = settings === '' ? undefined : transaction.unsafe(settings).simple().execute()
+      try {
+        const [done] = await Promise.all([work(transaction), isSet])
+        return { done }
+      } finally {
+        commit()
+      }
+    })
+    await limit.wait(Promise.race([begun, result]))
+    await Promise.race([working, result])
+    return ((await limit.wait(result)) as { done: T }).done
   })
-  return (result as { done: T }).done
-}
 
 const transactionOver = (transaction: Runner, run: Run): SqlTransaction => ({
   query: async <Row extends object>(text: string, params: readonly unknown[] = []) =>

@@ -35,6 +35,11 @@ export interface QueryOptions {
   readonly isUrgent?: boolean
 }
 
+export interface TransactionOptions extends QueryOptions {
+  /** Whether a statement may take any time, because it has no timeout on the server either. */
+  readonly isUnlimited?: boolean
+}
+
 /** Runs queries on a pool of connections, or in the single session of the embedded database. */
 export interface SqlClient {
   readonly engine: 'postgres' | 'pglite'
@@ -56,7 +61,7 @@ export interface SqlClient {
   /** Runs one statement, whose parameters are `$1`, `$2`, … The statement is prepared if the connection allows it. */
   query<Row extends object>(text: string, params?: readonly unknown[], options?: QueryOptions): Promise<Row[]>
   /** Runs work atomically, at the isolation level read committed. */
-  transaction<T>(work: (transaction: SqlTransaction) => Promise<T>, options?: QueryOptions): Promise<T>
+  transaction<T>(work: (transaction: SqlTransaction) => Promise<T>, options?: TransactionOptions): Promise<T>
   /** Returns how many queries wait for a connection. Absent if there is no pool. */
   waiting?(): number
   /** Replaces each connection after its query has ended. Called when the connections lead to a read-only server. */
@@ -77,6 +82,8 @@ export interface ClientOptions {
   readonly poolMax: number
   /** The URL of a direct connection for `LISTEN`. Required if `url` leads to a transaction pooler. */
   readonly listenUrl?: string | undefined
+  /** Timeout in milliseconds for the response to a statement. The default is 15,000. */
+  readonly responseMs?: number | undefined
   /** Called with a warning for the operator. */
   readonly onWarning?: ((sentence: string) => void) | undefined
 }

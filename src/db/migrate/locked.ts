@@ -29,18 +29,23 @@ export const locked = async <T>(client: SqlClient, schema: string, wait: LockWai
 }
 
 const lockedOnce = <T>(client: SqlClient, schema: string, lockMs: number, work: Work<T>): Promise<T> =>
-  client.transaction(async transaction => {
-    // A migration may take a long time, so it has no statement timeout. Waiting for the advisory lock has no lock timeout
-    // either, because another process may hold the lock while it migrates.
-    await transaction.exec('set local statement_timeout = 0; set local lock_timeout = 0')
-    await transaction.query('select pg_advisory_xact_lock(hashtextextended($1, 0))', [`fastify-chat:migrate:${schema}`])
-    await transaction.exec(`set local lock_timeout = ${lockMs}`)
-    // Looks for the schema first, because `create schema if not exists` requires the CREATE privilege even if the schema
-    // exists.
-    const found = await transaction.query('select 1 from pg_namespace where nspname = $1', [schema])
-    if (found.length === 0) await transaction.exec(`create schema ${quoted(schema)}`)
-    return work(transaction)
-  })
+  client.transaction(
+    async transaction => {
+      // A migration may take a long time, so it has no statement timeout. Waiting for the advisory lock has no lock timeout
+      // either, because another process may hold the lock while it migrates.
+      await transaction.exec('set local statement_timeout = 0; set local lock_timeout = 0')
+      await transaction.query('select pg_advisory_xact_lock(hashtextextended($1, 0))', [
+        `fastify-chat:migrate:${schema}`
+      ])
+      await transaction.exec(`set local lock_timeout = ${lockMs}`)
+      // Looks for the schema first, because `create schema if not exists` requires the CREATE privilege even if the schema
+      // exists.
+      const found = await transaction.query('select 1 from pg_namespace where nspname = $1', [schema])
+      if (found.length === 0) await transaction.exec(`create schema ${quoted(schema)}`)
+      return work(transaction)
+    },
+    { isUnlimited: true }
+  )
 
 const isLockTimeout = (error: unknown): boolean => codesOf(error).includes('55P03')
 

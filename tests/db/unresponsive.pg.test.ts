@@ -1,0 +1,94 @@
+/** Tests that statements fail when the database does not respond, instead of waiting, and that later ones use new connections. */
+import { expect, inject, onTestFinished, test } from 'vitest'
+import { isUnavailable } from '../../src/db/client/errors.ts'
+import { openClient } from '../../src/db/client/open.ts'
+import { type FaultProxy, startProxy } from '../chaos/proxy.ts'
+import { freePort } from '../support/free-port.ts'
+
+const RESPONSE_MS = 2000
+
+const start = async () => {
+  const url = new URL(inject('testListenUrl'))
+  const port = Number(url.port || 5432)
+  const proxy = await startProxy(port)
+  onTestFinished(() => proxy.close())
+  url.port = String(proxy.port)
+  const client = await openClient({ url: url.href, poolMax: 5, responseMs: RESPONSE_MS })
+  onTestFinished(() => client.close())
+  const one = () => client.query<{ n: number }>('select 1 as n')
+  await one()
+  return { client, proxy, port, one }
+}
+
+type Fault = (proxy: FaultProxy, port: number) => Promise<() => void>
+
+/** What happens to the connections. Each fault returns the function that ends it. */
+const FAULTS: Readonly<Record<string, Fault>> = {
+  'are blackholed': async proxy => {
+    proxy.stall()
+    return proxy.resume
+  },
+  'are half open': async proxy => {
+    proxy.halfOpen()
+    return () => {}
+  },
+  'are closed, and new ones are closed at once': async (proxy, port) => {
+    proxy.redirect(await freePort())
+    proxy.cut()
+    return () => proxy.redirect(port)
+  }
+}
+
+test.for(Object.entries(FAULTS))('statements fail and then work again if the connections %s', async ([, cause]) => {
+  const { client, proxy, port, one } = await start()
+  const end = await cause(proxy, port)
+  // More statements than connections, so that some wait for their turn.
+  const statements = Array.from({ length: 12 }, one)
+  const transactions = [
+    client.transaction(({ query }) => query('select 1 as n')),
+    client.transaction(({ query }) => query('select 1 as n'), { isUrgent: true })
+  ]
+  for (const result of await Promise.allSettled([...statements, ...transactions])) {
+    // A half-open connection is replaced while some statements still wait for their turn.
+    if (result.status === 'fulfilled') expect(result.value).toEqual([{ n: 1 }])
+    else expect(isUnavailable(result.reason), String(result.reason)).toBe(true)
+  }
+  end()
+  await expect.poll(() => one().catch(String)).toEqual([{ n: 1 }])
+})
+
+test('a transaction fails whose connection stops to respond before the commit', async () => {
+  const { client, proxy } = await start()
+  const transaction = client.transaction(async ({ query }) => {
+    await query('select 1 as n')
+    proxy.stall()
+  })
+  await expect(transaction).rejects.toThrow(/the database timed out/)
+})
+
+test('a long transaction is not limited, but each of its statements is', async () => {
+  const { client } = await start()
+  const sleep = (seconds: number) => `select pg_sleep(${seconds})`
+  const many = client.transaction(async ({ query }) => {
+    for (let at = 0; at < 4; at++) await query(sleep(0.6))
+    return 'done'
+  })
+  expect(await many).toBe('done')
+  await expect(client.transaction(({ query }) => query(sleep(6)))).rejects.toThrow(/the database timed out/)
+  const unlimited = client.transaction(({ query }) => query(sleep(2.5)), { isUnlimited: true })
+  expect(await unlimited).toHaveLength(1)
+})
+
+test('work whose turn comes too late is not run', async () => {
+  const { client, one } = await start()
+  // Three run at the same time.
+  const others = Promise.allSettled(Array.from({ length: 9 }, () => client.query('select pg_sleep(1.5)')))
+  let isRun = false
+  const last = client.transaction(async () => {
+    isRun = true
+  })
+  await expect(last).rejects.toThrow(/a database connection timed out/)
+  await others
+  expect(await one()).toEqual([{ n: 1 }])
+  expect(isRun).toBe(false)
+})
