@@ -46,7 +46,10 @@ const PG_E2E_TESTS = 'tests/**/*.pg.e2e.test.ts'
 const runsAllOnPglite = !hasPostgres || process.env.CI === 'true' || process.argv.includes('--project')
 if (!runsAllOnPglite) process.stdout.write('PGlite: only the tests of the database layer. CI=true runs all.\n')
 /** Ends a test that hangs. A busy machine takes many times as long as an idle one. */
-const shared = { testTimeout: 120_000, hookTimeout: 240_000, expect: { poll: { timeout: 60_000 } } }
+const limits = { testTimeout: 120_000, hookTimeout: 240_000, expect: { poll: { timeout: 60_000 } } }
+/** Files of a worker share modules: importing them anew for each file takes longer than most tests. */
+const shared = { ...limits, isolate: false }
+const withDatabase = { ...shared, setupFiles: 'tests/support/database-setup.ts' }
 const onPostgres = {
   globalSetup: 'tests/support/postgres-database.ts',
   env: { TEST_ENGINE: 'postgres', TEST_SERVER: url }
@@ -57,19 +60,23 @@ const unit = {
   test: {
     ...shared,
     name: 'unit',
-    // Files share modules: importing them anew for each file takes longer than the tests.
-    isolate: false,
     include: ['tests/**/*.test.{ts,tsx}'],
     exclude: [DB_TESTS, PG_TESTS, E2E_TESTS, '**/node_modules/**']
   }
 }
 const pglite = {
-  test: { ...shared, ...onPglite, name: 'pglite', include: [runsAllOnPglite ? DB_TESTS : 'tests/db/**/*.db.test.ts'] }
+  test: {
+    ...withDatabase,
+    ...onPglite,
+    name: 'pglite',
+    include: [runsAllOnPglite ? DB_TESTS : 'tests/db/**/*.db.test.ts']
+  }
 }
-const postgresql = { test: { ...shared, ...onPostgres, name: 'postgres', include: [DB_TESTS, PG_TESTS] } }
+const postgresql = { test: { ...withDatabase, ...onPostgres, name: 'postgres', include: [DB_TESTS, PG_TESTS] } }
 const e2e = {
   test: {
-    ...shared,
+    ...withDatabase,
+    isolate: true,
     ...(hasPostgres ? onPostgres : onPglite),
     name: 'e2e',
     include: [E2E_TESTS],

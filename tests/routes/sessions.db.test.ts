@@ -288,7 +288,9 @@ describe('the list of sessions', () => {
       },
       expect.objectContaining({ id: old.session_id, current: false })
     ])
-    expect((await call('GET', '/api/auth/sessions', { token: jane.token })).body.sessions).toHaveLength(0)
+    // The session of this request is listed only if its time of last use has been written by then.
+    const { sessions } = (await call('GET', '/api/auth/sessions', { token: jane.token })).body
+    expect(sessions.filter(({ current }: { current: boolean }) => !current)).toEqual([])
   })
 
   test('another session is ended with a recent proof only, and the current one without', async () => {

@@ -2,7 +2,7 @@
 import { cp, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, inject, onTestFinished } from 'vitest'
+import { inject, onTestFinished } from 'vitest'
 import { openClient } from '../../src/db/client/open.ts'
 import type { SqlClient } from '../../src/db/client/types.ts'
 import { type ChatDatabase, createDatabase } from '../../src/db/database.ts'
@@ -14,10 +14,28 @@ export const engine = process.env.TEST_ENGINE === 'postgres' ? 'postgres' : 'pgl
 let opened: Promise<SqlClient> | undefined
 const folders: string[] = []
 
-afterAll(async () => {
-  await (await opened)?.close()
-  for (const folder of folders) await rm(folder, { recursive: true, force: true })
-})
+/** Cleans up what finished tests have used. */
+const cleanUps: (() => Promise<void>)[] = []
+
+const cleanUp = async (): Promise<void> => {
+  for (const run of cleanUps.splice(0)) await run()
+}
+
+/**
+ * Runs after all hooks of the test, of which some close applications that use the schema: when the next test needs a schema, or
+ * when the file ends.
+ */
+const cleanUpAfterTest = (run: (hasPassed: boolean) => Promise<void>): void =>
+  onTestFinished(({ task }) => void cleanUps.push(() => run(task.result?.state === 'pass')))
+
+/** Closes the client of a test file, and removes the copies of the embedded database. */
+export const closeDatabases = async (): Promise<void> => {
+  const client = await opened
+  await cleanUp()
+  opened = undefined
+  await client?.close()
+  for (const folder of folders.splice(0)) await rm(folder, { recursive: true, force: true })
+}
 
 /** Copies the empty embedded database. The copy is removed after the tests of the file. */
 const copyTemplate = async (): Promise<string> => {
@@ -44,26 +62,25 @@ export const testClient = (): Promise<SqlClient> => {
 }
 
 /**
- * Returns an unused schema name. On PostgreSQL, the schema is dropped when the test ends. On PGlite, the whole folder is
+ * Returns an unused schema name. On PostgreSQL, the schema is dropped after the test. On PGlite, the whole folder is
  * removed later.
  */
 export const testSchema = async (): Promise<string> => {
   const client = await testClient()
+  await cleanUp()
   const schema = unusedName()
-  if (engine === 'postgres') onTestFinished(() => dropSchema(client, schema))
+  if (engine === 'postgres') cleanUpAfterTest(() => dropSchema(client, schema))
   return schema
 }
 
 /**
  * Returns a migrated database in a schema that contains only the rows of the migrations. If the test passes, the schema is
- * emptied and reused. This happens after the applications of the test are closed, because hooks run in reverse order of their
- * registration.
+ * emptied and reused.
  */
 export const testDatabase = async (): Promise<ChatDatabase> => {
   const client = await testClient()
+  await cleanUp()
   const schema = await takeSchema(client)
-  onTestFinished(({ task }) =>
-    task.result?.state === 'pass' ? returnSchema(client, schema) : dropSchema(client, schema)
-  )
+  cleanUpAfterTest(hasPassed => (hasPassed ? returnSchema(client, schema) : dropSchema(client, schema)))
   return createDatabase(client, schema)
 }

@@ -1,4 +1,4 @@
-/** Runs the complete service on a real port and a new schema, with fixed keys and cheap password hashes. */
+/** Runs the complete service on a real port and an empty schema, with fixed keys and cheap password hashes. */
 import type { FastifyInstance } from 'fastify'
 import { onTestFinished } from 'vitest'
 import type { Settings } from '../../src/config/settings.ts'

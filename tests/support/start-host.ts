@@ -1,4 +1,4 @@
-/** Runs a host application with the embedded chat and the host's own users, on a real port and a new schema. */
+/** Runs a host application with the embedded chat and the host's own users, on a real port and an empty schema. */
 import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
 import { onTestFinished } from 'vitest'
 import type { HostUser } from '../../src/accounts/host-users.ts'
