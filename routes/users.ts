@@ -61,8 +61,8 @@ const userRoutes: FastifyPluginAsyncTypebox = async fastify => {
       const { display_name: name } = request.body
       // PostgreSQL would store another character in place of a lone surrogate.
       const stored = name === null ? null : name.toWellFormed()
-      const { userId: id, generation } = callerOf(request)
-      return shown(fastify, await chatDb.users.setDisplayName({ id, generation }, stored))
+      const { userId: id, generation, sessionId } = callerOf(request)
+      return shown(fastify, await chatDb.users.setDisplayName({ id, generation, sessionId }, stored))
     }
   })
 

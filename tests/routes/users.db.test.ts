@@ -18,6 +18,17 @@ test('a display name is set, shown to its owner and to administrators, and remov
   expect((await call('GET', '/api/users/me', { token })).body).not.toHaveProperty('display_name')
 })
 
+test('a display name is set right after a change of the password, on every process', async () => {
+  const one = await startChat()
+  const two = await startChat({ database: one.database })
+  const { token } = await one.register('john')
+  const change = ({ call }: typeof one) => call('PATCH', '/api/users/me', { token, body: { display_name: 'John Doe' } })
+  // The user and the session are cached for half a second.
+  expect((await change(two)).status).toBe(200)
+  expect((await one.call('POST', '/api/users/me/password', { token, body: { new: 'OtherPass456' } })).status).toBe(204)
+  for (const chat of [two, one]) expect((await change(chat)).status).toBe(200)
+})
+
 test('the features of the service depend on its settings, and need no token', async () => {
   const publicUrl = 'https://chat.example.com'
   const { call } = await startChat({ settings: { registration: 'invite', publicUrl }, printMail: () => {} })

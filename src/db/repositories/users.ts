@@ -70,9 +70,12 @@ export interface UsersRepository {
   lockActive(user: CheckedUser): Promise<boolean>
   /** Suspends an active user, or restores a suspended one. A suspension ends every session. Returns whether it changed the user. */
   changeStatus(id: number, status: 'active' | 'suspended'): Promise<boolean>
-  /** Sets the name to display. Returns undefined if the user is not active or has another generation. */
+  /**
+   * Sets the name to display. Returns undefined if the user is not active, if the session has ended, or, without a session, if the
+   * user has another generation. A session that was kept, as by a change of its password, has the generation of its user.
+   */
   setDisplayName(
-    user: Pick<UserRecord, 'id' | 'generation'>,
+    user: Pick<CheckedUser, 'id' | 'generation' | 'sessionId'>,
     displayName: string | null
   ): Promise<UserRecord | undefined>
   /** Returns the host user with this id in the host application. */
@@ -175,8 +178,16 @@ export const createUsersRepository = (
         .returning({ id: users.id })
       return changed.length > 0
     },
-    async setDisplayName({ id, generation }, displayName) {
-      const isChecked = and(eq(users.id, id), eq(users.generation, generation), eq(users.status, 'active'))
+    async setDisplayName({ id, generation, sessionId }, displayName) {
+      const isLive =
+        sessionId == null
+          ? eq(users.generation, generation)
+          : sql`exists (
+              select from ${sql.raw(`${inSchema}.sessions`)} as session
+              where session.id = ${sessionId} and session.user_id = ${users.id} and session.generation = ${users.generation}
+                and session.expires_at > clock_timestamp()
+            )`
+      const isChecked = and(eq(users.id, id), eq(users.status, 'active'), isLive)
       return (await drizzle.update(users).set({ displayName }).where(isChecked).returning(stored))[0]
     },
     findByExternalIds,
