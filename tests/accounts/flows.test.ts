@@ -35,6 +35,7 @@ const admin = testsOf('tests/routes/admin.db.test.ts')
 const chatSdk = testsOf('tests/client/sdk.db.test.ts')
 const sessionSdk = testsOf('tests/client/session.db.test.ts')
 const sessionModel = testsOf('tests/client/session.test.ts')
+const cookieModel = testsOf('tests/client/session-cookies.test.ts')
 const sdk = testsOf('tests/client/account.db.test.ts')
 const use = testsOf('tests/web/use.pg.e2e.test.ts')
 const login = testsOf('tests/web/login.pg.e2e.test.ts')
@@ -94,7 +95,7 @@ const FLOWS: readonly Row[] = [
   ['register with an invitation', INVITATION, SDK_INVITE, PAGE_ADMIN, NO, NO],
   ['log in without a session', sessions('without `session` returns the same fields as older releases, and its token belongs to a session'), chatSdk('registers, logs in, and uses rooms, history, publishing and presence over HTTP'), NO, terminal('starts no session for a script that stores nothing'), NO],
   ['log in with a session', sessions('with `session` returns a refresh token, and when the session ends'), SDK_SESSION, login('keeps the session in memory over plain HTTP, and shows the reason'), TERMINAL_STORED, NO],
-  ['log in with a cookie', cookies('a login of a page sets a cookie with the prefix, and returns no refresh token'), sessionModel('keeps no refresh token in cookie mode, and passes the access token to the other tabs'), PAGE_STAY, NO, NO],
+  ['log in with a cookie', cookies('a login of a page sets a cookie with the prefix, and returns no refresh token'), cookieModel('keeps no refresh token in cookie mode, and passes the access token to the other tabs'), PAGE_STAY, NO, NO],
   ['refresh', sessions('returns the same token within 30 s, and then the next one'), SDK_SESSION, PAGE_STAY, TERMINAL_STORED, NO],
   ['reuse of a refresh token', sessions('with an older token ends the session at any time'), sessionModel('ends the session when a thief has used the stolen refresh token'), use('shows the service’s message for a wrong password, and the form after a session has ended'), terminal('removes the stored session when the service refuses it, and logs in with the password of the environment'), NO],
   ['log out', sessions('ends the session of the refresh token, and may be repeated'), SDK_SESSION, PAGE_APP, TERMINAL_MEMORY, NO],

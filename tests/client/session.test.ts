@@ -1,59 +1,9 @@
-/** Tests the SDK's sessions: renewal, several tabs, lost responses, a busy service, stolen tokens, and the cookie mode. */
-import { afterEach, expect, test, vi } from 'vitest'
-import {
-  ChatApiError,
-  createChatClient,
-  createSession,
-  type Session,
-  type SessionLock,
-  type SessionOptions
-} from '../../client/src/index.ts'
-import { FakeClientSocket, fakeTimers, settled } from '../support/fake-service.ts'
+/** Tests the SDK's sessions: renewal, several tabs, lost responses, a busy service and stolen tokens. */
+import { expect, test, vi } from 'vitest'
+import { createChatClient, type Session, type SessionLock } from '../../client/src/index.ts'
+import { FakeClientSocket, settled } from '../support/fake-service.ts'
 import fc from '../support/properties.ts'
-import { sessionService } from '../support/session-service.ts'
-
-const LOGIN = { username: 'ada', password: 'SecurePass123' }
-
-/** Returns a storage that several sessions can share, like `localStorage` in several tabs. */
-const sharedStorage = () => {
-  const entries = new Map<string, string>()
-  return {
-    entries,
-    get: async (key: string) => entries.get(key),
-    set: async (key: string, value: string) => void entries.set(key, value),
-    remove: async (key: string) => void entries.delete(key),
-    stored: () => JSON.parse(entries.get('fastify-chat:session') ?? 'null')
-  }
-}
-
-/** Returns a lock that several sessions can share, like Web Locks in several tabs. */
-const sharedLock = (): SessionLock => {
-  let last: Promise<unknown> = Promise.resolve()
-  return work => {
-    const result = last.then(work, work)
-    last = result.catch(() => {})
-    return result
-  }
-}
-
-const setUp = (lifetime = 1800) => {
-  const service = sessionService({ lifetime })
-  const timers = fakeTimers()
-  const storage = sharedStorage()
-  const lock = sharedLock()
-  const tab = (options: Partial<SessionOptions> = {}): Session =>
-    createSession({ url: 'http://chat.test', storage, lock, timers, fetch: service.fetch, ...options })
-  return { service, timers, storage, tab }
-}
-
-const failure = async (work: Promise<unknown>): Promise<ChatApiError> => {
-  const error = await work.then(
-    () => undefined,
-    error => error
-  )
-  if (!(error instanceof ChatApiError)) throw new Error(`The call did not reject with a ChatApiError: ${error}`)
-  return error
-}
+import { failure, LOGIN, setUp } from '../support/session-tabs.ts'
 
 test('logs in, keeps the token until shortly before it expires, then renews it', async () => {
   const { service, timers, storage, tab } = setUp()
@@ -404,71 +354,6 @@ test('continues with a service that has no sessions until its token expires', as
   await timers.advance(1_800_000)
   expect(await failure(session.token())).toMatchObject({ status: 401 })
   expect(session.state.status).toBe('ended')
-})
-
-/** Replaces BroadcastChannel: a message reaches every other channel at the next turn of the event loop. */
-class FakeChannel {
-  static all: FakeChannel[] = []
-  onmessage: ((event: { data: unknown }) => void) | null = null
-  constructor() {
-    FakeChannel.all.push(this)
-  }
-  postMessage(data: unknown): void {
-    for (const one of FakeChannel.all) if (one !== this) setImmediate(() => one.onmessage?.({ data }))
-  }
-}
-
-afterEach(() => {
-  vi.unstubAllGlobals()
-  FakeChannel.all = []
-})
-
-const setUpTabs = () => {
-  vi.stubGlobal('BroadcastChannel', FakeChannel)
-  const all = setUp()
-  return { ...all, tab: () => all.tab({ isCookieMode: true }) }
-}
-
-test('keeps no refresh token in cookie mode, and passes the access token to the other tabs', async () => {
-  const { service, timers, storage, tab } = setUpTabs()
-  const [one, two] = [tab(), tab()]
-  await one.logIn({ ...LOGIN, shouldRemember: false })
-  expect(service.calls.at(-1)?.body).toEqual({ ...LOGIN, cookie: true, remember: false })
-  expect(storage.entries.size).toBe(0)
-  expect(await two.restore()).toBe(true)
-  expect(service.calls.at(-1)).toMatchObject({ path: '/api/auth/refresh', body: {} })
-  await timers.advance(1_795_000)
-  await settled()
-  const renewed = await one.token()
-  await settled()
-  expect(await two.token()).toBe(renewed)
-  expect(service.refreshes).toBe(2)
-})
-
-test('ends the session of the other tabs in cookie mode when one logs out, or logs in again', async () => {
-  const { tab } = setUpTabs()
-  const [one, two] = [tab(), tab()]
-  await one.logIn(LOGIN)
-  await two.restore()
-  await one.logOut()
-  await settled()
-  expect(two.state).toMatchObject({ status: 'ended', reason: 'logged_out' })
-  await one.logIn(LOGIN)
-  expect(await two.restore()).toBe(true)
-  await two.logIn(LOGIN)
-  await settled()
-  expect(one.state).toMatchObject({ status: 'ended', reason: 'replaced' })
-})
-
-test('does not mistake the session of another user in the cookie for its own', async () => {
-  const { service, timers, tab } = setUp()
-  const ada = tab({ isCookieMode: true })
-  await ada.logIn(LOGIN)
-  await tab({ isCookieMode: true }).logIn({ ...LOGIN, username: 'bob' })
-  await timers.advance(1_800_000)
-  expect(await failure(ada.token())).toMatchObject({ status: 401 })
-  expect(ada.state).toMatchObject({ status: 'ended', reason: 'replaced' })
-  expect(service.isRevoked('s2')).toBe(false)
 })
 
 test('loses no session over tabs, lost responses and outages, and ends it after a theft', async () => {

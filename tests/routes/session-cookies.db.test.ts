@@ -136,6 +136,41 @@ test('without PUBLIC_URL, a page on this computer has a cookie with the port in 
   expect((await post('refresh', { origin: 'http://127.0.0.1:1', cookie })).status).toBe(403)
 })
 
+test.for([
+  ['http://localhost:8000', 'chat-HASH-8000'],
+  ['http://127.0.0.1:8000', 'chat-HASH-8000'],
+  ['http://[::1]:8000', 'chat-HASH-8000'],
+  ['http://[::1]', 'chat-HASH-80'],
+  ['http://localhost', 'chat-HASH-80'],
+  ['https://localhost:8443', '__Host-chat-HASH'],
+  ['https://chat.example.com:8443', '__Host-chat-HASH']
+] as const)('the cookie of a page at %s is named %s, and Secure only with TLS', async ([publicUrl, expected]) => {
+  for (const settings of [{ publicUrl }, { trustProxy: true }]) {
+    const { server } = await start(settings)
+    const { host, protocol } = new URL(publicUrl)
+    const response = await server.inject({
+      method: 'POST',
+      url: '/api/auth/login',
+      payload: { username: 'john', password: PASSWORD, cookie: true },
+      headers: { host, origin: publicUrl, 'x-forwarded-proto': protocol.slice(0, -1) }
+    })
+    const cookie = String(response.headers['set-cookie'])
+    expect(cookie.split('=', 1)[0]?.replace(/[0-9a-f]{8}/, 'HASH')).toBe(expected)
+    expect(cookie.includes('; Secure')).toBe(protocol === 'https:')
+    expect(cookie).toMatch(/; Path=\/; HttpOnly;.* SameSite=Strict/)
+  }
+})
+
+test.for(['http://chat.example.com', 'http://192.0.2.1', 'http://localhost.example.com', 'http://[::2]:8000'])(
+  'a page at %s gets no cookie',
+  async publicUrl => {
+    const { login } = await start({ publicUrl })
+    const refused = await login({ origin: publicUrl })
+    expect(refused).toMatchObject({ status: 403, body: { code: 'origin_not_allowed' } })
+    expect(refused.headers.get('set-cookie')).toBeNull()
+  }
+)
+
 test('over plain HTTP from another computer there is no cookie, and behind a trusted proxy with TLS there is', async () => {
   const { server } = await start({ trustProxy: true })
   const payload = { username: 'john', password: PASSWORD, cookie: true }

@@ -81,6 +81,23 @@ describe('an authenticator app', () => {
     expect(refused).toMatchObject({ status: 409, body: { code: 'no_second_factor' } })
   })
 
+  test('leaves nothing of its secret in the database when it is removed', async () => {
+    const { chat, john, secret, run } = await start()
+    const stored = async () => {
+      const tables = await run(`select table_name as name from information_schema.tables where table_schema = $1`, [
+        chat.database.schema
+      ])
+      const rows = await Promise.all(tables.map(({ name }) => run(`select t::text as row from {}."${name}" as t`)))
+      return JSON.stringify(rows)
+    }
+    const [{ secret: encrypted } = {}] = await run('select secret from {}.totp')
+    expect(await stored()).toContain(encrypted)
+    expect(await stored()).not.toContain(secret)
+    expect((await chat.call('DELETE', '/api/auth/totp', { token: john.token })).status).toBe(204)
+    expect(await stored()).not.toContain(encrypted)
+    expect(await stored()).not.toContain(secret)
+  })
+
   test('is changed only with a recent proof', async () => {
     const { chat, john, run } = await start()
     await run(`update {}.sessions set proven_at = clock_timestamp() - interval '11 minutes'`)
