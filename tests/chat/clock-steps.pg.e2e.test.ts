@@ -8,6 +8,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
+import { builtProgram } from '../support/built-service.ts'
 import { testDatabaseUrl, testSchema } from '../support/database.ts'
 import { freePort } from '../support/free-port.ts'
 import { ENCRYPTION_KEY, SECRET_KEY } from '../support/settings.ts'
@@ -17,8 +18,6 @@ const library = ['x86_64', 'aarch64']
   .map(machine => `/usr/lib/${machine}-linux-gnu/faketime/libfaketimeMT.so.1`)
   .find(path => existsSync(path))
 
-const root = join(import.meta.dirname, '../..')
-
 /** Starts the service. `step` sets how many seconds its wall clock is ahead of the machine's. */
 const start = async () => {
   const folder = mkdtempSync(join(tmpdir(), 'chat-clock-'))
@@ -26,8 +25,8 @@ const start = async () => {
   const step = (seconds: number) => writeFileSync(file, `${seconds < 0 ? '' : '+'}${seconds}\n`)
   step(0)
   const port = await freePort()
-  const child = spawn(process.execPath, ['--import', 'tsx', 'src/cli.ts', 'serve'], {
-    cwd: root,
+  const child = spawn(process.execPath, [await builtProgram(), 'serve'], {
+    cwd: folder,
     stdio: ['ignore', 'pipe', 'inherit'],
     env: {
       PATH: process.env.PATH,

@@ -1,4 +1,4 @@
-/** Tests the client in a pipe, as a process against the real service: what it sends, its output and its exit code. */
+/** Tests the built client in a pipe, as a process against the real service: what it sends, its output and its exit code. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
@@ -7,13 +7,16 @@ import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { expect, onTestFinished, test } from 'vitest'
+import { beforeAll, expect, onTestFinished, test } from 'vitest'
+import { builtProgram } from '../support/built-service.ts'
 import { endWithTest } from '../support/child-process.ts'
 import { freePort } from '../support/free-port.ts'
 import { PASSWORD, type RunningChat, startChat } from '../support/start-chat.ts'
 
-const root = join(import.meta.dirname, '../..')
-const loader = join(root, 'node_modules/tsx/dist/loader.mjs')
+let program: string
+beforeAll(async () => {
+  program = await builtProgram()
+})
 
 const newFolder = (): string => {
   const folder = mkdtempSync(join(tmpdir(), 'chat-pipe-'))
@@ -30,7 +33,7 @@ interface Options {
 /** Starts `fastify-chat client`. It is killed when the test ends. */
 const startClient = (url: string, args: string[], { password = PASSWORD, folder = newFolder() }: Options = {}) => {
   const env = { ...process.env, FASTIFY_CHAT_PASSWORD: password, XDG_CONFIG_HOME: folder }
-  const command = ['--import', loader, join(root, 'src/cli.ts'), 'client', '--url', url, ...args]
+  const command = [program, 'client', '--url', url, ...args]
   const child = spawn(process.execPath, command, { cwd: folder, env })
   endWithTest(child)
   const lines: string[] = []
