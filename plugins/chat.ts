@@ -48,7 +48,8 @@ export interface ChatPluginOptions
   readonly kinds?: readonly Kind[] | undefined
 }
 
-const HOUR_MS = 60 * 60 * 1000
+const MINUTE_MS = 60 * 1000
+const HOUR_MS = 60 * MINUTE_MS
 
 const readOptions = createOptionsReader('chat-core', {
   settings: chatSettings,
@@ -57,7 +58,7 @@ const readOptions = createOptionsReader('chat-core', {
 
 export default fp(
   async function chatCore(fastify: FastifyInstance, options: ChatPluginOptions) {
-    const { messageRateLimit, readRateLimit, legacySocketHours, ...limits } = readOptions(options)
+    const { messageRateLimit, readRateLimit, legacySocketHours, editWindowMinutes, ...limits } = readOptions(options)
     const { authorize, beforeMessage, onMessage, appendQueue } = options
     const { bus, begin } = options.bus ? { bus: options.bus, begin: ignore } : busOf(fastify, options.clock)
     const record = createProcessRecord({
@@ -77,6 +78,7 @@ export default fp(
         messageRate: messageRateLimit,
         readRate: readRateLimit,
         ...limits,
+        editWindowMs: editWindowMinutes === 0 ? undefined : editWindowMinutes * MINUTE_MS,
         legacyLifetimeMs: legacySocketHours * HOUR_MS
       },
       host: { authorize, beforeMessage, onMessage },
@@ -151,6 +153,7 @@ const UNNOTIFIED_POLL_MS = 500
 const storageOf = ({ chatDb, chatAuth }: FastifyInstance, options: ChatPluginOptions): ChatStorage => ({
   rooms: chatDb.rooms,
   messages: chatDb.messages,
+  reactions: chatDb.reactions,
   changes: chatDb.changes,
   changesPollMs: chatDb.client.notifications && !options.bus ? undefined : UNNOTIFIED_POLL_MS,
   sessionUsers: keys => chatDb.sessions.find(keys),

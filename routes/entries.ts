@@ -1,5 +1,5 @@
 /** Appends entries over HTTP. The route of a kind is derived from the schema of its command. */
-import { type FastifyPluginAsyncTypebox, Type } from '@fastify/type-provider-typebox'
+import { type FastifyPluginAsyncTypebox, type TSchema, Type } from '@fastify/type-provider-typebox'
 import { callerOf } from '../plugins/auth.ts'
 import { type HttpTwin, type Kind, restItems } from '../plugins/chat.ts'
 import { refTo } from '../src/protocol/components.ts'
@@ -11,13 +11,20 @@ const GUARD = [...TOKEN_PROBLEMS, 'validation_failed'] as const
 /** Fields of a command that are not in the body: the path and `Idempotency-Key` contain them, or only the WebSocket needs them. */
 const ELSEWHERE = ['type', 'room', 'nonce', 'ref']
 
+/** Returns the names of the parameters in the path, and the field of the command that each of them sets. */
+const parametersOf = ({ path, parameters = {} }: HttpTwin): [name: string, field: string][] =>
+  [...path.matchAll(/:(\w+)/g)].map(([, name = '']) => [name, parameters[name] ?? name])
+
 /** Derives the schemas of a request from the schema of the command. */
-const requestOf = ({ command }: Kind, { path, body }: HttpTwin) => {
-  const inPath = [...path.matchAll(/:(\w+)/g)].map(([, name = '']) => name)
-  const rest = Type.Omit(command, [...ELSEWHERE, ...inPath])
+const requestOf = ({ command }: Kind, twin: HttpTwin) => {
+  const { body, fixed = {} } = twin
+  const parameters = parametersOf(twin)
+  const inPath = parameters.map(([, field]) => field)
+  const rest = Type.Omit(command, [...ELSEWHERE, ...inPath, ...Object.keys(fixed)])
   const hasBody = Object.keys(rest.properties).length > 0
+  const fields = Object.fromEntries(parameters.map(([name, field]) => [name, command.properties[field] as TSchema]))
   return {
-    params: Type.Intersect([Type.Object({ room: RoomName }), Type.Pick(command, inPath)]),
+    params: Type.Object({ room: RoomName, ...fields }),
     headers: Type.Object({ 'idempotency-key': Type.Optional(Nonce) }),
     ...(hasBody ? { body: body ? refTo(body) : rest } : {})
   }
@@ -41,7 +48,7 @@ const entryRoutes: FastifyPluginAsyncTypebox = async fastify => {
         ...requestOf(kind, http),
         response: {
           201: jsonResponse('The entry, stored now.', refTo(Entry)),
-          200: jsonResponse('The entry, stored before with this key.', refTo(Entry)),
+          200: jsonResponse('The entry that was stored before.', refTo(Entry)),
           ...problems(
             'room_not_found',
             'nonce_reused',
@@ -55,20 +62,22 @@ const entryRoutes: FastifyPluginAsyncTypebox = async fastify => {
         }
       },
       async handler(request, reply) {
-        const { room, ...inPath } = request.params
+        const { room, ...values } = request.params as Record<string, unknown> & { room: string }
+        const inPath = parametersOf(http).map(([name, field]) => [field, values[name]])
         const command = {
           ...(request.body as object | undefined),
-          ...inPath,
+          ...Object.fromEntries(inPath),
+          ...http.fixed,
           nonce: request.headers['idempotency-key']
         }
-        const { entry, isReplay } = await chat.log.append(callerOf(request), room, { kind, command })
-        reply.code(isReplay ? 200 : 201).type('application/json; charset=utf-8')
+        const { entry, isNew } = await chat.log.append(callerOf(request), room, { kind, command })
+        reply.code(isNew ? 201 : 200).type('application/json; charset=utf-8')
         return restItems('', [entry], '') as unknown as Entry
       }
     })
   }
 
-  for (const kind of chat.log.kinds.all) if (kind.http) routeOf(kind, kind.http)
+  for (const kind of chat.log.kinds.all) for (const http of kind.http) routeOf(kind, http)
 }
 
 export default entryRoutes

@@ -14,6 +14,7 @@ import healthRoutes from './health.ts'
 import messageRoutes from './messages.ts'
 import passkeyRoutes from './passkeys.ts'
 import passwordRoutes, { publicPasswordRoutes } from './passwords.ts'
+import roomLogRoutes from './room-log.ts'
 import roomRoutes from './rooms.ts'
 import sessionRoutes, { publicSessionRoutes } from './sessions.ts'
 import socketRoute, { checkOrigins, type SocketRouteOptions } from './socket.ts'
@@ -66,6 +67,7 @@ export const authenticatedRoutes: FastifyPluginAsync<AuthenticatedRoutesOptions>
   if (fastify.chatAuth.hasLocalAccounts) await fastify.register(localRoutes, { loginRateLimit: options.loginRateLimit })
   await fastify.register(messageRoutes)
   await fastify.register(roomRoutes)
+  await fastify.register(roomLogRoutes)
   await fastify.register(entryRoutes)
   await fastify.register(socketRoute)
   await fastify.register(adminUserRoutes)

@@ -30,7 +30,7 @@ const messageRoutes: FastifyPluginAsyncTypebox = async fastify => {
       const part = await fastify.chatCore.log.read(callerOf(request), GENERAL, { limit: countOf(request.query.limit) })
       // The response is assembled from cached JSON, so it must not be serialized again.
       reply.type('application/json; charset=utf-8')
-      return part.json('[', ']', { omitUnavailable: true }) as unknown as Message[]
+      return part.json('[', () => ']', { omitUnavailable: true }) as unknown as Message[]
     }
   })
 }

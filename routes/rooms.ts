@@ -1,9 +1,9 @@
-/** Serves rooms over HTTP: lists and creates rooms, and returns their logs in pages and the users who are present. */
+/** Serves rooms over HTTP: lists and creates rooms, and returns the users who are present. */
 import { type FastifyPluginAsyncTypebox, Type } from '@fastify/type-provider-typebox'
 import { callerOf } from '../plugins/auth.ts'
-import { type LogPart, limitReads } from '../plugins/chat.ts'
+import { limitReads } from '../plugins/chat.ts'
 import { refTo } from '../src/protocol/components.ts'
-import { EntryList, RoomName } from '../src/protocol/http/messages.ts'
+import { RoomName } from '../src/protocol/http/messages.ts'
 import { countOf, Limit } from '../src/protocol/http/paging.ts'
 import { AfterRoom, NewRoom, Presence, Room, RoomList } from '../src/protocol/http/rooms.ts'
 import { ANY_BODY, jsonResponse, problems, SECURED, TOKEN_PROBLEMS } from '../src/protocol/openapi.ts'
@@ -12,10 +12,6 @@ import { ANY_BODY, jsonResponse, problems, SECURED, TOKEN_PROBLEMS } from '../sr
 const NEW_ROOMS_PER_MINUTE = 10
 const NEW_ROOM_BYTES = 16 * 1024
 
-const seq = (description: string) =>
-  Type.Optional(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description, examples: [42] }))
-const Before = seq('Return the last entries before this `seq`, or with `after` the first entries between the two.')
-const After = seq('Return the first entries after this `seq`.')
 const Named = Type.Object({ room: RoomName })
 const GUARD = [...TOKEN_PROBLEMS, 'validation_failed'] as const
 const READ = [...GUARD, 'rate_limited', 'busy'] as const
@@ -101,33 +97,6 @@ const roomRoutes: FastifyPluginAsyncTypebox = async fastify => {
 
   fastify.route({
     method: 'GET',
-    url: '/api/chat/rooms/:room/messages',
-    ...list,
-    schema: {
-      operationId: 'listRoomMessages',
-      summary: 'A part of a room’s log, oldest first: the newest, or those before or after a seq',
-      description:
-        'While `has_more` is true, request more with `before` set to the first `seq` of the response, or `after` to the last. An entry that can’t be shown has the content `null`, and the reason in `unavailable`.',
-      tags: ['rooms'],
-      security: SECURED,
-      params: Named,
-      querystring: Type.Object({ before: Before, after: After, limit: Limit }),
-      response: {
-        200: jsonResponse('A part of the log, oldest entry first.', refTo(EntryList)),
-        ...problems('room_not_found', ...READ)
-      }
-    },
-    async handler(request, reply) {
-      const { before, after, limit } = request.query
-      const range = { before, after, limit: countOf(limit) }
-      const part = await chat.log.read(callerOf(request), request.params.room, range)
-      reply.type('application/json; charset=utf-8')
-      return listJson(part) as unknown as EntryList
-    }
-  })
-
-  fastify.route({
-    method: 'GET',
     url: '/api/chat/rooms/:room/presence',
     ...single,
     schema: {
@@ -144,9 +113,3 @@ const roomRoutes: FastifyPluginAsyncTypebox = async fastify => {
 }
 
 export default roomRoutes
-
-/** Returns a part of a log as JSON, assembled from the cached JSON of its entries. */
-const listJson = ({ room: { room, epoch, oldest, seq }, hasMore, json }: LogPart): ReturnType<LogPart['json']> => {
-  const head = JSON.stringify({ room, epoch, oldest, seq, has_more: hasMore })
-  return json(`${head.slice(0, -1)},"messages":[`, ']}')
-}

@@ -23,6 +23,7 @@ export type ErrorCode =
   | 'second_factor_missing'
   | 'origin_not_allowed'
   | 'not_allowed'
+  | 'not_author'
   | 'rejected'
   | 'wrong_user'
   | 'not_found'
@@ -38,6 +39,9 @@ export type ErrorCode =
   | 'too_many_passkeys'
   | 'last_admin'
   | 'room_taken'
+  | 'already_deleted'
+  | 'edit_window_over'
+  | 'too_many_reactions'
   | 'nonce_reused'
   | 'link_expired'
   | 'payload_too_large'
@@ -135,11 +139,39 @@ export type Entry = {
   meta?: Record<string, unknown>
   /** If the user sends the same nonce to the same room again, nothing new is stored. */
   nonce?: string
-  unavailable?: 'key' | 'erased'
-  /** In an entry of type `erasure`: the erased user. */
-  subject?: number
+  /** The `seq` of the message that this one answers. */
+  reply_to?: number
+  /** The ids of the mentioned users. Ids that no user has are dropped. The text is not searched for names. */
+  mentions?: number[]
+  /** A time in UTC with milliseconds, RFC 3339. */
+  edited_at?: string
+  /** The `seq` of the last entry that changed the message. The fields contain the result of all entries up to this one. */
+  changed_seq?: number
+  /** The reactions, the most frequent first, at most 20 keys. */
+  reactions?: {
+    key: string
+    count: number
+  }[]
+  reply?: {
+    seq: number
+    user_id?: number
+    username?: string
+    excerpt?: string
+    unavailable?: 'key' | 'erased' | 'expired'
+  }
   /** A time in UTC with milliseconds, RFC 3339. */
   created_at: string
+  unavailable?: 'key' | 'erased'
+  /** In an entry that changes a message: the `seq` of the message. */
+  target?: number
+  /** In an entry of type `reaction`: the key. */
+  key?: string
+  /** In an entry of type `reaction`: `added` or `removed`. */
+  action?: string
+  /** In an entry of type `reaction`: how many reactions have this key afterwards. */
+  count?: number
+  /** In an entry of type `erasure`: the erased user. */
+  subject?: number
 }
 
 export type EntryList = {
@@ -151,8 +183,12 @@ export type EntryList = {
   /** The `seq` of the newest entry. */
   seq: number
   messages: Entry[]
-  /** Whether there are more entries in the requested direction. */
+  /** Whether there are more entries in the requested direction; with `around`, whether there are older ones. */
   has_more: boolean
+  /** With `around`: whether there are newer messages. */
+  has_newer?: boolean
+  /** The keys of your reactions, by the `seq` of the message. Absent if you reacted to none of them. */
+  mine?: Record<string, string[]>
 }
 
 export type Limits = {
@@ -173,6 +209,56 @@ export type SendFrame = {
   nonce?: string
   /** The client’s own data, at most 2 KiB as JSON; encrypted at rest like the content. */
   meta?: Record<string, unknown>
+  /** The ids of the mentioned users. Ids that no user has are dropped. The text is not searched for names. */
+  mentions?: number[]
+  /** The `seq` of the message that this one answers. */
+  reply_to?: number
+  /** Repeated in the response to this frame. */
+  ref?: string
+}
+
+export type EditCommand = {
+  type: 'edit'
+  /** The `seq` of the message in the same room. */
+  target: number
+  content: string
+  /** The name of the room, which identifies it and never changes. */
+  room?: string
+  /** If the user sends the same nonce to the same room again, nothing new is stored. */
+  nonce?: string
+  /** The client’s own data, at most 2 KiB as JSON; encrypted at rest like the content. */
+  meta?: Record<string, unknown>
+  /** The ids of the mentioned users. Ids that no user has are dropped. The text is not searched for names. */
+  mentions?: number[]
+  /** Repeated in the response to this frame. */
+  ref?: string
+}
+
+export type DeleteCommand = {
+  type: 'delete'
+  /** The `seq` of the message in the same room. */
+  target: number
+  /** Why the message was deleted. Encrypted at rest like a message. */
+  reason?: string
+  /** The name of the room, which identifies it and never changes. */
+  room?: string
+  /** If the user sends the same nonce to the same room again, nothing new is stored. */
+  nonce?: string
+  /** Repeated in the response to this frame. */
+  ref?: string
+}
+
+export type ReactCommand = {
+  type: 'react'
+  /** The `seq` of the message in the same room. */
+  target: number
+  /** One emoji, or a name of 1-32 characters of a-z, 0-9, "_", "+" and "-". Returned without U+FE0F. */
+  key: string
+  remove?: boolean
+  /** The name of the room, which identifies it and never changes. */
+  room?: string
+  /** If the user sends the same nonce to the same room again, nothing new is stored. */
+  nonce?: string
   /** Repeated in the response to this frame. */
   ref?: string
 }
@@ -217,7 +303,16 @@ export type PingFrame = {
   ref?: string
 }
 
-export type ClientFrame = SendFrame | SubscribeFrame | UnsubscribeFrame | TypingFrame | AuthFrame | PingFrame
+export type ClientFrame =
+  | SendFrame
+  | EditCommand
+  | DeleteCommand
+  | ReactCommand
+  | SubscribeFrame
+  | UnsubscribeFrame
+  | TypingFrame
+  | AuthFrame
+  | PingFrame
 
 export type MessageFrame = {
   type: 'message'
@@ -234,6 +329,76 @@ export type MessageFrame = {
   /** If the user sends the same nonce to the same room again, nothing new is stored. */
   nonce?: string
   unavailable?: 'key' | 'erased'
+  /** The `seq` of the message that this one answers. */
+  reply_to?: number
+  /** The ids of the mentioned users. Ids that no user has are dropped. The text is not searched for names. */
+  mentions?: number[]
+  /** A time in UTC with milliseconds, RFC 3339. */
+  edited_at?: string
+  /** The `seq` of the last entry that changed the message. The fields contain the result of all entries up to this one. */
+  changed_seq?: number
+  /** A time in UTC with milliseconds, RFC 3339. */
+  timestamp: string
+}
+
+export type EditFrame = {
+  type: 'edit'
+  id: number
+  /** The name of the room, which identifies it and never changes. */
+  room: string
+  /** The position in the room’s log: 1, 2, 3, … without gaps. */
+  seq: number
+  user_id: number
+  username: string
+  content: string | null
+  /** The client’s own data, at most 2 KiB as JSON; encrypted at rest like the content. */
+  meta?: Record<string, unknown>
+  /** If the user sends the same nonce to the same room again, nothing new is stored. */
+  nonce?: string
+  unavailable?: 'key' | 'erased' | 'superseded'
+  /** The `seq` of the message in the same room. */
+  target: number
+  /** The ids of the mentioned users. Ids that no user has are dropped. The text is not searched for names. */
+  mentions?: number[]
+  /** A time in UTC with milliseconds, RFC 3339. */
+  timestamp: string
+}
+
+export type DeletionFrame = {
+  type: 'deletion'
+  id: number
+  /** The name of the room, which identifies it and never changes. */
+  room: string
+  /** The position in the room’s log: 1, 2, 3, … without gaps. */
+  seq: number
+  user_id: number
+  username: string
+  /** If the user sends the same nonce to the same room again, nothing new is stored. */
+  nonce?: string
+  /** The `seq` of the message in the same room. */
+  target: number
+  /** Why the message was deleted. Encrypted at rest like a message. */
+  reason?: string
+  /** A time in UTC with milliseconds, RFC 3339. */
+  timestamp: string
+}
+
+export type ReactionFrame = {
+  type: 'reaction'
+  id: number
+  /** The name of the room, which identifies it and never changes. */
+  room: string
+  /** The position in the room’s log: 1, 2, 3, … without gaps. */
+  seq: number
+  user_id: number
+  username: string
+  /** If the user sends the same nonce to the same room again, nothing new is stored. */
+  nonce?: string
+  /** The `seq` of the message in the same room. */
+  target: number
+  key: string
+  action: 'added' | 'removed'
+  count: number
   /** A time in UTC with milliseconds, RFC 3339. */
   timestamp: string
 }
@@ -397,6 +562,9 @@ export type PongFrame = {
 
 export type ServerFrame =
   | MessageFrame
+  | EditFrame
+  | DeletionFrame
+  | ReactionFrame
   | ErasureFrame
   | SystemFrame
   | UnknownFrame

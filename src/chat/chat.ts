@@ -54,7 +54,7 @@ export const createChatCore = (options: ChatOptions): ChatCore => {
   const findRoom = createRoomAccess(parts)
 
   return {
-    log: createChatLog({ ...parts, findRoom }),
+    log: createChatLog({ ...parts, findRoom, reactions: (...page) => storage.reactions.page(...page) }),
     appendErasure: createAppendErasure({ ...parts, bus }),
     rooms: createChatRooms({
       ...parts,

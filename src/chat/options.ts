@@ -1,7 +1,7 @@
 /** Defines the options of the chat of one process. */
 import type { Bus } from '../bus/bus.ts'
 import type { Keyring } from '../crypto/keyring.ts'
-import type { ChangesRepository, MessagesRepository, RoomsRepository } from '../db/database.ts'
+import type { ChangesRepository, MessagesRepository, ReactionsRepository, RoomsRepository } from '../db/database.ts'
 import type { SessionKey, SessionUser } from '../db/repositories/sessions.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Log } from '../lib/logging.ts'
@@ -14,6 +14,7 @@ import type { PublisherOptions } from './log/publish.ts'
 export interface ChatStorage {
   readonly rooms: RoomsRepository
   readonly messages: MessagesRepository
+  readonly reactions: ReactionsRepository
   /** Reads changes that were made directly in the database. If absent, such changes are not noticed. */
   readonly changes?: ChangesRepository | undefined
   /** Interval in milliseconds at which changes are polled. See `ChangeFeedOptions.pollMs`. */
@@ -41,6 +42,8 @@ export interface ChatLimits {
   readonly connectionsPerIp: number
   /** Maximum length of a message, in characters (Unicode code points). */
   readonly maxMessageLength: number
+  /** How long a message can be edited after it was sent, in milliseconds. Undefined for no limit. */
+  readonly editWindowMs?: number | undefined
   /**
    * Maximum duration in milliseconds of a connection without the subprotocol `chat.v1`. If 0, such a connection ends when its
    * token expires.

@@ -83,6 +83,7 @@ const createReading = (
   const { storage, keyring, clock, log } = options
   const reader: LogReader = createLogReader({
     messages: storage.messages,
+    reactions: storage.reactions,
     kinds,
     keyring,
     clock,
@@ -117,6 +118,7 @@ const createPublishing = (
     log,
     messageRate: limits.messageRate,
     maxMessageLength: limits.maxMessageLength,
+    editWindowMs: limits.editWindowMs,
     isDraining,
     isUpgradeFinished: options.isUpgradeFinished,
     author: users.author,

@@ -28,6 +28,7 @@ import { createPasskeysRepository, type PasskeysRepository } from './repositorie
 import { createPasswordsRepository, type PasswordsRepository } from './repositories/passwords.ts'
 import { createProcessesRepository, type ProcessesRepository } from './repositories/processes.ts'
 import { createRateLimitsRepository, type RateLimitsRepository } from './repositories/rate-limits.ts'
+import { createReactionsRepository, type ReactionsRepository } from './repositories/reactions.ts'
 import { createRecoveryCodesRepository, type RecoveryCodesRepository } from './repositories/recovery-codes.ts'
 import { createRefreshTokensRepository, type RefreshTokensRepository } from './repositories/refresh-tokens.ts'
 import { createRoomsRepository, type RoomsRepository } from './repositories/rooms.ts'
@@ -39,7 +40,8 @@ import { clientIn } from './transaction.ts'
 
 export type { AppendedEntry, NewEntry, RefusedEntry, StoredBody } from './repositories/append.ts'
 export type { Changes, ChangesRead, ChangesRepository } from './repositories/changes.ts'
-export type { MessagesRepository, StoredEntry } from './repositories/messages.ts'
+export type { Extent, MessageState, MessagesRepository, StoredEntry } from './repositories/messages.ts'
+export type { ReactionRow, ReactionsRepository } from './repositories/reactions.ts'
 export type { RoomRow, RoomsRepository } from './repositories/rooms.ts'
 export type { UsersRepository } from './repositories/users.ts'
 
@@ -48,6 +50,7 @@ export interface Repositories {
   readonly users: UsersRepository
   readonly rooms: RoomsRepository
   readonly messages: MessagesRepository
+  readonly reactions: ReactionsRepository
   readonly rateLimits: RateLimitsRepository
   readonly changes: ChangesRepository
   readonly processes: ProcessesRepository
@@ -95,7 +98,8 @@ export interface ChatDatabase extends Repositories {
 const createRepositories = (client: SqlClient, schema: string, tables: Tables, audit: AuditOptions): Repositories => ({
   users: createUsersRepository(client, tables, schema),
   rooms: createRoomsRepository(client, tables, schema),
-  messages: createMessagesRepository(client, tables, schema),
+  messages: createMessagesRepository(client, schema),
+  reactions: createReactionsRepository(client, schema),
   rateLimits: createRateLimitsRepository(client, schema),
   changes: createChangesRepository(client, schema),
   processes: createProcessesRepository(client, schema),

@@ -12,9 +12,19 @@ import {
 } from './http/admin.ts'
 import { EmailBody, EmailChallenge, EmailVerification } from './http/emails.ts'
 import { AuthFeatures } from './http/features.ts'
-import { Entry, EntryList, Message, NewMessage } from './http/messages.ts'
+import {
+  Entry,
+  EntryList,
+  Message,
+  MessageDeletion,
+  MessageEdit,
+  NewMessage,
+  RawLog,
+  SingleMessage
+} from './http/messages.ts'
 import { ForgottenPassword, PasswordChange, PasswordReset } from './http/passwords.ts'
 import { Problem } from './http/problems.ts'
+import { ReactionList } from './http/reactions.ts'
 import { NewRoom, Presence, Room, RoomList } from './http/rooms.ts'
 import { Entrance, Health, Liveness } from './http/service.ts'
 import { Proof, Proven, RefreshTokenBody, SessionList } from './http/sessions.ts'
@@ -56,6 +66,11 @@ export const components = [
   Entry,
   EntryList,
   NewMessage,
+  MessageEdit,
+  MessageDeletion,
+  SingleMessage,
+  RawLog,
+  ReactionList,
   Room,
   RoomList,
   NewRoom,

@@ -66,6 +66,7 @@ export const ERRORS = {
   },
   origin_not_allowed: { status: 403, title: 'Origin not allowed', advice: 'Add the page’s origin to CORS_ORIGINS.' },
   not_allowed: { status: 403, title: 'Not allowed', advice: 'Ask someone with the permission.' },
+  not_author: { status: 403, title: 'Not the author', advice: 'Offer this only for the user’s own messages.' },
   rejected: { status: 403, title: 'Message rejected', advice: 'Change the message as described in the detail.' },
   wrong_user: { status: 403, title: 'Token of another user', advice: 'Open a new connection for another user.' },
   not_found: { status: 404, title: 'Not found', advice: 'Compare the path with the API document.' },
@@ -93,6 +94,13 @@ export const ERRORS = {
   too_many_passkeys: { status: 409, title: 'Too many passkeys', advice: 'Remove a passkey first.' },
   last_admin: { status: 409, title: 'Last administrator', advice: 'Promote another user first.' },
   room_taken: { status: 409, title: 'Room taken', advice: 'Choose another name.' },
+  already_deleted: { status: 409, title: 'Already deleted', advice: 'Show the message as deleted.' },
+  edit_window_over: { status: 409, title: 'Edit window over', advice: 'Send a new message.' },
+  too_many_reactions: {
+    status: 409,
+    title: 'Too many reactions',
+    advice: 'Remove a reaction first, or use another key.'
+  },
   nonce_reused: { status: 409, title: 'Nonce reused', advice: 'Use a new nonce for a new message.' },
   link_expired: { status: 410, title: 'Link expired', advice: 'Request a new link.' },
   payload_too_large: { status: 413, title: 'Payload too large', advice: 'Send a smaller request.' },

@@ -138,3 +138,15 @@ const SINGLE_REQUESTS = new Set(['register', 'login', 'getMe', 'getAuthFeatures'
 /** Returns whether an operation is a step of such a flow. */
 export const isFlow = ({ operationId, tags }: Operation): boolean =>
   tags.some(tag => FLOW_TAGS.has(tag)) && !SINGLE_REQUESTS.has(operationId)
+
+/** The operations of which an example can succeed only if there is a message. */
+const OF_A_MESSAGE = new Set([
+  'editMessage',
+  'deleteMessage',
+  'addReaction',
+  'removeReaction',
+  'getMessage',
+  'listReactions'
+])
+
+export const needsMessage = ({ operationId }: Operation): boolean => OF_A_MESSAGE.has(operationId)

@@ -47,7 +47,7 @@ describe('an append', () => {
       [3, 3]
     ])
     expect(await database.rooms.findByName('general')).toMatchObject({ lastSeq: 3, oldestSeq: 1 })
-    const stored = await database.messages.newest(room.id, 2)
+    const stored = await database.messages.range(room.id, 2, 3)
     expect(stored.map(({ seq, content, username, writeId }) => [seq, content, username, writeId])).toEqual([
       [2, 'token of b', 'john', 'b'],
       [3, 'token of c', 'john', 'c']
@@ -58,12 +58,12 @@ describe('an append', () => {
     const { database, entry } = await start()
     const [first] = await database.messages.append([entry('a', { meta: 'meta token' })])
     const again = await database.messages.append([entry('new'), entry('a', { content: 'other' })])
-    expect(first).toMatchObject({ seq: 1, replayed: false, stored: null })
+    expect(first).toMatchObject({ seq: 1, outcome: 'stored', stored: null })
     expect(again).toEqual([
-      expect.objectContaining({ seq: 2, replayed: false }),
+      expect.objectContaining({ seq: 2, outcome: 'stored' }),
       {
         ...first,
-        replayed: true,
+        outcome: 'replayed',
         stored: { kind: 'message', targetSeq: null, content: 'token of a', meta: 'meta token', detail: null }
       }
     ])
@@ -73,12 +73,14 @@ describe('an append', () => {
   test('stores nothing for a known write id, and uses no number for it', async () => {
     const { database, entry, append } = await start()
     const first = await append(entry('a'), entry('b'))
-    expect(await append(entry('a'))).toMatchObject([{ ...first[0], replayed: true, stored: { content: 'token of a' } }])
-    expect(await append(entry('b'), entry('a'))).toMatchObject([
-      { ...first[1], replayed: true, stored: { content: 'token of b' } },
-      { ...first[0], replayed: true, stored: { content: 'token of a' } }
+    expect(await append(entry('a'))).toMatchObject([
+      { ...first[0], outcome: 'replayed', stored: { content: 'token of a' } }
     ])
-    expect(await append(entry('c'))).toMatchObject([{ seq: 3, replayed: false }])
+    expect(await append(entry('b'), entry('a'))).toMatchObject([
+      { ...first[1], outcome: 'replayed', stored: { content: 'token of b' } },
+      { ...first[0], outcome: 'replayed', stored: { content: 'token of a' } }
+    ])
+    expect(await append(entry('c'))).toMatchObject([{ seq: 3, outcome: 'stored' }])
     expect(await database.rooms.findByName('general')).toMatchObject({ lastSeq: 3 })
   })
 
@@ -87,10 +89,10 @@ describe('an append', () => {
     const jane = await database.users.create({ username: 'jane', hashedPassword: null })
     const other = await addRoom(database, 'other')
     const appended = await append(entry('same'), entry('same', { userId: jane.id }), entry('same', { roomId: other }))
-    expect(appended.map(({ seq, replayed }) => [seq, replayed])).toEqual([
-      [1, false],
-      [2, false],
-      [1, false]
+    expect(appended.map(({ seq, outcome }) => [seq, outcome])).toEqual([
+      [1, 'stored'],
+      [2, 'stored'],
+      [1, 'stored']
     ])
   })
 
@@ -114,10 +116,10 @@ describe('an append', () => {
     ])
     expect(results).toMatchObject([
       { refused: 'room_not_found' },
-      { seq: 2, replayed: false },
+      { seq: 2, outcome: 'stored' },
       { refused: 'message_not_found' },
-      { seq: 3, replayed: false, stored: null },
-      { seq: 1, replayed: true }
+      { seq: 3, outcome: 'stored', stored: null },
+      { seq: 1, outcome: 'replayed' }
     ])
     // The target of the first entry is not a message. The second entry has a known write id, so its stored entry is returned.
     expect(
@@ -142,7 +144,7 @@ describe('an append', () => {
       { seq: 1 }
     ])
     await database.client.query(`insert into "${database.schema}".upgrades (step) values ('kinds')`)
-    expect(await append(wave)).toMatchObject([{ seq: 2, replayed: false }])
+    expect(await append(wave)).toMatchObject([{ seq: 2, outcome: 'stored' }])
   })
 
   test('finds where a list of messages begins, regardless of other entries between them', async () => {
@@ -167,11 +169,17 @@ describe('an append', () => {
     await append(...all.slice(2, 8))
     await append(...all.slice(8))
     const messages = kinds.flatMap((kind, at) => (kind === 'message' ? [at + 1] : []))
-    for (let to = 0; to <= kinds.length; to++) {
-      const before = messages.filter(seq => seq <= to)
-      for (let count = 1; count <= before.length; count++)
-        expect(await database.messages.messagesFrom(room.id, to, count), `${count} up to ${to}`).toBe(before.at(-count))
-      expect(await database.messages.messagesFrom(room.id, to, before.length + 1)).toBeLessThan(1)
+    const listed = (runs: readonly { first: number; last: number }[]): number[] =>
+      runs.flatMap(({ first, last }) => Array.from({ length: last - first + 1 }, (_, at) => first + at))
+    for (let at = 0; at <= kinds.length; at++) {
+      for (let count = 1; count <= messages.length + 1; count++) {
+        const before = await database.messages.runsBefore(room.id, at, count)
+        expect(listed(before), `${count} up to ${at}`).toEqual(messages.filter(seq => seq <= at).slice(-count))
+        const after = await database.messages.runsAfter(room.id, at, kinds.length, count)
+        expect(listed(after), `${count} from ${at}`).toEqual(messages.filter(seq => seq >= at).slice(0, count))
+        const until = await database.messages.runsAfter(room.id, 1, at, count)
+        expect(listed(until), `${count} until ${at}`).toEqual(messages.filter(seq => seq <= at).slice(0, count))
+      }
     }
   })
 
@@ -191,7 +199,7 @@ describe('an append', () => {
   test('returns the same time as the history', async () => {
     const { database, entry, room, append } = await start()
     const [appended] = await append(entry('a'))
-    const [stored] = await database.messages.newest(room.id, 1)
+    const [stored] = await database.messages.range(room.id, 1, 9)
     expect(stored?.createdAt).toBe(appended?.createdAt)
     expect(Number.isInteger(appended?.createdAt)).toBe(true)
   })

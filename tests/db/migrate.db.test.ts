@@ -48,8 +48,8 @@ describe('migrating', () => {
         { ...entry, writeId: 'a' }
       ])
     ).toMatchObject([
-      { seq: 2, replayed: false },
-      { seq: 1, replayed: true }
+      { seq: 2, outcome: 'stored' },
+      { seq: 1, outcome: 'replayed' }
     ])
     expect(await users.findByUsername('JOHN')).toMatchObject({ id: john.id })
 

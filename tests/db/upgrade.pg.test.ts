@@ -41,7 +41,7 @@ test('an upgrade cannot be finished while a connection of an older release is op
   await older.end()
   await expect.poll(() => finish().then(() => 'finished', String)).toBe('finished')
   await expect(appendAsOlder('c')).rejects.toMatchObject({ code: '55000' })
-  expect(await append('a')).toMatchObject([{ seq: 1, replayed: true }])
+  expect(await append('a')).toMatchObject([{ seq: 1, outcome: 'replayed' }])
   expect(await append('b', 'wave')).toMatchObject([{ seq: 2 }])
   await finish()
 })
@@ -66,11 +66,17 @@ test('a finished upgrade can be reverted with its migration if there is data', a
   const { client, schema, append, appendAsOlder, finish, database } = await start()
   await append('a')
   await finish()
+  expect(await migrateDown(client, schema)).toBe('0012_message_changes')
   expect(await migrateDown(client, schema)).toBe('0011_accounts')
   expect(await migrateDown(client, schema)).toBe('0010_append_messages')
   expect(await migrateDown(client, schema)).toBe('0009_upgrade_guard')
   expect(await appendAsOlder('b')).toEqual([{ seq: 2 }])
-  expect(await migrateUp(client, schema)).toEqual(['0009_upgrade_guard', '0010_append_messages', '0011_accounts'])
+  expect(await migrateUp(client, schema)).toEqual([
+    '0009_upgrade_guard',
+    '0010_append_messages',
+    '0011_accounts',
+    '0012_message_changes'
+  ])
   expect(await append('c', 'wave')).toEqual([{ refused: 'upgrade_pending' }])
   await finish()
   expect(await append('c', 'wave')).toMatchObject([{ seq: 3 }])
@@ -80,12 +86,13 @@ test('a finished upgrade can be reverted with its migration if there is data', a
 test('a running process continues to append when the append function is replaced, and when that is reverted', async () => {
   const { client, schema, append } = await start()
   expect(await append('a')).toMatchObject([{ seq: 1 }])
+  expect(await migrateDown(client, schema)).toBe('0012_message_changes')
   expect(await migrateDown(client, schema)).toBe('0011_accounts')
   expect(await migrateDown(client, schema)).toBe('0010_append_messages')
   expect(await append('b')).toMatchObject([{ seq: 2 }])
   await migrateUp(client, schema)
   expect(await append('c')).toMatchObject([{ seq: 3 }])
-  expect(await append('a')).toMatchObject([{ seq: 1, replayed: true }])
+  expect(await append('a')).toMatchObject([{ seq: 1, outcome: 'replayed' }])
 })
 
 test('the upgrade of a new database is finished from the start', async () => {

@@ -1,6 +1,7 @@
 /** Tests the functions of a host application: authorization, changes of messages, publishing, events and revocation. */
 import { expect, test } from 'vitest'
 import { createMemoryBus, createMemoryNetwork } from '../../src/bus/drivers/memory.ts'
+import type { MessageDraft } from '../../src/chat/access/authorize.ts'
 import { createChat } from '../../src/host.ts'
 import { ChatRejection } from '../../src/protocol/errors.ts'
 import { hostSettings, startHost } from '../support/start-host.ts'
@@ -103,6 +104,23 @@ test('stores what beforeMessage returns, and rejects with the host’s own error
   expect(refused).toMatchObject({ status: 403, body: { code: 'no_links' } })
   const history = await call('GET', '/support/api/chat/messages', { as: 'ann' })
   expect(history.body).toMatchObject([{ content: '**** it', meta: { by: 'ann' } }])
+})
+
+test('stores what beforeMessage returns for an edit, and passes the `seq` of the edited message', async () => {
+  const drafts: MessageDraft[] = []
+  const { join } = await startHost({
+    beforeMessage(draft) {
+      drafts.push(draft)
+      return { ...draft, content: draft.content.toUpperCase() }
+    }
+  })
+  const socket = await join('ann')
+  socket.send({ type: 'message', content: 'first' })
+  await socket.nextOf('message')
+  socket.send({ type: 'edit', target: 1, content: 'second' })
+  expect(await socket.nextOf('edit')).toMatchObject({ content: 'SECOND' })
+  expect(drafts).toMatchObject([{ content: 'first' }, { content: 'second', edits: 1 }])
+  expect(drafts[0]).not.toHaveProperty('edits')
 })
 
 test('stores nothing if beforeMessage fails, and does not log the text', async () => {

@@ -25,7 +25,7 @@ export const createMemoryChat = ({ clock = fakeClock(), ...options }: MemoryChat
     log: silentLog,
     authenticate: () => Promise.reject(new Error('This chat authenticates no user.')),
     ...options,
-    storage: { faultOf: () => 'divide', ...options },
+    storage: { faultOf: () => 'divide', reactions: { own: async () => new Map(), page: async () => [] }, ...options },
     limits: { messageRate, connectionsPerUser, connectionsPerIp, maxMessageLength, legacyLifetimeMs: DAY_MS },
     host: options
   })

@@ -1,9 +1,18 @@
 /** Implements the log in memory with the guarantees of the database, for unit tests. Several chats may share one log. */
-import type { AppendedEntry, MessagesRepository, RoomRow, RoomsRepository, StoredEntry } from '../../src/db/database.ts'
+import type {
+  AppendedEntry,
+  MessagesRepository,
+  ReactionsRepository,
+  RoomRow,
+  RoomsRepository,
+  StoredEntry
+} from '../../src/db/database.ts'
 
 export interface MemoryLog {
   readonly rooms: RoomsRepository
   readonly messages: MessagesRepository
+  /** There are no reactions in memory. */
+  readonly reactions: ReactionsRepository
   /** Returns the last `seq` of a room. */
   head(roomId: number): number
 }
@@ -26,12 +35,12 @@ export const createMemoryLog = (names: readonly string[]): MemoryLog => {
     const appended = batch.map((entry): AppendedEntry => {
       const log = entriesOf(entry.roomId)
       const known = log.find(({ userId, writeId }) => userId === entry.userId && writeId === entry.writeId)
-      if (known) return { ...known, replayed: true, stored: known }
+      if (known) return { ...known, outcome: 'replayed', stored: known }
       const seq = log.length + 1
       const clear = { targetSeq: entry.targetSeq ?? null, detail: entry.detail ?? null }
       const stored = { ...entry, ...clear, id: seq, seq, username: `user-${entry.userId}`, createdAt: seq }
       log.push(stored)
-      return { id: seq, seq, createdAt: seq, replayed: false, stored: null }
+      return { outcome: 'stored', id: seq, seq, createdAt: seq, stored: null, detail: clear.detail }
     })
     await tick()
     return appended
@@ -68,6 +77,7 @@ export const createMemoryLog = (names: readonly string[]): MemoryLog => {
       },
       locked: async () => []
     },
+    reactions: { own: async () => new Map(), page: async () => [] },
     messages: {
       append,
       async extent(roomId, from, to) {
@@ -76,8 +86,9 @@ export const createMemoryLog = (names: readonly string[]): MemoryLog => {
         const [first, last] = [found.at(0), found.at(-1)]
         return first && last && { first: first.seq, last: last.seq }
       },
-      messagesFrom: async (_, to, count) => to - count + 1,
-      newest: async (roomId, limit) => entriesOf(roomId).slice(-limit),
+      runsBefore: async (_, to, count) => [{ first: Math.max(1, to - count + 1), last: to }],
+      runsAfter: async (_, from, to, count) => [{ first: from, last: Math.min(to, from + count - 1) }],
+      some: async (roomId, seqs) => entriesOf(roomId).filter(({ seq }) => seqs.includes(seq)),
       async range(roomId, from, to) {
         await tick()
         return entriesOf(roomId).slice(from - 1, to)

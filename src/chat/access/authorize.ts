@@ -60,6 +60,8 @@ export interface MessageDraft {
   readonly content: string
   readonly meta?: Record<string, unknown> | undefined
   readonly nonce?: string | undefined
+  /** The `seq` of the message that this draft edits. Absent for a new message. */
+  readonly edits?: number | undefined
 }
 
 /**

@@ -54,7 +54,7 @@ export const createFrameDispatch = (options: FrameDispatchOptions): ((opened: Co
     const posted = (outcome: PublishResult): void => {
       if ('error' in outcome) return connection.refuse(outcome.error, { ...marksOf(command), room: room.name })
       if (nonce === undefined && ref === undefined) return
-      const { id, seq, createdAt } = outcome.entry
+      const { id, seq, createdAt } = outcome.position
       connection.send({
         type: 'ack',
         ...(ref === undefined ? {} : { ref }),

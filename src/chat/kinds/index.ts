@@ -3,11 +3,14 @@
  * To add a kind, add its file to this folder, and add the kind to `BUILT_IN`.
  */
 import { connectionFrames, type DocumentedFrames, serviceFrames } from '../../protocol/frames.ts'
+import { deletion } from './deletion.ts'
+import { edit } from './edit.ts'
 import { erasure } from './erasure.ts'
 import type { Kind } from './kind.ts'
 import { message } from './message.ts'
+import { reaction } from './reaction.ts'
 
-export const BUILT_IN: readonly Kind[] = [message, erasure]
+export const BUILT_IN: readonly Kind[] = [message, edit, deletion, reaction, erasure]
 
 /** The registry of the kinds that a process supports. */
 export interface Kinds {

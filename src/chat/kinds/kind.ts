@@ -3,6 +3,7 @@
  * in the file of that kind, for example message.ts.
  */
 import type { Static, TLiteral, TObject, TProperties, TSchema } from '@sinclair/typebox'
+import type { MessageState } from '../../db/database.ts'
 import type { ErrorCode } from '../../protocol/errors.ts'
 import type { Action } from '../access/authorize.ts'
 
@@ -17,18 +18,24 @@ export interface Body extends Readonly<Record<EncryptedColumn, string | null>> {
   readonly detail?: string | null
 }
 
-/** The content of an entry as it appears in a frame. `meta` and `detail` are parsed JSON. */
+/**
+ * The content of an entry as it appears in a frame. `meta` and `detail` are parsed JSON. `content` is null if it cannot be shown.
+ */
 export interface ShownBody {
   readonly content: string | null
   readonly meta?: Record<string, unknown> | undefined
   readonly target?: number | undefined
   readonly detail?: Record<string, unknown> | undefined
+  /** What happened to a message. */
+  readonly state?: MessageState | undefined
 }
 
 /** The limits that `prepare` checks a command against. */
 export interface PrepareContext {
   /** Maximum length of a message, in characters (Unicode code points). */
   readonly maxMessageLength: number
+  /** How long a message can be edited after it was sent, in milliseconds. Undefined for no limit. */
+  readonly editWindowMs?: number | undefined
 }
 
 /** The fields that all commands share. A command is what a client sends to append an entry. */
@@ -45,8 +52,12 @@ export interface Command {
  */
 export interface HttpTwin {
   readonly method: 'POST' | 'PUT' | 'PATCH' | 'DELETE'
+  /** Fields of the command that this route sets, for example if another route of the kind sets another value. */
+  readonly fixed?: Readonly<Record<string, unknown>>
   /** The path, relative to the path of the room. A parameter `:name` sets the field `name` of the command. */
   readonly path: string
+  /** The fields that parameters of the path set, if their names differ. */
+  readonly parameters?: Readonly<Record<string, string>>
   readonly operationId: string
   readonly summary: string
   readonly description: string
@@ -90,7 +101,9 @@ export interface KindDefinition<Schema extends CommandSchema> {
    * service passes to `prepare`.
    */
   readonly isServiceOnly?: boolean
-  readonly http?: HttpTwin
+  /** True if entries of the kind change the message to which they refer. SQL applies the change in the append. */
+  readonly changesTarget?: boolean
+  readonly http?: HttpTwin | readonly HttpTwin[]
   /**
    * Returns what to store for a command. Throws a ChatError if the command is not valid. Does not check for conflicts with
    * other entries, because SQL checks for them while the room is locked.
@@ -98,21 +111,31 @@ export interface KindDefinition<Schema extends CommandSchema> {
   prepare(command: Omit<Static<Schema>, 'type'>, context: PrepareContext): Body
   /** Returns the fields of the frame that are specific to the kind. */
   show(body: ShownBody): object
+  /** Returns further fields of the item of an HTTP list, which the frame does not have. */
+  showItem?(body: ShownBody): object | undefined
+  /**
+   * Returns whether an entry with the same nonce, target and text has the same unencrypted data. By default, the data must be
+   * equal.
+   */
+  isSameDetail?(one: ShownBody['detail'], other: ShownBody['detail']): boolean
 }
 
 /**
  * A kind of entry without the type parameter of `KindDefinition`, so that kinds with different command schemas can be stored
  * together.
  */
-export interface Kind extends Omit<KindDefinition<CommandSchema>, 'prepare'> {
+export interface Kind extends Omit<KindDefinition<CommandSchema>, 'prepare' | 'http'> {
   /** The `type` of the frame that a client sends to append an entry. */
   readonly commandType: string
+  /** The HTTP routes that append an entry. */
+  readonly http: readonly HttpTwin[]
   prepare(command: Command, context: PrepareContext): Body
 }
 
 /** Converts a definition to a `Kind`, which has no type parameter. */
 export const defineKind = <Schema extends CommandSchema>(definition: KindDefinition<Schema>): Kind => ({
   ...definition,
+  http: [definition.http ?? []].flat(),
   commandType: definition.command.properties.type.const,
   // The cast is safe. The frame decoder, the route or src/host.ts has validated the command, and access/authorize.ts has
   // checked the type of each field that `beforeMessage` may replace.

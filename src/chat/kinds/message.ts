@@ -1,15 +1,18 @@
 /** Defines the kind `message`. A message has a text (`content`) and optional JSON data that its sender adds (`meta`). */
 import { type Static, Type } from '@sinclair/typebox'
+import { timestamp } from '../../lib/clock.ts'
 import { isVisible } from '../../lib/text.ts'
 import { ChatError } from '../../protocol/errors.ts'
 import { ref } from '../../protocol/frames/ref.ts'
 import {
   MAX_META_BYTES,
   MESSAGE,
-  Meta,
   messageFields,
+  messageOptions,
+  messageState,
   NewMessage,
   Nonce,
+  ReplyTo,
   RoomName,
   shown
 } from '../../protocol/http/messages.ts'
@@ -24,7 +27,8 @@ export const SendFrame = Type.Object(
     content: Type.String({ minLength: 1 }),
     room: Type.Optional(RoomName),
     nonce: Type.Optional(Nonce),
-    meta: Type.Optional(Meta),
+    ...messageOptions,
+    reply_to: ReplyTo,
     ref
   },
   { $id: 'ChatSendFrame' }
@@ -32,11 +36,19 @@ export const SendFrame = Type.Object(
 export type SendFrame = Static<typeof SendFrame>
 
 /**
- * The frame that delivers a committed message to the subscribers of the room. If a message cannot be shown, `content` is null
- * and `unavailable` gives the reason.
+ * The frame that delivers a message to the subscribers of the room, in its current state. If a message cannot be shown, `content`
+ * is null and `unavailable` gives the reason.
  */
 export const MessageFrame = Type.Object(
-  { type: Type.Literal(MESSAGE), ...messageFields, ...shown, timestamp: Timestamp },
+  {
+    type: Type.Literal(MESSAGE),
+    ...messageFields,
+    ...shown,
+    reply_to: ReplyTo,
+    mentions: messageOptions.mentions,
+    ...messageState,
+    timestamp: Timestamp
+  },
   { $id: 'ChatMessageFrame' }
 )
 export type MessageFrame = Static<typeof MessageFrame>
@@ -75,6 +87,20 @@ export const messageText = (content: string, max: number): string => {
   return text
 }
 
+/** Serializes the ids of mentioned users for `detail`, each once. Returns null if there are none. */
+export const mentionsDetail = (mentions: readonly number[] = []): string | null =>
+  mentions.length === 0 ? null : JSON.stringify({ mentions: [...new Set(mentions)].sort((one, other) => one - other) })
+
+/** Maximum number of keys in an item of a list. `GET .../reactions` returns all of them. */
+const MAX_KEYS = 20
+
+/** Returns the reactions to a message, the most frequent key first. */
+const reactionsOf = (counts: Readonly<Record<string, number>>): { key: string; count: number }[] =>
+  Object.entries(counts)
+    .map(([key, count]) => ({ key, count }))
+    .sort((one, other) => other.count - one.count || (one.key < other.key ? -1 : 1))
+    .slice(0, MAX_KEYS)
+
 export const message = defineKind({
   kind: MESSAGE,
   action: 'post',
@@ -91,11 +117,25 @@ export const message = defineKind({
     description:
       'Responds after the commit. If the request repeats an `Idempotency-Key` with the same message, the response is 200 with the stored message. If the message is a different one, the response is 409. A key is unique per user and room, and stays valid as long as the message is kept.',
     body: NewMessage,
-    errors: ['rejected', 'message_too_long', 'invalid_frame']
+    errors: ['message_not_found', 'rejected', 'message_too_long', 'invalid_frame']
   },
-  prepare: ({ content, meta }, { maxMessageLength }) => ({
+  prepare: ({ content, meta, mentions, reply_to: replyTo }, { maxMessageLength }) => ({
     content: messageText(content, maxMessageLength),
-    meta: metaText(meta)
+    meta: metaText(meta),
+    target: replyTo ?? null,
+    detail: mentionsDetail(mentions)
   }),
-  show: ({ content, meta }) => ({ content, ...(meta === undefined ? {} : { meta }) })
+  show: ({ content, meta, target, detail, state }) => {
+    const mentions = state ? state.mentions : detail?.mentions
+    return {
+      content,
+      ...(meta && { meta }),
+      ...(target && { reply_to: target }),
+      ...(mentions ? { mentions } : {}),
+      ...(state?.editedAt && content !== null ? { edited_at: timestamp(state.editedAt) } : {})
+    }
+  },
+  showItem: ({ state }) => (state?.reactions ? { reactions: reactionsOf(state.reactions) } : undefined),
+  // The mentioned users are not compared, because users who do not exist are not stored.
+  isSameDetail: () => true
 })

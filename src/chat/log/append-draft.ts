@@ -14,14 +14,17 @@ import { type CommittedMessage, committedMessage, metaOf } from './committed-mes
 import type { Entry } from './entry.ts'
 import { restarting } from './refusals.ts'
 
-/** A version that no room ever has. An entry with this version is read from the database before it is delivered. */
-const OUTDATED = -1
+/** The position of an entry in the log. `createdAt` is in milliseconds since the epoch. */
+export type Position = Pick<Entry, 'id' | 'seq' | 'createdAt'>
 
 /**
- * The result of an append: the stored entry, or the error. `isReplay` is true if the entry was already stored with the same
- * nonce.
+ * The result of an append: the stored entry, or the error. `entry` is undefined if nothing was appended, because the entry was
+ * already stored with the same nonce, or because it would have changed nothing. `position` is then that of the entry which was
+ * stored before.
  */
-export type PublishResult = { readonly error: ChatError } | { readonly entry: Entry; readonly isReplay: boolean }
+export type PublishResult =
+  | { readonly error: ChatError }
+  | { readonly position: Position; readonly entry: Entry | undefined }
 
 export interface AppendDraftOptions {
   readonly appendQueue: AppendQueue
@@ -62,13 +65,19 @@ export const createAppendDraft =
       if ('error' in outcome) return posted(outcome)
       const { appended } = outcome
       if (appended.stored && !isSameEntry(draft, appended.stored, keyring)) return posted({ error: nonceReused() })
+      if (appended.outcome !== 'stored') {
+        posted({ position: appended, entry: undefined })
+        // An earlier entry is announced too, because it may have been committed without being announced. It is read from the
+        // database, because it may have been changed or erased since then.
+        if (appended.seq <= room.tail) return
+        room.grown(appended.seq)
+        return bus.announce(room.id, appended.seq)
+      }
       const entry = entryOf(draft, appended)
-      posted({ entry, isReplay: appended.replayed })
-      // A replay is announced too, because the first attempt may have been committed without being announced. The entry of a
-      // replay is read from the database, because it may have been erased since the first attempt.
-      if (room.committed(entry, appended.replayed ? OUTDATED : version)) bus.announce(room.id, entry.seq)
+      posted({ position: entry, entry })
+      if (room.committed(entry, version)) bus.announce(room.id, entry.seq)
       const { content, kind } = draft
-      if (onMessage && !appended.replayed && kind.kind === MESSAGE && content !== null)
+      if (onMessage && kind.kind === MESSAGE && content !== null)
         onMessage(committedMessage({ ...draft, content, meta: metaOf(draft) }, publicUserOf(named(principal)), entry))
     })
     // `appendStarted` is called after `append`, because `append` throws if the queue is full. The callback above, which calls

@@ -1,4 +1,5 @@
 /** Reads the logs of rooms and appends entries to them, for the HTTP routes and the host application. */
+import type { ReactionRow, ReactionsRepository } from '../../db/database.ts'
 import { whenKnown } from '../../lib/when-known.ts'
 import { GENERAL } from '../../protocol/http/messages.ts'
 import { type Principal, publicUserOf } from '../access/authorize.ts'
@@ -16,11 +17,12 @@ import type { Entry } from './entry.ts'
 import type { PublishedBy, Publisher, Submission } from './publish.ts'
 import type { ReadLimit } from './read-limit.ts'
 import type { LogPart, LogReader, Range } from './reader.ts'
+import { refusalOf } from './refusals.ts'
 
-/** A published entry. `isReplay` is true if the entry was already stored with the same nonce. */
+/** A published entry. `isNew` is false if nothing was appended, because the entry was already stored. */
 export interface Published {
   readonly entry: Entry
-  readonly isReplay: boolean
+  readonly isNew: boolean
 }
 
 /**
@@ -35,6 +37,13 @@ export interface ChatLog {
   readonly readLimit: Pick<ReadLimit, 'enter'>
   /** Returns a part of a room's log. Synchronous if the part is cached. */
   read(principal: Principal, room: string, range: Range): LogPart | Promise<LogPart>
+  /** Returns a message as JSON. See `LogReader.message`. Rejects with `message_not_found`. */
+  message(principal: Principal, room: string, seq: number): Promise<Buffer>
+  /**
+   * Returns who reacted to a message with a key: at most `limit` reactions, in the order in which they were added, after the entry
+   * `after`. Rejects with `message_not_found`.
+   */
+  reactions(principal: Principal, room: string, query: ReactionQuery): Promise<ReactionRow[]>
   /** Appends an entry. Resolves after the commit. Rejects with the ChatError that an `error` frame would contain. */
   append(principal: Principal, room: string, submission: Submission): Promise<Published>
   /** Appends a message. Resolves and rejects like `append`. */
@@ -45,7 +54,15 @@ export interface ChatLog {
   idle(): Promise<void>
 }
 
+export interface ReactionQuery {
+  readonly seq: number
+  readonly key: string
+  readonly after: number
+  readonly limit: number
+}
+
 export interface ChatLogOptions {
+  readonly reactions: ReactionsRepository['page']
   readonly kinds: Kinds
   readonly rooms: RoomRegistry
   readonly reader: LogReader
@@ -57,9 +74,9 @@ export interface ChatLogOptions {
 }
 
 export const createChatLog = (options: ChatLogOptions): ChatLog => {
-  const { kinds, rooms, reader, readLimit, appendQueue, publisher, users, findRoom } = options
+  const { kinds, rooms, reader, reactions, readLimit, appendQueue, publisher, users, findRoom } = options
 
-  const publishIn = (principal: Principal, room: Room, submission: Submission, by: PublishedBy): Promise<Published> =>
+  const publishIn = (principal: Principal, room: Room, submission: Submission, by: PublishedBy): Promise<Appended> =>
     new Promise((resolve, reject) => {
       const published = (outcome: PublishResult) => ('error' in outcome ? reject(outcome.error) : resolve(outcome))
       // `post` may throw synchronously. It is called in `then`, which converts the error to a rejection.
@@ -70,24 +87,44 @@ export const createChatLog = (options: ChatLogOptions): ChatLog => {
 
   const append: ChatLog['append'] = async (principal, name, submission) => {
     publisher.admit(principal.userId)
-    return publishIn(principal, await findRoom(principal, name, submission.kind.action), submission, 'person')
+    const room = await findRoom(principal, name, submission.kind.action)
+    const { position, entry } = await publishIn(principal, room, submission, 'person')
+    if (entry) return { entry, isNew: true }
+    const stored = await reader.entry(room, position.seq)
+    if (!stored) throw refusalOf('message_not_found')
+    return { entry: stored, isNew: false }
   }
 
   return {
     kinds,
     readLimit,
-    read: (principal, name, range) => whenKnown(findRoom(principal, name, 'read'), room => reader.part(room, range)),
+    read: (principal, name, range) =>
+      whenKnown(findRoom(principal, name, 'read'), room => reader.part(room, range, principal.userId)),
+    async message(principal, name, seq) {
+      const room = await findRoom(principal, name, 'read')
+      const json = await reader.message(room, seq, principal.userId)
+      if (!json) throw refusalOf('message_not_found')
+      return json
+    },
+    async reactions(principal, name, { seq, key, after, limit }) {
+      const room = await findRoom(principal, name, 'read')
+      const entry = await reader.entry(room, seq)
+      if (!entry?.isMessage) throw refusalOf('message_not_found')
+      return reader.limited(() => reactions(room.id, seq, key, after, limit))
+    },
     append,
     publish: (principal, name, post) => append(principal, name, submissionOf(post)),
     async publishAsHost(principal, { room: name = GENERAL, ...post }) {
       const room = await rooms.load(name)
       if (!room) throw noSuchRoom()
-      const { entry } = await publishIn(principal, room, submissionOf(post), 'host')
-      return committedMessage({ ...post, room }, publicUserOf(users.named(principal)), entry)
+      const { position } = await publishIn(principal, room, submissionOf(post), 'host')
+      return committedMessage({ ...post, room }, publicUserOf(users.named(principal)), position)
     },
     idle: () => appendQueue.idle()
   }
 }
+
+type Appended = Exclude<PublishResult, { readonly error: unknown }>
 
 const submissionOf = (post: Post): Submission => {
   const command: Command & Post = post

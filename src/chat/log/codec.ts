@@ -5,7 +5,7 @@ import type { Keyring } from '../../crypto/keyring.ts'
 import type { AppendedEntry, NewEntry, StoredBody, StoredEntry } from '../../db/database.ts'
 import type { Kinds } from '../kinds/index.ts'
 import type { Body, EncryptedColumn, Kind, ShownBody } from '../kinds/kind.ts'
-import { type Entry, makeEntry, makeUnknown, type Shown } from './entry.ts'
+import { type Entry, makeEntry, makeUnknown, type Unavailable } from './entry.ts'
 
 /** An entry that does not have a position in the log yet. `content` and `meta` are plain text. */
 export interface Draft extends Body {
@@ -26,7 +26,7 @@ const privateWriteId = (): string => `${processId}${(written++).toString(36)}`
 
 /** Matches a nonce. A write id that does not match is not shown to clients. */
 const NONCE = /^[ -~]{1,64}$/
-const nonceOf = (writeId: string): { nonce?: string } => (NONCE.test(writeId) ? { nonce: writeId } : {})
+const nonceOf = (writeId: string): string | undefined => (NONCE.test(writeId) ? writeId : undefined)
 
 /** Encrypts a draft. Returns the entry to append. */
 export const encryptEntry = (draft: Draft, keyring: Keyring): NewEntry => {
@@ -56,26 +56,18 @@ export const encryptEntry = (draft: Draft, keyring: Keyring): NewEntry => {
   }
 }
 
-/**
- * Returns the committed entry of a draft. If the draft is a replay and the stored entry was erased, the returned entry has no
- * content.
- */
-export const entryOf = (draft: Draft, { id, seq, createdAt, stored }: AppendedEntry): Entry => {
-  const { kind, room, userId: user_id, username, content, meta, target, detail, nonce } = draft
-  const place = { id, room: room.name, seq, user_id, username }
-  if (stored && isErased(kind, stored)) return makeEntry(kind.kind, place, ERASED, createdAt)
+/** Returns the entry that was stored for a draft. */
+export const entryOf = (draft: Draft, { id, seq, createdAt, detail: stored }: AppendedEntry): Entry => {
+  const { kind, room, userId: user_id, username, content, meta, target, nonce } = draft
+  const detail = stored ?? draft.detail
   const body: ShownBody = {
     content,
     ...(meta === null ? {} : { meta: JSON.parse(meta) }),
     ...(target == null ? {} : { target }),
     ...(detail == null ? {} : { detail: JSON.parse(detail) })
   }
-  const fields = { ...kind.show(body), ...(nonce === undefined ? {} : { nonce }) }
-  return makeEntry(kind.kind, place, { fields }, createdAt)
+  return makeEntry(kind, { id, room: room.name, seq, user_id, username }, { body, nonce }, createdAt)
 }
-
-const ERASED: Shown = { fields: { content: null }, unavailable: 'erased' }
-const UNREADABLE: Shown = { fields: { content: null }, unavailable: 'key' }
 
 const isErased = ({ encrypted }: Kind, { content }: Pick<StoredEntry, 'content'>): boolean =>
   content === null && encrypted.includes('content')
@@ -92,22 +84,31 @@ export const decryptEntry = (stored: StoredEntry, room: string, kinds: Kinds, ke
   const createdAt = isDated ? stored.createdAt : 0
   const kind = kinds.of(stored.kind)
   if (!kind) return makeUnknown(stored.kind, place, createdAt)
-  if (isErased(kind, stored)) return makeEntry(kind.kind, place, ERASED, createdAt)
+  const withheld = (unavailable: Unavailable): Entry =>
+    makeEntry(kind, place, { body: { content: null, ...clearOf(stored) }, unavailable }, createdAt)
+  if (isErased(kind, stored)) return withheld('erased')
+  if (stored.isSuperseded) return withheld('superseded')
   const body = isDated ? decryptBody(stored, keyring) : undefined
-  if (!body) return makeEntry(kind.kind, place, UNREADABLE, createdAt)
-  return makeEntry(kind.kind, place, { fields: { ...kind.show(body), ...nonceOf(stored.writeId) } }, createdAt)
+  return body ? makeEntry(kind, place, { body, nonce: nonceOf(stored.writeId) }, createdAt) : withheld('key')
 }
 
 /** The latest valid time, in milliseconds since the epoch. Timestamps have years of four digits. */
 const LAST_TIME = Date.parse('9999-12-31T23:59:59.999Z')
 
-/** Decrypts the body of an entry. Returns `undefined` if no key decrypts it, or if the plain text is not valid. */
-const decryptBody = (stored: StoredEntry, keyring: Keyring): ShownBody | undefined => {
-  const { content, meta, keyId, targetSeq, detail } = stored
-  const clear = {
-    ...(targetSeq === null ? {} : { target: targetSeq }),
-    ...(detail === null ? {} : { detail: objectOf(detail) })
-  }
+/** Returns the part of the body of an entry that is not encrypted. */
+const clearOf = ({ targetSeq, detail, state }: StoredEntry): Omit<ShownBody, 'content' | 'meta'> => ({
+  ...(targetSeq === null ? {} : { target: targetSeq }),
+  ...(detail === null ? {} : { detail: objectOf(detail) }),
+  ...(state ? { state } : {})
+})
+
+/**
+ * Decrypts the body of an entry. Returns `undefined` if no key decrypts it, or if the plain text is not valid.
+ * @internal
+ */
+export const decryptBody = (stored: StoredEntry, keyring: Keyring): ShownBody | undefined => {
+  const { content, meta, keyId } = stored
+  const clear = clearOf(stored)
   const text = content === null ? null : keyring.decrypt(content, keyId ?? undefined)
   if (text === undefined) return undefined
   if (meta === null) return { content: text, ...clear }
@@ -125,19 +126,17 @@ const objectOf = (json = ''): Record<string, unknown> | undefined => {
 }
 
 /**
- * Returns whether the stored entry with a draft's write id has the same content as the draft. Stored text that was erased, or
- * that no key decrypts, is assumed to be the same.
+ * Returns whether the stored entry with a draft's write id is what was sent before: an entry of the same kind, with the same target
+ * and the same content, whatever was edited since. Stored text that was erased, or that no key decrypts, is assumed to be the same.
  */
-export const isSameEntry = (draft: Draft, stored: StoredBody, keyring: Keyring): boolean => {
-  if (stored.kind !== draft.kind.kind) return false
-  if (isErased(draft.kind, stored)) return true
-  if (stored.targetSeq !== (draft.target ?? null) || !isSameJson(stored.detail, draft.detail ?? null)) return false
+export const isSameEntry = ({ kind, ...draft }: Draft, stored: StoredBody, keyring: Keyring): boolean => {
+  if (stored.kind !== kind.kind) return false
+  if (isErased(kind, stored)) return true
+  if (stored.targetSeq !== (draft.target ?? null)) return false
+  const isSameDetail = kind.isSameDetail ?? isDeepStrictEqual
+  if (!isSameDetail(objectOf(draft.detail ?? ''), objectOf(stored.detail ?? ''))) return false
   const content = stored.content === null ? null : keyring.decrypt(stored.content)
   if (content === undefined) return true
   const meta = stored.meta === null ? null : keyring.decrypt(stored.meta)
   return content === draft.content && (meta === undefined || meta === draft.meta)
 }
-
-/** Compares parsed values, because the database changes the order of keys and the whitespace in JSON. */
-const isSameJson = (one: string | null, other: string | null): boolean =>
-  one === other || (one !== null && other !== null && isDeepStrictEqual(JSON.parse(one), JSON.parse(other)))

@@ -2,10 +2,14 @@
 import { timestamp } from '../../lib/clock.ts'
 import { ERASURE, MESSAGE } from '../../protocol/http/messages.ts'
 import { type Encoded, encode } from '../connections/encoded.ts'
+import type { Kind, ShownBody } from '../kinds/kind.ts'
 import type { Placed } from './page-store.ts'
 
-/** Why content cannot be shown. `key`: no key decrypts the row, or the row is not valid. `erased`: the content was erased. */
-type Unavailable = 'key' | 'erased'
+/**
+ * Why content cannot be shown. `key`: no key decrypts the row, or the row is not valid. `erased`: the content was erased.
+ * `superseded`: a later edit replaced the content of this edit.
+ */
+export type Unavailable = 'key' | 'erased' | 'superseded'
 
 /** An entry in its public form, encoded once for all readers. */
 export interface Entry extends Encoded, Placed {
@@ -14,11 +18,16 @@ export interface Entry extends Encoded, Placed {
   readonly createdAt: number
   readonly isMessage: boolean
   readonly unavailable: Unavailable | undefined
+  /** The `seq` of the message that this entry changes. */
+  readonly changes?: number
+  /** The `seq` of the message that this message answers. */
+  readonly replyTo?: number
+  readonly hasReactions?: boolean
   /** The user whose earlier entries in the room this entry erases. */
   readonly erasedUser?: number
   /**
-   * The entry as an item of an HTTP list, in JSON. Absent for a message, because the item of a message is derived from its
-   * frame.
+   * The entry as an item of an HTTP list, in JSON. Absent for most messages, because the item of a message is derived from its
+   * frame, unless it has fields that the frame does not have.
    */
   readonly item?: Buffer
 }
@@ -33,27 +42,34 @@ interface Place {
 }
 
 export interface Shown {
-  /** The fields of the frame after those of `Place`. */
-  readonly fields: object
+  readonly body: ShownBody
+  readonly nonce?: string | undefined
   readonly unavailable?: Unavailable
 }
 
 /** Creates an entry of a kind that this release supports. */
-export const makeEntry = (kind: string, place: Place, { fields, unavailable }: Shown, createdAt: number): Entry => {
-  // items.ts relies on this order: `type` is the first field, and `timestamp` is the last.
-  const frame = {
-    type: kind,
-    ...place,
-    ...fields,
-    ...(unavailable && { unavailable }),
-    timestamp: timestamp(createdAt)
+export const makeEntry = (kind: Kind, place: Place, { body, nonce, unavailable }: Shown, createdAt: number): Entry => {
+  const { kind: type } = kind
+  const { target, state } = body
+  const isMessage = type === MESSAGE
+  const fields = {
+    ...kind.show(body),
+    ...(state && state.changedSeq > place.seq ? { changed_seq: state.changedSeq } : {}),
+    ...(nonce === undefined ? {} : { nonce })
   }
-  const isMessage = kind === MESSAGE
+  // items.ts relies on this order: `type` is the first field, and `timestamp` is the last.
+  const frame = { type, ...place, ...fields, ...(unavailable && { unavailable }), timestamp: timestamp(createdAt) }
+  const more = kind.showItem?.(body)
+  const item = isMessage
+    ? more && itemOf({ ...place, ...fields, ...more, ...(unavailable && { unavailable }) }, createdAt)
+    : itemOf({ type, ...place, ...fields, content: null }, createdAt)
   return entryOfFrame(frame, place, createdAt, {
     isMessage,
     unavailable,
-    ...(isMessage ? {} : { item: itemOf({ type: kind }, { ...place, ...fields }, createdAt) }),
-    ...(kind === ERASURE && 'subject' in fields ? { erasedUser: Number(fields.subject) } : {})
+    ...(item ? { item } : {}),
+    ...(target === undefined ? {} : isMessage ? { replyTo: target } : kind.changesTarget ? { changes: target } : {}),
+    ...(state?.reactions ? { hasReactions: true } : {}),
+    ...(type === ERASURE && 'subject' in fields ? { erasedUser: Number(fields.subject) } : {})
   })
 }
 
@@ -64,7 +80,7 @@ export const makeEntry = (kind: string, place: Place, { fields, unavailable }: S
 export const makeUnknown = (storedKind: string, place: Place, createdAt: number): Entry => {
   const { room, seq } = place
   const kind = storedKind.slice(0, MAX_KIND)
-  const item = itemOf({ type: 'unknown', kind }, place, createdAt)
+  const item = itemOf({ type: 'unknown', kind, ...place, content: null }, createdAt)
   return entryOfFrame({ type: 'unknown', kind, room, seq }, place, createdAt, {
     isMessage: false,
     unavailable: undefined,
@@ -76,17 +92,17 @@ export const makeUnknown = (storedKind: string, place: Place, createdAt: number)
 const MAX_KIND = 64
 
 /**
- * Creates the HTTP item of an entry that is not a message. The `content` of the item is null, so that older clients don't show
- * the item as a message.
+ * Creates an HTTP item. The `content` of an entry that is not a message is null, so that older clients don't show the entry as a
+ * message.
  */
-const itemOf = (type: object, fields: object, createdAt: number): Buffer =>
-  Buffer.from(JSON.stringify({ ...type, ...fields, content: null, created_at: timestamp(createdAt) }))
+const itemOf = (fields: object, createdAt: number): Buffer =>
+  Buffer.from(JSON.stringify({ ...fields, created_at: timestamp(createdAt) }))
 
 const entryOfFrame = (
   frame: object,
   { id, seq, user_id: userId }: Place,
   createdAt: number,
-  more: Pick<Entry, 'isMessage' | 'unavailable' | 'item' | 'erasedUser'>
+  more: Omit<Entry, 'frame' | 'head' | 'bytes' | 'createdAt' | keyof Placed | 'id'>
 ): Entry => {
   const encoded = encode(JSON.stringify(frame))
   // The size is counted three times. A small frame is part of a larger buffer of Node's buffer pool, and the whole buffer stays

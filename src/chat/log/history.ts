@@ -3,54 +3,54 @@
  * stays bounded even if the client reads slowly.
  */
 import { Readable } from 'node:stream'
-import type { MessagesRepository } from '../../db/database.ts'
+import type { Extent, MessagesRepository } from '../../db/database.ts'
+import { asciiJson } from '../../lib/ascii-json.ts'
 import { piecesOf } from '../../lib/pieces.ts'
+import { ChatError } from '../../protocol/errors.ts'
 import type { Room as RoomShown } from '../../protocol/http/rooms.ts'
 import { publicRoom } from '../rooms/public-room.ts'
 import type { Room } from '../rooms/room.ts'
+import type { Completions } from './completions.ts'
 import type { Entry } from './entry.ts'
-import { restItems } from './items.ts'
+import { restFrames, restItems } from './items.ts'
 import type { PageCache } from './page-cache.ts'
 import { createPageItems } from './page-items.ts'
+import { lastOf, messagePlaces, type Places, placesOf, type Range } from './runs.ts'
 import type { Slices } from './slices.ts'
 
-/**
- * Selects a part of a room's log by `seq`. Without `after`, selects the newest `limit` messages, or the newest `limit` messages
- * before `before`. With `after`, selects at most the first `limit` entries of all kinds after `after`, and only those before
- * `before` if `before` is set.
- */
-export interface Range {
-  readonly before?: number | undefined
-  readonly after?: number | undefined
-  readonly limit: number
-}
+export type { Range } from './runs.ts'
 
 /** A part of a room's log, oldest entry first. */
 export interface LogPart {
   readonly room: RoomShown
-  /**
-   * With `after`, true if the log has later entries than this part, not counting `before` and the entries that follow it.
-   * Without `after`, true if the log has earlier entries.
-   */
+  /** See `Places`. */
   readonly hasMore: boolean
+  readonly hasNewer?: boolean
   /**
-   * Returns UTF-8 text: `before`, then the entries as comma-separated JSON items, then `after`. `before` and `after` must be
-   * ASCII. With `omitUnavailable`, omits the entries that cannot be shown. Returns a buffer if the part is short. Otherwise
-   * returns a stream, which emits an error if the rest of the part cannot be read.
+   * Returns UTF-8 text: `before`, then the entries as comma-separated JSON items, then the result of `after`. Both must be ASCII.
+   * `after` receives the caller's own reactions to the messages of the part, by `seq`, as a JSON object. Returns a buffer if the part is short.
+   * Otherwise returns a stream, which emits an error if the rest of the part cannot be read.
    */
-  json(before: string, after: string, options?: { readonly omitUnavailable?: boolean }): Buffer | Readable
+  json(before: string, after: (mine: string | undefined) => string, options?: ListOptions): Buffer | Readable
 }
 
-export interface HistoryOptions {
+export interface ListOptions {
+  /** Whether to omit the entries that cannot be shown. */
+  readonly omitUnavailable?: boolean
+}
+
+export interface HistoryOptions extends Pick<MessagesRepository, 'extent' | 'runsBefore' | 'runsAfter'> {
   readonly pages: PageCache<Entry>
-  readonly extent: MessagesRepository['extent']
-  readonly messagesFrom: MessagesRepository['messagesFrom']
+  readonly completions: Completions
   readonly slices: Slices
 }
 
-interface Bounds {
-  readonly from: number
-  readonly to: number
+/** The rest of a part, after the batch that was read first. */
+interface Rest {
+  readonly room: Room
+  readonly epoch: string
+  readonly userId: number
+  readonly runs: readonly Extent[]
 }
 
 /** Approximate size in bytes of the frames that are read at a time for one response. */
@@ -59,20 +59,20 @@ const BATCH_BYTES = 64 * 1024
 const all = (): boolean => true
 const isMessage = (entry: Entry): boolean => entry.isMessage
 
-/** Creates the function that reads a part of a room's log. */
-export const createHistory = ({ pages, extent, messagesFrom, slices }: HistoryOptions) => {
+/** Creates the function that reads a part of a room's log for a user. */
+export const createHistory = ({ pages, extent, completions, slices, ...repository }: HistoryOptions) => {
   const findCached = createPageItems(pages)
 
-  /** Reads entries from the start of a range, up to about `BATCH_BYTES` bytes of frames. */
-  const readBatch = async (room: Room, { from, to }: Bounds): Promise<Entry[]> => {
+  /** Reads entries from the start of a run, up to about `BATCH_BYTES` bytes of frames. */
+  const readBatch = async (room: Room, { first, last }: Extent): Promise<Entry[]> => {
     let batch: Entry[] = []
     let bytes = 0
-    for (let at = from; at <= to && bytes < BATCH_BYTES; at = (batch.at(-1)?.seq ?? to) + 1) {
+    for (let at = first; at <= last && bytes < BATCH_BYTES; at = (batch.at(-1)?.seq ?? last) + 1) {
       const page = pages.past(room.id, at, room.known)
       const entries = Array.isArray(page) ? page : await page
       let count = 0
       for (const { seq, frame } of entries) {
-        if (seq > to || bytes >= BATCH_BYTES) break
+        if (seq > last || bytes >= BATCH_BYTES) break
         bytes += frame.length
         count++
       }
@@ -83,124 +83,151 @@ export const createHistory = ({ pages, extent, messagesFrom, slices }: HistoryOp
   }
 
   /**
-   * Reads the rest of a range in batches. The bounds of the range stay valid during the read, because entries are only added at
-   * the end of the log.
+   * Reads runs in batches. The runs stay valid during the read, because entries are only added at the end of the log.
    */
-  async function* readOn(room: Room, epoch: string, { from, to }: Bounds): AsyncGenerator<Entry[]> {
-    for (let at = from; at <= to; ) {
-      const batch = await readBatch(room, { from: at, to })
-      if (room.epoch !== epoch)
-        throw new Error('The log of the room was replaced by a new incarnation while it was read. Request it again.')
-      if (batch.length === 0) return
-      at = (batch.at(-1)?.seq ?? to) + 1
-      yield batch
-    }
-  }
-
-  /**
-   * Returns the bounds of the nearest existing entries for a range whose entries were all deleted, so that a client can
-   * continue to page through the log. Returns `undefined` if no such entries exist.
-   */
-  const moved = async (room: Room, range: Range, { from, to }: Bounds): Promise<Bounds | undefined> => {
-    const isBackward = range.after === undefined
-    const found = await extent(room.id, isBackward ? room.oldest : from, isBackward ? to : lastOf(room, range))
-    if (!found) return undefined
-    return isBackward
-      ? placesOf(room, { limit: range.limit, before: found.last + 1 })
-      : placesOf(room, { ...range, after: found.first - 1 })
-  }
-
-  /**
-   * Returns the bounds of a range. Without `after`, `limit` counts only messages, so the bounds may include more than `limit`
-   * entries.
-   */
-  const placesOf = async (room: Room, range: Range): Promise<Bounds> => {
-    const bounds = boundsOf(room, range)
-    if (range.after !== undefined || !room.hasOthers) return bounds
-    return { ...bounds, from: Math.max(await messagesFrom(room.id, bounds.to, range.limit), room.oldest) }
-  }
-
-  /** Returns a short part that consists of cached messages without a gap. Returns `undefined` for any other part. */
-  const cachedPart = (room: Room, range: Range): LogPart | undefined => {
-    if (range.after === undefined && room.hasOthers) return undefined
-    const { from, to } = boundsOf(room, range)
-    const cached = from <= to ? findCached(room.id, from, to, BATCH_BYTES) : undefined
-    if (!cached) return undefined
-    return {
-      room: publicRoom(room),
-      hasMore: hasMoreOf(room, range, { from, to }),
-      json: cached.json
-    }
-  }
-
-  const readPart = async (room: Room, range: Range): Promise<LogPart> => {
-    const { epoch } = room
-    let bounds = await placesOf(room, range)
-    let first = await readBatch(room, bounds)
-    if (first.length === 0 && bounds.from <= bounds.to) {
-      bounds = (await moved(room, range, bounds)) ?? { from: room.oldest, to: 0 }
-      first = await readBatch(room, bounds)
-    }
-    const { to } = bounds
-    const isListed = range.after === undefined ? isMessage : all
-    const last = first.at(-1)?.seq ?? to
-    return {
-      room: publicRoom(room),
-      hasMore: hasMoreOf(room, range, bounds) && first.length > 0,
-      json(before, after, { omitUnavailable = false } = {}) {
-        const isShown = (entry: Entry): boolean => isListed(entry) && !(omitUnavailable && entry.unavailable)
-        const shown = first.filter(isShown)
-        if (last >= to) return restItems(before, shown, after)
-        const head = restItems(before, shown, '')
-        const rest = readOn(room, epoch, { from: last + 1, to })
-        return Readable.from(streamItems({ head, rest, after, isShown, isFirst: shown.length === 0, slices }), {
-          objectMode: false
-        })
+  async function* readOn({ room, epoch, runs }: Rest): AsyncGenerator<Entry[]> {
+    for (const { first, last } of runs) {
+      for (let at = first; at <= last; ) {
+        const batch = await readBatch(room, { first: at, last })
+        if (room.epoch !== epoch)
+          throw new Error('The log of the room was replaced by a new incarnation while it was read. Request it again.')
+        if (batch.length === 0) break
+        at = (batch.at(-1)?.seq ?? last) + 1
+        yield batch
       }
     }
   }
 
-  return (room: Room, range: Range): LogPart | Promise<LogPart> => cachedPart(room, range) ?? readPart(room, range)
+  /**
+   * Returns the places of the nearest existing entries for a range whose entries were all deleted, so that a client can
+   * continue to page through the log. Returns `undefined` if no such entries exist.
+   */
+  const moved = async (room: Room, range: Range, { runs }: Places): Promise<Places | undefined> => {
+    const [first, last] = [runs.at(0)?.first ?? 1, runs.at(-1)?.last ?? 0]
+    const isBackward = range.after === undefined || range.around !== undefined
+    const found = await extent(room.id, isBackward ? room.oldest : first, isBackward ? last : lastOf(room, range))
+    if (!found) return undefined
+    return find(
+      room,
+      isBackward ? { limit: range.limit, before: found.last + 1 } : { ...range, after: found.first - 1 }
+    )
+  }
+
+  const listsMessages = ({ after, around, messagesOnly }: Range): boolean =>
+    after === undefined || around !== undefined || messagesOnly === true
+
+  const find = (room: Room, range: Range): Places | Promise<Places> =>
+    listsMessages(range) && room.hasOthers ? messagePlaces(repository, room, range) : placesOf(room, range)
+
+  /** Returns a short part that consists of cached messages without a gap. Returns `undefined` for any other part. */
+  const cachedPart = (room: Room, range: Range): LogPart | undefined => {
+    if (range.isRaw || (listsMessages(range) && room.hasOthers) || room.tail < room.known) return undefined
+    const { runs, ...more } = placesOf(room, range)
+    const [run] = runs
+    const cached = run && findCached(room.id, run.first, run.last, BATCH_BYTES)
+    if (!cached) return undefined
+    return { room: publicRoom(room), ...more, json: (before, after) => cached.json(before, after(undefined)) }
+  }
+
+  /**
+   * Waits until the entries that are known at the time of the call have been read. Then the page cache contains no message as it
+   * was before one of these entries.
+   */
+  const catchUp = async (room: Room): Promise<void> => {
+    const { known } = room
+    if (room.tail < known) await room.caughtUp()
+    if (room.tail < Math.min(known, room.known))
+      throw new ChatError('unavailable', 'The history can’t be read at the moment. Try again.', { retryAfterMs: 1000 })
+  }
+
+  const readPart = async (room: Room, range: Range, userId: number): Promise<LogPart> => {
+    await catchUp(room)
+    const { epoch } = room
+    let places = await find(room, range)
+    let [run, ...later] = places.runs
+    let first = run ? await readBatch(room, run) : []
+    if (first.length === 0 && run) {
+      places = (await moved(room, range, places)) ?? { runs: [], hasMore: false }
+      ;[run, ...later] = places.runs
+      first = run ? await readBatch(room, run) : []
+    }
+    const isListed = listsMessages(range) ? isMessage : all
+    const write = range.isRaw ? restFrames : restItems
+    const next = (first.at(-1)?.seq ?? run?.last ?? 0) + 1
+    const runs = run && next <= run.last ? [{ first: next, last: run.last }, ...later] : later
+    const complete = range.isRaw ? none : completions
+    const more = await complete.replies(room.id, first)
+    const mine = runs.length === 0 ? await complete.mine(room.id, reactedTo(first), userId) : undefined
+    const { hasMore, ...newer } = places
+    return {
+      room: publicRoom(room),
+      hasMore: hasMore && first.length > 0,
+      ...('hasNewer' in newer ? newer : {}),
+      json(before, after, { omitUnavailable = false } = {}) {
+        const isShown = (entry: Entry): boolean => isListed(entry) && !(omitUnavailable && entry.unavailable)
+        const shown = first.filter(isShown)
+        if (runs.length === 0) return write(before, shown, after(mineJson(mine)), more)
+        const head = write(before, shown, '', more)
+        const rest = { room, epoch, userId, runs }
+        const items = streamItems({ head, rest, after, isShown, shown, write, complete })
+        return Readable.from(items, { objectMode: false })
+      }
+    }
+  }
+
+  async function* streamItems(options: StreamOptions): AsyncGenerator<Buffer> {
+    const { head, rest, after, isShown, shown, write, complete } = options
+    const { room, userId } = rest
+    const reacted = reactedTo(shown)
+    yield* piecesOf(head)
+    let comma = shown.length === 0 ? '' : ','
+    for await (const batch of readOn(rest)) {
+      const entries = batch.filter(isShown)
+      if (entries.length === 0) continue
+      reacted.push(...reactedTo(entries))
+      const more = await complete.replies(room.id, entries)
+      const [items = Buffer.alloc(0)] = await slices.map([entries], shown => write(comma, shown, '', more))
+      comma = ','
+      yield* piecesOf(items)
+    }
+    yield Buffer.from(after(mineJson(await complete.mine(room.id, reacted, userId))), 'latin1')
+  }
+
+  /** See `LogReader.message`. */
+  const message = async (room: Room, seq: number, userId: number): Promise<Buffer | undefined> => {
+    await catchUp(room)
+    const [entry] = await pages.past(room.id, seq, Math.min(seq, room.known))
+    if (!entry?.isMessage) return undefined
+    const replies = await completions.replies(room.id, [entry])
+    const mine = (await completions.mine(room.id, reactedTo([entry]), userId)).get(seq)
+    const fields = [replies?.get(seq) ?? '', mine ? `,"mine":${JSON.stringify(mine)}` : '']
+    return restItems('', [entry], '', new Map([[seq, Buffer.concat(fields.map(field => Buffer.from(field)))]]))
+  }
+
+  const part = (room: Room, range: Range, userId: number): LogPart | Promise<LogPart> =>
+    cachedPart(room, range) ?? readPart(room, range, userId)
+
+  return { part, message }
 }
+
+/** Completes nothing. */
+const none: Completions = { replies: async () => undefined, mine: async () => new Map() }
+
+/** Returns the caller's reactions as JSON in ASCII, or `undefined` if there are none. */
+const mineJson = (mine: ReadonlyMap<number, readonly string[]> | undefined): string | undefined =>
+  mine && mine.size > 0 ? asciiJson(Object.fromEntries(mine)) : undefined
 
 interface StreamOptions {
   readonly head: Buffer
-  readonly rest: AsyncGenerator<Entry[]>
-  readonly after: string
+  readonly rest: Rest
+  readonly after: (mine: string | undefined) => string
   readonly isShown: (entry: Entry) => boolean
-  readonly isFirst: boolean
-  readonly slices: Slices
+  /** The entries in `head`. */
+  readonly shown: readonly Entry[]
+  readonly write: typeof restItems
+  readonly complete: Completions
 }
 
-async function* streamItems({ head, rest, after, isShown, isFirst, slices }: StreamOptions): AsyncGenerator<Buffer> {
-  yield* piecesOf(head)
-  let comma = isFirst ? '' : ','
-  for await (const batch of rest) {
-    const [items] = await slices.map([batch.filter(isShown)], shown => restItems(comma, shown, ''))
-    if (!items || items.length <= comma.length) continue
-    comma = ','
-    yield* piecesOf(items)
-  }
-  yield Buffer.from(after, 'latin1')
-}
-
-/**
- * Returns the bounds of a range in which `limit` counts entries of all kinds. The range is empty if `to` is less than `from`.
- */
-const boundsOf = (room: Room, range: Range): Bounds => {
-  const last = lastOf(room, range)
-  if (range.after === undefined) return { from: Math.max(last - range.limit + 1, room.oldest), to: last }
-  const from = Math.max(range.after + 1, room.oldest)
-  return { from, to: Math.min(from + range.limit - 1, last) }
-}
-
-/** Returns whether a room has more entries in the requested direction. */
-const hasMoreOf = (room: Room, range: Range, { from, to }: Bounds): boolean =>
-  range.after === undefined ? from > room.oldest : to < lastOf(room, range)
-
-/**
- * Returns the `seq` of the last entry that a range may contain. Counts the entries that the room has not read yet, so that a
- * response contains every message that was acknowledged before the request.
- */
-const lastOf = ({ known }: Room, { before }: Range): number =>
-  before === undefined ? known : Math.min(before - 1, known)
+/** Returns the `seq` of the messages with reactions. */
+const reactedTo = (entries: readonly Entry[]): number[] =>
+  entries.filter(({ hasReactions }) => hasReactions).map(({ seq }) => seq)

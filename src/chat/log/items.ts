@@ -10,6 +10,7 @@ const CREATED_AT = Buffer.from('"created_at":')
 const GROWS = 2 - FRAME_HEAD + CREATED_AT.length - (FRAME_TAIL - STAMP)
 const COMMA = 0x2c
 const BRACE = 0x7b
+const CLOSING_BRACE = 0x7d
 
 /** Entries as HTTP items in UTF-8, with a comma after each item. */
 export interface Items {
@@ -30,20 +31,38 @@ export const itemsOf = (entries: readonly Entry[]): Items => {
   return { bytes, starts }
 }
 
+/** Further fields of items, by the `seq` of their entries: `,"name":value` in JSON. */
+export type MoreFields = ReadonlyMap<number, Buffer>
+
 /**
  * Returns UTF-8 text: `before`, then the entries as comma-separated HTTP items, then `after`. `before` and `after` must be
  * ASCII.
  */
-export const restItems = (before: string, entries: readonly Entry[], after: string): Buffer => {
-  const bytes = Buffer.allocUnsafe(before.length + maxLength(entries) + after.length)
+export const restItems = (before: string, entries: readonly Entry[], after: string, more?: MoreFields): Buffer => {
+  let length = before.length + maxLength(entries) + after.length
+  for (const fields of more?.values() ?? []) length += fields.length
+  const bytes = Buffer.allocUnsafe(length)
   let at = bytes.write(before, 'latin1')
   for (const [index, entry] of entries.entries()) {
     if (index > 0) bytes[at++] = COMMA
     at = copyItem(bytes, at, entry)
+    const fields = more?.get(entry.seq)
+    if (!fields) continue
+    // The fields replace the closing brace of the item, and are followed by one.
+    at += fields.copy(bytes, at - 1) - 1
+    bytes[at++] = CLOSING_BRACE
   }
   at += bytes.write(after, at, 'latin1')
   return bytes.subarray(0, at)
 }
+
+/** Like `restItems`, but with the entries as in the frames that subscribers receive. */
+export const restFrames = (before: string, entries: readonly Entry[], after: string): Buffer =>
+  joinItems(
+    before,
+    entries.map(({ frame, head }) => frame.subarray(head)),
+    after
+  )
 
 /** Returns `before`, then pieces of items, comma-separated, then `after`. See `restItems`. */
 export const joinItems = (before: string, pieces: readonly Buffer[], after: string): Buffer => {

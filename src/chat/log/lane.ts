@@ -95,7 +95,7 @@ const asReplay =
   (settled: Pending['settle'][number], { kind, targetSeq = null, content, meta, detail = null }: NewEntry) =>
   (outcome: Outcome): void =>
     settled(
-      'error' in outcome
+      'error' in outcome || outcome.appended.outcome === 'unchanged'
         ? outcome
-        : { appended: { ...outcome.appended, replayed: true, stored: { kind, targetSeq, content, meta, detail } } }
+        : { appended: { ...outcome.appended, outcome: 'replayed', stored: { kind, targetSeq, content, meta, detail } } }
     )

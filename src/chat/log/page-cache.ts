@@ -49,6 +49,11 @@ export interface PageCache<Entry> {
    * Removes the pages that contain entries from `from` to `to`, both inclusive, because these entries were changed or deleted.
    */
   invalidate(roomId: number, from: number, to: number): void
+  /**
+   * Removes the page that contains the message `seq`, because a later entry changed the message. Does not change the version,
+   * because a room adds its entries in order: it has no copy of the message that is newer than the page.
+   */
+  changed(roomId: number, seq: number): void
   /** Removes the pages that contain entries with the names of these users. */
   invalidateUsers(userIds: ReadonlySet<number>): void
   /**
@@ -125,6 +130,10 @@ export const createPageCache = <Entry extends Placed>({
     invalidate(roomId, from, to) {
       outdate(one => one.roomId === roomId && one.first <= to && one.last >= from)
       pages.removeOf(roomId, ({ first, last }) => first <= to && last >= from)
+    },
+    changed(roomId, seq) {
+      loads.outdate(one => one.roomId === roomId && one.first <= seq && one.last >= seq)
+      pages.removeOf(roomId, ({ first, last }) => first <= seq && last >= seq)
     },
     invalidateUsers(userIds) {
       version++

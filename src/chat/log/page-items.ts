@@ -110,8 +110,14 @@ const isSame = (kept: Response, { pages, from, before, after }: Omit<Response, '
   kept.pages.length === pages.length &&
   kept.pages.every((id, at) => id === pages[at])
 
-/** Returns whether all entries are messages that can be shown, without a gap between them. */
+/**
+ * Returns whether all entries are messages that can be shown, without a gap between them. Items with reactions or replies are
+ * completed for each request, so they are not plain.
+ */
 const isPlain = (entries: readonly Entry[]): boolean => {
   const first = entries[0]?.seq ?? 0
-  return entries.every(({ isMessage, unavailable, seq }, at) => isMessage && !unavailable && seq === first + at)
+  return entries.every(
+    ({ isMessage, unavailable, hasReactions, replyTo, seq }, at) =>
+      isMessage && !unavailable && !hasReactions && replyTo === undefined && seq === first + at
+  )
 }

@@ -32,6 +32,8 @@ export interface PublisherOptions extends AppendDraftOptions {
   /** Maximum number of messages per second per user, for the text of the error. The connection registry applies the limit. */
   readonly messageRate: number
   readonly maxMessageLength: number
+  /** See `ChatLimits.editWindowMs`. */
+  readonly editWindowMs?: number | undefined
   /** See `ChatOptions.isUpgradeFinished`. */
   readonly isUpgradeFinished?: (() => boolean) | undefined
 }
@@ -57,10 +59,10 @@ export interface Publisher {
 }
 
 export const createPublisher = ({ registry, access, log, ...options }: PublisherOptions): Publisher => {
-  const { messageRate, maxMessageLength, isDraining, isUpgradeFinished = () => true, named } = options
+  const { messageRate, maxMessageLength, editWindowMs, isDraining, isUpgradeFinished = () => true, named } = options
   const append = createAppendDraft(options)
 
-  const prepare = ({ kind, command }: Submission): Body => kind.prepare(command, { maxMessageLength })
+  const prepare = ({ kind, command }: Submission): Body => kind.prepare(command, { maxMessageLength, editWindowMs })
 
   /**
    * Prepares a message that `beforeMessage` has edited. Throws `unavailable` if the edited message is not valid, because the
@@ -115,7 +117,8 @@ export const createPublisher = ({ registry, access, log, ...options }: Publisher
       user: publicUserOf(named(principal)),
       content: own.content ?? '',
       meta: metaOf(own),
-      nonce
+      nonce,
+      ...(kind.changesTarget && own.target != null ? { edits: own.target } : {})
     }
     return access.edit(draft).then(({ content, meta }) => {
       const edited = { kind, command: { ...command, content, meta } }

@@ -1,12 +1,13 @@
 /** Reads the logs of rooms through the page cache. Pages that are not cached are read from the database. */
 import pLimit, { type LimitFunction } from 'p-limit'
 import type { Keyring } from '../../crypto/keyring.ts'
-import type { MessagesRepository } from '../../db/database.ts'
+import type { MessagesRepository, ReactionsRepository } from '../../db/database.ts'
 import type { Clock } from '../../lib/clock.ts'
 import type { Log } from '../../lib/logging.ts'
 import type { Kinds } from '../kinds/index.ts'
 import type { Room } from '../rooms/room.ts'
 import { decryptEntry } from './codec.ts'
+import { createCompletions } from './completions.ts'
 import type { Entry } from './entry.ts'
 import { createHistory, type LogPart, type Range } from './history.ts'
 import { createPageCache, type PageCache } from './page-cache.ts'
@@ -17,6 +18,7 @@ export type { LogPart, Range } from './history.ts'
 
 export interface LogReaderOptions {
   readonly messages: MessagesRepository
+  readonly reactions: ReactionsRepository
   readonly kinds: Kinds
   readonly keyring: Keyring
   readonly clock: Clock
@@ -33,8 +35,15 @@ export interface LogReader {
   /** Runs a read-only query. The query waits while `concurrentReads` other queries are running. */
   readonly limited: LimitFunction
   readonly pages: PageCache<Entry>
-  /** Returns a part of a room's log. Synchronous if the part is cached. */
-  part(room: Room, range: Range): LogPart | Promise<LogPart>
+  /** Returns a part of a room's log for a user. Synchronous if the part is cached. */
+  part(room: Room, range: Range, userId: number): LogPart | Promise<LogPart>
+  /**
+   * Returns the message `seq` of a room as an item of a list, with the caller's own reactions in the field `mine`. Resolves with
+   * `undefined` if there is no such message.
+   */
+  message(room: Room, seq: number, userId: number): Promise<Buffer | undefined>
+  /** Returns the entry `seq` of a room, or `undefined` if there is none. */
+  entry(room: Room, seq: number): Promise<Entry | undefined>
 }
 
 /** Minimum time in milliseconds between two log lines about entries that cannot be decrypted. */
@@ -42,7 +51,7 @@ const REPORT_MS = 60_000
 
 /** Creates the page cache, and the function that reads a part of a log through the cache. */
 export const createLogReader = (options: LogReaderOptions): LogReader => {
-  const { messages, kinds, keyring, clock, nameOf, isCurrent } = options
+  const { messages, reactions, kinds, keyring, clock, nameOf, isCurrent } = options
   const slices = createSlices({ clock })
   const limited = pLimit(options.concurrentReads)
   const report = createReport(options)
@@ -55,13 +64,26 @@ export const createLogReader = (options: LogReaderOptions): LogReader => {
     return entries
   }
   const extent: MessagesRepository['extent'] = (...range) => limited(() => messages.extent(...range))
-  const messagesFrom: MessagesRepository['messagesFrom'] = (...range) => limited(() => messages.messagesFrom(...range))
   const pages = createPageCache<Entry>({
     read,
     isCurrent,
     firstSeq: async (...range) => (await extent(...range))?.first
   })
-  return { limited, pages, part: createHistory({ pages, extent, messagesFrom, slices }) }
+  const completions = createCompletions({
+    some: (...wanted) => limited(() => messages.some(...wanted)),
+    own: (...wanted) => limited(() => reactions.own(...wanted)),
+    keyring,
+    slices
+  })
+  const { part, message } = createHistory({
+    pages,
+    extent,
+    runsBefore: (...range) => limited(() => messages.runsBefore(...range)),
+    runsAfter: (...range) => limited(() => messages.runsAfter(...range)),
+    completions,
+    slices
+  })
+  return { limited, pages, part, message, entry: async (room, seq) => (await pages.past(room.id, seq, seq))[0] }
 }
 
 /** Creates a function that counts the entries that cannot be decrypted, and logs their number at most once per `REPORT_MS`. */

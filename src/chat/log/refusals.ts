@@ -1,12 +1,17 @@
 /**
  * Creates the errors for entries that are refused because of the state of a room or of the service. Converts the code that the
- * database returns for a refused entry to an error. drizzle/0008_append_entries.sql defines the codes.
+ * database returns for a refused entry to an error. drizzle/0012_message_changes.sql defines the codes.
  */
 import { ChatError, type ErrorCode } from '../../protocol/errors.ts'
 
 const DETAILS: Partial<Record<ErrorCode, string>> = {
   room_not_found: 'The room was deleted. Choose another room.',
   message_not_found: 'There is no such message in this room. It may have been deleted.',
+  not_author: 'Only its author may do this with a message.',
+  already_deleted: 'The message was deleted.',
+  edit_window_over: 'The message is too old to be edited. Send a new message.',
+  too_many_reactions:
+    'There are too many reactions: at most 50 different ones per message, and 10 of one user. Remove one first.',
   upgrade_pending: 'The service is being upgraded and accepts only messages. Try again later.'
 }
 

@@ -25,6 +25,10 @@ export const chatSettings = ownedBy('chat', {
     unit: 'characters',
     description: 'The maximum length of a message, in Unicode code points.'
   }),
+  editWindowMinutes: limit(0, {
+    unit: 'minutes',
+    description: 'How long a message can be edited after it was sent. 0 for no limit.'
+  }),
   legacySocketHours: limit(24, {
     unit: 'hours',
     description:

@@ -12,7 +12,7 @@ export interface NewEntry {
   readonly content: string | null
   readonly meta: string | null
   readonly keyId: string | null
-  /** The unencrypted data of the entry, serialized as JSON. The kind of the entry defines the fields; messages have none. */
+  /** The unencrypted data of the entry, serialized as JSON. The kind of the entry defines the fields. */
   readonly detail?: string | null
 }
 
@@ -32,26 +32,33 @@ export interface RefusedEntry {
 }
 
 /**
- * The result for an entry that is in the log. If an entry with the same write id already existed, `replayed` is true, and the
- * other fields are those of the existing entry. Otherwise `stored` is null.
+ * The result for an entry that is in the log.
+ * - `stored`: the entry was appended.
+ * - `replayed`: an entry with the same write id already existed, and the other fields are those of the existing entry.
+ * - `unchanged`: the entry would change nothing, so it was not appended. The other fields are those of the entry that decided the
+ *   same before.
  */
 export interface AppendedEntry {
+  readonly outcome: 'stored' | 'replayed' | 'unchanged'
   readonly id: number
   readonly seq: number
   /** In milliseconds since the epoch. Never decreases within a room. */
   readonly createdAt: number
-  readonly replayed: boolean
+  /** The existing entry, if `outcome` is `replayed`. Otherwise null. */
   readonly stored: StoredBody | null
+  /** The unencrypted data that was stored, serialized as JSON. The database completes it, for example with a count. */
+  readonly detail: string | null
 }
 
 /**
  * Appends a batch in one transaction and one round trip. After the commit, resolves with one result per entry, in the order
- * of the batch. Two entries of a batch must not have the same room, user and write id. See drizzle/0010_append_messages.sql.
+ * of the batch. Two entries of a batch must not have the same room, user and write id. See drizzle/0010_append_messages.sql and
+ * drizzle/0012_message_changes.sql.
  */
 export type AppendBatch = (batch: readonly NewEntry[]) => Promise<(AppendedEntry | RefusedEntry)[]>
 
 interface AppendRow extends Omit<StoredBody, 'targetSeq'> {
-  readonly outcome: 'stored' | 'replayed' | 'refused'
+  readonly outcome: AppendedEntry['outcome'] | 'refused'
   readonly code: string
   readonly id: number
   readonly seq: number
@@ -85,6 +92,6 @@ export const createAppendBatch = (client: SqlClient, schema: string): AppendBatc
 const resultOf = (row: AppendRow): AppendedEntry | RefusedEntry => {
   const { outcome, code, id, seq, ms: createdAt, kind, target_seq: targetSeq, content, meta, detail } = row
   if (outcome === 'refused') return { refused: code }
-  const replayed = outcome === 'replayed'
-  return { id, seq, createdAt, replayed, stored: replayed ? { kind, targetSeq, content, meta, detail } : null }
+  const stored = outcome === 'replayed' ? { kind, targetSeq, content, meta, detail } : null
+  return { outcome, id, seq, createdAt, stored, detail }
 }

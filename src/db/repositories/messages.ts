@@ -1,14 +1,14 @@
 /**
- * Reads the entries of the log by `seq`, and appends entries with append.ts. `content` and `meta` are Fernet tokens here, never
- * plaintext.
+ * Reads the entries of the log by `seq`, each in its current state, and appends entries with append.ts. `content` and `meta` are
+ * Fernet tokens here, never plaintext.
  */
-import { and, between, desc, eq, sql } from 'drizzle-orm'
-import { MESSAGE } from '../../protocol/http/messages.ts'
 import type { SqlClient } from '../client/types.ts'
-import { milliseconds, type Tables } from '../tables.ts'
 import { type AppendBatch, createAppendBatch, type StoredBody } from './append.ts'
 
-/** A stored entry, with the current name of its user. */
+/**
+ * A stored entry in its current state, with the current name of its user. If a message was edited, `content`, `meta` and `keyId`
+ * are those of the newest edit.
+ */
 export interface StoredEntry extends StoredBody {
   readonly id: number
   readonly roomId: number
@@ -18,20 +18,35 @@ export interface StoredEntry extends StoredBody {
   readonly keyId: string | null
   readonly writeId: string
   readonly createdAt: number
+  /** What happened to a message, if anything did. Null for an entry that is not a message. */
+  readonly state?: MessageState | null
+  /** True for an edit that a later edit replaced. */
+  readonly isSuperseded?: boolean
+}
+
+/** The result of the entries that refer to a message. */
+export interface MessageState {
+  /** The `seq` of the last entry that changed the message. */
+  readonly changedSeq: number
+  /** When the message was edited, in milliseconds since the epoch. */
+  readonly editedAt: number | null
+  /** The ids of the mentioned users. */
+  readonly mentions: readonly number[] | null
+  /** The number of reactions with each key. */
+  readonly reactions: Readonly<Record<string, number>> | null
 }
 
 /** Appends and reads the entries of all rooms in one schema. */
 export interface MessagesRepository {
   readonly append: AppendBatch
-  /** Returns the newest entries of a room, at most `limit`, in ascending order. */
-  newest(roomId: number, limit: number): Promise<StoredEntry[]>
-  /**
-   * Returns the `seq` from which a range up to `to` contains `count` messages. Returns less than 1 if there are fewer messages.
-   * Entries of other kinds in the range are not counted.
-   */
-  messagesFrom(roomId: number, to: number, count: number): Promise<number>
+  /** Returns where the last `count` messages up to the entry `to` are, as runs of consecutive messages in ascending order. */
+  runsBefore(roomId: number, to: number, count: number): Promise<Extent[]>
+  /** Returns where the first `count` messages from the entry `from` to the entry `to` are, in the same form. */
+  runsAfter(roomId: number, from: number, to: number, count: number): Promise<Extent[]>
   /** Returns the entries of a room with `from <= seq <= to`, in ascending order. */
   range(roomId: number, from: number, to: number): Promise<StoredEntry[]>
+  /** Returns those of the entries `seqs` of a room that exist, in ascending order. */
+  some(roomId: number, seqs: readonly number[]): Promise<StoredEntry[]>
   /** Returns the lowest and the highest stored `seq` with `from <= seq <= to`; `undefined` if there is no such entry. */
   extent(roomId: number, from: number, to: number): Promise<Extent | undefined>
 }
@@ -42,6 +57,14 @@ export interface Extent {
   readonly last: number
 }
 
+/** A row of the query for entries. The columns of the state are null if the message has no state. */
+interface Row extends Omit<StoredEntry, 'state'> {
+  readonly changedSeq: number | null
+  readonly editedAt: number | null
+  readonly mentions: string | null
+  readonly reactions: string | null
+}
+
 /**
  * Maximum length of a token, in bytes. The service never stores a longer one. Longer text in the column is not read, because it
  * could exhaust the memory of the process.
@@ -49,95 +72,80 @@ export interface Extent {
 const MAX_TOKEN_BYTES = 1024 * 1024
 
 /** @internal */
-export const createMessagesRepository = (
-  client: SqlClient,
-  { messages, users }: Tables,
-  schema: string
-): MessagesRepository => {
+export const createMessagesRepository = (client: SqlClient, schema: string): MessagesRepository => {
   const inSchema = `"${schema.replaceAll('"', '""')}"`
-  const details = `select seq::double precision, detail::text from ${inSchema}.others
-    where room_id = $1 and seq = any($2::bigint[]) and detail is not null`
-  const messagesFrom = `select ${inSchema}.chat_messages_from($1, $2, $3)::double precision as "from"`
-
-  // Selects an empty text, which cannot be decrypted, instead of a text that is too long. PostgreSQL computes the length
-  // without reading the text.
-  const token = (column: Tables['messages']['content'] | Tables['messages']['meta']) =>
-    sql<
-      string | null
-    >`case when octet_length(${column}) > ${sql.raw(String(MAX_TOKEN_BYTES))} then '' else ${column} end`
-
-  const stored = {
-    id: messages.id,
-    roomId: messages.roomId,
-    seq: messages.seq,
-    kind: messages.kind,
-    targetSeq: messages.targetSeq,
-    userId: messages.userId,
-    // The entries of a deleted user are kept, because clients cannot handle gaps in the log. So the queries use a left join.
-    username: sql<string>`coalesce(${users.username}, 'deleted user')`,
-    content: token(messages.content),
-    meta: token(messages.meta),
-    keyId: messages.keyId,
-    writeId: messages.writeId,
-    createdAt: milliseconds(messages.createdAt)
-  }
-
-  const range = client.drizzle
-    .select(stored)
-    .from(messages)
-    .leftJoin(users, eq(users.id, messages.userId))
-    .where(
-      and(
-        eq(messages.roomId, sql.placeholder('roomId')),
-        between(messages.seq, sql.placeholder('from'), sql.placeholder('to'))
-      )
-    )
-    .orderBy(messages.seq)
-    .prepare('chat_range')
-
-  const extent = client.drizzle
-    .select({
-      first: sql<number | null>`min(${messages.seq})::double precision`,
-      last: sql<number | null>`max(${messages.seq})::double precision`
-    })
-    .from(messages)
-    .where(
-      and(
-        eq(messages.roomId, sql.placeholder('roomId')),
-        between(messages.seq, sql.placeholder('from'), sql.placeholder('to'))
-      )
-    )
-    .prepare('chat_extent')
-
-  const newest = client.drizzle
-    .select(stored)
-    .from(messages)
-    .leftJoin(users, eq(users.id, messages.userId))
-    .where(eq(messages.roomId, sql.placeholder('roomId')))
-    .orderBy(desc(messages.seq))
-    .limit(sql.placeholder('limit'))
-    .prepare('chat_newest')
-
-  /** Adds `detail` to the entries. Messages have no details, so a page with only messages needs no second query. */
-  const withDetails = async (roomId: number, rows: Omit<StoredEntry, 'detail'>[]): Promise<StoredEntry[]> => {
-    const others = rows.filter(({ kind }) => kind !== MESSAGE).map(({ seq }) => seq)
-    const found =
-      others.length > 0 ? await client.query<{ seq: number; detail: string }>(details, [roomId, others]) : []
-    const bySeq = new Map(found.map(({ seq, detail }) => [seq, detail]))
-    return rows.map(row => ({ ...row, detail: bySeq.get(row.seq) ?? null }))
-  }
+  const runsBefore = `select first, last from ${inSchema}.chat_messages_before($1, $2, $3)`
+  const runsAfter = `select first, last from ${inSchema}.chat_messages_after($1, $2, $3, $4)`
+  const extent = `select min(seq)::double precision as first, max(seq)::double precision as last
+    from ${inSchema}.messages where room_id = $1 and seq between $2 and $3`
+  const entries = (condition: string): string => `
+    select entry.id::double precision, entry.room_id as "roomId", entry.seq::double precision, entry.kind,
+      entry.target_seq::double precision as "targetSeq", entry.user_id as "userId", entry.write_id as "writeId",
+      ${milliseconds('entry.created_at')} as "createdAt",
+      -- The entries of a deleted user are kept, because clients cannot handle gaps in the log.
+      coalesce(author.username, 'deleted user') as username,
+      ${token(CURRENT('content'))} as content, ${token(CURRENT('meta'))} as meta, ${CURRENT('key_id')} as "keyId",
+      other.detail::text as detail, coalesce(entry.kind = 'edit' and state.edit_seq <> entry.seq, false) as "isSuperseded",
+      case when entry.kind = 'message' then state.changed_seq end::double precision as "changedSeq",
+      ${milliseconds('state.edited_at')} as "editedAt", to_json(state.mentions)::text as mentions,
+      state.reactions::text as reactions
+    from ${inSchema}.messages as entry
+    -- The limits make each of these joins a look-up per entry. Otherwise, the plan could read whole tables.
+    left join lateral (select username from ${inSchema}.users where users.id = entry.user_id limit 1) as author on true
+    left join lateral (
+      select detail from ${inSchema}.others
+      where others.room_id = entry.room_id and others.seq = entry.seq and entry.kind <> 'message' limit 1
+    ) as other on true
+    left join lateral (
+      select changed_seq, edit_seq, edited_at, mentions, reactions from ${inSchema}.message_state as state
+      where state.room_id = entry.room_id
+        and state.seq = case entry.kind when 'message' then entry.seq when 'edit' then entry.target_seq end
+      limit 1
+    ) as state on true
+    left join lateral (
+      select content, meta, key_id from ${inSchema}.messages as edit
+      where edit.room_id = entry.room_id and edit.seq = state.edit_seq and entry.kind = 'message' limit 1
+    ) as edit on true
+    where entry.room_id = $1 and ${condition} order by entry.seq`
+  const range = entries('entry.seq between $2 and $3')
+  const some = entries('entry.seq = any($2::bigint[])')
 
   return {
     append: createAppendBatch(client, schema),
-    range: async (roomId, from, to) => withDetails(roomId, await range.execute({ roomId, from, to })),
-    async messagesFrom(roomId, to, count) {
-      const [row] = await client.query<{ from: number }>(messagesFrom, [roomId, to, count])
-      return row?.from ?? 1
-    },
+    range: async (roomId, from, to) => (await client.query<Row>(range, [roomId, from, to])).map(entryOf),
+    some: async (roomId, seqs) => (await client.query<Row>(some, [roomId, [...seqs]])).map(entryOf),
+    runsBefore: async (roomId, to, count) => (await client.query<Extent>(runsBefore, [roomId, to, count])).reverse(),
+    runsAfter: (roomId, from, to, count) => client.query<Extent>(runsAfter, [roomId, from, to, count]),
     async extent(roomId, from, to) {
-      const [row] = await extent.execute({ roomId, from, to })
+      const [row] = await client.query<{ first: number | null; last: number | null }>(extent, [roomId, from, to])
       return row && row.first !== null && row.last !== null ? { first: row.first, last: row.last } : undefined
-    },
-    newest: async (roomId, limit) => withDetails(roomId, (await newest.execute({ roomId, limit })).reverse())
+    }
   }
 }
+
+/** Returns SQL for a column of the newest edit of a message, or of the entry itself. An erased message has neither. */
+const CURRENT = (column: string): string =>
+  `case when state.edit_seq is not null and entry.kind = 'message' and entry.content is not null
+    then edit.${column} else entry.${column} end`
+
+/**
+ * Returns SQL that replaces a text that is too long by an empty text, which cannot be decrypted. PostgreSQL computes the length
+ * without reading the text.
+ */
+const token = (text: string): string => `case when octet_length(${text}) > ${MAX_TOKEN_BYTES} then '' else ${text} end`
+
+/** Returns SQL that converts a time to milliseconds since the epoch. See `milliseconds` in tables.ts. */
+const milliseconds = (time: string): string => `(extract(epoch from ${time}) * 1000)::double precision`
+
+const entryOf = ({ changedSeq, editedAt, mentions, reactions, ...entry }: Row): StoredEntry => ({
+  ...entry,
+  state:
+    changedSeq === null
+      ? null
+      : {
+          changedSeq,
+          editedAt,
+          mentions: mentions === null ? null : JSON.parse(mentions),
+          reactions: reactions === null ? null : JSON.parse(reactions)
+        }
+})

@@ -2,6 +2,7 @@
 import { type Static, Type } from '@sinclair/typebox'
 import { Int64 } from '../integers.ts'
 import { Timestamp } from '../timestamp.ts'
+import { ReactionCount } from './reactions.ts'
 
 /** Maximum size of a message's `meta`, serialized as JSON, in UTF-8 bytes. */
 export const MAX_META_BYTES = 2048
@@ -11,6 +12,15 @@ export const GENERAL = 'general'
 
 /** The kind of an entry that is a message. */
 export const MESSAGE = 'message'
+
+/** The kind of an entry that replaces the text of a message. */
+export const EDIT = 'edit'
+
+/** The kind of an entry that erases a message. */
+export const DELETION = 'deletion'
+
+/** The kind of an entry that adds or removes a reaction to a message. */
+export const REACTION = 'reaction'
 
 /** The kind of the entry that reports the erasure of all earlier entries of a user. */
 export const ERASURE = 'erasure'
@@ -62,6 +72,48 @@ const EXAMPLE = {
   created_at: '2026-01-31T12:00:00.123+00:00'
 }
 
+/** Maximum number of users that one message mentions. */
+export const MAX_MENTIONS = 20
+
+/** Describes the message that an entry changes. */
+export const Target = Int64({
+  minimum: 1,
+  maximum: Number.MAX_SAFE_INTEGER,
+  description: 'The `seq` of the message in the same room.',
+  examples: [1]
+})
+
+/** Defines the fields of a message that its sender adds to the text. */
+export const messageOptions = {
+  meta: Type.Optional(Meta),
+  mentions: Type.Optional(
+    Type.Array(Int64({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER }), {
+      maxItems: MAX_MENTIONS,
+      description:
+        'The ids of the mentioned users. Ids that no user has are dropped. The text is not searched for names.'
+    })
+  )
+}
+
+export const ReplyTo = Type.Optional(
+  Int64({ minimum: 1, description: 'The `seq` of the message that this one answers.' })
+)
+
+/** Defines the fields that a message has after something happened to it. */
+export const messageState = {
+  edited_at: Type.Optional(Timestamp),
+  changed_seq: Type.Optional(
+    Int64({
+      minimum: 1,
+      description:
+        'The `seq` of the last entry that changed the message. The fields contain the result of all entries up to this one.'
+    })
+  )
+}
+
+const { created_at: timestamp, ...LOGGED } = EXAMPLE
+const LOG_EXAMPLE = { type: MESSAGE, ...LOGGED, timestamp }
+
 /** Defines the fields that a message has both over HTTP and in frames. */
 export const messageFields = {
   id: Int64({ minimum: 1 }),
@@ -83,9 +135,28 @@ export const shown = {
   unavailable: Type.Optional(Type.Union([Type.Literal('key'), Type.Literal('erased')]))
 }
 
+/** Describes the answered message in a reply: the first characters of its text, or why they can’t be shown. */
+export const Reply = Type.Object({
+  seq: Int64({ minimum: 1 }),
+  user_id: Type.Optional(Int64({ minimum: 1 })),
+  username: Type.Optional(Type.String()),
+  excerpt: Type.Optional(Type.String()),
+  unavailable: Type.Optional(Type.Union([Type.Literal('key'), Type.Literal('erased'), Type.Literal('expired')]))
+})
+
 /** Describes an item of `GET /api/chat/messages`. */
 export const Message = Type.Object(
-  { ...messageFields, created_at: Timestamp },
+  {
+    ...messageFields,
+    reply_to: ReplyTo,
+    mentions: messageOptions.mentions,
+    ...messageState,
+    reactions: Type.Optional(
+      Type.Array(ReactionCount, { description: 'The reactions, the most frequent first, at most 20 keys.' })
+    ),
+    reply: Type.Optional(Reply),
+    created_at: Timestamp
+  },
   {
     $id: 'ChatMessage',
     examples: [EXAMPLE]
@@ -102,10 +173,17 @@ export const Entry = Type.Object(
       Type.String({ description: 'The kind of the entry; absent for a message. Only messages have content.' })
     ),
     kind: Type.Optional(Type.String({ description: 'The kind of an entry of type `unknown`.' })),
-    ...messageFields,
+    ...Message.properties,
     ...shown,
-    subject: Type.Optional(Int64({ minimum: 1, description: 'In an entry of type `erasure`: the erased user.' })),
-    created_at: Timestamp
+    target: Type.Optional(
+      Int64({ minimum: 1, description: 'In an entry that changes a message: the `seq` of the message.' })
+    ),
+    key: Type.Optional(Type.String({ description: 'In an entry of type `reaction`: the key.' })),
+    action: Type.Optional(Type.String({ description: 'In an entry of type `reaction`: `added` or `removed`.' })),
+    count: Type.Optional(
+      Int64({ minimum: 0, description: 'In an entry of type `reaction`: how many reactions have this key afterwards.' })
+    ),
+    subject: Type.Optional(Int64({ minimum: 1, description: 'In an entry of type `erasure`: the erased user.' }))
   },
   { $id: 'ChatEntry', examples: [EXAMPLE] }
 )
@@ -119,7 +197,16 @@ export const EntryList = Type.Object(
     oldest: Int64({ minimum: 1, description: 'The `seq` of the oldest entry that is kept.' }),
     seq: Int64({ minimum: 0, description: 'The `seq` of the newest entry.' }),
     messages: Type.Array(Type.Unsafe<Entry>(Type.Ref('ChatEntry'))),
-    has_more: Type.Boolean({ description: 'Whether there are more entries in the requested direction.' })
+    has_more: Type.Boolean({
+      description:
+        'Whether there are more entries in the requested direction; with `around`, whether there are older ones.'
+    }),
+    has_newer: Type.Optional(Type.Boolean({ description: 'With `around`: whether there are newer messages.' })),
+    mine: Type.Optional(
+      Type.Record(Type.String(), Type.Array(Type.String()), {
+        description: 'The keys of your reactions, by the `seq` of the message. Absent if you reacted to none of them.'
+      })
+    )
   },
   {
     $id: 'ChatEntryList',
@@ -128,9 +215,64 @@ export const EntryList = Type.Object(
 )
 export type EntryList = Static<typeof EntryList>
 
+/** Describes the response of `GET /api/chat/rooms/{room}/messages/{seq}`. */
+export const SingleMessage = Type.Object(
+  {
+    ...Message.properties,
+    ...shown,
+    mine: Type.Optional(
+      Type.Array(Type.String(), { description: 'The keys of your reactions. Absent if there are none.' })
+    )
+  },
+  { $id: 'ChatSingleMessage', examples: [EXAMPLE] }
+)
+export type SingleMessage = Static<typeof SingleMessage>
+
+/**
+ * Describes a part of a room’s log as it is stored, oldest entry first. Each entry is the frame that subscribers receive, with
+ * messages and edits in their current state.
+ */
+export const RawLog = Type.Object(
+  {
+    room: RoomName,
+    epoch: Type.String(),
+    oldest: Int64({ minimum: 1, description: 'The `seq` of the oldest entry that is kept.' }),
+    seq: Int64({ minimum: 0, description: 'The `seq` of the newest entry.' }),
+    has_more: Type.Boolean({ description: 'Whether there are later entries.' }),
+    entries: Type.Array(Type.Record(Type.String(), Type.Unknown()))
+  },
+  {
+    $id: 'ChatLog',
+    examples: [{ room: GENERAL, epoch: '5f0c', oldest: 1, seq: 42, has_more: false, entries: [LOG_EXAMPLE] }]
+  }
+)
+export type RawLog = Static<typeof RawLog>
+
 /** Describes the body of `POST /api/chat/rooms/{room}/messages`. */
 export const NewMessage = Type.Object(
-  { content: Type.String({ minLength: 1 }), meta: Type.Optional(Meta) },
+  { content: Type.String({ minLength: 1 }), ...messageOptions, reply_to: ReplyTo },
   { $id: 'ChatNewMessage', examples: [{ content: 'Hello, world!' }] }
 )
 export type NewMessage = Static<typeof NewMessage>
+
+/** Describes the body of `PATCH /api/chat/rooms/{room}/messages/{seq}`. */
+export const MessageEdit = Type.Object(
+  { content: Type.String({ minLength: 1 }), ...messageOptions },
+  { $id: 'ChatMessageEdit', examples: [{ content: 'Hello, everyone!' }] }
+)
+export type MessageEdit = Static<typeof MessageEdit>
+
+export const DeletionReason = Type.Optional(
+  Type.String({
+    minLength: 1,
+    maxLength: 500,
+    description: 'Why the message was deleted. Encrypted at rest like a message.'
+  })
+)
+
+/** Describes the body of `DELETE /api/chat/rooms/{room}/messages/{seq}`, which may be absent. Fastify validates it as null then. */
+export const MessageDeletion = Type.Union([Type.Object({ reason: DeletionReason }), Type.Null()], {
+  $id: 'ChatMessageDeletion',
+  examples: [{ reason: 'Sent to the wrong room' }]
+})
+export type MessageDeletion = Static<typeof MessageDeletion>

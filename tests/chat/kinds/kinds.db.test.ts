@@ -185,7 +185,9 @@ describe('a service whose upgrade is not finished', () => {
 
     await database.client.query(`insert into ${inSchema}.upgrades (step) values ('kinds')`)
     clock.advance(10_000)
-    await expect.poll(async () => (await chat.join(john)).first.features).toEqual(['message', 'erasure', 'wave'])
+    await expect
+      .poll(async () => (await chat.join(john)).first.features)
+      .toEqual(['message', 'edit', 'deletion', 'reaction', 'erasure', 'wave'])
     before.send({ ...greet, ref: 'r3' })
     expect(await before.nextOf('ack')).toMatchObject({ seq: 2 })
   })

@@ -30,10 +30,11 @@ const memoryLog = (failures: (((batch: NewEntry[]) => void) | undefined)[] = [])
       if (known)
         return {
           ...known,
-          replayed: true,
+          outcome: 'replayed',
           stored: { kind, targetSeq: null, content: known.content, meta, detail: null }
         }
-      const added = { id: stored.size + 1, seq: stored.size + 1, createdAt: 0, replayed: false, stored: null, content }
+      const place = { id: stored.size + 1, seq: stored.size + 1, createdAt: 0 }
+      const added = { ...place, outcome: 'stored' as const, stored: null, detail: null, content }
       stored.set(writeId, added)
       return added
     })
@@ -134,8 +135,8 @@ describe('the append queue', () => {
     await appendQueue.idle()
     expect(log.batches).toEqual([['same']])
     const [first, second] = settled.map(([, outcome]) => 'appended' in outcome && outcome.appended)
-    expect(first).toMatchObject({ seq: 1, replayed: false })
-    expect(second).toMatchObject({ seq: 1, replayed: true, stored: { content: 'first' } })
+    expect(first).toMatchObject({ seq: 1, outcome: 'stored' })
+    expect(second).toMatchObject({ seq: 1, outcome: 'replayed', stored: { content: 'first' } })
   })
 
   test('retries the whole batch if the connection was lost, even after the commit', async () => {
@@ -365,8 +366,8 @@ describe('a locked room', () => {
     resume()
     await appendQueue.idle()
     const [first, second] = settled.map(([, outcome]) => 'appended' in outcome && outcome.appended)
-    expect(first).toMatchObject({ seq: 1, replayed: false })
-    expect(second).toMatchObject({ seq: 1, replayed: true, stored: { content: 'first' } })
+    expect(first).toMatchObject({ seq: 1, outcome: 'stored' })
+    expect(second).toMatchObject({ seq: 1, outcome: 'replayed', stored: { content: 'first' } })
     for (const id of ['a', 'b', 'c', 'd']) append(entry(id))
     expect(() => append(entry('e'))).toThrowError(ChatError)
     await appendQueue.idle()

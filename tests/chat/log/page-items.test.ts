@@ -2,6 +2,7 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { expect, test } from 'vitest'
+import { message } from '../../../src/chat/kinds/message.ts'
 import { type Entry, makeEntry } from '../../../src/chat/log/entry.ts'
 import { createPageCache } from '../../../src/chat/log/page-cache.ts'
 import { createPageItems } from '../../../src/chat/log/page-items.ts'
@@ -14,7 +15,7 @@ test('responses do not keep the pages that the cache has removed', () => {
   const find = createPageItems(pages)
   const add = (roomId: number, seq: number, length: number) => {
     const place = { id: seq, room: 'r', seq, user_id: 1, username: 'u' }
-    pages.add(roomId, makeEntry('message', place, { fields: { content: 'x'.repeat(length) } }, 1e12))
+    pages.add(roomId, makeEntry(message, place, { body: { content: 'x'.repeat(length) } }, 1e12))
   }
   const used = () => {
     gc()

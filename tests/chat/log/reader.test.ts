@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest'
+import { erasure } from '../../../src/chat/kinds/erasure.ts'
 import { createKinds } from '../../../src/chat/kinds/index.ts'
+import { message } from '../../../src/chat/kinds/message.ts'
 import { makeEntry } from '../../../src/chat/log/entry.ts'
 import { createLogReader } from '../../../src/chat/log/reader.ts'
 import { Room } from '../../../src/chat/rooms/room.ts'
@@ -37,6 +39,7 @@ const start = async (
     concurrentReads,
     log: silentLog,
     nameOf: () => 'general',
+    reactions: memory.reactions,
     messages: {
       ...memory.messages,
       async range(roomId, from, to) {
@@ -53,7 +56,7 @@ const start = async (
   const room = new Room({ ...row, pages: reading.pages, log: silentLog, clock: { monotonic: () => 0 } })
   /** Reads a list. Returns the parsed items, and the size in bytes of the longest chunk of the response. */
   const list = async (range: { before?: number; after?: number; limit: number }) => {
-    const body = (await reading.part(room, range)).json('[', ']')
+    const body = (await reading.part(room, range, 1)).json('[', () => ']')
     if (Buffer.isBuffer(body)) return { items: JSON.parse(body.toString()), longest: body.length }
     const pieces: Buffer[] = []
     for await (const piece of body) pieces.push(piece)
@@ -119,7 +122,7 @@ test('a long list is sent in chunks of 32 KiB, and is read only as fast as the c
 
   reading.pages.forget(1)
   const before = queries.total
-  const body = (await reading.part(room, { limit: 1000 })).json('[', ']')
+  const body = (await reading.part(room, { limit: 1000 }, 1)).json('[', () => ']')
   if (Buffer.isBuffer(body)) throw new Error('not a stream')
   // A response that nobody reads buffers at most the stream's high-water mark and one more chunk.
   body.read(0)
@@ -131,7 +134,7 @@ test('a long list is sent in chunks of 32 KiB, and is read only as fast as the c
 
 test('a list that cannot be read completely fails, and is never truncated silently', async () => {
   const { reading, room } = await start(1000, { length: 4000 })
-  const body = (await reading.part(room, { limit: 1000 })).json('[', ']')
+  const body = (await reading.part(room, { limit: 1000 }, 1)).json('[', () => ']')
   if (Buffer.isBuffer(body)) throw new Error('not a stream')
   await room.reaches({ epoch: 'another', lastSeq: 1000, oldestSeq: 1 })
   await expect(async () => {
@@ -151,8 +154,8 @@ test.for([
 ])('it has the same bytes from the cache as from the database: %o', async range => {
   const { reading, room } = await start(300)
   const read = async () => {
-    const part = await reading.part(room, range)
-    return { text: String(part.json('[', ']')), hasMore: part.hasMore, room: part.room }
+    const part = await reading.part(room, range, 1)
+    return { text: String(part.json('[', () => ']')), hasMore: part.hasMore, room: part.room }
   }
   const first = await read()
   expect(await read()).toEqual(first)
@@ -170,7 +173,7 @@ test('it returns entries that were added to a page after its JSON was cached', a
     await list({ limit: 5 })
     expect(seqs((await list({ limit: 5 })).items)).toEqual(upTo(seq - 5, seq - 1))
     const place = { id: seq, room: 'general', seq, user_id: 1, username: 'ann' }
-    room.committed(makeEntry('message', place, { fields: { content: 'schön 🌊' } }, 0), reading.pages.version)
+    room.committed(makeEntry(message, place, { body: { content: 'schön 🌊' } }, 0), reading.pages.version)
   }
   expect((await list({ limit: 1 })).items).toMatchObject([{ seq: 12, content: 'schön 🌊' }])
 })
@@ -190,12 +193,12 @@ test('it does not use the cached JSON of messages if an entry is of another kind
   const { reading, room, list } = await start(2)
   await list({ limit: 5 })
   const place = { room: 'general', user_id: 1, username: 'ann' }
-  const erased = { fields: { content: null }, unavailable: 'erased' } as const
-  room.committed(makeEntry('message', { ...place, id: 3, seq: 3 }, erased, 0), reading.pages.version)
-  room.committed(makeEntry('topic', { ...place, id: 4, seq: 4 }, { fields: {} }, 0), reading.pages.version)
+  const erased = { body: { content: null }, unavailable: 'erased' } as const
+  room.committed(makeEntry(message, { ...place, id: 3, seq: 3 }, erased, 0), reading.pages.version)
+  room.committed(makeEntry(erasure, { ...place, id: 4, seq: 4 }, { body: { content: null } }, 0), reading.pages.version)
   const textOf = async (options: { omitUnavailable?: boolean }) =>
-    JSON.parse(String((await reading.part(room, { limit: 5 })).json('[', ']', options)))
+    JSON.parse(String((await reading.part(room, { limit: 5 }, 1)).json('[', () => ']', options)))
   expect(seqs(await textOf({}))).toEqual([1, 2, 3])
   expect(seqs(await textOf({ omitUnavailable: true }))).toEqual([1, 2])
-  expect((await list({ after: 2, limit: 5 })).items).toMatchObject([{ seq: 3 }, { seq: 4, type: 'topic' }])
+  expect((await list({ after: 2, limit: 5 })).items).toMatchObject([{ seq: 3 }, { seq: 4, type: 'erasure' }])
 })

@@ -1,0 +1,434 @@
+-- Entries that change a message: edits, deletions and reactions; and messages with replies and mentions.
+--
+-- The state of the messages that something happened to: the result of all entries that refer to the message. `changed_seq` is the
+-- last of these entries. `edit_seq` is the newest edit, which has the current text. `reactions` maps each key to its count.
+-- A message without a row is as it was sent.
+CREATE TABLE "public"."message_state" (
+	"room_id" integer NOT NULL,
+	"seq" bigint NOT NULL,
+	"changed_seq" bigint NOT NULL,
+	"edit_seq" bigint,
+	"edited_at" timestamp (3) with time zone,
+	"deleted_seq" bigint,
+	"mentions" integer[],
+	"reactions" jsonb,
+	CONSTRAINT "message_state_pkey" PRIMARY KEY("room_id","seq")
+);
+--> statement-breakpoint
+-- Who reacted with which key. A removed reaction keeps its row, so that a repeated removal finds the entry that removed it.
+-- `by_seq` is the entry that added or removed the reaction.
+CREATE TABLE "public"."reactions" (
+	"room_id" integer NOT NULL,
+	"seq" bigint NOT NULL,
+	"user_id" integer NOT NULL,
+	"key" text NOT NULL,
+	"by_seq" bigint NOT NULL,
+	"active" boolean NOT NULL,
+	CONSTRAINT "reactions_pkey" PRIMARY KEY("room_id","seq","user_id","key")
+);
+--> statement-breakpoint
+CREATE INDEX "reactions_key_idx" ON "public"."reactions" USING btree ("room_id","seq","key","by_seq") WHERE "active";
+--> statement-breakpoint
+-- The message that an edit replaces, so that a deletion of the message finds all its edits.
+ALTER TABLE "public"."others" ADD COLUMN "edit_of" bigint;
+--> statement-breakpoint
+CREATE INDEX "others_edit_of_idx" ON "public"."others" USING btree ("room_id","edit_of") WHERE "edit_of" IS NOT NULL;
+--> statement-breakpoint
+-- Finds the end of a run of entries that are no messages.
+CREATE INDEX "others_message_seq_idx" ON "public"."others" USING btree ("room_id","message_seq","seq");
+--> statement-breakpoint
+-- Returns where the last `wanted` messages up to `place` are, as runs of consecutive messages, the newest run first. Entries that
+-- are no messages are skipped, each run of them in one step.
+CREATE FUNCTION "public"."chat_messages_before"(room integer, place bigint, wanted bigint)
+RETURNS TABLE (first double precision, last double precision)
+LANGUAGE plpgsql STABLE SET enable_seqscan = off AS $function$
+DECLARE
+	other record;
+	start bigint;
+BEGIN
+	WHILE wanted > 0 AND place > 0 LOOP
+		SELECT "others"."seq", "others"."message_seq" INTO other
+		FROM "public"."others" WHERE "others"."room_id" = room AND "others"."seq" <= place
+		ORDER BY "others"."seq" DESC LIMIT 1;
+		start := greatest(coalesce(other.seq, 0) + 1, place - wanted + 1);
+		IF start <= place THEN
+			first := start;
+			last := place;
+			RETURN NEXT;
+		END IF;
+		EXIT WHEN other.seq IS NULL;
+		wanted := wanted - (place - start + 1);
+		place := other.message_seq;
+	END LOOP;
+END
+$function$;
+--> statement-breakpoint
+-- Returns where the first `wanted` messages from `place` to `until` are, as runs of consecutive messages, the oldest run first.
+CREATE FUNCTION "public"."chat_messages_after"(room integer, place bigint, until bigint, wanted bigint)
+RETURNS TABLE (first double precision, last double precision)
+LANGUAGE plpgsql STABLE SET enable_seqscan = off AS $function$
+DECLARE
+	other record;
+	finish bigint;
+BEGIN
+	place := greatest(place, 1);
+	WHILE wanted > 0 AND place <= until LOOP
+		SELECT "others"."seq", "others"."message_seq" INTO other
+		FROM "public"."others" WHERE "others"."room_id" = room AND "others"."seq" >= place
+		ORDER BY "others"."seq" LIMIT 1;
+		finish := least(coalesce(other.seq - 1, until), until, place + wanted - 1);
+		IF place <= finish THEN
+			first := place;
+			last := finish;
+			RETURN NEXT;
+		END IF;
+		EXIT WHEN other.seq IS NULL;
+		wanted := wanted - (finish - place + 1);
+		place := 1 + (
+			SELECT max("others"."seq") FROM "public"."others"
+			WHERE "others"."room_id" = room AND "others"."message_seq" = other.message_seq
+		);
+	END LOOP;
+END
+$function$;
+--> statement-breakpoint
+-- Returns those of the mentioned users who exist, or NULL if there are none.
+CREATE FUNCTION "public"."chat_mentions_of"("given" jsonb) RETURNS integer[]
+LANGUAGE sql STABLE AS $function$
+	SELECT array_agg(users.id ORDER BY users.id)
+	FROM jsonb_array_elements_text(given -> 'mentions') AS mentioned (id)
+	CROSS JOIN LATERAL (
+		SELECT found.id FROM "public"."users" AS found
+		WHERE found.id = mentioned.id::bigint AND found.status IN ('active', 'suspended')
+		LIMIT 1
+	) AS users
+$function$;
+--> statement-breakpoint
+-- Applies an entry to the message that it changes, under the lock of the room. `entry_seq` is the number that the entry will have.
+-- Returns
+--   `code`: why the entry is refused;
+--   `same_seq`: the entry that already decided the same, because the change changes nothing and is not stored;
+--   `result`: what the entry stores in the clear.
+CREATE FUNCTION "public"."chat_change_message"(
+	"in_room" integer,
+	"target" bigint,
+	"author" integer,
+	"entry_kind" text,
+	"given" jsonb,
+	"entry_seq" bigint,
+	"moment" timestamptz,
+	OUT "code" text,
+	OUT "same_seq" bigint,
+	OUT "result" jsonb
+) LANGUAGE plpgsql AS $function$
+#variable_conflict use_column
+DECLARE
+	message record;
+	own record;
+	counts jsonb;
+	mentioned integer[];
+	reaction text;
+	is_removal boolean;
+	total integer;
+BEGIN
+	SELECT stored.user_id, stored.created_at, stored.content IS NULL AS is_erased INTO message
+	FROM "public"."messages" AS stored
+	WHERE stored.room_id = in_room AND stored.seq = target AND stored.kind = 'message';
+	IF NOT FOUND THEN
+		code := 'message_not_found';
+		RETURN;
+	ELSIF entry_kind NOT IN ('edit', 'deletion', 'reaction') THEN
+		result := given;
+		RETURN;
+	ELSIF message.is_erased THEN
+		code := 'already_deleted';
+		RETURN;
+	END IF;
+
+	IF entry_kind = 'edit' THEN
+		IF message.user_id <> author THEN
+			code := 'not_author';
+			RETURN;
+		ELSIF extract(epoch FROM moment - message.created_at) * 1000 > (given ->> 'window_ms')::double precision THEN
+			code := 'edit_window_over';
+			RETURN;
+		END IF;
+		mentioned := "public"."chat_mentions_of"(given);
+		result := CASE WHEN mentioned IS NOT NULL THEN jsonb_build_object('mentions', mentioned) END;
+		INSERT INTO "public"."message_state" AS state (room_id, seq, changed_seq, edit_seq, edited_at, mentions)
+		VALUES (in_room, target, entry_seq, entry_seq, moment, mentioned)
+		ON CONFLICT (room_id, seq) DO UPDATE
+		SET changed_seq = excluded.changed_seq, edit_seq = excluded.edit_seq, edited_at = excluded.edited_at, mentions = excluded.mentions;
+
+	ELSIF entry_kind = 'deletion' THEN
+		IF message.user_id <> author AND NOT EXISTS (
+			SELECT FROM "public"."users" AS moderator WHERE moderator.id = author AND moderator.role = 'admin'
+		) THEN
+			code := 'not_author';
+			RETURN;
+		END IF;
+		UPDATE "public"."messages" AS stored SET content = NULL, meta = NULL, key_id = NULL
+		WHERE stored.room_id = in_room AND stored.seq = ANY (ARRAY(
+			SELECT target UNION ALL
+			SELECT edit.seq FROM "public"."others" AS edit WHERE edit.room_id = in_room AND edit.edit_of = target
+		));
+		DELETE FROM "public"."reactions" AS given_up WHERE given_up.room_id = in_room AND given_up.seq = target;
+		INSERT INTO "public"."message_state" AS state (room_id, seq, changed_seq, deleted_seq)
+		VALUES (in_room, target, entry_seq, entry_seq)
+		ON CONFLICT (room_id, seq) DO UPDATE
+		SET changed_seq = excluded.changed_seq, deleted_seq = excluded.deleted_seq, mentions = NULL, reactions = NULL;
+
+	ELSE
+		reaction := given ->> 'key';
+		is_removal := given ->> 'action' = 'removed';
+		SELECT known.by_seq, known.active INTO own
+		FROM "public"."reactions" AS known
+		WHERE known.room_id = in_room AND known.seq = target AND known.user_id = author AND known.key = reaction;
+		IF coalesce(own.active, false) <> is_removal THEN
+			same_seq := coalesce(own.by_seq, target);
+			RETURN;
+		END IF;
+		SELECT state.reactions INTO counts
+		FROM "public"."message_state" AS state WHERE state.room_id = in_room AND state.seq = target;
+		counts := coalesce(counts, '{}');
+		IF NOT is_removal AND (
+			(NOT counts ? reaction AND (SELECT count(*) FROM jsonb_object_keys(counts)) >= 50)
+			OR (
+				SELECT count(*) FROM "public"."reactions" AS known
+				WHERE known.room_id = in_room AND known.seq = target AND known.user_id = author AND known.active
+			) >= 10
+		) THEN
+			code := 'too_many_reactions';
+			RETURN;
+		END IF;
+		total := coalesce((counts ->> reaction)::integer, 0) + CASE WHEN is_removal THEN -1 ELSE 1 END;
+		counts := CASE WHEN total > 0 THEN counts || jsonb_build_object(reaction, total) ELSE counts - reaction END;
+		result := jsonb_build_object('key', reaction, 'action', given ->> 'action', 'count', total);
+		INSERT INTO "public"."reactions" AS known (room_id, seq, user_id, key, by_seq, active)
+		VALUES (in_room, target, author, reaction, entry_seq, NOT is_removal)
+		ON CONFLICT (room_id, seq, user_id, key) DO UPDATE SET by_seq = excluded.by_seq, active = excluded.active;
+		INSERT INTO "public"."message_state" AS state (room_id, seq, changed_seq, reactions)
+		VALUES (in_room, target, entry_seq, nullif(counts, '{}'))
+		ON CONFLICT (room_id, seq) DO UPDATE SET changed_seq = excluded.changed_seq, reactions = excluded.reactions;
+	END IF;
+END
+$function$;
+--> statement-breakpoint
+-- Appends a batch that is not only messages of one room. See 0008_append_entries.sql for the arguments and the result, and
+-- 0010_append_messages.sql for the function that calls this one. Another outcome is
+--   `unchanged`: the entry changes nothing; the row has the entry that decided the same before, and nothing was appended.
+--
+-- 1. The rooms are locked in id order, so that two batches can't deadlock; whoever waits here waits for the other's commit.
+-- 2. If there are entries other than plain messages, each of them is decided and applied in the order of the batch. A known write
+--    id comes first. The numbers of the entries are counted on the way, so that the state of a message can refer to them.
+-- 3. One statement looks for known write ids, and numbers and inserts what is new. The LATERAL look-up with its LIMIT is an index
+--    probe per entry: a hash join would read the whole log.
+CREATE OR REPLACE FUNCTION "public"."chat_append_mixed_entries"(
+	room_ids integer[],
+	user_ids integer[],
+	write_ids text[],
+	kinds text[],
+	target_seqs bigint[],
+	contents text[],
+	metas text[],
+	key_ids text[],
+	details text[]
+) RETURNS TABLE (
+	ord integer,
+	outcome text,
+	code text,
+	id double precision,
+	seq double precision,
+	ms double precision,
+	kind text,
+	target_seq double precision,
+	content text,
+	meta text,
+	detail text
+) LANGUAGE plpgsql
+SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off
+SET lock_timeout = '1s'
+AS $function$
+#variable_conflict use_column
+DECLARE
+	is_plain boolean := 'message' = ALL (kinds)
+		AND num_nonnulls(VARIADIC target_seqs) = 0 AND num_nonnulls(VARIADIC details) = 0;
+	moment timestamptz;
+	is_upgraded boolean;
+	locked integer[];
+	heads bigint[];
+	times timestamptz[];
+	codes text[];
+	same_seqs bigint[];
+	results text[];
+	given record;
+	change record;
+	place integer;
+	new_seq bigint;
+BEGIN
+	-- Under a transaction-wide snapshot, the later steps would not see what another batch committed during step 1.
+	IF current_setting('transaction_isolation') <> 'read committed' THEN
+		RAISE EXCEPTION 'chat_append_entries needs the isolation level read committed';
+	END IF;
+
+	PERFORM FROM "public"."rooms" WHERE "rooms"."id" = ANY (room_ids) ORDER BY "rooms"."id" FOR NO KEY UPDATE;
+	moment := date_trunc('milliseconds', clock_timestamp());
+
+	IF NOT is_plain THEN
+		SELECT array_agg(room.id), array_agg(room.last_seq), array_agg(greatest(moment, room.last_at)) INTO locked, heads, times
+		FROM "public"."rooms" AS room WHERE room.id = ANY (room_ids);
+		is_upgraded := EXISTS (SELECT FROM "public"."upgrades" WHERE step = 'kinds');
+		-- Assigning an element that does not exist extends the array.
+		codes[cardinality(kinds)] := NULL;
+		same_seqs[cardinality(kinds)] := NULL;
+		results := details;
+
+		FOR given IN
+			SELECT entry.*, array_position(locked, entry.room_id) AS place
+			FROM unnest(room_ids, user_ids, write_ids, kinds, target_seqs, details) WITH ORDINALITY
+				AS entry (room_id, user_id, write_id, kind, target_seq, detail, ord)
+			WHERE NOT EXISTS (
+				SELECT FROM "public"."messages" AS stored
+				WHERE stored.room_id = entry.room_id AND stored.user_id = entry.user_id AND stored.write_id = entry.write_id
+				OFFSET 0
+			)
+			ORDER BY entry.ord
+		LOOP
+			place := given.place;
+			-- A deleted room is not locked; its entries are refused below.
+			CONTINUE WHEN place IS NULL;
+			new_seq := heads[place] + 1;
+			IF given.kind <> 'message' AND NOT is_upgraded THEN
+				codes[given.ord] := 'upgrade_pending';
+			ELSIF given.target_seq IS NOT NULL THEN
+				SELECT * INTO change FROM "public"."chat_change_message"(
+					given.room_id, given.target_seq, given.user_id, given.kind, given.detail::jsonb, new_seq, times[place]
+				);
+				codes[given.ord] := change.code;
+				same_seqs[given.ord] := change.same_seq;
+				results[given.ord] := change.result::text;
+				IF given.kind = 'deletion' AND change.code IS NULL THEN
+					-- Edits of the message in this batch are not stored yet.
+					FOR place IN 1 .. given.ord - 1 LOOP
+						IF kinds[place] = 'edit' AND room_ids[place] = given.room_id AND target_seqs[place] = given.target_seq THEN
+							contents[place] := NULL;
+							metas[place] := NULL;
+						END IF;
+					END LOOP;
+					place := given.place;
+				END IF;
+			END IF;
+			CONTINUE WHEN codes[given.ord] IS NOT NULL OR same_seqs[given.ord] IS NOT NULL;
+
+			heads[place] := new_seq;
+			IF given.kind <> 'message' THEN
+				INSERT INTO "public"."others" (room_id, seq, message_seq, detail, edit_of)
+				VALUES (
+					given.room_id,
+					new_seq,
+					coalesce(
+						(
+							SELECT before.message_seq FROM "public"."others" AS before
+							WHERE before.room_id = given.room_id AND before.seq = new_seq - 1
+						),
+						new_seq - 1
+					),
+					results[given.ord]::jsonb,
+					CASE WHEN given.kind = 'edit' THEN given.target_seq END
+				);
+			ELSIF given.detail IS NOT NULL THEN
+				results[given.ord] := jsonb_build_object('mentions', "public"."chat_mentions_of"(given.detail::jsonb))::text;
+				INSERT INTO "public"."message_state" (room_id, seq, changed_seq, mentions)
+				VALUES (given.room_id, new_seq, new_seq, "public"."chat_mentions_of"(given.detail::jsonb));
+			END IF;
+		END LOOP;
+	END IF;
+
+	RETURN QUERY
+	WITH given AS (
+		SELECT
+			entry.ord, entry.room_id, entry.user_id, entry.write_id, entry.kind, entry.target_seq,
+			entry.content, entry.meta, entry.key_id, entry.code, entry.same_seq, entry.result,
+			known.id AS known_id, known.seq AS known_seq, known.created_at AS known_at, known.kind AS known_kind,
+			known.target_seq AS known_target_seq, known.content AS known_content, known.meta AS known_meta
+		FROM unnest(
+			room_ids, user_ids, write_ids, kinds, target_seqs, contents, metas, key_ids, codes, same_seqs, results
+		) WITH ORDINALITY AS entry (
+			room_id, user_id, write_id, kind, target_seq, content, meta, key_id, code, same_seq, result, ord
+		)
+		LEFT JOIN LATERAL (
+			SELECT stored.id, stored.seq, stored.created_at, stored.kind, stored.target_seq, stored.content, stored.meta
+			FROM "public"."messages" AS stored
+			WHERE stored.room_id = entry.room_id
+				AND stored.user_id = entry.user_id
+				AND stored.write_id = entry.write_id
+			LIMIT 1
+		) AS known ON true
+	), placed AS (
+		-- Ids are drawn over the sorted rows, so that they ascend with the batch.
+		SELECT fresh.*, nextval('"public"."messages_id_seq"') AS new_id
+		FROM (
+			SELECT
+				given.ord,
+				given.room_id,
+				room.last_seq + row_number() OVER (PARTITION BY given.room_id ORDER BY given.ord) AS new_seq,
+				-- The machine's clock may go back; a room's times don't.
+				greatest(moment, room.last_at) AS new_at
+			FROM given
+			JOIN "public"."rooms" AS room ON room.id = given.room_id
+			WHERE given.known_seq IS NULL AND given.code IS NULL AND given.same_seq IS NULL
+			ORDER BY given.ord
+		) AS fresh
+	), inserted AS (
+		INSERT INTO "public"."messages"
+			(room_id, seq, id, kind, target_seq, user_id, content, meta, key_id, write_id, created_at)
+		SELECT
+			given.room_id, placed.new_seq, placed.new_id, given.kind, given.target_seq, given.user_id,
+			given.content, given.meta, given.key_id, given.write_id, placed.new_at
+		FROM placed
+		JOIN given ON given.ord = placed.ord
+	), advanced AS (
+		UPDATE "public"."rooms" AS room
+		SET last_seq = head.seq, last_at = head.new_at
+		FROM (SELECT room_id, max(new_seq) AS seq, max(new_at) AS new_at FROM placed GROUP BY room_id) AS head
+		WHERE room.id = head.room_id
+	)
+	SELECT
+		given.ord::integer,
+		CASE
+			WHEN placed.ord IS NOT NULL THEN 'stored'
+			WHEN given.known_seq IS NOT NULL THEN 'replayed'
+			WHEN coalesce(same.seq, twin.new_seq) IS NOT NULL THEN 'unchanged'
+			ELSE 'refused'
+		END,
+		-- An entry of a room that does not exist is not joined either.
+		CASE
+			WHEN coalesce(placed.new_seq, given.known_seq, same.seq, twin.new_seq) IS NULL THEN coalesce(given.code, 'room_not_found')
+		END,
+		coalesce(placed.new_id, given.known_id, same.id, twin.new_id)::double precision,
+		coalesce(placed.new_seq, given.known_seq, same.seq, twin.new_seq)::double precision,
+		(extract(epoch FROM coalesce(placed.new_at, given.known_at, same.created_at, twin.new_at)) * 1000)::double precision,
+		given.known_kind,
+		given.known_target_seq::double precision,
+		given.known_content,
+		given.known_meta,
+		CASE
+			WHEN placed.ord IS NOT NULL THEN given.result
+			WHEN given.known_kind <> 'message' THEN (
+				SELECT other.detail::text FROM "public"."others" AS other
+				WHERE other.room_id = given.room_id AND other.seq = given.known_seq
+			)
+		END
+	FROM given
+	LEFT JOIN placed ON placed.ord = given.ord
+	LEFT JOIN LATERAL (
+		SELECT decided.id, decided.seq, decided.created_at FROM "public"."messages" AS decided
+		WHERE decided.room_id = given.room_id AND decided.seq = given.same_seq AND given.known_seq IS NULL
+		LIMIT 1
+	) AS same ON true
+	-- The entry that decided the same may be in this batch.
+	LEFT JOIN placed AS twin ON twin.room_id = given.room_id AND twin.new_seq = given.same_seq AND given.known_seq IS NULL
+	ORDER BY given.ord;
+END
+$function$;

@@ -1,0 +1,159 @@
+/** Serves the log of a room over HTTP: messages in pages, one message, who reacted to it, and the log as it is stored. */
+import { type FastifyPluginAsyncTypebox, Type } from '@fastify/type-provider-typebox'
+import { callerOf } from '../plugins/auth.ts'
+import { type LogPart, limitReads } from '../plugins/chat.ts'
+import { refTo } from '../src/protocol/components.ts'
+import { EntryList, RawLog, RoomName, SingleMessage, Target } from '../src/protocol/http/messages.ts'
+import { countOf, Limit } from '../src/protocol/http/paging.ts'
+import { ReactionKey, ReactionList, reactionKey } from '../src/protocol/http/reactions.ts'
+import { jsonResponse, problems, SECURED, TOKEN_PROBLEMS } from '../src/protocol/openapi.ts'
+
+const seq = (description: string) =>
+  Type.Optional(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description, examples: [42] }))
+const Before = seq('Return the last entries before this `seq`, or with `after` the first entries between the two.')
+const After = seq('Return the first entries after this `seq`.')
+const Around = seq(
+  'Return half of the messages before this `seq`, and the others from it on. Not together with `before` or `after`.'
+)
+const View = Type.Optional(
+  Type.Literal('messages', {
+    examples: ['messages'],
+    description:
+      'With `after`: return only messages. Without it, `after` returns the entries of all kinds, so that there is no gap.'
+  })
+)
+const Named = Type.Object({ room: RoomName })
+const OneMessage = Type.Object({ room: RoomName, seq: Target })
+const READ = [...TOKEN_PROBLEMS, 'validation_failed', 'rate_limited', 'busy', 'unavailable'] as const
+const JSON_TYPE = 'application/json; charset=utf-8'
+
+const roomLogRoutes: FastifyPluginAsyncTypebox = async fastify => {
+  const { chatCore: chat } = fastify
+  const single = { preHandler: limitReads() }
+  const list = {
+    config: { chatMayWait: true },
+    preHandler: limitReads(({ query }) => countOf((query as { limit?: number }).limit))
+  }
+
+  fastify.route({
+    method: 'GET',
+    url: '/api/chat/rooms/:room/messages',
+    ...list,
+    schema: {
+      operationId: 'listRoomMessages',
+      summary: 'A part of a room’s log, oldest first: the newest messages, or those before, after or around a seq',
+      description:
+        'While `has_more` is true, request more with `before` set to the first `seq` of the response, or `after` to the last. An entry that can’t be shown has the content `null`, and the reason in `unavailable`. Messages are shown in their current state: apply a later entry to a message only if the `seq` of the entry is greater than `changed_seq`.',
+      tags: ['rooms'],
+      security: SECURED,
+      params: Named,
+      querystring: Type.Object({ before: Before, after: After, around: Around, view: View, limit: Limit }),
+      response: {
+        200: jsonResponse('A part of the log, oldest entry first.', refTo(EntryList)),
+        ...problems('room_not_found', ...READ)
+      }
+    },
+    async handler(request, reply) {
+      const { before, after, around, view, limit } = request.query
+      const range = { before, after, around, limit: countOf(limit), messagesOnly: view === 'messages' }
+      const part = await chat.log.read(callerOf(request), request.params.room, range)
+      reply.type(JSON_TYPE)
+      return part.json(`${headOf(part)},"messages":[`, mine =>
+        mine ? `],"mine":${mine}}` : ']}'
+      ) as unknown as EntryList
+    }
+  })
+
+  fastify.route({
+    method: 'GET',
+    url: '/api/chat/rooms/:room/messages/:seq',
+    ...single,
+    schema: {
+      operationId: 'getMessage',
+      summary: 'A message in its current state',
+      tags: ['rooms'],
+      security: SECURED,
+      params: OneMessage,
+      response: {
+        200: jsonResponse('The message.', refTo(SingleMessage)),
+        ...problems('room_not_found', 'message_not_found', ...READ)
+      }
+    },
+    async handler(request, reply) {
+      const { room, seq } = request.params
+      reply.type(JSON_TYPE)
+      return (await chat.log.message(callerOf(request), room, seq)) as unknown as SingleMessage
+    }
+  })
+
+  fastify.route({
+    method: 'GET',
+    url: '/api/chat/rooms/:room/messages/:seq/reactions',
+    ...list,
+    schema: {
+      operationId: 'listReactions',
+      summary: 'Who reacted to a message with a key',
+      description: 'While `has_more` is true, request more with `after` set to the last `seq` of the response.',
+      tags: ['rooms'],
+      security: SECURED,
+      params: OneMessage,
+      querystring: Type.Object({
+        key: ReactionKey,
+        after: seq('Return the reactions that were added after this `seq`.'),
+        limit: Limit
+      }),
+      response: {
+        200: jsonResponse('The reactions, in the order in which they were added.', refTo(ReactionList)),
+        ...problems('room_not_found', 'message_not_found', ...READ)
+      }
+    },
+    async handler(request) {
+      const { room, seq } = request.params
+      const { key: given, after = 0, limit } = request.query
+      const key = reactionKey(given)
+      // No message has a reaction with such a key.
+      if (key === undefined) return { reactions: [], has_more: false }
+      const count = countOf(limit)
+      const found = await chat.log.reactions(callerOf(request), room, { seq, key, after, limit: count + 1 })
+      return {
+        reactions: found.slice(0, count).map(({ userId, ...reaction }) => ({ ...reaction, user_id: userId })),
+        has_more: found.length > count
+      }
+    }
+  })
+
+  fastify.route({
+    method: 'GET',
+    url: '/api/chat/rooms/:room/log',
+    ...list,
+    schema: {
+      operationId: 'readLog',
+      summary: 'A room’s log as it is stored, with entries of all kinds',
+      description: 'While `has_more` is true, request more with `after` set to the last `seq` of the response.',
+      tags: ['rooms'],
+      security: SECURED,
+      params: Named,
+      querystring: Type.Object({ after: After, limit: Limit }),
+      response: {
+        200: jsonResponse('The entries, as in the frames that subscribers receive.', refTo(RawLog)),
+        ...problems('room_not_found', ...READ)
+      }
+    },
+    async handler(request, reply) {
+      const { after = 0, limit } = request.query
+      const range = { after, limit: countOf(limit), isRaw: true }
+      const part = await chat.log.read(callerOf(request), request.params.room, range)
+      reply.type(JSON_TYPE)
+      return part.json(`${headOf(part)},"entries":[`, () => ']}') as unknown as RawLog
+    }
+  })
+}
+
+export default roomLogRoutes
+
+/** Returns the fields of a part of a log other than its entries, as JSON without the closing brace. */
+const headOf = ({ room, hasMore, hasNewer }: LogPart): string => {
+  const { room: name, epoch, oldest, seq } = room
+  const newer = hasNewer === undefined ? {} : { has_newer: hasNewer }
+  return JSON.stringify({ room: name, epoch, oldest, seq, has_more: hasMore, ...newer }).slice(0, -1)
+}

@@ -1,0 +1,62 @@
+/** Defines the kind `deletion`, which erases a message with all its edits and reactions. The message keeps its position. */
+import { Type } from '@sinclair/typebox'
+import { ref } from '../../protocol/frames/ref.ts'
+import {
+  DELETION,
+  DeletionReason,
+  MessageDeletion,
+  messageFields,
+  Nonce,
+  RoomName,
+  Target
+} from '../../protocol/http/messages.ts'
+import { Timestamp } from '../../protocol/timestamp.ts'
+import { defineKind } from './kind.ts'
+
+const { content: _, meta: __, ...place } = messageFields
+/** The frame that deletes a message. Without `room`, the message is in `general`. */
+export const DeleteCommand = Type.Object(
+  {
+    type: Type.Literal('delete'),
+    target: Target,
+    reason: DeletionReason,
+    room: Type.Optional(RoomName),
+    nonce: Type.Optional(Nonce),
+    ref
+  },
+  { $id: 'ChatDeleteCommand' }
+)
+
+/** The frame that reports a deletion. Whoever keeps the message removes its content and its reactions. */
+export const DeletionFrame = Type.Object(
+  { type: Type.Literal(DELETION), ...place, target: Target, reason: DeletionReason, timestamp: Timestamp },
+  { $id: 'ChatDeletionFrame' }
+)
+
+export const deletion = defineKind({
+  kind: DELETION,
+  action: 'post',
+  command: DeleteCommand,
+  frame: DeletionFrame,
+  summary: { command: 'Delete a message', frame: 'A message was deleted' },
+  encrypted: ['meta'],
+  changesTarget: true,
+  http: {
+    method: 'DELETE',
+    path: 'messages/:seq',
+    parameters: { seq: 'target' },
+    body: MessageDeletion,
+    operationId: 'deleteMessage',
+    summary: 'Delete a message',
+    description:
+      'Erases your own message; an administrator may erase any message. Its text, its edits and its reactions are gone from the database when the response arrives. The message keeps its position in the log, with the content `null`.',
+    errors: ['message_not_found', 'not_author', 'already_deleted']
+  },
+  prepare: ({ target, reason }) => ({
+    content: null,
+    // The reason is a text of a user, so it is encrypted.
+    meta: reason === undefined ? null : JSON.stringify({ reason: reason.toWellFormed() }),
+    target
+  }),
+  show: ({ target, meta }) => ({ target, ...(typeof meta?.reason === 'string' ? { reason: meta.reason } : {}) })
+})

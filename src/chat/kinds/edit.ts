@@ -1,0 +1,91 @@
+/**
+ * Defines the kind `edit`, which replaces the text, the `meta` and the mentions of a message. Only the newest edit of a message
+ * shows its text. The message itself is shown with the text of its newest edit.
+ */
+import { Type } from '@sinclair/typebox'
+import { ref } from '../../protocol/frames/ref.ts'
+import {
+  EDIT,
+  MessageEdit,
+  messageFields,
+  messageOptions,
+  Nonce,
+  RoomName,
+  shown,
+  Target
+} from '../../protocol/http/messages.ts'
+import { Timestamp } from '../../protocol/timestamp.ts'
+import { defineKind } from './kind.ts'
+import { mentionsDetail, messageText, metaText } from './message.ts'
+
+/** The frame that edits a message. Without `room`, the message is in `general`. */
+export const EditCommand = Type.Object(
+  {
+    type: Type.Literal(EDIT),
+    target: Target,
+    content: Type.String({ minLength: 1 }),
+    room: Type.Optional(RoomName),
+    nonce: Type.Optional(Nonce),
+    ...messageOptions,
+    ref
+  },
+  { $id: 'ChatEditCommand' }
+)
+
+/** The frame that reports an edit. `unavailable` is `superseded` if the message was edited again. */
+export const EditFrame = Type.Object(
+  {
+    type: Type.Literal(EDIT),
+    ...messageFields,
+    content: shown.content,
+    unavailable: Type.Optional(Type.Union([Type.Literal('key'), Type.Literal('erased'), Type.Literal('superseded')])),
+    target: Target,
+    mentions: messageOptions.mentions,
+    timestamp: Timestamp
+  },
+  { $id: 'ChatEditFrame' }
+)
+
+export const edit = defineKind({
+  kind: EDIT,
+  action: 'post',
+  command: EditCommand,
+  frame: EditFrame,
+  summary: { command: 'Edit a message', frame: 'A message was edited' },
+  encrypted: ['content', 'meta'],
+  isEditable: true,
+  changesTarget: true,
+  http: {
+    method: 'PATCH',
+    path: 'messages/:seq',
+    parameters: { seq: 'target' },
+    body: MessageEdit,
+    operationId: 'editMessage',
+    summary: 'Edit a message',
+    description:
+      'Replaces the text, `meta` and the mentions of your own message. Responds after the commit. `reply_to` stays. A repeated `Idempotency-Key` edits once.',
+    errors: [
+      'message_not_found',
+      'not_author',
+      'already_deleted',
+      'edit_window_over',
+      'rejected',
+      'message_too_long',
+      'invalid_frame'
+    ]
+  },
+  prepare: ({ target, content, meta, mentions }, { maxMessageLength, editWindowMs }) => ({
+    content: messageText(content, maxMessageLength),
+    meta: metaText(meta),
+    target,
+    // SQL compares the window with the clock of the database, and does not store it.
+    detail: JSON.stringify({ ...JSON.parse(mentionsDetail(mentions) ?? '{}'), window_ms: editWindowMs })
+  }),
+  show: ({ content, meta, target, detail }) => ({
+    target,
+    content,
+    ...(meta && { meta }),
+    ...(detail?.mentions ? { mentions: detail.mentions } : {})
+  }),
+  isSameDetail: () => true
+})

@@ -1,0 +1,60 @@
+/**
+ * Completes the items of HTTP lists with what is not cached: excerpts of answered messages, and the caller's own reactions. Both
+ * are read for each request, so that no excerpt outlives its message.
+ */
+import type { Keyring } from '../../crypto/keyring.ts'
+import type { MessagesRepository, ReactionsRepository, StoredEntry } from '../../db/database.ts'
+import { MESSAGE } from '../../protocol/http/messages.ts'
+import { decryptBody } from './codec.ts'
+import type { Entry } from './entry.ts'
+import type { MoreFields } from './items.ts'
+import type { Slices } from './slices.ts'
+
+export interface CompletionsOptions {
+  readonly some: MessagesRepository['some']
+  readonly own: ReactionsRepository['own']
+  readonly keyring: Keyring
+  readonly slices: Slices
+}
+
+export interface Completions {
+  /** Returns the field `reply` of the messages that answer another message. */
+  replies(roomId: number, entries: readonly Entry[]): Promise<MoreFields | undefined>
+  /** Returns the keys of the user's reactions to the messages `seqs`, keyed by `seq`. */
+  mine(roomId: number, seqs: readonly number[], userId: number): Promise<ReadonlyMap<number, readonly string[]>>
+}
+
+/** Maximum length of an excerpt, in characters (Unicode code points). */
+const MAX_EXCERPT = 100
+
+export const createCompletions = ({ some, own, keyring, slices }: CompletionsOptions): Completions => {
+  const replyOf = (seq: number, stored: StoredEntry | undefined): object => {
+    if (stored?.kind !== MESSAGE) return { seq, unavailable: 'expired' }
+    const { userId: user_id, username, content } = stored
+    const place = { seq, user_id, username }
+    if (content === null) return { ...place, unavailable: 'erased' }
+    const body = decryptBody(stored, keyring)
+    return body ? { ...place, excerpt: excerptOf(body.content ?? '') } : { ...place, unavailable: 'key' }
+  }
+
+  return {
+    async replies(roomId, entries) {
+      const answering = entries.filter(({ replyTo }) => replyTo !== undefined)
+      if (answering.length === 0) return undefined
+      const seqs = [...new Set(answering.map(({ replyTo = 0 }) => replyTo))]
+      const stored = new Map((await some(roomId, seqs)).map(entry => [entry.seq, entry]))
+      const fields = await slices.map(seqs, seq =>
+        Buffer.from(`,"reply":${JSON.stringify(replyOf(seq, stored.get(seq)))}`)
+      )
+      const bySeq = new Map(seqs.map((seq, at) => [seq, fields[at] ?? Buffer.alloc(0)]))
+      return new Map(answering.map(({ seq, replyTo = 0 }) => [seq, bySeq.get(replyTo) ?? Buffer.alloc(0)]))
+    },
+    mine: async (roomId, seqs, userId) => (seqs.length === 0 ? new Map() : own(roomId, seqs, userId))
+  }
+}
+
+const excerptOf = (text: string): string => {
+  // A character has at most two code units, so that a long text is not split as a whole.
+  const characters = [...text.slice(0, 2 * MAX_EXCERPT)]
+  return characters.slice(0, MAX_EXCERPT).join('')
+}

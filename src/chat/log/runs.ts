@@ -1,0 +1,110 @@
+/** Finds where the messages of a list are in a room's log, which may have entries of other kinds between them. */
+import type { Extent, MessagesRepository } from '../../db/database.ts'
+import type { Room } from '../rooms/room.ts'
+
+/**
+ * Selects a part of a room's log by `seq`. Without `after` and `around`, selects the newest `limit` messages, or the newest
+ * `limit` messages before `before`. With `after`, selects at most the first `limit` entries of all kinds after `after`, or with
+ * `messagesOnly` the first `limit` messages, and only those before `before` if `before` is set. With `around`, selects half of
+ * the messages before the entry `around`, and the others from that entry on, all of them after `after` and before `before`.
+ */
+export interface Range {
+  readonly before?: number | undefined
+  readonly after?: number | undefined
+  readonly around?: number | undefined
+  readonly limit: number
+  readonly messagesOnly?: boolean | undefined
+  /** Whether to return entries of all kinds, as in the frames that subscribers receive. */
+  readonly isRaw?: boolean | undefined
+}
+
+/** The places of a list in the log: parts in ascending order, which may contain entries that are not listed. */
+export interface Places {
+  readonly runs: readonly Extent[]
+  /** Whether the log has more entries in the requested direction; with `around`, older ones. */
+  readonly hasMore: boolean
+  /** With `around`: whether the log has newer entries. */
+  readonly hasNewer?: boolean
+}
+
+/** Runs with at most this many entries between them are read as one. */
+const NEAR = 64
+
+/**
+ * Returns the places of a range in which `limit` counts entries of all kinds. There is no run if the range is empty.
+ */
+export const placesOf = (room: Room, range: Range): Places => {
+  const last = lastOf(room, range)
+  const { after, around, limit } = range
+  if (around !== undefined) {
+    const first = Math.max(around - halfOf(limit), firstOf(room, range))
+    const end = Math.min(around + limit - halfOf(limit) - 1, last)
+    return { runs: runOf(first, end), hasMore: first > room.oldest, hasNewer: end < last }
+  }
+  if (after === undefined) {
+    const first = Math.max(last - limit + 1, room.oldest)
+    return { runs: runOf(first, last), hasMore: first > room.oldest }
+  }
+  const first = firstOf(room, range)
+  const end = Math.min(first + limit - 1, last)
+  return { runs: runOf(first, end), hasMore: end < last }
+}
+
+/** Like `placesOf`, but `limit` counts only messages. Looks up in the database where the messages are. */
+export const messagePlaces = async (
+  { runsBefore, runsAfter }: Pick<MessagesRepository, 'runsBefore' | 'runsAfter'>,
+  room: Room,
+  range: Range
+): Promise<Places> => {
+  const { id } = room
+  const oldest = firstOf(room, range)
+  const last = lastOf(room, range)
+  const older = async (to: number, count: number): Promise<Extent[]> =>
+    (await runsBefore(id, to, count)).flatMap(run => runOf(Math.max(run.first, oldest), run.last))
+  const newer = async (from: number, count: number): Promise<Extent[]> =>
+    runsAfter(id, Math.max(from, oldest), last, count)
+  const { after, around, limit } = range
+  if (around !== undefined) {
+    const [before, from] = await Promise.all([
+      older(Math.min(around - 1, last), halfOf(limit)),
+      newer(around, limit - halfOf(limit))
+    ])
+    const runs = [...before, ...from]
+    return { runs: joined(runs), hasMore: isAfter(runs.at(0), oldest), hasNewer: isBefore(runs.at(-1), last) }
+  }
+  if (after === undefined) {
+    const runs = await older(last, limit)
+    return { runs: joined(runs), hasMore: isAfter(runs.at(0), oldest) }
+  }
+  const runs = await newer(oldest, limit)
+  return { runs: joined(runs), hasMore: isBefore(runs.at(-1), last) }
+}
+
+/**
+ * Returns the `seq` of the last entry that a range may contain. Counts the entries that the room has not read yet, so that a
+ * response contains every message that was acknowledged before the request.
+ */
+export const lastOf = ({ known }: Room, { before }: Range): number =>
+  before === undefined ? known : Math.min(before - 1, known)
+
+/** Returns the `seq` of the first entry that a range may contain. */
+const firstOf = ({ oldest }: Room, { after = 0 }: Range): number => Math.max(after + 1, oldest)
+
+const halfOf = (limit: number): number => Math.floor(limit / 2)
+
+const runOf = (first: number, last: number): Extent[] => (first <= last ? [{ first, last }] : [])
+
+const isAfter = (run: Extent | undefined, seq: number): boolean => run !== undefined && run.first > seq
+
+const isBefore = (run: Extent | undefined, seq: number): boolean => run !== undefined && run.last < seq
+
+/** Joins runs that are near each other. */
+const joined = (runs: readonly Extent[]): Extent[] => {
+  const result: Extent[] = []
+  for (const run of runs) {
+    const previous = result.at(-1)
+    if (previous && run.first - previous.last <= NEAR) result[result.length - 1] = { ...previous, last: run.last }
+    else result.push(run)
+  }
+  return result
+}
