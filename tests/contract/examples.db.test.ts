@@ -119,6 +119,11 @@ const COVERED_ELSEWHERE: Partial<Record<ErrorCode, string>> = {
   busy: 'a full queue of passwords, messages or reads: passwords, append-queue and read-limit.test.ts',
   not_allowed: 'a host’s `authorize`',
   rejected: 'a host’s `beforeMessage`',
+  upgrade_pending: 'an unfinished upgrade: tests/chat/kinds/kinds.db.test.ts',
+  not_author: 'a message of another user: tests/chat/kinds/changes.db.test.ts',
+  already_deleted: 'a deleted message: tests/chat/kinds/changes.db.test.ts',
+  edit_window_over: 'EDIT_WINDOW_MINUTES: tests/chat/kinds/changes.db.test.ts',
+  too_many_reactions: 'many reactions: tests/chat/kinds/changes.db.test.ts',
   registration_closed: 'another value of REGISTRATION: tests/routes/registration.db.test.ts',
   invitation_required: 'another value of REGISTRATION: tests/routes/registration.db.test.ts',
   invalid_invitation: 'another value of REGISTRATION: tests/routes/registration.db.test.ts',
@@ -136,17 +141,17 @@ const authorized = (request: Sent, token: string): Sent => ({
   headers: { ...request.headers, authorization: `Bearer ${token}` }
 })
 
+/** Replaces the body of a request, also if the operation has none. */
+const withJson = (request: Sent, body: string): Sent =>
+  replaced(request, { headers: { ...request.headers, 'content-type': 'application/json' }, body })
+
 /**
  * Functions that change an operation's example request so that it causes an error, keyed by the code of the error. `expired` is
  * an expired token.
  */
 const CAUSES: Partial<Record<ErrorCode, (request: Sent, expired: string) => Sent>> = {
-  invalid_json: request =>
-    replaced(request, {
-      headers: { ...request.headers, 'content-type': 'application/json' },
-      body: `${request.body}}`
-    }),
-  payload_too_large: request => replaced(request, { body: JSON.stringify({ content: 'x'.repeat(100_000) }) }),
+  invalid_json: request => withJson(request, `${request.body}}`),
+  payload_too_large: request => withJson(request, JSON.stringify({ content: 'x'.repeat(100_000) })),
   unsupported_media_type: request =>
     replaced(request, { headers: { ...request.headers, 'content-type': 'application/xml' } }),
   validation_failed: request =>
@@ -162,10 +167,26 @@ const CAUSES: Partial<Record<ErrorCode, (request: Sent, expired: string) => Sent
   password_too_common: request => withBody(request, { username: 'jill', password: 'Password123' }),
   room_taken: request => withBody(request, { room: 'general' }),
   room_not_found: request => replaced(request, { path: request.path.replace('/general', '/nowhere') }),
-  nonce_reused: request => withBody(request, { content: 'something else' }),
+  // Without a body, the example uses the nonce of another operation.
+  nonce_reused: request => (request.body === undefined ? request : withBody(request, { content: 'something else' })),
   message_too_long: request => withBody(request, { content: 'x'.repeat(4001) }),
-  invalid_frame: request => withBody(request, { content: ' ' })
+  invalid_frame: request =>
+    request.body === undefined
+      ? replaced(request, {
+          path: request.path.replace(/reactions\/.*$/, 'reactions/NO'),
+          headers: withoutKey(request)
+        })
+      : withBody(request, { content: ' ' }),
+  message_not_found: request => {
+    const other = replaced(request, {
+      path: request.path.replace('messages/1', 'messages/999'),
+      headers: withoutKey(request)
+    })
+    return request.body === undefined ? other : withBody(other, { content: 'Hello', reply_to: 999 })
+  }
 }
+
+const withoutKey = ({ headers: { 'idempotency-key': _, ...headers } }: Sent) => headers
 
 const codesOf = ({ responses }: Operation) =>
   Object.entries(responses).flatMap(([status, { content = {} }]) =>
