@@ -39,8 +39,13 @@ describe.skipIf(!hasChromium())('a message', { timeout: 300_000 }, () => {
     onTestFinished(() => tab.page.context().close())
     const { page } = tab
     await enterAs(tab, chat.url, 'ada')
-    await chat.call('POST', '/api/chat/rooms/general/messages', { token, body: { content: 'my secret' } })
-    await page.getByRole('status').filter({ hasText: 'bob: my secret' }).waitFor({ state: 'attached' })
+    // Sends until a message is announced, because those that arrive while the page loads its history are not.
+    const announced = page.getByRole('status').filter({ hasText: 'bob: my secret' })
+    const send = async () => {
+      await chat.call('POST', '/api/chat/rooms/general/messages', { token, body: { content: 'my secret' } })
+      return announced.count()
+    }
+    await expect.poll(send, { interval: 500 }).toBe(1)
     await chat.call('DELETE', '/api/users/me', { token, body: { erase: true } })
     await page
       .getByText(/deleted user/)
