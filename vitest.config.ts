@@ -76,7 +76,6 @@ const postgresql = { test: { ...withDatabase, ...onPostgres, name: 'postgres', i
 const e2e = {
   test: {
     ...withDatabase,
-    isolate: true,
     ...(hasPostgres ? onPostgres : onPglite),
     name: 'e2e',
     include: [E2E_TESTS],
