@@ -2,49 +2,33 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from '@sinclair/typebox'
 import { callerOf, factorActorOf, PROOF_SECONDS } from '../plugins/auth.ts'
-import { limitReads } from '../plugins/chat.ts'
 import { timestamp } from '../src/lib/clock.ts'
 import { refTo } from '../src/protocol/components.ts'
 import { Proven } from '../src/protocol/http/sessions.ts'
 import { AddedPasskey, NewPasskey, PasskeyProof, PasskeyRequest } from '../src/protocol/http/two-factor.ts'
-import {
-  ANY_BODY,
-  BODY_PROBLEMS,
-  emptyResponse,
-  jsonResponse,
-  problems,
-  SECURED,
-  TOKEN_PROBLEMS
-} from '../src/protocol/openapi.ts'
-import { limitChanges } from './limit-changes.ts'
-
-const BODY_LIMIT = 16 * 1024
-const GUARD = [...TOKEN_PROBLEMS, 'rate_limited', 'busy'] as const
+import { ANY_BODY, BODY_PROBLEMS, emptyResponse, jsonResponse, problems } from '../src/protocol/openapi.ts'
+import { challengeRoute, FACTOR_PROBLEMS, FACTOR_SCHEMA, factorChangeRoute, factorRoute } from './factor-route.ts'
 
 /** Mounts the routes, unless a host application authenticates the users. */
 const passkeyRoutes: FastifyPluginAsyncTypebox = async fastify => {
   const { accounts } = fastify.chatAuth
   if (!accounts) return
   const { passkeys, passkeyLogin } = accounts.twoFactor
-  const change = { config: { chatProof: true }, preHandler: [limitReads(), limitChanges('factors')] }
-  const challenge = { preHandler: [limitReads(), limitChanges('challenges')] }
-  const documented = { tags: ['auth'], security: SECURED }
 
   fastify.route({
     method: 'POST',
     url: '/api/auth/passkeys/options',
-    bodyLimit: BODY_LIMIT,
-    config: change.config,
-    ...challenge,
+    ...challengeRoute(),
+    config: { chatProof: true },
     schema: {
-      ...documented,
+      ...FACTOR_SCHEMA,
       operationId: 'getPasskeyOptions',
       summary: 'Start to add a passkey',
       description:
         'Pass `options` to `navigator.credentials.create` (WebAuthn), and send its result with `challenge` within five minutes.',
       response: {
         200: jsonResponse('What to pass to the browser.', refTo(PasskeyRequest)),
-        ...problems('too_many_passkeys', 'passkeys_unavailable', 'proof_required', ...ANY_BODY, ...GUARD)
+        ...problems('too_many_passkeys', 'passkeys_unavailable', 'proof_required', ...ANY_BODY, ...FACTOR_PROBLEMS)
       }
     },
     handler: request => passkeys.startAdding(factorActorOf(request))
@@ -53,10 +37,9 @@ const passkeyRoutes: FastifyPluginAsyncTypebox = async fastify => {
   fastify.route({
     method: 'POST',
     url: '/api/auth/passkeys',
-    bodyLimit: BODY_LIMIT,
-    ...change,
+    ...factorChangeRoute(),
     schema: {
-      ...documented,
+      ...FACTOR_SCHEMA,
       operationId: 'addPasskey',
       summary: 'Add a passkey',
       description: 'From now on, logins require a second factor.',
@@ -69,7 +52,7 @@ const passkeyRoutes: FastifyPluginAsyncTypebox = async fastify => {
           'too_many_passkeys',
           'passkeys_unavailable',
           'proof_required',
-          ...GUARD,
+          ...FACTOR_PROBLEMS,
           ...BODY_PROBLEMS
         )
       }
@@ -89,16 +72,16 @@ const passkeyRoutes: FastifyPluginAsyncTypebox = async fastify => {
   fastify.route({
     method: 'DELETE',
     url: '/api/auth/passkeys/:id',
-    ...change,
+    ...factorChangeRoute(),
     schema: {
-      ...documented,
+      ...FACTOR_SCHEMA,
       operationId: 'removePasskey',
       summary: 'Remove a passkey',
       description: 'If no second factor is left, the recovery codes are deleted too.',
       params: Type.Object({ id: Type.String({ minLength: 1, maxLength: 100 }) }),
       response: {
         204: emptyResponse('The passkey was removed.'),
-        ...problems('passkey_not_found', 'validation_failed', 'proof_required', ...ANY_BODY, ...GUARD)
+        ...problems('passkey_not_found', 'validation_failed', 'proof_required', ...ANY_BODY, ...FACTOR_PROBLEMS)
       }
     },
     async handler(request, reply) {
@@ -110,16 +93,16 @@ const passkeyRoutes: FastifyPluginAsyncTypebox = async fastify => {
   fastify.route({
     method: 'POST',
     url: '/api/auth/passkeys/proof/options',
-    ...challenge,
+    ...challengeRoute(),
     schema: {
-      ...documented,
+      ...FACTOR_SCHEMA,
       operationId: 'getPasskeyProofOptions',
       summary: 'Start a proof with a passkey',
       description:
         'Pass `options` to `navigator.credentials.get` (WebAuthn), and send its result with `challenge` within five minutes.',
       response: {
         200: jsonResponse('What to pass to the browser.', refTo(PasskeyRequest)),
-        ...problems('passkeys_unavailable', ...ANY_BODY, ...GUARD)
+        ...problems('passkeys_unavailable', ...ANY_BODY, ...FACTOR_PROBLEMS)
       }
     },
     handler: request => passkeyLogin.startProof(factorActorOf(request))
@@ -128,10 +111,9 @@ const passkeyRoutes: FastifyPluginAsyncTypebox = async fastify => {
   fastify.route({
     method: 'POST',
     url: '/api/auth/passkeys/proof',
-    bodyLimit: BODY_LIMIT,
-    preHandler: limitReads(),
+    ...factorRoute(),
     schema: {
-      ...documented,
+      ...FACTOR_SCHEMA,
       operationId: 'proveWithPasskey',
       summary: 'Prove who you are with a passkey',
       description: 'The passkey replaces the password and the code, and must verify its user.',
@@ -143,7 +125,7 @@ const passkeyRoutes: FastifyPluginAsyncTypebox = async fastify => {
           'invalid_passkey',
           'passkeys_unavailable',
           'invalid_credentials',
-          ...GUARD,
+          ...FACTOR_PROBLEMS,
           ...BODY_PROBLEMS
         )
       }

@@ -1,43 +1,28 @@
 /** Lists second factors, sets up authenticator apps, and creates recovery codes. Every change requires a recent proof. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { factorActorOf } from '../plugins/auth.ts'
-import { limitReads } from '../plugins/chat.ts'
 import { timestamp } from '../src/lib/clock.ts'
 import { refTo } from '../src/protocol/components.ts'
 import { Factors, RecoveryCodes, TotpCode, TotpSecret } from '../src/protocol/http/two-factor.ts'
-import {
-  ANY_BODY,
-  BODY_PROBLEMS,
-  emptyResponse,
-  jsonResponse,
-  problems,
-  SECURED,
-  TOKEN_PROBLEMS
-} from '../src/protocol/openapi.ts'
-import { limitChanges } from './limit-changes.ts'
-
-const BODY_LIMIT = 16 * 1024
-const GUARD = [...TOKEN_PROBLEMS, 'rate_limited', 'busy'] as const
+import { ANY_BODY, BODY_PROBLEMS, emptyResponse, jsonResponse, problems } from '../src/protocol/openapi.ts'
+import { FACTOR_PROBLEMS, FACTOR_SCHEMA, factorChangeRoute, factorRoute } from './factor-route.ts'
 
 /** Mounts the routes, unless a host application authenticates the users. */
 const totpRoutes: FastifyPluginAsyncTypebox = async fastify => {
   const { accounts } = fastify.chatAuth
   if (!accounts) return
   const { factors, passkeys, hasPasskeys } = accounts.twoFactor
-  const change = { config: { chatProof: true }, preHandler: [limitReads(), limitChanges('factors')] }
-  const shared = { bodyLimit: BODY_LIMIT, ...change }
-  const documented = { tags: ['auth'], security: SECURED }
 
   fastify.route({
     method: 'GET',
     url: '/api/auth/factors',
-    preHandler: limitReads(),
+    ...factorRoute(),
     schema: {
-      ...documented,
+      ...FACTOR_SCHEMA,
       operationId: 'getFactors',
       summary: 'The second factors of the user',
       description: 'Whether an authenticator app is set up, how many recovery codes are left, and the passkeys.',
-      response: { 200: jsonResponse('The second factors.', refTo(Factors)), ...problems(...GUARD) }
+      response: { 200: jsonResponse('The second factors.', refTo(Factors)), ...problems(...FACTOR_PROBLEMS) }
     },
     async handler(request) {
       const { user } = factorActorOf(request)
@@ -60,15 +45,15 @@ const totpRoutes: FastifyPluginAsyncTypebox = async fastify => {
   fastify.route({
     method: 'POST',
     url: '/api/auth/totp',
-    ...shared,
+    ...factorChangeRoute(),
     schema: {
-      ...documented,
+      ...FACTOR_SCHEMA,
       operationId: 'enrolTotp',
       summary: 'Set up an authenticator app',
       description: 'The app is not used before its first code is confirmed.',
       response: {
         200: jsonResponse('The secret.', refTo(TotpSecret)),
-        ...problems('totp_enabled', 'proof_required', ...ANY_BODY, ...GUARD)
+        ...problems('totp_enabled', 'proof_required', ...ANY_BODY, ...FACTOR_PROBLEMS)
       }
     },
     handler: request => factors.enrolTotp(factorActorOf(request))
@@ -77,16 +62,16 @@ const totpRoutes: FastifyPluginAsyncTypebox = async fastify => {
   fastify.route({
     method: 'POST',
     url: '/api/auth/totp/confirm',
-    ...shared,
+    ...factorChangeRoute(),
     schema: {
-      ...documented,
+      ...FACTOR_SCHEMA,
       operationId: 'confirmTotp',
       summary: 'Confirm an authenticator app',
       description: 'From now on, logins require a second factor. Earlier recovery codes become invalid.',
       body: refTo(TotpCode),
       response: {
         200: jsonResponse('The recovery codes.', refTo(RecoveryCodes)),
-        ...problems('invalid_code', 'proof_required', ...GUARD, ...BODY_PROBLEMS)
+        ...problems('invalid_code', 'proof_required', ...FACTOR_PROBLEMS, ...BODY_PROBLEMS)
       }
     },
     handler: async request => ({
@@ -97,15 +82,15 @@ const totpRoutes: FastifyPluginAsyncTypebox = async fastify => {
   fastify.route({
     method: 'DELETE',
     url: '/api/auth/totp',
-    ...change,
+    ...factorChangeRoute(),
     schema: {
-      ...documented,
+      ...FACTOR_SCHEMA,
       operationId: 'removeTotp',
       summary: 'Remove the authenticator app',
       description: 'If no second factor is left, the recovery codes are deleted too.',
       response: {
         204: emptyResponse('There is no app anymore.'),
-        ...problems('proof_required', ...ANY_BODY, ...GUARD)
+        ...problems('proof_required', ...ANY_BODY, ...FACTOR_PROBLEMS)
       }
     },
     async handler(request, reply) {
@@ -117,15 +102,15 @@ const totpRoutes: FastifyPluginAsyncTypebox = async fastify => {
   fastify.route({
     method: 'POST',
     url: '/api/auth/recovery-codes',
-    ...shared,
+    ...factorChangeRoute(),
     schema: {
-      ...documented,
+      ...FACTOR_SCHEMA,
       operationId: 'createRecoveryCodes',
       summary: 'Create new recovery codes',
       description: 'Earlier codes become invalid.',
       response: {
         200: jsonResponse('The recovery codes.', refTo(RecoveryCodes)),
-        ...problems('no_second_factor', 'proof_required', ...ANY_BODY, ...GUARD)
+        ...problems('no_second_factor', 'proof_required', ...ANY_BODY, ...FACTOR_PROBLEMS)
       }
     },
     handler: async request => ({ recovery_codes: [...(await factors.renewRecoveryCodes(factorActorOf(request)))] })

@@ -1,0 +1,25 @@
+/** Defines what the routes of second factors have in common: their limits, their proof, and how they are documented. */
+import { limitReads } from '../plugins/chat.ts'
+import { SECURED, TOKEN_PROBLEMS } from '../src/protocol/openapi.ts'
+import { limitChanges } from './limit-changes.ts'
+
+const BODY_LIMIT = 16 * 1024
+
+/** The errors of every route of second factors. */
+export const FACTOR_PROBLEMS = [...TOKEN_PROBLEMS, 'rate_limited', 'busy'] as const
+
+/** The members of every schema. */
+export const FACTOR_SCHEMA = { tags: ['auth'], security: SECURED }
+
+/** Returns the options of a route that starts to use a passkey. */
+export const challengeRoute = () => ({ bodyLimit: BODY_LIMIT, preHandler: [limitReads(), limitChanges('challenges')] })
+
+/** Returns the options of a route that changes second factors, which requires a recent proof. */
+export const factorChangeRoute = () => ({
+  bodyLimit: BODY_LIMIT,
+  config: { chatProof: true },
+  preHandler: [limitReads(), limitChanges('factors')]
+})
+
+/** Returns the options of a route that reads second factors or accepts one. */
+export const factorRoute = () => ({ bodyLimit: BODY_LIMIT, preHandler: limitReads() })
