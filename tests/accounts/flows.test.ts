@@ -111,6 +111,7 @@ const FLOWS: readonly Row[] = [
   ['change the address', CHANGE_EMAIL, SDK_MAIL, PAGE_EMAIL, NO, NO],
   ['remove the address', emails('that is removed is notified, and is free for others'), SDK_MAIL, PAGE_EMAIL, NO, NO],
   ['log in with an address that is not verified, and request another mail', UNVERIFIED, sdk('requests another link with the challenge of a login whose address is not verified'), login('verifies the address at a login that needs it, with another mail'), NO, NO],
+  ['list the second factors', factors('is listed, and cannot be replaced before it is removed'), SDK_PASSKEY, PAGE_PASSKEY, NO, NO],
   ['set up an authenticator app', factors('takes effect with its first code'), SDK_APP, PAGE_APP, NO, NO],
   ['log in with a code', factors('responds to the password with a challenge and the methods, and to the code with a token'), SDK_CODES, PAGE_APP, TERMINAL_CODE, NO],
   ['remove the authenticator app', factors('deletes the recovery codes when it is removed as the last factor'), SDK_CODES, PAGE_CODES, NO, NO],
@@ -122,6 +123,7 @@ const FLOWS: readonly Row[] = [
   ['log in with a passkey alone', passkeys('without a password requires verification by the authenticator, and the user handle'), SDK_PASSKEY, PAGE_PASSKEY, NO, NO],
   ['prove with a passkey', testsOf('tests/web/passkeys.pg.e2e.test.ts')('is added, logs in without a password, continues a login, and proves who its owner is'), SDK_PASSKEY, PAGE_SECOND, NO, NO],
   ['use a token of another issuer', issuers('a person is identified by the subject, and never by the name'), sdk('uses a token of another issuer'), NO, NO, NO],
+  ['read the profile', users('a display name is set, shown to its owner and to administrators, and removed with null'), chatSdk('registers, logs in, and uses rooms, history, publishing and presence over HTTP'), PAGE_PROFILE, NO, NO],
   ['set and remove the display name', users('a display name is set, shown to its owner and to administrators, and removed with null'), SDK_APP, PAGE_PROFILE, NO, NO],
   ['export', exports('contains the profile, sessions, own messages and events, and nothing of other users'), SDK_APP, PAGE_DATA, NO, NO],
   ['delete the account, and keep its messages', deletion('leaves a tombstone, under whose name the messages stay'), SDK_APP, PAGE_DATA, NO, NO],
@@ -142,6 +144,50 @@ const FLOWS: readonly Row[] = [
   ['remove the second factors of a user', NO, NO, NO, NO, cli('removes the second factors of a user, and records it')]
 ]
 
+/** The flow of each operation of the API, by `operationId`. */
+const FLOW_OF: Readonly<Record<string, string>> = {
+  register: 'register',
+  login: 'log in without a session',
+  refresh: 'refresh',
+  logout: 'log out',
+  logoutAll: 'log out everywhere',
+  listSessions: 'list sessions',
+  endSession: 'end a session',
+  prove: 'prove',
+  changeMyPassword: 'change the password',
+  forgotPassword: 'forget the password',
+  resetPassword: 'reset the password',
+  setMyEmail: 'enter an address',
+  verifyEmail: 'verify an address',
+  removeMyEmail: 'remove the address',
+  requestVerification: 'log in with an address that is not verified, and request another mail',
+  getFactors: 'list the second factors',
+  enrolTotp: 'set up an authenticator app',
+  confirmTotp: 'set up an authenticator app',
+  removeTotp: 'remove the authenticator app',
+  logInWithCode: 'log in with a code',
+  createRecoveryCodes: 'replace the recovery codes',
+  getPasskeyOptions: 'add a passkey',
+  addPasskey: 'add a passkey',
+  removePasskey: 'remove a passkey',
+  getPasskeyLoginOptions: 'log in with a passkey alone',
+  logInWithPasskey: 'log in with a passkey alone',
+  getPasskeyProofOptions: 'prove with a passkey',
+  proveWithPasskey: 'prove with a passkey',
+  getAuthFeatures: 'read the features',
+  getMe: 'read the profile',
+  updateMe: 'set and remove the display name',
+  deleteMe: 'delete the account, and keep its messages',
+  exportMe: 'export',
+  invite: 'invite a person',
+  listUsers: 'list users',
+  changeUser: 'promote a user',
+  deleteUser: 'delete a user',
+  endSessionsOfUser: 'end the sessions of a user',
+  resetPasswordOfUser: 'reset the password of a user',
+  listAuditEvents: 'read the audit log'
+}
+
 const titles = new Map<string, Set<string>>()
 
 /** Returns the titles of the tests in a file. */
@@ -159,6 +205,16 @@ test.each(FLOWS)('%s is tested with every client that offers it', (_flow, ...cel
     return !known.has(cell.title)
   })
   expect(missing).toEqual([])
+})
+
+test('every operation of accounts belongs to a flow', () => {
+  const { paths } = JSON.parse(readFileSync(join(import.meta.dirname, '../../docs/openapi.json'), 'utf8'))
+  const operations = Object.values<object>(paths)
+    .flatMap(path => Object.values<{ operationId: string; tags: string[] }>(path as never))
+    .filter(({ tags }) => tags.some(tag => ['auth', 'users', 'admin'].includes(tag)))
+  expect(Object.keys(FLOW_OF).sort()).toEqual(operations.map(({ operationId }) => operationId).sort())
+  const flows = FLOWS.map(([flow]) => flow)
+  expect(Object.values(FLOW_OF).filter(flow => !flows.includes(flow))).toEqual([])
 })
 
 test('every flow is listed once', () => {
