@@ -279,9 +279,8 @@ BEGIN
 		SELECT array_agg(room.id), array_agg(room.last_seq), array_agg(greatest(moment, room.last_at)) INTO locked, heads, times
 		FROM "public"."rooms" AS room WHERE room.id = ANY (room_ids);
 		is_upgraded := EXISTS (SELECT FROM "public"."upgrades" WHERE step = 'kinds');
-		-- Assigning an element that does not exist extends the array.
-		codes[cardinality(kinds)] := NULL;
-		same_seqs[cardinality(kinds)] := NULL;
+		codes := array_fill(NULL::text, ARRAY[cardinality(kinds)]);
+		same_seqs := array_fill(NULL::bigint, ARRAY[cardinality(kinds)]);
 		results := details;
 
 		FOR given IN
