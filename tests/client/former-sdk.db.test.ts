@@ -32,7 +32,7 @@ const loadFormerSdk = async () => {
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
   execFileSync('tar', ['-x', '-C', folder], { input: git('archive', COMMIT, 'src/client') })
   const outfile = join(folder, 'client.mjs')
-  const entry = join(folder, 'src/client/index.ts')
+  const entry = join(folder, 'src', 'client', 'index.ts')
   await build({ entryPoints: [entry], bundle: true, platform: 'node', format: 'esm', outfile, external: ['ws'] })
   // Its functions have other types than those of today.
   return (await import(/* @vite-ignore */ pathToFileURL(outfile).href)) as {
