@@ -1,13 +1,23 @@
 /** Tests that the checker of the chaos run finds each kind of error, because a check that cannot fail proves nothing. */
 import { expect, test } from 'vitest'
-import { check, type LogEntry } from './check.ts'
+import { check } from './check.ts'
 import type { ClientRecord } from './client.ts'
+import { fold, type LogEntry, type Message } from './fold.ts'
 
+const entry = (seq: number, type: string, more: Partial<LogEntry>): LogEntry => ({ seq, type, user_id: 1, ...more })
 const log: LogEntry[] = [
-  { seq: 1, content: 'one', nonce: 'a-1' },
-  { seq: 2, content: 'two' },
-  { seq: 3, content: 'three', nonce: 'a-3' }
+  entry(1, 'message', { content: 'edited', nonce: 'a-1' }),
+  entry(2, 'message', { content: 'two' }),
+  entry(3, 'edit', { target: 1, content: 'edited', nonce: 'a-3' }),
+  entry(4, 'reaction', { target: 2, key: 'x', action: 'added', count: 1 }),
+  entry(5, 'message', { content: null, unavailable: 'erased' }),
+  entry(6, 'deletion', { target: 5 })
 ]
+const listed = new Map<number, Message>([
+  [1, { content: 'edited', reactions: [] }],
+  [2, { content: 'two', reactions: ['x=1'] }],
+  [5, { content: null, reactions: [] }]
+])
 
 const record = (changed: Partial<ClientRecord> = {}): ClientRecord => ({
   name: 'a',
@@ -15,8 +25,10 @@ const record = (changed: Partial<ClientRecord> = {}): ClientRecord => ({
     ['a-1', 1],
     ['a-3', 3]
   ]),
-  sent: new Set(['one', 'two', 'three']),
-  delivered: log.map(({ seq, content }) => ({ seq, content })),
+  reactions: new Map(),
+  sent: new Set(['one', 'two', 'edited']),
+  delivered: log.map(({ seq, type }) => ({ seq, type })),
+  messages: new Map(listed),
   faults: [],
   resyncs: 0,
   reconnects: 0,
@@ -24,22 +36,60 @@ const record = (changed: Partial<ClientRecord> = {}): ClientRecord => ({
 })
 
 test('a run without errors is reported as clean', () => {
-  expect(check(log, [record(), record({ name: 'b', delivered: [{ seq: 3, content: 'three' }] })])).toEqual([])
+  const late = record({ name: 'b', delivered: [{ seq: 6, type: 'deletion' }], messages: new Map() })
+  expect(check(log, [record(), late], listed)).toEqual([])
 })
 
-test.for([
-  ['a gap in the log', [log[0], log[2]], {}, /at place 2/],
-  ['an acknowledged message that is missing', log.slice(0, 2), { delivered: [] }, /a-3 was acknowledged as 3/],
+test('a reaction that changes nothing may be acknowledged with the entry that decided, or with the message', () => {
+  const reactions = new Map([
+    ['a-4', 2],
+    ['a-5', 2]
+  ])
+  const acknowledged = new Map([
+    ['a-4', 4],
+    ['a-5', 2]
+  ])
+  expect(check(log, [record({ acknowledged, reactions })], listed)).toEqual([])
+})
+
+const withMessage = (seq: number, message: Message) => ({ messages: new Map([[seq, message]]) })
+test.for<[string, LogEntry[], Partial<ClientRecord>, RegExp]>([
+  ['a gap in the log', log.filter(({ seq }) => seq !== 2), {}, /at place 2/],
+  ['an acknowledged entry that is missing', log.slice(0, 2), { delivered: [] }, /a-3 was acknowledged as 3/],
   [
     'a nonce that is stored twice',
-    [...log, { seq: 4, content: 'one', nonce: 'a-1' }],
+    [...log, entry(7, 'message', { content: 'two', nonce: 'a-1' })],
     { delivered: [] },
-    /stored again at 4/
+    /stored again at 7/
   ],
-  ['a message that nobody sent', log, { sent: new Set(['one', 'two']) }, /3 was never sent/],
-  ['a delivery that differs from the log', log, { delivered: [{ seq: 3, content: 'other' }] }, /another 3/],
-  ['a reader that was left behind', log, { delivered: [{ seq: 2, content: 'two' }] }, /up to 2 of 3/],
+  ['a text that nobody sent', log, { sent: new Set(['one', 'edited']) }, /2 was never sent/],
+  [
+    'a text that is missing without a reason',
+    [...log, entry(7, 'message', { content: null })],
+    { delivered: [] },
+    /7 has no text/
+  ],
+  ['a delivery that differs from the log', log, { delivered: [{ seq: 6, type: 'edit' }] }, /another 6/],
+  ['a reader that was left behind', log, { delivered: [{ seq: 2, type: 'message' }] }, /up to 2 of 6/],
+  ['an old text', log, withMessage(1, { content: 'one', reactions: [] }), /a: shows .*one.* as 1/],
+  ['a deleted text', log, withMessage(5, { content: 'two', reactions: [] }), /a: shows .*two.* as 5/],
+  [
+    'a wrong number of reactions',
+    log,
+    withMessage(2, { content: 'two', reactions: ['x=2'] }),
+    /x=2.* instead of .*x=1/
+  ],
   ['an error that a client detected', log, { faults: ['3 came after 1'] }, /3 came after 1/]
-] as const)('finds %s', ([, entries, changed, found]) => {
-  expect(check(entries as LogEntry[], [record(changed as Partial<ClientRecord>)]).join('\n')).toMatch(found)
+])('finds %s', ([, entries, changed, found]) => {
+  expect(check(entries, [record(changed)], listed).join('\n')).toMatch(found)
+})
+
+test('finds a list that differs from the log, and a reaction whose count is wrong', () => {
+  expect(check(log, [record()], new Map([...listed, [2, { content: 'two', reactions: [] }]])).join('\n')).toMatch(
+    /the list: shows/
+  )
+  expect(check(log, [record()], new Map([...listed].slice(1))).join('\n')).toMatch(/the list lacks the message 1/)
+  expect(fold([...log, entry(7, 'reaction', { target: 2, key: 'x', action: 'added', count: 2 })]).faults).toEqual([
+    'the reaction 7 has the count 2 instead of 1'
+  ])
 })

@@ -1,31 +1,45 @@
 /** Checks the log and the clients' records of a chaos run against the guarantees of docs/protocol.md. */
+import { isDeepStrictEqual } from 'node:util'
 import type { ClientRecord } from './client.ts'
+import { fold, type LogEntry, type Message } from './fold.ts'
 
-export interface LogEntry {
-  readonly seq: number
-  readonly content: string
-  readonly nonce?: string
+/**
+ * Returns a description of each violation of a guarantee. The list is empty if there are no violations. `listed` are the messages
+ * of the HTTP list, by `seq`.
+ */
+export const check = (
+  log: readonly LogEntry[],
+  records: readonly ClientRecord[],
+  listed: ReadonlyMap<number, Message>
+): string[] => {
+  const { messages, faults } = fold(log)
+  return [
+    ...gaps(log),
+    ...lost(log, records),
+    ...doubles(log),
+    ...invented(log, records),
+    ...records.flatMap(record => deliveredWrongly(log, record)),
+    ...faults,
+    ...differences('the list', listed, messages),
+    ...[...messages.keys()].filter(seq => !listed.has(seq)).map(seq => `the list lacks the message ${seq}`),
+    ...records.flatMap(({ name, messages: seen }) => differences(name, seen, messages))
+  ]
 }
-
-/** Returns a description of each violation of a guarantee. The list is empty if there are no violations. */
-export const check = (log: readonly LogEntry[], records: readonly ClientRecord[]): string[] => [
-  ...gaps(log),
-  ...lost(log, records),
-  ...doubles(log),
-  ...invented(log, records),
-  ...records.flatMap(record => deliveredWrongly(log, record))
-]
 
 const gaps = (log: readonly LogEntry[]): string[] =>
   log.flatMap(({ seq }, at) => (seq === at + 1 ? [] : [`the log has ${seq} at place ${at + 1}`]))
 
 const lost = (log: readonly LogEntry[], records: readonly ClientRecord[]): string[] =>
-  records.flatMap(({ name, acknowledged }) =>
-    [...acknowledged].flatMap(([nonce, seq]) =>
-      log[seq - 1]?.nonce === nonce
-        ? []
-        : [`${name}: ${nonce} was acknowledged as ${seq}, where there is another or none`]
-    )
+  records.flatMap(({ name, acknowledged, reactions }) =>
+    [...acknowledged].flatMap(([nonce, seq]) => {
+      const entry = log[seq - 1]
+      // An erased entry has no nonce.
+      if (entry?.nonce === nonce || entry?.unavailable === 'erased') return []
+      // A reaction that changes nothing is acknowledged with the entry that decided the same before, or with the message.
+      const target = reactions.get(nonce)
+      if (target !== undefined && (entry?.target === target || entry?.seq === target)) return []
+      return [`${name}: ${nonce} was acknowledged as ${seq}, where there is another or none`]
+    })
   )
 
 const doubles = (log: readonly LogEntry[]): string[] => {
@@ -41,15 +55,33 @@ const doubles = (log: readonly LogEntry[]): string[] => {
 
 const invented = (log: readonly LogEntry[], records: readonly ClientRecord[]): string[] => {
   const sent = new Set(records.flatMap(record => [...record.sent]))
-  return log.flatMap(({ seq, content }) => (sent.has(content) ? [] : [`${seq} was never sent`]))
+  return log.flatMap(({ seq, content, unavailable }) =>
+    content == null || sent.has(content)
+      ? content === null && unavailable === undefined
+        ? [`${seq} has no text, and no reason for that`]
+        : []
+      : [`${seq} was never sent`]
+  )
 }
 
 const deliveredWrongly = (log: readonly LogEntry[], { name, delivered, faults }: ClientRecord): string[] => {
   const wrong = faults.map(fault => `${name}: ${fault}`)
-  for (const { seq, content } of delivered) {
-    if (log[seq - 1]?.content !== content) wrong.push(`${name}: was delivered another ${seq} than the log has`)
+  for (const { seq, type } of delivered) {
+    if (log[seq - 1]?.type !== type) wrong.push(`${name}: was delivered another ${seq} than the log has`)
   }
   const last = delivered.at(-1)?.seq ?? 0
   if (delivered.length > 0 && last !== log.length) wrong.push(`${name}: was delivered up to ${last} of ${log.length}`)
   return wrong
 }
+
+/** Compares messages with those that were computed from the log. */
+const differences = (
+  name: string,
+  seen: ReadonlyMap<number, Message>,
+  messages: ReadonlyMap<number, Message>
+): string[] =>
+  [...seen].flatMap(([seq, message]) =>
+    isDeepStrictEqual(message, messages.get(seq))
+      ? []
+      : [`${name}: shows ${JSON.stringify(message)} as ${seq} instead of ${JSON.stringify(messages.get(seq))}`]
+  )

@@ -1,17 +1,23 @@
 /**
- * A chat client that uses the protocol correctly. It sends messages with and without nonces, resends messages with nonces until
- * they are acknowledged, and resumes after a reconnection. It records messages, acks and errors for check.ts.
+ * A chat client that uses the protocol correctly. It sends messages with and without nonces, edits and deletes its own messages,
+ * and reacts to messages. It resends what has a nonce until that is acknowledged, and resumes after a reconnection. It records
+ * entries, acks and errors, and the state of each message that it received, for check.ts.
  */
 import { WebSocket } from 'ws'
+import { type LogEntry, type Message, shown } from './fold.ts'
 
 export interface ClientRecord {
   readonly name: string
   /** The `seq` of each acknowledged message, keyed by nonce. */
   readonly acknowledged: Map<string, number>
-  /** The contents of all sent messages. Each content is unique. */
+  /** The message to which each reaction refers, keyed by nonce. */
+  readonly reactions: Map<string, number>
+  /** The contents of all sent messages and edits. Each content is unique. */
   readonly sent: Set<string>
-  /** The delivered messages, in the order of their delivery. */
-  readonly delivered: { readonly seq: number; readonly content: string }[]
+  /** The delivered entries, in the order of their delivery. */
+  readonly delivered: { readonly seq: number; readonly type: string }[]
+  /** The messages that were delivered, by `seq`, with all later changes. */
+  readonly messages: ReadonlyMap<number, Message>
   /** Errors that the client itself detected. */
   readonly faults: string[]
   resyncs: number
@@ -48,16 +54,22 @@ const post = async (url: string, body: object): Promise<{ access_token?: string;
 }
 
 export const createClient = ({ name, urls, password, random }: ClientOptions): ChaosClient => {
+  const view = createView()
   const record: ClientRecord = {
     name,
     acknowledged: new Map(),
+    reactions: new Map(),
+    get messages() {
+      return view.messages()
+    },
     sent: new Set(),
     delivered: [],
     faults: [],
     resyncs: 0,
     reconnects: 0
   }
-  const unacknowledged = new Map<string, string>()
+  const unacknowledged = new Map<string, object>()
+  const own: number[] = []
   let socket: WebSocket | undefined
   let token: string | undefined
   let lastSeq: number | undefined
@@ -84,11 +96,13 @@ export const createClient = ({ name, urls, password, random }: ClientOptions): C
         lastSeq = Number(frame.seq)
       } else lastSeq ??= Number(frame.seq)
     }
-    if (frame.type === 'message') {
+    if (ENTRIES.has(String(frame.type))) {
       const seq = Number(frame.seq)
       if (lastSeq !== undefined && seq !== lastSeq + 1) record.faults.push(`${seq} came after ${lastSeq}`)
       lastSeq = seq
-      record.delivered.push({ seq, content: String(frame.content) })
+      record.delivered.push({ seq, type: String(frame.type) })
+      view.apply(frame as unknown as LogEntry & { changed_seq?: number })
+      if (frame.type === 'message' && frame.username === name) own.push(seq)
     }
     if (frame.type === 'ack') {
       const nonce = String(frame.nonce)
@@ -99,14 +113,27 @@ export const createClient = ({ name, urls, password, random }: ClientOptions): C
       unacknowledged.delete(nonce)
     }
     if (frame.type === 'error' && frame.code === 'nonce_reused') record.faults.push(`nonce_reused for ${frame.nonce}`)
+    if (frame.type === 'error' && FINAL.has(String(frame.code))) unacknowledged.delete(String(frame.nonce))
   }
 
   const write = (frame: object): void => {
     if (socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify(frame))
   }
 
+  const oneOf = <T>(values: readonly T[]): T | undefined => values[Math.floor(random() * values.length)]
+
+  /** Returns the next frame to send: mostly messages. A change refers to one of the last messages, so that clients compete. */
+  const next = (): Record<string, unknown> => {
+    const content = `${name} says ${count} ${'.'.repeat(Math.floor(random() * 500))}`
+    const kind = random()
+    const target = kind < 0.25 ? oneOf(view.recent()) : oneOf(own.slice(-10))
+    if (kind > 0.4 || target === undefined) return { type: 'message', content }
+    if (kind < 0.25) return { type: 'react', target, key: oneOf(['👍', '❤', '+1']), remove: random() < 0.3 }
+    return kind < 0.35 ? { type: 'edit', target, content } : { type: 'delete', target }
+  }
+
   const resend = (): void => {
-    for (const [nonce, content] of unacknowledged) write({ type: 'message', content, nonce })
+    for (const [nonce, frame] of unacknowledged) write({ ...frame, nonce })
   }
 
   const connect = async (): Promise<void> => {
@@ -166,12 +193,13 @@ export const createClient = ({ name, urls, password, random }: ClientOptions): C
       return lastSeq ?? 0
     },
     send() {
-      const content = `${name} says ${++count} ${'.'.repeat(Math.floor(random() * 500))}`
-      record.sent.add(content)
-      if (random() < 0.2) return write({ type: 'message', content })
-      const nonce = `${name}-${count}`
-      unacknowledged.set(nonce, content)
-      write({ type: 'message', content, nonce })
+      const nonce = `${name}-${++count}`
+      const frame = next()
+      if ('content' in frame) record.sent.add(String(frame.content))
+      if (frame.type === 'message' && random() < 0.2) return write(frame)
+      if (frame.type === 'react') record.reactions.set(nonce, Number(frame.target))
+      unacknowledged.set(nonce, frame)
+      write({ ...frame, nonce })
     },
     pause(ms) {
       const paused = socket
@@ -182,5 +210,45 @@ export const createClient = ({ name, urls, password, random }: ClientOptions): C
       isClosed = true
       socket?.terminate()
     }
+  }
+}
+
+const ENTRIES = new Set(['message', 'edit', 'deletion', 'reaction'])
+/** Codes of errors after which a change is not sent again. */
+const FINAL = new Set(['already_deleted', 'message_not_found', 'too_many_reactions'])
+
+/**
+ * Applies entries to messages by the rules of docs/protocol.md. The `count` of a reaction is absolute, so the reactions of a message
+ * are complete if all its reactions were delivered.
+ */
+const createView = () => {
+  const messages = new Map<
+    number,
+    { content: string | null | undefined; changed: number; counts: Map<string, number> }
+  >()
+  return {
+    apply({
+      type,
+      seq,
+      target = 0,
+      content,
+      key = '',
+      count = 0,
+      changed_seq = 0
+    }: LogEntry & { changed_seq?: number }) {
+      if (type === 'message') messages.set(seq, { content, changed: changed_seq, counts: new Map() })
+      const message = messages.get(target)
+      if (!message) return
+      if (type === 'reaction') message.counts.set(key, count)
+      if (type === 'deletion') message.counts.clear()
+      if (seq <= message.changed) return
+      message.changed = seq
+      if (type === 'edit') message.content = content
+      if (type === 'deletion') message.content = null
+    },
+    /** Returns the `seq` of the last messages. */
+    recent: (): number[] => [...messages.keys()].slice(-20),
+    messages: (): Map<number, Message> =>
+      new Map([...messages].map(([seq, { content, counts }]) => [seq, { content, reactions: shown(counts) }]))
   }
 }

@@ -6,9 +6,10 @@
 import { parseArgs } from 'node:util'
 import { generateKey } from '../../src/crypto/fernet.ts'
 import { freePort } from '../support/free-port.ts'
-import { check, type LogEntry } from './check.ts'
+import { check } from './check.ts'
 import { type ChaosClient, createClient } from './client.ts'
 import { findBinaries, startCluster } from './cluster.ts'
+import { type LogEntry, type Message, shown } from './fold.ts'
 import { createService, type Service } from './service.ts'
 
 const { values } = parseArgs({
@@ -137,7 +138,7 @@ const head = async (): Promise<number> => {
   return log?.length ?? -1
 }
 
-async function readLog(): Promise<LogEntry[]> {
+async function login(): Promise<(path: string) => Promise<never>> {
   const call = async (path: string, init: RequestInit = {}) =>
     (await fetch(urls[0] + path, { ...init, signal: AbortSignal.timeout(10_000) })).json() as Promise<never>
   const body = JSON.stringify({ username: 'client-0', password: 'SecurePass123' })
@@ -146,14 +147,41 @@ async function readLog(): Promise<LogEntry[]> {
     headers: { 'content-type': 'application/json' },
     body
   })
+  return path => call(path, { headers: { authorization: `Bearer ${access_token}` } })
+}
+
+async function readLog(): Promise<LogEntry[]> {
+  const get = await login()
   const entries: LogEntry[] = []
   for (;;) {
-    const path = `/api/chat/rooms/general/messages?after=${entries.length}&limit=1000`
-    const page: { messages: LogEntry[]; has_more: boolean } = await call(path, {
-      headers: { authorization: `Bearer ${access_token}` }
-    })
-    entries.push(...page.messages)
+    const page: { entries: LogEntry[]; has_more: boolean } = await get(
+      `/api/chat/rooms/general/log?after=${entries.length}&limit=1000`
+    )
+    entries.push(...page.entries)
     if (!page.has_more) return entries
+  }
+}
+
+/** A message as an item of an HTTP list. */
+interface Item {
+  readonly seq: number
+  readonly content: string | null
+  readonly reactions?: readonly { readonly key: string; readonly count: number }[]
+}
+
+async function readMessages(): Promise<Map<number, Message>> {
+  const get = await login()
+  const messages = new Map<number, Message>()
+  for (let after = 0; ; ) {
+    const page: { messages: Item[]; has_more: boolean } = await get(
+      `/api/chat/rooms/general/messages?after=${after}&view=messages&limit=1000`
+    )
+    for (const { seq, content, reactions = [] } of page.messages) {
+      const counts = new Map(reactions.map(({ key, count }) => [key, count]))
+      messages.set(seq, { content, reactions: shown(counts) })
+      after = seq
+    }
+    if (!page.has_more) return messages
   }
 }
 
@@ -166,7 +194,7 @@ while (!isSettled && Date.now() < settlesBy) {
 
 const log = await readLog()
 const records = clients.map(({ record }) => record)
-const violations = check(log, records)
+const violations = check(log, records, await readMessages())
 if (!isSettled) {
   const late = clients.filter(client => !client.isSettled || client.lastSeq !== log.length)
   violations.push(
@@ -187,7 +215,7 @@ for (const [name, count] of [...counts].sort()) print(`  ${String(count).padStar
 const sum = (of: (record: (typeof records)[number]) => number) =>
   records.reduce((total, record) => total + of(record), 0)
 print(
-  `  ${log.length} entries; ${sum(r => r.acknowledged.size)} acknowledged, ${sum(r => r.delivered.length)} delivered, ${sum(r => r.reconnects)} reconnections`
+  `  ${log.length} entries, ${log.filter(({ type }) => type !== 'message').length} of them changes; ${sum(r => r.acknowledged.size)} acknowledged, ${sum(r => r.delivered.length)} delivered, ${sum(r => r.reconnects)} reconnections`
 )
 if (violations.length > 0) {
   print(`FAILED, seed ${seed}:`)

@@ -84,10 +84,10 @@ export const decryptEntry = (stored: StoredEntry, room: string, kinds: Kinds, ke
   const createdAt = isDated ? stored.createdAt : 0
   const kind = kinds.of(stored.kind)
   if (!kind) return makeUnknown(stored.kind, place, createdAt)
-  const withheld = (unavailable: Unavailable): Entry =>
-    makeEntry(kind, place, { body: { content: null, ...clearOf(stored) }, unavailable }, createdAt)
+  const withheld = (unavailable: Unavailable, nonce?: string): Entry =>
+    makeEntry(kind, place, { body: { content: null, ...clearOf(stored) }, nonce, unavailable }, createdAt)
   if (isErased(kind, stored)) return withheld('erased')
-  if (stored.isSuperseded) return withheld('superseded')
+  if (stored.isSuperseded) return withheld('superseded', nonceOf(stored.writeId))
   const body = isDated ? decryptBody(stored, keyring) : undefined
   return body ? makeEntry(kind, place, { body, nonce: nonceOf(stored.writeId) }, createdAt) : withheld('key')
 }
