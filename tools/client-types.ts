@@ -5,7 +5,8 @@ import { createKinds } from '../src/chat/kinds/index.ts'
 import { ERRORS } from '../src/protocol/errors.ts'
 import { Limits } from '../src/protocol/frames/connection.ts'
 import type { DocumentedFrames } from '../src/protocol/frames.ts'
-import { Entry, EntryList } from '../src/protocol/http/messages.ts'
+import { Entry, EntryList, RawLog, SingleMessage } from '../src/protocol/http/messages.ts'
+import { ReactionList } from '../src/protocol/http/reactions.ts'
 import { Presence, Room, RoomList } from '../src/protocol/http/rooms.ts'
 import { AccessToken, User } from '../src/protocol/http/users.ts'
 
@@ -27,7 +28,18 @@ interface Schema {
 }
 
 const { frames } = createKinds()
-const bodies: readonly Schema[] = [User, AccessToken, Room, RoomList, Presence, Entry, EntryList]
+const bodies: readonly Schema[] = [
+  User,
+  AccessToken,
+  Room,
+  RoomList,
+  Presence,
+  Entry,
+  EntryList,
+  RawLog,
+  SingleMessage,
+  ReactionList
+]
 
 const nameOf = (id: string): string => id.replace(/^Chat/, '')
 
@@ -58,7 +70,9 @@ const typeOf = (schema: Schema, indent: string): string => {
   if (properties) return objectOf(schema, indent)
   if (type === 'object') {
     const [values] = Object.values(patternProperties ?? {})
-    return `Record<string, ${values ? typeOf(values, indent) : 'unknown'}>`
+    // A schema without fields allows any value.
+    const isAny = Object.keys(values ?? {}).length === 0
+    return `Record<string, ${values && !isAny ? typeOf(values, indent) : 'unknown'}>`
   }
   return SIMPLE[type] ?? unsupported(schema)
 }

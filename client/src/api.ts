@@ -1,14 +1,29 @@
 /** Provides typed functions for the service's HTTP API. They reject only with a ChatApiError. */
 import { type CallOptions, createCall } from './call.ts'
-import type { AccessToken, Entry, EntryList, Presence, RoomList, Room as RoomShown, User } from './protocol.ts'
+import type {
+  AccessToken,
+  Entry,
+  EntryList,
+  Log,
+  Presence,
+  ReactionList,
+  RoomList,
+  Room as RoomShown,
+  SingleMessage,
+  User
+} from './protocol.ts'
+import type { TextOptions } from './room-types.ts'
 
 /**
- * Selects a page of a room's log: up to `limit` entries (default 50, maximum 1,000) with a `seq` below `before` or above
- * `after`. Without `before` and `after`, selects the newest entries.
+ * Selects a page of a room's messages: up to `limit` (default 50, maximum 1,000) with a `seq` below `before`, above `after`, or
+ * around `around`. Without them, selects the newest messages. With `after`, a page also has the entries that are no messages,
+ * unless `view` is `messages`.
  */
 export interface HistoryRange {
   readonly before?: number
   readonly after?: number
+  readonly around?: number
+  readonly view?: 'messages'
   readonly limit?: number
 }
 
@@ -35,8 +50,19 @@ export interface ChatApi {
   createRoom(room: string, title?: string): Promise<RoomShown>
   /** Returns a room. Error: `room_not_found` (404), which the functions below can also cause. */
   showRoom(room: string): Promise<RoomShown>
-  /** Returns a page of a room's log, oldest entry first. */
+  /** Returns a page of a room's messages, oldest first. */
   history(room: string, range?: HistoryRange): Promise<EntryList>
+  /** Returns the entries after `after`, oldest first, as they arrive in frames: with the texts of edits, but without reactions. */
+  log(room: string, range?: Pick<HistoryRange, 'after' | 'limit'>): Promise<Log>
+  /** Returns a message. Error: `message_not_found` (404), which the next function can also cause. */
+  message(room: string, seq: number): Promise<SingleMessage>
+  /** Returns a page of the users who reacted to a message with a key. */
+  reactions(
+    room: string,
+    seq: number,
+    key: string,
+    range?: Pick<HistoryRange, 'after' | 'limit'>
+  ): Promise<ReactionList>
   /**
    * Publishes a message. If a call is repeated with the same `nonce` (sent as Idempotency-Key), the service stores the message
    * once.
@@ -44,7 +70,7 @@ export interface ChatApi {
   post(
     room: string,
     content: string,
-    options?: { readonly nonce?: string; readonly meta?: Record<string, unknown> }
+    options?: TextOptions & { readonly nonce?: string; readonly replyTo?: number }
   ): Promise<Entry>
   /** Returns the number of users who are online in a room, and the users themselves if there are at most 100. */
   presence(room: string): Promise<Presence>
@@ -63,9 +89,13 @@ export const createChatApi = (options: ChatApiOptions): ChatApi => {
     createRoom: (room, title) => call('POST', '/api/chat/rooms', { body: { room, title } }),
     showRoom: room => call('GET', roomPath(room)),
     history: (room, range = {}) => call('GET', `${roomPath(room)}/messages`, { query: range }),
-    post: (room, content, { nonce, meta } = {}) =>
+    log: (room, range = {}) => call('GET', `${roomPath(room)}/log`, { query: range }),
+    message: (room, seq) => call('GET', `${roomPath(room)}/messages/${seq}`),
+    reactions: (room, seq, key, range = {}) =>
+      call('GET', `${roomPath(room)}/messages/${seq}/reactions`, { query: { key, ...range } }),
+    post: (room, content, { nonce, meta, mentions, replyTo } = {}) =>
       call('POST', `${roomPath(room)}/messages`, {
-        body: { content, meta },
+        body: { content, meta, mentions, reply_to: replyTo },
         headers: nonce === undefined ? {} : { 'idempotency-key': nonce }
       }),
     presence: room => call('GET', `${roomPath(room)}/presence`)

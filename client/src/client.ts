@@ -75,13 +75,13 @@ export const createChatClient = (options: ChatClientOptions): ChatClient => {
   }
 
   const handleGreeting = (frame: Frame): void => {
-    const { user_id, username, limits } = frame as unknown as Identity
+    const { user_id, username, limits, features = ['message'] } = frame as unknown as Identity
     setOwner(user_id)
-    identity = Object.freeze({ user_id, username, limits })
+    identity = Object.freeze({ user_id, username, limits, features })
     events.emit('identity', identity)
     // The rooms subscribe before the outbox sends, so that they receive the messages that the outbox sends.
     for (const room of rooms.values()) room.online()
-    outbox.online(limits)
+    outbox.online(identity)
   }
 
   const handle = (frame: Frame): void => {
@@ -127,7 +127,7 @@ export const createChatClient = (options: ChatClientOptions): ChatClient => {
       keep,
       send: frame => link.send(frame),
       nextRef: () => `s${++refs}`,
-      isOwn: ({ user_id, nonce }) => nonce !== undefined && user_id === identity?.user_id,
+      isMe: userId => userId === identity?.user_id,
       onMark(mark) {
         marks[name] = mark
         store.marksChanged()
@@ -145,7 +145,7 @@ export const createChatClient = (options: ChatClientOptions): ChatClient => {
     const stored = await store.load()
     ownerId = stored.userId
     marks = marksOf(stored.marks)
-    outbox.restore(Array.isArray(stored.outgoing) ? stored.outgoing : [])
+    outbox.restore(stored.outgoing ?? [])
     for (const room of rooms.values()) room.restore(marks[room.name])
     if (isWanted) link.connect()
   }
@@ -192,4 +192,17 @@ const marksOf = (stored: { readonly [room: string]: Mark } = {}): { [room: strin
   Object.assign(Object.create(null), stored)
 
 /** The types of frames that the SDK handles itself and doesn't emit as the event `frame`. */
-const HANDLED = ['system', 'message', 'presence', 'typing', 'subscribed', 'resync', 'unsubscribed', 'pong', 'reconnect']
+const HANDLED = [
+  'system',
+  'message',
+  'edit',
+  'deletion',
+  'reaction',
+  'presence',
+  'typing',
+  'subscribed',
+  'resync',
+  'unsubscribed',
+  'pong',
+  'reconnect'
+]

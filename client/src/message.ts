@@ -1,18 +1,24 @@
 /**
- * Converts log entries to messages, and removes the contents of erased messages. All messages of the SDK have the form of the
- * HTTP API, even if they arrived in a frame.
+ * Converts log entries to messages, and applies entries that change a message. All messages of the SDK have the form of the HTTP
+ * API, even if they arrived in a frame.
  */
-import type { Message } from './room-types.ts'
+import type { Message, MessageChange, TextOptions } from './room-types.ts'
+
+type Fields = { readonly [field: string]: unknown }
 
 /**
  * Converts a frame that has a `seq`, or an entry of a history page, to a message. Returns undefined for an entry of another
  * type.
  */
-export const messageOf = (entry: { readonly [field: string]: unknown }): Message | undefined => {
+export const messageOf = (entry: Fields): Message | undefined => {
   const { type = 'message', timestamp, ...fields } = entry
   if (type !== 'message') return undefined
   return Object.freeze({ ...fields, created_at: fields.created_at ?? timestamp }) as unknown as Message
 }
+
+/** Returns the entry if it changes a message. */
+export const changeOf = (entry: Fields): MessageChange | undefined =>
+  ['edit', 'deletion', 'reaction'].includes(String(entry.type)) ? (entry as unknown as MessageChange) : undefined
 
 /** An entry of the log that erases all earlier entries of a user in its room. */
 export interface Erasure {
@@ -24,7 +30,7 @@ export interface Erasure {
 }
 
 /** Converts a frame or an entry of a history page to an erasure. Returns undefined for an entry of another type. */
-export const erasureOf = (entry: { readonly [field: string]: unknown }): Erasure | undefined => {
+export const erasureOf = (entry: Fields): Erasure | undefined => {
   const { type, subject, username, seq } = entry
   return type === 'erasure' ? { userId: Number(subject), username: String(username), seq: Number(seq) } : undefined
 }
@@ -33,6 +39,44 @@ export const erasureOf = (entry: { readonly [field: string]: unknown }): Erasure
 export const withErasure = (message: Message, { userId, username, seq }: Erasure): Message => {
   if (message.user_id !== userId || message.seq >= seq) return message
   if (message.unavailable === 'erased' && message.username === username) return message
-  const { meta: _, nonce: __, ...rest } = message
-  return Object.freeze({ ...rest, username, content: null, unavailable: 'erased' })
+  return Object.freeze({ ...withoutContent(message, 'erased'), username })
+}
+
+/** Returns the `seq` of the last entry that is applied to the message. */
+export const changedSeqOf = ({ changed_seq, seq }: Message): number => changed_seq ?? seq
+
+/** Returns the message without its content, as the service shows it if it can't show the content. */
+const withoutContent = (message: Message, unavailable: NonNullable<Message['unavailable']>): Message => {
+  const { meta: _, nonce: __, edited_at: ___, ...rest } = message
+  return { ...rest, content: null, unavailable }
+}
+
+/** Returns the message after its deletion. Reactions are not part of it, see fold.ts. */
+export const withoutText = (message: Message): Message => {
+  const { mentions: _, ...rest } = withoutContent(message, 'erased')
+  return rest
+}
+
+/** Returns the message with another text. */
+export const withText = (message: Message, content: string | null, { meta, mentions }: TextOptions): Message => {
+  const { meta: _, mentions: __, unavailable: ___, ...rest } = message
+  return { ...rest, content, ...(meta ? { meta } : {}), ...(mentions?.length ? { mentions: [...mentions] } : {}) }
+}
+
+const edited = (message: Message, change: MessageChange & { type: 'edit' }): Message => {
+  const { content, unavailable, timestamp } = change
+  // A later entry has the text, or erases it.
+  if (unavailable === 'superseded' || message.unavailable === 'erased') return message
+  const next = withText(message, content, change)
+  if (content !== null) return { ...next, edited_at: timestamp }
+  // Without a reason, the entry is from a list that has no texts of edits.
+  return unavailable ? withoutContent(next, unavailable) : message
+}
+
+/** Applies an entry to the text of its message, unless it is already applied. Reactions are applied by fold.ts. */
+export const withChange = (message: Message, change: MessageChange): Message => {
+  const { seq, type } = change
+  if (seq <= changedSeqOf(message)) return message
+  const next = type === 'edit' ? edited(message, change) : type === 'deletion' ? withoutText(message) : message
+  return Object.freeze({ ...next, changed_seq: seq })
 }

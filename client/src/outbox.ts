@@ -1,10 +1,20 @@
 /**
- * Sends the user's messages, one at a time per room. Each message waits until the previous message of the room is acknowledged
- * or refused, so that a temporary refusal (`rate_limited`) can't change their order. A message without a response is sent again
- * with the same nonce, so that the service stores it only once.
+ * Sends the user's messages and changes of messages, one at a time per room. Each waits until the previous one of the room is
+ * acknowledged or refused, so that a temporary refusal (`rate_limited`) can't change their order. What gets no response is sent
+ * again with the same nonce, so that the service stores it only once. In this file, "message" means both.
  */
 import { TEMPORARY_ERRORS } from './errors.ts'
-import { bytesOf, failedOf, frameOf, newNonce, TOO_BIG } from './outgoing.ts'
+import {
+  bytesOf,
+  type Draft,
+  failedOf,
+  frameOf,
+  isAccepted,
+  NOT_ACCEPTED,
+  newNonce,
+  restored,
+  TOO_BIG
+} from './outgoing.ts'
 import type { Timers } from './platform.ts'
 import type { ClientFrame } from './protocol.ts'
 import type { Message, Outgoing, Refusal } from './room-types.ts'
@@ -29,10 +39,10 @@ export interface Outbox {
   /** Returns all outgoing messages, in the order in which the user sent them. */
   all(): Outgoing[]
   of(room: string): Outgoing[]
-  add(room: string, content: string, meta?: Record<string, unknown>): Outgoing
+  add(draft: Draft): Outgoing
   /** Inserts the messages that an earlier run of the app stored. They precede the messages of this run. */
   restore(messages: readonly Outgoing[]): void
-  online(limits: Identity['limits']): void
+  online(identity: Pick<Identity, 'limits' | 'features'>): void
   /** Handles the loss of the connection. If the close code was 1009 (`wasTooBig`), the largest message in flight fails. */
   offline(wasTooBig: boolean): void
   ack(frame: Frame): void
@@ -56,6 +66,7 @@ export const createOutbox = ({ timers, timing, send, onChange, isAhead }: Outbox
   const resolvers = new Map<string, ((message: Outgoing | undefined) => void)[]>()
   let isOnline = false
   let maxBytes = Number.POSITIVE_INFINITY
+  let accepted: readonly string[] = []
   let resume: (() => void) | undefined
 
   const settle = (nonce: string, message: Outgoing | undefined): void => {
@@ -96,8 +107,9 @@ export const createOutbox = ({ timers, timing, send, onChange, isAhead }: Outbox
     if (!message) return
     const { nonce } = message
     const frame = frameOf(message)
-    if (bytesOf(frame) > maxBytes) {
-      fail(message, TOO_BIG)
+    const error = !isAccepted(message, accepted) ? NOT_ACCEPTED : bytesOf(frame) > maxBytes ? TOO_BIG : undefined
+    if (error) {
+      fail(message, error)
       return sendNext(room)
     }
     if (!send(frame)) return
@@ -131,14 +143,15 @@ export const createOutbox = ({ timers, timing, send, onChange, isAhead }: Outbox
   return {
     all: () => [...messages.values()],
     of: room => [...messages.values()].filter(message => message.room === room),
-    add: (room, content, meta) =>
-      add({ nonce: newNonce(), room, content, ...(meta ? { meta } : {}), createdAt: timers.now(), status: 'pending' }),
-    restore(earlier) {
-      messages = new Map([...earlier.map(one => [one.nonce, Object.freeze(one)] as const), ...messages])
+    add: draft => add({ ...draft, nonce: newNonce(), createdAt: timers.now(), status: 'pending' }),
+    restore(stored) {
+      const earlier = stored.map(restored)
+      messages = new Map([...earlier.map(one => [one.nonce, one] as const), ...messages])
       for (const one of earlier) onChange(one.room, one)
     },
-    online(limits) {
+    online({ limits, features }) {
       isOnline = true
+      accepted = features
       maxBytes = limits?.max_frame_bytes || Number.POSITIVE_INFINITY
       sendAll()
     },

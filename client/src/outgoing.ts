@@ -1,6 +1,6 @@
-/** Provides functions for one outgoing message: its nonce, its size and its conversions. */
-import type { SendFrame } from './protocol.ts'
-import type { Outgoing, Refusal } from './room-types.ts'
+/** Provides functions for one outgoing message or change: its nonce, its size and its conversions. */
+import type { ClientFrame } from './protocol.ts'
+import type { Outgoing, OutgoingChange, Refusal } from './room-types.ts'
 
 /** The error of a message that doesn't fit in a frame. */
 export const TOO_BIG: Refusal = {
@@ -21,21 +21,39 @@ export const bytesOf = (frame: object): number => {
 export const newNonce = (): string =>
   [...crypto.getRandomValues(new Uint8Array(16))].map(byte => byte.toString(16).padStart(2, '0')).join('')
 
-/** Returns a copy of the message with status `failed` and without a `seq`. */
-export const failedOf = ({ nonce, room, content, meta, createdAt }: Outgoing, error: Refusal): Outgoing => ({
-  nonce,
-  room,
-  content,
-  ...(meta ? { meta } : {}),
-  createdAt,
+/** The error of a change that the service doesn't accept yet. */
+export const NOT_ACCEPTED: Refusal = {
+  code: 'upgrade_pending',
+  detail: 'The service does not accept this change yet. Try again later.'
+}
+
+/** What is sent, before it has a nonce and a status. */
+export type Draft = Omit<Outgoing, 'nonce' | 'createdAt' | 'status'>
+
+/** The kinds of entries in the log, by the types of outgoing changes. */
+const KINDS = { message: 'message', edit: 'edit', delete: 'deletion', react: 'reaction' } as const
+
+/** Returns whether a service that accepts only the kinds `features` accepts it. */
+export const isAccepted = ({ type }: Outgoing, features: readonly string[]): boolean =>
+  type === 'message' || features.includes(KINDS[type])
+
+export const isChange = (outgoing: Outgoing): outgoing is OutgoingChange => outgoing.type !== 'message'
+
+/** Returns an outgoing message or change that the app has stored. Earlier versions stored only messages, without a type. */
+export const restored = (stored: Omit<Outgoing, 'type' | 'content'> & Partial<Outgoing>): Outgoing =>
+  Object.freeze({ type: 'message', content: '', ...stored })
+
+/** Returns a copy with the status `failed` and without a `seq`. */
+export const failedOf = ({ seq: _, ...outgoing }: Outgoing, error: Refusal): Outgoing => ({
+  ...outgoing,
   status: 'failed',
   error
 })
 
-export const frameOf = ({ nonce, room, content, meta }: Outgoing): SendFrame => ({
-  type: 'message',
-  room,
-  content,
-  nonce,
-  ...(meta ? { meta } : {})
-})
+/** Returns the frame that sends it. `JSON.stringify` omits the fields that are undefined. */
+export const frameOf = ({ createdAt: _, status: __, seq: ___, error: ____, replyTo, content, ...fields }: Outgoing) =>
+  ({
+    ...fields,
+    ...(content === '' && fields.type !== 'message' ? {} : { content }),
+    ...(replyTo === undefined ? {} : { reply_to: replyTo })
+  }) as ClientFrame

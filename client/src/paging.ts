@@ -1,14 +1,13 @@
 /** Loads a room's history page by page: older pages on request, and the newest page after a resync replaced the messages. */
-import type { ChatApi } from './api.ts'
 import type { Timers } from './platform.ts'
-import type { Message } from './room-types.ts'
+import type { EntryList } from './protocol.ts'
+import type { ReadHistory } from './read-history.ts'
 import type { Timeline } from './timeline.ts'
 
 const PAGE = 50
 
 export interface PagingOptions {
-  readonly room: string
-  readonly history: ChatApi['history']
+  readonly read: ReadHistory
   readonly timeline: Timeline
   readonly timers: Timers
   /** Wait in milliseconds before `reload` tries again. */
@@ -17,13 +16,14 @@ export interface PagingOptions {
   readonly epoch: () => string | undefined
   /** Resolves when the room is joined, when joining has failed, or when the room is left. */
   readonly whenJoined: Promise<void>
-  readonly toMessage: (entry: { readonly [field: string]: unknown }) => Message | undefined
-  readonly onPage: (messages: readonly Message[]) => void
+  readonly onPage: (page: EntryList) => void
   readonly onChange: () => void
 }
 
 export interface Paging {
   readonly isLoading: boolean
+  /** Whether the app shows the history of the room: whether it has called `older`. */
+  readonly isUsed: boolean
   /** Implements `Room.older`. */
   older(limit?: number): Promise<boolean>
   /** Loads the newest page after a resync replaced the messages, if the app has loaded a page before. Retries until it succeeds. */
@@ -31,7 +31,7 @@ export interface Paging {
   stop(): void
 }
 
-export const createPaging = ({ room, history, timeline, timers, ...options }: PagingOptions): Paging => {
+export const createPaging = ({ read, timeline, timers, ...options }: PagingOptions): Paging => {
   let loading: Promise<boolean> | undefined
   let pageSize = 0
   let loaded: number | undefined
@@ -42,16 +42,15 @@ export const createPaging = ({ room, history, timeline, timers, ...options }: Pa
     for (;;) {
       const { first: before, generation } = timeline
       if (before !== undefined && !timeline.hasOlder) return false
-      const page = await history(room, { limit, ...(before === undefined ? {} : { before }) })
+      const page = await read({ limit, ...(before === undefined ? {} : { before }) })
       // The messages were replaced during the request, so this page belongs to the previous messages.
       if (generation !== timeline.generation) continue
       // The page is from another incarnation of the log, so it is not used. The connection also reports the new incarnation,
       // and then all messages are replaced.
       if (page.epoch !== (options.epoch() ?? page.epoch)) return timeline.hasOlder
-      const messages = page.messages.map(options.toMessage).filter(message => message !== undefined)
-      timeline.prepend(messages, page.messages[0]?.seq, page.has_more)
+      timeline.prepend(page)
       loaded = generation
-      options.onPage(messages)
+      options.onPage(page)
       return timeline.hasOlder
     }
   }
@@ -78,6 +77,9 @@ export const createPaging = ({ room, history, timeline, timers, ...options }: Pa
   return {
     get isLoading() {
       return loading !== undefined
+    },
+    get isUsed() {
+      return pageSize > 0
     },
     older,
     reload,

@@ -180,7 +180,7 @@ export type EntryList = {
   epoch: string
   /** The `seq` of the oldest entry that is kept. */
   oldest: number
-  /** The `seq` of the newest entry. */
+  /** The `seq` of the newest entry at the time of the request. The messages contain the result of all entries up to this one, and possibly of later ones. */
   seq: number
   messages: Entry[]
   /** Whether there are more entries in the requested direction; with `around`, whether there are older ones. */
@@ -189,6 +189,70 @@ export type EntryList = {
   has_newer?: boolean
   /** The keys of your reactions, by the `seq` of the message. Absent if you reacted to none of them. */
   mine?: Record<string, string[]>
+}
+
+export type Log = {
+  /** The name of the room, which identifies it and never changes. */
+  room: string
+  epoch: string
+  /** The `seq` of the oldest entry that is kept. */
+  oldest: number
+  /** The `seq` of the newest entry. */
+  seq: number
+  /** Whether there are later entries. */
+  has_more: boolean
+  entries: Record<string, unknown>[]
+}
+
+export type SingleMessage = {
+  id: number
+  /** The name of the room, which identifies it and never changes. */
+  room: string
+  /** The position in the room’s log: 1, 2, 3, … without gaps. */
+  seq: number
+  user_id: number
+  username: string
+  content: string | null
+  /** The client’s own data, at most 2 KiB as JSON; encrypted at rest like the content. */
+  meta?: Record<string, unknown>
+  /** If the user sends the same nonce to the same room again, nothing new is stored. */
+  nonce?: string
+  /** The `seq` of the message that this one answers. */
+  reply_to?: number
+  /** The ids of the mentioned users. Ids that no user has are dropped. The text is not searched for names. */
+  mentions?: number[]
+  /** A time in UTC with milliseconds, RFC 3339. */
+  edited_at?: string
+  /** The `seq` of the last entry that changed the message. The fields contain the result of all entries up to this one. */
+  changed_seq?: number
+  /** The reactions, the most frequent first, at most 20 keys. */
+  reactions?: {
+    key: string
+    count: number
+  }[]
+  reply?: {
+    seq: number
+    user_id?: number
+    username?: string
+    excerpt?: string
+    unavailable?: 'key' | 'erased' | 'expired'
+  }
+  /** A time in UTC with milliseconds, RFC 3339. */
+  created_at: string
+  unavailable?: 'key' | 'erased'
+  /** The keys of your reactions. Absent if there are none. */
+  mine?: string[]
+}
+
+export type ReactionList = {
+  reactions: {
+    /** The `seq` of the entry that added the reaction. */
+    seq: number
+    key: string
+    user_id: number
+    username: string
+  }[]
+  has_more: boolean
 }
 
 export type Limits = {

@@ -7,15 +7,20 @@ import type { Mark } from './subscription.ts'
 /** Maximum number of entries per request. */
 const PAGE = 1000
 
+/** An entry as it arrives in a frame, or an item of a history page. */
+export interface LogEntry {
+  readonly [field: string]: unknown
+}
+
 export interface RefillOptions {
   readonly room: string
-  readonly history: ChatApi['history']
+  readonly api: Pick<ChatApi, 'history' | 'log'>
   readonly timers: Timers
   /** Wait in milliseconds after a failure without `Retry-After`. */
   readonly retry: number
   readonly mark: () => Mark | undefined
   /** Called for each entry in order. */
-  readonly onEntry: (seq: number, entry: { readonly [field: string]: unknown }) => void
+  readonly onEntry: (seq: number, entry: LogEntry) => void
   /**
    * Called when reading has ended, or after the wait that follows a failure. The room then subscribes again, and the service
    * reports which entries are still missing.
@@ -29,7 +34,7 @@ export interface Refill {
   stop(): void
 }
 
-export const createRefill = ({ room, history, timers, retry, mark, onEntry, onDone }: RefillOptions): Refill => {
+export const createRefill = ({ room, api, timers, retry, mark, onEntry, onDone }: RefillOptions): Refill => {
   let run = 0
   let isRunning = false
   let cancel = () => {}
@@ -39,15 +44,28 @@ export const createRefill = ({ room, history, timers, retry, mark, onEntry, onDo
     onDone()
   }
 
+  const request = async (): Promise<{ epoch: string; has_more: boolean; entries: readonly LogEntry[] }> => {
+    const range = { after: mark()?.seq ?? 0, limit: PAGE }
+    try {
+      return await api.log(room, range)
+    } catch (error) {
+      if (!(error instanceof ChatApiError) || error.status !== 404) throw error
+      // The service may be of an earlier version. The log then has no changes of messages, so a list has everything.
+      const { messages: entries, ...page } = await api.history(room, range)
+      return { ...page, entries }
+    }
+  }
+
   /** Reads one page. Returns whether there are more pages. */
   const readPage = async (isCurrent: () => boolean): Promise<boolean> => {
-    const page = await history(room, { after: mark()?.seq ?? 0, limit: PAGE })
-    if (!isCurrent() || page.epoch !== mark()?.epoch) return false
-    for (const entry of page.messages) {
-      if (!isCurrent() || entry.seq !== (mark()?.seq ?? 0) + 1) return false
-      onEntry(entry.seq, entry)
+    const { epoch, entries, has_more: hasMore } = await request()
+    if (!isCurrent() || epoch !== mark()?.epoch) return false
+    for (const entry of entries) {
+      const next = (mark()?.seq ?? 0) + 1
+      if (!isCurrent() || entry.seq !== next) return false
+      onEntry(next, entry)
     }
-    return page.has_more && page.messages.length > 0
+    return hasMore && entries.length > 0
   }
 
   const read = async (isCurrent: () => boolean): Promise<void> => {

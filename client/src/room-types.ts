@@ -1,8 +1,19 @@
 /** The public types of a room: state, events, messages and outgoing messages. */
-import type { Entry, ErrorCode, Presence } from './protocol.ts'
+import type { DeletionFrame, EditFrame, Entry, ErrorCode, Presence, ReactionFrame } from './protocol.ts'
 
-/** A message of a room's log. If the content can't be shown, `content` is null and `unavailable` is the reason. */
-export type Message = Entry
+/**
+ * A message of a room's log in its current state. If the content can't be shown, `content` is null and `unavailable` is the
+ * reason. In `state.messages`, the pending changes of this user are already applied.
+ */
+export interface Message extends Entry {
+  /** The keys of this user's reactions. Absent if there are none. */
+  readonly mine?: readonly string[]
+  /** Whether the message shows a change of this user that is not confirmed yet. */
+  readonly pending?: true
+}
+
+/** An entry of the log that changes the message `target`. */
+export type MessageChange = EditFrame | DeletionFrame | ReactionFrame
 
 /** An error code: of the service's catalog, of the SDK (`network_error`, `timeout`, `no_token`), or of the host application. */
 export type ChatErrorCode = ErrorCode | 'network_error' | 'timeout' | 'no_token' | (string & {})
@@ -13,26 +24,44 @@ export interface Refusal {
   readonly detail: string
 }
 
-/** A message of this user that isn't in `messages` yet. */
-export interface Outgoing {
-  /**
-   * Identifies the message. The SDK creates the nonce and repeats it in all retries, so that the service stores the message
-   * once.
-   */
+/** What a message or an edit has in addition to its text. `mentions` has the ids of users. */
+export interface TextOptions {
+  readonly meta?: Record<string, unknown>
+  readonly mentions?: readonly number[]
+}
+
+/** A message of this user, or a change of a message by this user, that the room has not delivered yet. */
+export interface Outgoing extends TextOptions {
+  readonly type: 'message' | 'edit' | 'delete' | 'react'
+  /** Identifies it. The SDK creates the nonce and repeats it in all retries, so that the service stores it once. */
   readonly nonce: string
   readonly room: string
+  /** The text of a message or an edit. Empty for the other types. */
   readonly content: string
-  readonly meta?: Record<string, unknown>
-  /** When `send` was called, in milliseconds since the epoch. */
+  /** The `seq` of the message that is changed. Absent only for a message. */
+  readonly target?: number
+  /** The `seq` of the message that this message answers. */
+  readonly replyTo?: number
+  /** The reason of a `delete`. */
+  readonly reason?: string
+  /** The key of a `react`, and whether the reaction is removed. */
+  readonly key?: string
+  readonly remove?: boolean
+  /** When `send` or another function was called, in milliseconds since the epoch. */
   readonly createdAt: number
   /**
-   * `pending`: not acknowledged yet. The SDK sends the message until it is acknowledged or refused. `sent`: stored as the entry
-   * `seq`, but not in `messages` yet. `failed`: refused with `error` and not stored. The SDK sends the message again only after
-   * `retry`.
+   * `pending`: not acknowledged yet. The SDK sends it until it is acknowledged or refused. `sent`: stored as the entry `seq`,
+   * but not in `messages` yet. `failed`: refused with `error` and not stored. The SDK sends it again only after `retry`.
    */
   readonly status: 'pending' | 'sent' | 'failed'
   readonly seq?: number
   readonly error?: Refusal
+}
+
+/** An outgoing change of the message `target`. */
+export interface OutgoingChange extends Outgoing {
+  readonly type: 'edit' | 'delete' | 'react'
+  readonly target: number
 }
 
 export interface Typist {
@@ -49,10 +78,15 @@ export interface RoomState {
    */
   readonly status: 'joining' | 'live' | 'catching_up' | 'refused' | 'left'
   readonly error?: Refusal
-  /** The messages, ascending by `seq`, without duplicates or gaps. Empty at first: call `older()` to load the newest page. */
+  /**
+   * The messages, ascending by `seq`, without duplicates or gaps. Empty at first: call `older()` to load the newest page. They
+   * show this user's pending changes; a refused change is taken back.
+   */
   readonly messages: readonly Message[]
   /** This user's messages that aren't in `messages` yet, in the order in which they were sent. Show them after `messages`. */
   readonly outgoing: readonly Outgoing[]
+  /** This user's changes of messages that aren't confirmed, in the order in which they were made. */
+  readonly changes: readonly OutgoingChange[]
   /** Whether `older()` can load more. */
   readonly hasOlder: boolean
   readonly isLoadingOlder: boolean
@@ -97,7 +131,13 @@ export interface RoomEvents {
    * `username` in place of the user's name. If the app stores messages itself, it must do the same.
    */
   erasure: { readonly userId: number; readonly username: string; readonly seq: number }
-  /** The status of an outgoing message changed. */
+  /**
+   * A message was edited or deleted, or a reaction to it was added or removed, live or after a gap. Emitted once for each such
+   * entry, ascending by `seq`, also if the message is not in memory. `state.messages` shows the change. An edit that a later
+   * edit replaced has no content. If the app stores messages itself, it must apply the entry.
+   */
+  update: MessageChange
+  /** The status of an outgoing message or change changed. */
   outgoing: Outgoing
   /** The connection couldn't resume a part of the log. That part is skipped, or it is read over HTTP. */
   resync: Resync
@@ -112,17 +152,28 @@ export interface Room {
   /**
    * Sends a message, now or when the connection is back, after the earlier messages to this room. The service stores it once.
    * Returns the outgoing message with its current status. `state.outgoing`, the event `outgoing` and `settled` report later
-   * changes. Doesn't throw if the service refuses the message.
+   * changes. Doesn't throw if the service refuses the message. `replyTo` is the `seq` of the message that this one answers.
    */
-  send(content: string, options?: { readonly meta?: Record<string, unknown> }): Outgoing
+  send(content: string, options?: TextOptions & { readonly replyTo?: number }): Outgoing
   /**
-   * Resolves with the outgoing message when its status is `sent` or `failed`. Resolves with undefined if the message was
+   * Replaces the text, the `meta` and the mentions of this user's message `seq`. `state.messages` shows the new text at once, and
+   * the former one again if the service refuses the change. The outgoing change is in `state.changes` until it is confirmed. The
+   * same applies to `delete` and `react`. If the service doesn't accept such changes (see `Identity.features`), they fail with
+   * `upgrade_pending`.
+   */
+  edit(seq: number, content: string, options?: TextOptions): Outgoing
+  /** Deletes the message `seq`: its text, edits and reactions. It keeps its position, with the content null. */
+  delete(seq: number, options?: { readonly reason?: string }): Outgoing
+  /** Adds a reaction to the message `seq`, or removes it. `key` is one emoji, or a name such as `+1`. */
+  react(seq: number, key: string, options?: { readonly remove?: boolean }): Outgoing
+  /**
+   * Resolves with the outgoing message or change when its status is `sent` or `failed`. Resolves with undefined if it was
    * discarded or is unknown.
    */
   settled(nonce: string): Promise<Outgoing | undefined>
-  /** Sends a `failed` message again, after the pending messages. Has no effect on a message with another status. */
+  /** Sends a `failed` message or change again, after the pending ones. Has no effect on one with another status. */
   retry(nonce: string): void
-  /** Removes an outgoing message. A message that has reached the service may still be stored. */
+  /** Removes an outgoing message or change. If it has reached the service, it may still be stored. */
   discard(nonce: string): void
   /**
    * Loads the page before `messages`, with up to `limit` messages (default 50). Resolves with whether there are even older

@@ -4,14 +4,18 @@
  */
 import type { ChatApi } from './api.ts'
 import { createEmitter } from './emitter.ts'
-import { type Erasure, erasureOf, messageOf, withErasure } from './message.ts'
+import { changeOf, type Erasure, erasureOf, messageOf, withChange, withErasure } from './message.ts'
 import type { Outbox } from './outbox.ts'
+import { type Draft, isChange } from './outgoing.ts'
 import { createPaging } from './paging.ts'
 import { createPeople } from './people.ts'
 import type { Timers } from './platform.ts'
 import type { ClientFrame } from './protocol.ts'
 import { createQueues } from './queue.ts'
-import type { Message, Outgoing, Refusal, Resync, Room, RoomEvents, RoomState } from './room-types.ts'
+import { createReadHistory } from './read-history.ts'
+import type { LogEntry } from './refill.ts'
+import type { Message, MessageChange, Outgoing, Refusal, Resync, Room, RoomEvents, RoomState } from './room-types.ts'
+import { createSingleLoads } from './single-loads.ts'
 import type { Frame } from './socket.ts'
 import { createSubscription, type Mark, type Subscription } from './subscription.ts'
 import { createTimeline } from './timeline.ts'
@@ -22,7 +26,7 @@ const TYPING_MS = 3000
 
 export interface RoomOptions {
   readonly name: string
-  readonly api: Pick<ChatApi, 'history'>
+  readonly api: Pick<ChatApi, 'history' | 'log'>
   readonly outbox: Outbox
   readonly timers: Timers
   readonly timing: Timing
@@ -30,7 +34,8 @@ export interface RoomOptions {
   readonly keep: number
   readonly send: (frame: ClientFrame) => boolean
   readonly nextRef: () => string
-  readonly isOwn: (message: Message) => boolean
+  /** Returns whether the user is the user of this client. */
+  readonly isMe: (userId: number) => boolean
   readonly onMark: (mark: Mark) => void
   /** Called with an entry of a type that the SDK doesn't handle. */
   readonly onUnknown: (frame: Frame) => void
@@ -73,7 +78,12 @@ export const createRoom = (options: RoomOptions): OwnedRoom => {
     })
   }
 
-  const timeline = createTimeline(options.keep, () => paging.isLoading)
+  const timeline = createTimeline({
+    keep: options.keep,
+    isLoading: () => paging.isLoading || singleLoads.isLoading,
+    isMe: options.isMe,
+    onMissing: seq => paging.isUsed && singleLoads.add(seq)
+  })
   const people = createPeople(timers, changed)
 
   const state = (): RoomState => {
@@ -81,7 +91,8 @@ export const createRoom = (options: RoomOptions): OwnedRoom => {
       status,
       ...(error ? { error } : {}),
       messages: timeline.messages,
-      outgoing: Object.freeze(outbox.of(name)),
+      outgoing: Object.freeze(outbox.of(name).filter(one => !isChange(one))),
+      changes: Object.freeze(outbox.of(name).filter(isChange)),
       hasOlder: timeline.hasOlder,
       isLoadingOlder: paging.isLoading,
       presence: people.presence,
@@ -106,13 +117,34 @@ export const createRoom = (options: RoomOptions): OwnedRoom => {
     events.emit('erasure', erasure)
   }
 
-  const deliver = (entry: { readonly [field: string]: unknown }): void => {
+  const change = (entry: MessageChange): void => {
+    timeline.change(entry)
+    loops.replace(message => (message.seq === entry.target ? withChange(message, entry) : message))
+    delivered(entry)
+    changed()
+    events.emit('update', entry)
+  }
+
+  /** Removes an outgoing message or change, because its entry was delivered. */
+  const delivered = (entry: Pick<Message, 'user_id' | 'nonce' | 'seq'>): void => {
+    if (entry.nonce !== undefined && options.isMe(entry.user_id)) outbox.seen(entry)
+  }
+
+  const deliver = (entry: LogEntry): void => {
+    apply(entry)
+    // A reaction that changes nothing is acknowledged with an earlier entry, which has another nonce.
+    outbox.skip(name, subscription.mark?.seq ?? 0)
+  }
+
+  const apply = (entry: LogEntry): void => {
     const erasure = erasureOf(entry)
     if (erasure) return erase(erasure)
-    const message = messageOf(entry)
-    if (!message) return options.onUnknown(entry as Frame)
-    timeline.append(message)
-    if (options.isOwn(message)) outbox.seen(message)
+    const changing = changeOf(entry)
+    if (changing) return change(changing)
+    const given = messageOf(entry)
+    if (!given) return options.onUnknown(entry as Frame)
+    const message = timeline.append(given)
+    delivered(message)
     people.stopTyping(message.user_id)
     changed()
     events.emit('message', message)
@@ -133,7 +165,6 @@ export const createRoom = (options: RoomOptions): OwnedRoom => {
   const subscription = createSubscription({
     ...options,
     room: name,
-    history: api.history,
     onEntry: deliver,
     onStatus: setStatus,
     onJoin(seq, oldest) {
@@ -145,27 +176,48 @@ export const createRoom = (options: RoomOptions): OwnedRoom => {
     onResync: resynced
   })
 
-  const paging = createPaging({
+  const retry = options.timing.gap
+  const read = createReadHistory({
     room: name,
     history: api.history,
+    timers,
+    retry,
+    mark: () => subscription.mark,
+    isOpen: () => status !== 'left'
+  })
+  const paging = createPaging({
+    read,
     timeline,
     timers,
-    retry: options.timing.gap,
+    retry,
     epoch: () => subscription.mark?.epoch,
     whenJoined,
-    toMessage: messageOf,
-    onPage(messages) {
-      for (const message of messages) if (options.isOwn(message)) outbox.seen(message)
-    },
+    onPage: ({ messages }) => messages.forEach(delivered),
     onChange: changed
   })
+  const singleLoads = createSingleLoads({ read, timeline, timers, retry, onChange: changed })
+
+  const add = (draft: Omit<Draft, 'room'>): Outgoing => outbox.add({ ...draft, room: name })
+  const setOwn = (): void =>
+    timeline.setOwn(
+      outbox
+        .of(name)
+        .filter(one => isChange(one) && one.status !== 'failed')
+        .filter(isChange)
+    )
+  setOwn()
 
   return {
     name,
     get state() {
       return state()
     },
-    send: (content, { meta } = {}) => outbox.add(name, content, meta),
+    send: (content, options = {}) => add({ type: 'message', content, ...options }),
+    edit: (target, content, options = {}) => add({ type: 'edit', target, content, ...options }),
+    delete: (target, options = {}) => add({ type: 'delete', target, content: '', ...options }),
+    // The service returns keys in this form.
+    react: (target, key, options = {}) =>
+      add({ type: 'react', target, content: '', key: key.normalize('NFC').replaceAll('\uFE0F', ''), ...options }),
     settled: outbox.settled,
     retry: outbox.retry,
     discard: outbox.discard,
@@ -189,6 +241,7 @@ export const createRoom = (options: RoomOptions): OwnedRoom => {
       loops.end()
       people.clear()
       paging.stop()
+      singleLoads.stop()
       outbox.skip(name)
       send({ type: 'unsubscribe', room: name, ref: options.nextRef() })
       options.onLeave()
@@ -214,6 +267,7 @@ export const createRoom = (options: RoomOptions): OwnedRoom => {
       return true
     },
     outgoing(message) {
+      setOwn()
       changed()
       if (message) events.emit('outgoing', message)
     },

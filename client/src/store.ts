@@ -1,7 +1,8 @@
 /**
- * Persists unsent messages and the read mark of each room in the storage of the app. Without a storage, nothing is persisted.
+ * Persists unsent messages and changes, and the read mark of each room in the storage of the app. Without a storage, nothing is persisted.
  */
 
+import { isChange } from './outgoing.ts'
 import type { Timers } from './platform.ts'
 import type { Outgoing } from './room-types.ts'
 import type { Mark } from './subscription.ts'
@@ -81,7 +82,11 @@ export const createStore = ({ storage: given, key, timers, onError, snapshot: ta
     if (isForgotten) return
     const { userId, outgoing } = take()
     const unsent = outgoing.filter(({ status }) => status !== 'sent')
-    write(outboxKey, unsent.length > 0 ? { userId, outgoing: unsent } : undefined)
+    // Separate lists, because an earlier version of the SDK would send a change as a message.
+    const messages = unsent.filter(one => !isChange(one))
+    const changes = unsent.filter(isChange)
+    const more = changes.length > 0 ? { changes } : {}
+    write(outboxKey, unsent.length > 0 ? { userId, outgoing: messages, ...more } : undefined)
   }
 
   const writeMarks = (): void => {
@@ -103,7 +108,8 @@ export const createStore = ({ storage: given, key, timers, onError, snapshot: ta
   return {
     async load() {
       const [outbox, marks] = await Promise.all([read(outboxKey), read(marksKey)])
-      return { ...marks, ...outbox } as Partial<StoredData>
+      const outgoing = [outbox.outgoing, outbox.changes].flatMap(list => (Array.isArray(list) ? list : []))
+      return { ...marks, ...outbox, outgoing } as Partial<StoredData>
     },
     outboxChanged() {
       if (isQueued || isForgotten) return

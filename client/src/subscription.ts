@@ -8,7 +8,7 @@ import { TEMPORARY_ERRORS } from './errors.ts'
 import { createGapWatch } from './gap-watch.ts'
 import type { Timers } from './platform.ts'
 import type { ClientFrame } from './protocol.ts'
-import { createRefill } from './refill.ts'
+import { createRefill, type LogEntry } from './refill.ts'
 import type { Refusal, Resync, RoomState } from './room-types.ts'
 import type { Frame } from './socket.ts'
 import type { Timing } from './types.ts'
@@ -25,10 +25,10 @@ export interface SubscriptionOptions {
   readonly timing: Pick<Timing, 'answer' | 'gap'>
   readonly backfill: number
   readonly send: (frame: ClientFrame) => boolean
-  readonly history: ChatApi['history']
+  readonly api: Pick<ChatApi, 'history' | 'log'>
   readonly nextRef: () => string
   /** Called for each entry of the log, in order. An entry is a frame, or an item of a history page. */
-  readonly onEntry: (entry: { readonly [field: string]: unknown }) => void
+  readonly onEntry: (entry: LogEntry) => void
   readonly onStatus: (status: RoomState['status'], error?: Refusal) => void
   /** Called when the room is joined for the first time. Entries up to `seq` are history. */
   readonly onJoin: (seq: number, oldest: number) => void
@@ -74,7 +74,7 @@ export const createSubscription = (options: SubscriptionOptions): Subscription =
 
   const reportStatus = (): void => options.onStatus(mark && mark.seq >= gap.target ? 'live' : 'catching_up')
 
-  const advance = (seq: number, entry: { readonly [field: string]: unknown }): void => {
+  const advance = (seq: number, entry: LogEntry): void => {
     if (!mark) return
     mark = { seq, epoch: mark.epoch }
     gap.progress()
@@ -130,7 +130,7 @@ export const createSubscription = (options: SubscriptionOptions): Subscription =
   const gap = createGapWatch({ timers, gap: timing.gap, seq: () => mark?.seq ?? 0, onStuck: subscribe })
   const refill = createRefill({
     room,
-    history: options.history,
+    api: options.api,
     timers,
     retry: timing.gap,
     mark: () => mark,

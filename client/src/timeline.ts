@@ -1,6 +1,8 @@
 /** Holds the messages of a room in memory. They are a part of the log without gaps, which grows at both ends. */
-import { type Erasure, withErasure } from './message.ts'
-import type { Message } from './room-types.ts'
+import { fold, foldReply, type Held, heldOf, type Reply, replyOf, shownOf } from './fold.ts'
+import { changedSeqOf, type Erasure, messageOf, withErasure } from './message.ts'
+import type { EntryList } from './protocol.ts'
+import type { Message, MessageChange, OutgoingChange } from './room-types.ts'
 
 export interface Timeline {
   /** Ascending by `seq`. Each change creates a new array. */
@@ -14,25 +16,53 @@ export interface Timeline {
    * Removes all messages and starts after the entry `seq`. `oldest` is the `seq` of the oldest entry that the service keeps.
    */
   begin(seq: number, oldest: number): void
-  append(message: Message): void
+  /** Appends a message that arrived in a frame. Returns the message as it is shown. */
+  append(message: Message): Message
+  /** Applies an entry to the message that it changes. */
+  change(change: MessageChange): void
+  /** Sets this user's changes that are not confirmed. `messages` shows their results. */
+  setOwn(changes: readonly OutgoingChange[]): void
   /**
    * Removes the contents of erased messages. Until the next call to `begin`, also removes the contents of erased messages that
    * are inserted later.
    */
   erase(erasure: Erasure): void
   /**
-   * Inserts a page of history before all messages. `from` is the `seq` of the page's first entry of any type, undefined for an
-   * empty page.
+   * Inserts a page of history before all messages. Must contain the results of all entries that were received before the page was
+   * requested.
    */
-  prepend(page: readonly Message[], from: number | undefined, hasMore: boolean): void
+  prepend(page: EntryList): void
+  /** Replaces the message `seq`, or what its answers show of it. The condition of `prepend` applies. */
+  replace(seq: number, page: EntryList): void
 }
 
-/**
- * Creates a timeline of `keep` messages, plus the messages that were loaded from history. When there are more, removes the
- * oldest, except while `isHeld()` returns true.
- */
-export const createTimeline = (keep: number, isHeld: () => boolean): Timeline => {
-  let all: Message[] = []
+export interface TimelineOptions {
+  /** Number of messages to keep, in addition to those that were loaded from history. */
+  readonly keep: number
+  /** Whether a page is loading. Meanwhile, no message is removed, and the entries that change messages are remembered. */
+  readonly isLoading: () => boolean
+  /** Returns whether the user is the user of this client. */
+  readonly isMe: (userId: number) => boolean
+  /** Called with the `seq` of a message that must be loaded. */
+  readonly onMissing: (seq: number) => void
+}
+
+/** A message in memory, with the result of `shownOf` for the same arguments. */
+interface Shown extends Held {
+  cache?: {
+    readonly own: readonly OutgoingChange[] | undefined
+    readonly reply: Reply | undefined
+    readonly message: Message
+  }
+  reply?: Reply
+}
+
+/** Returns a message without what was computed from it. */
+const plain = ({ cache: _, reply: __, ...held }: Shown): Held => held
+
+/** Creates a timeline. When there are too many messages, removes the oldest. */
+export const createTimeline = ({ keep, isLoading, isMe, onMissing }: TimelineOptions): Timeline => {
+  let all: Shown[] = []
   let shown: readonly Message[] | undefined
   let first: number | undefined
   let hasOlder = false
@@ -40,15 +70,101 @@ export const createTimeline = (keep: number, isHeld: () => boolean): Timeline =>
   let max = keep
   // Pages of history that were requested before an erasure may arrive after it. Keyed by user id.
   const erasures = new Map<number, Erasure>()
+  // The entries that were received while pages were loading. The pages may not contain their results.
+  let recent: MessageChange[] = []
+  // What answers show of messages that are not held, keyed by `seq`. `at` is the last entry that is applied.
+  const replies = new Map<number, { readonly reply: Reply; readonly at: number }>()
+  let own = new Map<number, OutgoingChange[]>()
 
-  const erased = (message: Message): Message => {
-    const erasure = erasures.get(message.user_id)
-    return erasure ? withErasure(message, erasure) : message
+  /** Returns the index of the first message from `seq` on. */
+  const indexOf = (seq: number): number => {
+    let [low, high] = [0, all.length]
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if ((all[middle]?.message.seq ?? 0) < seq) low = middle + 1
+      else high = middle
+    }
+    return low
+  }
+
+  const find = (seq: number): Shown | undefined => {
+    const held = all[indexOf(seq)]
+    return held?.message.seq === seq ? held : undefined
+  }
+
+  /** Returns what the answers to a message show of it, if this is known. */
+  const replyTo = (seq: number | undefined): Reply | undefined => {
+    if (seq === undefined) return undefined
+    const held = find(seq)
+    if (!held) return replies.get(seq)?.reply
+    held.reply ??= replyOf(held.message)
+    return held.reply
+  }
+
+  const show = (held: Shown): Message => {
+    const changes = own.get(held.message.seq)
+    const reply = replyTo(held.message.reply_to)
+    const { cache } = held
+    if (cache && cache.own === changes && cache.reply === reply) return cache.message
+    const message = shownOf(held, changes, reply)
+    held.cache = { own: changes, reply, message }
+    return message
+  }
+
+  const erased = (held: Shown): Shown => {
+    const erasure = erasures.get(held.message.user_id)
+    const message = erasure ? withErasure(held.message, erasure) : held.message
+    return message === held.message ? held : { ...plain(held), message }
+  }
+
+  const erasedReply = (reply: Reply): Reply => {
+    const erasure = erasures.get(reply.user_id ?? 0)
+    if (!erasure || reply.seq >= erasure.seq) return reply
+    const { excerpt: _, ...rest } = reply
+    return { ...rest, username: erasure.username, unavailable: 'erased' }
+  }
+
+  const apply = (change: MessageChange): void => {
+    const { target, seq } = change
+    const at = indexOf(target)
+    const held = all[at]
+    if (held?.message.seq === target) {
+      all[at] = fold(plain(held), change, isMe(change.user_id))
+      // One of the reactions that are not known may now be among the most frequent ones.
+      if (held.isPartial && change.type === 'reaction' && change.action === 'removed' && seq > held.reactedSeq)
+        onMissing(target)
+    }
+    const quoted = replies.get(target)
+    if (quoted && seq > quoted.at) replies.set(target, { reply: foldReply(quoted.reply, change), at: seq })
+  }
+
+  const applyRecent = (): void => {
+    for (const change of recent) apply(change)
+    shown = undefined
+  }
+
+  /** Inserts messages from HTTP at an index. Keeps what their answers show, unless the answered messages are held too. */
+  const insert = (at: number, replaced: number, { messages, mine = {}, seq }: EntryList): void => {
+    const items = messages.map(messageOf).filter(message => message !== undefined)
+    all.splice(at, replaced, ...items.map(item => erased(heldOf(item, true, mine[item.seq]))))
+    for (const { reply } of items)
+      if (reply && !find(reply.seq) && !((replies.get(reply.seq)?.at ?? -1) > seq))
+        replies.set(reply.seq, { reply: erasedReply(reply), at: seq })
+  }
+
+  /** Removes the oldest messages. Keeps what the answers to them show, as long as the answers are held. */
+  const trim = (): void => {
+    const removed = all.splice(0, all.length - max)
+    if (replies.size === 0 && !all.some(({ message }) => message.reply_to)) return
+    const answered = new Set(all.map(({ message }) => message.reply_to))
+    for (const { message } of removed)
+      if (answered.has(message.seq)) replies.set(message.seq, { reply: replyOf(message), at: changedSeqOf(message) })
+    for (const seq of replies.keys()) if (!answered.has(seq)) replies.delete(seq)
   }
 
   return {
     get messages() {
-      shown ??= Object.freeze([...all])
+      shown ??= Object.freeze(all.map(show))
       return shown
     },
     get first() {
@@ -67,27 +183,58 @@ export const createTimeline = (keep: number, isHeld: () => boolean): Timeline =>
       hasOlder = first > oldest
       max = keep
       erasures.clear()
+      replies.clear()
+      recent = []
       generation++
     },
     append(message) {
-      all.push(message)
+      const held: Shown = heldOf(message, false)
+      all.push(held)
       shown = undefined
-      if (all.length <= max || isHeld()) return
-      all.splice(0, all.length - max)
-      first = all[0]?.seq
+      const { reply_to: target } = message
+      if (target !== undefined && !replyTo(target)) onMissing(target)
+      const result = show(held)
+      if (all.length <= max || isLoading()) return result
+      trim()
+      first = all[0]?.message.seq
       hasOlder = true
+      return result
+    },
+    change(change) {
+      if (!isLoading()) recent = []
+      else recent.push(change)
+      apply(change)
+      shown = undefined
+    },
+    setOwn(changes) {
+      if (own.size === 0 && changes.length === 0) return
+      own = new Map()
+      for (const change of changes) own.set(change.target, [...(own.get(change.target) ?? []), change])
+      shown = undefined
     },
     erase(erasure) {
       erasures.set(erasure.userId, erasure)
-      all = all.map(message => withErasure(message, erasure))
+      all = all.map(erased)
+      for (const [seq, { reply, at }] of replies) replies.set(seq, { reply: erasedReply(reply), at })
       shown = undefined
     },
-    prepend(page, from, hasMore) {
-      all = [...page.map(erased), ...all]
-      shown = undefined
-      max += page.length
+    prepend(page) {
+      const from = page.messages[0]?.seq
+      insert(0, 0, page)
+      max += page.messages.length
       first = from ?? first
-      hasOlder = hasMore && from !== undefined
+      hasOlder = page.has_more && from !== undefined
+      applyRecent()
+    },
+    replace(seq, page) {
+      const isHeld = find(seq) !== undefined
+      const [item] = page.messages.map(messageOf)
+      if (isHeld && item) insert(indexOf(seq), 1, page)
+      else if (!isHeld) {
+        const reply: Reply = item ? replyOf(item) : { seq, unavailable: 'expired' }
+        replies.set(seq, { reply: erasedReply(reply), at: page.seq })
+      }
+      applyRecent()
     }
   }
 }

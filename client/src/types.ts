@@ -46,6 +46,11 @@ export interface Identity {
   readonly username: string
   /** The user's limits. A limit of 0 means no limit. */
   readonly limits: Limits | undefined
+  /**
+   * The kinds of entries that the service accepts on this connection, such as `message`, `edit`, `deletion` and `reaction`. A user
+   * interface doesn't offer what is missing.
+   */
+  readonly features: readonly string[]
 }
 
 /** The argument of the app's `token` callback. */
@@ -85,7 +90,7 @@ export interface ChatClientOptions {
    */
   readonly token: string | ((request: TokenRequest) => string | Promise<string>)
   /**
-   * The storage for unsent messages and the read mark of each room, which keeps them when the app restarts. Without a storage,
+   * The storage for unsent messages and changes, and for the read mark of each room, which keeps them when the app restarts. Without a storage,
    * they are kept only in memory.
    */
   readonly storage?: Storage | WebStorage

@@ -97,8 +97,8 @@ test('ignores the response to an earlier subscribe frame', async () => {
 })
 
 test.for([
-  ['the SDK', { type: 'reaction', room: 'general', seq: 2, emoji: '+1' }],
-  ['the service', { type: 'unknown', kind: 'reaction', room: 'general', seq: 2 }]
+  ['the SDK', { type: 'pin', room: 'general', seq: 2, target: 1 }],
+  ['the service', { type: 'unknown', kind: 'pin', room: 'general', seq: 2 }]
 ] as const)('advances past an entry of a kind that %s does not know', async ([, entry]) => {
   const { client, first, seen, room } = await start(0)
   const frames: Sent[] = []
@@ -114,8 +114,8 @@ test('advances past an entry that is not a message when it reads over HTTP', asy
   const { first, again, http, seen } = await start(0)
   first.end(1006)
   const page = historyPage(1, 3)
-  const [one, two, three] = page.messages
-  http(() => ({ body: { ...page, messages: [one, { ...two, type: 'reaction', content: null }, three] } }))
+  const [one, two, three] = page.entries
+  http(() => ({ body: { ...page, entries: [one, { ...two, type: 'pin' }, three] } }))
   const { socket, subscribe } = await again()
   socket.receive({ ...subscribedFrame(3, subscribe), type: 'resync', reason: 'too_far' })
   await settled()
@@ -432,9 +432,9 @@ test('applies an erasure among the missed entries that are read over HTTP', asyn
   const { first, room, again, http } = await start(0)
   first.receive(messageFrame(1))
   first.end(1006)
-  const { messages } = historyPage(2, 4)
-  const erasure = { ...messages[1], type: 'erasure', content: null, subject: 2 }
-  http(() => ({ body: historyPage(2, 4, { messages: [messages[0], erasure, messages[2]], has_more: false }) }))
+  const { entries } = historyPage(2, 4)
+  const erasure = { ...entries[1], type: 'erasure', subject: 2 }
+  http(() => ({ body: historyPage(2, 4, { entries: [entries[0], erasure, entries[2]], has_more: false }) }))
   const { socket, subscribe } = await again()
   socket.receive({ ...subscribedFrame(4, subscribe), type: 'resync', reason: 'too_far' })
   await settled()

@@ -98,6 +98,7 @@ export class FakeClientSocket {
       expires_at: '2026-01-31T12:30:00.000+00:00',
       ping_interval_ms: 25_000,
       limits: LIMITS,
+      features: ['message', 'edit', 'deletion', 'reaction', 'erasure'],
       ...more
     })
   }
@@ -193,16 +194,17 @@ export const subscribedFrame = (seq: number, { ref }: Sent, more: object = {}) =
   ...more
 })
 
-/** Creates a page of history, as the HTTP API returns it. */
+/** Creates a page of history, as the HTTP API returns it. With `entries`, it is also a part of the log. The log is longer. */
 export const historyPage = (from: number, to: number, more: object = {}) => ({
   room: 'general',
   epoch: 'e1',
   oldest: 1,
-  seq: to,
+  seq: 100_000,
   has_more: from > 1,
   messages: Array.from({ length: Math.max(0, to - from + 1) }, (_, at) => {
     const { type, timestamp, ...fields } = messageFrame(from + at)
     return { ...fields, created_at: timestamp }
   }),
+  entries: Array.from({ length: Math.max(0, to - from + 1) }, (_, at) => messageFrame(from + at)),
   ...more
 })

@@ -31,6 +31,7 @@ const view = (room: Partial<RoomState>, more: Partial<View> = {}): View => ({
     status: 'live',
     messages: [],
     outgoing: [],
+    changes: [],
     hasOlder: false,
     isLoadingOlder: false,
     presence: undefined,
@@ -117,7 +118,14 @@ test('separates days, and marks a message that cannot be shown', () => {
 })
 
 test('shows notices after the message that they followed, and unsent messages last, marked', () => {
-  const unsent: Outgoing = { nonce: 'n', room: 'general', content: 'hello', createdAt: 0, status: 'pending' }
+  const unsent: Outgoing = {
+    type: 'message',
+    nonce: 'n',
+    room: 'general',
+    content: 'hello',
+    createdAt: 0,
+    status: 'pending'
+  }
   const error = { code: 'too_long', detail: 'Too long.' }
   const room = {
     messages: [message(1), message(2)],

@@ -81,6 +81,7 @@ const view = (content: string): View => {
     status: 'live' as const,
     messages: [message as Message],
     outgoing: [],
+    changes: [],
     hasOlder: false,
     isLoadingOlder: false,
     presence: undefined,

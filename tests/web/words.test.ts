@@ -152,6 +152,7 @@ test('keeps the key of the user’s own message when the message arrives, and st
   const me = { id: 1, username: 'user-1' }
   const before = message(1, '2026-01-31T12:00:00.000Z', 2)
   const outgoing: Outgoing = {
+    type: 'message',
     nonce: 'n1',
     room: 'general',
     content: 'hi',

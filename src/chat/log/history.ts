@@ -22,6 +22,10 @@ export type { Range } from './runs.ts'
 
 /** A part of a room's log, oldest entry first. */
 export interface LogPart {
+  /**
+   * The room at the time of the request. Messages are shown with the results of all entries up to its `seq`, and possibly of later
+   * ones.
+   */
   readonly room: RoomShown
   /** See `Places`. */
   readonly hasMore: boolean
@@ -131,17 +135,19 @@ export const createHistory = ({ pages, extent, completions, slices, ...repositor
 
   /**
    * Waits until the entries that are known at the time of the call have been read. Then the page cache contains no message as it
-   * was before one of these entries.
+   * was before one of these entries. Returns the last of them.
    */
-  const catchUp = async (room: Room): Promise<void> => {
+  const catchUp = async (room: Room): Promise<number> => {
     const { known } = room
     if (room.tail < known) await room.caughtUp()
     if (room.tail < Math.min(known, room.known))
       throw new ChatError('unavailable', 'The history can’t be read at the moment. Try again.', { retryAfterMs: 1000 })
+    return Math.min(known, room.known)
   }
 
   const readPart = async (room: Room, range: Range, userId: number): Promise<LogPart> => {
-    await catchUp(room)
+    const seq = await catchUp(room)
+    const shown = { ...publicRoom(room), seq }
     const { epoch } = room
     let places = await find(room, range)
     let [run, ...later] = places.runs
@@ -160,16 +166,16 @@ export const createHistory = ({ pages, extent, completions, slices, ...repositor
     const mine = runs.length === 0 ? await complete.mine(room.id, reactedTo(first), userId) : undefined
     const { hasMore, ...newer } = places
     return {
-      room: publicRoom(room),
+      room: shown,
       hasMore: hasMore && first.length > 0,
       ...('hasNewer' in newer ? newer : {}),
       json(before, after, { omitUnavailable = false } = {}) {
         const isShown = (entry: Entry): boolean => isListed(entry) && !(omitUnavailable && entry.unavailable)
-        const shown = first.filter(isShown)
-        if (runs.length === 0) return write(before, shown, after(mineJson(mine)), more)
-        const head = write(before, shown, '', more)
+        const entries = first.filter(isShown)
+        if (runs.length === 0) return write(before, entries, after(mineJson(mine)), more)
+        const head = write(before, entries, '', more)
         const rest = { room, epoch, userId, runs }
-        const items = streamItems({ head, rest, after, isShown, shown, write, complete })
+        const items = streamItems({ head, rest, after, isShown, shown: entries, write, complete })
         return Readable.from(items, { objectMode: false })
       }
     }

@@ -195,7 +195,11 @@ export const EntryList = Type.Object(
     room: RoomName,
     epoch: Type.String(),
     oldest: Int64({ minimum: 1, description: 'The `seq` of the oldest entry that is kept.' }),
-    seq: Int64({ minimum: 0, description: 'The `seq` of the newest entry.' }),
+    seq: Int64({
+      minimum: 0,
+      description:
+        'The `seq` of the newest entry at the time of the request. The messages contain the result of all entries up to this one, and possibly of later ones.'
+    }),
     messages: Type.Array(Type.Unsafe<Entry>(Type.Ref('ChatEntry'))),
     has_more: Type.Boolean({
       description:

@@ -1,0 +1,34 @@
+/** Reads pages of history that are not older than what the room has received over the connection. */
+import type { ChatApi, HistoryRange } from './api.ts'
+import type { Timers } from './platform.ts'
+import type { EntryList } from './protocol.ts'
+import type { Mark } from './subscription.ts'
+
+export interface ReadHistoryOptions {
+  readonly room: string
+  readonly history: ChatApi['history']
+  readonly timers: Timers
+  /** Wait in milliseconds before a page is requested again. */
+  readonly retry: number
+  readonly mark: () => Mark | undefined
+  /** Whether the room still needs pages. */
+  readonly isOpen: () => boolean
+}
+
+/**
+ * Reads a page that contains the results of all entries up to the read mark at the time of the call. Rejects with a
+ * ChatApiError.
+ */
+export type ReadHistory = (range: HistoryRange) => Promise<EntryList>
+
+export const createReadHistory =
+  ({ room, history, timers, retry, mark, isOpen }: ReadHistoryOptions): ReadHistory =>
+  async range => {
+    for (;;) {
+      const known = mark()
+      const page = await history(room, range)
+      // Another process of the service may not have the newest entries yet.
+      if (!isOpen() || !known || page.epoch !== known.epoch || page.seq >= known.seq) return page
+      await new Promise<void>(resolve => timers.after(retry, resolve))
+    }
+  }
