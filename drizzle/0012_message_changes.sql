@@ -172,6 +172,7 @@ BEGIN
 			SELECT target UNION ALL
 			SELECT edit.seq FROM "public"."others" AS edit WHERE edit.room_id = in_room AND edit.edit_of = target
 		));
+		UPDATE "public"."others" AS edit SET detail = NULL WHERE edit.room_id = in_room AND edit.edit_of = target;
 		DELETE FROM "public"."reactions" AS given_up WHERE given_up.room_id = in_room AND given_up.seq = target;
 		INSERT INTO "public"."message_state" AS state (room_id, seq, changed_seq, deleted_seq)
 		VALUES (in_room, target, entry_seq, entry_seq)
@@ -193,9 +194,10 @@ BEGIN
 		counts := coalesce(counts, '{}');
 		IF NOT is_removal AND (
 			(NOT counts ? reaction AND (SELECT count(*) FROM jsonb_object_keys(counts)) >= 50)
+			-- The condition is not in WHERE, where it would allow a scan of the index over all reactions to the message.
 			OR (
-				SELECT count(*) FROM "public"."reactions" AS known
-				WHERE known.room_id = in_room AND known.seq = target AND known.user_id = author AND known.active
+				SELECT count(*) FILTER (WHERE known.active) FROM "public"."reactions" AS known
+				WHERE known.room_id = in_room AND known.seq = target AND known.user_id = author
 			) >= 10
 		) THEN
 			code := 'too_many_reactions';

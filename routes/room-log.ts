@@ -71,6 +71,7 @@ const roomLogRoutes: FastifyPluginAsyncTypebox = async fastify => {
     schema: {
       operationId: 'getMessage',
       summary: 'A message in its current state',
+      description: 'With its reactions, and the keys of your own reactions in `mine`.',
       tags: ['rooms'],
       security: SECURED,
       params: OneMessage,

@@ -16,8 +16,8 @@ export const confirm = async (question: string): Promise<boolean> => {
  */
 export const readNewPassword = async (): Promise<string> => {
   if (!process.stdin.isTTY) return firstLine()
-  const password = await askHidden('Password: ')
-  if ((await askHidden('Repeat the password: ')) !== password) throw new Error('The passwords differ. Try again.')
+  const [password = '', repeated] = await askHidden(['Password: ', 'Repeat the password: '])
+  if (repeated !== password) throw new Error('The passwords differ. Try again.')
   return password
 }
 
@@ -32,17 +32,23 @@ const firstLine = async (): Promise<string> => {
 /** Discards the output of readline, because readline echoes what the user types. */
 const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() })
 
-const askHidden = async (prompt: string): Promise<string> => {
-  process.stderr.write(prompt)
+/** Asks questions whose answers are not shown. */
+const askHidden = async (prompts: readonly string[]): Promise<string[]> => {
+  // The interface turns the echo of the terminal off. It is created before the first prompt and kept until the last answer,
+  // because a fast or pasted answer would be shown otherwise.
   const terminal = createInterface({ input: process.stdin, output: nowhere, terminal: true })
   // Ctrl-C or the end of the input closes the terminal without an answer. Without this rejection, the program would exit with
   // status 0.
   const interrupted = new Promise<never>((_, reject) => terminal.once('close', () => reject(new Error('Cancelled.'))))
+  const answers: string[] = []
   try {
-    return await Promise.race([terminal.question(''), interrupted])
+    for (const prompt of prompts) {
+      process.stderr.write(prompt)
+      answers.push(await Promise.race([terminal.question(''), interrupted]).finally(() => process.stderr.write('\n')))
+    }
+    return answers
   } finally {
     terminal.close()
     interrupted.catch(() => {})
-    process.stderr.write('\n')
   }
 }

@@ -42,6 +42,7 @@ test('reads the given options and adds the defaults of the others', () => {
     connectionsPerUser: settings.connectionsPerUser,
     connectionsPerIp: settings.connectionsPerIp,
     maxMessageLength: settings.maxMessageLength,
+    editWindowMinutes: settings.editWindowMinutes,
     legacySocketHours: settings.legacySocketHours
   })
 })

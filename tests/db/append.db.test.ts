@@ -131,7 +131,7 @@ describe('an append', () => {
     expect(await database.rooms.findByName('general')).toMatchObject({ lastSeq: 3 })
     expect(await database.messages.range(room.id, 2, 3)).toMatchObject([
       { kind: 'message', targetSeq: 1, detail: null },
-      { kind: 'wave', targetSeq: 1, detail: '{"n": 1}' }
+      { kind: 'wave', targetSeq: 1, detail: '{"n":1}' }
     ])
   })
 

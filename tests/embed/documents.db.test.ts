@@ -95,9 +95,9 @@ test('documents error codes with a schema that the host’s own codes match', as
   })
   // biome-ignore lint/suspicious/noExplicitAny: the document's type has both versions of OpenAPI in it.
   const { schemas } = (app.swagger() as any).components
-  const problem = Object.values<{ title?: string; properties: Record<string, { description?: string }> }>(schemas).find(
-    ({ properties }) => properties.code && properties.instance
-  )
+  const problem = Object.values<{ title?: string; properties?: Record<string, { description?: string }> }>(
+    schemas
+  ).find(({ properties }) => properties?.code && properties.instance)
   const { code } = problem?.properties ?? {}
   const isValid = new Ajv({ strict: false }).compile(code ?? {})
   const refused = await call('POST', '/support/api/chat/rooms/general/messages', { as: 'ann', body: { content: 'x' } })

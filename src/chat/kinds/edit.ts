@@ -85,7 +85,7 @@ export const edit = defineKind({
     target,
     content,
     ...(meta && { meta }),
-    ...(detail?.mentions ? { mentions: detail.mentions } : {})
+    ...(detail?.mentions && content !== null ? { mentions: detail.mentions } : {})
   }),
   isSameDetail: () => true
 })

@@ -131,7 +131,7 @@ export const message = defineKind({
       content,
       ...(meta && { meta }),
       ...(target && { reply_to: target }),
-      ...(mentions ? { mentions } : {}),
+      ...(mentions && content !== null ? { mentions } : {}),
       ...(state?.editedAt && content !== null ? { edited_at: timestamp(state.editedAt) } : {})
     }
   },

@@ -1,5 +1,5 @@
 /** Reads and erases the entries of one user, room by room and in batches, with the index of write ids. */
-import { ERASURE } from '../../protocol/http/messages.ts'
+import { EDIT, ERASURE } from '../../protocol/http/messages.ts'
 import type { SqlClient } from '../client/types.ts'
 
 /**
@@ -61,6 +61,12 @@ export const createAuthoredRepository = ({ query }: Pick<SqlClient, 'query'>, sc
   const erase = `with batch as (${batch}), erased as (
       update ${messages} as entry set content = null, meta = null, key_id = null
       from batch where entry.room_id = $1 and entry.seq = batch.seq and batch.has_text
+    ), erased_mentions as (
+      update ${inSchema('message_state')} as state set mentions = null
+      from batch where state.room_id = $1 and state.seq = batch.seq and state.mentions is not null
+    ), erased_edits as (
+      update ${inSchema('others')} as other set detail = null
+      from batch where other.room_id = $1 and other.seq = batch.seq and batch.kind = '${EDIT}' and other.detail is not null
     )
     select count(*)::integer as count, max(write_id) as last,
       coalesce(max(seq) filter (where kind <> '${ERASURE}'), 0)::double precision as seq

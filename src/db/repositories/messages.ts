@@ -57,12 +57,18 @@ export interface Extent {
   readonly last: number
 }
 
-/** A row of the query for entries. The columns of the state are null if the message has no state. */
-interface Row extends Omit<StoredEntry, 'state'> {
-  readonly changedSeq: number | null
-  readonly editedAt: number | null
-  readonly mentions: string | null
-  readonly reactions: string | null
+/** A row of the query for entries. `more` is JSON, or null for a message to which nothing happened. */
+interface Row extends Omit<StoredEntry, 'state' | 'detail' | 'isSuperseded'> {
+  readonly more: string | null
+}
+
+/** The parsed `more` of a row: the state and the newest edit of a message, or what only other entries have. */
+interface More {
+  readonly state?: MessageState
+  readonly edit?: Pick<StoredEntry, 'content' | 'meta' | 'keyId'> | null
+  readonly detail?: object | null
+  /** The `seq` of the newest edit of the message that the entry edits. */
+  readonly newestEdit?: number | null
 }
 
 /**
@@ -78,35 +84,37 @@ export const createMessagesRepository = (client: SqlClient, schema: string): Mes
   const runsAfter = `select first, last from ${inSchema}.chat_messages_after($1, $2, $3, $4)`
   const extent = `select min(seq)::double precision as first, max(seq)::double precision as last
     from ${inSchema}.messages where room_id = $1 and seq between $2 and $3`
+  // What most entries do not have is selected by subqueries, which are look-ups per entry, into one column: a join could read whole
+  // tables, and each column of a row takes longer to receive than a look-up.
   const entries = (condition: string): string => `
     select entry.id::double precision, entry.room_id as "roomId", entry.seq::double precision, entry.kind,
       entry.target_seq::double precision as "targetSeq", entry.user_id as "userId", entry.write_id as "writeId",
       ${milliseconds('entry.created_at')} as "createdAt",
       -- The entries of a deleted user are kept, because clients cannot handle gaps in the log.
-      coalesce(author.username, 'deleted user') as username,
-      ${token(CURRENT('content'))} as content, ${token(CURRENT('meta'))} as meta, ${CURRENT('key_id')} as "keyId",
-      other.detail::text as detail, coalesce(entry.kind = 'edit' and state.edit_seq <> entry.seq, false) as "isSuperseded",
-      case when entry.kind = 'message' then state.changed_seq end::double precision as "changedSeq",
-      ${milliseconds('state.edited_at')} as "editedAt", to_json(state.mentions)::text as mentions,
-      state.reactions::text as reactions
-    from ${inSchema}.messages as entry
-    -- The limits make each of these joins a look-up per entry. Otherwise, the plan could read whole tables.
-    left join lateral (select username from ${inSchema}.users where users.id = entry.user_id limit 1) as author on true
-    left join lateral (
-      select detail from ${inSchema}.others
-      where others.room_id = entry.room_id and others.seq = entry.seq and entry.kind <> 'message' limit 1
-    ) as other on true
-    left join lateral (
-      select changed_seq, edit_seq, edited_at, mentions, reactions from ${inSchema}.message_state as state
-      where state.room_id = entry.room_id
-        and state.seq = case entry.kind when 'message' then entry.seq when 'edit' then entry.target_seq end
-      limit 1
-    ) as state on true
-    left join lateral (
-      select content, meta, key_id from ${inSchema}.messages as edit
-      where edit.room_id = entry.room_id and edit.seq = state.edit_seq and entry.kind = 'message' limit 1
-    ) as edit on true
-    where entry.room_id = $1 and ${condition} order by entry.seq`
+      coalesce((select username from ${inSchema}.users where users.id = entry.user_id), 'deleted user') as username,
+      ${token('entry.content')} as content, ${token('entry.meta')} as meta, entry.key_id as "keyId",
+      case entry.kind when 'message' then (
+        select json_build_object(
+          'state', json_build_object(
+            'changedSeq', state.changed_seq, 'editedAt', extract(epoch from state.edited_at) * 1000,
+            'mentions', state.mentions, 'reactions', state.reactions
+          ),
+          'edit', (
+            select json_build_object(
+              'content', ${token('edit.content')}, 'meta', ${token('edit.meta')}, 'keyId', edit.key_id
+            ) from ${inSchema}.messages as edit where edit.room_id = entry.room_id and edit.seq = state.edit_seq
+          )
+        )::text from ${inSchema}.message_state as state where state.room_id = entry.room_id and state.seq = entry.seq
+      ) else (
+        select json_build_object(
+          'detail', other.detail,
+          'newestEdit', (
+            select edited.edit_seq from ${inSchema}.message_state as edited
+            where edited.room_id = entry.room_id and edited.seq = other.edit_of
+          )
+        )::text from ${inSchema}.others as other where other.room_id = entry.room_id and other.seq = entry.seq
+      ) end as more
+    from ${inSchema}.messages as entry where entry.room_id = $1 and ${condition} order by entry.seq`
   const range = entries('entry.seq between $2 and $3')
   const some = entries('entry.seq = any($2::bigint[])')
 
@@ -123,11 +131,6 @@ export const createMessagesRepository = (client: SqlClient, schema: string): Mes
   }
 }
 
-/** Returns SQL for a column of the newest edit of a message, or of the entry itself. An erased message has neither. */
-const CURRENT = (column: string): string =>
-  `case when state.edit_seq is not null and entry.kind = 'message' and entry.content is not null
-    then edit.${column} else entry.${column} end`
-
 /**
  * Returns SQL that replaces a text that is too long by an empty text, which cannot be decrypted. PostgreSQL computes the length
  * without reading the text.
@@ -137,15 +140,15 @@ const token = (text: string): string => `case when octet_length(${text}) > ${MAX
 /** Returns SQL that converts a time to milliseconds since the epoch. See `milliseconds` in tables.ts. */
 const milliseconds = (time: string): string => `(extract(epoch from ${time}) * 1000)::double precision`
 
-const entryOf = ({ changedSeq, editedAt, mentions, reactions, ...entry }: Row): StoredEntry => ({
-  ...entry,
-  state:
-    changedSeq === null
-      ? null
-      : {
-          changedSeq,
-          editedAt,
-          mentions: mentions === null ? null : JSON.parse(mentions),
-          reactions: reactions === null ? null : JSON.parse(reactions)
-        }
-})
+const entryOf = ({ more: json, ...entry }: Row): StoredEntry => {
+  if (json === null) return { ...entry, detail: null }
+  const { state, edit, detail, newestEdit }: More = JSON.parse(json)
+  return {
+    ...entry,
+    // An erased message has no text, whatever its edits have.
+    ...(edit && entry.content !== null ? edit : {}),
+    detail: detail ? JSON.stringify(detail) : null,
+    ...(state ? { state } : {}),
+    ...(newestEdit && newestEdit !== entry.seq ? { isSuperseded: true } : {})
+  }
+}

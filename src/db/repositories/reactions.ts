@@ -19,14 +19,15 @@ export interface ReactionsRepository {
 /** @internal */
 export const createReactionsRepository = ({ query }: Pick<SqlClient, 'query'>, schema: string): ReactionsRepository => {
   const inSchema = `"${schema.replaceAll('"', '""')}"`
-  // The lateral join makes this a look-up per message. A message can have many more reactions than those of one user.
+  // The lateral join makes this a look-up per message. A message can have many more reactions than those of one user, so the
+  // condition `active` is outside: inside, it would allow a scan of the index over all reactions to a message.
   const own = `select message.seq::double precision as seq, array_to_json(array_agg(own.key order by own.by_seq))::text as keys
     from unnest($2::bigint[]) as message (seq)
     cross join lateral (
-      select key, by_seq from ${inSchema}.reactions
-      where room_id = $1 and reactions.seq = message.seq and user_id = $3 and active offset 0
+      select key, by_seq, active from ${inSchema}.reactions
+      where room_id = $1 and reactions.seq = message.seq and user_id = $3 offset 0
     ) as own
-    group by message.seq`
+    where own.active group by message.seq`
   const page = `select given.user_id as "userId", coalesce(author.username, 'deleted user') as username, given.key,
       given.by_seq::double precision as seq
     from (
