@@ -2,41 +2,27 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { clientOf, provenOwnerOf } from '../plugins/auth.ts'
 import { limitReads } from '../plugins/chat.ts'
-import { perMinute } from '../plugins/platform.ts'
 import { refTo } from '../src/protocol/components.ts'
 import { EmailBody, EmailChallenge, EmailVerification } from '../src/protocol/http/emails.ts'
-import {
-  ANY_BODY,
-  BODY_PROBLEMS,
-  emptyResponse,
-  PUBLIC,
-  problems,
-  SECURED,
-  TOKEN_PROBLEMS
-} from '../src/protocol/openapi.ts'
-import { type AuthRoutesOptions, BODY_LIMIT } from './auth.ts'
+import { ANY_BODY, BODY_PROBLEMS, emptyResponse, problems, SECURED, TOKEN_PROBLEMS } from '../src/protocol/openapi.ts'
+import { BODY_LIMIT } from './auth.ts'
+import { LINK_SCHEMA, type LinkRoutesOptions, linkRoute } from './link-route.ts'
 
 const GUARD = [...TOKEN_PROBLEMS, 'proof_required'] as const
 
 /** The routes that need no access token. */
-export const publicEmailRoutes: FastifyPluginAsyncTypebox<Pick<AuthRoutesOptions, 'loginRateLimit'>> = async (
-  fastify,
-  { loginRateLimit }
-) => {
+export const publicEmailRoutes: FastifyPluginAsyncTypebox<LinkRoutesOptions> = async (fastify, options) => {
   const { accounts } = fastify.chatAuth
   if (!accounts) return
 
   fastify.route({
-    method: 'POST',
+    ...linkRoute(options, ':email'),
     url: '/api/auth/email/verify',
-    bodyLimit: BODY_LIMIT,
-    config: perMinute(loginRateLimit, ':email'),
     schema: {
+      ...LINK_SCHEMA,
       operationId: 'verifyEmail',
       summary: 'Confirm an e-mail address',
       description: 'Send this only when the person presses a button, because mail scanners open links.',
-      tags: ['auth'],
-      security: PUBLIC,
       body: refTo(EmailVerification),
       response: { 204: emptyResponse('The address is confirmed.'), ...problems('link_expired', ...BODY_PROBLEMS) }
     },
@@ -47,17 +33,14 @@ export const publicEmailRoutes: FastifyPluginAsyncTypebox<Pick<AuthRoutesOptions
   })
 
   fastify.route({
-    method: 'POST',
+    ...linkRoute(options, ':email'),
     url: '/api/auth/email',
-    bodyLimit: BODY_LIMIT,
-    config: perMinute(loginRateLimit, ':email'),
     schema: {
+      ...LINK_SCHEMA,
       operationId: 'requestVerification',
       summary: 'Request another link after email_not_verified',
       description:
         'Without `email`, the link is sent to the address that was entered before. At most three mails an hour are sent.',
-      tags: ['auth'],
-      security: PUBLIC,
       body: refTo(EmailChallenge),
       response: {
         202: emptyResponse('A mail is sent, unless too many were.'),

@@ -4,32 +4,25 @@ import { callerOf, clientOf } from '../plugins/auth.ts'
 import { perMinute } from '../plugins/platform.ts'
 import { refTo } from '../src/protocol/components.ts'
 import { ForgottenPassword, PasswordChange, PasswordReset } from '../src/protocol/http/passwords.ts'
-import { BODY_PROBLEMS, emptyResponse, PUBLIC, problems, SECURED, TOKEN_PROBLEMS } from '../src/protocol/openapi.ts'
-import { type AuthRoutesOptions, BODY_LIMIT } from './auth.ts'
+import { BODY_PROBLEMS, emptyResponse, problems, SECURED, TOKEN_PROBLEMS } from '../src/protocol/openapi.ts'
+import { BODY_LIMIT } from './auth.ts'
+import { LINK_SCHEMA, type LinkRoutesOptions, linkRoute } from './link-route.ts'
 import { normalizing } from './normalize-password.ts'
 
-type PasswordRoutesOptions = Pick<AuthRoutesOptions, 'loginRateLimit'>
-
 /** The routes that need no access token. */
-export const publicPasswordRoutes: FastifyPluginAsyncTypebox<PasswordRoutesOptions> = async (
-  fastify,
-  { loginRateLimit }
-) => {
+export const publicPasswordRoutes: FastifyPluginAsyncTypebox<LinkRoutesOptions> = async (fastify, options) => {
   const { accounts } = fastify.chatAuth
   if (!accounts) return
 
   fastify.route({
-    method: 'POST',
+    ...linkRoute(options, ':forgot'),
     url: '/api/auth/password/forgot',
-    bodyLimit: BODY_LIMIT,
-    config: perMinute(loginRateLimit, ':forgot'),
     schema: {
+      ...LINK_SCHEMA,
       operationId: 'forgotPassword',
       summary: 'Request a mail with a link for a new password',
       description:
         'The response is the same whether an account has the address or not. The mail is sent only to confirmed addresses, and at most three times an hour. No mail is sent if the service has no mail server.',
-      tags: ['auth'],
-      security: PUBLIC,
       body: refTo(ForgottenPassword),
       response: { 202: emptyResponse('The request is accepted.'), ...problems(...BODY_PROBLEMS) }
     },
@@ -40,18 +33,15 @@ export const publicPasswordRoutes: FastifyPluginAsyncTypebox<PasswordRoutesOptio
   })
 
   fastify.route({
-    method: 'POST',
+    ...linkRoute(options, ':reset'),
     url: '/api/auth/password/reset',
-    bodyLimit: BODY_LIMIT,
-    config: perMinute(loginRateLimit, ':reset'),
     preValidation: normalizing('password'),
     schema: {
+      ...LINK_SCHEMA,
       operationId: 'resetPassword',
       summary: 'Choose a new password with the token of a link',
       description:
         'Ends every session of the user and does not log in. The token works once: that of a mail for 30 minutes, that of an administrator for 24 hours. Second factors stay.',
-      tags: ['auth'],
-      security: PUBLIC,
       body: refTo(PasswordReset),
       response: {
         204: emptyResponse('The password is changed.'),
@@ -67,7 +57,7 @@ export const publicPasswordRoutes: FastifyPluginAsyncTypebox<PasswordRoutesOptio
 }
 
 /** The route that requires an authenticated user. */
-const passwordRoutes: FastifyPluginAsyncTypebox<PasswordRoutesOptions> = async (fastify, { loginRateLimit }) => {
+const passwordRoutes: FastifyPluginAsyncTypebox<LinkRoutesOptions> = async (fastify, { loginRateLimit }) => {
   const { accounts } = fastify.chatAuth
   if (!accounts) return
 

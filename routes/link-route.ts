@@ -1,0 +1,16 @@
+/** Defines what the public routes that request or accept a mailed link have in common. */
+import { perMinute } from '../plugins/platform.ts'
+import { PUBLIC } from '../src/protocol/openapi.ts'
+import { type AuthRoutesOptions, BODY_LIMIT } from './auth.ts'
+
+export type LinkRoutesOptions = Pick<AuthRoutesOptions, 'loginRateLimit'>
+
+/** The members of every schema. */
+export const LINK_SCHEMA = { tags: ['auth'], security: PUBLIC }
+
+/** Returns the options of a route, which is limited like a login. Routes with the same `group` are counted together. */
+export const linkRoute = ({ loginRateLimit }: LinkRoutesOptions, group: string) => ({
+  method: 'POST' as const,
+  bodyLimit: BODY_LIMIT,
+  config: perMinute(loginRateLimit, group)
+})
