@@ -1,24 +1,46 @@
-/** Announces new messages of other users to screen readers. Doesn't announce history that is loaded. */
+/**
+ * Announces new messages of other users, and the results of the user's own actions, to screen readers. Doesn't announce history
+ * that is loaded.
+ */
 import { useEffect, useState } from 'preact/hooks'
 import type { Message, Room } from '../../client/src/index.ts'
 import { previewOf } from './preview.ts'
 
-export const Announcer = ({ room, me }: { readonly room: Room; readonly me: number | undefined }) => {
-  const [message, setMessage] = useState<Message>()
-  useEffect(() => {
-    const stops = [
+interface AnnouncerProps {
+  readonly room: Room
+  readonly messages: readonly Message[]
+  readonly me: number | undefined
+  /** A sentence about the user's last action. */
+  readonly notice: string
+}
+
+export const Announcer = ({ room, messages, me, notice }: AnnouncerProps) => {
+  const [announced, setAnnounced] = useState<Message>()
+  useEffect(
+    () =>
       room.on('message', next => {
-        if (next.user_id !== me && next.content !== null) setMessage(next)
+        if (next.user_id !== me && next.content !== null) setAnnounced(next)
       }),
-      room.on('erasure', ({ userId }) => setMessage(shown => (shown?.user_id === userId ? undefined : shown)))
-    ]
-    return () => {
-      for (const stop of stops) stop()
-    }
-  }, [me])
-  return (
-    <p class="hidden" role="status">
-      {message && `${message.username}: ${previewOf(message.content ?? '')}`}
-    </p>
+    [me]
   )
+  // Removes the text as soon as the message has another one or none, because its former text must not stay in the page.
+  const current = announced && findLast(messages, announced.seq)
+  const isCurrent = current?.content === announced?.content
+  return (
+    <>
+      <p class="hidden" role="status">
+        {announced &&
+          isCurrent &&
+          `${announced.mentions?.includes(me ?? 0) ? 'Mentions you: ' : ''}${announced.username}: ${previewOf(announced.content ?? '')}`}
+      </p>
+      <p class="hidden" role="status">
+        {notice}
+      </p>
+    </>
+  )
+}
+
+const findLast = (messages: readonly Message[], seq: number): Message | undefined => {
+  for (let at = messages.length - 1; at >= 0; at--) if (messages[at]?.seq === seq) return messages[at]
+  return undefined
 }

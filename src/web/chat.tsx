@@ -1,6 +1,7 @@
 /** Renders the chat of the user who is logged in: the list of rooms and the current room, on one connection. */
 import { useEffect, useMemo, useState } from 'preact/hooks'
 import { type ChatClient, createChatClient, type Session } from '../../client/src/index.ts'
+import { createDeletions } from './actions/deletions.ts'
 import { Banner } from './banner.tsx'
 import { listen, useEscape, useHash, useLoaded, useStore } from './hooks.ts'
 import { lazy } from './lazy.tsx'
@@ -30,19 +31,25 @@ const DIRECTION = /\p{Bidi_Control}/gu
 const useChat = ({ token }: Session, storage: UserStorage) => {
   const chat = useMemo(() => {
     const client = createChatClient({ url: serviceUrl, token, storage: storage.tab, storageKey: '', backfill: 0 })
-    return { client, rooms: createRooms(client, storage.browser) }
+    return { client, rooms: createRooms(client, storage.browser), deletions: createDeletions() }
   }, [token])
   useEffect(() => {
-    const { client, rooms } = chat
+    const { client, rooms, deletions } = chat
     const reconnect = () => {
       if (client.state.status === 'waiting') client.connect()
     }
     const stops = [
       listen(window, 'online', reconnect),
-      listen(document, 'visibilitychange', () => document.visibilityState === 'visible' && reconnect())
+      listen(document, 'visibilitychange', () => {
+        if (document.visibilityState === 'visible') reconnect()
+        // On a phone, no later event is certain.
+        else deletions.flush()
+      }),
+      listen(window, 'pagehide', deletions.flush)
     ]
     return () => {
       for (const stop of stops) stop()
+      deletions.flush()
       rooms.stop()
       client.close()
     }
@@ -64,7 +71,7 @@ const useUserCheck = (client: ChatClient, onOtherUser: (username: string) => voi
 
 export const Chat = ({ page, username, storage, onOtherUser, onLogOut }: ChatProps) => {
   const { session, account, memoryReason } = page
-  const { client, rooms } = useChat(session, storage)
+  const { client, rooms, deletions } = useChat(session, storage)
   const [dialog, setDialog] = useState<'account' | 'admin'>()
   const me = useLoaded(() => account.me())
   useUserCheck(client, onOtherUser)
@@ -87,7 +94,12 @@ export const Chat = ({ page, username, storage, onOtherUser, onLogOut }: ChatPro
   // would block the rest of the page. The width is the same as in styles/frame.css.
   useEffect(() => listen(matchMedia('(max-width: 760px)'), 'change', () => setOpen(false)), [])
   // Escape in a dialog closes only the dialog.
-  useEscape(() => document.querySelector('dialog[open]') ?? setOpen(false))
+  useEscape(() => document.querySelector('dialog[open], :popover-open') ?? setOpen(false))
+
+  const logOut = (): void => {
+    deletions.flush()
+    onLogOut()
+  }
 
   return (
     <div class={isOpen ? 'shell open' : 'shell'}>
@@ -101,7 +113,7 @@ export const Chat = ({ page, username, storage, onOtherUser, onLogOut }: ChatPro
         isAdmin={me?.role === 'admin'}
         onAccount={() => setDialog('account')}
         onAdmin={() => setDialog('admin')}
-        onLogOut={onLogOut}
+        onLogOut={logOut}
       />
       <main class="main" inert={isOpen}>
         <Banner state={state} onConnect={client.connect} />
@@ -111,6 +123,7 @@ export const Chat = ({ page, username, storage, onOtherUser, onLogOut }: ChatPro
           title={title}
           client={client}
           drafts={storage.tab}
+          deletions={deletions}
           onMenu={() => setOpen(true)}
         />
       </main>

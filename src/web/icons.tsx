@@ -1,7 +1,7 @@
 /** Icons, drawn in the colour of the text beside them. All are decorative and hidden from screen readers. */
 import type { ComponentChildren } from 'preact'
 
-const Icon = ({ children, size = 20 }: { readonly children: ComponentChildren; readonly size?: number }) => (
+export const Icon = ({ children, size = 20 }: { readonly children: ComponentChildren; readonly size?: number }) => (
   <svg
     class="icon"
     aria-hidden="true"

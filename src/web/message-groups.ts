@@ -1,5 +1,6 @@
 /** Groups messages by day, and within a day by consecutive messages of one author. Includes the user's unsent messages. */
-import type { Message, Outgoing } from '../../client/src/index.ts'
+import type { Message, Outgoing, OutgoingChange } from '../../client/src/index.ts'
+import { type Quote, quoteOf } from './quotes.ts'
 
 /** A message as the page shows it. */
 export interface Line {
@@ -11,6 +12,19 @@ export interface Line {
   readonly at: number
   /** Set for the user's own message until the service delivers the message. */
   readonly outgoing?: Outgoing
+  /** Set when the service has delivered the message. */
+  readonly message?: Message
+  /** The message that this one is a reply to. */
+  readonly quote?: Quote
+  /** The names of the mentioned users, as far as they are known. */
+  readonly mentioned: readonly string[]
+  readonly mentionsMe: boolean
+  /** Whether the message shows an edit that is not confirmed. */
+  readonly isChanging: boolean
+  /** Changes of the message that the service has refused. */
+  readonly failed: readonly OutgoingChange[]
+  /** Whether the user has deleted the message and can still undo this. */
+  readonly isDeleting: boolean
 }
 
 /** Consecutive messages of one author, each less than `MAX_PAUSE_MS` after the previous one. */
@@ -36,29 +50,90 @@ interface CurrentUser {
   readonly username: string
 }
 
-const MAX_PAUSE_MS = 5 * 60_000
+/** What is known about the messages besides the messages themselves. */
+export interface Surroundings {
+  /** The user's changes that are not confirmed. */
+  readonly changes: readonly OutgoingChange[]
+  /** The messages whose deletion waits, by `seq`. */
+  readonly deleting: ReadonlySet<number>
+  /** The names of users, by id. */
+  readonly names: ReadonlyMap<number, string>
+}
 
-export const groupMessages = (messages: readonly Message[], outgoing: readonly Outgoing[], me: CurrentUser): Day[] => {
+const MAX_PAUSE_MS = 5 * 60_000
+const NOTHING: Surroundings = { changes: [], deleting: new Set(), names: new Map() }
+
+export const groupMessages = (
+  messages: readonly Message[],
+  outgoing: readonly Outgoing[],
+  me: CurrentUser,
+  surroundings = NOTHING
+): Day[] => {
   const days: Day[] = []
+  const find = finder(messages, surroundings.deleting)
+  const failed = failedByTarget(surroundings.changes)
+  const { changes, names, deleting } = surroundings
+  const changing = new Set(
+    changes.flatMap(({ type, status, target }) => (type === 'edit' && status !== 'failed' ? target : []))
+  )
+  const namesOf = (ids: readonly number[] = []): string[] => ids.flatMap(id => names.get(id) ?? [])
   for (const message of messages) {
-    const { user_id: userId, username } = message
+    const { seq, user_id: userId, username, nonce, content, unavailable, created_at, mentions = [] } = message
     const isOwn = userId === me.id
-    add(days, lineOf(message, isOwn), { userId, username, isOwn })
+    const line: Line = {
+      key: isOwn && nonce !== undefined ? `own-${nonce}` : `seq-${seq}`,
+      content,
+      ...(unavailable ? { unavailable } : {}),
+      at: Date.parse(created_at),
+      message,
+      ...(message.reply_to === undefined ? {} : { quote: quoteOf(message.reply_to, find, message.reply) }),
+      mentioned: namesOf(mentions),
+      mentionsMe: me.id !== undefined && mentions.includes(me.id),
+      isChanging: changing.has(seq),
+      failed: failed.get(seq) ?? [],
+      isDeleting: deleting.has(seq) && content !== null
+    }
+    add(days, line, { userId, username, isOwn })
   }
   for (const one of outgoing) {
     const { nonce, content, createdAt: at } = one
     const author = { userId: me.id ?? 0, username: me.username, isOwn: true }
-    add(days, { key: `own-${nonce}`, content, at, outgoing: one }, author)
+    const line: Line = {
+      key: `own-${nonce}`,
+      content,
+      at,
+      outgoing: one,
+      ...(one.replyTo === undefined ? {} : { quote: quoteOf(one.replyTo, find) }),
+      mentioned: namesOf(one.mentions),
+      mentionsMe: false,
+      isChanging: false,
+      failed: [],
+      isDeleting: false
+    }
+    add(days, line, author)
   }
   return days
 }
 
-const lineOf = ({ seq, nonce, content, unavailable, created_at }: Message, isOwn: boolean): Line => ({
-  key: isOwn && nonce !== undefined ? `own-${nonce}` : `seq-${seq}`,
-  content,
-  ...(unavailable ? { unavailable } : {}),
-  at: Date.parse(created_at)
-})
+/** Returns a function that finds a message by its `seq`. The message has no content while its deletion waits. */
+const finder = (messages: readonly Message[], deleting: ReadonlySet<number>) => {
+  // Created when the first quote needs it, because most rooms have few quotes.
+  let bySeq: Map<number, Message> | undefined
+  return (seq: number): Message | undefined => {
+    bySeq ??= new Map(messages.map(message => [message.seq, message]))
+    const message = bySeq.get(seq)
+    return message && deleting.has(seq) ? { ...message, content: null, unavailable: 'erased' } : message
+  }
+}
+
+const failedByTarget = (changes: readonly OutgoingChange[]): Map<number, OutgoingChange[]> => {
+  const failed = new Map<number, OutgoingChange[]>()
+  for (const change of changes) {
+    if (change.status !== 'failed') continue
+    failed.set(change.target, [...(failed.get(change.target) ?? []), change])
+  }
+  return failed
+}
 
 type Author = Pick<Group, 'userId' | 'username' | 'isOwn'>
 

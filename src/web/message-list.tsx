@@ -3,9 +3,14 @@
  * newest messages.
  */
 import type { RefObject } from 'preact'
-import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks'
 import type { ChatClient, Room, RoomState } from '../../client/src/index.ts'
+import type { MessageActions } from './actions/message-actions.ts'
+import { Failure } from './failure.tsx'
+import { isTouch } from './hooks.ts'
 import { Down } from './icons.tsx'
+import { focusLine, onListKey } from './line-focus.ts'
+import { peopleOf } from './mentions.ts'
 import { groupMessages } from './message-groups.ts'
 import { MessageGroup } from './messages.tsx'
 import { isAtEnd, useScrollPosition } from './scroll-position.ts'
@@ -16,6 +21,11 @@ interface MessageListProps {
   readonly state: RoomState
   readonly title: string
   readonly identity: ChatClient['identity']
+  readonly actions: MessageActions
+  /** The messages whose deletion waits. */
+  readonly deleting: ReadonlySet<number>
+  /** Set to a function that shows a message. */
+  readonly jump: RefObject<(seq: number) => void>
   /**
    * Set to a function that scrolls to the end after the next change. The parent calls this function when the user sends a
    * message.
@@ -24,16 +34,21 @@ interface MessageListProps {
 }
 
 const PAGE = 50
+/** The size and the maximum number of the pages that are loaded to show a message. */
+const JUMP_PAGE = 200
+const MAX_JUMP_PAGES = 10
 
-export const MessageList = ({ room, state, title, identity, onSend }: MessageListProps) => {
+export const MessageList = (props: MessageListProps) => {
+  const { room, state, title, identity, actions, deleting, jump, onSend } = props
   const box = useRef<HTMLDivElement>(null)
-  const { messages, outgoing, hasOlder, isLoadingOlder } = state
+  const { messages, outgoing, changes, presence, hasOlder, isLoadingOlder } = state
   const me = { id: identity?.user_id, username: identity?.username ?? '' }
   // Memoized, so that Preact compares the rendered messages only when the messages change.
-  const shown = useMemo(
-    () => <Days days={groupMessages(messages, outgoing, me)} room={room} />,
-    [messages, outgoing, me.id]
-  )
+  const shown = useMemo(() => {
+    const names = peopleOf({ presence, messages })
+    if (me.id !== undefined) names.set(me.id, me.username)
+    return <Days days={groupMessages(messages, outgoing, me, { changes, deleting, names })} actions={actions} />
+  }, [messages, outgoing, changes, presence, deleting, actions, me.id])
   const { scrollToNext } = useScrollPosition(box, shown)
   onSend.current = scrollToNext
   const [isFailed, setFailed] = useState(false)
@@ -61,12 +76,17 @@ export const MessageList = ({ room, state, title, identity, onSend }: MessageLis
   }, [])
   useEffect(loadIfNear, [state])
 
+  const { hasFailed: hasJumpFailed } = useJump(box, room, shown, jump)
+
   const fresh =
     leftAt === undefined ? 0 : messages.filter(({ seq, user_id }) => seq > leftAt && user_id !== me.id).length
   // Scrolls without animation, because a page of history that arrives during the animation would stop it.
   const toEnd = (): void => {
     if (box.current) box.current.scrollTop = box.current.scrollHeight
   }
+  const unattached = changes.filter(
+    ({ status, target }) => status === 'failed' && !messages.some(({ seq }) => seq === target)
+  )
   const isEmpty = messages.length === 0 && outgoing.length === 0
   return (
     <div class="list-place">
@@ -78,10 +98,12 @@ export const MessageList = ({ room, state, title, identity, onSend }: MessageLis
         role="log"
         aria-live="off"
         aria-label={`Messages in ${title}`}
+        aria-describedby="list-hint"
         aria-busy={isLoadingOlder}
         // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrollable region must be reachable by keyboard.
         tabIndex={0}
         onScroll={onScroll}
+        onKeyDown={event => box.current && onListKey(event, box.current)}
       >
         <div class="column">
           {isFailed && (
@@ -94,8 +116,15 @@ export const MessageList = ({ room, state, title, identity, onSend }: MessageLis
           )}
           {!hasOlder && !isLoadingOlder && state.status !== 'joining' && <Beginning title={title} isEmpty={isEmpty} />}
           {shown}
+          {unattached.map(change => (
+            <Failure key={change.nonce} change={change} actions={actions} />
+          ))}
         </div>
       </div>
+      <p class="hidden" id="list-hint">
+        The arrow keys move between messages, and Enter opens the actions of a message.
+      </p>
+      <div role="status">{hasJumpFailed && <p class="note jump-note">The message could not be found.</p>}</div>
       {leftAt !== undefined && (
         <button type="button" class="to-end" onClick={toEnd}>
           <Down />
@@ -106,20 +135,67 @@ export const MessageList = ({ room, state, title, identity, onSend }: MessageLis
   )
 }
 
-const Days = ({ days, room }: { readonly days: ReturnType<typeof groupMessages>; readonly room: Room }) => (
-  <>
-    {days.map(day => (
-      <section key={day.key} class="day" aria-label={dayName(day.at)}>
-        <h2>
-          <span>{dayName(day.at)}</span>
-        </h2>
-        {day.groups.map(group => (
-          <MessageGroup key={group.key} group={group} room={room} />
-        ))}
-      </section>
-    ))}
-  </>
-)
+/**
+ * Shows a message in the middle of the view and sets the focus to it. First loads older messages until the message is loaded.
+ */
+const useJump = (
+  box: RefObject<HTMLElement>,
+  room: Room,
+  shown: unknown,
+  jump: RefObject<(seq: number) => void>
+): { readonly hasFailed: boolean } => {
+  const [target, setTarget] = useState<number>()
+  const [hasFailed, setFailed] = useState(false)
+  const isLoaded = (seq: number): boolean => room.state.messages.some(message => message.seq === seq)
+
+  const load = async (seq: number): Promise<void> => {
+    setFailed(false)
+    for (let pages = 0; pages < MAX_JUMP_PAGES && !isLoaded(seq) && room.state.hasOlder; pages++) {
+      await room.older(JUMP_PAGE)
+    }
+    if (isLoaded(seq)) setTarget(seq)
+    else setFailed(true)
+  }
+  jump.current = seq => void load(seq).catch(() => setFailed(true))
+
+  // Runs after the list has restored its scroll position.
+  useLayoutEffect(() => {
+    const line = target !== undefined && box.current?.querySelector<HTMLElement>(`[data-seq="${target}"]`)
+    if (!line) return
+    setTarget(undefined)
+    focusLine(line, 'center')
+    line.classList.add('found')
+    line.addEventListener('animationend', () => line.classList.remove('found'), { once: true })
+  }, [target, shown])
+  useEffect(() => {
+    const timer = hasFailed ? setTimeout(() => setFailed(false), 4000) : undefined
+    return () => clearTimeout(timer)
+  }, [hasFailed])
+  return { hasFailed }
+}
+
+interface DaysProps {
+  readonly days: ReturnType<typeof groupMessages>
+  readonly actions: MessageActions
+}
+
+const Days = ({ days, actions }: DaysProps) => {
+  const isOnTouch = isTouch()
+  return (
+    <>
+      {days.map(day => (
+        <section key={day.key} class="day" aria-label={dayName(day.at)}>
+          <h2>
+            <span>{dayName(day.at)}</span>
+          </h2>
+          {day.groups.map(group => (
+            <MessageGroup key={group.key} group={group} actions={actions} isTouch={isOnTouch} />
+          ))}
+        </section>
+      ))}
+    </>
+  )
+}
 
 const Beginning = ({ title, isEmpty }: { readonly title: string; readonly isEmpty: boolean }) => (
   <div class="beginning">

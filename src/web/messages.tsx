@@ -1,106 +1,154 @@
-/**
- * Renders a group of one author's messages. The content is rendered only as text, and as links that `piecesOf` finds in it,
- * never as HTML.
- */
-import { useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks'
-import type { Room } from '../../client/src/index.ts'
+/** Renders a group of one author's messages, each with its quote, its reactions and its actions. */
+import { useRef, useState } from 'preact/hooks'
+import { Controls, type OpenPopup } from './actions/controls.tsx'
+import { type MessageActions, permissionsFor } from './actions/message-actions.ts'
 import { Avatar } from './avatar.tsx'
+import { Failure } from './failure.tsx'
 import { Clock } from './icons.tsx'
-import { type Piece, piecesOf } from './links.ts'
 import type { Group, Line } from './message-groups.ts'
-import { previewOf } from './preview.ts'
+import { MessageText } from './message-text.tsx'
+import { QuoteButton } from './quote.tsx'
+import { Reactions } from './reactions.tsx'
 import { clockTime, fullTime } from './times.ts'
 
-export const MessageGroup = ({ group, room }: { readonly group: Group; readonly room: Room }) => {
-  const { userId, username, isOwn, at, lines } = group
+interface MessageGroupProps {
+  readonly group: Group
+  readonly actions: MessageActions
+  /** Whether the device has only a touch screen. */
+  readonly isTouch: boolean
+}
+
+export const MessageGroup = ({ group, actions, isTouch }: MessageGroupProps) => {
+  const { key, userId, username, isOwn, at, lines } = group
   return (
     <article class={isOwn ? 'group own' : 'group'}>
       {!isOwn && <Avatar id={userId} name={username} />}
       <div class="said">
         <header>
-          <span class={isOwn ? 'hidden' : 'who'} dir="auto">
+          <span id={`who-${key}`} class={isOwn ? 'hidden' : 'who'} dir="auto">
             {isOwn ? 'You' : username}
           </span>{' '}
           <time dateTime={new Date(at).toISOString()}>{clockTime(at)}</time>
         </header>
         {lines.map(line => (
-          <MessageLine key={line.key} line={line} room={room} />
+          <MessageLine key={line.key} {...{ line, isOwn, actions, isTouch }} author={`who-${key}`} />
         ))}
       </div>
     </article>
   )
 }
 
-const MessageLine = ({ line, room }: { readonly line: Line; readonly room: Room }) => {
-  const { key, content, at, outgoing } = line
-  const status = outgoing?.status ?? 'stored'
+interface MessageLineProps {
+  readonly line: Line
+  readonly isOwn: boolean
+  /** The id of the element with the author's name. */
+  readonly author: string
+  readonly actions: MessageActions
+  readonly isTouch: boolean
+}
+
+/** The list of messages sets the focus to a line with the arrow keys. */
+const MessageLine = ({ line, isOwn, author, actions, isTouch }: MessageLineProps) => {
+  const { key, content, at, outgoing, message, quote, isDeleting } = line
+  const box = useRef<HTMLDivElement>(null)
+  const [isHovered, setHovered] = useState(false)
+  const [hasFocus, setFocus] = useState(false)
+  const [popup, setPopup] = useState<OpenPopup>()
+  const stored = isDeleting ? undefined : message
+  const may = stored && permissionsFor(stored, isOwn, actions.may)
+  const status = outgoing?.status ?? (line.isChanging ? 'pending' : 'stored')
+
   return (
-    <div class={`line ${status}`} data-key={key}>
-      <p class="bubble" dir="auto" title={fullTime(at)}>
-        {content === null ? <em>{placeholderOf(line)}</em> : <Text content={content} />}
-        {status === 'pending' && (
-          <span class="waiting">
-            <Clock />
-            <span class="hidden">Not sent yet</span>
-          </span>
-        )}
-      </p>
-      {outgoing?.status === 'failed' && (
-        <p class="failure">
-          <span>
-            Not sent. <bdi>{outgoing.error?.detail}</bdi>
-          </span>
-          <button type="button" onClick={() => room.retry(outgoing.nonce)}>
-            Try again
-          </button>
-          <button type="button" onClick={() => room.discard(outgoing.nonce)}>
-            Discard
-          </button>
+    // biome-ignore lint/a11y/useSemanticElements: a fieldset is for form controls.
+    <div
+      ref={box}
+      class={`line ${status}${line.mentionsMe ? ' for-me' : ''}`}
+      data-key={key}
+      data-seq={message?.seq}
+      role="group"
+      aria-labelledby={`${author} text-${key}`}
+      tabIndex={-1}
+      onPointerEnter={event => setHovered(event.pointerType === 'mouse')}
+      onPointerLeave={() => setHovered(false)}
+      onFocusIn={() => setFocus(true)}
+      onFocusOut={event => setFocus(box.current?.contains(event.relatedTarget as Node | null) ?? false)}
+      onKeyDown={event => {
+        const isMenuKey =
+          event.key === 'Enter' || event.key === 'ContextMenu' || (event.key === 'F10' && event.shiftKey)
+        if (!box.current || !may || event.target !== box.current || !isMenuKey) return
+        event.preventDefault()
+        setPopup({ name: 'menu', anchor: box.current })
+      }}
+    >
+      {quote && <QuoteButton quote={quote} isActive={hasFocus} onJump={actions.jump} />}
+      <div class="bubble-place">
+        <p class="bubble" id={`text-${key}`} dir="auto" title={fullTime(at)}>
+          {line.mentionsMe && <span class="hidden">Mentions you: </span>}
+          {isDeleting && message ? (
+            <Undo seq={message.seq} actions={actions} onUndo={() => box.current?.focus()} />
+          ) : content === null ? (
+            <em>{placeholderOf(line)}</em>
+          ) : (
+            <MessageText content={content} mentioned={line.mentioned} />
+          )}
+          {message?.edited_at !== undefined && content !== null && !isDeleting && (
+            <span class="edited" title={fullTime(Date.parse(message.edited_at))}>
+              {' '}
+              (edited)
+            </span>
+          )}
+          {status === 'pending' && (
+            <span class="waiting">
+              <Clock />
+              <span class="hidden">{outgoing ? 'Not sent yet' : 'Change not saved yet'}</span>
+            </span>
+          )}
         </p>
-      )}
+        {stored && may && (isHovered || hasFocus || isTouch || popup) && (
+          <Controls
+            {...{ message: stored, may, actions, popup, isTouch }}
+            isActive={hasFocus}
+            onPopup={setPopup}
+            onDone={() => box.current?.focus()}
+          />
+        )}
+      </div>
+      {stored && <Reactions message={stored} actions={actions} isActive={hasFocus} />}
+      {outgoing?.status === 'failed' && <Failure change={outgoing} actions={actions} />}
+      {line.failed.map(change => (
+        <Failure key={change.nonce} change={change} actions={actions} />
+      ))}
     </div>
   )
 }
 
 const placeholderOf = ({ unavailable }: Line): string =>
-  unavailable === 'erased' ? 'This message was erased.' : 'This message cannot be shown.'
+  unavailable === 'erased' ? 'This message was deleted.' : 'This message cannot be shown.'
 
-/** Collapses a long text. Scrolls the button into view when the text is collapsed again. */
-const Text = ({ content }: { readonly content: string }) => {
-  const [isExpanded, setExpanded] = useState(false)
-  const button = useRef<HTMLButtonElement>(null)
-  const preview = useMemo(() => previewOf(content), [content])
-  const isLong = preview.length < content.length
-  const pieces = useMemo(() => piecesOf(isExpanded ? content : preview), [content, isExpanded])
-  useLayoutEffect(() => {
-    if (!isExpanded) button.current?.scrollIntoView({ block: 'nearest' })
-  }, [isExpanded])
-  return (
-    <>
-      {pieces.map(piece => (piece.href === undefined ? piece.text : <Link {...piece} />))}
-      {isLong && !isExpanded && '…'}
-      {isLong && (
-        <button
-          ref={button}
-          type="button"
-          class="fold"
-          aria-expanded={isExpanded}
-          onClick={() => setExpanded(!isExpanded)}
-        >
-          {isExpanded ? 'Show less' : 'Show more'}
-        </button>
-      )}
-    </>
-  )
+interface UndoProps {
+  readonly seq: number
+  readonly actions: MessageActions
+  /** Called to set the focus to the message, before the button is removed. */
+  readonly onUndo: () => void
 }
 
-/**
- * Renders a link from left to right, which is the direction of URLs. Adds the host of the link if the text does not show
- * exactly this host.
- */
-const Link = ({ text, href, host }: Piece) => (
-  <a href={href} dir="ltr" target="_blank" rel="noopener noreferrer nofollow">
-    {text}
-    {host !== undefined && <span class="target">{` leads to ${host}`}</span>}
-  </a>
+/** Shown instead of a message whose deletion waits. The time stops while the pointer or the focus is on the button. */
+const Undo = ({ seq, actions, onUndo }: UndoProps) => (
+  <>
+    <em>Message deleted.</em>{' '}
+    <button
+      type="button"
+      class="undo"
+      onClick={() => {
+        onUndo()
+        actions.undo(seq)
+      }}
+      onFocus={() => actions.hold(seq, true)}
+      onBlur={() => actions.hold(seq, false)}
+      onPointerEnter={() => actions.hold(seq, true)}
+      onPointerLeave={() => actions.hold(seq, false)}
+    >
+      Undo
+    </button>
+  </>
 )

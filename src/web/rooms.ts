@@ -34,6 +34,8 @@ export const createRooms = (client: ChatClient, storage: WebStorage): Rooms => {
   const heads = new Map<string, { title: string; seq: number }>()
   const subscribed = new Map<string, Room>()
   const readPositions = loadReadPositions(storage)
+  // The entries after the read position that are not messages but change messages, and so are not unread.
+  const changes = new Map<string, number[]>()
   const listeners = new Set<() => void>()
   let list: readonly RoomEntry[] = []
   let current = ''
@@ -44,9 +46,16 @@ export const createRooms = (client: ChatClient, storage: WebStorage): Rooms => {
     for (const [name, { seq }] of heads) if (!readPositions.has(name)) readPositions.set(name, seq)
     storage.setItem(READ_KEY, JSON.stringify([...readPositions]))
     list = [...heads]
-      .map(([name, { title, seq }]) => ({ name, title, unread: Math.max(0, seq - (readPositions.get(name) ?? seq)) }))
+      .map(([name, { title, seq }]) => ({ name, title, unread: unreadOf(name, seq) }))
       .sort((a, b) => (a.name < b.name ? -1 : 1))
     for (const listener of listeners) listener()
+  }
+
+  const unreadOf = (name: string, head: number): number => {
+    const read = readPositions.get(name) ?? head
+    const after = (changes.get(name) ?? []).filter(seq => seq > read)
+    changes.set(name, after)
+    return Math.max(0, head - read - after.length)
   }
 
   const updateHead = (name: string, seq: number, title?: string | null): void => {
@@ -81,6 +90,11 @@ export const createRooms = (client: ChatClient, storage: WebStorage): Rooms => {
     const room = subscribed.get(name) ?? client.room(name)
     if (!subscribed.has(name)) {
       room.on('message', ({ seq }) => {
+        updateHead(name, seq)
+        changed()
+      })
+      room.on('update', ({ seq }) => {
+        changes.set(name, [...(changes.get(name) ?? []), seq])
         updateHead(name, seq)
         changed()
       })

@@ -12,8 +12,10 @@ import { edit } from '../../src/tui/screen/editor.ts'
 import { createKeyDecoder, type KeyName } from '../../src/tui/screen/keys.ts'
 import { rowsOf } from '../../src/tui/screen/rows.ts'
 import { piecesOf } from '../../src/web/links.ts'
+import { mentionBefore, mentionsIn, splitAtMentions } from '../../src/web/mentions.ts'
 import { initialsOf, roomNameOf } from '../../src/web/names.ts'
 import { previewOf } from '../../src/web/preview.ts'
+import { excerptOf } from '../../src/web/quotes.ts'
 import { expectLinear } from '../support/growth.ts'
 
 /** Texts on which careless regular expressions take quadratic or cubic time. */
@@ -48,8 +50,17 @@ const HOSTILE: Record<string, (length: number) => string> = {
   escapes: length => '\x1b['.repeat(length / 2),
   directions: length => '\u202e\u2066'.repeat(length / 2),
   'halves of surrogate pairs': length => '\ud800'.repeat(length),
+  'beginnings of mentions': length => '@'.repeat(length),
+  mentions: length => '@a '.repeat(length / 3),
+  'a mention of punctuation': length => `@${'.'.repeat(length)}x`,
   'a digit again and again': length => '1'.repeat(length)
 }
+
+const PEOPLE = new Map([
+  [1, 'a'],
+  [2, 'a a'],
+  [3, '@@']
+])
 
 const draft = (text: string) => ({ before: text, after: text })
 const KEYS: KeyName[] = [
@@ -100,6 +111,10 @@ const view = (content: string): View => {
 const FUNCTIONS: Record<string, (text: string) => unknown> = {
   piecesOf,
   previewOf,
+  excerptOf,
+  mentionBefore: text => mentionBefore(text, text.length),
+  mentionsIn: text => mentionsIn(text, PEOPLE, PEOPLE),
+  splitAtMentions: text => splitAtMentions(text, [...PEOPLE.values()]),
   roomNameOf,
   initialsOf,
   safeText,

@@ -30,10 +30,15 @@ const start = async () => {
   return { server, url: await server.listen({ host: '127.0.0.1', port: 0 }) }
 }
 
-const call = async (url: string, path: string, body: object, token?: string) => {
-  const headers = { 'content-type': 'application/json', ...(token ? { authorization: `Bearer ${token}` } : {}) }
-  const response = await fetch(url + path, { method: 'POST', headers, body: JSON.stringify(body) })
-  return (await response.json()) as { access_token?: string }
+const call = async (url: string, path: string, body: object | undefined, token?: string, method = 'POST') => {
+  const headers = {
+    ...(body ? { 'content-type': 'application/json' } : {}),
+    ...(token ? { authorization: `Bearer ${token}` } : {})
+  }
+  const response = await fetch(url + path, { method, headers, ...(body ? { body: JSON.stringify(body) } : {}) })
+  const result = (await response.json()) as { access_token?: string; id?: number }
+  if (!response.ok) throw new Error(`${method} ${path}: ${JSON.stringify(result)}`)
+  return result
 }
 
 const TALK: readonly [who: string, what: string][] = [
@@ -55,6 +60,41 @@ const TALK: readonly [who: string, what: string][] = [
   ['yael', 'שלום לכולם! אני מצטרפת ב-15:00'],
   ['ada', 'Count me in 🎉']
 ]
+
+/** Messages that change: replies, mentions, edits, deletions and reactions. */
+const CHANGES: readonly [who: string, what: string, replyTo?: number][] = [
+  ['grace', 'Who takes the release notes?'],
+  ['ada', 'I do, and I start with the part about reconnections.', 1],
+  ['linus', 'Wrong room, sorry'],
+  ['linus', '@ada please mention the log as well'],
+  ['yael', 'מצוין', 2],
+  ['ada', 'Noted 👍', 4],
+  ['mary-ann', 'Can somebody review this before noon?', 3]
+]
+
+const change = async (url: string, tokens: ReadonlyMap<string, string>): Promise<void> => {
+  const room = '/api/chat/rooms/releases/messages'
+  const { id } = await call(url, '/api/users/me', undefined, tokens.get('ada'), 'GET')
+  for (const [who, content, replyTo] of CHANGES) {
+    const mentions = content.includes('@ada') ? [id] : undefined
+    await call(url, room, { content, reply_to: replyTo, mentions }, tokens.get(who))
+  }
+  await call(url, `${room}/3`, undefined, tokens.get('linus'), 'DELETE')
+  await call(url, `${room}/2`, { content: 'I do, and I start with reconnections.' }, tokens.get('ada'), 'PATCH')
+  const reactions: readonly [seq: number, key: string, ...who: string[]][] = [
+    [1, '👀', 'linus'],
+    [2, '🎉', 'grace', 'linus', 'yael', 'mary-ann'],
+    [2, '❤️', 'grace', 'ada'],
+    [2, 'ship_it', 'linus'],
+    [4, '👍', 'ada', 'grace'],
+    [7, '✅', 'yael', 'ada', 'linus']
+  ]
+  for (const [seq, key, ...people] of reactions) {
+    for (const who of people) {
+      await call(url, `${room}/${seq}/reactions/${encodeURIComponent(key)}`, undefined, tokens.get(who), 'PUT')
+    }
+  }
+}
 
 /** Messages that are difficult to render. */
 const ODD: readonly [who: string, what: string][] = [
@@ -89,6 +129,7 @@ const seed = async () => {
   for (const [who, content] of ODD) {
     await call(url, '/api/chat/rooms/odd/messages', { content }, tokens.get(who))
   }
+  await change(url, tokens)
   await client.query(`update ${schema}.users set role = 'admin' where username = 'ada'`)
   await server.close()
   // Spreads the messages over two days, at intervals of three minutes.
@@ -144,6 +185,47 @@ const shootDialogs = async (page: Page, shot: (name: string) => Promise<unknown>
   await press('Close')
 }
 
+/** Takes screenshots of messages that change, with their menu, the emoji picker, a reply, an edit and a mention. */
+const shootChanges = async (page: Page, shot: (name: string) => Promise<unknown>): Promise<void> => {
+  const composer = page.locator('.composer textarea')
+  await page.evaluate(`location.hash = 'releases'`)
+  const line = page.locator('.line', { hasText: 'I start with reconnections' }).last()
+  await line.waitFor()
+  await line.hover()
+  await page.waitForTimeout(200)
+  await shot('changes')
+  await line.focus()
+  await page.keyboard.press('Enter')
+  await page.getByRole('menuitem', { name: 'Reply' }).waitFor()
+  await shot('changes-menu')
+  await page.getByRole('menuitem', { name: 'More emojis' }).click()
+  await page.getByRole('searchbox').waitFor()
+  await shot('changes-picker')
+  await page.keyboard.press('Escape')
+  await page.getByRole('button', { name: '🎉 4 reactions' }).focus()
+  await page.keyboard.press('Tab')
+  await page.getByRole('tooltip').getByText('grace').waitFor()
+  await shot('changes-reactors')
+  await page.locator('.line', { hasText: 'Can somebody review' }).focus()
+  await page.keyboard.press('Enter')
+  await page.getByRole('menuitem', { name: 'Reply' }).click()
+  await composer.fill('Yes, with @')
+  await page.getByRole('listbox').waitFor()
+  await shot('changes-reply')
+  await composer.fill('')
+  await page.keyboard.press('Escape')
+  await composer.focus()
+  await page.keyboard.press('ArrowUp')
+  await page.getByRole('textbox', { name: 'Edit your message' }).waitFor()
+  await shot('changes-edit')
+  await page.keyboard.press('Escape')
+  await page.locator('.own .line', { hasText: 'Noted' }).focus()
+  await page.keyboard.press('Enter')
+  await page.getByRole('menuitem', { name: 'Delete' }).click()
+  await shot('changes-undo')
+  await page.getByRole('button', { name: 'Undo' }).click()
+}
+
 const tokens = await seed()
 const { server, url } = await start()
 const browser = await launchChromium()
@@ -167,7 +249,8 @@ try {
       [1280, 800]
     ] as const) {
       const shot = (name: string) => page.screenshot({ path: join(folder, `${name}-${width}-${colorScheme}.png`) })
-      const tab = await openTab(browser, { viewport: { width, height }, colorScheme })
+      const touch = width < 760 ? { hasTouch: true, isMobile: true } : {}
+      const tab = await openTab(browser, { viewport: { width, height }, colorScheme, ...touch })
       const { page } = tab
       await page.goto(`${url}/app`)
       await page.getByRole('button', { name: 'Register' }).click()
@@ -197,6 +280,7 @@ try {
         await shot('people')
         await page.keyboard.press('Escape')
       }
+      await shootChanges(page, shot)
       await page.evaluate(`location.hash = 'design'`)
       await page.getByText('There are no messages yet').waitFor()
       await shot('empty')

@@ -1,0 +1,56 @@
+/** Renders the toolbar of a message, and the menu and the emoji picker, which are loaded when they are opened. */
+import type { Message } from '../../../client/src/index.ts'
+import { lazy } from '../lazy.tsx'
+import type { MessageActions, Permissions } from './message-actions.ts'
+import { Toolbar } from './toolbar.tsx'
+
+const MessageMenu = lazy(async () => (await import('./menu.tsx')).MessageMenu)
+const EmojiPicker = lazy(async () => (await import('./picker.tsx')).EmojiPicker)
+
+export interface OpenPopup {
+  readonly name: 'menu' | 'picker'
+  /** The control that opened the popup. */
+  readonly anchor: HTMLElement
+}
+
+interface ControlsProps {
+  readonly message: Message
+  readonly may: Permissions
+  readonly actions: MessageActions
+  readonly popup: OpenPopup | undefined
+  readonly isTouch: boolean
+  /** Whether the keyboard can reach the toolbar. */
+  readonly isActive: boolean
+  readonly onPopup: (popup: OpenPopup | undefined) => void
+  /** Called to set the focus to the message, before a popup is closed. */
+  readonly onDone: () => void
+}
+
+export const Controls = ({ message, may, actions, popup, isTouch, isActive, onPopup, onDone }: ControlsProps) => {
+  const onClose = () => onPopup(undefined)
+  const done = (): void => {
+    onDone()
+    onClose()
+  }
+  return (
+    <>
+      <Toolbar
+        {...{ may, isTouch, isActive }}
+        open={popup?.name}
+        onReply={() => actions.reply(message)}
+        onOpen={(name, anchor) => onPopup({ name, anchor })}
+      />
+      {popup?.name === 'menu' && (
+        <MessageMenu
+          {...{ message, may, actions, onClose }}
+          anchor={popup.anchor}
+          onDone={done}
+          onPicker={() => onPopup({ name: 'picker', anchor: popup.anchor })}
+        />
+      )}
+      {popup?.name === 'picker' && may.react && (
+        <EmojiPicker {...{ message, actions, onClose }} anchor={popup.anchor} onDone={done} />
+      )}
+    </>
+  )
+}

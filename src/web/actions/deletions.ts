@@ -1,0 +1,73 @@
+/**
+ * Delays deletions for a few seconds, in which the user can undo them. Deletions that wait are sent when the page is hidden or
+ * left, because the user has decided to delete the message.
+ */
+import type { Room } from '../../../client/src/index.ts'
+
+export interface Deletions {
+  /** The messages of a room whose deletion waits, by `seq`. Each change creates a new set. */
+  waiting(room: string): ReadonlySet<number>
+  start(room: Room, seq: number): void
+  undo(room: Room, seq: number): void
+  /** Stops the time of a deletion, or starts it again from the beginning. */
+  hold(room: Room, seq: number, isHeld: boolean): void
+  /** Sends all deletions that wait. */
+  flush(): void
+  subscribe(changed: () => void): () => void
+}
+
+/** How long a deletion can be undone, in milliseconds. */
+export const UNDO_MS = 5000
+
+const NONE: ReadonlySet<number> = new Set()
+
+export const createDeletions = (): Deletions => {
+  const rooms = new Map<string, ReadonlySet<number>>()
+  const jobs = new Map<string, { room: Room; seq: number; timer: ReturnType<typeof setTimeout> | undefined }>()
+  const listeners = new Set<() => void>()
+  const idOf = (room: Room, seq: number): string => `${seq} ${room.name}`
+
+  const set = (name: string, change: (seqs: Set<number>) => void): void => {
+    const seqs = new Set(rooms.get(name))
+    change(seqs)
+    rooms.set(name, seqs)
+    for (const listener of listeners) listener()
+  }
+  const end = (room: Room, seq: number): boolean => {
+    const job = jobs.get(idOf(room, seq))
+    if (!job) return false
+    clearTimeout(job.timer)
+    jobs.delete(idOf(room, seq))
+    set(room.name, seqs => seqs.delete(seq))
+    return true
+  }
+  const send = (room: Room, seq: number): void => {
+    // Deletes first, so that the message is not shown in between.
+    room.delete(seq)
+    end(room, seq)
+  }
+
+  return {
+    waiting: name => rooms.get(name) ?? NONE,
+    start(room, seq) {
+      const id = idOf(room, seq)
+      if (jobs.has(id)) return
+      jobs.set(id, { room, seq, timer: setTimeout(() => send(room, seq), UNDO_MS) })
+      set(room.name, seqs => seqs.add(seq))
+    },
+    undo: end,
+    hold(room, seq, isHeld) {
+      const job = jobs.get(idOf(room, seq))
+      if (!job) return
+      clearTimeout(job.timer)
+      job.timer = isHeld ? undefined : setTimeout(() => send(room, seq), UNDO_MS)
+    },
+    flush() {
+      for (const { room, seq } of [...jobs.values()]) send(room, seq)
+    },
+    subscribe(listener) {
+      listeners.add(listener)
+      return () => listeners.delete(listener)
+    }
+  }
+}

@@ -1,0 +1,96 @@
+/**
+ * Renders the emoji picker: a search field, and the emojis by group. The arrow keys move between the emojis, and Enter in the
+ * search field chooses the first one.
+ */
+import { useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks'
+import type { Message } from '../../../client/src/index.ts'
+import { moveFocus } from '../item-focus.ts'
+import { searchEmojis } from './emojis.ts'
+import type { MessageActions } from './message-actions.ts'
+import { Popup } from './popup.tsx'
+import { keyOf } from './reaction-keys.ts'
+
+interface EmojiPickerProps {
+  readonly anchor: HTMLElement
+  readonly message: Message
+  readonly actions: MessageActions
+  readonly onDone: () => void
+  readonly onClose: () => void
+}
+
+/** The number of emojis in a row, as in the style sheet. */
+const COLUMNS = 8
+
+export const EmojiPicker = ({ anchor, message, actions, onDone, onClose }: EmojiPickerProps) => {
+  const box = useRef<HTMLDivElement>(null)
+  const grid = useRef<HTMLDivElement>(null)
+  const [query, setQuery] = useState('')
+  const groups = useMemo(() => searchEmojis(query), [query])
+  const count = groups.reduce((sum, { emojis }) => sum + emojis.length, 0)
+  const first = groups[0]?.emojis[0]
+  useLayoutEffect(() => box.current?.querySelector('input')?.focus(), [])
+  const choose = (emoji: string): void => {
+    onDone()
+    actions.toggle(message, keyOf(emoji))
+  }
+  const onKeyDown = (event: KeyboardEvent): void => {
+    const isSearch = event.target instanceof HTMLInputElement
+    if (!grid.current) return
+    if (isSearch && event.key === 'Enter' && first && !event.isComposing) {
+      event.preventDefault()
+      choose(first.emoji)
+    } else if (isSearch && event.key === 'ArrowDown') {
+      event.preventDefault()
+      grid.current.querySelector<HTMLElement>('[data-item]')?.focus()
+    } else if (!isSearch) {
+      moveFocus(event, grid.current, { ArrowRight: 1, ArrowLeft: -1, ArrowDown: COLUMNS, ArrowUp: -COLUMNS })
+    }
+  }
+  return (
+    <Popup
+      box={box}
+      anchor={anchor}
+      role="dialog"
+      label="Choose an emoji"
+      class="picker"
+      onClose={onClose}
+      onKeyDown={onKeyDown}
+    >
+      <input
+        type="search"
+        class="search"
+        value={query}
+        placeholder="Search emojis"
+        aria-label="Search emojis"
+        autocomplete="off"
+        onInput={event => setQuery(event.currentTarget.value)}
+      />
+      <div ref={grid} class="emojis">
+        {groups.map(group => (
+          <section key={group.name} aria-label={group.name}>
+            <h3>{group.name}</h3>
+            <div class="emoji-grid">
+              {group.emojis.map(one => (
+                <button
+                  key={one.emoji}
+                  type="button"
+                  aria-label={one.name}
+                  title={one.name}
+                  aria-pressed={message.mine?.includes(keyOf(one.emoji)) ?? false}
+                  tabIndex={one === first ? 0 : -1}
+                  data-item
+                  onClick={() => choose(one.emoji)}
+                >
+                  {one.emoji}
+                </button>
+              ))}
+            </div>
+          </section>
+        ))}
+      </div>
+      <p role="status" class={count === 0 ? 'hint' : 'hidden'}>
+        {query === '' ? '' : count === 0 ? 'No emoji has this name.' : `${count} found`}
+      </p>
+    </Popup>
+  )
+}

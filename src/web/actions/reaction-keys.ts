@@ -1,0 +1,25 @@
+/** Converts the keys of reactions, which the service returns without U+FE0F, to the emojis that the page shows. */
+
+const EMOJI_STYLE = '\ufe0f'
+/** Matches a character that is shown as text unless U+FE0F follows. A skin tone makes it an emoji too. */
+const TEXT_BY_DEFAULT = /(?![\p{Emoji_Presentation}\p{ASCII}])\p{Emoji}(?!\p{Emoji_Modifier}|\ufe0f)/gu
+/** Matches the digit or sign of a keycap. */
+const KEYCAP = /[0-9#*](?=\u20e3)/g
+const NAME = /^[a-z0-9_+-]+$/
+
+/** The reactions that the menu of a message offers first, with their names. */
+export const QUICK_REACTIONS: readonly (readonly [emoji: string, name: string])[] = [
+  ['👍', 'thumbs up'],
+  ['❤️', 'heart'],
+  ['😂', 'tears of joy'],
+  ['🎉', 'party'],
+  ['😮', 'surprised'],
+  ['😢', 'crying']
+]
+
+/** Returns the key of an emoji, as the service stores and returns it. */
+export const keyOf = (emoji: string): string => emoji.normalize('NFC').replaceAll(EMOJI_STYLE, '')
+
+/** Returns the text to show for a key: the emoji, or a name such as `:ship_it:`. */
+export const shownKey = (key: string): string =>
+  NAME.test(key) ? `:${key}:` : key.replace(KEYCAP, `$&${EMOJI_STYLE}`).replace(TEXT_BY_DEFAULT, `$&${EMOJI_STYLE}`)

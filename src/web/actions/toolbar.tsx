@@ -1,0 +1,78 @@
+/**
+ * Renders the toolbar of a message: react, reply and the menu. It is one tab stop, within which the left and right arrow keys move
+ * the focus (the WAI-ARIA pattern "Toolbar"). On a touch screen, it is only the button of the menu.
+ */
+import { useRef, useState } from 'preact/hooks'
+import { moveFocus } from '../item-focus.ts'
+import { More, Reply, Smile } from './icons.tsx'
+import type { Permissions } from './message-actions.ts'
+
+interface ToolbarProps {
+  readonly may: Permissions
+  readonly isTouch: boolean
+  /** Whether the keyboard can reach the toolbar. */
+  readonly isActive: boolean
+  readonly open: 'menu' | 'picker' | undefined
+  readonly onReply: () => void
+  /** Opens a popup next to a button. */
+  readonly onOpen: (popup: 'menu' | 'picker', anchor: HTMLElement) => void
+}
+
+export const Toolbar = ({ may, isTouch, isActive, open, onReply, onOpen }: ToolbarProps) => {
+  const box = useRef<HTMLDivElement>(null)
+  const [current, setCurrent] = useState('menu')
+  const wasOpen = useRef(false)
+  const button = (name: string) => ({
+    type: 'button' as const,
+    'data-item': name,
+    tabIndex: isActive && (isTouch || name === current) ? 0 : -1,
+    onFocus: () => setCurrent(name),
+    // Pressing the pointer closes an open popup. The click that follows must not open it again.
+    onPointerDown: () => {
+      wasOpen.current = open !== undefined
+    }
+  })
+  const toggle = (popup: 'menu' | 'picker', anchor: HTMLElement): void => {
+    if (!wasOpen.current) onOpen(popup, anchor)
+    wasOpen.current = false
+  }
+  const menu = (
+    <button
+      {...button('menu')}
+      aria-label="Actions"
+      aria-haspopup="menu"
+      aria-expanded={open === 'menu'}
+      onClick={event => toggle('menu', event.currentTarget)}
+    >
+      <More />
+    </button>
+  )
+  if (isTouch) return <div class="touch-menu">{menu}</div>
+  return (
+    <div
+      ref={box}
+      class="toolbar"
+      role="toolbar"
+      aria-label="Actions"
+      onKeyDown={event => box.current && moveFocus(event, box.current, { ArrowRight: 1, ArrowLeft: -1 })}
+    >
+      {may.react && (
+        <button
+          {...button('react')}
+          aria-label="React"
+          aria-haspopup="dialog"
+          aria-expanded={open === 'picker'}
+          onClick={event => toggle('picker', event.currentTarget)}
+        >
+          <Smile />
+        </button>
+      )}
+      {may.reply && (
+        <button {...button('reply')} aria-label="Reply" onClick={onReply}>
+          <Reply />
+        </button>
+      )}
+      {menu}
+    </div>
+  )
+}

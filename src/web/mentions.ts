@@ -1,0 +1,85 @@
+/** Finds mentions (`@name`) in texts, and the users whose names complete a mention. */
+import type { RoomState } from '../../client/src/index.ts'
+
+export interface Person {
+  readonly id: number
+  readonly username: string
+}
+
+/** Maximum number of mentions in a message. */
+const MAX_MENTIONS = 20
+/** Maximum number of users that the completion offers. */
+const MAX_OFFERED = 8
+const QUERY = /(?:^|[\s([{"'])@([^\s@]{0,50})$/u
+const TOKEN = /(?<![\p{L}\p{N}_@])@([^\s@]{1,100})/gu
+/** Matches a character that is part of a name. After the name of a mention, there is none. */
+const IN_NAME = '[\\p{L}\\p{N}_-]'
+
+/** Returns the users who are online in the room or have written one of the loaded messages, the current ones first. */
+export const peopleOf = ({ presence, messages }: Pick<RoomState, 'presence' | 'messages'>): Map<number, string> => {
+  const people = new Map<number, string>()
+  for (const { user_id, username } of presence?.users ?? []) people.set(user_id, username)
+  for (let at = messages.length - 1; at >= 0; at--) {
+    const message = messages[at]
+    if (message && !people.has(message.user_id)) people.set(message.user_id, message.username)
+  }
+  return people
+}
+
+/** Returns the part of a mention before the caret, without the `@`. Returns undefined if the caret is not in a mention. */
+export const mentionBefore = (text: string, caret: number): string | undefined =>
+  QUERY.exec(text.slice(Math.max(0, caret - 60), caret))?.[1]
+
+/** Returns the users whose names start with the query, and then those whose names contain it. */
+export const completionsOf = (query: string, people: ReadonlyMap<number, string>, me: number | undefined): Person[] => {
+  const wanted = query.toLowerCase()
+  const found = [...people]
+    .map(([id, username]) => ({ id, username, at: username.toLowerCase().indexOf(wanted) }))
+    .filter(({ id, at }) => at >= 0 && id !== me)
+    .sort((one, other) => Math.sign(one.at) - Math.sign(other.at))
+  return found.slice(0, MAX_OFFERED).map(({ id, username }) => ({ id, username }))
+}
+
+/**
+ * Returns the ids of the users whom a text mentions. `chosen` contains the users whom the completion has inserted, because their
+ * names may contain spaces.
+ */
+export const mentionsIn = (
+  text: string,
+  people: ReadonlyMap<number, string>,
+  chosen: ReadonlyMap<number, string>
+): number[] => {
+  if (!text.includes('@')) return []
+  const ids = new Map([...people].map(([id, username]) => [username.toLowerCase(), id]))
+  const found = new Set<number>()
+  for (const [id, username] of chosen) if (mentionPattern([username])?.test(text)) found.add(id)
+  for (const [, token = ''] of text.matchAll(TOKEN)) {
+    // A sentence may continue after the name: `@ada, …`.
+    const id = ids.get(token.toLowerCase()) ?? ids.get(token.toLowerCase().replace(/[^\p{L}\p{N}]+$/u, ''))
+    if (id !== undefined) found.add(id)
+  }
+  return [...found].slice(0, MAX_MENTIONS)
+}
+
+/** Splits a text at the mentions of the given names. */
+export const splitAtMentions = (text: string, names: readonly string[]): { text: string; isMention: boolean }[] => {
+  const pattern = mentionPattern(names)
+  if (!pattern || !text.includes('@')) return [{ text, isMention: false }]
+  const pieces: { text: string; isMention: boolean }[] = []
+  let from = 0
+  for (const match of text.matchAll(pattern)) {
+    if (match.index > from) pieces.push({ text: text.slice(from, match.index), isMention: false })
+    pieces.push({ text: match[0], isMention: true })
+    from = match.index + match[0].length
+  }
+  if (from < text.length) pieces.push({ text: text.slice(from), isMention: false })
+  return pieces
+}
+
+const mentionPattern = (names: readonly string[]): RegExp | undefined => {
+  if (names.length === 0) return undefined
+  // Longer names first, so that `@ada b` is not found as `@ada`.
+  const longestFirst = [...names].sort((one, other) => other.length - one.length)
+  const escaped = longestFirst.map(name => name.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&'))
+  return new RegExp(`(?<![\\p{L}\\p{N}_@])@(?:${escaped.join('|')})(?!${IN_NAME})`, 'giu')
+}

@@ -1,0 +1,75 @@
+/**
+ * Renders the reactions to a message as toggle buttons with counts. Shows who reacted while the pointer or the focus is on a
+ * button.
+ */
+import { useEffect, useRef, useState } from 'preact/hooks'
+import type { Message } from '../../client/src/index.ts'
+import type { MessageActions } from './actions/message-actions.ts'
+import { shownKey } from './actions/reaction-keys.ts'
+import { isEscape } from './keys.ts'
+import { lazy } from './lazy.tsx'
+
+interface ReactionsProps {
+  readonly message: Message
+  readonly actions: MessageActions
+  /** Whether the keyboard can reach the buttons. */
+  readonly isActive: boolean
+}
+
+const Reactors = lazy(async () => (await import('./actions/reactors.tsx')).Reactors)
+
+/** How long the pointer rests on a button before the names are shown, in milliseconds. */
+const HOVER_MS = 350
+const LEAVE_MS = 150
+
+export const Reactions = ({ message, actions, isActive }: ReactionsProps) => {
+  const [tip, setTip] = useState<{ readonly key: string; readonly anchor: HTMLElement }>()
+  const timer = useRef<ReturnType<typeof setTimeout>>()
+  const { seq, reactions = [], mine = [] } = message
+  /** Shows or hides the names after a delay, in which the pointer may move from the button to the names. */
+  const show = (next: typeof tip, delay: number): void => {
+    clearTimeout(timer.current)
+    timer.current = setTimeout(() => setTip(next), delay)
+  }
+  const hide = (): void => show(undefined, 0)
+  useEffect(() => () => clearTimeout(timer.current), [])
+  if (reactions.length === 0) return null
+  const id = `reactors-${seq}`
+  return (
+    <ul class="reactions" aria-label="Reactions">
+      {reactions.map(({ key, count }) => (
+        <li
+          key={key}
+          onPointerEnter={event => {
+            const anchor = event.currentTarget.querySelector('button')
+            if (anchor && event.pointerType === 'mouse') show({ key, anchor }, tip?.key === key ? 0 : HOVER_MS)
+          }}
+          onPointerLeave={event => event.pointerType === 'mouse' && show(undefined, LEAVE_MS)}
+        >
+          <button
+            type="button"
+            class="reaction"
+            aria-pressed={mine.includes(key)}
+            aria-disabled={!actions.may.react}
+            aria-describedby={tip?.key === key ? id : undefined}
+            tabIndex={isActive ? 0 : -1}
+            onClick={() => actions.may.react && actions.toggle(message, key)}
+            onFocus={({ currentTarget: anchor }) => anchor.matches(':focus-visible') && show({ key, anchor }, 0)}
+            onBlur={hide}
+            onKeyDown={event => {
+              if (!tip || !isEscape(event)) return
+              event.stopPropagation()
+              hide()
+            }}
+          >
+            <span dir="auto">{shownKey(key)}</span> <span class="count">{count}</span>
+            <span class="hidden">{count === 1 ? ' reaction' : ' reactions'}</span>
+          </button>
+          {tip?.key === key && (
+            <Reactors id={id} anchor={tip.anchor} count={count} load={() => actions.reactors(seq, key)} />
+          )}
+        </li>
+      ))}
+    </ul>
+  )
+}

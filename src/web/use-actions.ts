@@ -1,0 +1,109 @@
+/** Connects the actions of the messages to a room: what the user replies to or edits, deletions that wait, and jumps. */
+import type { RefObject } from 'preact'
+import { useEffect, useMemo, useState } from 'preact/hooks'
+import type { ChatClient, Message, Room, RoomState } from '../../client/src/index.ts'
+import type { Deletions } from './actions/deletions.ts'
+import { type MessageActions, permissionsOf } from './actions/message-actions.ts'
+import { shownKey } from './actions/reaction-keys.ts'
+import type { Subject } from './composer.tsx'
+import { useStore } from './hooks.ts'
+
+interface RoomActions {
+  readonly actions: MessageActions
+  readonly subject: Subject | undefined
+  /** A sentence about the user's last action, for screen readers. */
+  readonly notice: string
+  /** The messages whose deletion waits. */
+  readonly deleting: ReadonlySet<number>
+  endSubject(): void
+  editLast(): boolean
+}
+
+interface Chosen {
+  readonly kind: Subject['kind']
+  readonly seq: number
+}
+
+/** Maximum number of names in a tooltip. */
+const MAX_NAMES = 20
+
+export const useActions = (
+  client: ChatClient,
+  room: Room,
+  state: RoomState,
+  deletions: Deletions,
+  jump: RefObject<(seq: number) => void>
+): RoomActions => {
+  const [chosen, setChosen] = useState<Chosen>()
+  const [notice, setText] = useState('')
+  // Screen readers announce only a text that is different, so a repeated one ends with a space.
+  const setNotice = (text: string): void => setText(before => (before === text ? `${text}\u00a0` : text))
+  const deleting = useStore(deletions.subscribe, () => deletions.waiting(room.name))
+  const features = useStore(
+    changed => client.on('identity', changed),
+    () => client.identity?.features?.join(' ')
+  )
+  const actions = useMemo<MessageActions>(() => {
+    const may = permissionsOf(features?.split(' '))
+    return {
+      may,
+      reply: ({ seq }) => setChosen({ kind: 'reply', seq }),
+      edit: ({ seq }) => setChosen({ kind: 'edit', seq }),
+      remove({ seq }) {
+        deletions.start(room, seq)
+        setNotice('Message deleted. You can undo this for 5 seconds.')
+      },
+      undo(seq) {
+        deletions.undo(room, seq)
+        setNotice('The message is kept.')
+      },
+      hold: (seq, isHeld) => deletions.hold(room, seq, isHeld),
+      toggle({ seq, mine = [] }, key) {
+        const remove = mine.includes(key)
+        room.react(seq, key, { remove })
+        setNotice(`${remove ? 'Removed' : 'Added'} the reaction ${shownKey(key)}`)
+      },
+      jump: seq => jump.current?.(seq),
+      async reactors(seq, key) {
+        const { reactions } = await client.api.reactions(room.name, seq, key, { limit: MAX_NAMES })
+        return reactions.map(({ username }) => username)
+      },
+      retry: room.retry,
+      discard: room.discard
+    }
+  }, [room, features])
+
+  const message = chosen && state.messages.find(({ seq }) => seq === chosen.seq)
+  const isDeleted = message?.content === null || (chosen !== undefined && deleting.has(chosen.seq))
+  // A message that was deleted meanwhile can't be edited, and its text must not stay in the composer.
+  const isGone = chosen?.kind === 'edit' && (message === undefined || isDeleted)
+  useEffect(() => {
+    if (isGone) setChosen(undefined)
+  }, [isGone])
+
+  return {
+    actions,
+    subject: isGone
+      ? undefined
+      : subjectOf(chosen, isDeleted ? message && { ...message, content: null, unavailable: 'erased' } : message),
+    notice,
+    deleting,
+    endSubject: () => setChosen(undefined),
+    editLast() {
+      const me = client.identity?.user_id
+      const last = state.messages.findLast(
+        ({ user_id, content, seq }) => user_id === me && content !== null && !deleting.has(seq)
+      )
+      if (!last || !actions.may.edit) return false
+      actions.edit(last)
+      return true
+    }
+  }
+}
+
+const subjectOf = (chosen: Chosen | undefined, message: Message | undefined): Subject | undefined => {
+  if (!chosen) return undefined
+  const { kind, seq } = chosen
+  if (kind === 'reply') return { kind, seq, message }
+  return message && { kind, seq, message }
+}
