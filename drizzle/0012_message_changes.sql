@@ -1,13 +1,14 @@
 -- Entries that change a message: edits, deletions and reactions; and messages with replies and mentions.
 --
 -- The state of the messages that something happened to: the result of all entries that refer to the message. `changed_seq` is the
--- last of these entries. `edit_seq` is the newest edit, which has the current text. `reactions` maps each key to its count.
+-- last of these entries. `edit_seq` is the newest of `edits` edits, which has the current text. `reactions` maps each key to its count.
 -- A message without a row is as it was sent.
 CREATE TABLE "public"."message_state" (
 	"room_id" integer NOT NULL,
 	"seq" bigint NOT NULL,
 	"changed_seq" bigint NOT NULL,
 	"edit_seq" bigint,
+	"edits" integer DEFAULT 0 NOT NULL,
 	"edited_at" timestamp (3) with time zone,
 	"deleted_seq" bigint,
 	"mentions" integer[],
@@ -15,19 +16,17 @@ CREATE TABLE "public"."message_state" (
 	CONSTRAINT "message_state_pkey" PRIMARY KEY("room_id","seq")
 );
 --> statement-breakpoint
--- Who reacted with which key. A removed reaction keeps its row, so that a repeated removal finds the entry that removed it.
--- `by_seq` is the entry that added or removed the reaction.
+-- Who reacts with which key now. `by_seq` is the entry that added the reaction.
 CREATE TABLE "public"."reactions" (
 	"room_id" integer NOT NULL,
 	"seq" bigint NOT NULL,
 	"user_id" integer NOT NULL,
 	"key" text NOT NULL,
 	"by_seq" bigint NOT NULL,
-	"active" boolean NOT NULL,
 	CONSTRAINT "reactions_pkey" PRIMARY KEY("room_id","seq","user_id","key")
 );
 --> statement-breakpoint
-CREATE INDEX "reactions_key_idx" ON "public"."reactions" USING btree ("room_id","seq","key","by_seq") WHERE "active";
+CREATE INDEX "reactions_key_idx" ON "public"."reactions" USING btree ("room_id","seq","key","by_seq");
 --> statement-breakpoint
 -- The message that an edit replaces, so that a deletion of the message finds all its edits.
 ALTER TABLE "public"."others" ADD COLUMN "edit_of" bigint;
@@ -124,12 +123,14 @@ CREATE FUNCTION "public"."chat_change_message"(
 #variable_conflict use_column
 DECLARE
 	message record;
-	own record;
+	state record;
+	own_seq bigint;
 	counts jsonb;
 	mentioned integer[];
-	reaction text;
-	is_removal boolean;
+	reaction text := given ->> 'key';
+	is_removal boolean := coalesce(given ->> 'action' = 'removed', false);
 	total integer;
+	erased bigint[];
 BEGIN
 	SELECT stored.user_id, stored.created_at, stored.content IS NULL AS is_erased INTO message
 	FROM "public"."messages" AS stored
@@ -140,10 +141,12 @@ BEGIN
 	ELSIF entry_kind NOT IN ('edit', 'deletion', 'reaction') THEN
 		result := given;
 		RETURN;
-	ELSIF message.is_erased THEN
+	ELSIF message.is_erased AND NOT is_removal THEN
 		code := 'already_deleted';
 		RETURN;
 	END IF;
+	SELECT known.edit_seq, known.edits, known.reactions INTO state
+	FROM "public"."message_state" AS known WHERE known.room_id = in_room AND known.seq = target;
 
 	IF entry_kind = 'edit' THEN
 		IF message.user_id <> author THEN
@@ -152,13 +155,18 @@ BEGIN
 		ELSIF extract(epoch FROM moment - message.created_at) * 1000 > (given ->> 'window_ms')::double precision THEN
 			code := 'edit_window_over';
 			RETURN;
+		-- A deletion clears all edits of a message at once.
+		ELSIF state.edits >= 1000 THEN
+			code := 'too_many_edits';
+			RETURN;
 		END IF;
 		mentioned := "public"."chat_mentions_of"(given);
-		result := CASE WHEN mentioned IS NOT NULL THEN jsonb_build_object('mentions', mentioned) END;
-		INSERT INTO "public"."message_state" AS state (room_id, seq, changed_seq, edit_seq, edited_at, mentions)
-		VALUES (in_room, target, entry_seq, entry_seq, moment, mentioned)
+		result := jsonb_strip_nulls(jsonb_build_object('mentions', mentioned, 'replaces', state.edit_seq));
+		INSERT INTO "public"."message_state" AS known (room_id, seq, changed_seq, edit_seq, edits, edited_at, mentions)
+		VALUES (in_room, target, entry_seq, entry_seq, 1, moment, mentioned)
 		ON CONFLICT (room_id, seq) DO UPDATE
-		SET changed_seq = excluded.changed_seq, edit_seq = excluded.edit_seq, edited_at = excluded.edited_at, mentions = excluded.mentions;
+		SET changed_seq = excluded.changed_seq, edit_seq = excluded.edit_seq, edits = known.edits + 1,
+			edited_at = excluded.edited_at, mentions = excluded.mentions;
 
 	ELSIF entry_kind = 'deletion' THEN
 		IF message.user_id <> author AND NOT EXISTS (
@@ -167,36 +175,45 @@ BEGIN
 			code := 'not_author';
 			RETURN;
 		END IF;
-		UPDATE "public"."messages" AS stored SET content = NULL, meta = NULL, key_id = NULL
-		WHERE stored.room_id = in_room AND stored.seq = ANY (ARRAY(
+		erased := ARRAY(
 			SELECT target UNION ALL
 			SELECT edit.seq FROM "public"."others" AS edit WHERE edit.room_id = in_room AND edit.edit_of = target
-		));
+		);
+		-- Another transaction may keep one of the rows locked. This must not hold up the other entries of the batch.
+		IF (
+			SELECT count(*) FROM (
+				SELECT FROM "public"."messages" AS stored WHERE stored.room_id = in_room AND stored.seq = ANY (erased)
+				FOR UPDATE SKIP LOCKED
+			) AS free
+		) < (
+			SELECT count(*) FROM "public"."messages" AS stored WHERE stored.room_id = in_room AND stored.seq = ANY (erased)
+		) THEN
+			code := 'busy';
+			RETURN;
+		END IF;
+		result := jsonb_build_object('replaces', state.edit_seq);
+		UPDATE "public"."messages" AS stored SET content = NULL, meta = NULL, key_id = NULL
+		WHERE stored.room_id = in_room AND stored.seq = ANY (erased);
 		UPDATE "public"."others" AS edit SET detail = NULL WHERE edit.room_id = in_room AND edit.edit_of = target;
 		DELETE FROM "public"."reactions" AS given_up WHERE given_up.room_id = in_room AND given_up.seq = target;
-		INSERT INTO "public"."message_state" AS state (room_id, seq, changed_seq, deleted_seq)
+		INSERT INTO "public"."message_state" AS known (room_id, seq, changed_seq, deleted_seq)
 		VALUES (in_room, target, entry_seq, entry_seq)
 		ON CONFLICT (room_id, seq) DO UPDATE
 		SET changed_seq = excluded.changed_seq, deleted_seq = excluded.deleted_seq, mentions = NULL, reactions = NULL;
 
 	ELSE
-		reaction := given ->> 'key';
-		is_removal := given ->> 'action' = 'removed';
-		SELECT known.by_seq, known.active INTO own
+		SELECT known.by_seq INTO own_seq
 		FROM "public"."reactions" AS known
 		WHERE known.room_id = in_room AND known.seq = target AND known.user_id = author AND known.key = reaction;
-		IF coalesce(own.active, false) <> is_removal THEN
-			same_seq := coalesce(own.by_seq, target);
+		IF (own_seq IS NULL) = is_removal THEN
+			same_seq := coalesce(own_seq, target);
 			RETURN;
 		END IF;
-		SELECT state.reactions INTO counts
-		FROM "public"."message_state" AS state WHERE state.room_id = in_room AND state.seq = target;
-		counts := coalesce(counts, '{}');
+		counts := coalesce(state.reactions, '{}');
 		IF NOT is_removal AND (
 			(NOT counts ? reaction AND (SELECT count(*) FROM jsonb_object_keys(counts)) >= 50)
-			-- The condition is not in WHERE, where it would allow a scan of the index over all reactions to the message.
 			OR (
-				SELECT count(*) FILTER (WHERE known.active) FROM "public"."reactions" AS known
+				SELECT count(*) FROM "public"."reactions" AS known
 				WHERE known.room_id = in_room AND known.seq = target AND known.user_id = author
 			) >= 10
 		) THEN
@@ -206,10 +223,14 @@ BEGIN
 		total := coalesce((counts ->> reaction)::integer, 0) + CASE WHEN is_removal THEN -1 ELSE 1 END;
 		counts := CASE WHEN total > 0 THEN counts || jsonb_build_object(reaction, total) ELSE counts - reaction END;
 		result := jsonb_build_object('key', reaction, 'action', given ->> 'action', 'count', total);
-		INSERT INTO "public"."reactions" AS known (room_id, seq, user_id, key, by_seq, active)
-		VALUES (in_room, target, author, reaction, entry_seq, NOT is_removal)
-		ON CONFLICT (room_id, seq, user_id, key) DO UPDATE SET by_seq = excluded.by_seq, active = excluded.active;
-		INSERT INTO "public"."message_state" AS state (room_id, seq, changed_seq, reactions)
+		IF is_removal THEN
+			DELETE FROM "public"."reactions" AS known
+			WHERE known.room_id = in_room AND known.seq = target AND known.user_id = author AND known.key = reaction;
+		ELSE
+			INSERT INTO "public"."reactions" (room_id, seq, user_id, key, by_seq)
+			VALUES (in_room, target, author, reaction, entry_seq);
+		END IF;
+		INSERT INTO "public"."message_state" AS known (room_id, seq, changed_seq, reactions)
 		VALUES (in_room, target, entry_seq, nullif(counts, '{}'))
 		ON CONFLICT (room_id, seq) DO UPDATE SET changed_seq = excluded.changed_seq, reactions = excluded.reactions;
 	END IF;
@@ -217,8 +238,9 @@ END
 $function$;
 --> statement-breakpoint
 -- Appends a batch that is not only messages of one room. See 0008_append_entries.sql for the arguments and the result, and
--- 0010_append_messages.sql for the function that calls this one. Another outcome is
---   `unchanged`: the entry changes nothing; the row has the entry that decided the same before, and nothing was appended.
+-- 0010_append_messages.sql for the function that calls this one. Two more outcomes are
+--   `unchanged`: the entry changes nothing; the row has the entry that decided the same before, and nothing was appended;
+--   `erased`: appended, but a deletion in the same batch erased it.
 --
 -- 1. The rooms are locked in id order, so that two batches can't deadlock; whoever waits here waits for the other's commit.
 -- 2. If there are entries other than plain messages, each of them is decided and applied in the order of the batch. A known write
@@ -257,7 +279,7 @@ DECLARE
 	is_plain boolean := 'message' = ALL (kinds)
 		AND num_nonnulls(VARIADIC target_seqs) = 0 AND num_nonnulls(VARIADIC details) = 0;
 	moment timestamptz;
-	is_upgraded boolean;
+	steps text[];
 	locked integer[];
 	heads bigint[];
 	times timestamptz[];
@@ -280,7 +302,7 @@ BEGIN
 	IF NOT is_plain THEN
 		SELECT array_agg(room.id), array_agg(room.last_seq), array_agg(greatest(moment, room.last_at)) INTO locked, heads, times
 		FROM "public"."rooms" AS room WHERE room.id = ANY (room_ids);
-		is_upgraded := EXISTS (SELECT FROM "public"."upgrades" WHERE step = 'kinds');
+		steps := ARRAY(SELECT step FROM "public"."upgrades");
 		codes := array_fill(NULL::text, ARRAY[cardinality(kinds)]);
 		same_seqs := array_fill(NULL::bigint, ARRAY[cardinality(kinds)]);
 		results := details;
@@ -300,7 +322,8 @@ BEGIN
 			-- A deleted room is not locked; its entries are refused below.
 			CONTINUE WHEN place IS NULL;
 			new_seq := heads[place] + 1;
-			IF given.kind <> 'message' AND NOT is_upgraded THEN
+			IF given.kind <> 'message'
+				AND (CASE WHEN given.kind IN ('edit', 'deletion', 'reaction') THEN 'changes' ELSE 'kinds' END) <> ALL (steps) THEN
 				codes[given.ord] := 'upgrade_pending';
 			ELSIF given.target_seq IS NOT NULL THEN
 				SELECT * INTO change FROM "public"."chat_change_message"(
@@ -398,6 +421,7 @@ BEGIN
 	SELECT
 		given.ord::integer,
 		CASE
+			WHEN placed.ord IS NOT NULL AND given.kind = 'edit' AND given.content IS NULL THEN 'erased'
 			WHEN placed.ord IS NOT NULL THEN 'stored'
 			WHEN given.known_seq IS NOT NULL THEN 'replayed'
 			WHEN coalesce(same.seq, twin.new_seq) IS NOT NULL THEN 'unchanged'
@@ -405,11 +429,11 @@ BEGIN
 		END,
 		-- An entry of a room that does not exist is not joined either.
 		CASE
-			WHEN coalesce(placed.new_seq, given.known_seq, same.seq, twin.new_seq) IS NULL THEN coalesce(given.code, 'room_not_found')
+			WHEN coalesce(placed.new_seq, given.known_seq, twin.new_seq, same.seq) IS NULL THEN coalesce(given.code, 'room_not_found')
 		END,
-		coalesce(placed.new_id, given.known_id, same.id, twin.new_id)::double precision,
-		coalesce(placed.new_seq, given.known_seq, same.seq, twin.new_seq)::double precision,
-		(extract(epoch FROM coalesce(placed.new_at, given.known_at, same.created_at, twin.new_at)) * 1000)::double precision,
+		coalesce(placed.new_id, given.known_id, twin.new_id, same.id)::double precision,
+		coalesce(placed.new_seq, given.known_seq, twin.new_seq, same.seq)::double precision,
+		(extract(epoch FROM coalesce(placed.new_at, given.known_at, twin.new_at, same.created_at)) * 1000)::double precision,
 		given.known_kind,
 		given.known_target_seq::double precision,
 		given.known_content,
@@ -424,8 +448,11 @@ BEGIN
 	FROM given
 	LEFT JOIN placed ON placed.ord = given.ord
 	LEFT JOIN LATERAL (
+		-- The entry that decided may have been deleted, but not the message.
 		SELECT decided.id, decided.seq, decided.created_at FROM "public"."messages" AS decided
-		WHERE decided.room_id = given.room_id AND decided.seq = given.same_seq AND given.known_seq IS NULL
+		WHERE decided.room_id = given.room_id AND decided.seq IN (given.same_seq, given.target_seq)
+			AND given.same_seq IS NOT NULL AND given.known_seq IS NULL
+		ORDER BY decided.seq = given.same_seq DESC
 		LIMIT 1
 	) AS same ON true
 	-- The entry that decided the same may be in this batch.
@@ -433,3 +460,105 @@ BEGIN
 	ORDER BY given.ord;
 END
 $function$;
+--> statement-breakpoint
+-- Finishes both steps of an upgrade. Entries that change messages have a step of their own, because releases before this one show
+-- a message without its changes.
+CREATE OR REPLACE FUNCTION "public"."chat_finish_upgrade"() RETURNS void
+LANGUAGE plpgsql AS $function$
+BEGIN
+	INSERT INTO "public"."upgrades" (step) VALUES ('kinds'), ('changes') ON CONFLICT DO NOTHING;
+	IF to_regprocedure('"public"."chat_append_before_finish"(integer[],integer[],text[],text[],text[],text[],text[])') IS NOT NULL THEN
+		RETURN;
+	END IF;
+	ALTER FUNCTION "public"."chat_append"(integer[], integer[], text[], text[], text[], text[], text[])
+		RENAME TO "chat_append_before_finish";
+	CREATE FUNCTION "public"."chat_append"(
+		room_ids integer[],
+		user_ids integer[],
+		write_ids text[],
+		kinds text[],
+		contents text[],
+		metas text[],
+		key_ids text[]
+	) RETURNS TABLE (
+		ord integer,
+		id double precision,
+		seq double precision,
+		ms double precision,
+		replayed boolean,
+		content text,
+		meta text
+	) LANGUAGE plpgsql AS $raise$
+	BEGIN
+		RAISE EXCEPTION USING
+			ERRCODE = 'object_not_in_prerequisite_state',
+			MESSAGE = 'this release of fastify-chat is too old for the database: its upgrade was finished',
+			HINT = 'Run the release that finished the upgrade, or a newer one.';
+	END
+	$raise$;
+END
+$function$;
+--> statement-breakpoint
+-- Tells all processes which entries changed. The text of an edit is also shown as that of its message, and an edit is erased if its
+-- message is, so both are reported. A few changed entries are reported one by one, because all pages between them are read again
+-- otherwise.
+CREATE OR REPLACE FUNCTION "public"."chat_entries_changed"() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $function$
+BEGIN
+	IF (SELECT count(*) FROM (SELECT FROM before LIMIT 101) AS few) <= 100 THEN
+		INSERT INTO "public"."log_changes" (room_id, from_seq, to_seq) SELECT room_id, seq, seq FROM before;
+	ELSE
+		INSERT INTO "public"."log_changes" (room_id, from_seq, to_seq)
+			SELECT room_id, min(seq), max(seq) FROM before GROUP BY room_id;
+	END IF;
+	IF NOT FOUND THEN
+		RETURN NULL;
+	END IF;
+	INSERT INTO "public"."log_changes" (room_id, from_seq, to_seq)
+		SELECT room_id, min(target_seq), max(target_seq) FROM before WHERE kind = 'edit' AND target_seq IS NOT NULL GROUP BY room_id;
+	INSERT INTO "public"."log_changes" (room_id, from_seq, to_seq)
+		SELECT before.room_id, min(state.edit_seq), max(state.edit_seq)
+		FROM before
+		JOIN "public"."message_state" AS state ON state.room_id = before.room_id AND state.seq = before.seq
+		WHERE state.edit_seq IS NOT NULL
+		GROUP BY before.room_id;
+	IF TG_OP = 'DELETE' THEN
+		DELETE FROM "public"."reactions" AS gone USING before WHERE gone.room_id = before.room_id AND gone.seq = before.seq;
+		DELETE FROM "public"."message_state" AS gone USING before WHERE gone.room_id = before.room_id AND gone.seq = before.seq;
+	END IF;
+	PERFORM "public"."chat_notify_change"(TG_TABLE_SCHEMA);
+	RETURN NULL;
+END
+$function$;
+--> statement-breakpoint
+-- If this migration was reverted before, the log has entries that changed messages. Their results are computed again.
+UPDATE "public"."others" AS other SET edit_of = entry.target_seq
+FROM "public"."messages" AS entry
+WHERE entry.room_id = other.room_id AND entry.seq = other.seq AND entry.kind = 'edit';
+--> statement-breakpoint
+INSERT INTO "public"."reactions" (room_id, seq, user_id, key, by_seq)
+SELECT room_id, target_seq, user_id, key, seq FROM (
+	SELECT DISTINCT ON (entry.room_id, entry.target_seq, entry.user_id, other.detail ->> 'key')
+		entry.room_id, entry.target_seq, entry.user_id, other.detail ->> 'key' AS key, other.detail ->> 'action' AS action, entry.seq
+	FROM "public"."others" AS other
+	JOIN "public"."messages" AS entry ON entry.room_id = other.room_id AND entry.seq = other.seq AND entry.kind = 'reaction'
+	JOIN "public"."messages" AS message ON message.room_id = entry.room_id AND message.seq = entry.target_seq AND message.content IS NOT NULL
+	ORDER BY entry.room_id, entry.target_seq, entry.user_id, other.detail ->> 'key', entry.seq DESC
+) AS newest WHERE action = 'added';
+--> statement-breakpoint
+INSERT INTO "public"."message_state" (room_id, seq, changed_seq, edit_seq, edits, edited_at, deleted_seq, reactions)
+SELECT
+	entry.room_id, entry.target_seq, max(entry.seq),
+	max(entry.seq) FILTER (WHERE entry.kind = 'edit'), count(*) FILTER (WHERE entry.kind = 'edit'),
+	max(entry.created_at) FILTER (WHERE entry.kind = 'edit'), max(entry.seq) FILTER (WHERE entry.kind = 'deletion'),
+	(
+		SELECT jsonb_object_agg(counted.key, counted.count)
+		FROM (
+			SELECT given.key, count(*) FROM "public"."reactions" AS given
+			WHERE given.room_id = entry.room_id AND given.seq = entry.target_seq GROUP BY given.key
+		) AS counted
+	)
+FROM "public"."others" AS other
+JOIN "public"."messages" AS entry ON entry.room_id = other.room_id AND entry.seq = other.seq
+WHERE entry.kind IN ('edit', 'deletion', 'reaction') AND entry.target_seq IS NOT NULL
+GROUP BY entry.room_id, entry.target_seq;

@@ -71,7 +71,7 @@ export default fp(
     })
     const chat = createChatCore({
       bus,
-      isUpgradeFinished: () => record.isUpgradeFinished,
+      isUpgradeFinished: step => record.isUpgradeFinished(step),
       kinds: createKinds(options.kinds),
       storage: storageOf(fastify, options),
       limits: {

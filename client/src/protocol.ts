@@ -41,6 +41,7 @@ export type ErrorCode =
   | 'room_taken'
   | 'already_deleted'
   | 'edit_window_over'
+  | 'too_many_edits'
   | 'too_many_reactions'
   | 'nonce_reused'
   | 'link_expired'
@@ -170,6 +171,8 @@ export type Entry = {
   action?: string
   /** In an entry of type `reaction`: how many reactions have this key afterwards. */
   count?: number
+  /** In an entry of type `deletion`: why the message was deleted. */
+  reason?: string
   /** In an entry of type `erasure`: the erased user. */
   subject?: number
 }

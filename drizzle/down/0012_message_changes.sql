@@ -165,6 +165,54 @@ BEGIN
 END
 $function$;
 --> statement-breakpoint
+CREATE OR REPLACE FUNCTION "public"."chat_finish_upgrade"() RETURNS void
+LANGUAGE plpgsql AS $function$
+BEGIN
+	INSERT INTO "public"."upgrades" (step) VALUES ('kinds') ON CONFLICT DO NOTHING;
+	IF to_regprocedure('"public"."chat_append_before_finish"(integer[],integer[],text[],text[],text[],text[],text[])') IS NOT NULL THEN
+		RETURN;
+	END IF;
+	ALTER FUNCTION "public"."chat_append"(integer[], integer[], text[], text[], text[], text[], text[])
+		RENAME TO "chat_append_before_finish";
+	CREATE FUNCTION "public"."chat_append"(
+		room_ids integer[],
+		user_ids integer[],
+		write_ids text[],
+		kinds text[],
+		contents text[],
+		metas text[],
+		key_ids text[]
+	) RETURNS TABLE (
+		ord integer,
+		id double precision,
+		seq double precision,
+		ms double precision,
+		replayed boolean,
+		content text,
+		meta text
+	) LANGUAGE plpgsql AS $raise$
+	BEGIN
+		RAISE EXCEPTION USING
+			ERRCODE = 'object_not_in_prerequisite_state',
+			MESSAGE = 'this release of fastify-chat is too old for the database: its upgrade was finished',
+			HINT = 'Run the release that finished the upgrade, or a newer one.';
+	END
+	$raise$;
+END
+$function$;
+--> statement-breakpoint
+DELETE FROM "public"."upgrades" WHERE step = 'changes';
+--> statement-breakpoint
+CREATE OR REPLACE FUNCTION "public"."chat_entries_changed"() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $function$
+BEGIN
+	INSERT INTO "public"."log_changes" (room_id, from_seq, to_seq)
+		SELECT room_id, min(seq), max(seq) FROM before GROUP BY room_id;
+	IF FOUND THEN PERFORM "public"."chat_notify_change"(TG_TABLE_SCHEMA); END IF;
+	RETURN NULL;
+END
+$function$;
+--> statement-breakpoint
 DROP FUNCTION "public"."chat_change_message"(integer, bigint, integer, text, jsonb, bigint, timestamptz);
 --> statement-breakpoint
 DROP FUNCTION "public"."chat_mentions_of"(jsonb);

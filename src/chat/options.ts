@@ -66,10 +66,11 @@ export interface ChatOptions {
   readonly kinds?: Kinds | undefined
   readonly storage: ChatStorage
   /**
-   * Returns whether all processes of older releases have stopped. While it returns false, messages are accepted, and entries of
-   * all other kinds are rejected. If absent, entries of all kinds are accepted.
+   * Returns whether a step of a rolling upgrade is finished, by default the step `kinds`: all processes have stopped that do not
+   * know what needs the step. While it returns false, entries of the kinds that need the step are rejected. If absent, entries
+   * of all kinds are accepted.
    */
-  readonly isUpgradeFinished?: (() => boolean) | undefined
+  readonly isUpgradeFinished?: ((step?: string) => boolean) | undefined
   readonly limits: ChatLimits
   readonly host?: HostFunctions
   readonly keyring: Keyring

@@ -1,4 +1,4 @@
-/** Keeps the row of this process in the table `processes` up to date, and reads whether a rolling upgrade is finished. */
+/** Keeps the row of this process in the table `processes` up to date, and reads which steps of a rolling upgrade are finished. */
 import { randomUUID } from 'node:crypto'
 import type { ProcessesRepository, ProcessRow } from '../db/repositories/processes.ts'
 import type { Clock } from '../lib/clock.ts'
@@ -17,8 +17,8 @@ export interface ProcessRecordOptions extends Omit<ProcessRow, 'id'> {
 }
 
 export interface ProcessRecord {
-  /** Whether the rolling upgrade was finished at the last refresh. */
-  readonly isUpgradeFinished: boolean
+  /** Returns whether a step of a rolling upgrade was finished at the last refresh, by default the step `kinds`. */
+  isUpgradeFinished(step?: string): boolean
   /** Writes the row, and then refreshes it every 10 s. Never rejects, because a failed write is only logged. */
   start(): Promise<void>
   /** Stops refreshing, and deletes the row. */
@@ -27,7 +27,7 @@ export interface ProcessRecord {
 
 export const createProcessRecord = ({ repository, clock, log, ...about }: ProcessRecordOptions): ProcessRecord => {
   const row: ProcessRow = { id: randomUUID(), ...about }
-  let isUpgradeFinished = false
+  let finished: readonly string[] = []
   let refreshing: Promise<void> | undefined
   let stopTimer: (() => void) | undefined
 
@@ -44,7 +44,7 @@ export const createProcessRecord = ({ repository, clock, log, ...about }: Proces
 
   const refresh = (): Promise<void> => {
     refreshing ??= attempt(async () => {
-      isUpgradeFinished = (await repository.refresh(row)).isFinished
+      finished = (await repository.refresh(row)).finishedSteps
     }).finally(() => {
       refreshing = undefined
     })
@@ -52,9 +52,7 @@ export const createProcessRecord = ({ repository, clock, log, ...about }: Proces
   }
 
   return {
-    get isUpgradeFinished() {
-      return isUpgradeFinished
-    },
+    isUpgradeFinished: (step = 'kinds') => finished.includes(step),
     start() {
       stopTimer ??= clock.every(REFRESH_MS, () => void refresh())
       return refresh()

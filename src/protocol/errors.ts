@@ -96,6 +96,7 @@ export const ERRORS = {
   room_taken: { status: 409, title: 'Room taken', advice: 'Choose another name.' },
   already_deleted: { status: 409, title: 'Already deleted', advice: 'Show the message as deleted.' },
   edit_window_over: { status: 409, title: 'Edit window over', advice: 'Send a new message.' },
+  too_many_edits: { status: 409, title: 'Too many edits', advice: 'Send a new message.' },
   too_many_reactions: {
     status: 409,
     title: 'Too many reactions',

@@ -123,6 +123,7 @@ const COVERED_ELSEWHERE: Partial<Record<ErrorCode, string>> = {
   not_author: 'a message of another user: tests/chat/kinds/changes.db.test.ts',
   already_deleted: 'a deleted message: tests/chat/kinds/changes.db.test.ts',
   edit_window_over: 'EDIT_WINDOW_MINUTES: tests/chat/kinds/changes.db.test.ts',
+  too_many_edits: 'many edits: tests/chat/kinds/stale.db.test.ts',
   too_many_reactions: 'many reactions: tests/chat/kinds/changes.db.test.ts',
   registration_closed: 'another value of REGISTRATION: tests/routes/registration.db.test.ts',
   invitation_required: 'another value of REGISTRATION: tests/routes/registration.db.test.ts',

@@ -51,7 +51,7 @@ test('an upgrade cannot be finished until a minute after a process of an older v
   const process = (id: string, version: string) =>
     database.processes.refresh({ id, version, keyId: 'k1', keyIds: ['k1', 'k2'] })
   await process('one', '1.2.0')
-  expect(await process('two', '1.1.9')).toEqual({ isFinished: false })
+  expect(await process('two', '1.1.9')).toEqual({ finishedSteps: [] })
   expect(await database.processes.live()).toEqual([
     { id: 'one', version: '1.2.0', keyId: 'k1', keyIds: ['k1', 'k2'] },
     { id: 'two', version: '1.1.9', keyId: 'k1', keyIds: ['k1', 'k2'] }
@@ -59,7 +59,7 @@ test('an upgrade cannot be finished until a minute after a process of an older v
   await expect(finish()).rejects.toThrow('the process two of version 1.1.9')
   await client.query(`update "${schema}".processes set seen_at = seen_at - interval '61 seconds' where id = 'two'`)
   await finish()
-  expect(await process('one', '1.2.0')).toEqual({ isFinished: true })
+  expect(await process('one', '1.2.0')).toEqual({ finishedSteps: ['kinds', 'changes'] })
 })
 
 test('a finished upgrade can be reverted with its migration if there is data', async () => {
@@ -99,7 +99,9 @@ test('the upgrade of a new database is finished from the start', async () => {
   const [client, schema] = [await testClient(), await testSchema()]
   await migrateUp(client, schema)
   const { processes } = createDatabase(client, schema)
-  expect(await processes.refresh({ id: 'p', version: '1.0.0', keyId: null, keyIds: [] })).toEqual({ isFinished: true })
+  expect(await processes.refresh({ id: 'p', version: '1.0.0', keyId: null, keyIds: [] })).toEqual({
+    finishedSteps: ['kinds', 'changes']
+  })
 })
 
 test.for([
@@ -110,4 +112,57 @@ test.for([
   ['1.2.3-rc.1', '1.2.3', false]
 ] as const)('version %s is older than %s: %s', ([one, other, isExpected]) => {
   expect(isOlder(one, other)).toBe(isExpected)
+})
+
+test('entries that changed messages while the migration was applied have the same effect after it was reverted and applied again', async () => {
+  const [client, schema] = [await testClient(), await testSchema()]
+  await migrateUp(client, schema)
+  const database = createDatabase(client, schema)
+  const { messages, reactions } = database
+  const user = await database.users.create({ username: 'john', hashedPassword: null })
+  const room = (await database.rooms.findByName('general'))?.id ?? 0
+  let count = 0
+  const append = async (kind: string, targetSeq: number | null, content: string | null, detail: object | null) => {
+    const entry = {
+      roomId: room,
+      userId: user.id,
+      writeId: `w${count++}`,
+      kind,
+      targetSeq,
+      content,
+      meta: null,
+      keyId: null
+    }
+    const [appended] = await messages.append([{ ...entry, detail: detail && JSON.stringify(detail) }])
+    expect(appended).toMatchObject({ outcome: 'stored' })
+  }
+  const react = (key: string, action: string) => append('reaction', 1, null, { key, action })
+  for (const text of ['first', 'second', 'third']) await append('message', null, text, null)
+  await append('edit', 1, 'edited', {})
+  await append('edit', 1, 'edited again', {})
+  await react('a', 'added')
+  await react('b', 'added')
+  await react('b', 'removed')
+  await append('deletion', 2, null, null)
+  const before = [await messages.range(room, 1, 99), await reactions.own(room, [1], user.id)]
+  expect(await messages.range(room, 1, 3)).toMatchObject([
+    { content: 'edited again', state: { reactions: { a: 1 } } },
+    { content: null },
+    { content: 'third' }
+  ])
+  await migrateDown(client, schema)
+  await migrateUp(client, schema)
+  expect([await messages.range(room, 1, 99), await reactions.own(room, [1], user.id)]).toEqual(before)
+  await client.query(`select "${schema}".chat_finish_upgrade()`)
+  await append('deletion', 1, null, null)
+  expect(await client.query(`select from "${schema}".messages where content like 'edited%'`)).toEqual([])
+})
+
+test('a database whose upgrade was finished before refuses entries that change messages until it is finished again', async () => {
+  const { client, schema, append, finish } = await start()
+  await finish()
+  await client.query(`delete from "${schema}".upgrades where step = 'changes'`)
+  expect(await append('a')).toMatchObject([{ seq: 1 }])
+  expect(await append('b', 'wave')).toMatchObject([{ seq: 2 }])
+  expect(await append('c', 'edit')).toEqual([{ refused: 'upgrade_pending' }])
 })

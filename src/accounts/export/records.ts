@@ -1,14 +1,13 @@
 /** Reads the stored data of a user, record by record and page by page, so that memory use does not grow with the data. */
 import type { Keyring } from '../../crypto/keyring.ts'
-import type { ChatDatabase } from '../../db/database.ts'
+import type { ChatDatabase, StoredEntry } from '../../db/database.ts'
 import type { AuditRow } from '../../db/repositories/audit-reader.ts'
-import type { AuthoredEntry } from '../../db/repositories/authored.ts'
 import { timestamp } from '../../lib/clock.ts'
-import { MESSAGE } from '../../protocol/http/messages.ts'
+import { EDIT, ERASURE, MESSAGE } from '../../protocol/http/messages.ts'
 
 /**
  * A record of an export. `type` is one of `profile`, `email`, `identity`, `totp`, `passkey`, `recovery_codes`, `session`, `network`,
- * `message`, `event` and `end`.
+ * `message`, `edit`, `deletion`, `reaction`, `event` and `end`.
  */
 export interface ExportRecord {
   readonly type: string
@@ -26,7 +25,7 @@ const PAGE = 50
 /** Returns the records of a user, except the last record, `end`. */
 export async function* recordsOf({ database, keyring }: ExportOptions, userId: number): AsyncGenerator<ExportRecord> {
   yield* accountRecords({ database, keyring }, userId)
-  for await (const { room, entry } of entriesOf(database, userId)) yield messageRecord(keyring, room, entry)
+  for await (const { room, entry } of entriesOf(database, userId)) yield entryRecord(keyring, room, entry)
   for (let before: number | undefined; ; ) {
     const rows = await database.audit.list({ userId, before }, PAGE)
     for (const row of rows) if (row.userId === userId) yield eventRecord(row)
@@ -70,14 +69,21 @@ async function* accountRecords({ database, keyring }: ExportOptions, userId: num
   }
 }
 
-/** Returns the user's messages, room by room. Within a room, they are in no particular order. */
-async function* entriesOf({ authored }: ChatDatabase, userId: number) {
+/**
+ * Returns the user's messages in their current state, and the user's edits, deletions and reactions, room by room. Within a room,
+ * they are in no particular order.
+ */
+async function* entriesOf({ authored, messages }: ChatDatabase, userId: number) {
   for (let at: number | undefined = 0; at !== undefined; ) {
     const { rooms, last } = await authored.rooms(userId, at)
     for (const { id, name: room } of rooms) {
       for (let after = ''; ; ) {
         const page = await authored.page(id, userId, after, PAGE)
-        for (const entry of page) if (entry.kind === MESSAGE) yield { room, entry }
+        const entries = await messages.some(
+          id,
+          page.map(({ seq }) => seq)
+        )
+        for (const entry of entries) if (entry.kind !== ERASURE) yield { room, entry }
         after = page.at(-1)?.writeId ?? ''
         if (page.length < PAGE) break
       }
@@ -86,23 +92,26 @@ async function* entriesOf({ authored }: ChatDatabase, userId: number) {
   }
 }
 
-const messageRecord = (
-  keyring: Keyring,
-  room: string,
-  { seq, id, content, meta, keyId, createdAt }: AuthoredEntry
-): ExportRecord => {
+const entryRecord = (keyring: Keyring, room: string, entry: StoredEntry): ExportRecord => {
+  const { kind, seq, id, createdAt, targetSeq, content, meta, detail, state } = entry
   const decrypted = (token: string | null): string | undefined =>
-    token === null ? undefined : keyring.decrypt(token, keyId ?? undefined)
+    token === null ? undefined : keyring.decrypt(token, entry.keyId ?? undefined)
   const text = decrypted(content)
   const metaText = decrypted(meta)
   return {
-    type: 'message',
+    type: kind,
     room,
     seq,
     id,
     created_at: timeOf(createdAt),
-    content: text ?? null,
-    ...(text === undefined ? { unavailable: content === null ? 'erased' : 'key' } : {}),
+    ...(targetSeq === null ? {} : { [kind === MESSAGE ? 'reply_to' : 'target']: targetSeq }),
+    ...(detail === null ? {} : (parsed(detail) as object)),
+    ...(state?.mentions ? { mentions: state.mentions } : {}),
+    ...(state?.editedAt ? { edited_at: timeOf(state.editedAt) } : {}),
+    ...(kind === MESSAGE || kind === EDIT ? { content: text ?? null } : {}),
+    ...(text === undefined && (kind === MESSAGE || kind === EDIT)
+      ? { unavailable: content === null ? 'erased' : 'key' }
+      : {}),
     ...(metaText === undefined ? {} : { meta: parsed(metaText) })
   }
 }

@@ -29,7 +29,7 @@ export interface FrameDispatchOptions {
   readonly clock: Clock
   readonly limits: Limits
   /** See `ChatOptions.isUpgradeFinished`. */
-  readonly isUpgradeFinished?: (() => boolean) | undefined
+  readonly isUpgradeFinished?: ((step?: string) => boolean) | undefined
   /** Maximum duration in milliseconds of a connection without `chat.v1`. If 0, the connection ends when its token expires. */
   readonly legacyLifetimeMs: number
   readonly findRoom: FindRoom
@@ -108,8 +108,8 @@ export const createFrameDispatch = (options: FrameDispatchOptions): ((opened: Co
 
   /** Returns the kinds of entries that are accepted now. A client must not send other kinds. */
   const features = (): string[] => {
-    const isFinished = options.isUpgradeFinished?.() ?? true
-    return options.kinds.all.map(({ kind }) => kind).filter(kind => isFinished || kind === MESSAGE)
+    const isFinished = options.isUpgradeFinished ?? (() => true)
+    return options.kinds.all.filter(({ kind, step }) => kind === MESSAGE || isFinished(step)).map(({ kind }) => kind)
   }
 
   /** Sends `connected`, and subscribes the connection to the rooms in its options. */

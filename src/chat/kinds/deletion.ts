@@ -40,7 +40,8 @@ export const deletion = defineKind({
   frame: DeletionFrame,
   summary: { command: 'Delete a message', frame: 'A message was deleted' },
   encrypted: ['meta'],
-  changesTarget: true,
+  step: 'changes',
+  changedBy: ({ target, detail }) => [target, detail?.replaces],
   http: {
     method: 'DELETE',
     path: 'messages/:seq',
@@ -58,5 +59,6 @@ export const deletion = defineKind({
     meta: reason === undefined ? null : JSON.stringify({ reason: reason.toWellFormed() }),
     target
   }),
-  show: ({ target, meta }) => ({ target, ...(typeof meta?.reason === 'string' ? { reason: meta.reason } : {}) })
+  show: ({ target, meta }) => ({ target, ...(typeof meta?.reason === 'string' ? { reason: meta.reason } : {}) }),
+  isSameDetail: () => true
 })

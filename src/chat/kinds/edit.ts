@@ -54,7 +54,8 @@ export const edit = defineKind({
   summary: { command: 'Edit a message', frame: 'A message was edited' },
   encrypted: ['content', 'meta'],
   isEditable: true,
-  changesTarget: true,
+  step: 'changes',
+  changedBy: ({ target, detail }) => [target, detail?.replaces],
   http: {
     method: 'PATCH',
     path: 'messages/:seq',
@@ -69,6 +70,7 @@ export const edit = defineKind({
       'not_author',
       'already_deleted',
       'edit_window_over',
+      'too_many_edits',
       'rejected',
       'message_too_long',
       'invalid_frame'

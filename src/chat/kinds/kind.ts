@@ -101,8 +101,16 @@ export interface KindDefinition<Schema extends CommandSchema> {
    * service passes to `prepare`.
    */
   readonly isServiceOnly?: boolean
-  /** True if entries of the kind change the message to which they refer. SQL applies the change in the append. */
-  readonly changesTarget?: boolean
+  /**
+   * The step of a rolling upgrade before which entries of the kind are refused. The default is `kinds`. See
+   * drizzle/0012_message_changes.sql.
+   */
+  readonly step?: string
+  /**
+   * Returns the `seq` of the entries that are shown in another way after this entry. SQL applies the changes in the append. Values
+   * that are no numbers are ignored.
+   */
+  readonly changedBy?: (body: ShownBody) => readonly unknown[]
   readonly http?: HttpTwin | readonly HttpTwin[]
   /**
    * Returns what to store for a command. Throws a ChatError if the command is not valid. Does not check for conflicts with

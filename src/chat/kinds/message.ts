@@ -135,7 +135,8 @@ export const message = defineKind({
       ...(state?.editedAt && content !== null ? { edited_at: timestamp(state.editedAt) } : {})
     }
   },
-  showItem: ({ state }) => (state?.reactions ? { reactions: reactionsOf(state.reactions) } : undefined),
+  showItem: ({ content, state }) =>
+    content !== null && state?.reactions ? { reactions: reactionsOf(state.reactions) } : undefined,
   // The mentioned users are not compared, because users who do not exist are not stored.
   isSameDetail: () => true
 })

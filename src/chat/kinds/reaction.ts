@@ -54,7 +54,8 @@ export const reaction = defineKind({
   frame: ReactionFrame,
   summary: { command: 'React to a message', frame: 'A reaction was added or removed' },
   encrypted: [],
-  changesTarget: true,
+  step: 'changes',
+  changedBy: ({ target }) => [target],
   http: [
     {
       ...twin,
@@ -70,8 +71,7 @@ export const reaction = defineKind({
       fixed: { remove: true },
       operationId: 'removeReaction',
       summary: 'Remove your reaction to a message',
-      description:
-        'If you did not react with this key, the response is 200 with the entry that removed it, or the message.'
+      description: 'If you did not react with this key, the response is 200 with the message.'
     }
   ],
   prepare: ({ target, key: given, remove = false }) => {

@@ -18,8 +18,8 @@ export interface Entry extends Encoded, Placed {
   readonly createdAt: number
   readonly isMessage: boolean
   readonly unavailable: Unavailable | undefined
-  /** The `seq` of the message that this entry changes. */
-  readonly changes?: number
+  /** The `seq` of the entries that this entry changes. */
+  readonly changes?: readonly number[]
   /** The `seq` of the message that this message answers. */
   readonly replyTo?: number
   readonly hasReactions?: boolean
@@ -67,8 +67,9 @@ export const makeEntry = (kind: Kind, place: Place, { body, nonce, unavailable }
     isMessage,
     unavailable,
     ...(item ? { item } : {}),
-    ...(target === undefined ? {} : isMessage ? { replyTo: target } : kind.changesTarget ? { changes: target } : {}),
-    ...(state?.reactions ? { hasReactions: true } : {}),
+    ...(isMessage && target !== undefined ? { replyTo: target } : {}),
+    ...(kind.changedBy ? { changes: kind.changedBy(body).filter(seq => typeof seq === 'number') } : {}),
+    ...(more && 'reactions' in more ? { hasReactions: true } : {}),
     ...(type === ERASURE && 'subject' in fields ? { erasedUser: Number(fields.subject) } : {})
   })
 }

@@ -108,13 +108,23 @@ export const createHistory = ({ pages, extent, completions, slices, ...repositor
    */
   const moved = async (room: Room, range: Range, { runs }: Places): Promise<Places | undefined> => {
     const [first, last] = [runs.at(0)?.first ?? 1, runs.at(-1)?.last ?? 0]
-    const isBackward = range.after === undefined || range.around !== undefined
-    const found = await extent(room.id, isBackward ? room.oldest : first, isBackward ? last : lastOf(room, range))
+    const { after, before, around, ...more } = range
+    const isBackward = after === undefined || around !== undefined
+    const [from, to] = isBackward ? [room.oldest, last] : [first, lastOf(room, range)]
+    const found = await extent(room.id, from, to, listsMessages(range))
     if (!found) return undefined
-    return find(
-      room,
-      isBackward ? { limit: range.limit, before: found.last + 1 } : { ...range, after: found.first - 1 }
-    )
+    return find(room, isBackward ? { ...more, before: found.last + 1 } : { ...more, before, after: found.first - 1 })
+  }
+
+  /** Reads the first existing entries of some runs. Returns them, and the runs after them. */
+  const readFirst = async (room: Room, { runs }: Places): Promise<{ first: Entry[]; rest: Extent[] }> => {
+    for (const [at, run] of runs.entries()) {
+      const first = await readBatch(room, run)
+      const next = (first.at(-1)?.seq ?? run.last) + 1
+      if (first.length > 0)
+        return { first, rest: [...(next <= run.last ? [{ first: next, last: run.last }] : []), ...runs.slice(at + 1)] }
+    }
+    return { first: [], rest: [] }
   }
 
   const listsMessages = ({ after, around, messagesOnly }: Range): boolean =>
@@ -145,22 +155,20 @@ export const createHistory = ({ pages, extent, completions, slices, ...repositor
     return Math.min(known, room.known)
   }
 
-  const readPart = async (room: Room, range: Range, userId: number): Promise<LogPart> => {
+  const readPart = async (room: Room, given: Range, userId: number): Promise<LogPart> => {
     const seq = await catchUp(room)
     const shown = { ...publicRoom(room), seq }
+    // The response contains exactly the entries that it reports. A later entry may change messages that are read before it.
+    const range = { ...given, before: Math.min(given.before ?? seq + 1, seq + 1) }
     const { epoch } = room
     let places = await find(room, range)
-    let [run, ...later] = places.runs
-    let first = run ? await readBatch(room, run) : []
-    if (first.length === 0 && run) {
+    let { first, rest: runs } = await readFirst(room, places)
+    if (first.length === 0 && places.runs.length > 0) {
       places = (await moved(room, range, places)) ?? { runs: [], hasMore: false }
-      ;[run, ...later] = places.runs
-      first = run ? await readBatch(room, run) : []
+      ;({ first, rest: runs } = await readFirst(room, places))
     }
     const isListed = listsMessages(range) ? isMessage : all
     const write = range.isRaw ? restFrames : restItems
-    const next = (first.at(-1)?.seq ?? run?.last ?? 0) + 1
-    const runs = run && next <= run.last ? [{ first: next, last: run.last }, ...later] : later
     const complete = range.isRaw ? none : completions
     const more = await complete.replies(room.id, first)
     const mine = runs.length === 0 ? await complete.mine(room.id, reactedTo(first), userId) : undefined

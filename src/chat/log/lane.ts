@@ -91,11 +91,12 @@ export const createLane = ({ commit, onIdle = () => {}, maxBatch, maxBatchBytes 
 
 const keyOf = ({ roomId, userId, writeId }: NewEntry): string => `${roomId} ${userId} ${writeId}`
 
+/** The second of two entries with one write id gets the result of the first, and the first entry to compare it with. */
 const asReplay =
   (settled: Pending['settle'][number], { kind, targetSeq = null, content, meta, detail = null }: NewEntry) =>
-  (outcome: Outcome): void =>
-    settled(
-      'error' in outcome || outcome.appended.outcome === 'unchanged'
-        ? outcome
-        : { appended: { ...outcome.appended, outcome: 'replayed', stored: { kind, targetSeq, content, meta, detail } } }
-    )
+  (outcome: Outcome): void => {
+    if ('error' in outcome) return settled(outcome)
+    const { appended } = outcome
+    const stored = { kind, targetSeq, content, meta, detail }
+    settled({ appended: { ...appended, outcome: appended.outcome === 'unchanged' ? 'unchanged' : 'replayed', stored } })
+  }

@@ -35,7 +35,7 @@ export interface PublisherOptions extends AppendDraftOptions {
   /** See `ChatLimits.editWindowMs`. */
   readonly editWindowMs?: number | undefined
   /** See `ChatOptions.isUpgradeFinished`. */
-  readonly isUpgradeFinished?: (() => boolean) | undefined
+  readonly isUpgradeFinished?: ((step?: string) => boolean) | undefined
 }
 
 export interface Publisher {
@@ -81,8 +81,8 @@ export const createPublisher = ({ registry, access, log, ...options }: Publisher
    * Throws `upgrade_pending` if entries of this kind are not accepted yet. The database checks this again while it holds the
    * lock of the room.
    */
-  const refuseBeforeUpgrade = ({ kind }: Kind): void => {
-    if (kind !== MESSAGE && !isUpgradeFinished()) throw refusalOf('upgrade_pending')
+  const refuseBeforeUpgrade = ({ kind, step }: Kind): void => {
+    if (kind !== MESSAGE && !isUpgradeFinished(step)) throw refusalOf('upgrade_pending')
   }
 
   const admit = (userId: number): void => {
@@ -118,7 +118,7 @@ export const createPublisher = ({ registry, access, log, ...options }: Publisher
       content: own.content ?? '',
       meta: metaOf(own),
       nonce,
-      ...(kind.changesTarget && own.target != null ? { edits: own.target } : {})
+      ...(kind.changedBy && own.target != null ? { edits: own.target } : {})
     }
     return access.edit(draft).then(({ content, meta }) => {
       const edited = { kind, command: { ...command, content, meta } }

@@ -10,6 +10,8 @@ const DETAILS: Partial<Record<ErrorCode, string>> = {
   not_author: 'Only its author may do this with a message.',
   already_deleted: 'The message was deleted.',
   edit_window_over: 'The message is too old to be edited. Send a new message.',
+  too_many_edits: 'The message was edited too often: at most 1,000 times. Send a new message.',
+  busy: 'The message is being changed at the moment. Try again.',
   too_many_reactions:
     'There are too many reactions: at most 50 different ones per message, and 10 of one user. Remove one first.',
   upgrade_pending: 'The service is being upgraded and accepts only messages. Try again later.'
@@ -23,7 +25,7 @@ const isKnown = (code: string): code is keyof typeof DETAILS => code in DETAILS
  */
 export const refusalOf = (code: string): ChatError =>
   isKnown(code)
-    ? new ChatError(code, DETAILS[code] ?? '')
+    ? new ChatError(code, DETAILS[code] ?? '', code === 'busy' ? { retryAfterMs: 1000 } : {})
     : new ChatError('not_allowed', 'The service does not allow this at the moment. Try again later.')
 
 /** Returns the error for an entry that is not accepted because the process is stopping. */

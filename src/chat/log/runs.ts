@@ -35,19 +35,20 @@ const NEAR = 64
  */
 export const placesOf = (room: Room, range: Range): Places => {
   const last = lastOf(room, range)
+  const oldest = firstOf(room, range)
   const { after, around, limit } = range
   if (around !== undefined) {
-    const first = Math.max(around - halfOf(limit), firstOf(room, range))
-    const end = Math.min(around + limit - halfOf(limit) - 1, last)
-    return { runs: runOf(first, end), hasMore: first > room.oldest, hasNewer: end < last }
+    const center = Math.min(around, last + 1)
+    const first = Math.max(center - halfOf(limit), oldest)
+    const end = Math.min(center + limit - halfOf(limit) - 1, last)
+    return { runs: runOf(first, end), hasMore: first > oldest, hasNewer: end < last }
   }
   if (after === undefined) {
-    const first = Math.max(last - limit + 1, room.oldest)
-    return { runs: runOf(first, last), hasMore: first > room.oldest }
+    const first = Math.max(last - limit + 1, oldest)
+    return { runs: runOf(first, last), hasMore: first > oldest }
   }
-  const first = firstOf(room, range)
-  const end = Math.min(first + limit - 1, last)
-  return { runs: runOf(first, end), hasMore: end < last }
+  const end = Math.min(oldest + limit - 1, last)
+  return { runs: runOf(oldest, end), hasMore: end < last }
 }
 
 /** Like `placesOf`, but `limit` counts only messages. Looks up in the database where the messages are. */
@@ -59,25 +60,38 @@ export const messagePlaces = async (
   const { id } = room
   const oldest = firstOf(room, range)
   const last = lastOf(room, range)
-  const older = async (to: number, count: number): Promise<Extent[]> =>
-    (await runsBefore(id, to, count)).flatMap(run => runOf(Math.max(run.first, oldest), run.last))
-  const newer = async (from: number, count: number): Promise<Extent[]> =>
-    runsAfter(id, Math.max(from, oldest), last, count)
+  // One message more than requested shows whether there are more.
+  const older = async (to: number, count: number): Promise<Part> => {
+    const found = await runsBefore(id, to, count + 1)
+    const runs = found.flatMap(run => runOf(Math.max(run.first, oldest), run.last))
+    return countOf(runs) > count ? { runs: withoutFirst(runs), hasMore: true } : { runs, hasMore: false }
+  }
+  const newer = async (from: number, count: number): Promise<Part> => {
+    const runs = await runsAfter(id, Math.max(from, oldest), last, count + 1)
+    return countOf(runs) > count ? { runs: withoutLast(runs), hasMore: true } : { runs, hasMore: false }
+  }
   const { after, around, limit } = range
   if (around !== undefined) {
     const [before, from] = await Promise.all([
       older(Math.min(around - 1, last), halfOf(limit)),
       newer(around, limit - halfOf(limit))
     ])
-    const runs = [...before, ...from]
-    return { runs: joined(runs), hasMore: isAfter(runs.at(0), oldest), hasNewer: isBefore(runs.at(-1), last) }
+    return { runs: joined([...before.runs, ...from.runs]), hasMore: before.hasMore, hasNewer: from.hasMore }
   }
-  if (after === undefined) {
-    const runs = await older(last, limit)
-    return { runs: joined(runs), hasMore: isAfter(runs.at(0), oldest) }
-  }
-  const runs = await newer(oldest, limit)
-  return { runs: joined(runs), hasMore: isBefore(runs.at(-1), last) }
+  const { runs, hasMore } = await (after === undefined ? older(last, limit) : newer(oldest, limit))
+  return { runs: joined(runs), hasMore }
+}
+
+type Part = Pick<Places, 'runs' | 'hasMore'>
+
+const countOf = (runs: readonly Extent[]): number => runs.reduce((sum, { first, last }) => sum + last - first + 1, 0)
+
+const withoutFirst = ([run, ...later]: readonly Extent[]): Extent[] =>
+  run ? [...runOf(run.first + 1, run.last), ...later] : []
+
+const withoutLast = (runs: readonly Extent[]): Extent[] => {
+  const run = runs.at(-1)
+  return run ? [...runs.slice(0, -1), ...runOf(run.first, run.last - 1)] : []
 }
 
 /**
@@ -93,10 +107,6 @@ const firstOf = ({ oldest }: Room, { after = 0 }: Range): number => Math.max(aft
 const halfOf = (limit: number): number => Math.floor(limit / 2)
 
 const runOf = (first: number, last: number): Extent[] => (first <= last ? [{ first, last }] : [])
-
-const isAfter = (run: Extent | undefined, seq: number): boolean => run !== undefined && run.first > seq
-
-const isBefore = (run: Extent | undefined, seq: number): boolean => run !== undefined && run.last < seq
 
 /** Joins runs that are near each other. */
 const joined = (runs: readonly Extent[]): Extent[] => {

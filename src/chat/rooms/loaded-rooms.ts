@@ -34,6 +34,8 @@ export const createLoadedRooms = ({ maxIdle = MAX_IDLE, pages, log, clock }: Loa
   let evictAt = maxIdle
 
   const drop = (room: Room): void => {
+    // While the room is not loaded, nothing removes the pages of messages that other processes change.
+    pages.forget(room.id)
     byId.delete(room.id)
     byName.delete(room.name)
     used.delete(room)

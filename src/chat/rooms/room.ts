@@ -161,7 +161,7 @@ export class Room {
 
   #append(entry: Entry): void {
     this.hasOthers ||= !entry.isMessage
-    if (entry.changes !== undefined) this.#pages.changed(this.id, entry.changes)
+    for (const seq of entry.changes ?? []) this.#pages.changed(this.id, seq)
     // The change feed also removes these pages, but this entry may arrive first.
     if (entry.erasedUser !== undefined) this.#pages.eraseUser(this.id, entry.erasedUser, entry.seq)
     this.#pages.add(this.id, entry)

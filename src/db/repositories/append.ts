@@ -34,17 +34,18 @@ export interface RefusedEntry {
 /**
  * The result for an entry that is in the log.
  * - `stored`: the entry was appended.
+ * - `erased`: the entry was appended, but a later entry of the same batch erased it.
  * - `replayed`: an entry with the same write id already existed, and the other fields are those of the existing entry.
  * - `unchanged`: the entry would change nothing, so it was not appended. The other fields are those of the entry that decided the
  *   same before.
  */
 export interface AppendedEntry {
-  readonly outcome: 'stored' | 'replayed' | 'unchanged'
+  readonly outcome: 'stored' | 'erased' | 'replayed' | 'unchanged'
   readonly id: number
   readonly seq: number
   /** In milliseconds since the epoch. Never decreases within a room. */
   readonly createdAt: number
-  /** The existing entry, if `outcome` is `replayed`. Otherwise null. */
+  /** The entry that was sent before with the same write id. Null if there is none. */
   readonly stored: StoredBody | null
   /** The unencrypted data that was stored, serialized as JSON. The database completes it, for example with a count. */
   readonly detail: string | null

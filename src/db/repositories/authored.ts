@@ -19,16 +19,10 @@ export interface ErasedBatch {
   readonly seq: number
 }
 
-/** An entry of a user. `content` and `meta` are Fernet tokens. `createdAt` is in milliseconds since the epoch. */
+/** The position of an entry of a user, and its write id. */
 export interface AuthoredEntry {
   readonly seq: number
-  readonly id: number
-  readonly kind: string
   readonly writeId: string
-  readonly content: string | null
-  readonly meta: string | null
-  readonly keyId: string | null
-  readonly createdAt: number
 }
 
 export interface AuthoredRepository {
@@ -71,9 +65,8 @@ export const createAuthoredRepository = ({ query }: Pick<SqlClient, 'query'>, sc
     select count(*)::integer as count, max(write_id) as last,
       coalesce(max(seq) filter (where kind <> '${ERASURE}'), 0)::double precision as seq
     from batch`
-  const page = `select seq::double precision as seq, id::double precision as id, kind, write_id as "writeId", content, meta,
-      key_id as "keyId", (extract(epoch from created_at) * 1000)::double precision as "createdAt"
-    from ${messages} where room_id = $1 and user_id = $2 and write_id > $3 order by write_id limit $4`
+  const page = `select seq::double precision as seq, write_id as "writeId" from ${messages}
+    where room_id = $1 and user_id = $2 and write_id > $3 order by write_id limit $4`
 
   return {
     async rooms(userId, roomId) {

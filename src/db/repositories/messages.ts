@@ -47,8 +47,11 @@ export interface MessagesRepository {
   range(roomId: number, from: number, to: number): Promise<StoredEntry[]>
   /** Returns those of the entries `seqs` of a room that exist, in ascending order. */
   some(roomId: number, seqs: readonly number[]): Promise<StoredEntry[]>
-  /** Returns the lowest and the highest stored `seq` with `from <= seq <= to`; `undefined` if there is no such entry. */
-  extent(roomId: number, from: number, to: number): Promise<Extent | undefined>
+  /**
+   * Returns the lowest and the highest stored `seq` with `from <= seq <= to`, of messages or of all entries; `undefined` if there is
+   * no such entry.
+   */
+  extent(roomId: number, from: number, to: number, messagesOnly?: boolean): Promise<Extent | undefined>
 }
 
 /** The lowest and the highest `seq` in a part of a log. */
@@ -69,6 +72,8 @@ interface More {
   readonly detail?: object | null
   /** The `seq` of the newest edit of the message that the entry edits. */
   readonly newestEdit?: number | null
+  /** True for an edit of a message that was erased. */
+  readonly isErased?: boolean
 }
 
 /**
@@ -83,7 +88,7 @@ export const createMessagesRepository = (client: SqlClient, schema: string): Mes
   const runsBefore = `select first, last from ${inSchema}.chat_messages_before($1, $2, $3)`
   const runsAfter = `select first, last from ${inSchema}.chat_messages_after($1, $2, $3, $4)`
   const extent = `select min(seq)::double precision as first, max(seq)::double precision as last
-    from ${inSchema}.messages where room_id = $1 and seq between $2 and $3`
+    from ${inSchema}.messages where room_id = $1 and seq between $2 and $3 and (kind = 'message' or not $4)`
   // What most entries do not have is selected by subqueries, which are look-ups per entry, into one column: a join could read whole
   // tables, and each column of a row takes longer to receive than a look-up.
   const entries = (condition: string): string => `
@@ -111,6 +116,10 @@ export const createMessagesRepository = (client: SqlClient, schema: string): Mes
           'newestEdit', (
             select edited.edit_seq from ${inSchema}.message_state as edited
             where edited.room_id = entry.room_id and edited.seq = other.edit_of
+          ),
+          'isErased', other.edit_of is not null and not exists (
+            select from ${inSchema}.messages as edited
+            where edited.room_id = entry.room_id and edited.seq = other.edit_of and edited.content is not null
           )
         )::text from ${inSchema}.others as other where other.room_id = entry.room_id and other.seq = entry.seq
       ) end as more
@@ -124,8 +133,13 @@ export const createMessagesRepository = (client: SqlClient, schema: string): Mes
     some: async (roomId, seqs) => (await client.query<Row>(some, [roomId, [...seqs]])).map(entryOf),
     runsBefore: async (roomId, to, count) => (await client.query<Extent>(runsBefore, [roomId, to, count])).reverse(),
     runsAfter: (roomId, from, to, count) => client.query<Extent>(runsAfter, [roomId, from, to, count]),
-    async extent(roomId, from, to) {
-      const [row] = await client.query<{ first: number | null; last: number | null }>(extent, [roomId, from, to])
+    async extent(roomId, from, to, messagesOnly = false) {
+      const [row] = await client.query<{ first: number | null; last: number | null }>(extent, [
+        roomId,
+        from,
+        to,
+        messagesOnly
+      ])
       return row && row.first !== null && row.last !== null ? { first: row.first, last: row.last } : undefined
     }
   }
@@ -142,11 +156,12 @@ const milliseconds = (time: string): string => `(extract(epoch from ${time}) * 1
 
 const entryOf = ({ more: json, ...entry }: Row): StoredEntry => {
   if (json === null) return { ...entry, detail: null }
-  const { state, edit, detail, newestEdit }: More = JSON.parse(json)
+  const { state, edit, detail, newestEdit, isErased }: More = JSON.parse(json)
   return {
     ...entry,
     // An erased message has no text, whatever its edits have.
     ...(edit && entry.content !== null ? edit : {}),
+    ...(isErased ? { content: null, meta: null } : {}),
     detail: detail ? JSON.stringify(detail) : null,
     ...(state ? { state } : {}),
     ...(newestEdit && newestEdit !== entry.seq ? { isSuperseded: true } : {})

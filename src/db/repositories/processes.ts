@@ -1,5 +1,6 @@
 /**
- * Records the running processes of one schema, and whether its rolling upgrade is finished. See drizzle/0009_upgrade_guard.sql.
+ * Records the running processes of one schema, and reads which steps of its rolling upgrade are finished. See
+ * drizzle/0009_upgrade_guard.sql and drizzle/0012_message_changes.sql.
  */
 import type { SqlClient, SqlTransaction } from '../client/types.ts'
 
@@ -25,9 +26,9 @@ export const finishIn = async (transaction: SqlTransaction, schema: string): Pro
 export interface ProcessesRepository {
   /**
    * Inserts the row of a process, or updates the time in it. Deletes the rows of processes that have not refreshed them for an
-   * hour. Returns whether the upgrade is finished.
+   * hour. Returns the finished steps of the upgrade.
    */
-  refresh(process: ProcessRow): Promise<{ readonly isFinished: boolean }>
+  refresh(process: ProcessRow): Promise<{ readonly finishedSteps: readonly string[] }>
   remove(id: string): Promise<void>
   /** Returns the processes that refreshed their rows within the last minute. */
   live(): Promise<ProcessRow[]>
@@ -41,11 +42,11 @@ export const createProcessesRepository = ({ query }: Pick<SqlClient, 'query'>, s
     )
     insert into ${inSchema}.processes (id, version, key_id, key_ids) values ($1, $2, $3, $4::text[])
     on conflict (id) do update set seen_at = clock_timestamp()
-    returning exists (select from ${inSchema}.upgrades where step = 'kinds') as "isFinished"`
+    returning (select coalesce(json_agg(step), '[]')::text from ${inSchema}.upgrades) as steps`
   return {
     async refresh({ id, version, keyId, keyIds }) {
-      const [row] = await query<{ isFinished: boolean }>(refresh, [id, version, keyId, [...keyIds]])
-      return { isFinished: row?.isFinished ?? false }
+      const [row] = await query<{ steps: string }>(refresh, [id, version, keyId, [...keyIds]])
+      return { finishedSteps: JSON.parse(row?.steps ?? '[]') }
     },
     async remove(id) {
       await query(`delete from ${inSchema}.processes where id = $1`, [id])

@@ -19,20 +19,19 @@ export interface ReactionsRepository {
 /** @internal */
 export const createReactionsRepository = ({ query }: Pick<SqlClient, 'query'>, schema: string): ReactionsRepository => {
   const inSchema = `"${schema.replaceAll('"', '""')}"`
-  // The lateral join makes this a look-up per message. A message can have many more reactions than those of one user, so the
-  // condition `active` is outside: inside, it would allow a scan of the index over all reactions to a message.
+  // The lateral join makes this a look-up per message. A message can have many more reactions than those of one user.
   const own = `select message.seq::double precision as seq, array_to_json(array_agg(own.key order by own.by_seq))::text as keys
     from unnest($2::bigint[]) as message (seq)
     cross join lateral (
-      select key, by_seq, active from ${inSchema}.reactions
+      select key, by_seq from ${inSchema}.reactions
       where room_id = $1 and reactions.seq = message.seq and user_id = $3 offset 0
     ) as own
-    where own.active group by message.seq`
+    group by message.seq`
   const page = `select given.user_id as "userId", coalesce(author.username, 'deleted user') as username, given.key,
       given.by_seq::double precision as seq
     from (
       select user_id, key, by_seq from ${inSchema}.reactions
-      where room_id = $1 and seq = $2 and key = $3 and by_seq > $4 and active order by by_seq limit $5
+      where room_id = $1 and seq = $2 and key = $3 and by_seq > $4 order by by_seq limit $5
     ) as given
     left join lateral (select username from ${inSchema}.users where users.id = given.user_id limit 1) as author on true
     order by given.by_seq`

@@ -96,7 +96,12 @@ export const messageOptions = {
 }
 
 export const ReplyTo = Type.Optional(
-  Int64({ minimum: 1, description: 'The `seq` of the message that this one answers.' })
+  Int64({
+    minimum: 1,
+    maximum: Number.MAX_SAFE_INTEGER,
+    description: 'The `seq` of the message that this one answers.',
+    examples: [1]
+  })
 )
 
 /** Defines the fields that a message has after something happened to it. */
@@ -183,6 +188,7 @@ export const Entry = Type.Object(
     count: Type.Optional(
       Int64({ minimum: 0, description: 'In an entry of type `reaction`: how many reactions have this key afterwards.' })
     ),
+    reason: Type.Optional(Type.String({ description: 'In an entry of type `deletion`: why the message was deleted.' })),
     subject: Type.Optional(Int64({ minimum: 1, description: 'In an entry of type `erasure`: the erased user.' }))
   },
   { $id: 'ChatEntry', examples: [EXAMPLE] }

@@ -185,11 +185,20 @@ describe('a service whose upgrade is not finished', () => {
 
     await database.client.query(`insert into ${inSchema}.upgrades (step) values ('kinds')`)
     clock.advance(10_000)
+    await expect.poll(async () => (await chat.join(john)).first.features).toEqual(['message', 'erasure', 'wave'])
+    before.send({ ...greet, ref: 'r3' })
+    expect(await before.nextOf('ack')).toMatchObject({ seq: 2 })
+    // Entries that change messages have a step of their own.
+    const edit = { type: 'edit', target: 1, content: 'x' }
+    before.send({ ...edit, ref: 'r4' })
+    expect(await before.nextOf('error')).toMatchObject({ code: 'upgrade_pending', ref: 'r4' })
+    await database.client.query(`select ${inSchema}.chat_finish_upgrade()`)
+    clock.advance(10_000)
     await expect
       .poll(async () => (await chat.join(john)).first.features)
       .toEqual(['message', 'edit', 'deletion', 'reaction', 'erasure', 'wave'])
-    before.send({ ...greet, ref: 'r3' })
-    expect(await before.nextOf('ack')).toMatchObject({ seq: 2 })
+    before.send({ ...edit, ref: 'r5' })
+    expect(await before.nextOf('ack')).toMatchObject({ seq: 3 })
   })
 
   test('stores a row for each process while the process runs', async () => {

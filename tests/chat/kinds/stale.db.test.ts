@@ -1,0 +1,175 @@
+/**
+ * Tests that no response shows a text that was edited or erased before: on other pages of the cache than the message, in batches, in
+ * rooms that were not loaded meanwhile, and after changes by SQL.
+ */
+import { describe, expect, test } from 'vitest'
+import { fakeClock } from '../../support/clock.ts'
+import { startChat } from '../../support/start-chat.ts'
+
+const room = '/api/chat/rooms/general'
+/** More messages than a page of the cache has. */
+const MANY = 70
+
+const start = async () => {
+  const chat = await startChat({ settings: { messageRateLimit: 0, readRateLimit: 0 } })
+  const john = await chat.register('john')
+  const socket = await chat.join(john)
+  const send = async (frame: object) => {
+    socket.send({ ...frame, ref: 'r' })
+    return socket.nextOf('ack')
+  }
+  const fill = async () => {
+    for (let at = 1; at <= MANY; at++) await send({ type: 'message', content: `message ${at}` })
+  }
+  const get = async (path: string) => (await chat.call('GET', `${room}${path}`, { token: john.token })).body
+  const sql = (text: string) =>
+    chat.database.client.query(text.replaceAll('messages', `"${chat.database.schema}".messages`))
+  return { ...chat, john, socket, send, fill, get, sql }
+}
+
+describe('the text of an edit', () => {
+  test('is gone from its own page when the message is edited again', async () => {
+    const { send, fill, get } = await start()
+    await fill()
+    await send({ type: 'edit', target: 1, content: 'SECRET' })
+    expect(JSON.stringify(await get('/log?after=70'))).toContain('SECRET')
+    await send({ type: 'edit', target: 1, content: 'third' })
+    expect((await get('/log?after=70')).entries).toMatchObject([
+      { seq: 71, content: null, unavailable: 'superseded' },
+      { seq: 72, content: 'third' }
+    ])
+  })
+
+  test('is not shown if the message is deleted in the same batch', async () => {
+    const { send, fill, get, socket, call, john } = await start()
+    await fill()
+    // What arrives in one turn of the event loop is appended together.
+    socket.send({ type: 'edit', target: 1, content: 'SECRET', nonce: 'e' })
+    socket.send({ type: 'delete', target: 1, nonce: 'd' })
+    expect(await socket.nextOf('ack')).toMatchObject({ seq: 71, nonce: 'e' })
+    expect(await socket.nextOf('ack')).toMatchObject({ seq: 72, nonce: 'd' })
+    expect(await socket.nextOf('edit')).toMatchObject({ seq: 71, content: null, unavailable: 'erased' })
+    expect(JSON.stringify(await get('/log?after=70'))).not.toContain('SECRET')
+    await send({ type: 'message', content: 'last' })
+    expect((await call('GET', '/api/chat/messages', { token: john.token })).body.at(-1)).toMatchObject({ seq: 73 })
+  })
+
+  test('is gone everywhere when SQL erases the message or the edit', async () => {
+    const { send, fill, get, sql } = await start()
+    await fill()
+    await send({ type: 'edit', target: 1, content: 'SECRET' })
+    await send({ type: 'edit', target: 2, content: 'SECRET' })
+    const texts = async () => JSON.stringify([await get('/messages?before=3'), await get('/log?after=70')])
+    expect(await texts()).toContain('SECRET')
+    await sql('update messages set content = null, meta = null where seq = 71')
+    await sql('update messages set content = null, meta = null where seq = 2')
+    await expect.poll(texts).not.toContain('SECRET')
+  })
+})
+
+test('a message that was edited while its room was not loaded is shown as edited', async () => {
+  const first = await start()
+  await first.send({ type: 'message', content: 'first' })
+  const clock = fakeClock(Date.now())
+  const second = await startChat({ database: first.database, clock })
+  const read = async () => (await second.call('GET', `${room}/messages`, { token: first.john.token })).body
+  expect(await read()).toMatchObject({ seq: 1, messages: [{ content: 'first' }] })
+  // A room that nobody uses is unloaded at the second sweep.
+  for (let sweep = 0; sweep < 3; sweep++) clock.advance(60_000)
+  await first.send({ type: 'edit', target: 1, content: 'second' })
+  await expect.poll(read).toMatchObject({ seq: 2, messages: [{ content: 'second', changed_seq: 2 }] })
+})
+
+test('a message is stored, or refused, if its nonce was used for a reaction that changed nothing', async () => {
+  const { send, socket, get } = await start()
+  await send({ type: 'message', content: 'first' })
+  await send({ type: 'react', target: 1, key: 'x' })
+  socket.send({ type: 'react', target: 1, key: 'x', nonce: 'n' })
+  socket.send({ type: 'message', content: 'second', nonce: 'n' })
+  expect(await socket.nextOf('ack')).toMatchObject({ seq: 2, nonce: 'n' })
+  expect(await socket.nextOf('error')).toMatchObject({ code: 'nonce_reused', nonce: 'n' })
+  expect(await get('')).toMatchObject({ seq: 2 })
+})
+
+test('a deletion is refused as busy, and holds up nothing, while another transaction changes the message', async () => {
+  const { send, socket, database, call, john } = await start()
+  await send({ type: 'message', content: 'first' })
+  if (database.client.engine === 'pglite') return
+  await database.client.transaction(async transaction => {
+    await transaction.query(`select from "${database.schema}".messages where seq = 1 for update`)
+    socket.send({ type: 'delete', target: 1, nonce: 'd' })
+    socket.send({ type: 'message', content: 'second', nonce: 'm' })
+    expect(await socket.nextOf('error')).toMatchObject({ code: 'busy', nonce: 'd', retry_after_ms: 1000 })
+    expect(await socket.nextOf('ack')).toMatchObject({ nonce: 'm', seq: 2 })
+  })
+  expect(await call('DELETE', `${room}/messages/1`, { token: john.token })).toMatchObject({ status: 201 })
+})
+
+test('a message can be edited 1,000 times', async () => {
+  const { send, socket, database, john } = await start()
+  await send({ type: 'message', content: 'first' })
+  const { id: roomId = 0 } = (await database.rooms.findByName('general')) ?? {}
+  const edits = Array.from({ length: 999 }, (_, at) => ({
+    roomId,
+    userId: john.id,
+    writeId: `e${at}`,
+    kind: 'edit',
+    targetSeq: 1,
+    content: 'token',
+    meta: null,
+    keyId: null,
+    detail: '{}'
+  }))
+  await database.messages.append(edits)
+  expect(await send({ type: 'edit', target: 1, content: 'last' })).toMatchObject({ seq: 1001 })
+  socket.send({ type: 'edit', target: 1, content: 'too late' })
+  expect(await socket.nextOf('error')).toMatchObject({ code: 'too_many_edits' })
+  expect(await send({ type: 'delete', target: 1 })).toMatchObject({ seq: 1002 })
+})
+
+test('lists continue past messages that SQL deleted', async () => {
+  const { send, get, sql } = await start()
+  for (let at = 1; at <= 12; at++) await send({ type: 'message', content: `message ${at}` })
+  for (let at = 0; at < 10; at++) await send({ type: 'react', target: 1, key: 'x', remove: at % 2 === 1 })
+  for (let at = 0; at < 3; at++) await send({ type: 'message', content: 'later' })
+  await sql('delete from messages where seq between 7 and 12')
+  const seqs = async (query: string) => {
+    const { messages, has_more } = await get(`/messages${query}`)
+    return [messages.map(({ seq }: { seq: number }) => seq), has_more]
+  }
+  await expect.poll(() => seqs('?limit=5')).toEqual([[23, 24, 25], true])
+  expect(await seqs('?limit=5&before=23')).toEqual([[2, 3, 4, 5, 6], true])
+  expect(await seqs('?limit=5&before=2')).toEqual([[1], false])
+  expect(await seqs('?after=6&view=messages&limit=2')).toEqual([[23, 24], true])
+})
+
+test('a reaction whose first entry was deleted by SQL is acknowledged with the message', async () => {
+  const { send, sql } = await start()
+  await send({ type: 'message', content: 'first' })
+  await send({ type: 'react', target: 1, key: 'x' })
+  await sql('delete from messages where seq = 2')
+  expect(await send({ type: 'react', target: 1, key: 'x' })).toMatchObject({ seq: 1 })
+})
+
+test('numbers beyond the integers are rejected before they reach the database', async () => {
+  const { call, john, send } = await start()
+  await send({ type: 'message', content: 'first' })
+  for (const number of ['1e30', '9223372036854775808']) {
+    for (const field of [`"reply_to":${number}`, `"mentions":[${number}]`]) {
+      const body = JSON.parse(`{"content":"x",${field}}`)
+      expect(await call('POST', `${room}/messages`, { token: john.token, body })).toMatchObject({ status: 422 })
+    }
+  }
+})
+
+test('around a message beyond the newest one are the newest ones', async () => {
+  const { send, get } = await start()
+  for (let at = 1; at <= 5; at++) await send({ type: 'message', content: `message ${at}` })
+  const seqs = async () => {
+    const { messages, has_more, has_newer } = await get('/messages?around=9&limit=4')
+    return [messages.map(({ seq }: { seq: number }) => seq), has_more, has_newer]
+  }
+  expect(await seqs()).toEqual([[4, 5], true, false])
+  await send({ type: 'react', target: 1, key: 'x' })
+  expect(await seqs()).toEqual([[4, 5], true, false])
+})
