@@ -64,13 +64,12 @@ export const withText = (message: Message, content: string | null, { meta, menti
 }
 
 const edited = (message: Message, change: MessageChange & { type: 'edit' }): Message => {
-  const { content, unavailable, timestamp } = change
-  // A later entry has the text, or erases it.
-  if (unavailable === 'superseded' || message.unavailable === 'erased') return message
+  const { content, timestamp } = change
+  const unavailable = message.unavailable === 'erased' ? 'erased' : change.unavailable
+  // A later entry has the text. Without a reason for its absence, the entry is from a list that has no texts of edits.
+  if (unavailable === 'superseded' || (content === null && !unavailable)) return message
   const next = withText(message, content, change)
-  if (content !== null) return { ...next, edited_at: timestamp }
-  // Without a reason, the entry is from a list that has no texts of edits.
-  return unavailable ? withoutContent(next, unavailable) : message
+  return unavailable ? withoutContent(next, unavailable) : { ...next, edited_at: timestamp }
 }
 
 /** Applies an entry to the text of its message, unless it is already applied. Reactions are applied by fold.ts. */

@@ -101,6 +101,10 @@ export const createTimeline = ({ keep, isLoading, isMe, onMissing }: TimelineOpt
     return held.reply
   }
 
+  const requireReply = ({ reply_to: seq }: Message): void => {
+    if (seq !== undefined && !replyTo(seq)) onMissing(seq)
+  }
+
   const show = (held: Shown): Message => {
     const changes = own.get(held.message.seq)
     const reply = replyTo(held.message.reply_to)
@@ -191,8 +195,7 @@ export const createTimeline = ({ keep, isLoading, isMe, onMissing }: TimelineOpt
       const held: Shown = heldOf(message, false)
       all.push(held)
       shown = undefined
-      const { reply_to: target } = message
-      if (target !== undefined && !replyTo(target)) onMissing(target)
+      requireReply(message)
       const result = show(held)
       if (all.length <= max || isLoading()) return result
       trim()
@@ -224,6 +227,7 @@ export const createTimeline = ({ keep, isLoading, isMe, onMissing }: TimelineOpt
       max += page.messages.length
       first = from ?? first
       hasOlder = page.has_more && from !== undefined
+      for (const { message } of all) requireReply(message)
       applyRecent()
     },
     replace(seq, page) {

@@ -1,6 +1,6 @@
 /**
  * Tests the SDK against the real service, over connections that are cut, delayed, stalled or left half open and that lose
- * frames. No message may be lost, duplicated or out of order. Performs a few runs; `npm run test:client -- --runs 200 --seed 1`
+ * frames. No message or change of one may be lost, duplicated or out of order. Performs a few runs; `npm run test:client -- --runs 200 --seed 1`
  * performs many.
  */
 import { expect, test } from 'vitest'
@@ -46,5 +46,6 @@ test(`keeps every guarantee in ${runs} runs from seed ${firstSeed} on`, {
   if (process.env.FAULT_RUNS) process.stdout.write(`${runs} runs in ${seconds} s: ${JSON.stringify(counts)}\n`)
   expect(violations).toEqual([])
   expect(counts.messages).toBe(runs * 37)
+  expect(counts.changes).toBeGreaterThan(runs * 20)
   expect(counts.connections).toBeGreaterThan(runs * 3)
 })

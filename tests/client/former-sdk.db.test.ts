@@ -1,6 +1,6 @@
 /**
- * Tests that clients which know no sessions still log in and chat: the SDK of the commit before accounts, and a client that was
- * written for the README of the FastAPI backend.
+ * Tests that former clients still work: the SDK of the commit before accounts, the SDK of the commit before messages changed, and
+ * a client that was written for the README of the FastAPI backend.
  */
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -11,28 +11,30 @@ import { build } from 'esbuild'
 import { expect, onTestFinished, test } from 'vitest'
 import { WebSocket } from 'ws'
 import { connect } from '../support/socket-client.ts'
-import { startChat } from '../support/start-chat.ts'
+import { PASSWORD, startChat } from '../support/start-chat.ts'
 
 /** The last commit whose SDK had no sessions. A clone without the history does not have it. */
-const COMMIT = '258e117'
+const BEFORE_SESSIONS = { commit: '258e117', folder: 'src/client' }
+/** The last commit whose SDK knew no edits, deletions and reactions. */
+const BEFORE_CHANGES = { commit: '3d6bad8', folder: 'client/src' }
 const root = join(import.meta.dirname, '../..')
 const git = (...args: string[]): Buffer => execFileSync('git', args, { cwd: root, stdio: ['ignore', 'pipe', 'ignore'] })
 
-const hasCommit = (): boolean => {
+const hasCommit = ({ commit }: { commit: string }): boolean => {
   try {
-    git('cat-file', '-e', `${COMMIT}^{commit}`)
+    git('cat-file', '-e', `${commit}^{commit}`)
     return true
   } catch {
     return false
   }
 }
 
-const loadFormerSdk = async () => {
+const loadFormerSdk = async ({ commit, folder: source }: { commit: string; folder: string }) => {
   const folder = mkdtempSync(join(tmpdir(), 'chat-former-sdk-'))
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
-  execFileSync('tar', ['-x', '-C', folder], { input: git('archive', COMMIT, 'src/client') })
+  execFileSync('tar', ['-x', '-C', folder], { input: git('archive', commit, source) })
   const outfile = join(folder, 'client.mjs')
-  const entry = join(folder, 'src', 'client', 'index.ts')
+  const entry = join(folder, source, 'index.ts')
   await build({ entryPoints: [entry], bundle: true, platform: 'node', format: 'esm', outfile, external: ['ws'] })
   // Its functions have other types than those of today.
   return (await import(/* @vite-ignore */ pathToFileURL(outfile).href)) as {
@@ -41,10 +43,10 @@ const loadFormerSdk = async () => {
   }
 }
 
-test.runIf(hasCommit())(
+test.runIf(hasCommit(BEFORE_SESSIONS))(
   'the SDK of the commit before accounts registers, logs in, chats and reads history',
   async () => {
-    const { createChatApi, createChatClient } = await loadFormerSdk()
+    const { createChatApi, createChatClient } = await loadFormerSdk(BEFORE_SESSIONS)
     const { url } = await startChat()
     const api = createChatApi({ url })
     const started = await Promise.all(
@@ -64,6 +66,71 @@ test.runIf(hasCommit())(
     await bob.older()
     expect(bob.state.messages.map(({ content }: { content: string }) => content)).toEqual(['Hello from the former SDK'])
     expect(bob.state.status).toBe('live')
+  }
+)
+
+test.runIf(hasCommit(BEFORE_CHANGES))(
+  'the SDK of the commit before messages changed receives each message once beside clients that change them',
+  { timeout: 120_000 },
+  async () => {
+    const { createChatApi, createChatClient } = await loadFormerSdk(BEFORE_CHANGES)
+    const chat = await startChat({ settings: { messageRateLimit: 0 } })
+    const api = createChatApi({ url: chat.url })
+    await chat.register('old')
+    const token = async () => (await api.login('old', PASSWORD)).access_token
+    const old = createChatClient({ url: chat.url, token, WebSocket, timing: { backoffBase: 20 } })
+    onTestFinished(() => old.close())
+    const room = old.room('general')
+    const seen: number[] = []
+    const resyncs: object[] = []
+    room.on('message', ({ seq }: { seq: number }) => seen.push(seq))
+    room.on('resync', (resync: object) => resyncs.push(resync))
+    await expect.poll(() => room.state.status).toBe('live')
+    const other = await chat.join(await chat.register('new'))
+    let head = 0
+    const append = async (frame: object): Promise<number> => {
+      other.send({ ...frame, ref: 'r' })
+      head = (await other.nextOf('ack')).seq
+      return head
+    }
+    const messages: number[] = []
+    /** Appends entries of every kind: three messages, and four changes of them. */
+    const change = async (): Promise<void> => {
+      const one = await append({ type: 'message', content: 'one', mentions: [1] })
+      const two = await append({ type: 'message', content: 'two', reply_to: one })
+      await append({ type: 'edit', target: one, content: 'edited' })
+      await append({ type: 'react', target: two, key: '+1' })
+      await append({ type: 'delete', target: two })
+      messages.push(one, two, await append({ type: 'message', content: 'three' }))
+      await append({ type: 'react', target: one, key: '+1' })
+    }
+    await change()
+    await append({ type: 'message', content: 'live' })
+    messages.push(head)
+    await expect.poll(() => seen).toEqual(messages)
+    expect(room.state.messages.map(({ content }: { content: string }) => content)).toEqual([
+      'one',
+      'two',
+      'three',
+      'live'
+    ])
+
+    // A resumed subscription.
+    old.close()
+    await change()
+    old.connect()
+    await expect.poll(() => seen).toEqual(messages)
+    // More entries than a connection can resume, so that the SDK reads them over HTTP.
+    old.close()
+    while (head < 1050) await change()
+    old.connect()
+    await expect.poll(() => seen, { timeout: 30_000 }).toEqual(messages)
+    await expect.poll(() => room.state.status).toBe('live')
+    expect(resyncs).toMatchObject([{ reason: 'too_far', isReplaced: false }])
+    room.send('from the former SDK')
+    await expect.poll(() => room.state.outgoing).toEqual([])
+    await room.older()
+    expect(room.state.messages.at(-1)).toMatchObject({ content: 'from the former SDK' })
   }
 )
 

@@ -99,6 +99,58 @@ test('delivers each message to two users once and in order, with presence and ty
   expect(ada.state.messages).toEqual(messages)
 })
 
+test('shows edits, deletions, reactions and replies to two users and two tabs as the history does', async () => {
+  const chat = await startChat({ settings: { messageRateLimit: 0 } })
+  await people(chat, 'ada', 'bob')
+  const clients = ['ada', 'ada', 'bob'].map(name => clientOf(chat.url, name))
+  const rooms = clients.map(client => client.room('general'))
+  const [ada, tab, bob] = rooms as [Room, Room, Room]
+  await Promise.all(rooms.map(room => until(room, ({ state }) => state.status === 'live')))
+  expect(clients[0]?.identity?.features).toEqual(expect.arrayContaining(['edit', 'deletion', 'reaction']))
+  const settle = async (room: Room, { nonce }: { nonce: string }): Promise<number> => {
+    const outcome = await room.settled(nonce)
+    expect(outcome).toMatchObject({ status: 'sent' })
+    return outcome?.seq ?? 0
+  }
+  const one = await settle(ada, ada.send('one'))
+  const two = await settle(ada, ada.send('two', { meta: { a: 1 } }))
+  const bobId = clients[2]?.identity?.user_id ?? 0
+  await until(bob, ({ state }) => state.messages.length === 2)
+  await settle(bob, bob.send('three', { replyTo: one, mentions: [bobId] }))
+  // Two tabs edit and react at the same time. Both edits are stored, and one of the reactions changes nothing.
+  const changes = [
+    settle(ada, ada.edit(one, 'one, edited here')),
+    settle(tab, tab.edit(one, 'one, edited in another tab', { meta: { b: 2 } })),
+    settle(ada, ada.react(one, '👍')),
+    settle(tab, tab.react(one, '👍')),
+    settle(bob, bob.react(one, '❤️')),
+    settle(bob, bob.react(two, '👍'))
+  ]
+  await Promise.all(changes)
+  await settle(ada, ada.delete(two, { reason: 'sent twice' }))
+  await settle(bob, bob.react(one, '❤️', { remove: true }))
+  const last = await settle(ada, ada.send('last'))
+  const refused = bob.edit(one, 'not mine')
+  expect(await bob.settled(refused.nonce)).toMatchObject({ status: 'failed', error: { code: 'not_author' } })
+  for (const [at, room] of rooms.entries()) {
+    await until(room, ({ state }) => state.messages.at(-1)?.seq === last && state.outgoing.length === 0)
+    const { messages, mine = {} } = (await clients[at]?.api.history('general')) ?? { messages: [] }
+    expect(messages).toHaveLength(4)
+    const expected = messages.map(one => ({ ...one, ...(mine[one.seq] ? { mine: mine[one.seq] } : {}) }))
+    expect(room.state.messages).toEqual(expected)
+  }
+  expect(ada.state.messages[0]).toMatchObject({ reactions: [{ key: '👍', count: 1 }], mine: ['👍'] })
+  expect(ada.state.messages[1]).toMatchObject({ content: null, unavailable: 'erased' })
+  expect(ada.state.messages[2]).toMatchObject({ reply: { seq: one, excerpt: ada.state.messages[0]?.content } })
+  expect([ada, tab].flatMap(({ state }) => state.changes)).toEqual([])
+  expect(bob.state.changes).toMatchObject([{ nonce: refused.nonce, status: 'failed' }])
+  const api = clients[0]?.api
+  expect(await api?.message('general', one)).toMatchObject({ mine: ['👍'], changed_seq: expect.any(Number) })
+  expect((await api?.reactions('general', one, '👍'))?.reactions).toMatchObject([{ key: '👍', username: 'ada' }])
+  const answer = await api?.post('general', 'over HTTP', { replyTo: one, mentions: [bobId] })
+  expect(answer).toMatchObject({ reply_to: one, mentions: [bobId] })
+})
+
 test('sends messages that were written while the service was down, after its restart', async () => {
   const chat = await startChat()
   await people(chat, 'ada')
