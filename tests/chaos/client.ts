@@ -107,7 +107,8 @@ export const createClient = ({ name, urls, password, random }: ClientOptions): C
     if (frame.type === 'ack') {
       const nonce = String(frame.nonce)
       const before = record.acknowledged.get(nonce)
-      if (before !== undefined && before !== frame.seq)
+      // The nonce of a reaction that changes nothing is not remembered, so a repeat may change something.
+      if (before !== undefined && before !== frame.seq && !record.reactions.has(nonce))
         record.faults.push(`${nonce} was acknowledged twice, differently`)
       record.acknowledged.set(nonce, Number(frame.seq))
       unacknowledged.delete(nonce)
