@@ -26,6 +26,7 @@ const view = (room: Partial<RoomState>, more: Partial<View> = {}): View => ({
   username: 'ada',
   notices: [],
   isUnfolded: false,
+  hasNumbers: false,
   connection: { status: 'online', since: 0 },
   room: {
     status: 'live',
@@ -172,4 +173,54 @@ test('places the cursor at the position of the next character', () => {
 test('assigns the same colour to a name regardless of case', () => {
   expect(colourOf('Ada')).toBe(colourOf('ada'))
   expect(new Set(['ada', 'bob', 'eve', 'john', 'mallory', 'trent'].map(colourOf)).size).toBeGreaterThan(3)
+})
+
+test('marks edited, deleted and pending messages, quotes what they answer, and lists reactions', () => {
+  const reply = { seq: 1, user_id: 2, username: 'bob', excerpt: 'message\n1' }
+  const messages = [
+    message(1, {
+      edited_at: '2026-01-31T12:00:00Z',
+      reactions: [
+        { key: '❤', count: 2 },
+        { key: '+1', count: 1 }
+      ],
+      mine: ['+1']
+    }),
+    message(2, { reply_to: 1, reply, pending: true }),
+    message(3, { content: null, unavailable: 'erased', changed_seq: 9 }),
+    message(4, { reply_to: 3, reply: { seq: 3, user_id: 2, username: 'bob', unavailable: 'erased' } }),
+    message(5, { reply_to: 1, reply: { seq: 1, unavailable: 'expired' } }),
+    message(6, { reply_to: 1 })
+  ]
+  const expected = [
+    '12:01 bob message 1 (edited)',
+    '  ❤️ 2  [+1 1]',
+    '  ┌ bob: message 1',
+    '12:02 bob message 2 …',
+    '12:03 bob (deleted)',
+    '  ┌ bob: (deleted)',
+    '12:04 bob message 4',
+    '  ┌ (no longer available)',
+    '12:05 bob message 5',
+    '  ┌ #1',
+    '12:06 bob message 6'
+  ]
+  expect(shown(rowsOf(view({ messages }), 80)).slice(1)).toEqual(expected)
+  const numbered = shown(rowsOf(view({ messages }, { hasNumbers: true }), 80))
+  expect(numbered[1]).toBe('#1 12:01 bob message 1 (edited)')
+  expect(new Set(rowsOf(view({ messages }), 80).map(({ key }) => key)).size).toBe(expected.length + 1)
+})
+
+test('keeps quotes and reactions within the window', () => {
+  const reactions = Array.from({ length: 20 }, (_, at) => ({ key: `key${at}`, count: 10 ** at }))
+  const reply = { seq: 1, user_id: 2, username: '長い名前', excerpt: '你好'.repeat(50) }
+  const rows = shown(rowsOf(view({ messages: [message(2, { reply_to: 1, reply, reactions })] }), 24))
+  for (const row of rows) expect(cellsOf(row)).toBeLessThanOrEqual(24)
+})
+
+test('shows why a change was refused', () => {
+  const error = { code: 'edit_window_over', detail: 'Too late.' }
+  const change = { type: 'edit', target: 7, nonce: 'n', room: 'general', content: 'x', createdAt: 0, error } as const
+  const changes = [{ ...change, status: 'failed' } as const, { ...change, nonce: 'm', status: 'pending' } as const]
+  expect(shown(rowsOf(view({ changes }), 80))).toEqual(['  ✗ #7 was not edited: Too late. /retry or /discard'])
 })

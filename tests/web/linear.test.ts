@@ -104,7 +104,8 @@ const view = (content: string): View => {
     room,
     notices: [{ key: 'n1', text: content, after: 1 }],
     connection: { status: 'online', since: 0 },
-    isUnfolded: true
+    isUnfolded: true,
+    hasNumbers: false
   }
 }
 

@@ -1,4 +1,5 @@
 /** Parses lines that begin with a slash as commands. */
+import { type MessageCommand, parseMessageCommand } from './message-commands.ts'
 
 export const HELP: readonly string[] = [
   '/help              show this list',
@@ -6,7 +7,13 @@ export const HELP: readonly string[] = [
   '/room NAME         go to another room',
   '/rooms             list the rooms',
   '/who               list who is online in this room',
-  '/retry, /discard   send failed messages again, or discard them',
+  '/reply TEXT        answer the newest message of another user',
+  '/react EMOJI       react to it, or remove the reaction',
+  '/edit TEXT         replace the text of your newest message',
+  '/delete            delete it',
+  '/numbers           show the numbers of messages, or hide them;',
+  '                   /reply #12 TEXT answers the message 12, and so on',
+  '/retry, /discard   send failed messages and changes again, or discard them',
   '/more              expand long messages, or collapse them',
   '//text             send the message /text',
   'PageUp, PageDown, arrows: scroll. End: newest messages. Ctrl-J: new line.'
@@ -16,7 +23,8 @@ export type Input =
   | { readonly kind: 'text'; readonly text: string }
   | { readonly kind: 'unknown'; readonly name: string }
   | { readonly kind: 'room'; readonly room: string }
-  | { readonly kind: 'help' | 'quit' | 'rooms' | 'who' | 'retry' | 'discard' | 'more' }
+  | MessageCommand
+  | { readonly kind: 'help' | 'quit' | 'rooms' | 'who' | 'retry' | 'discard' | 'more' | 'numbers' }
 
 const NAMES = {
   help: 'help',
@@ -27,7 +35,8 @@ const NAMES = {
   who: 'who',
   retry: 'retry',
   discard: 'discard',
-  more: 'more'
+  more: 'more',
+  numbers: 'numbers'
 } as const
 
 /**
@@ -36,9 +45,14 @@ const NAMES = {
  */
 const MAX_COMMAND_LENGTH = 200
 
-/** Returns the command in a line, or the text to send. Paths and texts of several lines are not commands. */
+/**
+ * Returns the command in a line, or the text to send. Paths are not commands. Only commands with a text may have several
+ * lines.
+ */
 export const parseInput = (text: string): Input => {
   if (text.startsWith('//')) return { kind: 'text', text: text.slice(1) }
+  const aboutMessage = parseMessageCommand(text)
+  if (aboutMessage) return aboutMessage
   const command = text.length > MAX_COMMAND_LENGTH ? '' : text
   const [, name, argument = ''] = /^\/([a-z]+)(?: +(\S*))? *$/.exec(command) ?? []
   if (name === undefined) return { kind: 'text', text }

@@ -1,6 +1,7 @@
 /** Holds the state of the chat screen (the current room and its notices) and runs the user's commands. Renders nothing. */
 import type { ChatClient, ConnectionState, Room, RoomState } from '../../../client/src/index.ts'
 import { HELP, type Input, parseInput } from './commands.ts'
+import { runMessageCommand } from './message-commands.ts'
 
 const PAGE = 50
 const MAX_NOTICES = 200
@@ -23,6 +24,8 @@ export interface View {
   readonly connection: ConnectionState
   /** Whether long messages are shown in full. */
   readonly isUnfolded: boolean
+  /** Whether the numbers of messages are shown. */
+  readonly hasNumbers: boolean
 }
 
 export interface Conversation {
@@ -45,6 +48,7 @@ export const createConversation = (client: ChatClient, name: string, userOf: () 
   const notices = new Map<string, Notice[]>()
   let count = 0
   let isUnfolded = false
+  let hasNumbers = false
   let stop = (): void => {}
   let room: Room
   let view: View
@@ -61,7 +65,8 @@ export const createConversation = (client: ChatClient, name: string, userOf: () 
     )
     notices.set(room.name, placed)
     const username = client.identity?.username ?? userOf()
-    view = { name: room.name, username, room: room.state, notices: placed, connection: client.state, isUnfolded }
+    const shown = { isUnfolded, hasNumbers }
+    view = { name: room.name, username, room: room.state, notices: placed, connection: client.state, ...shown }
     for (const listener of listeners) listener()
   }
 
@@ -106,7 +111,12 @@ export const createConversation = (client: ChatClient, name: string, userOf: () 
     changed()
   }
 
-  const failed = () => room.state.outgoing.filter(message => message.status === 'failed')
+  const number = (): void => {
+    hasNumbers = !hasNumbers
+    changed()
+  }
+
+  const failed = () => [...room.state.outgoing, ...room.state.changes].filter(({ status }) => status === 'failed')
 
   const run = (input: Input): unknown => {
     if (input.kind === 'text') return room.send(input.text)
@@ -116,6 +126,11 @@ export const createConversation = (client: ChatClient, name: string, userOf: () 
     if (input.kind === 'rooms') return listRooms().catch(notifyError)
     if (input.kind === 'who') return who()
     if (input.kind === 'more') return fold(!isUnfolded)
+    if (input.kind === 'numbers') return number()
+    if ('seq' in input) {
+      const hint = runMessageCommand(input, room, client.identity?.user_id)
+      return hint && notify(hint)
+    }
     for (const { nonce } of failed()) {
       if (input.kind === 'retry') room.retry(nonce)
       else room.discard(nonce)

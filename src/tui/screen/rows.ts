@@ -1,5 +1,5 @@
 /** Lays out a room as rows of the screen: messages, notices, dates and unsent messages, wrapped to a width. */
-import type { Message, Outgoing } from '../../../client/src/index.ts'
+import type { Message, Outgoing, OutgoingChange } from '../../../client/src/index.ts'
 import { safeLine, safeText } from '../safe-text.ts'
 import { cellsOf, cut, wrap } from './cells.ts'
 import { colourOf } from './colours.ts'
@@ -27,7 +27,7 @@ const MAX_ROWS = 40
 const COLLAPSED_ROWS = 30
 
 /** Returns all rows of the room, from the oldest loaded message on. */
-export const rowsOf = ({ room, notices, username, isUnfolded }: View, width: number): Row[] => {
+export const rowsOf = ({ room, notices, username, isUnfolded, hasNumbers }: View, width: number): Row[] => {
   const rows: Row[] = []
   let day = ''
   let at = 0
@@ -44,22 +44,23 @@ export const rowsOf = ({ room, notices, username, isUnfolded }: View, width: num
     const today = dayOf(message.created_at)
     if (today !== day) rows.push(dayRow(today, width))
     day = today
-    const whole = cached(message, width)
+    const whole = cached(message, width, hasNumbers)
     add(isUnfolded ? whole : folded(whole, width))
     noticesUpTo(message.seq)
   }
   noticesUpTo(Number.POSITIVE_INFINITY)
   for (const message of room.outgoing) add(outgoingRows(message, username, width))
+  for (const change of room.changes) if (change.status === 'failed') add(failedChangeRows(change, width))
   return rows
 }
 
 /** Caches the rows of a message for one width. Messages are frozen, so the object identifies the content. */
-const cache = new WeakMap<Message, { readonly width: number; readonly rows: Row[] }>()
-const cached = (message: Message, width: number): Row[] => {
+const cache = new WeakMap<Message, { readonly width: number; readonly hasNumber: boolean; readonly rows: Row[] }>()
+const cached = (message: Message, width: number, hasNumber: boolean): Row[] => {
   const hit = cache.get(message)
-  if (hit?.width === width) return hit.rows
-  const rows = messageRows(message, width)
-  cache.set(message, { width, rows })
+  if (hit?.width === width && hit.hasNumber === hasNumber) return hit.rows
+  const rows = messageRows(message, width, hasNumber)
+  cache.set(message, { width, hasNumber, rows })
   return rows
 }
 
@@ -93,11 +94,51 @@ const noticeRows = ({ key, text }: Notice, width: number): Row[] =>
     spans: [{ text: `${index === 0 ? '* ' : '  '}${line}`, isDim: true }]
   }))
 
-const messageRows = ({ seq, created_at, username, content, unavailable }: Message, width: number): Row[] => {
-  const head = { key: `m${seq}`, time: timeOf(created_at), username, width }
-  return content === null
-    ? textRows({ ...head, isDim: true }, unavailable === 'erased' ? '(erased)' : '(cannot be shown)')
-    : textRows(head, content)
+const UNAVAILABLE = { key: '(cannot be shown)', erased: '(deleted)', expired: '(no longer available)' }
+
+const messageRows = (message: Message, width: number, hasNumber: boolean): Row[] => {
+  const { seq, created_at, username, content, unavailable, edited_at, pending } = message
+  const time = `${hasNumber ? `#${seq} ` : ''}${timeOf(created_at)}`
+  const head = { key: `m${seq}`, time, username, width, isDim: content === null || pending === true }
+  const marks = `${edited_at !== undefined && content !== null ? ' (edited)' : ''}${pending ? ' …' : ''}`
+  const text = content ?? UNAVAILABLE[unavailable ?? 'key']
+  return [...replyRows(message, width), ...textRows(head, text + marks), ...reactionRows(message, width)]
+}
+
+/** Quotes the message that a message answers. */
+const replyRows = ({ seq, reply, reply_to: target }: Message, width: number): Row[] => {
+  if (target === undefined) return []
+  const { username, excerpt, unavailable = 'key' } = reply ?? {}
+  const text = excerpt ?? UNAVAILABLE[unavailable]
+  const quoted = reply ? `${username === undefined ? '' : `${username}: `}${text}` : `#${target}`
+  return [{ key: `m${seq}:q`, spans: [{ text: cut(`  ┌ ${safeLine(quoted)}`, width), isDim: true }] }]
+}
+
+/** Lists the reactions to a message. Those of the user are in brackets. */
+const reactionRows = ({ seq, reactions = [], mine = [] }: Message, width: number): Row[] => {
+  if (reactions.length === 0) return []
+  const shown = reactions.map(({ key, count }) => {
+    const text = `${emojiOf(safeLine(key))} ${count}`
+    return mine.includes(key) ? `[${text}]` : text
+  })
+  return wrap(shown.join('  '), width - 2).map((line, index) => ({
+    key: `m${seq}:r${index}`,
+    spans: [{ text: `  ${line}`, isDim: true }]
+  }))
+}
+
+/** Returns a key with U+FE0F, which the service omits, if the key is a character that is otherwise shown as text. */
+const emojiOf = (key: string): string =>
+  /^(?!\p{Emoji_Presentation})\p{Extended_Pictographic}$/u.test(key) ? `${key}\uFE0F` : key
+
+const ACTIONS = { edit: 'edited', delete: 'deleted', react: 'reacted to' }
+
+const failedChangeRows = ({ nonce, type, target, error }: OutgoingChange, width: number): Row[] => {
+  const why = `#${target} was not ${ACTIONS[type]}: ${safeLine(error?.detail ?? 'refused.')} /retry or /discard`
+  return wrap(`✗ ${why}`, width - 2).map((line, index) => ({
+    key: `c${nonce}:${index}`,
+    spans: [{ text: `  ${line}`, colour: 'red' }]
+  }))
 }
 
 const outgoingRows = (outgoing: Outgoing, username: string, width: number): Row[] => {

@@ -1,0 +1,58 @@
+/** Parses and runs the commands that answer, edit and delete messages, and react to them. */
+import type { Message, Room } from '../../../client/src/index.ts'
+
+export interface MessageCommand {
+  readonly kind: 'reply' | 'edit' | 'delete' | 'react'
+  /** The message, if the command names one. */
+  readonly seq: number | undefined
+  /** A text, or the key of a reaction. */
+  readonly text: string
+}
+
+const COMMAND = /^\/(reply|edit|delete|react)(?:\s+([\s\S]*))?$/
+
+/** Returns the command in a text, which may have several lines. A number after `#` at its start names a message. */
+export const parseMessageCommand = (text: string): MessageCommand | undefined => {
+  const [, kind, argument = ''] = COMMAND.exec(text) ?? []
+  if (kind === undefined) return undefined
+  const [named = '', number] = /^#(\d{1,15})(?:\s+|$)/.exec(argument) ?? unmarked(kind, argument) ?? []
+  return {
+    kind: kind as MessageCommand['kind'],
+    seq: number === undefined ? undefined : Number(number),
+    text: argument.slice(named.length).trimEnd()
+  }
+}
+
+/** Matches a number without `#`, where it can't be the beginning of a text, or the key of a reaction. */
+const unmarked = (kind: string, argument: string): RegExpExecArray | null =>
+  kind === 'edit' ? null : (kind === 'react' ? /^(\d{1,15})\s+/ : /^(\d{1,15})(?:\s+|$)/).exec(argument)
+
+/** Form of a key in which the service returns it. */
+const keyOf = (text: string): string => text.normalize('NFC').replaceAll('\uFE0F', '')
+
+/** Runs a command. Returns a sentence for the user if the command is incomplete, or if there is no message for it. */
+export const runMessageCommand = (
+  { kind, seq, text }: MessageCommand,
+  room: Room,
+  userId: number | undefined
+): string | undefined => {
+  const isOwn = ({ user_id }: Message): boolean => user_id === userId
+  const isChange = kind === 'edit' || kind === 'delete'
+  const newest = room.state.messages.findLast(one => one.content !== null && isOwn(one) === isChange)
+  const target = seq ?? newest?.seq
+  if (kind !== 'delete' && text === '') return USAGE[kind]
+  if (target === undefined) return `There is no message. ${USAGE[kind]}`
+  if (kind === 'reply') room.send(text, { replyTo: target })
+  if (kind === 'edit') room.edit(target, text)
+  if (kind === 'delete') room.delete(target, text === '' ? {} : { reason: text })
+  if (kind !== 'react') return undefined
+  const { mine = [] } = room.state.messages.find(one => one.seq === target) ?? {}
+  room.react(target, text, mine.includes(keyOf(text)) ? { remove: true } : {})
+}
+
+const USAGE = {
+  reply: 'Type /reply TEXT, or /reply #NUMBER TEXT. /numbers shows the numbers.',
+  edit: 'Type /edit TEXT, or /edit #NUMBER TEXT. /numbers shows the numbers.',
+  delete: 'Type /delete, or /delete #NUMBER. /numbers shows the numbers.',
+  react: 'Type /react EMOJI, or /react #NUMBER EMOJI. /numbers shows the numbers.'
+}
