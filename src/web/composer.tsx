@@ -17,7 +17,13 @@ import { excerptOf, quoteOf } from './quotes.ts'
 export type Subject =
   // A message to which the user replies may be removed from memory.
   | { readonly kind: 'reply'; readonly seq: number; readonly message: Message | undefined }
-  | { readonly kind: 'edit'; readonly seq: number; readonly message: Message }
+  | {
+      readonly kind: 'edit'
+      readonly seq: number
+      readonly message: Message
+      /** The text with which the edit begins. */
+      readonly text: string
+    }
 
 interface ComposerProps {
   readonly room: Room
@@ -105,7 +111,7 @@ export const Composer = (props: ComposerProps) => {
   useLayoutEffect(() => {
     if (matchMedia('(pointer: fine)').matches) field.current?.focus()
   }, [])
-  useLayoutEffect(() => setEditText(edited?.content ?? ''), [edited?.seq])
+  useLayoutEffect(() => setEditText(subject?.kind === 'edit' ? subject.text : ''), [edited?.seq])
   useEffect(() => {
     if (subject) field.current?.focus()
   }, [subject?.kind, subject?.seq])

@@ -1,10 +1,15 @@
 /** Shows why the service has refused a message or a change of a message, with buttons to try again and to discard it. */
-import type { Outgoing } from '../../client/src/index.ts'
+import type { Outgoing, OutgoingChange } from '../../client/src/index.ts'
 import type { MessageActions } from './actions/message-actions.ts'
 
 const FAILURES = { message: 'Not sent.', edit: 'Not edited.', delete: 'Not deleted.', react: 'Reaction not saved.' }
 
-export const Failure = ({ change, actions }: { readonly change: Outgoing; readonly actions: MessageActions }) => (
+interface FailureProps {
+  readonly change: Outgoing | OutgoingChange
+  readonly actions: MessageActions
+}
+
+export const Failure = ({ change, actions }: FailureProps) => (
   <p class="failure">
     <span role="alert">
       {FAILURES[change.type]} <bdi>{change.error?.detail}</bdi>
@@ -12,8 +17,15 @@ export const Failure = ({ change, actions }: { readonly change: Outgoing; readon
     <button type="button" onClick={() => actions.retry(change.nonce)}>
       Try again
     </button>
+    {isEdit(change) && (
+      <button type="button" onClick={() => actions.editAgain(change)}>
+        Edit again
+      </button>
+    )}
     <button type="button" onClick={() => actions.discard(change.nonce)}>
       Discard
     </button>
   </p>
 )
+
+const isEdit = (change: Outgoing): change is OutgoingChange => change.type === 'edit' && change.target !== undefined

@@ -26,6 +26,21 @@ export const peopleOf = ({ presence, messages }: Pick<RoomState, 'presence' | 'm
   return people
 }
 
+/** Returns the names of the users whom the messages mention, as far as they are known. */
+export const mentionedPeople = (
+  messages: readonly { readonly mentions?: readonly number[] }[],
+  people: ReadonlyMap<number, string>
+): Map<number, string> => {
+  const mentioned = new Map<number, string>()
+  for (const { mentions = [] } of messages) {
+    for (const id of mentions) {
+      const username = people.get(id)
+      if (username !== undefined) mentioned.set(id, username)
+    }
+  }
+  return mentioned
+}
+
 /** Returns the part of a mention before the caret, without the `@`. Returns undefined if the caret is not in a mention. */
 export const mentionBefore = (text: string, caret: number): string | undefined =>
   QUERY.exec(text.slice(Math.max(0, caret - 60), caret))?.[1]

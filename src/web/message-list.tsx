@@ -10,7 +10,7 @@ import { Failure } from './failure.tsx'
 import { isTouch } from './hooks.ts'
 import { Down } from './icons.tsx'
 import { focusLine, onListKey } from './line-focus.ts'
-import { peopleOf } from './mentions.ts'
+import { mentionedPeople, peopleOf } from './mentions.ts'
 import { groupMessages } from './message-groups.ts'
 import { MessageGroup } from './messages.tsx'
 import { isAtEnd, useScrollPosition } from './scroll-position.ts'
@@ -41,14 +41,14 @@ const MAX_JUMP_PAGES = 10
 export const MessageList = (props: MessageListProps) => {
   const { room, state, title, identity, actions, deleting, jump, onSend } = props
   const box = useRef<HTMLDivElement>(null)
-  const { messages, outgoing, changes, presence, hasOlder, isLoadingOlder } = state
+  const { messages, outgoing, changes, hasOlder, isLoadingOlder } = state
   const me = { id: identity?.user_id, username: identity?.username ?? '' }
+  const names = useMentionedPeople(state, me)
   // Memoized, so that Preact compares the rendered messages only when the messages change.
-  const shown = useMemo(() => {
-    const names = peopleOf({ presence, messages })
-    if (me.id !== undefined) names.set(me.id, me.username)
-    return <Days days={groupMessages(messages, outgoing, me, { changes, deleting, names })} actions={actions} />
-  }, [messages, outgoing, changes, presence, deleting, actions, me.id])
+  const shown = useMemo(
+    () => <Days days={groupMessages(messages, outgoing, me, { changes, deleting, names })} actions={actions} />,
+    [messages, outgoing, changes, deleting, names, actions, me.id]
+  )
   const { scrollToNext } = useScrollPosition(box, shown)
   onSend.current = scrollToNext
   const [isFailed, setFailed] = useState(false)
@@ -133,6 +133,20 @@ export const MessageList = (props: MessageListProps) => {
       )}
     </div>
   )
+}
+
+/** Returns the same map until a name changes, because the list of present users changes often. */
+const useMentionedPeople = (
+  { messages, outgoing, presence }: RoomState,
+  me: { readonly id: number | undefined; readonly username: string }
+): ReadonlyMap<number, string> => {
+  const known = useMemo(() => {
+    const people = peopleOf({ presence, messages })
+    if (me.id !== undefined) people.set(me.id, me.username)
+    return mentionedPeople([...messages, ...outgoing], people)
+  }, [messages, outgoing, presence, me.id])
+  const key = JSON.stringify([...known])
+  return useMemo(() => known, [key])
 }
 
 /**

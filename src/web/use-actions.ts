@@ -22,6 +22,8 @@ interface RoomActions {
 interface Chosen {
   readonly kind: Subject['kind']
   readonly seq: number
+  /** The text of an edit that the service has refused. */
+  readonly text?: string
 }
 
 /** Maximum number of names in a tooltip. */
@@ -49,6 +51,10 @@ export const useActions = (
       may,
       reply: ({ seq }) => setChosen({ kind: 'reply', seq }),
       edit: ({ seq }) => setChosen({ kind: 'edit', seq }),
+      editAgain({ nonce, target, content }) {
+        setChosen({ kind: 'edit', seq: target, text: content })
+        room.discard(nonce)
+      },
       remove({ seq }) {
         deletions.start(room, seq)
         setNotice('Message deleted. You can undo this for 5 seconds.')
@@ -103,7 +109,7 @@ export const useActions = (
 
 const subjectOf = (chosen: Chosen | undefined, message: Message | undefined): Subject | undefined => {
   if (!chosen) return undefined
-  const { kind, seq } = chosen
+  const { kind, seq, text } = chosen
   if (kind === 'reply') return { kind, seq, message }
-  return message && { kind, seq, message }
+  return message && { kind, seq, message, text: text ?? message.content ?? '' }
 }

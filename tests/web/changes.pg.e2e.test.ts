@@ -60,14 +60,16 @@ describe.skipIf(!hasChromium())('the page', { timeout: 300_000 }, () => {
     await openMenu(bob, 'Shall we ship?')
     // A second click on the button closes the menu.
     await bob.getByRole('button', { name: 'Actions' }).click()
-    await bob.getByRole('menu').waitFor({ state: 'detached' })
+    // The menu must not only disappear between the press and the click.
+    await bob.waitForTimeout(300)
+    expect(await bob.getByRole('menu').count()).toBe(0)
     await openMenu(bob, 'Shall we ship?')
     await choose(bob, 'Reply')
     await bob.getByText('Reply to').waitFor()
     await say(bob, 'Tomorrow')
     const quote = line(ada, 'Tomorrow').getByRole('button', { name: /In reply to ada Shall we ship/ })
     await quote.click()
-    await expect.poll(() => focused(ada)).toContain('Shall we ship?')
+    await ada.locator('.line:focus .bubble', { hasText: 'Shall we ship?' }).waitFor()
 
     await line(bob, 'Shall we ship?').first().hover()
     await bob.getByRole('toolbar').getByRole('button', { name: 'React' }).click()
@@ -280,6 +282,26 @@ describe.skipIf(!hasChromium())('the page', { timeout: 300_000 }, () => {
     await failure.waitFor({ state: 'detached' })
   })
 
+  test('shows the former text after a refused edit, and puts the refused text into the composer again', async () => {
+    const { chat, pages } = await start(['ada'], {}, { settings: { messageRateLimit: 0, editWindowMinutes: 1 } })
+    const [page] = pages as [Page]
+    await say(page, 'former')
+    await chat.database.client.query(
+      `update ${chat.database.schema}.messages set created_at = created_at - interval '1 hour'`
+    )
+    await composer(page).press('ArrowUp')
+    await composer(page).fill('changed')
+    await page.keyboard.press('Enter')
+    const failure = page.locator('.failure')
+    await failure.getByText(/^Not edited\. ./).waitFor()
+    await line(page, 'former').waitFor()
+    await failure.getByRole('button', { name: 'Edit again' }).click()
+    await failure.waitFor({ state: 'detached' })
+    expect(await composer(page).inputValue()).toBe('changed')
+    await page.keyboard.press('Escape')
+    expect(await composer(page).inputValue()).toBe('')
+  })
+
   test('opens the menu of a message with a visible button on a touch screen', async () => {
     const { chat, pages } = await start(['ada'], {
       viewport: { width: 360, height: 740 },
@@ -345,7 +367,7 @@ describe.skipIf(!hasChromium())('the page', { timeout: 300_000 }, () => {
     await line(page, 'found you')
       .getByRole('button', { name: /In reply to bob message 3/ })
       .click()
-    await expect.poll(() => focused(page)).toMatch(/message 3$/)
+    await page.locator('.line:focus .bubble').getByText('message 3', { exact: true }).waitFor()
   })
 
   test.each(['light', 'dark'] as const)(

@@ -1,11 +1,13 @@
 /** Defines what a user can do with a message, and which of it the service accepts. */
-import type { Message } from '../../../client/src/index.ts'
+import type { Message, OutgoingChange } from '../../../client/src/index.ts'
 
 /** The functions of a room that the messages call. */
 export interface MessageActions {
   readonly may: Permissions
   reply(message: Message): void
   edit(message: Message): void
+  /** Discards an edit that the service has refused, and puts its text into the composer. */
+  editAgain(change: OutgoingChange): void
   /** Deletes a message after a few seconds, unless `undo` is called before. */
   remove(message: Message): void
   undo(seq: number): void

@@ -14,35 +14,26 @@ interface ToolbarProps {
   readonly isActive: boolean
   readonly open: 'menu' | 'picker' | undefined
   readonly onReply: () => void
-  /** Opens a popup next to a button. */
+  /** Opens a popup next to a button. A click on the button of an open popup closes the popup, as a click elsewhere does. */
   readonly onOpen: (popup: 'menu' | 'picker', anchor: HTMLElement) => void
 }
 
 export const Toolbar = ({ may, isTouch, isActive, open, onReply, onOpen }: ToolbarProps) => {
   const box = useRef<HTMLDivElement>(null)
   const [current, setCurrent] = useState('menu')
-  const wasOpen = useRef(false)
   const button = (name: string) => ({
     type: 'button' as const,
     'data-item': name,
     tabIndex: isActive && (isTouch || name === current) ? 0 : -1,
-    onFocus: () => setCurrent(name),
-    // Pressing the pointer closes an open popup. The click that follows must not open it again.
-    onPointerDown: () => {
-      wasOpen.current = open !== undefined
-    }
+    onFocus: () => setCurrent(name)
   })
-  const toggle = (popup: 'menu' | 'picker', anchor: HTMLElement): void => {
-    if (!wasOpen.current) onOpen(popup, anchor)
-    wasOpen.current = false
-  }
   const menu = (
     <button
       {...button('menu')}
       aria-label="Actions"
       aria-haspopup="menu"
       aria-expanded={open === 'menu'}
-      onClick={event => toggle('menu', event.currentTarget)}
+      onClick={event => onOpen('menu', event.currentTarget)}
     >
       <More />
     </button>
@@ -62,7 +53,7 @@ export const Toolbar = ({ may, isTouch, isActive, open, onReply, onOpen }: Toolb
           aria-label="React"
           aria-haspopup="dialog"
           aria-expanded={open === 'picker'}
-          onClick={event => toggle('picker', event.currentTarget)}
+          onClick={event => onOpen('picker', event.currentTarget)}
         >
           <Smile />
         </button>
