@@ -97,6 +97,14 @@ test('a list contains an acknowledged entry that the room has not read yet', asy
   expect(seqs((await list({ limit: 10 })).items)).toEqual([1, 2, 3])
 })
 
+test('the seq of a list is that of the time of the request, because later entries may not be in its messages', async () => {
+  const { reading, room } = await start(4)
+  await room.reaches({ epoch: 'another', lastSeq: 3, oldestSeq: 1 })
+  const part = reading.part(room, { limit: 10 }, 1)
+  room.grown(4)
+  expect((await part).room.seq).toBe(3)
+})
+
 test('concurrent reads of the same entries cost one query per page', async () => {
   const { list, queries } = await start(200)
   await Promise.all(Array.from({ length: 50 }, () => list({ limit: 200 })))
